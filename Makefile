@@ -1,0 +1,58 @@
+# Botticelli: `make demo` shows it, `make test` proves it. Both set everything up first; only Python 3.11+ and make are needed.
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test test-unit check lint types arrows bench bench-budget bench-carousel lock clean
+
+# The first interpreter that is new enough; `make PYTHON=... ` names another.
+PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 python; do \
+	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$p" && break; done)
+BIN := .venv/bin
+READY := .venv/.ready
+
+help:  ## say what can be made
+	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/^([a-z-]+):.*## */  make \1  \t/'
+
+setup: $(READY)  ## install the locked dependencies and this checkout into .venv
+
+$(READY): requirements.lock pyproject.toml deploy/setup.sh
+	@sh deploy/setup.sh "$(PYTHON)"
+
+demo: $(READY)  ## run the founding example end to end: 50 iterations, no key, no server needed
+	@mkdir -p .botticelli
+	@echo "Running narratives/examples/daily_digest.toml with embedded Postgres and Redis (data: .botticelli/)."
+	@BOTTICELLI_HOME="$(CURDIR)/.botticelli" $(BIN)/botticelli run narratives/examples/daily_digest.toml
+
+test: $(READY)  ## all tests, on real embedded services
+	$(BIN)/python -m pytest
+
+test-unit: $(READY)  ## the tests that need no service
+	$(BIN)/python -m pytest tests/unit
+
+check: $(READY) lint types arrows test  ## everything CI runs
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(READY)
+	$(BIN)/mypy
+
+arrows: $(READY)
+	$(BIN)/lint-imports
+
+bench: bench-carousel bench-budget  ## all benchmarks, as ratios against a baseline of the same run
+
+bench-carousel: $(READY)
+	$(BIN)/python -m benchmarks.carousel
+
+bench-budget: $(READY)
+	$(BIN)/python -m benchmarks.budget
+
+lock: $(READY)  ## resolve requirements.lock anew from pyproject.toml
+	$(BIN)/python -m pip install --quiet uv
+	$(BIN)/uv pip compile pyproject.toml --group dev --extra testing --universal --python-version 3.11 \
+		--generate-hashes --no-header --no-annotate --upgrade --quiet --output-file requirements.lock
+
+clean:  ## remove what was made; stops the embedded services of this checkout
+	@if [ -x $(BIN)/botticelli ]; then BOTTICELLI_HOME="$(CURDIR)/.botticelli" $(BIN)/botticelli services down --force || true; fi
+	rm -rf .venv .botticelli dist build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
