@@ -1,0 +1,23 @@
+"""Botticelli runs LLM narratives unattended, at scale, under budgets that cannot be overspent.
+
+Other programs need `Client` only; importing this package loads nothing else.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from botticelli.client import Client
+    from botticelli.errors import BotticelliError
+
+__version__ = "0.1.0"
+__all__ = ["BotticelliError", "Client", "__version__"]
+_HOMES = {"BotticelliError": "botticelli.errors", "Client": "botticelli.client"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)

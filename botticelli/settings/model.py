@@ -1,0 +1,130 @@
+"""What can be set, with its default and its unit. Reads no file and no environment."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
+
+DriverOptions = dict[str, Any]
+Multiplier = Annotated[float, Field(gt=0, le=1)]
+
+
+def _psycopg2_url(url: SecretStr) -> SecretStr:
+    """SQLAlchemy 2.1 reads `postgresql://` as psycopg 3; this project uses psycopg2, so every spelling means that."""
+    scheme, separator, rest = url.get_secret_value().partition("://")
+    if not separator or scheme.split("+")[0] not in ("postgres", "postgresql"):
+        raise ValueError("must be a postgresql:// URL")
+    return SecretStr(f"postgresql+psycopg2://{rest}")
+
+
+def _redis_url(url: SecretStr) -> SecretStr:
+    if not url.get_secret_value().startswith(("redis://", "rediss://", "unix://")):
+        raise ValueError("must be a redis://, rediss:// or unix:// URL")
+    return url
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class DatabaseSettings(Section):
+    url: Annotated[SecretStr, AfterValidator(_psycopg2_url)] | None = None
+    """A real Postgres server; without it the embedded one of the data directory is used."""
+    pool_size: int = Field(default=20, ge=1)
+    statement_timeout_seconds: float = Field(default=30, gt=0)
+
+
+class RedisSettings(Section):
+    url: Annotated[SecretStr, AfterValidator(_redis_url)] | None = None
+    """A real Redis 6.2+ or Valkey; without it the embedded one of the data directory is used."""
+    prefix: str = Field(default="botticelli", pattern=r"^[A-Za-z0-9_.-]+$")
+    """Every key of Botticelli begins with it, so that one server can serve several installations."""
+
+
+class NarrativesSettings(Section):
+    path: tuple[str, ...] = ("narratives",)
+    """Folders in which a narrative is looked up by its name, relative to botticelli.toml or the working directory."""
+
+
+class EnvironmentSettings(Section):
+    allow: tuple[str, ...] = ()
+    """Names that `${NAME}` in a narrative may read, beside those that begin with BOTTICELLI_VAR_."""
+
+
+class WorkerSettings(Section):
+    threads: int = Field(default=16, ge=1)
+    """Iterations that one worker process performs side by side."""
+    lease_seconds: float = Field(default=30, gt=0)
+    """An iteration whose worker has been silent for so long is given to another worker."""
+    max_attempts: int = Field(default=5, ge=1)
+    """An iteration during which so many workers died has failed."""
+    sweep_interval_seconds: float = Field(default=1, gt=0)
+    redelivery_grace_seconds: float = Field(default=5, gt=0)
+    """A task that nobody has claimed for so long is published again; doubles each time, up to a minute."""
+    inline_wait_seconds: float = Field(default=5, ge=0)
+    """Waits for a provider or a window that are longer than this give the task back."""
+
+
+class BudgetSettings(Section):
+    guard_ms: int = Field(default=25, ge=0)
+    """How much longer than the provider's every sliding window is."""
+    rpm_multiplier: Multiplier | None = None
+    tpm_multiplier: Multiplier | None = None
+    rpd_multiplier: Multiplier | None = None
+
+
+class WindowSetting(Section):
+    metric: Literal["requests", "tokens"]
+    limit: int = Field(ge=1)
+    period_seconds: float = Field(gt=0)
+    kind: Literal["sliding", "fixed"] = "sliding"
+
+
+class Limits(Section):
+    """Limits as providers publish them: requests and tokens per minute and per day; `windows` says more."""
+
+    rpm: int | None = Field(default=None, ge=1)
+    tpm: int | None = Field(default=None, ge=1)
+    rpd: int | None = Field(default=None, ge=1)
+    tpd: int | None = Field(default=None, ge=1)
+    windows: tuple[WindowSetting, ...] = ()
+
+
+class Tier(Limits):
+    models: dict[str, Limits] = Field(default_factory=dict)
+    """Limits of single models; what a model doesn't say is the tier's."""
+
+
+class Provider(Section):
+    default_tier: str | None = None
+    tiers: dict[str, Tier] = Field(default_factory=dict)
+
+
+class PlatformSettings(Section):
+    implementation: str = "echo"
+    """Name of the platform plug-in that performs the commands; `echo` rehearses them offline."""
+    options: DriverOptions = Field(default_factory=dict)
+
+
+class Settings(Section):
+    """Everything that can be set. `home` and `base` are found, not written in a file."""
+
+    home: Path
+    """The data directory: embedded services live here."""
+    base: Path
+    """What relative paths are relative to: the folder of botticelli.toml, else the working directory."""
+    default_model: str = "echo/echo"
+    default_tier: str | None = None
+    """The tier of every provider that names none of its own."""
+    database: DatabaseSettings = DatabaseSettings()
+    redis: RedisSettings = RedisSettings()
+    narratives: NarrativesSettings = NarrativesSettings()
+    environment: EnvironmentSettings = EnvironmentSettings()
+    worker: WorkerSettings = WorkerSettings()
+    budget: BudgetSettings = BudgetSettings()
+    providers: dict[str, Provider] = Field(default_factory=dict)
+    drivers: dict[str, DriverOptions] = Field(default_factory=dict)
+    """`[drivers.NAME]`: the knobs of one driver, checked by the driver itself."""
+    platforms: dict[str, PlatformSettings] = Field(default_factory=dict)

@@ -1,0 +1,1 @@
+"""TOML as text: tokens, and where each key stands. `tomllib` reads the values; this knows lines and columns."""

@@ -1,0 +1,1 @@
+"""What several test folders need: waiting for a condition, real processes, narratives in short form."""

@@ -1,0 +1,59 @@
+"""Narratives in short form, and a whole run performed in the test's own process."""
+
+from __future__ import annotations
+
+from botticelli.carousel import EnqueueOptions, enqueue
+from botticelli.narrative import Environment, Loaded, parse_narrative
+from botticelli.runtime import Runtime
+from botticelli.store import Run
+from workers.perform import perform
+from workers.sweep import sweep
+
+ONE_ACT = 'one = "Say hello {iteration}"'
+
+
+def narrative_text(iterations: int = 3, acts: str = ONE_ACT, name: str = "test", **carousel: object) -> str:
+    """A file in the table form; keyword arguments are keys of its carousel."""
+    keys = "\n".join(f"{key} = {_toml(value)}" for key, value in carousel.items())
+    header = f'[narrative]\nname = "{name}"\n[narrative.carousel]\niterations = {iterations}\n{keys}\n'
+    return f"{header}[acts]\n{acts}\n"
+
+
+def loaded(text: str, **environment: str) -> Loaded:
+    return parse_narrative(
+        text, source="test.toml", folder=None, environment=Environment.for_local_files(environment, ())
+    )
+
+
+def start(runtime: Runtime, text: str, **options: object) -> Run:
+    """Enqueue; nothing is performed yet."""
+    return enqueue(runtime, loaded(text), "test.toml", EnqueueOptions(**options)).run  # type: ignore[arg-type]
+
+
+def perform_open(runtime: Runtime, run_id: str) -> int:
+    """Perform what is queued now, in order; how many there were."""
+    with runtime.store.transaction() as tx:
+        queued = [one.number for one in tx.iterations.of_run(run_id) if one.status == "queued"]
+    for number in queued:
+        perform(runtime, run_id, number)
+    return len(queued)
+
+
+def perform_all(runtime: Runtime, run_id: str, limit: int = 1000) -> Run:
+    """What a worker would do, without a broker: perform what is queued and sweep, until the run is over or stands."""
+    for _ in range(limit):
+        if perform_open(runtime, run_id) == 0:
+            sweep(runtime)
+            run = run_of(runtime, run_id)
+            if run.is_final or run.status in ("waiting", "paused"):
+                return run
+    return run_of(runtime, run_id)
+
+
+def run_of(runtime: Runtime, run_id: str) -> Run:
+    with runtime.store.transaction() as tx:
+        return tx.runs.get(run_id)
+
+
+def _toml(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else f'"{value}"' if isinstance(value, str) else str(value)

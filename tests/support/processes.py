@@ -1,0 +1,142 @@
+"""Real processes over one data directory: the command line, workers, Flower. Ends all of them."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from botticelli import services
+from botticelli.client import Client
+from botticelli.settings import load_settings
+from tests.support.waiting import wait_until
+
+BIN = Path(sys.executable).parent
+CLEAN = ("PATH", "LANG", "LC_ALL", "TMPDIR")
+
+
+@dataclass
+class Process:
+    """One process in a session of its own, so that a signal meets it alone or with all its children."""
+
+    popen: subprocess.Popen[str]
+    log: Path
+
+    @property
+    def pid(self) -> int:
+        return self.popen.pid
+
+    def kill(self) -> None:
+        """SIGKILL for it and its children: what a power cut does."""
+        os.killpg(self.pid, signal.SIGKILL)
+        self.popen.wait(30)
+
+    def stop(self, timeout_seconds: float = 60) -> int:
+        """SIGTERM, and its exit code."""
+        if self.popen.poll() is None:
+            self.popen.send_signal(signal.SIGTERM)
+        return self.popen.wait(timeout_seconds)
+
+    def text(self) -> str:
+        return self.log.read_text(encoding="utf-8", errors="replace")
+
+
+@dataclass
+class House:
+    """A folder with a data directory, where commands are run as a person would run them."""
+
+    folder: Path
+    settings: dict[str, str] = field(default_factory=dict)
+    started: list[Process] = field(default_factory=list)
+
+    @property
+    def home(self) -> Path:
+        return self.folder / ".botticelli"
+
+    @property
+    def environ(self) -> dict[str, str]:
+        kept = {name: os.environ[name] for name in CLEAN if name in os.environ}
+        own = {"BOTTICELLI_HOME": str(self.home), "HOME": str(self.folder), "PYTHONUNBUFFERED": "1"}
+        return kept | own | self.settings
+
+    def write(self, name: str, text: str) -> Path:
+        file = self.folder / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, encoding="utf-8")
+        return file
+
+    def run(self, *arguments: str, timeout_seconds: float = 120) -> subprocess.CompletedProcess[str]:
+        """`botticelli ARGUMENTS`, to its end."""
+        return subprocess.run(
+            [str(BIN / "botticelli"), *arguments],
+            cwd=self.folder,
+            env=self.environ,
+            capture_output=True,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            timeout=timeout_seconds,
+            check=False,
+        )
+
+    def json_lines(self, *arguments: str, timeout_seconds: float = 120) -> tuple[int, list[dict[str, Any]]]:
+        """Exit code, and standard output, of which every line has to be a JSON object."""
+        done = self.run(*arguments, timeout_seconds=timeout_seconds)
+        lines = [json.loads(line) for line in done.stdout.splitlines()]
+        assert all(isinstance(line, dict) for line in lines)
+        return done.returncode, lines
+
+    def json(self, *arguments: str) -> Any:
+        """The one JSON document that a command prints."""
+        done = self.run(*arguments)
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    def start(self, *command: str, environ: Mapping[str, str] | None = None) -> Process:
+        """A process that goes on by itself; its output is in a file."""
+        log = self.folder / f"process-{len(self.started)}.log"
+        with log.open("w", encoding="utf-8") as output:
+            popen = subprocess.Popen(
+                command,
+                cwd=self.folder,
+                env=self.environ | dict(environ or {}),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                text=True,
+                start_new_session=True,
+            )
+        self.started.append(Process(popen, log))
+        return self.started[-1]
+
+    def worker(self, *options: str, environ: Mapping[str, str] | None = None) -> Process:
+        """A Celery worker that is ready."""
+        command = (str(BIN / "celery"), "-A", "botticelli", "worker", "--loglevel", "INFO")
+        process = self.start(*command, "--hostname", f"w{len(self.started)}@%h", *options, environ=environ)
+        wait_until(
+            lambda: " ready." in process.text() or process.popen.poll() is not None, "the worker to be ready", 60
+        )
+        assert process.popen.poll() is None, process.text()
+        return process
+
+    @contextmanager
+    def client(self) -> Iterator[Client]:
+        settings = load_settings(environ=self.environ, cwd=self.folder)
+        with Client(settings) as client:
+            yield client
+
+    def close(self) -> None:
+        """End everything, and wait until the services are gone as well."""
+        for process in self.started:
+            if process.popen.poll() is None:
+                process.kill()
+        wait_until(self._is_empty, f"the services of {self.home} to stop", 60)
+
+    def _is_empty(self) -> bool:
+        return all(one.state == "stopped" for one in services.status(self.home)) if self.home.exists() else True

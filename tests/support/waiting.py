@@ -1,0 +1,22 @@
+"""Waits for a condition with a deadline: the only way in which a test lets time pass."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+T = TypeVar("T")
+POLL_SECONDS = 0.05
+
+
+def wait_until(condition: Callable[[], T], what: str, timeout_seconds: float = 30) -> T:
+    """The first true value of `condition`; AssertionError that says `what` was waited for."""
+    deadline = time.monotonic() + timeout_seconds
+    while True:
+        value = condition()
+        if value:
+            return value
+        assert time.monotonic() < deadline, f"waited {timeout_seconds:g} s in vain for {what}"
+        threading.Event().wait(POLL_SECONDS)
