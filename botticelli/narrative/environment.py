@@ -1,0 +1,53 @@
+"""Which environment variables a narrative may read, and their values as they were given. Reads no environment itself.
+
+Source of the rule: `${NAME}` in the narrative language; a narrative that arrives over the wire reads next to nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from typing import Self
+
+OPEN_PREFIX = "BOTTICELLI_VAR_"
+
+_SECRET_NAME = re.compile(
+    r"KEY|TOKEN|SECRET|PASS|PWD|CRED|AUTH|DSN|PRIVATE|COOKIE|SESSION|JWT|BEARER|SIGNING|SIGNATURE|SALT|CERT|WEBHOOK|CONNECTION|CONN_?STR"
+    r"|(?:DATABASE|POSTGRES(?:QL)?|PG|DB|REDIS|VALKEY|MONGO(?:DB)?|MYSQL|AMQP|RABBITMQ|BROKER|BACKEND|PROXY|SENTRY|SMTP)_?UR[LI]"
+    r"|_PROXY$",
+    re.IGNORECASE,
+)
+_SECRET_VALUE = re.compile(r"://[^/\s]*@|-----BEGIN |^(?:sk-|ghp_|gho_|github_pat_|glpat-|xox[a-z]-|AIza|AKIA|eyJ)")
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """The variables of the process that loads a file: `values`, and which of them `${NAME}` may read.
+
+    Names in `allow` and names that begin with BOTTICELLI_VAR_ may always be read; with `is_local`, so may any other
+    that looks like no secret by its name or its value. The default knows no variable at all.
+    """
+
+    values: Mapping[str, str] = field(default_factory=dict, repr=False)
+    allow: frozenset[str] = frozenset()
+    is_local: bool = False
+
+    @classmethod
+    def for_local_files(cls, values: Mapping[str, str], allow: Collection[str] = ()) -> Self:
+        """For a file of the operator's own machine, loaded by the local CLI."""
+        return cls(values, frozenset(allow), is_local=True)
+
+    @classmethod
+    def for_wire(cls, values: Mapping[str, str], allow: Collection[str] = ()) -> Self:
+        """For text that somebody sent: only what the operator named, and BOTTICELLI_VAR_*."""
+        return cls(values, frozenset(allow), is_local=False)
+
+    def may_read(self, name: str) -> bool:
+        if name in self.allow or name.startswith(OPEN_PREFIX):
+            return True
+        return self.is_local and not _SECRET_NAME.search(name) and not _SECRET_VALUE.search(self.values.get(name, ""))
+
+    def get(self, name: str) -> str | None:
+        """The value of a name that may be read; None when it is not set or may not be read."""
+        return self.values.get(name) if self.may_read(name) else None

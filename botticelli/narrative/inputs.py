@@ -1,0 +1,193 @@
+"""The inputs of an act: texts, and bot commands with their arguments."""
+
+from __future__ import annotations
+
+import datetime
+import math
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from botticelli.narrative import keys
+from botticelli.narrative.fields import TABLE, Rule, fits, not_performed, read_table
+from botticelli.narrative.forms import WrittenAct
+from botticelli.narrative.model import BotCommandInput, Input, Items, Template, TextInput, Value
+from botticelli.narrative.problems import Problems
+from botticelli.narrative.suggest import nearest, shown
+from botticelli.narrative.texts import Texts
+from botticelli.toml_text.positions import TomlPath
+
+MAX_INPUTS = 20
+
+_INPUT = Rule("text or a table", lambda value: isinstance(value, str | dict))
+_RESOURCE = re.compile(r"(bots|tables|media|narratives)\.([A-Za-z_][\w-]*)|(narrative):([A-Za-z_][\w-]*)", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Bot:
+    """A bot command that acts may name; `command` is None when something is wrong with it."""
+
+    command: BotCommandInput | None
+    texts: Texts
+
+
+def read_inputs(act: WrittenAct, table: Mapping[str, Any], texts: Texts, bots: Mapping[str, Bot]) -> tuple[Input, ...]:
+    """The inputs of an act in order, the prompt first. `table` holds the act's checked keys."""
+    written = list(_written(act, table))
+    if not written and not _has_bad_inputs(act):
+        texts.problems.add(act.path, f"act {act.name} has neither a prompt nor an input", "give it a prompt")
+    if len(written) > MAX_INPUTS:
+        texts.problems.add(act.path, f"act {act.name} has more than {MAX_INPUTS} inputs")
+    reader = _Inputs(texts, bots)
+    found = (reader.read(path, value, is_prompt) for path, value, is_prompt in written[:MAX_INPUTS])
+    return tuple(one for one in found if one is not None)
+
+
+def read_bot(texts: Texts, path: TomlPath, value: Any) -> Bot:
+    """A `[bots.NAME]` table; every key that is not its own is an argument."""
+    if not fits(texts.problems, path, value, TABLE):
+        return Bot(None, texts)
+    own = {key: inner for key, inner in value.items() if key in keys.BOT.known or key in keys.BOT.refused}
+    table = read_table(texts.problems, path, own, keys.BOT, what="[bots.NAME]")
+    _require_command(texts.problems, path, value)
+    args = _arguments(texts, path, {key: inner for key, inner in value.items() if key not in own})
+    args |= _arguments(texts, (*path, "args"), table.get("args", {}))
+    return Bot(_command(table, args, texts.problems.line_of(path)), texts)
+
+
+def _written(act: WrittenAct, table: Mapping[str, Any]) -> Iterator[tuple[TomlPath, Any, bool]]:
+    """Path and value of each input, and whether it is the prompt (always text, never a reference to a resource)."""
+    if isinstance(act.value, list):
+        yield from (((*act.path, index), value, False) for index, value in enumerate(act.value))
+    elif isinstance(act.value, str):
+        yield act.path, act.value, False
+    else:
+        if "prompt" in table:
+            yield (*act.path, "prompt"), table["prompt"], True
+        yield from (((*act.path, "input", index), value, False) for index, value in enumerate(table.get("input", ())))
+
+
+def _has_bad_inputs(act: WrittenAct) -> bool:
+    """Whether the author wrote inputs that have been reported already."""
+    keys_of_inputs = ("prompt", "input", "narrative", "narrative_ref")
+    return isinstance(act.value, dict) and any(act.value.get(key, []) != [] for key in keys_of_inputs)
+
+
+class _Inputs:
+    def __init__(self, texts: Texts, bots: Mapping[str, Bot]) -> None:
+        self._texts = texts
+        self._problems = texts.problems
+        self._bots = bots
+
+    def read(self, path: TomlPath, value: Any, is_prompt: bool) -> Input | None:
+        if isinstance(value, str):
+            resource = None if is_prompt else _RESOURCE.fullmatch(value)
+            return self._resource(path, value, resource) if resource else self._text(path, value)
+        if not fits(self._problems, path, value, _INPUT):
+            return None
+        if "ref" in value:
+            return self._referring(path, value)
+        kind = value.get("type", "text")
+        if kind in keys.REFUSED_INPUT_TYPES:
+            self._problems.add((*path, "type"), not_performed(f"an input of type {kind}"))
+        elif kind == "text":
+            return self._text_table(path, value)
+        elif kind == "bot_command":
+            return self._command_table(path, value)
+        elif isinstance(kind, str):
+            hint = self._problems.guess(kind, keys.INPUT_TYPES, otherwise="the types are")
+            self._problems.add((*path, "type"), f"there is no type of input {shown(kind)}", hint)
+        else:
+            self._problems.add((*path, "type"), "must be text", 'write type = "text"')
+        return None
+
+    def _text(self, path: TomlPath, value: str) -> TextInput:
+        return TextInput(content=self._texts.template(path, value), line=self._problems.line_of(path))
+
+    def _text_table(self, path: TomlPath, value: dict[str, Any]) -> TextInput | None:
+        table = read_table(self._problems, path, value, keys.TEXT_INPUT, what="a text input")
+        given = [key for key in ("content", "file") if key in value]
+        if len(given) != 1:
+            message = "content and file are two ways to say one text" if given else "is missing"
+            self._problems.add((*path, "content"), message, "give either content or file")
+        elif given[0] in table:
+            read = self._texts.template if given == ["content"] else self._texts.file
+            content = read((*path, given[0]), table[given[0]])
+            return TextInput(content=content, line=self._problems.line_of(path))
+        return None
+
+    def _command_table(self, path: TomlPath, value: dict[str, Any]) -> BotCommandInput | None:
+        table = read_table(self._problems, path, value, keys.COMMAND_INPUT, what="a bot_command input")
+        _require_command(self._problems, path, value)
+        args = _arguments(self._texts, (*path, "args"), table.get("args", {}))
+        return _command(table, args, self._problems.line_of(path))
+
+    def _referring(self, path: TomlPath, value: dict[str, Any]) -> Input | None:
+        table = read_table(self._problems, path, value, keys.RESOURCE_INPUT, what="an input with ref")
+        if table.get("type", "bot_command") != "bot_command":
+            self._problems.add((*path, "type"), "a ref names a bot command", "remove type")
+        here = (*path, "ref")
+        resource = _RESOURCE.fullmatch(table.get("ref", ""))
+        if resource is None:
+            if "ref" in table:
+                self._problems.add(here, "names no resource", 'write ref = "bots.NAME"')
+            return None
+        found = self._resource(here, table["ref"], resource)
+        if isinstance(found, BotCommandInput) and "required" in table:
+            return found.model_copy(update={"required": table["required"]})
+        return found
+
+    def _resource(self, path: TomlPath, written: str, found: re.Match[str]) -> BotCommandInput | None:
+        if found[1] != "bots":
+            self._problems.add(path, not_performed(written))
+        elif found[2] not in self._bots:
+            hint = self._problems.guess(written, [f"bots.{name}" for name in self._bots], otherwise="there are")
+            self._problems.add(path, f"there is no {shown(written)}", hint)
+        else:
+            bot = self._bots[found[2]]
+            self._texts.adopt(found[2], bot.texts)
+            return bot.command and bot.command.model_copy(update={"line": self._problems.line_of(path)})
+        return None
+
+
+def _command(table: Mapping[str, Any], args: dict[str, Value], line: int) -> BotCommandInput | None:
+    if "command" not in table:
+        return None
+    return BotCommandInput(
+        platform=table.get("platform", "discord"),
+        command=table["command"],
+        args=args,
+        required=table.get("required", True),
+        line=line,
+    )
+
+
+def _require_command(problems: Problems, path: TomlPath, written: Mapping[str, Any]) -> None:
+    if "command" not in written:
+        typo = nearest("command", written)
+        hint = f"rename {shown(typo)} to command?" if typo else 'write command = "..."'
+        problems.add((*path, "command"), "is missing", hint)
+
+
+def _arguments(texts: Texts, path: TomlPath, args: Mapping[str, Any]) -> dict[str, Value]:
+    return {key: _value(texts, (*path, key), value) for key, value in args.items()}
+
+
+def _value(texts: Texts, path: TomlPath, value: Any) -> Value:
+    match value:
+        case str():
+            return texts.argument(path, value)
+        case list():
+            return Items(array=tuple(_value(texts, (*path, index), one) for index, one in enumerate(value)))
+        case dict():
+            return Items(table={key: _value(texts, (*path, key), one) for key, one in value.items()})
+        case datetime.date() | datetime.time():
+            return Template(parts=(value.isoformat(),))
+        case float() if not math.isfinite(value):
+            texts.problems.add(path, f"{value} is no number that a command could take")
+            return 0
+        case bool() | int() | float():
+            return value
+        case _:
+            raise TypeError(f"TOML has no {type(value).__name__}")

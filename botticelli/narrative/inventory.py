@@ -1,0 +1,45 @@
+"""What a whole narrative refers to: for checks before a run is enqueued, such as a variable that nobody gave."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+
+from botticelli.narrative.model import Act, Items, Narrative, Reference, Template, Value
+
+
+def references(narrative: Narrative) -> Iterator[Reference]:
+    """Every reference of a narrative in order, repeated ones as often as they are written."""
+    if narrative.system is not None:
+        yield from narrative.system.references
+    for act in narrative.acts:
+        yield from _of_act(act)
+
+
+def missing_variables(narrative: Narrative, given: Collection[str] = ()) -> list[str]:
+    """Names of `{var.NAME}` that are neither `given` nor have a default; in the order of their first use."""
+    known = {*given, *narrative.variables}
+    return list(dict.fromkeys(one.name for one in references(narrative) if one.kind == "var" and one.name not in known))
+
+
+def _of_act(act: Act) -> Iterator[Reference]:
+    if act.skip_if is not None:
+        yield act.skip_if.reference
+    if act.system is not None:
+        yield from act.system.references
+    for one in act.inputs:
+        if one.type == "text":
+            yield from one.content.references
+        else:
+            for value in one.args.values():
+                yield from _of_value(value)
+
+
+def _of_value(value: Value) -> Iterator[Reference]:
+    match value:
+        case Template():
+            yield from value.references
+        case Items():
+            for one in (*(value.array or ()), *(value.table or {}).values()):
+                yield from _of_value(one)
+        case _:
+            pass

@@ -1,0 +1,125 @@
+"""The keys of every table of the language, as data. Source: the reference page of the narrative language.
+
+A refused key is known but not performed by this version, except with the value given beside it (its default).
+"""
+
+from __future__ import annotations
+
+import re
+
+from botticelli.narrative.fields import (
+    FLAG,
+    IDENTIFIER,
+    LINE,
+    LIST,
+    TABLE,
+    TEXT,
+    Keys,
+    Rule,
+    matching,
+    number,
+    one_of,
+    whole,
+)
+
+_NEVER = object()
+"""Equals no value: the key is refused whatever it says."""
+
+_ANYTHING = Rule("anything", lambda value: True)
+_HOTTEST = 2
+_TEMPERATURE = number(f"from 0 to {_HOTTEST}", lambda value: 0 <= value <= _HOTTEST)
+_SHARE = number("over 0 and up to 1", lambda value: 0 < value <= 1)
+_POSITIVE = number("over 0", lambda value: value > 0)
+_LARGE = 2**53
+
+COMMAND = matching(re.compile(r"[A-Za-z_]\w{0,63}(?:\.\w{1,64}){0,7}", re.ASCII), 'a name such as "messages.send"')
+
+ROOT = Keys(
+    known={
+        "narrative": TABLE,
+        "metadata": TABLE,
+        "toc": _ANYTHING,
+        "acts": _ANYTHING,
+        "act": LIST,
+        "carousel": TABLE,
+        "bots": TABLE,
+    },
+    refused={"tables": _NEVER, "media": _NEVER, "security": _NEVER, "narratives": _NEVER},
+)
+
+NARRATIVE = Keys(
+    known={
+        "name": IDENTIFIER,
+        "description": TEXT,
+        "model": LINE,
+        "temperature": _TEMPERATURE,
+        "max_tokens": whole(1),
+        "system": TEXT,
+        "skip_content_generation": FLAG,
+        "carousel": TABLE,
+        "budget": TABLE,
+        "variables": TABLE,
+    },
+    refused={"target": _NEVER, "template": _NEVER, "preserve_source": _NEVER, "schedule": _NEVER},
+    tolerated=("title", "author", "version", "tags"),
+)
+
+TOC = Keys(known={"order": LIST, "carousel": whole(1)})
+
+CAROUSEL = Keys(
+    known={
+        "iterations": whole(1),
+        "estimated_tokens_per_iteration": whole(0),
+        "continue_on_error": FLAG,
+        "concurrency": whole(1),
+        "on_budget_exhausted": one_of("stop", "wait"),
+        "max_wait_seconds": _POSITIVE,
+        "retries": whole(0),
+        "max_tokens_total": whole(1, _LARGE),
+        "max_cost_usd": _POSITIVE,
+        "budget": TABLE,
+    }
+)
+
+BUDGET = Keys(known={"rpm_multiplier": _SHARE, "tpm_multiplier": _SHARE, "rpd_multiplier": _SHARE})
+
+ACT = Keys(
+    known={
+        "prompt": TEXT,
+        "input": LIST,
+        "system": TEXT,
+        "character": LINE,
+        "model": LINE,
+        "temperature": _TEMPERATURE,
+        "max_tokens": whole(1),
+        "output_var": IDENTIFIER,
+        "skip_if": TEXT,
+        "carousel": TABLE,
+        "format": one_of("text", "json"),
+        "history": FLAG,
+        "retries": whole(0),
+    },
+    refused={"narrative": _NEVER, "narrative_ref": _NEVER, "needs": _NEVER, "extract_output": False},
+)
+
+LISTED_ACT = Keys(
+    known={"name": IDENTIFIER, "act_name": IDENTIFIER, "scene": whole(0), **ACT.known},
+    refused=ACT.refused,
+)
+
+INPUT_TYPES = ("text", "bot_command")
+REFUSED_INPUT_TYPES = ("image", "audio", "video", "document", "table", "narrative")
+
+_ANY_INPUT = {"type": TEXT}
+_RETENTION = {"history_retention": "full"}
+
+TEXT_INPUT = Keys(known={**_ANY_INPUT, "content": TEXT, "file": TEXT}, refused=_RETENTION)
+
+COMMAND_INPUT = Keys(
+    known={**_ANY_INPUT, "platform": IDENTIFIER, "command": COMMAND, "args": TABLE, "required": FLAG},
+    refused=_RETENTION,
+)
+
+RESOURCE_INPUT = Keys(known={**_ANY_INPUT, "ref": TEXT, "required": FLAG}, refused=_RETENTION)
+
+BOT = Keys(known={"platform": IDENTIFIER, "command": COMMAND, "args": TABLE, "required": FLAG}, refused=_RETENTION)

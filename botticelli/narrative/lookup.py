@@ -1,0 +1,79 @@
+"""Follows the path of a reference into an act's output. Text that is JSON, bare or in a code fence, is read as JSON."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from botticelli.errors import TemplateError
+from botticelli.narrative.suggest import did_you_mean, shown
+
+_INDEX = re.compile("[0-9]{1,9}")
+_FENCE = re.compile(r"```[^\n`]*\n(.*?)```", re.DOTALL)
+
+
+def parse_json(text: str) -> Any:
+    """The JSON that `text` is, or that its first code fence holds. Raises ValueError when there is none."""
+    try:
+        return _loads(text)
+    except ValueError:
+        fence = _FENCE.search(text)
+        if fence is None:
+            raise
+        return _loads(fence[1])
+
+
+def json_or_text(text: str) -> Any:
+    """The JSON that `text` is, else the text."""
+    try:
+        return parse_json(text)
+    except ValueError:
+        return text
+
+
+def look_up(value: Any, path: Sequence[str], *, reference: str) -> Any:
+    """What lies at the end of `path` (keys of objects, indexes of lists). `reference` is how the author wrote it.
+
+    Raises TemplateError, which names the step that leads nowhere.
+    """
+    for number, step in enumerate(path):
+        if isinstance(value, str):
+            value = _as_json(value, reference)
+        value = _step(value, step, reference, ".".join(path[:number]) or "the output")
+    return value
+
+
+def _step(value: Any, step: str, reference: str, here: str) -> Any:
+    match value:
+        case Mapping() if step in value:
+            return value[step]
+        case Mapping():
+            hint = did_you_mean(step, [str(key) for key in value], otherwise="it has")
+            raise TemplateError(f"{here} has no {shown(step)}", where=reference, do=hint)
+        case list() if _INDEX.fullmatch(step) and int(step) < len(value):
+            return value[int(step)]
+        case list():
+            raise TemplateError(f"{here} is a list of {len(value)}, it has no {shown(step)}", where=reference)
+        case _:
+            raise TemplateError(f"{here} is {shown(json.dumps(value))}, it has no {shown(step)}", where=reference)
+
+
+def _as_json(text: str, reference: str) -> Any:
+    try:
+        return parse_json(text)
+    except ValueError as error:
+        what = f"the output is not JSON: {shown(text)}"
+        raise TemplateError(what, where=reference, do='ask for JSON in the prompt and set format = "json"') from error
+
+
+def _loads(text: str) -> Any:
+    try:
+        return json.loads(text, parse_constant=_no_constant)
+    except RecursionError as error:
+        raise ValueError("nested too deep") from error
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not JSON")

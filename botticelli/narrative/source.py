@@ -1,0 +1,109 @@
+"""Text of files and of messages, read under caps: one regular file, UTF-8, no more than so many bytes. Parses nothing.
+
+Caps: row S1 of the security notes (TOML bombs). Included files may not leave the narrative's folder: row S2.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How large a narrative may be; all lengths in characters, but `file_bytes`."""
+
+    file_bytes: int
+    string_chars: int
+    expanded_chars: int
+    """Of all texts of all acts in the order of performance: a text that is used 200 times counts 200 times."""
+
+
+WIRE = Limits(file_bytes=64 * 1024, string_chars=32 * 1024, expanded_chars=512 * 1024)
+LOCAL = Limits(file_bytes=1024 * 1024, string_chars=256 * 1024, expanded_chars=8 * 1024 * 1024)
+
+_OPEN = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
+
+
+class Unreadable(ValueError):
+    """A file or a text that can't be taken; the message says why, without the file's name."""
+
+
+def read_file(path: Path, limit_bytes: int) -> str:
+    """The text of the file at `path`. Raises Unreadable: missing, no regular file, too large, not UTF-8, a NUL."""
+    try:
+        descriptor = os.open(path, _OPEN)
+    except ValueError as error:
+        raise Unreadable("this is no file name") from error
+    except OSError as error:
+        raise Unreadable(_reason(error)) from error
+    return _read(descriptor, limit_bytes)
+
+
+def read_beside(folder: Path, name: str, limit_bytes: int) -> str:
+    """The text of a file inside `folder`, which `name` may not leave: not by `..`, not by a symbolic link.
+
+    Raises Unreadable.
+    """
+    parts = [part for part in name.split("/") if part != "."]
+    if name.startswith(("/", "~")) or "\\" in name or ":" in name or ".." in parts or "" in parts or "\0" in name:
+        raise Unreadable("the file has to be inside the narrative's own folder")
+    try:
+        return _read(_open_inside(folder, parts), limit_bytes)
+    except OSError as error:
+        raise Unreadable(_reason(error)) from error
+
+
+def decode(raw: bytes) -> str:
+    """UTF-8 bytes as text with line ends as `\\n`. Raises Unreadable."""
+    if b"\0" in raw:
+        raise Unreadable("holds a NUL byte, so it is not text")
+    try:
+        return raw.decode("utf-8-sig").replace("\r\n", "\n")
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        raise Unreadable(f"is not UTF-8 text (line {line})") from error
+
+
+def _open_inside(folder: Path, parts: list[str]) -> int:
+    """Walks down one part at a time, each opened beneath the last without following a link."""
+    if not parts:
+        raise Unreadable("is a folder, not a file")
+    descriptor = os.open(folder, _OPEN | os.O_DIRECTORY)
+    try:
+        for part in parts[:-1]:
+            inner = os.open(part, _OPEN | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=descriptor)
+            os.close(descriptor)
+            descriptor = inner
+        return os.open(parts[-1], _OPEN | os.O_NOFOLLOW, dir_fd=descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _read(descriptor: int, limit_bytes: int) -> str:
+    mode = os.fstat(descriptor).st_mode
+    if not stat.S_ISREG(mode):
+        os.close(descriptor)
+        raise Unreadable("is a folder, not a file" if stat.S_ISDIR(mode) else "is not a regular file")
+    with open(descriptor, "rb") as file:
+        raw = file.read(limit_bytes + 1)
+    if len(raw) > limit_bytes:
+        raise Unreadable(f"is larger than {limit_bytes:,} bytes")
+    return decode(raw)
+
+
+def _reason(error: OSError) -> str:
+    match error:
+        case FileNotFoundError():
+            return "there is no such file"
+        case PermissionError():
+            return "this file may not be read"
+        case NotADirectoryError():
+            return "a part of the way to it is not a folder, or is a symbolic link"
+        case _ if error.errno == errno.ELOOP:
+            return "is a symbolic link, which is not followed"
+        case _:
+            return f"can't be read: {error.strerror}"

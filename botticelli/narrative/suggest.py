@@ -1,0 +1,37 @@
+"""Names as they are shown to an author: the nearest known one, and any text made safe for one line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+_COMPARED_CHARACTERS = 64
+_SHOWN_CHARACTERS = 60
+_SHOWN_NAMES = 8
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """The known name that `name` was probably meant to be, or None."""
+    if len(name) > _COMPARED_CHARACTERS:
+        return None
+    by_lower_case = {one.lower(): one for one in known}
+    found = get_close_matches(name.lower(), list(by_lower_case), n=1, cutoff=0.6)
+    return by_lower_case[found[0]] if found else None
+
+
+def did_you_mean(name: str, known: Iterable[str], *, otherwise: str = "known here") -> str:
+    """A hint: the nearest of the `known` names, else (a few of) all of them after the words `otherwise`."""
+    names = list(known)
+    guess = nearest(name, names)
+    if guess is not None:
+        return f"did you mean {guess}?"
+    if not names:
+        return ""
+    more = ", ..." if len(names) > _SHOWN_NAMES else ""
+    return f"{otherwise}: {', '.join(names[:_SHOWN_NAMES])}{more}"
+
+
+def shown(text: str, limit: int = _SHOWN_CHARACTERS) -> str:
+    """`text` in one line: control characters escaped, long texts shortened."""
+    short = text if len(text) <= limit else text[: limit - 3] + "..."
+    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in short)

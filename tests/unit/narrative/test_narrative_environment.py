@@ -1,0 +1,72 @@
+"""Which variables a narrative may read."""
+
+from __future__ import annotations
+
+import pytest
+
+from botticelli.narrative import Environment
+
+VALUES = {
+    "BOTTICELLI_VAR_TOPIC": "art",
+    "TEST_GUILD_ID": "42",
+    "DATABASE_URL": "postgres://h/d",
+    "SITE": "https://example.org/?q=a@b",
+    "FEED": "https://user:canary@example.org",
+    "ANSWER": "sk-canary",
+    "HOME": "/home/me",
+}
+
+SECRETS = [
+    *(
+        "OPENAI_API_KEY",
+        "DISCORD_TOKEN",
+        "aws_secret_access",
+        "PGPASSWORD",
+        "DB_PASSWD",
+        "PASSPHRASE",
+        "GOOGLE_APPLICATION_CREDENTIALS",
+    ),
+    *(
+        "HTTP_AUTHORIZATION",
+        "SENTRY_DSN",
+        "DATABASE_URL",
+        "REDIS_URL",
+        "CELERY_BROKER_URL",
+        "BOTTICELLI_DATABASE_URL",
+        "MONGODB_URI",
+    ),
+    *(
+        "SSH_PRIVATE",
+        "SESSION_ID",
+        "COOKIE_JAR",
+        "DISCORD_WEBHOOK",
+        "https_proxy",
+        "CLOUDAMQP_URL",
+        "DB_PWD",
+        "MY_JWT",
+        "FEED",
+        "ANSWER",
+    ),
+]
+
+
+@pytest.mark.parametrize("name", SECRETS)
+def test_secrets_are_not_read_by_local_files_unless_they_are_named(name: str) -> None:
+    values = {name: "canary", **VALUES}
+    assert Environment.for_local_files(values).get(name) is None
+    assert Environment.for_local_files(values, allow=[name]).get(name) == values[name]
+
+
+@pytest.mark.parametrize("name", ["BOTTICELLI_VAR_TOPIC", "TEST_GUILD_ID", "SITE", "HOME"])
+def test_local_files_read_what_looks_harmless(name: str) -> None:
+    assert Environment.for_local_files(VALUES).get(name) == VALUES[name]
+
+
+def test_text_over_the_wire_reads_only_what_is_meant_for_it() -> None:
+    wire = Environment.for_wire(VALUES, allow=["TEST_GUILD_ID"])
+    assert [name for name in VALUES if wire.may_read(name)] == ["BOTTICELLI_VAR_TOPIC", "TEST_GUILD_ID"]
+
+
+def test_the_default_reads_nothing_and_values_are_not_shown() -> None:
+    assert Environment().get("HOME") is None
+    assert "canary" not in repr(Environment.for_local_files(VALUES))

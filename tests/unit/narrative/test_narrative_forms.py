@@ -1,0 +1,179 @@
+"""Both ways of writing a narrative lead to the same model; all keys arrive where they belong."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+import pytest
+
+from botticelli.narrative import Loaded, Narrative
+from botticelli.narrative.model import BotCommandInput, Carousel, Items, Multipliers, Template, TextInput
+
+Load = Callable[[str], Loaded]
+
+EVERYTHING = """
+[narrative]
+name = "everything"
+description = "All keys of the language"
+model = "gemini/gemini-2.5-flash"
+temperature = 1
+max_tokens = 500
+system = "You are brief. It is {now}."
+skip_content_generation = true
+[narrative.budget]
+rpm_multiplier = 0.5
+tpm_multiplier = 0.5
+[narrative.carousel]
+iterations = 3
+estimated_tokens_per_iteration = 100
+continue_on_error = true
+concurrency = 2
+on_budget_exhausted = "wait"
+max_wait_seconds = 60
+retries = 0
+max_tokens_total = 10_000_000_000
+max_cost_usd = 1.5
+budget = { tpm_multiplier = 1, rpd_multiplier = 0.25 }
+[narrative.variables]
+topic = "${NOT_READ_HERE}"
+[toc]
+order = ["ask", "look", "ask", "many"]
+carousel = 3
+[bots.stats]
+platform = "discord"
+command = "server.get_stats"
+guild_id = "${TEST_GUILD_ID}"
+required = false
+[acts]
+ask = "About {var.topic}."
+look = ["bots.stats", "media.outlets are biased.", { content = "And?" }, { ref = "bots.stats", required = true }]
+[acts.many]
+prompt = "Turn over {{look}}"
+model = "echo"
+temperature = 0.5
+max_tokens = 5
+output_var = "found"
+skip_if = "{state.found} == 'yes'"
+format = "json"
+history = false
+retries = 4
+system = "Sys"
+extract_output = false
+carousel = { iterations = 2 }
+[[acts.many.input]]
+type = "bot_command"
+command = "messages.send"
+history_retention = "full"
+[acts.many.input.args]
+channel_id = "{state.c.id}"
+when = 2026-01-02T03:04:05Z
+flags = [1, true, 0.5, { deep = "{{ask}}", empty = "" }]
+"""
+
+
+def test_every_key_arrives(load: Load) -> None:
+    loaded = load(EVERYTHING)
+    narrative = loaded.narrative
+    assert loaded.warnings == ()
+    assert narrative.carousel == Carousel(
+        iterations=3,
+        estimated_tokens_per_iteration=100,
+        continue_on_error=True,
+        concurrency=2,
+        on_budget_exhausted="wait",
+        max_wait_seconds=60,
+        retries=0,
+        max_tokens_total=10_000_000_000,
+        max_cost_usd=1.5,
+        budget=Multipliers(rpm_multiplier=0.5, tpm_multiplier=1, rpd_multiplier=0.25),
+    )
+    assert narrative.budget == Multipliers(rpm_multiplier=0.5, tpm_multiplier=0.5)
+    assert (narrative.model, narrative.temperature, narrative.max_tokens) == ("gemini/gemini-2.5-flash", 1.0, 500)
+    assert narrative.variables == {"topic": "${NOT_READ_HERE}"}
+    assert [act.name for act in narrative.acts] == ["ask", "look", "ask", "many"]
+    assert narrative.acts[0] == narrative.acts[2]
+    many = narrative.acts[3]
+    assert (many.model, many.temperature, many.max_tokens, many.output_var) == ("echo", 0.5, 5, "found")
+    assert (many.format, many.history, many.retries, many.carousel) == ("json", False, 4, Carousel(iterations=2))
+    assert many.skip_if is not None and many.skip_if.equals == "yes" and many.skip_if.line == 43
+    assert many.line == 37
+
+
+def test_a_carousel_of_the_toc_is_the_same_as_one_of_the_narrative(load: Load) -> None:
+    short = "[toc]\ncarousel = 3\n[acts]\na = 'x'\n"
+    assert load(short).narrative.carousel == Carousel(iterations=3)
+    assert load(short + "[carousel]\niterations = 3\n").narrative.carousel == Carousel(iterations=3)
+
+
+def test_inputs(load: Load) -> None:
+    narrative = load(EVERYTHING).narrative
+    look, many = narrative.acts[1], narrative.acts[3]
+    stats = BotCommandInput(
+        command="server.get_stats", args={"guild_id": Template(parts=("4242",))}, required=False, line=36
+    )
+    assert look.inputs == (
+        stats,
+        TextInput(content=Template(parts=("media.outlets are biased.",)), line=36),
+        TextInput(content=Template(parts=("And?",)), line=36),
+        stats.model_copy(update={"required": True}),
+    )
+    prompt, command = many.inputs
+    assert isinstance(prompt, TextInput) and isinstance(command, BotCommandInput)
+    assert many.calls_model and look.calls_model
+    assert command.args["when"] == Template(parts=("2026-01-02T03:04:05+00:00",))
+    flags = command.args["flags"]
+    assert isinstance(flags, Items) and flags.array is not None
+    assert flags.array[:3] == (1, True, 0.5)
+    assert command.line == 50
+
+
+def test_both_forms_make_the_same_acts(load: Load) -> None:
+    table = "toc = ['b', 'a']\n[narrative]\nname = 'n'\n[acts]\na = 'x {{b}}'\nb = 'y'\n"
+    listed = "[metadata]\nname = 'n'\n[[act]]\nname = 'b'\nprompt = 'y'\n[[acts]]\n".replace("acts", "act")
+    listed += "act_name = 'a'\n[[act.input]]\ncontent = 'x {{b}}'\n"
+
+    def plain(text: str) -> object:
+        return json.loads(json.dumps(load(text).narrative.snapshot()), object_hook=lambda one: {**one, "line": 0})
+
+    assert plain(table) == plain(listed)
+    assert plain(listed) == plain(listed.replace("[act", "[acts").replace("[[act", "[[acts").replace("actss", "acts"))
+
+
+def test_scenes_order_acts(load: Load) -> None:
+    acts = [("a", 2), ("b", None), ("c", 1), ("d", None), ("e", 1)]
+    text = "".join(
+        f"[[act]]\nname='{name}'\nprompt='x'\n" + f"scene={scene}\n" * (scene is not None) for name, scene in acts
+    )
+    assert [act.name for act in load(text).narrative.acts] == ["c", "d", "e", "a", "b"]
+
+
+def test_a_character_speaks_unless_there_is_a_system_text(load: Load) -> None:
+    text = "[[act]]\nname = 'a'\ncharacter = 'Ada'\nprompt = 'x'\n"
+    assert load(text).narrative.acts[0].system == Template(parts=("You are ", "Ada", "."))
+    assert load(text + "system = 'Be Bob.'\n").narrative.acts[0].system == Template(parts=("Be Bob.",))
+
+
+def test_outputs_of_an_act_that_repeats(load: Load) -> None:
+    text = (
+        "[acts.a]\nprompt = 'x'\ncarousel = {iterations = 3}\n[acts.b]\nprompt = '{act.a.outputs.2} {act.a.outputs}'\n"
+    )
+    assert len(load(text).narrative.acts) == 2
+
+
+def test_an_act_without_text_calls_no_model(load: Load) -> None:
+    assert not load("[bots.s]\ncommand='server.get_stats'\n[acts]\na = 'bots.s'\n").narrative.acts[0].calls_model
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        EVERYTHING,
+        "[acts]\na='x'\n",
+        "[bots.b]\ncommand='a.b'\nn=[]\nm={}\nf=1.0\nt=true\nbig=9_000_000_000_000_000_000\n[acts]\na='bots.b'\n",
+    ],
+)
+def test_a_snapshot_brings_the_narrative_back(load: Load, text: str) -> None:
+    narrative = load(text).narrative
+    assert Narrative.model_validate(json.loads(json.dumps(narrative.snapshot()))) == narrative
+    assert Narrative.model_validate_json(narrative.model_dump_json()) == narrative
