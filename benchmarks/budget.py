@@ -1,0 +1,166 @@
+"""How fast and how exact the Budget is, on a server of its own: `python -m benchmarks.budget [--seconds N] [--json]`.
+
+Grants per second are given as ratios to a bare EVALSHA with the same keys and arguments, measured in turns with it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import multiprocessing
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from redis import Redis
+
+from botticelli.budget import Amounts, RedisBudget, Scope, Share, Window
+from botticelli.testing import spenders
+from botticelli.testing.intervals import most_in_any_interval
+from botticelli.testing.valkey import valkey_socket
+
+PROCESSES = 8
+ROUNDS = 5
+PLENTY = 10**12
+PERIOD_SECONDS = 2.0
+LIMIT_TOKENS = 10_000
+
+RPM, TPM = Window("requests", PLENTY, 60), Window("tokens", PLENTY, 60)
+RPD, TPD = Window("requests", PLENTY, 86_400), Window("tokens", PLENTY, 86_400)
+ASKED = Amounts(1, 1000)
+SHARES = {
+    "one window": (Share(Scope("one", (TPM,)), ASKED),),
+    "four windows": (Share(Scope("four", (RPM, TPM, RPD, TPD)), ASKED),),
+    "four scopes of one window": tuple(Share(Scope(f"scope{n}", (TPM,)), ASKED) for n in range(4)),
+}
+
+Call = Callable[[str], Any]
+
+
+@dataclass(frozen=True)
+class Speed:
+    what: str
+    processes: int
+    grants_per_second: int
+    bare_per_second: int
+    ratio: float
+
+
+@dataclass(frozen=True)
+class Exactness:
+    guard_ms: int
+    grants: int
+    worst_by_draw: float
+    worst_by_settle: float
+    utilisation: float
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=float, default=2.0, help="for each measurement (default 2)")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    options = parser.parse_args()
+    with valkey_socket() as socket:
+        speeds = [speed(socket, what, n, options.seconds) for what in SHARES for n in (1, PROCESSES)]
+        exactness = [exact(socket, guard_ms, max(options.seconds, 4) * 3) for guard_ms in (0, 25)]
+    if options.json:
+        print(json.dumps({"speed": [asdict(s) for s in speeds], "exactness": [asdict(e) for e in exactness]}))
+    else:
+        print_table(speeds, exactness)
+
+
+def speed(socket: str, what: str, processes: int, seconds: float) -> Speed:
+    """Bare calls and grants in turns, so that both meet the same machine."""
+    bare = grants = 0
+    for _ in range(ROUNDS):
+        bare += calls(socket, bare_call, what, processes, seconds / ROUNDS)
+        grants += calls(socket, reserve_call, what, processes, seconds / ROUNDS)
+    return Speed(what, processes, round(grants / seconds), round(bare / seconds), round(grants / bare, 2))
+
+
+def reserve_call(client: Redis, what: str) -> Call:
+    budget = RedisBudget(client)
+    for share in SHARES[what]:
+        budget.charge(share.scope, share.amounts)
+    return lambda ticket_id: budget.reserve(ticket_id, SHARES[what], lease_seconds=600)
+
+
+def bare_call(client: Redis, what: str) -> Call:
+    """A script that does nothing, with as many keys and arguments, of about the same size."""
+    script = client.register_script("return {1, 1}")
+    keys = [f"{{botticelli}}:budget:bare:{n}" for n in range(3 * len(SHARES[what]))]
+    limits = "x" * (50 * sum(len(share.scope.windows) for share in SHARES[what]))
+    request = "x" * 60
+    return lambda ticket_id: script(keys, [limits, request])
+
+
+def calls(socket: str, make_call: Callable[[Redis, str], Call], what: str, processes: int, seconds: float) -> int:
+    """How often all processes together made the call; the server is emptied first."""
+    with Redis(unix_socket_path=socket) as client:
+        client.flushall()
+    fork = multiprocessing.get_context("fork")
+    barrier, counts = fork.Barrier(processes), fork.SimpleQueue()
+
+    def repeat(number: int) -> None:
+        with Redis(unix_socket_path=socket) as client:
+            call = make_call(client, what)
+            call(f"{number}-first")
+            barrier.wait()
+            count, end = 0, time.monotonic() + seconds
+            while time.monotonic() < end:
+                call(f"{number}-{count}")
+                count += 1
+            counts.put(count)
+
+    started = [fork.Process(target=repeat, args=(number,)) for number in range(processes)]
+    for process in started:
+        process.start()
+    total: int = sum(counts.get() for _ in started)
+    for process in started:
+        process.join()
+    return total
+
+
+def exact(socket: str, guard_ms: int, seconds: float) -> Exactness:
+    """What all processes were granted under excess demand, against the limit, from the first full period on."""
+    scope = Scope(f"guard{guard_ms}", (Window("tokens", LIMIT_TOKENS, PERIOD_SECONDS),), guard_ms)
+    period_ms = scope.windows[0].period_ms
+    with tempfile.TemporaryDirectory() as folder:
+        demand = spenders.Demand(socket, (scope,), seconds, most_tokens=LIMIT_TOKENS // 50)
+        for process in spenders.start(demand, PROCESSES, Path(folder)):
+            process.join()
+        granted = spenders.grants(Path(folder))
+    by_settle = [(grant.settled_at_ms, grant.tokens) for grant in granted]
+    return Exactness(
+        guard_ms,
+        len(granted),
+        round(most_in_any_interval([(g.drawn_at_ms, g.tokens) for g in granted], period_ms) / LIMIT_TOKENS, 3),
+        round(most_in_any_interval(by_settle, period_ms) / LIMIT_TOKENS, 3),
+        round(mean_use(by_settle, period_ms) / LIMIT_TOKENS, 3),
+    )
+
+
+def mean_use(charges: list[tuple[int, int]], period_ms: int) -> float:
+    """What was charged in a period: the mean over whole numbers of periods that begin at every phase of the first."""
+    first, last = min(at for at, _ in charges), max(at for at, _ in charges)
+    periods = (last - first) // period_ms - 1
+    begins = [first + phase * period_ms // 50 for phase in range(50)]
+    spans = [sum(n for at, n in charges if begin <= at < begin + periods * period_ms) for begin in begins]
+    return sum(spans) / len(spans) / periods
+
+
+def print_table(speeds: list[Speed], exactness: list[Exactness]) -> None:
+    print(f"{'reserve over':28}{'processes':>10}{'grants/s':>10}{'bare/s':>10}{'ratio':>7}")
+    for s in speeds:
+        print(f"{s.what:28}{s.processes:10}{s.grants_per_second:10,}{s.bare_per_second:10,}{s.ratio:7.2f}")
+    print(f"\nexcess demand, {PROCESSES} processes, {LIMIT_TOKENS:,} tokens in {PERIOD_SECONDS:g} s")
+    print(f"{'guard ms':>10}{'grants':>10}{'worst by draw':>15}{'worst by settle':>17}{'utilisation':>13}")
+    for e in exactness:
+        print(f"{e.guard_ms:10}{e.grants:10,}{e.worst_by_draw:15.3f}{e.worst_by_settle:17.3f}{e.utilisation:13.3f}")
+
+
+if __name__ == "__main__":
+    main()

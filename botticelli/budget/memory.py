@@ -1,0 +1,131 @@
+"""The Budget in one process's memory: the answers of `RedisBudget`, with any clock. For planning and tests."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from botticelli.budget.memory_scope import Hold, OpenDraw, ScopeState, longest, smaller
+from botticelli.budget.model import (
+    Amounts,
+    Draw,
+    Refusal,
+    Scope,
+    ScopeUsage,
+    Settlement,
+    Share,
+    Ticket,
+    WindowUsage,
+    merged,
+)
+
+NOTHING = Amounts()
+
+
+class MemoryBudget:
+    """A `Budget` that lives as long as the object. Not for use by several threads at once.
+
+    `clock_ms` gives the time in milliseconds; `lease_seconds` is for a draw by a ticket whose lease ran out.
+    """
+
+    def __init__(self, clock_ms: Callable[[], int], *, lease_seconds: float = 300.0) -> None:
+        self._clock_ms = clock_ms
+        self._lease_ms = round(lease_seconds * 1000)
+        self._scopes: dict[str, ScopeState] = {}
+
+    def reserve(self, ticket_id: str, shares: Sequence[Share], lease_seconds: float) -> Ticket | Refusal:
+        shares = merged(shares)
+        states, now = self._open([share.scope for share in shares])
+        asked = [(state, share.amounts) for state, share in zip(states, shares, strict=True)]
+        fresh = [(state, amounts) for state, amounts in asked if ticket_id not in state.holds]
+        refusal = longest([refusal for state, amounts in fresh for refusal in state.refusals(amounts, NOTHING)])
+        if refusal:
+            return refusal
+        for state, amounts in fresh:
+            state.holds[ticket_id] = Hold(amounts)
+        deadline = now + round(lease_seconds * 1000)
+        for state in states:
+            state.leases[ticket_id] = deadline
+            self._keep(state)
+        return Ticket(ticket_id, shares, deadline)
+
+    def draw(self, ticket_id: str, draw_id: str, scope: Scope, amounts: Amounts) -> Draw | Refusal:
+        [state], now = self._open([scope])
+        hold = state.holds.get(ticket_id, Hold())
+        if draw_id in hold.draws:
+            return Draw(draw_id, scope.name, hold.draws[draw_id].amounts, hold.draws[draw_id].at_ms)
+        covered = smaller(hold.undrawn, amounts)
+        refusal = longest(list(state.refusals(amounts, covered)))
+        if refusal:
+            return refusal
+        hold.undrawn = Amounts(hold.undrawn.requests - covered.requests, hold.undrawn.tokens - covered.tokens)
+        hold.draws[draw_id] = OpenDraw(amounts, now, state.charge("requests", amounts.requests))
+        state.holds[ticket_id] = hold
+        state.leases.setdefault(ticket_id, now + self._lease_ms)
+        self._keep(state)
+        return Draw(draw_id, scope.name, amounts, now)
+
+    def settle(self, ticket_id: str, draw_id: str, scope: Scope, actual: Amounts | None) -> Settlement:
+        [state], now = self._open([scope])
+        hold = state.holds.get(ticket_id)
+        if hold is None or draw_id not in hold.draws:
+            return Settlement("repeated", now)
+        draw = hold.draws.pop(draw_id)
+        actual = draw.amounts if actual is None else actual
+        state.charge("tokens", actual.tokens)
+        more = actual.requests - draw.amounts.requests
+        state.charge("requests", more)
+        for window, window_state in state.states():
+            if more < 0 and window.name in draw.marks:
+                window_state.correct(window, draw.marks[window.name], -more)
+        return Settlement("settled", now)
+
+    def release(self, ticket_id: str, scopes: Sequence[Scope]) -> None:
+        states, _ = self._open(scopes)
+        for state in states:
+            if ticket_id in state.holds:
+                state.close(ticket_id)
+
+    def renew(self, ticket_id: str, scopes: Sequence[Scope], lease_seconds: float) -> bool:
+        states, now = self._open(scopes)
+        held = [state for state in states if ticket_id in state.holds]
+        for state in held:
+            state.leases[ticket_id] = now + round(lease_seconds * 1000)
+        return len(held) == len(states)
+
+    def charge(self, scope: Scope, amounts: Amounts) -> Refusal | None:
+        [state], _ = self._open([scope])
+        refusal = longest(list(state.refusals(amounts, NOTHING)))
+        if refusal is None:
+            state.charge("requests", amounts.requests)
+            state.charge("tokens", amounts.tokens)
+            self._keep(state)
+        return refusal
+
+    def block_until(self, scope: Scope, wait_ms: int) -> None:
+        [state], now = self._open([scope])
+        state.blocked_until_ms = max(state.blocked_until_ms, now + wait_ms)
+        self._keep(state)
+
+    def usage(self, scope: Scope) -> ScopeUsage:
+        [state], now = self._open([scope])
+        while state.sweep():
+            pass
+        windows = tuple(
+            WindowUsage(window, w.used, state.held.of(window.metric), w.leaves_ms - now if w.used else 0)
+            for window, w in state.states()
+        )
+        holders = tuple(ticket_id for ticket_id, _ in state.by_deadline()[:100])
+        blocked_for_ms = max(0, state.blocked_until_ms - now)
+        return ScopeUsage(scope.name, windows, state.held, len(state.leases), blocked_for_ms, holders)
+
+    def _open(self, scopes: Sequence[Scope]) -> tuple[list[ScopeState], int]:
+        """The scopes' states, each once, at one common time that never goes back. New ones are kept by `_keep`."""
+        named = {scope.name: scope for scope in scopes}
+        states = [self._scopes.get(name) or ScopeState(scope) for name, scope in named.items()]
+        now = max([self._clock_ms(), *(state.now for state in states)])
+        for state, scope in zip(states, named.values(), strict=True):
+            state.open(scope, now)
+        return states, now
+
+    def _keep(self, state: ScopeState) -> None:
+        self._scopes[state.scope.name] = state

@@ -1,0 +1,261 @@
+"""The words of the Budget: windows, scopes, amounts, tickets, and the protocol of every Budget. No storage here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+from botticelli.errors import InvalidInput
+
+Metric = Literal["requests", "tokens"]
+WindowKind = Literal["sliding", "fixed"]
+SettleOutcome = Literal["settled", "repeated"]
+METRICS: tuple[Metric, ...] = ("requests", "tokens")
+BLOCKED = "closed by the provider"
+"""The `window` of a refusal by a scope that `block_until` has closed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """One limit of a scope: at most `limit` of `metric` in `period_seconds`.
+
+    sliding: in any interval of the period. fixed: counted from the first use on, then anew (60 s and 86,400 s in the
+    founding documents).
+    """
+
+    metric: Metric
+    limit: int
+    period_seconds: float
+    kind: WindowKind = "sliding"
+
+    def __post_init__(self) -> None:
+        if self.limit < 0 or self.period_ms < 1:
+            raise InvalidInput(
+                f"a window can't allow {self.limit} in {self.period_seconds:g} s",
+                where=self.name,
+                do="give a limit of 0 or more and a period of at least 0.001 s",
+            )
+
+    @property
+    def name(self) -> str:
+        """Stable within a scope, e.g. `tokens/60s` or `requests/86400s fixed`. What is used is kept under this name,
+        so that a new limit finds what the old one counted."""
+        period = f"{self.metric}/{self.period_seconds:.12g}s"
+        return period if self.kind == "sliding" else f"{period} {self.kind}"
+
+    @property
+    def period_ms(self) -> int:
+        return round(self.period_seconds * 1000)
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What a budget is about (`echo/echo@small`, `run:...`) and its limits. No windows means no limit.
+
+    `guard_ms` lengthens every window by the spread between a grant and its arrival at the provider.
+    """
+
+    name: str
+    windows: tuple[Window, ...] = ()
+    guard_ms: int = 25
+
+    def __post_init__(self) -> None:
+        names = [window.name for window in self.windows]
+        if len(set(names)) < len(names) or self.guard_ms < 0:
+            raise InvalidInput(
+                "a scope needs a guard of 0 ms or more, and one limit for each window",
+                where=self.name,
+                do=f"look at its windows ({', '.join(names)}) and its guard ({self.guard_ms} ms)",
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Amounts:
+    """How many requests and tokens (input and output together)."""
+
+    requests: int = 0
+    tokens: int = 0
+
+    def __post_init__(self) -> None:
+        if self.requests < 0 or self.tokens < 0:
+            raise InvalidInput(f"{self.requests} requests and {self.tokens} tokens can't be spent", do="give 0 or more")
+
+    def of(self, metric: Metric) -> int:
+        """The amount of one metric."""
+        return self.requests if metric == "requests" else self.tokens
+
+    def __add__(self, other: Amounts) -> Amounts:
+        return Amounts(self.requests + other.requests, self.tokens + other.tokens)
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """What a ticket asks of one scope."""
+
+    scope: Scope
+    amounts: Amounts
+
+
+def merged(shares: Sequence[Share]) -> tuple[Share, ...]:
+    """One share for each scope name, in order of first mention: amounts added up, the first one's limits."""
+    if len(shares) == 1:
+        return (shares[0],)
+    by_name: dict[str, Share] = {}
+    for share in shares:
+        first = by_name.get(share.scope.name)
+        by_name[share.scope.name] = Share(first.scope, first.amounts + share.amounts) if first else share
+    return tuple(by_name.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """A granted reservation. Plain data: it crosses the broker and lives in the iteration's row."""
+
+    id: str
+    shares: tuple[Share, ...]
+    lease_until_ms: int
+    """Redis's clock, milliseconds since the epoch."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON values; `from_json` gives an equal ticket back."""
+        return {
+            "id": self.id,
+            "lease_until_ms": self.lease_until_ms,
+            "shares": [
+                {
+                    "scope": share.scope.name,
+                    "guard_ms": share.scope.guard_ms,
+                    "requests": share.amounts.requests,
+                    "tokens": share.amounts.tokens,
+                    "windows": [[w.metric, w.limit, w.period_seconds, w.kind] for w in share.scope.windows],
+                }
+                for share in self.shares
+            ],
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Ticket:
+        """The ticket that `to_json` described; KeyError when `data` is something else."""
+        shares = tuple(
+            Share(
+                Scope(s["scope"], tuple(Window(*w) for w in s["windows"]), s["guard_ms"]),
+                Amounts(s["requests"], s["tokens"]),
+            )
+            for s in data["shares"]
+        )
+        return cls(data["id"], shares, data["lease_until_ms"])
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why nothing was granted: of all windows that refused, the one with the longest wait.
+
+    `used` is what is charged and held besides the `asked` amount. `retry_after_ms` is when the same request fits,
+    counted from now, if what is held stays held; when holds alone are in its way, which may end at any moment, it is
+    a short wait; None when it never fits, because it is larger than the window. A closed scope has the window
+    `BLOCKED`.
+    """
+
+    scope: str
+    window: str
+    limit: int
+    used: int
+    asked: int
+    retry_after_ms: int | None
+
+    @property
+    def too_large(self) -> bool:
+        return self.retry_after_ms is None
+
+    def __str__(self) -> str:
+        if self.window == BLOCKED:
+            return f"{self.scope}: {BLOCKED} for another {self.retry_after_ms:,} ms"
+        if self.too_large:
+            return f"{self.scope}: {self.asked:,} asked, but {self.window} allows {self.limit:,} in all"
+        return f"{self.scope}: {self.asked:,} asked, {self.used:,} of {self.limit:,} used in {self.window}"
+
+
+@dataclass(frozen=True, slots=True)
+class Draw:
+    """A granted draw: one provider request is on its way. `drawn_at_ms` is Redis's clock."""
+
+    id: str
+    scope: str
+    amounts: Amounts
+    drawn_at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """What a settle did: `settled` the first time, `repeated` (and nothing changed) ever after."""
+
+    outcome: SettleOutcome
+    settled_at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class WindowUsage:
+    """One window as it stands now: `used` was charged in it, `held` is reserved or in flight."""
+
+    window: Window
+    used: int
+    held: int
+    resets_after_ms: int
+    """When the oldest charge leaves (sliding) or the window ends (fixed); 0 when nothing is charged."""
+
+    @property
+    def remaining(self) -> int:
+        return max(0, self.window.limit - self.used - self.held)
+
+
+@dataclass(frozen=True, slots=True)
+class ScopeUsage:
+    scope: str
+    windows: tuple[WindowUsage, ...]
+    held: Amounts
+    tickets: int
+    """Tickets that hold something of this scope."""
+    blocked_for_ms: int = 0
+    """How long this scope is closed because a provider asked for it; 0 when it is open."""
+    holders: tuple[str, ...] = field(default=())
+    """Ids of those tickets, at most a hundred."""
+
+
+class Budget(Protocol):
+    """May this be spent now? All methods are atomic over everything they name, for all processes on all machines."""
+
+    def reserve(self, ticket_id: str, shares: Sequence[Share], lease_seconds: float) -> Ticket | Refusal:
+        """Hold all shares, or nothing. The same id again gives the same holds back, with a new lease."""
+        ...
+
+    def draw(self, ticket_id: str, draw_id: str, scope: Scope, amounts: Amounts) -> Draw | Refusal:
+        """Right before a provider request: move `amounts` of one scope from held to in flight.
+
+        What the ticket does not hold (it asked for too little, or its lease ran out) is asked of the windows now.
+        """
+        ...
+
+    def settle(self, ticket_id: str, draw_id: str, scope: Scope, actual: Amounts | None) -> Settlement:
+        """After the request: charge what was really used; None when nobody knows, which charges what was drawn."""
+        ...
+
+    def release(self, ticket_id: str, scopes: Sequence[Scope]) -> None:
+        """Give back what was never drawn and close the ticket; draws that are still open stay charged."""
+        ...
+
+    def renew(self, ticket_id: str, scopes: Sequence[Scope], lease_seconds: float) -> bool:
+        """Lengthen the lease; False when the ticket is gone."""
+        ...
+
+    def charge(self, scope: Scope, amounts: Amounts) -> Refusal | None:
+        """Spend at once, without a ticket; None when it was granted."""
+        ...
+
+    def block_until(self, scope: Scope, wait_ms: int) -> None:
+        """Close the scope for everyone for `wait_ms` from now (a provider's Retry-After); never shortens a block."""
+        ...
+
+    def usage(self, scope: Scope) -> ScopeUsage:
+        """What is used and held now. Changes nothing, except that what has expired is gone."""
+        ...

@@ -1,0 +1,134 @@
+"""The Budget on Redis 6.2+ or Valkey: every method is one script call, one round trip. The rules are in `lua/`.
+
+A connection error leaves redis-py as it is; every method but `charge` may simply be repeated.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from botticelli.budget import scripts
+from botticelli.budget.model import (
+    BLOCKED,
+    Amounts,
+    Draw,
+    Refusal,
+    Scope,
+    ScopeUsage,
+    Settlement,
+    Share,
+    Ticket,
+    WindowUsage,
+    merged,
+)
+
+if TYPE_CHECKING:
+    from redis import Redis
+
+DEFAULT_LEASE_SECONDS = 300.0
+NOTHING = Amounts()
+
+
+class RedisBudget:
+    """A `Budget` shared by every process that uses the same server and prefix.
+
+    `lease_seconds`: for a draw by a ticket whose lease ran out. `clock_ms`: for tests; the server's clock otherwise.
+    """
+
+    def __init__(
+        self,
+        client: Redis,
+        prefix: str = "botticelli",
+        *,
+        lease_seconds: float = DEFAULT_LEASE_SECONDS,
+        clock_ms: Callable[[], int] | None = None,
+    ) -> None:
+        self._scripts = scripts.registered(client)
+        self._prefix = prefix
+        self._lease_ms = round(lease_seconds * 1000)
+        self._clock_ms = clock_ms
+
+    def reserve(self, ticket_id: str, shares: Sequence[Share], lease_seconds: float) -> Ticket | Refusal:
+        shares = merged(shares)
+        reply = self._call("reserve", shares, ticket=ticket_id, lease_ms=round(lease_seconds * 1000))
+        return Ticket(ticket_id, shares, reply[1]) if reply[0] else _refusal(shares, reply)
+
+    def draw(self, ticket_id: str, draw_id: str, scope: Scope, amounts: Amounts) -> Draw | Refusal:
+        shares = (Share(scope, amounts),)
+        reply = self._call("draw", shares, ticket=ticket_id, draw=draw_id, lease_ms=self._lease_ms)
+        if not reply[0]:
+            return _refusal(shares, reply)
+        _, drawn_at_ms, requests, tokens = reply
+        return Draw(draw_id, scope.name, Amounts(requests, tokens), drawn_at_ms)
+
+    def settle(self, ticket_id: str, draw_id: str, scope: Scope, actual: Amounts | None) -> Settlement:
+        shares = (Share(scope, actual or NOTHING),)
+        settled, at_ms = self._call("settle", shares, ticket=ticket_id, draw=draw_id, known=actual is not None)
+        return Settlement("settled" if settled else "repeated", at_ms)
+
+    def release(self, ticket_id: str, scopes: Sequence[Scope]) -> None:
+        self._call("release", _named(scopes), ticket=ticket_id)
+
+    def renew(self, ticket_id: str, scopes: Sequence[Scope], lease_seconds: float) -> bool:
+        return bool(self._call("renew", _named(scopes), ticket=ticket_id, lease_ms=round(lease_seconds * 1000)))
+
+    def charge(self, scope: Scope, amounts: Amounts) -> Refusal | None:
+        shares = (Share(scope, amounts),)
+        reply = self._call("charge", shares)
+        return None if reply[0] else _refusal(shares, reply)
+
+    def block_until(self, scope: Scope, wait_ms: int) -> None:
+        self._call("block", _named([scope]), wait_ms=wait_ms)
+
+    def usage(self, scope: Scope) -> ScopeUsage:
+        blocked, requests, tokens, tickets, windows, holders = self._call("usage", _named([scope]))
+        held = Amounts(requests, tokens)
+        return ScopeUsage(
+            scope.name,
+            tuple(
+                WindowUsage(window, used, held.of(window.metric), resets_after_ms)
+                for window, used, resets_after_ms in zip(scope.windows, windows[::2], windows[1::2], strict=True)
+            ),
+            held,
+            tickets,
+            blocked,
+            tuple(holder.decode() if isinstance(holder, bytes) else holder for holder in holders),
+        )
+
+    def _call(self, script: str, shares: Sequence[Share], **request: Any) -> Any:
+        keys = [key for share in shares for key in self._keys(share.scope.name)]
+        request["asked"] = [(share.amounts.requests, share.amounts.tokens) for share in shares]
+        arguments = [_limits(tuple([share.scope for share in shares])), json.dumps(request)]
+        if self._clock_ms is not None:
+            arguments.append(str(self._clock_ms()))
+        return self._scripts[script](keys, arguments)
+
+    def _keys(self, scope: str) -> tuple[str, str, str]:
+        """The keys of one scope; the braces put all scopes of a prefix into one hash slot."""
+        root = f"{{{self._prefix}}}:budget"
+        return f"{root}:usage:{scope}", f"{root}:holds:{scope}", f"{root}:leases:{scope}"
+
+
+def _named(scopes: Sequence[Scope]) -> tuple[Share, ...]:
+    return merged([Share(scope, NOTHING) for scope in scopes])
+
+
+@lru_cache(maxsize=1024)
+def _limits(scopes: tuple[Scope, ...]) -> str:
+    """The limits as the scripts read them (`lib_scopes.lua`): the part that stays the same from call to call."""
+    return json.dumps(
+        [[s.guard_ms, *([w.name, w.metric, w.limit, w.period_ms, w.kind] for w in s.windows)] for s in scopes]
+    )
+
+
+def _refusal(shares: Sequence[Share], reply: Sequence[int]) -> Refusal:
+    """What a script's `refused` says; numbers count from 1, as in Lua."""
+    _, number, window_number, used, asked, wait_ms = reply
+    scope = shares[number - 1].scope
+    if window_number == 0:
+        return Refusal(scope.name, BLOCKED, 0, used, asked, wait_ms)
+    window = scope.windows[window_number - 1]
+    return Refusal(scope.name, window.name, window.limit, used, asked, None if wait_ms < 0 else wait_ms)

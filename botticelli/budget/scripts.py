@@ -1,0 +1,26 @@
+"""The Lua scripts as the server gets them: the libraries in front of each script. redis-py loads and reloads them."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.resources import files
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from redis import Redis
+    from redis.commands.core import Script
+
+LIBRARIES = ("lib_windows", "lib_holds", "lib_scopes")
+SCRIPTS = ("reserve", "draw", "settle", "release", "renew", "charge", "block", "usage")
+
+
+@cache
+def source(name: str) -> str:
+    """The full text of one script of `SCRIPTS`."""
+    folder = files("botticelli.budget") / "lua"
+    return "\n".join((folder / f"{part}.lua").read_text("utf-8") for part in (*LIBRARIES, name))
+
+
+def registered(client: Redis) -> dict[str, Script]:
+    """All scripts, called by EVALSHA, and sent again when the server has forgotten them (NOSCRIPT)."""
+    return {name: client.register_script(source(name)) for name in SCRIPTS}

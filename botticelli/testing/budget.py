@@ -1,0 +1,19 @@
+"""The conformance suite of `botticelli.budget.Budget`: subclass `BudgetConformance`, say how to make yours, run pytest.
+
+`class TestMyBudget(BudgetConformance)` needs one method, `def make_budget(self, clock): return MyBudget(clock)`.
+"""
+
+from __future__ import annotations
+
+from botticelli.testing.budget_base import BudgetCases
+from botticelli.testing.budget_draws import DrawCases
+from botticelli.testing.budget_tickets import TicketCases
+from botticelli.testing.budget_windows import WindowCases
+from botticelli.testing.clock import ManualClock
+
+__all__ = ["BudgetCases", "BudgetConformance", "ManualClock"]
+
+
+class BudgetConformance(TicketCases, DrawCases, WindowCases):
+    """Every rule that a Budget has to keep. `make_budget` must give an empty one that reads the clock at each call,
+    and lets a draw by an unknown ticket have a lease of `UNKNOWN_TICKET_LEASE_SECONDS`."""

@@ -1,0 +1,93 @@
+"""Processes that want more than a budget allows, and a record of what each was granted, in the server's time."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import random
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from threading import Event
+
+from redis import Redis
+
+from botticelli.budget import Amounts, Draw, RedisBudget, Refusal, Scope, Share
+
+LEASE_SECONDS = 1.0
+
+
+@dataclass(frozen=True)
+class Grant:
+    """One settled draw."""
+
+    requests: int
+    tokens: int
+    drawn_at_ms: int
+    settled_at_ms: int
+
+
+@dataclass(frozen=True)
+class Demand:
+    """What each process does until `seconds` are over: reserve up to `most_tokens`, draw, use the share of it that
+    lies between `least_used` and 1, settle, release."""
+
+    socket: str
+    scopes: tuple[Scope, ...]
+    seconds: float
+    most_tokens: int
+    least_used: float = 1.0
+
+
+def start(demand: Demand, processes: int, folder: Path) -> list[BaseProcess]:
+    """Start the processes; each appends its grants to a file of its own in `folder`."""
+    fork = multiprocessing.get_context("fork")
+    started: list[BaseProcess] = []
+    for number in range(processes):
+        process = fork.Process(target=_spend, args=(demand, number, folder / f"{number}.jsonl"), daemon=True)
+        process.start()
+        started.append(process)
+    return started
+
+
+def grants(folder: Path) -> list[Grant]:
+    """What was recorded; a line that a killed process did not finish is left out."""
+    lines = [line for file in sorted(folder.glob("*.jsonl")) for line in file.read_text().splitlines()]
+    return [Grant(**json.loads(line)) for line in lines if line.endswith("}")]
+
+
+def _spend(demand: Demand, number: int, record: Path) -> None:
+    choose = random.Random(number)
+    end = time.monotonic() + demand.seconds
+    with Redis(unix_socket_path=demand.socket) as client, record.open("a", buffering=1) as lines:
+        budget = RedisBudget(client)
+        turn = 0
+        while time.monotonic() < end:
+            turn += 1
+            asked = Amounts(1, choose.randint(1, demand.most_tokens))
+            used = Amounts(1, round(asked.tokens * choose.uniform(demand.least_used, 1)))
+            ticket_id = f"{number}-{turn}"
+            if _reserve(budget, ticket_id, [Share(scope, asked) for scope in demand.scopes], end):
+                grant = _call(budget, ticket_id, demand.scopes, asked, used)
+                lines.write(json.dumps(asdict(grant)) + "\n")
+
+
+def _reserve(budget: RedisBudget, ticket_id: str, shares: Sequence[Share], end: float) -> bool:
+    """Ask until it is granted, as often as the refusals say; False when time is up before that."""
+    while isinstance(refusal := budget.reserve(ticket_id, shares, LEASE_SECONDS), Refusal):
+        if time.monotonic() >= end or refusal.retry_after_ms is None:
+            return False
+        Event().wait(refusal.retry_after_ms / 1000)
+    return True
+
+
+def _call(budget: RedisBudget, ticket_id: str, scopes: Sequence[Scope], asked: Amounts, used: Amounts) -> Grant:
+    """The rest of the ticket's life. The record is of the first scope; a draw within the ticket is never refused."""
+    draws = [budget.draw(ticket_id, "call", scope, asked) for scope in scopes]
+    settled = [budget.settle(ticket_id, "call", scope, used) for scope in scopes]
+    budget.release(ticket_id, scopes)
+    if not isinstance(draws[0], Draw):
+        raise AssertionError(f"{ticket_id} held {asked} and was refused: {draws[0]}")
+    return Grant(used.requests, used.tokens, draws[0].drawn_at_ms, settled[0].settled_at_ms)

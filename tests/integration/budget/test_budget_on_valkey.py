@@ -1,0 +1,60 @@
+"""The public suite on a real server, and what only that can show: its clock, its restart, its strictness."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import pytest
+from redis import Redis
+
+from botticelli.budget import Amounts, Budget, RedisBudget, Scope, Share, Ticket, Window
+from botticelli.testing.budget import BudgetConformance, ManualClock
+from botticelli.testing.valkey import valkey_socket
+
+
+class TestRedisBudgetOnValkey(BudgetConformance):
+    @pytest.fixture(autouse=True)
+    def _connect(self, socket: str) -> Iterator[None]:
+        with Redis(unix_socket_path=socket) as self.client:
+            yield
+
+    def make_budget(self, clock: ManualClock) -> Budget:
+        return RedisBudget(self.client, clock_ms=clock)
+
+
+def test_leases_are_in_the_servers_time(socket: str) -> None:
+    with Redis(unix_socket_path=socket) as client:
+        before = time.time_ns() // 1_000_000
+        ticket = RedisBudget(client).reserve("t", [Share(Scope("model"), Amounts(1, 1))], lease_seconds=5)
+        after = time.time_ns() // 1_000_000
+    assert isinstance(ticket, Ticket)
+    assert before + 5_000 <= ticket.lease_until_ms <= after + 5_000
+
+
+def test_a_server_that_comes_back_empty_is_used_as_it_is() -> None:
+    scope = Scope("model", (Window("tokens", 100, 60),))
+    with valkey_socket() as first, Redis(unix_socket_path=first) as client:
+        budget = RedisBudget(client)
+        assert isinstance(budget.reserve("t", [Share(scope, Amounts(tokens=60))], 60), Ticket)
+        client.flushall()
+        client.script_flush()
+        assert budget.settle("t", "d", scope, None).outcome == "repeated"
+        assert budget.renew("t", [scope], 60) is False
+        budget.release("t", [scope])
+        assert budget.usage(scope).tickets == 0
+        assert budget.charge(scope, Amounts(tokens=100)) is None
+
+
+def test_all_scripts_run_in_a_server_that_forbids_globals_and_undeclared_keys(socket: str) -> None:
+    scopes = [Scope(name, (Window("tokens", 10**6, 60), Window("requests", 100, 1, "fixed"))) for name in ("a", "b")]
+    with Redis(unix_socket_path=socket) as client:
+        budget = RedisBudget(client)
+        assert isinstance(budget.reserve("t", [Share(scope, Amounts(1, 10)) for scope in scopes], 60), Ticket)
+        for scope in scopes:
+            budget.draw("t", "d", scope, Amounts(1, 10))
+            budget.settle("t", "d", scope, Amounts(1, 5))
+        assert budget.renew("t", scopes, 60)
+        budget.release("t", scopes)
+        slots = {client.execute_command("CLUSTER", "KEYSLOT", key) for key in client.scan_iter()}
+        assert len(slots) == 1

@@ -1,0 +1,83 @@
+"""Eight processes that want far more than is allowed, on one server: no interval passes a limit, and nothing leaks."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from threading import Event
+
+import pytest
+from redis import Redis
+
+from botticelli.budget import Amounts, RedisBudget, Scope, Window
+from botticelli.testing import spenders
+from botticelli.testing.intervals import most_in_any_interval
+
+PROCESSES = 8
+SECONDS = 3.0
+TOKENS = Window("tokens", 2000, 0.5)
+REQUESTS = Window("requests", 40, 0.5)
+LONG = Window("tokens", 9000, 2.5)
+SCOPES = (Scope("model", (TOKENS, REQUESTS, LONG)), Scope("run", (Window("tokens", 1_000_000, 60),)))
+
+
+@pytest.fixture
+def demand(socket: str) -> spenders.Demand:
+    return spenders.Demand(socket, SCOPES, SECONDS, most_tokens=200, least_used=0.5)
+
+
+def within_limits(granted: list[spenders.Grant]) -> None:
+    """In the provider's view, whether it counts tokens when a call begins or when it ends."""
+    by_draw = [(grant.drawn_at_ms, grant.tokens) for grant in granted]
+    by_settle = [(grant.settled_at_ms, grant.tokens) for grant in granted]
+    requests = [(grant.drawn_at_ms, grant.requests) for grant in granted]
+    for window in (TOKENS, LONG):
+        assert most_in_any_interval(by_draw, window.period_ms) <= window.limit
+        assert most_in_any_interval(by_settle, window.period_ms) <= window.limit
+    assert most_in_any_interval(requests, REQUESTS.period_ms) <= REQUESTS.limit
+
+
+def wait_until_no_ticket_is_left(socket: str) -> None:
+    """Leases of killed processes run out in the server's time."""
+    deadline = time.monotonic() + spenders.LEASE_SECONDS + 5
+    with Redis(unix_socket_path=socket) as client:
+        usages = [RedisBudget(client).usage(scope) for scope in SCOPES]
+        while any(usage.tickets for usage in usages) and time.monotonic() < deadline:
+            Event().wait(0.05)
+            usages = [RedisBudget(client).usage(scope) for scope in SCOPES]
+    assert [(usage.tickets, usage.held) for usage in usages] == [(0, Amounts())] * len(SCOPES)
+
+
+def end(processes: list[BaseProcess]) -> list[int | None]:
+    for process in processes:
+        process.join(timeout=SECONDS + 10)
+    return [process.exitcode for process in processes]
+
+
+def test_no_interval_passes_a_limit_and_nothing_stays_held(demand: spenders.Demand, tmp_path: Path) -> None:
+    assert end(spenders.start(demand, PROCESSES, tmp_path)) == [0] * PROCESSES
+    granted = spenders.grants(tmp_path)
+    within_limits(granted)
+    wait_until_no_ticket_is_left(demand.socket)
+    spent = sum(grant.tokens for grant in granted)
+    with Redis(unix_socket_path=demand.socket) as client:
+        assert [window.used for window in RedisBudget(client).usage(SCOPES[1]).windows] == [spent]
+    assert spent >= 0.7 * LONG.limit * SECONDS / LONG.period_seconds
+
+
+def test_killed_processes_overspend_nothing_and_leave_nothing_held(demand: spenders.Demand, tmp_path: Path) -> None:
+    processes = spenders.start(demand, PROCESSES, tmp_path)
+    for process in processes[::2]:
+        process.join(timeout=SECONDS / PROCESSES)
+        assert process.pid is not None
+        os.kill(process.pid, signal.SIGKILL)
+    assert end(processes) == [-signal.SIGKILL, 0] * (PROCESSES // 2)
+    granted = spenders.grants(tmp_path)
+    within_limits(granted)
+    wait_until_no_ticket_is_left(demand.socket)
+    with Redis(unix_socket_path=demand.socket) as client:
+        charged = RedisBudget(client).usage(SCOPES[1]).windows[0].used
+    assert charged >= sum(grant.tokens for grant in granted) > 0

@@ -1,0 +1,177 @@
+"""Random lives of tickets: scripts (on fakeredis) and memory twin answer alike, and never against the naive model."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+from fakeredis import FakeRedis, FakeServer
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+
+from botticelli.budget import Amounts, Budget, MemoryBudget, RedisBudget, Refusal, Scope, Share, Window
+from botticelli.testing.budget_naive import NOTHING, NaiveScope
+from botticelli.testing.clock import ManualClock
+from botticelli.testing.intervals import most_in_any_interval
+
+Answer = TypeVar("Answer")
+MOST = 100
+DRAW_LEASE_MS = 700
+
+
+def variants(name: str, guard_ms: int, *windows: Window) -> list[Scope]:
+    """The same scope with its limits, and with limits that somebody lowered to eight tenths."""
+    lower = tuple(Window(w.metric, w.limit * 8 // 10, w.period_seconds, w.kind) for w in windows)
+    return [Scope(name, windows, guard_ms), Scope(name, lower, guard_ms)]
+
+
+SCOPES = {
+    "sliding": variants("sliding", 0, Window("tokens", MOST, 0.6), Window("requests", 6, 0.3)),
+    "fixed": variants("fixed", 3, Window("tokens", MOST, 0.5, "fixed"), Window("requests", 5, 0.2, "fixed")),
+    "mixed": variants("mixed", 25, Window("tokens", MOST, 2), Window("tokens", 60, 0.4, "fixed")),
+    "unlimited": variants("unlimited", 0),
+}
+names = st.sampled_from(list(SCOPES))
+scopes = names.flatmap(lambda name: st.sampled_from(SCOPES[name]))
+amounts = st.builds(Amounts, st.integers(0, 3), st.integers(0, 70))
+tickets = st.sampled_from([f"t{n}" for n in range(6)])
+draws = st.sampled_from(["d1", "d2", "d3"])
+leases_ms = st.sampled_from([50, 400, 3000])
+
+
+class BudgetMachine(RuleBasedStateMachine):
+    def __init__(self) -> None:
+        super().__init__()
+        self.clock = ManualClock()
+        self.seen_ms = dict.fromkeys(SCOPES, 0)
+        self.redis: Budget = RedisBudget(
+            FakeRedis(server=FakeServer()), clock_ms=self.clock, lease_seconds=DRAW_LEASE_MS / 1000
+        )
+        self.memory: Budget = MemoryBudget(self.clock, lease_seconds=DRAW_LEASE_MS / 1000)
+        self.naive = {name: NaiveScope() for name in SCOPES}
+        for name, (scope, _) in SCOPES.items():
+            self.begin([name])
+            assert self.same(self.redis.charge(scope, NOTHING), self.memory.charge(scope, NOTHING)) is None
+
+    def begin(self, called: list[str]) -> int:
+        """The time of a call on these scopes; what has run out in them is gone."""
+        now = max([self.clock.ms, *(self.seen_ms[name] for name in called)])
+        for name in called:
+            self.seen_ms[name] = now
+            self.naive[name].sweep(now)
+        return now
+
+    def same(self, one: Answer, other: Answer) -> Answer:
+        assert one == other
+        return one
+
+    def judge(self, refused: bool, asked: list[tuple[Scope, Amounts, Amounts]], now: int) -> None:
+        verdicts = [self.naive[scope.name].verdicts(scope, wanted, own, now) for scope, wanted, own in asked]
+        if refused:
+            assert any(may for _, may in verdicts), "refused, though everything fitted"
+        else:
+            assert not any(must for must, _ in verdicts), "granted more than a window allows"
+
+    @rule(
+        ticket=tickets, asked=st.dictionaries(names, amounts, min_size=1, max_size=3), low=st.booleans(), ms=leases_ms
+    )
+    def reserve(self, ticket: str, asked: dict[str, Amounts], low: bool, ms: int) -> None:
+        shares = [Share(SCOPES[name][low], wanted) for name, wanted in asked.items()]
+        now = self.begin(list(asked))
+        answer = self.same(
+            self.redis.reserve(ticket, shares, ms / 1000), self.memory.reserve(ticket, shares, ms / 1000)
+        )
+        fresh = [share for share in shares if ticket not in self.naive[share.scope.name].holds]
+        self.judge(isinstance(answer, Refusal), [(s.scope, s.amounts, NOTHING) for s in fresh], now)
+        if not isinstance(answer, Refusal):
+            for name, wanted in asked.items():
+                self.naive[name].reserve(ticket, wanted, now + ms)
+
+    @rule(ticket=tickets, draw=draws, scope=scopes, asked=amounts)
+    def draw(self, ticket: str, draw: str, scope: Scope, asked: Amounts) -> None:
+        now, naive = self.begin([scope.name]), self.naive[scope.name]
+        answer = self.same(self.redis.draw(ticket, draw, scope, asked), self.memory.draw(ticket, draw, scope, asked))
+        if ticket in naive.holds and draw in naive.holds[ticket].draws:
+            assert not isinstance(answer, Refusal)
+            assert answer.amounts == naive.holds[ticket].draws[draw].amounts
+            return
+        self.judge(isinstance(answer, Refusal), [(scope, asked, naive.covered(ticket, asked))], now)
+        if not isinstance(answer, Refusal):
+            assert answer.drawn_at_ms == now
+            naive.draw(ticket, draw, asked, now, DRAW_LEASE_MS)
+
+    @rule(ticket=tickets, draw=draws, scope=scopes, actual=st.none() | amounts)
+    def settle(self, ticket: str, draw: str, scope: Scope, actual: Amounts | None) -> None:
+        now = self.begin([scope.name])
+        answer = self.same(
+            self.redis.settle(ticket, draw, scope, actual), self.memory.settle(ticket, draw, scope, actual)
+        )
+        assert (answer.outcome == "settled") is self.naive[scope.name].settle(ticket, draw, actual, now)
+
+    @rule(ticket=tickets, called=st.lists(names, min_size=1, unique=True))
+    def release(self, ticket: str, called: list[str]) -> None:
+        now = self.begin(called)
+        for budget in (self.redis, self.memory):
+            budget.release(ticket, [SCOPES[name][0] for name in called])
+        for name in called:
+            if ticket in self.naive[name].holds:
+                self.naive[name].close(ticket, now)
+
+    @rule(ticket=tickets, called=st.lists(names, min_size=1, unique=True), ms=leases_ms)
+    def renew(self, ticket: str, called: list[str], ms: int) -> None:
+        now, wanted = self.begin(called), [SCOPES[name][0] for name in called]
+        answer = self.same(*(budget.renew(ticket, wanted, ms / 1000) for budget in (self.redis, self.memory)))
+        holds = [self.naive[name].holds[ticket] for name in called if ticket in self.naive[name].holds]
+        for hold in holds:
+            hold.lease_until_ms = now + ms
+        assert answer is (len(holds) == len(called))
+
+    @rule(scope=scopes, asked=amounts)
+    def charge(self, scope: Scope, asked: Amounts) -> None:
+        now, naive = self.begin([scope.name]), self.naive[scope.name]
+        answer = self.same(self.redis.charge(scope, asked), self.memory.charge(scope, asked))
+        self.judge(answer is not None, [(scope, asked, NOTHING)], now)
+        if answer is None:
+            naive.record("requests", now, asked.requests)
+            naive.record("tokens", now, asked.tokens)
+
+    @rule(scope=scopes, ms=st.sampled_from([1, 80]))
+    def block(self, scope: Scope, ms: int) -> None:
+        now, naive = self.begin([scope.name]), self.naive[scope.name]
+        for budget in (self.redis, self.memory):
+            budget.block_until(scope, ms)
+        naive.blocked_until_ms = max(naive.blocked_until_ms, now + ms)
+
+    @rule(ms=st.integers(1, 30) | st.sampled_from([200, 401, 625, 2100, -7, -90]))
+    def pass_time(self, ms: int) -> None:
+        self.clock.advance(ms)
+
+    @invariant()
+    def nothing_is_lost_or_found(self) -> None:
+        for name, (scope, _) in SCOPES.items():
+            now, naive = self.begin([name]), self.naive[name]
+            usage = self.same(self.redis.usage(scope), self.memory.usage(scope))
+            assert usage.held == naive.held()
+            assert set(usage.holders) == set(naive.holds)
+            for window in usage.windows:
+                least, most = naive.bounds(scope, window.window, now)
+                assert least <= window.used <= most
+
+    def teardown(self) -> None:
+        for name, (scope, _) in SCOPES.items():
+            now = self.begin([name])
+            for ticket in list(self.naive[name].holds):
+                self.redis.release(ticket, [scope])
+                self.memory.release(ticket, [scope])
+                self.naive[name].close(ticket, now)
+            usage = self.same(self.redis.usage(scope), self.memory.usage(scope))
+            assert (usage.held, usage.tickets) == (NOTHING, 0)
+            for window in [w for w in scope.windows if w.kind == "sliding" and not self.naive[name].excess]:
+                charged = [(event.at_ms, event.amount) for event in self.naive[name].events[window.metric]]
+                assert most_in_any_interval(charged, window.period_ms) <= window.limit
+
+
+TestBudgetMachine = BudgetMachine.TestCase
+TestBudgetMachine.settings = settings(
+    max_examples=25, stateful_step_count=40, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)

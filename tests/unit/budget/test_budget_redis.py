@@ -1,0 +1,114 @@
+"""What only the Redis budget promises: its keys, their end, and scripts that the server may forget."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+
+import pytest
+from fakeredis import FakeRedis, FakeServer
+
+from botticelli.budget import Amounts, RedisBudget, Scope, Share, Ticket, Window
+from botticelli.budget.scripts import LIBRARIES, SCRIPTS
+from botticelli.testing.clock import ManualClock
+
+SCOPE = Scope("model", (Window("tokens", 100, 60), Window("requests", 10, 3600)))
+
+
+@pytest.fixture
+def client() -> FakeRedis:
+    return FakeRedis(server=FakeServer())
+
+
+def keys(client: FakeRedis) -> set[str]:
+    return {str(key, "utf-8") for key in client.scan_iter()}
+
+
+def test_all_keys_are_in_one_hash_slot_and_under_the_prefix(client: FakeRedis) -> None:
+    budget = RedisBudget(client, prefix="mine")
+    for name in ("model", "run:7"):
+        budget.reserve("t", [Share(Scope(name), Amounts(1, 1))], 60)
+    assert keys(client) == {
+        f"{{mine}}:budget:{kind}:{name}" for kind in ("usage", "holds", "leases") for name in ("model", "run:7")
+    }
+
+
+def test_looking_and_being_refused_leave_no_key_behind(client: FakeRedis) -> None:
+    budget = RedisBudget(client)
+    budget.usage(SCOPE)
+    budget.reserve("t", [Share(SCOPE, Amounts(tokens=101))], 60)
+    budget.draw("t", "d", SCOPE, Amounts(tokens=101))
+    budget.charge(SCOPE, Amounts(tokens=101))
+    budget.settle("t", "d", SCOPE, None)
+    budget.renew("t", [SCOPE], 60)
+    budget.release("t", [SCOPE])
+    assert keys(client) == set()
+
+
+def test_every_key_of_an_unused_scope_vanishes_after_its_window_and_lease(client: FakeRedis) -> None:
+    budget = RedisBudget(client)
+    budget.reserve("t", [Share(SCOPE, Amounts(1, 1))], 1800)
+    budget.charge(SCOPE, Amounts(1, 1))
+    for key in keys(client):
+        assert 3600 + 1800 < client.ttl(key) < 3600 + 1800 + 120
+
+
+def test_the_buckets_of_a_busy_window_are_bounded(client: FakeRedis) -> None:
+    clock = ManualClock()
+    budget = RedisBudget(client, clock_ms=clock)
+    scope = Scope("busy", (Window("tokens", 10**6, 60), Window("tokens", 10**6, 0.3)))
+    for _ in range(400):
+        assert budget.charge(scope, Amounts(tokens=1)) is None
+        clock.advance(377)
+    fields = [str(field) for field in client.hkeys("{botticelli}:budget:usage:busy")]
+    assert 55 <= sum("tokens/60s@" in field for field in fields) <= 62
+    assert sum("tokens/0.3s@" in field for field in fields) <= 2
+
+
+def test_a_bucket_leaves_a_span_after_its_last_charge(client: FakeRedis) -> None:
+    clock = ManualClock(ms=1_700_000_040_000)
+    budget = RedisBudget(client, clock_ms=clock)
+    scope = Scope("model", SCOPE.windows[:1], guard_ms=25)
+    for _ in range(2):
+        clock.advance(300)
+        assert budget.charge(scope, Amounts(tokens=50)) is None
+    assert budget.usage(scope).windows[0].resets_after_ms == 60_025
+    clock.advance(60_024)
+    assert budget.usage(scope).windows[0].used == 100
+
+
+def test_a_changed_guard_finds_what_was_charged_before(client: FakeRedis) -> None:
+    clock = ManualClock()
+    budget = RedisBudget(client, clock_ms=clock)
+    for guard_ms in (0, 5_000, 25):
+        scope = Scope("model", SCOPE.windows, guard_ms)
+        assert budget.charge(scope, Amounts(tokens=30)) is None
+        clock.advance(10_000)
+    assert [window.used for window in budget.usage(scope).windows] == [90, 0]
+    clock.advance(60_025)
+    assert [window.used for window in budget.usage(scope).windows] == [0, 0]
+
+
+def test_scripts_that_the_server_forgot_are_sent_again(client: FakeRedis) -> None:
+    budget = RedisBudget(client)
+    assert budget.charge(SCOPE, Amounts(tokens=60)) is None
+    client.script_flush()
+    assert budget.charge(SCOPE, Amounts(tokens=60)) is not None
+
+
+def test_a_client_that_decodes_gets_the_same_answers() -> None:
+    server = FakeServer()
+    budget = RedisBudget(FakeRedis(server=server, decode_responses=True))
+    assert isinstance(budget.reserve("täsk", [Share(SCOPE, Amounts(1, 1))], 60), Ticket)
+    assert RedisBudget(FakeRedis(server=server)).usage(SCOPE) == budget.usage(SCOPE)
+    assert budget.usage(SCOPE).holders == ("täsk",)
+
+
+@pytest.mark.parametrize("name", [*LIBRARIES, *SCRIPTS])
+def test_each_lua_file_is_short_and_opens_with_what_it_is(name: str) -> None:
+    lines = (files("botticelli.budget") / "lua" / f"{name}.lua").read_text("utf-8").splitlines()
+    assert len(lines) < 80
+    assert lines[0].startswith("-- ")
+    if name in SCRIPTS:
+        header = [line for line in lines if line.startswith("--")]
+        assert any(line.startswith("-- KEYS, ARGV") for line in header)
+        assert any(line.startswith("-- Returns") for line in header)
