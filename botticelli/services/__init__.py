@@ -1,0 +1,30 @@
+"""The embedded services: a real Postgres and a real Redis for a machine that has none, shared by all processes with the
+same data directory, started when the first one joins and stopped when the last one is gone. Knows nothing of what is
+stored in them. Imports no driver.
+
+    users.lock     shared by every user process: as long as one lives, nobody stops the servers
+    keeper.lock    held by the keeper, the one process that starts, restarts and stops the servers
+    postgres.lock  held by every process of the Postgres server, redis.lock by those of the Redis server: whoever can
+                   take one knows that nobody is at work on that data
+
+The kernel gives a lock back when its holder is gone, even by kill -9; nothing here trusts a number in a file alone.
+"""
+
+from botticelli.services.binaries import available
+from botticelli.services.control import InUse, down, up
+from botticelli.services.membership import Membership, ensure, join
+from botticelli.services.status import LOGS, ServiceStatus, logs, status
+
+__all__ = [
+    "LOGS",
+    "InUse",
+    "Membership",
+    "ServiceStatus",
+    "available",
+    "down",
+    "ensure",
+    "join",
+    "logs",
+    "status",
+    "up",
+]

@@ -1,0 +1,168 @@
+"""How a process uses the embedded services: join, ensure, leave. Starts the keeper, never a server."""
+
+from __future__ import annotations
+
+import logging
+import os
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from types import TracebackType
+
+from botticelli.errors import ServiceUnavailable
+from botticelli.services import binaries
+from botticelli.services.locks import EXCLUSIVE, SHARED, open_lock, take
+from botticelli.services.paths import Paths, last_line, open_log
+from botticelli.services.postgres import Postgres
+from botticelli.services.server import Server, lives
+from botticelli.services.valkey import Valkey
+
+DEADLINE_SECONDS = 20.0
+_POLL_SECONDS = 0.02
+_log = logging.getLogger(__name__)
+# What the keeper and the servers get of the environment: no key of a provider, no PG* variable, no locale.
+_ENVIRONMENT = ("PATH", "HOME", "TMPDIR", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "PYTHONHOME", "PYTHONPATH")
+
+# A fork by another thread while a keeper is started would give the child a copy of the keeper's lock, for life.
+_launching = threading.RLock()
+os.register_at_fork(before=_launching.acquire, after_in_parent=_launching.release, after_in_child=_launching.release)
+
+
+class Membership:
+    """The right to running servers, for as long as this process (or a child forked from it) lives or until `leave`.
+
+    database_url: for SQLAlchemy; redis_url: for redis-py; broker_url: the same Redis for Celery.
+    """
+
+    def __init__(self, paths: Paths, users_lock: int) -> None:
+        self._paths = paths
+        self._users_lock = users_lock
+        self.home = paths.home
+        self.database_url = paths.database_url
+        self.redis_url = paths.redis_url
+        self.broker_url = paths.broker_url
+
+    def leave(self) -> None:
+        """Give the right back; harmless when repeated. When nobody is left, the servers stop about a second later.
+
+        Servers whose keeper was killed get a new one first, or nobody would be there to stop them.
+        """
+        lock, self._users_lock = self._users_lock, -1
+        if lock == -1:
+            return
+        try:
+            if any(map(lives, servers_of(self._paths))):
+                ensure(self.home)
+        except (ServiceUnavailable, OSError):
+            _log.warning("no keeper could be started to stop the servers of %s", self.home, exc_info=True)
+        finally:
+            os.close(lock)
+
+    def __enter__(self) -> Membership:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.leave()
+
+
+def join(home: Path, *, deadline_seconds: float = DEADLINE_SECONDS) -> Membership:
+    """Use the services of the data directory `home`; returns when both servers have answered.
+
+    Starts what is not running. ServiceUnavailable when the servers can't run here (it says which URLs to set instead),
+    or did not answer within `deadline_seconds` (it names the log and its last line).
+    """
+    binaries.require()
+    paths = Paths(home)
+    paths.make_root()
+    deadline = time.monotonic() + deadline_seconds
+    membership = Membership(paths, open_lock(paths.users))
+    try:
+        _enter(membership._users_lock, paths, deadline)
+        _await_answers(paths, deadline)
+    except BaseException:
+        membership.leave()
+        raise
+    return membership
+
+
+def ensure(home: Path) -> None:
+    """For members to call now and then: starts a keeper if there is none. Takes microseconds when there is one.
+
+    ServiceUnavailable when a keeper can't be started.
+    """
+    paths = Paths(home)
+    with _launching:
+        try:
+            lock = open_lock(paths.keeper)
+        except FileNotFoundError as error:
+            raise ServiceUnavailable(
+                "the data directory has been removed", where=str(paths.home), do="start this process again"
+            ) from error
+        try:
+            if take(lock, EXCLUSIVE):
+                _launch_keeper(paths, lock)
+        finally:
+            os.close(lock)
+
+
+def servers_of(paths: Paths) -> tuple[Server, Server]:
+    return Postgres(paths), Valkey(paths)
+
+
+def _enter(users_lock: int, paths: Paths, deadline: float) -> None:
+    """Become a user. Whoever holds the lock exclusively is stopping the servers; that is waited for."""
+    while not take(users_lock, SHARED):
+        if time.monotonic() >= deadline:
+            raise _late(paths, "the servers are still being stopped")
+        time.sleep(_POLL_SECONDS)
+
+
+def _await_answers(paths: Paths, deadline: float) -> None:
+    for server in servers_of(paths):
+        while True:
+            ensure(paths.home)
+            try:
+                server.ask()
+                break
+            except ServiceUnavailable as error:
+                if time.monotonic() >= deadline:
+                    raise _late(paths, f"{server.name} does not answer ({error.what})") from error
+            time.sleep(_POLL_SECONDS)
+
+
+def _late(paths: Paths, what: str) -> ServiceUnavailable:
+    log = paths.log("keeper")
+    return ServiceUnavailable(f"{what}; {log} ends with: {last_line(log)}", where=str(paths.home), do="read this log")
+
+
+def _launch_keeper(paths: Paths, lock: int) -> None:
+    """Hand the keeper's lock, which we hold, to a new keeper. Its first process ends once the keeper is on its own."""
+    command = [sys.executable, "-P", "-m", "botticelli.services.keeper", str(paths.home), str(lock)]
+    with open(open_log(paths.log("keeper")), "ab") as log:
+        os.ftruncate(lock, 0)  # the pid of an earlier keeper
+        starter = subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            cwd="/",
+            env=_environment(),
+            pass_fds=(lock,),
+            start_new_session=True,
+            check=False,
+        )
+        if starter.returncode > 0:  # negative: killed by somebody, which the next call of `ensure` makes good
+            raise _late(paths, "the keeper of the servers can't start")
+
+
+def _environment() -> dict[str, str]:
+    """A short environment, in which the keeper imports the same botticelli as this process, installed or not."""
+    kept = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
+    parent = Path(__file__).resolve().parents[2]
+    if parent.name not in ("site-packages", "dist-packages"):
+        kept["PYTHONPATH"] = os.pathsep.join(filter(None, (kept.get("PYTHONPATH"), str(parent))))
+    return {**kept, "LC_ALL": "C", "PYTHONUTF8": "1"}

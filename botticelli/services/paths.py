@@ -1,0 +1,149 @@
+"""Where everything of the embedded services lies, and which sockets and URLs follow from it. Starts nothing."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import re
+import stat
+from collections import deque
+from dataclasses import dataclass
+from pathlib import Path
+
+from botticelli.errors import ServiceUnavailable
+
+POSTGRES_PORT = 5432  # only part of the socket's name: nothing listens on TCP
+ROLE = DATABASE = "botticelli"
+_LONGEST_SOCKET_BYTES = 103  # macOS; Linux allows 107
+_URL_SAFE = re.compile(r"[A-Za-z0-9/._-]+")
+_LOG_BYTES = 1 << 20
+_PRIVATE = 0o700
+
+
+@dataclass(frozen=True)
+class Paths:
+    """The files below one data directory `home`. Two spellings of a directory (symlinks, `..`) are one home."""
+
+    home: Path
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "home", Path(self.home).expanduser().resolve())
+
+    @property
+    def root(self) -> Path:
+        """The private folder of the services."""
+        return self.home / "services"
+
+    @property
+    def users(self) -> Path:
+        """Locked shared by every process that uses the services; exclusively by whoever stops them."""
+        return self.root / "users.lock"
+
+    @property
+    def keeper(self) -> Path:
+        """Locked exclusively by the keeper, and holds its process id."""
+        return self.root / "keeper.lock"
+
+    @property
+    def pin(self) -> Path:
+        """While this file exists, the keeper stays without users."""
+        return self.root / "pinned"
+
+    def lifeline(self, name: str) -> Path:
+        """Locked exclusively by the server `name` and by each of its children: free only when all of them are gone."""
+        return self.root / f"{name}.lock"
+
+    def log(self, name: str) -> Path:
+        return self.root / f"{name}.log"
+
+    def data(self, name: str) -> Path:
+        return self.root / name
+
+    @property
+    def sockets(self) -> Path:
+        """`run` beside the data; a short folder in /tmp where that is too long for a socket, or unfit for a URL."""
+        near = self.root / "run"
+        longest = near / f".s.PGSQL.{POSTGRES_PORT}"
+        if _URL_SAFE.fullmatch(str(near)) and len(os.fsencode(longest)) <= _LONGEST_SOCKET_BYTES:
+            return near
+        digest = hashlib.sha256(os.fsencode(self.home)).hexdigest()[:12]
+        return Path(f"/tmp/botticelli-{os.geteuid()}-{digest}")
+
+    @property
+    def postgres_socket(self) -> Path:
+        return self.sockets / f".s.PGSQL.{POSTGRES_PORT}"
+
+    @property
+    def redis_socket(self) -> Path:
+        return self.sockets / "redis.sock"
+
+    @property
+    def database_url(self) -> str:
+        """For SQLAlchemy. The port is named because PGPORT in the environment would otherwise change the socket."""
+        return f"postgresql+psycopg2://{ROLE}@/{DATABASE}?host={self.sockets}&port={POSTGRES_PORT}"
+
+    @property
+    def redis_url(self) -> str:
+        """For redis-py."""
+        return f"unix://{self.redis_socket}"
+
+    @property
+    def broker_url(self) -> str:
+        """For Celery (kombu), which spells the same socket differently."""
+        return f"redis+socket://{self.redis_socket}"
+
+    def make_root(self) -> None:
+        """Make the private folder. ServiceUnavailable when it can't be made or belongs to another user."""
+        try:
+            self.home.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise _unusable(self.home, f"can't make the data directory: {error.strerror}") from error
+        make_private(self.root)
+
+    def make_sockets(self) -> None:
+        make_private(self.sockets)
+
+    def remove_sockets(self) -> None:
+        """Leave nothing in /tmp; a folder that still holds a socket of a server that did not stop stays."""
+        with contextlib.suppress(OSError):
+            self.sockets.rmdir()
+
+
+def make_private(folder: Path) -> None:
+    """Make `folder` (its parent exists), open to nobody else; refuse one that another user owns or has prepared."""
+    try:
+        folder.mkdir(mode=_PRIVATE, exist_ok=True)
+        found = folder.lstat()
+    except OSError as error:
+        raise _unusable(folder, f"can't make this folder: {error.strerror}") from error
+    if not stat.S_ISDIR(found.st_mode):
+        raise _unusable(folder, "is not a folder")
+    if found.st_uid != os.geteuid():
+        raise _unusable(folder, f"belongs to user {found.st_uid}, and this process runs as user {os.geteuid()}")
+    if stat.S_IMODE(found.st_mode) != _PRIVATE:
+        folder.chmod(_PRIVATE)
+
+
+def _unusable(folder: Path, what: str) -> ServiceUnavailable:
+    return ServiceUnavailable(what, where=str(folder), do="choose another data directory with BOTTICELLI_HOME")
+
+
+def open_log(path: Path) -> int:
+    """A descriptor to append to a log. One that has grown beyond 1 MiB is put aside first, as `NAME.log.1`."""
+    if path.exists() and path.stat().st_size > _LOG_BYTES:
+        path.replace(path.with_suffix(".log.1"))
+    return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+
+
+def last_lines(path: Path, lines: int) -> list[str]:
+    """The last `lines` lines of a log, oldest first, without line ends; [] when there is no such file."""
+    try:
+        with path.open(encoding="utf-8", errors="replace") as file:
+            return [line.rstrip("\n") for line in deque(file, maxlen=lines)]
+    except FileNotFoundError:
+        return []
+
+
+def last_line(path: Path) -> str:
+    return next(iter(last_lines(path, 1)), "nothing was logged")

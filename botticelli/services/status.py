@@ -1,0 +1,74 @@
+"""What runs and what it wrote to its log. Looks only: starts, stops and changes nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from botticelli.errors import NotFound, ServiceUnavailable
+from botticelli.services.locks import sharers
+from botticelli.services.membership import servers_of
+from botticelli.services.paths import Paths, last_lines
+from botticelli.services.server import Server, lives, recorded_pid
+
+State = Literal["running", "stopped", "unresponsive"]
+LOGS = ("postgres", "redis", "keeper")
+
+
+@dataclass(frozen=True)
+class ServiceStatus:
+    """One server. `version`, `uptime_seconds`: only while running; `pid`: unless stopped.
+
+    users: processes that use the services of this home, None where they can't be counted; pinned: kept up by `up`;
+    detail: why it is unresponsive (which includes starting up), else empty.
+    """
+
+    name: str
+    state: State
+    pid: int | None
+    version: str | None
+    uptime_seconds: float | None
+    url: str
+    data: Path
+    log: Path
+    users: int | None
+    pinned: bool
+    detail: str
+
+
+def status(home: Path) -> list[ServiceStatus]:
+    """Both servers of this data directory, whether or not they were ever started."""
+    paths = Paths(home)
+    return [_status(server, paths) for server in servers_of(paths)]
+
+
+def _status(server: Server, paths: Paths) -> ServiceStatus:
+    state: State = "stopped"
+    version, uptime_seconds, detail = None, None, ""
+    if lives(server):
+        try:
+            facts = server.ask()
+            state, version, uptime_seconds = "running", facts.version, facts.uptime_seconds
+        except ServiceUnavailable as error:
+            state, detail = "unresponsive", error.what
+    return ServiceStatus(
+        name=server.name,
+        state=state,
+        pid=None if state == "stopped" else recorded_pid(server),
+        version=version,
+        uptime_seconds=uptime_seconds,
+        url=server.url,
+        data=paths.data(server.name),
+        log=paths.log(server.name),
+        users=sharers(paths.users),
+        pinned=paths.pin.exists(),
+        detail=detail,
+    )
+
+
+def logs(home: Path, name: str, lines: int = 50) -> list[str]:
+    """The last `lines` lines of the log of `name`, oldest first; [] when it never ran. NotFound: no such log."""
+    if name not in LOGS:
+        raise NotFound(f"no log is called {name!r}", where="services logs", do=f"choose one of {', '.join(LOGS)}")
+    return last_lines(Paths(home).log(name), lines)

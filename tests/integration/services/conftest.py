@@ -1,0 +1,128 @@
+"""A data directory per test, programs that use it, and the proof that no process is left behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from botticelli import services
+from botticelli.services.locks import is_held
+from botticelli.services.paths import Paths
+
+REPOSITORY = Path(__file__).parents[3]
+Until = Callable[[Callable[[], object]], None]
+
+
+class User:
+    """A process of its own that has joined."""
+
+    def __init__(self, home: Path) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, Path(__file__).with_name("services_user.py"), home],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join((str(REPOSITORY), os.environ.get("PYTHONPATH", "")))},
+            start_new_session=True,
+        )
+
+    def joined(self) -> dict[str, str]:
+        """Wait until it has; its URLs."""
+        assert self._process.stdout is not None
+        return dict(json.loads(self._process.stdout.readline()))
+
+    def leave(self) -> None:
+        self._process.communicate()
+        assert self._process.returncode == 0
+
+    def die(self, number: signal.Signals = signal.SIGKILL) -> None:
+        """By a signal to its whole process group, as a terminal sends it."""
+        os.killpg(self._process.pid, number)
+        self._process.communicate()
+
+
+@pytest.fixture
+def until() -> Until:
+    """Wait for a condition; fail when it has not come true in time."""
+
+    def wait(condition: Callable[[], object], deadline_seconds: float = 20.0) -> None:
+        deadline = time.monotonic() + deadline_seconds
+        pause = threading.Event()
+        while not condition():
+            assert time.monotonic() < deadline, "the condition did not come true"
+            pause.wait(0.02)
+
+    return wait
+
+
+@pytest.fixture
+def home(tmp_path: Path, until: Until) -> Iterator[Path]:
+    """A fresh data directory. After the test: no server, no keeper, no socket folder may be left, unasked."""
+    yield from deserted_afterwards(tmp_path / "home", until)
+
+
+@pytest.fixture(params=["with spaces", "ünïcödé & 100%", "long" + "/directory" * 20])
+def awkward_home(request: pytest.FixtureRequest, tmp_path: Path, until: Until) -> Iterator[Path]:
+    yield from deserted_afterwards(tmp_path / request.param, until)
+
+
+def deserted_afterwards(home: Path, until: Until) -> Iterator[Path]:
+    paths = Paths(home)
+    try:
+        yield home
+        assert services.down(home) is None, "a user is left"
+        until(lambda: not processes_of(home))
+        assert not any(is_held(lock) for lock in (paths.keeper, paths.lifeline("postgres"), paths.lifeline("redis")))
+        assert not paths.sockets.exists()
+    finally:
+        services.down(home, force=True)
+
+
+def processes_of(home: Path) -> list[str]:
+    """Command lines that name the data directory or its sockets, except those of users."""
+    found = subprocess.run(["ps", "-ww", "-eo", "args"], capture_output=True, text=True, check=True).stdout
+    names = (str(home), str(Paths(home).sockets))
+    return [line for line in found.splitlines() if any(name in line for name in names) and "services_user" not in line]
+
+
+@pytest.fixture
+def processes() -> Callable[[Path], list[str]]:
+    return processes_of
+
+
+@pytest.fixture
+def user(home: Path) -> Iterator[Callable[[], User]]:
+    """Start programs that use `home`; those that are still there at the end are killed."""
+    started: list[User] = []
+
+    def start() -> User:
+        started.append(User(home))
+        return started[-1]
+
+    yield start
+    for program in started:
+        if program._process.returncode is None:
+            program.die()
+
+
+@pytest.fixture
+def pids(home: Path) -> Callable[[], list[int]]:
+    """The process ids of Postgres and Redis, of those two that answer."""
+    return lambda: [one.pid for one in services.status(home) if one.state == "running" and one.pid is not None]
+
+
+@pytest.fixture
+def keeper_pid(home: Path, until: Until) -> Callable[[], int]:
+    def read() -> int:
+        until(lambda: Paths(home).keeper.read_text().endswith("\n"))
+        return int(Paths(home).keeper.read_text())
+
+    return read

@@ -1,0 +1,143 @@
+"""status, logs, up and down, and what a user is told when a server does not answer."""
+
+from __future__ import annotations
+
+import os
+import signal
+import stat
+
+import pytest
+
+from botticelli import services
+from botticelli.errors import NotFound, ServiceUnavailable
+from botticelli.services.keeper import LINGER_SECONDS
+from botticelli.services.locks import is_held
+from botticelli.services.paths import Paths
+
+
+def states(home):
+    return [one.state for one in services.status(home)]
+
+
+def test_looking_starts_nothing_and_makes_nothing(home):
+    assert states(home) == ["stopped", "stopped"]
+    assert services.logs(home, "postgres") == []
+    assert services.down(home) is None
+    assert not home.exists()
+
+
+def test_status_describes_running_servers(home, keeper_pid):
+    with services.join(home) as membership:
+        postgres, redis = services.status(home)
+    assert (postgres.name, redis.name) == ("postgres", "redis")
+    assert (postgres.url, redis.url) == (membership.database_url, membership.redis_url)
+    assert postgres.version.split(".")[0].isdigit()
+    assert redis.version.startswith("valkey ")
+    assert 0 <= postgres.uptime_seconds < 60
+    assert (postgres.users, postgres.pinned, postgres.detail) == (1, False, "")
+    assert redis.data.is_dir()
+    assert postgres.log.is_file()
+    assert len({postgres.pid, redis.pid, keeper_pid(), os.getpid()}) == 4
+
+
+def test_up_keeps_the_servers_without_users_until_down(home, until):
+    services.up(home)
+    until(lambda: services.status(home)[0].uptime_seconds > 2 * LINGER_SECONDS)
+    assert [(one.users, one.pinned) for one in services.status(home)] == [(0, True)] * 2
+    assert services.down(home) is None
+    assert states(home) == ["stopped", "stopped"]
+    assert not services.status(home)[0].pinned
+
+
+def test_servers_that_were_up_stop_when_the_pin_is_gone_and_the_last_user_leaves(home, until):
+    services.up(home)
+    Paths(home).pin.unlink()
+    until(lambda: states(home) == ["stopped", "stopped"])
+
+
+def test_down_refuses_while_others_use_the_services_and_changes_nothing(home, user, pids):
+    services.up(home)
+    users = [user(), user()]
+    for one in users:
+        one.joined()
+    before = pids()
+    assert services.down(home) == services.InUse(2)
+    assert str(services.down(home)) == "2 processes use them"
+    assert pids() == before
+    assert services.status(home)[0].pinned
+    for one in users:
+        one.leave()
+    assert services.down(home) is None
+
+
+def test_forced_down_stops_the_servers_and_a_user_that_needs_them_starts_them_again(home, until):
+    with services.join(home):
+        assert services.down(home, force=True) is None
+        assert states(home) == ["stopped", "stopped"]
+        services.ensure(home)
+        until(lambda: states(home) == ["running", "running"])
+
+
+def test_down_stops_servers_whose_keeper_was_killed(home, keeper_pid):
+    services.up(home)
+    os.kill(keeper_pid(), signal.SIGKILL)
+    assert services.down(home) is None
+    assert states(home) == ["stopped", "stopped"]
+
+
+def test_logs_are_the_last_lines_of_each_server_and_of_the_keeper(home):
+    with services.join(home):
+        assert any("ready to accept connections" in line for line in services.logs(home, "postgres"))
+        assert any("Ready to accept connections" in line for line in services.logs(home, "redis"))
+        assert len(services.logs(home, "redis", 2)) == 2
+        assert any("redis started" in line for line in services.logs(home, "keeper"))
+    with pytest.raises(NotFound, match="postgres, redis, keeper"):
+        services.logs(home, "../../etc/passwd")
+
+
+@pytest.mark.parametrize(("victim", "name"), [(0, "postgres"), (1, "redis")])
+def test_a_server_that_hangs_is_unresponsive_and_joining_says_so_in_time(home, pids, until, victim, name):
+    with services.join(home):
+        pid = pids()[victim]
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            hung = services.status(home)[victim]
+            assert (hung.state, hung.pid, hung.version) == ("unresponsive", pid, None)
+            assert hung.detail
+            with pytest.raises(ServiceUnavailable, match=rf"{name} does not answer .*keeper\.log ends with: "):
+                services.join(home, deadline_seconds=0.2)
+        finally:
+            os.kill(pid, signal.SIGCONT)
+        until(lambda: states(home) == ["running", "running"])
+        assert services.status(home)[0].users == 1
+
+
+def test_a_cluster_of_another_major_version_is_named_at_once(home):
+    data = Paths(home).data("postgres")
+    data.mkdir(parents=True)
+    (data / "PG_VERSION").write_text("9\n")
+    with pytest.raises(ServiceUnavailable, match="made by Postgres 9"):
+        services.join(home)
+    assert not is_held(Paths(home).keeper)
+
+
+def test_a_server_that_cannot_start_is_reported_with_its_own_last_line(home, until):
+    services.join(home).leave()
+    until(lambda: states(home) == ["stopped", "stopped"])
+    (Paths(home).data("postgres") / "postgresql.conf").write_text("no_such_setting = 1\n")
+    with pytest.raises(ServiceUnavailable, match=r"configuration file .* contains errors"):
+        services.join(home, deadline_seconds=2)
+
+
+def test_the_folder_of_another_user_is_refused(home, monkeypatch):
+    services.join(home).leave()
+    owner = Paths(home).root.stat().st_uid
+    monkeypatch.setattr(os, "geteuid", lambda: owner + 1)
+    with pytest.raises(ServiceUnavailable, match=f"belongs to user {owner}"):
+        services.join(home)
+
+
+def test_a_folder_left_open_to_others_is_closed(home):
+    Paths(home).root.mkdir(parents=True, mode=0o755)
+    with services.join(home):
+        assert stat.S_IMODE(Paths(home).root.stat().st_mode) == 0o700

@@ -1,0 +1,158 @@
+"""Starting, sharing, keeping the data, and stopping with the last user: real servers, real processes."""
+
+from __future__ import annotations
+
+import os
+import time
+
+import kombu
+import pytest
+import redis
+import sqlalchemy
+
+from botticelli import services
+from botticelli.services.locks import is_held
+from botticelli.services.paths import Paths
+
+
+def sql(url, statement):
+    engine = sqlalchemy.create_engine(url, poolclass=sqlalchemy.NullPool)
+    with engine.begin() as connection:
+        result = connection.execute(sqlalchemy.text(statement))
+        return result.scalar() if result.returns_rows else None
+
+
+def test_servers_run_while_anyone_uses_them_and_stop_when_the_last_one_leaves(home, user, pids, until):
+    first, second = user(), user()
+    first.joined()
+    second.joined()
+    running = pids()
+    assert len(running) == 2
+    first.leave()
+    assert pids() == running
+    second.leave()
+    until(lambda: [one.state for one in services.status(home)] == ["stopped", "stopped"])
+
+
+def test_data_outlives_the_servers(home, until):
+    with services.join(home) as membership:
+        sql(membership.database_url, "CREATE TABLE kept AS SELECT 'Primavera' AS title")
+        redis.Redis.from_url(membership.redis_url).set("kept", "Venus")
+    until(lambda: [one.state for one in services.status(home)] == ["stopped", "stopped"])
+    with services.join(home) as membership:
+        assert sql(membership.database_url, "SELECT title FROM kept") == "Primavera"
+        assert redis.Redis.from_url(membership.redis_url).get("kept") == b"Venus"
+
+
+def test_every_library_reaches_the_servers_from_awkward_paths(awkward_home):
+    with services.join(awkward_home) as membership:
+        assert sql(membership.database_url, "SELECT current_database()") == "botticelli"
+        assert redis.Redis.from_url(membership.redis_url).ping() is True
+        with kombu.Connection(membership.broker_url) as broker:
+            broker.SimpleQueue("q").put({"through": "kombu"})
+            assert broker.SimpleQueue("q").get(timeout=5).payload == {"through": "kombu"}
+
+
+def test_foreign_settings_in_the_environment_change_nothing(home, monkeypatch):
+    for name, value in {"PGPORT": "6000", "PGDATABASE": "other", "PGUSER": "other", "PGDATA": "/nowhere"}.items():
+        monkeypatch.setenv(name, value)
+    with services.join(home) as membership:
+        assert sql(membership.database_url, "SELECT current_database()") == "botticelli"
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [("fsync", "on"), ("synchronous_commit", "on"), ("listen_addresses", ""), ("server_encoding", "UTF8")],
+)
+def test_postgres_is_durable_and_off_the_network(shared, setting, value):
+    assert sql(shared.database_url, f"SELECT current_setting('{setting}')") == value
+
+
+def test_the_role_is_a_superuser_in_the_c_locale(shared):
+    assert sql(shared.database_url, "SELECT rolsuper FROM pg_roles WHERE rolname = current_user") is True
+    assert sql(shared.database_url, "SELECT datcollate FROM pg_database WHERE datname = 'botticelli'") == "C"
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [("appendonly", "yes"), ("appendfsync", "everysec"), ("maxmemory-policy", "noeviction"), ("port", "0")],
+)
+def test_redis_is_durable_never_evicts_and_is_off_the_network(shared, setting, value):
+    assert redis.Redis.from_url(shared.redis_url, decode_responses=True).config_get(setting) == {setting: value}
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory):
+    """One running pair of servers for questions that change nothing."""
+    home = tmp_path_factory.mktemp("shared")
+    with services.join(home) as membership:
+        yield membership
+    assert services.down(home) is None
+
+
+def test_only_the_owner_can_reach_the_servers(home):
+    with services.join(home):
+        paths = Paths(home)
+        modes = [oct(place.stat().st_mode & 0o777) for place in (paths.root, paths.sockets, paths.data("postgres"))]
+    assert modes == ["0o700"] * 3
+
+
+def test_eight_that_start_at_once_get_the_same_servers(home, user, pids, processes):
+    users = [user() for _ in range(8)]
+    urls = [one.joined() for one in users]
+    assert all(each == urls[0] for each in urls)
+    assert [one.users for one in services.status(home)] == [8, 8]
+    commands = processes(home)
+    assert sum("botticelli.services.keeper" in command for command in commands) == 1
+    assert sum("bin/postgres -D" in command for command in commands) == 1
+    assert sum("valkey-server" in command for command in commands) == 1
+    assert len(commands) == 3
+    for one in users:
+        one.leave()
+
+
+def test_joining_while_the_servers_are_being_stopped_ends_with_running_servers(home, until):
+    for _ in range(3):
+        services.join(home).leave()
+        until(lambda: is_held(Paths(home).users))  # from here on the keeper stops them
+        with services.join(home) as membership:
+            assert sql(membership.database_url, "SELECT 1") == 1
+
+
+def test_leaving_twice_is_harmless_and_takes_nobody_elses_place(home, pids):
+    gone, other = services.join(home), services.join(home)
+    gone.leave()
+    descriptor = os.open(home, os.O_RDONLY)  # may well get the number that the lock had
+    gone.leave()
+    assert os.fstat(descriptor).st_ino == home.stat().st_ino
+    os.close(descriptor)
+    assert services.status(home)[0].users == 1
+    other.leave()
+
+
+def test_a_forked_child_is_a_user_after_its_parent_has_left(home, until):
+    membership = services.join(home)
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(writer)
+        os.read(reader, 1)
+        os._exit(0)
+    membership.leave()
+    assert isinstance(services.down(home), services.InUse)
+    os.write(writer, b".")
+    os.waitpid(child, 0)
+    until(lambda: services.status(home)[0].state == "stopped")
+
+
+def test_a_warm_start_takes_less_than_a_second_and_ensure_less_than_a_millisecond(home, until):
+    services.join(home).leave()
+    until(lambda: services.status(home)[0].state == "stopped")
+    started = time.perf_counter()
+    with services.join(home):
+        joined = time.perf_counter()
+        for _ in range(100):
+            services.ensure(home)
+        ensured = time.perf_counter()
+    assert joined - started < 1.0
+    assert (ensured - joined) / 100 < 0.001
