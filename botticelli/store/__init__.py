@@ -1,0 +1,61 @@
+"""Postgres: the only truth. One repository per noun, all within one transaction. Decides nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy import Connection, Engine
+
+from botticelli.store.acts import ActRow, Acts
+from botticelli.store.database import connected
+from botticelli.store.effects import EffectRecord, Effects, Intent
+from botticelli.store.iterations import Claim, Iteration, Iterations, Lost, Open, Unclaimed
+from botticelli.store.ledger import Entry, Ledger
+from botticelli.store.runs import FINAL, NewRun, Run, Runs
+from botticelli.store.state import StateEntry, StateRepository, escape_segment
+
+__all__ = [
+    "FINAL",
+    "ActRow",
+    "Claim",
+    "EffectRecord",
+    "Entry",
+    "Intent",
+    "Iteration",
+    "Lost",
+    "NewRun",
+    "Open",
+    "Run",
+    "StateEntry",
+    "Store",
+    "Transaction",
+    "Unclaimed",
+    "escape_segment",
+]
+
+
+class Transaction:
+    """The repositories over one connection; what they write is committed together or not at all."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+        self.runs = Runs(connection)
+        self.iterations = Iterations(connection)
+        self.acts = Acts(connection)
+        self.effects = Effects(connection)
+        self.state = StateRepository(connection)
+        self.ledger = Ledger(connection)
+
+
+class Store:
+    """The door to Postgres."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+
+    @contextmanager
+    def transaction(self) -> Iterator[Transaction]:
+        """Commits at the end of the block, rolls back when it raises. Locks are taken run first, then iteration."""
+        with connected(self.engine) as connection:
+            yield Transaction(connection)

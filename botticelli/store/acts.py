@@ -1,0 +1,61 @@
+"""Act rows: the checkpoints of an iteration, with output and usage. A done act is never replaced."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from sqlalchemy import Connection, select
+
+from botticelli.store.sql import statement
+from botticelli.store.tables import acts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActRow:
+    """One turn of one act. `drawn_at` and `settled_at` are the Budget's clock, the others Postgres's or the worker's."""
+
+    run_id: str
+    number: int
+    position: int
+    turn: int = 1
+    name: str
+    status: str
+    prompt: str | None = None
+    output: str | None = None
+    error: str | None = None
+    model: str | None = None
+    finish_reason: str | None = None
+    input_tokens: int = 0
+    cached_tokens: int = 0
+    output_tokens: int = 0
+    cost_usd: Decimal | None = None
+    tries: int = 0
+    fence: int
+    started_at: datetime | None = None
+    drawn_at: datetime | None = None
+    settled_at: datetime | None = None
+
+
+class Acts:
+    """The repository of acts, within one transaction."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def record(self, act: ActRow) -> bool:
+        """False when this act was recorded as done before; nothing is changed then."""
+        return self._connection.execute(statement("record_act"), asdict(act)).first() is not None
+
+    def of_iteration(self, run_id: str, number: int) -> list[ActRow]:
+        return self._read(acts.c.run_id == run_id, acts.c.number == number)
+
+    def of_iterations(self, run_id: str, first: int, last: int) -> list[ActRow]:
+        """Of the iterations from `first` to `last`, both included."""
+        return self._read(acts.c.run_id == run_id, acts.c.number.between(first, last))
+
+    def _read(self, *conditions: object) -> list[ActRow]:
+        query = select(*(acts.c[name] for name in ActRow.__slots__)).where(*conditions)  # type: ignore[arg-type]
+        query = query.order_by(acts.c.number, acts.c.position, acts.c.turn)
+        return [ActRow(**row) for row in self._connection.execute(query).mappings()]

@@ -1,0 +1,179 @@
+"""Iterations: leases, fencing numbers and tickets of the turns of a carousel. Performs nothing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, and_, func, select, tuple_, update
+
+from botticelli.errors import Stale
+from botticelli.store.sql import statement
+from botticelli.store.tables import iterations
+
+Key = tuple[str, int]
+"""Run id and number."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """An iteration that this worker holds for as long as `fence` is the row's."""
+
+    run_id: str
+    number: int
+    attempt: int
+    fence: int
+    ticket: Mapping[str, Any]
+    retries_used: int
+    started_at: datetime
+    """When the first worker began with it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """An iteration whose lease ran out."""
+
+    run_id: str
+    number: int
+    attempt: int
+    fence: int
+    ticket: Mapping[str, Any] | None
+    worker: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Unclaimed:
+    run_id: str
+    number: int
+    publishes: int
+    ticket: Mapping[str, Any]
+    narrative: str
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    """What a run has in hand. `waiting_number`: an iteration that needs a new ticket before it runs again."""
+
+    in_flight: int
+    waiting_number: int | None
+    waiting_attempt: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Iteration:
+    run_id: str
+    number: int
+    status: str
+    attempt: int
+    worker: str | None
+    error: str | None
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+
+
+_READ = select(*(iterations.c[name] for name in Iteration.__slots__))
+
+
+class Iterations:
+    """The repository of iterations, within one transaction."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def open(self, run_id: str) -> Open:
+        return Open(**self._connection.execute(statement("open_iterations"), {"run_id": run_id}).mappings().one())
+
+    def admit(self, run_id: str, number: int, ticket: Mapping[str, Any], grace_seconds: float) -> int:
+        """Store the ticket; returns how often a task has been published for this iteration, this time included."""
+        values = {"run_id": run_id, "number": number, "ticket": json.dumps(ticket), "grace_seconds": grace_seconds}
+        publishes: int = self._connection.execute(statement("admit"), values).scalar_one()
+        return publishes
+
+    def claim(self, run_id: str, number: int, *, worker: str, lease_seconds: float) -> Claim | None:
+        """None: nothing to do, because the message is late, doubled, or the run no longer wants it."""
+        values = {"run_id": run_id, "number": number, "worker": worker, "lease_seconds": lease_seconds}
+        row = self._connection.execute(statement("claim"), values).mappings().first()
+        return Claim(run_id=run_id, number=number, **row) if row else None
+
+    def guard(self, claim: Claim, *, lease_seconds: float) -> tuple[str, str | None]:
+        """Status and ending of the run. Stale when another worker holds the iteration: stop, write nothing."""
+        values = {"run_id": claim.run_id, "number": claim.number, "fence": claim.fence, "lease_seconds": lease_seconds}
+        row = self._connection.execute(statement("guard"), values).first()
+        if row is None:
+            raise Stale("this iteration is no longer held by this worker", where=f"{claim.run_id}#{claim.number}")
+        return row[0], row[1]
+
+    def renew(self, claims: Sequence[Claim], *, lease_seconds: float) -> set[Key]:
+        """Keys of the claims that still hold."""
+        values = {
+            "run_ids": [claim.run_id for claim in claims],
+            "numbers": [claim.number for claim in claims],
+            "fences": [claim.fence for claim in claims],
+            "lease_seconds": lease_seconds,
+        }
+        return {(row[0], row[1]) for row in self._connection.execute(statement("renew_leases"), values)}
+
+    def finish(self, claim: Claim, status: str, error: str | None) -> None:
+        """The final status; comes after the run was locked and a `guard`, in the same transaction.
+
+        Under the run's lock the clock's order is the order of the commits: a watcher that reads on from the last
+        `finished_at` misses nothing.
+        """
+        self._connection.execute(
+            update(iterations)
+            .where(iterations.c.run_id == claim.run_id, iterations.c.number == claim.number)
+            .values(
+                status=status,
+                error=error,
+                finished_at=func.clock_timestamp(),
+                ticket=None,
+                lease_until=None,
+                due_at=None,
+            )
+        )
+
+    def fail_queued(self, run_id: str, number: int, error: str) -> None:
+        """The end of an iteration that nobody holds any more."""
+        self._connection.execute(
+            update(iterations)
+            .where(iterations.c.run_id == run_id, iterations.c.number == number, iterations.c.status == "queued")
+            .values(status="failed", error=error, finished_at=func.clock_timestamp(), ticket=None, due_at=None)
+        )
+
+    def lost(self, limit: int) -> list[Lost]:
+        rows = self._connection.execute(statement("lost_iterations"), {"limit": limit}).mappings()
+        return [Lost(**row) for row in rows]
+
+    def requeue(self, run_id: str, number: int, fence: int, *, retries_used: int = 0) -> bool:
+        """Take it from its worker; False when it has moved on since."""
+        values = {"run_id": run_id, "number": number, "fence": fence, "retries_used": retries_used}
+        return self._connection.execute(statement("requeue"), values).first() is not None
+
+    def unclaimed(self, limit: int, *, grace_seconds: float) -> list[Unclaimed]:
+        values = {"limit": limit, "grace_seconds": grace_seconds}
+        return [
+            Unclaimed(**row) for row in self._connection.execute(statement("unclaimed_iterations"), values).mappings()
+        ]
+
+    def cancel_queued(self, run_id: str) -> list[Mapping[str, Any]]:
+        """The tickets that the cancelled ones held."""
+        rows = self._connection.execute(statement("cancel_queued"), {"run_id": run_id})
+        return [row.ticket for row in rows if row.ticket is not None]
+
+    def of_run(self, run_id: str, *, after: int = 0, limit: int = 1000) -> list[Iteration]:
+        """In the order of their numbers, those above `after`."""
+        query = _READ.where(iterations.c.run_id == run_id, iterations.c.number > after)
+        query = query.order_by(iterations.c.number).limit(limit)
+        return [Iteration(**row) for row in self._connection.execute(query).mappings()]
+
+    def finished_since(self, run_id: str, moment: datetime | None, number: int, limit: int = 500) -> list[Iteration]:
+        """Finished after (`moment`, `number`), in the order in which they finished."""
+        done = and_(iterations.c.run_id == run_id, iterations.c.finished_at.is_not(None))
+        query = _READ.where(done).order_by(iterations.c.finished_at, iterations.c.number).limit(limit)
+        if moment is not None:
+            query = query.where(tuple_(iterations.c.finished_at, iterations.c.number) > tuple_(moment, number))
+        return [Iteration(**row) for row in self._connection.execute(query).mappings()]

@@ -1,0 +1,90 @@
+"""The ledger: one row for each provider request, from its draw to its settle. The Budget's durable record."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Protocol
+
+from sqlalchemy import Connection, case, func, select, update
+from sqlalchemy.dialects.postgresql import insert
+
+from botticelli.store.tables import ledger
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A request that is about to be made."""
+
+    draw_id: str
+    run_id: str
+    number: int
+    act: str
+    attempt: int
+    scope: str
+    estimated_tokens: int
+    drawn_at: datetime
+
+
+class Counted(Protocol):
+    """Tokens as a provider counted them."""
+
+    @property
+    def input_tokens(self) -> int: ...
+
+    @property
+    def cached_tokens(self) -> int: ...
+
+    @property
+    def output_tokens(self) -> int: ...
+
+
+class Ledger:
+    """The repository of draws, within one transaction. Outcomes: drawn, then settled, refused or unknown."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def draw(self, entry: Entry) -> None:
+        values = {name: getattr(entry, name) for name in Entry.__slots__}
+        self._connection.execute(insert(ledger).values(**values, outcome="drawn").on_conflict_do_nothing())
+
+    def settle(
+        self,
+        draw_id: str,
+        outcome: str,
+        settled_at: datetime,
+        usage: Counted | None,
+        cost_usd: Decimal | None = None,
+    ) -> None:
+        """Once: a row that is settled already stays as it is. `usage` is None when nobody knows it."""
+        values = {
+            "outcome": outcome,
+            "settled_at": settled_at,
+            "input_tokens": usage.input_tokens if usage else None,
+            "cached_tokens": usage.cached_tokens if usage else None,
+            "output_tokens": usage.output_tokens if usage else None,
+            "cost_usd": cost_usd,
+        }
+        self._connection.execute(
+            update(ledger).where(ledger.c.draw_id == draw_id, ledger.c.outcome == "drawn").values(values)
+        )
+
+    def abandon(self, run_id: str, number: int) -> None:
+        """The draws of a lost worker: nobody knows what became of them, so their estimates count."""
+        mine = (ledger.c.run_id == run_id, ledger.c.number == number, ledger.c.outcome == "drawn")
+        self._connection.execute(update(ledger).where(*mine).values(outcome="unknown", settled_at=func.now()))
+
+    def of_run(self, run_id: str) -> list[dict[str, Any]]:
+        query = select(ledger).where(ledger.c.run_id == run_id).order_by(ledger.c.drawn_at, ledger.c.draw_id)
+        return [dict(row) for row in self._connection.execute(query).mappings()]
+
+    def totals(self, run_id: str) -> dict[str, int]:
+        """Requests, and tokens of all kinds, of one run."""
+        tokens = func.coalesce(func.sum(ledger.c.input_tokens), 0), func.coalesce(func.sum(ledger.c.output_tokens), 0)
+        unknown = func.count(case((ledger.c.outcome == "unknown", 1)))
+        row = self._connection.execute(
+            select(func.count(), tokens[0], tokens[1], unknown).where(ledger.c.run_id == run_id)
+        ).one()
+        return {"requests": row[0], "input_tokens": row[1], "output_tokens": row[2], "unknown_requests": row[3]}

@@ -1,0 +1,21 @@
+-- Add a finished iteration to the counters of its run; the run is looked at again even if this worker dies now.
+-- in: run_id, number, succeeded (0 or 1), failed (0 or 1)
+-- An unknown cost of one act makes the cost of the run unknown.
+update runs
+set succeeded = runs.succeeded + :succeeded,
+    failed = runs.failed + :failed,
+    input_tokens = runs.input_tokens + used.input_tokens,
+    cached_tokens = runs.cached_tokens + used.cached_tokens,
+    output_tokens = runs.output_tokens + used.output_tokens,
+    cost_usd = case when used.unknown then null else runs.cost_usd + used.cost_usd end,
+    due_at = now()
+from (
+    select coalesce(sum(input_tokens), 0) as input_tokens,
+           coalesce(sum(cached_tokens), 0) as cached_tokens,
+           coalesce(sum(output_tokens), 0) as output_tokens,
+           coalesce(sum(cost_usd), 0) as cost_usd,
+           coalesce(bool_or(model is not null and cost_usd is null), false) as unknown
+    from acts
+    where run_id = :run_id and number = :number
+) as used
+where runs.id = :run_id

@@ -1,0 +1,9 @@
+-- What a run has in hand: how many iterations are in flight, and the first that waits to be admitted again.
+-- in: run_id
+-- returns: in_flight; waiting_number and waiting_attempt (null when none waits)
+select
+    count(*) filter (where status = 'running' or ticket is not null) as in_flight,
+    min(number) filter (where status = 'queued' and ticket is null) as waiting_number,
+    (array_agg(attempt order by number) filter (where status = 'queued' and ticket is null))[1] as waiting_attempt
+from iterations
+where run_id = :run_id and status in ('queued', 'running')

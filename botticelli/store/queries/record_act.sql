@@ -1,0 +1,24 @@
+-- Write the act row. An act that is recorded as done is never replaced; a failed one is, and its usage adds up.
+-- returns: status; no row when the act was done already
+insert into acts (run_id, number, position, turn, name, status, prompt, output, error, model, finish_reason, input_tokens,
+                  cached_tokens, output_tokens, cost_usd, tries, fence, started_at, drawn_at, settled_at)
+values (:run_id, :number, :position, :turn, :name, :status, :prompt, :output, :error, :model, :finish_reason, :input_tokens,
+        :cached_tokens, :output_tokens, :cost_usd, :tries, :fence, :started_at, :drawn_at, :settled_at)
+on conflict (run_id, number, position, turn) do update
+set status = excluded.status,
+    prompt = excluded.prompt,
+    output = excluded.output,
+    error = excluded.error,
+    model = excluded.model,
+    finish_reason = excluded.finish_reason,
+    input_tokens = acts.input_tokens + excluded.input_tokens,
+    cached_tokens = acts.cached_tokens + excluded.cached_tokens,
+    output_tokens = acts.output_tokens + excluded.output_tokens,
+    cost_usd = acts.cost_usd + excluded.cost_usd,
+    tries = acts.tries + excluded.tries,
+    fence = excluded.fence,
+    drawn_at = excluded.drawn_at,
+    settled_at = excluded.settled_at,
+    finished_at = now()
+where acts.status = 'failed'
+returning status

@@ -1,0 +1,33 @@
+-- Resume a run: iterations that failed or were cancelled are performed again; finished iterations and acts are kept.
+-- What the reopened ones have used so far leaves the counters, and comes back when they finish.
+-- in: run_id
+-- returns: how many iterations were reopened
+with reopened as (
+    update iterations
+    set status = 'queued', ticket = null, due_at = null, lease_until = null, attempt = 0, retries_used = 0, error = null,
+        finished_at = null, fence = fence + 1
+    where run_id = :run_id and status in ('failed', 'cancelled')
+    returning number
+), used as (
+    select coalesce(sum(input_tokens), 0) as input_tokens,
+           coalesce(sum(cached_tokens), 0) as cached_tokens,
+           coalesce(sum(output_tokens), 0) as output_tokens,
+           coalesce(sum(cost_usd), 0) as cost_usd
+    from acts
+    where run_id = :run_id and number in (select number from reopened)
+)
+update runs
+set status = 'running',
+    ending = null,
+    reason = null,
+    finished_at = null,
+    waiting_since = null,
+    due_at = now(),
+    failed = 0,
+    input_tokens = runs.input_tokens - used.input_tokens,
+    cached_tokens = runs.cached_tokens - used.cached_tokens,
+    output_tokens = runs.output_tokens - used.output_tokens,
+    cost_usd = runs.cost_usd - used.cost_usd
+from used
+where runs.id = :run_id
+returning (select count(*) from reopened) as reopened

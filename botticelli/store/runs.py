@@ -1,0 +1,189 @@
+"""Runs: one enqueued performance of a narrative each. Decides nothing about what happens to them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import Connection, RowMapping, func, select, update
+from sqlalchemy.dialects.postgresql import insert
+
+from botticelli.errors import NotFound
+from botticelli.store.sql import statement
+from botticelli.store.tables import runs
+
+_OPEN = ("queued", "running", "waiting")
+FINAL = ("completed", "failed", "budget_exhausted", "cancelled")
+
+
+@dataclass(frozen=True, slots=True)
+class NewRun:
+    """What enqueuing fixes for good. `request_sha256` tells a repeated request from another one with the same id."""
+
+    id: str
+    narrative: str
+    source: str
+    snapshot: Mapping[str, Any]
+    variables: Mapping[str, str]
+    request_sha256: str
+    iterations: int
+    concurrency: int
+    continue_on_error: bool
+    on_budget_exhausted: str
+    max_wait_seconds: float | None
+    max_tokens_total: int | None
+    estimated_tokens: int
+    retries: int
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A row of `runs`, without the snapshot. `dispatched` is the highest iteration that was ever admitted."""
+
+    id: str
+    narrative: str
+    source: str
+    request_sha256: str
+    status: str
+    ending: str | None
+    reason: str | None
+    iterations: int
+    concurrency: int
+    continue_on_error: bool
+    on_budget_exhausted: str
+    max_wait_seconds: float | None
+    max_tokens_total: int | None
+    estimated_tokens: int
+    retries: int
+    dispatched: int
+    succeeded: int
+    failed: int
+    input_tokens: int
+    cached_tokens: int
+    output_tokens: int
+    cost_usd: Decimal | None
+    due_at: datetime | None
+    waiting_since: datetime | None
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    now: datetime
+    """Postgres's clock when the row was read."""
+
+    @property
+    def is_final(self) -> bool:
+        return self.status in FINAL
+
+    @property
+    def used_tokens(self) -> int:
+        return self.input_tokens + self.output_tokens
+
+
+_NOT_READ = ("snapshot", "variables")
+_COLUMNS = [column for column in runs.columns if column.name not in _NOT_READ]
+_READ = select(*_COLUMNS, func.clock_timestamp().label("now"))
+
+
+def _run(row: RowMapping) -> Run:
+    return Run(**row)
+
+
+class Runs:
+    """The repository of runs, within one transaction."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def insert(self, new: NewRun) -> bool:
+        """False when a run with this id is there already; nothing is changed then."""
+        values = {name: getattr(new, name) for name in NewRun.__slots__}
+        query = insert(runs).values(**values, status="queued", cost_usd=0, due_at=func.now())
+        return self._connection.execute(query.on_conflict_do_nothing().returning(runs.c.id)).first() is not None
+
+    def get(self, run_id: str) -> Run:
+        """NotFound when there is no such run."""
+        row = self._connection.execute(_READ.where(runs.c.id == run_id)).mappings().first()
+        if row is None:
+            raise _unknown(run_id)
+        return _run(row)
+
+    def lock(self, run_id: str) -> Run:
+        """As `get`, and no other transaction changes the run until this one ends."""
+        row = self._connection.execute(_READ.where(runs.c.id == run_id).with_for_update()).mappings().first()
+        if row is None:
+            raise _unknown(run_id)
+        return _run(row)
+
+    def snapshot(self, run_id: str) -> tuple[dict[str, Any], dict[str, str]]:
+        """The checked narrative and the variables, as they were enqueued."""
+        row = self._connection.execute(select(runs.c.snapshot, runs.c.variables).where(runs.c.id == run_id)).first()
+        if row is None:
+            raise _unknown(run_id)
+        return row[0], row[1]
+
+    def resolve(self, prefix: str) -> str:
+        """The full id of the one run whose id begins with `prefix`; `latest` is the newest. NotFound for none or several."""
+        if prefix == "latest":
+            query = select(runs.c.id).order_by(runs.c.created_at.desc()).limit(1)
+            newest: str | None = self._connection.execute(query).scalar()
+            if newest is None:
+                raise NotFound("there are no runs yet", do="start one with `botticelli run FILE`")
+            return newest
+        found = self._connection.execute(
+            select(runs.c.id).where(runs.c.id.startswith(prefix, autoescape=True)).limit(2)
+        ).scalars()
+        ids: list[str] = list(found)
+        if len(ids) > 1:
+            raise NotFound(f"several runs begin with {prefix!r}", do="give more of the id")
+        if not ids or not prefix:
+            raise _unknown(prefix)
+        return ids[0]
+
+    def recent(self, *, statuses: Sequence[str] = (), narrative: str | None = None, limit: int = 20) -> list[Run]:
+        """The newest first."""
+        query = _READ.order_by(runs.c.created_at.desc()).limit(limit)
+        if statuses:
+            query = query.where(runs.c.status.in_(statuses))
+        if narrative:
+            query = query.where(runs.c.narrative == narrative)
+        return [_run(row) for row in self._connection.execute(query).mappings()]
+
+    def set(self, run_id: str, **values: Any) -> None:
+        """Write columns of one run; SQL expressions such as `func.now()` are values as well."""
+        self._connection.execute(update(runs).where(runs.c.id == run_id).values(**values))
+
+    def finish(self, run_id: str, status: str, reason: str | None) -> None:
+        """The final status; a run that can be resumed keeps everything else."""
+        self.set(run_id, status=status, ending=status, reason=reason, due_at=None, finished_at=func.clock_timestamp())
+
+    def due(self, limit: int) -> list[str]:
+        """Ids of runs that have to be looked at now."""
+        query = (
+            select(runs.c.id)
+            .where(runs.c.due_at <= func.now(), runs.c.status.in_(_OPEN))
+            .order_by(runs.c.due_at)
+            .limit(limit)
+        )
+        return list(self._connection.execute(query).scalars())
+
+    def seconds_to_next_due(self) -> float | None:
+        """Until the first of the parked runs is due, 0 when one is; None when none is parked."""
+        wait = func.extract("epoch", func.min(runs.c.due_at) - func.clock_timestamp())
+        seconds = self._connection.execute(select(wait).where(runs.c.status.in_(_OPEN))).scalar()
+        return None if seconds is None else max(0.0, float(seconds))
+
+    def count_iteration(self, run_id: str, number: int, *, succeeded: bool, failed: bool) -> None:
+        values = {"run_id": run_id, "number": number, "succeeded": int(succeeded), "failed": int(failed)}
+        self._connection.execute(statement("count_iteration"), values)
+
+    def reopen(self, run_id: str) -> int:
+        """How many iterations will be performed again."""
+        reopened: int = self._connection.execute(statement("reopen_run"), {"run_id": run_id}).scalar_one()
+        return reopened
+
+
+def _unknown(run_id: str) -> NotFound:
+    return NotFound(f"there is no run {run_id!r}", do="see `botticelli runs`")

@@ -1,0 +1,185 @@
+"""The tables, for SQLAlchemy and for the comparison with migrations/. No queries here."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    DateTime,
+    Float,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Numeric,
+    Table,
+    Text,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+
+metadata = MetaData()
+
+
+def _moment(name: str, *, required: bool = False) -> Column[object]:
+    """A point in time. `required` ones are stamped by Postgres, the only clock that judges leases."""
+    if required:
+        return Column(name, DateTime(timezone=True), nullable=False, server_default=text("now()"))
+    return Column(name, DateTime(timezone=True))
+
+
+def _count(name: str) -> Column[int]:
+    return Column(name, BigInteger, nullable=False, server_default=text("0"))
+
+
+runs = Table(
+    "runs",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("narrative", Text, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("snapshot", JSONB, nullable=False),
+    Column("variables", JSONB, nullable=False, server_default=text("'{}'::jsonb")),
+    Column("request_sha256", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("ending", Text),
+    Column("reason", Text),
+    Column("iterations", BigInteger, nullable=False),
+    Column("concurrency", Integer, nullable=False),
+    Column("continue_on_error", Boolean, nullable=False),
+    Column("on_budget_exhausted", Text, nullable=False),
+    Column("max_wait_seconds", Float),
+    Column("max_tokens_total", BigInteger),
+    Column("estimated_tokens", BigInteger, nullable=False),
+    Column("retries", Integer, nullable=False),
+    _count("dispatched"),
+    _count("succeeded"),
+    _count("failed"),
+    _count("input_tokens"),
+    _count("cached_tokens"),
+    _count("output_tokens"),
+    Column("cost_usd", Numeric(18, 6)),
+    _moment("due_at"),
+    _moment("waiting_since"),
+    _moment("created_at", required=True),
+    _moment("started_at"),
+    _moment("finished_at"),
+    Index("ix_runs_due_at", "due_at", postgresql_where=text("due_at is not null")),
+    Index("ix_runs_created_at", "created_at"),
+)
+
+iterations = Table(
+    "iterations",
+    metadata,
+    Column("run_id", Text, ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True),
+    Column("number", BigInteger, primary_key=True),
+    Column("status", Text, nullable=False),
+    Column("attempt", Integer, nullable=False, server_default=text("0")),
+    Column("fence", BigInteger, nullable=False, server_default=text("0")),
+    Column("worker", Text),
+    Column("ticket", JSONB),
+    Column("publishes", Integer, nullable=False, server_default=text("0")),
+    Column("retries_used", Integer, nullable=False, server_default=text("0")),
+    Column("error", Text),
+    _moment("lease_until"),
+    _moment("due_at"),
+    _moment("created_at", required=True),
+    _moment("started_at"),
+    _moment("finished_at"),
+    Index("ix_iterations_due_at", "due_at", postgresql_where=text("status = 'queued' and ticket is not null")),
+    Index("ix_iterations_lease_until", "lease_until", postgresql_where=text("status = 'running'")),
+    Index("ix_iterations_open", "run_id", "number", postgresql_where=text("status in ('queued', 'running')")),
+)
+
+acts = Table(
+    "acts",
+    metadata,
+    Column("run_id", Text, primary_key=True),
+    Column("number", BigInteger, primary_key=True),
+    Column("position", Integer, primary_key=True),
+    Column("turn", Integer, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("prompt", Text),
+    Column("output", Text),
+    Column("error", Text),
+    Column("model", Text),
+    Column("finish_reason", Text),
+    _count("input_tokens"),
+    _count("cached_tokens"),
+    _count("output_tokens"),
+    Column("cost_usd", Numeric(18, 6)),
+    Column("tries", Integer, nullable=False, server_default=text("0")),
+    Column("fence", BigInteger, nullable=False),
+    _moment("started_at"),
+    _moment("drawn_at"),
+    _moment("settled_at"),
+    _moment("finished_at", required=True),
+    ForeignKeyConstraint(["run_id", "number"], ["iterations.run_id", "iterations.number"], ondelete="CASCADE"),
+)
+
+effects = Table(
+    "effects",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("run_id", Text, ForeignKey("runs.id", ondelete="CASCADE"), nullable=False),
+    Column("number", BigInteger, nullable=False),
+    Column("act", Text, nullable=False),
+    Column("platform", Text, nullable=False),
+    Column("command", Text, nullable=False),
+    Column("args", JSONB, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("output", JSONB),
+    Column("error", Text),
+    Column("tries", Integer, nullable=False, server_default=text("0")),
+    Column("fence", BigInteger, nullable=False),
+    _moment("intended_at", required=True),
+    _moment("finished_at"),
+    Index("ix_effects_run", "run_id", "number"),
+)
+
+narrative_state = Table(
+    "narrative_state",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("value", JSONB, nullable=False),
+    _moment("created_at", required=True),
+    _moment("updated_at", required=True),
+    _moment("expires_at"),
+    Column("metadata", JSONB, nullable=False, server_default=text("'{}'::jsonb")),
+    Index("ix_narrative_state_prefix", "key", postgresql_ops={"key": "text_pattern_ops"}),
+)
+
+ledger = Table(
+    "ledger",
+    metadata,
+    Column("draw_id", Text, primary_key=True),
+    Column("run_id", Text, nullable=False),
+    Column("number", BigInteger, nullable=False),
+    Column("act", Text, nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("scope", Text, nullable=False),
+    Column("outcome", Text, nullable=False),
+    Column("estimated_tokens", BigInteger, nullable=False),
+    Column("input_tokens", BigInteger),
+    Column("cached_tokens", BigInteger),
+    Column("output_tokens", BigInteger),
+    Column("cost_usd", Numeric(18, 6)),
+    _moment("drawn_at", required=True),
+    _moment("settled_at"),
+    Index("ix_ledger_scope_drawn_at", "scope", "drawn_at"),
+    Index("ix_ledger_run", "run_id", "number"),
+)
+
+media = Table(
+    "media",
+    metadata,
+    Column("sha256", Text, primary_key=True),
+    Column("mime", Text, nullable=False),
+    Column("size_bytes", BigInteger, nullable=False),
+    Column("content", LargeBinary, nullable=False),
+    _moment("created_at", required=True),
+)

@@ -1,0 +1,78 @@
+"""Real servers for the whole session, and for each test a database and a Redis prefix of its own."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.engine import make_url
+
+from botticelli import services
+from botticelli.runtime import Runtime
+from botticelli.settings import Settings, load_settings
+from botticelli.store.database import make_engine, upgrade
+
+TEMPLATE = "migrated"
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[services.Membership]:
+    with services.join(tmp_path_factory.mktemp("servers")) as membership:
+        yield membership
+
+
+@pytest.fixture(scope="session")
+def migrated(servers: services.Membership) -> str:
+    """The URL of a database that stays empty but for its schema: the template of all others."""
+    url = _create(servers, TEMPLATE, None)
+    engine = make_engine(url, pool_size=1, statement_timeout_seconds=30)
+    upgrade(engine)
+    engine.dispose()
+    return url
+
+
+@pytest.fixture
+def empty_database_url(servers: services.Membership) -> str:
+    """A database without any table."""
+    return _create(servers, f"empty_{next(_numbers)}", None)
+
+
+@pytest.fixture
+def make_runtime(servers: services.Membership, migrated: str, tmp_path: Path) -> Iterator[Callable[..., Runtime]]:
+    """Runtimes over one fresh database; keyword arguments are settings, with `__` for a dot."""
+    database_url = _create(servers, f"test_{next(_numbers)}", TEMPLATE)
+    prefix = f"test{os.getpid()}-{next(_numbers)}"
+    made: list[Runtime] = []
+
+    def make(**flags: str) -> Runtime:
+        runtime = Runtime(_settings(tmp_path, database_url, servers.redis_url, prefix, flags))
+        made.append(runtime)
+        return runtime
+
+    yield make
+    for runtime in made:
+        runtime.close()
+
+
+@pytest.fixture
+def runtime(make_runtime: Callable[..., Runtime]) -> Runtime:
+    return make_runtime()
+
+
+def _settings(folder: Path, database_url: str, redis_url: str, prefix: str, flags: dict[str, str]) -> Settings:
+    fixed = {"database.url": database_url, "database.pool_size": "3", "redis.url": redis_url, "redis.prefix": prefix}
+    dotted = {name.replace("__", "."): value for name, value in flags.items()}
+    return load_settings(fixed | dotted, environ={"HOME": str(folder)}, cwd=folder)
+
+
+def _create(servers: services.Membership, name: str, template: str | None) -> str:
+    engine = make_engine(servers.database_url, pool_size=1, statement_timeout_seconds=30)
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(text(f"create database {name}" + (f" template {template}" if template else "")))
+    engine.dispose()
+    return make_url(servers.database_url).set(database=name).render_as_string(hide_password=False)

@@ -1,0 +1,74 @@
+"""Runs and iterations as rows: finding them by a prefix, and the rules of claim and guard that SQL keeps."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from botticelli.errors import NotFound
+from botticelli.runtime import Runtime
+from botticelli.store import Claim
+from tests.support.narratives import narrative_text, start
+
+
+def test_a_run_is_found_by_the_beginning_of_its_id(runtime: Runtime) -> None:
+    first, second = start(runtime, narrative_text()), start(runtime, narrative_text())
+    with runtime.store.transaction() as tx:
+        assert tx.runs.resolve(first.id[:13]) == first.id
+        assert tx.runs.resolve("latest") == second.id
+        assert [run.id for run in tx.runs.recent()] == [second.id, first.id]
+        assert tx.runs.recent(statuses=["completed"]) == []
+        for wrong in ("zzz", "", "%", "_"):
+            with pytest.raises(NotFound):
+                tx.runs.resolve(wrong)
+
+
+def test_a_prefix_of_several_runs_is_refused(runtime: Runtime) -> None:
+    for number in (1, 2):
+        start(runtime, narrative_text(), run_id=f"same-{number}")
+    with runtime.store.transaction() as tx, pytest.raises(NotFound, match="several runs begin with 'same'"):
+        tx.runs.resolve("same")
+
+
+def test_of_many_workers_one_gets_the_iteration(runtime: Runtime) -> None:
+    run = start(runtime, narrative_text(1))
+    claims: list[Claim | None] = []
+    ready = threading.Barrier(6)
+
+    def take(number: int) -> None:
+        ready.wait()
+        with runtime.store.transaction() as tx:
+            claims.append(tx.iterations.claim(run.id, 1, worker=f"w:{number}", lease_seconds=60))
+
+    threads = [threading.Thread(target=take, args=(number,)) for number in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(claims) == 6
+    assert len([one for one in claims if one is not None]) == 1
+
+
+def test_renewing_tells_what_is_still_held(runtime: Runtime) -> None:
+    run = start(runtime, narrative_text(2, concurrency=2))
+    with runtime.store.transaction() as tx:
+        claims = [tx.iterations.claim(run.id, number, worker="w", lease_seconds=60) for number in (1, 2)]
+        held = [claim for claim in claims if claim is not None]
+        assert tx.iterations.requeue(run.id, 1, held[0].fence)
+        assert tx.iterations.renew(held, lease_seconds=60) == {(run.id, 2)}
+
+
+def test_admitting_many_at_once_admits_each_number_once(runtime: Runtime) -> None:
+    """Any number of dispatchers: the run's lock makes them take turns."""
+    from botticelli.carousel import dispatch
+
+    run = start(runtime, narrative_text(100, concurrency=10))
+    threads = [threading.Thread(target=dispatch, args=(runtime, run.id)) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    with runtime.store.transaction() as tx:
+        assert [one.number for one in tx.iterations.of_run(run.id)] == list(range(1, 11))
+        assert tx.runs.get(run.id).dispatched == 10

@@ -1,0 +1,63 @@
+"""Migrations: they make what the models say, go both ways, and a database that is behind is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import Engine, inspect
+
+from botticelli.errors import DatabaseBehind, InvalidInput, ServiceUnavailable
+from botticelli.runtime import Runtime
+from botticelli.settings import load_settings
+from botticelli.store.database import connected, downgrade, make_engine, require_current, schema_status, upgrade
+from botticelli.store.tables import metadata
+
+
+@pytest.fixture
+def engine(empty_database_url: str) -> Engine:
+    return make_engine(empty_database_url, pool_size=2, statement_timeout_seconds=30)
+
+
+def test_models_and_migrations_do_not_drift(engine: Engine) -> None:
+    upgrade(engine)
+    with connected(engine) as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
+        assert compare_metadata(context, metadata) == []
+
+
+def test_upgrade_and_downgrade_go_both_ways(engine: Engine) -> None:
+    assert schema_status(engine).current is None
+    assert upgrade(engine).up_to_date
+    assert upgrade(engine).up_to_date
+    assert downgrade(engine, "base").current is None
+    assert inspect(engine).get_table_names() == ["alembic_version"]
+    assert upgrade(engine).up_to_date
+
+
+def test_a_database_that_is_behind_is_refused(engine: Engine) -> None:
+    with pytest.raises(DatabaseBehind, match=r"is at nothing, this version needs .*botticelli db upgrade"):
+        require_current(engine)
+
+
+def test_a_revision_that_does_not_exist(engine: Engine) -> None:
+    with pytest.raises(InvalidInput, match="revision 9999"):
+        upgrade(engine, "9999")
+
+
+def test_a_configured_database_is_not_migrated_by_itself(empty_database_url: str, tmp_path: Path) -> None:
+    flags = {"database.url": empty_database_url, "redis.url": "redis://127.0.0.1:1/0"}
+    runtime = Runtime(load_settings(flags, environ={}, cwd=tmp_path))
+    with pytest.raises(DatabaseBehind):
+        _ = runtime.store
+
+
+def test_a_server_that_is_not_there_is_named_without_its_password() -> None:
+    url = "postgresql+psycopg2://user:hunter2@127.0.0.1:1/nothing"
+    engine = make_engine(url, pool_size=1, statement_timeout_seconds=1)
+    with pytest.raises(ServiceUnavailable, match="BOTTICELLI_DATABASE_URL") as caught, connected(engine):
+        pass
+    assert "127.0.0.1" in str(caught.value)
+    assert "hunter2" not in str(caught.value)
