@@ -1,0 +1,145 @@
+"""Iterations per second through the whole path, against bare Celery tasks: `python -m benchmarks.carousel [--json]`.
+
+Both with one worker of the same pool and settings, on the same embedded Redis, one after the other.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import redis
+
+from botticelli.carousel import EnqueueOptions, enqueue, result_of
+from botticelli.client import Client
+from botticelli.narrative import parse_narrative
+from botticelli.presence import live_workers
+from botticelli.runtime import Runtime
+from botticelli.settings import load_settings
+
+NARRATIVE = """
+[narrative]
+name = "bench"
+[narrative.carousel]
+iterations = {iterations}
+concurrency = {concurrency}
+estimated_tokens_per_iteration = 100
+[acts]
+only = "Say hello {{iteration}}"
+"""
+CONCURRENCY = 16
+WAIT_SECONDS = 60.0
+ROUNDS = 3
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--iterations", type=int, default=1000, help="per round (default 1000)")
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="bench") as folder:
+        figures = measure(Path(folder), options.iterations)
+    print(json.dumps(figures) if options.json else table(figures))
+
+
+def measure(home: Path, iterations: int) -> dict[str, float]:
+    """Rates of the best round of each, taken in turns."""
+    runtime = Runtime(load_settings(environ={"BOTTICELLI_HOME": str(home)}, cwd=home))
+    try:
+        rates: dict[str, list[float]] = {"bare": [], "full": [], "in_turn": []}
+        for _ in range(ROUNDS):
+            rates["bare"].append(bare_rate(runtime, home, iterations))
+            with worker("botticelli", home, runtime):
+                rates["full"].append(full_rate(runtime, iterations, CONCURRENCY))
+                rates["in_turn"].append(full_rate(runtime, max(1, iterations // 4), 1))
+    finally:
+        runtime.close()
+    best = {name: round(max(values), 1) for name, values in rates.items()}
+    return {
+        "bare_tasks_per_second": best["bare"],
+        "iterations_per_second": best["full"],
+        "ratio": round(best["full"] / best["bare"], 3),
+        "iterations_per_second_one_at_a_time": best["in_turn"],
+        "ratio_one_at_a_time": round(best["in_turn"] / best["bare"], 3),
+    }
+
+
+def full_rate(runtime: Runtime, iterations: int, concurrency: int) -> float:
+    """From the first admission to the end of the run: reserve, publish, claim, draw, call, settle, record, finish."""
+    text = NARRATIVE.format(iterations=iterations, concurrency=concurrency)
+    loaded = parse_narrative(text, source="bench", folder=None)
+    run_id = enqueue(runtime, loaded, "bench", EnqueueOptions()).run.id
+    with Client(runtime.settings) as client:
+        client.wait(run_id, timeout_seconds=600)
+    with runtime.store.transaction() as tx:
+        result = result_of(tx.runs.get(run_id))
+    assert result.successful_iterations == iterations
+    return iterations / result.duration_seconds
+
+
+def bare_rate(runtime: Runtime, home: Path, tasks: int) -> float:
+    """As many messages as iterations, published one by one by this process while the worker takes them."""
+    os.environ["BARE_REDIS_URL"] = runtime.redis_url
+    from benchmarks.bare_celery import COUNTER, QUEUE, count
+
+    runtime.redis.delete(COUNTER)
+    with worker("benchmarks.bare_celery", home, runtime):
+        publish = {"queue": QUEUE, "ignore_result": True, "retry": False}
+        count.apply_async(kwargs={"run_id": "warm", "number": 0}, **publish)
+        _until(runtime.redis, COUNTER, 1)
+        started = time.monotonic()
+        for number in range(tasks):
+            count.apply_async(kwargs={"run_id": "bare", "number": number}, **publish)
+        _until(runtime.redis, COUNTER, tasks + 1)
+        return tasks / (time.monotonic() - started)
+
+
+def _until(client: redis.Redis, counter: str, wanted: int) -> None:
+    deadline = time.monotonic() + WAIT_SECONDS * 10
+    while int(client.get(counter) or 0) < wanted:
+        assert time.monotonic() < deadline, "the worker is too slow or gone"
+        time.sleep(0.005)
+
+
+@contextmanager
+def worker(app: str, home: Path, runtime: Runtime) -> Iterator[None]:
+    """A worker that is ready; ended afterwards."""
+    log = home / "worker.log"
+    environ = os.environ | {"BOTTICELLI_HOME": str(home), "BARE_REDIS_URL": runtime.redis_url}
+    command = [sys.executable, "-m", "celery", "-A", app, "worker", "--loglevel", "WARNING"]
+    with log.open("w") as output:
+        process = subprocess.Popen(command, stdout=output, stderr=output, env=environ)
+    try:
+        deadline = time.monotonic() + WAIT_SECONDS
+        while app == "botticelli" and not live_workers(runtime):
+            assert process.poll() is None and time.monotonic() < deadline, log.read_text()
+            time.sleep(0.05)
+        yield
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(WAIT_SECONDS)
+
+
+def table(figures: dict[str, float]) -> str:
+    rows = [
+        "| path | per second | of bare Celery |",
+        "| --- | --- | --- |",
+        f"| bare Celery task that counts | {figures['bare_tasks_per_second']:,.0f} | 1.00 |",
+        f"| iteration, {CONCURRENCY} in flight | {figures['iterations_per_second']:,.0f} | {figures['ratio']:.2f} |",
+        f"| iteration, one at a time | {figures['iterations_per_second_one_at_a_time']:,.0f} "
+        f"| {figures['ratio_one_at_a_time']:.2f} |",
+    ]
+    return "\n".join(rows)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,76 @@
+"""What can be known to be wrong before a run exists: models, limits, commands, variables. Stores nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from botticelli.budget import Refusal, Share
+from botticelli.carousel.plan import Plan, carousel_of, plan_iteration, shares
+from botticelli.errors import InvalidInput, NarrativeError, Problem
+from botticelli.narrative import missing_variables, references
+from botticelli.narrative.model import Act, BotCommandInput, Narrative
+from botticelli.runtime import Runtime
+
+
+def checked_plan(runtime: Runtime, narrative: Narrative, source: str) -> Plan:
+    if carousel_of(narrative).max_cost_usd is not None:
+        raise InvalidInput(
+            "max_cost_usd can't be kept: the prices of the models are unknown", where=source, do="use max_tokens_total"
+        )
+    plan = plan_iteration(runtime, narrative)
+    refusal = _never_fits(shares(plan))
+    if refusal is not None:
+        raise InvalidInput(
+            f"one iteration is larger than a limit: {refusal}",
+            where=source,
+            do="lower estimated_tokens_per_iteration or choose another tier",
+        )
+    return plan
+
+
+def _never_fits(asked: Iterable[Share]) -> Refusal | None:
+    for share in asked:
+        for window in share.scope.windows:
+            amount = getattr(share.amounts, window.metric)
+            if amount > window.limit:
+                return Refusal(share.scope.name, window.name, window.limit, 0, amount, None)
+    return None
+
+
+def check_variables(narrative: Narrative, given: Mapping[str, str]) -> None:
+    """InvalidInput for a variable without a value, and for a value without a variable."""
+    missing = missing_variables(narrative, given)
+    if missing:
+        raise InvalidInput(f"no value for {{var.{missing[0]}}}", do=f"give one with --var {missing[0]}=VALUE")
+    known = {*narrative.variables, *(one.name for one in references(narrative) if one.kind == "var")}
+    unused = sorted(given.keys() - known)
+    if unused:
+        offer = ", ".join(sorted(known)) or "none"
+        raise InvalidInput(f"the narrative has no variable {unused[0]!r}", do=f"its variables: {offer}")
+
+
+def check_commands(runtime: Runtime, narrative: Narrative, source: str) -> list[str]:
+    """A warning for each platform that only rehearses; NarrativeError for commands that a platform doesn't have."""
+    problems, rehearsed = [], set()
+    for act, command in commands_of(narrative):
+        try:
+            platform = runtime.platforms.get(command.platform)
+        except InvalidInput as error:
+            problems.append(problem_of(source, act, command, error.what, error.do))
+            continue
+        if platform.spec(command.command) is None:
+            message = f"{command.platform} has no command {command.command!r}"
+            problems.append(problem_of(source, act, command, message, "commands are written noun.verb"))
+        if platform.is_rehearsal:
+            rehearsed.add(command.platform)
+    if problems:
+        raise NarrativeError(problems)
+    return [f"commands of {name} are rehearsed offline; nothing outside is changed" for name in sorted(rehearsed)]
+
+
+def commands_of(narrative: Narrative) -> list[tuple[Act, BotCommandInput]]:
+    return [(act, one) for act in narrative.acts for one in act.inputs if one.type == "bot_command"]
+
+
+def problem_of(source: str, act: Act, command: BotCommandInput, message: str, hint: str) -> Problem:
+    return Problem(source, command.line or act.line, 1, f"act {act.name}", "command", message, hint)

@@ -1,0 +1,154 @@
+"""Admission: ask the Budget for tickets, store what was granted, publish it. Safe to call any number of times.
+
+Used by enqueue, by workers after an iteration, and by the sweep. Performs nothing.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from kombu.exceptions import OperationalError
+from redis.exceptions import RedisError
+
+from botticelli.budget import BLOCKED, Refusal, Ticket
+from botticelli.carousel.plan import plan_iteration, shares
+from botticelli.carousel.snapshots import narrative_of
+from botticelli.carousel.states import End, Idle, Start, next_step
+from botticelli.messages import publish_iteration
+from botticelli.runtime import Runtime
+from botticelli.store import Open, Run, Transaction
+from botticelli.telemetry import log
+
+TICKET_LEASE_SECONDS = 90
+"""Longer than the longest wait between two messages for one iteration; a worker that claims it renews it."""
+REDIS_AWAY_SECONDS = 1.0
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Publication:
+    """A task to publish once the row is committed."""
+
+    run_id: str
+    number: int
+    narrative: str
+    publishes: int
+
+
+def dispatch(runtime: Runtime, run_id: str) -> None:
+    """Admit and publish what this run may start now."""
+    with runtime.store.transaction() as tx:
+        publications = advance(runtime, tx, tx.runs.lock(run_id))
+    publish(runtime, publications)
+
+
+def advance(runtime: Runtime, tx: Transaction, run: Run) -> list[Publication]:
+    """Bring a locked run as far as it can go now. The caller commits, then publishes what comes back."""
+    publications: list[Publication] = []
+    opened = tx.iterations.open(run.id)
+    while True:
+        match next_step(run, opened):
+            case Idle():
+                if not run.is_final:
+                    tx.runs.set(run.id, due_at=None)
+                return publications
+            case End(status, reason):
+                _end(tx, run, status, reason)
+                return publications
+            case Start(number, again):
+                answer = _ask(runtime, tx, run, opened, number)
+                if not isinstance(answer, Ticket):
+                    _refused(tx, run, opened, answer, again)
+                    return publications
+                publications.append(_admit(runtime, tx, run, number, answer))
+                run = dataclasses.replace(run, status="running", dispatched=max(run.dispatched, number))
+                opened = tx.iterations.open(run.id)
+
+
+def publish(runtime: Runtime, publications: Iterable[Publication]) -> None:
+    """Wake a worker. What can't be published now is published by the sweep: the rows are committed."""
+    for publication in publications:
+        try:
+            publish_iteration(runtime.celery, *dataclasses.astuple(publication))
+        except (OperationalError, RedisError, OSError) as error:
+            log("publish_failed", level=logging.WARNING, run=publication.run_id, error=type(error).__name__)
+            return
+
+
+def _ask(runtime: Runtime, tx: Transaction, run: Run, opened: Open, number: int) -> Ticket | Refusal | None:
+    """None: Redis is away, and nothing is granted while it is."""
+    narrative = narrative_of(tx, run.id)
+    if run.max_tokens_total is not None:
+        used = run.used_tokens + opened.in_flight * run.estimated_tokens
+        if used + run.estimated_tokens > run.max_tokens_total:
+            cap = run.max_tokens_total
+            return Refusal(f"run:{run.id}", "max_tokens_total", cap, used, run.estimated_tokens, None)
+    try:
+        plan = plan_iteration(runtime, narrative)
+        return runtime.budget.reserve(_ticket_id(run, number, opened), shares(plan), TICKET_LEASE_SECONDS)
+    except RedisError as error:
+        log("budget_unreachable", level=logging.WARNING, run=run.id, error=type(error).__name__)
+        return None
+
+
+def _ticket_id(run: Run, number: int, opened: Open) -> str:
+    """The same attempt of the same iteration asks under the same name: a reservation is never made twice."""
+    attempt = opened.waiting_attempt if opened.waiting_number == number else 0
+    return f"{run.id}:{number}:{attempt or 0}"
+
+
+def _admit(runtime: Runtime, tx: Transaction, run: Run, number: int, ticket: Ticket) -> Publication:
+    grace_seconds = runtime.settings.worker.redelivery_grace_seconds
+    publishes = tx.iterations.admit(run.id, number, ticket.to_json(), grace_seconds)
+    tx.runs.set(
+        run.id,
+        status="running",
+        dispatched=max(run.dispatched, number),
+        started_at=run.started_at or run.now,
+        waiting_since=None,
+        reason=None,
+    )
+    return Publication(run.id, number, run.narrative, publishes)
+
+
+def _refused(tx: Transaction, run: Run, opened: Open, refusal: Refusal | None, again: bool) -> None:
+    """Park the run until the time that the refusal names, or end it. While something of the run is in flight nothing
+    is decided: its end may give back what is missing."""
+    if refusal is None:
+        tx.runs.set(run.id, due_at=run.now + timedelta(seconds=REDIS_AWAY_SECONDS))
+    elif opened.in_flight:
+        tx.runs.set(run.id, due_at=_after(run, refusal))
+    elif refusal.window == "max_tokens_total":
+        _end(tx, run, "budget_exhausted", str(refusal))
+    elif refusal.too_large:
+        _end(tx, run, "failed", str(refusal))
+    elif _may_wait(run, refusal, again):
+        since = run.waiting_since or run.now
+        tx.runs.set(run.id, status="waiting", reason=str(refusal), waiting_since=since, due_at=_after(run, refusal))
+    else:
+        _end(tx, run, "budget_exhausted", str(refusal))
+
+
+def _may_wait(run: Run, refusal: Refusal, again: bool) -> bool:
+    """An iteration that has begun is finished, and a provider's Retry-After is no exhausted budget: both wait always."""
+    if refusal.window == BLOCKED or again:
+        return True
+    if run.on_budget_exhausted != "wait":
+        return False
+    if run.max_wait_seconds is None:
+        return True
+    latest = (run.waiting_since or run.now) + timedelta(seconds=run.max_wait_seconds)
+    return (_after(run, refusal) or run.now) <= latest
+
+
+def _after(run: Run, refusal: Refusal) -> datetime | None:
+    return None if refusal.retry_after_ms is None else run.now + timedelta(milliseconds=refusal.retry_after_ms)
+
+
+def _end(tx: Transaction, run: Run, status: str, reason: str | None) -> None:
+    if status != "completed":
+        tx.iterations.cancel_queued(run.id)
+    tx.runs.finish(run.id, status, reason)
+    log("run_finished", run=run.id, narrative=run.narrative, status=status)

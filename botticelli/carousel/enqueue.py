@@ -1,0 +1,86 @@
+"""A narrative becomes a run: everything that can be known before the first call is checked here. Performs nothing."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from botticelli.carousel.checks import check_commands, check_variables, checked_plan
+from botticelli.carousel.dispatch import advance, publish
+from botticelli.carousel.plan import Plan, carousel_of, estimated_tokens
+from botticelli.errors import InvalidInput
+from botticelli.messages import new_run_id, run_id_for
+from botticelli.narrative import Loaded
+from botticelli.narrative.model import Narrative
+from botticelli.runtime import Runtime
+from botticelli.store import NewRun, Run
+
+
+@dataclass(frozen=True, slots=True)
+class EnqueueOptions:
+    """What the caller says beside the narrative. The same `idempotency_key` again answers with the first run."""
+
+    variables: Mapping[str, str] = field(default_factory=dict)
+    iterations: int | None = None
+    run_id: str | None = None
+    idempotency_key: str | None = None
+
+    def id_of_run(self) -> str:
+        if self.run_id:
+            return self.run_id
+        return run_id_for(self.idempotency_key) if self.idempotency_key else new_run_id()
+
+
+@dataclass(frozen=True, slots=True)
+class Enqueued:
+    """`created` is False when this request had been enqueued before. `warnings` are one line each."""
+
+    run: Run
+    created: bool
+    warnings: tuple[str, ...] = ()
+
+
+def enqueue(runtime: Runtime, loaded: Loaded, source: str, options: EnqueueOptions) -> Enqueued:
+    """Check, store and admit. NarrativeError, InvalidInput or SettingsError when it can't be performed as it is."""
+    narrative = loaded.narrative
+    warnings = [*map(str, loaded.warnings), *check_commands(runtime, narrative, source)]
+    plan = checked_plan(runtime, narrative, source)
+    check_variables(narrative, options.variables)
+    new = _new_run(narrative, plan, source, options)
+    with runtime.store.transaction() as tx:
+        created = tx.runs.insert(new)
+        run = tx.runs.lock(new.id)
+        if not created and run.request_sha256 != new.request_sha256:
+            raise InvalidInput(
+                f"run {new.id} was enqueued before with another narrative or other options",
+                do="use another idempotency_key",
+            )
+        publications = advance(runtime, tx, run) if created else []
+        run = tx.runs.get(new.id)
+    publish(runtime, publications)
+    return Enqueued(run, created, tuple(warnings))
+
+
+def _new_run(narrative: Narrative, plan: Plan, source: str, options: EnqueueOptions) -> NewRun:
+    carousel = carousel_of(narrative)
+    snapshot = narrative.snapshot()
+    iterations = options.iterations or carousel.iterations
+    request = json.dumps([snapshot, dict(options.variables), iterations], sort_keys=True)
+    return NewRun(
+        id=options.id_of_run(),
+        narrative=narrative.name,
+        source=source,
+        snapshot=snapshot,
+        variables=dict(options.variables),
+        request_sha256=hashlib.sha256(request.encode()).hexdigest(),
+        iterations=iterations,
+        concurrency=carousel.concurrency,
+        continue_on_error=carousel.continue_on_error,
+        on_budget_exhausted=carousel.on_budget_exhausted,
+        max_wait_seconds=carousel.max_wait_seconds,
+        max_tokens_total=carousel.max_tokens_total,
+        estimated_tokens=estimated_tokens(plan),
+        retries=carousel.retries,
+    )

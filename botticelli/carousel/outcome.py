@@ -1,0 +1,50 @@
+"""The result of a run, with the founding field names. Reads a row; changes nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from botticelli.store import Run
+
+
+@dataclass(frozen=True, slots=True)
+class CarouselResult:
+    """`completed`: all requested iterations were performed, whether they succeeded or not. `cost_usd` is None when the
+    price of a model is unknown."""
+
+    run_id: str
+    narrative: str
+    status: str
+    reason: str | None
+    iterations_attempted: int
+    successful_iterations: int
+    failed_iterations: int
+    completed: bool
+    budget_exhausted: bool
+    input_tokens: int
+    cached_tokens: int
+    output_tokens: int
+    cost_usd: Decimal | None
+    duration_seconds: float
+
+
+def result_of(run: Run) -> CarouselResult:
+    """As it stands; a run that isn't over has the figures of its finished iterations."""
+    began, ended = run.started_at or run.now, run.finished_at or run.now
+    return CarouselResult(
+        run_id=run.id,
+        narrative=run.narrative,
+        status=run.status,
+        reason=run.reason,
+        iterations_attempted=run.succeeded + run.failed,
+        successful_iterations=run.succeeded,
+        failed_iterations=run.failed,
+        completed=run.status == "completed",
+        budget_exhausted=run.status == "budget_exhausted",
+        input_tokens=run.input_tokens,
+        cached_tokens=run.cached_tokens,
+        output_tokens=run.output_tokens,
+        cost_usd=run.cost_usd,
+        duration_seconds=round(max(0.0, (ended - began).total_seconds()), 3),
+    )

@@ -1,0 +1,53 @@
+"""The state machine of a run: what to do next, as a pure function of its row and of what is open. Touches nothing.
+
+queued -> running <-> waiting          paused <-> running
+running | waiting | paused -> completed | failed | budget_exhausted | cancelled     and back by resume
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from botticelli.store import Open, Run
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Ask for a ticket for this iteration. `again`: it ran before, and only waits for its second admission."""
+
+    number: int
+    again: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Idle:
+    """Nothing to start: what is in flight will come back, or somebody has paused the run."""
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """The run is over."""
+
+    status: str
+    reason: str | None = None
+
+
+Step = Start | Idle | End
+
+
+def next_step(run: Run, opened: Open) -> Step:
+    """The next thing to do for a locked run."""
+    if run.is_final or run.status == "paused":
+        return Idle()
+    nothing_open = opened.in_flight == 0 and opened.waiting_number is None
+    if run.ending is not None:
+        return End(run.ending, run.reason) if nothing_open else Idle()
+    if run.dispatched >= run.iterations and nothing_open:
+        return End("completed")
+    if opened.in_flight >= run.concurrency:
+        return Idle()
+    if opened.waiting_number is not None:
+        return Start(opened.waiting_number, again=bool(opened.waiting_attempt))
+    if run.dispatched >= run.iterations:
+        return Idle()
+    return Start(run.dispatched + 1, again=False)

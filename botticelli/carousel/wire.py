@@ -1,0 +1,92 @@
+"""Enqueuing for those who only know the broker: by name, or as text that nobody vouches for. Answers by the run's row."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from botticelli.carousel.checks import commands_of, problem_of
+from botticelli.carousel.enqueue import EnqueueOptions, enqueue
+from botticelli.errors import BotticelliError, InvalidInput, NarrativeError, NotFound
+from botticelli.narrative import Environment, Loaded, load_narrative, parse_narrative
+from botticelli.places import app_folder
+from botticelli.runtime import Runtime
+from botticelli.store import NewRun
+
+
+def accept(
+    runtime: Runtime,
+    options: EnqueueOptions,
+    *,
+    narrative: str | None = None,
+    text: str | None = None,
+) -> None:
+    """Enqueue what arrived over the wire: the name of a narrative of this installation, or the text of one.
+
+    Nobody waits for an exception here: a request that can't be performed becomes a failed run that says why.
+    """
+    try:
+        if (narrative is None) == (text is None):
+            raise InvalidInput("give either the name of a narrative or its text")
+        loaded, source = _from_text(runtime, text) if text is not None else _by_name(runtime, str(narrative))
+        enqueue(runtime, loaded, source, options)
+    except BotticelliError as error:
+        _record_rejection(runtime, narrative or "as text", options, error)
+
+
+def find_narrative(runtime: Runtime, name: str) -> Path:
+    """The file of a narrative in the folders of the settings, or among those that are shipped. NotFound."""
+    if not all(part.isidentifier() or part.replace("-", "_").isidentifier() for part in name.split("/")):
+        raise NotFound(f"{name!r} is not the name of a narrative", do="names have letters, digits, `_`, `-` and `/`")
+    shipped = app_folder() / "narratives"
+    folders = [runtime.settings.base / folder for folder in runtime.settings.narratives.path]
+    for folder in (*folders, shipped, shipped / "examples"):
+        file = folder / f"{name}.toml"
+        if file.is_file():
+            return file
+    raise NotFound(f"there is no narrative {name!r}", where="[narratives] path", do="check the name and the folders")
+
+
+def _by_name(runtime: Runtime, name: str) -> tuple[Loaded, str]:
+    file = find_narrative(runtime, name)
+    environment = Environment.for_wire(os.environ, runtime.settings.environment.allow)
+    return load_narrative(file, environment=environment), str(file)
+
+
+def _from_text(runtime: Runtime, text: str) -> tuple[Loaded, str]:
+    """Text may come from anybody: it reads no file and performs no command that changes the world outside."""
+    environment = Environment.for_wire(os.environ, runtime.settings.environment.allow)
+    loaded = parse_narrative(text, source="narrative", folder=None, environment=environment)
+    for act, command in commands_of(loaded.narrative):
+        platform = runtime.platforms.get(command.platform)
+        spec = platform.spec(command.command)
+        if spec is not None and spec.writes and not platform.is_rehearsal:
+            message = f"{command.command} changes {command.platform}, which a narrative sent as text may not"
+            raise NarrativeError(
+                [problem_of("narrative", act, command, message, "enqueue a narrative file by its name")]
+            )
+    return loaded, "text"
+
+
+def _record_rejection(runtime: Runtime, name: str, options: EnqueueOptions, error: BotticelliError) -> None:
+    """A failed run without a narrative; an id that is in use already keeps its run as it is."""
+    run_id = options.id_of_run()
+    rejected = NewRun(
+        id=run_id,
+        narrative=name,
+        source="wire",
+        snapshot={},
+        variables={},
+        request_sha256="",
+        iterations=options.iterations or 0,
+        concurrency=1,
+        continue_on_error=False,
+        on_budget_exhausted="stop",
+        max_wait_seconds=None,
+        max_tokens_total=None,
+        estimated_tokens=0,
+        retries=0,
+    )
+    with runtime.store.transaction() as tx:
+        if tx.runs.insert(rejected):
+            tx.runs.finish(run_id, "failed", str(error))

@@ -1,0 +1,47 @@
+"""`botticelli doctor`: checks this installation, one thing after the other. What is looked at is in examinations.py."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import click
+
+from botticelli.cli.arguments import json_option
+from botticelli.cli.invocation import Invocation, pass_invocation
+from botticelli.cli.output import print_json
+from botticelli.cli.terminal import safe
+
+State = Literal["ok", "warn", "fail"]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What one look found, and what to `do` about it unless it is ok."""
+
+    name: str
+    state: State
+    found: str
+    do: str = ""
+
+
+@click.command(short_help="Check this installation, one thing after the other.")
+@json_option
+@pass_invocation
+def doctor(invocation: Invocation, as_json: bool) -> int:
+    """Check this installation, one thing after the other: ok, warn or fail, and what to do. Exit code 1 if one fails.
+
+    Starts the embedded services for as long as it looks at them.
+    """
+    from botticelli.cli.examinations import examine
+
+    found = []
+    for finding in examine(invocation):
+        found.append(finding)
+        if not as_json:
+            line = f"{finding.state:<5} {finding.name:<14} {safe(finding.found)}"
+            click.echo(f"{line}; {safe(finding.do)}" if finding.do else line)
+    healthy = all(finding.state != "fail" for finding in found)
+    if as_json:
+        print_json({"ok": healthy, "checks": found})
+    return 0 if healthy else 1

@@ -1,0 +1,164 @@
+"""What `botticelli doctor` looks at, each by itself: a failure of one hides no other. Repairs nothing."""
+
+from __future__ import annotations
+
+import platform
+import sys
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+
+from sqlalchemy import text
+
+from botticelli import services
+from botticelli.cli.doctor import Finding
+from botticelli.cli.failures import described
+from botticelli.cli.invocation import Invocation
+from botticelli.cli.services import without_password
+from botticelli.errors import BotticelliError
+from botticelli.places import app_folder
+from botticelli.presence import live_workers
+from botticelli.redis_check import require_fit
+from botticelli.store.database import connected, make_engine, schema_status
+
+OLDEST_PYTHON = (3, 11)
+CLOCK_SECONDS = 1.0
+Examination = Callable[[Invocation], Iterator[Finding]]
+
+
+def examine(invocation: Invocation) -> Iterator[Finding]:
+    """All findings, in an order in which causes come before what follows from them."""
+    invocation.settings  # noqa: B018  (settings that can't be read are an error, not a finding)
+    for name, examination in EXAMINATIONS.items():
+        try:
+            yield from examination(invocation)
+        except Exception as error:  # whatever is wrong with one thing, the others are examined all the same
+            do = error.do if isinstance(error, BotticelliError) else ""
+            what = error.what if isinstance(error, BotticelliError) else described(error)
+            yield Finding(name, "fail", what, do or "see what it says")
+
+
+def _python(invocation: Invocation) -> Iterator[Finding]:
+    if sys.version_info >= OLDEST_PYTHON:
+        yield Finding("python", "ok", platform.python_version())
+    else:
+        yield Finding("python", "fail", platform.python_version(), "use Python 3.11 or newer")
+
+
+def _settings(invocation: Invocation) -> Iterator[Finding]:
+    settings = invocation.settings
+    file = invocation.settings_file or "no botticelli.toml"
+    yield Finding("settings", "ok", f"{file}; default model {settings.default_model}")
+    yield Finding("home", "ok", str(settings.home))
+
+
+def _embedded(invocation: Invocation) -> Iterator[Finding]:
+    reason, settings = services.available(), invocation.settings
+    needed = not (settings.database.url and settings.redis.url)
+    if reason is None:
+        found = "Postgres and Redis are installed"
+        yield Finding("embedded", "ok", found if needed else f"{found}, not used by these settings")
+    else:
+        do = "set BOTTICELLI_DATABASE_URL and BOTTICELLI_REDIS_URL to servers of your own"
+        yield Finding("embedded", "fail" if needed else "ok", reason, do if needed else "")
+
+
+def _postgres(invocation: Invocation) -> Iterator[Finding]:
+    url = invocation.runtime.database_url
+    engine = make_engine(url, pool_size=1, statement_timeout_seconds=10)
+    try:
+        with connected(engine) as connection:
+            version = connection.execute(text("show server_version")).scalar_one()
+            before = time.time()
+            there = connection.execute(text("select clock_timestamp()")).scalar_one()
+            yield Finding("postgres", "ok", f"version {version} at {without_password(url)}")
+            yield _clock("postgres-clock", before, there)
+        schema = schema_status(engine)
+    finally:
+        engine.dispose()
+    if schema.up_to_date:
+        yield Finding("schema", "ok", schema.wanted)
+    elif invocation.settings.database.url is None:
+        yield Finding("schema", "ok", f"{schema.current or 'empty'}; brought to {schema.wanted} when it is first used")
+    else:
+        found = f"is {schema.current or 'empty'}, this version needs {schema.wanted}"
+        yield Finding("schema", "fail", found, "run `botticelli db upgrade`")
+
+
+def _redis(invocation: Invocation) -> Iterator[Finding]:
+    client = invocation.runtime.redis
+    require_fit(client)
+    info = client.info("server")
+    place = without_password(invocation.runtime.redis_url)
+    yield Finding("redis", "ok", f"version {info['redis_version']}, noeviction, at {place}")
+    before = time.time()
+    seconds, microseconds = client.time()
+    yield _clock("redis-clock", before, datetime.fromtimestamp(seconds + microseconds / 1e6, UTC))
+
+
+def _clock(name: str, before: float, there: datetime) -> Finding:
+    """How far a server's clock is from ours, which we read before and after asking."""
+    offset_seconds = there.timestamp() - (before + time.time()) / 2
+    found = f"{offset_seconds:+.3f} s from this machine's"
+    if abs(offset_seconds) <= CLOCK_SECONDS:
+        return Finding(name, "ok", found)
+    return Finding(name, "warn", found, "let both machines use NTP; budgets and leases go by the server's clock")
+
+
+def _drivers(invocation: Invocation) -> Iterator[Finding]:
+    drivers, settings = invocation.runtime.drivers, invocation.settings
+    for name in drivers.names():
+        try:
+            drivers.get(name)
+        except BotticelliError as error:
+            yield Finding("driver", "fail", f"{name}: {error.what}", error.do or "see what it says")
+        else:
+            yield Finding("driver", "ok", f"{name}: answers offline, for demos and tests" if name == "echo" else name)
+    model = drivers.resolve(settings.default_model)
+    if model.provider == "echo":
+        yield Finding("model", "warn", f"the default model is {model}: no model is called", "set default_model")
+
+
+def _platforms(invocation: Invocation) -> Iterator[Finding]:
+    platforms = invocation.runtime.platforms
+    for name in sorted({*invocation.settings.platforms, "discord"}):
+        if platforms.get(name).is_rehearsal:
+            do = f"install a platform and set [platforms.{name}] implementation"
+            yield Finding("platform", "warn", f"commands of {name} are rehearsed offline", do)
+        else:
+            yield Finding("platform", "ok", f"commands of {name} are performed")
+
+
+def _narratives(invocation: Invocation) -> Iterator[Finding]:
+    settings = invocation.settings
+    folders = [settings.base / folder for folder in settings.narratives.path]
+    missing = [str(folder) for folder in folders if not folder.is_dir()]
+    shipped = app_folder() / "narratives"
+    if not missing:
+        yield Finding("narratives", "ok", ", ".join(map(str, folders)))
+    elif "narratives" in settings.model_fields_set:
+        yield Finding("narratives", "warn", f"no folder {', '.join(missing)}", "make it, or change [narratives] path")
+    else:
+        yield Finding("narratives", "ok", f"no folder {', '.join(missing)}; by name, those in {shipped} are known")
+
+
+def _workers(invocation: Invocation) -> Iterator[Finding]:
+    workers = live_workers(invocation.runtime)
+    if workers:
+        yield Finding("workers", "ok", ", ".join(workers))
+    else:
+        do = "`botticelli run` starts one for itself; `celery -A botticelli worker` is one that stays"
+        yield Finding("workers", "warn", "none is alive", do)
+
+
+EXAMINATIONS: dict[str, Examination] = {
+    "python": _python,
+    "settings": _settings,
+    "embedded": _embedded,
+    "postgres": _postgres,
+    "redis": _redis,
+    "driver": _drivers,
+    "platform": _platforms,
+    "narratives": _narratives,
+    "workers": _workers,
+}

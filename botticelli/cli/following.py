@@ -1,0 +1,146 @@
+"""Follows a run to its rest: looks at it several times a second, tells a view, keeps a crew, obeys Ctrl-C."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from redis import exceptions as redis_errors
+from sqlalchemy import exc as sql_errors
+
+from botticelli import services
+from botticelli.budget import ScopeUsage
+from botticelli.carousel import pause
+from botticelli.cli.crew import Crew
+from botticelli.cli.gauges import Gauges
+from botticelli.cli.interruptions import Interruptions
+from botticelli.cli.invocation import Invocation
+from botticelli.cli.views import Picture, SilentView, View
+from botticelli.errors import ServiceUnavailable
+from botticelli.store import Run
+from botticelli.watching import Look, Watcher
+
+POLL_SECONDS = 0.2
+AWAY = (
+    ServiceUnavailable,
+    sql_errors.OperationalError,
+    sql_errors.InterfaceError,
+    redis_errors.ConnectionError,
+    redis_errors.TimeoutError,
+)
+RESTS = 2
+PATIENCE_SECONDS = 60.0
+"""How long Postgres or Redis may be away before the following gives up; the run itself is none the worse for it."""
+
+
+class Following:
+    """One run that is followed. `pauses`: Ctrl-C pauses the run; otherwise it only ends the following."""
+
+    def __init__(
+        self,
+        invocation: Invocation,
+        run_id: str,
+        view: View,
+        crew: Crew,
+        interruptions: Interruptions,
+        *,
+        pauses: bool,
+    ) -> None:
+        self._runtime = invocation.runtime
+        self._run_id = run_id
+        self.view = view
+        """Becomes a silent one when the terminal or the pipe is gone."""
+        self._crew = crew
+        self._interruptions = interruptions
+        self._pauses = pauses
+        self._watcher = Watcher(run_id)
+        self._gauges = Gauges(self._runtime, run_id)
+        self._began: tuple[float, int] | None = None
+        self._away_since: float | None = None
+        self._rests = 0
+        self._is_pausing = False
+
+    def follow(self) -> Run | None:
+        """The run when it is at rest, or as it was when an interruption made us leave; None when it never appeared.
+
+        ServiceUnavailable or an error of the client when Postgres or Redis stay away.
+        """
+        run = None
+        while True:
+            with self._patience():
+                look = self._look()
+                run = look.run or run
+                if self._rests >= RESTS:
+                    return run
+                if self._interruptions.count and not self._keep_on():
+                    return run
+                if not look.at_rest:
+                    self._crew.tend()
+            time.sleep(POLL_SECONDS)
+
+    def _look(self) -> Look:
+        if self._runtime.services is not None:
+            services.ensure(self._runtime.settings.home)
+        with self._runtime.store.transaction() as tx:
+            look = self._watcher.look(tx)
+            wants_usage = self.view.is_live and look.run is not None and not look.run.is_final
+            usage = self._gauges.read(tx) if wants_usage else ()
+        self._count_rest(look)
+        try:
+            self._show(look, usage)
+        except OSError:  # the terminal or the pipe is gone
+            self.view = SilentView()
+            self._interruptions.add()
+        return look
+
+    def _count_rest(self, look: Look) -> None:
+        """A pause counts when it is seen twice: a worker may have claimed an iteration just as the run was paused."""
+        is_final = look.run is not None and look.run.is_final
+        self._rests = 0 if not look.at_rest else RESTS if is_final else self._rests + 1
+
+    def _show(self, look: Look, usage: tuple[ScopeUsage, ...]) -> None:
+        for event in look.events:
+            self.view.event(event)
+        if look.run is not None and self.view.is_live:
+            eta_seconds, models = self._eta_seconds(look.run), tuple(self._gauges.models)
+            self.view.picture(Picture(look.run, look.performing, usage, models, self._workers(), eta_seconds))
+
+    def _keep_on(self) -> bool:
+        """What an interruption asks for. False: leave now."""
+        if not self._pauses or self._interruptions.count > 1:
+            return False
+        if not self._is_pausing:
+            pause(self._runtime, self._run_id)
+            self._is_pausing = True
+            self.view.note("pausing; waiting for what is being performed (Ctrl-C again leaves at once)")
+        return True
+
+    @contextmanager
+    def _patience(self) -> Iterator[None]:
+        """Postgres and Redis may be away for a while: they are restarted, and the run goes on."""
+        try:
+            yield
+            self._away_since = None
+        except AWAY as error:
+            now = time.monotonic()
+            if self._away_since is None:
+                self._away_since = now
+                self.view.note(f"{type(error).__name__}: Postgres or Redis is away; trying again")
+            if now - self._away_since >= PATIENCE_SECONDS or self._interruptions.count > 1:
+                raise
+
+    def _workers(self) -> str:
+        if self._crew.own_pid is not None:
+            return f"worker {self._crew.own_pid}"
+        return {None: "", 0: "no worker is alive", 1: "1 worker"}.get(self._crew.others, f"{self._crew.others} workers")
+
+    def _eta_seconds(self, run: Run) -> float | None:
+        """At the pace since the first look; None before anything has finished, and while nothing is started."""
+        attempted = run.succeeded + run.failed
+        if self._began is None:
+            self._began = time.monotonic(), attempted
+        began_at, before = self._began
+        if attempted == before or run.status != "running":
+            return None
+        return (time.monotonic() - began_at) / (attempted - before) * (run.iterations - attempted)

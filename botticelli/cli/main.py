@@ -1,0 +1,93 @@
+"""The entry point: global options, and the commands by name, each imported when it is used."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import Any, NoReturn
+
+import click
+
+from botticelli import __version__
+from botticelli.cli.failures import exit_code_of
+from botticelli.cli.invocation import Invocation
+
+COMMANDS = {
+    "run": "Run a narrative and show how it goes.",
+    "runs": "List, show, watch, pause, resume and cancel runs.",
+    "budget": "Show what is used of the limits of each model.",
+    "narrative": "Check narrative files.",
+    "db": "Upgrade the database schema, and show its version.",
+    "services": "Look after the embedded Postgres and Redis.",
+    "doctor": "Check this installation, one thing after the other.",
+    "completion": "Print the completion script of a shell.",
+}
+"""Each is `botticelli/cli/NAME.py` and the command of that name in it. The help is here so that `--help` imports none."""
+
+
+class Root(click.Group):
+    """Imports a command when it is asked for, and turns every error into lines and an exit code."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = getattr(import_module(f"botticelli.cli.{cmd_name}"), cmd_name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+    def main(self, args: Sequence[str] | None = None, prog_name: str | None = None, **extra: Any) -> NoReturn:  # type: ignore[override]
+        """Never returns, and never shows a traceback."""
+        arguments = list(sys.argv[1:] if args is None else args)
+        for stream in (sys.stdout, sys.stderr):
+            stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # a terminal that lacks a letter
+        try:
+            extra["standalone_mode"] = False
+            code = super().main(arguments, prog_name=prog_name or "botticelli", **extra)
+            sys.stdout.flush()
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains when it ends
+            code = 1
+        except (Exception, KeyboardInterrupt) as error:
+            code = exit_code_of(error, as_json="--json" in arguments)
+        sys.exit(code if isinstance(code, int) else 0)
+
+
+def _flags(ctx: click.Context, parameter: click.Parameter, given: tuple[str, ...]) -> dict[str, str]:
+    """`KEY=VALUE` texts as a mapping."""
+    flags = {}
+    for text in given:
+        key, equals, value = text.partition("=")
+        if not (equals and key.strip()):
+            raise click.BadParameter(f"{text!r} is not KEY=VALUE", ctx, parameter)
+        flags[key.strip()] = value
+    return flags
+
+
+@click.group(cls=Root, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--config", type=click.Path(path_type=Path), metavar="FILE", help="Read this botticelli.toml.")
+@click.option(
+    "--set", "flags", multiple=True, metavar="KEY=VALUE", callback=_flags, help="Set one setting; repeatable."
+)
+@click.version_option(__version__, message="botticelli %(version)s")
+@click.pass_context
+def root(ctx: click.Context, config: Path | None, flags: dict[str, str]) -> None:
+    """Runs LLM narratives unattended, at scale, under budgets that cannot be overspent.
+
+    Without any configuration, Postgres and Redis are started as they are needed and models are answered by an offline
+    echo. Exit codes: 0 done, 1 failed, 2 invalid input, 3 budget exhausted, 4 cancelled or paused.
+    """
+    ctx.obj = Invocation(config, flags)
+    ctx.call_on_close(ctx.obj.close)
+
+
+def main() -> NoReturn:
+    root.main()

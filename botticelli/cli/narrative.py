@@ -1,0 +1,58 @@
+"""`botticelli narrative`: check narrative files without enqueuing them. Needs no services."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from botticelli.cli.arguments import complete_narratives, json_option
+from botticelli.cli.failures import problems_of
+from botticelli.cli.invocation import Invocation, pass_invocation
+from botticelli.cli.output import print_json
+from botticelli.cli.run import load, narrative_file
+from botticelli.cli.terminal import safe
+from botticelli.errors import BotticelliError, InvalidInput
+
+
+@click.group(short_help="Check narrative files.")
+def narrative() -> None:
+    """Check narrative files."""
+
+
+@narrative.command(short_help="Say everything that is wrong with narrative files.")
+@click.argument("files", nargs=-1, required=True, metavar="FILE_OR_NAME...", shell_complete=complete_narratives)
+@json_option
+@pass_invocation
+def check(invocation: Invocation, files: tuple[str, ...], as_json: bool) -> int:
+    """Say everything that can be known to be wrong with narrative files before they are run: exit code 2 then."""
+    reports = [_report(invocation, text) for text in files]
+    if as_json:
+        print_json(reports)
+    else:
+        for report in reports:
+            _print(report)
+    return 0 if all(report["ok"] for report in reports) else InvalidInput.exit_code
+
+
+def _report(invocation: Invocation, text: str) -> dict[str, Any]:
+    from botticelli.carousel.checks import check_commands, checked_plan
+
+    try:
+        file = narrative_file(invocation, text)
+        loaded = load(invocation, file)
+        warnings = [*map(str, loaded.warnings), *check_commands(invocation.runtime, loaded.narrative, str(file))]
+        checked_plan(invocation.runtime, loaded.narrative, str(file))
+    except BotticelliError as error:
+        return {"file": text, "ok": False, "problems": problems_of(error), "warnings": []}
+    return {"file": str(file), "ok": True, "problems": [], "warnings": warnings}
+
+
+def _print(report: dict[str, Any]) -> None:
+    for problem in report["problems"]:
+        click.echo(f"botticelli: error: {safe(problem['message'])}", err=True)
+    for warning in report["warnings"]:
+        click.echo(f"botticelli: warning: {safe(warning)}", err=True)
+    if report["ok"]:
+        click.echo(f"{Path(report['file'])}: ok")

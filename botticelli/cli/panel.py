@@ -1,0 +1,112 @@
+"""The live panel of a run on a terminal. The only module that imports rich; reads nothing itself."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from datetime import timedelta
+
+from rich.console import Console
+from rich.live import Live
+from rich.panel import Panel
+from rich.text import Text
+
+from botticelli.carousel import result_of
+from botticelli.cli.gauges import gauge_lines
+from botticelli.cli.summary import next_steps, summary
+from botticelli.cli.terminal import duration, gauge, money, number, one_line, safe, short
+from botticelli.cli.views import Picture
+from botticelli.store import Run
+from botticelli.watching import Event
+
+BAR_CHARACTERS = 30
+WIDEST = 120
+ECHO_CHARACTERS = 5
+"""Room beside the panel for the `^C` that a terminal shows: a line that it breaks could not be drawn over again."""
+COLOURS = {"running": "cyan", "waiting": "yellow", "paused": "yellow", "completed": "green", "queued": "cyan"}
+OFFLINE = "the echo driver answers: no model is called"
+
+
+class PanelView:
+    """Redrawn at each picture; gone when the run has ended, with the summary in its place."""
+
+    is_live = True
+
+    def __init__(self, console: Console | None = None) -> None:
+        self._console = console or Console(highlight=False, emoji=False)
+        self._live = Live(console=self._console, auto_refresh=False, transient=True)
+        self._last: Event | None = None
+
+    def event(self, event: Event) -> None:
+        if event.event == "iteration_finished" and (event.data["output"] or event.data["error"]):
+            self._last = event
+
+    def picture(self, picture: Picture) -> None:
+        self._live.start()
+        width = min(WIDEST, self._console.width - ECHO_CHARACTERS)
+        self._live.update(render(picture, self._last, width), refresh=True)
+
+    def note(self, text: str) -> None:
+        with suppress(OSError):  # a terminal that is gone needs no notes
+            self._print(f"botticelli: {text}")
+
+    def end(self, run: Run) -> None:
+        self.close()
+        for line in (*summary(run), *next_steps(run)):
+            self._print(line)
+
+    def close(self) -> None:
+        self._live.stop()
+
+    def _print(self, line: str) -> None:
+        """As text, never as markup; long ids and paths are not broken, so that they can be copied."""
+        self._console.print(Text(line), soft_wrap=True)
+
+
+def render(picture: Picture, last: Event | None, width: int) -> Panel:
+    """The whole panel for one moment."""
+    body = Text("\n".join([*_figures(picture), *_state(picture), *_output(picture, last, width - 4)]), no_wrap=True)
+    body.overflow = "ellipsis"
+    title = Text(f"{safe(picture.run.narrative)} · run {short(picture.run.id)}")
+    colour = COLOURS.get(picture.run.status, "red")
+    return Panel(body, title=title, title_align="left", border_style=colour, width=width)
+
+
+def _figures(picture: Picture) -> list[str]:
+    run, result = picture.run, result_of(picture.run)
+    bar = gauge(result.iterations_attempted, picture.performing, run.iterations, BAR_CHARACTERS)
+    eta = f"  ETA {duration(picture.eta_seconds)}" if picture.eta_seconds is not None else ""
+    lines = [
+        f"{bar}  {number(result.iterations_attempted)} of {number(run.iterations)} iterations",
+        f"succeeded {number(run.succeeded)}  failed {number(run.failed)}  performing {picture.performing}"
+        f"  elapsed {duration(result.duration_seconds)}{eta}",
+        f"tokens {number(run.input_tokens)} in, {number(run.output_tokens)} out  cost {money(run.cost_usd)}",
+    ]
+    if run.max_tokens_total is not None:
+        cap = run.max_tokens_total
+        lines.append(
+            f"this run's cap {gauge(run.used_tokens, 0, cap)} {number(run.used_tokens)} of {number(cap)} tokens"
+        )
+    return [*lines, *gauge_lines(picture.usage)]
+
+
+def _state(picture: Picture) -> list[str]:
+    run = picture.run
+    line = run.status
+    if run.status in ("waiting", "paused") and run.reason and run.reason != run.status:
+        line += f": {safe(run.reason)}"
+    if run.status == "waiting" and run.due_at is not None:
+        left = max(timedelta(0), run.due_at - run.now).total_seconds()
+        line += f", until {run.due_at.astimezone():%H:%M:%S} (in {duration(left)})"
+    return [f"{line}  ·  {picture.workers}" if picture.workers else line]
+
+
+def _output(picture: Picture, last: Event | None, width: int) -> list[str]:
+    """The newest output in at most two lines, and whether a model was asked for it."""
+    lines = []
+    if last is not None:
+        told = last.data["error"] or last.data["output"]
+        text = one_line(f"#{last.data['number']} {told}", 2 * width)
+        lines += [text[start : start + width] for start in range(0, len(text), width)]
+    if picture.models and all(model.startswith("echo/") for model in picture.models):
+        lines.append(OFFLINE)
+    return lines

@@ -1,0 +1,64 @@
+"""From a run that exists to an exit code: follow it here, with a worker of our own where one is needed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+from botticelli.cli.failures import INTERRUPTED
+from botticelli.cli.summary import START_A_WORKER, exit_code
+
+if TYPE_CHECKING:
+    from botticelli.cli.interruptions import Interruptions
+    from botticelli.cli.invocation import Invocation
+    from botticelli.cli.views import View
+
+
+def perform_here(
+    invocation: Invocation, run_id: str, view: View, interruptions: Interruptions, *, starts_worker: bool
+) -> int:
+    """Show the run until it is at rest; Ctrl-C pauses it. No worker that was started is left behind."""
+    from botticelli.cli.crew import Crew
+    from botticelli.cli.following import Following
+
+    crew = Crew(invocation, view.note, starts=starts_worker)
+    following = Following(invocation, run_id, view, crew, interruptions, pauses=True)
+    with ExitStack() as stack:
+        stack.callback(lambda: crew.stop(hurry=_hurry(interruptions)))
+        stack.callback(view.close)
+        run = following.follow()
+    assert run is not None, "it was enqueued before it was followed"
+    following.view.end(run)
+    return exit_code(run)
+
+
+def watch(invocation: Invocation, run_id: str, view: View, interruptions: Interruptions) -> int:
+    """Only look, until the run is at rest or somebody presses Ctrl-C, which changes nothing for the run."""
+    from botticelli.cli.crew import Crew
+    from botticelli.cli.following import Following
+
+    crew = Crew(invocation, view.note, starts=False)
+    following = Following(invocation, run_id, view, crew, interruptions, pauses=False)
+    try:
+        run = following.follow()
+    finally:
+        view.close()
+    if interruptions.count or run is None:
+        view.note("no longer watching; the run goes on")
+        return INTERRUPTED
+    following.view.end(run)
+    return exit_code(run)
+
+
+def say_if_no_worker(invocation: Invocation, view: View) -> None:
+    from botticelli.presence import live_workers
+
+    if not live_workers(invocation.runtime):
+        view.note(f"no worker is alive; {START_A_WORKER}")
+
+
+def _hurry(interruptions: Interruptions) -> Callable[[], bool]:
+    """Somebody has pressed Ctrl-C twice, or once more since now."""
+    before = interruptions.count
+    return lambda: interruptions.count > min(1, before)

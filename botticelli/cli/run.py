@@ -1,0 +1,113 @@
+"""`botticelli run`: a narrative from file to result, with everything started that is missing. Performs no act itself."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from botticelli.cli.arguments import complete_narratives, json_option
+from botticelli.cli.invocation import Invocation, pass_invocation
+
+if TYPE_CHECKING:
+    from botticelli.carousel import Enqueued, EnqueueOptions
+    from botticelli.cli.views import View
+    from botticelli.narrative import Loaded
+
+
+def _variables(ctx: click.Context, parameter: click.Parameter, given: tuple[str, ...]) -> dict[str, str]:
+    """`NAME=VALUE` texts as a mapping."""
+    variables = {}
+    for text in given:
+        name, equals, value = text.partition("=")
+        if not (equals and name.isidentifier()):
+            raise click.BadParameter(f"{text!r} is not NAME=VALUE", ctx, parameter)
+        variables[name] = value
+    return variables
+
+
+@click.command(short_help="Run a narrative and show how it goes.")
+@click.argument("narrative", metavar="FILE_OR_NAME", shell_complete=complete_narratives)
+@click.option("--iterations", type=click.IntRange(min=1), metavar="N", help="Instead of what the carousel says.")
+@click.option(
+    "--var", "variables", multiple=True, metavar="NAME=VALUE", callback=_variables, help="A variable; repeatable."
+)
+@click.option("--idempotency-key", metavar="KEY", help="The same key again follows the first run instead of a new one.")
+@click.option("--detach", is_flag=True, help="Print the id of the run and leave; workers perform it.")
+@click.option("--no-worker", is_flag=True, help="Start no worker; wait for one.")
+@json_option
+@pass_invocation
+def run(
+    invocation: Invocation,
+    *,
+    narrative: str,
+    iterations: int | None,
+    variables: dict[str, str],
+    idempotency_key: str | None,
+    detach: bool,
+    no_worker: bool,
+    as_json: bool,
+) -> int:
+    """Run a narrative, given as a file or by its name, and show how it goes.
+
+    Starts the embedded services and a worker where none are. Ctrl-C pauses the run and waits for what is being
+    performed; a second Ctrl-C leaves at once. Exit codes: 0 completed, 1 failed, 2 invalid input, 3 budget exhausted,
+    4 cancelled or paused.
+    """
+    from botticelli.carousel import EnqueueOptions
+    from botticelli.cli.interruptions import Interruptions
+    from botticelli.cli.performing import perform_here, say_if_no_worker
+    from botticelli.cli.views import PlainView, view_for
+
+    options = EnqueueOptions(variables, iterations, idempotency_key=idempotency_key)
+    file = narrative_file(invocation, narrative)
+    loaded = load(invocation, file)
+    view: View = PlainView() if detach and not as_json else view_for(as_json=as_json)
+    with Interruptions() as interruptions:
+        enqueued = _enqueue(invocation, loaded, file, options, view)
+        if as_json:
+            _say_enqueued(view, enqueued)
+        if detach:
+            if not as_json:
+                click.echo(enqueued.run.id)
+            say_if_no_worker(invocation, view)
+            return 0
+        return perform_here(invocation, enqueued.run.id, view, interruptions, starts_worker=not no_worker)
+
+
+def narrative_file(invocation: Invocation, text: str) -> Path:
+    """A file that exists or looks like one; else the narrative of that name. NotFound."""
+    if text.endswith(".toml") or Path(text).is_file():
+        return Path(text)
+    from botticelli.carousel import find_narrative
+
+    return find_narrative(invocation.runtime, text)
+
+
+def load(invocation: Invocation, file: Path) -> Loaded:
+    """A file of the operator's own machine. NarrativeError."""
+    from botticelli.narrative import Environment, load_narrative
+
+    allow = invocation.settings.environment.allow
+    return load_narrative(file, environment=Environment.for_local_files(os.environ, allow))
+
+
+def _enqueue(invocation: Invocation, loaded: Loaded, file: Path, options: EnqueueOptions, view: View) -> Enqueued:
+    from botticelli.carousel import enqueue
+    from botticelli.redis_check import require_fit
+
+    require_fit(invocation.runtime.redis)
+    enqueued = enqueue(invocation.runtime, loaded, str(file), options)
+    for warning in enqueued.warnings:
+        view.note(f"warning: {warning}")
+    return enqueued
+
+
+def _say_enqueued(view: View, enqueued: Enqueued) -> None:
+    from botticelli.watching import Event
+
+    run = enqueued.run
+    data = {"narrative": run.narrative, "iterations": run.iterations, "created": enqueued.created}
+    view.event(Event("run_enqueued", run.id, data))

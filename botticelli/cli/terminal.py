@@ -1,0 +1,93 @@
+"""How values look to people: escaped text, figures, durations, moments, gauges, tables. Prints nothing."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import unicodedata
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from decimal import Decimal
+
+_UNSAFE = ("Cc", "Cs", "Zl", "Zp")
+_BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+SHORT_ID = 8
+
+
+def safe(text: str, *, keep: str = "") -> str:
+    """Text from outside, for a terminal: what would move the cursor, colour or reorder it is shown as `\\x1b`.
+
+    `keep` names the characters that stay as they are (a line end, a tab).
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(one if one in keep or not _is_unsafe(one) else _escaped(one) for one in text)
+
+
+def one_line(text: str, width: int) -> str:
+    """The beginning of a text, its white space folded, at most `width` characters."""
+    folded = safe(re.sub(r"\s+", " ", text[: 4 * width]).strip())
+    return folded if len(folded) <= width and len(text) <= 4 * width else folded[: max(0, width - 1)] + "…"
+
+
+def _is_unsafe(one: str) -> bool:
+    return one in _BIDI or unicodedata.category(one) in _UNSAFE
+
+
+def _escaped(one: str) -> str:
+    return one.encode("unicode_escape", "surrogatepass").decode("ascii")
+
+
+def number(value: int) -> str:
+    return f"{value:,}"
+
+
+def money(cost_usd: Decimal | float | None) -> str:
+    """`unknown` where a price is not known."""
+    return "unknown" if cost_usd is None else f"${cost_usd:,.4f}"
+
+
+def duration(seconds: float) -> str:
+    """`0.4 s`, `12 s`, `3 min 05 s`, `2 h 07 min`, `3 d 04 h`."""
+    if seconds < 9.95:
+        return f"{max(0.0, seconds):.1f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02} s"
+    if whole < 86_400:
+        return f"{whole // 3600} h {whole % 3600 // 60:02} min"
+    return f"{whole // 86_400} d {whole % 86_400 // 3600:02} h"
+
+
+def moment(value: datetime | None) -> str:
+    """Local time, to the second."""
+    return value.astimezone().strftime("%Y-%m-%d %H:%M:%S") if value else "-"
+
+
+def short(run_id: str) -> str:
+    return safe(run_id)[:SHORT_ID]
+
+
+def gauge(used: int, held: int, limit: int, width: int = 20) -> str:
+    """A bar: what is used, what is held besides, what is free."""
+    if limit <= 0:
+        return "█" * width
+    full = min(width, round(width * used / limit))
+    claimed = min(width, round(width * (used + held) / limit))
+    return "█" * full + "▒" * (claimed - full) + "░" * (width - claimed)
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]], *, right: Sequence[str] = ()) -> list[str]:
+    """Lines of columns as wide as they need to be, those named in `right` aligned right; the last one isn't padded."""
+    lines = [tuple(map(safe, head)), *(tuple(map(safe, row)) for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    sides = [">" if name in right else "<" for name in head]
+    return ["  ".join(f"{c:{s}{w}}" for c, s, w in zip(line, sides, widths, strict=True)).rstrip() for line in lines]
+
+
+def is_terminal() -> bool:
+    """Whether stdout can show a panel and gauges."""
+    return sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb"

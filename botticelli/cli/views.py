@@ -1,0 +1,145 @@
+"""What a run looks like while it is followed: plain lines, or JSON lines. The panel is in panel.py."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+import click
+
+from botticelli.cli.output import print_json
+from botticelli.cli.summary import next_steps, resume_command, summary
+from botticelli.cli.terminal import duration, is_terminal, number, one_line, safe
+
+if TYPE_CHECKING:
+    from botticelli.budget import ScopeUsage
+    from botticelli.store import Run
+    from botticelli.watching import Event
+
+OUTPUT_CHARACTERS = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A run at one moment, with what surrounds it."""
+
+    run: Run
+    performing: int
+    usage: tuple[ScopeUsage, ...] = ()
+    models: tuple[str, ...] = ()
+    workers: str = ""
+    eta_seconds: float | None = None
+
+
+class View(Protocol):
+    """What is told about a run while it is followed."""
+
+    is_live: bool
+    """Whether it wants a picture several times a second."""
+
+    def event(self, event: Event) -> None: ...
+
+    def picture(self, picture: Picture) -> None: ...
+
+    def note(self, text: str) -> None:
+        """Something that the following itself has to say."""
+        ...
+
+    def end(self, run: Run) -> None:
+        """The last call, when the run is over or left."""
+        ...
+
+    def close(self) -> None:
+        """Give the terminal back; harmless when repeated."""
+        ...
+
+
+class PlainView:
+    """A line for each thing that happens."""
+
+    is_live = False
+
+    def event(self, event: Event) -> None:
+        if line := event_line(event):
+            click.echo(line)
+
+    def picture(self, picture: Picture) -> None:
+        pass
+
+    def note(self, text: str) -> None:
+        with suppress(OSError):  # a terminal that is gone needs no notes
+            click.echo(f"botticelli: {text}", err=True)
+
+    def end(self, run: Run) -> None:
+        click.echo("\n".join([*summary(run), *next_steps(run)]))
+
+    def close(self) -> None:
+        pass
+
+
+class JsonView(PlainView):
+    """JSON lines; the last one is `run_finished`, also for a run that is paused."""
+
+    def __init__(self) -> None:
+        self._is_finished = False
+
+    def event(self, event: Event) -> None:
+        self._is_finished = event.event == "run_finished"
+        print_json(event.as_json())
+
+    def end(self, run: Run) -> None:
+        from botticelli.watching import Event, finished_data
+
+        if not self._is_finished:
+            self.event(Event("run_finished", run.id, finished_data(run)))
+        if run.status != "completed":
+            self.note(f"go on with `{resume_command(run)}`")
+
+
+class SilentView(PlainView):
+    """For when nobody listens any more."""
+
+    def event(self, event: Event) -> None:
+        pass
+
+    def note(self, text: str) -> None:
+        pass
+
+    def end(self, run: Run) -> None:
+        pass
+
+
+def view_for(*, as_json: bool) -> View:
+    if as_json:
+        return JsonView()
+    if is_terminal():
+        from botticelli.cli.panel import PanelView
+
+        return PanelView()
+    return PlainView()
+
+
+def event_line(event: Event) -> str | None:
+    """An event in plain words; None for the end, of which the summary tells."""
+    data = event.data
+    if event.event == "run_started":
+        return f"run {event.run_id}: {safe(data['narrative'])}, {number(data['iterations'])} iterations"
+    if event.event == "iteration_finished":
+        return _iteration_line(data)
+    if event.event in ("run_waiting", "run_paused"):
+        return _parked_line(event.event.removeprefix("run_"), data)
+    return None
+
+
+def _iteration_line(data: dict[str, Any]) -> str:
+    line = f"iteration {data['number']} {data['status']}, {number(data['input_tokens'] + data['output_tokens'])} tokens"
+    told = data["error"] if data["error"] else data["output"]
+    return f"{line}: {one_line(told, OUTPUT_CHARACTERS)}" if told else line
+
+
+def _parked_line(how: str, data: dict[str, Any]) -> str:
+    after_seconds = data["retry_after_seconds"]
+    until = "" if after_seconds is None else f" (for about {duration(after_seconds)})"
+    reason = data["reason"]
+    return f"{how}{until}" + (f": {safe(reason)}" if reason and reason != how else "")

@@ -1,0 +1,177 @@
+"""What other services import: enqueue by name, then status, result, wait, watch, cancel. Imports no worker and no task.
+
+Enqueuing needs the broker only; everything that reads a run needs Postgres as well. Both come from the settings.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from botticelli.errors import BotticelliError, InvalidInput, NotFound
+from botticelli.messages import new_run_id, publish_enqueue, run_id_for
+
+if TYPE_CHECKING:
+    from botticelli.carousel import CarouselResult
+    from botticelli.runtime import Runtime
+    from botticelli.settings import Settings
+    from botticelli.store import Run
+    from botticelli.watching import Event
+
+POLL_SECONDS = 0.2
+
+
+class WaitTimeout(BotticelliError):
+    """The run goes on; only the waiting has ended."""
+
+
+class Client:
+    """One per process is enough; safe for threads. Use it as a context manager, or `close()` it."""
+
+    def __init__(self, settings: Settings | None = None) -> None:
+        self._settings = settings
+        self._made: Runtime | None = None
+
+    def enqueue(
+        self,
+        narrative: str | None = None,
+        *,
+        text: str | None = None,
+        variables: Mapping[str, str] | None = None,
+        iterations: int | None = None,
+        idempotency_key: str | None = None,
+    ) -> RunHandle:
+        """Ask the workers to run a narrative: one of theirs by name, or the `text` of one.
+
+        The id is known at once, the run appears when a worker has accepted it; a narrative that can't be performed
+        becomes a run that has failed and says why. With an `idempotency_key` a repeated call names the same run.
+        Raises ServiceUnavailable when the broker can't be reached.
+        """
+        if (narrative is None) == (text is None):
+            raise InvalidInput("give either the name of a narrative or its text")
+        run_id = run_id_for(idempotency_key) if idempotency_key else new_run_id()
+        request: dict[str, Any] = {
+            "narrative": narrative,
+            "text": text,
+            "variables": dict(variables or {}),
+            "iterations": iterations,
+            "idempotency_key": idempotency_key,
+        }
+        publish_enqueue(self._runtime.celery, run_id, {name: value for name, value in request.items() if value})
+        return RunHandle(self, run_id)
+
+    def run(self, run_id: str) -> RunHandle:
+        """A handle for a run that exists already, by its full id or the beginning of it."""
+        with self._runtime.store.transaction() as tx:
+            return RunHandle(self, tx.runs.resolve(run_id))
+
+    def status(self, run_id: str) -> str:
+        """`enqueued` as long as no worker has accepted it, then the status of the run."""
+        try:
+            return self._row(run_id).status
+        except NotFound:
+            return "enqueued"
+
+    def result(self, run_id: str) -> CarouselResult:
+        """As it stands. NotFound as long as no worker has accepted it."""
+        from botticelli.carousel.outcome import result_of
+
+        return result_of(self._row(run_id))
+
+    def wait(self, run_id: str, timeout_seconds: float | None = None) -> CarouselResult:
+        """The result, when the run has ended. WaitTimeout when it hasn't by then; the run goes on."""
+        deadline = None if timeout_seconds is None else time.monotonic() + timeout_seconds
+        while True:
+            try:
+                if self._row(run_id).is_final:
+                    return self.result(run_id)
+            except NotFound:
+                pass  # no worker has accepted it yet
+            if deadline is not None and time.monotonic() >= deadline:
+                raise WaitTimeout(f"run {run_id} has not ended within {timeout_seconds:g} s")
+            time.sleep(POLL_SECONDS)
+
+    def watch(self, run_id: str) -> Iterator[Event]:
+        """What happens, as it happens, from the start of the run to its end."""
+        from botticelli.watching import watch
+
+        return watch(self._runtime, run_id, poll_seconds=POLL_SECONDS)
+
+    def pause(self, run_id: str) -> str:
+        """Start no further iteration; what runs now ends. The status after it."""
+        from botticelli.carousel import pause
+
+        return pause(self._runtime, run_id).status
+
+    def resume(self, run_id: str) -> str:
+        """Go on after a pause, or after the run ended without being complete. The status after it."""
+        from botticelli.carousel import resume
+
+        return resume(self._runtime, run_id).status
+
+    def cancel(self, run_id: str) -> str:
+        """Start nothing more; what runs now stops at its next act. The status after it."""
+        from botticelli.carousel import cancel
+
+        return cancel(self._runtime, run_id).status
+
+    def list(self, *, statuses: Sequence[str] = (), narrative: str | None = None, limit: int = 20) -> list[Run]:
+        """The newest runs."""
+        with self._runtime.store.transaction() as tx:
+            return tx.runs.recent(statuses=statuses, narrative=narrative, limit=limit)
+
+    def close(self) -> None:
+        if self._made is not None:
+            self._made.close()
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def _runtime(self) -> Runtime:
+        if self._made is None:
+            from botticelli.runtime import Runtime
+            from botticelli.settings import load_settings
+
+            self._made = Runtime(self._settings or load_settings())
+        return self._made
+
+    def _row(self, run_id: str) -> Run:
+        with self._runtime.store.transaction() as tx:
+            return tx.runs.get(run_id)
+
+
+class RunHandle:
+    """A run, wherever it is performed. The methods are those of the client, for this run."""
+
+    def __init__(self, client: Client, run_id: str) -> None:
+        self.id = run_id
+        self._client = client
+
+    def status(self) -> str:
+        return self._client.status(self.id)
+
+    def result(self) -> CarouselResult:
+        return self._client.result(self.id)
+
+    def wait(self, timeout_seconds: float | None = None) -> CarouselResult:
+        return self._client.wait(self.id, timeout_seconds)
+
+    def watch(self) -> Iterator[Event]:
+        return self._client.watch(self.id)
+
+    def pause(self) -> str:
+        return self._client.pause(self.id)
+
+    def resume(self) -> str:
+        return self._client.resume(self.id)
+
+    def cancel(self) -> str:
+        return self._client.cancel(self.id)
+
+    def __repr__(self) -> str:
+        return f"RunHandle({self.id!r})"

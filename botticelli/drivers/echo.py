@@ -1,0 +1,131 @@
+"""The driver without a model: answers offline, always in the same way, and says that it is an echo. For demos and tests.
+
+Its knobs (`[drivers.echo]`) drive every path that a real provider can take.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import threading
+from collections.abc import Mapping
+from decimal import Decimal
+from itertools import count
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from botticelli.drivers.protocol import GenerateRequest, GenerateResponse, Usage
+from botticelli.errors import DriverTerminal, DriverTransient, DriverUnknown, SettingsError
+from botticelli.settings import Provider
+
+WORD = re.compile(r"ok|hang|[1-5]\d\d(:\d+(\.\d+)?)?")
+OK = "ok"
+HANG = "hang"
+FREE = Decimal(0)
+CHARACTERS_PER_TOKEN = 4
+PROMPT_CHARACTERS = 160
+
+
+class EchoOptions(BaseModel):
+    """`errors` is a script, a word for each call of this process in turn: `ok`, `hang`, a status such as `500`, or
+    `429:2` with Retry-After in seconds. After its end all calls are answered."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    latency_seconds: float = Field(default=0, ge=0)
+    output_tokens: int | None = Field(default=None, ge=0)
+    error_rate: float = Field(default=0, ge=0, le=1)
+    errors: tuple[str, ...] = ()
+    timeout_seconds: float = Field(default=60, gt=0)
+
+    @field_validator("errors", mode="before")
+    @classmethod
+    def _words(cls, value: object) -> object:
+        return tuple(str(word) for word in value) if isinstance(value, list | tuple) else value
+
+    @field_validator("errors")
+    @classmethod
+    def _known(cls, words: tuple[str, ...]) -> tuple[str, ...]:
+        for word in words:
+            if not WORD.fullmatch(word):
+                raise ValueError(f"{word!r} is not ok, hang, a status such as 500, or 429:SECONDS")
+        return words
+
+
+class EchoDriver:
+    """Answers with the beginning of the prompt, and counts four characters as a token."""
+
+    name = "echo"
+
+    def __init__(self, options: Mapping[str, Any] | None = None) -> None:
+        try:
+            self._options = EchoOptions.model_validate(dict(options or {}))
+        except ValidationError as error:
+            detail = error.errors(include_input=False, include_url=False)[0]
+            key = ".".join(["drivers.echo", *(str(part) for part in detail["loc"])])
+            known = ", ".join(EchoOptions.model_fields)
+            raise SettingsError(f"{key}: {detail['msg']}", do=f"known keys: {known}") from None
+        self._calls = count()
+
+    def claims(self, model: str) -> bool:
+        return model == "echo" or model.startswith("echo-")
+
+    def rate_limits(self) -> Provider:
+        return Provider()
+
+    def generate(self, request: GenerateRequest) -> GenerateResponse:
+        call = next(self._calls)
+        self._misbehave(self._script(call, request))
+        _wait(self._options.latency_seconds)
+        prompt = request.messages[-1].text if request.messages else ""
+        text = self._answer(prompt, as_json=request.json)
+        return GenerateResponse(text=text, usage=self._usage(request, text), cost_usd=FREE)
+
+    def _script(self, call: int, request: GenerateRequest) -> str:
+        if call < len(self._options.errors):
+            return self._options.errors[call]
+        if self._options.error_rate and _fraction(f"{call}:{request.messages}") < self._options.error_rate:
+            return "500"
+        return OK
+
+    def _misbehave(self, word: str) -> None:
+        if word == OK:
+            return
+        if word == HANG:
+            _wait(self._options.timeout_seconds)
+            raise DriverUnknown(f"no answer within {self._options.timeout_seconds:g} s", where="echo")
+        status, _, seconds = word.partition(":")
+        message = f"the echo driver was told to answer {status}"
+        if status == "429" or status.startswith("5") or status == "408":
+            wait_seconds = float(seconds) if seconds else None
+            raise DriverTransient(message, where="echo", retry_after_seconds=wait_seconds)
+        raise DriverTerminal(message, where="echo", do="change `errors` in [drivers.echo]")
+
+    def _answer(self, prompt: str, *, as_json: bool) -> str:
+        """Plain text, or a JSON string where JSON is asked for. Short, so that a long history stays readable."""
+        start = " ".join(prompt[: 2 * PROMPT_CHARACTERS].split())[:PROMPT_CHARACTERS]
+        text = f"[echo: no model was called] {start}"
+        return '{"echo": "no model was called"}' if as_json else text
+
+    def _usage(self, request: GenerateRequest, text: str) -> Usage:
+        """What was set; else what the narrative expects, so that a rehearsal uses the budget as the real run would;
+        else what the text is worth."""
+        written = sum(len(message.text) for message in request.messages) + len(request.system or "")
+        input_tokens = -(-written // CHARACTERS_PER_TOKEN)
+        if self._options.output_tokens is not None:
+            return Usage(input_tokens, self._options.output_tokens)
+        if request.expected_tokens is not None:
+            input_tokens = min(input_tokens, request.expected_tokens)
+            return Usage(input_tokens, request.expected_tokens - input_tokens)
+        return Usage(input_tokens, -(-len(text) // CHARACTERS_PER_TOKEN))
+
+
+def _fraction(text: str) -> float:
+    """The same text gives the same number between 0 and 1."""
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8]) / 2**64
+
+
+def _wait(seconds: float) -> None:
+    if seconds:
+        threading.Event().wait(seconds)

@@ -1,0 +1,71 @@
+"""Finds drivers by entry point, the built-in ones by the same road as foreign ones. Calls no model."""
+
+from __future__ import annotations
+
+import difflib
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.metadata import entry_points
+
+from botticelli.drivers.protocol import Driver
+from botticelli.errors import InvalidInput
+from botticelli.settings import DriverOptions
+
+GROUP = "botticelli.drivers"
+
+
+@dataclass(frozen=True, slots=True)
+class ModelName:
+    """`provider/model`, taken apart."""
+
+    provider: str
+    model: str
+
+    def __str__(self) -> str:
+        return f"{self.provider}/{self.model}"
+
+
+class Drivers:
+    """The drivers of one process, each made when it is first used, with its options from the settings."""
+
+    def __init__(self, options: Mapping[str, DriverOptions]) -> None:
+        self._options = options
+        self._made: dict[str, Driver] = {}
+        self._lock = threading.Lock()
+
+    def names(self) -> list[str]:
+        """All that are installed."""
+        return sorted({point.name for point in entry_points(group=GROUP)})
+
+    def get(self, name: str) -> Driver:
+        """InvalidInput for a driver that isn't installed, SettingsError for options that it doesn't know."""
+        with self._lock:
+            if name not in self._made:
+                self._made[name] = self._make(name)
+            return self._made[name]
+
+    def resolve(self, model: str) -> ModelName:
+        """`provider/model`, or a bare name that an installed driver claims. InvalidInput when there is none."""
+        provider, slash, name = model.partition("/")
+        if slash and name:
+            self.get(provider)
+            return ModelName(provider, name)
+        for installed in self.names():
+            if self.get(installed).claims(model):
+                return ModelName(installed, model)
+        raise InvalidInput(
+            f"no installed driver claims the model {model!r}", do=f"write provider/model; {self._offer()}"
+        )
+
+    def _make(self, name: str) -> Driver:
+        point = next((point for point in entry_points(group=GROUP) if point.name == name), None)
+        if point is None:
+            near = difflib.get_close_matches(name, self.names(), 1)
+            hint = f"did you mean {near[0]!r}?" if near else self._offer()
+            raise InvalidInput(f"there is no driver {name!r}", do=hint)
+        driver: Driver = point.load()(self._options.get(name, {}))
+        return driver
+
+    def _offer(self) -> str:
+        return "installed drivers: " + (", ".join(self.names()) or "none")

@@ -1,0 +1,56 @@
+"""The wire: task names, queue and argument shapes. Public and versioned (docs/reference/wire.md). Runs nothing.
+
+A `run_iteration` message carries ids only: whoever reads or forges it can do no more than claim a row that is due.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from celery import Celery
+
+WIRE_VERSION = 1
+QUEUE = "botticelli"
+ENQUEUE = "botticelli.enqueue"
+RUN_ITERATION = "botticelli.run_iteration"
+CANCEL = "botticelli.cancel"
+_RUN_IDS = uuid.UUID("9f0c1e52-6a39-4b6f-8c57-62f1f1f0b0aa")
+
+PUBLISH_OPTIONS: Mapping[str, Any] = {"retry": False, "ignore_result": True, "queue": QUEUE}
+"""No retry: what counts is the row in Postgres, and the sweep publishes again what did not arrive."""
+
+
+def new_run_id() -> str:
+    return str(uuid.uuid4())
+
+
+def run_id_for(idempotency_key: str) -> str:
+    """The same key names the same run, on every machine, without asking anybody."""
+    return str(uuid.uuid5(_RUN_IDS, idempotency_key))
+
+
+def publish_iteration(app: Celery, run_id: str, number: int, narrative: str, publishes: int) -> None:
+    """Put one iteration on the queue. What Flower shows of it: run, narrative and iteration."""
+    app.send_task(
+        RUN_ITERATION,
+        kwargs={"run_id": run_id, "number": number},
+        task_id=f"{run_id}.{number}.{publishes}",
+        argsrepr="()",
+        kwargsrepr=f"run={run_id} narrative={narrative} iteration={number}",
+        **PUBLISH_OPTIONS,
+    )
+
+
+def publish_enqueue(app: Celery, run_id: str, request: Mapping[str, Any]) -> None:
+    """Ask a worker to enqueue a narrative. `request` has the keyword arguments of the `botticelli.enqueue` task."""
+    app.send_task(
+        ENQUEUE,
+        kwargs={"run_id": run_id, **request},
+        task_id=f"{run_id}.enqueue",
+        argsrepr="()",
+        kwargsrepr=f"run={run_id} narrative={request.get('narrative') or 'as text'}",
+        **PUBLISH_OPTIONS,
+    )

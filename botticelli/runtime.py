@@ -1,0 +1,149 @@
+"""Puts one process together: settings, Postgres, Redis, Budget, drivers, platforms, publisher. Decides nothing.
+
+Everything is made when it is first used, and anew in a forked child: connections never cross a fork.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from botticelli.budget import Budget, Scope
+from botticelli.budget.limits import model_scope
+from botticelli.drivers import Drivers, ModelName
+from botticelli.platforms import Platforms
+from botticelli.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    import redis
+    from celery import Celery
+
+    from botticelli.services import Membership
+    from botticelli.store import Store
+
+SOCKET_TIMEOUT_SECONDS = 15
+
+
+class Runtime:
+    """What the functions of the engine are given. Close it, or let the process end: both leave the services."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.pid = os.getpid()
+
+    @cached_property
+    def services(self) -> Membership | None:
+        """Membership of the embedded services; None when both servers are somebody else's."""
+        if self.settings.database.url and self.settings.redis.url:
+            return None
+        from botticelli import services
+
+        return services.join(self.settings.home)
+
+    @property
+    def database_url(self) -> str:
+        configured = self.settings.database.url
+        return configured.get_secret_value() if configured else self._membership.database_url
+
+    @property
+    def redis_url(self) -> str:
+        configured = self.settings.redis.url
+        return configured.get_secret_value() if configured else self._membership.redis_url
+
+    @cached_property
+    def store(self) -> Store:
+        """Postgres with the schema of this version: migrated when it is the embedded one, DatabaseBehind when it is not."""
+        from botticelli.store import Store
+        from botticelli.store.database import make_engine, require_current, schema_status, upgrade
+
+        settings = self.settings.database
+        engine = make_engine(
+            self.database_url,
+            pool_size=settings.pool_size,
+            statement_timeout_seconds=settings.statement_timeout_seconds,
+        )
+        if settings.url is None and not schema_status(engine).up_to_date:
+            upgrade(engine)
+        require_current(engine)
+        return Store(engine)
+
+    @cached_property
+    def redis(self) -> redis.Redis:
+        import redis
+
+        return redis.Redis.from_url(
+            self.redis_url,
+            socket_timeout=SOCKET_TIMEOUT_SECONDS,
+            socket_connect_timeout=5,
+            health_check_interval=30,
+        )
+
+    @cached_property
+    def budget(self) -> Budget:
+        from botticelli.budget.redis import RedisBudget
+
+        return RedisBudget(self.redis, prefix=self.settings.redis.prefix)
+
+    @cached_property
+    def drivers(self) -> Drivers:
+        return Drivers(self.settings.drivers)
+
+    @cached_property
+    def platforms(self) -> Platforms:
+        return Platforms(self.settings.platforms)
+
+    @cached_property
+    def celery(self) -> Celery:
+        """The app that this process publishes with."""
+        from celery import Celery
+
+        from botticelli.broker import configured, connected
+
+        app = configured(Celery("botticelli", set_as_current=False))
+        return connected(app, self.redis_url, self.settings.redis.prefix)
+
+    def scope(self, model: ModelName) -> Scope:
+        """The budget scope of a model, with the limits that apply here."""
+        return model_scope(
+            model.provider,
+            model.model,
+            shipped=self.drivers.get(model.provider).rate_limits(),
+            configured=self.settings.providers.get(model.provider),
+            default_tier=self.settings.default_tier,
+            guard_ms=self.settings.budget.guard_ms,
+        )
+
+    def close(self) -> None:
+        """End all connections and leave the services. What is used afterwards is made anew."""
+        made = self.__dict__
+        if "celery" in made:
+            made.pop("celery").close()
+        if "redis" in made:
+            made.pop("redis").close()
+        made.pop("budget", None)
+        if "store" in made:
+            made.pop("store").engine.dispose()
+        if (membership := made.pop("services", None)) is not None:
+            membership.leave()
+
+    @property
+    def _membership(self) -> Membership:
+        membership = self.services
+        assert membership is not None, "only asked for when one of the two URLs is not set"
+        return membership
+
+
+_current: list[Runtime] = []
+_lock = threading.Lock()
+
+
+def current() -> Runtime:
+    """The runtime of this process, with the settings of its environment. A forked child gets one of its own; the
+    parent's stays referenced there, so that nothing closes the parent's sockets."""
+    with _lock:
+        if not _current or _current[-1].pid != os.getpid():
+            settings = _current[-1].settings if _current else load_settings()
+            _current.append(Runtime(settings))
+        return _current[-1]

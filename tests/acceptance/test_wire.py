@@ -1,0 +1,116 @@
+"""What other programs meet: the client, a Celery app that knows nothing but the broker, inspect, and Flower."""
+
+from __future__ import annotations
+
+import base64
+import json
+import socket
+import urllib.request
+from typing import Any
+
+from celery import Celery
+
+from botticelli.messages import run_id_for
+from tests.support.narratives import narrative_text
+from tests.support.processes import BIN, House
+from tests.support.waiting import wait_until
+
+SECRET_PROMPT = "the prompt that Flower must never show"
+
+
+def test_the_client_enqueues_by_name(house: House) -> None:
+    house.write("narratives/digest.toml", narrative_text(3, 'one = "for {var.who}"', name="digest"))
+    house.worker()
+    with house.client() as client:
+        run = client.enqueue("digest", variables={"who": "Ada"}, idempotency_key="monday")
+        again = client.enqueue("digest", variables={"who": "Ada"}, idempotency_key="monday")
+        assert run.id == again.id == run_id_for("monday")
+        result = run.wait(timeout_seconds=60)
+        assert (result.status, result.successful_iterations) == ("completed", 3)
+        assert [event.event for event in run.watch()][-1] == "run_finished"
+        assert [one.id for one in client.list(narrative="digest")] == [run.id]
+
+
+def test_a_narrative_that_can_not_be_performed_is_a_failed_run_that_says_why(house: House) -> None:
+    house.worker()
+    with house.client() as client:
+        unknown = client.enqueue("nobody_wrote_this").wait(timeout_seconds=60)
+        broken = client.enqueue(text='[narrative]\nname = "x"\nmodle = 1\n[acts]\na = "b"').wait(timeout_seconds=60)
+    assert (unknown.status, broken.status) == ("failed", "failed")
+    assert "nobody_wrote_this" in (unknown.reason or "")
+    assert "narrative:3" in (broken.reason or "")
+
+
+def test_text_over_the_wire_reads_no_environment(house: House) -> None:
+    house.settings["SOME_SETTING"] = "value"
+    house.worker()
+    with house.client() as client:
+        result = client.enqueue(text=narrative_text(1, 'a = "${SOME_SETTING}"')).wait(timeout_seconds=60)
+    assert result.status == "failed"
+    assert "SOME_SETTING" in (result.reason or "")
+
+
+def test_any_celery_app_enqueues_by_task_name(house: House) -> None:
+    house.write("narratives/digest.toml", narrative_text(2, name="digest"))
+    house.worker()
+    with house.client() as client:
+        foreign = Celery("foreign", broker=client._runtime.redis_url.replace("unix://", "redis+socket://"))
+        foreign.conf.broker_transport_options = {"global_keyprefix": "botticelli:"}
+        kwargs = {"narrative": "digest", "idempotency_key": "from-outside"}
+        foreign.send_task("botticelli.enqueue", kwargs=kwargs, queue="botticelli", ignore_result=True)
+        foreign.close()
+        result = client.wait(run_id_for("from-outside"), timeout_seconds=60)
+    assert result.successful_iterations == 2
+
+
+def test_inspect_finds_the_worker_and_its_public_tasks(house: House) -> None:
+    house.worker()
+    inspected = house.start(str(BIN / "celery"), "-A", "botticelli", "inspect", "registered", "--json")
+    assert inspected.popen.wait(60) == 0
+    assert "botticelli.enqueue" in inspected.text()
+    assert "botticelli.run_iteration" in inspected.text()
+
+
+def test_flower_shows_run_narrative_and_iteration_and_no_prompt(house: House) -> None:
+    house.settings |= {"FLOWER_BASIC_AUTH": "me:secret"}
+    port = free_port()
+    house.worker()
+    flower = house.start(str(BIN / "celery"), "-A", "botticelli", "flower", "--address=127.0.0.1", f"--port={port}")
+    wait_until(lambda: answers(port), "Flower to answer", 60)
+    house.write("n.toml", narrative_text(2, f'one = "{SECRET_PROMPT}"', name="digest"))
+    run_id = house.run("run", "n.toml", "--detach").stdout.strip()
+
+    def shown() -> dict[str, Any]:
+        tasks: dict[str, Any] = read(port, "/api/tasks")
+        done = {name: task for name, task in tasks.items() if task["state"] == "SUCCESS"}
+        return done if len(done) >= 2 else {}
+
+    tasks = wait_until(shown, "two finished tasks in Flower", 60)
+    assert {task["name"] for task in tasks.values()} == {"botticelli.run_iteration"}
+    for number in (1, 2):
+        assert any(f"run={run_id} narrative=digest iteration={number}" in task["kwargs"] for task in tasks.values())
+    details = [read(port, f"/api/task/info/{name}") for name in tasks]
+    assert SECRET_PROMPT not in json.dumps([tasks, details])
+    assert flower.stop() in (0, -15)
+
+
+def free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        port: int = one.getsockname()[1]
+        return port
+
+
+def read(port: int, path: str) -> Any:
+    token = base64.b64encode(b"me:secret").decode()
+    request = urllib.request.Request(f"http://127.0.0.1:{port}{path}", headers={"Authorization": f"Basic {token}"})
+    with urllib.request.urlopen(request, timeout=10) as answer:
+        return json.load(answer)
+
+
+def answers(port: int) -> bool:
+    try:
+        read(port, "/api/workers")
+    except OSError:
+        return False
+    return True

@@ -1,0 +1,220 @@
+"""A run from enqueue to its end, on real Postgres and Redis, with the worker's code in the test's own process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from botticelli.carousel import EnqueueOptions, cancel, enqueue, pause, result_of, resume
+from botticelli.errors import InvalidInput
+from botticelli.runtime import Runtime
+from tests.support.narratives import loaded, narrative_text, perform_all, perform_open, run_of, start
+from workers.perform import perform
+
+MakeRuntime = Callable[..., Runtime]
+SMALL = {
+    "providers": '{"echo": {"default_tier": "small", "tiers": {"small": {"windows": '
+    '[{"metric": "tokens", "limit": 5000, "period_seconds": 60}]}}}}'
+}
+
+
+def test_all_iterations_are_performed_and_counted(runtime: Runtime) -> None:
+    run = start(runtime, narrative_text(4, estimated_tokens_per_iteration=1000))
+    result = result_of(perform_all(runtime, run.id))
+    assert (result.status, result.completed, result.budget_exhausted) == ("completed", True, False)
+    assert (result.iterations_attempted, result.successful_iterations, result.failed_iterations) == (4, 4, 0)
+    assert result.input_tokens + result.output_tokens == 4000
+
+
+def test_tokens_of_ledger_acts_and_result_agree(runtime: Runtime) -> None:
+    acts = 'one = "a"\ntwo = "b {act.one.output}"'
+    run = start(runtime, narrative_text(3, acts, estimated_tokens_per_iteration=101))
+    result = result_of(perform_all(runtime, run.id))
+    with runtime.store.transaction() as tx:
+        rows = tx.acts.of_iterations(run.id, 1, 3)
+        ledger = tx.ledger.totals(run.id)
+    assert ledger["requests"] == len(rows) == 6
+    assert ledger["input_tokens"] == sum(row.input_tokens for row in rows) == result.input_tokens
+    assert ledger["output_tokens"] == sum(row.output_tokens for row in rows) == result.output_tokens
+    assert result.input_tokens + result.output_tokens == 303
+
+
+def test_stop_ends_the_run_when_the_budget_is_exhausted(make_runtime: MakeRuntime) -> None:
+    runtime = make_runtime(**SMALL)
+    run = perform_all(runtime, start(runtime, narrative_text(50, estimated_tokens_per_iteration=1000)).id)
+    result = result_of(run)
+    assert (result.status, result.budget_exhausted, result.completed) == ("budget_exhausted", True, False)
+    assert (result.iterations_attempted, result.successful_iterations) == (5, 5)
+    assert "tokens/60s" in (run.reason or "")
+
+
+def test_with_several_in_flight_the_budget_is_still_used_to_its_end(make_runtime: MakeRuntime) -> None:
+    runtime = make_runtime(**SMALL)
+    text = narrative_text(50, estimated_tokens_per_iteration=1000, concurrency=8)
+    assert result_of(perform_all(runtime, start(runtime, text).id)).successful_iterations == 5
+
+
+def test_wait_parks_the_run_until_the_window_moves_on(make_runtime: MakeRuntime) -> None:
+    runtime = make_runtime(**SMALL)
+    text = narrative_text(50, estimated_tokens_per_iteration=1000, on_budget_exhausted="wait")
+    run = perform_all(runtime, start(runtime, text).id)
+    assert (run.status, run.succeeded) == ("waiting", 5)
+    assert run.due_at is not None
+    assert 50 < (run.due_at - run.now).total_seconds() < 62
+
+
+def test_a_wait_that_would_be_too_long_ends_the_run(make_runtime: MakeRuntime) -> None:
+    runtime = make_runtime(**SMALL)
+    text = narrative_text(50, estimated_tokens_per_iteration=1000, on_budget_exhausted="wait", max_wait_seconds=10)
+    assert perform_all(runtime, start(runtime, text).id).status == "budget_exhausted"
+
+
+def test_an_iteration_larger_than_a_window_is_refused_at_once(make_runtime: MakeRuntime) -> None:
+    with pytest.raises(InvalidInput, match=r"6,000 asked, but tokens/60s allows 5,000"):
+        start(make_runtime(**SMALL), narrative_text(2, estimated_tokens_per_iteration=6000))
+
+
+def test_max_tokens_total_caps_the_run(runtime: Runtime) -> None:
+    run = start(runtime, narrative_text(50, estimated_tokens_per_iteration=100, max_tokens_total=350))
+    after = perform_all(runtime, run.id)
+    assert (after.status, after.succeeded, after.used_tokens) == ("budget_exhausted", 3, 300)
+
+
+def test_multipliers_make_the_limits_smaller(make_runtime: MakeRuntime) -> None:
+    providers = '{"echo": {"default_tier": "t", "tiers": {"t": {"tpm": 10000}}}}'
+    runtime = make_runtime(providers=providers, budget__tpm_multiplier="0.9")
+    text = narrative_text(50, estimated_tokens_per_iteration=1000)
+    own = text.replace("[acts]", "[narrative.carousel.budget]\ntpm_multiplier = 0.3\n[acts]")
+    assert perform_all(runtime, start(runtime, own).id).succeeded == 3
+
+
+def test_failure_ends_the_run_and_starts_nothing_more(make_runtime: MakeRuntime) -> None:
+    runtime = make_runtime(drivers__echo__errors='["ok", "400"]')
+    run = perform_all(runtime, start(runtime, narrative_text(5)).id)
+    assert (run.status, run.succeeded, run.failed, run.dispatched) == ("failed", 1, 1, 2)
+    assert "iteration 2" in (run.reason or "")
+
+
+def test_failure_with_others_in_flight_cancels_the_queued_ones(make_runtime: MakeRuntime) -> None:
+    runtime = make_runtime(drivers__echo__errors='["400"]')
+    run = start(runtime, narrative_text(9, concurrency=4))
+    perform(runtime, run.id, 1)
+    with runtime.store.transaction() as tx:
+        statuses = [one.status for one in tx.iterations.of_run(run.id)]
+    after = run_of(runtime, run.id)
+    assert statuses == ["failed", "cancelled", "cancelled", "cancelled"]
+    assert (after.status, after.failed) == ("failed", 1)
+    perform(runtime, run.id, 2)
+    assert run_of(runtime, run.id).succeeded == 0
+
+
+def test_continue_on_error_performs_them_all(make_runtime: MakeRuntime) -> None:
+    runtime = make_runtime(drivers__echo__errors='["ok", "400"]')
+    run = perform_all(runtime, start(runtime, narrative_text(5, continue_on_error=True)).id)
+    assert (run.status, run.succeeded, run.failed) == ("completed", 4, 1)
+
+
+def test_transient_errors_are_retried_and_each_try_is_a_request(make_runtime: MakeRuntime) -> None:
+    runtime = make_runtime(drivers__echo__errors='["500", "429:0.01", "ok"]')
+    run = perform_all(runtime, start(runtime, narrative_text(1, retries=2)).id)
+    with runtime.store.transaction() as tx:
+        outcomes = [entry["outcome"] for entry in tx.ledger.of_run(run.id)]
+        act = tx.acts.of_iteration(run.id, 1)[0]
+    assert run.status == "completed"
+    assert outcomes == ["refused", "refused", "settled"]
+    assert act.tries == 3
+
+
+def test_retries_that_are_used_up_fail_the_iteration(make_runtime: MakeRuntime) -> None:
+    runtime = make_runtime(drivers__echo__errors='["500", "500", "ok"]')
+    run = perform_all(runtime, start(runtime, narrative_text(1, retries=1)).id)
+    assert run.status == "failed"
+    assert "2 tries failed" in (run.reason or "")
+
+
+def test_a_call_with_an_unknown_outcome_stays_charged(make_runtime: MakeRuntime) -> None:
+    runtime = make_runtime(drivers__echo__errors='["hang", "ok"]', drivers__echo__timeout_seconds="0.01", **SMALL)
+    text = narrative_text(50, estimated_tokens_per_iteration=1000)
+    run = perform_all(runtime, start(runtime, text).id)
+    with runtime.store.transaction() as tx:
+        totals = tx.ledger.totals(run.id)
+    assert (run.succeeded, totals["unknown_requests"]) == (4, 1)
+
+
+def test_a_long_retry_after_gives_the_iteration_back(make_runtime: MakeRuntime) -> None:
+    runtime = make_runtime(drivers__echo__errors='["429:30", "ok"]')
+    run = start(runtime, narrative_text(1))
+    perform_open(runtime, run.id)
+    after = run_of(runtime, run.id)
+    assert after.status == "waiting"
+    assert after.due_at is not None and 29 < (after.due_at - after.now).total_seconds() < 40
+    with runtime.store.transaction() as tx:
+        iteration = tx.iterations.of_run(run.id)[0]
+    assert (iteration.status, iteration.attempt) == ("queued", 1)
+
+
+def test_the_same_key_names_the_same_run(runtime: Runtime) -> None:
+    text = narrative_text(2)
+    options = EnqueueOptions(idempotency_key="monday")
+    first = enqueue(runtime, loaded(text), "test.toml", options)
+    second = enqueue(runtime, loaded(text), "test.toml", options)
+    assert (first.created, second.created) == (True, False)
+    assert first.run.id == second.run.id
+    with pytest.raises(InvalidInput, match="another narrative or other options"):
+        enqueue(runtime, loaded(narrative_text(3)), "test.toml", options)
+
+
+def test_iterations_can_be_given_at_enqueue(runtime: Runtime) -> None:
+    run = start(runtime, narrative_text(50), iterations=2)
+    assert perform_all(runtime, run.id).succeeded == 2
+
+
+def test_pause_holds_and_resume_goes_on(runtime: Runtime) -> None:
+    run = start(runtime, narrative_text(3))
+    perform(runtime, run.id, 1)
+    assert pause(runtime, run.id).status == "paused"
+    assert pause(runtime, run.id).status == "paused"
+    perform(runtime, run.id, 2)
+    assert perform_all(runtime, run.id).succeeded == 1
+    assert resume(runtime, run.id).status == "running"
+    assert perform_all(runtime, run.id).succeeded == 3
+
+
+def test_cancel_ends_the_run_and_resume_brings_it_back(runtime: Runtime) -> None:
+    run = start(runtime, narrative_text(3))
+    perform(runtime, run.id, 1)
+    assert cancel(runtime, run.id).status == "cancelled"
+    assert perform_all(runtime, run.id).succeeded == 1
+    resume(runtime, run.id)
+    after = perform_all(runtime, run.id)
+    assert (after.status, after.succeeded) == ("completed", 3)
+
+
+def test_resume_of_a_failed_run_pays_finished_acts_only_once(make_runtime: MakeRuntime) -> None:
+    runtime = make_runtime(drivers__echo__errors='["ok", "400"]')
+    acts = 'one = "a"\ntwo = "b"'
+    run = perform_all(runtime, start(runtime, narrative_text(2, acts, estimated_tokens_per_iteration=100)).id)
+    assert (run.status, run.failed) == ("failed", 1)
+    resume(runtime, run.id)
+    after = perform_all(runtime, run.id)
+    with runtime.store.transaction() as tx:
+        totals = tx.ledger.totals(run.id)
+    assert (after.status, after.succeeded, after.failed) == ("completed", 2, 0)
+    assert totals["requests"] == 5
+    assert after.used_tokens == totals["input_tokens"] + totals["output_tokens"] == 200
+
+
+def test_a_complete_run_can_not_be_resumed(runtime: Runtime) -> None:
+    run = perform_all(runtime, start(runtime, narrative_text(1)).id)
+    with pytest.raises(InvalidInput, match="is complete"):
+        resume(runtime, run.id)
+
+
+def test_nothing_is_held_when_nothing_is_in_flight(make_runtime: MakeRuntime) -> None:
+    runtime = make_runtime(**SMALL)
+    run = perform_all(runtime, start(runtime, narrative_text(3, estimated_tokens_per_iteration=1000)).id)
+    usage = runtime.budget.usage(runtime.scope(runtime.drivers.resolve("echo/echo")))
+    assert run.status == "completed"
+    assert (usage.held.requests, usage.held.tokens, usage.tickets) == (0, 0, 0)
+    assert usage.windows[0].used == 3000

@@ -1,0 +1,57 @@
+"""Finding drivers and platforms by entry point."""
+
+from __future__ import annotations
+
+import pytest
+
+from botticelli.drivers import Drivers, ModelName
+from botticelli.errors import InvalidInput, SettingsError
+from botticelli.platforms import Platforms
+from botticelli.platforms.echo import EchoPlatform
+from botticelli.settings.model import PlatformSettings
+
+
+def test_models_are_resolved_with_and_without_their_provider() -> None:
+    drivers = Drivers({})
+    assert drivers.resolve("echo/anything") == ModelName("echo", "anything")
+    assert drivers.resolve("echo") == ModelName("echo", "echo")
+    assert drivers.get("echo") is drivers.get("echo")
+
+
+@pytest.mark.parametrize(
+    ("model", "said"), [("ecko/x", "did you mean 'echo'"), ("gpt", "installed drivers: echo"), ("/", "'/'")]
+)
+def test_models_that_nobody_answers_for(model: str, said: str) -> None:
+    with pytest.raises(InvalidInput, match=said):
+        Drivers({}).resolve(model)
+
+
+def test_a_driver_gets_its_options() -> None:
+    with pytest.raises(SettingsError, match="latency"):
+        Drivers({"echo": {"latency": 1}}).get("echo")
+
+
+def test_discord_is_rehearsed_unless_the_settings_say_otherwise() -> None:
+    assert Platforms({}).get("discord").is_rehearsal
+    with pytest.raises(InvalidInput, match="no platform 'matrix'"):
+        Platforms({}).get("matrix")
+    with pytest.raises(InvalidInput, match=r"\[platforms.discord\] implementation"):
+        Platforms({"discord": PlatformSettings(implementation="real")}).get("discord")
+    assert Platforms({"matrix": PlatformSettings()}).get("matrix").name == "matrix"
+
+
+def test_a_rehearsed_channel_has_one_id_for_ever() -> None:
+    platform = EchoPlatform("discord", {})
+    first = platform.execute("channels.create", {"guild_id": "1", "name": "welcome"}, "key one")
+    again = platform.execute("channels.create", {"guild_id": "1", "name": "welcome"}, "key two")
+    other = platform.execute("channels.create", {"guild_id": "2", "name": "welcome"}, "key one")
+    assert first.captured_ids == again.captured_ids != other.captured_ids
+    assert first.captured_ids["channel_id"].isdigit()
+
+
+def test_commands_that_read_have_no_effect() -> None:
+    platform = EchoPlatform("discord", {})
+    reading, writing = platform.spec("channels.list"), platform.spec("channels.delete")
+    assert reading is not None and writing is not None
+    assert (reading.writes, writing.writes) == (False, True)
+    assert platform.spec("nonsense") is None

@@ -1,0 +1,125 @@
+"""Perform one iteration: claim it, act by act, finish it, admit the next. Safe to call twice, or too late."""
+
+from __future__ import annotations
+
+import logging
+from datetime import timedelta
+from functools import cache
+
+from redis.exceptions import RedisError
+
+from botticelli.budget import Ticket
+from botticelli.carousel import advance, narrative_of, publish, variables_of
+from botticelli.carousel.levers import release_all, stop_admission
+from botticelli.carousel.plan import plan_iteration
+from botticelli.errors import BotticelliError, Stale
+from botticelli.runtime import Runtime
+from botticelli.store import Claim
+from botticelli.telemetry import log
+from workers.acts import perform_act
+from workers.leases import LeaseKeeper
+from workers.outcomes import ActFailed, Cancelled, Failed, GivenBack, LongWait, Outcome, RunEnding, Succeeded
+from workers.presence import worker_name
+from workers.stage import Stage
+from workers.sweep import wake
+
+
+def perform(runtime: Runtime, run_id: str, number: int) -> None:
+    """Returns when the iteration has ended, was given back, or was nothing for us."""
+    stage = _claim(runtime, run_id, number)
+    if stage is None:
+        log("nothing_to_claim", run=run_id, iteration=number)
+        return
+    try:
+        with _keeper(runtime).holding(stage.claim):
+            outcome = _acts(stage)
+            _release(runtime, stage.claim)
+            _conclude(stage, outcome)
+    except Stale:
+        log("iteration_taken_over", level=logging.WARNING, run=run_id, iteration=number)
+
+
+@cache
+def _keeper(runtime: Runtime) -> LeaseKeeper:
+    return LeaseKeeper(runtime)
+
+
+def _claim(runtime: Runtime, run_id: str, number: int) -> Stage | None:
+    """The attempt is counted here; None when there is nothing to do."""
+    with runtime.store.transaction() as tx:
+        lease_seconds = runtime.settings.worker.lease_seconds
+        claim = tx.iterations.claim(run_id, number, worker=worker_name(), lease_seconds=lease_seconds)
+        if claim is None:
+            return None
+        narrative = narrative_of(tx, run_id)
+        return Stage(
+            runtime=runtime,
+            claim=claim,
+            run=tx.runs.get(run_id),
+            narrative=narrative,
+            variables=variables_of(tx, run_id),
+            plan=plan_iteration(runtime, narrative),
+            finished=[row for row in tx.acts.of_iteration(run_id, number) if row.status != "failed"],
+            retries_used=claim.retries_used,
+        )
+
+
+def _acts(stage: Stage) -> Outcome:
+    try:
+        for position, act in enumerate(stage.narrative.acts):
+            perform_act(stage, position, act)
+    except ActFailed as failure:
+        return Failed(failure.error)
+    except RunEnding:
+        return Cancelled()
+    except LongWait as wait:
+        return GivenBack(wait.wait_seconds, wait.reason, stage.retries_used)
+    except Stale:
+        raise
+    except BotticelliError as error:
+        return Failed(str(error))
+    return Succeeded()
+
+
+def _release(runtime: Runtime, claim: Claim) -> None:
+    """What the iteration didn't draw is free for the next one. Without Redis the ticket's lease does it."""
+    ticket = Ticket.from_json(claim.ticket)
+    try:
+        runtime.budget.release(ticket.id, [share.scope for share in ticket.shares])
+    except RedisError as error:
+        log("ticket_not_released", level=logging.WARNING, run=claim.run_id, error=type(error).__name__)
+
+
+def _conclude(stage: Stage, outcome: Outcome) -> None:
+    """The iteration's end and the run's counters, and the next admission, in one transaction; then the messages."""
+    runtime, claim = stage.runtime, stage.claim
+    tickets: list[Ticket] = []
+    with runtime.store.transaction() as tx:
+        run = tx.runs.lock(claim.run_id)
+        tx.iterations.guard(claim, lease_seconds=runtime.settings.worker.lease_seconds)
+        if isinstance(outcome, GivenBack) and run.ending is not None:
+            outcome = Cancelled()
+        match outcome:
+            case GivenBack(wait_seconds, reason, retries_used):
+                tx.iterations.requeue(claim.run_id, claim.number, claim.fence, retries_used=retries_used)
+                if run.status == "running":
+                    due_at = run.now + timedelta(seconds=wait_seconds)
+                    tx.runs.set(run.id, status="waiting", reason=reason, due_at=due_at, waiting_since=run.now)
+            case Succeeded():
+                tx.iterations.finish(claim, "succeeded", None)
+                tx.runs.count_iteration(run.id, claim.number, succeeded=True, failed=False)
+            case Cancelled():
+                tx.iterations.finish(claim, "cancelled", None)
+                tx.runs.count_iteration(run.id, claim.number, succeeded=False, failed=False)
+            case Failed(error):
+                tx.iterations.finish(claim, "failed", error)
+                tx.runs.count_iteration(run.id, claim.number, succeeded=False, failed=True)
+                if not run.continue_on_error and run.ending is None:
+                    tickets = stop_admission(tx, run.id, "failed", f"iteration {claim.number}: {error}")
+        given_back = isinstance(outcome, GivenBack)
+        publications = [] if given_back else advance(runtime, tx, tx.runs.lock(claim.run_id))
+    release_all(runtime, tickets)
+    publish(runtime, publications)
+    if not publications:
+        wake()
+    log("iteration_ended", run=run.id, iteration=claim.number, outcome=type(outcome).__name__.lower())

@@ -1,0 +1,23 @@
+"""Says that a worker is alive, so that others know whether one is. Decides nothing by it: leases do."""
+
+from __future__ import annotations
+
+import os
+import socket
+
+from botticelli.presence import PRESENCE_SECONDS, presence_key
+from botticelli.runtime import Runtime
+
+
+def worker_name() -> str:
+    """Host and process, as it stands in the rows of what this worker holds."""
+    return f"{socket.gethostname()}:{os.getpid()}"
+
+
+def announce(runtime: Runtime) -> None:
+    key = presence_key(runtime.settings.redis.prefix, worker_name())
+    runtime.redis.set(key, "", px=round(PRESENCE_SECONDS * 1000))
+
+
+def depart(runtime: Runtime) -> None:
+    runtime.redis.delete(presence_key(runtime.settings.redis.prefix, worker_name()))

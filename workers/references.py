@@ -1,0 +1,129 @@
+"""Resolves the references of templates while an iteration is performed. Values are data: nothing here expands them."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator
+from datetime import UTC
+from typing import Any
+
+from botticelli.errors import TemplateError
+from botticelli.narrative import holds, look_up
+from botticelli.narrative.model import Condition, Narrative, Reference, Template
+from botticelli.store import ActRow, Transaction, escape_segment
+from workers.stage import Stage
+
+NEAREST = 3
+
+
+def resolver(stage: Stage, reference: Reference) -> Any:
+    """The value of one reference now. TemplateError says what was looked for and what is there."""
+    match reference.kind:
+        case "act":
+            return _act(stage, reference)
+        case "previous":
+            return _previous(stage, reference)
+        case "state":
+            return _state(stage, reference)
+        case "var":
+            return stage.variables[reference.name]
+        case "iteration":
+            return stage.claim.number
+        case "iterations":
+            return stage.run.iterations
+        case "run":
+            return stage.run.id
+        case "narrative":
+            return stage.narrative.name
+        case "now":
+            return stage.claim.started_at.astimezone(UTC).isoformat(timespec="seconds")
+
+
+def is_skipped(stage: Stage, condition: Condition | None) -> bool:
+    """`skip_if`; a reference that leads nowhere is false."""
+    if condition is None:
+        return False
+    try:
+        value = resolver(stage, condition.reference)
+    except TemplateError:
+        value = None
+    return holds(condition, value)
+
+
+def guild_of(narrative: Narrative) -> str | None:
+    """The guild of the narrative's commands, when they all name the same one."""
+    guilds = set(_guilds(narrative))
+    return guilds.pop() if len(guilds) == 1 else None
+
+
+def _guilds(narrative: Narrative) -> Iterator[str]:
+    for act in narrative.acts:
+        for one in act.inputs:
+            guild = one.args.get("guild_id") if one.type == "bot_command" else None
+            if isinstance(guild, Template) and not guild.references:
+                yield "".join(str(part) for part in guild.parts)
+
+
+def _act(stage: Stage, reference: Reference) -> Any:
+    rows = [row for row in stage.finished if row.name == reference.name]
+    last = [row for row in rows if row.position == rows[-1].position]
+    kind, *path = reference.path or ("output",)
+    if kind == "outputs":
+        return look_up([_output(row) for row in last], path, reference=reference.text)
+    if not last or all(row.output is None for row in last):
+        raise TemplateError(f"act {reference.name!r} has no output", where=reference.text, do="was it skipped?")
+    return look_up("\n\n".join(_output(row) for row in last), path, reference=reference.text)
+
+
+def _previous(stage: Stage, reference: Reference) -> Any:
+    spoken = [row for row in stage.finished if row.output is not None]
+    if not spoken:
+        raise TemplateError("no act before this one has an output", where=reference.text)
+    _, *path = reference.path or ("output",)
+    return look_up(_output(spoken[-1]), path, reference=reference.text)
+
+
+def _output(row: ActRow) -> str:
+    return row.output or ""
+
+
+def _state(stage: Stage, reference: Reference) -> Any:
+    with stage.runtime.store.transaction() as tx:
+        found = find_state(tx, reference.name, narrative=stage.narrative.name, guild=guild_of(stage.narrative))
+        if found is None:
+            raise _no_state(tx, reference)
+    value, path = found
+    return look_up(value, path, reference=reference.text)
+
+
+def find_state(tx: Transaction, name: str, *, narrative: str, guild: str | None) -> tuple[Any, list[str]] | None:
+    """The value that `name` leads to, and the rest of the name, which leads into it. None when there is no such key.
+
+    The exact key comes first, then the narrative's, the guild's and the global one; in each, the longest key that is there.
+    """
+    parts = name.split(".")
+    splits = [(".".join(parts[:end]), parts[end:]) for end in range(len(parts), 0, -1)]
+    candidates = [(full, path) for place in _places(narrative, guild) for key, path in splits if (full := place(key))]
+    entries = tx.state.get_many([key for key, _ in candidates])
+    return next(((entries[key].value, path) for key, path in candidates if key in entries), None)
+
+
+def _places(narrative: str, guild: str | None) -> list[Any]:
+    """From the key in a narrative to the full key, in the order of the look-up; an empty text means: not here."""
+
+    def of_guild(key: str) -> str:
+        platform, dot, rest = key.partition(".")
+        return f"{platform}.{escape_segment(guild)}.{rest}" if guild and dot else ""
+
+    return [
+        lambda key: key,
+        lambda key: f"narrative.{escape_segment(narrative)}.{key}",
+        of_guild,
+        lambda key: f"global.{key}",
+    ]
+
+
+def _no_state(tx: Transaction, reference: Reference) -> TemplateError:
+    near = difflib.get_close_matches(reference.name, tx.state.list_with_prefix(""), NEAREST, 0.4)
+    hint = f"the nearest keys are {', '.join(near)}" if near else "nothing like it has been stored"
+    return TemplateError(f"state has no key {reference.name!r}", where=reference.text, do=hint)
