@@ -20,12 +20,23 @@ from workers.stage import Stage
 
 
 def perform_act(stage: Stage, position: int, act: Act) -> None:
-    """All turns that are not done yet. ActFailed after the failure was written to the act's row."""
+    """All turns that are not done yet. ActFailed after the failure was written to the act's row; a carousel of the act's
+    own that goes on after errors fails only when no turn succeeds."""
     done = {row.turn for row in stage.finished if row.position == position}
     turns = act.carousel.iterations if act.carousel else 1
+    goes_on = act.carousel is not None and act.carousel.continue_on_error
+    failure: ActFailed | None = None
     for turn in range(1, turns + 1):
-        if turn not in done:
+        if turn in done:
+            continue
+        try:
             _Turn(stage, position, act, turn).perform()
+        except ActFailed as error:
+            if not goes_on:
+                raise
+            failure = error
+    if failure is not None and all(row.position != position for row in stage.finished):
+        raise failure
 
 
 class _Turn:
@@ -38,6 +49,7 @@ class _Turn:
         self._turn = turn
         self._name = f"{position}.{turn}"
         self._started_at = datetime.now(UTC)
+        self._recorded = False
 
     def perform(self) -> None:
         try:
@@ -152,7 +164,9 @@ class _Turn:
                 tx.ledger.settle(answer.draw_id, "settled", answer.settled_at, response.usage, response.cost_usd)
             if self._act.output_var and bound is not None:
                 self._bind(tx, self._act.output_var, bound)
-        self._stage.finished.append(row)
+        if row.status != "failed":
+            self._stage.finished.append(row)
+        self._recorded = True
 
     def _bind(self, tx: Transaction, variable: str, value: Any) -> None:
         key = f"narrative.{escape_segment(self._stage.narrative.name)}.{variable}"
@@ -160,9 +174,7 @@ class _Turn:
 
     def _fail(self, error: str) -> None:
         """Write the failed row, unless the failure came with an answer and is in its row already."""
-        last = self._stage.finished[-1] if self._stage.finished else None
-        recorded = last is not None and last.status == "failed" and last.position == self._position
-        if not recorded:
+        if not self._recorded:
             self._record(self._row("failed", error=error))
         raise ActFailed(f"act {self._act.name}: {error}")
 

@@ -13,7 +13,7 @@ from botticelli.narrative.model import BotCommandInput
 from botticelli.platforms import CommandOutput, CommandSpec, Platform
 from botticelli.store import Intent, Transaction, escape_segment
 from workers.outcomes import ActFailed
-from workers.references import resolver
+from workers.references import guild_of, resolver
 from workers.stage import Stage
 
 
@@ -84,12 +84,14 @@ class Command:
         return Intent(key, claim.run_id, claim.number, self._act, platform, command, args, claim.fence)
 
     def _capture(self, tx: Transaction, spec: CommandSpec, args: Mapping[str, Any], output: CommandOutput) -> None:
-        """`{platform}.{guild}.{kind}.{name}`, with the id that the command brought."""
+        """`{platform}.{guild}.{kind}.{name}`, with the id that the command brought; without `{guild}` when nobody names
+        one."""
         identity = output.captured_ids.get(f"{spec.captures}_id")
-        guild = args.get("guild_id")
-        if spec.captures is None or identity is None or guild is None:
+        if spec.captures is None or identity is None:
             return
         name = str(args.get("name") or self._captured_as)
-        key = ".".join([self._input.platform, escape_segment(str(guild)), spec.captures, escape_segment(name)])
+        guild = args.get("guild_id") or guild_of(self._stage.narrative)
+        place = [self._input.platform, *([escape_segment(str(guild))] if guild else [])]
+        key = ".".join([*place, spec.captures, escape_segment(name)])
         value = {"id": identity, "name": name, "created_at": self._stage.claim.started_at.isoformat(), "metadata": {}}
         tx.state.set(key, value, metadata={"run": self._stage.claim.run_id, "command": spec.name})

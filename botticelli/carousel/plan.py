@@ -44,14 +44,12 @@ def carousel_of(narrative: Narrative) -> Carousel:
 def plan_iteration(runtime: Runtime, narrative: Narrative) -> Plan:
     """InvalidInput when an act names a model that nobody answers for."""
     speaking = {position: act for position, act in enumerate(narrative.acts) if act.calls_model}
-    stated = carousel_of(narrative).estimated_tokens_per_iteration
-    calls = sum(_turns(act) for act in speaking.values())
+    expected = _expected(narrative, list(speaking.values()))
     plan: Plan = {}
-    for order, (position, act) in enumerate(speaking.items()):
+    for (position, act), stated in zip(speaking.items(), expected, strict=True):
         model = runtime.drivers.resolve(act.model or narrative.model or runtime.settings.default_model)
-        expected = None if stated is None else _part(stated, calls, order)
-        tokens = expected if expected is not None else _own_estimate(act, narrative)
-        plan[position] = Call(model, _scope(runtime, narrative, model), _turns(act), tokens, expected)
+        tokens = stated if stated is not None else _own_estimate(act, narrative)
+        plan[position] = Call(model, _scope(runtime, narrative, model), _turns(act), tokens, stated)
     return plan
 
 
@@ -68,9 +66,23 @@ def _turns(act: Act) -> int:
     return act.carousel.iterations if act.carousel else 1
 
 
-def _part(total: int, calls: int, order: int) -> int:
-    """An even part of the narrative's figure; the first calls take what doesn't divide."""
-    return total // calls + (1 if order < total % calls else 0)
+def _expected(narrative: Narrative, speaking: list[Act]) -> list[int | None]:
+    """What the narrative says that one turn of each act takes: its own carousel's figure, else an even part of what
+    the narrative's figure leaves; the first calls take what doesn't divide. None where nothing is said."""
+    own = [act.carousel.estimated_tokens_per_iteration if act.carousel else None for act in speaking]
+    total = carousel_of(narrative).estimated_tokens_per_iteration
+    if total is None:
+        return own
+    taken = sum(_turns(act) * figure for act, figure in zip(speaking, own, strict=True) if figure is not None)
+    rest = max(0, total - taken)
+    calls = sum(_turns(act) for act, figure in zip(speaking, own, strict=True) if figure is None)
+    parts: list[int | None] = []
+    for act, figure in zip(speaking, own, strict=True):
+        part = figure if figure is not None else -(-rest // calls)
+        if figure is None:
+            rest, calls = max(0, rest - part * _turns(act)), calls - _turns(act)
+        parts.append(part)
+    return parts
 
 
 def _own_estimate(act: Act, narrative: Narrative) -> int:

@@ -114,6 +114,39 @@ def test_an_act_is_repeated_by_its_own_carousel(runtime: Runtime) -> None:
     assert after.used_tokens == 800
 
 
+def test_an_act_s_own_carousel_has_its_own_figure_and_error_policy(make_runtime: MakeRuntime) -> None:
+    runtime = make_runtime(drivers__echo__errors='["ok", "400"]')
+    acts = """
+[acts.one]
+prompt = "again"
+[acts.one.carousel]
+iterations = 3
+estimated_tokens_per_iteration = 50
+continue_on_error = true
+[acts.two]
+prompt = "{act.one.output}"
+"""
+    run = perform_all(runtime, start(runtime, narrative_text(1, acts, estimated_tokens_per_iteration=250)).id)
+    rows = acts_of(runtime, run.id)
+    assert [(row.name, row.turn, row.status) for row in rows] == [
+        ("one", 1, "done"),
+        ("one", 2, "failed"),
+        ("one", 3, "done"),
+        ("two", 1, "done"),
+    ]
+    assert [row.input_tokens + row.output_tokens for row in rows] == [50, 0, 50, 100]
+    assert run.status == "completed"
+    assert rows[3].prompt == f"{rows[0].output}\n\n{rows[2].output}"
+
+
+def test_the_founding_use_case_of_a_channel_without_a_guild(runtime: Runtime) -> None:
+    acts = COMMANDS.replace('guild_id = "1", ', "").replace('skip_if = "{state.discord.1.channel.welcome}"', "")
+    run = perform_all(runtime, start(runtime, narrative_text(1, acts)).id)
+    channel = state_of(runtime, "discord.channel.welcome")
+    assert run.status == "completed"
+    assert isinstance(channel, dict)
+
+
 def test_earlier_acts_are_the_conversation(runtime: Runtime) -> None:
     acts = (
         '[acts.one]\nprompt = "12345678"\n[acts.two]\nprompt = "1234"\n[acts.three]\nprompt = "1234"\nhistory = false'
