@@ -18,6 +18,7 @@ def find_broker(sender: Celery, **_: Any) -> None:
     """The embedded Redis is started when the app first needs its configuration, not when it is imported."""
     runtime = current()
     connected(sender, runtime.redis_url, runtime.settings.redis.prefix)
+    sender.conf.worker_concurrency = runtime.settings.worker.threads
 
 
 @signals.import_modules.connect(sender=app)

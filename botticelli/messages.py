@@ -16,10 +16,14 @@ WIRE_VERSION = 1
 QUEUE = "botticelli"
 ENQUEUE = "botticelli.enqueue"
 RUN_ITERATION = "botticelli.run_iteration"
-CANCEL = "botticelli.cancel"
 _RUN_IDS = uuid.UUID("9f0c1e52-6a39-4b6f-8c57-62f1f1f0b0aa")
 
-PUBLISH_OPTIONS: Mapping[str, Any] = {"retry": False, "ignore_result": True, "queue": QUEUE}
+PUBLISH_OPTIONS: Mapping[str, Any] = {
+    "retry": False,
+    "ignore_result": True,
+    "queue": QUEUE,
+    "headers": {"botticelli_wire": WIRE_VERSION},
+}
 """No retry: what counts is the row in Postgres, and the sweep publishes again what did not arrive."""
 
 

@@ -7,15 +7,16 @@ from datetime import timedelta
 from functools import cache
 
 from redis.exceptions import RedisError
+from sqlalchemy.exc import SQLAlchemyError
 
 from botticelli.budget import Ticket
 from botticelli.carousel import advance, narrative_of, publish, variables_of
 from botticelli.carousel.levers import release_all, stop_admission
 from botticelli.carousel.plan import plan_iteration
-from botticelli.errors import BotticelliError, Stale
+from botticelli.errors import BotticelliError, ServiceUnavailable, Stale
 from botticelli.runtime import Runtime
 from botticelli.store import Claim
-from botticelli.telemetry import log
+from botticelli.telemetry import log, logger
 from workers.acts import perform_act
 from workers.leases import LeaseKeeper
 from workers.outcomes import ActFailed, Cancelled, Failed, GivenBack, LongWait, Outcome, RunEnding, Succeeded
@@ -23,20 +24,28 @@ from workers.presence import worker_name
 from workers.stage import Stage
 from workers.sweep import wake
 
+SERVERS_AWAY = (SQLAlchemyError, RedisError, ServiceUnavailable)
+
 
 def perform(runtime: Runtime, run_id: str, number: int) -> None:
-    """Returns when the iteration has ended, was given back, or was nothing for us."""
-    stage = _claim(runtime, run_id, number)
-    if stage is None:
-        log("nothing_to_claim", run=run_id, iteration=number)
-        return
+    """Returns when the iteration has ended, was given back, or was nothing for us.
+
+    A server that goes away in the middle leaves the iteration to its lease: the sweep queues it again, finished acts are
+    kept.
+    """
     try:
+        stage = _claim(runtime, run_id, number)
+        if stage is None:
+            log("nothing_to_claim", run=run_id, iteration=number)
+            return
         with _keeper(runtime).holding(stage.claim):
             outcome = _acts(stage)
             _release(runtime, stage.claim)
             _conclude(stage, outcome)
     except Stale:
         log("iteration_taken_over", level=logging.WARNING, run=run_id, iteration=number)
+    except SERVERS_AWAY as error:
+        log("iteration_interrupted", level=logging.WARNING, run=run_id, iteration=number, error=type(error).__name__)
 
 
 @cache
@@ -74,10 +83,13 @@ def _acts(stage: Stage) -> Outcome:
         return Cancelled()
     except LongWait as wait:
         return GivenBack(wait.wait_seconds, wait.reason, stage.retries_used)
-    except Stale:
+    except (Stale, *SERVERS_AWAY):
         raise
     except BotticelliError as error:
         return Failed(str(error))
+    except Exception as error:
+        logger.exception("iteration_broken run=%s iteration=%s", stage.claim.run_id, stage.claim.number)
+        return Failed(f"internal error ({type(error).__name__}); the worker's log has the details")
     return Succeeded()
 
 

@@ -56,7 +56,7 @@ class EnvironmentSettings(Section):
 class WorkerSettings(Section):
     threads: int = Field(default=16, ge=1)
     """Iterations that one worker process performs side by side."""
-    lease_seconds: float = Field(default=30, gt=0)
+    lease_seconds: float = Field(default=15, gt=0)
     """An iteration whose worker has been silent for so long is given to another worker."""
     max_attempts: int = Field(default=5, ge=1)
     """An iteration during which so many workers died has failed."""

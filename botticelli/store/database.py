@@ -28,6 +28,7 @@ def make_engine(url: str, *, pool_size: int, statement_timeout_seconds: float) -
         pool_size=pool_size,
         max_overflow=pool_size,
         pool_pre_ping=True,
+        hide_parameters=True,  # an error message must not carry a prompt into a log
         connect_args={
             "options": options,
             "connect_timeout": 10,

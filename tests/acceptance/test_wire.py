@@ -63,12 +63,20 @@ def test_any_celery_app_enqueues_by_task_name(house: House) -> None:
     assert result.successful_iterations == 2
 
 
-def test_inspect_finds_the_worker_and_its_public_tasks(house: House) -> None:
+def test_inspect_finds_the_worker_its_public_tasks_and_its_threads(house: House) -> None:
+    house.settings["BOTTICELLI_WORKER__THREADS"] = "7"
     house.worker()
-    inspected = house.start(str(BIN / "celery"), "-A", "botticelli", "inspect", "registered", "--json")
+    registered = inspect(house, "registered")
+    assert {"botticelli.enqueue", "botticelli.run_iteration"} <= {name for names in registered.values() for name in names}
+    assert [stats["pool"]["max-concurrency"] for stats in inspect(house, "stats").values()] == [7]
+
+
+def inspect(house: House, what: str) -> dict[str, Any]:
+    inspected = house.start(str(BIN / "celery"), "-A", "botticelli", "inspect", what, "--json")
     assert inspected.popen.wait(60) == 0
-    assert "botticelli.enqueue" in inspected.text()
-    assert "botticelli.run_iteration" in inspected.text()
+    text = inspected.text()
+    answer: dict[str, Any] = json.loads(text[text.index("{") : text.rindex("}") + 1])
+    return answer
 
 
 def test_flower_shows_run_narrative_and_iteration_and_no_prompt(house: House) -> None:

@@ -1,0 +1,99 @@
+"""Postgres and Redis from the outside: killed in the middle of a run, refused when they are unfit, behind, or away."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+import redis
+from botticelli import services
+from tests.support.narratives import narrative_text
+from tests.support.processes import BIN, House
+from tests.support.waiting import wait_until
+
+
+def pid_of(house: House, service: str) -> int:
+    status = next(one for one in services.status(house.home) if one.name == service)
+    assert status.pid is not None
+    return status.pid
+
+
+def test_a_run_survives_the_death_of_redis_and_of_postgres(house: House) -> None:
+    house.settings |= {"BOTTICELLI_DRIVERS__ECHO__LATENCY_SECONDS": "0.1", "BOTTICELLI_WORKER__LEASE_SECONDS": "2"}
+    house.write("n.toml", narrative_text(30, estimated_tokens_per_iteration=100, concurrency=2))
+    running = house.start(str(BIN / "botticelli"), "run", "n.toml", "--json")
+
+    def finished() -> int:
+        return running.text().count("iteration_finished")
+
+    wait_until(lambda: finished() >= 5, "five iterations")
+    os.kill(pid_of(house, "redis"), signal.SIGKILL)
+    wait_until(lambda: finished() >= 12, "iterations after the death of Redis", 60)
+    os.kill(pid_of(house, "postgres"), signal.SIGKILL)
+    assert running.popen.wait(120) == 0, running.text()
+    run = house.json("runs", "show", "latest", "--json")
+    assert run["result"]["successful_iterations"] == 30
+    assert [one["number"] for one in run["iterations"]] == list(range(1, 31))
+    assert all(len(one["acts"]) == 1 for one in run["iterations"])
+    assert "Traceback" not in running.text()
+
+
+def test_a_redis_that_evicts_keys_is_refused(house: House) -> None:
+    with services.join(house.home) as servers:
+        client = redis.Redis.from_url(servers.redis_url)
+        client.config_set("maxmemory-policy", "allkeys-lru")
+        client.close()
+        house.settings["BOTTICELLI_REDIS_URL"] = servers.redis_url
+        worker = house.start(str(BIN / "celery"), "-A", "botticelli", "worker")
+        assert worker.popen.wait(60) == 1
+        assert "noeviction" in worker.text()
+        assert "Traceback" not in worker.text()
+        house.write("n.toml", narrative_text(1))
+        done = house.run("run", "n.toml", "--detach")
+    assert done.returncode == 1
+    assert "allkeys-lru" in done.stderr
+
+
+def test_a_configured_database_that_is_behind_is_refused_until_it_is_upgraded(house: House) -> None:
+    with services.join(house.home) as servers:
+        house.settings["BOTTICELLI_DATABASE_URL"] = servers.database_url
+        house.write("n.toml", narrative_text(1))
+        refused = house.run("run", "n.toml")
+        assert refused.returncode == 1
+        assert "botticelli db upgrade" in refused.stderr
+        assert house.run("db", "status").returncode == 1
+        assert house.run("db", "upgrade").returncode == 0
+        assert house.run("db", "status").returncode == 0
+        assert house.run("run", "n.toml").returncode == 0
+        assert house.run("db", "downgrade", "base", "--yes").returncode == 0
+        assert house.run("db", "status").returncode == 1
+
+
+def test_servers_that_are_away_are_named_without_secrets(house: House) -> None:
+    house.write("n.toml", narrative_text(1))
+    house.settings["BOTTICELLI_DATABASE_URL"] = "postgresql://u:hunter2@127.0.0.1:1/d"
+    house.settings["BOTTICELLI_REDIS_URL"] = "redis://:hunter2@127.0.0.1:1/0"
+    done = house.run("run", "n.toml")
+    assert done.returncode == 1
+    assert "127.0.0.1" in done.stderr or "BOTTICELLI_" in done.stderr
+    assert "hunter2" not in done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_no_secret_and_no_prompt_is_in_redis_or_in_a_log(house: House) -> None:
+    """I8: canaries in the environment and in a prompt; only Postgres may hold the prompt."""
+    house.settings |= {"GEMINI_API_KEY": "canary-key", "DISCORD_TOKEN": "canary-token", "BOTTICELLI_VAR_X": "fine"}
+    house.settings["BOTTICELLI_DRIVERS__ECHO__ERRORS"] = '["500", "ok", "400"]'
+    house.write("n.toml", narrative_text(4, 'one = "canary-prompt ${BOTTICELLI_VAR_X}"'))
+    worker = house.worker("--loglevel", "DEBUG")
+    with services.join(house.home) as servers:
+        run_id = house.run("run", "n.toml", "--detach").stdout.strip()
+        with house.client() as client:
+            assert client.wait(run_id, timeout_seconds=60).failed_iterations == 1
+        stored = redis.Redis.from_url(servers.redis_url)
+        dump = "".join(repr(stored.dump(key)) + repr(key) for key in stored.scan_iter())
+        stored.close()
+    seen = worker.text() + dump
+    assert run_id in seen
+    for canary in ("canary-key", "canary-token", "canary-prompt"):
+        assert canary not in seen
