@@ -8,13 +8,10 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, select
-
 from botticelli.carousel.outcome import result_of
 from botticelli.errors import NotFound
 from botticelli.runtime import Runtime
 from botticelli.store import ActRow, Iteration, Run, Transaction
-from botticelli.store.tables import iterations
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +79,7 @@ class Watcher:
         events += self._parking(run)
         if run.is_final:
             events.append(Event("run_finished", run.id, finished_data(run)))
-        return Look(events, run, _performing(tx, run.id))
+        return Look(events, run, tx.iterations.performing(run.id))
 
     def _started_event(self, run: Run) -> Event:
         return Event("run_started", run.id, {"narrative": run.narrative, "iterations": run.iterations})
@@ -100,13 +97,6 @@ class Watcher:
             data = {"reason": run.reason, "retry_after_seconds": None if due_seconds is None else max(0.0, due_seconds)}
             yield Event(f"run_{run.status}", run.id, data)
         self._parked = parked
-
-
-def _performing(tx: Transaction, run_id: str) -> int:
-    """Iterations that a worker holds. Those that are only admitted don't count: no worker takes them in a pause."""
-    held = (iterations.c.run_id == run_id, iterations.c.status == "running")
-    count: int = tx.connection.execute(select(func.count()).where(*held)).scalar_one()
-    return count
 
 
 def finished_data(run: Run) -> dict[str, Any]:

@@ -14,12 +14,16 @@ from botticelli.store import Run, Transaction
 
 
 def pause(runtime: Runtime, run_id: str) -> Run:
-    """No further iteration is started; what is in flight ends. Nothing changes for a run that is over."""
+    """No further iteration is started; what a worker holds ends. Nothing changes for a run that is over."""
+    tickets: list[Ticket] = []
     with runtime.store.transaction() as tx:
         run = tx.runs.lock(run_id)
         if not run.is_final:
             tx.runs.set(run_id, status="paused", reason="paused", due_at=None)
-        return tx.runs.get(run_id)
+            tickets = [Ticket.from_json(ticket) for ticket in tx.iterations.withdraw(run_id)]
+        after = tx.runs.get(run_id)
+    release_all(runtime, tickets)
+    return after
 
 
 def resume(runtime: Runtime, run_id: str) -> Run:

@@ -2,27 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
-
 import click
 
 from botticelli.cli.arguments import json_option
 from botticelli.cli.invocation import Invocation, pass_invocation
 from botticelli.cli.output import print_json
 from botticelli.cli.terminal import safe
-
-State = Literal["ok", "warn", "fail"]
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """What one look found, and what to `do` about it unless it is ok."""
-
-    name: str
-    state: State
-    found: str
-    do: str = ""
 
 
 @click.command(short_help="Check this installation, one thing after the other.")

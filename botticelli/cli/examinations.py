@@ -6,12 +6,13 @@ import platform
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Literal
 
 from sqlalchemy import text
 
 from botticelli import services
-from botticelli.cli.doctor import Finding
 from botticelli.cli.failures import described
 from botticelli.cli.invocation import Invocation
 from botticelli.cli.services import without_password
@@ -20,6 +21,19 @@ from botticelli.places import app_folder
 from botticelli.presence import live_workers
 from botticelli.redis_check import require_fit
 from botticelli.store.database import connected, make_engine, schema_status
+
+State = Literal["ok", "warn", "fail"]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What one look found, and what to `do` about it unless it is ok."""
+
+    name: str
+    state: State
+    found: str
+    do: str = ""
+
 
 OLDEST_PYTHON = (3, 11)
 CLOCK_SECONDS = 1.0

@@ -43,7 +43,8 @@ def problems_of(error: BaseException) -> list[dict[str, Any]]:
         return [{"message": str(error), "what": error.what, "where": error.where, "do": error.do}]
     if isinstance(error, click.ClickException):
         return [{"message": _usage(error)}]
-    return [{"message": described(error)}]
+    hint = "; run `botticelli doctor`" if _is_of_a_service(error) else ""
+    return [{"message": described(error) + hint}]
 
 
 def _usage(error: click.ClickException) -> str:
@@ -59,9 +60,13 @@ def described(error: BaseException) -> str:
         return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
     origin = getattr(error, "orig", None) or error
     text = next(iter(str(origin).strip().splitlines()), "") or type(origin).__name__
-    if type(error).__module__.partition(".")[0] in _SERVICES:
-        return f"{type(error).__name__}: {text}; run `botticelli doctor`"
+    if isinstance(error, OSError) or _is_of_a_service(error):
+        return f"{type(error).__name__}: {text}"
     place = traceback.extract_tb(error.__traceback__)[-1]
     return (
         f"this is a defect in Botticelli: {type(error).__name__}: {text} ({Path(place.filename).name}:{place.lineno})"
     )
+
+
+def _is_of_a_service(error: BaseException) -> bool:
+    return type(error).__module__.partition(".")[0] in _SERVICES

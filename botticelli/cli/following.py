@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from copy import copy
 
 from redis import exceptions as redis_errors
 from sqlalchemy import exc as sql_errors
@@ -16,7 +17,8 @@ from botticelli.cli.crew import Crew
 from botticelli.cli.gauges import Gauges
 from botticelli.cli.interruptions import Interruptions
 from botticelli.cli.invocation import Invocation
-from botticelli.cli.views import Picture, SilentView, View
+from botticelli.cli.view import Picture, View
+from botticelli.cli.views import SilentView
 from botticelli.errors import ServiceUnavailable
 from botticelli.store import Run
 from botticelli.watching import Look, Watcher
@@ -67,31 +69,32 @@ class Following:
         ServiceUnavailable or an error of the client when Postgres or Redis stay away.
         """
         run = None
-        while True:
+        while self._rests < RESTS and not self._is_left:
             with self._patience():
                 look = self._look()
                 run = look.run or run
-                if self._rests >= RESTS:
-                    return run
-                if self._interruptions.count and not self._keep_on():
-                    return run
+                self._show(look)
+                if self._interruptions.count and self._pauses:
+                    self._pause()
                 if not look.at_rest:
                     self._crew.tend()
             time.sleep(POLL_SECONDS)
+        return run
+
+    @property
+    def _is_left(self) -> bool:
+        """Where Ctrl-C pauses the run, it takes two to leave it."""
+        return self._interruptions.count > int(self._pauses)
 
     def _look(self) -> Look:
+        """What is new. The watcher moves on only when the look has succeeded, so that no event is lost."""
         if self._runtime.services is not None:
             services.ensure(self._runtime.settings.home)
+        watcher = copy(self._watcher)
         with self._runtime.store.transaction() as tx:
-            look = self._watcher.look(tx)
-            wants_usage = self.view.is_live and look.run is not None and not look.run.is_final
-            usage = self._gauges.read(tx) if wants_usage else ()
+            look = watcher.look(tx)
+        self._watcher = watcher
         self._count_rest(look)
-        try:
-            self._show(look, usage)
-        except OSError:  # the terminal or the pipe is gone
-            self.view = SilentView()
-            self._interruptions.add()
         return look
 
     def _count_rest(self, look: Look) -> None:
@@ -99,22 +102,28 @@ class Following:
         is_final = look.run is not None and look.run.is_final
         self._rests = 0 if not look.at_rest else RESTS if is_final else self._rests + 1
 
-    def _show(self, look: Look, usage: tuple[ScopeUsage, ...]) -> None:
-        for event in look.events:
-            self.view.event(event)
-        if look.run is not None and self.view.is_live:
-            eta_seconds, models = self._eta_seconds(look.run), tuple(self._gauges.models)
-            self.view.picture(Picture(look.run, look.performing, usage, models, self._workers(), eta_seconds))
+    def _show(self, look: Look) -> None:
+        try:
+            for event in look.events:
+                self.view.event(event)
+            if look.run is not None and self.view.is_live:
+                self.view.picture(self._picture(look.run, look.performing))
+        except OSError:  # the terminal or the pipe is gone
+            self.view = SilentView()
+            self._interruptions.add()
 
-    def _keep_on(self) -> bool:
-        """What an interruption asks for. False: leave now."""
-        if not self._pauses or self._interruptions.count > 1:
-            return False
+    def _picture(self, run: Run, performing: int) -> Picture:
+        usage: tuple[ScopeUsage, ...] = ()
+        if not run.is_final:
+            with self._runtime.store.transaction() as tx:
+                usage = self._gauges.read(tx)
+        return Picture(run, performing, usage, tuple(self._gauges.models), self._workers(), self._eta_seconds(run))
+
+    def _pause(self) -> None:
         if not self._is_pausing:
             pause(self._runtime, self._run_id)
             self._is_pausing = True
             self.view.note("pausing; waiting for what is being performed (Ctrl-C again leaves at once)")
-        return True
 
     @contextmanager
     def _patience(self) -> Iterator[None]:
@@ -127,7 +136,7 @@ class Following:
             if self._away_since is None:
                 self._away_since = now
                 self.view.note(f"{type(error).__name__}: Postgres or Redis is away; trying again")
-            if now - self._away_since >= PATIENCE_SECONDS or self._interruptions.count > 1:
+            if now - self._away_since >= PATIENCE_SECONDS:
                 raise
 
     def _workers(self) -> str:

@@ -51,7 +51,7 @@ class Root(click.Group):
             stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # a terminal that lacks a letter
         try:
             extra["standalone_mode"] = False
-            code = super().main(arguments, prog_name=prog_name or "botticelli", **extra)
+            code = super().main(arguments, prog_name=prog_name or self.name, **extra)
             sys.stdout.flush()
         except BrokenPipeError:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains when it ends
@@ -72,7 +72,7 @@ def _flags(ctx: click.Context, parameter: click.Parameter, given: tuple[str, ...
     return flags
 
 
-@click.group(cls=Root, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group("botticelli", cls=Root, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--config", type=click.Path(path_type=Path), metavar="FILE", help="Read this botticelli.toml.")
 @click.option(
     "--set", "flags", multiple=True, metavar="KEY=VALUE", callback=_flags, help="Set one setting; repeatable."

@@ -13,8 +13,8 @@ from rich.text import Text
 from botticelli.carousel import result_of
 from botticelli.cli.gauges import gauge_lines
 from botticelli.cli.summary import next_steps, summary
-from botticelli.cli.terminal import duration, gauge, money, number, one_line, safe, short
-from botticelli.cli.views import Picture
+from botticelli.cli.terminal import duration, gauge, iterations, money, number, one_line, safe, short
+from botticelli.cli.view import Picture
 from botticelli.store import Run
 from botticelli.watching import Event
 
@@ -47,7 +47,7 @@ class PanelView:
 
     def note(self, text: str) -> None:
         with suppress(OSError):  # a terminal that is gone needs no notes
-            self._print(f"botticelli: {text}")
+            self._print(f"botticelli: {safe(text)}")
 
     def end(self, run: Run) -> None:
         self.close()
@@ -67,6 +67,7 @@ def render(picture: Picture, last: Event | None, width: int) -> Panel:
     body = Text("\n".join([*_figures(picture), *_state(picture), *_output(picture, last, width - 4)]), no_wrap=True)
     body.overflow = "ellipsis"
     title = Text(f"{safe(picture.run.narrative)} · run {short(picture.run.id)}")
+    title.truncate(max(1, width - 6), overflow="ellipsis")
     colour = COLOURS.get(picture.run.status, "red")
     return Panel(body, title=title, title_align="left", border_style=colour, width=width)
 
@@ -76,7 +77,7 @@ def _figures(picture: Picture) -> list[str]:
     bar = gauge(result.iterations_attempted, picture.performing, run.iterations, BAR_CHARACTERS)
     eta = f"  ETA {duration(picture.eta_seconds)}" if picture.eta_seconds is not None else ""
     lines = [
-        f"{bar}  {number(result.iterations_attempted)} of {number(run.iterations)} iterations",
+        f"{bar}  {number(result.iterations_attempted)} of {iterations(run.iterations)}",
         f"succeeded {number(run.succeeded)}  failed {number(run.failed)}  performing {picture.performing}"
         f"  elapsed {duration(result.duration_seconds)}{eta}",
         f"tokens {number(run.input_tokens)} in, {number(run.output_tokens)} out  cost {money(run.cost_usd)}",

@@ -7,12 +7,12 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from botticelli.cli.failures import INTERRUPTED
-from botticelli.cli.summary import START_A_WORKER, exit_code
+from botticelli.cli.summary import EXIT_CODES, START_A_WORKER, exit_code
 
 if TYPE_CHECKING:
     from botticelli.cli.interruptions import Interruptions
     from botticelli.cli.invocation import Invocation
-    from botticelli.cli.views import View
+    from botticelli.cli.view import View
 
 
 def perform_here(
@@ -28,7 +28,8 @@ def perform_here(
         stack.callback(lambda: crew.stop(hurry=_hurry(interruptions)))
         stack.callback(view.close)
         run = following.follow()
-    assert run is not None, "it was enqueued before it was followed"
+    if run is None:  # left while Postgres was away
+        return EXIT_CODES["paused"]
     following.view.end(run)
     return exit_code(run)
 

@@ -13,7 +13,7 @@ from botticelli.cli.invocation import Invocation, pass_invocation
 
 if TYPE_CHECKING:
     from botticelli.carousel import Enqueued, EnqueueOptions
-    from botticelli.cli.views import View
+    from botticelli.cli.view import View
     from botticelli.narrative import Loaded
 
 

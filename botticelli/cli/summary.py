@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from botticelli.cli.terminal import duration, money, number, safe
+from botticelli.cli.terminal import duration, iterations, money, number, safe
 
 if TYPE_CHECKING:
     from botticelli.store import Run
@@ -23,7 +23,7 @@ def summary(run: Run) -> list[str]:
     from botticelli.carousel import result_of
 
     result = result_of(run)
-    done = f"{number(result.iterations_attempted)} of {number(run.iterations)} iterations"
+    done = f"{number(result.iterations_attempted)} of {iterations(run.iterations)}"
     lines = [f"{run.status.replace('_', ' ')}: {done} in {duration(result.duration_seconds)}"]
     if run.reason and run.reason != run.status:
         lines.append(f"  reason     {safe(run.reason)}")

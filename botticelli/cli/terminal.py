@@ -43,6 +43,10 @@ def number(value: int) -> str:
     return f"{value:,}"
 
 
+def iterations(count: int) -> str:
+    return f"{number(count)} iteration{'' if count == 1 else 's'}"
+
+
 def money(cost_usd: Decimal | float | None) -> str:
     """`unknown` where a price is not known."""
     return "unknown" if cost_usd is None else f"${cost_usd:,.4f}"

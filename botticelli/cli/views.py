@@ -3,56 +3,20 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from botticelli.cli.output import print_json
 from botticelli.cli.summary import next_steps, resume_command, summary
-from botticelli.cli.terminal import duration, is_terminal, number, one_line, safe
+from botticelli.cli.terminal import duration, is_terminal, iterations, number, one_line, safe
 
 if TYPE_CHECKING:
-    from botticelli.budget import ScopeUsage
+    from botticelli.cli.view import Picture, View
     from botticelli.store import Run
     from botticelli.watching import Event
 
 OUTPUT_CHARACTERS = 100
-
-
-@dataclass(frozen=True, slots=True)
-class Picture:
-    """A run at one moment, with what surrounds it."""
-
-    run: Run
-    performing: int
-    usage: tuple[ScopeUsage, ...] = ()
-    models: tuple[str, ...] = ()
-    workers: str = ""
-    eta_seconds: float | None = None
-
-
-class View(Protocol):
-    """What is told about a run while it is followed."""
-
-    is_live: bool
-    """Whether it wants a picture several times a second."""
-
-    def event(self, event: Event) -> None: ...
-
-    def picture(self, picture: Picture) -> None: ...
-
-    def note(self, text: str) -> None:
-        """Something that the following itself has to say."""
-        ...
-
-    def end(self, run: Run) -> None:
-        """The last call, when the run is over or left."""
-        ...
-
-    def close(self) -> None:
-        """Give the terminal back; harmless when repeated."""
-        ...
 
 
 class PlainView:
@@ -69,7 +33,7 @@ class PlainView:
 
     def note(self, text: str) -> None:
         with suppress(OSError):  # a terminal that is gone needs no notes
-            click.echo(f"botticelli: {text}", err=True)
+            click.echo(f"botticelli: {safe(text)}", err=True)
 
     def end(self, run: Run) -> None:
         click.echo("\n".join([*summary(run), *next_steps(run)]))
@@ -124,7 +88,7 @@ def event_line(event: Event) -> str | None:
     """An event in plain words; None for the end, of which the summary tells."""
     data = event.data
     if event.event == "run_started":
-        return f"run {event.run_id}: {safe(data['narrative'])}, {number(data['iterations'])} iterations"
+        return f"run {event.run_id}: {safe(data['narrative'])}, {iterations(data['iterations'])}"
     if event.event == "iteration_finished":
         return _iteration_line(data)
     if event.event in ("run_waiting", "run_paused"):

@@ -16,7 +16,7 @@ from botticelli.narrative.model import Items, Reference, ReferenceKind, Template
 from botticelli.narrative.suggest import shown
 
 Resolve = Callable[[Reference], Any]
-"""What a reference stands for now: JSON data. Raises TemplateError when there is no such value."""
+"""What a reference stands for, as JSON data. Raises TemplateError when there is no such value."""
 
 MAX_KEY_CHARACTERS = 512
 MAX_EXPANDED_CHARACTERS = 1024 * 1024

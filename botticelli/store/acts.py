@@ -36,6 +36,8 @@ class ActRow:
     started_at: datetime | None = None
     drawn_at: datetime | None = None
     settled_at: datetime | None = None
+    finished_at: datetime | None = None
+    """When Postgres recorded it; set by `record`, never by the caller."""
 
 
 class Acts:
@@ -46,7 +48,9 @@ class Acts:
 
     def record(self, act: ActRow) -> bool:
         """False when this act was recorded as done before; nothing is changed then."""
-        return self._connection.execute(statement("record_act"), asdict(act)).first() is not None
+        values = asdict(act)
+        del values["finished_at"]
+        return self._connection.execute(statement("record_act"), values).first() is not None
 
     def of_iteration(self, run_id: str, number: int) -> list[ActRow]:
         return self._read(acts.c.run_id == run_id, acts.c.number == number)

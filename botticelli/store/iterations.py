@@ -87,6 +87,12 @@ class Iterations:
     def open(self, run_id: str) -> Open:
         return Open(**self._connection.execute(statement("open_iterations"), {"run_id": run_id}).mappings().one())
 
+    def performing(self, run_id: str) -> int:
+        """How many iterations of a run a worker holds at this moment."""
+        mine = (iterations.c.run_id == run_id, iterations.c.status == "running")
+        count: int = self._connection.execute(select(func.count()).where(*mine)).scalar_one()
+        return count
+
     def admit(self, run_id: str, number: int, ticket: Mapping[str, Any], grace_seconds: float) -> int:
         """Store the ticket; returns how often a task has been published for this iteration, this time included."""
         values = {"run_id": run_id, "number": number, "ticket": json.dumps(ticket), "grace_seconds": grace_seconds}
@@ -158,6 +164,11 @@ class Iterations:
         return [
             Unclaimed(**row) for row in self._connection.execute(statement("unclaimed_iterations"), values).mappings()
         ]
+
+    def withdraw(self, run_id: str) -> list[Mapping[str, Any]]:
+        """Take the tickets back from what nobody has claimed yet: it waits to be admitted again. Returns the tickets."""
+        rows = self._connection.execute(statement("withdraw"), {"run_id": run_id})
+        return [row.ticket for row in rows]
 
     def cancel_queued(self, run_id: str) -> list[Mapping[str, Any]]:
         """The tickets that the cancelled ones held."""

@@ -82,9 +82,12 @@ class Ledger:
 
     def totals(self, run_id: str) -> dict[str, int]:
         """Requests, and tokens of all kinds, of one run."""
-        tokens = func.coalesce(func.sum(ledger.c.input_tokens), 0), func.coalesce(func.sum(ledger.c.output_tokens), 0)
-        unknown = func.count(case((ledger.c.outcome == "unknown", 1)))
-        row = self._connection.execute(
-            select(func.count(), tokens[0], tokens[1], unknown).where(ledger.c.run_id == run_id)
-        ).one()
-        return {"requests": row[0], "input_tokens": row[1], "output_tokens": row[2], "unknown_requests": row[3]}
+        counts = (
+            func.count(),
+            func.coalesce(func.sum(ledger.c.input_tokens), 0),
+            func.coalesce(func.sum(ledger.c.output_tokens), 0),
+            func.count(case((ledger.c.outcome == "unknown", 1))),
+        )
+        row = self._connection.execute(select(*counts).where(ledger.c.run_id == run_id)).one()
+        names = ("requests", "input_tokens", "output_tokens", "unknown_requests")
+        return {name: int(count) for name, count in zip(names, row, strict=True)}

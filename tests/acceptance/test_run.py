@@ -54,6 +54,27 @@ def test_an_exhausted_budget_is_exit_code_3(house: House) -> None:
     assert (lines[-1]["iterations_attempted"], lines[-1]["successful_iterations"]) == (5, 5)
 
 
+@pytest.mark.parametrize(
+    ("name", "iterations"),
+    [("examples/daily_digest", 50), ("discord/publish_welcome", 1), ("discord/welcome_carousel", 24)],
+)
+def test_the_shipped_narratives_run_by_name(house: House, name: str, iterations: int) -> None:
+    house.settings["TEST_GUILD_ID"] = "42"
+    code, lines = house.json_lines("run", name, "--json")
+    assert (code, lines[-1]["successful_iterations"]) == (0, iterations)
+    shown = house.json("runs", "show", "latest", "--json")
+    assert all(act["status"] in ("done", "skipped") for one in shown["iterations"] for act in one["acts"])
+
+
+def test_a_second_run_reuses_the_channel_that_the_first_created(house: House) -> None:
+    house.settings["TEST_GUILD_ID"] = "42"
+    for expected in ("done", "skipped"):
+        assert house.run("run", "discord/publish_welcome").returncode == 0
+        acts = house.json("runs", "show", "latest", "--json")["iterations"][0]["acts"]
+        assert acts[0]["name"] == "setup_channel"
+        assert acts[0]["status"] == expected
+
+
 def test_a_failure_is_exit_code_1(house: House) -> None:
     house.settings["BOTTICELLI_DRIVERS__ECHO__ERRORS"] = '["ok", "400"]'
     house.write("n.toml", narrative_text(3))

@@ -6,6 +6,7 @@ import os
 import signal
 
 import redis
+
 from botticelli import services
 from tests.support.narratives import narrative_text
 from tests.support.processes import BIN, House
@@ -36,6 +37,20 @@ def test_a_run_survives_the_death_of_redis_and_of_postgres(house: House) -> None
     assert [one["number"] for one in run["iterations"]] == list(range(1, 31))
     assert all(len(one["acts"]) == 1 for one in run["iterations"])
     assert "Traceback" not in running.text()
+
+
+def test_a_worker_lives_on_when_redis_dies_while_it_performs(house: House) -> None:
+    """Not restarted by anybody: Celery's own consumer would end here."""
+    house.settings |= {"BOTTICELLI_DRIVERS__ECHO__LATENCY_SECONDS": "0.5", "BOTTICELLI_WORKER__LEASE_SECONDS": "3"}
+    house.write("n.toml", narrative_text(16, concurrency=4))
+    worker = house.worker()
+    run_id = house.run("run", "n.toml", "--detach").stdout.strip()
+    with house.client() as client:
+        wait_until(lambda: client.result(run_id).successful_iterations >= 2, "two iterations")
+        os.kill(pid_of(house, "redis"), signal.SIGKILL)
+        assert client.wait(run_id, timeout_seconds=90).successful_iterations == 16
+    assert worker.popen.poll() is None, worker.text()
+    assert worker.stop() == 0
 
 
 def test_a_redis_that_evicts_keys_is_refused(house: House) -> None:

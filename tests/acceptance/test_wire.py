@@ -67,7 +67,9 @@ def test_inspect_finds_the_worker_its_public_tasks_and_its_threads(house: House)
     house.settings["BOTTICELLI_WORKER__THREADS"] = "7"
     house.worker()
     registered = inspect(house, "registered")
-    assert {"botticelli.enqueue", "botticelli.run_iteration"} <= {name for names in registered.values() for name in names}
+    assert {"botticelli.enqueue", "botticelli.run_iteration"} <= {
+        name for names in registered.values() for name in names
+    }
     assert [stats["pool"]["max-concurrency"] for stats in inspect(house, "stats").values()] == [7]
 
 

@@ -181,6 +181,17 @@ def test_pause_holds_and_resume_goes_on(runtime: Runtime) -> None:
     assert perform_all(runtime, run.id).succeeded == 3
 
 
+def test_pause_gives_back_the_tickets_of_what_nobody_has_begun(runtime: Runtime) -> None:
+    run = start(runtime, narrative_text(4, estimated_tokens_per_iteration=100, concurrency=3))
+    scope = runtime.scope(runtime.drivers.resolve("echo/echo"))
+    assert runtime.budget.usage(scope).held.tokens == 300
+    pause(runtime, run.id)
+    assert runtime.budget.usage(scope).held.tokens == 0
+    resume(runtime, run.id)
+    assert runtime.budget.usage(scope).held.tokens == 300
+    assert perform_all(runtime, run.id).succeeded == 4
+
+
 def test_cancel_ends_the_run_and_resume_brings_it_back(runtime: Runtime) -> None:
     run = start(runtime, narrative_text(3))
     perform(runtime, run.id, 1)

@@ -45,7 +45,7 @@ def test_the_welcome_scripts() -> None:
     assert states == {"discord.4242.channel.welcome", "welcome_channel.id", "welcome_message.id"}
     hourly = example("discord/welcome_carousel.toml")
     assert hourly.carousel == Carousel(iterations=24, estimated_tokens_per_iteration=500)
-    assert [act.name for act in hourly.acts] == ["generate", "post"]
+    assert [act.name for act in hourly.acts] == ["channel", "generate", "post"]
 
 
 def test_a_variable_that_nobody_gave_is_known_before_a_run() -> None:

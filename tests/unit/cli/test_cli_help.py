@@ -1,0 +1,108 @@
+"""Help, version and completion: everywhere, complete, and fast because nothing heavy is imported for it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from importlib import import_module
+from pathlib import Path
+
+import click
+import pytest
+
+from botticelli import __version__
+from botticelli.cli.main import COMMANDS, root
+
+HEAVY = {"sqlalchemy", "celery", "redis", "rich", "kombu", "pydantic"}
+
+
+def paths(command: click.Command, path: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
+    """The path of every command and of everything below it."""
+    found = [path]
+    if isinstance(command, click.Group):
+        ctx = click.Context(command)
+        for name in command.list_commands(ctx):
+            below = command.get_command(ctx, name)
+            assert below is not None
+            found += paths(below, (*path, name))
+    return found
+
+
+@pytest.mark.parametrize("path", paths(root), ids=" ".join)
+def test_every_command_has_help(call, path):
+    result = call(*path, "--help")
+    assert result.exit_code == 0
+    assert result.output.startswith("Usage: botticelli")
+    assert "--help" in result.output
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_help_of_the_top_group_is_that_of_the_commands(name):
+    command = getattr(import_module(f"botticelli.cli.{name}"), name)
+    assert command.get_short_help_str(limit=200) == COMMANDS[name]
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["run", "--help"], ["runs", "show", "--help"], ["--version"]])
+def test_help_imports_nothing_heavy(tmp_path, arguments):
+    code = (
+        "import sys, json, atexit; sys.argv = ['botticelli', *json.loads(sys.argv[1])]\n"
+        "atexit.register(lambda: print(json.dumps(sorted(sys.modules)), file=sys.stderr))\n"
+        "from botticelli.cli.main import main; main()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, json.dumps(arguments)], capture_output=True, text=True, cwd=tmp_path, check=True
+    )
+    imported = {name.partition(".")[0] for name in json.loads(done.stderr)}
+    assert "click" in imported
+    assert not imported & HEAVY
+
+
+def test_the_version_is_that_of_the_package(call):
+    assert call("--version").output == f"botticelli {__version__}\n"
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_prints_a_script_for_this_command(call, shell):
+    result = call("completion", shell)
+    assert result.exit_code == 0
+    assert f"_BOTTICELLI_COMPLETE={shell}_complete" in result.output
+
+
+def complete(words: str, **environment: str) -> list[str]:
+    """What bash is offered for the last of `words`."""
+    known = {"_BOTTICELLI_COMPLETE": "bash_complete", "COMP_WORDS": words, "COMP_CWORD": str(words.count(" "))}
+    code = "from botticelli.cli.main import main; main()"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, **known, **environment},
+    )
+    assert done.stderr == ""
+    return [line.partition(",")[2] for line in done.stdout.splitlines() if line]
+
+
+def test_commands_and_statuses_complete(home):
+    assert complete("botticelli ru") == ["run", "runs"]
+    assert complete("botticelli runs list --status bu") == ["budget_exhausted"]
+
+
+def test_narratives_complete_by_name(home):
+    folder = Path("narratives")
+    folder.mkdir()
+    for name in ("digest", "diary", "other"):
+        (folder / f"{name}.toml").touch()
+    assert complete("botticelli run di")[:2] == ["diary", "digest"]
+
+
+def test_completing_a_run_starts_no_service(home):
+    assert complete("botticelli runs show ") == []
+    assert not home.exists()
+
+
+def test_completing_with_broken_settings_is_silent(home):
+    Path("botticelli.toml").write_text("nonsense = [")
+    assert complete("botticelli runs show ") == []
