@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC
 from typing import Any
 
@@ -14,6 +14,8 @@ from botticelli.store import ActRow, Transaction, escape_segment
 from workers.stage import Stage
 
 NEAREST = 3
+Complete = Callable[[str], str | None]
+"""From a key as a narrative writes it to the full one; None where it can't stand for any."""
 
 
 def resolver(stage: Stage, reference: Reference) -> Any:
@@ -103,24 +105,36 @@ def find_state(tx: Transaction, name: str, *, narrative: str, guild: str | None)
     """
     parts = name.split(".")
     splits = [(".".join(parts[:end]), parts[end:]) for end in range(len(parts), 0, -1)]
-    candidates = [(full, path) for place in _places(narrative, guild) for key, path in splits if (full := place(key))]
+    candidates = [
+        (full, path)
+        for complete in (_exact, _of_narrative(narrative), _of_guild(guild), _global)
+        for key, path in splits
+        if (full := complete(key)) is not None
+    ]
     entries = tx.state.get_many([key for key, _ in candidates])
     return next(((entries[key].value, path) for key, path in candidates if key in entries), None)
 
 
-def _places(narrative: str, guild: str | None) -> list[Any]:
-    """From the key in a narrative to the full key, in the order of the look-up; an empty text means: not here."""
+def _exact(key: str) -> str:
+    return key
 
-    def of_guild(key: str) -> str:
+
+def _global(key: str) -> str:
+    return f"global.{key}"
+
+
+def _of_narrative(narrative: str) -> Complete:
+    return lambda key: f"narrative.{escape_segment(narrative)}.{key}"
+
+
+def _of_guild(guild: str | None) -> Complete:
+    """`discord.channel.x` stands for `discord.{guild}.channel.x`."""
+
+    def complete(key: str) -> str | None:
         platform, dot, rest = key.partition(".")
-        return f"{platform}.{escape_segment(guild)}.{rest}" if guild and dot else ""
+        return f"{platform}.{escape_segment(guild)}.{rest}" if guild and dot else None
 
-    return [
-        lambda key: key,
-        lambda key: f"narrative.{escape_segment(narrative)}.{key}",
-        of_guild,
-        lambda key: f"global.{key}",
-    ]
+    return complete
 
 
 def _no_state(tx: Transaction, reference: Reference) -> TemplateError:
