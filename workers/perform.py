@@ -7,7 +7,8 @@ from datetime import timedelta
 from functools import cache
 
 from redis.exceptions import RedisError
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from botticelli.budget import Ticket
 from botticelli.carousel import advance, narrative_of, publish, variables_of
@@ -24,7 +25,7 @@ from workers.presence import worker_name
 from workers.stage import Stage
 from workers.sweep import wake
 
-SERVERS_AWAY = (SQLAlchemyError, RedisError, ServiceUnavailable)
+SERVERS_AWAY = (OperationalError, InterfaceError, PoolTimeout, RedisError, ServiceUnavailable)
 
 
 def perform(runtime: Runtime, run_id: str, number: int) -> None:
@@ -125,6 +126,7 @@ def _conclude(stage: Stage, outcome: Outcome) -> None:
                 tx.runs.count_iteration(run.id, claim.number, succeeded=False, failed=False)
             case Failed(error):
                 tx.iterations.finish(claim, "failed", error)
+                tx.ledger.abandon(run.id, claim.number)
                 tx.runs.count_iteration(run.id, claim.number, succeeded=False, failed=True)
                 if not run.continue_on_error and run.ending is None:
                     tickets = stop_admission(tx, run.id, "failed", f"iteration {claim.number}: {error}")

@@ -138,6 +138,6 @@ def _of_guild(guild: str | None) -> Complete:
 
 
 def _no_state(tx: Transaction, reference: Reference) -> TemplateError:
-    near = difflib.get_close_matches(reference.name, tx.state.list_with_prefix(""), NEAREST, 0.4)
+    near = difflib.get_close_matches(reference.name, tx.state.some_keys(), NEAREST, 0.4)
     hint = f"the nearest keys are {', '.join(near)}" if near else "nothing like it has been stored"
     return TemplateError(f"state has no key {reference.name!r}", where=reference.text, do=hint)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from botticelli.carousel.checks import check_commands, check_variables, checked_plan
 from botticelli.carousel.dispatch import advance, publish
-from botticelli.carousel.plan import Plan, carousel_of, estimated_tokens
+from botticelli.carousel.plan import Plan, carousel_of, estimated_tokens, with_models
 from botticelli.errors import InvalidInput
 from botticelli.messages import new_run_id, run_id_for
 from botticelli.narrative import Loaded
@@ -65,7 +65,7 @@ def enqueue(runtime: Runtime, loaded: Loaded, source: str, options: EnqueueOptio
 
 def _new_run(narrative: Narrative, plan: Plan, source: str, options: EnqueueOptions) -> NewRun:
     carousel = carousel_of(narrative)
-    snapshot = narrative.snapshot()
+    snapshot = with_models(narrative, plan).snapshot()
     iterations = options.iterations or carousel.iterations
     request = json.dumps([snapshot, dict(options.variables), iterations], sort_keys=True)
     return NewRun(

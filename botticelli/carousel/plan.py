@@ -53,6 +53,15 @@ def plan_iteration(runtime: Runtime, narrative: Narrative) -> Plan:
     return plan
 
 
+def with_models(narrative: Narrative, plan: Plan) -> Narrative:
+    """The narrative with the models of its plan written into its acts: whatever a worker's settings say, these answer."""
+    acts = [
+        act.model_copy(update={"model": str(plan[position].model)}) if position in plan else act
+        for position, act in enumerate(narrative.acts)
+    ]
+    return narrative.model_copy(update={"acts": tuple(acts)})
+
+
 def estimated_tokens(plan: Plan) -> int:
     return sum(call.turns * call.tokens for call in plan.values())
 

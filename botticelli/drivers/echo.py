@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from botticelli.drivers.protocol import GenerateRequest, GenerateResponse, Usage
 from botticelli.errors import DriverTerminal, DriverTransient, DriverUnknown, SettingsError
-from botticelli.settings import Provider
+from botticelli.settings import Provider, in_plain_words
 
 WORD = re.compile(r"ok|hang|[1-5]\d\d(:\d+(\.\d+)?)?")
 OK = "ok"
@@ -65,7 +65,7 @@ class EchoDriver:
             detail = error.errors(include_input=False, include_url=False)[0]
             key = ".".join(["drivers.echo", *(str(part) for part in detail["loc"])])
             known = ", ".join(EchoOptions.model_fields)
-            raise SettingsError(f"{key}: {detail['msg']}", do=f"known keys: {known}") from None
+            raise SettingsError(f"{key}: {in_plain_words(detail['msg'])}", do=f"known keys: {known}") from None
         self._calls = count()
 
     def claims(self, model: str) -> bool:

@@ -22,22 +22,22 @@ MAX_KEY_CHARACTERS = 512
 MAX_EXPANDED_CHARACTERS = 1024 * 1024
 MAX_FAULTS = 20
 
-_VARIABLE = r"[A-Za-z_][A-Za-z0-9_]*+"
-_WORD = r"[A-Za-z_][A-Za-z0-9_-]*+"
-_NAME = r"[A-Za-z0-9_-]++"
-_STEP = r"(?:\.[\w-]++)"
-_KEY = r"(?:[^\s{}$]++|\$(?!\{)|\$\{(?:env:)?" + _VARIABLE + r"\})++"
+_VARIABLE = r"[A-Za-z_][A-Za-z0-9_]*"
+_WORD = r"[A-Za-z_][A-Za-z0-9_-]*"
+_NAME = r"[A-Za-z0-9_-]+"
+_STEP = r"(?:\.[\w-]+)"
+_KEY = r"(?:[^\s{}$]|\$(?!\{)|\$\{(?:env:)?" + _VARIABLE + r"\})+"
 
 _REFERENCE = re.compile(
     r"\\(?P<escaped>\$?\{)"
     r"|(?P<four>\{\{\{\{)"
-    r"|\{\{[ ]*+(?:state:(?P<state_a>" + _KEY + r")|(?P<act_a>" + _WORD + r")(?P<path_a>" + _STEP + r"*+))[ ]*+\}\}"
-    r"|\$\{(?:state:(?P<state_b>" + _KEY + r")|(?P<act_b>" + _WORD + r")(?P<path_b>" + _STEP + r"++)"
+    r"|\{\{[ ]*(?:state:(?P<state_a>" + _KEY + r")|(?P<act_a>" + _WORD + r")(?P<path_a>" + _STEP + r"*))[ ]*\}\}"
+    r"|\$\{(?:state:(?P<state_b>" + _KEY + r")|(?P<act_b>" + _WORD + r")(?P<path_b>" + _STEP + r"+)"
     r"|(?:env:)?(?P<variable>" + _VARIABLE + r"))\}"
     r"|\{(?:state\.(?P<state_c>" + _KEY + r")"
-    r"|act\.(?P<act_c>" + _NAME + r")(?P<path_c>\.(?:outputs?|acts(?=\.))" + _STEP + r"*+)"
+    r"|act\.(?P<act_c>" + _NAME + r")(?P<path_c>\.(?:outputs?|acts(?=\.))" + _STEP + r"*)"
     r"|var\.(?P<var>" + _NAME + r")|(?P<plain>iterations?|now)|(?P<attribute>run\.id|narrative\.name))\}"
-    r"|(?P<wrong>\$\{(?:env|state):[^\s{}]*+[{}]|\{\{state:[^\s{}]*+[{}]|\{(?:act|state|var|run|narrative)\.[^\s{}]*+[{}])"
+    r"|(?P<wrong>\$\{(?:env|state):[^\s{}]*[{}]|\{\{state:[^\s{}]*[{}]|\{(?:act|state|var|run|narrative)\.[^\s{}]*[{}])"
 )
 _INNER_VARIABLE = re.compile(r"\$\{(?:env:)?(" + _VARIABLE + r")\}")
 _LITERALLY = "write \\{ for a brace that is just a brace"

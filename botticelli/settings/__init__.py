@@ -2,6 +2,16 @@
 
 from botticelli.settings.home import find_home
 from botticelli.settings.model import DriverOptions, Limits, Provider, Settings, Tier, WindowSetting
-from botticelli.settings.sources import load_settings
+from botticelli.settings.sources import in_plain_words, load_settings
 
-__all__ = ["DriverOptions", "Limits", "Provider", "Settings", "Tier", "WindowSetting", "find_home", "load_settings"]
+__all__ = [
+    "DriverOptions",
+    "Limits",
+    "Provider",
+    "Settings",
+    "Tier",
+    "WindowSetting",
+    "find_home",
+    "in_plain_words",
+    "load_settings",
+]

@@ -129,8 +129,13 @@ def _explain(
         near = difflib.get_close_matches(path[-1], _known(Settings, path[:-1]), 1)
         hint = f"did you mean {near[0]}?" if near else "see docs/reference/settings.md"
         return SettingsError(f"unknown setting {key}", where=where, do=hint)
-    message = detail["msg"].removeprefix("Value error, ")
-    return SettingsError(f"{key}: {message[0].lower()}{message[1:]}", where=where)
+    return SettingsError(f"{key}: {in_plain_words(detail['msg'])}", where=where)
+
+
+def in_plain_words(message: str) -> str:
+    """Pydantic's message of an error as a part of a sentence of ours."""
+    message = message.removeprefix("Value error, ")
+    return message[:1].lower() + message[1:]
 
 
 def _position(text: str, path: tuple[str | int, ...]) -> str:

@@ -9,6 +9,7 @@ from decimal import Decimal
 from sqlalchemy import Connection, select
 
 from botticelli.store.sql import statement
+from botticelli.store.storable import storable
 from botticelli.store.tables import acts
 
 
@@ -48,8 +49,7 @@ class Acts:
 
     def record(self, act: ActRow) -> bool:
         """False when this act was recorded as done before; nothing is changed then."""
-        values = asdict(act)
-        del values["finished_at"]
+        values = {name: storable(value) for name, value in asdict(act).items() if name != "finished_at"}
         return self._connection.execute(statement("record_act"), values).first() is not None
 
     def of_iteration(self, run_id: str, number: int) -> list[ActRow]:

@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, func, select, update
 
 from botticelli.store.sql import statement
+from botticelli.store.storable import storable
 from botticelli.store.tables import effects
 
 
@@ -44,12 +45,14 @@ class Effects:
         self._connection = connection
 
     def intend(self, intent: Intent) -> EffectRecord:
-        values = {name: getattr(intent, name) for name in Intent.__slots__} | {"args": json.dumps(intent.args)}
+        values = {name: getattr(intent, name) for name in Intent.__slots__} | {
+            "args": json.dumps(storable(intent.args))
+        }
         return EffectRecord(**self._connection.execute(statement("intend_effect"), values).mappings().one())
 
     def finish(self, key: str, status: str, *, output: Any = None, error: str | None = None) -> None:
         """`status` is done, failed or unknown."""
-        values = {"status": status, "output": output, "error": error, "finished_at": func.now()}
+        values = {"status": status, "output": storable(output), "error": storable(error), "finished_at": func.now()}
         self._connection.execute(update(effects).where(effects.c.key == key).values(values))
 
     def of_run(self, run_id: str) -> list[dict[str, Any]]:

@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, case, delete, func, or_, select
 from sqlalchemy.dialects.postgresql import insert
 
+from botticelli.store.storable import storable
 from botticelli.store.tables import narrative_state as table
 
 
@@ -47,7 +48,7 @@ class StateRepository:
     ) -> None:
         """Create or replace. A replaced entry keeps its `created_at`; an expired one counts as created anew."""
         expires = func.now() + func.make_interval(0, 0, 0, 0, 0, 0, ttl_seconds) if ttl_seconds is not None else None
-        new = {"value": value, "expires_at": expires, "metadata": dict(metadata or {})}
+        new = {"value": storable(value), "expires_at": expires, "metadata": dict(metadata or {})}
         statement = insert(table).values(key=key, **new, created_at=func.now(), updated_at=func.clock_timestamp())
         born = case((table.c.expires_at <= func.now(), func.now()), else_=table.c.created_at)
         replaced = new | {"created_at": born, "updated_at": func.clock_timestamp()}
@@ -60,6 +61,10 @@ class StateRepository:
         """By key. A prefix is a run of whole segments: `discord.1` finds itself and what is below it, never
         `discord.10.x`; with a dot at its end only what is below it; empty finds everything."""
         return self._read(_below(prefix))
+
+    def some_keys(self, limit: int = 10_000) -> list[str]:
+        """Keys without their values, for suggestions."""
+        return list(self._connection.execute(select(table.c.key).order_by(table.c.key).limit(limit)).scalars())
 
     def clear_with_prefix(self, prefix: str) -> int:
         """How many entries are gone."""

@@ -15,17 +15,20 @@ MAX_TOKENS = 20_000
 """A key, a value and a mark are one each, however long: about 5,000 lines `key = value`."""
 
 _TOKEN = re.compile(
-    r"""(?P<skip>[ \t]++|\#[^\n]*+)
-      | (?P<string>\"\"\"(?:[^"\\]++|\\.|"{1,2}+(?!"))*+"{3,5}
-                  |'''(?:[^']++|'{1,2}+(?!'))*+'{3,5}
-                  |"(?!"")(?:[^"\\\n]++|\\[^\n])*+"
-                  |'(?!'')[^'\n]*+')
-      | (?P<unclosed>["'])
+    r"""(?P<skip>[ \t]+|\#[^\n]*)
+      | (?P<quote>\"\"\"|'''|"|')
       | (?P<mark>[\[\]{}=,.\n])
-      | (?P<bare>[^\s\[\]{}=,.\#"']++)
+      | (?P<bare>[^\s\[\]{}=,.\#"']+)
       | (?P<other>.)""",
     re.VERBOSE | re.DOTALL,
 )
+_ENDS = {
+    '"""': re.compile(r'\\.|"{3,5}', re.DOTALL),
+    "'''": re.compile(r"'{3,5}"),
+    '"': re.compile(r'\\.|"|\n', re.DOTALL),
+    "'": re.compile(r"'|\n"),
+}
+"""What can end a string that opens so, or must be stepped over in it: an escape. A line end ends none."""
 
 
 class Token(NamedTuple):
@@ -50,23 +53,38 @@ def tokenize(text: str) -> tuple[Token, ...] | Refusal:
     tokens: list[Token] = []
     depth = parts = 0
     after_dot = False
-    for match in _TOKEN.finditer(text):
-        kind = match.lastgroup or "other"
+    at = 0
+    while match := _TOKEN.match(text, at):
+        kind, start, at = match.lastgroup or "other", match.start(), match.end()
         if kind == "skip":
             continue
-        if kind == "unclosed":
-            return Refusal(match.start(), "this text has no closing quote", "end it with the quote it begins with")
+        if kind == "quote":
+            kind, at = "string", _end_of_string(text, at, match.group())
+        if at < 0:
+            return Refusal(start, "this text has no closing quote", "end it with the quote it begins with")
         if kind == "mark":
             kind = match.group()
         depth += (kind in "[{") - (kind in "]}")
         if depth > MAX_DEPTH:
-            return Refusal(match.start(), f"is nested more than {MAX_DEPTH} levels deep", "write it flatter")
+            return Refusal(start, f"is nested more than {MAX_DEPTH} levels deep", "write it flatter")
         if kind in {"bare", "string"}:
             parts = parts + 1 if after_dot else 1
         if parts > MAX_KEY_PARTS:
-            return Refusal(match.start(), f"a key has more than {MAX_KEY_PARTS} parts", "use fewer dots")
+            return Refusal(start, f"a key has more than {MAX_KEY_PARTS} parts", "use fewer dots")
         if len(tokens) >= MAX_TOKENS:
-            return Refusal(match.start(), f"there are more than {MAX_TOKENS:,} keys, values and marks", "write less")
+            return Refusal(start, f"there are more than {MAX_TOKENS:,} keys, values and marks", "write less")
         after_dot = kind == "."
-        tokens.append(Token(kind, match.start(), match.end()))
+        tokens.append(Token(kind, start, at))
     return tuple(tokens)
+
+
+def _end_of_string(text: str, at: int, quote: str) -> int:
+    """The offset behind the closing quote of a string whose content begins at `at`; -1 when there is none."""
+    while found := _ENDS[quote].search(text, at):
+        if found.group().startswith("\\"):
+            at = found.end()
+        elif found.group() == "\n":
+            return -1
+        else:
+            return found.end()
+    return -1

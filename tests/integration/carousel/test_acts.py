@@ -10,6 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from botticelli.carousel import EnqueueOptions, enqueue
+from botticelli.drivers import GenerateRequest, GenerateResponse, Usage
+from botticelli.drivers.echo import EchoDriver
 from botticelli.errors import InvalidInput, NarrativeError
 from botticelli.runtime import Runtime
 from botticelli.store import ActRow
@@ -164,6 +166,56 @@ def test_a_json_act_that_answers_something_else_fails_and_is_paid(make_runtime: 
     run = perform_all(runtime, start(runtime, narrative_text(1, acts)).id)
     assert run.status == "completed"
     assert acts_of(runtime, run.id)[1].prompt == "no model was called"
+
+
+class OddDriver(EchoDriver):
+    """Answers with one text, whatever it is asked."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self._text = text
+
+    def generate(self, request: GenerateRequest) -> GenerateResponse:
+        return GenerateResponse(text=self._text, usage=Usage(3, 4))
+
+
+@pytest.mark.parametrize("text", ["a\x00b", '{"x\\u0000": ["\\u0000"]}', "half a pair: \ud800", '{"x": "\\ud800"}'])
+def test_text_that_postgres_can_not_keep_is_paid_once_and_stored_as_far_as_it_can_be(
+    runtime: Runtime, text: str
+) -> None:
+    runtime.drivers._made["echo"] = OddDriver(text)
+    acts = '[acts.one]\nprompt = "x"\noutput_var = "odd"\n[acts.two]\nprompt = "{state.odd} {act.one.output}"'
+    run = perform_all(runtime, start(runtime, narrative_text(1, acts)).id)
+    with runtime.store.transaction() as tx:
+        totals = tx.ledger.totals(run.id)
+    assert (run.status, run.used_tokens) == ("completed", 14)
+    assert totals == {"requests": 2, "input_tokens": 6, "output_tokens": 8, "unknown_requests": 0}
+
+
+def test_an_unknown_price_makes_the_cost_unknown(runtime: Runtime) -> None:
+    runtime.drivers._made["echo"] = OddDriver("text")
+    assert perform_all(runtime, start(runtime, narrative_text(1)).id).cost_usd is None
+
+
+def test_the_model_is_the_one_that_was_enqueued(make_runtime: MakeRuntime) -> None:
+    run = start(make_runtime(default_model="echo/large"), narrative_text(1))
+    worker = make_runtime()
+    perform_all(worker, run.id)
+    assert acts_of(worker, run.id)[0].model == "echo/large"
+
+
+def test_an_error_of_our_own_ends_the_iteration_and_leaves_no_draw_open(runtime: Runtime) -> None:
+    class Broken(EchoDriver):
+        def generate(self, request: GenerateRequest) -> GenerateResponse:
+            raise KeyError("a mistake in a driver")
+
+    runtime.drivers._made["echo"] = Broken()
+    run = perform_all(runtime, start(runtime, narrative_text(1)).id)
+    with runtime.store.transaction() as tx:
+        totals = tx.ledger.totals(run.id)
+    assert run.status == "failed"
+    assert "internal error (KeyError)" in (run.reason or "")
+    assert totals["unknown_requests"] == totals["requests"] == 1
 
 
 COMMANDS = """

@@ -1,0 +1,24 @@
+"""What Postgres can keep of a text or of JSON: it takes no NUL and no lone surrogate. Cleans; refuses nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
+
+
+def storable(value: Any) -> Any:
+    """The same JSON value with each character that can't be stored replaced, in keys too."""
+    match value:
+        case str():
+            return value.replace("\0", REPLACEMENT).encode("utf-8", "replace").decode() if _is_odd(value) else value
+        case dict():
+            return {storable(key): storable(one) for key, one in value.items()}
+        case list() | tuple():
+            return [storable(one) for one in value]
+        case _:
+            return value
+
+
+def _is_odd(text: str) -> bool:
+    return "\0" in text or any("\ud800" <= character <= "\udfff" for character in text if character > "\ud7ff")

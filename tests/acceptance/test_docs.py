@@ -1,0 +1,237 @@
+"""The documents tell what is so: their commands are run, their files load, their links lead somewhere, their names exist.
+
+The rules by which a document is played are in CONTRIBUTING.md.
+"""
+
+from __future__ import annotations
+
+import re
+import tempfile
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+from pydantic import BaseModel
+from pydantic_core import PydanticUndefined
+
+from botticelli.narrative import Environment, parse_narrative
+from botticelli.settings import Settings, load_settings
+from botticelli.settings.sources import NOT_SETTINGS, SHORT_NAMES
+from tests.acceptance.test_wire import free_port
+from tests.support.processes import BIN, House, Process
+from tests.support.waiting import wait_until
+
+ROOT = Path(__file__).parents[2]
+PAGES = {str(page.relative_to(ROOT)): page for page in (*sorted(ROOT.glob("*.md")), *sorted(ROOT.glob("docs/**/*.md")))}
+TEXTS = {name: page.read_text(encoding="utf-8") for name, page in PAGES.items()}
+PROGRAMS = ("botticelli", "celery", "python")
+BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+FILE = re.compile(r"# (\S+\.(?:toml|py))\n")
+EXIT_CODE = re.compile(r"# exit code (\d+)")
+SETTINGS_PAGE = TEXTS["docs/reference/settings.md"]
+ALL = pytest.mark.parametrize("page", PAGES)
+
+
+@dataclass
+class Command:
+    """A line after `$ `, and what the document shows below it."""
+
+    text: str
+    shown: list[str] = field(default_factory=list)
+    exit_code: int = 0
+
+    @property
+    def is_background(self) -> bool:
+        return self.text.endswith(" &")
+
+    @property
+    def is_run(self) -> bool:
+        words = [word for word in self.text.split() if not re.match(r"[A-Z_]+=", word)]
+        return words[0] in PROGRAMS
+
+    def is_answered_by(self, output: str) -> bool:
+        """All shown lines are in the output, in their order; `…` stands for any text."""
+        lines = iter(output.splitlines())
+        return all(any(re.fullmatch(_pattern(one), line.rstrip()) for line in lines) for one in self.shown)
+
+
+def _pattern(shown: str) -> str:
+    return ".*".join(map(re.escape, shown.rstrip().split("…")))
+
+
+def blocks(page: str, *languages: str) -> list[tuple[str, str]]:
+    return [(kind, text) for kind, text in BLOCK.findall(TEXTS[page]) if kind in languages]
+
+
+def commands(text: str) -> list[Command]:
+    found: list[Command] = []
+    for line in text.splitlines():
+        if line.startswith("$ "):
+            found.append(Command(line[2:]))
+        elif code := EXIT_CODE.fullmatch(line):
+            found[-1].exit_code = int(code[1])
+        elif line.strip() and line != "…":
+            found[-1].shown.append(line)
+    return found
+
+
+PLAYED = [page for page in PAGES if any(one.is_run for _, text in blocks(page, "console") for one in commands(text))]
+
+
+@pytest.fixture
+def garden() -> Iterator[House]:
+    """A house of a short name: a foreign program has to reach the sockets in it by their plain path."""
+    with tempfile.TemporaryDirectory(prefix="docs") as folder:
+        made = House(Path(folder))
+        yield made
+        made.close()
+
+
+@pytest.mark.parametrize("page", PLAYED)
+def test_commands_do_what_the_document_shows(garden: House, page: str) -> None:
+    own = {"PATH": f"{BIN}:/usr/bin:/bin", "PYTHONPATH": str(garden.folder), "FLOWER_UNAUTHENTICATED_API": "true"}
+    garden.settings |= own | {"FLOWER_PORT": str(free_port()), "FLOWER_ADDRESS": "127.0.0.1"}
+    background = []
+    for kind, text in blocks(page, "toml", "python", "console"):
+        if kind != "console":
+            write(garden, text)
+            continue
+        for command in filter(lambda one: one.is_run, commands(text)):
+            process = play(garden, command)
+            if command.is_background:
+                background.append(process)
+    assert [process.stop() for process in background] == [0] * len(background)
+
+
+def write(house: House, text: str) -> None:
+    """A block that begins with the name of a file is this file. An entry point is installed as pip would do it."""
+    name = FILE.match(text)
+    if name is None:
+        return
+    house.write(name[1], text)
+    if name[1] == "pyproject.toml":
+        project = tomllib.loads(text)["project"]
+        for group, points in project["entry-points"].items():
+            lines = "\n".join(f"{point} = {target}" for point, target in points.items())
+            house.write(f"{project['name']}-1.0.dist-info/entry_points.txt", f"[{group}]\n{lines}\n")
+        house.write(f"{project['name']}-1.0.dist-info/METADATA", f"Name: {project['name']}\nVersion: 1.0\n")
+
+
+def play(house: House, command: Command) -> Process:
+    """To its end; a command that goes on in the background, until it has printed what is shown."""
+    process = house.start("/bin/bash", "-c", command.text.removesuffix(" &"))
+    if command.is_background:
+        wait_until(lambda: command.is_answered_by(process.text()) or process.popen.poll() is not None, command.text, 60)
+    else:
+        code = process.popen.wait(60)
+        assert code == command.exit_code, f"$ {command.text}\n{process.text()}"
+    assert command.is_answered_by(process.text()), f"$ {command.text}\n{process.text()}\nshown: {command.shown}"
+    return process
+
+
+@ALL
+def test_toml_loads(page: str, tmp_path: Path) -> None:
+    environment = Environment.for_local_files({"TEST_GUILD_ID": "1"}, ["TEST_GUILD_ID"])
+    for number, (_, text) in enumerate(blocks(page, "toml")):
+        tables = tomllib.loads(text)
+        if {"act", "acts"} & tables.keys():
+            assert parse_narrative(text, source=page, folder=None, environment=environment).warnings == ()
+        elif "project" not in tables:
+            file = tmp_path / f"{number}.toml"
+            file.write_text(text, encoding="utf-8")
+            load_settings(environ={}, cwd=tmp_path, config=file)
+
+
+@ALL
+def test_python_compiles(page: str) -> None:
+    for _, text in blocks(page, "python"):
+        compile(text, page, "exec")
+
+
+@ALL
+def test_links_and_named_files_exist(page: str) -> None:
+    prose = BLOCK.sub("", TEXTS[page])
+    links = [link for link in re.findall(r"\]\(([^)\s]+)\)", prose) if "://" not in link]
+    missing = [link for link in links if not is_there(PAGES[page], link)]
+    named = re.findall(r"`((?:botticelli|workers|tasks|tests|deploy|migrations|narratives|benchmarks)/[\w/.]+)`", prose)
+    missing += [path for path in named if not (ROOT / path).exists()]
+    assert missing == []
+
+
+def is_there(page: Path, link: str) -> bool:
+    path, _, anchor = link.partition("#")
+    target = (page.parent / path).resolve() if path else page
+    headings = re.findall(r"^#+ (.*)$", target.read_text(encoding="utf-8"), re.MULTILINE) if anchor else []
+    return target.exists() and (not anchor or anchor in [slug(heading) for heading in headings])
+
+
+def slug(heading: str) -> str:
+    return re.sub(r"[^\w\- ]", "", heading.lower()).strip().replace(" ", "-")
+
+
+@ALL
+def test_named_tests_exist(page: str) -> None:
+    tests = "\n".join(file.read_text(encoding="utf-8") for file in ROOT.glob("tests/**/*.py"))
+    suites = "\n".join(file.read_text(encoding="utf-8") for file in ROOT.glob("botticelli/testing/*.py"))
+    named = re.findall(r"`(test_\w+)`", TEXTS[page])
+    assert [name for name in named if f"def {name}(" not in tests + suites] == []
+
+
+def settings_of(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Dotted name and default of everything that can be set; NAME stands for a name that somebody chooses."""
+    for name, one in model.model_fields.items():
+        is_table = getattr(one.annotation, "__origin__", None) is dict
+        key, inner = f"{prefix}{name}{'.NAME' if is_table else ''}", model_in(one.annotation)
+        if inner is not None:
+            yield from settings_of(inner, f"{key}.")
+        elif key not in FOUND:
+            yield key, one.get_default(call_default_factory=True)
+
+
+def model_in(annotation: Any) -> type[BaseModel] | None:
+    """The model inside `dict[str, X]` and `tuple[X, ...]`."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next((model for model in map(model_in, get_args(annotation)) if model is not None), None)
+
+
+FOUND = ("home", "base")
+"""Fields of the settings that are found, not set."""
+KNOWN = dict(settings_of(Settings))
+
+
+def written(default: Any) -> str:
+    """A default as the page writes it."""
+    if default is PydanticUndefined:
+        return "required"
+    if default is None or default == {}:
+        return "none"
+    if isinstance(default, str):
+        return f'`"{default}"`'
+    return f"`{list(default)}`".replace("'", '"') if isinstance(default, tuple) else f"`{default:g}`"
+
+
+def test_every_setting_is_on_its_page_with_its_default() -> None:
+    rows = dict(re.findall(r"^\| `([a-z_]+[\w.]*)` \| ([^|]+?) \|", SETTINGS_PAGE, re.MULTILINE))
+    models = "providers.NAME.tiers.NAME.models.NAME"  # one row: the keys of a model are those of a tier
+    expected = {name: written(default) for name, default in KNOWN.items() if not name.startswith(models)}
+    assert rows == expected | {models: "none"}
+
+
+@ALL
+def test_every_variable_and_setting_that_is_named_exists(page: str) -> None:
+    variables = {one.rstrip("_") for one in re.findall(r"\bBOTTICELLI_[A-Z0-9_]+", TEXTS[page])}
+    own = [*SHORT_NAMES, *(name.rstrip("_") for name in NOT_SETTINGS)]
+    named = [one.removeprefix("BOTTICELLI_").lower().replace("__", ".") for one in variables if not is_own(one, own)]
+    named += [f"{table}.{key}" for table, key in re.findall(r"`\[([\w.]+)\] (\w+)`", TEXTS[page])]
+    patterns = [re.escape(name).replace("NAME", r"[^.]+") + r"(\..*)?" for name in KNOWN]
+    roots = {name.split(".")[0] for name in KNOWN}
+    mine = [name for name in named if name.split(".")[0] in roots or name in variables]
+    assert [name for name in mine if not any(re.fullmatch(pattern, name) for pattern in patterns)] == []
+
+
+def is_own(variable: str, own: list[str]) -> bool:
+    return any(variable == name or variable.startswith(f"{name}_") for name in own)
