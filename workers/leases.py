@@ -7,15 +7,12 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from redis.exceptions import RedisError
-from sqlalchemy.exc import SQLAlchemyError
-
 from botticelli.budget import Ticket
 from botticelli.carousel.dispatch import TICKET_LEASE_SECONDS
-from botticelli.errors import ServiceUnavailable
 from botticelli.runtime import Runtime
 from botticelli.store import Claim
 from botticelli.telemetry import log
+from workers.outages import SERVERS_AWAY
 
 RENEWALS_PER_LEASE = 3
 
@@ -56,7 +53,7 @@ class LeaseKeeper:
                     return
             try:
                 self._renew(claims)
-            except (SQLAlchemyError, RedisError, ServiceUnavailable) as error:
+            except SERVERS_AWAY as error:
                 log("lease_renewal_failed", level=logging.WARNING, claims=len(claims), error=type(error).__name__)
 
     def _renew(self, claims: list[Claim]) -> None:

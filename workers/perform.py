@@ -7,25 +7,22 @@ from datetime import timedelta
 from functools import cache
 
 from redis.exceptions import RedisError
-from sqlalchemy.exc import InterfaceError, OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from botticelli.budget import Ticket
 from botticelli.carousel import advance, narrative_of, publish, variables_of
 from botticelli.carousel.levers import release_all, stop_admission
 from botticelli.carousel.plan import plan_iteration
-from botticelli.errors import BotticelliError, ServiceUnavailable, Stale
+from botticelli.errors import BotticelliError, Stale
 from botticelli.runtime import Runtime
 from botticelli.store import Claim
 from botticelli.telemetry import log, logger
 from workers.acts import perform_act
 from workers.leases import LeaseKeeper
+from workers.outages import SERVERS_AWAY
 from workers.outcomes import ActFailed, Cancelled, Failed, GivenBack, LongWait, Outcome, RunEnding, Succeeded
 from workers.presence import worker_name
 from workers.stage import Stage
 from workers.sweep import wake
-
-SERVERS_AWAY = (OperationalError, InterfaceError, PoolTimeout, RedisError, ServiceUnavailable)
 
 
 def perform(runtime: Runtime, run_id: str, number: int) -> None:

@@ -8,22 +8,23 @@ from __future__ import annotations
 
 import logging
 import threading
+from datetime import timedelta
 
-from redis.exceptions import RedisError
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy import func
 
 from botticelli import services
 from botticelli.budget import Ticket
 from botticelli.carousel import Publication, advance, publish
 from botticelli.carousel.dispatch import TICKET_LEASE_SECONDS
 from botticelli.carousel.levers import release_all, stop_admission
-from botticelli.errors import BotticelliError
 from botticelli.runtime import Runtime
 from botticelli.store import Lost, Transaction
-from botticelli.telemetry import log
+from botticelli.telemetry import log, logger
+from workers.outages import SERVERS_AWAY
 from workers.presence import announce
 
 BATCH = 100
+PUT_OFF_SECONDS = 60.0
 
 
 class Sweep(threading.Thread):
@@ -59,8 +60,11 @@ class Sweep(threading.Thread):
             sweep(self._runtime)
             with self._runtime.store.transaction() as tx:
                 due_seconds = tx.runs.seconds_to_next_due()
-        except (SQLAlchemyError, RedisError, OSError, BotticelliError) as error:
-            log("sweep_failed", level=logging.WARNING, error=type(error).__name__)
+        except (*SERVERS_AWAY, OSError) as error:
+            log("sweep_interrupted", level=logging.WARNING, error=type(error).__name__)
+            due_seconds = None
+        except Exception:
+            logger.exception("sweep_failed")
             due_seconds = None
         return self._interval_seconds if due_seconds is None else min(self._interval_seconds, due_seconds)
 
@@ -145,8 +149,20 @@ def _wake_due(runtime: Runtime) -> None:
     with runtime.store.transaction() as tx:
         due = tx.runs.due(BATCH)
     for run_id in due:
-        with runtime.store.transaction() as tx:
-            run = tx.runs.lock(run_id)
-            is_due = run.due_at is not None and run.due_at <= run.now
-            publications = advance(runtime, tx, run) if is_due else []
-        publish(runtime, publications)
+        try:
+            with runtime.store.transaction() as tx:
+                run = tx.runs.lock(run_id)
+                is_due = run.due_at is not None and run.due_at <= run.now
+                publications = advance(runtime, tx, run) if is_due else []
+            publish(runtime, publications)
+        except SERVERS_AWAY:
+            raise
+        except Exception:
+            logger.exception("run_not_advanced run=%s", run_id)
+            _put_off(runtime, run_id)
+
+
+def _put_off(runtime: Runtime, run_id: str) -> None:
+    """A run that can't be advanced doesn't keep the others waiting; it is looked at again later."""
+    with runtime.store.transaction() as tx:
+        tx.runs.set(run_id, due_at=func.now() + timedelta(seconds=PUT_OFF_SECONDS))

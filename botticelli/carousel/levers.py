@@ -35,6 +35,8 @@ def resume(runtime: Runtime, run_id: str) -> Run:
         run = tx.runs.lock(run_id)
         if run.status == "completed":
             raise InvalidInput(f"run {run_id} is complete", do="enqueue its narrative again for a new run")
+        if run.iterations == 0:
+            raise InvalidInput(f"run {run_id} was never accepted: {run.reason}", do="mend that, then enqueue it again")
         if run.status == "paused" or run.is_final:
             tx.runs.reopen(run_id)
         publications = advance(runtime, tx, tx.runs.lock(run_id))

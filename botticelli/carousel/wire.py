@@ -71,22 +71,7 @@ def _from_text(runtime: Runtime, text: str) -> tuple[Loaded, str]:
 def _record_rejection(runtime: Runtime, name: str, options: EnqueueOptions, error: BotticelliError) -> None:
     """A failed run without a narrative; an id that is in use already keeps its run as it is."""
     run_id = options.id_of_run()
-    rejected = NewRun(
-        id=run_id,
-        narrative=name,
-        source="wire",
-        snapshot={},
-        variables={},
-        request_sha256="",
-        iterations=options.iterations or 0,
-        concurrency=1,
-        continue_on_error=False,
-        on_budget_exhausted="stop",
-        max_wait_seconds=None,
-        max_tokens_total=None,
-        estimated_tokens=0,
-        retries=0,
-    )
+    rejected = NewRun(id=run_id, narrative=name, source="wire", iterations=0)
     with runtime.store.transaction() as tx:
         if tx.runs.insert(rejected):
             tx.runs.finish(run_id, "failed", str(error))

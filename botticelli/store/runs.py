@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -26,17 +26,17 @@ class NewRun:
     id: str
     narrative: str
     source: str
-    snapshot: Mapping[str, Any]
-    variables: Mapping[str, str]
-    request_sha256: str
     iterations: int
-    concurrency: int
-    continue_on_error: bool
-    on_budget_exhausted: str
-    max_wait_seconds: float | None
-    max_tokens_total: int | None
-    estimated_tokens: int
-    retries: int
+    snapshot: Mapping[str, Any] = field(default_factory=dict)
+    variables: Mapping[str, str] = field(default_factory=dict)
+    request_sha256: str = ""
+    concurrency: int = 1
+    continue_on_error: bool = False
+    on_budget_exhausted: str = "stop"
+    max_wait_seconds: float | None = None
+    max_tokens_total: int | None = None
+    estimated_tokens: int = 0
+    retries: int = 0
 
 
 @dataclass(frozen=True, slots=True)

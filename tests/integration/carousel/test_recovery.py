@@ -174,6 +174,37 @@ def test_a_finished_iteration_whose_worker_died_before_the_next_admission(runtim
     assert perform_all(runtime, run.id).succeeded == 2
 
 
+def test_a_run_that_can_not_be_advanced_does_not_keep_the_others_waiting(runtime: Runtime) -> None:
+    broken, whole = start(runtime, narrative_text(2)), start(runtime, narrative_text(2))
+    change = """
+    delete from iterations;
+    update runs set status = 'running', dispatched = 0, due_at = now();
+    update runs set snapshot = '{"from": "another version"}', due_at = now() - interval '1 minute' where id = :id
+    """
+    with runtime.store.transaction() as tx:
+        tx.connection.execute(text(change), {"id": broken.id})
+    _forget_snapshots()
+    sweep(runtime)
+    assert perform_all(runtime, whole.id).succeeded == 2
+    after = run_of(runtime, broken.id)
+    assert after.due_at is not None and after.due_at > after.now
+
+
+def _forget_snapshots() -> None:
+    from botticelli.carousel import snapshots
+
+    snapshots._snapshots._kept.clear()
+
+
+def test_a_run_that_was_never_accepted_can_not_be_resumed(runtime: Runtime) -> None:
+    from botticelli.carousel import EnqueueOptions, accept, resume
+    from botticelli.errors import InvalidInput
+
+    accept(runtime, EnqueueOptions(run_id="wrong", iterations=3), narrative="nobody_wrote_this")
+    with pytest.raises(InvalidInput, match=r"never accepted.*nobody_wrote_this"):
+        resume(runtime, "wrong")
+
+
 def test_redis_that_lost_everything_costs_no_iteration(runtime: Runtime) -> None:
     run = start(runtime, narrative_text(3, estimated_tokens_per_iteration=100))
     runtime.redis.flushall()
