@@ -6,12 +6,15 @@ Knows no provider and no run.
 from botticelli.budget.memory import MemoryBudget
 from botticelli.budget.model import (
     BLOCKED,
+    CHARGED_AT,
     METRICS,
     Amounts,
     Budget,
     Draw,
     Metric,
+    PastCharge,
     Refusal,
+    Reseed,
     Scope,
     ScopeUsage,
     Settlement,
@@ -24,10 +27,12 @@ from botticelli.budget.model import (
     merged,
 )
 from botticelli.budget.redis import RedisBudget
+from botticelli.budget.seeding import nothing_charged
 from botticelli.budget.view import BudgetRemaining, ScopeBudget
 
 __all__ = [
     "BLOCKED",
+    "CHARGED_AT",
     "METRICS",
     "Amounts",
     "Budget",
@@ -35,8 +40,10 @@ __all__ = [
     "Draw",
     "MemoryBudget",
     "Metric",
+    "PastCharge",
     "RedisBudget",
     "Refusal",
+    "Reseed",
     "Scope",
     "ScopeBudget",
     "ScopeUsage",
@@ -48,4 +55,5 @@ __all__ = [
     "WindowKind",
     "WindowUsage",
     "merged",
+    "nothing_charged",
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from botticelli.budget.memory_scope import Hold, OpenDraw, ScopeState, longest, smaller
+from botticelli.budget.memory_scope import Hold, OpenDraw, ScopeState, less, longest, smaller
 from botticelli.budget.model import (
     Amounts,
     Draw,
@@ -57,8 +57,8 @@ class MemoryBudget:
         refusal = longest(list(state.refusals(amounts, covered)))
         if refusal:
             return refusal
-        hold.undrawn = Amounts(hold.undrawn.requests - covered.requests, hold.undrawn.tokens - covered.tokens)
-        hold.draws[draw_id] = OpenDraw(amounts, now, state.charge("requests", amounts.requests))
+        hold.undrawn = less(hold.undrawn, covered)
+        hold.draws[draw_id] = OpenDraw(amounts, now, state.charge(amounts, "draw"))
         state.holds[ticket_id] = hold
         state.leases.setdefault(ticket_id, now + self._lease_ms)
         self._keep(state)
@@ -71,12 +71,12 @@ class MemoryBudget:
             return Settlement("repeated", now)
         draw = hold.draws.pop(draw_id)
         actual = draw.amounts if actual is None else actual
-        state.charge("tokens", actual.tokens)
-        more = actual.requests - draw.amounts.requests
-        state.charge("requests", more)
+        state.charge(actual, "settle")
+        state.charge(less(actual, draw.amounts), "draw")
+        unused = less(draw.amounts, actual)
         for window, window_state in state.states():
-            if more < 0 and window.name in draw.marks:
-                window_state.correct(window, draw.marks[window.name], -more)
+            if window.name in draw.marks and unused.of(window.metric):
+                window_state.correct(window, now, draw.marks[window.name], unused.of(window.metric))
         return Settlement("settled", now)
 
     def release(self, ticket_id: str, scopes: Sequence[Scope]) -> None:
@@ -96,8 +96,7 @@ class MemoryBudget:
         [state], _ = self._open([scope])
         refusal = longest(list(state.refusals(amounts, NOTHING)))
         if refusal is None:
-            state.charge("requests", amounts.requests)
-            state.charge("tokens", amounts.tokens)
+            state.charge(amounts, "draw", "settle")
             self._keep(state)
         return refusal
 
@@ -111,8 +110,9 @@ class MemoryBudget:
         while state.sweep():
             pass
         windows = tuple(
-            WindowUsage(window, w.used, state.held.of(window.metric), w.leaves_ms - now if w.used else 0)
+            WindowUsage(window, used, state.held.of(window.metric), w.resets_at(window) - now if used else 0)
             for window, w in state.states()
+            for used in [w.used(window, now)]
         )
         holders = tuple(ticket_id for ticket_id, _ in state.by_deadline()[:100])
         blocked_for_ms = max(0, state.blocked_until_ms - now)

@@ -3,73 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
-from botticelli.budget.model import BLOCKED, METRICS, Amounts, Metric, Refusal, Scope, Window
+from botticelli.budget.memory_windows import KINDS, WindowState, wait_ms
+from botticelli.budget.model import BLOCKED, CHARGED_AT, Amounts, Refusal, Scope, Window
 
-BUCKETS_PER_PERIOD = 60
 SWEPT_PER_CALL = 20
-HELD_WAIT_MIN_MS, HELD_WAIT_MAX_MS = 50, 1000
-
-
-@dataclass(slots=True)
-class Bucket:
-    amount: int
-    last_ms: int
-
-
-@dataclass(slots=True)
-class WindowState:
-    """What is charged in one window. `leaves_ms`: when the oldest bucket leaves or the fixed window ends; 0: empty."""
-
-    used: int = 0
-    leaves_ms: int = 0
-    buckets: dict[int, Bucket] = field(default_factory=dict)
-
-    def expire(self, window: Window, span_ms: int, now: int) -> None:
-        if self.leaves_ms == 0 or now < self.leaves_ms:
-            return
-        while window.kind == "sliding" and self.buckets:
-            number, oldest = next(iter(self.buckets.items()))
-            if oldest.last_ms + span_ms > now:
-                self.leaves_ms = oldest.last_ms + span_ms
-                return
-            self.used -= self.buckets.pop(number).amount
-        self.used = self.leaves_ms = 0
-
-    def charge(self, window: Window, span_ms: int, now: int, amount: int) -> int:
-        """Charge now; gives the mark by which `correct` finds this charge again."""
-        self.used += amount
-        if window.kind == "fixed":
-            self.leaves_ms = self.leaves_ms or now + span_ms
-            return self.leaves_ms
-        number = now // width_ms(window)
-        bucket = self.buckets.setdefault(number, Bucket(0, now))
-        bucket.amount, bucket.last_ms = bucket.amount + amount, now
-        if len(self.buckets) == 1:
-            self.leaves_ms = now + span_ms
-        return number
-
-    def correct(self, window: Window, mark: int, amount: int) -> None:
-        """Give `amount` back where it was charged; what has left its window stays gone."""
-        if window.kind == "fixed":
-            self.used -= amount if self.leaves_ms == mark else 0
-        elif mark in self.buckets:
-            self.buckets[mark].amount -= amount
-            self.used -= amount
-
-    def wait_ms(self, window: Window, span_ms: int, now: int, held: int, amount: int) -> int | None:
-        """When `amount` fits beside `held`, if that stays; None: never."""
-        if amount > window.limit:
-            return None
-        if held + amount > window.limit:
-            return max(HELD_WAIT_MIN_MS, min(HELD_WAIT_MAX_MS, width_ms(window)))
-        excess, leaves_ms = self.used + held + amount - window.limit, self.leaves_ms
-        for bucket in self.buckets.values():
-            excess, leaves_ms = excess - bucket.amount, bucket.last_ms + span_ms
-            if excess <= 0:
-                break
-        return leaves_ms - now
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,27 +39,24 @@ class ScopeState:
 
     @property
     def held(self) -> Amounts:
-        """Undrawn requests (a drawn request is charged), undrawn tokens and tokens in flight."""
+        """What is undrawn, and what is in flight and not charged yet."""
         total = Amounts()
         for hold in self.holds.values():
             total += hold.undrawn
             for draw in hold.draws.values():
-                total += replace(draw.amounts, requests=0)
+                total += in_flight(draw.amounts)
         return total
 
     def open(self, scope: Scope, now: int) -> None:
         """Begin a call: take its limits and its time, and let go of what has run out."""
         self.scope, self.now = scope, now
         for window, state in self.states():
-            state.expire(window, self.span_ms(window), now)
+            state.expire(window, scope.guard_ms, now)
         self.sweep()
 
     def states(self) -> Iterator[tuple[Window, WindowState]]:
         for window in self.scope.windows:
-            yield window, self.windows.setdefault(window.name, WindowState())
-
-    def span_ms(self, window: Window) -> int:
-        return window.period_ms + self.scope.guard_ms
+            yield window, self.windows.setdefault(window.name, KINDS[window.kind]())
 
     def sweep(self) -> bool:
         """Close tickets whose lease ran out, a few at a time; True when there may be more."""
@@ -136,13 +72,14 @@ class ScopeState:
         """Undrawn amounts go back; draws whose outcome nobody knows are charged as drawn."""
         del self.leases[ticket_id]
         for draw in self.holds.pop(ticket_id).draws.values():
-            self.charge("tokens", draw.amounts.tokens)
+            self.charge(draw.amounts, "settle")
 
-    def charge(self, metric: Metric, amount: int) -> dict[str, int]:
+    def charge(self, amounts: Amounts, *moments: str) -> dict[str, int]:
+        """Charge what is charged at these moments; gives the marks by window."""
         return {
-            window.name: state.charge(window, self.span_ms(window), self.now, amount)
+            window.name: state.charge(window, self.scope.guard_ms, self.now, amounts.of(window.metric))
             for window, state in self.states()
-            if amount > 0 and window.metric == metric
+            if amounts.of(window.metric) > 0 and CHARGED_AT[window.metric] in moments
         }
 
     def refusals(self, asked: Amounts, covered: Amounts) -> Iterator[Refusal]:
@@ -152,15 +89,10 @@ class ScopeState:
             yield Refusal(name, BLOCKED, 0, 0, asked.requests, self.blocked_until_ms - self.now)
         for window, state in self.states():
             amount, beside = asked.of(window.metric), held.of(window.metric) - covered.of(window.metric)
-            used = state.used + beside
+            used = state.used(window, self.now) + beside
             if amount > covered.of(window.metric) and used + amount > window.limit:
-                wait_ms = state.wait_ms(window, self.span_ms(window), self.now, beside, amount)
-                yield Refusal(name, window.name, window.limit, used, amount, wait_ms)
-
-
-def width_ms(window: Window) -> int:
-    """How much time one bucket of a sliding window covers."""
-    return max(1, -(-window.period_ms // BUCKETS_PER_PERIOD))
+                wait = wait_ms(state, window, self.scope.guard_ms, self.now, held=beside, amount=amount)
+                yield Refusal(name, window.name, window.limit, used, amount, wait)
 
 
 def longest(refusals: list[Refusal]) -> Refusal | None:
@@ -170,7 +102,16 @@ def longest(refusals: list[Refusal]) -> Refusal | None:
     return refusals[waits.index(max(waits))] if refusals else None
 
 
+def in_flight(amounts: Amounts) -> Amounts:
+    """The part of drawn amounts that stays held while the call is in flight."""
+    return Amounts.each(lambda metric: 0 if CHARGED_AT[metric] == "draw" else amounts.of(metric))
+
+
 def smaller(one: Amounts, other: Amounts) -> Amounts:
     """The smaller amount of each metric."""
-    requests, tokens = (min(one.of(metric), other.of(metric)) for metric in METRICS)
-    return Amounts(requests, tokens)
+    return Amounts.each(lambda metric: min(one.of(metric), other.of(metric)))
+
+
+def less(one: Amounts, other: Amounts) -> Amounts:
+    """What of `one` is beyond `other`, in each metric."""
+    return Amounts.each(lambda metric: max(0, one.of(metric) - other.of(metric)))

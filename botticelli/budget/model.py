@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
+from botticelli.budget.days import DAY_SECONDS, is_zone
 from botticelli.errors import InvalidInput
 
-Metric = Literal["requests", "tokens"]
-WindowKind = Literal["sliding", "fixed"]
+Metric = Literal["requests", "tokens", "input_tokens", "output_tokens", "cost_microusd", "concurrency"]
+WindowKind = Literal["sliding", "fixed", "calendar", "bucket"]
 SettleOutcome = Literal["settled", "repeated"]
-METRICS: tuple[Metric, ...] = ("requests", "tokens")
+METRICS: tuple[Metric, ...] = ("requests", "tokens", "input_tokens", "output_tokens", "cost_microusd", "concurrency")
+CHARGED_AT: Mapping[Metric, Literal["draw", "settle", "never"]] = {
+    "requests": "draw",
+    "tokens": "settle",
+    "input_tokens": "draw",
+    "output_tokens": "settle",
+    "cost_microusd": "settle",
+    "concurrency": "never",
+}
+"""When a drawn amount is charged. It is held until then; slots (`concurrency`) are held until the settle and then free."""
 BLOCKED = "closed by the provider"
 """The `window` of a refusal by a scope that `block_until` has closed."""
 
@@ -21,15 +31,19 @@ class Window:
     """One limit of a scope: at most `limit` of `metric` in `period_seconds`.
 
     sliding: in any interval of the period. fixed: counted from the first use on, then anew (60 s and 86,400 s in the
-    founding documents).
+    founding documents). calendar: from midnight to midnight in `zone` (IANA), days of 23 and 25 hours included; the
+    period is 86,400. bucket: `limit` at once, and limit / period comes back all the time. For `concurrency` the limit
+    is a number of slots, and the period only says for how long they stay closed when the server lost its data.
     """
 
     metric: Metric
     limit: int
     period_seconds: float
     kind: WindowKind = "sliding"
+    zone: str | None = None
 
     def __post_init__(self) -> None:
+        self._check_zone()
         if self.limit < 0 or self.period_ms < 1:
             raise InvalidInput(
                 f"a window can't allow {self.limit} in {self.period_seconds:g} s",
@@ -37,12 +51,25 @@ class Window:
                 do="give a limit of 0 or more and a period of at least 0.001 s",
             )
 
+    def _check_zone(self) -> None:
+        daily = self.kind == "calendar"
+        if (self.zone is not None) != daily or (daily and self.period_seconds != DAY_SECONDS):
+            raise InvalidInput(
+                "a calendar window is a day in a time zone, and no other window has a zone",
+                where=self.name,
+                do='write Window(metric, limit, 86_400, "calendar", "America/Los_Angeles")',
+            )
+        if self.zone is not None and not is_zone(self.zone):
+            raise InvalidInput(
+                f"{self.zone!r} is no time zone", where=self.name, do="take a name of the IANA list, e.g. Europe/Rome"
+            )
+
     @property
     def name(self) -> str:
         """Stable within a scope, e.g. `tokens/60s` or `requests/86400s fixed`. What is used is kept under this name,
         so that a new limit finds what the old one counted."""
         period = f"{self.metric}/{self.period_seconds:.12g}s"
-        return period if self.kind == "sliding" else f"{period} {self.kind}"
+        return " ".join([period, *([] if self.kind == "sliding" else [self.kind]), *([self.zone] if self.zone else [])])
 
     @property
     def period_ms(self) -> int:
@@ -72,21 +99,41 @@ class Scope:
 
 @dataclass(frozen=True, slots=True)
 class Amounts:
-    """How many requests and tokens (input and output together)."""
+    """How much of each metric, in the order of METRICS."""
 
     requests: int = 0
     tokens: int = 0
+    """Input and output together."""
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cost_microusd: int = 0
+    """Millionths of a US dollar."""
+    concurrency: int = 0
+    """Slots: calls at the same time."""
 
     def __post_init__(self) -> None:
-        if self.requests < 0 or self.tokens < 0:
-            raise InvalidInput(f"{self.requests} requests and {self.tokens} tokens can't be spent", do="give 0 or more")
+        if min(self.requests, self.tokens, self.input_tokens, self.output_tokens, self.cost_microusd) < 0 or (
+            self.concurrency < 0
+        ):
+            below = ", ".join(f"{self.of(metric)} {metric}" for metric in METRICS if self.of(metric) < 0)
+            raise InvalidInput(f"{below} can't be spent", do="give 0 or more")
+
+    @classmethod
+    def each(cls, amount: Callable[[Metric], int]) -> Amounts:
+        """What the function gives for each metric."""
+        return cls(*map(amount, METRICS))
 
     def of(self, metric: Metric) -> int:
         """The amount of one metric."""
-        return self.requests if metric == "requests" else self.tokens
+        amount: int = getattr(self, metric)
+        return amount
+
+    def by_metric(self) -> dict[str, int]:
+        """The amounts that are not 0."""
+        return {metric: amount for metric in METRICS if (amount := getattr(self, metric))}
 
     def __add__(self, other: Amounts) -> Amounts:
-        return Amounts(self.requests + other.requests, self.tokens + other.tokens)
+        return Amounts.each(lambda metric: self.of(metric) + other.of(metric))
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,9 +173,8 @@ class Ticket:
                 {
                     "scope": share.scope.name,
                     "guard_ms": share.scope.guard_ms,
-                    "requests": share.amounts.requests,
-                    "tokens": share.amounts.tokens,
-                    "windows": [[w.metric, w.limit, w.period_seconds, w.kind] for w in share.scope.windows],
+                    **{"requests": 0, "tokens": 0, **share.amounts.by_metric()},
+                    "windows": [[w.metric, w.limit, w.period_seconds, w.kind, w.zone] for w in share.scope.windows],
                 }
                 for share in self.shares
             ],
@@ -140,11 +186,24 @@ class Ticket:
         shares = tuple(
             Share(
                 Scope(s["scope"], tuple(Window(*w) for w in s["windows"]), s["guard_ms"]),
-                Amounts(s["requests"], s["tokens"]),
+                Amounts(**{metric: s[metric] for metric in METRICS if metric in s}),
             )
             for s in data["shares"]
         )
         return cls(data["id"], shares, data["lease_until_ms"])
+
+
+@dataclass(frozen=True, slots=True)
+class PastCharge:
+    """What the ledger knows: charged, or drawn and perhaps charged, at `at_ms` (milliseconds since the epoch)."""
+
+    scope: str
+    amounts: Amounts
+    at_ms: int
+
+
+Reseed = Callable[[Sequence[Scope]], Sequence[PastCharge]]
+"""Gives every charge to these scopes that is not older than the scope's longest window, open draws included."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +261,8 @@ class WindowUsage:
     used: int
     held: int
     resets_after_ms: int
-    """When the oldest charge leaves (sliding) or the window ends (fixed); 0 when nothing is charged."""
+    """When the oldest charge leaves (sliding), the window ends (fixed, calendar) or everything has come back (bucket);
+    0 when nothing is charged."""
 
     @property
     def remaining(self) -> int:

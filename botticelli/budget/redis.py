@@ -6,36 +6,47 @@ A connection error leaves redis-py as it is; every method but `charge` may simpl
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from botticelli.budget import scripts
+from botticelli.budget.days import HOUR_MS, midnights
 from botticelli.budget.model import (
     BLOCKED,
     Amounts,
     Draw,
     Refusal,
+    Reseed,
     Scope,
     ScopeUsage,
     Settlement,
     Share,
     Ticket,
+    Window,
     WindowUsage,
     merged,
 )
+from botticelli.budget.seeding import nothing_charged, seed_request
+from botticelli.errors import ServiceUnavailable
 
 if TYPE_CHECKING:
     from redis import Redis
 
 DEFAULT_LEASE_SECONDS = 300.0
+TRIES = 10
+LOST, WHICH_DAY = -1, -2
+"""What the gate in front of every script asks for instead of an answer (`lua/lib_gate.lua`)."""
 NOTHING = Amounts()
 
 
 class RedisBudget:
     """A `Budget` shared by every process that uses the same server and prefix.
 
-    `lease_seconds`: for a draw by a ticket whose lease ran out. `clock_ms`: for tests; the server's clock otherwise.
+    `reseed` is asked for past charges when the server does not know what a scope has used: in a new server, after it
+    lost its data, and for a new scope. None: nobody knows, so every window starts full. `lease_seconds`: for a draw by
+    a ticket whose lease ran out. `clock_ms`: for tests; the server's clock otherwise.
     """
 
     def __init__(
@@ -43,11 +54,14 @@ class RedisBudget:
         client: Redis,
         prefix: str = "botticelli",
         *,
+        reseed: Reseed | None = nothing_charged,
         lease_seconds: float = DEFAULT_LEASE_SECONDS,
         clock_ms: Callable[[], int] | None = None,
     ) -> None:
         self._scripts = scripts.registered(client)
         self._prefix = prefix
+        self._reseed = reseed
+        self._server_ahead_ms = 0
         self._lease_ms = round(lease_seconds * 1000)
         self._clock_ms = clock_ms
 
@@ -61,8 +75,8 @@ class RedisBudget:
         reply = self._call("draw", shares, ticket=ticket_id, draw=draw_id, lease_ms=self._lease_ms)
         if not reply[0]:
             return _refusal(shares, reply)
-        _, drawn_at_ms, requests, tokens = reply
-        return Draw(draw_id, scope.name, Amounts(requests, tokens), drawn_at_ms)
+        _, drawn_at_ms, *drawn = reply
+        return Draw(draw_id, scope.name, Amounts(*drawn), drawn_at_ms)
 
     def settle(self, ticket_id: str, draw_id: str, scope: Scope, actual: Amounts | None) -> Settlement:
         shares = (Share(scope, actual or NOTHING),)
@@ -84,8 +98,8 @@ class RedisBudget:
         self._call("block", _named([scope]), wait_ms=wait_ms)
 
     def usage(self, scope: Scope) -> ScopeUsage:
-        blocked, requests, tokens, tickets, windows, holders = self._call("usage", _named([scope]))
-        held = Amounts(requests, tokens)
+        blocked, amounts, tickets, windows, holders = self._call("usage", _named([scope]))
+        held = Amounts(*amounts)
         return ScopeUsage(
             scope.name,
             tuple(
@@ -95,16 +109,41 @@ class RedisBudget:
             held,
             tickets,
             blocked,
-            tuple(holder.decode() if isinstance(holder, bytes) else holder for holder in holders),
+            tuple(_text(holder) for holder in holders),
         )
 
     def _call(self, script: str, shares: Sequence[Share], **request: Any) -> Any:
-        keys = [key for share in shares for key in self._keys(share.scope.name)]
-        request["asked"] = [(share.amounts.requests, share.amounts.tokens) for share in shares]
-        arguments = [_limits(tuple([share.scope for share in shares])), json.dumps(request)]
+        """One round trip, unless the server has to be told first what a scope has used or which day it is."""
+        scopes = tuple([share.scope for share in shares])
+        request["asked"] = [share.amounts.by_metric() for share in shares]
+        for _ in range(TRIES):
+            reply = self._run(script, scopes, request)
+            if not isinstance(reply, list) or reply[0] >= 0:
+                return reply
+            if reply[0] == LOST:
+                self._seed(_text(reply[1]), [scopes[number - 1] for number in reply[2:]])
+            elif reply[0] == WHICH_DAY:
+                self._server_ahead_ms = reply[1] - self._local_ms()
+        raise ServiceUnavailable(
+            f"Redis forgot what was used {TRIES} times in a row",
+            where=f"prefix {self._prefix!r}",
+            do="look for what empties it, and for an eviction policy other than noeviction",
+        )
+
+    def _seed(self, epoch: str, scopes: Sequence[Scope]) -> None:
+        request = seed_request(epoch, scopes, self._reseed)
+        self._run(scripts.SEED, tuple(scopes), request)
+
+    def _run(self, script: str, scopes: tuple[Scope, ...], request: dict[str, Any]) -> Any:
+        keys = [key for scope in scopes for key in self._keys(scope.name)]
+        keys.append(f"{{{self._prefix}}}:budget:epoch")
+        arguments = [_limits(scopes, (self._local_ms() + self._server_ahead_ms) // HOUR_MS), json.dumps(request)]
         if self._clock_ms is not None:
             arguments.append(str(self._clock_ms()))
         return self._scripts[script](keys, arguments)
+
+    def _local_ms(self) -> int:
+        return time.time_ns() // 1_000_000
 
     def _keys(self, scope: str) -> tuple[str, str, str]:
         """The keys of one scope; the braces put all scopes of a prefix into one hash slot."""
@@ -117,11 +156,18 @@ def _named(scopes: Sequence[Scope]) -> tuple[Share, ...]:
 
 
 @lru_cache(maxsize=1024)
-def _limits(scopes: tuple[Scope, ...]) -> str:
+def _limits(scopes: tuple[Scope, ...], hour: int) -> str:
     """The limits as the scripts read them (`lib_scopes.lua`): the part that stays the same from call to call."""
-    return json.dumps(
-        [[s.guard_ms, *([w.name, w.metric, w.limit, w.period_ms, w.kind] for w in s.windows)] for s in scopes]
-    )
+    return json.dumps([[scope.guard_ms, *(_limit(window, hour) for window in scope.windows)] for scope in scopes])
+
+
+def _limit(window: Window, hour: int) -> list[Any]:
+    days = [midnights(window.zone, hour * HOUR_MS)] if window.zone else []
+    return [window.name, window.metric, window.limit, window.period_ms, window.kind, *days]
+
+
+def _text(reply: bytes | str) -> str:
+    return reply.decode() if isinstance(reply, bytes) else reply
 
 
 def _refusal(shares: Sequence[Share], reply: Sequence[int]) -> Refusal:

@@ -10,15 +10,19 @@ if TYPE_CHECKING:
     from redis import Redis
     from redis.commands.core import Script
 
-LIBRARIES = ("lib_windows", "lib_holds", "lib_scopes")
-SCRIPTS = ("reserve", "draw", "settle", "release", "renew", "charge", "block", "usage")
+LIBRARIES = ("lib_sliding", "lib_spans", "lib_bucket", "lib_windows", "lib_holds", "lib_grants", "lib_scopes")
+GATE = "lib_gate"
+SEED = "seed"
+"""The only script that passes without the gate: it is what the gate asks for."""
+SCRIPTS = ("reserve", "draw", "settle", "release", "renew", "charge", "block", "usage", SEED)
 
 
 @cache
 def source(name: str) -> str:
     """The full text of one script of `SCRIPTS`."""
+    parts = (*LIBRARIES, name) if name == SEED else (*LIBRARIES, GATE, name)
     folder = files("botticelli.budget") / "lua"
-    return "\n".join((folder / f"{part}.lua").read_text("utf-8") for part in (*LIBRARIES, name))
+    return "\n".join((folder / f"{part}.lua").read_text("utf-8") for part in parts)
 
 
 def registered(client: Redis) -> dict[str, Script]:

@@ -3,5 +3,8 @@
 import pytest
 
 pytest.register_assert_rewrite(
-    *(f"{__name__}.{suite}" for suite in ("budget_base", "budget_draws", "budget_tickets", "budget_windows"))
+    *(
+        f"{__name__}.{suite}"
+        for suite in ("budget_base", "budget_draws", "budget_loss", "budget_tickets", "budget_windows")
+    )
 )

@@ -3,7 +3,7 @@
 -- KEYS, ARGV  see lib_scopes (one scope); the request has besides: wait_ms
 -- Returns     when the scope opens again, in ms
 
-local scope = open_scopes()[1]
-scope.blocked = math.max(scope.blocked, scope.now + request.wait_ms)
+local scope = scopes[1]
+scope.state.blocked = math.max(scope.state.blocked, now + request.wait_ms)
 save_scope(scope, request.wait_ms)
-return scope.blocked
+return scope.state.blocked

@@ -3,12 +3,12 @@
 -- KEYS, ARGV  see lib_scopes (one scope)
 -- Returns     {1, time in ms} | {0, scope number, window number (0: blocked), used, asked, wait in ms or -1}
 
-local scope = open_scopes()[1]
-local worst = examine(scope, 1, {requests = 0, tokens = 0})
+local scope = scopes[1]
+local worst = examine(scope, 1, amounts())
 if worst then
   save_known({scope})
   return refused(worst)
 end
-for _, metric in ipairs(METRICS) do charge(scope, metric, scope.asked[metric]) end
+charge(scope, scope.asked)
 save_scope(scope)
-return {1, scope.now}
+return {1, now}

@@ -1,79 +1,70 @@
 -- Library: what tickets hold of one scope, and the one check that every grant passes.
 --
--- The holds hash: ticket id -> JSON {"requests", "tokens": not drawn yet, "draws": {draw id -> {"requests", "tokens",
--- "at": ms, "marks": {window -> mark of the requests charged}}}}. The leases set: ticket id -> deadline in ms.
--- `scope.held` is their sum: undrawn requests (a drawn request is charged), undrawn tokens and tokens in flight.
+-- The holds hash: ticket id -> JSON {"undrawn": amounts, "draws": {draw id -> {"amounts": amounts, "at": ms,
+-- "marks": {window -> mark of what was charged}}}}; amounts: {metric -> amount}. The leases set: ticket id -> deadline
+-- in ms. `scope.held` is the sum of what is undrawn and of what is in flight and not charged yet.
 
 local SWEPT_PER_CALL = 20
-local HELD_WAIT_MIN_MS, HELD_WAIT_MAX_MS = 50, 1000 -- the wait for holds, which may end at any moment
 
 local function read_hold(scope, ticket)
   local packed = redis.call('HGET', scope.holds, ticket)
-  return packed and cjson.decode(packed)
+  if not packed then return nil end
+  local hold = cjson.decode(packed)
+  amounts(hold.undrawn)
+  for _, draw in pairs(hold.draws) do amounts(draw.amounts) end
+  return hold
 end
 
-local function empty_hold() return {requests = 0, tokens = 0, draws = {}} end
 local function write_hold(scope, ticket, hold) redis.call('HSET', scope.holds, ticket, cjson.encode(hold)) end
 
-local function charge(scope, metric, amount)
-  local marks = {}
-  for _, w in ipairs(scope.windows) do
-    if amount > 0 and w.metric == metric then marks[w.name] = charge_window(scope, w, amount) end
+local function hold_more(scope, some, sign)
+  for metric, amount in pairs(some) do scope.held[metric] = scope.held[metric] + sign * amount end
+end
+
+-- The part of drawn amounts that stays held while the call is in flight.
+local function in_flight(some)
+  local part = amounts()
+  for metric, amount in pairs(some) do
+    if CHARGED_AT[metric] ~= 'draw' then part[metric] = amount end
   end
-  return marks
+  return part
+end
+
+local function lease(scope, ticket, deadline)
+  local state = scope.state
+  redis.call('ZADD', scope.leases, deadline, ticket)
+  if state.next_lease == 0 or deadline < state.next_lease then state.next_lease = deadline end
+end
+
+-- A ticket that is new here: its keys may be new too, and then need their end of life.
+local function open_hold(scope, ticket, undrawn, deadline)
+  local hold = {undrawn = undrawn, draws = {}}
+  hold_more(scope, undrawn, 1)
+  lease(scope, ticket, deadline)
+  scope.state.tickets = scope.state.tickets + 1
+  scope.new_keys = scope.new_keys or scope.state.tickets == 1
+  return hold
 end
 
 -- Undrawn amounts go back; draws whose outcome nobody knows are charged as drawn; the ticket is gone.
 local function close_hold(scope, ticket, hold)
-  scope.held.requests = scope.held.requests - hold.requests
-  scope.held.tokens = scope.held.tokens - hold.tokens
+  hold_more(scope, hold.undrawn, -1)
   for _, draw in pairs(hold.draws) do
-    scope.held.tokens = scope.held.tokens - draw.tokens
-    charge(scope, 'tokens', draw.tokens)
+    hold_more(scope, in_flight(draw.amounts), -1)
+    charge(scope, draw.amounts, 'settle')
   end
   redis.call('HDEL', scope.holds, ticket)
   redis.call('ZREM', scope.leases, ticket)
+  scope.state.tickets = scope.state.tickets - 1
 end
 
+-- Close tickets whose lease ran out, a few at a time; true when there may be more.
 local function sweep_leases(scope)
+  local state = scope.state
+  if state.next_lease == 0 or state.next_lease > scope.now then return false end
   local expired = redis.call('ZRANGEBYSCORE', scope.leases, '-inf', scope.now, 'LIMIT', 0, SWEPT_PER_CALL)
-  for _, ticket in ipairs(expired) do close_hold(scope, ticket, read_hold(scope, ticket) or empty_hold()) end
+  for _, ticket in ipairs(expired) do close_hold(scope, ticket, read_hold(scope, ticket)) end
+  local first = redis.call('ZRANGE', scope.leases, 0, 0, 'WITHSCORES')
+  state.next_lease = tonumber(first[2] or 0)
   return #expired == SWEPT_PER_CALL
-end
-
--- When `amount` fits beside the `held` amounts, if those stay: enough charges have left, or else a holder settled.
-local function wait_ms(scope, w, held, amount)
-  if amount > w.limit then return math.huge end
-  if held + amount > w.limit then return math.max(HELD_WAIT_MIN_MS, math.min(HELD_WAIT_MAX_MS, w.width_ms)) end
-  if w.fixed then return w.leaves - scope.now end
-  local excess, leaves = w.used + held + amount - w.limit, w.leaves
-  for n = w.head, w.tail do
-    local charged, last = read_bucket(scope, w, n)
-    excess, leaves = excess - charged, last and last + w.span_ms or leaves
-    if excess <= 0 then break end
-  end
-  return leaves - scope.now
-end
-
-local function longer(worst, number, window, used, asked, wait)
-  if worst and worst.wait >= wait then return worst end
-  return {scope = number, window = window, used = used, asked = asked, wait = wait}
-end
-
--- The refusal with the longest wait: `worst`, or one that `scope.asked` meets here (window 0: the scope is blocked);
--- `covered` of what is asked is in the ticket already.
-local function examine(scope, number, covered, worst)
-  local asked, rest_ms = scope.asked, scope.blocked - scope.now
-  if rest_ms > 0 then worst = longer(worst, number, 0, 0, asked.requests, rest_ms) end
-  for i, w in ipairs(scope.windows) do
-    local amount, held = asked[w.metric], scope.held[w.metric] - covered[w.metric]
-    if amount > covered[w.metric] and w.used + held + amount > w.limit then
-      worst = longer(worst, number, i, w.used + held, amount, wait_ms(scope, w, held, amount))
-    end
-  end
-  return worst
-end
-
-local function refused(worst)
-  return {0, worst.scope, worst.window, worst.used, worst.asked, worst.wait < math.huge and worst.wait or -1}
 end

@@ -3,7 +3,6 @@
 -- KEYS, ARGV  see lib_scopes; the request has besides: ticket
 -- Returns     the number of scopes in which the ticket held something
 
-local scopes = open_scopes()
 local closed = 0
 for _, scope in ipairs(scopes) do
   local hold = read_hold(scope, request.ticket)

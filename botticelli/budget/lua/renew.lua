@@ -3,11 +3,10 @@
 -- KEYS, ARGV  see lib_scopes; the request has besides: ticket, lease_ms
 -- Returns     1 when that was so in all scopes, else 0
 
-local scopes, now = open_scopes()
 local whole = 1
 for _, scope in ipairs(scopes) do
   if redis.call('HEXISTS', scope.holds, request.ticket) == 1 then
-    redis.call('ZADD', scope.leases, now + request.lease_ms, request.ticket)
+    lease(scope, request.ticket, now + request.lease_ms)
     save_scope(scope, request.lease_ms)
   else
     whole = 0

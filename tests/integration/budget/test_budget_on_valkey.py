@@ -8,8 +8,9 @@ from collections.abc import Iterator
 import pytest
 from redis import Redis
 
-from botticelli.budget import Amounts, Budget, RedisBudget, Scope, Share, Ticket, Window
+from botticelli.budget import Amounts, Budget, RedisBudget, Reseed, Scope, Share, Ticket, Window
 from botticelli.testing.budget import BudgetConformance, ManualClock
+from botticelli.testing.budget_loss import LossConformance
 from botticelli.testing.valkey import valkey_socket
 
 
@@ -32,7 +33,21 @@ def test_leases_are_in_the_servers_time(socket: str) -> None:
     assert before + 5_000 <= ticket.lease_until_ms <= after + 5_000
 
 
-def test_a_server_that_comes_back_empty_is_used_as_it_is() -> None:
+class TestValkeyThatLosesItsData(LossConformance):
+    @pytest.fixture(autouse=True)
+    def _connect(self, socket: str) -> Iterator[None]:
+        with Redis(unix_socket_path=socket) as self.client:
+            yield
+
+    def connect(self, clock: ManualClock, reseed: Reseed | None) -> Budget:
+        return RedisBudget(self.client, reseed=reseed, clock_ms=clock)
+
+    def lose(self) -> None:
+        self.client.flushall()
+        self.client.script_flush()
+
+
+def test_a_server_that_comes_back_empty_has_no_ticket_left() -> None:
     scope = Scope("model", (Window("tokens", 100, 60),))
     with valkey_socket() as first, Redis(unix_socket_path=first) as client:
         budget = RedisBudget(client)

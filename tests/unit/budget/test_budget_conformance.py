@@ -1,9 +1,11 @@
 """Both budgets keep every rule of the public suite: the scripts on fakeredis, and the memory twin."""
 
-from fakeredis import FakeRedis
+import pytest
+from fakeredis import FakeRedis, FakeServer
 
-from botticelli.budget import Budget, MemoryBudget, RedisBudget
+from botticelli.budget import Budget, MemoryBudget, RedisBudget, Reseed
 from botticelli.testing.budget import BudgetConformance, ManualClock
+from botticelli.testing.budget_loss import LossConformance
 
 
 class TestRedisBudget(BudgetConformance):
@@ -14,3 +16,15 @@ class TestRedisBudget(BudgetConformance):
 class TestMemoryBudget(BudgetConformance):
     def make_budget(self, clock: ManualClock) -> Budget:
         return MemoryBudget(clock)
+
+
+class TestRedisThatLosesItsData(LossConformance):
+    @pytest.fixture(autouse=True)
+    def _server(self) -> None:
+        self.client = FakeRedis(server=FakeServer())
+
+    def connect(self, clock: ManualClock, reseed: Reseed | None) -> Budget:
+        return RedisBudget(self.client, reseed=reseed, clock_ms=clock)
+
+    def lose(self) -> None:
+        self.client.flushall()

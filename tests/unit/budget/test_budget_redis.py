@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib.resources import files
 
 import pytest
 from fakeredis import FakeRedis, FakeServer
 
-from botticelli.budget import Amounts, RedisBudget, Scope, Share, Ticket, Window
-from botticelli.budget.scripts import LIBRARIES, SCRIPTS
+from botticelli.budget import Amounts, PastCharge, RedisBudget, Scope, Share, Ticket, Window
+from botticelli.budget.scripts import GATE, LIBRARIES, SCRIPTS
+from botticelli.errors import ServiceUnavailable
 from botticelli.testing.clock import ManualClock
 
+EPOCH = "{botticelli}:budget:epoch"
 SCOPE = Scope("model", (Window("tokens", 100, 60), Window("requests", 10, 3600)))
 
 
@@ -27,13 +30,16 @@ def test_all_keys_are_in_one_hash_slot_and_under_the_prefix(client: FakeRedis) -
     budget = RedisBudget(client, prefix="mine")
     for name in ("model", "run:7"):
         budget.reserve("t", [Share(Scope(name), Amounts(1, 1))], 60)
-    assert keys(client) == {
+    expected = {
         f"{{mine}}:budget:{kind}:{name}" for kind in ("usage", "holds", "leases") for name in ("model", "run:7")
     }
+    assert keys(client) == expected | {"{mine}:budget:epoch"}
 
 
 def test_looking_and_being_refused_leave_no_key_behind(client: FakeRedis) -> None:
     budget = RedisBudget(client)
+    budget.usage(Scope("elsewhere"))
+    client.set(EPOCH, 0)
     budget.usage(SCOPE)
     budget.reserve("t", [Share(SCOPE, Amounts(tokens=101))], 60)
     budget.draw("t", "d", SCOPE, Amounts(tokens=101))
@@ -41,14 +47,36 @@ def test_looking_and_being_refused_leave_no_key_behind(client: FakeRedis) -> Non
     budget.settle("t", "d", SCOPE, None)
     budget.renew("t", [SCOPE], 60)
     budget.release("t", [SCOPE])
-    assert keys(client) == set()
+    assert keys(client) == {EPOCH}
+
+
+def test_the_epoch_alone_tells_of_a_loss(client: FakeRedis) -> None:
+    clock = ManualClock()
+    past: list[PastCharge] = []
+    budget = RedisBudget(client, reseed=lambda scopes: past, clock_ms=clock)
+    budget.reserve("t", [Share(SCOPE, Amounts(1, 1))], 60)
+    past.append(PastCharge("model", Amounts(1, 1), clock.ms))
+    client.delete(EPOCH)
+    clock.advance(1)
+    assert budget.charge(SCOPE, Amounts(tokens=1)) is not None
+    assert budget.usage(SCOPE).holders == ("t",)
+
+
+def test_a_server_that_forgets_all_the_time_is_an_error(client: FakeRedis) -> None:
+    def flush(_: Sequence[Scope]) -> list[PastCharge]:
+        client.flushall()
+        return []
+
+    budget = RedisBudget(client, reseed=flush)
+    with pytest.raises(ServiceUnavailable, match="forgot"):
+        budget.charge(SCOPE, Amounts(tokens=1))
 
 
 def test_every_key_of_an_unused_scope_vanishes_after_its_window_and_lease(client: FakeRedis) -> None:
     budget = RedisBudget(client)
     budget.reserve("t", [Share(SCOPE, Amounts(1, 1))], 1800)
     budget.charge(SCOPE, Amounts(1, 1))
-    for key in keys(client):
+    for key in keys(client) - {EPOCH}:
         assert 3600 + 1800 < client.ttl(key) < 3600 + 1800 + 120
 
 
@@ -103,7 +131,7 @@ def test_a_client_that_decodes_gets_the_same_answers() -> None:
     assert budget.usage(SCOPE).holders == ("täsk",)
 
 
-@pytest.mark.parametrize("name", [*LIBRARIES, *SCRIPTS])
+@pytest.mark.parametrize("name", [*LIBRARIES, GATE, *SCRIPTS])
 def test_each_lua_file_is_short_and_opens_with_what_it_is(name: str) -> None:
     lines = (files("botticelli.budget") / "lua" / f"{name}.lua").read_text("utf-8").splitlines()
     assert len(lines) < 80

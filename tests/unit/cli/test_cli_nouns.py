@@ -101,6 +101,7 @@ def test_every_window_has_its_figures():
             "limit": 1000,
             "period_seconds": 60,
             "kind": "sliding",
+            "zone": None,
             "used": 700,
             "held": 100,
             "remaining": 200,

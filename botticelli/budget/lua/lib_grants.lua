@@ -1,0 +1,27 @@
+-- Library: the one check that every grant passes, and what a refusal says.
+
+local function longer(worst, number, window, used, asked, wait)
+  if worst and worst.wait >= wait then return worst end
+  return {scope = number, window = window, used = used, asked = asked, wait = wait}
+end
+
+-- The refusal with the longest wait: `worst`, or one that `scope.asked` meets here (window 0: the scope is blocked);
+-- `covered` of what is asked is in the ticket already.
+local function examine(scope, number, covered, worst)
+  local asked, rest_ms = scope.asked, scope.state.blocked - scope.now
+  if rest_ms > 0 then worst = longer(worst, number, 0, 0, asked.requests, rest_ms) end
+  for i, w in ipairs(scope.windows) do
+    local amount, own = asked[w.metric], covered[w.metric]
+    if amount > own then
+      local used, held = w.kind.used(scope, w), scope.held[w.metric] - own
+      if used + held + amount > w.limit then
+        worst = longer(worst, number, i, used + held, amount, wait_ms(scope, w, held, amount))
+      end
+    end
+  end
+  return worst
+end
+
+local function refused(worst)
+  return {0, worst.scope, worst.window, worst.used, worst.asked, worst.wait < math.huge and worst.wait or -1}
+end
