@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from botticelli.budget import Budget, Scope
-from botticelli.budget.limits import model_scope
+from botticelli.budget.limits import ModelBudget, model_budget
 from botticelli.drivers import Drivers, ModelName
 from botticelli.platforms import Platforms
 from botticelli.settings import Settings, load_settings
@@ -104,9 +104,9 @@ class Runtime:
         app = configured(Celery("botticelli", set_as_current=False))
         return connected(app, self.redis_url, self.settings.redis.prefix)
 
-    def scope(self, model: ModelName) -> Scope:
-        """The budget scope of a model, with the limits that apply here."""
-        return model_scope(
+    def model_budget(self, model: ModelName) -> ModelBudget:
+        """The limits that apply to a model here, and where they come from."""
+        return model_budget(
             model.provider,
             model.model,
             shipped=self.drivers.get(model.provider).rate_limits(),
@@ -114,6 +114,10 @@ class Runtime:
             default_tier=self.settings.default_tier,
             guard_ms=self.settings.budget.guard_ms,
         )
+
+    def scope(self, model: ModelName) -> Scope:
+        """The budget scope of a model, with the limits that apply here."""
+        return self.model_budget(model).scope
 
     def close(self) -> None:
         """End all connections and leave the services. What is used afterwards is made anew."""

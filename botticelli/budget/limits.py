@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from botticelli.budget.model import Metric, Scope, Window
 from botticelli.errors import SettingsError
-from botticelli.settings import Limits, Provider, Tier
+from botticelli.settings import Limits, ModelLimits, Provider, Tier
 
 MINUTE_SECONDS = 60.0
 DAY_SECONDS = 86_400.0
@@ -25,7 +26,24 @@ MULTIPLIERS: Mapping[tuple[Metric, float], str] = {
 }
 
 
-def model_scope(
+@dataclass(frozen=True, slots=True)
+class ModelBudget:
+    """The scope of a model, and where its limits come from. `known` is False for a model that its tier doesn't name while
+    it names others: the tier's defaults apply then. `as_of` and `source` are those of the shipped figures."""
+
+    scope: Scope
+    known: bool = True
+    as_of: str | None = None
+    source: str | None = None
+
+    @property
+    def note(self) -> str | None:
+        """What should be said about limits that are a guess."""
+        name = self.scope.name
+        return None if self.known else f"{name}: no limits are known for this model; its tier's defaults apply"
+
+
+def model_budget(
     provider: str,
     model: str,
     *,
@@ -33,23 +51,36 @@ def model_scope(
     configured: Provider | None,
     default_tier: str | None = None,
     guard_ms: int = 25,
-) -> Scope:
+) -> ModelBudget:
     """The scope `provider/model@tier`. `configured` wins over `shipped`, key by key.
 
     SettingsError when the tier that is asked for by name doesn't exist.
     """
+    tier = _tier(provider, shipped, configured, default_tier)
+    if tier is None:
+        return ModelBudget(Scope(f"{provider}/{model}@default", (), guard_ms))
+    tiers = [one.tiers[tier] for one in (configured, shipped) if one and tier in one.tiers]
+    named = [one.models[model] for one in tiers if model in one.models]
+    published = [place for place in _places(tiers, model) if place.as_of or place.source]
+    return ModelBudget(
+        Scope(f"{provider}/{model}@{tier}", tuple(_windows(_places(tiers, model))), guard_ms),
+        known=bool(named) or not any(one.models for one in tiers),
+        as_of=next((place.as_of for place in published), None),
+        source=next((place.source for place in published), None),
+    )
+
+
+def _tier(provider: str, shipped: Provider, configured: Provider | None, default_tier: str | None) -> str | None:
+    """The provider's own choice; else the general one, where the provider has such a tier; else the shipped one."""
     tiers = shipped.tiers | (configured.tiers if configured else {})
     named = (configured.default_tier if configured else None) or (default_tier if default_tier in tiers else None)
     tier = named or shipped.default_tier
-    if tier is None:
-        return Scope(f"{provider}/{model}@default", (), guard_ms)
-    if tier not in tiers:
+    if tier is not None and tier not in tiers:
         near = difflib.get_close_matches(tier, tiers, 1) or sorted(tiers)
         offer = ", ".join(near) or "none"
-        where = f"[providers.{provider}] default_tier"
+        where = f"[providers.{provider}] default_tier, or {provider.upper().replace('-', '_')}_TIER"
         raise SettingsError(f"there is no tier {tier!r}", where=where, do=f"tiers of {provider}: {offer}")
-    windows = tuple(_windows(shipped.tiers.get(tier), configured.tiers.get(tier) if configured else None, model))
-    return Scope(f"{provider}/{model}@{tier}", windows, guard_ms)
+    return tier
 
 
 def multiplied(scope: Scope, multipliers: Mapping[str, float | None]) -> Scope:
@@ -61,13 +92,18 @@ def multiplied(scope: Scope, multipliers: Mapping[str, float | None]) -> Scope:
     return dataclasses.replace(scope, windows=tuple(windows))
 
 
-def _windows(shipped: Tier | None, configured: Tier | None, model: str) -> Iterator[Window]:
-    """The most specific place that names a figure wins: configured model, configured tier, shipped model, shipped tier."""
-    places: list[Limits] = []
-    for tier in (configured, shipped):
-        if tier is not None:
-            places += [tier.models[model]] if model in tier.models else []
-            places.append(tier)
+def _places(tiers: Iterable[Tier], model: str) -> list[ModelLimits]:
+    """Where a figure may be, the most specific place first: configured model, configured tier, shipped model, tier."""
+    return [place for tier in tiers for place in ([tier.models[model]] if model in tier.models else []) + [tier]]
+
+
+def limit_windows(limits: Limits) -> tuple[Window, ...]:
+    """The windows of one table of limits."""
+    return tuple(_windows([limits]))
+
+
+def _windows(places: Sequence[Limits]) -> Iterator[Window]:
+    """The first place that names a figure wins."""
     for name, (metric, period_seconds) in PUBLISHED.items():
         limit = next((getattr(place, name) for place in places if getattr(place, name) is not None), None)
         if limit is not None:

@@ -28,6 +28,12 @@ def checked_plan(runtime: Runtime, narrative: Narrative, source: str) -> Plan:
     return plan
 
 
+def limit_notes(runtime: Runtime, plan: Plan) -> list[str]:
+    """A warning for each model whose limits are a guess."""
+    notes = (runtime.model_budget(model).note for model in dict.fromkeys(call.model for call in plan.values()))
+    return [note for note in notes if note is not None]
+
+
 def _never_fits(asked: Iterable[Share]) -> Refusal | None:
     for share in asked:
         for window in share.scope.windows:

@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from botticelli.carousel.checks import check_commands, check_variables, checked_plan
+from botticelli.carousel.checks import check_commands, check_variables, checked_plan, limit_notes
 from botticelli.carousel.dispatch import advance, publish
 from botticelli.carousel.plan import Plan, carousel_of, estimated_tokens, with_models
 from botticelli.errors import InvalidInput
@@ -47,6 +47,7 @@ def enqueue(runtime: Runtime, loaded: Loaded, source: str, options: EnqueueOptio
     narrative = loaded.narrative
     warnings = [*map(str, loaded.warnings), *check_commands(runtime, narrative, source)]
     plan = checked_plan(runtime, narrative, source)
+    warnings += limit_notes(runtime, plan)
     check_variables(narrative, options.variables)
     new = _new_run(narrative, plan, source, options)
     with runtime.store.transaction() as tx:

@@ -64,7 +64,8 @@ class Driver(Protocol):
         ...
 
     def rate_limits(self) -> Provider:
-        """The provider's published limits, tier by tier; settings override them."""
+        """The provider's published limits, tier by tier; settings override them. `published_limits` has those that are
+        shipped."""
         ...
 
     def generate(self, request: GenerateRequest) -> GenerateResponse:

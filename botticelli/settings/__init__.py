@@ -1,12 +1,14 @@
 """The settings: defaults < botticelli.toml < environment < flags, merged once at the edge into one frozen object."""
 
 from botticelli.settings.home import find_home
-from botticelli.settings.model import DriverOptions, Limits, Provider, Settings, Tier, WindowSetting
+from botticelli.settings.model import DriverOptions, Limits, ModelLimits, Provider, Settings, Tier, WindowSetting
+from botticelli.settings.published import published_limits, published_providers
 from botticelli.settings.sources import in_plain_words, load_settings
 
 __all__ = [
     "DriverOptions",
     "Limits",
+    "ModelLimits",
     "Provider",
     "Settings",
     "Tier",
@@ -14,4 +16,6 @@ __all__ = [
     "find_home",
     "in_plain_words",
     "load_settings",
+    "published_limits",
+    "published_providers",
 ]

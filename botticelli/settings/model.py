@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -89,16 +90,39 @@ class Limits(Section):
     tpm: int | None = Field(default=None, ge=1)
     rpd: int | None = Field(default=None, ge=1)
     tpd: int | None = Field(default=None, ge=1)
+    itpm: int | None = Field(default=None, ge=1)
+    """Input tokens per minute."""
+    otpm: int | None = Field(default=None, ge=1)
+    """Output tokens per minute."""
+    max_concurrent: int | None = Field(default=None, ge=1)
+    """Requests in flight at once."""
     windows: tuple[WindowSetting, ...] = ()
 
 
-class Tier(Limits):
-    models: dict[str, Limits] = Field(default_factory=dict)
+class ModelLimits(Limits):
+    """Limits and prices of a model, or of all models of a tier. Prices are in US dollars."""
+
+    usd_per_million_input: Decimal | None = Field(default=None, ge=0)
+    usd_per_million_cached: Decimal | None = Field(default=None, ge=0)
+    """Of input tokens that the provider had in its cache."""
+    usd_per_million_output: Decimal | None = Field(default=None, ge=0)
+    as_of: str | None = None
+    """The month or the day of the figures."""
+    source: str | None = None
+    """Where the figures are published."""
+
+
+class Tier(ModelLimits):
+    models: dict[str, ModelLimits] = Field(default_factory=dict)
     """Limits of single models; what a model doesn't say is the tier's."""
 
 
 class Provider(Section):
     default_tier: str | None = None
+    minute_kind: Literal["sliding", "fixed", "bucket"] | None = None
+    """How the provider counts what it limits per minute."""
+    day_zone: str | None = None
+    """IANA name of the zone at whose midnight the limits per day begin anew."""
     tiers: dict[str, Tier] = Field(default_factory=dict)
 
 

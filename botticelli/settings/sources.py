@@ -15,11 +15,14 @@ from pydantic import BaseModel, ValidationError
 from botticelli.errors import SettingsError
 from botticelli.settings.home import find_home
 from botticelli.settings.model import Settings
+from botticelli.settings.published import published_providers
 from botticelli.toml_text.positions import Positions
 from botticelli.toml_text.tokens import Refusal, tokenize
 
 FILE = "botticelli.toml"
 PREFIX = "BOTTICELLI_"
+TIER = "_TIER"
+"""`<PROVIDER>_TIER` names a provider's tier; about a provider that nobody asks for it says nothing."""
 SHORT_NAMES = {
     "BOTTICELLI_DATABASE_URL": "database.url",
     "BOTTICELLI_REDIS_URL": "redis.url",
@@ -84,8 +87,17 @@ def _environment(environ: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     for name in sorted(environ, key=lambda name: (name.startswith(PREFIX), name)):
         if name in SHORT_NAMES and environ[name]:
             yield SHORT_NAMES[name], environ[name]
+        elif name.endswith(TIER) and not name.startswith(PREFIX) and environ[name]:
+            yield f"providers.{_provider(name)}.default_tier", environ[name]
         elif name.startswith(PREFIX) and not name.startswith(NOT_SETTINGS) and name not in SHORT_NAMES:
             yield name.removeprefix(PREFIX).lower().replace("__", "."), environ[name]
+
+
+def _provider(variable: str) -> str:
+    """`GEMINI_TIER` is about gemini, `OPENAI_COMPATIBLE_TIER` about openai-compatible."""
+    name = variable.removesuffix(TIER).lower()
+    dashed = name.replace("_", "-")
+    return dashed if dashed in published_providers() else name
 
 
 def _parse(text: str) -> Any:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from botticelli.carousel import EnqueueOptions, cancel, enqueue, pause, result_of, resume
+from botticelli.carousel.plan import plan_iteration, shares
 from botticelli.errors import InvalidInput
 from botticelli.runtime import Runtime
 from tests.support.narratives import loaded, narrative_text, perform_all, perform_open, run_of, start
@@ -87,6 +88,25 @@ def test_multipliers_make_the_limits_smaller(make_runtime: MakeRuntime) -> None:
     text = narrative_text(50, estimated_tokens_per_iteration=1000)
     own = text.replace("[acts]", "[narrative.carousel.budget]\ntpm_multiplier = 0.3\n[acts]")
     assert perform_all(runtime, start(runtime, own).id).succeeded == 3
+
+
+def test_the_most_specific_multiplier_wins_and_is_applied_once(make_runtime: MakeRuntime) -> None:
+    """Settings, narrative and carousel all say something: 0.5 of 10,000 it is, not a product of them."""
+    providers = '{"echo": {"default_tier": "t", "tiers": {"t": {"tpm": 10000}}}}'
+    runtime = make_runtime(providers=providers, budget__tpm_multiplier="0.9")
+    text = narrative_text(50, estimated_tokens_per_iteration=1000)
+    both = "[narrative.budget]\ntpm_multiplier = 0.2\n[narrative.carousel.budget]\ntpm_multiplier = 0.5\n[acts]"
+    assert perform_all(runtime, start(runtime, text.replace("[acts]", both)).id).succeeded == 5
+    narrative = "[narrative.budget]\ntpm_multiplier = 0.6\n[acts]"
+    held = shares(plan_iteration(runtime, loaded(text.replace("[acts]", narrative)).narrative))
+    assert [window.limit for window in held[0].scope.windows] == [6000]
+
+
+def test_a_model_whose_limits_are_a_guess_is_announced(make_runtime: MakeRuntime) -> None:
+    providers = '{"echo": {"default_tier": "t", "tiers": {"t": {"tpm": 10000, "models": {"echo": {"rpm": 9}}}}}}'
+    runtime = make_runtime(providers=providers, default_model="echo/echo-new")
+    enqueued = enqueue(runtime, loaded(narrative_text(1)), "test.toml", EnqueueOptions())
+    assert enqueued.warnings == ("echo/echo-new@t: no limits are known for this model; its tier's defaults apply",)
 
 
 def test_failure_ends_the_run_and_starts_nothing_more(make_runtime: MakeRuntime) -> None:

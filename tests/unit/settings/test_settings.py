@@ -43,6 +43,27 @@ def test_a_url_shows_in_no_representation(tmp_path: Path) -> None:
     assert "hunter2" not in repr(settings) + str(settings) + settings.model_dump_json()
 
 
+def test_a_tier_is_named_by_settings_environment_or_flag(tmp_path: Path) -> None:
+    (tmp_path / "botticelli.toml").write_text('[providers.gemini]\ndefault_tier = "file"\n')
+    environ = {"GEMINI_TIER": "general", "OPENAI_COMPATIBLE_TIER": "local", "MY_OWN_TIER": "t", "ANTHROPIC_TIER": ""}
+    key = "providers.gemini.default_tier"
+    named = "BOTTICELLI_PROVIDERS__GEMINI__DEFAULT_TIER"
+
+    def tier(environ: dict[str, str], flags: dict[str, str]) -> str | None:
+        return load_settings(flags, environ=environ, cwd=tmp_path).providers["gemini"].default_tier
+
+    assert tier({}, {}) == "file"
+    assert tier(environ, {}) == "general"
+    assert tier(environ | {named: "ours"}, {}) == "ours"
+    assert tier(environ, {key: "flag"}) == "flag"
+    providers = load_settings(environ=environ, cwd=tmp_path).providers
+    assert {name: one.default_tier for name, one in providers.items()} == {
+        "gemini": "general",
+        "openai-compatible": "local",
+        "my_own": "t",
+    }
+
+
 @pytest.mark.parametrize(
     ("file", "environ", "flags", "said"),
     [
