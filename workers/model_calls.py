@@ -93,6 +93,8 @@ class ModelCall:
             scope=self._call.scope.name,
             estimated_tokens=self._call.tokens,
             drawn_at=_moment(draw.drawn_at_ms),
+            narrative=self._stage.run.narrative,
+            model=str(self._call.model),
         )
 
     def _wait_for(self, refusal: Refusal) -> None:

@@ -9,7 +9,7 @@ from functools import cache
 from redis.exceptions import RedisError
 
 from botticelli.budget import Ticket
-from botticelli.carousel import advance, narrative_of, publish, variables_of
+from botticelli.carousel import advance, estimates_of, narrative_of, publish, variables_of
 from botticelli.carousel.levers import release_all, stop_admission
 from botticelli.carousel.plan import plan_iteration
 from botticelli.errors import BotticelliError, Stale
@@ -65,7 +65,7 @@ def _claim(runtime: Runtime, run_id: str, number: int) -> Stage | None:
             run=tx.runs.get(run_id),
             narrative=narrative,
             variables=variables_of(tx, run_id),
-            plan=plan_iteration(runtime, narrative),
+            plan=plan_iteration(runtime, narrative, estimates_of(tx, run_id)),
             finished=[row for row in tx.acts.of_iteration(run_id, number) if row.status != "failed"],
             retries_used=claim.retries_used,
         )

@@ -4,7 +4,7 @@ from botticelli.carousel.dispatch import Publication, advance, dispatch, publish
 from botticelli.carousel.enqueue import Enqueued, EnqueueOptions, enqueue
 from botticelli.carousel.levers import cancel, pause, resume
 from botticelli.carousel.outcome import CarouselResult, result_of
-from botticelli.carousel.snapshots import narrative_of, variables_of
+from botticelli.carousel.snapshots import estimates_of, narrative_of, variables_of
 from botticelli.carousel.wire import accept, find_narrative
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "cancel",
     "dispatch",
     "enqueue",
+    "estimates_of",
     "find_narrative",
     "narrative_of",
     "pause",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from botticelli.budget import Refusal, Share
+from botticelli.carousel.estimates import Estimates
 from botticelli.carousel.plan import Plan, carousel_of, plan_iteration, shares
 from botticelli.errors import InvalidInput, NarrativeError, Problem
 from botticelli.narrative import missing_variables, references
@@ -12,12 +13,13 @@ from botticelli.narrative.model import Act, BotCommandInput, Narrative
 from botticelli.runtime import Runtime
 
 
-def checked_plan(runtime: Runtime, narrative: Narrative, source: str) -> Plan:
+def checked_plan(runtime: Runtime, narrative: Narrative, source: str, estimates: Estimates | None = None) -> Plan:
+    """What an iteration will ask; without `estimates`, as at first. InvalidInput when it can never be granted."""
     if carousel_of(narrative).max_cost_usd is not None:
         raise InvalidInput(
             "max_cost_usd can't be kept: the prices of the models are unknown", where=source, do="use max_tokens_total"
         )
-    plan = plan_iteration(runtime, narrative)
+    plan = plan_iteration(runtime, narrative, estimates or {})
     refusal = _never_fits(shares(plan))
     if refusal is not None:
         raise InvalidInput(

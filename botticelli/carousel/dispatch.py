@@ -15,7 +15,7 @@ from redis.exceptions import RedisError
 
 from botticelli.budget import BLOCKED, Refusal, Ticket
 from botticelli.carousel.plan import plan_iteration, shares
-from botticelli.carousel.snapshots import narrative_of
+from botticelli.carousel.snapshots import estimates_of, narrative_of
 from botticelli.carousel.states import End, Idle, Start, next_step
 from botticelli.messages import publish_iteration
 from botticelli.runtime import Runtime
@@ -79,14 +79,13 @@ def publish(runtime: Runtime, publications: Iterable[Publication]) -> None:
 
 def _ask(runtime: Runtime, tx: Transaction, run: Run, opened: Open, number: int) -> Ticket | Refusal | None:
     """None: Redis is away, and nothing is granted while it is."""
-    narrative = narrative_of(tx, run.id)
     if run.max_tokens_total is not None:
         used = run.used_tokens + opened.in_flight * run.estimated_tokens
         if used + run.estimated_tokens > run.max_tokens_total:
             cap = run.max_tokens_total
             return Refusal(f"run:{run.id}", "max_tokens_total", cap, used, run.estimated_tokens, None)
     try:
-        plan = plan_iteration(runtime, narrative)
+        plan = plan_iteration(runtime, narrative_of(tx, run.id), estimates_of(tx, run.id))
         return runtime.budget.reserve(_ticket_id(run, number, opened), shares(plan), TICKET_LEASE_SECONDS)
     except RedisError as error:
         log("budget_unreachable", level=logging.WARNING, run=run.id, error=type(error).__name__)

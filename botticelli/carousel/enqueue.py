@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 
 from botticelli.carousel.checks import check_commands, check_variables, checked_plan, limit_notes
 from botticelli.carousel.dispatch import advance, publish
-from botticelli.carousel.plan import Plan, carousel_of, estimated_tokens, with_models
+from botticelli.carousel.estimates import learned_estimates, to_json
+from botticelli.carousel.plan import Plan, carousel_of, estimated_tokens, estimates_in, with_models
 from botticelli.errors import InvalidInput
 from botticelli.messages import new_run_id, run_id_for
 from botticelli.narrative import Loaded
@@ -46,7 +47,9 @@ def enqueue(runtime: Runtime, loaded: Loaded, source: str, options: EnqueueOptio
     """Check, store and admit. NarrativeError, InvalidInput or SettingsError when it can't be performed as it is."""
     narrative = loaded.narrative
     warnings = [*map(str, loaded.warnings), *check_commands(runtime, narrative, source)]
-    plan = checked_plan(runtime, narrative, source)
+    with runtime.store.transaction() as tx:
+        estimates = learned_estimates(runtime, tx, narrative)
+    plan = checked_plan(runtime, narrative, source, estimates)
     warnings += limit_notes(runtime, plan)
     check_variables(narrative, options.variables)
     new = _new_run(narrative, plan, source, options)
@@ -83,5 +86,6 @@ def _new_run(narrative: Narrative, plan: Plan, source: str, options: EnqueueOpti
         max_wait_seconds=carousel.max_wait_seconds,
         max_tokens_total=carousel.max_tokens_total,
         estimated_tokens=estimated_tokens(plan),
+        estimates=to_json(estimates_in(plan)),
         retries=carousel.retries,
     )

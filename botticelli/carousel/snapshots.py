@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from dataclasses import dataclass
 from threading import Lock
 
+from botticelli.carousel.estimates import Estimates, from_json
 from botticelli.narrative.model import Narrative
 from botticelli.store import Transaction
 
 KEPT = 256
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    narrative: Narrative
+    variables: dict[str, str]
+    estimates: Estimates
 
 
 class _Snapshots:
@@ -16,16 +25,16 @@ class _Snapshots:
 
     def __init__(self) -> None:
         self._lock = Lock()
-        self._kept: OrderedDict[str, tuple[Narrative, dict[str, str]]] = OrderedDict()
+        self._kept: OrderedDict[str, _Kept] = OrderedDict()
 
-    def read(self, tx: Transaction, run_id: str) -> tuple[Narrative, dict[str, str]]:
+    def read(self, tx: Transaction, run_id: str) -> _Kept:
         with self._lock:
             found = self._kept.get(run_id)
             if found is not None:
                 self._kept.move_to_end(run_id)
                 return found
-        snapshot, variables = tx.runs.snapshot(run_id)
-        found = Narrative.model_validate(snapshot), variables
+        row = tx.runs.snapshot(run_id)
+        found = _Kept(Narrative.model_validate(row.narrative), row.variables, from_json(row.estimates))
         with self._lock:
             self._kept[run_id] = found
             while len(self._kept) > KEPT:
@@ -37,10 +46,15 @@ _snapshots = _Snapshots()
 
 
 def narrative_of(tx: Transaction, run_id: str) -> Narrative:
-    return _snapshots.read(tx, run_id)[0]
+    return _snapshots.read(tx, run_id).narrative
+
+
+def estimates_of(tx: Transaction, run_id: str) -> Estimates:
+    """As they were decided at enqueue: whoever plans an iteration of this run plans the same."""
+    return _snapshots.read(tx, run_id).estimates
 
 
 def variables_of(tx: Transaction, run_id: str) -> dict[str, str]:
     """What was given at enqueue, over the narrative's defaults."""
-    narrative, given = _snapshots.read(tx, run_id)
-    return narrative.variables | given
+    kept = _snapshots.read(tx, run_id)
+    return kept.narrative.variables | kept.variables

@@ -39,11 +39,11 @@ class Gauges:
 
 def scopes_of(runtime: Runtime, tx: Transaction, run_id: str) -> tuple[list[Scope], list[str]]:
     """The scopes that a run spends from, and its models; none when the run needs a driver that isn't installed here."""
-    from botticelli.carousel import narrative_of
+    from botticelli.carousel import estimates_of, narrative_of
     from botticelli.carousel.plan import plan_iteration
 
     try:
-        calls = plan_iteration(runtime, narrative_of(tx, run_id)).values()
+        calls = plan_iteration(runtime, narrative_of(tx, run_id), estimates_of(tx, run_id)).values()
     except (BotticelliError, ValueError):  # ValueError: a request that was refused has no narrative
         return [], []
     return list({call.scope.name: call.scope for call in calls}.values()), sorted({str(call.model) for call in calls})

@@ -71,6 +71,8 @@ class WorkerSettings(Section):
 class BudgetSettings(Section):
     guard_ms: int = Field(default=25, ge=0)
     """How much longer than the provider's every sliding window is."""
+    estimate_quantile: float = Field(default=0.9, gt=0, le=1)
+    """Of an act's own past usage, where the narrative gives no figure: this part of its calls took no more."""
     rpm_multiplier: Multiplier | None = None
     tpm_multiplier: Multiplier | None = None
     rpd_multiplier: Multiplier | None = None

@@ -11,7 +11,7 @@ from botticelli.store.acts import ActRow, Acts
 from botticelli.store.database import connected
 from botticelli.store.effects import EffectRecord, Effects, Intent
 from botticelli.store.iterations import Claim, Iteration, Iterations, Lost, Open, Unclaimed
-from botticelli.store.ledger import Entry, Ledger
+from botticelli.store.ledger import Entry, Ledger, PastUsage
 from botticelli.store.runs import FINAL, NewRun, Run, Runs
 from botticelli.store.state import StateEntry, StateRepository, escape_segment
 
@@ -26,6 +26,7 @@ __all__ = [
     "Lost",
     "NewRun",
     "Open",
+    "PastUsage",
     "Run",
     "StateEntry",
     "Store",

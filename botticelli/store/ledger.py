@@ -10,7 +10,11 @@ from typing import Any, Protocol
 from sqlalchemy import Connection, case, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
+from botticelli.store.sql import statement
 from botticelli.store.tables import ledger
+
+SAMPLES = 200
+"""So many of an act's last calls are its past."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +29,17 @@ class Entry:
     scope: str
     estimated_tokens: int
     drawn_at: datetime
+    narrative: str = ""
+    model: str = ""
+    """`provider/model`."""
+
+
+@dataclass(frozen=True, slots=True)
+class PastUsage:
+    """What an act took before: `tokens` is the quantile that was asked for, over `samples` calls."""
+
+    samples: int
+    tokens: int
 
 
 class Counted(Protocol):
@@ -75,6 +90,11 @@ class Ledger:
         """The draws of a lost worker: nobody knows what became of them, so their estimates count."""
         mine = (ledger.c.run_id == run_id, ledger.c.number == number, ledger.c.outcome == "drawn")
         self._connection.execute(update(ledger).where(*mine).values(outcome="unknown", settled_at=func.now()))
+
+    def past_usage(self, narrative: str, act: str, model: str, quantile: float) -> PastUsage:
+        """Over the last settled draws of this act with this model, in all runs of narratives of this name."""
+        values = {"narrative": narrative, "act": act, "model": model, "quantile": quantile, "limit": SAMPLES}
+        return PastUsage(**self._connection.execute(statement("past_usage"), values).mappings().one())
 
     def of_run(self, run_id: str) -> list[dict[str, Any]]:
         query = select(ledger).where(ledger.c.run_id == run_id).order_by(ledger.c.drawn_at, ledger.c.draw_id)

@@ -36,7 +36,17 @@ class NewRun:
     max_wait_seconds: float | None = None
     max_tokens_total: int | None = None
     estimated_tokens: int = 0
+    estimates: Mapping[str, Any] = field(default_factory=dict)
     retries: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The checked narrative, the variables that were given, and the estimates of its acts."""
+
+    narrative: Mapping[str, Any]
+    variables: dict[str, str]
+    estimates: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +92,7 @@ class Run:
         return self.input_tokens + self.output_tokens
 
 
-_NOT_READ = ("snapshot", "variables")
+_NOT_READ = ("snapshot", "variables", "estimates")
 _COLUMNS = [column for column in runs.columns if column.name not in _NOT_READ]
 _READ = select(*_COLUMNS, func.clock_timestamp().label("now"))
 
@@ -117,12 +127,13 @@ class Runs:
             raise _unknown(run_id)
         return _run(row)
 
-    def snapshot(self, run_id: str) -> tuple[dict[str, Any], dict[str, str]]:
-        """The checked narrative and the variables, as they were enqueued."""
-        row = self._connection.execute(select(runs.c.snapshot, runs.c.variables).where(runs.c.id == run_id)).first()
+    def snapshot(self, run_id: str) -> Snapshot:
+        """What enqueuing fixed for good, as plain JSON."""
+        columns = (runs.c.snapshot, runs.c.variables, runs.c.estimates)
+        row = self._connection.execute(select(*columns).where(runs.c.id == run_id)).first()
         if row is None:
             raise _unknown(run_id)
-        return row[0], row[1]
+        return Snapshot(*row)
 
     def resolve(self, prefix: str) -> str:
         """The full id of the one run whose id begins with `prefix`; `latest` is the newest. NotFound for none or several."""

@@ -54,6 +54,7 @@ runs = Table(
     Column("max_wait_seconds", Float),
     Column("max_tokens_total", BigInteger),
     Column("estimated_tokens", BigInteger, nullable=False),
+    Column("estimates", JSONB, nullable=False, server_default=text("'{}'::jsonb")),
     Column("retries", Integer, nullable=False),
     _count("dispatched"),
     _count("succeeded"),
@@ -159,7 +160,9 @@ ledger = Table(
     Column("draw_id", Text, primary_key=True),
     Column("run_id", Text, nullable=False),
     Column("number", BigInteger, nullable=False),
+    Column("narrative", Text, nullable=False, server_default=text("''")),
     Column("act", Text, nullable=False),
+    Column("model", Text, nullable=False, server_default=text("''")),
     Column("attempt", Integer, nullable=False),
     Column("scope", Text, nullable=False),
     Column("outcome", Text, nullable=False),
@@ -172,6 +175,7 @@ ledger = Table(
     _moment("settled_at"),
     Index("ix_ledger_scope_drawn_at", "scope", "drawn_at"),
     Index("ix_ledger_run", "run_id", "number"),
+    Index("ix_ledger_act", "narrative", "act", "model", "settled_at", postgresql_where=text("outcome = 'settled'")),
 )
 
 media = Table(

@@ -98,7 +98,7 @@ def test_the_most_specific_multiplier_wins_and_is_applied_once(make_runtime: Mak
     both = "[narrative.budget]\ntpm_multiplier = 0.2\n[narrative.carousel.budget]\ntpm_multiplier = 0.5\n[acts]"
     assert perform_all(runtime, start(runtime, text.replace("[acts]", both)).id).succeeded == 5
     narrative = "[narrative.budget]\ntpm_multiplier = 0.6\n[acts]"
-    held = shares(plan_iteration(runtime, loaded(text.replace("[acts]", narrative)).narrative))
+    held = shares(plan_iteration(runtime, loaded(text.replace("[acts]", narrative)).narrative, {}))
     assert [window.limit for window in held[0].scope.windows] == [6000]
 
 

@@ -1,0 +1,12 @@
+-- A quantile of what the last calls of an act took, input and output together.
+-- in: narrative, act, model, quantile, limit
+-- returns: samples, tokens (0 without any sample)
+select count(*) as samples,
+       coalesce(percentile_disc(cast(:quantile as double precision)) within group (order by tokens), 0) as tokens
+from (
+    select input_tokens + output_tokens as tokens
+    from ledger
+    where narrative = :narrative and act = :act and model = :model and outcome = 'settled'
+    order by settled_at desc
+    limit :limit
+) as recent
