@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Iterable
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from botticelli.budget import Budget, Scope
-from botticelli.budget.limits import ModelBudget, model_budget
+from botticelli.budget.limits import ModelBudget, model_budget, named_scope
 from botticelli.drivers import Drivers, ModelName
 from botticelli.platforms import Platforms
 from botticelli.settings import Settings, load_settings
@@ -118,6 +119,12 @@ class Runtime:
     def scope(self, model: ModelName) -> Scope:
         """The budget scope of a model, with the limits that apply here."""
         return self.model_budget(model).scope
+
+    def own_scopes(self, *, narrative: str, guilds: Iterable[str]) -> tuple[Scope, ...]:
+        """The budgets of the settings for a narrative and for guilds; none where nothing is said."""
+        budgets, guard_ms = self.settings.budgets, self.settings.budget.guard_ms
+        named = [("narrative", narrative, budgets.narratives), *(("guild", one, budgets.guilds) for one in guilds)]
+        return tuple(named_scope(kind, name, table[name], guard_ms) for kind, name, table in named if name in table)
 
     def close(self) -> None:
         """End all connections and leave the services. What is used afterwards is made anew."""

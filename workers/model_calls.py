@@ -14,6 +14,7 @@ from botticelli.drivers import GenerateRequest, GenerateResponse, Usage
 from botticelli.errors import DriverError, DriverTerminal, DriverTransient, DriverUnknown
 from botticelli.store import Entry
 from botticelli.telemetry import log
+from workers.draws import Draws
 from workers.outcomes import ActFailed, LongWait
 from workers.stage import Stage
 
@@ -44,7 +45,7 @@ class ModelCall:
         self._call = call
         self._name = name
         """Unique within the iteration: position and turn."""
-        self._ticket_id = str(stage.claim.ticket["id"])
+        self._draws = Draws(stage.runtime.budget, str(stage.claim.ticket["id"]), call.scopes)
         self._tries = 0
 
     def perform(self, request: GenerateRequest) -> Answer:
@@ -62,7 +63,7 @@ class ModelCall:
                 self._settle_failure(draw, DriverUnknown("the call was interrupted"))
                 raise
             used = Amounts(1, response.usage.total_tokens)
-            settled = self._stage.runtime.budget.settle(self._ticket_id, draw.id, self._call.scope, used)
+            settled = self._draws.settle(draw.id, used)
             return Answer(response, draw.id, self._tries, _moment(draw.drawn_at_ms), _moment(settled.settled_at_ms))
 
     def _draw(self) -> Draw:
@@ -71,14 +72,13 @@ class ModelCall:
         self._tries += 1
         draw_id = f"{claim.run_id}:{claim.number}:{claim.fence}:{self._name}:{self._stage.retries_used}"
         amounts = Amounts(1, self._call.tokens)
-        budget = self._stage.runtime.budget
-        while isinstance(draw := budget.draw(self._ticket_id, draw_id, self._call.scope, amounts), Refusal):
+        while isinstance(draw := self._draws.draw(draw_id, amounts), Refusal):
             self._wait_for(draw)
         try:
             with self._stage.about_to_act() as tx:
                 tx.ledger.draw(self._entry(draw))
         except BaseException:
-            budget.settle(self._ticket_id, draw.id, self._call.scope, Amounts())
+            self._draws.undo(draw.id)
             raise
         return draw
 
@@ -106,7 +106,7 @@ class ModelCall:
         """A refused request used a request and no token; of one with an unknown outcome the whole estimate counts."""
         unknown = isinstance(error, DriverUnknown)
         actual = None if unknown else Amounts(1, 0)
-        settled = self._stage.runtime.budget.settle(self._ticket_id, draw.id, self._call.scope, actual)
+        settled = self._draws.settle(draw.id, actual)
         usage = None if unknown else Usage(0, 0)
         with self._stage.guarded() as tx:
             tx.ledger.settle(draw.id, "unknown" if unknown else "refused", _moment(settled.settled_at_ms), usage)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC
 from typing import Any
 
 from botticelli.errors import TemplateError
-from botticelli.narrative import holds, look_up
-from botticelli.narrative.model import Condition, Narrative, Reference, Template
+from botticelli.narrative import guilds_of, holds, look_up
+from botticelli.narrative.model import Condition, Narrative, Reference
 from botticelli.store import ActRow, Transaction, escape_segment
 from workers.stage import Stage
 
@@ -54,16 +54,8 @@ def is_skipped(stage: Stage, condition: Condition | None) -> bool:
 
 def guild_of(narrative: Narrative) -> str | None:
     """The guild of the narrative's commands, when they all name the same one."""
-    guilds = set(_guilds(narrative))
-    return guilds.pop() if len(guilds) == 1 else None
-
-
-def _guilds(narrative: Narrative) -> Iterator[str]:
-    for act in narrative.acts:
-        for one in act.inputs:
-            guild = one.args.get("guild_id") if one.type == "bot_command" else None
-            if isinstance(guild, Template) and not guild.references:
-                yield "".join(str(part) for part in guild.parts)
+    guilds = guilds_of(narrative)
+    return guilds[0] if len(guilds) == 1 else None
 
 
 def _act(stage: Stage, reference: Reference) -> Any:

@@ -70,6 +70,11 @@ def model_budget(
     )
 
 
+def named_scope(kind: str, name: str, limits: Limits, guard_ms: int = 25) -> Scope:
+    """The scope of a budget of one's own: `narrative:NAME` or `guild:ID`."""
+    return Scope(f"{kind}:{name}", tuple(_windows([limits])), guard_ms)
+
+
 def _tier(provider: str, shipped: Provider, configured: Provider | None, default_tier: str | None) -> str | None:
     """The provider's own choice; else the general one, where the provider has such a tier; else the shipped one."""
     tiers = shipped.tiers | (configured.tiers if configured else {})
@@ -95,11 +100,6 @@ def multiplied(scope: Scope, multipliers: Mapping[str, float | None]) -> Scope:
 def _places(tiers: Iterable[Tier], model: str) -> list[ModelLimits]:
     """Where a figure may be, the most specific place first: configured model, configured tier, shipped model, tier."""
     return [place for tier in tiers for place in ([tier.models[model]] if model in tier.models else []) + [tier]]
-
-
-def limit_windows(limits: Limits) -> tuple[Window, ...]:
-    """The windows of one table of limits."""
-    return tuple(_windows([limits]))
 
 
 def _windows(places: Sequence[Limits]) -> Iterator[Window]:

@@ -11,6 +11,7 @@ from botticelli.budget import Amounts, Scope, Share, merged
 from botticelli.budget.limits import multiplied
 from botticelli.carousel.estimates import Estimate, Estimates, first_estimates, model_name, turns
 from botticelli.drivers import ModelName
+from botticelli.narrative import guilds_of
 from botticelli.narrative.model import Carousel, Multipliers, Narrative
 from botticelli.runtime import Runtime
 
@@ -19,12 +20,20 @@ ONCE = Carousel(iterations=1)
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """The model calls of one act: `turns` of them, each reserved with the estimate in `scope`."""
+    """The model calls of one act: `turns` of them, each reserved with the estimate in all `scopes`.
+
+    The provider's scope is the last one; before it the run's own: its narrative's and its guilds'.
+    """
 
     model: ModelName
-    scope: Scope
+    scopes: tuple[Scope, ...]
     turns: int
     estimate: Estimate
+
+    @property
+    def scope(self) -> Scope:
+        """The provider's."""
+        return self.scopes[-1]
 
     @property
     def tokens(self) -> int:
@@ -49,11 +58,12 @@ def plan_iteration(runtime: Runtime, narrative: Narrative, estimates: Estimates)
 
     InvalidInput when an act names a model that nobody answers for.
     """
+    own = runtime.own_scopes(narrative=narrative.name, guilds=guilds_of(narrative))
     plan: Plan = {}
     for position, estimate in (first_estimates(narrative) | estimates).items():
         act = narrative.acts[position]
         model = runtime.drivers.resolve(model_name(runtime, narrative, act))
-        plan[position] = Call(model, _scope(runtime, narrative, model), turns(act), estimate)
+        plan[position] = Call(model, (*own, _scope(runtime, narrative, model)), turns(act), estimate)
     return plan
 
 
@@ -76,7 +86,8 @@ def estimated_tokens(plan: Plan) -> int:
 
 def shares(plan: Plan) -> tuple[Share, ...]:
     """What the ticket of one iteration asks, a share for each scope."""
-    return merged([Share(call.scope, Amounts(call.turns, call.turns * call.tokens)) for call in plan.values()])
+    asked = ((scope, call) for call in plan.values() for scope in call.scopes)
+    return merged([Share(scope, Amounts(call.turns, call.turns * call.tokens)) for scope, call in asked])
 
 
 def _scope(runtime: Runtime, narrative: Narrative, model: ModelName) -> Scope:

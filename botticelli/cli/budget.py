@@ -48,6 +48,10 @@ def known_scopes(runtime: Runtime) -> list[Scope]:
 
     multipliers = runtime.settings.budget.model_dump(include={"rpm_multiplier", "tpm_multiplier", "rpd_multiplier"})
     scopes = [multiplied(runtime.scope(model), multipliers) for model in _models(runtime)]
+    budgets = runtime.settings.budgets
+    for narrative in budgets.narratives:
+        scopes += runtime.own_scopes(narrative=narrative, guilds=())
+    scopes += runtime.own_scopes(narrative="", guilds=budgets.guilds)
     with runtime.store.transaction() as tx:
         for run in tx.runs.recent(statuses=GOING_ON, limit=MOST_RUNS):
             scopes += scopes_of(runtime, tx, run.id)[0]

@@ -46,7 +46,8 @@ def scopes_of(runtime: Runtime, tx: Transaction, run_id: str) -> tuple[list[Scop
         calls = plan_iteration(runtime, narrative_of(tx, run_id), estimates_of(tx, run_id)).values()
     except (BotticelliError, ValueError):  # ValueError: a request that was refused has no narrative
         return [], []
-    return list({call.scope.name: call.scope for call in calls}.values()), sorted({str(call.model) for call in calls})
+    scopes = {scope.name: scope for call in calls for scope in call.scopes}
+    return list(scopes.values()), sorted({str(call.model) for call in calls})
 
 
 def gauge_lines(usages: Iterable[ScopeUsage]) -> list[str]:

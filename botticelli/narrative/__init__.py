@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from botticelli.narrative.conditions import holds
     from botticelli.narrative.environment import Environment
-    from botticelli.narrative.inventory import missing_variables, references
+    from botticelli.narrative.inventory import guilds_of, missing_variables, references
     from botticelli.narrative.load import Loaded, load_narrative, parse_narrative
     from botticelli.narrative.lookup import json_or_text, look_up, parse_json
     from botticelli.narrative.model import Narrative
@@ -22,6 +22,7 @@ _HOMES = {
     "Loaded": "load",
     "Narrative": "model",
     "as_text": "templates",
+    "guilds_of": "inventory",
     "holds": "conditions",
     "json_or_text": "lookup",
     "load_narrative": "load",
@@ -41,6 +42,7 @@ __all__ = [
     "Loaded",
     "Narrative",
     "as_text",
+    "guilds_of",
     "holds",
     "json_or_text",
     "load_narrative",

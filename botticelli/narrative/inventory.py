@@ -21,6 +21,14 @@ def missing_variables(narrative: Narrative, given: Collection[str] = ()) -> list
     return list(dict.fromkeys(one.name for one in references(narrative) if one.kind == "var" and one.name not in known))
 
 
+def guilds_of(narrative: Narrative) -> list[str]:
+    """The guilds that its commands name in so many words, each once, sorted."""
+    commands = (one for act in narrative.acts for one in act.inputs if one.type == "bot_command")
+    named = (command.args.get("guild_id") for command in commands)
+    literal = (guild for guild in named if isinstance(guild, Template) and not guild.references)
+    return sorted({"".join(str(part) for part in guild.parts) for guild in literal})
+
+
 def _of_act(act: Act) -> Iterator[Reference]:
     if act.skip_if is not None:
         yield act.skip_if.reference

@@ -128,6 +128,15 @@ class Provider(Section):
     tiers: dict[str, Tier] = Field(default_factory=dict)
 
 
+class BudgetsSettings(Section):
+    """Budgets of one's own, beside those of the providers: a call is granted by all that it spends from."""
+
+    narratives: dict[str, Limits] = Field(default_factory=dict)
+    """By the name of the narrative, over all its runs."""
+    guilds: dict[str, Limits] = Field(default_factory=dict)
+    """By the id of the guild, over all narratives whose commands name it."""
+
+
 class PlatformSettings(Section):
     implementation: str = "echo"
     """Name of the platform plug-in that performs the commands; `echo` rehearses them offline."""
@@ -150,6 +159,7 @@ class Settings(Section):
     environment: EnvironmentSettings = EnvironmentSettings()
     worker: WorkerSettings = WorkerSettings()
     budget: BudgetSettings = BudgetSettings()
+    budgets: BudgetsSettings = BudgetsSettings()
     providers: dict[str, Provider] = Field(default_factory=dict)
     drivers: dict[str, DriverOptions] = Field(default_factory=dict)
     """`[drivers.NAME]`: the knobs of one driver, checked by the driver itself."""

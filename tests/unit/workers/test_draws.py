@@ -1,0 +1,59 @@
+"""One request in several scopes: all or none, and nothing stays behind."""
+
+from __future__ import annotations
+
+import pytest
+
+from botticelli.budget import Amounts, Draw, MemoryBudget, Refusal, Scope, Share, Ticket, Window
+from botticelli.testing.clock import ManualClock
+from workers.draws import Draws
+
+NARRATIVE = Scope("narrative:a", (Window("requests", 10, 60), Window("tokens", 500, 60)), 0)
+GUILD = Scope("guild:1", (Window("tokens", 300, 60, "fixed"),), 0)
+MODEL = Scope("p/m@t", (Window("requests", 2, 60), Window("tokens", 1000, 60)), 0)
+SCOPES = (NARRATIVE, GUILD, MODEL)
+CALL = Amounts(1, 100)
+
+
+@pytest.fixture
+def budget() -> MemoryBudget:
+    return MemoryBudget(ManualClock())
+
+
+def used(budget: MemoryBudget) -> dict[str, list[int]]:
+    return {scope.name: [window.used for window in budget.usage(scope).windows] for scope in SCOPES}
+
+
+def held(budget: MemoryBudget) -> list[Amounts]:
+    return [budget.usage(scope).held for scope in SCOPES]
+
+
+def test_a_request_is_charged_in_all_scopes(budget: MemoryBudget) -> None:
+    assert isinstance(budget.reserve("t", [Share(scope, CALL) for scope in SCOPES], 60), Ticket)
+    draws = Draws(budget, "t", SCOPES)
+    draw = draws.draw("d", CALL)
+    assert isinstance(draw, Draw)
+    assert draw.scope == "p/m@t"
+    assert draws.settle("d", Amounts(1, 70)).outcome == "settled"
+    assert draws.settle("d", Amounts(1, 70)).outcome == "repeated"
+    assert used(budget) == {"narrative:a": [1, 70], "guild:1": [70], "p/m@t": [1, 70]}
+    assert held(budget) == [Amounts()] * 3
+
+
+@pytest.mark.parametrize("full", SCOPES)
+def test_a_refusal_by_any_scope_leaves_nothing_drawn(budget: MemoryBudget, full: Scope) -> None:
+    budget.block_until(full, 5000)
+    before = used(budget)
+    answer = Draws(budget, "t", SCOPES).draw("d", CALL)
+    assert isinstance(answer, Refusal)
+    assert (answer.scope, answer.retry_after_ms) == (full.name, 5000)
+    assert used(budget) == before
+    assert held(budget) == [Amounts()] * 3
+
+
+def test_after_a_refusal_the_same_draw_may_be_tried_again(budget: MemoryBudget) -> None:
+    draws = Draws(budget, "t", SCOPES)
+    assert [isinstance(draws.draw(f"d{n}", CALL), Draw) for n in range(3)] == [True, True, False]
+    draws.undo("d1")
+    assert isinstance(draws.draw("d2", CALL), Draw)
+    assert used(budget)["narrative:a"][0] == used(budget)["p/m@t"][0] == 2

@@ -1,0 +1,46 @@
+"""One provider request in all scopes that it spends from: drawn in all or in none, settled in all. Writes no row."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from botticelli.budget import Amounts, Budget, Draw, Refusal, Scope, Settlement
+
+NOTHING = Amounts()
+
+
+@dataclass(frozen=True, slots=True)
+class Draws:
+    """The draws of one ticket. `scopes` in the order of drawing: the provider's comes last, as close to the call as can
+    be; settling goes the other way round. Moments are those of the provider's scope.
+
+    The ticket holds all of them, granted in one atomic call: a refusal here is rare (a retry, a lease that ran out). What
+    a connection error leaves open is charged as drawn when the ticket is released or its lease runs out.
+    """
+
+    budget: Budget
+    ticket_id: str
+    scopes: tuple[Scope, ...]
+
+    def draw(self, draw_id: str, amounts: Amounts) -> Draw | Refusal:
+        """The first refusal gives back what was drawn before it."""
+        drawn: list[Scope] = []
+        for scope in self.scopes:
+            answer = self.budget.draw(self.ticket_id, draw_id, scope, amounts)
+            if isinstance(answer, Refusal):
+                self._settle(drawn, draw_id, NOTHING)
+                break
+            drawn.append(scope)
+        return answer
+
+    def settle(self, draw_id: str, actual: Amounts | None) -> Settlement:
+        """`actual` is None when nobody knows it: what was drawn counts."""
+        return self._settle(self.scopes, draw_id, actual)[0]
+
+    def undo(self, draw_id: str) -> None:
+        """The request is not made after all."""
+        self._settle(self.scopes, draw_id, NOTHING)
+
+    def _settle(self, scopes: Sequence[Scope], draw_id: str, actual: Amounts | None) -> list[Settlement]:
+        return [self.budget.settle(self.ticket_id, draw_id, scope, actual) for scope in reversed(scopes)]
