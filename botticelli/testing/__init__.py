@@ -2,9 +2,5 @@
 
 import pytest
 
-pytest.register_assert_rewrite(
-    *(
-        f"{__name__}.{suite}"
-        for suite in ("budget_base", "budget_draws", "budget_loss", "budget_tickets", "budget_windows")
-    )
-)
+SUITES = ("base", "draws", "kinds", "loss", "metrics", "tickets", "windows")
+pytest.register_assert_rewrite(*(f"{__name__}.budget_{suite}" for suite in SUITES))

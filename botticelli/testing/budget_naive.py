@@ -6,22 +6,30 @@ It does not decide: it records what the budgets under test said, and tells wheth
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from fractions import Fraction
+from math import ceil
+from zoneinfo import ZoneInfo
 
-from botticelli.budget import Amounts, Metric, Scope, Window
+from botticelli.budget import METRICS, Amounts, Metric, Scope, Window
 
 NOTHING = Amounts()
+AT_DRAW: tuple[Metric, ...] = ("requests", "input_tokens")
+AT_SETTLE: tuple[Metric, ...] = ("tokens", "output_tokens", "cost_microusd")
 
 
 @dataclass
 class Event:
     at_ms: int
     amount: int
+    charged: int
+    """The amount before it was corrected."""
 
 
 @dataclass
 class NaiveDraw:
     amounts: Amounts
-    requests: Event
+    events: dict[Metric, Event]
 
 
 @dataclass
@@ -33,23 +41,25 @@ class NaiveHold:
 
 @dataclass
 class NaiveScope:
-    events: dict[Metric, list[Event]] = field(default_factory=lambda: {"requests": [], "tokens": []})
+    events: dict[Metric, list[Event]] = field(default_factory=lambda: {metric: [] for metric in METRICS})
     holds: dict[str, NaiveHold] = field(default_factory=dict)
     blocked_until_ms: int = 0
     excess: bool = False
 
-    def record(self, metric: Metric, at_ms: int, amount: int) -> Event:
-        event = Event(at_ms, amount)
-        if amount:
-            self.events[metric].append(event)
-        return event
+    def record(self, metrics: tuple[Metric, ...], at_ms: int, amounts: Amounts) -> dict[Metric, Event]:
+        events = {metric: Event(at_ms, amounts.of(metric), amounts.of(metric)) for metric in metrics}
+        for metric, event in events.items():
+            if event.amount:
+                self.events[metric].append(event)
+        return events
 
     def held(self) -> Amounts:
         total = NOTHING
         for hold in self.holds.values():
             total += hold.undrawn
             for draw in hold.draws.values():
-                total += Amounts(0, draw.amounts.tokens)
+                a = draw.amounts
+                total += Amounts(0, a.tokens, 0, a.output_tokens, a.cost_microusd, a.concurrency)
         return total
 
     def reserve(self, ticket: str, amounts: Amounts, lease_until_ms: int) -> None:
@@ -57,13 +67,13 @@ class NaiveScope:
 
     def covered(self, ticket: str, asked: Amounts) -> Amounts:
         undrawn = self.holds[ticket].undrawn if ticket in self.holds else NOTHING
-        return Amounts(min(undrawn.requests, asked.requests), min(undrawn.tokens, asked.tokens))
+        return Amounts(*(min(undrawn.of(metric), asked.of(metric)) for metric in METRICS))
 
     def draw(self, ticket: str, draw: str, asked: Amounts, now: int, new_lease_ms: int) -> None:
         covered = self.covered(ticket, asked)
         hold = self.holds.setdefault(ticket, NaiveHold(now + new_lease_ms, NOTHING))
-        hold.undrawn = Amounts(hold.undrawn.requests - covered.requests, hold.undrawn.tokens - covered.tokens)
-        hold.draws[draw] = NaiveDraw(asked, self.record("requests", now, asked.requests))
+        hold.undrawn = Amounts(*(hold.undrawn.of(metric) - covered.of(metric) for metric in METRICS))
+        hold.draws[draw] = NaiveDraw(asked, self.record(AT_DRAW, now, asked))
 
     def settle(self, ticket: str, draw: str, actual: Amounts | None, now: int) -> bool:
         """False when there was nothing to settle."""
@@ -71,29 +81,38 @@ class NaiveScope:
             return False
         drawn = self.holds[ticket].draws.pop(draw)
         actual = drawn.amounts if actual is None else actual
-        more = actual.requests - drawn.amounts.requests
-        self.excess = self.excess or more > 0 or actual.tokens > drawn.amounts.tokens
-        self.record("tokens", now, actual.tokens)
-        if more > 0:
-            self.record("requests", now, more)
-        else:
-            drawn.requests.amount += more
+        self.record(AT_SETTLE, now, actual)
+        for metric, event in drawn.events.items():
+            event.amount = min(event.charged, actual.of(metric))
+        more = Amounts(*(max(0, actual.of(metric) - drawn.amounts.of(metric)) for metric in METRICS))
+        self.record(AT_DRAW, now, more)
+        self.excess = self.excess or more != NOTHING
         return True
 
     def close(self, ticket: str, now: int) -> None:
         for draw in self.holds.pop(ticket).draws.values():
-            self.record("tokens", now, draw.amounts.tokens)
+            self.record(AT_SETTLE, now, draw.amounts)
 
     def sweep(self, now: int) -> None:
         for ticket in [ticket for ticket, hold in self.holds.items() if hold.lease_until_ms <= now]:
             self.close(ticket, now)
 
     def bounds(self, scope: Scope, window: Window, now: int) -> tuple[int, int]:
-        """The least and the most that may count as used: the most allows for buckets a sixtieth of a period wide."""
+        """The least and the most that may count as used: the most allows for sliding buckets a sixtieth of a period
+        wide, and for corrections that a refilling bucket does not take back."""
         span_ms, events = window.period_ms + scope.guard_ms, self.events[window.metric]
         if window.kind == "fixed":
             exact = fixed_use(events, span_ms, now)
             return exact, exact
+        if window.zone:
+            days = [local_day(at_ms - scope.guard_ms, window.zone) for at_ms in (*(e.at_ms for e in events), now)]
+            exact = sum(event.amount for event, day in zip(events, days, strict=False) if day == days[-1])
+            return exact, exact
+        if window.kind == "bucket":
+            corrected = [(event.at_ms, event.amount) for event in events]
+            charged = [(event.at_ms, event.charged) for event in events]
+            least, most = (bucket_use(charges, window, scope.guard_ms, now) for charges in (corrected, charged))
+            return least, most
         width_ms = max(1, -(-window.period_ms // 60))
         recent = sum(event.amount for event in events if event.at_ms > now - span_ms)
         return recent, sum(event.amount for event in events if event.at_ms > now - span_ms - width_ms)
@@ -119,3 +138,17 @@ def fixed_use(events: list[Event], span_ms: int, now: int) -> int:
             ends, used = event.at_ms + span_ms, 0
         used += event.amount
     return used if now < ends else 0
+
+
+def local_day(at_ms: int, zone: str) -> str:
+    return datetime.fromtimestamp(at_ms / 1000, UTC).astimezone(ZoneInfo(zone)).date().isoformat()
+
+
+def bucket_use(charges: list[tuple[int, int]], window: Window, guard_ms: int, now: int) -> int:
+    """Replay, exactly: what comes back, from a guard after the first charge to a full bucket on."""
+    rate, level, since = Fraction(window.limit, window.period_ms), Fraction(0), 0
+    for at_ms, amount in [*charges, (now, 0)]:
+        level = max(Fraction(0), level - rate * max(0, at_ms - since))
+        since = max(at_ms, since) if level else at_ms + guard_ms
+        level += amount
+    return ceil(level)

@@ -27,7 +27,7 @@ def window_of(kind: WindowKind, limit: int = 100, guard_ms: int = 0) -> Scope:
 
 
 class WindowCases(BudgetCases):
-    @pytest.mark.parametrize("kind", ["sliding", "fixed"])
+    @pytest.mark.parametrize("kind", ["sliding", "fixed", "bucket"])
     def test_the_wait_is_honest(self, budget: Budget, clock: ManualClock, kind: WindowKind) -> None:
         scope = window_of(kind)
         for tokens in (30, 30, 20):

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from botticelli.budget import Amounts, Budget, MemoryBudget, RedisBudget, Refusal, Scope, Share, Window
-from botticelli.testing.budget_naive import NOTHING, NaiveScope
+from botticelli.testing.budget_naive import AT_DRAW, AT_SETTLE, NOTHING, NaiveScope
 from botticelli.testing.clock import ManualClock
 from botticelli.testing.intervals import most_in_any_interval
 
@@ -21,7 +21,7 @@ DRAW_LEASE_MS = 700
 
 def variants(name: str, guard_ms: int, *windows: Window) -> list[Scope]:
     """The same scope with its limits, and with limits that somebody lowered to eight tenths."""
-    lower = tuple(Window(w.metric, w.limit * 8 // 10, w.period_seconds, w.kind) for w in windows)
+    lower = tuple(Window(w.metric, w.limit * 8 // 10, w.period_seconds, w.kind, w.zone) for w in windows)
     return [Scope(name, windows, guard_ms), Scope(name, lower, guard_ms)]
 
 
@@ -30,10 +30,35 @@ SCOPES = {
     "fixed": variants("fixed", 3, Window("tokens", MOST, 0.5, "fixed"), Window("requests", 5, 0.2, "fixed")),
     "mixed": variants("mixed", 25, Window("tokens", MOST, 2), Window("tokens", 60, 0.4, "fixed")),
     "unlimited": variants("unlimited", 0),
+    "metrics": variants(
+        "metrics",
+        5,
+        Window("input_tokens", 60, 0.5),
+        Window("output_tokens", 80, 0.7, "fixed"),
+        Window("cost_microusd", 20, 3),
+        Window("concurrency", 4, 1),
+    ),
+    "calendar": variants(
+        "calendar",
+        40,
+        Window("requests", 9, 86_400, "calendar", "UTC"),
+        Window("tokens", MOST, 86_400, "calendar", "UTC"),
+    ),
+    "bucket": 2
+    * [Scope("bucket", (Window("tokens", MOST, 0.5, "bucket"), Window("input_tokens", 40, 0.3, "bucket")), 7)],
 }
+MIDNIGHT_MS = 1_700_006_400_000
 names = st.sampled_from(list(SCOPES))
 scopes = names.flatmap(lambda name: st.sampled_from(SCOPES[name]))
-amounts = st.builds(Amounts, st.integers(0, 3), st.integers(0, 70))
+amounts = st.builds(
+    Amounts,
+    st.integers(0, 3),
+    st.integers(0, 70),
+    input_tokens=st.sampled_from([0, 25, 40]),
+    output_tokens=st.sampled_from([0, 30, 60]),
+    cost_microusd=st.sampled_from([0, 0, 7]),
+    concurrency=st.sampled_from([0, 0, 1, 2]),
+)
 tickets = st.sampled_from([f"t{n}" for n in range(6)])
 draws = st.sampled_from(["d1", "d2", "d3"])
 leases_ms = st.sampled_from([50, 400, 3000])
@@ -42,7 +67,7 @@ leases_ms = st.sampled_from([50, 400, 3000])
 class BudgetMachine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
-        self.clock = ManualClock()
+        self.clock = ManualClock(MIDNIGHT_MS - 2_500)
         self.seen_ms = dict.fromkeys(SCOPES, 0)
         self.redis: Budget = RedisBudget(
             FakeRedis(server=FakeServer()), clock_ms=self.clock, lease_seconds=DRAW_LEASE_MS / 1000
@@ -132,8 +157,7 @@ class BudgetMachine(RuleBasedStateMachine):
         answer = self.same(self.redis.charge(scope, asked), self.memory.charge(scope, asked))
         self.judge(answer is not None, [(scope, asked, NOTHING)], now)
         if answer is None:
-            naive.record("requests", now, asked.requests)
-            naive.record("tokens", now, asked.tokens)
+            naive.record(AT_DRAW + AT_SETTLE, now, asked)
 
     @rule(scope=scopes, ms=st.sampled_from([1, 80]))
     def block(self, scope: Scope, ms: int) -> None:

@@ -16,6 +16,8 @@ from botticelli.testing.clock import ManualClock
         (Window("requests", 1, 86_400, "fixed"), "requests/86400s fixed"),
         (Window("tokens", 1, 2_592_001), "tokens/2592001s"),
         (Window("tokens", 1, 0.5), "tokens/0.5s"),
+        (Window("input_tokens", 1, 1, "bucket"), "input_tokens/1s bucket"),
+        (Window("requests", 1, 86_400, "calendar", "Europe/Rome"), "requests/86400s calendar Europe/Rome"),
     ],
 )
 def test_window_names_say_metric_period_and_kind(window: Window, name: str) -> None:
@@ -32,6 +34,15 @@ def test_impossible_windows_scopes_and_amounts_are_invalid_input() -> None:
         Scope("model", (window, Window("tokens", 2, 60)))
     with pytest.raises(InvalidInput, match="-5 ms"):
         Scope("model", (window,), guard_ms=-5)
+    for made in (
+        lambda: Window("tokens", 1, 86_400, "calendar"),
+        lambda: Window("tokens", 1, 60, "calendar", "Europe/Rome"),
+        lambda: Window("tokens", 1, 86_400, "fixed", "Europe/Rome"),
+    ):
+        with pytest.raises(InvalidInput, match="a calendar window is a day in a time zone"):
+            made()
+    with pytest.raises(InvalidInput, match="'Europe/Paradise' is no time zone"):
+        Window("tokens", 1, 86_400, "calendar", "Europe/Paradise")
     with pytest.raises(InvalidInput, match="-1 tokens"):
         Amounts(tokens=-1)
 

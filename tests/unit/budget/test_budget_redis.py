@@ -8,7 +8,7 @@ from importlib.resources import files
 import pytest
 from fakeredis import FakeRedis, FakeServer
 
-from botticelli.budget import Amounts, PastCharge, RedisBudget, Scope, Share, Ticket, Window
+from botticelli.budget import CHARGED_AT, METRICS, Amounts, PastCharge, RedisBudget, Scope, Share, Ticket, Window
 from botticelli.budget.scripts import GATE, LIBRARIES, SCRIPTS
 from botticelli.errors import ServiceUnavailable
 from botticelli.testing.clock import ManualClock
@@ -114,6 +114,14 @@ def test_a_changed_guard_finds_what_was_charged_before(client: FakeRedis) -> Non
     assert [window.used for window in budget.usage(scope).windows] == [90, 0]
     clock.advance(60_025)
     assert [window.used for window in budget.usage(scope).windows] == [0, 0]
+
+
+def test_scripts_and_words_name_the_same_metrics_in_the_same_order() -> None:
+    library = (files("botticelli.budget") / "lua" / "lib_windows.lua").read_text("utf-8")
+    listed = library.split("METRICS = {")[1].split("}")[0]
+    assert listed == ", ".join(f"'{metric}'" for metric in METRICS)
+    for metric, moment in CHARGED_AT.items():
+        assert f"{metric} = '{moment}'" in library
 
 
 def test_scripts_that_the_server_forgot_are_sent_again(client: FakeRedis) -> None:
