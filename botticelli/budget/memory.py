@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from botticelli.budget.memory_scope import Hold, OpenDraw, ScopeState, less, longest, smaller
+from botticelli.budget.memory_scope import Hold, OpenDraw, ScopeState, holding, less, longest, smaller, wait_in_queues
 from botticelli.budget.model import (
     Amounts,
     Draw,
@@ -14,7 +14,7 @@ from botticelli.budget.model import (
     Settlement,
     Share,
     Ticket,
-    WindowUsage,
+    Waiter,
     merged,
 )
 
@@ -37,14 +37,23 @@ class MemoryBudget:
         states, now = self._open([share.scope for share in shares])
         asked = [(state, share.amounts) for state, share in zip(states, shares, strict=True)]
         fresh = [(state, amounts) for state, amounts in asked if ticket_id not in state.holds]
-        refusal = longest([refusal for state, amounts in fresh for refusal in state.refusals(amounts, NOTHING)])
+        kept = [state.queue.kept_for_others(ticket_id) for state, _ in fresh]
+        refusal = longest(
+            [
+                r
+                for (state, amounts), others in zip(fresh, kept, strict=True)
+                for r in state.refusals(amounts, NOTHING, others)
+            ]
+        )
         if refusal:
+            wait_in_queues(ticket_id, asked, refusal)
             return refusal
         for state, amounts in fresh:
             state.holds[ticket_id] = Hold(amounts)
         deadline = now + round(lease_seconds * 1000)
         for state in states:
             state.leases[ticket_id] = deadline
+            state.queue.leave(ticket_id)
             self._keep(state)
         return Ticket(ticket_id, shares, deadline)
 
@@ -54,7 +63,7 @@ class MemoryBudget:
         if draw_id in hold.draws:
             return Draw(draw_id, scope.name, hold.draws[draw_id].amounts, hold.draws[draw_id].at_ms)
         covered = smaller(hold.undrawn, amounts)
-        refusal = longest(list(state.refusals(amounts, covered)))
+        refusal = longest(list(state.refusals(amounts, covered, NOTHING)))
         if refusal:
             return refusal
         hold.undrawn = less(hold.undrawn, covered)
@@ -82,6 +91,7 @@ class MemoryBudget:
     def release(self, ticket_id: str, scopes: Sequence[Scope]) -> None:
         states, _ = self._open(scopes)
         for state in states:
+            state.queue.leave(ticket_id)
             if ticket_id in state.holds:
                 state.close(ticket_id)
 
@@ -94,7 +104,7 @@ class MemoryBudget:
 
     def charge(self, scope: Scope, amounts: Amounts) -> Refusal | None:
         [state], _ = self._open([scope])
-        refusal = longest(list(state.refusals(amounts, NOTHING)))
+        refusal = longest(list(state.refusals(amounts, NOTHING, state.queue.kept_for_others(None))))
         if refusal is None:
             state.charge(amounts, "draw", "settle")
             self._keep(state)
@@ -109,14 +119,14 @@ class MemoryBudget:
         [state], now = self._open([scope])
         while state.sweep():
             pass
-        windows = tuple(
-            WindowUsage(window, used, state.held.of(window.metric), w.resets_at(window) - now if used else 0)
-            for window, w in state.states()
-            for used in [w.used(window, now)]
-        )
-        holders = tuple(ticket_id for ticket_id, _ in state.by_deadline()[:100])
+        windows = tuple(state.window_usage(window, w) for window, w in state.states())
+        holdings = tuple(holding(ticket, state.holds[ticket], due - now) for ticket, due in state.by_deadline()[:100])
+        waiting = tuple(Waiter(ticket, p.amounts, p.at_ms - now) for ticket, p in state.queue.places.items())
         blocked_for_ms = max(0, state.blocked_until_ms - now)
-        return ScopeUsage(scope.name, windows, state.held, len(state.leases), blocked_for_ms, holders)
+        holders = tuple(held.ticket for held in holdings)
+        return ScopeUsage(
+            scope.name, windows, state.held, len(state.leases), blocked_for_ms, holders, holdings, waiting
+        )
 
     def _open(self, scopes: Sequence[Scope]) -> tuple[list[ScopeState], int]:
         """The scopes' states, each once, at one common time that never goes back. New ones are kept by `_keep`."""

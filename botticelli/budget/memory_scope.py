@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from botticelli.budget.memory_queue import LONGEST_WAIT_MS, Queue
 from botticelli.budget.memory_windows import KINDS, WindowState, wait_ms
-from botticelli.budget.model import BLOCKED, CHARGED_AT, Amounts, Refusal, Scope, Window
+from botticelli.budget.model import BLOCKED, CHARGED_AT, Amounts, Holding, Refusal, Scope, Window, WindowUsage
 
 SWEPT_PER_CALL = 20
 
@@ -36,6 +37,7 @@ class ScopeState:
     windows: dict[str, WindowState] = field(default_factory=dict)
     holds: dict[str, Hold] = field(default_factory=dict)
     leases: dict[str, int] = field(default_factory=dict)
+    queue: Queue = field(default_factory=Queue)
 
     @property
     def held(self) -> Amounts:
@@ -52,6 +54,7 @@ class ScopeState:
         self.scope, self.now = scope, now
         for window, state in self.states():
             state.expire(window, scope.guard_ms, now)
+        self.queue.expire(now)
         self.sweep()
 
     def states(self) -> Iterator[tuple[Window, WindowState]]:
@@ -82,16 +85,29 @@ class ScopeState:
             if amounts.of(window.metric) > 0 and CHARGED_AT[window.metric] in moments
         }
 
-    def refusals(self, asked: Amounts, covered: Amounts) -> Iterator[Refusal]:
-        """Everything here that stands against `asked`, of which the ticket holds `covered` already."""
+    def window_usage(self, window: Window, state: WindowState) -> WindowUsage:
+        used, held = state.used(window, self.now), self.held.of(window.metric)
+        resets_after_ms = state.resets_at(window) - self.now if used else 0
+        free_after_ms: int | None = 0
+        if used + held >= window.limit:
+            free_after_ms = wait_ms(state, window, self.scope.guard_ms, self.now, held=held, amount=1)
+        return WindowUsage(window, used, held, resets_after_ms, free_after_ms)
+
+    def refusals(self, asked: Amounts, covered: Amounts, kept: Amounts) -> Iterator[Refusal]:
+        """Everything here that stands against `asked`, of which the ticket holds `covered` already, beside what is
+        `kept` for others who wait."""
         name, held = self.scope.name, self.held
         if self.blocked_until_ms > self.now:
             yield Refusal(name, BLOCKED, 0, 0, asked.requests, self.blocked_until_ms - self.now)
         for window, state in self.states():
             amount, beside = asked.of(window.metric), held.of(window.metric) - covered.of(window.metric)
+            beside += kept.of(window.metric)
             used = state.used(window, self.now) + beside
             if amount > covered.of(window.metric) and used + amount > window.limit:
-                wait = wait_ms(state, window, self.scope.guard_ms, self.now, held=beside, amount=amount)
+                turn_ms = self.queue.turn_ms() if kept.of(window.metric) else 0
+                wait = wait_ms(
+                    state, window, self.scope.guard_ms, self.now, held=beside, amount=amount, turn_ms=turn_ms
+                )
                 yield Refusal(name, window.name, window.limit, used, amount, wait)
 
 
@@ -100,6 +116,22 @@ def longest(refusals: list[Refusal]) -> Refusal | None:
     endless = float("inf")
     waits = [endless if refusal.retry_after_ms is None else refusal.retry_after_ms for refusal in refusals]
     return refusals[waits.index(max(waits))] if refusals else None
+
+
+def holding(ticket_id: str, hold: Hold, lease_for_ms: int) -> Holding:
+    return Holding(ticket_id, hold.undrawn, sum((d.amounts for d in hold.draws.values()), Amounts()), lease_for_ms)
+
+
+def wait_in_queues(ticket_id: str, asked: list[tuple[ScopeState, Amounts]], refusal: Refusal) -> None:
+    """A place in the scope that refused for longest, and the place that the ticket has in others."""
+    wait_ms = refusal.retry_after_ms
+    if refusal.window == BLOCKED or wait_ms is None or wait_ms > LONGEST_WAIT_MS:
+        return
+    by_name = {state.scope.name: state for state, _ in asked}
+    window = next(w for w, _ in by_name[refusal.scope].states() if w.name == refusal.window)
+    for state, amounts in asked:
+        join = state.scope.name == refusal.scope
+        state.queue.wait(ticket_id, amounts, window, state.now + wait_ms, join=join)
 
 
 def in_flight(amounts: Amounts) -> Amounts:

@@ -169,12 +169,14 @@ def refill_ms(window: Window, amount: int) -> int:
     return -(-amount * window.period_ms // max(1, window.limit))
 
 
-def wait_ms(state: WindowState, window: Window, guard_ms: int, now: int, *, held: int, amount: int) -> int | None:
-    """When `amount` fits beside `held`, if that stays; None: never."""
+def wait_ms(
+    state: WindowState, window: Window, guard_ms: int, now: int, *, held: int, amount: int, turn_ms: int = 0
+) -> int | None:
+    """When `amount` fits beside `held`, if that stays; None: never. `turn_ms`: when the first of a queue comes back."""
     if amount > window.limit:
         return None
     if held + amount > window.limit:
-        return max(HELD_WAIT_MIN_MS, min(HELD_WAIT_MAX_MS, -(-window.period_ms // BUCKETS_PER_PERIOD)))
+        return max(HELD_WAIT_MIN_MS, turn_ms - now, min(HELD_WAIT_MAX_MS, -(-window.period_ms // BUCKETS_PER_PERIOD)))
     excess = state.used(window, now) + held + amount - window.limit
     return state.room_at(window, guard_ms, now, excess) - now
 

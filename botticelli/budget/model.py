@@ -210,10 +210,10 @@ Reseed = Callable[[Sequence[Scope]], Sequence[PastCharge]]
 class Refusal:
     """Why nothing was granted: of all windows that refused, the one with the longest wait.
 
-    `used` is what is charged and held besides the `asked` amount. `retry_after_ms` is when the same request fits,
-    counted from now, if what is held stays held; when holds alone are in its way, which may end at any moment, it is
-    a short wait; None when it never fits, because it is larger than the window. A closed scope has the window
-    `BLOCKED`.
+    `used` is what is charged, held, and kept for those who waited before, besides the `asked` amount.
+    `retry_after_ms` is when the same request fits, counted from now, if what is held stays held; when holds alone are
+    in its way, which may end at any moment, it is a short wait; None when it never fits, because it is larger than the
+    window. A closed scope has the window `BLOCKED`.
     """
 
     scope: str
@@ -264,9 +264,31 @@ class WindowUsage:
     """When the oldest charge leaves (sliding), the window ends (fixed, calendar) or everything has come back (bucket);
     0 when nothing is charged."""
 
+    free_after_ms: int | None = 0
+    """When the next one of the metric fits, if what is held stays; None: never (the limit is 0)."""
+
     @property
     def remaining(self) -> int:
         return max(0, self.window.limit - self.used - self.held)
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """What one ticket has of a scope: amounts not drawn yet, and amounts of calls in flight."""
+
+    ticket: str
+    undrawn: Amounts
+    in_flight: Amounts
+    lease_for_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Waiter:
+    """A refused reservation whose place in the queue is kept until it comes back in `back_after_ms`, and a bit longer."""
+
+    ticket: str
+    amounts: Amounts
+    back_after_ms: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,13 +302,20 @@ class ScopeUsage:
     """How long this scope is closed because a provider asked for it; 0 when it is open."""
     holders: tuple[str, ...] = field(default=())
     """Ids of those tickets, at most a hundred."""
+    holdings: tuple[Holding, ...] = field(default=())
+    """What the holders hold."""
+    waiting: tuple[Waiter, ...] = field(default=())
+    """The queue, in order of arrival."""
 
 
 class Budget(Protocol):
     """May this be spent now? All methods are atomic over everything they name, for all processes on all machines."""
 
     def reserve(self, ticket_id: str, shares: Sequence[Share], lease_seconds: float) -> Ticket | Refusal:
-        """Hold all shares, or nothing. The same id again gives the same holds back, with a new lease."""
+        """Hold all shares, or nothing. The same id again gives the same holds back, with a new lease.
+
+        Whoever comes back when the refusal says keeps a place: nobody who came later gets what it needs.
+        """
         ...
 
     def draw(self, ticket_id: str, draw_id: str, scope: Scope, amounts: Amounts) -> Draw | Refusal:
@@ -301,7 +330,7 @@ class Budget(Protocol):
         ...
 
     def release(self, ticket_id: str, scopes: Sequence[Scope]) -> None:
-        """Give back what was never drawn and close the ticket; draws that are still open stay charged."""
+        """Give back what was never drawn, and a place in the queue; draws that are still open stay charged."""
         ...
 
     def renew(self, ticket_id: str, scopes: Sequence[Scope], lease_seconds: float) -> bool:

@@ -17,6 +17,7 @@ from botticelli.budget.model import (
     BLOCKED,
     Amounts,
     Draw,
+    Holding,
     Refusal,
     Reseed,
     Scope,
@@ -24,6 +25,7 @@ from botticelli.budget.model import (
     Settlement,
     Share,
     Ticket,
+    Waiter,
     Window,
     WindowUsage,
     merged,
@@ -98,18 +100,23 @@ class RedisBudget:
         self._call("block", _named([scope]), wait_ms=wait_ms)
 
     def usage(self, scope: Scope) -> ScopeUsage:
-        blocked, amounts, tickets, windows, holders = self._call("usage", _named([scope]))
+        blocked, amounts, tickets, windows, holders, waiting, now = self._call("usage", _named([scope]))
         held = Amounts(*amounts)
+        holdings = tuple(_holding(holders[n : n + 3], now) for n in range(0, len(holders), 3))
         return ScopeUsage(
             scope.name,
             tuple(
-                WindowUsage(window, used, held.of(window.metric), resets_after_ms)
-                for window, used, resets_after_ms in zip(scope.windows, windows[::2], windows[1::2], strict=True)
+                WindowUsage(window, used, held.of(window.metric), resets_after_ms, None if free < 0 else free)
+                for window, used, resets_after_ms, free in zip(
+                    scope.windows, windows[::3], windows[1::3], windows[2::3], strict=True
+                )
             ),
             held,
             tickets,
             blocked,
-            tuple(_text(holder) for holder in holders),
+            tuple(holding.ticket for holding in holdings),
+            holdings,
+            tuple(Waiter(w["ticket"], Amounts(**w["amounts"]), w["at"] - now) for w in json.loads(waiting) or ()),
         )
 
     def _call(self, script: str, shares: Sequence[Share], **request: Any) -> Any:
@@ -168,6 +175,14 @@ def _limit(window: Window, hour: int) -> list[Any]:
 
 def _text(reply: bytes | str) -> str:
     return reply.decode() if isinstance(reply, bytes) else reply
+
+
+def _holding(reply: Sequence[Any], now: int) -> Holding:
+    """One ticket as `lua/usage.lua` describes it."""
+    ticket, deadline, packed = reply
+    hold = json.loads(packed)
+    in_flight = sum((Amounts(**draw["amounts"]) for draw in (hold["draws"] or {}).values()), NOTHING)
+    return Holding(_text(ticket), Amounts(**(hold["undrawn"] or {})), in_flight, deadline - now)
 
 
 def _refusal(shares: Sequence[Share], reply: Sequence[int]) -> Refusal:

@@ -10,7 +10,16 @@ if TYPE_CHECKING:
     from redis import Redis
     from redis.commands.core import Script
 
-LIBRARIES = ("lib_sliding", "lib_spans", "lib_bucket", "lib_windows", "lib_holds", "lib_grants", "lib_scopes")
+LIBRARIES = (
+    "lib_sliding",
+    "lib_spans",
+    "lib_bucket",
+    "lib_windows",
+    "lib_queue",
+    "lib_holds",
+    "lib_grants",
+    "lib_scopes",
+)
 GATE = "lib_gate"
 SEED = "seed"
 """The only script that passes without the gate: it is what the gate asks for."""

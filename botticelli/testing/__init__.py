@@ -2,5 +2,5 @@
 
 import pytest
 
-SUITES = ("base", "draws", "kinds", "loss", "metrics", "tickets", "windows")
+SUITES = ("base", "draws", "kinds", "loss", "metrics", "queue", "tickets", "windows")
 pytest.register_assert_rewrite(*(f"{__name__}.budget_{suite}" for suite in SUITES))

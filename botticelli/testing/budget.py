@@ -9,6 +9,7 @@ from botticelli.testing.budget_base import BudgetCases
 from botticelli.testing.budget_draws import DrawCases
 from botticelli.testing.budget_kinds import KindCases
 from botticelli.testing.budget_metrics import MetricCases
+from botticelli.testing.budget_queue import QueueCases
 from botticelli.testing.budget_tickets import TicketCases
 from botticelli.testing.budget_windows import WindowCases
 from botticelli.testing.clock import ManualClock
@@ -16,6 +17,6 @@ from botticelli.testing.clock import ManualClock
 __all__ = ["BudgetCases", "BudgetConformance", "ManualClock"]
 
 
-class BudgetConformance(TicketCases, DrawCases, WindowCases, KindCases, MetricCases):
+class BudgetConformance(TicketCases, DrawCases, WindowCases, KindCases, MetricCases, QueueCases):
     """Every rule that a Budget has to keep. `make_budget` must give an empty one that reads the clock at each call,
     and lets a draw by an unknown ticket have a lease of `UNKNOWN_TICKET_LEASE_SECONDS`."""

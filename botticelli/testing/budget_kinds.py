@@ -20,7 +20,7 @@ def day_in(zone: str, guard_ms: int = 0) -> Scope:
     return Scope("day", (Window("requests", 100, 86_400, "calendar", zone),), guard_ms)
 
 
-def local_ms(zone: str, year: int, month: int, day: int, hour: int = 0, minute: int = 0) -> int:
+def local_ms(zone: str, year: int, month: int, day: int, hour: int = 0, *, minute: int = 0) -> int:
     return round(datetime(year, month, day, hour, minute, tzinfo=ZoneInfo(zone)).timestamp() * 1000)
 
 
@@ -51,7 +51,7 @@ class KindCases(BudgetCases):
     def test_the_day_turns_at_midnight_and_not_a_day_after_the_first_use(
         self, budget: Budget, clock: ManualClock
     ) -> None:
-        scope, clock.ms = day_in(PACIFIC), local_ms(PACIFIC, 2025, 7, 1, 23, 59)
+        scope, clock.ms = day_in(PACIFIC), local_ms(PACIFIC, 2025, 7, 1, 23, minute=59)
         for _ in range(3):
             assert budget.charge(scope, Amounts(100)) is None
             assert wait_of(budget.charge(scope, Amounts(1))) in (60_000, 24 * HOUR_MS)
@@ -70,7 +70,7 @@ class KindCases(BudgetCases):
             assert wait_of(budget.charge(scope, Amounts(1))) == 12 * HOUR_MS
 
     def test_a_request_of_yesterday_is_not_given_back_today(self, budget: Budget, clock: ManualClock) -> None:
-        scope, clock.ms = day_in("UTC"), local_ms("UTC", 2025, 7, 1, 23, 59)
+        scope, clock.ms = day_in("UTC"), local_ms("UTC", 2025, 7, 1, 23, minute=59)
         drawn(budget.draw("t", "d", scope, Amounts(5)))
         clock.advance(60_000)
         assert budget.charge(scope, Amounts(7)) is None

@@ -40,11 +40,19 @@ class NaiveHold:
 
 
 @dataclass
+class NaiveWaiter:
+    ticket: str
+    until_ms: int
+    amounts: Amounts
+
+
+@dataclass
 class NaiveScope:
     events: dict[Metric, list[Event]] = field(default_factory=lambda: {metric: [] for metric in METRICS})
     holds: dict[str, NaiveHold] = field(default_factory=dict)
     blocked_until_ms: int = 0
     excess: bool = False
+    waiting: list[NaiveWaiter] = field(default_factory=list)
 
     def record(self, metrics: tuple[Metric, ...], at_ms: int, amounts: Amounts) -> dict[Metric, Event]:
         events = {metric: Event(at_ms, amounts.of(metric), amounts.of(metric)) for metric in metrics}
@@ -89,11 +97,31 @@ class NaiveScope:
         self.excess = self.excess or more != NOTHING
         return True
 
+    def wait(self, ticket: str, amounts: Amounts, until_ms: int, join: bool) -> None:
+        for waiter in self.waiting:
+            if waiter.ticket == ticket:
+                waiter.until_ms, waiter.amounts = until_ms, amounts
+                return
+        if join:
+            self.waiting.append(NaiveWaiter(ticket, until_ms, amounts))
+
+    def leave(self, ticket: str) -> None:
+        self.waiting = [waiter for waiter in self.waiting if waiter.ticket != ticket]
+
+    def before(self, ticket: str) -> Amounts:
+        total = NOTHING
+        for waiter in self.waiting:
+            if waiter.ticket == ticket:
+                return total
+            total += waiter.amounts
+        return total
+
     def close(self, ticket: str, now: int) -> None:
         for draw in self.holds.pop(ticket).draws.values():
             self.record(AT_SETTLE, now, draw.amounts)
 
     def sweep(self, now: int) -> None:
+        self.waiting = [waiter for waiter in self.waiting if waiter.until_ms > now]
         for ticket in [ticket for ticket, hold in self.holds.items() if hold.lease_until_ms <= now]:
             self.close(ticket, now)
 
@@ -117,13 +145,15 @@ class NaiveScope:
         recent = sum(event.amount for event in events if event.at_ms > now - span_ms)
         return recent, sum(event.amount for event in events if event.at_ms > now - span_ms - width_ms)
 
-    def verdicts(self, scope: Scope, asked: Amounts, covered: Amounts, now: int) -> tuple[bool, bool]:
-        """Whether a budget must refuse this, and whether it may."""
+    def verdicts(
+        self, scope: Scope, asked: Amounts, covered: Amounts, now: int, kept: Amounts = NOTHING
+    ) -> tuple[bool, bool]:
+        """Whether a budget must refuse this, and whether it may; `kept` is for those who came before."""
         must = may = self.blocked_until_ms > now
         held = self.held()
         for window in scope.windows:
             amount, own = asked.of(window.metric), covered.of(window.metric)
-            rest = window.limit - held.of(window.metric) + own - amount
+            rest = window.limit - held.of(window.metric) - kept.of(window.metric) + own - amount
             least, most = self.bounds(scope, window, now)
             must = must or (amount > own and least > rest)
             may = may or (amount > own and most > rest)

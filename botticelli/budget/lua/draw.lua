@@ -4,7 +4,7 @@
 -- Returns     {1, time of the draw in ms, amount of each metric ...} |
 --             {0, scope number, window number (0: blocked), used, asked, wait in ms or -1}
 -- What CHARGED_AT names `draw` is charged now; the rest stays held, in every window, until the settle. A draw that is
--- open is given again.
+-- open is given again. A draw waits for nobody's place in the queue: its iteration is already running.
 
 local scope = scopes[1]
 local asked, hold = scope.asked, read_hold(scope, request.ticket)
@@ -16,7 +16,7 @@ end
 
 local undrawn, covered = hold and hold.undrawn or amounts(), amounts()
 for metric, amount in pairs(asked) do covered[metric] = math.min(undrawn[metric], amount) end
-local worst = examine(scope, 1, covered)
+local worst = examine(scope, 1, covered, amounts())
 if worst then
   save_known({scope})
   return refused(worst)

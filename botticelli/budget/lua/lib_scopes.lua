@@ -6,7 +6,8 @@
 -- ARGV[3]  the time in milliseconds, for tests only; without it the server's TIME counts
 -- The usage hash has the buckets of sliding windows and, in the field "state", as JSON: epoch (in which the scope was
 -- begun), seen (the latest time seen: time never goes back), expires (when the keys vanish), blocked, tickets (how
--- many hold something), next_lease (no lease runs out before), held amounts, and what is kept of each window.
+-- many hold something), next_lease (no lease runs out before), held amounts, who is waiting, and what is kept of each
+-- window.
 
 local KEEP_MS = 50000 -- unused scopes vanish at least this long after their last window and lease
 local limits, request = cjson.decode(ARGV[1]), cjson.decode(ARGV[2])
@@ -18,13 +19,14 @@ local function server_ms()
 end
 
 local function new_state()
-  return {epoch = '', seen = 0, expires = 0, blocked = 0, tickets = 0, next_lease = 0, held = {}, windows = {}}
+  return {epoch = '', seen = 0, expires = 0, blocked = 0, tickets = 0, next_lease = 0, held = {}, waiting = {}, windows = {}}
 end
 
 local function read_scope(number)
   local spec, usage = limits[number], KEYS[3 * number - 2]
   local packed, windows, longest_ms = redis.call('HGET', usage, 'state'), {}, 0
   local state = packed and cjson.decode(packed) or new_state()
+  for _, waiter in ipairs(state.waiting) do amounts(waiter.amounts) end
   for i = 2, #spec do
     windows[i - 1] = open_window(spec[i], spec[1], state.windows)
     longest_ms = math.max(longest_ms, windows[i - 1].span_ms)
@@ -49,6 +51,7 @@ end
 -- Everything that has run out is gone.
 local function expire_scope(scope)
   for _, w in ipairs(scope.windows) do w.kind.expire(scope, w) end
+  expire_queue(scope)
   sweep_leases(scope)
 end
 

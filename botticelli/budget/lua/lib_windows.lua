@@ -50,10 +50,12 @@ local function charge(scope, some, moment)
 end
 
 -- When `amount` fits beside the `held` amounts, if those stay: enough charges have left, or else a holder settled.
-local function wait_ms(scope, w, held, amount)
+-- Whoever is `queued` behind others waits at least for the first of them.
+local function wait_ms(scope, w, held, amount, queued)
   if amount > w.limit then return math.huge end
   if held + amount > w.limit then
-    return math.max(HELD_WAIT_MIN_MS, math.min(HELD_WAIT_MAX_MS, math.ceil(w.period_ms / 60)))
+    local turn_ms = queued and scope.state.waiting[1].at - scope.now or 0
+    return math.max(HELD_WAIT_MIN_MS, turn_ms, math.min(HELD_WAIT_MAX_MS, math.ceil(w.period_ms / 60)))
   end
   return w.kind.room_at(scope, w, w.kind.used(scope, w) + held + amount - w.limit) - scope.now
 end

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from botticelli.budget import Amounts, Budget, MemoryBudget, RedisBudget, Refusal, Scope, Share, Window
+from botticelli.budget import BLOCKED, Amounts, Budget, MemoryBudget, RedisBudget, Refusal, Scope, Share, Window
 from botticelli.testing.budget_naive import AT_DRAW, AT_SETTLE, NOTHING, NaiveScope
 from botticelli.testing.clock import ManualClock
 from botticelli.testing.intervals import most_in_any_interval
@@ -90,12 +90,27 @@ class BudgetMachine(RuleBasedStateMachine):
         assert one == other
         return one
 
-    def judge(self, refused: bool, asked: list[tuple[Scope, Amounts, Amounts]], now: int) -> None:
-        verdicts = [self.naive[scope.name].verdicts(scope, wanted, own, now) for scope, wanted, own in asked]
+    def judge(self, refused: bool, asked: list[tuple[Scope, Amounts, Amounts, Amounts]], now: int) -> None:
+        verdicts = [self.naive[s.name].verdicts(s, wanted, own, now, kept) for s, wanted, own, kept in asked]
         if refused:
             assert any(may for _, may in verdicts), "refused, though everything fitted"
         else:
             assert not any(must for must, _ in verdicts), "granted more than a window allows"
+
+    def before(self, share: Share, ticket: str) -> Amounts:
+        return self.naive[share.scope.name].before(ticket)
+
+    def wait(self, ticket: str, shares: list[Share], refusal: Refusal, now: int) -> None:
+        """The place in the queue that a refusal gives."""
+        wait_ms = refusal.retry_after_ms
+        if refusal.window == BLOCKED or wait_ms is None or wait_ms > 120_000:
+            return
+        [scope] = [share.scope for share in shares if share.scope.name == refusal.scope]
+        [period_ms] = [window.period_ms for window in scope.windows if window.name == refusal.window]
+        until_ms = now + wait_ms + max(50, min(2000, period_ms // 20))
+        for share in shares:
+            join = share.scope.name == refusal.scope
+            self.naive[share.scope.name].wait(ticket, share.amounts, until_ms, join)
 
     @rule(
         ticket=tickets, asked=st.dictionaries(names, amounts, min_size=1, max_size=3), low=st.booleans(), ms=leases_ms
@@ -107,9 +122,14 @@ class BudgetMachine(RuleBasedStateMachine):
             self.redis.reserve(ticket, shares, ms / 1000), self.memory.reserve(ticket, shares, ms / 1000)
         )
         fresh = [share for share in shares if ticket not in self.naive[share.scope.name].holds]
-        self.judge(isinstance(answer, Refusal), [(s.scope, s.amounts, NOTHING) for s in fresh], now)
-        if not isinstance(answer, Refusal):
+        self.judge(
+            isinstance(answer, Refusal), [(s.scope, s.amounts, NOTHING, self.before(s, ticket)) for s in fresh], now
+        )
+        if isinstance(answer, Refusal):
+            self.wait(ticket, shares, answer, now)
+        else:
             for name, wanted in asked.items():
+                self.naive[name].leave(ticket)
                 self.naive[name].reserve(ticket, wanted, now + ms)
 
     @rule(ticket=tickets, draw=draws, scope=scopes, asked=amounts)
@@ -120,7 +140,7 @@ class BudgetMachine(RuleBasedStateMachine):
             assert not isinstance(answer, Refusal)
             assert answer.amounts == naive.holds[ticket].draws[draw].amounts
             return
-        self.judge(isinstance(answer, Refusal), [(scope, asked, naive.covered(ticket, asked))], now)
+        self.judge(isinstance(answer, Refusal), [(scope, asked, naive.covered(ticket, asked), NOTHING)], now)
         if not isinstance(answer, Refusal):
             assert answer.drawn_at_ms == now
             naive.draw(ticket, draw, asked, now, DRAW_LEASE_MS)
@@ -139,6 +159,7 @@ class BudgetMachine(RuleBasedStateMachine):
         for budget in (self.redis, self.memory):
             budget.release(ticket, [SCOPES[name][0] for name in called])
         for name in called:
+            self.naive[name].leave(ticket)
             if ticket in self.naive[name].holds:
                 self.naive[name].close(ticket, now)
 
@@ -155,7 +176,7 @@ class BudgetMachine(RuleBasedStateMachine):
     def charge(self, scope: Scope, asked: Amounts) -> None:
         now, naive = self.begin([scope.name]), self.naive[scope.name]
         answer = self.same(self.redis.charge(scope, asked), self.memory.charge(scope, asked))
-        self.judge(answer is not None, [(scope, asked, NOTHING)], now)
+        self.judge(answer is not None, [(scope, asked, NOTHING, naive.before(""))], now)
         if answer is None:
             naive.record(AT_DRAW + AT_SETTLE, now, asked)
 
@@ -177,6 +198,7 @@ class BudgetMachine(RuleBasedStateMachine):
             usage = self.same(self.redis.usage(scope), self.memory.usage(scope))
             assert usage.held == naive.held()
             assert set(usage.holders) == set(naive.holds)
+            assert [(w.ticket, w.amounts) for w in usage.waiting] == [(w.ticket, w.amounts) for w in naive.waiting]
             for window in usage.windows:
                 least, most = naive.bounds(scope, window.window, now)
                 assert least <= window.used <= most

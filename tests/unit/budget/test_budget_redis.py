@@ -132,10 +132,10 @@ def test_scripts_that_the_server_forgot_are_sent_again(client: FakeRedis) -> Non
 
 
 def test_a_client_that_decodes_gets_the_same_answers() -> None:
-    server = FakeServer()
-    budget = RedisBudget(FakeRedis(server=server, decode_responses=True))
+    server, clock = FakeServer(), ManualClock()
+    budget = RedisBudget(FakeRedis(server=server, decode_responses=True), clock_ms=clock)
     assert isinstance(budget.reserve("täsk", [Share(SCOPE, Amounts(1, 1))], 60), Ticket)
-    assert RedisBudget(FakeRedis(server=server)).usage(SCOPE) == budget.usage(SCOPE)
+    assert RedisBudget(FakeRedis(server=server), clock_ms=clock).usage(SCOPE) == budget.usage(SCOPE)
     assert budget.usage(SCOPE).holders == ("täsk",)
 
 

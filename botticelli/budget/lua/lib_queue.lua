@@ -1,0 +1,49 @@
+-- Library: who waits for room in a scope, in order of arrival, so that small requests don't starve a large one.
+--
+-- `state.waiting` is a list of {ticket, at, until_ms, amounts}: refused reservations that were told to come back at
+-- `at`. Until then, and a little longer, what they asked for is kept for them: whoever came later is refused what they
+-- need. Places are kept for waits of two minutes at most, and for 32 tickets: nobody who stays away closes a scope.
+
+local MOST_WAITING, LONGEST_WAIT_MS = 32, 120000
+local LATE_MIN_MS, LATE_MAX_MS = 50, 2000 -- how late a waiter may come back: a twentieth of the window's period
+
+local function expire_queue(scope)
+  local waiting = scope.state.waiting
+  for n = #waiting, 1, -1 do
+    if waiting[n].until_ms <= scope.now then table.remove(waiting, n) end
+  end
+end
+
+local function place_of(scope, ticket)
+  for n, waiter in ipairs(scope.state.waiting) do
+    if waiter.ticket == ticket then return n end
+  end
+end
+
+local function leave_queue(scope, ticket)
+  local place = place_of(scope, ticket)
+  if place then table.remove(scope.state.waiting, place) end
+end
+
+-- What is kept for those who came before the ticket (nil: for all who wait).
+local function kept_for_others(scope, ticket)
+  local kept = amounts()
+  for n = 1, (place_of(scope, ticket) or #scope.state.waiting + 1) - 1 do
+    for metric, amount in pairs(scope.state.waiting[n].amounts) do kept[metric] = kept[metric] + amount end
+  end
+  return kept
+end
+
+-- After a refusal: a place in the scope that refused for longest, and the place that the ticket has in others.
+local function wait_in_queues(scopes, worst, ticket)
+  local w = scopes[worst.scope].windows[worst.window]
+  if not w or worst.wait > LONGEST_WAIT_MS then return end
+  local late_ms = math.max(LATE_MIN_MS, math.min(LATE_MAX_MS, math.floor(w.period_ms / 20)))
+  for number, scope in ipairs(scopes) do
+    local waiting, place = scope.state.waiting, place_of(scope, ticket)
+    if place or (number == worst.scope and #waiting < MOST_WAITING) then
+      local at = scope.now + worst.wait
+      waiting[place or #waiting + 1] = {ticket = ticket, at = at, until_ms = at + late_ms, amounts = scope.asked}
+    end
+  end
+end
