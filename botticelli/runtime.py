@@ -5,14 +5,15 @@ Everything is made when it is first used, and anew in a forked child: connection
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from botticelli.budget import Budget, Scope
-from botticelli.budget.limits import ModelBudget, model_budget, named_scope
+from botticelli.budget import Budget, Refusal, Scope
+from botticelli.budget.limits import ModelBudget, lowered, model_budget, named_scope
 from botticelli.drivers import Drivers, ModelName
 from botticelli.platforms import Platforms
 from botticelli.settings import Settings, load_settings
@@ -22,9 +23,11 @@ if TYPE_CHECKING:
     from celery import Celery
 
     from botticelli.services import Membership
-    from botticelli.store import Store
+    from botticelli.store import FreshOverrides, InForce, Override, Store, Transaction
 
 SOCKET_TIMEOUT_SECONDS = 15
+LOWERED_WAIT_MS = 10_000
+"""The wait for a temporary limit that is smaller than the request; longer than a worker sits through."""
 
 
 class Runtime:
@@ -126,6 +129,32 @@ class Runtime:
         named = [("narrative", narrative, budgets.narratives), *(("guild", one, budgets.guilds) for one in guilds)]
         return tuple(named_scope(kind, name, table[name], guard_ms) for kind, name, table in named if name in table)
 
+    @cached_property
+    def _overrides(self) -> FreshOverrides:
+        from botticelli.store import FreshOverrides
+
+        return FreshOverrides()
+
+    def overrides_of(self, scope: str, tx: Transaction | None = None) -> Mapping[str, Override]:
+        """The temporary lower limits of a scope, by window, a second old at most. Give the transaction that is open."""
+        return self._overrides.of(scope, tx.overrides.in_force if tx else self._read_overrides)
+
+    def _read_overrides(self) -> InForce:
+        with self.store.transaction() as tx:
+            return tx.overrides.in_force()
+
+    def in_force(self, scope: Scope, tx: Transaction | None = None) -> Scope:
+        """The scope as it is to be granted now: with the temporary lower limits."""
+        found = self.overrides_of(scope.name, tx)
+        return lowered(scope, {name: one.limit for name, one in found.items() if one.limit is not None})
+
+    def softened(self, refusal: Refusal, tx: Transaction | None = None) -> Refusal:
+        """What only a temporary limit makes too large is not refused for ever: come back in a while."""
+        override = self.overrides_of(refusal.scope, tx).get(refusal.window)
+        if not refusal.too_large or override is None or override.limit != refusal.limit:
+            return refusal
+        return dataclasses.replace(refusal, retry_after_ms=LOWERED_WAIT_MS)
+
     def close(self) -> None:
         """End all connections and leave the services. What is used afterwards is made anew."""
         made = self.__dict__
@@ -134,6 +163,7 @@ class Runtime:
         if "redis" in made:
             made.pop("redis").close()
         made.pop("budget", None)
+        made.pop("_overrides", None)
         if "store" in made:
             made.pop("store").engine.dispose()
         if (membership := made.pop("services", None)) is not None:

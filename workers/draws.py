@@ -3,11 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
-from botticelli.budget import Amounts, Budget, Draw, Refusal, Scope, Settlement
+from botticelli.budget import Amounts, Budget, Draw, Refusal, Scope, Settlement, Share, Ticket
 
 NOTHING = Amounts()
+
+
+def granted(ticket: Ticket, scopes: Sequence[Scope], amounts: Amounts) -> list[dict[str, Any]]:
+    """For the ledger, as in a ticket: each scope with the limits under which a draw was granted. That is when the ticket
+    was reserved, or now when it holds too little: of the two, the larger limit."""
+    before = {share.scope.name: share.scope for share in ticket.shares}
+    shares = tuple(Share(_wider(scope, before.get(scope.name, scope)), amounts) for scope in scopes)
+    return list(Ticket(ticket.id, shares, 0).to_json()["shares"])
+
+
+def _wider(now: Scope, before: Scope) -> Scope:
+    limits = {window.name: window.limit for window in before.windows}
+    windows = (replace(w, limit=max(w.limit, limits.get(w.name, w.limit))) for w in now.windows)
+    return replace(now, windows=tuple(windows))
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,16 +5,16 @@ from __future__ import annotations
 import logging
 import random
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from botticelli.budget import Amounts, Draw, Refusal
+from botticelli.budget import Amounts, Draw, Refusal, Ticket
 from botticelli.carousel.plan import Call
 from botticelli.drivers import GenerateRequest, GenerateResponse, Usage
 from botticelli.errors import DriverError, DriverTerminal, DriverTransient, DriverUnknown
 from botticelli.store import Entry
 from botticelli.telemetry import log
-from workers.draws import Draws
+from workers.draws import Draws, granted
 from workers.outcomes import ActFailed, LongWait
 from workers.stage import Stage
 
@@ -45,7 +45,8 @@ class ModelCall:
         self._call = call
         self._name = name
         """Unique within the iteration: position and turn."""
-        self._draws = Draws(stage.runtime.budget, str(stage.claim.ticket["id"]), call.scopes)
+        self._ticket = Ticket.from_json(stage.claim.ticket)
+        self._draws = Draws(stage.runtime.budget, self._ticket.id, call.scopes)
         self._tries = 0
 
     def perform(self, request: GenerateRequest) -> Answer:
@@ -72,8 +73,8 @@ class ModelCall:
         self._tries += 1
         draw_id = f"{claim.run_id}:{claim.number}:{claim.fence}:{self._name}:{self._stage.retries_used}"
         amounts = Amounts(1, self._call.tokens)
-        while isinstance(draw := self._draws.draw(draw_id, amounts), Refusal):
-            self._wait_for(draw)
+        while isinstance(draw := self._draws_now().draw(draw_id, amounts), Refusal):
+            self._wait_for(self._stage.runtime.softened(draw))
         try:
             with self._stage.about_to_act() as tx:
                 tx.ledger.draw(self._entry(draw))
@@ -81,6 +82,12 @@ class ModelCall:
             self._draws.undo(draw.id)
             raise
         return draw
+
+    def _draws_now(self) -> Draws:
+        """In all scopes of the call, with the limits that are in force at this moment."""
+        scopes = tuple(map(self._stage.runtime.in_force, self._call.scopes))
+        self._draws = replace(self._draws, scopes=scopes)
+        return self._draws
 
     def _entry(self, draw: Draw) -> Entry:
         claim = self._stage.claim
@@ -95,6 +102,7 @@ class ModelCall:
             drawn_at=_moment(draw.drawn_at_ms),
             narrative=self._stage.run.narrative,
             model=str(self._call.model),
+            shares=granted(self._ticket, self._draws.scopes, draw.amounts),
         )
 
     def _wait_for(self, refusal: Refusal) -> None:

@@ -97,6 +97,12 @@ def multiplied(scope: Scope, multipliers: Mapping[str, float | None]) -> Scope:
     return dataclasses.replace(scope, windows=tuple(windows))
 
 
+def lowered(scope: Scope, limits: Mapping[str, int]) -> Scope:
+    """The scope with lower limits for the windows that `limits` names; a higher one changes nothing."""
+    windows = (dataclasses.replace(w, limit=min(w.limit, limits.get(w.name, w.limit))) for w in scope.windows)
+    return dataclasses.replace(scope, windows=tuple(windows)) if limits else scope
+
+
 def _places(tiers: Iterable[Tier], model: str) -> list[ModelLimits]:
     """Where a figure may be, the most specific place first: configured model, configured tier, shipped model, tier."""
     return [place for tier in tiers for place in ([tier.models[model]] if model in tier.models else []) + [tier]]

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
-from botticelli.budget import BLOCKED, Refusal, Ticket
+from botticelli.budget import BLOCKED, Refusal, Share, Ticket
 from botticelli.carousel.plan import plan_iteration, shares
 from botticelli.carousel.snapshots import estimates_of, narrative_of
 from botticelli.carousel.states import End, Idle, Start, next_step
@@ -86,7 +86,9 @@ def _ask(runtime: Runtime, tx: Transaction, run: Run, opened: Open, number: int)
             return Refusal(f"run:{run.id}", "max_tokens_total", cap, used, run.estimated_tokens, None)
     try:
         plan = plan_iteration(runtime, narrative_of(tx, run.id), estimates_of(tx, run.id))
-        return runtime.budget.reserve(_ticket_id(run, number, opened), shares(plan), TICKET_LEASE_SECONDS)
+        asked = [Share(runtime.in_force(share.scope, tx), share.amounts) for share in shares(plan)]
+        answer = runtime.budget.reserve(_ticket_id(run, number, opened), asked, TICKET_LEASE_SECONDS)
+        return runtime.softened(answer, tx) if isinstance(answer, Refusal) else answer
     except RedisError as error:
         log("budget_unreachable", level=logging.WARNING, run=run.id, error=type(error).__name__)
         return None

@@ -1,64 +1,119 @@
-"""`botticelli budget`: what is used and held in every window of every known scope. Spends nothing."""
+"""`botticelli budget`: what is used and held, why, whether any limit was passed; and lower limits for a while."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 import click
 
 from botticelli.cli.arguments import NounGroup, json_option
 from botticelli.cli.invocation import Invocation, pass_invocation
+from botticelli.cli.moments import ahead, past
 from botticelli.cli.output import plain, print_json
 
 if TYPE_CHECKING:
-    from botticelli.budget import Scope, ScopeUsage
-    from botticelli.drivers import ModelName
-    from botticelli.runtime import Runtime
-
-GOING_ON = ("queued", "running", "waiting", "paused")
-MOST_RUNS = 1000
+    from botticelli.budget import ScopeUsage
 
 
-@click.group(cls=NounGroup, bare="show", short_help="Show what is used of the limits of each model.")
+@click.group(cls=NounGroup, bare="show", short_help="Show, explain, audit and lower the limits of spending.")
 def budget() -> None:
-    """Show what is used of the limits of each model. Without a command: `show`."""
+    """Show what is used of all limits, explain and audit it, and lower limits for a while. Without a command: `show`."""
 
 
 @budget.command("show", short_help="Used, held, limit and rest of every window.")
 @json_option
 @pass_invocation
 def show(invocation: Invocation, as_json: bool) -> None:
-    """Used, held, limit and rest of every window: of the models that the settings and the drivers give limits for, and
-    of those that the runs which aren't over spend from."""
+    """Used, held, limit and rest of every window: of the models that the settings and the drivers give limits for, of the
+    budgets of narratives and guilds, of what runs that aren't over spend from, and of what was spent from in the last
+    day; with the last hour as a line of bars."""
+    from botticelli.cli.budget_scopes import known_scopes
+    from botticelli.cli.gauges import gauge_lines
+    from botticelli.cli.terminal import sparkline
+
     runtime = invocation.runtime
     usages = [runtime.budget.usage(scope) for scope in known_scopes(runtime)]
     if as_json:
         print_json([as_object(usage) for usage in usages])
         return
-    from botticelli.cli.gauges import gauge_lines
-
-    click.echo("\n".join(gauge_lines(usages)))
-
-
-def known_scopes(runtime: Runtime) -> list[Scope]:
-    """Each once, by name."""
-    from botticelli.budget.limits import multiplied
-    from botticelli.cli.gauges import scopes_of
-
-    multipliers = runtime.settings.budget.model_dump(include={"rpm_multiplier", "tpm_multiplier", "rpd_multiplier"})
-    scopes = [multiplied(runtime.scope(model), multipliers) for model in _models(runtime)]
-    budgets = runtime.settings.budgets
-    for narrative in budgets.narratives:
-        scopes += runtime.own_scopes(narrative=narrative, guilds=())
-    scopes += runtime.own_scopes(narrative="", guilds=budgets.guilds)
     with runtime.store.transaction() as tx:
-        for run in tx.runs.recent(statuses=GOING_ON, limit=MOST_RUNS):
-            scopes += scopes_of(runtime, tx, run.id)[0]
-    by_name: dict[str, Scope] = {}
-    for scope in scopes:
-        by_name.setdefault(scope.name, scope)
-    return sorted(by_name.values(), key=lambda scope: scope.name)
+        hour = tx.spending.by_time(step_seconds=120, steps=30)
+    for usage in usages:
+        click.echo("\n".join(gauge_lines([usage])))
+        if usage.scope in hour:
+            click.echo(f"  {'last hour':<16} {sparkline([step.tokens for step in hour[usage.scope]])} tokens")
+
+
+@budget.command("explain", short_help="Who holds what of one scope, and how good its estimates are.")
+@click.argument("scope")
+@json_option
+@pass_invocation
+def explain(invocation: Invocation, scope: str, as_json: bool) -> None:
+    """Everything about SCOPE (or the beginning of its name): windows, what is in force and where it comes from, the
+    tickets that hold something and their runs, and estimates against what calls took."""
+    from botticelli.cli.budget_explain import explanation, lines
+
+    found = explanation(invocation.runtime, scope)
+    if as_json:
+        print_json(found)
+    else:
+        click.echo("\n".join(lines(found)))
+
+
+@budget.command("audit", short_help="Prove from the ledger that no limit was passed.")
+@click.option("--since", callback=past, metavar="WHEN", help="`2h`, `7d` or a date; default: all.")
+@json_option
+@pass_invocation
+def audit(invocation: Invocation, since: datetime | None, as_json: bool) -> int:
+    """Re-derive every window from the ledger, and show the worst interval of each against the limit that was in force.
+    Exit code 1 when a limit was passed. What calls used beyond their estimates is listed apart: the next grants pay it
+    back."""
+    from botticelli.cli.budget_audit import audited, lines
+
+    found = audited(invocation.runtime, since)
+    if as_json:
+        print_json(found)
+    else:
+        click.echo("\n".join(lines(found)))
+    return 0 if found["ok"] else 1
+
+
+@budget.command("set", short_help="Lower a limit for a while.")
+@click.argument("scope")
+@click.argument("window")
+@click.argument("limit")
+@click.option("--reason", required=True, help="Why; it is recorded.")
+@click.option("--until", callback=ahead, metavar="WHEN", help="`30m`, `2h` or a date; default: until it is ended.")
+@json_option
+@pass_invocation
+def set_(
+    invocation: Invocation, scope: str, window: str, limit: str, *, reason: str, until: datetime | None, as_json: bool
+) -> None:
+    """Lower the LIMIT of a WINDOW (as `show` calls it, e.g. `tokens/60s`) of SCOPE; `default` ends it. All processes keep
+    it within a second. 0 lets nothing pass. What tickets hold already is not taken from them."""
+    from botticelli.cli.budget_levers import lower, override_line
+
+    override = lower(invocation.runtime, scope, window, limit, reason=reason, until=until)
+    if as_json:
+        print_json(override)
+    else:
+        click.echo(override_line(override))
+
+
+@budget.command("history", short_help="Lowered limits, and usage by the hour.")
+@click.argument("scope", required=False)
+@json_option
+@pass_invocation
+def history(invocation: Invocation, scope: str | None, as_json: bool) -> None:
+    """Limits that were lowered (who, why, until when), and requests and tokens by the hour of the last day."""
+    from botticelli.cli.budget_levers import history_lines, history_of
+
+    found = history_of(invocation.runtime, scope)
+    if as_json:
+        print_json(found)
+    else:
+        click.echo("\n".join(history_lines(found)))
 
 
 def as_object(usage: ScopeUsage) -> dict[str, object]:
@@ -75,16 +130,3 @@ def as_object(usage: ScopeUsage) -> dict[str, object]:
         for window in usage.windows
     ]
     return {**plain(usage), "windows": windows}
-
-
-def _models(runtime: Runtime) -> Iterator[ModelName]:
-    """The default model, and every model that a tier names."""
-    from botticelli.drivers import ModelName
-
-    settings = runtime.settings
-    yield runtime.drivers.resolve(settings.default_model)
-    for provider in runtime.drivers.names():
-        shipped, configured = runtime.drivers.get(provider).rate_limits(), settings.providers.get(provider)
-        for source in (shipped, configured):
-            for tier in source.tiers.values() if source else ():
-                yield from (ModelName(provider, model) for model in tier.models)

@@ -18,7 +18,7 @@ from botticelli.cli.invocation import Invocation
 COMMANDS = {
     "run": "Run a narrative and show how it goes.",
     "runs": "List, show, watch, pause, resume and cancel runs.",
-    "budget": "Show what is used of the limits of each model.",
+    "budget": "Show, explain, audit and lower the limits of spending.",
     "narrative": "Check narrative files.",
     "db": "Upgrade the database schema, and show its version.",
     "services": "Look after the embedded Postgres and Redis.",

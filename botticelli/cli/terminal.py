@@ -13,6 +13,7 @@ from decimal import Decimal
 _UNSAFE = ("Cc", "Cs", "Zl", "Zp")
 _BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 SHORT_ID = 8
+BARS = "▁▂▃▄▅▆▇█"
 
 
 def safe(text: str, *, keep: str = "") -> str:
@@ -82,6 +83,12 @@ def gauge(used: int, held: int, limit: int, width: int = 20) -> str:
     full = min(width, round(width * used / limit))
     claimed = min(width, round(width * (used + held) / limit))
     return "█" * full + "▒" * (claimed - full) + "░" * (width - claimed)
+
+
+def sparkline(values: Sequence[int]) -> str:
+    """A bar for each value, against the largest one; nothing is a dot."""
+    most = max(values, default=0)
+    return "".join(BARS[-(-value * len(BARS) // most) - 1] if value > 0 else "·" for value in values)
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]], *, right: Sequence[str] = ()) -> list[str]:

@@ -12,23 +12,31 @@ from botticelli.store.database import connected
 from botticelli.store.effects import EffectRecord, Effects, Intent
 from botticelli.store.iterations import Claim, Iteration, Iterations, Lost, Open, Unclaimed
 from botticelli.store.ledger import Entry, Ledger, PastUsage
+from botticelli.store.overrides import FreshOverrides, InForce, Override, Overrides
 from botticelli.store.runs import FINAL, NewRun, Run, Runs
+from botticelli.store.spending import ActUsage, Spending, SpentRow, Step
 from botticelli.store.state import StateEntry, StateRepository, escape_segment
 
 __all__ = [
     "FINAL",
     "ActRow",
+    "ActUsage",
     "Claim",
     "EffectRecord",
     "Entry",
+    "FreshOverrides",
+    "InForce",
     "Intent",
     "Iteration",
     "Lost",
     "NewRun",
     "Open",
+    "Override",
     "PastUsage",
     "Run",
+    "SpentRow",
     "StateEntry",
+    "Step",
     "Store",
     "Transaction",
     "Unclaimed",
@@ -47,6 +55,8 @@ class Transaction:
         self.effects = Effects(connection)
         self.state = StateRepository(connection)
         self.ledger = Ledger(connection)
+        self.spending = Spending(connection)
+        self.overrides = Overrides(connection)
 
 
 class Store:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -32,6 +33,8 @@ class Entry:
     narrative: str = ""
     model: str = ""
     """`provider/model`."""
+    shares: Sequence[Mapping[str, Any]] = ()
+    """All scopes that it spends from, with the limits under which it was granted, as in a ticket."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -135,6 +135,10 @@ class Runs:
             raise _unknown(run_id)
         return Snapshot(*row)
 
+    def narrative_name(self, run_id: str) -> str:
+        """Empty when there is no such run (any more)."""
+        return self._connection.execute(select(runs.c.narrative).where(runs.c.id == run_id)).scalar() or ""
+
     def resolve(self, prefix: str) -> str:
         """The full id of the one run whose id begins with `prefix`; `latest` is the newest. NotFound for none or several."""
         if prefix == "latest":

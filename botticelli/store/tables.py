@@ -10,6 +10,7 @@ from sqlalchemy import (
     Float,
     ForeignKey,
     ForeignKeyConstraint,
+    Identity,
     Index,
     Integer,
     LargeBinary,
@@ -165,6 +166,7 @@ ledger = Table(
     Column("model", Text, nullable=False, server_default=text("''")),
     Column("attempt", Integer, nullable=False),
     Column("scope", Text, nullable=False),
+    Column("shares", JSONB, nullable=False, server_default=text("'[]'::jsonb")),
     Column("outcome", Text, nullable=False),
     Column("estimated_tokens", BigInteger, nullable=False),
     Column("input_tokens", BigInteger),
@@ -174,8 +176,23 @@ ledger = Table(
     _moment("drawn_at", required=True),
     _moment("settled_at"),
     Index("ix_ledger_scope_drawn_at", "scope", "drawn_at"),
+    Index("ix_ledger_drawn_at", "drawn_at"),
     Index("ix_ledger_run", "run_id", "number"),
     Index("ix_ledger_act", "narrative", "act", "model", "settled_at", postgresql_where=text("outcome = 'settled'")),
+)
+
+budget_overrides = Table(
+    "budget_overrides",
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True),
+    Column("scope", Text, nullable=False),
+    Column("window", Text, nullable=False),
+    Column("limit", BigInteger),
+    Column("reason", Text, nullable=False),
+    Column("set_by", Text, nullable=False),
+    _moment("set_at", required=True),
+    _moment("until"),
+    Index("ix_budget_overrides_window", "scope", "window", "id"),
 )
 
 media = Table(

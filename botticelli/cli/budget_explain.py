@@ -1,0 +1,84 @@
+"""What `botticelli budget explain` finds out about one scope, and how it says it. Spends nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from botticelli.budget import Scope
+from botticelli.cli.budget_levers import override_line
+from botticelli.cli.budget_scopes import find_scope
+from botticelli.cli.gauges import gauge_lines
+from botticelli.cli.terminal import number, safe, table
+from botticelli.drivers import ModelName
+from botticelli.errors import BotticelliError
+from botticelli.runtime import Runtime
+
+ACT_HEAD = ("narrative", "act", "model", "calls", "estimate", "actual", "p90", "actual/estimate")
+
+
+def explanation(runtime: Runtime, name: str) -> dict[str, Any]:
+    """`usage` is the Budget's answer; `limits` says where they come from (None for scopes of one's own); `overrides` are
+    in force; `holders` are tickets with their runs; `acts` compare estimates with what calls took in seven days."""
+    scope = find_scope(runtime, name)
+    usage = runtime.budget.usage(runtime.in_force(scope))
+    with runtime.store.transaction() as tx:
+        acts = tx.spending.by_act(scope.name)
+        narratives = {run_id: tx.runs.narrative_name(run_id) for run_id in {_run_id(one) for one in usage.holders}}
+    return {
+        "scope": scope.name,
+        "usage": usage,
+        "usual_limits": {window.name: window.limit for window in scope.windows},
+        "limits": _origin(runtime, scope),
+        "overrides": list(runtime.overrides_of(scope.name).values()),
+        "holders": [_holder(ticket, narratives) for ticket in usage.holders],
+        "acts": acts,
+    }
+
+
+def lines(found: dict[str, Any]) -> list[str]:
+    """For people."""
+    said = gauge_lines([found["usage"]])
+    origin = "; ".join(text for text in (found["limits"] or {}).values() if text)
+    said += [f"  limits: {origin}"] if origin else []
+    said += [f"  lowered: {override_line(one)}" for one in found["overrides"]]
+    for holder in found["holders"]:
+        said.append(
+            f"  held by run {safe(holder['run_id'])}, iteration {holder['number']} of {safe(holder['narrative'])}"
+        )
+    rows = [
+        (
+            one.narrative,
+            one.act,
+            one.model,
+            number(one.calls),
+            number(one.estimated_tokens),
+            number(one.actual_tokens),
+            number(one.p90_tokens),
+            f"{one.actual_tokens / one.estimated_tokens:.2f}" if one.estimated_tokens else "-",
+        )
+        for one in found["acts"]
+    ]
+    return said + (["", *table(ACT_HEAD, rows, right=ACT_HEAD[3:])] if rows else [])
+
+
+def _origin(runtime: Runtime, scope: Scope) -> dict[str, str | None] | None:
+    """None for a scope that is no model's, or whose driver isn't installed here."""
+    provider, slash, model = scope.name.rpartition("@")[0].partition("/")
+    if not slash:
+        return None
+    try:
+        found = runtime.model_budget(ModelName(provider, model))
+    except BotticelliError:
+        return None
+    return {"as_of": found.as_of, "source": found.source, "note": found.note}
+
+
+def _run_id(ticket: str) -> str:
+    return ticket.rpartition(":")[0].rpartition(":")[0]
+
+
+def _holder(ticket: str, narratives: dict[str, str]) -> dict[str, Any]:
+    """A ticket is called `run:number:attempt`."""
+    run_id = _run_id(ticket)
+    number_text = ticket.removeprefix(f"{run_id}:").partition(":")[0]
+    return {"ticket": ticket, "run_id": run_id, "number": number_text, "narrative": narratives.get(run_id, "")}
