@@ -8,11 +8,11 @@ from __future__ import annotations
 import dataclasses
 import os
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from botticelli.budget import Budget, Refusal, Scope
+from botticelli.budget import Amounts, Budget, PastCharge, Refusal, Scope
 from botticelli.budget.limits import ModelBudget, lowered, model_budget, named_scope
 from botticelli.drivers import Drivers, ModelName
 from botticelli.platforms import Platforms
@@ -88,7 +88,21 @@ class Runtime:
     def budget(self) -> Budget:
         from botticelli.budget.redis import RedisBudget
 
-        return RedisBudget(self.redis, prefix=self.settings.redis.prefix)
+        return RedisBudget(self.redis, prefix=self.settings.redis.prefix, reseed=self._past_charges)
+
+    def _past_charges(self, scopes: Sequence[Scope]) -> Sequence[PastCharge]:
+        """What the ledger knows of these scopes, for a Redis that has lost it."""
+        seconds = max((window.period_ms + scope.guard_ms) / 1000 for scope in scopes for window in scope.windows)
+        with self.store.transaction() as tx:
+            minutes = tx.spending.charged([scope.name for scope in scopes], seconds)
+        return [
+            PastCharge(
+                one.scope,
+                Amounts(one.requests, one.tokens, one.input_tokens, one.output_tokens, one.cost_microusd),
+                round(one.at.timestamp() * 1000),
+            )
+            for one in minutes
+        ]
 
     @cached_property
     def drivers(self) -> Drivers:

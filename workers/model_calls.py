@@ -63,8 +63,7 @@ class ModelCall:
             except BaseException:
                 self._settle_failure(draw, DriverUnknown("the call was interrupted"))
                 raise
-            used = Amounts(1, response.usage.total_tokens)
-            settled = self._draws.settle(draw.id, used)
+            settled = self._draws.settle(draw.id, _used(response.usage))
             return Answer(response, draw.id, self._tries, _moment(draw.drawn_at_ms), _moment(settled.settled_at_ms))
 
     def _draw(self) -> Draw:
@@ -72,8 +71,7 @@ class ModelCall:
         claim = self._stage.claim
         self._tries += 1
         draw_id = f"{claim.run_id}:{claim.number}:{claim.fence}:{self._name}:{self._stage.retries_used}"
-        amounts = Amounts(1, self._call.tokens)
-        while isinstance(draw := self._draws_now().draw(draw_id, amounts), Refusal):
+        while isinstance(draw := self._draws_now().draw(draw_id, self._call.amounts), Refusal):
             self._wait_for(self._stage.runtime.softened(draw))
         try:
             with self._stage.about_to_act() as tx:
@@ -146,6 +144,11 @@ class ModelCall:
         if wait_seconds > self._stage.runtime.settings.worker.inline_wait_seconds:
             raise LongWait(wait_seconds, reason)
         threading.Event().wait(wait_seconds)
+
+
+def _used(usage: Usage) -> Amounts:
+    """What was really used. Input that the provider had in its cache is no input of the windows that count input."""
+    return Amounts(1, usage.total_tokens, usage.input_tokens - usage.cached_tokens, usage.output_tokens)
 
 
 def _moment(clock_ms: int) -> datetime:

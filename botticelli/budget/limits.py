@@ -7,7 +7,7 @@ import difflib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from botticelli.budget.model import Metric, Scope, Window
+from botticelli.budget.model import Metric, Scope, Window, WindowKind
 from botticelli.errors import SettingsError
 from botticelli.settings import Limits, ModelLimits, Provider, Tier
 
@@ -16,14 +16,27 @@ DAY_SECONDS = 86_400.0
 PUBLISHED: Mapping[str, tuple[Metric, float]] = {
     "rpm": ("requests", MINUTE_SECONDS),
     "tpm": ("tokens", MINUTE_SECONDS),
+    "itpm": ("input_tokens", MINUTE_SECONDS),
+    "otpm": ("output_tokens", MINUTE_SECONDS),
     "rpd": ("requests", DAY_SECONDS),
     "tpd": ("tokens", DAY_SECONDS),
+    "max_concurrent": ("concurrency", MINUTE_SECONDS),
 }
 MULTIPLIERS: Mapping[tuple[Metric, float], str] = {
     ("requests", MINUTE_SECONDS): "rpm_multiplier",
     ("tokens", MINUTE_SECONDS): "tpm_multiplier",
+    ("input_tokens", MINUTE_SECONDS): "tpm_multiplier",
+    ("output_tokens", MINUTE_SECONDS): "tpm_multiplier",
     ("requests", DAY_SECONDS): "rpd_multiplier",
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Counting:
+    """How a provider counts: the kind of its minutes, and the zone at whose midnight its days begin; None: any 24 h."""
+
+    minute_kind: WindowKind = "sliding"
+    day_zone: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +75,9 @@ def model_budget(
     tiers = [one.tiers[tier] for one in (configured, shipped) if one and tier in one.tiers]
     named = [one.models[model] for one in tiers if model in one.models]
     published = [place for place in _places(tiers, model) if place.as_of or place.source]
+    windows = tuple(_windows(_places(tiers, model), _counting(configured, shipped)))
     return ModelBudget(
-        Scope(f"{provider}/{model}@{tier}", tuple(_windows(_places(tiers, model))), guard_ms),
+        Scope(f"{provider}/{model}@{tier}", windows, guard_ms),
         known=bool(named) or not any(one.models for one in tiers),
         as_of=next((place.as_of for place in published), None),
         source=next((place.source for place in published), None),
@@ -72,7 +86,7 @@ def model_budget(
 
 def named_scope(kind: str, name: str, limits: Limits, guard_ms: int = 25) -> Scope:
     """The scope of a budget of one's own: `narrative:NAME` or `guild:ID`."""
-    return Scope(f"{kind}:{name}", tuple(_windows([limits])), guard_ms)
+    return Scope(f"{kind}:{name}", tuple(_windows([limits], Counting())), guard_ms)
 
 
 def _tier(provider: str, shipped: Provider, configured: Provider | None, default_tier: str | None) -> str | None:
@@ -108,11 +122,33 @@ def _places(tiers: Iterable[Tier], model: str) -> list[ModelLimits]:
     return [place for tier in tiers for place in ([tier.models[model]] if model in tier.models else []) + [tier]]
 
 
-def _windows(places: Sequence[Limits]) -> Iterator[Window]:
-    """The first place that names a figure wins."""
+def _counting(*providers: Provider | None) -> Counting:
+    """The first of the providers that says how it counts wins, for minutes and days each."""
+    named = [one for one in providers if one]
+    kind: WindowKind = next((one.minute_kind for one in named if one.minute_kind), "sliding")
+    return Counting(kind, next((one.day_zone for one in named if one.day_zone), None))
+
+
+def _windows(places: Sequence[Limits], counting: Counting) -> Iterator[Window]:
+    """The first place that names a figure wins. A window that `windows` spells out stands in for the published one."""
+    spelled = [
+        Window(one.metric, one.limit, one.period_seconds, one.kind, one.zone)
+        for one in next((place.windows for place in places if place.windows), ())
+    ]
+    names = {window.name for window in spelled}
     for name, (metric, period_seconds) in PUBLISHED.items():
         limit = next((getattr(place, name) for place in places if getattr(place, name) is not None), None)
         if limit is not None:
-            yield Window(metric, limit, period_seconds)
-    for setting in next((place.windows for place in places if place.windows), ()):
-        yield Window(setting.metric, setting.limit, setting.period_seconds, setting.kind)
+            window = _published(metric, limit, period_seconds, counting)
+            yield from () if window.name in names else (window,)
+    yield from spelled
+
+
+def _published(metric: Metric, limit: int, period_seconds: float, counting: Counting) -> Window:
+    if metric == "concurrency":
+        return Window(metric, limit, period_seconds)
+    if period_seconds == DAY_SECONDS and counting.day_zone:
+        return Window(metric, limit, period_seconds, "calendar", counting.day_zone)
+    return Window(
+        metric, limit, period_seconds, counting.minute_kind if period_seconds == MINUTE_SECONDS else "sliding"
+    )

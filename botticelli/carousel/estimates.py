@@ -23,10 +23,15 @@ FEWEST_SAMPLES = 5
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """Tokens of one call, input and output together."""
+    """Tokens of one call, input and output together; `input_tokens` of them are the prompt's own text."""
 
     tokens: int
     source: Source
+    input_tokens: int = 0
+
+    @property
+    def output_tokens(self) -> int:
+        return self.tokens - self.input_tokens
 
 
 Estimates = dict[int, Estimate]
@@ -37,10 +42,14 @@ def first_estimates(narrative: Narrative) -> Estimates:
     """Without any history: the narrative's figures, else the prompt's."""
     speaking = [(position, act) for position, act in enumerate(narrative.acts) if act.calls_model]
     stated = _stated(narrative, [act for _, act in speaking])
-    return {
-        position: Estimate(_of_prompt(act, narrative), "prompt") if figure is None else Estimate(figure, "narrative")
-        for (position, act), figure in zip(speaking, stated, strict=True)
-    }
+    estimates: Estimates = {}
+    for (position, act), figure in zip(speaking, stated, strict=True):
+        prompt_tokens = _prompt_tokens(act, narrative)
+        answer_tokens = act.max_tokens or narrative.max_tokens or DEFAULT_MAX_TOKENS
+        tokens = prompt_tokens + answer_tokens if figure is None else figure
+        source: Source = "prompt" if figure is None else "narrative"
+        estimates[position] = Estimate(tokens, source, min(prompt_tokens, tokens))
+    return estimates
 
 
 def learned_estimates(runtime: Runtime, tx: Transaction, narrative: Narrative) -> Estimates:
@@ -56,7 +65,7 @@ def learned_estimates(runtime: Runtime, tx: Transaction, narrative: Narrative) -
             model = runtime.drivers.resolve(model_name(runtime, narrative, act))
             past = tx.ledger.past_usage(narrative.name, act.name, str(model), quantile)
             if past.samples >= FEWEST_SAMPLES:
-                estimates[position] = Estimate(past.tokens, "history")
+                estimates[position] = Estimate(past.tokens, "history", min(estimate.input_tokens, past.tokens))
     return estimates
 
 
@@ -96,10 +105,11 @@ def _stated(narrative: Narrative, speaking: Sequence[Act]) -> list[int | None]:
     return parts
 
 
-def _of_prompt(act: Act, narrative: Narrative) -> int:
+def _prompt_tokens(act: Act, narrative: Narrative) -> int:
+    """Of what is written in the narrative; what references bring in is not known yet."""
     texts = [one.content for one in act.inputs if one.type == "text"]
     texts += [system for system in (act.system or narrative.system,) if system]
-    return sum(map(_literal_tokens, texts)) + (act.max_tokens or narrative.max_tokens or DEFAULT_MAX_TOKENS)
+    return sum(map(_literal_tokens, texts))
 
 
 def _literal_tokens(template: Template) -> int:

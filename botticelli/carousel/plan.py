@@ -5,7 +5,7 @@ Reads settings and the narrative; asks no budget and no database.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from botticelli.budget import Amounts, Scope, Share, merged
 from botticelli.budget.limits import multiplied
@@ -43,6 +43,14 @@ class Call:
     def expected_tokens(self) -> int | None:
         """The narrative's own figure for one call, None when the estimate is ours."""
         return self.estimate.tokens if self.estimate.source == "narrative" else None
+
+    @property
+    def amounts(self) -> Amounts:
+        """What one call is drawn with, in the metrics that its windows count."""
+        estimate = self.estimate
+        full = Amounts(1, estimate.tokens, estimate.input_tokens, estimate.output_tokens, concurrency=1)
+        counted = {"requests", "tokens"} | {window.metric for scope in self.scopes for window in scope.windows}
+        return Amounts.each(lambda metric: full.of(metric) if metric in counted else 0)
 
 
 Plan = dict[int, Call]
@@ -85,9 +93,17 @@ def estimated_tokens(plan: Plan) -> int:
 
 
 def shares(plan: Plan) -> tuple[Share, ...]:
-    """What the ticket of one iteration asks, a share for each scope."""
-    asked = ((scope, call) for call in plan.values() for scope in call.scopes)
-    return merged([Share(scope, Amounts(call.turns, call.turns * call.tokens)) for scope, call in asked])
+    """What the ticket of one iteration asks, a share for each scope. Calls follow one another, so they need one slot."""
+    asked = [Share(scope, _times(call.amounts, call.turns)) for call in plan.values() for scope in call.scopes]
+    return tuple(replace(one, amounts=_one_slot(one.amounts)) for one in merged(asked))
+
+
+def _times(amounts: Amounts, turns: int) -> Amounts:
+    return Amounts.each(lambda metric: amounts.of(metric) * turns)
+
+
+def _one_slot(amounts: Amounts) -> Amounts:
+    return replace(amounts, concurrency=min(amounts.concurrency, 1))
 
 
 def _scope(runtime: Runtime, narrative: Narrative, model: ModelName) -> Scope:

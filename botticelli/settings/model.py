@@ -79,10 +79,12 @@ class BudgetSettings(Section):
 
 
 class WindowSetting(Section):
-    metric: Literal["requests", "tokens"]
+    metric: Literal["requests", "tokens", "input_tokens", "output_tokens", "cost_microusd", "concurrency"]
     limit: int = Field(ge=1)
     period_seconds: float = Field(gt=0)
-    kind: Literal["sliding", "fixed"] = "sliding"
+    kind: Literal["sliding", "fixed", "calendar", "bucket"] = "sliding"
+    zone: str | None = None
+    """IANA name, for the kind `calendar` and only for it: the day from midnight to midnight there."""
 
 
 class Limits(Section):

@@ -38,6 +38,19 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
+class ChargedMinute:
+    """What was spent from one scope in one minute, up to its last moment `at`."""
+
+    scope: str
+    at: datetime
+    requests: int
+    tokens: int
+    input_tokens: int
+    output_tokens: int
+    cost_microusd: int
+
+
+@dataclass(frozen=True, slots=True)
 class SpentRow:
     """One draw of the ledger. `shares` are the scopes that it spent from, as in a ticket; empty in old rows."""
 
@@ -66,6 +79,11 @@ class Spending:
         return {
             row.scope: row.share for row in self._connection.execute(statement("recent_scopes"), {"seconds": seconds})
         }
+
+    def charged(self, scopes: Sequence[str], seconds: float) -> list[ChargedMinute]:
+        """Of the last `seconds`, in order; what is in flight or unknown counts with its estimate."""
+        rows = self._connection.execute(statement("charged"), {"scopes": list(scopes), "seconds": seconds})
+        return [ChargedMinute(row.scope, row.at, *map(int, row[2:])) for row in rows]
 
     def by_time(self, *, step_seconds: int, steps: int) -> dict[str, list[Step]]:
         """By scope: `steps` steps up to now, the oldest first."""

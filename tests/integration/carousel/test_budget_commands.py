@@ -170,7 +170,8 @@ def test_explain_names_the_holders_and_compares_estimates(runtime: Runtime, call
         (run.id, "1", "holder"),
         (run.id, "2", "holder"),
     }
-    assert explained["usage"]["held"] == {"requests": 2, "tokens": 2000}
+    held = explained["usage"]["held"]
+    assert (held["requests"], held["tokens"]) == (2, 2000)
     [act] = explained["acts"]
     assert (act["act"], act["calls"], act["estimated_tokens"], act["actual_tokens"]) == ("one", 2, 400, 400)
     shown = call("explain", SCOPE).output

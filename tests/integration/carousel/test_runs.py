@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 
 import pytest
@@ -107,6 +108,66 @@ def test_a_model_whose_limits_are_a_guess_is_announced(make_runtime: MakeRuntime
     runtime = make_runtime(providers=providers, default_model="echo/echo-new")
     enqueued = enqueue(runtime, loaded(narrative_text(1)), "test.toml", EnqueueOptions())
     assert enqueued.warnings == ("echo/echo-new@t: no limits are known for this model; its tier's defaults apply",)
+
+
+def one_tier(**limits: object) -> dict[str, str]:
+    return {"providers": json.dumps({"echo": {"default_tier": "t", "tiers": {"t": limits}}})}
+
+
+def test_input_and_output_have_limits_of_their_own(make_runtime: MakeRuntime) -> None:
+    runtime = make_runtime(**one_tier(itpm=100, otpm=1000))
+    text = narrative_text(50, f'one = "{"x" * 100}"', estimated_tokens_per_iteration=100)
+    run = perform_all(runtime, start(runtime, text).id)
+    usage = runtime.budget.usage(runtime.scope(runtime.drivers.resolve("echo/echo")))
+    assert run.status == "budget_exhausted"
+    assert "input_tokens/60s" in (run.reason or "")
+    assert {one.window.metric: one.used for one in usage.windows} == {
+        "input_tokens": run.input_tokens,
+        "output_tokens": run.output_tokens,
+    }
+
+
+def test_a_lack_of_slots_is_waited_for_whatever_the_policy(make_runtime: MakeRuntime) -> None:
+    runtime = make_runtime(**one_tier(max_concurrent=1))
+    holder, waiter = start(runtime, narrative_text(1)), start(runtime, narrative_text(1, name="other"))
+    assert (holder.status, waiter.status) == ("running", "waiting")
+    assert perform_all(runtime, holder.id).status == "completed"
+    with runtime.store.transaction() as tx:
+        tx.runs.set(waiter.id, due_at=tx.runs.get(waiter.id).now)
+    assert perform_all(runtime, waiter.id).status == "completed"
+
+
+def test_several_acts_need_one_slot(make_runtime: MakeRuntime) -> None:
+    runtime = make_runtime(**one_tier(max_concurrent=1))
+    run = start(runtime, narrative_text(2, 'one = "a"\ntwo = "b"\nthree = "c"'))
+    assert perform_all(runtime, run.id).status == "completed"
+
+
+def perform_some(runtime: Runtime, run_id: str, number: int) -> None:
+    for one in range(1, number + 1):
+        perform(runtime, run_id, one)
+
+
+def test_a_redis_that_forgot_the_day_is_told_by_the_ledger(make_runtime: MakeRuntime) -> None:
+    """60 % of a day's tokens used, then everything is lost: no more than the other 40 % is ever granted."""
+    runtime = make_runtime(**one_tier(tpd=10_000))
+    run = start(runtime, narrative_text(50, estimated_tokens_per_iteration=1000))
+    perform_some(runtime, run.id, 6)
+    runtime.redis.flushall()
+    after = perform_all(runtime, run.id)
+    assert (after.status, after.succeeded, after.used_tokens) == ("budget_exhausted", 10, 10_000)
+
+
+def test_a_redis_that_forgot_the_minute_opens_it_only_with_time(make_runtime: MakeRuntime) -> None:
+    runtime = make_runtime(**one_tier(tpm=10_000))
+    text = narrative_text(50, estimated_tokens_per_iteration=1000, on_budget_exhausted="wait")
+    run = start(runtime, text)
+    perform_some(runtime, run.id, 2)
+    runtime.redis.flushall()
+    after = perform_all(runtime, run.id)
+    assert after.status == "waiting"
+    assert after.succeeded <= 3
+    assert after.due_at is not None and 0 < (after.due_at - after.now).total_seconds() < 61
 
 
 def test_failure_ends_the_run_and_starts_nothing_more(make_runtime: MakeRuntime) -> None:

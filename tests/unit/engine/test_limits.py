@@ -80,7 +80,35 @@ def test_a_tier_that_does_not_exist() -> None:
 )
 def test_the_shipped_tables(provider: str, tier: str | None, model: str, limits: list[int]) -> None:
     scope = model_scope(provider, model, shipped=published_limits(provider), configured=Provider(default_tier=tier))
-    assert [window.limit for window in scope.windows] == limits
+    assert [window.limit for window in scope.windows if window.metric != "concurrency"] == limits
+
+
+def test_providers_count_in_their_own_way() -> None:
+    gemini = model_scope("gemini", "gemini-2.5-pro", shipped=published_limits("gemini"), configured=None)
+    anthropic = model_scope("anthropic", "any", shipped=published_limits("anthropic"), configured=None)
+    assert gemini.windows == (
+        Window("requests", 2, 60),
+        Window("tokens", 125_000, 60),
+        Window("requests", 50, 86_400, "calendar", "America/Los_Angeles"),
+        Window("concurrency", 1, 60),
+    )
+    assert anthropic.windows == (
+        Window("requests", 5, 60, "bucket"),
+        Window("tokens", 20_000, 60, "bucket"),
+        Window("concurrency", 5, 60),
+    )
+
+
+def test_a_window_that_is_spelled_out_stands_in_for_the_published_one() -> None:
+    mine = Provider.model_validate(
+        {
+            "tiers": {
+                "free": {"itpm": 7, "otpm": 8, "windows": [{"metric": "requests", "limit": 9, "period_seconds": 60}]}
+            }
+        }
+    )
+    scope = model_scope("p", "small", shipped=SHIPPED, configured=mine)
+    assert windows(scope) == {"tokens/60s": 1000, "input_tokens/60s": 7, "output_tokens/60s": 8, "requests/60s": 9}
 
 
 def test_every_shipped_tier_says_when_and_where_its_figures_were_published() -> None:
