@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import random
 import threading
 from dataclasses import dataclass, replace
@@ -63,8 +64,17 @@ class ModelCall:
             except BaseException:
                 self._settle_failure(draw, DriverUnknown("the call was interrupted"))
                 raise
-            settled = self._draws.settle(draw.id, _used(response.usage))
+            response = self._priced(response)
+            settled = self._draws.settle(draw.id, _used(response))
             return Answer(response, draw.id, self._tries, _moment(draw.drawn_at_ms), _moment(settled.settled_at_ms))
+
+    def _priced(self, response: GenerateResponse) -> GenerateResponse:
+        """With what it costs by the prices that are known here; else what the driver says. Unknown stays unknown."""
+        usage, prices = response.usage, self._stage.runtime.model_budget(self._call.model).prices
+        cost_usd = prices.cost_usd(
+            input_tokens=usage.input_tokens, cached_tokens=usage.cached_tokens, output_tokens=usage.output_tokens
+        )
+        return response if cost_usd is None else replace(response, cost_usd=cost_usd)
 
     def _draw(self) -> Draw:
         """A granted draw with its row in the ledger; waits for the windows if it has to."""
@@ -146,9 +156,11 @@ class ModelCall:
         threading.Event().wait(wait_seconds)
 
 
-def _used(usage: Usage) -> Amounts:
+def _used(response: GenerateResponse) -> Amounts:
     """What was really used. Input that the provider had in its cache is no input of the windows that count input."""
-    return Amounts(1, usage.total_tokens, usage.input_tokens - usage.cached_tokens, usage.output_tokens)
+    usage, cost_microusd = response.usage, math.ceil((response.cost_usd or 0) * 1_000_000)
+    fresh_tokens = usage.input_tokens - usage.cached_tokens
+    return Amounts(1, usage.total_tokens, fresh_tokens, usage.output_tokens, cost_microusd)
 
 
 def _moment(clock_ms: int) -> datetime:

@@ -6,6 +6,7 @@ import dataclasses
 import difflib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 
 from botticelli.budget.model import Metric, Scope, Window, WindowKind
 from botticelli.errors import SettingsError
@@ -40,12 +41,34 @@ class Counting:
 
 
 @dataclass(frozen=True, slots=True)
+class Prices:
+    """US dollars for a million tokens; None where nobody says it."""
+
+    usd_per_million_input: Decimal | None = None
+    usd_per_million_cached: Decimal | None = None
+    usd_per_million_output: Decimal | None = None
+
+    def cost_usd(self, *, input_tokens: int, cached_tokens: int, output_tokens: int) -> Decimal | None:
+        """Of one call; `input_tokens` includes the cached ones, which cost as much as others where no price of theirs is
+        known. None when a price is missing: unknown is not 0."""
+        if self.usd_per_million_input is None or self.usd_per_million_output is None:
+            return None
+        cached = self.usd_per_million_input if self.usd_per_million_cached is None else self.usd_per_million_cached
+        fresh_usd = (input_tokens - cached_tokens) * self.usd_per_million_input
+        return (fresh_usd + cached_tokens * cached + output_tokens * self.usd_per_million_output) / 1_000_000
+
+
+UNKNOWN = Prices()
+
+
+@dataclass(frozen=True, slots=True)
 class ModelBudget:
     """The scope of a model, and where its limits come from. `known` is False for a model that its tier doesn't name while
     it names others: the tier's defaults apply then. `as_of` and `source` are those of the shipped figures."""
 
     scope: Scope
     known: bool = True
+    prices: Prices = UNKNOWN
     as_of: str | None = None
     source: str | None = None
 
@@ -79,6 +102,7 @@ def model_budget(
     return ModelBudget(
         Scope(f"{provider}/{model}@{tier}", windows, guard_ms),
         known=bool(named) or not any(one.models for one in tiers),
+        prices=_prices(_places(tiers, model)),
         as_of=next((place.as_of for place in published), None),
         source=next((place.source for place in published), None),
     )
@@ -120,6 +144,13 @@ def lowered(scope: Scope, limits: Mapping[str, int]) -> Scope:
 def _places(tiers: Iterable[Tier], model: str) -> list[ModelLimits]:
     """Where a figure may be, the most specific place first: configured model, configured tier, shipped model, tier."""
     return [place for tier in tiers for place in ([tier.models[model]] if model in tier.models else []) + [tier]]
+
+
+def _prices(places: Sequence[ModelLimits]) -> Prices:
+    names = [field.name for field in dataclasses.fields(Prices)]
+    return Prices(
+        **{name: next((p for one in places if (p := getattr(one, name)) is not None), None) for name in names}
+    )
 
 
 def _counting(*providers: Provider | None) -> Counting:

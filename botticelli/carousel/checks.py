@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from botticelli.budget import Refusal, Share
 from botticelli.carousel.estimates import Estimates
-from botticelli.carousel.plan import Plan, carousel_of, plan_iteration, shares
+from botticelli.carousel.plan import Plan, carousel_of, estimated_cost_usd, plan_iteration, shares
 from botticelli.errors import InvalidInput, NarrativeError, Problem
 from botticelli.narrative import missing_variables, references
 from botticelli.narrative.model import Act, BotCommandInput, Narrative
@@ -15,11 +15,14 @@ from botticelli.runtime import Runtime
 
 def checked_plan(runtime: Runtime, narrative: Narrative, source: str, estimates: Estimates | None = None) -> Plan:
     """What an iteration will ask; without `estimates`, as at first. InvalidInput when it can never be granted."""
-    if carousel_of(narrative).max_cost_usd is not None:
-        raise InvalidInput(
-            "max_cost_usd can't be kept: the prices of the models are unknown", where=source, do="use max_tokens_total"
-        )
     plan = plan_iteration(runtime, narrative, estimates or {})
+    if carousel_of(narrative).max_cost_usd is not None and estimated_cost_usd(plan) is None:
+        unpriced = ", ".join(sorted({str(call.model) for call in plan.values() if call.cost_usd is None}))
+        raise InvalidInput(
+            f"max_cost_usd can't be kept: the price of {unpriced} is unknown",
+            where=source,
+            do="set usd_per_million_input and usd_per_million_output of its tier, or use max_tokens_total",
+        )
     refusal = _never_fits(shares(plan))
     if refusal is not None:
         raise InvalidInput(

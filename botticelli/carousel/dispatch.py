@@ -14,6 +14,7 @@ from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
 from botticelli.budget import Refusal, Share, Ticket
+from botticelli.carousel.caps import own_scope, past_cap
 from botticelli.carousel.plan import plan_iteration, shares
 from botticelli.carousel.snapshots import estimates_of, narrative_of
 from botticelli.carousel.states import End, Idle, Start, next_step
@@ -79,11 +80,9 @@ def publish(runtime: Runtime, publications: Iterable[Publication]) -> None:
 
 def _ask(runtime: Runtime, tx: Transaction, run: Run, opened: Open, number: int) -> Ticket | Refusal | None:
     """None: Redis is away, and nothing is granted while it is."""
-    if run.max_tokens_total is not None:
-        used = run.used_tokens + opened.in_flight * run.estimated_tokens
-        if used + run.estimated_tokens > run.max_tokens_total:
-            cap = run.max_tokens_total
-            return Refusal(f"run:{run.id}", "max_tokens_total", cap, used, run.estimated_tokens, None)
+    capped = past_cap(run, opened)
+    if capped is not None:
+        return capped
     try:
         plan = plan_iteration(runtime, narrative_of(tx, run.id), estimates_of(tx, run.id))
         asked = [Share(runtime.in_force(share.scope, tx), share.amounts) for share in shares(plan)]
@@ -121,7 +120,7 @@ def _refused(tx: Transaction, run: Run, opened: Open, refusal: Refusal | None, a
         tx.runs.set(run.id, due_at=run.now + timedelta(seconds=REDIS_AWAY_SECONDS))
     elif opened.in_flight:
         tx.runs.set(run.id, due_at=_after(run, refusal))
-    elif refusal.window == "max_tokens_total":
+    elif refusal.scope == own_scope(run):
         _end(tx, run, "budget_exhausted", str(refusal))
     elif refusal.too_large:
         _end(tx, run, "failed", str(refusal))

@@ -6,11 +6,12 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 
 from botticelli.carousel.checks import check_commands, check_variables, checked_plan, limit_notes
 from botticelli.carousel.dispatch import advance, publish
 from botticelli.carousel.estimates import learned_estimates, to_json
-from botticelli.carousel.plan import Plan, carousel_of, estimated_tokens, estimates_in, with_models
+from botticelli.carousel.plan import Plan, carousel_of, estimated_cost_usd, estimated_tokens, estimates_in, with_models
 from botticelli.errors import InvalidInput
 from botticelli.messages import new_run_id, run_id_for
 from botticelli.narrative import Loaded
@@ -85,6 +86,8 @@ def _new_run(narrative: Narrative, plan: Plan, source: str, options: EnqueueOpti
         on_budget_exhausted=carousel.on_budget_exhausted,
         max_wait_seconds=carousel.max_wait_seconds,
         max_tokens_total=carousel.max_tokens_total,
+        max_cost_usd=None if carousel.max_cost_usd is None else Decimal(str(carousel.max_cost_usd)),
+        estimated_cost_usd=estimated_cost_usd(plan),
         estimated_tokens=estimated_tokens(plan),
         estimates=to_json(estimates_in(plan)),
         retries=carousel.retries,

@@ -5,10 +5,12 @@ Reads settings and the narrative; asks no budget and no database.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
+from decimal import Decimal
 
 from botticelli.budget import Amounts, Scope, Share, merged
-from botticelli.budget.limits import multiplied
+from botticelli.budget.limits import Prices, multiplied
 from botticelli.carousel.estimates import Estimate, Estimates, first_estimates, model_name, turns
 from botticelli.drivers import ModelName
 from botticelli.narrative import guilds_of
@@ -16,6 +18,7 @@ from botticelli.narrative.model import Carousel, Multipliers, Narrative
 from botticelli.runtime import Runtime
 
 ONCE = Carousel(iterations=1)
+UNKNOWN_PRICES = Prices()
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +32,15 @@ class Call:
     scopes: tuple[Scope, ...]
     turns: int
     estimate: Estimate
+    prices: Prices = UNKNOWN_PRICES
+
+    @property
+    def cost_usd(self) -> Decimal | None:
+        """Of one call, by the estimate; None when a price is unknown."""
+        estimate = self.estimate
+        return self.prices.cost_usd(
+            input_tokens=estimate.input_tokens, cached_tokens=0, output_tokens=estimate.output_tokens
+        )
 
     @property
     def scope(self) -> Scope:
@@ -48,7 +60,8 @@ class Call:
     def amounts(self) -> Amounts:
         """What one call is drawn with, in the metrics that its windows count."""
         estimate = self.estimate
-        full = Amounts(1, estimate.tokens, estimate.input_tokens, estimate.output_tokens, concurrency=1)
+        cost_microusd = math.ceil((self.cost_usd or 0) * 1_000_000)
+        full = Amounts(1, estimate.tokens, estimate.input_tokens, estimate.output_tokens, cost_microusd, 1)
         counted = {"requests", "tokens"} | {window.metric for scope in self.scopes for window in scope.windows}
         return Amounts.each(lambda metric: full.of(metric) if metric in counted else 0)
 
@@ -71,7 +84,8 @@ def plan_iteration(runtime: Runtime, narrative: Narrative, estimates: Estimates)
     for position, estimate in (first_estimates(narrative) | estimates).items():
         act = narrative.acts[position]
         model = runtime.drivers.resolve(model_name(runtime, narrative, act))
-        plan[position] = Call(model, (*own, _scope(runtime, narrative, model)), turns(act), estimate)
+        prices = runtime.model_budget(model).prices
+        plan[position] = Call(model, (*own, _scope(runtime, narrative, model)), turns(act), estimate, prices)
     return plan
 
 
@@ -90,6 +104,13 @@ def estimates_in(plan: Plan) -> Estimates:
 
 def estimated_tokens(plan: Plan) -> int:
     return sum(call.turns * call.tokens for call in plan.values())
+
+
+def estimated_cost_usd(plan: Plan) -> Decimal | None:
+    """Of one iteration; None when the price of any model is unknown."""
+    costs = [call.cost_usd for call in plan.values()]
+    known = [cost * call.turns for cost, call in zip(costs, plan.values(), strict=True) if cost is not None]
+    return sum(known, Decimal(0)) if len(known) == len(costs) else None
 
 
 def shares(plan: Plan) -> tuple[Share, ...]:

@@ -35,6 +35,9 @@ class NewRun:
     on_budget_exhausted: str = "stop"
     max_wait_seconds: float | None = None
     max_tokens_total: int | None = None
+    max_cost_usd: Decimal | None = None
+    estimated_cost_usd: Decimal | None = None
+    """Of one iteration; None when a price is unknown."""
     estimated_tokens: int = 0
     estimates: Mapping[str, Any] = field(default_factory=dict)
     retries: int = 0
@@ -66,6 +69,8 @@ class Run:
     on_budget_exhausted: str
     max_wait_seconds: float | None
     max_tokens_total: int | None
+    max_cost_usd: Decimal | None
+    estimated_cost_usd: Decimal | None
     estimated_tokens: int
     retries: int
     dispatched: int

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import Connection, select
@@ -63,7 +64,9 @@ class SpentRow:
     outcome: str
     estimated_tokens: int
     input_tokens: int | None
+    cached_tokens: int | None
     output_tokens: int | None
+    cost_usd: Decimal | None
     drawn_at: datetime
     settled_at: datetime | None
 

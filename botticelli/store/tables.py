@@ -54,6 +54,8 @@ runs = Table(
     Column("on_budget_exhausted", Text, nullable=False),
     Column("max_wait_seconds", Float),
     Column("max_tokens_total", BigInteger),
+    Column("max_cost_usd", Numeric(18, 6)),
+    Column("estimated_cost_usd", Numeric(18, 6)),
     Column("estimated_tokens", BigInteger, nullable=False),
     Column("estimates", JSONB, nullable=False, server_default=text("'{}'::jsonb")),
     Column("retries", Integer, nullable=False),

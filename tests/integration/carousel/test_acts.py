@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from decimal import Decimal
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -195,6 +196,14 @@ def test_text_that_postgres_can_not_keep_is_paid_once_and_stored_as_far_as_it_ca
 def test_an_unknown_price_makes_the_cost_unknown(runtime: Runtime) -> None:
     runtime.drivers._made["echo"] = OddDriver("text")
     assert perform_all(runtime, start(runtime, narrative_text(1)).id).cost_usd is None
+
+
+def test_a_known_price_makes_the_cost(make_runtime: MakeRuntime) -> None:
+    tier = '{"usd_per_million_input": "3", "usd_per_million_output": "15"}'
+    runtime = make_runtime(providers=f'{{"echo": {{"default_tier": "t", "tiers": {{"t": {tier}}}}}}}')
+    runtime.drivers._made["echo"] = OddDriver("text")
+    run = perform_all(runtime, start(runtime, narrative_text(2)).id)
+    assert run.cost_usd == 2 * (3 * Decimal(3) + 4 * Decimal(15)) / 1_000_000
 
 
 def test_the_model_is_the_one_that_was_enqueued(make_runtime: MakeRuntime) -> None:

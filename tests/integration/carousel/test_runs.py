@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from decimal import Decimal
 
 import pytest
 
@@ -81,6 +82,20 @@ def test_max_tokens_total_caps_the_run(runtime: Runtime) -> None:
     run = start(runtime, narrative_text(50, estimated_tokens_per_iteration=100, max_tokens_total=350))
     after = perform_all(runtime, run.id)
     assert (after.status, after.succeeded, after.used_tokens) == ("budget_exhausted", 3, 300)
+
+
+def test_max_cost_usd_caps_the_run(make_runtime: MakeRuntime) -> None:
+    priced = one_tier(usd_per_million_input="1000", usd_per_million_output="1000")
+    runtime = make_runtime(**priced)
+    text = narrative_text(50, estimated_tokens_per_iteration=100, max_cost_usd=0.35)
+    after = perform_all(runtime, start(runtime, text).id)
+    assert (after.status, after.succeeded, after.cost_usd) == ("budget_exhausted", 3, Decimal("0.3"))
+    assert "max_cost_usd" in (after.reason or "")
+
+
+def test_max_cost_usd_needs_prices(runtime: Runtime) -> None:
+    with pytest.raises(InvalidInput, match="the price of echo/echo is unknown"):
+        start(runtime, narrative_text(2, max_cost_usd=1))
 
 
 def test_multipliers_make_the_limits_smaller(make_runtime: MakeRuntime) -> None:

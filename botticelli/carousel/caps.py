@@ -1,0 +1,43 @@
+"""What a run itself may use: max_tokens_total and max_cost_usd, kept by Postgres under the run's lock. Asks no Redis."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from decimal import Decimal
+
+from botticelli.budget import Refusal
+from botticelli.store import Open, Run
+
+MICRO = 1_000_000
+
+
+def own_scope(run: Run) -> str:
+    """The scope of a refusal by the run's own cap."""
+    return f"run:{run.id}"
+
+
+def past_cap(run: Run, opened: Open) -> Refusal | None:
+    """The refusal of another iteration, if it would pass a cap of the run; what is in flight counts with its estimate.
+
+    A cost that has become unknown can't be compared with a cap, so nothing more is started.
+    """
+    for name, cap, used, each in _caps(run):
+        spent = used + opened.in_flight * each
+        if spent + each > cap:
+            return Refusal(own_scope(run), name, cap, spent, each, None)
+    return None
+
+
+def _caps(run: Run) -> Iterator[tuple[str, int, int, int]]:
+    """Name, cap, used so far, and the estimate of one iteration; money in millionths of a dollar."""
+    if run.max_tokens_total is not None:
+        yield "max_tokens_total", run.max_tokens_total, run.used_tokens, run.estimated_tokens
+    if run.max_cost_usd is not None:
+        cap = _micro(run.max_cost_usd)
+        used = cap + 1 if run.cost_usd is None else _micro(run.cost_usd)
+        yield "max_cost_usd (in millionths)", cap, used, _micro(run.estimated_cost_usd or Decimal(0))
+
+
+def _micro(usd: Decimal) -> int:
+    return math.ceil(usd * MICRO)
