@@ -1,0 +1,154 @@
+"""State: several who write the same key at once. The last commit wins, nothing is torn, nothing is lost unnoticed."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+
+from sqlalchemy import text
+
+from botticelli.runtime import Runtime
+from botticelli.store import StateEntry, Transaction
+from tests.support.waiting import wait_until
+
+WRITERS = 4
+ROUNDS = 25
+WAITING = text("select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'")
+KEY = "global.x"
+
+
+def entry_of(runtime: Runtime) -> StateEntry:
+    with runtime.store.transaction() as tx:
+        return tx.state.get_many([KEY])[KEY]
+
+
+def at_once(write: Callable[[int], object]) -> list[object]:
+    """What `write(n)` brought in each of the writers, which begin together."""
+    barrier = threading.Barrier(WRITERS)
+
+    def begin(number: int) -> object:
+        barrier.wait(10)
+        return write(number)
+
+    with ThreadPoolExecutor(WRITERS) as pool:
+        return list(pool.map(begin, range(WRITERS)))
+
+
+def while_the_first_waits_to_commit(
+    runtime: Runtime, first: Callable[[Transaction], object], second: Callable[[Transaction], object]
+) -> tuple[object, datetime]:
+    """What `second` brought, and when it was seen to wait for the first one, which commits then."""
+
+    def perform() -> object:
+        with runtime.store.transaction() as tx:
+            return second(tx)
+
+    with ThreadPoolExecutor(1) as pool:
+        with runtime.store.transaction() as tx:
+            first(tx)
+            later = pool.submit(perform)
+            with runtime.store.transaction() as watching:
+                wait_until(
+                    lambda: watching.connection.execute(WAITING).scalar_one() == 1, "the second writer to wait", 20
+                )
+            seen_at: datetime = tx.connection.execute(text("select clock_timestamp()")).scalar_one()
+        return later.result(20), seen_at
+
+
+def test_the_last_commit_wins_and_its_date_is_that_of_its_write(runtime: Runtime) -> None:
+    for begun_with in ("nothing", "an entry"):
+        _, seen_at = while_the_first_waits_to_commit(
+            runtime, lambda tx: tx.state.set(KEY, "first"), lambda tx: tx.state.set(KEY, "second")
+        )
+        entry = entry_of(runtime)
+        assert entry.value == "second", begun_with
+        assert entry.updated_at > seen_at, "not when it began to wait"
+        assert entry.created_at < seen_at
+
+
+def test_who_waited_finds_that_the_key_is_taken(runtime: Runtime) -> None:
+    written, _ = while_the_first_waits_to_commit(
+        runtime, lambda tx: tx.state.set(KEY, "first"), lambda tx: tx.state.set(KEY, "second", if_absent=True)
+    )
+    assert written is False
+    assert entry_of(runtime).value == "first"
+
+
+def test_who_waited_finds_that_the_entry_has_changed(runtime: Runtime) -> None:
+    with runtime.store.transaction() as tx:
+        tx.state.set(KEY, 0)
+    read = entry_of(runtime)
+    written, _ = while_the_first_waits_to_commit(
+        runtime,
+        lambda tx: tx.state.set(KEY, "first"),
+        lambda tx: tx.state.replace_if(KEY, "second", expected_updated_at=read.updated_at),
+    )
+    assert written is False
+    assert entry_of(runtime).value == "first"
+
+
+def test_one_of_many_creates_a_key(runtime: Runtime) -> None:
+    def create(number: int) -> bool:
+        with runtime.store.transaction() as tx:
+            return tx.state.set(KEY, number, if_absent=True)
+
+    written = at_once(create)
+    assert sorted(map(bool, written)) == [False] * (WRITERS - 1) + [True]
+    assert entry_of(runtime).value == written.index(True)
+
+
+def test_nothing_is_torn_and_dates_only_grow(runtime: Runtime) -> None:
+    with runtime.store.transaction() as tx:
+        tx.state.set(KEY, {"value": None, "copies": [None] * 50})
+
+    def write(number: int) -> list[StateEntry]:
+        seen = []
+        for turn in range(ROUNDS):
+            mark = f"{number}-{turn}"
+            with runtime.store.transaction() as tx:
+                tx.state.set(KEY, {"value": mark, "copies": [mark] * 50}, metadata={"mark": mark})
+                seen.append(tx.state.get_many([KEY])[KEY])
+            seen.append(entry_of(runtime))
+        return seen
+
+    for seen in at_once(write):
+        assert isinstance(seen, list)
+        dates = [entry.updated_at for entry in seen]
+        assert dates == sorted(dates)
+        for entry in seen[1:]:
+            assert entry.value["copies"] == [entry.value["value"]] * 50
+            assert entry.metadata == {"mark": entry.value["value"]}
+
+
+def test_compare_and_set_loses_no_increment(runtime: Runtime) -> None:
+    with runtime.store.transaction() as tx:
+        tx.state.set(KEY, 0)
+
+    def increment(number: int) -> None:
+        for _ in range(ROUNDS):
+            wait_until(once, "an increment that nobody else spoiled")
+
+    def once() -> bool:
+        read = entry_of(runtime)
+        with runtime.store.transaction() as tx:
+            return tx.state.replace_if(KEY, read.value + 1, expected_updated_at=read.updated_at)
+
+    at_once(increment)
+    assert entry_of(runtime).value == WRITERS * ROUNDS
+
+
+def test_imports_of_the_same_keys_wait_for_each_other(runtime: Runtime) -> None:
+    keys = [f"global.{n}" for n in range(200)]
+
+    def load(number: int) -> None:
+        order = keys if number % 2 else keys[::-1]
+        for _ in range(5):
+            with runtime.store.transaction() as tx:
+                tx.state.load([{"key": key, "value": number} for key in order], replace=True)
+
+    at_once(load)
+    with runtime.store.transaction() as tx:
+        values = {entry.value for entry in tx.state.list_with_prefix("global").values()}
+    assert len(values) == 1, "each import is all or nothing"
