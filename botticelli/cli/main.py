@@ -20,6 +20,7 @@ COMMANDS = {
     "runs": "List, show, watch, pause, resume and cancel runs.",
     "budget": "Show, explain, audit and lower the limits of spending.",
     "narrative": "Check narrative files.",
+    "state": "Show, change, save and clear what narratives remember.",
     "db": "Upgrade the database schema, and show its version.",
     "services": "Look after the embedded Postgres and Redis.",
     "doctor": "Check this installation, one thing after the other.",
