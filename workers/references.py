@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable
 from datetime import UTC
 from typing import Any
@@ -13,7 +12,6 @@ from botticelli.narrative.model import Condition, Narrative, Reference
 from botticelli.store import ActRow, Transaction, escape_segment
 from workers.stage import Stage
 
-NEAREST = 3
 Complete = Callable[[str], str | None]
 """From a key as a narrative writes it to the full one; None where it can't stand for any."""
 
@@ -130,6 +128,6 @@ def _of_guild(guild: str | None) -> Complete:
 
 
 def _no_state(tx: Transaction, reference: Reference) -> TemplateError:
-    near = difflib.get_close_matches(reference.name, tx.state.some_keys(), NEAREST, 0.4)
+    near = tx.state.nearest_keys(reference.name)
     hint = f"the nearest keys are {', '.join(near)}" if near else "nothing like it has been stored"
     return TemplateError(f"state has no key {reference.name!r}", where=reference.text, do=hint)

@@ -224,11 +224,6 @@ class Refusal:
     retry_after_ms: int | None
 
     @property
-    def frees_itself(self) -> bool:
-        """Not a matter of what is left of a budget: the provider's block will pass, a slot will be given back."""
-        return self.window == BLOCKED or self.window.startswith("concurrency/")
-
-    @property
     def too_large(self) -> bool:
         return self.retry_after_ms is None
 

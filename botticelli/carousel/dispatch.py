@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
-from botticelli.budget import Refusal, Share, Ticket
+from botticelli.budget import BLOCKED, Refusal, Share, Ticket
 from botticelli.carousel.caps import own_scope, past_cap
 from botticelli.carousel.plan import plan_iteration, shares
 from botticelli.carousel.snapshots import estimates_of, narrative_of
@@ -132,9 +132,8 @@ def _refused(tx: Transaction, run: Run, opened: Open, refusal: Refusal | None, a
 
 
 def _may_wait(run: Run, refusal: Refusal, again: bool) -> bool:
-    """An iteration that has begun is finished, and neither a provider's Retry-After nor a lack of slots is an exhausted
-    budget: these wait always."""
-    if refusal.frees_itself or again:
+    """An iteration that has begun is finished, and a provider's Retry-After is no exhausted budget: both wait always."""
+    if refusal.window == BLOCKED or again:
         return True
     if run.on_budget_exhausted != "wait":
         return False

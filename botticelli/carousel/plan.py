@@ -114,17 +114,13 @@ def estimated_cost_usd(plan: Plan) -> Decimal | None:
 
 
 def shares(plan: Plan) -> tuple[Share, ...]:
-    """What the ticket of one iteration asks, a share for each scope. Calls follow one another, so they need one slot."""
-    asked = [Share(scope, _times(call.amounts, call.turns)) for call in plan.values() for scope in call.scopes]
-    return tuple(replace(one, amounts=_one_slot(one.amounts)) for one in merged(asked))
+    """What the ticket of one iteration asks, a share for each scope. Slots are taken by the draws: a task that waits in
+    the queue occupies none."""
+    return merged([Share(scope, _turns(call)) for call in plan.values() for scope in call.scopes])
 
 
-def _times(amounts: Amounts, turns: int) -> Amounts:
-    return Amounts.each(lambda metric: amounts.of(metric) * turns)
-
-
-def _one_slot(amounts: Amounts) -> Amounts:
-    return replace(amounts, concurrency=min(amounts.concurrency, 1))
+def _turns(call: Call) -> Amounts:
+    return replace(Amounts.each(lambda metric: call.amounts.of(metric) * call.turns), concurrency=0)
 
 
 def _scope(runtime: Runtime, narrative: Narrative, model: ModelName) -> Scope:

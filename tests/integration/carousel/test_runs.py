@@ -8,6 +8,7 @@ from decimal import Decimal
 
 import pytest
 
+from botticelli.budget import Amounts, Draw
 from botticelli.carousel import EnqueueOptions, cancel, enqueue, pause, result_of, resume
 from botticelli.carousel.plan import plan_iteration, shares
 from botticelli.errors import InvalidInput
@@ -143,13 +144,16 @@ def test_input_and_output_have_limits_of_their_own(make_runtime: MakeRuntime) ->
 
 
 def test_a_lack_of_slots_is_waited_for_whatever_the_policy(make_runtime: MakeRuntime) -> None:
-    runtime = make_runtime(**one_tier(max_concurrent=1))
-    holder, waiter = start(runtime, narrative_text(1)), start(runtime, narrative_text(1, name="other"))
-    assert (holder.status, waiter.status) == ("running", "waiting")
-    assert perform_all(runtime, holder.id).status == "completed"
+    runtime = make_runtime(worker__inline_wait_seconds="0", **one_tier(max_concurrent=1))
+    scope, slot = runtime.scope(runtime.drivers.resolve("echo/echo")), Amounts(1, 1, concurrency=1)
+    assert isinstance(runtime.budget.draw("somebody else", "a call", scope, slot), Draw)
+    run = start(runtime, narrative_text(1))
+    perform(runtime, run.id, 1)
+    assert run_of(runtime, run.id).status == "waiting"
+    runtime.budget.settle("somebody else", "a call", scope, slot)
     with runtime.store.transaction() as tx:
-        tx.runs.set(waiter.id, due_at=tx.runs.get(waiter.id).now)
-    assert perform_all(runtime, waiter.id).status == "completed"
+        tx.runs.set(run.id, due_at=tx.runs.get(run.id).now)
+    assert perform_all(runtime, run.id).status == "completed"
 
 
 def test_several_acts_need_one_slot(make_runtime: MakeRuntime) -> None:
