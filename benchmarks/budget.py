@@ -17,6 +17,7 @@ from typing import Any
 
 from redis import Redis
 
+from benchmarks.budget_rivals import measured, print_rivals
 from botticelli.budget import Amounts, RedisBudget, Scope, Share, Window
 from botticelli.testing import spenders
 from botticelli.testing.intervals import most_in_any_interval
@@ -66,10 +67,20 @@ def main() -> None:
     with valkey_socket() as socket:
         speeds = [speed(socket, what, n, options.seconds) for what in SHARES for n in (1, PROCESSES)]
         exactness = [exact(socket, guard_ms, max(options.seconds, 4) * 3) for guard_ms in (0, 25)]
+        rivals = [rival for n in (1, PROCESSES) for rival in measured(socket, n, options.seconds)]
     if options.json:
-        print(json.dumps({"speed": [asdict(s) for s in speeds], "exactness": [asdict(e) for e in exactness]}))
+        print(
+            json.dumps(
+                {
+                    "speed": [asdict(s) for s in speeds],
+                    "exactness": [asdict(e) for e in exactness],
+                    "rivals": [asdict(r) for r in rivals],
+                }
+            )
+        )
     else:
         print_table(speeds, exactness)
+        print_rivals(rivals)
 
 
 def speed(socket: str, what: str, processes: int, seconds: float) -> Speed:

@@ -1,0 +1,180 @@
+"""The Budget beside other limiters, on the same server in the same run. Leaves out who isn't installed.
+
+Speed is over four windows: one call of the Budget, one after the other for all others, which can't give back what the
+first windows granted when the last one refuses. The others are the dependency group `bench` of pyproject.toml.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
+from importlib import import_module
+from itertools import count
+from threading import Event
+from typing import Any
+
+from redis import Redis
+
+from botticelli.budget import Amounts, RedisBudget, Refusal, Scope, Share, Window
+from botticelli.testing.intervals import most_in_any_interval
+
+ROUNDS = 5
+PLENTY = 10**9
+LIMIT = 400
+PERIOD_SECONDS = 2
+POLL_SECONDS = 0.005
+
+Acquire = Callable[[], float]
+"""Take one: 0 when granted, else after how many seconds to come back."""
+Make = Callable[[str, int, int], Acquire]
+"""From a socket, a limit per PERIOD_SECONDS, and the number of windows that one acquire has to pass."""
+
+
+@dataclass(frozen=True)
+class Rival:
+    name: str
+    processes: int
+    grants_per_second: int
+    worst: float
+    utilisation: float
+    asked_per_grant: float
+
+
+def budget(socket: str, limit: int, windows: int) -> Acquire:
+    budget = RedisBudget(Redis(unix_socket_path=socket))
+    periods = [PERIOD_SECONDS * 30**n for n in range(windows)]
+    scope = Scope("rival", tuple(Window("requests", limit, period) for period in periods), guard_ms=0)
+    shares, numbers = [Share(scope, Amounts(1))], count()
+
+    def reserve() -> float:
+        return float(isinstance(budget.reserve(f"{os.getpid()}:{next(numbers)}", shares, 60), Refusal))
+
+    def charge() -> float:
+        refusal = budget.charge(scope, Amounts(1))
+        return (refusal.retry_after_ms or 0) / 1000 if refusal else 0.0
+
+    return reserve if limit == PLENTY else charge
+
+
+def one_after_the_other(limiters: list[Callable[[], bool]]) -> Acquire:
+    return lambda: 0.0 if all([limiter() for limiter in limiters]) else POLL_SECONDS
+
+
+def limits(strategy: str) -> Make:
+    def make(socket: str, limit: int, windows: int) -> Acquire:
+        library = import_module("limits")
+        storage = import_module("limits.storage").storage_from_string(f"redis+unix://{socket}")
+        limiter = getattr(import_module("limits.strategies"), strategy)(storage)
+        item = library.RateLimitItemPerSecond(limit, PERIOD_SECONDS)
+        return one_after_the_other([partial(limiter.hit, item, f"rival{n}") for n in range(windows)])
+
+    return make
+
+
+def throttled(algorithm: str) -> Make:
+    def make(socket: str, limit: int, windows: int) -> Acquire:
+        library = import_module("throttled")
+        store = library.RedisStore(server=f"unix://{socket}")
+        quota = library.per_duration(timedelta(seconds=PERIOD_SECONDS), limit)
+        made = [library.Throttled(key=f"rival{n}", using=algorithm, quota=quota, store=store) for n in range(windows)]
+        return one_after_the_other([partial(granted_by, limiter) for limiter in made])
+
+    return make
+
+
+def granted_by(limiter: Any) -> bool:
+    return not limiter.limit().limited
+
+
+def pyrate(socket: str, limit: int, windows: int) -> Acquire:
+    library = import_module("pyrate_limiter")
+    rates, client = [library.Rate(limit, PERIOD_SECONDS * 1000)], Redis(unix_socket_path=socket)
+    made = [library.Limiter(library.RedisBucket.init(rates, client, f"rival{n}")) for n in range(windows)]
+    return one_after_the_other([partial(limiter.try_acquire, "one", blocking=False) for limiter in made])
+
+
+RIVALS: dict[str, Make] = {
+    "Botticelli": budget,
+    "limits fixed": limits("FixedWindowRateLimiter"),
+    "limits moving": limits("MovingWindowRateLimiter"),
+    "throttled-py gcra": throttled("gcra"),
+    "throttled-py sliding": throttled("sliding_window"),
+    "pyrate-limiter": pyrate,
+}
+
+
+def measured(socket: str, processes: int, seconds: float) -> list[Rival]:
+    """Everybody who is installed: speed with limits that nobody meets, in turns; then exactness under excess demand."""
+    names = [name for name in RIVALS if is_installed(socket, name)]
+    fast = dict.fromkeys(names, 0)
+    for _ in range(ROUNDS):
+        for name in names:
+            granted, _ = spend(socket, name, PLENTY, 4, processes=processes, seconds=seconds / ROUNDS)
+            fast[name] += len(granted)
+    return [exact(socket, name, processes, round(fast[name] / seconds)) for name in names]
+
+
+def is_installed(socket: str, name: str) -> bool:
+    try:
+        RIVALS[name](socket, PLENTY, 1)
+    except ModuleNotFoundError:
+        return False
+    return True
+
+
+def exact(socket: str, name: str, processes: int, grants_per_second: int) -> Rival:
+    """The worst interval and the utilisation, by this machine's clock; the first period is not counted as use."""
+    period_ms = PERIOD_SECONDS * 1000
+    granted, asked = spend(socket, name, LIMIT, 1, processes=processes, seconds=4 * PERIOD_SECONDS)
+    begin = min(granted) + period_ms
+    later = [at_ms for at_ms in granted if begin <= at_ms < begin + 2 * period_ms]
+    worst = most_in_any_interval([(at_ms, 1) for at_ms in granted], period_ms) / LIMIT
+    used = len(later) / 2 / LIMIT
+    return Rival(name, processes, grants_per_second, round(worst, 3), round(used, 3), round(asked / len(granted), 1))
+
+
+def spend(socket: str, name: str, limit: int, windows: int, *, processes: int, seconds: float) -> tuple[list[int], int]:
+    """When each grant arrived (this machine's clock, ms), and how often all processes asked."""
+    with Redis(unix_socket_path=socket) as client:
+        client.flushall()
+    fork = multiprocessing.get_context("fork")
+    barrier, answers = fork.Barrier(processes), fork.SimpleQueue()
+
+    def repeat() -> None:
+        acquire = RIVALS[name](socket, limit, windows)
+        barrier.wait()
+        granted, asked, end = [], 0, time.monotonic() + seconds
+        while time.monotonic() < end:
+            asked += 1
+            wait_seconds = acquire()
+            if wait_seconds:
+                Event().wait(min(wait_seconds, max(0.0, end - time.monotonic())))
+            else:
+                granted.append(time.time_ns() // 1_000_000)
+        answers.put((granted, asked))
+
+    started = [fork.Process(target=repeat) for _ in range(processes)]
+    for process in started:
+        process.start()
+    everything = [answers.get() for _ in started]
+    for process in started:
+        process.join()
+    return [at_ms for granted, _ in everything for at_ms in granted], sum(asked for _, asked in everything)
+
+
+def print_rivals(rivals: list[Rival]) -> None:
+    print(f"\ngrants over four windows; then excess demand on one window of {LIMIT} in {PERIOD_SECONDS} s")
+    print(f"{'limiter':24}{'processes':>10}{'grants/s':>10}{'worst':>8}{'utilisation':>13}{'asked/grant':>13}")
+    for r in rivals:
+        print(
+            f"{r.name:24}{r.processes:10}{r.grants_per_second:10,}{r.worst:8.3f}{r.utilisation:13.3f}"
+            f"{r.asked_per_grant:13.1f}"
+        )
+    missing = sorted(RIVALS.keys() - {r.name for r in rivals})
+    if missing:
+        print(f"not installed (dependency group `bench`): {', '.join(missing)}")

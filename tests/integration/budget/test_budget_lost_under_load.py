@@ -1,0 +1,61 @@
+"""A server that loses everything while many spend from it: what all of them were granted stays within the day."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+
+from redis import Redis
+
+from botticelli.budget import Amounts, PastCharge, RedisBudget, Scope, Window
+
+SPENDERS = 6
+LIMIT = 3_000
+DAY = Scope("day", (Window("requests", LIMIT, 86_400),))
+ONE = Amounts(1)
+
+
+class Ledger:
+    """Charges are recorded before they are asked for, and taken back when they were refused."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.charges: list[PastCharge] = []
+        self.asked = 0
+
+    def __call__(self, scopes: Sequence[Scope]) -> Sequence[PastCharge]:
+        with self.lock:
+            self.asked += 1
+            return list(self.charges)
+
+    def spend(self, budget: RedisBudget, at_ms: int) -> bool:
+        with self.lock:
+            self.charges.append(PastCharge(DAY.name, ONE, at_ms))
+        if budget.charge(DAY, ONE) is None:
+            return True
+        with self.lock:
+            self.charges.pop()
+        return False
+
+
+def test_what_is_granted_before_and_after_two_losses_stays_within_the_day(socket: str) -> None:
+    ledger, granted, losses = Ledger(), [0] * SPENDERS, iter((0.3, 0.6))
+
+    def spend(number: int) -> None:
+        with Redis(unix_socket_path=socket) as client:
+            budget = RedisBudget(client, reseed=ledger)
+            while ledger.spend(budget, int(client.time()[0]) * 1000):
+                granted[number] += 1
+
+    threads = [threading.Thread(target=spend, args=(number,)) for number in range(SPENDERS)]
+    for thread in threads:
+        thread.start()
+    with Redis(unix_socket_path=socket) as client:
+        for share in losses:
+            while sum(granted) < share * LIMIT and any(thread.is_alive() for thread in threads):
+                client.ping()
+            client.flushall()
+    for thread in threads:
+        thread.join(timeout=60)
+    assert ledger.asked >= 3
+    assert LIMIT - 2 * SPENDERS <= sum(granted) <= LIMIT
