@@ -15,6 +15,7 @@ from botticelli.errors import InvalidInput
 from botticelli.runtime import Runtime
 from tests.support.narratives import loaded, narrative_text, perform_all, perform_open, run_of, start
 from workers.perform import perform
+from workers.sweep import sweep
 
 MakeRuntime = Callable[..., Runtime]
 SMALL = {
@@ -153,6 +154,7 @@ def test_a_lack_of_slots_is_waited_for_whatever_the_policy(make_runtime: MakeRun
     runtime.budget.settle("somebody else", "a call", scope, slot)
     with runtime.store.transaction() as tx:
         tx.runs.set(run.id, due_at=tx.runs.get(run.id).now)
+    sweep(runtime)
     assert perform_all(runtime, run.id).status == "completed"
 
 
