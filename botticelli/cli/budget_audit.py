@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from botticelli.budget import Scope
-from botticelli.budget.audit import Finding, Interval, Spent, audit
-from botticelli.cli.budget_scopes import scope_in, usual_scopes
+from botticelli.budget import Amounts, Scope, Ticket
+from botticelli.budget.audit import Finding, Spent, audit
+from botticelli.budget.audit_windows import Interval
+from botticelli.cli.budget_scopes import usual_scopes
 from botticelli.cli.terminal import number, safe, table
 from botticelli.runtime import Runtime
 from botticelli.store import SpentRow
 
 HEAD = ("scope", "window", "charges", "worst", "limit", "of it", "from", "to", "verdict")
-Scopes = tuple[Scope, ...]
+MICROUSD = 1_000_000
+Granted = tuple[tuple[Scope, Amounts], ...]
 
 
 def audited(runtime: Runtime, since: datetime | None) -> dict[str, Any]:
@@ -23,7 +26,7 @@ def audited(runtime: Runtime, since: datetime | None) -> dict[str, Any]:
     usual = usual_scopes(runtime)
     unlimited: set[str] = set()
     with runtime.store.transaction() as tx:
-        findings = audit(_spent(tx.spending.rows(since), usual, unlimited))
+        findings = audit(spent_by(tx.spending.rows(since), usual, unlimited))
     return {
         "ok": not any(finding.violations for finding in findings),
         "windows": [_as_object(finding) for finding in findings],
@@ -45,29 +48,37 @@ def lines(found: dict[str, Any]) -> list[str]:
     return [*table(HEAD, rows, right=("charges", "worst", "limit", "of it")), *unlimited, end]
 
 
-def _spent(rows: Iterable[SpentRow], usual: Mapping[str, Scope], unlimited: set[str]) -> Iterator[Spent]:
-    kept: dict[str, Scopes] = {}
+def spent_by(rows: Iterable[SpentRow], usual: Mapping[str, Scope], unlimited: set[str]) -> Iterator[Spent]:
+    """One for each scope of each row: their estimates may differ. Names scopes without limits in `unlimited`."""
+    kept: dict[str, Granted] = {}
     for row in rows:
-        scopes = _scopes(row, usual, kept)
-        unlimited.update(scope.name for scope in scopes if not scope.windows)
-        counted = (row.input_tokens or 0) + (row.output_tokens or 0)
         settled_at = None if row.outcome == "drawn" else row.settled_at or row.drawn_at
-        yield Spent(
-            scopes,
-            _ms(row.drawn_at),
-            None if settled_at is None else _ms(settled_at),
-            row.estimated_tokens if row.outcome == "unknown" else counted,
-            row.estimated_tokens,
-        )
+        settled_at_ms = None if settled_at is None else _ms(settled_at)
+        for scope, estimated in _granted(row, usual, kept):
+            if not scope.windows:
+                unlimited.add(scope.name)
+            yield Spent((scope,), _ms(row.drawn_at), settled_at_ms, _actual(row, estimated), estimated)
 
 
-def _scopes(row: SpentRow, usual: Mapping[str, Scope], kept: dict[str, Scopes]) -> Scopes:
-    """With the limits that the row names; for a scope that it doesn't speak of, the usual ones."""
-    key = f"{row.scope} {row.shares}"
+def _actual(row: SpentRow, estimated: Amounts) -> Amounts:
+    """What the provider counted. Input that it had in its cache is no input of the windows that count input."""
+    if row.outcome in {"drawn", "unknown"}:
+        return estimated
+    if row.outcome == "refused":
+        return Amounts(requests=1, concurrency=1)
+    read, written = row.input_tokens or 0, row.output_tokens or 0
+    cost_microusd = math.ceil((row.cost_usd or 0) * MICROUSD)
+    return Amounts(1, read + written, max(0, read - (row.cached_tokens or 0)), written, cost_microusd, 1)
+
+
+def _granted(row: SpentRow, usual: Mapping[str, Scope], kept: dict[str, Granted]) -> Granted:
+    """The scopes and estimates that the row names; for a scope that it doesn't speak of, the usual limits."""
+    key = f"{row.scope} {row.estimated_tokens} {row.shares}"
     if key not in kept:
-        named = [scope for share in row.shares if (scope := scope_in(share)) is not None]
-        own = [] if row.scope in {scope.name for scope in named} else [usual.get(row.scope, Scope(row.scope))]
-        kept[key] = (*named, *own)
+        shares = Ticket.from_json({"id": "", "lease_until_ms": 0, "shares": row.shares}).shares
+        named = [(share.scope, share.amounts) for share in shares]
+        own = usual.get(row.scope, Scope(row.scope)), Amounts(1, row.estimated_tokens, concurrency=1)
+        kept[key] = (*named, *([] if row.scope in {scope.name for scope, _ in named} else [own]))
     return kept[key]
 
 
