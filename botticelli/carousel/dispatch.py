@@ -62,6 +62,8 @@ def advance(runtime: Runtime, tx: Transaction, run: Run) -> list[Publication]:
                 answer = _ask(runtime, tx, run, opened, number)
                 if not isinstance(answer, Ticket):
                     _refused(tx, run, opened, answer, again)
+                    if tx.runs.get(run.id).is_final:
+                        give_up_place(runtime, tx, run, opened)
                     return publications
                 publications.append(_admit(runtime, tx, run, number, answer))
                 run = dataclasses.replace(run, status="running", dispatched=max(run.dispatched, number))
@@ -91,6 +93,18 @@ def _ask(runtime: Runtime, tx: Transaction, run: Run, opened: Open, number: int)
     except RedisError as error:
         log("budget_unreachable", level=logging.WARNING, run=run.id, error=type(error).__name__)
         return None
+
+
+def give_up_place(runtime: Runtime, tx: Transaction, run: Run, opened: Open | None = None) -> None:
+    """A run that was refused stands in the Budget's queue; one that doesn't come back would hold up those behind it.
+    Without Redis the place runs out by itself."""
+    opened = opened or tx.iterations.open(run.id)
+    number = opened.waiting_number or run.dispatched + 1
+    try:
+        plan = plan_iteration(runtime, narrative_of(tx, run.id), estimates_of(tx, run.id))
+        runtime.budget.release(_ticket_id(run, number, opened), [share.scope for share in shares(plan)])
+    except RedisError as error:
+        log("place_not_given_up", level=logging.WARNING, run=run.id, error=type(error).__name__)
 
 
 def _ticket_id(run: Run, number: int, opened: Open) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from sqlalchemy import func
 
 from botticelli.budget import Ticket
-from botticelli.carousel.dispatch import advance, publish
+from botticelli.carousel.dispatch import advance, give_up_place, publish
 from botticelli.errors import InvalidInput
 from botticelli.runtime import Runtime
 from botticelli.store import Run, Transaction
@@ -19,6 +19,7 @@ def pause(runtime: Runtime, run_id: str) -> Run:
     with runtime.store.transaction() as tx:
         run = tx.runs.lock(run_id)
         if not run.is_final:
+            give_up_place(runtime, tx, run)
             tx.runs.set(run_id, status="paused", reason="paused", due_at=None)
             tickets = [Ticket.from_json(ticket) for ticket in tx.iterations.withdraw(run_id)]
         after = tx.runs.get(run_id)
@@ -51,6 +52,7 @@ def cancel(runtime: Runtime, run_id: str) -> Run:
         run = tx.runs.lock(run_id)
         tickets = []
         if not run.is_final:
+            give_up_place(runtime, tx, run)
             tickets = stop_admission(tx, run_id, "cancelled", "cancelled")
             advance(runtime, tx, tx.runs.lock(run_id))
         after = tx.runs.get(run_id)

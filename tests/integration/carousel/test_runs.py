@@ -60,6 +60,22 @@ def test_with_several_in_flight_the_budget_is_still_used_to_its_end(make_runtime
     assert result_of(perform_all(runtime, start(runtime, text).id)).successful_iterations == 5
 
 
+@pytest.mark.parametrize("leave", ["stop", "pause", "cancel"])
+def test_a_run_that_no_longer_waits_keeps_no_place_in_the_queue(make_runtime: MakeRuntime, leave: str) -> None:
+    """A smaller request that fits is not held up by one that nobody makes any more."""
+    runtime = make_runtime(**SMALL)
+    perform_all(runtime, start(runtime, narrative_text(1, estimated_tokens_per_iteration=4500)).id)
+    policy = "stop" if leave == "stop" else "wait"
+    large = start(runtime, narrative_text(2, estimated_tokens_per_iteration=1000, on_budget_exhausted=policy))
+    assert large.status == ("budget_exhausted" if leave == "stop" else "waiting")
+    if leave == "pause":
+        pause(runtime, large.id)
+    if leave == "cancel":
+        cancel(runtime, large.id)
+    small = start(runtime, narrative_text(1, estimated_tokens_per_iteration=300))
+    assert perform_all(runtime, small.id).status == "completed"
+
+
 def test_wait_parks_the_run_until_the_window_moves_on(make_runtime: MakeRuntime) -> None:
     runtime = make_runtime(**SMALL)
     text = narrative_text(50, estimated_tokens_per_iteration=1000, on_budget_exhausted="wait")
