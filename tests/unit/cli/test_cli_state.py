@@ -8,7 +8,8 @@ from pathlib import Path
 import click
 import pytest
 
-from botticelli.cli.state import _entries, _seconds, _value
+from botticelli.cli.state import _seconds, _value
+from botticelli.cli.state_file import entries_in
 from botticelli.errors import InvalidInput
 
 GOOD = {"key": "global.x", "value": None}
@@ -87,14 +88,14 @@ def test_what_is_no_duration(text):
 
 def test_a_file_is_read_with_its_blank_lines_and_line_ends():
     lines = [json.dumps(GOOD), "", json.dumps({"key": "a", "value": "é", "metadata": {}})]
-    entries = _entries(b"\xef\xbb\xbf" + "\r\n".join(lines).encode(), "x.jsonl")
+    entries = entries_in(b"\xef\xbb\xbf" + "\r\n".join(lines).encode(), "x.jsonl")
     assert entries == [GOOD, {"key": "a", "value": "é", "metadata": {}}]
-    assert _entries(b"", "x.jsonl") == []
+    assert entries_in(b"", "x.jsonl") == []
 
 
 def test_dates_are_read_in_every_form_of_iso_8601():
     text = json.dumps(GOOD | {"created_at": "20260131T140000+0200", "expires_at": None})
-    [entry] = _entries(text.encode(), "x.jsonl")
+    [entry] = entries_in(text.encode(), "x.jsonl")
     assert entry["created_at"] == "2026-01-31T12:00:00+00:00"
 
 
@@ -122,7 +123,7 @@ def test_dates_are_read_in_every_form_of_iso_8601():
 def test_what_is_wrong_with_a_file_is_said_with_its_line(line, said):
     data = f"{json.dumps(GOOD)}\n\n{line}\n".encode("utf-8", "surrogateescape")
     with pytest.raises(InvalidInput) as caught:
-        _entries(data, "x.jsonl")
+        entries_in(data, "x.jsonl")
     assert str(caught.value).startswith(f"x.jsonl:3: {said}")
 
 
