@@ -51,7 +51,7 @@ bench-budget: $(READY)
 
 lock: $(READY)  ## resolve requirements.lock anew from pyproject.toml
 	$(BIN)/python -m pip install --quiet uv
-	$(BIN)/uv pip compile pyproject.toml --group dev --extra testing --universal --python-version 3.11 \
+	$(BIN)/uv pip compile pyproject.toml --group dev --extra testing --extra openai --universal --python-version 3.11 \
 		--generate-hashes --no-header --no-annotate --upgrade --quiet --output-file requirements.lock
 
 clean:  ## remove what was made; stops the embedded services of this checkout
