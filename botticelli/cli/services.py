@@ -16,7 +16,7 @@ from botticelli.errors import BotticelliError
 if TYPE_CHECKING:
     from botticelli.settings import Settings
 
-LOG_NAMES = ("postgres", "redis", "keeper")
+LOG_NAMES = ("postgres", "redis", "keeper", "model", "model-keeper")
 
 
 @click.group(cls=NounGroup, bare="status", short_help="Look after the embedded Postgres and Redis.")
@@ -83,7 +83,7 @@ def statuses(settings: Settings) -> list[dict[str, Any]]:
     configured = {"postgres": settings.database.url, "redis": settings.redis.url}
     found = []
     for service in services.status(settings.home):
-        url = configured[service.name]
+        url = configured.get(service.name)
         if url is not None:
             found.append({"name": service.name, "state": "configured", "url": without_password(url.get_secret_value())})
         else:

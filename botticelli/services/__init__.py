@@ -1,6 +1,6 @@
 """The embedded services: a real Postgres and a real Redis for a machine that has none, shared by all processes with the
-same data directory, started when the first one joins and stopped when the last one is gone. Knows nothing of what is
-stored in them. Imports no driver.
+same data directory, started when the first one joins and stopped when the last one is gone; and, for whoever asks for
+it, a small language model, kept in the same way. Knows nothing of what is stored in them. Imports no driver.
 
     users.lock     shared by every user process: as long as one lives, nobody stops the servers
     keeper.lock    held by the keeper, the one process that starts, restarts and stops the servers
@@ -12,6 +12,7 @@ The kernel gives a lock back when its holder is gone, even by kill -9; nothing h
 
 from botticelli.services.binaries import available
 from botticelli.services.control import InUse, down, up
+from botticelli.services.local_model import join_model, model_missing
 from botticelli.services.membership import Membership, ensure, join
 from botticelli.services.status import LOGS, ServiceStatus, logs, status
 
@@ -24,7 +25,9 @@ __all__ = [
     "down",
     "ensure",
     "join",
+    "join_model",
     "logs",
+    "model_missing",
     "status",
     "up",
 ]

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from botticelli.errors import ServiceUnavailable
 from botticelli.services.locks import EXCLUSIVE, give_back, is_held, open_lock, sharers, take
-from botticelli.services.membership import ensure, join, servers_of
+from botticelli.services.membership import ensure_keeper, join, servers_of
 from botticelli.services.paths import Paths
 from botticelli.services.server import lives
 
@@ -42,7 +42,11 @@ def down(home: Path, *, force: bool = False) -> InUse | None:
     With `force` they are stopped all the same; a user that calls `ensure` or joins later starts them again.
     ServiceUnavailable when they don't stop.
     """
-    paths = Paths(home)
+    model = _down(Paths(home, "model"), force)
+    return _down(Paths(home), force) or model
+
+
+def _down(paths: Paths, force: bool) -> InUse | None:
     if not paths.root.is_dir():
         return None
     users_lock = open_lock(paths.users)
@@ -74,7 +78,7 @@ def _stop(paths: Paths) -> None:
     told: int | None = None
     while (alive := any(map(lives, servers))) or is_held(paths.keeper):
         if alive:
-            ensure(paths.home)
+            ensure_keeper(paths)
         pid = _keeper_pid(paths)
         if pid is not None and pid != told:
             with contextlib.suppress(ProcessLookupError):  # it is gone already

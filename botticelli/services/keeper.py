@@ -1,6 +1,6 @@
-"""The keeper: one process per data directory that keeps both servers up while somebody uses them, then stops them.
+"""The keeper: one process per data directory that keeps a crew of servers up while somebody uses it, then stops it.
 
-Started by membership.py as `python -m botticelli.services.keeper HOME LOCK`, with the exclusive lock on keeper.lock as
+Started by membership.py as `python -m botticelli.services.keeper HOME CREW LOCK`, with the exclusive lock on keeper.lock as
 the open descriptor LOCK: so there is never a moment with two keepers. Rule of stopping: only while holding users.lock
 exclusively (nobody is there, nobody can come), on SIGTERM, or when the data directory has been removed.
 """
@@ -18,10 +18,9 @@ from pathlib import Path
 
 from botticelli.errors import BotticelliError
 from botticelli.services.locks import EXCLUSIVE, give_back, open_lock, take
-from botticelli.services.paths import Paths
-from botticelli.services.postgres import Postgres
+from botticelli.services.membership import servers_of
+from botticelli.services.paths import Crew, Paths
 from botticelli.services.supervised import Supervised
-from botticelli.services.valkey import Valkey
 
 TICK_SECONDS = 0.1
 LINGER_SECONDS = 1.0  # commands typed one after the other find the servers still up
@@ -36,7 +35,7 @@ class Keeper:
         self._users_lock = open_lock(paths.users)
         self._empty_since: float | None = None
         self._told_to_stop = threading.Event()
-        self._servers = [Supervised(Postgres(paths)), Supervised(Valkey(paths))]
+        self._servers = list(map(Supervised, servers_of(paths)))
 
     def run(self) -> None:
         """Returns when the servers are stopped; the locks go with the process."""
@@ -44,7 +43,7 @@ class Keeper:
             signal.signal(number, lambda *_: self._told_to_stop.set())
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
         os.pwrite(self._keeper_lock, b"%d\n" % os.getpid(), 0)
-        _log.info("keeping %s", self._paths.home)
+        _log.info("keeping %s", self._paths.root)
         while not self._told_to_stop.is_set() and self._has_its_home() and not self._is_deserted():
             for server in self._servers:
                 server.tend()
@@ -78,15 +77,15 @@ class Keeper:
             return False
 
 
-def main(home: str, lock: str) -> int:
+def main(home: str, crew: Crew, lock: str) -> int:
     """Leaves a keeper and returns 0; 1, with one line in the log, when the servers can never run here."""
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.INFO, stream=sys.stderr)
     keeper_lock = int(lock)
     fcntl.fcntl(keeper_lock, fcntl.F_SETFD, fcntl.FD_CLOEXEC)
     os.umask(0o077)
-    paths = Paths(Path(home))
+    paths = Paths(Path(home), crew)
     try:
-        for server in (Postgres(paths), Valkey(paths)):
+        for server in servers_of(paths):
             server.check()
     except BotticelliError as error:
         _log.error("%s", error)
@@ -97,4 +96,4 @@ def main(home: str, lock: str) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:]))
+    sys.exit(main(sys.argv[1], "model" if sys.argv[2] == "model" else "services", sys.argv[3]))

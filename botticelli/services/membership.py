@@ -13,6 +13,7 @@ from types import TracebackType
 
 from botticelli.errors import ServiceUnavailable
 from botticelli.services import binaries
+from botticelli.services.language_model import LanguageModel
 from botticelli.services.locks import EXCLUSIVE, SHARED, open_lock, take
 from botticelli.services.paths import Paths, last_line, open_log
 from botticelli.services.postgres import Postgres
@@ -54,7 +55,7 @@ class Membership:
             return
         try:
             if any(map(lives, servers_of(self._paths))):
-                ensure(self.home)
+                ensure_keeper(self._paths)
         except (ServiceUnavailable, OSError):
             _log.warning("no keeper could be started to stop the servers of %s", self.home, exc_info=True)
         finally:
@@ -76,7 +77,11 @@ def join(home: Path, *, deadline_seconds: float = DEADLINE_SECONDS) -> Membershi
     or did not answer within `deadline_seconds` (it names the log and its last line).
     """
     binaries.require()
-    paths = Paths(home)
+    return enter(Paths(home), deadline_seconds)
+
+
+def enter(paths: Paths, deadline_seconds: float) -> Membership:
+    """Become a user of a crew of servers, as `join` does."""
     paths.make_root()
     deadline = time.monotonic() + deadline_seconds
     membership = Membership(paths, open_lock(paths.users))
@@ -94,7 +99,11 @@ def ensure(home: Path) -> None:
 
     ServiceUnavailable when a keeper can't be started.
     """
-    paths = Paths(home)
+    ensure_keeper(Paths(home))
+
+
+def ensure_keeper(paths: Paths) -> None:
+    """As `ensure`, for any crew."""
     with _launching:
         try:
             lock = open_lock(paths.keeper)
@@ -109,8 +118,9 @@ def ensure(home: Path) -> None:
             os.close(lock)
 
 
-def servers_of(paths: Paths) -> tuple[Server, Server]:
-    return Postgres(paths), Valkey(paths)
+def servers_of(paths: Paths) -> tuple[Server, ...]:
+    """The servers of a crew, in the order of starting."""
+    return (LanguageModel(paths),) if paths.crew == "model" else (Postgres(paths), Valkey(paths))
 
 
 def _enter(users_lock: int, paths: Paths, deadline: float) -> None:
@@ -124,7 +134,7 @@ def _enter(users_lock: int, paths: Paths, deadline: float) -> None:
 def _await_answers(paths: Paths, deadline: float) -> None:
     for server in servers_of(paths):
         while True:
-            ensure(paths.home)
+            ensure_keeper(paths)
             try:
                 server.ask()
                 break
@@ -141,7 +151,7 @@ def _late(paths: Paths, what: str) -> ServiceUnavailable:
 
 def _launch_keeper(paths: Paths, lock: int) -> None:
     """Hand the keeper's lock, which we hold, to a new keeper. Its first process ends once the keeper is on its own."""
-    command = [sys.executable, "-P", "-m", "botticelli.services.keeper", str(paths.home), str(lock)]
+    command = [sys.executable, "-P", "-m", "botticelli.services.keeper", str(paths.home), paths.crew, str(lock)]
     with open(open_log(paths.log("keeper")), "ab") as log:
         os.ftruncate(lock, 0)  # the pid of an earlier keeper
         starter = subprocess.run(

@@ -10,6 +10,7 @@ import stat
 from collections import deque
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from botticelli.errors import ServiceUnavailable
 
@@ -20,20 +21,25 @@ _URL_SAFE = re.compile(r"[A-Za-z0-9/._-]+")
 _LOG_BYTES = 1 << 20
 _PRIVATE = 0o700
 
+Crew = Literal["services", "model"]
+"""Servers that live and end together: Postgres and Redis, or the language model, which few runs need."""
+
 
 @dataclass(frozen=True)
 class Paths:
-    """The files below one data directory `home`. Two spellings of a directory (symlinks, `..`) are one home."""
+    """The files of one crew of servers below one data directory `home`. Two spellings of a directory (symlinks, `..`)
+    are one home."""
 
     home: Path
+    crew: Crew = "services"
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "home", Path(self.home).expanduser().resolve())
 
     @property
     def root(self) -> Path:
-        """The private folder of the services."""
-        return self.home / "services"
+        """The private folder of the crew."""
+        return self.home / self.crew
 
     @property
     def users(self) -> Path:
@@ -67,7 +73,8 @@ class Paths:
         longest = near / f".s.PGSQL.{POSTGRES_PORT}"
         if _URL_SAFE.fullmatch(str(near)) and len(os.fsencode(longest)) <= _LONGEST_SOCKET_BYTES:
             return near
-        digest = hashlib.sha256(os.fsencode(self.home)).hexdigest()[:12]
+        named = self.home if self.crew == "services" else self.root
+        digest = hashlib.sha256(os.fsencode(named)).hexdigest()[:12]
         return Path(f"/tmp/botticelli-{os.geteuid()}-{digest}")
 
     @property
@@ -77,6 +84,10 @@ class Paths:
     @property
     def redis_socket(self) -> Path:
         return self.sockets / "redis.sock"
+
+    @property
+    def model_socket(self) -> Path:
+        return self.sockets / "model.sock"
 
     @property
     def database_url(self) -> str:

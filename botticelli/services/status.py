@@ -13,7 +13,7 @@ from botticelli.services.paths import Paths, last_lines
 from botticelli.services.server import Server, lives, recorded_pid
 
 State = Literal["running", "stopped", "unresponsive"]
-LOGS = ("postgres", "redis", "keeper")
+LOGS = ("postgres", "redis", "keeper", "model", "model-keeper")
 
 
 @dataclass(frozen=True)
@@ -38,9 +38,10 @@ class ServiceStatus:
 
 
 def status(home: Path) -> list[ServiceStatus]:
-    """Both servers of this data directory, whether or not they were ever started."""
-    paths = Paths(home)
-    return [_status(server, paths) for server in servers_of(paths)]
+    """Postgres and Redis of this data directory, whether or not they were ever started; the language model if it was."""
+    model = Paths(home, "model")
+    crews = [Paths(home), *([model] if model.root.is_dir() else [])]
+    return [_status(server, paths) for paths in crews for server in servers_of(paths)]
 
 
 def _status(server: Server, paths: Paths) -> ServiceStatus:
@@ -71,4 +72,5 @@ def logs(home: Path, name: str, lines: int = 50) -> list[str]:
     """The last `lines` lines of the log of `name`, oldest first; [] when it never ran. NotFound: no such log."""
     if name not in LOGS:
         raise NotFound(f"no log is called {name!r}", where="services logs", do=f"choose one of {', '.join(LOGS)}")
-    return last_lines(Paths(home).log(name), lines)
+    paths = Paths(home, "model" if name.startswith("model") else "services")
+    return last_lines(paths.log(name.removeprefix("model-")), lines)

@@ -1,0 +1,29 @@
+"""How a process uses the embedded language model: fetch it once, join its crew. Sends it no request."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from botticelli.services.membership import Membership, enter
+from botticelli.services.model_files import fetch_weights, require, server_missing
+from botticelli.services.paths import Paths
+
+DEADLINE_SECONDS = 60.0
+
+
+def join_model(home: Path, *, deadline_seconds: float = DEADLINE_SECONDS) -> tuple[Membership, Path]:
+    """The right to a running model server, and the Unix socket on which it speaks the OpenAI protocol.
+
+    The first time, its weights are downloaded unless they are installed. ServiceUnavailable when that, or the start,
+    does not work.
+    """
+    paths = Paths(home, "model")
+    if server_missing() is None:
+        fetch_weights(paths)
+    require(paths)
+    return enter(paths, deadline_seconds), paths.model_socket
+
+
+def model_missing(home: Path) -> str | None:
+    """Why the model can't run here, with what to do; None when it can, be it after a download."""
+    return server_missing()
