@@ -9,6 +9,7 @@ from typing import Any
 
 from botticelli.drivers import GenerateRequest, Message
 from botticelli.errors import TemplateError
+from botticelli.failpoints import reach
 from botticelli.narrative import json_or_text, parse_json, render_text
 from botticelli.narrative.model import Act
 from botticelli.store import ActRow, Transaction, escape_segment
@@ -164,6 +165,7 @@ class _Turn:
                 tx.ledger.settle(answer.draw_id, "settled", answer.settled_at, response.usage, response.cost_usd)
             if self._act.output_var and bound is not None:
                 self._bind(tx, self._act.output_var, bound)
+        reach("act_recorded")
         if row.status != "failed":
             self._stage.finished.append(row)
         self._recorded = True

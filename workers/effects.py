@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from botticelli.errors import PlatformError
+from botticelli.failpoints import reach
 from botticelli.narrative import as_text, render_value
 from botticelli.narrative.model import BotCommandInput
 from botticelli.platforms import CommandOutput, CommandSpec, Platform
@@ -67,8 +68,10 @@ class Command:
             return record.output
         if unknown or record.status == "unknown":
             raise ActFailed(f"{spec.name}: nobody knows whether it was done, and it can't be repeated (effect {key})")
+        reach("effect_intended")
         try:
             output = platform.execute(spec.name, args, key)
+            reach("effect_performed")
         except PlatformError as error:
             with self._stage.guarded() as tx:
                 tx.effects.finish(key, "failed", error=str(error))
@@ -76,6 +79,7 @@ class Command:
         with self._stage.guarded() as tx:
             tx.effects.finish(key, "done", output=output.data)
             self._capture(tx, spec, args, output)
+        reach("effect_recorded")
         return output.data
 
     def _intent(self, key: str, args: Mapping[str, Any]) -> Intent:

@@ -13,6 +13,7 @@ from botticelli.budget import Amounts, Draw, Refusal, Ticket
 from botticelli.carousel.plan import Call
 from botticelli.drivers import GenerateRequest, GenerateResponse, Usage
 from botticelli.errors import DriverError, DriverTerminal, DriverTransient, DriverUnknown
+from botticelli.failpoints import reach
 from botticelli.store import Entry
 from botticelli.telemetry import log
 from workers.draws import Draws, granted
@@ -57,6 +58,7 @@ class ModelCall:
             draw = self._draw()
             try:
                 response = driver.generate(request)
+                reach("model_answered")
             except DriverError as error:
                 self._settle_failure(draw, error)
                 self._back_off(error)
@@ -66,6 +68,7 @@ class ModelCall:
                 raise
             response = self._priced(response)
             settled = self._draws.settle(draw.id, _used(response))
+            reach("request_settled")
             return Answer(response, draw.id, self._tries, _moment(draw.drawn_at_ms), _moment(settled.settled_at_ms))
 
     def _priced(self, response: GenerateResponse) -> GenerateResponse:
@@ -83,12 +86,14 @@ class ModelCall:
         draw_id = f"{claim.run_id}:{claim.number}:{claim.fence}:{self._name}:{self._stage.retries_used}"
         while isinstance(draw := self._draws_now().draw(draw_id, self._call.amounts), Refusal):
             self._wait_for(self._stage.runtime.softened(draw))
+        reach("request_drawn")
         try:
             with self._stage.about_to_act() as tx:
                 tx.ledger.draw(self._entry(draw))
         except BaseException:
             self._draws.undo(draw.id)
             raise
+        reach("draw_in_ledger")
         return draw
 
     def _draws_now(self) -> Draws:

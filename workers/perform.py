@@ -13,6 +13,7 @@ from botticelli.carousel import advance, estimates_of, narrative_of, publish, va
 from botticelli.carousel.levers import release_all, stop_admission
 from botticelli.carousel.plan import plan_iteration
 from botticelli.errors import BotticelliError, Stale
+from botticelli.failpoints import reach
 from botticelli.runtime import Runtime
 from botticelli.store import Claim
 from botticelli.telemetry import log, logger
@@ -36,10 +37,14 @@ def perform(runtime: Runtime, run_id: str, number: int) -> None:
         if stage is None:
             log("nothing_to_claim", run=run_id, iteration=number)
             return
+        reach("iteration_claimed")
         with _keeper(runtime).holding(stage.claim):
             outcome = _acts(stage)
+            reach("acts_performed")
             _release(runtime, stage.claim)
+            reach("ticket_released")
             _conclude(stage, outcome)
+        reach("before_ack")
     except Stale:
         log("iteration_taken_over", level=logging.WARNING, run=run_id, iteration=number)
     except SERVERS_AWAY as error:
@@ -129,6 +134,7 @@ def _conclude(stage: Stage, outcome: Outcome) -> None:
                     tickets = stop_admission(tx, run.id, "failed", f"iteration {claim.number}: {error}")
         given_back = isinstance(outcome, GivenBack)
         publications = [] if given_back else advance(runtime, tx, tx.runs.lock(claim.run_id))
+    reach("iteration_finished")
     release_all(runtime, tickets)
     publish(runtime, publications)
     if not publications:

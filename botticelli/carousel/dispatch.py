@@ -18,6 +18,7 @@ from botticelli.carousel.caps import own_scope, past_cap
 from botticelli.carousel.plan import plan_iteration, shares
 from botticelli.carousel.snapshots import estimates_of, narrative_of
 from botticelli.carousel.states import End, Idle, Start, next_step
+from botticelli.failpoints import reach
 from botticelli.messages import publish_iteration
 from botticelli.runtime import Runtime
 from botticelli.store import Open, Run, Transaction
@@ -73,8 +74,10 @@ def advance(runtime: Runtime, tx: Transaction, run: Run) -> list[Publication]:
 def publish(runtime: Runtime, publications: Iterable[Publication]) -> None:
     """Wake a worker. What can't be published now is published by the sweep: the rows are committed."""
     for publication in publications:
+        reach("row_committed")
         try:
             publish_iteration(runtime.celery, *dataclasses.astuple(publication))
+            reach("message_published")
         except (OperationalError, RedisError, OSError) as error:
             log("publish_failed", level=logging.WARNING, run=publication.run_id, error=type(error).__name__)
             return
@@ -89,6 +92,7 @@ def _ask(runtime: Runtime, tx: Transaction, run: Run, opened: Open, number: int)
         plan = plan_iteration(runtime, narrative_of(tx, run.id), estimates_of(tx, run.id))
         asked = [Share(runtime.in_force(share.scope, tx), share.amounts) for share in shares(plan)]
         answer = runtime.budget.reserve(_ticket_id(run, number, opened), asked, TICKET_LEASE_SECONDS)
+        reach("ticket_reserved")
         return runtime.softened(answer, tx) if isinstance(answer, Refusal) else answer
     except RedisError as error:
         log("budget_unreachable", level=logging.WARNING, run=run.id, error=type(error).__name__)

@@ -1,0 +1,56 @@
+"""Named points between two durable steps, where a test may hold a process to kill or to stop it. Off by default.
+
+Armed by BOTTICELLI_FAILPOINTS, the path of a folder: a process that reaches the point NAME takes the file `NAME` away
+(one process does, whoever is first), leaves its process id in `NAME.reached`, and waits until that file is gone.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from pathlib import Path
+from typing import Literal, get_args
+
+Point = Literal[
+    "ticket_reserved",
+    "row_committed",
+    "message_published",
+    "iteration_claimed",
+    "request_drawn",
+    "draw_in_ledger",
+    "model_answered",
+    "request_settled",
+    "act_recorded",
+    "effect_intended",
+    "effect_performed",
+    "effect_recorded",
+    "acts_performed",
+    "ticket_released",
+    "iteration_finished",
+    "before_ack",
+]
+POINTS: tuple[Point, ...] = get_args(Point)
+"""In the order in which an iteration passes them."""
+
+_LOOK_SECONDS = 0.005
+_folder = os.environ.get("BOTTICELLI_FAILPOINTS")
+
+
+def reach(point: Point) -> None:
+    """Costs one comparison where nothing is armed."""
+    if _folder is not None:
+        _hold(Path(_folder), point)
+
+
+def _hold(folder: Path, point: Point) -> None:
+    reached = folder / f"{point}.reached"
+    token = folder / f"{point}.{os.getpid()}.{threading.get_ident()}"
+    try:
+        (folder / point).rename(token)
+    except FileNotFoundError:
+        return
+    token.write_text(f"{os.getpid()}\n")
+    token.rename(reached)
+    pause = threading.Event()
+    while reached.exists():
+        pause.wait(_LOOK_SECONDS)
