@@ -38,17 +38,25 @@ def perform(runtime: Runtime, run_id: str, number: int) -> None:
             log("nothing_to_claim", run=run_id, iteration=number)
             return
         reach("iteration_claimed")
-        with _keeper(runtime).holding(stage.claim):
-            outcome = _acts(stage)
-            reach("acts_performed")
-            _release(runtime, stage.claim)
-            reach("ticket_released")
-            _conclude(stage, outcome)
+        _perform(stage)
         reach("before_ack")
-    except Stale:
-        log("iteration_taken_over", level=logging.WARNING, run=run_id, iteration=number)
     except SERVERS_AWAY as error:
         log("iteration_interrupted", level=logging.WARNING, run=run_id, iteration=number, error=type(error).__name__)
+
+
+def _perform(stage: Stage) -> None:
+    """One that was taken over meanwhile writes nothing any more; what its own ticket still holds is given back."""
+    runtime, claim = stage.runtime, stage.claim
+    try:
+        with _keeper(runtime).holding(claim):
+            outcome = _acts(stage)
+            reach("acts_performed")
+            _release(runtime, claim)
+            reach("ticket_released")
+            _conclude(stage, outcome)
+    except Stale:
+        log("iteration_taken_over", level=logging.WARNING, run=claim.run_id, iteration=claim.number)
+        _release(runtime, claim)
 
 
 @cache
