@@ -16,7 +16,7 @@ from botticelli.services.paths import last_line, open_log
 from botticelli.services.server import Server, lives, recorded_pid
 
 _FIRST_DELAY_SECONDS = 0.5
-_LONGEST_DELAY_SECONDS = 30.0
+_LONGEST_DELAY_SECONDS = 5.0
 _STEADY_SECONDS = 10.0
 _GRACE_SECONDS = 10.0
 _POLL_SECONDS = 0.01
