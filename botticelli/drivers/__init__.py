@@ -1,6 +1,34 @@
 """Model providers behind one small protocol. Knows nothing of narratives, budgets or Postgres."""
 
-from botticelli.drivers.protocol import Driver, GenerateRequest, GenerateResponse, Message, Usage
+from botticelli.drivers.capabilities import (
+    CountsTokens,
+    OnText,
+    Readiness,
+    ReportsLimits,
+    SaysReadiness,
+    Streams,
+    TakesMedia,
+)
+from botticelli.drivers.media import media_refusal
+from botticelli.drivers.protocol import Driver, GenerateRequest, GenerateResponse, Media, MediaKind, Message, Usage
 from botticelli.drivers.registry import Drivers, ModelName
 
-__all__ = ["Driver", "Drivers", "GenerateRequest", "GenerateResponse", "Message", "ModelName", "Usage"]
+__all__ = [
+    "CountsTokens",
+    "Driver",
+    "Drivers",
+    "GenerateRequest",
+    "GenerateResponse",
+    "Media",
+    "MediaKind",
+    "Message",
+    "ModelName",
+    "OnText",
+    "Readiness",
+    "ReportsLimits",
+    "SaysReadiness",
+    "Streams",
+    "TakesMedia",
+    "Usage",
+    "media_refusal",
+]

@@ -13,13 +13,17 @@ from decimal import Decimal
 from itertools import count
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from botticelli.drivers.protocol import GenerateRequest, GenerateResponse, Usage
-from botticelli.errors import DriverTerminal, DriverTransient, DriverUnknown, SettingsError
-from botticelli.settings import Provider, in_plain_words
+from botticelli.drivers.capabilities import OnText
+from botticelli.drivers.options import checked_options
+from botticelli.drivers.protocol import GenerateRequest, GenerateResponse, MediaKind, Usage
+from botticelli.errors import DriverTerminal, DriverTransient, DriverUnknown
+from botticelli.settings import Provider
 
 WORD = re.compile(r"ok|hang|[1-5]\d\d(:\d+(\.\d+)?)?")
+WORDS = re.compile(r"\S*\s*")
+ANY_MEDIA: frozenset[MediaKind] = frozenset(("image", "audio", "video", "document"))
 OK = "ok"
 HANG = "hang"
 FREE = Decimal(0)
@@ -59,13 +63,7 @@ class EchoDriver:
     name = "echo"
 
     def __init__(self, options: Mapping[str, Any] | None = None) -> None:
-        try:
-            self._options = EchoOptions.model_validate(dict(options or {}))
-        except ValidationError as error:
-            detail = error.errors(include_input=False, include_url=False)[0]
-            key = ".".join(["drivers.echo", *(str(part) for part in detail["loc"])])
-            known = ", ".join(EchoOptions.model_fields)
-            raise SettingsError(f"{key}: {in_plain_words(detail['msg'])}", do=f"known keys: {known}") from None
+        self._options = checked_options(EchoOptions, self.name, options)
         self._calls = count()
 
     def claims(self, model: str) -> bool:
@@ -73,6 +71,19 @@ class EchoDriver:
 
     def rate_limits(self) -> Provider:
         return Provider()
+
+    def media_kinds(self, model: str) -> frozenset[MediaKind]:
+        return ANY_MEDIA
+
+    def url_kinds(self, model: str) -> frozenset[MediaKind]:
+        return ANY_MEDIA
+
+    def stream(self, request: GenerateRequest, on_text: OnText) -> GenerateResponse:
+        """The words of the answer, one after the other."""
+        response = self.generate(request)
+        for word in WORDS.findall(response.text):
+            on_text(word)
+        return response
 
     def generate(self, request: GenerateRequest) -> GenerateResponse:
         call = next(self._calls)

@@ -2,22 +2,42 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from botticelli.settings import Provider
+
+MediaKind = Literal["image", "audio", "video", "document"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Media:
+    """Exactly one of `data` (the bytes themselves) and `url` (which the provider fetches) is set."""
+
+    kind: MediaKind
+    mime: str
+    data: bytes | None = None
+    url: str | None = None
+    filename: str | None = None
+
+    def __post_init__(self) -> None:
+        if (self.data is None) == (self.url is None):
+            raise ValueError("media needs either data or url")
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
     role: Literal["user", "assistant"]
     text: str
+    media: tuple[Media, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GenerateRequest:
-    """One model call. `expected_tokens` is what the narrative says that this call will take in all, or None."""
+    """One model call. `json` asks for JSON; `json_schema` is the JSON Schema it must follow, where the provider has such
+    a mode. `expected_tokens` is what the narrative says that this call will take in all, or None."""
 
     model: str
     messages: tuple[Message, ...]
@@ -26,15 +46,18 @@ class GenerateRequest:
     max_tokens: int | None = None
     json: bool = False
     expected_tokens: int | None = None
+    stop: tuple[str, ...] = ()
+    json_schema: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What the provider counted. `input_tokens` includes the cached ones."""
+    """What the provider counted. `input_tokens` includes the cached ones, `output_tokens` those of its reasoning."""
 
     input_tokens: int
     output_tokens: int
     cached_tokens: int = 0
+    reasoning_tokens: int = 0
 
     @property
     def total_tokens(self) -> int:
@@ -43,12 +66,15 @@ class Usage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GenerateResponse:
-    """`finish_reason` is `stop` for a whole answer, `length` for one that was cut. `cost_usd` is None when unknown."""
+    """`finish_reason` is `stop` for a whole answer, `length` for one that was cut, `refused` for one that the model or
+    its provider didn't give, else a word of the provider's. `cost_usd` is None when unknown. `warnings` say in a line
+    each what was not done as it was asked."""
 
     text: str
     usage: Usage
     finish_reason: str = "stop"
     cost_usd: Decimal | None = None
+    warnings: tuple[str, ...] = ()
 
 
 class Driver(Protocol):

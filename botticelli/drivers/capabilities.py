@@ -1,0 +1,65 @@
+"""What a driver may have beyond the protocol, each a protocol of its own. A driver has it by having the method."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+from botticelli.drivers.protocol import GenerateRequest, GenerateResponse, MediaKind
+
+OnText = Callable[[str], None]
+"""Is given each piece of the answer's text as it comes."""
+
+
+@runtime_checkable
+class CountsTokens(Protocol):
+    def count_tokens(self, request: GenerateRequest) -> int | None:
+        """Input tokens by the provider's own count; None where it was not asked for (`estimate = "count"`) or can't be
+        had. A request of its own, but none of the model's."""
+        ...
+
+
+@runtime_checkable
+class Streams(Protocol):
+    def stream(self, request: GenerateRequest, on_text: OnText) -> GenerateResponse:
+        """As `generate`, and `on_text` hears each piece of the answer. A stream that ends without saying why it ended is
+        DriverUnknown: the answer is not whole."""
+        ...
+
+
+@runtime_checkable
+class TakesMedia(Protocol):
+    def media_kinds(self, model: str) -> frozenset[MediaKind]:
+        """What may be sent to this model as bytes."""
+        ...
+
+    def url_kinds(self, model: str) -> frozenset[MediaKind]:
+        """What the provider fetches by its URL itself."""
+        ...
+
+
+@runtime_checkable
+class ReportsLimits(Protocol):
+    def learned_limits(self) -> Mapping[str, Mapping[str, int]]:
+        """By model: the limits that the provider's last answers named, by the names of the settings (`rpm`, `tpm`,
+        `itpm`, `otpm`)."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Readiness:
+    """What a driver needs from its machine. `sdk_missing` says how to install it; `key_names` are the variables that may
+    hold the key, `has_key` whether one of them does (None: no key is needed). `base_url` is None for the provider's own."""
+
+    sdk_missing: str | None = None
+    key_names: tuple[str, ...] = ()
+    has_key: bool | None = None
+    base_url: str | None = None
+
+
+@runtime_checkable
+class SaysReadiness(Protocol):
+    def readiness(self) -> Readiness:
+        """Without a request and without importing the SDK. Never a key."""
+        ...

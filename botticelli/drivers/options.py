@@ -1,0 +1,47 @@
+"""The table `[drivers.NAME]`: checked by the driver's own model, and what is common to drivers of an SDK. Calls nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from botticelli.errors import SettingsError
+from botticelli.settings import in_plain_words
+
+Options = TypeVar("Options", bound=BaseModel)
+
+
+class SdkOptions(BaseModel):
+    """What every driver of an SDK can be told."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    base_url: str | None = Field(default=None, pattern=r"^https?://[^@\s]+$")
+    """Another server that speaks the provider's language. It may need no key."""
+    api_key_env: str | None = Field(default=None, min_length=1)
+    """Name of the environment variable that holds the key. The key itself is never a setting."""
+    timeout_seconds: float = Field(default=120, gt=0)
+    """Until the answer begins, and from there until it is whole."""
+    connect_timeout_seconds: float = Field(default=10, gt=0)
+    max_connections: int = Field(default=1000, ge=1)
+    """Of one worker process; one is opened when a call needs it. Fewer than the worker's threads make calls wait."""
+    estimate: Literal["local", "count"] = "local"
+    """`count`: ask the provider how many tokens a request has, where it can say it."""
+    stream: bool = True
+    """Have the answer written piece by piece, so that `runs watch` sees it grow."""
+
+
+def checked_options(kind: type[Options], name: str, options: Mapping[str, Any] | None) -> Options:
+    """SettingsError for the first key that is unknown or wrong; it names the key, never the value."""
+    try:
+        return kind.model_validate(dict(options or {}))
+    except ValidationError as error:
+        detail = error.errors(include_input=False, include_url=False)[0]
+        key = ".".join([f"drivers.{name}", *(str(part) for part in detail["loc"])])
+        known = ", ".join(kind.model_fields)
+        do = f"known keys: {known}"
+        if detail["loc"][-1:] == ("api_key",):
+            do = "a key is never a setting: put it into an environment variable, and name that with api_key_env"
+        raise SettingsError(f"{key}: {in_plain_words(detail['msg'])}", do=do) from None
