@@ -176,6 +176,8 @@ class Runtime:
             made.pop("celery").close()
         if "redis" in made:
             made.pop("redis").close()
+        if "drivers" in made:
+            made.pop("drivers").close()
         made.pop("budget", None)
         made.pop("_overrides", None)
         if "store" in made:

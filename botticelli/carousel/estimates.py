@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from botticelli.budget.estimate import estimate_tokens
+from botticelli.drivers.estimate import estimate_tokens
 from botticelli.narrative.model import Act, Narrative, Template
 from botticelli.runtime import Runtime
 from botticelli.store import Transaction

@@ -16,6 +16,7 @@ from botticelli import services
 from botticelli.cli.failures import described
 from botticelli.cli.invocation import Invocation
 from botticelli.cli.services import without_password
+from botticelli.drivers import Driver, SaysReadiness
 from botticelli.errors import BotticelliError
 from botticelli.places import app_folder
 from botticelli.presence import live_workers
@@ -123,14 +124,29 @@ def _drivers(invocation: Invocation) -> Iterator[Finding]:
     drivers, settings = invocation.runtime.drivers, invocation.settings
     for name in drivers.names():
         try:
-            drivers.get(name)
+            driver = drivers.get(name)
         except BotticelliError as error:
             yield Finding("driver", "fail", f"{name}: {error.what}", error.do or "see what it says")
         else:
-            yield Finding("driver", "ok", f"{name}: answers offline, for demos and tests" if name == "echo" else name)
+            yield _driver(driver, name, is_configured=name in settings.drivers)
     model = drivers.resolve(settings.default_model)
     if model.provider == "echo":
         yield Finding("model", "warn", f"the default model is {model}: no model is called", "set default_model")
+
+
+def _driver(driver: Driver, name: str, *, is_configured: bool) -> Finding:
+    """Whether its SDK and its key are there; never the key. What nobody has set up is missing nothing."""
+    if not isinstance(driver, SaysReadiness):
+        return Finding("driver", "ok", f"{name}: answers offline, for demos and tests" if name == "echo" else name)
+    found = driver.readiness()
+    keys = " or ".join(found.key_names)
+    said = [f"{name}: SDK {'missing' if found.sdk_missing else 'installed'}"]
+    if found.has_key is not None:
+        said.append(f"{keys} is {'set' if found.has_key else 'not set'}")
+    said += [f"base_url {without_password(found.base_url)}"] if found.base_url else []
+    needs_key = found.has_key is False and found.base_url is None
+    do = found.sdk_missing or (f"set {keys} to use it" if needs_key else "")
+    return Finding("driver", "warn" if do and (is_configured or found.has_key) else "ok", ", ".join(said), do)
 
 
 def _platforms(invocation: Invocation) -> Iterator[Finding]:

@@ -23,14 +23,14 @@ class SdkOptions(BaseModel):
     api_key_env: str | None = Field(default=None, min_length=1)
     """Name of the environment variable that holds the key. The key itself is never a setting."""
     timeout_seconds: float = Field(default=120, gt=0)
-    """Until the answer begins, and from there until it is whole."""
+    """For the whole answer, and for every single wait for a part of it."""
     connect_timeout_seconds: float = Field(default=10, gt=0)
     max_connections: int = Field(default=1000, ge=1)
     """Of one worker process; one is opened when a call needs it. Fewer than the worker's threads make calls wait."""
     estimate: Literal["local", "count"] = "local"
     """`count`: ask the provider how many tokens a request has, where it can say it."""
-    stream: bool = True
-    """Have the answer written piece by piece, so that `runs watch` sees it grow."""
+    stream: bool | None = None
+    """Have the answer sent piece by piece, so that it is seen while it grows. Unset: by the provider's own server."""
 
 
 def checked_options(kind: type[Options], name: str, options: Mapping[str, Any] | None) -> Options:

@@ -58,6 +58,15 @@ class Drivers:
             f"no installed driver claims the model {model!r}", do=f"write provider/model; {self._offer()}"
         )
 
+    def close(self) -> None:
+        """Let drivers that keep connections (`close()`) end them. What is used afterwards is made anew."""
+        with self._lock:
+            made, self._made = self._made, {}
+        for driver in made.values():
+            close = getattr(driver, "close", None)
+            if close is not None:
+                close()
+
     def _make(self, name: str) -> Driver:
         point = next((point for point in entry_points(group=GROUP) if point.name == name), None)
         if point is None:

@@ -90,12 +90,20 @@ def _environment(environ: Mapping[str, str]) -> Iterator[tuple[str, str]]:
         elif name.endswith(TIER) and not name.startswith(PREFIX) and environ[name]:
             yield f"providers.{_provider(name)}.default_tier", environ[name]
         elif name.startswith(PREFIX) and not name.startswith(NOT_SETTINGS) and name not in SHORT_NAMES:
-            yield name.removeprefix(PREFIX).lower().replace("__", "."), environ[name]
+            yield _dotted(name), environ[name]
+
+
+def _dotted(variable: str) -> str:
+    """`BOTTICELLI_DRIVERS__OPENAI_COMPATIBLE__BASE_URL` is drivers.openai-compatible.base_url."""
+    parts = variable.removeprefix(PREFIX).lower().split("__")
+    if parts[0] in ("drivers", "providers") and len(parts) > 1:
+        parts[1] = _provider(parts[1])
+    return ".".join(parts)
 
 
 def _provider(variable: str) -> str:
     """`GEMINI_TIER` is about gemini, `OPENAI_COMPATIBLE_TIER` about openai-compatible."""
-    name = variable.removesuffix(TIER).lower()
+    name = variable.lower().removesuffix(TIER.lower())
     dashed = name.replace("_", "-")
     return dashed if dashed in published_providers() else name
 
@@ -158,7 +166,7 @@ def _position(text: str, path: tuple[str | int, ...]) -> str:
 
 def _variable(key: str) -> str:
     short = next((name for name, dotted in SHORT_NAMES.items() if dotted == key), None)
-    return short or PREFIX + key.upper().replace(".", "__")
+    return short or PREFIX + key.upper().replace(".", "__").replace("-", "_")
 
 
 def _known(model: type[BaseModel], path: list[str]) -> list[str]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import pickle
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -44,8 +45,10 @@ class DriverConformance:
         return None
 
     @pytest.fixture
-    def driver(self) -> Driver:
-        return self.make_driver()
+    def driver(self) -> Iterator[Driver]:
+        made = self.make_driver()
+        yield made
+        _close(made)
 
     def request(self, text: str = "Say hello.", **fields: object) -> GenerateRequest:
         return GenerateRequest(model=self.model, messages=(Message("user", text),), **fields)  # type: ignore[arg-type]
@@ -103,6 +106,7 @@ class DriverConformance:
         assert (type(again), str(again)) == (type(error), str(error))
         assert error.__cause__ is None and error.__context__ is None
         assert not self.secret or self.secret not in repr(error) + str(error)
+        _close(driver)
 
     def test_a_stream_is_the_answer_in_pieces(self, driver: Driver) -> None:
         if not isinstance(driver, Streams):
@@ -133,3 +137,10 @@ class DriverConformance:
             found = driver.readiness()
             assert isinstance(found, Readiness)
             assert not self.secret or self.secret not in repr(found)
+
+
+def _close(driver: Driver) -> None:
+    """A driver that keeps connections has `close()`."""
+    close = getattr(driver, "close", None)
+    if close is not None:
+        close()

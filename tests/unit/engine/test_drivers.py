@@ -19,7 +19,8 @@ def test_models_are_resolved_with_and_without_their_provider() -> None:
 
 
 @pytest.mark.parametrize(
-    ("model", "said"), [("ecko/x", "did you mean 'echo'"), ("gpt", "installed drivers: echo"), ("/", "'/'")]
+    ("model", "said"),
+    [("ecko/x", "did you mean 'echo'"), ("gpt", "installed drivers: anthropic, echo"), ("/", "'/'")],
 )
 def test_models_that_nobody_answers_for(model: str, said: str) -> None:
     with pytest.raises(InvalidInput, match=said):

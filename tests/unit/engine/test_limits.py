@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from botticelli.budget import Scope, Window
-from botticelli.budget.estimate import estimate_tokens
 from botticelli.budget.limits import model_budget, multiplied
+from botticelli.drivers.estimate import estimate_tokens
 from botticelli.errors import SettingsError
 from botticelli.settings import Provider, published_limits, published_providers
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from botticelli.drivers import Drivers
 from botticelli.errors import SettingsError
 from botticelli.settings import find_home, load_settings
 
@@ -115,3 +116,21 @@ def test_with_a_home_that_can_not_be_written_the_data_is_kept_here(
 ) -> None:
     monkeypatch.setattr("os.access", lambda *_: False)
     assert find_home({}, tmp_path) == tmp_path / ".botticelli"
+
+
+def test_drivers_are_set_from_the_environment(tmp_path: Path) -> None:
+    environ = {
+        "HOME": str(tmp_path),
+        "BOTTICELLI_DRIVERS__GEMINI__BASE_URL": "http://127.0.0.1:1",
+        "BOTTICELLI_DRIVERS__GEMINI__API_VERSION": "v1",
+        "BOTTICELLI_DRIVERS__OPENAI_COMPATIBLE__TIMEOUT_SECONDS": "3.5",
+        "BOTTICELLI_DRIVERS__ANTHROPIC__LEGACY_TEMPERATURE": "true",
+    }
+    drivers = load_settings(environ=environ, cwd=tmp_path).drivers
+    assert drivers == {
+        "gemini": {"base_url": "http://127.0.0.1:1", "api_version": "v1"},
+        "openai-compatible": {"timeout_seconds": "3.5"},
+        "anthropic": {"legacy_temperature": "true"},
+    }
+    made = Drivers(drivers)
+    assert all(made.get(name).name == name for name in drivers)

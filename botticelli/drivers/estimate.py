@@ -1,0 +1,57 @@
+"""How many tokens a text, a medium or a request will count, before anybody has counted them. Calls no provider."""
+
+from __future__ import annotations
+
+import math
+
+from botticelli.drivers.protocol import GenerateRequest, Media, MediaKind, Usage
+
+LETTERS_PER_TOKEN = 4.2
+TOKENS_PER_PUNCTUATION = 0.6
+BYTES_PER_TOKEN = 3
+MESSAGE_TOKENS = 4
+"""What a message costs beside its text: its role and its borders."""
+LEAST_MEDIA_TOKENS: dict[MediaKind, int] = {"image": 1600, "audio": 2000, "video": 20_000, "document": 4000}
+"""One of each: a large image; a minute of sound or of film; two pages. As of 2026-11: Gemini counts 258 for each tile of
+an image or page, 32 a second of audio and about 300 a second of video; Anthropic up to 1,600 for an image."""
+MEDIA_BYTES_PER_TOKEN: dict[MediaKind, int] = {"audio": 500, "video": 400, "document": 25}
+
+
+def estimate_tokens(text: str) -> int:
+    """Counts by class of character; measured against Gemma's vocabulary it is at most 4 % too low, and up to a third
+    too high on Latin text, code, JSON and ids (every digit is a token there), up to 120 % on ja, ru and ar."""
+    letters = digits = others = wide_bytes = 0
+    for character in text:
+        if not character.isascii():
+            wide_bytes += len(character.encode("utf-8", "replace"))
+        elif character.isalpha() or character.isspace():
+            letters += 1
+        elif character.isdigit():
+            digits += 1
+        else:
+            others += 1
+    return math.ceil(
+        letters / LETTERS_PER_TOKEN + digits + others * TOKENS_PER_PUNCTUATION + wide_bytes / BYTES_PER_TOKEN
+    )
+
+
+def estimate_media_tokens(media: Media) -> int:
+    """By its kind and its size; what is behind a URL counts as the least of its kind."""
+    size_tokens = len(media.data or b"") // MEDIA_BYTES_PER_TOKEN.get(media.kind, 2**62)
+    return max(LEAST_MEDIA_TOKENS[media.kind], size_tokens)
+
+
+def estimate_request_tokens(request: GenerateRequest) -> int:
+    """Input tokens of a whole request: system text, conversation and media."""
+    tokens = estimate_tokens(request.system) if request.system else 0
+    for message in request.messages:
+        tokens += MESSAGE_TOKENS + estimate_tokens(message.text) + sum(map(estimate_media_tokens, message.media))
+    return tokens
+
+
+def counted_or_estimated(request: GenerateRequest, text: str, counted: Usage | None) -> tuple[Usage, tuple[str, ...]]:
+    """The provider's count; without one, ours, and a warning that says so."""
+    if counted is not None:
+        return counted, ()
+    usage = Usage(estimate_request_tokens(request), max(1, estimate_tokens(text)) if text else 0)
+    return usage, (f"the provider didn't say what the call used; it is taken to be {usage.total_tokens} tokens",)

@@ -1,0 +1,81 @@
+"""The HTTP client under an SDK: sized pool, explicit timeouts, a deadline for the whole answer. Knows no provider."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from botticelli.drivers.options import SdkOptions
+
+if TYPE_CHECKING:
+    import httpx2
+
+BEGUN = "botticelli_begun"
+"""The extension of a request that holds its start, on the monotonic clock."""
+
+Client = TypeVar("Client")
+
+
+def http_client(options: SdkOptions) -> httpx2.Client:
+    """`timeout_seconds` is for each read, and for all of them together: a server that answers drop by drop is cut off."""
+    import httpx2
+
+    class Bounded(httpx2.SyncByteStream):
+        def __init__(self, inner: httpx2.SyncByteStream, deadline: float) -> None:
+            self._inner = inner
+            self._deadline = deadline
+
+        def __iter__(self) -> Iterator[bytes]:
+            for chunk in self._inner:
+                if time.monotonic() > self._deadline:
+                    raise httpx2.ReadTimeout("the answer was not whole in time")
+                yield chunk
+
+        def close(self) -> None:
+            self._inner.close()
+
+    def begin(request: httpx2.Request) -> None:
+        limits = timeouts(options).as_dict()
+        request.extensions = {**request.extensions, "timeout": limits, BEGUN: time.monotonic()}
+
+    def bound(response: httpx2.Response) -> None:
+        deadline = response.request.extensions[BEGUN] + options.timeout_seconds
+        if isinstance(response.stream, httpx2.SyncByteStream):
+            response.stream = Bounded(response.stream, deadline)
+
+    return httpx2.Client(
+        timeout=timeouts(options),
+        limits=httpx2.Limits(
+            max_connections=options.max_connections, max_keepalive_connections=options.max_connections
+        ),
+        event_hooks={"request": [begin], "response": [bound]},
+    )
+
+
+def timeouts(options: SdkOptions) -> httpx2.Timeout:
+    import httpx2
+
+    return httpx2.Timeout(options.timeout_seconds, connect=options.connect_timeout_seconds)
+
+
+class Kept(Generic[Client]):
+    """One client for each process: a connection that was opened before a fork must not be used after it."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._made: list[tuple[int, httpx2.Client, Client]] = []
+        """By process; a parent's stays, so that nothing closes its sockets."""
+
+    def get(self, pid: int, options: SdkOptions, make: Callable[[httpx2.Client], Client]) -> Client:
+        with self._lock:
+            if not self._made or self._made[-1][0] != pid:
+                http = http_client(options)
+                self._made.append((pid, http, make(http)))
+            return self._made[-1][2]
+
+    def close(self, pid: int) -> None:
+        with self._lock:
+            if self._made and self._made[-1][0] == pid:
+                self._made.pop()[1].close()

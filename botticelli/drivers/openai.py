@@ -1,0 +1,161 @@
+"""OpenAI and every server that speaks its language, through the openai SDK; nothing of the SDK leaves this file."""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from botticelli.drivers.capabilities import OnText
+from botticelli.drivers.estimate import counted_or_estimated
+from botticelli.drivers.http import timeouts
+from botticelli.drivers.options import SdkOptions
+from botticelli.drivers.protocol import GenerateRequest, GenerateResponse, Media, MediaKind, Message, Usage
+from botticelli.drivers.sdk import SdkDriver
+from botticelli.errors import DriverUnknown
+
+if TYPE_CHECKING:
+    import httpx2
+    from openai import OpenAI
+
+REASONS = {"stop": "stop", "length": "length", "content_filter": "refused"}
+REASONING = re.compile(r"o\d|gpt-[5-9]")
+"""Models that think before they answer: they take max_completion_tokens, and no temperature."""
+LOCAL_URL = "http://127.0.0.1:11434/v1"
+
+
+class OpenAIDriver(SdkDriver["OpenAI", SdkOptions]):
+    name: ClassVar[str] = "openai"
+    package = "openai"
+    extra = "openai"
+    key_names: ClassVar[tuple[str, ...]] = ("OPENAI_API_KEY",)
+    prefixes: ClassVar[tuple[str, ...]] = ("gpt-", "chatgpt-", "o1", "o3", "o4")
+    limit_headers: ClassVar[Mapping[str, str]] = {
+        "x-ratelimit-limit-requests": "rpm",
+        "x-ratelimit-limit-tokens": "tpm",
+    }
+
+    def media_kinds(self, model: str) -> frozenset[MediaKind]:
+        return frozenset(("image", "audio", "document"))
+
+    def url_kinds(self, model: str) -> frozenset[MediaKind]:
+        return frozenset(("image",))
+
+    def _make(self, key: str, http: httpx2.Client) -> OpenAI:
+        from openai import OpenAI
+
+        return OpenAI(
+            api_key=key,
+            base_url=self._options.base_url,
+            max_retries=0,
+            timeout=timeouts(self._options),
+            http_client=http,
+        )
+
+    def _generate(self, client: OpenAI, request: GenerateRequest) -> GenerateResponse:
+        raw = client.chat.completions.with_raw_response.create(**_payload(request))
+        self._learn(request.model, raw.headers)
+        answer = raw.parse()
+        choice = answer.choices[0]
+        refusal = getattr(choice.message, "refusal", None)
+        return _response(request, choice.message.content or "", choice.finish_reason, refusal, answer.usage)
+
+    def _stream(self, client: OpenAI, request: GenerateRequest, on_text: OnText) -> GenerateResponse:
+        payload: dict[str, Any] = {**_payload(request), "stream": True, "stream_options": {"include_usage": True}}
+        raw = client.chat.completions.with_raw_response.create(**payload)
+        self._learn(request.model, raw.headers)
+        text, refusal, reason, usage = "", "", None, None
+        with raw.parse() as chunks:
+            for chunk in chunks:
+                usage = chunk.usage or usage
+                for choice in chunk.choices[:1]:
+                    reason = choice.finish_reason or reason
+                    refusal += getattr(choice.delta, "refusal", None) or ""
+                    if choice.delta.content:
+                        text += choice.delta.content
+                        on_text(choice.delta.content)
+        if reason is None:
+            raise DriverUnknown("the answer broke off: its stream ended without a reason", where=self.name)
+        return _response(request, text, reason, refusal, usage)
+
+    def _count(self, client: OpenAI, request: GenerateRequest) -> int | None:
+        """Chat completions has no counting of its own."""
+        return None
+
+
+class CompatibleDriver(OpenAIDriver):
+    """`openai-compatible/model`: a server of one's own beside OpenAI's; Ollama on this machine unless `base_url` is set."""
+
+    name = "openai-compatible"
+    key_names = ("OPENAI_COMPATIBLE_API_KEY",)
+    prefixes = ()
+
+    def __init__(self, options: Mapping[str, Any] | None = None) -> None:
+        super().__init__({"base_url": LOCAL_URL, **(options or {})})
+
+
+def _payload(request: GenerateRequest) -> dict[str, Any]:
+    thinks = _thinks(request)
+    system = [{"role": "system", "content": request.system}] if request.system else []
+    payload: dict[str, Any] = {"model": request.model, "messages": [*system, *map(_message, request.messages)]}
+    if request.max_tokens is not None:
+        payload["max_completion_tokens" if thinks else "max_tokens"] = request.max_tokens
+    if request.temperature is not None and not thinks:
+        payload["temperature"] = request.temperature
+    if request.stop:
+        payload["stop"] = list(request.stop)
+    if request.json and request.json_schema:
+        schema = {"name": "answer", "schema": dict(request.json_schema)}
+        payload["response_format"] = {"type": "json_schema", "json_schema": schema}
+    elif request.json:
+        payload["response_format"] = {"type": "json_object"}
+    return payload
+
+
+def _thinks(request: GenerateRequest) -> bool:
+    return REASONING.match(request.model) is not None
+
+
+def _message(message: Message) -> dict[str, Any]:
+    if not message.media:
+        return {"role": message.role, "content": message.text}
+    parts = [*map(_part, message.media), {"type": "text", "text": message.text}]
+    return {"role": message.role, "content": parts}
+
+
+def _part(one: Media) -> dict[str, Any]:
+    encoded = base64.b64encode(one.data or b"").decode()
+    if one.kind == "audio":
+        form = "wav" if "wav" in one.mime else "mp3"
+        return {"type": "input_audio", "input_audio": {"data": encoded, "format": form}}
+    url = one.url or f"data:{one.mime};base64,{encoded}"
+    if one.kind == "image":
+        return {"type": "image_url", "image_url": {"url": url}}
+    return {"type": "file", "file": {"filename": one.filename or "document.pdf", "file_data": url}}
+
+
+def _response(
+    request: GenerateRequest, text: str, reason: str | None, refusal: str | None, counted: Any
+) -> GenerateResponse:
+    usage, warnings = counted_or_estimated(request, text or refusal or "", _usage(counted))
+    if request.temperature is not None and _thinks(request):
+        warnings += (f"temperature was not sent: {request.model} takes none",)
+    if refusal:
+        warnings += (f"the model refused: {' '.join(refusal.split())[:200]}",)
+    finish = "refused" if refusal else REASONS.get(reason or "stop", reason or "stop")
+    return GenerateResponse(text=text, usage=usage, finish_reason=finish, warnings=warnings)
+
+
+def _usage(counted: Any) -> Usage | None:
+    """Source: CompletionUsage of chat completions. Reasoning is part of the completion, the cache part of the prompt."""
+    if counted is None or counted.prompt_tokens is None or counted.completion_tokens is None:
+        return None
+    cached = getattr(counted.prompt_tokens_details, "cached_tokens", None) or 0
+    reasoning = getattr(counted.completion_tokens_details, "reasoning_tokens", None) or 0
+    return Usage(
+        input_tokens=counted.prompt_tokens,
+        output_tokens=counted.completion_tokens,
+        cached_tokens=min(cached, counted.prompt_tokens),
+        reasoning_tokens=min(reasoning, counted.completion_tokens),
+    )

@@ -1,0 +1,157 @@
+"""What the drivers of the three SDKs have in common: key, client, translated errors, learned limits. Builds no request."""
+
+from __future__ import annotations
+
+import os
+import threading
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
+
+from botticelli.drivers.capabilities import OnText, Readiness
+from botticelli.drivers.failures import Translator
+from botticelli.drivers.http import Kept
+from botticelli.drivers.options import SdkOptions, checked_options
+from botticelli.drivers.protocol import GenerateRequest, GenerateResponse, MediaKind
+from botticelli.errors import DriverError, DriverTerminal
+from botticelli.settings import Provider, published_limits
+
+if TYPE_CHECKING:
+    import httpx2
+
+NO_KEY = "no-key"
+"""What a server of one's own is sent when there is no key."""
+
+Client = TypeVar("Client")
+Result = TypeVar("Result")
+Options = TypeVar("Options", bound=SdkOptions)
+
+
+class SdkDriver(ABC, Generic[Client, Options]):
+    """A driver of an SDK, imported when the first call is made. One request per call: the SDK's own retries are off."""
+
+    name: ClassVar[str]
+    package: ClassVar[str]
+    extra: ClassVar[str]
+    key_names: ClassVar[tuple[str, ...]]
+    options_type: ClassVar[type[SdkOptions]] = SdkOptions
+    prefixes: ClassVar[tuple[str, ...]]
+    limit_headers: ClassVar[Mapping[str, str]] = {}
+    """Headers of answers that name a limit, and what the settings call it."""
+
+    def __init__(self, options: Mapping[str, Any] | None = None) -> None:
+        self._options: Options = checked_options(self.options_type, self.name, options)  # type: ignore[assignment]
+        self._kept: Kept[Client] = Kept()
+        self._limits: dict[str, dict[str, int]] = {}
+        self._lock = threading.Lock()
+
+    def claims(self, model: str) -> bool:
+        return model.startswith(self.prefixes)
+
+    def rate_limits(self) -> Provider:
+        return published_limits(self.name)
+
+    def generate(self, request: GenerateRequest) -> GenerateResponse:
+        return self._guarded(request, lambda: self._generate(self._client(), request))
+
+    def stream(self, request: GenerateRequest, on_text: OnText) -> GenerateResponse:
+        """Where streaming is on; else as `generate`, and the whole text at once."""
+        if self._streams:
+            return self._guarded(request, lambda: self._stream(self._client(), request, on_text))
+        response = self.generate(request)
+        on_text(response.text)
+        return response
+
+    def count_tokens(self, request: GenerateRequest) -> int | None:
+        """None unless `estimate = "count"`, and where the server can't say it."""
+        if self._options.estimate != "count":
+            return None
+        try:
+            return self._guarded(request, lambda: self._count(self._client(), request))
+        except DriverError:
+            return None
+
+    def url_kinds(self, model: str) -> frozenset[MediaKind]:
+        return self.media_kinds(model)
+
+    def learned_limits(self) -> Mapping[str, Mapping[str, int]]:
+        with self._lock:
+            return {model: dict(limits) for model, limits in self._limits.items()}
+
+    def readiness(self) -> Readiness:
+        missing = None if _is_installed(self.package) else self._install
+        return Readiness(missing, self._key_names, bool(self._key()), self._options.base_url)
+
+    def close(self) -> None:
+        """End the connections of this process."""
+        self._kept.close(os.getpid())
+
+    @abstractmethod
+    def media_kinds(self, model: str) -> frozenset[MediaKind]: ...
+
+    @abstractmethod
+    def _make(self, key: str, http: httpx2.Client) -> Client:
+        """The SDK's client on top of `http`; ImportError when the SDK is missing."""
+
+    @abstractmethod
+    def _generate(self, client: Client, request: GenerateRequest) -> GenerateResponse: ...
+
+    @abstractmethod
+    def _stream(self, client: Client, request: GenerateRequest, on_text: OnText) -> GenerateResponse: ...
+
+    @abstractmethod
+    def _count(self, client: Client, request: GenerateRequest) -> int | None: ...
+
+    def _learn(self, model: str, headers: Mapping[str, str]) -> None:
+        """Keep the limits that an answer's headers name."""
+        named = {limit: headers.get(header, "") for header, limit in self.limit_headers.items()}
+        found = {limit: int(text) for limit, text in named.items() if text.isdigit() and int(text)}
+        if found:
+            with self._lock:
+                self._limits.setdefault(model, {}).update(found)
+
+    def _client(self) -> Client:
+        key = self._key() or (NO_KEY if self._options.base_url else "")
+        if not key:
+            names = " or ".join(self._key_names)
+            raise DriverTerminal("there is no key", where=self.name, do=f"set {names} for the worker")
+        try:
+            return self._kept.get(os.getpid(), self._options, lambda http: self._make(key, http))
+        except ImportError:
+            raise DriverTerminal("its SDK is not installed", where=self.name, do=self._install) from None
+
+    def _guarded(self, request: GenerateRequest, call: Callable[[], Result]) -> Result:
+        """Whatever the SDK raises stays here: it may hold the key and does not survive pickling."""
+        try:
+            return call()
+        except DriverError as error:
+            failure = error
+        except Exception as error:
+            self._learn(request.model, getattr(getattr(error, "response", None), "headers", {}))
+            failure = Translator(self.name, " or ".join(self._key_names), self._key()).translate(error)
+        failure.__cause__ = failure.__context__ = failure.__traceback__ = None
+        raise failure
+
+    def _key(self) -> str:
+        return next((value for name in self._key_names if (value := os.environ.get(name, "").strip())), "")
+
+    @property
+    def _key_names(self) -> tuple[str, ...]:
+        return (self._options.api_key_env,) if self._options.api_key_env else self.key_names
+
+    @property
+    def _streams(self) -> bool:
+        stream = self._options.stream
+        return self._options.base_url is None if stream is None else stream
+
+    @property
+    def _install(self) -> str:
+        return f"pip install 'botticelli[{self.extra}]'"
+
+
+def _is_installed(package: str) -> bool:
+    try:
+        return find_spec(package) is not None
+    except ModuleNotFoundError:
+        return False

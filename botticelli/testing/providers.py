@@ -1,0 +1,245 @@
+"""Local servers that speak the wire protocols of Gemini, Anthropic and OpenAI, with faults by script and real limits.
+
+For tests of drivers: the real SDKs talk to them. No model is behind them.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import threading
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import TracebackType
+from typing import Any, Literal, Self
+
+from botticelli.testing.provider_faults import ERRORS, Fault
+from botticelli.testing.provider_wires import WIRES, Told, Wire
+
+CHARACTERS_PER_TOKEN = 4
+PLAIN = "Hello from a server without a model."
+JSON = '{"topic": "tea", "facts": ["one", "two", "three"]}'
+CONTINUED = ("ok", "slow", "drip", "length", "refusal", "empty", "no-usage", "fenced", "broken-json")
+"""Words of a script that are answered with 200 by the common road."""
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """One request as it arrived; `headers` have lower-case names. `status` is what it was answered with, 0 for nothing."""
+
+    path: str
+    headers: dict[str, str]
+    body: dict[str, Any]
+    at: float
+    word: str
+    status: int
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What is answered with 429 above: requests and tokens in any interval of `period_seconds`."""
+
+    requests: int
+    tokens: int
+    period_seconds: float = 60
+
+
+@dataclass
+class FakeProvider:
+    """A server on a free port of this machine. `script` is a word for each request in turn, then all are answered:
+
+    ok, slow:SECONDS, drip:SECONDS, length, refusal, empty, no-usage, fenced, broken-json, truncated (a stream that ends
+    early), drop (before the answer), drop-midway, not-json, or the name of an error (`provider_faults.ERRORS`), some with
+    `:SECONDS` to wait.
+    """
+
+    wire: Literal["gemini", "anthropic", "openai"]
+    script: Iterable[str] = ()
+    limits: Limits | None = None
+    answer: Callable[[str], str] = lambda prompt: JSON if "JSON" in prompt else PLAIN
+    output_tokens: int | None = None
+    cached_tokens: int = 0
+    reasoning_tokens: int = 0
+    latency_seconds: float = 0
+    received: list[Received] = field(default_factory=list)
+    counted_tokens: int = 0
+    """Of all answers that were begun."""
+    echo_headers: tuple[str, ...] = ()
+    """Names of request headers that every error repeats: a server that is careless with keys."""
+
+    def __post_init__(self) -> None:
+        self._words = list(self.script)
+        self._lock = threading.Lock()
+        self._admitted: list[tuple[float, int]] = []
+        self._closing = threading.Event()
+        self._server = _Server(("127.0.0.1", 0), _handler(self))
+        threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._closing.set()
+        self._server.shutdown()
+        self._server.server_close()
+
+    @property
+    def url(self) -> str:
+        """The `base_url` of the driver."""
+        root = f"http://127.0.0.1:{self._server.server_address[1]}"
+        return f"{root}/v1" if self.wire == "openai" else root
+
+    @property
+    def language(self) -> Wire:
+        return WIRES[self.wire]
+
+    def play(self, *words: str) -> None:
+        """Add to the script."""
+        with self._lock:
+            self._words += words
+
+    def statuses(self) -> list[int]:
+        with self._lock:
+            return [one.status for one in self.received]
+
+    def next_word(self) -> str:
+        with self._lock:
+            return self._words.pop(0) if self._words else "ok"
+
+    def note(self, received: Received, told: Told | None = None) -> None:
+        with self._lock:
+            self.received.append(received)
+            if told is not None:
+                self.counted_tokens += told.input_tokens + told.output_tokens
+
+    def wait(self, seconds: float) -> None:
+        self._closing.wait(seconds)
+
+    def over_limit(self, tokens: int) -> float | None:
+        """Seconds until a request of so many tokens is admitted; None: it is, and it is counted."""
+        limits, now = self.limits, time.monotonic()
+        if limits is None:
+            return None
+        with self._lock:
+            self._admitted = [one for one in self._admitted if now - one[0] < limits.period_seconds]
+            used = sum(tokens for _, tokens in self._admitted)
+            if len(self._admitted) < limits.requests and used + tokens <= limits.tokens:
+                self._admitted.append((now, tokens))
+                return None
+            return limits.period_seconds - (now - self._admitted[0][0]) if self._admitted else limits.period_seconds
+
+    def told(self, body: dict[str, Any], path: str, word: str) -> Told:
+        """What is answered to this request."""
+        prompt = self.language.prompt(body)
+        text = {"empty": "", "refusal": "", "broken-json": JSON[:-1], "fenced": f"```json\n{JSON}\n```"}.get(word)
+        text = self.answer(prompt) if text is None else text
+        output = self.output_tokens if self.output_tokens is not None else math.ceil(len(text) / CHARACTERS_PER_TOKEN)
+        finish = {"length": "length", "refusal": "refused", "truncated": None}.get(word, "stop")
+        model = body.get("model") or path.rpartition("/")[2].partition(":")[0]
+        input_tokens = max(1, math.ceil(len(prompt) / CHARACTERS_PER_TOKEN), self.cached_tokens)
+        output = max(1, output, self.reasoning_tokens)
+        counts = word != "no-usage"
+        return Told(model, text, finish, input_tokens, output, self.cached_tokens, self.reasoning_tokens, counts)
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 512
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that hung up is no news here."""
+
+
+def _handler(provider: FakeProvider) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True
+
+        def log_message(self, format: str, *args: Any) -> None:
+            """Silent."""
+
+        def do_POST(self) -> None:
+            body = json.loads(self.rfile.read(int(self.headers.get("content-length") or 0)) or b"{}")
+            at, path = time.monotonic(), self.path.partition("?")[0]
+            wire = provider.language
+            if path.endswith((":countTokens", "/count_tokens")):
+                self._note(body, at, "count", 200)
+                prompt = wire.prompt(body)
+                return self._json(200, wire.counted(max(1, math.ceil(len(prompt) / CHARACTERS_PER_TOKEN))))
+            if not path.endswith(("/messages", "/chat/completions", ":generateContent", ":streamGenerateContent")):
+                self._note(body, at, "", 404)
+                return self._json(404, wire.error(404, "not_found", f"there is no {path}", []))
+            word, _, number = provider.next_word().partition(":")
+            told = provider.told(body, path, word)
+            wait_seconds = provider.over_limit(told.input_tokens + told.output_tokens)
+            if wait_seconds is not None:
+                word, number = "429", f"{wait_seconds:.3f}"
+            if word in ERRORS:
+                fault = ERRORS[word](wire, float(number or 1))
+                self._note(body, at, word, fault.status)
+                return self._fault(fault)
+            streams = body.get("stream") or path.endswith(":streamGenerateContent")
+            broken = word.startswith("drop") or word == "not-json"
+            self._note(body, at, word, *((0,) if broken else (200, told)))
+            provider.wait(float(number) if word == "slow" else provider.latency_seconds)
+            if broken:
+                return self._break(word)
+            headers = wire.limits(provider.limits.requests, provider.limits.tokens) if provider.limits else {}
+            if streams:
+                return self._stream(wire, told, headers)
+            drip_seconds = float(number) if word == "drip" else 0.0
+            return self._json(200, wire.whole(told), headers, drip_seconds)
+
+        def _note(self, body: Any, at: float, word: str, status: int, told: Told | None = None) -> None:
+            headers = {name.lower(): value for name, value in self.headers.items()}
+            provider.note(Received(self.path.partition("?")[0], headers, body, at, word, status), told)
+
+        def _fault(self, fault: Fault) -> None:
+            echoed = " ".join(self.headers.get(name, "") for name in provider.echo_headers)
+            message = f"{fault.message} {echoed}".strip()
+            self._json(
+                fault.status,
+                provider.language.error(fault.status, fault.code, message, fault.details),
+                fault.headers,
+            )
+
+        def _json(self, status: int, body: Any, headers: dict[str, str] | None = None, drip_seconds: float = 0) -> None:
+            data = json.dumps(body).encode()
+            self.send_response(status)
+            for name, value in {"content-type": "application/json", **(headers or {})}.items():
+                self.send_header(name, value)
+            self.send_header("content-length", str(len(data)))
+            self.end_headers()
+            step = 10 if drip_seconds else max(1, len(data))
+            for start in range(0, len(data), step):
+                provider.wait(drip_seconds)
+                self.wfile.write(data[start : start + step])
+                self.wfile.flush()
+
+        def _stream(self, wire: Wire, told: Told, headers: dict[str, str]) -> None:
+            self.send_response(200)
+            for name, value in {"content-type": "text/event-stream", **headers, "transfer-encoding": "chunked"}.items():
+                self.send_header(name, value)
+            self.end_headers()
+            for piece in wire.pieces(told):
+                data = piece.encode()
+                self.wfile.write(f"{len(data):x}\r\n".encode() + data + b"\r\n")
+            self.wfile.write(b"0\r\n\r\n")
+
+        def _break(self, word: str) -> None:
+            self.close_connection = True
+            if word == "not-json":
+                self.wfile.write(
+                    b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 6\r\n\r\n<html>"
+                )
+            elif word == "drop-midway":
+                self.wfile.write(b'HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 99\r\n\r\n{"a"')
+
+    return Handler

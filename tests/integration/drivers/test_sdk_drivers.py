@@ -1,0 +1,339 @@
+"""The drivers of the three SDKs against servers that speak the real wire protocols: what is sent, counted and raised."""
+
+from __future__ import annotations
+
+import os
+import pickle
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from botticelli.drivers import Driver, Drivers, GenerateRequest, Media, Message, Usage, media_refusal
+from botticelli.drivers.anthropic import AnthropicDriver
+from botticelli.drivers.gemini import GeminiDriver
+from botticelli.drivers.openai import CompatibleDriver, OpenAIDriver
+from botticelli.drivers.sdk import SdkDriver
+from botticelli.errors import DriverError, DriverTerminal, DriverTransient, DriverUnknown, SettingsError
+from botticelli.testing.drivers import DriverConformance
+from botticelli.testing.providers import JSON, FakeProvider, Limits
+
+CANARY = "sk-canary-0123456789-never-seen"
+DRIVERS: dict[str, type[SdkDriver[Any, Any]]] = {
+    "gemini": GeminiDriver,
+    "anthropic": AnthropicDriver,
+    "openai": OpenAIDriver,
+}
+MODELS = {"gemini": "gemini-2.5-flash", "anthropic": "claude-sonnet-4", "openai": "gpt-4.1"}
+ALL = pytest.mark.parametrize("wire", list(DRIVERS))
+PNG = Media(kind="image", mime="image/png", data=b"\x89PNG")
+PDF = Media(kind="document", mime="application/pdf", data=b"%PDF-1.7")
+
+
+@pytest.fixture(autouse=True)
+def keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("GEMINI_API_KEY", "ANTHROPIC_API_KEY", "OPENAI_API_KEY"):
+        monkeypatch.setenv(name, CANARY)
+
+
+@pytest.fixture
+def server(wire: Any) -> Iterator[FakeProvider]:
+    with FakeProvider(wire) as made:
+        yield made
+
+
+made: list[SdkDriver[Any, Any]] = []
+
+
+@pytest.fixture(autouse=True)
+def closed() -> Iterator[None]:
+    yield
+    while made:
+        made.pop().close()
+
+
+def driver_for(server: FakeProvider, **options: Any) -> SdkDriver[Any, Any]:
+    made.append(DRIVERS[server.wire]({"base_url": server.url, **options}))
+    return made[-1]
+
+
+def request(wire: str, text: str = "Say hello.", **fields: Any) -> GenerateRequest:
+    return GenerateRequest(model=fields.pop("model", MODELS[wire]), messages=(Message("user", text),), **fields)
+
+
+def failure(server: FakeProvider, *words: str, **options: Any) -> DriverError:
+    server.play(*words)
+    with pytest.raises(DriverError) as caught:
+        driver_for(server, **options).generate(request(server.wire))
+    return caught.value
+
+
+class Conformance(DriverConformance):
+    secret = CANARY
+    wire: Any = ""
+    stream = True
+
+    @pytest.fixture(autouse=True)
+    def _server(self, keys: None) -> Iterator[None]:
+        self.model = MODELS[self.wire]
+        with FakeProvider(self.wire, cached_tokens=3, reasoning_tokens=2, limits=Limits(100, 10_000)) as made:
+            self.server = made
+            yield
+
+    def make_driver(self) -> Driver:
+        return driver_for(self.server, stream=self.stream, estimate="count")
+
+    def failing_driver(self) -> Driver:
+        self.server.echo_headers = ("authorization", "x-goog-api-key", "x-api-key")
+        self.server.play("401")
+        return self.make_driver()
+
+
+class TestGemini(Conformance):
+    wire = "gemini"
+
+
+class TestAnthropic(Conformance):
+    wire = "anthropic"
+
+
+class TestOpenAI(Conformance):
+    wire = "openai"
+    stream = False
+
+
+@ALL
+@pytest.mark.parametrize("stream", [True, False])
+def test_everything_that_was_counted_arrives(wire: Any, stream: bool) -> None:
+    with FakeProvider(wire, output_tokens=40, cached_tokens=7, reasoning_tokens=11) as server:
+        driver, pieces = driver_for(server, stream=stream), list[str]()
+        response = driver.stream(request(wire, "four" * 10), pieces.append)
+        assert response.usage == Usage(10, 40, 7, 11)
+        assert response.usage.total_tokens == server.counted_tokens
+        assert ("".join(pieces), len(pieces) > 1) == (response.text, stream)
+        assert response.finish_reason == "stop" and response.warnings == ()
+
+
+@ALL
+def test_a_missing_count_is_estimated_and_said(wire: Any, server: FakeProvider) -> None:
+    server.play("no-usage")
+    response = driver_for(server).generate(request(wire, system="Be short."))
+    assert response.usage.input_tokens > 4 and response.usage.output_tokens > 4
+    assert "didn't say what the call used" in response.warnings[0]
+
+
+def test_what_gemini_is_sent() -> None:
+    with FakeProvider("gemini") as server:
+        asked = request("gemini", temperature=0, max_tokens=9, stop=("END",), json=True, system="Be brief.")
+        driver_for(server).generate(asked)
+        turns = (Message("user", "a", (PNG, PDF)), Message("assistant", "b"), Message("user", "c"))
+        driver_for(server, api_version="v1").generate(GenerateRequest(model="gemini-x", messages=turns))
+    first, second = server.received
+    assert first.path == "/v1beta/models/gemini-2.5-flash:generateContent"
+    assert first.headers["x-goog-api-key"] == CANARY
+    config = first.body["generationConfig"]
+    assert (config["temperature"], config["maxOutputTokens"], config["stopSequences"]) == (0, 9, ["END"])
+    assert config["responseMimeType"] == "application/json"
+    assert first.body["systemInstruction"]["parts"][0]["text"] == "Be brief."
+    assert second.path == "/v1/models/gemini-x:generateContent"
+    assert [one["role"] for one in second.body["contents"]] == ["user", "model", "user"]
+    inline = [part["inlineData"] for part in second.body["contents"][0]["parts"][:2]]
+    kinds = [one.get("mimeType") or one["mime_type"] for one in inline]
+    assert kinds == ["image/png", "application/pdf"]
+
+
+def test_what_anthropic_is_sent() -> None:
+    schema = {"type": "object", "properties": {}}
+    by_url = Media(kind="image", mime="image/png", url="https://example.org/a.png")
+    with FakeProvider("anthropic") as server:
+        asked = request("anthropic", temperature=0.5, stop=("END",), json=True, json_schema=schema, system="Be brief.")
+        response = driver_for(server).generate(asked)
+        older = driver_for(server, legacy_temperature=True, max_tokens=77).generate(asked)
+        with_media = GenerateRequest(model="claude-x", messages=(Message("user", "a", (PNG, PDF, by_url)),))
+        driver_for(server).generate(with_media)
+    first, second, third = server.received
+    assert (first.path, first.headers["authorization"]) == ("/v1/messages", f"Bearer {CANARY}")
+    assert (first.body["max_tokens"], second.body["max_tokens"]) == (4096, 77)
+    assert first.body["system"] == "Be brief." and first.body["stop_sequences"] == ["END"]
+    assert first.body["output_config"]["format"]["schema"] == schema
+    assert "temperature" not in first.body and "temperature was not sent" in response.warnings[0]
+    assert second.body["temperature"] == 0.5 and older.warnings == ()
+    assert second.headers["anthropic-version"] == "2023-06-01"
+    sources = [(block["type"], block.get("source", {}).get("type")) for block in third.body["messages"][0]["content"]]
+    assert sources == [("image", "base64"), ("document", "base64"), ("image", "url"), ("text", None)]
+
+
+def test_what_openai_is_sent() -> None:
+    sound = Media(kind="audio", mime="audio/mpeg", data=b"ID3")
+    by_url = Media(kind="image", mime="image/png", url="https://example.org/a.png")
+    with FakeProvider("openai") as server:
+        driver = driver_for(server)
+        driver.generate(request("openai", temperature=0.5, max_tokens=9, stop=("END",), json=True, system="Be brief."))
+        thinking = driver.generate(request("openai", model="o3-mini", temperature=0.5, max_tokens=9))
+        turns = (Message("user", "a", (PNG, PDF, sound, by_url)),)
+        driver.generate(GenerateRequest(model="gpt-x", messages=turns, json=True, json_schema={"type": "object"}))
+    first, second, third = (one.body for one in server.received)
+    assert first["messages"][0] == {"role": "system", "content": "Be brief."}
+    assert (first["temperature"], first["max_tokens"], first["stop"]) == (0.5, 9, ["END"])
+    assert first["response_format"] == {"type": "json_object"}
+    assert second["max_completion_tokens"] == 9
+    assert {"max_tokens", "temperature"}.isdisjoint(second) and "temperature was not sent" in thinking.warnings[0]
+    kinds = [part["type"] for part in third["messages"][0]["content"]]
+    assert kinds == ["image_url", "file", "input_audio", "image_url", "text"]
+    assert third["response_format"]["json_schema"]["schema"] == {"type": "object"}
+
+
+@ALL
+def test_why_an_answer_ended(wire: Any, server: FakeProvider) -> None:
+    server.play("length", "refusal", "empty")
+    driver = driver_for(server)
+    answers = [driver.generate(request(wire)) for _ in range(3)]
+    assert [one.finish_reason for one in answers] == ["length", "refused", "stop"]
+    assert answers[2].text == ""
+
+
+@ALL
+@pytest.mark.parametrize(
+    ("word", "wait_seconds"),
+    [
+        ("429:2.5", 2.5),
+        ("429-bare", None),
+        ("500", None),
+        ("503", 3.0),
+        ("529", None),
+        ("408", None),
+        ("400-again", None),
+    ],
+)
+def test_what_may_pass(wire: Any, server: FakeProvider, word: str, wait_seconds: float | None) -> None:
+    error = failure(server, word)
+    assert isinstance(error, DriverTransient), error
+    assert error.retry_after_seconds == wait_seconds
+    assert len(server.received) == 1
+
+
+@ALL
+def test_a_limit_that_says_only_when_it_is_whole_again(wire: Any, server: FakeProvider) -> None:
+    error = failure(server, "429-resets:30")
+    assert isinstance(error, DriverTransient)
+    assert error.retry_after_seconds == pytest.approx(30, abs=2)
+
+
+def test_a_quota_of_the_day_waits_for_midnight_in_california() -> None:
+    with FakeProvider("gemini") as server:
+        error = failure(server, "429-day")
+    assert isinstance(error, DriverTransient)
+    assert error.retry_after_seconds is not None and 7 < error.retry_after_seconds <= 25 * 3600
+
+
+@ALL
+@pytest.mark.parametrize(
+    ("word", "do"),
+    [
+        ("429-money", "billing"),
+        ("429-final", "change what"),
+        ("400", "change what"),
+        ("too-long", "shorten"),
+        ("content", "change the prompt"),
+        ("401", "_API_KEY"),
+        ("402", "billing"),
+        ("403", "_API_KEY"),
+        ("404", "model's name"),
+        ("413", "shorten"),
+    ],
+)
+def test_what_will_not_pass(wire: Any, server: FakeProvider, word: str, do: str) -> None:
+    server.echo_headers = ("authorization", "x-goog-api-key")
+    error = failure(server, word)
+    assert isinstance(error, DriverTerminal), error
+    assert do in error.do
+    assert "\n" not in str(error)
+    for text in (str(error), repr(error), repr(pickle.loads(pickle.dumps(error)).args)):
+        assert CANARY not in text
+    assert error.__cause__ is None and error.__context__ is None
+
+
+@ALL
+@pytest.mark.parametrize("word", ["slow:20", "drip:0.05", "drop", "drop-midway", "not-json"])
+def test_what_nobody_knows(wire: Any, server: FakeProvider, word: str) -> None:
+    error = failure(server, word, timeout_seconds=0.4)
+    assert isinstance(error, DriverUnknown), error
+    assert CANARY not in str(error) and error.__context__ is None
+    assert len(server.received) == 1
+
+
+@ALL
+def test_a_stream_that_breaks_off_is_no_answer(wire: Any, server: FakeProvider) -> None:
+    server.play("truncated")
+    with pytest.raises(DriverUnknown):
+        driver_for(server, stream=True).stream(request(wire), lambda text: None)
+
+
+@ALL
+def test_a_server_that_is_not_there_was_sent_nothing(wire: Any) -> None:
+    with FakeProvider(wire) as server:
+        driver = driver_for(server, connect_timeout_seconds=1)
+    with pytest.raises(DriverTransient, match="can't be reached"):
+        driver.generate(request(wire))
+
+
+@ALL
+def test_without_a_key(wire: Any, server: FakeProvider, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(DRIVERS[wire].key_names[0])
+    with pytest.raises(DriverTerminal, match=r"set .*_API_KEY"):
+        DRIVERS[wire]().generate(request(wire))
+    assert driver_for(server).generate(request(wire)).text
+    monkeypatch.setenv("MY_OWN_KEY", "other")
+    driver_for(server, api_key_env="MY_OWN_KEY").generate(request(wire))
+    assert "other" in str(server.received[-1].headers) and CANARY not in str(server.received)
+    with pytest.raises(SettingsError, match="api_key_env"):
+        DRIVERS[wire]({"api_key": CANARY})
+
+
+def test_a_client_is_made_anew_after_a_fork_and_kept_within_a_process() -> None:
+    with FakeProvider("openai") as server:
+        driver = driver_for(server)
+        driver.generate(request("openai"))
+        mine = driver._client()
+        child = os.fork()
+        if child == 0:
+            fresh = driver._client() is not mine
+            answered = bool(driver.generate(request("openai")).text)
+            os._exit(0 if fresh and answered else 1)
+        assert os.waitpid(child, 0)[1] == 0
+        assert driver._client() is mine
+
+
+@ALL
+def test_limits_are_learned_from_headers(wire: Any) -> None:
+    with FakeProvider(wire, limits=Limits(50, 40_000)) as server:
+        driver = driver_for(server)
+        driver.generate(request(wire))
+        expected = {} if wire == "gemini" else {MODELS[wire]: {"rpm": 50, "tpm": 40_000}}
+        assert driver.learned_limits() == expected
+
+
+def test_bare_names_find_their_driver_and_servers_of_ones_own_have_theirs() -> None:
+    drivers = Drivers({})
+    assert [str(drivers.resolve(name)) for name in MODELS.values()] == [f"{k}/{v}" for k, v in MODELS.items()]
+    assert CompatibleDriver().readiness().base_url == "http://127.0.0.1:11434/v1"
+    assert not any(CompatibleDriver().claims(name) for name in MODELS.values())
+
+
+def test_media_that_a_provider_does_not_take_are_refused_by_name() -> None:
+    assert media_refusal(AnthropicDriver(), "claude-x", "image", by_url=True) is None
+    assert "takes no audio" in (media_refusal(AnthropicDriver(), "claude-x", "audio", by_url=False) or "")
+    assert "doesn't fetch" in (media_refusal(GeminiDriver(), "gemini-x", "image", by_url=True) or "")
+
+
+def test_counting_is_the_provider_s_own_where_it_is_asked_for() -> None:
+    for wire, count in (("gemini", 10), ("anthropic", 10), ("openai", None)):
+        with FakeProvider(wire) as server:  # type: ignore[arg-type]
+            asked = request(wire, "four" * 10)
+            assert driver_for(server).count_tokens(asked) is None
+            assert driver_for(server, estimate="count").count_tokens(asked) == count
+
+
+@ALL
+def test_json_arrives_as_it_was_written(wire: Any, server: FakeProvider) -> None:
+    assert driver_for(server).generate(request(wire, "As JSON.", json=True)).text == JSON
