@@ -74,8 +74,8 @@ class _Turn:
         for number, one in enumerate(self._act.inputs):
             if one.type == "text":
                 texts.append(render_text(one.content, self._resolve))
-            else:
-                captured_as = self._act.output_var or self._act.name
+            elif one.type == "bot_command":
+                captured_as = self._act.output_var or self._act.own_name
                 command = Command(self._stage, self._act.name, f"{self._name}.{number}", one, captured_as)
                 data = command.perform()
                 texts.append(_as_output(data))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 
-from botticelli.narrative.model import Act, Items, Narrative, Reference, Template, Value
+from botticelli.narrative.model import Act, BotCommandInput, Items, Narrative, Reference, Template, TextInput, Value
 
 
 def references(narrative: Narrative) -> Iterator[Reference]:
@@ -17,8 +17,12 @@ def references(narrative: Narrative) -> Iterator[Reference]:
 
 def missing_variables(narrative: Narrative, given: Collection[str] = ()) -> list[str]:
     """Names of `{var.NAME}` that are neither `given` nor have a default; in the order of their first use."""
-    known = {*given, *narrative.variables}
-    return list(dict.fromkeys(one.name for one in references(narrative) if one.kind == "var" and one.name not in known))
+    missing: dict[str, None] = {}
+    for act in narrative.acts:
+        known = {*given, *narrative.variables, *(act.scope.variables if act.scope else ())}
+        named = (*_of_act(act), *(narrative.system.references if narrative.system and not act.scope else ()))
+        missing |= dict.fromkeys(one.name for one in named if one.kind == "var" and one.name not in known)
+    return list(missing)
 
 
 def guilds_of(narrative: Narrative) -> list[str]:
@@ -35,11 +39,14 @@ def _of_act(act: Act) -> Iterator[Reference]:
     if act.system is not None:
         yield from act.system.references
     for one in act.inputs:
-        if one.type == "text":
-            yield from one.content.references
-        else:
-            for value in one.args.values():
-                yield from _of_value(value)
+        match one:
+            case TextInput():
+                yield from one.content.references
+            case BotCommandInput():
+                for value in one.args.values():
+                    yield from _of_value(value)
+            case _:
+                pass
 
 
 def _of_value(value: Value) -> Iterator[Reference]:

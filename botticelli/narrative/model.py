@@ -56,9 +56,14 @@ class Condition(Frozen):
     line: int = 0
 
 
+Retention = Literal["full", "summary", "drop"]
+"""How later acts see an input. What was fetched and is very long is summed up even when it is `full`."""
+
+
 class TextInput(Frozen):
     type: Literal["text"] = "text"
     content: Template
+    history_retention: Retention = "full"
     line: int = 0
 
 
@@ -68,10 +73,25 @@ class BotCommandInput(Frozen):
     command: str
     args: dict[str, Value] = Field(default_factory=dict)
     required: bool = True
+    history_retention: Retention = "full"
     line: int = 0
 
 
-Input = Annotated[TextInput | BotCommandInput, Field(discriminator="type")]
+class NarrativeInput(Frozen):
+    """What another narrative said. Its acts stand before the act of this input, and are performed before it.
+
+    `ends` are the positions of its last act, one for each turn of the act that performs it.
+    """
+
+    type: Literal["narrative"] = "narrative"
+    name: str
+    """As it was written: another narrative of the file, or `file` or `file#name` of a file beside it."""
+    ends: tuple[int, ...] = ()
+    history_retention: Retention = "full"
+    line: int = 0
+
+
+Input = Annotated[TextInput | BotCommandInput | NarrativeInput, Field(discriminator="type")]
 
 
 class Multipliers(Frozen):
@@ -99,8 +119,47 @@ class Carousel(Frozen):
     budget: Multipliers = Multipliers()
 
 
+class Schedule(Frozen):
+    """When a narrative is to be run: exactly one of the two, in local time of `timezone`. Nothing here starts it."""
+
+    cron: str | None = None
+    every_seconds: float | None = Field(default=None, gt=0)
+    timezone: str = "UTC"
+
+
+class Security(Frozen):
+    """What the commands of a narrative may do; None: the settings decide."""
+
+    allowed_commands: tuple[str, ...] | None = None
+    require_confirmation: bool | tuple[str, ...] = False
+    """Of all commands that write, or of those named."""
+    guild_id: str | None = None
+    channel_prefix: str | None = None
+
+
+class Scope(Frozen):
+    """Of an act that came in with another narrative: what is that narrative's own. Part of the checked narrative."""
+
+    narrative: str
+    prefix: str
+    """What the names of its acts begin with in the whole narrative: `x.acts.`."""
+    start: int
+    """Position of the first act of this performance of it; tells two performances apart."""
+    file: str = ""
+    """The file it is from, when that is another one; lines of its acts are lines of that file."""
+    variables: dict[str, str] = Field(default_factory=dict)
+    iteration: int | None = None
+    """Of its own carousel; None when it has none here: then the run's count."""
+    iterations: int | None = None
+    security: Security | None = None
+
+
 class Act(Frozen):
-    """One step. Without any text among its inputs it makes no model call."""
+    """One step. Without any text among its inputs it makes no model call.
+
+    An act that performs another narrative stands behind the acts of that narrative: `composes` is the position where
+    they begin, and its own `skip_if` decides about all of them.
+    """
 
     name: str
     inputs: tuple[Input, ...]
@@ -114,11 +173,24 @@ class Act(Frozen):
     format: Literal["text", "json"] = "text"
     history: bool = True
     retries: int | None = Field(default=None, ge=0)
+    needs: tuple[str, ...] | None = None
+    """As it was written; None when nothing was."""
+    after: tuple[int, ...] | None = None
+    """Positions of the acts that are done first; None: of all acts before it."""
+    extract_output: bool = False
+    composes: int | None = None
+    scope: Scope | None = None
+    """None: the act is of the narrative itself."""
     line: int = 0
 
     @property
     def calls_model(self) -> bool:
         return any(one.type == "text" for one in self.inputs)
+
+    @property
+    def own_name(self) -> str:
+        """Its name in the narrative that it is of."""
+        return self.name.removeprefix(self.scope.prefix) if self.scope else self.name
 
 
 class Narrative(Frozen):
@@ -135,7 +207,28 @@ class Narrative(Frozen):
     budget: Multipliers = Multipliers()
     """For every call of the narrative; already part of `carousel.budget` when there is a carousel."""
     carousel: Carousel | None = None
+    target: str | None = None
+    """The content table that what is generated goes to."""
+    template: str | None = None
+    """The table whose columns are the schema of what is generated."""
+    skip_content_generation: bool = False
+    preserve_source: bool = False
+    schedule: Schedule | None = None
+    security: Security | None = None
     acts: tuple[Act, ...]
+
+    def name_for(self, act: Act) -> str:
+        """Of the narrative that an act is of: it is `{narrative.name}` there, and its state lies under it."""
+        return act.scope.narrative if act.scope else self.name
+
+    def system_for(self, act: Act) -> Template | None:
+        """The system text of an act; one of the narrative is not for those that came in with another."""
+        return act.system or (None if act.scope else self.system)
+
+    def securities_for(self, act: Act) -> tuple[Security, ...]:
+        """All that has to be kept by the commands of an act."""
+        own = act.scope.security if act.scope else None
+        return tuple(one for one in (self.security, own) if one is not None)
 
     def snapshot(self) -> dict[str, Any]:
         return self.model_dump(mode="json", exclude_none=True)
