@@ -100,12 +100,23 @@ def reserve_call(client: Redis, what: str) -> Call:
 
 
 def bare_call(client: Redis, what: str) -> Call:
-    """A script that does nothing, with as many keys and arguments, of about the same size."""
+    """A script that does nothing, with the very keys and arguments that a reservation sends."""
+    sent = sent_by_reserve(client, what)
     script = client.register_script("return {1, 1}")
-    keys = [f"{{botticelli}}:budget:bare:{n}" for n in range(3 * len(SHARES[what]))]
-    limits = "x" * (50 * sum(len(share.scope.windows) for share in SHARES[what]))
-    request = "x" * 60
-    return lambda ticket_id: script(keys, [limits, request])
+    return lambda ticket_id: script(*sent)
+
+
+def sent_by_reserve(client: Redis, what: str) -> tuple[list[str], list[str | int]]:
+    """The keys and the arguments of a call of `reserve`, a ticket's id of usual length among them."""
+    sent = []
+
+    class Recorder(RedisBudget):
+        def _send(self, script: str, keys: list[str], arguments: list[str | int]) -> Any:
+            sent.append((keys, arguments))
+            return [1, 1]
+
+    Recorder(client).reserve("7-12345", SHARES[what], lease_seconds=600)
+    return sent[0]
 
 
 def calls(socket: str, make_call: Callable[[Redis, str], Call], what: str, processes: int, seconds: float) -> int:

@@ -9,12 +9,14 @@ import json
 import time
 from collections.abc import Callable, Sequence
 from functools import lru_cache
+from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
 from botticelli.budget import scripts
 from botticelli.budget.days import HOUR_MS, midnights
 from botticelli.budget.model import (
     BLOCKED,
+    METRICS,
     Amounts,
     Draw,
     Holding,
@@ -69,12 +71,12 @@ class RedisBudget:
 
     def reserve(self, ticket_id: str, shares: Sequence[Share], lease_seconds: float) -> Ticket | Refusal:
         shares = merged(shares)
-        reply = self._call("reserve", shares, ticket=ticket_id, lease_ms=round(lease_seconds * 1000))
+        reply = self._call("reserve", shares, ticket_id, round(lease_seconds * 1000))
         return Ticket(ticket_id, shares, reply[1]) if reply[0] else _refusal(shares, reply)
 
     def draw(self, ticket_id: str, draw_id: str, scope: Scope, amounts: Amounts) -> Draw | Refusal:
         shares = (Share(scope, amounts),)
-        reply = self._call("draw", shares, ticket=ticket_id, draw=draw_id, lease_ms=self._lease_ms)
+        reply = self._call("draw", shares, ticket_id, draw_id, self._lease_ms)
         if not reply[0]:
             return _refusal(shares, reply)
         _, drawn_at_ms, *drawn = reply
@@ -82,14 +84,14 @@ class RedisBudget:
 
     def settle(self, ticket_id: str, draw_id: str, scope: Scope, actual: Amounts | None) -> Settlement:
         shares = (Share(scope, actual or NOTHING),)
-        settled, at_ms = self._call("settle", shares, ticket=ticket_id, draw=draw_id, known=actual is not None)
+        settled, at_ms = self._call("settle", shares, ticket_id, draw_id, int(actual is not None))
         return Settlement("settled" if settled else "repeated", at_ms)
 
     def release(self, ticket_id: str, scopes: Sequence[Scope]) -> None:
-        self._call("release", _named(scopes), ticket=ticket_id)
+        self._call("release", _named(scopes), ticket_id)
 
     def renew(self, ticket_id: str, scopes: Sequence[Scope], lease_seconds: float) -> bool:
-        return bool(self._call("renew", _named(scopes), ticket=ticket_id, lease_ms=round(lease_seconds * 1000)))
+        return bool(self._call("renew", _named(scopes), ticket_id, round(lease_seconds * 1000)))
 
     def charge(self, scope: Scope, amounts: Amounts) -> Refusal | None:
         shares = (Share(scope, amounts),)
@@ -97,7 +99,7 @@ class RedisBudget:
         return None if reply[0] else _refusal(shares, reply)
 
     def block_until(self, scope: Scope, wait_ms: int) -> None:
-        self._call("block", _named([scope]), wait_ms=wait_ms)
+        self._call("block", _named([scope]), wait_ms)
 
     def usage(self, scope: Scope) -> ScopeUsage:
         blocked, amounts, tickets, windows, holders, waiting, now = self._call("usage", _named([scope]))
@@ -116,19 +118,17 @@ class RedisBudget:
             blocked,
             tuple(holding.ticket for holding in holdings),
             holdings,
-            tuple(Waiter(w["ticket"], Amounts(**w["amounts"]), w["at"] - now) for w in json.loads(waiting) or ()),
+            tuple(Waiter(w["ticket"], Amounts(*w["amounts"]), w["at"] - now) for w in json.loads(waiting) or ()),
         )
 
-    def _call(self, script: str, shares: Sequence[Share], **request: Any) -> Any:
+    def _call(self, script: str, shares: Sequence[Share], *arguments: str | int) -> Any:
         """One round trip, unless the server has to be told first what a scope has used or which day it is."""
-        scopes = tuple([share.scope for share in shares])
-        request["asked"] = [share.amounts.by_metric() for share in shares]
         for _ in range(TRIES):
-            reply = self._run(script, scopes, request)
+            reply = self._run(script, shares, arguments)
             if not isinstance(reply, list) or reply[0] >= 0:
                 return reply
             if reply[0] == LOST:
-                self._seed(_text(reply[1]), [scopes[number - 1] for number in reply[2:]])
+                self._seed(_text(reply[1]), [shares[number - 1].scope for number in reply[2:]])
             elif reply[0] == WHICH_DAY:
                 self._server_ahead_ms = reply[1] - self._local_ms()
         raise ServiceUnavailable(
@@ -138,24 +138,23 @@ class RedisBudget:
         )
 
     def _seed(self, epoch: str, scopes: Sequence[Scope]) -> None:
-        request = seed_request(epoch, scopes, self._reseed)
-        self._run(scripts.SEED, tuple(scopes), request)
+        request = json.dumps(seed_request(epoch, scopes, self._reseed))
+        self._run(scripts.SEED, [Share(scope, NOTHING) for scope in scopes], (request,))
 
-    def _run(self, script: str, scopes: tuple[Scope, ...], request: dict[str, Any]) -> Any:
-        keys = [key for scope in scopes for key in self._keys(scope.name)]
-        keys.append(f"{{{self._prefix}}}:budget:epoch")
-        arguments = [_limits(scopes, (self._local_ms() + self._server_ahead_ms) // HOUR_MS), json.dumps(request)]
+    def _run(self, script: str, shares: Sequence[Share], arguments: Sequence[str | int]) -> Any:
+        """Keys and arguments are those of `lua/lib_call.lua`."""
+        scopes = tuple([share.scope for share in shares])
+        asked = [_packed(share.amounts) for share in shares]
         if self._clock_ms is not None:
-            arguments.append(str(self._clock_ms()))
+            asked.append(str(self._clock_ms()))
+        limits = _limits(scopes, (self._local_ms() + self._server_ahead_ms) // HOUR_MS)
+        return self._send(script, _keys(self._prefix, scopes), [limits, f"[{','.join(asked)}]", *arguments])
+
+    def _send(self, script: str, keys: list[str], arguments: list[str | int]) -> Any:
         return self._scripts[script](keys, arguments)
 
     def _local_ms(self) -> int:
         return time.time_ns() // 1_000_000
-
-    def _keys(self, scope: str) -> tuple[str, str, str]:
-        """The keys of one scope; the braces put all scopes of a prefix into one hash slot."""
-        root = f"{{{self._prefix}}}:budget"
-        return f"{root}:usage:{scope}", f"{root}:holds:{scope}", f"{root}:leases:{scope}"
 
 
 def _named(scopes: Sequence[Scope]) -> tuple[Share, ...]:
@@ -163,14 +162,30 @@ def _named(scopes: Sequence[Scope]) -> tuple[Share, ...]:
 
 
 @lru_cache(maxsize=1024)
+def _keys(prefix: str, scopes: tuple[Scope, ...]) -> list[str]:
+    """Three keys of each scope, and the epoch; the braces put all of a prefix into one hash slot."""
+    root = f"{{{prefix}}}:budget"
+    kinds = ("usage", "holds", "leases")
+    return [*(f"{root}:{kind}:{scope.name}" for scope in scopes for kind in kinds), f"{root}:epoch"]
+
+
+@lru_cache(maxsize=1024)
 def _limits(scopes: tuple[Scope, ...], hour: int) -> str:
-    """The limits as the scripts read them (`lib_scopes.lua`): the part that stays the same from call to call."""
-    return json.dumps([[scope.guard_ms, *(_limit(window, hour) for window in scope.windows)] for scope in scopes])
+    """The limits as the scripts read them: the part that stays the same from call to call."""
+    limits = [json.dumps([scope.guard_ms, *(_limit(window, hour) for window in scope.windows)]) for scope in scopes]
+    digests = [blake2b(limit.encode(), digest_size=8).hexdigest() for limit in limits]
+    return f"{''.join(digests)}[{','.join(limits)}]"
 
 
 def _limit(window: Window, hour: int) -> list[Any]:
     days = [midnights(window.zone, hour * HOUR_MS)] if window.zone else []
-    return [window.name, window.metric, window.limit, window.period_ms, window.kind, *days]
+    return [window.name, METRICS.index(window.metric) + 1, window.limit, window.period_ms, window.kind, *days]
+
+
+def _packed(amounts: Amounts) -> str:
+    """All amounts as a JSON list, in the order of METRICS."""
+    a = amounts
+    return f"[{a.requests},{a.tokens},{a.input_tokens},{a.output_tokens},{a.cost_microusd},{a.concurrency}]"
 
 
 def _text(reply: bytes | str) -> str:
@@ -180,9 +195,9 @@ def _text(reply: bytes | str) -> str:
 def _holding(reply: Sequence[Any], now: int) -> Holding:
     """One ticket as `lua/usage.lua` describes it."""
     ticket, deadline, packed = reply
-    hold = json.loads(packed)
-    in_flight = sum((Amounts(**draw["amounts"]) for draw in (hold["draws"] or {}).values()), NOTHING)
-    return Holding(_text(ticket), Amounts(**(hold["undrawn"] or {})), in_flight, deadline - now)
+    undrawn, draws = json.loads(packed)
+    in_flight = sum((Amounts(*draw["amounts"]) for draw in draws.values()), NOTHING)
+    return Holding(_text(ticket), Amounts(*undrawn), in_flight, deadline - now)
 
 
 def _refusal(shares: Sequence[Share], reply: Sequence[int]) -> Refusal:

@@ -10,6 +10,10 @@ if TYPE_CHECKING:
     from redis import Redis
     from redis.commands.core import Script
 
+CALL = "lib_call"
+"""In front of everything else: what came with a call."""
+SHORT_WAYS = {"reserve": "lib_quick"}
+"""Come before the libraries and may answer without them: making their functions is a good part of a call's time."""
 LIBRARIES = (
     "lib_sliding",
     "lib_spans",
@@ -18,19 +22,23 @@ LIBRARIES = (
     "lib_queue",
     "lib_holds",
     "lib_grants",
+    "lib_head",
     "lib_scopes",
 )
 GATE = "lib_gate"
 SEED = "seed"
 """The only script that passes without the gate: it is what the gate asks for."""
 SCRIPTS = ("reserve", "draw", "settle", "release", "renew", "charge", "block", "usage", SEED)
+FILES = (CALL, *SHORT_WAYS.values(), *LIBRARIES, GATE, *SCRIPTS)
 
 
 @cache
 def source(name: str) -> str:
     """The full text of one script of `SCRIPTS`."""
-    parts = (*LIBRARIES, name) if name == SEED else (*LIBRARIES, GATE, name)
+    short_way = [SHORT_WAYS[name]] if name in SHORT_WAYS else []
+    gate = [] if name == SEED else [GATE]
     folder = files("botticelli.budget") / "lua"
+    parts = [CALL, *short_way, *LIBRARIES, *gate, name]
     return "\n".join((folder / f"{part}.lua").read_text("utf-8") for part in parts)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from botticelli.budget.days import DAY_SECONDS
-from botticelli.budget.model import Amounts, PastCharge, Reseed, Scope
+from botticelli.budget.model import METRICS, Amounts, PastCharge, Reseed, Scope
 
 LONG_MS = DAY_SECONDS * 1000
 """Windows of at least this period are rebuilt from the ledger; shorter ones start full, if anything was charged."""
@@ -31,14 +31,13 @@ def seed_request(epoch: str, scopes: Sequence[Scope], reseed: Reseed | None) -> 
         "long_ms": LONG_MS,
         "past": [_by_minute(past[scope.name]) for scope in scopes],
         "closed": ["all" if reseed is None else bool(past[scope.name]) for scope in scopes],
-        "asked": [{}] * len(scopes),
     }
 
 
-def _by_minute(charges: Sequence[PastCharge]) -> list[tuple[int, dict[str, int]]]:
+def _by_minute(charges: Sequence[PastCharge]) -> list[tuple[int, list[int]]]:
     """The charges in order, those of one minute as one at the time of the last of them."""
     minutes: dict[int, tuple[int, Amounts]] = {}
     for charge in charges:
         at_ms, amounts = minutes.get(charge.at_ms // MINUTE_MS, (0, Amounts()))
         minutes[charge.at_ms // MINUTE_MS] = (max(at_ms, charge.at_ms), amounts + charge.amounts)
-    return [(at_ms, amounts.by_metric()) for _, (at_ms, amounts) in sorted(minutes.items())]
+    return [(at_ms, [amounts.of(metric) for metric in METRICS]) for _, (at_ms, amounts) in sorted(minutes.items())]

@@ -1,9 +1,9 @@
 -- Close a scope for everyone for some time from now; a block is never shortened.
 --
--- KEYS, ARGV  see lib_scopes (one scope); the request has besides: wait_ms
+-- KEYS, ARGV  see lib_call (one scope); besides: [3] wait in ms
 -- Returns     when the scope opens again, in ms
 
-local scope = scopes[1]
-scope.state.blocked = math.max(scope.state.blocked, now + request.wait_ms)
-save_scope(scope, request.wait_ms)
+local scope, block_ms = scopes[1], tonumber(ARGV[3])
+scope.state.blocked = math.max(scope.state.blocked, now + block_ms)
+save_scope(scope, block_ms)
 return scope.state.blocked

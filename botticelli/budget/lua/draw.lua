@@ -1,32 +1,33 @@
 -- Right before a provider request: move amounts of one scope from held to in flight.
 --
--- KEYS, ARGV  see lib_scopes (one scope); the request has besides: ticket, draw, lease_ms (for a ticket that is gone)
+-- KEYS, ARGV  see lib_call (one scope); besides: [3] ticket, [4] draw, [5] lease in ms for a ticket that is gone
 -- Returns     {1, time of the draw in ms, amount of each metric ...} |
 --             {0, scope number, window number (0: blocked), used, asked, wait in ms or -1}
 -- What CHARGED_AT names `draw` is charged now; the rest stays held, in every window, until the settle. A draw that is
 -- open is given again. A draw waits for nobody's place in the queue: its iteration is already running.
 
 local scope = scopes[1]
-local asked, hold = scope.asked, read_hold(scope, request.ticket)
-local open = hold and hold.draws[request.draw]
+local asked, ticket, draw, lease_ms = scope.asked, ARGV[3], ARGV[4], tonumber(ARGV[5])
+local hold = read_hold(scope, ticket)
+local open = hold and hold.draws[draw]
 if open then
   save_scope(scope)
-  return {1, open.at, unpack(listed(open.amounts))}
+  return {1, open.at, unpack(open.amounts)}
 end
 
 local undrawn, covered = hold and hold.undrawn or amounts(), amounts()
-for metric, amount in pairs(asked) do covered[metric] = math.min(undrawn[metric], amount) end
+for metric, amount in ipairs(asked) do covered[metric] = math.min(undrawn[metric], amount) end
 local worst = examine(scope, 1, covered, amounts())
 if worst then
   save_known({scope})
   return refused(worst)
 end
 
-local ticket = hold or open_hold(scope, request.ticket, undrawn, now + request.lease_ms)
-for metric, amount in pairs(covered) do undrawn[metric] = undrawn[metric] - amount end
+local kept = hold or open_hold(scope, ticket, undrawn, now + lease_ms)
+for metric, amount in ipairs(covered) do undrawn[metric] = undrawn[metric] - amount end
 hold_more(scope, covered, -1)
 hold_more(scope, in_flight(asked), 1)
-ticket.draws[request.draw] = {amounts = asked, at = now, marks = charge(scope, asked, 'draw')}
-write_hold(scope, request.ticket, ticket)
-save_scope(scope, not hold and request.lease_ms)
-return {1, now, unpack(listed(asked))}
+kept.draws[draw] = {amounts = asked, at = now, marks = charge(scope, asked, 'draw')}
+write_hold(scope, ticket, kept)
+save_scope(scope, not hold and lease_ms)
+return {1, now, unpack(asked)}

@@ -9,7 +9,7 @@ end
 -- `covered` of what is asked is in the ticket already, `kept` is for others who wait.
 local function examine(scope, number, covered, kept, worst)
   local asked, rest_ms = scope.asked, scope.state.blocked - scope.now
-  if rest_ms > 0 then worst = longer(worst, number, 0, 0, asked.requests, rest_ms) end
+  if rest_ms > 0 then worst = longer(worst, number, 0, 0, asked[1], rest_ms) end
   for i, w in ipairs(scope.windows) do
     local amount, own = asked[w.metric], covered[w.metric]
     if amount > own then

@@ -29,7 +29,7 @@ end
 local function kept_for_others(scope, ticket)
   local kept = amounts()
   for n = 1, (place_of(scope, ticket) or #scope.state.waiting + 1) - 1 do
-    for metric, amount in pairs(scope.state.waiting[n].amounts) do kept[metric] = kept[metric] + amount end
+    for metric, amount in ipairs(scope.state.waiting[n].amounts) do kept[metric] = kept[metric] + amount end
   end
   return kept
 end

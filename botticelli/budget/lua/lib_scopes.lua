@@ -1,48 +1,43 @@
--- Library: the scopes of one call: each read with one HGET, swept, and written back with one HSET.
+-- Library: the scopes of one call: each read with one HMGET, swept, and written back with one HSET.
 --
--- KEYS     three for each scope: usage (hash), holds (hash), leases (sorted set); the last one: epoch (string)
--- ARGV[1]  the limits, JSON: for each scope [guard_ms, [name, metric, limit, period_ms, kind, midnights], ...]
--- ARGV[2]  the request, JSON: {"asked": [amounts of each scope]}; more in each script's header
--- ARGV[3]  the time in milliseconds, for tests only; without it the server's TIME counts
--- The usage hash has the buckets of sliding windows and, in the field "state", as JSON: epoch (in which the scope was
--- begun), seen (the latest time seen: time never goes back), expires (when the keys vanish), blocked, tickets (how
--- many hold something), next_lease (no lease runs out before), held amounts, who is waiting, and what is kept of each
--- window.
+-- Keys, limits, amounts and heads are those of lib_call. The field "state" of the usage hash is JSON: expires (when the
+-- keys vanish), blocked, who is waiting, and what is kept of each window.
 
 local KEEP_MS = 50000 -- unused scopes vanish at least this long after their last window and lease
-local limits, request = cjson.decode(ARGV[1]), cjson.decode(ARGV[2])
+local limits = cjson.decode(string.sub(ARGV[1], scope_count * DIGEST_SIZE + 1))
 
-local function server_ms()
-  if ARGV[3] then return tonumber(ARGV[3]) end
-  local time = redis.call('TIME')
-  return time[1] * 1000 + math.floor(time[2] / 1000)
-end
-
-local function new_state()
-  return {epoch = '', seen = 0, expires = 0, blocked = 0, tickets = 0, next_lease = 0, held = {}, waiting = {}, windows = {}}
+-- Head and state. What another version left behind can't be read: all of it goes, and the scope is known and lost.
+local function read_state(usage, holds, leases)
+  local packed = redis.call('HMGET', usage, 'head', 'state')
+  local head = packed[1] and cjson.decode(packed[1])
+  if head and head[1] == FORMAT then return head, cjson.decode(packed[2]), 'known' end
+  if packed[1] or packed[2] then redis.call('DEL', usage, holds, leases) end
+  local foreign = packed[1] or packed[2]
+  return nil, {expires = 0, blocked = 0, waiting = {}, windows = {}}, foreign and 'foreign'
 end
 
 local function read_scope(number)
-  local spec, usage = limits[number], KEYS[3 * number - 2]
-  local packed, windows, longest_ms = redis.call('HGET', usage, 'state'), {}, 0
-  local state = packed and cjson.decode(packed) or new_state()
-  for _, waiter in ipairs(state.waiting) do amounts(waiter.amounts) end
+  local usage, holds, leases = KEYS[3 * number - 2], KEYS[3 * number - 1], KEYS[3 * number]
+  local head, state, known = read_state(usage, holds, leases)
+  local spec, windows, longest_ms = limits[number], {}, 0
   for i = 2, #spec do
     windows[i - 1] = open_window(spec[i], spec[1], state.windows)
     longest_ms = math.max(longest_ms, windows[i - 1].span_ms)
   end
   return {
-    usage = usage, holds = KEYS[3 * number - 1], leases = KEYS[3 * number], known = packed, state = state, now = 0,
-    windows = windows, longest_ms = longest_ms, held = amounts(state.held), asked = amounts(request.asked[number]),
+    usage = usage, holds = holds, leases = leases, known = known, state = state, windows = windows,
+    longest_ms = longest_ms, digest = digest_of(number), asked = asked[number], now = head and head[SEEN] or 0,
+    epoch = head and head[EPOCH] or '', next_lease = head and head[NEXT_LEASE] or 0,
+    held = head and {unpack(head, HELD + 1, HELD + #CHARGED_AT)} or amounts(),
   }
 end
 
 -- All scopes of the call, at one common time.
 local function read_scopes()
   local scopes, now = {}, server_ms()
-  for number = 1, #limits do
+  for number = 1, scope_count do
     scopes[number] = read_scope(number)
-    now = math.max(now, scopes[number].state.seen)
+    now = math.max(now, scopes[number].now)
   end
   for _, scope in ipairs(scopes) do scope.now = now end
   return scopes, now
@@ -60,8 +55,7 @@ local function save_scope(scope, beyond_ms)
   local state, needed = scope.state, scope.now + scope.longest_ms + (beyond_ms or 0) + KEEP_MS
   local extend = needed > state.expires
   if extend then state.expires = needed + KEEP_MS end
-  state.seen = scope.now
-  redis.call('HSET', scope.usage, 'state', cjson.encode(state))
+  redis.call('HSET', scope.usage, 'state', cjson.encode(state), 'head', packed_head(head_of(scope, KEEP_MS)))
   if not (extend or scope.new_keys) then return end
   for _, key in ipairs({scope.usage, scope.holds, scope.leases}) do
     redis.call('PEXPIRE', key, state.expires - scope.now)

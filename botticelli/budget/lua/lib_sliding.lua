@@ -5,7 +5,6 @@
 -- the usage hash: "amount last_ms". It leaves when its LAST charge is a full span old, never earlier.
 
 local BUCKETS_PER_PERIOD = 60
-local sliding = {}
 
 local function width_ms(w) return math.max(1, math.ceil(w.period_ms / BUCKETS_PER_PERIOD)) end
 local function bucket_field(w, n) return string.format('%s@%d', w.name, n) end
@@ -22,7 +21,7 @@ local function write_bucket(scope, w, n, amount, last)
 end
 
 -- Let go of what has left: each bucket is visited once in its life.
-function sliding.expire(scope, w)
+local function sliding_expire(scope, w)
   local kept = w.kept
   if kept.leaves == 0 or scope.now < kept.leaves then return end
   while kept.head <= kept.tail do
@@ -38,7 +37,7 @@ function sliding.expire(scope, w)
 end
 
 -- Charge now; gives the mark by which `correct` finds this charge again.
-function sliding.charge(scope, w, amount)
+local function sliding_charge(scope, w, amount)
   local kept, n = w.kept, math.floor(scope.now / width_ms(w))
   kept.used = kept.used + amount
   if kept.leaves == 0 then kept.head = n end
@@ -49,17 +48,17 @@ function sliding.charge(scope, w, amount)
 end
 
 -- Give `amount` back where it was charged, and only there: what has left its window stays gone.
-function sliding.correct(scope, w, mark, amount)
+local function sliding_correct(scope, w, mark, amount)
   local charged, last = read_bucket(scope, w, mark)
   if not last then return end
   write_bucket(scope, w, mark, charged - amount, last)
   w.kept.used = w.kept.used - amount
 end
 
-function sliding.used(_, w) return w.kept.used end
+local function sliding_used(_, w) return w.kept.used end
 
 -- When `excess` of what is charged will have left.
-function sliding.room_at(scope, w, excess)
+local function sliding_room_at(scope, w, excess)
   local leaves = w.kept.leaves
   for n = w.kept.head, w.kept.tail do
     local charged, last = read_bucket(scope, w, n)
@@ -69,4 +68,10 @@ function sliding.room_at(scope, w, excess)
   return leaves
 end
 
-function sliding.resets_at(_, w) return w.kept.leaves end
+local function sliding_resets_at(_, w) return w.kept.leaves end
+
+local sliding = {
+  new = function() return {used = 0, leaves = 0, head = 0, tail = 0} end,
+  expire = sliding_expire, charge = sliding_charge, correct = sliding_correct, used = sliding_used,
+  room_at = sliding_room_at, resets_at = sliding_resets_at,
+}

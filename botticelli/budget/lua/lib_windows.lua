@@ -1,39 +1,23 @@
--- Library: the windows of one scope, whatever their kind. A kind knows how to `expire` what has left, to `charge` now
--- (which gives a mark), to `correct` a charge by its mark, and tells what is `used`, when some room will be
--- (`room_at`) and when all is gone (`resets_at`).
+-- Library: the windows of one scope, whatever their kind. A kind gives what is kept of a `new` window, knows how to
+-- `expire` what has left, to `charge` now (which gives a mark), to `correct` a charge by its mark, and tells what is
+-- `used`, when some room will be (`room_at`) and when all is gone (`resets_at`).
 
 local KINDS = {sliding = sliding, fixed = fixed, calendar = calendar, bucket = bucket}
 local HELD_WAIT_MIN_MS, HELD_WAIT_MAX_MS = 50, 1000 -- the wait for holds, which may end at any moment
 
--- When the amounts of a metric are charged: when they are drawn, or when they are settled and held until then.
--- Slots are never charged: they are held until the settle.
-local CHARGED_AT = {
-  requests = 'draw', tokens = 'settle', input_tokens = 'draw', output_tokens = 'settle', cost_microusd = 'settle',
-  concurrency = 'never',
-}
-local METRICS = {'requests', 'tokens', 'input_tokens', 'output_tokens', 'cost_microusd', 'concurrency'}
-local NONE = {__index = function() return 0 end}
+local function amounts() return {0, 0, 0, 0, 0, 0} end
 
--- Amounts by metric, where a metric that is not there is 0.
-local function amounts(some) return setmetatable(some or {}, NONE) end
-
-local function listed(some)
-  local list = {}
-  for i, metric in ipairs(METRICS) do list[i] = some[metric] end
-  return list
-end
-
--- The window of one spec (see lib_scopes), with what is kept of it.
+-- The window of one spec (see lib_call), with what is kept of it.
 local function open_window(spec, guard_ms, kept_windows)
-  local name, metric, limit, period_ms, kind, midnights = unpack(spec)
+  local name, period_ms, kind = spec[1], spec[4], KINDS[spec[5]]
   local kept = kept_windows[name]
   if not kept then
-    kept = {used = 0, leaves = 0, head = 0, tail = 0, since = 0}
+    kept = kind.new()
     kept_windows[name] = kept
   end
   return {
-    name = name, metric = metric, limit = limit, period_ms = period_ms, span_ms = period_ms + guard_ms,
-    guard_ms = guard_ms, kind = KINDS[kind], midnights = midnights, kept = kept,
+    name = name, metric = spec[2], limit = spec[3], period_ms = period_ms, span_ms = period_ms + guard_ms,
+    guard_ms = guard_ms, kind = kind, midnights = spec[6], kept = kept,
   }
 end
 

@@ -1,13 +1,13 @@
 -- Give a ticket a new lease in every scope in which it still has a record.
 --
--- KEYS, ARGV  see lib_scopes; the request has besides: ticket, lease_ms
+-- KEYS, ARGV  see lib_call; besides: [3] ticket, [4] lease in ms
 -- Returns     1 when that was so in all scopes, else 0
 
-local whole = 1
+local ticket, lease_ms, whole = ARGV[3], tonumber(ARGV[4]), 1
 for _, scope in ipairs(scopes) do
-  if redis.call('HEXISTS', scope.holds, request.ticket) == 1 then
-    lease(scope, request.ticket, now + request.lease_ms)
-    save_scope(scope, request.lease_ms)
+  if redis.call('HEXISTS', scope.holds, ticket) == 1 then
+    lease(scope, ticket, now + lease_ms)
+    save_scope(scope, lease_ms)
   else
     whole = 0
     save_known({scope})

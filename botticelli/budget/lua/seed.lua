@@ -1,21 +1,23 @@
 -- Begin scopes in an epoch, with what was charged before the server's memory begins.
 --
--- KEYS, ARGV  see lib_scopes; the request has besides: epoch, long_ms, and for each scope
---             past (charges [ms, amounts], ascending; all that still count) and closed (whether anything may have been
---             charged that nobody recorded yet)
+-- KEYS, ARGV  see lib_call; besides: [3] JSON: epoch, long_ms, and for each scope past (charges [ms, amounts], ascending;
+--             all that still count) and closed (whether anything may have been charged that nobody recorded yet)
 -- Returns     how many scopes were begun. None in another epoch than the one that was asked for, and none twice.
 -- Windows of at least `long_ms` get the past charges at their own times; without a record of the past ("all") they and
 -- the shorter windows of a closed scope start full, and open with time.
 
+local request = cjson.decode(ARGV[3])
+
 local function begin(scope, epoch, past, closed)
   local state, now = scope.state, scope.now
   redis.call('DEL', scope.usage)
-  state.epoch = epoch
+  scope.epoch = epoch
   for _, w in ipairs(scope.windows) do
-    w.kept.used, w.kept.leaves, w.kept.head, w.kept.tail, w.kept.since = 0, 0, 0, 0, 0
+    w.kept = w.kind.new()
+    state.windows[w.name] = w.kept
     local full = closed == 'all' or (closed and w.period_ms < request.long_ms)
     for _, charged in ipairs(full and {} or past) do
-      local at, amount = math.min(charged[1], now), amounts(charged[2])[w.metric]
+      local at, amount = math.min(charged[1], now), charged[2][w.metric]
       scope.now = at
       w.kind.expire(scope, w)
       if amount > 0 and CHARGED_AT[w.metric] ~= 'never' then w.kind.charge(scope, w, amount) end
@@ -32,7 +34,7 @@ local scopes = read_scopes()
 local begun = 0
 if redis.call('GET', KEYS[#KEYS]) ~= request.epoch then return begun end
 for number, scope in ipairs(scopes) do
-  if scope.state.epoch ~= request.epoch then
+  if scope.epoch ~= request.epoch then
     begin(scope, request.epoch, request.past[number], request.closed[number])
     begun = begun + 1
   end

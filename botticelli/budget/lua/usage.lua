@@ -1,6 +1,6 @@
 -- What is used and held of one scope now, and who waits. Changes nothing, except that what has run out is gone.
 --
--- KEYS, ARGV  see lib_scopes (one scope)
+-- KEYS, ARGV  see lib_call (one scope)
 -- Returns     {blocked for ms, [held amount of each metric], tickets,
 --             {used, resets after ms, next of its metric fits after ms or -1, ... for each window},
 --             {id, deadline in ms, hold as JSON, ... of at most a hundred tickets, the shortest lease first},
@@ -25,6 +25,6 @@ for n = 1, #leases, 2 do
 end
 save_known({scope})
 return {
-  math.max(0, scope.state.blocked - now), listed(scope.held), scope.state.tickets, windows, holders,
+  math.max(0, scope.state.blocked - now), scope.held, redis.call('ZCARD', scope.leases), windows, holders,
   cjson.encode(scope.state.waiting), now,
 }
