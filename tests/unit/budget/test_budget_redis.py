@@ -147,3 +147,37 @@ def test_each_lua_file_is_short_and_opens_with_what_it_is(name: str) -> None:
         header = [line for line in lines if line.startswith("--")]
         assert any(line.startswith("-- KEYS, ARGV") for line in header)
         assert any(line.startswith("-- Returns") for line in header)
+
+
+OLD_STATE = (
+    '{"epoch":"%d","seen":%d,"expires":%d,"blocked":0,"tickets":1,"next_lease":%d,"held":{"tokens":9},"waiting":{},'
+    '"windows":{"tokens/60s":{"used":80,"leaves":%d,"head":1,"tail":1,"since":0}}}'
+)
+
+
+@pytest.mark.parametrize("scope", [SCOPE, Scope("model")], ids=["limited", "unlimited"])
+@pytest.mark.parametrize("head", [None, '[1,"","1"]', '[3,"","1"]'])
+def test_what_another_version_left_behind_is_lost_and_not_misread(
+    client: FakeRedis, scope: Scope, head: str | None
+) -> None:
+    clock = ManualClock()
+    soon, root = clock.ms + 60_000, "{botticelli}:budget"
+    client.set(EPOCH, clock.ms - 7_200_000)
+    client.hset(f"{root}:usage:model", "state", OLD_STATE % (clock.ms - 7_200_000, clock.ms, soon, soon, soon))
+    client.hset(f"{root}:holds:model", "old", '{"undrawn":{"tokens":9},"draws":{}}')
+    client.zadd(f"{root}:leases:model", {"old": soon})
+    if head:
+        client.hset(f"{root}:usage:model", "head", head)
+
+    def fails(_: Sequence[Scope]) -> list[PastCharge]:
+        raise ConnectionError("no ledger")
+
+    if scope.windows:
+        with pytest.raises(ConnectionError):
+            RedisBudget(client, reseed=fails, clock_ms=clock).charge(scope, Amounts(tokens=1))
+    budget = RedisBudget(client, reseed=lambda _: [PastCharge("model", Amounts(1, 1), clock.ms)], clock_ms=clock)
+    usage = budget.usage(scope)
+    assert (usage.tickets, usage.held, usage.holdings) == (0, Amounts(), ())
+    assert [window.used for window in usage.windows] == [window.limit for window in scope.windows]
+    assert budget.settle("old", "d", scope, None).outcome == "repeated"
+    assert all(client.ttl(key) > 0 for key in keys(client) - {EPOCH})
