@@ -8,7 +8,7 @@ from typing import Protocol
 from botticelli.budget.days import midnights
 from botticelli.budget.model import Window, WindowKind
 
-BUCKETS_PER_PERIOD = 60
+BUCKETS_PER_PERIOD, HELD_WAITS_PER_PERIOD = 240, 60
 HELD_WAIT_MIN_MS, HELD_WAIT_MAX_MS = 50, 1000
 
 
@@ -176,7 +176,9 @@ def wait_ms(
     if amount > window.limit:
         return None
     if held + amount > window.limit:
-        return max(HELD_WAIT_MIN_MS, turn_ms - now, min(HELD_WAIT_MAX_MS, -(-window.period_ms // BUCKETS_PER_PERIOD)))
+        return max(
+            HELD_WAIT_MIN_MS, turn_ms - now, min(HELD_WAIT_MAX_MS, -(-window.period_ms // HELD_WAITS_PER_PERIOD))
+        )
     excess = state.used(window, now) + held + amount - window.limit
     return state.room_at(window, guard_ms, now, excess) - now
 

@@ -126,7 +126,7 @@ class NaiveScope:
             self.close(ticket, now)
 
     def bounds(self, scope: Scope, window: Window, now: int) -> tuple[int, int]:
-        """The least and the most that may count as used: the most allows for sliding buckets a sixtieth of a period
+        """The least and the most that may count as used: the most allows for sliding buckets a 240th of a period
         wide, and for corrections that a refilling bucket does not take back."""
         span_ms, events = window.period_ms + scope.guard_ms, self.events[window.metric]
         if window.kind == "fixed":
@@ -141,7 +141,7 @@ class NaiveScope:
             charged = [(event.at_ms, event.charged) for event in events]
             least, most = (bucket_use(charges, window, scope.guard_ms, now) for charges in (corrected, charged))
             return least, most
-        width_ms = max(1, -(-window.period_ms // 60))
+        width_ms = max(1, -(-window.period_ms // 240))
         recent = sum(event.amount for event in events if event.at_ms > now - span_ms)
         return recent, sum(event.amount for event in events if event.at_ms > now - span_ms - width_ms)
 

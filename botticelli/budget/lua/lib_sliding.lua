@@ -4,7 +4,7 @@
 -- its oldest and newest bucket). Bucket n takes what is charged from n * width_ms on, in the field "<window>@<n>" of
 -- the usage hash: "amount last_ms". It leaves when its LAST charge is a full span old, never earlier.
 
-local BUCKETS_PER_PERIOD = 60
+local BUCKETS_PER_PERIOD = 240
 
 local function width_ms(w) return math.max(1, math.ceil(w.period_ms / BUCKETS_PER_PERIOD)) end
 local function bucket_field(w, n) return string.format('%s@%d', w.name, n) end

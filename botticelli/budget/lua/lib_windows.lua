@@ -3,7 +3,7 @@
 -- `used`, when some room will be (`room_at`) and when all is gone (`resets_at`).
 
 local KINDS = {sliding = sliding, fixed = fixed, calendar = calendar, bucket = bucket}
-local HELD_WAIT_MIN_MS, HELD_WAIT_MAX_MS = 50, 1000 -- the wait for holds, which may end at any moment
+local HELD_WAIT_MIN_MS, HELD_WAIT_MAX_MS = 50, 1000 -- the wait for holds, which may end at any moment: period / 60
 
 local function amounts() return {0, 0, 0, 0, 0, 0} end
 
