@@ -1,4 +1,4 @@
-"""What other services import: enqueue by name, then status, result, wait, watch, cancel. Imports no worker and no task.
+"""What other services import: enqueue by name, look, watch, and move the levers. Imports no worker and no task.
 
 Enqueuing needs the broker only; everything that reads a run needs Postgres as well. Both come from the settings.
 """
@@ -13,7 +13,9 @@ from botticelli.errors import BotticelliError, InvalidInput, NotFound
 from botticelli.messages import new_run_id, publish_enqueue, run_id_for
 
 if TYPE_CHECKING:
-    from botticelli.carousel import CarouselResult
+    from datetime import datetime
+
+    from botticelli.carousel import CarouselResult, Mover
     from botticelli.runtime import Runtime
     from botticelli.settings import Settings
     from botticelli.store import Run
@@ -29,8 +31,10 @@ class WaitTimeout(BotticelliError):
 class Client:
     """One per process is enough; safe for threads. Use it as a context manager, or `close()` it."""
 
-    def __init__(self, settings: Settings | None = None) -> None:
+    def __init__(self, settings: Settings | None = None, *, name: str | None = None) -> None:
+        """`name` stands in the record of the levers that this client moves; default: user and host."""
         self._settings = settings
+        self._name = name
         self._made: Runtime | None = None
 
     def enqueue(
@@ -41,6 +45,7 @@ class Client:
         variables: Mapping[str, str] | None = None,
         iterations: int | None = None,
         idempotency_key: str | None = None,
+        tags: Sequence[str] = (),
     ) -> RunHandle:
         """Ask the workers to run a narrative: one of theirs by name, or the `text` of one.
 
@@ -57,6 +62,7 @@ class Client:
             "variables": dict(variables or {}),
             "iterations": iterations,
             "idempotency_key": idempotency_key,
+            "tags": [*tags],
         }
         publish_enqueue(self._runtime.celery, run_id, {name: value for name, value in request.items() if value})
         return RunHandle(self, run_id)
@@ -98,28 +104,76 @@ class Client:
 
         return watch(self._runtime, run_id, poll_seconds=POLL_SECONDS)
 
-    def pause(self, run_id: str) -> str:
-        """Start no further iteration; what runs now ends. The status after it."""
+    def pause(self, run_id: str, *, now: bool = False, reason: str = "") -> str:
+        """Start no further iteration; what runs now ends. The status after it.
+
+        `now`: what runs now is given back before its next call or effect; returns when none can begin any more.
+        """
         from botticelli.carousel import pause
 
-        return pause(self._runtime, run_id).status
+        return pause(self._runtime, run_id, self._mover(reason), now=now).status
 
-    def resume(self, run_id: str) -> str:
+    def resume(self, run_id: str, *, reason: str = "") -> str:
         """Go on after a pause, or after the run ended without being complete. The status after it."""
         from botticelli.carousel import resume
 
-        return resume(self._runtime, run_id).status
+        return resume(self._runtime, run_id, self._mover(reason)).status
 
-    def cancel(self, run_id: str) -> str:
-        """Start nothing more; what runs now stops at its next act. The status after it."""
+    def cancel(self, run_id: str, *, now: bool = False, reason: str = "") -> str:
+        """Start nothing more; what runs now stops at its next call. The status after it. `now`: as for a pause."""
         from botticelli.carousel import cancel
 
-        return cancel(self._runtime, run_id).status
+        return cancel(self._runtime, run_id, self._mover(reason), now=now).status
 
-    def list(self, *, statuses: Sequence[str] = (), narrative: str | None = None, limit: int = 20) -> list[Run]:
-        """The newest runs."""
+    def retry(self, run_id: str, *, reason: str = "") -> str:
+        """Perform failed iterations again, their done acts are kept. The status after it."""
+        from botticelli.carousel import retry
+
+        return retry(self._runtime, run_id, self._mover(reason)).status
+
+    def fork(
+        self,
+        run_id: str,
+        *,
+        number: int,
+        act: str | None = None,
+        changes: Mapping[str, str] | None = None,
+        allow_effects: bool = False,
+        idempotency_key: str | None = None,
+        reason: str = "",
+    ) -> RunHandle:
+        """A new run that keeps the iterations before `number` (and of that one the acts before `act`), and performs the
+        rest. `changes`: `{"ACT.prompt": "..."}`; also system, model, temperature, max_tokens. InvalidInput when it can't
+        be performed like that, or when it would change the world outside again without `allow_effects`."""
+        from botticelli.carousel import Fork, fork
+
+        wanted = Fork(number, act, changes or {}, allow_effects, idempotency_key)
+        return RunHandle(self, fork(self._runtime, run_id, wanted, self._mover(reason)).run.id)
+
+    def list(
+        self,
+        *,
+        statuses: Sequence[str] = (),
+        narrative: str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        guild: str | None = None,
+        tag: str | None = None,
+        text: str | None = None,
+        limit: int = 20,
+    ) -> list[Run]:
+        """The newest runs that fit all filters. `since` and `until` are about their creation, `text` is part of the
+        narrative's name, the source or the reason."""
+        filters = {"narrative": narrative, "since": since, "until": until, "guild": guild, "tag": tag, "text": text}
         with self._runtime.store.transaction() as tx:
-            return tx.runs.recent(statuses=statuses, narrative=narrative, limit=limit)
+            return tx.runs.recent(statuses=statuses, limit=limit, **filters)  # type: ignore[arg-type]
+
+    def prune(self, before: datetime, *, statuses: Sequence[str] = (), dry_run: bool = False) -> int:
+        """Delete runs that ended before then, with all that belongs to them; how many (with `dry_run`, there are)."""
+        from botticelli.carousel import prune
+        from botticelli.store import FINAL
+
+        return prune(self._runtime, before, statuses or FINAL, dry_run=dry_run).runs
 
     def close(self) -> None:
         if self._made is not None:
@@ -139,6 +193,11 @@ class Client:
 
             self._made = Runtime(self._settings or load_settings())
         return self._made
+
+    def _mover(self, reason: str) -> Mover:
+        from botticelli.carousel import Mover
+
+        return Mover(reason, self._name) if self._name else Mover(reason)
 
     def _row(self, run_id: str) -> Run:
         with self._runtime.store.transaction() as tx:
@@ -164,14 +223,30 @@ class RunHandle:
     def watch(self) -> Iterator[Event]:
         return self._client.watch(self.id)
 
-    def pause(self) -> str:
-        return self._client.pause(self.id)
+    def pause(self, *, now: bool = False, reason: str = "") -> str:
+        return self._client.pause(self.id, now=now, reason=reason)
 
-    def resume(self) -> str:
-        return self._client.resume(self.id)
+    def resume(self, *, reason: str = "") -> str:
+        return self._client.resume(self.id, reason=reason)
 
-    def cancel(self) -> str:
-        return self._client.cancel(self.id)
+    def cancel(self, *, now: bool = False, reason: str = "") -> str:
+        return self._client.cancel(self.id, now=now, reason=reason)
+
+    def retry(self, *, reason: str = "") -> str:
+        return self._client.retry(self.id, reason=reason)
+
+    def fork(
+        self,
+        *,
+        number: int,
+        act: str | None = None,
+        changes: Mapping[str, str] | None = None,
+        allow_effects: bool = False,
+        idempotency_key: str | None = None,
+        reason: str = "",
+    ) -> RunHandle:
+        chosen = {"act": act, "changes": changes, "idempotency_key": idempotency_key, "reason": reason}
+        return self._client.fork(self.id, number=number, allow_effects=allow_effects, **chosen)  # type: ignore[arg-type]
 
     def __repr__(self) -> str:
         return f"RunHandle({self.id!r})"

@@ -15,6 +15,7 @@ def enqueue(
     idempotency_key: str | None = None,
     variables: dict[str, str] | None = None,
     iterations: int | None = None,
+    tags: list[str] | None = None,
 ) -> None:
-    options = EnqueueOptions(variables or {}, iterations, run_id, idempotency_key)
+    options = EnqueueOptions(variables or {}, iterations, run_id, idempotency_key, tuple(tags or ()))
     accept(current(), options, narrative=narrative, text=text)

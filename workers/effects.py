@@ -69,6 +69,7 @@ class Command:
         if unknown or record.status == "unknown":
             raise ActFailed(f"{spec.name}: nobody knows whether it was done, and it can't be repeated (effect {key})")
         reach("effect_intended")
+        self._stage.begin(lambda tx: tx.effects.withdraw(key))
         try:
             output = platform.execute(spec.name, args, key)
             reach("effect_performed")

@@ -6,15 +6,18 @@ import logging
 import math
 import random
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import Any
 
 from botticelli.budget import Amounts, Draw, Refusal, Ticket
+from botticelli.carousel.dispatch import in_short
 from botticelli.carousel.plan import Call
 from botticelli.drivers import GenerateRequest, GenerateResponse, Usage
 from botticelli.errors import DriverError, DriverTerminal, DriverTransient, DriverUnknown
 from botticelli.failpoints import reach
-from botticelli.store import Entry
+from botticelli.store import Entry, Transaction
 from botticelli.telemetry import log
 from workers.draws import Draws, granted
 from workers.outcomes import ActFailed, LongWait
@@ -94,7 +97,13 @@ class ModelCall:
             self._draws.undo(draw.id)
             raise
         reach("draw_in_ledger")
+        self._stage.begin(lambda tx: self._take_back(tx, draw))
         return draw
+
+    def _take_back(self, tx: Transaction, draw: Draw) -> None:
+        """The request is not made after all, though its row is in the ledger."""
+        self._draws.undo(draw.id)
+        tx.ledger.settle(draw.id, "refused", _moment(draw.drawn_at_ms), Usage(0, 0))
 
     def _draws_now(self) -> Draws:
         """In all scopes of the call, with the limits that are in force at this moment."""
@@ -121,7 +130,7 @@ class ModelCall:
     def _wait_for(self, refusal: Refusal) -> None:
         if refusal.retry_after_ms is None:
             raise ActFailed(f"{refusal}; lower the estimate or choose another tier")
-        self._sleep(refusal.retry_after_ms / 1000, str(refusal))
+        self._sleep(refusal.retry_after_ms / 1000, str(refusal), in_short(refusal))
 
     def _settle_failure(self, draw: Draw, error: DriverError) -> None:
         """A refused request used a request and no token; of one with an unknown outcome the whole estimate counts."""
@@ -154,10 +163,10 @@ class ModelCall:
         )
         self._sleep(wait_seconds, f"{model}: {error}")
 
-    def _sleep(self, wait_seconds: float, reason: str) -> None:
+    def _sleep(self, wait_seconds: float, reason: str, waiting_for: Mapping[str, Any] | None = None) -> None:
         """A short wait is sat through, without a connection; for a long one the iteration is given back."""
         if wait_seconds > self._stage.runtime.settings.worker.inline_wait_seconds:
-            raise LongWait(wait_seconds, reason)
+            raise LongWait(wait_seconds, reason, waiting_for)
         threading.Event().wait(wait_seconds)
 
 

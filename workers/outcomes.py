@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +31,18 @@ class GivenBack:
     wait_seconds: float
     reason: str
     retries_used: int
+    waiting_for: Mapping[str, Any] | None = None
+    """The scope and the window that refused, if it was the Budget that did."""
 
 
-Outcome = Succeeded | Failed | Cancelled | GivenBack
+@dataclass(frozen=True, slots=True)
+class Held:
+    """The run was paused before the next call: the iteration goes on after a resume, finished acts are kept."""
+
+    retries_used: int
+
+
+Outcome = Succeeded | Failed | Cancelled | GivenBack | Held
 
 
 class ActFailed(Exception):
@@ -46,10 +57,15 @@ class RunEnding(Exception):
     """The run was cancelled or has failed elsewhere: stop before the next call."""
 
 
+class RunHeld(Exception):
+    """Somebody paused the run: give the iteration back before the next call."""
+
+
 class LongWait(Exception):
     """Give the iteration back until the wait is over."""
 
-    def __init__(self, wait_seconds: float, reason: str) -> None:
+    def __init__(self, wait_seconds: float, reason: str, waiting_for: Mapping[str, Any] | None = None) -> None:
         super().__init__(reason)
+        self.waiting_for = waiting_for
         self.wait_seconds = wait_seconds
         self.reason = reason

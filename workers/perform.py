@@ -15,12 +15,23 @@ from botticelli.carousel.plan import plan_iteration
 from botticelli.errors import BotticelliError, Stale
 from botticelli.failpoints import reach
 from botticelli.runtime import Runtime
-from botticelli.store import Claim
+from botticelli.store import Claim, Run, Transaction
 from botticelli.telemetry import log, logger
 from workers.acts import perform_act
 from workers.leases import LeaseKeeper
 from workers.outages import SERVERS_AWAY
-from workers.outcomes import ActFailed, Cancelled, Failed, GivenBack, LongWait, Outcome, RunEnding, Succeeded
+from workers.outcomes import (
+    ActFailed,
+    Cancelled,
+    Failed,
+    GivenBack,
+    Held,
+    LongWait,
+    Outcome,
+    RunEnding,
+    RunHeld,
+    Succeeded,
+)
 from workers.presence import worker_name
 from workers.stage import Stage
 from workers.sweep import wake
@@ -92,8 +103,10 @@ def _acts(stage: Stage) -> Outcome:
         return Failed(failure.error)
     except RunEnding:
         return Cancelled()
+    except RunHeld:
+        return Held(stage.retries_used)
     except LongWait as wait:
-        return GivenBack(wait.wait_seconds, wait.reason, stage.retries_used)
+        return GivenBack(wait.wait_seconds, wait.reason, stage.retries_used, wait.waiting_for)
     except (Stale, *SERVERS_AWAY):
         raise
     except BotticelliError as error:
@@ -113,6 +126,14 @@ def _release(runtime: Runtime, claim: Claim) -> None:
         log("ticket_not_released", level=logging.WARNING, run=claim.run_id, error=type(error).__name__)
 
 
+def _park(tx: Transaction, run: Run, claim: Claim, outcome: GivenBack) -> None:
+    tx.iterations.requeue(claim.run_id, claim.number, claim.fence, retries_used=outcome.retries_used)
+    if run.status == "running":
+        due_at = run.now + timedelta(seconds=outcome.wait_seconds)
+        waiting = {"waiting_since": run.now, "waiting_for": outcome.waiting_for}
+        tx.runs.set(run.id, status="waiting", reason=outcome.reason, due_at=due_at, **waiting)
+
+
 def _conclude(stage: Stage, outcome: Outcome) -> None:
     """The iteration's end and the run's counters, and the next admission, in one transaction; then the messages."""
     runtime, claim = stage.runtime, stage.claim
@@ -120,14 +141,13 @@ def _conclude(stage: Stage, outcome: Outcome) -> None:
     with runtime.store.transaction() as tx:
         run = tx.runs.lock(claim.run_id)
         tx.iterations.guard(claim, lease_seconds=runtime.settings.worker.lease_seconds)
-        if isinstance(outcome, GivenBack) and run.ending is not None:
+        if isinstance(outcome, GivenBack | Held) and run.ending is not None:
             outcome = Cancelled()
         match outcome:
-            case GivenBack(wait_seconds, reason, retries_used):
+            case GivenBack():
+                _park(tx, run, claim, outcome)
+            case Held(retries_used):
                 tx.iterations.requeue(claim.run_id, claim.number, claim.fence, retries_used=retries_used)
-                if run.status == "running":
-                    due_at = run.now + timedelta(seconds=wait_seconds)
-                    tx.runs.set(run.id, status="waiting", reason=reason, due_at=due_at, waiting_since=run.now)
             case Succeeded():
                 tx.iterations.finish(claim, "succeeded", None)
                 tx.runs.count_iteration(run.id, claim.number, succeeded=True, failed=False)

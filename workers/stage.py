@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from botticelli.carousel.levers import BEGIN_WITHIN_SECONDS
 from botticelli.carousel.plan import Plan
 from botticelli.narrative.model import Narrative
 from botticelli.runtime import Runtime
 from botticelli.store import ActRow, Claim, Run, Transaction
-from workers.outcomes import RunEnding
+from workers.outcomes import RunEnding, RunHeld
 
 
 @dataclass(slots=True)
@@ -25,6 +27,8 @@ class Stage:
     plan: Plan
     finished: list[ActRow] = field(default_factory=list)
     retries_used: int = 0
+    asked_at: float = 0.0
+    """When this process last asked whether the run still wants what is next, by its own steady clock."""
 
     @contextmanager
     def guarded(self) -> Iterator[Transaction]:
@@ -35,10 +39,26 @@ class Stage:
 
     @contextmanager
     def about_to_act(self) -> Iterator[Transaction]:
-        """As `guarded`, before a provider call or an effect: RunEnding when the run wants nothing more."""
+        """As `guarded`, before a provider call or an effect: RunEnding when the run wants nothing more, RunHeld when it
+        is paused at once."""
+        self.asked_at = time.monotonic()
         with self.runtime.store.transaction() as tx:
             lease_seconds = self.runtime.settings.worker.lease_seconds
-            _, ending = tx.iterations.guard(self.claim, lease_seconds=lease_seconds)
-            if ending is not None:
+            wanted = tx.iterations.guard(self.claim, lease_seconds=lease_seconds)
+            if wanted.ending is not None:
                 raise RunEnding
+            if wanted.is_held:
+                raise RunHeld
             yield tx
+
+    def begin(self, undo: Callable[[Transaction], None]) -> None:
+        """The last thing before the call or the effect: whoever holds the run relies on it that nothing begins long
+        after it was allowed. Raises as `about_to_act` does, when `undo` has taken back what was recorded for it."""
+        try:
+            while time.monotonic() - self.asked_at > BEGIN_WITHIN_SECONDS:
+                with self.about_to_act():
+                    pass
+        except (RunEnding, RunHeld):
+            with self.guarded() as tx:
+                undo(tx)
+            raise

@@ -2,8 +2,11 @@
 
 from botticelli.carousel.dispatch import Publication, advance, dispatch, publish
 from botticelli.carousel.enqueue import Enqueued, EnqueueOptions, enqueue
-from botticelli.carousel.levers import cancel, pause, resume
+from botticelli.carousel.fork import Fork, fork
+from botticelli.carousel.levers import cancel, pause, resume, retry
+from botticelli.carousel.movers import Mover, user_at_host
 from botticelli.carousel.outcome import CarouselResult, result_of
+from botticelli.carousel.prune import Pruned, prune
 from botticelli.carousel.snapshots import estimates_of, narrative_of, variables_of
 from botticelli.carousel.wire import accept, find_narrative
 
@@ -11,6 +14,9 @@ __all__ = [
     "CarouselResult",
     "EnqueueOptions",
     "Enqueued",
+    "Fork",
+    "Mover",
+    "Pruned",
     "Publication",
     "accept",
     "advance",
@@ -19,10 +25,14 @@ __all__ = [
     "enqueue",
     "estimates_of",
     "find_narrative",
+    "fork",
     "narrative_of",
     "pause",
+    "prune",
     "publish",
     "result_of",
     "resume",
+    "retry",
+    "user_at_host",
     "variables_of",
 ]

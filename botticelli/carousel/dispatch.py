@@ -9,6 +9,7 @@ import dataclasses
 import logging
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from typing import Any
 
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
@@ -126,6 +127,7 @@ def _admit(runtime: Runtime, tx: Transaction, run: Run, number: int, ticket: Tic
         dispatched=max(run.dispatched, number),
         started_at=run.started_at or run.now,
         waiting_since=None,
+        waiting_for=None,
         reason=None,
     )
     return Publication(run.id, number, run.narrative, publishes)
@@ -144,9 +146,15 @@ def _refused(tx: Transaction, run: Run, opened: Open, refusal: Refusal | None, a
         _end(tx, run, "failed", str(refusal))
     elif _may_wait(run, refusal, again):
         since = run.waiting_since or run.now
-        tx.runs.set(run.id, status="waiting", reason=str(refusal), waiting_since=since, due_at=_after(run, refusal))
+        waiting = {"reason": str(refusal), "waiting_since": since, "waiting_for": in_short(refusal)}
+        tx.runs.set(run.id, status="waiting", due_at=_after(run, refusal), **waiting)
     else:
         _end(tx, run, "budget_exhausted", str(refusal))
+
+
+def in_short(refusal: Refusal) -> dict[str, Any]:
+    """For the row of a run that waits."""
+    return {name: getattr(refusal, name) for name in ("scope", "window", "limit", "used", "asked")}
 
 
 def _may_wait(run: Run, refusal: Refusal, again: bool) -> bool:

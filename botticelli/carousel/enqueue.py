@@ -14,7 +14,7 @@ from botticelli.carousel.estimates import learned_estimates, to_json
 from botticelli.carousel.plan import Plan, carousel_of, estimated_cost_usd, estimated_tokens, estimates_in, with_models
 from botticelli.errors import InvalidInput
 from botticelli.messages import new_run_id, run_id_for
-from botticelli.narrative import Loaded
+from botticelli.narrative import Loaded, guilds_of
 from botticelli.narrative.model import Narrative
 from botticelli.runtime import Runtime
 from botticelli.store import NewRun, Run
@@ -28,6 +28,7 @@ class EnqueueOptions:
     iterations: int | None = None
     run_id: str | None = None
     idempotency_key: str | None = None
+    tags: tuple[str, ...] = ()
 
     def id_of_run(self) -> str:
         if self.run_id:
@@ -53,7 +54,7 @@ def enqueue(runtime: Runtime, loaded: Loaded, source: str, options: EnqueueOptio
     plan = checked_plan(runtime, narrative, source, estimates)
     warnings += limit_notes(runtime, plan)
     check_variables(narrative, options.variables)
-    new = _new_run(narrative, plan, source, options)
+    new = new_run(narrative, plan, source, options)
     with runtime.store.transaction() as tx:
         created = tx.runs.insert(new)
         run = tx.runs.lock(new.id)
@@ -68,7 +69,8 @@ def enqueue(runtime: Runtime, loaded: Loaded, source: str, options: EnqueueOptio
     return Enqueued(run, created, tuple(warnings))
 
 
-def _new_run(narrative: Narrative, plan: Plan, source: str, options: EnqueueOptions) -> NewRun:
+def new_run(narrative: Narrative, plan: Plan, source: str, options: EnqueueOptions) -> NewRun:
+    """What is stored of a checked narrative and of what the caller says."""
     carousel = carousel_of(narrative)
     snapshot = with_models(narrative, plan).snapshot()
     iterations = options.iterations or carousel.iterations
@@ -91,4 +93,6 @@ def _new_run(narrative: Narrative, plan: Plan, source: str, options: EnqueueOpti
         estimated_tokens=estimated_tokens(plan),
         estimates=to_json(estimates_in(plan)),
         retries=carousel.retries,
+        tags=list(options.tags),
+        guilds=guilds_of(narrative),
     )

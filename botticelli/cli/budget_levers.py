@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import getpass
-import os
-import socket
 from datetime import datetime
 from typing import Any
 
+from botticelli.carousel import user_at_host
 from botticelli.cli.budget_scopes import find_scope
 from botticelli.cli.terminal import moment, number, safe, sparkline
 from botticelli.errors import InvalidInput
@@ -28,7 +26,7 @@ def lower(runtime: Runtime, name: str, window: str, limit: str, *, reason: str, 
         raise InvalidInput(f"there is no window {window!r}", where=scope.name, do=f"its windows: {offer}")
     amount = None if limit == DEFAULT else _amount(limit, usual[window], scope.name)
     with runtime.store.transaction() as tx:
-        return tx.overrides.add(scope.name, window, amount, reason=reason, set_by=_who(), until=until)
+        return tx.overrides.add(scope.name, window, amount, reason=reason, set_by=user_at_host(), until=until)
 
 
 def history_of(runtime: Runtime, name: str | None) -> dict[str, Any]:
@@ -65,11 +63,3 @@ def _amount(text: str, usual: int, where: str) -> int:
             f"{int(text):,} is not below the usual limit of {usual:,}", where=where, do="change the settings"
         )
     return int(text)
-
-
-def _who() -> str:
-    try:
-        user = getpass.getuser()
-    except (KeyError, OSError):  # a container's user may have no name
-        user = str(os.getuid())
-    return f"{user}@{socket.gethostname()}"

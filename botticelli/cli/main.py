@@ -17,7 +17,7 @@ from botticelli.cli.invocation import Invocation
 
 COMMANDS = {
     "run": "Run a narrative and show how it goes.",
-    "runs": "List, show, watch, pause, resume and cancel runs.",
+    "runs": "List, show and watch runs, and move their levers.",
     "budget": "Show, explain, audit and lower the limits of spending.",
     "narrative": "Check narrative files.",
     "state": "Show, change, save and clear what narratives remember.",

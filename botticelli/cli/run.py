@@ -35,6 +35,7 @@ def _variables(ctx: click.Context, parameter: click.Parameter, given: tuple[str,
     "--var", "variables", multiple=True, metavar="NAME=VALUE", callback=_variables, help="A variable; repeatable."
 )
 @click.option("--idempotency-key", metavar="KEY", help="The same key again follows the first run instead of a new one.")
+@click.option("--tag", "tags", multiple=True, metavar="TAG", help="To find the run by; repeatable.")
 @click.option("--detach", is_flag=True, help="Print the id of the run and leave; workers perform it.")
 @click.option("--no-worker", is_flag=True, help="Start no worker; wait for one.")
 @json_option
@@ -46,6 +47,7 @@ def run(
     iterations: int | None,
     variables: dict[str, str],
     idempotency_key: str | None,
+    tags: tuple[str, ...],
     detach: bool,
     no_worker: bool,
     as_json: bool,
@@ -61,7 +63,7 @@ def run(
     from botticelli.cli.performing import perform_here, say_if_no_worker
     from botticelli.cli.views import PlainView, view_for
 
-    options = EnqueueOptions(variables, iterations, idempotency_key=idempotency_key)
+    options = EnqueueOptions(variables, iterations, idempotency_key=idempotency_key, tags=tags)
     file = narrative_file(invocation, narrative)
     loaded = load(invocation, file)
     view: View = PlainView() if detach and not as_json else view_for(as_json=as_json)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 
 import click
 
@@ -11,7 +12,7 @@ from botticelli.cli.output import as_json, plain
 from botticelli.cli.summary import summary
 from botticelli.cli.terminal import duration, moment, money, number, one_line, safe, short, table
 from botticelli.errors import NotFound
-from botticelli.store import ActRow, Iteration, Run, Store
+from botticelli.store import ActRow, Iteration, Moved, Run, Store
 
 PAGE = 1000
 ENDS = 20
@@ -19,7 +20,7 @@ ENDS = 20
 ERROR_CHARACTERS = 60
 RUN_HEAD = ("run", "narrative", "status", "iterations", "tokens", "cost", "created")
 ITERATION_HEAD = ("iteration", "status", "attempt", "worker", "started", "took", "error")
-ACT_HEAD = ("  act", "turn", "status", "model", "in", "out", "cost", "tries", "reason")
+ACT_HEAD = ("  act", "turn", "status", "model", "in", "out", "cost", "tries", "took", "in call", "reason")
 Page = list[tuple[Iteration, list[ActRow]]]
 
 
@@ -47,6 +48,7 @@ class Details:
         self._only = iteration
         with store.transaction() as tx:
             self._run = tx.runs.get(run_id)
+            self._levers = tx.levers.of_run(run_id)
             self._ledger = {name: int(total) for name, total in tx.ledger.totals(run_id).items()}
             if iteration is not None and not self._numbered(tx.iterations.of_run(run_id, after=iteration - 1, limit=1)):
                 raise NotFound(
@@ -54,8 +56,8 @@ class Details:
                 )
 
     def print_json(self) -> None:
-        """`{"run", "result", "ledger", "iterations": [{..., "acts": [...]}]}`, never all of it in memory."""
-        head = {"run": self._run, "result": result_of(self._run), "ledger": self._ledger}
+        """`{"run", "result", "ledger", "levers", "iterations": [{..., "acts": [...]}]}`, never all of it in memory."""
+        head = {"run": self._run, "result": result_of(self._run), "ledger": self._ledger, "levers": self._levers}
         click.echo(as_json(head)[:-1] + ', "iterations": [')
         separator = ""
         for page in self._pages(after=0):
@@ -83,7 +85,10 @@ class Details:
             f"  narrative  {safe(run.narrative)} ({safe(run.source)})",
             f"  created    {moment(run.created_at)}, started {moment(run.started_at)}, ended {moment(run.finished_at)}",
             f"  requests   {requests}, of which {unknown} have an unknown outcome",
+            *([f"  forked     from {safe(run.forked_from)}, iteration {run.forked_at}"] if run.forked_from else []),
+            *([f"  tags       {safe(', '.join(run.tags))}"] if run.tags else []),
             *summary(run),
+            *(f"  {lever_line(one)}" for one in self._levers),
             "",
         ]
 
@@ -119,10 +124,19 @@ class Details:
         return [iteration.number for iteration in found] == [self._only]
 
 
+def lever_line(one: Moved) -> str:
+    """`pause now  by alice@home at 2026-01-31 12:00:00: too loud`."""
+    return f"{one.lever:<10} by {safe(one.moved_by)} at {moment(one.moved_at)}" + (
+        f": {safe(one.reason)}" if one.reason else ""
+    )
+
+
+def _took(began: datetime | None, ended: datetime | None) -> str:
+    return duration((ended - began).total_seconds()) if began and ended else "-"
+
+
 def _iteration_row(one: Iteration) -> tuple[str, ...]:
-    took = "-"
-    if one.started_at and one.finished_at:
-        took = duration((one.finished_at - one.started_at).total_seconds())
+    took = _took(one.started_at, one.finished_at)
     error = one_line(one.error, ERROR_CHARACTERS) if one.error else ""
     return (number(one.number), one.status, str(one.attempt), one.worker or "-", moment(one.started_at), took, error)
 
@@ -131,7 +145,7 @@ def _act_lines(iteration: Iteration, acts: Sequence[ActRow]) -> list[str]:
     """The iteration, the table of its acts, then what went into each of them and what came out."""
     lines = table(ITERATION_HEAD, [_iteration_row(iteration)], right=ITERATION_HEAD[:1])
     if acts:
-        lines += table(ACT_HEAD, map(_act_row, acts), right=("in", "out", "cost", "tries"))
+        lines += table(ACT_HEAD, map(_act_row, acts), right=("in", "out", "cost", "tries", "took", "in call"))
     for act in acts:
         for what in ("prompt", "output", "error"):
             text = getattr(act, what)
@@ -143,8 +157,9 @@ def _act_lines(iteration: Iteration, acts: Sequence[ActRow]) -> list[str]:
 def _act_row(act: ActRow) -> tuple[str, ...]:
     tokens = number(act.input_tokens), number(act.output_tokens)
     cost = money(act.cost_usd) if act.model else "-"
+    times = _took(act.started_at, act.finished_at), _took(act.drawn_at, act.settled_at)
     name, turn, reason = f"  {act.name}", str(act.turn), act.finish_reason or "-"
-    return (name, turn, act.status, act.model or "-", *tokens, cost, str(act.tries), reason)
+    return (name, turn, act.status, act.model or "-", *tokens, cost, str(act.tries), *times, reason)
 
 
 def _lines(text: str) -> list[str]:

@@ -1,24 +1,23 @@
-"""`botticelli runs`: list, show, watch, pause, resume and cancel. What `show` prints is made in run_details.py."""
+"""`botticelli runs`: list, show and watch. The levers are in run_levers.py; what `show` prints is made in run_details.py."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from datetime import datetime
 
 import click
 
 from botticelli.cli.arguments import NounGroup, json_option, run_argument
 from botticelli.cli.invocation import Invocation, pass_invocation
+from botticelli.cli.moments import past
 from botticelli.cli.output import print_json
-
-if TYPE_CHECKING:
-    from botticelli.store import Run
+from botticelli.cli.run_levers import LEVERS, resolve
 
 STATUSES = ("queued", "running", "waiting", "paused", "completed", "failed", "budget_exhausted", "cancelled")
 
 
-@click.group(cls=NounGroup, short_help="List, show, watch, pause, resume and cancel runs.")
+@click.group(cls=NounGroup, short_help="List, show and watch runs, and move their levers.")
 def runs() -> None:
-    """List, show, watch, pause, resume and cancel runs.
+    """List, show and watch runs, and move their levers.
 
     RUN is the beginning of a run's id, or `latest`. Without a command: `list`.
     """
@@ -27,15 +26,31 @@ def runs() -> None:
 @runs.command("list", short_help="The newest runs.")
 @click.option("--status", "statuses", multiple=True, type=click.Choice(STATUSES), help="Only these; repeatable.")
 @click.option("--narrative", metavar="NAME", help="Only runs of this narrative.")
+@click.option("--since", callback=past, metavar="WHEN", help="Enqueued since then: `2h`, `7d` or a date.")
+@click.option("--until", callback=past, metavar="WHEN", help="Enqueued before then.")
+@click.option("--guild", metavar="ID", help="Only runs whose commands name this guild.")
+@click.option("--tag", metavar="TAG", help="Only runs that were enqueued with this tag.")
+@click.option("--text", metavar="TEXT", help="Only runs with this text in narrative, source or reason.")
 @click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True, help="At most so many.")
 @json_option
 @pass_invocation
 def list_runs(
-    invocation: Invocation, statuses: tuple[str, ...], narrative: str | None, limit: int, as_json: bool
+    invocation: Invocation,
+    *,
+    statuses: tuple[str, ...],
+    narrative: str | None,
+    since: datetime | None,
+    until: datetime | None,
+    guild: str | None,
+    tag: str | None,
+    text: str | None,
+    limit: int,
+    as_json: bool,
 ) -> None:
-    """The newest runs, the newest first."""
+    """The newest runs, the newest first. Of several filters, all have to fit."""
+    filters = {"narrative": narrative, "since": since, "until": until, "guild": guild, "tag": tag, "text": text}
     with invocation.runtime.store.transaction() as tx:
-        found = tx.runs.recent(statuses=statuses, narrative=narrative, limit=limit)
+        found = tx.runs.recent(statuses=statuses, limit=limit, **filters)  # type: ignore[arg-type]
     if as_json:
         print_json(found)
         return
@@ -57,7 +72,7 @@ def show(
     """A run: its result, its iterations and their acts. JSON always has all of them."""
     from botticelli.cli import run_details
 
-    found = _resolve(invocation, run_id)
+    found = resolve(invocation, run_id)
     details = run_details.Details(invocation.runtime.store, found, iteration)
     if as_json:
         details.print_json()
@@ -79,62 +94,8 @@ def watch_run(invocation: Invocation, run_id: str, as_json: bool) -> int:
     from botticelli.cli.views import view_for
 
     with Interruptions() as interruptions:
-        return watch(invocation, _resolve(invocation, run_id), view_for(as_json=as_json), interruptions)
+        return watch(invocation, resolve(invocation, run_id), view_for(as_json=as_json), interruptions)
 
 
-@runs.command("pause", short_help="Start no further iteration of a run.")
-@run_argument
-@json_option
-@pass_invocation
-def pause_run(invocation: Invocation, run_id: str, as_json: bool) -> None:
-    """Start no further iteration; what is being performed ends. Nothing changes for a run that is over."""
-    from botticelli.carousel import pause
-
-    _say(pause(invocation.runtime, _resolve(invocation, run_id)), as_json)
-
-
-@runs.command("cancel", short_help="End a run.")
-@run_argument
-@json_option
-@pass_invocation
-def cancel_run(invocation: Invocation, run_id: str, as_json: bool) -> None:
-    """Start nothing more; what is being performed stops at its next act. Nothing changes for a run that is over."""
-    from botticelli.carousel import cancel
-
-    _say(cancel(invocation.runtime, _resolve(invocation, run_id)), as_json)
-
-
-@runs.command("resume", short_help="Go on with a run.")
-@run_argument
-@click.option("--follow", is_flag=True, help="Show how it goes, with a worker where there is none, as `run` does.")
-@json_option
-@pass_invocation
-def resume_run(invocation: Invocation, run_id: str, follow: bool, as_json: bool) -> int:
-    """Go on with a run that was paused, or that ended without being complete. What is finished is kept."""
-    from botticelli.carousel import resume
-    from botticelli.cli.interruptions import Interruptions
-    from botticelli.cli.performing import perform_here, say_if_no_worker
-    from botticelli.cli.views import PlainView, view_for
-
-    found = _resolve(invocation, run_id)
-    if not follow:
-        _say(resume(invocation.runtime, found), as_json)
-        say_if_no_worker(invocation, PlainView())
-        return 0
-    with Interruptions() as interruptions:
-        resume(invocation.runtime, found)
-        return perform_here(invocation, found, view_for(as_json=as_json), interruptions, starts_worker=True)
-
-
-def _resolve(invocation: Invocation, prefix: str) -> str:
-    with invocation.runtime.store.transaction() as tx:
-        return tx.runs.resolve(prefix)
-
-
-def _say(run: Run, as_json: bool) -> None:
-    """The run as it is after the lever was moved."""
-    if as_json:
-        print_json(run)
-        return
-    ending = f", will be {run.ending}" if run.ending and not run.is_final else ""
-    click.echo(f"run {run.id} is {run.status}{ending}")
+for lever in LEVERS:
+    runs.add_command(lever)

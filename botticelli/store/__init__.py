@@ -10,8 +10,9 @@ from sqlalchemy import Connection, Engine
 from botticelli.store.acts import ActRow, Acts
 from botticelli.store.database import connected
 from botticelli.store.effects import EffectRecord, Effects, Intent
-from botticelli.store.iterations import Claim, Iteration, Iterations, Lost, Open, Unclaimed
+from botticelli.store.iterations import Claim, Iteration, Iterations, Lost, Open, Unclaimed, Wanted
 from botticelli.store.ledger import Entry, Ledger, PastUsage
+from botticelli.store.levers import Levers, Moved
 from botticelli.store.overrides import FreshOverrides, InForce, Override, Overrides
 from botticelli.store.runs import FINAL, NewRun, Run, Runs
 from botticelli.store.spending import ActUsage, Spending, SpentRow, Step
@@ -29,6 +30,7 @@ __all__ = [
     "Intent",
     "Iteration",
     "Lost",
+    "Moved",
     "NewRun",
     "Open",
     "Override",
@@ -40,6 +42,7 @@ __all__ = [
     "Store",
     "Transaction",
     "Unclaimed",
+    "Wanted",
     "escape_segment",
 ]
 
@@ -57,6 +60,7 @@ class Transaction:
         self.ledger = Ledger(connection)
         self.spending = Spending(connection)
         self.overrides = Overrides(connection)
+        self.levers = Levers(connection)
 
 
 class Store:

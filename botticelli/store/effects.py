@@ -50,6 +50,11 @@ class Effects:
         }
         return EffectRecord(**self._connection.execute(statement("intend_effect"), values).mappings().one())
 
+    def withdraw(self, key: str) -> None:
+        """It was announced and then not tried: the next try counts as this one."""
+        mine = (effects.c.key == key, effects.c.status == "intended")
+        self._connection.execute(update(effects).where(*mine).values(tries=effects.c.tries - 1))
+
     def finish(self, key: str, status: str, *, output: Any = None, error: str | None = None) -> None:
         """`status` is done, failed or unknown."""
         values = {"status": status, "output": storable(output), "error": storable(error), "finished_at": func.now()}

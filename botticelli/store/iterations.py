@@ -33,6 +33,20 @@ class Claim:
 
 
 @dataclass(frozen=True, slots=True)
+class Wanted:
+    """What the run of an iteration wants at this moment: its status, how it is to end, and how it is held."""
+
+    status: str
+    ending: str | None
+    hold: str | None
+
+    @property
+    def is_held(self) -> bool:
+        """Nothing more is called or done until somebody resumes the run."""
+        return self.status == "paused" and self.hold == "now"
+
+
+@dataclass(frozen=True, slots=True)
 class Lost:
     """An iteration whose lease ran out."""
 
@@ -105,13 +119,13 @@ class Iterations:
         row = self._connection.execute(statement("claim"), values).mappings().first()
         return Claim(run_id=run_id, number=number, **row) if row else None
 
-    def guard(self, claim: Claim, *, lease_seconds: float) -> tuple[str, str | None]:
-        """Status and ending of the run. Stale when another worker holds the iteration: stop, write nothing."""
+    def guard(self, claim: Claim, *, lease_seconds: float) -> Wanted:
+        """What its run wants. Stale when another worker holds the iteration: stop, write nothing."""
         values = {"run_id": claim.run_id, "number": claim.number, "fence": claim.fence, "lease_seconds": lease_seconds}
         row = self._connection.execute(statement("guard"), values).first()
         if row is None:
             raise Stale("this iteration is no longer held by this worker", where=f"{claim.run_id}#{claim.number}")
-        return row[0], row[1]
+        return Wanted(*row)
 
     def renew(self, claims: Sequence[Claim], *, lease_seconds: float) -> set[Key]:
         """Keys of the claims that still hold."""
@@ -180,6 +194,12 @@ class Iterations:
         query = _READ.where(iterations.c.run_id == run_id, iterations.c.number > after)
         query = query.order_by(iterations.c.number).limit(limit)
         return [Iteration(**row) for row in self._connection.execute(query).mappings()]
+
+    def first_unfinished(self, run_id: str, last: int) -> int | None:
+        """Of the iterations from 1 to `last`, the first that has neither succeeded nor failed."""
+        values = {"run_id": run_id, "last": last}
+        number: int | None = self._connection.execute(statement("first_unfinished"), values).scalar()
+        return number
 
     def finished_since(self, run_id: str, moment: datetime | None, number: int, limit: int = 500) -> list[Iteration]:
         """Finished after (`moment`, `number`), in the order in which they finished."""

@@ -99,6 +99,10 @@ class Ledger:
         values = {"narrative": narrative, "act": act, "model": model, "quantile": quantile, "limit": SAMPLES}
         return PastUsage(**self._connection.execute(statement("past_usage"), values).mappings().one())
 
+    def prune(self, kept_seconds: float) -> int:
+        """Delete draws of runs that are gone, once no window and no audit needs them; how many."""
+        return len(self._connection.execute(statement("prune_ledger"), {"kept_seconds": kept_seconds}).all())
+
     def of_run(self, run_id: str) -> list[dict[str, Any]]:
         query = select(ledger).where(ledger.c.run_id == run_id).order_by(ledger.c.drawn_at, ledger.c.draw_id)
         return [dict(row) for row in self._connection.execute(query).mappings()]

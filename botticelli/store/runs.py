@@ -8,14 +8,16 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, func, select, update
+from sqlalchemy import Column, ColumnElement, Connection, RowMapping, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from botticelli.errors import NotFound
 from botticelli.store.sql import statement
-from botticelli.store.tables import runs
+from botticelli.store.tables import effects, runs
 
 _OPEN = ("queued", "running", "waiting")
+UNRESOLVED = ("intended", "unknown")
+"""Of effects: nobody knows, or not yet, whether they were done."""
 FINAL = ("completed", "failed", "budget_exhausted", "cancelled")
 
 
@@ -41,6 +43,11 @@ class NewRun:
     estimated_tokens: int = 0
     estimates: Mapping[str, Any] = field(default_factory=dict)
     retries: int = 0
+    tags: Sequence[str] = ()
+    guilds: Sequence[str] = ()
+    """That its commands name."""
+    forked_from: str | None = None
+    forked_at: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +94,15 @@ class Run:
     finished_at: datetime | None
     now: datetime
     """Postgres's clock when the row was read."""
+    hold: str | None = None
+    """Of a paused run: `soft`, or `now` when it is also held before the next provider call or effect."""
+    waiting_for: Mapping[str, Any] | None = None
+    """Of a waiting run: the scope and the window that refused, if it was the Budget that did."""
+    tags: Sequence[str] = ()
+    guilds: Sequence[str] = ()
+    forked_from: str | None = None
+    forked_at: int | None = None
+    """The first iteration that this run performs itself."""
 
     @property
     def is_final(self) -> bool:
@@ -115,6 +131,7 @@ class Runs:
     def insert(self, new: NewRun) -> bool:
         """False when a run with this id is there already; nothing is changed then."""
         values = {name: getattr(new, name) for name in NewRun.__slots__}
+        values |= {"tags": list(new.tags), "guilds": list(new.guilds)}
         query = insert(runs).values(**values, status="queued", cost_usd=0, due_at=func.now())
         return self._connection.execute(query.on_conflict_do_nothing().returning(runs.c.id)).first() is not None
 
@@ -162,14 +179,50 @@ class Runs:
             raise _unknown(prefix)
         return ids[0]
 
-    def recent(self, *, statuses: Sequence[str] = (), narrative: str | None = None, limit: int = 20) -> list[Run]:
-        """The newest first."""
-        query = _READ.order_by(runs.c.created_at.desc()).limit(limit)
-        if statuses:
-            query = query.where(runs.c.status.in_(statuses))
-        if narrative:
-            query = query.where(runs.c.narrative == narrative)
+    def recent(
+        self,
+        *,
+        statuses: Sequence[str] = (),
+        narrative: str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        guild: str | None = None,
+        tag: str | None = None,
+        text: str | None = None,
+        limit: int = 20,
+    ) -> list[Run]:
+        """The newest first. `since` and `until` are about their creation; `text` is in the narrative's name, its source
+        or the reason, whatever the case."""
+        wanted = [
+            runs.c.status.in_(statuses) if statuses else None,
+            runs.c.narrative == narrative if narrative else None,
+            runs.c.created_at >= since if since else None,
+            runs.c.created_at < until if until else None,
+            runs.c.guilds.contains([guild]) if guild else None,
+            runs.c.tags.contains([tag]) if tag else None,
+            _in_any(text, runs.c.narrative, runs.c.source, runs.c.reason) if text else None,
+        ]
+        query = _READ.where(*(one for one in wanted if one is not None))
+        query = query.order_by(runs.c.created_at.desc()).limit(limit)
         return [_run(row) for row in self._connection.execute(query).mappings()]
+
+    def copy(self, old: str, new: str, *, before: int, position: int) -> None:
+        """Give a new run the iterations of another before a number, and the first acts of that one."""
+        values = {"old": old, "new": new, "before": before, "position": position}
+        self._connection.execute(statement("copy_iterations"), values)
+
+    def prunable(self, before: datetime, statuses: Sequence[str]) -> int:
+        """How many runs of these final statuses ended before that."""
+        open_ones = select(effects.c.key).where(effects.c.run_id == runs.c.id, effects.c.status.in_(UNRESOLVED))
+        wanted = (runs.c.status.in_(statuses), runs.c.finished_at < before, ~open_ones.exists())
+        query = select(func.count()).select_from(runs).where(*wanted)
+        count: int = self._connection.execute(query).scalar_one()
+        return count
+
+    def prune(self, before: datetime, statuses: Sequence[str], limit: int) -> list[str]:
+        """Delete up to `limit` of them with all that belongs to them, but for the ledger; their ids."""
+        values = {"before": before, "statuses": list(statuses), "limit": limit}
+        return list(self._connection.execute(statement("prune_runs"), values).scalars())
 
     def set(self, run_id: str, **values: Any) -> None:
         """Write columns of one run; SQL expressions such as `func.now()` are values as well."""
@@ -177,7 +230,16 @@ class Runs:
 
     def finish(self, run_id: str, status: str, reason: str | None) -> None:
         """The final status; a run that can be resumed keeps everything else."""
-        self.set(run_id, status=status, ending=status, reason=reason, due_at=None, finished_at=func.clock_timestamp())
+        self.set(
+            run_id,
+            status=status,
+            ending=status,
+            reason=reason,
+            due_at=None,
+            waiting_for=None,
+            hold=None,
+            finished_at=func.clock_timestamp(),
+        )
 
     def due(self, limit: int) -> list[str]:
         """Ids of runs that have to be looked at now."""
@@ -203,6 +265,10 @@ class Runs:
         """How many iterations will be performed again."""
         reopened: int = self._connection.execute(statement("reopen_run"), {"run_id": run_id}).scalar_one()
         return reopened
+
+
+def _in_any(text: str, *columns: Column[Any]) -> ColumnElement[bool]:
+    return or_(*(column.icontains(text, autoescape=True) for column in columns))
 
 
 def _unknown(run_id: str) -> NotFound:

@@ -47,7 +47,13 @@ runs = Table(
     Column("request_sha256", Text, nullable=False),
     Column("status", Text, nullable=False),
     Column("ending", Text),
+    Column("hold", Text),
     Column("reason", Text),
+    Column("waiting_for", JSONB),
+    Column("tags", JSONB, nullable=False, server_default=text("'[]'::jsonb")),
+    Column("guilds", JSONB, nullable=False, server_default=text("'[]'::jsonb")),
+    Column("forked_from", Text),
+    Column("forked_at", BigInteger),
     Column("iterations", BigInteger, nullable=False),
     Column("concurrency", Integer, nullable=False),
     Column("continue_on_error", Boolean, nullable=False),
@@ -73,6 +79,18 @@ runs = Table(
     _moment("finished_at"),
     Index("ix_runs_due_at", "due_at", postgresql_where=text("due_at is not null")),
     Index("ix_runs_created_at", "created_at"),
+)
+
+run_levers = Table(
+    "run_levers",
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True),
+    Column("run_id", Text, ForeignKey("runs.id", ondelete="CASCADE"), nullable=False),
+    Column("lever", Text, nullable=False),
+    Column("reason", Text, nullable=False, server_default=text("''")),
+    Column("moved_by", Text, nullable=False),
+    Column("moved_at", DateTime(timezone=True), nullable=False, server_default=text("clock_timestamp()")),
+    Index("ix_run_levers_run", "run_id", "id"),
 )
 
 iterations = Table(

@@ -1,5 +1,6 @@
--- Resume a run: iterations that failed or were cancelled are performed again; finished iterations and acts are kept.
+-- Resume or retry a run: iterations that failed or were cancelled are performed again; finished iterations and acts are kept.
 -- What the reopened ones have used so far leaves the counters, and comes back when they finish.
+-- A paused run stays paused.
 -- in: run_id
 -- returns: how many iterations were reopened
 with reopened as (
@@ -17,12 +18,13 @@ with reopened as (
     where run_id = :run_id and number in (select number from reopened)
 )
 update runs
-set status = 'running',
+set status = case runs.status when 'paused' then 'paused' else 'running' end,
     ending = null,
-    reason = null,
+    waiting_for = null,
+    reason = case runs.status when 'paused' then runs.reason end,
     finished_at = null,
     waiting_since = null,
-    due_at = now(),
+    due_at = case when runs.status <> 'paused' then now() end,
     failed = 0,
     input_tokens = runs.input_tokens - used.input_tokens,
     cached_tokens = runs.cached_tokens - used.cached_tokens,

@@ -129,4 +129,6 @@ def test_what_a_model_wrote_is_shown_escaped_with_its_line_ends():
     lines = _act_lines(iteration, [act])
     at = lines.index("  draft 1, output:")
     assert lines[at + 1 : at + 3] == ["    one", "    \\x1b[31mtwo"]
-    assert any(line.split() == ["draft", "1", "done", "echo/echo", "0", "0", "$0.5000", "2", "-"] for line in lines)
+    assert any(
+        line.split() == ["draft", "1", "done", "echo/echo", "0", "0", "$0.5000", "2", "-", "-", "-"] for line in lines
+    )

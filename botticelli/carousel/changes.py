@@ -1,0 +1,89 @@
+"""A narrative with some keys of some acts changed, checked as a file would be: for forks. Stores nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from pydantic import ValidationError
+
+from botticelli.errors import InvalidInput
+from botticelli.narrative import Environment, parse_template
+from botticelli.narrative.model import Act, Narrative, Template, TextInput
+
+
+def changed(narrative: Narrative, changes: Mapping[str, str]) -> Narrative:
+    """`changes`: `ACT.KEY` to a text, KEY one of prompt, system, model, temperature, max_tokens. InvalidInput."""
+    for key, text in changes.items():
+        name, dot, what = key.rpartition(".")
+        if not dot or what not in _KEYS:
+            raise InvalidInput(f"{key!r} is not ACT.KEY", where="--set", do=f"the keys: {', '.join(_KEYS)}")
+        narrative = _with_act(narrative, name, what, text)
+        _check_references(narrative, name, key)
+    return narrative
+
+
+def _with_act(narrative: Narrative, name: str, key: str, text: str) -> Narrative:
+    names = [act.name for act in narrative.acts]
+    if name not in names:
+        raise InvalidInput(
+            f"there is no act {name!r}", where="--set", do=f"the acts: {', '.join(dict.fromkeys(names))}"
+        )
+    acts = tuple(_KEYS[key](act, key, text) if act.name == name else act for act in narrative.acts)
+    return narrative.model_copy(update={"acts": acts})
+
+
+def _prompt(act: Act, key: str, text: str) -> Act:
+    """The text stands where the first text stood; further texts are gone, everything else stays."""
+    first = next((position for position, one in enumerate(act.inputs) if one.type == "text"), None)
+    if first is None:
+        raise InvalidInput(f"act {act.name} has no prompt", where="--set", do="it calls no model")
+    content = TextInput(content=_template(text, f"{act.name}.{key}"), line=act.inputs[first].line)
+    inputs = tuple(
+        content if position == first else one
+        for position, one in enumerate(act.inputs)
+        if position == first or one.type != "text"
+    )
+    return act.model_copy(update={"inputs": inputs})
+
+
+def _system(act: Act, key: str, text: str) -> Act:
+    return act.model_copy(update={"system": _template(text, f"{act.name}.{key}") if text else None})
+
+
+def _plain(act: Act, key: str, text: str) -> Act:
+    """A value that the model checks as it checks a file's."""
+    try:
+        return Act.model_validate({**act.model_dump(), key: text})
+    except ValidationError as error:
+        message = error.errors(include_input=False, include_url=False)[0]["msg"]
+        raise InvalidInput(f"{text!r}: {message}", where=f"{act.name}.{key}", do="give another value") from None
+
+
+_KEYS: Mapping[str, Callable[[Act, str, str], Act]] = {
+    "prompt": _prompt,
+    "system": _system,
+    "model": _plain,
+    "temperature": _plain,
+    "max_tokens": _plain,
+}
+
+
+def _template(text: str, where: str) -> Template:
+    """No environment variable is read: the text comes from a person at a terminal."""
+    parsed = parse_template(text, Environment.for_local_files({}, ()))
+    if parsed.faults:
+        fault = parsed.faults[0]
+        raise InvalidInput(fault.message, where=f"{where}, character {fault.offset + 1}", do=fault.hint)
+    return parsed.template
+
+
+def _check_references(narrative: Narrative, name: str, where: str) -> None:
+    names = [act.name for act in narrative.acts]
+    act, earlier = narrative.acts[names.index(name)], names[: names.index(name)]
+    texts = [one.content for one in act.inputs if one.type == "text"] + ([act.system] if act.system else [])
+    for reference in (one for text in texts for one in text.references):
+        unread: Any = reference.name if reference.kind == "act" and reference.name not in earlier else None
+        if unread or (reference.kind == "previous" and not earlier):
+            offer = ", ".join(dict.fromkeys(earlier)) or "none"
+            raise InvalidInput(f"{reference.text} can't be read there", where=where, do=f"the acts before it: {offer}")

@@ -1,0 +1,17 @@
+-- Delete runs that ended long ago, with their iterations, acts, effects and levers. Runs with an effect of which nobody
+-- knows whether it was done are kept. The ledger stays: windows and the audit count it.
+-- in: before (moment), statuses (array), limit
+-- returns: id
+delete from runs
+where id in (
+    select id from runs
+    where status = any(cast(:statuses as text[]))
+      and finished_at < :before
+      and not exists (
+          select from effects where effects.run_id = runs.id and effects.status in ('intended', 'unknown')
+      )
+    order by finished_at
+    limit :limit
+    for update skip locked
+)
+returning id
