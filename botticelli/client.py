@@ -150,6 +150,18 @@ class Client:
         wanted = Fork(number, act, changes or {}, allow_effects, idempotency_key)
         return RunHandle(self, fork(self._runtime, run_id, wanted, self._mover(reason)).run.id)
 
+    def pause_budget(self, scope: str, *, reason: str = "", until: datetime | None = None) -> None:
+        """Nothing is admitted or drawn in this scope (its full name) until then, or until it is resumed."""
+        from botticelli.carousel import pause_scope
+
+        pause_scope(self._runtime, scope, self._mover(reason), until=until)
+
+    def resume_budget(self, scope: str, *, reason: str = "") -> None:
+        """Runs that wait for this scope go on."""
+        from botticelli.carousel import resume_scope
+
+        resume_scope(self._runtime, scope, self._mover(reason))
+
     def list(
         self,
         *,

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from botticelli.budget import Amounts, Budget, PastCharge, Refusal, Scope
 from botticelli.budget.limits import ModelBudget, lowered, model_budget, named_scope
+from botticelli.budget.pauses import PAUSED, ScopePaused
 from botticelli.drivers import Drivers, ModelName
 from botticelli.platforms import Platforms
 from botticelli.settings import Settings, load_settings
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
 SOCKET_TIMEOUT_SECONDS = 15
 LOWERED_WAIT_MS = 10_000
-"""The wait for a temporary limit that is smaller than the request; longer than a worker sits through."""
+"""The wait for a temporary limit that is smaller than the request, or a pause; longer than a worker sits through."""
 
 
 class Runtime:
@@ -161,6 +162,16 @@ class Runtime:
         """The scope as it is to be granted now: with the temporary lower limits."""
         found = self.overrides_of(scope.name, tx)
         return lowered(scope, {name: one.limit for name, one in found.items() if one.limit is not None})
+
+    def paused(self, scopes: Iterable[Scope], tx: Transaction | None = None) -> ScopePaused | None:
+        """The refusal of the first of these scopes that somebody has paused."""
+        from botticelli.store import WHOLE
+
+        for scope in scopes:
+            found = self.overrides_of(scope.name, tx).get(WHOLE)
+            if found is not None:
+                return ScopePaused(scope.name, PAUSED, 0, 0, 0, LOWERED_WAIT_MS, found.set_by, found.reason)
+        return None
 
     def softened(self, refusal: Refusal, tx: Transaction | None = None) -> Refusal:
         """What only a temporary limit makes too large is not refused for ever: come back in a while."""

@@ -87,7 +87,7 @@ class ModelCall:
         claim = self._stage.claim
         self._tries += 1
         draw_id = f"{claim.run_id}:{claim.number}:{claim.fence}:{self._name}:{self._stage.retries_used}"
-        while isinstance(draw := self._draws_now().draw(draw_id, self._call.amounts), Refusal):
+        while isinstance(draw := self._drawn(draw_id), Refusal):
             self._wait_for(self._stage.runtime.softened(draw))
         reach("request_drawn")
         try:
@@ -104,6 +104,10 @@ class ModelCall:
         """The request is not made after all, though its row is in the ledger."""
         self._draws.undo(draw.id)
         tx.ledger.settle(draw.id, "refused", _moment(draw.drawn_at_ms), Usage(0, 0))
+
+    def _drawn(self, draw_id: str) -> Draw | Refusal:
+        paused = self._stage.runtime.paused(self._call.scopes)
+        return paused or self._draws_now().draw(draw_id, self._call.amounts)
 
     def _draws_now(self) -> Draws:
         """In all scopes of the call, with the limits that are in force at this moment."""

@@ -7,6 +7,7 @@ from botticelli.carousel.levers import cancel, pause, resume, retry
 from botticelli.carousel.movers import Mover, user_at_host
 from botticelli.carousel.outcome import CarouselResult, result_of
 from botticelli.carousel.prune import Pruned, prune
+from botticelli.carousel.scope_pauses import pause_scope, resume_scope
 from botticelli.carousel.snapshots import estimates_of, narrative_of, variables_of
 from botticelli.carousel.wire import accept, find_narrative
 
@@ -28,10 +29,12 @@ __all__ = [
     "fork",
     "narrative_of",
     "pause",
+    "pause_scope",
     "prune",
     "publish",
     "result_of",
     "resume",
+    "resume_scope",
     "retry",
     "user_at_host",
     "variables_of",

@@ -15,6 +15,7 @@ from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
 from botticelli.budget import BLOCKED, Refusal, Share, Ticket
+from botticelli.budget.pauses import PAUSED
 from botticelli.carousel.caps import own_scope, past_cap
 from botticelli.carousel.plan import plan_iteration, shares
 from botticelli.carousel.snapshots import estimates_of, narrative_of
@@ -91,6 +92,9 @@ def _ask(runtime: Runtime, tx: Transaction, run: Run, opened: Open, number: int)
         return capped
     try:
         plan = plan_iteration(runtime, narrative_of(tx, run.id), estimates_of(tx, run.id))
+        paused = runtime.paused((share.scope for share in shares(plan)), tx)
+        if paused is not None:
+            return paused
         asked = [Share(runtime.in_force(share.scope, tx), share.amounts) for share in shares(plan)]
         answer = runtime.budget.reserve(_ticket_id(run, number, opened), asked, TICKET_LEASE_SECONDS)
         reach("ticket_reserved")
@@ -158,8 +162,8 @@ def in_short(refusal: Refusal) -> dict[str, Any]:
 
 
 def _may_wait(run: Run, refusal: Refusal, again: bool) -> bool:
-    """An iteration that has begun is finished, and a provider's Retry-After is no exhausted budget: both wait always."""
-    if refusal.window == BLOCKED or again:
+    """What has begun is finished, and a provider's Retry-After or a pause is no exhausted budget: all wait always."""
+    if refusal.window in (BLOCKED, PAUSED) or again:
         return True
     if run.on_budget_exhausted != "wait":
         return False

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from botticelli.budget import ScopeUsage
 
 
-@click.group(cls=NounGroup, bare="show", short_help="Show, explain, audit and lower the limits of spending.")
+@click.group(cls=NounGroup, bare="show", short_help="Show, explain and audit spending; lower its limits, or pause it.")
 def budget() -> None:
     """Show what is used of all limits, explain and audit it, and lower limits for a while. Without a command: `show`."""
 
@@ -28,19 +28,24 @@ def show(invocation: Invocation, as_json: bool) -> None:
     """Used, held, limit and rest of every window: of the models that the settings and the drivers give limits for, of the
     budgets of narratives and guilds, of what runs that aren't over spend from, and of what was spent from in the last
     day; with the last hour as a line of bars."""
+    from botticelli.cli.budget_levers import override_line
     from botticelli.cli.budget_scopes import known_scopes
     from botticelli.cli.gauges import gauge_lines
     from botticelli.cli.terminal import sparkline
+    from botticelli.store import WHOLE
 
     runtime = invocation.runtime
     usages = [runtime.budget.usage(scope) for scope in known_scopes(runtime)]
     if as_json:
-        print_json([as_object(usage) for usage in usages])
+        print_json([{**as_object(usage), "paused": runtime.overrides_of(usage.scope).get(WHOLE)} for usage in usages])
         return
     with runtime.store.transaction() as tx:
         hour = tx.spending.by_time(step_seconds=120, steps=30)
     for usage in usages:
         click.echo("\n".join(gauge_lines([usage])))
+        paused = runtime.overrides_of(usage.scope).get(WHOLE)
+        if paused is not None:
+            click.echo(f"  {override_line(paused)}")
         if usage.scope in hour:
             click.echo(f"  {'last hour':<16} {sparkline([step.tokens for step in hour[usage.scope]])} tokens")
 
@@ -99,6 +104,40 @@ def set_(
         print_json(override)
     else:
         click.echo(override_line(override))
+
+
+@budget.command("pause", short_help="Let nothing be spent from a scope.")
+@click.argument("scope")
+@click.option("--reason", default="", metavar="TEXT", help="Why; it is recorded with who and when.")
+@click.option("--until", callback=ahead, metavar="WHEN", help="`30m`, `2h` or a date; default: until it is resumed.")
+@json_option
+@pass_invocation
+def pause_budget(invocation: Invocation, scope: str, *, reason: str, until: datetime | None, as_json: bool) -> None:
+    """Admit and draw nothing in SCOPE (or the beginning of its name); all processes keep to it within a second. Calls
+    that have begun are settled. Runs that need it wait, whatever their policy says."""
+    from botticelli.cli.budget_levers import override_line, pause
+
+    override = pause(invocation.runtime, scope, reason=reason, until=until)
+    if as_json:
+        print_json(override)
+    else:
+        click.echo(override_line(override))
+
+
+@budget.command("resume", short_help="Spend from a paused scope again.")
+@click.argument("scope")
+@click.option("--reason", default="", metavar="TEXT", help="Why; it is recorded with who and when.")
+@json_option
+@pass_invocation
+def resume_budget(invocation: Invocation, scope: str, *, reason: str, as_json: bool) -> None:
+    """Spend from SCOPE again; runs that wait for it are looked at within a second."""
+    from botticelli.cli.budget_levers import override_line, resume
+
+    name, override = resume(invocation.runtime, scope, reason=reason)
+    if as_json:
+        print_json({"scope": name, "resumed": override is not None})
+    else:
+        click.echo(override_line(override) if override else f"{name} is not paused")
 
 
 @budget.command("history", short_help="Lowered limits, and usage by the hour.")

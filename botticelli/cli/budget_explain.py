@@ -40,7 +40,7 @@ def lines(found: dict[str, Any]) -> list[str]:
     said = gauge_lines([found["usage"]])
     origin = "; ".join(text for text in (found["limits"] or {}).values() if text)
     said += [f"  limits: {origin}"] if origin else []
-    said += [f"  lowered: {override_line(one)}" for one in found["overrides"]]
+    said += [f"  now: {override_line(one)}" for one in found["overrides"]]
     for holder in found["holders"]:
         said.append(
             f"  held by run {safe(holder['run_id'])}, iteration {holder['number']} of {safe(holder['narrative'])}"

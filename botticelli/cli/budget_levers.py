@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from botticelli.carousel import user_at_host
+from botticelli.carousel import Mover, pause_scope, resume_scope, user_at_host
 from botticelli.cli.budget_scopes import find_scope
 from botticelli.cli.terminal import moment, number, safe, sparkline
 from botticelli.errors import InvalidInput
 from botticelli.runtime import Runtime
-from botticelli.store import Override
+from botticelli.store import WHOLE, Override
 
 DEFAULT = "default"
 HOUR_SECONDS = 3600
@@ -29,6 +29,17 @@ def lower(runtime: Runtime, name: str, window: str, limit: str, *, reason: str, 
         return tx.overrides.add(scope.name, window, amount, reason=reason, set_by=user_at_host(), until=until)
 
 
+def pause(runtime: Runtime, name: str, *, reason: str, until: datetime | None) -> Override:
+    """The record that is in force. NotFound for a scope that nobody knows."""
+    return pause_scope(runtime, find_scope(runtime, name).name, Mover(reason), until=until)
+
+
+def resume(runtime: Runtime, name: str, *, reason: str) -> tuple[str, Override | None]:
+    """The scope, and the record of its resumption, None when it wasn't paused. NotFound."""
+    scope = find_scope(runtime, name).name
+    return scope, resume_scope(runtime, scope, Mover(reason))
+
+
 def history_of(runtime: Runtime, name: str | None) -> dict[str, Any]:
     """`overrides`, the newest first, and `usage`: by scope the hours of the last day, the oldest first."""
     scope = find_scope(runtime, name).name if name else None
@@ -40,7 +51,7 @@ def history_of(runtime: Runtime, name: str | None) -> dict[str, Any]:
 
 def history_lines(found: dict[str, Any]) -> list[str]:
     """For people."""
-    said = [override_line(one) for one in found["overrides"]] or ["no limit was ever lowered"]
+    said = [override_line(one) for one in found["overrides"]] or ["no limit was ever lowered, and nothing paused"]
     for scope, steps in found["usage"].items():
         requests, tokens = sum(step.requests for step in steps), sum(step.tokens for step in steps)
         said.append(safe(scope))
@@ -50,9 +61,13 @@ def history_lines(found: dict[str, Any]) -> list[str]:
 
 
 def override_line(one: Override) -> str:
-    what = "the usual limit again" if one.limit is None else f"at most {number(one.limit)}"
+    if one.window == WHOLE:
+        what = "resumed" if one.limit is None else "paused"
+    else:
+        what = f"{one.window}: " + ("the usual limit again" if one.limit is None else f"at most {number(one.limit)}")
     until = f" until {moment(one.until)}" if one.until else ""
-    return f"{safe(one.scope)} {one.window}: {what}{until}, by {safe(one.set_by)} at {moment(one.set_at)}: {safe(one.reason)}"
+    why = f": {safe(one.reason)}" if one.reason else ""
+    return f"{safe(one.scope)} {what}{until}, by {safe(one.set_by)} at {moment(one.set_at)}{why}"
 
 
 def _amount(text: str, usual: int, where: str) -> int:

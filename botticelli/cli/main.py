@@ -18,7 +18,7 @@ from botticelli.cli.invocation import Invocation
 COMMANDS = {
     "run": "Run a narrative and show how it goes.",
     "runs": "List, show and watch runs, and move their levers.",
-    "budget": "Show, explain, audit and lower the limits of spending.",
+    "budget": "Show, explain and audit spending; lower its limits, or pause it.",
     "narrative": "Check narrative files.",
     "state": "Show, change, save and clear what narratives remember.",
     "db": "Upgrade the database schema, and show its version.",

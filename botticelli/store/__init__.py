@@ -13,13 +13,14 @@ from botticelli.store.effects import EffectRecord, Effects, Intent
 from botticelli.store.iterations import Claim, Iteration, Iterations, Lost, Open, Unclaimed, Wanted
 from botticelli.store.ledger import Entry, Ledger, PastUsage
 from botticelli.store.levers import Levers, Moved
-from botticelli.store.overrides import FreshOverrides, InForce, Override, Overrides
+from botticelli.store.overrides import WHOLE, FreshOverrides, InForce, Override, Overrides
 from botticelli.store.runs import FINAL, NewRun, Run, Runs
 from botticelli.store.spending import ActUsage, Spending, SpentRow, Step
 from botticelli.store.state import StateEntry, StateRepository, escape_segment
 
 __all__ = [
     "FINAL",
+    "WHOLE",
     "ActRow",
     "ActUsage",
     "Claim",

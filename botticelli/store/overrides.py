@@ -12,6 +12,8 @@ from sqlalchemy import Connection, insert, select
 from botticelli.store.sql import statement
 from botticelli.store.tables import budget_overrides
 
+WHOLE = "*"
+"""In place of a window: the scope is paused while a limit of 0 is in force for it."""
 FRESH_SECONDS = 1.0
 """How old what a process knows of the limits in force may be."""
 

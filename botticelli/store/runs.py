@@ -241,6 +241,11 @@ class Runs:
             finished_at=func.clock_timestamp(),
         )
 
+    def wake(self, scope: str) -> None:
+        """Look now at the runs that wait for this scope."""
+        mine = (runs.c.status == "waiting", runs.c.waiting_for["scope"].astext == scope)
+        self._connection.execute(update(runs).where(*mine).values(due_at=func.now()))
+
     def due(self, limit: int) -> list[str]:
         """Ids of runs that have to be looked at now."""
         query = (
