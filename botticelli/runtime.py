@@ -107,7 +107,8 @@ class Runtime:
 
     @cached_property
     def drivers(self) -> Drivers:
-        return Drivers(self.settings.drivers)
+        own = {"home": str(self.settings.home)}
+        return Drivers({**self.settings.drivers, "local": {**own, **self.settings.drivers.get("local", {})}})
 
     @cached_property
     def platforms(self) -> Platforms:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from botticelli.drivers.options import SdkOptions
@@ -18,8 +19,9 @@ BEGUN = "botticelli_begun"
 Client = TypeVar("Client")
 
 
-def http_client(options: SdkOptions) -> httpx2.Client:
-    """`timeout_seconds` is for each read, and for all of them together: a server that answers drop by drop is cut off."""
+def http_client(options: SdkOptions, socket: Path | None = None) -> httpx2.Client:
+    """Over a Unix `socket` if one is given. `timeout_seconds` is for each read, and for all of them together: a server
+    that answers drop by drop is cut off."""
     import httpx2
 
     class Bounded(httpx2.SyncByteStream):
@@ -45,11 +47,11 @@ def http_client(options: SdkOptions) -> httpx2.Client:
         if isinstance(response.stream, httpx2.SyncByteStream):
             response.stream = Bounded(response.stream, deadline)
 
+    limits = httpx2.Limits(max_connections=options.max_connections, max_keepalive_connections=options.max_connections)
     return httpx2.Client(
         timeout=timeouts(options),
-        limits=httpx2.Limits(
-            max_connections=options.max_connections, max_keepalive_connections=options.max_connections
-        ),
+        limits=limits,
+        transport=httpx2.HTTPTransport(uds=str(socket), limits=limits) if socket else None,
         event_hooks={"request": [begin], "response": [bound]},
     )
 
@@ -63,7 +65,9 @@ def timeouts(options: SdkOptions) -> httpx2.Timeout:
 class Kept(Generic[Client]):
     """One client for each process: a connection that was opened before a fork must not be used after it."""
 
-    def __init__(self) -> None:
+    def __init__(self, socket: Callable[[], Path] | None = None) -> None:
+        """`socket` finds the Unix socket of a server on this machine, when the first connection is needed."""
+        self._socket = socket
         self._lock = threading.Lock()
         self._made: list[tuple[int, httpx2.Client, Client]] = []
         """By process; a parent's stays, so that nothing closes its sockets."""
@@ -71,7 +75,7 @@ class Kept(Generic[Client]):
     def get(self, pid: int, options: SdkOptions, make: Callable[[httpx2.Client], Client]) -> Client:
         with self._lock:
             if not self._made or self._made[-1][0] != pid:
-                http = http_client(options)
+                http = http_client(options, self._socket() if self._socket else None)
                 self._made.append((pid, http, make(http)))
             return self._made[-1][2]
 

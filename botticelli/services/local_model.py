@@ -24,6 +24,6 @@ def join_model(home: Path, *, deadline_seconds: float = DEADLINE_SECONDS) -> tup
     return enter(paths, deadline_seconds), paths.model_socket
 
 
-def model_missing(home: Path) -> str | None:
+def model_missing() -> str | None:
     """Why the model can't run here, with what to do; None when it can, be it after a download."""
     return server_missing()
