@@ -17,7 +17,7 @@ local lost = {-1, epoch}
 for number, scope in ipairs(scopes) do
   if scope.known == 'foreign' then save_scope(scope) end
   for _, w in ipairs(scope.windows) do
-    if w.midnights and not calendar.knows(now, w) then return {-2, now} end
+    if w.midnights and not w.kind.knows(now, w) then return {-2, now} end
   end
   local forgotten = not scope.known and now - tonumber(epoch) > scope.longest_ms
   if #scope.windows == 0 or forgotten then scope.epoch = epoch end

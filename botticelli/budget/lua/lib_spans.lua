@@ -3,43 +3,45 @@
 -- Kept of a window: used, leaves (when the span ends; 0: nothing is charged). The midnights of a calendar window come
 -- with the call, ascending; the time now is among them (see lib_gate).
 
-local function span_new() return {used = 0, leaves = 0} end
+local function make_span(daily)
+  local function span_new() return {used = 0, leaves = 0} end
 
-local function span_expire(scope, w)
-  if scope.now >= w.kept.leaves then w.kept.used, w.kept.leaves = 0, 0 end
-end
+  local function span_expire(scope, w)
+    if scope.now >= w.kept.leaves then w.kept.used, w.kept.leaves = 0, 0 end
+  end
 
--- Charge now; the end of the span is the mark by which `correct` finds this charge again.
-local function span_charge(scope, w, amount)
-  if w.kept.leaves == 0 then w.kept.leaves = w.kind.ends_at(scope, w) end
-  w.kept.used = w.kept.used + amount
-  return w.kept.leaves
-end
+  local function from_first_charge(scope, w) return scope.now + w.span_ms end
 
-local function span_correct(_, w, mark, amount)
-  if w.kept.leaves == mark then w.kept.used = w.kept.used - amount end
-end
-
-local function span_used(_, w) return w.kept.used end
-local function span_leaves(_, w) return w.kept.leaves end
-
-local fixed = {
-  new = span_new, expire = span_expire, charge = span_charge, correct = span_correct, used = span_used,
-  room_at = span_leaves, resets_at = span_leaves,
-  ends_at = function(scope, w) return scope.now + w.span_ms end,
-}
-
-local calendar = {
-  new = span_new, expire = span_expire, charge = span_charge, correct = span_correct, used = span_used,
-  room_at = span_leaves, resets_at = span_leaves,
-  ends_at = function(scope, w)
+  local function until_midnight(scope, w)
     for _, midnight in ipairs(w.midnights) do
       if scope.now < midnight + w.guard_ms then return midnight + w.guard_ms end
     end
-  end,
+  end
+
+  local ends_at = daily and until_midnight or from_first_charge
+
+  -- Charge now; the end of the span is the mark by which `correct` finds this charge again.
+  local function span_charge(scope, w, amount)
+    if w.kept.leaves == 0 then w.kept.leaves = ends_at(scope, w) end
+    w.kept.used = w.kept.used + amount
+    return w.kept.leaves
+  end
+
+  local function span_correct(_, w, mark, amount)
+    if w.kept.leaves == mark then w.kept.used = w.kept.used - amount end
+  end
+
+  local function span_used(_, w) return w.kept.used end
+  local function span_leaves(_, w) return w.kept.leaves end
+
   -- Whether the midnights that came with the call tell which day it is.
-  knows = function(now, w)
+  local function span_knows(now, w)
     local first, last = w.midnights[1], w.midnights[#w.midnights]
     return now >= first + w.guard_ms and now < last + w.guard_ms
-  end,
-}
+  end
+
+  return {
+    new = span_new, expire = span_expire, charge = span_charge, correct = span_correct, used = span_used,
+    room_at = span_leaves, resets_at = span_leaves, knows = span_knows,
+  }
+end

@@ -2,14 +2,23 @@
 -- `expire` what has left, to `charge` now (which gives a mark), to `correct` a charge by its mark, and tells what is
 -- `used`, when some room will be (`room_at`) and when all is gone (`resets_at`).
 
-local KINDS = {sliding = sliding, fixed = fixed, calendar = calendar, bucket = bucket}
+local kinds = {} -- those that this call needs: making functions takes time
 local HELD_WAIT_MIN_MS, HELD_WAIT_MAX_MS = 50, 1000 -- the wait for holds, which may end at any moment: period / 60
 
 local function amounts() return {0, 0, 0, 0, 0, 0} end
 
+local function kind_of(name)
+  if not kinds[name] then
+    if name == 'sliding' then kinds[name] = make_sliding()
+    elseif name == 'bucket' then kinds[name] = make_bucket()
+    else kinds[name] = make_span(name == 'calendar') end
+  end
+  return kinds[name]
+end
+
 -- The window of one spec (see lib_call), with what is kept of it.
 local function open_window(spec, guard_ms, kept_windows)
-  local name, period_ms, kind = spec[1], spec[4], KINDS[spec[5]]
+  local name, period_ms, kind = spec[1], spec[4], kind_of(spec[5])
   local kept = kept_windows[name]
   if not kept then
     kept = kind.new()
