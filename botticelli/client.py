@@ -98,11 +98,11 @@ class Client:
                 raise WaitTimeout(f"run {run_id} has not ended within {timeout_seconds:g} s")
             time.sleep(POLL_SECONDS)
 
-    def watch(self, run_id: str) -> Iterator[Event]:
-        """What happens, as it happens, from the start of the run to its end."""
+    def watch(self, run_id: str, *, since: int = 0) -> Iterator[Event]:
+        """What happens, as it happens, from the start of the run, or after the event with the id `since`, to its end."""
         from botticelli.watching import watch
 
-        return watch(self._runtime, run_id, poll_seconds=POLL_SECONDS)
+        return watch(self._runtime, run_id, poll_seconds=POLL_SECONDS, since=since)
 
     def pause(self, run_id: str, *, now: bool = False, reason: str = "") -> str:
         """Start no further iteration; what runs now ends. The status after it.
@@ -232,8 +232,8 @@ class RunHandle:
     def wait(self, timeout_seconds: float | None = None) -> CarouselResult:
         return self._client.wait(self.id, timeout_seconds)
 
-    def watch(self) -> Iterator[Event]:
-        return self._client.watch(self.id)
+    def watch(self, *, since: int = 0) -> Iterator[Event]:
+        return self._client.watch(self.id, since=since)
 
     def pause(self, *, now: bool = False, reason: str = "") -> str:
         return self._client.pause(self.id, now=now, reason=reason)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import redis
     from celery import Celery
 
+    from botticelli.events import EventLog
     from botticelli.services import Membership
     from botticelli.store import FreshOverrides, InForce, Override, Store, Transaction
 
@@ -106,6 +107,13 @@ class Runtime:
         ]
 
     @cached_property
+    def events(self) -> EventLog:
+        """Tells those who watch a run what happens in it."""
+        from botticelli.events import EventLog
+
+        return EventLog(self.redis, self.settings.redis.prefix)
+
+    @cached_property
     def drivers(self) -> Drivers:
         own = {"home": str(self.settings.home)}
         return Drivers({**self.settings.drivers, "local": {**own, **self.settings.drivers.get("local", {})}})
@@ -186,6 +194,8 @@ class Runtime:
         made = self.__dict__
         if "celery" in made:
             made.pop("celery").close()
+        if "events" in made:
+            made.pop("events").close()
         if "redis" in made:
             made.pop("redis").close()
         if "drivers" in made:

@@ -95,6 +95,7 @@ class _Turn:
             expected_tokens=call.expected_tokens,
         )
         retries = self._stage.run.retries if self._act.retries is None else self._act.retries
+        self._stage.tell("act_started", act=self._act.name, turn=self._turn, model=str(call.model))
         answer = ModelCall(self._stage, self._act.name, retries, call, self._name).perform(request)
         fault = self._fault(answer)
         output = answer.response.text

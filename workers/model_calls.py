@@ -134,7 +134,9 @@ class ModelCall:
     def _wait_for(self, refusal: Refusal) -> None:
         if refusal.retry_after_ms is None:
             raise ActFailed(f"{refusal}; lower the estimate or choose another tier")
-        self._sleep(refusal.retry_after_ms / 1000, str(refusal), in_short(refusal))
+        wait_seconds = refusal.retry_after_ms / 1000
+        self._stage.tell("call_waiting", act=self._act, reason=str(refusal), wait_seconds=wait_seconds)
+        self._sleep(wait_seconds, str(refusal), in_short(refusal))
 
     def _settle_failure(self, draw: Draw, error: DriverError) -> None:
         """A refused request used a request and no token; of one with an unknown outcome the whole estimate counts."""
@@ -165,6 +167,7 @@ class ModelCall:
             error=error,
             wait_seconds=wait_seconds,
         )
+        self._stage.tell("call_failed", act=self._act, error=str(error), wait_seconds=round(wait_seconds, 3))
         self._sleep(wait_seconds, f"{model}: {error}")
 
     def _sleep(self, wait_seconds: float, reason: str, waiting_for: Mapping[str, Any] | None = None) -> None:

@@ -126,9 +126,13 @@ def _release(runtime: Runtime, claim: Claim) -> None:
         log("ticket_not_released", level=logging.WARNING, run=claim.run_id, error=type(error).__name__)
 
 
-def _park(tx: Transaction, run: Run, claim: Claim, outcome: GivenBack) -> None:
+def _park(stage: Stage, tx: Transaction, run: Run, outcome: GivenBack) -> None:
+    claim = stage.claim
     tx.iterations.requeue(claim.run_id, claim.number, claim.fence, retries_used=outcome.retries_used)
     if run.status == "running":
+        stage.runtime.events.tell(
+            run.id, "run_waiting", reason=outcome.reason, retry_after_seconds=round(outcome.wait_seconds, 3)
+        )
         due_at = run.now + timedelta(seconds=outcome.wait_seconds)
         waiting = {"waiting_since": run.now, "waiting_for": outcome.waiting_for}
         tx.runs.set(run.id, status="waiting", reason=outcome.reason, due_at=due_at, **waiting)
@@ -145,7 +149,7 @@ def _conclude(stage: Stage, outcome: Outcome) -> None:
             outcome = Cancelled()
         match outcome:
             case GivenBack():
-                _park(tx, run, claim, outcome)
+                _park(stage, tx, run, outcome)
             case Held(retries_used):
                 tx.iterations.requeue(claim.run_id, claim.number, claim.fence, retries_used=retries_used)
             case Succeeded():

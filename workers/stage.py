@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 from botticelli.carousel.levers import BEGIN_WITHIN_SECONDS
 from botticelli.carousel.plan import Plan
@@ -13,6 +14,8 @@ from botticelli.narrative.model import Narrative
 from botticelli.runtime import Runtime
 from botticelli.store import ActRow, Claim, Run, Transaction
 from workers.outcomes import RunEnding, RunHeld
+
+PARTIAL_CHARACTERS = 2000
 
 
 @dataclass(slots=True)
@@ -50,6 +53,15 @@ class Stage:
             if wanted.is_held:
                 raise RunHeld
             yield tx
+
+    def tell(self, event: str, **data: Any) -> None:
+        """Let those who watch know. Never waits and never fails."""
+        self.runtime.events.tell(self.claim.run_id, event, number=self.claim.number, **data)
+
+    def partial(self, act: str, turn: int, text: str) -> None:
+        """The text that a model has written so far in a call that goes on; watchers see its end. Kept nowhere."""
+        end = text[-PARTIAL_CHARACTERS:]
+        self.runtime.events.text(self.claim.run_id, number=self.claim.number, act=act, turn=turn, text=end)
 
     def begin(self, undo: Callable[[Transaction], None]) -> None:
         """The last thing before the call or the effect: whoever holds the run relies on it that nothing begins long

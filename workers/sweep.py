@@ -122,6 +122,7 @@ def _take_back(runtime: Runtime, tx: Transaction, lost: Lost) -> list[Ticket] | 
     if not tx.iterations.requeue(lost.run_id, lost.number, lost.fence):
         return None
     log("worker_lost", level=logging.WARNING, run=lost.run_id, iteration=lost.number, worker=lost.worker)
+    runtime.events.tell(lost.run_id, "worker_lost", number=lost.number, worker=lost.worker, attempt=lost.attempt)
     tx.ledger.abandon(lost.run_id, lost.number)
     tickets = [Ticket.from_json(lost.ticket)] if lost.ticket else []
     if run.ending is not None:

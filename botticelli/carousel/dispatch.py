@@ -21,6 +21,7 @@ from botticelli.carousel.plan import plan_iteration, shares
 from botticelli.carousel.snapshots import estimates_of, narrative_of
 from botticelli.carousel.states import End, Idle, Start, next_step
 from botticelli.failpoints import reach
+from botticelli.events import LAST
 from botticelli.messages import publish_iteration
 from botticelli.runtime import Runtime
 from botticelli.store import Open, Run, Transaction
@@ -59,12 +60,12 @@ def advance(runtime: Runtime, tx: Transaction, run: Run) -> list[Publication]:
                     tx.runs.set(run.id, due_at=None)
                 return publications
             case End(status, reason):
-                _end(tx, run, status, reason)
+                _end(runtime, tx, run, status, reason)
                 return publications
             case Start(number, again):
                 answer = _ask(runtime, tx, run, opened, number)
                 if not isinstance(answer, Ticket):
-                    _refused(tx, run, opened, answer, again)
+                    _refused(runtime, tx, run, opened, answer, again=again)
                     if tx.runs.get(run.id).is_final:
                         give_up_place(runtime, tx, run, opened)
                     return publications
@@ -137,7 +138,9 @@ def _admit(runtime: Runtime, tx: Transaction, run: Run, number: int, ticket: Tic
     return Publication(run.id, number, run.narrative, publishes)
 
 
-def _refused(tx: Transaction, run: Run, opened: Open, refusal: Refusal | None, again: bool) -> None:
+def _refused(
+    runtime: Runtime, tx: Transaction, run: Run, opened: Open, refusal: Refusal | None, *, again: bool
+) -> None:
     """Park the run until the time that the refusal names, or end it. While something of the run is in flight nothing
     is decided: its end may give back what is missing."""
     if refusal is None:
@@ -145,15 +148,17 @@ def _refused(tx: Transaction, run: Run, opened: Open, refusal: Refusal | None, a
     elif opened.in_flight:
         tx.runs.set(run.id, due_at=_after(run, refusal))
     elif refusal.scope == own_scope(run):
-        _end(tx, run, "budget_exhausted", str(refusal))
+        _end(runtime, tx, run, "budget_exhausted", str(refusal))
     elif refusal.too_large:
-        _end(tx, run, "failed", str(refusal))
+        _end(runtime, tx, run, "failed", str(refusal))
     elif _may_wait(run, refusal, again):
         since = run.waiting_since or run.now
         waiting = {"reason": str(refusal), "waiting_since": since, "waiting_for": in_short(refusal)}
+        seconds = None if refusal.retry_after_ms is None else refusal.retry_after_ms / 1000
+        runtime.events.tell(run.id, "run_waiting", reason=str(refusal), retry_after_seconds=seconds)
         tx.runs.set(run.id, status="waiting", due_at=_after(run, refusal), **waiting)
     else:
-        _end(tx, run, "budget_exhausted", str(refusal))
+        _end(runtime, tx, run, "budget_exhausted", str(refusal))
 
 
 def in_short(refusal: Refusal) -> dict[str, Any]:
@@ -177,8 +182,9 @@ def _after(run: Run, refusal: Refusal) -> datetime | None:
     return None if refusal.retry_after_ms is None else run.now + timedelta(milliseconds=refusal.retry_after_ms)
 
 
-def _end(tx: Transaction, run: Run, status: str, reason: str | None) -> None:
+def _end(runtime: Runtime, tx: Transaction, run: Run, status: str, reason: str | None) -> None:
     if status != "completed":
         tx.iterations.cancel_queued(run.id)
     tx.runs.finish(run.id, status, reason)
+    runtime.events.tell(run.id, LAST, status=status)
     log("run_finished", run=run.id, narrative=run.narrative, status=status)

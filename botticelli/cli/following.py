@@ -48,6 +48,7 @@ class Following:
         interruptions: Interruptions,
         *,
         pauses: bool,
+        since: int = 0,
     ) -> None:
         self._runtime = invocation.runtime
         self._run_id = run_id
@@ -56,7 +57,7 @@ class Following:
         self._crew = crew
         self._interruptions = interruptions
         self._pauses = pauses
-        self._watcher = Watcher(run_id)
+        self._watcher = Watcher(run_id, self._runtime.events, since)
         self._gauges = Gauges(self._runtime, run_id)
         self._began: tuple[float, int] | None = None
         self._away_since: float | None = None
@@ -69,16 +70,17 @@ class Following:
         ServiceUnavailable or an error of the client when Postgres or Redis stay away.
         """
         run = None
-        while self._rests < RESTS and not self._is_left:
-            with self._patience():
-                look = self._look()
-                run = look.run or run
-                self._show(look)
-                if self._interruptions.count and self._pauses:
-                    self._pause()
-                if not look.at_rest:
-                    self._crew.tend()
-            time.sleep(POLL_SECONDS)
+        with self._runtime.events.listening(self._run_id) as ear:
+            while self._rests < RESTS and not self._is_left:
+                with self._patience():
+                    look = self._look()
+                    run = look.run or run
+                    self._show(look)
+                    if self._interruptions.count and self._pauses:
+                        self._pause()
+                    if not look.at_rest:
+                        self._crew.tend()
+                self._show(Look(ear.wait(POLL_SECONDS)))
         return run
 
     @property

@@ -39,6 +39,10 @@ class PanelView:
     def event(self, event: Event) -> None:
         if event.event == "iteration_finished" and (event.data["output"] or event.data["error"]):
             self._last = event
+        if event.event == "text":
+            self._last = Event(
+                "text", event.run_id, {**event.data, "error": None, "output": event.data["text"][-WIDEST:]}
+            )
 
     def picture(self, picture: Picture) -> None:
         self._live.start()

@@ -34,13 +34,14 @@ def perform_here(
     return exit_code(run)
 
 
-def watch(invocation: Invocation, run_id: str, view: View, interruptions: Interruptions) -> int:
-    """Only look, until the run is at rest or somebody presses Ctrl-C, which changes nothing for the run."""
+def watch(invocation: Invocation, run_id: str, view: View, interruptions: Interruptions, *, since: int = 0) -> int:
+    """Only look, from the event `since` on, until the run is at rest or somebody presses Ctrl-C, which changes nothing
+    for the run."""
     from botticelli.cli.crew import Crew
     from botticelli.cli.following import Following
 
     crew = Crew(invocation, view.note, starts=False)
-    following = Following(invocation, run_id, view, crew, interruptions, pauses=False)
+    following = Following(invocation, run_id, view, crew, interruptions, pauses=False, since=since)
     try:
         run = following.follow()
     finally:

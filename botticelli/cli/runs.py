@@ -82,9 +82,10 @@ def show(
 
 @runs.command("watch", short_help="Show how a run goes, until it ends.")
 @run_argument
+@click.option("--since", type=click.IntRange(min=0), default=0, metavar="ID", help="Only what came after this event.")
 @json_option
 @pass_invocation
-def watch_run(invocation: Invocation, run_id: str, as_json: bool) -> int:
+def watch_run(invocation: Invocation, run_id: str, since: int, as_json: bool) -> int:
     """Show how a run goes until it ends or is paused; the exit code is that of `botticelli run`.
 
     Starts no worker. Ctrl-C ends the watching, not the run.
@@ -94,7 +95,8 @@ def watch_run(invocation: Invocation, run_id: str, as_json: bool) -> int:
     from botticelli.cli.views import view_for
 
     with Interruptions() as interruptions:
-        return watch(invocation, resolve(invocation, run_id), view_for(as_json=as_json), interruptions)
+        view = view_for(as_json=as_json)
+        return watch(invocation, resolve(invocation, run_id), view, interruptions, since=since)
 
 
 for lever in LEVERS:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -96,13 +97,13 @@ def event_line(event: Event) -> str | None:
     return None
 
 
-def _iteration_line(data: dict[str, Any]) -> str:
+def _iteration_line(data: Mapping[str, Any]) -> str:
     line = f"iteration {data['number']} {data['status']}, {number(data['input_tokens'] + data['output_tokens'])} tokens"
     told = data["error"] if data["error"] else data["output"]
     return f"{line}: {one_line(told, OUTPUT_CHARACTERS)}" if told else line
 
 
-def _parked_line(how: str, data: dict[str, Any]) -> str:
+def _parked_line(how: str, data: Mapping[str, Any]) -> str:
     after_seconds = data["retry_after_seconds"]
     until = "" if after_seconds is None else f" (for about {duration(after_seconds)})"
     reason = data["reason"]

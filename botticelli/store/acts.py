@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -54,6 +55,9 @@ class Acts:
 
     def of_iteration(self, run_id: str, number: int) -> list[ActRow]:
         return self._read(acts.c.run_id == run_id, acts.c.number == number)
+
+    def of_numbers(self, run_id: str, numbers: Sequence[int]) -> list[ActRow]:
+        return self._read(acts.c.run_id == run_id, acts.c.number.in_(numbers))
 
     def of_iterations(self, run_id: str, first: int, last: int) -> list[ActRow]:
         """Of the iterations from `first` to `last`, both included."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -59,6 +59,12 @@ class Effects:
         """`status` is done, failed or unknown."""
         values = {"status": status, "output": storable(output), "error": storable(error), "finished_at": func.now()}
         self._connection.execute(update(effects).where(effects.c.key == key).values(values))
+
+    def of_numbers(self, run_id: str, numbers: Sequence[int]) -> list[dict[str, Any]]:
+        """Of these iterations, in the order in which they were announced."""
+        query = select(effects).where(effects.c.run_id == run_id, effects.c.number.in_(numbers))
+        query = query.order_by(effects.c.intended_at, effects.c.key)
+        return [dict(row) for row in self._connection.execute(query).mappings()]
 
     def of_run(self, run_id: str) -> list[dict[str, Any]]:
         """Rows in the order in which they were announced."""

@@ -101,6 +101,13 @@ class Iterations:
     def open(self, run_id: str) -> Open:
         return Open(**self._connection.execute(statement("open_iterations"), {"run_id": run_id}).mappings().one())
 
+    def running(self, run_id: str) -> list[Iteration]:
+        """Those that a worker holds at this moment."""
+        query = _READ.where(iterations.c.run_id == run_id, iterations.c.status == "running").order_by(
+            iterations.c.number
+        )
+        return [Iteration(**row) for row in self._connection.execute(query).mappings()]
+
     def performing(self, run_id: str) -> int:
         """How many iterations of a run a worker holds at this moment."""
         mine = (iterations.c.run_id == run_id, iterations.c.status == "running")
