@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from botticelli.settings import Settings
     from botticelli.store import Run
     from botticelli.watching import Event
+    from botticelli.why import Why
 
 POLL_SECONDS = 0.2
 
@@ -150,6 +151,12 @@ class Client:
         wanted = Fork(number, act, changes or {}, allow_effects, idempotency_key)
         return RunHandle(self, fork(self._runtime, run_id, wanted, self._mover(reason)).run.id)
 
+    def why(self, run_id: str) -> Why:
+        """Why it stands where it stands: `says` in one line, `cause` in one word, `until` when, and `details`."""
+        from botticelli.why import why
+
+        return why(self._runtime, run_id)
+
     def pause_budget(self, scope: str, *, reason: str = "", until: datetime | None = None) -> None:
         """Nothing is admitted or drawn in this scope (its full name) until then, or until it is resumed."""
         from botticelli.carousel import pause_scope
@@ -234,6 +241,9 @@ class RunHandle:
 
     def watch(self, *, since: int = 0) -> Iterator[Event]:
         return self._client.watch(self.id, since=since)
+
+    def why(self) -> Why:
+        return self._client.why(self.id)
 
     def pause(self, *, now: bool = False, reason: str = "") -> str:
         return self._client.pause(self.id, now=now, reason=reason)

@@ -11,6 +11,7 @@ from botticelli.cli.invocation import Invocation, pass_invocation
 from botticelli.cli.moments import past
 from botticelli.cli.output import print_json
 from botticelli.cli.run_levers import LEVERS, resolve
+from botticelli.cli.run_logs import LOOKS
 
 STATUSES = ("queued", "running", "waiting", "paused", "completed", "failed", "budget_exhausted", "cancelled")
 
@@ -99,5 +100,5 @@ def watch_run(invocation: Invocation, run_id: str, since: int, as_json: bool) ->
         return watch(invocation, resolve(invocation, run_id), view, interruptions, since=since)
 
 
-for lever in LEVERS:
-    runs.add_command(lever)
+for command in (*LOOKS, *LEVERS):
+    runs.add_command(command)

@@ -14,12 +14,13 @@ from botticelli.store.iterations import Claim, Iteration, Iterations, Lost, Open
 from botticelli.store.ledger import Entry, Ledger, PastUsage
 from botticelli.store.levers import Levers, Moved
 from botticelli.store.overrides import WHOLE, FreshOverrides, InForce, Override, Overrides
-from botticelli.store.runs import FINAL, NewRun, Run, Runs
+from botticelli.store.runs import FINAL, UNRESOLVED, NewRun, Run, Runs
 from botticelli.store.spending import ActUsage, Spending, SpentRow, Step
 from botticelli.store.state import StateEntry, StateRepository, escape_segment
 
 __all__ = [
     "FINAL",
+    "UNRESOLVED",
     "WHOLE",
     "ActRow",
     "ActUsage",

@@ -108,6 +108,11 @@ class Iterations:
         )
         return [Iteration(**row) for row in self._connection.execute(query).mappings()]
 
+    def busy_runs(self, run_id: str) -> dict[str, int]:
+        """Other runs, and how many of their iterations workers hold; the five with the most."""
+        rows = self._connection.execute(statement("busy_runs"), {"run_id": run_id})
+        return {row.run_id: row[1] for row in rows}
+
     def performing(self, run_id: str) -> int:
         """How many iterations of a run a worker holds at this moment."""
         mine = (iterations.c.run_id == run_id, iterations.c.status == "running")

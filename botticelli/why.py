@@ -1,0 +1,143 @@
+"""Why a run stands where it stands: one reason, in words and as data. Looks only; changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from botticelli.budget import Scope
+from botticelli.presence import live_workers
+from botticelli.runtime import Runtime
+from botticelli.store import UNRESOLVED, WHOLE, Run, Transaction
+
+BUSY = ("running", "waiting", "paused")
+
+
+@dataclass(frozen=True, slots=True)
+class Why:
+    """`cause` is one word of: over, effect, paused, ending, waiting, budget_paused, no_worker, queued, running. `until` is
+    when the run is looked at again, if that is known."""
+
+    run_id: str
+    status: str
+    cause: str
+    says: str
+    until: datetime | None = None
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+
+def why(runtime: Runtime, run_id: str) -> Why:
+    """The first of the possible causes that holds. NotFound for a run that isn't there."""
+    with runtime.store.transaction() as tx:
+        run = tx.runs.get(run_id)
+        workers = [] if run.is_final else live_workers(runtime)
+        for cause in _CAUSES:
+            found = cause(_Case(runtime, tx, run, workers))
+            if found is not None:
+                return found
+    return Why(run.id, run.status, "running", _running(run, workers), details={"workers": workers})
+
+
+@dataclass(frozen=True, slots=True)
+class _Case:
+    runtime: Runtime
+    tx: Transaction
+    run: Run
+    workers: list[str]
+
+    def why(self, cause: str, says: str, until: datetime | None = None, **details: Any) -> Why:
+        return Why(self.run.id, self.run.status, cause, says, until, details)
+
+
+def _effect(case: _Case) -> Why | None:
+    """Also of a run that has failed by it."""
+    for effect in case.tx.effects.of_run(case.run.id):
+        if effect["status"] == "unknown" or (effect["status"] in UNRESOLVED and case.run.is_final):
+            key, place = effect["key"], f"iteration {effect['number']}, act {effect['act']}"
+            says = f"nobody knows whether {effect['command']} of {place} was done; look there, and resolve effect {key}"
+            return case.why("effect", says, effect=key, command=effect["command"], number=effect["number"])
+    return None
+
+
+def _over(case: _Case) -> Why | None:
+    run = case.run
+    if not run.is_final:
+        return None
+    again = "" if run.status == "completed" else f"; `botticelli runs resume {run.id}` goes on"
+    return case.why("over", f"it is over: {run.reason or run.status}{again}", reason=run.reason)
+
+
+def _paused(case: _Case) -> Why | None:
+    if case.run.status != "paused":
+        return None
+    moved = case.tx.levers.last(case.run.id, "pause", "pause now")
+    by, reason = (moved.moved_by, moved.reason) if moved else ("somebody", "")
+    says = f"paused by {by}" + (f": {reason}" if reason else "") + f"; `botticelli runs resume {case.run.id}` goes on"
+    at = moved.moved_at if moved else None
+    return case.why("paused", says, by=by, reason=reason, moved_at=at, hold=case.run.hold)
+
+
+def _ending(case: _Case) -> Why | None:
+    if case.run.ending is None:
+        return None
+    running = case.tx.iterations.performing(case.run.id)
+    says = f"it will be {case.run.ending} ({case.run.reason}) when {running} of its iterations have stopped"
+    return case.why("ending", says, ending=case.run.ending, reason=case.run.reason, performing=running)
+
+
+def _waiting(case: _Case) -> Why | None:
+    run, what = case.run, case.run.waiting_for
+    if run.status != "waiting":
+        return None
+    if what is None:
+        return case.why("waiting", f"the next try comes at {_clock(run.due_at)}: {run.reason}", run.due_at)
+    pause = case.tx.overrides.in_force().get(what["scope"], {}).get(WHOLE)
+    if pause is not None:
+        until = f" until {_clock(pause.until)}" if pause.until else ""
+        says = f"{run.reason}{until}; `botticelli budget resume {what['scope']}` goes on"
+        return case.why("budget_paused", says, pause.until, scope=what["scope"], by=pause.set_by, reason=pause.reason)
+    holders = _holders(case, what["scope"])
+    held = f"; held by {', '.join(holders)}" if holders else ""
+    window = f"{what['window']} of {what['scope']}"
+    says = f"waiting for {window} until {_clock(run.due_at)}: {what['asked']:,} asked, "
+    says += f"{what['used']:,} of {what['limit']:,} used"
+    return case.why("waiting", says + held, run.due_at, **what, holders=holders)
+
+
+def _no_worker(case: _Case) -> Why | None:
+    if case.workers:
+        return None
+    return case.why("no_worker", "no worker is alive; start a worker: celery -A botticelli worker")
+
+
+def _queued(case: _Case) -> Why | None:
+    """Something is admitted, nothing is performed: the workers are busy with others."""
+    tx, run = case.tx, case.run
+    opened = tx.iterations.open(run.id)
+    if tx.iterations.performing(run.id) or not opened.in_flight:
+        return None
+    others = tx.iterations.busy_runs(run.id)
+    behind = ", ".join(f"run {one} ({count} iterations)" for one, count in others.items())
+    says = f"{opened.in_flight} of its iterations are in the queue" + (f" behind {behind}" if behind else "")
+    return case.why("queued", says, queued=opened.in_flight, behind=others)
+
+
+_CAUSES: tuple[Callable[[_Case], Why | None], ...] = (_effect, _over, _paused, _ending, _waiting, _no_worker, _queued)
+
+
+def _running(run: Run, workers: list[str]) -> str:
+    return (
+        f"it goes on: {run.succeeded + run.failed:,} of {run.iterations:,} iterations, {len(workers)} workers are alive"
+    )
+
+
+def _holders(case: _Case, scope: str) -> list[str]:
+    """The runs of the tickets that hold something of the scope."""
+    usage = case.runtime.budget.usage(Scope(scope))
+    return sorted({ticket.rpartition(":")[0].rpartition(":")[0] for ticket in usage.holders} - {case.run.id})
+
+
+def _clock(moment: datetime | None) -> str:
+    return moment.astimezone().strftime("%Y-%m-%d %H:%M:%S") if moment else "it is looked at again"
