@@ -20,8 +20,9 @@ from botticelli.carousel.caps import own_scope, past_cap
 from botticelli.carousel.plan import plan_iteration, shares
 from botticelli.carousel.snapshots import estimates_of, narrative_of
 from botticelli.carousel.states import End, Idle, Start, next_step
-from botticelli.failpoints import reach
+from botticelli.errors import BotticelliError
 from botticelli.events import LAST
+from botticelli.failpoints import reach
 from botticelli.messages import publish_iteration
 from botticelli.runtime import Runtime
 from botticelli.store import Open, Run, Transaction
@@ -113,7 +114,7 @@ def give_up_place(runtime: Runtime, tx: Transaction, run: Run, opened: Open | No
     try:
         plan = plan_iteration(runtime, narrative_of(tx, run.id), estimates_of(tx, run.id))
         runtime.budget.release(_ticket_id(run, number, opened), [share.scope for share in shares(plan)])
-    except RedisError as error:
+    except (RedisError, BotticelliError) as error:  # whoever pauses a run needs no driver of it
         log("place_not_given_up", level=logging.WARNING, run=run.id, error=type(error).__name__)
 
 

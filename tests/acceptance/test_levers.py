@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
+import pytest
+
 from tests.support.narratives import narrative_text
 from tests.support.processes import House
 from tests.support.waiting import wait_until
@@ -36,7 +38,7 @@ class GateDriver:
             file.write(prompt + "\\n")
         while not (HERE / "open").exists():
             time.sleep(0.02)
-        time.sleep(0.05)
+        time.sleep(0.5)
         return GenerateResponse(text="fine", usage=Usage(3, 4))
 '''
 ACTS = 'one = "first {iteration}"\ntwo = "second {iteration}"'
@@ -52,8 +54,11 @@ def with_gate(house: House) -> Path:
     return house.write("calls", "")
 
 
-def test_after_a_confirmed_pause_no_call_begins_and_resume_pays_nothing_twice(house: House) -> None:
+def test_after_a_confirmed_pause_no_call_begins_and_resume_pays_nothing_twice(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
     calls = with_gate(house)
+    monkeypatch.syspath_prepend(house.folder)
     house.write("n.toml", narrative_text(80, ACTS, estimated_tokens_per_iteration=100, concurrency=50))
     house.worker()
     house.worker()
@@ -62,28 +67,29 @@ def test_after_a_confirmed_pause_no_call_begins_and_resume_pays_nothing_twice(ho
     def begun() -> list[str]:
         return calls.read_text().splitlines()
 
-    def performing() -> int:
-        shown = house.json("runs", "show", run_id, "--json")
-        return sum(one["status"] == "running" for one in shown["iterations"])
-
-    wait_until(lambda: len(begun()) == 50, "fifty calls that wait", 60)
-    paused = house.json("runs", "pause", run_id, "--now", "--reason", "too dear", "--json")
-    assert (paused["status"], paused["hold"]) == ("paused", "now")
-    house.write("open", "")
-    wait_until(lambda: performing() == 0, "the calls to be answered", 60)
-    assert len(begun()) == 50
-    assert "too dear" in house.run("runs", "why", run_id).stdout
-
-    for at_least in (70, 110):  # in the middle of calls that come and go
-        house.run("runs", "resume", run_id)
-        wait_until(lambda least=at_least: len(begun()) >= least, f"{at_least} calls", 60)
-        house.run("runs", "pause", run_id, "--now")
-        confirmed = len(begun())
-        wait_until(lambda: performing() == 0, "the calls to be answered", 60)
-        assert len(begun()) == confirmed < 160
-
-    house.run("runs", "resume", run_id)
     with house.client() as client:
+
+        def performing() -> int:
+            with client._runtime.store.transaction() as tx:
+                return tx.iterations.performing(run_id)
+
+        wait_until(lambda: len(begun()) == 50, "fifty calls that wait", 60)
+        paused = house.json("runs", "pause", run_id, "--now", "--reason", "too dear", "--json")
+        assert (paused["status"], paused["hold"]) == ("paused", "now")
+        house.write("open", "")
+        wait_until(lambda: performing() == 0, "the calls to be answered", 60)
+        assert len(begun()) == 50
+        assert "too dear" in client.why(run_id).says
+
+        for at_least in (60, 110):  # in the middle of calls that come and go
+            client.resume(run_id)
+            wait_until(lambda least=at_least: len(begun()) >= least, f"{at_least} calls", 60)
+            client.pause(run_id, now=True)
+            confirmed = len(begun())
+            wait_until(lambda: performing() == 0, "the calls to be answered", 60)
+            assert len(begun()) == confirmed < 160
+
+        client.resume(run_id)
         result = client.wait(run_id, timeout_seconds=120)
     shown = house.json("runs", "show", run_id, "--json")
     assert (result.status, result.successful_iterations) == ("completed", 80)
