@@ -116,7 +116,14 @@ class DriverTransient(DriverError):
 
 
 class DriverTerminal(DriverError):
-    pass
+    """`elsewhere`: another model may well answer what this one will not (its key, its account, its size)."""
+
+    def __init__(self, what: str, *, where: str = "", do: str = "", elsewhere: bool = False) -> None:
+        super().__init__(what, where=where, do=do)
+        self.elsewhere = elsewhere
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (*super().__reduce__(), {"elsewhere": self.elsewhere})
 
 
 class DriverUnknown(DriverError):

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 from botticelli.drivers import GenerateRequest, Message
 from botticelli.errors import TemplateError
 from botticelli.failpoints import reach
-from botticelli.narrative import json_or_text, parse_json, render_text
+from botticelli.narrative import json_or_text, render_text
 from botticelli.narrative.model import Act
 from botticelli.store import ActRow, Transaction, escape_segment
+from workers.answers import judge
 from workers.effects import Command
 from workers.model_calls import Answer, ModelCall
 from workers.outcomes import ActFailed
@@ -97,23 +99,13 @@ class _Turn:
         retries = self._stage.run.retries if self._act.retries is None else self._act.retries
         self._stage.tell("act_started", act=self._act.name, turn=self._turn, model=str(call.model))
         answer = ModelCall(self._stage, self._act.name, retries, call, self._name).perform(request)
-        fault = self._fault(answer)
-        output = answer.response.text
+        judged = judge(answer.response, as_json=self._act.format == "json")
+        fault, output = judged.fault, judged.output
         row = self._row("failed" if fault else "done", prompt=prompt, output=output, error=fault, answer=answer)
+        row = replace(row, raw_output=judged.raw, warning=judged.warning)
         self._record(row, answer=answer, bound=None if fault else json_or_text(output))
         if fault:
             raise ActFailed(fault)
-
-    def _fault(self, answer: Answer) -> str | None:
-        """Why an answer that was paid for can't be used."""
-        if not answer.response.text.strip():
-            return f"the model gave an empty answer (finish reason: {answer.response.finish_reason})"
-        if self._act.format == "json":
-            try:
-                parse_json(answer.response.text)
-            except ValueError:
-                return f"the answer is not JSON (finish reason: {answer.response.finish_reason})"
-        return None
 
     def _history(self) -> Iterator[Message]:
         """Earlier acts are the conversation; the turns of one act don't see each other."""
@@ -144,11 +136,12 @@ class _Turn:
             prompt=prompt,
             output=output,
             error=error,
-            model=str(self._stage.plan[self._position].model) if answer else None,
+            model=str(answer.model) if answer else None,
             finish_reason=answer.response.finish_reason if answer else None,
             input_tokens=usage.input_tokens if usage else 0,
             cached_tokens=usage.cached_tokens if usage else 0,
             output_tokens=usage.output_tokens if usage else 0,
+            reasoning_tokens=usage.reasoning_tokens if usage else 0,
             cost_usd=answer.response.cost_usd if answer else None,
             tries=answer.tries if answer else 0,
             fence=self._stage.claim.fence,

@@ -14,13 +14,16 @@ from typing import Any
 from botticelli.budget import Amounts, Draw, Refusal, Ticket
 from botticelli.carousel.dispatch import in_short
 from botticelli.carousel.plan import Call
-from botticelli.drivers import GenerateRequest, GenerateResponse, Usage
+from botticelli.drivers import Driver, GenerateRequest, GenerateResponse, ModelName, Prepares, Streams, Usage
 from botticelli.errors import DriverError, DriverTerminal, DriverTransient, DriverUnknown
 from botticelli.failpoints import reach
 from botticelli.store import Entry, Transaction
 from botticelli.telemetry import log
 from workers.draws import Draws, granted
+from workers.learning import learn
 from workers.outcomes import ActFailed, LongWait
+from workers.partials import Partials
+from workers.sizes import sized
 from workers.stage import Stage
 
 FIRST_BACKOFF_SECONDS = 0.5
@@ -34,33 +37,61 @@ class Answer:
     """What came back, and what it took. The settle of the ledger row is still to be written, with the act."""
 
     response: GenerateResponse
+    model: ModelName
     draw_id: str
     tries: int
     drawn_at: datetime
     settled_at: datetime
 
 
+class ModelDown(ActFailed):
+    """This model will not answer now; another one may."""
+
+
 class ModelCall:
-    """The calls for one turn of one act."""
+    """The calls for one turn of one act: of its model, and of the next one when that is exhausted or down."""
 
     def __init__(self, stage: Stage, act: str, retries: int, call: Call, name: str) -> None:
         self._stage = stage
         self._act = act
         self._retries = retries
+        self._calls = (call, *call.fallbacks)
         self._call = call
         self._name = name
         """Unique within the iteration: position and turn."""
         self._ticket = Ticket.from_json(stage.claim.ticket)
         self._draws = Draws(stage.runtime.budget, self._ticket.id, call.scopes)
+        self._first_retry = 0
+        """How many retries of the iteration there had been when this model was asked first."""
         self._tries = 0
 
     def perform(self, request: GenerateRequest) -> Answer:
         """ActFailed when retries are used up or would not help; LongWait when the wait is not for a worker."""
+        waits: list[LongWait] = []
+        down: list[str] = []
+        for number, call in enumerate(self._calls):
+            self._call = sized(call, request, self._stage.runtime.drivers.get(call.model.provider))
+            self._first_retry = self._stage.retries_used if number else 0
+            try:
+                return self._ask(replace(request, model=call.model.model))
+            except LongWait as wait:
+                waits.append(wait)
+            except ModelDown as failure:
+                down.append(failure.error)
+            finally:
+                self._give_back_places()
+        if waits:
+            raise min(waits, key=lambda wait: wait.wait_seconds)
+        raise ActFailed("; ".join(down))
+
+    def _ask(self, request: GenerateRequest) -> Answer:
+        """One model, with its retries."""
         driver = self._stage.runtime.drivers.get(self._call.model.provider)
+        self._prepare(driver)
         while True:
             draw = self._draw()
             try:
-                response = driver.generate(request)
+                response = self._answer(driver, request)
                 reach("model_answered")
             except DriverError as error:
                 self._settle_failure(draw, error)
@@ -69,10 +100,35 @@ class ModelCall:
             except BaseException:
                 self._settle_failure(draw, DriverUnknown("the call was interrupted"))
                 raise
+            finally:
+                learn(self._stage.runtime, driver, self._call)
             response = self._priced(response)
             settled = self._draws.settle(draw.id, _used(response))
             reach("request_settled")
-            return Answer(response, draw.id, self._tries, _moment(draw.drawn_at_ms), _moment(settled.settled_at_ms))
+            moments = _moment(draw.drawn_at_ms), _moment(settled.settled_at_ms)
+            return Answer(response, self._call.model, draw.id, self._tries, *moments)
+
+    def _prepare(self, driver: Driver) -> None:
+        """Before anything is drawn: a window counts from the draw, the provider from the request's arrival."""
+        if isinstance(driver, Prepares):
+            try:
+                driver.prepare()
+            except DriverError as error:
+                self._back_off(error)
+
+    def _answer(self, driver: Driver, request: GenerateRequest) -> GenerateResponse:
+        if isinstance(driver, Streams):
+            turn = int(self._name.rpartition(".")[2])
+            partials = Partials(lambda text: self._stage.partial(self._act, turn, text))
+            return driver.stream(request, partials.hear)
+        return driver.generate(request)
+
+    def _give_back_places(self) -> None:
+        """The ticket covers the scopes that admission asked; what was drawn in others is settled, and closed here."""
+        covered = {share.scope.name for share in self._ticket.shares}
+        others = [scope for scope in self._call.scopes if scope.name not in covered]
+        if others:
+            self._stage.runtime.budget.release(self._ticket.id, others)
 
     def _priced(self, response: GenerateResponse) -> GenerateResponse:
         """With what it costs by the prices that are known here; else what the driver says. Unknown stays unknown."""
@@ -87,6 +143,8 @@ class ModelCall:
         claim = self._stage.claim
         self._tries += 1
         draw_id = f"{claim.run_id}:{claim.number}:{claim.fence}:{self._name}:{self._stage.retries_used}"
+        if self._call.model != self._calls[0].model:
+            draw_id += f":{self._call.model}"
         while isinstance(draw := self._drawn(draw_id), Refusal):
             self._wait_for(self._stage.runtime.softened(draw))
         reach("request_drawn")
@@ -133,7 +191,7 @@ class ModelCall:
 
     def _wait_for(self, refusal: Refusal) -> None:
         if refusal.retry_after_ms is None:
-            raise ActFailed(f"{refusal}; lower the estimate or choose another tier")
+            raise ModelDown(f"{refusal}; lower the estimate or choose another tier")
         wait_seconds = refusal.retry_after_ms / 1000
         self._stage.tell("call_waiting", act=self._act, reason=str(refusal), wait_seconds=wait_seconds)
         self._sleep(wait_seconds, str(refusal), in_short(refusal))
@@ -151,9 +209,9 @@ class ModelCall:
         """Wait for the next try; ActFailed when there is none."""
         model = self._call.model
         if isinstance(error, DriverTerminal):
-            raise ActFailed(f"{model}: {error}") from None
-        if self._stage.retries_used >= self._retries:
-            raise ActFailed(f"{model}: {error}; {self._tries} tries failed") from None
+            raise (ModelDown if error.elsewhere else ActFailed)(f"{model}: {error}") from None
+        if self._stage.retries_used - self._first_retry >= self._retries:
+            raise ModelDown(f"{model}: {error}; {self._tries} tries failed") from None
         backoff_seconds = min(LONGEST_BACKOFF_SECONDS, FIRST_BACKOFF_SECONDS * 2**self._stage.retries_used)
         asked_seconds = error.retry_after_seconds if isinstance(error, DriverTransient) else None
         wait_seconds = max(backoff_seconds, asked_seconds or 0.0) * (1 + JITTER * random.random())

@@ -14,10 +14,10 @@ from typing import Any
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
-from botticelli.budget import BLOCKED, Refusal, Share, Ticket
+from botticelli.budget import BLOCKED, Refusal, Scope, Share, Ticket
 from botticelli.budget.pauses import PAUSED
 from botticelli.carousel.caps import own_scope, past_cap
-from botticelli.carousel.plan import plan_iteration, shares
+from botticelli.carousel.plan import Plan, plan_iteration, shares, without_scope
 from botticelli.carousel.snapshots import estimates_of, narrative_of
 from botticelli.carousel.states import End, Idle, Start, next_step
 from botticelli.errors import BotticelliError
@@ -94,16 +94,44 @@ def _ask(runtime: Runtime, tx: Transaction, run: Run, opened: Open, number: int)
         return capped
     try:
         plan = plan_iteration(runtime, narrative_of(tx, run.id), estimates_of(tx, run.id))
-        paused = runtime.paused((share.scope for share in shares(plan)), tx)
-        if paused is not None:
-            return paused
-        asked = [Share(runtime.in_force(share.scope, tx), share.amounts) for share in shares(plan)]
-        answer = runtime.budget.reserve(_ticket_id(run, number, opened), asked, TICKET_LEASE_SECONDS)
+        answer = _reserve(runtime, tx, plan, _ticket_id(run, number, opened))
         reach("ticket_reserved")
         return runtime.softened(answer, tx) if isinstance(answer, Refusal) else answer
     except RedisError as error:
         log("budget_unreachable", level=logging.WARNING, run=run.id, error=type(error).__name__)
         return None
+
+
+def _reserve(runtime: Runtime, tx: Transaction, plan: Plan, ticket_id: str) -> Ticket | Refusal:
+    """The first refusal, unless calls can go to other models instead of waiting long for theirs. What was asked on the way
+    keeps no place in a queue."""
+    first: Refusal | None = None
+    asked: dict[str, Scope] = {}
+    current: Plan | None = plan
+    while current is not None:
+        wanted = [Share(runtime.in_force(share.scope, tx), share.amounts) for share in shares(current)]
+        paused = runtime.paused((share.scope for share in wanted), tx)
+        answer = paused or runtime.budget.reserve(ticket_id, wanted, TICKET_LEASE_SECONDS)
+        if isinstance(answer, Ticket):
+            held = {share.scope.name for share in answer.shares}
+            left = [scope for name, scope in asked.items() if name not in held]
+            if left:
+                runtime.budget.release(ticket_id, left)
+            return answer
+        first = first or answer
+        asked |= {share.scope.name: share.scope for share in wanted}
+        current = without_scope(current, answer.scope) if _is_long(runtime, answer) else None
+    assert first is not None, "the loop ends with a refusal"
+    usual = {share.scope.name for share in shares(plan)}
+    left = [scope for name, scope in asked.items() if name not in usual]
+    if left:
+        runtime.budget.release(ticket_id, left)
+    return first
+
+
+def _is_long(runtime: Runtime, refusal: Refusal) -> bool:
+    wait_ms = refusal.retry_after_ms
+    return wait_ms is None or wait_ms > runtime.settings.worker.inline_wait_seconds * 1000
 
 
 def give_up_place(runtime: Runtime, tx: Transaction, run: Run, opened: Open | None = None) -> None:

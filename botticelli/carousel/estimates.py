@@ -74,6 +74,11 @@ def model_name(runtime: Runtime, narrative: Narrative, act: Act) -> str:
     return act.model or narrative.model or runtime.settings.default_model
 
 
+def fallback_names(narrative: Narrative, act: Act) -> tuple[str, ...]:
+    """As they are written: of the place that names the model."""
+    return act.fallbacks if act.model else narrative.fallbacks if narrative.model else ()
+
+
 def turns(act: Act) -> int:
     return act.carousel.iterations if act.carousel else 1
 

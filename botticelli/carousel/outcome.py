@@ -25,6 +25,7 @@ class CarouselResult:
     input_tokens: int
     cached_tokens: int
     output_tokens: int
+    reasoning_tokens: int
     cost_usd: Decimal | None
     duration_seconds: float
 
@@ -45,6 +46,7 @@ def result_of(run: Run) -> CarouselResult:
         input_tokens=run.input_tokens,
         cached_tokens=run.cached_tokens,
         output_tokens=run.output_tokens,
+        reasoning_tokens=run.reasoning_tokens,
         cost_usd=run.cost_usd,
         duration_seconds=round(max(0.0, (ended - began).total_seconds()), 3),
     )

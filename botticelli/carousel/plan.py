@@ -8,10 +8,11 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from typing import Any
 
 from botticelli.budget import Amounts, Scope, Share, merged
 from botticelli.budget.limits import Prices, multiplied
-from botticelli.carousel.estimates import Estimate, Estimates, first_estimates, model_name, turns
+from botticelli.carousel.estimates import Estimate, Estimates, fallback_names, first_estimates, model_name, turns
 from botticelli.drivers import ModelName
 from botticelli.narrative import guilds_of
 from botticelli.narrative.model import Carousel, Multipliers, Narrative
@@ -33,6 +34,8 @@ class Call:
     turns: int
     estimate: Estimate
     prices: Prices = UNKNOWN_PRICES
+    fallbacks: tuple[Call, ...] = ()
+    """The same call of other models, in the order in which they are asked when this one is exhausted or down."""
 
     @property
     def cost_usd(self) -> Decimal | None:
@@ -83,19 +86,37 @@ def plan_iteration(runtime: Runtime, narrative: Narrative, estimates: Estimates)
     plan: Plan = {}
     for position, estimate in (first_estimates(narrative) | estimates).items():
         act = narrative.acts[position]
-        model = runtime.drivers.resolve(model_name(runtime, narrative, act))
-        prices = runtime.model_budget(model).prices
-        plan[position] = Call(model, (*own, _scope(runtime, narrative, model)), turns(act), estimate, prices)
+        calls = []
+        for name in (model_name(runtime, narrative, act), *fallback_names(narrative, act)):
+            model = runtime.drivers.resolve(name)
+            prices = runtime.model_budget(model).prices
+            calls.append(Call(model, (*own, _scope(runtime, narrative, model)), turns(act), estimate, prices))
+        plan[position] = replace(calls[0], fallbacks=tuple(calls[1:]))
     return plan
+
+
+def without_scope(plan: Plan, scope: str) -> Plan | None:
+    """The plan without a model whose scope refuses: its calls go to their next model. None when one has no other."""
+    other: Plan = {}
+    for position, call in plan.items():
+        rest = [one for one in (call, *call.fallbacks) if one.scope.name != scope]
+        if not rest:
+            return None
+        other[position] = replace(rest[0], fallbacks=tuple(rest[1:]))
+    return other if any(other[position].model != call.model for position, call in plan.items()) else None
 
 
 def with_models(narrative: Narrative, plan: Plan) -> Narrative:
     """The narrative with the models of its plan written into its acts: whatever a worker's settings say, these answer."""
     acts = [
-        act.model_copy(update={"model": str(plan[position].model)}) if position in plan else act
+        act.model_copy(update=_models(plan[position])) if position in plan else act
         for position, act in enumerate(narrative.acts)
     ]
     return narrative.model_copy(update={"acts": tuple(acts)})
+
+
+def _models(call: Call) -> dict[str, Any]:
+    return {"model": str(call.model), "fallbacks": tuple(str(one.model) for one in call.fallbacks)}
 
 
 def estimates_in(plan: Plan) -> Estimates:

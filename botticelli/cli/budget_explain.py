@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from botticelli.budget import Scope
+from botticelli.budget.limits import PUBLISHED
 from botticelli.cli.budget_levers import override_line
 from botticelli.cli.budget_scopes import find_scope
 from botticelli.cli.gauges import gauge_lines
@@ -12,17 +13,20 @@ from botticelli.cli.terminal import number, safe, table
 from botticelli.drivers import ModelName
 from botticelli.errors import BotticelliError
 from botticelli.runtime import Runtime
+from botticelli.store import LearnedLimit
 
 ACT_HEAD = ("narrative", "act", "model", "calls", "estimate", "actual", "p90", "actual/estimate")
 
 
 def explanation(runtime: Runtime, name: str) -> dict[str, Any]:
     """`usage` is the Budget's answer; `limits` says where they come from (None for scopes of one's own); `overrides` are
-    in force; `holders` are tickets with their runs; `acts` compare estimates with what calls took in seven days."""
+    in force; `learned` is what the provider's answers said;
+    `holders` are tickets with their runs; `acts` compare estimates with what calls took in seven days."""
     scope = find_scope(runtime, name)
     usage = runtime.budget.usage(runtime.in_force(scope))
     with runtime.store.transaction() as tx:
         acts = tx.spending.by_act(scope.name)
+        learned = tx.learned.of(scope.name)
         narratives = {run_id: tx.runs.narrative_name(run_id) for run_id in {_run_id(one) for one in usage.holders}}
     return {
         "scope": scope.name,
@@ -31,6 +35,7 @@ def explanation(runtime: Runtime, name: str) -> dict[str, Any]:
         "limits": _origin(runtime, scope),
         "overrides": list(runtime.overrides_of(scope.name).values()),
         "holders": [_holder(ticket, narratives) for ticket in usage.holders],
+        "learned": [_learned(scope, one) for one in learned],
         "acts": acts,
     }
 
@@ -41,6 +46,12 @@ def lines(found: dict[str, Any]) -> list[str]:
     origin = "; ".join(text for text in (found["limits"] or {}).values() if text)
     said += [f"  limits: {origin}"] if origin else []
     said += [f"  now: {override_line(one)}" for one in found["overrides"]]
+    for one in found["learned"]:
+        if one["differs"]:
+            configured = number(one["configured"]) if one["configured"] is not None else "none"
+            said.append(
+                f"  differs: the provider says {one['name']} = {number(one['limit'])}, configured is {configured}"
+            )
     for holder in found["holders"]:
         said.append(
             f"  held by run {safe(holder['run_id'])}, iteration {holder['number']} of {safe(holder['narrative'])}"
@@ -71,6 +82,15 @@ def _origin(runtime: Runtime, scope: Scope) -> dict[str, str | None] | None:
     except BotticelliError:
         return None
     return {"as_of": found.as_of, "source": found.source, "note": found.note}
+
+
+def _learned(scope: Scope, one: LearnedLimit) -> dict[str, Any]:
+    """What a provider's answer said of a limit, beside what the settings make of it; multipliers are not counted in."""
+    metric, period_seconds = PUBLISHED[one.name]
+    windows = [w.limit for w in scope.windows if (w.metric, w.period_seconds) == (metric, period_seconds)]
+    configured = min(windows, default=None)
+    seen = {"name": one.name, "limit": one.limit, "learned_at": one.learned_at, "configured": configured}
+    return {**seen, "differs": configured != one.limit}
 
 
 def _run_id(ticket: str) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 from botticelli.budget import Scope, Ticket
 from botticelli.budget.limits import multiplied
 from botticelli.cli.gauges import scopes_of
-from botticelli.drivers import ModelName
+from botticelli.drivers import Driver, ModelName, SaysReadiness
 from botticelli.errors import NotFound
 from botticelli.runtime import Runtime
 
@@ -62,11 +62,19 @@ def _own_scopes(runtime: Runtime) -> Iterator[Scope]:
 
 
 def _models(runtime: Runtime) -> Iterator[ModelName]:
-    """The default model, and every model that a tier names."""
+    """The default model, and every model that a tier names, of the providers that are set up here."""
     settings = runtime.settings
     yield runtime.drivers.resolve(settings.default_model)
     for provider in runtime.drivers.names():
-        shipped, configured = runtime.drivers.get(provider).rate_limits(), settings.providers.get(provider)
-        for source in (shipped, configured):
+        driver, configured = runtime.drivers.get(provider), settings.providers.get(provider)
+        for source in (driver.rate_limits() if _is_set_up(driver) else None, configured):
             for tier in source.tiers.values() if source else ():
                 yield from (ModelName(provider, model) for model in tier.models)
+
+
+def _is_set_up(driver: Driver) -> bool:
+    """Whether it could be asked as it is: a key that it needs is there, or it has a server of one's own."""
+    if not isinstance(driver, SaysReadiness):
+        return True
+    found = driver.readiness()
+    return found.has_key is not False or found.base_url is not None

@@ -147,7 +147,7 @@ def _act_lines(iteration: Iteration, acts: Sequence[ActRow]) -> list[str]:
     if acts:
         lines += table(ACT_HEAD, map(_act_row, acts), right=("in", "out", "cost", "tries", "took", "in call"))
     for act in acts:
-        for what in ("prompt", "output", "error"):
+        for what in ("prompt", "output", "raw_output", "warning", "error"):
             text = getattr(act, what)
             if text:
                 lines += [f"  {safe(act.name)} {act.turn}, {what}:", *(f"    {line}" for line in _lines(text))]

@@ -3,6 +3,7 @@
 from botticelli.drivers.capabilities import (
     CountsTokens,
     OnText,
+    Prepares,
     Readiness,
     ReportsLimits,
     SaysReadiness,
@@ -24,6 +25,7 @@ __all__ = [
     "Message",
     "ModelName",
     "OnText",
+    "Prepares",
     "Readiness",
     "ReportsLimits",
     "SaysReadiness",

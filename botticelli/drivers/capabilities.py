@@ -29,6 +29,14 @@ class Streams(Protocol):
 
 
 @runtime_checkable
+class Prepares(Protocol):
+    def prepare(self) -> None:
+        """Do what only the first call of a process needs (imports, a client) now: between the grant of a request and its
+        arrival there must be no such delay. DriverTerminal as `generate`."""
+        ...
+
+
+@runtime_checkable
 class TakesMedia(Protocol):
     def media_kinds(self, model: str) -> frozenset[MediaKind]:
         """What may be sent to this model as bytes."""

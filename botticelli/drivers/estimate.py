@@ -9,8 +9,6 @@ from botticelli.drivers.protocol import GenerateRequest, Media, MediaKind, Usage
 LETTERS_PER_TOKEN = 4.2
 TOKENS_PER_PUNCTUATION = 0.6
 BYTES_PER_TOKEN = 3
-MESSAGE_TOKENS = 4
-"""What a message costs beside its text: its role and its borders."""
 LEAST_MEDIA_TOKENS: dict[MediaKind, int] = {"image": 1600, "audio": 2000, "video": 20_000, "document": 4000}
 """One of each: a large image; a minute of sound or of film; two pages. As of 2026-11: Gemini counts 258 for each tile of
 an image or page, 32 a second of audio and about 300 a second of video; Anthropic up to 1,600 for an image."""
@@ -45,7 +43,7 @@ def estimate_request_tokens(request: GenerateRequest) -> int:
     """Input tokens of a whole request: system text, conversation and media."""
     tokens = estimate_tokens(request.system) if request.system else 0
     for message in request.messages:
-        tokens += MESSAGE_TOKENS + estimate_tokens(message.text) + sum(map(estimate_media_tokens, message.media))
+        tokens += estimate_tokens(message.text) + sum(map(estimate_media_tokens, message.media))
     return tokens
 
 

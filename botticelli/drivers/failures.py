@@ -67,14 +67,16 @@ class Translator:
     def of_answer(self, answer: Answer) -> DriverError:
         what = f"{answer.status}: {self._plain(answer.message)}" if answer.message else f"status {answer.status}"
         if answer.says(MONEY) or answer.status == 402:
-            return DriverTerminal(what, where=self.where, do="look at the account's plan, billing and spending limits")
+            do = "look at the account's plan, billing and spending limits"
+            return DriverTerminal(what, where=self.where, do=do, elsewhere=True)
         advice = answer.headers.get("x-should-retry")
         passes = answer.status in PASSING or answer.status >= 500 or answer.status == 200
         if advice == "true" or (passes and advice != "false"):
             return DriverTransient(
                 what, where=self.where, retry_after_seconds=asked_seconds(answer.headers, answer.body)
             )
-        return DriverTerminal(what, where=self.where, do=self._remedy(answer))
+        elsewhere = answer.status in (401, 403, 404, 413) or answer.says((*BAD_KEY, *TOO_LONG))
+        return DriverTerminal(what, where=self.where, do=self._remedy(answer), elsewhere=elsewhere)
 
     def _remedy(self, answer: Answer) -> str:
         if answer.status in (401, 403) or answer.says(BAD_KEY):

@@ -52,6 +52,9 @@ class SdkDriver(ABC, Generic[Client, Options]):
     def rate_limits(self) -> Provider:
         return published_limits(self.name)
 
+    def prepare(self) -> None:
+        self._client()
+
     def generate(self, request: GenerateRequest) -> GenerateResponse:
         return self._guarded(request, lambda: self._generate(self._client(), request))
 
@@ -115,11 +118,13 @@ class SdkDriver(ABC, Generic[Client, Options]):
         key = self._key() or (NO_KEY if self._options.base_url else "")
         if not key:
             names = " or ".join(self._key_names)
-            raise DriverTerminal("there is no key", where=self.name, do=f"set {names} for the worker")
+            raise DriverTerminal("there is no key", where=self.name, do=f"set {names} for the worker", elsewhere=True)
         try:
             return self._kept.get(os.getpid(), self._options, lambda http: self._make(key, http))
         except ImportError:
-            raise DriverTerminal("its SDK is not installed", where=self.name, do=self._install) from None
+            raise DriverTerminal(
+                "its SDK is not installed", where=self.name, do=self._install, elsewhere=True
+            ) from None
 
     def _guarded(self, request: GenerateRequest, call: Callable[[], Result]) -> Result:
         """Whatever the SDK raises stays here: it may hold the key and does not survive pickling."""

@@ -23,8 +23,8 @@ from botticelli.narrative.suggest import shown
 from botticelli.narrative.texts import Texts, Use
 from botticelli.toml_text.positions import TomlPath
 
-_ACT_FIELDS = ("model", "temperature", "max_tokens", "output_var", "format", "history", "retries")
-_HEADER_FIELDS = ("description", "model", "temperature", "max_tokens")
+_ACT_FIELDS = ("temperature", "max_tokens", "output_var", "format", "history", "retries")
+_HEADER_FIELDS = ("description", "temperature", "max_tokens")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +61,7 @@ def build(outline: Outline, shop: Workshop, *, stem: str, wanted: str | None) ->
         budget=budget,
         carousel=_narrative_carousel(outline, budget, problems),
         acts=tuple(acts[one] for one in outline.order),
+        **_models(header),
         **_some(header, _HEADER_FIELDS),
     )
 
@@ -154,6 +155,7 @@ def _act(written: WrittenAct, texts: Texts, bots: Mapping[str, Bot]) -> Act:
         skip_if=_skip_if((*path, "skip_if"), table.get("skip_if"), texts),
         carousel=_carousel(Written((*path, "carousel"), table["carousel"]), problems) if "carousel" in table else None,
         line=problems.line_of(path),
+        **_models(table),
         **_some(table, _ACT_FIELDS),
     )
 
@@ -174,6 +176,14 @@ def _skip_if(path: TomlPath, text: str | None, texts: Texts) -> Condition | None
     if condition is None:
         texts.problems.add(path, "is no condition", USE)
     return condition
+
+
+def _models(table: Mapping[str, Any]) -> dict[str, Any]:
+    """`model` is one name, or a list of which the first is preferred."""
+    if "model" not in table:
+        return {}
+    first, *rest = [table["model"]] if isinstance(table["model"], str) else table["model"]
+    return {"model": first, "fallbacks": tuple(rest)}
 
 
 def _some(table: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Any]:

@@ -31,6 +31,17 @@ _TEMPERATURE = number(f"from 0 to {_HOTTEST}", lambda value: 0 <= value <= _HOTT
 _SHARE = number("over 0 and up to 1", lambda value: 0 < value <= 1)
 _POSITIVE = number("over 0", lambda value: value > 0)
 _LARGE = 2**53
+MOST_MODELS = 8
+
+
+def _is_models(value: object) -> bool:
+    """A name, or a list of names without a repetition."""
+    if isinstance(value, list):
+        return 0 < len(value) <= MOST_MODELS and all(map(LINE.accepts, value)) and len(set(value)) == len(value)
+    return LINE.accepts(value)
+
+
+_MODELS = Rule(f"a model, or a list of up to {MOST_MODELS} different models, the preferred one first", _is_models)
 
 COMMAND = matching(re.compile(r"[A-Za-z_]\w{0,63}(?:\.\w{1,64}){0,7}", re.ASCII), 'a name such as "messages.send"')
 
@@ -51,7 +62,7 @@ NARRATIVE = Keys(
     known={
         "name": IDENTIFIER,
         "description": TEXT,
-        "model": LINE,
+        "model": _MODELS,
         "temperature": _TEMPERATURE,
         "max_tokens": whole(1),
         "system": TEXT,
@@ -89,7 +100,7 @@ ACT = Keys(
         "input": LIST,
         "system": TEXT,
         "character": LINE,
-        "model": LINE,
+        "model": _MODELS,
         "temperature": _TEMPERATURE,
         "max_tokens": whole(1),
         "output_var": IDENTIFIER,

@@ -165,6 +165,8 @@ class Act(Frozen):
     inputs: tuple[Input, ...]
     system: Template | None = None
     model: str | None = None
+    fallbacks: tuple[str, ...] = ()
+    """Models that are asked, in this order, when `model` is exhausted or down."""
     temperature: float | None = Field(default=None, ge=0, le=2)
     max_tokens: int | None = Field(default=None, ge=1)
     output_var: str | None = None
@@ -199,6 +201,7 @@ class Narrative(Frozen):
     name: str
     description: str = ""
     model: str | None = None
+    fallbacks: tuple[str, ...] = ()
     temperature: float | None = Field(default=None, ge=0, le=2)
     max_tokens: int | None = Field(default=None, ge=1)
     system: Template | None = None

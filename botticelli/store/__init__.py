@@ -11,6 +11,7 @@ from botticelli.store.acts import ActRow, Acts
 from botticelli.store.database import connected
 from botticelli.store.effects import EffectRecord, Effects, Intent
 from botticelli.store.iterations import Claim, Iteration, Iterations, Lost, Open, Unclaimed, Wanted
+from botticelli.store.learned import Learned, LearnedLimit
 from botticelli.store.ledger import Entry, Ledger, PastUsage
 from botticelli.store.levers import Levers, Moved
 from botticelli.store.overrides import WHOLE, FreshOverrides, InForce, Override, Overrides
@@ -31,6 +32,7 @@ __all__ = [
     "InForce",
     "Intent",
     "Iteration",
+    "LearnedLimit",
     "Lost",
     "Moved",
     "NewRun",
@@ -63,6 +65,7 @@ class Transaction:
         self.spending = Spending(connection)
         self.overrides = Overrides(connection)
         self.levers = Levers(connection)
+        self.learned = Learned(connection)
 
 
 class Store:

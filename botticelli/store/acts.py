@@ -26,12 +26,17 @@ class ActRow:
     status: str
     prompt: str | None = None
     output: str | None = None
+    raw_output: str | None = None
+    """The model's own text, where `output` is its repaired JSON."""
+    warning: str | None = None
     error: str | None = None
     model: str | None = None
     finish_reason: str | None = None
     input_tokens: int = 0
     cached_tokens: int = 0
     output_tokens: int = 0
+    reasoning_tokens: int = 0
+    """Part of the output."""
     cost_usd: Decimal | None = None
     tries: int = 0
     fence: int

@@ -57,6 +57,9 @@ class Counted(Protocol):
     @property
     def output_tokens(self) -> int: ...
 
+    @property
+    def reasoning_tokens(self) -> int: ...
+
 
 class Ledger:
     """The repository of draws, within one transaction. Outcomes: drawn, then settled, refused or unknown."""
@@ -83,6 +86,7 @@ class Ledger:
             "input_tokens": usage.input_tokens if usage else None,
             "cached_tokens": usage.cached_tokens if usage else None,
             "output_tokens": usage.output_tokens if usage else None,
+            "reasoning_tokens": usage.reasoning_tokens if usage else None,
             "cost_usd": cost_usd,
         }
         self._connection.execute(

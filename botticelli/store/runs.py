@@ -86,6 +86,7 @@ class Run:
     input_tokens: int
     cached_tokens: int
     output_tokens: int
+    reasoning_tokens: int
     cost_usd: Decimal | None
     due_at: datetime | None
     waiting_since: datetime | None

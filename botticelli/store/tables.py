@@ -71,6 +71,7 @@ runs = Table(
     _count("input_tokens"),
     _count("cached_tokens"),
     _count("output_tokens"),
+    _count("reasoning_tokens"),
     Column("cost_usd", Numeric(18, 6)),
     _moment("due_at"),
     _moment("waiting_since"),
@@ -127,12 +128,15 @@ acts = Table(
     Column("status", Text, nullable=False),
     Column("prompt", Text),
     Column("output", Text),
+    Column("raw_output", Text),
+    Column("warning", Text),
     Column("error", Text),
     Column("model", Text),
     Column("finish_reason", Text),
     _count("input_tokens"),
     _count("cached_tokens"),
     _count("output_tokens"),
+    _count("reasoning_tokens"),
     Column("cost_usd", Numeric(18, 6)),
     Column("tries", Integer, nullable=False, server_default=text("0")),
     Column("fence", BigInteger, nullable=False),
@@ -192,6 +196,7 @@ ledger = Table(
     Column("input_tokens", BigInteger),
     Column("cached_tokens", BigInteger),
     Column("output_tokens", BigInteger),
+    Column("reasoning_tokens", BigInteger),
     Column("cost_usd", Numeric(18, 6)),
     _moment("drawn_at", required=True),
     _moment("settled_at"),
@@ -213,6 +218,15 @@ budget_overrides = Table(
     _moment("set_at", required=True),
     _moment("until"),
     Index("ix_budget_overrides_window", "scope", "window", "id"),
+)
+
+learned_limits = Table(
+    "learned_limits",
+    metadata,
+    Column("scope", Text, primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("limit", BigInteger, nullable=False),
+    _moment("learned_at", required=True),
 )
 
 media = Table(

@@ -12,6 +12,7 @@ with chosen as (
 ), used as (
     select coalesce(sum(input_tokens), 0) as input_tokens,
            coalesce(sum(cached_tokens), 0) as cached_tokens,
+           coalesce(sum(reasoning_tokens), 0) as reasoning_tokens,
            coalesce(sum(output_tokens), 0) as output_tokens,
            coalesce(sum(cost_usd), 0) as cost_usd
     from acts
@@ -20,6 +21,7 @@ with chosen as (
     update runs
     set input_tokens = runs.input_tokens + used.input_tokens,
         cached_tokens = runs.cached_tokens + used.cached_tokens,
+        reasoning_tokens = runs.reasoning_tokens + used.reasoning_tokens,
         output_tokens = runs.output_tokens + used.output_tokens,
         cost_usd = runs.cost_usd + used.cost_usd
     from used

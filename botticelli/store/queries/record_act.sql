@@ -1,9 +1,11 @@
 -- Write the act row. An act that is recorded as done is never replaced; a failed one is, and its usage adds up.
 -- returns: status; no row when the act was done already
 insert into acts (run_id, number, position, turn, name, status, prompt, output, error, model, finish_reason, input_tokens,
-                  cached_tokens, output_tokens, cost_usd, tries, fence, started_at, drawn_at, settled_at)
+                  cached_tokens, output_tokens, cost_usd, tries, fence, started_at, drawn_at, settled_at, reasoning_tokens,
+                  raw_output, warning)
 values (:run_id, :number, :position, :turn, :name, :status, :prompt, :output, :error, :model, :finish_reason, :input_tokens,
-        :cached_tokens, :output_tokens, :cost_usd, :tries, :fence, :started_at, :drawn_at, :settled_at)
+        :cached_tokens, :output_tokens, :cost_usd, :tries, :fence, :started_at, :drawn_at, :settled_at, :reasoning_tokens,
+        :raw_output, :warning)
 on conflict (run_id, number, position, turn) do update
 set status = excluded.status,
     prompt = excluded.prompt,
@@ -14,6 +16,9 @@ set status = excluded.status,
     input_tokens = acts.input_tokens + excluded.input_tokens,
     cached_tokens = acts.cached_tokens + excluded.cached_tokens,
     output_tokens = acts.output_tokens + excluded.output_tokens,
+    reasoning_tokens = acts.reasoning_tokens + excluded.reasoning_tokens,
+    raw_output = excluded.raw_output,
+    warning = excluded.warning,
     cost_usd = acts.cost_usd + excluded.cost_usd,
     tries = acts.tries + excluded.tries,
     fence = excluded.fence,

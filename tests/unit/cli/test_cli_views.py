@@ -47,6 +47,7 @@ RUN = Run(
     input_tokens=1200,
     cached_tokens=200,
     output_tokens=3400,
+    reasoning_tokens=0,
     cost_usd=Decimal("0.0123"),
     due_at=None,
     waiting_since=None,

@@ -35,6 +35,7 @@ RUN = Run(
     input_tokens=0,
     cached_tokens=0,
     output_tokens=0,
+    reasoning_tokens=0,
     cost_usd=None,
     due_at=None,
     waiting_since=None,

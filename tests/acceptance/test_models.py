@@ -1,0 +1,70 @@
+"""Real SDKs, real workers, servers that are not ours: by settings of the environment alone, and within their limits."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from botticelli.testing.providers import FakeProvider, Limits
+from tests.support.narratives import narrative_text
+from tests.support.processes import House
+
+DIGEST = Path(__file__).parents[2] / "narratives" / "examples" / "daily_digest.toml"
+MODELS = {"gemini": "gemini/gemini-2.5-flash", "anthropic": "anthropic/claude-sonnet-4", "openai": "openai/gpt-4.1"}
+KEY = "sk-canary-in-the-environment"
+REQUESTS, TOKENS, PERIOD_SECONDS, CALLS = 60, 30_000, 6.0, 300
+
+
+def point_at(house: House, server: FakeProvider, tier: dict[str, Any]) -> None:
+    driver = server.wire.upper()
+    house.settings |= {
+        "BOTTICELLI_DEFAULT_MODEL": MODELS[server.wire],
+        f"BOTTICELLI_DRIVERS__{driver}__BASE_URL": server.url,
+        f"BOTTICELLI_PROVIDERS__{driver}": json.dumps({"default_tier": "t", "tiers": {"t": tier}}),
+        f"{driver}_API_KEY": KEY,
+    }
+
+
+@pytest.mark.parametrize("wire", list(MODELS))
+def test_the_founding_digest_runs_by_each_sdk(house: House, wire: Any) -> None:
+    with FakeProvider(wire, cached_tokens=1) as server:
+        point_at(house, server, {})
+        code, lines = house.json_lines("run", str(DIGEST), "--iterations", "3", "--json")
+        assert code == 0, lines
+        result = lines[-1]
+        assert result["completed"] and result["successful_iterations"] == 3
+        assert len(server.received) == 9 and set(server.statuses()) == {200}
+        assert result["input_tokens"] + result["output_tokens"] == server.counted_tokens
+        assert KEY in str(server.received[0].headers)
+    shown = house.run("runs", "show", "latest", "--json", "--acts").stdout + house.run("doctor").stdout
+    logs = "".join(process.text() for process in house.started)
+    assert MODELS[wire] in shown and f"{wire}: SDK installed" in shown and "API_KEY is set" in shown
+    assert KEY not in shown + logs + json.dumps(lines)
+
+
+def test_a_server_with_limits_is_used_to_the_full_and_never_refuses(house: House) -> None:
+    """60 requests and 30,000 tokens a minute, with a minute of six seconds."""
+    prompt = "x" * 400
+    windows = [
+        {"metric": "requests", "limit": REQUESTS, "period_seconds": PERIOD_SECONDS},
+        {"metric": "tokens", "limit": TOKENS, "period_seconds": PERIOD_SECONDS},
+    ]
+    with FakeProvider("openai", limits=Limits(REQUESTS, TOKENS, PERIOD_SECONDS), output_tokens=400) as server:
+        point_at(house, server, {"windows": windows})
+        house.settings |= {"BOTTICELLI_BUDGET__GUARD_MS": "100"}
+        figures = {
+            "estimated_tokens_per_iteration": TOKENS // REQUESTS,
+            "concurrency": 16,
+            "on_budget_exhausted": "wait",
+        }
+        house.write("n.toml", narrative_text(CALLS, f'one = "{prompt}"', **figures))
+        code, lines = house.json_lines("run", "n.toml", "--json")
+        assert (code, lines[-1]["successful_iterations"]) == (0, CALLS)
+        assert server.statuses() == [200] * CALLS
+        arrived = sorted(one.at for one in server.received)
+    allowed_seconds = (CALLS / REQUESTS - 1) * PERIOD_SECONDS
+    used = allowed_seconds / (arrived[-1] - arrived[0])
+    assert used >= 0.95, f"{used:.3f} of the allowed rate"
