@@ -113,7 +113,7 @@ def test_a_window_that_is_spelled_out_stands_in_for_the_published_one() -> None:
 
 def test_every_shipped_tier_says_when_and_where_its_figures_were_published() -> None:
     tiers = [tier for provider in published_providers() for tier in published_limits(provider).tiers.values()]
-    assert len(tiers) == 13
+    assert len(tiers) == 14
     assert all(tier.as_of and tier.source for tier in tiers)
     assert published_limits("nobody") == Provider()
 
