@@ -15,7 +15,7 @@ from tests.support.processes import House
 DIGEST = Path(__file__).parents[2] / "narratives" / "examples" / "daily_digest.toml"
 MODELS = {"gemini": "gemini/gemini-2.5-flash", "anthropic": "anthropic/claude-sonnet-4", "openai": "openai/gpt-4.1"}
 KEY = "sk-canary-in-the-environment"
-REQUESTS, TOKENS, PERIOD_SECONDS, CALLS = 60, 30_000, 6.0, 300
+REQUESTS, TOKENS, PERIOD_SECONDS, CALLS = 60, 30_000, 7.0, 300
 
 
 def point_at(house: House, server: FakeProvider, tier: dict[str, Any]) -> None:
@@ -46,7 +46,8 @@ def test_the_founding_digest_runs_by_each_sdk(house: House, wire: Any) -> None:
 
 
 def test_a_server_with_limits_is_used_to_the_full_and_never_refuses(house: House) -> None:
-    """60 requests and 30,000 tokens a minute, with a minute of six seconds."""
+    """60 requests and 30,000 tokens a minute, with a minute of seven seconds. The 241st request may come after four of
+    them; how much later it comes is what was left unused."""
     prompt = "x" * 400
     windows = [
         {"metric": "requests", "limit": REQUESTS, "period_seconds": PERIOD_SECONDS},
@@ -65,6 +66,7 @@ def test_a_server_with_limits_is_used_to_the_full_and_never_refuses(house: House
         assert (code, lines[-1]["successful_iterations"]) == (0, CALLS)
         assert server.statuses() == [200] * CALLS
         arrived = sorted(one.at for one in server.received)
-    allowed_seconds = (CALLS / REQUESTS - 1) * PERIOD_SECONDS
-    used = allowed_seconds / (arrived[-1] - arrived[0])
+    full_periods = CALLS // REQUESTS - 1
+    first_of_last = arrived[full_periods * REQUESTS] - arrived[0]
+    used = full_periods * PERIOD_SECONDS / first_of_last
     assert used >= 0.95, f"{used:.3f} of the allowed rate"
