@@ -179,7 +179,7 @@ def test_partial_text_reaches_the_stage(
     make_runtime: MakeRuntime, serve: Callable[..., FakeProvider], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     heard: list[str] = []
-    monkeypatch.setattr(Stage, "partial", lambda self, text: heard.append(text))
+    monkeypatch.setattr(Stage, "partial", lambda self, act, turn, text: heard.append(text))
     runtime = served(make_runtime, serve("openai"), drivers__openai__stream="true")
     run = perform_all(runtime, start(runtime, narrative_text(1)).id)
     output = acts_of(runtime, run)[0].output or ""
