@@ -13,6 +13,7 @@ BotticelliError
 │   ├── DriverTerminal          will not pass by itself: bad key, billing, bad request
 │   └── DriverUnknown           the request may have been served (timeout, connection lost after sending)
 ├── PlatformError               a bot command that failed
+├── FetchError                  a URL that may not be fetched, or that brought nothing that can be used
 ├── TemplateError               a reference that could not be resolved while an iteration was performed
 └── Stale                       another worker holds this iteration now: write nothing, send nothing
 """
@@ -131,6 +132,10 @@ class DriverUnknown(DriverError):
 
 
 class PlatformError(BotticelliError):
+    pass
+
+
+class FetchError(BotticelliError):
     pass
 
 

@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from botticelli.drivers import GenerateRequest, Message
+from botticelli.drivers import GenerateRequest, Media, Message
 from botticelli.errors import TemplateError
 from botticelli.failpoints import reach
 from botticelli.narrative import json_or_text, render_text
-from botticelli.narrative.model import Act
-from botticelli.store import ActRow, Transaction, escape_segment
-from workers.answers import judge
+from botticelli.narrative.model import Act, BotCommandInput, MediaInput, TableInput, TextInput
+from botticelli.store import ActRow, NewRow, Origin, Transaction, escape_segment
+from workers.answers import Judged, judge
+from workers.content import Schema, rows_in, schema_of, store
 from workers.effects import Command
+from workers.inputs import medium_of, rows_of
 from workers.model_calls import Answer, ModelCall
 from workers.outcomes import ActFailed
 from workers.references import is_skipped, resolver
 from workers.stage import Stage
+from workers.table_text import as_text_of
 
 
 def perform_act(stage: Stage, position: int, act: Act) -> None:
@@ -42,6 +45,9 @@ def perform_act(stage: Stage, position: int, act: Act) -> None:
         raise failure
 
 
+Rows = tuple[Schema, list[NewRow]]
+
+
 class _Turn:
     """One turn of one act."""
 
@@ -59,37 +65,45 @@ class _Turn:
             if is_skipped(self._stage, self._act.skip_if):
                 self._record(self._row("skipped"))
                 return
-            data, prompt = self._inputs()
-            if prompt is None:
-                self._record(self._row("done", output=_as_output(data)), bound=data)
+            given = self._inputs()
+            if self._act.calls_model:
+                self._speak(given)
             else:
-                self._speak(prompt)
+                self._record(self._row("done", output=_as_output(given.data)), bound=given.data)
         except TemplateError as error:
             self._fail(str(error))
         except ActFailed as failure:
             self._fail(failure.error)
 
-    def _inputs(self) -> tuple[Any, str | None]:
-        """The result of the last command, and the prompt; the prompt is None when the act has no text."""
-        data: Any = None
-        texts = []
+    def _inputs(self) -> _Given:
+        """In order; data of commands and queries is text of the prompt as well."""
+        given = _Given()
         for number, one in enumerate(self._act.inputs):
-            if one.type == "text":
-                texts.append(render_text(one.content, self._resolve))
-            elif one.type == "bot_command":
-                captured_as = self._act.output_var or self._act.own_name
-                command = Command(self._stage, self._act.name, f"{self._name}.{number}", one, captured_as)
-                data = command.perform()
-                texts.append(_as_output(data))
-        return data, "\n\n".join(texts) if self._act.calls_model else None
+            name = f"{self._name}.{number}"
+            match one:
+                case TextInput():
+                    given.texts.append(render_text(one.content, self._resolve))
+                case BotCommandInput():
+                    captured_as = self._act.output_var or self._act.own_name
+                    given.data = Command(self._stage, self._act.name, name, one, captured_as).perform()
+                    given.texts.append(_as_output(given.data))
+                case TableInput():
+                    given.data = rows_of(self._stage, self._act.name, name, one, self._resolve)
+                    given.texts.append(as_text_of(one, given.data))
+                case MediaInput():
+                    model = self._stage.plan[self._position].model
+                    given.media.append(medium_of(self._stage, one, model, self._resolve))
+        return given
 
-    def _speak(self, prompt: str) -> None:
+    def _speak(self, given: _Given) -> None:
         call = self._stage.plan[self._position]
+        schema = schema_of(self._stage, self._position)
+        prompt = "\n\n".join(given.texts) + (schema.note if schema else "")
         system = self._act.system or self._stage.narrative.system
         temperature = self._act.temperature
         request = GenerateRequest(
             model=call.model.model,
-            messages=(*self._history(), Message("user", prompt)),
+            messages=(*self._history(), Message("user", prompt, tuple(given.media))),
             system=render_text(system, self._resolve) if system else None,
             temperature=self._stage.narrative.temperature if temperature is None else temperature,
             max_tokens=self._act.max_tokens or self._stage.narrative.max_tokens,
@@ -100,12 +114,27 @@ class _Turn:
         self._stage.tell("act_started", act=self._act.name, turn=self._turn, model=str(call.model))
         answer = ModelCall(self._stage, self._act.name, retries, call, self._name).perform(request)
         judged = judge(answer.response, as_json=self._act.format == "json")
-        fault, output = judged.fault, judged.output
-        row = self._row("failed" if fault else "done", prompt=prompt, output=output, error=fault, answer=answer)
-        row = replace(row, raw_output=judged.raw, warning=judged.warning)
-        self._record(row, answer=answer, bound=None if fault else json_or_text(output))
+        fault = judged.fault or self._keep(answer, judged, prompt, schema)
         if fault:
+            self._record(self._answered("failed", answer, judged, prompt, fault), answer=answer)
             raise ActFailed(fault)
+
+    def _keep(self, answer: Answer, judged: Judged, prompt: str, schema: Schema | None) -> str | None:
+        """Record an answer that can be used, with the rows that it holds. Why it can't be stored, or None."""
+        row = self._answered("done", answer, judged, prompt)
+        try:
+            rows = rows_in(judged.output, schema) if schema else []
+            bound = json_or_text(judged.output)
+            self._record(row, answer=answer, bound=bound, content=(schema, rows) if schema else None)
+        except ActFailed as failure:
+            return failure.error
+        return None
+
+    def _answered(
+        self, status: str, answer: Answer, judged: Judged, prompt: str, error: str | None = None
+    ) -> ActRow:
+        row = self._row(status, prompt=prompt, output=judged.output, error=error, answer=answer)
+        return replace(row, raw_output=judged.raw, warning=judged.warning)
 
     def _history(self) -> Iterator[Message]:
         """Earlier acts are the conversation; the turns of one act don't see each other."""
@@ -150,10 +179,15 @@ class _Turn:
             settled_at=answer.settled_at if answer else None,
         )
 
-    def _record(self, row: ActRow, *, answer: Answer | None = None, bound: Any = None) -> None:
-        """Act row, ledger and `output_var` in one transaction."""
+    def _record(
+        self, row: ActRow, *, answer: Answer | None = None, bound: Any = None, content: Rows | None = None
+    ) -> None:
+        """Act row, ledger, content and `output_var` in one transaction."""
         with self._stage.guarded() as tx:
-            tx.acts.record(row)
+            is_new = tx.acts.record(row)
+            if content is not None and is_new:
+                origin = Origin(self._stage.narrative.name, row.run_id, row.name, row.model)
+                store(tx, *content, origin)
             if answer is not None:
                 response = answer.response
                 tx.ledger.settle(answer.draw_id, "settled", answer.settled_at, response.usage, response.cost_usd)
@@ -176,6 +210,15 @@ class _Turn:
 
     def _resolve(self, reference: Any) -> Any:
         return resolver(self._stage, reference)
+
+
+@dataclass(slots=True)
+class _Given:
+    """What the inputs of an act bring. `data` is the result of the last command or query."""
+
+    texts: list[str] = field(default_factory=list)
+    media: list[Media] = field(default_factory=list)
+    data: Any = None
 
 
 def _as_output(data: Any) -> str:

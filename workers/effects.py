@@ -16,6 +16,8 @@ from botticelli.store import Intent, Transaction, escape_segment
 from workers.outcomes import ActFailed
 from workers.references import guild_of, resolver
 from workers.stage import Stage
+from workers.table_updates import PLATFORM as DATABASE
+from workers.table_updates import update_table
 
 
 class Command:
@@ -32,6 +34,8 @@ class Command:
 
     def perform(self) -> Any:
         """The command's result as JSON data. ActFailed when it failed and is required; else the failure text."""
+        if self._input.platform == DATABASE:
+            return update_table(self._stage, self._act, self._name, self._input)
         args = {name: self._argument(name) for name in self._input.args}
         platform = self._stage.runtime.platforms.get(self._input.platform)
         spec = platform.spec(self._input.command)

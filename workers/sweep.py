@@ -100,6 +100,7 @@ def sweep(runtime: Runtime) -> None:
     _wake_due(runtime)
     with runtime.store.transaction() as tx:
         tx.state.sweep()
+        tx.media.sweep()
 
 
 def _requeue_lost(runtime: Runtime) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from botticelli.budget import Refusal, Share
+from botticelli.carousel.data_checks import DATABASE, update_fault
 from botticelli.carousel.estimates import Estimates
 from botticelli.carousel.plan import Plan, carousel_of, estimated_cost_usd, plan_iteration, shares
 from botticelli.errors import InvalidInput, NarrativeError, Problem
@@ -72,6 +73,8 @@ def check_commands(runtime: Runtime, narrative: Narrative, source: str) -> list[
         if platform.spec(command.command) is None:
             message = f"{command.platform} has no command {command.command!r}"
             problems.append(problem_of(source, act, command, message, "commands are written noun.verb"))
+        elif command.platform == DATABASE and (fault := update_fault(command)) is not None:
+            problems.append(problem_of(source, act, command, fault, ""))
         if platform.is_rehearsal:
             rehearsed.add(command.platform)
     if problems:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from botticelli.carousel.checks import check_commands, check_variables, checked_plan, limit_notes
+from botticelli.carousel.data_checks import check_media, media_in, table_notes
 from botticelli.carousel.dispatch import advance, publish
 from botticelli.carousel.estimates import learned_estimates, to_json
 from botticelli.carousel.plan import Plan, carousel_of, estimated_cost_usd, estimated_tokens, estimates_in, with_models
@@ -51,7 +52,9 @@ def enqueue(runtime: Runtime, loaded: Loaded, source: str, options: EnqueueOptio
     warnings = [*map(str, loaded.warnings), *check_commands(runtime, narrative, source)]
     with runtime.store.transaction() as tx:
         estimates = learned_estimates(runtime, tx, narrative)
+        warnings += table_notes(runtime, tx, narrative, source)
     plan = checked_plan(runtime, narrative, source, estimates)
+    check_media(runtime, plan, narrative, source)
     warnings += limit_notes(runtime, plan)
     check_variables(narrative, options.variables)
     new = new_run(narrative, plan, source, options)
@@ -63,6 +66,8 @@ def enqueue(runtime: Runtime, loaded: Loaded, source: str, options: EnqueueOptio
                 f"run {new.id} was enqueued before with another narrative or other options",
                 do="use another idempotency_key",
             )
+        if created:
+            tx.media.attach(new.id, media_in(loaded))
         publications = advance(runtime, tx, run) if created else []
         run = tx.runs.get(new.id)
     publish(runtime, publications)

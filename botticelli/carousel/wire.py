@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from botticelli.carousel.checks import commands_of, problem_of
+from botticelli.carousel.data_checks import check_pulls, media_limits
 from botticelli.carousel.enqueue import EnqueueOptions, enqueue
 from botticelli.errors import BotticelliError, InvalidInput, NarrativeError, NotFound
 from botticelli.narrative import Environment, Loaded, load_narrative, parse_narrative
@@ -50,13 +51,14 @@ def find_narrative(runtime: Runtime, name: str) -> Path:
 def _by_name(runtime: Runtime, name: str) -> tuple[Loaded, str]:
     file = find_narrative(runtime, name)
     environment = Environment.for_wire(os.environ, runtime.settings.environment.allow)
-    return load_narrative(file, environment=environment), str(file)
+    return load_narrative(file, environment=environment, media_limits=media_limits(runtime.settings)), str(file)
 
 
 def _from_text(runtime: Runtime, text: str) -> tuple[Loaded, str]:
     """Text may come from anybody: it reads no file and performs no command that changes the world outside."""
     environment = Environment.for_wire(os.environ, runtime.settings.environment.allow)
-    loaded = parse_narrative(text, source="narrative", folder=None, environment=environment)
+    limits = media_limits(runtime.settings)
+    loaded = parse_narrative(text, source="narrative", folder=None, environment=environment, media_limits=limits)
     for act, command in commands_of(loaded.narrative):
         platform = runtime.platforms.get(command.platform)
         spec = platform.spec(command.command)
@@ -65,6 +67,7 @@ def _from_text(runtime: Runtime, text: str) -> tuple[Loaded, str]:
             raise NarrativeError(
                 [problem_of("narrative", act, command, message, "enqueue a narrative file by its name")]
             )
+    check_pulls(loaded.narrative, "narrative")
     return loaded, "text"
 
 

@@ -21,6 +21,7 @@ COMMANDS = {
     "budget": "Show, explain and audit spending; lower its limits, or pause it.",
     "narrative": "Check narrative files.",
     "state": "Show, change, save and clear what narratives remember.",
+    "content": "Review and export what narratives have generated.",
     "db": "Upgrade the database schema, and show its version.",
     "services": "Look after the embedded Postgres and Redis.",
     "doctor": "Check this installation, one thing after the other.",

@@ -38,12 +38,14 @@ def check(invocation: Invocation, files: tuple[str, ...], as_json: bool) -> int:
 
 def _report(invocation: Invocation, text: str) -> dict[str, Any]:
     from botticelli.carousel.checks import check_commands, checked_plan
+    from botticelli.carousel.data_checks import check_media
 
     try:
         file = narrative_file(invocation, text)
         loaded = load(invocation, file)
         warnings = [*map(str, loaded.warnings), *check_commands(invocation.runtime, loaded.narrative, str(file))]
-        checked_plan(invocation.runtime, loaded.narrative, str(file))
+        plan = checked_plan(invocation.runtime, loaded.narrative, str(file))
+        check_media(invocation.runtime, plan, loaded.narrative, str(file))
     except BotticelliError as error:
         return {"file": text, "ok": False, "problems": problems_of(error), "warnings": []}
     return {"file": str(file), "ok": True, "problems": [], "warnings": warnings}

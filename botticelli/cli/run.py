@@ -90,10 +90,12 @@ def narrative_file(invocation: Invocation, text: str) -> Path:
 
 def load(invocation: Invocation, file: Path) -> Loaded:
     """A file of the operator's own machine. NarrativeError."""
+    from botticelli.carousel.data_checks import media_limits
     from botticelli.narrative import Environment, load_narrative
 
     allow = invocation.settings.environment.allow
-    return load_narrative(file, environment=Environment.for_local_files(os.environ, allow))
+    environment = Environment.for_local_files(os.environ, allow)
+    return load_narrative(file, environment=environment, media_limits=media_limits(invocation.settings))
 
 
 def _enqueue(invocation: Invocation, loaded: Loaded, file: Path, options: EnqueueOptions, view: View) -> Enqueued:

@@ -17,13 +17,14 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from botticelli.drivers.capabilities import OnText
 from botticelli.drivers.options import checked_options
-from botticelli.drivers.protocol import GenerateRequest, GenerateResponse, MediaKind, Usage
+from botticelli.drivers.protocol import GenerateRequest, GenerateResponse, Media, MediaKind, Message, Usage
 from botticelli.errors import DriverTerminal, DriverTransient, DriverUnknown
 from botticelli.settings import Provider
 
 WORD = re.compile(r"ok|hang|[1-5]\d\d(:\d+(\.\d+)?)?")
 WORDS = re.compile(r"\S*\s*")
 ANY_MEDIA: frozenset[MediaKind] = frozenset(("image", "audio", "video", "document"))
+EXAMPLE = re.compile(r"```json\n(.*?)\n```", re.DOTALL)
 OK = "ok"
 HANG = "hang"
 FREE = Decimal(0)
@@ -89,8 +90,7 @@ class EchoDriver:
         call = next(self._calls)
         self._misbehave(self._script(call, request))
         _wait(self._options.latency_seconds)
-        prompt = request.messages[-1].text if request.messages else ""
-        text = self._answer(prompt, as_json=request.json)
+        text = self._answer(request.messages[-1] if request.messages else Message("user", ""), as_json=request.json)
         return GenerateResponse(text=text, usage=self._usage(request, text), cost_usd=FREE)
 
     def _script(self, call: int, request: GenerateRequest) -> str:
@@ -113,11 +113,15 @@ class EchoDriver:
             raise DriverTransient(message, where="echo", retry_after_seconds=wait_seconds)
         raise DriverTerminal(message, where="echo", do="change `errors` in [drivers.echo]")
 
-    def _answer(self, prompt: str, *, as_json: bool) -> str:
-        """Plain text, or a JSON string where JSON is asked for. Short, so that a long history stays readable."""
-        start = " ".join(prompt[: 2 * PROMPT_CHARACTERS].split())[:PROMPT_CHARACTERS]
-        text = f"[echo: no model was called] {start}"
-        return '{"echo": "no model was called"}' if as_json else text
+    def _answer(self, asked: Message, *, as_json: bool) -> str:
+        """Plain text; where JSON is asked for, the example that the prompt gives in a code fence, so that a rehearsal
+        brings what a model would. Short, so that a long history stays readable."""
+        if as_json:
+            example = EXAMPLE.search(asked.text)
+            return example[1] if example else '{"echo": "no model was called"}'
+        start = " ".join(asked.text[: 2 * PROMPT_CHARACTERS].split())[:PROMPT_CHARACTERS]
+        seen = "".join(f" [{_said(one)}]" for one in asked.media)
+        return f"[echo: no model was called]{seen} {start}"
 
     def _usage(self, request: GenerateRequest, text: str) -> Usage:
         """What was set; else what the narrative expects, so that a rehearsal uses the budget as the real run would;
@@ -130,6 +134,13 @@ class EchoDriver:
             input_tokens = min(input_tokens, request.expected_tokens)
             return Usage(input_tokens, request.expected_tokens - input_tokens)
         return Usage(input_tokens, -(-len(text) // CHARACTERS_PER_TOKEN))
+
+
+def _said(one: Media) -> str:
+    """`image image/png, 1,234 bytes`."""
+    if one.data is None:
+        return f"{one.kind} {one.mime} by url"
+    return f"{one.kind} {one.mime}, {len(one.data):,} bytes"
 
 
 def _fraction(text: str) -> float:

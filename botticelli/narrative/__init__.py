@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from botticelli.narrative.conditions import holds
     from botticelli.narrative.environment import Environment
+    from botticelli.narrative.formats import fault_of_content, mime_of_content, usual_mime
     from botticelli.narrative.inventory import guilds_of, missing_variables, references
     from botticelli.narrative.load import Loaded, load_narrative, parse_narrative
     from botticelli.narrative.lookup import json_or_text, look_up, parse_json
@@ -22,11 +23,13 @@ _HOMES = {
     "Loaded": "load",
     "Narrative": "model",
     "as_text": "templates",
+    "fault_of_content": "formats",
     "guilds_of": "inventory",
     "holds": "conditions",
     "json_or_text": "lookup",
     "load_narrative": "load",
     "look_up": "lookup",
+    "mime_of_content": "formats",
     "missing_variables": "inventory",
     "parse_json": "lookup",
     "parse_narrative": "load",
@@ -35,6 +38,7 @@ _HOMES = {
     "render": "templates",
     "render_text": "templates",
     "render_value": "templates",
+    "usual_mime": "formats",
 }
 
 __all__ = [
@@ -42,11 +46,13 @@ __all__ = [
     "Loaded",
     "Narrative",
     "as_text",
+    "fault_of_content",
     "guilds_of",
     "holds",
     "json_or_text",
     "load_narrative",
     "look_up",
+    "mime_of_content",
     "missing_variables",
     "parse_json",
     "parse_narrative",
@@ -55,6 +61,7 @@ __all__ = [
     "render",
     "render_text",
     "render_value",
+    "usual_mime",
 ]
 
 

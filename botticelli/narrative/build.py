@@ -5,7 +5,7 @@ what one act may say about another is in `checks`.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,16 +15,18 @@ from botticelli.narrative.conditions import USE, read_condition
 from botticelli.narrative.environment import Environment
 from botticelli.narrative.fields import IDENTIFIER, NAME_WORDS, TEXT, fits, read_table
 from botticelli.narrative.forms import Outline, Written, WrittenAct
-from botticelli.narrative.inputs import Bot, read_bot, read_inputs
+from botticelli.narrative.inputs import RESOURCES, Resource, read_inputs, read_resource
 from botticelli.narrative.model import Act, Carousel, Condition, Multipliers, Narrative, Template
 from botticelli.narrative.problems import Problems
+from botticelli.narrative.shelf import Shelf
 from botticelli.narrative.source import Limits
 from botticelli.narrative.suggest import shown
 from botticelli.narrative.texts import Texts, Use
 from botticelli.toml_text.positions import TomlPath
 
-_ACT_FIELDS = ("temperature", "max_tokens", "output_var", "format", "history", "retries")
-_HEADER_FIELDS = ("description", "temperature", "max_tokens")
+_ACT_FIELDS = ("temperature", "max_tokens", "output_var", "format", "history", "retries", "extract_output")
+_CONTENT_FLAGS = ("skip_content_generation", "preserve_source")
+_HEADER_FIELDS = ("description", "temperature", "max_tokens", "target", "template", *_CONTENT_FLAGS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +37,10 @@ class Workshop:
     environment: Environment
     limits: Limits
     folder: Path | None
+    shelf: Shelf = field(default_factory=Shelf)
 
     def texts(self) -> Texts:
-        return Texts(self.problems, self.environment, self.limits, self.folder)
+        return Texts(self.problems, self.environment, self.limits, self.folder, self.shelf)
 
 
 def build(outline: Outline, shop: Workshop, *, stem: str, wanted: str | None) -> Narrative:
@@ -121,10 +124,10 @@ def _acts(outline: Outline, shop: Workshop, size: int) -> tuple[dict[str, Act], 
     """The acts by name, and what they refer to. `size` is that of the texts so far."""
     acts: dict[str, Act] = {}
     uses: dict[str, list[Use]] = {}
-    bots = _bots(outline.bots, shop)
+    resources = _resources(outline, shop)
     for name, written in outline.acts.items():
         texts = shop.texts()
-        acts[name] = _act(written, texts, bots)
+        acts[name] = _act(written, texts, resources)
         uses[name] = texts.uses
         size += texts.size * outline.order.count(name)
         if size > shop.limits.expanded_chars:
@@ -133,14 +136,19 @@ def _acts(outline: Outline, shop: Workshop, size: int) -> tuple[dict[str, Act], 
     return acts, uses
 
 
-def _bots(written: Written, shop: Workshop) -> dict[str, Bot]:
-    for name in written.value:
-        if not IDENTIFIER.accepts(name):
-            shop.problems.add((*written.path, name), f"a bot command needs {NAME_WORDS}")
-    return {name: read_bot(shop.texts(), (*written.path, name), value) for name, value in written.value.items()}
+def _resources(outline: Outline, shop: Workshop) -> dict[str, Resource]:
+    """What acts may name, by `bots.NAME` and the like."""
+    found: dict[str, Resource] = {}
+    for kind, what in RESOURCES.items():
+        written = outline.resources.get(kind, Written((kind,), {}))
+        for name, value in written.value.items():
+            if not IDENTIFIER.accepts(name):
+                shop.problems.add((*written.path, name), f"{what} needs {NAME_WORDS}")
+            found[f"{kind}.{name}"] = read_resource(kind, shop.texts(), (*written.path, name), value)
+    return found
 
 
-def _act(written: WrittenAct, texts: Texts, bots: Mapping[str, Bot]) -> Act:
+def _act(written: WrittenAct, texts: Texts, resources: Mapping[str, Resource]) -> Act:
     problems, path = texts.problems, written.path
     table: dict[str, Any] = {}
     if isinstance(written.value, dict):
@@ -150,7 +158,7 @@ def _act(written: WrittenAct, texts: Texts, bots: Mapping[str, Bot]) -> Act:
         return Act(name=written.name, inputs=())
     return Act(
         name=written.name,
-        inputs=read_inputs(written, table, texts, bots),
+        inputs=read_inputs(written, table, texts, resources),
         system=_system(path, table, texts),
         skip_if=_skip_if((*path, "skip_if"), table.get("skip_if"), texts),
         carousel=_carousel(Written((*path, "carousel"), table["carousel"]), problems) if "carousel" in table else None,

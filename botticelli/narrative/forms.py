@@ -46,15 +46,15 @@ class Outline:
     order: list[str] = field(default_factory=list)
     carousels: list[Written] = field(default_factory=list)
     toc_turns: Written | None = None
-    bots: Written = Written(("bots",), {})
+    resources: dict[str, Written] = field(default_factory=dict)
+    """`bots`, `tables`, `media`, as far as the file has them."""
 
 
 def outline(document: dict[str, Any], problems: Problems) -> Outline:
     """The outline of a parsed file; what is wrong with it is added to `problems`."""
     root = read_table(problems, (), document, keys.ROOT, what="a narrative file")
     found = Outline(_header(root, problems))
-    if "bots" in root:
-        found.bots = Written(("bots",), root["bots"])
+    found.resources = {kind: Written((kind,), root[kind]) for kind in ("bots", "tables", "media") if kind in root}
     _carousels(root, found)
     scenes = _acts(root, found, problems)
     found.order = list(found.acts)

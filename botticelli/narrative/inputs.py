@@ -1,4 +1,4 @@
-"""The inputs of an act: texts, and bot commands with their arguments."""
+"""The inputs of an act: texts, bot commands with their arguments, and by their own files media and tables."""
 
 from __future__ import annotations
 
@@ -12,9 +12,11 @@ from typing import Any
 from botticelli.narrative import keys
 from botticelli.narrative.fields import TABLE, Rule, fits, not_performed, read_table
 from botticelli.narrative.forms import WrittenAct
-from botticelli.narrative.model import BotCommandInput, Input, Items, Template, TextInput, Value
+from botticelli.narrative.media import read_media
+from botticelli.narrative.model import MEDIA_KINDS, BotCommandInput, Input, Items, Template, TextInput, Value
 from botticelli.narrative.problems import Problems
 from botticelli.narrative.suggest import nearest, shown
+from botticelli.narrative.tables import read_table_input
 from botticelli.narrative.texts import Texts
 from botticelli.toml_text.positions import TomlPath
 
@@ -25,35 +27,53 @@ _RESOURCE = re.compile(r"(bots|tables|media|narratives)\.([A-Za-z_][\w-]*)|(narr
 
 
 @dataclass(frozen=True, slots=True)
-class Bot:
-    """A bot command that acts may name; `command` is None when something is wrong with it."""
+class Resource:
+    """An input that acts may name; `input` is None when something is wrong with it."""
 
-    command: BotCommandInput | None
+    input: Input | None
     texts: Texts
 
 
-def read_inputs(act: WrittenAct, table: Mapping[str, Any], texts: Texts, bots: Mapping[str, Bot]) -> tuple[Input, ...]:
-    """The inputs of an act in order, the prompt first. `table` holds the act's checked keys."""
+RESOURCES = {"bots": "a bot command", "tables": "a table query", "media": "a medium"}
+"""The sections of a file, and what each of their entries is."""
+
+
+def read_inputs(
+    act: WrittenAct, table: Mapping[str, Any], texts: Texts, resources: Mapping[str, Resource]
+) -> tuple[Input, ...]:
+    """The inputs of an act in order, the prompt first. `table` holds the act's checked keys; `resources` are by
+    `bots.NAME` and the like."""
     written = list(_written(act, table))
     if not written and not _has_bad_inputs(act):
         texts.problems.add(act.path, f"act {act.name} has neither a prompt nor an input", "give it a prompt")
     if len(written) > MAX_INPUTS:
         texts.problems.add(act.path, f"act {act.name} has more than {MAX_INPUTS} inputs")
-    reader = _Inputs(texts, bots)
+    reader = _Inputs(texts, resources)
     found = (reader.read(path, value, is_prompt) for path, value, is_prompt in written[:MAX_INPUTS])
     return tuple(one for one in found if one is not None)
 
 
-def read_bot(texts: Texts, path: TomlPath, value: Any) -> Bot:
-    """A `[bots.NAME]` table; every key that is not its own is an argument."""
+def read_resource(kind: str, texts: Texts, path: TomlPath, value: Any) -> Resource:
+    """An entry of `[bots]`, `[tables]` or `[media]`."""
     if not fits(texts.problems, path, value, TABLE):
-        return Bot(None, texts)
+        return Resource(None, texts)
+    match kind:
+        case "bots":
+            return Resource(_read_bot(texts, path, value), texts)
+        case "tables":
+            return Resource(read_table_input(texts, path, value), texts)
+        case _:
+            return Resource(read_media(texts, path, value), texts)
+
+
+def _read_bot(texts: Texts, path: TomlPath, value: dict[str, Any]) -> BotCommandInput | None:
+    """A `[bots.NAME]` table; every key that is not its own is an argument."""
     own = {key: inner for key, inner in value.items() if key in keys.BOT.known or key in keys.BOT.refused}
     table = read_table(texts.problems, path, own, keys.BOT, what="[bots.NAME]")
     _require_command(texts.problems, path, value)
     args = _arguments(texts, path, {key: inner for key, inner in value.items() if key not in own})
     args |= _arguments(texts, (*path, "args"), table.get("args", {}))
-    return Bot(_command(table, args, texts.problems.line_of(path)), texts)
+    return _command(table, args, texts.problems.line_of(path))
 
 
 def _written(act: WrittenAct, table: Mapping[str, Any]) -> Iterator[tuple[TomlPath, Any, bool]]:
@@ -75,10 +95,10 @@ def _has_bad_inputs(act: WrittenAct) -> bool:
 
 
 class _Inputs:
-    def __init__(self, texts: Texts, bots: Mapping[str, Bot]) -> None:
+    def __init__(self, texts: Texts, resources: Mapping[str, Resource]) -> None:
         self._texts = texts
         self._problems = texts.problems
-        self._bots = bots
+        self._resources = resources
 
     def read(self, path: TomlPath, value: Any, is_prompt: bool) -> Input | None:
         if isinstance(value, str):
@@ -95,6 +115,10 @@ class _Inputs:
             return self._text_table(path, value)
         elif kind == "bot_command":
             return self._command_table(path, value)
+        elif kind == "table":
+            return read_table_input(self._texts, path, value)
+        elif kind in MEDIA_KINDS:
+            return read_media(self._texts, path, value)
         elif isinstance(kind, str):
             hint = self._problems.guess(kind, keys.INPUT_TYPES, otherwise="the types are")
             self._problems.add((*path, "type"), f"there is no type of input {shown(kind)}", hint)
@@ -125,29 +149,30 @@ class _Inputs:
 
     def _referring(self, path: TomlPath, value: dict[str, Any]) -> Input | None:
         table = read_table(self._problems, path, value, keys.RESOURCE_INPUT, what="an input with ref")
-        if table.get("type", "bot_command") != "bot_command":
-            self._problems.add((*path, "type"), "a ref names a bot command", "remove type")
         here = (*path, "ref")
         resource = _RESOURCE.fullmatch(table.get("ref", ""))
         if resource is None:
             if "ref" in table:
-                self._problems.add(here, "names no resource", 'write ref = "bots.NAME"')
+                self._problems.add(here, "names no resource", 'write ref = "bots.NAME", "tables.NAME" or "media.NAME"')
             return None
         found = self._resource(here, table["ref"], resource)
+        if found is not None and table.get("type", found.type) != found.type:
+            self._problems.add((*path, "type"), f"{shown(table['ref'])} is of type {found.type}", "remove type")
         if isinstance(found, BotCommandInput) and "required" in table:
             return found.model_copy(update={"required": table["required"]})
         return found
 
-    def _resource(self, path: TomlPath, written: str, found: re.Match[str]) -> BotCommandInput | None:
-        if found[1] != "bots":
+    def _resource(self, path: TomlPath, written: str, found: re.Match[str]) -> Input | None:
+        if found[1] not in RESOURCES:
             self._problems.add(path, not_performed(written))
-        elif found[2] not in self._bots:
-            hint = self._problems.guess(written, [f"bots.{name}" for name in self._bots], otherwise="there are")
+        elif written not in self._resources:
+            hint = self._problems.guess(written, self._resources, otherwise="there are")
             self._problems.add(path, f"there is no {shown(written)}", hint)
         else:
-            bot = self._bots[found[2]]
-            self._texts.adopt(found[2], bot.texts)
-            return bot.command and bot.command.model_copy(update={"line": self._problems.line_of(path)})
+            resource = self._resources[written]
+            self._texts.adopt(written, resource.texts)
+            line = self._problems.line_of(path)
+            return resource.input and resource.input.model_copy(update={"line": line})
         return None
 
 

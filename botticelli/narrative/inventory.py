@@ -4,7 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 
-from botticelli.narrative.model import Act, BotCommandInput, Items, Narrative, Reference, Template, TextInput, Value
+from botticelli.narrative.model import (
+    Act,
+    AllOf,
+    AnyOf,
+    BotCommandInput,
+    Comparison,
+    Filter,
+    Input,
+    Items,
+    MediaInput,
+    Narrative,
+    Not,
+    Reference,
+    TableInput,
+    Template,
+    TextInput,
+    Value,
+)
 
 
 def references(narrative: Narrative) -> Iterator[Reference]:
@@ -39,14 +56,32 @@ def _of_act(act: Act) -> Iterator[Reference]:
     if act.system is not None:
         yield from act.system.references
     for one in act.inputs:
-        match one:
-            case TextInput():
-                yield from one.content.references
-            case BotCommandInput():
-                for value in one.args.values():
-                    yield from _of_value(value)
-            case _:
-                pass
+        yield from _of_input(one)
+
+
+def _of_input(one: Input) -> Iterator[Reference]:
+    match one:
+        case TextInput():
+            yield from one.content.references
+        case BotCommandInput():
+            for value in one.args.values():
+                yield from _of_value(value)
+        case MediaInput():
+            yield from one.url.references if one.url else ()
+        case TableInput():
+            yield from _of_filter(one.where) if one.where else ()
+
+
+def _of_filter(found: Filter) -> Iterator[Reference]:
+    match found:
+        case Comparison():
+            for value in found.values:
+                yield from _of_value(value)
+        case AllOf() | AnyOf():
+            for part in found.parts:
+                yield from _of_filter(part)
+        case Not():
+            yield from _of_filter(found.part)
 
 
 def _of_value(value: Value) -> Iterator[Reference]:

@@ -21,6 +21,7 @@ from botticelli.narrative.fields import (
     one_of,
     whole,
 )
+from botticelli.narrative.model import MEDIA_KINDS
 
 _NEVER = object()
 """Equals no value: the key is refused whatever it says."""
@@ -45,6 +46,19 @@ _MODELS = Rule(f"a model, or a list of up to {MOST_MODELS} different models, the
 
 COMMAND = matching(re.compile(r"[A-Za-z_]\w{0,63}(?:\.\w{1,64}){0,7}", re.ASCII), 'a name such as "messages.send"')
 
+MIME = matching(re.compile(r"[\w.+-]{1,60}/[\w.+-]{1,60}(?:;.{0,80})?", re.ASCII), 'a type such as "image/png"')
+CONTENT_TABLE = matching(re.compile(r"[a-z_][a-z0-9_]{0,62}"), 'a table name such as "potential_posts"')
+TABLE_NAME = matching(
+    re.compile(r"(?!pg_|information_schema)[a-z_][a-z0-9_]{0,62}(?:\.(?!pg_)[a-z_][a-z0-9_]{0,62})?"),
+    'a name such as "posts" or "schema.posts"',
+)
+MAX_ROWS = 1000
+
+
+def _is_sample(value: object) -> bool:
+    return value is True or (type(value) is int and 1 <= value <= MAX_ROWS)
+
+
 ROOT = Keys(
     known={
         "narrative": TABLE,
@@ -54,8 +68,10 @@ ROOT = Keys(
         "act": LIST,
         "carousel": TABLE,
         "bots": TABLE,
+        "tables": TABLE,
+        "media": TABLE,
     },
-    refused={"tables": _NEVER, "media": _NEVER, "security": _NEVER, "narratives": _NEVER},
+    refused={"security": _NEVER, "narratives": _NEVER},
 )
 
 NARRATIVE = Keys(
@@ -66,12 +82,15 @@ NARRATIVE = Keys(
         "temperature": _TEMPERATURE,
         "max_tokens": whole(1),
         "system": TEXT,
+        "target": CONTENT_TABLE,
+        "template": TABLE_NAME,
         "skip_content_generation": FLAG,
+        "preserve_source": FLAG,
         "carousel": TABLE,
         "budget": TABLE,
         "variables": TABLE,
     },
-    refused={"target": _NEVER, "template": _NEVER, "preserve_source": _NEVER, "schedule": _NEVER},
+    refused={"schedule": _NEVER},
     tolerated=("title", "author", "version", "tags"),
 )
 
@@ -109,8 +128,9 @@ ACT = Keys(
         "format": one_of("text", "json"),
         "history": FLAG,
         "retries": whole(0),
+        "extract_output": FLAG,
     },
-    refused={"narrative": _NEVER, "narrative_ref": _NEVER, "needs": _NEVER, "extract_output": False},
+    refused={"narrative": _NEVER, "narrative_ref": _NEVER, "needs": _NEVER},
 )
 
 LISTED_ACT = Keys(
@@ -118,8 +138,8 @@ LISTED_ACT = Keys(
     refused=ACT.refused,
 )
 
-INPUT_TYPES = ("text", "bot_command")
-REFUSED_INPUT_TYPES = ("image", "audio", "video", "document", "table", "narrative")
+INPUT_TYPES = ("text", "bot_command", *MEDIA_KINDS, "table")
+REFUSED_INPUT_TYPES = ("narrative",)
 
 _ANY_INPUT = {"type": TEXT}
 _RETENTION = {"history_retention": "full"}
@@ -130,6 +150,32 @@ COMMAND_INPUT = Keys(
     known={**_ANY_INPUT, "platform": IDENTIFIER, "command": COMMAND, "args": TABLE, "required": FLAG},
     refused=_RETENTION,
 )
+
+MEDIA = Keys(
+    known={**_ANY_INPUT, "url": TEXT, "base64": TEXT, "file": TEXT, "mime": MIME, "filename": LINE},
+    refused=_RETENTION,
+)
+
+TABLE_INPUT = Keys(
+    known={
+        **_ANY_INPUT,
+        "table_name": TABLE_NAME,
+        "columns": LIST,
+        "where": TEXT,
+        "where_clause": TEXT,
+        "filter": LIST,
+        "order_by": Rule("text or a list of texts", lambda value: isinstance(value, str | list)),
+        "limit": whole(1, MAX_ROWS),
+        "offset": whole(0),
+        "sample": Rule(f"true or a whole number from 1 to {MAX_ROWS}", _is_sample),
+        "format": one_of("json", "markdown", "csv"),
+        "alias": IDENTIFIER,
+        "pull_and_delete": FLAG,
+    },
+    refused=_RETENTION,
+)
+
+FILTER = Keys(known={"column": TEXT, "op": TEXT, "value": _ANYTHING})
 
 RESOURCE_INPUT = Keys(known={**_ANY_INPUT, "ref": TEXT, "required": FLAG}, refused=_RETENTION)
 

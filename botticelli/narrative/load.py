@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import re
 import tomllib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from botticelli.narrative.environment import Environment
 from botticelli.narrative.forms import outline
 from botticelli.narrative.model import Narrative
 from botticelli.narrative.problems import Problems
+from botticelli.narrative.shelf import MediaLimits, Shelf
 from botticelli.narrative.source import LOCAL, WIRE, Limits, Unreadable, decode, read_file
 from botticelli.narrative.suggest import shown
 from botticelli.toml_text.positions import Positions, TomlPath
@@ -32,9 +34,17 @@ class Loaded:
 
     narrative: Narrative
     warnings: tuple[Problem, ...] = ()
+    media: Mapping[str, bytes] = field(default_factory=dict, repr=False)
+    """The contents of its files and base64 texts, by SHA-256 in hexadecimal."""
 
 
-def load_narrative(path: Path, *, name: str | None = None, environment: Environment | None = None) -> Loaded:
+def load_narrative(
+    path: Path,
+    *,
+    name: str | None = None,
+    environment: Environment | None = None,
+    media_limits: MediaLimits | None = None,
+) -> Loaded:
     """Reads a local file of up to 1 MB. `name` is the name the narrative must have, if given.
 
     Without an `environment` every `${NAME}` is a problem. Raises NarrativeError with all problems.
@@ -44,11 +54,20 @@ def load_narrative(path: Path, *, name: str | None = None, environment: Environm
         text = read_file(path, LOCAL.file_bytes)
     except Unreadable as error:
         raise _refused(source, str(error)) from error
-    return parse_narrative(text, source=source, folder=path.parent, name=name, environment=environment)
+    folder = path.parent
+    return parse_narrative(
+        text, source=source, folder=folder, name=name, environment=environment, media_limits=media_limits
+    )
 
 
 def parse_narrative(
-    text: str, *, source: str, folder: Path | None, name: str | None = None, environment: Environment | None = None
+    text: str,
+    *,
+    source: str,
+    folder: Path | None,
+    name: str | None = None,
+    environment: Environment | None = None,
+    media_limits: MediaLimits | None = None,
 ) -> Loaded:
     """Checks a narrative's text. `source` is what problems call it; its stem names a narrative without a name.
 
@@ -62,10 +81,10 @@ def parse_narrative(
     problems = Problems(source, Positions(text, tokens))
     _sweep(document, problems, limits)
     problems.raise_if_any()
-    shop = Workshop(problems, environment or Environment(), limits, folder)
+    shop = Workshop(problems, environment or Environment(), limits, folder, Shelf(media_limits or MediaLimits()))
     narrative = build(outline(document, problems), shop, stem=Path(source).stem, wanted=name)
     problems.raise_if_any()
-    return Loaded(narrative, problems.warnings)
+    return Loaded(narrative, problems.warnings, dict(shop.shelf.contents))
 
 
 def _clean(text: str, source: str, limits: Limits) -> str:

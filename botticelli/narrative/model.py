@@ -9,6 +9,10 @@ from pydantic import BaseModel, ConfigDict, Field
 ReferenceKind = Literal["act", "previous", "state", "var", "iteration", "iterations", "run", "narrative", "now"]
 
 
+MediaKind = Literal["image", "audio", "video", "document"]
+MEDIA_KINDS: tuple[MediaKind, ...] = ("image", "audio", "video", "document")
+
+
 class Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -91,7 +95,73 @@ class NarrativeInput(Frozen):
     line: int = 0
 
 
-Input = Annotated[TextInput | BotCommandInput | NarrativeInput, Field(discriminator="type")]
+class MediaInput(Frozen):
+    """A picture, a sound, a film or a document: bytes that travel with the run (`sha256`), or what is behind a `url`.
+
+    `mime` is empty for a URL whose name says nothing: then the content that is fetched decides.
+    """
+
+    type: MediaKind
+    mime: str
+    sha256: str | None = None
+    size_bytes: int = 0
+    url: Template | None = None
+    filename: str | None = None
+    history_retention: Retention = "full"
+    line: int = 0
+
+
+class Comparison(Frozen):
+    """`column op values`: one value, for `in` any number, for `between` two, for `is_null` none. Values are bound as text."""
+
+    node: Literal["comparison"] = "comparison"
+    column: str
+    op: Literal["=", "!=", "<", "<=", ">", ">=", "in", "between", "like", "ilike", "is_null"]
+    values: tuple[Value, ...] = ()
+
+
+class AllOf(Frozen):
+    node: Literal["all"] = "all"
+    parts: tuple[Filter, ...]
+
+
+class AnyOf(Frozen):
+    node: Literal["any"] = "any"
+    parts: tuple[Filter, ...]
+
+
+class Not(Frozen):
+    node: Literal["not"] = "not"
+    part: Filter
+
+
+Filter = Annotated[Comparison | AllOf | AnyOf | Not, Field(discriminator="node")]
+
+
+class Order(Frozen):
+    column: str
+    descending: bool = False
+
+
+class TableInput(Frozen):
+    """Rows of a table. Without `columns` all of them; `sample` is a number of rows, taken at random."""
+
+    type: Literal["table"] = "table"
+    table_name: str
+    columns: tuple[str, ...] = ()
+    where: Filter | None = None
+    order_by: tuple[Order, ...] = ()
+    limit: int = Field(default=10, ge=1, le=1000)
+    offset: int = Field(default=0, ge=0)
+    sample: int | None = Field(default=None, ge=1, le=1000)
+    format: Literal["json", "markdown", "csv"] = "json"
+    alias: str | None = None
+    pull_and_delete: bool = False
+    history_retention: Retention = "full"
+    line: int = 0
+
+
+Input = Annotated[TextInput | BotCommandInput | NarrativeInput | MediaInput | TableInput, Field(discriminator="type")]
 
 
 class Multipliers(Frozen):
@@ -155,7 +225,7 @@ class Scope(Frozen):
 
 
 class Act(Frozen):
-    """One step. Without any text among its inputs it makes no model call.
+    """One step. Without any text or media among its inputs it makes no model call.
 
     An act that performs another narrative stands behind the acts of that narrative: `composes` is the position where
     they begin, and its own `skip_if` decides about all of them.
@@ -180,6 +250,7 @@ class Act(Frozen):
     after: tuple[int, ...] | None = None
     """Positions of the acts that are done first; None: of all acts before it."""
     extract_output: bool = False
+    """Its JSON becomes rows of the narrative's content table; without any such act the last one's does."""
     composes: int | None = None
     scope: Scope | None = None
     """None: the act is of the narrative itself."""
@@ -187,7 +258,7 @@ class Act(Frozen):
 
     @property
     def calls_model(self) -> bool:
-        return any(one.type == "text" for one in self.inputs)
+        return any(one.type == "text" or one.type in MEDIA_KINDS for one in self.inputs)
 
     @property
     def own_name(self) -> str:
@@ -211,11 +282,12 @@ class Narrative(Frozen):
     """For every call of the narrative; already part of `carousel.budget` when there is a carousel."""
     carousel: Carousel | None = None
     target: str | None = None
-    """The content table that what is generated goes to."""
+    """The content table that rows are stored in."""
     template: str | None = None
     """The table whose columns are the schema of what is generated."""
     skip_content_generation: bool = False
     preserve_source: bool = False
+    """Rows that are read stay, whatever `pull_and_delete` says."""
     schedule: Schedule | None = None
     security: Security | None = None
     acts: tuple[Act, ...]
@@ -238,3 +310,5 @@ class Narrative(Frozen):
 
 
 Items.model_rebuild()
+for _recursive in (Comparison, AllOf, AnyOf, Not, TableInput, Act, Narrative):
+    _recursive.model_rebuild()

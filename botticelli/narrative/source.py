@@ -40,11 +40,16 @@ def read_file(path: Path, limit_bytes: int) -> str:
         raise Unreadable("this is no file name") from error
     except OSError as error:
         raise Unreadable(_reason(error)) from error
-    return _read(descriptor, limit_bytes)
+    return decode(_read(descriptor, limit_bytes))
 
 
 def read_beside(folder: Path, name: str, limit_bytes: int) -> str:
-    """The text of a file inside `folder`, which `name` may not leave: not by `..`, not by a symbolic link.
+    """The text of a file inside `folder`; as `read_bytes_beside`."""
+    return decode(read_bytes_beside(folder, name, limit_bytes))
+
+
+def read_bytes_beside(folder: Path, name: str, limit_bytes: int) -> bytes:
+    """The content of a file inside `folder`, which `name` may not leave: not by `..`, not by a symbolic link.
 
     Raises Unreadable.
     """
@@ -83,7 +88,7 @@ def _open_inside(folder: Path, parts: list[str]) -> int:
         os.close(descriptor)
 
 
-def _read(descriptor: int, limit_bytes: int) -> str:
+def _read(descriptor: int, limit_bytes: int) -> bytes:
     mode = os.fstat(descriptor).st_mode
     if not stat.S_ISREG(mode):
         os.close(descriptor)
@@ -92,7 +97,7 @@ def _read(descriptor: int, limit_bytes: int) -> str:
         raw = file.read(limit_bytes + 1)
     if len(raw) > limit_bytes:
         raise Unreadable(f"is larger than {limit_bytes:,} bytes")
-    return decode(raw)
+    return raw
 
 
 def _reason(error: OSError) -> str:

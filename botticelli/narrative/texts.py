@@ -8,6 +8,7 @@ from pathlib import Path
 from botticelli.narrative.environment import Environment
 from botticelli.narrative.model import Reference, Template
 from botticelli.narrative.problems import Problems
+from botticelli.narrative.shelf import Shelf
 from botticelli.narrative.source import Limits, Unreadable, read_beside
 from botticelli.narrative.suggest import shown
 from botticelli.narrative.templates import parse_template
@@ -35,6 +36,8 @@ class Texts:
     environment: Environment
     limits: Limits
     folder: Path | None
+    shelf: Shelf = field(default_factory=Shelf)
+    """The media of the whole narrative."""
     uses: list[Use] = field(default_factory=list)
     size: int = 0
     _adopted: set[str] = field(default_factory=set)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -52,6 +53,45 @@ class NarrativesSettings(Section):
 class EnvironmentSettings(Section):
     allow: tuple[str, ...] = ()
     """Names that `${NAME}` in a narrative may read, beside those that begin with BOTTICELLI_VAR_."""
+
+
+def _table_names(names: tuple[str, ...]) -> tuple[str, ...]:
+    for name in names:
+        if not TABLE_NAME.fullmatch(name):
+            raise ValueError(f"{name!r} is not the name of a table that narratives could be allowed")
+    return names
+
+
+TABLE_NAME = re.compile(r"(?!pg_|information_schema)[a-z_][a-z0-9_]{0,62}(?:\.(?!pg_)[a-z_][a-z0-9_]{0,62})?")
+TableNames = Annotated[tuple[str, ...], AfterValidator(_table_names)]
+
+
+class MediaSettings(Section):
+    max_file_mb: int = Field(default=20, ge=1)
+    """Of one picture, sound, film or document."""
+    max_total_mb: int = Field(default=50, ge=1)
+    """Of all media of one narrative."""
+
+
+class FetchSettings(Section):
+    """Media that a narrative names by URL and the provider doesn't fetch itself."""
+
+    allow_http: bool = False
+    """Also without encryption."""
+    allow_hosts: tuple[str, ...] = ()
+    """Hosts of one's own network, by name or address: they may have addresses that are not public."""
+    timeout_seconds: float = Field(default=10, gt=0)
+    """From the first packet to the last."""
+    max_mb: float = Field(default=20, gt=0)
+
+
+class TablesSettings(Section):
+    allow: TableNames = ()
+    """Tables of one's own that narratives may read, beside content tables: `name` or `schema.name`."""
+    write: TableNames = ()
+    """Those of them that `pull_and_delete` and the command `update_table` may change."""
+    timeout_seconds: float = Field(default=2, gt=0)
+    """Of one query of a narrative."""
 
 
 class WorkerSettings(Section):
@@ -159,6 +199,9 @@ class Settings(Section):
     redis: RedisSettings = RedisSettings()
     narratives: NarrativesSettings = NarrativesSettings()
     environment: EnvironmentSettings = EnvironmentSettings()
+    media: MediaSettings = MediaSettings()
+    fetch: FetchSettings = FetchSettings()
+    tables: TablesSettings = TablesSettings()
     worker: WorkerSettings = WorkerSettings()
     budget: BudgetSettings = BudgetSettings()
     budgets: BudgetsSettings = BudgetsSettings()

@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, text
 
 from botticelli.store.acts import ActRow, Acts
+from botticelli.store.content import Content, ContentTable, NewRow, Origin
 from botticelli.store.database import connected
 from botticelli.store.effects import EffectRecord, Effects, Intent
 from botticelli.store.iterations import Claim, Iteration, Iterations, Lost, Open, Unclaimed, Wanted
 from botticelli.store.learned import Learned, LearnedLimit
 from botticelli.store.ledger import Entry, Ledger, PastUsage
 from botticelli.store.levers import Levers, Moved
+from botticelli.store.media import MediaRepository, NewMedium
 from botticelli.store.overrides import WHOLE, FreshOverrides, InForce, Override, Overrides
+from botticelli.store.reading import Query, Tables
 from botticelli.store.runs import FINAL, UNRESOLVED, NewRun, Run, Runs
 from botticelli.store.spending import ActUsage, Spending, SpentRow, Step
 from botticelli.store.state import StateEntry, StateRepository, escape_segment
@@ -26,6 +29,8 @@ __all__ = [
     "ActRow",
     "ActUsage",
     "Claim",
+    "Content",
+    "ContentTable",
     "EffectRecord",
     "Entry",
     "FreshOverrides",
@@ -34,16 +39,22 @@ __all__ = [
     "Iteration",
     "LearnedLimit",
     "Lost",
+    "MediaRepository",
     "Moved",
+    "NewMedium",
+    "NewRow",
     "NewRun",
     "Open",
+    "Origin",
     "Override",
     "PastUsage",
+    "Query",
     "Run",
     "SpentRow",
     "StateEntry",
     "Step",
     "Store",
+    "Tables",
     "Transaction",
     "Unclaimed",
     "Wanted",
@@ -66,6 +77,12 @@ class Transaction:
         self.overrides = Overrides(connection)
         self.levers = Levers(connection)
         self.learned = Learned(connection)
+        self.media = MediaRepository(connection)
+        self.content = Content(connection)
+
+    def limit_statements(self, timeout_seconds: float) -> None:
+        """No statement of this transaction takes longer from here on."""
+        self.connection.execute(text(f"set local statement_timeout = {round(timeout_seconds * 1000)}"))
 
 
 class Store:
@@ -79,3 +96,11 @@ class Store:
         """Commits at the end of the block, rolls back when it raises. Locks are taken run first, then iteration."""
         with connected(self.engine) as connection:
             yield Transaction(connection)
+
+    @contextmanager
+    def reading(self, timeout_seconds: float) -> Iterator[Connection]:
+        """A transaction that can write nothing, and of which no statement takes longer."""
+        with connected(self.engine) as connection:
+            connection.execute(text("set transaction read only"))
+            connection.execute(text(f"set local statement_timeout = {round(timeout_seconds * 1000)}"))
+            yield connection

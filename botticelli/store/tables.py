@@ -238,3 +238,21 @@ media = Table(
     Column("content", LargeBinary, nullable=False),
     _moment("created_at", required=True),
 )
+
+run_media = Table(
+    "run_media",
+    metadata,
+    Column("run_id", Text, ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True),
+    Column("sha256", Text, ForeignKey("media.sha256"), primary_key=True),
+    Index("ix_run_media_sha256", "sha256"),
+)
+
+content_tables = Table(
+    "content_tables",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("columns", JSONB, nullable=False),
+    Column("template", Text),
+    Column("narrative", Text, nullable=False),
+    _moment("created_at", required=True),
+)

@@ -211,6 +211,8 @@ def written(default: Any) -> str:
         return "none"
     if isinstance(default, str):
         return f'`"{default}"`'
+    if isinstance(default, bool):
+        return f"`{str(default).lower()}`"
     return f"`{list(default)}`".replace("'", '"') if isinstance(default, tuple) else f"`{default:g}`"
 
 

@@ -1,0 +1,102 @@
+"""What can be known to be wrong with media and tables before a run exists. Fetches nothing, reads no row."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from botticelli.carousel.plan import Plan
+from botticelli.drivers import TakesMedia, media_refusal
+from botticelli.errors import NarrativeError, Problem
+from botticelli.fetching import fault_of_url
+from botticelli.narrative import Loaded
+from botticelli.narrative.model import Act, BotCommandInput, MediaInput, Narrative, TableInput
+from botticelli.narrative.shelf import MediaLimits
+from botticelli.narrative.updates import read_update
+from botticelli.narrative.where import Refused
+from botticelli.runtime import Runtime
+from botticelli.settings import Settings
+from botticelli.store import NewMedium, Tables, Transaction
+
+BYTES_PER_MB = 1_000_000
+DATABASE = "database"
+"""The platform of `update_table`."""
+
+
+def media_limits(settings: Settings) -> MediaLimits:
+    return MediaLimits(settings.media.max_file_mb * BYTES_PER_MB, settings.media.max_total_mb * BYTES_PER_MB)
+
+
+def media_in(loaded: Loaded) -> dict[str, NewMedium]:
+    """What a run of the narrative carries, by SHA-256."""
+    named = {one.sha256: one.mime for _, one in _media_of(loaded.narrative) if one.sha256 is not None}
+    return {sha256: NewMedium(mime, loaded.media[sha256]) for sha256, mime in named.items()}
+
+
+def check_media(runtime: Runtime, plan: Plan, narrative: Narrative, source: str) -> None:
+    """NarrativeError for media that the act's model doesn't take, and for URLs that nobody would fetch."""
+    problems = []
+    for position, act in enumerate(narrative.acts):
+        for one in act.inputs:
+            if isinstance(one, MediaInput) and (fault := _media_fault(runtime, plan, position, one)) is not None:
+                problems.append(Problem(source, one.line or act.line, 1, f"act {act.name}", one.type, fault))
+    if problems:
+        raise NarrativeError(problems)
+
+
+def table_notes(runtime: Runtime, tx: Transaction, narrative: Narrative, source: str) -> list[str]:
+    """A warning for each table that is not there yet: an act or another run may still make it."""
+    settings = runtime.settings.tables
+    tables = Tables(tx.connection, allow=settings.allow, write=settings.write)
+    notes = []
+    for act, one in _queries_of(narrative):
+        is_made_here = one.table_name == narrative.target and not narrative.skip_content_generation
+        if not is_made_here and tables.find(one.table_name, to_write=_pulls(narrative, one)) is None:
+            what = (
+                f"there is no table {one.table_name} that it may {'change' if _pulls(narrative, one) else 'read'} yet"
+            )
+            notes.append(f"{source}:{one.line or act.line}: [act {act.name}] {what}")
+    if narrative.template is not None and tables.find(narrative.template) is None:
+        notes.append(f"{source}: template: there is no table {narrative.template} that it may read yet")
+    return notes
+
+
+def check_pulls(narrative: Narrative, source: str) -> None:
+    """NarrativeError when it would take rows away: text that anybody may have sent does not."""
+    problems = [
+        Problem(source, one.line, 1, f"act {act.name}", "pull_and_delete", "a narrative sent as text deletes no rows")
+        for act, one in _queries_of(narrative)
+        if _pulls(narrative, one)
+    ]
+    if problems:
+        raise NarrativeError(problems)
+
+
+def update_fault(command: BotCommandInput) -> str | None:
+    """Why this `update_table` can't be performed as it is written."""
+    try:
+        read_update(command.args)
+    except Refused as error:
+        return str(error)
+    return None
+
+
+def _media_fault(runtime: Runtime, plan: Plan, position: int, one: MediaInput) -> str | None:
+    model = plan[position].model
+    driver = runtime.drivers.get(model.provider)
+    fetches = one.url is not None and isinstance(driver, TakesMedia) and one.type in driver.url_kinds(model.model)
+    refusal = None if fetches else media_refusal(driver, model.model, one.type, by_url=False)
+    if refusal is not None or one.url is None or one.url.references:
+        return refusal
+    return fault_of_url("".join(str(part) for part in one.url.parts), runtime.settings.fetch)
+
+
+def _pulls(narrative: Narrative, one: TableInput) -> bool:
+    return one.pull_and_delete and not narrative.preserve_source
+
+
+def _media_of(narrative: Narrative) -> Iterator[tuple[Act, MediaInput]]:
+    return ((act, one) for act in narrative.acts for one in act.inputs if isinstance(one, MediaInput))
+
+
+def _queries_of(narrative: Narrative) -> Iterator[tuple[Act, TableInput]]:
+    return ((act, one) for act in narrative.acts for one in act.inputs if isinstance(one, TableInput))

@@ -1,0 +1,222 @@
+"""Fetches a medium by its URL without ever reaching into a private network. Says nothing of what the content is good for.
+
+Source of the rules: row S3 of the security notes. Each connection is made to an address that was judged, by its number:
+a name that means something else a moment later changes nothing. Proxies and credentials of the environment play no part.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import socket
+import ssl
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import SplitResult, urljoin, urlsplit
+
+from botticelli.errors import FetchError
+from botticelli.settings.model import FetchSettings
+
+MAX_REDIRECTS = 3
+MAX_URL_CHARACTERS = 2048
+
+Resolver = Callable[[str, int], Sequence[str]]
+"""The addresses of a host, as text."""
+_NOT_ADDRESSES = re.compile(r"(?:.*\.)?(?:0x[0-9a-f]*|[0-9]+)\.?", re.IGNORECASE)
+_NAT64 = ipaddress.ip_network("64:ff9b::/96")
+_REDIRECTS = (301, 302, 303, 307, 308)
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """`mime` is what the server says, empty when it says nothing."""
+
+    data: bytes
+    mime: str
+
+
+def fault_of_url(url: str, settings: FetchSettings) -> str | None:
+    """Why this URL is not fetched, as far as it can be told without asking anybody; None when nothing is wrong."""
+    try:
+        parts, host = _taken_apart(url)
+    except ValueError:
+        return "is no URL"
+    if parts.scheme != "https" and not (parts.scheme == "http" and settings.allow_http):
+        return "is no https URL"
+    if "@" in parts.netloc:
+        return "names a user, which media URLs may not"
+    if not host:
+        return "names no host"
+    if host in settings.allow_hosts:
+        return None
+    address = _address(host)
+    if address is None and _NOT_ADDRESSES.fullmatch(host):
+        return f"{host[:60]} is a number in disguise, not a host"
+    return f"{host} is no public address" if address is not None and not _is_public(address) else None
+
+
+def fetch(url: str, settings: FetchSettings, *, resolve: Resolver | None = None, trust: Any = None) -> Fetched:
+    """The content behind `url`, after at most three redirects. FetchError. `trust` is an SSL context for tests."""
+    deadline = time.monotonic() + settings.timeout_seconds
+    for _ in range(MAX_REDIRECTS + 1):
+        fault = fault_of_url(url, settings)
+        if fault is not None:
+            raise FetchError(fault, where=_shown(url), do="see [fetch] of the settings")
+        answer = _get(url, settings, deadline, resolve or _resolved, trust)
+        if isinstance(answer, Fetched):
+            return answer
+        url = urljoin(url, answer)
+    raise FetchError(f"redirects more than {MAX_REDIRECTS} times", where=_shown(url), do="give the URL it leads to")
+
+
+def _get(url: str, settings: FetchSettings, deadline: float, resolve: Resolver, trust: Any) -> Fetched | str:
+    """The content, or where it has moved to."""
+    import httpcore2
+
+    where = _shown(url)
+    backend = _backend(settings, deadline, resolve)
+    context = trust or ssl.create_default_context()
+    parts, host = _taken_apart(url)
+    target = f"{parts.path or '/'}{'?' + parts.query if parts.query else ''}".encode("ascii", "strict")
+    location = httpcore2.URL(scheme=parts.scheme, host=host, port=parts.port, target=target)
+    headers: dict[str | bytes, str | bytes] = {
+        "Host": parts.netloc,
+        "User-Agent": "botticelli",
+        "Accept": "*/*",
+        "Accept-Encoding": "identity",
+    }
+    try:
+        with (
+            httpcore2.ConnectionPool(ssl_context=context, network_backend=backend) as pool,
+            pool.stream("GET", location, headers=headers) as response,
+        ):
+            return _content(response, settings, deadline, where)
+    except (httpcore2.TimeoutException, TimeoutError):
+        raise FetchError(f"took longer than {settings.timeout_seconds:g} s", where=where) from None
+    except (httpcore2.NetworkError, httpcore2.ProtocolError, OSError) as error:
+        raise FetchError(f"can't be fetched: {type(error).__name__}", where=where) from None
+
+
+def _content(response: Any, settings: FetchSettings, deadline: float, where: str) -> Fetched | str:
+    headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in response.headers}
+    if response.status in _REDIRECTS and "location" in headers:
+        return str(headers["location"])
+    if response.status != 200:
+        raise FetchError(f"answers {response.status}", where=where, do="check the URL")
+    if headers.get("content-encoding", "identity").lower() != "identity":
+        raise FetchError("comes compressed, although that was not asked for", where=where)
+    data = bytearray()
+    for chunk in response.iter_stream():
+        data += chunk
+        if len(data) > settings.max_mb * 1_000_000:
+            raise FetchError(f"is larger than {settings.max_mb:g} MB", where=where)
+        if time.monotonic() > deadline:
+            raise TimeoutError
+    return Fetched(bytes(data), headers.get("content-type", ""))
+
+
+def _backend(settings: FetchSettings, deadline: float, resolve: Resolver) -> Any:
+    """The network as this fetch may use it: judged addresses only, and nothing after the deadline."""
+    import httpcore2
+
+    def left() -> float:
+        seconds = deadline - time.monotonic()
+        if seconds <= 0:
+            raise httpcore2.ConnectTimeout
+        return seconds
+
+    class Timed(httpcore2.NetworkStream):
+        """A connection of which no read and no write outlives the deadline."""
+
+        def __init__(self, inner: Any) -> None:
+            self._inner = inner
+
+        def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+            data: bytes = self._inner.read(max_bytes, left())
+            return data
+
+        def write(self, buffer: bytes, timeout: float | None = None) -> None:
+            self._inner.write(buffer, left())
+
+        def close(self) -> None:
+            self._inner.close()
+
+        def start_tls(self, ssl_context: Any, server_hostname: str | None = None, timeout: float | None = None) -> Any:
+            return Timed(self._inner.start_tls(ssl_context, server_hostname, left()))
+
+        def get_extra_info(self, info: str) -> Any:
+            return self._inner.get_extra_info(info)
+
+    class Judged(httpcore2.NetworkBackend):
+        """Connects to the numbers that a name stood for when they were judged."""
+
+        def connect_tcp(
+            self,
+            host: str,
+            port: int,
+            timeout: float | None = None,
+            local_address: str | None = None,
+            socket_options: Iterable[Any] | None = None,
+        ) -> Any:
+            address = _judged(host, port, settings, resolve)
+            return Timed(httpcore2.SyncBackend().connect_tcp(address, port, left(), local_address, socket_options))
+
+    return Judged()
+
+
+def _judged(host: str, port: int, settings: FetchSettings, resolve: Resolver) -> str:
+    """The first address of the host, when all that it has are public. FetchError."""
+    addresses = list(resolve(host, port))
+    if not addresses:
+        raise FetchError("has no address", where=host)
+    if host not in settings.allow_hosts:
+        for one in addresses:
+            address = _address(one)
+            if address is None or not _is_public(address):
+                what = "leads into a private network"
+                raise FetchError(what, where=host, do="list the host in [fetch] allow_hosts if it is yours")
+    return addresses[0]
+
+
+def _resolved(host: str, port: int) -> list[str]:
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError):
+        raise FetchError("has no address", where=host, do="check the URL") from None
+    return [str(one[4][0]) for one in found]
+
+
+def _taken_apart(url: str) -> tuple[SplitResult, str]:
+    """ValueError for what is no URL: with blanks or control characters, too long, with a port that is none."""
+    if len(url) > MAX_URL_CHARACTERS or not url.isascii() or re.search(r"[\x00-\x20\x7f\\]", url):
+        raise ValueError(url)
+    parts = urlsplit(url)
+    _ = parts.port
+    return parts, (parts.hostname or "").lower()
+
+
+def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        return ipaddress.ip_address(text.partition("%")[0])
+    except ValueError:
+        return None
+
+
+def _is_public(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+    """Of an address that carries another one (mapped, 6to4, Teredo, NAT64), what it carries counts."""
+    if isinstance(address, ipaddress.IPv6Address):
+        carried = address.ipv4_mapped or address.sixtofour or (address.teredo[1] if address.teredo else None)
+        if address in _NAT64:
+            carried = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+        if carried is not None:
+            return _is_public(carried)
+    return address.is_global and not address.is_multicast
+
+
+def _shown(url: str) -> str:
+    """Without what may be secret: a login and the query."""
+    plain = re.sub(r"//[^/]*@", "//", url.partition("?")[0])
+    plain = "".join(one if one.isprintable() else "?" for one in plain)
+    return plain if len(plain) <= 120 else f"{plain[:117]}..."

@@ -1,0 +1,28 @@
+"""The platform `database`: changes rows of content tables. Only says what there is: the worker performs it itself, in the
+transaction that records the effect, so that it is done once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from botticelli.errors import PlatformError, SettingsError
+from botticelli.platforms.protocol import CommandOutput, CommandSpec
+
+UPDATE_TABLE = "update_table"
+
+
+class DatabasePlatform:
+    is_rehearsal = False
+
+    def __init__(self, name: str, options: Mapping[str, Any]) -> None:
+        self.name = name
+        if options:
+            where = f"[platforms.{name}.options]"
+            raise SettingsError("the database platform has no options", where=where, do="see [tables] of the settings")
+
+    def spec(self, command: str) -> CommandSpec | None:
+        return CommandSpec(command, writes=True, repeat="idempotent") if command == UPDATE_TABLE else None
+
+    def execute(self, command: str, args: Mapping[str, Any], key: str) -> CommandOutput:
+        raise PlatformError(f"{command} is performed by a worker, within its own transaction")

@@ -1,0 +1,21 @@
+-- Make the role that table queries are run as: it may read content tables and nothing else of ours.
+-- A user who may make no role keeps the queries' other walls (bound values, a read-only transaction, a time limit).
+-- The role belongs to the whole server: another database of it may have made it already, even at this moment.
+do $$
+begin
+  if not exists (select from pg_roles where rolname = 'botticelli_reader') then
+    create role botticelli_reader nologin;
+  end if;
+  execute format('grant botticelli_reader to %I', current_user);
+exception when insufficient_privilege or duplicate_object or unique_violation or invalid_grant_operation then
+  null;
+end
+$$;
+do $$
+begin
+  grant usage on schema botticelli_content to botticelli_reader;
+  alter default privileges in schema botticelli_content grant select on tables to botticelli_reader;
+exception when insufficient_privilege or undefined_object then
+  null;
+end
+$$

@@ -1,0 +1,196 @@
+"""No packet reaches a private address, whatever a URL looks like; what is public is fetched under caps."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from botticelli.errors import FetchError
+from botticelli.fetching import fault_of_url, fetch
+from botticelli.settings.model import FetchSettings
+
+HTTP = FetchSettings(allow_http=True)
+OWN = FetchSettings(allow_http=True, allow_hosts=("media.test", "127.0.0.1"), timeout_seconds=5, max_mb=0.001)
+
+
+class Canary:
+    """A server on this machine that counts every connection that is made to it."""
+
+    def __init__(self) -> None:
+        self.connections = 0
+        self.pages: dict[str, Callable[[BaseHTTPRequestHandler], None]] = {}
+        canary = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                canary.pages[self.path](self)
+
+            def log_message(self, format: str, *args: object) -> None:
+                pass
+
+        class Server(ThreadingHTTPServer):
+            def get_request(self) -> tuple[socket.socket, object]:
+                canary.connections += 1
+                return super().get_request()
+
+            def handle_error(self, request: object, client_address: object) -> None:
+                pass
+
+        self.server = Server(("127.0.0.1", 0), Handler)
+        self.port: int = self.server.server_address[1]
+        self.thread = threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.01})
+        self.thread.start()
+
+    def close(self) -> None:
+        self.server.shutdown()
+        self.thread.join()
+        self.server.server_close()
+
+
+@pytest.fixture
+def canary() -> Iterator[Canary]:
+    made = Canary()
+    yield made
+    made.close()
+
+
+def page(body: bytes = b"hello", status: int = 200, **headers: str) -> Callable[[BaseHTTPRequestHandler], None]:
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        handler.send_response(status)
+        for name, value in headers.items():
+            handler.send_header(name.replace("_", "-"), value)
+        handler.send_header("Content-Length", str(len(body)))
+        handler.end_headers()
+        handler.wfile.write(body)
+
+    return answer
+
+
+HOSTS = [
+    "127.0.0.1",
+    "localhost",
+    "2130706433",
+    "0177.0.0.1",
+    "0x7f.1",
+    "127.1",
+    "0",
+    "[::1]",
+    "[::ffff:127.0.0.1]",
+    "[64:ff9b::7f00:1]",
+    "[2002:7f00:1::]",
+    "169.254.169.254",
+    "10.0.0.1",
+    "192.168.1.1",
+    "100.64.0.1",
+    "[fe80::1%25lo]",
+    "[fd00::1]",
+    "224.0.0.1",
+    "0.0.0.0",
+]
+
+
+@pytest.mark.parametrize("host", HOSTS)
+def test_a_private_address_gets_no_packet(canary: Canary, host: str) -> None:
+    with pytest.raises(FetchError, match=r"public|private|disguise|no address"):
+        fetch(f"http://{host}:{canary.port}/x", HTTP)
+    assert canary.connections == 0
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://example.com/a.png",
+        "file:///etc/passwd",
+        "gopher://example.com/",
+        "//example.com/a.png",
+        "https://user:secret@example.com/a.png",
+        "https://a@127.0.0.1/",
+        "https:///a.png",
+        "https://example.com/a b",
+        "https://example.com\\@127.0.0.1/",
+        "https://example.com/\r\nX: y",
+        "https://example.com:99999/",
+        "https://exämple.com/",
+    ],
+)
+def test_other_urls_are_refused_before_anybody_is_asked(url: str) -> None:
+    assert fault_of_url(url, FetchSettings()) is not None
+    asked: list[str] = []
+    with pytest.raises(FetchError) as caught:
+        fetch(url, FetchSettings(), resolve=lambda host, port: asked.append(host) or ["93.184.216.34"])
+    assert asked == []
+    assert "secret" not in str(caught.value)
+
+
+def test_all_addresses_of_a_name_have_to_be_public(canary: Canary) -> None:
+    for addresses in (["127.0.0.1"], ["93.184.216.34", "127.0.0.1"], ["::ffff:10.0.0.1"], []):
+        with pytest.raises(FetchError):
+            fetch(f"http://rebinding.test:{canary.port}/", HTTP, resolve=lambda host, port, found=addresses: found)
+    assert canary.connections == 0
+
+
+def test_a_name_is_asked_once_and_its_answer_is_what_is_connected_to(canary: Canary) -> None:
+    answers = iter([["127.0.0.1"], ["10.0.0.1"]])
+    canary.pages["/a"] = page(b"content", Content_Type="image/png")
+    found = fetch(f"http://media.test:{canary.port}/a", OWN, resolve=lambda host, port: next(answers))
+    assert (found.data, found.mime) == (b"content", "image/png")
+    assert canary.connections == 1
+
+
+def test_redirects_are_judged_like_the_first_url(canary: Canary) -> None:
+    here = f"http://media.test:{canary.port}"
+    canary.pages["/a"] = page(status=302, Location="/b")
+    canary.pages["/b"] = page(b"found")
+    canary.pages["/loop"] = page(status=301, Location="/loop")
+    canary.pages["/inside"] = page(status=302, Location=f"http://localhost:{canary.port}/b")
+    canary.pages["/file"] = page(status=302, Location="file:///etc/passwd")
+    only = OWN.model_copy(update={"allow_hosts": ("media.test",)})
+    names = {"media.test": ["127.0.0.1"], "localhost": ["127.0.0.1"]}
+    assert fetch(f"{here}/a", only, resolve=lambda host, port: names[host]).data == b"found"
+    before = canary.connections
+    with pytest.raises(FetchError, match="more than 3"):
+        fetch(f"{here}/loop", only, resolve=lambda host, port: names[host])
+    with pytest.raises(FetchError, match="private"):
+        fetch(f"{here}/inside", only, resolve=lambda host, port: names[host])
+    with pytest.raises(FetchError, match="no https URL"):
+        fetch(f"{here}/file", only, resolve=lambda host, port: names[host])
+    assert canary.connections - before == 4 + 1 + 1
+
+
+def test_answers_have_caps(canary: Canary) -> None:
+    here = f"http://127.0.0.1:{canary.port}"
+    canary.pages["/large"] = page(b"x" * 2000)
+    canary.pages["/none"] = page(status=404)
+    canary.pages["/zip"] = page(b"x", Content_Encoding="gzip")
+    for path, reason in {"/large": "larger than 0.001 MB", "/none": "answers 404", "/zip": "compressed"}.items():
+        with pytest.raises(FetchError, match=reason):
+            fetch(here + path, OWN)
+
+
+def test_a_drip_does_not_outlive_the_deadline() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        stop = threading.Event()
+
+        def drip() -> None:
+            connection, _ = server.accept()
+            with connection:
+                connection.sendall(b"HTTP/1.1 200 OK\r\nX-Slow: ")
+                try:
+                    while not stop.wait(0.05):
+                        connection.sendall(b"x")
+                except OSError:
+                    return
+
+        thread = threading.Thread(target=drip)
+        thread.start()
+        started = time.monotonic()
+        with pytest.raises(FetchError, match=r"longer than 0\.4 s"):
+            fetch(f"http://127.0.0.1:{server.getsockname()[1]}/", OWN.model_copy(update={"timeout_seconds": 0.4}))
+        stop.set()
+        thread.join()
+        assert time.monotonic() - started < 2

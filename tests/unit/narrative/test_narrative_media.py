@@ -1,0 +1,132 @@
+"""Media: what is read is inside the narrative's folder, small enough, and what it says it is."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+from pathlib import Path
+
+import pytest
+
+from botticelli.errors import NarrativeError
+from botticelli.narrative import Loaded, load_narrative
+from botticelli.narrative.formats import FORMATS, fault_of_content, fault_of_mime, mime_of_content, mime_of_name
+from botticelli.narrative.model import MediaInput
+from botticelli.narrative.shelf import MediaLimits
+
+PNG = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+)
+BEGINNINGS = {
+    "image/png": PNG,
+    "image/jpeg": b"\xff\xd8\xff\xe0",
+    "image/gif": b"GIF89a",
+    "image/webp": b"RIFF0000WEBP",
+    "image/heic": b"\0\0\0\x18ftypheic",
+    "application/pdf": b"%PDF-1.7",
+    "audio/mpeg": b"ID3\4",
+    "audio/wav": b"RIFF0000WAVE",
+    "audio/ogg": b"OggS",
+    "audio/flac": b"fLaC",
+    "audio/aac": b"\xff\xf1",
+    "audio/mp4": b"\0\0\0\x18ftypM4A ",
+    "video/mp4": b"\0\0\0\x18ftypisom",
+    "video/quicktime": b"\0\0\0\x18ftypqt  ",
+    "video/webm": b"\x1aE\xdf\xa3",
+    "text/plain": b"words",
+}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    inner = tmp_path / "narratives"
+    inner.mkdir()
+    (inner / "a.png").write_bytes(PNG)
+    (tmp_path / "outside.png").write_bytes(PNG)
+    return inner
+
+
+def load(folder: Path, keys: str, limits: MediaLimits | None = None) -> Loaded:
+    file = folder / "story.toml"
+    file.write_text(f'[acts.a]\nprompt = "Look."\n[[acts.a.input]]\n{keys}\n', encoding="utf-8")
+    return load_narrative(file, media_limits=limits)
+
+
+def test_a_file_becomes_content_that_is_named_by_its_hash(folder: Path) -> None:
+    loaded = load(folder, 'type = "image"\nfile = "a.png"\n[[acts.a.input]]\ntype = "image"\nfile = "./a.png"')
+    sha256 = hashlib.sha256(PNG).hexdigest()
+    media = [one for one in loaded.narrative.acts[0].inputs if isinstance(one, MediaInput)]
+    assert [(one.mime, one.sha256, one.size_bytes, one.filename) for one in media] == [
+        ("image/png", sha256, len(PNG), "a.png")
+    ] * 2
+    assert loaded.media == {sha256: PNG}
+    assert base64.b64encode(PNG[:12]).decode() not in str(loaded.narrative.snapshot())
+    assert repr(PNG) not in repr(loaded)
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("../outside.png", "has to be inside"),
+        ("x/../../outside.png", "has to be inside"),
+        ("/etc/passwd", "has to be inside"),
+        ("~/a.png", "has to be inside"),
+        ("file:///etc/passwd", "has to be inside"),
+        ("link.png", "symbolic link"),
+        ("folder/a.png", "symbolic link"),
+        ("pipe.png", "not a regular file"),
+        ("sub", "is a folder"),
+        ("none.png", "there is no such file"),
+    ],
+)
+def test_no_file_leaves_the_folder(folder: Path, name: str, reason: str) -> None:
+    (folder / "link.png").symlink_to(folder.parent / "outside.png")
+    (folder / "folder").symlink_to(folder.parent)
+    (folder / "sub").mkdir()
+    os.mkfifo(folder / "pipe.png")
+    with pytest.raises(NarrativeError, match=rf"story.toml:5:1: \[acts.a.input\] file: .*{reason}"):
+        load(folder, f'type = "image"\nfile = "{name}"')
+
+
+def test_what_it_is_not_is_refused(folder: Path) -> None:
+    (folder / "b.png").write_bytes(b"GIF89a")
+    (folder / "c.txt").write_bytes(b"\xff\xfe")
+    (folder / "empty.png").write_bytes(b"")
+    with pytest.raises(NarrativeError, match=r"b.png: is not image/png, but image/gif"):
+        load(folder, 'type = "image"\nfile = "b.png"')
+    with pytest.raises(NarrativeError, match=r"c.txt: is not UTF-8 text"):
+        load(folder, 'type = "document"\nfile = "c.txt"')
+    with pytest.raises(NarrativeError, match=r"empty.png: is empty"):
+        load(folder, 'type = "image"\nfile = "empty.png"')
+    with pytest.raises(NarrativeError, match=r"image/png is no video; change type or mime"):
+        load(folder, 'type = "video"\nfile = "a.png"')
+    with pytest.raises(NarrativeError, match=r"no model takes application/zip"):
+        load(folder, 'type = "document"\nfile = "a.png"\nmime = "application/zip"')
+
+
+def test_media_have_caps(folder: Path) -> None:
+    (folder / "b.png").write_bytes(PNG + b"more")
+    both = 'type = "image"\nfile = "a.png"\n[[acts.a.input]]\ntype = "image"\nfile = "b.png"'
+    with pytest.raises(NarrativeError, match=r"a.png: is larger than 10 bytes"):
+        load(folder, both, MediaLimits(10, 1000))
+    with pytest.raises(NarrativeError, match=r"8:1: .* all media together are larger than 100 bytes"):
+        load(folder, both, MediaLimits(1000, 100))
+
+
+def test_base64_may_be_a_data_url(folder: Path) -> None:
+    text = base64.b64encode(PNG).decode()
+    for keys in (f'base64 = "{text}"\nmime = "image/png"', f'base64 = "data:image/png;base64,{text}"'):
+        found = load(folder, f'type = "image"\n{keys}').narrative.acts[0].inputs[1]
+        assert isinstance(found, MediaInput)
+        assert (found.mime, found.size_bytes) == ("image/png", len(PNG))
+
+
+@pytest.mark.parametrize("mime", BEGINNINGS)
+def test_formats_are_told_by_their_first_bytes(mime: str) -> None:
+    known = next(one for one in FORMATS if one.mime == mime)
+    assert fault_of_content(BEGINNINGS[mime], mime) is None
+    assert mime_of_content(BEGINNINGS[mime], known.kind) == mime
+    assert fault_of_content(b"\x00\xffother", mime) is not None
+    assert mime_of_name(f"A FILE.{known.suffixes[0].upper()}") == mime
+    assert fault_of_mime(mime, known.kind) is None

@@ -1,0 +1,30 @@
+"""The filter of a narrative with its values filled in, as the store takes it. Runs nothing."""
+
+from __future__ import annotations
+
+from botticelli.narrative import as_text, render_value
+from botticelli.narrative.model import AllOf, AnyOf, Comparison, Filter, Not
+from botticelli.narrative.templates import Resolve
+from botticelli.store.filters import Condition, Junction, Negation, Test
+
+
+def condition_of(found: Filter, resolve: Resolve) -> Condition:
+    """Values are data: what they hold never becomes a part of the filter."""
+    match found:
+        case Comparison():
+            return Test(found.column, found.op, _values(found, resolve))
+        case AllOf() | AnyOf():
+            parts = tuple(condition_of(part, resolve) for part in found.parts)
+            return Junction(parts, is_any=isinstance(found, AnyOf))
+        case Not():
+            return Negation(condition_of(found.part, resolve))
+
+
+def _values(found: Comparison, resolve: Resolve) -> tuple[str, ...]:
+    """As texts. Where many values may stand, a reference to a list stands for its members."""
+    values: list[str] = []
+    for one in found.values:
+        value = render_value(one, resolve)
+        many = value if isinstance(value, list) and found.op == "in" else [value]
+        values += [as_text(item) for item in many]
+    return tuple(values)

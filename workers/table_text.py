@@ -1,0 +1,73 @@
+"""Rows as the text that a model reads: JSON, a Markdown table or CSV. Reads no table."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Sequence
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from typing import Any
+
+from botticelli.narrative.model import TableInput
+
+
+def jsonable(value: Any) -> Any:
+    """A row of Postgres in the words of JSON: dates in ISO 8601, exact numbers as numbers, the rest as text."""
+    match value:
+        case None | bool() | int() | float() | str():
+            return value
+        case Decimal():
+            return int(value) if value == value.to_integral_value() else float(value)
+        case datetime() | date() | time():
+            return value.isoformat()
+        case timedelta():
+            return value.total_seconds()
+        case dict():
+            return {str(key): jsonable(inner) for key, inner in value.items()}
+        case list() | tuple():
+            return [jsonable(one) for one in value]
+        case bytes() | bytearray() | memoryview():
+            return f"({len(bytes(value)):,} bytes)"
+        case _:
+            return str(value)
+
+
+def as_text_of(one: TableInput, rows: Sequence[dict[str, Any]]) -> str:
+    """The rows in the format of the input, under its alias if it has one."""
+    body = _WRITERS[one.format](rows)
+    return f"{one.alias}:\n{body}" if one.alias else body
+
+
+def _json(rows: Sequence[dict[str, Any]]) -> str:
+    return json.dumps(rows, ensure_ascii=False)
+
+
+def _markdown(rows: Sequence[dict[str, Any]]) -> str:
+    if not rows:
+        return "(no rows)"
+    lines = [" | ".join(rows[0]), " | ".join("---" for _ in rows[0])]
+    lines += [" | ".join(_cell(value) for value in row.values()) for row in rows]
+    return "\n".join(f"| {line} |" for line in lines)
+
+
+def _cell(value: Any) -> str:
+    return " ".join(_plain(value).replace("|", "\\|").split())
+
+
+def _csv(rows: Sequence[dict[str, Any]]) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerows([list(row) for row in rows[:1]])
+    writer.writerows([_plain(value) for value in row.values()] for row in rows)
+    return text.getvalue().rstrip("\n") or "(no rows)"
+
+
+def _plain(value: Any) -> str:
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+_WRITERS = {"json": _json, "markdown": _markdown, "csv": _csv}

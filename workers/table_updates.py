@@ -1,0 +1,56 @@
+"""`update_table` of the platform `database`: the change and its record in one transaction, so that it is done once."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from functools import partial
+from typing import Any
+
+from botticelli.errors import InvalidInput
+from botticelli.narrative import as_text, render_value
+from botticelli.narrative.model import BotCommandInput
+from botticelli.narrative.updates import read_update
+from botticelli.narrative.where import Refused
+from botticelli.platforms.database import UPDATE_TABLE
+from botticelli.store import Intent, Tables
+from workers.filters import condition_of
+from workers.outcomes import ActFailed
+from workers.references import resolver
+from workers.stage import Stage
+
+PLATFORM = "database"
+
+
+def update_table(stage: Stage, act: str, name: str, one: BotCommandInput) -> Any:
+    """`rows_affected` and `table_name`. `name` is unique within the iteration. ActFailed when it is required and failed;
+    else the failure text."""
+    try:
+        return _updated(stage, act, name, one)
+    except (InvalidInput, Refused) as error:
+        if one.required:
+            raise ActFailed(f"{one.command}: {error}") from None
+        return f"{one.command} failed: {error}"
+
+
+def _updated(stage: Stage, act: str, name: str, one: BotCommandInput) -> Any:
+    update = read_update(one.args)
+    resolve = partial(resolver, stage)
+    where = condition_of(update.where, resolve)
+    values = {column: as_text(render_value(value, resolve)) for column, value in update.values.items()}
+    args = {"table_name": update.table_name, "where": repr(where), "updates": values, "limit": update.limit}
+    settings, claim = stage.runtime.settings.tables, stage.claim
+    content = [claim.run_id, claim.number, name, PLATFORM, UPDATE_TABLE, args]
+    key = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:32]
+    with stage.about_to_act() as tx:
+        record = tx.effects.intend(
+            Intent(key, claim.run_id, claim.number, act, PLATFORM, UPDATE_TABLE, args, claim.fence)
+        )
+        if record.status == "done":
+            return record.output
+        tx.limit_statements(settings.timeout_seconds)
+        tables = Tables(tx.connection, allow=settings.allow, write=settings.write)
+        rows = tables.change(update.table_name, where, values, update.limit)
+        output = {"rows_affected": rows, "table_name": update.table_name}
+        tx.effects.finish(key, "done", output=output)
+    return output
