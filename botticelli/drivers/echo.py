@@ -24,7 +24,7 @@ from botticelli.settings import Provider
 WORD = re.compile(r"ok|hang|[1-5]\d\d(:\d+(\.\d+)?)?")
 WORDS = re.compile(r"\S*\s*")
 ANY_MEDIA: frozenset[MediaKind] = frozenset(("image", "audio", "video", "document"))
-EXAMPLE = re.compile(r"```json\n(.*?)\n```", re.DOTALL)
+EXAMPLE = re.compile(r"```json\n(.*?)\n\s*```", re.DOTALL)
 OK = "ok"
 HANG = "hang"
 FREE = Decimal(0)

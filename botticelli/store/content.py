@@ -24,6 +24,7 @@ from sqlalchemy import (
     Integer,
     MetaData,
     Numeric,
+    RowMapping,
     Table,
     Text,
     cast,
@@ -126,11 +127,11 @@ class Content:
     def tables(self) -> list[ContentTable]:
         """By name."""
         query = select(content_tables).order_by(content_tables.c.name)
-        return [ContentTable(**row) for row in self._connection.execute(query).mappings()]
+        return [_table(row) for row in self._connection.execute(query).mappings()]
 
     def get(self, name: str) -> ContentTable | None:
         row = self._connection.execute(select(content_tables).where(content_tables.c.name == name)).mappings().first()
-        return ContentTable(**row) if row else None
+        return _table(row) if row else None
 
     def add(
         self, name: str, rows: Sequence[NewRow], origin: Origin, *, template: str | None, columns: Mapping[str, str]
@@ -179,9 +180,9 @@ class Content:
     def _made(self, name: str, columns: Mapping[str, str], template: str | None, narrative: str) -> ContentTable:
         _check(name, columns)
         table_of(name, columns).create(self._connection)
-        values = {"name": name, "columns": dict(columns), "template": template, "narrative": narrative}
+        values = {"name": name, "columns": list(columns.items()), "template": template, "narrative": narrative}
         row = self._connection.execute(insert(content_tables).values(values).returning(content_tables)).mappings()
-        return ContentTable(**row.one())
+        return _table(row.one())
 
     def _widened(self, found: ContentTable, lacking: Mapping[str, str]) -> ContentTable:
         columns = {**found.columns, **lacking}
@@ -190,9 +191,15 @@ class Content:
         for one, kind in lacking.items():
             words = f"{SCHEMA}.{quote(found.name)} add column {quote(one)} {TYPES[kind].compile(dialect)}"
             self._connection.execute(text(f"alter table {words}"))
-        changed = update(content_tables).where(content_tables.c.name == found.name).values(columns=columns)
+        changed = (
+            update(content_tables).where(content_tables.c.name == found.name).values(columns=list(columns.items()))
+        )
         row = self._connection.execute(changed.returning(content_tables)).mappings()
-        return ContentTable(**row.one())
+        return _table(row.one())
+
+
+def _table(row: RowMapping) -> ContentTable:
+    return ContentTable(**{**row, "columns": dict(row["columns"])})
 
 
 def _check(name: str, columns: Mapping[str, str]) -> None:

@@ -7,11 +7,14 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import Engine, inspect
+from sqlalchemy import Engine, inspect, text
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import InternalError
 
 from botticelli.errors import DatabaseBehind, InvalidInput, ServiceUnavailable
 from botticelli.runtime import Runtime
 from botticelli.settings import load_settings
+from botticelli.store import NewRow, Origin, Query, Store, Tables
 from botticelli.store.database import connected, downgrade, make_engine, require_current, schema_status, upgrade
 from botticelli.store.tables import metadata
 
@@ -61,3 +64,24 @@ def test_a_server_that_is_not_there_is_named_without_its_password() -> None:
         pass
     assert "127.0.0.1" in str(caught.value)
     assert "hunter2" not in str(caught.value)
+
+
+def test_a_user_who_may_make_no_role_reads_content_all_the_same(empty_database_url: str) -> None:
+    """Without the reader's role the other walls hold."""
+    with connected(make_engine(empty_database_url, pool_size=1, statement_timeout_seconds=30)) as connection:
+        connection.execute(text("drop role if exists plain_user"))
+        connection.execute(text("create role plain_user login nosuperuser nocreaterole"))
+        database = connection.execute(text("select current_database()")).scalar_one()
+        connection.execute(text(f"alter database {database} owner to plain_user"))
+    url = make_url(empty_database_url).set(username="plain_user").render_as_string(hide_password=False)
+    store = Store(make_engine(url, pool_size=2, statement_timeout_seconds=30))
+    assert upgrade(store.engine).up_to_date
+    with store.transaction() as tx:
+        tx.content.add("posts", [NewRow({"a": 1})], Origin("n", "r", "a", None), template=None, columns={"a": "number"})
+    with store.reading(2) as connection:
+        assert Tables(connection, allow=()).read(Query("posts", ("a",))) == [{"a": 1}]
+        assert connection.execute(text("select current_user")).scalar() == "plain_user"
+        with pytest.raises(InternalError, match="read-only transaction"):
+            connection.execute(text("delete from botticelli_content.posts"))
+    downgrade(store.engine, "base")
+    store.engine.dispose()
