@@ -91,8 +91,8 @@ class _Turn:
                     given.data = rows_of(self._stage, self._act.name, name, one, self._resolve)
                     given.texts.append(as_text_of(one, given.data))
                 case MediaInput():
-                    model = self._stage.plan[self._position].model
-                    given.media.append(medium_of(self._stage, one, model, self._resolve))
+                    call = self._stage.plan[self._position]
+                    given.media.append(medium_of(self._stage, one, call, self._resolve))
         return given
 
     def _speak(self, given: _Given) -> None:
@@ -130,9 +130,7 @@ class _Turn:
             return failure.error
         return None
 
-    def _answered(
-        self, status: str, answer: Answer, judged: Judged, prompt: str, error: str | None = None
-    ) -> ActRow:
+    def _answered(self, status: str, answer: Answer, judged: Judged, prompt: str, error: str | None = None) -> ActRow:
         row = self._row(status, prompt=prompt, output=judged.output, error=error, answer=answer)
         return replace(row, raw_output=judged.raw, warning=judged.warning)
 

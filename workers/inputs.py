@@ -8,7 +8,9 @@ from collections import OrderedDict
 from threading import Lock
 from typing import Any
 
-from botticelli.drivers import Media, ModelName, TakesMedia
+from botticelli.carousel.data_checks import fetches_itself
+from botticelli.carousel.plan import Call
+from botticelli.drivers import Media
 from botticelli.errors import FetchError, InvalidInput
 from botticelli.fetching import fault_of_url, fetch
 from botticelli.narrative import fault_of_content, mime_of_content, render_text, usual_mime
@@ -50,20 +52,19 @@ class _Contents:
 _contents = _Contents()
 
 
-def medium_of(stage: Stage, one: MediaInput, model: ModelName, resolve: Resolve) -> Media:
-    """What the driver is sent: the bytes, or the URL when the provider fetches it itself. ActFailed."""
+def medium_of(stage: Stage, one: MediaInput, call: Call, resolve: Resolve) -> Media:
+    """What the driver is sent: the bytes, or the URL when every provider that may be asked fetches it itself. ActFailed."""
     if one.sha256 is not None:
         return Media(kind=one.type, mime=one.mime, data=_contents.read(stage, one.sha256), filename=one.filename)
     if one.url is None:
         raise ActFailed("a medium has neither content nor url")
     url = render_text(one.url, resolve)
-    driver = stage.runtime.drivers.get(model.provider)
     settings = stage.runtime.settings.fetch
     fault = fault_of_url(url, settings)
     if fault is not None:
         raise ActFailed(f"{one.type} by url: {fault}")
-    fetches_itself = isinstance(driver, TakesMedia) and one.type in driver.url_kinds(model.model)
-    if fetches_itself and one.mime:
+    models = [call.model, *(other.model for other in call.fallbacks)]
+    if one.mime and all(fetches_itself(stage.runtime, model, one.type) for model in models):
         return Media(kind=one.type, mime=one.mime, url=url, filename=one.filename)
     try:
         found = fetch(url, settings)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from botticelli.carousel.plan import Plan
-from botticelli.drivers import TakesMedia, media_refusal
+from botticelli.drivers import ModelName, TakesMedia, media_refusal
 from botticelli.errors import NarrativeError, Problem
 from botticelli.fetching import fault_of_url
 from botticelli.narrative import Loaded
-from botticelli.narrative.model import Act, BotCommandInput, MediaInput, Narrative, TableInput
+from botticelli.narrative.model import Act, BotCommandInput, MediaInput, MediaKind, Narrative, TableInput
 from botticelli.narrative.shelf import MediaLimits
 from botticelli.narrative.updates import read_update
 from botticelli.narrative.where import Refused
@@ -71,6 +71,12 @@ def check_pulls(narrative: Narrative, source: str) -> None:
         raise NarrativeError(problems)
 
 
+def fetches_itself(runtime: Runtime, model: ModelName, kind: MediaKind) -> bool:
+    """Whether the provider fetches such media by their URL."""
+    driver = runtime.drivers.get(model.provider)
+    return isinstance(driver, TakesMedia) and kind in driver.url_kinds(model.model)
+
+
 def update_fault(command: BotCommandInput) -> str | None:
     """Why this `update_table` can't be performed as it is written."""
     try:
@@ -81,12 +87,14 @@ def update_fault(command: BotCommandInput) -> str | None:
 
 
 def _media_fault(runtime: Runtime, plan: Plan, position: int, one: MediaInput) -> str | None:
-    model = plan[position].model
-    driver = runtime.drivers.get(model.provider)
-    fetches = one.url is not None and isinstance(driver, TakesMedia) and one.type in driver.url_kinds(model.model)
-    refusal = None if fetches else media_refusal(driver, model.model, one.type, by_url=False)
-    if refusal is not None or one.url is None or one.url.references:
-        return refusal
+    call = plan[position]
+    for model in (call.model, *(other.model for other in call.fallbacks)):
+        if one.url is None or not fetches_itself(runtime, model, one.type):
+            refusal = media_refusal(runtime.drivers.get(model.provider), model.model, one.type, by_url=False)
+            if refusal is not None:
+                return refusal
+    if one.url is None or one.url.references:
+        return None
     return fault_of_url("".join(str(part) for part in one.url.parts), runtime.settings.fetch)
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from botticelli.carousel.changes import changed
 from botticelli.carousel.checks import check_commands, check_variables, checked_plan, limit_notes
+from botticelli.carousel.data_checks import check_media
 from botticelli.carousel.dispatch import advance, publish
 from botticelli.carousel.enqueue import Enqueued, EnqueueOptions, new_run
 from botticelli.carousel.estimates import learned_estimates
@@ -47,6 +48,7 @@ def fork(runtime: Runtime, run_id: str, wanted: Fork, mover: Mover | None = None
         estimates = learned_estimates(runtime, tx, narrative)
     _require_allowed(runtime, narrative, wanted, 0 if old.iterations > wanted.number else position)
     plan = checked_plan(runtime, narrative, old.source, estimates)
+    check_media(runtime, plan, narrative, old.source)
     warnings = [*check_commands(runtime, narrative, old.source), *limit_notes(runtime, plan)]
     check_variables(narrative, variables)
     options = EnqueueOptions(variables, old.iterations, None, wanted.idempotency_key, tuple(old.tags))
@@ -56,6 +58,7 @@ def fork(runtime: Runtime, run_id: str, wanted: Fork, mover: Mover | None = None
         if created:
             _require_place(tx, tx.runs.lock(old.id), wanted)
             tx.runs.copy(old.id, new.id, before=wanted.number, position=position)
+            tx.media.share(old.id, new.id)
             reason = f"from {old.id}, iteration {wanted.number}" + (f": {mover.reason}" if mover.reason else "")
             tx.levers.record(new.id, "fork", moved_by=mover.name, reason=reason)
         publications = advance(runtime, tx, tx.runs.lock(new.id)) if created else []

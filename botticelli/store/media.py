@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import Connection, func, literal, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from botticelli.store.sql import statement
@@ -43,6 +43,12 @@ class MediaRepository:
             )
         links = [{"run_id": run_id, "sha256": sha256} for sha256 in sorted(contents)]
         self._connection.execute(insert(run_media).values(links).on_conflict_do_nothing())
+
+    def share(self, run_id: str, other: str) -> None:
+        """The run `other` needs what the run `run_id` needs."""
+        rows = select(literal(other), run_media.c.sha256).where(run_media.c.run_id == run_id)
+        query = insert(run_media).from_select(["run_id", "sha256"], rows)
+        self._connection.execute(query.on_conflict_do_nothing())
 
     def content(self, sha256: str) -> bytes | None:
         found = self._connection.execute(select(media.c.content).where(media.c.sha256 == sha256)).scalar()

@@ -377,6 +377,7 @@ def test_media_travel_with_the_run_and_go_when_nobody_needs_them(runtime: Runtim
     with runtime.store.transaction() as tx:
         count = text("select count(*), (select count(*) from run_media) from media")
         assert tuple(tx.connection.execute(count).one()) == (1, 2)
+        tx.media.share(runs[0].id, runs[1].id)
         tx.connection.execute(text("update media set created_at = now() - interval '2 hours'"))
         tx.connection.execute(text("delete from runs where id = :id"), {"id": runs[0].id})
         assert tx.media.sweep() == 0

@@ -103,6 +103,8 @@ def check(text: str | bytes, path: Path) -> bool:
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
 def test_mutated_examples(example: Path, tmp_path: Path) -> None:
     raw = example.read_bytes()
+    for picture in example.parent.glob("*.png"):
+        (tmp_path / picture.name).write_bytes(picture.read_bytes())
     outcomes = [check(mutant, tmp_path / "x.toml") for mutant in mutants(raw, seed=len(raw))]
     assert 0 < sum(outcomes) < MUTATIONS
 
