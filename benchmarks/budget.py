@@ -10,7 +10,7 @@ import json
 import multiprocessing
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -26,15 +26,19 @@ from botticelli.testing.valkey import valkey_socket
 PROCESSES = 8
 ROUNDS = 5
 PLENTY = 10**12
-PERIOD_SECONDS = 2.0
 LIMIT_TOKENS = 10_000
+GUARDS_AND_PERIODS = ((0, 2.0), (25, 2.0), (25, 10.0))
+"""Milliseconds and seconds. A guard takes its part of a short period."""
 
 RPM, TPM = Window("requests", PLENTY, 60), Window("tokens", PLENTY, 60)
 RPD, TPD = Window("requests", PLENTY, 86_400), Window("tokens", PLENTY, 86_400)
 ASKED = Amounts(1, 1000)
+CHARGE = "charge, four windows"
+"""A call that always takes the long way; the others are reservations, which mostly take the short one."""
 SHARES = {
     "one window": (Share(Scope("one", (TPM,)), ASKED),),
     "four windows": (Share(Scope("four", (RPM, TPM, RPD, TPD)), ASKED),),
+    CHARGE: (Share(Scope("four", (RPM, TPM, RPD, TPD)), ASKED),),
     "four scopes of one window": tuple(Share(Scope(f"scope{n}", (TPM,)), ASKED) for n in range(4)),
 }
 
@@ -53,10 +57,12 @@ class Speed:
 @dataclass(frozen=True)
 class Exactness:
     guard_ms: int
+    period_seconds: float
     grants: int
     worst_by_draw: float
     worst_by_settle: float
     utilisation: float
+    """Of the limit, with no allowance for the guard."""
 
 
 def main() -> None:
@@ -66,7 +72,7 @@ def main() -> None:
     options = parser.parse_args()
     with valkey_socket() as socket:
         speeds = [speed(socket, what, n, options.seconds) for what in SHARES for n in (1, PROCESSES)]
-        exactness = [exact(socket, guard_ms, max(options.seconds, 4) * 3) for guard_ms in (0, 25)]
+        exactness = [exact(socket, guard_ms, period) for guard_ms, period in GUARDS_AND_PERIODS]
         rivals = [rival for n in (1, PROCESSES) for rival in measured(socket, n, options.seconds)]
     if options.json:
         print(
@@ -88,35 +94,38 @@ def speed(socket: str, what: str, processes: int, seconds: float) -> Speed:
     bare = grants = 0
     for _ in range(ROUNDS):
         bare += calls(socket, bare_call, what, processes, seconds / ROUNDS)
-        grants += calls(socket, reserve_call, what, processes, seconds / ROUNDS)
+        grants += calls(socket, granted_call, what, processes, seconds / ROUNDS)
     return Speed(what, processes, round(grants / seconds), round(bare / seconds), round(grants / bare, 2))
 
 
-def reserve_call(client: Redis, what: str) -> Call:
+def granted_call(client: Redis, what: str) -> Call:
     budget = RedisBudget(client)
     for share in SHARES[what]:
         budget.charge(share.scope, share.amounts)
-    return lambda ticket_id: budget.reserve(ticket_id, SHARES[what], lease_seconds=600)
+    return spending(budget, what)
+
+
+def spending(budget: RedisBudget, what: str) -> Call:
+    shares = SHARES[what]
+    if what == CHARGE:
+        return lambda _: budget.charge(shares[0].scope, shares[0].amounts)
+    return lambda ticket_id: budget.reserve(ticket_id, shares, lease_seconds=600)
 
 
 def bare_call(client: Redis, what: str) -> Call:
-    """A script that does nothing, with the very keys and arguments that a reservation sends."""
-    sent = sent_by_reserve(client, what)
+    """A script that does nothing, with the very keys and arguments that the Budget sends."""
+    recorder = Recorder(client)
+    spending(recorder, what)("7-12345")
     script = client.register_script("return {1, 1}")
-    return lambda ticket_id: script(*sent)
+    return lambda _: script(recorder.keys, recorder.arguments)
 
 
-def sent_by_reserve(client: Redis, what: str) -> tuple[list[str], list[str | int]]:
-    """The keys and the arguments of a call of `reserve`, a ticket's id of usual length among them."""
-    sent = []
+class Recorder(RedisBudget):
+    """Keeps what it would have sent."""
 
-    class Recorder(RedisBudget):
-        def _send(self, script: str, keys: list[str], arguments: list[str | int]) -> Any:
-            sent.append((keys, arguments))
-            return [1, 1]
-
-    Recorder(client).reserve("7-12345", SHARES[what], lease_seconds=600)
-    return sent[0]
+    def _send(self, script: str, keys: Sequence[str], arguments: Sequence[str | int]) -> Any:
+        self.keys, self.arguments = keys, arguments
+        return [1, 1]
 
 
 def calls(socket: str, make_call: Callable[[Redis, str], Call], what: str, processes: int, seconds: float) -> int:
@@ -146,18 +155,19 @@ def calls(socket: str, make_call: Callable[[Redis, str], Call], what: str, proce
     return total
 
 
-def exact(socket: str, guard_ms: int, seconds: float) -> Exactness:
-    """What all processes were granted under excess demand, against the limit, from the first full period on."""
-    scope = Scope(f"guard{guard_ms}", (Window("tokens", LIMIT_TOKENS, PERIOD_SECONDS),), guard_ms)
-    period_ms = scope.windows[0].period_ms
+def exact(socket: str, guard_ms: int, period_seconds: float) -> Exactness:
+    """What all processes were granted under excess demand, against the limit, in six periods."""
+    window = Window("tokens", LIMIT_TOKENS, period_seconds)
+    scope, period_ms = Scope(f"guard {guard_ms} of {period_seconds}", (window,), guard_ms), window.period_ms
     with tempfile.TemporaryDirectory() as folder:
-        demand = spenders.Demand(socket, (scope,), seconds, most_tokens=LIMIT_TOKENS // 50)
+        demand = spenders.Demand(socket, (scope,), 6 * period_seconds, most_tokens=LIMIT_TOKENS // 50)
         for process in spenders.start(demand, PROCESSES, Path(folder)):
             process.join()
         granted = spenders.grants(Path(folder))
     by_settle = [(grant.settled_at_ms, grant.tokens) for grant in granted]
     return Exactness(
         guard_ms,
+        period_seconds,
         len(granted),
         round(most_in_any_interval([(g.drawn_at_ms, g.tokens) for g in granted], period_ms) / LIMIT_TOKENS, 3),
         round(most_in_any_interval(by_settle, period_ms) / LIMIT_TOKENS, 3),
@@ -175,13 +185,17 @@ def mean_use(charges: list[tuple[int, int]], period_ms: int) -> float:
 
 
 def print_table(speeds: list[Speed], exactness: list[Exactness]) -> None:
-    print(f"{'reserve over':28}{'processes':>10}{'grants/s':>10}{'bare/s':>10}{'ratio':>7}")
+    print(f"{'reserve':28}{'processes':>10}{'grants/s':>10}{'bare/s':>10}{'ratio':>7}")
     for s in speeds:
         print(f"{s.what:28}{s.processes:10}{s.grants_per_second:10,}{s.bare_per_second:10,}{s.ratio:7.2f}")
-    print(f"\nexcess demand, {PROCESSES} processes, {LIMIT_TOKENS:,} tokens in {PERIOD_SECONDS:g} s")
-    print(f"{'guard ms':>10}{'grants':>10}{'worst by draw':>15}{'worst by settle':>17}{'utilisation':>13}")
+    print(f"\nexcess demand, {PROCESSES} processes, {LIMIT_TOKENS:,} tokens in a period")
+    print(
+        f"{'guard ms':>10}{'period s':>10}{'grants':>10}{'worst by draw':>15}{'worst by settle':>17}{'utilisation':>13}"
+    )
     for e in exactness:
-        print(f"{e.guard_ms:10}{e.grants:10,}{e.worst_by_draw:15.3f}{e.worst_by_settle:17.3f}{e.utilisation:13.3f}")
+        print(
+            f"{e.guard_ms:10}{e.period_seconds:10g}{e.grants:10,}{e.worst_by_draw:15.3f}{e.worst_by_settle:17.3f}{e.utilisation:13.3f}"
+        )
 
 
 if __name__ == "__main__":

@@ -147,10 +147,10 @@ class RedisBudget:
         asked = [_packed(share.amounts) for share in shares]
         if self._clock_ms is not None:
             asked.append(str(self._clock_ms()))
-        limits = _limits(scopes, (self._local_ms() + self._server_ahead_ms) // HOUR_MS)
-        return self._send(script, _keys(self._prefix, scopes), [limits, f"[{','.join(asked)}]", *arguments])
+        keys, limits = _unchanging(self._prefix, scopes, (self._local_ms() + self._server_ahead_ms) // HOUR_MS)
+        return self._send(script, keys, [limits, f"[{','.join(asked)}]", *arguments])
 
-    def _send(self, script: str, keys: list[str], arguments: list[str | int]) -> Any:
+    def _send(self, script: str, keys: Sequence[str], arguments: Sequence[str | int]) -> Any:
         return self._scripts[script](keys, arguments)
 
     def _local_ms(self) -> int:
@@ -162,16 +162,20 @@ def _named(scopes: Sequence[Scope]) -> tuple[Share, ...]:
 
 
 @lru_cache(maxsize=1024)
-def _keys(prefix: str, scopes: tuple[Scope, ...]) -> list[str]:
+def _unchanging(prefix: str, scopes: tuple[Scope, ...], hour: int) -> tuple[tuple[str, ...], str]:
+    """Keys and limits: what stays the same from call to call."""
+    return _keys(prefix, scopes), _limits(scopes, hour)
+
+
+def _keys(prefix: str, scopes: tuple[Scope, ...]) -> tuple[str, ...]:
     """Three keys of each scope, and the epoch; the braces put all of a prefix into one hash slot."""
     root = f"{{{prefix}}}:budget"
     kinds = ("usage", "holds", "leases")
-    return [*(f"{root}:{kind}:{scope.name}" for scope in scopes for kind in kinds), f"{root}:epoch"]
+    return (*(f"{root}:{kind}:{scope.name}" for scope in scopes for kind in kinds), f"{root}:epoch")
 
 
-@lru_cache(maxsize=1024)
 def _limits(scopes: tuple[Scope, ...], hour: int) -> str:
-    """The limits as the scripts read them: the part that stays the same from call to call."""
+    """The limits as the scripts read them, behind a digest of each scope's."""
     limits = [json.dumps([scope.guard_ms, *(_limit(window, hour) for window in scope.windows)]) for scope in scopes]
     digests = [blake2b(limit.encode(), digest_size=8).hexdigest() for limit in limits]
     return f"{''.join(digests)}[{','.join(limits)}]"

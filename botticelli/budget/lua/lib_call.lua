@@ -5,7 +5,7 @@
 --            [guard_ms, [name, number of the metric, limit, period_ms, kind, midnights], ...]
 -- ARGV[2]    JSON: what is asked of each scope, as amounts; then, for tests only, the time in milliseconds
 -- ARGV[3...] what each script names in its header
--- Amounts are lists: one number for each metric, in the order of CHARGED_AT.
+-- Amounts are lists: one number for each metric, in the order of CHARGED_AT (lib_windows).
 --
 -- The usage hash has the buckets of sliding windows, "state" (see lib_scopes), and "head", a JSON list:
 -- the format, the digest of the limits, the epoch in which the scope was begun, and in ms: the latest time seen (time
@@ -16,17 +16,6 @@
 local FORMAT, DIGEST_SIZE = 2, 16
 local DIGEST, EPOCH, SEEN, QUIET, LASTS, NEXT_LEASE, HELD, ROOM = 2, 3, 4, 5, 6, 7, 7, 13 -- where it is in a head
 local ENDLESS = 2 ^ 53 -- the room of a metric without a window
-
--- When amounts are charged: when they are drawn, or when they are settled and held until then. Slots are never
--- charged: they are held until the settle.
-local CHARGED_AT = {
-  'draw', -- requests
-  'settle', -- tokens
-  'draw', -- input_tokens
-  'settle', -- output_tokens
-  'settle', -- cost_microusd
-  'never', -- concurrency
-}
 
 local scope_count, asked = (#KEYS - 1) / 3, cjson.decode(ARGV[2])
 

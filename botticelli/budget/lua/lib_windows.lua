@@ -2,6 +2,17 @@
 -- `expire` what has left, to `charge` now (which gives a mark), to `correct` a charge by its mark, and tells what is
 -- `used`, when some room will be (`room_at`) and when all is gone (`resets_at`).
 
+-- When amounts are charged: when they are drawn, or when they are settled and held until then. Slots are never
+-- charged: they are held until the settle.
+local CHARGED_AT = {
+  'draw', -- requests
+  'settle', -- tokens
+  'draw', -- input_tokens
+  'settle', -- output_tokens
+  'settle', -- cost_microusd
+  'never', -- concurrency
+}
+
 local kinds = {} -- those that this call needs: making functions takes time
 local HELD_WAIT_MIN_MS, HELD_WAIT_MAX_MS = 50, 1000 -- the wait for holds, which may end at any moment: period / 60
 

@@ -118,7 +118,7 @@ def test_a_changed_guard_finds_what_was_charged_before(client: FakeRedis) -> Non
 
 
 def test_scripts_and_words_name_the_same_metrics_in_the_same_order() -> None:
-    library = (files("botticelli.budget") / "lua" / "lib_call.lua").read_text("utf-8")
+    library = (files("botticelli.budget") / "lua" / "lib_windows.lua").read_text("utf-8")
     charged_at = re.findall(r"^  '(\w+)', -- (\w+)$", library, re.MULTILINE)
     assert charged_at == [(CHARGED_AT[metric], metric) for metric in METRICS]
 
