@@ -188,7 +188,6 @@ def _moved(one: Moved) -> Event:
 
 def _act_data(act: ActRow) -> dict[str, Any]:
     names = (
-        "number",
         "position",
         "turn",
         "status",
@@ -201,7 +200,8 @@ def _act_data(act: ActRow) -> dict[str, Any]:
     )
     seconds = (act.finished_at - act.started_at).total_seconds() if act.finished_at and act.started_at else None
     cost_usd = None if act.cost_usd is None else float(act.cost_usd)
-    return {"act": act.name, **{name: getattr(act, name) for name in names}, "cost_usd": cost_usd, "seconds": seconds}
+    told = {name: getattr(act, name) for name in names}
+    return {"number": act.number, "act": act.name, **told, "cost_usd": cost_usd, "seconds": seconds}
 
 
 def _effect_data(effect: dict[str, Any]) -> dict[str, Any]:
