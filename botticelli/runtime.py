@@ -10,7 +10,7 @@ import os
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from botticelli.budget import Amounts, Budget, PastCharge, Refusal, Scope
 from botticelli.budget.limits import ModelBudget, lowered, model_budget, named_scope
@@ -38,6 +38,9 @@ class Runtime:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.pid = os.getpid()
+        self.plans: dict[str, Any] = {}
+        """What an iteration of a run asks, by run: kept by those who plan."""
+        self._model_budgets: dict[ModelName, ModelBudget] = {}
 
     @cached_property
     def services(self) -> Membership | None:
@@ -134,6 +137,12 @@ class Runtime:
 
     def model_budget(self, model: ModelName) -> ModelBudget:
         """The limits that apply to a model here, and where they come from."""
+        found = self._model_budgets.get(model)
+        if found is None:
+            found = self._model_budgets[model] = self._find_model_budget(model)
+        return found
+
+    def _find_model_budget(self, model: ModelName) -> ModelBudget:
         return model_budget(
             model.provider,
             model.model,

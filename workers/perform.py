@@ -9,9 +9,8 @@ from functools import cache
 from redis.exceptions import RedisError
 
 from botticelli.budget import Ticket
-from botticelli.carousel import advance, estimates_of, narrative_of, publish, variables_of
+from botticelli.carousel import advance, narrative_of, plan_of, publish, variables_of
 from botticelli.carousel.levers import release_all, stop_admission
-from botticelli.carousel.plan import plan_iteration
 from botticelli.errors import BotticelliError, Stale
 from botticelli.failpoints import reach
 from botticelli.runtime import Runtime
@@ -82,15 +81,15 @@ def _claim(runtime: Runtime, run_id: str, number: int) -> Stage | None:
         claim = tx.iterations.claim(run_id, number, worker=worker_name(), lease_seconds=lease_seconds)
         if claim is None:
             return None
-        narrative = narrative_of(tx, run_id)
+        earlier = tx.acts.of_iteration(run_id, number) if claim.fence > 1 else []
         return Stage(
             runtime=runtime,
             claim=claim,
             run=tx.runs.get(run_id),
-            narrative=narrative,
+            narrative=narrative_of(tx, run_id),
             variables=variables_of(tx, run_id),
-            plan=plan_iteration(runtime, narrative, estimates_of(tx, run_id)),
-            finished=[row for row in tx.acts.of_iteration(run_id, number) if row.status != "failed"],
+            plan=plan_of(runtime, tx, run_id),
+            finished=[row for row in earlier if row.status != "failed"],
             retries_used=claim.retries_used,
         )
 
@@ -154,18 +153,19 @@ def _conclude(stage: Stage, outcome: Outcome) -> None:
                 tx.iterations.requeue(claim.run_id, claim.number, claim.fence, retries_used=retries_used)
             case Succeeded():
                 tx.iterations.finish(claim, "succeeded", None)
-                tx.runs.count_iteration(run.id, claim.number, succeeded=True, failed=False)
+                run = tx.runs.count_iteration(run, claim.number, succeeded=True, failed=False)
             case Cancelled():
                 tx.iterations.finish(claim, "cancelled", None)
-                tx.runs.count_iteration(run.id, claim.number, succeeded=False, failed=False)
+                run = tx.runs.count_iteration(run, claim.number, succeeded=False, failed=False)
             case Failed(error):
                 tx.iterations.finish(claim, "failed", error)
                 tx.ledger.abandon(run.id, claim.number)
-                tx.runs.count_iteration(run.id, claim.number, succeeded=False, failed=True)
+                run = tx.runs.count_iteration(run, claim.number, succeeded=False, failed=True)
                 if not run.continue_on_error and run.ending is None:
                     tickets = stop_admission(tx, run.id, "failed", f"iteration {claim.number}: {error}")
+                    run = tx.runs.lock(run.id)
         given_back = isinstance(outcome, GivenBack)
-        publications = [] if given_back else advance(runtime, tx, tx.runs.lock(claim.run_id))
+        publications = [] if given_back else advance(runtime, tx, run)
     reach("iteration_finished")
     release_all(runtime, tickets)
     publish(runtime, publications)

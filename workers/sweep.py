@@ -131,7 +131,7 @@ def _take_back(runtime: Runtime, tx: Transaction, lost: Lost) -> list[Ticket] | 
     elif lost.attempt >= runtime.settings.worker.max_attempts:
         error = f"{lost.attempt} workers were lost while they performed it"
         tx.iterations.fail_queued(lost.run_id, lost.number, error)
-        tx.runs.count_iteration(lost.run_id, lost.number, succeeded=False, failed=True)
+        tx.runs.count_iteration(run, lost.number, succeeded=False, failed=True)
         if not run.continue_on_error:
             tickets += stop_admission(tx, lost.run_id, "failed", f"iteration {lost.number}: {error}")
     return tickets

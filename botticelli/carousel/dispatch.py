@@ -17,8 +17,8 @@ from redis.exceptions import RedisError
 from botticelli.budget import BLOCKED, Refusal, Scope, Share, Ticket
 from botticelli.budget.pauses import PAUSED
 from botticelli.carousel.caps import own_scope, past_cap
-from botticelli.carousel.plan import Plan, plan_iteration, shares, without_scope
-from botticelli.carousel.snapshots import estimates_of, narrative_of
+from botticelli.carousel.plan import Plan, shares, without_scope
+from botticelli.carousel.snapshots import plan_of
 from botticelli.carousel.states import End, Idle, Start, next_step
 from botticelli.errors import BotticelliError
 from botticelli.events import LAST
@@ -53,12 +53,13 @@ def dispatch(runtime: Runtime, run_id: str) -> None:
 def advance(runtime: Runtime, tx: Transaction, run: Run) -> list[Publication]:
     """Bring a locked run as far as it can go now. The caller commits, then publishes what comes back."""
     publications: list[Publication] = []
+    admitted: dict[str, Any] = {}
     opened = tx.iterations.open(run.id)
     while True:
         match next_step(run, opened):
             case Idle():
-                if not run.is_final:
-                    tx.runs.set(run.id, due_at=None)
+                if admitted or (run.due_at is not None and not run.is_final):
+                    tx.runs.set(run.id, **admitted, due_at=None)
                 return publications
             case End(status, reason):
                 _end(runtime, tx, run, status, reason)
@@ -66,13 +67,14 @@ def advance(runtime: Runtime, tx: Transaction, run: Run) -> list[Publication]:
             case Start(number, again):
                 answer = _ask(runtime, tx, run, opened, number)
                 if not isinstance(answer, Ticket):
+                    if admitted:
+                        tx.runs.set(run.id, **admitted)
                     _refused(runtime, tx, run, opened, answer, again=again)
-                    if tx.runs.get(run.id).is_final:
-                        give_up_place(runtime, tx, run, opened)
                     return publications
                 publications.append(_admit(runtime, tx, run, number, answer))
                 run = dataclasses.replace(run, status="running", dispatched=max(run.dispatched, number))
-                opened = tx.iterations.open(run.id)
+                admitted = _as_admitted(run)
+                opened = _with_one_more(tx, opened, run, number)
 
 
 def publish(runtime: Runtime, publications: Iterable[Publication]) -> None:
@@ -93,7 +95,7 @@ def _ask(runtime: Runtime, tx: Transaction, run: Run, opened: Open, number: int)
     if capped is not None:
         return capped
     try:
-        plan = plan_iteration(runtime, narrative_of(tx, run.id), estimates_of(tx, run.id))
+        plan = plan_of(runtime, tx, run.id)
         answer = _reserve(runtime, tx, plan, _ticket_id(run, number, opened))
         reach("ticket_reserved")
         return runtime.softened(answer, tx) if isinstance(answer, Refusal) else answer
@@ -140,7 +142,7 @@ def give_up_place(runtime: Runtime, tx: Transaction, run: Run, opened: Open | No
     opened = opened or tx.iterations.open(run.id)
     number = opened.waiting_number or run.dispatched + 1
     try:
-        plan = plan_iteration(runtime, narrative_of(tx, run.id), estimates_of(tx, run.id))
+        plan = plan_of(runtime, tx, run.id)
         runtime.budget.release(_ticket_id(run, number, opened), [share.scope for share in shares(plan)])
     except (RedisError, BotticelliError) as error:  # whoever pauses a run needs no driver of it
         log("place_not_given_up", level=logging.WARNING, run=run.id, error=type(error).__name__)
@@ -155,16 +157,26 @@ def _ticket_id(run: Run, number: int, opened: Open) -> str:
 def _admit(runtime: Runtime, tx: Transaction, run: Run, number: int, ticket: Ticket) -> Publication:
     grace_seconds = runtime.settings.worker.redelivery_grace_seconds
     publishes = tx.iterations.admit(run.id, number, ticket.to_json(), grace_seconds)
-    tx.runs.set(
-        run.id,
-        status="running",
-        dispatched=max(run.dispatched, number),
-        started_at=run.started_at or run.now,
-        waiting_since=None,
-        waiting_for=None,
-        reason=None,
-    )
     return Publication(run.id, number, run.narrative, publishes)
+
+
+def _as_admitted(run: Run) -> dict[str, Any]:
+    """What an admission changes in the run's row; written once, after the last one."""
+    return {
+        "status": "running",
+        "dispatched": run.dispatched,
+        "started_at": run.started_at or run.now,
+        "waiting_since": None,
+        "waiting_for": None,
+        "reason": None,
+    }
+
+
+def _with_one_more(tx: Transaction, opened: Open, run: Run, number: int) -> Open:
+    """What is open after an admission under the run's lock; asked for only when more may wait for a second one."""
+    if opened.waiting_number is not None:
+        return tx.iterations.open(run.id)
+    return dataclasses.replace(opened, in_flight=opened.in_flight + 1)
 
 
 def _refused(
@@ -172,22 +184,29 @@ def _refused(
 ) -> None:
     """Park the run until the time that the refusal names, or end it. While something of the run is in flight nothing
     is decided: its end may give back what is missing."""
+    ending = _ending(run, refusal, again=again) if refusal is not None and not opened.in_flight else None
     if refusal is None:
         tx.runs.set(run.id, due_at=run.now + timedelta(seconds=REDIS_AWAY_SECONDS))
     elif opened.in_flight:
         tx.runs.set(run.id, due_at=_after(run, refusal))
-    elif refusal.scope == own_scope(run):
-        _end(runtime, tx, run, "budget_exhausted", str(refusal))
-    elif refusal.too_large:
-        _end(runtime, tx, run, "failed", str(refusal))
-    elif _may_wait(run, refusal, again):
+    elif ending is None:
         since = run.waiting_since or run.now
         waiting = {"reason": str(refusal), "waiting_since": since, "waiting_for": in_short(refusal)}
         seconds = None if refusal.retry_after_ms is None else refusal.retry_after_ms / 1000
         runtime.events.tell(run.id, "run_waiting", reason=str(refusal), retry_after_seconds=seconds)
         tx.runs.set(run.id, status="waiting", due_at=_after(run, refusal), **waiting)
     else:
-        _end(runtime, tx, run, "budget_exhausted", str(refusal))
+        _end(runtime, tx, run, ending, str(refusal))
+        give_up_place(runtime, tx, run, opened)
+
+
+def _ending(run: Run, refusal: Refusal, *, again: bool) -> str | None:
+    """How the refusal ends the run; None when it may wait."""
+    if refusal.scope == own_scope(run):
+        return "budget_exhausted"
+    if refusal.too_large:
+        return "failed"
+    return None if _may_wait(run, refusal, again) else "budget_exhausted"
 
 
 def in_short(refusal: Refusal) -> dict[str, Any]:

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from threading import Lock
 
 from botticelli.carousel.estimates import Estimates, from_json
+from botticelli.carousel.plan import Plan, plan_iteration
 from botticelli.narrative.model import Narrative
+from botticelli.runtime import Runtime
 from botticelli.store import Transaction
 
 KEPT = 256
@@ -52,6 +54,16 @@ def narrative_of(tx: Transaction, run_id: str) -> Narrative:
 def estimates_of(tx: Transaction, run_id: str) -> Estimates:
     """As they were decided at enqueue: whoever plans an iteration of this run plans the same."""
     return _snapshots.read(tx, run_id).estimates
+
+
+def plan_of(runtime: Runtime, tx: Transaction, run_id: str) -> Plan:
+    """What an iteration of this run asks, planned once in a process: neither its snapshot nor the settings change."""
+    plan: Plan | None = runtime.plans.get(run_id)
+    if plan is None:
+        while len(runtime.plans) >= KEPT:
+            runtime.plans.pop(next(iter(runtime.plans)), None)
+        plan = runtime.plans[run_id] = plan_iteration(runtime, narrative_of(tx, run_id), estimates_of(tx, run_id))
+    return plan
 
 
 def variables_of(tx: Transaction, run_id: str) -> dict[str, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -263,9 +263,11 @@ class Runs:
         seconds = self._connection.execute(select(wait).where(runs.c.status.in_(_OPEN))).scalar()
         return None if seconds is None else max(0.0, float(seconds))
 
-    def count_iteration(self, run_id: str, number: int, *, succeeded: bool, failed: bool) -> None:
-        values = {"run_id": run_id, "number": number, "succeeded": int(succeeded), "failed": int(failed)}
-        self._connection.execute(statement("count_iteration"), values)
+    def count_iteration(self, run: Run, number: int, *, succeeded: bool, failed: bool) -> Run:
+        """The locked run with its new counters."""
+        values = {"run_id": run.id, "number": number, "succeeded": int(succeeded), "failed": int(failed)}
+        counted = self._connection.execute(statement("count_iteration"), values).mappings().one()
+        return replace(run, **counted)
 
     def reopen(self, run_id: str) -> int:
         """How many iterations will be performed again."""

@@ -1,13 +1,13 @@
 -- Give a new run the iterations of another one: those before a number as they are, and of that one the first acts, if any.
--- What they cost was paid by the other run.
+-- What they cost was paid by the other run. The fence says that there are acts already.
 -- in: old, new, before (number), position (so many acts of iteration `before` are copied)
 with copied as (
-    insert into iterations (run_id, number, status, attempt, worker, error, started_at, finished_at)
-    select :new, number, status, attempt, worker, error, started_at, finished_at
+    insert into iterations (run_id, number, status, attempt, fence, worker, error, started_at, finished_at)
+    select :new, number, status, attempt, 1, worker, error, started_at, finished_at
     from iterations
     where run_id = :old and number < :before
     union all
-    select :new, :before, 'queued', 0, null, null, null, null
+    select :new, :before, 'queued', 0, 1, null, null, null, null
     where :position > 0
     returning number, status
 ), kept as (

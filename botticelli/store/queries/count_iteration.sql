@@ -1,5 +1,6 @@
--- Add a finished iteration to the counters of its run; the run is looked at again even if this worker dies now.
+-- Add a finished iteration to the counters of its run. The caller looks at the run in the same transaction.
 -- in: run_id, number, succeeded (0 or 1), failed (0 or 1)
+-- returns: succeeded, failed, input_tokens, cached_tokens, output_tokens, cost_usd of the run
 -- An unknown cost of one act makes the cost of the run unknown.
 update runs
 set succeeded = runs.succeeded + :succeeded,
@@ -8,8 +9,7 @@ set succeeded = runs.succeeded + :succeeded,
     cached_tokens = runs.cached_tokens + used.cached_tokens,
     reasoning_tokens = runs.reasoning_tokens + used.reasoning_tokens,
     output_tokens = runs.output_tokens + used.output_tokens,
-    cost_usd = case when used.unknown then null else runs.cost_usd + used.cost_usd end,
-    due_at = now()
+    cost_usd = case when used.unknown then null else runs.cost_usd + used.cost_usd end
 from (
     select coalesce(sum(input_tokens), 0) as input_tokens,
            coalesce(sum(cached_tokens), 0) as cached_tokens,
@@ -21,3 +21,4 @@ from (
     where run_id = :run_id and number = :number
 ) as used
 where runs.id = :run_id
+returning runs.succeeded, runs.failed, runs.input_tokens, runs.cached_tokens, runs.output_tokens, runs.cost_usd

@@ -184,6 +184,7 @@ def test_a_run_that_can_not_be_advanced_does_not_keep_the_others_waiting(runtime
     with runtime.store.transaction() as tx:
         tx.connection.execute(text(change), {"id": broken.id})
     _forget_snapshots()
+    runtime.plans.clear()
     sweep(runtime)
     assert perform_all(runtime, whole.id).succeeded == 2
     after = run_of(runtime, broken.id)
