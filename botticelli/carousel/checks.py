@@ -8,6 +8,7 @@ from botticelli.budget import Refusal, Share
 from botticelli.carousel.data_checks import DATABASE, update_fault
 from botticelli.carousel.estimates import Estimates
 from botticelli.carousel.plan import Plan, carousel_of, estimated_cost_usd, plan_iteration, shares
+from botticelli.drivers import SaysReadiness
 from botticelli.errors import InvalidInput, NarrativeError, Problem
 from botticelli.narrative import missing_variables, references
 from botticelli.narrative.model import Act, BotCommandInput, Narrative
@@ -38,6 +39,22 @@ def limit_notes(runtime: Runtime, plan: Plan) -> list[str]:
     """A warning for each model whose limits are a guess."""
     notes = (runtime.model_budget(model).note for model in dict.fromkeys(call.model for call in plan.values()))
     return [note for note in notes if note is not None]
+
+
+def readiness_notes(runtime: Runtime, plan: Plan) -> list[str]:
+    """A warning for each provider that can't be called from here as it is: workers elsewhere may have what is missing."""
+    calls = [one for call in plan.values() for one in (call, *call.fallbacks)]
+    notes = []
+    for name in dict.fromkeys(call.model.provider for call in calls):
+        driver = runtime.drivers.get(name)
+        if not isinstance(driver, SaysReadiness):
+            continue
+        found = driver.readiness()
+        if found.sdk_missing:
+            notes.append(f"{name}: its SDK is not installed here; workers need it: {found.sdk_missing}")
+        elif found.has_key is False and found.base_url is None:
+            notes.append(f"{name}: {' or '.join(found.key_names)} is not set here; workers need it")
+    return notes
 
 
 def _never_fits(asked: Iterable[Share]) -> Refusal | None:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from botticelli.carousel.checks import check_commands, check_variables, checked_plan, limit_notes
+from botticelli.carousel.checks import check_commands, check_variables, checked_plan, limit_notes, readiness_notes
 from botticelli.carousel.data_checks import check_media, media_in, table_notes
 from botticelli.carousel.dispatch import advance, publish
 from botticelli.carousel.estimates import learned_estimates, to_json
@@ -55,7 +55,7 @@ def enqueue(runtime: Runtime, loaded: Loaded, source: str, options: EnqueueOptio
         warnings += table_notes(runtime, tx, narrative, source)
     plan = checked_plan(runtime, narrative, source, estimates)
     check_media(runtime, plan, narrative, source)
-    warnings += limit_notes(runtime, plan)
+    warnings += [*limit_notes(runtime, plan), *readiness_notes(runtime, plan)]
     check_variables(narrative, options.variables)
     new = new_run(narrative, plan, source, options)
     with runtime.store.transaction() as tx:

@@ -166,6 +166,8 @@ def _handler(provider: FakeProvider) -> type[BaseHTTPRequestHandler]:
             """Silent."""
 
         def do_POST(self) -> None:
+            if self.path.startswith("/upload/"):
+                return self._upload()
             body = json.loads(self.rfile.read(int(self.headers.get("content-length") or 0)) or b"{}")
             at, path = time.monotonic(), self.path.partition("?")[0]
             wire = provider.language
@@ -196,6 +198,16 @@ def _handler(provider: FakeProvider) -> type[BaseHTTPRequestHandler]:
                 return self._stream(wire, told, headers)
             drip_seconds = float(number) if word == "drip" else 0.0
             return self._json(200, wire.whole(told), headers, drip_seconds)
+
+        def _upload(self) -> None:
+            """The Files API of Gemini: the first request asks for a place, the others bring the bytes there."""
+            data = self.rfile.read(int(self.headers.get("content-length") or 0))
+            self._note({"bytes": len(data)}, time.monotonic(), "upload", 200)
+            if "finalize" not in (self.headers.get("x-goog-upload-command") or ""):
+                place = f"http://{self.headers['host']}/upload/here"
+                return self._json(200, {}, {"x-goog-upload-url": place, "x-goog-upload-status": "active"})
+            file = {"name": "files/one", "uri": "https://files.example/one", "state": "ACTIVE", "mimeType": "video/mp4"}
+            return self._json(200, {"file": file}, {"x-goog-upload-status": "final"})
 
         def _note(self, body: Any, at: float, word: str, status: int, told: Told | None = None) -> None:
             headers = {name.lower(): value for name, value in self.headers.items()}

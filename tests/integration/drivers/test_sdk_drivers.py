@@ -142,6 +142,20 @@ def test_what_gemini_is_sent() -> None:
     assert kinds == ["image/png", "application/pdf"]
 
 
+def test_large_media_are_uploaded_to_gemini_once() -> None:
+    film = Media(kind="video", mime="video/mp4", data=b"x" * 16_000_000)
+    with FakeProvider("gemini") as server:
+        driver = driver_for(server, timeout_seconds=20)
+        asked = GenerateRequest(model="gemini-x", messages=(Message("user", "a", (film,)),))
+        driver.generate(asked)
+        driver.generate(asked)
+    uploads = [one.body["bytes"] for one in server.received if one.word == "upload"]
+    assert sum(uploads) >= 16_000_000 and len(uploads) <= 4
+    calls = [one.body for one in server.received if one.word == "ok"]
+    parts = [call["contents"][0]["parts"][0]["fileData"] for call in calls]
+    assert [part.get("fileUri") or part["file_uri"] for part in parts] == ["https://files.example/one"] * 2
+
+
 def test_what_anthropic_is_sent() -> None:
     schema = {"type": "object", "properties": {}}
     by_url = Media(kind="image", mime="image/png", url="https://example.org/a.png")
