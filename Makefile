@@ -1,7 +1,7 @@
 # Botticelli: `make demo` shows it, `make test` proves it. Both set everything up first; only Python 3.11+ and make are needed.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-llm test test-unit sweep check lint types arrows bench bench-budget bench-carousel lock clean
+.PHONY: help setup demo demo-llm test test-unit sweep chaos check lint types arrows bench bench-budget bench-carousel lock clean
 
 # The first interpreter that is new enough; `make PYTHON=... ` names another.
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 python; do \
@@ -49,6 +49,9 @@ types: $(READY)
 
 arrows: $(READY)
 	$(BIN)/lint-imports
+
+chaos: $(READY)  ## kill a hundred workers around their effects on a Discord of the tests' own
+	BOTTICELLI_TEST_DISCORD_KILLS=100 $(BIN)/python -m pytest tests/acceptance/test_discord.py -k killed -o timeout=3600
 
 bench: bench-carousel bench-budget  ## all benchmarks, as ratios against a baseline of the same run
 

@@ -13,6 +13,9 @@ BotticelliError
 │   ├── DriverTerminal          will not pass by itself: bad key, billing, bad request
 │   └── DriverUnknown           the request may have been served (timeout, connection lost after sending)
 ├── PlatformError               a bot command that failed
+│   ├── PlatformGone            what it is about doesn't exist (any more) on the platform
+│   ├── PlatformTransient       was not done, and may be tried again; retry_after_seconds when known
+│   └── PlatformUnknown         may have been done: the answer was lost
 ├── FetchError                  a URL that may not be fetched, or that brought nothing that can be used
 ├── TemplateError               a reference that could not be resolved while an iteration was performed
 └── Stale                       another worker holds this iteration now: write nothing, send nothing
@@ -132,6 +135,32 @@ class DriverUnknown(DriverError):
 
 
 class PlatformError(BotticelliError):
+    pass
+
+
+class PlatformGone(PlatformError):
+    """`kind` is what doesn't exist: channel, message, role, ..."""
+
+    def __init__(self, what: str, *, where: str = "", do: str = "", kind: str = "") -> None:
+        super().__init__(what, where=where, do=do)
+        self.kind = kind
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (*super().__reduce__(), {"kind": self.kind})
+
+
+class PlatformTransient(PlatformError):
+    """`retry_after_seconds` is the platform's own figure (a floor for the next try), or None."""
+
+    def __init__(self, what: str, *, where: str = "", do: str = "", retry_after_seconds: float | None = None) -> None:
+        super().__init__(what, where=where, do=do)
+        self.retry_after_seconds = retry_after_seconds
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (*super().__reduce__(), {"retry_after_seconds": self.retry_after_seconds})
+
+
+class PlatformUnknown(PlatformError):
     pass
 
 

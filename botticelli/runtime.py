@@ -16,7 +16,7 @@ from botticelli.budget import Amounts, Budget, PastCharge, Refusal, Scope
 from botticelli.budget.limits import ModelBudget, lowered, model_budget, named_scope
 from botticelli.budget.pauses import PAUSED, ScopePaused
 from botticelli.drivers import Drivers, ModelName
-from botticelli.platforms import Platforms
+from botticelli.platforms import Place, Platforms
 from botticelli.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -123,7 +123,9 @@ class Runtime:
 
     @cached_property
     def platforms(self) -> Platforms:
-        return Platforms(self.settings.platforms)
+        settings = self.settings
+        place = Place(settings.home, settings.worker.inline_wait_seconds, lambda: self.redis, settings.redis.prefix)
+        return Platforms(settings.platforms, place)
 
     @cached_property
     def celery(self) -> Celery:

@@ -15,12 +15,13 @@ from botticelli.narrative import json_or_text, render_text
 from botticelli.narrative.model import Act, BotCommandInput, MediaInput, TableInput, TextInput
 from botticelli.store import ActRow, NewRow, Origin, Transaction, escape_segment
 from workers.answers import Judged, judge
+from workers.captures import is_gone
 from workers.content import Schema, rows_in, schema_of, store
 from workers.effects import Command
 from workers.inputs import medium_of, rows_of
 from workers.model_calls import Answer, ModelCall
 from workers.outcomes import ActFailed
-from workers.references import is_skipped, resolver
+from workers.references import condition_value, is_skipped, resolver
 from workers.stage import Stage
 from workers.table_text import as_text_of
 
@@ -62,8 +63,7 @@ class _Turn:
 
     def perform(self) -> None:
         try:
-            if is_skipped(self._stage, self._act.skip_if):
-                self._record(self._row("skipped"))
+            if self._is_skipped():
                 return
             given = self._inputs()
             if self._act.calls_model:
@@ -75,6 +75,25 @@ class _Turn:
         except ActFailed as failure:
             self._fail(failure.error)
 
+    def _is_skipped(self) -> bool:
+        """Skipped and recorded so. What was made by this act and exists no longer is no reason to skip it."""
+        condition = self._act.skip_if
+        if condition is None or not is_skipped(self._stage, condition):
+            return False
+        value = condition_value(self._stage, condition)
+        in_state = condition.reference.kind == "state" and not condition.negate
+        if in_state and is_gone(self._stage, self._act, value):
+            return False
+        self._record(self._row("skipped"), bound=value if in_state and self._is_unbound() else None)
+        return True
+
+    def _is_unbound(self) -> bool:
+        """Whether `output_var` stands for nothing yet: then it stands for what made the act needless."""
+        if self._act.output_var is None:
+            return False
+        with self._stage.runtime.store.transaction() as tx:
+            return tx.state.get(self._variable_key(self._act.output_var)) is None
+
     def _inputs(self) -> _Given:
         """In order; data of commands and queries is text of the prompt as well."""
         given = _Given()
@@ -84,8 +103,7 @@ class _Turn:
                 case TextInput():
                     given.texts.append(render_text(one.content, self._resolve))
                 case BotCommandInput():
-                    captured_as = self._act.output_var or self._act.own_name
-                    given.data = Command(self._stage, self._act.name, name, one, captured_as).perform()
+                    given.data = Command(self._stage, self._act, name, one).perform()
                     given.texts.append(_as_output(given.data))
                 case TableInput():
                     given.data = rows_of(self._stage, self._act.name, name, one, self._resolve)
@@ -197,8 +215,12 @@ class _Turn:
         self._recorded = True
 
     def _bind(self, tx: Transaction, variable: str, value: Any) -> None:
-        key = f"narrative.{escape_segment(self._stage.narrative.name)}.{variable}"
-        tx.state.set(key, value, metadata={"run": self._stage.claim.run_id, "act": self._act.name})
+        tx.state.set(
+            self._variable_key(variable), value, metadata={"run": self._stage.claim.run_id, "act": self._act.name}
+        )
+
+    def _variable_key(self, variable: str) -> str:
+        return f"{self._stage.state_prefix}narrative.{escape_segment(self._stage.narrative.name)}.{variable}"
 
     def _fail(self, error: str) -> None:
         """Write the failed row, unless the failure came with an answer and is in its row already."""

@@ -4,56 +4,95 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
-from typing import Any
+import logging
+import random
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any, TypeVar
 
-from botticelli.errors import PlatformError
+from botticelli.errors import PlatformError, PlatformGone, PlatformTransient, PlatformUnknown
 from botticelli.failpoints import reach
 from botticelli.narrative import as_text, render_value
-from botticelli.narrative.model import BotCommandInput
-from botticelli.platforms import CommandOutput, CommandSpec, Platform
-from botticelli.store import Intent, Transaction, escape_segment
-from workers.outcomes import ActFailed
-from workers.references import guild_of, resolver
+from botticelli.narrative.model import Act, BotCommandInput
+from botticelli.platforms import (
+    UNKNOWN,
+    Announced,
+    CommandOutput,
+    CommandSpec,
+    Platform,
+    Resolves,
+    Settled,
+    check_arguments,
+)
+from botticelli.store import EffectRecord, Intent
+from botticelli.telemetry import log
+from workers.captures import Capture, forget
+from workers.outcomes import ActFailed, Halt, LongWait
+from workers.permits import permit
+from workers.references import condition_value, guild_of, is_skipped, resolver
 from workers.stage import Stage
 from workers.table_updates import PLATFORM as DATABASE
 from workers.table_updates import update_table
+
+FIRST_BACKOFF_SECONDS = 0.5
+NONCE_SECONDS = 60
+"""For so long a platform is relied on to tell a repeated request by its nonce."""
+Answer = TypeVar("Answer")
+
+
+class Undecided(Exception):
+    """Nobody can tell whether it was done."""
 
 
 class Command:
     """One command input of one turn of an act."""
 
-    def __init__(self, stage: Stage, act: str, name: str, one: BotCommandInput, captured_as: str) -> None:
+    def __init__(self, stage: Stage, act: Act, name: str, one: BotCommandInput) -> None:
         self._stage = stage
         self._act = act
         self._name = name
         """Unique within the iteration: position, turn and input."""
         self._input = one
-        self._captured_as = captured_as
-        """The name under which a captured id that has no name of its own is stored."""
 
     def perform(self) -> Any:
         """The command's result as JSON data. ActFailed when it failed and is required; else the failure text."""
         if self._input.platform == DATABASE:
-            return update_table(self._stage, self._act, self._name, self._input)
-        args = {name: self._argument(name) for name in self._input.args}
-        platform = self._stage.runtime.platforms.get(self._input.platform)
+            return update_table(self._stage, self._act.name, self._name, self._input)
+        platform = self._stage.runtime.platforms.get(self._input.platform, rehearse=self._stage.run.rehearse)
         spec = platform.spec(self._input.command)
         if spec is None:
             raise ActFailed(f"{self._input.platform} has no command {self._input.command!r}")
         try:
+            args = self._arguments(platform, spec)
             if spec.writes:
+                permit(self._stage, self._input.platform, spec, args)
                 return self._effect(platform, spec, args)
-            return platform.execute(self._input.command, args, self._key(args)).data
+            return self._read(platform, spec, args)
         except PlatformError as error:
+            if isinstance(error, PlatformGone):
+                self._forget(error, args)
             if self._input.required:
                 raise ActFailed(f"{self._input.command}: {error}") from None
             return f"{self._input.command} failed: {error}"
 
-    def _argument(self, name: str) -> Any:
-        """An id is text: an object from state stands for its `id`."""
-        value = render_value(self._input.args[name], lambda reference: resolver(self._stage, reference))
-        return as_text(value) if name.endswith("_id") else value
+    def _arguments(self, platform: Platform, spec: CommandSpec) -> dict[str, Any]:
+        """Rendered, and checked as they were at load. An id is text: an object from state stands for its `id`."""
+        rendered = {}
+        for name, written in self._input.args.items():
+            value = render_value(written, lambda reference: resolver(self._stage, reference))
+            wants_text = name.endswith("_id") or (spec.args and name in spec.args and spec.args[name].type == "text")
+            rendered[name] = as_text(value) if wants_text else value
+        guild = (platform.default_guild() if isinstance(platform, Settled) else None) or guild_of(self._stage.narrative)
+        checked = check_arguments(spec, rendered, default_guild=guild)
+        if checked.faults:
+            fault = checked.faults[0]
+            raise PlatformError(f"{fault.name} {fault.message}", do=fault.hint)
+        for one in checked.warnings:
+            log("argument_clamped", run=self._stage.claim.run_id, command=spec.name, argument=one.name)
+        return checked.args
 
     def _key(self, args: Mapping[str, Any]) -> str:
         """The same for every try of the same command in the same place with the same arguments."""
@@ -61,46 +100,149 @@ class Command:
         content = [claim.run_id, claim.number, self._name, self._input.platform, self._input.command, args]
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:32]
 
-    def _effect(self, platform: Platform, spec: CommandSpec, args: Mapping[str, Any]) -> Any:
-        key = self._key(args)
-        with self._stage.about_to_act() as tx:
-            record = tx.effects.intend(self._intent(key, args))
-            unknown = record.status == "intended" and record.tries > 0 and spec.repeat == "once"
-            if unknown:
-                tx.effects.finish(key, "unknown", error="a worker was lost while it was performed")
-        if record.status == "done":
-            return record.output
-        if unknown or record.status == "unknown":
-            raise ActFailed(f"{spec.name}: nobody knows whether it was done, and it can't be repeated (effect {key})")
-        reach("effect_intended")
-        self._stage.begin(lambda tx: tx.effects.withdraw(key))
-        try:
-            output = platform.execute(spec.name, args, key)
-            reach("effect_performed")
-        except PlatformError as error:
+    def _read(self, platform: Platform, spec: CommandSpec, args: Mapping[str, Any]) -> Any:
+        output = self._patiently(lambda: platform.execute(spec.name, args, ""))
+        if output.captured_ids:
             with self._stage.guarded() as tx:
-                tx.effects.finish(key, "failed", error=str(error))
-            raise
-        with self._stage.guarded() as tx:
-            tx.effects.finish(key, "done", output=output.data)
-            self._capture(tx, spec, args, output)
-        reach("effect_recorded")
+                self._capture(spec).write(tx, args, output)
         return output.data
 
-    def _intent(self, key: str, args: Mapping[str, Any]) -> Intent:
-        claim = self._stage.claim
-        platform, command = self._input.platform, self._input.command
-        return Intent(key, claim.run_id, claim.number, self._act, platform, command, args, claim.fence)
+    def _effect(self, platform: Platform, spec: CommandSpec, args: Mapping[str, Any]) -> Any:
+        with self._alone(spec, args):
+            found = self._made_by_another(spec, args)
+            if found is not None:
+                return found
+            record, announced = self._announce(spec, args)
+            if record.status == "done":
+                return record.output
+            if record.status == "unknown":
+                raise self._halt(announced)
+            if record.resolution == "abandon":
+                raise PlatformError(record.error or "given up")
+            reach("effect_intended")
+            self._stage.begin(lambda tx: tx.effects.withdraw(announced.key))
+            try:
+                output = self._patiently(lambda: self._once(platform, spec, announced))
+            except Undecided:
+                with self._stage.guarded() as tx:
+                    tx.effects.finish(announced.key, "unknown", error="a worker or an answer was lost")
+                raise self._halt(announced) from None
+            except PlatformUnknown as error:
+                raise Halt(f"{spec.name}: {error}; whether it was done is asked when the run is resumed") from None
+            except PlatformError as error:
+                with self._stage.guarded() as tx:
+                    tx.effects.finish(announced.key, "failed", error=str(error))
+                raise
+            reach("effect_performed")
+            self._finish(announced, spec, output)
+            reach("effect_recorded")
+            return output.data
 
-    def _capture(self, tx: Transaction, spec: CommandSpec, args: Mapping[str, Any], output: CommandOutput) -> None:
-        """`{platform}.{guild}.{kind}.{name}`, with the id that the command brought; without `{guild}` when nobody names
-        one."""
-        identity = output.captured_ids.get(f"{spec.captures}_id")
-        if spec.captures is None or identity is None:
+    @contextmanager
+    def _alone(self, spec: CommandSpec, args: Mapping[str, Any]) -> Iterator[None]:
+        """Of those that make something of one name in one place, one at a time."""
+        if spec.repeat != "lookup":
+            yield
             return
-        name = str(args.get("name") or self._captured_as)
-        guild = args.get("guild_id") or guild_of(self._stage.narrative)
-        place = [self._input.platform, *([escape_segment(str(guild))] if guild else [])]
-        key = ".".join([*place, spec.captures, escape_segment(name)])
-        value = {"id": identity, "name": name, "created_at": self._stage.claim.started_at.isoformat(), "metadata": {}}
-        tx.state.set(key, value, metadata={"run": self._stage.claim.run_id, "command": spec.name})
+        place = args.get("guild_id") or args.get("channel_id") or ""
+        with self._stage.runtime.store.named_lock(f"{self._input.platform}.{place}.{spec.captures}.{args.get('name')}"):
+            yield
+
+    def _made_by_another(self, spec: CommandSpec, args: Mapping[str, Any]) -> Any:
+        """What state holds, when another iteration has made it since this act asked its `skip_if`; else None."""
+        if spec.repeat != "lookup" or self._act.skip_if is None or not is_skipped(self._stage, self._act.skip_if):
+            return None
+        with self._stage.runtime.store.transaction() as tx:
+            is_mine = tx.effects.is_announced(self._key(args))
+        return None if is_mine else condition_value(self._stage, self._act.skip_if)
+
+    def _capture(self, spec: CommandSpec) -> Capture:
+        return Capture(self._stage, self._input, spec, self._act.output_var or self._act.own_name)
+
+    def _announce(self, spec: CommandSpec, args: Mapping[str, Any]) -> tuple[EffectRecord, Announced]:
+        claim, platform, key = self._stage.claim, self._input.platform, self._key(args)
+        plan = self._capture(spec).plan(args)
+        intent = Intent(key, claim.run_id, claim.number, self._act.name, platform, spec.name, args, claim.fence, plan)
+        with self._stage.about_to_act() as tx:
+            record = tx.effects.intend(intent)
+            repeated = record.tries > 0 and record.resolution != "retry"
+            if repeated and spec.repeat == "once" and record.earlier == "failed":
+                repeated = False
+            taken = tx.effects.taken_ids(platform, spec.name, record.intended_at) if repeated else frozenset[str]()
+        return record, Announced(
+            key, spec.name, args, claim.run_id, self._act.name, record.intended_at, repeated, taken
+        )
+
+    def _once(self, platform: Platform, spec: CommandSpec, announced: Announced) -> CommandOutput:
+        """Perform it, or find that it was performed. An answer that was lost is asked for from then on."""
+        if announced.repeated:
+            found = self._found(platform, spec, announced)
+            if found is not None:
+                return found
+        try:
+            return platform.execute(spec.name, announced.args, announced.key, announced=announced)
+        except PlatformUnknown:
+            if announced.repeated:
+                raise
+            return self._patiently(lambda: self._once(platform, spec, replace(announced, repeated=True)))
+
+    def _found(self, platform: Platform, spec: CommandSpec, announced: Announced) -> CommandOutput | None:
+        """What it brought; None when it may be done again. Undecided."""
+        if spec.repeat == "idempotent":
+            return None
+        if spec.repeat == "once" or (spec.repeat == "lookup" and not isinstance(platform, Resolves)):
+            raise Undecided
+        if not isinstance(platform, Resolves):
+            return None
+        try:
+            found = platform.resolve(announced)
+        except (PlatformTransient, PlatformUnknown, PlatformGone):
+            raise
+        except PlatformError:
+            age_seconds = (datetime.now(UTC) - announced.intended_at).total_seconds()
+            if spec.repeat == "nonce" and age_seconds < NONCE_SECONDS:
+                return None
+            raise Undecided from None
+        if found is UNKNOWN:
+            raise Undecided
+        return found if isinstance(found, CommandOutput) else None
+
+    def _patiently(self, ask: Callable[[], Answer]) -> Answer:
+        """Tries again what may pass; for a long wait the iteration is given back."""
+        tries = 0
+        while True:
+            try:
+                return ask()
+            except (PlatformTransient, PlatformUnknown) as error:
+                asked_seconds = error.retry_after_seconds if isinstance(error, PlatformTransient) else None
+                if asked_seconds is None and tries >= self._retries:
+                    raise
+                tries += 1
+                wait_seconds = max(FIRST_BACKOFF_SECONDS * 2 ** min(tries - 1, 6), asked_seconds or 0)
+                log("command_waits", level=logging.WARNING, run=self._stage.claim.run_id, error=error)
+                self._sleep(wait_seconds * (1 + random.random() / 4), f"{self._input.command}: {error}")
+
+    @property
+    def _retries(self) -> int:
+        return self._stage.run.retries if self._act.retries is None else self._act.retries
+
+    def _sleep(self, wait_seconds: float, reason: str) -> None:
+        if wait_seconds > self._stage.runtime.settings.worker.inline_wait_seconds:
+            raise LongWait(wait_seconds, reason)
+        threading.Event().wait(wait_seconds)
+
+    def _finish(self, announced: Announced, spec: CommandSpec, output: CommandOutput) -> None:
+        """Done and captured are one fact."""
+        with self._stage.guarded() as tx:
+            tx.effects.finish(announced.key, "done", output=output.data)
+            self._capture(spec).write(tx, announced.args, output)
+
+    def _halt(self, announced: Announced) -> Halt:
+        what = f"nobody knows whether {announced.command} was done (effect {announced.key})"
+        return Halt(f"{what}; see `botticelli effects show {announced.key[:8]}`, then resolve it and resume the run")
+
+    def _forget(self, error: PlatformGone, args: Mapping[str, Any]) -> None:
+        names = (f"{error.kind}_id", *(("thread_id",) if error.kind == "channel" else ()))
+        ids = [str(args[name]) for name in names if name in args]
+        if ids:
+            forget(self._stage, self._input.platform, ids)

@@ -42,7 +42,15 @@ class Held:
     retries_used: int
 
 
-Outcome = Succeeded | Failed | Cancelled | GivenBack | Held
+@dataclass(frozen=True, slots=True)
+class Halted:
+    """A person has to say something first: the run is paused, and the iteration goes on when it is resumed."""
+
+    reason: str
+    retries_used: int
+
+
+Outcome = Succeeded | Failed | Cancelled | GivenBack | Held | Halted
 
 
 class ActFailed(Exception):
@@ -59,6 +67,14 @@ class RunEnding(Exception):
 
 class RunHeld(Exception):
     """Somebody paused the run: give the iteration back before the next call."""
+
+
+class Halt(Exception):
+    """Stop the run so that it can be resumed, and keep what is done."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
 
 
 class LongWait(Exception):

@@ -24,6 +24,8 @@ from workers.outcomes import (
     Cancelled,
     Failed,
     GivenBack,
+    Halt,
+    Halted,
     Held,
     LongWait,
     Outcome,
@@ -106,6 +108,8 @@ def _acts(stage: Stage) -> Outcome:
         return Held(stage.retries_used)
     except LongWait as wait:
         return GivenBack(wait.wait_seconds, wait.reason, stage.retries_used, wait.waiting_for)
+    except Halt as halt:
+        return Halted(halt.reason, stage.retries_used)
     except (Stale, *SERVERS_AWAY):
         raise
     except BotticelliError as error:
@@ -144,13 +148,17 @@ def _conclude(stage: Stage, outcome: Outcome) -> None:
     with runtime.store.transaction() as tx:
         run = tx.runs.lock(claim.run_id)
         tx.iterations.guard(claim, lease_seconds=runtime.settings.worker.lease_seconds)
-        if isinstance(outcome, GivenBack | Held) and run.ending is not None:
+        if isinstance(outcome, GivenBack | Held | Halted) and run.ending is not None:
             outcome = Cancelled()
         match outcome:
             case GivenBack():
                 _park(stage, tx, run, outcome)
             case Held(retries_used):
                 tx.iterations.requeue(claim.run_id, claim.number, claim.fence, retries_used=retries_used)
+            case Halted(reason, retries_used):
+                tx.iterations.requeue(claim.run_id, claim.number, claim.fence, retries_used=retries_used)
+                tx.runs.set(run.id, status="paused", reason=reason, due_at=None, waiting_for=None)
+                tickets = [Ticket.from_json(ticket) for ticket in tx.iterations.withdraw(run.id)]
             case Succeeded():
                 tx.iterations.finish(claim, "succeeded", None)
                 run = tx.runs.count_iteration(run, claim.number, succeeded=True, failed=False)
@@ -164,7 +172,7 @@ def _conclude(stage: Stage, outcome: Outcome) -> None:
                 if not run.continue_on_error and run.ending is None:
                     tickets = stop_admission(tx, run.id, "failed", f"iteration {claim.number}: {error}")
                     run = tx.runs.lock(run.id)
-        given_back = isinstance(outcome, GivenBack)
+        given_back = isinstance(outcome, GivenBack | Halted)
         publications = [] if given_back else advance(runtime, tx, run)
     reach("iteration_finished")
     release_all(runtime, tickets)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC
 from typing import Any
 
@@ -41,13 +41,15 @@ def resolver(stage: Stage, reference: Reference) -> Any:
 
 def is_skipped(stage: Stage, condition: Condition | None) -> bool:
     """`skip_if`; a reference that leads nowhere is false."""
-    if condition is None:
-        return False
+    return condition is not None and holds(condition, condition_value(stage, condition))
+
+
+def condition_value(stage: Stage, condition: Condition) -> Any:
+    """What the reference of a condition leads to now; None where it leads nowhere."""
     try:
-        value = resolver(stage, condition.reference)
+        return resolver(stage, condition.reference)
     except TemplateError:
-        value = None
-    return holds(condition, value)
+        return None
 
 
 def guild_of(narrative: Narrative) -> str | None:
@@ -81,14 +83,17 @@ def _output(row: ActRow) -> str:
 
 def _state(stage: Stage, reference: Reference) -> Any:
     with stage.runtime.store.transaction() as tx:
-        found = find_state(tx, reference.name, narrative=stage.narrative.name, guild=guild_of(stage.narrative))
+        guild, prefixes = guild_of(stage.narrative), tuple(dict.fromkeys((stage.state_prefix, "")))
+        found = find_state(tx, reference.name, narrative=stage.narrative.name, guild=guild, prefixes=prefixes)
         if found is None:
             raise _no_state(tx, reference)
     value, path = found
     return look_up(value, path, reference=reference.text)
 
 
-def find_state(tx: Transaction, name: str, *, narrative: str, guild: str | None) -> tuple[Any, list[str]] | None:
+def find_state(
+    tx: Transaction, name: str, *, narrative: str, guild: str | None, prefixes: Sequence[str] = ("",)
+) -> tuple[Any, list[str]] | None:
     """The value that `name` leads to, and the rest of the name, which leads into it. None when there is no such key.
 
     The exact key comes first, then the narrative's, the guild's and the global one; in each, the longest key that is there.
@@ -96,7 +101,8 @@ def find_state(tx: Transaction, name: str, *, narrative: str, guild: str | None)
     parts = name.split(".")
     splits = [(".".join(parts[:end]), parts[end:]) for end in range(len(parts), 0, -1)]
     candidates = [
-        (full, path)
+        (prefix + full, path)
+        for prefix in prefixes
         for complete in (_exact, _of_narrative(narrative), _of_guild(guild), _global)
         for key, path in splits
         if (full := complete(key)) is not None

@@ -17,6 +17,8 @@ from workers.outcomes import RunEnding, RunHeld
 
 PARTIAL_CHARACTERS = 2000
 
+REHEARSAL = "rehearsal."
+
 
 @dataclass(slots=True)
 class Stage:
@@ -32,6 +34,11 @@ class Stage:
     retries_used: int = 0
     asked_at: float = 0.0
     """When this process last asked whether the run still wants what is next, by its own steady clock."""
+
+    @property
+    def state_prefix(self) -> str:
+        """What a rehearsal writes to state is kept apart: no real run takes a rehearsed channel for one that is there."""
+        return REHEARSAL if self.run.rehearse else ""
 
     @contextmanager
     def guarded(self) -> Iterator[Transaction]:

@@ -1,17 +1,16 @@
-"""What can be known to be wrong before a run exists: models, limits, commands, variables. Stores nothing."""
+"""What can be known to be wrong before a run exists: models, limits, variables. Stores nothing."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
 from botticelli.budget import Refusal, Share
-from botticelli.carousel.data_checks import DATABASE, update_fault
 from botticelli.carousel.estimates import Estimates
 from botticelli.carousel.plan import Plan, carousel_of, estimated_cost_usd, plan_iteration, shares
 from botticelli.drivers import SaysReadiness
-from botticelli.errors import InvalidInput, NarrativeError, Problem
+from botticelli.errors import InvalidInput
 from botticelli.narrative import missing_variables, references
-from botticelli.narrative.model import Act, BotCommandInput, Narrative
+from botticelli.narrative.model import Narrative
 from botticelli.runtime import Runtime
 
 
@@ -76,32 +75,3 @@ def check_variables(narrative: Narrative, given: Mapping[str, str]) -> None:
     if unused:
         offer = ", ".join(sorted(known)) or "none"
         raise InvalidInput(f"the narrative has no variable {unused[0]!r}", do=f"its variables: {offer}")
-
-
-def check_commands(runtime: Runtime, narrative: Narrative, source: str) -> list[str]:
-    """A warning for each platform that only rehearses; NarrativeError for commands that a platform doesn't have."""
-    problems, rehearsed = [], set()
-    for act, command in commands_of(narrative):
-        try:
-            platform = runtime.platforms.get(command.platform)
-        except InvalidInput as error:
-            problems.append(problem_of(source, act, command, error.what, error.do))
-            continue
-        if platform.spec(command.command) is None:
-            message = f"{command.platform} has no command {command.command!r}"
-            problems.append(problem_of(source, act, command, message, "commands are written noun.verb"))
-        elif command.platform == DATABASE and (fault := update_fault(command)) is not None:
-            problems.append(problem_of(source, act, command, fault, ""))
-        if platform.is_rehearsal:
-            rehearsed.add(command.platform)
-    if problems:
-        raise NarrativeError(problems)
-    return [f"commands of {name} are rehearsed offline; nothing outside is changed" for name in sorted(rehearsed)]
-
-
-def commands_of(narrative: Narrative) -> list[tuple[Act, BotCommandInput]]:
-    return [(act, one) for act in narrative.acts for one in act.inputs if one.type == "bot_command"]
-
-
-def problem_of(source: str, act: Act, command: BotCommandInput, message: str, hint: str) -> Problem:
-    return Problem(source, command.line or act.line, 1, f"act {act.name}", "command", message, hint)

@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from botticelli.carousel.checks import check_commands, check_variables, checked_plan, limit_notes, readiness_notes
+from botticelli.carousel.checks import check_variables, checked_plan, limit_notes, readiness_notes
+from botticelli.carousel.commands import check_commands
 from botticelli.carousel.data_checks import check_media, media_in, table_notes
 from botticelli.carousel.dispatch import advance, publish
 from botticelli.carousel.estimates import learned_estimates, to_json
@@ -30,6 +31,8 @@ class EnqueueOptions:
     run_id: str | None = None
     idempotency_key: str | None = None
     tags: tuple[str, ...] = ()
+    rehearse: bool = False
+    """Answer bot commands offline, without doing them."""
 
     def id_of_run(self) -> str:
         if self.run_id:
@@ -49,7 +52,7 @@ class Enqueued:
 def enqueue(runtime: Runtime, loaded: Loaded, source: str, options: EnqueueOptions) -> Enqueued:
     """Check, store and admit. NarrativeError, InvalidInput or SettingsError when it can't be performed as it is."""
     narrative = loaded.narrative
-    warnings = [*map(str, loaded.warnings), *check_commands(runtime, narrative, source)]
+    warnings = [*map(str, loaded.warnings), *check_commands(runtime, narrative, source, rehearse=options.rehearse)]
     with runtime.store.transaction() as tx:
         estimates = learned_estimates(runtime, tx, narrative)
         warnings += table_notes(runtime, tx, narrative, source)
@@ -79,7 +82,8 @@ def new_run(narrative: Narrative, plan: Plan, source: str, options: EnqueueOptio
     carousel = carousel_of(narrative)
     snapshot = with_models(narrative, plan).snapshot()
     iterations = options.iterations or carousel.iterations
-    request = json.dumps([snapshot, dict(options.variables), iterations], sort_keys=True)
+    rehearse = [True] if options.rehearse else []
+    request = json.dumps([snapshot, dict(options.variables), iterations, *rehearse], sort_keys=True)
     return NewRun(
         id=options.id_of_run(),
         narrative=narrative.name,
@@ -100,4 +104,5 @@ def new_run(narrative: Narrative, plan: Plan, source: str, options: EnqueueOptio
         retries=carousel.retries,
         tags=list(options.tags),
         guilds=guilds_of(narrative),
+        rehearse=options.rehearse,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from botticelli.carousel.checks import commands_of, problem_of
+from botticelli.carousel.commands import commands_of, problem_of
 from botticelli.carousel.data_checks import check_pulls, media_limits
 from botticelli.carousel.enqueue import EnqueueOptions, enqueue
 from botticelli.errors import BotticelliError, InvalidInput, NarrativeError, NotFound

@@ -19,6 +19,7 @@ from botticelli.cli.services import without_password
 from botticelli.drivers import Driver, SaysReadiness
 from botticelli.errors import BotticelliError
 from botticelli.places import app_folder
+from botticelli.platforms import Settled
 from botticelli.presence import live_workers
 from botticelli.redis_check import require_fit
 from botticelli.store.database import connected, make_engine, schema_status
@@ -152,8 +153,12 @@ def _driver(driver: Driver, name: str, *, is_configured: bool) -> Finding:
 def _platforms(invocation: Invocation) -> Iterator[Finding]:
     platforms = invocation.runtime.platforms
     for name in sorted({*invocation.settings.platforms, "discord"}):
-        if platforms.get(name).is_rehearsal:
-            do = f"install a platform and set [platforms.{name}] implementation"
+        platform = platforms.get(name)
+        lack = platform.lacks() if isinstance(platform, Settled) else None
+        if lack is not None:
+            yield Finding("platform", "warn", *lack)
+        elif platform.is_rehearsal:
+            do = f"change [platforms.{name}] implementation to have them performed"
             yield Finding("platform", "warn", f"commands of {name} are rehearsed offline", do)
         else:
             yield Finding("platform", "ok", f"commands of {name} are performed")

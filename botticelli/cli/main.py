@@ -20,6 +20,7 @@ COMMANDS = {
     "runs": "List, show and watch runs, and move their levers.",
     "budget": "Show, explain and audit spending; lower its limits, or pause it.",
     "narrative": "Check narrative files.",
+    "effects": "Show what bot commands did, and resolve what nobody knows.",
     "state": "Show, change, save and clear what narratives remember.",
     "content": "Review and export what narratives have generated.",
     "db": "Upgrade the database schema, and show its version.",

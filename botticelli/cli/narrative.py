@@ -23,11 +23,12 @@ def narrative() -> None:
 
 @narrative.command(short_help="Say everything that is wrong with narrative files.")
 @click.argument("files", nargs=-1, required=True, metavar="FILE_OR_NAME...", shell_complete=complete_narratives)
+@click.option("--rehearse", is_flag=True, help="As for a run that only rehearses bot commands: without a token.")
 @json_option
 @pass_invocation
-def check(invocation: Invocation, files: tuple[str, ...], as_json: bool) -> int:
+def check(invocation: Invocation, files: tuple[str, ...], rehearse: bool, as_json: bool) -> int:
     """Say everything that can be known to be wrong with narrative files before they are run: exit code 2 then."""
-    reports = [_report(invocation, text) for text in files]
+    reports = [_report(invocation, text, rehearse) for text in files]
     if as_json:
         print_json(reports)
     else:
@@ -36,14 +37,16 @@ def check(invocation: Invocation, files: tuple[str, ...], as_json: bool) -> int:
     return 0 if all(report["ok"] for report in reports) else InvalidInput.exit_code
 
 
-def _report(invocation: Invocation, text: str) -> dict[str, Any]:
-    from botticelli.carousel.checks import check_commands, checked_plan
+def _report(invocation: Invocation, text: str, rehearse: bool) -> dict[str, Any]:
+    from botticelli.carousel.checks import checked_plan
+    from botticelli.carousel.commands import check_commands
     from botticelli.carousel.data_checks import check_media
 
     try:
         file = narrative_file(invocation, text)
         loaded = load(invocation, file)
-        warnings = [*map(str, loaded.warnings), *check_commands(invocation.runtime, loaded.narrative, str(file))]
+        noted = check_commands(invocation.runtime, loaded.narrative, str(file), rehearse=rehearse)
+        warnings = [*map(str, loaded.warnings), *noted]
         plan = checked_plan(invocation.runtime, loaded.narrative, str(file))
         check_media(invocation.runtime, plan, loaded.narrative, str(file))
     except BotticelliError as error:

@@ -36,6 +36,7 @@ def _variables(ctx: click.Context, parameter: click.Parameter, given: tuple[str,
 )
 @click.option("--idempotency-key", metavar="KEY", help="The same key again follows the first run instead of a new one.")
 @click.option("--tag", "tags", multiple=True, metavar="TAG", help="To find the run by; repeatable.")
+@click.option("--rehearse", is_flag=True, help="Answer bot commands offline, without doing them.")
 @click.option("--detach", is_flag=True, help="Print the id of the run and leave; workers perform it.")
 @click.option("--no-worker", is_flag=True, help="Start no worker; wait for one.")
 @json_option
@@ -48,6 +49,7 @@ def run(
     variables: dict[str, str],
     idempotency_key: str | None,
     tags: tuple[str, ...],
+    rehearse: bool,
     detach: bool,
     no_worker: bool,
     as_json: bool,
@@ -63,7 +65,7 @@ def run(
     from botticelli.cli.performing import perform_here, say_if_no_worker
     from botticelli.cli.views import PlainView, view_for
 
-    options = EnqueueOptions(variables, iterations, idempotency_key=idempotency_key, tags=tags)
+    options = EnqueueOptions(variables, iterations, idempotency_key=idempotency_key, tags=tags, rehearse=rehearse)
     file = narrative_file(invocation, narrative)
     loaded = load(invocation, file)
     view: View = PlainView() if detach and not as_json else view_for(as_json=as_json)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from botticelli.errors import PlatformError, SettingsError
-from botticelli.platforms.protocol import CommandOutput, CommandSpec
+from botticelli.platforms.protocol import Announced, CommandOutput, CommandSpec
 
 UPDATE_TABLE = "update_table"
 
@@ -24,5 +24,7 @@ class DatabasePlatform:
     def spec(self, command: str) -> CommandSpec | None:
         return CommandSpec(command, writes=True, repeat="idempotent") if command == UPDATE_TABLE else None
 
-    def execute(self, command: str, args: Mapping[str, Any], key: str) -> CommandOutput:
+    def execute(
+        self, command: str, args: Mapping[str, Any], key: str, *, announced: Announced | None = None
+    ) -> CommandOutput:
         raise PlatformError(f"{command} is performed by a worker, within its own transaction")

@@ -1,6 +1,6 @@
-"""The platform without a world outside: rehearses bot commands offline and answers with ids that are always the same.
+"""The platform without a world outside: rehearses bot commands offline, in a little world of its own.
 
-A channel of one name in one guild has one id, so a narrative that creates and reuses channels runs as it would outside.
+What is called discord has Discord's commands, checks and answers; anything else takes every `noun.verb`.
 """
 
 from __future__ import annotations
@@ -9,23 +9,40 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any
 
-from botticelli.errors import SettingsError
-from botticelli.platforms.protocol import CommandOutput, CommandSpec
+from botticelli.errors import PlatformError, SettingsError
+from botticelli.platforms.discord.platform import DiscordPlatform
+from botticelli.platforms.discord.world.kept import KeptWorld
+from botticelli.platforms.protocol import Announced, CommandOutput, CommandSpec, Place, Platform
 
 READING = frozenset({"get", "list", "get_stats", "list_posts", "get_post"})
-CAPTURED = {
-    "channels.create": "channel",
-    "channels.get_or_create": "channel",
-    "messages.send": "message",
-    "roles.create": "role",
-    "threads.create": "thread",
-    "forum.create_post": "thread",
-    "events.create": "event",
-}
+MADE = {"channels": "channel", "messages": "message", "roles": "role", "threads": "thread", "events": "event"}
+MAKING = ("create", "get_or_create", "send")
+DEFAULT_GUILD = "1"
 
 
-class EchoPlatform:
-    """Takes every `noun.verb`; a verb that reads (get, list, ...) has no effect."""
+def EchoPlatform(name: str, options: Mapping[str, Any]) -> Platform:
+    """The rehearsing platform of that name."""
+    return RehearsedDiscord(name, options) if name == "discord" else AnyPlatform(name, options)
+
+
+class RehearsedDiscord(DiscordPlatform):
+    """Discord's commands in a file of the data directory. Whatever channel, message or user is named is there."""
+
+    is_rehearsal = True
+
+    def __init__(self, name: str, options: Mapping[str, Any]) -> None:
+        super().__init__(name, options, KeptWorld(None))
+
+    def settle_in(self, place: Place) -> None:
+        super().settle_in(place)
+        self._transport = KeptWorld(place.home)
+
+    def default_guild(self) -> str | None:
+        return super().default_guild() or DEFAULT_GUILD
+
+
+class AnyPlatform:
+    """Takes every `noun.verb`; a verb that reads (get, list, ...) has no effect. The same arguments bring the same ids."""
 
     is_rehearsal = True
 
@@ -40,10 +57,16 @@ class EchoPlatform:
         noun, dot, verb = command.partition(".")
         if not (noun.isidentifier() and dot and verb.isidentifier()):
             return None
-        return CommandSpec(command, verb not in READING, "idempotent", CAPTURED.get(command))
+        captures = MADE.get(noun) if verb in MAKING else None
+        return CommandSpec(command, verb not in READING, "idempotent", captures)
 
-    def execute(self, command: str, args: Mapping[str, Any], key: str) -> CommandOutput:
-        captured = CAPTURED.get(command)
+    def execute(
+        self, command: str, args: Mapping[str, Any], key: str, *, announced: Announced | None = None
+    ) -> CommandOutput:
+        spec = self.spec(command)
+        if spec is None:
+            raise PlatformError(f"{self.name} has no command {command!r}", do="commands are written noun.verb")
+        captured = spec.captures
         data: dict[str, Any] = dict(args)
         if captured:
             identity = key if captured == "message" else f"{args.get('guild_id')}:{captured}:{args.get('name')}"

@@ -2,33 +2,104 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from datetime import datetime
+from enum import Enum
+from pathlib import Path
+from typing import Any, Literal, Protocol, runtime_checkable
+
+Repeat = Literal["idempotent", "nonce", "lookup", "once"]
+ArgType = Literal["text", "id", "ids", "integer", "boolean", "moment", "list", "any"]
+
+
+@dataclass(frozen=True, slots=True)
+class Arg:
+    """An argument of a command. `least` and `most` are of the number, the text's characters or the list's items."""
+
+    type: ArgType
+    required: bool = False
+    least: int | None = None
+    most: int | None = None
+    choices: tuple[str | int, ...] = ()
+    aliases: tuple[str, ...] = ()
+    default: Any = None
+    meaning: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class CommandSpec:
     """A command of the catalogue.
 
-    `repeat`: what may be done when nobody knows whether it was performed: `idempotent` ones are simply done again,
-    `once` ones never. `captures` is the kind under which a success is stored in state (`channel`, `message`, ...).
+    `repeat`: what may be done when nobody knows whether it was performed: `idempotent` ones are simply done again;
+    `nonce` and `lookup` ones after the platform was asked (`Resolves`); `once` ones never. `captures` is the kind under
+    which a success is stored in state (`channel`, `message`, ...). `args` is None where anything goes. `needs`:
+    permissions, for people to read.
     """
 
     name: str
     writes: bool
-    repeat: Literal["idempotent", "once"] = "once"
+    repeat: Repeat = "once"
     captures: str | None = None
+    args: Mapping[str, Arg] | None = None
+    needs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class CommandOutput:
-    """`data` is the command's result; `captured_ids` names the ids in it, e.g. `{"channel_id": "123"}`."""
+    """`data` is the command's result; `captured_ids` names the ids in it, e.g. `{"channel_id": "123"}`.
+
+    `guild_id` is where it happened, as far as the platform knows. `deleted_ids` exist no longer. `name` is that of what
+    was captured, where it has one; `metadata` is kept with it.
+    """
 
     success: bool
     message: str
     captured_ids: Mapping[str, str] = field(default_factory=dict)
     data: Any = None
+    guild_id: str | None = None
+    name: str | None = None
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    deleted_ids: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Announced:
+    """An effect as the ledger has it, before it is tried: `repeated` when it may have been done before. `taken` are ids
+    that other effects of the same command have brought: whatever is found under them is not this one's."""
+
+    key: str
+    command: str
+    args: Mapping[str, Any]
+    run_id: str
+    act: str
+    intended_at: datetime
+    repeated: bool = False
+    taken: frozenset[str] = frozenset()
+
+    @property
+    def marker(self) -> str:
+        """For an audit log; tells this effect from every other."""
+        return f"botticelli run={self.run_id} act={self.act[:80]} effect={self.key}"
+
+
+class Unknown(Enum):
+    """The platform can't tell whether an effect was done."""
+
+    UNKNOWN = "unknown"
+
+
+UNKNOWN = Unknown.UNKNOWN
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What this installation offers to its platforms. `redis` is called when it is first needed."""
+
+    home: Path
+    inline_wait_seconds: float = 5.0
+    redis: Callable[[], Any] | None = None
+    prefix: str = "botticelli"
 
 
 class Platform(Protocol):
@@ -42,6 +113,56 @@ class Platform(Protocol):
         """None for a command that the platform doesn't have."""
         ...
 
-    def execute(self, command: str, args: Mapping[str, Any], key: str) -> CommandOutput:
-        """Perform it. `key` is the same for every try of the same effect. PlatformError when it failed."""
+    def execute(
+        self, command: str, args: Mapping[str, Any], key: str, *, announced: Announced | None = None
+    ) -> CommandOutput:
+        """Perform it. `key` is the same for every try of the same effect; `announced` is its row, for commands that
+        write. PlatformError when it failed, PlatformTransient when it may be tried again, PlatformUnknown when nobody
+        knows whether it was done."""
+        ...
+
+
+@runtime_checkable
+class Resolves(Protocol):
+    """A platform that can look whether something was done."""
+
+    def resolve(self, announced: Announced) -> CommandOutput | Unknown | None:
+        """What it brought; None when it was not done (completely) and may be tried again."""
+        ...
+
+
+@runtime_checkable
+class Catalogued(Protocol):
+    """A platform with a fixed list of commands."""
+
+    def commands(self) -> Mapping[str, CommandSpec]: ...
+
+    def suggestion(self, command: str) -> str | None:
+        """The command that a name which doesn't exist was probably meant to be."""
+        ...
+
+
+@runtime_checkable
+class Verifies(Protocol):
+    """A platform that can say whether something that was captured is still there."""
+
+    def exists(self, kind: str, identity: str, metadata: Mapping[str, Any]) -> bool:
+        """True as well when it can't be told."""
+        ...
+
+
+@runtime_checkable
+class Settled(Protocol):
+    """A platform that needs something of its surroundings."""
+
+    def settle_in(self, place: Place) -> None:
+        """Called once, before anything else."""
+        ...
+
+    def lacks(self) -> tuple[str, str] | None:
+        """What is missing before a command can be performed, and what to do."""
+        ...
+
+    def default_guild(self) -> str | None:
+        """The guild of commands that name none."""
         ...

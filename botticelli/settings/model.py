@@ -180,8 +180,11 @@ class BudgetsSettings(Section):
 
 
 class PlatformSettings(Section):
-    implementation: str = "echo"
-    """Name of the platform plug-in that performs the commands; `echo` rehearses them offline."""
+    implementation: str | None = None
+    """Name of the platform plug-in that performs the commands; `echo` rehearses them offline. None: the plug-in of the
+    platform's own name."""
+    base_url: str | None = None
+    """Where the platform's API is; None: where it is for everybody."""
     options: DriverOptions = Field(default_factory=dict)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -20,7 +21,10 @@ from botticelli.store.overrides import WHOLE, FreshOverrides, InForce, Override,
 from botticelli.store.reading import Query, Tables
 from botticelli.store.runs import FINAL, UNRESOLVED, NewRun, Run, Runs
 from botticelli.store.spending import ActUsage, Spending, SpentRow, Step
+from botticelli.store.sql import statement
 from botticelli.store.state import StateEntry, StateRepository, escape_segment
+
+LOCK_POLL_SECONDS = 0.05
 
 __all__ = [
     "FINAL",
@@ -85,11 +89,42 @@ class Transaction:
         self.connection.execute(text(f"set local statement_timeout = {round(timeout_seconds * 1000)}"))
 
 
+class ThreadLocks:
+    """A lock for each name in use, so that of each process only one thread asks Postgres."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._locks: dict[str, tuple[threading.Lock, int]] = {}
+
+    @contextmanager
+    def of(self, name: str) -> Iterator[None]:
+        with self._lock:
+            lock, users = self._locks.get(name, (threading.Lock(), 0))
+            self._locks[name] = lock, users + 1
+        try:
+            with lock:
+                yield
+        finally:
+            with self._lock:
+                lock, users = self._locks.pop(name)
+                if users > 1:
+                    self._locks[name] = lock, users - 1
+
+
 class Store:
     """The door to Postgres."""
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
+        self._threads = ThreadLocks()
+
+    @contextmanager
+    def named_lock(self, name: str) -> Iterator[None]:
+        """One at a time for each name, among all processes; a process that dies gives it up. Costs a connection."""
+        with self._threads.of(name), connected(self.engine) as connection:
+            while not connection.execute(statement("name_lock"), {"name": name}).scalar_one():
+                threading.Event().wait(LOCK_POLL_SECONDS)
+            yield
 
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:

@@ -48,6 +48,8 @@ class NewRun:
     """That its commands name."""
     forked_from: str | None = None
     forked_at: int | None = None
+    rehearse: bool = False
+    """Bot commands are rehearsed, whatever the settings of a worker say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +82,7 @@ class Run:
     estimated_cost_usd: Decimal | None
     estimated_tokens: int
     retries: int
+    rehearse: bool
     dispatched: int
     succeeded: int
     failed: int

@@ -176,6 +176,12 @@ class StateRepository:
         """Keys that somebody may have meant, the nearest first."""
         return difflib.get_close_matches(key, self.some_keys(), limit, 0.4)
 
+    def forget_ids(self, platform: str, ids: Sequence[str], *, under: str = "") -> list[str]:
+        """Remove what is known of things of a platform that exist no longer; the keys that are gone. `under` is a prefix
+        of all keys that are meant."""
+        values = {"prefix": f"{under}{platform}.", "narrative": f"{under}narrative.", "ids": list(ids)}
+        return list(self._connection.execute(statement("forget_ids"), values).scalars())
+
     def sweep(self) -> int:
         """Remove what has expired."""
         return self._connection.execute(delete(table).where(_expired())).rowcount

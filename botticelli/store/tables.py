@@ -65,6 +65,7 @@ runs = Table(
     Column("estimated_tokens", BigInteger, nullable=False),
     Column("estimates", JSONB, nullable=False, server_default=text("'{}'::jsonb")),
     Column("retries", Integer, nullable=False),
+    Column("rehearse", Boolean, nullable=False, server_default=text("false")),
     _count("dispatched"),
     _count("succeeded"),
     _count("failed"),
@@ -162,9 +163,15 @@ effects = Table(
     Column("error", Text),
     Column("tries", Integer, nullable=False, server_default=text("0")),
     Column("fence", BigInteger, nullable=False),
+    Column("capture", JSONB),
+    Column("resolution", Text),
+    Column("resolved_by", Text),
     _moment("intended_at", required=True),
     _moment("finished_at"),
+    _moment("resolved_at"),
     Index("ix_effects_run", "run_id", "number"),
+    Index("ix_effects_unknown", "intended_at", postgresql_where=text("status = 'unknown'")),
+    Index("ix_effects_command", "platform", "command", "intended_at"),
 )
 
 narrative_state = Table(

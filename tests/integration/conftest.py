@@ -65,9 +65,10 @@ def runtime(make_runtime: Callable[..., Runtime]) -> Runtime:
 
 
 def _settings(folder: Path, database_url: str, redis_url: str, prefix: str, flags: dict[str, str]) -> Settings:
-    fixed = {"database.url": database_url, "database.pool_size": "3", "redis.url": redis_url, "redis.prefix": prefix}
+    fixed = {"platforms.discord.implementation": "echo"}
+    fixed |= {"database.url": database_url, "database.pool_size": "3", "redis.url": redis_url, "redis.prefix": prefix}
     dotted = {name.replace("__", "."): value for name, value in flags.items()}
-    return load_settings(fixed | dotted, environ={"HOME": str(folder)}, cwd=folder)
+    return load_settings(fixed | dotted, environ={"BOTTICELLI_HOME": str(folder)}, cwd=folder)
 
 
 def _create(servers: services.Membership, name: str, template: str | None) -> str:

@@ -54,6 +54,8 @@ class House:
 
     folder: Path
     settings: dict[str, str] = field(default_factory=dict)
+    rehearses: bool = True
+    """Bot commands are answered offline."""
     started: list[Process] = field(default_factory=list)
 
     @property
@@ -63,7 +65,8 @@ class House:
     @property
     def environ(self) -> dict[str, str]:
         kept = {name: os.environ[name] for name in CLEAN if name in os.environ}
-        own = {"BOTTICELLI_HOME": str(self.home), "HOME": str(self.folder), "PYTHONUNBUFFERED": "1"}
+        own = {"BOTTICELLI_PLATFORMS__DISCORD__IMPLEMENTATION": "echo"} if self.rehearses else {}
+        own |= {"BOTTICELLI_HOME": str(self.home), "HOME": str(self.folder), "PYTHONUNBUFFERED": "1"}
         return kept | own | self.settings
 
     def write(self, name: str, text: str) -> Path:

@@ -1,8 +1,25 @@
 -- Announce an effect before it is tried; the earlier row of the same key, if there is one, is answered instead.
--- in: key, run_id, number, act, platform, command, args (json), fence
--- returns: status, output, error, tries (0: this is the first try)
-insert into effects (key, run_id, number, act, platform, command, args, status, fence)
-values (:key, :run_id, :number, :act, :platform, :command, cast(:args as jsonb), 'intended', :fence)
-on conflict (key) do update
-set tries = effects.tries + 1, fence = excluded.fence
-returning status, output, error, tries
+-- A failed one is announced again, unless a person has given it up; what a person wanted tried again is so once.
+-- in: key, run_id, number, act, platform, command, args (json), capture (json), fence
+-- returns: status, output, error, tries (0: this is the first try), intended_at, resolution (before), earlier (status before)
+with earlier as (
+    select key, status, resolution from effects where key = :key
+), announced as (
+    insert into effects (key, run_id, number, act, platform, command, args, capture, status, fence)
+    values (
+        :key, :run_id, :number, :act, :platform, :command, cast(:args as jsonb), cast(:capture as jsonb), 'intended', :fence
+    )
+    on conflict (key) do update
+    set tries = effects.tries + 1,
+        fence = excluded.fence,
+        status = case
+            when effects.status = 'failed' and effects.resolution is distinct from 'abandon' then 'intended'
+            else effects.status
+        end,
+        resolution = case when effects.resolution = 'retry' then 'retried' else effects.resolution end,
+        intended_at = case when effects.resolution = 'retry' then now() else effects.intended_at end
+    returning key, status, output, error, tries, intended_at
+)
+select announced.status, announced.output, announced.error, announced.tries, announced.intended_at,
+    earlier.resolution, earlier.status as earlier
+from announced left join earlier using (key)

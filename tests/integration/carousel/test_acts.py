@@ -286,9 +286,10 @@ type = "bot_command"
 command = "channels.list"
 args = { guild_id = "1" }
 [acts.tell]
-prompt = "{act.look.output.guild_id}"
+prompt = "{act.look.output.0.name}"
 """
+    perform_all(runtime, start(runtime, narrative_text(1, COMMANDS)).id)
     run = perform_all(runtime, start(runtime, narrative_text(1, acts)).id)
     look, tell = acts_of(runtime, run.id)
-    assert json.loads(look.output or "") == {"guild_id": "1"}
-    assert tell.prompt == "1"
+    assert [one["name"] for one in json.loads(look.output or "")] == ["welcome"]
+    assert tell.prompt == "welcome"

@@ -41,6 +41,7 @@ RUN = Run(
     estimated_cost_usd=None,
     estimated_tokens=1000,
     retries=2,
+    rehearse=False,
     dispatched=5,
     succeeded=3,
     failed=1,

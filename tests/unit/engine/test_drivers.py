@@ -32,8 +32,10 @@ def test_a_driver_gets_its_options() -> None:
         Drivers({"echo": {"latency": 1}}).get("echo")
 
 
-def test_discord_is_rehearsed_unless_the_settings_say_otherwise() -> None:
-    assert Platforms({}).get("discord").is_rehearsal
+def test_discord_is_real_unless_somebody_wants_a_rehearsal() -> None:
+    assert not Platforms({}).get("discord").is_rehearsal
+    assert Platforms({}).get("discord", rehearse=True).is_rehearsal
+    assert Platforms({"discord": PlatformSettings(implementation="echo")}).get("discord").is_rehearsal
     with pytest.raises(InvalidInput, match="no platform 'matrix'"):
         Platforms({}).get("matrix")
     with pytest.raises(InvalidInput, match=r"\[platforms.discord\] implementation"):
@@ -41,8 +43,8 @@ def test_discord_is_rehearsed_unless_the_settings_say_otherwise() -> None:
     assert Platforms({"matrix": PlatformSettings()}).get("matrix").name == "matrix"
 
 
-def test_a_rehearsed_channel_has_one_id_for_ever() -> None:
-    platform = EchoPlatform("discord", {})
+def test_what_is_rehearsed_for_other_platforms_has_one_id_for_ever() -> None:
+    platform = EchoPlatform("matrix", {})
     first = platform.execute("channels.create", {"guild_id": "1", "name": "welcome"}, "key one")
     again = platform.execute("channels.create", {"guild_id": "1", "name": "welcome"}, "key two")
     other = platform.execute("channels.create", {"guild_id": "2", "name": "welcome"}, "key one")

@@ -29,6 +29,7 @@ RUN = Run(
     estimated_cost_usd=None,
     estimated_tokens=0,
     retries=0,
+    rehearse=False,
     dispatched=1,
     succeeded=0,
     failed=0,

@@ -1,0 +1,80 @@
+"""The bot commands of a narrative against the catalogues of their platforms, before a run exists. Performs nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from botticelli.carousel.data_checks import DATABASE, update_fault
+from botticelli.errors import InvalidInput, NarrativeError, Problem
+from botticelli.narrative.model import Act, BotCommandInput, Items, Narrative, Template, Value
+from botticelli.platforms import TEMPLATED, Catalogued, Platform, Settled, check_arguments
+from botticelli.runtime import Runtime
+
+
+def check_commands(runtime: Runtime, narrative: Narrative, source: str, *, rehearse: bool = False) -> list[str]:
+    """A warning for each platform that only rehearses and for each argument that is clamped; NarrativeError for what can
+    be known to fail: unknown commands and arguments, values of a wrong kind, a token that is missing."""
+    problems: list[Problem] = []
+    warnings: list[str] = []
+    platforms: dict[str, Platform] = {}
+    for act, command in commands_of(narrative):
+        try:
+            platform = runtime.platforms.get(command.platform, rehearse=rehearse and command.platform != DATABASE)
+        except InvalidInput as error:
+            problems.append(problem_of(source, act, command, error.what, error.do))
+            continue
+        if command.platform not in platforms and isinstance(platform, Settled) and (lack := platform.lacks()):
+            problems.append(problem_of(source, act, command, *lack))
+        platforms[command.platform] = platform
+        found, warned = _of_command(platform, source, act, command)
+        problems += found
+        warnings += map(str, warned)
+    if problems:
+        raise NarrativeError(problems)
+    rehearsed = sorted(name for name, platform in platforms.items() if platform.is_rehearsal)
+    return [*warnings, *(f"commands of {name} are rehearsed offline; nothing outside is changed" for name in rehearsed)]
+
+
+def commands_of(narrative: Narrative) -> Iterator[tuple[Act, BotCommandInput]]:
+    return ((act, one) for act in narrative.acts for one in act.inputs if one.type == "bot_command")
+
+
+def problem_of(
+    source: str, act: Act, command: BotCommandInput, message: str, hint: str, *, key: str = "command"
+) -> Problem:
+    return Problem(source, command.line or act.line, 1, f"act {act.name}", key, message, hint)
+
+
+def _of_command(
+    platform: Platform, source: str, act: Act, command: BotCommandInput
+) -> tuple[list[Problem], list[Problem]]:
+    spec = platform.spec(command.command)
+    if spec is None:
+        guess = platform.suggestion(command.command) if isinstance(platform, Catalogued) else None
+        hint = f"did you mean {guess}?" if guess else "commands are written noun.verb"
+        message = f"{command.platform} has no command {command.command!r}"
+        return [problem_of(source, act, command, message, hint)], []
+    guild = platform.default_guild() if isinstance(platform, Settled) else None
+    checked = check_arguments(spec, {name: _known(value) for name, value in command.args.items()}, default_guild=guild)
+
+    def place(name: str, message: str, hint: str) -> Problem:
+        return problem_of(source, act, command, message, hint, key=f"{command.command} {name}")
+
+    if command.platform == DATABASE and (fault := update_fault(command)) is not None:
+        return [problem_of(source, act, command, fault, "")], []
+    faults = [place(one.name, one.message, one.hint) for one in checked.faults]
+    return faults, [place(one.name, one.message, one.hint) for one in checked.warnings]
+
+
+def _known(value: Value) -> Any:
+    """What is known of an argument before an act is performed."""
+    match value:
+        case Template():
+            return TEMPLATED if value.references else "".join(map(str, value.parts))
+        case Items(array=tuple() as array):
+            return [_known(one) for one in array]
+        case Items():
+            return {key: _known(one) for key, one in (value.table or {}).items()}
+        case _:
+            return value

@@ -1,0 +1,147 @@
+"""`botticelli effects`: what bot commands did outside, and what a person says of those whose outcome nobody knows."""
+
+from __future__ import annotations
+
+import getpass
+import json
+import platform
+from typing import TYPE_CHECKING, Any, Literal
+
+import click
+
+from botticelli.cli.arguments import NounGroup, json_option
+from botticelli.cli.invocation import Invocation, pass_invocation
+from botticelli.cli.output import plain, print_json
+from botticelli.cli.terminal import moment, one_line, safe, table
+
+if TYPE_CHECKING:
+    from botticelli.store import Transaction
+
+SHOWN_CHARACTERS = 60
+ID_CHARACTERS = 12
+STATUSES = ("intended", "done", "failed", "unknown")
+
+
+@click.group(cls=NounGroup, short_help="Show what bot commands did, and resolve what nobody knows.")
+def effects() -> None:
+    """Show what bot commands did outside, and resolve what nobody knows.
+
+    EFFECT is the beginning of an effect's id. Without a command: `list`.
+    """
+
+
+@effects.command("list", short_help="The newest effects.")
+@click.option("--unknown", is_flag=True, help="Only those of which nobody knows whether they were done.")
+@click.option("--status", type=click.Choice(STATUSES), help="Only these.")
+@click.option("--run", "run_prefix", metavar="RUN", help="Only those of this run.")
+@click.option("--limit", type=click.IntRange(min=1), default=50, show_default=True, help="At most so many.")
+@json_option
+@pass_invocation
+def list_effects(
+    invocation: Invocation, *, unknown: bool, status: str | None, run_prefix: str | None, limit: int, as_json: bool
+) -> None:
+    """The newest effects, the newest first."""
+    with invocation.runtime.store.transaction() as tx:
+        run_id = tx.runs.resolve(run_prefix) if run_prefix else None
+        found = tx.effects.recent(status="unknown" if unknown else status, run_id=run_id, limit=limit)
+    if as_json:
+        print_json([_object(row) for row in found])
+        return
+    rows = [
+        (
+            row["key"][:ID_CHARACTERS],
+            row["status"],
+            row["command"],
+            row["run_id"],
+            moment(row["intended_at"]),
+            _told(row),
+        )
+        for row in found
+    ]
+    lines = table(("effect", "status", "command", "run", "intended", "outcome"), rows)
+    click.echo("\n".join(lines) if found else "there are no such effects", err=not found)
+
+
+@effects.command("show", short_help="Everything that is known about an effect.")
+@click.argument("effect")
+@json_option
+@pass_invocation
+def show(invocation: Invocation, effect: str, as_json: bool) -> None:
+    """Everything that is known about an effect, with its arguments and its result."""
+    with invocation.runtime.store.transaction() as tx:
+        row = tx.effects.find(effect)
+    if as_json:
+        print_json(_object(row))
+        return
+    for name, value in plain(_object(row)).items():
+        if value is not None:
+            click.echo(f"{name}: {safe(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))}")
+
+
+@effects.command("resolve", short_help="Say what became of an effect of unknown outcome.")
+@click.argument("effect")
+@click.option("--done", "resolution", flag_value="done", help="It was done: --data is its result.")
+@click.option("--retry", "resolution", flag_value="retry", help="It was not done: do it.")
+@click.option("--abandon", "resolution", flag_value="abandon", help="It is not to be done: its act fails.")
+@click.option("--data", metavar="JSON", help="With --done: the result; its `id` is kept in state.")
+@json_option
+@pass_invocation
+def resolve(
+    invocation: Invocation,
+    *,
+    effect: str,
+    resolution: Literal["done", "retry", "abandon"] | None,
+    data: str | None,
+    as_json: bool,
+) -> None:
+    """Say what became of an effect of unknown outcome; then `botticelli runs resume` goes on with its run.
+
+    Who said it, and when, is kept with the effect.
+    """
+    if resolution is None:
+        raise click.UsageError("say --done, --retry or --abandon", click.get_current_context())
+    if data is not None and resolution != "done":
+        raise click.UsageError("--data belongs to --done", click.get_current_context())
+    value = _parsed(data)
+    with invocation.runtime.store.transaction() as tx:
+        row = tx.effects.find(effect, lock=True)
+        tx.effects.resolve(row["key"], resolution, by=f"{getpass.getuser()}@{platform.node()}", data=value)
+        if resolution == "done":
+            _capture(tx, row, value)
+        after = tx.effects.find(row["key"])
+    if as_json:
+        print_json(_object(after))
+        return
+    click.echo(
+        f"effect {row['key'][:ID_CHARACTERS]} is {after['status']}; go on with `botticelli runs resume {row['run_id']}`"
+    )
+
+
+def _parsed(data: str | None) -> Any:
+    if data is None:
+        return {}
+    try:
+        return json.loads(data)
+    except ValueError:
+        raise click.UsageError("--data is not JSON", click.get_current_context()) from None
+
+
+def _capture(tx: Transaction, row: dict[str, Any], value: Any) -> None:
+    """As the command itself would have kept its id."""
+    plan = row["capture"]
+    names = ("id", f"{plan['kind']}_id") if plan else ()
+    identity = next((str(value[name]) for name in names if isinstance(value, dict) and value.get(name)), None)
+    if identity is None:
+        return
+    entry = {"id": identity, "name": plan["name"], "created_at": row["intended_at"].isoformat(), "metadata": {}}
+    for key in plan["keys"]:
+        tx.state.set(key, entry, metadata={"run": row["run_id"], "command": row["command"]})
+
+
+def _object(row: dict[str, Any]) -> dict[str, Any]:
+    return {"id": row["key"], **{name: value for name, value in row.items() if name not in ("key", "capture", "fence")}}
+
+
+def _told(row: dict[str, Any]) -> str:
+    told = row["error"] or (json.dumps(row["output"], ensure_ascii=False) if row["output"] is not None else "")
+    return one_line(told, SHOWN_CHARACTERS)

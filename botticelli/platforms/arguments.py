@@ -1,0 +1,195 @@
+"""Arguments of a command against its catalogue entry, at load and again when they are rendered. Performs nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final
+
+from botticelli.platforms.protocol import Arg, CommandSpec
+
+
+class _Templated:
+    def __repr__(self) -> str:
+        return "a template"
+
+
+TEMPLATED: Final = _Templated()
+"""Stands for a value that is known only when an act is performed."""
+_TRUTH = {"true": True, "false": False}
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What is wrong with the argument `name`, and what to do."""
+
+    name: str
+    message: str
+    hint: str = ""
+
+
+@dataclass(slots=True)
+class Checked:
+    """`args` under their own names with values of their types; `faults` make them useless, `warnings` don't."""
+
+    args: dict[str, Any] = field(default_factory=dict)
+    faults: list[Fault] = field(default_factory=list)
+    warnings: list[Fault] = field(default_factory=list)
+
+
+class _Wrong(ValueError):
+    """An argument that is not what it has to be; the text says what that is."""
+
+
+def check_arguments(spec: CommandSpec, given: Mapping[str, Any], *, default_guild: str | None = None) -> Checked:
+    """TEMPLATED values pass. Numbers beyond a limit become the limit, with a warning."""
+    checked = Checked()
+    if spec.args is None:
+        checked.args = dict(given)
+        return checked
+    for name, value in given.items():
+        _one(checked, spec.args, name, value)
+    if "guild_id" in spec.args and "guild_id" not in checked.args and spec.args["guild_id"].required and default_guild:
+        checked.args["guild_id"] = default_guild
+    faulty = {_own_name(spec.args, fault.name) for fault in checked.faults}
+    for name, arg in spec.args.items():
+        if name in checked.args or name in faulty:
+            continue
+        if arg.required:
+            hint = (
+                "write it, or set platforms.discord.options.guild_id" if name == "guild_id" else f"write {name} = ..."
+            )
+            checked.faults.append(Fault(name, f"{spec.name} needs it", hint))
+        elif arg.default is not None:
+            checked.args[name] = arg.default
+    return checked
+
+
+def _one(checked: Checked, args: Mapping[str, Arg], name: str, value: Any) -> None:
+    own = _own_name(args, name)
+    if own not in args:
+        known = ", ".join(args)
+        guess = _nearest(name, args)
+        checked.faults.append(
+            Fault(name, "is no argument of it", f"did you mean {guess}?" if guess else f"it has {known}")
+        )
+    elif own in checked.args:
+        checked.faults.append(Fault(name, f"is {own} once more", "write one of them"))
+    elif value is TEMPLATED:
+        checked.args[own] = value
+    else:
+        try:
+            checked.args[own] = _TYPES[args[own].type](args[own], value, lambda text: _warn(checked, name, text))
+        except _Wrong as error:
+            checked.faults.append(Fault(name, str(error)))
+
+
+def _warn(checked: Checked, name: str, text: str) -> None:
+    checked.warnings.append(Fault(name, text))
+
+
+def _own_name(args: Mapping[str, Arg], name: str) -> str:
+    return name if name in args else next((own for own, arg in args.items() if name in arg.aliases), name)
+
+
+def _nearest(name: str, args: Mapping[str, Arg]) -> str | None:
+    from difflib import get_close_matches
+
+    known = {alias: own for own, arg in args.items() for alias in (own, *arg.aliases)}
+    found = get_close_matches(name[:64].lower(), known, 1, 0.6)
+    return known[found[0]] if found else None
+
+
+Warn = Callable[[str], None]
+
+
+def _identity(arg: Arg, value: Any, warn: Warn) -> str:
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**63:
+        return str(value)
+    if isinstance(value, str) and value.isascii() and value.strip().isdigit() and len(value.strip()) <= 20:
+        return value.strip()
+    raise _Wrong("must be an id: a text of digits")
+
+
+def _identities(arg: Arg, value: Any, warn: Warn) -> list[Any]:
+    if not isinstance(value, list):
+        raise _Wrong("must be a list of ids")
+    return list(dict.fromkeys(one if one is TEMPLATED else _identity(arg, one, warn) for one in value))
+
+
+def _integer(arg: Arg, value: Any, warn: Warn) -> int:
+    if isinstance(value, str) and value.strip().lstrip("-").isdecimal() and len(value) < 25:
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise _Wrong("must be a whole number")
+    if arg.choices:
+        if value not in arg.choices:
+            nearest = min((one for one in arg.choices if isinstance(one, int)), key=lambda one: abs(one - value))
+            warn(f"{value} is none of {_listed(arg)}; {nearest} is used")
+            return nearest
+        return value
+    within = max(value if arg.least is None else arg.least, min(value, value if arg.most is None else arg.most))
+    if within != value:
+        warn(f"{value} is beyond the limits {arg.least} to {arg.most}; {within} is used")
+    return within
+
+
+def _boolean(arg: Arg, value: Any, warn: Warn) -> bool:
+    value = _TRUTH.get(value.strip().lower()) if isinstance(value, str) else value
+    if not isinstance(value, bool):
+        raise _Wrong("must be true or false")
+    return value
+
+
+def _text(arg: Arg, value: Any, warn: Warn) -> str:
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        value = str(value)
+    if not isinstance(value, str):
+        raise _Wrong("must be text")
+    if arg.choices and value.lower() not in arg.choices:
+        raise _Wrong(f"must be one of {_listed(arg)}")
+    if len(value.strip()) < (arg.least or 0):
+        raise _Wrong("is empty")
+    if arg.most is not None and len(value) > arg.most:
+        raise _Wrong(f"has {len(value)} characters, {arg.most} are the most")
+    return value.lower() if arg.choices else value
+
+
+def _moment(arg: Arg, value: Any, warn: Warn) -> str:
+    try:
+        moment = datetime.fromisoformat(value)
+    except (TypeError, ValueError):
+        raise _Wrong("must be a moment like 2030-01-31T18:00:00+00:00") from None
+    if moment.tzinfo is None:
+        warn("has no time zone; UTC is taken")
+        return moment.isoformat() + "+00:00"
+    return moment.isoformat()
+
+
+def _list(arg: Arg, value: Any, warn: Warn) -> list[Any]:
+    if not isinstance(value, list):
+        raise _Wrong("must be a list")
+    if arg.most is not None and len(value) > arg.most:
+        raise _Wrong(f"has {len(value)} items, {arg.most} are the most")
+    return value
+
+
+def _anything(arg: Arg, value: Any, warn: Warn) -> Any:
+    return value
+
+
+def _listed(arg: Arg) -> str:
+    return ", ".join(map(str, arg.choices))
+
+
+_TYPES: dict[str, Callable[[Arg, Any, Warn], Any]] = {
+    "id": _identity,
+    "ids": _identities,
+    "integer": _integer,
+    "boolean": _boolean,
+    "text": _text,
+    "moment": _moment,
+    "list": _list,
+    "any": _anything,
+}

@@ -1,0 +1,116 @@
+"""One request to Discord: route and arguments in, its JSON or an error in our words out. Knows no transport's inside."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+from urllib.parse import quote
+
+from botticelli.errors import PlatformError, PlatformGone, PlatformUnknown
+
+GONE = {
+    10003: "channel",
+    10004: "guild",
+    10006: "invite",
+    10007: "member",
+    10008: "message",
+    10011: "role",
+    10013: "user",
+    10014: "emoji",
+    10026: "ban",
+    10070: "event",
+}
+"""Discord's codes for things that don't exist. Source: its documentation, "JSON error codes"."""
+NO_ACCESS = (50001, 50013)
+_DETAIL_CHARACTERS = 300
+_FIELD = re.compile(r"\{(\w+)\}")
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """`route` is the path with names, for rate limits; `major` the id that has limits of its own."""
+
+    method: str
+    route: str
+    path: str
+    major: str
+    query: Mapping[str, str] = field(default_factory=dict)
+    body: Any = None
+    reason: str | None = None
+
+    @property
+    def writes(self) -> bool:
+        return self.method != "GET"
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    status: int
+    body: Any = None
+
+
+class Transport(Protocol):
+    """PlatformTransient: not sent, or refused for now. PlatformUnknown: sent, and the answer was lost."""
+
+    def send(self, request: Request) -> Reply: ...
+
+
+class Api:
+    """`needs` are the permissions to name when Discord refuses."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    def call(
+        self,
+        route: str,
+        args: Mapping[str, Any],
+        *,
+        body: Any = None,
+        query: Mapping[str, Any] | None = None,
+        reason: str | None = None,
+        needs: tuple[str, ...] = (),
+    ) -> Any:
+        """`route` is `METHOD /path/{argument}`. PlatformError and its kinds."""
+        method, _, path = route.partition(" ")
+        filled = _FIELD.sub(lambda name: quote(str(args[name[1]]), safe=""), path)
+        found = _FIELD.search(path)
+        major = str(args[found[1]]) if found else ""
+        texts = {name: str(value) for name, value in (query or {}).items()}
+        reply = self._transport.send(Request(method, path, filled, major, texts, body, reason))
+        if reply.status < 300:
+            return reply.body
+        raise refusal(reply, needs, writes=method != "GET")
+
+
+def refusal(reply: Reply, needs: tuple[str, ...], *, writes: bool) -> PlatformError:
+    """Discord's answer in our words, with its own code and message."""
+    body = reply.body if isinstance(reply.body, dict) else {}
+    code, message = body.get("code", 0), str(body.get("message", "no reason given"))
+    what = f"Discord answered {reply.status}" + (f", code {code}" if code else "") + f": {message}"
+    details = _details(body.get("errors"))
+    if details:
+        what += f" ({details[:_DETAIL_CHARACTERS]})"
+    if reply.status == 401:
+        return PlatformError(what, do="DISCORD_TOKEN is not a valid bot token: copy it anew from the bot's page")
+    if reply.status == 403 or code in NO_ACCESS:
+        wanted = f"it needs {', '.join(needs)}; " if needs else ""
+        return PlatformError(what, do=f"{wanted}give the bot's role this permission and access to the channel")
+    if reply.status == 404 and code in GONE:
+        return PlatformGone(what, do=f"the {GONE[code]} does not exist (any more)", kind=GONE[code])
+    if reply.status >= 500:
+        return PlatformUnknown(what) if writes else PlatformError(what, do="Discord has a problem; try again later")
+    return PlatformError(what)
+
+
+def _details(errors: Any, path: str = "") -> str:
+    """Discord's tree of errors: `name: Must be between 1 and 100 in length.`"""
+    if not isinstance(errors, dict):
+        return ""
+    own = [f"{path}: {one.get('message', '')}" for one in errors.get("_errors", ()) if isinstance(one, dict)]
+    inner = [
+        _details(value, f"{path}.{key}" if path else str(key)) for key, value in errors.items() if key != "_errors"
+    ]
+    return "; ".join(filter(None, (*own, *inner)))

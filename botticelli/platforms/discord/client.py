@@ -1,0 +1,116 @@
+"""Discord over HTTP: one synchronous client of a process. Sends what it is given once, and waits where Discord says so."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Mapping
+from importlib.metadata import version
+from typing import Any
+from urllib.parse import quote
+
+import httpx2
+from pydantic import SecretStr
+
+from botticelli.errors import PlatformError, PlatformTransient, PlatformUnknown, SettingsError
+from botticelli.platforms.discord.api import Reply, Request
+from botticelli.platforms.discord.buckets import Buckets
+from botticelli.platforms.protocol import Place
+
+BASE_URL = "https://discord.com/api/v10"
+TIMEOUT_SECONDS = 15.0
+READ_TRIES = 3
+BACKOFF_SECONDS = 0.3
+REFUSED_SECONDS = 60.0
+"""For so long nothing is sent after a 401: Discord locks out addresses that go on with a bad token."""
+UNSENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.ProxyError)
+
+
+class Client:
+    """A write is never sent again by itself, unless Discord said that it wasn't done (429)."""
+
+    def __init__(self, token: str, options: Mapping[str, Any], place: Place | None) -> None:
+        self._token = SecretStr(token)
+        self._inline_wait_seconds = place.inline_wait_seconds if place else 5.0
+        self._buckets = Buckets(place)
+        self._refused_until = 0.0
+        base_url = str(options.get("base_url") or BASE_URL).rstrip("/")
+        try:
+            timeout_seconds = float(options.get("timeout_seconds", TIMEOUT_SECONDS))
+            user_agent = f"DiscordBot (botticelli, {version('botticelli')})"
+            self._http = httpx2.Client(timeout=timeout_seconds, headers={"User-Agent": user_agent})
+        except ValueError:
+            raise SettingsError("is no number of seconds", where="platforms.discord.options.timeout_seconds") from None
+        self._base_url = base_url
+
+    def send(self, request: Request) -> Reply:
+        deadline = time.monotonic() + self._inline_wait_seconds
+        for attempt in range(1, READ_TRIES + 1):
+            try:
+                reply = self._until_let_in(request, deadline)
+                if reply.status < 500 or request.writes:
+                    return reply
+            except PlatformUnknown:
+                if request.writes or attempt == READ_TRIES:
+                    raise
+            if attempt < READ_TRIES:
+                threading.Event().wait(BACKOFF_SECONDS * attempt)
+        return reply
+
+    def _until_let_in(self, request: Request, deadline: float) -> Reply:
+        while True:
+            self._wait(self._buckets.take(request) / 1000, deadline, "the rate limit is used up")
+            answer = self._once(request)
+            if answer.status_code != 429:
+                self._buckets.learn(request, answer.headers)
+                return _reply(answer)
+            body = _json(answer)
+            said = body.get("retry_after") if isinstance(body, dict) else None
+            seconds = float(said or answer.headers.get("retry-after") or 1)
+            everywhere = bool(isinstance(body, dict) and body.get("global")) or (
+                "via" not in answer.headers and said is None
+            )
+            self._buckets.learn(request, {"x-ratelimit-bucket": answer.headers.get("x-ratelimit-bucket", "")})
+            self._buckets.close(request, seconds, everywhere=everywhere)
+
+    def _wait(self, seconds: float, deadline: float, why: str) -> None:
+        """Short waits are sat through; for a long one the iteration is given back."""
+        if seconds <= 0:
+            return
+        if time.monotonic() + seconds > deadline:
+            raise PlatformTransient(f"Discord asks to wait: {why}", retry_after_seconds=seconds)
+        threading.Event().wait(seconds)
+
+    def _once(self, request: Request) -> httpx2.Response:
+        if time.monotonic() < self._refused_until:
+            raise PlatformError("Discord refused the token a moment ago (401)", do="check DISCORD_TOKEN, then restart")
+        headers = {"Authorization": f"Bot {self._token.get_secret_value()}"}
+        if request.reason:
+            headers["X-Audit-Log-Reason"] = quote(request.reason, safe=" =")
+        try:
+            answer = self._http.request(
+                request.method,
+                self._base_url + request.path,
+                params=dict(request.query) or None,
+                json=request.body if request.body is not None else None,
+                headers=headers,
+            )
+        except UNSENT as error:
+            raise PlatformTransient(f"Discord can't be reached: {type(error).__name__}") from None
+        except httpx2.HTTPError as error:
+            raise PlatformUnknown(f"the connection to Discord was lost: {type(error).__name__}") from None
+        if answer.status_code == 401:
+            self._refused_until = time.monotonic() + REFUSED_SECONDS
+        return answer
+
+
+def _reply(answer: httpx2.Response) -> Reply:
+    body = _json(answer)
+    return Reply(answer.status_code, body)
+
+
+def _json(answer: httpx2.Response) -> Any:
+    try:
+        return answer.json() if answer.content else None
+    except ValueError:
+        return None

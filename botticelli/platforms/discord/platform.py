@@ -1,0 +1,172 @@
+"""The platform "discord": catalogue, steps and finding over one transport. Keeps no record of what was done."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Mapping
+from typing import Any
+
+from botticelli.errors import PlatformError, PlatformGone, PlatformTransient, PlatformUnknown, SettingsError
+from botticelli.platforms.discord.api import Api, Transport
+from botticelli.platforms.discord.catalogue import Entry, catalogue
+from botticelli.platforms.discord.finding import find
+from botticelli.platforms.discord.jobs import Job, all_shaped, answered, shaped
+from botticelli.platforms.discord.steps import perform
+from botticelli.platforms.protocol import Announced, CommandOutput, CommandSpec, Place, Unknown
+
+OPTIONS = ("base_url", "guild_id", "allow_mentions", "timeout_seconds")
+TOKEN = "DISCORD_TOKEN"
+_WHERE = {
+    "channel": "GET /channels/{id}",
+    "thread": "GET /channels/{id}",
+    "message": "GET /channels/{channel_id}/messages/{id}",
+    "role": "GET /guilds/{guild_id}/roles/{id}",
+    "event": "GET /guilds/{guild_id}/scheduled-events/{id}",
+}
+_PLACES = ("channel_id", "thread_id")
+
+
+class DiscordPlatform:
+    """Performs on Discord by its HTTP API; `transport` in the place of the network is for rehearsals and tests."""
+
+    is_rehearsal = False
+
+    def __init__(self, name: str, options: Mapping[str, Any], transport: Transport | None = None) -> None:
+        self.name = name
+        unknown = sorted(options.keys() - set(OPTIONS))
+        if unknown:
+            where = f"[platforms.{name}.options]"
+            raise SettingsError(f"there is no option {unknown[0]}", where=where, do=f"known: {', '.join(OPTIONS)}")
+        self._options = dict(options)
+        self._transport = transport
+        self._api: Api | None = None
+        self._place: Place | None = None
+        self._lock = threading.Lock()
+        self._guilds: dict[str, str] = {}
+
+    def settle_in(self, place: Place) -> None:
+        self._place = place
+
+    def lacks(self) -> tuple[str, str] | None:
+        if self._transport is not None or os.environ.get(TOKEN):
+            return None
+        do = f"set {TOKEN} to the bot's token, or rehearse offline with --rehearse"
+        return f"commands of {self.name} need a token", do
+
+    def default_guild(self) -> str | None:
+        guild = self._options.get("guild_id")
+        return None if guild is None else str(guild)
+
+    def commands(self) -> Mapping[str, CommandSpec]:
+        return {name: entry.spec for name, entry in catalogue().entries.items()}
+
+    def suggestion(self, command: str) -> str | None:
+        return catalogue().suggestion(command)
+
+    def spec(self, command: str) -> CommandSpec | None:
+        entry = catalogue().entries.get(command)
+        return entry.spec if entry else None
+
+    def execute(
+        self, command: str, args: Mapping[str, Any], key: str, *, announced: Announced | None = None
+    ) -> CommandOutput:
+        job = self._job(command, args, key, announced)
+        try:
+            data = perform(job, job.entry.steps) if job.entry.steps else self._by_route(job)
+        except PlatformGone:
+            if not (job.repeated and _deletes(job.entry)):
+                raise
+            data = answered(job.entry.answer, args, {}) if isinstance(job.entry.answer, Mapping) else {"success": True}
+        return self._output(job, data)
+
+    def resolve(self, announced: Announced) -> CommandOutput | Unknown | None:
+        job = self._job(announced.command, announced.args, announced.key, announced)
+        found = find(job)
+        return self._output(job, found) if isinstance(found, dict) else found
+
+    def exists(self, kind: str, identity: str, metadata: Mapping[str, Any]) -> bool:
+        route = _WHERE.get(kind)
+        try:
+            if route is None or not identity.isdigit():
+                return True
+            self._made_api().call(route, {**metadata, "id": identity})
+        except PlatformGone:
+            return False
+        except (PlatformError, KeyError):
+            return True
+        return True
+
+    def _job(self, command: str, args: Mapping[str, Any], key: str, announced: Announced | None) -> Job:
+        entry = catalogue().entries.get(command)
+        if entry is None:
+            raise PlatformError(f"{self.name} has no command {command!r}")
+        allow = tuple(map(str, self._options.get("allow_mentions", ())))
+        return Job(self._made_api(), entry, args, key, announced, allow)
+
+    def _made_api(self) -> Api:
+        with self._lock:
+            if self._api is None:
+                self._api = Api(self._transport or self._client())
+            return self._api
+
+    def _client(self) -> Transport:
+        from botticelli.platforms.discord.client import Client
+
+        token = os.environ.get(TOKEN)
+        if not token:
+            what, do = self.lacks() or ("", "")
+            raise PlatformError(what, do=do)
+        return Client(token, self._options, self._place)
+
+    def _by_route(self, job: Job) -> Any:
+        entry, args = job.entry, job.args
+        assert entry.route is not None
+        query = {there: args[here] for there, here in entry.query.items() if here in args} | dict(entry.query_all)
+        body = {there: args[here] for there, here in entry.body.items() if here in args} | dict(entry.body_all)
+        value = job.call(entry.route, body=body or None, query=query)
+        if isinstance(entry.answer, str):
+            shape = entry.answer.strip("[]")
+            return all_shaped(shape, value) if entry.answer.startswith("[") else shaped(shape, value)
+        return answered(entry.answer or {}, args, value)
+
+    def _output(self, job: Job, data: Any) -> CommandOutput:
+        spec = job.entry.spec
+        deleted = tuple(data.pop("deleted_ids", ())) if isinstance(data, dict) else ()
+        if job.entry.deletes:
+            deleted = (str(job.args[job.entry.deletes]),)
+        identity = (
+            next((data[one] for one in ("id", f"{spec.captures}_id") if data.get(one)), None) if spec.captures else None
+        )
+        return CommandOutput(
+            True,
+            f"{spec.name} done",
+            {f"{spec.captures}_id": str(identity)} if identity else {},
+            data,
+            guild_id=self._guild(job, data) if identity else None,
+            name=job.args.get("name") or (data.get("name") if spec.captures else None),
+            metadata=job.given("channel_id") if spec.captures == "message" else {},
+            deleted_ids=deleted,
+        )
+
+    def _guild(self, job: Job, data: Mapping[str, Any]) -> str | None:
+        """The guild it happened in: as it was said, else that of the channel. None when it can't be told."""
+        named = job.args.get("guild_id") or data.get("guild_id")
+        if named:
+            return str(named)
+        channel = next((str(job.args[one]) for one in _PLACES if one in job.args), None)
+        if channel is None:
+            return None
+        if channel not in self._guilds:
+            try:
+                found = job.api.call("GET /channels/{channel_id}", {"channel_id": channel}).get("guild_id")
+            except (PlatformError, PlatformTransient, PlatformUnknown):
+                return None
+            if found:
+                self._guilds[channel] = str(found)
+        return self._guilds.get(channel)
+
+
+def _deletes(entry: Entry) -> bool:
+    """Whether "it doesn't exist" is what the command wants to bring about."""
+    return (entry.route or "").startswith("DELETE ") or entry.steps == "remove_reaction"

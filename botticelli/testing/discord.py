@@ -1,0 +1,221 @@
+"""A Discord of one's own for tests: its HTTP API over a socket, with rate limits, faults and a record of what was asked.
+
+Keeps guilds, channels, messages, nonces, pins, reactions, roles, members, threads, events and the audit log in memory.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, Literal
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from botticelli.platforms.discord.world import BOT_ID, World
+
+TOKEN = "test-token-that-is-no-secret"
+GUILD = "111111111111111111"
+USER = "222222222222222222"
+API = "/api/v10"
+Kind = Literal["429", "429-global", "429-shared", "500", "502", "503", "slow", "drop", "drop-after-doing", "403"]
+
+
+@dataclass
+class Fault:
+    """What goes wrong with the next `times` requests whose `METHOD /path` has the pattern."""
+
+    pattern: str
+    kind: Kind
+    times: int = 1
+    seconds: float = 0.2
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One request as it came; `status` is None when the connection was dropped."""
+
+    method: str
+    path: str
+    query: dict[str, str]
+    body: Any
+    headers: dict[str, str]
+    status: int | None
+
+
+@dataclass
+class FakeDiscord:
+    """Started by `serving`. `limits` are requests and seconds by pattern of `METHOD /path`."""
+
+    world: World = field(default_factory=World)
+    token: str = TOKEN
+    faults: list[Fault] = field(default_factory=list)
+    limits: dict[str, tuple[int, float]] = field(default_factory=dict)
+    asked: list[Asked] = field(default_factory=list)
+    url: str = ""
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _used: dict[str, list[float]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if GUILD not in self.world.data.guilds:
+            self.world.data.add_guild(GUILD, "The guild")
+            self.world.data.user(BOT_ID)
+            self.world.data.add_user(USER, "ada")
+            self.world.data.member(GUILD, USER, add=True)
+
+    def channels(self, name: str) -> list[dict[str, Any]]:
+        """All channels and threads of that name."""
+        return [one for one in self.world.data.channels.values() if one["name"] == name]
+
+    def contents(self, channel_id: str) -> list[str]:
+        """Of the channel's messages, in their order."""
+        found = self.world.data.messages.get(channel_id, {})
+        return [found[one]["content"] for one in sorted(found, key=int)]
+
+    def count(self, pattern: str) -> int:
+        """Requests whose `METHOD /path` has the pattern, dropped ones as well."""
+        return sum(re.search(pattern, f"{one.method} {one.path}") is not None for one in self.asked)
+
+    def take_fault(self, line: str) -> Fault | None:
+        with self._lock:
+            for fault in self.faults:
+                if fault.times > 0 and re.search(fault.pattern, line):
+                    fault.times -= 1
+                    return fault
+        return None
+
+    def rate(self, line: str) -> tuple[dict[str, str], float | None]:
+        """Headers, and the seconds to wait when the limit is passed."""
+        found = next(((key, one) for key, one in self.limits.items() if re.search(key, line)), None)
+        if found is None:
+            return {}, None
+        key, (most, period_seconds) = found
+        with self._lock:
+            now = time.monotonic()
+            used = self._used[key] = [one for one in self._used.get(key, []) if one > now - period_seconds]
+            over = len(used) >= most
+            reset = period_seconds - (now - used[0]) if used else period_seconds
+            if not over:
+                used.append(now)
+        remaining = max(0, most - len(used))
+        headers = {"X-RateLimit-Limit": str(most), "X-RateLimit-Remaining": str(remaining)}
+        headers |= {"X-RateLimit-Reset-After": f"{reset:.3f}", "X-RateLimit-Reset": f"{time.time() + reset:.3f}"}
+        return headers | {"X-RateLimit-Bucket": f"bucket{abs(hash(key)) % 10**8}"}, reset if over else None
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    fake: FakeDiscord
+
+    def handle_one_request(self) -> None:
+        try:
+            super().handle_one_request()
+        except (ConnectionError, TimeoutError):
+            self.close_connection = True
+
+    def do_any(self) -> None:
+        split = urlsplit(self.path)
+        path = split.path.removeprefix(API)
+        body = self._body()
+        line = f"{self.command} {unquote(path)}"
+        fault = self.fake.take_fault(line)
+        limits, wait = self.fake.rate(line)
+        status, answer, headers = 0, None, dict(limits)
+        if not split.path.startswith(API):
+            status, answer = 404, {"message": "404: Not Found", "code": 0}
+        elif self.headers.get("Authorization") != f"Bot {self.fake.token}":
+            status, answer = 401, {"message": "401: Unauthorized", "code": 0}
+        elif not (self.headers.get("User-Agent") or "").startswith("DiscordBot ("):
+            status, answer = 403, {"message": "a DiscordBot user agent is needed", "code": 40333}
+        elif wait is not None:
+            status, answer = 429, _limited(wait, False)
+            headers |= {"Retry-After": str(int(wait) + 1), "X-RateLimit-Scope": "user"}
+        elif fault is not None:
+            status, answer, more = self._fault(fault)
+            headers |= more
+        if fault is not None and fault.kind == "drop":
+            return self._drop(path, dict(parse_qsl(split.query)), body)
+        if not status:
+            query, reason = dict(parse_qsl(split.query)), self.headers.get("X-Audit-Log-Reason")
+            reply = self.fake.world.answer(self.command, path, query, body, unquote(reason) if reason else None)
+            status, answer = reply.status, reply.body
+            if fault is not None and fault.kind == "drop-after-doing":
+                return self._drop(path, query, body)
+        self._note(path, dict(parse_qsl(split.query)), body, status)
+        self._answer(status, answer, headers)
+
+    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_any
+
+    def _fault(self, fault: Fault) -> tuple[int, Any, dict[str, str]]:
+        if fault.kind == "slow":
+            threading.Event().wait(fault.seconds)
+            return 0, None, {}
+        if fault.kind.startswith("429"):
+            scope = fault.kind.partition("-")[2] or "user"
+            headers = {"Retry-After": str(int(fault.seconds) + 1), "X-RateLimit-Scope": scope}
+            more = {"X-RateLimit-Global": "true"} if scope == "global" else {}
+            return 429, _limited(fault.seconds, scope == "global"), headers | more
+        if fault.kind == "403":
+            return 403, {"message": "Missing Permissions", "code": 50013}, {}
+        return (int(fault.kind), {"message": "a fault"}, {}) if fault.kind.isdigit() else (0, None, {})
+
+    def _body(self) -> Any:
+        text = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        return json.loads(text) if text and "json" in (self.headers.get("Content-Type") or "") else None
+
+    def _drop(self, path: str, query: dict[str, str], body: Any) -> None:
+        self._note(path, query, body, None)
+        self.close_connection = True
+        self.connection.shutdown(socket.SHUT_RDWR)
+
+    def _note(self, path: str, query: dict[str, str], body: Any, status: int | None) -> None:
+        headers = {name.lower(): value for name, value in self.headers.items() if name.lower() != "authorization"}
+        self.fake.asked.append(Asked(self.command, unquote(path), query, body, headers, status))
+
+    def _answer(self, status: int, answer: Any, headers: dict[str, str]) -> None:
+        text = b"" if answer is None else json.dumps(answer).encode()
+        self.send_response(status)
+        self.send_header("Via", "1.1 fake")
+        self.send_header("Content-Length", str(len(text)))
+        if text:
+            self.send_header("Content-Type", "application/json")
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(text)
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Says nothing: `asked` is the record."""
+
+
+def _limited(seconds: float, everywhere: bool) -> dict[str, Any]:
+    return {"message": "You are being rate limited.", "retry_after": seconds, "global": everywhere}
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that was killed is no news."""
+
+
+@contextmanager
+def serving(fake: FakeDiscord | None = None) -> Iterator[FakeDiscord]:
+    """A server on a free port of this machine; its address is `url`."""
+    fake = fake or FakeDiscord()
+    handler = type("Handler", (_Handler,), {"fake": fake})
+    server = _Server(("127.0.0.1", 0), handler)
+    fake.url = f"http://127.0.0.1:{server.server_address[1]}{API}"
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+    thread.start()
+    try:
+        yield fake
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()

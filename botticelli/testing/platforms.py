@@ -1,0 +1,89 @@
+"""The tests that every platform has to pass: subclass, give `platform`, and `write` if it has a catalogue of its own."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from botticelli.errors import PlatformError
+from botticelli.platforms import (
+    Announced,
+    Catalogued,
+    CommandOutput,
+    Platform,
+    Resolves,
+    check_arguments,
+)
+
+
+class PlatformConformance:
+    """`write` is a command that makes something, and its arguments."""
+
+    write: tuple[str, Mapping[str, Any]] = ("channels.create", {"guild_id": "1", "name": "conformance"})
+    read: tuple[str, Mapping[str, Any]] = ("channels.list", {"guild_id": "1"})
+
+    @pytest.fixture
+    def platform(self) -> Platform:
+        raise NotImplementedError
+
+    def announced(self, key: str = "k1") -> Announced:
+        return Announced(key, self.write[0], self.write[1], "run", "act", datetime.now(UTC))
+
+    def perform(self, platform: Platform, announced: Announced) -> CommandOutput:
+        return platform.execute(announced.command, announced.args, announced.key, announced=announced)
+
+    def test_it_says_which_commands_change_something(self, platform: Platform) -> None:
+        written, read = platform.spec(self.write[0]), platform.spec(self.read[0])
+        assert written is not None and read is not None
+        assert (written.writes, read.writes) == (True, False)
+        assert written.repeat in ("idempotent", "nonce", "lookup", "once")
+
+    def test_a_command_that_it_does_not_have_is_none(self, platform: Platform) -> None:
+        assert platform.spec("nonsense") is None
+        assert platform.spec("") is None
+
+    def test_results_are_json_and_captured_ids_are_texts(self, platform: Platform) -> None:
+        spec, output = platform.spec(self.write[0]), self.perform(platform, self.announced())
+        assert output.success
+        assert json.loads(json.dumps(output.data)) == output.data
+        assert all(isinstance(one, str) and one for one in output.captured_ids.values())
+        if spec is not None and spec.captures is not None:
+            assert f"{spec.captures}_id" in output.captured_ids
+
+    def test_reading_needs_no_key(self, platform: Platform) -> None:
+        assert platform.execute(*self.read, "").success
+
+    def test_arguments_of_its_own_examples_are_right(self, platform: Platform) -> None:
+        for command, args in (self.write, self.read):
+            spec = platform.spec(command)
+            assert spec is not None
+            assert check_arguments(spec, args).faults == []
+
+    def test_what_was_done_is_found_and_what_was_not_is_none(self, platform: Platform) -> None:
+        spec, announced = platform.spec(self.write[0]), self.announced("k2")
+        if not isinstance(platform, Resolves) or spec is None or spec.repeat not in ("nonce", "lookup"):
+            return
+        assert platform.resolve(replace(announced, repeated=True)) is None
+        done = self.perform(platform, announced)
+        found = platform.resolve(replace(announced, repeated=True))
+        assert isinstance(found, CommandOutput)
+        assert found.captured_ids == done.captured_ids
+        taken = frozenset(done.captured_ids.values())
+        assert platform.resolve(replace(announced, repeated=True, taken=taken)) is None
+
+    def test_its_list_of_commands_is_what_it_knows(self, platform: Platform) -> None:
+        if not isinstance(platform, Catalogued):
+            return
+        commands = platform.commands()
+        assert {self.write[0], self.read[0]} <= commands.keys()
+        assert all(platform.spec(name) == spec for name, spec in commands.items())
+        assert platform.suggestion(self.write[0] + "x") == self.write[0]
+
+    def test_a_refusal_is_a_platform_error(self, platform: Platform) -> None:
+        with pytest.raises(PlatformError):
+            platform.execute("no such command", {}, "k3")

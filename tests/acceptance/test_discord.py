@@ -1,0 +1,132 @@
+"""Real processes on a Discord of the tests' own: the founding narrative, and workers that are killed around their effects."""
+
+from __future__ import annotations
+
+import os
+import random
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import redis
+
+from botticelli.store import FINAL
+from botticelli.testing.discord import GUILD, TOKEN, FakeDiscord, Fault, serving
+from tests.support.processes import House
+from tests.support.waiting import wait_until
+
+KILLS = int(os.environ.get("BOTTICELLI_TEST_DISCORD_KILLS", "4"))
+"""How many workers are killed; a hundred in the long form."""
+ITERATIONS = max(20, KILLS)
+
+POSTING = f"""
+[narrative]
+name = "posting"
+[narrative.carousel]
+iterations = {ITERATIONS}
+concurrency = 2
+[acts.setup]
+skip_if = "{{state.discord.{GUILD}.channel.log}}"
+[[acts.setup.input]]
+type = "bot_command"
+command = "channels.create"
+args = {{ guild_id = "{GUILD}", name = "log" }}
+[acts.post]
+[[acts.post.input]]
+type = "bot_command"
+command = "messages.send"
+args = {{ channel_id = "{{state.discord.{GUILD}.channel.log}}", content = "iteration {{iteration}}" }}
+"""
+
+
+@pytest.fixture
+def discord() -> Iterator[FakeDiscord]:
+    with serving() as fake:
+        yield fake
+
+
+@pytest.fixture
+def bot(tmp_path: Path, discord: FakeDiscord) -> Iterator[House]:
+    """A house whose commands are performed."""
+    house = House(tmp_path / "bot", rehearses=False)
+    house.folder.mkdir()
+    house.settings |= {"DISCORD_TOKEN": TOKEN, "BOTTICELLI_PLATFORMS__DISCORD__BASE_URL": discord.url}
+    house.settings |= {"TEST_GUILD_ID": GUILD, "BOTTICELLI_WORKER__LEASE_SECONDS": "2"}
+    yield house
+    house.close()
+
+
+def test_the_founding_narrative_makes_its_channel_once(bot: House, discord: FakeDiscord) -> None:
+    seen = []
+    for number in (1, 2, 3):
+        if number == 3:
+            with bot.client() as client:
+                redis.Redis.from_url(client._runtime.redis_url).flushall()
+        done = bot.run("run", "discord/publish_welcome")
+        assert done.returncode == 0, done.stderr
+        (channel,) = discord.channels("welcome")
+        (message,) = discord.world.data.messages[channel["id"]].values()
+        stored = bot.json("state", "get", f"discord.{GUILD}.channel.welcome", "--json")["value"]["id"]
+        sent = bot.json("state", "get", "narrative.publish_welcome.welcome_message", "--json")["value"]["id"]
+        assert (stored, sent, message["pinned"]) == (channel["id"], message["id"], True)
+        seen.append((channel["id"], message["id"]))
+    assert len({channel for channel, _ in seen}) == 1
+    assert len({message for _, message in seen}) == 3
+    assert discord.count("POST .*/channels$") == 1
+    assert TOKEN not in "".join(process.text() for process in bot.started)
+
+
+def test_killed_workers_double_no_effect_and_lose_none(bot: House, discord: FakeDiscord) -> None:
+    bot.write("posting.toml", POSTING)
+    chance = random.Random(7)
+    discord.faults = [Fault("POST", "slow", times=10_000, seconds=0.05)]
+    run_id = bot.run("run", "posting.toml", "--detach").stdout.strip()
+    with bot.client() as client:
+
+        def is_over() -> bool:
+            return client.status(run_id) in FINAL
+
+        for _ in range(KILLS):
+            worker = bot.worker()
+            asked = len(discord.asked)
+            wait_until(lambda asked=asked: len(discord.asked) > asked or is_over(), "a request", 60)
+            threading.Event().wait(chance.uniform(0, 0.2))
+            worker.kill()
+        last = bot.worker()
+        wait_until(is_over, "the run to end", 200)
+        last.stop()
+    shown = bot.json("runs", "show", run_id, "--json")
+    assert shown["result"]["status"] == "completed"
+    (channel,) = discord.channels("log")
+    assert sorted(discord.contents(channel["id"])) == sorted(f"iteration {one}" for one in range(1, ITERATIONS + 1))
+    assert bot.json("effects", "--unknown", "--json") == []
+    done = bot.json("effects", "--run", run_id, "--json", "--limit", "1000")
+    assert [one["status"] for one in done] == ["done"] * (ITERATIONS + 1)
+
+
+def test_a_person_resolves_what_nobody_knows(bot: House, discord: FakeDiscord) -> None:
+    """Two channels of the name are fresh and none bears a mark: which is ours, only a person can say."""
+    bot.write("one.toml", POSTING.replace(f"iterations = {ITERATIONS}", "iterations = 1\nretries = 0"))
+    discord.faults = [Fault("audit-logs", "403", times=100), Fault("POST .*/channels$", "drop-after-doing")]
+    discord.faults.append(Fault("GET .*/guilds/.*/channels$", "slow", seconds=2))
+    twin = threading.Thread(target=_make_a_twin, args=(discord,))
+    twin.start()
+    stopped = bot.run("run", "one.toml")
+    twin.join()
+    assert stopped.returncode == 4, stopped.stdout + stopped.stderr
+    (row,) = bot.json("effects", "list", "--unknown", "--json")
+    assert row["command"] == "channels.create"
+    assert bot.run("effects", "resolve", row["id"][:8]).returncode == 2
+    mine = discord.channels("log")[0]["id"]
+    told = bot.json("effects", "resolve", row["id"][:8], "--done", "--data", f'{{"id": "{mine}"}}', "--json")
+    assert (told["status"], told["resolution"], "@" in told["resolved_by"]) == ("done", "done", True)
+    assert "channels.create" in bot.run("effects", "show", row["id"][:8]).stdout
+    resumed = bot.run("runs", "resume", "latest", "--follow")
+    assert resumed.returncode == 0, resumed.stdout + resumed.stderr
+    assert discord.contents(mine) == ["iteration 1"]
+
+
+def _make_a_twin(discord: FakeDiscord) -> None:
+    wait_until(lambda: discord.channels("log"), "the channel", 60)
+    discord.world.answer("POST", f"/guilds/{GUILD}/channels", {}, {"name": "log", "type": 0})

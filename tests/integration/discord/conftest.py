@@ -1,0 +1,28 @@
+"""A Discord that the tests own the socket of, and runtimes whose commands go there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from botticelli.runtime import Runtime
+from botticelli.testing.discord import TOKEN, FakeDiscord, serving
+from workers import captures
+
+
+@pytest.fixture
+def discord(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeDiscord]:
+    monkeypatch.setenv("DISCORD_TOKEN", TOKEN)
+    captures._verified.clear()
+    with serving() as fake:
+        yield fake
+
+
+@pytest.fixture
+def on_discord(make_runtime: Callable[..., Runtime], discord: FakeDiscord) -> Callable[..., Runtime]:
+    def make(**flags: str) -> Runtime:
+        own = {"platforms__discord__implementation": "discord", "platforms__discord__base_url": discord.url}
+        return make_runtime(**own | {"worker__inline_wait_seconds": "2"} | flags)
+
+    return make

@@ -1,0 +1,262 @@
+"""Effects on Discord that are not done twice: lost answers, lost workers, stale ids, two at once, and a person's word."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from botticelli.carousel import resume
+from botticelli.errors import InvalidInput, NarrativeError, PlatformUnknown
+from botticelli.platforms import Announced, CommandOutput, CommandSpec
+from botticelli.platforms.echo import AnyPlatform
+from botticelli.runtime import Runtime
+from botticelli.store import Store
+from botticelli.testing.discord import GUILD, USER, FakeDiscord, Fault
+from tests.integration.discord.test_commands import act, outputs, play
+from tests.support.narratives import narrative_text, perform_all, run_of, start
+from workers import captures, effects
+from workers.perform import perform
+
+OnDiscord = Callable[..., Runtime]
+CHANNEL = f"{{state.discord.{GUILD}.channel.news}}"
+
+
+def create(skip_if: str = "", name: str = "news") -> str:
+    return act("made", "channels.create", skip_if, guild_id=GUILD, name=name)
+
+
+def state(runtime: Runtime, key: str) -> Any:
+    with runtime.store.transaction() as tx:
+        entry = tx.state.get(key)
+    return entry.value if entry else None
+
+
+def all_effects(runtime: Runtime, **query: Any) -> list[dict[str, Any]]:
+    with runtime.store.transaction() as tx:
+        return tx.effects.recent(**query)
+
+
+@pytest.mark.parametrize("kind", ["drop-after-doing", "drop", "500"])
+@pytest.mark.parametrize("readable", [True, False], ids=["audit log", "no audit log"])
+def test_an_answer_that_is_lost_doubles_nothing(
+    on_discord: OnDiscord, discord: FakeDiscord, kind: Any, readable: bool
+) -> None:
+    patterns = ["/channels$", "/roles$", "/scheduled-events$", "/messages$", "/threads$"]
+    discord.faults = [Fault(f"POST .*{pattern}", kind) for pattern in patterns]
+    discord.faults += [] if readable else [Fault("audit-logs", "403", times=100)]
+    discord.faults.append(Fault("POST .*/threads$", kind))
+    soon = (datetime.now(UTC) + timedelta(days=1)).isoformat()
+    acts = [
+        create(),
+        act("role", "roles.create", guild_id=GUILD, name="painter"),
+        act("event", "events.create", guild_id=GUILD, name="party", start_time=soon),
+        act("sent", "messages.send", channel_id="{state.made.id}", content="a" * 2500),
+        act("thread", "threads.create", channel_id="{state.made.id}", name="talk"),
+        act("forum", "channels.create", guild_id=GUILD, name="forum", kind="forum"),
+        act("post", "forum.create_post", channel_id="{state.forum.id}", name="first", content="text"),
+    ]
+    run, done = play(on_discord(), *acts)
+    assert run.status == "completed", run.reason
+    world = discord.world.data
+    assert [len(discord.channels(one)) for one in ("news", "forum", "talk", "first")] == [1, 1, 1, 1]
+    assert [len(one) for one in discord.contents(outputs(done)["made"]["id"])] == [2000, 500]
+    assert [one["name"] for one in world.guilds[GUILD]["roles"].values()].count("painter") == 1
+    assert len(world.guilds[GUILD]["events"]) == 1
+
+
+def test_a_worker_that_died_after_doing_it_doubles_nothing(
+    on_discord: OnDiscord, discord: FakeDiscord, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The row says intended, the channel and the message are there: both are found, each by its own effect."""
+    runtime = on_discord(worker__lease_seconds="1")
+    died: list[str] = []
+
+    def die(self: effects.Command, announced: Announced, spec: CommandSpec, output: CommandOutput) -> None:
+        if spec.name not in died:
+            died.append(spec.name)
+            raise KeyboardInterrupt
+        finish(self, announced, spec, output)
+
+    finish = effects.Command._finish
+    monkeypatch.setattr(effects.Command, "_finish", die)
+    send = act("sent", "messages.send", channel_id="{state.made.id}", content="the same text")
+    run = start(runtime, narrative_text(2, create(f"{{state.discord.{GUILD}.channel.news}}") + send))
+    for _ in range(3):
+        with contextlib.suppress(KeyboardInterrupt):
+            perform_all(runtime, run.id)
+    after = run_of(runtime, run.id)
+    assert (after.status, died) == ("completed", ["channels.create", "messages.send"])
+    assert len(discord.channels("news")) == 1
+    assert discord.contents(discord.channels("news")[0]["id"]) == ["the same text", "the same text"]
+    assert {one["status"] for one in all_effects(runtime)} == {"done"}
+
+
+def test_two_at_once_make_one_channel(on_discord: OnDiscord, discord: FakeDiscord) -> None:
+    runtime, other = on_discord(), on_discord()
+    discord.faults = [Fault("POST .*/channels$", "slow", seconds=0.4)]
+    acts = create(CHANNEL) + act("got", "channels.get_or_create", guild_id=GUILD, name="both")
+    run = start(runtime, narrative_text(4, acts, concurrency=4))
+    threads = [
+        threading.Thread(target=perform, args=(one, run.id, number))
+        for number, one in enumerate((runtime, other, runtime, other), 1)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert run_of(runtime, run.id).status == "completed"
+    assert [len(discord.channels(one)) for one in ("news", "both")] == [1, 1]
+
+
+def test_what_discord_no_longer_knows_is_made_again(on_discord: OnDiscord, discord: FakeDiscord) -> None:
+    runtime = on_discord()
+    acts = (create(CHANNEL), act("sent", "messages.send", channel_id=CHANNEL, content="hello"))
+    first, _ = play(runtime, *acts)
+    again, _ = play(runtime, *acts)
+    assert (first.status, again.status, len(discord.channels("news"))) == ("completed", "completed", 1)
+    old = discord.channels("news")[0]["id"]
+    del discord.world.data.channels[old]
+    captures._verified.clear()
+    third, _ = play(runtime, *acts)
+    new = discord.channels("news")[0]["id"]
+    assert (third.status, new != old) == ("completed", True)
+    assert state(runtime, f"discord.{GUILD}.channel.news")["id"] == new
+    del discord.world.data.channels[new]
+    failed, _ = play(runtime, acts[1])
+    assert "10003: Unknown Channel" in (failed.reason or "")
+    assert state(runtime, f"discord.{GUILD}.channel.news") is None
+
+
+def test_what_is_deleted_by_us_is_forgotten(on_discord: OnDiscord, discord: FakeDiscord) -> None:
+    runtime = on_discord()
+    acts = (
+        create(),
+        act("sent", "messages.send", channel_id="{state.made.id}", content="hello"),
+        act("also", "messages.send", channel_id="{state.made.id}", content="hello"),
+        act("unsent", "messages.delete", channel_id="{state.made.id}", message_id="{state.sent.id}"),
+    )
+    play(runtime, *acts)
+    assert state(runtime, f"discord.{GUILD}.message.sent") is None
+    also = state(runtime, f"discord.{GUILD}.message.also")
+    assert also["metadata"]["channel_id"] == discord.channels("news")[0]["id"]
+    play(runtime, act("gone", "channels.delete", channel_id="{state.narrative.test.made.id}"))
+    assert state(runtime, f"discord.{GUILD}.channel.news") is None
+    assert state(runtime, f"discord.{GUILD}.message.also") is None
+
+
+class Uncertain(AnyPlatform):
+    """Loses the answer of every command, and can't say what it did."""
+
+    is_rehearsal = False
+
+    def __init__(self) -> None:
+        super().__init__("discord", {})
+        self.performed = 0
+        self.is_certain = False
+
+    def spec(self, command: str) -> CommandSpec | None:
+        return CommandSpec(command, True, "once", "channel")
+
+    def execute(
+        self, command: str, args: Mapping[str, Any], key: str, *, announced: Announced | None = None
+    ) -> CommandOutput:
+        self.performed += 1
+        if not self.is_certain:
+            raise PlatformUnknown("the line went dead")
+        return super().execute(command, args, key)
+
+
+@pytest.mark.parametrize(
+    ("resolution", "status", "performed"),
+    [("done", "completed", 1), ("retry", "completed", 2), ("abandon", "failed", 1)],
+)
+def test_what_nobody_knows_stops_the_run_until_somebody_says(
+    runtime: Runtime, resolution: Any, status: str, performed: int
+) -> None:
+    platform = Uncertain()
+    runtime.platforms._made["discord", False] = platform
+    run, _ = play(
+        runtime, create(), act("after", "channels.create", "{state.x}", guild_id=GUILD, name="other"), retries=1
+    )
+    assert run.status == "paused"
+    assert "nobody knows whether channels.create was done" in (run.reason or "")
+    (row,) = all_effects(runtime, status="unknown")
+    assert (row["capture"]["keys"], platform.performed) == ([f"discord.{GUILD}.channel.news"], 1)
+    resume(runtime, run.id)
+    assert perform_all(runtime, run.id).status == "paused"
+    platform.is_certain = True
+    with runtime.store.transaction() as tx:
+        tx.effects.resolve(row["key"], resolution, by="ada@house", data={"id": "7"} if resolution == "done" else None)
+    with pytest.raises(InvalidInput, match="is not unknown"), runtime.store.transaction() as tx:
+        tx.effects.resolve(row["key"], "done", by="ada@house")
+    resume(runtime, run.id)
+    ended = perform_all(runtime, run.id)
+    assert ended.status == status, ended.reason
+    after = next(one for one in all_effects(runtime) if one["key"] == row["key"])
+    assert (after["resolved_by"], after["resolved_at"] is not None) == ("ada@house", True)
+    assert platform.performed == performed + (status == "completed")
+
+
+@pytest.mark.parametrize(
+    ("command", "args", "said"),
+    [
+        ("channels.create_message", {}, "did you mean messages.send?"),
+        ("message.send", {}, "did you mean messages.send?"),
+        ("messages.send", {"content": "x"}, "messages.send channel_id: messages.send needs it"),
+        ("messages.send", {"channel_id": "12a", "content": "x"}, "must be an id: a text of digits"),
+        ("messages.send", {"chanel_id": "1", "content": "x"}, "did you mean channel_id?"),
+        ("channels.create", {"guild_id": "1", "name": "x", "kind": "radio"}, "must be one of text, voice"),
+        ("members.timeout", {"guild_id": "1", "user_id": USER, "duration_seconds": "soon"}, "must be a whole number"),
+        ("channels.create", {"name": "x"}, "platforms.discord.options.guild_id"),
+    ],
+)
+def test_what_can_be_known_to_be_wrong_is_found_before_the_run(
+    on_discord: OnDiscord, command: str, args: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(NarrativeError) as error:
+        start(on_discord(), narrative_text(1, act("one", command, **args)))
+    assert said in str(error.value)
+    assert str(error.value).startswith("test.toml:")
+
+
+def test_a_missing_token_is_found_before_the_run(on_discord: OnDiscord, monkeypatch: pytest.MonkeyPatch) -> None:
+    runtime = on_discord()
+    monkeypatch.delenv("DISCORD_TOKEN")
+    with pytest.raises(NarrativeError, match=r"need a token.*--rehearse"):
+        start(runtime, narrative_text(1, create()))
+    run = start(runtime, narrative_text(1, create()), rehearse=True)
+    assert perform_all(runtime, run.id).status == "completed"
+    assert state(runtime, f"discord.{GUILD}.channel.news") is None
+    assert state(runtime, f"rehearsal.discord.{GUILD}.channel.news")["name"] == "news"
+
+
+def test_a_rendered_argument_is_checked_again(on_discord: OnDiscord, discord: FakeDiscord) -> None:
+    runtime = on_discord()
+    with runtime.store.transaction() as tx:
+        tx.state.set("global.where", "../../guilds/1")
+    run, _ = play(runtime, act("sent", "messages.send", channel_id="{state.where}", content="x"))
+    assert run.status == "failed"
+    assert "channel_id must be an id" in (run.reason or "")
+    assert discord.asked == []
+
+
+def test_a_name_is_locked_once_among_threads_and_processes(runtime: Runtime) -> None:
+    other = Store(runtime.store.engine)
+    order: list[str] = []
+
+    def second() -> None:
+        with other.named_lock("a"):
+            order.append("second")
+
+    with runtime.store.named_lock("a"), runtime.store.named_lock("b"):
+        thread = threading.Thread(target=second)
+        thread.start()
+        thread.join(0.2)
+        order.append("first")
+    thread.join(10)
+    assert order == ["first", "second"]
