@@ -18,7 +18,7 @@ from typing import Any
 from redis import Redis
 
 from benchmarks.budget_rivals import measured, print_rivals
-from botticelli.budget import Amounts, RedisBudget, Scope, Share, Window
+from botticelli.budget import Amounts, RedisBudget, Scope, Share, Window, nothing_charged
 from botticelli.testing import spenders
 from botticelli.testing.intervals import most_in_any_interval
 from botticelli.testing.valkey import valkey_socket
@@ -99,7 +99,7 @@ def speed(socket: str, what: str, processes: int, seconds: float) -> Speed:
 
 
 def granted_call(client: Redis, what: str) -> Call:
-    budget = RedisBudget(client)
+    budget = RedisBudget(client, reseed=nothing_charged)
     for share in SHARES[what]:
         budget.charge(share.scope, share.amounts)
     return spending(budget, what)
@@ -114,7 +114,7 @@ def spending(budget: RedisBudget, what: str) -> Call:
 
 def bare_call(client: Redis, what: str) -> Call:
     """A script that does nothing, with the very keys and arguments that the Budget sends."""
-    recorder = Recorder(client)
+    recorder = Recorder(client, reseed=nothing_charged)
     spending(recorder, what)("7-12345")
     script = client.register_script("return {1, 1}")
     return lambda _: script(recorder.keys, recorder.arguments)

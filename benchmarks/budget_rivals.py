@@ -20,7 +20,7 @@ from typing import Any
 
 from redis import Redis
 
-from botticelli.budget import Amounts, RedisBudget, Refusal, Scope, Share, Window
+from botticelli.budget import Amounts, RedisBudget, Refusal, Scope, Share, Window, nothing_charged
 from botticelli.testing.intervals import most_in_any_interval
 
 ROUNDS = 5
@@ -46,7 +46,7 @@ class Rival:
 
 
 def budget(socket: str, limit: int, windows: int) -> Acquire:
-    budget = RedisBudget(Redis(unix_socket_path=socket))
+    budget = RedisBudget(Redis(unix_socket_path=socket), reseed=nothing_charged)
     periods = [PERIOD_SECONDS * 30**n for n in range(windows)]
     scope = Scope("rival", tuple(Window("requests", limit, period) for period in periods), guard_ms=0)
     shares, numbers = [Share(scope, Amounts(1))], count()

@@ -32,7 +32,7 @@ from botticelli.budget.model import (
     WindowUsage,
     merged,
 )
-from botticelli.budget.seeding import nothing_charged, seed_request
+from botticelli.budget.seeding import seed_request
 from botticelli.errors import ServiceUnavailable
 
 if TYPE_CHECKING:
@@ -49,7 +49,8 @@ class RedisBudget:
     """A `Budget` shared by every process that uses the same server and prefix.
 
     `reseed` is asked for past charges when the server does not know what a scope has used: in a new server, after it
-    lost its data, and for a new scope. None: nobody knows, so every window starts full. `lease_seconds`: for a draw by
+    lost its data, and for a new scope. None: nobody knows, so every window starts full; `nothing_charged`: for tests and
+    budgets that may be forgotten. `lease_seconds`: for a draw by
     a ticket whose lease ran out. `clock_ms`: for tests; the server's clock otherwise.
     """
 
@@ -58,7 +59,7 @@ class RedisBudget:
         client: Redis,
         prefix: str = "botticelli",
         *,
-        reseed: Reseed | None = nothing_charged,
+        reseed: Reseed | None,
         lease_seconds: float = DEFAULT_LEASE_SECONDS,
         clock_ms: Callable[[], int] | None = None,
     ) -> None:

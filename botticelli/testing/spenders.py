@@ -14,7 +14,7 @@ from threading import Event
 
 from redis import Redis
 
-from botticelli.budget import Amounts, Draw, RedisBudget, Refusal, Scope, Share
+from botticelli.budget import Amounts, Draw, RedisBudget, Refusal, Scope, Share, nothing_charged
 
 LEASE_SECONDS = 1.0
 
@@ -62,7 +62,7 @@ def _spend(demand: Demand, number: int, record: Path) -> None:
     choose = random.Random(number)
     end = time.monotonic() + demand.seconds
     with Redis(unix_socket_path=demand.socket) as client, record.open("a", buffering=1) as lines:
-        budget = RedisBudget(client)
+        budget = RedisBudget(client, reseed=nothing_charged)
         turn = 0
         while time.monotonic() < end:
             turn += 1

@@ -9,7 +9,18 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from botticelli.budget import BLOCKED, Amounts, Budget, MemoryBudget, RedisBudget, Refusal, Scope, Share, Window
+from botticelli.budget import (
+    BLOCKED,
+    Amounts,
+    Budget,
+    MemoryBudget,
+    RedisBudget,
+    Refusal,
+    Scope,
+    Share,
+    Window,
+    nothing_charged,
+)
 from botticelli.testing.budget_naive import AT_DRAW, AT_SETTLE, NOTHING, NaiveScope
 from botticelli.testing.clock import ManualClock
 from botticelli.testing.intervals import most_in_any_interval
@@ -70,7 +81,10 @@ class BudgetMachine(RuleBasedStateMachine):
         self.clock = ManualClock(MIDNIGHT_MS - 2_500)
         self.seen_ms = dict.fromkeys(SCOPES, 0)
         self.redis: Budget = RedisBudget(
-            FakeRedis(server=FakeServer()), clock_ms=self.clock, lease_seconds=DRAW_LEASE_MS / 1000
+            FakeRedis(server=FakeServer()),
+            clock_ms=self.clock,
+            lease_seconds=DRAW_LEASE_MS / 1000,
+            reseed=nothing_charged,
         )
         self.memory: Budget = MemoryBudget(self.clock, lease_seconds=DRAW_LEASE_MS / 1000)
         self.naive = {name: NaiveScope() for name in SCOPES}

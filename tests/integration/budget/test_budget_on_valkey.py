@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 from redis import Redis
 
-from botticelli.budget import Amounts, Budget, RedisBudget, Reseed, Scope, Share, Ticket, Window
+from botticelli.budget import Amounts, Budget, RedisBudget, Reseed, Scope, Share, Ticket, Window, nothing_charged
 from botticelli.testing.budget import BudgetConformance, ManualClock
 from botticelli.testing.budget_loss import LossConformance
 from botticelli.testing.valkey import valkey_socket
@@ -21,13 +21,15 @@ class TestRedisBudgetOnValkey(BudgetConformance):
             yield
 
     def make_budget(self, clock: ManualClock) -> Budget:
-        return RedisBudget(self.client, clock_ms=clock)
+        return RedisBudget(self.client, clock_ms=clock, reseed=nothing_charged)
 
 
 def test_leases_are_in_the_servers_time(socket: str) -> None:
     with Redis(unix_socket_path=socket) as client:
         before = time.time_ns() // 1_000_000
-        ticket = RedisBudget(client).reserve("t", [Share(Scope("model"), Amounts(1, 1))], lease_seconds=5)
+        ticket = RedisBudget(client, reseed=nothing_charged).reserve(
+            "t", [Share(Scope("model"), Amounts(1, 1))], lease_seconds=5
+        )
         after = time.time_ns() // 1_000_000
     assert isinstance(ticket, Ticket)
     assert before + 5_000 <= ticket.lease_until_ms <= after + 5_000
@@ -50,7 +52,7 @@ class TestValkeyThatLosesItsData(LossConformance):
 def test_a_server_that_comes_back_empty_has_no_ticket_left() -> None:
     scope = Scope("model", (Window("tokens", 100, 60),))
     with valkey_socket() as first, Redis(unix_socket_path=first) as client:
-        budget = RedisBudget(client)
+        budget = RedisBudget(client, reseed=nothing_charged)
         assert isinstance(budget.reserve("t", [Share(scope, Amounts(tokens=60))], 60), Ticket)
         client.flushall()
         client.script_flush()
@@ -64,7 +66,7 @@ def test_a_server_that_comes_back_empty_has_no_ticket_left() -> None:
 def test_all_scripts_run_in_a_server_that_forbids_globals_and_undeclared_keys(socket: str) -> None:
     scopes = [Scope(name, (Window("tokens", 10**6, 60), Window("requests", 100, 1, "fixed"))) for name in ("a", "b")]
     with Redis(unix_socket_path=socket) as client:
-        budget = RedisBudget(client)
+        budget = RedisBudget(client, reseed=nothing_charged)
         assert isinstance(budget.reserve("t", [Share(scope, Amounts(1, 10)) for scope in scopes], 60), Ticket)
         for scope in scopes:
             budget.draw("t", "d", scope, Amounts(1, 10))

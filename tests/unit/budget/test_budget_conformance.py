@@ -3,14 +3,14 @@
 import pytest
 from fakeredis import FakeRedis, FakeServer
 
-from botticelli.budget import Budget, MemoryBudget, RedisBudget, Reseed
+from botticelli.budget import Budget, MemoryBudget, RedisBudget, Reseed, nothing_charged
 from botticelli.testing.budget import BudgetConformance, ManualClock
 from botticelli.testing.budget_loss import LossConformance
 
 
 class TestRedisBudget(BudgetConformance):
     def make_budget(self, clock: ManualClock) -> Budget:
-        return RedisBudget(FakeRedis(), clock_ms=clock)
+        return RedisBudget(FakeRedis(), clock_ms=clock, reseed=nothing_charged)
 
 
 class TestMemoryBudget(BudgetConformance):

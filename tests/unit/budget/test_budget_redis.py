@@ -9,7 +9,18 @@ from importlib.resources import files
 import pytest
 from fakeredis import FakeRedis, FakeServer
 
-from botticelli.budget import CHARGED_AT, METRICS, Amounts, PastCharge, RedisBudget, Scope, Share, Ticket, Window
+from botticelli.budget import (
+    CHARGED_AT,
+    METRICS,
+    Amounts,
+    PastCharge,
+    RedisBudget,
+    Scope,
+    Share,
+    Ticket,
+    Window,
+    nothing_charged,
+)
 from botticelli.budget.scripts import FILES, SCRIPTS
 from botticelli.errors import ServiceUnavailable
 from botticelli.testing.clock import ManualClock
@@ -28,7 +39,7 @@ def keys(client: FakeRedis) -> set[str]:
 
 
 def test_all_keys_are_in_one_hash_slot_and_under_the_prefix(client: FakeRedis) -> None:
-    budget = RedisBudget(client, prefix="mine")
+    budget = RedisBudget(client, prefix="mine", reseed=nothing_charged)
     for name in ("model", "run:7"):
         budget.reserve("t", [Share(Scope(name), Amounts(1, 1))], 60)
     expected = {
@@ -38,7 +49,7 @@ def test_all_keys_are_in_one_hash_slot_and_under_the_prefix(client: FakeRedis) -
 
 
 def test_looking_and_being_refused_leave_no_key_behind(client: FakeRedis) -> None:
-    budget = RedisBudget(client)
+    budget = RedisBudget(client, reseed=nothing_charged)
     budget.usage(Scope("elsewhere"))
     client.set(EPOCH, 0)
     budget.usage(SCOPE)
@@ -74,7 +85,7 @@ def test_a_server_that_forgets_all_the_time_is_an_error(client: FakeRedis) -> No
 
 
 def test_every_key_of_an_unused_scope_vanishes_after_its_window_and_lease(client: FakeRedis) -> None:
-    budget = RedisBudget(client)
+    budget = RedisBudget(client, reseed=nothing_charged)
     budget.reserve("t", [Share(SCOPE, Amounts(1, 1))], 1800)
     budget.charge(SCOPE, Amounts(1, 1))
     for key in keys(client) - {EPOCH}:
@@ -83,7 +94,7 @@ def test_every_key_of_an_unused_scope_vanishes_after_its_window_and_lease(client
 
 def test_the_buckets_of_a_busy_window_are_bounded(client: FakeRedis) -> None:
     clock = ManualClock()
-    budget = RedisBudget(client, clock_ms=clock)
+    budget = RedisBudget(client, clock_ms=clock, reseed=nothing_charged)
     scope = Scope("busy", (Window("tokens", 10**6, 60), Window("tokens", 10**6, 0.3)))
     for _ in range(400):
         assert budget.charge(scope, Amounts(tokens=1)) is None
@@ -95,7 +106,7 @@ def test_the_buckets_of_a_busy_window_are_bounded(client: FakeRedis) -> None:
 
 def test_a_bucket_leaves_a_span_after_its_last_charge(client: FakeRedis) -> None:
     clock = ManualClock(ms=1_700_000_040_000)
-    budget = RedisBudget(client, clock_ms=clock)
+    budget = RedisBudget(client, clock_ms=clock, reseed=nothing_charged)
     scope = Scope("model", SCOPE.windows[:1], guard_ms=25)
     for _ in range(2):
         clock.advance(100)
@@ -107,7 +118,7 @@ def test_a_bucket_leaves_a_span_after_its_last_charge(client: FakeRedis) -> None
 
 def test_a_changed_guard_finds_what_was_charged_before(client: FakeRedis) -> None:
     clock = ManualClock()
-    budget = RedisBudget(client, clock_ms=clock)
+    budget = RedisBudget(client, clock_ms=clock, reseed=nothing_charged)
     for guard_ms in (0, 5_000, 25):
         scope = Scope("model", SCOPE.windows, guard_ms)
         assert budget.charge(scope, Amounts(tokens=30)) is None
@@ -124,7 +135,7 @@ def test_scripts_and_words_name_the_same_metrics_in_the_same_order() -> None:
 
 
 def test_scripts_that_the_server_forgot_are_sent_again(client: FakeRedis) -> None:
-    budget = RedisBudget(client)
+    budget = RedisBudget(client, reseed=nothing_charged)
     assert budget.charge(SCOPE, Amounts(tokens=60)) is None
     client.script_flush()
     assert budget.charge(SCOPE, Amounts(tokens=60)) is not None
@@ -132,9 +143,11 @@ def test_scripts_that_the_server_forgot_are_sent_again(client: FakeRedis) -> Non
 
 def test_a_client_that_decodes_gets_the_same_answers() -> None:
     server, clock = FakeServer(), ManualClock()
-    budget = RedisBudget(FakeRedis(server=server, decode_responses=True), clock_ms=clock)
+    budget = RedisBudget(FakeRedis(server=server, decode_responses=True), clock_ms=clock, reseed=nothing_charged)
     assert isinstance(budget.reserve("täsk", [Share(SCOPE, Amounts(1, 1))], 60), Ticket)
-    assert RedisBudget(FakeRedis(server=server), clock_ms=clock).usage(SCOPE) == budget.usage(SCOPE)
+    assert RedisBudget(FakeRedis(server=server), clock_ms=clock, reseed=nothing_charged).usage(SCOPE) == budget.usage(
+        SCOPE
+    )
     assert budget.usage(SCOPE).holders == ("täsk",)
 
 
@@ -181,3 +194,8 @@ def test_what_another_version_left_behind_is_lost_and_not_misread(
     assert [window.used for window in usage.windows] == [window.limit for window in scope.windows]
     assert budget.settle("old", "d", scope, None).outcome == "repeated"
     assert all(client.ttl(key) > 0 for key in keys(client) - {EPOCH})
+
+
+def test_nobody_makes_a_budget_that_forgets_without_saying_so(client: FakeRedis) -> None:
+    with pytest.raises(TypeError, match="reseed"):
+        RedisBudget(client)  # type: ignore[call-arg]

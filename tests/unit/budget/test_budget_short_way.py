@@ -12,7 +12,7 @@ import pytest
 from fakeredis import FakeRedis, FakeServer
 from redis.commands.core import Script
 
-from botticelli.budget import Amounts, RedisBudget, Refusal, Scope, Share, Window, scripts
+from botticelli.budget import Amounts, RedisBudget, Refusal, Scope, Share, Window, nothing_charged, scripts
 from botticelli.testing.clock import ManualClock
 
 SCOPE = Scope("model", (Window("requests", 10, 60), Window("tokens", 1000, 60), Window("tokens", 5000, 600, "fixed")))
@@ -36,7 +36,7 @@ def one_way(client: FakeRedis, *, short: bool) -> Script:
 class World:
     def __init__(self) -> None:
         self.client, self.clock = FakeRedis(server=FakeServer()), ManualClock(1_700_000_000_000)
-        self.budget = RedisBudget(self.client, clock_ms=self.clock)
+        self.budget = RedisBudget(self.client, clock_ms=self.clock, reseed=nothing_charged)
         self.scripts = self.budget._scripts
         self.whole = self.scripts["reserve"]
 
