@@ -27,8 +27,9 @@ LIBRARIES = (
 )
 GATE = "lib_gate"
 SEED = "seed"
-"""The only script that passes without the gate: it is what the gate asks for."""
-SCRIPTS = ("reserve", "draw", "settle", "release", "renew", "charge", "block", "usage", SEED)
+SERVER = "server"
+"""These two pass without the gate: they are what the gate asks for. `server` needs nothing else either."""
+SCRIPTS = ("reserve", "draw", "settle", "release", "renew", "charge", "block", "usage", SEED, SERVER)
 FILES = (CALL, *SHORT_WAYS.values(), *LIBRARIES, GATE, *SCRIPTS)
 
 
@@ -38,7 +39,7 @@ def source(name: str) -> str:
     short_way = [SHORT_WAYS[name]] if name in SHORT_WAYS else []
     gate = [] if name == SEED else [GATE]
     folder = files("botticelli.budget") / "lua"
-    parts = [CALL, *short_way, *LIBRARIES, *gate, name]
+    parts = [name] if name == SERVER else [CALL, *short_way, *LIBRARIES, *gate, name]
     return "\n".join((folder / f"{part}.lua").read_text("utf-8") for part in parts)
 
 

@@ -30,14 +30,14 @@ end
 -- The window of one spec (see lib_call), with what is kept of it.
 local function open_window(spec, guard_ms, kept_windows)
   local name, period_ms, kind = spec[1], spec[4], kind_of(spec[5])
-  local kept = kept_windows[name]
-  if not kept then
+  local kept, added = kept_windows[name], not kept_windows[name]
+  if added then
     kept = kind.new()
     kept_windows[name] = kept
   end
   return {
     name = name, metric = spec[2], limit = spec[3], period_ms = period_ms, span_ms = period_ms + guard_ms,
-    guard_ms = guard_ms, kind = kind, midnights = spec[6], kept = kept,
+    guard_ms = guard_ms, kind = kind, midnights = spec[6], kept = kept, added = added,
   }
 end
 
