@@ -93,7 +93,17 @@ class Runtime:
     def budget(self) -> Budget:
         from botticelli.budget.redis import RedisBudget
 
-        return RedisBudget(self.redis, prefix=self.settings.redis.prefix, reseed=self._past_charges)
+        return RedisBudget(
+            self.redis, prefix=self.settings.redis.prefix, reseed=self._past_charges, continued=self._continued
+        )
+
+    def _continued(self) -> str | None:
+        """Of the embedded Redis it is known whether it was stopped in good order."""
+        if self.settings.redis.url:
+            return None
+        from botticelli import services
+
+        return services.continued(self.settings.home)
 
     def _past_charges(self, scopes: Sequence[Scope]) -> Sequence[PastCharge]:
         """What the ledger knows of these scopes, for a Redis that has lost it."""
@@ -211,7 +221,8 @@ class Runtime:
             made.pop("redis").close()
         if "drivers" in made:
             made.pop("drivers").close()
-        made.pop("budget", None)
+        if "budget" in made:
+            made.pop("budget").close()
         made.pop("_overrides", None)
         if "store" in made:
             made.pop("store").engine.dispose()

@@ -13,6 +13,7 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
 from botticelli.budget import scripts
+from botticelli.budget.connections import Connections, Continued
 from botticelli.budget.days import HOUR_MS, midnights
 from botticelli.budget.model import (
     BLOCKED,
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
 
 DEFAULT_LEASE_SECONDS = 300.0
 TRIES = 10
-LOST, WHICH_DAY = -1, -2
+LOST, WHICH_DAY, NO_EPOCH = -1, -2, -3
 """What the gate in front of every script asks for instead of an answer (`lua/lib_gate.lua`)."""
 NOTHING = Amounts()
 
@@ -51,7 +52,10 @@ class RedisBudget:
     `reseed` is asked for past charges when the server does not know what a scope has used: in a new server, after it
     lost its data, and for a new scope. None: nobody knows, so every window starts full; `nothing_charged`: for tests and
     budgets that may be forgotten. `lease_seconds`: for a draw by
-    a ticket whose lease ran out. `clock_ms`: for tests; the server's clock otherwise.
+    a ticket whose lease ran out. `clock_ms`: for tests; the server's clock otherwise. `continued` knows a server that was
+    stopped in good order before this one was started with its data.
+
+    Connections are made as `client` makes them, but are the Budget's own; `close` ends them.
     """
 
     def __init__(
@@ -62,9 +66,13 @@ class RedisBudget:
         reseed: Reseed | None,
         lease_seconds: float = DEFAULT_LEASE_SECONDS,
         clock_ms: Callable[[], int] | None = None,
+        continued: Continued | None = None,
     ) -> None:
-        self._scripts = scripts.registered(client)
         self._prefix = prefix
+        self._epoch_key = f"{{{prefix}}}:budget:epoch"
+        keys = (self._epoch_key, f"{{{prefix}}}:budget:server")
+        self._connections = Connections(client, keys, continued, clock_ms)
+        self._scripts = scripts.registered(self._connections.client)
         self._reseed = reseed
         self._server_ahead_ms = 0
         self._lease_ms = round(lease_seconds * 1000)
@@ -122,13 +130,19 @@ class RedisBudget:
             tuple(Waiter(w["ticket"], Amounts(*w["amounts"]), w["at"] - now) for w in json.loads(waiting) or ()),
         )
 
+    def close(self) -> None:
+        """End the connections; they are made anew when they are needed."""
+        self._connections.client.close()
+
     def _call(self, script: str, shares: Sequence[Share], *arguments: str | int) -> Any:
         """One round trip, unless the server has to be told first what a scope has used or which day it is."""
         for _ in range(TRIES):
             reply = self._run(script, shares, arguments)
             if not isinstance(reply, list) or reply[0] >= 0:
                 return reply
-            if reply[0] == LOST:
+            if reply[0] == NO_EPOCH:
+                self._connections.open_epoch()
+            elif reply[0] == LOST:
                 self._seed(_text(reply[1]), [shares[number - 1].scope for number in reply[2:]])
             elif reply[0] == WHICH_DAY:
                 self._server_ahead_ms = reply[1] - self._local_ms()
@@ -152,7 +166,11 @@ class RedisBudget:
         return self._send(script, keys, [limits, f"[{','.join(asked)}]", *arguments])
 
     def _send(self, script: str, keys: Sequence[str], arguments: Sequence[str | int]) -> Any:
-        return self._scripts[script](keys, arguments)
+        try:
+            return self._scripts[script](keys, arguments)
+        except Exception as error:
+            self._connections.heed(error)
+            raise
 
     def _local_ms(self) -> int:
         return time.time_ns() // 1_000_000

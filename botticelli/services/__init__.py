@@ -11,6 +11,7 @@ The kernel gives a lock back when its holder is gone, even by kill -9; nothing h
 """
 
 from botticelli.services.binaries import available
+from botticelli.services.continuity import continued
 from botticelli.services.control import InUse, down, up
 from botticelli.services.local_model import join_model, model_missing
 from botticelli.services.membership import Membership, ensure, join
@@ -22,6 +23,7 @@ __all__ = [
     "Membership",
     "ServiceStatus",
     "available",
+    "continued",
     "down",
     "ensure",
     "join",

@@ -114,3 +114,6 @@ class Postgres:
         except driver.Error as error:
             reason = " ".join(str(error).split())
             raise ServiceUnavailable(reason, where=self.url, do="see its log") from error
+
+    def stopped(self, before: Facts) -> None:
+        pass  # what it has committed it keeps, however it ends

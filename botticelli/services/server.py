@@ -17,6 +17,7 @@ class Facts:
 
     version: str
     uptime_seconds: float
+    run_id: str = ""  # another one each time that it starts; only Redis has it
 
 
 class Server(Protocol):
@@ -41,6 +42,9 @@ class Server(Protocol):
 
     def ask(self) -> Facts:
         """A real conversation with the server; ServiceUnavailable, with the reason, when it does not answer."""
+
+    def stopped(self, before: Facts) -> None:
+        """It has ended in good order: what it said of itself before that. OSError when that can't be noted."""
 
 
 def lives(server: Server) -> bool:

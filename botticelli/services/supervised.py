@@ -13,7 +13,7 @@ from pathlib import Path
 from botticelli.errors import BotticelliError
 from botticelli.services.locks import EXCLUSIVE, open_lock, take
 from botticelli.services.paths import last_line, open_log
-from botticelli.services.server import Server, lives, recorded_pid
+from botticelli.services.server import Facts, Server, lives, recorded_pid
 
 _FIRST_DELAY_SECONDS = 0.5
 _LONGEST_DELAY_SECONDS = 5.0
@@ -29,6 +29,7 @@ class Supervised:
 
     def __init__(self, server: Server) -> None:
         self._server = server
+        self._exit_code: int | None = None
         self._child: subprocess.Popen[bytes] | None = None
         self._adopted_pid: int | None = None
         self._started_at = 0.0
@@ -50,6 +51,7 @@ class Supervised:
 
     def stop(self) -> None:
         """Ask politely, then less so; returns when no process of the server is left, or when nothing helps."""
+        before = self._facts()
         for stop_signal in self._server.stop_signals:
             if self._ended():
                 break
@@ -60,6 +62,21 @@ class Supervised:
             while not self._ended() and time.monotonic() < deadline:
                 time.sleep(_POLL_SECONDS)
         _log.info("%s %s", self._server.name, "stopped" if self._ended() else "did not stop")
+        if before is not None and self._exit_code == 0 and self._ended():
+            try:
+                self._server.stopped(before)
+            except OSError as error:
+                _log.warning("the end of %s could not be noted: %s", self._server.name, error)
+
+    def _facts(self) -> Facts | None:
+        """None for a server that doesn't answer, or whose exit code nobody will see."""
+        self._exit_code = None
+        if self._child is None:
+            return None
+        try:
+            return self._server.ask()
+        except BotticelliError:
+            return None
 
     def _runs(self) -> bool:
         if self._child is not None:
@@ -68,6 +85,7 @@ class Supervised:
             level = logging.WARNING if self._child.returncode else logging.INFO
             details = (self._server.name, self._child.pid, self._child.returncode, last_line(self._log_path))
             _log.log(level, "%s (process %d) ended with %d: %s", *details)
+            self._exit_code = self._child.returncode
             self._child = None
             self._forgive()
         if self._adopted_pid is not None:

