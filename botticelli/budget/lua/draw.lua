@@ -4,12 +4,18 @@
 -- Returns     {1, time of the draw in ms, amount of each metric ...} |
 --             {0, scope number, window number (0: blocked), used, asked, wait in ms or -1}
 -- What CHARGED_AT names `draw` is charged now; the rest stays held, in every window, until the settle. A draw that is
--- open is given again. A draw waits for nobody's place in the queue: its iteration is already running.
+-- open is given again, unless it is of another epoch: the ledger may not have known it when the scope was begun, so it
+-- is drawn anew. A draw waits for nobody's place in the queue: its iteration is already running.
 
 local scope = scopes[1]
 local asked, ticket, draw, lease_ms = scope.asked, ARGV[3], ARGV[4], tonumber(ARGV[5])
 local hold = read_hold(scope, ticket)
 local open = hold and hold.draws[draw]
+if open and open.epoch ~= epoch then
+  hold_more(scope, in_flight(open.amounts), -1)
+  hold.draws[draw], open = nil, nil
+  write_hold(scope, ticket, hold)
+end
 if open then
   save_scope(scope)
   return {1, open.at, unpack(open.amounts)}
@@ -27,7 +33,7 @@ local kept = hold or open_hold(scope, ticket, undrawn, now + lease_ms)
 for metric, amount in ipairs(covered) do undrawn[metric] = undrawn[metric] - amount end
 hold_more(scope, covered, -1)
 hold_more(scope, in_flight(asked), 1)
-kept.draws[draw] = {amounts = asked, at = now, marks = charge(scope, asked, 'draw')}
+kept.draws[draw] = {amounts = asked, at = now, epoch = epoch, marks = charge(scope, asked, 'draw')}
 write_hold(scope, ticket, kept)
 save_scope(scope, not hold and lease_ms)
 return {1, now, unpack(asked)}

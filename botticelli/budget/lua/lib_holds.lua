@@ -1,7 +1,7 @@
 -- Library: what tickets hold of one scope, and how they end.
 --
--- The holds hash: ticket id -> JSON [undrawn amounts, {draw id -> {"amounts": amounts, "at": ms, "marks": {window ->
--- mark of what was charged}}}]. The leases set: ticket id -> deadline in ms. `scope.held` is the sum of what is undrawn
+-- The holds hash: ticket id -> JSON [undrawn amounts, {draw id -> {"amounts": amounts, "at": ms, "epoch": epoch,
+-- "marks": {window -> mark of what was charged}}}]. The leases set: ticket id -> deadline in ms. `scope.held` is the sum of what is undrawn
 -- and of what is in flight and not charged yet.
 
 local SWEPT_PER_CALL = 20
