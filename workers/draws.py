@@ -49,6 +49,14 @@ class Draws:
             drawn.append(scope)
         return answer
 
+    def confirm(self, draw: Draw, amounts: Amounts) -> Draw | Refusal:
+        """Once the ledger knows the draw: it stands, or it was lost with the server's memory before anybody could know of
+        it, and is drawn anew. A refusal leaves nothing drawn."""
+        again = self.budget.draw(self.ticket_id, draw.id, self.scopes[-1], amounts)
+        if isinstance(again, Draw) and again.drawn_at_ms == draw.drawn_at_ms:
+            return again
+        return self.draw(draw.id, amounts)
+
     def settle(self, draw_id: str, actual: Amounts | None) -> Settlement:
         """`actual` is None when nobody knows it: what was drawn counts."""
         return self._settle(self.scopes, draw_id, actual)[0]

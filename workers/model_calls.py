@@ -9,7 +9,7 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NoReturn
 
 from botticelli.budget import Amounts, Draw, Refusal, Ticket
 from botticelli.carousel.dispatch import in_short
@@ -155,8 +155,20 @@ class ModelCall:
             self._draws.undo(draw.id)
             raise
         reach("draw_in_ledger")
+        confirmed = self._draws.confirm(draw, self._call.amounts)
+        if isinstance(confirmed, Refusal):
+            self._not_made(draw, confirmed)
         self._stage.begin(lambda tx: self._take_back(tx, draw))
         return draw
+
+    def _not_made(self, draw: Draw, refusal: Refusal) -> NoReturn:
+        """The server forgot the draw before the ledger knew it, and has no room for it now: another attempt asks anew."""
+        with self._stage.guarded() as tx:
+            self._take_back(tx, draw)
+        refusal = self._stage.runtime.softened(refusal)
+        if refusal.retry_after_ms is None:
+            self._wait_for(refusal)
+        raise LongWait((refusal.retry_after_ms or 0) / 1000, str(refusal), in_short(refusal))
 
     def _take_back(self, tx: Transaction, draw: Draw) -> None:
         """The request is not made after all, though its row is in the ledger."""

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from botticelli.budget import scripts
-from botticelli.errors import ServiceUnavailable
+from botticelli.errors import InvalidInput, ServiceUnavailable
 
 if TYPE_CHECKING:
     from redis import Redis
@@ -33,6 +33,12 @@ class Connections:
         """`keys`: of the epoch and of the server. `clock_ms` is for tests."""
         from redis import Redis
 
+        if not hasattr(client, "connection_pool"):
+            raise InvalidInput(
+                f"a budget can't use a {type(client).__name__}",
+                where="RedisBudget",
+                do="give it a Redis client of one server, or of a Sentinel's master",
+            )
         self._keys = keys
         self._continued = continued
         self._clock_ms = clock_ms

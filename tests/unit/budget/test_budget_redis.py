@@ -22,7 +22,7 @@ from botticelli.budget import (
     nothing_charged,
 )
 from botticelli.budget.scripts import FILES, SCRIPTS
-from botticelli.errors import ServiceUnavailable
+from botticelli.errors import InvalidInput, ServiceUnavailable
 from botticelli.testing.clock import ManualClock
 
 EPOCH = "{botticelli}:budget:epoch"
@@ -194,7 +194,12 @@ def test_what_another_version_left_behind_is_lost_and_not_misread(
     assert (usage.tickets, usage.held, usage.holdings) == (0, Amounts(), ())
     assert [window.used for window in usage.windows] == [window.limit for window in scope.windows]
     assert budget.settle("old", "d", scope, None).outcome == "repeated"
-    assert all(client.ttl(key) > 0 for key in keys(client) - {EPOCH})
+    assert all(client.ttl(key) > 0 for key in keys(client) - {EPOCH, SERVER})
+
+
+def test_a_client_without_a_pool_is_refused_in_one_line() -> None:
+    with pytest.raises(InvalidInput, match="a budget can't use a object"):
+        RedisBudget(object(), reseed=None)  # type: ignore[arg-type]
 
 
 def test_nobody_makes_a_budget_that_forgets_without_saying_so(client: FakeRedis) -> None:

@@ -57,3 +57,27 @@ def test_after_a_refusal_the_same_draw_may_be_tried_again(budget: MemoryBudget) 
     draws.undo("d1")
     assert isinstance(draws.draw("d2", CALL), Draw)
     assert used(budget)["narrative:a"][0] == used(budget)["p/m@t"][0] == 2
+
+
+def test_a_draw_that_the_server_still_knows_is_confirmed_as_it_is(budget: MemoryBudget) -> None:
+    draws = Draws(budget, "t", SCOPES)
+    draw = draws.draw("d", CALL)
+    assert isinstance(draw, Draw)
+    before = used(budget), held(budget)
+    assert draws.confirm(draw, CALL) == draw
+    assert (used(budget), held(budget)) == before
+
+
+@pytest.mark.parametrize("room", [True, False])
+def test_a_draw_that_the_server_forgot_is_drawn_anew_in_all_scopes_or_refused(room: bool) -> None:
+    clock = ManualClock()
+    draw = Draws(MemoryBudget(clock), "t", SCOPES).draw("d", CALL)
+    assert isinstance(draw, Draw)
+    clock.advance(1)
+    budget = MemoryBudget(clock)
+    if not room:
+        budget.block_until(MODEL, 5000)
+    again = Draws(budget, "t", SCOPES).confirm(draw, CALL)
+    assert isinstance(again, Draw) is room
+    assert used(budget) == {"narrative:a": [int(room), 0], "guild:1": [0], "p/m@t": [int(room), 0]}
+    assert held(budget) == [Amounts(0, 100 * room)] * 3
