@@ -170,7 +170,7 @@ def _conclude(stage: Stage, outcome: Outcome) -> None:
                 tx.ledger.abandon(run.id, claim.number)
                 run = tx.runs.count_iteration(run, claim.number, succeeded=False, failed=True)
                 if not run.continue_on_error and run.ending is None:
-                    tickets = stop_admission(tx, run.id, "failed", f"iteration {claim.number}: {error}")
+                    tickets = stop_admission(runtime, tx, run, "failed", f"iteration {claim.number}: {error}")
                     run = tx.runs.lock(run.id)
         given_back = isinstance(outcome, GivenBack | Halted)
         publications = [] if given_back else advance(runtime, tx, run)

@@ -133,7 +133,7 @@ def _take_back(runtime: Runtime, tx: Transaction, lost: Lost) -> list[Ticket] | 
         tx.iterations.fail_queued(lost.run_id, lost.number, error)
         tx.runs.count_iteration(run, lost.number, succeeded=False, failed=True)
         if not run.continue_on_error:
-            tickets += stop_admission(tx, lost.run_id, "failed", f"iteration {lost.number}: {error}")
+            tickets += stop_admission(runtime, tx, run, "failed", f"iteration {lost.number}: {error}")
     return tickets
 
 

@@ -103,8 +103,7 @@ def cancel(runtime: Runtime, run_id: str, mover: Mover | None = None, *, now: bo
         run = tx.runs.lock(run_id)
         tickets = []
         if not run.is_final and run.ending is None:
-            give_up_place(runtime, tx, run)
-            tickets = stop_admission(tx, run_id, "cancelled", mover.reason or "cancelled")
+            tickets = stop_admission(runtime, tx, run, "cancelled", mover.reason or "cancelled")
             tx.levers.record(run_id, "cancel now" if now else "cancel", moved_by=mover.name, reason=mover.reason)
             advance(runtime, tx, tx.runs.lock(run_id))
         after = tx.runs.get(run_id)
@@ -112,11 +111,12 @@ def cancel(runtime: Runtime, run_id: str, mover: Mover | None = None, *, now: bo
     return _confirmed(runtime, after) if now else after
 
 
-def stop_admission(tx: Transaction, run_id: str, ending: str, reason: str) -> list[Ticket]:
-    """From now on nothing starts, and the run ends as `ending` when the last iteration in flight has ended. The tickets
-    that come back are to be released once this is committed."""
-    tx.runs.set(run_id, status="running", hold=None, ending=ending, reason=reason, due_at=func.now())
-    return [Ticket.from_json(ticket) for ticket in tx.iterations.cancel_queued(run_id)]
+def stop_admission(runtime: Runtime, tx: Transaction, run: Run, ending: str, reason: str) -> list[Ticket]:
+    """From now on nothing starts, and the run ends as `ending` when the last iteration in flight has ended. Its place in
+    the Budget's queue is free at once; the tickets that come back are to be released once this is committed."""
+    give_up_place(runtime, tx, run)
+    tx.runs.set(run.id, status="running", hold=None, ending=ending, reason=reason, due_at=func.now())
+    return [Ticket.from_json(ticket) for ticket in tx.iterations.cancel_queued(run.id)]
 
 
 def release_all(runtime: Runtime, tickets: Iterable[Ticket]) -> None:

@@ -76,6 +76,18 @@ def test_a_run_that_no_longer_waits_keeps_no_place_in_the_queue(make_runtime: Ma
     assert perform_all(runtime, small.id).status == "completed"
 
 
+@pytest.mark.parametrize("others", [0, 1])
+def test_a_run_that_fails_gives_up_its_place_at_once(make_runtime: MakeRuntime, others: int) -> None:
+    """Whether it ends with this iteration or waits for others in flight."""
+    runtime = make_runtime(drivers__echo__errors='["400"]', **SMALL)
+    scope = runtime.scope(runtime.drivers.resolve("echo/echo"))
+    each = 3000 if others == 0 else 2000
+    run = start(runtime, narrative_text(9, estimated_tokens_per_iteration=each, concurrency=3))
+    assert [waiter.ticket for waiter in runtime.budget.usage(scope).waiting] == [f"{run.id}:{2 + others}:0"]
+    perform(runtime, run.id, 1)
+    assert runtime.budget.usage(scope).waiting == ()
+
+
 def test_wait_parks_the_run_until_the_window_moves_on(make_runtime: MakeRuntime) -> None:
     runtime = make_runtime(**SMALL)
     text = narrative_text(50, estimated_tokens_per_iteration=1000, on_budget_exhausted="wait")
