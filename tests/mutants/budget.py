@@ -1,0 +1,143 @@
+"""Mechanisms of the Budget, each switched off."""
+
+from __future__ import annotations
+
+from tests.mutants.mutation import Mutant
+
+LUA = "botticelli/budget/lua/"
+SCRIPTS = ("tests/unit/budget/test_budget_conformance.py", "-k", "TestRedisBudget")
+LOSSES = ("tests/unit/budget/test_budget_conformance.py", "-k", "TestRedisThatLosesItsData")
+SERVERS = ("tests/integration/budget/test_budget_server_lost.py",)
+FORGOTTEN = ("tests/integration/carousel/test_forgotten_draws.py",)
+
+BUDGET = (
+    Mutant(
+        "a draw settles once",
+        LUA + "settle.lua",
+        "hold.draws[request.draw] = nil",
+        "",
+        (*SCRIPTS[:2], "TestRedisBudget and settle"),
+    ),
+    Mutant(
+        "a settle gives back only where it was charged",
+        LUA + "lib_sliding.lua",
+        "  if not last then return end\n  write_bucket(scope, w, mark, charged - amount, last)",
+        "  if last then write_bucket(scope, w, mark, charged - amount, last) end",
+        SCRIPTS,
+    ),
+    Mutant(
+        "what was used beyond the estimate is charged",
+        LUA + "settle.lua",
+        "charge(scope, more, 'draw')",
+        "",
+        SCRIPTS,
+    ),
+    Mutant(
+        "what is held counts",
+        LUA + "lib_grants.lua",
+        "if used + held + amount > w.limit then",
+        "if used + amount > w.limit then",
+        SCRIPTS,
+    ),
+    Mutant("all scopes or none", LUA + "reserve.lua", "if worst then", "if worst and #scopes == 1 then", SCRIPTS),
+    Mutant(
+        "the same ticket holds once",
+        LUA + "reserve.lua",
+        "redis.call('HEXISTS', scope.holds, request.ticket) == 0",
+        "true",
+        SCRIPTS,
+    ),
+    Mutant(
+        "whoever came first is served first",
+        LUA + "lib_queue.lua",
+        "(place_of(scope, ticket) or #scope.state.waiting + 1) - 1",
+        "0",
+        SCRIPTS,
+    ),
+    Mutant(
+        "who stays away loses the place",
+        LUA + "lib_queue.lua",
+        "if waiting[n].until_ms <= scope.now then",
+        "if false then",
+        SCRIPTS,
+    ),
+    Mutant(
+        "a lease runs out",
+        LUA + "lib_holds.lua",
+        "if state.next_lease == 0 or state.next_lease > scope.now then return false end",
+        "if true then return false end",
+        SCRIPTS,
+    ),
+    Mutant("a block closes the scope", LUA + "lib_grants.lua", "if rest_ms > 0 then", "if false then", SCRIPTS),
+    Mutant(
+        "a block is never shortened",
+        LUA + "block.lua",
+        "math.max(scope.state.blocked, now + request.wait_ms)",
+        "now + request.wait_ms",
+        SCRIPTS,
+    ),
+    Mutant(
+        "the guard lengthens a window",
+        LUA + "lib_windows.lua",
+        "span_ms = period_ms + guard_ms",
+        "span_ms = period_ms",
+        SCRIPTS,
+    ),
+    Mutant(
+        "a bucket leaves after its last charge",
+        LUA + "lib_sliding.lua",
+        "n, read_bucket(scope, w, n) + amount, scope.now)",
+        "n, read_bucket(scope, w, n) + amount, n * width_ms(w))",
+        SCRIPTS,
+    ),
+    Mutant(
+        "time never goes back",
+        LUA + "lib_scopes.lua",
+        "now = math.max(now, scopes[number].state.seen)",
+        "now = now",
+        SCRIPTS,
+    ),
+    Mutant(
+        "a scope of another epoch is begun anew",
+        LUA + "lib_gate.lua",
+        "(added or scope.state.epoch ~= epoch)",
+        "(added and scope.state.epoch ~= epoch)",
+        LOSSES,
+    ),
+    Mutant("a new window is begun", LUA + "lib_gate.lua", "(added or scope", "(scope", LOSSES),
+    Mutant(
+        "short windows are closed after a loss",
+        LUA + "seed.lua",
+        "(closed and w.period_ms < request.long_ms)",
+        "false",
+        LOSSES,
+    ),
+    Mutant(
+        "a scope is begun once in an epoch",
+        LUA + "seed.lua",
+        "if read_scope(number).state.epoch ~= request.epoch then",
+        "if true then",
+        LOSSES,
+    ),
+    Mutant(
+        "another server is a lost server",
+        LUA + "server.lua",
+        "if epoch and opened_by == ARGV[1] then",
+        "if epoch then",
+        SERVERS,
+    ),
+    Mutant(
+        "a draw of another epoch is drawn anew",
+        LUA + "draw.lua",
+        "if open and open.epoch ~= epoch then",
+        "if false then",
+        FORGOTTEN,
+    ),
+    Mutant(
+        "a draw is confirmed once the ledger knows it",
+        "workers/draws.py",
+        "        again = self.budget.draw(self.ticket_id, draw.id, self.scopes[-1], amounts)",
+        "        return draw\n        again = draw",
+        FORGOTTEN,
+    ),
+)
