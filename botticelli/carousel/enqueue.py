@@ -13,11 +13,19 @@ from botticelli.carousel.commands import check_commands
 from botticelli.carousel.data_checks import check_media, media_in, table_notes
 from botticelli.carousel.dispatch import advance, publish
 from botticelli.carousel.estimates import learned_estimates, to_json
-from botticelli.carousel.plan import Plan, carousel_of, estimated_cost_usd, estimated_tokens, estimates_in, with_models
+from botticelli.carousel.plan import (
+    Plan,
+    carousel_of,
+    estimated_cost_usd,
+    estimated_tokens,
+    estimates_in,
+    with_models,
+    with_multipliers,
+)
 from botticelli.errors import InvalidInput
 from botticelli.messages import new_run_id, run_id_for
 from botticelli.narrative import Loaded, guilds_of
-from botticelli.narrative.model import Narrative
+from botticelli.narrative.model import Multipliers, Narrative
 from botticelli.runtime import Runtime
 from botticelli.store import NewRun, Run
 
@@ -33,6 +41,8 @@ class EnqueueOptions:
     tags: tuple[str, ...] = ()
     rehearse: bool = False
     """Answer bot commands offline, without doing them."""
+    multipliers: Multipliers = field(default_factory=Multipliers)
+    """How much of the limits this run may use; before those of the narrative and of the settings."""
 
     def id_of_run(self) -> str:
         if self.run_id:
@@ -51,7 +61,7 @@ class Enqueued:
 
 def enqueue(runtime: Runtime, loaded: Loaded, source: str, options: EnqueueOptions) -> Enqueued:
     """Check, store and admit. NarrativeError, InvalidInput or SettingsError when it can't be performed as it is."""
-    narrative = loaded.narrative
+    narrative = with_multipliers(loaded.narrative, options.multipliers)
     warnings = [*map(str, loaded.warnings), *check_commands(runtime, narrative, source, rehearse=options.rehearse)]
     with runtime.store.transaction() as tx:
         estimates = learned_estimates(runtime, tx, narrative)

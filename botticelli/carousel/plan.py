@@ -119,6 +119,14 @@ def _models(call: Call) -> dict[str, Any]:
     return {"model": str(call.model), "fallbacks": tuple(str(one.model) for one in call.fallbacks)}
 
 
+def with_multipliers(narrative: Narrative, own: Multipliers) -> Narrative:
+    """The narrative with the multipliers of one run written into its most specific place: every worker reads them there."""
+    if narrative.carousel is None:
+        return narrative.model_copy(update={"budget": own.over(narrative.budget)})
+    carousel = narrative.carousel.model_copy(update={"budget": own.over(narrative.carousel.budget)})
+    return narrative.model_copy(update={"carousel": carousel})
+
+
 def estimates_in(plan: Plan) -> Estimates:
     return {position: call.estimate for position, call in plan.items()}
 

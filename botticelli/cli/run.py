@@ -12,6 +12,8 @@ from botticelli.cli.arguments import complete_narratives, json_option
 from botticelli.cli.invocation import Invocation, pass_invocation
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from botticelli.carousel import Enqueued, EnqueueOptions
     from botticelli.cli.view import View
     from botticelli.narrative import Loaded
@@ -28,6 +30,12 @@ def _variables(ctx: click.Context, parameter: click.Parameter, given: tuple[str,
     return variables
 
 
+def _multiplier(figure: str, words: str) -> Callable[[Callable[..., object]], Callable[..., object]]:
+    """`--rpm-multiplier` and its like."""
+    kind = click.FloatRange(min=0, max=1, min_open=True)
+    return click.option(f"--{figure}-multiplier", type=kind, metavar="X", help=f"Use this part of the {words}.")
+
+
 @click.command(short_help="Run a narrative and show how it goes.")
 @click.argument("narrative", metavar="FILE_OR_NAME", shell_complete=complete_narratives)
 @click.option("--iterations", type=click.IntRange(min=1), metavar="N", help="Instead of what the carousel says.")
@@ -37,6 +45,9 @@ def _variables(ctx: click.Context, parameter: click.Parameter, given: tuple[str,
 @click.option("--idempotency-key", metavar="KEY", help="The same key again follows the first run instead of a new one.")
 @click.option("--tag", "tags", multiple=True, metavar="TAG", help="To find the run by; repeatable.")
 @click.option("--rehearse", is_flag=True, help="Answer bot commands offline, without doing them.")
+@_multiplier("rpm", "requests per minute")
+@_multiplier("tpm", "tokens per minute")
+@_multiplier("rpd", "requests per day")
 @click.option("--detach", is_flag=True, help="Print the id of the run and leave; workers perform it.")
 @click.option("--no-worker", is_flag=True, help="Start no worker; wait for one.")
 @json_option
@@ -50,6 +61,9 @@ def run(
     idempotency_key: str | None,
     tags: tuple[str, ...],
     rehearse: bool,
+    rpm_multiplier: float | None,
+    tpm_multiplier: float | None,
+    rpd_multiplier: float | None,
     detach: bool,
     no_worker: bool,
     as_json: bool,
@@ -64,8 +78,12 @@ def run(
     from botticelli.cli.interruptions import Interruptions
     from botticelli.cli.performing import perform_here, say_if_no_worker
     from botticelli.cli.views import PlainView, view_for
+    from botticelli.narrative.model import Multipliers
 
-    options = EnqueueOptions(variables, iterations, idempotency_key=idempotency_key, tags=tags, rehearse=rehearse)
+    part = Multipliers(rpm_multiplier=rpm_multiplier, tpm_multiplier=tpm_multiplier, rpd_multiplier=rpd_multiplier)
+    options = EnqueueOptions(
+        variables, iterations, idempotency_key=idempotency_key, tags=tags, rehearse=rehearse, multipliers=part
+    )
     file = narrative_file(invocation, narrative)
     loaded = load(invocation, file)
     view: View = PlainView() if detach and not as_json else view_for(as_json=as_json)

@@ -11,7 +11,9 @@ import pytest
 from botticelli.budget import Amounts, Draw
 from botticelli.carousel import EnqueueOptions, cancel, enqueue, pause, result_of, resume
 from botticelli.carousel.plan import plan_iteration, shares
+from botticelli.carousel.snapshots import narrative_of
 from botticelli.errors import InvalidInput
+from botticelli.narrative.model import Multipliers
 from botticelli.runtime import Runtime
 from tests.support.narratives import loaded, narrative_text, perform_all, perform_open, run_of, start
 from workers.perform import perform
@@ -146,6 +148,26 @@ def test_the_most_specific_multiplier_wins_and_is_applied_once(make_runtime: Mak
     narrative = "[narrative.budget]\ntpm_multiplier = 0.6\n[acts]"
     held = shares(plan_iteration(runtime, loaded(text.replace("[acts]", narrative)).narrative, {}))
     assert [window.limit for window in held[0].scope.windows] == [6000]
+
+
+@pytest.mark.parametrize("carousel", [True, False])
+def test_the_multiplier_of_a_run_is_before_all_others(make_runtime: MakeRuntime, carousel: bool) -> None:
+    """It is kept with the run: whoever performs it uses the same part of the limits."""
+    runtime = make_runtime(providers=TEN_THOUSAND, budget__tpm_multiplier="0.9")
+    text = narrative_text(50, estimated_tokens_per_iteration=1000)
+    text = text.replace("[acts]", "[narrative.carousel.budget]\ntpm_multiplier = 0.2\nrpm_multiplier = 0.1\n[acts]")
+    if not carousel:
+        text = '[narrative]\nname = "test"\n[narrative.budget]\ntpm_multiplier = 0.2\n[acts]\none = "Hello"\n'
+    run = start(runtime, text, multipliers=Multipliers(tpm_multiplier=0.4))
+    with runtime.store.transaction() as tx:
+        kept = narrative_of(tx, run.id)
+    [share] = shares(plan_iteration(runtime, kept, {}))
+    assert [window.limit for window in share.scope.windows] == [4000]
+    if carousel:
+        assert perform_all(runtime, run.id).succeeded == 4
+
+
+TEN_THOUSAND = '{"echo": {"default_tier": "t", "tiers": {"t": {"tpm": 10000}}}}'
 
 
 def test_a_model_whose_limits_are_a_guess_is_announced(make_runtime: MakeRuntime) -> None:
