@@ -1,7 +1,7 @@
 # Botticelli: `make demo` shows it, `make test` proves it. Both set everything up first; only Python 3.11+ and make are needed.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-llm test test-unit mutants sweep chaos check lint types arrows bench bench-budget bench-carousel lock clean
+.PHONY: help setup demo demo-llm test test-unit mutants million sweep chaos check lint types arrows bench bench-budget bench-carousel lock clean
 
 # The first interpreter that is new enough; `make PYTHON=... ` names another.
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 python; do \
@@ -40,6 +40,9 @@ sweep: $(LOCAL)  ## every crash point with every fault: killed, paused past its 
 
 mutants: $(READY)  ## each mechanism switched off: do the tests notice? Takes minutes
 	MUTANTS=all $(BIN)/python -m pytest tests/mutants
+
+million: $(READY)  ## what a budget's scope takes in the server after a million grants; about a minute
+	GRANTS=1000000 $(BIN)/python -m pytest tests/integration/budget/test_budget_memory.py -s
 
 check: $(READY) lint types arrows test  ## everything CI runs
 
