@@ -59,6 +59,9 @@ class LanguageModel:
             line.close()
         return Facts(f"SmolLM2-135M-Instruct ({SERVER_PACKAGE}: {status})", max(0.0, time.time() - started))
 
+    def stopped(self, before: Facts) -> None:
+        pass  # it remembers nothing
+
 
 class _UnixConnection(http.client.HTTPConnection):
     """HTTP over a Unix socket."""

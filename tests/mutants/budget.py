@@ -14,15 +14,15 @@ BUDGET = (
     Mutant(
         "a draw settles once",
         LUA + "settle.lua",
-        "hold.draws[request.draw] = nil",
+        "hold.draws[ARGV[4]] = nil",
         "",
         (*SCRIPTS[:2], "TestRedisBudget and settle"),
     ),
     Mutant(
         "a settle gives back only where it was charged",
         LUA + "lib_sliding.lua",
-        "  if not last then return end\n  write_bucket(scope, w, mark, charged - amount, last)",
-        "  if last then write_bucket(scope, w, mark, charged - amount, last) end",
+        "    if not last then return end\n    write_bucket(scope, w, mark, charged - amount, last)",
+        "    if last then write_bucket(scope, w, mark, charged - amount, last) end",
         SCRIPTS,
     ),
     Mutant(
@@ -43,7 +43,7 @@ BUDGET = (
     Mutant(
         "the same ticket holds once",
         LUA + "reserve.lua",
-        "redis.call('HEXISTS', scope.holds, request.ticket) == 0",
+        "redis.call('HEXISTS', scope.holds, ticket) == 0",
         "true",
         SCRIPTS,
     ),
@@ -64,7 +64,7 @@ BUDGET = (
     Mutant(
         "a lease runs out",
         LUA + "lib_holds.lua",
-        "if state.next_lease == 0 or state.next_lease > scope.now then return false end",
+        "if scope.next_lease == 0 or scope.next_lease > scope.now then return false end",
         "if true then return false end",
         SCRIPTS,
     ),
@@ -72,8 +72,8 @@ BUDGET = (
     Mutant(
         "a block is never shortened",
         LUA + "block.lua",
-        "math.max(scope.state.blocked, now + request.wait_ms)",
-        "now + request.wait_ms",
+        "math.max(scope.state.blocked, now + block_ms)",
+        "now + block_ms",
         SCRIPTS,
     ),
     Mutant(
@@ -93,18 +93,18 @@ BUDGET = (
     Mutant(
         "time never goes back",
         LUA + "lib_scopes.lua",
-        "now = math.max(now, scopes[number].state.seen)",
+        "now = math.max(now, scopes[number].now)",
         "now = now",
         SCRIPTS,
     ),
     Mutant(
         "a scope of another epoch is begun anew",
         LUA + "lib_gate.lua",
-        "(added or scope.state.epoch ~= epoch)",
-        "(added and scope.state.epoch ~= epoch)",
+        "if added or scope.epoch ~= epoch then",
+        "if added and scope.epoch ~= epoch then",
         LOSSES,
     ),
-    Mutant("a new window is begun", LUA + "lib_gate.lua", "(added or scope", "(scope", LOSSES),
+    Mutant("a new window is begun", LUA + "lib_gate.lua", "if added or scope", "if scope", LOSSES),
     Mutant(
         "short windows are closed after a loss",
         LUA + "seed.lua",
@@ -115,8 +115,8 @@ BUDGET = (
     Mutant(
         "a scope is begun once in an epoch",
         LUA + "seed.lua",
-        "if read_scope(number).state.epoch ~= request.epoch then",
-        "if true then",
+        "if scope.epoch ~= request.epoch then forget(scope) end",
+        "forget(scope)",
         LOSSES,
     ),
     Mutant(
