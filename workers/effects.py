@@ -10,7 +10,6 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from botticelli.errors import PlatformError, PlatformGone, PlatformTransient, PlatformUnknown
@@ -169,9 +168,8 @@ class Command:
             if repeated and spec.repeat == "once" and record.earlier == "failed":
                 repeated = False
             taken = tx.effects.taken_ids(platform, spec.name, record.intended_at) if repeated else frozenset[str]()
-        return record, Announced(
-            key, spec.name, args, claim.run_id, self._act.name, record.intended_at, repeated, taken
-        )
+        names = key, spec.name, args, claim.run_id, self._act.name
+        return record, Announced(*names, record.intended_at, repeated, taken, record.age_seconds)
 
     def _once(self, platform: Platform, spec: CommandSpec, announced: Announced) -> CommandOutput:
         """Perform it, or find that it was performed. An answer that was lost is asked for from then on."""
@@ -199,8 +197,7 @@ class Command:
         except (PlatformTransient, PlatformUnknown, PlatformGone):
             raise
         except PlatformError:
-            age_seconds = (datetime.now(UTC) - announced.intended_at).total_seconds()
-            if spec.repeat == "nonce" and age_seconds < NONCE_SECONDS:
+            if spec.repeat == "nonce" and not announced.is_older_than(NONCE_SECONDS):
                 return None
             raise Undecided from None
         if found is UNKNOWN:

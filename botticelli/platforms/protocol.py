@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -66,7 +67,8 @@ class CommandOutput:
 @dataclass(frozen=True, slots=True)
 class Announced:
     """An effect as the ledger has it, before it is tried: `repeated` when it may have been done before. `taken` are ids
-    that other effects of the same command have brought: whatever is found under them is not this one's."""
+    that other effects of the same command have brought: whatever is found under them is not this one's. `age_seconds` is
+    that of the intent when this was made, by the ledger's clock: the clock of this machine may be hours off."""
 
     key: str
     command: str
@@ -76,6 +78,12 @@ class Announced:
     intended_at: datetime
     repeated: bool = False
     taken: frozenset[str] = frozenset()
+    age_seconds: float = 0.0
+    made_at: float = field(default_factory=time.monotonic, compare=False)
+
+    def is_older_than(self, seconds: float) -> bool:
+        """Whether it was first announced so long ago."""
+        return self.age_seconds + time.monotonic() - self.made_at >= seconds
 
     @property
     def marker(self) -> str:

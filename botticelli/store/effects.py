@@ -36,14 +36,15 @@ class Intent:
 
 @dataclass(frozen=True, slots=True)
 class EffectRecord:
-    """`tries` is 0 for an effect that has just been announced for the first time; `earlier` and `resolution` are as they
-    were before this announcement."""
+    """`tries` is 0 for an effect that has just been announced for the first time; `age_seconds` is
+    counted from the first announcement; `earlier` and `resolution` are as they were before this one."""
 
     status: str
     output: Any
     error: str | None
     tries: int
     intended_at: datetime
+    age_seconds: float
     resolution: str | None = None
     earlier: str | None = None
 

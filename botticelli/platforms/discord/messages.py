@@ -87,7 +87,7 @@ def _parts_there(job: Job) -> dict[int, dict[str, Any]]:
     """By the number of the part: own messages since the intent, by nonce where Discord tells it, else by their text.
     Of a fresh intent none: sent with the same nonce it is not sent twice, and texts that are alike are not mixed up."""
     assert job.announced is not None
-    if datetime.now(UTC) - job.announced.intended_at < timedelta(seconds=NONCE_SECONDS):
+    if not job.announced.is_older_than(NONCE_SECONDS):
         return {}
     since = snowflake_at(job.announced.intended_at - timedelta(seconds=SKEW_SECONDS))
     me = job.api.call("GET /users/@me", {})["id"]

@@ -1,7 +1,8 @@
 -- Announce an effect before it is tried; the earlier row of the same key, if there is one, is answered instead.
 -- A failed one is announced again, unless a person has given it up; what a person wanted tried again is so once.
 -- in: key, run_id, number, act, platform, command, args (json), capture (json), fence
--- returns: status, output, error, tries (0: this is the first try), intended_at, resolution (before), earlier (status before)
+-- returns: status, output, error, tries (0: this is the first try), intended_at, age_seconds, resolution (before),
+-- earlier (status before)
 with earlier as (
     select key, status, resolution from effects where key = :key
 ), announced as (
@@ -21,5 +22,6 @@ with earlier as (
     returning key, status, output, error, tries, intended_at
 )
 select announced.status, announced.output, announced.error, announced.tries, announced.intended_at,
+    extract(epoch from clock_timestamp() - announced.intended_at)::float as age_seconds,
     earlier.resolution, earlier.status as earlier
 from announced left join earlier using (key)

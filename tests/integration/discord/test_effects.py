@@ -9,10 +9,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from botticelli.carousel import resume
 from botticelli.errors import InvalidInput, NarrativeError, PlatformUnknown
 from botticelli.platforms import Announced, CommandOutput, CommandSpec
+from botticelli.platforms.discord import messages
 from botticelli.platforms.echo import AnyPlatform
 from botticelli.runtime import Runtime
 from botticelli.store import Store
@@ -94,6 +96,41 @@ def test_a_worker_that_died_after_doing_it_doubles_nothing(
     assert len(discord.channels("news")) == 1
     assert discord.contents(discord.channels("news")[0]["id"]) == ["the same text", "the same text"]
     assert {one["status"] for one in all_effects(runtime)} == {"done"}
+
+
+def test_a_worker_whose_clock_is_slow_doubles_nothing(
+    on_discord: OnDiscord, discord: FakeDiscord, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whether Discord still knows a nonce is told by Postgres's clock, not by that of whoever asks."""
+
+    class Slow(datetime):
+        @classmethod
+        def now(cls, tz: Any = None) -> datetime:
+            return datetime.now(tz) - timedelta(hours=2)
+
+    runtime = on_discord(worker__lease_seconds="1")
+    run = start(
+        runtime,
+        narrative_text(1, create() + act("sent", "messages.send", channel_id="{state.made.id}", content="once")),
+    )
+    with monkeypatch.context() as patch, contextlib.suppress(KeyboardInterrupt):
+        finish = effects.Command._finish
+
+        def die(self: effects.Command, announced: Announced, spec: CommandSpec, output: CommandOutput) -> None:
+            if spec.name == "messages.send":
+                raise KeyboardInterrupt
+            finish(self, announced, spec, output)
+
+        patch.setattr(effects.Command, "_finish", die)
+        perform_all(runtime, run.id)
+    with runtime.store.transaction() as tx:
+        tx.connection.execute(text("update effects set intended_at = intended_at - interval '10 minutes'"))
+    for sent in discord.world.data.messages[discord.channels("news")[0]["id"]].values():
+        del sent["_nonce"]
+    for module in (effects, messages):
+        monkeypatch.setattr(module, "datetime", Slow, raising=False)
+    assert perform_all(runtime, run.id).status == "completed"
+    assert discord.contents(discord.channels("news")[0]["id"]) == ["once"]
 
 
 def test_two_at_once_make_one_channel(on_discord: OnDiscord, discord: FakeDiscord) -> None:

@@ -97,7 +97,9 @@ def test_after_minutes_a_message_is_found_by_author_text_and_time() -> None:
     platform = DiscordPlatform("discord", {}, transport)
     channel = platform.execute("channels.create", {"guild_id": "1", "name": "news"}, "c").data["id"]
     args = {"channel_id": channel, "content": "a" * 2500}
-    announced = Announced("k", "messages.send", args, "r", "a", datetime.now(UTC) - timedelta(minutes=5), repeated=True)
+    announced = Announced(
+        "k", "messages.send", args, "r", "a", datetime.now(UTC) - timedelta(minutes=5), True, age_seconds=300
+    )
     data = transport.world.data
     data.add_user("5", "somebody")
     before_ms = (announced.intended_at.timestamp() - 60) * 1000
