@@ -43,12 +43,14 @@ class Client:
         narrative: str | None = None,
         *,
         text: str | None = None,
+        name: str | None = None,
         variables: Mapping[str, str] | None = None,
         iterations: int | None = None,
         idempotency_key: str | None = None,
         tags: Sequence[str] = (),
     ) -> RunHandle:
-        """Ask the workers to run a narrative: one of theirs by name, or the `text` of one.
+        """Ask the workers to run a narrative: one of theirs by name, or the `text` of one. Of a file or a text with
+        several narratives, `name` says which (`"file#name"` says the same).
 
         The id is known at once, the run appears when a worker has accepted it; a narrative that can't be performed
         becomes a run that has failed and says why. With an `idempotency_key` a repeated call names the same run.
@@ -60,6 +62,7 @@ class Client:
         request: dict[str, Any] = {
             "narrative": narrative,
             "text": text,
+            "name": name,
             "variables": dict(variables or {}),
             "iterations": iterations,
             "idempotency_key": idempotency_key,

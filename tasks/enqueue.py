@@ -11,6 +11,7 @@ def enqueue(
     narrative: str | None = None,
     *,
     text: str | None = None,
+    name: str | None = None,
     run_id: str | None = None,
     idempotency_key: str | None = None,
     variables: dict[str, str] | None = None,
@@ -18,4 +19,4 @@ def enqueue(
     tags: list[str] | None = None,
 ) -> None:
     options = EnqueueOptions(variables or {}, iterations, run_id, idempotency_key, tuple(tags or ()))
-    accept(current(), options, narrative=narrative, text=text)
+    accept(current(), options, narrative=narrative, text=text, name=name)

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from botticelli.drivers import GenerateRequest, Media, Message
+from botticelli.drivers import GenerateRequest, Media
 from botticelli.errors import TemplateError
 from botticelli.failpoints import reach
 from botticelli.narrative import json_or_text, render_text
-from botticelli.narrative.model import Act, BotCommandInput, MediaInput, TableInput, TextInput
+from botticelli.narrative.model import Act, BotCommandInput, MediaInput, NarrativeInput, TableInput, TextInput
 from botticelli.store import ActRow, NewRow, Origin, Transaction, escape_segment
-from workers.answers import Judged, judge
+from workers.answers import judge
 from workers.captures import is_gone
 from workers.content import Schema, rows_in, schema_of, store
 from workers.effects import Command
+from workers.history import Piece, messages, remembered
 from workers.inputs import medium_of, rows_of
 from workers.model_calls import Answer, ModelCall
 from workers.outcomes import ActFailed
@@ -26,10 +26,11 @@ from workers.stage import Stage
 from workers.table_text import as_text_of
 
 
-def perform_act(stage: Stage, position: int, act: Act) -> None:
+def perform_act(stage: Stage) -> None:
     """All turns that are not done yet. ActFailed after the failure was written to the act's row; a carousel of the act's
     own that goes on after errors fails only when no turn succeeds."""
-    done = {row.turn for row in stage.finished if row.position == position}
+    position, act = stage.position, stage.act
+    done = {row.turn for row in tuple(stage.finished) if row.position == position}
     turns = act.carousel.iterations if act.carousel else 1
     goes_on = act.carousel is not None and act.carousel.continue_on_error
     failure: ActFailed | None = None
@@ -37,27 +38,32 @@ def perform_act(stage: Stage, position: int, act: Act) -> None:
         if turn in done:
             continue
         try:
-            _Turn(stage, position, act, turn).perform()
+            _Turn(stage, turn).perform()
         except ActFailed as error:
             if not goes_on:
                 raise
             failure = error
-    if failure is not None and all(row.position != position for row in stage.finished):
+    if failure is not None and all(row.position != position for row in tuple(stage.finished)):
         raise failure
 
 
 Rows = tuple[Schema, list[NewRow]]
 
 
+def skip_act(stage: Stage) -> None:
+    """An act that somebody else decided to skip."""
+    _Turn(stage, 1).skip()
+
+
 class _Turn:
     """One turn of one act."""
 
-    def __init__(self, stage: Stage, position: int, act: Act, turn: int) -> None:
+    def __init__(self, stage: Stage, turn: int) -> None:
         self._stage = stage
-        self._position = position
-        self._act = act
+        self._position = stage.position
+        self._act: Act = stage.act
         self._turn = turn
-        self._name = f"{position}.{turn}"
+        self._name = f"{stage.position}.{turn}"
         self._started_at = datetime.now(UTC)
         self._recorded = False
 
@@ -69,23 +75,27 @@ class _Turn:
             if self._act.calls_model:
                 self._speak(given)
             else:
-                self._record(self._row("done", output=_as_output(given.data)), bound=given.data)
+                self._pass_on(given)
         except TemplateError as error:
             self._fail(str(error))
         except ActFailed as failure:
             self._fail(failure.error)
 
     def _is_skipped(self) -> bool:
-        """Skipped and recorded so. What was made by this act and exists no longer is no reason to skip it."""
+        """Skipped and recorded so. What was made by this act and exists no longer is no reason to skip it. Of an act that
+        performs others it is decided before they begin."""
         condition = self._act.skip_if
-        if condition is None or not is_skipped(self._stage, condition):
+        if self._act.composes is not None or condition is None or not is_skipped(self._stage, condition):
             return False
         value = condition_value(self._stage, condition)
         in_state = condition.reference.kind == "state" and not condition.negate
         if in_state and is_gone(self._stage, self._act, value):
             return False
-        self._record(self._row("skipped"), bound=value if in_state and self._is_unbound() else None)
+        self.skip(bound=value if in_state and self._is_unbound() else None)
         return True
+
+    def skip(self, bound: Any = None) -> None:
+        self._record(self._row("skipped"), bound=bound)
 
     def _is_unbound(self) -> bool:
         """Whether `output_var` stands for nothing yet: then it stands for what made the act needless."""
@@ -95,33 +105,56 @@ class _Turn:
             return tx.state.get(self._variable_key(self._act.output_var)) is None
 
     def _inputs(self) -> _Given:
-        """In order; data of commands and queries is text of the prompt as well."""
+        """In order; data of commands, queries and narratives is text of the prompt as well."""
         given = _Given()
         for number, one in enumerate(self._act.inputs):
             name = f"{self._name}.{number}"
             match one:
                 case TextInput():
-                    given.texts.append(render_text(one.content, self._resolve))
+                    text = render_text(one.content, self._resolve)
+                    given.pieces.append(Piece(text, "text", one.history_retention))
                 case BotCommandInput():
-                    given.data = Command(self._stage, self._act, name, one).perform()
-                    given.texts.append(_as_output(given.data))
+                    data = Command(self._stage, self._act, name, one).perform()
+                    kind = f"{one.platform} {one.command}"
+                    given.bring(data, Piece(_as_output(data), kind, one.history_retention, is_fetched=True))
                 case TableInput():
-                    given.data = rows_of(self._stage, self._act.name, name, one, self._resolve)
-                    given.texts.append(as_text_of(one, given.data))
+                    data = rows_of(self._stage, self._act.name, name, one, self._resolve)
+                    text, kind = as_text_of(one, data), f"table {one.table_name}"
+                    given.bring(data, Piece(text, kind, one.history_retention, is_fetched=True))
+                case NarrativeInput():
+                    text = self._output_of(one)
+                    given.bring(json_or_text(text), Piece(text, f"narrative {one.name}", one.history_retention), text)
                 case MediaInput():
                     call = self._stage.plan[self._position]
                     given.media.append(medium_of(self._stage, one, call, self._resolve))
         return given
 
+    def _output_of(self, performed: NarrativeInput) -> str:
+        """What the narrative said last in this turn. ActFailed when an act of it failed."""
+        positions = self._stage.turn_of(self._act, performed, self._turn)
+        rows = [row for row in self._stage.rows() if row.position in positions]
+        if {row.position for row in rows} != set(positions):
+            raise ActFailed(f"narrative {performed.name} failed in turn {self._turn}")
+        last = [row for row in rows if row.output is not None]
+        outputs = [row.output or "" for row in last if row.position == last[-1].position]
+        return "\n\n".join(outputs)
+
+    def _pass_on(self, given: _Given) -> None:
+        """Of an act that calls no model; what another narrative answered may be content."""
+        row = self._row("done", output=given.output, remembered=remembered(given.pieces))
+        schema = schema_of(self._stage, self._position)
+        content = (schema, rows_in(given.output, schema)) if schema else None
+        self._record(row, bound=given.data, content=content)
+
     def _speak(self, given: _Given) -> None:
         call = self._stage.plan[self._position]
         schema = schema_of(self._stage, self._position)
-        prompt = "\n\n".join(given.texts) + (schema.note if schema else "")
-        system = self._act.system or self._stage.narrative.system
+        prompt = "\n\n".join(piece.text for piece in given.pieces) + (schema.note if schema else "")
+        system = self._stage.narrative.system_for(self._act)
         temperature = self._act.temperature
         request = GenerateRequest(
             model=call.model.model,
-            messages=(*self._history(), Message("user", prompt, tuple(given.media))),
+            messages=messages(self._stage, prompt, given.media),
             system=render_text(system, self._resolve) if system else None,
             temperature=self._stage.narrative.temperature if temperature is None else temperature,
             max_tokens=self._act.max_tokens or self._stage.narrative.max_tokens,
@@ -132,40 +165,29 @@ class _Turn:
         self._stage.tell("act_started", act=self._act.name, turn=self._turn, model=str(call.model))
         answer = ModelCall(self._stage, self._act.name, retries, call, self._name).perform(request)
         judged = judge(answer.response, as_json=self._act.format == "json")
-        fault = judged.fault or self._keep(answer, judged, prompt, schema)
+        row = self._row("done", prompt=prompt, output=judged.output, remembered=remembered(given.pieces), answer=answer)
+        row = replace(row, raw_output=judged.raw, warning=judged.warning)
+        fault = judged.fault or self._keep(answer, row, schema)
         if fault:
-            self._record(self._answered("failed", answer, judged, prompt, fault), answer=answer)
+            self._record(replace(row, status="failed", error=fault), answer=answer)
             raise ActFailed(fault)
 
-    def _keep(self, answer: Answer, judged: Judged, prompt: str, schema: Schema | None) -> str | None:
+    def _keep(self, answer: Answer, row: ActRow, schema: Schema | None) -> str | None:
         """Record an answer that can be used, with the rows that it holds. Why it can't be stored, or None."""
-        row = self._answered("done", answer, judged, prompt)
+        output = row.output or ""
         try:
-            rows = rows_in(judged.output, schema) if schema else []
-            bound = json_or_text(judged.output)
-            self._record(row, answer=answer, bound=bound, content=(schema, rows) if schema else None)
+            content = (schema, rows_in(output, schema)) if schema else None
+            self._record(row, answer=answer, bound=json_or_text(output), content=content)
         except ActFailed as failure:
             return failure.error
         return None
-
-    def _answered(self, status: str, answer: Answer, judged: Judged, prompt: str, error: str | None = None) -> ActRow:
-        row = self._row(status, prompt=prompt, output=judged.output, error=error, answer=answer)
-        return replace(row, raw_output=judged.raw, warning=judged.warning)
-
-    def _history(self) -> Iterator[Message]:
-        """Earlier acts are the conversation; the turns of one act don't see each other."""
-        if not self._act.history:
-            return
-        for row in self._stage.finished:
-            if row.prompt is not None and row.output is not None and row.position < self._position:
-                yield Message("user", row.prompt)
-                yield Message("assistant", row.output)
 
     def _row(
         self,
         status: str,
         *,
         prompt: str | None = None,
+        remembered: str | None = None,
         output: str | None = None,
         error: str | None = None,
         answer: Answer | None = None,
@@ -179,6 +201,7 @@ class _Turn:
             name=self._act.name,
             status=status,
             prompt=prompt,
+            remembered=remembered,
             output=output,
             error=error,
             model=str(answer.model) if answer else None,
@@ -202,7 +225,7 @@ class _Turn:
         with self._stage.guarded() as tx:
             is_new = tx.acts.record(row)
             if content is not None and is_new:
-                origin = Origin(self._stage.narrative.name, row.run_id, row.name, row.model)
+                origin = Origin(self._stage.narrative.name_for(self._act), row.run_id, row.name, row.model)
                 store(tx, *content, origin)
             if answer is not None:
                 response = answer.response
@@ -220,7 +243,8 @@ class _Turn:
         )
 
     def _variable_key(self, variable: str) -> str:
-        return f"{self._stage.state_prefix}narrative.{escape_segment(self._stage.narrative.name)}.{variable}"
+        narrative = escape_segment(self._stage.narrative.name_for(self._act))
+        return f"{self._stage.state_prefix}narrative.{narrative}.{variable}"
 
     def _fail(self, error: str) -> None:
         """Write the failed row, unless the failure came with an answer and is in its row already."""
@@ -234,11 +258,17 @@ class _Turn:
 
 @dataclass(slots=True)
 class _Given:
-    """What the inputs of an act bring. `data` is the result of the last command or query."""
+    """What the inputs of an act bring. `data` is the result of the last command, query or narrative, `output` its text."""
 
-    texts: list[str] = field(default_factory=list)
+    pieces: list[Piece] = field(default_factory=list)
     media: list[Media] = field(default_factory=list)
     data: Any = None
+    output: str = ""
+
+    def bring(self, data: Any, piece: Piece, output: str | None = None) -> None:
+        self.pieces.append(piece)
+        self.data = data
+        self.output = _as_output(data) if output is None else output
 
 
 def _as_output(data: Any) -> str:

@@ -86,7 +86,7 @@ def _is_gone(stage: Stage, one: BotCommandInput, identity: str, metadata: Mappin
 
 def forget(stage: Stage, platform: str, ids: list[str]) -> None:
     """What the platform says doesn't exist, from state and from what was verified."""
-    for known in [one for one in _verified if one[0] == platform and one[2] in ids]:
+    for known in [one for one in tuple(_verified) if one[0] == platform and one[2] in ids]:
         _verified.pop(known, None)
     with stage.guarded() as tx:
         tx.state.forget_ids(platform, ids, under=stage.state_prefix)

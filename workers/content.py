@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from botticelli.errors import InvalidInput
-from botticelli.narrative.model import Narrative
+from botticelli.narrative.model import Act, Narrative
 from botticelli.store import NewRow, Origin, Tables, Transaction
 from botticelli.store.content import BOOKKEEPING, MAX_COLUMNS, NAME
 from workers.outcomes import ActFailed
@@ -50,33 +50,40 @@ class Schema:
 
 def schema_of(stage: Stage, position: int) -> Schema | None:
     """None for an act whose output is not stored as content. ActFailed when its template is not there."""
-    narrative = stage.narrative
-    if not stores_content(narrative, position):
+    act = stage.narrative.acts[position]
+    content, name = stage.narrative.content_for(act), stage.narrative.name_for(act)
+    if not stores_content(stage.narrative, position):
         return None
-    target = narrative.target or re.sub("[^a-z0-9_]", "_", narrative.name.lower())
+    target = content.target or re.sub("[^a-z0-9_]", "_", name.lower())
     if not NAME.fullmatch(target):
-        raise ActFailed(f"{narrative.name} can't be the name of a content table; give the narrative a target")
-    if narrative.template is None:
+        raise ActFailed(f"{name} can't be the name of a content table; give the narrative a target")
+    if content.template is None:
         return Schema(target, None, None)
     settings = stage.runtime.settings.tables
     with stage.runtime.store.reading(settings.timeout_seconds) as connection:
         tables = Tables(connection, allow=settings.allow, write=settings.write)
-        seen = tables.find(narrative.template)
+        seen = tables.find(content.template)
         offer = ", ".join(tables.names()[:20]) or "none yet"
     if seen is None:
-        raise ActFailed(f"the template {narrative.template} is not a table that may be read; tables: {offer}")
+        raise ActFailed(f"the template {content.template} is not a table that may be read; tables: {offer}")
     columns = {name: kind_of_type(kind) for name, kind in seen.columns.items() if name not in BOOKKEEPING}
-    return Schema(target, narrative.template, columns)
+    return Schema(target, content.template, columns)
 
 
 def stores_content(narrative: Narrative, position: int) -> bool:
-    """Acts with `extract_output`; when there are none, the last one that a model answers."""
-    if narrative.skip_content_generation or (narrative.target is None and narrative.template is None):
+    """Of the acts of one narrative those with `extract_output`; when there are none, the last one with an answer: that of
+    a model, or of another narrative."""
+    act = narrative.acts[position]
+    if not narrative.content_for(act).is_generated or not _has_answer(act):
         return False
-    if any(act.extract_output for act in narrative.acts):
-        return narrative.acts[position].extract_output
-    speaking = [number for number, act in enumerate(narrative.acts) if act.calls_model]
-    return bool(speaking) and position == speaking[-1]
+    beside = narrative.siblings_of(act)
+    if any(narrative.acts[number].extract_output for number in beside):
+        return act.extract_output
+    return position == max(number for number in beside if _has_answer(narrative.acts[number]))
+
+
+def _has_answer(act: Act) -> bool:
+    return act.calls_model or act.composes is not None
 
 
 def rows_in(output: str, schema: Schema) -> list[NewRow]:

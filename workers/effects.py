@@ -149,11 +149,12 @@ class Command:
 
     def _made_by_another(self, spec: CommandSpec, args: Mapping[str, Any]) -> Any:
         """What state holds, when another iteration has made it since this act asked its `skip_if`; else None."""
-        if spec.repeat != "lookup" or self._act.skip_if is None or not is_skipped(self._stage, self._act.skip_if):
+        condition = None if self._act.composes is not None else self._act.skip_if
+        if spec.repeat != "lookup" or condition is None or not is_skipped(self._stage, condition):
             return None
         with self._stage.runtime.store.transaction() as tx:
             is_mine = tx.effects.is_announced(self._key(args))
-        return None if is_mine else condition_value(self._stage, self._act.skip_if)
+        return None if is_mine else condition_value(self._stage, condition)
 
     def _capture(self, spec: CommandSpec) -> Capture:
         return Capture(self._stage, self._input, spec, self._act.output_var or self._act.own_name)

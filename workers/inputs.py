@@ -92,7 +92,7 @@ def rows_of(stage: Stage, act: str, name: str, one: TableInput, resolve: Resolve
         sample=one.sample,
     )
     try:
-        if one.pull_and_delete and not stage.narrative.preserve_source:
+        if one.pull_and_delete and not stage.narrative.content_for(stage.act).preserve_source:
             return _pull(stage, act, name, query)
         with stage.runtime.store.reading(settings.timeout_seconds) as connection:
             rows = Tables(connection, allow=settings.allow, write=settings.write).read(query)

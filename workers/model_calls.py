@@ -227,7 +227,7 @@ class ModelCall:
         backoff_seconds = min(LONGEST_BACKOFF_SECONDS, FIRST_BACKOFF_SECONDS * 2**self._stage.retries_used)
         asked_seconds = error.retry_after_seconds if isinstance(error, DriverTransient) else None
         wait_seconds = max(backoff_seconds, asked_seconds or 0.0) * (1 + JITTER * random.random())
-        self._stage.retries_used += 1
+        self._stage.retries.count()
         if asked_seconds is not None:
             self._stage.runtime.budget.block_until(self._call.scope, round(asked_seconds * 1000))
         log(

@@ -9,15 +9,15 @@ from functools import cache
 from redis.exceptions import RedisError
 
 from botticelli.budget import Ticket
-from botticelli.carousel import advance, narrative_of, plan_of, publish, variables_of
+from botticelli.carousel import advance, given_variables_of, narrative_of, plan_of, publish, variables_of
 from botticelli.carousel.levers import release_all, stop_admission
 from botticelli.errors import BotticelliError, Stale
 from botticelli.failpoints import reach
 from botticelli.runtime import Runtime
 from botticelli.store import Claim, Run, Transaction
 from botticelli.telemetry import log, logger
-from workers.acts import perform_act
 from workers.leases import LeaseKeeper
+from workers.order import perform_acts
 from workers.outages import SERVERS_AWAY
 from workers.outcomes import (
     ActFailed,
@@ -34,7 +34,7 @@ from workers.outcomes import (
     Succeeded,
 )
 from workers.presence import worker_name
-from workers.stage import Stage
+from workers.stage import Retries, Stage
 from workers.sweep import wake
 
 
@@ -92,14 +92,14 @@ def _claim(runtime: Runtime, run_id: str, number: int) -> Stage | None:
             variables=variables_of(tx, run_id),
             plan=plan_of(runtime, tx, run_id),
             finished=[row for row in earlier if row.status != "failed"],
-            retries_used=claim.retries_used,
+            given=given_variables_of(tx, run_id),
+            retries=Retries(claim.retries_used),
         )
 
 
 def _acts(stage: Stage) -> Outcome:
     try:
-        for position, act in enumerate(stage.narrative.acts):
-            perform_act(stage, position, act)
+        perform_acts(stage)
     except ActFailed as failure:
         return Failed(failure.error)
     except RunEnding:

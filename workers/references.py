@@ -18,6 +18,7 @@ Complete = Callable[[str], str | None]
 
 def resolver(stage: Stage, reference: Reference) -> Any:
     """The value of one reference now. TemplateError says what was looked for and what is there."""
+    scope = stage.act.scope
     match reference.kind:
         case "act":
             return _act(stage, reference)
@@ -26,15 +27,15 @@ def resolver(stage: Stage, reference: Reference) -> Any:
         case "state":
             return _state(stage, reference)
         case "var":
-            return stage.variables[reference.name]
+            return _variable(stage, reference.name)
         case "iteration":
-            return stage.claim.number
+            return (scope and scope.iteration) or stage.claim.number
         case "iterations":
-            return stage.run.iterations
+            return (scope and scope.iterations) or stage.run.iterations
         case "run":
             return stage.run.id
         case "narrative":
-            return stage.narrative.name
+            return stage.narrative.name_for(stage.act)
         case "now":
             return stage.claim.started_at.astimezone(UTC).isoformat(timespec="seconds")
 
@@ -58,8 +59,14 @@ def guild_of(narrative: Narrative) -> str | None:
     return guilds[0] if len(guilds) == 1 else None
 
 
+def _variable(stage: Stage, name: str) -> str:
+    """What the run was given; else the default of the narrative that the act is of, else that of the whole one."""
+    own = stage.act.scope.variables if stage.act.scope else {}
+    return stage.given.get(name, own.get(name, stage.variables.get(name, "")))
+
+
 def _act(stage: Stage, reference: Reference) -> Any:
-    rows = [row for row in stage.finished if row.name == reference.name]
+    rows = [row for row in stage.rows() if row.name == reference.name]
     last = [row for row in rows if row.position == rows[-1].position]
     kind, *path = reference.path or ("output",)
     if kind == "outputs":
@@ -70,11 +77,12 @@ def _act(stage: Stage, reference: Reference) -> Any:
 
 
 def _previous(stage: Stage, reference: Reference) -> Any:
-    spoken = [row for row in stage.finished if row.output is not None]
+    spoken = [row for row in stage.earlier() if row.output is not None]
     if not spoken:
         raise TemplateError("no act before this one has an output", where=reference.text)
     _, *path = reference.path or ("output",)
-    return look_up(_output(spoken[-1]), path, reference=reference.text)
+    last = [row for row in spoken if row.position == spoken[-1].position]
+    return look_up("\n\n".join(map(_output, last)), path, reference=reference.text)
 
 
 def _output(row: ActRow) -> str:
@@ -83,8 +91,9 @@ def _output(row: ActRow) -> str:
 
 def _state(stage: Stage, reference: Reference) -> Any:
     with stage.runtime.store.transaction() as tx:
-        guild, prefixes = guild_of(stage.narrative), tuple(dict.fromkeys((stage.state_prefix, "")))
-        found = find_state(tx, reference.name, narrative=stage.narrative.name, guild=guild, prefixes=prefixes)
+        narrative, guild = stage.narrative.name_for(stage.act), guild_of(stage.narrative)
+        prefixes = tuple(dict.fromkeys((stage.state_prefix, "")))
+        found = find_state(tx, reference.name, narrative=narrative, guild=guild, prefixes=prefixes)
         if found is None:
             raise _no_state(tx, reference)
     value, path = found

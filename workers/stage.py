@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from botticelli.carousel.levers import BEGIN_WITHIN_SECONDS
 from botticelli.carousel.plan import Plan
-from botticelli.narrative.model import Narrative
+from botticelli.narrative import visible
+from botticelli.narrative.model import Act, Narrative, NarrativeInput, is_beside
 from botticelli.runtime import Runtime
 from botticelli.store import ActRow, Claim, Run, Transaction
 from workers.outcomes import RunEnding, RunHeld
@@ -21,8 +23,21 @@ REHEARSAL = "rehearsal."
 
 
 @dataclass(slots=True)
+class Retries:
+    """Of one iteration, counted over all its acts."""
+
+    used: int = 0
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def count(self) -> None:
+        with self._lock:
+            self.used += 1
+
+
+@dataclass(slots=True)
 class Stage:
-    """One claimed iteration. `finished` holds the act rows so far, those of earlier attempts included."""
+    """One claimed iteration, as the act at `position` sees it. `finished` holds the act rows so far, those of earlier
+    attempts included; acts that run side by side share it."""
 
     runtime: Runtime
     claim: Claim
@@ -30,10 +45,47 @@ class Stage:
     narrative: Narrative
     variables: dict[str, str]
     plan: Plan
+    given: dict[str, str] = field(default_factory=dict)
+    """The variables of the run itself, which win over any default."""
     finished: list[ActRow] = field(default_factory=list)
-    retries_used: int = 0
+    retries: Retries = field(default_factory=Retries)
     asked_at: float = 0.0
-    """When this process last asked whether the run still wants what is next, by its own steady clock."""
+    """When this act last asked whether the run still wants what is next, by this process's own steady clock."""
+    seen: list[frozenset[int]] = field(default_factory=list)
+    """For each position, those that are done before it."""
+    position: int = 0
+
+    def __post_init__(self) -> None:
+        self.seen = self.seen or visible(self.narrative.acts)
+
+    def at(self, position: int) -> Stage:
+        """The same iteration, from the place of another act."""
+        return replace(self, position=position)
+
+    @property
+    def act(self) -> Act:
+        return self.narrative.acts[self.position]
+
+    @property
+    def retries_used(self) -> int:
+        return self.retries.used
+
+    def rows(self) -> list[ActRow]:
+        """Of the acts that are done before this one, in the order of the narrative."""
+        before = self.seen[self.position]
+        rows = (row for row in tuple(self.finished) if row.position in before)
+        return sorted(rows, key=lambda row: (row.position, row.turn))
+
+    def earlier(self) -> list[ActRow]:
+        """As `rows`, only of the narrative that this act is of: what others said is their own conversation."""
+        return [row for row in self.rows() if is_beside(self.narrative.acts[row.position], self.act)]
+
+    def turn_of(self, act: Act, performed: NarrativeInput, turn: int) -> Sequence[int]:
+        """The positions of one turn of a narrative that `act` performs."""
+        ends = sorted(end for one in act.inputs if isinstance(one, NarrativeInput) for end in one.ends)
+        end = performed.ends[turn - 1]
+        before = [one for one in ends if one < end]
+        return range(before[-1] + 1 if before else act.composes or 0, end + 1)
 
     @property
     def state_prefix(self) -> str:

@@ -8,7 +8,7 @@ from botticelli.carousel.movers import Mover, user_at_host
 from botticelli.carousel.outcome import CarouselResult, result_of
 from botticelli.carousel.prune import Pruned, prune
 from botticelli.carousel.scope_pauses import pause_scope, resume_scope
-from botticelli.carousel.snapshots import estimates_of, narrative_of, plan_of, variables_of
+from botticelli.carousel.snapshots import estimates_of, given_variables_of, narrative_of, plan_of, variables_of
 from botticelli.carousel.wire import accept, find_narrative
 
 __all__ = [
@@ -27,6 +27,7 @@ __all__ = [
     "estimates_of",
     "find_narrative",
     "fork",
+    "given_variables_of",
     "narrative_of",
     "pause",
     "pause_scope",

@@ -69,8 +69,15 @@ def check_variables(narrative: Narrative, given: Mapping[str, str]) -> None:
     """InvalidInput for a variable without a value, and for a value without a variable."""
     missing = missing_variables(narrative, given)
     if missing:
-        raise InvalidInput(f"no value for {{var.{missing[0]}}}", do=f"give one with --var {missing[0]}=VALUE")
-    known = {*narrative.variables, *(one.name for one in references(narrative) if one.kind == "var")}
+        named = ", ".join(f"{{var.{name}}}" for name in missing)
+        do = " ".join(f"--var {name}=VALUE" for name in missing)
+        raise InvalidInput(f"no value for {named}", do=f"give {'one' if len(missing) == 1 else 'them'} with {do}")
+    inner = (act.scope.variables for act in narrative.acts if act.scope)
+    known = {
+        *narrative.variables,
+        *(name for names in inner for name in names),
+        *(one.name for one in references(narrative) if one.kind == "var"),
+    }
     unused = sorted(given.keys() - known)
     if unused:
         offer = ", ".join(sorted(known)) or "none"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from botticelli.carousel.data_checks import DATABASE, update_fault
@@ -43,6 +44,9 @@ def commands_of(narrative: Narrative) -> Iterator[tuple[Act, BotCommandInput]]:
 def problem_of(
     source: str, act: Act, command: BotCommandInput, message: str, hint: str, *, key: str = "command"
 ) -> Problem:
+    """Of an act that came in with a file beside, the place is in that file."""
+    if act.scope is not None and act.scope.file:
+        source = str(Path(source).parent / f"{act.scope.file}.toml")
     return Problem(source, command.line or act.line, 1, f"act {act.name}", key, message, hint)
 
 

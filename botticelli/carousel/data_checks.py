@@ -48,15 +48,16 @@ def table_notes(runtime: Runtime, tx: Transaction, narrative: Narrative, source:
     settings = runtime.settings.tables
     tables = Tables(tx.connection, allow=settings.allow, write=settings.write)
     notes = []
+    contents = [narrative.content, *(act.scope.content for act in narrative.acts if act.scope)]
+    made_here = {one.target for one in contents if one.is_generated}
     for act, one in _queries_of(narrative):
-        is_made_here = one.table_name == narrative.target and not narrative.skip_content_generation
-        if not is_made_here and tables.find(one.table_name, to_write=_pulls(narrative, one)) is None:
-            what = (
-                f"there is no table {one.table_name} that it may {'change' if _pulls(narrative, one) else 'read'} yet"
-            )
+        pulls = _pulls(narrative, act, one)
+        if one.table_name not in made_here and tables.find(one.table_name, to_write=pulls) is None:
+            what = f"there is no table {one.table_name} that it may {'change' if pulls else 'read'} yet"
             notes.append(f"{source}:{one.line or act.line}: [act {act.name}] {what}")
-    if narrative.template is not None and tables.find(narrative.template) is None:
-        notes.append(f"{source}: template: there is no table {narrative.template} that it may read yet")
+    for template in dict.fromkeys(one.template for one in contents if one.template is not None):
+        if tables.find(template) is None:
+            notes.append(f"{source}: template: there is no table {template} that it may read yet")
     return notes
 
 
@@ -65,7 +66,7 @@ def check_pulls(narrative: Narrative, source: str) -> None:
     problems = [
         Problem(source, one.line, 1, f"act {act.name}", "pull_and_delete", "a narrative sent as text deletes no rows")
         for act, one in _queries_of(narrative)
-        if _pulls(narrative, one)
+        if _pulls(narrative, act, one)
     ]
     if problems:
         raise NarrativeError(problems)
@@ -98,8 +99,8 @@ def _media_fault(runtime: Runtime, plan: Plan, position: int, one: MediaInput) -
     return fault_of_url("".join(str(part) for part in one.url.parts), runtime.settings.fetch)
 
 
-def _pulls(narrative: Narrative, one: TableInput) -> bool:
-    return one.pull_and_delete and not narrative.preserve_source
+def _pulls(narrative: Narrative, act: Act, one: TableInput) -> bool:
+    return one.pull_and_delete and not narrative.content_for(act).preserve_source
 
 
 def _media_of(narrative: Narrative) -> Iterator[tuple[Act, MediaInput]]:

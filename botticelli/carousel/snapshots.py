@@ -66,6 +66,11 @@ def plan_of(runtime: Runtime, tx: Transaction, run_id: str) -> Plan:
     return plan
 
 
+def given_variables_of(tx: Transaction, run_id: str) -> dict[str, str]:
+    """What was given at enqueue; it wins over every default, also over those of narratives that are performed within."""
+    return _snapshots.read(tx, run_id).variables
+
+
 def variables_of(tx: Transaction, run_id: str) -> dict[str, str]:
     """What was given at enqueue, over the narrative's defaults."""
     kept = _snapshots.read(tx, run_id)

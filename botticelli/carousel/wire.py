@@ -21,15 +21,18 @@ def accept(
     *,
     narrative: str | None = None,
     text: str | None = None,
+    name: str | None = None,
 ) -> None:
-    """Enqueue what arrived over the wire: the name of a narrative of this installation, or the text of one.
+    """Enqueue what arrived over the wire: the name of a narrative of this installation, or the text of one. `name` says
+    which one of a file, or of a text, that holds several; `file#name` says the same.
 
     Nobody waits for an exception here: a request that can't be performed becomes a failed run that says why.
     """
     try:
         if (narrative is None) == (text is None):
             raise InvalidInput("give either the name of a narrative or its text")
-        loaded, source = _from_text(runtime, text) if text is not None else _by_name(runtime, str(narrative))
+        from_text = text is not None
+        loaded, source = _from_text(runtime, str(text), name) if from_text else _by_name(runtime, str(narrative), name)
         enqueue(runtime, loaded, source, options)
     except BotticelliError as error:
         _record_rejection(runtime, narrative or "as text", options, error)
@@ -48,17 +51,23 @@ def find_narrative(runtime: Runtime, name: str) -> Path:
     raise NotFound(f"there is no narrative {name!r}", where="[narratives] path", do="check the name and the folders")
 
 
-def _by_name(runtime: Runtime, name: str) -> tuple[Loaded, str]:
-    file = find_narrative(runtime, name)
+def _by_name(runtime: Runtime, narrative: str, name: str | None) -> tuple[Loaded, str]:
+    file_name, _, part = narrative.partition("#")
+    file = find_narrative(runtime, file_name)
     environment = Environment.for_wire(os.environ, runtime.settings.environment.allow)
-    return load_narrative(file, environment=environment, media_limits=media_limits(runtime.settings)), str(file)
+    context = runtime.settings.context_folders
+    limits = media_limits(runtime.settings)
+    loaded = load_narrative(file, name=part or name, environment=environment, context=context, media_limits=limits)
+    return loaded, str(file)
 
 
-def _from_text(runtime: Runtime, text: str) -> tuple[Loaded, str]:
+def _from_text(runtime: Runtime, text: str, name: str | None) -> tuple[Loaded, str]:
     """Text may come from anybody: it reads no file and performs no command that changes the world outside."""
     environment = Environment.for_wire(os.environ, runtime.settings.environment.allow)
     limits = media_limits(runtime.settings)
-    loaded = parse_narrative(text, source="narrative", folder=None, environment=environment, media_limits=limits)
+    loaded = parse_narrative(
+        text, source="narrative", folder=None, name=name, environment=environment, media_limits=limits
+    )
     for act, command in commands_of(loaded.narrative):
         platform = runtime.platforms.get(command.platform)
         spec = platform.spec(command.command)

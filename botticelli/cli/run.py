@@ -4,19 +4,29 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict
 
 import click
 
 from botticelli.cli.arguments import complete_narratives, json_option
 from botticelli.cli.invocation import Invocation, pass_invocation
+from botticelli.errors import InvalidInput
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from botticelli.carousel import Enqueued, EnqueueOptions
     from botticelli.cli.view import View
-    from botticelli.narrative import Loaded
+    from botticelli.narrative import Environment, Loaded
+    from botticelli.narrative.shelf import MediaLimits
+
+
+class LocalFiles(TypedDict):
+    """Arguments of `load_narrative` and `load_all`."""
+
+    environment: Environment
+    context: tuple[Path, ...]
+    media_limits: MediaLimits
 
 
 def _variables(ctx: click.Context, parameter: click.Parameter, given: tuple[str, ...]) -> dict[str, str]:
@@ -38,6 +48,7 @@ def _multiplier(figure: str, words: str) -> Callable[[Callable[..., object]], Ca
 
 @click.command(short_help="Run a narrative and show how it goes.")
 @click.argument("narrative", metavar="FILE_OR_NAME", shell_complete=complete_narratives)
+@click.option("--name", metavar="NAME", help="Which of the file's narratives; FILE#NAME says the same.")
 @click.option("--iterations", type=click.IntRange(min=1), metavar="N", help="Instead of what the carousel says.")
 @click.option(
     "--var", "variables", multiple=True, metavar="NAME=VALUE", callback=_variables, help="A variable; repeatable."
@@ -56,6 +67,7 @@ def run(
     invocation: Invocation,
     *,
     narrative: str,
+    name: str | None,
     iterations: int | None,
     variables: dict[str, str],
     idempotency_key: str | None,
@@ -84,8 +96,8 @@ def run(
     options = EnqueueOptions(
         variables, iterations, idempotency_key=idempotency_key, tags=tags, rehearse=rehearse, multipliers=part
     )
-    file = narrative_file(invocation, narrative)
-    loaded = load(invocation, file)
+    file, name = narrative_file(invocation, narrative, name)
+    loaded = load(invocation, file, name)
     view: View = PlainView() if detach and not as_json else view_for(as_json=as_json)
     with Interruptions() as interruptions:
         enqueued = _enqueue(invocation, loaded, file, options, view)
@@ -99,23 +111,40 @@ def run(
         return perform_here(invocation, enqueued.run.id, view, interruptions, starts_worker=not no_worker)
 
 
-def narrative_file(invocation: Invocation, text: str) -> Path:
-    """A file that exists or looks like one; else the narrative of that name. NotFound."""
+def narrative_file(invocation: Invocation, text: str, name: str | None = None) -> tuple[Path, str | None]:
+    """A file that exists or looks like one, else the file of that name; and which of its narratives is meant, as
+    `text#name` or `name` say. NotFound, InvalidInput."""
+    if not Path(text).is_file():
+        text, _, part = text.partition("#")
+        if part and name not in (None, part):
+            raise InvalidInput(f"{part} and {name} are two narratives", do="give either #NAME or --name")
+        name = part or name
     if text.endswith(".toml") or Path(text).is_file():
-        return Path(text)
+        return Path(text), name
     from botticelli.carousel import find_narrative
 
-    return find_narrative(invocation.runtime, text)
+    return find_narrative(invocation.runtime, text), name
 
 
-def load(invocation: Invocation, file: Path) -> Loaded:
+def load(invocation: Invocation, file: Path, name: str | None = None) -> Loaded:
     """A file of the operator's own machine. NarrativeError."""
-    from botticelli.carousel.data_checks import media_limits
-    from botticelli.narrative import Environment, load_narrative
+    from botticelli.narrative import load_narrative
 
-    allow = invocation.settings.environment.allow
-    environment = Environment.for_local_files(os.environ, allow)
-    return load_narrative(file, environment=environment, media_limits=media_limits(invocation.settings))
+    return load_narrative(file, name=name, **local_files(invocation))
+
+
+def local_files(invocation: Invocation) -> LocalFiles:
+    """What may be read while a file of the operator's own machine is loaded."""
+    from botticelli.carousel.data_checks import media_limits
+    from botticelli.narrative import Environment
+
+    settings = invocation.settings
+    environment = Environment.for_local_files(os.environ, settings.environment.allow)
+    return {
+        "environment": environment,
+        "context": settings.context_folders,
+        "media_limits": media_limits(settings),
+    }
 
 
 def _enqueue(invocation: Invocation, loaded: Loaded, file: Path, options: EnqueueOptions, view: View) -> Enqueued:

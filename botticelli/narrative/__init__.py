@@ -13,9 +13,10 @@ if TYPE_CHECKING:
     from botticelli.narrative.environment import Environment
     from botticelli.narrative.formats import fault_of_content, mime_of_content, usual_mime
     from botticelli.narrative.inventory import guilds_of, missing_variables, references
-    from botticelli.narrative.load import Loaded, load_narrative, parse_narrative
+    from botticelli.narrative.load import Loaded, load_all, load_narrative, parse_all, parse_narrative
     from botticelli.narrative.lookup import json_or_text, look_up, parse_json
     from botticelli.narrative.model import Narrative
+    from botticelli.narrative.order import visible
     from botticelli.narrative.templates import as_text, parse_template, render, render_text, render_value
 
 _HOMES = {
@@ -27,10 +28,12 @@ _HOMES = {
     "guilds_of": "inventory",
     "holds": "conditions",
     "json_or_text": "lookup",
+    "load_all": "load",
     "load_narrative": "load",
     "look_up": "lookup",
     "mime_of_content": "formats",
     "missing_variables": "inventory",
+    "parse_all": "load",
     "parse_json": "lookup",
     "parse_narrative": "load",
     "parse_template": "templates",
@@ -39,6 +42,7 @@ _HOMES = {
     "render_text": "templates",
     "render_value": "templates",
     "usual_mime": "formats",
+    "visible": "order",
 }
 
 __all__ = [
@@ -50,10 +54,12 @@ __all__ = [
     "guilds_of",
     "holds",
     "json_or_text",
+    "load_all",
     "load_narrative",
     "look_up",
     "mime_of_content",
     "missing_variables",
+    "parse_all",
     "parse_json",
     "parse_narrative",
     "parse_template",
@@ -62,6 +68,7 @@ __all__ = [
     "render_text",
     "render_value",
     "usual_mime",
+    "visible",
 ]
 
 

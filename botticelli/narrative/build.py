@@ -1,91 +1,137 @@
-"""Builds the model from an outline: the narrative's header, its carousels, its acts. Checks one thing at a time;
-what one act may say about another is in `checks`.
+"""Builds one narrative from its outline: the header, the carousels, the acts as they are written. Checks one thing at a
+time; what one act may say about another is in `checks`, what other narratives bring in is in `compose`.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from botticelli.narrative import keys
-from botticelli.narrative.checks import check_header_uses, check_uses
 from botticelli.narrative.conditions import USE, read_condition
 from botticelli.narrative.environment import Environment
-from botticelli.narrative.fields import IDENTIFIER, NAME_WORDS, TEXT, fits, read_table
-from botticelli.narrative.forms import Outline, Written, WrittenAct
-from botticelli.narrative.inputs import RESOURCES, Resource, read_inputs, read_resource
+from botticelli.narrative.fields import IDENTIFIER, NAME_WORDS, fits, read_table
+from botticelli.narrative.forms import Outline, WrittenAct
+from botticelli.narrative.inputs import PERFORMS, RESOURCES, Resource, read_inputs, read_resource
 from botticelli.narrative.model import Act, Carousel, Condition, Multipliers, Narrative, Template
+from botticelli.narrative.policies import read_schedule, read_security
 from botticelli.narrative.problems import Problems
+from botticelli.narrative.sections import Section, Sections, Written
 from botticelli.narrative.shelf import Shelf
 from botticelli.narrative.source import Limits
-from botticelli.narrative.suggest import shown
-from botticelli.narrative.texts import Texts, Use
+from botticelli.narrative.texts import Texts, check_header_uses
 from botticelli.toml_text.positions import TomlPath
 
 _ACT_FIELDS = ("temperature", "max_tokens", "output_var", "format", "history", "retries", "extract_output")
-_CONTENT_FLAGS = ("skip_content_generation", "preserve_source")
-_HEADER_FIELDS = ("description", "temperature", "max_tokens", "target", "template", *_CONTENT_FLAGS)
+_NOWHERE = Section(None, Written(("narrative",), {}), {})
+_HEADER_FIELDS = (
+    *("description", "temperature", "max_tokens"),
+    *("target", "template", "skip_content_generation", "preserve_source"),
+)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Workshop:
-    """All that building needs besides the outline itself."""
+    """All that building the narratives of one file needs besides their outlines."""
 
     problems: Problems
     environment: Environment
     limits: Limits
-    folder: Path | None
+    folders: tuple[Path, ...] | None
+    """Where files are looked for: the narrative's own folder first. None for text that came over the wire."""
     shelf: Shelf = field(default_factory=Shelf)
+    resources: dict[str, Resource] = field(default_factory=dict)
+    """What acts may name, by `bots.NAME` and the like."""
 
     def texts(self) -> Texts:
-        return Texts(self.problems, self.environment, self.limits, self.folder, self.shelf)
+        return Texts(self.problems, self.environment, self.limits, self.folders, self.shelf)
+
+    def read_resources(self, sections: Sections) -> None:
+        """What all narratives of the file share."""
+        for kind, what in RESOURCES.items():
+            for name, value in sections.root.get(kind, {}).items():
+                if not IDENTIFIER.accepts(name):
+                    self.problems.add((kind, name), f"{what} needs {NAME_WORDS}")
+                self.resources[f"{kind}.{name}"] = read_resource(kind, self.texts(), (kind, name), value)
+
+    def warn_of_unused(self) -> None:
+        for name, resource in self.resources.items():
+            if not resource.is_used:
+                self.problems.warn(tuple(name.split(".", 1)), f"no act uses {name}")
 
 
-def build(outline: Outline, shop: Workshop, *, stem: str, wanted: str | None) -> Narrative:
-    """The narrative of an outline. Only good when `shop.problems` has none afterwards.
+@dataclass(slots=True)
+class Draft:
+    """One narrative as its own tables say it. `acts` by name; `texts` of each act, and of the header."""
 
-    `stem` names a narrative that doesn't name itself; `wanted` is the name it must have, if any.
+    narrative: Narrative
+    outline: Outline
+    acts: dict[str, Act]
+    texts: dict[str, Texts]
+    repeats: set[str] = field(default_factory=set)
+    """Acts that say `carousel = true`: as the narrative does that they perform."""
+    needs: dict[str, list[TomlPath]] = field(default_factory=dict)
+    """Where the needs of each act are written."""
+    size: int = 0
+
+
+def build(outline: Outline, sections: Sections, shop: Workshop, *, stem: str) -> Draft:
+    """The draft of a narrative. Only good when `shop.problems` has none afterwards.
+
+    `stem` names a narrative that doesn't name itself.
     """
     problems, path = shop.problems, outline.header.path
-    header = read_table(problems, path, outline.header.value, keys.NARRATIVE, what=f"[{path[0]}]")
-    name = _name(outline, header, problems, stem=stem, wanted=wanted)
+    written = {key: value for key, value in outline.header.value.items() if key != "narrative" or not path[1:]}
+    header = read_table(problems, path, written, keys.NARRATIVE, what=f"[{'.'.join(map(str, path))}]")
     texts = shop.texts()
     system = texts.template((*path, "system"), header["system"]) if "system" in header else None
     check_header_uses(texts.uses, problems)
     budget = _budget((*path, "budget"), header.get("budget"), problems)
-    acts, uses = _acts(outline, shop, texts.size)
-    check_uses(outline, acts, uses, problems)
-    return Narrative(
-        name=name,
+    narrative = Narrative(
+        name=_name(outline, header, problems, stem=stem),
         system=system,
         variables=_variables((*path, "variables"), header.get("variables", {}), problems),
         budget=budget,
         carousel=_narrative_carousel(outline, budget, problems),
-        acts=tuple(acts[one] for one in outline.order),
+        schedule=read_schedule((*path, "schedule"), header["schedule"], problems) if "schedule" in header else None,
+        acts=(),
         **_models(header),
         **_some(header, _HEADER_FIELDS),
     )
+    draft = Draft(narrative, outline, {}, {}, size=texts.size)
+    _acts(draft, shop)
+    security = read_security(sections.root.get("security", {}), shop.texts(), _resources_of(draft, shop))
+    draft.narrative = narrative.model_copy(update={"security": security})
+    return draft
 
 
-def _name(outline: Outline, header: Mapping[str, Any], problems: Problems, *, stem: str, wanted: str | None) -> str:
+def _name(outline: Outline, header: Mapping[str, Any], problems: Problems, *, stem: str) -> str:
     is_named = "name" in outline.header.value
-    name: str | None = header.get("name") if is_named else stem
-    if not is_named and not IDENTIFIER.accepts(stem):
+    name: str | None = header.get("name") if is_named else outline.section.key or stem
+    if not is_named and not IDENTIFIER.accepts(name):
         problems.add((), "the narrative has no name", f"give it {NAME_WORDS}: [narrative] name = ...")
-    elif None not in {name, wanted} and wanted != name:
-        path = (*outline.header.path, "name") if is_named else ()
-        problems.add(path, f"the narrative is not called {shown(str(wanted))}", f"it is called {name}")
     return name or stem
+
+
+def _resources_of(draft: Draft, shop: Workshop) -> dict[str, Resource]:
+    """Those that its acts name."""
+    named = {name for texts in draft.texts.values() for name in texts.adopted}
+    return {name: one for name, one in shop.resources.items() if name in named}
 
 
 def _variables(path: TomlPath, table: dict[str, Any], problems: Problems) -> dict[str, str]:
     for name, value in table.items():
         if not IDENTIFIER.accepts(name):
             problems.add((*path, name), f"a variable needs {NAME_WORDS}")
-        fits(problems, (*path, name), value, TEXT)
-    return {name: value for name, value in table.items() if isinstance(value, str)}
+        fits(problems, (*path, name), value, keys.VARIABLE)
+    return {name: _as_text(value) for name, value in table.items() if keys.VARIABLE.accepts(value)}
+
+
+def _as_text(value: str | float) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def _budget(path: TomlPath, table: dict[str, Any] | None, problems: Problems) -> Multipliers:
@@ -120,39 +166,33 @@ def _narrative_carousel(outline: Outline, budget: Multipliers, problems: Problem
     return carousel.model_copy(update={"budget": carousel.budget.over(budget)})
 
 
-def _acts(outline: Outline, shop: Workshop, size: int) -> tuple[dict[str, Act], dict[str, list[Use]]]:
-    """The acts by name, and what they refer to. `size` is that of the texts so far."""
-    acts: dict[str, Act] = {}
-    uses: dict[str, list[Use]] = {}
-    resources = _resources(outline, shop)
-    for name, written in outline.acts.items():
-        texts = shop.texts()
-        acts[name] = _act(written, texts, resources)
-        uses[name] = texts.uses
-        size += texts.size * outline.order.count(name)
-        if size > shop.limits.expanded_chars:
+def _acts(draft: Draft, shop: Workshop) -> None:
+    """Those that are performed; of a file with one narrative all of them, since nobody else looks at the others."""
+    for name, written in draft.outline.acts.items():
+        if not draft.outline.is_alone and name not in draft.outline.order:
+            continue
+        texts = draft.texts[name] = shop.texts()
+        draft.acts[name] = _act(written, texts, shop.resources, draft)
+        draft.size += texts.size * draft.outline.order.count(name)
+        if draft.size > shop.limits.expanded_chars:
             shop.problems.add((), f"all texts together are longer than {shop.limits.expanded_chars:,} characters")
             shop.problems.raise_if_any()
-    return acts, uses
 
 
-def _resources(outline: Outline, shop: Workshop) -> dict[str, Resource]:
-    """What acts may name, by `bots.NAME` and the like."""
-    found: dict[str, Resource] = {}
-    for kind, what in RESOURCES.items():
-        written = outline.resources.get(kind, Written((kind,), {}))
-        for name, value in written.value.items():
-            if not IDENTIFIER.accepts(name):
-                shop.problems.add((*written.path, name), f"{what} needs {NAME_WORDS}")
-            found[f"{kind}.{name}"] = read_resource(kind, shop.texts(), (*written.path, name), value)
-    return found
+def check_act(written: WrittenAct, shop: Workshop) -> None:
+    """Only says what is wrong with an act that no narrative performs."""
+    nowhere = Narrative(name="nowhere", acts=())
+    _act(written, shop.texts(), shop.resources, Draft(nowhere, Outline(_NOWHERE), {}, {}))
 
 
-def _act(written: WrittenAct, texts: Texts, resources: Mapping[str, Resource]) -> Act:
+def _act(written: WrittenAct, texts: Texts, resources: Mapping[str, Resource], draft: Draft) -> Act:
     problems, path = texts.problems, written.path
     table: dict[str, Any] = {}
     if isinstance(written.value, dict):
         table = read_table(problems, path, written.value, written.keys, what="an act")
+        if all(key in written.value for key in PERFORMS):
+            problems.add((*path, PERFORMS[1]), "is another word for narrative, which is also there", "keep one")
+            del table[PERFORMS[1]]
     elif not isinstance(written.value, str | list):
         problems.add(path, "an act must be text, a list of inputs, or a table", f'write {written.name} = "..."')
         return Act(name=written.name, inputs=())
@@ -161,11 +201,31 @@ def _act(written: WrittenAct, texts: Texts, resources: Mapping[str, Resource]) -
         inputs=read_inputs(written, table, texts, resources),
         system=_system(path, table, texts),
         skip_if=_skip_if((*path, "skip_if"), table.get("skip_if"), texts),
-        carousel=_carousel(Written((*path, "carousel"), table["carousel"]), problems) if "carousel" in table else None,
+        carousel=_own_carousel(written, table, draft, problems),
+        needs=_needs(written, table, draft, problems),
         line=problems.line_of(path),
         **_models(table),
         **_some(table, _ACT_FIELDS),
     )
+
+
+def _own_carousel(written: WrittenAct, table: Mapping[str, Any], draft: Draft, problems: Problems) -> Carousel | None:
+    path, value = (*written.path, "carousel"), table.get("carousel")
+    if isinstance(value, dict):
+        return _carousel(Written(path, value), problems)
+    if value is True:
+        draft.repeats.add(written.name)
+    return None
+
+
+def _needs(written: WrittenAct, table: Mapping[str, Any], draft: Draft, problems: Problems) -> tuple[str, ...] | None:
+    if "needs" not in table:
+        return None
+    here = (*written.path, "needs")
+    places = [((*here, index), name) for index, name in enumerate(table["needs"])]
+    good = [(place, name) for place, name in places if fits(problems, place, name, IDENTIFIER)]
+    draft.needs[written.name] = [place for place, _ in good]
+    return tuple(name for _, name in good)
 
 
 def _system(path: TomlPath, table: Mapping[str, Any], texts: Texts) -> Template | None:
@@ -180,8 +240,9 @@ def _system(path: TomlPath, table: Mapping[str, Any], texts: Texts) -> Template 
 def _skip_if(path: TomlPath, text: str | None, texts: Texts) -> Condition | None:
     if text is None:
         return None
+    faults = texts.faults
     condition = read_condition(texts.template(path, text), texts.problems.line_of(path))
-    if condition is None:
+    if condition is None and texts.faults == faults:
         texts.problems.add(path, "is no condition", USE)
     return condition
 

@@ -1,12 +1,12 @@
-"""What acts may say about each other: a reference reads only an act that comes earlier, and only what that act has."""
+"""What acts may say about each other: a reference reads only an act that is done before, and only what that act has."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
-from botticelli.narrative.fields import not_performed
-from botticelli.narrative.forms import Outline
-from botticelli.narrative.model import Act
+from botticelli.narrative.build import Draft
+from botticelli.narrative.model import Act, Reference
+from botticelli.narrative.order import Waits
 from botticelli.narrative.problems import Problems
 from botticelli.narrative.suggest import shown
 from botticelli.narrative.texts import Use
@@ -21,40 +21,39 @@ _SINGLE_BRACES = {
     "iterations": "{iterations}",
     "now": "{now}",
 }
+Inside = Mapping[str, Sequence[str] | None]
+"""By the name of an act that performs other narratives: the names of their acts; None when they are not known."""
 
 
-def check_header_uses(uses: Sequence[Use], problems: Problems) -> None:
-    """The narrative's system text goes to every act, the first included: it can't read an act."""
-    for use in uses:
-        if use.reference.kind in {"act", "previous"}:
-            _report(use, problems, "the system text of the narrative can't read an act", "move it into the acts")
-
-
-def check_uses(
-    outline: Outline, acts: Mapping[str, Act], uses: Mapping[str, Sequence[Use]], problems: Problems
-) -> None:
-    """Checks each act where it is first performed: then it can read least."""
-    earlier: set[str] = set()
-    for index, name in enumerate(outline.order):
-        if name in earlier:
+def check_uses(draft: Draft, seen: Waits | None, inside: Inside, problems: Problems) -> None:
+    """Checks each act where it is first performed: then it can read least. `seen` is None when nobody has needs."""
+    order = draft.outline.order
+    checked: set[str] = set()
+    for index, name in enumerate(order):
+        if name in checked:
             continue
-        for use in uses[name]:
+        checked.add(name)
+        readable = {order[place] for place in (range(index) if seen is None else seen[index])}
+        for use in draft.texts[name].uses:
             match use.reference.kind:
                 case "previous" if index == 0:
                     _report(use, problems, "there is no act before the first one", "name an act, or remove it")
-                case "act" if use.reference.name in earlier:
-                    _check_path(use, acts[use.reference.name], problems)
+                case "previous" if order[index - 1] not in readable:
+                    _not_needed(use, order[index - 1], problems)
+                case "act" if use.reference.name in readable:
+                    _check_path(use, draft.acts[use.reference.name], inside, problems)
                 case "act":
-                    _unreadable(use, name, outline, problems)
+                    _unreadable(use, name, draft, order[:index], problems)
                 case _:
                     pass
-        earlier.add(name)
 
 
-def _unreadable(use: Use, reader: str, outline: Outline, problems: Problems) -> None:
-    name = use.reference.name
+def _unreadable(use: Use, reader: str, draft: Draft, earlier: Collection[str], problems: Problems) -> None:
+    name, outline = use.reference.name, draft.outline
     if name == reader:
         _report(use, problems, "an act can't read its own output", "an act sees only the acts before it")
+    elif name in earlier:
+        _not_needed(use, name, problems)
     elif name in outline.order:
         _report(use, problems, f"act {name} comes later", "an act sees only the acts before it")
     elif name in outline.acts:
@@ -66,14 +65,57 @@ def _unreadable(use: Use, reader: str, outline: Outline, problems: Problems) -> 
         _report(use, problems, f"there is no act {shown(name)}", hint)
 
 
-def _check_path(use: Use, act: Act, problems: Problems) -> None:
+def _not_needed(use: Use, name: str, problems: Problems) -> None:
+    _report(use, problems, f"act {name} may run later: it is not among the needs", f'add "{name}" to needs')
+
+
+def _check_path(use: Use, act: Act, inside: Inside, problems: Problems) -> None:
     match use.reference.path:
+        case ("acts", *_) if act.name in inside:
+            names = inside[act.name]
+            unknown = None if names is None else _stray(use.reference, names)
+            if unknown is not None:
+                hint = problems.guess(unknown, names or (), otherwise="its acts are")
+                _report(use, problems, f"what act {act.name} performs has no act {shown(unknown)}", hint)
         case ("acts", *_):
-            _report(use, problems, not_performed("an act that is another narrative"), "read {act.NAME.output}")
+            hint = f"read {{act.{act.name}.output}}"
+            _report(use, problems, f"act {act.name} performs no narrative, so it has no acts", hint)
         case ("outputs", *rest):
             _check_turn(use, rest, act, problems)
         case _:
             pass
+
+
+def steps_inside(reference: Reference, inside: Inside) -> Reference:
+    """A reference to an act of another narrative, by the name of that act in the flat list."""
+    name, path = reference.name, reference.path
+    names = inside.get(name) if reference.kind == "act" else None
+    if names is None:
+        return reference
+    found, rest = _inner(path[1:] if path[:2] == ("output", "acts") else path, names)
+    if not found:
+        return reference
+    path = rest if rest[:1] in (("output",), ("outputs",)) else ("output", *rest)
+    return reference.model_copy(update={"name": f"{name}.acts.{found}", "path": path})
+
+
+def _inner(path: Sequence[str], names: Collection[str]) -> tuple[str, tuple[str, ...]]:
+    """The name of the innermost act that `acts.x.acts.y` leads to, and what is left of the path."""
+    found, rest = "", tuple(path)
+    while len(rest) > 1 and rest[0] == "acts":
+        name = f"{found}.acts.{rest[1]}" if found else rest[1]
+        if name not in names:
+            break
+        found, rest = name, rest[2:]
+    return found, rest
+
+
+def _stray(reference: Reference, names: Collection[str]) -> str | None:
+    """The name that leads nowhere, if there is one."""
+    found, rest = _inner(reference.path, names)
+    if found and rest[:1] != ("acts",):
+        return None
+    return ".acts.".join(one for one in (found, rest[1] if len(rest) > 1 else "") if one)
 
 
 def _check_turn(use: Use, rest: Sequence[str], act: Act, problems: Problems) -> None:
@@ -86,8 +128,5 @@ def _check_turn(use: Use, rest: Sequence[str], act: Act, problems: Problems) -> 
 
 
 def _report(use: Use, problems: Problems, message: str, hint: str) -> None:
-    problems.add(use.path, f"{_place(use)}{shown(use.reference.text)}: {message}", hint, offset=use.offset)
-
-
-def _place(use: Use) -> str:
-    return f"{shown(use.file)}: " if use.file else ""
+    text = f"{use.place}{shown(use.reference.text)}: {message}"
+    problems.add(use.path, text, hint, offset=use.offset)

@@ -1,30 +1,27 @@
-"""Turns both ways of writing a narrative (the list form `[[act]]`, the table form `[acts]`) into one outline.
+"""Turns both ways of writing acts (the list form `[[act]]`, the table form `[acts]`) into one outline of a narrative.
 
 Knows where things stand in a file and in which order acts are performed; what an act says is read elsewhere.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from botticelli.narrative import keys
-from botticelli.narrative.fields import IDENTIFIER, LIST, TABLE, Keys, fits, not_performed, read_table
+from botticelli.narrative.fields import IDENTIFIER, LIST, TABLE, Keys, fits, read_table
 from botticelli.narrative.problems import Problems
-from botticelli.narrative.suggest import nearest, shown
+from botticelli.narrative.sections import Section, Sections, Written
+from botticelli.narrative.suggest import shown
 from botticelli.toml_text.positions import TomlPath
 
 MAX_ACTS = 200
 RESERVED = "previous"
 
-
-@dataclass(frozen=True, slots=True)
-class Written:
-    """A value of the document and its path."""
-
-    path: TomlPath
-    value: Any
+OTHER_NARRATIVE = re.compile(r"(?:narratives\.|narrative:)([A-Za-z_][\w-]*(?:#[A-Za-z_][\w-]*)?)", re.ASCII)
+"""How a string names another narrative."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,108 +36,124 @@ class WrittenAct:
 
 @dataclass(slots=True)
 class Outline:
-    """A file of either form. `order` holds names of `acts`, a name as often as it is performed."""
+    """A narrative in either form. `order` holds names of `acts`, a name as often as it is performed."""
 
-    header: Written
+    section: Section
     acts: dict[str, WrittenAct] = field(default_factory=dict)
     order: list[str] = field(default_factory=list)
+    places: list[TomlPath] = field(default_factory=list)
+    """Where each name of the order was written."""
     carousels: list[Written] = field(default_factory=list)
     toc_turns: Written | None = None
-    resources: dict[str, Written] = field(default_factory=dict)
-    """`bots`, `tables`, `media`, as far as the file has them."""
+    is_alone: bool = True
+    """It is the only narrative of its file: all acts are its own."""
+
+    @property
+    def header(self) -> Written:
+        return self.section.header
+
+    @property
+    def unperformed(self) -> list[WrittenAct]:
+        return [act for name, act in self.acts.items() if name not in self.order]
 
 
-def outline(document: dict[str, Any], problems: Problems) -> Outline:
-    """The outline of a parsed file; what is wrong with it is added to `problems`."""
-    root = read_table(problems, (), document, keys.ROOT, what="a narrative file")
-    found = Outline(_header(root, problems))
-    found.resources = {kind: Written((kind,), root[kind]) for kind in ("bots", "tables", "media") if kind in root}
-    _carousels(root, found)
-    scenes = _acts(root, found, problems)
-    found.order = list(found.acts)
-    if "toc" in root:
-        _toc(root["toc"], found, problems)
+def outline(sections: Sections, section: Section, problems: Problems) -> Outline:
+    """The outline of one narrative of a file; what is wrong with it is added to `problems`."""
+    found = Outline(section, is_alone=len(sections.all) == 1)
+    _carousels(sections, found)
+    shared, own = Acts((), sections.root, problems), Acts(section.header.path, section.own, problems)
+    if section.key and isinstance(section.header.value.get("narrative"), str):
+        own.found[section.key] = _performing(section)
+        own.is_written = True
+    found.acts = shared.found | own.found
+    found.order = list(own.found or shared.found)
+    found.places = [found.acts[name].path for name in found.order]
+    scenes = own.scenes if own.found else shared.scenes
+    if "toc" in section.own:
+        _toc((*section.header.path, "toc"), section.own["toc"], found, problems)
+    elif "toc" in sections.root and not (own.found and not found.is_alone):
+        _toc(("toc",), sections.root["toc"], found, problems)
         if scenes:
             problems.add(("toc",), "the order is given twice", "remove either the toc or every scene")
     elif scenes:
         found.order = _by_scene(found.order, scenes)
-    if len(found.order) > MAX_ACTS or len(found.acts) > MAX_ACTS:
-        problems.add((), f"there are more than {MAX_ACTS} acts", "use a carousel to repeat acts")
-        found.order = found.order[:MAX_ACTS]
-    if not document.get("acts") and not document.get("act"):
-        problems.add((), "there are no acts", 'add one: [acts.NAME] with prompt = "..."')
+        found.places = [found.acts[name].path for name in found.order]
+    _complete(found, sections.has_acts or own.is_written, problems)
     return found
 
 
-def _header(root: dict[str, Any], problems: Problems) -> Written:
-    if "narrative" in root and "metadata" in root:
-        problems.add(("metadata",), "is another word for [narrative], which is also there", "keep one of the two")
-    name = "narrative" if "narrative" in root else "metadata"
-    header: dict[str, Any] = dict(root.get(name, {}))
-    for key in list(header):
-        if key in keys.ROOT.known and key not in keys.NARRATIVE.known:
-            problems.add((name, key), f"belongs to the file, not to [{name}]", "write it above every [header]")
-        elif _is_narrative(key, header[key]):
-            problems.add((name, key), not_performed("a file with several narratives"), "keep one narrative per file")
-        else:
-            continue
-        del header[key]
-    return Written((name,), header)
+def _performing(section: Section) -> WrittenAct:
+    """The one act of a narrative that performs another one, and has a carousel or a model of its own."""
+    return WrittenAct(str(section.key), section.header.path, {"narrative": section.header.value["narrative"]})
 
 
-def _is_narrative(key: str, value: object) -> bool:
-    """Whether a table inside [narrative] is a narrative of its own, not a misspelt table."""
-    known = [*keys.NARRATIVE.known, *keys.NARRATIVE.refused, *keys.NARRATIVE.tolerated]
-    return isinstance(value, dict) and key not in known and nearest(key, known) is None
+def _complete(found: Outline, has_acts: bool, problems: Problems) -> None:
+    path = found.header.path if found.section.key else ()
+    if len(found.order) > MAX_ACTS or len(found.acts) > MAX_ACTS:
+        problems.add(path, f"there are more than {MAX_ACTS} acts", "use a carousel to repeat acts")
+        found.order, found.places = found.order[:MAX_ACTS], found.places[:MAX_ACTS]
+    if not has_acts and not found.acts:
+        problems.add(path, "there are no acts", 'add one: [acts.NAME] with prompt = "..."')
 
 
-def _carousels(root: dict[str, Any], found: Outline) -> None:
+def _carousels(sections: Sections, found: Outline) -> None:
+    """A carousel of the file is that of its own narrative, and without one that of all."""
     inner = found.header.value.get("carousel")
     if isinstance(inner, dict):
         found.carousels.append(Written((*found.header.path, "carousel"), inner))
-    if "carousel" in root:
-        found.carousels.append(Written(("carousel",), root["carousel"]))
+    if "carousel" in sections.root and sections.main in (None, found.section):
+        found.carousels.append(Written(("carousel",), sections.root["carousel"]))
 
 
-def _acts(root: dict[str, Any], found: Outline, problems: Problems) -> dict[str, int]:
-    """Fills `found.acts`; returns the scenes by name, none in the table form."""
-    acts = root.get("acts", {})
-    if "act" in root and "acts" in root:
-        problems.add(("acts",), "acts are written both as [[act]] and as [acts]", "keep one of the two forms")
-    if isinstance(acts, list):
-        return _listed(("acts",), acts, found, problems)
-    if "act" in root:
-        return _listed(("act",), root["act"], found, problems)
-    if fits(problems, ("acts",), acts, TABLE):
+class Acts:
+    """The acts of one place: of the file, or of a narrative's own table. `scenes` by name, none in the table form."""
+
+    def __init__(self, path: TomlPath, table: Mapping[str, Any], problems: Problems) -> None:
+        self.found: dict[str, WrittenAct] = {}
+        self.scenes: dict[str, int] = {}
+        self.is_written = bool(table.get("acts") or table.get("act"))
+        self._problems = problems
+        acts, listed = table.get("acts", {}), table.get("act")
+        if listed is not None and "acts" in table:
+            message = "acts are written both as [[act]] and as [acts]"
+            problems.add((*path, "acts"), message, "keep one of the two forms")
+        if isinstance(acts, list):
+            self._listed((*path, "acts"), acts)
+        elif listed is not None:
+            if fits(problems, (*path, "act"), listed, LIST):
+                self._listed((*path, "act"), listed)
+        elif fits(problems, (*path, "acts"), acts, TABLE):
+            self._named((*path, "acts"), acts)
+
+    def _named(self, path: TomlPath, acts: dict[str, Any]) -> None:
         for name, value in list(acts.items())[: MAX_ACTS + 1]:
-            here = ("acts", name)
+            here = (*path, name)
             if not IDENTIFIER.accepts(name):
-                problems.add(here, f"the name of an act must be {IDENTIFIER.words}")
-            elif _is_free(name, here, problems):
-                found.acts[name] = WrittenAct(name, here, value)
-    return {}
+                self._problems.add(here, f"the name of an act must be {IDENTIFIER.words}")
+            elif _is_free(name, here, self._problems):
+                self.found[name] = WrittenAct(name, here, value)
 
-
-def _listed(path: TomlPath, values: Sequence[Any], found: Outline, problems: Problems) -> dict[str, int]:
-    scenes: dict[str, int] = {}
-    for index, value in enumerate(values[: MAX_ACTS + 1]):
-        here = (*path, index)
-        if not fits(problems, here, value, TABLE):
-            continue
-        names = [key for key in ("name", "act_name") if key in value]
-        if len(names) != 1:
-            problems.add((*here, "name"), "name and act_name mean the same" if names else "is missing", "give one name")
-            continue
-        name = value[names[0]]
-        if not IDENTIFIER.accepts(name) or not _is_free(name, (*here, names[0]), problems):
-            name = f"?{index}"  # its own table says what is wrong with it
-        if name in found.acts:
-            problems.add((*here, names[0]), f"there are two acts called {name}", "give each act a name of its own")
-            continue
-        found.acts[name] = WrittenAct(name, here, value, keys.LISTED_ACT)
-        if type(value.get("scene")) is int:
-            scenes[name] = value["scene"]
-    return scenes
+    def _listed(self, path: TomlPath, values: Sequence[Any]) -> None:
+        problems = self._problems
+        for index, value in enumerate(values[: MAX_ACTS + 1]):
+            here = (*path, index)
+            if not fits(problems, here, value, TABLE):
+                continue
+            names = [key for key in ("name", "act_name") if key in value]
+            if len(names) != 1:
+                message = "name and act_name mean the same" if names else "is missing"
+                problems.add((*here, "name"), message, "give one name")
+                continue
+            name = value[names[0]]
+            if not IDENTIFIER.accepts(name) or not _is_free(name, (*here, names[0]), problems):
+                name = f"?{index}"  # its own table says what is wrong with it
+            if name in self.found:
+                message = f"there are two acts called {name}"
+                problems.add((*here, names[0]), message, "give each act a name of its own")
+                continue
+            self.found[name] = WrittenAct(name, here, value, keys.LISTED_ACT)
+            if type(value.get("scene")) is int:
+                self.scenes[name] = value["scene"]
 
 
 def _is_free(name: str, path: TomlPath, problems: Problems) -> bool:
@@ -158,34 +171,35 @@ def _by_scene(names: list[str], scenes: dict[str, int]) -> list[str]:
     return sorted(names, key=lambda name: placed[name])
 
 
-def _toc(toc: Any, found: Outline, problems: Problems) -> None:
-    path: TomlPath = ("toc",)
+def _toc(path: TomlPath, toc: Any, found: Outline, problems: Problems) -> None:
     if isinstance(toc, dict):
         table = read_table(problems, path, toc, keys.TOC, what="[toc]")
         if "carousel" in table:
-            found.toc_turns = Written(("toc", "carousel"), table["carousel"])
+            found.toc_turns = Written((*path, "carousel"), table["carousel"])
         if "order" not in toc:
             return
-        path, toc = ("toc", "order"), toc["order"]
+        path, toc = (*path, "order"), toc["order"]
     if not fits(problems, path, toc, LIST):
         return
     if not toc:
         problems.add(path, "names no act", "list the acts in the order in which they are performed")
-    found.order = _ordered(path, toc[: MAX_ACTS + 1], found, problems)
-    for name, act in found.acts.items():
-        if name not in found.order:
-            problems.warn(act.path, f"act {name} is not in the toc, so it is never performed")
+    found.order, found.places = [], []
+    for index, name in enumerate(toc[: MAX_ACTS + 1]):
+        _place((*path, index), name, found, problems)
 
 
-def _ordered(path: TomlPath, names: Sequence[Any], found: Outline, problems: Problems) -> list[str]:
-    order: list[str] = []
-    for index, name in enumerate(names):
-        here = (*path, index)
-        if not isinstance(name, str):
-            fits(problems, here, name, IDENTIFIER)
-        elif name in found.acts:
-            order.append(name)
-        else:
-            hint = problems.guess(name, found.acts, otherwise="the acts are")
-            problems.add(here, f"there is no act {shown(name)}", hint)
-    return order
+def _place(here: TomlPath, name: Any, found: Outline, problems: Problems) -> None:
+    """One name of a toc; one that names another narrative stands for an act that performs it."""
+    other = OTHER_NARRATIVE.fullmatch(name) if isinstance(name, str) else None
+    if not isinstance(name, str):
+        fits(problems, here, name, IDENTIFIER)
+        return
+    if name not in found.acts and other is not None:
+        written, name = name, other[1].rpartition("#")[2]
+        found.acts.setdefault(name, WrittenAct(name, here, written))
+    if name not in found.acts:
+        hint = problems.guess(name, found.acts, otherwise="the acts are")
+        problems.add(here, f"there is no act {shown(name)}", hint)
+        return
+    found.order.append(name)
+    found.places.append(here)

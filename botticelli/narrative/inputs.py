@@ -1,4 +1,4 @@
-"""The inputs of an act: texts, bot commands with their arguments, and by their own files media and tables."""
+"""The inputs of an act: texts, bot commands, other narratives by their names, and by their own files media and tables."""
 
 from __future__ import annotations
 
@@ -6,14 +6,23 @@ import datetime
 import math
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from botticelli.narrative import keys
-from botticelli.narrative.fields import TABLE, Rule, fits, not_performed, read_table
-from botticelli.narrative.forms import WrittenAct
+from botticelli.narrative.fields import TABLE, Rule, fits, read_table
+from botticelli.narrative.forms import OTHER_NARRATIVE, WrittenAct
 from botticelli.narrative.media import read_media
-from botticelli.narrative.model import MEDIA_KINDS, BotCommandInput, Input, Items, Template, TextInput, Value
+from botticelli.narrative.model import (
+    MEDIA_KINDS,
+    BotCommandInput,
+    Input,
+    Items,
+    NarrativeInput,
+    Template,
+    TextInput,
+    Value,
+)
 from botticelli.narrative.problems import Problems
 from botticelli.narrative.suggest import nearest, shown
 from botticelli.narrative.tables import read_table_input
@@ -21,17 +30,22 @@ from botticelli.narrative.texts import Texts
 from botticelli.toml_text.positions import TomlPath
 
 MAX_INPUTS = 20
+PERFORMS = ("narrative", "narrative_ref")
 
 _INPUT = Rule("text or a table", lambda value: isinstance(value, str | dict))
-_RESOURCE = re.compile(r"(bots|tables|media|narratives)\.([A-Za-z_][\w-]*)|(narrative):([A-Za-z_][\w-]*)", re.ASCII)
+_RESOURCE = re.compile(r"(bots|tables|media)\.([A-Za-z_][\w-]*)", re.ASCII)
+_TARGET = re.compile(r"(?:[A-Za-z0-9_-]+/){0,4}[A-Za-z0-9_-]{1,64}(?:\.toml)?(?:#[A-Za-z0-9_-]{1,64})?")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Resource:
-    """An input that acts may name; `input` is None when something is wrong with it."""
+    """An input that acts may name; `input` is None when something is wrong with it. `policy` holds a bot's keys of
+    [security]."""
 
     input: Input | None
     texts: Texts
+    policy: Mapping[str, Any] = field(default_factory=dict)
+    is_used: bool = False
 
 
 RESOURCES = {"bots": "a bot command", "tables": "a table query", "media": "a medium"}
@@ -59,25 +73,27 @@ def read_resource(kind: str, texts: Texts, path: TomlPath, value: Any) -> Resour
         return Resource(None, texts)
     match kind:
         case "bots":
-            return Resource(_read_bot(texts, path, value), texts)
+            return _read_bot(texts, path, value)
         case "tables":
             return Resource(read_table_input(texts, path, value), texts)
         case _:
             return Resource(read_media(texts, path, value), texts)
 
 
-def _read_bot(texts: Texts, path: TomlPath, value: dict[str, Any]) -> BotCommandInput | None:
+def _read_bot(texts: Texts, path: TomlPath, value: dict[str, Any]) -> Resource:
     """A `[bots.NAME]` table; every key that is not its own is an argument."""
-    own = {key: inner for key, inner in value.items() if key in keys.BOT.known or key in keys.BOT.refused}
+    own = {key: inner for key, inner in value.items() if key in keys.BOT.known}
     table = read_table(texts.problems, path, own, keys.BOT, what="[bots.NAME]")
     _require_command(texts.problems, path, value)
     args = _arguments(texts, path, {key: inner for key, inner in value.items() if key not in own})
     args |= _arguments(texts, (*path, "args"), table.get("args", {}))
-    return _command(table, args, texts.problems.line_of(path))
+    policy = {key: table[key] for key in (*keys.POLICY.known, "channel_prefix") if key in table}
+    return Resource(_command(table, args, texts.problems.line_of(path)), texts, policy)
 
 
 def _written(act: WrittenAct, table: Mapping[str, Any]) -> Iterator[tuple[TomlPath, Any, bool]]:
     """Path and value of each input, and whether it is the prompt (always text, never a reference to a resource)."""
+    performed = [key for key in PERFORMS if key in table]
     if isinstance(act.value, list):
         yield from (((*act.path, index), value, False) for index, value in enumerate(act.value))
     elif isinstance(act.value, str):
@@ -85,13 +101,14 @@ def _written(act: WrittenAct, table: Mapping[str, Any]) -> Iterator[tuple[TomlPa
     else:
         if "prompt" in table:
             yield (*act.path, "prompt"), table["prompt"], True
+        for key in performed:
+            yield (*act.path, key), {"type": "narrative", "name": table[key]}, False
         yield from (((*act.path, "input", index), value, False) for index, value in enumerate(table.get("input", ())))
 
 
 def _has_bad_inputs(act: WrittenAct) -> bool:
     """Whether the author wrote inputs that have been reported already."""
-    keys_of_inputs = ("prompt", "input", "narrative", "narrative_ref")
-    return isinstance(act.value, dict) and any(act.value.get(key, []) != [] for key in keys_of_inputs)
+    return isinstance(act.value, dict) and any(act.value.get(key, []) != [] for key in ("prompt", "input", *PERFORMS))
 
 
 class _Inputs:
@@ -102,19 +119,18 @@ class _Inputs:
 
     def read(self, path: TomlPath, value: Any, is_prompt: bool) -> Input | None:
         if isinstance(value, str):
-            resource = None if is_prompt else _RESOURCE.fullmatch(value)
-            return self._resource(path, value, resource) if resource else self._text(path, value)
+            return self._string(path, value, is_prompt)
         if not fits(self._problems, path, value, _INPUT):
             return None
         if "ref" in value:
             return self._referring(path, value)
         kind = value.get("type", "text")
-        if kind in keys.REFUSED_INPUT_TYPES:
-            self._problems.add((*path, "type"), not_performed(f"an input of type {kind}"))
-        elif kind == "text":
+        if kind == "text":
             return self._text_table(path, value)
         elif kind == "bot_command":
             return self._command_table(path, value)
+        elif kind == "narrative":
+            return self._narrative_table(path, value)
         elif kind == "table":
             return read_table_input(self._texts, path, value)
         elif kind in MEDIA_KINDS:
@@ -125,6 +141,32 @@ class _Inputs:
         else:
             self._problems.add((*path, "type"), "must be text", 'write type = "text"')
         return None
+
+    def _string(self, path: TomlPath, value: str, is_prompt: bool) -> Input | None:
+        """A prompt is a text, whatever it says; elsewhere a string may be the name of something."""
+        if not is_prompt and OTHER_NARRATIVE.fullmatch(value):
+            return self._narrative(path, value)
+        is_resource = not is_prompt and _RESOURCE.fullmatch(value) is not None
+        return self._resource(path, value) if is_resource else self._text(path, value)
+
+    def _narrative(self, path: TomlPath, written: str) -> NarrativeInput | None:
+        """Which narrative it is, is found out when all of the file are known."""
+        other = OTHER_NARRATIVE.fullmatch(written)
+        name = other[1] if other else written
+        if not _TARGET.fullmatch(name):
+            self._problems.add(path, f"{shown(written)} names no narrative", "write its name, or FILE#NAME")
+            return None
+        self._texts.performs.append((path, name))
+        return NarrativeInput(name=name, line=self._problems.line_of(path))
+
+    def _narrative_table(self, path: TomlPath, value: dict[str, Any]) -> NarrativeInput | None:
+        if path[-1] in PERFORMS:
+            return self._narrative(path, value["name"])
+        table = read_table(self._problems, path, value, keys.NARRATIVE_INPUT, what="a narrative input")
+        if "name" not in value:
+            self._problems.add((*path, "name"), "is missing", 'name the narrative: name = "..."')
+        found = self._narrative((*path, "name"), table["name"]) if "name" in table else None
+        return found and found.model_copy(update=_retention(table))
 
     def _text(self, path: TomlPath, value: str) -> TextInput:
         return TextInput(content=self._texts.template(path, value), line=self._problems.line_of(path))
@@ -138,7 +180,7 @@ class _Inputs:
         elif given[0] in table:
             read = self._texts.template if given == ["content"] else self._texts.file
             content = read((*path, given[0]), table[given[0]])
-            return TextInput(content=content, line=self._problems.line_of(path))
+            return TextInput(content=content, line=self._problems.line_of(path), **_retention(table))
         return None
 
     def _command_table(self, path: TomlPath, value: dict[str, Any]) -> BotCommandInput | None:
@@ -149,31 +191,31 @@ class _Inputs:
 
     def _referring(self, path: TomlPath, value: dict[str, Any]) -> Input | None:
         table = read_table(self._problems, path, value, keys.RESOURCE_INPUT, what="an input with ref")
-        here = (*path, "ref")
-        resource = _RESOURCE.fullmatch(table.get("ref", ""))
-        if resource is None:
-            if "ref" in table:
-                self._problems.add(here, "names no resource", 'write ref = "bots.NAME", "tables.NAME" or "media.NAME"')
+        here, written = (*path, "ref"), table.get("ref", "")
+        is_resource = _RESOURCE.fullmatch(written) is not None
+        found: Input | None = None
+        if OTHER_NARRATIVE.fullmatch(written):
+            found = self._narrative(here, written)
+        elif is_resource:
+            found = self._resource(here, written)
+        elif "ref" in table:
+            self._problems.add(here, "names no resource", 'write ref = "bots.NAME", "tables.NAME" or "media.NAME"')
+        if found is None:
             return None
-        found = self._resource(here, table["ref"], resource)
-        if found is not None and table.get("type", found.type) != found.type:
-            self._problems.add((*path, "type"), f"{shown(table['ref'])} is of type {found.type}", "remove type")
-        if isinstance(found, BotCommandInput) and "required" in table:
-            return found.model_copy(update={"required": table["required"]})
-        return found
+        if table.get("type", found.type) != found.type:
+            self._problems.add((*path, "type"), f"{shown(written)} is of type {found.type}", "remove type")
+        own = {"required"} if "required" in type(found).model_fields else set()
+        return found.model_copy(update=_retention(table) | {key: table[key] for key in own & table.keys()})
 
-    def _resource(self, path: TomlPath, written: str, found: re.Match[str]) -> Input | None:
-        if found[1] not in RESOURCES:
-            self._problems.add(path, not_performed(written))
-        elif written not in self._resources:
+    def _resource(self, path: TomlPath, written: str) -> Input | None:
+        resource = self._resources.get(written)
+        if resource is None:
             hint = self._problems.guess(written, self._resources, otherwise="there are")
             self._problems.add(path, f"there is no {shown(written)}", hint)
-        else:
-            resource = self._resources[written]
-            self._texts.adopt(written, resource.texts)
-            line = self._problems.line_of(path)
-            return resource.input and resource.input.model_copy(update={"line": line})
-        return None
+            return None
+        resource.is_used = True
+        self._texts.adopt(written, resource.texts)
+        return resource.input and resource.input.model_copy(update={"line": self._problems.line_of(path)})
 
 
 def _command(table: Mapping[str, Any], args: dict[str, Value], line: int) -> BotCommandInput | None:
@@ -185,7 +227,12 @@ def _command(table: Mapping[str, Any], args: dict[str, Value], line: int) -> Bot
         args=args,
         required=table.get("required", True),
         line=line,
+        **_retention(table),
     )
+
+
+def _retention(table: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: table[key] for key in ("history_retention",) if key in table}
 
 
 def _require_command(problems: Problems, path: TomlPath, written: Mapping[str, Any]) -> None:

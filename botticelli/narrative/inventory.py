@@ -4,24 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 
-from botticelli.narrative.model import (
-    Act,
-    AllOf,
-    AnyOf,
-    BotCommandInput,
-    Comparison,
-    Filter,
-    Input,
-    Items,
-    MediaInput,
-    Narrative,
-    Not,
-    Reference,
-    TableInput,
-    Template,
-    TextInput,
-    Value,
-)
+from botticelli.narrative.mapping import references_in
+from botticelli.narrative.model import Act, Narrative, Reference, Template
 
 
 def references(narrative: Narrative) -> Iterator[Reference]:
@@ -51,45 +35,6 @@ def guilds_of(narrative: Narrative) -> list[str]:
 
 
 def _of_act(act: Act) -> Iterator[Reference]:
-    if act.skip_if is not None:
-        yield act.skip_if.reference
-    if act.system is not None:
-        yield from act.system.references
-    for one in act.inputs:
-        yield from _of_input(one)
-
-
-def _of_input(one: Input) -> Iterator[Reference]:
-    match one:
-        case TextInput():
-            yield from one.content.references
-        case BotCommandInput():
-            for value in one.args.values():
-                yield from _of_value(value)
-        case MediaInput():
-            yield from one.url.references if one.url else ()
-        case TableInput():
-            yield from _of_filter(one.where) if one.where else ()
-
-
-def _of_filter(found: Filter) -> Iterator[Reference]:
-    match found:
-        case Comparison():
-            for value in found.values:
-                yield from _of_value(value)
-        case AllOf() | AnyOf():
-            for part in found.parts:
-                yield from _of_filter(part)
-        case Not():
-            yield from _of_filter(found.part)
-
-
-def _of_value(value: Value) -> Iterator[Reference]:
-    match value:
-        case Template():
-            yield from value.references
-        case Items():
-            for one in (*(value.array or ()), *(value.table or {}).values()):
-                yield from _of_value(one)
-        case _:
-            pass
+    yield from references_in(act.skip_if)
+    yield from references_in(act.system)
+    yield from references_in(act.inputs)

@@ -5,6 +5,7 @@ A refused key is known but not performed by this version, except with the value 
 
 from __future__ import annotations
 
+import math
 import re
 
 from botticelli.narrative.fields import (
@@ -26,6 +27,13 @@ from botticelli.narrative.model import MEDIA_KINDS
 _NEVER = object()
 """Equals no value: the key is refused whatever it says."""
 
+ALLOWED = matching(re.compile(r"[A-Za-z0-9_.*]{1,128}"), 'the name of a command, such as "messages.send"')
+
+
+def _is_number(value: object) -> bool:
+    return type(value) in {int, float} and math.isfinite(value)  # type: ignore[arg-type]
+
+
 _ANYTHING = Rule("anything", lambda value: True)
 _HOTTEST = 2
 _TEMPERATURE = number(f"from 0 to {_HOTTEST}", lambda value: 0 <= value <= _HOTTEST)
@@ -44,6 +52,12 @@ def _is_models(value: object) -> bool:
 
 _MODELS = Rule(f"a model, or a list of up to {MOST_MODELS} different models, the preferred one first", _is_models)
 
+VARIABLE = Rule(
+    "text, a number, true or false", lambda value: FLAG.accepts(value) or TEXT.accepts(value) or _is_number(value)
+)
+GUILD = Rule("text or a whole number", lambda value: TEXT.accepts(value) or type(value) is int)
+CONFIRMATION = Rule("true, false or a list", lambda value: isinstance(value, bool | list))
+REPEATS = Rule("a table or true", lambda value: isinstance(value, bool | dict))
 COMMAND = matching(re.compile(r"[A-Za-z_]\w{0,63}(?:\.\w{1,64}){0,7}", re.ASCII), 'a name such as "messages.send"')
 
 MIME = matching(re.compile(r"[\w.+-]{1,60}/[\w.+-]{1,60}(?:;.{0,80})?", re.ASCII), 'a type such as "image/png"')
@@ -70,8 +84,9 @@ ROOT = Keys(
         "bots": TABLE,
         "tables": TABLE,
         "media": TABLE,
-    },
-    refused={"security": _NEVER, "narratives": _NEVER},
+        "security": TABLE,
+        "narratives": TABLE,
+    }
 )
 
 NARRATIVE = Keys(
@@ -89,10 +104,25 @@ NARRATIVE = Keys(
         "carousel": TABLE,
         "budget": TABLE,
         "variables": TABLE,
+        "schedule": TABLE,
     },
-    refused={"schedule": _NEVER},
     tolerated=("title", "author", "version", "tags"),
 )
+
+OWN = ("toc", "acts", "act")
+"""What a narrative has in its own table in place of, or beside, what the file has for all."""
+
+REFERRING = Keys(
+    known={"narrative": LINE, "name": IDENTIFIER, "description": TEXT},
+    tolerated=NARRATIVE.tolerated,
+)
+"""`[narratives.NAME] narrative = "file"`: a narrative of another file under a name of this one."""
+
+SCHEDULE = Keys(known={"cron": LINE, "every_seconds": _POSITIVE, "timezone": LINE})
+
+SECURITY = Keys(known={"policy": TABLE, "constraints": TABLE})
+POLICY = Keys(known={"allowed_commands": LIST, "require_confirmation": CONFIRMATION})
+CONSTRAINTS = Keys(known={"guild_id": GUILD, "channel_prefix": TEXT})
 
 TOC = Keys(known={"order": LIST, "carousel": whole(1)})
 
@@ -124,41 +154,34 @@ ACT = Keys(
         "max_tokens": whole(1),
         "output_var": IDENTIFIER,
         "skip_if": TEXT,
-        "carousel": TABLE,
+        "carousel": REPEATS,
+        "narrative": LINE,
+        "narrative_ref": LINE,
+        "needs": LIST,
         "format": one_of("text", "json"),
         "history": FLAG,
         "retries": whole(0),
         "extract_output": FLAG,
-    },
-    refused={"narrative": _NEVER, "narrative_ref": _NEVER, "needs": _NEVER},
+    }
 )
 
-LISTED_ACT = Keys(
-    known={"name": IDENTIFIER, "act_name": IDENTIFIER, "scene": whole(0), **ACT.known},
-    refused=ACT.refused,
-)
+LISTED_ACT = Keys(known={"name": IDENTIFIER, "act_name": IDENTIFIER, "scene": whole(0), **ACT.known})
 
-INPUT_TYPES = ("text", "bot_command", *MEDIA_KINDS, "table")
-REFUSED_INPUT_TYPES = ("narrative",)
+INPUT_TYPES = ("text", "bot_command", "narrative", *MEDIA_KINDS, "table")
 
-_ANY_INPUT = {"type": TEXT}
-_RETENTION = {"history_retention": "full"}
+ANY_INPUT = {"type": TEXT, "history_retention": one_of("full", "summary", "drop")}
 
-TEXT_INPUT = Keys(known={**_ANY_INPUT, "content": TEXT, "file": TEXT}, refused=_RETENTION)
+TEXT_INPUT = Keys(known={**ANY_INPUT, "content": TEXT, "file": TEXT})
 
-COMMAND_INPUT = Keys(
-    known={**_ANY_INPUT, "platform": IDENTIFIER, "command": COMMAND, "args": TABLE, "required": FLAG},
-    refused=_RETENTION,
-)
+_COMMAND = {"platform": IDENTIFIER, "command": COMMAND, "args": TABLE, "required": FLAG}
 
-MEDIA = Keys(
-    known={**_ANY_INPUT, "url": TEXT, "base64": TEXT, "file": TEXT, "mime": MIME, "filename": LINE},
-    refused=_RETENTION,
-)
+COMMAND_INPUT = Keys(known={**ANY_INPUT, **_COMMAND})
+
+MEDIA = Keys(known={**ANY_INPUT, "url": TEXT, "base64": TEXT, "file": TEXT, "mime": MIME, "filename": LINE})
 
 TABLE_INPUT = Keys(
     known={
-        **_ANY_INPUT,
+        **ANY_INPUT,
         "table_name": TABLE_NAME,
         "columns": LIST,
         "where": TEXT,
@@ -171,12 +194,21 @@ TABLE_INPUT = Keys(
         "format": one_of("json", "markdown", "csv"),
         "alias": IDENTIFIER,
         "pull_and_delete": FLAG,
-    },
-    refused=_RETENTION,
+    }
 )
 
 FILTER = Keys(known={"column": TEXT, "op": TEXT, "value": _ANYTHING})
 
-RESOURCE_INPUT = Keys(known={**_ANY_INPUT, "ref": TEXT, "required": FLAG}, refused=_RETENTION)
+NARRATIVE_INPUT = Keys(known={**ANY_INPUT, "name": LINE})
 
-BOT = Keys(known={"platform": IDENTIFIER, "command": COMMAND, "args": TABLE, "required": FLAG}, refused=_RETENTION)
+RESOURCE_INPUT = Keys(known={**ANY_INPUT, "ref": TEXT, "required": FLAG})
+
+BOT = Keys(
+    known={
+        **_COMMAND,
+        "history_retention": ANY_INPUT["history_retention"],
+        **POLICY.known,
+        "channel_prefix": TEXT,
+    }
+)
+"""Every other key of a bot is an argument of its command."""

@@ -7,25 +7,28 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from botticelli.errors import NarrativeError, Problem
-from botticelli.narrative.build import Workshop, build
+from botticelli.narrative.build import Workshop, check_act
+from botticelli.narrative.compose import Composer, File, all_of
 from botticelli.narrative.environment import Environment
-from botticelli.narrative.forms import outline
 from botticelli.narrative.model import Narrative
 from botticelli.narrative.problems import Problems
+from botticelli.narrative.sections import Section, sections
 from botticelli.narrative.shelf import MediaLimits, Shelf
-from botticelli.narrative.source import LOCAL, WIRE, Limits, Unreadable, decode, read_file
+from botticelli.narrative.source import LOCAL, WIRE, Limits, Missing, Unreadable, decode, read_beside, read_file
 from botticelli.narrative.suggest import shown
 from botticelli.toml_text.positions import Positions, TomlPath
 from botticelli.toml_text.tokens import MAX_DEPTH, Refusal, Token, tokenize
 
 _PLACE = re.compile(r"(.*) \(at (?:line (\d+), column (\d+)|end of document)\)", re.DOTALL)
 _LARGEST = 2**63
+MAX_FILES = 32
+"""That one narrative may refer to, in all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,21 +46,27 @@ def load_narrative(
     *,
     name: str | None = None,
     environment: Environment | None = None,
+    context: Sequence[Path] = (),
     media_limits: MediaLimits | None = None,
 ) -> Loaded:
-    """Reads a local file of up to 1 MB. `name` is the name the narrative must have, if given.
+    """Reads a local file of up to 1 MB. `name` chooses one of its narratives; without it the file's own is meant.
 
-    Without an `environment` every `${NAME}` is a problem. Raises NarrativeError with all problems.
+    `context` are folders in which `file = "..."` looks after the narrative's own. Without an `environment` every
+    `${NAME}` is a problem. Raises NarrativeError with all problems.
     """
-    source = str(path)
-    try:
-        text = read_file(path, LOCAL.file_bytes)
-    except Unreadable as error:
-        raise _refused(source, str(error)) from error
-    folder = path.parent
-    return parse_narrative(
-        text, source=source, folder=folder, name=name, environment=environment, media_limits=media_limits
-    )
+    text = _text_of(path)
+    return _Loader(str(path), (path.parent, *context), environment, media_limits).one(text, name)
+
+
+def load_all(
+    path: Path,
+    *,
+    environment: Environment | None = None,
+    context: Sequence[Path] = (),
+    media_limits: MediaLimits | None = None,
+) -> tuple[Loaded, ...]:
+    """As `load_narrative`, every narrative of the file; all warnings are with the first."""
+    return _Loader(str(path), (path.parent, *context), environment, media_limits).all(_text_of(path))
 
 
 def parse_narrative(
@@ -74,17 +83,142 @@ def parse_narrative(
     `folder` is where `file = "..."` looks. Without one the text came over the wire: no files, and the smaller caps.
     Raises NarrativeError with all problems.
     """
-    limits = WIRE if folder is None else LOCAL
-    text = _clean(text, source, limits)
-    tokens = _tokens(text, source)
-    document = _parse(text, source)
-    problems = Problems(source, Positions(text, tokens))
-    _sweep(document, problems, limits)
-    problems.raise_if_any()
-    shop = Workshop(problems, environment or Environment(), limits, folder, Shelf(media_limits or MediaLimits()))
-    narrative = build(outline(document, problems), shop, stem=Path(source).stem, wanted=name)
-    problems.raise_if_any()
-    return Loaded(narrative, problems.warnings, dict(shop.shelf.contents))
+    return _Loader(source, None if folder is None else (folder,), environment, media_limits).one(text, name)
+
+
+def parse_all(
+    text: str,
+    *,
+    source: str,
+    folder: Path | None,
+    environment: Environment | None = None,
+    media_limits: MediaLimits | None = None,
+) -> tuple[Loaded, ...]:
+    """As `parse_narrative`, every narrative of the text; all warnings are with the first."""
+    return _Loader(source, None if folder is None else (folder,), environment, media_limits).all(text)
+
+
+def _text_of(path: Path) -> str:
+    try:
+        return read_file(path, LOCAL.file_bytes)
+    except Unreadable as error:
+        raise _refused(str(path), str(error), error.line) from error
+
+
+class _Loader:
+    """One file and the files that it refers to. Problems of all of them are raised together."""
+
+    def __init__(
+        self,
+        source: str,
+        folders: tuple[Path, ...] | None,
+        environment: Environment | None,
+        media_limits: MediaLimits | None,
+    ) -> None:
+        self._source = source
+        self._folders = folders
+        self._environment = environment or Environment()
+        self._shelf = Shelf(media_limits or MediaLimits())
+        self._limits = WIRE if folders is None else LOCAL
+        self._files: list[File] = []
+        self._refused: list[Problem] = []
+        self._composer = Composer(self._beside, Path(source).stem)
+
+    def one(self, text: str, name: str | None) -> Loaded:
+        """The narrative of that name, else the file's own."""
+        file = self._file(text, self._source, "")
+        section = self._chosen(file, name)
+        if file.sections.default is section and len(file.sections.all) == 1:
+            return self.all_of(file)[0]
+        target: tuple[File, Section] | None = (file, section)
+        if section.refers_to is not None:
+            path = (*section.header.path, "narrative")
+            target = self._composer.resolve(file, path, section.refers_to, prefers_files=True)
+        whole = self._composer.compose(*target) if target else None
+        self._raise_if_any()
+        assert whole is not None, "a narrative that isn't there is a problem"
+        return Loaded(whole.narrative, self._warnings(), dict(self._shelf.contents))
+
+    def all(self, text: str) -> tuple[Loaded, ...]:
+        return self.all_of(self._file(text, self._source, ""))
+
+    def all_of(self, file: File) -> tuple[Loaded, ...]:
+        """Every narrative; acts and bots that none of them uses are checked as well, and warned of."""
+        wholes = [whole for _, whole in all_of(self._composer, file) if whole is not None]
+        own = [id(section) for section in file.sections.all]
+        outlines = [whole.draft.outline for whole in wholes if id(whole.draft.outline.section) in own]
+        performed = {act.path for one in outlines for name, act in one.acts.items() if name in one.order}
+        for written in {act.path: act for one in outlines for act in one.unperformed}.values():
+            if written.path not in performed:
+                message = f"act {written.name} is not in the toc, so it is never performed"
+                file.shop.problems.warn(written.path, message)
+                check_act(written, file.shop)
+        file.shop.warn_of_unused()
+        self._raise_if_any()
+        warnings, media = self._warnings(), dict(self._shelf.contents)
+        return tuple(Loaded(one.narrative, () if index else warnings, media) for index, one in enumerate(wholes))
+
+    def _file(self, text: str, source: str, name: str) -> File:
+        text = _clean(text, source, self._limits)
+        tokens = _tokens(text, source)
+        document = _parse(text, source)
+        problems = Problems(source, Positions(text, tokens))
+        _sweep(document, problems, self._limits)
+        problems.raise_if_any()
+        folders = self._folders
+        if folders is not None and "/" in name:
+            folders = (folders[0] / Path(name).parent, *folders[1:])
+        shop = Workshop(problems, self._environment, self._limits, folders, self._shelf)
+        file = File(name, Path(source).stem, sections(document, problems), shop)
+        self._files.append(file)
+        shop.read_resources(file.sections)
+        return file
+
+    def _beside(self, name: str) -> File | str:
+        """A file beside the one that is loaded; its own problems come with those of the others."""
+        if self._folders is None:
+            return "and a narrative that comes as text can't read files"
+        if len(self._files) > MAX_FILES:
+            return f"and more than {MAX_FILES} files are too many for one narrative"
+        try:
+            text = read_beside(self._folders[0], f"{name}.toml", self._limits.file_bytes)
+        except Missing:
+            return f"and no file {shown(name)}.toml beside it"
+        except Unreadable as error:
+            return f"and {shown(name)}.toml beside it: {error}"
+        source = str(Path(self._source).parent / f"{name}.toml")
+        try:
+            return self._file(text, source, name)
+        except NarrativeError as error:
+            self._refused.extend(error.problems)
+            return f"and {shown(name)}.toml beside it is no narrative"
+
+    def _chosen(self, file: File, name: str | None) -> Section:
+        found = file.sections.default if name is None else file.sections.find(name)
+        alone = file.sections.all[0] if len(file.sections.all) == 1 else None
+        if found is None and name is not None and alone is not None and alone.title is None and name == file.stem:
+            found = alone
+        if found is not None:
+            return found
+        problems, titles = file.shop.problems, ", ".join(one or file.stem for one in file.sections.titles)
+        if name is None:
+            problems.add((), "the file has several narratives", f"choose one by its name: {titles}")
+        elif alone is not None:
+            path = (*alone.header.path, "name") if "name" in alone.header.value else ()
+            problems.add(path, f"the narrative is not called {shown(name)}", f"it is called {titles}")
+        else:
+            hint = problems.guess(name, file.sections.titles, otherwise="the narratives are")
+            problems.add((), f"there is no narrative {shown(name)}", hint)
+        problems.raise_if_any()
+        raise AssertionError("there was a problem")
+
+    def _raise_if_any(self) -> None:
+        found = [*(one for file in self._files for one in file.shop.problems.found), *self._refused]
+        if found:
+            raise NarrativeError(found)
+
+    def _warnings(self) -> tuple[Problem, ...]:
+        return tuple(one for file in self._files for one in file.shop.problems.warnings)
 
 
 def _clean(text: str, source: str, limits: Limits) -> str:
@@ -99,7 +233,7 @@ def _clean(text: str, source: str, limits: Limits) -> str:
     except UnicodeEncodeError as error:
         raise _refused(source, "is not Unicode text") from error
     except Unreadable as error:
-        raise _refused(source, str(error)) from error
+        raise _refused(source, str(error), error.line) from error
 
 
 def _tokens(text: str, source: str) -> tuple[Token, ...]:
@@ -121,7 +255,7 @@ def _parse(text: str, source: str) -> dict[str, Any]:
         problem = Problem(shown(source, 400), line, column, "", "", f"this is not TOML: {what}")
         raise NarrativeError([problem]) from error
     except (RecursionError, ValueError) as error:
-        raise _refused(source, "this is not TOML that can be read: a number or a nesting is too large") from error
+        raise _refused(source, "this is not TOML that can be read: a number or a nesting is too large", 1) from error
 
 
 def _sweep(document: dict[str, Any], problems: Problems, limits: Limits) -> None:
@@ -151,5 +285,5 @@ def _check_text(path: TomlPath, value: str, problems: Problems, limits: Limits) 
         problems.add(path, "contains a NUL character", offset=value.index("\0"))
 
 
-def _refused(source: str, message: str) -> NarrativeError:
-    return NarrativeError([Problem(shown(source, 400), 0, 0, "", "", message)])
+def _refused(source: str, message: str, line: int = 0) -> NarrativeError:
+    return NarrativeError([Problem(shown(source, 400), line, min(line, 1), "", "", message)])

@@ -24,7 +24,7 @@ from botticelli.narrative.formats import (
 )
 from botticelli.narrative.model import MEDIA_KINDS, MediaInput, MediaKind, Template
 from botticelli.narrative.shelf import ShelfFull
-from botticelli.narrative.source import Unreadable, read_bytes_beside
+from botticelli.narrative.source import Unreadable, read_bytes_within
 from botticelli.narrative.suggest import shown
 from botticelli.narrative.texts import Texts
 from botticelli.toml_text.positions import TomlPath
@@ -90,15 +90,16 @@ class _Medium:
 
     def _input(self, kind: MediaKind, mime: str, **values: Any) -> MediaInput:
         values["filename"] = self._table.get("filename") or values.get("filename")
+        values |= {key: self._table[key] for key in ("history_retention",) if key in self._table}
         return MediaInput(type=kind, mime=mime, line=self._texts.problems.line_of(self._path), **values)
 
     def _file(self, here: TomlPath) -> bytes | None:
         name: str = self._table["file"]
-        if self._texts.folder is None:
+        if self._texts.folders is None:
             self._problem(here, "a narrative that comes as text can't read files", "use url or base64")
             return None
         try:
-            return read_bytes_beside(self._texts.folder, name, self._texts.shelf.limits.file_bytes)
+            return read_bytes_within(self._texts.folders, name, self._texts.shelf.limits.file_bytes)
         except Unreadable as error:
             self._problem(here, f"{shown(name)}: {error}")
             return None

@@ -207,6 +207,22 @@ class Security(Frozen):
     channel_prefix: str | None = None
 
 
+class Content(Frozen):
+    """What a narrative does with rows: those it generates, and those it reads."""
+
+    target: str | None = None
+    """The content table that rows are stored in."""
+    template: str | None = None
+    """The table whose columns are the schema of what is generated."""
+    skip_content_generation: bool = False
+    preserve_source: bool = False
+    """Rows that are read stay, whatever `pull_and_delete` says."""
+
+    @property
+    def is_generated(self) -> bool:
+        return not self.skip_content_generation and (self.target is not None or self.template is not None)
+
+
 class Scope(Frozen):
     """Of an act that came in with another narrative: what is that narrative's own. Part of the checked narrative."""
 
@@ -222,6 +238,7 @@ class Scope(Frozen):
     """Of its own carousel; None when it has none here: then the run's count."""
     iterations: int | None = None
     security: Security | None = None
+    content: Content = Content()
 
 
 class Act(Frozen):
@@ -266,6 +283,13 @@ class Act(Frozen):
         return self.name.removeprefix(self.scope.prefix) if self.scope else self.name
 
 
+def is_beside(one: Act, other: Act) -> bool:
+    """Whether two acts are of the same performance of the same narrative."""
+    if one.scope is None or other.scope is None:
+        return one.scope is other.scope
+    return (one.scope.prefix, one.scope.start) == (other.scope.prefix, other.scope.start)
+
+
 class Narrative(Frozen):
     """A whole, checked narrative. `model_dump(mode="json")` is the snapshot; `model_validate` brings it back."""
 
@@ -291,6 +315,22 @@ class Narrative(Frozen):
     schedule: Schedule | None = None
     security: Security | None = None
     acts: tuple[Act, ...]
+
+    @property
+    def content(self) -> Content:
+        """Its own."""
+        return Content(**{name: getattr(self, name) for name in Content.model_fields})
+
+    def content_for(self, act: Act) -> Content:
+        """That of the narrative that an act is of; rows that one around it preserves stay as well."""
+        if act.scope is None:
+            return self.content
+        keeps = self.preserve_source or act.scope.content.preserve_source
+        return act.scope.content.model_copy(update={"preserve_source": keeps})
+
+    def siblings_of(self, act: Act) -> list[int]:
+        """The positions of all acts of the same performance of the same narrative, its own among them."""
+        return [number for number, one in enumerate(self.acts) if is_beside(one, act)]
 
     def name_for(self, act: Act) -> str:
         """Of the narrative that an act is of: it is `{narrative.name}` there, and its state lies under it."""

@@ -27,7 +27,7 @@ class Problems:
     def add(self, path: TomlPath, message: str, hint: str = "", *, offset: int | None = None) -> None:
         """A problem with the key at `path` (which may be missing: then its table is the place).
 
-        `offset` points at a character of the string there. The empty path is the file as a whole.
+        `offset` points at a character of the string there. The empty path is the file as a whole: its first line.
         """
         if self._is_full:
             self._left_out += 1
@@ -52,20 +52,28 @@ class Problems:
         return self._positions.at(path)[0]
 
     @property
+    def any(self) -> bool:
+        return bool(self._found)
+
+    @property
+    def found(self) -> tuple[Problem, ...]:
+        """All of them by line; more than MAX_PROBLEMS are counted, not listed."""
+        found = _sorted(self._found.values())
+        if self._left_out:
+            found += (Problem(self._source, 0, 0, "", "", f"and {self._left_out} more problems"),)
+        return found
+
+    @property
     def warnings(self) -> tuple[Problem, ...]:
         return _sorted(self._warnings.values())
 
     def raise_if_any(self) -> None:
-        """Raises NarrativeError with all problems by line; more than MAX_PROBLEMS are counted, not listed."""
-        if not self._found:
-            return
-        found = _sorted(self._found.values())
-        if self._left_out:
-            found += (Problem(self._source, 0, 0, "", "", f"and {self._left_out} more problems"),)
-        raise NarrativeError(found)
+        """Raises NarrativeError with all problems."""
+        if self._found:
+            raise NarrativeError(self.found)
 
     def _problem(self, path: TomlPath, message: str, hint: str, offset: int | None) -> Problem:
-        line, column = self._positions.at(path, offset)
+        line, column = self._positions.at(path, offset) if path else (1, 1)
         names = [_key(part) for part in path if isinstance(part, str)]
         is_table = self._positions.is_header(path)
         key = "" if is_table or not names else names.pop()

@@ -8,6 +8,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,11 +26,20 @@ class Limits:
 WIRE = Limits(file_bytes=64 * 1024, string_chars=32 * 1024, expanded_chars=512 * 1024)
 LOCAL = Limits(file_bytes=1024 * 1024, string_chars=256 * 1024, expanded_chars=8 * 1024 * 1024)
 
+
 _OPEN = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
 
 
 class Unreadable(ValueError):
-    """A file or a text that can't be taken; the message says why, without the file's name."""
+    """A file or a text that can't be taken; the message says why, without the file's name. `line`: where, if known."""
+
+    def __init__(self, message: str, line: int = 0) -> None:
+        super().__init__(message)
+        self.line = line
+
+
+class Missing(Unreadable):
+    """There is no such file."""
 
 
 def read_file(path: Path, limit_bytes: int) -> str:
@@ -41,6 +51,25 @@ def read_file(path: Path, limit_bytes: int) -> str:
     except OSError as error:
         raise Unreadable(_reason(error)) from error
     return decode(_read(descriptor, limit_bytes))
+
+
+def read_within(folders: Sequence[Path], name: str, limit_bytes: int) -> str:
+    """The text of a file; as `read_bytes_within`."""
+    return decode(read_bytes_within(folders, name, limit_bytes))
+
+
+def read_bytes_within(folders: Sequence[Path], name: str, limit_bytes: int) -> bytes:
+    """The content of the file `name` in the first of the folders that has one; it may leave none of them.
+
+    Raises Unreadable, with what the first folder said.
+    """
+    first: Unreadable | None = None
+    for folder in folders:
+        try:
+            return read_bytes_beside(folder, name, limit_bytes)
+        except Missing as error:
+            first = first or error
+    raise first or Missing("there is no such file")
 
 
 def read_beside(folder: Path, name: str, limit_bytes: int) -> str:
@@ -58,6 +87,8 @@ def read_bytes_beside(folder: Path, name: str, limit_bytes: int) -> bytes:
         raise Unreadable("the file has to be inside the narrative's own folder")
     try:
         return _read(_open_inside(folder, parts), limit_bytes)
+    except FileNotFoundError as error:
+        raise Missing(_reason(error)) from error
     except OSError as error:
         raise Unreadable(_reason(error)) from error
 
@@ -65,12 +96,12 @@ def read_bytes_beside(folder: Path, name: str, limit_bytes: int) -> bytes:
 def decode(raw: bytes) -> str:
     """UTF-8 bytes as text with line ends as `\\n`. Raises Unreadable."""
     if b"\0" in raw:
-        raise Unreadable("holds a NUL byte, so it is not text")
+        raise Unreadable("holds a NUL byte, so it is not text", raw.count(b"\n", 0, raw.index(b"\0")) + 1)
     try:
         return raw.decode("utf-8-sig").replace("\r\n", "\n")
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
-        raise Unreadable(f"is not UTF-8 text (line {line})") from error
+        raise Unreadable(f"is not UTF-8 text (line {line})", line) from error
 
 
 def _open_inside(folder: Path, parts: list[str]) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from botticelli.narrative.environment import Environment
 from botticelli.narrative.model import Reference, Template
 from botticelli.narrative.problems import Problems
 from botticelli.narrative.shelf import Shelf
-from botticelli.narrative.source import Limits, Unreadable, read_beside
+from botticelli.narrative.source import Limits, Unreadable, read_within
 from botticelli.narrative.suggest import shown
 from botticelli.narrative.templates import parse_template
 from botticelli.toml_text.positions import TomlPath
@@ -27,6 +28,19 @@ class Use:
     offset: int | None
     file: str = ""
 
+    @property
+    def place(self) -> str:
+        """What a message about it begins with: the file, if the text is from one."""
+        return f"{shown(self.file)}: " if self.file else ""
+
+
+def check_header_uses(uses: Sequence[Use], problems: Problems) -> None:
+    """The narrative's system text goes to every act, the first included: it can't read an act."""
+    for use in uses:
+        if use.reference.kind in {"act", "previous"}:
+            message = f"{use.place}{shown(use.reference.text)}: the system text of the narrative can't read an act"
+            problems.add(use.path, message, "move it into the acts", offset=use.offset)
+
 
 @dataclass(slots=True)
 class Texts:
@@ -35,12 +49,17 @@ class Texts:
     problems: Problems
     environment: Environment
     limits: Limits
-    folder: Path | None
+    folders: tuple[Path, ...] | None
     shelf: Shelf = field(default_factory=Shelf)
     """The media of the whole narrative."""
     uses: list[Use] = field(default_factory=list)
+    performs: list[tuple[TomlPath, str]] = field(default_factory=list)
+    """The narratives that are among the inputs, in order, and where each is named."""
     size: int = 0
-    _adopted: set[str] = field(default_factory=set)
+    faults: int = 0
+    """How many have been found in its texts."""
+    adopted: set[str] = field(default_factory=set)
+    """Names of the resources whose texts are counted here."""
 
     def template(self, path: TomlPath, text: str) -> Template:
         """The template that the string at `path` is; a blank one is a problem."""
@@ -53,12 +72,12 @@ class Texts:
         return self._parse(path, text, file="")
 
     def file(self, path: TomlPath, name: str) -> Template:
-        """The template that is the content of the file `name` in the narrative's own folder."""
-        if self.folder is None:
+        """The template that is the content of the file `name` in the narrative's own folder, or in one of the context."""
+        if self.folders is None:
             self.problems.add(path, "a narrative that comes as text can't read files", "write the text into content")
             return Template()
         try:
-            text = read_beside(self.folder, name, self.limits.string_chars)
+            text = read_within(self.folders, name, self.limits.string_chars)
         except Unreadable as error:
             self.problems.add(path, f"{shown(name)}: {error}")
             return Template()
@@ -69,12 +88,13 @@ class Texts:
     def adopt(self, name: str, other: Texts) -> None:
         """Counts the texts of a resource as this act's own, its references once however often it is used."""
         self.size += other.size
-        if name not in self._adopted:
-            self._adopted.add(name)
+        if name not in self.adopted:
+            self.adopted.add(name)
             self.uses.extend(other.uses)
 
     def _parse(self, path: TomlPath, text: str, *, file: str) -> Template:
         parsed = parse_template(text, self.environment)
+        self.faults += len(parsed.faults)
         for fault in parsed.faults:
             line = text.count("\n", 0, fault.offset) + 1
             where = f"{shown(file)}, line {line}: " if file else ""

@@ -50,6 +50,11 @@ class NarrativesSettings(Section):
     """Folders in which a narrative is looked up by its name, relative to botticelli.toml or the working directory."""
 
 
+class ContextSettings(Section):
+    path: tuple[str, ...] = ()
+    """Folders in which `file = "..."` of a narrative looks after the narrative's own, relative like those of narratives."""
+
+
 class EnvironmentSettings(Section):
     allow: tuple[str, ...] = ()
     """Names that `${NAME}` in a narrative may read, beside those that begin with BOTTICELLI_VAR_."""
@@ -97,6 +102,8 @@ class TablesSettings(Section):
 class WorkerSettings(Section):
     threads: int = Field(default=16, ge=1)
     """Iterations that one worker process performs side by side."""
+    acts_at_once: int = Field(default=4, ge=1)
+    """Acts of one iteration that are performed side by side, where `needs` allow it."""
     lease_seconds: float = Field(default=15, gt=0)
     """An iteration whose worker has been silent for so long is given to another worker."""
     max_attempts: int = Field(default=5, ge=1)
@@ -201,6 +208,7 @@ class Settings(Section):
     database: DatabaseSettings = DatabaseSettings()
     redis: RedisSettings = RedisSettings()
     narratives: NarrativesSettings = NarrativesSettings()
+    context: ContextSettings = ContextSettings()
     environment: EnvironmentSettings = EnvironmentSettings()
     media: MediaSettings = MediaSettings()
     fetch: FetchSettings = FetchSettings()
@@ -212,3 +220,7 @@ class Settings(Section):
     drivers: dict[str, DriverOptions] = Field(default_factory=dict)
     """`[drivers.NAME]`: the knobs of one driver, checked by the driver itself."""
     platforms: dict[str, PlatformSettings] = Field(default_factory=dict)
+
+    @property
+    def context_folders(self) -> tuple[Path, ...]:
+        return tuple(self.base / folder for folder in self.context.path)

@@ -25,6 +25,8 @@ class ActRow:
     name: str
     status: str
     prompt: str | None = None
+    remembered: str | None = None
+    """What later acts see in place of the prompt, or of the output of an act without one; None: just that."""
     output: str | None = None
     raw_output: str | None = None
     """The model's own text, where `output` is its repaired JSON."""

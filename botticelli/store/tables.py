@@ -134,6 +134,7 @@ acts = Table(
     Column("error", Text),
     Column("model", Text),
     Column("finish_reason", Text),
+    Column("remembered", Text),
     _count("input_tokens"),
     _count("cached_tokens"),
     _count("output_tokens"),

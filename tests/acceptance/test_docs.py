@@ -17,7 +17,7 @@ import pytest
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
-from botticelli.narrative import Environment, parse_narrative
+from botticelli.narrative import Environment, parse_all
 from botticelli.settings import Settings, load_settings
 from botticelli.settings.sources import NOT_SETTINGS, SHORT_NAMES
 from tests.acceptance.test_wire import free_port
@@ -138,7 +138,8 @@ def test_toml_loads(page: str, tmp_path: Path) -> None:
     for number, (_, text) in enumerate(blocks(page, "toml")):
         tables = tomllib.loads(text)
         if {"act", "acts"} & tables.keys():
-            assert parse_narrative(text, source=page, folder=None, environment=environment).warnings == ()
+            found = parse_all(text, source=page, folder=None, environment=environment)
+            assert found and found[0].warnings == ()
         elif "project" not in tables:
             file = tmp_path / f"{number}.toml"
             file.write_text(text, encoding="utf-8")

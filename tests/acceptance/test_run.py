@@ -56,7 +56,12 @@ def test_an_exhausted_budget_is_exit_code_3(house: House) -> None:
 
 @pytest.mark.parametrize(
     ("name", "iterations"),
-    [("examples/daily_digest", 50), ("discord/publish_welcome", 1), ("discord/welcome_carousel", 24)],
+    [
+        ("examples/daily_digest", 50),
+        ("examples/generate_critique_refine", 1),
+        ("discord/publish_welcome", 1),
+        ("discord/welcome_carousel", 24),
+    ],
 )
 def test_the_shipped_narratives_run_by_name(house: House, name: str, iterations: int) -> None:
     house.settings["TEST_GUILD_ID"] = "42"

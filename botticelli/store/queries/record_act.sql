@@ -1,14 +1,15 @@
 -- Write the act row. An act that is recorded as done is never replaced; a failed one is, and its usage adds up.
 -- returns: status; no row when the act was done already
-insert into acts (run_id, number, position, turn, name, status, prompt, output, error, model, finish_reason, input_tokens,
-                  cached_tokens, output_tokens, cost_usd, tries, fence, started_at, drawn_at, settled_at, reasoning_tokens,
-                  raw_output, warning)
-values (:run_id, :number, :position, :turn, :name, :status, :prompt, :output, :error, :model, :finish_reason, :input_tokens,
-        :cached_tokens, :output_tokens, :cost_usd, :tries, :fence, :started_at, :drawn_at, :settled_at, :reasoning_tokens,
-        :raw_output, :warning)
+insert into acts (run_id, number, position, turn, name, status, prompt, remembered, output, error, model, finish_reason,
+                  input_tokens, cached_tokens, output_tokens, cost_usd, tries, fence, started_at, drawn_at, settled_at,
+                  reasoning_tokens, raw_output, warning)
+values (:run_id, :number, :position, :turn, :name, :status, :prompt, :remembered, :output, :error, :model, :finish_reason,
+        :input_tokens, :cached_tokens, :output_tokens, :cost_usd, :tries, :fence, :started_at, :drawn_at, :settled_at,
+        :reasoning_tokens, :raw_output, :warning)
 on conflict (run_id, number, position, turn) do update
 set status = excluded.status,
     prompt = excluded.prompt,
+    remembered = excluded.remembered,
     output = excluded.output,
     error = excluded.error,
     model = excluded.model,

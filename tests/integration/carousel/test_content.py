@@ -144,6 +144,50 @@ def test_only_acts_that_say_so_are_stored(runtime: Runtime) -> None:
     assert [row["source_act"] for row in rows_of(runtime, "posts")] == ["a"]
 
 
+COMPOSED = """
+[narrative]
+name = "outer"
+target = "outer_rows"
+preserve_source = true
+toc = ["a", "b", "c"]
+[acts]
+a = "x"
+c = "what was that?"
+[acts.b]
+narrative = "inner"
+[narratives.inner]
+target = "inner_rows"
+toc = ["pick", "write"]
+[[narratives.inner.acts.pick.input]]
+type = "table"
+table_name = "source"
+pull_and_delete = true
+history_retention = "drop"
+[narratives.inner.acts]
+write = "y"
+"""
+
+
+def test_a_narrative_within_another_keeps_its_own_rows(runtime: Runtime) -> None:
+    put(runtime, "source", {"title": "kept"})
+    driver = script(runtime, "no JSON", '{"n": 1}', '{"n": 2}')
+    assert run(runtime, COMPOSED)[0] == "completed"
+    (inner,), (outer,) = rows_of(runtime, "inner_rows"), rows_of(runtime, "outer_rows")
+    assert (inner["source_narrative"], inner["source_act"], inner["n"]) == ("inner", "b.acts.write", 1)
+    assert (outer["source_narrative"], outer["source_act"], outer["n"]) == ("outer", "c", 2)
+    assert [row["title"] for row in rows_of(runtime, "source")] == ["kept"]
+    assert [message.text for message in driver.asked[1].messages] == ["y"]
+
+
+def test_what_another_narrative_answers_may_be_content(runtime: Runtime) -> None:
+    script(runtime, '{"n": 1}')
+    inner = '[narratives.inner]\ntoc = ["write"]\nacts.write = "y"\n'
+    outer = '[narrative]\nname = "outer"\ntarget = "outer_rows"\ntoc = ["b"]\n[acts.b]\nnarrative = "inner"\n'
+    assert run(runtime, outer + inner)[0] == "completed"
+    (row,) = rows_of(runtime, "outer_rows")
+    assert (row["source_act"], row["n"]) == ("b", 1)
+
+
 def test_many_writers_make_one_table_and_all_its_columns(runtime: Runtime) -> None:
     def write(number: int) -> None:
         with runtime.store.transaction() as tx:

@@ -125,7 +125,7 @@ def perform_first_act_only(runtime: Runtime, run_id: str) -> None:
 
     stage = _claim(runtime, run_id, 1)
     assert stage is not None
-    perform_act(stage, 0, stage.narrative.acts[0])
+    perform_act(stage.at(0))
 
 
 def test_a_lost_draw_is_counted_as_unknown(runtime: Runtime) -> None:

@@ -53,6 +53,23 @@ def test_a_narrative_is_found_by_its_name(call):
     assert call("narrative", "check", "good").exit_code == 0
 
 
+SEVERAL = '[narrative.a]\ntoc = ["x"]\n[narrative.b]\ntoc = ["y"]\n[acts]\nx = "X"\ny = "{{nobody}}"\n'
+
+
+def test_all_narratives_of_a_file_are_checked_or_the_one_that_is_named(call):
+    Path("two.toml").write_text(SEVERAL)
+    result = call("narrative", "check", "two.toml")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "two.toml:7:6: [acts] y: {{nobody}}: there is no act nobody" in result.stderr
+    for words in (["two.toml", "--name", "a"], ["two.toml#a"]):
+        assert call("narrative", "check", *words).stdout == "two.toml: ok\n"
+    assert "choose one by its name: a, b" in call("run", "two.toml").stderr
+    assert "give either #NAME or --name" in call("run", "two.toml#a", "--name", "b").stderr
+    Path("two.toml").write_text(SEVERAL.replace("{{nobody}}", "Y"))
+    result = call("narrative", "check", "two.toml", "--json")
+    assert json.loads(result.stdout)[0]["narratives"] == ["a", "b"]
+
+
 def test_services_status_starts_nothing(call, home):
     result = call("services", "--json")
     assert result.exit_code == 0

@@ -44,7 +44,7 @@ def test_a_narrative_is_asked_for_by_its_name(load: Callable[[str], Loaded]) -> 
     assert parse_narrative(text, source="x.toml", folder=None, name="digest").narrative.name == "digest"
     with pytest.raises(NarrativeError, match=r"x.toml:2:1: .* the narrative is not called dijest; it is called digest"):
         parse_narrative(text, source="x.toml", folder=None, name="dijest")
-    with pytest.raises(NarrativeError, match=r"^<wire>: the narrative has no name; give it a name"):
+    with pytest.raises(NarrativeError, match=r"^<wire>:1:1: the narrative has no name; give it a name"):
         parse_narrative(ACT, source="<wire>", folder=None)
 
 
@@ -56,12 +56,12 @@ def test_a_flood_of_problems_is_counted(complaints: Callable[[str], list[str]]) 
 
 def test_more_acts_or_more_text_than_a_narrative_may_have(complaints: Callable[[str], list[str]]) -> None:
     many = "".join(f"[acts.a{number}]\nprompt = 'x'\n" for number in range(201))
-    too_many = ["story.toml: there are more than 200 acts; use a carousel to repeat acts"]
+    too_many = ["story.toml:1:1: there are more than 200 acts; use a carousel to repeat acts"]
     assert complaints(many) == too_many
     assert complaints(toc(201) + ACT) == too_many
     assert complaints(toc(200) + ACT) == []
     long = toc(200) + f"[acts]\na = '{'x' * 50_000}'\n"
-    assert complaints(long) == ["story.toml: all texts together are longer than 8,388,608 characters"]
+    assert complaints(long) == ["story.toml:1:1: all texts together are longer than 8,388,608 characters"]
 
 
 def toc(length: int) -> str:

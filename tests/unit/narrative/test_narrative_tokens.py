@@ -31,7 +31,7 @@ BOMBS = {
     ),
     "size on the wire": ("#" * (WIRE.file_bytes + 1), "story.toml: is larger than 65,536 bytes"),
     "size in bytes": ("#" + "é" * (WIRE.file_bytes // 2), "story.toml: is larger than 65,536 bytes"),
-    "NUL": ("a = '\0'", "story.toml: holds a NUL byte, so it is not text"),
+    "NUL": ("a = '\0'", "story.toml:1:1: holds a NUL byte, so it is not text"),
     "half a character": ("a = '\ud800'", "story.toml: is not Unicode text"),
 }
 
