@@ -21,7 +21,7 @@ def check_commands(runtime: Runtime, narrative: Narrative, source: str, *, rehea
     platforms: dict[str, Platform] = {}
     for act, command in commands_of(narrative):
         try:
-            platform = runtime.platforms.get(command.platform, rehearse=rehearse and command.platform != DATABASE)
+            platform = platform_of(runtime, command, rehearse=rehearse)
         except InvalidInput as error:
             problems.append(problem_of(source, act, command, error.what, error.do))
             continue
@@ -35,6 +35,11 @@ def check_commands(runtime: Runtime, narrative: Narrative, source: str, *, rehea
         raise NarrativeError(problems)
     rehearsed = sorted(name for name, platform in platforms.items() if platform.is_rehearsal)
     return [*warnings, *(f"commands of {name} are rehearsed offline; nothing outside is changed" for name in rehearsed)]
+
+
+def platform_of(runtime: Runtime, command: BotCommandInput, *, rehearse: bool = False) -> Platform:
+    """Who performs it; tables are changed in a rehearsal, too. InvalidInput for a platform that isn't there."""
+    return runtime.platforms.get(command.platform, rehearse=rehearse and command.platform != DATABASE)
 
 
 def commands_of(narrative: Narrative) -> Iterator[tuple[Act, BotCommandInput]]:

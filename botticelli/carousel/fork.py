@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from botticelli.carousel.changes import changed
-from botticelli.carousel.checks import check_variables, checked_plan, limit_notes
+from botticelli.carousel.checks import check_variables, checked_plan, limit_notes, readiness_notes
 from botticelli.carousel.commands import check_commands
 from botticelli.carousel.data_checks import check_media
 from botticelli.carousel.dispatch import advance, publish
@@ -50,7 +50,11 @@ def fork(runtime: Runtime, run_id: str, wanted: Fork, mover: Mover | None = None
     _require_allowed(runtime, narrative, wanted, 0 if old.iterations > wanted.number else position)
     plan = checked_plan(runtime, narrative, old.source, estimates)
     check_media(runtime, plan, narrative, old.source)
-    warnings = [*check_commands(runtime, narrative, old.source, rehearse=old.rehearse), *limit_notes(runtime, plan)]
+    warnings = [
+        *check_commands(runtime, narrative, old.source, rehearse=old.rehearse),
+        *limit_notes(runtime, plan),
+        *readiness_notes(runtime, plan),
+    ]
     check_variables(narrative, variables)
     options = EnqueueOptions(variables, old.iterations, None, wanted.idempotency_key, tuple(old.tags), old.rehearse)
     new = replace(new_run(narrative, plan, old.source, options), forked_from=old.id, forked_at=wanted.number)

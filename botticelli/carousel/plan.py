@@ -127,6 +127,12 @@ def with_multipliers(narrative: Narrative, own: Multipliers) -> Narrative:
     return narrative.model_copy(update={"carousel": carousel})
 
 
+def scopes_in(plan: Plan) -> dict[str, Scope]:
+    """By name, all that its calls may spend from, those of other models included."""
+    calls = [one for call in plan.values() for one in (call, *call.fallbacks)]
+    return {scope.name: scope for call in calls for scope in call.scopes}
+
+
 def estimates_in(plan: Plan) -> Estimates:
     return {position: call.estimate for position, call in plan.items()}
 

@@ -29,6 +29,23 @@ def json_option(command: Command) -> Command:
     return click.option("--json", "as_json", is_flag=True, help="Print JSON only.")(command)
 
 
+def variables_option(command: Command) -> Command:
+    """`NAME=VALUE` texts as a mapping."""
+    return click.option(
+        "--var", "variables", multiple=True, metavar="NAME=VALUE", callback=_variables, help="A variable; repeatable."
+    )(command)
+
+
+def _variables(ctx: click.Context, parameter: click.Parameter, given: tuple[str, ...]) -> dict[str, str]:
+    variables = {}
+    for text in given:
+        name, equals, value = text.partition("=")
+        if not (equals and name.isidentifier()):
+            raise click.BadParameter(f"{text!r} is not NAME=VALUE", ctx, parameter)
+        variables[name] = value
+    return variables
+
+
 def run_argument(command: Command) -> Command:
     """The beginning of a run's id, or `latest`."""
     return click.argument("run_id", metavar="RUN", shell_complete=complete_runs)(command)
@@ -38,7 +55,7 @@ def complete_runs(ctx: click.Context, parameter: click.Parameter, incomplete: st
     """Ids of the newest runs. Nothing when the services aren't running: completing starts none."""
     with_settings = _invocation(ctx)
     try:
-        if not _services_run(with_settings):
+        if not services_run(with_settings):
             return []
         with with_settings.runtime.store.transaction() as tx:
             runs = tx.runs.recent(limit=50)
@@ -68,7 +85,8 @@ def _invocation(ctx: click.Context) -> Invocation:
     return Invocation(parameters.get("config"), parameters.get("flags") or {})
 
 
-def _services_run(invocation: Invocation) -> bool:
+def services_run(invocation: Invocation) -> bool:
+    """Whether Postgres and Redis can be asked without starting any; servers that the settings name are taken to run."""
     settings = invocation.settings
     if settings.database.url and settings.redis.url:
         return True

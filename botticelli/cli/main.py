@@ -17,9 +17,10 @@ from botticelli.cli.invocation import Invocation
 
 COMMANDS = {
     "run": "Run a narrative and show how it goes.",
+    "plan": "Say what a run would take before it is paid for.",
     "runs": "List, show and watch runs, and move their levers.",
     "budget": "Show, explain and audit spending; lower its limits, or pause it.",
-    "narrative": "Check narrative files.",
+    "narrative": "List, check, show, begin and rewrite narrative files.",
     "effects": "Show what bot commands did, and resolve what nobody knows.",
     "state": "Show, change, save and clear what narratives remember.",
     "content": "Review and export what narratives have generated.",

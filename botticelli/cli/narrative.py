@@ -1,24 +1,48 @@
-"""`botticelli narrative`: check narrative files without enqueuing them. Needs no services."""
+"""`botticelli narrative`: list, check, show, begin and rewrite narrative files. Only `forget` and `plan` ask services."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import click
 
-from botticelli.cli.arguments import complete_narratives, json_option
-from botticelli.cli.failures import problems_of
+from botticelli.cli.arguments import NounGroup, complete_narratives, json_option
 from botticelli.cli.invocation import Invocation, pass_invocation
+from botticelli.cli.narrative_files import default_folders, files_of, listed, print_report, report
+from botticelli.cli.narrative_forget import forget
+from botticelli.cli.narrative_write import convert, new, schema
 from botticelli.cli.output import print_json
-from botticelli.cli.run import load, local_files, narrative_file
-from botticelli.cli.terminal import safe
-from botticelli.errors import BotticelliError, InvalidInput
+from botticelli.cli.plan import plan
+from botticelli.cli.run import load, narrative_file
+from botticelli.cli.terminal import number, table
+from botticelli.errors import InvalidInput
+
+HEAD = ("name", "acts", "iterations", "file", "description")
 
 
-@click.group(short_help="Check narrative files.")
+@click.group(cls=NounGroup, short_help="List, check, show, begin and rewrite narrative files.")
 def narrative() -> None:
-    """Check narrative files."""
+    """List, check, show, begin and rewrite narrative files. Without a command: `list`."""
+
+
+@narrative.command("list", short_help="Which narratives there are.")
+@click.argument("folder", required=False, type=click.Path(exists=True, file_okay=False, path_type=Path))
+@json_option
+@pass_invocation
+def list_(invocation: Invocation, folder: Path | None, as_json: bool) -> None:
+    """The narratives below FOLDER; without one, those of the folders of the settings and those that are shipped."""
+    folders = [folder] if folder else default_folders(invocation)
+    found = [one for each in folders for one in listed(invocation, each)]
+    if as_json:
+        print_json(found)
+        return
+    rows = [
+        (one["name"] or "?", number(one["acts"]), number(one["iterations"]), one["file"], one["description"])
+        if one["name"]
+        else ("?", "-", "-", one["file"], f"{one['problems']} problems; see botticelli narrative check")
+        for one in found
+    ]
+    click.echo("\n".join(table(HEAD, rows, right=HEAD[1:3])) if found else "there are no narratives", err=not found)
 
 
 @narrative.command(short_help="Say everything that is wrong with narrative files.")
@@ -30,43 +54,38 @@ def narrative() -> None:
 def check(invocation: Invocation, files: tuple[str, ...], *, name: str | None, rehearse: bool, as_json: bool) -> int:
     """Say everything that can be known to be wrong with narrative files before they are run: exit code 2 then.
 
-    All narratives of a file are checked, unless one is named.
+    All narratives of a file are checked, unless one is named; of a folder, all files in it.
     """
-    reports = [_report(invocation, text, name, rehearse) for text in files]
+    reports = [report(invocation, text, name, rehearse=rehearse) for text in files_of(invocation, files)]
     if as_json:
         print_json(reports)
     else:
-        for report in reports:
-            _print(report)
-    return 0 if all(report["ok"] for report in reports) else InvalidInput.exit_code
+        for one in reports:
+            print_report(one)
+    return 0 if all(one["ok"] for one in reports) else InvalidInput.exit_code
 
 
-def _report(invocation: Invocation, text: str, name: str | None, rehearse: bool) -> dict[str, Any]:
-    from botticelli.carousel.checks import checked_plan
+@narrative.command(short_help="A narrative as it will be performed.")
+@click.argument("narrative", metavar="FILE_OR_NAME", shell_complete=complete_narratives)
+@click.option("--name", metavar="NAME", help="Which of the file's narratives; FILE#NAME says the same.")
+@json_option
+@pass_invocation
+def show(invocation: Invocation, narrative: str, name: str | None, as_json: bool) -> None:
+    """The acts in their order, each with its inputs, its model and estimate, and what it needs, reads and writes."""
     from botticelli.carousel.commands import check_commands
-    from botticelli.carousel.data_checks import check_media
-    from botticelli.narrative import load_all
+    from botticelli.carousel.plan import plan_iteration
+    from botticelli.cli.narrative_show import lines, resolved
 
-    try:
-        file, name = narrative_file(invocation, text, name)
-        found = [load(invocation, file, name)] if name else load_all(file, **local_files(invocation))
-        warnings = [str(warning) for loaded in found for warning in loaded.warnings]
-        for loaded in found:
-            warnings += check_commands(invocation.runtime, loaded.narrative, str(file), rehearse=rehearse)
-            plan = checked_plan(invocation.runtime, loaded.narrative, str(file))
-            check_media(invocation.runtime, plan, loaded.narrative, str(file))
-    except BotticelliError as error:
-        return {"file": text, "ok": False, "problems": problems_of(error), "warnings": [], "narratives": []}
-    names = [loaded.narrative.name for loaded in found]
-    unique = list(dict.fromkeys(warnings))
-    return {"file": str(file), "ok": True, "problems": [], "warnings": unique, "narratives": names}
+    file, name = narrative_file(invocation, narrative, name)
+    loaded = load(invocation, file, name)
+    check_commands(invocation.runtime, loaded.narrative, str(file), rehearse=True)
+    plan = plan_iteration(invocation.runtime, loaded.narrative, {})
+    found = resolved(invocation.runtime, loaded.narrative, plan)
+    if as_json:
+        print_json({"file": str(file), **found})
+    else:
+        click.echo("\n".join(lines(found)))
 
 
-def _print(report: dict[str, Any]) -> None:
-    for problem in report["problems"]:
-        click.echo(f"botticelli: error: {safe(problem['message'])}", err=True)
-    for warning in report["warnings"]:
-        click.echo(f"botticelli: warning: {safe(warning)}", err=True)
-    if report["ok"]:
-        several = f" ({', '.join(report['narratives'])})" if len(report["narratives"]) > 1 else ""
-        click.echo(f"{Path(report['file'])}: ok{several}")
+for command in (plan, new, convert, schema, forget):
+    narrative.add_command(command)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypedDict
 
 import click
 
-from botticelli.cli.arguments import complete_narratives, json_option
+from botticelli.cli.arguments import complete_narratives, json_option, variables_option
 from botticelli.cli.invocation import Invocation, pass_invocation
 from botticelli.errors import InvalidInput
 
@@ -29,17 +29,6 @@ class LocalFiles(TypedDict):
     media_limits: MediaLimits
 
 
-def _variables(ctx: click.Context, parameter: click.Parameter, given: tuple[str, ...]) -> dict[str, str]:
-    """`NAME=VALUE` texts as a mapping."""
-    variables = {}
-    for text in given:
-        name, equals, value = text.partition("=")
-        if not (equals and name.isidentifier()):
-            raise click.BadParameter(f"{text!r} is not NAME=VALUE", ctx, parameter)
-        variables[name] = value
-    return variables
-
-
 def _multiplier(figure: str, words: str) -> Callable[[Callable[..., object]], Callable[..., object]]:
     """`--rpm-multiplier` and its like."""
     kind = click.FloatRange(min=0, max=1, min_open=True)
@@ -50,9 +39,7 @@ def _multiplier(figure: str, words: str) -> Callable[[Callable[..., object]], Ca
 @click.argument("narrative", metavar="FILE_OR_NAME", shell_complete=complete_narratives)
 @click.option("--name", metavar="NAME", help="Which of the file's narratives; FILE#NAME says the same.")
 @click.option("--iterations", type=click.IntRange(min=1), metavar="N", help="Instead of what the carousel says.")
-@click.option(
-    "--var", "variables", multiple=True, metavar="NAME=VALUE", callback=_variables, help="A variable; repeatable."
-)
+@variables_option
 @click.option("--idempotency-key", metavar="KEY", help="The same key again follows the first run instead of a new one.")
 @click.option("--tag", "tags", multiple=True, metavar="TAG", help="To find the run by; repeatable.")
 @click.option("--rehearse", is_flag=True, help="Answer bot commands offline, without doing them.")

@@ -67,6 +67,11 @@ class EchoDriver:
         self._options = checked_options(EchoOptions, self.name, options)
         self._calls = count()
 
+    @property
+    def typical_call_seconds(self) -> float:
+        """For plans."""
+        return self._options.latency_seconds
+
     def claims(self, model: str) -> bool:
         return model == "echo" or model.startswith("echo-")
 

@@ -16,52 +16,62 @@ NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 NAME_WORDS = "a name of up to 64 letters, digits, _ and -"
 MAX_WHOLE = 2**31 - 1
 _NUMBER_CHARACTERS = 20
-
-_NOT_PERFORMED = "is not performed by this version of Botticelli"
+_BOUNDS = {"from": "minimum", "to": "maximum", "over": "exclusiveMinimum", "up to": "maximum"}
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """`words` say what a value must be; `accepts` decides."""
+    """`words` say what a value must be; `accepts` decides; `schema` tells an editor the same, as far as JSON Schema can."""
 
     words: str
     accepts: Callable[[Any], bool]
+    schema: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
 
 def whole(low: int, high: int = MAX_WHOLE) -> Rule:
     limit = "" if high == MAX_WHOLE else f" and at most {high}"
-    return Rule(f"a whole number of at least {low}{limit}", lambda value: type(value) is int and low <= value <= high)
-
-
-def number(words: str, fits: Callable[[float], bool]) -> Rule:
+    schema = {"type": "integer", "minimum": low, "maximum": high}
     return Rule(
-        f"a number {words}",
-        lambda value: type(value) in {int, float} and math.isfinite(value) and fits(value),
+        f"a whole number of at least {low}{limit}", lambda value: type(value) is int and low <= value <= high, schema
     )
 
 
+def number(words: str, fits: Callable[[float], bool]) -> Rule:
+    """`words` are `from A to B`, `over A`, `up to B`, or several of them: they say the bounds in a schema, too."""
+    return Rule(
+        f"a number {words}",
+        lambda value: type(value) in {int, float} and math.isfinite(value) and fits(value),
+        {"type": "number", **_bounds(words)},
+    )
+
+
+def _bounds(words: str) -> dict[str, float]:
+    found = {_BOUNDS[said]: float(figure) for said, figure in re.findall(r"\b(from|over|up to|to) ([\d.]+)", words)}
+    return {name: int(figure) if figure.is_integer() else figure for name, figure in found.items()}
+
+
 def one_of(*choices: str) -> Rule:
-    return Rule(" or ".join(f'"{one}"' for one in choices), lambda value: value in choices)
+    return Rule(" or ".join(f'"{one}"' for one in choices), lambda value: value in choices, {"enum": [*choices]})
 
 
 def matching(pattern: re.Pattern[str], words: str) -> Rule:
-    return Rule(words, lambda value: isinstance(value, str) and pattern.fullmatch(value) is not None)
+    schema = {"type": "string", "pattern": f"^(?:{pattern.pattern})$"}
+    return Rule(words, lambda value: isinstance(value, str) and pattern.fullmatch(value) is not None, schema)
 
 
-TEXT = Rule("text", lambda value: isinstance(value, str))
+TEXT = Rule("text", lambda value: isinstance(value, str), {"type": "string"})
 LINE = matching(re.compile(r"\S(?:[^\n]{0,198}\S)?"), "one line of text")
-FLAG = Rule("true or false", lambda value: isinstance(value, bool))
-TABLE = Rule("a table", lambda value: isinstance(value, dict))
-LIST = Rule("a list", lambda value: isinstance(value, list))
+FLAG = Rule("true or false", lambda value: isinstance(value, bool), {"type": "boolean"})
+TABLE = Rule("a table", lambda value: isinstance(value, dict), {"type": "object"})
+LIST = Rule("a list", lambda value: isinstance(value, list), {"type": "array"})
 IDENTIFIER = matching(NAME, NAME_WORDS)
 
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """The keys of one table. `refused` are known, but not performed unless they have the value given here."""
+    """The keys of one table. `tolerated` are known, and have no effect."""
 
     known: Mapping[str, Rule]
-    refused: Mapping[str, object] = field(default_factory=dict)
     tolerated: Collection[str] = ()
 
 
@@ -75,10 +85,6 @@ def read_table(problems: Problems, path: TomlPath, value: Any, keys: Keys, *, wh
         if key in keys.known:
             if fits(problems, here, inner, keys.known[key]):
                 good[key] = inner
-        elif key in keys.refused:
-            default = keys.refused[key]
-            if type(inner) is not type(default) or inner != default:
-                problems.add(here, not_performed())
         elif key in keys.tolerated:
             problems.warn(here, "has no effect")
         else:
@@ -92,10 +98,6 @@ def fits(problems: Problems, path: TomlPath, value: Any, rule: Rule) -> bool:
         return True
     problems.add(path, f"must be {rule.words}, not {_said(value)}", _hint(value, rule))
     return False
-
-
-def not_performed(what: str = "") -> str:
-    return f"{what} {_NOT_PERFORMED}".lstrip()
 
 
 def _said(value: object) -> str:

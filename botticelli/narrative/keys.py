@@ -1,7 +1,4 @@
-"""The keys of every table of the language, as data. Source: the reference page of the narrative language.
-
-A refused key is known but not performed by this version, except with the value given beside it (its default).
-"""
+"""The keys of every table of the language, as data. Source: the reference page of the narrative language."""
 
 from __future__ import annotations
 
@@ -23,9 +20,6 @@ from botticelli.narrative.fields import (
     whole,
 )
 from botticelli.narrative.model import MEDIA_KINDS
-
-_NEVER = object()
-"""Equals no value: the key is refused whatever it says."""
 
 ALLOWED = matching(re.compile(r"[A-Za-z0-9_.*]{1,128}"), 'the name of a command, such as "messages.send"')
 
@@ -53,10 +47,18 @@ def _is_models(value: object) -> bool:
 _MODELS = Rule(f"a model, or a list of up to {MOST_MODELS} different models, the preferred one first", _is_models)
 
 VARIABLE = Rule(
-    "text, a number, true or false", lambda value: FLAG.accepts(value) or TEXT.accepts(value) or _is_number(value)
+    "text, a number, true or false",
+    lambda value: FLAG.accepts(value) or TEXT.accepts(value) or _is_number(value),
+    {"type": ["string", "number", "boolean"]},
 )
-GUILD = Rule("text or a whole number", lambda value: TEXT.accepts(value) or type(value) is int)
-CONFIRMATION = Rule("true, false or a list", lambda value: isinstance(value, bool | list))
+GUILD = Rule(
+    "text or a whole number",
+    lambda value: TEXT.accepts(value) or type(value) is int,
+    {"type": ["string", "integer"]},
+)
+CONFIRMATION = Rule(
+    "true, false or a list", lambda value: isinstance(value, bool | list), {"type": ["boolean", "array"]}
+)
 REPEATS = Rule("a table or true", lambda value: isinstance(value, bool | dict))
 COMMAND = matching(re.compile(r"[A-Za-z_]\w{0,63}(?:\.\w{1,64}){0,7}", re.ASCII), 'a name such as "messages.send"')
 
@@ -71,6 +73,18 @@ MAX_ROWS = 1000
 
 def _is_sample(value: object) -> bool:
     return value is True or (type(value) is int and 1 <= value <= MAX_ROWS)
+
+
+_ORDER_BY = Rule(
+    "text or a list of texts",
+    lambda value: isinstance(value, str | list),
+    {"type": ["string", "array"], "items": {"type": "string"}},
+)
+_SAMPLE = Rule(
+    f"true or a whole number from 1 to {MAX_ROWS}",
+    _is_sample,
+    {"anyOf": [{"const": True}, {"type": "integer", "minimum": 1, "maximum": MAX_ROWS}]},
+)
 
 
 ROOT = Keys(
@@ -187,10 +201,10 @@ TABLE_INPUT = Keys(
         "where": TEXT,
         "where_clause": TEXT,
         "filter": LIST,
-        "order_by": Rule("text or a list of texts", lambda value: isinstance(value, str | list)),
+        "order_by": _ORDER_BY,
         "limit": whole(1, MAX_ROWS),
         "offset": whole(0),
-        "sample": Rule(f"true or a whole number from 1 to {MAX_ROWS}", _is_sample),
+        "sample": _SAMPLE,
         "format": one_of("json", "markdown", "csv"),
         "alias": IDENTIFIER,
         "pull_and_delete": FLAG,

@@ -54,7 +54,7 @@ def load_narrative(
     `context` are folders in which `file = "..."` looks after the narrative's own. Without an `environment` every
     `${NAME}` is a problem. Raises NarrativeError with all problems.
     """
-    text = _text_of(path)
+    text = read_narrative(path)
     return _Loader(str(path), (path.parent, *context), environment, media_limits).one(text, name)
 
 
@@ -66,7 +66,7 @@ def load_all(
     media_limits: MediaLimits | None = None,
 ) -> tuple[Loaded, ...]:
     """As `load_narrative`, every narrative of the file; all warnings are with the first."""
-    return _Loader(str(path), (path.parent, *context), environment, media_limits).all(_text_of(path))
+    return _Loader(str(path), (path.parent, *context), environment, media_limits).all(read_narrative(path))
 
 
 def parse_narrative(
@@ -98,7 +98,8 @@ def parse_all(
     return _Loader(source, None if folder is None else (folder,), environment, media_limits).all(text)
 
 
-def _text_of(path: Path) -> str:
+def read_narrative(path: Path) -> str:
+    """The text of a local file of up to 1 MB. NarrativeError when it can't be read."""
     try:
         return read_file(path, LOCAL.file_bytes)
     except Unreadable as error:

@@ -328,6 +328,15 @@ class Narrative(Frozen):
         keeps = self.preserve_source or act.scope.content.preserve_source
         return act.scope.content.model_copy(update={"preserve_source": keeps})
 
+    def may_skip(self, position: int) -> bool:
+        """Whether its own condition, or that of an act which performs it, may leave it out."""
+        around = [
+            one
+            for place, one in enumerate(self.acts)
+            if place == position or (one.composes is not None and one.composes <= position < place)
+        ]
+        return any(one.skip_if is not None for one in around)
+
     def siblings_of(self, act: Act) -> list[int]:
         """The positions of all acts of the same performance of the same narrative, its own among them."""
         return [number for number, one in enumerate(self.acts) if is_beside(one, act)]

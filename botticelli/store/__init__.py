@@ -14,7 +14,7 @@ from botticelli.store.database import connected
 from botticelli.store.effects import EffectRecord, Effects, Intent
 from botticelli.store.iterations import Claim, Iteration, Iterations, Lost, Open, Unclaimed, Wanted
 from botticelli.store.learned import Learned, LearnedLimit
-from botticelli.store.ledger import Entry, Ledger, PastUsage
+from botticelli.store.ledger import Entry, Ledger, PastCalls, PastUsage
 from botticelli.store.levers import Levers, Moved
 from botticelli.store.media import MediaRepository, NewMedium
 from botticelli.store.overrides import WHOLE, FreshOverrides, InForce, Override, Overrides
@@ -51,6 +51,7 @@ __all__ = [
     "Open",
     "Origin",
     "Override",
+    "PastCalls",
     "PastUsage",
     "Query",
     "Run",

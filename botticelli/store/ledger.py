@@ -45,6 +45,19 @@ class PastUsage:
     tokens: int
 
 
+@dataclass(frozen=True, slots=True)
+class PastCalls:
+    """What the last calls of an act took: 10th and 50th percentile and maximum of each figure, and the median of their
+    seconds. All None without samples; `cost_usd` also when it isn't known of one of them."""
+
+    samples: int
+    tokens: Sequence[int] | None = None
+    input_tokens: Sequence[int] | None = None
+    output_tokens: Sequence[int] | None = None
+    cost_usd: Sequence[Decimal] | None = None
+    seconds: float = 0.0
+
+
 class Counted(Protocol):
     """Tokens as a provider counted them."""
 
@@ -106,6 +119,11 @@ class Ledger:
     def prune(self, kept_seconds: float) -> int:
         """Delete draws of runs that are gone, once no window and no audit needs them; how many."""
         return len(self._connection.execute(statement("prune_ledger"), {"kept_seconds": kept_seconds}).all())
+
+    def past_calls(self, narrative: str, act: str, model: str) -> PastCalls:
+        """The same draws as those of `past_usage`."""
+        values = {"narrative": narrative, "act": act, "model": model, "limit": SAMPLES}
+        return PastCalls(**self._connection.execute(statement("past_calls"), values).mappings().one())
 
     def of_run(self, run_id: str) -> list[dict[str, Any]]:
         query = select(ledger).where(ledger.c.run_id == run_id).order_by(ledger.c.drawn_at, ledger.c.draw_id)

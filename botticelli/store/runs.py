@@ -8,7 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Connection, RowMapping, func, or_, select, update
+from sqlalchemy import Column, ColumnElement, Connection, RowMapping, delete, exists, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from botticelli.errors import NotFound
@@ -272,6 +272,17 @@ class Runs:
         counted = self._connection.execute(statement("count_iteration"), values).mappings().one()
         return replace(run, **counted)
 
+    def count_of_narrative(self, narrative: str) -> tuple[int, int]:
+        """How many runs of narratives of this name go on, and how many `forget_narrative` would remove."""
+        counts = (func.count().filter(runs.c.status.not_in(FINAL)), func.count().filter(_settled()))
+        going_on, over = self._connection.execute(select(*counts).where(runs.c.narrative == narrative)).one()
+        return going_on, over
+
+    def forget_narrative(self, narrative: str) -> int:
+        """Remove its runs that are over, with iterations, acts and effects; how many there were. The ledger stays, and so
+        do runs with an effect of which nobody knows whether it was done."""
+        return self._connection.execute(delete(runs).where(runs.c.narrative == narrative, _settled())).rowcount
+
     def reopen(self, run_id: str) -> int:
         """How many iterations will be performed again."""
         reopened: int = self._connection.execute(statement("reopen_run"), {"run_id": run_id}).scalar_one()
@@ -284,3 +295,9 @@ def _in_any(text: str, *columns: Column[Any]) -> ColumnElement[bool]:
 
 def _unknown(run_id: str) -> NotFound:
     return NotFound(f"there is no run {run_id!r}", do="see `botticelli runs`")
+
+
+def _settled() -> ColumnElement[bool]:
+    """Over, and nothing about it is open."""
+    is_open = exists().where(effects.c.run_id == runs.c.id, effects.c.status.in_(UNRESOLVED))
+    return runs.c.status.in_(FINAL) & ~is_open

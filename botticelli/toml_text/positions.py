@@ -30,6 +30,11 @@ class Positions:
         """Whether `path` was opened by a `[table]` or `[[table]]` line of its own."""
         return path in self._headers
 
+    def headers(self) -> dict[TomlPath, int]:
+        """The line of each `[table]` or `[[table]]`, in the order of the text."""
+        found = {path: self.of_offset(self._keys[path])[0] for path in self._headers}
+        return dict(sorted(found.items(), key=lambda item: item[1]))
+
     def at(self, path: TomlPath, offset: int | None = None) -> tuple[int, int]:
         """Of the key at `path`, else of what encloses it; with `offset`, of that character of the string there.
 

@@ -298,3 +298,22 @@ def test_a_text_from_a_folder_of_the_context(folder: Path, tmp_path: Path) -> No
         story.write_text(f"[acts.a]\n[[acts.a.input]]\nfile = '{name}'\n")
         with pytest.raises(NarrativeError, match=r"symbolic link|has to be inside"):
             load_narrative(story, context=[shared])
+
+
+def test_what_is_skipped_with_an_act_around_it() -> None:
+    text = """
+[narrative]
+name = "outer"
+toc = ["first", "around"]
+[acts]
+first = "x"
+[acts.around]
+narrative = "inner"
+skip_if = "{state.done}"
+[narratives.inner]
+toc = ["one", "two"]
+acts.one = "y"
+acts.two = "z"
+"""
+    narrative = parsed(text).narrative
+    assert [narrative.may_skip(position) for position in range(4)] == [False, True, True, True]

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from tests.support.mutants import EXAMPLES, check, mutants
 
-MUTATIONS = 1000
+MUTATIONS = 400
 
 
-def test_a_thousand_mutants(tmp_path: Path) -> None:
+def test_hundreds_of_mutants(tmp_path: Path) -> None:
     each = -(-MUTATIONS // len(EXAMPLES))
     for beside in {picture for example in EXAMPLES for picture in example.parent.glob("*.png")}:
         (tmp_path / beside.name).write_bytes(beside.read_bytes())
@@ -21,7 +21,7 @@ def test_a_thousand_mutants(tmp_path: Path) -> None:
         check(mutant, tmp_path / "x.toml") for example in EXAMPLES for mutant in mutants(example.read_bytes(), each)
     ]
     assert len(outcomes) >= MUTATIONS
-    assert 40 < sum(outcomes) < MUTATIONS // 2
+    assert 15 < sum(outcomes) < MUTATIONS // 2
 
 
 SIMPLE = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | st.dates()

@@ -1,0 +1,173 @@
+"""What the calls of each act are taken to use, to cost and to last, and who says so. Pure figures: asks nobody."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Generic, Literal, TypeVar
+
+from botticelli.budget import Amounts
+from botticelli.carousel.estimates import FEWEST_SAMPLES, Source
+from botticelli.carousel.plan import Call, Plan
+from botticelli.carousel.simulation import CallFigures
+from botticelli.narrative.model import Narrative
+from botticelli.runtime import Runtime
+from botticelli.store import PastCalls
+
+Number = TypeVar("Number", int, Decimal)
+CostSource = Literal["history", "prices", "unknown"]
+SecondsSource = Literal["given", "history", "driver", "assumed"]
+ASSUMED_SECONDS = 4.0
+"""How long a call lasts where nobody knows better."""
+_GIVEN: SecondsSource = "given"
+
+
+@dataclass(frozen=True, slots=True)
+class Range(Generic[Number]):
+    """low: acts that may be skipped are. expected. worst: the longest answers, and every retry is needed."""
+
+    low: Number
+    expected: Number
+    worst: Number
+
+
+@dataclass(frozen=True, slots=True)
+class ActForecast:
+    """One act with a model call. `tokens` and `cost_usd` (None: unknown) are of one call, `reserved_tokens` what its
+    ticket asks for it; a source `history` has seen `samples` calls."""
+
+    position: int
+    act: str
+    model: str
+    calls_per_iteration: int
+    may_be_skipped: bool
+    tokens: Range[int]
+    tokens_source: Source
+    reserved_tokens: int
+    reserved_source: Source
+    cost_usd: Range[Decimal] | None
+    cost_source: CostSource
+    seconds: float
+    seconds_source: SecondsSource
+    samples: int
+
+
+def act_forecasts(
+    runtime: Runtime,
+    narrative: Narrative,
+    plan: Plan,
+    past: Mapping[int, PastCalls],
+    call_seconds: float | None = None,
+) -> list[ActForecast]:
+    """In order. `call_seconds` stands in for whatever is known about how long calls last."""
+    found = []
+    for position, call in plan.items():
+        calls = past.get(position, PastCalls(0))
+        seconds = _seconds(runtime, call, calls) if call_seconds is None else (call_seconds, _GIVEN)
+        found.append(_act(narrative, position, call, calls, seconds))
+    return found
+
+
+def call_figures(plan: Plan, acts: Sequence[ActForecast], past: Mapping[int, PastCalls]) -> dict[int, CallFigures]:
+    """What a simulated call uses: what is expected, in all metrics."""
+    return {
+        one.position: CallFigures(_amounts(plan[one.position], one, past.get(one.position)), one.seconds)
+        for one in acts
+    }
+
+
+def requests(acts: Sequence[ActForecast], retries: int, iterations: int) -> Range[int]:
+    low = sum(0 if one.may_be_skipped else one.calls_per_iteration for one in acts)
+    calls = sum(one.calls_per_iteration for one in acts)
+    worst = calls + retries if calls else 0
+    return Range(low * iterations, calls * iterations, worst * iterations)
+
+
+def tokens(acts: Sequence[ActForecast], retries: int, iterations: int) -> Range[int]:
+    """A failed try whose outcome nobody knows is charged like an answer."""
+    return _total([(one, one.tokens) for one in acts], retries, iterations, 0)
+
+
+def cost_usd(acts: Sequence[ActForecast], retries: int, iterations: int) -> Range[Decimal] | None:
+    """None when the cost of any call is unknown."""
+    known = [(one, one.cost_usd) for one in acts if one.cost_usd is not None]
+    return _total(known, retries, iterations, Decimal(0)) if len(known) == len(acts) else None
+
+
+def _total(
+    each: Sequence[tuple[ActForecast, Range[Number]]], retries: int, iterations: int, nothing: Number
+) -> Range[Number]:
+    low = sum((one.low * act.calls_per_iteration for act, one in each if not act.may_be_skipped), nothing)
+    expected = sum((one.expected * act.calls_per_iteration for act, one in each), nothing)
+    worst = sum((one.worst * act.calls_per_iteration for act, one in each), nothing)
+    worst += max((one.worst for _, one in each), default=nothing) * retries
+    return Range(low * iterations, expected * iterations, worst * iterations)
+
+
+def _act(
+    narrative: Narrative, position: int, call: Call, past: PastCalls, seconds: tuple[float, SecondsSource]
+) -> ActForecast:
+    act, estimate = narrative.acts[position], call.estimate
+    is_known = past.samples >= FEWEST_SAMPLES and past.tokens is not None
+    cost, cost_source = _cost(call, past if is_known else None)
+    return ActForecast(
+        position=position,
+        act=act.name,
+        model=str(call.model),
+        calls_per_iteration=call.turns,
+        may_be_skipped=narrative.may_skip(position),
+        tokens=Range(*past.tokens) if is_known and past.tokens else _stated(call),
+        tokens_source="history" if is_known else estimate.source,
+        reserved_tokens=estimate.tokens,
+        reserved_source=estimate.source,
+        cost_usd=cost,
+        cost_source=cost_source,
+        seconds=seconds[0],
+        seconds_source=seconds[1],
+        samples=past.samples,
+    )
+
+
+def _stated(call: Call) -> Range[int]:
+    """By the estimate alone: of what we reckoned ourselves, the prompt is certain and the answer may be short."""
+    low = call.estimate.input_tokens if call.estimate.source == "prompt" else call.tokens
+    return Range(low, call.tokens, call.tokens)
+
+
+def _cost(call: Call, past: PastCalls | None) -> tuple[Range[Decimal] | None, CostSource]:
+    """What was paid before; else the prices of what is expected."""
+    if past is not None and past.cost_usd is not None:
+        return Range(*past.cost_usd), "history"
+    if past is not None and past.input_tokens and past.output_tokens:
+        each = [_price(call, *pair) for pair in zip(past.input_tokens, past.output_tokens, strict=True)]
+    else:
+        stated, prompt = _stated(call), call.estimate.input_tokens
+        each = [_price(call, prompt, all_of - prompt) for all_of in (stated.low, stated.expected, stated.worst)]
+    low, expected, worst = each
+    if low is None or expected is None or worst is None:
+        return None, "unknown"
+    return Range(low, expected, worst), "prices"
+
+
+def _price(call: Call, input_tokens: int, output_tokens: int) -> Decimal | None:
+    return call.prices.cost_usd(input_tokens=input_tokens, cached_tokens=0, output_tokens=output_tokens)
+
+
+def _seconds(runtime: Runtime, call: Call, past: PastCalls) -> tuple[float, SecondsSource]:
+    if past.samples >= FEWEST_SAMPLES:
+        return past.seconds, "history"
+    typical: float | None = getattr(runtime.drivers.get(call.model.provider), "typical_call_seconds", None)
+    return (ASSUMED_SECONDS, "assumed") if typical is None else (typical, "driver")
+
+
+def _amounts(call: Call, act: ActForecast, past: PastCalls | None) -> Amounts:
+    """Of one call, as it is settled."""
+    tokens = act.tokens.expected
+    is_history = act.tokens_source == "history" and past is not None and past.input_tokens is not None
+    input_tokens = past.input_tokens[1] if is_history and past and past.input_tokens else call.estimate.input_tokens
+    cost = 0 if act.cost_usd is None else math.ceil(act.cost_usd.expected * 1_000_000)
+    input_tokens = min(input_tokens, tokens)
+    full = Amounts(1, tokens, input_tokens, tokens - input_tokens, cost, 1)
+    return Amounts.each(lambda metric: full.of(metric) if call.amounts.of(metric) else 0)

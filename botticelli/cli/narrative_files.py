@@ -1,0 +1,122 @@
+"""Narrative files in folders: which there are, and what is wrong with them. Changes none."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+
+from botticelli.cli.failures import problems_of
+from botticelli.cli.invocation import Invocation
+from botticelli.cli.run import load, local_files, narrative_file
+from botticelli.cli.terminal import safe
+from botticelli.errors import BotticelliError, NotFound
+
+MOST_FILES = 10_000
+LARGEST_BYTES = 1024 * 1024
+
+
+def files_of(invocation: Invocation, given: Iterable[str]) -> list[str]:
+    """Files and names as they are given; of a folder, all narratives in it. NotFound for a folder without any."""
+    found: list[str] = []
+    for text in given:
+        if not Path(text).is_dir():
+            found.append(text)
+            continue
+        inside = [str(file) for file in narratives_in(Path(text))]
+        if not inside:
+            raise NotFound(
+                "there is no narrative in this folder", where=text, do="narratives are .toml files with acts"
+            )
+        found += inside
+    return found
+
+
+def narratives_in(folder: Path) -> Iterator[Path]:
+    """Every .toml below that looks like a narrative, or can't be read as TOML at all; hidden folders are left out."""
+    files = (one for one in sorted(folder.rglob("*.toml")) if not _is_hidden(one.relative_to(folder)))
+    for _, file in zip(range(MOST_FILES), files, strict=False):
+        if file.is_file() and _looks_right(file):
+            yield file
+
+
+def default_folders(invocation: Invocation) -> list[Path]:
+    """Those of the settings that exist, and the shipped one."""
+    from botticelli.places import app_folder
+
+    settings = invocation.settings
+    folders = [settings.base / folder for folder in settings.narratives.path]
+    return [*dict.fromkeys(folder.resolve() for folder in (*folders, app_folder() / "narratives") if folder.is_dir())]
+
+
+def report(invocation: Invocation, text: str, name: str | None = None, *, rehearse: bool = False) -> dict[str, Any]:
+    """What is wrong with one file: with all its narratives, unless one is named."""
+    from botticelli.carousel.checks import checked_plan
+    from botticelli.carousel.commands import check_commands
+    from botticelli.carousel.data_checks import check_media
+    from botticelli.narrative import load_all
+
+    try:
+        file, name = narrative_file(invocation, text, name)
+        found = [load(invocation, file, name)] if name else load_all(file, **local_files(invocation))
+        warnings = [str(warning) for loaded in found for warning in loaded.warnings]
+        for loaded in found:
+            warnings += check_commands(invocation.runtime, loaded.narrative, str(file), rehearse=rehearse)
+            plan = checked_plan(invocation.runtime, loaded.narrative, str(file))
+            check_media(invocation.runtime, plan, loaded.narrative, str(file))
+    except BotticelliError as error:
+        return {"file": text, "ok": False, "problems": problems_of(error), "warnings": [], "narratives": []}
+    names = [loaded.narrative.name for loaded in found]
+    unique = list(dict.fromkeys(warnings))
+    return {"file": str(file), "ok": True, "problems": [], "warnings": unique, "narratives": names}
+
+
+def print_report(report: dict[str, Any]) -> None:
+    for problem in report["problems"]:
+        click.echo(f"botticelli: error: {safe(problem['message'])}", err=True)
+    for warning in report["warnings"]:
+        click.echo(f"botticelli: warning: {safe(warning)}", err=True)
+    if report["ok"]:
+        several = f" ({', '.join(report['narratives'])})" if len(report["narratives"]) > 1 else ""
+        click.echo(f"{safe(str(Path(report['file'])))}: ok{safe(several)}")
+
+
+def listed(invocation: Invocation, folder: Path) -> Iterator[dict[str, Any]]:
+    """Each narrative of a folder with what it says about itself; `problems` counts what is wrong with its file."""
+    from botticelli.narrative import load_all
+
+    for file in narratives_in(folder):
+        try:
+            found = load_all(file, **local_files(invocation))
+        except BotticelliError as error:
+            count = len(problems_of(error))
+            yield {
+                "file": str(file),
+                "name": None,
+                "description": None,
+                "acts": None,
+                "iterations": None,
+                "problems": count,
+            }
+            continue
+        for one in (loaded.narrative for loaded in found):
+            turns = one.carousel.iterations if one.carousel else 1
+            about = {"name": one.name, "description": one.description, "acts": len(one.acts), "iterations": turns}
+            yield {"file": str(file), **about, "problems": 0}
+
+
+def _is_hidden(path: Path) -> bool:
+    return any(part.startswith(".") for part in path.parts)
+
+
+def _looks_right(file: Path) -> bool:
+    try:
+        if file.stat().st_size > LARGEST_BYTES:
+            return False
+        tables = tomllib.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return True
+    return any(key in tables for key in ("act", "acts", "narrative", "narratives", "metadata"))

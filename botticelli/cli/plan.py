@@ -1,0 +1,74 @@
+"""`botticelli plan`: what a run would take, before it is paid for. Starts nothing, enqueues nothing."""
+
+from __future__ import annotations
+
+import click
+
+from botticelli.cli.arguments import complete_narratives, json_option, services_run, variables_option
+from botticelli.cli.invocation import Invocation, pass_invocation
+from botticelli.cli.output import print_json
+from botticelli.cli.run import load, narrative_file
+from botticelli.cli.terminal import safe
+
+
+@click.command(short_help="Say what a run would take before it is paid for.")
+@click.argument("narrative", metavar="FILE_OR_NAME", shell_complete=complete_narratives)
+@click.option("--name", metavar="NAME", help="Which of the file's narratives; FILE#NAME says the same.")
+@click.option("--iterations", "-n", type=click.IntRange(min=1), metavar="N", help="Instead of what the carousel says.")
+@variables_option
+@click.option(
+    "--call-seconds", type=click.FloatRange(min=0), metavar="S", help="How long a call lasts, instead of its past."
+)
+@click.option("--rehearse", is_flag=True, help="As for a run that only rehearses bot commands: without a token.")
+@json_option
+@pass_invocation
+def plan(
+    invocation: Invocation,
+    *,
+    narrative: str,
+    name: str | None,
+    iterations: int | None,
+    variables: dict[str, str],
+    call_seconds: float | None,
+    rehearse: bool,
+    as_json: bool,
+) -> None:
+    """Calls, tokens and money (low, expected, worst), the limit that binds first, when a run would end and how, and what
+    it would change outside: given what the budgets hold now and who else goes on.
+
+    Calls no model and starts no services: where none run, it plans from empty budgets and says so. Exit code 2 for what
+    could not be run as it is.
+    """
+    from botticelli.carousel.enqueue import EnqueueOptions
+    from botticelli.carousel.forecast import forecast
+    from botticelli.cli.plan_lines import lines
+
+    is_live = services_run(invocation)
+    file, name = narrative_file(invocation, narrative, name)
+    found = forecast(
+        invocation.runtime,
+        load(invocation, file, name),
+        str(file),
+        EnqueueOptions(variables, iterations, rehearse=rehearse),
+        services_run=is_live,
+        workers=_workers(invocation) if is_live else 0,
+        call_seconds=call_seconds,
+    )
+    if as_json:
+        print_json(found)
+        return
+    for warning in found.warnings:
+        click.echo(f"botticelli: warning: {safe(warning)}", err=True)
+    click.echo("\n".join(lines(found)))
+
+
+def _workers(invocation: Invocation) -> int:
+    """How many are alive; 0 when Redis doesn't say."""
+    from redis.exceptions import RedisError
+
+    from botticelli.presence import live_workers
+
+    try:
+        return len(live_workers(invocation.runtime))
+    except (RedisError, OSError):
+        return 0
