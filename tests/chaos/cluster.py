@@ -1,143 +1,251 @@
-"""A small fleet over one data directory, and the faults that happen to it. Judges nothing."""
+"""A small fleet over one data directory, and what can be done to its processes. Judges nothing."""
 
 from __future__ import annotations
 
+import json
 import os
+import shutil
 import signal
-from collections.abc import Callable, Iterator
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
 
 import redis
+from sqlalchemy import text
 
 from botticelli import services
 from botticelli.failpoints import Point
+from botticelli.messages import run_id_for
 from botticelli.runtime import Runtime
-from botticelli.services import Membership
+from botticelli.services.paths import Paths
 from botticelli.settings import load_settings
+from tests.chaos.world import World
 from tests.support.processes import House, Process
 from tests.support.waiting import wait_until
 
+ROOT = Path(__file__).parents[2]
 LEASE_SECONDS = 2.0
+AGAIN_SECONDS = 3.0
+"""An enqueuer whose run is not there after so long is asked again."""
 SETTINGS = {
     "BOTTICELLI_WORKER__LEASE_SECONDS": str(LEASE_SECONDS),
     "BOTTICELLI_WORKER__SWEEP_INTERVAL_SECONDS": "0.3",
     "BOTTICELLI_WORKER__REDELIVERY_GRACE_SECONDS": "1",
     "BOTTICELLI_WORKER__MAX_ATTEMPTS": "20",
 }
+CLOCK = '''
+"""A clock that is as wrong as a file says, read anew each time."""
+import os, time
+_real = time.time
+
+def _shifted():
+    try:
+        with open(os.environ["BOTTICELLI_TEST_CLOCK"]) as file:
+            return _real() + float(file.read() or 0)
+    except (KeyError, OSError, ValueError):
+        return _real()
+
+time.time = _shifted
+'''
 
 
 class Cluster:
-    """Postgres, Redis and workers that stop at armed failpoints."""
+    """Postgres, Redis, workers and enqueuers; all but the servers can be held at armed failpoints."""
 
-    def __init__(self, house: House, workers: int) -> None:
+    def __init__(
+        self, house: House, world: World, tiers: Mapping[str, Any], pools: tuple[str, ...], enqueuers: int
+    ) -> None:
         self.house = house
-        house.settings |= SETTINGS
+        self.world = world
+        house.settings |= SETTINGS | world.settings(tiers)
+        house.tied = True
         self.points = house.folder / "failpoints"
         self.points.mkdir()
+        house.write("clock/sitecustomize.py", CLOCK)
         self._membership = services.join(house.home)
-        self.workers = [self._worker() for _ in range(workers)]
         self.runtime = Runtime(load_settings(environ=house.environ, cwd=house.folder))
+        assert self.strangers() == [], "somebody else uses these servers"
+        self.pools = pools
+        self.workers = [self._worker(pool) for pool in pools]
+        self.enqueuers = [self._enqueuer() for _ in range(enqueuers)]
 
-    def _worker(self) -> Process:
-        return self.house.worker("--concurrency", "4", environ={"BOTTICELLI_FAILPOINTS": str(self.points)})
+    def strangers(self) -> list[str]:
+        """Who is connected to the servers beside this process."""
+        query = "select application_name from pg_stat_activity where datname is not null and pid <> pg_backend_pid()"
+        with self.runtime.store.engine.connect() as connection:
+            sessions = [str(row[0]) for row in connection.execute(text(query))]
+        with redis.Redis.from_url(self._membership.redis_url) as line:
+            return sessions + [one["name"] for one in line.client_list() if one["id"] != str(line.client_id())]
 
-    @property
-    def membership(self) -> Membership:
-        return self._membership
+    def _environ(self, number: int) -> dict[str, str]:
+        clock = self.house.folder / "clock"
+        path = os.pathsep.join((str(clock), str(ROOT)))
+        return {
+            "BOTTICELLI_FAILPOINTS": str(self.points),
+            "BOTTICELLI_TEST_CLOCK": str(clock / str(number)),
+            "PYTHONPATH": path,
+        }
+
+    def _worker(self, pool: str) -> Process:
+        options = ("--pool", pool, "--concurrency", "4" if pool == "threads" else "2")
+        return self.house.worker(*options, environ=self._environ(len(self.house.started)))
+
+    def _enqueuer(self) -> Process:
+        environ = self._environ(len(self.house.started))
+        process = self.house.start(sys.executable, "-m", "tests.chaos.enqueuer", environ=environ, stdin=subprocess.PIPE)
+        wait_until(lambda: "ready" in process.text(), "the enqueuer to be ready", 60)
+        return process
+
+    def set_clock(self, worker: Process, seconds: float) -> None:
+        """Its clock jumps by so much."""
+        (self.house.folder / "clock" / str(self.house.started.index(worker))).write_text(str(seconds))
+
+    # Enqueuing
+
+    def ask(self, number: int, name: str, *, wire: bool) -> None:
+        """Have an enqueuer enqueue `narratives/NAME.toml`; the name is the idempotency key as well."""
+        stdin = self.enqueuers[number].popen.stdin
+        assert stdin is not None
+        try:
+            stdin.write(json.dumps({"name": name, "key": name, "wire": wire}) + "\n")
+            stdin.flush()
+        except BrokenPipeError:
+            self.replace_enqueuer(self.enqueuers[number])
+
+    def enqueue(self, number: int, name: str, *, wire: bool) -> str:
+        """As a person would: ask until the run is there."""
+        for _ in range(20):
+            self.ask(number, name, wire=wire)
+            try:
+                wait_until(lambda: self.is_there(name), f"run {name}", AGAIN_SECONDS)
+                break
+            except AssertionError:
+                continue
+        assert self.is_there(name), f"{name} could not be enqueued: {self.enqueuers[number].text()}"
+        return run_id_for(name)
+
+    def is_there(self, name: str) -> bool:
+        """False while Postgres is away, too."""
+        try:
+            with self.runtime.store.engine.connect() as connection:
+                query = text("select count(*) from runs where id = :id")
+                return bool(connection.execute(query, {"id": run_id_for(name)}).scalar())
+        except Exception as error:
+            assert "OperationalError" in type(error).__name__, error
+            return False
+
+    def replace_enqueuer(self, victim: Process) -> None:
+        if victim.popen.poll() is None:
+            victim.kill()
+        self.enqueuers[self.enqueuers.index(victim)] = self._enqueuer()
+
+    # Failpoints
 
     def arm(self, point: Point) -> None:
-        """The next worker that reaches it is held there."""
+        """The next process that reaches it is held there."""
         (self.points / point).touch()
 
-    def held(self, point: Point) -> int:
+    def disarm(self, point: Point) -> None:
+        (self.points / point).unlink(missing_ok=True)
+
+    def held(self, point: Point, timeout_seconds: float = 60) -> int:
         """The process that is held, once there is one."""
         reached = self.points / f"{point}.reached"
-        wait_until(reached.exists, f"a worker to reach {point}", 60)
+        wait_until(reached.exists, f"a process to reach {point}", timeout_seconds)
         return int(reached.read_text())
 
     def let_go(self, point: Point) -> None:
         (self.points / f"{point}.reached").unlink()
 
     def of_pid(self, pid: int) -> Process:
-        return next(one for one in self.workers if one.pid == pid)
+        """Whose process that is; a child belongs to its worker."""
+        group = os.getpgid(pid)
+        return next(one for one in (*self.workers, *self.enqueuers) if one.pid == group)
 
-    def kill_worker(self, victim: Process) -> None:
+    # Processes
+
+    def kill(self, victim: Process) -> None:
         """SIGKILL, and a new one in its place."""
+        if victim in self.enqueuers:
+            self.replace_enqueuer(victim)
+            return
         victim.kill()
-        self.workers[self.workers.index(victim)] = self._worker()
+        number = self.workers.index(victim)
+        self.workers[number] = self._worker(self.pools[number])
+
+    def children(self, worker: Process) -> list[int]:
+        found = subprocess.run(["pgrep", "-P", str(worker.pid)], capture_output=True, text=True, check=False)
+        return list(map(int, found.stdout.split()))
 
     @contextmanager
     def stopped(self, victim: Process) -> Iterator[None]:
         """SIGSTOP for as long as the block runs: what a paused machine does."""
-        os.kill(victim.pid, signal.SIGSTOP)
+        os.killpg(victim.pid, signal.SIGSTOP)
         try:
             yield
         finally:
-            os.kill(victim.pid, signal.SIGCONT)
+            os.killpg(victim.pid, signal.SIGCONT)
 
-    def kill_postgres(self) -> None:
-        self._kill_service("postgres")
+    # Servers
 
-    def kill_redis(self) -> None:
-        self._kill_service("redis")
+    def signal_service(self, name: str, number: signal.Signals = signal.SIGKILL) -> None:
+        """End it, and wait for the one that the keeper starts in its place."""
+        before = self.pid_of(name)
+        os.kill(before, number)
+        wait_until(lambda: self._running(name) not in {None, before}, f"another {name}", 60)
 
-    def flush_redis(self) -> None:
-        with redis.Redis.from_url(self._membership.redis_url) as line:
-            line.flushall()
+    def pid_of(self, name: str) -> int:
+        return wait_until(lambda: self._running(name), f"a running {name}") or 0
 
-    def _kill_service(self, name: str) -> None:
-        """SIGKILL, and wait for the one that the keeper starts in its place."""
-        before = self._pid(name)
-        assert before is not None
-        os.kill(before, signal.SIGKILL)
-        wait_until(lambda: self._pid(name) not in {None, before}, f"another {name}")
-
-    def _pid(self, name: str) -> int | None:
+    def _running(self, name: str) -> int | None:
         found = next(one for one in services.status(self.house.home) if one.name == name)
         return found.pid if found.state == "running" else None
 
+    def line(self) -> redis.Redis:
+        return redis.Redis.from_url(self._membership.redis_url)
+
+    def flush_redis(self) -> None:
+        with self.line() as line:
+            line.flushall()
+
+    @contextmanager
+    def redis_goes_back(self) -> Iterator[None]:
+        """What Redis has on its disk now is what it has after the block: it is killed, and older files are in place."""
+        data, copy = self._paths.data("redis"), self.house.folder / "older"
+        shutil.rmtree(copy, ignore_errors=True)
+        shutil.copytree(data, copy)
+        yield
+        keeper = int(self._paths.keeper.read_text())
+        before = self.pid_of("redis")
+        os.kill(keeper, signal.SIGSTOP)
+        try:
+            os.kill(before, signal.SIGKILL)
+            shutil.rmtree(data)
+            shutil.copytree(copy, data)
+        finally:
+            os.kill(keeper, signal.SIGCONT)
+        wait_until(lambda: self._running("redis") not in {None, before}, "another redis", 60)
+
+    @property
+    def _paths(self) -> Paths:
+        return Paths(self.house.home)
+
+    def cut_sessions(self) -> None:
+        """Every connection to Postgres but the one that says so."""
+        with self.runtime.store.engine.connect() as connection:
+            query = "pid <> pg_backend_pid() and datname is not null"
+            connection.execute(text(f"select pg_terminate_backend(pid) from pg_stat_activity where {query}"))
+
     def log_lines(self, event: str) -> list[str]:
-        """What all workers said of one kind of event."""
+        """What all processes said of one kind of event."""
         return [line for one in self.house.started for line in one.text().splitlines() if event in line]
 
     def close(self) -> None:
         self.runtime.close()
-        for worker in self.workers:
-            worker.kill()
+        for process in (*self.workers, *self.enqueuers):
+            if process.popen.poll() is None:
+                process.kill()
         self._membership.leave()
-
-
-Fault = Callable[[Cluster, Point, int], None]
-"""What happens to the process that is held at a point. The point has been let go when it returns."""
-
-
-def killed(cluster: Cluster, point: Point, pid: int) -> None:
-    cluster.kill_worker(cluster.of_pid(pid))
-    cluster.let_go(point)
-
-
-def paused(cluster: Cluster, point: Point, pid: int) -> None:
-    """For longer than its lease: others go on without it, and then it wakes up in the middle of its work."""
-    from threading import Event
-
-    with cluster.stopped(cluster.of_pid(pid)):
-        cluster.let_go(point)
-        Event().wait(LEASE_SECONDS * 1.5)
-
-
-def without_postgres(cluster: Cluster, point: Point, pid: int) -> None:
-    cluster.kill_postgres()
-    cluster.let_go(point)
-
-
-def without_redis(cluster: Cluster, point: Point, pid: int) -> None:
-    cluster.kill_redis()
-    cluster.let_go(point)
-
-
-FAULTS: dict[str, Fault] = {
-    "sigkill": killed,
-    "sigstop": paused,
-    "postgres_cut": without_postgres,
-    "redis_cut": without_redis,
-}

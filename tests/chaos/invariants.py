@@ -1,54 +1,176 @@
-"""The promises of the design, checked on a run that has ended: from the database, the ledger and the Budget."""
+"""The promises of the design, checked on a run that has ended: from the database, the ledger and the servers' records."""
 
 from __future__ import annotations
 
-from collections import Counter
+from bisect import bisect_right
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
 
 from sqlalchemy import text
 
+from botticelli.cli.budget_audit import audited
 from botticelli.runtime import Runtime
+from botticelli.store import ActRow, Iteration, Run
+from tests.chaos.world import DAY_SECONDS, GUARD_MS, KEY, PERIOD_SECONDS, TOKEN, World, arrived_ms, prompt_of
 from tests.support.waiting import wait_until
 
 FINAL = {"succeeded", "failed", "cancelled", "skipped"}
+Row = tuple[object, ...]
 
 
-def violations(runtime: Runtime, run_id: str, *, calls_lost: int) -> list[str]:
-    """One line each; [] when all hold. `calls_lost` is how many calls of a model may have been paid twice at most."""
-    found: list[str] = []
+def violations(
+    runtime: Runtime, world: World, run_id: str, tag: str, *, unanswered: int = 0, scarce: bool = False
+) -> list[str]:
+    """One line each; [] when all hold. `unanswered` is how many calls the provider was made to leave without an answer;
+    a run that lacks budget (`scarce`) may end without being complete."""
     with runtime.store.transaction() as tx:
         run = tx.runs.get(run_id)
         iterations = tx.iterations.of_run(run_id)
         acts = [act for one in iterations for act in tx.acts.of_iteration(run_id, one.number)]
-    if run.status != "completed":
-        found.append(f"I1: the run is {run.status} ({run.reason})")
-    statuses = Counter(one.status for one in iterations)
-    if statuses != {"succeeded": run.iterations} or run.succeeded != run.iterations:
-        found.append(f"I1: of {run.iterations} iterations {dict(statuses)}, counted {run.succeeded}")
-    ledger = _rows(runtime, "select outcome, input_tokens, output_tokens from ledger where run_id = :run", run_id)
-    settled = [row for row in ledger if row[0] == "settled"]
-    of_acts = sum(act.input_tokens + act.output_tokens for act in acts)
-    of_ledger = sum(row[1] + row[2] for row in settled)
-    if not of_acts == of_ledger == run.input_tokens + run.output_tokens:
-        of_run = run.input_tokens + run.output_tokens
-        found.append(f"I3: {of_acts} tokens in acts, {of_ledger} in the ledger, {of_run} of the run")
-    calls = sum(1 for act in acts if act.tries)
-    if not calls <= len(ledger) <= calls + calls_lost:
-        found.append(f"I4: {len(ledger)} calls for {calls} acts, of which {calls_lost} may be lost")
-    effects = Counter(row[0] for row in _rows(runtime, "select status from effects where run_id = :run", run_id))
-    if set(effects) - {"done"}:
-        found.append(f"I4: effects are {dict(effects)}")
-    fences = _rows(
-        runtime,
-        "select a.number from acts a join iterations i using (run_id, number) where run_id = :run and a.fence > i.fence",
-        run_id,
+    ledger = _rows(
+        runtime, "select number, outcome, input_tokens, output_tokens from ledger where run_id = :run", run_id
     )
-    if fences:
-        found.append(f"I4: acts with a fence that was never given: {fences}")
-    return found
+    found = [
+        *_ends(run, iterations, scarce),
+        *_tokens(run, acts, ledger),
+        *_calls(world, tag, iterations, acts=acts, ledger=ledger, unanswered=unanswered),
+        *_effects(runtime, world, tag, run_id, iterations),
+    ]
+    query = (
+        "select a.number from acts a join iterations i using (run_id, number) where run_id = :run and a.fence > i.fence"
+    )
+    fences = _rows(runtime, query, run_id)
+    return [*found, *(["I4: acts with a fence that was never given: " + str(fences)] if fences else [])]
+
+
+def _ends(run: Run, iterations: list[Iteration], scarce: bool) -> Iterator[str]:
+    """I1: each iteration has one end, and the run counts them."""
+    statuses = Counter(one.status for one in iterations)
+    open_ones = set(statuses) - FINAL
+    if run.status == "completed" and statuses != {"succeeded": run.iterations}:
+        yield f"I1: completed, with {dict(statuses)} of {run.iterations}"
+    if run.status != "completed" and not (scarce and run.status in {"budget_exhausted", "cancelled"}):
+        yield f"I1: the run is {run.status} ({run.reason})"
+    if open_ones:
+        yield f"I1: it has ended, and iterations are {dict(statuses)}"
+    if run.succeeded != statuses["succeeded"] or run.failed != statuses["failed"]:
+        yield f"I1: counted {run.succeeded} succeeded and {run.failed} failed of {dict(statuses)}"
+
+
+def _tokens(run: Run, acts: list[ActRow], ledger: list[Row]) -> Iterator[str]:
+    """I3: the same in acts, ledger and result; nothing stays in flight."""
+    of_acts = sum(act.input_tokens + act.output_tokens for act in acts)
+    of_ledger = sum(int(str(row[2])) + int(str(row[3])) for row in ledger if row[1] == "settled")
+    of_run = run.input_tokens + run.output_tokens
+    if not of_acts == of_ledger == of_run:
+        yield f"I3: {of_acts} tokens in acts, {of_ledger} in the ledger, {of_run} of the run"
+    drawn = [row for row in ledger if row[1] == "drawn"]
+    if drawn:
+        yield f"I3: {len(drawn)} draws that nobody settled: {drawn}"
+
+
+def _calls(
+    world: World, tag: str, iterations: list[Iteration], *, acts: list[ActRow], ledger: list[Row], unanswered: int
+) -> Iterator[str]:
+    """I4: what is recorded is not paid again; what is paid twice is one call for each lost attempt, and is in the ledger."""
+    answered: Counter[int] = Counter()
+    for (number, _), count in world.answered(tag).items():
+        answered[number] += count
+    lost = 0
+    for one in iterations:
+        rows = Counter(str(row[1]) for row in ledger if row[0] == one.number)
+        spoken = sum(1 for act in acts if act.number == one.number and act.tries)
+        if rows["settled"] != spoken:
+            yield f"I4: iteration {one.number} has {spoken} answers and {rows['settled']} settled calls"
+        if not spoken <= answered[one.number] <= rows["settled"] + rows["unknown"]:
+            yield f"I4: iteration {one.number}: the provider answered {answered[one.number]} calls of {dict(rows)}"
+        lost += max(0, rows["unknown"] - max(0, one.attempt - 1))
+    if lost > unanswered:
+        yield f"I4: {lost} calls of unknown outcome more than lost attempts; {unanswered} were left without an answer"
+
+
+def _effects(runtime: Runtime, world: World, tag: str, run_id: str, iterations: list[Iteration]) -> Iterator[str]:
+    """I4, by Discord's own record: one channel, one message of each iteration, and each effect knows its own."""
+    channels, messages = world.channels(tag), world.messages(tag)
+    done = [f"{tag} {one.number}" for one in iterations if one.status == "succeeded"]
+    texts = Counter(content for _, content in messages)
+    if len(channels) > 1 or (done and not channels):
+        yield f"I4: there are {len(channels)} channels {tag}"
+    if [one for one, count in texts.items() if count > 1] or set(done) - set(texts):
+        yield f"I4: messages {dict(texts)} for {done}"
+    query = "select number, command, status, output ->> 'id' from effects where run_id = :run"
+    rows = _rows(runtime, query, run_id)
+    succeeded = {one.number for one in iterations if one.status == "succeeded"}
+    unclear = [row for row in rows if row[0] in succeeded and row[2] != "done"]
+    if unclear:
+        yield f"I4: effects of finished iterations are {unclear}"
+    there = {identity: content for identity, content in messages}
+    for number, command, status, identity in rows:
+        if command == "messages.send" and status == "done" and there.get(str(identity)) != f"{tag} {number}":
+            yield f"I4: iteration {number} took {identity} for its message: {there.get(str(identity))!r}"
+
+
+def limits_passed(
+    runtime: Runtime, world: World, model: str, requests: int, day_requests: int
+) -> tuple[list[str], int]:
+    """I2, by the provider's own record; and how many calls came later than the guard allows for (a process was stopped
+    between its draw and its call): those count for the day, and not for the short window."""
+    scope = runtime.scope(runtime.drivers.resolve(f"openai/{model}")).name
+    query = "select number, act, drawn_at from ledger where scope = :run order by drawn_at"
+    draws: dict[tuple[str, int], list[float]] = defaultdict(list)
+    for number, act, at in _rows(runtime, query, scope):
+        assert isinstance(at, datetime)
+        draws[str(act), int(str(number))].append(at.timestamp() * 1000)
+    arrivals, late, found = [], 0, []
+    for one in world.calls(model):
+        words = prompt_of(one).split()
+        known = draws["think" if words[0] == "Think" else "end", int(words[-1])]
+        at_ms = arrived_ms(one)
+        before = bisect_right(known, at_ms + 5)
+        if not before:
+            found.append(f"I2: a call without a draw: {prompt_of(one)}")
+        elif at_ms - known[before - 1] > GUARD_MS:
+            late += 1
+        else:
+            arrivals.append(at_ms)
+    worst = most_in_any_interval(sorted(arrivals), PERIOD_SECONDS * 1000)
+    if worst > requests:
+        found.append(f"I2: {worst} calls of {model} within {PERIOD_SECONDS:g} s, of {requests}")
+    total = len(world.calls(model))
+    if total > day_requests:
+        found.append(f"I2: {total} calls of {model} within {DAY_SECONDS} s, of {day_requests}")
+    return found, late
+
+
+def most_in_any_interval(moments_ms: list[float], period_ms: float) -> int:
+    return max((bisect_right(moments_ms, at + period_ms - 1) - n for n, at in enumerate(moments_ms)), default=0)
+
+
+def audit_violations(runtime: Runtime, since: datetime) -> list[str]:
+    """I2, by the ledger: what `botticelli budget audit` says."""
+    windows = audited(runtime, since)["windows"]
+    return [f"I2: {one['scope']} {one['window']}: {one['violations']}" for one in windows if one["violations"]]
+
+
+def secrets_in(folder: Path) -> list[str]:
+    """I8: files of logs, rows, streams and their journals that hold a secret."""
+    secrets = (KEY.encode(), TOKEN.encode())
+    files = (file for file in folder.rglob("*") if file.is_file() and not file.is_symlink())
+    return [f"I8: a secret is in {file}" for file in files if _holds(file, secrets)]
+
+
+def _holds(file: Path, secrets: tuple[bytes, ...]) -> bool:
+    try:
+        data = file.read_bytes()
+    except FileNotFoundError:  # a server has just removed it
+        return False
+    return any(one in data for one in secrets)
 
 
 def held(runtime: Runtime, model: str) -> list[str]:
-    """The tickets that the Budget still holds for a model."""
+    """I5: the tickets that the Budget still holds for a model."""
     return list(runtime.budget.usage(runtime.scope(runtime.drivers.resolve(model))).holders)
 
 
@@ -60,6 +182,6 @@ def wait_for_end(runtime: Runtime, run_id: str, timeout_seconds: float = 60) -> 
     wait_until(ended, f"the end of run {run_id}", timeout_seconds)
 
 
-def _rows(runtime: Runtime, statement: str, run_id: str) -> list[tuple]:
+def _rows(runtime: Runtime, statement: str, run_id: str) -> list[Row]:
     with runtime.store.engine.connect() as connection:
         return [tuple(row) for row in connection.execute(text(statement), {"run": run_id})]

@@ -1,65 +1,113 @@
 """Every named point between two durable steps, and what may happen to a process there: nothing is lost, nothing is done
-twice. `make sweep` runs all of it; the normal suite the points at which most is at stake.
+twice, by the records of the provider and of Discord themselves. `make sweep` runs all of it; the normal suite the points
+at which most is at stake.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import itertools
+import threading
+from collections.abc import Callable, Iterator
 
 import pytest
 
-from botticelli.carousel import EnqueueOptions, enqueue
 from botticelli.failpoints import POINTS, Point
-from tests.chaos.cluster import FAULTS, Cluster
+from botticelli.messages import run_id_for
+from tests.chaos.cluster import LEASE_SECONDS, Cluster
 from tests.chaos.invariants import held, violations, wait_for_end
-from tests.support.narratives import loaded, narrative_text
+from tests.chaos.world import KEY, TOKEN, narrative_of, world
 from tests.support.processes import House
 from tests.support.waiting import wait_until
 
-ACTS = """
-think = "Think about {iteration}"
+MODEL = "gpt-4.1"
+TIER = {"rpm": 10_000, "tpm": 1_000_000, "rpd": 100_000}
+Fault = Callable[[Cluster, Point, int], None]
+"""What happens to the process that is held at a point. The point has been let go when it returns."""
 
-[acts.tell]
-output_var = "told"
-[[acts.tell.input]]
-type = "bot_command"
-platform = "echo"
-command = "messages.send"
-args = { guild_id = "1", channel_id = "2", content = "{{think}}" }
 
-[acts.end]
-prompt = "Say goodbye"
-"""
-LIMITS = "[providers.echo.tiers.default]\nrpm = 10000\ntpm = 1000000\nrpd = 100000\n"
-IN_SHORT = {("row_committed", "sigkill"), ("model_answered", "sigkill"), ("model_answered", "sigstop")}
-IN_SHORT |= {("effect_performed", "sigkill"), ("request_drawn", "redis_cut"), ("acts_performed", "postgres_cut")}
+def killed(cluster: Cluster, point: Point, pid: int) -> None:
+    cluster.kill(cluster.of_pid(pid))
+    cluster.let_go(point)
 
+
+def paused(cluster: Cluster, point: Point, pid: int) -> None:
+    """For longer than its lease: others go on without it, and then it wakes up in the middle of its work."""
+    with cluster.stopped(cluster.of_pid(pid)):
+        cluster.let_go(point)
+        threading.Event().wait(LEASE_SECONDS * 1.5)
+
+
+def without_postgres(cluster: Cluster, point: Point, pid: int) -> None:
+    cluster.signal_service("postgres")
+    cluster.let_go(point)
+
+
+def without_redis(cluster: Cluster, point: Point, pid: int) -> None:
+    cluster.signal_service("redis")
+    cluster.let_go(point)
+
+
+FAULTS: dict[str, Fault] = {
+    "sigkill": killed,
+    "sigstop": paused,
+    "postgres_cut": without_postgres,
+    "redis_cut": without_redis,
+}
+OF_ENQUEUER: tuple[Point, ...] = ("ticket_reserved", "row_committed", "message_published")
+IN_SHORT = {
+    ("worker", "model_answered", "sigkill"),
+    ("worker", "effect_performed", "sigkill"),
+    ("worker", "effect_performed", "sigstop"),
+    ("worker", "request_drawn", "redis_cut"),
+    ("worker", "acts_performed", "postgres_cut"),
+    ("enqueuer", "row_committed", "sigkill"),
+}
+PLACES = [("worker", point) for point in POINTS] + [("enqueuer", point) for point in OF_ENQUEUER]
 CASES = [
-    pytest.param(point, fault, marks=[] if (point, fault) in IN_SHORT else pytest.mark.long)
-    for fault in FAULTS
-    for point in POINTS
+    pytest.param(who, point, fault, marks=[] if (who, point, fault) in IN_SHORT else pytest.mark.long)
+    for fault, (who, point) in itertools.product(FAULTS, PLACES)
 ]
+_numbers = itertools.count(1)
 
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    house = House(tmp_path_factory.mktemp("sweep") / "house")
+    house = House(tmp_path_factory.mktemp("sweep") / "house", rehearses=False)
     house.folder.mkdir()
-    house.write("botticelli.toml", LIMITS)
-    made = Cluster(house, workers=2)
-    yield made
-    made.close()
-    house.close()
+    with world() as outside, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("OPENAI_API_KEY", KEY)
+        patch.setenv("DISCORD_TOKEN", TOKEN)
+        made = Cluster(house, outside, TIER, pools=("threads", "threads"), enqueuers=1)
+        yield made
+        made.close()
+        house.close()
 
 
-@pytest.mark.parametrize(("point", "fault"), CASES)
-def test_nothing_is_lost_and_nothing_done_twice(cluster: Cluster, point: Point, fault: str) -> None:
+@pytest.mark.parametrize(("who", "point", "fault"), CASES)
+def test_nothing_is_lost_and_nothing_done_twice(cluster: Cluster, who: str, point: Point, fault: str) -> None:
     runtime = cluster.runtime
-    text = narrative_text(3, ACTS, estimated_tokens_per_iteration=200)
-    # Armed before the run is there: its first iteration is admitted here, the later ones by workers.
-    cluster.arm(point)
-    run_id = enqueue(runtime, loaded(text), "sweep.toml", EnqueueOptions()).run.id
-    FAULTS[fault](cluster, point, cluster.held(point))
+    tag = f"s{next(_numbers)}"
+    cluster.house.write(f"narratives/{tag}.toml", narrative_of(tag, MODEL, 3))
+    if who == "enqueuer":
+        cluster.arm(point)
+        cluster.ask(0, tag, wire=False)
+        FAULTS[fault](cluster, point, cluster.held(point))
+        run_id = cluster.enqueue(0, tag, wire=False)
+    else:
+        # An enqueuer of its own passes the first points; armed once the run is there, a worker is the next to do so.
+        if point not in OF_ENQUEUER:
+            cluster.arm(point)
+        run_id = (
+            cluster.enqueue(0, tag, wire=False) if point not in OF_ENQUEUER else _through_a_worker(cluster, tag, point)
+        )
+        FAULTS[fault](cluster, point, cluster.held(point))
     wait_for_end(runtime, run_id)
-    assert violations(runtime, run_id, calls_lost=1) == []
-    wait_until(lambda: not held(runtime, "echo/echo"), "the Budget to hold nothing")
+    assert violations(runtime, cluster.world, run_id, tag) == []
+    wait_until(lambda: not held(runtime, f"openai/{MODEL}"), "the Budget to hold nothing")
+
+
+def _through_a_worker(cluster: Cluster, tag: str, point: Point) -> str:
+    """Over the wire, so that it is a worker who admits the first iteration, too."""
+    cluster.arm(point)
+    cluster.ask(0, tag, wire=True)
+    return run_id_for(tag)

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,13 @@ from botticelli.settings import load_settings
 from tests.support.waiting import wait_until
 
 BIN = Path(sys.executable).parent
+TIE = (
+    sys.executable,
+    "-S",
+    "-c",
+    "import ctypes, os, sys; ctypes.CDLL(None).prctl(1, 9); os.execvp(sys.argv[1], sys.argv[1:])",
+)
+"""PR_SET_PDEATHSIG, SIGKILL; then the command takes the place of this process."""
 CLEAN = ("PATH", "LANG", "LC_ALL", "TMPDIR")
 
 
@@ -37,6 +44,9 @@ class Process:
         """SIGKILL for it and its children: what a power cut does."""
         os.killpg(self.pid, signal.SIGKILL)
         self.popen.wait(30)
+        if self.popen.stdin is not None:
+            with suppress(BrokenPipeError):
+                self.popen.stdin.close()
 
     def stop(self, timeout_seconds: float = 60) -> int:
         """SIGTERM, and its exit code."""
@@ -57,6 +67,8 @@ class House:
     rehearses: bool = True
     """Bot commands are answered offline."""
     started: list[Process] = field(default_factory=list)
+    tied: bool = False
+    """Processes end with the thread that started them, however it ends."""
 
     @property
     def home(self) -> Path:
@@ -101,15 +113,17 @@ class House:
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)
 
-    def start(self, *command: str, environ: Mapping[str, str] | None = None) -> Process:
+    def start(
+        self, *command: str, environ: Mapping[str, str] | None = None, stdin: int = subprocess.DEVNULL
+    ) -> Process:
         """A process that goes on by itself; its output is in a file."""
         log = self.folder / f"process-{len(self.started)}.log"
         with log.open("w", encoding="utf-8") as output:
             popen = subprocess.Popen(
-                command,
+                (*TIE, *command) if self.tied else command,
                 cwd=self.folder,
                 env=self.environ | dict(environ or {}),
-                stdin=subprocess.DEVNULL,
+                stdin=stdin,
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 text=True,

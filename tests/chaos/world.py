@@ -1,0 +1,112 @@
+"""The outside of a cluster: a provider and a Discord over real wires, whose own records judge. Injects no fault."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from botticelli.testing.discord import GUILD, FakeDiscord, serving
+from botticelli.testing.providers import FakeProvider, Received
+from tests.support.narratives import narrative_text
+
+KEY = "sk-canary-of-the-provider-7c1f"
+TOKEN = "canary-of-the-bot-93ae"
+PERIOD_SECONDS = 2.0
+GUARD_MS = 250
+DAY_SECONDS = 86_400
+OK = 200
+
+ACTS = """
+think = "Think about {tag} {{iteration}}"
+
+[acts.setup]
+skip_if = "{{state.discord.{guild}.channel.{tag}}}"
+[[acts.setup.input]]
+type = "bot_command"
+command = "channels.create"
+args = {{ guild_id = "{guild}", name = "{tag}" }}
+
+[acts.tell]
+output_var = "told"
+[[acts.tell.input]]
+type = "bot_command"
+command = "messages.send"
+args = {{ channel_id = "{{state.discord.{guild}.channel.{tag}}}", content = "{tag} {{iteration}}" }}
+
+[acts.end]
+prompt = "Say goodbye to {tag} {{iteration}}"
+"""
+PROMPTS = ("Think about", "Say goodbye to")
+
+
+def narrative_of(tag: str, model: str, iterations: int, **carousel: object) -> str:
+    """Two calls, a channel that all iterations share, and a message of each. The tag tells whose they are."""
+    acts = ACTS.format(tag=tag, guild=GUILD)
+    text = narrative_text(iterations, acts, name=tag, estimated_tokens_per_iteration=200, **carousel)
+    return text.replace("[narrative]\n", f'[narrative]\nmodel = "openai/{model}"\n', 1)
+
+
+@dataclass
+class World:
+    provider: FakeProvider
+    discord: FakeDiscord
+
+    def settings(self, tiers: Mapping[str, Any]) -> dict[str, str]:
+        """The environment of processes that are to find it. `tiers` is the only tier's table."""
+        provider = {"default_tier": "t", "tiers": {"t": tiers}}
+        return {
+            "BOTTICELLI_DRIVERS__OPENAI__BASE_URL": self.provider.url,
+            "BOTTICELLI_DRIVERS__OPENAI__TIMEOUT_SECONDS": "4",
+            "BOTTICELLI_PROVIDERS__OPENAI": json.dumps(provider),
+            "BOTTICELLI_BUDGET__GUARD_MS": str(GUARD_MS),
+            "BOTTICELLI_PLATFORMS__DISCORD__BASE_URL": self.discord.url,
+            "OPENAI_API_KEY": KEY,
+            "DISCORD_TOKEN": TOKEN,
+        }
+
+    def calls(self, model: str) -> list[Received]:
+        """All requests to a model, whatever was answered."""
+        with self.provider._lock:
+            return [one for one in self.provider.received if one.body.get("model") == model]
+
+    def answered(self, tag: str) -> Counter[tuple[int, str]]:
+        """How often each prompt was answered: by iteration and first words."""
+        with self.provider._lock:
+            prompts = [prompt_of(one) for one in self.provider.received if one.status == OK]
+        found: Counter[tuple[int, str]] = Counter()
+        for prompt in prompts:
+            for words in PROMPTS:
+                if prompt.startswith(f"{words} {tag} "):
+                    found[int(prompt.rpartition(" ")[2]), words] += 1
+        return found
+
+    def messages(self, tag: str) -> list[tuple[str, str]]:
+        """Id and text of each message in the channels of that name."""
+        data = self.discord.world.data.messages
+        return [(key, one["content"]) for channel in self.channels(tag) for key, one in data.get(channel, {}).items()]
+
+    def channels(self, tag: str) -> list[str]:
+        return [one["id"] for one in self.discord.channels(tag)]
+
+
+def prompt_of(one: Received) -> str:
+    return str(one.body["messages"][-1]["content"])
+
+
+def arrived_ms(one: Received) -> float:
+    """By the clock of this machine, which is that of its Redis as well."""
+    return (one.at + time.time() - time.monotonic()) * 1000
+
+
+@contextmanager
+def world(latency_seconds: float = 0.0) -> Iterator[World]:
+    with (
+        serving(FakeDiscord(token=TOKEN)) as discord,
+        FakeProvider("openai", latency_seconds=latency_seconds) as provider,
+    ):
+        yield World(provider, discord)
