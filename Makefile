@@ -41,7 +41,7 @@ sweep: $(LOCAL)  ## every crash point with every fault: killed, paused past its 
 mutants: $(READY)  ## each mechanism switched off: do the tests notice? Takes minutes
 	MUTANTS=all $(BIN)/python -m pytest tests/mutants
 
-million: $(READY)  ## what a budget's scope takes in the server after a million grants; takes minutes
+million: $(READY)  ## what a budget's scope takes in the server after a million grants
 	GRANTS=1000000 $(BIN)/python -m pytest tests/integration/budget/test_budget_memory.py -s --timeout 1200
 
 check: $(READY) lint types arrows test  ## everything CI runs
