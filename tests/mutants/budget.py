@@ -8,6 +8,7 @@ LUA = "botticelli/budget/lua/"
 SCRIPTS = ("tests/unit/budget/test_budget_conformance.py", "-k", "TestRedisBudget")
 LOSSES = ("tests/unit/budget/test_budget_conformance.py", "-k", "TestRedisThatLosesItsData")
 SERVERS = ("tests/integration/budget/test_budget_server_lost.py",)
+LOSS_MACHINE = ("tests/integration/budget/test_budget_loss_machine.py",)
 FORGOTTEN = ("tests/integration/carousel/test_forgotten_draws.py",)
 
 BUDGET = (
@@ -125,6 +126,20 @@ BUDGET = (
         "if epoch and opened_by == ARGV[1] then",
         "if epoch then",
         SERVERS,
+    ),
+    Mutant(
+        "another server is a lost server: in memory",
+        LUA + "server.lua",
+        "if epoch and opened_by == ARGV[1] then",
+        "if epoch then",
+        LOSS_MACHINE,
+    ),
+    Mutant(
+        "a draw that is refused anew is let go once",
+        LUA + "draw.lua",
+        "  write_hold(scope, ticket, hold)",
+        "",
+        ("tests/unit/budget/test_budget_redis.py",),
     ),
     Mutant(
         "a draw of another epoch is drawn anew",

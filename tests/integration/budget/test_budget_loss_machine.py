@@ -19,10 +19,10 @@ DAY_MS = 86_400_000
 SCOPE = Scope(
     "model",
     (
-        Window("requests", 5, 86_400),
-        Window("tokens", 150, 86_400),
-        Window("requests", 3, 5),
-        Window("tokens", 120, 5, "fixed"),
+        Window("requests", 3, 86_400),
+        Window("tokens", 100, 86_400),
+        Window("requests", 2, 5),
+        Window("tokens", 90, 5, "fixed"),
     ),
     guard_ms=0,
 )
@@ -79,7 +79,6 @@ class LossMachine(RuleBasedStateMachine):
         else:
             self.client.set(key, value)
 
-    @rule()
     def copy_data(self) -> None:
         read = {b"hash": self.client.hgetall, b"string": self.client.get}
         kinds = {key: self.client.type(key) for key in self.client.scan_iter()}
@@ -93,9 +92,11 @@ class LossMachine(RuleBasedStateMachine):
         if isinstance(self.budget.reserve(ticket, [Share(SCOPE, Amounts(1, tokens))], LEASE_SECONDS), Ticket):
             self.held.setdefault(ticket, tokens)
 
-    @rule(ticket=tickets, tokens=tokens, loss=losses, late=losses)
-    def draw(self, ticket: str, tokens: int, loss: str, late: str) -> None:
-        """The server may forget it before the ledger knows it, and after."""
+    @rule(ticket=tickets, tokens=tokens, copied=st.booleans(), loss=losses, late=losses)
+    def draw(self, ticket: str, tokens: int, copied: bool, loss: str, late: str) -> None:
+        """The server may forget it before the ledger knows it, and after; its replica may lack no more than this one."""
+        if copied:
+            self.copy_data()
         self.draws += 1
         draw_id, asked = f"d{self.draws}", Amounts(1, self.held.pop(ticket, tokens))
         answer = self.budget.draw(ticket, draw_id, SCOPE, asked)
@@ -141,13 +142,13 @@ class LossMachine(RuleBasedStateMachine):
         """What was really made stays within the day and within any five seconds; and all of it comes back."""
         requests = [(row.drawn_at_ms, 1) for row in self.rows.values()]
         used = [(row.at_ms, row.tokens) for row in self.rows.values()]
-        assert most_in_any_interval(requests, DAY_MS) <= 5
-        assert most_in_any_interval(requests, 5_000) <= 3
-        assert most_in_any_interval(used, DAY_MS) <= 150
+        assert most_in_any_interval(requests, DAY_MS) <= 3
+        assert most_in_any_interval(requests, 5_000) <= 2
+        assert most_in_any_interval(used, DAY_MS) <= 100
         for _ in range(2):  # what is swept late is charged late
             self.clock.advance(DAY_MS)
             self.budget.usage(SCOPE)
-        assert self.budget.charge(SCOPE, Amounts(3, 120)) is None
+        assert self.budget.charge(SCOPE, Amounts(2, 90)) is None
         usage = self.budget.usage(SCOPE)
         assert (usage.held, usage.tickets) == (Amounts(), 0)
 
@@ -156,3 +157,19 @@ TestLossMachine = LossMachine.TestCase
 TestLossMachine.settings = settings(
     max_examples=40, stateful_step_count=30, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
+
+
+def test_a_server_with_old_data_grants_no_more_than_the_rest() -> None:
+    """The machine in a life that random steps seldom find: three requests of three, two of them lost with the server."""
+    machine = LossMachine()
+    machine.draw("t0", 10, False, "", "")
+    machine.copy_data()
+    for ticket in ("t1", "t2"):
+        machine.clock.advance(6_000)
+        machine.draw(ticket, 10, False, "", "")
+    assert len(machine.rows) == 3
+    machine.lose("old")
+    machine.clock.advance(6_000)
+    machine.draw("t3", 10, False, "", "")
+    assert len(machine.rows) == 3
+    machine.teardown()

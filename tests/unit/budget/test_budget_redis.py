@@ -13,8 +13,10 @@ from botticelli.budget import (
     CHARGED_AT,
     METRICS,
     Amounts,
+    Draw,
     PastCharge,
     RedisBudget,
+    Refusal,
     Scope,
     Share,
     Ticket,
@@ -73,6 +75,23 @@ def test_the_epoch_alone_tells_of_a_loss(client: FakeRedis) -> None:
     clock.advance(1)
     assert budget.charge(SCOPE, Amounts(tokens=1)) is not None
     assert budget.usage(SCOPE).holders == ("t",)
+
+
+def test_a_draw_of_another_epoch_that_is_refused_is_let_go_once(client: FakeRedis) -> None:
+    clock = ManualClock()
+    past: list[PastCharge] = []
+    budget = RedisBudget(client, reseed=lambda _: past, clock_ms=clock)
+    budget.reserve("t", [Share(SCOPE, Amounts(2, 60))], 60)
+    assert isinstance(budget.draw("t", "d", SCOPE, Amounts(1, 40)), Draw)
+    past.append(PastCharge("model", Amounts(1, 1), clock.ms))
+    client.delete(EPOCH)
+    clock.advance(1)
+    for _ in range(3):
+        assert isinstance(budget.draw("t", "d", SCOPE, Amounts(1, 40)), Refusal)
+        assert budget.usage(SCOPE).held == Amounts(1, 20)
+    assert budget.settle("t", "d", SCOPE, Amounts(1, 40)).outcome == "repeated"
+    budget.release("t", [SCOPE])
+    assert budget.usage(SCOPE).held == Amounts()
 
 
 def test_a_server_that_forgets_all_the_time_is_an_error(client: FakeRedis) -> None:
