@@ -14,19 +14,23 @@ from botticelli.narrative.model import Narrative
 from botticelli.runtime import Runtime
 
 
+class NotHere(InvalidInput):
+    """The narrative is right; the settings of this installation would refuse a run of it."""
+
+
 def checked_plan(runtime: Runtime, narrative: Narrative, source: str, estimates: Estimates | None = None) -> Plan:
-    """What an iteration will ask; without `estimates`, as at first. InvalidInput when it can never be granted."""
+    """What an iteration will ask; without `estimates`, as at first. NotHere when it can never be granted."""
     plan = plan_iteration(runtime, narrative, estimates or {})
     if carousel_of(narrative).max_cost_usd is not None and estimated_cost_usd(plan) is None:
         unpriced = ", ".join(sorted({str(call.model) for call in plan.values() if call.cost_usd is None}))
-        raise InvalidInput(
+        raise NotHere(
             f"max_cost_usd can't be kept: the price of {unpriced} is unknown",
             where=source,
             do="set usd_per_million_input and usd_per_million_output of its tier, or use max_tokens_total",
         )
     refusal = _never_fits(shares(plan))
     if refusal is not None:
-        raise InvalidInput(
+        raise NotHere(
             f"one iteration is larger than a limit: {refusal}",
             where=source,
             do="lower estimated_tokens_per_iteration or choose another tier",

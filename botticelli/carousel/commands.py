@@ -13,10 +13,14 @@ from botticelli.platforms import TEMPLATED, Catalogued, Platform, Settled, check
 from botticelli.runtime import Runtime
 
 
-def check_commands(runtime: Runtime, narrative: Narrative, source: str, *, rehearse: bool = False) -> list[str]:
+def check_commands(
+    runtime: Runtime, narrative: Narrative, source: str, *, rehearse: bool = False, needs_token: bool = True
+) -> list[str]:
     """A warning for each platform that only rehearses and for each argument that is clamped; NarrativeError for what can
-    be known to fail: unknown commands and arguments, values of a wrong kind, a token that is missing."""
+    be known to fail: unknown commands and arguments, values of a wrong kind, a token that is missing (a warning unless
+    `needs_token`)."""
     problems: list[Problem] = []
+    lacking: list[Problem] = []
     warnings: list[str] = []
     platforms: dict[str, Platform] = {}
     for act, command in commands_of(narrative):
@@ -26,7 +30,7 @@ def check_commands(runtime: Runtime, narrative: Narrative, source: str, *, rehea
             problems.append(problem_of(source, act, command, error.what, error.do))
             continue
         if command.platform not in platforms and isinstance(platform, Settled) and (lack := platform.lacks()):
-            problems.append(problem_of(source, act, command, *lack))
+            (problems if needs_token else lacking).append(problem_of(source, act, command, *lack))
         platforms[command.platform] = platform
         found, warned = _of_command(platform, source, act, command)
         problems += found
@@ -34,6 +38,7 @@ def check_commands(runtime: Runtime, narrative: Narrative, source: str, *, rehea
     if problems:
         raise NarrativeError(problems)
     rehearsed = sorted(name for name, platform in platforms.items() if platform.is_rehearsal)
+    warnings += map(str, lacking)
     return [*warnings, *(f"commands of {name} are rehearsed offline; nothing outside is changed" for name in rehearsed)]
 
 

@@ -54,7 +54,7 @@ def default_folders(invocation: Invocation) -> list[Path]:
 
 def report(invocation: Invocation, text: str, name: str | None = None, *, rehearse: bool = False) -> dict[str, Any]:
     """What is wrong with one file: with all its narratives, unless one is named."""
-    from botticelli.carousel.checks import checked_plan
+    from botticelli.carousel.checks import NotHere, checked_plan
     from botticelli.carousel.commands import check_commands
     from botticelli.carousel.data_checks import check_media
     from botticelli.narrative import load_all
@@ -64,9 +64,15 @@ def report(invocation: Invocation, text: str, name: str | None = None, *, rehear
         found = [load(invocation, file, name)] if name else load_all(file, **local_files(invocation))
         warnings = [str(warning) for loaded in found for warning in loaded.warnings]
         for loaded in found:
-            warnings += check_commands(invocation.runtime, loaded.narrative, str(file), rehearse=rehearse)
-            plan = checked_plan(invocation.runtime, loaded.narrative, str(file))
-            check_media(invocation.runtime, plan, loaded.narrative, str(file))
+            warnings += check_commands(
+                invocation.runtime, loaded.narrative, str(file), rehearse=rehearse, needs_token=False
+            )
+            try:
+                plan = checked_plan(invocation.runtime, loaded.narrative, str(file))
+            except NotHere as error:
+                warnings.append(str(error))
+            else:
+                check_media(invocation.runtime, plan, loaded.narrative, str(file))
     except BotticelliError as error:
         return {"file": text, "ok": False, "problems": problems_of(error), "warnings": [], "narratives": []}
     names = [loaded.narrative.name for loaded in found]

@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy import text
 
 from botticelli.carousel import resume
+from botticelli.carousel.commands import check_commands
 from botticelli.errors import InvalidInput, NarrativeError, PlatformUnknown
 from botticelli.platforms import Announced, CommandOutput, CommandSpec
 from botticelli.platforms.discord import messages
@@ -20,7 +21,7 @@ from botticelli.runtime import Runtime
 from botticelli.store import Store
 from botticelli.testing.discord import GUILD, USER, FakeDiscord, Fault
 from tests.integration.discord.test_commands import act, outputs, play
-from tests.support.narratives import narrative_text, perform_all, run_of, start
+from tests.support.narratives import loaded, narrative_text, perform_all, run_of, start
 from workers import captures, effects
 from workers.perform import perform
 
@@ -270,6 +271,17 @@ def test_a_missing_token_is_found_before_the_run(on_discord: OnDiscord, monkeypa
     assert perform_all(runtime, run.id).status == "completed"
     assert state(runtime, f"discord.{GUILD}.channel.news") is None
     assert state(runtime, f"rehearsal.discord.{GUILD}.channel.news")["name"] == "news"
+
+
+def test_a_check_of_the_file_only_warns_of_a_missing_token(
+    on_discord: OnDiscord, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runtime = on_discord()
+    monkeypatch.delenv("DISCORD_TOKEN")
+    narrative = loaded(narrative_text(1, create())).narrative
+    (warning,) = check_commands(runtime, narrative, "test.toml", needs_token=False)
+    assert warning.startswith("test.toml:")
+    assert "need a token" in warning
 
 
 def test_a_rendered_argument_is_checked_again(on_discord: OnDiscord, discord: FakeDiscord) -> None:
