@@ -7,7 +7,8 @@ BotticelliError
 │   └── NotFound                a run, a key, a narrative that does not exist
 ├── ServiceUnavailable          Postgres or Redis can't be reached, or can't be used as it is
 │   ├── DatabaseBehind          the schema of a configured database is not the one this version needs
-│   └── RedisUnfit              the server evicts keys, or is too old
+│   ├── RedisUnfit              the server evicts keys, or is too old
+│   └── Unwritable              Postgres takes no writes: its disk is full, or it is read-only
 ├── DriverError                 a model provider's answer, translated; carries no key and no SDK object
 │   ├── DriverTransient         may pass: 429, 5xx, dropped connection; retry_after_seconds when known
 │   ├── DriverTerminal          will not pass by itself: bad key, billing, bad request
@@ -101,6 +102,10 @@ class DatabaseBehind(ServiceUnavailable):
 
 
 class RedisUnfit(ServiceUnavailable):
+    pass
+
+
+class Unwritable(ServiceUnavailable):
     pass
 
 

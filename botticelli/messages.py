@@ -13,16 +13,18 @@ if TYPE_CHECKING:
     from celery import Celery
 
 WIRE_VERSION = 1
+WIRE_HEADER = "botticelli_wire"
 QUEUE = "botticelli"
 ENQUEUE = "botticelli.enqueue"
 RUN_ITERATION = "botticelli.run_iteration"
+CANARY = "botticelli.canary"
 _RUN_IDS = uuid.UUID("9f0c1e52-6a39-4b6f-8c57-62f1f1f0b0aa")
 
 PUBLISH_OPTIONS: Mapping[str, Any] = {
     "retry": False,
     "ignore_result": True,
     "queue": QUEUE,
-    "headers": {"botticelli_wire": WIRE_VERSION},
+    "headers": {WIRE_HEADER: WIRE_VERSION},
 }
 """No retry: what counts is the row in Postgres, and the sweep publishes again what did not arrive."""
 
@@ -58,3 +60,8 @@ def publish_enqueue(app: Celery, run_id: str, request: Mapping[str, Any]) -> Non
         kwargsrepr=f"run={run_id} narrative={request.get('narrative') or 'as text'}",
         **PUBLISH_OPTIONS,
     )
+
+
+def publish_canary(app: Celery, queue: str) -> None:
+    """Ask whoever consumes the queue to show it."""
+    app.send_task(CANARY, kwargs={"queue": queue}, **{**PUBLISH_OPTIONS, "queue": queue})

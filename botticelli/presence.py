@@ -15,3 +15,13 @@ def live_workers(runtime: Runtime) -> list[str]:
     """Host and process of each worker that spoke within the last seconds."""
     pattern = presence_key(runtime.settings.redis.prefix, "*")
     return sorted(key.decode().removeprefix(pattern[:-1]) for key in runtime.redis.scan_iter(pattern, count=1000))
+
+
+def troubled_workers(runtime: Runtime) -> dict[str, str]:
+    """What keeps a living worker from working, in its own words; only those that something does."""
+    names = live_workers(runtime)
+    keys = [presence_key(runtime.settings.redis.prefix, name) for name in names]
+    said = runtime.redis.mget(keys) if keys else []
+    return {
+        name: str(words, "utf-8") for name, words in zip(names, said, strict=True) if isinstance(words, bytes) and words
+    }

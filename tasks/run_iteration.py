@@ -1,11 +1,13 @@
 """`botticelli.run_iteration`: perform one iteration of a run. Ids in; everything else is in Postgres."""
 
+from typing import Any
+
 from botticelli import messages
 from botticelli.celery import app
 from botticelli.runtime import current
-from workers.perform import perform
+from workers.requests import perform_message, version_of
 
 
-@app.task(name=messages.RUN_ITERATION)
-def run_iteration(run_id: str, number: int) -> None:
-    perform(current(), run_id, number)
+@app.task(name=messages.RUN_ITERATION, bind=True)
+def run_iteration(self: Any, run_id: object = None, number: object = None, **_: Any) -> None:
+    perform_message(current(), version_of(self.request), run_id, number)

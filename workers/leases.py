@@ -6,15 +6,18 @@ import logging
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 
 from botticelli.budget import Ticket
 from botticelli.carousel.dispatch import TICKET_LEASE_SECONDS
 from botticelli.runtime import Runtime
 from botticelli.store import Claim
 from botticelli.telemetry import log
+from workers.handing_back import hand_back
 from workers.outages import SERVERS_AWAY
 
 RENEWALS_PER_LEASE = 3
+Key = tuple[str, int, int]
 
 
 class LeaseKeeper:
@@ -22,14 +25,16 @@ class LeaseKeeper:
 
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
-        self._claims: dict[tuple[str, int, int], Claim] = {}
+        self._claims: dict[Key, Claim] = {}
+        self._owed: dict[Key, Claim] = {}
+        """Interrupted because a server was away: given back as soon as it can be written down."""
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
         self._empty = threading.Event()
 
     @contextmanager
     def holding(self, claim: Claim) -> Iterator[None]:
-        """The claim is renewed for as long as the block runs."""
+        """The claim is renewed for as long as the block runs. When a server goes away in it, it is owed."""
         key = (claim.run_id, claim.number, claim.fence)
         with self._lock:
             self._claims[key] = claim
@@ -39,9 +44,37 @@ class LeaseKeeper:
                 self._thread.start()
         try:
             yield
+        except SERVERS_AWAY:
+            with self._lock:
+                self._owed[key] = claim
+            raise
         finally:
             with self._lock:
                 self._claims.pop(key, None)
+
+    def hand_back_owed(self) -> None:
+        """What was interrupted goes on, here or elsewhere. Raises what an absent server raises."""
+        for claim in self._take(self._owed):
+            self._hand_back(claim, "a server was away")
+
+    def hand_back_all(self, why: str) -> None:
+        """Also what is being performed at this moment: this process ends."""
+        for claim in [*self._take(self._owed), *self._take(self._claims)]:
+            self._hand_back(claim, why)
+
+    def _take(self, claims: dict[Key, Claim]) -> list[Claim]:
+        with self._lock:
+            taken = list(claims.values())
+            claims.clear()
+        return taken
+
+    def _hand_back(self, claim: Claim, why: str) -> None:
+        try:
+            hand_back(self._runtime, claim, why)
+        except SERVERS_AWAY:
+            with self._lock:
+                self._owed[claim.run_id, claim.number, claim.fence] = claim
+            raise
 
     def _renew_until_empty(self) -> None:
         interval_seconds = self._runtime.settings.worker.lease_seconds / RENEWALS_PER_LEASE
@@ -63,3 +96,9 @@ class LeaseKeeper:
             if (claim.run_id, claim.number) in held:
                 ticket = Ticket.from_json(claim.ticket)
                 self._runtime.budget.renew(ticket.id, [share.scope for share in ticket.shares], TICKET_LEASE_SECONDS)
+
+
+@cache
+def keeper_of(runtime: Runtime) -> LeaseKeeper:
+    """The one of this process."""
+    return LeaseKeeper(runtime)

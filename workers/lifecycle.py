@@ -2,27 +2,51 @@
 
 from __future__ import annotations
 
-import logging
+import signal
 import sys
 import threading
 from typing import Any
 
 from celery import signals
-from redis.exceptions import RedisError
+from celery.worker import state
 
-from botticelli.errors import BotticelliError, ServiceUnavailable
+from botticelli.errors import BotticelliError, ServiceUnavailable, Unwritable
 from botticelli.redis_check import require_fit
 from botticelli.runtime import current
-from botticelli.telemetry import log
-from workers import sweep
-from workers.presence import announce, depart
+from workers import departure, sweeper
+from workers.canary import Listening
+from workers.departure import Departure
+from workers.presence import announce
 
 RETRY_SECONDS = 2.0
+DEAF_EXIT_CODE = 75
+"""EX_TEMPFAIL: start me again."""
+WAITED_FOR = (ServiceUnavailable, Unwritable)
+
+_departures: list[Departure] = []
+_capacity: list[int] = []
+"""How many tasks the pool performs at once, if it performs them in threads of this process; else empty."""
+
+
+def is_busy() -> bool:
+    """Whether no thread is free. A pool of processes is not listened to."""
+    return not _capacity or len(state.reserved_requests) >= _capacity[0]
+
+
+def end_because_deaf(says: str) -> None:
+    """By itself: what it performs may end, within the usual time."""
+    if not _departures:
+        print(f"botticelli: {says}; it ends with exit code {DEAF_EXIT_CODE}", file=sys.stderr, flush=True)
+        _depart(current().settings.worker.stop_seconds, DEAF_EXIT_CODE)
+
+
+_listening = Listening(is_busy, end_because_deaf)
 
 
 @signals.worker_init.connect
 def check_services(**_: Any) -> None:
     """Wait for servers that are not up yet. A server that would lose work is refused: one line, exit code 1."""
+    said = ""
     while True:
         try:
             runtime = current()
@@ -30,27 +54,55 @@ def check_services(**_: Any) -> None:
             runtime.store  # noqa: B018  (connects, and checks the schema)
             return
         except BotticelliError as error:
-            print(f"botticelli: {error}", file=sys.stderr, flush=True)
-            if type(error) is not ServiceUnavailable:
+            if str(error) != said:
+                print(f"botticelli: {error}", file=sys.stderr, flush=True)
+            said = str(error)
+            if type(error) not in WAITED_FOR:
                 raise SystemExit(error.exit_code) from None
             threading.Event().wait(RETRY_SECONDS)
 
 
+@signals.task_received.connect
+def hear(**_: Any) -> None:
+    _listening.hear()
+
+
 @signals.worker_ready.connect
-def start_sweep(**_: Any) -> None:
-    announce(current())
-    sweep.start(current())
+def start_sweep(sender: Any, **_: Any) -> None:
+    """`sender` is Celery's consumer."""
+    runtime, pool = current(), sender.pool
+    if not type(pool).__module__.endswith("prefork"):
+        _capacity.append(pool.limit or 1)
+        signal.signal(signal.SIGQUIT, lambda *_: depart(0))
+    announce(runtime)
+    sweeper.start(runtime, _listening)
 
 
 @signals.worker_shutting_down.connect
-def stop_sweep(**_: Any) -> None:
-    sweep.stop()
+def stop_in_time(**_: Any) -> None:
+    """Celery waits for what is performed; a departure sees to it that this ends. Further signals make it hurry."""
+    sweeper.stop()
+    departure.stopping.set()
+    if _capacity:
+        depart(current().settings.worker.stop_seconds)
+        for one in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):
+            signal.signal(one, lambda *_: depart(0))
+
+
+def depart(finish_seconds: float) -> None:
+    """End within `finish_seconds`; when it is already ending, at once."""
+    if _departures:
+        _departures[0].hurry()
+    else:
+        _depart(finish_seconds, 0)
+
+
+def _depart(finish_seconds: float, exit_code: int) -> None:
+    sweeper.stop()
+    _departures.append(Departure(current(), finish_seconds=finish_seconds, exit_code=exit_code))
+    _departures[0].start()
 
 
 @signals.worker_shutdown.connect
 def leave(**_: Any) -> None:
-    try:
-        depart(current())
-    except RedisError as error:
-        log("departure_not_said", level=logging.INFO, error=type(error).__name__)
-    current().close()
+    departure.leave(current())

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import logging
 from datetime import timedelta
-from functools import cache
-
-from redis.exceptions import RedisError
 
 from botticelli.budget import Ticket
 from botticelli.carousel import advance, given_variables_of, narrative_of, plan_of, publish, variables_of
@@ -14,9 +11,10 @@ from botticelli.carousel.levers import release_all, stop_admission
 from botticelli.errors import BotticelliError, Stale
 from botticelli.failpoints import reach
 from botticelli.runtime import Runtime
-from botticelli.store import Claim, Run, Transaction
+from botticelli.store import Run, Transaction
 from botticelli.telemetry import log, logger
-from workers.leases import LeaseKeeper
+from workers.handing_back import release
+from workers.leases import keeper_of
 from workers.order import perform_acts
 from workers.outages import SERVERS_AWAY
 from workers.outcomes import (
@@ -35,14 +33,14 @@ from workers.outcomes import (
 )
 from workers.presence import worker_name
 from workers.stage import Retries, Stage
-from workers.sweep import wake
+from workers.sweeper import wake
 
 
 def perform(runtime: Runtime, run_id: str, number: int) -> None:
     """Returns when the iteration has ended, was given back, or was nothing for us.
 
-    A server that goes away in the middle leaves the iteration to its lease: the sweep queues it again, finished acts are
-    kept.
+    A server that goes away in the middle ends it here: the sweep queues it again when the server is back, finished acts
+    are kept.
     """
     try:
         stage = _claim(runtime, run_id, number)
@@ -60,20 +58,15 @@ def _perform(stage: Stage) -> None:
     """One that was taken over meanwhile writes nothing any more; what its own ticket still holds is given back."""
     runtime, claim = stage.runtime, stage.claim
     try:
-        with _keeper(runtime).holding(claim):
+        with keeper_of(runtime).holding(claim):
             outcome = _acts(stage)
             reach("acts_performed")
-            _release(runtime, claim)
+            release(runtime, claim)
             reach("ticket_released")
             _conclude(stage, outcome)
     except Stale:
         log("iteration_taken_over", level=logging.WARNING, run=claim.run_id, iteration=claim.number)
-        _release(runtime, claim)
-
-
-@cache
-def _keeper(runtime: Runtime) -> LeaseKeeper:
-    return LeaseKeeper(runtime)
+        release(runtime, claim)
 
 
 def _claim(runtime: Runtime, run_id: str, number: int) -> Stage | None:
@@ -118,15 +111,6 @@ def _acts(stage: Stage) -> Outcome:
         logger.exception("iteration_broken run=%s iteration=%s", stage.claim.run_id, stage.claim.number)
         return Failed(f"internal error ({type(error).__name__}); the worker's log has the details")
     return Succeeded()
-
-
-def _release(runtime: Runtime, claim: Claim) -> None:
-    """What the iteration didn't draw is free for the next one. Without Redis the ticket's lease does it."""
-    ticket = Ticket.from_json(claim.ticket)
-    try:
-        runtime.budget.release(ticket.id, [share.scope for share in ticket.shares])
-    except RedisError as error:
-        log("ticket_not_released", level=logging.WARNING, run=claim.run_id, error=type(error).__name__)
 
 
 def _park(stage: Stage, tx: Transaction, run: Run, outcome: GivenBack) -> None:

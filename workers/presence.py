@@ -14,9 +14,10 @@ def worker_name() -> str:
     return f"{socket.gethostname()}:{os.getpid()}"
 
 
-def announce(runtime: Runtime) -> None:
+def announce(runtime: Runtime, trouble: str = "") -> None:
+    """`trouble`: one line that says what keeps it from working; no secret."""
     key = presence_key(runtime.settings.redis.prefix, worker_name())
-    runtime.redis.set(key, "", px=round(PRESENCE_SECONDS * 1000))
+    runtime.redis.set(key, trouble, px=round(PRESENCE_SECONDS * 1000))
 
 
 def depart(runtime: Runtime) -> None:

@@ -9,7 +9,7 @@ from botticelli.carousel.outcome import CarouselResult, result_of
 from botticelli.carousel.prune import Pruned, prune
 from botticelli.carousel.scope_pauses import pause_scope, resume_scope
 from botticelli.carousel.snapshots import estimates_of, given_variables_of, narrative_of, plan_of, variables_of
-from botticelli.carousel.wire import accept, find_narrative
+from botticelli.carousel.wire import accept, find_narrative, reject
 
 __all__ = [
     "CarouselResult",
@@ -34,6 +34,7 @@ __all__ = [
     "plan_of",
     "prune",
     "publish",
+    "reject",
     "result_of",
     "resume",
     "resume_scope",

@@ -8,7 +8,7 @@ from pathlib import Path
 from botticelli.carousel.commands import commands_of, problem_of
 from botticelli.carousel.data_checks import check_pulls, media_limits
 from botticelli.carousel.enqueue import EnqueueOptions, enqueue
-from botticelli.errors import BotticelliError, InvalidInput, NarrativeError, NotFound
+from botticelli.errors import BotticelliError, InvalidInput, NarrativeError, NotFound, ServiceUnavailable
 from botticelli.narrative import Environment, Loaded, load_narrative, parse_narrative
 from botticelli.places import app_folder
 from botticelli.runtime import Runtime
@@ -26,7 +26,8 @@ def accept(
     """Enqueue what arrived over the wire: the name of a narrative of this installation, or the text of one. `name` says
     which one of a file, or of a text, that holds several; `file#name` says the same.
 
-    Nobody waits for an exception here: a request that can't be performed becomes a failed run that says why.
+    Nobody waits for an exception here: a request that can't be performed becomes a failed run that says why. Only that
+    Postgres is away is raised: the request is good, and can be stored later.
     """
     try:
         if (narrative is None) == (text is None):
@@ -34,8 +35,10 @@ def accept(
         from_text = text is not None
         loaded, source = _from_text(runtime, str(text), name) if from_text else _by_name(runtime, str(narrative), name)
         enqueue(runtime, loaded, source, options)
+    except ServiceUnavailable:
+        raise
     except BotticelliError as error:
-        _record_rejection(runtime, narrative or "as text", options, error)
+        reject(runtime, narrative or "as text", options, error)
 
 
 def find_narrative(runtime: Runtime, name: str) -> Path:
@@ -80,7 +83,7 @@ def _from_text(runtime: Runtime, text: str, name: str | None) -> tuple[Loaded, s
     return loaded, "text"
 
 
-def _record_rejection(runtime: Runtime, name: str, options: EnqueueOptions, error: BotticelliError) -> None:
+def reject(runtime: Runtime, name: str, options: EnqueueOptions, error: BotticelliError) -> None:
     """A failed run without a narrative; an id that is in use already keeps its run as it is."""
     run_id = options.id_of_run()
     rejected = NewRun(id=run_id, narrative=name, source="wire", iterations=0)

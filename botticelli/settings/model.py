@@ -108,6 +108,14 @@ class WorkerSettings(Section):
     """An iteration whose worker has been silent for so long is given to another worker."""
     max_attempts: int = Field(default=5, ge=1)
     """An iteration during which so many workers died has failed."""
+    stop_seconds: float = Field(default=60, ge=0)
+    """So long a worker that is asked to end may finish what it performs; then it hands the rest back and ends."""
+    canary_interval_seconds: float = Field(default=30, gt=0)
+    """Between two canaries: tasks that show that somebody consumes the queue."""
+    canary_timeout_seconds: float = Field(default=90, gt=0)
+    """A worker with free threads that has heard nothing for so long, while a canary is unanswered, is deaf."""
+    end_when_deaf: bool = True
+    """A deaf worker ends itself, so that whoever supervises it starts another."""
     sweep_interval_seconds: float = Field(default=1, gt=0)
     redelivery_grace_seconds: float = Field(default=5, gt=0)
     """A task that nobody has claimed for so long is published again; doubles each time, up to a minute."""

@@ -7,10 +7,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from sqlalchemy import Connection, Engine, text
+from sqlalchemy.exc import DBAPIError
 
 from botticelli.store.acts import ActRow, Acts
+from botticelli.store.canaries import Canaries, Canary
 from botticelli.store.content import Content, ContentTable, NewRow, Origin
-from botticelli.store.database import connected
+from botticelli.store.database import connected, unwritable
+from botticelli.store.duties import Duties
 from botticelli.store.effects import EffectRecord, Effects, Intent
 from botticelli.store.iterations import Claim, Iteration, Iterations, Lost, Open, Unclaimed, Wanted
 from botticelli.store.learned import Learned, LearnedLimit
@@ -32,6 +35,7 @@ __all__ = [
     "WHOLE",
     "ActRow",
     "ActUsage",
+    "Canary",
     "Claim",
     "Content",
     "ContentTable",
@@ -84,6 +88,8 @@ class Transaction:
         self.learned = Learned(connection)
         self.media = MediaRepository(connection)
         self.content = Content(connection)
+        self.canaries = Canaries(connection)
+        self.duties = Duties(connection)
 
     def limit_statements(self, timeout_seconds: float) -> None:
         """No statement of this transaction takes longer from here on."""
@@ -129,9 +135,17 @@ class Store:
 
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:
-        """Commits at the end of the block, rolls back when it raises. Locks are taken run first, then iteration."""
-        with connected(self.engine) as connection:
-            yield Transaction(connection)
+        """Commits at the end of the block, rolls back when it raises. Locks are taken run first, then iteration.
+
+        Unwritable when the server takes no writes: a full disk, or a read-only mode.
+        """
+        try:
+            with connected(self.engine) as connection:
+                yield Transaction(connection)
+        except DBAPIError as error:
+            if (found := unwritable(self.engine, error)) is not None:
+                raise found from None
+            raise
 
     @contextmanager
     def reading(self, timeout_seconds: float) -> Iterator[Connection]:

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, Engine, create_engine, text
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError
 
-from botticelli.errors import DatabaseBehind, InvalidInput, ServiceUnavailable
+from botticelli.errors import DatabaseBehind, InvalidInput, ServiceUnavailable, Unwritable
 from botticelli.places import app_folder
 
 if TYPE_CHECKING:
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 MIGRATION_LOCK = 0x426F7474
 """Key of the advisory lock under which the schema is changed."""
+NO_WRITES = frozenset({"25006", "53100", "58030"})
+"""SQLSTATE of a read-only transaction, a full disk and an input/output error."""
 
 
 def make_engine(url: str, *, pool_size: int, statement_timeout_seconds: float) -> Engine:
@@ -54,6 +56,17 @@ def connected(engine: Engine) -> Iterator[Connection]:
         ) from None
     with connection, connection.begin():
         yield connection
+
+
+def unwritable(engine: Engine, error: DBAPIError) -> Unwritable | None:
+    """The error in our words if it says that the server takes no writes at this moment; else None."""
+    if getattr(error.orig, "pgcode", None) not in NO_WRITES:
+        return None
+    return Unwritable(
+        f"Postgres takes no writes: {str(error.orig).strip().splitlines()[0]}",
+        where=engine.url.render_as_string(hide_password=True),
+        do="free its disk or end its read-only mode; the work goes on by itself then",
+    )
 
 
 @dataclass(frozen=True, slots=True)

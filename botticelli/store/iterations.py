@@ -53,6 +53,8 @@ class Lost:
     run_id: str
     number: int
     attempt: int
+    losses: int
+    """How many workers were lost with it before this one."""
     fence: int
     ticket: Mapping[str, Any] | None
     worker: str | None
@@ -180,9 +182,9 @@ class Iterations:
         rows = self._connection.execute(statement("lost_iterations"), {"limit": limit}).mappings()
         return [Lost(**row) for row in rows]
 
-    def requeue(self, run_id: str, number: int, fence: int, *, retries_used: int = 0) -> bool:
-        """Take it from its worker; False when it has moved on since."""
-        values = {"run_id": run_id, "number": number, "fence": fence, "retries_used": retries_used}
+    def requeue(self, run_id: str, number: int, fence: int, *, retries_used: int = 0, lost: bool = False) -> bool:
+        """Take it from its worker; False when it has moved on since. `lost`: the worker died with it, which counts."""
+        values = {"run_id": run_id, "number": number, "fence": fence, "retries_used": retries_used, "lost": int(lost)}
         return self._connection.execute(statement("requeue"), values).first() is not None
 
     def unclaimed(self, limit: int, *, grace_seconds: float) -> list[Unclaimed]:

@@ -107,6 +107,7 @@ iterations = Table(
     Column("ticket", JSONB),
     Column("publishes", Integer, nullable=False, server_default=text("0")),
     Column("retries_used", Integer, nullable=False, server_default=text("0")),
+    Column("losses", Integer, nullable=False, server_default=text("0")),
     Column("error", Text),
     _moment("lease_until"),
     _moment("due_at"),
@@ -226,6 +227,25 @@ budget_overrides = Table(
     _moment("set_at", required=True),
     _moment("until"),
     Index("ix_budget_overrides_window", "scope", "window", "id"),
+)
+
+canaries = Table(
+    "canaries",
+    metadata,
+    Column("queue", Text, primary_key=True),
+    _moment("asked_at", required=True),
+    _moment("published_at", required=True),
+    Column("publishes", Integer, nullable=False, server_default=text("1")),
+    _moment("answered_at"),
+    Column("worker", Text),
+)
+
+duties = Table(
+    "duties",
+    metadata,
+    Column("name", Text, primary_key=True),
+    _moment("taken_at", required=True),
+    Column("worker", Text, nullable=False),
 )
 
 learned_limits = Table(

@@ -5,8 +5,8 @@
 -- returns: how many iterations were reopened
 with reopened as (
     update iterations
-    set status = 'queued', ticket = null, due_at = null, lease_until = null, attempt = 0, retries_used = 0, error = null,
-        finished_at = null, fence = fence + 1
+    set status = 'queued', ticket = null, due_at = null, lease_until = null, attempt = 0, retries_used = 0, losses = 0,
+        error = null, finished_at = null, fence = fence + 1
     where run_id = :run_id and status in ('failed', 'cancelled')
     returning number
 ), used as (

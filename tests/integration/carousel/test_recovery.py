@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import text
 
 from botticelli.budget import Ticket
-from botticelli.errors import Stale
+from botticelli.carousel import resume, retry
+from botticelli.errors import Stale, Unwritable
+from botticelli.messages import QUEUE
 from botticelli.runtime import Runtime
-from botticelli.store import Claim
+from botticelli.store import Claim, Entry, Transaction
+from botticelli.store.database import make_engine
 from tests.support.narratives import narrative_text, perform_all, run_of, start
+from workers.canary import Listening, answer
+from workers.handing_back import hand_back
+from workers.leases import keeper_of
 from workers.perform import perform
 from workers.sweep import sweep
 
@@ -129,8 +137,6 @@ def perform_first_act_only(runtime: Runtime, run_id: str) -> None:
 
 
 def test_a_lost_draw_is_counted_as_unknown(runtime: Runtime) -> None:
-    from botticelli.store import Entry
-
     run = start(runtime, narrative_text(1, estimated_tokens_per_iteration=100))
     taken = claim(runtime, run.id)
     with runtime.store.transaction() as tx:
@@ -198,7 +204,7 @@ def _forget_snapshots() -> None:
 
 
 def test_a_run_that_was_never_accepted_can_not_be_resumed(runtime: Runtime) -> None:
-    from botticelli.carousel import EnqueueOptions, accept, resume
+    from botticelli.carousel import EnqueueOptions, accept
     from botticelli.errors import InvalidInput
 
     accept(runtime, EnqueueOptions(run_id="wrong", iterations=3), narrative="nobody_wrote_this")
@@ -229,3 +235,188 @@ def test_a_ticket_survives_its_row(runtime: Runtime) -> None:
     ticket = Ticket.from_json(claim(runtime, run.id).ticket)
     assert ticket.id == f"{run.id}:1:0"
     assert Ticket.from_json(ticket.to_json()) == ticket
+
+
+def lose(runtime: Runtime, run_id: str) -> None:
+    """A worker takes the first iteration and dies."""
+    claim(runtime, run_id)
+    let_lease_run_out(runtime, run_id)
+    sweep(runtime)
+
+
+def test_what_was_given_back_is_no_poison(make_runtime: MakeRuntime) -> None:
+    """Only workers that were lost count, not those that gave the iteration back."""
+    runtime = make_runtime(worker__max_attempts="2")
+    run = start(runtime, narrative_text(1))
+    for _ in range(3):
+        hand_back(runtime, claim(runtime, run.id), "a test")
+    lose(runtime, run.id)
+    assert statuses(runtime, run.id) == ["queued"]
+    after = perform_all(runtime, run.id)
+    with runtime.store.transaction() as tx:
+        assert (after.status, tx.iterations.of_run(run.id)[0].attempt) == ("completed", 5)
+
+
+def test_a_poisoned_run_is_retried_with_all_its_attempts(make_runtime: MakeRuntime) -> None:
+    runtime = make_runtime(worker__max_attempts="2")
+    run = start(runtime, narrative_text(2))
+    for move in (retry, resume):
+        lose(runtime, run.id)
+        assert statuses(runtime, run.id) == ["queued"]
+        lose(runtime, run.id)
+        assert run_of(runtime, run.id).status == "failed"
+        move(runtime, run.id)
+    lose(runtime, run.id)
+    assert perform_all(runtime, run.id).succeeded == 2
+
+
+def test_what_is_handed_back_goes_on_at_once_and_its_old_holder_writes_nothing(runtime: Runtime) -> None:
+    run = start(runtime, narrative_text(1, 'one = "a"\ntwo = "b"', estimated_tokens_per_iteration=100))
+    perform_first_act_only(runtime, run.id)
+    with runtime.store.transaction() as tx:
+        old = Claim(run.id, 1, 1, 1, _ticket_of(tx, run.id), 0, run.now)
+        tx.ledger.draw(Entry("lost", run.id, 1, "two", 1, "echo/echo@default", 50, run.now))
+    hand_back(runtime, old, "a test")
+    hand_back(runtime, old, "a test")
+    with runtime.store.transaction() as tx:
+        assert tx.ledger.totals(run.id)["unknown_requests"] == 1
+    with runtime.store.transaction() as tx, pytest.raises(Stale):
+        tx.iterations.guard(old, lease_seconds=60)
+    after = perform_all(runtime, run.id)
+    assert (after.status, after.succeeded, after.used_tokens) == ("completed", 1, 100)
+    assert runtime.budget.usage(runtime.scope(runtime.drivers.resolve("echo/echo"))).held.tokens == 0
+
+
+def _ticket_of(tx: Transaction, run_id: str) -> dict[str, Any]:
+    ticket: dict[str, Any] = tx.connection.execute(
+        text("select ticket from iterations where run_id = :id"), {"id": run_id}
+    ).scalar_one()
+    return ticket
+
+
+def test_a_sweep_that_is_patient_judges_no_lease(runtime: Runtime) -> None:
+    run = start(runtime, narrative_text(1))
+    claim(runtime, run.id)
+    let_lease_run_out(runtime, run.id)
+    sweep(runtime, judge_leases=False)
+    assert statuses(runtime, run.id) == ["running"]
+
+
+READ_ONLY = "alter database {} set default_transaction_read_only = on"
+WRITABLE = "alter database {} reset default_transaction_read_only"
+FULL = """
+create function full_disk() returns trigger language plpgsql as $$
+begin raise exception 'could not extend file: No space left on device' using errcode = 'disk_full'; end $$;
+create trigger full_disk before update or insert on iterations for each statement execute function full_disk();
+"""
+FREE = "drop trigger full_disk on iterations; drop function full_disk"
+
+
+@pytest.mark.parametrize(("spoil", "mend", "says"), [(READ_ONLY, WRITABLE, "read-only"), (FULL, FREE, "No space left")])
+def test_a_database_that_takes_no_writes_costs_nothing(
+    make_runtime: MakeRuntime, spoil: str, mend: str, says: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Nothing is called, nothing fails, and it goes on by itself."""
+    runtime = make_runtime()
+    run = start(runtime, narrative_text(2))
+    administer(runtime, spoil)
+    perform(runtime, run.id, 1)
+    assert caplog.text.count("iteration_interrupted") == 1 and "Traceback" not in caplog.text
+    with pytest.raises(Unwritable, match=rf"Postgres takes no writes: .*{says}.*goes on by itself"):
+        start(runtime, narrative_text(2))
+    administer(runtime, mend)
+    after = perform_all(runtime, run.id)
+    with runtime.store.transaction() as tx:
+        requests = tx.ledger.totals(run.id)["requests"]
+        assert [one.error for one in tx.iterations.of_run(run.id)] == [None, None]
+    assert (after.status, after.succeeded, requests) == ("completed", 2, 2)
+
+
+def test_a_call_that_can_not_be_recorded_is_handed_back_when_it_can(
+    make_runtime: MakeRuntime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The disk fills up during the call: it is paid, counted as unknown, and made again, without a lost worker."""
+    runtime = make_runtime()
+    run = start(runtime, narrative_text(1))
+    driver = runtime.drivers.get("echo")
+    generate = driver.generate
+
+    def fills_the_disk(*arguments: Any, **options: Any) -> Any:
+        administer(runtime, FULL)
+        return generate(*arguments, **options)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(driver, "generate", fills_the_disk)
+        perform(runtime, run.id, 1)
+    assert statuses(runtime, run.id) == ["running"]
+    administer(runtime, FREE)
+    keeper_of(runtime).hand_back_owed()
+    after = perform_all(runtime, run.id)
+    with runtime.store.transaction() as tx:
+        totals = tx.ledger.totals(run.id)
+    assert (after.status, totals["requests"], totals["unknown_requests"]) == ("completed", 2, 1)
+
+
+def administer(runtime: Runtime, statement: str) -> None:
+    """By a connection of its own, which may write whatever the database says; then all sessions begin anew."""
+    url = runtime.store.engine.url
+    engine = make_engine(url.render_as_string(hide_password=False), pool_size=1, statement_timeout_seconds=10)
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(text("set default_transaction_read_only = off"))
+        connection.execute(text(statement.format(url.database)))
+    engine.dispose()
+    runtime.store.engine.dispose()
+
+
+def test_one_worker_of_the_fleet_takes_a_duty_in_each_interval(runtime: Runtime) -> None:
+    def take(worker: str) -> bool:
+        with runtime.store.transaction() as tx:
+            return tx.duties.take("sweep", worker=worker, interval_seconds=60)
+
+    assert (take("a:1"), take("b:2"), take("a:1")) == (True, False, False)
+    with runtime.store.transaction() as tx:
+        tx.connection.execute(text("update duties set taken_at = taken_at - interval '1 minute'"))
+    assert (take("b:2"), take("a:1")) == (True, False)
+
+
+def test_a_canary_is_asked_again_until_it_is_answered(make_runtime: MakeRuntime) -> None:
+    runtime = make_runtime(worker__canary_interval_seconds="10")
+
+    def ask(after_seconds: int) -> int | None:
+        back = "update canaries set asked_at = asked_at - :ago, published_at = published_at - :ago"
+        with runtime.store.transaction() as tx:
+            tx.connection.execute(text(back), {"ago": timedelta(seconds=after_seconds)})
+            return tx.canaries.ask(QUEUE, interval_seconds=10)
+
+    assert [ask(0), ask(9), ask(1), ask(19), ask(1)] == [1, None, 2, None, 3]
+    with runtime.store.transaction() as tx:
+        found = tx.canaries.unanswered(QUEUE)
+    assert found is not None and found.silent_seconds >= 29
+    answer(runtime, QUEUE)
+    with runtime.store.transaction() as tx:
+        assert tx.canaries.unanswered(QUEUE) is None
+    assert [ask(9), ask(1)] == [None, 1]
+
+
+def test_only_a_worker_that_could_have_heard_is_deaf(make_runtime: MakeRuntime) -> None:
+    runtime = make_runtime(worker__canary_timeout_seconds="5")
+    busy = [False]
+    listening = Listening(lambda: busy[0], lambda _: None)
+
+    def look(seconds: float) -> bool:
+        listening._looked_at -= seconds
+        return listening.look(runtime, most_seconds=4) is not None
+
+    with runtime.store.transaction() as tx:
+        tx.canaries.ask(QUEUE, interval_seconds=1)
+        tx.connection.execute(text("update canaries set asked_at = now() - interval '1 minute'"))
+    assert [look(3), look(3)] == [False, True]
+    busy[0] = True
+    assert not look(3), "all threads perform slow calls"
+    busy[0] = False
+    assert [look(1000), look(2)] == [False, True], "a process that was stopped has not listened for all that time"
+    listening.hear()
+    assert not look(3)
+    assert look(3)
+    answer(runtime, QUEUE)
+    assert not look(3)

@@ -1,0 +1,13 @@
+"""`botticelli.canary`: show that somebody consumes the queue. Its name in, a stamp in Postgres."""
+
+from typing import Any
+
+from botticelli import messages
+from botticelli.celery import app
+from botticelli.runtime import current
+from workers.canary import answer
+
+
+@app.task(name=messages.CANARY)
+def canary(queue: str = messages.QUEUE, **_: Any) -> None:
+    answer(current(), queue)

@@ -1,0 +1,99 @@
+"""What arrives over the wire: is it of a version that we speak, and is it kept until it can be stored? Performs nothing."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from botticelli.carousel import EnqueueOptions, accept, reject
+from botticelli.errors import InvalidInput
+from botticelli.messages import WIRE_HEADER, WIRE_VERSION, run_id_for
+from botticelli.runtime import Runtime
+from botticelli.telemetry import log
+from workers.departure import stopping
+from workers.outages import SERVERS_AWAY
+from workers.perform import perform
+
+RETRY_SECONDS = 2.0
+ENQUEUE_ARGUMENTS: Mapping[str, type] = {
+    "narrative": str,
+    "text": str,
+    "name": str,
+    "run_id": str,
+    "idempotency_key": str,
+    "variables": dict,
+    "iterations": int,
+    "tags": list,
+}
+
+
+class NotNow(Exception):
+    """The request can't be stored, and this process ends: it is for another worker."""
+
+
+def version_of(request: Any) -> int:
+    """The wire version that a message says (`request` is Celery's); 1 for programs that say none."""
+    said = getattr(request, WIRE_HEADER, None) or (request.headers or {}).get(WIRE_HEADER, 1)
+    return said if isinstance(said, int) else 0
+
+
+def is_spoken(version: int) -> bool:
+    """Whether this worker knows what messages of that version mean."""
+    return 1 <= version <= WIRE_VERSION
+
+
+def perform_message(runtime: Runtime, version: int, run_id: object, number: object) -> None:
+    """One that is not understood changes nothing: its row stays due, and is published again for another worker."""
+    if not is_spoken(version) or not isinstance(run_id, str) or not isinstance(number, int):
+        log("message_not_understood", level=logging.WARNING, wire_version=version, speaks=WIRE_VERSION)
+        return
+    perform(runtime, run_id, number)
+
+
+def store_request(runtime: Runtime, version: int, task_id: str, arguments: Mapping[str, Any]) -> None:
+    """Make the run that a message asks for, or a failed one that says why not; the same message makes one run.
+
+    Waits for Postgres, since the message is all there is of the request: NotNow when the process ends meanwhile.
+    """
+    own_id = run_id_for(f"task {task_id}")
+    try:
+        options = _understood(version, arguments, own_id)
+    except InvalidInput as error:
+        refusal, run_id = error, arguments.get("run_id")
+        named = EnqueueOptions(run_id=run_id if isinstance(run_id, str) else own_id)
+        _when_possible(lambda: reject(runtime, str(arguments.get("narrative") or "as text"), named, refusal))
+    else:
+        said = {key: arguments.get(key) for key in ("narrative", "text", "name")}
+        _when_possible(lambda: accept(runtime, options, **said))
+
+
+def _understood(version: int, arguments: Mapping[str, Any], own_id: str) -> EnqueueOptions:
+    """InvalidInput for what this worker would only half understand."""
+    if not is_spoken(version):
+        raise InvalidInput(
+            f"the request is of wire version {version}, this worker speaks up to {WIRE_VERSION}",
+            do="upgrade the workers before the programs that enqueue, then enqueue it again",
+        )
+    for name, value in arguments.items():
+        if name not in ENQUEUE_ARGUMENTS:
+            raise InvalidInput(f"the request has an unknown argument {name!r}", do="upgrade the workers, or drop it")
+        kind = ENQUEUE_ARGUMENTS[name]
+        if value is not None and not isinstance(value, kind):
+            raise InvalidInput(f"{name} of the request is {type(value).__name__}, not {kind.__name__}")
+    given = {name: value for name, value in arguments.items() if value is not None}
+    key = given.get("idempotency_key")
+    run_id = given.get("run_id") or (None if key else own_id)
+    tags = tuple(given.get("tags", ()))
+    return EnqueueOptions(given.get("variables", {}), given.get("iterations"), run_id, key, tags)
+
+
+def _when_possible(store: Callable[[], None]) -> None:
+    while True:
+        try:
+            store()
+            return
+        except SERVERS_AWAY as error:
+            log("request_waits", level=logging.WARNING, error=type(error).__name__)
+        if stopping.wait(RETRY_SECONDS):
+            raise NotNow
