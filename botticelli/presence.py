@@ -5,6 +5,8 @@ from __future__ import annotations
 from botticelli.runtime import Runtime
 
 PRESENCE_SECONDS = 10.0
+DEAF = "is deaf"
+"""Part of what a worker says whose consumer brings nothing any more: only a restart helps."""
 
 
 def presence_key(prefix: str, worker: str) -> str:

@@ -8,7 +8,8 @@ from datetime import datetime
 from typing import Any
 
 from botticelli.budget import Scope
-from botticelli.presence import live_workers
+from botticelli.messages import QUEUE
+from botticelli.presence import live_workers, troubled_workers
 from botticelli.runtime import Runtime
 from botticelli.store import UNRESOLVED, WHOLE, Run, Transaction
 
@@ -17,7 +18,8 @@ BUSY = ("running", "waiting", "paused")
 
 @dataclass(frozen=True, slots=True)
 class Why:
-    """`cause` is one word of: over, effect, paused, ending, waiting, budget_paused, no_worker, queued, running. `until` is
+    """`cause` is one word of: over, effect, paused, trouble, ending, waiting, budget_paused, no_worker, unheard,
+    queued, running. `until` is
     when the run is looked at again, if that is known."""
 
     run_id: str
@@ -33,8 +35,9 @@ def why(runtime: Runtime, run_id: str) -> Why:
     with runtime.store.transaction() as tx:
         run = tx.runs.get(run_id)
         workers = [] if run.is_final else live_workers(runtime)
+        troubled = {} if run.is_final else troubled_workers(runtime)
         for cause in _CAUSES:
-            found = cause(_Case(runtime, tx, run, workers))
+            found = cause(_Case(runtime, tx, run, workers, troubled))
             if found is not None:
                 return found
     return Why(run.id, run.status, "running", _running(run, workers), details={"workers": workers})
@@ -46,6 +49,7 @@ class _Case:
     tx: Transaction
     run: Run
     workers: list[str]
+    troubled: Mapping[str, str]
 
     def why(self, cause: str, says: str, until: datetime | None = None, **details: Any) -> Why:
         return Why(self.run.id, self.run.status, cause, says, until, details)
@@ -106,6 +110,26 @@ def _waiting(case: _Case) -> Why | None:
     return case.why("waiting", says + held, run.due_at, **what, holders=holders)
 
 
+def _trouble(case: _Case) -> Why | None:
+    """Every worker that is alive says that something keeps it from working."""
+    if not case.workers or case.workers != sorted(case.troubled):
+        return None
+    worker, words = next(iter(case.troubled.items()))
+    return case.why("trouble", f"worker {worker} can't go on: {words}", workers=dict(case.troubled))
+
+
+def _unheard(case: _Case) -> Why | None:
+    """Nobody performs anything, and nobody takes the canary from the queue."""
+    canary = case.tx.canaries.unanswered(QUEUE)
+    timeout_seconds = case.runtime.settings.worker.canary_timeout_seconds
+    if canary is None or canary.silent_seconds < timeout_seconds:
+        return None
+    if case.tx.iterations.performing(case.run.id) or case.tx.iterations.busy_runs(case.run.id):
+        return None
+    says = f"no worker takes tasks from the queue: a canary of {_clock(canary.asked_at)} is unanswered; restart the workers"
+    return case.why("unheard", says, asked_at=canary.asked_at)
+
+
 def _no_worker(case: _Case) -> Why | None:
     if case.workers:
         return None
@@ -124,7 +148,17 @@ def _queued(case: _Case) -> Why | None:
     return case.why("queued", says, queued=opened.in_flight, behind=others)
 
 
-_CAUSES: tuple[Callable[[_Case], Why | None], ...] = (_effect, _over, _paused, _ending, _waiting, _no_worker, _queued)
+_CAUSES: tuple[Callable[[_Case], Why | None], ...] = (
+    _effect,
+    _over,
+    _paused,
+    _trouble,
+    _ending,
+    _waiting,
+    _no_worker,
+    _unheard,
+    _queued,
+)
 
 
 def _running(run: Run, workers: list[str]) -> str:

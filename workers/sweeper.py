@@ -8,6 +8,7 @@ import time
 
 from botticelli import services
 from botticelli.errors import BotticelliError
+from botticelli.presence import DEAF
 from botticelli.runtime import Runtime
 from botticelli.telemetry import log, logger
 from workers import canary
@@ -97,7 +98,7 @@ class Sweep(threading.Thread):
         found = self._listening.look(self._runtime, most_seconds=2 * self._interval_seconds)
         if found is None:
             return
-        says = f"the consumer of this worker is deaf: a canary of {found.asked_at:%H:%M:%S} UTC is unanswered"
+        says = f"the consumer of this worker {DEAF}: a canary of {found.asked_at:%H:%M:%S} UTC is unanswered"
         announce(self._runtime, says)
         log("worker_deaf", level=logging.ERROR, silent_seconds=round(found.silent_seconds))
         if self._runtime.settings.worker.end_when_deaf:

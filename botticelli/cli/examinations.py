@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import socket
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
 
+from redis.exceptions import RedisError
 from sqlalchemy import text
 
 from botticelli import services
@@ -20,7 +22,7 @@ from botticelli.drivers import Driver, SaysReadiness
 from botticelli.errors import BotticelliError
 from botticelli.places import app_folder
 from botticelli.platforms import Settled
-from botticelli.presence import live_workers
+from botticelli.presence import DEAF, live_workers, troubled_workers
 from botticelli.redis_check import require_fit
 from botticelli.store.database import connected, make_engine, schema_status
 
@@ -52,6 +54,22 @@ def examine(invocation: Invocation) -> Iterator[Finding]:
             do = error.do if isinstance(error, BotticelliError) else ""
             what = error.what if isinstance(error, BotticelliError) else described(error)
             yield Finding(name, "fail", what, do or "see what it says")
+
+
+def alive(invocation: Invocation) -> Iterator[Finding]:
+    """Whether a worker of this host has said lately that it is alive, and that its consumer isn't deaf."""
+    try:
+        workers, troubled = live_workers(invocation.runtime), troubled_workers(invocation.runtime)
+    except RedisError as error:
+        yield Finding("worker", "warn", f"Redis doesn't answer ({type(error).__name__})", "wait for it")
+        return
+    ours = [name for name in workers if name.rpartition(":")[0] == socket.gethostname()]
+    if not ours:
+        yield Finding("worker", "fail", f"none of {socket.gethostname()} is alive", "restart it")
+    for name in ours:
+        words = troubled.get(name, "")
+        state: State = "fail" if DEAF in words else "warn" if words else "ok"
+        yield Finding("worker", state, f"{name}: {words or 'alive'}", "restart it" if state == "fail" else "")
 
 
 def _python(invocation: Invocation) -> Iterator[Finding]:
@@ -178,7 +196,9 @@ def _narratives(invocation: Invocation) -> Iterator[Finding]:
 
 
 def _workers(invocation: Invocation) -> Iterator[Finding]:
-    workers = live_workers(invocation.runtime)
+    workers, troubled = live_workers(invocation.runtime), troubled_workers(invocation.runtime)
+    for worker, words in troubled.items():
+        yield Finding("worker", "fail", f"{worker}: {words}", "mend that, or restart it")
     if workers:
         yield Finding("workers", "ok", ", ".join(workers))
     else:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from sqlalchemy import text
 
 from botticelli.carousel import Mover, cancel, pause, pause_scope
+from botticelli.messages import QUEUE
 from botticelli.runtime import Runtime
 from botticelli.why import Why, why
 from tests.integration.carousel.test_runs import SMALL
@@ -75,3 +77,21 @@ def test_an_unclear_effect_comes_first(runtime: Runtime) -> None:
         key = tx.effects.of_run(run.id)[0]["key"]
         tx.effects.finish(key, "unknown")
     assert of(runtime, run.id, "effect").details["effect"] == key
+
+
+def test_what_keeps_workers_from_working(make_runtime: MakeRuntime) -> None:
+    runtime = make_runtime(worker__canary_timeout_seconds="5")
+    run = start(runtime, narrative_text(1))
+    announce(runtime, "Postgres takes no writes: the disk is full")
+    assert "the disk is full" in of(runtime, run.id, "trouble").says
+    announce(runtime)
+    with runtime.store.transaction() as tx:
+        tx.canaries.ask(QUEUE, interval_seconds=1)
+    of(runtime, run.id, "queued")
+    with runtime.store.transaction() as tx:
+        tx.connection.execute(text("update canaries set asked_at = now() - interval '1 minute'"))
+    assert "restart the workers" in of(runtime, run.id, "unheard").says
+    other = start(runtime, narrative_text(1))
+    with runtime.store.transaction() as tx:
+        tx.iterations.claim(other.id, 1, worker="w:1", lease_seconds=60)
+    of(runtime, run.id, "queued")

@@ -25,6 +25,19 @@ PINNED = {
     "worker_prefetch_multiplier": 1,  # prefetched messages run twice after the visibility timeout
     "worker_pool": "threads",
     "worker_soft_shutdown_timeout": 60,
+    "worker_enable_soft_shutdown_on_idle": True,
+    "worker_eta_task_limit": 100,  # a foreign ETA task could fill the memory
+    "worker_consumer": "workers.consumer:Consumer",  # Celery's ends the worker when Redis goes away during a task
+    "worker_proc_alive_timeout": 30,
+    "worker_lost_wait": 10,
+    "worker_max_tasks_per_child": 500,
+    "worker_max_memory_per_child": 400_000,
+    "worker_hijack_root_logger": False,
+    "task_time_limit": 900,
+    "task_soft_time_limit": 840,
+    "task_send_sent_event": True,
+    "timezone": "UTC",
+    "enable_utc": True,
     "worker_cancel_long_running_tasks_on_connection_loss": False,
     "broker_connection_retry_on_startup": True,  # a worker that starts before its Redis would exit
     "broker_connection_max_retries": None,
@@ -41,6 +54,7 @@ TRANSPORT = {
     "unacked_restore_interval": 5,  # messages of a dead worker come back in steps of 100 s otherwise
     "unacked_restore_throttle": 1,
     "retry_on_timeout": False,
+    "client_name": "botticelli",  # CLIENT LIST of a shared server says whose connection it is
 }
 
 

@@ -1,0 +1,234 @@
+"""The life of a worker process: started before its servers, deaf, restarted under load, beside another version."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from celery import Celery
+from sqlalchemy.engine import make_url
+
+from botticelli import services
+from botticelli.messages import run_id_for
+from botticelli.services import Membership
+from botticelli.store import Iteration
+from tests.chaos.invariants import violations
+from tests.support.narratives import narrative_text
+from tests.support.processes import BIN, House, Process
+from tests.support.proxy import Proxy
+from tests.support.waiting import wait_until
+
+LEAN = ("--without-mingle", "--without-gossip")
+SLOW = "BOTTICELLI_DRIVERS__ECHO__LATENCY_SECONDS"
+
+
+@pytest.fixture
+def servers(house: House) -> Iterator[Membership]:
+    """Up for as long as the test, whatever its workers do."""
+    with services.join(house.home) as membership:
+        yield membership
+
+
+def redis_socket(servers: Membership) -> Path:
+    return Path(servers.redis_url.removeprefix("unix://").partition("?")[0])
+
+
+def postgres_socket(servers: Membership) -> Path:
+    host = make_url(servers.database_url).query["host"]
+    return next(Path(str(host)).glob(".s.PGSQL.*[0-9]"))
+
+
+def iterations(house: House, run_id: str) -> list[Iteration]:
+    with house.client() as client, client._runtime.store.transaction() as tx:
+        return tx.iterations.of_run(run_id)
+
+
+def performing(house: House, run_id: str) -> bool:
+    return any(one.status == "running" for one in iterations(house, run_id))
+
+
+def enqueue(house: House, iterations: int, **carousel: object) -> str:
+    house.write("n.toml", narrative_text(iterations, estimated_tokens_per_iteration=100, **carousel))
+    return house.run("run", "n.toml", "--detach").stdout.strip()
+
+
+def test_a_deaf_worker_says_so_and_ends_and_another_goes_on(house: House, servers: Membership) -> None:
+    house.settings |= {"BOTTICELLI_WORKER__CANARY_TIMEOUT_SECONDS": "3"}
+    house.settings |= {"BOTTICELLI_WORKER__CANARY_INTERVAL_SECONDS": "0.5"}
+    with Proxy(redis_socket(servers), swallowed=b"BRPOP") as proxy:
+        url = {"BOTTICELLI_REDIS_URL": f"redis://127.0.0.1:{proxy.port}/0"}
+        deaf = house.worker(environ=url | {"BOTTICELLI_WORKER__END_WHEN_DEAF": "false"})
+        run_id = enqueue(house, 1)
+        wait_until(lambda: "worker_deaf" in deaf.text(), "the worker to know it")
+        why = house.json("runs", "why", run_id, "--json")
+        assert (why["cause"], "deaf" in why["says"]) == ("trouble", True)
+        assert "deaf" in house.run("doctor").stdout
+        assert house.run("doctor", "--live").returncode == 1
+        assert deaf.stop() == 0
+        ends = house.worker(environ=url)
+        assert ends.popen.wait(60) == 75, ends.text()
+    assert "a canary of" in ends.text() and "Traceback" not in ends.text()
+    house.settings[SLOW] = "4"
+    busy = house.worker("--concurrency", "1")
+    with house.client() as client:
+        assert client.wait(run_id, timeout_seconds=60).successful_iterations == 1
+        slow = enqueue(house, 1)
+        assert client.wait(slow, timeout_seconds=60).successful_iterations == 1
+    assert busy.popen.poll() is None, "a worker with no free thread is not deaf"
+    alive = house.json("doctor", "--live", "--json")
+    assert [one["state"] for one in alive["checks"]] == ["ok"]
+    assert busy.stop() == 0
+    assert "none of" in house.run("doctor", "--live").stdout
+
+
+@pytest.mark.parametrize("again", [None, signal.SIGTERM, signal.SIGQUIT])
+def test_a_call_that_takes_too_long_is_handed_back_at_once(house: House, again: signal.Signals | None) -> None:
+    """No lease has to run out: it is 100 s long."""
+    house.settings |= {SLOW: "60", "BOTTICELLI_WORKER__LEASE_SECONDS": "100"}
+    house.settings["BOTTICELLI_WORKER__STOP_SECONDS"] = "1" if again is None else "50"
+    worker = house.worker()
+    run_id = enqueue(house, 1)
+    wait_until(lambda: performing(house, run_id), "the call")
+    worker.popen.send_signal(signal.SIGTERM)
+    if again is not None:
+        wait_until(lambda: "worker_ends" in worker.text(), "the worker to be ending")
+        worker.popen.send_signal(again)
+    assert worker.popen.wait(20) == 0, worker.text()
+    assert [(one.status, one.attempt) for one in iterations(house, run_id)] == [("queued", 1)]
+    house.settings[SLOW] = "0"
+    house.worker()
+    with house.client() as client:
+        assert client.wait(run_id, timeout_seconds=30).successful_iterations == 1
+        assert violations(client._runtime, run_id, calls_lost=1) == []
+
+
+def test_a_rolling_restart_under_load_fails_and_doubles_nothing(house: House, servers: Membership) -> None:
+    """Two workers end by SIGTERM, one is killed soon after it, as containers are: it may cost what it was performing."""
+    house.settings |= {SLOW: "0.3", "BOTTICELLI_WORKER__LEASE_SECONDS": "3", "BOTTICELLI_WORKER__STOP_SECONDS": "10"}
+    fleet = [house.worker(*LEAN, "--concurrency", "2") for _ in range(3)]
+    run_id = enqueue(house, 200, concurrency=6)
+    with house.client() as client:
+        for turn, old in enumerate(list(fleet)):
+            done = client.result(run_id).successful_iterations
+            wait_until(lambda done=done: client.result(run_id).successful_iterations >= done + 4, "progress")
+            fleet.append(house.worker(*LEAN, "--concurrency", "2"))
+            if turn == 1:
+                old.popen.send_signal(signal.SIGTERM)
+                old.kill()
+            else:
+                assert old.stop() == 0, old.text()
+        assert client.status(run_id) == "running", "under load to the end"
+        result = client.wait(run_id, timeout_seconds=60)
+        assert (result.successful_iterations, result.failed_iterations) == (200, 0)
+        assert violations(client._runtime, run_id, calls_lost=2) == []
+
+
+def test_servers_that_come_late_and_go_for_seconds(house: House, servers: Membership) -> None:
+    own = make_url(servers.database_url)
+    with Proxy(redis_socket(servers)) as redis, Proxy(postgres_socket(servers)) as postgres:
+        redis.refuse()
+        postgres.refuse()
+        database = own.set(host="127.0.0.1", port=postgres.port, query={}).render_as_string(hide_password=False)
+        urls = {"BOTTICELLI_DATABASE_URL": database, "BOTTICELLI_REDIS_URL": f"redis://127.0.0.1:{redis.port}/0"}
+        assert house.run("db", "upgrade").returncode == 0
+        timing = {SLOW: "0.2", "BOTTICELLI_WORKER__LEASE_SECONDS": "2"}
+        worker = house.start(str(BIN / "celery"), "-A", "botticelli", "worker", "-l", "INFO", environ=urls | timing)
+        wait_until(lambda: "Redis can't be reached" in worker.text(), "the worker to miss Redis")
+        redis.accept()
+        wait_until(lambda: "Postgres can't be reached" in worker.text(), "the worker to miss Postgres")
+        postgres.accept()
+        wait_until(lambda: " ready." in worker.text(), "the worker to be ready")
+        run_id = enqueue(house, 30, concurrency=3)
+        with house.client() as client:
+            for proxy in (postgres, redis):
+                done = client.result(run_id).successful_iterations
+                wait_until(lambda done=done: client.result(run_id).successful_iterations >= done + 3, "progress")
+                missed = worker.text().count("sweep_interrupted")
+                proxy.refuse()
+                wait_until(lambda missed=missed: worker.text().count("sweep_interrupted") > missed, "trouble")
+                proxy.accept()
+            assert client.wait(run_id, timeout_seconds=60).successful_iterations == 30
+            rows = house.json("runs", "show", run_id, "--json")["iterations"]
+        assert len(rows) == 30 and worker.popen.poll() is None
+        assert "Traceback" not in worker.text().partition(" ready.")[0]
+        assert worker.stop() == 0
+
+
+AHEAD = """
+import time
+_real = time.time
+time.time = lambda: _real() + 7200
+"""
+
+
+def test_a_worker_whose_clock_is_two_hours_ahead_changes_nothing(house: House, servers: Membership) -> None:
+    """Leases go by the clock of Postgres, windows by that of Redis; what its broker restores too early is claimed."""
+    house.settings |= {SLOW: "7", "BOTTICELLI_WORKER__LEASE_SECONDS": "4"}
+    house.write("ahead/sitecustomize.py", AHEAD)
+    usual = house.worker(*LEAN, "--concurrency", "2")
+    run_id = enqueue(house, 4, concurrency=4)
+    wait_until(lambda: performing(house, run_id), "the first calls")
+    ahead = house.worker("--concurrency", "2", environ={"PYTHONPATH": str(house.folder / "ahead")})
+    with house.client() as client:
+        assert client.wait(run_id, timeout_seconds=60).successful_iterations == 4
+        assert violations(client._runtime, run_id, calls_lost=0) == []
+    assert {one.attempt for one in iterations(house, run_id)} == {1}
+    assert len({one.worker for one in iterations(house, run_id)}) == 2
+    assert [one.stop() for one in (usual, ahead)] == [0, 0]
+
+
+def test_messages_of_other_versions_are_understood_or_refused(house: House, servers: Membership) -> None:
+    house.write("narratives/digest.toml", narrative_text(1))
+    worker = house.worker()
+    run_id = enqueue(house, 1)
+    app = Celery(broker=servers.redis_url.replace("unix://", "redis+socket://", 1))
+    app.conf.broker_transport_options = {"global_keyprefix": "botticelli:"}
+
+    def send(task: str, version: int | None, **kwargs: object) -> None:
+        headers = None if version is None else {"botticelli_wire": version}
+        app.send_task(f"botticelli.{task}", kwargs=kwargs, queue="botticelli", ignore_result=True, headers=headers)
+
+    with house.client() as client:
+        client.wait(run_id, timeout_seconds=30)
+        send("run_iteration", 2, run_id=run_id, number=1)
+        send("run_iteration", 1, run_id=run_id, number=1, priority="high")
+        send("run_iteration", None, run_id=run_id, number=[1])
+        send("run_iteration", None)
+        send("not_known_yet", 2, run_id=run_id)
+        send("enqueue", None, narrative="digest", idempotency_key="old")
+        send("enqueue", 2, narrative="digest", idempotency_key="x", run_id="newer")
+        send("enqueue", 1, narrative="digest", run_id="unknown", priority="high")
+        send("enqueue", 1, narrative="digest", run_id="wrong", iterations="many")
+        assert client.wait(run_id_for("old"), timeout_seconds=30).successful_iterations == 1
+        reasons = {one: client.wait(one, timeout_seconds=30).reason or "" for one in ("newer", "unknown", "wrong")}
+    assert "wire version 2, this worker speaks up to 1; upgrade the workers before" in reasons["newer"]
+    assert "unknown argument 'priority'" in reasons["unknown"]
+    assert "iterations of the request is str, not int" in reasons["wrong"]
+    assert worker.text().count("message_not_understood") == 3
+    app.close()
+    assert worker.stop() == 0
+
+
+def test_a_request_waits_for_a_database_that_is_away(house: House, servers: Membership) -> None:
+    """The message is all there is of it: it is stored later, or by the next worker."""
+    house.write("narratives/digest.toml", narrative_text(1))
+    own = make_url(servers.database_url)
+    assert house.run("db", "upgrade").returncode == 0
+    with Proxy(postgres_socket(servers)) as postgres:
+        database = own.set(host="127.0.0.1", port=postgres.port, query={}).render_as_string(hide_password=False)
+        first = house.worker(environ={"BOTTICELLI_DATABASE_URL": database, "BOTTICELLI_REDIS_URL": servers.redis_url})
+        postgres.refuse()
+        with house.client() as client:
+            handle = client.enqueue("digest", idempotency_key="patience")
+            wait_until(lambda: "request_waits" in first.text(), "the request to wait")
+            assert stopped(first) == 0
+            house.worker()
+            assert handle.wait(timeout_seconds=60).successful_iterations == 1
+
+
+def stopped(worker: Process) -> int:
+    os.kill(worker.pid, signal.SIGTERM)
+    return worker.popen.wait(30)
