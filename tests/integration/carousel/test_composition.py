@@ -328,7 +328,7 @@ def test_later_acts_see_of_an_input_what_its_retention_says(runtime: Runtime, dr
     (_, first), (_, answer), (_, last) = driver.asked("LAST")
     assert first.startswith("KEEP\n\n[text of 18,889 characters, which begins:]\nline 0\n") and len(first) < 300
     assert "SECRET" not in first and answer == "<line 1999>"
-    assert last == 'look: {"guild_id": "1"}\n\nLAST'
+    assert last == "look: []\n\nLAST"
     assert "SECRET" in str(rows(runtime, run.id)[0].prompt)
 
 
