@@ -66,6 +66,7 @@ bench-carousel: $(READY)
 
 bench-budget: $(READY)
 	$(BIN)/python -m benchmarks.budget
+	$(BIN)/python -m benchmarks.budget_fairness
 
 demo-llm: $(LOCAL)  ## the same with a real, very small language model on this machine: no key, no server needed
 	@mkdir -p .botticelli
