@@ -15,9 +15,9 @@ from botticelli import services
 from botticelli.messages import run_id_for
 from botticelli.services import Membership
 from botticelli.store import Iteration
-from tests.chaos.invariants import violations
 from tests.support.narratives import narrative_text
 from tests.support.processes import BIN, House, Process
+from tests.support.promises import violations
 from tests.support.proxy import Proxy
 from tests.support.waiting import wait_until
 

@@ -1,0 +1,49 @@
+"""The promises that the rows of a complete run can be held to, whoever performed it. Servers are asked in tests/chaos."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from sqlalchemy import text
+
+from botticelli.runtime import Runtime
+
+
+def violations(runtime: Runtime, run_id: str, *, calls_lost: int) -> list[str]:
+    """One line each; [] when all hold. `calls_lost` is how many calls of a model may have been paid twice at most."""
+    found: list[str] = []
+    with runtime.store.transaction() as tx:
+        run = tx.runs.get(run_id)
+        iterations = tx.iterations.of_run(run_id)
+        acts = [act for one in iterations for act in tx.acts.of_iteration(run_id, one.number)]
+    if run.status != "completed":
+        found.append(f"I1: the run is {run.status} ({run.reason})")
+    statuses = Counter(one.status for one in iterations)
+    if statuses != {"succeeded": run.iterations} or run.succeeded != run.iterations:
+        found.append(f"I1: of {run.iterations} iterations {dict(statuses)}, counted {run.succeeded}")
+    ledger = _rows(runtime, "select outcome, input_tokens, output_tokens from ledger where run_id = :run", run_id)
+    settled = [row for row in ledger if row[0] == "settled"]
+    of_acts = sum(act.input_tokens + act.output_tokens for act in acts)
+    of_ledger = sum(row[1] + row[2] for row in settled)
+    if not of_acts == of_ledger == run.input_tokens + run.output_tokens:
+        of_run = run.input_tokens + run.output_tokens
+        found.append(f"I3: {of_acts} tokens in acts, {of_ledger} in the ledger, {of_run} of the run")
+    calls = sum(1 for act in acts if act.tries)
+    if not calls <= len(ledger) <= calls + calls_lost:
+        found.append(f"I4: {len(ledger)} calls for {calls} acts, of which {calls_lost} may be lost")
+    effects = Counter(row[0] for row in _rows(runtime, "select status from effects where run_id = :run", run_id))
+    if set(effects) - {"done"}:
+        found.append(f"I4: effects are {dict(effects)}")
+    fences = _rows(
+        runtime,
+        "select a.number from acts a join iterations i using (run_id, number) where run_id = :run and a.fence > i.fence",
+        run_id,
+    )
+    if fences:
+        found.append(f"I4: acts with a fence that was never given: {fences}")
+    return found
+
+
+def _rows(runtime: Runtime, statement: str, run_id: str) -> list[tuple]:
+    with runtime.store.engine.connect() as connection:
+        return [tuple(row) for row in connection.execute(text(statement), {"run": run_id})]
