@@ -1,7 +1,7 @@
 # Botticelli: `make demo` shows it, `make test` proves it. Both set everything up first; only Python 3.11+ and make are needed.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-llm test test-unit mutants million sweep chaos check lint types arrows bench bench-budget bench-carousel lock clean
+.PHONY: help setup demo demo-llm test test-unit mutants million sweep chaos check lint types arrows bench bench-budget bench-carousel bench-imports bench-waiting lock clean
 
 # The first interpreter that is new enough; `make PYTHON=... ` names another.
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 python; do \
@@ -59,7 +59,7 @@ arrows: $(READY)
 chaos: $(READY)  ## kill a hundred workers around their effects on a Discord of the tests' own
 	BOTTICELLI_TEST_DISCORD_KILLS=100 $(BIN)/python -m pytest tests/acceptance/test_discord.py -k killed -o timeout=3600
 
-bench: bench-carousel bench-budget  ## all benchmarks, as ratios against a baseline of the same run
+bench: bench-carousel bench-budget bench-waiting bench-imports  ## all benchmarks, as ratios against a baseline of the same run
 
 bench-carousel: $(READY)
 	$(BIN)/python -m benchmarks.carousel
@@ -67,6 +67,12 @@ bench-carousel: $(READY)
 bench-budget: $(READY)
 	$(BIN)/python -m benchmarks.budget
 	$(BIN)/python -m benchmarks.budget_fairness
+
+bench-imports: $(READY)
+	$(BIN)/python -m benchmarks.imports
+
+bench-waiting: $(READY)
+	$(BIN)/python -m benchmarks.waiting
 
 demo-llm: $(LOCAL)  ## the same with a real, very small language model on this machine: no key, no server needed
 	@mkdir -p .botticelli

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -95,15 +95,15 @@ def bare_rate(runtime: Runtime, home: Path, tasks: int) -> float:
     with worker("benchmarks.bare_celery", home, runtime):
         publish = {"queue": QUEUE, "ignore_result": True, "retry": False}
         count.apply_async(kwargs={"run_id": "warm", "number": 0}, **publish)
-        _until(runtime.redis, COUNTER, 1)
+        until_counted(runtime.redis, COUNTER, 1)
         started = time.monotonic()
         for number in range(tasks):
             count.apply_async(kwargs={"run_id": "bare", "number": number}, **publish)
-        _until(runtime.redis, COUNTER, tasks + 1)
+        until_counted(runtime.redis, COUNTER, tasks + 1)
         return tasks / (time.monotonic() - started)
 
 
-def _until(client: redis.Redis, counter: str, wanted: int) -> None:
+def until_counted(client: redis.Redis, counter: str, wanted: int) -> None:
     deadline = time.monotonic() + WAIT_SECONDS * 10
     while int(client.get(counter) or 0) < wanted:
         assert time.monotonic() < deadline, "the worker is too slow or gone"
@@ -111,19 +111,21 @@ def _until(client: redis.Redis, counter: str, wanted: int) -> None:
 
 
 @contextmanager
-def worker(app: str, home: Path, runtime: Runtime) -> Iterator[None]:
-    """A worker that is ready; ended afterwards."""
+def worker(
+    app: str, home: Path, runtime: Runtime, options: Sequence[str] = (), environ: Mapping[str, str] | None = None
+) -> Iterator[int]:
+    """The process id of a worker that is ready; it is ended afterwards."""
     log = home / "worker.log"
-    environ = os.environ | {"BOTTICELLI_HOME": str(home), "BARE_REDIS_URL": runtime.redis_url}
-    command = [sys.executable, "-m", "celery", "-A", app, "worker", "--loglevel", "WARNING"]
+    own = {"BOTTICELLI_HOME": str(home), "BARE_REDIS_URL": runtime.redis_url, **(environ or {})}
+    command = [sys.executable, "-m", "celery", "-A", app, "worker", "--loglevel", "WARNING", *options]
     with log.open("w") as output:
-        process = subprocess.Popen(command, stdout=output, stderr=output, env=environ)
+        process = subprocess.Popen(command, stdout=output, stderr=output, env=os.environ | own)
     try:
         deadline = time.monotonic() + WAIT_SECONDS
         while app == "botticelli" and not live_workers(runtime):
             assert process.poll() is None and time.monotonic() < deadline, log.read_text()
             time.sleep(0.05)
-        yield
+        yield process.pid
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(WAIT_SECONDS)

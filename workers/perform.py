@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 
+from celery.exceptions import SoftTimeLimitExceeded
+
 from botticelli.carousel import given_variables_of, narrative_of, plan_of, variables_of
 from botticelli.errors import BotticelliError, Stale
 from botticelli.failpoints import reach
@@ -99,6 +101,8 @@ def _acts(stage: Stage) -> Outcome:
         return GivenBack(wait.wait_seconds, wait.reason, stage.retries_used, wait.waiting_for)
     except Halt as halt:
         return Halted(halt.reason, stage.retries_used)
+    except SoftTimeLimitExceeded:
+        return Failed("longer than the worker's soft time limit; raise task_soft_time_limit, or lower timeout_seconds")
     except (Stale, *SERVERS_AWAY):
         raise
     except BotticelliError as error:

@@ -30,6 +30,7 @@ MONEY = (
 """Codes and phrases of answers that only money or a higher limit of spending changes, whatever their status."""
 TOO_LONG = ("context_length_exceeded", "context length", "prompt is too long", "exceeds the maximum number of tokens")
 REFUSED = ("content_filter", "content_policy_violation", "content management policy")
+SOFT_TIME_LIMIT = "SoftTimeLimitExceeded"
 BAD_KEY = ("api_key_invalid", "api key not valid", "invalid_api_key")
 
 
@@ -103,6 +104,14 @@ class Translator:
         if self.secret:
             line = line.replace(self.secret, "[key]")
         return line if len(line) <= LONGEST_MESSAGE else line[: LONGEST_MESSAGE - 1] + "…"
+
+
+def time_limit_in(error: BaseException | None) -> BaseException | None:
+    """Celery's soft time limit, if that is what ended the call: raised in the middle of the SDK's code, it may have been
+    caught there and told as something else."""
+    while error is not None and type(error).__name__ != SOFT_TIME_LIMIT:
+        error = error.__cause__ or error.__context__
+    return error
 
 
 def _transport(error: BaseException | None) -> Exception | None:

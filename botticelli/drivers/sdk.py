@@ -10,7 +10,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from botticelli.drivers.capabilities import OnText, Readiness
-from botticelli.drivers.failures import Translator
+from botticelli.drivers.failures import Translator, time_limit_in
 from botticelli.drivers.http import Kept
 from botticelli.drivers.options import SdkOptions, checked_options
 from botticelli.drivers.protocol import GenerateRequest, GenerateResponse, MediaKind
@@ -127,12 +127,16 @@ class SdkDriver(ABC, Generic[Client, Options]):
             ) from None
 
     def _guarded(self, request: GenerateRequest, call: Callable[[], Result]) -> Result:
-        """Whatever the SDK raises stays here: it may hold the key and does not survive pickling."""
+        """Whatever the SDK raises stays here: it may hold the key and does not survive pickling. Celery's soft time limit,
+        which some SDKs take for a lost connection, goes on."""
         try:
             return call()
         except DriverError as error:
             failure = error
         except Exception as error:
+            limit = time_limit_in(error)
+            if limit is not None:
+                raise limit from None
             self._learn(request.model, getattr(getattr(error, "response", None), "headers", {}))
             failure = Translator(self.name, " or ".join(self._key_names), self._key()).translate(error)
         failure.__cause__ = failure.__context__ = failure.__traceback__ = None

@@ -27,7 +27,8 @@ CONTINUED = ("ok", "slow", "drip", "length", "refusal", "empty", "no-usage", "fe
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """One request as it arrived; `headers` have lower-case names. `status` is what it was answered with, 0 for nothing."""
+    """One request as it arrived; `headers` have lower-case names. `status` is what it was answered with, 0 for nothing;
+    `port` is the client's: requests over one connection have the same."""
 
     path: str
     headers: dict[str, str]
@@ -35,6 +36,7 @@ class Received:
     at: float
     word: str
     status: int
+    port: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,7 +213,8 @@ def _handler(provider: FakeProvider) -> type[BaseHTTPRequestHandler]:
 
         def _note(self, body: Any, at: float, word: str, status: int, told: Told | None = None) -> None:
             headers = {name.lower(): value for name, value in self.headers.items()}
-            provider.note(Received(self.path.partition("?")[0], headers, body, at, word, status), told)
+            port = self.client_address[1]
+            provider.note(Received(self.path.partition("?")[0], headers, body, at, word, status, port), told)
 
         def _fault(self, fault: Fault) -> None:
             echoed = " ".join(self.headers.get(name, "") for name in provider.echo_headers)

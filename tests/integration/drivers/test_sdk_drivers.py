@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 import pickle
+import signal
+import threading
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from celery.exceptions import SoftTimeLimitExceeded
 
 from botticelli.drivers import Driver, Drivers, GenerateRequest, Media, Message, Usage, media_refusal
 from botticelli.drivers.anthropic import AnthropicDriver
@@ -17,6 +20,7 @@ from botticelli.drivers.sdk import SdkDriver
 from botticelli.errors import DriverError, DriverTerminal, DriverTransient, DriverUnknown, SettingsError
 from botticelli.testing.drivers import DriverConformance
 from botticelli.testing.providers import JSON, FakeProvider, Limits
+from tests.support.waiting import wait_until
 
 CANARY = "sk-canary-0123456789-never-seen"
 DRIVERS: dict[str, type[SdkDriver[Any, Any]]] = {
@@ -351,3 +355,44 @@ def test_counting_is_the_provider_s_own_where_it_is_asked_for() -> None:
 @ALL
 def test_json_arrives_as_it_was_written(wire: Any, server: FakeProvider) -> None:
     assert driver_for(server).generate(request(wire, "As JSON.", json=True)).text == JSON
+
+
+@ALL
+def test_celerys_soft_time_limit_goes_through_the_sdk(wire: Any, server: FakeProvider) -> None:
+    """It comes as a signal in the middle of the SDK's code, which may take it for a lost connection."""
+
+    def end(*_: Any) -> None:
+        raise SoftTimeLimitExceeded(2)
+
+    driver = driver_for(server)
+    driver.generate(request(wire))
+    server.play("slow:30")
+    before = signal.signal(signal.SIGUSR1, end)
+    sent = threading.Thread(target=lambda: (wait_until(lambda: len(server.received) == 2, "the call"), interrupt()))
+    try:
+        sent.start()
+        with pytest.raises(SoftTimeLimitExceeded):
+            driver.generate(request(wire))
+    finally:
+        sent.join()
+        signal.signal(signal.SIGUSR1, before)
+    assert len(server.received) == 2
+
+
+def interrupt() -> None:
+    os.kill(os.getpid(), signal.SIGUSR1)
+
+
+@ALL
+def test_every_client_has_finite_timeouts(wire: Any, server: FakeProvider) -> None:
+    """Of its transport, and of the SDK's own settings where it has some."""
+    driver = driver_for(server, timeout_seconds=7, connect_timeout_seconds=3)
+    driver.prepare()
+    ((_, http, _client),) = driver._kept._made
+    limits = {"connect": 3, "read": 7, "write": 7, "pool": 7}
+    assert http.timeout.as_dict() == limits
+    sent: list[dict[str, Any]] = []
+    http.event_hooks["request"].append(lambda one: sent.append(one.extensions["timeout"]))
+    http.event_hooks = http.event_hooks
+    driver.generate(request(wire))
+    assert sent == [limits]

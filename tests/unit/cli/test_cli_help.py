@@ -15,7 +15,8 @@ import pytest
 from botticelli import __version__
 from botticelli.cli.main import COMMANDS, root
 
-HEAVY = {"sqlalchemy", "celery", "redis", "rich", "kombu", "pydantic"}
+SDKS = {"openai", "anthropic", "google", "httpx2", "xllamacpp"}
+HEAVY = {"sqlalchemy", "celery", "redis", "rich", "kombu", "pydantic"} | SDKS
 
 
 def paths(command: click.Command, path: tuple[str, ...] = ()) -> list[tuple[str, ...]]:

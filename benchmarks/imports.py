@@ -1,0 +1,61 @@
+"""What starting costs: time and modules of `import botticelli` and of `botticelli --help`: `python -m benchmarks.imports`.
+
+The baseline is the same Python that does nothing. Taken in turns; the best round counts.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import time
+
+STARTS = {
+    "python that does nothing": "pass",
+    "import botticelli": "import botticelli",
+    "import botticelli.client": "import botticelli.client",
+    "botticelli --help": "import sys; sys.argv = ['botticelli', '--help']; from botticelli.cli.main import main; main()",
+}
+"""What a user starts, as code."""
+COUNT = "import atexit, sys\natexit.register(lambda: print(len(sys.modules), file=sys.stderr))\n"
+ROUNDS = 10
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=ROUNDS, help=f"of each (default {ROUNDS})")
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args()
+    figures = measure(options.rounds)
+    print(json.dumps(figures) if options.json else table(figures))
+
+
+def measure(rounds: int) -> dict[str, dict[str, float]]:
+    """Milliseconds from the start of the process to its end, and how many modules it had loaded then."""
+    taken: dict[str, list[float]] = {name: [] for name in STARTS}
+    modules = {name: int(_run(COUNT + code).stderr.split()[-1]) for name, code in STARTS.items()}
+    for _ in range(rounds):
+        for name, code in STARTS.items():
+            started = time.perf_counter()
+            _run(code)
+            taken[name].append((time.perf_counter() - started) * 1000)
+    return {name: {"ms": round(min(times), 1), "modules": modules[name]} for name, times in taken.items()}
+
+
+def _run(code: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+
+def table(figures: dict[str, dict[str, float]]) -> str:
+    idle_ms = figures["python that does nothing"]["ms"]
+    rows = ["| start | ms | above an idle Python | modules |", "| --- | --- | --- | --- |"]
+    rows += [
+        f"| `{name}` | {one['ms']:.0f} | {one['ms'] - idle_ms:.0f} | {one['modules']:.0f} |"
+        for name, one in figures.items()
+    ]
+    return "\n".join(rows)
+
+
+if __name__ == "__main__":
+    main()

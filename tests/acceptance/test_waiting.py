@@ -1,0 +1,55 @@
+"""Workers whose calls wait: clients of forked children, and a cancel while many calls are under way."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from typing import Any
+
+from botticelli.testing.providers import FakeProvider
+from tests.acceptance.test_models import MODELS, point_at
+from tests.support.narratives import narrative_text
+from tests.support.processes import House
+from tests.support.waiting import wait_until
+
+CHILDREN = 4
+PREFORK = ("--pool", "prefork", "--concurrency", str(CHILDREN))
+WIRES: tuple[Any, ...] = tuple(MODELS)
+
+
+def enqueue(house: House, text: str) -> str:
+    house.write("n.toml", text)
+    code, lines = house.json_lines("run", "n.toml", "--detach", "--json")
+    assert code == 0, lines
+    return str(lines[-1]["run_id"])
+
+
+def test_forked_children_have_clients_of_their_own_and_keep_them(house: House) -> None:
+    rounds = 6
+    acts = "\n".join(f'[acts.{wire}]\nprompt = "Say hello."\nmodel = "{MODELS[wire]}"' for wire in WIRES)
+    with ExitStack() as stack:
+        servers = [stack.enter_context(FakeProvider(wire, latency_seconds=0.3)) for wire in WIRES]
+        for server in servers:
+            point_at(house, server, {})
+        worker = house.worker(*PREFORK)
+        run_id = enqueue(house, narrative_text(rounds * CHILDREN, "", concurrency=CHILDREN).replace("[acts]\n", acts))
+        with house.client() as client:
+            assert client.wait(run_id, timeout_seconds=120).successful_iterations == rounds * CHILDREN
+        for server in servers:
+            assert server.statuses() == [200] * rounds * CHILDREN
+            connections = len({one.port for one in server.received})
+            assert 2 <= connections <= 2 * CHILDREN, "one for each child, and another after a pause of seconds"
+        assert worker.stop() == 0
+
+
+def test_after_a_cancel_no_further_call_is_made_though_fifty_wait(house: House) -> None:
+    waiting = 50
+    with FakeProvider("openai", latency_seconds=3) as server:
+        point_at(house, server, {})
+        house.worker("--concurrency", str(waiting))
+        run_id = enqueue(house, narrative_text(500, 'one = "Say hello."\ntwo = "And again."', concurrency=waiting))
+        wait_until(lambda: len(server.received) == waiting, "all calls to wait", 60)
+        assert house.run("runs", "cancel", run_id).returncode == 0
+        with house.client() as client:
+            result = client.wait(run_id, timeout_seconds=60)
+        assert (result.successful_iterations, len(server.received)) == (0, waiting)
+        assert result.status == "cancelled"
