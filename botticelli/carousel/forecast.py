@@ -29,7 +29,7 @@ from botticelli.carousel.expectations import (
 )
 from botticelli.carousel.knowledge import Knowledge, Other, gather
 from botticelli.carousel.outward import Effect, effects_of
-from botticelli.carousel.plan import Plan, plan_iteration, scopes_in
+from botticelli.carousel.plan import Plan, plan_iteration, scopes_in, with_multipliers
 from botticelli.carousel.simulation import MOST_DAYS, SimulatedRun, Simulation
 from botticelli.narrative import Loaded
 from botticelli.narrative.model import Narrative
@@ -95,7 +95,7 @@ def forecast(
     """Everything that enqueuing refuses is refused here, with the same errors. `services_run`: ask Postgres and Redis.
     `workers` are alive; without any, one is reckoned with. `call_seconds`: how long a call lasts, instead of what its past
     says."""
-    narrative = loaded.narrative
+    narrative = with_multipliers(loaded.narrative, options.multipliers)
     warnings = [*map(str, loaded.warnings), *check_commands(runtime, narrative, source, rehearse=options.rehearse)]
     knowledge = gather(runtime, narrative, services_run=services_run)
     plan = checked_plan(runtime, narrative, source, knowledge.estimates)

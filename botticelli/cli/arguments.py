@@ -36,6 +36,12 @@ def variables_option(command: Command) -> Command:
     )(command)
 
 
+def multiplier_option(figure: str, words: str) -> Callable[[Command], Command]:
+    """`--rpm-multiplier` and its like."""
+    kind = click.FloatRange(min=0, max=1, min_open=True)
+    return click.option(f"--{figure}-multiplier", type=kind, metavar="X", help=f"Use this part of the {words}.")
+
+
 def _variables(ctx: click.Context, parameter: click.Parameter, given: tuple[str, ...]) -> dict[str, str]:
     variables = {}
     for text in given:

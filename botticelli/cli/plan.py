@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from botticelli.cli.arguments import complete_narratives, json_option, services_run, variables_option
+from botticelli.cli.arguments import complete_narratives, json_option, multiplier_option, services_run, variables_option
 from botticelli.cli.invocation import Invocation, pass_invocation
 from botticelli.cli.output import print_json
 from botticelli.cli.run import load, narrative_file
@@ -16,6 +16,9 @@ from botticelli.cli.terminal import safe
 @click.option("--name", metavar="NAME", help="Which of the file's narratives; FILE#NAME says the same.")
 @click.option("--iterations", "-n", type=click.IntRange(min=1), metavar="N", help="Instead of what the carousel says.")
 @variables_option
+@multiplier_option("rpm", "requests per minute")
+@multiplier_option("tpm", "tokens per minute")
+@multiplier_option("rpd", "requests per day")
 @click.option(
     "--call-seconds", type=click.FloatRange(min=0), metavar="S", help="How long a call lasts, instead of its past."
 )
@@ -29,6 +32,9 @@ def plan(
     name: str | None,
     iterations: int | None,
     variables: dict[str, str],
+    rpm_multiplier: float | None,
+    tpm_multiplier: float | None,
+    rpd_multiplier: float | None,
     call_seconds: float | None,
     rehearse: bool,
     as_json: bool,
@@ -42,14 +48,16 @@ def plan(
     from botticelli.carousel.enqueue import EnqueueOptions
     from botticelli.carousel.forecast import forecast
     from botticelli.cli.plan_lines import lines
+    from botticelli.narrative.model import Multipliers
 
+    part = Multipliers(rpm_multiplier=rpm_multiplier, tpm_multiplier=tpm_multiplier, rpd_multiplier=rpd_multiplier)
     is_live = services_run(invocation)
     file, name = narrative_file(invocation, narrative, name)
     found = forecast(
         invocation.runtime,
         load(invocation, file, name),
         str(file),
-        EnqueueOptions(variables, iterations, rehearse=rehearse),
+        EnqueueOptions(variables, iterations, rehearse=rehearse, multipliers=part),
         services_run=is_live,
         workers=_workers(invocation) if is_live else 0,
         call_seconds=call_seconds,

@@ -8,13 +8,11 @@ from typing import TYPE_CHECKING, TypedDict
 
 import click
 
-from botticelli.cli.arguments import complete_narratives, json_option, variables_option
+from botticelli.cli.arguments import complete_narratives, json_option, multiplier_option, variables_option
 from botticelli.cli.invocation import Invocation, pass_invocation
 from botticelli.errors import InvalidInput
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from botticelli.carousel import Enqueued, EnqueueOptions
     from botticelli.cli.view import View
     from botticelli.narrative import Environment, Loaded
@@ -29,12 +27,6 @@ class LocalFiles(TypedDict):
     media_limits: MediaLimits
 
 
-def _multiplier(figure: str, words: str) -> Callable[[Callable[..., object]], Callable[..., object]]:
-    """`--rpm-multiplier` and its like."""
-    kind = click.FloatRange(min=0, max=1, min_open=True)
-    return click.option(f"--{figure}-multiplier", type=kind, metavar="X", help=f"Use this part of the {words}.")
-
-
 @click.command(short_help="Run a narrative and show how it goes.")
 @click.argument("narrative", metavar="FILE_OR_NAME", shell_complete=complete_narratives)
 @click.option("--name", metavar="NAME", help="Which of the file's narratives; FILE#NAME says the same.")
@@ -43,9 +35,9 @@ def _multiplier(figure: str, words: str) -> Callable[[Callable[..., object]], Ca
 @click.option("--idempotency-key", metavar="KEY", help="The same key again follows the first run instead of a new one.")
 @click.option("--tag", "tags", multiple=True, metavar="TAG", help="To find the run by; repeatable.")
 @click.option("--rehearse", is_flag=True, help="Answer bot commands offline, without doing them.")
-@_multiplier("rpm", "requests per minute")
-@_multiplier("tpm", "tokens per minute")
-@_multiplier("rpd", "requests per day")
+@multiplier_option("rpm", "requests per minute")
+@multiplier_option("tpm", "tokens per minute")
+@multiplier_option("rpd", "requests per day")
 @click.option("--detach", is_flag=True, help="Print the id of the run and leave; workers perform it.")
 @click.option("--no-worker", is_flag=True, help="Start no worker; wait for one.")
 @json_option

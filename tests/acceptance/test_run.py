@@ -59,6 +59,7 @@ def test_an_exhausted_budget_is_exit_code_3(house: House) -> None:
     [
         ("examples/daily_digest", 50),
         ("examples/generate_critique_refine", 1),
+        ("examples/content_review", 1),
         ("discord/publish_welcome", 1),
         ("discord/welcome_carousel", 24),
     ],

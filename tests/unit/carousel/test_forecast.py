@@ -14,6 +14,7 @@ from botticelli.carousel.enqueue import EnqueueOptions
 from botticelli.carousel.forecast import Forecast, forecast
 from botticelli.cli.main import root
 from botticelli.errors import InvalidInput
+from botticelli.narrative.model import Multipliers
 from botticelli.runtime import Runtime
 from botticelli.settings import load_settings
 from tests.support.narratives import loaded, narrative_text
@@ -114,6 +115,11 @@ def test_of_two_windows_the_one_that_is_full_first_binds(plan: Plan) -> None:
     narrow = plan(narrative_text(5, estimated_tokens_per_iteration=40_000), settings)
     assert narrow.binding is not None
     assert narrow.binding.window == "tokens/60s"
+
+
+def test_a_run_that_uses_a_part_of_the_limits_ends_sooner(plan: Plan) -> None:
+    half = plan(narrative_text(8), LIMITS + "rpm = 6\n", multipliers=Multipliers(rpm_multiplier=0.5))
+    assert (half.status, half.performed) == ("budget_exhausted", 3)
 
 
 def test_another_model_is_reckoned_with(plan: Plan) -> None:
