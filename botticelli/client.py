@@ -154,6 +154,25 @@ class Client:
         wanted = Fork(number, act, changes or {}, allow_effects, idempotency_key)
         return RunHandle(self, fork(self._runtime, run_id, wanted, self._mover(reason)).run.id)
 
+    def waiting_effects(self, run_id: str) -> Sequence[Mapping[str, Any]]:
+        """The effects of a run that wait to be approved or rejected: `key`, `platform`, `command`, `args`, `expires_at`."""
+        from botticelli.carousel import waiting_of
+
+        return waiting_of(self._runtime, run_id)
+
+    def approve(self, effect: str, *, reason: str = "") -> bool:
+        """Let an effect be performed once, with the arguments that it has; its run goes on. False when it was approved
+        before; InvalidInput when it doesn't wait or was rejected."""
+        from botticelli.carousel import decide
+
+        return decide(self._runtime, effect, "approved", self._mover(reason)).changed
+
+    def reject(self, effect: str, *, reason: str = "") -> bool:
+        """Keep an effect from being performed: its act fails. As for `approve`."""
+        from botticelli.carousel import decide
+
+        return decide(self._runtime, effect, "rejected", self._mover(reason)).changed
+
     def why(self, run_id: str) -> Why:
         """Why it stands where it stands: `says` in one line, `cause` in one word, `until` when, and `details`."""
         from botticelli.why import why
@@ -244,6 +263,9 @@ class RunHandle:
 
     def watch(self, *, since: int = 0) -> Iterator[Event]:
         return self._client.watch(self.id, since=since)
+
+    def waiting_effects(self) -> Sequence[Mapping[str, Any]]:
+        return self._client.waiting_effects(self.id)
 
     def why(self) -> Why:
         return self._client.why(self.id)

@@ -18,9 +18,8 @@ BUSY = ("running", "waiting", "paused")
 
 @dataclass(frozen=True, slots=True)
 class Why:
-    """`cause` is one word of: over, effect, paused, trouble, ending, waiting, budget_paused, no_worker, unheard,
-    queued, running. `until` is
-    when the run is looked at again, if that is known."""
+    """`cause` is one word of: over, effect, confirmation, paused, trouble, ending, waiting, budget_paused, no_worker,
+    unheard, queued, running. `until` is when the run is looked at again, or when a question runs out, if that is known."""
 
     run_id: str
     status: str
@@ -71,6 +70,19 @@ def _over(case: _Case) -> Why | None:
         return None
     again = "" if run.status == "completed" else f"; `botticelli runs resume {run.id}` goes on"
     return case.why("over", f"it is over: {run.reason or run.status}{again}", reason=run.reason)
+
+
+def _confirmation(case: _Case) -> Why | None:
+    if case.run.status != "paused" or case.run.hold is not None:
+        return None
+    waiting = [one for one in case.tx.effects.of_run(case.run.id) if one["status"] == "waiting"]
+    if not waiting:
+        return None
+    first, more = waiting[0], f" and {len(waiting) - 1} more" if len(waiting) > 1 else ""
+    key, place = first["key"], f"iteration {first['number']}, act {first['act']}"
+    says = f"{first['command']} of {place}{more} waits for a word until {_clock(first['expires_at'])}; "
+    says += f"`botticelli effects approve {key[:8]}` or `reject {key[:8]}`"
+    return case.why("confirmation", says, first["expires_at"], effects=[one["key"] for one in waiting])
 
 
 def _paused(case: _Case) -> Why | None:
@@ -151,6 +163,7 @@ def _queued(case: _Case) -> Why | None:
 _CAUSES: tuple[Callable[[_Case], Why | None], ...] = (
     _effect,
     _over,
+    _confirmation,
     _paused,
     _trouble,
     _ending,

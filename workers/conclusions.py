@@ -125,6 +125,8 @@ def _end(stage: Stage, outcome: Outcome) -> None:
         tx.iterations.guard(claim, lease_seconds=runtime.settings.worker.lease_seconds)
         if isinstance(outcome, GivenBack | Held | Halted) and run.ending is not None:
             outcome = Cancelled()
+        if isinstance(outcome, Halted) and _is_answered(tx, outcome):
+            outcome = Held(outcome.retries_used)
         run, tickets = _written(stage, tx, run, outcome)
         is_parked = isinstance(outcome, GivenBack | Halted)
         publications = [] if is_parked else advance(runtime, tx, run)
@@ -134,6 +136,11 @@ def _end(stage: Stage, outcome: Outcome) -> None:
     if not publications:
         wake()
     log("iteration_ended", run=run.id, iteration=claim.number, outcome=type(outcome).__name__.lower())
+
+
+def _is_answered(tx: Transaction, halted: Halted) -> bool:
+    """Whether somebody has said meanwhile what the iteration was to wait for."""
+    return halted.waits_for is not None and tx.effects.status_of(halted.waits_for) != "waiting"
 
 
 def _written(stage: Stage, tx: Transaction, run: Run, outcome: Outcome) -> tuple[Run, list[Ticket]]:

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, TypeVar
 
+from botticelli.carousel.permissions import call_of
 from botticelli.errors import PlatformError, PlatformGone, PlatformTransient, PlatformUnknown
 from botticelli.failpoints import reach
 from botticelli.narrative import as_text, render_value
@@ -21,16 +22,18 @@ from botticelli.platforms import (
     Announced,
     CommandOutput,
     CommandSpec,
+    Locates,
     Platform,
     Resolves,
     Settled,
+    Whereabouts,
     check_arguments,
 )
 from botticelli.store import EffectRecord, Intent
 from botticelli.telemetry import log
 from workers.captures import Capture, forget
 from workers.outcomes import ActFailed, Halt, LongWait
-from workers.permits import permit
+from workers.permits import permit, require_confirmed, require_room
 from workers.references import condition_value, guild_of, is_skipped, resolver
 from workers.stage import Stage
 from workers.table_updates import PLATFORM as DATABASE
@@ -59,16 +62,16 @@ class Command:
     def perform(self) -> Any:
         """The command's result as JSON data. ActFailed when it failed and is required; else the failure text."""
         if self._input.platform == DATABASE:
-            return update_table(self._stage, self._act.name, self._name, self._input)
+            return update_table(self._stage, self._act, self._name, self._input)
         platform = self._stage.runtime.platforms.get(self._input.platform, rehearse=self._stage.run.rehearse)
         spec = platform.spec(self._input.command)
         if spec is None:
             raise ActFailed(f"{self._input.platform} has no command {self._input.command!r}")
         try:
             args = self._arguments(platform, spec)
+            wants = self._permit(platform, spec, args)
             if spec.writes:
-                permit(self._stage, self._input.platform, spec, args)
-                return self._effect(platform, spec, args)
+                return self._effect(platform, spec, args, wants)
             return self._read(platform, spec, args)
         except PlatformError as error:
             if isinstance(error, PlatformGone):
@@ -93,6 +96,18 @@ class Command:
             log("argument_clamped", run=self._stage.claim.run_id, command=spec.name, argument=one.name)
         return checked.args
 
+    def _permit(self, platform: Platform, spec: CommandSpec, args: Mapping[str, Any]) -> str | None:
+        """Who wants it confirmed, if anybody does. What was done before is replayed, not judged."""
+        if spec.writes:
+            with self._stage.runtime.store.transaction() as tx:
+                if tx.effects.status_of(self._key(args)) == "done":
+                    return None
+
+        def locate(identity: str) -> Whereabouts | None:
+            return self._patiently(lambda: platform.locate(identity)) if isinstance(platform, Locates) else None
+
+        return permit(self._stage, self._act, self._input, call_of(platform, self._input.platform, spec, args), locate)
+
     def _key(self, args: Mapping[str, Any]) -> str:
         """The same for every try of the same command in the same place with the same arguments."""
         claim = self._stage.claim
@@ -106,11 +121,13 @@ class Command:
                 self._capture(spec).write(tx, args, output)
         return output.data
 
-    def _effect(self, platform: Platform, spec: CommandSpec, args: Mapping[str, Any]) -> Any:
+    def _effect(self, platform: Platform, spec: CommandSpec, args: Mapping[str, Any], wants: str | None) -> Any:
         with self._alone(spec, args):
             found = self._made_by_another(spec, args)
             if found is not None:
                 return found
+            if wants is not None:
+                require_confirmed(self._stage, self._intent(spec, args), wants)
             record, announced = self._announce(spec, args)
             if record.status == "done":
                 return record.output
@@ -159,11 +176,16 @@ class Command:
     def _capture(self, spec: CommandSpec) -> Capture:
         return Capture(self._stage, self._input, spec, self._act.output_var or self._act.own_name)
 
+    def _intent(self, spec: CommandSpec, args: Mapping[str, Any]) -> Intent:
+        claim, platform, plan = self._stage.claim, self._input.platform, self._capture(spec).plan(args)
+        key = self._key(args)
+        return Intent(key, claim.run_id, claim.number, self._act.name, platform, spec.name, args, claim.fence, plan)
+
     def _announce(self, spec: CommandSpec, args: Mapping[str, Any]) -> tuple[EffectRecord, Announced]:
-        claim, platform, key = self._stage.claim, self._input.platform, self._key(args)
-        plan = self._capture(spec).plan(args)
-        intent = Intent(key, claim.run_id, claim.number, self._act.name, platform, spec.name, args, claim.fence, plan)
+        claim, platform, intent = self._stage.claim, self._input.platform, self._intent(spec, args)
+        key = intent.key
         with self._stage.about_to_act() as tx:
+            require_room(self._stage, tx, key)
             record = tx.effects.intend(intent)
             repeated = record.tries > 0 and record.resolution != "retry"
             if repeated and spec.repeat == "once" and record.earlier == "failed":

@@ -48,6 +48,8 @@ class Halted:
 
     reason: str
     retries_used: int
+    waits_for: str | None = None
+    """The effect that may be performed or not, if that is what has to be said."""
 
 
 Outcome = Succeeded | Failed | Cancelled | GivenBack | Held | Halted
@@ -72,9 +74,10 @@ class RunHeld(Exception):
 class Halt(Exception):
     """Stop the run so that it can be resumed, and keep what is done."""
 
-    def __init__(self, reason: str) -> None:
+    def __init__(self, reason: str, *, waits_for: str | None = None) -> None:
         super().__init__(reason)
         self.reason = reason
+        self.waits_for = waits_for
 
 
 class LongWait(Exception):

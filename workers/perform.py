@@ -100,7 +100,7 @@ def _acts(stage: Stage) -> Outcome:
     except LongWait as wait:
         return GivenBack(wait.wait_seconds, wait.reason, stage.retries_used, wait.waiting_for)
     except Halt as halt:
-        return Halted(halt.reason, stage.retries_used)
+        return Halted(halt.reason, stage.retries_used, halt.waits_for)
     except SoftTimeLimitExceeded:
         return Failed("longer than the worker's soft time limit; raise task_soft_time_limit, or lower timeout_seconds")
     except (Stale, *SERVERS_AWAY):

@@ -7,33 +7,35 @@ import json
 from functools import partial
 from typing import Any
 
-from botticelli.errors import InvalidInput
+from botticelli.carousel.policy import Call
+from botticelli.errors import InvalidInput, PlatformError
 from botticelli.narrative import as_text, render_value
-from botticelli.narrative.model import BotCommandInput
+from botticelli.narrative.model import Act, BotCommandInput
 from botticelli.narrative.updates import read_update
 from botticelli.narrative.where import Refused
 from botticelli.platforms.database import UPDATE_TABLE
 from botticelli.store import Intent, Tables
 from workers.filters import condition_of
 from workers.outcomes import ActFailed
+from workers.permits import permit, require_confirmed, require_room
 from workers.references import resolver
 from workers.stage import Stage
 
 PLATFORM = "database"
 
 
-def update_table(stage: Stage, act: str, name: str, one: BotCommandInput) -> Any:
+def update_table(stage: Stage, act: Act, name: str, one: BotCommandInput) -> Any:
     """`rows_affected` and `table_name`. `name` is unique within the iteration. ActFailed when it is required and failed;
     else the failure text."""
     try:
         return _updated(stage, act, name, one)
-    except (InvalidInput, Refused) as error:
+    except (InvalidInput, Refused, PlatformError) as error:
         if one.required:
             raise ActFailed(f"{one.command}: {error}") from None
         return f"{one.command} failed: {error}"
 
 
-def _updated(stage: Stage, act: str, name: str, one: BotCommandInput) -> Any:
+def _updated(stage: Stage, act: Act, name: str, one: BotCommandInput) -> Any:
     update = read_update(one.args)
     resolve = partial(resolver, stage)
     where = condition_of(update.where, resolve)
@@ -42,10 +44,13 @@ def _updated(stage: Stage, act: str, name: str, one: BotCommandInput) -> Any:
     settings, claim = stage.runtime.settings.tables, stage.claim
     content = [claim.run_id, claim.number, name, PLATFORM, UPDATE_TABLE, args]
     key = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:32]
+    intent = Intent(key, claim.run_id, claim.number, act.name, PLATFORM, UPDATE_TABLE, args, claim.fence)
+    wants = permit(stage, act, one, Call(PLATFORM, UPDATE_TABLE, True, args, has_places=False), None)
+    if wants is not None:
+        require_confirmed(stage, intent, wants)
     with stage.about_to_act() as tx:
-        record = tx.effects.intend(
-            Intent(key, claim.run_id, claim.number, act, PLATFORM, UPDATE_TABLE, args, claim.fence)
-        )
+        require_room(stage, tx, key)
+        record = tx.effects.intend(intent)
         if record.status == "done":
             return record.output
         tx.limit_statements(settings.timeout_seconds)

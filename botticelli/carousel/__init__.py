@@ -1,5 +1,6 @@
 """From a narrative to a finished run: enqueue, admission, outcome, and the levers over it. Performs no act."""
 
+from botticelli.carousel.confirmations import Decided, decide, waiting_of
 from botticelli.carousel.dispatch import Publication, advance, dispatch, publish
 from botticelli.carousel.enqueue import Enqueued, EnqueueOptions, enqueue
 from botticelli.carousel.fork import Fork, fork
@@ -13,6 +14,7 @@ from botticelli.carousel.wire import accept, find_narrative, reject
 
 __all__ = [
     "CarouselResult",
+    "Decided",
     "EnqueueOptions",
     "Enqueued",
     "Fork",
@@ -22,6 +24,7 @@ __all__ = [
     "accept",
     "advance",
     "cancel",
+    "decide",
     "dispatch",
     "enqueue",
     "estimates_of",
@@ -41,4 +44,5 @@ __all__ = [
     "retry",
     "user_at_host",
     "variables_of",
+    "waiting_of",
 ]

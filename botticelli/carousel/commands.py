@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from botticelli.carousel.data_checks import DATABASE, update_fault
+from botticelli.carousel.permissions import call_of, rules_for
+from botticelli.carousel.policy import Denied, Rules, judge
 from botticelli.errors import InvalidInput, NarrativeError, Problem
 from botticelli.narrative.model import Act, BotCommandInput, Items, Narrative, Template, Value
 from botticelli.platforms import TEMPLATED, Catalogued, Platform, Settled, check_arguments
@@ -32,7 +34,8 @@ def check_commands(
         if command.platform not in platforms and isinstance(platform, Settled) and (lack := platform.lacks()):
             (problems if needs_token else lacking).append(problem_of(source, act, command, *lack))
         platforms[command.platform] = platform
-        found, warned = _of_command(platform, source, act, command)
+        rules = rules_for(runtime.settings.security, narrative, act, command, source)
+        found, warned = _of_command(platform, source, act, command, rules)
         problems += found
         warnings += map(str, warned)
     if problems:
@@ -61,7 +64,7 @@ def problem_of(
 
 
 def _of_command(
-    platform: Platform, source: str, act: Act, command: BotCommandInput
+    platform: Platform, source: str, act: Act, command: BotCommandInput, rules: Iterable[Rules]
 ) -> tuple[list[Problem], list[Problem]]:
     spec = platform.spec(command.command)
     if spec is None:
@@ -77,6 +80,10 @@ def _of_command(
 
     if command.platform == DATABASE and (fault := update_fault(command)) is not None:
         return [problem_of(source, act, command, fault, "")], []
+    denied = judge(rules, call_of(platform, command.platform, spec, checked.args))
+    if isinstance(denied, Denied):
+        key = "command" if denied.key == "command" else f"{command.command} {denied.key}"
+        return [problem_of(source, act, command, denied.reason, denied.do, key=key)], []
     faults = [place(one.name, one.message, one.hint) for one in checked.faults]
     return faults, [place(one.name, one.message, one.hint) for one in checked.warnings]
 

@@ -67,12 +67,12 @@ def engine_of(invocation: Invocation) -> Engine:
     return make_engine(url, pool_size=1, statement_timeout_seconds=MIGRATION_SECONDS)
 
 
-def confirm(question: str, yes: bool) -> None:
+def confirm(question: str, yes: bool, what: str = "this destroys data") -> None:
     """Ask, unless the answer was given; nobody is asked who can't answer."""
     if yes:
         return
     if not sys.stdin.isatty():
-        raise click.UsageError("this destroys data and nobody can be asked; give --yes")
+        raise click.UsageError(f"{what} and nobody can be asked; give --yes")
     click.confirm(question, abort=True, err=True)
 
 

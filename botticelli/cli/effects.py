@@ -1,4 +1,4 @@
-"""`botticelli effects`: what bot commands did outside, and what a person says of those whose outcome nobody knows."""
+"""`botticelli effects`: what bot commands did outside, and what a person says of those that hang on a person's word."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 from botticelli.cli.arguments import NounGroup, json_option
+from botticelli.cli.decisions import approve, reject
 from botticelli.cli.invocation import Invocation, pass_invocation
 from botticelli.cli.output import plain, print_json
 from botticelli.cli.terminal import moment, one_line, safe, table
@@ -19,12 +20,12 @@ if TYPE_CHECKING:
 
 SHOWN_CHARACTERS = 60
 ID_CHARACTERS = 12
-STATUSES = ("intended", "done", "failed", "unknown")
+STATUSES = ("waiting", "approved", "rejected", "intended", "done", "failed", "unknown")
 
 
-@click.group(cls=NounGroup, short_help="Show what bot commands did, and resolve what nobody knows.")
+@click.group(cls=NounGroup, short_help="Show what bot commands did; approve, reject and resolve them.")
 def effects() -> None:
-    """Show what bot commands did outside, and resolve what nobody knows.
+    """Show what bot commands did outside, approve or reject those that wait, and resolve what nobody knows.
 
     EFFECT is the beginning of an effect's id. Without a command: `list`.
     """
@@ -32,18 +33,27 @@ def effects() -> None:
 
 @effects.command("list", short_help="The newest effects.")
 @click.option("--unknown", is_flag=True, help="Only those of which nobody knows whether they were done.")
+@click.option("--waiting", is_flag=True, help="Only those that wait to be approved or rejected.")
 @click.option("--status", type=click.Choice(STATUSES), help="Only these.")
 @click.option("--run", "run_prefix", metavar="RUN", help="Only those of this run.")
 @click.option("--limit", type=click.IntRange(min=1), default=50, show_default=True, help="At most so many.")
 @json_option
 @pass_invocation
 def list_effects(
-    invocation: Invocation, *, unknown: bool, status: str | None, run_prefix: str | None, limit: int, as_json: bool
+    invocation: Invocation,
+    *,
+    unknown: bool,
+    waiting: bool,
+    status: str | None,
+    run_prefix: str | None,
+    limit: int,
+    as_json: bool,
 ) -> None:
     """The newest effects, the newest first."""
+    status = "unknown" if unknown else "waiting" if waiting else status
     with invocation.runtime.store.transaction() as tx:
         run_id = tx.runs.resolve(run_prefix) if run_prefix else None
-        found = tx.effects.recent(status="unknown" if unknown else status, run_id=run_id, limit=limit)
+        found = tx.effects.recent(status=status, run_id=run_id, limit=limit)
     if as_json:
         print_json([_object(row) for row in found])
         return
@@ -117,6 +127,10 @@ def resolve(
     )
 
 
+effects.add_command(approve)
+effects.add_command(reject)
+
+
 def _parsed(data: str | None) -> Any:
     if data is None:
         return {}
@@ -143,5 +157,7 @@ def _object(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _told(row: dict[str, Any]) -> str:
+    if row["status"] == "waiting":
+        return one_line(json.dumps(row["args"], ensure_ascii=False), SHOWN_CHARACTERS)
     told = row["error"] or (json.dumps(row["output"], ensure_ascii=False) if row["output"] is not None else "")
     return one_line(told, SHOWN_CHARACTERS)

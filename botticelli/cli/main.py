@@ -21,7 +21,7 @@ COMMANDS = {
     "runs": "List, show and watch runs, and move their levers.",
     "budget": "Show, explain and audit spending; lower its limits, or pause it.",
     "narrative": "List, check, show, begin and rewrite narrative files.",
-    "effects": "Show what bot commands did, and resolve what nobody knows.",
+    "effects": "Show what bot commands did; approve, reject and resolve them.",
     "state": "Show, change, save and clear what narratives remember.",
     "content": "Review and export what narratives have generated.",
     "db": "Upgrade the database schema, and show its version.",

@@ -103,7 +103,7 @@ def build(outline: Outline, sections: Sections, shop: Workshop, *, stem: str) ->
     )
     draft = Draft(narrative, outline, {}, {}, size=texts.size)
     _acts(draft, shop)
-    security = read_security(sections.root.get("security", {}), shop.texts(), _resources_of(draft, shop))
+    security = read_security(sections.root.get("security", {}), shop.texts())
     draft.narrative = narrative.model_copy(update={"security": security})
     return draft
 
@@ -114,12 +114,6 @@ def _name(outline: Outline, header: Mapping[str, Any], problems: Problems, *, st
     if not is_named and not IDENTIFIER.accepts(name):
         problems.add((), "the narrative has no name", f"give it {NAME_WORDS}: [narrative] name = ...")
     return name or stem
-
-
-def _resources_of(draft: Draft, shop: Workshop) -> dict[str, Resource]:
-    """Those that its acts name."""
-    named = {name for texts in draft.texts.values() for name in texts.adopted}
-    return {name: one for name, one in shop.resources.items() if name in named}
 
 
 def _variables(path: TomlPath, table: dict[str, Any], problems: Problems) -> dict[str, str]:

@@ -72,6 +72,7 @@ class Flat:
 
     def _scope(self, one: Act, inner: Inner, prefix: str, start: int, turn: tuple[int, int] | None) -> Scope:
         known = {**self.variables, **inner.narrative.variables}
+        own = (inner.narrative.security,) if inner.narrative.security else ()
         if one.scope is not None:
             return one.scope.model_copy(
                 update={
@@ -79,7 +80,7 @@ class Flat:
                     "start": start + one.scope.start,
                     "file": one.scope.file or inner.file,
                     "variables": known | one.scope.variables,
-                    "security": one.scope.security or inner.narrative.security,
+                    "securities": (*own, *one.scope.securities),
                     "content": inner.narrative.content_for(one),
                 }
             )
@@ -92,7 +93,7 @@ class Flat:
             variables=known,
             iteration=number,
             iterations=count,
-            security=inner.narrative.security,
+            securities=own,
             content=inner.narrative.content,
         )
 

@@ -6,7 +6,7 @@ import datetime
 import math
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from botticelli.narrative import keys
@@ -23,6 +23,7 @@ from botticelli.narrative.model import (
     TextInput,
     Value,
 )
+from botticelli.narrative.policies import read_bot_policy
 from botticelli.narrative.problems import Problems
 from botticelli.narrative.suggest import nearest, shown
 from botticelli.narrative.tables import read_table_input
@@ -39,12 +40,10 @@ _TARGET = re.compile(r"(?:[A-Za-z0-9_-]+/){0,4}[A-Za-z0-9_-]{1,64}(?:\.toml)?(?:
 
 @dataclass(slots=True)
 class Resource:
-    """An input that acts may name; `input` is None when something is wrong with it. `policy` holds a bot's keys of
-    [security]."""
+    """An input that acts may name; `input` is None when something is wrong with it."""
 
     input: Input | None
     texts: Texts
-    policy: Mapping[str, Any] = field(default_factory=dict)
     is_used: bool = False
 
 
@@ -88,7 +87,9 @@ def _read_bot(texts: Texts, path: TomlPath, value: dict[str, Any]) -> Resource:
     args = _arguments(texts, path, {key: inner for key, inner in value.items() if key not in own})
     args |= _arguments(texts, (*path, "args"), table.get("args", {}))
     policy = {key: table[key] for key in (*keys.POLICY.known, "channel_prefix") if key in table}
-    return Resource(_command(table, args, texts.problems.line_of(path)), texts, policy)
+    said = read_bot_policy(texts, path, policy, str(table.get("command", "")))
+    command = _command(table, args, texts.problems.line_of(path))
+    return Resource(command.model_copy(update={"policy": said}) if command else None, texts)
 
 
 def _written(act: WrittenAct, table: Mapping[str, Any]) -> Iterator[tuple[TomlPath, Any, bool]]:

@@ -136,7 +136,7 @@ SCHEDULE = Keys(known={"cron": LINE, "every_seconds": _POSITIVE, "timezone": LIN
 
 SECURITY = Keys(known={"policy": TABLE, "constraints": TABLE})
 POLICY = Keys(known={"allowed_commands": LIST, "require_confirmation": CONFIRMATION})
-CONSTRAINTS = Keys(known={"guild_id": GUILD, "channel_prefix": TEXT})
+CONSTRAINTS = Keys(known={"guild_id": GUILD, "channel_prefix": TEXT, "channel_ids": LIST})
 
 TOC = Keys(known={"order": LIST, "carousel": whole(1)})
 

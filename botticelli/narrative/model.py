@@ -71,12 +71,41 @@ class TextInput(Frozen):
     line: int = 0
 
 
+class Security(Frozen):
+    """What the commands of a narrative may do; None: the settings decide."""
+
+    allowed_commands: tuple[str, ...] | None = None
+    require_confirmation: bool | tuple[str, ...] = False
+    """Of all commands that write, or of those named."""
+    guild_id: str | None = None
+    channel_prefix: str | None = None
+    channel_ids: tuple[str, ...] | None = None
+
+
+class Content(Frozen):
+    """What a narrative does with rows: those it generates, and those it reads."""
+
+    target: str | None = None
+    """The content table that rows are stored in."""
+    template: str | None = None
+    """The table whose columns are the schema of what is generated."""
+    skip_content_generation: bool = False
+    preserve_source: bool = False
+    """Rows that are read stay, whatever `pull_and_delete` says."""
+
+    @property
+    def is_generated(self) -> bool:
+        return not self.skip_content_generation and (self.target is not None or self.template is not None)
+
+
 class BotCommandInput(Frozen):
     type: Literal["bot_command"] = "bot_command"
     platform: str = "discord"
     command: str
     args: dict[str, Value] = Field(default_factory=dict)
     required: bool = True
+    policy: Security | None = None
+    """What the bot that it is of says itself."""
     history_retention: Retention = "full"
     line: int = 0
 
@@ -197,32 +226,6 @@ class Schedule(Frozen):
     timezone: str = "UTC"
 
 
-class Security(Frozen):
-    """What the commands of a narrative may do; None: the settings decide."""
-
-    allowed_commands: tuple[str, ...] | None = None
-    require_confirmation: bool | tuple[str, ...] = False
-    """Of all commands that write, or of those named."""
-    guild_id: str | None = None
-    channel_prefix: str | None = None
-
-
-class Content(Frozen):
-    """What a narrative does with rows: those it generates, and those it reads."""
-
-    target: str | None = None
-    """The content table that rows are stored in."""
-    template: str | None = None
-    """The table whose columns are the schema of what is generated."""
-    skip_content_generation: bool = False
-    preserve_source: bool = False
-    """Rows that are read stay, whatever `pull_and_delete` says."""
-
-    @property
-    def is_generated(self) -> bool:
-        return not self.skip_content_generation and (self.target is not None or self.template is not None)
-
-
 class Scope(Frozen):
     """Of an act that came in with another narrative: what is that narrative's own. Part of the checked narrative."""
 
@@ -237,7 +240,8 @@ class Scope(Frozen):
     iteration: int | None = None
     """Of its own carousel; None when it has none here: then the run's count."""
     iterations: int | None = None
-    security: Security | None = None
+    securities: tuple[Security, ...] = ()
+    """Its own and those of the narratives that it is in, but for the whole one's."""
     content: Content = Content()
 
 
@@ -349,10 +353,10 @@ class Narrative(Frozen):
         """The system text of an act; one of the narrative is not for those that came in with another."""
         return act.system or (None if act.scope else self.system)
 
-    def securities_for(self, act: Act) -> tuple[Security, ...]:
-        """All that has to be kept by the commands of an act."""
-        own = act.scope.security if act.scope else None
-        return tuple(one for one in (self.security, own) if one is not None)
+    def securities_for(self, act: Act, command: BotCommandInput) -> tuple[Security, ...]:
+        """All that has to be kept by a command of an act."""
+        inner = act.scope.securities if act.scope else ()
+        return tuple(one for one in (self.security, *inner, command.policy) if one is not None)
 
     def snapshot(self) -> dict[str, Any]:
         return self.model_dump(mode="json", exclude_none=True)

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from fnmatch import fnmatchcase
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from botticelli.narrative import keys
 from botticelli.narrative.fields import fits, read_table
-from botticelli.narrative.inputs import Resource
-from botticelli.narrative.model import BotCommandInput, Schedule, Security
+from botticelli.narrative.model import Schedule, Security
 from botticelli.narrative.problems import Problems
 from botticelli.narrative.suggest import shown
 from botticelli.narrative.texts import Texts
@@ -23,39 +23,45 @@ _CRON = re.compile(r"(?:@(?:hourly|daily|weekly|monthly|yearly))|\S+(?:[ \t]+\S+
 _CRON_FIELD = re.compile(r"[A-Za-z0-9*]+(?:[-/,][A-Za-z0-9*]+){0,60}")
 
 
-def read_security(written: Any, texts: Texts, resources: Mapping[str, Resource]) -> Security | None:
-    """[security] of the file, with the policies of the bots among its `resources`. None when nothing is said."""
+def read_security(written: Any, texts: Texts) -> Security | None:
+    """[security] of the file. None when nothing is said."""
     problems = texts.problems
     table = read_table(problems, ("security",), written, keys.SECURITY, what="[security]")
     path: TomlPath = ("security", "policy")
     policy = read_table(problems, path, table.get("policy", {}), keys.POLICY, what="[security.policy]")
     here: TomlPath = ("security", "constraints")
     limits = read_table(problems, here, table.get("constraints", {}), keys.CONSTRAINTS, what="[security.constraints]")
+    ids = _ids((*here, "channel_ids"), limits.pop("channel_ids", None), texts)
     said = {key: _text((*here, key), value, texts) for key, value in limits.items()}
-    allowed = _commands((*path, "allowed_commands"), policy.get("allowed_commands"), problems)
-    confirm = _confirmation((*path, "require_confirmation"), policy.get("require_confirmation", False), problems)
-    for name, resource in resources.items():
-        if name.startswith("bots."):
-            confirm = _of_bot(name, resource, confirm, said, problems)
-    if not (table or said or confirm):
+    if not table:
         return None
-    return Security(allowed_commands=allowed, require_confirmation=confirm, **said)
+    return Security(**_policy(problems, path, policy), channel_ids=ids, **said)
 
 
-def _of_bot(
-    name: str, bot: Resource, confirm: bool | tuple[str, ...], said: dict[str, str], problems: Problems
-) -> bool | tuple[str, ...]:
-    """A bot's own policy is about its own command."""
-    path: TomlPath = tuple(name.split(".", 1))
-    command = bot.input.command if isinstance(bot.input, BotCommandInput) else ""
-    allowed = _commands((*path, "allowed_commands"), bot.policy.get("allowed_commands"), problems)
-    if allowed is not None and command not in allowed:
-        problems.add((*path, "command"), f"{shown(command)} is not among its allowed_commands", "add it there")
-    if "channel_prefix" in bot.policy:
-        said.setdefault("channel_prefix", bot.policy["channel_prefix"])
-    own = _confirmation((*path, "require_confirmation"), bot.policy.get("require_confirmation", False), problems)
-    asked = (command,) if own is True else own or ()
-    return confirm if confirm is True else tuple(dict.fromkeys((*(confirm or ()), *asked))) or False
+def read_bot_policy(texts: Texts, path: TomlPath, said: Mapping[str, Any], command: str) -> Security | None:
+    """What a bot says of its own command; `said` are its keys about that. None when it says nothing."""
+    if not said:
+        return None
+    prefix = said.get("channel_prefix")
+    prefix = None if prefix is None else _text((*path, "channel_prefix"), prefix, texts)
+    policy = _policy(texts.problems, path, said)
+    allowed = policy["allowed_commands"]
+    if allowed is not None and not any(fnmatchcase(command, one) for one in allowed):
+        texts.problems.add((*path, "command"), f"{shown(command)} is not among its allowed_commands", "add it there")
+    return Security(**policy, channel_prefix=prefix)
+
+
+def _policy(problems: Problems, path: TomlPath, said: Mapping[str, Any]) -> dict[str, Any]:
+    allowed = _commands((*path, "allowed_commands"), said.get("allowed_commands"), problems)
+    confirm = _confirmation((*path, "require_confirmation"), said.get("require_confirmation", False), problems)
+    return {"allowed_commands": allowed, "require_confirmation": confirm}
+
+
+def _ids(path: TomlPath, value: Any, texts: Texts) -> tuple[str, ...] | None:
+    if value is None:
+        return None
+    fitting = ((index, one) for index, one in enumerate(value) if fits(texts.problems, (*path, index), one, keys.GUILD))
+    return tuple(_text((*path, index), one, texts) for index, one in fitting)
 
 
 def _commands(path: TomlPath, value: Any, problems: Problems) -> tuple[str, ...] | None:

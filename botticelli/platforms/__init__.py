@@ -8,12 +8,14 @@ from botticelli.platforms.protocol import (
     Catalogued,
     CommandOutput,
     CommandSpec,
+    Locates,
     Place,
     Platform,
     Resolves,
     Settled,
     Unknown,
     Verifies,
+    Whereabouts,
 )
 from botticelli.platforms.registry import Platforms
 
@@ -26,6 +28,7 @@ __all__ = [
     "Checked",
     "CommandOutput",
     "CommandSpec",
+    "Locates",
     "Place",
     "Platform",
     "Platforms",
@@ -33,5 +36,6 @@ __all__ = [
     "Settled",
     "Unknown",
     "Verifies",
+    "Whereabouts",
     "check_arguments",
 ]

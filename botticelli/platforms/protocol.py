@@ -110,6 +110,15 @@ class Place:
     prefix: str = "botticelli"
 
 
+@dataclass(frozen=True, slots=True)
+class Whereabouts:
+    """Where a channel is. For a thread, `channel_id` and `channel_name` are those of the channel that it is in."""
+
+    guild_id: str | None
+    channel_id: str | None
+    channel_name: str | None
+
+
 class Platform(Protocol):
     """One instance per process; `execute` is called from many threads."""
 
@@ -156,6 +165,15 @@ class Verifies(Protocol):
 
     def exists(self, kind: str, identity: str, metadata: Mapping[str, Any]) -> bool:
         """True as well when it can't be told."""
+        ...
+
+
+@runtime_checkable
+class Locates(Protocol):
+    """A platform that can say where a channel is."""
+
+    def locate(self, identity: str) -> Whereabouts | None:
+        """Of a channel or a thread by its id; asked anew each time. None when it can't be told; PlatformError."""
         ...
 
 

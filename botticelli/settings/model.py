@@ -71,6 +71,17 @@ TABLE_NAME = re.compile(r"(?!pg_|information_schema)[a-z_][a-z0-9_]{0,62}(?:\.(?
 TableNames = Annotated[tuple[str, ...], AfterValidator(_table_names)]
 
 
+def _globs(globs: tuple[str, ...]) -> tuple[str, ...]:
+    for one in globs:
+        if not COMMAND_GLOB.fullmatch(one):
+            raise ValueError(f"{one!r} is not the name of a command, such as messages.send or messages.*")
+    return globs
+
+
+COMMAND_GLOB = re.compile(r"[A-Za-z0-9_.*]{1,128}")
+CommandGlobs = Annotated[tuple[str, ...], AfterValidator(_globs)]
+
+
 class MediaSettings(Section):
     max_file_mb: int = Field(default=20, ge=1)
     """Of one picture, sound, film or document."""
@@ -97,6 +108,32 @@ class TablesSettings(Section):
     """Those of them that `pull_and_delete` and the command `update_table` may change."""
     timeout_seconds: float = Field(default=2, gt=0)
     """Of one query of a narrative."""
+
+
+class SecuritySettings(Section):
+    """What the commands of all narratives may do. A narrative can narrow it, never widen it."""
+
+    default_policy: Literal["allow", "deny_writes", "deny"] = "allow"
+    """For narratives from a file that have no allowed_commands of their own."""
+    wire_policy: Literal["allow", "deny_writes", "deny"] = "deny_writes"
+    """For narratives that arrive as text, whatever they say themselves."""
+    allowed_commands: CommandGlobs | None = None
+    """Globs such as `messages.*`; None: all."""
+    denied_commands: CommandGlobs = ()
+    require_confirmation: bool | CommandGlobs = False
+    """Of all commands that write, or of those that fit."""
+    guild_ids: tuple[str, ...] | None = None
+    """The only guilds that commands may touch; None: all."""
+    channel_prefix: str | None = Field(default=None, min_length=1)
+    """What the name of every channel that commands touch begins with."""
+    channel_ids: tuple[str, ...] | None = None
+    """The only channels that commands may touch; None: all."""
+    max_effects_per_run: int | None = Field(default=None, ge=0)
+    """Commands that write; the next one fails."""
+    max_effects_per_hour: int | None = Field(default=None, ge=1)
+    """Of all runs in any 60 minutes; the next one waits."""
+    confirmation_hours: float = Field(default=24, gt=0)
+    """For so long a question whether a command may be performed can be answered, and for so long the answer holds."""
 
 
 class WorkerSettings(Section):
@@ -221,6 +258,7 @@ class Settings(Section):
     media: MediaSettings = MediaSettings()
     fetch: FetchSettings = FetchSettings()
     tables: TablesSettings = TablesSettings()
+    security: SecuritySettings = SecuritySettings()
     worker: WorkerSettings = WorkerSettings()
     budget: BudgetSettings = BudgetSettings()
     budgets: BudgetsSettings = BudgetsSettings()

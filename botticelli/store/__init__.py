@@ -14,7 +14,7 @@ from botticelli.store.canaries import Canaries, Canary
 from botticelli.store.content import Content, ContentTable, NewRow, Origin
 from botticelli.store.database import connected, unwritable
 from botticelli.store.duties import Duties
-from botticelli.store.effects import EffectRecord, Effects, Intent
+from botticelli.store.effects import UNDECIDED, Decision, EffectRecord, Effects, Intent, Question
 from botticelli.store.iterations import Claim, Iteration, Iterations, Lost, Open, Unclaimed, Wanted
 from botticelli.store.learned import Learned, LearnedLimit
 from botticelli.store.ledger import Entry, Ledger, PastCalls, PastUsage
@@ -31,6 +31,7 @@ LOCK_POLL_SECONDS = 0.05
 
 __all__ = [
     "FINAL",
+    "UNDECIDED",
     "UNRESOLVED",
     "WHOLE",
     "ActRow",
@@ -39,6 +40,7 @@ __all__ = [
     "Claim",
     "Content",
     "ContentTable",
+    "Decision",
     "EffectRecord",
     "Entry",
     "FreshOverrides",
@@ -58,6 +60,7 @@ __all__ = [
     "PastCalls",
     "PastUsage",
     "Query",
+    "Question",
     "Run",
     "SpentRow",
     "StateEntry",

@@ -16,6 +16,9 @@ from botticelli.store.storable import storable
 from botticelli.store.tables import effects
 
 Resolution = Literal["done", "retry", "abandon"]
+Decision = Literal["approved", "rejected"]
+UNDECIDED = ("waiting", "approved", "rejected")
+"""Of an effect that hangs on a person's word and has not begun."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +52,26 @@ class EffectRecord:
     earlier: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Whether an effect may be performed, and what was answered. `status` is waiting, approved or rejected, or that of an
+    effect that has begun."""
+
+    status: str
+    decided_by: str | None
+    decision_reason: str | None
+    expires_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """How many effects have begun; `free_seconds`: until there is one less in the hour."""
+
+    of_run: int
+    of_hour: int
+    free_seconds: float | None
+
+
 class Effects:
     """The repository of effects, within one transaction."""
 
@@ -56,11 +79,28 @@ class Effects:
         self._connection = connection
 
     def intend(self, intent: Intent) -> EffectRecord:
-        values = {name: getattr(intent, name) for name in Intent.__slots__} | {
-            "args": json.dumps(storable(intent.args)),
-            "capture": None if intent.capture is None else json.dumps(storable(intent.capture)),
-        }
-        return EffectRecord(**self._connection.execute(statement("intend_effect"), values).mappings().one())
+        return EffectRecord(**self._connection.execute(statement("intend_effect"), _values(intent)).mappings().one())
+
+    def ask(self, intent: Intent, valid_seconds: float) -> Question:
+        """Whether it may be performed; the question is open for so long."""
+        values = _values(intent) | {"seconds": valid_seconds}
+        return Question(**self._connection.execute(statement("ask_effect"), values).mappings().one())
+
+    def decide(self, key: str, decision: Decision, *, by: str, reason: str, valid_seconds: float) -> bool:
+        """False when nothing is asked, or nothing any more."""
+        values = {"key": key, "status": decision, "by": by, "reason": storable(reason), "seconds": valid_seconds}
+        return self._connection.execute(statement("decide_effect"), values).first() is not None
+
+    def begun(self, run_id: str, key: str) -> Begun:
+        """Without the one of that key. No other counts until this transaction ends."""
+        self._connection.execute(select(func.pg_advisory_xact_lock(func.hashtextextended("effects", 0))))
+        row = self._connection.execute(statement("count_effects"), {"run_id": run_id, "key": key}).mappings().one()
+        free = None if row["free_seconds"] is None else float(row["free_seconds"])
+        return Begun(row["of_run"], row["of_hour"], free)
+
+    def status_of(self, key: str) -> str | None:
+        """None for one that was never announced."""
+        return self._connection.execute(select(effects.c.status).where(effects.c.key == key)).scalar()
 
     def withdraw(self, key: str) -> None:
         """It was announced and then not tried: the next try counts as this one."""
@@ -68,7 +108,9 @@ class Effects:
         self._connection.execute(update(effects).where(*mine).values(tries=effects.c.tries - 1))
 
     def is_announced(self, key: str) -> bool:
-        return self._connection.execute(select(effects.c.key).where(effects.c.key == key)).first() is not None
+        """Whether it has begun."""
+        status = self.status_of(key)
+        return status is not None and status not in UNDECIDED
 
     def finish(self, key: str, status: str, *, output: Any = None, error: str | None = None) -> None:
         """`status` is done, failed or unknown."""
@@ -119,3 +161,10 @@ class Effects:
         changed = self._connection.execute(query.values(**values, resolved_by=by, resolved_at=func.now()))
         if changed.rowcount == 0:
             raise InvalidInput(f"effect {key} is not unknown", do="only unknown effects are resolved by hand")
+
+
+def _values(intent: Intent) -> dict[str, Any]:
+    return {name: getattr(intent, name) for name in Intent.__slots__} | {
+        "args": json.dumps(storable(intent.args)),
+        "capture": None if intent.capture is None else json.dumps(storable(intent.capture)),
+    }

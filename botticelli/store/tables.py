@@ -168,11 +168,17 @@ effects = Table(
     Column("capture", JSONB),
     Column("resolution", Text),
     Column("resolved_by", Text),
+    Column("decided_by", Text),
+    Column("decision_reason", Text),
     _moment("intended_at", required=True),
     _moment("finished_at"),
     _moment("resolved_at"),
+    _moment("decided_at"),
+    _moment("expires_at"),
     Index("ix_effects_run", "run_id", "number"),
     Index("ix_effects_unknown", "intended_at", postgresql_where=text("status = 'unknown'")),
+    Index("ix_effects_waiting", "intended_at", postgresql_where=text("status = 'waiting'")),
+    Index("ix_effects_intended_at", "intended_at"),
     Index("ix_effects_command", "platform", "command", "intended_at"),
 )
 

@@ -13,7 +13,7 @@ from botticelli.platforms.discord.catalogue import Entry, catalogue
 from botticelli.platforms.discord.finding import find
 from botticelli.platforms.discord.jobs import Job, all_shaped, answered, shaped
 from botticelli.platforms.discord.steps import perform
-from botticelli.platforms.protocol import Announced, CommandOutput, CommandSpec, Place, Unknown
+from botticelli.platforms.protocol import Announced, CommandOutput, CommandSpec, Place, Unknown, Whereabouts
 
 OPTIONS = ("base_url", "guild_id", "allow_mentions", "timeout_seconds")
 TOKEN = "DISCORD_TOKEN"
@@ -24,6 +24,8 @@ _WHERE = {
     "role": "GET /guilds/{guild_id}/roles/{id}",
     "event": "GET /guilds/{guild_id}/scheduled-events/{id}",
 }
+_THREADS = (10, 11, 12)
+"""Types of a channel: threads of announcements, public and private ones."""
 _PLACES = ("channel_id", "thread_id")
 
 
@@ -96,6 +98,14 @@ class DiscordPlatform:
         except (PlatformError, KeyError):
             return True
         return True
+
+    def locate(self, identity: str) -> Whereabouts | None:
+        api = self._made_api()
+        channel = api.call("GET /channels/{channel_id}", {"channel_id": identity})
+        guild = None if channel.get("guild_id") is None else str(channel["guild_id"])
+        if channel.get("type") in _THREADS and channel.get("parent_id"):
+            channel = api.call("GET /channels/{channel_id}", {"channel_id": str(channel["parent_id"])})
+        return Whereabouts(guild, str(channel["id"]), channel.get("name"))
 
     def _job(self, command: str, args: Mapping[str, Any], key: str, announced: Announced | None) -> Job:
         entry = catalogue().entries.get(command)

@@ -1,5 +1,6 @@
 -- Announce an effect before it is tried; the earlier row of the same key, if there is one, is answered instead.
--- A failed one is announced again, unless a person has given it up; what a person wanted tried again is so once.
+-- A failed one is announced again, unless a person has given it up; what a person wanted tried again is so once. One that a
+-- person approved begins now, for the first time.
 -- in: key, run_id, number, act, platform, command, args (json), capture (json), fence
 -- returns: status, output, error, tries (0: this is the first try), intended_at, age_seconds, resolution (before),
 -- earlier (status before)
@@ -11,14 +12,15 @@ with earlier as (
         :key, :run_id, :number, :act, :platform, :command, cast(:args as jsonb), cast(:capture as jsonb), 'intended', :fence
     )
     on conflict (key) do update
-    set tries = effects.tries + 1,
+    set tries = case when effects.status = 'approved' then effects.tries else effects.tries + 1 end,
         fence = excluded.fence,
         status = case
+            when effects.status = 'approved' then 'intended'
             when effects.status = 'failed' and effects.resolution is distinct from 'abandon' then 'intended'
             else effects.status
         end,
         resolution = case when effects.resolution = 'retry' then 'retried' else effects.resolution end,
-        intended_at = case when effects.resolution = 'retry' then now() else effects.intended_at end
+        intended_at = case when effects.resolution = 'retry' or effects.status = 'approved' then now() else effects.intended_at end
     returning key, status, output, error, tries, intended_at
 )
 select announced.status, announced.output, announced.error, announced.tries, announced.intended_at,

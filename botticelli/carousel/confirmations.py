@@ -1,0 +1,81 @@
+"""What a person says of effects that wait for a word: approved or rejected, once; then the run goes on by itself.
+
+Performs nothing: the worker does, when it finds the answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import func
+
+from botticelli.carousel.dispatch import Publication, advance, publish
+from botticelli.carousel.movers import Mover
+from botticelli.errors import InvalidInput
+from botticelli.runtime import Runtime
+from botticelli.store import Decision, Transaction
+
+SECONDS_PER_HOUR = 3600
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """The effect's row after it. `changed` is False when the same had been said before."""
+
+    effect: Mapping[str, Any]
+    changed: bool
+
+
+def valid_seconds(runtime: Runtime) -> float:
+    """For so long a question is open, and for so long an approval holds."""
+    return runtime.settings.security.confirmation_hours * SECONDS_PER_HOUR
+
+
+def decide(runtime: Runtime, effect: str, decision: Decision, mover: Mover | None = None) -> Decided:
+    """`effect` is the beginning of its id. What is approved is this command with these arguments, once.
+
+    The first answer counts: NotFound when there is no such effect, InvalidInput when it doesn't wait (any more) or the
+    opposite was said.
+    """
+    mover = mover or Mover()
+    with runtime.store.transaction() as tx:
+        found = tx.effects.find(effect)
+        key = found["key"]
+        run = tx.runs.lock(found["run_id"])
+        changed = tx.effects.decide(
+            key, decision, by=mover.name, reason=mover.reason, valid_seconds=valid_seconds(runtime)
+        )
+        after = tx.effects.find(key)
+        if not changed:
+            _require_same(after, decision)
+        publications: list[Publication] = []
+        if changed and run.status == "paused" and run.hold is None:
+            publications = _go_on(runtime, tx, run.id)
+    publish(runtime, publications)
+    return Decided(after, changed)
+
+
+def waiting_of(runtime: Runtime, run_id: str) -> list[dict[str, Any]]:
+    """The effects of a run that wait for a word, in the order in which they were asked."""
+    with runtime.store.transaction() as tx:
+        return [row for row in tx.effects.of_run(run_id) if row["status"] == "waiting"]
+
+
+def _go_on(runtime: Runtime, tx: Transaction, run_id: str) -> list[Publication]:
+    """Nobody holds the run but the question: whatever else it waits for stops it again."""
+    tx.runs.set(run_id, status="running", due_at=func.now(), reason=None, waiting_since=None)
+    return advance(runtime, tx, tx.runs.lock(run_id))
+
+
+def _require_same(row: Mapping[str, Any], decision: Decision) -> None:
+    key = row["key"]
+    if row["status"] == "waiting":
+        do = f"`botticelli runs resume {row['run_id']}` asks again"
+        raise InvalidInput(f"effect {key} was not answered in time", do=do)
+    if row["decided_by"] is None:
+        raise InvalidInput(f"effect {key} is {row['status']}", do="only effects that wait are approved or rejected")
+    said = "rejected" if row["status"] == "rejected" else "approved"
+    if said != decision:
+        raise InvalidInput(f"effect {key} was {said} by {row['decided_by']}", do="the first word counts")

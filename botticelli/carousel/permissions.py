@@ -1,0 +1,67 @@
+"""The rules that hold for an act: those of the operator, of the way the narrative came, and its own. Judges nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from botticelli.carousel.data_checks import DATABASE
+from botticelli.carousel.policy import Call, Rules
+from botticelli.narrative.model import Act, BotCommandInput, Narrative
+from botticelli.platforms import CommandSpec, Platform
+from botticelli.settings.model import SecuritySettings
+
+AS_TEXT = "text"
+"""The source of a narrative that arrived as text: nobody vouches for it."""
+OPERATOR = "[security] of the settings"
+
+
+def rules_for(
+    settings: SecuritySettings, narrative: Narrative, act: Act, command: BotCommandInput, source: str
+) -> tuple[Rules, ...]:
+    """All of them hold. A narrative from a file says itself which commands it may perform, else the settings do; text from
+    anybody can only give up something."""
+    operator = Rules(
+        OPERATOR,
+        allowed=settings.allowed_commands,
+        denied=settings.denied_commands,
+        confirm=settings.require_confirmation,
+        guild_ids=settings.guild_ids,
+        channel_prefix=settings.channel_prefix,
+        channel_ids=settings.channel_ids,
+    )
+    own = _of_narrative(narrative, act, command)
+    if source == AS_TEXT:
+        default = [Rules("[security] wire_policy for a narrative sent as text", default=settings.wire_policy)]
+    elif any(one.allowed is not None for one in own):
+        default = []
+    else:
+        default = [Rules("[security] default_policy of the settings", default=settings.default_policy)]
+    return (operator, *default, *own)
+
+
+def call_of(platform: Platform, name: str, spec: CommandSpec, args: Mapping[str, Any]) -> Call:
+    """A command as the rules see it. `name` is what narratives call the platform."""
+    return Call(
+        name,
+        spec.name,
+        spec.writes,
+        args,
+        makes=spec.captures,
+        has_places=name != DATABASE,
+        is_rehearsal=platform.is_rehearsal,
+    )
+
+
+def _of_narrative(narrative: Narrative, act: Act, command: BotCommandInput) -> tuple[Rules, ...]:
+    return tuple(
+        Rules(
+            "[security] of the narrative" if one is not command.policy else "the policy of its bot",
+            allowed=one.allowed_commands,
+            confirm=one.require_confirmation,
+            guild_ids=None if one.guild_id is None else (one.guild_id,),
+            channel_prefix=one.channel_prefix,
+            channel_ids=one.channel_ids,
+        )
+        for one in narrative.securities_for(act, command)
+    )
