@@ -130,3 +130,29 @@ def test_a_person_resolves_what_nobody_knows(bot: House, discord: FakeDiscord) -
 def _make_a_twin(discord: FakeDiscord) -> None:
     wait_until(lambda: discord.channels("log"), "the channel", 60)
     discord.world.answer("POST", f"/guilds/{GUILD}/channels", {}, {"name": "log", "type": 0})
+
+
+def test_a_person_approves_and_the_workers_go_on(bot: House, discord: FakeDiscord) -> None:
+    bot.write("one.toml", POSTING.replace(f"iterations = {ITERATIONS}", "iterations = 1"))
+    bot.settings |= {"BOTTICELLI_SECURITY__REQUIRE_CONFIRMATION": "true"}
+    run_id = bot.run("run", "one.toml", "--detach").stdout.strip()
+    worker = bot.worker()
+    with bot.client() as client:
+        wait_until(lambda: client.waiting_effects(run_id), "a question", 60)
+        wait_until(lambda: client.status(run_id) == "paused", "the run to be laid down", 60)
+        assert bot.json("runs", "why", run_id, "--json")["cause"] == "confirmation"
+        (row,) = bot.json("effects", "--waiting", "--json")
+        assert (row["command"], row["args"]["name"], discord.channels("log")) == ("channels.create", "log", [])
+        unasked = bot.run("effects", "approve", row["id"][:8])
+        assert (unasked.returncode, "give --yes" in unasked.stderr) == (2, True)
+        (told,) = bot.json("effects", "approve", "--run", run_id, "--yes", "--reason", "a good name", "--json")
+        assert (told["changed"], told["decision_reason"], "@" in told["decided_by"]) == (True, "a good name", True)
+        wait_until(lambda: discord.channels("log"), "the channel", 60)
+        (sending,) = wait_until(lambda: client.waiting_effects(run_id), "the next question", 60)
+        assert (sending["command"], bot.run("effects", "reject", sending["key"]).returncode) == ("messages.send", 0)
+        wait_until(lambda: client.status(run_id) in FINAL, "the run to end", 60)
+        assert "was rejected by" in (client.result(run_id).reason or "")
+    worker.stop()
+    late = bot.run("effects", "approve", sending["key"], "--yes")
+    assert (late.returncode, "the first word counts" in late.stderr) == (2, True)
+    assert discord.contents(discord.channels("log")[0]["id"]) == []
