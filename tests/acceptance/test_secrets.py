@@ -51,7 +51,8 @@ def test_no_secret_is_anywhere_after_failures(tmp_path: Path) -> None:
             seen = _failures(house, discord, provider)
     finally:
         house.close()
-    assert "failing" in seen and "401" in seen
+    for shown in ("is not valid", "***", "channels.create", "failing"):
+        assert shown in seen
     for canary in (*CANARIES.values(), PASSWORD):
         assert canary not in seen
 
