@@ -35,7 +35,7 @@ test: $(LOCAL)  ## all tests, on real embedded services
 test-unit: $(READY)  ## the tests that need no service
 	$(BIN)/python -m pytest tests/unit
 
-sweep: $(LOCAL)  ## every crash point with every fault: killed, paused past its lease, Postgres killed, Redis killed (5 minutes)
+sweep: $(READY)  ## every crash point with every fault: killed, paused past its lease, Postgres killed, Redis killed (8 minutes)
 	$(BIN)/python -m pytest tests/chaos/test_crash_points.py -m "long or not long"
 
 mutants: $(READY)  ## each mechanism switched off: do the tests notice? Takes minutes
@@ -56,8 +56,9 @@ types: $(READY)
 arrows: $(READY)
 	$(BIN)/lint-imports
 
-chaos: $(READY)  ## kill a hundred workers around their effects on a Discord of the tests' own
-	BOTTICELLI_TEST_DISCORD_KILLS=100 $(BIN)/python -m pytest tests/acceptance/test_discord.py -k killed -o timeout=3600
+ROUNDS ?= 200
+chaos: $(READY)  ## faults by chance on a real cluster, every promise judged after each; ROUNDS=200 SEED=... (25 minutes)
+	$(BIN)/python -m tests.chaos.campaign --rounds $(ROUNDS) $(if $(SEED),--seed $(SEED))
 
 bench: bench-carousel bench-budget bench-waiting bench-imports  ## all benchmarks, as ratios against a baseline of the same run
 

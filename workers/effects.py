@@ -29,7 +29,7 @@ from botticelli.platforms import (
     Whereabouts,
     check_arguments,
 )
-from botticelli.store import EffectRecord, Intent
+from botticelli.store import EffectRecord, Intent, Twin
 from botticelli.telemetry import log
 from workers.captures import Capture, forget
 from workers.outcomes import ActFailed, Halt, LongWait
@@ -42,6 +42,7 @@ from workers.table_updates import update_table
 FIRST_BACKOFF_SECONDS = 0.5
 NONCE_SECONDS = 60
 """For so long a platform is relied on to tell a repeated request by its nonce."""
+TWIN_POLL_SECONDS = 0.2
 Answer = TypeVar("Answer")
 
 
@@ -123,6 +124,7 @@ class Command:
 
     def _effect(self, platform: Platform, spec: CommandSpec, args: Mapping[str, Any], wants: str | None) -> Any:
         with self._alone(spec, args):
+            self._settle_twins(platform, spec, args)
             found = self._made_by_another(spec, args)
             if found is not None:
                 return found
@@ -140,11 +142,9 @@ class Command:
             try:
                 output = self._patiently(lambda: self._once(platform, spec, announced))
             except Undecided:
-                with self._stage.guarded() as tx:
-                    tx.effects.finish(announced.key, "unknown", error="a worker or an answer was lost")
-                raise self._halt(announced) from None
+                raise self._unknown(announced) from None
             except PlatformUnknown as error:
-                raise Halt(f"{spec.name}: {error}; whether it was done is asked when the run is resumed") from None
+                raise _asked_later(spec, error) from None
             except PlatformError as error:
                 with self._stage.guarded() as tx:
                     tx.effects.finish(announced.key, "failed", error=str(error))
@@ -160,9 +160,41 @@ class Command:
         if spec.repeat != "lookup":
             yield
             return
-        place = args.get("guild_id") or args.get("channel_id") or ""
-        with self._stage.runtime.store.named_lock(f"{self._input.platform}.{place}.{spec.captures}.{args.get('name')}"):
+        name = f"{self._input.platform}.{_place(args)}.{spec.captures}.{args.get('name')}"
+        with self._stage.runtime.store.named_lock(name):
             yield
+
+    def _settle_twins(self, platform: Platform, spec: CommandSpec, args: Mapping[str, Any]) -> None:
+        """What other iterations announced and were lost over is looked for before the same is made again: what is there
+        is theirs, and is kept as they would have done it."""
+        if spec.repeat != "lookup" or self._act.skip_if is None or not isinstance(platform, Resolves):
+            return
+        for twin in self._lost_twins(spec, args):
+            with self._stage.guarded() as tx:
+                taken = tx.effects.taken_ids(self._input.platform, spec.name, twin.intended_at)
+            names = twin.key, spec.name, twin.args, twin.run_id, twin.act
+            announced = Announced(*names, twin.intended_at, True, taken, twin.age_seconds)
+            try:
+                found = self._patiently(lambda asked=announced: self._found(platform, spec, asked))  # type: ignore[misc]
+            except Undecided:
+                raise self._unknown(announced) from None
+            except PlatformUnknown as error:
+                raise _asked_later(spec, error) from None
+            if found is not None:
+                self._finish(announced, spec, found)
+                continue
+            with self._stage.guarded() as tx:
+                tx.effects.finish(twin.key, "failed", error="its worker was lost before it was done")
+
+    def _lost_twins(self, spec: CommandSpec, args: Mapping[str, Any]) -> list[Twin]:
+        """Waits for those that somebody may still be at: at most until a lease runs out."""
+        place, name, key = _place(args), str(args.get("name")), self._key(args)
+        while True:
+            with self._stage.about_to_act() as tx:
+                twins = tx.effects.twins(key, self._input.platform, spec.name, place=place, name=name)
+            if not any(one.is_held for one in twins):
+                return twins
+            threading.Event().wait(TWIN_POLL_SECONDS)
 
     def _made_by_another(self, spec: CommandSpec, args: Mapping[str, Any]) -> Any:
         """What state holds, when another iteration has made it since this act asked its `skip_if`; else None."""
@@ -257,6 +289,11 @@ class Command:
             tx.effects.finish(announced.key, "done", output=output.data)
             self._capture(spec).write(tx, announced.args, output)
 
+    def _unknown(self, announced: Announced) -> Halt:
+        with self._stage.guarded() as tx:
+            tx.effects.finish(announced.key, "unknown", error="a worker or an answer was lost")
+        return self._halt(announced)
+
     def _halt(self, announced: Announced) -> Halt:
         what = f"nobody knows whether {announced.command} was done (effect {announced.key})"
         return Halt(f"{what}; see `botticelli effects show {announced.key[:8]}`, then resolve it and resume the run")
@@ -266,3 +303,11 @@ class Command:
         ids = [str(args[name]) for name in names if name in args]
         if ids:
             forget(self._stage, self._input.platform, ids)
+
+
+def _place(args: Mapping[str, Any]) -> str:
+    return str(args.get("guild_id") or args.get("channel_id") or "")
+
+
+def _asked_later(spec: CommandSpec, error: PlatformUnknown) -> Halt:
+    return Halt(f"{spec.name}: {error}; whether it was done is asked when the run is resumed")

@@ -14,7 +14,7 @@ from botticelli.store.canaries import Canaries, Canary
 from botticelli.store.content import Content, ContentTable, NewRow, Origin
 from botticelli.store.database import connected, unwritable
 from botticelli.store.duties import Duties
-from botticelli.store.effects import UNDECIDED, Decision, EffectRecord, Effects, Intent, Question
+from botticelli.store.effects import UNDECIDED, Decision, EffectRecord, Effects, Intent, Question, Twin
 from botticelli.store.iterations import Claim, Iteration, Iterations, Lost, Open, Unclaimed, Wanted
 from botticelli.store.learned import Learned, LearnedLimit
 from botticelli.store.ledger import Entry, Ledger, PastCalls, PastUsage
@@ -68,6 +68,7 @@ __all__ = [
     "Store",
     "Tables",
     "Transaction",
+    "Twin",
     "Unclaimed",
     "Wanted",
     "escape_segment",

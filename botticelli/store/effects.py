@@ -72,6 +72,19 @@ class Begun:
     free_seconds: float | None
 
 
+@dataclass(frozen=True, slots=True)
+class Twin:
+    """An effect of unknown outcome that would make the same as another one. `is_held`: a worker may still be at it."""
+
+    key: str
+    run_id: str
+    act: str
+    args: Mapping[str, Any]
+    intended_at: datetime
+    age_seconds: float
+    is_held: bool
+
+
 class Effects:
     """The repository of effects, within one transaction."""
 
@@ -127,6 +140,11 @@ class Effects:
         """Ids that other effects of this command have brought."""
         values = {"platform": platform, "command": command, "since": since}
         return frozenset(self._connection.execute(statement("taken_ids"), values).scalars())
+
+    def twins(self, key: str, platform: str, command: str, *, place: str, name: str) -> list[Twin]:
+        """Those that were announced and not recorded, for something of this name in this place; the oldest first."""
+        values = {"key": key, "platform": platform, "command": command, "place": place, "name": name}
+        return [Twin(**row) for row in self._connection.execute(statement("effect_twins"), values).mappings()]
 
     def of_run(self, run_id: str) -> list[dict[str, Any]]:
         """Rows in the order in which they were announced."""

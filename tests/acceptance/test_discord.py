@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 import threading
 from collections.abc import Iterator
@@ -16,9 +15,7 @@ from botticelli.testing.discord import GUILD, TOKEN, FakeDiscord, Fault, serving
 from tests.support.processes import House
 from tests.support.waiting import wait_until
 
-KILLS = int(os.environ.get("BOTTICELLI_TEST_DISCORD_KILLS", "4"))
-"""How many workers are killed; a hundred in the long form."""
-ITERATIONS = max(20, KILLS)
+KILLS, ITERATIONS = 4, 20
 
 POSTING = f"""
 [narrative]

@@ -103,10 +103,9 @@ class Campaign:
         limit = SCARCE_REQUESTS if scarce else DAY_REQUESTS
         passed, late = limits_passed(self.cluster.runtime, self.cluster.world, model_of(number), REQUESTS, limit)
         self.report.figures["calls that came later than the guard allows for"] += late
-        self.report.broken += [f"round {number} ({' + '.join(kinds)}): {line}" for line in [*broken, *passed]]
-        self.say(
-            f"round {number}: {' + '.join(kinds)}, {time.monotonic() - began:.1f} s, {len(self.report.broken)} broken"
-        )
+        found = [f"round {number} ({' + '.join(kinds)}): {line}" for line in [*broken, *passed]]
+        self.report.broken += found
+        self.say("\n".join([f"round {number}: {' + '.join(kinds)}, {time.monotonic() - began:.1f} s", *found]))
 
     def _judged(self, process: int, tag: str, scarce: bool, unanswered: int) -> list[str]:
         run_id = self.cluster.enqueue(process, tag, wire=bool(process))

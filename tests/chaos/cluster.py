@@ -36,9 +36,12 @@ SETTINGS = {
     "BOTTICELLI_WORKER__REDELIVERY_GRACE_SECONDS": "1",
     "BOTTICELLI_WORKER__MAX_ATTEMPTS": "20",
 }
-CLOCK = '''
-"""A clock that is as wrong as a file says, read anew each time."""
+START = '''
+"""How each process begins: with a clock that is as wrong as a file says, and with the mutant that the tests are run with."""
 import os, time
+
+if os.environ.get("MUTANT"):
+    import tests.mutants.plugin
 _real = time.time
 
 def _shifted():
@@ -64,7 +67,7 @@ class Cluster:
         house.tied = True
         self.points = house.folder / "failpoints"
         self.points.mkdir()
-        house.write("clock/sitecustomize.py", CLOCK)
+        house.write("clock/sitecustomize.py", START)
         self._membership = services.join(house.home)
         self.runtime = Runtime(load_settings(environ=house.environ, cwd=house.folder))
         assert self.strangers() == [], "somebody else uses these servers"
@@ -83,7 +86,8 @@ class Cluster:
     def _environ(self, number: int) -> dict[str, str]:
         clock = self.house.folder / "clock"
         path = os.pathsep.join((str(clock), str(ROOT)))
-        return {
+        mutant = {"MUTANT": os.environ["MUTANT"]} if "MUTANT" in os.environ else {}
+        return mutant | {
             "BOTTICELLI_FAILPOINTS": str(self.points),
             "BOTTICELLI_TEST_CLOCK": str(clock / str(number)),
             "PYTHONPATH": path,

@@ -149,6 +149,16 @@ def messages_doubled(cluster: Cluster, chance: random.Random, tags: list[str]) -
     return 0
 
 
+def paused_meanwhile(cluster: Cluster, chance: random.Random, tags: list[str]) -> int:
+    """A worker is stopped, something else happens, and then it wakes up in another world."""
+    with cluster.stopped(chance.choice(cluster.workers)):
+        chance.choice((redis_flushed, redis_killed, redis_set_back, postgres_killed, sessions_cut))(
+            cluster, chance, tags
+        )
+        _pause(LONGER_THAN_LEASE_SECONDS)
+    return 0
+
+
 def provider_hangs(cluster: Cluster, chance: random.Random, tags: list[str]) -> int:
     count = chance.randint(1, 3)
     cluster.world.provider.play(*[f"slow:{HANG_SECONDS}"] * count)
@@ -208,5 +218,6 @@ FAULTS: dict[str, Fault] = {
         postgres_restarted,
         enqueuer_paused,
         redis_restarted,
+        paused_meanwhile,
     )
 }

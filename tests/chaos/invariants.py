@@ -86,7 +86,7 @@ def _calls(
             yield f"I4: iteration {one.number} has {spoken} answers and {rows['settled']} settled calls"
         if not spoken <= answered[one.number] <= rows["settled"] + rows["unknown"]:
             yield f"I4: iteration {one.number}: the provider answered {answered[one.number]} calls of {dict(rows)}"
-        lost += max(0, rows["unknown"] - max(0, one.attempt - 1))
+        lost += max(0, rows["unknown"] - (one.attempt - (one.status == "succeeded")))
     if lost > unanswered:
         yield f"I4: {lost} calls of unknown outcome more than lost attempts; {unanswered} were left without an answer"
 
@@ -118,15 +118,15 @@ def limits_passed(
     """I2, by the provider's own record; and how many calls came later than the guard allows for (a process was stopped
     between its draw and its call): those count for the day, and not for the short window."""
     scope = runtime.scope(runtime.drivers.resolve(f"openai/{model}")).name
-    query = "select number, act, drawn_at from ledger where scope = :run order by drawn_at"
-    draws: dict[tuple[str, int], list[float]] = defaultdict(list)
-    for number, act, at in _rows(runtime, query, scope):
+    query = "select narrative, act, number, drawn_at from ledger where scope = :run order by drawn_at"
+    draws: dict[Row, list[float]] = defaultdict(list)
+    for *what, at in _rows(runtime, query, scope):
         assert isinstance(at, datetime)
-        draws[str(act), int(str(number))].append(at.timestamp() * 1000)
+        draws[tuple(what)].append(at.timestamp() * 1000)
     arrivals, late, found = [], 0, []
     for one in world.calls(model):
-        words = prompt_of(one).split()
-        known = draws["think" if words[0] == "Think" else "end", int(words[-1])]
+        first, *_, tag, number = prompt_of(one).split()
+        known = draws[tag, "think" if first == "Think" else "end", int(number)]
         at_ms = arrived_ms(one)
         before = bisect_right(known, at_ms + 5)
         if not before:

@@ -13,6 +13,7 @@ import pytest
 
 from botticelli.failpoints import POINTS, Point
 from botticelli.messages import run_id_for
+from botticelli.testing.discord import GUILD
 from tests.chaos.cluster import LEASE_SECONDS, Cluster
 from tests.chaos.invariants import held, violations, wait_for_end
 from tests.chaos.world import KEY, TOKEN, narrative_of, world
@@ -57,12 +58,15 @@ OF_ENQUEUER: tuple[Point, ...] = ("ticket_reserved", "row_committed", "message_p
 IN_SHORT = {
     ("worker", "model_answered", "sigkill"),
     ("worker", "effect_performed", "sigkill"),
-    ("worker", "effect_performed", "sigstop"),
+    ("message", "effect_performed", "sigstop"),
     ("worker", "request_drawn", "redis_cut"),
     ("worker", "acts_performed", "postgres_cut"),
     ("enqueuer", "row_committed", "sigkill"),
 }
+OF_EFFECT: tuple[Point, ...] = ("effect_intended", "effect_performed", "effect_recorded")
 PLACES = [("worker", point) for point in POINTS] + [("enqueuer", point) for point in OF_ENQUEUER]
+PLACES += [("message", point) for point in OF_EFFECT]
+"""The first effect of a worker is a channel; where that is there already, a message."""
 CASES = [
     pytest.param(who, point, fault, marks=[] if (who, point, fault) in IN_SHORT else pytest.mark.long)
     for fault, (who, point) in itertools.product(FAULTS, PLACES)
@@ -88,13 +92,14 @@ def test_nothing_is_lost_and_nothing_done_twice(cluster: Cluster, who: str, poin
     runtime = cluster.runtime
     tag = f"s{next(_numbers)}"
     cluster.house.write(f"narratives/{tag}.toml", narrative_of(tag, MODEL, 3))
+    if who == "message":
+        _with_channel(cluster, tag)
     if who == "enqueuer":
         cluster.arm(point)
         cluster.ask(0, tag, wire=False)
         FAULTS[fault](cluster, point, cluster.held(point))
         run_id = cluster.enqueue(0, tag, wire=False)
     else:
-        # An enqueuer of its own passes the first points; armed once the run is there, a worker is the next to do so.
         if point not in OF_ENQUEUER:
             cluster.arm(point)
         run_id = (
@@ -104,6 +109,13 @@ def test_nothing_is_lost_and_nothing_done_twice(cluster: Cluster, who: str, poin
     wait_for_end(runtime, run_id)
     assert violations(runtime, cluster.world, run_id, tag) == []
     wait_until(lambda: not held(runtime, f"openai/{MODEL}"), "the Budget to hold nothing")
+
+
+def _with_channel(cluster: Cluster, tag: str) -> None:
+    """As an earlier run would have left it."""
+    made = cluster.world.discord.world.answer("POST", f"/guilds/{GUILD}/channels", {}, {"name": tag, "type": 0})
+    with cluster.runtime.store.transaction() as tx:
+        tx.state.set(f"discord.{GUILD}.channel.{tag}", {"id": made.body["id"], "name": tag})
 
 
 def _through_a_worker(cluster: Cluster, tag: str, point: Point) -> str:

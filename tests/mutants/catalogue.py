@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from tests.mutants.budget import BUDGET
+from tests.mutants.recovery import EFFECTS, RECOVERY
 
-GROUPS = (BUDGET,)
+GROUPS = (BUDGET, RECOVERY, EFFECTS)
 """The first of each group is the one for the usual suite: choose one that is quick."""
 
 MUTANTS = {mutant.name: mutant for group in GROUPS for mutant in group}

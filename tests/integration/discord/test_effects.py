@@ -24,6 +24,7 @@ from tests.integration.discord.test_commands import act, outputs, play
 from tests.support.narratives import loaded, narrative_text, perform_all, run_of, start
 from workers import captures, effects
 from workers.perform import perform
+from workers.sweep import sweep
 
 OnDiscord = Callable[..., Runtime]
 CHANNEL = f"{{state.discord.{GUILD}.channel.news}}"
@@ -132,6 +133,46 @@ def test_a_worker_whose_clock_is_slow_doubles_nothing(
         monkeypatch.setattr(module, "datetime", Slow, raising=False)
     assert perform_all(runtime, run.id).status == "completed"
     assert discord.contents(discord.channels("news")[0]["id"]) == ["once"]
+
+
+def test_another_iteration_finds_what_a_lost_one_has_made(
+    on_discord: OnDiscord, discord: FakeDiscord, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The channel is there, but nobody has written it down: whoever comes next makes no second one."""
+    runtime = on_discord()
+    run = start(runtime, narrative_text(2, create(CHANNEL), concurrency=2))
+    with monkeypatch.context() as patch, contextlib.suppress(KeyboardInterrupt):
+        patch.setattr(effects.Command, "_finish", interrupted)
+        perform(runtime, run.id, 1)
+    with runtime.store.transaction() as tx:
+        tx.connection.execute(text("update iterations set lease_until = now() where number = 1"))
+    sweep(runtime)
+    perform(runtime, run.id, 2)
+    assert perform_all(runtime, run.id).status == "completed"
+    (channel,) = discord.channels("news")
+    assert state(runtime, f"discord.{GUILD}.channel.news")["id"] == channel["id"]
+    assert [(one["number"], one["status"]) for one in all_effects(runtime)] == [(1, "done")]
+
+
+def test_what_a_lost_one_has_not_made_is_made_by_the_next(
+    on_discord: OnDiscord, discord: FakeDiscord, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runtime = on_discord()
+    run = start(runtime, narrative_text(2, create(CHANNEL), concurrency=2))
+    with monkeypatch.context() as patch, contextlib.suppress(KeyboardInterrupt):
+        patch.setattr(effects.Command, "_once", interrupted)
+        perform(runtime, run.id, 1)
+    with runtime.store.transaction() as tx:
+        tx.connection.execute(text("update iterations set lease_until = now() where number = 1"))
+    sweep(runtime)
+    perform(runtime, run.id, 2)
+    assert perform_all(runtime, run.id).status == "completed"
+    assert len(discord.channels("news")) == 1
+    assert {(one["number"], one["status"]) for one in all_effects(runtime)} == {(1, "failed"), (2, "done")}
+
+
+def interrupted(*_: object) -> None:
+    raise KeyboardInterrupt
 
 
 def test_two_at_once_make_one_channel(on_discord: OnDiscord, discord: FakeDiscord) -> None:

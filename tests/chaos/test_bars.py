@@ -1,0 +1,102 @@
+"""How soon a killed worker's work goes on, what a paused one may still do, and a Redis that loses a hundred iterations."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from botticelli.store import Iteration
+from tests.chaos.cluster import LEASE_SECONDS, Cluster
+from tests.chaos.invariants import audit_violations, limits_passed, violations, wait_for_end
+from tests.chaos.world import DAY_SECONDS, KEY, PERIOD_SECONDS, TOKEN, narrative_of, world
+from tests.support.processes import House, Process
+from tests.support.waiting import wait_until
+
+REQUESTS = 220
+"""In two seconds and in a day: a hundred iterations of two calls, and little more."""
+WINDOWS = [
+    {"metric": "requests", "limit": REQUESTS, "period_seconds": seconds} for seconds in (PERIOD_SECONDS, DAY_SECONDS)
+]
+SLOW = "slow:2.5"
+"""Longer than a lease."""
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    house = House(tmp_path_factory.mktemp("bars") / "house", rehearses=False)
+    house.folder.mkdir()
+    with world() as outside, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("OPENAI_API_KEY", KEY)
+        patch.setenv("DISCORD_TOKEN", TOKEN)
+        made = Cluster(house, outside, {"windows": WINDOWS}, pools=("threads", "threads"), enqueuers=1)
+        yield made
+        made.close()
+        house.close()
+
+
+def begun(cluster: Cluster, tag: str, **carousel: object) -> str:
+    cluster.house.write(f"narratives/{tag}.toml", narrative_of(tag, f"gpt-4.1-{tag}", 1, **carousel))
+    return cluster.enqueue(0, tag, wire=False)
+
+
+def first(cluster: Cluster, run_id: str) -> Iteration:
+    with cluster.runtime.store.transaction() as tx:
+        return tx.iterations.of_run(run_id)[0]
+
+
+def holder(cluster: Cluster, run_id: str) -> Process:
+    """The worker that performs it."""
+    name = str(wait_until(lambda: first(cluster, run_id).worker, "a worker to take it"))
+    return cluster.of_pid(int(name.rpartition(":")[2]))
+
+
+def test_a_killed_worker_s_iteration_goes_on_within_its_lease_and_five_seconds(cluster: Cluster) -> None:
+    cluster.world.provider.play(SLOW)
+    run_id = begun(cluster, "killed")
+    victim = holder(cluster, run_id)
+    wait_until(lambda: cluster.world.calls("gpt-4.1-killed"), "the call")
+    os.killpg(victim.pid, signal.SIGKILL)
+    died = time.monotonic()
+    wait_until(lambda: first(cluster, run_id).attempt == 2, "the second attempt")
+    assert time.monotonic() - died < LEASE_SECONDS + 5
+    wait_for_end(cluster.runtime, run_id)
+    assert violations(cluster.runtime, cluster.world, run_id, "killed") == []
+    assert cluster.world.answered("killed").total() == 3
+    cluster.kill(victim)
+
+
+def test_a_worker_that_wakes_after_its_lease_does_nothing_more_and_says_so(cluster: Cluster) -> None:
+    cluster.world.provider.play(SLOW)
+    run_id = begun(cluster, "paused")
+    victim = holder(cluster, run_id)
+    wait_until(lambda: cluster.world.calls("gpt-4.1-paused"), "the call")
+    with cluster.stopped(victim):
+        wait_for_end(cluster.runtime, run_id)
+        calls, asked = len(cluster.world.calls("gpt-4.1-paused")), len(cluster.world.discord.asked)
+    said = f"iteration_taken_over run={run_id} iteration=1"
+    wait_until(lambda: said in victim.text(), "the worker to say so")
+    assert (len(cluster.world.calls("gpt-4.1-paused")), len(cluster.world.discord.asked)) == (calls, asked)
+    assert violations(cluster.runtime, cluster.world, run_id, "paused") == []
+
+
+def test_a_redis_that_loses_a_hundred_iterations_in_flight_costs_none_and_passes_no_limit(cluster: Cluster) -> None:
+    model, policy = "gpt-4.1-flushed", "wait"
+    text = narrative_of("flushed", model, 100, concurrency=100, on_budget_exhausted=policy)
+    cluster.house.write("narratives/flushed.toml", text)
+    run_id = cluster.enqueue(0, "flushed", wire=False)
+    wait_until(lambda: cluster.world.answered("flushed").total() >= 10, "ten calls")
+    with cluster.runtime.store.transaction() as tx:
+        assert tx.iterations.open(run_id).in_flight > 80
+        assert tx.runs.get(run_id).dispatched == 100
+    cluster.flush_redis()
+    wait_for_end(cluster.runtime, run_id, 120)
+    assert violations(cluster.runtime, cluster.world, run_id, "flushed") == []
+    passed, _ = limits_passed(cluster.runtime, cluster.world, model, REQUESTS, REQUESTS)
+    with cluster.runtime.store.transaction() as tx:
+        run = tx.runs.get(run_id)
+    assert passed + audit_violations(cluster.runtime, run.created_at) == []
+    assert run.succeeded == 100

@@ -1,0 +1,169 @@
+"""Mechanisms that keep a run whole when processes and servers go, each switched off."""
+
+from __future__ import annotations
+
+from tests.mutants.mutation import Mutant
+
+SQL = "botticelli/store/queries/"
+CAROUSEL, STORE = "tests/integration/carousel/", "tests/integration/store/"
+DISCORD, SWEEP = "tests/integration/discord/", ("tests/chaos/test_crash_points.py", "-m", "long or not long", "-k")
+
+RECOVERY = (
+    Mutant(
+        "a message claims what nobody holds",
+        SQL + "claim.sql",
+        "  and iterations.status = 'queued'\n",
+        "",
+        (CAROUSEL + "test_recovery.py", "-k", "claimed_once"),
+    ),
+    Mutant(
+        "the fence of every write",
+        SQL + "guard.sql",
+        "  and iterations.fence = :fence\n",
+        "",
+        (CAROUSEL + "test_recovery.py", "-k", "wakes_up_after_its_lease"),
+    ),
+    Mutant(
+        "the fence of a renewal",
+        SQL + "renew_leases.sql",
+        "  and iterations.fence = held.fence\n  and iterations.status = 'running'\n",
+        "",
+        (STORE + "test_runs.py", "-k", "renewing"),
+    ),
+    Mutant(
+        "the guard right before a call",
+        "workers/model_calls.py",
+        "        self._stage.begin(lambda tx: self._take_back(tx, draw))\n",
+        "",
+        (CAROUSEL + "test_levers.py", "-k", "guard_that_is_old"),
+    ),
+    Mutant(
+        "the attempt is counted at the claim",
+        SQL + "claim.sql",
+        "attempt = iterations.attempt + 1",
+        "attempt = iterations.attempt",
+        (CAROUSEL + "test_recovery.py", "-k", "lost_worker_s_iteration"),
+    ),
+    Mutant(
+        "a lease runs out before its iteration is taken",
+        SQL + "lost_iterations.sql",
+        " and lease_until < now()",
+        "",
+        (CAROUSEL + "test_recovery.py", "-k", "lost_worker_s_iteration"),
+    ),
+    Mutant(
+        "the grace before a message is sent again",
+        SQL + "unclaimed_iterations.sql",
+        "      and iterations.due_at <= now()\n",
+        "",
+        (CAROUSEL + "test_recovery.py", "-k", "nobody_claims"),
+    ),
+    Mutant(
+        "messages are sent again at all",
+        "workers/sweep.py",
+        "    publish(runtime, [Publication(one.run_id, one.number, one.narrative, one.publishes) for one in unclaimed])\n",
+        "",
+        (*SWEEP, "enqueuer-row_committed-sigkill"),
+    ),
+    Mutant(
+        "draws of a lost worker count",
+        "workers/sweep.py",
+        "    tx.ledger.abandon(lost.run_id, lost.number)\n",
+        "",
+        (CAROUSEL + "test_recovery.py", "-k", "lost_draw"),
+    ),
+    Mutant(
+        "finished acts are kept",
+        "workers/perform.py",
+        'finished=[row for row in earlier if row.status != "failed"]',
+        "finished=[]",
+        (CAROUSEL + "test_recovery.py", "-k", "finished_acts_are_kept"),
+    ),
+    Mutant(
+        "dispatchers take turns at a run",
+        "botticelli/store/runs.py",
+        ".with_for_update()).mappings().first()",
+        ").mappings().first()",
+        (STORE + "test_runs.py", "-k", "admitting_many"),
+    ),
+    Mutant(
+        "a ticket is released at the end",
+        "workers/perform.py",
+        '            reach("acts_performed")\n            _release(runtime, claim)\n',
+        '            reach("acts_performed")\n',
+        (CAROUSEL + "test_runs.py", "-k", "nothing_is_held"),
+    ),
+    Mutant(
+        "an idempotency key names one run",
+        "botticelli/messages.py",
+        "return str(uuid.uuid5(_RUN_IDS, idempotency_key))",
+        "return new_run_id()",
+        (CAROUSEL + "test_runs.py", "-k", "same_key"),
+    ),
+    Mutant(
+        "a failure starts nothing more",
+        "workers/perform.py",
+        "                if not run.continue_on_error and run.ending is None:\n",
+        "                if False:\n",
+        (CAROUSEL + "test_runs.py", "-k", "failure_ends_the_run"),
+    ),
+    Mutant(
+        "a Redis that forgot is told by the ledger",
+        "botticelli/store/queries/charged.sql",
+        "where ",
+        "where false and ",
+        (CAROUSEL + "test_runs.py", "-k", "forgot_the_day"),
+    ),
+)
+
+EFFECTS = (
+    Mutant(
+        "texts ping nobody",
+        "botticelli/platforms/discord/texts.py",
+        '{"parse": list(allowed), "replied_user": False}',
+        '{"parse": ["everyone", *allowed], "replied_user": False}',
+        (DISCORD + "test_commands.py", "-k", "harmless_text"),
+    ),
+    Mutant(
+        "the nonce of a message",
+        "botticelli/platforms/discord/messages.py",
+        '"enforce_nonce": True}',
+        '"enforce_nonce": False}',
+        (*SWEEP, "message-effect_performed-sigkill"),
+    ),
+    Mutant(
+        "looking before doing again",
+        "workers/effects.py",
+        "        if announced.repeated:\n            found",
+        "        if False:\n            found",
+        (*SWEEP, "worker-effect_performed-sigkill"),
+    ),
+    Mutant(
+        "what is done is answered from the ledger",
+        "workers/effects.py",
+        '            if record.status == "done":\n                return record.output\n',
+        "",
+        (*SWEEP, "message-effect_recorded-sigkill"),
+    ),
+    Mutant(
+        "Postgres's clock for the age of an intent",
+        SQL + "intend_effect.sql",
+        "extract(epoch from clock_timestamp() - announced.intended_at)::float",
+        "0::float",
+        (DISCORD + "test_effects.py", "-k", "clock_is_slow"),
+    ),
+    Mutant(
+        "makers of the same thing take turns",
+        SQL + "name_lock.sql",
+        "select pg_try_advisory_xact_lock(hashtextextended(:name, 0))",
+        "select :name <> ''",
+        (DISCORD + "test_effects.py", "-k", "locked_once"),
+    ),
+    Mutant(
+        "threads of a process take turns as well",
+        "botticelli/store/__init__.py",
+        "        with self._threads.of(name), connected",
+        "        with connected",
+        (DISCORD + "test_effects.py", "-k", "locked_once"),
+    ),
+)
