@@ -143,7 +143,14 @@ EFFECTS = (
         "workers/effects.py",
         '            if record.status == "done":\n                return record.output\n',
         "",
-        (*SWEEP, "message-effect_recorded-sigkill"),
+        (DISCORD + "test_effects.py", "-k", "not_even_asked"),
+    ),
+    Mutant(
+        "what a lost iteration made is found by the next",
+        "workers/effects.py",
+        "            self._settle_twins(platform, spec, args)\n",
+        "",
+        (DISCORD + "test_effects.py", "-k", "lost_one_has_made"),
     ),
     Mutant(
         "Postgres's clock for the age of an intent",
@@ -157,13 +164,6 @@ EFFECTS = (
         SQL + "name_lock.sql",
         "select pg_try_advisory_xact_lock(hashtextextended(:name, 0))",
         "select :name <> ''",
-        (DISCORD + "test_effects.py", "-k", "locked_once"),
-    ),
-    Mutant(
-        "threads of a process take turns as well",
-        "botticelli/store/__init__.py",
-        "        with self._threads.of(name), connected",
-        "        with connected",
         (DISCORD + "test_effects.py", "-k", "locked_once"),
     ),
 )

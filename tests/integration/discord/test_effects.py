@@ -171,6 +171,29 @@ def test_what_a_lost_one_has_not_made_is_made_by_the_next(
     assert {(one["number"], one["status"]) for one in all_effects(runtime)} == {(1, "failed"), (2, "done")}
 
 
+def test_what_is_recorded_is_not_even_asked_for_again(
+    on_discord: OnDiscord, discord: FakeDiscord, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker dies right after the record: the next one sends no request for it, though a nonce would forgive one."""
+    runtime = on_discord()
+    acts = create() + act("sent", "messages.send", channel_id="{state.made.id}", content="once")
+    run = start(runtime, narrative_text(1, acts))
+    with monkeypatch.context() as patch, contextlib.suppress(KeyboardInterrupt):
+        seen: list[str] = []
+
+        def second_record(point: str) -> None:
+            seen.append(point)
+            if seen.count("effect_recorded") == 2:
+                raise KeyboardInterrupt
+
+        patch.setattr(effects, "reach", second_record)
+        perform(runtime, run.id, 1)
+    with runtime.store.transaction() as tx:
+        tx.connection.execute(text("update iterations set lease_until = now() where number = 1"))
+    assert perform_all(runtime, run.id).status == "completed"
+    assert (discord.count("POST .*/channels$"), discord.count("POST .*/messages$")) == (1, 1)
+
+
 def interrupted(*_: object) -> None:
     raise KeyboardInterrupt
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 
 import pytest
+from sqlalchemy import text
 
 from botticelli.errors import NotFound
 from botticelli.runtime import Runtime
@@ -64,7 +65,16 @@ def test_admitting_many_at_once_admits_each_number_once(runtime: Runtime) -> Non
     from botticelli.carousel import dispatch
 
     run = start(runtime, narrative_text(100, concurrency=10))
-    threads = [threading.Thread(target=dispatch, args=(runtime, run.id)) for _ in range(6)]
+    with runtime.store.transaction() as tx:  # as its enqueuer would have left it, had it died
+        tx.connection.execute(text("delete from iterations"))
+        tx.runs.set(run.id, status="queued", dispatched=0)
+    ready = threading.Barrier(6)
+
+    def once_all_are_there() -> None:
+        ready.wait()
+        dispatch(runtime, run.id)
+
+    threads = [threading.Thread(target=once_all_are_there) for _ in range(6)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -72,3 +82,4 @@ def test_admitting_many_at_once_admits_each_number_once(runtime: Runtime) -> Non
     with runtime.store.transaction() as tx:
         assert [one.number for one in tx.iterations.of_run(run.id)] == list(range(1, 11))
         assert tx.runs.get(run.id).dispatched == 10
+        assert tx.connection.execute(text("select max(publishes) from iterations")).scalar() == 1
