@@ -89,7 +89,7 @@ RECOVERY = (
     Mutant(
         "a ticket is released at the end",
         "workers/perform.py",
-        '            reach("acts_performed")\n            _release(runtime, claim)\n',
+        '            reach("acts_performed")\n            release(runtime, claim)\n',
         '            reach("acts_performed")\n',
         (CAROUSEL + "test_runs.py", "-k", "nothing_is_held"),
     ),
