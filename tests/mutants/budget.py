@@ -5,8 +5,8 @@ from __future__ import annotations
 from tests.mutants.mutation import Mutant
 
 LUA = "botticelli/budget/lua/"
-SCRIPTS = ("tests/unit/budget/test_budget_conformance.py", "-k", "TestRedisBudget")
-LOSSES = ("tests/unit/budget/test_budget_conformance.py", "-k", "TestRedisThatLosesItsData")
+SCRIPTS = ("tests/integration/budget/test_budget_conformance.py", "-k", "TestRedisBudget")
+LOSSES = ("tests/integration/budget/test_budget_conformance.py", "-k", "TestRedisThatLosesItsData")
 SERVERS = ("tests/integration/budget/test_budget_server_lost.py",)
 LOSS_MACHINE = ("tests/integration/budget/test_budget_loss_machine.py",)
 FORGOTTEN = ("tests/integration/carousel/test_forgotten_draws.py",)
