@@ -13,7 +13,7 @@ from sqlalchemy import text
 from botticelli.cli.budget_audit import audited
 from botticelli.runtime import Runtime
 from botticelli.store import ActRow, Iteration, Run
-from tests.chaos.world import DAY_SECONDS, GUARD_MS, KEY, PERIOD_SECONDS, TOKEN, World, arrived_ms, prompt_of
+from tests.chaos.world import DAY_SECONDS, GUARD_MS, KEY, PERIOD_SECONDS, TOKEN, World, arrived_ms, asked_of
 from tests.support.waiting import wait_until
 
 FINAL = {"succeeded", "failed", "cancelled", "skipped"}
@@ -125,12 +125,11 @@ def limits_passed(
         draws[tuple(what)].append(at.timestamp() * 1000)
     arrivals, late, found = [], 0, []
     for one in world.calls(model):
-        first, *_, tag, number = prompt_of(one).split()
-        known = draws[tag, "think" if first == "Think" else "end", int(number)]
+        known = draws[asked_of(one)]
         at_ms = arrived_ms(one)
         before = bisect_right(known, at_ms + 5)
         if not before:
-            found.append(f"I2: a call without a draw: {prompt_of(one)}")
+            found.append(f"I2: a call without a draw: {asked_of(one)}")
         elif at_ms - known[before - 1] > GUARD_MS:
             late += 1
         else:

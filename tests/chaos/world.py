@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -41,7 +42,8 @@ args = {{ channel_id = "{{state.discord.{guild}.channel.{tag}}}", content = "{ta
 [acts.end]
 prompt = "Say goodbye to {tag} {{iteration}}"
 """
-PROMPTS = ("Think about", "Say goodbye to")
+PROMPTS = {"Think about": "think", "Say goodbye to": "end"}
+PROMPT = re.compile(rf"({'|'.join(PROMPTS)}) (\S+) (\d+)")
 
 
 def narrative_of(tag: str, model: str, iterations: int, **carousel: object) -> str:
@@ -75,15 +77,10 @@ class World:
             return [one for one in self.provider.received if one.body.get("model") == model]
 
     def answered(self, tag: str) -> Counter[tuple[int, str]]:
-        """How often each prompt was answered: by iteration and first words."""
+        """How often each prompt was answered: by iteration and act."""
         with self.provider._lock:
-            prompts = [prompt_of(one) for one in self.provider.received if one.status == OK]
-        found: Counter[tuple[int, str]] = Counter()
-        for prompt in prompts:
-            for words in PROMPTS:
-                if prompt.startswith(f"{words} {tag} "):
-                    found[int(prompt.rpartition(" ")[2]), words] += 1
-        return found
+            asked = [asked_of(one) for one in self.provider.received if one.status == OK]
+        return Counter((number, act) for whose, act, number in asked if whose == tag)
 
     def messages(self, tag: str) -> list[tuple[str, str]]:
         """Id and text of each message in the channels of that name."""
@@ -94,8 +91,10 @@ class World:
         return [one["id"] for one in self.discord.channels(tag)]
 
 
-def prompt_of(one: Received) -> str:
-    return str(one.body["messages"][-1]["content"])
+def asked_of(one: Received) -> tuple[str, str, int]:
+    """Tag, act and iteration; what earlier acts brought may stand before the prompt."""
+    words, tag, number = PROMPT.findall(str(one.body["messages"][-1]["content"]))[-1]
+    return tag, PROMPTS[words], int(number)
 
 
 def arrived_ms(one: Received) -> float:
