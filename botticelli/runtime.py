@@ -200,8 +200,19 @@ class Runtime:
         for scope in scopes:
             found = self.overrides_of(scope.name, tx).get(WHOLE)
             if found is not None:
-                return ScopePaused(scope.name, PAUSED, 0, 0, 0, LOWERED_WAIT_MS, found.set_by, found.reason)
+                return ScopePaused(
+                    scope.name, PAUSED, 0, 0, 0, LOWERED_WAIT_MS, paused_by=found.set_by, reason=found.reason
+                )
         return None
+
+    def is_reopening(self, refusal: Refusal, scopes: Iterable[Scope]) -> bool:
+        """Whether a window refuses only because Redis forgot what was spent: it opens again within its period."""
+        from botticelli.budget.redis import RedisBudget
+
+        scope = next((one for one in scopes if one.name == refusal.scope), None)
+        return (
+            scope is not None and isinstance(self.budget, RedisBudget) and self.budget.reopening(scope, refusal.window)
+        )
 
     def softened(self, refusal: Refusal, tx: Transaction | None = None) -> Refusal:
         """What only a temporary limit makes too large is not refused for ever: come back in a while."""

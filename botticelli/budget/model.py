@@ -222,6 +222,8 @@ class Refusal:
     used: int
     asked: int
     retry_after_ms: int | None
+    reopening: bool = False
+    """Said by whoever asked why: the server forgot what was spent, so the window is closed for its period."""
 
     @property
     def too_large(self) -> bool:
@@ -232,6 +234,10 @@ class Refusal:
             return f"{self.scope}: {BLOCKED} for another {self.retry_after_ms:,} ms"
         if self.too_large:
             return f"{self.scope}: {self.asked:,} asked, but {self.window} allows {self.limit:,} in all"
+        if self.reopening:
+            return (
+                f"{self.scope}: Redis forgot what was spent in {self.window}, which opens in {self.retry_after_ms:,} ms"
+            )
         return f"{self.scope}: {self.asked:,} asked, {self.used:,} of {self.limit:,} used in {self.window}"
 
 

@@ -107,6 +107,16 @@ class RedisBudget:
         reply = self._call("charge", shares)
         return None if reply[0] else _refusal(shares, reply)
 
+    def reopening(self, scope: Scope, window: str) -> bool:
+        """Whether a window is still closed only because the server forgot what was spent, and not because it was."""
+        usage = _keys(self._prefix, (scope,))[0]
+        reopens_ms = self._connections.client.hget(usage, f"reopens {window}")
+        if reopens_ms is None:
+            return False
+        seconds, microseconds = self._connections.client.time()
+        now_ms = self._clock_ms() if self._clock_ms else seconds * 1000 + microseconds // 1000
+        return now_ms < int(reopens_ms)
+
     def block_until(self, scope: Scope, wait_ms: int) -> None:
         self._call("block", _named([scope]), wait_ms)
 

@@ -98,7 +98,10 @@ def _ask(runtime: Runtime, tx: Transaction, run: Run, opened: Open, number: int)
         plan = plan_of(runtime, tx, run.id)
         answer = _reserve(runtime, tx, plan, _ticket_id(run, number, opened))
         reach("ticket_reserved")
-        return runtime.softened(answer, tx) if isinstance(answer, Refusal) else answer
+        if isinstance(answer, Ticket):
+            return answer
+        reopening = runtime.is_reopening(answer, (share.scope for share in shares(plan)))
+        return runtime.softened(dataclasses.replace(answer, reopening=reopening), tx)
     except RedisError as error:
         log("budget_unreachable", level=logging.WARNING, run=run.id, error=type(error).__name__)
         return None
@@ -215,8 +218,9 @@ def in_short(refusal: Refusal) -> dict[str, Any]:
 
 
 def _may_wait(run: Run, refusal: Refusal, again: bool) -> bool:
-    """What has begun is finished, and a provider's Retry-After or a pause is no exhausted budget: all wait always."""
-    if refusal.window in (BLOCKED, PAUSED) or again:
+    """What has begun is finished; a provider's Retry-After, a pause and a Redis that forgot are no exhausted budget: all
+    of them wait always."""
+    if refusal.window in (BLOCKED, PAUSED) or refusal.reopening or again:
         return True
     if run.on_budget_exhausted != "wait":
         return False

@@ -18,7 +18,10 @@ local function begin(scope, w, past, closed)
   end
   scope.now = now
   w.kind.expire(scope, w)
-  if full then w.kind.charge(scope, w, w.limit) end
+  if not full then return end
+  w.kind.charge(scope, w, w.limit)
+  -- For whoever asks why it is full (see RedisBudget.reopening): nobody knows that it was used up.
+  redis.call('HSET', scope.usage, 'reopens ' .. w.name, string.format('%d', now + w.period_ms + w.guard_ms))
 end
 
 -- Of a scope that the server knew in another epoch nothing is left but its tickets, its queue and its block.
