@@ -17,7 +17,7 @@ from typing import Any
 
 from redis import Redis
 
-from benchmarks.budget_rivals import measured, print_rivals
+from benchmarks.budget_rivals import measured, memories, print_rivals
 from botticelli.budget import Amounts, RedisBudget, Scope, Share, Window, nothing_charged
 from botticelli.testing import spenders
 from botticelli.testing.intervals import most_in_any_interval
@@ -74,6 +74,7 @@ def main() -> None:
         speeds = [speed(socket, what, n, options.seconds) for what in SHARES for n in (1, PROCESSES)]
         exactness = [exact(socket, guard_ms, period) for guard_ms, period in GUARDS_AND_PERIODS]
         rivals = [rival for n in (1, PROCESSES) for rival in measured(socket, n, options.seconds)]
+        memory = memories(socket)
     if options.json:
         print(
             json.dumps(
@@ -81,12 +82,13 @@ def main() -> None:
                     "speed": [asdict(s) for s in speeds],
                     "exactness": [asdict(e) for e in exactness],
                     "rivals": [asdict(r) for r in rivals],
+                    "memory": [asdict(m) for m in memory],
                 }
             )
         )
     else:
         print_table(speeds, exactness)
-        print_rivals(rivals)
+        print_rivals(rivals, memory)
 
 
 def speed(socket: str, what: str, processes: int, seconds: float) -> Speed:

@@ -1,16 +1,19 @@
-"""The Budget beside other limiters, on the same server in the same run. Leaves out who isn't installed.
+"""The Budget beside other limiters, on the same server: `python -m benchmarks.budget_rivals [--seconds N] [--json]`.
 
-Speed is over four windows: one call of the Budget, one after the other for all others, which can't give back what the
-first windows granted when the last one refuses. The others are the dependency group `bench` of pyproject.toml.
+Speed is over four windows: one call of the Budget and of LiteLLM's scripts, one after the other for all others, which
+can't give back what the first windows granted when the last one refuses. The others are the dependency group `bench` of
+pyproject.toml, and litellm without its dependencies. Leaves out who isn't installed.
 """
 
 from __future__ import annotations
 
+import argparse
+import json
 import multiprocessing
 import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import timedelta
 from functools import partial
 from importlib import import_module
@@ -20,14 +23,19 @@ from typing import Any
 
 from redis import Redis
 
+from benchmarks import litellm_limiter
 from botticelli.budget import Amounts, RedisBudget, Refusal, Scope, Share, Window, nothing_charged
 from botticelli.testing.intervals import most_in_any_interval
+from botticelli.testing.valkey import valkey_socket
 
+PROCESSES = 8
 ROUNDS = 5
 PLENTY = 10**9
 LIMIT = 400
 PERIOD_SECONDS = 2
 POLL_SECONDS = 0.005
+FEW, MANY = 200, 2_000
+"""Grants that are spread over one period before the memory is read."""
 
 Acquire = Callable[[], float]
 """Take one: 0 when granted, else after how many seconds to come back."""
@@ -43,6 +51,15 @@ class Rival:
     worst: float
     utilisation: float
     asked_per_grant: float
+
+
+@dataclass(frozen=True)
+class Memory:
+    """Bytes of all keys that one scope of one window has on the server, after so many grants within a period."""
+
+    name: str
+    after_few: int
+    after_many: int
 
 
 def budget(socket: str, limit: int, windows: int) -> Acquire:
@@ -98,6 +115,13 @@ def pyrate(socket: str, limit: int, windows: int) -> Acquire:
     return one_after_the_other([partial(limiter.try_acquire, "one", blocking=False) for limiter in made])
 
 
+def litellm(script: Callable[[Redis, int, int, int], Callable[[], bool]]) -> Make:
+    def make(socket: str, limit: int, windows: int) -> Acquire:
+        return one_after_the_other([script(Redis(unix_socket_path=socket), limit, PERIOD_SECONDS, windows)])
+
+    return make
+
+
 RIVALS: dict[str, Make] = {
     "Botticelli": budget,
     "limits fixed": limits("FixedWindowRateLimiter"),
@@ -105,7 +129,23 @@ RIVALS: dict[str, Make] = {
     "throttled-py gcra": throttled("gcra"),
     "throttled-py sliding": throttled("sliding_window"),
     "pyrate-limiter": pyrate,
+    "LiteLLM v3 counting": litellm(litellm_limiter.counting),
+    "LiteLLM v3 reserving": litellm(litellm_limiter.reserving),
 }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=float, default=2.0, help="for each measurement of speed (default 2)")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    options = parser.parse_args()
+    with valkey_socket() as socket:
+        rivals = [rival for n in (1, PROCESSES) for rival in measured(socket, n, options.seconds)]
+        memory = memories(socket)
+    if options.json:
+        print(json.dumps({"rivals": [asdict(r) for r in rivals], "memory": [asdict(m) for m in memory]}))
+    else:
+        print_rivals(rivals, memory)
 
 
 def measured(socket: str, processes: int, seconds: float) -> list[Rival]:
@@ -167,7 +207,24 @@ def spend(socket: str, name: str, limit: int, windows: int, *, processes: int, s
     return [at_ms for granted, _ in everything for at_ms in granted], sum(asked for _, asked in everything)
 
 
-def print_rivals(rivals: list[Rival]) -> None:
+def memories(socket: str) -> list[Memory]:
+    names = [name for name in RIVALS if is_installed(socket, name)]
+    return [Memory(name, memory_bytes(socket, name, FEW), memory_bytes(socket, name, MANY)) for name in names]
+
+
+def memory_bytes(socket: str, name: str, grants: int) -> int:
+    """Evenly over nine tenths of a period: whoever keeps buckets of time has used them all, and nothing has expired."""
+    with Redis(unix_socket_path=socket) as client:
+        client.flushall()
+        acquire = RIVALS[name](socket, 2 * grants, 1)
+        begin, step = time.monotonic(), 0.9 * PERIOD_SECONDS / grants
+        for n in range(grants):
+            Event().wait(max(0.0, begin + n * step - time.monotonic()))
+            acquire()
+        return sum(int(client.memory_usage(key, samples=0) or 0) for key in client.scan_iter())
+
+
+def print_rivals(rivals: list[Rival], memory: list[Memory]) -> None:
     print(f"\ngrants over four windows; then excess demand on one window of {LIMIT} in {PERIOD_SECONDS} s")
     print(f"{'limiter':24}{'processes':>10}{'grants/s':>10}{'worst':>8}{'utilisation':>13}{'asked/grant':>13}")
     for r in rivals:
@@ -175,6 +232,16 @@ def print_rivals(rivals: list[Rival]) -> None:
             f"{r.name:24}{r.processes:10}{r.grants_per_second:10,}{r.worst:8.3f}{r.utilisation:13.3f}"
             f"{r.asked_per_grant:13.1f}"
         )
+    print(f"\nbytes on the server of one scope with one window, after {FEW:,} and {MANY:,} grants in a period")
+    for m in memory:
+        print(f"{m.name:24}{m.after_few:10,}{m.after_many:10,}")
     missing = sorted(RIVALS.keys() - {r.name for r in rivals})
-    if missing:
-        print(f"not installed (dependency group `bench`): {', '.join(missing)}")
+    if libraries := [name for name in missing if not name.startswith("LiteLLM")]:
+        print(f"not installed (`pip install --group bench`, pip 25.1 or newer): {', '.join(libraries)}")
+    if len(libraries) < len(missing):
+        print("LiteLLM's scripts are not measured: no litellm that has them is installed")
+        print("(`pip install --no-deps litellm`; 1.109 has them).")
+
+
+if __name__ == "__main__":
+    main()

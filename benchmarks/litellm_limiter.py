@@ -1,0 +1,58 @@
+"""LiteLLM's rate limiting scripts, called raw: read at run time from the installed package, without importing it.
+
+Not its proxy: that answers from a memory of its own first, and does much besides. Needs `pip install --no-deps litellm`.
+"""
+
+from __future__ import annotations
+
+import ast
+import time
+from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
+
+from redis import Redis
+
+MODULE = "proxy/hooks/parallel_request_limiter_v3.py"
+
+Take = Callable[[], bool]
+"""One request of every window, in one call: was it granted?"""
+
+
+def counting(client: Redis, limit: int, period_seconds: int, windows: int) -> Take:
+    """As its proxy counts requests: every window goes up, granted or not; the caller compares, and brings the time."""
+    script, keys = client.register_script(source("BATCH_RATE_LIMITER_SCRIPT")), keys_of(windows)
+
+    def take() -> bool:
+        answer = script(keys, [int(time.time()), period_seconds])
+        return all(int(counter) <= limit for counter in answer[1::2])
+
+    return take
+
+
+def reserving(client: Redis, limit: int, period_seconds: int, windows: int) -> Take:
+    """As its proxy reserves tokens: all windows or none, by the server's clock, in whole seconds."""
+    script, keys = client.register_script(source("CHECK_AND_INCREMENT_BY_N_SCRIPT")), keys_of(windows)
+    arguments = [limit, 1, period_seconds, period_seconds] * windows
+    return lambda: bool(script(keys, arguments)[0] == 0)
+
+
+def keys_of(windows: int) -> list[str]:
+    return [f"{{api_key:rival{n}}}:{kind}" for n in range(windows) for kind in ("window", "requests")]
+
+
+def source(constant: str) -> str:
+    """The text of a script. ModuleNotFoundError: litellm isn't installed, or is a version without it."""
+    found = find_spec("litellm")
+    if found is None or not found.submodule_search_locations:
+        raise ModuleNotFoundError("litellm")
+    path = Path(found.submodule_search_locations[0]) / MODULE
+    if not path.is_file():
+        raise ModuleNotFoundError(str(path))
+    for node in ast.parse(path.read_text("utf-8")).body:
+        names = (
+            node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
+        )
+        if any(isinstance(name, ast.Name) and name.id == constant for name in names):
+            return str(ast.literal_eval(node.value))  # type: ignore[attr-defined]
+    raise ModuleNotFoundError(f"{path}: {constant}")
