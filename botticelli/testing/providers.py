@@ -107,6 +107,11 @@ class FakeProvider:
         with self._lock:
             self._words += words
 
+    def stop_playing(self) -> None:
+        """Forget what is left of the script."""
+        with self._lock:
+            self._words.clear()
+
     def statuses(self) -> list[int]:
         with self._lock:
             return [one.status for one in self.received]

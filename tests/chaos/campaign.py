@@ -100,6 +100,7 @@ class Campaign:
             self.report.faults[kind] += 1
         broken = [line for process, tag in enumerate(tags) for line in self._judged(process, tag, scarce, unanswered)]
         self.cluster.world.discord.faults.clear()
+        self.cluster.world.provider.stop_playing()
         limit = SCARCE_REQUESTS if scarce else DAY_REQUESTS
         passed, late = limits_passed(self.cluster.runtime, self.cluster.world, model_of(number), REQUESTS, limit)
         self.report.figures["calls that came later than the guard allows for"] += late

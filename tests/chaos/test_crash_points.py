@@ -16,12 +16,13 @@ from botticelli.messages import run_id_for
 from botticelli.testing.discord import GUILD
 from tests.chaos.cluster import LEASE_SECONDS, Cluster
 from tests.chaos.invariants import held, violations, wait_for_end
-from tests.chaos.world import KEY, TOKEN, narrative_of, world
+from tests.chaos.world import KEY, PERIOD_SECONDS, TOKEN, narrative_of, world
 from tests.support.processes import House
 from tests.support.waiting import wait_until
 
 MODEL = "gpt-4.1"
-TIER = {"rpm": 10_000, "tpm": 1_000_000, "rpd": 100_000}
+TIER = {"windows": [{"metric": "requests", "limit": 10_000, "period_seconds": PERIOD_SECONDS}], "rpd": 100_000}
+"""A Redis that was killed opens a short window only when its period is over."""
 Fault = Callable[[Cluster, Point, int], None]
 """What happens to the process that is held at a point. The point has been let go when it returns."""
 
@@ -91,7 +92,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 def test_nothing_is_lost_and_nothing_done_twice(cluster: Cluster, who: str, point: Point, fault: str) -> None:
     runtime = cluster.runtime
     tag = f"s{next(_numbers)}"
-    cluster.house.write(f"narratives/{tag}.toml", narrative_of(tag, MODEL, 3))
+    cluster.house.write(f"narratives/{tag}.toml", narrative_of(tag, MODEL, 3, on_budget_exhausted="wait"))
     if who == "message":
         _with_channel(cluster, tag)
     if who == "enqueuer":
