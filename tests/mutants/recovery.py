@@ -102,9 +102,9 @@ RECOVERY = (
     ),
     Mutant(
         "a failure starts nothing more",
-        "workers/perform.py",
-        "                if not run.continue_on_error and run.ending is None:\n",
-        "                if False:\n",
+        "workers/conclusions.py",
+        "            if not run.continue_on_error and run.ending is None:\n",
+        "            if False:\n",
         (CAROUSEL + "test_runs.py", "-k", "failure_ends_the_run"),
     ),
     Mutant(
