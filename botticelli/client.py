@@ -48,9 +48,12 @@ class Client:
         iterations: int | None = None,
         idempotency_key: str | None = None,
         tags: Sequence[str] = (),
+        tiers: Mapping[str, str] | None = None,
+        tenant: str | None = None,
     ) -> RunHandle:
         """Ask the workers to run a narrative: one of theirs by name, or the `text` of one. Of a file or a text with
-        several narratives, `name` says which (`"file#name"` says the same).
+        several narratives, `name` says which (`"file#name"` says the same). `tiers` are by provider, and come before those of
+        the workers' settings; `tenant` is whose budget of the settings the run spends from.
 
         The id is known at once, the run appears when a worker has accepted it; a narrative that can't be performed
         becomes a run that has failed and says why. With an `idempotency_key` a repeated call names the same run.
@@ -58,6 +61,8 @@ class Client:
         """
         if (narrative is None) == (text is None):
             raise InvalidInput("give either the name of a narrative or its text")
+        if tenant == "":
+            raise InvalidInput("the name of the tenant is empty", where="tenant")
         run_id = run_id_for(idempotency_key) if idempotency_key else new_run_id()
         request: dict[str, Any] = {
             "narrative": narrative,
@@ -67,6 +72,8 @@ class Client:
             "iterations": iterations,
             "idempotency_key": idempotency_key,
             "tags": [*tags],
+            "tiers": dict(tiers or {}),
+            "tenant": tenant,
         }
         publish_enqueue(self._runtime.celery, run_id, {name: value for name, value in request.items() if value})
         return RunHandle(self, run_id)

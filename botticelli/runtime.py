@@ -40,7 +40,7 @@ class Runtime:
         self.pid = os.getpid()
         self.plans: dict[str, Any] = {}
         """What an iteration of a run asks, by run: kept by those who plan."""
-        self._model_budgets: dict[ModelName, ModelBudget] = {}
+        self._model_budgets: dict[tuple[ModelName, str | None], ModelBudget] = {}
 
     @cached_property
     def services(self) -> Membership | None:
@@ -147,20 +147,21 @@ class Runtime:
         app = configured(Celery("botticelli", set_as_current=False))
         return connected(app, self.redis_url, self.settings.redis.prefix)
 
-    def model_budget(self, model: ModelName) -> ModelBudget:
-        """The limits that apply to a model here, and where they come from."""
-        found = self._model_budgets.get(model)
+    def model_budget(self, model: ModelName, tier: str | None = None) -> ModelBudget:
+        """The limits that apply to a model here, and where they come from; `tier` instead of that of the settings."""
+        found = self._model_budgets.get((model, tier))
         if found is None:
-            found = self._model_budgets[model] = self._find_model_budget(model)
+            found = self._model_budgets[model, tier] = self._find_model_budget(model, tier)
         return found
 
-    def _find_model_budget(self, model: ModelName) -> ModelBudget:
+    def _find_model_budget(self, model: ModelName, tier: str | None) -> ModelBudget:
         return model_budget(
             model.provider,
             model.model,
             shipped=self.drivers.get(model.provider).rate_limits(),
             configured=self.settings.providers.get(model.provider),
             default_tier=self.settings.default_tier,
+            asked_tier=tier,
             guard_ms=self.settings.budget.guard_ms,
         )
 
@@ -168,10 +169,13 @@ class Runtime:
         """The budget scope of a model, with the limits that apply here."""
         return self.model_budget(model).scope
 
-    def own_scopes(self, *, narrative: str, guilds: Iterable[str]) -> tuple[Scope, ...]:
-        """The budgets of the settings for a narrative and for guilds; none where nothing is said."""
+    def own_scopes(
+        self, *, narrative: str = "", guilds: Iterable[str] = (), tenant: str | None = None
+    ) -> tuple[Scope, ...]:
+        """The budgets of the settings for a narrative, for guilds and for a tenant; none where nothing is said."""
         budgets, guard_ms = self.settings.budgets, self.settings.budget.guard_ms
         named = [("narrative", narrative, budgets.narratives), *(("guild", one, budgets.guilds) for one in guilds)]
+        named += [("tenant", tenant, budgets.tenants)] if tenant else []
         return tuple(named_scope(kind, name, table[name], guard_ms) for kind, name, table in named if name in table)
 
     @cached_property

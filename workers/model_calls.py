@@ -132,7 +132,7 @@ class ModelCall:
 
     def _priced(self, response: GenerateResponse) -> GenerateResponse:
         """With what it costs by the prices that are known here; else what the driver says. Unknown stays unknown."""
-        usage, prices = response.usage, self._stage.runtime.model_budget(self._call.model).prices
+        usage, prices = response.usage, self._call.prices
         cost_usd = prices.cost_usd(
             input_tokens=usage.input_tokens, cached_tokens=usage.cached_tokens, output_tokens=usage.output_tokens
         )

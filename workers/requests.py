@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from botticelli.carousel import EnqueueOptions, accept, reject
+from botticelli.carousel.terms import terms_of
 from botticelli.errors import InvalidInput
 from botticelli.messages import WIRE_HEADER, WIRE_VERSION, run_id_for
 from botticelli.runtime import Runtime
@@ -25,6 +26,8 @@ ENQUEUE_ARGUMENTS: Mapping[str, type] = {
     "variables": dict,
     "iterations": int,
     "tags": list,
+    "tiers": dict,
+    "tenant": str,
 }
 
 
@@ -85,7 +88,8 @@ def _understood(version: int, arguments: Mapping[str, Any], own_id: str) -> Enqu
     key = given.get("idempotency_key")
     run_id = given.get("run_id") or (None if key else own_id)
     tags = tuple(given.get("tags", ()))
-    return EnqueueOptions(given.get("variables", {}), given.get("iterations"), run_id, key, tags)
+    terms = terms_of(given.get("tiers"), given.get("tenant"))
+    return EnqueueOptions(given.get("variables", {}), given.get("iterations"), run_id, key, tags, terms=terms)
 
 
 def _when_possible(store: Callable[[], None]) -> None:

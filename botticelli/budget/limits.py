@@ -86,13 +86,14 @@ def model_budget(
     shipped: Provider,
     configured: Provider | None,
     default_tier: str | None = None,
+    asked_tier: str | None = None,
     guard_ms: int = 25,
 ) -> ModelBudget:
-    """The scope `provider/model@tier`. `configured` wins over `shipped`, key by key.
+    """The scope `provider/model@tier`. `configured` wins over `shipped`, key by key; `asked_tier` over every other tier.
 
     SettingsError when the tier that is asked for by name doesn't exist.
     """
-    tier = _tier(provider, shipped, configured, default_tier)
+    tier = _tier(provider, shipped, configured, default_tier, asked_tier)
     if tier is None:
         return ModelBudget(Scope(f"{provider}/{model}@default", (), guard_ms))
     tiers = [one.tiers[tier] for one in (configured, shipped) if one and tier in one.tiers]
@@ -109,19 +110,26 @@ def model_budget(
 
 
 def named_scope(kind: str, name: str, limits: Limits, guard_ms: int = 25) -> Scope:
-    """The scope of a budget of one's own: `narrative:NAME` or `guild:ID`."""
-    return Scope(f"{kind}:{name}", tuple(_windows([limits], Counting())), guard_ms)
+    """The scope of a budget of one's own: `narrative:NAME`, `guild:ID` or `tenant/NAME`."""
+    between = "/" if kind == "tenant" else ":"
+    return Scope(f"{kind}{between}{name}", tuple(_windows([limits], Counting())), guard_ms)
 
 
-def _tier(provider: str, shipped: Provider, configured: Provider | None, default_tier: str | None) -> str | None:
-    """The provider's own choice; else the general one, where the provider has such a tier; else the shipped one."""
+def _tier(
+    provider: str, shipped: Provider, configured: Provider | None, default_tier: str | None, asked: str | None
+) -> str | None:
+    """What was asked for; else the provider's own choice; else the general one, where the provider has such a tier; else
+    the shipped one."""
     tiers = shipped.tiers | (configured.tiers if configured else {})
-    named = (configured.default_tier if configured else None) or (default_tier if default_tier in tiers else None)
+    named = (
+        asked or (configured.default_tier if configured else None) or (default_tier if default_tier in tiers else None)
+    )
     tier = named or shipped.default_tier
     if tier is not None and tier not in tiers:
         near = difflib.get_close_matches(tier, tiers, 1) or sorted(tiers)
         offer = ", ".join(near) or "none"
-        where = f"[providers.{provider}] default_tier, or {provider.upper().replace('-', '_')}_TIER"
+        settings = f"[providers.{provider}] default_tier, or {provider.upper().replace('-', '_')}_TIER"
+        where = f"--tier {provider}" if asked else settings
         raise SettingsError(f"there is no tier {tier!r}", where=where, do=f"tiers of {provider}: {offer}")
     return tier
 

@@ -38,10 +38,9 @@ def checked_plan(runtime: Runtime, narrative: Narrative, source: str, estimates:
     return plan
 
 
-def limit_notes(runtime: Runtime, plan: Plan) -> list[str]:
+def limit_notes(plan: Plan) -> list[str]:
     """A warning for each model whose limits are a guess."""
-    notes = (runtime.model_budget(model).note for model in dict.fromkeys(call.model for call in plan.values()))
-    return [note for note in notes if note is not None]
+    return [note for note in dict.fromkeys(call.limits_note for call in plan.values()) if note is not None]
 
 
 def readiness_notes(runtime: Runtime, plan: Plan) -> list[str]:

@@ -22,10 +22,11 @@ from botticelli.carousel.plan import (
     with_models,
     with_multipliers,
 )
+from botticelli.carousel.terms import with_terms
 from botticelli.errors import InvalidInput
 from botticelli.messages import new_run_id, run_id_for
 from botticelli.narrative import Loaded, guilds_of
-from botticelli.narrative.model import Multipliers, Narrative
+from botticelli.narrative.model import Multipliers, Narrative, Terms
 from botticelli.runtime import Runtime
 from botticelli.store import NewRun, Run
 
@@ -44,6 +45,9 @@ class EnqueueOptions:
     multipliers: Multipliers = field(default_factory=Multipliers)
     """How much of the limits this run may use; before those of the narrative and of the settings."""
 
+    terms: Terms = field(default_factory=Terms)
+    """The tiers that this run uses, before those of environment and settings; and whom it is run for."""
+
     def id_of_run(self) -> str:
         if self.run_id:
             return self.run_id
@@ -61,14 +65,14 @@ class Enqueued:
 
 def enqueue(runtime: Runtime, loaded: Loaded, source: str, options: EnqueueOptions) -> Enqueued:
     """Check, store and admit. NarrativeError, InvalidInput or SettingsError when it can't be performed as it is."""
-    narrative = with_multipliers(loaded.narrative, options.multipliers)
+    narrative = with_terms(runtime, with_multipliers(loaded.narrative, options.multipliers), options.terms)
     warnings = [*map(str, loaded.warnings), *check_commands(runtime, narrative, source, rehearse=options.rehearse)]
     with runtime.store.transaction() as tx:
         estimates = learned_estimates(runtime, tx, narrative)
         warnings += table_notes(runtime, tx, narrative, source)
     plan = checked_plan(runtime, narrative, source, estimates)
     check_media(runtime, plan, narrative, source)
-    warnings += [*limit_notes(runtime, plan), *readiness_notes(runtime, plan)]
+    warnings += [*limit_notes(plan), *readiness_notes(runtime, plan)]
     check_variables(narrative, options.variables)
     new = new_run(narrative, plan, source, options)
     with runtime.store.transaction() as tx:

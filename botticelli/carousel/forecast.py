@@ -31,6 +31,7 @@ from botticelli.carousel.knowledge import Knowledge, Other, gather
 from botticelli.carousel.outward import Effect, effects_of
 from botticelli.carousel.plan import Plan, plan_iteration, scopes_in, with_multipliers
 from botticelli.carousel.simulation import MOST_DAYS, SimulatedRun, Simulation
+from botticelli.carousel.terms import with_terms
 from botticelli.narrative import Loaded
 from botticelli.narrative.model import Narrative
 from botticelli.runtime import Runtime
@@ -95,12 +96,12 @@ def forecast(
     """Everything that enqueuing refuses is refused here, with the same errors. `services_run`: ask Postgres and Redis.
     `workers` are alive; without any, one is reckoned with. `call_seconds`: how long a call lasts, instead of what its past
     says."""
-    narrative = with_multipliers(loaded.narrative, options.multipliers)
+    narrative = with_terms(runtime, with_multipliers(loaded.narrative, options.multipliers), options.terms)
     warnings = [*map(str, loaded.warnings), *check_commands(runtime, narrative, source, rehearse=options.rehearse)]
     knowledge = gather(runtime, narrative, services_run=services_run)
     plan = checked_plan(runtime, narrative, source, knowledge.estimates)
     check_media(runtime, plan, narrative, source)
-    warnings += [*limit_notes(runtime, plan), *readiness_notes(runtime, plan)]
+    warnings += [*limit_notes(plan), *readiness_notes(runtime, plan)]
     check_variables(narrative, options.variables)
     new = new_run(narrative, plan, source, options)
     acts = act_forecasts(runtime, narrative, plan, knowledge.calls, call_seconds)

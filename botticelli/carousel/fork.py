@@ -52,7 +52,7 @@ def fork(runtime: Runtime, run_id: str, wanted: Fork, mover: Mover | None = None
     check_media(runtime, plan, narrative, old.source)
     warnings = [
         *check_commands(runtime, narrative, old.source, rehearse=old.rehearse),
-        *limit_notes(runtime, plan),
+        *limit_notes(plan),
         *readiness_notes(runtime, plan),
     ]
     check_variables(narrative, variables)

@@ -15,7 +15,7 @@ from botticelli.budget.limits import Prices, multiplied
 from botticelli.carousel.estimates import Estimate, Estimates, fallback_names, first_estimates, model_name, turns
 from botticelli.drivers import ModelName
 from botticelli.narrative import guilds_of
-from botticelli.narrative.model import Carousel, Multipliers, Narrative
+from botticelli.narrative.model import Carousel, Multipliers, Narrative, Terms
 from botticelli.runtime import Runtime
 
 ONCE = Carousel(iterations=1)
@@ -26,7 +26,7 @@ UNKNOWN_PRICES = Prices()
 class Call:
     """The model calls of one act: `turns` of them, each reserved with the estimate in all `scopes`.
 
-    The provider's scope is the last one; before it the run's own: its narrative's and its guilds'.
+    The provider's scope is the last one; before it the run's own: its narrative's, its guilds' and its tenant's.
     """
 
     model: ModelName
@@ -36,6 +36,8 @@ class Call:
     prices: Prices = UNKNOWN_PRICES
     fallbacks: tuple[Call, ...] = ()
     """The same call of other models, in the order in which they are asked when this one is exhausted or down."""
+    limits_note: str | None = None
+    """What should be said about limits that are a guess."""
 
     @property
     def cost_usd(self) -> Decimal | None:
@@ -80,17 +82,19 @@ def carousel_of(narrative: Narrative) -> Carousel:
 def plan_iteration(runtime: Runtime, narrative: Narrative, estimates: Estimates) -> Plan:
     """`estimates` are those of the run; what they leave open is estimated as at first.
 
-    InvalidInput when an act names a model that nobody answers for.
+    InvalidInput when an act names a model that nobody answers for, SettingsError for a tier that isn't there.
     """
-    own = runtime.own_scopes(narrative=narrative.name, guilds=guilds_of(narrative))
+    terms = narrative.terms or Terms()
+    own = runtime.own_scopes(narrative=narrative.name, guilds=guilds_of(narrative), tenant=terms.tenant)
     plan: Plan = {}
     for position, estimate in (first_estimates(narrative) | estimates).items():
         act = narrative.acts[position]
         calls = []
         for name in (model_name(runtime, narrative, act), *fallback_names(narrative, act)):
             model = runtime.drivers.resolve(name)
-            prices = runtime.model_budget(model).prices
-            calls.append(Call(model, (*own, _scope(runtime, narrative, model)), turns(act), estimate, prices))
+            budget = runtime.model_budget(model, terms.tiers.get(model.provider))
+            scopes = (*own, _multiplied(runtime, narrative, budget.scope))
+            calls.append(Call(model, scopes, turns(act), estimate, budget.prices, limits_note=budget.note))
         plan[position] = replace(calls[0], fallbacks=tuple(calls[1:]))
     return plan
 
@@ -127,6 +131,11 @@ def with_multipliers(narrative: Narrative, own: Multipliers) -> Narrative:
     return narrative.model_copy(update={"carousel": carousel})
 
 
+def multipliers_of(narrative: Narrative) -> Multipliers:
+    """Of the run, else of its carousel, else of the narrative."""
+    return carousel_of(narrative).budget.over(narrative.budget)
+
+
 def scopes_in(plan: Plan) -> dict[str, Scope]:
     """By name, all that its calls may spend from, those of other models included."""
     calls = [one for call in plan.values() for one in (call, *call.fallbacks)]
@@ -158,8 +167,7 @@ def _turns(call: Call) -> Amounts:
     return replace(Amounts.each(lambda metric: call.amounts.of(metric) * call.turns), concurrency=0)
 
 
-def _scope(runtime: Runtime, narrative: Narrative, model: ModelName) -> Scope:
-    """The model's limits, with the multipliers of the most specific place that has them."""
-    own = carousel_of(narrative).budget.over(narrative.budget)
+def _multiplied(runtime: Runtime, narrative: Narrative, scope: Scope) -> Scope:
+    """A model's limits, with the multipliers of the most specific place that has them."""
     general = Multipliers.model_validate(runtime.settings.budget.model_dump(include=set(Multipliers.model_fields)))
-    return multiplied(runtime.scope(model), own.over(general).model_dump())
+    return multiplied(scope, multipliers_of(narrative).over(general).model_dump())

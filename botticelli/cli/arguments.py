@@ -42,6 +42,26 @@ def multiplier_option(figure: str, words: str) -> Callable[[Command], Command]:
     return click.option(f"--{figure}-multiplier", type=kind, metavar="X", help=f"Use this part of the {words}.")
 
 
+def terms_options(command: Command) -> Command:
+    """`--tier PROVIDER=TIER` as a mapping, and `--tenant`."""
+    tenant = click.option("--tenant", metavar="NAME", help="Spend from this tenant's budget of the settings, too.")
+    tiers = click.option(
+        "--tier", "tiers", multiple=True, metavar="PROVIDER=TIER", callback=_tiers, help="Use this tier; repeatable."
+    )
+    return tiers(tenant(command))
+
+
+def _tiers(ctx: click.Context, parameter: click.Parameter, given: tuple[str, ...]) -> dict[str, str]:
+    tiers: dict[str, str] = {}
+    for text in given:
+        provider, _, tier = text.partition("=")
+        if not (provider and tier):
+            raise click.BadParameter(f"{text!r} is not PROVIDER=TIER", ctx, parameter)
+        if tiers.setdefault(provider, tier) != tier:
+            raise click.BadParameter(f"{provider} is given two tiers, {tiers[provider]} and {tier}", ctx, parameter)
+    return tiers
+
+
 def _variables(ctx: click.Context, parameter: click.Parameter, given: tuple[str, ...]) -> dict[str, str]:
     variables = {}
     for text in given:

@@ -74,11 +74,14 @@ def lines(found: dict[str, Any]) -> list[str]:
 
 def _origin(runtime: Runtime, scope: Scope) -> dict[str, str | None] | None:
     """None for a scope that is no model's, or whose driver isn't installed here."""
-    provider, slash, model = scope.name.rpartition("@")[0].partition("/")
+    name, _, tier = scope.name.rpartition("@")
+    provider, slash, model = name.partition("/")
     if not slash:
         return None
     try:
         found = runtime.model_budget(ModelName(provider, model))
+        if found.scope.name != scope.name:
+            found = runtime.model_budget(ModelName(provider, model), tier)
     except BotticelliError:
         return None
     return {"as_of": found.as_of, "source": found.source, "note": found.note}

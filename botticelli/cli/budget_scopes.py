@@ -57,8 +57,10 @@ def scope_in(share: Mapping[str, Any] | None) -> Scope | None:
 def _own_scopes(runtime: Runtime) -> Iterator[Scope]:
     budgets = runtime.settings.budgets
     for narrative in budgets.narratives:
-        yield from runtime.own_scopes(narrative=narrative, guilds=())
-    yield from runtime.own_scopes(narrative="", guilds=budgets.guilds)
+        yield from runtime.own_scopes(narrative=narrative)
+    yield from runtime.own_scopes(guilds=budgets.guilds)
+    for tenant in budgets.tenants:
+        yield from runtime.own_scopes(tenant=tenant)
 
 
 def _models(runtime: Runtime) -> Iterator[ModelName]:

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import click
 
-from botticelli.cli.arguments import complete_narratives, json_option, multiplier_option, services_run, variables_option
+from botticelli.cli.arguments import (
+    complete_narratives,
+    json_option,
+    multiplier_option,
+    services_run,
+    terms_options,
+    variables_option,
+)
 from botticelli.cli.invocation import Invocation, pass_invocation
 from botticelli.cli.output import print_json
 from botticelli.cli.run import load, narrative_file
@@ -19,6 +26,7 @@ from botticelli.cli.terminal import safe
 @multiplier_option("rpm", "requests per minute")
 @multiplier_option("tpm", "tokens per minute")
 @multiplier_option("rpd", "requests per day")
+@terms_options
 @click.option(
     "--call-seconds", type=click.FloatRange(min=0), metavar="S", help="How long a call lasts, instead of its past."
 )
@@ -35,6 +43,8 @@ def plan(
     rpm_multiplier: float | None,
     tpm_multiplier: float | None,
     rpd_multiplier: float | None,
+    tiers: dict[str, str],
+    tenant: str | None,
     call_seconds: float | None,
     rehearse: bool,
     as_json: bool,
@@ -47,9 +57,11 @@ def plan(
     """
     from botticelli.carousel.enqueue import EnqueueOptions
     from botticelli.carousel.forecast import forecast
+    from botticelli.carousel.terms import terms_of
     from botticelli.cli.plan_lines import lines
     from botticelli.narrative.model import Multipliers
 
+    terms = terms_of(tiers, tenant)
     part = Multipliers(rpm_multiplier=rpm_multiplier, tpm_multiplier=tpm_multiplier, rpd_multiplier=rpd_multiplier)
     is_live = services_run(invocation)
     file, name = narrative_file(invocation, narrative, name)
@@ -57,7 +69,7 @@ def plan(
         invocation.runtime,
         load(invocation, file, name),
         str(file),
-        EnqueueOptions(variables, iterations, rehearse=rehearse, multipliers=part),
+        EnqueueOptions(variables, iterations, rehearse=rehearse, multipliers=part, terms=terms),
         services_run=is_live,
         workers=_workers(invocation) if is_live else 0,
         call_seconds=call_seconds,

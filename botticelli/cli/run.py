@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING, TypedDict
 
 import click
 
-from botticelli.cli.arguments import complete_narratives, json_option, multiplier_option, variables_option
+from botticelli.cli.arguments import (
+    complete_narratives,
+    json_option,
+    multiplier_option,
+    terms_options,
+    variables_option,
+)
 from botticelli.cli.invocation import Invocation, pass_invocation
 from botticelli.errors import InvalidInput
 
@@ -38,6 +44,7 @@ class LocalFiles(TypedDict):
 @multiplier_option("rpm", "requests per minute")
 @multiplier_option("tpm", "tokens per minute")
 @multiplier_option("rpd", "requests per day")
+@terms_options
 @click.option("--detach", is_flag=True, help="Print the id of the run and leave; workers perform it.")
 @click.option("--no-worker", is_flag=True, help="Start no worker; wait for one.")
 @json_option
@@ -55,6 +62,8 @@ def run(
     rpm_multiplier: float | None,
     tpm_multiplier: float | None,
     rpd_multiplier: float | None,
+    tiers: dict[str, str],
+    tenant: str | None,
     detach: bool,
     no_worker: bool,
     as_json: bool,
@@ -66,14 +75,22 @@ def run(
     4 cancelled or paused.
     """
     from botticelli.carousel import EnqueueOptions
+    from botticelli.carousel.terms import terms_of
     from botticelli.cli.interruptions import Interruptions
     from botticelli.cli.performing import perform_here, say_if_no_worker
     from botticelli.cli.views import PlainView, view_for
     from botticelli.narrative.model import Multipliers
 
+    terms = terms_of(tiers, tenant)
     part = Multipliers(rpm_multiplier=rpm_multiplier, tpm_multiplier=tpm_multiplier, rpd_multiplier=rpd_multiplier)
     options = EnqueueOptions(
-        variables, iterations, idempotency_key=idempotency_key, tags=tags, rehearse=rehearse, multipliers=part
+        variables,
+        iterations,
+        idempotency_key=idempotency_key,
+        tags=tags,
+        rehearse=rehearse,
+        multipliers=part,
+        terms=terms,
     )
     file, name = narrative_file(invocation, narrative, name)
     loaded = load(invocation, file, name)

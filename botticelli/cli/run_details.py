@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 import click
 
@@ -48,6 +49,7 @@ class Details:
         self._only = iteration
         with store.transaction() as tx:
             self._run = tx.runs.get(run_id)
+            self._terms = _terms(tx.runs.snapshot(self._run.id).narrative)
             self._levers = tx.levers.of_run(run_id)
             self._ledger = {name: int(total) for name, total in tx.ledger.totals(run_id).items()}
             if iteration is not None and not self._numbered(tx.iterations.of_run(run_id, after=iteration - 1, limit=1)):
@@ -56,8 +58,9 @@ class Details:
                 )
 
     def print_json(self) -> None:
-        """`{"run", "result", "ledger", "levers", "iterations": [{..., "acts": [...]}]}`, never all of it in memory."""
-        head = {"run": self._run, "result": result_of(self._run), "ledger": self._ledger, "levers": self._levers}
+        """`{"run", "result", "terms", "ledger", "levers", "iterations": [{..., "acts": [...]}]}`, page by page."""
+        head = {"run": self._run, "result": result_of(self._run), "terms": self._terms, "ledger": self._ledger}
+        head["levers"] = self._levers
         click.echo(as_json(head)[:-1] + ', "iterations": [')
         separator = ""
         for page in self._pages(after=0):
@@ -86,6 +89,7 @@ class Details:
             f"  created    {moment(run.created_at)}, started {moment(run.started_at)}, ended {moment(run.finished_at)}",
             f"  requests   {requests}, of which {unknown} have an unknown outcome",
             *([f"  forked     from {safe(run.forked_from)}, iteration {run.forked_at}"] if run.forked_from else []),
+            *_term_lines(self._terms),
             *([f"  tags       {safe(', '.join(run.tags))}"] if run.tags else []),
             *summary(run),
             *(f"  {lever_line(one)}" for one in self._levers),
@@ -122,6 +126,20 @@ class Details:
 
     def _numbered(self, found: Sequence[Iteration]) -> bool:
         return [iteration.number for iteration in found] == [self._only]
+
+
+def _terms(snapshot: Mapping[str, Any]) -> dict[str, Any]:
+    """`{"tiers", "tenant", "multipliers"}` as they are kept with a run; a request that was refused has none."""
+    said, carousel = snapshot.get("terms") or {}, snapshot.get("carousel") or {}
+    multipliers = {**(snapshot.get("budget") or {}), **(carousel.get("budget") or {})}
+    return {"tiers": said.get("tiers", {}), "tenant": said.get("tenant"), "multipliers": multipliers}
+
+
+def _term_lines(terms: Mapping[str, Any]) -> list[str]:
+    tiers = ", ".join(f"{provider}={tier}" for provider, tier in terms["tiers"].items())
+    multipliers = ", ".join(f"{name.removesuffix('_multiplier')} {x:g}" for name, x in terms["multipliers"].items())
+    named = {"tiers": tiers, "tenant": terms["tenant"], "uses": multipliers and f"of the limits: {multipliers}"}
+    return [f"  {name:<10} {safe(text)}" for name, text in named.items() if text]
 
 
 def lever_line(one: Moved) -> str:

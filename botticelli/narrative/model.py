@@ -205,6 +205,14 @@ class Multipliers(Frozen):
         return Multipliers(**{**general.model_dump(exclude_none=True), **self.model_dump(exclude_none=True)})
 
 
+class Terms(Frozen):
+    """What a run was enqueued under: the tier of each provider that one was named for, and whom it is run for. No file
+    says it."""
+
+    tiers: dict[str, str] = Field(default_factory=dict)
+    tenant: str | None = None
+
+
 class Carousel(Frozen):
     iterations: int = Field(ge=1)
     estimated_tokens_per_iteration: int | None = Field(default=None, ge=0)
@@ -318,6 +326,8 @@ class Narrative(Frozen):
     """Rows that are read stay, whatever `pull_and_delete` says."""
     schedule: Schedule | None = None
     security: Security | None = None
+    terms: Terms | None = None
+    """Those of a run; None when nothing was said at enqueue."""
     acts: tuple[Act, ...]
 
     @property

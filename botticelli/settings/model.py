@@ -229,6 +229,8 @@ class BudgetsSettings(Section):
     """By the name of the narrative, over all its runs."""
     guilds: dict[str, Limits] = Field(default_factory=dict)
     """By the id of the guild, over all narratives whose commands name it."""
+    tenants: dict[str, Limits] = Field(default_factory=dict)
+    """By the name that runs are enqueued with, over all of these runs."""
 
 
 class PlatformSettings(Section):

@@ -56,6 +56,14 @@ def test_the_general_default_tier_counts_where_a_provider_has_such_a_tier() -> N
     assert model_scope("p", "m", shipped=SHIPPED, configured=None, default_tier="other").name == "p/m@free"
 
 
+def test_the_tier_that_is_asked_for_comes_before_every_other() -> None:
+    configured = Provider(default_tier="free")
+    given = {"shipped": SHIPPED, "configured": configured, "default_tier": "free"}
+    assert model_scope("p", "m", asked_tier="paid", **given).name == "p/m@paid"
+    with pytest.raises(SettingsError, match=r"^--tier p: there is no tier 'piad'; tiers of p: paid$"):
+        model_scope("p", "m", asked_tier="piad", **given)
+
+
 def test_a_tier_that_does_not_exist() -> None:
     with pytest.raises(SettingsError, match=r"providers.p.*no tier 'fre'.*free"):
         model_scope("p", "m", shipped=SHIPPED, configured=Provider(default_tier="fre"))

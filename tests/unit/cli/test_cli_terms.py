@@ -1,0 +1,39 @@
+"""`--tier` and `--tenant`: what is wrong with them is one line and exit code 2, before any service is asked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import Result
+
+Call = Callable[..., Result]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--tier", "gemini"], "'gemini' is not PROVIDER=TIER"),
+        (["--tier", "gemini="], "'gemini=' is not PROVIDER=TIER"),
+        (["--tier", "gemini=free", "--tier", "gemini=payasyougo"], "gemini is given two tiers, free and payasyougo"),
+        (["--tier", "gemni=free"], "--tier: there is no provider 'gemni'; providers: gemini"),
+        (["--tier", "gemini=fre"], "--tier gemini: there is no tier 'fre'; tiers of gemini: free"),
+        (["--tenant", ""], "tenant: this can't be the name of a tenant; 1 to 200 characters that can be printed"),
+    ],
+)
+def test_what_is_wrong_is_one_line(call: Call, tmp_path: Path, arguments: list[str], message: str) -> None:
+    (tmp_path / "hello.toml").write_text('[acts]\none = "Hello"\n')
+    result = call("plan", "hello.toml", *arguments)
+    assert result.exit_code == 2
+    assert message in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+
+
+def test_the_flag_comes_before_the_environment(call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GEMINI_TIER", "free")
+    (tmp_path / "hello.toml").write_text('[acts]\none = { prompt = "Hello", model = "gemini/gemini-2.5-pro" }\n')
+    result = call("plan", "hello.toml", "--iterations", "40", "--tier", "gemini=payasyougo")
+    assert result.exit_code == 0, result.output
+    assert "gemini/gemini-2.5-pro@free" in call("plan", "hello.toml", "--iterations", "40").stdout
+    assert "@free" not in result.stdout
