@@ -20,6 +20,7 @@ from botticelli.errors import BotticelliError
 from botticelli.services.locks import EXCLUSIVE, give_back, open_lock, take
 from botticelli.services.membership import servers_of
 from botticelli.services.paths import Crew, Paths
+from botticelli.services.server import lives
 from botticelli.services.supervised import Supervised
 
 TICK_SECONDS = 0.1
@@ -50,7 +51,8 @@ class Keeper:
             self._told_to_stop.wait(TICK_SECONDS)
         for server in self._servers:
             server.stop()
-        self._paths.remove_sockets()
+        if not any(map(lives, servers_of(self._paths))):
+            self._paths.remove_sockets()
         _log.info("done")
 
     def _is_deserted(self) -> bool:

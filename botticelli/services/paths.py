@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import os
 import re
+import shutil
 import stat
 from collections import deque
 from dataclasses import dataclass
@@ -116,9 +116,8 @@ class Paths:
         make_private(self.sockets)
 
     def remove_sockets(self) -> None:
-        """Leave nothing in /tmp; a folder that still holds a socket of a server that did not stop stays."""
-        with contextlib.suppress(OSError):
-            self.sockets.rmdir()
+        """Leave nothing in /tmp, not even the socket of a server that had to be killed. Only when none of them lives."""
+        shutil.rmtree(self.sockets, ignore_errors=True)
 
 
 def make_private(folder: Path) -> None:

@@ -185,4 +185,4 @@ def test_a_run_writes_what_the_command_line_finds_and_reads_what_it_sets(house: 
     house.run("state", "set", "global.greeting", "Good morning {state.x}")
     assert house.run("run", "reader.toml").returncode == 0
     [act] = house.json("runs", "show", "latest", "--json")["iterations"][0]["acts"]
-    assert act["prompt"] == "Good morning {state.x}: a.b news"
+    assert act["prompt"] == "Good morning {state.x}: a.b-news"

@@ -15,6 +15,8 @@ from typing import Any
 
 from botticelli import services
 from botticelli.client import Client
+from botticelli.services.locks import is_held
+from botticelli.services.paths import Paths
 from botticelli.settings import load_settings
 from tests.support.waiting import wait_until
 
@@ -156,4 +158,5 @@ class House:
         wait_until(self._is_empty, f"the services of {self.home} to stop", 60)
 
     def _is_empty(self) -> bool:
-        return all(one.state == "stopped" for one in services.status(self.home)) if self.home.exists() else True
+        keepers = [Paths(self.home).keeper, Paths(self.home, "model").keeper]
+        return not any(map(is_held, keepers)) and all(one.state == "stopped" for one in services.status(self.home))

@@ -329,7 +329,7 @@ def test_an_answer_that_comes_while_the_worker_lays_it_down_is_not_lost(
     runtime = on_discord(security__require_confirmation="true")
     run = start(runtime, narrative_text(1, send(channels["general"])))
     asked = threading.Event()
-    monkeypatch.setattr("workers.perform._release", lambda *_: (asked.set(), decided.wait(20)))
+    monkeypatch.setattr("workers.perform.release", lambda *_: (asked.set(), decided.wait(20)))
     decided = threading.Event()
     worker = threading.Thread(target=perform, args=(runtime, run.id, 1))
     worker.start()
