@@ -29,7 +29,7 @@ def test_a_real_model_answers_and_counts_its_tokens_without_postgres_and_redis(h
     membership, socket = services.join_model(home)
     with membership:
         answer = ask(socket)
-        assert answer["usage"]["completion_tokens"] == 8
+        assert 1 <= answer["usage"]["completion_tokens"] <= 8
         assert answer["choices"][0]["message"]["content"].strip()
         assert [one.name for one in services.status(home) if one.state == "running"] == ["model"]
 
@@ -40,7 +40,7 @@ def test_a_killed_model_is_back_in_seconds(home, until):
         before = model_of(home).pid
         os.kill(before, signal.SIGKILL)
         until(lambda: model_of(home).state == "running" and model_of(home).pid != before)
-        assert ask(socket)["usage"]["completion_tokens"] == 8
+        assert 1 <= ask(socket)["usage"]["completion_tokens"] <= 8
 
 
 def test_down_stops_the_model_too_unless_it_is_in_use(home):
