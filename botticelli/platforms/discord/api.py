@@ -52,7 +52,7 @@ class Reply:
 
 
 class Transport(Protocol):
-    """PlatformTransient: not sent, or refused for now. PlatformUnknown: sent, and the answer was lost."""
+    """PlatformTransient: not sent, or refused with a delay. PlatformUnknown: sent, and the answer was lost."""
 
     def send(self, request: Request) -> Reply: ...
 

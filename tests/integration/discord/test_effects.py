@@ -18,7 +18,7 @@ from botticelli.platforms import Announced, CommandOutput, CommandSpec
 from botticelli.platforms.discord import messages
 from botticelli.platforms.echo import AnyPlatform
 from botticelli.runtime import Runtime
-from botticelli.store import Store
+from botticelli.store import Run, Store
 from botticelli.testing.discord import GUILD, USER, FakeDiscord, Fault
 from tests.integration.discord.test_commands import act, outputs, play
 from tests.support.narratives import loaded, narrative_text, perform_all, run_of, start
@@ -135,18 +135,24 @@ def test_a_worker_whose_clock_is_slow_doubles_nothing(
     assert discord.contents(discord.channels("news")[0]["id"]) == ["once"]
 
 
+def lost_at(runtime: Runtime, monkeypatch: pytest.MonkeyPatch, step: str) -> Run:
+    """Two iterations side by side, of which the first was lost at this step of its effect."""
+    run = start(runtime, narrative_text(2, create(CHANNEL), concurrency=2))
+    with monkeypatch.context() as patch, contextlib.suppress(KeyboardInterrupt):
+        patch.setattr(effects.Command, step, interrupted)
+        perform(runtime, run.id, 1)
+    with runtime.store.transaction() as tx:
+        tx.connection.execute(text("update iterations set lease_until = now() where number = 1"))
+    sweep(runtime)
+    return run
+
+
 def test_another_iteration_finds_what_a_lost_one_has_made(
     on_discord: OnDiscord, discord: FakeDiscord, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The channel is there, but nobody has written it down: whoever comes next makes no second one."""
     runtime = on_discord()
-    run = start(runtime, narrative_text(2, create(CHANNEL), concurrency=2))
-    with monkeypatch.context() as patch, contextlib.suppress(KeyboardInterrupt):
-        patch.setattr(effects.Command, "_finish", interrupted)
-        perform(runtime, run.id, 1)
-    with runtime.store.transaction() as tx:
-        tx.connection.execute(text("update iterations set lease_until = now() where number = 1"))
-    sweep(runtime)
+    run = lost_at(runtime, monkeypatch, "_finish")
     perform(runtime, run.id, 2)
     assert perform_all(runtime, run.id).status == "completed"
     (channel,) = discord.channels("news")
@@ -158,13 +164,7 @@ def test_what_a_lost_one_has_not_made_is_made_by_the_next(
     on_discord: OnDiscord, discord: FakeDiscord, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     runtime = on_discord()
-    run = start(runtime, narrative_text(2, create(CHANNEL), concurrency=2))
-    with monkeypatch.context() as patch, contextlib.suppress(KeyboardInterrupt):
-        patch.setattr(effects.Command, "_once", interrupted)
-        perform(runtime, run.id, 1)
-    with runtime.store.transaction() as tx:
-        tx.connection.execute(text("update iterations set lease_until = now() where number = 1"))
-    sweep(runtime)
+    run = lost_at(runtime, monkeypatch, "_once")
     perform(runtime, run.id, 2)
     assert perform_all(runtime, run.id).status == "completed"
     assert len(discord.channels("news")) == 1
