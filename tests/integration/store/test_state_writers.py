@@ -15,11 +15,7 @@ from tests.support.waiting import wait_until
 
 WRITERS = 4
 ROUNDS = 25
-# pg_locks is looked at anew each time; pg_stat_activity is frozen at its first reading in a transaction.
-WAITING = text(
-    "select count(distinct lock.pid) from pg_locks lock join pg_stat_activity session using (pid)"
-    " where not lock.granted and session.datname = current_database()"
-)
+WAITING = text("select count(*) from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()")
 KEY = "global.x"
 
 
@@ -33,11 +29,18 @@ def at_once(write: Callable[[int], object]) -> list[object]:
     barrier = threading.Barrier(WRITERS)
 
     def begin(number: int) -> object:
-        barrier.wait(10)
+        barrier.wait(60)
         return write(number)
 
     with ThreadPoolExecutor(WRITERS) as pool:
         return list(pool.map(begin, range(WRITERS)))
+
+
+def waiting(runtime: Runtime) -> int:
+    """How many sessions wait for a lock. Each look is a transaction: within one, what is seen of sessions stays the same."""
+    with runtime.store.transaction() as tx:
+        found: int = tx.connection.execute(WAITING).scalar_one()
+    return found
 
 
 def while_the_first_waits_to_commit(
@@ -53,12 +56,9 @@ def while_the_first_waits_to_commit(
         with runtime.store.transaction() as tx:
             first(tx)
             later = pool.submit(perform)
-            with runtime.store.transaction() as watching:
-                wait_until(
-                    lambda: watching.connection.execute(WAITING).scalar_one() == 1, "the second writer to wait", 20
-                )
+            wait_until(lambda: waiting(runtime) == 1, "the second writer to wait")
             seen_at: datetime = tx.connection.execute(text("select clock_timestamp()")).scalar_one()
-        return later.result(20), seen_at
+        return later.result(60), seen_at
 
 
 def test_the_last_commit_wins_and_its_date_is_that_of_its_write(runtime: Runtime) -> None:
