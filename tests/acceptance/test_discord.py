@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import random
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import redis
@@ -50,6 +51,7 @@ def bot(tmp_path: Path, discord: FakeDiscord) -> Iterator[House]:
     house.folder.mkdir()
     house.settings |= {"DISCORD_TOKEN": TOKEN, "BOTTICELLI_PLATFORMS__DISCORD__BASE_URL": discord.url}
     house.settings |= {"TEST_GUILD_ID": GUILD, "BOTTICELLI_WORKER__LEASE_SECONDS": "2"}
+    house.settings["BOTTICELLI_WORKER__MAX_ATTEMPTS"] = "100"
     yield house
     house.close()
 
@@ -87,7 +89,7 @@ def test_killed_workers_double_no_effect_and_lose_none(bot: House, discord: Fake
         for _ in range(KILLS):
             worker = bot.worker()
             asked = len(discord.asked)
-            wait_until(lambda asked=asked: len(discord.asked) > asked or is_over(), "a request", 60)
+            wait_until(lambda asked=asked: len(discord.asked) > asked or is_over(), "a request")
             threading.Event().wait(chance.uniform(0, 0.2))
             worker.kill()
         last = bot.worker()
@@ -102,15 +104,12 @@ def test_killed_workers_double_no_effect_and_lose_none(bot: House, discord: Fake
     assert [one["status"] for one in done] == ["done"] * (ITERATIONS + 1)
 
 
-def test_a_person_resolves_what_nobody_knows(bot: House, discord: FakeDiscord) -> None:
+def test_a_person_resolves_what_nobody_knows(bot: House, discord: FakeDiscord, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two channels of the name are fresh and none bears a mark: which is ours, only a person can say."""
     bot.write("one.toml", POSTING.replace(f"iterations = {ITERATIONS}", "iterations = 1\nretries = 0"))
     discord.faults = [Fault("audit-logs", "403", times=100), Fault("POST .*/channels$", "drop-after-doing")]
-    discord.faults.append(Fault("GET .*/guilds/.*/channels$", "slow", seconds=2))
-    twin = threading.Thread(target=_make_a_twin, args=(discord,))
-    twin.start()
+    monkeypatch.setattr(discord.world, "answer", _with_a_twin(discord))
     stopped = bot.run("run", "one.toml")
-    twin.join()
     assert stopped.returncode == 4, stopped.stdout + stopped.stderr
     (row,) = bot.json("effects", "list", "--unknown", "--json")
     assert row["command"] == "channels.create"
@@ -124,9 +123,16 @@ def test_a_person_resolves_what_nobody_knows(bot: House, discord: FakeDiscord) -
     assert discord.contents(mine) == ["iteration 1"]
 
 
-def _make_a_twin(discord: FakeDiscord) -> None:
-    wait_until(lambda: discord.channels("log"), "the channel", 60)
-    discord.world.answer("POST", f"/guilds/{GUILD}/channels", {}, {"name": "log", "type": 0})
+def _with_a_twin(discord: FakeDiscord) -> Callable[..., Any]:
+    """Somebody else makes a channel of the same name at the same moment."""
+    answer = discord.world.answer
+
+    def both(method: str, path: str, *arguments: Any) -> Any:
+        if method == "POST" and path.endswith("/channels"):
+            answer(method, path, *arguments)
+        return answer(method, path, *arguments)
+
+    return both
 
 
 def test_a_person_approves_and_the_workers_go_on(bot: House, discord: FakeDiscord) -> None:
@@ -135,8 +141,8 @@ def test_a_person_approves_and_the_workers_go_on(bot: House, discord: FakeDiscor
     run_id = bot.run("run", "one.toml", "--detach").stdout.strip()
     worker = bot.worker()
     with bot.client() as client:
-        wait_until(lambda: client.waiting_effects(run_id), "a question", 60)
-        wait_until(lambda: client.status(run_id) == "paused", "the run to be laid down", 60)
+        wait_until(lambda: client.waiting_effects(run_id), "a question")
+        wait_until(lambda: client.status(run_id) == "paused", "the run to be laid down")
         assert bot.json("runs", "why", run_id, "--json")["cause"] == "confirmation"
         (row,) = bot.json("effects", "--waiting", "--json")
         assert (row["command"], row["args"]["name"], discord.channels("log")) == ("channels.create", "log", [])
@@ -144,10 +150,10 @@ def test_a_person_approves_and_the_workers_go_on(bot: House, discord: FakeDiscor
         assert (unasked.returncode, "give --yes" in unasked.stderr) == (2, True)
         (told,) = bot.json("effects", "approve", "--run", run_id, "--yes", "--reason", "a good name", "--json")
         assert (told["changed"], told["decision_reason"], "@" in told["decided_by"]) == (True, "a good name", True)
-        wait_until(lambda: discord.channels("log"), "the channel", 60)
-        (sending,) = wait_until(lambda: client.waiting_effects(run_id), "the next question", 60)
+        wait_until(lambda: discord.channels("log"), "the channel")
+        (sending,) = wait_until(lambda: client.waiting_effects(run_id), "the next question")
         assert (sending["command"], bot.run("effects", "reject", sending["key"]).returncode) == ("messages.send", 0)
-        wait_until(lambda: client.status(run_id) in FINAL, "the run to end", 60)
+        wait_until(lambda: client.status(run_id) in FINAL, "the run to end")
         assert "was rejected by" in (client.result(run_id).reason or "")
     worker.stop()
     late = bot.run("effects", "approve", sending["key"], "--yes")

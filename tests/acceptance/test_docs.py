@@ -124,9 +124,9 @@ def play(house: House, command: Command) -> Process:
     """To its end; a command that goes on in the background, until it has printed what is shown."""
     process = house.start("/bin/bash", "-c", command.text.removesuffix(" &"))
     if command.is_background:
-        wait_until(lambda: command.is_answered_by(process.text()) or process.popen.poll() is not None, command.text, 60)
+        wait_until(lambda: command.is_answered_by(process.text()) or process.popen.poll() is not None, command.text)
     else:
-        code = process.popen.wait(60)
+        code = process.popen.wait(120)
         assert code == command.exit_code, f"$ {command.text}\n{process.text()}"
     assert command.is_answered_by(process.text()), f"$ {command.text}\n{process.text()}\nshown: {command.shown}"
     return process

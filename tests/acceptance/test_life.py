@@ -5,16 +5,20 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 from celery import Celery
+from sqlalchemy import text
 from sqlalchemy.engine import make_url
 
 from botticelli import services
+from botticelli.client import Client
 from botticelli.messages import run_id_for
 from botticelli.services import Membership
 from botticelli.store import Iteration
+from tests.support.gate import with_gate
 from tests.support.narratives import narrative_text
 from tests.support.processes import BIN, House, Process
 from tests.support.promises import violations
@@ -86,9 +90,9 @@ def test_a_deaf_worker_says_so_and_ends_and_another_goes_on(house: House, server
 
 @pytest.mark.parametrize("again", [None, signal.SIGTERM, signal.SIGQUIT])
 def test_a_call_that_takes_too_long_is_handed_back_at_once(house: House, again: signal.Signals | None) -> None:
-    """No lease has to run out: it is 100 s long."""
-    house.settings |= {SLOW: "60", "BOTTICELLI_WORKER__LEASE_SECONDS": "100"}
-    house.settings["BOTTICELLI_WORKER__STOP_SECONDS"] = "1" if again is None else "50"
+    """No lease has to run out: it is 1000 s long."""
+    house.settings |= {SLOW: "600", "BOTTICELLI_WORKER__LEASE_SECONDS": "1000"}
+    house.settings["BOTTICELLI_WORKER__STOP_SECONDS"] = "1" if again is None else "500"
     worker = house.worker()
     run_id = enqueue(house, 1)
     wait_until(lambda: performing(house, run_id), "the call")
@@ -96,12 +100,12 @@ def test_a_call_that_takes_too_long_is_handed_back_at_once(house: House, again: 
     if again is not None:
         wait_until(lambda: "worker_ends" in worker.text(), "the worker to be ending")
         worker.popen.send_signal(again)
-    assert worker.popen.wait(20) == 0, worker.text()
+    assert worker.popen.wait(60) == 0, worker.text()
     assert [(one.status, one.attempt) for one in iterations(house, run_id)] == [("queued", 1)]
     house.settings[SLOW] = "0"
     house.worker()
     with house.client() as client:
-        assert client.wait(run_id, timeout_seconds=30).successful_iterations == 1
+        assert client.wait(run_id, timeout_seconds=60).successful_iterations == 1
         assert violations(client._runtime, run_id, calls_lost=1) == []
 
 
@@ -109,21 +113,21 @@ def test_a_rolling_restart_under_load_fails_and_doubles_nothing(house: House, se
     """Two workers end by SIGTERM, one is killed soon after it, as containers are: it may cost what it was performing."""
     house.settings |= {SLOW: "0.3", "BOTTICELLI_WORKER__LEASE_SECONDS": "3", "BOTTICELLI_WORKER__STOP_SECONDS": "10"}
     fleet = [house.worker(*LEAN, "--concurrency", "2") for _ in range(3)]
-    run_id = enqueue(house, 200, concurrency=6)
+    runs = []
     with house.client() as client:
         for turn, old in enumerate(list(fleet)):
-            done = client.result(run_id).successful_iterations
-            wait_until(lambda done=done: client.result(run_id).successful_iterations >= done + 4, "progress")
             fleet.append(house.worker(*LEAN, "--concurrency", "2"))
+            runs.append(enqueue(house, 60, concurrency=6))
+            wait_until(lambda run=runs[-1]: client.result(run).successful_iterations >= 4, "progress")
             if turn == 1:
                 old.popen.send_signal(signal.SIGTERM)
                 old.kill()
             else:
                 assert old.stop() == 0, old.text()
-        assert client.status(run_id) == "running", "under load to the end"
-        result = client.wait(run_id, timeout_seconds=60)
-        assert (result.successful_iterations, result.failed_iterations) == (200, 0)
-        assert violations(client._runtime, run_id, calls_lost=2) == []
+        results = [client.wait(run, timeout_seconds=120) for run in runs]
+        assert [(one.successful_iterations, one.failed_iterations) for one in results] == [(60, 0)] * 3
+        lost = [violations(client._runtime, run, calls_lost=2) for run in runs]
+        assert lost == [[], [], []]
 
 
 def test_servers_that_come_late_and_go_for_seconds(house: House, servers: Membership) -> None:
@@ -141,20 +145,26 @@ def test_servers_that_come_late_and_go_for_seconds(house: House, servers: Member
         wait_until(lambda: "Postgres can't be reached" in worker.text(), "the worker to miss Postgres")
         postgres.accept()
         wait_until(lambda: " ready." in worker.text(), "the worker to be ready")
-        run_id = enqueue(house, 30, concurrency=3)
         with house.client() as client:
             for proxy in (postgres, redis):
-                done = client.result(run_id).successful_iterations
-                wait_until(lambda done=done: client.result(run_id).successful_iterations >= done + 3, "progress")
+                run_id = enqueue(house, 30, concurrency=3)
+                wait_until(lambda run=run_id: client.result(run).successful_iterations >= 3, "progress")
                 missed = worker.text().count("sweep_interrupted")
                 proxy.refuse()
                 wait_until(lambda missed=missed: worker.text().count("sweep_interrupted") > missed, "trouble")
                 proxy.accept()
-            assert client.wait(run_id, timeout_seconds=60).successful_iterations == 30
-            rows = house.json("runs", "show", run_id, "--json")["iterations"]
-        assert len(rows) == 30 and worker.popen.poll() is None
+                assert client.wait(run_id, timeout_seconds=60).successful_iterations == 30
+                assert len(house.json("runs", "show", run_id, "--json")["iterations"]) == 30
+        assert worker.popen.poll() is None
         assert "Traceback" not in worker.text().partition(" ready.")[0]
         assert worker.stop() == 0
+
+
+def sweep_of(client: Client) -> tuple[str, datetime] | None:
+    """Who was the last to sweep for the fleet, and when."""
+    with client._runtime.store.transaction() as tx:
+        row = tx.connection.execute(text("select worker, taken_at from duties where name = 'sweep'")).first()
+    return None if row is None else (row.worker, row.taken_at)
 
 
 AHEAD = """
@@ -166,15 +176,22 @@ time.time = lambda: _real() + 7200
 
 def test_a_worker_whose_clock_is_two_hours_ahead_changes_nothing(house: House, servers: Membership) -> None:
     """Leases go by the clock of Postgres, windows by that of Redis; what its broker restores too early is claimed."""
-    house.settings |= {SLOW: "7", "BOTTICELLI_WORKER__LEASE_SECONDS": "4"}
+    gate = with_gate(house)
     house.write("ahead/sitecustomize.py", AHEAD)
-    usual = house.worker(*LEAN, "--concurrency", "2")
-    run_id = enqueue(house, 4, concurrency=4)
-    wait_until(lambda: performing(house, run_id), "the first calls")
-    ahead = house.worker("--concurrency", "2", environ={"PYTHONPATH": str(house.folder / "ahead")})
+    usual = house.worker(*LEAN, "--concurrency", "2", environ={"BOTTICELLI_WORKER__SWEEP_INTERVAL_SECONDS": "1000"})
+    house.write("n.toml", narrative_text(4, estimated_tokens_per_iteration=100, concurrency=4))
+    run_id = house.run("run", "n.toml", "--detach").stdout.strip()
+    wait_until(lambda: len(gate.begun()) == 2, "the first calls")
+    path = os.pathsep.join((str(house.folder / "ahead"), str(house.folder)))
+    ahead = house.worker("--concurrency", "2", environ={"PYTHONPATH": path})
+    wait_until(lambda: len(gate.begun()) == 4, "its calls")
     with house.client() as client:
+        begun = len(sweeps := {sweep_of(client)})
+        wait_until(lambda: sweeps.add(sweep_of(client)) or len(sweeps) >= begun + 2, "two sweeps by the wrong clock")
+        gate.open()
         assert client.wait(run_id, timeout_seconds=60).successful_iterations == 4
         assert violations(client._runtime, run_id, calls_lost=0) == []
+    assert {worker.rpartition(":")[2] for worker, _ in sweeps - {None}} == {str(ahead.pid)}
     assert {one.attempt for one in iterations(house, run_id)} == {1}
     assert len({one.worker for one in iterations(house, run_id)}) == 2
     assert [one.stop() for one in (usual, ahead)] == [0, 0]
@@ -192,7 +209,7 @@ def test_messages_of_other_versions_are_understood_or_refused(house: House, serv
         app.send_task(f"botticelli.{task}", kwargs=kwargs, queue="botticelli", ignore_result=True, headers=headers)
 
     with house.client() as client:
-        client.wait(run_id, timeout_seconds=30)
+        client.wait(run_id, timeout_seconds=60)
         send("run_iteration", 2, run_id=run_id, number=1)
         send("run_iteration", 1, run_id=run_id, number=1, priority="high")
         send("run_iteration", None, run_id=run_id, number=[1])
@@ -202,11 +219,12 @@ def test_messages_of_other_versions_are_understood_or_refused(house: House, serv
         send("enqueue", 2, narrative="digest", idempotency_key="x", run_id="newer")
         send("enqueue", 1, narrative="digest", run_id="unknown", priority="high")
         send("enqueue", 1, narrative="digest", run_id="wrong", iterations="many")
-        assert client.wait(run_id_for("old"), timeout_seconds=30).successful_iterations == 1
-        reasons = {one: client.wait(one, timeout_seconds=30).reason or "" for one in ("newer", "unknown", "wrong")}
+        assert client.wait(run_id_for("old"), timeout_seconds=60).successful_iterations == 1
+        reasons = {one: client.wait(one, timeout_seconds=60).reason or "" for one in ("newer", "unknown", "wrong")}
     assert "wire version 2, this worker speaks up to 1; upgrade the workers before" in reasons["newer"]
     assert "unknown argument 'priority'" in reasons["unknown"]
     assert "iterations of the request is str, not int" in reasons["wrong"]
+    wait_until(lambda: worker.text().count("message_not_understood") >= 3, "the three that are not understood")
     assert worker.text().count("message_not_understood") == 3
     app.close()
     assert worker.stop() == 0
@@ -231,4 +249,4 @@ def test_a_request_waits_for_a_database_that_is_away(house: House, servers: Memb
 
 def stopped(worker: Process) -> int:
     os.kill(worker.pid, signal.SIGTERM)
-    return worker.popen.wait(30)
+    return worker.popen.wait(60)

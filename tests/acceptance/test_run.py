@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import signal
 
 import pytest
 
+from tests.support.gate import with_gate
 from tests.support.narratives import narrative_text
 from tests.support.processes import BIN, House
 from tests.support.waiting import wait_until
@@ -116,17 +118,20 @@ def test_a_wrong_setting_is_exit_code_2(house: House) -> None:
     assert "botticelli.toml:2" in done.stderr and "threads" in done.stderr
 
 
-def test_sigint_pauses_and_resume_goes_on(house: House) -> None:
-    house.settings["BOTTICELLI_DRIVERS__ECHO__LATENCY_SECONDS"] = "0.2"
-    house.write("n.toml", narrative_text(30))
+def test_sigint_pauses_and_resume_goes_on(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    gate = with_gate(house, answered="say [12]")
+    monkeypatch.syspath_prepend(house.folder)
+    house.write("n.toml", narrative_text(30, 'one = "say {iteration}"'))
     running = house.start(str(BIN / "botticelli"), "run", "n.toml", "--json")
-    wait_until(lambda: running.text().count("iteration_finished") >= 2, "two iterations")
+    wait_until(lambda: "say 3" in gate.begun(), "the third call")
     running.popen.send_signal(signal.SIGINT)
+    with house.client() as client:
+        wait_until(lambda: client.list()[0].status == "paused", "the pause")
+    gate.open()
     assert running.popen.wait(60) == 4
     run = house.json("runs", "--json")[0]
-    assert run["status"] == "paused"
+    assert (run["status"], len(gate.begun())) == ("paused", 3)
     assert f"botticelli runs resume {run['id'][:8]}" in running.text()
-    house.settings["BOTTICELLI_DRIVERS__ECHO__LATENCY_SECONDS"] = "0"
     house.worker()
     assert house.run("runs", "resume", "latest").returncode == 0
     code, lines = house.json_lines("runs", "watch", "latest", "--json")
@@ -144,22 +149,22 @@ def test_detach_says_the_id_and_a_worker_takes_it_up_later(house: House) -> None
 
 
 def test_a_worker_of_the_command_that_is_killed_is_replaced(house: House) -> None:
-    house.settings |= {"BOTTICELLI_DRIVERS__ECHO__LATENCY_SECONDS": "0.3", "BOTTICELLI_WORKER__LEASE_SECONDS": "3"}
-    house.write("n.toml", narrative_text(8))
+    house.settings["BOTTICELLI_WORKER__LEASE_SECONDS"] = "3"
+    gate = with_gate(house, answered="say [12]")
+    house.write("n.toml", narrative_text(8, 'one = "say {iteration}"'))
     running = house.start(str(BIN / "botticelli"), "run", "n.toml", "--json")
-    wait_until(lambda: running.text().count("iteration_finished") >= 2, "two iterations")
+    wait_until(lambda: "say 3" in gate.begun(), "the third call")
     kill_worker_of(house)
+    gate.open()
     assert running.popen.wait(90) == 0
     run = house.json("runs", "show", "latest", "--json")
     assert run["result"]["successful_iterations"] == 8
 
 
 def kill_worker_of(house: House) -> None:
-    import os
-
     with house.client() as client:
         run = client.list()[0]
         with client._runtime.store.transaction() as tx:
-            workers = {one.worker for one in tx.iterations.of_run(run.id) if one.worker}
+            workers = {one.worker for one in tx.iterations.of_run(run.id) if one.worker and one.status == "running"}
     for worker in workers:
         os.kill(int(worker.rsplit(":", 1)[1]), signal.SIGKILL)

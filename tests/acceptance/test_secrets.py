@@ -73,7 +73,7 @@ def _failures(house: House, discord: FakeDiscord, provider: FakeProvider) -> str
         told.append(house.run("db", "upgrade"))
         worker = house.worker("--loglevel", "DEBUG")
         house.start(str(BIN / "celery"), "-A", "botticelli", "flower", "--address=127.0.0.1", f"--port={port}")
-        wait_until(lambda: answers(port), "Flower to answer", 60)
+        wait_until(lambda: answers(port), "Flower to answer")
         told.append(house.run("run", "failing.toml", "--no-worker", "--json"))
         for command in (["runs", "show", "latest", "--acts"], ["runs", "logs", "latest"], ["effects"], ["doctor"]):
             told += [house.run(*command), house.run(*command, "--json")]

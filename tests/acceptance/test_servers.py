@@ -8,6 +8,7 @@ import signal
 import redis
 
 from botticelli import services
+from tests.support.gate import with_gate
 from tests.support.narratives import narrative_text
 from tests.support.processes import BIN, House
 from tests.support.waiting import wait_until
@@ -20,18 +21,18 @@ def pid_of(house: House, service: str) -> int:
 
 
 def test_a_run_survives_the_death_of_redis_and_of_postgres(house: House) -> None:
-    house.settings |= {"BOTTICELLI_DRIVERS__ECHO__LATENCY_SECONDS": "0.1", "BOTTICELLI_WORKER__LEASE_SECONDS": "2"}
-    house.write("n.toml", narrative_text(30, estimated_tokens_per_iteration=100, concurrency=2))
+    house.settings["BOTTICELLI_WORKER__LEASE_SECONDS"] = "2"
+    gate = with_gate(house, answered="say [1-5]", latency_seconds=0.1)
+    text = narrative_text(30, 'one = "say {iteration}"', estimated_tokens_per_iteration=100, concurrency=2)
+    house.write("n.toml", text)
     running = house.start(str(BIN / "botticelli"), "run", "n.toml", "--json")
-
-    def finished() -> int:
-        return running.text().count("iteration_finished")
-
-    wait_until(lambda: finished() >= 5, "five iterations")
+    wait_until(lambda: {"say 6", "say 7"} <= set(gate.begun()), "two calls that wait")
     os.kill(pid_of(house, "redis"), signal.SIGKILL)
-    wait_until(lambda: finished() >= 12, "iterations after the death of Redis", 60)
+    gate.open(r"say (\d|1[0-2])")
+    wait_until(lambda: {"say 13", "say 14"} <= set(gate.begun()), "iterations after the death of Redis")
     os.kill(pid_of(house, "postgres"), signal.SIGKILL)
-    assert running.popen.wait(120) == 0, running.text()
+    gate.open()
+    assert running.popen.wait(200) == 0, running.text()
     run = house.json("runs", "show", "latest", "--json")
     assert run["result"]["successful_iterations"] == 30
     assert [one["number"] for one in run["iterations"]] == list(range(1, 31))
@@ -41,14 +42,16 @@ def test_a_run_survives_the_death_of_redis_and_of_postgres(house: House) -> None
 
 def test_a_worker_lives_on_when_redis_dies_while_it_performs(house: House) -> None:
     """Not restarted by anybody: Celery's own consumer would end here."""
-    house.settings |= {"BOTTICELLI_DRIVERS__ECHO__LATENCY_SECONDS": "0.5", "BOTTICELLI_WORKER__LEASE_SECONDS": "3"}
-    house.write("n.toml", narrative_text(16, concurrency=4))
+    house.settings["BOTTICELLI_WORKER__LEASE_SECONDS"] = "3"
+    gate = with_gate(house, answered="say [1-4]", latency_seconds=0.1)
+    house.write("n.toml", narrative_text(16, 'one = "say {iteration}"', concurrency=4))
     worker = house.worker()
     run_id = house.run("run", "n.toml", "--detach").stdout.strip()
     with house.client() as client:
-        wait_until(lambda: client.result(run_id).successful_iterations >= 2, "two iterations")
+        wait_until(lambda: {f"say {one}" for one in (5, 6, 7, 8)} <= set(gate.begun()), "four calls that wait")
         os.kill(pid_of(house, "redis"), signal.SIGKILL)
-        assert client.wait(run_id, timeout_seconds=90).successful_iterations == 16
+        gate.open()
+        assert client.wait(run_id, timeout_seconds=120).successful_iterations == 16
     assert worker.popen.poll() is None, worker.text()
     assert worker.stop() == 0
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from botticelli.testing.providers import FakeProvider
 from tests.acceptance.test_models import MODELS, point_at
+from tests.support.holding import Holding
 from tests.support.narratives import narrative_text
 from tests.support.processes import House
 from tests.support.waiting import wait_until
@@ -37,18 +38,21 @@ def test_forked_children_have_clients_of_their_own_and_keep_them(house: House) -
         for server in servers:
             assert server.statuses() == [200] * rounds * CHILDREN
             connections = len({one.port for one in server.received})
-            assert 2 <= connections <= 2 * CHILDREN, "one for each child, and another after a pause of seconds"
+            assert 2 <= connections <= rounds * CHILDREN / 2, (
+                "one for each child, and another after each pause of seconds"
+            )
         assert worker.stop() == 0
 
 
 def test_after_a_cancel_no_further_call_is_made_though_fifty_wait(house: House) -> None:
     waiting = 50
-    with FakeProvider("openai", latency_seconds=3) as server:
+    with Holding("openai") as server:
         point_at(house, server, {})
         house.worker("--concurrency", str(waiting))
         run_id = enqueue(house, narrative_text(500, 'one = "Say hello."\ntwo = "And again."', concurrency=waiting))
-        wait_until(lambda: len(server.received) == waiting, "all calls to wait", 60)
+        wait_until(lambda: len(server.received) == waiting, "all calls to wait")
         assert house.run("runs", "cancel", run_id).returncode == 0
+        server.let_go.set()
         with house.client() as client:
             result = client.wait(run_id, timeout_seconds=60)
         assert (result.successful_iterations, len(server.received)) == (0, waiting)

@@ -151,11 +151,11 @@ class House:
             yield client
 
     def close(self) -> None:
-        """End everything, and wait until the services are gone as well."""
+        """End everything, and wait until the services are gone as well: after the last worker, which may end a call."""
         for process in self.started:
             if process.popen.poll() is None:
                 process.kill()
-        wait_until(self._is_empty, f"the services of {self.home} to stop", 60)
+        wait_until(self._is_empty, f"the services of {self.home} to stop", 120)
 
     def _is_empty(self) -> bool:
         keepers = [Paths(self.home).keeper, Paths(self.home, "model").keeper]
