@@ -13,7 +13,7 @@ from pathlib import Path
 from redis import Redis
 from redis.exceptions import ConnectionError as NotReady
 
-START_SECONDS = 10.0
+START_SECONDS = 60.0
 
 
 class ValkeyServer:

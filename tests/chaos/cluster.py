@@ -100,7 +100,7 @@ class Cluster:
     def _enqueuer(self) -> Process:
         environ = self._environ(len(self.house.started))
         process = self.house.start(sys.executable, "-m", "tests.chaos.enqueuer", environ=environ, stdin=subprocess.PIPE)
-        wait_until(lambda: "ready" in process.text(), "the enqueuer to be ready", 60)
+        wait_until(lambda: "ready" in process.text(), "the enqueuer to be ready")
         return process
 
     def set_clock(self, worker: Process, seconds: float) -> None:
@@ -199,7 +199,7 @@ class Cluster:
         """End it, and wait for the one that the keeper starts in its place."""
         before = self.pid_of(name)
         os.kill(before, number)
-        wait_until(lambda: self._running(name) not in {None, before}, f"another {name}", 60)
+        wait_until(lambda: self._running(name) not in {None, before}, f"another {name}")
 
     def pid_of(self, name: str) -> int:
         return wait_until(lambda: self._running(name), f"a running {name}") or 0
@@ -231,7 +231,7 @@ class Cluster:
             shutil.copytree(copy, data)
         finally:
             os.kill(keeper, signal.SIGCONT)
-        wait_until(lambda: self._running("redis") not in {None, before}, "another redis", 60)
+        wait_until(lambda: self._running("redis") not in {None, before}, "another redis")
 
     @property
     def _paths(self) -> Paths:

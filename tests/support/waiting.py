@@ -11,7 +11,7 @@ T = TypeVar("T")
 POLL_SECONDS = 0.05
 
 
-def wait_until(condition: Callable[[], T], what: str, timeout_seconds: float = 30) -> T:
+def wait_until(condition: Callable[[], T], what: str, timeout_seconds: float = 60) -> T:
     """The first true value of `condition`; AssertionError that says `what` was waited for."""
     deadline = time.monotonic() + timeout_seconds
     while True:

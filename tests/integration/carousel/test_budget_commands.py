@@ -110,7 +110,7 @@ def test_a_lower_limit_is_kept_by_every_process_within_a_second_and_recorded(run
     assert perform_open(runtime, run.id) == 1
     override = found(call, "set", "echo/echo", "tokens/60s", "3000", "--reason", "the bill", "--until", "1h")
     assert (override["scope"], override["limit"], override["reason"]) == (SCOPE, 3000, "the bill")
-    wait_until(lambda: runtime.overrides_of(SCOPE), "the lower limit to be known", 2)
+    wait_until(lambda: runtime.overrides_of(SCOPE), "the lower limit to be known")
     after = perform_all(runtime, run.id)
     assert (after.status, after.succeeded) == ("budget_exhausted", 3)
     assert "3,000 of 3,000 used" in (after.reason or "")
@@ -129,7 +129,7 @@ def test_a_limit_that_lets_nothing_pass_parks_a_run_and_ends_by_itself(runtime: 
     assert run.due_at is not None and 9 < (run.due_at - run.now).total_seconds() < 11
     with runtime.store.transaction() as tx:
         tx.connection.execute(text("update budget_overrides set until = now(); update runs set due_at = now()"))
-    wait_until(lambda: not runtime.overrides_of(SCOPE), "the limit to be over", 2)
+    wait_until(lambda: not runtime.overrides_of(SCOPE), "the limit to be over")
     assert perform_all(runtime, run.id).status == "completed"
 
 

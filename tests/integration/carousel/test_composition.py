@@ -213,7 +213,7 @@ needs = ["d", "b"]
 
 
 def test_acts_run_side_by_side_and_see_what_they_need(runtime: Runtime, driver: Recorder) -> None:
-    both = threading.Barrier(2, timeout=20)
+    both = threading.Barrier(2, timeout=60)
 
     class Meeting(Recorder):
         def generate(self, request: GenerateRequest) -> GenerateResponse:
@@ -253,7 +253,7 @@ def test_what_runs_beside_a_failure_is_kept_and_nothing_new_begins(make_runtime:
     class Late(Recorder):
         def generate(self, request: GenerateRequest) -> GenerateResponse:
             if request.messages[-1].text == "b":
-                assert failed.wait(20)
+                assert failed.wait(60)
             try:
                 return super().generate(request)
             finally:

@@ -50,7 +50,7 @@ def performed_seconds(runtime: Runtime, text: str) -> float:
         perform_open(runtime, run.id)
         return run_of(runtime, run.id).is_final
 
-    wait_until(is_over, "the run's end", 60)
+    wait_until(is_over, "the run's end")
     assert run_of(runtime, run.id).status == "completed"
     return time.monotonic() - begin
 

@@ -110,7 +110,7 @@ def test_terms_over_the_wire(make_runtime: MakeRuntime) -> None:
         with pytest.raises(InvalidInput, match="the name of the tenant is empty"):
             client.enqueue("hello", tenant="")
     with runtime.celery.connection_for_read() as connection, connection.SimpleQueue(QUEUE) as queue:
-        [_, sent, _] = queue.get(timeout=10).payload
+        [_, sent, _] = queue.get(timeout=60).payload
     store_request(runtime, 1, "task", sent)
     store_request(runtime, 1, "task", {**request, "run_id": run_id_for("tier"), "tiers": {"echo": "larg"}})
     store_request(runtime, 1, "task", {**request, "run_id": run_id_for("text"), "tiers": {"echo": 7}})

@@ -128,5 +128,5 @@ def test_events_come_while_the_run_goes_on(runtime: Runtime) -> None:
     wait_until(lambda: "iteration_finished" in seen, "the first iteration")
     assert "run_finished" not in seen
     perform_all(runtime, run.id)
-    watcher.join(10)
+    watcher.join(60)
     assert seen[-1] == "run_finished"

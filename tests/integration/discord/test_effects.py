@@ -210,7 +210,7 @@ def test_two_at_once_make_one_channel(on_discord: OnDiscord, discord: FakeDiscor
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(30)
+        thread.join(60)
     assert run_of(runtime, run.id).status == "completed"
     assert [len(discord.channels(one)) for one in ("news", "both")] == [1, 1]
 

@@ -53,7 +53,7 @@ class User:
 def until() -> Until:
     """Wait for a condition; fail when it has not come true in time."""
 
-    def wait(condition: Callable[[], object], deadline_seconds: float = 20.0) -> None:
+    def wait(condition: Callable[[], object], deadline_seconds: float = 60.0) -> None:
         deadline = time.monotonic() + deadline_seconds
         pause = threading.Event()
         while not condition():

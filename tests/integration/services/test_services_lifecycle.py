@@ -52,7 +52,7 @@ def test_every_library_reaches_the_servers_from_awkward_paths(awkward_home):
         assert redis.Redis.from_url(membership.redis_url).ping() is True
         with kombu.Connection(membership.broker_url) as broker:
             broker.SimpleQueue("q").put({"through": "kombu"})
-            assert broker.SimpleQueue("q").get(timeout=5).payload == {"through": "kombu"}
+            assert broker.SimpleQueue("q").get(timeout=60).payload == {"through": "kombu"}
 
 
 def test_foreign_settings_in_the_environment_change_nothing(home, monkeypatch):

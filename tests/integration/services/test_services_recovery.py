@@ -32,7 +32,7 @@ def test_a_killed_server_is_back_in_seconds_with_its_data(home, pids, until, vic
         redis.Redis.from_url(membership.redis_url).set("kept", "7")
         before = pids()
         os.kill(before[victim], signal.SIGKILL)
-        until(lambda: len(pids()) == 2 and pids()[victim] != before[victim], 5)
+        until(lambda: len(pids()) == 2 and pids()[victim] != before[victim])
         assert pids()[1 - victim] == before[1 - victim]
         with postgres(membership) as connection, connection.cursor() as cursor:
             cursor.execute("SELECT n FROM kept")
@@ -47,7 +47,7 @@ def test_a_postmaster_killed_under_open_sessions_is_back_in_seconds(home, pids, 
         sessions = [postgres(membership) for _ in range(20)]
         before = pids()
         os.kill(before[POSTGRES], signal.SIGKILL)
-        until(lambda: len(pids()) == 2 and pids() != before, 5)
+        until(lambda: len(pids()) == 2 and pids() != before)
         with pytest.raises(psycopg2.OperationalError):
             sessions[0].cursor().execute("SELECT 1")
         for session in sessions:
@@ -72,7 +72,7 @@ def test_an_adopted_server_that_dies_is_restarted(home, pids, keeper_pid, until,
         until(lambda: _ensured(home) and keeper_pid() != keeper)
         until(lambda: sum("adopted as process" in line for line in services.logs(home, "keeper")) == 2)
         os.kill(servers[victim], signal.SIGKILL)
-        until(lambda: len(pids()) == 2 and pids()[victim] != servers[victim], 5)
+        until(lambda: len(pids()) == 2 and pids()[victim] != servers[victim])
 
 
 def test_the_last_user_to_leave_does_not_leave_servers_without_a_keeper(home, keeper_pid, until):
