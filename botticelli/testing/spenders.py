@@ -16,7 +16,7 @@ from redis import Redis
 
 from botticelli.budget import Amounts, Draw, RedisBudget, Refusal, Scope, Share, nothing_charged
 
-LEASE_SECONDS = 1.0
+LEASE_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
@@ -41,11 +41,11 @@ class Demand:
     least_used: float = 1.0
 
 
-def start(demand: Demand, processes: int, folder: Path) -> list[BaseProcess]:
-    """Start the processes; each appends its grants to a file of its own in `folder`."""
+def start(demand: Demand, processes: int, folder: Path, *, first: int = 0) -> list[BaseProcess]:
+    """Start the processes, numbered from `first`; each appends its grants to a file of its own in `folder`."""
     fork = multiprocessing.get_context("fork")
     started: list[BaseProcess] = []
-    for number in range(processes):
+    for number in range(first, first + processes):
         process = fork.Process(target=_spend, args=(demand, number, folder / f"{number}.jsonl"), daemon=True)
         process.start()
         started.append(process)
