@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import stat
 
@@ -125,8 +126,13 @@ def test_a_server_that_cannot_start_is_reported_with_its_own_last_line(home, unt
     services.join(home).leave()
     until(lambda: states(home) == ["stopped", "stopped"])
     (Paths(home).data("postgres") / "postgresql.conf").write_text("no_such_setting = 1\n")
-    with pytest.raises(ServiceUnavailable, match=r"configuration file .* contains errors"):
-        services.join(home, deadline_seconds=2)
+
+    def said() -> str:
+        with pytest.raises(ServiceUnavailable) as caught:
+            services.join(home, deadline_seconds=0.5)
+        return str(caught.value)
+
+    until(lambda: re.search(r"configuration file .* contains errors", said()))
 
 
 def test_the_folder_of_another_user_is_refused(home, monkeypatch):
