@@ -51,7 +51,7 @@ def _down(paths: Paths, force: bool) -> InUse | None:
         return None
     users_lock = open_lock(paths.users)
     try:
-        if not _nobody_else(users_lock) and not force:
+        if not _nobody_else(users_lock, paths.users) and not force:
             return InUse(sharers(paths.users))
         paths.pin.unlink(missing_ok=True)
         _stop(paths)
@@ -61,11 +61,13 @@ def _down(paths: Paths, force: bool) -> InUse | None:
     return None
 
 
-def _nobody_else(users_lock: int) -> bool:
-    """Whether the lock could be had. The keeper takes it for moments, so one refusal says nothing yet."""
-    deadline = time.monotonic() + _LOOK_SECONDS
+def _nobody_else(users_lock: int, users: Path) -> bool:
+    """Whether the lock could be had. The keeper takes it for moments, so one refusal says nothing yet; and it keeps it
+    while it stops the servers, which is waited for."""
+    begun = time.monotonic()
     while not take(users_lock, EXCLUSIVE):
-        if time.monotonic() >= deadline:
+        waited_seconds = time.monotonic() - begun
+        if waited_seconds >= (_DEADLINE_SECONDS if is_held(users) else _LOOK_SECONDS):
             return False
         time.sleep(_POLL_SECONDS)
     return True

@@ -6,14 +6,16 @@ import os
 import re
 import signal
 import stat
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from botticelli import services
 from botticelli.errors import NotFound, ServiceUnavailable
 from botticelli.services.keeper import LINGER_SECONDS
-from botticelli.services.locks import is_held
+from botticelli.services.locks import EXCLUSIVE, is_held, open_lock, take
 from botticelli.services.paths import Paths
+from tests.support.waiting import wait_until
 
 
 def states(home):
@@ -69,6 +71,19 @@ def test_down_refuses_while_others_use_the_services_and_changes_nothing(home, us
     for one in users:
         one.leave()
     assert services.down(home) is None
+
+
+def test_down_waits_for_servers_that_are_being_stopped_already(home):
+    """As the keeper does when the last user has gone: that is nobody who uses them."""
+    services.join(home).leave()
+    users = open_lock(Paths(home).users)
+    assert wait_until(lambda: take(users, EXCLUSIVE), "the lock that nobody has")
+    with ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(services.down, home)
+        with pytest.raises(TimeoutError):
+            answer.result(1)
+        os.close(users)
+        assert answer.result(60) is None
 
 
 def test_forced_down_stops_the_servers_and_a_user_that_needs_them_starts_them_again(home, until):
