@@ -47,12 +47,13 @@ def test_forked_children_have_clients_of_their_own_and_keep_them(house: House) -
 def test_after_a_cancel_no_further_call_is_made_though_fifty_wait(house: House) -> None:
     waiting = 50
     with Holding("openai") as server:
+        server.hold()
         point_at(house, server, {})
         house.worker("--concurrency", str(waiting))
         run_id = enqueue(house, narrative_text(500, 'one = "Say hello."\ntwo = "And again."', concurrency=waiting))
         wait_until(lambda: len(server.received) == waiting, "all calls to wait")
         assert house.run("runs", "cancel", run_id).returncode == 0
-        server.let_go.set()
+        server.let_go()
         with house.client() as client:
             result = client.wait(run_id, timeout_seconds=60)
         assert (result.successful_iterations, len(server.received)) == (0, waiting)
