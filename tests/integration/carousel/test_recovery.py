@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -11,15 +10,11 @@ from sqlalchemy import text
 
 from botticelli.budget import Ticket
 from botticelli.carousel import resume, retry
-from botticelli.errors import Stale, Unwritable
-from botticelli.messages import QUEUE
+from botticelli.errors import Stale
 from botticelli.runtime import Runtime
 from botticelli.store import Claim, Entry, Transaction
-from botticelli.store.database import make_engine
 from tests.support.narratives import narrative_text, perform_all, run_of, start
-from workers.canary import Listening, answer
 from workers.handing_back import hand_back
-from workers.leases import keeper_of
 from workers.perform import perform
 from workers.sweep import sweep
 
@@ -300,123 +295,3 @@ def test_a_sweep_that_is_patient_judges_no_lease(runtime: Runtime) -> None:
     let_lease_run_out(runtime, run.id)
     sweep(runtime, judge_leases=False)
     assert statuses(runtime, run.id) == ["running"]
-
-
-READ_ONLY = "alter database {} set default_transaction_read_only = on"
-WRITABLE = "alter database {} reset default_transaction_read_only"
-FULL = """
-create function full_disk() returns trigger language plpgsql as $$
-begin raise exception 'could not extend file: No space left on device' using errcode = 'disk_full'; end $$;
-create trigger full_disk before update or insert on iterations for each statement execute function full_disk();
-"""
-FREE = "drop trigger full_disk on iterations; drop function full_disk"
-
-
-@pytest.mark.parametrize(("spoil", "mend", "says"), [(READ_ONLY, WRITABLE, "read-only"), (FULL, FREE, "No space left")])
-def test_a_database_that_takes_no_writes_costs_nothing(
-    make_runtime: MakeRuntime, spoil: str, mend: str, says: str, caplog: pytest.LogCaptureFixture
-) -> None:
-    """Nothing is called, nothing fails, and it goes on by itself."""
-    runtime = make_runtime()
-    run = start(runtime, narrative_text(2))
-    administer(runtime, spoil)
-    perform(runtime, run.id, 1)
-    assert caplog.text.count("iteration_interrupted") == 1 and "Traceback" not in caplog.text
-    with pytest.raises(Unwritable, match=rf"Postgres takes no writes: .*{says}.*goes on by itself"):
-        start(runtime, narrative_text(2))
-    administer(runtime, mend)
-    after = perform_all(runtime, run.id)
-    with runtime.store.transaction() as tx:
-        requests = tx.ledger.totals(run.id)["requests"]
-        assert [one.error for one in tx.iterations.of_run(run.id)] == [None, None]
-    assert (after.status, after.succeeded, requests) == ("completed", 2, 2)
-
-
-def test_a_call_that_can_not_be_recorded_is_handed_back_when_it_can(
-    make_runtime: MakeRuntime, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The disk fills up during the call: it is paid, counted as unknown, and made again, without a lost worker."""
-    runtime = make_runtime()
-    run = start(runtime, narrative_text(1))
-    driver = runtime.drivers.get("echo")
-    generate = driver.generate
-
-    def fills_the_disk(*arguments: Any, **options: Any) -> Any:
-        administer(runtime, FULL)
-        return generate(*arguments, **options)
-
-    with monkeypatch.context() as patched:
-        patched.setattr(driver, "generate", fills_the_disk)
-        perform(runtime, run.id, 1)
-    assert statuses(runtime, run.id) == ["running"]
-    administer(runtime, FREE)
-    keeper_of(runtime).hand_back_owed()
-    after = perform_all(runtime, run.id)
-    with runtime.store.transaction() as tx:
-        totals = tx.ledger.totals(run.id)
-    assert (after.status, totals["requests"], totals["unknown_requests"]) == ("completed", 2, 1)
-
-
-def administer(runtime: Runtime, statement: str) -> None:
-    """By a connection of its own, which may write whatever the database says; then all sessions begin anew."""
-    url = runtime.store.engine.url
-    engine = make_engine(url.render_as_string(hide_password=False), pool_size=1, statement_timeout_seconds=10)
-    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.execute(text("set default_transaction_read_only = off"))
-        connection.execute(text(statement.format(url.database)))
-    engine.dispose()
-    runtime.store.engine.dispose()
-
-
-def test_one_worker_of_the_fleet_takes_a_duty_in_each_interval(runtime: Runtime) -> None:
-    def take(worker: str) -> bool:
-        with runtime.store.transaction() as tx:
-            return tx.duties.take("sweep", worker=worker, interval_seconds=60)
-
-    assert (take("a:1"), take("b:2"), take("a:1")) == (True, False, False)
-    with runtime.store.transaction() as tx:
-        tx.connection.execute(text("update duties set taken_at = taken_at - interval '1 minute'"))
-    assert (take("b:2"), take("a:1")) == (True, False)
-
-
-def test_a_canary_is_asked_again_until_it_is_answered(make_runtime: MakeRuntime) -> None:
-    runtime = make_runtime(worker__canary_interval_seconds="1000")
-
-    def ask(after_seconds: int) -> int | None:
-        back = "update canaries set asked_at = asked_at - :ago, published_at = published_at - :ago"
-        with runtime.store.transaction() as tx:
-            tx.connection.execute(text(back), {"ago": timedelta(seconds=after_seconds)})
-            return tx.canaries.ask(QUEUE, interval_seconds=1000)
-
-    assert [ask(0), ask(900), ask(100), ask(1900), ask(100)] == [1, None, 2, None, 3]
-    with runtime.store.transaction() as tx:
-        found = tx.canaries.unanswered(QUEUE)
-    assert found is not None and found.silent_seconds >= 2900
-    answer(runtime, QUEUE)
-    with runtime.store.transaction() as tx:
-        assert tx.canaries.unanswered(QUEUE) is None
-    assert [ask(900), ask(100)] == [None, 1]
-
-
-def test_only_a_worker_that_could_have_heard_is_deaf(make_runtime: MakeRuntime) -> None:
-    runtime = make_runtime(worker__canary_timeout_seconds="5")
-    busy = [False]
-    listening = Listening(lambda: busy[0], lambda _: None)
-
-    def look(seconds: float) -> bool:
-        listening._looked_at -= seconds
-        return listening.look(runtime, most_seconds=4) is not None
-
-    with runtime.store.transaction() as tx:
-        tx.canaries.ask(QUEUE, interval_seconds=1)
-        tx.connection.execute(text("update canaries set asked_at = now() - interval '1 minute'"))
-    assert [look(3), look(3)] == [False, True]
-    busy[0] = True
-    assert not look(3), "all threads perform slow calls"
-    busy[0] = False
-    assert [look(1000), look(2)] == [False, True], "a process that was stopped has not listened for all that time"
-    listening.hear()
-    assert not look(3)
-    assert look(3)
-    answer(runtime, QUEUE)
-    assert not look(3)

@@ -1,0 +1,62 @@
+"""Narratives whose answers become rows: a driver with a script, a whole run, and the rows that it made."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from botticelli.drivers import GenerateRequest, GenerateResponse, Usage
+from botticelli.drivers.echo import EchoDriver
+from botticelli.runtime import Runtime
+from botticelli.store import ActRow, NewRow, Origin
+from botticelli.store.content_rows import ContentRows
+from tests.support.narratives import perform_all, start
+
+ORIGIN = Origin("n", "r", "a", None)
+
+
+class Scripted(EchoDriver):
+    """Answers with the given texts, one after the other, and keeps what it was asked."""
+
+    def __init__(self, *answers: str) -> None:
+        super().__init__()
+        self.answers = list(answers)
+        self.asked: list[GenerateRequest] = []
+
+    def generate(self, request: GenerateRequest) -> GenerateResponse:
+        self.asked.append(request)
+        return GenerateResponse(text=self.answers.pop(0) if self.answers else "fine", usage=Usage(1, 1))
+
+    def url_kinds(self, model: str) -> frozenset[Any]:
+        return frozenset()
+
+
+def script(runtime: Runtime, *answers: str) -> Scripted:
+    made = Scripted(*answers)
+    runtime.drivers._made["echo"] = made
+    return made
+
+
+def run(runtime: Runtime, narrative: str) -> tuple[str, list[ActRow]]:
+    """Status and act rows of the first iteration."""
+    started = start(runtime, narrative)
+    ended = perform_all(runtime, started.id)
+    with runtime.store.transaction() as tx:
+        return ended.status, tx.acts.of_iteration(started.id, 1)
+
+
+def rows_of(runtime: Runtime, name: str) -> list[dict[str, Any]]:
+    """The oldest first."""
+    with runtime.store.transaction() as tx:
+        table = tx.content.get(name)
+        assert table is not None
+        return list(ContentRows(tx.connection, table).newest(status=None, limit=None))[::-1]
+
+
+def put(runtime: Runtime, name: str, *rows: dict[str, Any]) -> None:
+    columns = {"title": "text", "score": "number"}
+    with runtime.store.transaction() as tx:
+        tx.content.add(name, [NewRow(row) for row in rows], ORIGIN, template=None, columns=columns)
+
+
+def generating(keys: str = 'target = "posts"', act: str = 'write = "Write posts."') -> str:
+    return f'[narrative]\nname = "gen"\n{keys}\n[acts]\n{act}\n'
