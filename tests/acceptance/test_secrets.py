@@ -11,7 +11,8 @@ from sqlalchemy import create_engine, make_url, text
 from botticelli import services
 from botticelli.testing.discord import GUILD, FakeDiscord, Fault, serving
 from botticelli.testing.providers import FakeProvider
-from tests.acceptance.test_wire import answers, free_port, read
+from tests.acceptance.test_wire import answers, read
+from tests.support.ports import free_port
 from tests.support.processes import BIN, House
 from tests.support.waiting import wait_until
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-import socket
+import re
 import urllib.request
 from typing import Any
 
@@ -12,7 +12,8 @@ from celery import Celery
 
 from botticelli.messages import run_id_for
 from tests.support.narratives import narrative_text
-from tests.support.processes import BIN, House
+from tests.support.ports import free_port
+from tests.support.processes import BIN, House, Process
 from tests.support.waiting import wait_until
 
 SECRET_PROMPT = "the prompt that Flower must never show"
@@ -65,16 +66,18 @@ def test_any_celery_app_enqueues_by_task_name(house: House) -> None:
 
 def test_inspect_finds_the_worker_its_public_tasks_and_its_threads(house: House) -> None:
     house.settings["BOTTICELLI_WORKER__THREADS"] = "7"
-    house.worker()
-    registered = inspect(house, "registered")
+    worker = house.worker()
+    registered = inspect(house, worker, "registered")
     assert {"botticelli.enqueue", "botticelli.run_iteration"} <= {
         name for names in registered.values() for name in names
     }
-    assert [stats["pool"]["max-concurrency"] for stats in inspect(house, "stats").values()] == [7]
+    assert [stats["pool"]["max-concurrency"] for stats in inspect(house, worker, "stats").values()] == [7]
 
 
-def inspect(house: House, what: str) -> dict[str, Any]:
-    inspected = house.start(str(BIN / "celery"), "-A", "botticelli", "inspect", what, "--json")
+def inspect(house: House, worker: Process, what: str) -> dict[str, Any]:
+    """Of a worker that is named: so the answer is waited for, and not longer than that."""
+    named = ("--destination", re.findall(r"\S+@\S+(?= ready\.)", worker.text())[0], "--timeout", "60")
+    inspected = house.start(str(BIN / "celery"), "-A", "botticelli", "inspect", what, "--json", *named)
     assert inspected.popen.wait(120) == 0
     text = inspected.text()
     answer: dict[str, Any] = json.loads(text[text.index("{") : text.rindex("}") + 1])
@@ -104,13 +107,6 @@ def test_flower_shows_run_narrative_and_iteration_and_no_prompt(house: House) ->
     details = [read(port, f"/api/task/info/{name}") for name in tasks]
     assert SECRET_PROMPT not in json.dumps([tasks, details])
     assert flower.stop() in (0, -15)
-
-
-def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        port: int = one.getsockname()[1]
-        return port
 
 
 def read(port: int, path: str) -> Any:

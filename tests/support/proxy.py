@@ -9,6 +9,8 @@ import threading
 from pathlib import Path
 from types import TracebackType
 
+from tests.support.ports import free_port
+
 BYTES = 65536
 
 
@@ -21,7 +23,7 @@ class Proxy:
         self.swallowed = swallowed
         self._open: set[socket.socket] = set()
         self._listener: socket.socket | None = None
-        self.port = self._free_port()
+        self.port = free_port()
 
     def __enter__(self) -> Proxy:
         self.accept()
@@ -67,10 +69,3 @@ class Proxy:
         with contextlib.suppress(OSError):
             one.shutdown(socket.SHUT_RDWR)
         one.close()
-
-    @staticmethod
-    def _free_port() -> int:
-        with socket.socket() as one:
-            one.bind(("127.0.0.1", 0))
-            port: int = one.getsockname()[1]
-            return port
