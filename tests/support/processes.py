@@ -155,7 +155,11 @@ class House:
         for process in self.started:
             if process.popen.poll() is None:
                 process.kill()
-        wait_until(self._is_empty, f"the services of {self.home} to stop", 120)
+        try:
+            wait_until(self._is_empty, f"the services of {self.home} to stop", 120)
+        except AssertionError:
+            services.down(self.home, force=True)
+            raise
 
     def _is_empty(self) -> bool:
         keepers = [Paths(self.home).keeper, Paths(self.home, "model").keeper]
