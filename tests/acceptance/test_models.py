@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import json
+import re
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from botticelli.testing.providers import FakeProvider, Limits
+from botticelli.testing.discord import GUILD, TOKEN, FakeDiscord, serving
+from botticelli.testing.providers import JSON, FakeProvider, Limits
 from tests.support.narratives import narrative_text
 from tests.support.processes import House
 
-DIGEST = Path(__file__).parents[2] / "narratives" / "examples" / "daily_digest.toml"
+NARRATIVES = Path(__file__).parents[2] / "narratives"
+DIGEST = NARRATIVES / "examples" / "daily_digest.toml"
+WELCOME = NARRATIVES / "discord" / "welcome_carousel.toml"
+HOUR = re.compile(r"at (\d+) o'clock")
 MODELS = {"gemini": "gemini/gemini-2.5-flash", "anthropic": "anthropic/claude-sonnet-4", "openai": "openai/gpt-4.1"}
 KEY = "sk-canary-in-the-environment"
 REQUESTS, TOKENS, PERIOD_SECONDS, CALLS = 60, 30_000, 7.0, 300
@@ -30,21 +36,53 @@ def point_at(house: House, server: FakeProvider, tier: dict[str, Any]) -> None:
     }
 
 
+@pytest.fixture
+def discord(house: House) -> Iterator[FakeDiscord]:
+    house.rehearses = False
+    with serving() as fake:
+        house.settings |= {"BOTTICELLI_PLATFORMS__DISCORD__BASE_URL": fake.url}
+        house.settings |= {"DISCORD_TOKEN": TOKEN, "TEST_GUILD_ID": GUILD}
+        yield fake
+
+
+def perform(house: House, server: FakeProvider, narrative: Path, iterations: int) -> str:
+    """A whole run; every answer of the server is in its result. What `runs show` says of it."""
+    counted = server.counted_tokens
+    code, lines = house.json_lines("run", str(narrative), "--iterations", str(iterations), "--json")
+    assert code == 0, lines
+    result = lines[-1]
+    assert (result["completed"], result["successful_iterations"]) == (True, iterations)
+    assert result["input_tokens"] + result["output_tokens"] == server.counted_tokens - counted
+    return house.run("runs", "show", "latest", "--json", "--acts").stdout + json.dumps(lines)
+
+
 @pytest.mark.parametrize("wire", list(MODELS))
-def test_the_founding_digest_runs_by_each_sdk(house: House, wire: Any) -> None:
-    with FakeProvider(wire, cached_tokens=1) as server:
+def test_the_founding_narratives_run_by_each_sdk(house: House, discord: FakeDiscord, wire: Any) -> None:
+    """A worker, the digest with its three acts an iteration, and the welcomes, which are posted."""
+    digests, hours = 3, 5
+
+    def answer(prompt: str) -> str:
+        found = HOUR.findall(prompt)
+        return f"Welcome at {found[-1]}." if found else JSON if "JSON" in prompt else "A digest."
+
+    with FakeProvider(wire, cached_tokens=1, answer=answer) as server:
         point_at(house, server, {})
-        code, lines = house.json_lines("run", str(DIGEST), "--iterations", "3", "--json")
-        assert code == 0, lines
-        result = lines[-1]
-        assert result["completed"] and result["successful_iterations"] == 3
-        assert len(server.received) == 9 and set(server.statuses()) == {200}
-        assert result["input_tokens"] + result["output_tokens"] == server.counted_tokens
+        worker = house.worker()
+        shown = perform(house, server, DIGEST, digests)
+        assert len(server.received) == 3 * digests
+        shown += perform(house, server, WELCOME, hours)
+        welcomes = json.dumps([one.body for one in server.received[3 * digests :]])
+        assert welcomes.count("You are ContentGenerator.") == len(server.received) - 3 * digests == hours
+        assert set(server.statuses()) == {200}
         assert KEY in str(server.received[0].headers)
-    shown = house.run("runs", "show", "latest", "--json", "--acts").stdout + house.run("doctor").stdout
-    logs = "".join(process.text() for process in house.started)
+        assert worker.stop() == 0
+    (channel,) = discord.channels("welcome")
+    assert sorted(discord.contents(channel["id"])) == [f"Welcome at {hour}." for hour in range(1, hours + 1)]
+    assert discord.count("POST .*/channels$") == 1
+    shown += house.run("doctor").stdout
     assert MODELS[wire] in shown and f"{wire}: SDK installed" in shown and "API_KEY is set" in shown
-    assert KEY not in shown + logs + json.dumps(lines)
+    logs = "".join(process.text() for process in house.started)
+    assert not any(secret in shown + logs for secret in (KEY, TOKEN))
 
 
 def test_a_server_with_limits_is_used_to_the_full_and_never_refuses(house: House) -> None:
