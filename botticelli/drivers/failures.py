@@ -28,7 +28,13 @@ MONEY = (
     "billing_error",
 )
 """Codes and phrases of answers that only money or a higher limit of spending changes, whatever their status."""
-TOO_LONG = ("context_length_exceeded", "context length", "prompt is too long", "exceeds the maximum number of tokens")
+TOO_LONG = (
+    "context_length_exceeded",
+    "context length",
+    "prompt is too long",
+    "exceeds the maximum number of tokens",
+    "exceeds the available context size",  # llama.cpp
+)
 REFUSED = ("content_filter", "content_policy_violation", "content management policy")
 SOFT_TIME_LIMIT = "SoftTimeLimitExceeded"
 BAD_KEY = ("api_key_invalid", "api key not valid", "invalid_api_key")

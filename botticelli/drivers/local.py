@@ -53,6 +53,9 @@ class LocalDriver(OpenAIDriver):
     def media_kinds(self, model: str) -> frozenset[MediaKind]:
         return frozenset()
 
+    def url_kinds(self, model: str) -> frozenset[MediaKind]:
+        return frozenset()
+
     def readiness(self) -> Readiness:
         found = super().readiness()
         missing = self._install if services.model_missing() else found.sdk_missing

@@ -1,0 +1,11 @@
+"""How many threads the language model's server takes of a machine."""
+
+from __future__ import annotations
+
+from botticelli.services.llama_server import threads
+
+
+def test_it_leaves_processors_to_those_who_ask() -> None:
+    for processors in range(2, 65):
+        assert 1 <= threads(processors) <= processors / 2
+    assert threads(1) == 1
