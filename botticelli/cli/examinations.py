@@ -48,12 +48,17 @@ def examine(invocation: Invocation) -> Iterator[Finding]:
     """All findings, in an order in which causes come before what follows from them."""
     invocation.settings  # noqa: B018  (settings that can't be read are an error, not a finding)
     for name, examination in EXAMINATIONS.items():
-        try:
-            yield from examination(invocation)
-        except Exception as error:  # whatever is wrong with one thing, the others are examined all the same
-            do = error.do if isinstance(error, BotticelliError) else ""
-            what = error.what if isinstance(error, BotticelliError) else described(error)
-            yield Finding(name, "fail", what, do or "see what it says")
+        yield from guarded(name, examination(invocation))
+
+
+def guarded(name: str, findings: Iterator[Finding]) -> Iterator[Finding]:
+    """Whatever is wrong with one thing, the others are examined all the same."""
+    try:
+        yield from findings
+    except Exception as error:
+        do = error.do if isinstance(error, BotticelliError) else ""
+        what = error.what if isinstance(error, BotticelliError) else described(error)
+        yield Finding(name, "fail", what, do or "see what it says")
 
 
 def alive(invocation: Invocation) -> Iterator[Finding]:

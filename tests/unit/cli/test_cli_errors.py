@@ -152,3 +152,9 @@ def test_a_reader_that_leaves_is_no_error(home):
         )
     assert done.returncode == 1
     assert done.stderr == ""
+
+
+def test_a_probe_makes_no_call(call):
+    result = call("doctor", "--live", "--call")
+    assert result.exit_code == 2
+    assert "--live asks Redis only" in result.output
