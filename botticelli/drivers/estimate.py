@@ -9,19 +9,23 @@ from botticelli.drivers.protocol import GenerateRequest, Media, MediaKind, Usage
 LETTERS_PER_TOKEN = 4.2
 TOKENS_PER_PUNCTUATION = 0.6
 BYTES_PER_TOKEN = 3
+LAST_COMMON = "\uffff"
+RARE_BYTES = 6
+"""Emoji and what else lies beyond the basic plane count as two tokens."""
 LEAST_MEDIA_TOKENS: dict[MediaKind, int] = {"image": 1600, "audio": 2000, "video": 20_000, "document": 4000}
-"""One of each: a large image; a minute of sound or of film; two pages. As of 2026-11: Gemini counts 258 for each tile of
-an image or page, 32 a second of audio and about 300 a second of video; Anthropic up to 1,600 for an image."""
+"""One of each: a large image; a minute of sound or of film; two pages. Not measured: chosen after what providers' pages
+say (Gemini 258 for each tile of an image or page, 32 a second of audio, about 300 a second of video; Anthropic up to
+1,600 for an image), of which no call has been made to confirm it."""
 MEDIA_BYTES_PER_TOKEN: dict[MediaKind, int] = {"audio": 500, "video": 400, "document": 25}
 
 
 def estimate_tokens(text: str) -> int:
-    """Counts by class of character; measured against Gemma's vocabulary it is at most 4 % too low, and up to a third
-    too high on Latin text, code, JSON and ids (every digit is a token there), up to 120 % on ja, ru and ar."""
+    """Counts by class of character: rather too much than too little, by how much for which texts and tokenizers is in
+    docs/reference/driver.md, measured by `python -m benchmarks.estimates`."""
     letters = digits = others = wide_bytes = 0
     for character in text:
         if not character.isascii():
-            wide_bytes += len(character.encode("utf-8", "replace"))
+            wide_bytes += RARE_BYTES if character > LAST_COMMON else len(character.encode("utf-8", "replace"))
         elif character.isalpha() or character.isspace():
             letters += 1
         elif character.isdigit():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from importlib.util import find_spec
@@ -14,7 +15,7 @@ from botticelli.drivers.failures import Translator, time_limit_in
 from botticelli.drivers.http import Kept
 from botticelli.drivers.options import SdkOptions, checked_options
 from botticelli.drivers.protocol import GenerateRequest, GenerateResponse, MediaKind
-from botticelli.errors import DriverError, DriverTerminal
+from botticelli.errors import DriverError, DriverTerminal, DriverTransient
 from botticelli.settings import Provider, published_limits
 
 if TYPE_CHECKING:
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 
 NO_KEY = "no-key"
 """What a server of one's own is sent when there is no key."""
+
+COUNT_PAUSE_SECONDS = 60.0
+"""After a count that failed: counting has limits of its own, which every call would run into again."""
 
 Client = TypeVar("Client")
 Result = TypeVar("Result")
@@ -45,6 +49,7 @@ class SdkDriver(ABC, Generic[Client, Options]):
         self._kept: Kept[Client] = Kept()
         self._limits: dict[str, dict[str, int]] = {}
         self._lock = threading.Lock()
+        self._count_again_at = 0.0
 
     def claims(self, model: str) -> bool:
         return model.startswith(self.prefixes)
@@ -67,12 +72,15 @@ class SdkDriver(ABC, Generic[Client, Options]):
         return response
 
     def count_tokens(self, request: GenerateRequest) -> int | None:
-        """None unless `estimate = "count"`, and where the server can't say it."""
-        if self._options.estimate != "count":
+        """None unless `estimate = "count"`, and where the server can't say it; then it is left alone for a minute, or for as
+        long as it asks."""
+        if self._options.estimate != "count" or time.monotonic() < self._count_again_at:
             return None
         try:
             return self._guarded(request, lambda: self._count(self._client(), request))
-        except DriverError:
+        except DriverError as error:
+            asked_seconds = error.retry_after_seconds if isinstance(error, DriverTransient) else None
+            self._count_again_at = time.monotonic() + max(COUNT_PAUSE_SECONDS, asked_seconds or 0.0)
             return None
 
     def url_kinds(self, model: str) -> frozenset[MediaKind]:

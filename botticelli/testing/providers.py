@@ -68,6 +68,8 @@ class FakeProvider:
     received: list[Received] = field(default_factory=list)
     counted_tokens: int = 0
     """Of all answers that were begun."""
+    count_fault: str = ""
+    """The name of an error that counting is answered with, with `:SECONDS` where it has them; empty: it counts."""
     echo_headers: tuple[str, ...] = ()
     """Names of request headers that every error repeats: a server that is careless with keys."""
 
@@ -179,6 +181,10 @@ def _handler(provider: FakeProvider) -> type[BaseHTTPRequestHandler]:
             at, path = time.monotonic(), self.path.partition("?")[0]
             wire = provider.language
             if path.endswith((":countTokens", "/count_tokens")):
+                word, _, number = provider.count_fault.partition(":")
+                if word:
+                    self._note(body, at, "count", ERRORS[word](wire, float(number or 1)).status)
+                    return self._fault(ERRORS[word](wire, float(number or 1)))
                 self._note(body, at, "count", 200)
                 prompt = wire.prompt(body)
                 return self._json(200, wire.counted(max(1, math.ceil(len(prompt) / CHARACTERS_PER_TOKEN))))

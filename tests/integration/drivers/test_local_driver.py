@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.estimates import errors, local_tokenizer, texts
 from botticelli import services
 from botticelli.drivers import Driver, GenerateRequest
 from botticelli.drivers.local import SMALL, LocalDriver
@@ -59,3 +60,11 @@ class TestLocal(DriverConformance):
     def test_what_is_too_long_for_it_says_so(self, driver: Driver) -> None:
         with pytest.raises(DriverTerminal, match="shorten the prompt"):
             driver.generate(self.request("a long word " * 9000))
+
+
+def test_the_estimate_of_english_and_json_is_near_what_a_tokenizer_counts(home: Path) -> None:
+    kinds = texts()
+    with local_tokenizer(home) as count:
+        prose, data = (errors(kinds[kind], count) for kind in ("English prose", "JSON, compact"))
+    assert abs(prose["mean"]) < 0.1 and prose["lowest"] > -0.15
+    assert -0.1 < data["lowest"] < data["mean"] < 0.35

@@ -6,6 +6,7 @@ import os
 import pickle
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -350,6 +351,26 @@ def test_counting_is_the_provider_s_own_where_it_is_asked_for() -> None:
             asked = request(wire, "four" * 10)
             assert driver_for(server).count_tokens(asked) is None
             assert driver_for(server, estimate="count").count_tokens(asked) == count
+
+
+@pytest.mark.parametrize("wire", ["gemini", "anthropic"])
+@pytest.mark.parametrize("fault", ["404", "429:90"])
+def test_counting_that_fails_is_left_alone_for_a_while(
+    wire: Any, fault: str, server: FakeProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A refused count is a request as well, and would come before every call."""
+    driver, started, passed_seconds = driver_for(server, estimate="count"), time.monotonic(), 0.0
+    monkeypatch.setattr(time, "monotonic", lambda: started + passed_seconds)
+    server.count_fault = fault
+    assert [driver.count_tokens(request(wire)) for _ in range(3)] == [None] * 3
+    assert driver.generate(request(wire)).text
+    server.count_fault, passed_seconds = "", 61.0
+    again = driver.count_tokens(request(wire))
+    assert (again is None) == (fault == "429:90")
+    passed_seconds = 91.0
+    assert driver.count_tokens(request(wire)) == 3
+    counts = [one.status for one in server.received if one.word == "count"]
+    assert counts == ([429, 200] if fault == "429:90" else [404, 200, 200])
 
 
 @ALL

@@ -152,7 +152,8 @@ def test_multipliers_apply_to_minutes_and_days() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "tokens"), [("", 0), ("word word word word", 5), ("1234567890", 10), ("{}{}{}", 4), ("日本", 2)]
+    ("text", "tokens"),
+    [("", 0), ("word word word word", 5), ("1234567890", 10), ("{}{}{}", 4), ("日本", 2), ("🐟🥕", 4)],
 )
 def test_estimates_count_by_class_of_character(text: str, tokens: int) -> None:
     assert estimate_tokens(text) == tokens
