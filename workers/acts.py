@@ -12,7 +12,7 @@ from botticelli.errors import TemplateError
 from botticelli.failpoints import reach
 from botticelli.narrative import json_or_text, render_text
 from botticelli.narrative.model import Act, BotCommandInput, MediaInput, NarrativeInput, TableInput, TextInput
-from botticelli.store import ActRow, NewRow, Origin, Transaction, escape_segment
+from botticelli.store import ActRow, NewRow, Origin, Settled, Transaction, escape_segment
 from workers.answers import judge
 from workers.captures import is_gone
 from workers.content import Schema, rows_in, schema_of, store
@@ -21,6 +21,7 @@ from workers.history import Piece, messages, remembered
 from workers.inputs import medium_of, rows_of
 from workers.model_calls import Answer, ModelCall
 from workers.outcomes import ActFailed
+from workers.records import record_act
 from workers.references import condition_value, is_skipped, resolver
 from workers.stage import Stage
 from workers.table_text import as_text_of
@@ -222,20 +223,26 @@ class _Turn:
         self, row: ActRow, *, answer: Answer | None = None, bound: Any = None, content: Rows | None = None
     ) -> None:
         """Act row, ledger, content and `output_var` in one transaction."""
+        settled = _settled(answer) if answer else None
+        if content is None and (self._act.output_var is None or bound is None):
+            record_act(self._stage.runtime, self._stage.claim, row, settled)
+        else:
+            self._record_with(row, settled, bound, content)
+        reach("act_recorded")
+        if row.status != "failed":
+            self._stage.finished.append(row)
+        self._recorded = True
+
+    def _record_with(self, row: ActRow, settled: Settled | None, bound: Any, content: Rows | None) -> None:
         with self._stage.guarded() as tx:
             is_new = tx.acts.record(row)
             if content is not None and is_new:
                 origin = Origin(self._stage.narrative.name_for(self._act), row.run_id, row.name, row.model)
                 store(tx, *content, origin)
-            if answer is not None:
-                response = answer.response
-                tx.ledger.settle(answer.draw_id, "settled", answer.settled_at, response.usage, response.cost_usd)
+            if settled is not None:
+                tx.ledger.settle_all([settled])
             if self._act.output_var and bound is not None:
                 self._bind(tx, self._act.output_var, bound)
-        reach("act_recorded")
-        if row.status != "failed":
-            self._stage.finished.append(row)
-        self._recorded = True
 
     def _bind(self, tx: Transaction, variable: str, value: Any) -> None:
         tx.state.set(
@@ -269,6 +276,11 @@ class _Given:
         self.pieces.append(piece)
         self.data = data
         self.output = _as_output(data) if output is None else output
+
+
+def _settled(answer: Answer) -> Settled:
+    response = answer.response
+    return Settled(answer.draw_id, "settled", answer.settled_at, response.usage, response.cost_usd)
 
 
 def _as_output(data: Any) -> str:

@@ -11,13 +11,12 @@ from functools import cache
 from botticelli.budget import Ticket
 from botticelli.carousel.dispatch import TICKET_LEASE_SECONDS
 from botticelli.runtime import Runtime
-from botticelli.store import Claim
+from botticelli.store import Claim, ClaimKey
 from botticelli.telemetry import log
 from workers.handing_back import hand_back
 from workers.outages import SERVERS_AWAY
 
 RENEWALS_PER_LEASE = 3
-Key = tuple[str, int, int]
 
 
 class LeaseKeeper:
@@ -25,8 +24,8 @@ class LeaseKeeper:
 
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
-        self._claims: dict[Key, Claim] = {}
-        self._owed: dict[Key, Claim] = {}
+        self._claims: dict[ClaimKey, Claim] = {}
+        self._owed: dict[ClaimKey, Claim] = {}
         """Interrupted because a server was away: given back as soon as it can be written down."""
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
@@ -35,7 +34,7 @@ class LeaseKeeper:
     @contextmanager
     def holding(self, claim: Claim) -> Iterator[None]:
         """The claim is renewed for as long as the block runs. When a server goes away in it, it is owed."""
-        key = (claim.run_id, claim.number, claim.fence)
+        key = claim.key
         with self._lock:
             self._claims[key] = claim
             self._empty.clear()
@@ -62,7 +61,7 @@ class LeaseKeeper:
         for claim in [*self._take(self._owed), *self._take(self._claims)]:
             self._hand_back(claim, why)
 
-    def _take(self, claims: dict[Key, Claim]) -> list[Claim]:
+    def _take(self, claims: dict[ClaimKey, Claim]) -> list[Claim]:
         with self._lock:
             taken = list(claims.values())
             claims.clear()
@@ -73,7 +72,7 @@ class LeaseKeeper:
             hand_back(self._runtime, claim, why)
         except SERVERS_AWAY:
             with self._lock:
-                self._owed[claim.run_id, claim.number, claim.fence] = claim
+                self._owed[claim.key] = claim
             raise
 
     def _renew_until_empty(self) -> None:
@@ -91,9 +90,9 @@ class LeaseKeeper:
 
     def _renew(self, claims: list[Claim]) -> None:
         with self._runtime.store.transaction() as tx:
-            held = tx.iterations.renew(claims, lease_seconds=self._runtime.settings.worker.lease_seconds)
+            held = tx.iterations.guard_all(claims, lease_seconds=self._runtime.settings.worker.lease_seconds)
         for claim in claims:
-            if (claim.run_id, claim.number) in held:
+            if claim.key in held:
                 ticket = Ticket.from_json(claim.ticket)
                 self._runtime.budget.renew(ticket.id, [share.scope for share in ticket.shares], TICKET_LEASE_SECONDS)
 

@@ -13,7 +13,7 @@ from celery.worker import state
 from botticelli.errors import BotticelliError, ServiceUnavailable, Unwritable
 from botticelli.redis_check import require_fit
 from botticelli.runtime import current
-from workers import departure, sweeper
+from workers import broker_client, departure, sweeper
 from workers.canary import Listening
 from workers.departure import Departure
 from workers.presence import announce
@@ -41,6 +41,8 @@ def end_because_deaf(says: str) -> None:
 
 
 _listening = Listening(is_busy, end_because_deaf)
+
+broker_client.use()
 
 
 @signals.worker_init.connect

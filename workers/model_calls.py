@@ -149,8 +149,7 @@ class ModelCall:
             self._wait_for(self._stage.runtime.softened(draw))
         reach("request_drawn")
         try:
-            with self._stage.about_to_act() as tx:
-                tx.ledger.draw(self._entry(draw))
+            self._stage.enter_draw(self._entry(draw))
         except BaseException:
             self._draws.undo(draw.id)
             raise

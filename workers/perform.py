@@ -6,11 +6,11 @@ import logging
 
 from celery.exceptions import SoftTimeLimitExceeded
 
-from botticelli.carousel import given_variables_of, narrative_of, plan_of, variables_of
 from botticelli.errors import BotticelliError, Stale
 from botticelli.failpoints import reach
 from botticelli.runtime import Runtime
 from botticelli.telemetry import log, logger
+from workers.claims import claim
 from workers.conclusions import conclude
 from workers.handing_back import release
 from workers.leases import keeper_of
@@ -30,8 +30,7 @@ from workers.outcomes import (
     RunHeld,
     Succeeded,
 )
-from workers.presence import worker_name
-from workers.stage import Retries, Stage
+from workers.stage import Stage
 
 
 def perform(runtime: Runtime, run_id: str, number: int) -> None:
@@ -41,7 +40,7 @@ def perform(runtime: Runtime, run_id: str, number: int) -> None:
     are kept.
     """
     try:
-        stage = _claim(runtime, run_id, number)
+        stage = claim(runtime, run_id, number)
         if stage is None:
             log("nothing_to_claim", run=run_id, iteration=number)
             return
@@ -54,38 +53,17 @@ def perform(runtime: Runtime, run_id: str, number: int) -> None:
 
 def _perform(stage: Stage) -> None:
     """One that was taken over meanwhile writes nothing any more; what its own ticket still holds is given back."""
-    runtime, claim = stage.runtime, stage.claim
+    runtime, held = stage.runtime, stage.claim
     try:
-        with keeper_of(runtime).holding(claim):
+        with keeper_of(runtime).holding(held):
             outcome = _acts(stage)
             reach("acts_performed")
-            release(runtime, claim)
+            release(runtime, held)
             reach("ticket_released")
             conclude(stage, outcome)
     except Stale:
-        log("iteration_taken_over", level=logging.WARNING, run=claim.run_id, iteration=claim.number)
-        release(runtime, claim)
-
-
-def _claim(runtime: Runtime, run_id: str, number: int) -> Stage | None:
-    """The attempt is counted here; None when there is nothing to do."""
-    with runtime.store.transaction() as tx:
-        lease_seconds = runtime.settings.worker.lease_seconds
-        claim = tx.iterations.claim(run_id, number, worker=worker_name(), lease_seconds=lease_seconds)
-        if claim is None:
-            return None
-        earlier = tx.acts.of_iteration(run_id, number) if claim.fence > 1 else []
-        return Stage(
-            runtime=runtime,
-            claim=claim,
-            run=tx.runs.get(run_id),
-            narrative=narrative_of(tx, run_id),
-            variables=variables_of(tx, run_id),
-            plan=plan_of(runtime, tx, run_id),
-            finished=[row for row in earlier if row.status != "failed"],
-            given=given_variables_of(tx, run_id),
-            retries=Retries(claim.retries_used),
-        )
+        log("iteration_taken_over", level=logging.WARNING, run=held.run_id, iteration=held.number)
+        release(runtime, held)
 
 
 def _acts(stage: Stage) -> Outcome:

@@ -14,8 +14,9 @@ from botticelli.carousel.plan import Plan
 from botticelli.narrative import visible
 from botticelli.narrative.model import Act, Narrative, NarrativeInput, is_beside
 from botticelli.runtime import Runtime
-from botticelli.store import ActRow, Claim, Run, Transaction
+from botticelli.store import ActRow, Claim, Entry, Run, Transaction, Wanted
 from workers.outcomes import RunEnding, RunHeld
+from workers.records import enter_draw
 
 PARTIAL_CHARACTERS = 2000
 
@@ -32,6 +33,14 @@ class Retries:
     def count(self) -> None:
         with self._lock:
             self.used += 1
+
+
+def require_going_on(wanted: Wanted) -> None:
+    """RunEnding when the run wants nothing more, RunHeld when it is paused at once."""
+    if wanted.ending is not None:
+        raise RunEnding
+    if wanted.is_held:
+        raise RunHeld
 
 
 @dataclass(slots=True)
@@ -107,11 +116,13 @@ class Stage:
         with self.runtime.store.transaction() as tx:
             lease_seconds = self.runtime.settings.worker.lease_seconds
             wanted = tx.iterations.guard(self.claim, lease_seconds=lease_seconds)
-            if wanted.ending is not None:
-                raise RunEnding
-            if wanted.is_held:
-                raise RunHeld
+            require_going_on(wanted)
             yield tx
+
+    def enter_draw(self, entry: Entry) -> None:
+        """As `about_to_act`, and the ledger's row of a call is all that is written."""
+        self.asked_at = time.monotonic()
+        require_going_on(enter_draw(self.runtime, self.claim, entry))
 
     def tell(self, event: str, **data: Any) -> None:
         """Let those who watch know. Never waits and never fails."""

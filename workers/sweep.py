@@ -11,9 +11,10 @@ from datetime import timedelta
 from sqlalchemy import func
 
 from botticelli.budget import Ticket
-from botticelli.carousel import Publication, advance, publish
+from botticelli.carousel import advance, publish
 from botticelli.carousel.dispatch import TICKET_LEASE_SECONDS
 from botticelli.carousel.levers import release_all, stop_admission
+from botticelli.messages import Publication
 from botticelli.runtime import Runtime
 from botticelli.store import Lost, Transaction
 from botticelli.telemetry import log, logger

@@ -1,7 +1,7 @@
 """From a narrative to a finished run: enqueue, admission, outcome, and the levers over it. Performs no act."""
 
 from botticelli.carousel.confirmations import Decided, decide, waiting_of
-from botticelli.carousel.dispatch import Publication, advance, dispatch, publish
+from botticelli.carousel.dispatch import advance, dispatch, publish
 from botticelli.carousel.enqueue import Enqueued, EnqueueOptions, enqueue
 from botticelli.carousel.fork import Fork, fork
 from botticelli.carousel.levers import cancel, pause, resume, retry
@@ -20,7 +20,6 @@ __all__ = [
     "Fork",
     "Mover",
     "Pruned",
-    "Publication",
     "accept",
     "advance",
     "cancel",

@@ -11,9 +11,10 @@ from typing import Any
 
 from sqlalchemy import func
 
-from botticelli.carousel.dispatch import Publication, advance, publish
+from botticelli.carousel.dispatch import advance, publish
 from botticelli.carousel.movers import Mover
 from botticelli.errors import InvalidInput
+from botticelli.messages import Publication
 from botticelli.runtime import Runtime
 from botticelli.store import Decision, Transaction
 

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-from collections.abc import Iterable
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from kombu.exceptions import OperationalError
+from kombu.exceptions import KombuError
 from redis.exceptions import RedisError
 
 from botticelli.budget import BLOCKED, Refusal, Scope, Share, Ticket
@@ -23,7 +23,7 @@ from botticelli.carousel.states import End, Idle, Start, next_step
 from botticelli.errors import BotticelliError
 from botticelli.events import LAST
 from botticelli.failpoints import reach
-from botticelli.messages import publish_iteration
+from botticelli.messages import Publication, publish_iterations
 from botticelli.runtime import Runtime
 from botticelli.store import Open, Run, Transaction
 from botticelli.telemetry import log
@@ -31,16 +31,6 @@ from botticelli.telemetry import log
 TICKET_LEASE_SECONDS = 90
 """Longer than the longest wait between two messages for one iteration; a worker that claims it renews it."""
 REDIS_AWAY_SECONDS = 1.0
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Publication:
-    """A task to publish once the row is committed."""
-
-    run_id: str
-    number: int
-    narrative: str
-    publishes: int
 
 
 def dispatch(runtime: Runtime, run_id: str) -> None:
@@ -77,16 +67,16 @@ def advance(runtime: Runtime, tx: Transaction, run: Run) -> list[Publication]:
                 opened = _with_one_more(tx, opened, run, number)
 
 
-def publish(runtime: Runtime, publications: Iterable[Publication]) -> None:
-    """Wake a worker. What can't be published now is published by the sweep: the rows are committed."""
-    for publication in publications:
-        reach("row_committed")
-        try:
-            publish_iteration(runtime.celery, *dataclasses.astuple(publication))
-            reach("message_published")
-        except (OperationalError, RedisError, OSError) as error:
-            log("publish_failed", level=logging.WARNING, run=publication.run_id, error=type(error).__name__)
-            return
+def publish(runtime: Runtime, publications: Sequence[Publication]) -> None:
+    """Wake workers. What can't be published now is published by the sweep: the rows are committed."""
+    if not publications:
+        return
+    reach("row_committed")
+    try:
+        publish_iterations(runtime.celery, publications)
+        reach("message_published")
+    except (KombuError, RedisError, OSError) as error:
+        log("publish_failed", level=logging.WARNING, run=publications[0].run_id, error=type(error).__name__)
 
 
 def _ask(runtime: Runtime, tx: Transaction, run: Run, opened: Open, number: int) -> Ticket | Refusal | None:

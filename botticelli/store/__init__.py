@@ -15,9 +15,9 @@ from botticelli.store.content import Content, ContentTable, NewRow, Origin
 from botticelli.store.database import connected, unwritable
 from botticelli.store.duties import Duties
 from botticelli.store.effects import UNDECIDED, Decision, EffectRecord, Effects, Intent, Question, Twin
-from botticelli.store.iterations import Claim, Iteration, Iterations, Lost, Open, Unclaimed, Wanted
+from botticelli.store.iterations import Claim, ClaimKey, Iteration, Iterations, Lost, Open, Unclaimed, Wanted
 from botticelli.store.learned import Learned, LearnedLimit
-from botticelli.store.ledger import Entry, Ledger, PastCalls, PastUsage
+from botticelli.store.ledger import Entry, Ledger, PastCalls, PastUsage, Settled
 from botticelli.store.levers import Levers, Moved
 from botticelli.store.media import MediaRepository, NewMedium
 from botticelli.store.overrides import WHOLE, FreshOverrides, InForce, Override, Overrides
@@ -38,6 +38,7 @@ __all__ = [
     "ActUsage",
     "Canary",
     "Claim",
+    "ClaimKey",
     "Content",
     "ContentTable",
     "Decision",
@@ -62,11 +63,13 @@ __all__ = [
     "Query",
     "Question",
     "Run",
+    "Settled",
     "SpentRow",
     "StateEntry",
     "Step",
     "Store",
     "Tables",
+    "ThreadLocks",
     "Transaction",
     "Twin",
     "Unclaimed",
@@ -120,6 +123,11 @@ class ThreadLocks:
                 lock, users = self._locks.pop(name)
                 if users > 1:
                     self._locks[name] = lock, users - 1
+
+    def users(self, name: str) -> int:
+        """How many threads hold it or wait for it."""
+        with self._lock:
+            return self._locks.get(name, (None, 0))[1]
 
 
 class Store:

@@ -9,8 +9,7 @@ from decimal import Decimal
 
 from sqlalchemy import Connection, select
 
-from botticelli.store.sql import statement
-from botticelli.store.storable import storable
+from botticelli.store.sql import as_rows, statement
 from botticelli.store.tables import acts
 
 
@@ -57,8 +56,12 @@ class Acts:
 
     def record(self, act: ActRow) -> bool:
         """False when this act was recorded as done before; nothing is changed then."""
-        values = {name: storable(value) for name, value in asdict(act).items() if name != "finished_at"}
-        return self._connection.execute(statement("record_act"), values).first() is not None
+        return bool(self.record_all([act]))
+
+    def record_all(self, rows: Sequence[ActRow]) -> set[tuple[str, int, int, int]]:
+        """Run id, number, position and turn of those that were not recorded as done before."""
+        recorded = self._connection.execute(statement("record_acts"), {"rows": as_rows(map(asdict, rows))})
+        return {(run_id, number, position, turn) for run_id, number, position, turn in recorded}
 
     def of_iteration(self, run_id: str, number: int) -> list[ActRow]:
         return self._read(acts.c.run_id == run_id, acts.c.number == number)

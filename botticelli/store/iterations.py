@@ -14,8 +14,8 @@ from botticelli.errors import Stale
 from botticelli.store.sql import statement
 from botticelli.store.tables import iterations
 
-Key = tuple[str, int]
-"""Run id and number."""
+ClaimKey = tuple[str, int, int]
+"""Run id, number and fence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +31,14 @@ class Claim:
     started_at: datetime
     """When the first worker began with it."""
 
+    @property
+    def key(self) -> ClaimKey:
+        return self.run_id, self.number, self.fence
+
+    def stale(self) -> Stale:
+        """What to raise when another worker holds the iteration by now."""
+        return Stale("this iteration is no longer held by this worker", where=f"{self.run_id}#{self.number}")
+
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
@@ -44,6 +52,11 @@ class Wanted:
     def is_held(self) -> bool:
         """Nothing more is called or done until somebody resumes the run."""
         return self.status == "paused" and self.hold == "now"
+
+    @property
+    def is_going_on(self) -> bool:
+        """The next call or effect is still wanted."""
+        return self.ending is None and not self.is_held
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,27 +142,31 @@ class Iterations:
 
     def claim(self, run_id: str, number: int, *, worker: str, lease_seconds: float) -> Claim | None:
         """None: nothing to do, because the message is late, doubled, or the run no longer wants it."""
-        values = {"run_id": run_id, "number": number, "worker": worker, "lease_seconds": lease_seconds}
-        row = self._connection.execute(statement("claim"), values).mappings().first()
-        return Claim(run_id=run_id, number=number, **row) if row else None
+        return self.claim_all(run_id, [number], worker=worker, lease_seconds=lease_seconds).get(number)
+
+    def claim_all(self, run_id: str, numbers: Sequence[int], *, worker: str, lease_seconds: float) -> dict[int, Claim]:
+        """By number, without those of which there is nothing to do."""
+        values = {"run_id": run_id, "numbers": list(numbers), "worker": worker, "lease_seconds": lease_seconds}
+        rows = self._connection.execute(statement("claim"), values).mappings()
+        return {row["number"]: Claim(run_id=run_id, **row) for row in rows}
 
     def guard(self, claim: Claim, *, lease_seconds: float) -> Wanted:
         """What its run wants. Stale when another worker holds the iteration: stop, write nothing."""
-        values = {"run_id": claim.run_id, "number": claim.number, "fence": claim.fence, "lease_seconds": lease_seconds}
-        row = self._connection.execute(statement("guard"), values).first()
-        if row is None:
-            raise Stale("this iteration is no longer held by this worker", where=f"{claim.run_id}#{claim.number}")
-        return Wanted(*row)
+        wanted = self.guard_all([claim], lease_seconds=lease_seconds).get(claim.key)
+        if wanted is None:
+            raise claim.stale()
+        return wanted
 
-    def renew(self, claims: Sequence[Claim], *, lease_seconds: float) -> set[Key]:
-        """Keys of the claims that still hold."""
+    def guard_all(self, claims: Sequence[Claim], *, lease_seconds: float) -> dict[ClaimKey, Wanted]:
+        """What the run of each wants, and a longer lease for it; without those that do not hold any more."""
         values = {
             "run_ids": [claim.run_id for claim in claims],
             "numbers": [claim.number for claim in claims],
             "fences": [claim.fence for claim in claims],
             "lease_seconds": lease_seconds,
         }
-        return {(row[0], row[1]) for row in self._connection.execute(statement("renew_leases"), values)}
+        rows = self._connection.execute(statement("guard"), values)
+        return {(run_id, number, fence): Wanted(*wanted) for run_id, number, fence, *wanted in rows}
 
     def finish(self, claim: Claim, status: str, error: str | None) -> None:
         """The final status; comes after the run was locked and a `guard`, in the same transaction.

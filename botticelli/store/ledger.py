@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Protocol
 
 from sqlalchemy import Connection, case, func, select, update
-from sqlalchemy.dialects.postgresql import insert
 
-from botticelli.store.sql import statement
+from botticelli.store.sql import as_rows, statement
 from botticelli.store.tables import ledger
 
+TOKENS = ("input_tokens", "cached_tokens", "output_tokens", "reasoning_tokens")
 SAMPLES = 200
 """So many of an act's last calls are its past."""
 
@@ -74,15 +74,30 @@ class Counted(Protocol):
     def reasoning_tokens(self) -> int: ...
 
 
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What came of a request. `usage` is None when nobody knows it."""
+
+    draw_id: str
+    outcome: str
+    settled_at: datetime
+    usage: Counted | None
+    cost_usd: Decimal | None = None
+
+    def as_row(self) -> dict[str, Any]:
+        row = {"draw_id": self.draw_id, "outcome": self.outcome, "settled_at": self.settled_at}
+        usage = {name: getattr(self.usage, name) for name in TOKENS} if self.usage else {}
+        return {**row, **usage, "cost_usd": self.cost_usd}
+
+
 class Ledger:
     """The repository of draws, within one transaction. Outcomes: drawn, then settled, refused or unknown."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def draw(self, entry: Entry) -> None:
-        values = {name: getattr(entry, name) for name in Entry.__slots__}
-        self._connection.execute(insert(ledger).values(**values, outcome="drawn").on_conflict_do_nothing())
+    def draw(self, *entries: Entry) -> None:
+        self._connection.execute(statement("enter_draws"), {"rows": as_rows(map(asdict, entries))})
 
     def settle(
         self,
@@ -92,19 +107,12 @@ class Ledger:
         usage: Counted | None,
         cost_usd: Decimal | None = None,
     ) -> None:
-        """Once: a row that is settled already stays as it is. `usage` is None when nobody knows it."""
-        values = {
-            "outcome": outcome,
-            "settled_at": settled_at,
-            "input_tokens": usage.input_tokens if usage else None,
-            "cached_tokens": usage.cached_tokens if usage else None,
-            "output_tokens": usage.output_tokens if usage else None,
-            "reasoning_tokens": usage.reasoning_tokens if usage else None,
-            "cost_usd": cost_usd,
-        }
-        self._connection.execute(
-            update(ledger).where(ledger.c.draw_id == draw_id, ledger.c.outcome == "drawn").values(values)
-        )
+        """As `settle_all`, of one request. `usage` is None when nobody knows it."""
+        self.settle_all([Settled(draw_id, outcome, settled_at, usage, cost_usd)])
+
+    def settle_all(self, settled: Sequence[Settled]) -> None:
+        """Once: a row that is settled already stays as it is."""
+        self._connection.execute(statement("settle_draws"), {"rows": as_rows(one.as_row() for one in settled)})
 
     def abandon(self, run_id: str, number: int) -> None:
         """The draws of a lost worker: nobody knows what became of them, so their estimates count."""

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable
 
 from botticelli.failpoints import POINTS
-from botticelli.messages import publish_iteration, run_id_for
+from botticelli.messages import Publication, publish_iterations, run_id_for
 from botticelli.testing.discord import Fault as DiscordFault
 from tests.chaos.cluster import LEASE_SECONDS, Cluster
 from tests.support.waiting import wait_until
@@ -145,7 +145,7 @@ def messages_doubled(cluster: Cluster, chance: random.Random, tags: list[str]) -
     numbers = [(run_id_for(tag), number) for tag in tags for number in range(1, 9) for _ in range(3)]
     chance.shuffle(numbers)
     for copy, (run_id, number) in enumerate(numbers):
-        publish_iteration(cluster.runtime.celery, run_id, number, "doubled", 1000 + copy)
+        publish_iterations(cluster.runtime.celery, [Publication(run_id, number, "doubled", 1000 + copy)])
     return 0
 
 

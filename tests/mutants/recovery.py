@@ -12,21 +12,21 @@ RECOVERY = (
     Mutant(
         "a message claims what nobody holds",
         SQL + "claim.sql",
-        "  and iterations.status = 'queued'\n",
+        "      and iterations.status = 'queued'\n",
         "",
         (CAROUSEL + "test_recovery.py", "-k", "claimed_once"),
     ),
     Mutant(
         "the fence of every write",
         SQL + "guard.sql",
-        "  and iterations.fence = :fence\n",
+        " and iterations.fence = asked.fence",
         "",
         (CAROUSEL + "test_recovery.py", "-k", "wakes_up_after_its_lease"),
     ),
     Mutant(
         "the fence of a renewal",
-        SQL + "renew_leases.sql",
-        "  and iterations.fence = held.fence\n  and iterations.status = 'running'\n",
+        SQL + "guard.sql",
+        " and iterations.fence = asked.fence",
         "",
         (STORE + "test_runs.py", "-k", "renewing"),
     ),
@@ -74,9 +74,9 @@ RECOVERY = (
     ),
     Mutant(
         "finished acts are kept",
-        "workers/perform.py",
-        'finished=[row for row in earlier if row.status != "failed"]',
-        "finished=[]",
+        "workers/claims.py",
+        "finished=earlier.get(number, []),",
+        "finished=[],",
         (CAROUSEL + "test_recovery.py", "-k", "finished_acts_are_kept"),
     ),
     Mutant(
@@ -89,7 +89,7 @@ RECOVERY = (
     Mutant(
         "a ticket is released at the end",
         "workers/perform.py",
-        '            reach("acts_performed")\n            release(runtime, claim)\n',
+        '            reach("acts_performed")\n            release(runtime, held)\n',
         '            reach("acts_performed")\n',
         (CAROUSEL + "test_runs.py", "-k", "nothing_is_held"),
     ),

@@ -2,7 +2,9 @@
 -- in: run_id
 -- returns: number, ticket (as it was) of the cancelled iterations
 with chosen as (
-    select number, ticket from iterations where run_id = :run_id and status = 'queued' for update
+    select number, ticket from iterations where run_id = :run_id and status = 'queued'
+    order by number
+    for update
 ), cancelled as (
     update iterations
     set status = 'cancelled', ticket = null, due_at = null, finished_at = clock_timestamp(), fence = fence + 1

@@ -1,6 +1,21 @@
--- Give one queued iteration to a worker. The attempt is counted here, before any work, so that poison ends.
--- in: run_id, number, worker, lease_seconds
--- returns: attempt, fence, ticket, retries_used, started_at; no row when there is nothing to claim (done, taken, paused, cancelled)
+-- Give queued iterations of one run to a worker. The attempt is counted here, before any work, so that poison ends.
+-- Rows are locked in order of their numbers, as everywhere.
+-- in: run_id, numbers (an array), worker, lease_seconds
+-- returns: number, attempt, fence, ticket, retries_used, started_at; no row where there is nothing to claim (done, taken,
+--          paused, cancelled)
+with due as (
+    select iterations.number
+    from iterations
+    join runs on runs.id = iterations.run_id
+    where iterations.run_id = :run_id
+      and iterations.number = any (cast(:numbers as bigint[]))
+      and iterations.status = 'queued'
+      and iterations.ticket is not null
+      and runs.status in ('running', 'waiting')
+      and runs.ending is null
+    order by iterations.number
+    for update of iterations
+)
 update iterations
 set status = 'running',
     worker = :worker,
@@ -9,12 +24,8 @@ set status = 'running',
     lease_until = now() + make_interval(secs => :lease_seconds),
     started_at = coalesce(iterations.started_at, now()),
     due_at = null
-from runs
+from due
 where iterations.run_id = :run_id
-  and iterations.number = :number
-  and iterations.status = 'queued'
-  and iterations.ticket is not null
-  and runs.id = iterations.run_id
-  and runs.status in ('running', 'waiting')
-  and runs.ending is null
-returning iterations.attempt, iterations.fence, iterations.ticket, iterations.retries_used, iterations.started_at
+  and iterations.number = due.number
+returning iterations.number, iterations.attempt, iterations.fence, iterations.ticket, iterations.retries_used,
+          iterations.started_at

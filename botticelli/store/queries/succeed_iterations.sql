@@ -1,16 +1,22 @@
 -- Iterations of one run have succeeded: their final status and the run's counters, for those that are still held.
--- The run is locked by the caller. The clock's order is the order of the commits, as for every end of an iteration.
+-- The run is locked by the caller, rows of iterations in order of their numbers. The clock's order is the order of the commits, as for every end of an iteration.
 -- in: run_id, numbers, fences (arrays of one length)
 -- returns: numbers that were still held (an array), succeeded, failed, input_tokens, cached_tokens, output_tokens,
 --          cost_usd of the run; no row when none was
-with ended as (
+with held as (
+    select iterations.number
+    from iterations
+    join unnest(cast(:numbers as bigint[]), cast(:fences as bigint[])) as asked (number, fence)
+        on iterations.number = asked.number and iterations.fence = asked.fence
+    where iterations.run_id = :run_id and iterations.status = 'running'
+    order by iterations.number
+    for update of iterations
+),
+ended as (
     update iterations
     set status = 'succeeded', error = null, finished_at = clock_timestamp(), ticket = null, lease_until = null, due_at = null
-    from unnest(cast(:numbers as bigint[]), cast(:fences as bigint[])) as held (number, fence)
-    where iterations.run_id = :run_id
-      and iterations.number = held.number
-      and iterations.fence = held.fence
-      and iterations.status = 'running'
+    from held
+    where iterations.run_id = :run_id and iterations.number = held.number
     returning iterations.number
 ),
 used as (

@@ -4,6 +4,7 @@
 with chosen as (
     select number, ticket from iterations
     where run_id = :run_id and status = 'queued' and ticket is not null
+    order by number
     for update
 )
 update iterations

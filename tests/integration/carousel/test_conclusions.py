@@ -10,9 +10,9 @@ from botticelli.errors import Stale
 from botticelli.runtime import Runtime
 from tests.support.narratives import narrative_text, run_of, start
 from tests.support.waiting import wait_until
-from workers.conclusions import _turns, conclude
+from workers.claims import claim
+from workers.conclusions import _run_rows, _successes, conclude
 from workers.outcomes import Failed, Outcome, Succeeded
-from workers.perform import _claim
 from workers.stage import Stage
 
 TOGETHER = 8
@@ -31,15 +31,16 @@ def ended(stage: Stage | None, outcome: Outcome) -> str:
 def test_successes_that_wait_for_the_runs_row_are_written_together(runtime: Runtime) -> None:
     text_of = narrative_text(TOGETHER + 2, concurrency=TOGETHER, continue_on_error=True)
     run_id = start(runtime, text_of).id
-    stages = {number: _claim(runtime, run_id, number) for number in range(1, TOGETHER + 1)}
+    stages = {number: claim(runtime, run_id, number) for number in range(1, TOGETHER + 1)}
     with runtime.store.transaction() as tx:
         tx.iterations.requeue(run_id, LOST, 1)
     with ThreadPoolExecutor(TOGETHER) as threads, runtime.store.transaction() as tx:
         tx.runs.lock(run_id)
         answers = {FAILING: threads.submit(ended, stages.pop(FAILING), Failed("too hot"))}
-        wait_until(_turns.of(run_id).locked, "the failed one to stand before the run's row")
+        wait_until(lambda: _run_rows.users(run_id) == 1, "the failed one to stand before the run's row")
         answers |= {number: threads.submit(ended, stage, Succeeded()) for number, stage in stages.items()}
-        wait_until(lambda: len(_turns.waiting(run_id)) == TOGETHER - 1, "all successes to stand in line")
+        rest = TOGETHER - 2
+        wait_until(lambda: _successes.waiting((runtime, run_id)) == rest, "all successes but one to stand in line")
         tx.connection.commit()
     told = {number: answer.result() for number, answer in answers.items()}
     assert told == {number: "stale" if number == LOST else "written" for number in range(1, TOGETHER + 1)}
@@ -47,5 +48,5 @@ def test_successes_that_wait_for_the_runs_row_are_written_together(runtime: Runt
     assert (run.succeeded, run.failed, run.dispatched) == (TOGETHER - 2, 1, TOGETHER + 2)
     with runtime.store.transaction() as tx:
         query = text("select count(distinct xmin::text) from iterations where run_id = :id and status = 'succeeded'")
-        assert tx.connection.execute(query, {"id": run_id}).scalar_one() == 1
-    assert _turns.waiting(run_id) == []
+        assert tx.connection.execute(query, {"id": run_id}).scalar_one() == 2, "the first alone, then all others"
+    assert _successes.waiting((runtime, run_id)) == 0

@@ -124,9 +124,9 @@ def test_finished_acts_are_kept_when_a_worker_is_lost(runtime: Runtime) -> None:
 def perform_first_act_only(runtime: Runtime, run_id: str) -> None:
     """A worker that dies between two acts."""
     from workers.acts import perform_act
-    from workers.perform import _claim
+    from workers.claims import claim
 
-    stage = _claim(runtime, run_id, 1)
+    stage = claim(runtime, run_id, 1)
     assert stage is not None
     perform_act(stage.at(0))
 

@@ -13,7 +13,7 @@ from botticelli.runtime import Runtime
 from botticelli.watching import Watcher, watch
 from tests.support.narratives import narrative_text, perform_all, perform_open, start
 from tests.support.waiting import wait_until
-from workers.perform import _claim
+from workers.claims import claim
 
 MakeRuntime = Callable[..., Runtime]
 TWO_ACTS = 'one = "first {iteration}"\ntwo = "second"'
@@ -81,7 +81,7 @@ def test_without_redis_a_run_is_watched_all_the_same(runtime: Runtime, make_runt
 
 def test_text_is_seen_while_it_is_written_and_not_kept(runtime: Runtime) -> None:
     run = start(runtime, narrative_text(1))
-    stage = _claim(runtime, run.id, 1)
+    stage = claim(runtime, run.id, 1)
     assert stage is not None
     heard: list[Event] = []
     with runtime.events.listening(run.id) as ear:

@@ -1,11 +1,13 @@
--- Write the act row. An act that is recorded as done is never replaced; a failed one is, and its usage adds up.
--- returns: status; no row when the act was done already
+-- Write act rows. An act that is recorded as done is never replaced; a failed one is, and its usage adds up.
+-- in: rows (a JSON array of objects with the names of the columns)
+-- returns: run_id, number, position, turn of those that are new; no row where the act was done already
 insert into acts (run_id, number, position, turn, name, status, prompt, remembered, output, error, model, finish_reason,
                   input_tokens, cached_tokens, output_tokens, cost_usd, tries, fence, started_at, drawn_at, settled_at,
                   reasoning_tokens, raw_output, warning)
-values (:run_id, :number, :position, :turn, :name, :status, :prompt, :remembered, :output, :error, :model, :finish_reason,
-        :input_tokens, :cached_tokens, :output_tokens, :cost_usd, :tries, :fence, :started_at, :drawn_at, :settled_at,
-        :reasoning_tokens, :raw_output, :warning)
+select run_id, number, position, turn, name, status, prompt, remembered, output, error, model, finish_reason,
+       input_tokens, cached_tokens, output_tokens, cost_usd, tries, fence, started_at, drawn_at, settled_at,
+       reasoning_tokens, raw_output, warning
+from jsonb_populate_recordset(cast(null as acts), cast(:rows as jsonb))
 on conflict (run_id, number, position, turn) do update
 set status = excluded.status,
     prompt = excluded.prompt,
@@ -27,4 +29,4 @@ set status = excluded.status,
     settled_at = excluded.settled_at,
     finished_at = now()
 where acts.status = 'failed'
-returning status
+returning run_id, number, position, turn

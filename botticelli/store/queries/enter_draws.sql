@@ -1,0 +1,6 @@
+-- The ledger's rows of requests that are about to be made.
+-- in: rows (a JSON array of objects with the names of the columns)
+insert into ledger (draw_id, run_id, number, narrative, act, model, attempt, scope, shares, outcome, estimated_tokens, drawn_at)
+select draw_id, run_id, number, narrative, act, model, attempt, scope, shares, 'drawn', estimated_tokens, drawn_at
+from jsonb_populate_recordset(cast(null as ledger), cast(:rows as jsonb))
+on conflict do nothing

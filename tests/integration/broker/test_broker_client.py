@@ -1,0 +1,126 @@
+"""Our transport on a real server: acknowledgements go out together, none is lost at the end, and no client is made twice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from typing import Any
+
+import pytest
+from kombu import Connection, Queue, transport
+from kombu.asynchronous import Hub
+
+from botticelli.runtime import Runtime
+from tests.support.waiting import wait_until
+from workers import broker_client
+
+
+@pytest.fixture
+def our_transport(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Until the end of the test."""
+    monkeypatch.setattr(transport, "TRANSPORT_ALIASES", dict(transport.TRANSPORT_ALIASES))
+    monkeypatch.setattr(transport, "_transport_cache", {})
+    broker_client.use()
+
+
+@pytest.fixture
+def connect(runtime: Runtime, our_transport: None) -> Iterator[Callable[[], Connection]]:
+    opened: list[Connection] = []
+
+    def make() -> Connection:
+        options = {"global_keyprefix": f"{runtime.settings.redis.prefix}:"}
+        url = runtime.redis_url.replace("unix://", "redis+socket://", 1)
+        connection = Connection(url, transport_options=options)
+        assert connection.get_transport_cls() is broker_client.Transport
+        opened.append(connection)
+        return connection
+
+    yield make
+    for connection in opened:
+        connection.release()
+
+
+def unacked(runtime: Runtime) -> tuple[int, int]:
+    """Messages, and their places in the index of times."""
+    prefix = runtime.settings.redis.prefix
+    return runtime.redis.hlen(f"{prefix}:unacked"), runtime.redis.zcard(f"{prefix}:unacked_index")
+
+
+def received(connection: Connection, queue: Queue, wanted: int, channel: Any) -> list[Any]:
+    messages: list[Any] = []
+    consumer = connection.Consumer([queue], channel=channel, callbacks=[lambda _, message: messages.append(message)])
+    with consumer:
+        wait_until(lambda: drained(connection) and len(messages) == wanted, "the messages")
+    return messages
+
+
+def drained(connection: Connection) -> bool:
+    with suppress(TimeoutError):
+        connection.drain_events(timeout=0.1)
+    return True
+
+
+def publish(connection: Connection, queue: Queue, count: int) -> None:
+    with connection.Producer() as producer:
+        for number in range(count):
+            producer.publish({"number": number}, routing_key=queue.name, declare=[queue])
+
+
+def test_what_is_acknowledged_goes_with_the_next_message_or_by_itself(
+    runtime: Runtime, connect: Callable[[], Connection]
+) -> None:
+    connection, queue = connect(), Queue("work")
+    publish(connection, queue, 3)
+    channel = connection.channel()
+    messages = received(connection, queue, 3, channel)
+    assert unacked(runtime) == (3, 3)
+    for message in messages[:2]:
+        message.ack()
+    assert unacked(runtime) == (3, 3), "not yet"
+    publish(connect(), queue, 1)
+    received(connection, queue, 1, channel)
+    assert unacked(runtime) == (2, 2), "the third and the new one"
+    messages[2].ack()
+    channel.qos.remove_acked()
+    assert unacked(runtime) == (1, 1)
+
+
+def test_the_event_loop_sends_acknowledgements(runtime: Runtime, connect: Callable[[], Connection]) -> None:
+    connection, queue = connect(), Queue("work")
+    publish(connection, queue, 1)
+    (message,) = received(connection, queue, 1, connection.channel())
+    hub = Hub()
+    connection.transport.register_with_event_loop(connection.connection, hub)
+    message.ack()
+    loop = hub.create_loop()
+    wait_until(lambda: next(loop) is None and unacked(runtime) == (0, 0), "the acknowledgement")
+    hub.close()
+
+
+def test_closing_sends_what_is_acknowledged_and_puts_back_the_rest(
+    runtime: Runtime, connect: Callable[[], Connection]
+) -> None:
+    connection, queue = connect(), Queue("work")
+    publish(connection, queue, 3)
+    channel = connection.channel()
+    first, *_ = received(connection, queue, 3, channel)
+    first.ack()
+    channel.close()
+    assert unacked(runtime) == (0, 0)
+    assert runtime.redis.llen(f"{runtime.settings.redis.prefix}:work") == 2
+
+
+def test_a_channel_makes_one_client_for_each_pool(connect: Callable[[], Connection]) -> None:
+    channel = connect().channel()
+    with channel.conn_or_acquire() as first, channel.conn_or_acquire() as second:
+        assert first is second
+    channel._disconnect_pools()
+    with channel.conn_or_acquire() as third:
+        assert third is not first
+        assert third.ping()
+
+
+@pytest.mark.usefixtures("our_transport")
+def test_use_means_every_broker_on_redis() -> None:
+    for url in ("redis://localhost", "rediss://localhost", "redis+socket:///tmp/x.sock"):
+        assert Connection(url).get_transport_cls() is broker_client.Transport, url

@@ -1,0 +1,105 @@
+"""Batches: who comes while one is asked for is in the next; nobody gets another's result or another's fault."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from threading import Event
+
+import pytest
+from redis.exceptions import ConnectionError as RedisAway
+
+from tests.support.waiting import wait_until
+from workers.batches import AT_ONCE, Batcher
+
+
+class Server:
+    """Doubles numbers; the first batch waits for `open`. Numbers in `faults` raise that, and so does one batch."""
+
+    def __init__(self, faults: dict[int, Exception] | None = None, interrupted_batch: int | None = None) -> None:
+        self.batches: list[list[int]] = []
+        self.entered, self.open = Event(), Event()
+        self._faults = faults or {}
+        self._interrupted_batch = interrupted_batch
+
+    def double(self, _: str, numbers: Sequence[int]) -> list[int]:
+        self.batches.append(list(numbers))
+        if len(self.batches) == 1:
+            self.entered.set()
+            assert self.open.wait(30)
+        if len(self.batches) == self._interrupted_batch:
+            raise KeyboardInterrupt
+        for number in numbers:
+            if number in self._faults:
+                raise self._faults[number]
+        return [number * 2 for number in numbers]
+
+
+def answers(server: Server, count: int) -> dict[int, int | BaseException]:
+    """What `count` threads were told: the first is asked for alone, the others wait for it."""
+    batcher = Batcher(server.double)
+    with ThreadPoolExecutor(count) as threads:
+        futures: dict[int, Future[int]] = {0: threads.submit(batcher.ask, "key", 0)}
+        assert server.entered.wait(30)
+        futures |= {number: threads.submit(batcher.ask, "key", number) for number in range(1, count)}
+        wait_until(lambda: batcher.waiting("key") == count - 1, "the others to wait")
+        server.open.set()
+        told = {number: future.exception(30) or future.result() for number, future in futures.items()}
+    assert batcher.waiting("key") == 0
+    return told
+
+
+def test_who_comes_meanwhile_is_in_the_next_batch() -> None:
+    server = Server()
+    assert answers(server, 5) == {number: number * 2 for number in range(5)}
+    assert [len(batch) for batch in server.batches] == [1, 4]
+
+
+def test_no_batch_is_longer_than_allowed() -> None:
+    server = Server()
+    assert answers(server, AT_ONCE + 3) == {number: number * 2 for number in range(AT_ONCE + 3)}
+    assert [len(batch) for batch in server.batches] == [1, AT_ONCE, 2]
+
+
+def test_a_bad_item_spoils_no_other() -> None:
+    told = answers(Server({3: ValueError("three")}), 6)
+    assert isinstance(told.pop(3), ValueError)
+    assert told == {number: number * 2 for number in (0, 1, 2, 4, 5)}
+
+
+def test_when_the_server_is_away_nothing_is_asked_twice() -> None:
+    server = Server({2: RedisAway("gone")})
+    told = answers(server, 4)
+    assert told.pop(0) == 0
+    assert {type(answer) for answer in told.values()} == {RedisAway}
+    assert sorted(number for batch in server.batches for number in batch) == [0, 1, 2, 3]
+
+
+def test_an_interrupted_leader_leaves_nobody_waiting() -> None:
+    server = Server(interrupted_batch=2)
+    told = answers(server, 4)
+    (leader,) = [number for number, answer in told.items() if isinstance(answer, KeyboardInterrupt)]
+    assert leader != 0
+    assert {number: told[number] for number in told if number != leader} == {
+        number: number * 2 for number in range(4) if number != leader
+    }
+
+
+def test_keys_do_not_wait_for_each_other() -> None:
+    server = Server()
+    batcher = Batcher(server.double)
+    with ThreadPoolExecutor(1) as threads:
+        first = threads.submit(batcher.ask, "slow", 1)
+        assert server.entered.wait(30)
+        assert batcher.ask("quick", 2) == 4
+        server.open.set()
+        assert first.result(30) == 2
+
+
+def test_alone_there_is_no_wait() -> None:
+    server = Server()
+    server.open.set()
+    batcher = Batcher(server.double)
+    assert [batcher.ask("key", number) for number in (1, 2)] == [2, 4]
+    with pytest.raises(ZeroDivisionError):
+        Batcher(lambda _, items: [1 // item for item in items]).ask("key", 0)

@@ -1,0 +1,112 @@
+"""What many threads want of a server at once is asked in one go, by one of them for all. Knows no server.
+
+Nobody waits for others to come: who is alone asks at once, and those who come meanwhile are the next batch.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from threading import Event, Lock
+from typing import Any, Generic, TypeVar
+
+from workers.outages import SERVERS_AWAY
+
+Key = TypeVar("Key")
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+AT_ONCE = 64
+"""Items of one batch: more would hold locks for long."""
+
+
+@dataclass(eq=False, slots=True)
+class _Entry(Generic[Item]):
+    item: Item
+    leads: bool = False
+    woken: Event = field(default_factory=Event)
+    """The result is there, or this thread leads the next batch."""
+    is_done: bool = False
+    result: Any = None
+    error: Exception | None = None
+
+
+class Batcher(Generic[Key, Item, Result]):
+    """`ask` takes the items of one key and returns a result for each, in their order. It may raise for all: then each is
+    asked for alone, so that one bad item spoils no other; but not when a server is away, for nobody knows what it did."""
+
+    def __init__(self, ask: Callable[[Key, Sequence[Item]], Sequence[Result]]) -> None:
+        self._ask = ask
+        self._lock = Lock()
+        self._queues: dict[Key, deque[_Entry[Item]]] = {}
+        """A key is in here for as long as somebody leads a batch of it."""
+
+    def ask(self, key: Key, item: Item) -> Result:
+        """The result for this item, or what was raised for it."""
+        entry = self._enter(key, item)
+        if not entry.leads:
+            entry.woken.wait()
+        if entry.leads:
+            self._lead(key, entry)
+        if entry.error is not None:
+            raise entry.error
+        result: Result = entry.result
+        return result
+
+    def waiting(self, key: Key) -> int:
+        """How many wait for the batch that is asked for at this moment."""
+        with self._lock:
+            return len(self._queues.get(key, ()))
+
+    def _enter(self, key: Key, item: Item) -> _Entry[Item]:
+        entry = _Entry(item)
+        with self._lock:
+            queue = self._queues.get(key)
+            if queue is None:
+                self._queues[key] = deque()
+                entry.leads = True
+            else:
+                queue.append(entry)
+        return entry
+
+    def _lead(self, key: Key, mine: _Entry[Item]) -> None:
+        batch = [mine, *self._others(key)]
+        try:
+            self._ask_for(key, batch)
+        finally:
+            self._hand_over(key, [entry for entry in batch[1:] if not entry.is_done])
+            for entry in batch[1:]:
+                if entry.is_done:
+                    entry.woken.set()
+
+    def _others(self, key: Key) -> list[_Entry[Item]]:
+        with self._lock:
+            queue = self._queues[key]
+            return [queue.popleft() for _ in range(min(len(queue), AT_ONCE - 1))]
+
+    def _ask_for(self, key: Key, batch: Sequence[_Entry[Item]]) -> None:
+        try:
+            results = self._ask(key, [entry.item for entry in batch])
+        except Exception as error:
+            if len(batch) > 1 and not isinstance(error, SERVERS_AWAY):
+                for entry in batch:
+                    self._ask_for(key, [entry])
+                return
+            for entry in batch:
+                entry.error, entry.is_done = error, True
+            return
+        for entry, result in zip(batch, results, strict=True):
+            entry.result, entry.is_done = result, True
+
+    def _hand_over(self, key: Key, undone: Sequence[_Entry[Item]]) -> None:
+        """The first who waits leads the next batch. `undone`: of a leader who was interrupted."""
+        with self._lock:
+            queue = self._queues[key]
+            queue.extendleft(reversed(undone))
+            if not queue:
+                del self._queues[key]
+                return
+            following = queue.popleft()
+            following.leads = True
+        following.woken.set()

@@ -1,0 +1,111 @@
+"""kombu's Redis transport with fewer trips: a channel keeps its client, and acknowledgements go out in lots.
+
+kombu 5.7 makes a new client of redis-py for every publish, event and acknowledgement, and sends each acknowledgement by
+itself; that took half of a busy worker's main thread. A late acknowledgement only means that a message may come twice.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from contextlib import AbstractContextManager
+from typing import Any
+
+from kombu import transport
+from kombu.transport import redis, virtual
+from kombu.utils.json import dumps
+from redis.exceptions import RedisError
+
+from botticelli.telemetry import log
+
+ACKED_APART_SECONDS = 0.2
+"""Acknowledged messages stay on the server for up to so long, or until the next one is received."""
+
+
+class QoS(redis.QoS):
+    """Used by the event loop's thread only, as kombu's."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._acked: list[str] = []
+
+    def append(self, message: Any, delivery_tag: str) -> None:
+        info = message.delivery_info
+        unacked = dumps([message._raw, info["exchange"], info["routing_key"]])
+        with self._pipe() as pipe:
+            pipe.zadd(self.unacked_index_key, {delivery_tag: time.time()})
+            pipe.hset(self.unacked_key, delivery_tag, unacked)
+            self._remove_acked(pipe)
+        virtual.QoS.append(self, message, delivery_tag)
+
+    def ack(self, delivery_tag: str) -> None:
+        """Room for the next message at once; the server hears of it later."""
+        self._acked.append(delivery_tag)
+        virtual.QoS.ack(self, delivery_tag)
+
+    def remove_acked(self) -> None:
+        """From the server."""
+        if self._acked:
+            with self._pipe() as pipe:
+                self._remove_acked(pipe)
+
+    def restore_unacked_once(self, stderr: Any = None) -> None:
+        """When the channel is closed. What a lost server still holds as unacknowledged comes again, and finds nothing to
+        do."""
+        try:
+            self.remove_acked()
+        except RedisError as error:
+            log("acks_lost_with_the_connection", level=logging.WARNING, error=type(error).__name__)
+        super().restore_unacked_once(stderr)
+
+    def _pipe(self) -> AbstractContextManager[Any]:
+        """No transaction: of what arrives in part, kombu takes the rest away when it restores."""
+        pipe: AbstractContextManager[Any] = self.channel._create_client().pipeline(transaction=False)
+        return pipe
+
+    def _remove_acked(self, pipe: Any) -> None:
+        """Also executes what is in the pipe already. They are kept for the next time when the server doesn't answer."""
+        acked = tuple(self._acked)
+        if acked:
+            pipe.hdel(self.unacked_key, *acked)
+            pipe.zrem(self.unacked_index_key, *acked)
+        pipe.execute()
+        del self._acked[: len(acked)]
+
+
+class Channel(redis.Channel):
+    QoS = QoS
+    _kept: Any = None
+
+    def _create_client(self, asynchronous: bool = False) -> Any:
+        """It holds no connection, so all may share it. A new pool, after a fork or a lost connection, has its own."""
+        if asynchronous:
+            return super()._create_client(asynchronous=True)
+        if self._kept is None or self._kept.connection_pool is not self.pool:
+            self._kept = super()._create_client()
+        return self._kept
+
+
+class Transport(redis.Transport):
+    Channel = Channel
+
+    def register_with_event_loop(self, connection: Any, loop: Any) -> None:
+        super().register_with_event_loop(connection, loop)
+        cycle: Any = self.cycle
+        earlier = getattr(cycle, "remove_acked_timer", None)
+        if earlier is not None:
+            earlier.cancel()
+        cycle.remove_acked_timer = loop.call_repeatedly(ACKED_APART_SECONDS, _remove_acked_of, cycle)
+
+
+def _remove_acked_of(cycle: Any) -> None:
+    for channel in tuple(cycle._channels):
+        if channel._qos is not None:
+            channel._qos.remove_acked()
+
+
+def use() -> None:
+    """For all connections that this process makes from now on to a broker on Redis."""
+    for name in ("redis", "rediss"):
+        transport.TRANSPORT_ALIASES[name] = f"{__name__}:Transport"
+        transport._transport_cache.pop(name, None)
