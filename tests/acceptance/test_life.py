@@ -24,6 +24,7 @@ from tests.support.processes import BIN, House, Process
 from tests.support.promises import violations
 from tests.support.proxy import Proxy
 from tests.support.waiting import wait_until
+from tests.support.wrong_clock import START
 
 LEAN = ("--without-mingle", "--without-gossip")
 SLOW = "BOTTICELLI_DRIVERS__ECHO__LATENCY_SECONDS"
@@ -167,23 +168,17 @@ def sweep_of(client: Client) -> tuple[str, datetime] | None:
     return None if row is None else (row.worker, row.taken_at)
 
 
-AHEAD = """
-import time
-_real = time.time
-time.time = lambda: _real() + 7200
-"""
-
-
 def test_a_worker_whose_clock_is_two_hours_ahead_changes_nothing(house: House, servers: Membership) -> None:
     """Leases go by the clock of Postgres, windows by that of Redis; what its broker restores too early is claimed."""
     gate = with_gate(house)
-    house.write("ahead/sitecustomize.py", AHEAD)
+    house.write("ahead/sitecustomize.py", START)
     usual = house.worker(*LEAN, "--concurrency", "2", environ={"BOTTICELLI_WORKER__SWEEP_INTERVAL_SECONDS": "1000"})
     house.write("n.toml", narrative_text(4, estimated_tokens_per_iteration=100, concurrency=4))
     run_id = house.run("run", "n.toml", "--detach").stdout.strip()
     wait_until(lambda: len(gate.begun()) == 2, "the first calls")
     path = os.pathsep.join((str(house.folder / "ahead"), str(house.folder)))
-    ahead = house.worker("--concurrency", "2", environ={"PYTHONPATH": path})
+    wrong = {"PYTHONPATH": path, "BOTTICELLI_TEST_CLOCK": str(house.write("clock", "7200"))}
+    ahead = house.worker("--concurrency", "2", environ=wrong)
     wait_until(lambda: len(gate.begun()) == 4, "its calls")
     with house.client() as client:
         begun = len(sweeps := {sweep_of(client)})

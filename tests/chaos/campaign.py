@@ -24,7 +24,7 @@ from botticelli.store import Run
 from tests.chaos.cluster import Cluster
 from tests.chaos.faults import FAULTS
 from tests.chaos.invariants import audit_violations, held, limits_passed, secrets_in, violations
-from tests.chaos.world import DAY_SECONDS, KEY, PERIOD_SECONDS, TOKEN, narrative_of, world
+from tests.chaos.world import DAY_SECONDS, FALLS, KEY, PERIOD_SECONDS, TOKEN, narrative_of, world
 from tests.support.processes import House
 from tests.support.waiting import wait_until
 from workers.outages import SERVERS_AWAY
@@ -50,7 +50,9 @@ class Report:
         faults = [f"  {name} {count}" for name, count in sorted(self.faults.items())]
         figures = ", ".join(f"{count} {name}" for name, count in self.figures.items())
         promises = Counter(line.split(":")[1].strip() for line in self.broken)
-        kept = [f"  {name}: {promises[name] or 'kept'}" for name in ("I1", "I2", "I3", "I4", "I5", "I8", "hung")]
+        kept = [
+            f"  {name}: {promises[name] or 'kept'}" for name in ("I1", "I2", "I3", "I4", "I5", "I6", "I7", "I8", "hung")
+        ]
         return [f"seed {self.seed}: {self.faults.total()} faults", *faults, figures, *kept, *self.broken]
 
 
@@ -83,7 +85,8 @@ class Campaign:
     def _round(self, number: int) -> None:
         chance = random.Random(f"{self.seed}.{number}")
         scarce = is_scarce(number)
-        tags, began = [f"r{number}a", f"r{number}b"], time.monotonic()
+        second = f"{FALLS}{number}" if falls(number) else f"r{number}b"
+        tags, began = [f"r{number}a", second], time.monotonic()
         for tag in tags:
             policy = "stop" if scarce else "wait"
             text = narrative_of(
@@ -164,6 +167,11 @@ class Campaign:
 
 def is_scarce(number: int) -> bool:
     return number % 5 == 0
+
+
+def falls(number: int) -> bool:
+    """Whether the second run of the round has an iteration that can't succeed."""
+    return number % 4 == 2
 
 
 def model_of(number: int) -> str:

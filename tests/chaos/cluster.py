@@ -25,6 +25,8 @@ from botticelli.settings import load_settings
 from tests.chaos.world import World
 from tests.support.processes import House, Process
 from tests.support.waiting import wait_until
+from tests.support.wrong_clock import START
+from workers.outages import SERVERS_AWAY
 
 ROOT = Path(__file__).parents[2]
 LEASE_SECONDS = 2.0
@@ -36,23 +38,13 @@ SETTINGS = {
     "BOTTICELLI_WORKER__REDELIVERY_GRACE_SECONDS": "1",
     "BOTTICELLI_WORKER__MAX_ATTEMPTS": "20",
 }
-START = '''
-"""How each process begins: with a clock that is as wrong as a file says, and with the mutant that the tests are run with."""
-import os, time
+MUTANT = """
+import os
 
 if os.environ.get("MUTANT"):
     import tests.mutants.plugin
-_real = time.time
-
-def _shifted():
-    try:
-        with open(os.environ["BOTTICELLI_TEST_CLOCK"]) as file:
-            return _real() + float(file.read() or 0)
-    except (KeyError, OSError, ValueError):
-        return _real()
-
-time.time = _shifted
-'''
+"""
+"""How each process begins, with its clocks: as the mutant that the tests are run with."""
 
 
 class Cluster:
@@ -67,7 +59,7 @@ class Cluster:
         house.tied = True
         self.points = house.folder / "failpoints"
         self.points.mkdir()
-        house.write("clock/sitecustomize.py", START)
+        house.write("clock/sitecustomize.py", START + MUTANT)
         self._membership = services.join(house.home)
         self.runtime = Runtime(load_settings(environ=house.environ, cwd=house.folder))
         assert self.strangers() == [], "somebody else uses these servers"
@@ -103,9 +95,23 @@ class Cluster:
         wait_until(lambda: "ready" in process.text(), "the enqueuer to be ready")
         return process
 
-    def set_clock(self, worker: Process, seconds: float) -> None:
-        """Its clock jumps by so much."""
-        (self.house.folder / "clock" / str(self.house.started.index(worker))).write_text(str(seconds))
+    def set_clock(self, process: Process, seconds: float) -> None:
+        """Its clock is so much ahead of the others from now on."""
+        (self.house.folder / "clock" / str(self.house.started.index(process))).write_text(str(seconds))
+
+    def sweeper(self) -> Process:
+        """The worker that swept last: whom the others leave it to."""
+        return wait_until(self._sweeper, "a worker to sweep", 60)  # type: ignore[return-value]
+
+    def _sweeper(self) -> Process | None:
+        """None while Postgres is away, too, and when it was one that is gone."""
+        try:
+            with self.runtime.store.engine.connect() as connection:
+                name = connection.execute(text("select worker from duties where name = 'sweep'")).scalar()
+        except SERVERS_AWAY:
+            return None
+        pid = str(name).rpartition(":")[2]
+        return next((one for one in self.workers if str(one.pid) == pid), None)
 
     # Enqueuing
 

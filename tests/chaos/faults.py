@@ -48,6 +48,12 @@ def fleet_killed(cluster: Cluster, chance: random.Random, tags: list[str]) -> in
     return 0
 
 
+def sweep_leader_killed(cluster: Cluster, chance: random.Random, tags: list[str]) -> int:
+    """The one that does what one worker does for all, and no other."""
+    cluster.kill(cluster.sweeper())
+    return 0
+
+
 def enqueuer_killed(cluster: Cluster, chance: random.Random, tags: list[str]) -> int:
     cluster.kill(chance.choice(cluster.enqueuers))
     return 0
@@ -186,10 +192,11 @@ def discord_fails(cluster: Cluster, chance: random.Random, tags: list[str]) -> i
 
 
 def clock_jumps(cluster: Cluster, chance: random.Random, tags: list[str]) -> int:
-    """Of one worker, by two hours; it stays wrong until the next one."""
-    for worker in cluster.workers:
-        cluster.set_clock(worker, 0)
-    cluster.set_clock(chance.choice(cluster.workers), chance.choice((-7200, 7200)))
+    """All wall clocks of one worker or enqueuer, by two hours; they stay wrong until the next jump."""
+    clients = [*cluster.workers, *cluster.enqueuers]
+    for one in clients:
+        cluster.set_clock(one, 0)
+    cluster.set_clock(chance.choice(clients), chance.choice((-7200, 7200)))
     return 0
 
 
@@ -205,6 +212,7 @@ FAULTS: dict[str, Fault] = {
         held_and_killed,
         messages_doubled,
         redis_set_back,
+        sweep_leader_killed,
         provider_cuts,
         enqueuer_killed,
         redis_killed,

@@ -13,10 +13,24 @@ from sqlalchemy import text
 from botticelli.cli.budget_audit import audited
 from botticelli.runtime import Runtime
 from botticelli.store import ActRow, Iteration, Run
-from tests.chaos.world import DAY_SECONDS, GUARD_MS, KEY, PERIOD_SECONDS, TOKEN, World, arrived_ms, asked_of
+from tests.chaos.world import (
+    DAY_SECONDS,
+    FALLS,
+    GUARD_MS,
+    HOSTILE,
+    KEY,
+    PERIOD_SECONDS,
+    TOKEN,
+    TOLD,
+    World,
+    arrived_ms,
+    asked_of,
+)
 from tests.support.waiting import wait_until
 
 FINAL = {"succeeded", "failed", "cancelled", "skipped"}
+SLACK_SECONDS = 0.5
+"""A failure is stamped before it is committed: what began in between began before it."""
 Row = tuple[object, ...]
 
 
@@ -33,7 +47,9 @@ def violations(
         runtime, "select number, outcome, input_tokens, output_tokens from ledger where run_id = :run", run_id
     )
     found = [
-        *_ends(run, iterations, scarce),
+        *_ends(run, iterations, scarce, tag.startswith(FALLS)),
+        *_order(runtime, run),
+        *_data(world, tag, acts),
         *_tokens(run, acts, ledger),
         *_calls(world, tag, iterations, acts=acts, ledger=ledger, unanswered=unanswered),
         *_effects(runtime, world, tag, run_id, iterations),
@@ -45,18 +61,55 @@ def violations(
     return [*found, *(["I4: acts with a fence that was never given: " + str(fences)] if fences else [])]
 
 
-def _ends(run: Run, iterations: list[Iteration], scarce: bool) -> Iterator[str]:
-    """I1: each iteration has one end, and the run counts them."""
+def _ends(run: Run, iterations: list[Iteration], scarce: bool, falls: bool) -> Iterator[str]:
+    """I1: each iteration has one end, and the run counts them. One that `falls` has an iteration that can't succeed."""
     statuses = Counter(one.status for one in iterations)
     open_ones = set(statuses) - FINAL
     if run.status == "completed" and statuses != {"succeeded": run.iterations}:
         yield f"I1: completed, with {dict(statuses)} of {run.iterations}"
-    if run.status != "completed" and not (scarce and run.status in {"budget_exhausted", "cancelled"}):
+    if falls and (run.status != "failed" or not statuses["failed"]):
+        yield f"I1: the run is {run.status} though an iteration can't succeed: {dict(statuses)}"
+    if not falls and run.status != "completed" and not (scarce and run.status in {"budget_exhausted", "cancelled"}):
         yield f"I1: the run is {run.status} ({run.reason})"
     if open_ones:
         yield f"I1: it has ended, and iterations are {dict(statuses)}"
     if run.succeeded != statuses["succeeded"] or run.failed != statuses["failed"]:
         yield f"I1: counted {run.succeeded} succeeded and {run.failed} failed of {dict(statuses)}"
+
+
+def _order(runtime: Runtime, run: Run) -> Iterator[str]:
+    """I6: after a final failure no iteration is begun, and no call of another one is drawn."""
+    if run.continue_on_error:
+        return
+    late = f"failed.finished_at + interval '{SLACK_SECONDS} seconds'"
+    query = f"""
+        with failed as (
+            select number, finished_at from iterations where run_id = :run and status = 'failed'
+            order by finished_at limit 1
+        )
+        select 'begun', one.number from failed, iterations one where one.run_id = :run and one.started_at > {late}
+        union all
+        select 'drawn', one.number from failed, ledger one
+        where one.run_id = :run and one.number <> failed.number and one.outcome <> 'refused' and one.drawn_at > {late}
+    """
+    for what, number in _rows(runtime, query, run.id):
+        yield f"I6: iteration {number} was {what} after one had failed for good"
+
+
+def _data(world: World, tag: str, acts: list[ActRow]) -> Iterator[str]:
+    """I7: what the model said is text everywhere: word for word in rows, in later prompts and at Discord, and it pings
+    nobody. That a table is gone, a file or a secret read would show in it, too."""
+    for act in acts:
+        if act.tries and act.status == "done" and act.output != HOSTILE:
+            yield f"I7: iteration {act.number} has other words of the model: {act.output!r}"
+    changed = [content for _, content in world.messages(tag) if not content.endswith(f" {TOLD}")]
+    if changed:
+        yield f"I7: messages with other words of the model: {changed}"
+    changed = [heard for heard in world.heard(tag) if HOSTILE not in heard]
+    if changed:
+        yield f"I7: prompts with other words of the model: {changed}"
+    if world.pings(tag):
+        yield f"I7: messages that may ping: {world.pings(tag)}"
 
 
 def _tokens(run: Run, acts: list[ActRow], ledger: list[Row]) -> Iterator[str]:
@@ -95,7 +148,7 @@ def _effects(runtime: Runtime, world: World, tag: str, run_id: str, iterations: 
     """I4, by Discord's own record: one channel, one message of each iteration, and each effect knows its own."""
     channels, messages = world.channels(tag), world.messages(tag)
     done = [f"{tag} {one.number}" for one in iterations if one.status == "succeeded"]
-    texts = Counter(content for _, content in messages)
+    texts = Counter(_name(content) for _, content in messages)
     if len(channels) > 1 or (done and not channels):
         yield f"I4: there are {len(channels)} channels {tag}"
     if [one for one, count in texts.items() if count > 1] or set(done) - set(texts):
@@ -106,10 +159,15 @@ def _effects(runtime: Runtime, world: World, tag: str, run_id: str, iterations: 
     unclear = [row for row in rows if row[0] in succeeded and row[2] != "done"]
     if unclear:
         yield f"I4: effects of finished iterations are {unclear}"
-    there = {identity: content for identity, content in messages}
+    there = {identity: _name(content) for identity, content in messages}
     for number, command, status, identity in rows:
         if command == "messages.send" and status == "done" and there.get(str(identity)) != f"{tag} {number}":
             yield f"I4: iteration {number} took {identity} for its message: {there.get(str(identity))!r}"
+
+
+def _name(content: str) -> str:
+    """Tag and number of a message, before the words of the model."""
+    return " ".join(content.split(" ", 2)[:2])
 
 
 def limits_passed(

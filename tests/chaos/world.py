@@ -21,6 +21,16 @@ PERIOD_SECONDS = 2.0
 GUARD_MS = 250
 DAY_SECONDS = 86_400
 OK = 200
+FALLS = "falls"
+FALLS_AT = 3
+"""The iteration that gets an answer which can't be used, in runs whose tag begins so."""
+HOSTILE = (
+    "{var.tag} {act.end.output} {env.OPENAI_API_KEY} {{iteration}} {state.global.x} '); drop table runs; -- "
+    "@everyone ../../../etc/passwd"
+)
+"""What the model answers: text that would do harm if it were anything else."""
+TOLD = HOSTILE.replace("@", "@\u200b", 1)
+"""The same as Discord shows it."""
 
 ACTS = """
 think = "Think about {tag} {{iteration}}"
@@ -37,7 +47,7 @@ output_var = "told"
 [[acts.tell.input]]
 type = "bot_command"
 command = "messages.send"
-args = {{ channel_id = "{{state.discord.{guild}.channel.{tag}}}", content = "{tag} {{iteration}}" }}
+args = {{ channel_id = "{{state.discord.{guild}.channel.{tag}}}", content = "{tag} {{iteration}} {{act.think.output}}" }}
 
 [acts.end]
 prompt = "Say goodbye to {tag} {{iteration}}"
@@ -51,6 +61,11 @@ def narrative_of(tag: str, model: str, iterations: int, **carousel: object) -> s
     acts = ACTS.format(tag=tag, guild=GUILD)
     text = narrative_text(iterations, acts, name=tag, estimated_tokens_per_iteration=200, **carousel)
     return text.replace("[narrative]\n", f'[narrative]\nmodel = "openai/{model}"\n', 1)
+
+
+def answer_to(prompt: str) -> str:
+    _, tag, number = PROMPT.findall(prompt)[-1]
+    return "" if tag.startswith(FALLS) and int(number) == FALLS_AT else HOSTILE
 
 
 @dataclass
@@ -87,6 +102,22 @@ class World:
         data = self.discord.world.data.messages
         return [(key, one["content"]) for channel in self.channels(tag) for key, one in data.get(channel, {}).items()]
 
+    def pings(self, tag: str) -> list[str]:
+        """What messages were sent with that could have pinged somebody."""
+        channels = set(self.channels(tag))
+        sent = [one for one in list(self.discord.asked) if one.method == "POST" and one.path.endswith("/messages")]
+        mine = [one.body for one in sent if one.path.split("/")[-2] in channels]
+        return [
+            str(one.get("allowed_mentions")) for one in mine if (one.get("allowed_mentions") or {}).get("parse") != []
+        ]
+
+    def heard(self, tag: str) -> list[str]:
+        """What stood before the last prompt of each iteration: what earlier acts brought."""
+        with self.provider._lock:
+            calls = [one for one in self.provider.received if one.status == OK]
+        last = [one for one in calls if asked_of(one)[:2] == (tag, "end")]
+        return ["\n".join(str(message["content"]) for message in one.body["messages"]) for one in last]
+
     def channels(self, tag: str) -> list[str]:
         return [one["id"] for one in self.discord.channels(tag)]
 
@@ -106,6 +137,6 @@ def arrived_ms(one: Received) -> float:
 def world(latency_seconds: float = 0.0) -> Iterator[World]:
     with (
         serving(FakeDiscord(token=TOKEN)) as discord,
-        FakeProvider("openai", latency_seconds=latency_seconds) as provider,
+        FakeProvider("openai", answer=answer_to, latency_seconds=latency_seconds) as provider,
     ):
         yield World(provider, discord)
