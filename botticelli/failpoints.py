@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 Point = Literal[
+    "request_received",
     "ticket_reserved",
     "row_committed",
     "message_published",
@@ -30,7 +31,7 @@ Point = Literal[
     "before_ack",
 ]
 POINTS: tuple[Point, ...] = get_args(Point)
-"""In the order in which an iteration passes them."""
+"""In the order in which a request that becomes an iteration passes them."""
 
 _LOOK_SECONDS = 0.005
 _folder = os.environ.get("BOTTICELLI_FAILPOINTS")

@@ -6,15 +6,17 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from botticelli.carousel import EnqueueOptions, accept, reject
+from botticelli.carousel import EnqueueOptions, accept
 from botticelli.carousel.terms import terms_of
 from botticelli.errors import InvalidInput
-from botticelli.messages import WIRE_HEADER, WIRE_VERSION, run_id_for
+from botticelli.failpoints import reach
+from botticelli.messages import WIRE_HEADER, WIRE_VERSION
 from botticelli.runtime import Runtime
 from botticelli.telemetry import log
 from workers.departure import stopping
 from workers.outages import SERVERS_AWAY
 from workers.perform import perform
+from workers.refusals import own_id_of, refuse
 
 RETRY_SECONDS = 2.0
 ENQUEUE_ARGUMENTS: Mapping[str, type] = {
@@ -59,13 +61,13 @@ def store_request(runtime: Runtime, version: int, task_id: str, arguments: Mappi
 
     Waits for Postgres, since the message is all there is of the request: NotNow when the process ends meanwhile.
     """
-    own_id = run_id_for(f"task {task_id}")
+    reach("request_received")
+    own_id = own_id_of(task_id)
     try:
         options = _understood(version, arguments, own_id)
     except InvalidInput as error:
-        refusal, run_id = error, arguments.get("run_id")
-        named = EnqueueOptions(run_id=run_id if isinstance(run_id, str) else own_id)
-        _when_possible(lambda: reject(runtime, str(arguments.get("narrative") or "as text"), named, refusal))
+        refusal = error
+        _when_possible(lambda: refuse(runtime, own_id, arguments, refusal))
     else:
         said = {key: arguments.get(key) for key in ("narrative", "text", "name")}
         _when_possible(lambda: accept(runtime, options, **said))

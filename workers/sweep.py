@@ -19,6 +19,7 @@ from botticelli.runtime import Runtime
 from botticelli.store import Lost, Transaction
 from botticelli.telemetry import log, logger
 from workers.outages import SERVERS_AWAY
+from workers.waiting_tasks import lost_tasks
 
 BATCH = 100
 PUT_OFF_SECONDS = 60.0
@@ -70,13 +71,22 @@ def _take_back(runtime: Runtime, tx: Transaction, lost: Lost) -> list[Ticket] | 
 
 
 def _publish_unclaimed(runtime: Runtime) -> None:
+    """A task that still lies in the queue is not sent again: behind a burst it only waits."""
     grace_seconds = runtime.settings.worker.redelivery_grace_seconds
     with runtime.store.transaction() as tx:
-        unclaimed = tx.iterations.unclaimed(BATCH, grace_seconds=grace_seconds)
+        unclaimed = tx.iterations.unclaimed(BATCH)
+    if not unclaimed:
+        return
+    lost = lost_tasks(runtime, {one.key for one in unclaimed})
+    with runtime.store.transaction() as tx:
+        again = tx.iterations.put_off(unclaimed, lost, grace_seconds=grace_seconds)
     for one in unclaimed:
         ticket = Ticket.from_json(one.ticket)
         runtime.budget.renew(ticket.id, [share.scope for share in ticket.shares], TICKET_LEASE_SECONDS)
-    publish(runtime, [Publication(one.run_id, one.number, one.narrative, one.publishes) for one in unclaimed])
+    publish(
+        runtime,
+        [Publication(one.run_id, one.number, one.narrative, again[one.key]) for one in unclaimed if one.key in again],
+    )
 
 
 def wake_due(runtime: Runtime) -> None:

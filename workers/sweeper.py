@@ -14,6 +14,7 @@ from botticelli.telemetry import log, logger
 from workers import canary
 from workers.canary import Listening
 from workers.leases import keeper_of
+from workers.lost_requests import Taken
 from workers.outages import SERVERS_AWAY
 from workers.presence import announce, worker_name
 from workers.sweep import sweep, wake_due
@@ -33,6 +34,7 @@ class Sweep(threading.Thread):
         self._stopped = False
         self._trouble = ""
         self._patient_until = 0.0
+        self._taken = Taken()
 
     def run(self) -> None:
         pause_seconds = self._interval_seconds
@@ -76,6 +78,7 @@ class Sweep(threading.Thread):
             elected = tx.duties.take("sweep", worker=worker_name(), interval_seconds=interval_seconds)
         if elected:
             sweep(self._runtime, judge_leases=time.monotonic() >= self._patient_until)
+            self._taken.put_back(self._runtime)
             canary.ask(self._runtime)
         else:
             wake_due(self._runtime)

@@ -155,7 +155,8 @@ class WorkerSettings(Section):
     """A deaf worker ends itself, so that whoever supervises it starts another."""
     sweep_interval_seconds: float = Field(default=1, gt=0)
     redelivery_grace_seconds: float = Field(default=5, gt=0)
-    """A task that nobody has claimed for so long is published again; doubles each time, up to a minute."""
+    """A task that nobody has claimed for so long, and that is not in the queue any more, is published again; doubles each
+    time, up to a minute."""
     inline_wait_seconds: float = Field(default=5, ge=0)
     """Waits for a provider or a window that are longer than this give the task back."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -75,11 +76,17 @@ class Lost:
 
 @dataclass(frozen=True, slots=True)
 class Unclaimed:
+    """`publishes`: how often a task has been published for it."""
+
     run_id: str
     number: int
     publishes: int
     ticket: Mapping[str, Any]
     narrative: str
+
+    @property
+    def key(self) -> Key:
+        return self.run_id, self.number
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,11 +211,23 @@ class Iterations:
         values = {"run_id": run_id, "number": number, "fence": fence, "retries_used": retries_used, "lost": int(lost)}
         return self._connection.execute(statement("requeue"), values).first() is not None
 
-    def unclaimed(self, limit: int, *, grace_seconds: float) -> list[Unclaimed]:
-        values = {"limit": limit, "grace_seconds": grace_seconds}
-        return [
-            Unclaimed(**row) for row in self._connection.execute(statement("unclaimed_iterations"), values).mappings()
-        ]
+    def unclaimed(self, limit: int) -> list[Unclaimed]:
+        """Those whose task nobody has claimed in time."""
+        rows = self._connection.execute(statement("unclaimed_iterations"), {"limit": limit}).mappings()
+        return [Unclaimed(**row) for row in rows]
+
+    def put_off(
+        self, unclaimed: Sequence[Unclaimed], lost: AbstractSet[Key], *, grace_seconds: float
+    ) -> dict[Key, int]:
+        """Look at all of them again later. Of the `lost` ones those that are to be published now, and for which time."""
+        values = {
+            "run_ids": [one.run_id for one in unclaimed],
+            "numbers": [one.number for one in unclaimed],
+            "publishes": [one.publishes for one in unclaimed],
+            "lost": [one.key in lost for one in unclaimed],
+            "grace_seconds": grace_seconds,
+        }
+        return {(row[0], row[1]): row[2] for row in self._connection.execute(statement("put_off_iterations"), values)}
 
     def withdraw(self, run_id: str) -> list[Mapping[str, Any]]:
         """Take the tickets back from what nobody has claimed yet: it waits to be admitted again. Returns the tickets."""

@@ -63,8 +63,10 @@ IN_SHORT = {
     ("worker", "request_drawn", "redis_cut"),
     ("worker", "acts_performed", "postgres_cut"),
     ("enqueuer", "row_committed", "sigkill"),
+    ("worker", "request_received", "sigkill"),
 }
 OF_EFFECT: tuple[Point, ...] = ("effect_intended", "effect_performed", "effect_recorded")
+OF_REQUEST: tuple[Point, ...] = ("request_received", *OF_ENQUEUER)
 PLACES = [("worker", point) for point in POINTS] + [("enqueuer", point) for point in OF_ENQUEUER]
 PLACES += [("message", point) for point in OF_EFFECT]
 """The first effect of a worker is a channel; where that is there already, a message."""
@@ -101,14 +103,14 @@ def test_nothing_is_lost_and_nothing_done_twice(cluster: Cluster, who: str, poin
         FAULTS[fault](cluster, point, cluster.held(point))
         run_id = cluster.enqueue(0, tag, wire=False)
     else:
-        if point not in OF_ENQUEUER:
+        if point not in OF_REQUEST:
             cluster.arm(point)
         run_id = (
-            cluster.enqueue(0, tag, wire=False) if point not in OF_ENQUEUER else _through_a_worker(cluster, tag, point)
+            cluster.enqueue(0, tag, wire=False) if point not in OF_REQUEST else _through_a_worker(cluster, tag, point)
         )
         FAULTS[fault](cluster, point, cluster.held(point))
-        if point in OF_ENQUEUER:
-            cluster.enqueue(0, tag, wire=True)  # the message may be lost with the worker that had it
+        if point in OF_REQUEST:
+            wait_until(lambda: cluster.is_there(tag), "the request to be stored, which nobody repeats", 60)
     wait_for_end(runtime, run_id)
     assert violations(runtime, cluster.world, run_id, tag) == []
     wait_until(lambda: not held(runtime, f"openai/{MODEL}"), "the Budget to hold nothing")

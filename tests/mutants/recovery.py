@@ -54,15 +54,15 @@ RECOVERY = (
     Mutant(
         "the grace before a message is sent again",
         SQL + "unclaimed_iterations.sql",
-        "      and iterations.due_at <= now()\n",
+        "  and iterations.due_at <= now()\n",
         "",
         (CAROUSEL + "test_recovery.py", "-k", "nobody_claims"),
     ),
     Mutant(
         "messages are sent again at all",
         "workers/sweep.py",
-        "    publish(runtime, [Publication(one.run_id, one.number, one.narrative, one.publishes) for one in unclaimed])\n",
-        "",
+        "for one in unclaimed if one.key in again]",
+        "for one in unclaimed if False]",
         (*SWEEP, "enqueuer-row_committed-sigkill"),
     ),
     Mutant(
