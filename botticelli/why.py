@@ -11,7 +11,7 @@ from botticelli.budget import Scope
 from botticelli.messages import QUEUE
 from botticelli.presence import live_workers, troubled_workers
 from botticelli.runtime import Runtime
-from botticelli.store import UNRESOLVED, WHOLE, Run, Transaction
+from botticelli.store import HALT, UNRESOLVED, WHOLE, Run, Transaction
 
 BUSY = ("running", "waiting", "paused")
 
@@ -88,9 +88,10 @@ def _confirmation(case: _Case) -> Why | None:
 def _paused(case: _Case) -> Why | None:
     if case.run.status != "paused":
         return None
-    moved = case.tx.levers.last(case.run.id, "pause", "pause now")
+    moved = case.tx.levers.last(case.run.id, "pause", "pause now", HALT)
     by, reason = (moved.moved_by, moved.reason) if moved else ("somebody", "")
-    says = f"paused by {by}" + (f": {reason}" if reason else "") + f"; `botticelli runs resume {case.run.id}` goes on"
+    verb = "stopped" if moved and moved.lever == HALT else "paused"
+    says = f"{verb} by {by}" + (f": {reason}" if reason else "") + f"; `botticelli runs resume {case.run.id}` goes on"
     at = moved.moved_at if moved else None
     return case.why("paused", says, by=by, reason=reason, moved_at=at, hold=case.run.hold)
 

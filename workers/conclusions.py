@@ -14,10 +14,11 @@ from botticelli.carousel.levers import release_all, stop_admission
 from botticelli.failpoints import reach
 from botticelli.messages import Publication
 from botticelli.runtime import Runtime
-from botticelli.store import Claim, Run, ThreadLocks, Transaction
+from botticelli.store import HALT, Claim, Run, ThreadLocks, Transaction
 from botticelli.telemetry import log
 from workers.batches import Batcher
 from workers.outcomes import Cancelled, Failed, GivenBack, Halted, Held, Outcome, Succeeded
+from workers.presence import worker_name
 from workers.stage import Stage
 from workers.sweeper import wake
 
@@ -99,6 +100,8 @@ def _written(stage: Stage, tx: Transaction, run: Run, outcome: Outcome) -> tuple
             tx.iterations.requeue(claim.run_id, claim.number, claim.fence, retries_used=retries_used)
         case Halted(reason, retries_used):
             tx.iterations.requeue(claim.run_id, claim.number, claim.fence, retries_used=retries_used)
+            if (run.status, run.reason) != ("paused", reason):
+                tx.levers.record(run.id, HALT, moved_by=f"worker {worker_name()}", reason=reason)
             tx.runs.set(run.id, status="paused", reason=reason, due_at=None, waiting_for=None)
             return run, [Ticket.from_json(ticket) for ticket in tx.iterations.withdraw(run.id)]
         case Cancelled():

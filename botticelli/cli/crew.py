@@ -16,7 +16,10 @@ STEADY_SECONDS = 30.0
 ABSENT_SECONDS = 3.0
 """How long no worker has said that it is alive before one is started; each says so every second."""
 LOOK_SECONDS = 1.0
-STOP_SECONDS = 20.0
+BEYOND_STOP_SECONDS = 25.0
+"""A worker takes so long at most after `worker.stop_seconds`: it hands back, Celery ends. Then it is killed."""
+HURRY_SECONDS = 5.0
+"""So long it may take to hand back when somebody is in a hurry; without a server it can't, and the leases decide."""
 LAST_LINES = 5
 _POLL_SECONDS = 0.05
 
@@ -52,17 +55,25 @@ class Crew:
             self._look_for_others(now)
 
     def stop(self, *, hurry: Callable[[], bool] = lambda: False) -> None:
-        """End our own worker: it may finish what it performs, unless that takes too long or somebody is in a `hurry`."""
+        """End our own worker: it may finish what it performs for as long as its settings say, then hands the rest back; at
+        once when somebody is in a `hurry`."""
         own, self._own = self._own, None
         if own is None or own.ended():
             return
         own.ask_to_end()
-        deadline = time.monotonic() + STOP_SECONDS
+        deadline, hurried = time.monotonic() + self._longest_stop_seconds, False
         while own.ended() is None:
-            if hurry() or time.monotonic() >= deadline:
+            if hurry() and not hurried:
+                own.ask_to_end()
+                deadline, hurried = time.monotonic() + HURRY_SECONDS, True
+            if time.monotonic() >= deadline:
                 own.kill()
                 self._forget(own)
             time.sleep(_POLL_SECONDS)
+
+    @property
+    def _longest_stop_seconds(self) -> float:
+        return self._invocation.settings.worker.stop_seconds + BEYOND_STOP_SECONDS
 
     def _look_for_others(self, now: float) -> None:
         """None at the first look, or none for a while: start one."""

@@ -44,7 +44,7 @@ class WorkerProcess:
         return []
 
     def ask_to_end(self) -> None:
-        """It ends once the iterations that it performs have ended."""
+        """It ends once the iterations that it performs have ended, or its time is over; asked again, it hands back now."""
         self._child.send_signal(signal.SIGTERM)
 
     def kill(self) -> None:

@@ -18,7 +18,7 @@ from botticelli.store.effects import UNDECIDED, Decision, EffectRecord, Effects,
 from botticelli.store.iterations import Claim, ClaimKey, Iteration, Iterations, Lost, Open, Unclaimed, Wanted
 from botticelli.store.learned import Learned, LearnedLimit
 from botticelli.store.ledger import Entry, Ledger, PastCalls, PastUsage, Settled
-from botticelli.store.levers import Levers, Moved
+from botticelli.store.levers import HALT, Levers, Moved
 from botticelli.store.media import MediaRepository, NewMedium
 from botticelli.store.overrides import WHOLE, FreshOverrides, InForce, Override, Overrides
 from botticelli.store.reading import Query, Tables
@@ -31,6 +31,7 @@ LOCK_POLL_SECONDS = 0.05
 
 __all__ = [
     "FINAL",
+    "HALT",
     "UNDECIDED",
     "UNRESOLVED",
     "WHOLE",

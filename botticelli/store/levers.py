@@ -10,10 +10,13 @@ from sqlalchemy import Connection, insert, select
 from botticelli.store.storable import storable
 from botticelli.store.tables import run_levers
 
+HALT = "halt"
+
 
 @dataclass(frozen=True, slots=True)
 class Moved:
-    """One lever that was moved: pause, pause now, resume, cancel, cancel now, retry or fork."""
+    """One lever that was moved: pause, pause now, resume, cancel, cancel now, retry or fork; or `halt`, by a worker that
+    can't go on before somebody says something."""
 
     id: int
     run_id: str

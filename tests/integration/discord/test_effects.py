@@ -20,10 +20,12 @@ from botticelli.platforms.echo import AnyPlatform
 from botticelli.runtime import Runtime
 from botticelli.store import Run, Store
 from botticelli.testing.discord import GUILD, USER, FakeDiscord, Fault
+from botticelli.why import why
 from tests.integration.discord.test_commands import act, outputs, play
 from tests.support.narratives import loaded, narrative_text, perform_all, run_of, start
 from workers import captures, effects
 from workers.perform import perform
+from workers.presence import worker_name
 from workers.sweep import sweep
 
 OnDiscord = Callable[..., Runtime]
@@ -287,6 +289,10 @@ def test_what_nobody_knows_stops_the_run_until_somebody_says(
     )
     assert run.status == "paused"
     assert "nobody knows whether channels.create was done" in (run.reason or "")
+    with runtime.store.transaction() as tx:
+        halted = tx.levers.last(run.id, "halt")
+    assert halted is not None
+    assert (halted.moved_by, halted.reason) == (f"worker {worker_name()}", run.reason)
     (row,) = all_effects(runtime, status="unknown")
     assert (row["capture"]["keys"], platform.performed) == ([f"discord.{GUILD}.channel.news"], 1)
     resume(runtime, run.id)
@@ -296,6 +302,9 @@ def test_what_nobody_knows_stops_the_run_until_somebody_says(
         tx.effects.resolve(row["key"], resolution, by="ada@house", data={"id": "7"} if resolution == "done" else None)
     with pytest.raises(InvalidInput, match="is not unknown"), runtime.store.transaction() as tx:
         tx.effects.resolve(row["key"], "done", by="ada@house")
+    found = why(runtime, run.id)
+    assert (found.cause, found.details["by"]) == ("paused", f"worker {worker_name()}")
+    assert found.says.startswith(f"stopped by worker {worker_name()}: nobody knows whether channels.create was done")
     resume(runtime, run.id)
     ended = perform_all(runtime, run.id)
     assert ended.status == status, ended.reason

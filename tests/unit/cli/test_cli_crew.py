@@ -23,12 +23,24 @@ from tests.support.waiting import wait_until
 
 STAYS = "import signal; print('ready', flush=True); signal.pause()"
 STUBBORN = "import signal; signal.signal(15, signal.SIG_IGN); print('ready', flush=True)\nwhile True: signal.pause()"
+FINISHES = """
+import signal, sys
+asked = []
+def ask(*_):
+    asked.append(1)
+    print("asked", len(asked), flush=True)
+    if len(asked) == 2:
+        sys.exit(0)
+signal.signal(15, ask)
+print("ready", flush=True)
+while True: signal.pause()
+"""
 DIES = "import sys; print('boom'); sys.exit(3)"
 
 
 @pytest.fixture
 def invocation(home) -> Iterator[Invocation]:
-    made = Invocation(None, {"worker.threads": "3"})
+    made = Invocation(None, {"worker.threads": "3", "worker.stop_seconds": "0"})
     made.runtime.__dict__["redis"] = fakeredis.FakeRedis()
     yield made
     made.close()
@@ -136,10 +148,27 @@ def test_a_worker_that_does_not_end_is_killed_and_forgotten(monkeypatch, crew, i
     wait_until(lambda: has_said_ready(home, pid), "the worker to ignore SIGTERM")
     key = presence_key(invocation.settings.redis.prefix, f"here:{pid}")
     invocation.runtime.redis.set(key, "")
-    monkeypatch.setattr(crew_module, "STOP_SECONDS", 0.2)
+    monkeypatch.setattr(crew_module, "BEYOND_STOP_SECONDS", 0.2)
     crew.stop()
     assert not is_alive(pid)
     assert not invocation.runtime.redis.exists(key)
+
+
+def test_a_worker_has_the_time_that_its_settings_give_it(monkeypatch, home):
+    """And somebody who is in a hurry has it hand back, which takes a second signal."""
+    stand_in(monkeypatch, FINISHES)
+    invocation = Invocation(None, {"worker.stop_seconds": "60"})
+    invocation.runtime.__dict__["redis"] = fakeredis.FakeRedis()
+    monkeypatch.setattr(crew_module, "BEYOND_STOP_SECONDS", 0)
+    crew = Crew(invocation, lambda line: None)
+    crew.tend()
+    pid = crew.own_pid
+    wait_until(lambda: has_said_ready(home, pid), "the worker")
+    log = home / "logs" / f"worker-{pid}.log"
+    crew.stop(hurry=lambda: "asked 1" in log.read_text())
+    invocation.close()
+    assert not is_alive(pid)
+    assert "asked 2" in log.read_text(), "it was not killed but asked again"
 
 
 def test_the_command_is_a_celery_worker_with_the_threads_of_the_settings():
