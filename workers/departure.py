@@ -8,18 +8,22 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import sys
 import threading
 import time
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 
 from celery.worker import state
 from redis.exceptions import RedisError
 
 from botticelli.runtime import Runtime
 from botticelli.telemetry import log
+from workers.handing_back import hand_back
 from workers.leases import keeper_of
 from workers.outages import SERVERS_AWAY
-from workers.presence import depart
+from workers.presence import depart, worker_name
 
 CELERY_SECONDS = 10.0
 """So long Celery may take to end by itself once nothing is performed any more."""
@@ -27,19 +31,27 @@ HAND_BACK_SECONDS = 10.0
 """So long it is tried to hand back; then the leases decide."""
 POLL_SECONDS = 0.05
 
+Children = Callable[[], Iterable[int]]
+"""Process ids, at the moment of the call."""
+
 stopping = threading.Event()
 """Set once this process is asked to end: what waits in it waits no longer."""
 
 
 class Departure(threading.Thread):
-    """Begins at once. `exit_code` is that of a process that Celery doesn't end by itself."""
+    """Begins at once. `exit_code` is that of a process that Celery doesn't end by itself; `children` are the processes of
+    its pool, if it has some: they are killed before what they hold is handed back."""
 
-    def __init__(self, runtime: Runtime, *, finish_seconds: float, exit_code: int = 0) -> None:
+    def __init__(
+        self, runtime: Runtime, *, finish_seconds: float, exit_code: int = 0, children: Children = tuple
+    ) -> None:
         super().__init__(name="departure", daemon=True)
         self._runtime = runtime
         self._finish_seconds = finish_seconds
         self._exit_code = exit_code
+        self._children = children
         self._hurried = threading.Event()
+        self._killed: set[int] = set()
 
     def hurry(self) -> None:
         """Hand back now."""
@@ -70,12 +82,24 @@ class Departure(threading.Thread):
         while True:
             try:
                 keeper_of(self._runtime).hand_back_all(why)
+                self._hand_back_of_children(busy, why)
                 return busy
             except SERVERS_AWAY as error:
                 if time.monotonic() >= deadline:
                     log("left_to_the_leases", level=logging.WARNING, error=type(error).__name__)
                     return busy
                 threading.Event().wait(POLL_SECONDS)
+
+    def _hand_back_of_children(self, busy: bool, why: str) -> None:
+        self._killed |= set(self._children()) if busy else set()
+        for pid in self._killed:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        if self._killed:
+            with self._runtime.store.transaction() as tx:
+                claims = tx.iterations.held_by([worker_name(pid) for pid in self._killed])
+            for claim in claims:
+                hand_back(self._runtime, claim, why)
 
 
 def leave(runtime: Runtime) -> None:

@@ -24,13 +24,20 @@ DEAF_EXIT_CODE = 75
 WAITED_FOR = (ServiceUnavailable, Unwritable)
 
 _departures: list[Departure] = []
-_capacity: list[int] = []
-"""How many tasks the pool performs at once, if it performs them in threads of this process; else empty."""
+_pools: list[Any] = []
+"""Celery's pool of this process, once it is ready."""
 
 
 def is_busy() -> bool:
-    """Whether no thread is free. A pool of processes is not listened to."""
-    return not _capacity or len(state.reserved_requests) >= _capacity[0]
+    """Whether no thread or process of the pool is free."""
+    return not _pools or len(state.reserved_requests) >= (_pools[0].limit or 1)
+
+
+def children() -> list[int]:
+    """The processes of the pool; none where it has threads."""
+    if not _pools or not type(_pools[0]).__module__.endswith("prefork"):
+        return []
+    return list(_pools[0].info["processes"])
 
 
 def end_because_deaf(says: str) -> None:
@@ -64,6 +71,14 @@ def check_services(**_: Any) -> None:
             threading.Event().wait(RETRY_SECONDS)
 
 
+@signals.celeryd_after_setup.connect
+def limit(instance: Any, **_: Any) -> None:
+    """`--soft-time-limit` and `--time-limit` count: Celery lets the limits of celeryconfig.py win over them, for each task.
+    `instance` is Celery's worker."""
+    for task in instance.app.tasks.values():
+        task.soft_time_limit, task.time_limit = instance.soft_time_limit, instance.time_limit
+
+
 @signals.task_received.connect
 def hear(**_: Any) -> None:
     _listening.hear()
@@ -72,10 +87,9 @@ def hear(**_: Any) -> None:
 @signals.worker_ready.connect
 def start_sweep(sender: Any, **_: Any) -> None:
     """`sender` is Celery's consumer."""
-    runtime, pool = current(), sender.pool
-    if not type(pool).__module__.endswith("prefork"):
-        _capacity.append(pool.limit or 1)
-        signal.signal(signal.SIGQUIT, lambda *_: depart(0))
+    runtime = current()
+    _pools.append(sender.pool)
+    signal.signal(signal.SIGQUIT, lambda *_: depart(0))
     announce(runtime)
     sweeper.start(runtime, _listening)
 
@@ -85,7 +99,7 @@ def stop_in_time(**_: Any) -> None:
     """Celery waits for what is performed; a departure sees to it that this ends. Further signals make it hurry."""
     sweeper.stop()
     departure.stopping.set()
-    if _capacity:
+    if _pools:
         depart(current().settings.worker.stop_seconds)
         for one in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):
             signal.signal(one, lambda *_: depart(0))
@@ -101,7 +115,7 @@ def depart(finish_seconds: float) -> None:
 
 def _depart(finish_seconds: float, exit_code: int) -> None:
     sweeper.stop()
-    _departures.append(Departure(current(), finish_seconds=finish_seconds, exit_code=exit_code))
+    _departures.append(Departure(current(), finish_seconds=finish_seconds, exit_code=exit_code, children=children))
     _departures[0].start()
 
 

@@ -1,7 +1,8 @@
 """The acts of an iteration in their order, or side by side where nothing waits for anything. Performs no act itself.
 
 One thread decides; acts that run side by side have threads of their own. What has begun is ended and recorded, whatever
-happens beside it; nothing new is begun after a failure.
+happens beside it; nothing new is begun after a failure. Only a time limit of Celery waits for none of them: what they
+bring after it is written by nobody.
 """
 
 from __future__ import annotations
@@ -50,7 +51,8 @@ def _side_by_side(order: _Order, acts: Sequence[Act], at_once: int) -> None:
     waiting, done = dict(enumerate(acts)), set[int]()
     running: dict[Future[None], int] = {}
     failures: list[BaseException] = []
-    with ThreadPoolExecutor(at_once, thread_name_prefix="act") as pool:
+    pool = ThreadPoolExecutor(at_once, thread_name_prefix="act")
+    try:
         while True:
             ready = [position for position, act in waiting.items() if done.issuperset(act.after or ())]
             for position in ready if not failures else ():
@@ -68,6 +70,10 @@ def _side_by_side(order: _Order, acts: Sequence[Act], at_once: int) -> None:
                 done.add(running.pop(future))
                 error = future.exception()
                 failures.extend([error] if error is not None else ())
+    except BaseException:  # not of an act: this thread was interrupted, and waits for no call
+        pool.shutdown(wait=False, cancel_futures=True)
+        raise
+    pool.shutdown()
     if failures:
         raise min(failures, key=_gravity)
 

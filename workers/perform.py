@@ -12,7 +12,7 @@ from botticelli.runtime import Runtime
 from botticelli.telemetry import log, logger
 from workers.claims import claim
 from workers.conclusions import conclude
-from workers.handing_back import release
+from workers.handing_back import hand_back, release
 from workers.leases import keeper_of
 from workers.order import perform_acts
 from workers.outages import SERVERS_AWAY
@@ -64,6 +64,8 @@ def _perform(stage: Stage) -> None:
     except Stale:
         log("iteration_taken_over", level=logging.WARNING, run=held.run_id, iteration=held.number)
         release(runtime, held)
+    except SoftTimeLimitExceeded:
+        hand_back(runtime, held, "the soft time limit came at its very end")
 
 
 def _acts(stage: Stage) -> Outcome:

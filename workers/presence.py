@@ -9,9 +9,9 @@ from botticelli.presence import PRESENCE_SECONDS, presence_key
 from botticelli.runtime import Runtime
 
 
-def worker_name() -> str:
-    """Host and process, as it stands in the rows of what this worker holds."""
-    return f"{socket.gethostname()}:{os.getpid()}"
+def worker_name(pid: int | None = None) -> str:
+    """Host and process, as it stands in the rows of what this worker holds; `pid`: of a child of it."""
+    return f"{socket.gethostname()}:{os.getpid() if pid is None else pid}"
 
 
 def announce(runtime: Runtime, trouble: str = "") -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime
@@ -156,6 +156,12 @@ class Iterations:
         values = {"run_id": run_id, "numbers": list(numbers), "worker": worker, "lease_seconds": lease_seconds}
         rows = self._connection.execute(statement("claim"), values).mappings()
         return {row["number"]: Claim(run_id=run_id, **row) for row in rows}
+
+    def held_by(self, workers: Collection[str]) -> list[Claim]:
+        """What these workers hold at this moment."""
+        query = select(*(iterations.c[name] for name in Claim.__slots__))
+        query = query.where(iterations.c.status == "running", iterations.c.worker.in_(workers))
+        return [Claim(**row) for row in self._connection.execute(query).mappings()]
 
     def guard(self, claim: Claim, *, lease_seconds: float) -> Wanted:
         """What its run wants. Stale when another worker holds the iteration: stop, write nothing."""

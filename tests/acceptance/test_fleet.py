@@ -74,6 +74,7 @@ def test_a_killed_worker_costs_no_iteration_and_doubles_none(house: House) -> No
 def test_a_prefork_worker_performs_as_well(house: House) -> None:
     house.write("n.toml", narrative_text(6, concurrency=3))
     worker = house.worker("--pool", "prefork", "--concurrency", "2")
+    assert "concurrency: 2 (prefork)" in worker.text()
     with house.client() as client:
         run_id = house.run("run", "n.toml", "--detach").stdout.strip()
         assert client.wait(run_id, timeout_seconds=60).successful_iterations == 6

@@ -32,6 +32,7 @@ def test_forked_children_have_clients_of_their_own_and_keep_them(house: House) -
         for server in servers:
             point_at(house, server, {})
         worker = house.worker(*PREFORK)
+        assert f"concurrency: {CHILDREN} (prefork)" in worker.text()
         run_id = enqueue(house, narrative_text(rounds * CHILDREN, "", concurrency=CHILDREN).replace("[acts]\n", acts))
         with house.client() as client:
             assert client.wait(run_id, timeout_seconds=120).successful_iterations == rounds * CHILDREN

@@ -87,7 +87,9 @@ class Cluster:
 
     def _worker(self, pool: str) -> Process:
         options = ("--pool", pool, "--concurrency", "4" if pool == "threads" else "2")
-        return self.house.worker(*options, environ=self._environ(len(self.house.started)))
+        worker = self.house.worker(*options, environ=self._environ(len(self.house.started)))
+        assert pool == "threads" or f"({pool})" in worker.text(), worker.text()
+        return worker
 
     def _enqueuer(self) -> Process:
         environ = self._environ(len(self.house.started))
