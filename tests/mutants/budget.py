@@ -17,7 +17,7 @@ BUDGET = (
         LUA + "settle.lua",
         "hold.draws[ARGV[4]] = nil",
         "",
-        (*SCRIPTS[:2], "TestRedisBudget and settle"),
+        (*SCRIPTS[:2], "TestRedisBudget and draw_settles_once"),
     ),
     Mutant(
         "a settle gives back only where it was charged",
