@@ -23,7 +23,7 @@ from botticelli.runtime import Runtime
 from botticelli.services.paths import Paths
 from botticelli.settings import load_settings
 from tests.chaos.world import World
-from tests.support.processes import House, Process
+from tests.support.processes import MUTANT, House, Process
 from tests.support.waiting import wait_until
 from tests.support.wrong_clock import START
 from workers.outages import SERVERS_AWAY
@@ -38,13 +38,6 @@ SETTINGS = {
     "BOTTICELLI_WORKER__REDELIVERY_GRACE_SECONDS": "1",
     "BOTTICELLI_WORKER__MAX_ATTEMPTS": "20",
 }
-MUTANT = """
-import os
-
-if os.environ.get("MUTANT"):
-    import tests.mutants.plugin
-"""
-"""How each process begins, with its clocks: as the mutant that the tests are run with."""
 
 
 class Cluster:

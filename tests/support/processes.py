@@ -28,6 +28,14 @@ TIE = (
     "import ctypes, os, sys; ctypes.CDLL(None).prctl(1, 9); os.execvp(sys.argv[1], sys.argv[1:])",
 )
 """PR_SET_PDEATHSIG, SIGKILL; then the command takes the place of this process."""
+MUTANT = """
+import os
+
+if os.environ.get("MUTANT"):
+    import tests.mutants.plugin
+"""
+"""How a process begins, as its `sitecustomize.py`: as the mutant that the tests are run with."""
+ROOT = Path(__file__).parents[2]
 CLEAN = ("PATH", "LANG", "LC_ALL", "TMPDIR")
 
 
@@ -124,7 +132,7 @@ class House:
             popen = subprocess.Popen(
                 (*TIE, *command) if self.tied else command,
                 cwd=self.folder,
-                env=self.environ | dict(environ or {}),
+                env=self.environ | self._mutated() | dict(environ or {}),
                 stdin=stdin,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -133,6 +141,13 @@ class House:
             )
         self.started.append(Process(popen, log))
         return self.started[-1]
+
+    def _mutated(self) -> dict[str, str]:
+        """A process of a mutant is one as well."""
+        if "MUTANT" not in os.environ:
+            return {}
+        begins = self.write("mutant/sitecustomize.py", MUTANT)
+        return {"MUTANT": os.environ["MUTANT"], "PYTHONPATH": os.pathsep.join((str(begins.parent), str(ROOT)))}
 
     def worker(self, *options: str, environ: Mapping[str, str] | None = None) -> Process:
         """A Celery worker that is ready."""
