@@ -87,7 +87,8 @@ def _order(runtime: Runtime, run: Run) -> Iterator[str]:
             select number, finished_at from iterations where run_id = :run and status = 'failed'
             order by finished_at limit 1
         )
-        select 'begun', one.number from failed, iterations one where one.run_id = :run and one.started_at > {late}
+        select 'begun', one.number from failed, iterations one
+        where one.run_id = :run and one.number <> failed.number and one.started_at > {late}
         union all
         select 'drawn', one.number from failed, ledger one
         where one.run_id = :run and one.number <> failed.number and one.outcome <> 'refused' and one.drawn_at > {late}
