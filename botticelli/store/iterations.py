@@ -15,6 +15,8 @@ from botticelli.errors import Stale
 from botticelli.store.sql import statement
 from botticelli.store.tables import iterations
 
+Key = tuple[str, int]
+"""Run id and number."""
 ClaimKey = tuple[str, int, int]
 """Run id, number and fence."""
 

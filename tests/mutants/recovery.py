@@ -110,7 +110,7 @@ RECOVERY = (
     Mutant(
         "a pause at once is looked at before each call",
         "workers/stage.py",
-        "            if wanted.is_held:\n                raise RunHeld\n",
+        "    if wanted.is_held:\n        raise RunHeld\n",
         "",
         (CAROUSEL + "test_levers.py", "-k", "pause_now_holds"),
     ),
@@ -119,7 +119,7 @@ RECOVERY = (
         SQL + "take_duty.sql",
         "where duties.taken_at <= now() - make_interval(secs => :interval_seconds)",
         "where :interval_seconds > 0",
-        (CAROUSEL + "test_recovery.py", "-k", "takes_a_duty"),
+        (CAROUSEL + "test_duties.py", "-k", "takes_a_duty"),
     ),
     Mutant(
         "what waits in the queue is not sent again",
