@@ -20,7 +20,7 @@ from redis import Redis
 from benchmarks.budget_rivals import measured, memories, print_rivals
 from botticelli.budget import Amounts, RedisBudget, Scope, Share, Window, nothing_charged
 from botticelli.testing import spenders
-from botticelli.testing.intervals import most_in_any_interval
+from botticelli.testing.intervals import most_in_any_interval, use_of_a_period
 from botticelli.testing.valkey import valkey_socket
 
 PROCESSES = 8
@@ -173,17 +173,8 @@ def exact(socket: str, guard_ms: int, period_seconds: float) -> Exactness:
         len(granted),
         round(most_in_any_interval([(g.drawn_at_ms, g.tokens) for g in granted], period_ms) / LIMIT_TOKENS, 3),
         round(most_in_any_interval(by_settle, period_ms) / LIMIT_TOKENS, 3),
-        round(mean_use(by_settle, period_ms) / LIMIT_TOKENS, 3),
+        round(use_of_a_period(by_settle, period_ms) / LIMIT_TOKENS, 3),
     )
-
-
-def mean_use(charges: list[tuple[int, int]], period_ms: int) -> float:
-    """What was charged in a period: the mean over whole numbers of periods that begin at every phase of the first."""
-    first, last = min(at for at, _ in charges), max(at for at, _ in charges)
-    periods = (last - first) // period_ms - 1
-    begins = [first + phase * period_ms // 50 for phase in range(50)]
-    spans = [sum(n for at, n in charges if begin <= at < begin + periods * period_ms) for begin in begins]
-    return sum(spans) / len(spans) / periods
 
 
 def print_table(speeds: list[Speed], exactness: list[Exactness]) -> None:

@@ -37,13 +37,8 @@ class MemoryBudget:
         states, now = self._open([share.scope for share in shares])
         asked = [(state, share.amounts) for state, share in zip(states, shares, strict=True)]
         fresh = [(state, amounts) for state, amounts in asked if ticket_id not in state.holds]
-        kept = [state.queue.kept_for_others(ticket_id) for state, _ in fresh]
         refusal = longest(
-            [
-                r
-                for (state, amounts), others in zip(fresh, kept, strict=True)
-                for r in state.refusals(amounts, NOTHING, others)
-            ]
+            [r for state, amounts in fresh for r in state.refusals(amounts, NOTHING, state.queue.ahead_of(ticket_id))]
         )
         if refusal:
             wait_in_queues(ticket_id, asked, refusal)
@@ -63,7 +58,7 @@ class MemoryBudget:
         if draw_id in hold.draws:
             return Draw(draw_id, scope.name, hold.draws[draw_id].amounts, hold.draws[draw_id].at_ms)
         covered = smaller(hold.undrawn, amounts)
-        refusal = longest(list(state.refusals(amounts, covered, NOTHING)))
+        refusal = longest(list(state.refusals(amounts, covered, [])))
         if refusal:
             return refusal
         hold.undrawn = less(hold.undrawn, covered)
@@ -104,7 +99,7 @@ class MemoryBudget:
 
     def charge(self, scope: Scope, amounts: Amounts) -> Refusal | None:
         [state], _ = self._open([scope])
-        refusal = longest(list(state.refusals(amounts, NOTHING, state.queue.kept_for_others(None))))
+        refusal = longest(list(state.refusals(amounts, NOTHING, state.queue.ahead_of(None))))
         if refusal is None:
             state.charge(amounts, "draw", "settle")
             self._keep(state)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import takewhile
 
-from botticelli.budget.model import Amounts, Window
+from botticelli.budget.model import Amounts, Metric, Window
 
 MOST_WAITING, LONGEST_WAIT_MS = 32, 120_000
 LATE_MIN_MS, LATE_MAX_MS = 50, 2000
@@ -27,14 +29,9 @@ class Queue:
     def leave(self, ticket: str) -> None:
         self.places.pop(ticket, None)
 
-    def kept_for_others(self, ticket: str | None) -> Amounts:
-        """What is kept for those who came before the ticket; None: for all who wait."""
-        kept = Amounts()
-        for waiter, place in self.places.items():
-            if waiter == ticket:
-                break
-            kept += place.amounts
-        return kept
+    def ahead_of(self, ticket: str | None) -> list[Place]:
+        """Who came before the ticket; None: all who wait."""
+        return [place for _, place in takewhile(lambda waiting: waiting[0] != ticket, self.places.items())]
 
     def turn_ms(self) -> int:
         """When the first of all comes back."""
@@ -45,3 +42,8 @@ class Queue:
         if ticket in self.places or (join and len(self.places) < MOST_WAITING):
             late_ms = max(LATE_MIN_MS, min(LATE_MAX_MS, window.period_ms // 20))
             self.places[ticket] = Place(at_ms, at_ms + late_ms, amounts)
+
+
+def kept_for(ahead: Sequence[Place], metric: Metric, at_ms: float) -> int:
+    """What those ahead wait for and were told to come for by `at_ms`."""
+    return sum(place.amounts.of(metric) for place in ahead if place.at_ms <= at_ms)

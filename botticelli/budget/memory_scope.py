@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from math import inf
 
-from botticelli.budget.memory_queue import LONGEST_WAIT_MS, Queue
+from botticelli.budget.memory_queue import LONGEST_WAIT_MS, Place, Queue, kept_for
 from botticelli.budget.memory_windows import KINDS, WindowState, wait_ms
 from botticelli.budget.model import BLOCKED, CHARGED_AT, Amounts, Holding, Refusal, Scope, Window, WindowUsage
 
@@ -93,22 +94,30 @@ class ScopeState:
             free_after_ms = wait_ms(state, window, self.scope.guard_ms, self.now, held=held, amount=1)
         return WindowUsage(window, used, held, resets_after_ms, free_after_ms)
 
-    def refusals(self, asked: Amounts, covered: Amounts, kept: Amounts) -> Iterator[Refusal]:
-        """Everything here that stands against `asked`, of which the ticket holds `covered` already, beside what is
-        `kept` for others who wait."""
+    def refusals(self, asked: Amounts, covered: Amounts, ahead: Sequence[Place]) -> Iterator[Refusal]:
+        """Everything here that stands against `asked`, of which the ticket holds `covered` already, while others wait
+        `ahead` of it."""
         name, held = self.scope.name, self.held
         if self.blocked_until_ms > self.now:
             yield Refusal(name, BLOCKED, 0, 0, asked.requests, self.blocked_until_ms - self.now)
         for window, state in self.states():
             amount, beside = asked.of(window.metric), held.of(window.metric) - covered.of(window.metric)
-            beside += kept.of(window.metric)
-            used = state.used(window, self.now) + beside
-            if amount > covered.of(window.metric) and used + amount > window.limit:
-                turn_ms = self.queue.turn_ms() if kept.of(window.metric) else 0
-                wait = wait_ms(
-                    state, window, self.scope.guard_ms, self.now, held=beside, amount=amount, turn_ms=turn_ms
-                )
-                yield Refusal(name, window.name, window.limit, used, amount, wait)
+            used, guard_ms = state.used(window, self.now), self.scope.guard_ms
+            if amount <= covered.of(window.metric):
+                continue
+            if used + beside + amount > window.limit or self.delays(window, state, beside + amount, ahead):
+                kept = kept_for(ahead, window.metric, inf)
+                beside, turn_ms = beside + kept, self.queue.turn_ms() if kept else 0
+                wait = wait_ms(state, window, guard_ms, self.now, held=beside, amount=amount, turn_ms=turn_ms)
+                yield Refusal(name, window.name, window.limit, used + beside, amount, wait)
+
+    def delays(self, window: Window, state: WindowState, beside: int, ahead: Sequence[Place]) -> bool:
+        """Whether one of those ahead couldn't start when it was told to, `beside` what else will be held then."""
+        return any(
+            state.used_at(window, self.scope.guard_ms, at_ms) + beside + kept_for(ahead, window.metric, at_ms)
+            > window.limit
+            for at_ms in (max(self.now, place.at_ms) for place in ahead)
+        )
 
 
 def longest(refusals: list[Refusal]) -> Refusal | None:

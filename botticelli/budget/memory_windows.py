@@ -27,6 +27,9 @@ class WindowState(Protocol):
     def used(self, window: Window, now: int) -> int:
         """What is charged now."""
 
+    def used_at(self, window: Window, guard_ms: int, at_ms: int) -> int:
+        """What of it will not have left at a time to come."""
+
     def room_at(self, window: Window, guard_ms: int, now: int, excess: int) -> int:
         """When `excess` of what is charged will have left."""
 
@@ -74,6 +77,14 @@ class SlidingState:
     def used(self, window: Window, now: int) -> int:
         return self.total
 
+    def used_at(self, window: Window, guard_ms: int, at_ms: int) -> int:
+        rest = self.total
+        for bucket in self.buckets.values():
+            if bucket.last_ms + window.period_ms + guard_ms > at_ms:
+                break
+            rest -= bucket.amount
+        return rest
+
     def room_at(self, window: Window, guard_ms: int, now: int, excess: int) -> int:
         leaves_ms = self.leaves_ms
         for bucket in self.buckets.values():
@@ -108,6 +119,9 @@ class SpanState:
     def used(self, window: Window, now: int) -> int:
         return self.total
 
+    def used_at(self, window: Window, guard_ms: int, at_ms: int) -> int:
+        return self.total if at_ms < self.leaves_ms else 0
+
     def room_at(self, window: Window, guard_ms: int, now: int, excess: int) -> int:
         return self.leaves_ms
 
@@ -141,6 +155,9 @@ class BucketState:
 
     def used(self, window: Window, now: int) -> int:
         return self.total and self.total - max(0, now - self.since_ms) * window.limit // window.period_ms
+
+    def used_at(self, window: Window, guard_ms: int, at_ms: int) -> int:
+        return max(0, self.total - max(0, at_ms - self.since_ms) * window.limit // window.period_ms)
 
     def room_at(self, window: Window, guard_ms: int, now: int, excess: int) -> int:
         return self.since_ms + refill_ms(window, self.total - self.used(window, now) + excess)

@@ -15,6 +15,7 @@ CALL = "lib_call"
 SHORT_WAYS = {"reserve": "lib_quick"}
 """Come before the libraries and may answer without them: making their functions is a good part of a call's time."""
 LIBRARIES = (
+    "lib_ring",
     "lib_sliding",
     "lib_spans",
     "lib_bucket",

@@ -5,6 +5,7 @@ It does not decide: it records what the budgets under test said, and tells wheth
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from fractions import Fraction
@@ -42,6 +43,7 @@ class NaiveHold:
 @dataclass
 class NaiveWaiter:
     ticket: str
+    at_ms: int
     until_ms: int
     amounts: Amounts
 
@@ -97,24 +99,20 @@ class NaiveScope:
         self.excess = self.excess or more != NOTHING
         return True
 
-    def wait(self, ticket: str, amounts: Amounts, until_ms: int, join: bool) -> None:
+    def wait(self, ticket: str, amounts: Amounts, at_ms: int, until_ms: int, join: bool) -> None:
         for waiter in self.waiting:
             if waiter.ticket == ticket:
-                waiter.until_ms, waiter.amounts = until_ms, amounts
+                waiter.at_ms, waiter.until_ms, waiter.amounts = at_ms, until_ms, amounts
                 return
         if join:
-            self.waiting.append(NaiveWaiter(ticket, until_ms, amounts))
+            self.waiting.append(NaiveWaiter(ticket, at_ms, until_ms, amounts))
 
     def leave(self, ticket: str) -> None:
         self.waiting = [waiter for waiter in self.waiting if waiter.ticket != ticket]
 
-    def before(self, ticket: str) -> Amounts:
-        total = NOTHING
-        for waiter in self.waiting:
-            if waiter.ticket == ticket:
-                return total
-            total += waiter.amounts
-        return total
+    def ahead_of(self, ticket: str) -> list[NaiveWaiter]:
+        tickets = [waiter.ticket for waiter in self.waiting]
+        return self.waiting[: tickets.index(ticket)] if ticket in tickets else list(self.waiting)
 
     def close(self, ticket: str, now: int) -> None:
         for draw in self.holds.pop(ticket).draws.values():
@@ -146,17 +144,21 @@ class NaiveScope:
         return recent, sum(event.amount for event in events if event.at_ms > now - span_ms - width_ms)
 
     def verdicts(
-        self, scope: Scope, asked: Amounts, covered: Amounts, now: int, kept: Amounts = NOTHING
+        self, scope: Scope, asked: Amounts, covered: Amounts, now: int, ahead: Sequence[NaiveWaiter] = ()
     ) -> tuple[bool, bool]:
-        """Whether a budget must refuse this, and whether it may; `kept` is for those who came before."""
+        """Whether a budget must refuse this, and whether it may: now, or when those `ahead` were told to come, it would
+        not fit beside all of them who were told to come by then."""
         must = may = self.blocked_until_ms > now
         held = self.held()
         for window in scope.windows:
             amount, own = asked.of(window.metric), covered.of(window.metric)
-            rest = window.limit - held.of(window.metric) - kept.of(window.metric) + own - amount
-            least, most = self.bounds(scope, window, now)
-            must = must or (amount > own and least > rest)
-            may = may or (amount > own and most > rest)
+            if amount <= own:
+                continue
+            for at_ms in {now, *(max(now, waiter.at_ms) for waiter in ahead)}:
+                due = sum(w.amounts.of(window.metric) for w in ahead if w.at_ms <= at_ms)
+                rest = window.limit - held.of(window.metric) - due + own - amount
+                least, most = self.bounds(scope, window, at_ms)
+                must, may = must or least > rest, may or most > rest
         return must, may
 
 

@@ -68,6 +68,21 @@ class QueueCases(BudgetCases):
         granted(hold(budget, "large", SCOPE, tokens=40))
         assert waiting(budget) == []
 
+    def test_who_came_later_may_pass_when_it_delays_nobody(self, budget: Budget, clock: ManualClock) -> None:
+        """10 are free. When `a` is told to come 5 are to spare, but only 1 when `b` is."""
+        fill(budget, clock)
+        clock.advance(wait_of(hold(budget, "any", SCOPE, tokens=10)))
+        budget.release("any", [SCOPE])
+        waits = [wait_of(hold(budget, *asked)) for asked in (("a", SCOPE, 0, 35), ("b", SCOPE, 0, 14))]
+        assert waits == [6_000, 8_000]
+        assert refused(hold(budget, "large", SCOPE, tokens=2)).used == 90 + 35 + 14
+        assert budget.charge(SCOPE, Amounts(tokens=1)) is None
+        assert refused(budget.charge(SCOPE, Amounts(tokens=1))).used == 91 + 35 + 14 + 2
+        begin = clock.ms
+        for name, wanted, wait_ms in zip("ab", (35, 14), waits, strict=True):
+            clock.ms = begin + wait_ms
+            granted(hold(budget, name, SCOPE, tokens=wanted))
+
     def test_a_waiter_that_stays_away_loses_its_place(self, budget: Budget, clock: ManualClock) -> None:
         assert budget.charge(SCOPE, Amounts(tokens=100)) is None
         clock.advance(wait_of(hold(budget, "gone", SCOPE, tokens=100)) + LATE_MS - 1)

@@ -1,4 +1,4 @@
-"""How much was charged in the worst interval: the provider's view of a window, computed from records."""
+"""How much was charged in the worst interval, and in the mean: the provider's view of a window, computed from records."""
 
 from __future__ import annotations
 
@@ -16,3 +16,12 @@ def most_in_any_interval(charges: Iterable[tuple[int, int]], period_ms: int) -> 
             first += 1
         most = max(most, total)
     return most
+
+
+def use_of_a_period(charges: list[tuple[int, int]], period_ms: int) -> float:
+    """What was charged in a period: the mean over whole numbers of periods that begin at every phase of the first."""
+    first, last = min(at for at, _ in charges), max(at for at, _ in charges)
+    periods = (last - first) // period_ms - 1
+    begins = [first + phase * period_ms // 50 for phase in range(50)]
+    spans = [sum(n for at, n in charges if begin <= at < begin + periods * period_ms) for begin in begins]
+    return sum(spans) / len(spans) / periods

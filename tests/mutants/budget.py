@@ -6,6 +6,7 @@ from tests.mutants.mutation import Mutant
 
 LUA = "botticelli/budget/lua/"
 SCRIPTS = ("tests/integration/budget/test_budget_conformance.py", "-k", "TestRedisBudget")
+QUEUE = (*SCRIPTS[:2], "TestRedisBudget and (came_later or order_of_arrival)")
 LOSSES = ("tests/integration/budget/test_budget_conformance.py", "-k", "TestRedisThatLosesItsData")
 SERVERS = ("tests/integration/budget/test_budget_server_lost.py",)
 LOSS_MACHINE = ("tests/integration/budget/test_budget_loss_machine.py",)
@@ -56,6 +57,27 @@ BUDGET = (
         SCRIPTS,
     ),
     Mutant(
+        "nobody who waits is delayed by who came later",
+        LUA + "lib_queue.lua",
+        "+ amount > w.limit then return true end",
+        "+ amount > w.limit then return false end",
+        QUEUE,
+    ),
+    Mutant(
+        "nobody but the first is delayed either",
+        LUA + "lib_queue.lua",
+        "  for n = 1, ahead do\n    local at",
+        "  for n = 1, math.min(1, ahead) do\n    local at",
+        QUEUE,
+    ),
+    Mutant(
+        "who waits counts when the turn of another comes",
+        LUA + "lib_queue.lua",
+        "if waiting[n].at <= at then kept",
+        "if waiting[n].at == at then kept",
+        QUEUE,
+    ),
+    Mutant(
         "who stays away loses the place",
         LUA + "lib_queue.lua",
         "if waiting[n].until_ms <= scope.now then",
@@ -88,7 +110,7 @@ BUDGET = (
         "a bucket leaves after its last charge",
         LUA + "lib_sliding.lua",
         "n, read_bucket(scope, w, n) + amount, scope.now)",
-        "n, read_bucket(scope, w, n) + amount, n * width_ms(w))",
+        "n, read_bucket(scope, w, n) + amount, n * ring.width_ms(w))",
         SCRIPTS,
     ),
     Mutant(

@@ -4,7 +4,7 @@
 -- Returns     {1, time in ms} | {0, scope number, window number (0: blocked), used, asked, wait in ms or -1}
 
 local scope = scopes[1]
-local worst = examine(scope, 1, amounts(), kept_for_others(scope))
+local worst = examine(scope, 1, amounts(), ahead_of(scope))
 if worst then
   save_known({scope})
   return refused(worst)

@@ -23,7 +23,7 @@ end
 
 local undrawn, covered = hold and hold.undrawn or amounts(), amounts()
 for metric, amount in ipairs(asked) do covered[metric] = math.min(undrawn[metric], amount) end
-local worst = examine(scope, 1, covered, amounts())
+local worst = examine(scope, 1, covered, 0)
 if worst then
   save_known({scope})
   return refused(worst)

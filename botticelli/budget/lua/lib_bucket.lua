@@ -24,6 +24,11 @@ local function make_bucket()
     return w.kept.used - math.floor(refilled(scope, w, w.kept.since))
   end
 
+  local function bucket_used_at(_, w, at)
+    local back = math.floor(math.max(0, at - w.kept.since) * w.limit / w.period_ms)
+    return math.max(0, w.kept.used - back)
+  end
+
   -- Charge now; the time is the mark by which `correct` knows what has come back since.
   local function bucket_charge(scope, w, amount)
     if w.kept.used == 0 then w.kept.since = scope.now + w.guard_ms end
@@ -48,6 +53,6 @@ local function make_bucket()
   return {
     new = function() return {used = 0, since = 0} end,
     expire = bucket_expire, charge = bucket_charge, correct = bucket_correct, used = bucket_used,
-    room_at = bucket_room_at, resets_at = bucket_resets_at,
+    used_at = bucket_used_at, room_at = bucket_room_at, resets_at = bucket_resets_at,
   }
 end

@@ -6,16 +6,18 @@ local function longer(worst, number, window, used, asked, wait)
 end
 
 -- The refusal with the longest wait: `worst`, or one that `scope.asked` meets here (window 0: the scope is blocked);
--- `covered` of what is asked is in the ticket already, `kept` is for others who wait.
-local function examine(scope, number, covered, kept, worst)
+-- `covered` of what is asked is in the ticket already, and so many wait `ahead` of it.
+local function examine(scope, number, covered, ahead, worst)
   local asked, rest_ms = scope.asked, scope.state.blocked - scope.now
   if rest_ms > 0 then worst = longer(worst, number, 0, 0, asked[1], rest_ms) end
   for i, w in ipairs(scope.windows) do
     local amount, own = asked[w.metric], covered[w.metric]
     if amount > own then
-      local used, held = w.kind.used(scope, w), scope.held[w.metric] - own + kept[w.metric]
-      if used + held + amount > w.limit then
-        worst = longer(worst, number, i, used + held, amount, wait_ms(scope, w, held, amount, kept[w.metric] > 0))
+      local used, held = w.kind.used(scope, w), scope.held[w.metric] - own
+      if used + held + amount > w.limit or delays_others(scope, w, held, amount, ahead) then
+        local kept = kept_for(scope, w, ahead, math.huge)
+        local wait = wait_ms(scope, w, held + kept, amount, kept > 0)
+        worst = longer(worst, number, i, used + held + kept, amount, wait)
       end
     end
   end

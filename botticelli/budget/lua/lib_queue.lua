@@ -1,8 +1,9 @@
 -- Library: who waits for room in a scope, in order of arrival, so that small requests don't starve a large one.
 --
 -- `state.waiting` is a list of {ticket, at, until_ms, amounts}: refused reservations that were told to come back at
--- `at`. Until then, and a little longer, what they asked for is kept for them: whoever came later is refused what they
--- need. Places are kept for waits of two minutes at most, and for 32 tickets: nobody who stays away closes a scope.
+-- `at`. Until then, and a little longer, what they asked for is kept for them: whoever came later is granted only what
+-- leaves everyone ahead the room that they need at the time they were told. Places are kept for waits of two minutes at
+-- most, and for 32 tickets: nobody who stays away closes a scope.
 
 local MOST_WAITING, LONGEST_WAIT_MS = 32, 120000
 local LATE_MIN_MS, LATE_MAX_MS = 50, 2000 -- how late a waiter may come back: a twentieth of the window's period
@@ -25,13 +26,25 @@ local function leave_queue(scope, ticket)
   if place then table.remove(scope.state.waiting, place) end
 end
 
--- What is kept for those who came before the ticket (nil: for all who wait).
-local function kept_for_others(scope, ticket)
-  local kept = amounts()
-  for n = 1, (place_of(scope, ticket) or #scope.state.waiting + 1) - 1 do
-    for metric, amount in ipairs(scope.state.waiting[n].amounts) do kept[metric] = kept[metric] + amount end
+-- How many came before the ticket (nil: all who wait).
+local function ahead_of(scope, ticket) return (place_of(scope, ticket) or #scope.state.waiting + 1) - 1 end
+
+-- What the first `ahead` of the queue wait for and were told to come for by `at`.
+local function kept_for(scope, w, ahead, at)
+  local kept, waiting = 0, scope.state.waiting
+  for n = 1, ahead do
+    if waiting[n].at <= at then kept = kept + waiting[n].amounts[w.metric] end
   end
   return kept
+end
+
+-- Whether `amount` more beside what is `held` would keep one of those ahead from starting when it was told to.
+local function delays_others(scope, w, held, amount, ahead)
+  for n = 1, ahead do
+    local at = math.max(scope.now, scope.state.waiting[n].at)
+    if w.kind.used_at(scope, w, at) + held + kept_for(scope, w, ahead, at) + amount > w.limit then return true end
+  end
+  return false
 end
 
 -- After a refusal: a place in the scope that refused for longest, and the place that the ticket has in others.

@@ -32,6 +32,7 @@ local function make_span(daily)
   end
 
   local function span_used(_, w) return w.kept.used end
+  local function span_used_at(_, w, at) return at < w.kept.leaves and w.kept.used or 0 end
   local function span_leaves(_, w) return w.kept.leaves end
 
   -- Whether the midnights that came with the call tell which day it is.
@@ -42,6 +43,6 @@ local function make_span(daily)
 
   return {
     new = span_new, expire = span_expire, charge = span_charge, correct = span_correct, used = span_used,
-    room_at = span_leaves, resets_at = span_leaves, knows = span_knows,
+    used_at = span_used_at, room_at = span_leaves, resets_at = span_leaves, knows = span_knows,
   }
 end

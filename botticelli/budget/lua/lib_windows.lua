@@ -1,6 +1,7 @@
 -- Library: the windows of one scope, whatever their kind. A kind gives what is kept of a `new` window, knows how to
 -- `expire` what has left, to `charge` now (which gives a mark), to `correct` a charge by its mark, and tells what is
--- `used`, when some room will be (`room_at`) and when all is gone (`resets_at`).
+-- `used`, what of it will be left at a time (`used_at`), when some room will be (`room_at`) and when all is gone
+-- (`resets_at`).
 
 -- When amounts are charged: when they are drawn, or when they are settled and held until then. Slots are never
 -- charged: they are held until the settle.

@@ -2,7 +2,7 @@
 --
 -- KEYS, ARGV  see lib_call; besides: [3] ticket, [4] lease in ms
 -- Returns     {1, lease deadline in ms} | {0, scope number, window number (0: blocked), used, asked, wait in ms or -1}
--- Whoever is refused keeps a place in the queue; a grant never takes what is kept for those who came before.
+-- Whoever is refused keeps a place in the queue; a grant never delays those who came before.
 -- A scope in which the ticket already holds something keeps that, with a new lease: nothing is held twice.
 
 local ticket, lease_ms = ARGV[3], tonumber(ARGV[4])
@@ -11,7 +11,7 @@ local fresh, worst = {}, nil
 
 for number, scope in ipairs(scopes) do
   fresh[number] = redis.call('HEXISTS', scope.holds, ticket) == 0
-  if fresh[number] then worst = examine(scope, number, amounts(), kept_for_others(scope, ticket), worst) end
+  if fresh[number] then worst = examine(scope, number, amounts(), ahead_of(scope, ticket), worst) end
 end
 if worst then
   wait_in_queues(scopes, worst, ticket)

@@ -21,7 +21,7 @@ from botticelli.budget import (
     Window,
     nothing_charged,
 )
-from botticelli.testing.budget_naive import AT_DRAW, AT_SETTLE, NOTHING, NaiveScope
+from botticelli.testing.budget_naive import AT_DRAW, AT_SETTLE, NOTHING, NaiveScope, NaiveWaiter
 from botticelli.testing.clock import ManualClock
 from botticelli.testing.intervals import most_in_any_interval
 
@@ -104,15 +104,15 @@ class BudgetMachine(RuleBasedStateMachine):
         assert one == other
         return one
 
-    def judge(self, refused: bool, asked: list[tuple[Scope, Amounts, Amounts, Amounts]], now: int) -> None:
-        verdicts = [self.naive[s.name].verdicts(s, wanted, own, now, kept) for s, wanted, own, kept in asked]
+    def judge(self, refused: bool, asked: list[tuple[Scope, Amounts, Amounts, list[NaiveWaiter]]], now: int) -> None:
+        verdicts = [self.naive[s.name].verdicts(s, wanted, own, now, ahead) for s, wanted, own, ahead in asked]
         if refused:
             assert any(may for _, may in verdicts), "refused, though everything fitted"
         else:
             assert not any(must for must, _ in verdicts), "granted more than a window allows"
 
-    def before(self, share: Share, ticket: str) -> Amounts:
-        return self.naive[share.scope.name].before(ticket)
+    def ahead(self, share: Share, ticket: str) -> list[NaiveWaiter]:
+        return self.naive[share.scope.name].ahead_of(ticket)
 
     def wait(self, ticket: str, shares: list[Share], refusal: Refusal, now: int) -> None:
         """The place in the queue that a refusal gives."""
@@ -121,10 +121,10 @@ class BudgetMachine(RuleBasedStateMachine):
             return
         [scope] = [share.scope for share in shares if share.scope.name == refusal.scope]
         [period_ms] = [window.period_ms for window in scope.windows if window.name == refusal.window]
-        until_ms = now + wait_ms + max(50, min(2000, period_ms // 20))
+        at_ms, late_ms = now + wait_ms, max(50, min(2000, period_ms // 20))
         for share in shares:
             join = share.scope.name == refusal.scope
-            self.naive[share.scope.name].wait(ticket, share.amounts, until_ms, join)
+            self.naive[share.scope.name].wait(ticket, share.amounts, at_ms, at_ms + late_ms, join)
 
     @rule(
         ticket=tickets, asked=st.dictionaries(names, amounts, min_size=1, max_size=3), low=st.booleans(), ms=leases_ms
@@ -137,7 +137,7 @@ class BudgetMachine(RuleBasedStateMachine):
         )
         fresh = [share for share in shares if ticket not in self.naive[share.scope.name].holds]
         self.judge(
-            isinstance(answer, Refusal), [(s.scope, s.amounts, NOTHING, self.before(s, ticket)) for s in fresh], now
+            isinstance(answer, Refusal), [(s.scope, s.amounts, NOTHING, self.ahead(s, ticket)) for s in fresh], now
         )
         if isinstance(answer, Refusal):
             self.wait(ticket, shares, answer, now)
@@ -154,7 +154,7 @@ class BudgetMachine(RuleBasedStateMachine):
             assert not isinstance(answer, Refusal)
             assert answer.amounts == naive.holds[ticket].draws[draw].amounts
             return
-        self.judge(isinstance(answer, Refusal), [(scope, asked, naive.covered(ticket, asked), NOTHING)], now)
+        self.judge(isinstance(answer, Refusal), [(scope, asked, naive.covered(ticket, asked), [])], now)
         if not isinstance(answer, Refusal):
             assert answer.drawn_at_ms == now
             naive.draw(ticket, draw, asked, now, DRAW_LEASE_MS)
@@ -190,7 +190,7 @@ class BudgetMachine(RuleBasedStateMachine):
     def charge(self, scope: Scope, asked: Amounts) -> None:
         now, naive = self.begin([scope.name]), self.naive[scope.name]
         answer = self.same(self.redis.charge(scope, asked), self.memory.charge(scope, asked))
-        self.judge(answer is not None, [(scope, asked, NOTHING, naive.before(""))], now)
+        self.judge(answer is not None, [(scope, asked, NOTHING, naive.ahead_of(""))], now)
         if answer is None:
             naive.record(AT_DRAW + AT_SETTLE, now, asked)
 

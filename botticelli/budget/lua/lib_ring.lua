@@ -1,0 +1,50 @@
+-- Library: the buckets of a sliding window (see lib_sliding): how they are kept, and what will be left of them.
+--
+-- Bucket n takes what is charged from n * width_ms on, in the field "<window>@<n>" of the usage hash: "amount last_ms".
+
+local BUCKETS_PER_PERIOD = 240
+
+local function make_ring()
+  local function width_ms(w) return math.max(1, math.ceil(w.period_ms / BUCKETS_PER_PERIOD)) end
+  local function bucket_field(w, n) return string.format('%s@%d', w.name, n) end
+
+  local function read_bucket(scope, w, n)
+    local packed = redis.call('HGET', scope.usage, bucket_field(w, n))
+    if not packed then return 0, nil end
+    local amount, last = string.match(packed, '(%d+) (%d+)')
+    return tonumber(amount), tonumber(last)
+  end
+
+  local function write_bucket(scope, w, n, amount, last)
+    redis.call('HSET', scope.usage, bucket_field(w, n), string.format('%d %d', amount, last))
+  end
+
+  -- What of the charges will not have left; each bucket is read once in a call, for nothing is charged before this is asked.
+  local function used_at(scope, w, at)
+    local rest = w.kept.used
+    w.read = w.read or {}
+    for n = w.kept.head, w.kept.tail do
+      local bucket = w.read[n] or {read_bucket(scope, w, n)}
+      w.read[n] = bucket
+      if bucket[2] and bucket[2] + w.span_ms > at then break end
+      rest = rest - bucket[1]
+    end
+    return rest
+  end
+
+  -- When `excess` of what is charged will have left.
+  local function room_at(scope, w, excess)
+    local leaves = w.kept.leaves
+    for n = w.kept.head, w.kept.tail do
+      local charged, last = read_bucket(scope, w, n)
+      excess, leaves = excess - charged, last and last + w.span_ms or leaves
+      if excess <= 0 then break end
+    end
+    return leaves
+  end
+
+  return {
+    width_ms = width_ms, field = bucket_field, read = read_bucket, write = write_bucket,
+    used_at = used_at, room_at = room_at,
+  }
+end
