@@ -19,6 +19,8 @@ from redis import Redis
 
 from benchmarks.budget_rivals import measured, memories, print_rivals
 from botticelli.budget import Amounts, RedisBudget, Scope, Share, Window, nothing_charged
+from botticelli.budget.connections import Connections
+from botticelli.budget.packing import Lasting
 from botticelli.testing import spenders
 from botticelli.testing.intervals import most_in_any_interval, use_of_a_period
 from botticelli.testing.valkey import valkey_socket
@@ -42,6 +44,8 @@ SHARES = {
     "four scopes of one window": tuple(Share(Scope(f"scope{n}", (TPM,)), ASKED) for n in range(4)),
 }
 
+NOTHING = "return {1, 1}"
+"""A script that does nothing."""
 Call = Callable[[str], Any]
 
 
@@ -51,7 +55,11 @@ class Speed:
     processes: int
     grants_per_second: int
     bare_per_second: int
+    """As redis-py calls it."""
+    packed_per_second: int
+    """Packed and sent as the Budget does."""
     ratio: float
+    """To the bare call by redis-py."""
 
 
 @dataclass(frozen=True)
@@ -93,11 +101,14 @@ def main() -> None:
 
 def speed(socket: str, what: str, processes: int, seconds: float) -> Speed:
     """Bare calls and grants in turns, so that both meet the same machine."""
-    bare = grants = 0
+    bare = light = grants = 0
     for _ in range(ROUNDS):
         bare += calls(socket, bare_call, what, processes, seconds / ROUNDS)
+        light += calls(socket, packed_call, what, processes, seconds / ROUNDS)
         grants += calls(socket, granted_call, what, processes, seconds / ROUNDS)
-    return Speed(what, processes, round(grants / seconds), round(bare / seconds), round(grants / bare, 2))
+    return Speed(
+        what, processes, round(grants / seconds), round(bare / seconds), round(light / seconds), round(grants / bare, 2)
+    )
 
 
 def granted_call(client: Redis, what: str) -> Call:
@@ -115,18 +126,28 @@ def spending(budget: RedisBudget, what: str) -> Call:
 
 
 def bare_call(client: Redis, what: str) -> Call:
-    """A script that does nothing, with the very keys and arguments that the Budget sends."""
+    """A script that does nothing, with the very keys and arguments that the Budget sends, called as redis-py calls it."""
     recorder = Recorder(client, reseed=nothing_charged)
     spending(recorder, what)("7-12345")
-    script = client.register_script("return {1, 1}")
-    return lambda _: script(recorder.keys, recorder.arguments)
+    script = client.register_script(NOTHING)
+    keys, arguments = recorder.lasting.keys, [recorder.lasting.limits, *recorder.others]
+    return lambda _: script(keys, arguments)
+
+
+def packed_call(client: Redis, what: str) -> Call:
+    """The same, sent as the Budget sends it."""
+    recorder = Recorder(client, reseed=nothing_charged)
+    spending(recorder, what)("7-12345")
+    connections = Connections(client, ("bench:epoch", "bench:server"))
+    script = connections.client.register_script(NOTHING)
+    return lambda _: connections.run(script, recorder.lasting, recorder.others)
 
 
 class Recorder(RedisBudget):
     """Keeps what it would have sent."""
 
-    def _send(self, script: str, keys: Sequence[str], arguments: Sequence[str | int]) -> Any:
-        self.keys, self.arguments = keys, arguments
+    def _send(self, script: str, lasting: Lasting, arguments: Sequence[str | int]) -> Any:
+        self.lasting, self.others = lasting, arguments
         return [1, 1]
 
 
@@ -178,9 +199,11 @@ def exact(socket: str, guard_ms: int, period_seconds: float) -> Exactness:
 
 
 def print_table(speeds: list[Speed], exactness: list[Exactness]) -> None:
-    print(f"{'reserve':28}{'processes':>10}{'grants/s':>10}{'bare/s':>10}{'ratio':>7}")
+    print(f"{'reserve':28}{'processes':>10}{'grants/s':>10}{'bare/s':>10}{'packed/s':>10}{'ratio':>7}")
     for s in speeds:
-        print(f"{s.what:28}{s.processes:10}{s.grants_per_second:10,}{s.bare_per_second:10,}{s.ratio:7.2f}")
+        print(
+            f"{s.what:28}{s.processes:10}{s.grants_per_second:10,}{s.bare_per_second:10,}{s.packed_per_second:10,}{s.ratio:7.2f}"
+        )
     print(f"\nexcess demand, {PROCESSES} processes, {LIMIT_TOKENS:,} tokens in a period")
     print(
         f"{'guard ms':>10}{'period s':>10}{'grants':>10}{'worst by draw':>15}{'worst by settle':>17}{'utilisation':>13}"

@@ -33,6 +33,7 @@ from botticelli.budget.model import (
     WindowUsage,
     merged,
 )
+from botticelli.budget.packing import Lasting
 from botticelli.budget.seeding import seed_request
 from botticelli.errors import ServiceUnavailable
 
@@ -110,7 +111,7 @@ class RedisBudget:
     def reopening(self, scope: Scope, window: str) -> bool:
         """Whether a window is still closed only because the server forgot what was spent, and not because it was."""
         usage = _keys(self._prefix, (scope,))[0]
-        reopens_ms = self._connections.client.hget(usage, f"reopens {window}")
+        reopens_ms = self._connections.client.hget(usage.encode(), f"reopens {window}")
         if reopens_ms is None:
             return False
         seconds, microseconds = self._connections.client.time()
@@ -172,15 +173,11 @@ class RedisBudget:
         asked = [_packed(share.amounts) for share in shares]
         if self._clock_ms is not None:
             asked.append(str(self._clock_ms()))
-        keys, limits = _unchanging(self._prefix, scopes, (self._local_ms() + self._server_ahead_ms) // HOUR_MS)
-        return self._send(script, keys, [limits, f"[{','.join(asked)}]", *arguments])
+        lasting = _lasting(self._prefix, scopes, (self._local_ms() + self._server_ahead_ms) // HOUR_MS)
+        return self._send(script, lasting, [f"[{','.join(asked)}]", *arguments])
 
-    def _send(self, script: str, keys: Sequence[str], arguments: Sequence[str | int]) -> Any:
-        try:
-            return self._scripts[script](keys, arguments)
-        except Exception as error:
-            self._connections.heed(error)
-            raise
+    def _send(self, script: str, lasting: Lasting, arguments: Sequence[str | int]) -> Any:
+        return self._connections.run(self._scripts[script], lasting, arguments)
 
     def _local_ms(self) -> int:
         return time.time_ns() // 1_000_000
@@ -191,9 +188,8 @@ def _named(scopes: Sequence[Scope]) -> tuple[Share, ...]:
 
 
 @lru_cache(maxsize=1024)
-def _unchanging(prefix: str, scopes: tuple[Scope, ...], hour: int) -> tuple[tuple[str, ...], str]:
-    """Keys and limits: what stays the same from call to call."""
-    return _keys(prefix, scopes), _limits(scopes, hour)
+def _lasting(prefix: str, scopes: tuple[Scope, ...], hour: int) -> Lasting:
+    return Lasting.of(_keys(prefix, scopes), _limits(scopes, hour))
 
 
 def _keys(prefix: str, scopes: tuple[Scope, ...]) -> tuple[str, ...]:

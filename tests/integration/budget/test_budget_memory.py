@@ -12,6 +12,7 @@ import pytest
 from redis import Redis
 
 from botticelli.budget import Amounts, RedisBudget, Scope, Window, nothing_charged
+from botticelli.budget.packing import Lasting
 from botticelli.budget.scripts import GATE, source
 from botticelli.testing.clock import ManualClock
 
@@ -34,9 +35,9 @@ ASKED = Amounts(1, 1234)
 class Recorder(RedisBudget):
     """Keeps what it sent last."""
 
-    def _send(self, script: str, keys: Sequence[str], arguments: Sequence[str | int]) -> Any:
-        self.sent = keys, arguments
-        return super()._send(script, keys, arguments)
+    def _send(self, script: str, lasting: Lasting, arguments: Sequence[str | int]) -> Any:
+        self.sent = lasting, arguments
+        return super()._send(script, lasting, arguments)
 
 
 def memory_bytes(client: Redis) -> int:
@@ -70,8 +71,8 @@ def test_so_many_grants_take_no_more_than_the_bound(
         bulk = client.register_script(bulk_source())
         while granted < grants:
             assert budget.charge(scope, ASKED) is None
-            keys, (limits, asked, *_) = budget.sent
-            in_bulk = bulk(keys, [limits, json.dumps([*json.loads(str(asked))[:-1], clock.ms])])
+            lasting, (asked, *_) = budget.sent
+            in_bulk = bulk(lasting.keys, [lasting.limits, json.dumps([*json.loads(str(asked))[:-1], clock.ms])])
             granted += 1 + in_bulk
             clock.advance((1 + in_bulk) * STEP_MS)
             most = max(most, memory_bytes(client))
