@@ -110,9 +110,8 @@ def model_budget(
 
 
 def named_scope(kind: str, name: str, limits: Limits, guard_ms: int = 25) -> Scope:
-    """The scope of a budget of one's own: `narrative:NAME`, `guild:ID` or `tenant/NAME`."""
-    between = "/" if kind == "tenant" else ":"
-    return Scope(f"{kind}{between}{name}", tuple(_windows([limits], Counting())), guard_ms)
+    """The scope of a budget of one's own: `narrative:NAME`, `guild:ID` or `tenant:NAME`."""
+    return Scope(f"{kind}:{name}", tuple(_windows([limits], Counting())), guard_ms)
 
 
 def _tier(

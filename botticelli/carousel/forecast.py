@@ -94,15 +94,10 @@ def forecast(
     call_seconds: float | None = None,
 ) -> Forecast:
     """Everything that enqueuing refuses is refused here, with the same errors. `services_run`: ask Postgres and Redis.
-    `workers` are alive; without any, one is reckoned with. `call_seconds`: how long a call lasts, instead of what its past
-    says."""
+    Without `workers` alive one is reckoned with. `call_seconds`: how long a call lasts, instead of its past."""
     narrative = with_terms(runtime, with_multipliers(loaded.narrative, options.multipliers), options.terms)
-    warnings = [*map(str, loaded.warnings), *check_commands(runtime, narrative, source, rehearse=options.rehearse)]
     knowledge = gather(runtime, narrative, services_run=services_run)
-    plan = checked_plan(runtime, narrative, source, knowledge.estimates)
-    check_media(runtime, plan, narrative, source)
-    warnings += [*limit_notes(plan), *readiness_notes(runtime, plan)]
-    check_variables(narrative, options.variables)
+    plan, warnings = _checked(runtime, narrative, source, options, knowledge)
     new = new_run(narrative, plan, source, options)
     acts = act_forecasts(runtime, narrative, plan, knowledge.calls, call_seconds)
     retries = _retries(narrative, plan, new.retries)
@@ -124,10 +119,21 @@ def forecast(
         exit_code=EXIT_CODES.get(end.status, 0),
         seconds=end.seconds,
         waiting_seconds=end.waiting_seconds,
-        finishes_at=None if end.status == "endless" else datetime.fromtimestamp(end.start_ms / 1000 + end.seconds, UTC),
-        warnings=tuple(warnings),
+        finishes_at=end.finishes_at,
+        warnings=(*map(str, loaded.warnings), *warnings),
         notes=(*_notes(knowledge, acts, end, new.iterations), *([] if workers else [NO_WORKER])),
     )
+
+
+def _checked(
+    runtime: Runtime, narrative: Narrative, source: str, options: EnqueueOptions, knowledge: Knowledge
+) -> tuple[Plan, list[str]]:
+    """The plan of an iteration, and what is to be warned of."""
+    warnings = check_commands(runtime, narrative, source, rehearse=options.rehearse)
+    plan = checked_plan(runtime, narrative, source, knowledge.estimates)
+    check_media(runtime, plan, narrative, source)
+    check_variables(narrative, options.variables)
+    return plan, [*warnings, *limit_notes(plan), *readiness_notes(runtime, plan)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +144,10 @@ class _End:
     seconds: float
     waiting_seconds: float
     is_extrapolated: bool = False
+
+    @property
+    def finishes_at(self) -> datetime | None:
+        return None if self.status == "endless" else datetime.fromtimestamp(self.start_ms / 1000 + self.seconds, UTC)
 
 
 def _simulate(runtime: Runtime, ours: SimulatedRun, knowledge: Knowledge, *, slots: int) -> _End:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 from click.shell_completion import CompletionItem
 
 from botticelli.cli.invocation import Invocation
+
+if TYPE_CHECKING:
+    from botticelli.carousel.enqueue import EnqueueOptions
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -49,6 +52,24 @@ def terms_options(command: Command) -> Command:
         "--tier", "tiers", multiple=True, metavar="PROVIDER=TIER", callback=_tiers, help="Use this tier; repeatable."
     )
     return tiers(tenant(command))
+
+
+def enqueue_options(
+    *,
+    rpm_multiplier: float | None,
+    tpm_multiplier: float | None,
+    rpd_multiplier: float | None,
+    tiers: dict[str, str],
+    tenant: str | None,
+    **others: Any,
+) -> EnqueueOptions:
+    """What the options above say, and others by the names of `EnqueueOptions`."""
+    from botticelli.carousel.enqueue import EnqueueOptions
+    from botticelli.carousel.terms import terms_of
+    from botticelli.narrative.model import Multipliers
+
+    part = Multipliers(rpm_multiplier=rpm_multiplier, tpm_multiplier=tpm_multiplier, rpd_multiplier=rpd_multiplier)
+    return EnqueueOptions(**others, multipliers=part, terms=terms_of(tiers, tenant))
 
 
 def _tiers(ctx: click.Context, parameter: click.Parameter, given: tuple[str, ...]) -> dict[str, str]:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from botticelli.cli.arguments import (
     complete_narratives,
+    enqueue_options,
     json_option,
     multiplier_option,
     services_run,
@@ -35,19 +38,13 @@ from botticelli.cli.terminal import safe
 @pass_invocation
 def plan(
     invocation: Invocation,
+    /,
     *,
     narrative: str,
     name: str | None,
-    iterations: int | None,
-    variables: dict[str, str],
-    rpm_multiplier: float | None,
-    tpm_multiplier: float | None,
-    rpd_multiplier: float | None,
-    tiers: dict[str, str],
-    tenant: str | None,
     call_seconds: float | None,
-    rehearse: bool,
     as_json: bool,
+    **chosen: Any,
 ) -> None:
     """Calls, tokens and money (low, expected, worst), the limit that binds first, when a run would end and how, and what
     it would change outside: given what the budgets hold now and who else goes on.
@@ -55,21 +52,17 @@ def plan(
     Calls no model and starts no services: where none run, it plans from empty budgets and says so. Exit code 2 for what
     could not be run as it is.
     """
-    from botticelli.carousel.enqueue import EnqueueOptions
     from botticelli.carousel.forecast import forecast
-    from botticelli.carousel.terms import terms_of
     from botticelli.cli.plan_lines import lines
-    from botticelli.narrative.model import Multipliers
 
-    terms = terms_of(tiers, tenant)
-    part = Multipliers(rpm_multiplier=rpm_multiplier, tpm_multiplier=tpm_multiplier, rpd_multiplier=rpd_multiplier)
+    options = enqueue_options(**chosen)
     is_live = services_run(invocation)
     file, name = narrative_file(invocation, narrative, name)
     found = forecast(
         invocation.runtime,
         load(invocation, file, name),
         str(file),
-        EnqueueOptions(variables, iterations, rehearse=rehearse, multipliers=part, terms=terms),
+        options,
         services_run=is_live,
         workers=_workers(invocation) if is_live else 0,
         call_seconds=call_seconds,

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict
 
 import click
 
 from botticelli.cli.arguments import (
     complete_narratives,
+    enqueue_options,
     json_option,
     multiplier_option,
     terms_options,
@@ -51,22 +52,14 @@ class LocalFiles(TypedDict):
 @pass_invocation
 def run(
     invocation: Invocation,
+    /,
     *,
     narrative: str,
     name: str | None,
-    iterations: int | None,
-    variables: dict[str, str],
-    idempotency_key: str | None,
-    tags: tuple[str, ...],
-    rehearse: bool,
-    rpm_multiplier: float | None,
-    tpm_multiplier: float | None,
-    rpd_multiplier: float | None,
-    tiers: dict[str, str],
-    tenant: str | None,
     detach: bool,
     no_worker: bool,
     as_json: bool,
+    **chosen: Any,
 ) -> int:
     """Run a narrative, given as a file or by its name, and show how it goes.
 
@@ -74,24 +67,11 @@ def run(
     performed; a second Ctrl-C leaves at once. Exit codes: 0 completed, 1 failed, 2 invalid input, 3 budget exhausted,
     4 cancelled or paused.
     """
-    from botticelli.carousel import EnqueueOptions
-    from botticelli.carousel.terms import terms_of
     from botticelli.cli.interruptions import Interruptions
     from botticelli.cli.performing import perform_here, say_if_no_worker
     from botticelli.cli.views import PlainView, view_for
-    from botticelli.narrative.model import Multipliers
 
-    terms = terms_of(tiers, tenant)
-    part = Multipliers(rpm_multiplier=rpm_multiplier, tpm_multiplier=tpm_multiplier, rpd_multiplier=rpd_multiplier)
-    options = EnqueueOptions(
-        variables,
-        iterations,
-        idempotency_key=idempotency_key,
-        tags=tags,
-        rehearse=rehearse,
-        multipliers=part,
-        terms=terms,
-    )
+    options = enqueue_options(**chosen)
     file, name = narrative_file(invocation, narrative, name)
     loaded = load(invocation, file, name)
     view: View = PlainView() if detach and not as_json else view_for(as_json=as_json)

@@ -76,7 +76,7 @@ def test_every_worker_and_every_fork_keeps_the_terms_of_a_run(make_runtime: Make
         assert perform_all(other, run.id).status == "completed"
         forked = fork(other, run.id, Fork(number=4)).run
         assert perform_all(other, forked.id).status == "completed"
-        assert scopes_of_plan(other, forked.id) == scopes_of_plan(first, run.id) == ["tenant/acme", "echo/echo@large"]
+        assert scopes_of_plan(other, forked.id) == scopes_of_plan(first, run.id) == ["tenant:acme", "echo/echo@large"]
         assert used(other, "large") == tenant_usage(other, "acme").windows[0].used == 6 + 3
     finally:
         other.close()
@@ -87,7 +87,7 @@ def test_the_budget_of_a_tenant_is_spent_by_all_of_its_runs_and_by_no_other(make
     first = perform_all(runtime, start(runtime, narrative_text(2), terms=Terms(tenant="acme")).id)
     second = perform_all(runtime, start(runtime, narrative_text(2, name="other"), terms=Terms(tenant="acme")).id)
     assert (first.status, second.status, second.succeeded) == ("completed", "budget_exhausted", 1)
-    assert "tenant/acme: 1 asked, 3 of 3 used" in (second.reason or "")
+    assert "tenant:acme: 1 asked, 3 of 3 used" in (second.reason or "")
     for terms in (Terms(tenant="nobody"), Terms()):
         assert perform_all(runtime, start(runtime, narrative_text(9), terms=terms).id).status == "completed"
     assert tenant_usage(runtime, "acme").windows[0].used == 3

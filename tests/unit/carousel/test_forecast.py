@@ -129,7 +129,7 @@ def test_the_tier_and_the_tenant_of_a_run_are_reckoned_with(plan: Plan) -> None:
         for terms in (Terms(), Terms(tiers={"echo": "u"}), Terms(tiers={"echo": "u"}, tenant="acme"))
     ]
     assert [one.performed for one in found] == [2, 5, 4]
-    assert [one.binding and one.binding.scope for one in found] == ["echo/echo@t", "echo/echo@u", "tenant/acme"]
+    assert [one.binding and one.binding.scope for one in found] == ["echo/echo@t", "echo/echo@u", "tenant:acme"]
 
 
 def test_another_model_is_reckoned_with(plan: Plan) -> None:
