@@ -92,7 +92,7 @@ class LossMachine(RuleBasedStateMachine):
         if isinstance(self.budget.reserve(ticket, [Share(SCOPE, Amounts(1, tokens))], LEASE_SECONDS), Ticket):
             self.held.setdefault(ticket, tokens)
 
-    @rule(ticket=tickets, tokens=tokens, copied=st.booleans(), loss=losses, late=losses)
+    @rule(ticket=tickets, tokens=tokens, copied=st.sampled_from([False, False, False, True]), loss=losses, late=losses)
     def draw(self, ticket: str, tokens: int, copied: bool, loss: str, late: str) -> None:
         """The server may forget it before the ledger knows it, and after; its replica may lack no more than this one."""
         if copied:
@@ -134,6 +134,16 @@ class LossMachine(RuleBasedStateMachine):
     def forget(self, loss: str) -> None:
         self.lose(loss)
 
+    @rule(since=st.integers(1, 3), after=st.integers(1, 2), tokens=st.integers(1, 20))
+    def fall_back(self, since: int, after: int, tokens: int) -> None:
+        """A copy is made; some draws, each as soon as the short windows allow it; the copy takes over, and so again."""
+        self.copy_data()
+        for turn in range(since + after):
+            if turn == since:
+                self.lose("old")
+            self.clock.advance(6_000)
+            self.draw(f"t{turn % 4}", tokens, False, "", "")
+
     @rule(ms=st.integers(1, 900) | st.sampled_from([5_000, 6_000, 3_600_000, DAY_MS // 2]))
     def pass_time(self, ms: int) -> None:
         self.clock.advance(ms)
@@ -155,7 +165,7 @@ class LossMachine(RuleBasedStateMachine):
 
 TestLossMachine = LossMachine.TestCase
 TestLossMachine.settings = settings(
-    max_examples=40, stateful_step_count=30, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    max_examples=30, stateful_step_count=30, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 
 
