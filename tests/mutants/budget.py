@@ -37,8 +37,8 @@ BUDGET = (
     Mutant(
         "what is held counts",
         LUA + "lib_grants.lua",
-        "if used + held + amount > w.limit then",
-        "if used + amount > w.limit then",
+        "if used + held + amount > w.limit or delays_others(scope, w, held, amount, ahead) then",
+        "if used + amount > w.limit or delays_others(scope, w, 0, amount, ahead) then",
         SCRIPTS,
     ),
     Mutant("all scopes or none", LUA + "reserve.lua", "if worst then", "if worst and #scopes == 1 then", SCRIPTS),
