@@ -1,7 +1,7 @@
 # Botticelli: `make demo` shows it, `make test` proves it. Both set everything up first; only Python 3.11+ and make are needed.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-llm test test-unit mutants million sweep chaos check lint types arrows bench bench-budget bench-carousel bench-imports bench-waiting lock clean
+.PHONY: help setup demo demo-llm test test-unit mutants million sweep kills chaos check lint types arrows bench bench-budget bench-carousel bench-imports bench-waiting lock clean
 
 # The first interpreter that is new enough; `make PYTHON=... ` names another.
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 python; do \
@@ -39,6 +39,10 @@ test-unit: $(READY)  ## the tests that need no service
 
 sweep: $(READY)  ## every crash point with every fault: killed, paused past its lease, Postgres killed, Redis killed (8 minutes)
 	$(BIN)/python -m pytest tests/chaos/test_crash_points.py -m "long or not long"
+
+KILLS ?= 100
+kills: $(READY)  ## runs killed around their effects, by chance, judged by Discord's own record; KILLS=100 SEED=... (15 minutes)
+	KILLS=$(KILLS) SEED=$(SEED) $(BIN)/python -m pytest tests/chaos/test_kills.py -m long -s
 
 mutants: $(READY)  ## each mechanism switched off: do the tests notice? Takes minutes
 	MUTANTS=all $(BIN)/python -m pytest tests/mutants

@@ -166,7 +166,10 @@ class Command:
 
     def _settle_twins(self, platform: Platform, spec: CommandSpec, args: Mapping[str, Any]) -> None:
         """What other iterations announced and were lost over is looked for before the same is made again: what is there
-        is theirs, and is kept as they would have done it."""
+        is theirs, and is kept as they would have done it. A command that looks by itself only has to look after them."""
+        if spec.reuses:
+            self._lost_twins(spec, args)
+            return
         if spec.repeat != "lookup" or self._act.skip_if is None or not isinstance(platform, Resolves):
             return
         for twin in self._lost_twins(spec, args):

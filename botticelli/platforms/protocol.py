@@ -35,7 +35,7 @@ class CommandSpec:
     `repeat`: what may be done when nobody knows whether it was performed: `idempotent` ones are simply done again;
     `nonce` and `lookup` ones after the platform was asked (`Resolves`); `once` ones never. `captures` is the kind under
     which a success is stored in state (`channel`, `message`, ...). `args` is None where anything goes. `needs`:
-    permissions, for people to read.
+    permissions, for people to read. `reuses`: it takes what is there of that name.
     """
 
     name: str
@@ -44,6 +44,7 @@ class CommandSpec:
     captures: str | None = None
     args: Mapping[str, Arg] | None = None
     needs: tuple[str, ...] = ()
+    reuses: bool = False
 
 
 @dataclass(frozen=True, slots=True)

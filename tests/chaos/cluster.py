@@ -58,6 +58,9 @@ class Cluster:
         assert self.strangers() == [], "somebody else uses these servers"
         self.pools = pools
         self.workers = [self._worker(pool) for pool in pools]
+        for worker, pool in zip(self.workers, pools, strict=True):
+            worker.wait_until_ready()
+            assert pool == "threads" or f"({pool})" in worker.text(), worker.text()
         self.enqueuers = [self._enqueuer() for _ in range(enqueuers)]
 
     def strangers(self) -> list[str]:
@@ -80,9 +83,7 @@ class Cluster:
 
     def _worker(self, pool: str) -> Process:
         options = ("--pool", pool, "--concurrency", "4" if pool == "threads" else "2")
-        worker = self.house.worker(*options, environ=self._environ(len(self.house.started)))
-        assert pool == "threads" or f"({pool})" in worker.text(), worker.text()
-        return worker
+        return self.house.coming_worker(*options, environ=self._environ(len(self.house.started)))
 
     def _enqueuer(self) -> Process:
         environ = self._environ(len(self.house.started))
@@ -177,9 +178,14 @@ class Cluster:
         if victim in self.enqueuers:
             self.replace_enqueuer(victim)
             return
+        self.kill_and_go_on(victim).wait_until_ready()
+
+    def kill_and_go_on(self, victim: Process) -> Process:
+        """SIGKILL of a worker; the one in its place is on its way."""
         victim.kill()
         number = self.workers.index(victim)
         self.workers[number] = self._worker(self.pools[number])
+        return self.workers[number]
 
     def children(self, worker: Process) -> list[int]:
         found = subprocess.run(["pgrep", "-P", str(worker.pid)], capture_output=True, text=True, check=False)

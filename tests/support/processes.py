@@ -64,6 +64,11 @@ class Process:
             self.popen.send_signal(signal.SIGTERM)
         return self.popen.wait(timeout_seconds)
 
+    def wait_until_ready(self) -> None:
+        """Of a worker."""
+        wait_until(lambda: " ready." in self.text() or self.popen.poll() is not None, "the worker to be ready", 60)
+        assert self.popen.poll() is None, self.text()
+
     def text(self) -> str:
         return self.log.read_text(encoding="utf-8", errors="replace")
 
@@ -151,13 +156,14 @@ class House:
 
     def worker(self, *options: str, environ: Mapping[str, str] | None = None) -> Process:
         """A Celery worker that is ready."""
-        command = (str(BIN / "celery"), "-A", "botticelli", "worker", "--loglevel", "INFO")
-        process = self.start(*command, "--hostname", f"w{len(self.started)}@%h", *options, environ=environ)
-        wait_until(
-            lambda: " ready." in process.text() or process.popen.poll() is not None, "the worker to be ready", 60
-        )
-        assert process.popen.poll() is None, process.text()
+        process = self.coming_worker(*options, environ=environ)
+        process.wait_until_ready()
         return process
+
+    def coming_worker(self, *options: str, environ: Mapping[str, str] | None = None) -> Process:
+        """A Celery worker that will be ready soon."""
+        command = (str(BIN / "celery"), "-A", "botticelli", "worker", "--loglevel", "INFO")
+        return self.start(*command, "--hostname", f"w{len(self.started)}@%h", *options, environ=environ)
 
     @contextmanager
     def client(self) -> Iterator[Client]:

@@ -69,6 +69,7 @@ def _entry(name: str, table: Mapping[str, Any], known: Mapping[str, Arg]) -> Ent
         captures=table.get("captures"),
         args=args,
         needs=tuple(table.get("needs", ())),
+        reuses=table.get("reuses", False),
     )
     return Entry(
         spec,

@@ -18,11 +18,13 @@ from botticelli.platforms import Announced, CommandOutput, CommandSpec
 from botticelli.platforms.discord import messages
 from botticelli.platforms.echo import AnyPlatform
 from botticelli.runtime import Runtime
-from botticelli.store import Run, Store
+from botticelli.store import Run, Store, Twin
+from botticelli.store.effects import Effects
 from botticelli.testing.discord import GUILD, USER, FakeDiscord, Fault
 from botticelli.why import why
 from tests.integration.discord.test_commands import act, outputs, play
 from tests.support.narratives import loaded, narrative_text, perform_all, run_of, start
+from tests.support.waiting import wait_until
 from workers import captures, effects
 from workers.perform import perform
 from workers.presence import worker_name
@@ -171,6 +173,35 @@ def test_what_a_lost_one_has_not_made_is_made_by_the_next(
     assert perform_all(runtime, run.id).status == "completed"
     assert len(discord.channels("news")) == 1
     assert {(one["number"], one["status"]) for one in all_effects(runtime)} == {(1, "failed"), (2, "done")}
+
+
+def test_what_a_lost_worker_asked_for_may_still_come(
+    on_discord: OnDiscord, discord: FakeDiscord, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its request is on its way to Discord when it dies: nobody looks for the channel, and makes it, before its lease ends."""
+    runtime, looks, twins = on_discord(), [], Effects.twins
+
+    def counted(self: Effects, *args: Any, **named: Any) -> list[Twin]:
+        looks.append(args)
+        return twins(self, *args, **named)
+
+    run = start(
+        runtime, narrative_text(2, act("made", "channels.get_or_create", guild_id=GUILD, name="news"), concurrency=2)
+    )
+    with monkeypatch.context() as patch, contextlib.suppress(KeyboardInterrupt):
+        patch.setattr(effects.Command, "_once", interrupted)
+        perform(runtime, run.id, 1)
+    monkeypatch.setattr(Effects, "twins", counted)
+    other = threading.Thread(target=perform, args=(runtime, run.id, 2))
+    other.start()
+    wait_until(lambda: len(looks) > 1 or discord.channels("news"), "the other to wait")
+    discord.world.answer("POST", f"/guilds/{GUILD}/channels", {}, {"name": "news", "type": 0})
+    with runtime.store.transaction() as tx:
+        tx.connection.execute(text("update iterations set lease_until = now() where number = 1"))
+    sweep(runtime)
+    other.join(20)
+    assert perform_all(runtime, run.id).status == "completed"
+    assert len(discord.channels("news")) == 1
 
 
 def test_what_is_recorded_is_not_even_asked_for_again(
