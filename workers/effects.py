@@ -43,6 +43,8 @@ FIRST_BACKOFF_SECONDS = 0.5
 NONCE_SECONDS = 60
 """For so long a platform is relied on to tell a repeated request by its nonce."""
 TWIN_POLL_SECONDS = 0.2
+MAY_BE_DONE = ("intended", "done", "unknown")
+"""Of an effect that is this one's own, whatever state holds. One that failed leaves the place to what is there."""
 Answer = TypeVar("Answer")
 
 
@@ -205,7 +207,7 @@ class Command:
         if spec.repeat != "lookup" or condition is None or not is_skipped(self._stage, condition):
             return None
         with self._stage.runtime.store.transaction() as tx:
-            is_mine = tx.effects.is_announced(self._key(args))
+            is_mine = tx.effects.status_of(self._key(args)) in MAY_BE_DONE
         return None if is_mine else condition_value(self._stage, condition)
 
     def _capture(self, spec: CommandSpec) -> Capture:

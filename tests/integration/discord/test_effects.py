@@ -175,6 +175,24 @@ def test_what_a_lost_one_has_not_made_is_made_by_the_next(
     assert {(one["number"], one["status"]) for one in all_effects(runtime)} == {(1, "failed"), (2, "done")}
 
 
+def test_who_asked_before_another_made_it_makes_no_second_one(
+    on_discord: OnDiscord, discord: FakeDiscord, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was lost, comes back, finds no channel in state, and waits for its turn while the other one makes the channel."""
+    runtime, late, alone = on_discord(), [2], effects.Command._alone
+
+    def later(self: effects.Command, spec: CommandSpec, args: Mapping[str, Any]) -> Any:
+        if late and self._stage.claim.number == 1:
+            perform(runtime, run.id, late.pop())
+        return alone(self, spec, args)
+
+    run = lost_at(runtime, monkeypatch, "_once")
+    monkeypatch.setattr(effects.Command, "_alone", later)
+    assert perform_all(runtime, run.id).status == "completed"
+    assert late == []
+    assert len(discord.channels("news")) == 1
+
+
 def test_what_a_lost_worker_asked_for_may_still_come(
     on_discord: OnDiscord, discord: FakeDiscord, monkeypatch: pytest.MonkeyPatch
 ) -> None:
