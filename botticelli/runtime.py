@@ -16,6 +16,7 @@ from botticelli.budget import Amounts, Budget, PastCharge, Refusal, Scope
 from botticelli.budget.limits import ModelBudget, lowered, model_budget, named_scope
 from botticelli.budget.pauses import PAUSED, ScopePaused
 from botticelli.drivers import Drivers, ModelName
+from botticelli.pacing import BudgetPacing
 from botticelli.platforms import Place, Platforms
 from botticelli.settings import Settings, load_settings
 
@@ -106,11 +107,14 @@ class Runtime:
         return services.continued(self.settings.home)
 
     def _past_charges(self, scopes: Sequence[Scope]) -> Sequence[PastCharge]:
-        """What the ledger knows of these scopes, for a Redis that has lost it."""
+        """What the ledger knows of these scopes, for a Redis that has lost it; of a platform's own there is nothing in it."""
+        past, scopes = self.pacing.past_charges(scopes)
+        if not scopes:
+            return past
         seconds = max((window.period_ms + scope.guard_ms) / 1000 for scope in scopes for window in scope.windows)
         with self.store.transaction() as tx:
             minutes = tx.spending.charged([scope.name for scope in scopes], seconds)
-        return [
+        return past + [
             PastCharge(
                 one.scope,
                 Amounts(one.requests, one.tokens, one.input_tokens, one.output_tokens, one.cost_microusd),
@@ -134,8 +138,21 @@ class Runtime:
     @cached_property
     def platforms(self) -> Platforms:
         settings = self.settings
-        place = Place(settings.home, settings.worker.inline_wait_seconds, lambda: self.redis, settings.redis.prefix)
+        place = Place(
+            settings.home, settings.worker.inline_wait_seconds, lambda: self.redis, settings.redis.prefix, self.pacing
+        )
         return Platforms(settings.platforms, place)
+
+    @cached_property
+    def pacing(self) -> BudgetPacing:
+        """The limits of platforms, in the Budget."""
+        return BudgetPacing(
+            lambda: self.budget,
+            self.paused,
+            self.in_force,
+            guard_ms=self.settings.budget.guard_ms,
+            later_ms=LOWERED_WAIT_MS,
+        )
 
     @cached_property
     def celery(self) -> Celery:
@@ -236,6 +253,8 @@ class Runtime:
             made.pop("redis").close()
         if "drivers" in made:
             made.pop("drivers").close()
+        if "platforms" in made:
+            made.pop("platforms").close()
         if "budget" in made:
             made.pop("budget").close()
         made.pop("_overrides", None)

@@ -73,7 +73,10 @@ def lines(found: dict[str, Any]) -> list[str]:
 
 
 def _origin(runtime: Runtime, scope: Scope) -> dict[str, str | None] | None:
-    """None for a scope that is no model's, or whose driver isn't installed here."""
+    """None for a scope that is no model's and no platform's, or whose driver isn't installed here."""
+    pace = next((one for one in runtime.platforms.paces() if one.scope == scope.name), None)
+    if pace is not None:
+        return {"as_of": None, "source": pace.source, "note": None}
     name, _, tier = scope.name.rpartition("@")
     provider, slash, model = name.partition("/")
     if not slash:

@@ -1,6 +1,7 @@
 """Platforms: who performs bot commands, behind one small protocol. Knows nothing of runs or Postgres."""
 
 from botticelli.platforms.arguments import TEMPLATED, Checked, check_arguments
+from botticelli.platforms.pacing import Pace, Paced, Pacing, Wait
 from botticelli.platforms.protocol import (
     UNKNOWN,
     Announced,
@@ -29,6 +30,9 @@ __all__ = [
     "CommandOutput",
     "CommandSpec",
     "Locates",
+    "Pace",
+    "Paced",
+    "Pacing",
     "Place",
     "Platform",
     "Platforms",
@@ -36,6 +40,7 @@ __all__ = [
     "Settled",
     "Unknown",
     "Verifies",
+    "Wait",
     "Whereabouts",
     "check_arguments",
 ]

@@ -10,6 +10,8 @@ from enum import Enum
 from pathlib import Path
 from typing import Any, Literal, Protocol, runtime_checkable
 
+from botticelli.platforms.pacing import Pacing
+
 Repeat = Literal["idempotent", "nonce", "lookup", "once"]
 ArgType = Literal["text", "id", "ids", "integer", "boolean", "moment", "list", "any"]
 
@@ -103,12 +105,13 @@ UNKNOWN = Unknown.UNKNOWN
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """What this installation offers to its platforms. `redis` is called when it is first needed."""
+    """What this installation offers to its platforms. `redis` is called when it is first needed; `pacing` is the Budget."""
 
     home: Path
     inline_wait_seconds: float = 5.0
     redis: Callable[[], Any] | None = None
     prefix: str = "botticelli"
+    pacing: Pacing | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +178,15 @@ class Locates(Protocol):
 
     def locate(self, identity: str) -> Whereabouts | None:
         """Of a channel or a thread by its id; asked anew each time. None when it can't be told; PlatformError."""
+        ...
+
+
+@runtime_checkable
+class Closes(Protocol):
+    """A platform that has connections."""
+
+    def close(self) -> None:
+        """End them; they are made anew when they are needed."""
         ...
 
 

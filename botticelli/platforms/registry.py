@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from importlib.metadata import entry_points
 
 from botticelli.errors import InvalidInput
-from botticelli.platforms.protocol import Place, Platform, Settled
+from botticelli.platforms.pacing import Pace, Paced
+from botticelli.platforms.protocol import Closes, Place, Platform, Settled
 from botticelli.settings.model import PlatformSettings
 
 GROUP = "botticelli.platforms"
@@ -29,6 +30,15 @@ class Platforms:
         """All implementations that are installed."""
         return sorted({point.name for point in entry_points(group=GROUP)})
 
+    def paces(self) -> list[Pace]:
+        """Of every platform that the settings name or that is ready to be used."""
+        found: dict[str, Pace] = {}
+        for name in (*KNOWN, *sorted(self._settings.keys() - set(KNOWN))):
+            platform = self.get(name)
+            ready = name in self._settings or not (isinstance(platform, Settled) and platform.lacks())
+            found |= {one.scope: one for one in (platform.paces() if ready and isinstance(platform, Paced) else ())}
+        return list(found.values())
+
     def get(self, name: str, *, rehearse: bool = False) -> Platform:
         """The implementation of what a narrative calls `name`; with `rehearse` the one that changes nothing outside.
         InvalidInput when there is none."""
@@ -36,6 +46,14 @@ class Platforms:
             if (name, rehearse) not in self._made:
                 self._made[name, rehearse] = self._make(name, rehearse)
             return self._made[name, rehearse]
+
+    def close(self) -> None:
+        """End the connections of all."""
+        with self._lock:
+            made = [self._made.pop(key) for key in list(self._made)]
+        for one in made:
+            if isinstance(one, Closes):
+                one.close()
 
     def _make(self, name: str, rehearse: bool) -> Platform:
         settings = self._settings.get(name) or PlatformSettings()

@@ -1,6 +1,7 @@
-"""Discord's rate limits: buckets as its headers tell them, and the requests of one second, shared by threads and processes.
+"""Discord's rate limits of single routes: buckets as its headers tell them, shared by threads and processes.
 
-Source: Discord's documentation, "Rate limits": X-RateLimit-Bucket, -Remaining, -Reset-After; 50 requests a second for a bot.
+Source: Discord's documentation, "Rate limits": X-RateLimit-Bucket, -Remaining, -Reset-After. What holds for all routes
+together is in `pacing.py`.
 """
 
 from __future__ import annotations
@@ -19,8 +20,6 @@ from botticelli.platforms.discord.api import Request
 from botticelli.platforms.protocol import Place
 from botticelli.telemetry import log
 
-PER_SECOND = 50
-
 
 class Meter(Protocol):
     """Where the buckets are kept."""
@@ -29,7 +28,7 @@ class Meter(Protocol):
         """0 when a request may be sent now, which is counted; else the milliseconds to wait."""
         ...
 
-    def learn(self, bucket: str, remaining: int | None, reset_ms: int, closed_ms: int) -> None: ...
+    def learn(self, bucket: str, remaining: int, reset_ms: int) -> None: ...
 
 
 class Buckets:
@@ -48,12 +47,11 @@ class Buckets:
             self._names[self._route(request)] = name
         remaining, reset_seconds = headers.get("x-ratelimit-remaining"), headers.get("x-ratelimit-reset-after")
         if remaining is not None and reset_seconds is not None:
-            self._meter.learn(self._bucket(request), int(remaining), round(float(reset_seconds) * 1000), 0)
+            self._meter.learn(self._bucket(request), int(remaining), round(float(reset_seconds) * 1000))
 
-    def close(self, request: Request, seconds: float, *, everywhere: bool) -> None:
-        """After a 429: nothing in this bucket, or nothing at all, for so long."""
-        wait_ms = round(seconds * 1000) + 1
-        self._meter.learn(self._bucket(request), None if everywhere else 0, wait_ms, wait_ms if everywhere else 0)
+    def close(self, request: Request, wait_ms: int) -> None:
+        """After a 429: nothing in this bucket for so long."""
+        self._meter.learn(self._bucket(request), 0, wait_ms)
 
     def _route(self, request: Request) -> str:
         return f"{request.method} {request.route}"
@@ -84,18 +82,15 @@ class SharedMeter:
 
     def take(self, bucket: str) -> int:
         try:
-            keys = [f"{self._prefix}:bucket:{bucket}", f"{self._prefix}:closed", f"{self._prefix}:second"]
-            return int(self._scripts["take"](keys=keys, args=[PER_SECOND]))
+            return int(self._scripts["take"](keys=[f"{self._prefix}:bucket:{bucket}"]))
         except RedisError as error:
             log("discord_limits_alone", level=logging.WARNING, error=type(error).__name__)
             return self._alone.take(bucket)
 
-    def learn(self, bucket: str, remaining: int | None, reset_ms: int, closed_ms: int) -> None:
-        self._alone.learn(bucket, remaining, reset_ms, closed_ms)
+    def learn(self, bucket: str, remaining: int, reset_ms: int) -> None:
+        self._alone.learn(bucket, remaining, reset_ms)
         try:
-            keys = [f"{self._prefix}:bucket:{bucket}", f"{self._prefix}:closed"]
-            said = "" if remaining is None else remaining
-            self._scripts["learn"](keys=keys, args=[said, reset_ms, closed_ms])
+            self._scripts["learn"](keys=[f"{self._prefix}:bucket:{bucket}"], args=[remaining, reset_ms])
         except RedisError as error:
             log("discord_limits_alone", level=logging.WARNING, error=type(error).__name__)
 
@@ -106,31 +101,20 @@ class MemoryMeter:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._buckets: dict[str, tuple[int, float]] = {}
-        self._closed_ms = 0.0
-        self._second, self._sent = 0, 0
 
     def take(self, bucket: str) -> int:
         with self._lock:
             now_ms = time.monotonic() * 1000
-            if self._closed_ms > now_ms:
-                return round(self._closed_ms - now_ms) + 1
             remaining, reset_ms = self._buckets.get(bucket, (1, 0.0))
             if reset_ms > now_ms and remaining <= 0:
                 return round(reset_ms - now_ms) + 1
-            second = int(now_ms // 1000)
-            if second == self._second and self._sent >= PER_SECOND:
-                return round((second + 1) * 1000 - now_ms) + 1
-            self._second, self._sent = second, self._sent + 1 if second == self._second else 1
             if reset_ms > now_ms:
                 self._buckets[bucket] = (remaining - 1, reset_ms)
             return 0
 
-    def learn(self, bucket: str, remaining: int | None, reset_ms: int, closed_ms: int) -> None:
+    def learn(self, bucket: str, remaining: int, reset_ms: int) -> None:
         with self._lock:
             now_ms = time.monotonic() * 1000
             self._buckets = {name: one for name, one in self._buckets.items() if one[1] > now_ms}
-            if remaining is not None:
-                known, known_ms = self._buckets.get(bucket, (remaining, 0.0))
-                self._buckets[bucket] = (min(remaining, known), max(now_ms + reset_ms, known_ms))
-            if closed_ms:
-                self._closed_ms = now_ms + closed_ms
+            known, known_ms = self._buckets.get(bucket, (remaining, 0.0))
+            self._buckets[bucket] = (min(remaining, known), max(now_ms + reset_ms, known_ms))

@@ -15,6 +15,7 @@ from pydantic import SecretStr
 from botticelli.errors import PlatformError, PlatformTransient, PlatformUnknown, SettingsError
 from botticelli.platforms.discord.api import Reply, Request
 from botticelli.platforms.discord.buckets import Buckets
+from botticelli.platforms.discord.pacing import Pacer
 from botticelli.platforms.protocol import Place
 
 BASE_URL = "https://discord.com/api/v10"
@@ -29,10 +30,11 @@ UNSENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2
 class Client:
     """A write is never sent again by itself, unless Discord said that it wasn't done (429)."""
 
-    def __init__(self, token: str, options: Mapping[str, Any], place: Place | None) -> None:
+    def __init__(self, token: str, options: Mapping[str, Any], place: Place | None, pacer: Pacer) -> None:
         self._token = SecretStr(token)
         self._inline_wait_seconds = place.inline_wait_seconds if place else 5.0
         self._buckets = Buckets(place)
+        self._pacer = pacer
         self._refused_until = 0.0
         base_url = str(options.get("base_url") or BASE_URL).rstrip("/")
         try:
@@ -42,6 +44,9 @@ class Client:
         except ValueError:
             raise SettingsError("is no number of seconds", where="platforms.discord.options.timeout_seconds") from None
         self._base_url = base_url
+
+    def close(self) -> None:
+        self._http.close()
 
     def send(self, request: Request) -> Reply:
         deadline = time.monotonic() + self._inline_wait_seconds
@@ -59,7 +64,7 @@ class Client:
 
     def _until_let_in(self, request: Request, deadline: float) -> Reply:
         while True:
-            self._wait(self._buckets.take(request) / 1000, deadline, "the rate limit is used up")
+            self._let_in(request, deadline)
             answer = self._once(request)
             if answer.status_code != 429:
                 self._buckets.learn(request, answer.headers)
@@ -71,12 +76,21 @@ class Client:
                 "via" not in answer.headers and said is None
             )
             self._buckets.learn(request, {"x-ratelimit-bucket": answer.headers.get("x-ratelimit-bucket", "")})
-            self._buckets.close(request, seconds, everywhere=everywhere)
+            wait_ms = round(seconds * 1000) + 1
+            if everywhere:
+                self._pacer.close(wait_ms)
+            else:
+                self._buckets.close(request, wait_ms)
+
+    def _let_in(self, request: Request, deadline: float) -> None:
+        """Counted in its bucket, and then in all that is sent."""
+        while wait_ms := self._buckets.take(request):
+            self._wait(wait_ms / 1000, deadline, f"the rate limit of {request.method} {request.route} is used up")
+        while (wait := self._pacer.take()) is not None:
+            self._wait(wait.wait_ms / 1000, deadline, wait.why)
 
     def _wait(self, seconds: float, deadline: float, why: str) -> None:
         """Short waits are sat through; for a long one the iteration is given back."""
-        if seconds <= 0:
-            return
         if time.monotonic() + seconds > deadline:
             raise PlatformTransient(f"Discord asks to wait: {why}", retry_after_seconds=seconds)
         threading.Event().wait(seconds)
@@ -99,6 +113,7 @@ class Client:
             raise PlatformTransient(f"Discord can't be reached: {type(error).__name__}") from None
         except httpx2.HTTPError as error:
             raise PlatformUnknown(f"the connection to Discord was lost: {type(error).__name__}") from None
+        self._pacer.learn(answer.status_code, answer.headers.get("x-ratelimit-scope"))
         if answer.status_code == 401:
             self._refused_until = time.monotonic() + REFUSED_SECONDS
         return answer

@@ -5,17 +5,23 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from botticelli.errors import PlatformError, PlatformGone, PlatformTransient, PlatformUnknown, SettingsError
 from botticelli.platforms.discord.api import Api, Transport
 from botticelli.platforms.discord.catalogue import Entry, catalogue
 from botticelli.platforms.discord.finding import find
 from botticelli.platforms.discord.jobs import Job, all_shaped, answered, shaped
+from botticelli.platforms.discord.pacing import OPTIONS as LIMITS
+from botticelli.platforms.discord.pacing import Pacer, paces
 from botticelli.platforms.discord.steps import perform
+from botticelli.platforms.pacing import Pace
 from botticelli.platforms.protocol import Announced, CommandOutput, CommandSpec, Place, Unknown, Whereabouts
 
-OPTIONS = ("base_url", "guild_id", "allow_mentions", "timeout_seconds")
+if TYPE_CHECKING:
+    from botticelli.platforms.discord.client import Client
+
+OPTIONS = ("base_url", "guild_id", "allow_mentions", "timeout_seconds", *LIMITS)
 TOKEN = "DISCORD_TOKEN"
 _WHERE = {
     "channel": "GET /channels/{id}",
@@ -40,9 +46,11 @@ class DiscordPlatform:
         if unknown:
             where = f"[platforms.{name}.options]"
             raise SettingsError(f"there is no option {unknown[0]}", where=where, do=f"known: {', '.join(OPTIONS)}")
+        self._paces = paces(options, name)
         self._options = dict(options)
         self._transport = transport
         self._api: Api | None = None
+        self._http: Client | None = None
         self._place: Place | None = None
         self._lock = threading.Lock()
         self._guilds: dict[str, str] = {}
@@ -55,6 +63,9 @@ class DiscordPlatform:
             return None
         do = f"set {TOKEN} to the bot's token, or rehearse offline with --rehearse"
         return f"commands of {self.name} need a token", do
+
+    def paces(self) -> tuple[Pace, ...]:
+        return () if self._transport is not None else self._paces
 
     def default_guild(self) -> str | None:
         guild = self._options.get("guild_id")
@@ -127,7 +138,15 @@ class DiscordPlatform:
         if not token:
             what, do = self.lacks() or ("", "")
             raise PlatformError(what, do=do)
-        return Client(token, self._options, self._place)
+        pacer = Pacer(self._place.pacing if self._place else None, self._options, self.name)
+        self._http = Client(token, self._options, self._place, pacer)
+        return self._http
+
+    def close(self) -> None:
+        with self._lock:
+            client, self._api, self._http = self._http, None, None
+        if client is not None:
+            client.close()
 
     def _by_route(self, job: Job) -> Any:
         entry, args = job.entry, job.args

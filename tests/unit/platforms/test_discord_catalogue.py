@@ -123,11 +123,9 @@ def test_after_minutes_a_message_is_found_by_author_text_and_time() -> None:
 def test_the_limits_of_threads_are_shared_and_open_again() -> None:
     meter = MemoryMeter()
     assert [meter.take("b") for _ in range(2)] == [0, 0]
-    meter.learn("b", 1, 60_000, 0)
+    meter.learn("b", 1, 60_000)
     assert meter.take("b") == 0
     assert 0 < meter.take("b") <= 60_001
     assert meter.take("other") == 0
-    meter.learn("b", 5, 60_000, 0)
+    meter.learn("b", 5, 60_000)
     assert meter.take("b") > 0, "an answer that comes late opens nothing"
-    meter.learn("any", None, 0, 30_000)
-    assert meter.take("other") > 29_000

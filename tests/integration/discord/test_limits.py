@@ -1,0 +1,117 @@
+"""What Discord lets one bot ask in all: one scope of the Budget for all processes, and a stop well before it locks us out."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from botticelli.cli.budget_explain import explanation, lines
+from botticelli.cli.budget_levers import lower, pause, resume
+from botticelli.errors import PlatformError, PlatformTransient, SettingsError
+from botticelli.runtime import Runtime
+from botticelli.testing.discord import GUILD, FakeDiscord, Fault
+from tests.integration.discord.test_commands import act, play
+from tests.support.waiting import wait_until
+
+OnDiscord = Callable[..., Runtime]
+GLOBAL, INVALID = "discord/global", "discord/invalid"
+PER_SECOND = "platforms__discord__options__requests_per_second"
+MOST_INVALID = "platforms__discord__options__invalid_requests"
+
+
+def look(runtime: Runtime) -> Any:
+    return runtime.platforms.get("discord").execute("channels.list", {"guild_id": GUILD}, "").data
+
+
+def usage(runtime: Runtime, scope: str) -> Any:
+    return explanation(runtime, scope)["usage"]
+
+
+def test_all_processes_keep_one_limit_of_the_budget(on_discord: OnDiscord, discord: FakeDiscord) -> None:
+    """Two of them want more than it allows; Discord, which counts as well, never has to refuse."""
+    discord.limits = {".*": (10, 1.0)}
+    runtimes = [on_discord(**{PER_SECOND: "10", "budget__guard_ms": "300"}) for _ in range(2)]
+    wait_until(lambda: usage(runtimes[0], GLOBAL).windows[0].used == 0, "a new server to open")
+    began = time.monotonic()
+    threads = [
+        threading.Thread(target=lambda one=one: [look(one) for _ in range(6)]) for one in runtimes for _ in range(2)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert [one.status for one in discord.asked] == [200] * 24
+    assert time.monotonic() - began > 2, "24 requests at 10 in a second"
+    said = "\n".join(lines(explanation(runtimes[0], GLOBAL)))
+    assert "platforms.discord.options.requests_per_second" in said
+    assert [window.window.limit for window in usage(runtimes[1], GLOBAL).windows] == [10]
+
+
+def test_a_global_refusal_closes_it_for_all(on_discord: OnDiscord, discord: FakeDiscord) -> None:
+    discord.faults = [Fault("GET", "429-global", seconds=30)]
+    first, other = on_discord(), on_discord()
+    for runtime in (first, other):
+        with pytest.raises(PlatformTransient) as waits:
+            look(runtime)
+        assert 25 < (waits.value.retry_after_seconds or 0) < 31
+    assert "discord/global: closed by the provider" in str(waits.value)
+    assert len(discord.asked) == 1
+    assert usage(other, GLOBAL).blocked_for_ms > 25_000
+
+
+def test_it_is_lowered_and_paused_like_any_scope(on_discord: OnDiscord, discord: FakeDiscord) -> None:
+    runtime, other = on_discord(), on_discord()
+    lower(runtime, GLOBAL, "requests/1s", "0", reason="a test", until=None)
+    with pytest.raises(PlatformTransient, match="requests/1s"):
+        look(other)
+    lower(runtime, GLOBAL, "requests/1s", "default", reason="over", until=None)
+    pause(runtime, GLOBAL, reason="the guild moves", until=None)
+    with pytest.raises(PlatformTransient, match="the guild moves"):
+        look(on_discord())
+    resume(runtime, GLOBAL, reason="")
+    assert look(on_discord()) == []
+    assert len(discord.asked) == 1
+
+
+def test_a_redis_that_forgot_opens_it_after_a_second(on_discord: OnDiscord, discord: FakeDiscord) -> None:
+    runtime = on_discord()
+    look(runtime)
+    runtime.redis.flushall()
+    assert usage(runtime, GLOBAL).windows[0].remaining == 0
+    assert usage(runtime, INVALID).windows[0].used == 0
+    began = time.monotonic()
+    run, _ = play(runtime, act("made", "channels.create", guild_id=GUILD, name="news"))
+    assert (run.status, len(discord.channels("news"))) == ("completed", 1)
+    assert 0.5 < time.monotonic() - began < 10
+
+
+def test_nothing_more_is_sent_long_before_discord_locks_us_out(on_discord: OnDiscord, discord: FakeDiscord) -> None:
+    runtime = on_discord(**{MOST_INVALID: "3"})
+    discord.faults = [
+        Fault("GET", "429-shared", times=2, seconds=0.1),
+        Fault("GET", "403", times=2),
+        Fault("GET", "429", seconds=0.1),
+        Fault("GET", "403"),
+    ]
+    for _ in range(3):
+        with pytest.raises(PlatformError, match="50013"):
+            look(runtime)
+    assert [one.status for one in discord.asked] == [429, 429, 403, 403, 429, 403]
+    run, _ = play(on_discord(**{MOST_INVALID: "3"}), act("made", "channels.create", guild_id=GUILD, name="news"))
+    assert (run.status, len(discord.asked)) == ("waiting", 6)
+    assert "refused 3 requests within 10 minutes" in (run.reason or "")
+    assert "nothing is sent until" in (run.reason or "")
+    assert run.due_at is not None
+    assert 500 < (run.due_at - run.now).total_seconds() < 800
+
+
+@pytest.mark.parametrize("value", ["0", "fast", "10001"])
+def test_a_limit_that_can_t_be_is_found_at_once(on_discord: OnDiscord, value: str) -> None:
+    with pytest.raises(SettingsError) as error:
+        on_discord(**{PER_SECOND: json.dumps(value)}).platforms.get("discord")
+    assert "platforms.discord.options.requests_per_second" in str(error.value)
