@@ -50,10 +50,12 @@ class Client:
         tags: Sequence[str] = (),
         tiers: Mapping[str, str] | None = None,
         tenant: str | None = None,
+        rehearse: bool = False,
     ) -> RunHandle:
         """Ask the workers to run a narrative: one of theirs by name, or the `text` of one. Of a file or a text with
         several narratives, `name` says which (`"file#name"` says the same). `tiers` are by provider, and come before those of
-        the workers' settings; `tenant` is whose budget of the settings the run spends from.
+        the workers' settings; `tenant` is whose budget of the settings the run spends from. With `rehearse` its
+        bot commands are answered offline, by whatever worker performs it, and tables stay as they are.
 
         The id is known at once, the run appears when a worker has accepted it; a narrative that can't be performed
         becomes a run that has failed and says why. With an `idempotency_key` a repeated call names the same run.
@@ -74,6 +76,7 @@ class Client:
             "tags": [*tags],
             "tiers": dict(tiers or {}),
             "tenant": tenant,
+            "rehearse": rehearse,
         }
         publish_enqueue(self._runtime.celery, run_id, {name: value for name, value in request.items() if value})
         return RunHandle(self, run_id)

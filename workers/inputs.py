@@ -103,7 +103,8 @@ def rows_of(stage: Stage, act: str, name: str, one: TableInput, resolve: Resolve
 
 
 def _pull(stage: Stage, act: str, name: str, query: Query) -> list[dict[str, Any]]:
-    """Rows are taken away and written to the effect ledger in one transaction: whoever repeats the act finds them there."""
+    """Rows are taken away and written to the effect ledger in one transaction: whoever repeats the act finds them there.
+    A rehearsal leaves them in the table."""
     settings, claim = stage.runtime.settings.tables, stage.claim
     content = [claim.run_id, claim.number, name, PULL, query.table]
     key = hashlib.sha256(json.dumps(content).encode()).hexdigest()[:32]
@@ -114,8 +115,8 @@ def _pull(stage: Stage, act: str, name: str, query: Query) -> list[dict[str, Any
             kept: list[dict[str, Any]] = record.output
             return kept
         tx.limit_statements(settings.timeout_seconds)
-        rows: list[dict[str, Any]] = jsonable(
-            Tables(tx.connection, allow=settings.allow, write=settings.write).pull(query)
-        )
+        with tx.tried_out(stage.run.rehearse):
+            pulled = Tables(tx.connection, allow=settings.allow, write=settings.write).pull(query)
+        rows: list[dict[str, Any]] = jsonable(pulled)
         tx.effects.finish(key, "done", output=rows)
     return rows

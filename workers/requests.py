@@ -30,6 +30,7 @@ ENQUEUE_ARGUMENTS: Mapping[str, type] = {
     "tags": list,
     "tiers": dict,
     "tenant": str,
+    "rehearse": bool,
 }
 
 
@@ -91,7 +92,8 @@ def _understood(version: int, arguments: Mapping[str, Any], own_id: str) -> Enqu
     run_id = given.get("run_id") or (None if key else own_id)
     tags = tuple(given.get("tags", ()))
     terms = terms_of(given.get("tiers"), given.get("tenant"))
-    return EnqueueOptions(given.get("variables", {}), given.get("iterations"), run_id, key, tags, terms=terms)
+    rehearse = given.get("rehearse", False)
+    return EnqueueOptions(given.get("variables", {}), given.get("iterations"), run_id, key, tags, rehearse, terms=terms)
 
 
 def _when_possible(store: Callable[[], None]) -> None:

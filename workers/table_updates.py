@@ -1,4 +1,7 @@
-"""`update_table` of the platform `database`: the change and its record in one transaction, so that it is done once."""
+"""`update_table` of the platform `database`: the change and its record in one transaction, so that it is done once.
+
+In a rehearsal the change is made and taken back: what it answers is true, and the table is as it was.
+"""
 
 from __future__ import annotations
 
@@ -55,7 +58,8 @@ def _updated(stage: Stage, act: Act, name: str, one: BotCommandInput) -> Any:
             return record.output
         tx.limit_statements(settings.timeout_seconds)
         tables = Tables(tx.connection, allow=settings.allow, write=settings.write)
-        rows = tables.change(update.table_name, where, values, update.limit)
+        with tx.tried_out(stage.run.rehearse):
+            rows = tables.change(update.table_name, where, values, update.limit)
         output = {"rows_affected": rows, "table_name": update.table_name}
         tx.effects.finish(key, "done", output=output)
     return output

@@ -46,7 +46,7 @@ def check_commands(
 
 
 def platform_of(runtime: Runtime, command: BotCommandInput, *, rehearse: bool = False) -> Platform:
-    """Who performs it; tables are changed in a rehearsal, too. InvalidInput for a platform that isn't there."""
+    """Who performs it; of tables it is the same in a rehearsal. InvalidInput for a platform that isn't there."""
     return runtime.platforms.get(command.platform, rehearse=rehearse and command.platform != DATABASE)
 
 

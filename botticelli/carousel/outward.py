@@ -35,6 +35,13 @@ def effects_of(
         if spec is not None and spec.writes:
             times, may_be_skipped = iterations * turns(act), narrative.may_skip(position)
             found.append(
-                Effect(act.name, command.platform, command.command, times, may_be_skipped, platform.is_rehearsal)
+                Effect(
+                    act.name,
+                    command.platform,
+                    command.command,
+                    times,
+                    may_be_skipped,
+                    rehearse or platform.is_rehearsal,
+                )
             )
     return tuple(found)

@@ -99,6 +99,20 @@ class Transaction:
         self.canaries = Canaries(connection)
         self.duties = Duties(connection)
 
+    @contextmanager
+    def tried_out(self, only: bool) -> Iterator[None]:
+        """With `only`, what happens in the block is taken back at its end; the rest of the transaction stays."""
+        savepoint = self.connection.begin_nested()
+        try:
+            yield
+        except BaseException:
+            savepoint.rollback()
+            raise
+        if only:
+            savepoint.rollback()
+        else:
+            savepoint.commit()
+
     def limit_statements(self, timeout_seconds: float) -> None:
         """No statement of this transaction takes longer from here on."""
         self.connection.execute(text(f"set local statement_timeout = {round(timeout_seconds * 1000)}"))

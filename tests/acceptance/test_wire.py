@@ -64,6 +64,21 @@ def test_any_celery_app_enqueues_by_task_name(house: House) -> None:
     assert result.successful_iterations == 2
 
 
+def test_a_client_s_rehearsal_asks_for_no_token(house: House) -> None:
+    """The worker would perform commands, and has no token: of a rehearsal it needs none."""
+    house.rehearses = False
+    acts = '[acts.made]\n[[acts.made.input]]\ntype = "bot_command"\ncommand = "channels.create"\n'
+    house.write(
+        "narratives/made.toml", narrative_text(1, f'{acts}args = {{ guild_id = "1", name = "news" }}', name="made")
+    )
+    house.worker()
+    with house.client() as client:
+        rehearsed = client.enqueue("made", rehearse=True).wait(timeout_seconds=60)
+        real = client.enqueue("made").wait(timeout_seconds=60)
+    assert (rehearsed.status, real.status) == ("completed", "failed")
+    assert "need a token" in (real.reason or "")
+
+
 def test_inspect_finds_the_worker_its_public_tasks_and_its_threads(house: House) -> None:
     house.settings["BOTTICELLI_WORKER__THREADS"] = "7"
     worker = house.worker()

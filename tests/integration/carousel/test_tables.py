@@ -213,3 +213,23 @@ def test_text_over_the_wire_deletes_no_rows(runtime: Runtime) -> None:
         rejected = tx.runs.get("w" * 32)
     assert rejected.status == "failed" and "deletes no rows" in str(rejected.reason)
     assert loaded(PULL.format(keys="")).media == {}
+
+
+def test_a_rehearsal_changes_no_table_and_answers_as_if(runtime: Runtime) -> None:
+    put(runtime, "posts", {"title": "a"}, {"title": "b"})
+    before = rows_of(runtime, "posts")
+    update = """[acts.mark]
+[[acts.mark.input]]
+type = "bot_command"
+platform = "database"
+command = "update_table"
+args = { table_name = "posts", where_clause = "title = 'a'", updates = { title = "z" } }
+"""
+    narrative = PULL.format(keys="").replace("[tables.t]", f"{update}[tables.t]")
+    started = start(runtime, narrative, rehearse=True)
+    assert perform_all(runtime, started.id).status == "completed"
+    assert rows_of(runtime, "posts") == before
+    with runtime.store.transaction() as tx:
+        done = {one["command"]: one["output"] for one in tx.effects.of_run(started.id)}
+    assert done["pull"] == [{"title": "a"}, {"title": "b"}]
+    assert done["update_table"] == {"rows_affected": 1, "table_name": "posts"}

@@ -14,6 +14,7 @@ from sqlalchemy import text
 from botticelli.carousel import resume
 from botticelli.carousel.commands import check_commands
 from botticelli.errors import InvalidInput, NarrativeError, PlatformUnknown
+from botticelli.messages import run_id_for
 from botticelli.platforms import Announced, CommandOutput, CommandSpec
 from botticelli.platforms.discord import messages
 from botticelli.platforms.echo import AnyPlatform
@@ -28,6 +29,7 @@ from tests.support.waiting import wait_until
 from workers import captures, effects
 from workers.perform import perform
 from workers.presence import worker_name
+from workers.requests import store_request
 from workers.sweep import sweep
 
 OnDiscord = Callable[..., Runtime]
@@ -283,6 +285,19 @@ def test_what_discord_no_longer_knows_is_made_again(on_discord: OnDiscord, disco
     failed, _ = play(runtime, acts[1])
     assert "10003: Unknown Channel" in (failed.reason or "")
     assert state(runtime, f"discord.{GUILD}.channel.news") is None
+
+
+def test_a_request_over_the_wire_is_rehearsed_by_workers_that_perform(
+    on_discord: OnDiscord, discord: FakeDiscord
+) -> None:
+    runtime, acts = on_discord(), create() + act("sent", "messages.send", channel_id="{state.made.id}", content="hello")
+    for number, rehearse in enumerate((True, None, "yes")):
+        request = {"text": narrative_text(1, acts), "run_id": run_id_for(str(number)), "rehearse": rehearse}
+        store_request(runtime, 1, "task", request)
+    rehearsed = perform_all(runtime, run_id_for("0"))
+    assert (rehearsed.status, rehearsed.rehearse, discord.asked) == ("completed", True, [])
+    assert "wire_policy for a narrative sent as text does not allow" in (run_of(runtime, run_id_for("1")).reason or "")
+    assert "rehearse of the request is str, not bool" in (run_of(runtime, run_id_for("2")).reason or "")
 
 
 def test_what_is_deleted_by_us_is_forgotten(on_discord: OnDiscord, discord: FakeDiscord) -> None:
