@@ -40,9 +40,9 @@ def test_the_founding_digest() -> None:
 
 def test_the_welcome_scripts() -> None:
     publish = example("discord/publish_welcome.toml")
-    assert [act.calls_model for act in publish.acts] == [False, False, True, True, False, False]
+    assert [act.calls_model for act in publish.acts] == [False, False, True, True, False, False, False]
     states = {one.name for one in references(publish) if one.kind == "state"}
-    assert states == {"discord.4242.channel.welcome", "welcome_channel.id", "welcome_message.id"}
+    assert states == {"discord.4242.channel.welcome", "welcome_channel.id", "welcome_message", "welcome_message.id"}
     hourly = example("discord/welcome_carousel.toml")
     assert hourly.carousel == Carousel(iterations=24, estimated_tokens_per_iteration=500)
     assert [act.name for act in hourly.acts] == ["channel", "generate", "post"]
