@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 
 import pytest
 
 from botticelli.runtime import Runtime
 from botticelli.testing.discord import TOKEN, FakeDiscord, serving
+from tests.support.discord_openapi import faults
 from workers import captures
 
 
@@ -17,6 +19,8 @@ def discord(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeDiscord]:
     captures._verified.clear()
     with serving() as fake:
         yield fake
+    asked = {(one.method, one.path, json.dumps(one.body)) for one in fake.asked}
+    assert [fault for method, path, body in asked for fault in faults(method, path, json.loads(body))] == []
 
 
 @pytest.fixture
