@@ -13,6 +13,7 @@ from typing import Any
 from botticelli.carousel.policy import Call
 from botticelli.errors import InvalidInput, PlatformError
 from botticelli.narrative import as_text, render_value
+from botticelli.narrative.keys import MAX_ROWS
 from botticelli.narrative.model import Act, BotCommandInput
 from botticelli.narrative.updates import read_update
 from botticelli.narrative.where import Refused
@@ -60,6 +61,10 @@ def _updated(stage: Stage, act: Act, name: str, one: BotCommandInput) -> Any:
         tables = Tables(tx.connection, allow=settings.allow, write=settings.write)
         with tx.tried_out(stage.run.rehearse):
             rows = tables.change(update.table_name, where, values, update.limit)
+        if rows > MAX_ROWS:
+            raise InvalidInput(
+                f"it would change {rows:,} rows, {MAX_ROWS:,} are the most", do="give a narrower where, or limit"
+            )
         output = {"rows_affected": rows, "table_name": update.table_name}
         tx.effects.finish(key, "done", output=output)
     return output

@@ -11,7 +11,7 @@ from botticelli.carousel.permissions import call_of, rules_for
 from botticelli.carousel.policy import Denied, Rules, judge
 from botticelli.errors import InvalidInput, NarrativeError, Problem
 from botticelli.narrative.model import Act, BotCommandInput, Items, Narrative, Template, Value
-from botticelli.platforms import TEMPLATED, Catalogued, Platform, Settled, check_arguments
+from botticelli.platforms import TEMPLATED, Catalogued, Platform, Restricts, Settled, check_arguments
 from botticelli.runtime import Runtime
 
 
@@ -85,6 +85,8 @@ def _of_command(
         key = "command" if denied.key == "command" else f"{command.command} {denied.key}"
         return [problem_of(source, act, command, denied.reason, denied.do, key=key)], []
     faults = [place(one.name, one.message, one.hint) for one in checked.faults]
+    beyond = platform.beyond(checked.args) if isinstance(platform, Restricts) else None
+    faults += [place(*beyond)] if beyond else []
     return faults, [place(one.name, one.message, one.hint) for one in checked.warnings]
 
 

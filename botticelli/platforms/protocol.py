@@ -182,6 +182,15 @@ class Locates(Protocol):
 
 
 @runtime_checkable
+class Restricts(Protocol):
+    """A platform whose settings allow less than its catalogue."""
+
+    def beyond(self, args: Mapping[str, Any]) -> tuple[str, str, str] | None:
+        """The argument that asks for more, what is wrong with it, and what to do. Values may be TEMPLATED."""
+        ...
+
+
+@runtime_checkable
 class Closes(Protocol):
     """A platform that has connections."""
 

@@ -23,7 +23,7 @@ TOKEN = "test-token-that-is-no-secret"
 GUILD = "111111111111111111"
 USER = "222222222222222222"
 API = "/api/v10"
-Kind = Literal["429", "429-global", "429-shared", "500", "502", "503", "slow", "drop", "drop-after-doing", "403"]
+Kind = Literal["401", "403", "429", "429-global", "429-shared", "500", "502", "503", "slow", "drop", "drop-after-doing"]
 
 
 @dataclass

@@ -23,11 +23,12 @@ CANARIES = {
     "ANTHROPIC_API_KEY": "sk-ant-canary",
 }
 PASSWORD = "canary-of-postgres"
+UNREACHABLE = ("Discord can't be reached: ConnectError", "unreached")
 FAILING = f"""
 [narrative]
 name = "failing"
 [narrative.carousel]
-iterations = 4
+iterations = 5
 continue_on_error = true
 retries = 0
 [acts.asked]
@@ -40,19 +41,31 @@ command = "channels.create"
 args = {{ guild_id = "{GUILD}", name = "log" }}
 """
 
+UNREACHED = """
+[narrative]
+name = "unreached"
+[acts.made]
+retries = 0
+[[acts.made.input]]
+type = "bot_command"
+platform = "nowhere"
+command = "channels.list"
+args = { guild_id = "1" }
+"""
+
 
 def test_no_secret_is_anywhere_after_failures(tmp_path: Path) -> None:
     house = House(tmp_path / "house", rehearses=False)
     house.folder.mkdir()
     try:
         with (
-            serving() as discord,
+            serving(FakeDiscord(token=CANARIES["DISCORD_TOKEN"])) as discord,
             FakeProvider("openai", script=["401", "500"], echo_headers=("authorization",)) as provider,
         ):
             seen = _failures(house, discord, provider)
     finally:
         house.close()
-    for shown in ("is not valid", "***", "channels.create", "failing"):
+    for shown in ("***", "channels.create", "failing", "Missing Permissions", "Discord answered 401", *UNREACHABLE):
         assert shown in seen
     for canary in (*CANARIES.values(), PASSWORD):
         assert canary not in seen
@@ -63,10 +76,13 @@ def _failures(house: House, discord: FakeDiscord, provider: FakeProvider) -> str
     house.settings |= CANARIES | {
         "BOTTICELLI_PLATFORMS__DISCORD__BASE_URL": discord.url,
         "BOTTICELLI_DRIVERS__OPENAI__BASE_URL": provider.url,
+        "BOTTICELLI_PLATFORMS__NOWHERE__IMPLEMENTATION": "discord",
+        "BOTTICELLI_PLATFORMS__NOWHERE__BASE_URL": f"http://127.0.0.1:{free_port()}/api/v10",
         "FLOWER_BASIC_AUTH": "me:secret",
     }
-    discord.faults = [Fault("POST", "403", times=1), Fault("POST", "drop", times=1)]
+    discord.faults = [Fault("POST", "403"), Fault("POST", "drop"), Fault("POST", "401")]
     house.write("failing.toml", FAILING)
+    house.write("unreached.toml", UNREACHED)
     port, told = free_port(), [house.run("doctor")]
     with services.join(house.home) as servers:
         url = make_url(servers.database_url).set(password=PASSWORD).render_as_string(hide_password=False)
@@ -75,7 +91,7 @@ def _failures(house: House, discord: FakeDiscord, provider: FakeProvider) -> str
         worker = house.worker("--loglevel", "DEBUG")
         house.start(str(BIN / "celery"), "-A", "botticelli", "flower", "--address=127.0.0.1", f"--port={port}")
         wait_until(lambda: answers(port), "Flower to answer")
-        told.append(house.run("run", "failing.toml", "--no-worker", "--json"))
+        told += [house.run("run", f"{one}.toml", "--no-worker", "--json") for one in ("unreached", "failing")]
         for command in (["runs", "show", "latest", "--acts"], ["runs", "logs", "latest"], ["effects"], ["doctor"]):
             told += [house.run(*command), house.run(*command, "--json")]
         flower = json.dumps([read(port, "/api/tasks"), read(port, "/api/workers")])

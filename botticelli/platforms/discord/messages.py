@@ -68,10 +68,19 @@ def _bodies(job: Job) -> list[dict[str, Any]]:
 
 def _allowed(job: Job) -> list[str]:
     asked = [str(one) for one in job.args.get("allowed_mentions", ())]
-    refused = [one for one in asked if one not in job.allow_mentions]
-    do = "list it in platforms.discord.options.allow_mentions of the settings"
-    required(not refused, f"mentions of {', '.join(refused)} are not allowed here", do)
+    required(not refused_mentions(asked, job.allow_mentions), *mentions_refused(asked, job.allow_mentions))
     return asked
+
+
+def refused_mentions(asked: Iterable[Any], allowed: Iterable[str]) -> list[str]:
+    """Those of the kinds that are written out which the settings don't let a narrative allow."""
+    return [one for one in asked if isinstance(one, str) and one not in allowed]
+
+
+def mentions_refused(asked: Iterable[Any], allowed: Iterable[str]) -> tuple[str, str]:
+    """What is wrong, and what to do."""
+    do = "list it in platforms.discord.options.allow_mentions of the settings"
+    return f"mentions of {', '.join(refused_mentions(asked, allowed))} are not allowed here", do
 
 
 def _flags(job: Job, text: str) -> dict[str, Any]:

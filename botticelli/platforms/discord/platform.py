@@ -12,6 +12,7 @@ from botticelli.platforms.discord.api import Api, Transport
 from botticelli.platforms.discord.catalogue import Entry, catalogue
 from botticelli.platforms.discord.finding import find
 from botticelli.platforms.discord.jobs import Job, all_shaped, answered, shaped
+from botticelli.platforms.discord.messages import mentions_refused, refused_mentions
 from botticelli.platforms.discord.pacing import OPTIONS as LIMITS
 from botticelli.platforms.discord.pacing import Pacer, paces
 from botticelli.platforms.discord.steps import perform
@@ -122,8 +123,7 @@ class DiscordPlatform:
         entry = catalogue().entries.get(command)
         if entry is None:
             raise PlatformError(f"{self.name} has no command {command!r}")
-        allow = tuple(map(str, self._options.get("allow_mentions", ())))
-        return Job(self._made_api(), entry, args, key, announced, allow)
+        return Job(self._made_api(), entry, args, key, announced, self._allow_mentions)
 
     def _made_api(self) -> Api:
         with self._lock:
@@ -141,6 +141,18 @@ class DiscordPlatform:
         pacer = Pacer(self._place.pacing if self._place else None, self._options, self.name)
         self._http = Client(token, self._options, self._place, pacer)
         return self._http
+
+    def beyond(self, args: Mapping[str, Any]) -> tuple[str, str, str] | None:
+        """Mentions that the settings don't let a narrative allow."""
+        asked = args.get("allowed_mentions")
+        allowed = self._allow_mentions
+        if not isinstance(asked, list) or not refused_mentions(asked, allowed):
+            return None
+        return "allowed_mentions", *mentions_refused(asked, allowed)
+
+    @property
+    def _allow_mentions(self) -> tuple[str, ...]:
+        return tuple(map(str, self._options.get("allow_mentions", ())))
 
     def close(self) -> None:
         with self._lock:

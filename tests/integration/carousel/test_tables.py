@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import ProgrammingError
 
-from botticelli.carousel import EnqueueOptions
+from botticelli.carousel import EnqueueOptions, Mover, decide
 from botticelli.carousel.levers import resume
 from botticelli.carousel.wire import accept
 from botticelli.errors import InvalidInput, NarrativeError
@@ -233,3 +233,51 @@ args = { table_name = "posts", where_clause = "title = 'a'", updates = { title =
         done = {one["command"]: one["output"] for one in tx.effects.of_run(started.id)}
     assert done["pull"] == [{"title": "a"}, {"title": "b"}]
     assert done["update_table"] == {"rows_affected": 1, "table_name": "posts"}
+
+
+MARK = """
+[narrative]
+name = "mark"
+[acts.mark]
+[[acts.mark.input]]
+type = "bot_command"
+platform = "database"
+command = "update_table"
+args = { table_name = "posts", where_clause = "score = 1", updates = { title = "{state.title}" } }
+"""
+
+
+def test_no_update_changes_more_rows_than_the_cap(runtime: Runtime) -> None:
+    put(runtime, "posts", *[{"title": "a", "score": 1}] * 1001)
+    with runtime.store.transaction() as tx:
+        tx.state.set("global.title", "z")
+    status, acts = run(runtime, MARK)
+    assert status == "failed"
+    assert "it would change 1,001 rows, 1,000 are the most" in str(acts[-1].error)
+    assert {row["title"] for row in rows_of(runtime, "posts")} == {"a"}
+    status, _ = run(runtime, MARK.replace("updates =", "limit = 1000, updates ="))
+    titles = [row["title"] for row in rows_of(runtime, "posts")]
+    assert (status, titles.count("z"), titles.count("a")) == ("completed", 1000, 1)
+
+
+def test_an_update_waits_for_a_person_and_is_done_once(make_runtime: MakeRuntime) -> None:
+    """What was approved is the update with the values of then: another value is asked for again."""
+    runtime = make_runtime(security__require_confirmation='["update_table"]')
+    put(runtime, "posts", {"title": "a", "score": 1})
+    with runtime.store.transaction() as tx:
+        tx.state.set("global.title", "z")
+    started = start(runtime, MARK)
+    assert perform_all(runtime, started.id).status == "paused"
+    with runtime.store.transaction() as tx:
+        (waiting,) = tx.effects.recent(status="waiting")
+        tx.state.set("global.title", "another")
+    assert [row["title"] for row in rows_of(runtime, "posts")] == ["a"]
+    decide(runtime, waiting["key"], "approved", Mover("", "ada@house"))
+    assert perform_all(runtime, started.id).status == "paused", "that was about another value"
+    assert [row["title"] for row in rows_of(runtime, "posts")] == ["a"]
+    with runtime.store.transaction() as tx:
+        (again,) = tx.effects.recent(status="waiting")
+    assert again["args"]["updates"] == {"title": "another"}
+    decide(runtime, again["key"], "approved", Mover("", "ada@house"))
+    assert perform_all(runtime, started.id).status == "completed"
+    assert [row["title"] for row in rows_of(runtime, "posts")] == ["another"]

@@ -399,6 +399,19 @@ def test_what_can_be_known_to_be_wrong_is_found_before_the_run(
     assert str(error.value).startswith("test.toml:")
 
 
+def test_mentions_beyond_the_settings_are_found_before_the_run(on_discord: OnDiscord, discord: FakeDiscord) -> None:
+    option = "platforms__discord__options__allow_mentions"
+    sends = {
+        who: act("sent", "messages.send", channel_id="5", content="x", allowed_mentions=[who])
+        for who in ("users", "roles")
+    }
+    runtime = on_discord(**{option: '["users"]'})
+    with pytest.raises(NarrativeError, match=r"allowed_mentions: mentions of roles are not allowed here"):
+        start(runtime, narrative_text(1, sends["roles"]))
+    assert start(runtime, narrative_text(1, sends["users"])).status == "running"
+    assert discord.asked == []
+
+
 def test_a_missing_token_is_found_before_the_run(on_discord: OnDiscord, monkeypatch: pytest.MonkeyPatch) -> None:
     runtime = on_discord()
     monkeypatch.delenv("DISCORD_TOKEN")
