@@ -49,7 +49,6 @@ class Cluster:
         self.house = house
         self.world = world
         house.settings |= SETTINGS | world.settings(tiers)
-        house.tied = True
         self.points = house.folder / "failpoints"
         self.points.mkdir()
         house.write("clock/sitecustomize.py", START + MUTANT)

@@ -82,8 +82,8 @@ class House:
     rehearses: bool = True
     """Bot commands are answered offline."""
     started: list[Process] = field(default_factory=list)
-    tied: bool = False
-    """Processes end with the thread that started them, however it ends."""
+    tied: bool = sys.platform == "linux"
+    """Processes end with the thread that started them, however it ends: none is left of tests that were killed."""
 
     @property
     def home(self) -> Path:
