@@ -45,6 +45,7 @@ def test_a_killed_worker_leaves_its_model_to_the_next_one_and_to_nobody_else(hou
         first.kill()
         second = house.worker()
         assert client.wait(run_id, timeout_seconds=200).successful_iterations == 6
+        assert house.run("run", "n.toml", "--iterations", "1", "--no-worker").returncode == 0
         assert (model_of(house).state, model_of(house).pid) == ("running", model.pid)
         second.kill()
         wait_until(lambda: model_of(house).state == "stopped", "the model to end", 60)

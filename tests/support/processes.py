@@ -53,7 +53,7 @@ class Process:
     def kill(self) -> None:
         """SIGKILL for it and its children: what a power cut does."""
         os.killpg(self.pid, signal.SIGKILL)
-        self.popen.wait(30)
+        self.popen.wait(60)
         if self.popen.stdin is not None:
             with suppress(BrokenPipeError):
                 self.popen.stdin.close()

@@ -457,5 +457,5 @@ def test_a_name_is_locked_once_among_threads_and_processes(runtime: Runtime) -> 
         thread.start()
         thread.join(0.2)
         order.append("first")
-    thread.join(10)
+    thread.join(60)
     assert order == ["first", "second"]

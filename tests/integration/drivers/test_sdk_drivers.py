@@ -150,7 +150,7 @@ def test_what_gemini_is_sent() -> None:
 def test_large_media_are_uploaded_to_gemini_once() -> None:
     film = Media(kind="video", mime="video/mp4", data=b"x" * 16_000_000)
     with FakeProvider("gemini") as server:
-        driver = driver_for(server, timeout_seconds=20)
+        driver = driver_for(server, timeout_seconds=60)
         asked = GenerateRequest(model="gemini-x", messages=(Message("user", "a", (film,)),))
         driver.generate(asked)
         driver.generate(asked)

@@ -21,7 +21,7 @@ def test_one_of_two_is_held_until_it_is_let_go(tmp_path, monkeypatch):
     assert int(reached.read_text()) == os.getpid()
     reached.unlink()
     for thread in threads:
-        thread.join(10)
+        thread.join(60)
     assert list(tmp_path.iterdir()) == []
 
 

@@ -26,7 +26,7 @@ class Server:
         self.batches.append(list(numbers))
         if len(self.batches) == 1:
             self.entered.set()
-            assert self.open.wait(30)
+            assert self.open.wait(60)
         if len(self.batches) == self._interrupted_batch:
             raise KeyboardInterrupt
         for number in numbers:
@@ -40,7 +40,7 @@ def answers(server: Server, count: int) -> dict[int, int | BaseException]:
     batcher = Batcher(server.double)
     with ThreadPoolExecutor(count) as threads:
         futures: dict[int, Future[int]] = {0: threads.submit(batcher.ask, "key", 0)}
-        assert server.entered.wait(30)
+        assert server.entered.wait(60)
         futures |= {number: threads.submit(batcher.ask, "key", number) for number in range(1, count)}
         wait_until(lambda: batcher.waiting("key") == count - 1, "the others to wait")
         server.open.set()
@@ -90,7 +90,7 @@ def test_keys_do_not_wait_for_each_other() -> None:
     batcher = Batcher(server.double)
     with ThreadPoolExecutor(1) as threads:
         first = threads.submit(batcher.ask, "slow", 1)
-        assert server.entered.wait(30)
+        assert server.entered.wait(60)
         assert batcher.ask("quick", 2) == 4
         server.open.set()
         assert first.result(30) == 2
