@@ -99,7 +99,9 @@ def _order(runtime: Runtime, run: Run) -> Iterator[str]:
 
 def _data(world: World, tag: str, acts: list[ActRow]) -> Iterator[str]:
     """I7: what the model said is text everywhere: word for word in rows, in later prompts and at Discord, and it pings
-    nobody. That a table is gone, a file or a secret read would show in it, too."""
+    nobody. That a table is gone, a file or a secret read would show in it, too. Nothing to judge where no model spoke."""
+    if not any(act.tries for act in acts):
+        return
     for act in acts:
         if act.tries and act.status == "done" and act.output != HOSTILE:
             yield f"I7: iteration {act.number} has other words of the model: {act.output!r}"

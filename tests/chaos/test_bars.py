@@ -14,7 +14,7 @@ from botticelli.store import Iteration
 from botticelli.testing.discord import FakeDiscord, serving
 from tests.chaos.cluster import LEASE_SECONDS, Cluster
 from tests.chaos.invariants import audit_violations, limits_passed, violations, wait_for_end
-from tests.chaos.world import DAY_SECONDS, KEY, PERIOD_SECONDS, TOKEN, World, narrative_of
+from tests.chaos.world import DAY_SECONDS, KEY, PERIOD_SECONDS, TOKEN, World, answer_to, narrative_of
 from tests.support.holding import Holding
 from tests.support.processes import House, Process
 from tests.support.waiting import at_best, wait_until
@@ -37,7 +37,7 @@ class Patient(World):
 
 @pytest.fixture(scope="module")
 def provider() -> Iterator[Holding]:
-    with Holding("openai") as provider:
+    with Holding("openai", answer=answer_to) as provider:
         yield provider
 
 
