@@ -66,7 +66,7 @@ class Command:
         """The command's result as JSON data. ActFailed when it failed and is required; else the failure text."""
         if self._input.platform == DATABASE:
             return update_table(self._stage, self._act, self._name, self._input)
-        platform = self._stage.runtime.platforms.get(self._input.platform, rehearse=self._stage.run.rehearse)
+        platform = self._platform()
         spec = platform.spec(self._input.command)
         if spec is None:
             raise ActFailed(f"{self._input.platform} has no command {self._input.command!r}")
@@ -82,6 +82,19 @@ class Command:
             if self._input.required:
                 raise ActFailed(f"{self._input.command}: {error}") from None
             return f"{self._input.command} failed: {error}"
+
+    def _platform(self) -> Platform:
+        """Halt where this worker would perform what its run was to rehearse, or the other way round."""
+        name, run = self._input.platform, self._stage.run
+        platform = self._stage.runtime.platforms.get(name, rehearse=run.rehearse)
+        expected = run.rehearse or name in self._stage.narrative.rehearsed
+        if platform.is_rehearsal != expected:
+            here, there = ("rehearses", "performs") if platform.is_rehearsal else ("performs", "rehearses")
+            raise Halt(
+                f"this worker {here} the commands of {name}, but whoever enqueued the run {there} them; make "
+                f"platforms.{name}.implementation the same for both, then `botticelli runs resume {run.id}`"
+            )
+        return platform
 
     def _arguments(self, platform: Platform, spec: CommandSpec) -> dict[str, Any]:
         """Rendered, and checked as they were at load. An id is text: an object from state stands for its `id`."""

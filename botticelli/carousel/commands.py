@@ -45,6 +45,14 @@ def check_commands(
     return [*warnings, *(f"commands of {name} are rehearsed offline; nothing outside is changed" for name in rehearsed)]
 
 
+def with_rehearsed(runtime: Runtime, narrative: Narrative) -> Narrative:
+    """The narrative with the platforms that only rehearse here written into it: a worker where they don't, or others do,
+    performs none of its commands. Comes after `check_commands`."""
+    names = {command.platform for _, command in commands_of(narrative)} - {DATABASE}
+    rehearsed = tuple(sorted(name for name in names if runtime.platforms.get(name).is_rehearsal))
+    return narrative.model_copy(update={"rehearsed": rehearsed})
+
+
 def platform_of(runtime: Runtime, command: BotCommandInput, *, rehearse: bool = False) -> Platform:
     """Who performs it; of tables it is the same in a rehearsal. InvalidInput for a platform that isn't there."""
     return runtime.platforms.get(command.platform, rehearse=rehearse and command.platform != DATABASE)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from botticelli.carousel.checks import check_variables, checked_plan, limit_notes, readiness_notes
-from botticelli.carousel.commands import check_commands
+from botticelli.carousel.commands import check_commands, with_rehearsed
 from botticelli.carousel.data_checks import check_media, media_in, table_notes
 from botticelli.carousel.dispatch import advance, publish
 from botticelli.carousel.estimates import learned_estimates, to_json
@@ -74,7 +74,7 @@ def enqueue(runtime: Runtime, loaded: Loaded, source: str, options: EnqueueOptio
     check_media(runtime, plan, narrative, source)
     warnings += [*limit_notes(plan), *readiness_notes(runtime, plan)]
     check_variables(narrative, options.variables)
-    new = new_run(narrative, plan, source, options)
+    new = new_run(with_rehearsed(runtime, narrative), plan, source, options)
     with runtime.store.transaction() as tx:
         created = tx.runs.insert(new)
         run = tx.runs.lock(new.id)

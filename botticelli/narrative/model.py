@@ -328,6 +328,8 @@ class Narrative(Frozen):
     security: Security | None = None
     terms: Terms | None = None
     """Those of a run; None when nothing was said at enqueue."""
+    rehearsed: tuple[str, ...] = ()
+    """Platforms of its commands that only rehearsed where the run was enqueued, by the settings there. No file says it."""
     acts: tuple[Act, ...]
 
     @property

@@ -299,6 +299,25 @@ def test_a_request_over_the_wire_is_rehearsed_by_workers_that_perform(
     assert "rehearse of the request is str, not bool" in (run_of(runtime, run_id_for("2")).reason or "")
 
 
+@pytest.mark.parametrize("enqueued_by", ["echo", "real"])
+def test_no_worker_rehearses_a_real_run_or_performs_a_rehearsed_one(
+    on_discord: OnDiscord, discord: FakeDiscord, enqueued_by: str
+) -> None:
+    """Whose settings differ from those where it was enqueued pauses it; it goes on where they are the same."""
+    runtimes = {"real": on_discord(), "echo": on_discord(platforms__discord__implementation="echo")}
+    same = runtimes.pop(enqueued_by)
+    (other,) = runtimes.values()
+    run_id = start(same, narrative_text(1, create())).id
+    perform(other, run_id, 1)
+    held = run_of(same, run_id)
+    assert held.status == "paused"
+    assert "make platforms.discord.implementation the same for both" in (held.reason or "")
+    assert discord.asked == []
+    resume(same, run_id)
+    assert perform_all(same, run_id).status == "completed"
+    assert bool(discord.asked) == (enqueued_by == "real")
+
+
 def test_what_is_deleted_by_us_is_forgotten(on_discord: OnDiscord, discord: FakeDiscord) -> None:
     runtime = on_discord()
     acts = (
