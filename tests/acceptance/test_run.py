@@ -28,8 +28,8 @@ FINISHED_KEYS = {
 }
 
 
-def limits(period_seconds: int, limit: int = 5000) -> str:
-    window = f'{{metric = "tokens", limit = {limit}, period_seconds = {period_seconds}, kind = "sliding"}}'
+def limits(period_seconds: int, limit: int = 5000, metric: str = "tokens") -> str:
+    window = f'{{metric = "{metric}", limit = {limit}, period_seconds = {period_seconds}, kind = "sliding"}}'
     return f'[providers.echo]\ndefault_tier = "small"\n[providers.echo.tiers.small]\nwindows = [{window}]\n'
 
 

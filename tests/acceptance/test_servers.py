@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import os
 import signal
+from datetime import datetime
+from typing import Any
 
 import redis
 
 from botticelli import services
+from botticelli.testing.intervals import most_in_any_interval
+from tests.acceptance.test_run import limits
 from tests.support.gate import with_gate
 from tests.support.narratives import narrative_text
 from tests.support.processes import BIN, House
@@ -115,3 +119,30 @@ def test_no_secret_and_no_prompt_is_in_redis_or_in_a_log(house: House) -> None:
     assert run_id in seen
     for canary in ("canary-key", "canary-token", "canary-prompt"):
         assert canary not in seen
+
+
+def test_a_window_outlives_a_stop_of_the_servers(house: House) -> None:
+    """Three of four requests are spent before it: one is left for the next run, and the others as those leave."""
+    limit, period_seconds = 4, 7
+    house.write("botticelli.toml", limits(period_seconds, limit, "requests"))
+
+    def perform(iterations: int) -> list[dict[str, Any]]:
+        house.write("n.toml", narrative_text(iterations, on_budget_exhausted="wait", concurrency=limit))
+        code, lines = house.json_lines("run", "n.toml", "--json")
+        assert (code, lines[-1]["successful_iterations"]) == (0, iterations)
+        return lines
+
+    before = perform(limit - 1)
+    stopped = house.run("services", "down")
+    assert stopped.returncode == 0, stopped.stderr
+    after = perform(limit)
+    with house.client() as client, client._runtime.store.transaction() as tx:
+        drawn = [row["drawn_at"] for lines in (before, after) for row in tx.ledger.of_run(lines[-1]["run_id"])]
+    charges = [(round(at.timestamp() * 1000), 1) for at in drawn]
+    assert len(charges) == limit - 1 + limit
+    assert most_in_any_interval(charges, period_seconds * 1000) <= limit
+    events = [line["event"] for line in after]
+    first = events.index("iteration_started")
+    assert "run_waiting" not in events[:first], "what was left is granted at once"
+    begun = datetime.fromisoformat(after[first]["at"])
+    assert (drawn[-1] - begun).total_seconds() <= period_seconds
