@@ -1,7 +1,7 @@
 # Botticelli: `make demo` shows it, `make test` proves it. Both set everything up first; only Python 3.11+ and make are needed.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-llm test test-unit mutants million sweep kills chaos check lint types arrows bench bench-budget bench-carousel bench-imports bench-waiting lock clean
+.PHONY: help setup demo demo-llm test test-unit mutants million sweep kills chaos check lint types arrows bench bench-budget bench-carousel bench-imports bench-rivals bench-waiting lock clean
 
 # The first interpreter that is new enough; `make PYTHON=... ` names another.
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 python; do \
@@ -73,6 +73,14 @@ bench-carousel: $(READY)
 
 bench-budget: $(READY)
 	$(BIN)/python -m benchmarks.budget
+	$(BIN)/python -m benchmarks.budget_fairness
+
+# The pip that a new environment has may be too old for dependency groups. LiteLLM alone, for its scripts are only read.
+bench-rivals: $(READY)  ## other limiters installed into .venv (250 MB), and the budget measured beside them
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade "pip>=25.1"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --group bench
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps "litellm>=1.109"
+	$(BIN)/python -m benchmarks.budget_rivals
 	$(BIN)/python -m benchmarks.budget_fairness
 
 bench-imports: $(READY)

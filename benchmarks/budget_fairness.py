@@ -1,7 +1,7 @@
 """How large requests fare among small ones: `python -m benchmarks.budget_fairness`, for the Budget and whoever is installed.
 
 One process wants 40 % of a window at once, again and again; seven want one hundredth, all the time. A turn is due in
-each period. Leaves out who isn't installed (dependency group `bench`).
+each period. Leaves out who isn't installed (dependency group `bench`, litellm), and says so.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ from threading import Event
 
 from redis import Redis
 
+from benchmarks import litellm_limiter, token_throttle_limiter
+from benchmarks.budget_rivals import print_missing
 from botticelli.budget import Amounts, Draw, RedisBudget, Refusal, Scope, Share, Window, nothing_charged
 from botticelli.testing.valkey import valkey_socket
 
@@ -90,6 +92,17 @@ def pyrate(socket: str) -> Acquire:
     return lambda amount: 0.0 if limiter.try_acquire("one", weight=amount, blocking=False) else POLL_SECONDS
 
 
+def litellm(socket: str) -> Acquire:
+    """The script that reserves; the one that counts takes one at a time."""
+    take = litellm_limiter.reserving_many(Redis(unix_socket_path=socket), LIMIT, PERIOD_SECONDS, 1)
+    return lambda amount: 0.0 if take(amount) else POLL_SECONDS
+
+
+def token_throttle(socket: str) -> Acquire:
+    acquire = token_throttle_limiter.acquiring(Redis(unix_socket_path=socket), LIMIT, [PERIOD_SECONDS])
+    return lambda amount: 0.0 if acquire(amount) else POLL_SECONDS
+
+
 CLIENTS: dict[str, Callable[[str], Acquire]] = {
     "Botticelli": budget,
     "limits fixed": limits("FixedWindowRateLimiter"),
@@ -97,6 +110,8 @@ CLIENTS: dict[str, Callable[[str], Acquire]] = {
     "throttled-py gcra": throttled("gcra"),
     "throttled-py sliding": throttled("sliding_window"),
     "pyrate-limiter": pyrate,
+    "LiteLLM v3 reserving": litellm,
+    token_throttle_limiter.NAME: token_throttle,
 }
 
 
@@ -115,8 +130,8 @@ def fairness(socket: str, name: str) -> Fairness:
             wait_seconds = acquire(amount)
             if wait_seconds:
                 Event().wait(min(wait_seconds, max(0.0, end - now)))
-            else:
-                granted.append(time.monotonic())
+            elif (granted_at := time.monotonic()) < end:
+                granted.append(granted_at)
         if amount == LARGE:
             answers.put([*granted, end])
 
@@ -151,6 +166,7 @@ def main() -> None:
     print(f"{'limiter':24}{'turns':>8}{'due':>6}{'longest wait s':>16}")
     for one in found:
         print(f"{one.name:24}{one.turns:8}{one.due:6}{one.longest_wait_seconds:16.1f}")
+    print_missing(CLIENTS.keys() - {one.name for one in found})
 
 
 if __name__ == "__main__":

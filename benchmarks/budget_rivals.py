@@ -1,8 +1,8 @@
 """The Budget beside other limiters, on the same server: `python -m benchmarks.budget_rivals [--seconds N] [--json]`.
 
-Speed is over four windows: one call of the Budget and of LiteLLM's scripts, one after the other for all others, which
-can't give back what the first windows granted when the last one refuses. The others are the dependency group `bench` of
-pyproject.toml, and litellm without its dependencies. Leaves out who isn't installed.
+Speed is over four windows: one call of the Budget, of LiteLLM's scripts and of token-throttle, one after the other for
+all others, which can't give back what the first windows granted when the last one refuses. The others are the dependency
+group `bench` of pyproject.toml, and litellm without its dependencies. Leaves out who isn't installed, and says so.
 """
 
 from __future__ import annotations
@@ -11,8 +11,9 @@ import argparse
 import json
 import multiprocessing
 import os
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 from functools import partial
@@ -23,7 +24,7 @@ from typing import Any
 
 from redis import Redis
 
-from benchmarks import litellm_limiter
+from benchmarks import litellm_limiter, token_throttle_limiter
 from botticelli.budget import Amounts, RedisBudget, Refusal, Scope, Share, Window, nothing_charged
 from botticelli.testing.intervals import most_in_any_interval
 from botticelli.testing.valkey import valkey_socket
@@ -64,8 +65,7 @@ class Memory:
 
 def budget(socket: str, limit: int, windows: int) -> Acquire:
     budget = RedisBudget(Redis(unix_socket_path=socket), reseed=nothing_charged)
-    periods = [PERIOD_SECONDS * 30**n for n in range(windows)]
-    scope = Scope("rival", tuple(Window("requests", limit, period) for period in periods), guard_ms=0)
+    scope = Scope("rival", tuple(Window("requests", limit, period) for period in periods(windows)), guard_ms=0)
     shares, numbers = [Share(scope, Amounts(1))], count()
 
     def reserve() -> float:
@@ -76,6 +76,10 @@ def budget(socket: str, limit: int, windows: int) -> Acquire:
         return (refusal.retry_after_ms or 0) / 1000 if refusal else 0.0
 
     return reserve if limit == PLENTY else charge
+
+
+def periods(windows: int) -> list[int]:
+    return [PERIOD_SECONDS * 30**n for n in range(windows)]
 
 
 def one_after_the_other(limiters: list[Callable[[], bool]]) -> Acquire:
@@ -122,6 +126,12 @@ def litellm(script: Callable[[Redis, int, int, int], Callable[[], bool]]) -> Mak
     return make
 
 
+def token_throttle(socket: str, limit: int, windows: int) -> Acquire:
+    """It waits by itself, and is asked again at once when that took too long."""
+    acquire = token_throttle_limiter.acquiring(Redis(unix_socket_path=socket), limit, periods(windows))
+    return lambda: 0.0 if acquire(1) else POLL_SECONDS
+
+
 RIVALS: dict[str, Make] = {
     "Botticelli": budget,
     "limits fixed": limits("FixedWindowRateLimiter"),
@@ -131,6 +141,7 @@ RIVALS: dict[str, Make] = {
     "pyrate-limiter": pyrate,
     "LiteLLM v3 counting": litellm(litellm_limiter.counting),
     "LiteLLM v3 reserving": litellm(litellm_limiter.reserving),
+    token_throttle_limiter.NAME: token_throttle,
 }
 
 
@@ -194,7 +205,7 @@ def spend(socket: str, name: str, limit: int, windows: int, *, processes: int, s
             wait_seconds = acquire()
             if wait_seconds:
                 Event().wait(min(wait_seconds, max(0.0, end - time.monotonic())))
-            else:
+            elif time.monotonic() < end:
                 granted.append(time.time_ns() // 1_000_000)
         answers.put((granted, asked))
 
@@ -235,10 +246,19 @@ def print_rivals(rivals: list[Rival], memory: list[Memory]) -> None:
     print(f"\nbytes on the server of one scope with one window, after {FEW:,} and {MANY:,} grants in a period")
     for m in memory:
         print(f"{m.name:24}{m.after_few:10,}{m.after_many:10,}")
-    missing = sorted(RIVALS.keys() - {r.name for r in rivals})
-    if libraries := [name for name in missing if not name.startswith("LiteLLM")]:
+    print_missing(RIVALS.keys() - {r.name for r in rivals})
+
+
+def print_missing(names: Collection[str]) -> None:
+    """Who was not measured, why, and what to install."""
+    young_enough = sys.version_info >= token_throttle_limiter.PYTHON
+    if token_throttle_limiter.NAME in names and not young_enough:
+        print(f"{token_throttle_limiter.NAME} is not measured: it needs Python 3.12")
+        names = set(names) - {token_throttle_limiter.NAME}
+    scripts = {name for name in names if name.startswith("LiteLLM")}
+    if libraries := sorted(set(names) - scripts):
         print(f"not installed (`pip install --group bench`, pip 25.1 or newer): {', '.join(libraries)}")
-    if len(libraries) < len(missing):
+    if scripts:
         print("LiteLLM's scripts are not measured: no litellm that has them is installed")
         print("(`pip install --no-deps litellm`; 1.109 has them).")
 

@@ -32,9 +32,14 @@ def counting(client: Redis, limit: int, period_seconds: int, windows: int) -> Ta
 
 def reserving(client: Redis, limit: int, period_seconds: int, windows: int) -> Take:
     """As its proxy reserves tokens: all windows or none, by the server's clock, in whole seconds."""
+    take = reserving_many(client, limit, period_seconds, windows)
+    return lambda: take(1)
+
+
+def reserving_many(client: Redis, limit: int, period_seconds: int, windows: int) -> Callable[[int], bool]:
+    """The same for so many at once. The script that counts can't do that: each call of it is one request."""
     script, keys = client.register_script(source("CHECK_AND_INCREMENT_BY_N_SCRIPT")), keys_of(windows)
-    arguments = [limit, 1, period_seconds, period_seconds] * windows
-    return lambda: bool(script(keys, arguments)[0] == 0)
+    return lambda amount: bool(script(keys, [limit, amount, period_seconds, period_seconds] * windows)[0] == 0)
 
 
 def keys_of(windows: int) -> list[str]:
