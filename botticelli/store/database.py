@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import psycopg2
-from sqlalchemy import Connection, Engine, create_engine, event, text
-from sqlalchemy.exc import DBAPIError, DisconnectionError, OperationalError
-from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy import Connection, Engine, create_engine, text
+from sqlalchemy.exc import DBAPIError, OperationalError
 
 from botticelli.errors import DatabaseBehind, InvalidInput, ServiceUnavailable, Unwritable
 from botticelli.places import app_folder
@@ -21,8 +18,6 @@ if TYPE_CHECKING:
 
 MIGRATION_LOCK = 0x426F7474
 """Key of the advisory lock under which the schema is changed."""
-UNASKED_SECONDS = 1.0
-"""A connection that was in use so shortly before is taken to be alive."""
 NO_WRITES = frozenset({"25006", "53100", "58030"})
 """SQLSTATE of a read-only transaction, a full disk and an input/output error."""
 
@@ -30,10 +25,11 @@ NO_WRITES = frozenset({"25006", "53100", "58030"})
 def make_engine(url: str, *, pool_size: int, statement_timeout_seconds: float) -> Engine:
     """An engine for `url` (psycopg2). Connects nothing yet. Keepalives find a dropped connection within a minute."""
     options = f"-c statement_timeout={round(statement_timeout_seconds * 1000)} -c lock_timeout=10000 -c timezone=UTC"
-    engine = create_engine(
+    return create_engine(
         url,
         pool_size=pool_size,
         max_overflow=pool_size,
+        pool_pre_ping=True,
         hide_parameters=True,  # an error message must not carry a prompt into a log
         connect_args={
             "options": options,
@@ -44,26 +40,6 @@ def make_engine(url: str, *, pool_size: int, statement_timeout_seconds: float) -
             "keepalives_count": 3,
         },
     )
-    event.listen(engine, "checkin", _left)
-    event.listen(engine, "checkout", _ask_if_idle)
-    return engine
-
-
-def _left(_: Any, record: ConnectionPoolEntry) -> None:
-    record.info["left_at"] = time.monotonic()
-
-
-def _ask_if_idle(connection: Any, record: ConnectionPoolEntry, _: Any) -> None:
-    """A server that went away meanwhile is not worth a failure: the pool connects anew. What was just in use is not asked,
-    for that is a trip more for each transaction."""
-    if time.monotonic() - record.info.get("left_at", float("-inf")) < UNASKED_SECONDS:
-        return
-    try:
-        with connection.cursor() as cursor:
-            cursor.execute("select 1")
-        connection.rollback()
-    except psycopg2.Error as error:
-        raise DisconnectionError(str(error)) from None
 
 
 @contextmanager
