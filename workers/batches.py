@@ -28,6 +28,8 @@ class _Entry(Generic[Item]):
     woken: Event = field(default_factory=Event)
     """The result is there, or this thread leads the next batch."""
     is_done: bool = False
+    is_left: bool = False
+    """Its thread was interrupted while it waited."""
     result: Any = None
     error: Exception | None = None
 
@@ -46,7 +48,7 @@ class Batcher(Generic[Key, Item, Result]):
         """The result for this item, or what was raised for it."""
         entry = self._enter(key, item)
         if not entry.leads:
-            entry.woken.wait()
+            self._wait(key, entry)
         if entry.leads:
             self._lead(key, entry)
         if entry.error is not None:
@@ -69,6 +71,22 @@ class Batcher(Generic[Key, Item, Result]):
             else:
                 queue.append(entry)
         return entry
+
+    def _wait(self, key: Key, entry: _Entry[Item]) -> None:
+        try:
+            entry.woken.wait()
+        except BaseException:  # Celery's time limit, for one: nobody is left to lead, or to hear the result
+            self._leave(key, entry)
+            raise
+
+    def _leave(self, key: Key, entry: _Entry[Item]) -> None:
+        with self._lock:
+            entry.is_left = True
+            queue = self._queues.get(key)
+            if queue is not None and entry in queue:
+                queue.remove(entry)
+        if entry.leads:
+            self._hand_over(key, [])
 
     def _lead(self, key: Key, mine: _Entry[Item]) -> None:
         batch = [mine, *self._others(key)]
@@ -103,7 +121,7 @@ class Batcher(Generic[Key, Item, Result]):
         """The first who waits leads the next batch. `undone`: of a leader who was interrupted."""
         with self._lock:
             queue = self._queues[key]
-            queue.extendleft(reversed(undone))
+            queue.extendleft(entry for entry in reversed(undone) if not entry.is_left)
             if not queue:
                 del self._queues[key]
                 return

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from threading import Event
@@ -103,3 +105,35 @@ def test_alone_there_is_no_wait() -> None:
     assert [batcher.ask("key", number) for number in (1, 2)] == [2, 4]
     with pytest.raises(ZeroDivisionError):
         Batcher(lambda _, items: [1 // item for item in items]).ask("key", 0)
+
+
+def test_who_is_interrupted_while_waiting_is_not_waited_for() -> None:
+    """Celery's soft time limit comes as a signal, wherever the main thread stands."""
+
+    def interrupt(*_: object) -> None:
+        raise TimeoutError("soft time limit")
+
+    def interrupt_once_it_waits() -> None:
+        wait_until(lambda: batcher.waiting("key") == 1, "the main thread to wait")
+        os.kill(os.getpid(), signal.SIGUSR1)
+
+    server = Server()
+    batcher = Batcher(server.double)
+    before = signal.signal(signal.SIGUSR1, interrupt)
+    try:
+        with ThreadPoolExecutor(3) as threads:
+            first = threads.submit(batcher.ask, "key", 1)
+            assert server.entered.wait(30)
+            sent = threads.submit(interrupt_once_it_waits)
+            with pytest.raises(TimeoutError):
+                batcher.ask("key", 2)
+            sent.result(30)
+            assert batcher.waiting("key") == 0, "its item is asked for by nobody"
+            later = threads.submit(batcher.ask, "key", 3)
+            wait_until(lambda: batcher.waiting("key") == 1, "another to wait")
+            server.open.set()
+            assert (first.result(30), later.result(30)) == (2, 6)
+    finally:
+        server.open.set()
+        signal.signal(signal.SIGUSR1, before)
+    assert server.batches == [[1], [3]]
