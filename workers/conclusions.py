@@ -106,11 +106,11 @@ def _written(stage: Stage, tx: Transaction, run: Run, outcome: Outcome) -> tuple
             return run, [Ticket.from_json(ticket) for ticket in tx.iterations.withdraw(run.id)]
         case Cancelled():
             tx.iterations.finish(claim, "cancelled", None)
-            run = tx.runs.count_iteration(run, claim.number, succeeded=False, failed=False)
+            run = tx.runs.count_iterations(run, [claim.number])
         case Failed(error):
             tx.iterations.finish(claim, "failed", error)
             tx.ledger.abandon(run.id, claim.number)
-            run = tx.runs.count_iteration(run, claim.number, succeeded=False, failed=True)
+            run = tx.runs.count_iterations(run, [claim.number], failed=1)
             if not run.continue_on_error and run.ending is None:
                 tickets = stop_admission(runtime, tx, run, "failed", f"iteration {claim.number}: {error}")
                 return tx.runs.lock(run.id), tickets

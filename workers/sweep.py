@@ -64,7 +64,7 @@ def _take_back(runtime: Runtime, tx: Transaction, lost: Lost) -> list[Ticket] | 
     elif lost.losses + 1 >= runtime.settings.worker.max_attempts:
         error = f"{lost.losses + 1} workers were lost while they performed it"
         tx.iterations.fail_queued(lost.run_id, lost.number, error)
-        tx.runs.count_iteration(run, lost.number, succeeded=False, failed=True)
+        tx.runs.count_iterations(run, [lost.number], failed=1)
         if not run.continue_on_error:
             tickets += stop_admission(runtime, tx, run, "failed", f"iteration {lost.number}: {error}")
     return tickets

@@ -243,8 +243,11 @@ class Iterations:
         return [row.ticket for row in rows]
 
     def cancel_queued(self, run_id: str) -> list[Mapping[str, Any]]:
-        """The tickets that the cancelled ones held."""
-        rows = self._connection.execute(statement("cancel_queued"), {"run_id": run_id})
+        """The tickets that the cancelled ones held. What they used is in the counters of the run."""
+        rows = self._connection.execute(statement("cancel_queued"), {"run_id": run_id}).all()
+        counted = {"run_id": run_id, "numbers": [row.number for row in rows], "succeeded": 0, "failed": 0}
+        if rows:
+            self._connection.execute(statement("count_iterations"), counted)
         return [row.ticket for row in rows if row.ticket is not None]
 
     def of_run(self, run_id: str, *, after: int = 0, limit: int = 1000) -> list[Iteration]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
@@ -269,10 +269,10 @@ class Runs:
         seconds = self._connection.execute(select(wait).where(runs.c.status.in_(_OPEN))).scalar()
         return None if seconds is None else max(0.0, float(seconds))
 
-    def count_iteration(self, run: Run, number: int, *, succeeded: bool, failed: bool) -> Run:
-        """The locked run with its new counters."""
-        values = {"run_id": run.id, "number": number, "succeeded": int(succeeded), "failed": int(failed)}
-        counted = self._connection.execute(statement("count_iteration"), values).mappings().one()
+    def count_iterations(self, run: Run, numbers: Iterable[int], *, succeeded: int = 0, failed: int = 0) -> Run:
+        """The locked run with its new counters; so many of the iterations succeeded or failed, the others were cancelled."""
+        values = {"run_id": run.id, "numbers": list(numbers), "succeeded": succeeded, "failed": failed}
+        counted = self._connection.execute(statement("count_iterations"), values).mappings().one()
         return replace(run, **counted)
 
     def count_of_narrative(self, narrative: str) -> tuple[int, int]:
@@ -293,12 +293,8 @@ class Runs:
             "numbers": [claim.number for claim in claims],
             "fences": [claim.fence for claim in claims],
         }
-        row = self._connection.execute(statement("succeed_iterations"), values).mappings().first()
-        if row is None:
-            return run, frozenset()
-        counted = dict(row)
-        ended = frozenset(counted.pop("numbers"))
-        return replace(run, **counted), ended
+        ended = frozenset(self._connection.execute(statement("succeed"), values).scalars())
+        return self.count_iterations(run, ended, succeeded=len(ended)) if ended else run, ended
 
     def reopen(self, run_id: str) -> int:
         """How many iterations will be performed again."""

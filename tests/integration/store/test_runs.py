@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 
 import pytest
 from sqlalchemy import text
 
 from botticelli.errors import NotFound
 from botticelli.runtime import Runtime
-from botticelli.store import Claim
+from botticelli.store import ActRow, Claim
 from tests.support.narratives import narrative_text, start
 
 
@@ -85,3 +86,24 @@ def test_admitting_many_at_once_admits_each_number_once(runtime: Runtime) -> Non
         assert [one.number for one in tx.iterations.of_run(run.id)] == list(range(1, 11))
         assert tx.runs.get(run.id).dispatched == 10
         assert tx.connection.execute(text("select max(publishes) from iterations")).scalar() == 1
+
+
+@pytest.mark.parametrize("end", ["succeeded", "failed", "cancelled"])
+def test_a_cost_that_nobody_knows_is_unknown_however_an_iteration_ends(runtime: Runtime, end: str) -> None:
+    run = start(runtime, narrative_text(1))
+    with runtime.store.transaction() as tx:
+        locked = tx.runs.lock(run.id)
+        if end != "cancelled":
+            claim = tx.iterations.claim(run.id, 1, worker="w", lease_seconds=60)
+            assert claim is not None
+        spoken = ActRow(run_id=run.id, number=1, position=0, name="one", status="done", fence=1, model="a/b")
+        tx.acts.record(replace(spoken, input_tokens=7, output_tokens=3, tries=1))
+        match end:
+            case "succeeded":
+                tx.runs.succeed_iterations(locked, [claim])
+            case "failed":
+                tx.runs.count_iterations(locked, [1], failed=1)
+            case _:
+                tx.iterations.cancel_queued(run.id)
+        after = tx.runs.get(run.id)
+    assert (after.input_tokens, after.output_tokens, after.cost_usd) == (7, 3, None)

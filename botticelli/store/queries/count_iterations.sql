@@ -1,5 +1,5 @@
--- Add a finished iteration to the counters of its run. The caller looks at the run in the same transaction.
--- in: run_id, number, succeeded (0 or 1), failed (0 or 1)
+-- Add iterations that have ended to the counters of their run. The caller looks at the run in the same transaction.
+-- in: run_id, numbers (an array), succeeded and failed (how many of them)
 -- returns: succeeded, failed, input_tokens, cached_tokens, output_tokens, cost_usd of the run
 -- An unknown cost of one act makes the cost of the run unknown.
 update runs
@@ -18,7 +18,7 @@ from (
            coalesce(sum(cost_usd), 0) as cost_usd,
            coalesce(bool_or(model is not null and cost_usd is null), false) as unknown
     from acts
-    where run_id = :run_id and number = :number
+    where run_id = :run_id and number = any (cast(:numbers as bigint[]))
 ) as used
 where runs.id = :run_id
 returning runs.succeeded, runs.failed, runs.input_tokens, runs.cached_tokens, runs.output_tokens, runs.cost_usd

@@ -1,0 +1,19 @@
+-- Iterations of one run have succeeded: their final status, for those that are still held.
+-- The run is locked by the caller, rows of iterations in order of their numbers. The clock's order is the order of the commits,
+-- as for every end of an iteration.
+-- in: run_id, numbers, fences (arrays of one length)
+-- returns: number of those that were still held
+with held as (
+    select iterations.number
+    from iterations
+    join unnest(cast(:numbers as bigint[]), cast(:fences as bigint[])) as asked (number, fence)
+        on iterations.number = asked.number and iterations.fence = asked.fence
+    where iterations.run_id = :run_id and iterations.status = 'running'
+    order by iterations.number
+    for update of iterations
+)
+update iterations
+set status = 'succeeded', error = null, finished_at = clock_timestamp(), ticket = null, lease_until = null, due_at = null
+from held
+where iterations.run_id = :run_id and iterations.number = held.number
+returning iterations.number
