@@ -11,20 +11,10 @@ from botticelli.carousel.commands import check_commands
 from botticelli.errors import NarrativeError
 from botticelli.runtime import Runtime
 from botticelli.testing.discord import GUILD, USER, FakeDiscord
-from tests.integration.discord.test_commands import act, play
+from tests.support.commands import act, create, play, state
 from tests.support.narratives import loaded, narrative_text, perform_all, start
 
 OnDiscord = Callable[..., Runtime]
-
-
-def create(skip_if: str = "", name: str = "news") -> str:
-    return act("made", "channels.create", skip_if, guild_id=GUILD, name=name)
-
-
-def state(runtime: Runtime, key: str) -> Any:
-    with runtime.store.transaction() as tx:
-        entry = tx.state.get(key)
-    return entry.value if entry else None
 
 
 @pytest.mark.parametrize(

@@ -13,31 +13,13 @@ import pytest
 
 from botticelli.platforms.discord.catalogue import catalogue
 from botticelli.runtime import Runtime
-from botticelli.store import ActRow, Run
 from botticelli.testing.discord import GUILD, USER, FakeDiscord, Fault
+from tests.support.commands import act, outputs, play
 from tests.support.discord_openapi import extract, extracted, faults, named_routes
-from tests.support.narratives import narrative_text, perform_all, start
 
 OnDiscord = Callable[..., Runtime]
 OPENAPI = os.environ.get("BOTTICELLI_TEST_DISCORD_OPENAPI")
 """Discord's own description of its HTTP API, where somebody has it."""
-
-
-def act(name: str, command: str, skip_if: str = "", /, **args: Any) -> str:
-    condition = f"skip_if = {json.dumps(skip_if)}\n" if skip_if else ""
-    written = ", ".join(f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in args.items())
-    head = f"[acts.{name}]\noutput_var = {json.dumps(name)}\n{condition}[[acts.{name}.input]]\n"
-    return f'{head}type = "bot_command"\ncommand = {json.dumps(command)}\nargs = {{ {written} }}\n'
-
-
-def play(runtime: Runtime, *acts: str, iterations: int = 1, **options: Any) -> tuple[Run, dict[str, ActRow]]:
-    run = perform_all(runtime, start(runtime, narrative_text(iterations, "\n".join(acts), **options)).id)
-    with runtime.store.transaction() as tx:
-        return run, {row.name: row for row in tx.acts.of_iteration(run.id, 1)}
-
-
-def outputs(acts: dict[str, ActRow]) -> dict[str, Any]:
-    return {name: json.loads(row.output or "null") for name, row in acts.items()}
 
 
 def test_every_command_of_every_family(on_discord: OnDiscord, discord: FakeDiscord) -> None:

@@ -22,7 +22,7 @@ from botticelli.store import Run, Store, Twin
 from botticelli.store.effects import Effects
 from botticelli.testing.discord import GUILD, FakeDiscord, Fault
 from botticelli.why import why
-from tests.integration.discord.test_commands import act, outputs, play
+from tests.support.commands import act, create, outputs, play, state
 from tests.support.narratives import narrative_text, perform_all, run_of, start
 from tests.support.waiting import wait_until
 from workers import captures, effects
@@ -33,16 +33,6 @@ from workers.sweep import sweep
 
 OnDiscord = Callable[..., Runtime]
 CHANNEL = f"{{state.discord.{GUILD}.channel.news}}"
-
-
-def create(skip_if: str = "", name: str = "news") -> str:
-    return act("made", "channels.create", skip_if, guild_id=GUILD, name=name)
-
-
-def state(runtime: Runtime, key: str) -> Any:
-    with runtime.store.transaction() as tx:
-        entry = tx.state.get(key)
-    return entry.value if entry else None
 
 
 def all_effects(runtime: Runtime, **query: Any) -> list[dict[str, Any]]:

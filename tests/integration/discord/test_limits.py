@@ -15,7 +15,7 @@ from botticelli.cli.budget_levers import lower, pause, resume
 from botticelli.errors import PlatformError, PlatformTransient, SettingsError
 from botticelli.runtime import Runtime
 from botticelli.testing.discord import GUILD, FakeDiscord, Fault
-from tests.integration.discord.test_commands import act, play
+from tests.support.commands import act, play
 from tests.support.waiting import wait_until
 
 OnDiscord = Callable[..., Runtime]

@@ -19,7 +19,7 @@ from botticelli.runtime import Runtime
 from botticelli.store.tables import effects as effects_table
 from botticelli.testing.discord import GUILD, FakeDiscord
 from botticelli.why import why
-from tests.integration.discord.test_commands import act, play
+from tests.support.commands import act, play
 from tests.support.narratives import narrative_text, perform_all, run_of, start
 from workers.perform import perform
 from workers.sweep import sweep
