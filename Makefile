@@ -1,7 +1,7 @@
 # Botticelli: `make demo` shows it, `make test` proves it. Both set everything up first; only Python 3.11+ and make are needed.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-llm test test-unit mutants million sweep kills chaos check lint types arrows bench bench-budget bench-carousel bench-imports bench-rivals bench-waiting lock clean
+.PHONY: help setup demo demo-llm test test-unit mutants million load sweep kills chaos check lint types arrows bench bench-budget bench-carousel bench-imports bench-rivals bench-waiting lock clean
 
 # The first interpreter that is new enough; `make PYTHON=... ` names another.
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 python; do \
@@ -49,6 +49,10 @@ mutants: $(READY)  ## each mechanism switched off: do the tests notice? Takes mi
 
 million: $(READY)  ## what a budget's scope takes in the server after a million grants
 	GRANTS=1000000 $(BIN)/python -m pytest tests/integration/budget/test_budget_memory.py -s --timeout 1200
+
+LOAD ?= 10000
+load: $(READY)  ## many iterations over four workers: nothing may grow but their own rows; LOAD=10000 (minutes)
+	LOAD=$(LOAD) $(BIN)/python -m pytest tests/chaos/test_load.py -m "long or not long" -s
 
 check: $(READY) lint types arrows test  ## everything CI runs
 

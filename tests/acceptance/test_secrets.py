@@ -11,7 +11,7 @@ from sqlalchemy import create_engine, make_url, text
 from botticelli import services
 from botticelli.testing.discord import GUILD, FakeDiscord, Fault, serving
 from botticelli.testing.providers import FakeProvider
-from tests.acceptance.test_wire import answers, read
+from tests.acceptance.test_wire import hears, read
 from tests.support.ports import free_port
 from tests.support.processes import BIN, House
 from tests.support.waiting import wait_until
@@ -90,7 +90,7 @@ def _failures(house: House, discord: FakeDiscord, provider: FakeProvider) -> str
         told.append(house.run("db", "upgrade"))
         worker = house.worker("--loglevel", "DEBUG")
         house.start(str(BIN / "celery"), "-A", "botticelli", "flower", "--address=127.0.0.1", f"--port={port}")
-        wait_until(lambda: answers(port), "Flower to answer")
+        wait_until(lambda: hears(port), "Flower to hear the worker")
         told += [house.run("run", f"{one}.toml", "--no-worker", "--json") for one in ("unreached", "failing")]
         for command in (["runs", "show", "latest", "--acts"], ["runs", "logs", "latest"], ["effects"], ["doctor"]):
             told += [house.run(*command), house.run(*command, "--json")]
