@@ -6,11 +6,12 @@ Keeps guilds, channels, messages, nonces, pins, reactions, roles, members, threa
 from __future__ import annotations
 
 import json
+import math
 import re
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -18,6 +19,7 @@ from typing import Any, Literal
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from botticelli.platforms.discord.world import BOT_ID, World
+from botticelli.testing.discord_body import read_body
 
 TOKEN = "test-token-that-is-no-secret"
 GUILD = "111111111111111111"
@@ -50,7 +52,8 @@ class Asked:
 
 @dataclass
 class FakeDiscord:
-    """Started by `serving`. `limits` are requests and seconds by pattern of `METHOD /path`."""
+    """Started by `serving`. `limits` are requests and seconds by pattern of `METHOD /path`; the seconds begin with the
+    first of the requests, and all are free again when they are over."""
 
     world: World = field(default_factory=World)
     token: str = TOKEN
@@ -58,8 +61,9 @@ class FakeDiscord:
     limits: dict[str, tuple[int, float]] = field(default_factory=dict)
     asked: list[Asked] = field(default_factory=list)
     url: str = ""
+    clock: Callable[[], float] = time.monotonic
     _lock: threading.Lock = field(default_factory=threading.Lock)
-    _used: dict[str, list[float]] = field(default_factory=dict)
+    _used: dict[str, tuple[float, float, int]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if GUILD not in self.world.data.guilds:
@@ -96,16 +100,16 @@ class FakeDiscord:
             return {}, None
         key, (most, period_seconds) = found
         with self._lock:
-            now = time.monotonic()
-            used = self._used[key] = [one for one in self._used.get(key, []) if one > now - period_seconds]
-            over = len(used) >= most
-            reset = period_seconds - (now - used[0]) if used else period_seconds
-            if not over:
-                used.append(now)
-        remaining = max(0, most - len(used))
-        headers = {"X-RateLimit-Limit": str(most), "X-RateLimit-Remaining": str(remaining)}
-        headers |= {"X-RateLimit-Reset-After": f"{reset:.3f}", "X-RateLimit-Reset": f"{time.time() + reset:.3f}"}
-        return headers | {"X-RateLimit-Bucket": f"bucket{abs(hash(key)) % 10**8}"}, reset if over else None
+            now = self.clock()
+            ends, ends_at, used = self._used.get(key, (now, 0.0, 0))
+            if now >= ends:
+                ends, ends_at, used = now + period_seconds, time.time() + period_seconds, 0
+            over = used >= most
+            used += not over
+            self._used[key] = (ends, ends_at, used)
+        headers = {"X-RateLimit-Limit": str(most), "X-RateLimit-Remaining": str(most - used)}
+        headers |= {"X-RateLimit-Reset-After": _told(ends - now), "X-RateLimit-Reset": _told(ends_at)}
+        return headers | {"X-RateLimit-Bucket": f"bucket{abs(hash(key)) % 10**8}"}, ends - now if over else None
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -121,7 +125,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_any(self) -> None:
         split = urlsplit(self.path)
         path = split.path.removeprefix(API)
-        body = self._body()
+        body = read_body(self.headers, self.rfile)
         line = f"{self.command} {unquote(path)}"
         fault = self.fake.take_fault(line)
         limits, wait = self.fake.rate(line)
@@ -164,10 +168,6 @@ class _Handler(BaseHTTPRequestHandler):
             return 403, {"message": "Missing Permissions", "code": 50013}, {}
         return (int(fault.kind), {"message": "a fault"}, {}) if fault.kind.isdigit() else (0, None, {})
 
-    def _body(self) -> Any:
-        text = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        return json.loads(text) if text and "json" in (self.headers.get("Content-Type") or "") else None
-
     def _drop(self, path: str, query: dict[str, str], body: Any) -> None:
         self._note(path, query, body, None)
         self.close_connection = True
@@ -191,6 +191,11 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: Any) -> None:
         """Says nothing: `asked` is the record."""
+
+
+def _told(seconds: float) -> str:
+    """In milliseconds, and never too early."""
+    return f"{math.ceil(seconds * 1000) / 1000:.3f}"
 
 
 def _limited(seconds: float, everywhere: bool) -> dict[str, Any]:

@@ -24,6 +24,13 @@ def discord(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeDiscord]:
 
 
 @pytest.fixture
+def server() -> Iterator[FakeDiscord]:
+    """For the clients of others, whose requests are not ours to answer for."""
+    with serving() as fake:
+        yield fake
+
+
+@pytest.fixture
 def on_discord(make_runtime: Callable[..., Runtime], discord: FakeDiscord) -> Callable[..., Runtime]:
     def make(**flags: str) -> Runtime:
         own = {"platforms__discord__implementation": "discord", "platforms__discord__base_url": discord.url}

@@ -7,12 +7,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import quote
 
 from botticelli.platforms.discord.jobs import EPOCH_MS
 
 BOT_ID = "900000000000000001"
 KEPT_MESSAGES = 500
 """Of a channel; older ones are forgotten."""
+VOICE_TYPES = (2, 13)
 UNKNOWN_CODES = {
     "channel": 10003,
     "guild": 10004,
@@ -152,8 +154,13 @@ def now() -> str:
 
 def role(identity: str, name: str) -> dict[str, Any]:
     fixed = {"position": 0, "permissions": "0", "managed": False, "flags": 0, "icon": None, "unicode_emoji": None}
-    colors = {"primary_color": 0, "secondary_color": None, "tertiary_color": None}
-    return {"id": identity, "name": name, "color": 0, "colors": colors, "hoist": False, "mentionable": False} | fixed
+    own = {"id": identity, "name": name, "color": 0, "colors": colors(0)}
+    return own | {"hoist": False, "mentionable": False} | fixed
+
+
+def colors(primary: int) -> dict[str, Any]:
+    """Of a role; `color` is the older word for the first of them."""
+    return {"primary_color": primary, "secondary_color": None, "tertiary_color": None}
 
 
 def member() -> dict[str, Any]:
@@ -177,7 +184,16 @@ def channel(identity: str, guild_id: str, name: str, kind: int) -> dict[str, Any
         "rate_limit_per_user": 0,
         "permission_overwrites": [],
     }
-    return named | free | {"last_message_id": None}
+    voice = {"bitrate": 64_000, "user_limit": 0, "rtc_region": None} if kind in VOICE_TYPES else {}
+    return named | free | voice | {"last_message_id": None}
+
+
+def attachment(identity: str, channel_id: str, file: Mapping[str, Any]) -> dict[str, Any]:
+    """`file`: its name, size in bytes and type. Where it could be read is only said."""
+    place = f"attachments/{channel_id}/{identity}/{quote(file['filename'])}"
+    urls = {"url": f"https://cdn.discordapp.com/{place}", "proxy_url": f"https://media.discordapp.net/{place}"}
+    words = ("filename", "description", "title", "size", "content_type")
+    return {"id": identity} | {name: file[name] for name in words if file.get(name) is not None} | urls
 
 
 def message(identity: str, channel_id: str, author: Mapping[str, Any], body: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from botticelli.platforms.discord.steps import NAMED_LOOSELY
 from botticelli.platforms.discord.world.asked import Asked
-from botticelli.platforms.discord.world.data import BOT_ID, Data, channel, invalid, role, unknown
+from botticelli.platforms.discord.world.data import BOT_ID, Data, channel, colors, invalid, role, unknown
 
 Answer = tuple[int, Any]
 GUILD_NUMBERS = (
@@ -34,7 +34,17 @@ GUILD_NOTHING = (
     "safety_alerts_channel_id",
     "vanity_url_code",
 )
-CHANNEL_FIELDS = ("topic", "nsfw", "position", "parent_id", "rate_limit_per_user", "bitrate", "user_limit")
+ALL_PERMISSIONS = str(2**53 - 1)
+CHANNEL_FIELDS = (
+    "topic",
+    "nsfw",
+    "position",
+    "parent_id",
+    "rate_limit_per_user",
+    "bitrate",
+    "user_limit",
+    "rtc_region",
+)
 THREAD_FIELDS = ("archived", "locked", "auto_archive_duration", "invitable")
 
 
@@ -46,18 +56,36 @@ def me(data: Data, asked: Asked) -> Answer:
 def application(data: Data, asked: Asked) -> Answer:
     texts = {"name": "botticelli", "description": "", "summary": "", "verify_key": "", "icon": None, "team": None}
     flags = {"bot_public": True, "bot_require_code_grant": False, "flags": 0, "rpc_origins": []}
-    return 200, {"id": BOT_ID, "owner": data.user(BOT_ID)} | texts | flags
+    counts = {"approximate_guild_count": len(data.guilds), "approximate_user_install_count": 0, "redirect_uris": []}
+    return 200, {"id": BOT_ID, "owner": data.user(BOT_ID)} | texts | flags | counts
 
 
 def my_guilds(data: Data, asked: Asked) -> Answer:
-    return 200, [{"id": one["id"], "name": one["name"]} for one in data.guilds.values()]
+    """By their ids, after or before the one that is named."""
+    after, before = int(asked.query.get("after", 0)), int(asked.query.get("before", 2**63))
+    found = [data.guilds[one] for one in sorted(data.guilds, key=int) if after < int(one) < before]
+    limit = asked.limit(200, 200)
+    fixed: dict[str, Any] = {
+        "icon": None,
+        "banner": None,
+        "owner": True,
+        "permissions": ALL_PERMISSIONS,
+        "features": [],
+    }
+    page = found[-limit:] if "before" in asked.query else found[:limit]
+    return 200, [{"id": one["id"], "name": one["name"]} | fixed | _counts(asked, one) for one in page]
+
+
+def _counts(asked: Asked, found: dict[str, Any]) -> dict[str, int]:
+    if asked.query.get("with_counts") not in ("true", "1"):
+        return {}
+    return {"approximate_member_count": len(found["members"]), "approximate_presence_count": 1}
 
 
 def guild(data: Data, asked: Asked) -> Answer:
     found = data.guild(asked.guild_id)
     inner = ("members", "bans", "events", "invites", "audit", "roles")
     plain = {name: value for name, value in found.items() if name not in inner}
-    counts = {"approximate_member_count": len(found["members"]), "approximate_presence_count": 1}
     fixed = {"verification_level": 1, **dict.fromkeys(GUILD_NUMBERS, 0), **dict.fromkeys(GUILD_NOTHING)}
     roles = {"roles": list(found["roles"].values()), "emojis": [], "stickers": [], "features": []}
     fixed |= {
@@ -67,7 +95,7 @@ def guild(data: Data, asked: Asked) -> Answer:
         "max_presences": None,
         "preferred_locale": "en-US",
     }
-    return 200, fixed | roles | plain | (counts if asked.query.get("with_counts") == "true" else {})
+    return 200, fixed | roles | plain | _counts(asked, found)
 
 
 def channels(data: Data, asked: Asked) -> Answer:
@@ -146,7 +174,11 @@ def get_role(data: Data, asked: Asked) -> Answer:
 
 
 def _role_fields(asked: Asked) -> dict[str, Any]:
-    fields = asked.only("color", "hoist", "mentionable")
+    fields = asked.only("color", "colors", "hoist", "mentionable")
+    if "colors" in fields:
+        fields["color"] = fields["colors"]["primary_color"]
+    elif "color" in fields:
+        fields["colors"] = colors(fields["color"])
     if "name" in asked.body:
         fields["name"] = asked.text("name", 100)
     if "permissions" in asked.body:

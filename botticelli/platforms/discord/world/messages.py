@@ -9,7 +9,16 @@ from typing import Any
 from botticelli.platforms.discord.jobs import made_at
 from botticelli.platforms.discord.texts import MOST_CHARACTERS
 from botticelli.platforms.discord.world.asked import Asked
-from botticelli.platforms.discord.world.data import BOT_ID, KEPT_MESSAGES, Data, Refused, invalid, message, now
+from botticelli.platforms.discord.world.data import (
+    BOT_ID,
+    KEPT_MESSAGES,
+    Data,
+    Refused,
+    attachment,
+    invalid,
+    message,
+    now,
+)
 
 Answer = tuple[int, Any]
 NONCE_SECONDS = 180
@@ -42,10 +51,11 @@ def add(data: Data, channel_id: str, body: dict[str, Any], author: str, at_ms: f
     content = body.get("content") or ""
     if len(content) > MOST_CHARACTERS:
         raise invalid("content", f"Must be {MOST_CHARACTERS} or fewer in length.")
-    if not content.strip() and not body.get("embeds"):
+    if not content.strip() and not body.get("embeds") and not body.get("attachments"):
         raise Refused(400, 50006, "Cannot send an empty message")
     found = data.of_channel(channel_id)
     made = message(data.new_id(at_ms), channel_id, data.user(author), body)
+    made["attachments"] = _attachments(data, channel_id, body.get("attachments") or [], [])
     parse = (body.get("allowed_mentions") or {"parse": ["everyone"]}).get("parse", [])
     made["mention_everyone"] = "everyone" in parse and ("@everyone" in content or "@here" in content)
     if body.get("message_reference"):
@@ -55,6 +65,17 @@ def add(data: Data, channel_id: str, body: dict[str, Any], author: str, at_ms: f
         del found[old]
     data.channel(channel_id)["last_message_id"] = made["id"]
     return made
+
+
+def _attachments(
+    data: Data, channel_id: str, wanted: list[dict[str, Any]], held: list[dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """Those of `held` that are named again, and the files that came with the request: these have a size."""
+    named = {str(one["id"]) for one in wanted if "size" not in one}
+    kept = [one for one in held if one["id"] in named]
+    if len(kept) < len(named):
+        raise invalid("attachments", "Attachment data is missing.")
+    return kept + [attachment(data.new_id(), channel_id, one) for one in wanted if "size" in one]
 
 
 def _shown(one: dict[str, Any]) -> dict[str, Any]:
@@ -92,6 +113,8 @@ def edit(data: Data, asked: Asked) -> Answer:
         raise Refused(403, 50005, "Cannot edit a message authored by another user")
     if len(asked.body.get("content") or "") > MOST_CHARACTERS:
         raise invalid("content", f"Must be {MOST_CHARACTERS} or fewer in length.")
+    if "attachments" in asked.body:
+        one["attachments"] = _attachments(data, asked.channel_id, asked.body["attachments"] or [], one["attachments"])
     one |= asked.only("content", "embeds", "flags") | {"edited_timestamp": now()}
     return 200, _shown(one)
 
@@ -153,7 +176,9 @@ def unreact(data: Data, asked: Asked) -> Answer:
 
 
 def reacted(data: Data, asked: Asked) -> Answer:
-    return 200, [data.user(one) for one in _reactions(data, asked).get(asked.emoji, [])][: asked.limit(25)]
+    after = int(asked.query.get("after", 0))
+    later = [one for one in sorted(_reactions(data, asked).get(asked.emoji, []), key=int) if int(one) > after]
+    return 200, [data.user(one) for one in later[: asked.limit(25)]]
 
 
 def clear_reactions(data: Data, asked: Asked) -> Answer:
