@@ -33,6 +33,7 @@ class Sweep(threading.Thread):
         self._woken = threading.Event()
         self._stopped = False
         self._trouble = ""
+        self._deaf = ""
         self._patient_until = 0.0
         self._taken = Taken()
 
@@ -57,7 +58,7 @@ class Sweep(threading.Thread):
         try:
             if self._runtime.services is not None:
                 services.ensure(self._runtime.settings.home)
-            announce(self._runtime, self._trouble)
+            announce(self._runtime, self._trouble or self._deaf)
             keeper_of(self._runtime).hand_back_owed()
             self._sweep_or_wake()
             with self._runtime.store.transaction() as tx:
@@ -100,12 +101,13 @@ class Sweep(threading.Thread):
     def _listen(self) -> None:
         found = self._listening.look(self._runtime, most_seconds=2 * self._interval_seconds)
         if found is None:
+            self._deaf = ""
             return
-        says = f"the consumer of this worker {DEAF}: a canary of {found.asked_at:%H:%M:%S} UTC is unanswered"
-        announce(self._runtime, says)
+        self._deaf = f"the consumer of this worker {DEAF}: a canary of {found.asked_at:%H:%M:%S} UTC is unanswered"
+        announce(self._runtime, self._deaf)
         log("worker_deaf", level=logging.ERROR, silent_seconds=round(found.silent_seconds))
         if self._runtime.settings.worker.end_when_deaf:
-            self._listening.end(says)
+            self._listening.end(self._deaf)
 
     @property
     def _interval_seconds(self) -> float:

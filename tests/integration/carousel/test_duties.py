@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import timedelta
 
+import pytest
 from sqlalchemy import text
 
 from botticelli.messages import QUEUE
+from botticelli.presence import DEAF, troubled_workers
 from botticelli.runtime import Runtime
 from workers.canary import Listening, answer
+from workers.sweeper import Sweep
 
 MakeRuntime = Callable[..., Runtime]
 
@@ -66,3 +69,30 @@ def test_only_a_worker_that_could_have_heard_is_deaf(make_runtime: MakeRuntime) 
     assert look(3)
     answer(runtime, QUEUE)
     assert not look(3)
+
+
+def test_a_deaf_worker_is_said_to_be_deaf_until_it_hears(
+    make_runtime: MakeRuntime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also while it looks anew whether it is."""
+    runtime = make_runtime(worker__canary_timeout_seconds="5", worker__end_when_deaf="false")
+    listening = Listening(lambda: False, lambda _: None)
+    said: list[bool] = []
+
+    def told() -> None:
+        said.append(any(DEAF in words for words in troubled_workers(runtime).values()))
+
+    one = Sweep(runtime, listening)
+    monkeypatch.setattr(one, "_sweep_or_wake", told)
+    with runtime.store.transaction() as tx:
+        tx.canaries.ask(QUEUE, interval_seconds=1)
+        tx.connection.execute(text("update canaries set asked_at = now() - interval '1 minute'"))
+    listening._quiet_seconds = 60
+    one._pass()
+    told()
+    one._pass()
+    told()
+    listening.hear()
+    one._pass()
+    one._pass()
+    assert said == [False, True, True, True, True, False]
