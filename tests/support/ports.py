@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import random
 import socket
 
@@ -10,9 +11,18 @@ LOWEST, HIGHEST = 20_000, 32_000
 
 
 def free_port() -> int:
-    """Nobody listens on it on this machine."""
+    """Nobody listens on it on this machine, and no other test process is given it as long as this one lives: its number
+    is taken among the ports of UDP, which no server of ours uses."""
     while True:
         port = random.randint(LOWEST, HIGHEST)
-        with socket.socket() as one:
-            if one.connect_ex(("127.0.0.1", port)) != 0:
-                return port
+        taken = socket.socket(type=socket.SOCK_DGRAM)
+        try:
+            taken.bind(("127.0.0.1", port))
+            with socket.socket() as one:
+                one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                one.bind(("127.0.0.1", port))
+        except OSError:
+            taken.close()
+        else:
+            atexit.register(taken.close)
+            return port

@@ -53,12 +53,12 @@ class Process:
     def kill(self) -> None:
         """SIGKILL for it and its children: what a power cut does."""
         os.killpg(self.pid, signal.SIGKILL)
-        self.popen.wait(60)
+        self.popen.wait(180)
         if self.popen.stdin is not None:
             with suppress(BrokenPipeError):
                 self.popen.stdin.close()
 
-    def stop(self, timeout_seconds: float = 60) -> int:
+    def stop(self, timeout_seconds: float = 180) -> int:
         """SIGTERM, and its exit code."""
         if self.popen.poll() is None:
             self.popen.send_signal(signal.SIGTERM)
@@ -66,7 +66,7 @@ class Process:
 
     def wait_until_ready(self) -> None:
         """Of a worker."""
-        wait_until(lambda: " ready." in self.text() or self.popen.poll() is not None, "the worker to be ready", 60)
+        wait_until(lambda: " ready." in self.text() or self.popen.poll() is not None, "the worker to be ready")
         assert self.popen.poll() is None, self.text()
 
     def text(self) -> str:
@@ -102,7 +102,7 @@ class House:
         file.write_text(text, encoding="utf-8")
         return file
 
-    def run(self, *arguments: str, timeout_seconds: float = 120) -> subprocess.CompletedProcess[str]:
+    def run(self, *arguments: str, timeout_seconds: float = 240) -> subprocess.CompletedProcess[str]:
         """`botticelli ARGUMENTS`, to its end."""
         return subprocess.run(
             [str(BIN / "botticelli"), *arguments],
@@ -115,7 +115,7 @@ class House:
             check=False,
         )
 
-    def json_lines(self, *arguments: str, timeout_seconds: float = 120) -> tuple[int, list[dict[str, Any]]]:
+    def json_lines(self, *arguments: str, timeout_seconds: float = 240) -> tuple[int, list[dict[str, Any]]]:
         """Exit code, and standard output, of which every line has to be a JSON object."""
         done = self.run(*arguments, timeout_seconds=timeout_seconds)
         lines = [json.loads(line) for line in done.stdout.splitlines()]
@@ -177,7 +177,7 @@ class House:
             if process.popen.poll() is None:
                 process.kill()
         try:
-            wait_until(self._is_empty, f"the services of {self.home} to stop", 120)
+            wait_until(self._is_empty, f"the services of {self.home} to stop")
         except AssertionError:
             services.down(self.home, force=True)
             raise

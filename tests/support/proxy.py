@@ -22,6 +22,7 @@ class Proxy:
         self._server = server
         self.swallowed = swallowed
         self._open: set[socket.socket] = set()
+        self._lock = threading.Lock()
         self._listener: socket.socket | None = None
         self.port = free_port()
 
@@ -34,26 +35,45 @@ class Proxy:
 
     def accept(self) -> None:
         """Let connections through."""
-        self._listener = socket.create_server(("127.0.0.1", self.port))
-        threading.Thread(target=self._serve, args=(self._listener,), daemon=True).start()
+        listener = socket.create_server(("127.0.0.1", self.port))
+        with self._lock:
+            self._listener = listener
+        threading.Thread(target=self._serve, args=(listener,), daemon=True).start()
 
     def refuse(self) -> None:
         """Cut all connections, and refuse new ones."""
-        listener, self._listener = self._listener, None
-        for one in (listener, *self._open):
+        with self._lock:
+            listener, self._listener = self._listener, None
+            cut, self._open = self._open, set()
+        for one in (listener, *cut):
             if one is not None:
                 self._end(one)
-        self._open.clear()
 
     def _serve(self, listener: socket.socket) -> None:
         with contextlib.suppress(OSError):
             while True:
                 client, _ = listener.accept()
-                server = socket.socket(socket.AF_UNIX)
-                server.connect(os.fspath(self._server))
+                self._connect(listener, client)
+
+    def _connect(self, listener: socket.socket, client: socket.socket) -> None:
+        """A connection that came before it was refused, and is taken up after that, is cut as well."""
+        server = socket.socket(socket.AF_UNIX)
+        try:
+            server.connect(os.fspath(self._server))
+        except OSError:
+            self._end(client)
+            server.close()
+            return
+        with self._lock:
+            goes_on = self._listener is listener
+            if goes_on:
                 self._open |= {client, server}
-                threading.Thread(target=self._pump, args=(client, server, True), daemon=True).start()
-                threading.Thread(target=self._pump, args=(server, client, False), daemon=True).start()
+        if not goes_on:
+            self._end(client)
+            self._end(server)
+            return
+        threading.Thread(target=self._pump, args=(client, server, True), daemon=True).start()
+        threading.Thread(target=self._pump, args=(server, client, False), daemon=True).start()
 
     def _pump(self, source: socket.socket, target: socket.socket, asks: bool) -> None:
         with contextlib.suppress(OSError):
