@@ -35,8 +35,8 @@ DAY_REQUESTS, SCARCE_REQUESTS = 400, 15
 """In a day; the second for the model of every fifth round, whose runs can't be completed."""
 ITERATIONS, RETRIES = 6, 12
 POOLS = ("threads", "threads", "prefork")
-HUNG_SECONDS = 120
-TICKET_LEASE_SECONDS = 95
+HUNG_SECONDS = 240
+TICKET_LEASE_SECONDS = 180
 
 
 @dataclass

@@ -237,7 +237,7 @@ def held(runtime: Runtime, model: str) -> list[str]:
     return list(runtime.budget.usage(runtime.scope(runtime.drivers.resolve(model))).holders)
 
 
-def wait_for_end(runtime: Runtime, run_id: str, timeout_seconds: float = 120) -> None:
+def wait_for_end(runtime: Runtime, run_id: str, timeout_seconds: float = 240) -> None:
     def ended() -> bool:
         with runtime.store.transaction() as tx:
             return tx.runs.get(run_id).is_final

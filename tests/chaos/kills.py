@@ -110,7 +110,7 @@ class Kills:
         self.cluster.house.write(f"narratives/{tag}.toml", narrative_of(tag, guarded=chance.random() < 0.5))
         where = self._kill(tag, chance)
         run_id = run_id_for(tag)
-        wait_for_end(self.cluster.runtime, run_id, 90)
+        wait_for_end(self.cluster.runtime, run_id)
         found = [*violations(self.cluster.runtime, self.cluster.world, run_id, tag), *self._not_pinned(tag)]
         self._count(run_id, lost.kind if lost and not lost.times else None)
         told = f"{tag}: {where}" + (f", {lost.kind} of {lost.pattern}" if lost else "")
@@ -128,8 +128,7 @@ class Kills:
         self.cluster.enqueue(0, tag, wire=False)
         pid = self.cluster.held(point)
         for _ in range(min(passes, self._passes(point))):
-            self.cluster.let_go(point)
-            self.cluster.arm(point)
+            self.cluster.let_go_and_arm(point)
             pid = self.cluster.held(point)
         self._kill_now(self.cluster.of_pid(pid), point)
         self.cluster.let_go(point)
@@ -141,7 +140,10 @@ class Kills:
         return 2 if point.startswith("effect") else 1 if point == "act_recorded" else 0
 
     def _kill_between(self, tag: str, seconds: float) -> str:
-        """So long after its first write came to Discord."""
+        """So long after its first write came to Discord. An iteration that has performed all its acts by then waits for
+        it, so that there is something to kill on a busy machine, too."""
+        last: Point = "acts_performed"
+        self.cluster.arm(last)
         discord = self.cluster.world.discord
         with discord._lock:
             before = sum(fault.times for fault in discord.faults)
@@ -149,6 +151,9 @@ class Kills:
         wait_until(lambda: sum(fault.times for fault in discord.faults) < before, "a write")
         threading.Event().wait(seconds)
         self._kill_now(self._holder(run_id_for(tag)), MOMENT)
+        if not self.cluster.disarm(last):
+            self.cluster.held(last)
+            self.cluster.let_go(last)
         return f"{seconds:.2f} s after the first write"
 
     def _kill_now(self, victim: Process, where: str) -> None:
@@ -158,9 +163,12 @@ class Kills:
 
     def _holder(self, run_id: str) -> Process:
         """A worker that has an iteration of it."""
-        with self.cluster.runtime.store.transaction() as tx:
-            names = [one.worker for one in tx.iterations.of_run(run_id) if one.status == "running"]
-        assert names, f"run {run_id} is over before it could be killed"
+
+        def found() -> list[str | None]:
+            with self.cluster.runtime.store.transaction() as tx:
+                return [one.worker for one in tx.iterations.of_run(run_id) if one.status == "running"]
+
+        names = wait_until(found, f"an iteration of {run_id} that is performed")
         return self.cluster.of_pid(int(str(names[0]).rpartition(":")[2]))
 
     def _not_pinned(self, tag: str) -> list[str]:

@@ -110,7 +110,7 @@ def test_nothing_is_lost_and_nothing_done_twice(cluster: Cluster, who: str, poin
         )
         FAULTS[fault](cluster, point, cluster.held(point))
         if point in OF_REQUEST:
-            wait_until(lambda: cluster.is_there(tag), "the request to be stored, which nobody repeats", 60)
+            wait_until(lambda: cluster.is_there(tag), "the request to be stored, which nobody repeats")
     wait_for_end(runtime, run_id)
     assert violations(runtime, cluster.world, run_id, tag) == []
     wait_until(lambda: not held(runtime, f"openai/{MODEL}"), "the Budget to hold nothing")

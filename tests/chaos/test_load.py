@@ -28,7 +28,7 @@ MOST_MB_MORE = 24
 MOST_MORE = 6
 """Keys, and rows of bookkeeping: a run has a few of its own."""
 THREADS = 16
-"""Of each worker. A busier moment than any before may open one more connection for each, and does so once."""
+"""Of each worker. A busier moment than any before may open one more connection for each to either server, once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,31 +90,37 @@ def test_nothing_grows_but_the_rows_of_what_was_done(house: House, iterations: i
             many = narrative_text(iterations // 4 * (1 + part // 2), name=f"part{part}", concurrency=CONCURRENCY)
             house.write("n.toml", many)
             run_id = house.run("run", "n.toml", "--detach").stdout.strip()
-            result = client.wait(run_id, timeout_seconds=60 + iterations)
+            result = client.wait(run_id, timeout_seconds=240 + iterations)
             assert (result.status, result.failed_iterations) == ("completed", 0)
             samples.append(held(client, started))
         with client._runtime.store.engine.connect() as connection:
             counts = [
                 connection.execute(text(f"select count(*) from {name}")).scalar_one() for name in OWN_ROWS - {"runs"}
             ]
-    assert counts == [iterations // 4 * 4] * 3
-    grown = samples[2].grown(samples[1])
-    print({name: round(value, 1) for name, value in grown.items()}, samples[2])
-    assert max(grown["MB of a worker"], grown["MB of Redis"]) <= MOST_MB_MORE
-    assert grown["connections"] <= THREADS * workers
-    assert grown["files of a worker"] <= THREADS + MOST_MORE
-    assert max(grown["keys"], grown["rows of bookkeeping"]) <= MOST_MORE
+        assert counts == [iterations // 4 * 4] * 3
+        wait_until(lambda: is_little(held(client, started).grown(samples[1]), workers), "what is over to be put away")
+
+
+def is_little(grown: dict[str, float], workers: int) -> bool:
+    """A worker may be busy with the end of a run that is over already."""
+    print({name: round(value, 1) for name, value in grown.items()})
+    return (
+        max(grown["MB of a worker"], grown["MB of Redis"]) <= MOST_MB_MORE
+        and grown["connections"] <= THREADS * workers
+        and grown["files of a worker"] <= 2 * THREADS + MOST_MORE
+        and max(grown["keys"], grown["rows of bookkeeping"]) <= MOST_MORE
+    )
 
 
 def test_a_million_iterations_start_at_once(house: House) -> None:
     """Nothing is written for those that are far ahead."""
     worker = house.worker("--concurrency", "4")
     house.write("n.toml", narrative_text(1_000_000, concurrency=4))
-    run_id = house.run("run", "n.toml", "--detach", timeout_seconds=60).stdout.strip()
+    run_id = house.run("run", "n.toml", "--detach", timeout_seconds=240).stdout.strip()
     with house.client() as client:
-        succeeded = wait_until(lambda: client.result(run_id).successful_iterations, "the first of a million", 60)
+        succeeded = wait_until(lambda: client.result(run_id).successful_iterations, "the first of a million")
         assert house.run("runs", "cancel", run_id).returncode == 0
-        assert client.wait(run_id, timeout_seconds=60).status == "cancelled"
+        assert client.wait(run_id, timeout_seconds=240).status == "cancelled"
         with client._runtime.store.engine.connect() as connection:
             rows = connection.execute(text("select count(*) from iterations")).scalar_one()
         assert succeeded <= rows <= client.result(run_id).successful_iterations + 4

@@ -78,7 +78,7 @@ class World:
         provider = {"default_tier": "t", "tiers": {"t": tiers}}
         return {
             "BOTTICELLI_DRIVERS__OPENAI__BASE_URL": self.provider.url,
-            "BOTTICELLI_DRIVERS__OPENAI__TIMEOUT_SECONDS": "4",
+            "BOTTICELLI_DRIVERS__OPENAI__TIMEOUT_SECONDS": "20",
             "BOTTICELLI_PROVIDERS__OPENAI": json.dumps(provider),
             "BOTTICELLI_BUDGET__GUARD_MS": str(GUARD_MS),
             "BOTTICELLI_PLATFORMS__DISCORD__BASE_URL": self.discord.url,
