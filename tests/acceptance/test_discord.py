@@ -116,8 +116,7 @@ def bot(tmp_path: Path, discord: FakeDiscord) -> Iterator[House]:
     house = House(tmp_path / "bot", rehearses=False)
     house.folder.mkdir()
     house.settings |= {"DISCORD_TOKEN": TOKEN, "BOTTICELLI_PLATFORMS__DISCORD__BASE_URL": discord.url}
-    house.settings |= {"TEST_GUILD_ID": GUILD, "BOTTICELLI_WORKER__LEASE_SECONDS": "2"}
-    house.settings["BOTTICELLI_WORKER__MAX_ATTEMPTS"] = "100"
+    house.settings["TEST_GUILD_ID"] = GUILD
     yield house
     house.close()
 
@@ -130,7 +129,7 @@ def test_the_welcome_is_made_once_and_found_again(bot: House, discord: FakeDisco
         if number != 2:
             worker = bot.worker()
         with bot.client() as client:
-            ended = client.enqueue("discord/publish_welcome").wait(timeout_seconds=90)
+            ended = client.enqueue("discord/publish_welcome").wait(timeout_seconds=240)
             assert (ended.status, ended.reason) == ("completed", None)
             if number == 2:
                 worker.stop()
@@ -142,7 +141,7 @@ def test_the_welcome_is_made_once_and_found_again(bot: House, discord: FakeDisco
     assert discord.count("PATCH .*/messages/") == 2
     discord.world.data.messages[seen[0][0]].clear()
     with bot.client() as client:
-        assert client.enqueue("discord/publish_welcome").wait(timeout_seconds=90).status == "completed"
+        assert client.enqueue("discord/publish_welcome").wait(timeout_seconds=240).status == "completed"
     worker.stop()
     assert welcome_of(bot, discord)[0] == seen[0][0], "one that somebody deleted is sent anew, into the same channel"
     assert TOKEN not in "".join(process.text() for process in bot.started)
@@ -172,6 +171,7 @@ def welcome_of(bot: House, discord: FakeDiscord) -> tuple[str, str]:
 
 
 def test_killed_workers_double_no_effect_and_lose_none(bot: House, discord: FakeDiscord) -> None:
+    bot.settings |= {"BOTTICELLI_WORKER__LEASE_SECONDS": "2", "BOTTICELLI_WORKER__MAX_ATTEMPTS": "100"}
     bot.write("posting.toml", POSTING)
     chance = random.Random(7)
     discord.faults = [Fault("POST", "slow", times=10_000, seconds=0.05)]
@@ -188,15 +188,17 @@ def test_killed_workers_double_no_effect_and_lose_none(bot: House, discord: Fake
             threading.Event().wait(chance.uniform(0, 0.2))
             worker.kill()
         last = bot.worker()
-        wait_until(is_over, "the run to end", 200)
+        wait_until(is_over, "the run to end", 240)
         last.stop()
     shown = bot.json("runs", "show", run_id, "--json")
     assert shown["result"]["status"] == "completed"
     (channel,) = discord.channels("log")
     assert sorted(discord.contents(channel["id"])) == sorted(f"iteration {one}" for one in range(1, ITERATIONS + 1))
     assert bot.json("effects", "--unknown", "--json") == []
-    done = bot.json("effects", "--run", run_id, "--json", "--limit", "1000")
-    assert [one["status"] for one in done] == ["done"] * (ITERATIONS + 1)
+    effects = bot.json("effects", "--run", run_id, "--json", "--limit", "1000")
+    assert sum(one["status"] == "done" for one in effects) == ITERATIONS + 1
+    left = [(one["command"], one["status"]) for one in effects if one["status"] != "done"]
+    assert set(left) <= {("channels.create", "failed")}, "its worker was lost before, and another iteration made it"
 
 
 def test_a_person_resolves_what_nobody_knows(bot: House, discord: FakeDiscord, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -126,7 +126,7 @@ def play(house: House, command: Command) -> Process:
     if command.is_background:
         wait_until(lambda: command.is_answered_by(process.text()) or process.popen.poll() is not None, command.text)
     else:
-        code = process.popen.wait(120)
+        code = process.popen.wait(240)
         assert code == command.exit_code, f"$ {command.text}\n{process.text()}"
     assert command.is_answered_by(process.text()), f"$ {command.text}\n{process.text()}\nshown: {command.shown}"
     return process

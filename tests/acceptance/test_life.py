@@ -15,10 +15,10 @@ from sqlalchemy.engine import make_url
 
 from botticelli import services
 from botticelli.client import Client
-from botticelli.messages import run_id_for
+from botticelli.messages import QUEUE, run_id_for
 from botticelli.services import Membership
 from botticelli.store import Iteration
-from tests.support.gate import with_gate
+from tests.support.gate import NOTHING, with_gate
 from tests.support.narratives import narrative_text
 from tests.support.processes import BIN, House, Process
 from tests.support.promises import violations
@@ -28,6 +28,8 @@ from tests.support.wrong_clock import START
 
 LEAN = ("--without-mingle", "--without-gossip")
 SLOW = "BOTTICELLI_DRIVERS__ECHO__LATENCY_SECONDS"
+NOT_STALLED_SECONDS = 9
+"""A canary that waits for so long was not only met by a machine that stood still for some seconds."""
 
 
 @pytest.fixture
@@ -35,6 +37,18 @@ def servers(house: House) -> Iterator[Membership]:
     """Up for as long as the test, whatever its workers do."""
     with services.join(house.home) as membership:
         yield membership
+
+
+def seconds_of_silence(house: House) -> float:
+    """How long the last canary has been unanswered."""
+    with house.client() as client, client._runtime.store.transaction() as tx:
+        canary = tx.canaries.unanswered(QUEUE)
+    return 0 if canary is None else canary.silent_seconds
+
+
+def is_said_to_be_deaf(house: House, run_id: str) -> bool:
+    why = house.json("runs", "why", run_id, "--json")
+    return why["cause"] == "trouble" and "deaf" in why["says"]
 
 
 def redis_socket(servers: Membership) -> Path:
@@ -67,22 +81,28 @@ def test_a_deaf_worker_says_so_and_ends_and_another_goes_on(house: House, server
         url = {"BOTTICELLI_REDIS_URL": f"redis://127.0.0.1:{proxy.port}/0"}
         deaf = house.worker(environ=url | {"BOTTICELLI_WORKER__END_WHEN_DEAF": "false"})
         run_id = enqueue(house, 1)
-        wait_until(lambda: "worker_deaf" in deaf.text(), "the worker to know it")
-        why = house.json("runs", "why", run_id, "--json")
-        assert (why["cause"], "deaf" in why["says"]) == ("trouble", True)
-        assert "deaf" in house.run("doctor").stdout
-        assert house.run("doctor", "--live").returncode == 1
+        wait_until(lambda: is_said_to_be_deaf(house, run_id), "`runs why` to say it")
+        wait_until(lambda: "worker_deaf" in deaf.text(), "the log to say it")
+        wait_until(lambda: "deaf" in house.run("doctor").stdout, "the doctor to say it")
+        wait_until(lambda: house.run("doctor", "--live").returncode == 1, "the doctor's exit code")
         assert deaf.stop() == 0
         ends = house.worker(environ=url)
-        assert ends.popen.wait(60) == 75, ends.text()
+        assert ends.popen.wait(240) == 75, ends.text()
     assert "a canary of" in ends.text() and "Traceback" not in ends.text()
-    house.settings[SLOW] = "4"
+    house.settings["BOTTICELLI_WORKER__CANARY_TIMEOUT_SECONDS"] = str(NOT_STALLED_SECONDS)
+    gate = with_gate(house, answered=".*")
     busy = house.worker("--concurrency", "1")
     with house.client() as client:
-        assert client.wait(run_id, timeout_seconds=60).successful_iterations == 1
+        assert client.wait(run_id, timeout_seconds=240).successful_iterations == 1
+        gate.open(NOTHING)
+        before = len(gate.begun())
         slow = enqueue(house, 1)
-        assert client.wait(slow, timeout_seconds=60).successful_iterations == 1
-    assert busy.popen.poll() is None, "a worker with no free thread is not deaf"
+        wait_until(lambda: len(gate.begun()) > before, "the call")
+        wait_until(lambda: seconds_of_silence(house) > NOT_STALLED_SECONDS + 2, "a canary that nobody answers")
+        assert busy.popen.poll() is None and "worker_deaf" not in busy.text(), "with no free thread it is not deaf"
+        gate.open()
+        assert client.wait(slow, timeout_seconds=240).successful_iterations == 1
+    assert busy.popen.poll() is None, busy.text()
     alive = house.json("doctor", "--live", "--json")
     assert [one["state"] for one in alive["checks"]] == ["ok"]
     assert busy.stop() == 0
@@ -101,18 +121,18 @@ def test_a_call_that_takes_too_long_is_handed_back_at_once(house: House, again: 
     if again is not None:
         wait_until(lambda: "worker_ends" in worker.text(), "the worker to be ending")
         worker.popen.send_signal(again)
-    assert worker.popen.wait(60) == 0, worker.text()
+    assert worker.popen.wait(240) == 0, worker.text()
     assert [(one.status, one.attempt) for one in iterations(house, run_id)] == [("queued", 1)]
     house.settings[SLOW] = "0"
     house.worker()
     with house.client() as client:
-        assert client.wait(run_id, timeout_seconds=60).successful_iterations == 1
+        assert client.wait(run_id, timeout_seconds=240).successful_iterations == 1
         assert violations(client._runtime, run_id, calls_lost=1) == []
 
 
 def test_a_rolling_restart_under_load_fails_and_doubles_nothing(house: House, servers: Membership) -> None:
     """Two workers end by SIGTERM, one is killed soon after it, as containers are: it may cost what it was performing."""
-    house.settings |= {SLOW: "0.3", "BOTTICELLI_WORKER__LEASE_SECONDS": "3", "BOTTICELLI_WORKER__STOP_SECONDS": "10"}
+    house.settings |= {SLOW: "0.3", "BOTTICELLI_WORKER__STOP_SECONDS": "30"}
     fleet = [house.worker(*LEAN, "--concurrency", "2") for _ in range(3)]
     runs = []
     with house.client() as client:
@@ -125,7 +145,7 @@ def test_a_rolling_restart_under_load_fails_and_doubles_nothing(house: House, se
                 old.kill()
             else:
                 assert old.stop() == 0, old.text()
-        results = [client.wait(run, timeout_seconds=120) for run in runs]
+        results = [client.wait(run, timeout_seconds=240) for run in runs]
         assert [(one.successful_iterations, one.failed_iterations) for one in results] == [(60, 0)] * 3
         lost = [violations(client._runtime, run, calls_lost=2) for run in runs]
         assert lost == [[], [], []]
@@ -139,7 +159,7 @@ def test_servers_that_come_late_and_go_for_seconds(house: House, servers: Member
         database = own.set(host="127.0.0.1", port=postgres.port, query={}).render_as_string(hide_password=False)
         urls = {"BOTTICELLI_DATABASE_URL": database, "BOTTICELLI_REDIS_URL": f"redis://127.0.0.1:{redis.port}/0"}
         assert house.run("db", "upgrade").returncode == 0
-        timing = {SLOW: "0.2", "BOTTICELLI_WORKER__LEASE_SECONDS": "2"}
+        timing = {SLOW: "0.2", "BOTTICELLI_WORKER__LEASE_SECONDS": "2", "BOTTICELLI_WORKER__MAX_ATTEMPTS": "100"}
         worker = house.start(str(BIN / "celery"), "-A", "botticelli", "worker", "-l", "INFO", environ=urls | timing)
         wait_until(lambda: "Redis can't be reached" in worker.text(), "the worker to miss Redis")
         redis.accept()
@@ -154,7 +174,7 @@ def test_servers_that_come_late_and_go_for_seconds(house: House, servers: Member
                 proxy.refuse()
                 wait_until(lambda missed=missed: worker.text().count("sweep_interrupted") > missed, "trouble")
                 proxy.accept()
-                assert client.wait(run_id, timeout_seconds=60).successful_iterations == 30
+                assert client.wait(run_id, timeout_seconds=240).successful_iterations == 30
                 assert len(house.json("runs", "show", run_id, "--json")["iterations"]) == 30
         assert worker.popen.poll() is None
         assert "Traceback" not in worker.text().partition(" ready.")[0]
@@ -184,7 +204,7 @@ def test_a_worker_whose_clock_is_two_hours_ahead_changes_nothing(house: House, s
         begun = len(sweeps := {sweep_of(client)})
         wait_until(lambda: sweeps.add(sweep_of(client)) or len(sweeps) >= begun + 2, "two sweeps by the wrong clock")
         gate.open()
-        assert client.wait(run_id, timeout_seconds=60).successful_iterations == 4
+        assert client.wait(run_id, timeout_seconds=240).successful_iterations == 4
         assert violations(client._runtime, run_id, calls_lost=0) == []
     assert {worker.rpartition(":")[2] for worker, _ in sweeps - {None}} == {str(ahead.pid)}
     assert {one.attempt for one in iterations(house, run_id)} == {1}
@@ -204,7 +224,7 @@ def test_messages_of_other_versions_are_understood_or_refused(house: House, serv
         app.send_task(f"botticelli.{task}", kwargs=kwargs, queue="botticelli", ignore_result=True, headers=headers)
 
     with house.client() as client:
-        client.wait(run_id, timeout_seconds=60)
+        client.wait(run_id, timeout_seconds=240)
         send("run_iteration", 2, run_id=run_id, number=1)
         send("run_iteration", 1, run_id=run_id, number=1, priority="high")
         send("run_iteration", None, run_id=run_id, number=[1])
@@ -214,8 +234,8 @@ def test_messages_of_other_versions_are_understood_or_refused(house: House, serv
         send("enqueue", 2, narrative="digest", idempotency_key="x", run_id="newer")
         send("enqueue", 1, narrative="digest", run_id="unknown", priority="high")
         send("enqueue", 1, narrative="digest", run_id="wrong", iterations="many")
-        assert client.wait(run_id_for("old"), timeout_seconds=60).successful_iterations == 1
-        reasons = {one: client.wait(one, timeout_seconds=60).reason or "" for one in ("newer", "unknown", "wrong")}
+        assert client.wait(run_id_for("old"), timeout_seconds=240).successful_iterations == 1
+        reasons = {one: client.wait(one, timeout_seconds=240).reason or "" for one in ("newer", "unknown", "wrong")}
     assert "wire version 2, this worker speaks up to 1; upgrade the workers before" in reasons["newer"]
     assert "unknown argument 'priority'" in reasons["unknown"]
     assert "iterations of the request is str, not int" in reasons["wrong"]
@@ -239,9 +259,9 @@ def test_a_request_waits_for_a_database_that_is_away(house: House, servers: Memb
             wait_until(lambda: "request_waits" in first.text(), "the request to wait")
             assert stopped(first) == 0
             house.worker()
-            assert handle.wait(timeout_seconds=60).successful_iterations == 1
+            assert handle.wait(timeout_seconds=240).successful_iterations == 1
 
 
 def stopped(worker: Process) -> int:
     os.kill(worker.pid, signal.SIGTERM)
-    return worker.popen.wait(60)
+    return worker.popen.wait(240)

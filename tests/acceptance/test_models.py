@@ -22,7 +22,7 @@ WELCOME = NARRATIVES / "discord" / "welcome_carousel.toml"
 HOUR = re.compile(r"at (\d+) o'clock")
 MODELS = {"gemini": "gemini/gemini-2.5-flash", "anthropic": "anthropic/claude-sonnet-4", "openai": "openai/gpt-4.1"}
 KEY = "sk-canary-in-the-environment"
-REQUESTS, TOKENS, PERIOD_SECONDS, CALLS = 60, 30_000, 7.0, 300
+REQUESTS, TOKENS, PERIOD_SECONDS, CALLS = 30, 15_000, 7.0, 150
 GUARD_SECONDS = 0.25
 
 
@@ -88,7 +88,7 @@ def test_the_founding_narratives_run_by_each_sdk(house: House, discord: FakeDisc
 
 
 def test_a_server_with_limits_is_used_to_the_full_and_never_refuses(house: House) -> None:
-    """60 requests and 30,000 tokens a minute, with a minute of seven seconds. By the Budget's clock, the 61st draw after
+    """30 requests and 15,000 tokens a minute, with a minute of seven seconds. By the Budget's clock, the 31st draw after
     any other comes a minute and the guard later, or little more. The server refuses none that comes within the guard."""
     prompt = "x" * 400 + " {iteration}"
     windows = [
@@ -111,7 +111,7 @@ def test_a_server_with_limits_is_used_to_the_full_and_never_refuses(house: House
     moments = sorted(at for _, at in draws)
     gaps = sorted(later - at for at, later in zip(moments, moments[REQUESTS:], strict=False))
     assert gaps[0] >= PERIOD_SECONDS
-    unhindered = gaps[len(gaps) // 4]  # a busy machine delays others
+    unhindered = gaps[len(gaps) // 10]  # a busy machine delays others, and what comes after them
     assert unhindered <= (PERIOD_SECONDS + GUARD_SECONDS) / 0.95, gaps
     late = [number for (number, at), came in zip(draws, arrivals(server), strict=True) if came - at > GUARD_SECONDS]
     assert server.statuses() == [200] * CALLS or late

@@ -128,7 +128,7 @@ def test_sigint_pauses_and_resume_goes_on(house: House, monkeypatch: pytest.Monk
     with house.client() as client:
         wait_until(lambda: client.list()[0].status == "paused", "the pause")
     gate.open()
-    assert running.popen.wait(60) == 4
+    assert running.popen.wait(240) == 4
     run = house.json("runs", "--json")[0]
     assert (run["status"], len(gate.begun())) == ("paused", 3)
     assert f"botticelli runs resume {run['id'][:8]}" in running.text()
@@ -149,14 +149,14 @@ def test_detach_says_the_id_and_a_worker_takes_it_up_later(house: House) -> None
 
 
 def test_a_worker_of_the_command_that_is_killed_is_replaced(house: House) -> None:
-    house.settings["BOTTICELLI_WORKER__LEASE_SECONDS"] = "3"
+    house.settings |= {"BOTTICELLI_WORKER__LEASE_SECONDS": "3", "BOTTICELLI_WORKER__MAX_ATTEMPTS": "100"}
     gate = with_gate(house, answered="say [12]")
     house.write("n.toml", narrative_text(8, 'one = "say {iteration}"'))
     running = house.start(str(BIN / "botticelli"), "run", "n.toml", "--json")
     wait_until(lambda: "say 3" in gate.begun(), "the third call")
     kill_worker_of(house)
     gate.open()
-    assert running.popen.wait(90) == 0
+    assert running.popen.wait(240) == 0
     run = house.json("runs", "show", "latest", "--json")
     assert run["result"]["successful_iterations"] == 8
 

@@ -129,7 +129,7 @@ def answer(house: House, said: str, *arguments: str) -> subprocess.CompletedProc
             stdin=stdin,
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=240,
             check=False,
         )
 

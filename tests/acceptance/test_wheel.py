@@ -66,7 +66,7 @@ def test_it_performs_a_narrative_from_an_empty_folder_beside_a_foreign_tasks_py(
         env=environ,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=240,
         check=False,
     )
     assert done.returncode == 0, done.stderr
