@@ -22,7 +22,7 @@ _numbers = itertools.count(1)
 
 @pytest.fixture(scope="session")
 def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[services.Membership]:
-    with services.join(tmp_path_factory.mktemp("servers"), deadline_seconds=120) as membership:
+    with services.join(tmp_path_factory.mktemp("servers"), deadline_seconds=300) as membership:
         yield membership
 
 

@@ -57,7 +57,9 @@ def test_a_variable_without_a_value_and_a_value_without_a_variable(runtime: Runt
         start(runtime, text, variables={"who": "a", "whom": "b"})
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(output=st.text(st.characters(blacklist_categories=("Cs",), blacklist_characters="\x00"), min_size=1))
 def test_what_a_value_brings_in_is_never_expanded(runtime: Runtime, output: str) -> None:
     """I7: references, environment and state in a model's text or in state stay as they are written."""

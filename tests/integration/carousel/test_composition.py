@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
 from botticelli.carousel import EnqueueOptions, accept
 from botticelli.drivers import GenerateRequest, GenerateResponse, Usage
@@ -15,6 +16,7 @@ from botticelli.errors import DriverTerminal
 from botticelli.runtime import Runtime
 from botticelli.store import ActRow
 from tests.support.narratives import perform_all, run_of, start
+from tests.support.waiting import wait_until
 from workers.perform import perform
 
 MakeRuntime = Callable[..., Runtime]
@@ -180,15 +182,15 @@ class Choosy(Recorder):
 
 
 def test_a_turn_that_fails_is_left_out_when_the_carousel_goes_on(runtime: Runtime) -> None:
-    text = REPEATED.replace(" | second {act.many.outputs.1}", "")
+    narrative = REPEATED.replace(" | second {act.many.outputs.1}", "")
     runtime.drivers._made["echo"] = Choosy("turn 2 of 3")
-    run = perform_all(runtime, start(runtime, text).id)
+    run = perform_all(runtime, start(runtime, narrative).id)
     done = rows(runtime, run.id)
     turns = [(row.turn, row.status) for row in done if row.name == "many"]
     assert (run.status, turns) == ("completed", [(1, "done"), (2, "failed"), (3, "done")])
     assert done[-1].prompt == "all <then <turn 1 of 3>>\n\n<then <turn 3 of 3>>"
     runtime.drivers._made["echo"] = Choosy(*(f"turn {number} of 3" for number in (1, 2, 3)))
-    assert perform_all(runtime, start(runtime, text).id).status == "failed"
+    assert perform_all(runtime, start(runtime, narrative).id).status == "failed"
 
 
 SIDE = """
@@ -231,7 +233,7 @@ def test_acts_run_side_by_side_and_see_what_they_need(runtime: Runtime, driver: 
         ("assistant", "<c <a>>"),
         ("user", "d"),
     ]
-    assert [text for _, text in meeting.asked("e <b>")] == [
+    assert [said for _, said in meeting.asked("e <b>")] == [
         "a",
         "<a>",
         "b",
@@ -248,10 +250,11 @@ def test_acts_run_side_by_side_and_see_what_they_need(runtime: Runtime, driver: 
 
 def test_what_runs_beside_a_failure_is_kept_and_nothing_new_begins(make_runtime: MakeRuntime) -> None:
     runtime = make_runtime()
-    failed = threading.Event()
+    both, failed = threading.Barrier(2, timeout=60), threading.Event()
 
     class Late(Recorder):
         def generate(self, request: GenerateRequest) -> GenerateResponse:
+            both.wait()  # only passed when both have begun
             if request.messages[-1].text == "b":
                 assert failed.wait(60)
             try:
@@ -261,15 +264,15 @@ def test_what_runs_beside_a_failure_is_kept_and_nothing_new_begins(make_runtime:
                     failed.set()
 
     runtime.drivers._made["echo"] = Late()
-    text = SIDE.replace('prompt = "a"', 'prompt = "FAIL"').replace('"c {act.a.output}"', '"c"')
-    run = perform_all(runtime, start(runtime, text).id)
+    narrative = SIDE.replace('prompt = "a"', 'prompt = "FAIL"').replace('"c {act.a.output}"', '"c"')
+    run = perform_all(runtime, start(runtime, narrative).id)
     assert run.status == "failed" and "act a" in str(run.reason)
     assert [(row.name, row.status) for row in rows(runtime, run.id)] == [("a", "failed"), ("b", "done")]
 
 
 def test_finished_acts_are_kept_when_the_worker_is_lost_in_the_middle(make_runtime: MakeRuntime) -> None:
     """The process stops while c is asked; a second one goes on with what is left."""
-    runtime = make_runtime(worker__lease_seconds="0.2", worker__redelivery_grace_seconds="0.1")
+    runtime = make_runtime()
 
     class Crash(BaseException):
         pass
@@ -277,6 +280,7 @@ def test_finished_acts_are_kept_when_the_worker_is_lost_in_the_middle(make_runti
     class Dying(Recorder):
         def generate(self, request: GenerateRequest) -> GenerateResponse:
             if request.messages[-1].text.startswith("c "):
+                wait_until(lambda: {row.name for row in rows(runtime, run.id)} == {"a", "b"}, "both to be kept")
                 raise Crash
             return super().generate(request)
 
@@ -284,11 +288,11 @@ def test_finished_acts_are_kept_when_the_worker_is_lost_in_the_middle(make_runti
     run = start(runtime, SIDE)
     with pytest.raises(Crash):
         perform(runtime, run.id, 1)
-    before = {row.name for row in rows(runtime, run.id)}
+    with runtime.store.transaction() as tx:
+        tx.connection.execute(text("update iterations set lease_until = now() - interval '1 second'"))
     second = make_runtime()
     recorder = second.drivers._made["echo"] = Recorder()
     assert perform_all(second, run.id).status == "completed"
-    assert before == {"a", "b"}
     assert [request.messages[-1].text for request in recorder.requests] == ["c <a>", "d", "e <b>"]
 
 

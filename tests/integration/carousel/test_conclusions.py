@@ -16,7 +16,7 @@ from workers.outcomes import Failed, Outcome, Succeeded
 from workers.stage import Stage
 
 TOGETHER = 8
-LOST, FAILING = 3, 5
+FIRST, LOST, FAILING = 1, 3, 5
 
 
 def ended(stage: Stage | None, outcome: Outcome) -> str:
@@ -34,14 +34,14 @@ def test_successes_that_wait_for_the_runs_row_are_written_together(runtime: Runt
     stages = {number: claim(runtime, run_id, number) for number in range(1, TOGETHER + 1)}
     with runtime.store.transaction() as tx:
         tx.iterations.requeue(run_id, LOST, 1)
-    with ThreadPoolExecutor(TOGETHER) as threads, runtime.store.transaction() as tx:
-        tx.runs.lock(run_id)
+    with ThreadPoolExecutor(TOGETHER) as threads, _run_rows.of(run_id):
         answers = {FAILING: threads.submit(ended, stages.pop(FAILING), Failed("too hot"))}
-        wait_until(lambda: _run_rows.users(run_id) == 1, "the failed one to stand before the run's row")
+        wait_until(lambda: _run_rows.users(run_id) == 2, "the failed one to stand before the run's row")
+        answers[FIRST] = threads.submit(ended, stages.pop(FIRST), Succeeded())
+        wait_until(lambda: _run_rows.users(run_id) == 3, "a success to stand there as well")
         answers |= {number: threads.submit(ended, stage, Succeeded()) for number, stage in stages.items()}
         rest = TOGETHER - 2
         wait_until(lambda: _successes.waiting((runtime, run_id)) == rest, "all successes but one to stand in line")
-        tx.connection.commit()
     told = {number: answer.result() for number, answer in answers.items()}
     assert told == {number: "stale" if number == LOST else "written" for number in range(1, TOGETHER + 1)}
     run = run_of(runtime, run_id)

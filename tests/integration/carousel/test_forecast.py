@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -12,16 +11,18 @@ import pytest
 from botticelli.budget import Amounts
 from botticelli.carousel import EnqueueOptions
 from botticelli.carousel.forecast import Forecast, forecast
-from botticelli.drivers import Usage
+from botticelli.drivers import GenerateRequest, GenerateResponse, Usage
+from botticelli.drivers.echo import EchoDriver
 from botticelli.runtime import Runtime
 from botticelli.store import Entry
+from botticelli.testing.clock import ManualClock
+from tests.support.clocked import wake, with_clock
 from tests.support.narratives import loaded, narrative_text, perform_all, perform_open, run_of, start
-from tests.support.waiting import at_best, wait_until
-from workers.sweep import sweep
 
 MakeRuntime = Callable[..., Runtime]
 SCOPE = "echo/echo@t"
 NOW = datetime.now(UTC)
+CALL_MS = 20
 
 
 def limited(make_runtime: MakeRuntime, **windows: float) -> Runtime:
@@ -33,7 +34,7 @@ def limited(make_runtime: MakeRuntime, **windows: float) -> Runtime:
     return make_runtime(
         providers__echo__default_tier="t",
         **{"providers__echo__tiers__t": f'{{"windows": [{each}]}}'},
-        drivers__echo__latency_seconds="0.02",
+        worker__inline_wait_seconds="0",
     )
 
 
@@ -41,40 +42,47 @@ def planned(runtime: Runtime, text: str, **options: object) -> Forecast:
     return forecast(runtime, loaded(text), "test.toml", EnqueueOptions(**options), services_run=True)  # type: ignore[arg-type]
 
 
-def performed_seconds(runtime: Runtime, text: str) -> float:
-    """How long the real thing takes, with waits that are waited."""
-    begin = time.monotonic()
+class Timed(EchoDriver):
+    """Its calls take their time by the clock of the budget."""
+
+    def __init__(self, clock: ManualClock) -> None:
+        super().__init__()
+        self._clock = clock
+
+    @property
+    def typical_call_seconds(self) -> float:
+        return CALL_MS / 1000
+
+    def generate(self, request: GenerateRequest) -> GenerateResponse:
+        self._clock.advance(CALL_MS)
+        return super().generate(request)
+
+
+def performed_seconds(runtime: Runtime, text: str, clock: ManualClock) -> float:
+    """How long the real thing takes by the clock of the budget, which goes on in calls and in waits."""
+    begin_ms = clock.ms
     run = start(runtime, text)
-
-    def is_over() -> bool:
-        sweep(runtime)
-        perform_open(runtime, run.id)
-        return run_of(runtime, run.id).is_final
-
-    wait_until(is_over, "the run's end")
-    assert run_of(runtime, run.id).status == "completed"
-    return time.monotonic() - begin
+    while not (run := run_of(runtime, run.id)).is_final:
+        if perform_open(runtime, run.id) == 0:
+            assert run.due_at is not None
+            clock.advance(max(1, round((run.due_at - run.now).total_seconds() * 1000)))
+            wake(runtime, run.id)
+    assert run.status == "completed"
+    return (clock.ms - begin_ms) / 1000
 
 
 def test_a_plan_finishes_when_the_run_does_after_what_others_used(make_runtime: MakeRuntime) -> None:
-    """Later only by what this machine is slower than planned without any limit."""
-    runtime, free = limited(make_runtime, s1_5=5000, s60=1_000_000), make_runtime(drivers__echo__latency_seconds="0.02")
+    """By the budget's clock: of what this machine takes for the rest a plan knows nothing."""
+    runtime = limited(make_runtime, s15=5000, s60=1_000_000)
+    clock = with_clock(runtime)
+    runtime.drivers._made["echo"] = Timed(clock)
     text = narrative_text(18, estimated_tokens_per_iteration=1000, on_budget_exhausted="wait", name="mine")
-    scope = runtime.scope(runtime.drivers.resolve("echo/echo"))
-
-    def is_as_planned() -> bool:
-        assert runtime.budget.charge(scope, Amounts(3, 3000)) is None
-        found = planned(runtime, text)
-        seconds = performed_seconds(runtime, text)
-        slower_seconds = max(0.0, performed_seconds(free, text) - planned(free, text).seconds)
-        wait_until(lambda: runtime.budget.usage(scope).windows[0].used == 0, "the window to be empty")
-        assert (found.status, found.performed, found.is_live) == ("completed", 18, True)
-        assert found.binding is not None
-        assert (found.binding.scope, found.binding.window) == (SCOPE, "tokens/1.5s")
-        assert seconds >= found.seconds * 0.85
-        return found.binding.iteration == 3 and seconds <= found.seconds * 1.15 + slower_seconds
-
-    assert at_best(is_as_planned)
+    assert runtime.budget.charge(runtime.scope(runtime.drivers.resolve("echo/echo")), Amounts(3, 3000)) is None
+    found = planned(runtime, text)
+    assert (found.status, found.performed, found.is_live) == ("completed", 18, True)
+    assert found.binding is not None
+    assert (found.binding.scope, found.binding.window, found.binding.iteration) == (SCOPE, "tokens/15s", 3)
+    assert performed_seconds(runtime, text, clock) == pytest.approx(found.seconds, rel=0.02)
 
 
 def test_what_others_hold_and_will_ask_counts(make_runtime: MakeRuntime) -> None:

@@ -13,6 +13,7 @@ from botticelli.runtime import Runtime
 from botticelli.store import ActRow, Run
 from botticelli.testing.providers import JSON, FakeProvider, Limits
 from tests.support.narratives import narrative_text, perform_all, start
+from tests.support.waiting import wait_until
 from workers.stage import Stage
 
 MakeRuntime = Callable[..., Runtime]
@@ -73,10 +74,11 @@ def test_a_call_of_unknown_outcome_stays_charged_and_is_tried_again(
     make_runtime: MakeRuntime, serve: Callable[..., FakeProvider]
 ) -> None:
     server = serve("openai", "drop-midway", "slow:60")
-    runtime = served(make_runtime, server, drivers__openai__timeout_seconds="1")
+    runtime = served(make_runtime, server, drivers__openai__timeout_seconds="1", worker__inline_wait_seconds="60")
     run = perform_all(runtime, start(runtime, narrative_text(1, retries=5)).id)
     outcomes = [row["outcome"] for row in ledger_of(runtime, run)]
     assert outcomes == ["unknown"] * (len(outcomes) - 1) + ["settled"] and len(outcomes) >= 3
+    wait_until(lambda: len(server.received) >= len(outcomes), "the server to have seen all that was sent")
     assert len(server.received) == len(outcomes) and run.status == "completed"
 
 

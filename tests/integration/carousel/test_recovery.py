@@ -144,7 +144,7 @@ def test_a_lost_draw_is_counted_as_unknown(runtime: Runtime) -> None:
 
 
 def test_a_task_that_nobody_claims_is_published_again(make_runtime: MakeRuntime) -> None:
-    runtime = make_runtime()
+    runtime = make_runtime(worker__redelivery_grace_seconds="600")
     run = start(runtime, narrative_text(1))
     with runtime.store.transaction() as tx:
         assert tx.iterations.unclaimed(10) == []
@@ -152,9 +152,9 @@ def test_a_task_that_nobody_claims_is_published_again(make_runtime: MakeRuntime)
     with runtime.store.transaction() as tx:
         due = tx.iterations.unclaimed(10)
         assert [(one.key, one.publishes) for one in due] == [((run.id, 1), 1)]
-        assert tx.iterations.put_off(due, {(run.id, 1)}, grace_seconds=5) == {(run.id, 1): 2}
+        assert tx.iterations.put_off(due, {(run.id, 1)}, grace_seconds=600) == {(run.id, 1): 2}
     with runtime.store.transaction() as tx:
-        assert tx.iterations.put_off(due, {(run.id, 1)}, grace_seconds=5) == {}, "another sweep was first"
+        assert tx.iterations.put_off(due, {(run.id, 1)}, grace_seconds=600) == {}, "another sweep was first"
         assert tx.iterations.unclaimed(10) == []
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from botticelli.runtime import Runtime
+from tests.support.clocked import wake, with_clock
 from tests.support.narratives import narrative_text, perform_all, start
-from tests.support.waiting import wait_until
 
 LIMITS = (
-    '{"default_tier": "t", "tiers": {"t": {"windows": [{"metric": "requests", "limit": 100, "period_seconds": 1}]}}}'
+    '{"default_tier": "t", "tiers": {"t": {"windows": [{"metric": "requests", "limit": 100, "period_seconds": 60}]}}}'
 )
 
 
@@ -20,17 +20,21 @@ def forget(runtime: Runtime) -> None:
 
 def test_a_run_that_stops_when_exhausted_waits_for_windows_to_open_again(make_runtime: Callable[..., Runtime]) -> None:
     runtime = make_runtime(providers__echo=LIMITS)
+    clock = with_clock(runtime)
     assert perform_all(runtime, start(runtime, narrative_text(1)).id).status == "completed"
     forget(runtime)
     run = start(runtime, narrative_text(3))
     assert run.status == "waiting"
     assert "Redis forgot" in (run.reason or "")
-    wait_until(lambda: perform_all(runtime, run.id).status == "completed", "the window to open and the run to end")
+    clock.advance(59_000)
+    wake(runtime, run.id)
+    assert perform_all(runtime, run.id).status == "waiting"
+    clock.advance(2_000)
+    wake(runtime, run.id)
+    assert perform_all(runtime, run.id).status == "completed"
 
 
 def test_a_window_that_is_really_used_up_ends_it(make_runtime: Callable[..., Runtime]) -> None:
-    runtime = make_runtime(
-        providers__echo=LIMITS.replace("100", "2").replace('"period_seconds": 1', '"period_seconds": 60')
-    )
+    runtime = make_runtime(providers__echo=LIMITS.replace("100", "2"))
     run = start(runtime, narrative_text(3))
     assert perform_all(runtime, run.id).status == "budget_exhausted"

@@ -83,10 +83,10 @@ def test_no_other_table_is_read(make_runtime: MakeRuntime) -> None:
 
 
 def test_a_query_is_read_only_short_and_run_as_a_role_that_sees_nothing_else(make_runtime: MakeRuntime) -> None:
-    runtime = make_runtime(tables__allow='["mine"]', tables__timeout_seconds="0.2")
+    runtime = make_runtime(tables__allow='["mine"]', tables__timeout_seconds="1")
     put(runtime, "posts", {"title": "a"})
     with runtime.store.transaction() as tx:
-        tx.connection.execute(text("create view mine as select pg_sleep(5)::text as slow"))
+        tx.connection.execute(text("create view mine as select pg_sleep(600)::text as slow"))
     with runtime.store.reading(60) as connection:
         assert Tables(connection, allow=()).read(Query("posts", ("title",))) == [{"title": "a"}]
         assert connection.execute(text("select current_user")).scalar() == "botticelli_reader"

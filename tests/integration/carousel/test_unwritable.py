@@ -81,7 +81,7 @@ def test_a_call_that_can_not_be_recorded_is_handed_back_when_it_can(
 def administer(runtime: Runtime, statement: str) -> None:
     """By a connection of its own, which may write whatever the database says; then all sessions begin anew."""
     url = runtime.store.engine.url
-    engine = make_engine(url.render_as_string(hide_password=False), pool_size=1, statement_timeout_seconds=10)
+    engine = make_engine(url.render_as_string(hide_password=False), pool_size=1, statement_timeout_seconds=60)
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.execute(text("set default_transaction_read_only = off"))
         connection.execute(text(statement.format(url.database)))

@@ -22,6 +22,12 @@ WRITES = (
 )
 
 
+@pytest.fixture(autouse=True)
+def present(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker that has spoken once is there until the end of the test."""
+    monkeypatch.setattr("workers.presence.PRESENCE_SECONDS", 3600.0)
+
+
 def of(runtime: Runtime, run_id: str, cause: str) -> Why:
     found = why(runtime, run_id)
     assert found.cause == cause
@@ -64,7 +70,7 @@ def test_what_it_waits_for_until_when_and_who_holds_it(
 
 
 def test_the_next_retry(make_runtime: MakeRuntime) -> None:
-    runtime = make_runtime(drivers__echo__errors='["429:30", "ok"]')
+    runtime = make_runtime(drivers__echo__errors='["429:300", "ok"]')
     run = start(runtime, narrative_text(1))
     perform_open(runtime, run.id)
     found = of(runtime, run.id, "waiting")
@@ -80,7 +86,7 @@ def test_an_unclear_effect_comes_first(runtime: Runtime) -> None:
 
 
 def test_what_keeps_workers_from_working(make_runtime: MakeRuntime) -> None:
-    runtime = make_runtime(worker__canary_timeout_seconds="5")
+    runtime = make_runtime(worker__canary_timeout_seconds="600")
     run = start(runtime, narrative_text(1))
     announce(runtime, "Postgres takes no writes: the disk is full")
     assert "the disk is full" in of(runtime, run.id, "trouble").says
@@ -89,7 +95,7 @@ def test_what_keeps_workers_from_working(make_runtime: MakeRuntime) -> None:
         tx.canaries.ask(QUEUE, interval_seconds=1)
     of(runtime, run.id, "queued")
     with runtime.store.transaction() as tx:
-        tx.connection.execute(text("update canaries set asked_at = now() - interval '1 minute'"))
+        tx.connection.execute(text("update canaries set asked_at = now() - interval '1 hour'"))
     assert "restart the workers" in of(runtime, run.id, "unheard").says
     other = start(runtime, narrative_text(1))
     with runtime.store.transaction() as tx:
