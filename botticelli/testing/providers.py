@@ -95,9 +95,13 @@ class FakeProvider:
         self._server.server_close()
 
     @property
+    def port(self) -> int:
+        return self._server.server_port
+
+    @property
     def url(self) -> str:
         """The `base_url` of the driver."""
-        root = f"http://127.0.0.1:{self._server.server_address[1]}"
+        root = f"http://127.0.0.1:{self.port}"
         return f"{root}/v1" if self.wire == "openai" else root
 
     @property

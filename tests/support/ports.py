@@ -5,6 +5,8 @@ from __future__ import annotations
 import atexit
 import random
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 LOWEST, HIGHEST = 20_000, 32_000
 """Below what Linux and macOS give to clients and to servers that don't care, so that nobody gets it meanwhile."""
@@ -26,3 +28,13 @@ def free_port() -> int:
         else:
             atexit.register(taken.close)
             return port
+
+
+@contextmanager
+def refusing(port: int = 0) -> Iterator[int]:
+    """A port that is taken and where nobody listens: any one, or this one. Connections are refused as long as the block
+    runs, and no other server gets it."""
+    with socket.socket() as one:
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        one.bind(("127.0.0.1", port))
+        yield one.getsockname()[1]

@@ -12,7 +12,9 @@ from botticelli.drivers import Driver, GenerateRequest, Media, Message, Usage
 from botticelli.errors import DriverError, DriverTerminal, DriverTransient, DriverUnknown
 from botticelli.testing.drivers import DriverConformance
 from botticelli.testing.providers import JSON, FakeProvider, Limits
+from tests.support.ports import refusing
 from tests.support.sdks import ALL, CANARY, MODELS, driver_for, request
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.usefixtures("keys", "closed")
 PNG = Media(kind="image", mime="image/png", data=b"\x89PNG")
@@ -231,6 +233,7 @@ def test_what_nobody_knows(wire: Any, server: FakeProvider, word: str) -> None:
     error = failure(server, word, timeout_seconds=0.4)
     assert isinstance(error, DriverUnknown), error
     assert CANARY not in str(error) and error.__context__ is None
+    wait_until(lambda: server.received, "the server to have seen the request")
     assert len(server.received) == 1
 
 
@@ -244,8 +247,8 @@ def test_a_stream_that_breaks_off_is_no_answer(wire: Any, server: FakeProvider) 
 @ALL
 def test_a_server_that_is_not_there_was_sent_nothing(wire: Any) -> None:
     with FakeProvider(wire) as server:
-        driver = driver_for(server, connect_timeout_seconds=1)
-    with pytest.raises(DriverTransient, match="can't be reached"):
+        driver, port = driver_for(server), server.port
+    with refusing(port), pytest.raises(DriverTransient, match="can't be reached"):
         driver.generate(request(wire))
 
 

@@ -13,6 +13,7 @@ from botticelli.cli.trial_call import trial
 from botticelli.errors import InvalidInput
 from botticelli.runtime import Runtime
 from botticelli.testing.providers import FakeProvider
+from tests.support.ports import refusing
 
 KEY = "sk-canary-of-a-trial"
 MODEL = "openai/gpt-4.1"
@@ -67,7 +68,8 @@ def test_what_is_wrong_is_said_with_what_to_do(pointed: Callable[..., Runtime], 
         assert do in one.do, one
     assert [outcome for _, outcome, _ in ledger(runtime)] == ["refused"] * 4 + ["unknown"]
     server.close()
-    assert "can't be reached" in called(runtime).found
+    with refusing(server.port):
+        assert "can't be reached" in called(runtime).found
     assert used(runtime)["requests/60s"] == (6, 0)
 
 
