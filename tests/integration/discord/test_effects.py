@@ -188,7 +188,7 @@ def test_what_a_lost_worker_asked_for_may_still_come(
     on_discord: OnDiscord, discord: FakeDiscord, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its request is on its way to Discord when it dies: nobody looks for the channel, and makes it, before its lease ends."""
-    runtime, looks, twins = on_discord(), [], Effects.twins
+    runtime, looks, twins = on_discord(worker__lease_seconds="60"), [], Effects.twins
 
     def counted(self: Effects, *args: Any, **named: Any) -> list[Twin]:
         looks.append(args)
@@ -208,7 +208,8 @@ def test_what_a_lost_worker_asked_for_may_still_come(
     with runtime.store.transaction() as tx:
         tx.connection.execute(text("update iterations set lease_until = now() where number = 1"))
     sweep(runtime)
-    other.join(20)
+    other.join(60)
+    assert not other.is_alive()
     assert perform_all(runtime, run.id).status == "completed"
     assert len(discord.channels("news")) == 1
 

@@ -22,7 +22,7 @@ TOO_SHORT_SECONDS = 0.001
 def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A data directory whose model runs until the last test of this file."""
     folder = tmp_path_factory.mktemp("model")
-    membership, _ = services.join_model(folder)
+    membership, _ = services.join_model(folder, deadline_seconds=300)
     with membership:
         yield folder
 
