@@ -42,12 +42,17 @@ def perform_open(runtime: Runtime, run_id: str) -> int:
 def perform_all(runtime: Runtime, run_id: str, limit: int = 1000) -> Run:
     """What a worker would do, without a broker: perform what is queued and sweep, until the run is over or stands."""
     for _ in range(limit):
-        if perform_open(runtime, run_id) == 0:
-            sweep(runtime)
-            run = run_of(runtime, run_id)
-            if run.is_final or run.status in ("waiting", "paused"):
-                return run
+        if perform_open(runtime, run_id) and not _stands(run_of(runtime, run_id)):
+            continue
+        sweep(runtime)
+        if _stands(run := run_of(runtime, run_id)):
+            return run
     return run_of(runtime, run_id)
+
+
+def _stands(run: Run) -> bool:
+    """What is queued of it, if anything, nobody may perform now."""
+    return run.is_final or run.status in ("waiting", "paused")
 
 
 def run_of(runtime: Runtime, run_id: str) -> Run:
