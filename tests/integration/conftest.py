@@ -5,18 +5,21 @@ from __future__ import annotations
 import itertools
 import os
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 from sqlalchemy.engine import make_url
 
 from botticelli import services
 from botticelli.runtime import Runtime
 from botticelli.settings import Settings, load_settings
 from botticelli.store.database import make_engine, upgrade
+from tests.support.waiting import wait_until
 
 TEMPLATE = "migrated"
+STATEMENT_SECONDS = 120.0
 _numbers = itertools.count(1)
 
 
@@ -28,11 +31,16 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[services.Membe
 
 @pytest.fixture(scope="session")
 def migrated(servers: services.Membership) -> str:
-    """The URL of a database that stays empty but for its schema: the template of all others."""
+    """The URL of a database that stays empty but for its schema: the template of all others. Nobody may connect to it any
+    more, not even for a vacuum, and everybody has left: while somebody is there, it can't be copied."""
     url = _create(servers, TEMPLATE, None)
-    engine = make_engine(url, pool_size=1, statement_timeout_seconds=30)
+    engine = make_engine(url, pool_size=1, statement_timeout_seconds=STATEMENT_SECONDS)
     upgrade(engine)
     engine.dispose()
+    left = f"select count(*) = 0 from pg_stat_activity where datname = '{TEMPLATE}'"
+    with _administering(servers) as connection:
+        connection.execute(text(f"alter database {TEMPLATE} allow_connections false"))
+        wait_until(lambda: connection.execute(text(left)).scalar_one(), "the template to be left alone")
     return url
 
 
@@ -71,9 +79,16 @@ def _settings(folder: Path, database_url: str, redis_url: str, prefix: str, flag
     return load_settings(fixed | dotted, environ={"BOTTICELLI_HOME": str(folder)}, cwd=folder)
 
 
-def _create(servers: services.Membership, name: str, template: str | None) -> str:
-    engine = make_engine(servers.database_url, pool_size=1, statement_timeout_seconds=30)
+@contextmanager
+def _administering(servers: services.Membership) -> Iterator[Connection]:
+    """Beside every test's database, and outside of transactions."""
+    engine = make_engine(servers.database_url, pool_size=1, statement_timeout_seconds=STATEMENT_SECONDS)
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.execute(text(f"create database {name}" + (f" template {template}" if template else "")))
+        yield connection
     engine.dispose()
+
+
+def _create(servers: services.Membership, name: str, template: str | None) -> str:
+    with _administering(servers) as connection:
+        connection.execute(text(f"create database {name}" + (f" template {template}" if template else "")))
     return make_url(servers.database_url).set(database=name).render_as_string(hide_password=False)

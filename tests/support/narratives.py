@@ -6,9 +6,11 @@ from botticelli.carousel import EnqueueOptions, enqueue
 from botticelli.narrative import Environment, Loaded, parse_narrative
 from botticelli.runtime import Runtime
 from botticelli.store import Run
+from tests.support.waiting import wait_until
 from workers.perform import perform
 from workers.sweep import sweep
 
+MOST_TURNS = 1000
 ONE_ACT = 'one = "Say hello {iteration}"'
 
 
@@ -39,15 +41,18 @@ def perform_open(runtime: Runtime, run_id: str) -> int:
     return len(queued)
 
 
-def perform_all(runtime: Runtime, run_id: str, limit: int = 1000) -> Run:
+def perform_all(runtime: Runtime, run_id: str) -> Run:
     """What a worker would do, without a broker: perform what is queued and sweep, until the run is over or stands."""
-    for _ in range(limit):
-        if perform_open(runtime, run_id) and not _stands(run_of(runtime, run_id)):
-            continue
+
+    def pass_over() -> Run | None:
+        for _ in range(MOST_TURNS):
+            if perform_open(runtime, run_id) == 0 or _stands(run_of(runtime, run_id)):
+                break
         sweep(runtime)
-        if _stands(run := run_of(runtime, run_id)):
-            return run
-    return run_of(runtime, run_id)
+        run = run_of(runtime, run_id)
+        return run if _stands(run) else None
+
+    return wait_until(pass_over, f"run {run_id} to be over or to stand", 120)
 
 
 def _stands(run: Run) -> bool:

@@ -12,7 +12,7 @@ POLL_SECONDS = 0.05
 TRIES = 4
 
 
-def wait_until(condition: Callable[[], T], what: str, timeout_seconds: float = 180) -> T:
+def wait_until(condition: Callable[[], T | None], what: str, timeout_seconds: float = 180) -> T:
     """The first true value of `condition`; AssertionError that says `what` was waited for."""
     deadline = time.monotonic() + timeout_seconds
     while True:
