@@ -52,7 +52,7 @@ def perform_all(runtime: Runtime, run_id: str) -> Run:
         run = run_of(runtime, run_id)
         return run if _stands(run) else None
 
-    return wait_until(pass_over, f"run {run_id} to be over or to stand", 120)
+    return wait_until(pass_over, f"run {run_id} to be over or to stand")
 
 
 def _stands(run: Run) -> bool:
