@@ -16,7 +16,7 @@ from redis import Redis
 
 from botticelli.budget import Amounts, Draw, RedisBudget, Refusal, Scope, Share, nothing_charged
 
-LEASE_SECONDS = 5.0
+LEASE_SECONDS = 120.0
 
 
 @dataclass(frozen=True)

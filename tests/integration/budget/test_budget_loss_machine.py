@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from fakeredis import FakeRedis, FakeServer
-from hypothesis import HealthCheck, settings
+from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule
 
@@ -164,9 +164,7 @@ class LossMachine(RuleBasedStateMachine):
 
 
 TestLossMachine = LossMachine.TestCase
-TestLossMachine.settings = settings(
-    max_examples=30, stateful_step_count=30, deadline=None, suppress_health_check=[HealthCheck.too_slow]
-)
+TestLossMachine.settings = settings(max_examples=30, stateful_step_count=30)
 
 
 def test_a_server_with_old_data_grants_no_more_than_the_rest() -> None:

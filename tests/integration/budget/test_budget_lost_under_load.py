@@ -63,4 +63,5 @@ def test_what_is_granted_before_and_after_two_losses_stays_within_the_day(socket
     for thread in threads:
         thread.join(timeout=60)
     assert ledger.asked >= 3
-    assert LIMIT - 2 * SPENDERS <= sum(granted) <= LIMIT
+    # Each of the three times that the ledger is asked, as many charges as there are spenders may count twice.
+    assert LIMIT - 3 * SPENDERS <= sum(granted) <= LIMIT

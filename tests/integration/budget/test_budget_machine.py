@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TypeVar
 
 from fakeredis import FakeRedis, FakeServer
-from hypothesis import HealthCheck, settings
+from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
@@ -232,6 +232,4 @@ class BudgetMachine(RuleBasedStateMachine):
 
 
 TestBudgetMachine = BudgetMachine.TestCase
-TestBudgetMachine.settings = settings(
-    max_examples=25, stateful_step_count=40, deadline=None, suppress_health_check=[HealthCheck.too_slow]
-)
+TestBudgetMachine.settings = settings(max_examples=25, stateful_step_count=40)

@@ -91,6 +91,7 @@ def test_a_living_worker_of_others_is_enough_until_it_is_gone(monkeypatch, crew,
     stand_in(monkeypatch, STAYS)
     key = presence_key(invocation.settings.redis.prefix, "elsewhere:1")
     invocation.runtime.redis.set(key, "")
+    monkeypatch.setattr(crew_module, "ABSENT_SECONDS", 3600)
     crew.tend()
     assert (crew.own_pid, crew.others) == (None, 1)
     invocation.runtime.redis.delete(key)
@@ -126,6 +127,7 @@ def test_a_worker_that_is_killed_is_replaced(monkeypatch, crew, notes):
 
 def test_a_worker_that_dies_again_and_again_is_given_up_with_the_end_of_its_log(monkeypatch, crew, notes):
     stand_in(monkeypatch, DIES)
+    monkeypatch.setattr(crew_module, "STEADY_SECONDS", 3600)
 
     def given_up() -> BotticelliError | None:
         try:
@@ -160,6 +162,7 @@ def test_a_worker_has_the_time_that_its_settings_give_it(monkeypatch, home):
     invocation = Invocation(None, {"worker.stop_seconds": "60"})
     invocation.runtime.__dict__["redis"] = fakeredis.FakeRedis()
     monkeypatch.setattr(crew_module, "BEYOND_STOP_SECONDS", 0)
+    monkeypatch.setattr(crew_module, "HURRY_SECONDS", 60)
     crew = Crew(invocation, lambda line: None)
     crew.tend()
     pid = crew.own_pid
@@ -198,12 +201,20 @@ def test_the_worker_gets_the_settings_of_the_command_line(home, tmp_path):
     assert invocation.settings.worker.threads == 3
 
 
-def test_interruptions_are_counted_and_the_old_handlers_come_back():
+@pytest.fixture
+def sighup() -> Iterator[None]:
+    """As a terminal leaves it; whoever runs the tests with `nohup` has it ignored."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
+def test_interruptions_are_counted_and_the_old_handlers_come_back(sighup):
     before = signal.getsignal(signal.SIGTERM)
     with Interruptions() as interruptions:
         for one in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            os.kill(os.getpid(), one)
-        assert interruptions.count == 3
+            signal.raise_signal(one)
+        wait_until(lambda: interruptions.count == 3, "all three to be counted")
     assert signal.getsignal(signal.SIGTERM) == before
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import threading
 import time
@@ -15,7 +16,7 @@ from botticelli.fetching import fault_of_url, fetch
 from botticelli.settings.model import FetchSettings
 
 HTTP = FetchSettings(allow_http=True)
-OWN = FetchSettings(allow_http=True, allow_hosts=("media.test", "127.0.0.1"), timeout_seconds=5, max_mb=0.001)
+OWN = FetchSettings(allow_http=True, allow_hosts=("media.test", "127.0.0.1"), timeout_seconds=60, max_mb=0.001)
 
 
 class Canary:
@@ -178,19 +179,18 @@ def test_a_drip_does_not_outlive_the_deadline() -> None:
 
         def drip() -> None:
             connection, _ = server.accept()
-            with connection:
+            with connection, contextlib.suppress(OSError):  # whoever asked has gone
                 connection.sendall(b"HTTP/1.1 200 OK\r\nX-Slow: ")
-                try:
-                    while not stop.wait(0.05):
-                        connection.sendall(b"x")
-                except OSError:
-                    return
+                while not stop.wait(0.05):
+                    connection.sendall(b"x")
 
         thread = threading.Thread(target=drip)
         thread.start()
         started = time.monotonic()
         with pytest.raises(FetchError, match=r"longer than 0\.4 s"):
             fetch(f"http://127.0.0.1:{server.getsockname()[1]}/", OWN.model_copy(update={"timeout_seconds": 0.4}))
+        waited_seconds = time.monotonic() - started
         stop.set()
+        socket.create_connection(server.getsockname()).close()  # time may have been up before anybody connected
         thread.join()
-        assert time.monotonic() - started < 60
+        assert waited_seconds < 60

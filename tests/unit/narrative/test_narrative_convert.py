@@ -144,7 +144,7 @@ def list_forms(draw: st.DrawFn) -> str:
     return "\n".join(lines) + "\n"
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(list_forms())
 def test_whatever_the_list_form_says(text: str) -> None:
     after = converted(text)

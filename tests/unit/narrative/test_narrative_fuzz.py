@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.mutants import EXAMPLES, check, mutants
@@ -49,7 +49,6 @@ def written(value: object) -> str:
             return str(value)
 
 
-@settings(deadline=None)
 @given(
     st.dictionaries(
         st.sampled_from(["narrative", "metadata", "toc", "acts", "act", "carousel", "bots", "x"]), ANY, max_size=4
@@ -59,7 +58,6 @@ def test_any_value_at_any_place(document: dict[str, object]) -> None:
     check("".join(f"{key} = {written(value)}\n" for key, value in document.items()), Path())
 
 
-@settings(deadline=None)
 @given(
     st.dictionaries(
         st.sampled_from(["prompt", "input", "skip_if", "carousel", "narrative", "needs", "system", "format"]),

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import signal
+import sys
+import threading
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from threading import Event
@@ -46,7 +47,7 @@ def answers(server: Server, count: int) -> dict[int, int | BaseException]:
         futures |= {number: threads.submit(batcher.ask, "key", number) for number in range(1, count)}
         wait_until(lambda: batcher.waiting("key") == count - 1, "the others to wait")
         server.open.set()
-        told = {number: future.exception(30) or future.result() for number, future in futures.items()}
+        told = {number: future.exception(60) or future.result() for number, future in futures.items()}
     assert batcher.waiting("key") == 0
     return told
 
@@ -95,7 +96,7 @@ def test_keys_do_not_wait_for_each_other() -> None:
         assert server.entered.wait(60)
         assert batcher.ask("quick", 2) == 4
         server.open.set()
-        assert first.result(30) == 2
+        assert first.result(60) == 2
 
 
 def test_alone_there_is_no_wait() -> None:
@@ -107,6 +108,10 @@ def test_alone_there_is_no_wait() -> None:
         Batcher(lambda _, items: [1 // item for item in items]).ask("key", 0)
 
 
+def stands_in_wait(thread: int) -> bool:
+    return sys._current_frames()[thread].f_code is threading.Condition.wait.__code__
+
+
 def test_who_is_interrupted_while_waiting_is_not_waited_for() -> None:
     """Celery's soft time limit comes as a signal, wherever the main thread stands."""
 
@@ -114,25 +119,25 @@ def test_who_is_interrupted_while_waiting_is_not_waited_for() -> None:
         raise TimeoutError("soft time limit")
 
     def interrupt_once_it_waits() -> None:
-        wait_until(lambda: batcher.waiting("key") == 1, "the main thread to wait")
-        os.kill(os.getpid(), signal.SIGUSR1)
+        wait_until(lambda: batcher.waiting("key") == 1 and stands_in_wait(main), "the main thread to wait")
+        signal.pthread_kill(main, signal.SIGUSR1)
 
-    server = Server()
+    server, main = Server(), threading.get_ident()
     batcher = Batcher(server.double)
     before = signal.signal(signal.SIGUSR1, interrupt)
     try:
         with ThreadPoolExecutor(3) as threads:
             first = threads.submit(batcher.ask, "key", 1)
-            assert server.entered.wait(30)
+            assert server.entered.wait(60)
             sent = threads.submit(interrupt_once_it_waits)
             with pytest.raises(TimeoutError):
                 batcher.ask("key", 2)
-            sent.result(30)
+            sent.result(60)
             assert batcher.waiting("key") == 0, "its item is asked for by nobody"
             later = threads.submit(batcher.ask, "key", 3)
             wait_until(lambda: batcher.waiting("key") == 1, "another to wait")
             server.open.set()
-            assert (first.result(30), later.result(30)) == (2, 6)
+            assert (first.result(60), later.result(60)) == (2, 6)
     finally:
         server.open.set()
         signal.signal(signal.SIGUSR1, before)
