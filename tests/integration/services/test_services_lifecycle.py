@@ -166,7 +166,7 @@ def test_a_warm_start_takes_less_than_a_second_and_ensure_less_than_a_millisecon
         return warm_start_seconds < 1.0 and ensure_seconds < 0.001
 
     services.join(home).leave()
-    assert at_best(is_quick)
+    assert at_best(is_quick, seconds=60)
 
 
 def run_id(url):

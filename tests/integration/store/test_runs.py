@@ -36,7 +36,7 @@ def test_a_prefix_of_several_runs_is_refused(runtime: Runtime) -> None:
 def test_of_many_workers_one_gets_the_iteration(runtime: Runtime) -> None:
     run = start(runtime, narrative_text(1))
     claims: list[Claim | None] = []
-    ready = threading.Barrier(6)
+    ready = threading.Barrier(6, timeout=60)
 
     def take(number: int) -> None:
         ready.wait()
@@ -71,7 +71,7 @@ def test_admitting_many_at_once_admits_each_number_once(runtime: Runtime) -> Non
     with runtime.store.transaction() as tx:  # as its enqueuer would have left it, had it died
         tx.connection.execute(text("delete from iterations"))
         tx.runs.set(run.id, status="queued", dispatched=0)
-    ready = threading.Barrier(6)
+    ready = threading.Barrier(6, timeout=60)
 
     def once_all_are_there() -> None:
         ready.wait()
