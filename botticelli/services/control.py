@@ -16,8 +16,8 @@ from botticelli.services.paths import Paths
 from botticelli.services.server import lives
 
 _DEADLINE_SECONDS = 60.0  # servers that ignore polite signals are killed before
-_LOOK_SECONDS = 0.5  # longer than the keeper's own looks at the users' lock
 _POLL_SECONDS = 0.02
+_LOOKS = 25  # the keeper has the users' lock for moments: it can't be that at so many looks in a row
 
 
 @dataclass(frozen=True)
@@ -64,10 +64,10 @@ def _down(paths: Paths, force: bool) -> InUse | None:
 def _nobody_else(users_lock: int, users: Path) -> bool:
     """Whether the lock could be had. The keeper takes it for moments, so one refusal says nothing yet; and it keeps it
     while it stops the servers, which is waited for."""
-    begun = time.monotonic()
+    deadline, refusals = time.monotonic() + _DEADLINE_SECONDS, 0
     while not take(users_lock, EXCLUSIVE):
-        waited_seconds = time.monotonic() - begun
-        if waited_seconds >= (_DEADLINE_SECONDS if is_held(users) else _LOOK_SECONDS):
+        refusals = 0 if is_held(users) else refusals + 1
+        if refusals >= _LOOKS or time.monotonic() >= deadline:
             return False
         time.sleep(_POLL_SECONDS)
     return True

@@ -54,7 +54,7 @@ def sharers(path: Path) -> int | None:
         return counted
     lock = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        return 0 if _is_free(lock, EXCLUSIVE) else None
+        return 0 if _is_free(lock, EXCLUSIVE) or not _is_free(lock, SHARED) else None
     finally:
         os.close(lock)
 

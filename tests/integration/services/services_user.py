@@ -7,6 +7,6 @@ from pathlib import Path
 from botticelli import services
 
 if __name__ == "__main__":
-    with services.join(Path(sys.argv[1])) as membership:
+    with services.join(Path(sys.argv[1]), deadline_seconds=120) as membership:
         print(json.dumps({"database_url": membership.database_url, "redis_url": membership.redis_url}), flush=True)
         sys.stdin.read()

@@ -22,6 +22,12 @@ def states(home):
     return [one.state for one in services.status(home)]
 
 
+def running(home):
+    """What both say of themselves; None while one of them is slow to answer."""
+    found = services.status(home)
+    return found if [one.state for one in found] == ["running", "running"] else None
+
+
 def test_looking_starts_nothing_and_makes_nothing(home):
     assert states(home) == ["stopped", "stopped"]
     assert services.logs(home, "postgres") == []
@@ -29,14 +35,14 @@ def test_looking_starts_nothing_and_makes_nothing(home):
     assert not home.exists()
 
 
-def test_status_describes_running_servers(home, keeper_pid):
+def test_status_describes_running_servers(home, keeper_pid, until):
     with services.join(home) as membership:
-        postgres, redis = services.status(home)
+        postgres, redis = until(lambda: running(home))
     assert (postgres.name, redis.name) == ("postgres", "redis")
     assert (postgres.url, redis.url) == (membership.database_url, membership.redis_url)
     assert postgres.version.split(".")[0].isdigit()
     assert redis.version.startswith("valkey ")
-    assert 0 <= postgres.uptime_seconds < 60
+    assert 0 <= postgres.uptime_seconds < 600
     assert (postgres.users, postgres.pinned, postgres.detail) == (1, False, "")
     assert redis.data.is_dir()
     assert postgres.log.is_file()
@@ -45,8 +51,9 @@ def test_status_describes_running_servers(home, keeper_pid):
 
 def test_up_keeps_the_servers_without_users_until_down(home, until):
     services.up(home)
-    until(lambda: services.status(home)[0].uptime_seconds > 2 * LINGER_SECONDS)
-    assert [(one.users, one.pinned) for one in services.status(home)] == [(0, True)] * 2
+    until(lambda: (found := running(home)) and found[0].uptime_seconds > 2 * LINGER_SECONDS)
+    # The keeper has the users' lock for moments, in which nobody can count them.
+    until(lambda: [(one.users, one.pinned) for one in services.status(home)] == [(0, True)] * 2)
     assert services.down(home) is None
     assert states(home) == ["stopped", "stopped"]
     assert not services.status(home)[0].pinned
@@ -101,14 +108,21 @@ def test_down_stops_servers_whose_keeper_was_killed(home, keeper_pid):
     assert states(home) == ["stopped", "stopped"]
 
 
-def test_logs_are_the_last_lines_of_each_server_and_of_the_keeper(home):
+def test_logs_are_the_last_lines_of_each_server_and_of_the_keeper(home, until):
     with services.join(home):
-        assert any("ready to accept connections" in line for line in services.logs(home, "postgres"))
-        assert any("Ready to accept connections" in line for line in services.logs(home, "redis"))
+        until(lambda: any("ready to accept connections" in line for line in services.logs(home, "postgres")))
+        until(lambda: any("Ready to accept connections" in line for line in services.logs(home, "redis")))
         assert len(services.logs(home, "redis", 2)) == 2
-        assert any("redis started" in line for line in services.logs(home, "keeper"))
+        until(lambda: any("redis started" in line for line in services.logs(home, "keeper")))
     with pytest.raises(NotFound, match="postgres, redis, keeper"):
         services.logs(home, "../../etc/passwd")
+
+
+def refusal(home):
+    """What somebody is told who has little time. The other server may be slow for once."""
+    with pytest.raises(ServiceUnavailable) as caught:
+        services.join(home, deadline_seconds=0.5)
+    return str(caught.value)
 
 
 @pytest.mark.parametrize(("victim", "name"), [(0, "postgres"), (1, "redis")])
@@ -120,8 +134,7 @@ def test_a_server_that_hangs_is_unresponsive_and_joining_says_so_in_time(home, p
             hung = services.status(home)[victim]
             assert (hung.state, hung.pid, hung.version) == ("unresponsive", pid, None)
             assert hung.detail
-            with pytest.raises(ServiceUnavailable, match=rf"{name} does not answer .*keeper\.log ends with: "):
-                services.join(home, deadline_seconds=0.2)
+            until(lambda: re.search(rf"{name} does not answer .*keeper\.log ends with: ", refusal(home)))
         finally:
             os.kill(pid, signal.SIGCONT)
         until(lambda: states(home) == ["running", "running"])
@@ -142,12 +155,7 @@ def test_a_server_that_cannot_start_is_reported_with_its_own_last_line(home, unt
     until(lambda: states(home) == ["stopped", "stopped"])
     (Paths(home).data("postgres") / "postgresql.conf").write_text("no_such_setting = 1\n")
 
-    def said() -> str:
-        with pytest.raises(ServiceUnavailable) as caught:
-            services.join(home, deadline_seconds=0.5)
-        return str(caught.value)
-
-    until(lambda: re.search(r"configuration file .* contains errors", said()))
+    until(lambda: re.search(r"configuration file .* contains errors", refusal(home)))
 
 
 def test_the_folder_of_another_user_is_refused(home, monkeypatch):

@@ -17,7 +17,7 @@ from botticelli.services.paths import Paths
 
 def ask(socket: Path) -> dict[str, object]:
     question = {"messages": [{"role": "user", "content": "Name three colors."}], "max_tokens": 8}
-    with httpx2.Client(transport=httpx2.HTTPTransport(uds=str(socket)), timeout=60) as client:
+    with httpx2.Client(transport=httpx2.HTTPTransport(uds=str(socket)), timeout=300) as client:
         return dict(client.post("http://model/v1/chat/completions", json=question).json())
 
 
@@ -25,13 +25,14 @@ def model_of(home: Path) -> services.ServiceStatus:
     return next(one for one in services.status(home) if one.name == "model")
 
 
-def test_a_real_model_answers_and_counts_its_tokens_without_postgres_and_redis(home):
+def test_a_real_model_answers_and_counts_its_tokens_without_postgres_and_redis(home, until):
     membership, socket = services.join_model(home)
     with membership:
         answer = ask(socket)
         assert 1 <= answer["usage"]["completion_tokens"] <= 8
         assert answer["choices"][0]["message"]["content"].strip()
-        assert [one.name for one in services.status(home) if one.state == "running"] == ["model"]
+        until(lambda: [one.name for one in services.status(home) if one.state == "running"] == ["model"])
+        assert [one.name for one in services.status(home) if one.state != "stopped"] == ["model"]
 
 
 def test_a_killed_model_is_back_in_seconds(home, until):

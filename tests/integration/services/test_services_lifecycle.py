@@ -162,9 +162,11 @@ def test_a_warm_start_takes_less_than_a_second_and_ensure_less_than_a_millisecon
             return joined - started, (time.perf_counter() - joined) / 100
 
     def is_quick() -> bool:
-        warm_start_seconds, ensure_seconds = measured()
+        found.append(measured())
+        warm_start_seconds, ensure_seconds = map(min, zip(*found, strict=True))
         return warm_start_seconds < 1.0 and ensure_seconds < 0.001
 
+    found: list[tuple[float, float]] = []
     services.join(home).leave()
     assert at_best(is_quick, seconds=60)
 
@@ -175,17 +177,28 @@ def run_id(url):
 
 
 def test_a_redis_that_was_stopped_in_good_order_is_continued_and_one_that_was_killed_is_not(home, until, pids):
-    with services.join(home) as membership:
-        first = run_id(membership.redis_url)
-        redis.Redis.from_url(membership.redis_url).set("kept", "Venus")
+    def stopped() -> str:
+        """The run id of a server that was in use, which has ended."""
+        with services.join(home) as membership:
+            redis.Redis.from_url(membership.redis_url).set("kept", "Venus")
+            found = run_id(membership.redis_url)
+        until(lambda: not is_held(Paths(home).keeper))
+        return found
+
+    def is_continued() -> bool:
+        """One that is slow to answer at its end is not: nobody knows who it was."""
+        first = stopped()
+        with services.join(home) as membership:
+            return services.continued(home) == first != run_id(membership.redis_url)
+
+    with services.join(home):
         assert services.continued(home) is None
-    until(lambda: not is_held(Paths(home).keeper))
+    assert at_best(is_continued)
     with services.join(home) as membership:
         second = run_id(membership.redis_url)
-        assert services.continued(home) == first != second
-        [redis_pid] = [one.pid for one in services.status(home) if one.name == "redis"]
+        _, redis_pid = pids()
         os.kill(redis_pid, signal.SIGKILL)
-        until(lambda: redis_pid not in pids() and len(pids()) == 2)
+        until(lambda: len(now := pids()) == 2 and redis_pid not in now)
         assert services.continued(home) is None
         third = run_id(membership.redis_url)
     until(lambda: not is_held(Paths(home).keeper))  # it notes the end of its servers before its own

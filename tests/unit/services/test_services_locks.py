@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+from types import SimpleNamespace
 
 import pytest
 
-from botticelli.services import locks
+from botticelli.services import control, locks
 
 
 @pytest.fixture
@@ -54,6 +55,25 @@ def test_sharers_are_counted(opened, tmp_path):
     for holder in holders:
         assert locks.take(holder, locks.SHARED)
     assert locks.sharers(path) == 3
+
+
+def test_who_holds_it_exclusively_shares_it_with_nobody(opened, tmp_path):
+    assert locks.take(opened(), locks.EXCLUSIVE)
+    assert locks.sharers(tmp_path / "x.lock") == 0
+
+
+def test_a_moment_of_the_keeper_s_is_no_user_however_long_the_next_look_takes(opened, tmp_path, monkeypatch):
+    keeper, moments = opened(), []
+    assert locks.take(keeper, locks.EXCLUSIVE)
+
+    def stands_still() -> float:
+        moments.append(5.0 * len(moments))
+        if len(moments) == 2:
+            locks.give_back(keeper)
+        return moments[-1]
+
+    monkeypatch.setattr(control, "time", SimpleNamespace(monotonic=stands_still, sleep=lambda seconds: None))
+    assert control._nobody_else(opened(), tmp_path / "x.lock")
 
 
 def test_sharers_that_the_kernel_does_not_list_are_unknown(opened, tmp_path, monkeypatch):
