@@ -29,7 +29,7 @@ class _Entry(Generic[Item]):
     """The result is there, or this thread leads the next batch."""
     is_done: bool = False
     is_left: bool = False
-    """Its thread was interrupted while it waited."""
+    """Its thread was interrupted before it had a result."""
     result: Any = None
     error: Exception | None = None
 
@@ -46,11 +46,16 @@ class Batcher(Generic[Key, Item, Result]):
 
     def ask(self, key: Key, item: Item) -> Result:
         """The result for this item, or what was raised for it."""
-        entry = self._enter(key, item)
-        if not entry.leads:
-            self._wait(key, entry)
-        if entry.leads:
-            self._lead(key, entry)
+        entry = _Entry(item)
+        try:
+            self._enter(key, entry)
+            if not entry.leads:
+                entry.woken.wait()
+            if entry.leads:
+                self._lead(key, entry)
+        except BaseException:  # Celery's time limit, for one: nobody is left to lead, or to hear the result
+            self._leave(key, entry)
+            raise
         if entry.error is not None:
             raise entry.error
         result: Result = entry.result
@@ -61,8 +66,7 @@ class Batcher(Generic[Key, Item, Result]):
         with self._lock:
             return len(self._queues.get(key, ()))
 
-    def _enter(self, key: Key, item: Item) -> _Entry[Item]:
-        entry = _Entry(item)
+    def _enter(self, key: Key, entry: _Entry[Item]) -> None:
         with self._lock:
             queue = self._queues.get(key)
             if queue is None:
@@ -70,14 +74,6 @@ class Batcher(Generic[Key, Item, Result]):
                 entry.leads = True
             else:
                 queue.append(entry)
-        return entry
-
-    def _wait(self, key: Key, entry: _Entry[Item]) -> None:
-        try:
-            entry.woken.wait()
-        except BaseException:  # Celery's time limit, for one: nobody is left to lead, or to hear the result
-            self._leave(key, entry)
-            raise
 
     def _leave(self, key: Key, entry: _Entry[Item]) -> None:
         with self._lock:
@@ -85,23 +81,26 @@ class Batcher(Generic[Key, Item, Result]):
             queue = self._queues.get(key)
             if queue is not None and entry in queue:
                 queue.remove(entry)
-        if entry.leads:
+        if entry.leads and queue is not None:
             self._hand_over(key, [])
 
     def _lead(self, key: Key, mine: _Entry[Item]) -> None:
-        batch = [mine, *self._others(key)]
+        batch = [mine]
         try:
+            self._add_others(key, batch)
             self._ask_for(key, batch)
         finally:
+            mine.leads = False
             self._hand_over(key, [entry for entry in batch[1:] if not entry.is_done])
             for entry in batch[1:]:
                 if entry.is_done:
                     entry.woken.set()
 
-    def _others(self, key: Key) -> list[_Entry[Item]]:
+    def _add_others(self, key: Key, batch: list[_Entry[Item]]) -> None:
         with self._lock:
             queue = self._queues[key]
-            return [queue.popleft() for _ in range(min(len(queue), AT_ONCE - 1))]
+            while queue and len(batch) < AT_ONCE:
+                batch.append(queue.popleft())
 
     def _ask_for(self, key: Key, batch: Sequence[_Entry[Item]]) -> None:
         try:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 import signal
 import sys
 import threading
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from threading import Event
+from types import FrameType
+from typing import Any
 
 import pytest
 from redis.exceptions import ConnectionError as RedisAway
@@ -142,3 +145,51 @@ def test_who_is_interrupted_while_waiting_is_not_waited_for() -> None:
         server.open.set()
         signal.signal(signal.SIGUSR1, before)
     assert server.batches == [[1], [3]]
+
+
+class Interrupted(Exception):
+    """As of a signal."""
+
+
+def interrupt_at(line: int) -> Any:
+    """To be traced with: raises at this one of the lines of `ask`, as a signal's handler may between any two."""
+    lines = itertools.count(1)
+
+    def trace(frame: FrameType, event: str, _: object) -> Any:
+        if frame.f_code is not Batcher.ask.__code__:
+            return None
+        if event == "line" and next(lines) == line:
+            raise Interrupted
+        return trace
+
+    return trace
+
+
+def is_interrupted_at(line: int) -> bool:
+    """False for a line that it has not reached when it waits. What others asked for is answered all the same."""
+    server = Server()
+    batcher = Batcher(server.double)
+
+    def ask() -> int:
+        sys.settrace(interrupt_at(line))
+        try:
+            return batcher.ask("key", 2)
+        finally:
+            sys.settrace(None)
+
+    with ThreadPoolExecutor(3) as threads:
+        first = threads.submit(batcher.ask, "key", 1)
+        assert server.entered.wait(60)
+        interrupted = threads.submit(ask)
+        wait_until(lambda: interrupted.done() or batcher.waiting("key") == 1, "it to be interrupted or to wait")
+        later = threads.submit(batcher.ask, "key", 3)
+        server.open.set()
+        assert (first.result(60), later.result(60)) == (2, 6)
+        assert isinstance(interrupted.exception(60), Interrupted | None)
+    assert batcher.waiting("key") == 0
+    return interrupted.exception() is not None and server.batches[1:] == [[3]]
+
+
+def test_who_is_interrupted_before_it_waits_is_not_waited_for() -> None:
+    lines = list(itertools.takewhile(is_interrupted_at, itertools.count(1)))
+    assert len(lines) > 2
