@@ -10,6 +10,7 @@ from pathlib import Path
 
 from botticelli.errors import NarrativeError
 from botticelli.narrative import Environment, Narrative, load_all, parse_narrative
+from tests.support.waiting import at_best
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = [
@@ -78,15 +79,20 @@ def mutants(raw: bytes, count: int) -> Iterator[bytes]:
         yield bytes(mutant)
 
 
+def seconds_to_load(path: Path) -> float:
+    """Of the processor. What else this process does meanwhile counts as well: its other threads, and its garbage."""
+    began = time.thread_time()
+    load_all(path, environment=ENVIRONMENT)
+    return time.thread_time() - began
+
+
 def check(text: str | bytes, path: Path) -> bool:
     """Whether it loads; fails when it does anything but load or say where it is wrong."""
     try:
         if isinstance(text, bytes):
             path.write_bytes(text)
-            began = time.thread_time()
-            found = load_all(path, environment=ENVIRONMENT)
-            assert time.thread_time() - began < LONGEST_SECONDS
-            narratives = [one.narrative for one in found]
+            narratives = [one.narrative for one in load_all(path, environment=ENVIRONMENT)]
+            assert at_best(lambda: seconds_to_load(path) < LONGEST_SECONDS)
         else:
             narratives = [parse_narrative(text, source="x.toml", folder=None, environment=ENVIRONMENT).narrative]
     except NarrativeError as error:
