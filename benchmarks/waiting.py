@@ -165,7 +165,9 @@ class Memory:
             self._peak_mb = max(self._peak_mb, self._now())
 
     def _now(self) -> float:
-        pages = int(Path(f"/proc/{self._pid}/statm").read_text().split()[1])
+        """Of the process and its children; pages that several of them share count for each."""
+        children = Path(f"/proc/{self._pid}/task/{self._pid}/children").read_text().split()
+        pages = sum(int(Path(f"/proc/{pid}/statm").read_text().split()[1]) for pid in (self._pid, *children))
         return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 

@@ -2,6 +2,7 @@
 
 kombu 5.7 makes a new client of redis-py for every publish, event and acknowledgement, and sends each acknowledgement by
 itself; that took half of a busy worker's main thread. A late acknowledgement only means that a message may come twice.
+Of iterations the server keeps no copy until they are acknowledged: their rows are due until they are done.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from kombu.transport import redis, virtual
 from kombu.utils.json import dumps
 from redis.exceptions import RedisError
 
+from botticelli.messages import RUN_ITERATION
 from botticelli.telemetry import log
 
 ACKED_APART_SECONDS = 0.2
@@ -30,18 +32,37 @@ class QoS(redis.QoS):
         self._acked: list[str] = []
 
     def append(self, message: Any, delivery_tag: str) -> None:
+        if not _is_due_anyway(message):
+            self._copy(message, delivery_tag)
+        virtual.QoS.append(self, message, delivery_tag)
+
+    def _copy(self, message: Any, delivery_tag: str) -> None:
         info = message.delivery_info
         unacked = dumps([message._raw, info["exchange"], info["routing_key"]])
         with self._pipe() as pipe:
             pipe.zadd(self.unacked_index_key, {delivery_tag: time.time()})
             pipe.hset(self.unacked_key, delivery_tag, unacked)
             self._remove_acked(pipe)
-        virtual.QoS.append(self, message, delivery_tag)
 
     def ack(self, delivery_tag: str) -> None:
         """Room for the next message at once; the server hears of it later."""
-        self._acked.append(delivery_tag)
+        if self._has_copy(delivery_tag):
+            self._acked.append(delivery_tag)
         virtual.QoS.ack(self, delivery_tag)
+
+    def restore_by_tag(self, tag: str, client: Any = None, leftmost: bool = False) -> None:
+        """Back into the queue, from the server's copy if it has one."""
+        if self._has_copy(tag):
+            super().restore_by_tag(tag, client=client, leftmost=leftmost)
+            return
+        message = self.get(tag)
+        place = message.delivery_info["exchange"], message.delivery_info["routing_key"]
+        with self.channel.conn_or_acquire(client) as connected:
+            self.channel._do_restore_message(message._raw, *place, connected, leftmost=leftmost)
+
+    def _has_copy(self, tag: str) -> bool:
+        """On the server. A tag that isn't ours is of a message that a worker has died with, so it is there."""
+        return tag not in self._delivered or not _is_due_anyway(self._delivered[tag])
 
     def remove_acked(self) -> None:
         """From the server."""
@@ -71,6 +92,10 @@ class QoS(redis.QoS):
             pipe.zrem(self.unacked_index_key, *acked)
         pipe.execute()
         del self._acked[: len(acked)]
+
+
+def _is_due_anyway(message: Any) -> bool:
+    return bool(message.headers.get("task") == RUN_ITERATION)
 
 
 class Channel(redis.Channel):

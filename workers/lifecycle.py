@@ -13,7 +13,7 @@ from celery.worker import state
 from botticelli.errors import BotticelliError, ServiceUnavailable, Unwritable
 from botticelli.redis_check import require_fit
 from botticelli.runtime import current
-from workers import broker_client, departure, sweeper
+from workers import broker_client, departure, siblings, sweeper
 from workers.canary import Listening
 from workers.departure import Departure
 from workers.presence import announce
@@ -53,8 +53,12 @@ broker_client.use()
 
 
 @signals.worker_init.connect
-def check_services(**_: Any) -> None:
-    """Wait for servers that are not up yet. A server that would lose work is refused: one line, exit code 1."""
+def check_services(sender: Any, **_: Any) -> None:
+    """Wait for servers that are not up yet. A server that would lose work is refused: one line, exit code 1.
+
+    `sender` is Celery's worker; one with many threads becomes several processes first.
+    """
+    siblings.split(sender, current().settings.worker.processes)
     said = ""
     while True:
         try:
@@ -90,6 +94,7 @@ def start_sweep(sender: Any, **_: Any) -> None:
     runtime = current()
     _pools.append(sender.pool)
     signal.signal(signal.SIGQUIT, lambda *_: depart(0))
+    siblings.leave_interrupts_to_the_watch()
     announce(runtime)
     sweeper.start(runtime, _listening)
 
@@ -100,9 +105,9 @@ def stop_in_time(**_: Any) -> None:
     sweeper.stop()
     departure.stopping.set()
     if _pools:
-        depart(current().settings.worker.stop_seconds)
         for one in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):
             signal.signal(one, lambda *_: depart(0))
+        depart(current().settings.worker.stop_seconds)
 
 
 def depart(finish_seconds: float) -> None:
@@ -115,8 +120,10 @@ def depart(finish_seconds: float) -> None:
 
 def _depart(finish_seconds: float, exit_code: int) -> None:
     sweeper.stop()
-    _departures.append(Departure(current(), finish_seconds=finish_seconds, exit_code=exit_code, children=children))
-    _departures[0].start()
+    departing = Departure(current(), finish_seconds=finish_seconds, exit_code=exit_code, children=children)
+    _departures.append(departing)
+    if _departures[0] is departing:  # and not that of a signal in this very moment
+        departing.start()
 
 
 @signals.worker_shutdown.connect

@@ -24,6 +24,8 @@ def http_client(options: SdkOptions, socket: Path | None = None) -> httpx2.Clien
     that answers drop by drop is cut off."""
     import httpx2
 
+    from botticelli.drivers.connections import Connections
+
     class Bounded(httpx2.SyncByteStream):
         def __init__(self, inner: httpx2.SyncByteStream, deadline: float) -> None:
             self._inner = inner
@@ -47,13 +49,20 @@ def http_client(options: SdkOptions, socket: Path | None = None) -> httpx2.Clien
         if isinstance(response.stream, httpx2.SyncByteStream):
             response.stream = Bounded(response.stream, deadline)
 
-    limits = httpx2.Limits(max_connections=options.max_connections, max_keepalive_connections=options.max_connections)
+    most = options.max_connections
     return httpx2.Client(
         timeout=timeouts(options),
-        limits=limits,
-        transport=httpx2.HTTPTransport(uds=str(socket), limits=limits) if socket else None,
+        limits=httpx2.Limits(max_connections=most, max_keepalive_connections=most),
+        transport=None if _needs_proxy(socket) else Connections(most, socket),
         event_hooks={"request": [begin], "response": [bound]},
     )
+
+
+def _needs_proxy(socket: Path | None) -> bool:
+    """Whether the environment names one: httpx2 finds it only for connections of its own."""
+    from urllib.request import getproxies
+
+    return socket is None and not getproxies().keys().isdisjoint(("http", "https", "all"))
 
 
 def timeouts(options: SdkOptions) -> httpx2.Timeout:

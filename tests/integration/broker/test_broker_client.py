@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 from kombu import Connection, Queue, transport
 from kombu.asynchronous import Hub
 
+from botticelli.messages import ENQUEUE, RUN_ITERATION
 from botticelli.runtime import Runtime
 from tests.support.waiting import wait_until
 from workers import broker_client
@@ -60,10 +62,10 @@ def drained(connection: Connection) -> bool:
     return True
 
 
-def publish(connection: Connection, queue: Queue, count: int) -> None:
+def publish(connection: Connection, queue: Queue, count: int, task: str = ENQUEUE) -> None:
     with connection.Producer() as producer:
         for number in range(count):
-            producer.publish({"number": number}, routing_key=queue.name, declare=[queue])
+            producer.publish({"number": number}, routing_key=queue.name, declare=[queue], headers={"task": task})
 
 
 def test_what_is_acknowledged_goes_with_the_next_message_or_by_itself(
@@ -108,6 +110,25 @@ def test_closing_sends_what_is_acknowledged_and_puts_back_the_rest(
     channel.close()
     assert unacked(runtime) == (0, 0)
     assert runtime.redis.llen(f"{runtime.settings.redis.prefix}:work") == 2
+
+
+def test_of_iterations_the_server_keeps_no_copy_and_all_that_were_not_begun_are_put_back(
+    runtime: Runtime, connect: Callable[[], Connection]
+) -> None:
+    connection, queue = connect(), Queue("work")
+    publish(connection, queue, 4, RUN_ITERATION)
+    channel = connection.channel()
+    done, refused, again, _ = received(connection, queue, 4, channel)
+    assert unacked(runtime) == (0, 0)
+    done.ack()
+    refused.reject()
+    again.requeue()
+    channel.qos.remove_acked()
+    waiting = [json.loads(one) for one in runtime.redis.lrange(f"{runtime.settings.redis.prefix}:work", 0, -1)]
+    assert [one["properties"]["delivery_tag"] for one in waiting] == [again.delivery_tag]
+    channel.close()
+    assert runtime.redis.llen(f"{runtime.settings.redis.prefix}:work") == 2
+    assert {one.payload["number"] for one in received(connection, queue, 2, connection.channel())} == {2, 3}
 
 
 def test_a_channel_makes_one_client_for_each_pool(connect: Callable[[], Connection]) -> None:
