@@ -12,6 +12,7 @@ import signal
 import sys
 import threading
 import time
+from contextlib import suppress
 from typing import Any
 
 from celery.concurrency import get_implementation
@@ -118,7 +119,8 @@ class Watch:
         """All of them to end; again: at once."""
         self._told = True
         for pid in tuple(self._running):
-            os.kill(pid, signal.SIGQUIT if number == signal.SIGQUIT else signal.SIGTERM)
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGQUIT if number == signal.SIGQUIT else signal.SIGTERM)
 
     def _perform(self, number: int, handlers: dict[signal.Signals, Any]) -> None:
         """In a new process."""
