@@ -98,28 +98,29 @@ class Bench:
         }
 
     def _bare(self) -> tuple[float, float]:
-        """All messages are there when the clock starts."""
+        """All messages are there when the clock starts, and each thread has made a call."""
         redis = self._runtime.redis
         redis.delete(COUNTER)
         app = connected(configured(Celery("bare", set_as_current=False)), self._runtime.redis_url, "bare")
         publish = {"queue": app.conf.task_default_queue, "ignore_result": True, "retry": False}
         with self._worker("benchmarks.bare_calls") as pid:
-            app.send_task("bare.call", kwargs={"run_id": "warm", "number": 0}, **publish)
-            until_counted(redis, COUNTER, 1)
             with memory_of(pid) as memory:
+                for number in range(self._calls):
+                    app.send_task("bare.call", kwargs={"run_id": "warm", "number": number}, **publish)
+                until_counted(redis, COUNTER, self._calls)
                 started = time.monotonic()
                 for number in range(self._total):
                     app.send_task("bare.call", kwargs={"run_id": "bare", "number": number}, **publish)
-                until_counted(redis, COUNTER, self._total + 1)
+                until_counted(redis, COUNTER, self._calls + self._total)
                 seconds = time.monotonic() - started
         app.close()
         return self._total / seconds, memory.grown_mb / self._calls
 
     def _full(self, turns: int) -> tuple[float, float]:
-        """From the first admission to the end of the run."""
+        """From the first admission to the end of the run; each thread has made a call before."""
         with self._worker("botticelli") as pid:
-            self._run(iterations=1, turns=1)
             with memory_of(pid) as memory:
+                self._run(iterations=self._calls, turns=1)
                 seconds = self._run(iterations=self._total // turns, turns=turns)
         return self._total / seconds, memory.grown_mb / self._calls
 

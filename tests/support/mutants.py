@@ -80,7 +80,7 @@ def mutants(raw: bytes, count: int) -> Iterator[bytes]:
 
 
 def seconds_to_load(path: Path) -> float:
-    """Of the processor. What else this process does meanwhile counts as well: its other threads, and its garbage."""
+    """Of the processor, by this thread; garbage that it has to collect for others counts as well."""
     began = time.thread_time()
     load_all(path, environment=ENVIRONMENT)
     return time.thread_time() - began
