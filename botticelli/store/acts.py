@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
 from sqlalchemy import Connection, select
 
-from botticelli.store.sql import as_rows, statement
+from botticelli.store.sql import as_rows, columns_of, statement
 from botticelli.store.tables import acts
 
 
@@ -60,7 +60,7 @@ class Acts:
 
     def record_all(self, rows: Sequence[ActRow]) -> set[tuple[str, int, int, int]]:
         """Run id, number, position and turn of those that were not recorded as done before."""
-        recorded = self._connection.execute(statement("record_acts"), {"rows": as_rows(map(asdict, rows))})
+        recorded = self._connection.execute(statement("record_acts"), {"rows": as_rows(map(columns_of, rows))})
         return {(run_id, number, position, turn) for run_id, number, position, turn in recorded}
 
     def of_iteration(self, run_id: str, number: int) -> list[ActRow]:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Protocol
 
 from sqlalchemy import Connection, case, func, select, update
 
-from botticelli.store.sql import as_rows, statement
+from botticelli.store.sql import as_rows, columns_of, statement
 from botticelli.store.tables import ledger
 
 TOKENS = ("input_tokens", "cached_tokens", "output_tokens", "reasoning_tokens")
@@ -97,7 +97,7 @@ class Ledger:
         self._connection = connection
 
     def draw(self, *entries: Entry) -> None:
-        self._connection.execute(statement("enter_draws"), {"rows": as_rows(map(asdict, entries))})
+        self._connection.execute(statement("enter_draws"), {"rows": as_rows(map(columns_of, entries))})
 
     def settle(
         self,

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping
+from dataclasses import fields
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -11,6 +13,9 @@ from typing import Any
 from sqlalchemy import TextClause, text
 
 from botticelli.store.storable import storable
+
+ODD = re.compile(r"\\u(0000|[dD][89a-fA-F])")
+"""How JSON writes what may not be storable: NUL, and surrogates, which are odd only where they are alone."""
 
 
 @cache
@@ -22,4 +27,11 @@ def statement(name: str) -> TextClause:
 def as_rows(rows: Iterable[Mapping[str, Any]]) -> str:
     """For `jsonb_populate_recordset`: a JSON array of objects with the names of the columns. Moments and decimals are
     written as Postgres reads them."""
-    return json.dumps([storable(dict(row)) for row in rows], default=str)
+    kept = [dict(row) for row in rows]
+    text = json.dumps(kept, default=str)
+    return json.dumps(storable(kept), default=str) if ODD.search(text) else text
+
+
+def columns_of(row: Any) -> dict[str, Any]:
+    """The fields of a dataclass by name; what is in them is not copied."""
+    return {field.name: getattr(row, field.name) for field in fields(row)}

@@ -21,4 +21,10 @@ def storable(value: Any) -> Any:
 
 
 def _is_odd(text: str) -> bool:
-    return "\0" in text or any("\ud800" <= character <= "\udfff" for character in text if character > "\ud7ff")
+    if "\0" in text or text.isascii():
+        return "\0" in text
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return True
+    return False
