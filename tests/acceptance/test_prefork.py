@@ -37,7 +37,7 @@ def servers(house: House, provider: FakeProvider) -> Iterator[Membership]:
         "BOTTICELLI_DRIVERS__OPENAI__BASE_URL": provider.url,
         "BOTTICELLI_DRIVERS__OPENAI__TIMEOUT_SECONDS": "190",
         "OPENAI_API_KEY": "sk-of-nobody",
-        "BOTTICELLI_WORKER__LEASE_SECONDS": "100",
+        "BOTTICELLI_WORKER__LEASE_SECONDS": "1000",
     }
     with services.join(house.home) as membership:
         yield membership
