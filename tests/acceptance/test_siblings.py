@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -20,13 +19,9 @@ from tests.support.waiting import wait_until
 CALLS = 5
 
 
-@pytest.fixture
-def house(tmp_path: Path) -> Iterator[House]:
-    house = House(tmp_path / "a house")
-    house.folder.mkdir()
+@pytest.fixture(autouse=True)
+def two_processes(house: House) -> None:
     house.settings["BOTTICELLI_WORKER__PROCESSES"] = "2"
-    yield house
-    house.close()
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,14 +51,6 @@ class Held:
             "keys": self.keys - before.keys,
             "rows of bookkeeping": self.rows - before.rows,
         }
-
-
-@pytest.fixture
-def house(tmp_path: Path) -> Iterator[House]:
-    house = House(tmp_path / "house")
-    house.folder.mkdir()
-    yield house
-    house.close()
 
 
 def held(client: Client, workers: list[Process]) -> Held:
