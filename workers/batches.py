@@ -1,10 +1,11 @@
 """What many threads want of a server at once is asked in one go, by one of them for all. Knows no server.
 
-Nobody waits for others to come: who is alone asks at once, and those who come meanwhile are the next batch.
+Those who come while a batch is asked for are the next one. Who leads it may wait a moment for more to come.
 """
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -24,9 +25,10 @@ AT_ONCE = 64
 @dataclass(eq=False, slots=True)
 class _Entry(Generic[Item]):
     item: Item
+    came_at: float = field(default_factory=time.monotonic)
     leads: bool = False
     woken: Event = field(default_factory=Event)
-    """The result is there, or this thread leads the next batch."""
+    """The result is there, or this thread leads the next batch, or enough others have come to the one that it leads."""
     is_done: bool = False
     is_left: bool = False
     """Its thread was interrupted before it had a result."""
@@ -36,13 +38,22 @@ class _Entry(Generic[Item]):
 
 class Batcher(Generic[Key, Item, Result]):
     """`ask` takes the items of one key and returns a result for each, in their order. It may raise for all: then each is
-    asked for alone, so that one bad item spoils no other; but not when a server is away, for nobody knows what it did."""
+    asked for alone, so that one bad item spoils no other; but not when a server is away, for nobody knows what it did.
 
-    def __init__(self, ask: Callable[[Key, Sequence[Item]], Sequence[Result]]) -> None:
+    `gather_seconds` says how long the first of a batch may have waited for others when it is asked for."""
+
+    def __init__(
+        self,
+        ask: Callable[[Key, Sequence[Item]], Sequence[Result]],
+        gather_seconds: Callable[[], float] = lambda: 0.0,
+    ) -> None:
         self._ask = ask
+        self._gather_seconds = gather_seconds
         self._lock = Lock()
         self._queues: dict[Key, deque[_Entry[Item]]] = {}
         """A key is in here for as long as somebody leads a batch of it."""
+        self._gathering: dict[Key, _Entry[Item]] = {}
+        """Who waits for others to come, and is woken when there are enough."""
 
     def ask(self, key: Key, item: Item) -> Result:
         """The result for this item, or what was raised for it."""
@@ -74,6 +85,8 @@ class Batcher(Generic[Key, Item, Result]):
                 entry.leads = True
             else:
                 queue.append(entry)
+                if key in self._gathering and len(queue) >= AT_ONCE - 1:
+                    self._gathering[key].woken.set()
 
     def _leave(self, key: Key, entry: _Entry[Item]) -> None:
         with self._lock:
@@ -87,6 +100,7 @@ class Batcher(Generic[Key, Item, Result]):
     def _lead(self, key: Key, mine: _Entry[Item]) -> None:
         batch = [mine]
         try:
+            self._gather(key, mine)
             self._add_others(key, batch)
             self._ask_for(key, batch)
         finally:
@@ -95,6 +109,19 @@ class Batcher(Generic[Key, Item, Result]):
             for entry in batch[1:]:
                 if entry.is_done:
                     entry.woken.set()
+
+    def _gather(self, key: Key, mine: _Entry[Item]) -> None:
+        seconds = mine.came_at + self._gather_seconds() - time.monotonic()
+        with self._lock:
+            if seconds <= 0 or len(self._queues[key]) >= AT_ONCE - 1:
+                return
+            mine.woken.clear()
+            self._gathering[key] = mine
+        try:
+            mine.woken.wait(seconds)
+        finally:
+            with self._lock:
+                del self._gathering[key]
 
     def _add_others(self, key: Key, batch: list[_Entry[Item]]) -> None:
         with self._lock:

@@ -8,6 +8,7 @@ from botticelli.carousel import given_variables_of, narrative_of, plan_of, varia
 from botticelli.runtime import Runtime
 from botticelli.store import ActRow, Transaction
 from workers.batches import Batcher
+from workers.gathering import crowd
 from workers.presence import worker_name
 from workers.stage import Retries, Stage
 
@@ -56,4 +57,4 @@ def _earlier(tx: Transaction, run_id: str, numbers: Sequence[int]) -> dict[int, 
     return rows
 
 
-_claims: Batcher[tuple[Runtime, str], int, Stage | None] = Batcher(_claim_together)
+_claims: Batcher[tuple[Runtime, str], int, Stage | None] = Batcher(_claim_together, crowd.gather_seconds)

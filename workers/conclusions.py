@@ -17,6 +17,7 @@ from botticelli.runtime import Runtime
 from botticelli.store import HALT, Claim, Run, ThreadLocks, Transaction
 from botticelli.telemetry import log
 from workers.batches import Batcher
+from workers.gathering import crowd
 from workers.outcomes import Cancelled, Failed, GivenBack, Halted, Held, Outcome, Succeeded
 from workers.presence import worker_name
 from workers.stage import Stage
@@ -61,7 +62,7 @@ def _succeed_together(key: tuple[Runtime, str], claims: Sequence[Claim]) -> list
     return [(claim.number in ended, None if at else publications) for at, claim in enumerate(claims)]
 
 
-_successes: Batcher[tuple[Runtime, str], Claim, _Written] = Batcher(_succeed_together)
+_successes: Batcher[tuple[Runtime, str], Claim, _Written] = Batcher(_succeed_together, crowd.gather_seconds)
 
 
 def _end(stage: Stage, outcome: Outcome) -> None:

@@ -20,6 +20,7 @@ from botticelli.failpoints import reach
 from botticelli.store import Entry, Transaction
 from botticelli.telemetry import log
 from workers.draws import Draws, granted
+from workers.gathering import crowd
 from workers.learning import learn
 from workers.outcomes import ActFailed, LongWait
 from workers.partials import Partials
@@ -91,7 +92,8 @@ class ModelCall:
         while True:
             draw = self._draw()
             try:
-                response = self._answer(driver, request)
+                with crowd.one_less():
+                    response = self._answer(driver, request)
                 reach("model_answered")
             except DriverError as error:
                 self._settle_failure(draw, error)
@@ -243,7 +245,8 @@ class ModelCall:
         """A short wait is sat through, without a connection; for a long one the iteration is given back."""
         if wait_seconds > self._stage.runtime.settings.worker.inline_wait_seconds:
             raise LongWait(wait_seconds, reason, waiting_for)
-        threading.Event().wait(wait_seconds)
+        with crowd.one_less():
+            threading.Event().wait(wait_seconds)
 
 
 def _used(response: GenerateResponse) -> Amounts:

@@ -12,6 +12,7 @@ from botticelli.runtime import Runtime
 from botticelli.telemetry import log, logger
 from workers.claims import claim
 from workers.conclusions import conclude
+from workers.gathering import crowd
 from workers.handing_back import hand_back, release
 from workers.leases import keeper_of
 from workers.order import perform_acts
@@ -40,15 +41,20 @@ def perform(runtime: Runtime, run_id: str, number: int) -> None:
     are kept.
     """
     try:
-        stage = claim(runtime, run_id, number)
-        if stage is None:
-            log("nothing_to_claim", run=run_id, iteration=number)
-            return
-        reach("iteration_claimed")
-        _perform(stage)
-        reach("before_ack")
+        with crowd.one_more():
+            _claim_and_perform(runtime, run_id, number)
     except SERVERS_AWAY as error:
         log("iteration_interrupted", level=logging.WARNING, run=run_id, iteration=number, error=type(error).__name__)
+
+
+def _claim_and_perform(runtime: Runtime, run_id: str, number: int) -> None:
+    stage = claim(runtime, run_id, number)
+    if stage is None:
+        log("nothing_to_claim", run=run_id, iteration=number)
+        return
+    reach("iteration_claimed")
+    _perform(stage)
+    reach("before_ack")
 
 
 def _perform(stage: Stage) -> None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from botticelli.runtime import Runtime
 from botticelli.store import ActRow, Claim, Entry, Settled, Wanted
 from workers.batches import Batcher
+from workers.gathering import crowd
 
 
 def enter_draw(runtime: Runtime, claim: Claim, entry: Entry) -> Wanted:
@@ -62,4 +63,4 @@ def _lease_seconds(runtime: Runtime) -> float:
 
 
 _draws: Batcher[Runtime, tuple[Claim, Entry], Wanted | None] = Batcher(_draw_together)
-_acts: Batcher[Runtime, _Recorded, bool] = Batcher(_record_together)
+_acts: Batcher[Runtime, _Recorded, bool] = Batcher(_record_together, crowd.gather_seconds)

@@ -33,6 +33,23 @@ class MemoryBudget:
         self._scopes: dict[str, ScopeState] = {}
 
     def reserve(self, ticket_id: str, shares: Sequence[Share], lease_seconds: float) -> Ticket | Refusal:
+        answer = self.reserve_all((ticket_id,), shares, lease_seconds)
+        return answer if isinstance(answer, Refusal) else answer[0]
+
+    def reserve_all(
+        self, ticket_ids: Sequence[str], shares: Sequence[Share], lease_seconds: float
+    ) -> list[Ticket] | Refusal:
+        granted: list[Ticket] = []
+        for ticket_id in ticket_ids:
+            answer = self._reserve(ticket_id, shares, lease_seconds, keep_place=not granted)
+            if isinstance(answer, Refusal):
+                return granted or answer
+            granted.append(answer)
+        return granted
+
+    def _reserve(
+        self, ticket_id: str, shares: Sequence[Share], lease_seconds: float, *, keep_place: bool
+    ) -> Ticket | Refusal:
         shares = merged(shares)
         states, now = self._open([share.scope for share in shares])
         asked = [(state, share.amounts) for state, share in zip(states, shares, strict=True)]
@@ -41,7 +58,8 @@ class MemoryBudget:
             [r for state, amounts in fresh for r in state.refusals(amounts, NOTHING, state.queue.ahead_of(ticket_id))]
         )
         if refusal:
-            wait_in_queues(ticket_id, asked, refusal)
+            if keep_place:
+                wait_in_queues(ticket_id, asked, refusal)
             return refusal
         for state, amounts in fresh:
             state.holds[ticket_id] = Hold(amounts)

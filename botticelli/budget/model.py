@@ -324,6 +324,16 @@ class Budget(Protocol):
         """
         ...
 
+    def reserve_all(
+        self, ticket_ids: Sequence[str], shares: Sequence[Share], lease_seconds: float
+    ) -> list[Ticket] | Refusal:
+        """All shares for each of these ids, as `reserve` would give them one after the other at this moment, until one is
+        refused. The ids differ, and there is one at least.
+
+        The refusal is that of the first; a later one that is refused keeps no place, for it can be asked for anew.
+        """
+        ...
+
     def draw(self, ticket_id: str, draw_id: str, scope: Scope, amounts: Amounts) -> Draw | Refusal:
         """Right before a provider request: move `amounts` of one scope from held to in flight.
 

@@ -22,8 +22,10 @@ class PreloadedBudget(MemoryBudget):
         super().__init__(clock_ms, lease_seconds=FOREVER_SECONDS)
         self.refusals: list[Refusal] = []
 
-    def reserve(self, ticket_id: str, shares: Sequence[Share], lease_seconds: float) -> Ticket | Refusal:
-        answer = super().reserve(ticket_id, shares, FOREVER_SECONDS)
+    def reserve_all(
+        self, ticket_ids: Sequence[str], shares: Sequence[Share], lease_seconds: float
+    ) -> list[Ticket] | Refusal:
+        answer = super().reserve_all(ticket_ids, shares, FOREVER_SECONDS)
         if isinstance(answer, Refusal):
             self.refusals.append(answer)
         return answer

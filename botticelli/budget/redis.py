@@ -80,9 +80,17 @@ class RedisBudget:
         self._clock_ms = clock_ms
 
     def reserve(self, ticket_id: str, shares: Sequence[Share], lease_seconds: float) -> Ticket | Refusal:
+        answer = self.reserve_all((ticket_id,), shares, lease_seconds)
+        return answer if isinstance(answer, Refusal) else answer[0]
+
+    def reserve_all(
+        self, ticket_ids: Sequence[str], shares: Sequence[Share], lease_seconds: float
+    ) -> list[Ticket] | Refusal:
         shares = merged(shares)
-        reply = self._call("reserve", shares, ticket_id, round(lease_seconds * 1000))
-        return Ticket(ticket_id, shares, reply[1]) if reply[0] else _refusal(shares, reply)
+        reply = self._call("reserve", shares, round(lease_seconds * 1000), *ticket_ids)
+        if not reply[0]:
+            return _refusal(shares, reply)
+        return [Ticket(ticket_id, shares, reply[1]) for ticket_id in ticket_ids[: reply[0]]]
 
     def draw(self, ticket_id: str, draw_id: str, scope: Scope, amounts: Amounts) -> Draw | Refusal:
         shares = (Share(scope, amounts),)

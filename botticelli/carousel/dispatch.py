@@ -9,6 +9,7 @@ import dataclasses
 import logging
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from itertools import takewhile
 from typing import Any
 
 from kombu.exceptions import KombuError
@@ -31,6 +32,8 @@ from botticelli.telemetry import log
 TICKET_LEASE_SECONDS = 90
 """Longer than the longest wait between two messages for one iteration; a worker that claims it renews it."""
 REDIS_AWAY_SECONDS = 1.0
+AT_ONCE = 64
+"""Tickets of one call of the Budget: while it works on one, nobody else is answered."""
 
 
 def dispatch(runtime: Runtime, run_id: str) -> None:
@@ -55,16 +58,17 @@ def advance(runtime: Runtime, tx: Transaction, run: Run) -> list[Publication]:
                 _end(runtime, tx, run, status, reason)
                 return publications
             case Start(number, again):
-                answer = _ask(runtime, tx, run, opened, number)
-                if not isinstance(answer, Ticket):
+                answer = _ask(runtime, tx, run, opened, _numbers(run, opened, number))
+                if not isinstance(answer, list):
                     if admitted:
                         tx.runs.set(run.id, **admitted)
                     _refused(runtime, tx, run, opened, answer, again=again)
                     return publications
-                publications.append(_admit(runtime, tx, run, number, answer))
-                run = dataclasses.replace(run, status="running", dispatched=max(run.dispatched, number))
+                publications += _admit(runtime, tx, run, number, answer)
+                last = number + len(answer) - 1
+                run = dataclasses.replace(run, status="running", dispatched=max(run.dispatched, last))
                 admitted = _as_admitted(run)
-                opened = _with_one_more(tx, opened, run, number)
+                opened = _with_more(tx, opened, run, len(answer))
 
 
 def publish(runtime: Runtime, publications: Sequence[Publication]) -> None:
@@ -79,16 +83,29 @@ def publish(runtime: Runtime, publications: Sequence[Publication]) -> None:
         log("publish_failed", level=logging.WARNING, run=publications[0].run_id, error=type(error).__name__)
 
 
-def _ask(runtime: Runtime, tx: Transaction, run: Run, opened: Open, number: int) -> Ticket | Refusal | None:
-    """None: Redis is away, and nothing is granted while it is."""
+def _numbers(run: Run, opened: Open, first: int) -> range:
+    """The iterations to ask for together: from the first on, those that would be next. What waits for its second
+    admission is asked for alone."""
+    if first <= run.dispatched:
+        return range(first, first + 1)
+    most = min(run.concurrency - opened.in_flight, run.iterations - run.dispatched, AT_ONCE)
+    within_caps = takewhile(lambda more: past_cap(run, _plus(opened, more)) is None, range(1, most))
+    return range(first, first + 1 + sum(1 for _ in within_caps))
+
+
+def _ask(
+    runtime: Runtime, tx: Transaction, run: Run, opened: Open, numbers: Sequence[int]
+) -> list[Ticket] | Refusal | None:
+    """Tickets of the first of these numbers, or the refusal of the very first. None: Redis is away, and nothing is granted
+    while it is."""
     capped = past_cap(run, opened)
     if capped is not None:
         return capped
     try:
         plan = plan_of(runtime, tx, run.id)
-        answer = _reserve(runtime, tx, plan, _ticket_id(run, number, opened))
+        answer = _reserve(runtime, tx, plan, [_ticket_id(run, number, opened) for number in numbers])
         reach("ticket_reserved")
-        if isinstance(answer, Ticket):
+        if isinstance(answer, list):
             return answer
         reopening = runtime.is_reopening(answer, (share.scope for share in shares(plan)))
         return runtime.softened(dataclasses.replace(answer, reopening=reopening), tx)
@@ -97,18 +114,19 @@ def _ask(runtime: Runtime, tx: Transaction, run: Run, opened: Open, number: int)
         return None
 
 
-def _reserve(runtime: Runtime, tx: Transaction, plan: Plan, ticket_id: str) -> Ticket | Refusal:
+def _reserve(runtime: Runtime, tx: Transaction, plan: Plan, ticket_ids: Sequence[str]) -> list[Ticket] | Refusal:
     """The first refusal, unless calls can go to other models instead of waiting long for theirs. What was asked on the way
-    keeps no place in a queue."""
+    keeps no place in a queue: for the first ticket only, since no later one is ever told of a refusal."""
+    ticket_id = ticket_ids[0]
     first: Refusal | None = None
     asked: dict[str, Scope] = {}
     current: Plan | None = plan
     while current is not None:
         wanted = [Share(runtime.in_force(share.scope, tx), share.amounts) for share in shares(current)]
         paused = runtime.paused((share.scope for share in wanted), tx)
-        answer = paused or runtime.budget.reserve(ticket_id, wanted, TICKET_LEASE_SECONDS)
-        if isinstance(answer, Ticket):
-            held = {share.scope.name for share in answer.shares}
+        answer = paused or runtime.budget.reserve_all(ticket_ids, wanted, TICKET_LEASE_SECONDS)
+        if isinstance(answer, list):
+            held = {share.scope.name for share in answer[0].shares}
             left = [scope for name, scope in asked.items() if name not in held]
             if left:
                 runtime.budget.release(ticket_id, left)
@@ -147,10 +165,11 @@ def _ticket_id(run: Run, number: int, opened: Open) -> str:
     return f"{run.id}:{number}:{attempt or 0}"
 
 
-def _admit(runtime: Runtime, tx: Transaction, run: Run, number: int, ticket: Ticket) -> Publication:
-    grace_seconds = runtime.settings.worker.redelivery_grace_seconds
-    publishes = tx.iterations.admit(run.id, number, ticket.to_json(), grace_seconds)
-    return Publication(run.id, number, run.narrative, publishes)
+def _admit(runtime: Runtime, tx: Transaction, run: Run, first: int, tickets: Sequence[Ticket]) -> list[Publication]:
+    """Tickets of iterations that follow each other, from the first number on."""
+    stored = {number: ticket.to_json() for number, ticket in enumerate(tickets, start=first)}
+    publishes = tx.iterations.admit(run.id, stored, runtime.settings.worker.redelivery_grace_seconds)
+    return [Publication(run.id, number, run.narrative, publishes[number]) for number in stored]
 
 
 def _as_admitted(run: Run) -> dict[str, Any]:
@@ -165,11 +184,13 @@ def _as_admitted(run: Run) -> dict[str, Any]:
     }
 
 
-def _with_one_more(tx: Transaction, opened: Open, run: Run, number: int) -> Open:
-    """What is open after an admission under the run's lock; asked for only when more may wait for a second one."""
-    if opened.waiting_number is not None:
-        return tx.iterations.open(run.id)
-    return dataclasses.replace(opened, in_flight=opened.in_flight + 1)
+def _with_more(tx: Transaction, opened: Open, run: Run, admitted: int) -> Open:
+    """What is open after admissions under the run's lock; asked for only when more may wait for a second one."""
+    return tx.iterations.open(run.id) if opened.waiting_number is not None else _plus(opened, admitted)
+
+
+def _plus(opened: Open, admitted: int) -> Open:
+    return dataclasses.replace(opened, in_flight=opened.in_flight + admitted)
 
 
 def _refused(

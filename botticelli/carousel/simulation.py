@@ -245,9 +245,10 @@ class _Rows:
     def finish(self, run_id: str, status: str, reason: str | None) -> None:
         self.set(run_id, status=status, ending=status, reason=reason, due_at=None)
 
-    def admit(self, run_id: str, number: int, ticket: Mapping[str, Any], grace_seconds: float) -> int:
-        self._simulation.perform(self._simulation.runs[run_id], Ticket.from_json(ticket))
-        return 1
+    def admit(self, run_id: str, tickets: Mapping[int, Mapping[str, Any]], grace_seconds: float) -> dict[int, int]:
+        for ticket in tickets.values():
+            self._simulation.perform(self._simulation.runs[run_id], Ticket.from_json(ticket))
+        return dict.fromkeys(tickets, 1)
 
     def cancel_queued(self, run_id: str) -> int:
         return 0

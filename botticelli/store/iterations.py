@@ -143,11 +143,16 @@ class Iterations:
         count: int = self._connection.execute(select(func.count()).where(*mine)).scalar_one()
         return count
 
-    def admit(self, run_id: str, number: int, ticket: Mapping[str, Any], grace_seconds: float) -> int:
-        """Store the ticket; returns how often a task has been published for this iteration, this time included."""
-        values = {"run_id": run_id, "number": number, "ticket": json.dumps(ticket), "grace_seconds": grace_seconds}
-        publishes: int = self._connection.execute(statement("admit"), values).scalar_one()
-        return publishes
+    def admit(self, run_id: str, tickets: Mapping[int, Mapping[str, Any]], grace_seconds: float) -> dict[int, int]:
+        """Store tickets by number; returns how often a task has been published for each, this time included."""
+        values = {
+            "run_id": run_id,
+            "numbers": list(tickets),
+            "tickets": [json.dumps(ticket) for ticket in tickets.values()],
+            "grace_seconds": grace_seconds,
+        }
+        rows = self._connection.execute(statement("admit"), values)
+        return {row.number: row.publishes for row in rows}
 
     def claim(self, run_id: str, number: int, *, worker: str, lease_seconds: float) -> Claim | None:
         """None: nothing to do, because the message is late, doubled, or the run no longer wants it."""

@@ -31,6 +31,33 @@ class TicketCases(BudgetCases):
         usage = budget.usage(one)
         assert (usage.tickets, usage.holders, usage.windows[0].remaining) == (1, ("t",), 40)
 
+    def test_several_tickets_are_granted_as_far_as_they_fit(self, budget: Budget, clock: ManualClock) -> None:
+        one, other = tokens_per_minute(100, "one"), tokens_per_minute(75, "other")
+        shares = [Share(one, Amounts(1, 30)), Share(other, Amounts(1, 30))]
+        answer = budget.reserve_all([f"t{n}" for n in range(5)], shares, LEASE_SECONDS)
+        assert answer == [Ticket(f"t{n}", tuple(shares), clock.ms + LEASE_MS) for n in range(2)]
+        assert [held(budget, scope) for scope in (one, other)] == [(2, 60)] * 2
+        assert [waiter.ticket for scope in (one, other) for waiter in budget.usage(scope).waiting] == []
+        granted(hold(budget, "behind", other, tokens=15))
+
+    def test_of_several_tickets_that_do_not_fit_the_first_is_refused(self, budget: Budget) -> None:
+        scope = tokens_per_minute(100)
+        drawn(budget.draw("first", "d", scope, Amounts(1, 80)))
+        budget.settle("first", "d", scope, None)
+        asked = [Share(scope, Amounts(1, 30))]
+        refusal = refused(budget.reserve_all(["a", "b"], asked, LEASE_SECONDS))
+        assert (refusal.scope, refusal.asked, refusal.used) == ("model", 30, 80)
+        assert [waiter.ticket for waiter in budget.usage(scope).waiting] == ["a"]
+        assert refused(budget.reserve("a", asked, LEASE_SECONDS)) == refusal
+
+    def test_of_several_tickets_one_that_is_known_is_not_held_twice(self, budget: Budget) -> None:
+        scope = tokens_per_minute(100)
+        granted(hold(budget, "b", scope, requests=1, tokens=40))
+        answer = budget.reserve_all(["a", "b", "c"], [Share(scope, Amounts(1, 30))], LEASE_SECONDS)
+        assert isinstance(answer, list), f"refused: {answer}"
+        assert [ticket.id for ticket in answer] == ["a", "b", "c"]
+        assert held(budget, scope) == (3, 100)
+
     def test_one_scope_that_refuses_leaves_the_others_untouched(self, budget: Budget) -> None:
         free, full = tokens_per_minute(100, "free"), tokens_per_minute(100, "full")
         granted(hold(budget, "first", full, tokens=80))

@@ -1,31 +1,42 @@
--- Hold the amounts of every scope for a ticket, or nothing.
+-- Hold the amounts of every scope for a ticket, or nothing; for several tickets as many times as it fits, in their order.
 --
--- KEYS, ARGV  see lib_call; besides: [3] ticket, [4] lease in ms
--- Returns     {1, lease deadline in ms} | {0, scope number, window number (0: blocked), used, asked, wait in ms or -1}
--- Whoever is refused keeps a place in the queue; a grant never delays those who came before.
--- A scope in which the ticket already holds something keeps that, with a new lease: nothing is held twice.
+-- KEYS, ARGV  see lib_call; besides: [3] lease in ms, [4...] tickets, each once
+-- Returns     {number of tickets granted, lease deadline in ms}
+--             | {0, scope number, window number (0: blocked), used, asked, wait in ms or -1}
+-- If the first is refused it keeps a place in the queue; a grant never delays those who came before.
+-- A scope in which a ticket already holds something keeps that, with a new lease: nothing is held twice.
 
-local ticket, lease_ms = ARGV[3], tonumber(ARGV[4])
+local lease_ms, granted = tonumber(ARGV[3]), 0
 local deadline = now + lease_ms
-local fresh, worst = {}, nil
 
-for number, scope in ipairs(scopes) do
-  fresh[number] = redis.call('HEXISTS', scope.holds, ticket) == 0
-  if fresh[number] then worst = examine(scope, number, amounts(), ahead_of(scope, ticket), worst) end
-end
-if worst then
-  wait_in_queues(scopes, worst, ticket)
-  save_known(scopes)
-  return refused(worst)
-end
-
-for number, scope in ipairs(scopes) do
-  leave_queue(scope, ticket)
-  if fresh[number] then
-    write_hold(scope, ticket, open_hold(scope, ticket, scope.asked, deadline))
-  else
-    lease(scope, ticket, deadline)
+-- The refusal of a ticket, and in which scopes it holds nothing yet.
+local function judge(ticket)
+  local fresh, worst = {}, nil
+  for number, scope in ipairs(scopes) do
+    fresh[number] = redis.call('HEXISTS', scope.holds, ticket) == 0
+    if fresh[number] then worst = examine(scope, number, amounts(), ahead_of(scope, ticket), worst) end
   end
-  save_scope(scope, lease_ms)
+  return worst, fresh
 end
-return {1, deadline}
+
+for n = 4, #ARGV do
+  local worst, fresh = judge(ARGV[n])
+  if worst and granted > 0 then break end
+  if worst then
+    wait_in_queues(scopes, worst, ARGV[n])
+    save_known(scopes)
+    return refused(worst)
+  end
+  for number, scope in ipairs(scopes) do
+    leave_queue(scope, ARGV[n])
+    if fresh[number] then
+      write_hold(scope, ARGV[n], open_hold(scope, ARGV[n], scope.asked, deadline))
+    else
+      lease(scope, ARGV[n], deadline)
+    end
+  end
+  granted = granted + 1
+end
+
+for _, scope in ipairs(scopes) do save_scope(scope, lease_ms) end
+return {granted, deadline}

@@ -1,10 +1,11 @@
--- Store a granted ticket: a new iteration, or one that waits for its second admission.
--- in: run_id, number, ticket (json), grace_seconds
--- returns: publishes
+-- Store granted tickets: of new iterations, or of one that waits for its second admission.
+-- in: run_id, numbers, tickets (each a text of JSON; arrays of one length), grace_seconds
+-- returns: number, publishes
 insert into iterations (run_id, number, status, ticket, due_at, publishes)
-values (:run_id, :number, 'queued', cast(:ticket as jsonb), now() + make_interval(secs => :grace_seconds), 1)
+select :run_id, asked.number, 'queued', cast(asked.ticket as jsonb), now() + make_interval(secs => :grace_seconds), 1
+from unnest(cast(:numbers as bigint[]), cast(:tickets as text[])) as asked (number, ticket)
 on conflict (run_id, number) do update
 set ticket = excluded.ticket,
     due_at = excluded.due_at,
     publishes = iterations.publishes + 1
-returning publishes
+returning number, publishes

@@ -18,6 +18,7 @@ from botticelli.budget import (
     Refusal,
     Scope,
     Share,
+    Ticket,
     Window,
     nothing_charged,
 )
@@ -135,16 +136,43 @@ class BudgetMachine(RuleBasedStateMachine):
         answer = self.same(
             self.redis.reserve(ticket, shares, ms / 1000), self.memory.reserve(ticket, shares, ms / 1000)
         )
-        fresh = [share for share in shares if ticket not in self.naive[share.scope.name].holds]
-        self.judge(
-            isinstance(answer, Refusal), [(s.scope, s.amounts, NOTHING, self.ahead(s, ticket)) for s in fresh], now
+        self.answered(ticket, shares, answer, now, ms)
+
+    @rule(
+        several=st.lists(tickets, min_size=2, max_size=5, unique=True),
+        asked=st.dictionaries(names, amounts, min_size=1, max_size=3),
+        low=st.booleans(),
+        ms=leases_ms,
+    )
+    def reserve_all(self, several: list[str], asked: dict[str, Amounts], low: bool, ms: int) -> None:
+        """As one after the other; only that the one who ends it keeps no place."""
+        shares = [Share(SCOPES[name][low], wanted) for name, wanted in asked.items()]
+        now = self.begin(list(asked))
+        answer = self.same(
+            self.redis.reserve_all(several, shares, ms / 1000), self.memory.reserve_all(several, shares, ms / 1000)
         )
+        if isinstance(answer, Refusal):
+            self.answered(several[0], shares, answer, now, ms)
+            return
+        assert [ticket.id for ticket in answer] == several[: len(answer)]
+        for ticket in answer:
+            self.answered(ticket.id, shares, ticket, now, ms)
+        if len(answer) < len(several):
+            self.judge_reservation(several[len(answer)], shares, True, now)
+
+    def judge_reservation(self, ticket: str, shares: list[Share], refused: bool, now: int) -> None:
+        fresh = [share for share in shares if ticket not in self.naive[share.scope.name].holds]
+        self.judge(refused, [(s.scope, s.amounts, NOTHING, self.ahead(s, ticket)) for s in fresh], now)
+
+    def answered(self, ticket: str, shares: list[Share], answer: Ticket | Refusal, now: int, ms: int) -> None:
+        """A reservation that was asked for alone, or came first."""
+        self.judge_reservation(ticket, shares, isinstance(answer, Refusal), now)
         if isinstance(answer, Refusal):
             self.wait(ticket, shares, answer, now)
         else:
-            for name, wanted in asked.items():
-                self.naive[name].leave(ticket)
-                self.naive[name].reserve(ticket, wanted, now + ms)
+            for share in shares:
+                self.naive[share.scope.name].leave(ticket)
+                self.naive[share.scope.name].reserve(ticket, share.amounts, now + ms)
 
     @rule(ticket=tickets, draw=draws, scope=scopes, asked=amounts)
     def draw(self, ticket: str, draw: str, scope: Scope, asked: Amounts) -> None:

@@ -131,6 +131,20 @@ def test_it_is_not_taken_for_what_the_keys_or_the_leases_know_nothing_of(world: 
     assert world.short(SCOPE, DAY, asked=Amounts(9, 900))
 
 
+def test_several_tickets_take_it_together_or_not_at_all(world: World) -> None:
+    several = [f"t{n}" for n in range(9)]
+    world.scripts["reserve"] = one_way(world.client, short=True)
+    took_it = world.budget.reserve_all(several, [Share(SCOPE, ASKED)], LEASE_SECONDS)
+    assert isinstance(took_it, list) and len(took_it) == 9 and took_it[0].lease_until_ms != -7
+    before = world.dump()
+    for known in (["t8", "new"], ["new", "t8"]):
+        did_not = world.budget.reserve_all(known, [Share(SCOPE, Amounts())], LEASE_SECONDS)
+        assert isinstance(did_not, list) and did_not[0].lease_until_ms == -7
+    did_not = world.budget.reserve_all(["new", "newer"], [Share(DAY, Amounts(5))], LEASE_SECONDS)
+    assert isinstance(did_not, list) and did_not[0].lease_until_ms == -7
+    assert world.dump() == before
+
+
 def test_both_ways_leave_the_same_behind() -> None:
     choose = random.Random(7)
     both, long = World(), World()
@@ -146,7 +160,8 @@ def test_both_ways_leave_the_same_behind() -> None:
         for world in (both, long):
             world.clock.advance(ms)
             if step == "reserve":
-                answers.append(world.budget.reserve(f"t{turn}", [Share(s, asked) for s in scopes], lease_seconds))
+                tickets = [f"t{turn}"] if turn % 3 else [f"t{turn}", f"t{turn - 1}", f"and{turn}"]
+                answers.append(world.budget.reserve_all(tickets, [Share(s, asked) for s in scopes], lease_seconds))
             elif step == "release":
                 world.budget.release(f"t{turn - 1}", scopes)
             else:

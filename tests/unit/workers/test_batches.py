@@ -111,15 +111,20 @@ def test_alone_there_is_no_wait() -> None:
         Batcher(lambda _, items: [1 // item for item in items]).ask("key", 0)
 
 
+class Interrupted(Exception):
+    """As of a signal."""
+
+
+def interrupt(*_: object) -> None:
+    raise Interrupted
+
+
 def stands_in_wait(thread: int) -> bool:
     return sys._current_frames()[thread].f_code is threading.Condition.wait.__code__
 
 
 def test_who_is_interrupted_while_waiting_is_not_waited_for() -> None:
     """Celery's soft time limit comes as a signal, wherever the main thread stands."""
-
-    def interrupt(*_: object) -> None:
-        raise TimeoutError("soft time limit")
 
     def interrupt_once_it_waits() -> None:
         wait_until(lambda: batcher.waiting("key") == 1 and stands_in_wait(main), "the main thread to wait")
@@ -133,7 +138,7 @@ def test_who_is_interrupted_while_waiting_is_not_waited_for() -> None:
             first = threads.submit(batcher.ask, "key", 1)
             assert server.entered.wait(60)
             sent = threads.submit(interrupt_once_it_waits)
-            with pytest.raises(TimeoutError):
+            with pytest.raises(Interrupted):
                 batcher.ask("key", 2)
             sent.result(60)
             assert batcher.waiting("key") == 0, "its item is asked for by nobody"
@@ -145,10 +150,6 @@ def test_who_is_interrupted_while_waiting_is_not_waited_for() -> None:
         server.open.set()
         signal.signal(signal.SIGUSR1, before)
     assert server.batches == [[1], [3]]
-
-
-class Interrupted(Exception):
-    """As of a signal."""
 
 
 def interrupt_at(line: int) -> Any:
@@ -193,3 +194,50 @@ def is_interrupted_at(line: int) -> bool:
 def test_who_is_interrupted_before_it_waits_is_not_waited_for() -> None:
     lines = list(itertools.takewhile(is_interrupted_at, itertools.count(1)))
     assert len(lines) > 2
+
+
+def test_who_gathers_a_batch_waits_until_it_is_full() -> None:
+    server = Server()
+    server.open.set()
+    batcher = Batcher(server.double, gather_seconds=lambda: 600.0)
+    with ThreadPoolExecutor(AT_ONCE) as threads:
+        told = list(threads.map(lambda number: batcher.ask("key", number), range(AT_ONCE), timeout=60))
+    assert told == [number * 2 for number in range(AT_ONCE)]
+    assert [sorted(batch) for batch in server.batches] == [list(range(AT_ONCE))]
+
+
+def test_who_gathers_alone_waits_no_longer_than_told() -> None:
+    server = Server()
+    server.open.set()
+    assert Batcher(server.double, gather_seconds=lambda: 0.001).ask("key", 4) == 8
+
+
+def test_who_is_interrupted_while_gathering_leaves_the_batch_to_those_who_came() -> None:
+    server, main, gathers = Server(), threading.get_ident(), Event()
+
+    def gather_seconds() -> float:
+        is_first = not gathers.is_set()
+        gathers.set()
+        return 600.0 if is_first else 0.0
+
+    batcher = Batcher(server.double, gather_seconds)
+
+    def interrupt_once_another_came() -> int:
+        wait_until(lambda: gathers.is_set() and stands_in_wait(main), "the main thread to gather")
+        with ThreadPoolExecutor(1) as threads:
+            later = threads.submit(batcher.ask, "key", 3)
+            wait_until(lambda: batcher.waiting("key") == 1, "another to come")
+            signal.pthread_kill(main, signal.SIGUSR1)
+            return later.result(60)
+
+    server.open.set()
+    before = signal.signal(signal.SIGUSR1, interrupt)
+    try:
+        with ThreadPoolExecutor(1) as threads:
+            told = threads.submit(interrupt_once_another_came)
+            with pytest.raises(Interrupted):
+                batcher.ask("key", 2)
+            assert told.result(60) == 6
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+    assert server.batches == [[3]]
