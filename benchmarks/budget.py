@@ -20,7 +20,7 @@ from redis import Redis
 from benchmarks.budget_rivals import measured, memories, print_rivals
 from botticelli.budget import Amounts, RedisBudget, Scope, Share, Window, nothing_charged
 from botticelli.budget.connections import Connections
-from botticelli.budget.packing import Lasting
+from botticelli.budget.packing import Prepared
 from botticelli.testing import spenders
 from botticelli.testing.intervals import most_in_any_interval, use_of_a_period
 from botticelli.testing.valkey import valkey_socket
@@ -140,15 +140,15 @@ def packed_call(client: Redis, what: str) -> Call:
     spending(recorder, what)("7-12345")
     connections = Connections(client, ("bench:epoch", "bench:server"))
     script = connections.client.register_script(NOTHING)
-    return lambda _: connections.run(script, recorder.lasting, recorder.others)
+    return lambda _: connections.run_all(script, [(recorder.lasting, recorder.others)])
 
 
 class Recorder(RedisBudget):
     """Keeps what it would have sent."""
 
-    def _send(self, script: str, lasting: Lasting, arguments: Sequence[str | int]) -> Any:
-        self.lasting, self.others = lasting, arguments
-        return [1, 1]
+    def _send(self, script: str, calls: Sequence[Prepared]) -> list[Any]:
+        self.lasting, self.others = calls[0]
+        return [[1, 1]]
 
 
 def calls(socket: str, make_call: Callable[[Redis, str], Call], what: str, processes: int, seconds: float) -> int:

@@ -1,12 +1,12 @@
-"""One provider request in all scopes that it spends from: drawn in all or in none, settled in all. Writes no row."""
+"""Provider requests in all scopes that they spend from: drawn in all or in none, settled in all. Writes no row."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
-from botticelli.budget import Amounts, Budget, Draw, Refusal, Scope, Settlement, Share, Ticket
+from botticelli.budget import Amounts, Budget, Draw, DrawRequest, Refusal, Scope, Settlement, Share, Ticket
 
 NOTHING = Amounts()
 
@@ -38,24 +38,9 @@ class Draws:
     ticket_id: str
     scopes: tuple[Scope, ...]
 
-    def draw(self, draw_id: str, amounts: Amounts) -> Draw | Refusal:
-        """The first refusal gives back what was drawn before it."""
-        drawn: list[Scope] = []
-        for scope in self.scopes:
-            answer = self.budget.draw(self.ticket_id, draw_id, scope, amounts)
-            if isinstance(answer, Refusal):
-                self._settle(drawn, draw_id, NOTHING)
-                break
-            drawn.append(scope)
-        return answer
-
-    def confirm(self, draw: Draw, amounts: Amounts) -> Draw | Refusal:
-        """Once the ledger knows the draw: it stands, or it was lost with the server's memory before anybody could know of
-        it, and is drawn anew. A refusal leaves nothing drawn."""
-        again = self.budget.draw(self.ticket_id, draw.id, self.scopes[-1], amounts)
-        if isinstance(again, Draw) and again.drawn_at_ms == draw.drawn_at_ms:
-            return again
-        return self.draw(draw.id, amounts)
+    def of(self, draw_id: str, amounts: Amounts, place: int) -> DrawRequest:
+        """What is asked of the scope at that place."""
+        return DrawRequest(self.ticket_id, draw_id, self.scopes[place], amounts)
 
     def settle(self, draw_id: str, actual: Amounts | None) -> Settlement:
         """`actual` is None when nobody knows it: what was drawn counts."""
@@ -63,7 +48,50 @@ class Draws:
 
     def undo(self, draw_id: str) -> None:
         """The request is not made after all."""
-        self._settle(self.scopes, draw_id, NOTHING)
+        self.give_back(draw_id, len(self.scopes))
+
+    def give_back(self, draw_id: str, drawn: int) -> None:
+        """What was drawn in the first so many scopes."""
+        self._settle(self.scopes[:drawn], draw_id, NOTHING)
 
     def _settle(self, scopes: Sequence[Scope], draw_id: str, actual: Amounts | None) -> list[Settlement]:
         return [self.budget.settle(self.ticket_id, draw_id, scope, actual) for scope in reversed(scopes)]
+
+
+class Request(NamedTuple):
+    """One request that somebody wants to make, of any ticket."""
+
+    draws: Draws
+    draw_id: str
+    amounts: Amounts
+
+
+def draw_all(budget: Budget, asked: Sequence[Request]) -> list[Draw | Refusal]:
+    """Each in all of its scopes, and all at once: one round trip for their first scopes, one for their second, and so on.
+    Of each the first refusal gives back what was drawn before it."""
+    answers: dict[int, Draw | Refusal] = {}
+    place, going_on = 0, list(range(len(asked)))
+    while going_on:
+        requests = [asked[n].draws.of(asked[n].draw_id, asked[n].amounts, place) for n in going_on]
+        for n, answer in zip(going_on, budget.draw_all(requests), strict=True):
+            answers[n] = answer
+            if isinstance(answer, Refusal):
+                asked[n].draws.give_back(asked[n].draw_id, place)
+        place += 1
+        going_on = [n for n in going_on if isinstance(answers[n], Draw) and place < len(asked[n].draws.scopes)]
+    return [answers[n] for n in range(len(asked))]
+
+
+def confirm_all(budget: Budget, drawn: Sequence[tuple[Request, Draw]]) -> list[Draw | Refusal]:
+    """Once the ledger knows the draws: they stand, or they were lost with the server's memory before anybody could know of
+    them, and are drawn anew. A refusal leaves nothing drawn."""
+    if not drawn:
+        return []
+    again = budget.draw_all([one.draws.of(one.draw_id, one.amounts, -1) for one, _ in drawn])
+    lost = [
+        n
+        for n, (answer, (_, draw)) in enumerate(zip(again, drawn, strict=True))
+        if not isinstance(answer, Draw) or answer.drawn_at_ms != draw.drawn_at_ms
+    ]
+    anew = dict(zip(lost, draw_all(budget, [drawn[n][0] for n in lost]), strict=True))
+    return [anew.get(n, answer) for n, answer in enumerate(again)]

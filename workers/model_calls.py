@@ -19,7 +19,8 @@ from botticelli.errors import DriverError, DriverTerminal, DriverTransient, Driv
 from botticelli.failpoints import reach
 from botticelli.store import Entry, Transaction
 from botticelli.telemetry import log
-from workers.draws import Draws, granted
+from workers.drawing import Drawn
+from workers.draws import Draws, Request, granted
 from workers.gathering import crowd
 from workers.learning import learn
 from workers.outcomes import ActFailed, LongWait
@@ -147,20 +148,12 @@ class ModelCall:
         draw_id = f"{claim.run_id}:{claim.number}:{claim.fence}:{self._name}:{self._stage.retries_used}"
         if self._call.model != self._calls[0].model:
             draw_id += f":{self._call.model}"
-        while isinstance(draw := self._drawn(draw_id), Refusal):
-            self._wait_for(self._stage.runtime.softened(draw))
-        reach("request_drawn")
-        try:
-            self._stage.enter_draw(self._entry(draw))
-        except BaseException:
-            self._draws.undo(draw.id)
-            raise
-        reach("draw_in_ledger")
-        confirmed = self._draws.confirm(draw, self._call.amounts)
-        if isinstance(confirmed, Refusal):
-            self._not_made(draw, confirmed)
-        self._stage.begin(lambda tx: self._take_back(tx, draw))
-        return draw
+        while isinstance(drawn := self._drawn(draw_id), Refusal):
+            self._wait_for(self._stage.runtime.softened(drawn))
+        if isinstance(drawn.confirmed, Refusal):
+            self._not_made(drawn.draw, drawn.confirmed)
+        self._stage.begin(lambda tx: self._take_back(tx, drawn.draw))
+        return drawn.draw
 
     def _not_made(self, draw: Draw, refusal: Refusal) -> NoReturn:
         """The server forgot the draw before the ledger knew it, and has no room for it now: another attempt asks anew."""
@@ -176,9 +169,10 @@ class ModelCall:
         self._draws.undo(draw.id)
         tx.ledger.settle(draw.id, "refused", _moment(draw.drawn_at_ms), Usage(0, 0))
 
-    def _drawn(self, draw_id: str) -> Draw | Refusal:
+    def _drawn(self, draw_id: str) -> Drawn | Refusal:
         paused = self._stage.runtime.paused(self._call.scopes)
-        return paused or self._draws_now().draw(draw_id, self._call.amounts)
+        request = Request(self._draws_now(), draw_id, self._call.amounts)
+        return paused or self._stage.draw(request, self._entry)
 
     def _draws_now(self) -> Draws:
         """In all scopes of the call, with the limits that are in force at this moment."""

@@ -1,4 +1,4 @@
-"""The rows around a model call: its draw in the ledger before, the act with what came of the draw after.
+"""The rows after a model call: the act, with what came of its draw.
 
 Those of all iterations that this process performs at the same time are written in one transaction. Calls nothing.
 """
@@ -9,17 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from botticelli.runtime import Runtime
-from botticelli.store import ActRow, Claim, Entry, Settled, Wanted
+from botticelli.store import ActRow, Claim, Settled
 from workers.batches import Batcher
 from workers.gathering import crowd
-
-
-def enter_draw(runtime: Runtime, claim: Claim, entry: Entry) -> Wanted:
-    """What the run wants now; the row is written if it still wants calls. Stale when the iteration is no longer held."""
-    wanted = _draws.ask(runtime, (claim, entry))
-    if wanted is None:
-        raise claim.stale()
-    return wanted
 
 
 def record_act(runtime: Runtime, claim: Claim, row: ActRow, settled: Settled | None) -> None:
@@ -33,16 +25,6 @@ class _Recorded:
     claim: Claim
     row: ActRow
     settled: Settled | None
-
-
-def _draw_together(runtime: Runtime, asked: Sequence[tuple[Claim, Entry]]) -> list[Wanted | None]:
-    """None for those that are no longer held."""
-    with runtime.store.transaction() as tx:
-        held = tx.iterations.guard_all([claim for claim, _ in asked], lease_seconds=_lease_seconds(runtime))
-        allowed = [entry for claim, entry in asked if claim.key in held and held[claim.key].is_going_on]
-        if allowed:
-            tx.ledger.draw(*allowed)
-    return [held.get(claim.key) for claim, _ in asked]
 
 
 def _record_together(runtime: Runtime, asked: Sequence[_Recorded]) -> list[bool]:
@@ -62,5 +44,4 @@ def _lease_seconds(runtime: Runtime) -> float:
     return runtime.settings.worker.lease_seconds
 
 
-_draws: Batcher[Runtime, tuple[Claim, Entry], Wanted | None] = Batcher(_draw_together)
 _acts: Batcher[Runtime, _Recorded, bool] = Batcher(_record_together, crowd.gather_seconds)

@@ -9,14 +9,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from botticelli.budget import Draw, Refusal
 from botticelli.carousel.levers import BEGIN_WITHIN_SECONDS
 from botticelli.carousel.plan import Plan
 from botticelli.narrative import visible
 from botticelli.narrative.model import Act, Narrative, NarrativeInput, is_beside
 from botticelli.runtime import Runtime
 from botticelli.store import ActRow, Claim, Entry, Run, Transaction, Wanted
+from workers.drawing import Drawing, Drawn, draw
+from workers.draws import Request
 from workers.outcomes import RunEnding, RunHeld
-from workers.records import enter_draw
 
 PARTIAL_CHARACTERS = 2000
 
@@ -119,10 +121,19 @@ class Stage:
             require_going_on(wanted)
             yield tx
 
-    def enter_draw(self, entry: Entry) -> None:
-        """As `about_to_act`, and the ledger's row of a call is all that is written."""
+    def draw(self, request: Request, entry: Callable[[Draw], Entry]) -> Drawn | Refusal:
+        """As `about_to_act`, and the ledger's row of a call is all that is written. What it raises leaves nothing drawn."""
         self.asked_at = time.monotonic()
-        require_going_on(enter_draw(self.runtime, self.claim, entry))
+        try:
+            drawn = draw(self.runtime, Drawing(self.claim, request, entry))
+            if isinstance(drawn, Drawn):
+                if drawn.run is None:
+                    raise self.claim.stale()
+                require_going_on(drawn.run)
+        except BaseException:
+            request.draws.undo(request.draw_id)
+            raise
+        return drawn
 
     def tell(self, event: str, **data: Any) -> None:
         """Let those who watch know. Never waits and never fails."""

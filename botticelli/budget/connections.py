@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from botticelli.budget import scripts
-from botticelli.budget.packing import Lasting, evalsha
+from botticelli.budget.packing import Prepared, evalsha
 from botticelli.errors import InvalidInput, ServiceUnavailable
 
 if TYPE_CHECKING:
@@ -58,29 +58,33 @@ class Connections:
         finally:
             self._pool.release(connection)
 
-    def run(self, script: Script, lasting: Lasting, arguments: Sequence[str | int]) -> Any:
-        """The script's answer. A script that the server has forgotten is loaded again; a server that has become a replica
-        gets new connections: it may be a master again, with another's data."""
+    def run_all(self, script: Script, calls: Sequence[Prepared]) -> list[Any]:
+        """The script's answer to each call, in one round trip. A script that the server has forgotten is loaded again; a
+        server that has become a replica gets new connections: it may be a master again, with another's data."""
         try:
-            return self._answer(evalsha(script.sha, lasting, arguments))
+            return self._answers([evalsha(script.sha, *call) for call in calls])
         except self._errors.NoScriptError:
             script.sha = self.client.script_load(script.script)
-            return self._answer(evalsha(script.sha, lasting, arguments))
+            return self._answers([evalsha(script.sha, *call) for call in calls])
         except self._errors.ReadOnlyError:
             self._pool.disconnect()
             raise
 
-    def _answer(self, command: bytes) -> Any:
-        """To one packed command. As redis-py does it, with the client's own retries, but without its bookkeeping, which
-        takes longer than all else that happens here."""
+    def _answers(self, commands: list[bytes]) -> list[Any]:
+        """To packed commands. As redis-py does it, with the client's own retries, but without its bookkeeping, which takes
+        longer than all else that happens here."""
         connection: Any = self._pool.get_connection()
 
-        def send_and_read() -> Any:
-            connection.send_packed_command([command])
-            return connection.read_response()
+        def send_and_read() -> list[Any]:
+            connection.send_packed_command(commands)
+            return [connection.read_response() for _ in commands]
 
         try:
-            return connection.retry.call_with_retry(send_and_read, lambda _: connection.disconnect())
+            return list(connection.retry.call_with_retry(send_and_read, lambda _: connection.disconnect()))
+        except BaseException:
+            if len(commands) > 1:  # other answers are still to come
+                connection.disconnect()
+            raise
         finally:
             self._pool.release(connection)
 

@@ -8,6 +8,7 @@ from botticelli.budget.memory_scope import Hold, OpenDraw, ScopeState, holding, 
 from botticelli.budget.model import (
     Amounts,
     Draw,
+    DrawRequest,
     Refusal,
     Scope,
     ScopeUsage,
@@ -85,6 +86,9 @@ class MemoryBudget:
         state.leases.setdefault(ticket_id, now + self._lease_ms)
         self._keep(state)
         return Draw(draw_id, scope.name, amounts, now)
+
+    def draw_all(self, asked: Sequence[DrawRequest]) -> list[Draw | Refusal]:
+        return [self.draw(*one) for one in asked]
 
     def settle(self, ticket_id: str, draw_id: str, scope: Scope, actual: Amounts | None) -> Settlement:
         [state], now = self._open([scope])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 from botticelli.budget.days import DAY_SECONDS, is_zone
 from botticelli.errors import InvalidInput
@@ -251,6 +251,15 @@ class Draw:
     drawn_at_ms: int
 
 
+class DrawRequest(NamedTuple):
+    """The arguments of one `draw`."""
+
+    ticket_id: str
+    draw_id: str
+    scope: Scope
+    amounts: Amounts
+
+
 @dataclass(frozen=True, slots=True)
 class Settlement:
     """What a settle did: `settled` the first time, `repeated` (and nothing changed) ever after."""
@@ -339,6 +348,10 @@ class Budget(Protocol):
 
         What the ticket does not hold (it asked for too little, or its lease ran out) is asked of the windows now.
         """
+        ...
+
+    def draw_all(self, asked: Sequence[DrawRequest]) -> list[Draw | Refusal]:
+        """As `draw` for each of them, one after the other, in their order."""
         ...
 
     def settle(self, ticket_id: str, draw_id: str, scope: Scope, actual: Amounts | None) -> Settlement:

@@ -27,6 +27,10 @@ class Lasting(NamedTuple):
         return cls(keys, limits, packed([len(keys), *keys, limits]))
 
 
+Prepared = tuple[Lasting, Sequence[str | int]]
+"""All that is sent to a script: what lasts, and the other arguments."""
+
+
 def evalsha(sha: str, lasting: Lasting, arguments: Sequence[str | int]) -> bytes:
     """The whole command: the name, the script, and what `lasting` says, before the other arguments."""
     words = 4 + len(lasting.keys) + len(arguments)

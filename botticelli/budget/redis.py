@@ -1,4 +1,4 @@
-"""The Budget on Redis 6.2+ or Valkey: every method is one script call, one round trip. The rules are in `lua/`.
+"""The Budget on Redis 6.2+ or Valkey: every method is one round trip. The rules are in `lua/`.
 
 A connection error leaves redis-py as it is; every method but `charge` may simply be repeated.
 """
@@ -20,6 +20,7 @@ from botticelli.budget.model import (
     METRICS,
     Amounts,
     Draw,
+    DrawRequest,
     Holding,
     Refusal,
     Reseed,
@@ -33,7 +34,7 @@ from botticelli.budget.model import (
     WindowUsage,
     merged,
 )
-from botticelli.budget.packing import Lasting
+from botticelli.budget.packing import Lasting, Prepared
 from botticelli.budget.seeding import seed_request
 from botticelli.errors import ServiceUnavailable
 
@@ -94,11 +95,20 @@ class RedisBudget:
 
     def draw(self, ticket_id: str, draw_id: str, scope: Scope, amounts: Amounts) -> Draw | Refusal:
         shares = (Share(scope, amounts),)
-        reply = self._call("draw", shares, ticket_id, draw_id, self._lease_ms)
-        if not reply[0]:
-            return _refusal(shares, reply)
-        _, drawn_at_ms, *drawn = reply
-        return Draw(draw_id, scope.name, Amounts(*drawn), drawn_at_ms)
+        return _drawn(draw_id, shares, self._call("draw", shares, ticket_id, draw_id, self._lease_ms))
+
+    def draw_all(self, asked: Sequence[DrawRequest]) -> list[Draw | Refusal]:
+        """One round trip for all. What the server has to be told something for is asked again, alone."""
+        shares = [(Share(one.scope, one.amounts),) for one in asked]
+        calls = [
+            self._prepared(mine, (one.ticket_id, one.draw_id, self._lease_ms))
+            for one, mine in zip(asked, shares, strict=True)
+        ]
+        replies = self._send("draw", calls)
+        return [
+            _drawn(one.draw_id, mine, reply) if reply[0] >= 0 else self.draw(*one)
+            for one, mine, reply in zip(asked, shares, replies, strict=True)
+        ]
 
     def settle(self, ticket_id: str, draw_id: str, scope: Scope, actual: Amounts | None) -> Settlement:
         shares = (Share(scope, actual or NOTHING),)
@@ -176,16 +186,20 @@ class RedisBudget:
         self._run(scripts.SEED, [Share(scope, NOTHING) for scope in scopes], (request,))
 
     def _run(self, script: str, shares: Sequence[Share], arguments: Sequence[str | int]) -> Any:
+        [reply] = self._send(script, [self._prepared(shares, arguments)])
+        return reply
+
+    def _send(self, script: str, calls: Sequence[Prepared]) -> list[Any]:
+        return self._connections.run_all(self._scripts[script], calls)
+
+    def _prepared(self, shares: Sequence[Share], arguments: Sequence[str | int]) -> Prepared:
         """Keys and arguments are those of `lua/lib_call.lua`."""
         scopes = tuple([share.scope for share in shares])
         asked = [_packed(share.amounts) for share in shares]
         if self._clock_ms is not None:
             asked.append(str(self._clock_ms()))
         lasting = _lasting(self._prefix, scopes, (self._local_ms() + self._server_ahead_ms) // HOUR_MS)
-        return self._send(script, lasting, [f"[{','.join(asked)}]", *arguments])
-
-    def _send(self, script: str, lasting: Lasting, arguments: Sequence[str | int]) -> Any:
-        return self._connections.run(self._scripts[script], lasting, arguments)
+        return lasting, [f"[{','.join(asked)}]", *arguments]
 
     def _local_ms(self) -> int:
         return time.time_ns() // 1_000_000
@@ -235,6 +249,13 @@ def _holding(reply: Sequence[Any], now: int) -> Holding:
     undrawn, draws = json.loads(packed)
     in_flight = sum((Amounts(*draw["amounts"]) for draw in draws.values()), NOTHING)
     return Holding(_text(ticket), Amounts(*undrawn), in_flight, deadline - now)
+
+
+def _drawn(draw_id: str, shares: Sequence[Share], reply: Sequence[int]) -> Draw | Refusal:
+    if not reply[0]:
+        return _refusal(shares, reply)
+    _, drawn_at_ms, *drawn = reply
+    return Draw(draw_id, shares[0].scope.name, Amounts(*drawn), drawn_at_ms)
 
 
 def _refusal(shares: Sequence[Share], reply: Sequence[int]) -> Refusal:

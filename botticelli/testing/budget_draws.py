@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from botticelli.budget import Amounts, Budget, Scope, Window, WindowKind
+from botticelli.budget import Amounts, Budget, Draw, DrawRequest, Scope, Window, WindowKind
 from botticelli.testing.budget_base import (
     LEASE_MS,
     MINUTE_MS,
@@ -52,6 +52,22 @@ class DrawCases(BudgetCases):
         budget.settle("other", "d", scope, Amounts(tokens=150))
         assert refused(budget.draw("t", "d", scope, Amounts(tokens=31))).used == 150
         drawn(budget.draw("t", "d", scope, Amounts(tokens=30)))
+
+    def test_several_are_drawn_as_one_after_the_other(self, budget: Budget, clock: ManualClock) -> None:
+        full = Scope("full", (Window("requests", 1, 60),), guard_ms=0)
+        granted(hold(budget, "t", BOTH, requests=1, tokens=60))
+        answers = budget.draw_all(
+            [
+                DrawRequest("t", "d", BOTH, Amounts(1, 20)),
+                DrawRequest("other", "d", full, Amounts(1)),
+                DrawRequest("other", "e", full, Amounts(1)),
+                DrawRequest("t", "d", BOTH, Amounts(1, 20)),
+            ]
+        )
+        first = Draw("d", "model", Amounts(1, 20), clock.ms)
+        assert [answers[0], answers[1], answers[3]] == [first, Draw("d", "full", Amounts(1), clock.ms), first]
+        assert (refused(answers[2]).scope, refused(answers[2]).used) == ("full", 1)
+        assert (held(budget, BOTH), used(budget, BOTH), used(budget, full)) == ((0, 60), [1, 0], [1])
 
     def test_an_open_draw_is_given_again(self, budget: Budget, clock: ManualClock) -> None:
         granted(hold(budget, "t", BOTH, requests=3, tokens=60))

@@ -13,6 +13,8 @@ from botticelli.budget import (
     BLOCKED,
     Amounts,
     Budget,
+    Draw,
+    DrawRequest,
     MemoryBudget,
     RedisBudget,
     Refusal,
@@ -176,8 +178,17 @@ class BudgetMachine(RuleBasedStateMachine):
 
     @rule(ticket=tickets, draw=draws, scope=scopes, asked=amounts)
     def draw(self, ticket: str, draw: str, scope: Scope, asked: Amounts) -> None:
-        now, naive = self.begin([scope.name]), self.naive[scope.name]
         answer = self.same(self.redis.draw(ticket, draw, scope, asked), self.memory.draw(ticket, draw, scope, asked))
+        self.drew(ticket, draw, scope, asked, answer)
+
+    @rule(several=st.lists(st.builds(DrawRequest, tickets, draws, scopes, amounts), min_size=2, max_size=4))
+    def draw_all(self, several: list[DrawRequest]) -> None:
+        answers = self.same(self.redis.draw_all(several), self.memory.draw_all(several))
+        for one, answer in zip(several, answers, strict=True):
+            self.drew(*one, answer)
+
+    def drew(self, ticket: str, draw: str, scope: Scope, asked: Amounts, answer: Draw | Refusal) -> None:
+        now, naive = self.begin([scope.name]), self.naive[scope.name]
         if ticket in naive.holds and draw in naive.holds[ticket].draws:
             assert not isinstance(answer, Refusal)
             assert answer.amounts == naive.holds[ticket].draws[draw].amounts

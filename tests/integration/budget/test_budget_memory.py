@@ -12,7 +12,7 @@ import pytest
 from redis import Redis
 
 from botticelli.budget import Amounts, RedisBudget, Scope, Window, nothing_charged
-from botticelli.budget.packing import Lasting
+from botticelli.budget.packing import Prepared
 from botticelli.budget.scripts import GATE, source
 from botticelli.testing.clock import ManualClock
 
@@ -35,9 +35,9 @@ ASKED = Amounts(1, 1234)
 class Recorder(RedisBudget):
     """Keeps what it sent last."""
 
-    def _send(self, script: str, lasting: Lasting, arguments: Sequence[str | int]) -> Any:
-        self.sent = lasting, arguments
-        return super()._send(script, lasting, arguments)
+    def _send(self, script: str, calls: Sequence[Prepared]) -> list[Any]:
+        self.sent = calls[-1]
+        return super()._send(script, calls)
 
 
 def memory_bytes(client: Redis) -> int:

@@ -14,6 +14,7 @@ from botticelli.budget import (
     METRICS,
     Amounts,
     Draw,
+    DrawRequest,
     PastCharge,
     RedisBudget,
     Refusal,
@@ -224,3 +225,23 @@ def test_a_client_without_a_pool_is_refused_in_one_line() -> None:
 def test_nobody_makes_a_budget_that_forgets_without_saying_so(client: FakeRedis) -> None:
     with pytest.raises(TypeError, match="reseed"):
         RedisBudget(client)  # type: ignore[call-arg]
+
+
+def test_of_several_draws_those_that_the_server_must_be_told_something_for_are_asked_again(client: FakeRedis) -> None:
+    """The scripts are forgotten, and so is one of two scopes: a draw of it is the ledger's to tell."""
+    other = Scope("other", SCOPE.windows)
+    told: list[str] = []
+
+    def past(scopes: Sequence[Scope]) -> list[PastCharge]:
+        told.extend(scope.name for scope in scopes)
+        return []
+
+    budget = RedisBudget(client, reseed=past)
+    budget.reserve("t", [Share(scope, Amounts(2, 20)) for scope in (SCOPE, other)], 60)
+    client.script_flush()
+    client.delete(*(f"{{botticelli}}:budget:{kind}:other" for kind in ("usage", "holds", "leases")))
+    told.clear()
+    answers = budget.draw_all([DrawRequest("t", "d", scope, Amounts(1, 10)) for scope in (SCOPE, other)])
+    assert [answer.scope for answer in answers if isinstance(answer, Draw)] == ["model", "other"]
+    assert told == ["other"]
+    assert [budget.usage(scope).windows[1].used for scope in (SCOPE, other)] == [1, 1]
