@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from kombu import Connection, Queue, transport
 from kombu.asynchronous import Hub
+from redis.exceptions import ResponseError
 
 from botticelli.messages import ENQUEUE, RUN_ITERATION
 from botticelli.runtime import Runtime
@@ -129,6 +130,65 @@ def test_of_iterations_the_server_keeps_no_copy_and_all_that_were_not_begun_are_
     channel.close()
     assert runtime.redis.llen(f"{runtime.settings.redis.prefix}:work") == 2
     assert {one.payload["number"] for one in received(connection, queue, 2, connection.channel())} == {2, 3}
+
+
+def waiting(runtime: Runtime) -> int:
+    return runtime.redis.llen(f"{runtime.settings.redis.prefix}:work")
+
+
+def calls(runtime: Runtime, command: str) -> int:
+    return int(runtime.redis.info("commandstats").get(f"cmdstat_{command}", {"calls": 0})["calls"])
+
+
+def test_iterations_that_wait_come_in_lots_and_in_order(runtime: Runtime, connect: Callable[[], Connection]) -> None:
+    connection, queue = connect(), Queue("work")
+    publish(connection, queue, 40, RUN_ITERATION)
+    before = calls(runtime, "brpop")
+    messages = received(connection, queue, 40, connection.channel())
+    assert [message.payload["number"] for message in messages] == list(range(40))
+    assert calls(runtime, "brpop") - before < 20
+    assert waiting(runtime) == 0
+
+
+def test_a_lot_is_no_larger_than_there_is_room(runtime: Runtime, connect: Callable[[], Connection]) -> None:
+    connection, queue = connect(), Queue("work")
+    publish(connection, queue, 10, RUN_ITERATION)
+    channel = connection.channel()
+    channel.basic_qos(0, 3, False)
+    messages = received(connection, queue, 3, channel)
+    assert (len(messages), waiting(runtime)) == (3, 7)
+
+
+def test_a_request_is_never_taken_in_a_lot(runtime: Runtime, connect: Callable[[], Connection]) -> None:
+    """Between the lot and the copies a killed worker would lose those that nobody else knows of."""
+    connection, queue = connect(), Queue("work")
+    publish(connection, queue, 2, RUN_ITERATION)
+    publish(connection, queue, 1, ENQUEUE)
+    publish(connection, queue, 1, RUN_ITERATION)
+    client = connection.channel()._create_client()
+    take = client.register_script(broker_client._take_more_script())
+    lot = take(["work"], [8, broker_client.OF_ITERATION])
+    assert [json.loads(one)["headers"]["task"] for one in lot] == [RUN_ITERATION] * 2
+    assert take(["work"], [8, broker_client.OF_ITERATION]) == []
+    assert waiting(runtime) == 2
+    assert len(received(connection, queue, 2, connection.channel())) == 2
+    assert unacked(runtime) == (1, 1)
+
+
+def test_on_a_server_without_memory_iterations_come_one_by_one(
+    runtime: Runtime, connect: Callable[[], Connection]
+) -> None:
+    connection, queue = connect(), Queue("work")
+    publish(connection, queue, 6, RUN_ITERATION)
+    channel = connection.channel()
+    channel.queue_declare("work")
+    runtime.redis.config_set("maxmemory", 1)
+    try:
+        with pytest.raises(ResponseError):
+            runtime.redis.set("more", "than there is room for")
+        assert len(received(connection, queue, 6, channel)) == 6
+    finally:
+        runtime.redis.config_set("maxmemory", 0)
 
 
 def test_a_channel_makes_one_client_for_each_pool(connect: Callable[[], Connection]) -> None:
