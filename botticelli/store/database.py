@@ -12,6 +12,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 
 from botticelli.errors import DatabaseBehind, InvalidInput, ServiceUnavailable, Unwritable
 from botticelli.places import app_folder
+from botticelli.store.pinging import ping_when_in_doubt
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -25,11 +26,10 @@ NO_WRITES = frozenset({"25006", "53100", "58030"})
 def make_engine(url: str, *, pool_size: int, statement_timeout_seconds: float) -> Engine:
     """An engine for `url` (psycopg2). Connects nothing yet. Keepalives find a dropped connection within a minute."""
     options = f"-c statement_timeout={round(statement_timeout_seconds * 1000)} -c lock_timeout=10000 -c timezone=UTC"
-    return create_engine(
+    engine = create_engine(
         url,
         pool_size=pool_size,
         max_overflow=pool_size,
-        pool_pre_ping=True,
         hide_parameters=True,  # an error message must not carry a prompt into a log
         connect_args={
             "options": options,
@@ -40,6 +40,8 @@ def make_engine(url: str, *, pool_size: int, statement_timeout_seconds: float) -
             "keepalives_count": 3,
         },
     )
+    ping_when_in_doubt(engine)
+    return engine
 
 
 @contextmanager
