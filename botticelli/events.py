@@ -26,6 +26,8 @@ KEPT = 10_000
 KEPT_SECONDS = 7 * 86_400
 KEPT_AFTER_THE_END_SECONDS = 86_400
 BATCH = 500
+TOGETHER_SECONDS = 0.02
+"""An event is told so late, with those that happened meanwhile."""
 WAITING = 20_000
 """Events of one process that are not written yet; more are dropped."""
 CLOSE_SECONDS = 2.0
@@ -122,6 +124,8 @@ class EventLog:
 
     def _batch(self) -> list[tuple[str, str, str] | None]:
         batch = [self._queue.get()]
+        if batch[0] is not None:
+            time.sleep(TOGETHER_SECONDS)
         while batch[-1] is not None and len(batch) < BATCH:
             try:
                 batch.append(self._queue.get_nowait())

@@ -6,9 +6,9 @@ milliseconds of processor time, so that two for each is little beside it, and sp
 
 from __future__ import annotations
 
-import threading
+from collections import deque
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 SECONDS_EACH = 0.002
 MOST_SECONDS = 0.05
@@ -20,36 +20,31 @@ class Crowd:
     """The iterations that a process performs, without those that wait for a model."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._count = 0
+        self._all: deque[None] = deque()
+        self._waiting: deque[None] = deque()
+        """As long as there are of them: adding and taking away need no lock, before which all threads would stand."""
 
-    @contextmanager
-    def one_more(self) -> Iterator[None]:
+    def one_more(self) -> AbstractContextManager[None]:
         """It counts for as long as the block runs."""
-        with self._changed(1):
-            yield
+        return _longer(self._all)
 
-    @contextmanager
-    def one_less(self) -> Iterator[None]:
-        """One that counts waits for as long as the block runs."""
-        with self._changed(-1):
-            yield
+    def one_less(self) -> AbstractContextManager[None]:
+        """One that counts waits for as long as the block runs. Of acts side by side several may wait for one iteration."""
+        return _longer(self._waiting)
 
     def gather_seconds(self) -> float:
         """How long the first of a batch may wait for others."""
-        return min(MOST_SECONDS, self._count * SECONDS_EACH) if self._count > FEW else 0.0
+        count = len(self._all) - len(self._waiting)
+        return min(MOST_SECONDS, count * SECONDS_EACH) if count > FEW else 0.0
 
-    @contextmanager
-    def _changed(self, change: int) -> Iterator[None]:
-        self._add(change)
-        try:
-            yield
-        finally:
-            self._add(-change)
 
-    def _add(self, change: int) -> None:
-        with self._lock:
-            self._count += change
+@contextmanager
+def _longer(line: deque[None]) -> Iterator[None]:
+    line.append(None)
+    try:
+        yield
+    finally:
+        line.pop()
 
 
 crowd = Crowd()

@@ -31,3 +31,9 @@ def test_those_that_wait_for_a_model_do_not_count() -> None:
         assert crowd.gather_seconds() == 0.0
         waiting.close()
         assert crowd.gather_seconds() == busy == MOST_SECONDS
+
+
+def test_acts_side_by_side_may_all_wait_in_one_iteration() -> None:
+    crowd = Crowd()
+    with crowd.one_more(), crowd.one_less(), crowd.one_less(), crowd.one_less():
+        assert crowd.gather_seconds() == 0.0
