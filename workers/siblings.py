@@ -1,7 +1,7 @@
 """A worker with many threads as several processes, for Python runs one thread of a process at a time.
 
 The process that was started watches the others: one that is killed is started again, all end when it is told to end. It
-performs nothing itself.
+performs nothing itself, unless there can be no others.
 """
 
 from __future__ import annotations
@@ -12,8 +12,9 @@ import signal
 import sys
 import threading
 import time
+import traceback
 from contextlib import suppress
-from typing import Any
+from typing import Any, Literal
 
 from celery.concurrency import get_implementation
 from celery.platforms import create_pidlock
@@ -25,20 +26,30 @@ THREADS_OF_ONE_PROCESS = 64
 RESTART_SECONDS = 1.0
 """A process that is killed again and again is started no oftener."""
 TELLING = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
+HEARD = (*TELLING, signal.SIGHUP, signal.SIGUSR1, signal.SIGCHLD, signal.SIGALRM)
+"""By the process that watches, one after the other: they are blocked there, and it waits for them."""
+OF_WATCH = (signal.SIGHUP, signal.SIGUSR1)
+"""They reach the process that watches; they would end one that performs before Celery has a handler for SIGUSR1."""
+REMEDY = "raise the limit of processes (ulimit -u, TasksMax, pids) or of memory, or set worker.processes = 1"
 
-_watched: list[int] = []
-"""The process that watches this one, if one does."""
+_is_watched = False
+"""Whether another process watches this one."""
 
 
 def split(worker: Any, wanted: int | None) -> None:
     """Of Celery's `worker`, before it has made anything: returns in each process that is to perform, with a name and a
-    share of the threads, and never in the one that watches them, which exits as they did.
+    share of the threads, and not in the one that watches them, which exits as they did. Where they can't be forked, it
+    returns in this one alone, with all threads.
 
     `wanted`: processes; None: one for each 64 threads, at most one for each core.
     """
     count = number_of_processes(worker.concurrency, wanted) if can_be_split(worker) else 1
     if count > 1:
-        Watch(worker, count).run()
+        try:
+            Watch(worker, count).run()
+        except Exception:  # after which Celery would let this process perform, beside those that it watches
+            traceback.print_exc()
+            raise SystemExit(1) from None
 
 
 def number_of_processes(threads: int, wanted: int | None) -> int:
@@ -57,8 +68,14 @@ def can_be_split(worker: Any) -> bool:
 
 def leave_interrupts_to_the_watch() -> None:
     """Ctrl-C reaches all processes; the one that watches passes it on, and twice would mean that there is a hurry."""
-    if _watched:
+    if _is_watched:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _say(what: str) -> None:
+    """Where nobody listens any more, watching goes on."""
+    with suppress(OSError):
+        print(f"botticelli: {what}", file=sys.stderr, flush=True)
 
 
 class Watch:
@@ -67,76 +84,142 @@ class Watch:
     def __init__(self, worker: Any, count: int) -> None:
         self._worker = worker
         self._count = count
+        self._waiting = dict.fromkeys(range(1, count + 1), 0.0)
+        """The numbers of those that are to be started, and from when on (monotonic seconds)."""
         self._running: dict[int, tuple[int, float]] = {}
-        self._told = False
+        self._has_split = False
+        self._refused = False
+        self._ending = False
+        self._then: Literal["exit", "perform", "begin anew"] = "exit"
+        """What this process does when all others have ended."""
         self._exit_code = 0
+        self._earlier: dict[signal.Signals, Any] = {}
         self._tether, self._end_of_tether = os.pipe()
         self._pid_file = create_pidlock(worker.pidfile) if worker.pidfile else None
         worker.pidfile = None
 
     def run(self) -> None:
-        """Returns in the others."""
-        signal.pthread_sigmask(signal.SIG_BLOCK, TELLING)
-        earlier = {one: signal.signal(one, self._tell) for one in TELLING}
-        waiting = list(range(1, self._count + 1))
-        while waiting or self._running:
-            while waiting:
-                number = waiting.pop(0)
-                if self._start(number):
-                    return self._perform(number, earlier)
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, TELLING)
-            waiting += self._await_an_end()
-            signal.pthread_sigmask(signal.SIG_BLOCK, TELLING)
-            if self._told:
-                waiting.clear()
-        sys.exit(self._exit_code)
+        """Returns in the others; in this one only if they could not be forked, when none of them is left."""
+        signal.pthread_sigmask(signal.SIG_BLOCK, HEARD)
+        self._earlier = {one: signal.signal(one, lambda *_: None) for one in HEARD}
+        number = self._start()
+        self._has_split = True
+        while not number and (self._waiting or self._running):
+            self._hear(signal.sigwait(HEARD))
+            number = self._start()
+        if number:
+            return self._perform(number)
+        if self._then == "exit":
+            sys.exit(self._exit_code)
+        self._stop_listening()
+        os.close(self._tether)
+        os.close(self._end_of_tether)
+        if self._then == "begin anew":
+            os.execv(sys.executable, [sys.executable, *sys.argv])
 
-    def _start(self, number: int) -> bool:
-        """Whether this is the new process."""
-        pid = os.fork()
-        if pid:
+    def _start(self) -> int:
+        """Those whose moment has come. The number of this process if it is a new one, otherwise 0."""
+        for number, moment in tuple(self._waiting.items()):
+            if self._ending or moment > time.monotonic():
+                continue
+            try:
+                pid = os.fork()
+            except OSError as error:
+                self._refuse(number, str(error.strerror))
+                continue
+            if not pid:
+                return number
+            del self._waiting[number]
             self._running[pid] = number, time.monotonic()
-        return not pid
+            self._refused = False
+        if self._waiting:
+            signal.setitimer(signal.ITIMER_REAL, max(0.001, min(self._waiting.values()) - time.monotonic()))
+        return 0
 
-    def _await_an_end(self) -> list[int]:
-        """The numbers of those that are to be started again: only what was killed is."""
-        pid, status = os.wait()
-        if pid not in self._running:
-            return []
-        number, since = self._running.pop(pid)
-        exit_code = os.waitstatus_to_exitcode(status)
+    def _refuse(self, number: int, reason: str) -> None:
+        """At first this process performs instead. Later the others go on, and it is tried again and again."""
+        where = f"worker {self._worker.hostname}"
+        if not self._has_split:
+            _say(f"{where}: can't become {self._count} processes: {reason}; it performs alone; {REMEDY}")
+            self._end_all(signal.SIGTERM, "perform")
+            return
+        if not self._refused:
+            _say(f"{where}: process {number} can't be started again: {reason}; it is tried every second; {REMEDY}")
+        self._refused = True
+        self._waiting[number] = time.monotonic() + RESTART_SECONDS
+
+    def _hear(self, number: int) -> None:
+        if number == signal.SIGCHLD:
+            self._bury()
+        elif number == signal.SIGUSR1:
+            self._pass_on(number)
+        elif number in TELLING:
+            self._end_all(number, "exit")
+        elif number == signal.SIGHUP and not self._ending:
+            self._end_all(signal.SIGTERM, "exit" if os.isatty(1) else "begin anew")
+
+    def _bury(self) -> None:
+        """All that have ended, also those that other programs left to this process."""
+        while self._running:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+            if not pid:
+                return
+            if pid in self._running:
+                self._after(*self._running.pop(pid), os.waitstatus_to_exitcode(status))
+
+    def _after(self, number: int, since: float, exit_code: int) -> None:
+        """The end of one: only what was killed is started again."""
         if exit_code >= 0 or -exit_code in TELLING:
             self._exit_code = self._exit_code or max(exit_code, 0)
-            self._tell(signal.SIGTERM)
-            return []
-        if not self._told:
-            said = f"botticelli: process {number} of this worker was killed by signal {-exit_code}; it is started again"
-            print(said, file=sys.stderr, flush=True)
-            time.sleep(max(0.0, since + RESTART_SECONDS - time.monotonic()))
-        return [number]
+            if not self._ending:  # told once more, they would make haste
+                self._end_all(signal.SIGTERM, "exit")
+        elif not self._ending:
+            _say(f"process {number} of this worker was killed by signal {-exit_code}; it is started again")
+            self._waiting[number] = since + RESTART_SECONDS
 
-    def _tell(self, number: int, _: object = None) -> None:
-        """All of them to end; again: at once."""
-        self._told = True
-        for pid in tuple(self._running):
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGQUIT if number == signal.SIGQUIT else signal.SIGTERM)
+    def _end_all(self, number: int, then: Literal["exit", "perform", "begin anew"]) -> None:
+        """Again: at once."""
+        self._ending = True
+        self._then = then
+        self._waiting.clear()
+        self._pass_on(signal.SIGQUIT if number == signal.SIGQUIT else signal.SIGTERM)
 
-    def _perform(self, number: int, handlers: dict[signal.Signals, Any]) -> None:
+    def _pass_on(self, number: int) -> None:
+        for pid in self._running:
+            with suppress(ProcessLookupError):  # has ended, where that is no process any more
+                os.kill(pid, number)
+
+    def _stop_listening(self) -> None:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        if signal.SIGALRM in signal.sigpending():
+            signal.sigwait((signal.SIGALRM,))
+        for one, handler in self._earlier.items():
+            signal.signal(one, handler or signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, HEARD)
+
+    def _perform(self, number: int) -> None:
         """In a new process."""
-        _watched.append(os.getppid())
+        global _is_watched
+        _is_watched = True
         os.close(self._end_of_tether)
         if self._pid_file:
             atexit.unregister(self._pid_file.release)
-        for one, handler in handlers.items():
-            signal.signal(one, handler)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, TELLING)
-        threading.Thread(target=self._end_with_the_watch, name="tether", daemon=True).start()
+        self._earlier |= dict.fromkeys(OF_WATCH, signal.SIG_IGN)
+        self._worker._isatty = True  # a process that Celery doesn't start anew after a hangup
+        self._stop_listening()
+        self._tie()
         share, more = divmod(self._worker.concurrency, self._count)
         self._worker.concurrency = share + (number <= more)
         if number > 1:
             name, host = nodesplit(self._worker.hostname)
             self._worker.hostname = nodename(f"{name}-{number}", host)
+
+    def _tie(self) -> None:
+        try:
+            threading.Thread(target=self._end_with_the_watch, name="tether", daemon=True).start()
+        except RuntimeError as error:
+            _say(f"worker {self._worker.hostname}: {error}; {REMEDY}")
+            raise SystemExit(1) from None
 
     def _end_with_the_watch(self) -> None:
         """What it performs may end, as after any SIGTERM."""

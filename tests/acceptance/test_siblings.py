@@ -44,11 +44,11 @@ def performing(worker: Process) -> list[int]:
         return []
 
 
-def enqueue(house: House, gate: Gate) -> str:
+def enqueue(house: House, gate: Gate, calls: int = CALLS) -> str:
     """A run all of whose calls stand at the gate."""
-    house.write("n.toml", narrative_text(CALLS, "only = 'Call {iteration}'", concurrency=CALLS))
+    house.write("n.toml", narrative_text(calls, "only = 'Call {iteration}'", concurrency=calls))
     run_id = house.run("run", "n.toml", "--detach").stdout.strip()
-    wait_until(lambda: len(gate.begun()) == CALLS, "the calls")
+    wait_until(lambda: len(gate.begun()) == calls, "the calls")
     return run_id
 
 
@@ -86,6 +86,17 @@ def test_they_share_the_threads_and_end_together(house: House, gate: Gate) -> No
     assert worker.popen.wait(60) == 0
     assert {one.attempt for one in finished(house, run_id)} == {1}
     assert all(map(is_gone, both)) and not (house.folder / "pid").exists()
+
+
+def test_one_that_has_ended_has_the_others_make_no_haste(house: House, gate: Gate) -> None:
+    """It has nothing to do; the other finishes what it performs."""
+    worker = split_worker(house)
+    run_id = enqueue(house, gate, calls=1)
+    worker.popen.send_signal(signal.SIGTERM)
+    wait_until(lambda: len(performing(worker)) < 2, "the idle one to end")
+    gate.open()
+    assert worker.popen.wait(60) == 0
+    assert [(one.status, one.attempt) for one in iterations(house, run_id)] == [("succeeded", 1)]
 
 
 def test_one_that_is_killed_is_started_again(house: House, gate: Gate) -> None:
