@@ -107,6 +107,7 @@ def stop_in_time(**_: Any) -> None:
     if _pools:
         for one in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):
             signal.signal(one, lambda *_: depart(0))
+        siblings.leave_interrupts_to_the_watch()
         depart(current().settings.worker.stop_seconds)
 
 
