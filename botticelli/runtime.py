@@ -271,7 +271,8 @@ class Runtime:
 
 
 _current: list[Runtime] = []
-_lock = threading.Lock()
+_lock = threading.RLock()
+"""Re-entrant, for a signal's handler may ask for the runtime while the same thread does."""
 
 
 def current() -> Runtime:

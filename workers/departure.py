@@ -34,7 +34,26 @@ POLL_SECONDS = 0.05
 Children = Callable[[], Iterable[int]]
 """Process ids, at the moment of the call."""
 
-stopping = threading.Event()
+
+class Flag:
+    """Is set once, at any moment, also by a signal's handler: `threading.Event` has a lock that isn't re-entrant, so that
+    a handler which interrupts another within `set()` would wait for itself."""
+
+    def __init__(self) -> None:
+        self._is_set = False
+
+    def set(self) -> None:
+        self._is_set = True
+
+    def wait(self, seconds: float) -> bool:
+        """Until it is set, at most for so long. Whether it is."""
+        deadline = time.monotonic() + seconds
+        while not self._is_set and (left_seconds := deadline - time.monotonic()) > 0:
+            time.sleep(min(left_seconds, POLL_SECONDS))
+        return self._is_set
+
+
+stopping = Flag()
 """Set once this process is asked to end: what waits in it waits no longer."""
 
 
@@ -50,7 +69,7 @@ class Departure(threading.Thread):
         self._finish_seconds = finish_seconds
         self._exit_code = exit_code
         self._children = children
-        self._hurried = threading.Event()
+        self._hurried = Flag()
         self._killed: set[int] = set()
 
     def hurry(self) -> None:

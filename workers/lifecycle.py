@@ -50,6 +50,8 @@ def end_because_deaf(says: str) -> None:
 _listening = Listening(is_busy, end_because_deaf)
 
 broker_client.use()
+signals.worker_shutting_down.lock = threading.RLock()
+"""Celery's own would have a second signal, within the sending of the first one's, wait for itself."""
 
 
 @signals.worker_init.connect
@@ -125,6 +127,8 @@ def _depart(finish_seconds: float, exit_code: int) -> None:
     _departures.append(departing)
     if _departures[0] is departing:  # and not that of a signal in this very moment
         departing.start()
+    else:
+        _departures[0].hurry()
 
 
 @signals.worker_shutdown.connect

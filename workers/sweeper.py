@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from contextlib import suppress
+from queue import Empty, SimpleQueue
 
 from botticelli import services
 from botticelli.errors import BotticelliError
@@ -30,7 +32,8 @@ class Sweep(threading.Thread):
         super().__init__(name="sweep", daemon=True)
         self._runtime = runtime
         self._listening = listening
-        self._woken = threading.Event()
+        self._wakes: SimpleQueue[None] = SimpleQueue()
+        """Re-entrant, for a signal's handler may stop it while the same thread wakes it."""
         self._stopped = False
         self._trouble = ""
         self._deaf = ""
@@ -40,17 +43,19 @@ class Sweep(threading.Thread):
     def run(self) -> None:
         pause_seconds = self._interval_seconds
         while not self._stopped:
-            self._woken.wait(pause_seconds)
-            self._woken.clear()
+            with suppress(Empty):
+                self._wakes.get(timeout=pause_seconds)
+                while True:
+                    self._wakes.get_nowait()
             pause_seconds = self._pass()
 
     def wake(self) -> None:
         """Something was parked: look when it is due."""
-        self._woken.set()
+        self._wakes.put(None)
 
     def stop(self) -> None:
         self._stopped = True
-        self._woken.set()
+        self._wakes.put(None)
 
     def _pass(self) -> float:
         """Seconds until the next one."""
@@ -130,5 +135,5 @@ def wake() -> None:
 
 
 def stop() -> None:
-    while _sweeps:
-        _sweeps.pop().stop()
+    for one in _sweeps:
+        one.stop()
