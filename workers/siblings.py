@@ -1,7 +1,7 @@
 """A worker with many threads as several processes, for Python runs one thread of a process at a time.
 
 The process that was started watches the others: one that is killed is started again, all end when it is told to end. It
-performs nothing itself, unless there can be no others.
+performs nothing itself.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import threading
 import time
 import traceback
 from contextlib import suppress
-from typing import Any, Literal
+from typing import Any
 
 from celery.concurrency import get_implementation
 from celery.platforms import create_pidlock
@@ -38,8 +38,7 @@ _is_watched = False
 
 def split(worker: Any, wanted: int | None) -> None:
     """Of Celery's `worker`, before it has made anything: returns in each process that is to perform, with a name and a
-    share of the threads, and not in the one that watches them, which exits as they did. Where they can't be forked, it
-    returns in this one alone, with all threads.
+    share of the threads, and never in the one that watches them, which exits as they did.
 
     `wanted`: processes; None: one for each 64 threads, at most one for each core.
     """
@@ -87,11 +86,10 @@ class Watch:
         self._waiting = dict.fromkeys(range(1, count + 1), 0.0)
         """The numbers of those that are to be started, and from when on (monotonic seconds)."""
         self._running: dict[int, tuple[int, float]] = {}
-        self._has_split = False
         self._refused = False
         self._ending = False
-        self._then: Literal["exit", "perform", "begin anew"] = "exit"
-        """What this process does when all others have ended."""
+        self._begins_anew = False
+        """When all have ended; otherwise it exits."""
         self._exit_code = 0
         self._earlier: dict[signal.Signals, Any] = {}
         self._tether, self._end_of_tether = os.pipe()
@@ -99,28 +97,22 @@ class Watch:
         worker.pidfile = None
 
     def run(self) -> None:
-        """Returns in the others; in this one only if they could not be forked, when none of them is left."""
+        """Returns in the others."""
         signal.pthread_sigmask(signal.SIG_BLOCK, HEARD)
         self._earlier = {one: signal.signal(one, lambda *_: None) for one in HEARD}
-        number = self._start()
-        self._has_split = True
-        while not number and (self._waiting or self._running):
+        while not (number := self._start()) and (self._waiting or self._running):
             self._hear(signal.sigwait(HEARD))
-            number = self._start()
         if number:
             return self._perform(number)
-        if self._then == "exit":
-            sys.exit(self._exit_code)
-        self._stop_listening()
-        os.close(self._tether)
-        os.close(self._end_of_tether)
-        if self._then == "begin anew":
+        if self._begins_anew:
+            self._stop_listening()
             os.execv(sys.executable, [sys.executable, *sys.argv])
+        sys.exit(self._exit_code)
 
     def _start(self) -> int:
         """Those whose moment has come. The number of this process if it is a new one, otherwise 0."""
         for number, moment in tuple(self._waiting.items()):
-            if self._ending or moment > time.monotonic():
+            if moment > time.monotonic():
                 continue
             try:
                 pid = os.fork()
@@ -137,14 +129,10 @@ class Watch:
         return 0
 
     def _refuse(self, number: int, reason: str) -> None:
-        """At first this process performs instead. Later the others go on, and it is tried again and again."""
-        where = f"worker {self._worker.hostname}"
-        if not self._has_split:
-            _say(f"{where}: can't become {self._count} processes: {reason}; it performs alone; {REMEDY}")
-            self._end_all(signal.SIGTERM, "perform")
-            return
+        """The others go on, and it is tried again and again."""
         if not self._refused:
-            _say(f"{where}: process {number} can't be started again: {reason}; it is tried every second; {REMEDY}")
+            which = f"worker {self._worker.hostname}: process {number} of {self._count}"
+            _say(f"{which} can't be started: {reason}; it is tried every second; {REMEDY}")
         self._refused = True
         self._waiting[number] = time.monotonic() + RESTART_SECONDS
 
@@ -154,9 +142,11 @@ class Watch:
         elif number == signal.SIGUSR1:
             self._pass_on(number)
         elif number in TELLING:
-            self._end_all(number, "exit")
+            self._begins_anew = False
+            self._end_all(number)
         elif number == signal.SIGHUP and not self._ending:
-            self._end_all(signal.SIGTERM, "exit" if os.isatty(1) else "begin anew")
+            self._begins_anew = not os.isatty(1)
+            self._end_all(signal.SIGTERM)
 
     def _bury(self) -> None:
         """All that have ended, also those that other programs left to this process."""
@@ -172,15 +162,14 @@ class Watch:
         if exit_code >= 0 or -exit_code in TELLING:
             self._exit_code = self._exit_code or max(exit_code, 0)
             if not self._ending:  # told once more, they would make haste
-                self._end_all(signal.SIGTERM, "exit")
+                self._end_all(signal.SIGTERM)
         elif not self._ending:
             _say(f"process {number} of this worker was killed by signal {-exit_code}; it is started again")
             self._waiting[number] = since + RESTART_SECONDS
 
-    def _end_all(self, number: int, then: Literal["exit", "perform", "begin anew"]) -> None:
+    def _end_all(self, number: int) -> None:
         """Again: at once."""
         self._ending = True
-        self._then = then
         self._waiting.clear()
         self._pass_on(signal.SIGQUIT if number == signal.SIGQUIT else signal.SIGTERM)
 

@@ -16,25 +16,6 @@ from tests.support.waiting import wait_until
 
 Start = Callable[..., Process]
 BEGINS = re.compile(r"^(\S+) (\d) begins: (\d+) (\S+)$", re.MULTILINE)
-REFUSAL = """
-import errno, os, sys
-
-forks = []
-real = os.fork
-
-
-def fork():
-    if sys._getframe(1).f_globals["__name__"] != "workers.siblings":
-        return real()
-    forks.append(1)
-    if len(forks) == 2:
-        raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
-    return real()
-
-
-os.fork = fork
-"""
-"""A `sitecustomize.py`: the second process of a worker is one too many."""
 
 
 def begun(split: Process) -> list[tuple[str, int, int, float]]:
@@ -60,19 +41,13 @@ def end(split: Process) -> None:
     assert split.stop(30) == 0, split.text()
 
 
-def test_a_worker_that_may_have_no_second_process_performs_alone(house: House) -> None:
-    """All that was made for the others is undone, and its servers are looked at."""
-    house.write("site/sitecustomize.py", REFUSAL)
-    house.settings |= {"BOTTICELLI_WORKER__PROCESSES": "3", "PYTHONPATH": str(house.folder / "site")}
-    worker = house.worker("--concurrency", "5", "--pidfile", str(house.folder / "pid"))
-    said = [line for line in worker.text().splitlines() if line.startswith("botticelli: ")]
-    assert len(said) == 1 and "Resource temporarily unavailable" in said[0], worker.text()
-    assert "worker.processes = 1" in said[0] and "performs alone" in said[0]
-    assert "concurrency: 5 (thread)" in worker.text() and "-2@" not in worker.text()
-    assert worker.text().count(" ready.") == 1 and "Traceback" not in worker.text()
-    assert (house.folder / "pid").read_text() == f"{worker.pid}\n"
-    assert worker.stop() == 0
-    assert not (house.folder / "pid").exists()
+@pytest.mark.parametrize("refused", [("1", "2"), ("2", "3")], ids=["all", "one"])
+def test_one_that_cannot_be_started_is_tried_again(start: Start, refused: tuple[str, str]) -> None:
+    split = start("refused", *refused)
+    assert split.text().count("can't be started: Resource temporarily unavailable; it is tried every second") == 1
+    assert {(name, threads) for name, threads, _, _ in begun(split)} == {("w@here", 3), ("w-2@here", 2)}
+    assert split.pid not in {pid for _, _, pid, _ in begun(split)}
+    end(split)
 
 
 def test_one_that_cannot_be_started_again_is_tried_again(start: Start) -> None:
