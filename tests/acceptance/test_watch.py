@@ -30,7 +30,7 @@ def start(house: House) -> Start:
         if errors_to:
             command = ["sh", "-c", f'exec "$@" 2> {errors_to}', "sh", *command]
         split = house.start(*command, environ={"PYTHONPATH": str(ROOT)})
-        wait_until(lambda: len(begun(split)) == count or split.popen.poll() is not None, "them to begin", 30)
+        wait_until(lambda: len(begun(split)) >= count or split.popen.poll() is not None, "them to begin", 30)
         return split
 
     return of
@@ -68,9 +68,9 @@ def test_one_that_dies_again_and_again_is_started_once_a_second(start: Start) ->
 
 def test_it_begins_anew_without_the_alarm_of_a_restart(start: Start) -> None:
     split = start("die")
-    wait_until(lambda: split.text().count("is started again") == 2, "both to be waited for", 30)
+    wait_until(lambda: split.text().count("is started again") >= 2, "both to be waited for", 30)
     os.kill(split.pid, signal.SIGHUP)
-    wait_until(lambda: len(begun(split)) == 4, "them to begin anew", 30)
+    wait_until(lambda: split.text().count("comes up") == 2, "it to begin anew", 30)
     assert "alarm" not in split.text()
     end(split)
 

@@ -62,8 +62,7 @@ def refuse_a_thread(_: threading.Thread) -> None:
 
 
 def main() -> None:
-    if signal.getitimer(signal.ITIMER_REAL)[0]:
-        say("begun with an alarm that ends it")
+    say("comes up with an alarm that ends it" if signal.getitimer(signal.ITIMER_REAL)[0] else "comes up")
     if {"refused", "broken"} & {*sys.argv}:
         os.fork = fork_sometimes
     if "unwatched" in sys.argv:
