@@ -194,7 +194,7 @@ class Watch:
         if self._pid_file:
             atexit.unregister(self._pid_file.release)
         self._earlier |= dict.fromkeys(OF_WATCH, signal.SIG_IGN)
-        self._worker._isatty = True  # a process that Celery doesn't start anew after a hangup
+        self._worker._isatty = True  # has no public name; otherwise Celery starts this one anew after a hangup
         self._stop_listening()
         self._tie()
         share, more = divmod(self._worker.concurrency, self._count)

@@ -128,3 +128,4 @@ def test_a_hangup_starts_all_of_it_anew(house: House) -> None:
     assert (house.folder / "pid").read_text() == f"{worker.pid}\n"
     assert worker.stop() == 0
     assert worker.text().count("worker_ends") == 4 and not (house.folder / "pid").exists()
+    assert "Restarting" not in worker.text(), "Celery began one of them anew"
