@@ -54,7 +54,7 @@ class OpenAIDriver(SdkDriver["OpenAI", SdkOptions]):
         )
 
     def _generate(self, client: OpenAI, request: GenerateRequest) -> GenerateResponse:
-        raw = client.chat.completions.with_raw_response.create(**_payload(request))
+        raw = client.chat.completions.with_raw_response.create(**_as_it_is_sent(_payload(request)))
         self._learn(request.model, raw.headers)
         answer = raw.parse()
         choice = answer.choices[0]
@@ -63,7 +63,7 @@ class OpenAIDriver(SdkDriver["OpenAI", SdkOptions]):
 
     def _stream(self, client: OpenAI, request: GenerateRequest, on_text: OnText) -> GenerateResponse:
         payload: dict[str, Any] = {**_payload(request), "stream": True, "stream_options": {"include_usage": True}}
-        raw = client.chat.completions.with_raw_response.create(**payload)
+        raw = client.chat.completions.with_raw_response.create(**_as_it_is_sent(payload))
         self._learn(request.model, raw.headers)
         text, refusal, reason, usage = "", "", None, None
         with raw.parse() as chunks:
@@ -111,6 +111,13 @@ def _payload(request: GenerateRequest) -> dict[str, Any]:
     elif request.json:
         payload["response_format"] = {"type": "json_object"}
     return payload
+
+
+def _as_it_is_sent(payload: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments for which the SDK sends this payload. Beside those that it can't do without, all goes as `extra_body`,
+    which takes precedence: otherwise it looks through each message for names to translate, a third of a call's time."""
+    stream = {"stream": True} if payload.get("stream") else {}
+    return {"model": payload["model"], "messages": (), **stream, "extra_body": payload}
 
 
 def _thinks(request: GenerateRequest) -> bool:
