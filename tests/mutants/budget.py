@@ -173,8 +173,22 @@ BUDGET = (
     Mutant(
         "a draw is confirmed once the ledger knows it",
         "workers/draws.py",
-        "        again = self.budget.draw(self.ticket_id, draw.id, self.scopes[-1], amounts)",
-        "        return draw\n        again = draw",
+        "    again = budget.draw_all([one.draws.of(one.draw_id, one.amounts, -1) for one, _ in drawn])",
+        "    return [draw for _, draw in drawn]\n    again = []",
         FORGOTTEN,
+    ),
+    Mutant(
+        "the short way holds the amounts of all tickets",
+        "botticelli/budget/lua/lib_quick.lua",
+        "amount * tickets",
+        "amount",
+        ("tests/unit/budget/test_budget_short_way.py",),
+    ),
+    Mutant(
+        "several tickets are granted as far as they fit",
+        "botticelli/budget/lua/reserve.lua",
+        "  if worst and granted > 0 then break end\n",
+        "",
+        ("tests/integration/budget/test_budget_conformance.py", "-k", "several"),
     ),
 )
