@@ -49,7 +49,6 @@ def end_because_deaf(says: str) -> None:
 
 _listening = Listening(is_busy, end_because_deaf)
 
-broker_client.use()
 signals.worker_shutting_down.lock = threading.RLock()
 """Celery's own would have a second signal, within the sending of the first one's, wait for itself."""
 
@@ -61,6 +60,7 @@ def check_services(sender: Any, **_: Any) -> None:
     `sender` is Celery's worker; one with many threads becomes several processes first.
     """
     siblings.split(sender, current().settings.worker.processes)
+    broker_client.use()
     said = ""
     while True:
         try:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pytest
 
-from botticelli.budget import Amounts, Budget, Draw, Refusal, Scope
+from botticelli.budget import Amounts, Budget, Draw, DrawRequest, Refusal, Scope
 from botticelli.runtime import Runtime
 from tests.support.narratives import narrative_text, perform_all, perform_open, run_of, start
 
@@ -24,12 +24,16 @@ class Forgetful:
     def __getattr__(self, name: str) -> object:
         return getattr(self._budget, name)
 
-    def draw(self, ticket_id: str, draw_id: str, scope: Scope, amounts: Amounts) -> Draw | Refusal:
-        answer = self._budget.draw(ticket_id, draw_id, scope, amounts)
-        if self._forget and isinstance(answer, Draw):
+    def draw_all(self, asked: Sequence[DrawRequest]) -> list[Draw | Refusal]:
+        answers = self._budget.draw_all(asked)
+        if self._forget and isinstance(answers[0], Draw):
             forget, self._forget = self._forget, None
             forget()
-        return answer
+        return answers
+
+    @property
+    def has_forgotten(self) -> bool:
+        return self._forget is None
 
 
 def day(runtime: Runtime) -> Scope:
@@ -55,8 +59,9 @@ def test_a_draw_that_was_lost_before_the_ledger_knew_it_is_drawn_anew(make_runti
             runtime.budget.close()
         assert [window.used for window in budget.usage(day(runtime)).windows] == [1]
 
-    runtime.__dict__["budget"] = Forgetful(budget, forget)
+    forgetful = runtime.__dict__["budget"] = Forgetful(budget, forget)
     assert perform_all(runtime, run.id).succeeded == 4
+    assert forgetful.has_forgotten
     assert [window.used for window in budget.usage(day(runtime)).windows] == [4]
     with runtime.store.transaction() as tx:
         assert tx.ledger.totals(run.id)["requests"] == 4
