@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager, contextmanager
 
 SECONDS_EACH = 0.002
 MOST_SECONDS = 0.05
-FEW = 8
+FEW = 16
 """So many don't wait for each other."""
 
 
