@@ -140,7 +140,10 @@ def calls(runtime: Runtime, command: str) -> int:
     return int(runtime.redis.info("commandstats").get(f"cmdstat_{command}", {"calls": 0})["calls"])
 
 
-def test_iterations_that_wait_come_in_lots_and_in_order(runtime: Runtime, connect: Callable[[], Connection]) -> None:
+def test_iterations_that_wait_come_in_lots_and_in_order(
+    runtime: Runtime, connect: Callable[[], Connection], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(broker_client, "AT_ONCE_SECONDS", 3600.0)
     connection, queue = connect(), Queue("work")
     publish(connection, queue, 40, RUN_ITERATION)
     before = calls(runtime, "brpop")

@@ -47,7 +47,10 @@ def use(engine: Engine) -> int:
         return backend(connection)
 
 
-def test_a_connection_that_was_just_used_is_used_again_without_a_question(engine: Engine, pings: list[Any]) -> None:
+def test_a_connection_that_was_just_used_is_used_again_without_a_question(
+    engine: Engine, pings: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pinging, "IDLE_SECONDS", 3600.0)
     assert use(engine) == use(engine) == use(engine)
     assert pings == []
 
