@@ -69,6 +69,10 @@ class _Turn:
         self._recorded = False
 
     def perform(self) -> None:
+        fallen = self._stage.fallen.get((self._position, self._turn))
+        if fallen is not None:
+            self._recorded = True
+            self._fail(fallen)
         try:
             if self._is_skipped():
                 return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 
 from botticelli.carousel import given_variables_of, narrative_of, plan_of, variables_of
@@ -30,7 +31,7 @@ def _claim_together(key: tuple[Runtime, str], numbers: Sequence[int]) -> list[St
             return [None] * len(numbers)
         run, narrative, plan = tx.runs.get(run_id), narrative_of(tx, run_id), plan_of(runtime, tx, run_id)
         variables, given = variables_of(tx, run_id), given_variables_of(tx, run_id)
-        earlier = _earlier(tx, run_id, [one.number for one in claims.values() if one.fence > 1])
+        finished, fallen = _earlier(tx, run_id, [one.number for one in claims.values() if one.fence > 1])
         stages = {
             number: Stage(
                 runtime=runtime,
@@ -40,7 +41,8 @@ def _claim_together(key: tuple[Runtime, str], numbers: Sequence[int]) -> list[St
                 variables=dict(variables),
                 plan=plan,
                 given=dict(given),
-                finished=earlier.get(number, []),
+                finished=finished[number],
+                fallen=fallen[number],
                 retries=Retries(claim.retries_used),
             )
             for number, claim in claims.items()
@@ -48,13 +50,19 @@ def _claim_together(key: tuple[Runtime, str], numbers: Sequence[int]) -> list[St
     return [stages.pop(number, None) for number in numbers]
 
 
-def _earlier(tx: Transaction, run_id: str, numbers: Sequence[int]) -> dict[int, list[ActRow]]:
-    """By number, what earlier attempts have finished."""
-    rows: dict[int, list[ActRow]] = {}
+def _earlier(
+    tx: Transaction, run_id: str, numbers: Sequence[int]
+) -> tuple[dict[int, list[ActRow]], dict[int, dict[tuple[int, int], str]]]:
+    """By number, what earlier attempts have finished, and which acts failed in them. A failed act without a fence is to be
+    performed again: the run was resumed since (reopen_run.sql)."""
+    finished: dict[int, list[ActRow]] = defaultdict(list)
+    fallen: dict[int, dict[tuple[int, int], str]] = defaultdict(dict)
     for row in tx.acts.of_numbers(run_id, numbers) if numbers else ():
         if row.status != "failed":
-            rows.setdefault(row.number, []).append(row)
-    return rows
+            finished[row.number].append(row)
+        elif row.fence:
+            fallen[row.number][row.position, row.turn] = row.error or ""
+    return finished, fallen
 
 
 _claims: Batcher[tuple[Runtime, str], int, Stage | None] = Batcher(_claim_together, crowd.gather_seconds)

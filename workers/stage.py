@@ -59,6 +59,8 @@ class Stage:
     given: dict[str, str] = field(default_factory=dict)
     """The variables of the run itself, which win over any default."""
     finished: list[ActRow] = field(default_factory=list)
+    fallen: dict[tuple[int, int], str] = field(default_factory=dict)
+    """By position and turn, the errors of acts that failed in an attempt which was lost before the iteration ended."""
     retries: Retries = field(default_factory=Retries)
     asked_at: float = 0.0
     """When this act last asked whether the run still wants what is next, by this process's own steady clock."""

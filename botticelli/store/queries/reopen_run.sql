@@ -1,4 +1,5 @@
 -- Resume or retry a run: iterations that failed or were cancelled are performed again; finished iterations and acts are kept.
+-- Failed acts lose their fence: they are of no attempt that is still to come.
 -- What the reopened ones have used so far leaves the counters, and comes back when they finish.
 -- A paused run stays paused.
 -- in: run_id
@@ -9,6 +10,9 @@ with reopened as (
         error = null, finished_at = null, fence = fence + 1
     where run_id = :run_id and status in ('failed', 'cancelled')
     returning number
+), forgiven as (
+    update acts set fence = 0 from reopened
+    where acts.run_id = :run_id and acts.number = reopened.number and acts.status = 'failed'
 ), used as (
     select coalesce(sum(input_tokens), 0) as input_tokens,
            coalesce(sum(cached_tokens), 0) as cached_tokens,

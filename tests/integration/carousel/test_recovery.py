@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from redis.exceptions import ConnectionError as RedisConnectionError
 from sqlalchemy import text
 
 from botticelli.budget import Ticket
@@ -15,6 +16,7 @@ from botticelli.runtime import Runtime
 from botticelli.store import Claim, Entry, Transaction
 from tests.support.narratives import narrative_text, perform_all, run_of, start
 from workers.handing_back import hand_back
+from workers.leases import keeper_of
 from workers.perform import perform
 from workers.sweep import sweep
 
@@ -72,6 +74,30 @@ def test_a_lost_worker_s_iteration_is_performed_by_another(runtime: Runtime) -> 
     with runtime.store.transaction() as tx:
         attempts = [one.attempt for one in tx.iterations.of_run(run.id)]
     assert (after.status, after.succeeded, attempts) == ("completed", 2, [2, 1])
+
+
+def test_a_failed_act_whose_iteration_was_lost_before_it_ended_is_not_made_again_but_after_a_resume(
+    make_runtime: MakeRuntime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: object) -> None:
+        raise RedisConnectionError("just then")
+
+    def called(run_id: str) -> list[object]:
+        with runtime.store.transaction() as tx:
+            return [entry["outcome"] for entry in tx.ledger.of_run(run_id)]
+
+    runtime = make_runtime(drivers__echo__errors='["400", "ok"]')
+    run = start(runtime, narrative_text(1))
+    with monkeypatch.context() as gone:
+        gone.setattr("workers.perform.conclude", away)
+        perform(runtime, run.id, 1)
+    assert (statuses(runtime, run.id), called(run.id)) == (["running"], ["refused"])
+    keeper_of(runtime).hand_back_owed()
+    after = perform_all(runtime, run.id)
+    assert (after.status, called(run.id)) == ("failed", ["refused"])
+    assert "iteration 1: act one: echo/echo: " in (after.reason or "")
+    resume(runtime, run.id)
+    assert (perform_all(runtime, run.id).status, called(run.id)) == ("completed", ["refused", "settled"])
 
 
 def test_a_worker_that_wakes_up_after_its_lease_writes_nothing(runtime: Runtime) -> None:
