@@ -22,7 +22,7 @@ if ! [ -x .venv/bin/python ] || ! .venv/bin/python -c 'import sys; sys.exit(sys.
         }
     fi
 fi
-.venv/bin/python -m pip install --quiet --requirement requirements.lock
+.venv/bin/python -m pip install --quiet --no-deps --require-hashes --requirement requirements.lock
 .venv/bin/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 # A worker is ready in a third of the time when everything is compiled.
 .venv/bin/python -m compileall -q botticelli workers tasks
