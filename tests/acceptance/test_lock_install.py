@@ -1,0 +1,72 @@
+"""A set-up from the lock installs what is locked, although the index offers something newer of everything."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+import subprocess
+import sys
+import zipfile
+from collections.abc import Iterable
+from importlib.metadata import distributions, version
+from pathlib import Path
+
+from packaging.utils import canonicalize_name
+
+from tests.support.lockfile import LOCAL_LOCK, LOCK, declared, environments, read_lock, unmet
+
+NEWER = "9999.0"
+
+
+def write_wheel(folder: Path, name: str) -> None:
+    """Write a wheel of `name` that holds nothing and is newer than everything."""
+    stem = name.replace("-", "_")
+    info = f"{stem}-{NEWER}.dist-info"
+    content = {
+        f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {NEWER}\n",
+        f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+    }
+    record = "".join(f"{path},sha256={_digest(text)},{len(text)}\n" for path, text in content.items())
+    with zipfile.ZipFile(folder / f"{stem}-{NEWER}-py3-none-any.whl", "w") as wheel:
+        for path, text in {**content, f"{info}/RECORD": record + f"{info}/RECORD,,\n"}.items():
+            wheel.writestr(path, text)
+
+
+def _digest(text: str) -> str:
+    return base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).rstrip(b"=").decode()
+
+
+def install(arguments: Iterable[str], target: Path, links: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-compile", "--target", str(target), *arguments]
+    environ = {**os.environ, "PIP_FIND_LINKS": str(links), "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
+    return subprocess.run(command, check=False, capture_output=True, text=True, env=environ)
+
+
+def test_set_up_installs_the_locked_versions_while_newer_ones_are_offered(tmp_path: Path) -> None:
+    pins = read_lock(LOCK)
+    links, target = tmp_path / "links", tmp_path / "target"
+    links.mkdir()
+    for name in pins:
+        write_wheel(links, name)
+
+    unpinned = install(["--no-deps", "iniconfig"], tmp_path / "unpinned", links)
+    assert unpinned.returncode == 0, unpinned.stderr
+    assert (tmp_path / "unpinned" / f"iniconfig-{NEWER}.dist-info").is_dir(), (
+        "the offer of something newer is not taken"
+    )
+
+    done = install(["--no-deps", "--require-hashes", "--requirement", str(LOCK)], target, links)
+    assert done.returncode == 0, done.stderr
+    installed = {canonicalize_name(each.name): each.version for each in distributions(path=[str(target)])}
+    here = {name for name, pin in pins.items() if pin.requirement.marker is None or pin.requirement.marker.evaluate()}
+    assert installed == {name: pins[name].version for name in here}
+
+
+def test_lock_of_the_language_model_is_complete_beside_the_other_one() -> None:
+    """`make test` has installed both, so requirements of both can be read. Of the weights only the file is used, no code."""
+    local = read_lock(LOCAL_LOCK)
+    assert {name: version(name) for name in local} == {name: pin.version for name, pin in local.items()}
+    pins = {**read_lock(LOCK), **local}
+    roots = declared(extras=("local",), groups=())
+    assert [line for environment in environments() for line in unmet(pins, roots, environment)] == []
