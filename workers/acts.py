@@ -69,10 +69,10 @@ class _Turn:
         self._recorded = False
 
     def perform(self) -> None:
-        fallen = self._stage.fallen.get((self._position, self._turn))
-        if fallen is not None:
+        error = self._stage.failed_acts.get((self._position, self._turn))
+        if error is not None:
             self._recorded = True
-            self._fail(fallen)
+            self._fail(error)
         try:
             if self._is_skipped():
                 return

@@ -31,7 +31,7 @@ def _claim_together(key: tuple[Runtime, str], numbers: Sequence[int]) -> list[St
             return [None] * len(numbers)
         run, narrative, plan = tx.runs.get(run_id), narrative_of(tx, run_id), plan_of(runtime, tx, run_id)
         variables, given = variables_of(tx, run_id), given_variables_of(tx, run_id)
-        finished, fallen = _earlier(tx, run_id, [one.number for one in claims.values() if one.fence > 1])
+        finished, failed_acts = _earlier(tx, run_id, [one.number for one in claims.values() if one.fence > 1])
         stages = {
             number: Stage(
                 runtime=runtime,
@@ -42,7 +42,7 @@ def _claim_together(key: tuple[Runtime, str], numbers: Sequence[int]) -> list[St
                 plan=plan,
                 given=dict(given),
                 finished=finished[number],
-                fallen=fallen[number],
+                failed_acts=failed_acts[number],
                 retries=Retries(claim.retries_used),
             )
             for number, claim in claims.items()
@@ -56,13 +56,13 @@ def _earlier(
     """By number, what earlier attempts have finished, and which acts failed in them. A failed act without a fence is to be
     performed again: the run was resumed since (reopen_run.sql)."""
     finished: dict[int, list[ActRow]] = defaultdict(list)
-    fallen: dict[int, dict[tuple[int, int], str]] = defaultdict(dict)
+    failed_acts: dict[int, dict[tuple[int, int], str]] = defaultdict(dict)
     for row in tx.acts.of_numbers(run_id, numbers) if numbers else ():
         if row.status != "failed":
             finished[row.number].append(row)
         elif row.fence:
-            fallen[row.number][row.position, row.turn] = row.error or ""
-    return finished, fallen
+            failed_acts[row.number][row.position, row.turn] = row.error or ""
+    return finished, failed_acts
 
 
 _claims: Batcher[tuple[Runtime, str], int, Stage | None] = Batcher(_claim_together, crowd.gather_seconds)

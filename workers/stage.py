@@ -59,7 +59,7 @@ class Stage:
     given: dict[str, str] = field(default_factory=dict)
     """The variables of the run itself, which win over any default."""
     finished: list[ActRow] = field(default_factory=list)
-    fallen: dict[tuple[int, int], str] = field(default_factory=dict)
+    failed_acts: dict[tuple[int, int], str] = field(default_factory=dict)
     """By position and turn, the errors of acts that failed in an attempt which was lost before the iteration ended."""
     retries: Retries = field(default_factory=Retries)
     asked_at: float = 0.0

@@ -89,9 +89,16 @@ RECOVERY = (
     Mutant(
         "finished acts are kept",
         "workers/claims.py",
-        "finished=earlier.get(number, []),",
+        "finished=finished[number],",
         "finished=[],",
         (CAROUSEL + "test_recovery.py", "-k", "finished_acts_are_kept"),
+    ),
+    Mutant(
+        "failed acts of a lost iteration are kept",
+        "workers/claims.py",
+        "failed_acts=failed_acts[number],",
+        "failed_acts={},",
+        (CAROUSEL + "test_recovery.py", "-k", "a_failed_act_whose_iteration_was_lost"),
     ),
     Mutant(
         "dispatchers take turns at a run",
