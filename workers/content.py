@@ -76,7 +76,7 @@ def stores_content(narrative: Narrative, position: int) -> bool:
     act = narrative.acts[position]
     if not narrative.content_for(act).is_generated or not _has_answer(act):
         return False
-    beside = narrative.siblings_of(act)
+    beside = narrative.positions_beside(act)
     if any(narrative.acts[number].extract_output for number in beside):
         return act.extract_output
     return position == max(number for number in beside if _has_answer(narrative.acts[number]))

@@ -13,7 +13,7 @@ from celery.worker import state
 from botticelli.errors import BotticelliError, ServiceUnavailable, Unwritable
 from botticelli.redis_check import require_fit
 from botticelli.runtime import current
-from workers import broker_client, departure, siblings, sweeper
+from workers import broker_client, departure, sweeper
 from workers.canary import Listening
 from workers.departure import Departure
 from workers.presence import announce
@@ -54,12 +54,8 @@ signals.worker_shutting_down.lock = threading.RLock()
 
 
 @signals.worker_init.connect
-def check_services(sender: Any, **_: Any) -> None:
-    """Wait for servers that are not up yet. A server that would lose work is refused: one line, exit code 1.
-
-    `sender` is Celery's worker; one with many threads becomes several processes first.
-    """
-    siblings.split(sender, current().settings.worker.processes)
+def check_services(**_: Any) -> None:
+    """Wait for servers that are not up yet. A server that would lose work is refused: one line, exit code 1."""
     broker_client.use()
     said = ""
     while True:
@@ -96,7 +92,6 @@ def start_sweep(sender: Any, **_: Any) -> None:
     runtime = current()
     _pools.append(sender.pool)
     signal.signal(signal.SIGQUIT, lambda *_: depart(0))
-    siblings.leave_interrupts_to_the_watch()
     announce(runtime)
     sweeper.start(runtime, _listening)
 
@@ -109,7 +104,6 @@ def stop_in_time(**_: Any) -> None:
     if _pools:
         for one in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):
             signal.signal(one, lambda *_: depart(0))
-        siblings.leave_interrupts_to_the_watch()
         depart(current().settings.worker.stop_seconds)
 
 

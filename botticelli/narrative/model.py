@@ -353,7 +353,7 @@ class Narrative(Frozen):
         ]
         return any(one.skip_if is not None for one in around)
 
-    def siblings_of(self, act: Act) -> list[int]:
+    def positions_beside(self, act: Act) -> list[int]:
         """The positions of all acts of the same performance of the same narrative, its own among them."""
         return [number for number, one in enumerate(self.acts) if is_beside(one, act)]
 

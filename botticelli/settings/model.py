@@ -139,8 +139,6 @@ class SecuritySettings(Section):
 class WorkerSettings(Section):
     threads: int = Field(default=16, ge=1)
     """Iterations that one worker performs side by side."""
-    processes: int | None = Field(default=None, ge=1)
-    """That share them. Unset: one for each 64 threads, at most one for each core."""
     acts_at_once: int = Field(default=4, ge=1)
     """Acts of one iteration that are performed side by side, where `needs` allow it."""
     lease_seconds: float = Field(default=15, gt=0)

@@ -55,6 +55,13 @@ def test_workers_and_flower_are_started_with_our_app() -> None:
     assert all(words[1:3] == ["-A", "botticelli"] and words[3] in ("worker", "flower") for words in programs)
 
 
+def test_compose_worker_has_nothing_that_only_one_container_can_have() -> None:
+    """So that `--scale worker=N` works."""
+    service = re.search(r"^  worker:\n((?:    .*\n)+)", FILES["compose.yaml"], re.MULTILINE)
+    assert service is not None
+    assert re.findall(r"^    (container_name|hostname|ports|volumes):", service[1], re.MULTILINE) == []
+
+
 @pytest.mark.parametrize("file", FILES)
 def test_variables_are_settings(file: str, tmp_path: Path) -> None:
     named = set(re.findall(r"\bBOTTICELLI_[A-Z_]+", FILES[file])) - set(NOBODY)
