@@ -1,31 +1,32 @@
-"""Calls per second of one worker whose calls all wait at once, against bare Celery threads: `python -m benchmarks.waiting`.
+"""Calls per second of workers whose calls all wait at once, against bare Celery threads: `python -m benchmarks.waiting`.
 
-Both make the same call through the real SDK, of the same server in a process of its own, one after the other: the machine
-should be quiet. Also the memory that a waiting call takes.
+Both make the same call through the real SDK, of the same server in a process of its own, in turns: first one worker
+process with all threads, then two with half of them each. Also what a call takes of the workers' processor time and memory.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import os
 import subprocess
 import sys
 import tempfile
-import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from celery import Celery
 
-from benchmarks.carousel import until_counted, worker
+from benchmarks.carousel import until_counted
+from benchmarks.waiting_fleet import Fleet, fleet
 from benchmarks.waiting_provider import COUNTER, MAX_TOKENS, MODELS, PROMPT, Wire
 from botticelli.broker import configured, connected
 from botticelli.carousel import EnqueueOptions, enqueue, result_of
 from botticelli.client import Client
 from botticelli.narrative import parse_narrative
+from botticelli.presence import live_workers
 from botticelli.runtime import Runtime
 from botticelli.settings import load_settings
 
@@ -40,27 +41,54 @@ concurrency = {concurrency}
 estimated_tokens_per_iteration = 100
 [acts.only]
 prompt = "{prompt}"
-carousel = {{ iterations = {turns} }}
+carousel = {{ iterations = {repeats} }}
 """
 RUN_SECONDS = 600
-SAMPLE_SECONDS = 0.05
 FIRST_CALLS = 16
 """Enough that each process has imported its SDK."""
+
+
+@dataclass
+class Total:
+    """What one side has made in all its turns."""
+
+    calls: int = 0
+    seconds: float = 0.0
+    cpu_seconds: float = 0.0
+    grown_mb: float = 0.0
+    idle_mb: float = 0.0
+
+    @property
+    def rate(self) -> float:
+        return self.calls / self.seconds
+
+    @property
+    def cpu_ms(self) -> float:
+        return 1000 * self.cpu_seconds / self.calls
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--calls", type=int, default=200, help="that wait at once (default 200)")
-    parser.add_argument("--rounds", type=int, default=5, help="of them, one after the other (default 5)")
+    parser.add_argument("--rounds", type=int, default=5, help="of them in each turn, one after the other (default 5)")
+    parser.add_argument("--turns", type=int, default=3, help="of each side (default 3)")
     parser.add_argument("--seconds", type=float, default=1.0, help="that a call takes (default 1)")
+    parser.add_argument("--workers", type=int, action="append", help="processes that share the calls (default: 1, 2)")
     parser.add_argument("--wire", choices=sorted(MODELS), action="append", help="default: all")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
-    found = []
+    measured: list[dict[str, float | str]] = []
     for wire in options.wire or sorted(MODELS):
-        with tempfile.TemporaryDirectory(prefix="bench") as folder, provider(wire, options.seconds) as url:
-            found.append(Bench(Path(folder), wire, url, options.calls, options.rounds).figures())
-    print(json.dumps(found) if options.json else table(found))
+        with (
+            tempfile.TemporaryDirectory(prefix="bench", ignore_cleanup_errors=True) as folder,
+            provider(wire, options.seconds) as url,
+        ):
+            bench = Bench(Path(folder), wire, url, options.calls, options.rounds)
+            try:
+                measured += [bench.figures(workers, options.turns) for workers in options.workers or (1, 2)]
+            finally:
+                bench.close()
+    print(json.dumps(measured) if options.json else table(measured))
 
 
 class Bench:
@@ -70,36 +98,39 @@ class Bench:
         self._home = home
         self._wire = wire
         self._calls = calls
-        self._total = calls * rounds
         self._rounds = rounds
-        self._environ = {
+        own = {
+            "BOTTICELLI_HOME": str(home),
             f"BOTTICELLI_DRIVERS__{wire.upper()}__BASE_URL": url,
             f"BOTTICELLI_PROVIDERS__{wire.upper()}": '{"default_tier": "t", "tiers": {"t": {}}}',
-            "BARE_BASE_URL": url,
-            "BARE_WIRE": wire,
         }
-        own = {"BOTTICELLI_HOME": str(home), **self._environ}
         self._runtime = Runtime(load_settings(environ=own, cwd=home))
+        bare = {"BARE_BASE_URL": url, "BARE_WIRE": wire, "BARE_REDIS_URL": self._runtime.redis_url}
+        self._environ = own | bare
 
-    def figures(self) -> dict[str, float | str]:
-        try:
-            bare, bare_mb = self._bare()
-            turns, _ = self._full(self._rounds)
-            full, full_mb = self._full(1)
-        finally:
-            self._runtime.close()
-        return {
-            "wire": self._wire,
-            "bare_calls_per_second": round(bare, 1),
-            "calls_per_second": round(full, 1),
-            "ratio": round(full / bare, 3),
-            "calls_per_second_in_turns": round(turns, 1),
-            "ratio_in_turns": round(turns / bare, 3),
-            "bare_mb_per_waiting_call": round(bare_mb, 3),
-            "mb_per_waiting_call": round(full_mb, 3),
-        }
+    def close(self) -> None:
+        self._runtime.close()
 
-    def _bare(self) -> tuple[float, float]:
+    def figures(self, workers: int, turns: int) -> dict[str, float | str]:
+        """Of each side over all of its turns."""
+        bare, full, repeated = Total(), Total(), Total()
+        for _ in range(turns):
+            self._bare(workers, bare)
+            self._full(workers, full, repeats=1)
+            self._full(workers, repeated, repeats=self._rounds)
+        sides = {"bare": bare, "iteration": full, "iteration_of_several_calls": repeated}
+        figures: dict[str, float | str] = {"wire": self._wire, "workers": workers, "calls_at_once": self._calls}
+        for name, total in sides.items():
+            figures |= {
+                f"{name}_calls_per_second": round(total.rate, 1),
+                f"{name}_ratio": round(total.rate / bare.rate, 3),
+                f"{name}_cpu_ms_per_call": round(total.cpu_ms, 2),
+                f"{name}_mb_per_waiting_call": round(total.grown_mb / self._calls, 3),
+                f"{name}_mb_of_an_idle_worker": round(total.idle_mb / workers, 1),
+            }
+        return figures
+
+    def _bare(self, workers: int, total: Total) -> None:
         """All messages are there when the clock starts, and each thread has made a call."""
         redis = self._runtime.redis
         redis.delete(COUNTER)
@@ -113,31 +144,40 @@ class Bench:
             until_counted(redis, COUNTER, before + calls)
             return time.monotonic() - started
 
-        with self._worker("benchmarks.bare_calls") as pid:
+        with self._fleet("benchmarks.bare_calls", workers, lambda: len(app.control.ping(timeout=1.0))) as performers:
             perform(FIRST_CALLS)
-            with memory_of(pid) as memory:
+            with performers.memory.watched():
                 perform(self._calls)
-                seconds = perform(self._total)
+                before = performers.cpu_seconds
+                seconds = perform(self._calls * self._rounds)
+                self._add(total, performers, seconds, before)
         app.close()
-        return self._total / seconds, memory.grown_mb / self._calls
 
-    def _full(self, turns: int) -> tuple[float, float]:
+    def _full(self, workers: int, total: Total, *, repeats: int) -> None:
         """From the first admission to the end of the run; each thread has made a call before."""
-        with self._worker("botticelli") as pid:
-            self._run(iterations=FIRST_CALLS, turns=1)
-            with memory_of(pid) as memory:
-                self._run(iterations=self._calls, turns=1)
-                seconds = self._run(iterations=self._total // turns, turns=turns)
-        return self._total / seconds, memory.grown_mb / self._calls
+        with self._fleet("botticelli", workers, lambda: len(live_workers(self._runtime))) as performers:
+            self._run(iterations=FIRST_CALLS, repeats=1)
+            with performers.memory.watched():
+                self._run(iterations=self._calls, repeats=1)
+                before = performers.cpu_seconds
+                seconds = self._run(iterations=self._calls * self._rounds // repeats, repeats=repeats)
+                self._add(total, performers, seconds, before)
 
-    def _run(self, *, iterations: int, turns: int) -> float:
+    def _add(self, total: Total, performers: Fleet, seconds: float, cpu_seconds_before: float) -> None:
+        total.calls += self._calls * self._rounds
+        total.seconds += seconds
+        total.cpu_seconds += performers.cpu_seconds - cpu_seconds_before
+        total.grown_mb = max(total.grown_mb, performers.memory.grown_mb)
+        total.idle_mb = max(total.idle_mb, performers.memory.before_mb)
+
+    def _run(self, *, iterations: int, repeats: int) -> float:
         text = NARRATIVE.format(
             model=f"{self._wire}/{MODELS[self._wire]}",
             max_tokens=MAX_TOKENS,
             prompt=PROMPT,
             iterations=iterations,
             concurrency=self._calls,
-            turns=turns,
+            repeats=repeats,
         )
         loaded = parse_narrative(text, source="bench", folder=None)
         run_id = enqueue(self._runtime, loaded, "bench", EnqueueOptions()).run.id
@@ -149,45 +189,10 @@ class Bench:
         return result.duration_seconds
 
     @contextmanager
-    def _worker(self, app: str) -> Iterator[int]:
-        options = ("--concurrency", str(self._calls))
-        with worker(app, self._home, self._runtime, options, self._environ) as pid:
-            yield pid
-
-
-class Memory:
-    """How far the resident memory of a process has grown at its peak."""
-
-    def __init__(self, pid: int) -> None:
-        self._pid = pid
-        self._before_mb = self._peak_mb = self._now()
-        self.ended = threading.Event()
-
-    @property
-    def grown_mb(self) -> float:
-        return self._peak_mb - self._before_mb
-
-    def watch(self) -> None:
-        while not self.ended.wait(SAMPLE_SECONDS):
-            self._peak_mb = max(self._peak_mb, self._now())
-
-    def _now(self) -> float:
-        """Of the process and its children; pages that several of them share count for each."""
-        children = Path(f"/proc/{self._pid}/task/{self._pid}/children").read_text().split()
-        pages = sum(int(Path(f"/proc/{pid}/statm").read_text().split()[1]) for pid in (self._pid, *children))
-        return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
-
-
-@contextmanager
-def memory_of(pid: int) -> Iterator[Memory]:
-    memory = Memory(pid)
-    thread = threading.Thread(target=memory.watch)
-    thread.start()
-    try:
-        yield memory
-    finally:
-        memory.ended.set()
-        thread.join()
+    def _fleet(self, app: str, workers: int, count_ready: Callable[[], int]) -> Iterator[Fleet]:
+        sizes = [self._calls // workers] * workers
+        with fleet(app, sizes, self._environ, self._home, count_ready) as performers:
+            yield performers
 
 
 @contextmanager
@@ -204,20 +209,26 @@ def provider(wire: Wire, seconds: float) -> Iterator[str]:
         process.stdout.close()
 
 
-def table(found: list[dict[str, float | str]]) -> str:
+PATHS = {
+    "bare": "bare Celery task that calls",
+    "iteration": "iteration of one call",
+    "iteration_of_several_calls": "iteration of several calls",
+}
+
+
+def table(measured: list[dict[str, float | str]]) -> str:
     rows = [
-        "| path | SDK | calls per second | of bare Celery | MB per waiting call |",
-        "| --- | --- | --- | --- | --- |",
+        "| workers | path | SDK | calls per second | of bare Celery | ms of processor per call | MB per waiting call |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
     ]
-    for one in found:
-        rows += [
-            f"| bare Celery task that calls | {one['wire']} | {one['bare_calls_per_second']} | 1.00 "
-            f"| {one['bare_mb_per_waiting_call']} |",
-            f"| iteration of one call | {one['wire']} | {one['calls_per_second']} | {one['ratio']:.2f} "
-            f"| {one['mb_per_waiting_call']} |",
-            f"| iteration of several turns | {one['wire']} | {one['calls_per_second_in_turns']} "
-            f"| {one['ratio_in_turns']:.2f} | |",
-        ]
+    for figures in measured:
+        for name, path in PATHS.items():
+            shown = [figures[f"{name}_{kind}"] for kind in ("calls_per_second", "ratio", "cpu_ms_per_call")]
+            memory = figures[f"{name}_mb_per_waiting_call"]
+            rows.append(
+                f"| {figures['workers']} | {path} | {figures['wire']} | {shown[0]} | {shown[1]:.2f} | {shown[2]:.1f} "
+                f"| {memory:.2f} |"
+            )
     return "\n".join(rows)
 
 

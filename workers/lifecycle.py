@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import signal
 import sys
 import threading
@@ -19,6 +20,8 @@ from workers.departure import Departure
 from workers.presence import announce
 
 RETRY_SECONDS = 2.0
+NEW_OBJECTS_BEFORE_COLLECTION = 10_000
+"""Python's own number, 700, is that of less than one model call."""
 DEAF_EXIT_CODE = 75
 """EX_TEMPFAIL: start me again."""
 WAITED_FOR = (ServiceUnavailable, Unwritable)
@@ -84,6 +87,17 @@ def limit(instance: Any, **_: Any) -> None:
 @signals.task_received.connect
 def hear(**_: Any) -> None:
     _listening.hear()
+
+
+@signals.worker_ready.connect
+def collect_garbage_less_often(**_: Any) -> None:
+    """Exempt what is loaded by now from garbage collection, and let more objects gather before the next one.
+
+    A collection holds up every thread: a full one would walk through all modules, again and again.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(NEW_OBJECTS_BEFORE_COLLECTION)
 
 
 @signals.worker_ready.connect
