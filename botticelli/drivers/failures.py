@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from botticelli.drivers.reading.error_bodies import read_error_body
 from botticelli.drivers.waits import asked_seconds
 from botticelli.errors import DriverError, DriverTerminal, DriverTransient, DriverUnknown
 
@@ -135,22 +136,17 @@ def _answer(error: Exception) -> Answer | None:
     """What all three SDKs keep of an answer: the response of httpx2, and the body that they read from it."""
     response = getattr(error, "response", None)
     body = getattr(error, "details", None) or getattr(error, "body", None)
-    if response is None and not isinstance(body, Mapping):
+    if response is None and not isinstance(body, Mapping | list):
         return None
-    body = _json_of(response) or body
-    status = getattr(response, "status_code", None) or 500
+    read = read_error_body(_content(response) or body)
+    status = getattr(response, "status_code", None) or read.status or 500
     headers = {name.lower(): value for name, value in getattr(response, "headers", {}).items()}
-    return Answer(int(status), _message(body) or str(getattr(error, "message", "") or ""), headers, body)
+    return Answer(int(status), read.message or str(getattr(error, "message", "") or ""), headers, read.body)
 
 
-def _json_of(response: Any) -> Any:
+def _content(response: Any) -> bytes:
+    """Empty for a body that was not read, or that can't be decoded."""
     try:
-        return response.json()
-    except Exception:  # a body that is no JSON, was not read, or is not there
-        return None
-
-
-def _message(body: Any) -> str:
-    inner = body.get("error", body) if isinstance(body, Mapping) else None
-    text = inner.get("message") if isinstance(inner, Mapping) else inner
-    return text if isinstance(text, str) else ""
+        return bytes(response.read())
+    except Exception:
+        return b""

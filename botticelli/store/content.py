@@ -40,8 +40,8 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.types import TypeEngine
 
 from botticelli.errors import InvalidInput
+from botticelli.storable import storable
 from botticelli.store.refusals import in_plain_words
-from botticelli.store.storable import storable
 from botticelli.store.tables import content_tables
 
 SCHEMA = "botticelli_content"

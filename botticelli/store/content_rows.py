@@ -7,8 +7,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Table, delete, func, select, update
 
+from botticelli.storable import storable
 from botticelli.store.content import BOOKKEEPING, ContentTable, table_of
-from botticelli.store.storable import storable
 
 REVIEW = ("pending", "approved", "rejected")
 

@@ -11,8 +11,8 @@ from typing import Any, Literal
 from sqlalchemy import Connection, func, select, update
 
 from botticelli.errors import InvalidInput, NotFound
+from botticelli.storable import storable
 from botticelli.store.sql import statement
-from botticelli.store.storable import storable
 from botticelli.store.tables import effects
 
 Resolution = Literal["done", "retry", "abandon"]

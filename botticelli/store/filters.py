@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, String, and_, bindparam, column, false, not_, or_, true
 
-from botticelli.store.storable import storable
+from botticelli.storable import storable
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, insert, select
 
-from botticelli.store.storable import storable
+from botticelli.storable import storable
 from botticelli.store.tables import run_levers
 
 HALT = "halt"

@@ -32,10 +32,10 @@ from sqlalchemy.exc import NoSuchTableError
 from sqlalchemy.sql.expression import TableClause
 
 from botticelli.errors import InvalidInput
+from botticelli.storable import storable
 from botticelli.store.content import SCHEMA, Content
 from botticelli.store.filters import Condition, clause, columns_of
 from botticelli.store.refusals import in_plain_words
-from botticelli.store.storable import storable
 from botticelli.store.tables import metadata
 
 READER = "botticelli_reader"

@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import TextClause, text
 
-from botticelli.store.storable import storable
+from botticelli.storable import storable
 
 ODD = re.compile(r"\\u(0000|[dD][89a-fA-F])")
 """How JSON writes what may not be storable: NUL, and surrogates, which are odd only where they are alone."""

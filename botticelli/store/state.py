@@ -14,8 +14,8 @@ from sqlalchemy import ColumnElement, Connection, case, delete, func, or_, selec
 from sqlalchemy.dialects.postgresql import insert
 
 from botticelli.errors import InvalidInput
+from botticelli.storable import storable
 from botticelli.store.sql import statement
-from botticelli.store.storable import storable
 from botticelli.store.tables import narrative_state as table
 
 MAX_KEY_CHARACTERS = 512

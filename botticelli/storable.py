@@ -1,4 +1,4 @@
-"""What Postgres can keep of a text or of JSON: it takes no NUL and no lone surrogate. Cleans; refuses nothing."""
+"""Replaces what neither Postgres nor UTF-8 can carry in a text or JSON value: NUL and lone surrogates. Refuses nothing."""
 
 from __future__ import annotations
 

@@ -1,0 +1,4 @@
+"""Reads what providers answer, whatever its shape: whole or streamed, an answer or an error. Sends nothing, raises nothing.
+
+Each module reads one thing: `error_bodies`, `usage`, `parts`, `thinking`, `finish`, `events`; `wires` joins them.
+"""

@@ -1,0 +1,215 @@
+"""Reads an error out of a provider's body of any shape: message, code, status and details. Decides nothing about retries."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from botticelli.storable import storable
+
+MAX_CHARACTERS = 100_000
+"""Of a text body, before its tags are removed."""
+MAX_DEPTH = 6
+MAX_MESSAGES = 3
+WRAPPERS = ("error", "errors", "base_resp", "fault", "response")
+"""Keys whose value is the error itself, in objects that wrap it."""
+MESSAGES = ("message", "msg", "detail", "error_message", "error_description", "status_msg", "description", "title")
+STATUSES = ("code", "status", "status_code", "statusCode", "http_status", "error_code", "http_code")
+CODES = ("code", "status", "type", "error_code", "reason")
+WORDS = {
+    "rate_limit": 429,
+    "ratelimit": 429,
+    "resource_exhausted": 429,
+    "too_many_requests": 429,
+    "insufficient_quota": 429,
+    "quota_exceeded": 429,
+    "overloaded": 529,
+    "unavailable": 503,
+    "deadline_exceeded": 504,
+    "timeout": 504,
+    "billing": 402,
+    "payment_required": 402,
+    "insufficient_credits": 402,
+    "insufficient_balance": 402,
+    "unauthenticated": 401,
+    "authentication": 401,
+    "unauthorized": 401,
+    "invalid_api_key": 401,
+    "api_key_invalid": 401,
+    "permission": 403,
+    "forbidden": 403,
+    "not_found": 404,
+    "request_too_large": 413,
+    "context_length_exceeded": 400,
+    "invalid_request": 400,
+    "invalid_argument": 400,
+    "failed_precondition": 400,
+    "content_policy": 400,
+    "content_filter": 400,
+    "bad_request": 400,
+    "api_error": 500,
+    "server_error": 500,
+    "internal": 500,
+}
+"""The status that a code in words stands for: the first word that the code contains."""
+
+_TITLE = re.compile(r"<(title|h1)[^>]*>(.*?)</\1>", re.IGNORECASE | re.DOTALL)
+_HIDDEN = re.compile(r"<(script|style)\b.*?</\1>", re.IGNORECASE | re.DOTALL)
+_TAG = re.compile(r"<[^>]*>")
+_MARKUP = re.compile(r"\s*<(!doctype|html|head|body|\?xml)\b", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorBody:
+    """`message` is the provider's text, "" where it gave none. `code` is its own word or number. `status` is the HTTP
+    status that the body names, None where it names none. `details` are the objects under `details`. `body` is the object
+    that holds the error, without lists around it; None for a body that is no JSON."""
+
+    message: str = ""
+    code: str = ""
+    status: int | None = None
+    details: tuple[Mapping[str, Any], ...] = ()
+    body: Mapping[str, Any] | None = field(default=None)
+
+
+def read_error_body(body: Any) -> ErrorBody:
+    """Reads a body that is bytes, text, or JSON that is parsed already."""
+    if isinstance(body, bytes | bytearray):
+        body = bytes(body[: 10 * MAX_CHARACTERS]).decode("utf-8", "replace")
+    if isinstance(body, str):
+        body = _parsed(body)
+    if isinstance(body, str):
+        return ErrorBody(storable(_plain_text(body)))
+    outer = _first_object(body)
+    message = storable(_message(body, MAX_DEPTH))
+    if outer is None:
+        return ErrorBody(message)
+    objects = list(_objects(outer))
+    return ErrorBody(message, storable(_code(objects)), _status(objects), _details(objects), outer)
+
+
+def is_markup(text: str) -> bool:
+    """Whether a text is a web page or XML, as gateways and login pages send it."""
+    return _MARKUP.match(text) is not None
+
+
+def _parsed(text: str) -> Any:
+    """The JSON that a text is, else the text."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return text
+
+
+def _plain_text(text: str) -> str:
+    text = text[:MAX_CHARACTERS]
+    if is_markup(text):
+        title = _TITLE.search(text)
+        text = _TAG.sub(" ", title[2] if title else _HIDDEN.sub(" ", text))
+    return " ".join(text.split())
+
+
+def _first_object(body: Any) -> Mapping[str, Any] | None:
+    """The object that a body is, or the first one in its lists."""
+    for _ in range(MAX_DEPTH):
+        if isinstance(body, Mapping):
+            return body
+        if not isinstance(body, list) or not body:
+            return None
+        body = next((item for item in body if isinstance(item, Mapping)), body[0])
+    return None
+
+
+def _objects(outer: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """The object and those that it wraps, the innermost error first."""
+    chain: list[Mapping[str, Any]] = [outer]
+    for _ in range(MAX_DEPTH):
+        inner = next((_first_object(chain[-1].get(key)) for key in WRAPPERS if chain[-1].get(key)), None)
+        if inner is None:
+            break
+        chain.append(inner)
+    return reversed(chain)
+
+
+def _message(value: Any, depth: int) -> str:
+    """The first text that says what is wrong."""
+    if isinstance(value, str):
+        return value.strip()
+    if depth == 0:
+        return ""
+    if isinstance(value, list):
+        texts = [_message(item, depth - 1) for item in value[:MAX_MESSAGES]]
+        return "; ".join(filter(None, texts))
+    if not isinstance(value, Mapping):
+        return ""
+    for key in (*WRAPPERS, *MESSAGES):
+        text = _message(value.get(key), depth - 1)
+        if text:
+            return _with_place(value, _with_cause(value, text))
+    return ""
+
+
+def _with_place(value: Mapping[str, Any], text: str) -> str:
+    """Validation errors name the field in `loc`."""
+    place = value.get("loc")
+    return f"{'.'.join(map(str, place))}: {text}" if isinstance(place, list) and place else text
+
+
+def _with_cause(value: Mapping[str, Any], text: str) -> str:
+    """Routers put the text of the provider behind them under `metadata.raw`."""
+    metadata = value.get("metadata")
+    raw = metadata.get("raw") if isinstance(metadata, Mapping) else None
+    cause = _message(_parsed(raw) if isinstance(raw, str) else raw, MAX_DEPTH - 1)
+    return f"{text}: {cause}" if cause and cause not in text else text
+
+
+def _code(objects: list[Mapping[str, Any]]) -> str:
+    """Words before numbers: `RESOURCE_EXHAUSTED` says more than 429."""
+    codes = [str(value) for inner in objects for key in CODES if _is_code(value := inner.get(key))]
+    return next((code for code in codes if not code.isdigit()), codes[0] if codes else "")
+
+
+def _is_code(value: Any) -> bool:
+    return (isinstance(value, str) and 0 < len(value) <= 100) or (isinstance(value, int) and value is not True)
+
+
+def _status(objects: list[Mapping[str, Any]]) -> int | None:
+    for inner in objects:
+        for key in STATUSES:
+            status = _as_status(inner.get(key))
+            if status is not None:
+                return status
+    for inner in objects:
+        for key in CODES:
+            status = _status_of_word(inner.get(key))
+            if status is not None:
+                return status
+    return None
+
+
+def _as_status(value: Any) -> int | None:
+    """400 to 599, as a number or as its digits."""
+    if isinstance(value, str) and re.fullmatch("[45][0-9][0-9]", value.strip()):
+        return int(value)
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return int(value) if is_number and 400 <= value < 600 else None
+
+
+def _status_of_word(value: Any) -> int | None:
+    if not isinstance(value, str):
+        return None
+    word = re.sub("[ -]", "_", value[:100].lower())
+    return next((status for part, status in WORDS.items() if part in word), None)
+
+
+def _details(objects: list[Mapping[str, Any]]) -> tuple[Mapping[str, Any], ...]:
+    for inner in objects:
+        details = inner.get("details")
+        if isinstance(details, Mapping):
+            return (details,)
+        if isinstance(details, list):
+            return tuple(detail for detail in details if isinstance(detail, Mapping))
+    return ()
