@@ -110,7 +110,14 @@ class Unwritable(ServiceUnavailable):
 
 
 class DriverError(BotticelliError):
-    pass
+    """`served_tokens` are input and output of an answer that was begun before it failed: they are charged. `was_sent`
+    False: the request certainly never left this machine, and nothing is charged."""
+
+    served_tokens: tuple[int, int] = (0, 0)
+    was_sent: bool = True
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (*super().__reduce__(), dict(vars(self)))
 
 
 class DriverTransient(DriverError):
@@ -120,9 +127,6 @@ class DriverTransient(DriverError):
         super().__init__(what, where=where, do=do)
         self.retry_after_seconds = retry_after_seconds
 
-    def __reduce__(self) -> tuple[object, ...]:
-        return (*super().__reduce__(), {"retry_after_seconds": self.retry_after_seconds})
-
 
 class DriverTerminal(DriverError):
     """`elsewhere`: another model may well answer what this one will not (its key, its account, its size)."""
@@ -130,9 +134,6 @@ class DriverTerminal(DriverError):
     def __init__(self, what: str, *, where: str = "", do: str = "", elsewhere: bool = False) -> None:
         super().__init__(what, where=where, do=do)
         self.elsewhere = elsewhere
-
-    def __reduce__(self) -> tuple[object, ...]:
-        return (*super().__reduce__(), {"elsewhere": self.elsewhere})
 
 
 class DriverUnknown(DriverError):

@@ -11,13 +11,19 @@ def storable(value: Any) -> Any:
     """The same JSON value with each character that can't be stored replaced, in keys too."""
     match value:
         case str():
-            return value.replace("\0", REPLACEMENT).encode("utf-8", "replace").decode() if _is_odd(value) else value
+            return _cleaned(value) if _is_odd(value) else value
         case dict():
             return {storable(key): storable(one) for key, one in value.items()}
         case list() | tuple():
             return [storable(one) for one in value]
         case _:
             return value
+
+
+def _cleaned(text: str) -> str:
+    """Two surrogates that make one character together become this character."""
+    whole = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    return whole.replace("\0", REPLACEMENT)
 
 
 def _is_odd(text: str) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from botticelli.drivers.protocol import GenerateRequest, Media, MediaKind, Usage
+from botticelli.drivers.protocol import GenerateRequest, Media, MediaKind
 
 LETTERS_PER_TOKEN = 4.2
 TOKENS_PER_PUNCTUATION = 0.6
@@ -49,11 +49,3 @@ def estimate_request_tokens(request: GenerateRequest) -> int:
     for message in request.messages:
         tokens += estimate_tokens(message.text) + sum(map(estimate_media_tokens, message.media))
     return tokens
-
-
-def counted_or_estimated(request: GenerateRequest, text: str, counted: Usage | None) -> tuple[Usage, tuple[str, ...]]:
-    """The provider's count; without one, ours, and a warning that says so."""
-    if counted is not None:
-        return counted, ()
-    usage = Usage(estimate_request_tokens(request), max(1, estimate_tokens(text)) if text else 0)
-    return usage, (f"the provider didn't say what the call used; it is taken to be {usage.total_tokens} tokens",)

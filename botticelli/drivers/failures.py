@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from botticelli.drivers.reading.bodies import Failure
 from botticelli.drivers.reading.error_bodies import read_error_body
 from botticelli.drivers.waits import asked_seconds
 from botticelli.errors import DriverError, DriverTerminal, DriverTransient, DriverUnknown
@@ -86,6 +87,25 @@ class Translator:
         elsewhere = answer.status in (401, 403, 404, 413) or answer.says((*BAD_KEY, *TOO_LONG))
         return DriverTerminal(what, where=self.where, do=self._remedy(answer), elsewhere=elsewhere)
 
+    def of_failure(self, failure: Failure, headers: Mapping[str, str]) -> DriverError:
+        """An answer with status 200 that is none. What was begun is charged; what broke off may have been served."""
+        error = failure.error
+        if failure.kind == "broken":
+            return DriverUnknown(self._plain(error.message), where=self.where)
+        lower = {name.lower(): value for name, value in headers.items()}
+        told = self.of_answer(Answer(error.status or 200, error.message, lower, error.body))
+        if failure.usage is not None:
+            told.served_tokens = failure.usage.input_tokens, failure.usage.output_tokens
+        return told
+
+    def not_sent(self, error: Exception) -> DriverError:
+        """The SDK could not even build the request."""
+        told = DriverTerminal(
+            f"the request can't be sent ({type(error).__name__})", where=self.where, do="look at what the act sends"
+        )
+        told.was_sent = False
+        return told
+
     def _remedy(self, answer: Answer) -> str:
         if answer.status in (401, 403) or answer.says(BAD_KEY):
             return f"check the key in {self.key_name} and what it may be used for"
@@ -100,7 +120,9 @@ class Translator:
     def _lost(self, transport: Exception) -> DriverError:
         kind = type(transport).__name__
         if kind in NOT_SENT:
-            return DriverTransient(f"the server can't be reached ({kind})", where=self.where)
+            error = DriverTransient(f"the server can't be reached ({kind})", where=self.where)
+            error.was_sent = False
+            return error
         if kind.endswith("Timeout"):
             return DriverUnknown(f"no answer in time ({kind})", where=self.where, do="timeout_seconds can be raised")
         return DriverUnknown(f"the connection was lost after the request was sent ({kind})", where=self.where)

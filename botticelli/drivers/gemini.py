@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field
 
-from botticelli.drivers.capabilities import OnText
-from botticelli.drivers.estimate import counted_or_estimated
 from botticelli.drivers.gemini_files import Uploads
 from botticelli.drivers.options import SdkOptions
-from botticelli.drivers.protocol import GenerateRequest, GenerateResponse, Media, MediaKind, Message, Usage
+from botticelli.drivers.protocol import GenerateRequest, Media, MediaKind, Message
+from botticelli.drivers.reading.wires import GEMINI
 from botticelli.drivers.sdk import SdkDriver
-from botticelli.errors import DriverUnknown
 
 if TYPE_CHECKING:
     import httpx2
@@ -22,19 +20,6 @@ if TYPE_CHECKING:
 
 INLINE_BYTES = 15_000_000
 """A request may have 20 MB in all, in base64: more than this goes through the Files API."""
-REFUSALS = (
-    "SAFETY",
-    "RECITATION",
-    "LANGUAGE",
-    "BLOCKLIST",
-    "PROHIBITED_CONTENT",
-    "SPII",
-    "IMAGE_SAFETY",
-    "IMAGE_PROHIBITED_CONTENT",
-    "IMAGE_RECITATION",
-    "MODEL_ARMOR",
-)
-REASONS = {"STOP": "stop", "MAX_TOKENS": "length", **dict.fromkeys(REFUSALS, "refused")}
 
 
 class GeminiOptions(SdkOptions):
@@ -48,6 +33,7 @@ class GeminiDriver(SdkDriver["genai.Client", GeminiOptions]):
     extra = "gemini"
     key_names = ("GEMINI_API_KEY", "GOOGLE_API_KEY")
     options_type = GeminiOptions
+    wire = GEMINI
     prefixes = ("gemini-", "gemma-")
 
     def media_kinds(self, model: str) -> frozenset[MediaKind]:
@@ -73,21 +59,13 @@ class GeminiDriver(SdkDriver["genai.Client", GeminiOptions]):
             ),
         )
 
-    def _generate(self, client: genai.Client, request: GenerateRequest) -> GenerateResponse:
+    def _prepare_call(self, client: genai.Client, request: GenerateRequest, *, stream: bool) -> Callable[[], object]:
         contents, config = self._contents(client, request), _config(request)
-        answer = client.models.generate_content(model=request.model, contents=contents, config=config)
-        return _response(request, [answer])
-
-    def _stream(self, client: genai.Client, request: GenerateRequest, on_text: OnText) -> GenerateResponse:
-        contents, config = self._contents(client, request), _config(request)
-        chunks = []
-        for chunk in client.models.generate_content_stream(model=request.model, contents=contents, config=config):
-            chunks.append(chunk)
-            if text := _text(chunk):
-                on_text(text)
-        if not any(_reason(chunk) for chunk in chunks):
-            raise DriverUnknown("the answer broke off: its stream ended without a reason", where=self.name)
-        return _response(request, chunks)
+        if stream:
+            chunks = client.models.generate_content_stream
+            return lambda: list(chunks(model=request.model, contents=contents, config=config))
+        config.should_return_http_response = True
+        return lambda: client.models.generate_content(model=request.model, contents=contents, config=config)
 
     def _count(self, client: genai.Client, request: GenerateRequest) -> int | None:
         """The system text is counted as one more message: the Developer API takes no other."""
@@ -134,49 +112,4 @@ def _config(request: GenerateRequest) -> types.GenerateContentConfig:
         stop_sequences=list(request.stop) or None,
         response_mime_type="application/json" if request.json else None,
         response_json_schema=dict(request.json_schema) if request.json and request.json_schema else None,
-    )
-
-
-def _response(request: GenerateRequest, chunks: Iterable[types.GenerateContentResponse]) -> GenerateResponse:
-    """Of one answer, or of a stream's pieces: every piece has the usage so far."""
-    text, reason, counted = "", "", None
-    for chunk in chunks:
-        text += _text(chunk)
-        reason = _reason(chunk) or reason
-        counted = _usage(chunk.usage_metadata) or counted
-    usage, warnings = counted_or_estimated(request, text, counted)
-    finish = REASONS.get(reason, reason.lower()) or "stop"
-    if finish == "refused":
-        warnings += (f"the provider's reason: {reason}",)
-    return GenerateResponse(text=text, usage=usage, finish_reason=finish, warnings=warnings)
-
-
-def _text(chunk: types.GenerateContentResponse) -> str:
-    """Without the model's thoughts."""
-    for candidate in chunk.candidates or ():
-        parts = candidate.content.parts if candidate.content else None
-        return "".join(part.text for part in parts or () if part.text and not part.thought)
-    return ""
-
-
-def _reason(chunk: types.GenerateContentResponse) -> str:
-    """The first candidate's; a prompt that was blocked has none."""
-    blocked = chunk.prompt_feedback.block_reason if chunk.prompt_feedback else None
-    if blocked is not None:
-        return "PROHIBITED_CONTENT" if blocked.value not in REFUSALS else str(blocked.value)
-    for candidate in chunk.candidates or ():
-        return str(candidate.finish_reason.value) if candidate.finish_reason else ""
-    return ""
-
-
-def _usage(counted: types.GenerateContentResponseUsageMetadata | None) -> Usage | None:
-    """Source: UsageMetadata of the Gemini API. Thoughts are billed as output and not part of the candidates."""
-    if counted is None or counted.prompt_token_count is None:
-        return None
-    thoughts = counted.thoughts_token_count or 0
-    return Usage(
-        input_tokens=counted.prompt_token_count + (counted.tool_use_prompt_token_count or 0),
-        output_tokens=(counted.candidates_token_count or 0) + thoughts,
-        cached_tokens=counted.cached_content_token_count or 0,
-        reasoning_tokens=thoughts,
     )

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic, TypeVar
 
+from botticelli.drivers.exchange import Exchange, current_exchange
 from botticelli.drivers.options import SdkOptions
 
 if TYPE_CHECKING:
@@ -27,11 +28,16 @@ def http_client(options: SdkOptions, socket: Path | None = None) -> httpx2.Clien
     from botticelli.drivers.connections import Connections
 
     class Bounded(httpx2.SyncByteStream):
-        def __init__(self, inner: httpx2.SyncByteStream, deadline: float) -> None:
+        def __init__(self, inner: httpx2.SyncByteStream, deadline: float, exchange: Exchange | None) -> None:
             self._inner = inner
             self._deadline = deadline
+            self._exchange = exchange
 
         def __iter__(self) -> Iterator[bytes]:
+            chunks = self._in_time()
+            yield from self._exchange.heard(chunks) if self._exchange else chunks
+
+        def _in_time(self) -> Iterator[bytes]:
             for chunk in self._inner:
                 if time.monotonic() > self._deadline:
                     raise httpx2.ReadTimeout("the answer was not whole in time")
@@ -43,11 +49,16 @@ def http_client(options: SdkOptions, socket: Path | None = None) -> httpx2.Clien
     def begin(request: httpx2.Request) -> None:
         limits = timeouts(options).as_dict()
         request.extensions = {**request.extensions, "timeout": limits, BEGUN: time.monotonic()}
+        if (exchange := current_exchange()) is not None:
+            exchange.begin()
 
     def bound(response: httpx2.Response) -> None:
         deadline = response.request.extensions[BEGUN] + options.timeout_seconds
+        exchange = current_exchange()
         if isinstance(response.stream, httpx2.SyncByteStream):
-            response.stream = Bounded(response.stream, deadline)
+            response.stream = Bounded(response.stream, deadline, exchange if response.is_success else None)
+        if exchange is not None:
+            exchange.receive(response)
 
     most = options.max_connections
     return httpx2.Client(

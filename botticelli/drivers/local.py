@@ -72,11 +72,8 @@ class LocalDriver(OpenAIDriver):
 
         return OpenAI(api_key=key, base_url=_BASE_URL, max_retries=0, http_client=http)
 
-    def _generate(self, client: OpenAI, request: GenerateRequest) -> GenerateResponse:
-        return self._small(super()._generate(client, _checked(request)))
-
-    def _stream(self, client: OpenAI, request: GenerateRequest, on_text: OnText) -> GenerateResponse:
-        return self._small(super()._stream(client, _checked(request), on_text))
+    def _answer(self, request: GenerateRequest, on_text: OnText | None) -> GenerateResponse:
+        return self._small(super()._answer(_checked(request), on_text))
 
     def _small(self, response: GenerateResponse) -> GenerateResponse:
         """Said once by each process."""

@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from botticelli.drivers.capabilities import OnText
-from botticelli.drivers.estimate import counted_or_estimated
 from botticelli.drivers.http import timeouts
 from botticelli.drivers.options import SdkOptions
-from botticelli.drivers.protocol import GenerateRequest, GenerateResponse, Media, MediaKind, Message, Usage
+from botticelli.drivers.protocol import GenerateRequest, Media, MediaKind, Message
+from botticelli.drivers.reading.wires import OPENAI
 from botticelli.drivers.sdk import SdkDriver
-from botticelli.errors import DriverUnknown
 
 if TYPE_CHECKING:
     import httpx2
     from openai import OpenAI
 
-REASONS = {"stop": "stop", "length": "length", "content_filter": "refused"}
 REASONING = re.compile(r"o\d|gpt-[5-9]")
 """Models that think before they answer: they take max_completion_tokens, and no temperature."""
 LOCAL_URL = "http://127.0.0.1:11434/v1"
@@ -30,6 +27,7 @@ class OpenAIDriver(SdkDriver["OpenAI", SdkOptions]):
     package = "openai"
     extra = "openai"
     key_names: ClassVar[tuple[str, ...]] = ("OPENAI_API_KEY",)
+    wire = OPENAI
     prefixes: ClassVar[tuple[str, ...]] = ("gpt-", "chatgpt-", "o1", "o3", "o4")
     limit_headers: ClassVar[Mapping[str, str]] = {
         "x-ratelimit-limit-requests": "rpm",
@@ -53,31 +51,16 @@ class OpenAIDriver(SdkDriver["OpenAI", SdkOptions]):
             http_client=http,
         )
 
-    def _generate(self, client: OpenAI, request: GenerateRequest) -> GenerateResponse:
-        raw = client.chat.completions.with_raw_response.create(**_as_it_is_sent(_payload(request)))
-        self._learn(request.model, raw.headers)
-        answer = raw.parse()
-        choice = answer.choices[0]
-        refusal = getattr(choice.message, "refusal", None)
-        return _response(request, choice.message.content or "", choice.finish_reason, refusal, answer.usage)
+    def _prepare_call(self, client: OpenAI, request: GenerateRequest, *, stream: bool) -> Callable[[], object]:
+        payload = _payload(request)
+        if stream:
+            payload |= {"stream": True, "stream_options": {"include_usage": True}}
+        return lambda: client.chat.completions.with_raw_response.create(**_as_it_is_sent(payload))
 
-    def _stream(self, client: OpenAI, request: GenerateRequest, on_text: OnText) -> GenerateResponse:
-        payload: dict[str, Any] = {**_payload(request), "stream": True, "stream_options": {"include_usage": True}}
-        raw = client.chat.completions.with_raw_response.create(**_as_it_is_sent(payload))
-        self._learn(request.model, raw.headers)
-        text, refusal, reason, usage = "", "", None, None
-        with raw.parse() as chunks:
-            for chunk in chunks:
-                usage = chunk.usage or usage
-                for choice in chunk.choices[:1]:
-                    reason = choice.finish_reason or reason
-                    refusal += getattr(choice.delta, "refusal", None) or ""
-                    if choice.delta.content:
-                        text += choice.delta.content
-                        on_text(choice.delta.content)
-        if reason is None:
-            raise DriverUnknown("the answer broke off: its stream ended without a reason", where=self.name)
-        return _response(request, text, reason, refusal, usage)
+    def _remarks(self, request: GenerateRequest) -> tuple[str, ...]:
+        if request.temperature is not None and _thinks(request):
+            return (f"temperature was not sent: {request.model} takes none",)
+        return ()
 
     def _count(self, client: OpenAI, request: GenerateRequest) -> int | None:
         """Chat completions has no counting of its own."""
@@ -140,29 +123,3 @@ def _part(one: Media) -> dict[str, Any]:
     if one.kind == "image":
         return {"type": "image_url", "image_url": {"url": url}}
     return {"type": "file", "file": {"filename": one.filename or "document.pdf", "file_data": url}}
-
-
-def _response(
-    request: GenerateRequest, text: str, reason: str | None, refusal: str | None, counted: Any
-) -> GenerateResponse:
-    usage, warnings = counted_or_estimated(request, text or refusal or "", _usage(counted))
-    if request.temperature is not None and _thinks(request):
-        warnings += (f"temperature was not sent: {request.model} takes none",)
-    if refusal:
-        warnings += (f"the model refused: {' '.join(refusal.split())[:200]}",)
-    finish = "refused" if refusal else REASONS.get(reason or "stop", reason or "stop")
-    return GenerateResponse(text=text, usage=usage, finish_reason=finish, warnings=warnings)
-
-
-def _usage(counted: Any) -> Usage | None:
-    """Source: CompletionUsage of chat completions. Reasoning is part of the completion, the cache part of the prompt."""
-    if counted is None or counted.prompt_tokens is None or counted.completion_tokens is None:
-        return None
-    cached = getattr(counted.prompt_tokens_details, "cached_tokens", None) or 0
-    reasoning = getattr(counted.completion_tokens_details, "reasoning_tokens", None) or 0
-    return Usage(
-        input_tokens=counted.prompt_tokens,
-        output_tokens=counted.completion_tokens,
-        cached_tokens=min(cached, counted.prompt_tokens),
-        reasoning_tokens=min(reasoning, counted.completion_tokens),
-    )

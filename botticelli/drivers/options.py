@@ -31,6 +31,8 @@ class SdkOptions(BaseModel):
     """`count`: ask the provider how many tokens a request has, where it can say it."""
     stream: bool | None = None
     """Have the answer sent piece by piece, so that it is seen while it grows. Unset: by the provider's own server."""
+    accepted_finish_reasons: tuple[str, ...] = ()
+    """Ends of an answer, in the provider's words, that count as whole beside those that are known. Others fail the act."""
 
 
 def checked_options(kind: type[Options], name: str, options: Mapping[str, Any] | None) -> Options:

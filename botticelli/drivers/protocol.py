@@ -67,14 +67,18 @@ class Usage:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GenerateResponse:
     """`finish_reason` is `stop` for a whole answer, `length` for one that was cut, `refused` for one that the model or
-    its provider didn't give, else a word of the provider's. `cost_usd` is None when unknown. `warnings` say in a line
-    each what was not done as it was asked."""
+    its provider didn't give, else a word of the provider's: such an answer fails its act. `cost_usd` is None when unknown.
+    `warnings` say in a line each what was not done as it was asked. `usage_doubtful`: the usage is an estimate, because
+    the provider's can't be true; None: nobody has looked, so the worker does. `reasoning` is what the model thought
+    before it answered; it is no part of `text`."""
 
     text: str
     usage: Usage
     finish_reason: str = "stop"
     cost_usd: Decimal | None = None
     warnings: tuple[str, ...] = ()
+    usage_doubtful: bool | None = None
+    reasoning: str = ""
 
 
 class Driver(Protocol):

@@ -7,14 +7,18 @@ import threading
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from botticelli.drivers.capabilities import OnText, Readiness
+from botticelli.drivers.exchange import Exchange, noted
 from botticelli.drivers.failures import Translator, time_limit_in
 from botticelli.drivers.http import Kept
 from botticelli.drivers.options import SdkOptions, checked_options
 from botticelli.drivers.protocol import GenerateRequest, GenerateResponse, MediaKind
+from botticelli.drivers.reading.bodies import Failure, Preview, read_answer
+from botticelli.drivers.reading.wires import Wire
 from botticelli.errors import DriverError, DriverTerminal, DriverTransient
 from botticelli.settings import Provider, published_limits
 
@@ -43,6 +47,8 @@ class SdkDriver(ABC, Generic[Client, Options]):
     prefixes: ClassVar[tuple[str, ...]]
     limit_headers: ClassVar[Mapping[str, str]] = {}
     """Headers of answers that name a limit, and what the settings call it."""
+    wire: ClassVar[Wire]
+    """How its answers are read."""
 
     def __init__(self, options: Mapping[str, Any] | None = None) -> None:
         self._options: Options = checked_options(self.options_type, self.name, options)  # type: ignore[assignment]
@@ -61,12 +67,12 @@ class SdkDriver(ABC, Generic[Client, Options]):
         self._client()
 
     def generate(self, request: GenerateRequest) -> GenerateResponse:
-        return self._guarded(request, lambda: self._generate(self._client(), request))
+        return self._guarded(request, lambda: self._answer(request, None))
 
     def stream(self, request: GenerateRequest, on_text: OnText) -> GenerateResponse:
         """Where streaming is on; else as `generate`, and the whole text at once."""
         if self._streams:
-            return self._guarded(request, lambda: self._stream(self._client(), request, on_text))
+            return self._guarded(request, lambda: self._answer(request, on_text))
         response = self.generate(request)
         on_text(response.text)
         return response
@@ -106,13 +112,43 @@ class SdkDriver(ABC, Generic[Client, Options]):
         """The SDK's client on top of `http`; ImportError when the SDK is missing."""
 
     @abstractmethod
-    def _generate(self, client: Client, request: GenerateRequest) -> GenerateResponse: ...
+    def _prepare_call(self, client: Client, request: GenerateRequest, *, stream: bool) -> Callable[[], object]:
+        """Do all that comes before the request, such as uploads; what is returned sends it and drops the answer."""
 
-    @abstractmethod
-    def _stream(self, client: Client, request: GenerateRequest, on_text: OnText) -> GenerateResponse: ...
+    def _remarks(self, request: GenerateRequest) -> tuple[str, ...]:
+        """Warnings about what was not sent as it was asked."""
+        return ()
 
     @abstractmethod
     def _count(self, client: Client, request: GenerateRequest) -> int | None: ...
+
+    def _answer(self, request: GenerateRequest, on_text: OnText | None) -> GenerateResponse:
+        """One request. The SDK sends it; its answer is read here, whatever the SDK makes of it."""
+        send = self._prepare_call(self._client(), request, stream=on_text is not None)
+        preview = Preview(self.wire, request, on_text) if on_text else None
+        exchange = Exchange(preview.feed if preview else None)
+        with noted(exchange):
+            self._send(send, exchange)
+        self._learn(request.model, exchange.headers)
+        accepted = self._options.accepted_finish_reasons
+        answer = read_answer(
+            self.wire, request, exchange.content or b"", streamed=preview is not None, accepted=accepted
+        )
+        if isinstance(answer, Failure):
+            raise self._translator.of_failure(answer, exchange.headers)
+        if preview is not None:
+            preview.finish(answer)
+        return replace(answer, warnings=(*answer.warnings, *self._remarks(request)))
+
+    def _send(self, send: Callable[[], object], exchange: Exchange) -> None:
+        """Whatever fails before the request leaves is told as not sent; what fails after its answer is there, ignored."""
+        try:
+            send()
+        except Exception as error:
+            if time_limit_in(error) is not None or (exchange.was_sent and exchange.content is None):
+                raise
+            if not exchange.was_sent:
+                raise self._translator.not_sent(error) from None
 
     def _learn(self, model: str, headers: Mapping[str, str]) -> None:
         """Keep the limits that an answer's headers name."""
@@ -146,7 +182,7 @@ class SdkDriver(ABC, Generic[Client, Options]):
             if limit is not None:
                 raise limit from None
             self._learn(request.model, getattr(getattr(error, "response", None), "headers", {}))
-            failure = Translator(self.name, " or ".join(self._key_names), self._key()).translate(error)
+            failure = self._translator.translate(error)
         failure.__cause__ = failure.__context__ = failure.__traceback__ = None
         raise failure
 
@@ -156,6 +192,10 @@ class SdkDriver(ABC, Generic[Client, Options]):
     @property
     def _key_names(self) -> tuple[str, ...]:
         return (self._options.api_key_env,) if self._options.api_key_env else self.key_names
+
+    @property
+    def _translator(self) -> Translator:
+        return Translator(self.name, " or ".join(self._key_names), self._key())
 
     @property
     def _streams(self) -> bool:

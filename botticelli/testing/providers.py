@@ -40,6 +40,16 @@ class Received:
 
 
 @dataclass(frozen=True, slots=True)
+class RawAnswer:
+    """A body as it goes over the wire, whatever was asked."""
+
+    body: bytes
+    content_type: str = "application/json"
+    status: int = 200
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Limits:
     """What is answered with 429 above: requests and tokens in any interval of `period_seconds`."""
 
@@ -53,8 +63,8 @@ class FakeProvider:
     """A server on a free port of this machine. `script` is a word for each request in turn, then all are answered:
 
     ok, slow:SECONDS, drip:SECONDS, length, refusal, empty, no-usage, fenced, broken-json, truncated (a stream that ends
-    early), drop (before the answer), drop-midway, not-json, or the name of an error (`provider_faults.ERRORS`), some with
-    `:SECONDS` to wait.
+    early), drop (before the answer), drop-midway, not-json, raw (see `answer_raw`), or the name of an error
+    (`provider_faults.ERRORS`), some with `:SECONDS` to wait.
     """
 
     wire: Literal["gemini", "anthropic", "openai"]
@@ -75,6 +85,7 @@ class FakeProvider:
 
     def __post_init__(self) -> None:
         self._words = list(self.script)
+        self._raw: list[RawAnswer] = []
         self._lock = threading.Lock()
         self._admitted: list[tuple[float, int]] = []
         self._closing = threading.Event()
@@ -112,6 +123,16 @@ class FakeProvider:
         """Add to the script."""
         with self._lock:
             self._words += words
+
+    def answer_raw(self, *answers: RawAnswer) -> None:
+        """Add to the script: each of these bodies in turn."""
+        with self._lock:
+            self._raw += answers
+            self._words += ["raw"] * len(answers)
+
+    def next_raw(self) -> RawAnswer:
+        with self._lock:
+            return self._raw.pop(0)
 
     def stop_playing(self) -> None:
         """Forget what is left of the script."""
@@ -196,6 +217,8 @@ def _handler(provider: FakeProvider) -> type[BaseHTTPRequestHandler]:
                 self._note(body, at, "", 404)
                 return self._json(404, wire.error(404, "not_found", f"there is no {path}", []))
             word, _, number = provider.next_word().partition(":")
+            if word == "raw":
+                return self._raw(body, at)
             told = provider.told(body, path, word)
             wait_seconds = provider.over_limit(told.input_tokens + told.output_tokens)
             if wait_seconds is not None:
@@ -240,10 +263,18 @@ def _handler(provider: FakeProvider) -> type[BaseHTTPRequestHandler]:
                 fault.headers,
             )
 
+        def _raw(self, body: Any, at: float) -> None:
+            raw = provider.next_raw()
+            self._note(body, at, "raw", raw.status)
+            self._bytes(raw.status, raw.body, {"content-type": raw.content_type, **raw.headers})
+
         def _json(self, status: int, body: Any, headers: dict[str, str] | None = None, drip_seconds: float = 0) -> None:
             data = json.dumps(body).encode()
+            self._bytes(status, data, {"content-type": "application/json", **(headers or {})}, drip_seconds)
+
+        def _bytes(self, status: int, data: bytes, headers: dict[str, str], drip_seconds: float = 0) -> None:
             self.send_response(status)
-            for name, value in {"content-type": "application/json", **(headers or {})}.items():
+            for name, value in headers.items():
                 self.send_header(name, value)
             self.send_header("content-length", str(len(data)))
             self.end_headers()

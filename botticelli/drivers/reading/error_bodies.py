@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -87,7 +87,7 @@ def read_error_body(body: Any) -> ErrorBody:
     message = storable(_message(body, MAX_DEPTH))
     if outer is None:
         return ErrorBody(message)
-    objects = list(_objects(outer))
+    objects = _objects(outer)
     return ErrorBody(message, storable(_code(objects)), _status(objects), _details(objects), outer)
 
 
@@ -123,7 +123,7 @@ def _first_object(body: Any) -> Mapping[str, Any] | None:
     return None
 
 
-def _objects(outer: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+def _objects(outer: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """The object and those that it wraps, the innermost error first."""
     chain: list[Mapping[str, Any]] = [outer]
     for _ in range(MAX_DEPTH):
@@ -131,7 +131,7 @@ def _objects(outer: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
         if inner is None:
             break
         chain.append(inner)
-    return reversed(chain)
+    return chain[::-1]
 
 
 def _message(value: Any, depth: int) -> str:

@@ -177,6 +177,7 @@ def test_why_an_answer_ended(wire: Any, server: FakeProvider) -> None:
         ("529", None),
         ("408", None),
         ("400-again", None),
+        ("not-json", None),
     ],
 )
 def test_what_may_pass(wire: Any, server: FakeProvider, word: str, wait_seconds: float | None) -> None:
@@ -228,7 +229,7 @@ def test_what_will_not_pass(wire: Any, server: FakeProvider, word: str, do: str)
 
 
 @ALL
-@pytest.mark.parametrize("word", ["slow:20", "drip:0.05", "drop", "drop-midway", "not-json"])
+@pytest.mark.parametrize("word", ["slow:20", "drip:0.05", "drop", "drop-midway"])
 def test_what_nobody_knows(wire: Any, server: FakeProvider, word: str) -> None:
     error = failure(server, word, timeout_seconds=0.4)
     assert isinstance(error, DriverUnknown), error

@@ -41,7 +41,11 @@ GOOGLE = {"error": {"code": 429, "message": "Quota.", "status": "RESOURCE_EXHAUS
             None,
         ),
         ("<html><style>a{}</style><body><p>Log in</p></body></html>", "Log in", None),
-        ({"error": {"message": "a\0b\ud800c", "code": True}}, "a\N{REPLACEMENT CHARACTER}b?c", None),
+        (
+            {"error": {"message": "a\0b\ud800c", "code": True}},
+            "a\N{REPLACEMENT CHARACTER}b\N{REPLACEMENT CHARACTER}c",
+            None,
+        ),
         ({"error": {"message": ["x"] * 9, "code": 1e30}}, "x; x; x", None),
         (None, "", None),
         (5, "", None),

@@ -1,0 +1,54 @@
+"""What one call sent and received, noted by the HTTP client under the SDK: SDKs fail at answers that are not as documented."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import httpx2
+
+
+class Exchange:
+    """`was_sent`: the request may have left this machine. `content` is the decoded body of an answer with a status below
+    300, None until it is there. `on_bytes` hears it as it comes."""
+
+    def __init__(self, on_bytes: Callable[[bytes], None] | None = None) -> None:
+        self.was_sent = False
+        self.headers: Mapping[str, str] = {}
+        self.content: bytes | None = None
+        self._on_bytes = on_bytes
+
+    def begin(self) -> None:
+        self.was_sent = True
+
+    def receive(self, response: httpx2.Response) -> None:
+        """Read the body to its end, so that it is kept whatever the SDK makes of it."""
+        self.headers = response.headers
+        if response.is_success:
+            self.content = response.read()
+
+    def heard(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
+        for chunk in chunks:
+            if self._on_bytes is not None:
+                self._on_bytes(chunk)
+            yield chunk
+
+
+_current: ContextVar[Exchange | None] = ContextVar("exchange", default=None)
+
+
+def current_exchange() -> Exchange | None:
+    return _current.get()
+
+
+@contextmanager
+def noted(exchange: Exchange) -> Iterator[Exchange]:
+    """The requests of this thread belong to this exchange."""
+    token = _current.set(exchange)
+    try:
+        yield exchange
+    finally:
+        _current.reset(token)

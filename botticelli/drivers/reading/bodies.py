@@ -1,0 +1,166 @@
+"""Reads the body of an answer with status 200 to its end: the response, or why there is none. Never raises."""
+
+from __future__ import annotations
+
+import codecs
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from botticelli.drivers.protocol import GenerateRequest, GenerateResponse, Usage
+from botticelli.drivers.reading.error_bodies import ErrorBody, is_markup, read_error_body
+from botticelli.drivers.reading.events import Event, EventParser, events_in
+from botticelli.drivers.reading.finish import ERROR, REFUSED, STOP, TOOLS
+from botticelli.drivers.reading.gathered import Gathered
+from botticelli.drivers.reading.parts import Parts
+from botticelli.drivers.reading.thinking import ThinkingFilter, split_thinking, tags_in
+from botticelli.drivers.reading.usage import believe
+from botticelli.drivers.reading.wires import Wire
+from botticelli.storable import storable
+from botticelli.telemetry import log
+
+SHOWN_CHARACTERS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """No answer in spite of the status. `refused`: the provider says so in `error`. `broken`: the body ends too early, so
+    that nobody knows what was served. `usage` is what the begun answer took, None where none was begun."""
+
+    kind: Literal["refused", "broken"]
+    error: ErrorBody
+    usage: Usage | None = None
+
+
+def read_answer(
+    wire: Wire, request: GenerateRequest, body: bytes, *, streamed: bool = False, accepted: tuple[str, ...] = ()
+) -> GenerateResponse | Failure:
+    """`accepted` are ends in the provider's own words that count as whole."""
+    text = body.decode("utf-8-sig", "replace")
+    events = list(events_in(text))
+    gathered = Gathered()
+    for event in events:
+        take(wire, gathered, event)
+    failure = _failure(request, gathered, text, events, streamed)
+    return failure or _response(request, gathered, accepted)
+
+
+def take(wire: Wire, gathered: Gathered, event: Event) -> str:
+    """The new text of one event. A defect of ours costs this event and not the answer."""
+    if event.data is None and event.text.strip() != "null":
+        gathered.is_damaged = gathered.is_damaged or bool(event.text)
+    try:
+        return wire.take(gathered, event.name, event.data)
+    except Exception as error:
+        gathered.is_damaged = True
+        log("answer_part_unreadable", level=logging.ERROR, wire=type(wire).__name__, error=type(error).__name__)
+        return ""
+
+
+class Preview:
+    """Shows the text of a streamed body while its bytes come. What is settled is read from the whole body afterwards."""
+
+    def __init__(self, wire: Wire, request: GenerateRequest, on_text: Callable[[str], None]) -> None:
+        self._wire = wire
+        self._on_text = on_text
+        self._bytes = codecs.getincrementaldecoder("utf-8-sig")("replace")
+        self._events = EventParser()
+        self._filter = ThinkingFilter(tags_in(request))
+        self._gathered = Gathered()
+        self.has_shown = False
+
+    def feed(self, chunk: bytes) -> None:
+        for event in self._events.feed(self._bytes.decode(chunk)):
+            self._show(self._filter.feed(take(self._wire, self._gathered, event)))
+
+    def finish(self, response: GenerateResponse) -> None:
+        """Show what is left; all of it where the body was no stream."""
+        for event in self._events.close():
+            self._show(self._filter.feed(take(self._wire, self._gathered, event)))
+        self._show(self._filter.finish())
+        if not self.has_shown:
+            self._show(response.text)
+
+    def _show(self, piece: str) -> None:
+        if piece:
+            self.has_shown = True
+            self._on_text(storable(piece))
+
+
+def _failure(
+    request: GenerateRequest, gathered: Gathered, text: str, events: list[Event], streamed: bool
+) -> Failure | None:
+    parts = gathered.joined()
+    is_whole = gathered.finish == STOP and bool(parts.text.strip())
+    if gathered.error is not None and not is_whole:
+        return Failure("refused", gathered.error, _served(request, gathered, parts))
+    if gathered.finish == ERROR:
+        error = ErrorBody(f"the answer ended with an error (finish reason: {gathered.reason})")
+        return Failure("refused", error, _served(request, gathered, parts))
+    broken = next((event for event in events if event.data is None and event.text[:1] in ("{", "[")), None)
+    if gathered.is_begun:
+        is_open = not gathered.finish and (streamed or len(events) > 1)
+        return Failure("broken", ErrorBody("the answer broke off: it ended without a reason")) if is_open else None
+    if broken is not None:
+        return Failure("broken", ErrorBody("the answer broke off: its JSON is not whole"))
+    return Failure("refused", _nothing(gathered, text, events), _served(request, gathered, parts))
+
+
+def _served(request: GenerateRequest, gathered: Gathered, parts: Parts) -> Usage | None:
+    """What an answer that failed has taken: at least what was counted, or what its text is worth."""
+    written = parts.text + parts.reasoning + parts.refusal
+    if not written and not gathered.counts.output_tokens and not gathered.counts.input_tokens:
+        return None
+    return believe(request, written, gathered.counts).usage
+
+
+def _nothing(gathered: Gathered, text: str, events: list[Event]) -> ErrorBody:
+    """Why a body holds no answer, in its own words if it has some."""
+    if not text.strip():
+        return ErrorBody("the body of the answer is empty")
+    error = next((read for event in events if (read := read_error_body(event.data)).message or read.status), None)
+    if error is not None:
+        return error
+    if any(event.data is not None for event in events):
+        return ErrorBody("the answer holds no text and no reason")
+    kind = "a web page" if is_markup(text) else "a text"
+    shown = read_error_body(text).message[:SHOWN_CHARACTERS]
+    return ErrorBody(f"the answer is {kind} and not JSON: {shown}")
+
+
+def _response(request: GenerateRequest, gathered: Gathered, accepted: tuple[str, ...]) -> GenerateResponse:
+    parts = gathered.joined()
+    text, thinking = split_thinking(parts.text, tags_in(request))
+    reasoning = "\n\n".join(filter(None, (parts.reasoning.strip(), thinking)))
+    believed = believe(request, parts.text + parts.reasoning + parts.refusal, gathered.counts)
+    finish, warnings = _finish(gathered, parts, accepted)
+    return GenerateResponse(
+        text=text,
+        usage=believed.usage,
+        finish_reason=finish,
+        warnings=(*believed.doubts, *map(storable, warnings), *_left_out(gathered, parts)),
+        usage_doubtful=bool(believed.doubts) or gathered.is_damaged,
+        reasoning=reasoning,
+    )
+
+
+def _finish(gathered: Gathered, parts: Parts, accepted: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
+    finish = gathered.finish
+    if parts.refusal.strip() and finish in ("", STOP, REFUSED):
+        return REFUSED, (f"the model refused: {' '.join(parts.refusal.split())[:SHOWN_CHARACTERS]}",)
+    if finish == REFUSED:
+        return REFUSED, (f"the provider's reason: {gathered.reason}",)
+    if parts.has_tools and finish in ("", STOP):
+        finish = TOOLS
+    if finish in {word.lower() for word in accepted}:
+        return STOP, (f"the answer ended with {finish}, which accepted_finish_reasons takes as whole",)
+    return (finish, ()) if finish else (STOP, ("the provider didn't say why the answer ended",))
+
+
+def _left_out(gathered: Gathered, parts: Parts) -> list[str]:
+    warnings = [f"parts of the answer that are no text were left out: {', '.join(parts.left_out)}"]
+    lines = warnings if parts.left_out else []
+    if gathered.error is not None:
+        lines.append(f"the answer came with an error: {gathered.error.message[:SHOWN_CHARACTERS]}")
+    return lines + (["a part of the answer can't be read and was left out"] if gathered.is_damaged else [])

@@ -1,0 +1,109 @@
+"""Takes a model's thinking (`<think>…</think>` at the start of its text) out of its answer, whole or piece by piece."""
+
+from __future__ import annotations
+
+import re
+
+from botticelli.drivers.protocol import GenerateRequest
+
+NAMES = ("think", "thinking", "thought", "reasoning")
+MAX_TAG_CHARACTERS = 200
+
+_OPEN = re.compile(rf"\s*<({'|'.join(NAMES)})(\s[^<>]*)?>", re.IGNORECASE)
+_ORPHAN = re.compile(r"(?<![`'\"])</think(?:ing)?\s*>(?![`'\"])", re.IGNORECASE)
+
+
+def split_thinking(text: str, own_tags: frozenset[str] = frozenset()) -> tuple[str, str]:
+    """The answer, and the thinking before it. `own_tags` are those that the prompt asked for: they are left alone."""
+    thinking: list[str] = []
+    while (opening := _opening(text, own_tags)) is not None:
+        end = _end(text, opening) or _last_end(text, opening)
+        if end is None:
+            return "", "\n\n".join([*thinking, text[opening.end() :].strip()])
+        thinking.append(text[opening.end() : end.start()].strip())
+        text = text[end.end() :].lstrip()
+    if not thinking and "think" not in own_tags and (orphan := _ORPHAN.search(text)) is not None:
+        return text[orphan.end() :].lstrip(), text[: orphan.start()].strip()
+    return text, "\n\n".join(thinking)
+
+
+def tags_in(request: GenerateRequest) -> frozenset[str]:
+    """Names of the tags that a request speaks of: an answer that has them is what was asked for."""
+    texts = [request.system or "", *(message.text for message in request.messages if message.role == "user")]
+    joined = "\n".join(texts).lower()
+    return frozenset(name for name in NAMES if f"<{name}>" in joined or f"</{name}>" in joined)
+
+
+class ThinkingFilter:
+    """Passes the pieces of an answer on, without the thinking at its start."""
+
+    def __init__(self, own_tags: frozenset[str] = frozenset()) -> None:
+        self._own_tags = own_tags
+        self._waiting = ""
+        self._is_open = False
+        self._has_thought = False
+
+    def feed(self, piece: str) -> str:
+        """What can be shown now."""
+        if self._is_open:
+            return piece
+        self._waiting += piece
+        if self._has_opened() and ">" not in piece:
+            return ""
+        while self._has_opened():
+            opening = _opening(self._waiting, self._own_tags)
+            end = _end(self._waiting, opening) if opening else None
+            if end is None:
+                return ""
+            self._waiting, self._has_thought = self._waiting[end.end() :].lstrip(), True
+        if self._may_open():
+            return ""
+        return self._release()
+
+    def finish(self) -> str:
+        """What is left when the answer has ended."""
+        if self._is_open:
+            return ""
+        self._waiting = split_thinking(self._waiting, self._own_tags)[0]
+        return self._release()
+
+    def _release(self) -> str:
+        self._is_open = True
+        return self._waiting.lstrip() if self._has_thought else self._waiting
+
+    def _has_opened(self) -> bool:
+        return _opening(self._waiting, self._own_tags) is not None
+
+    def _may_open(self) -> bool:
+        """Whether what came so far is blank, or the start of an opening tag."""
+        start = self._waiting.lstrip()
+        if not start:
+            return True
+        if start[0] != "<" or ">" in start or len(start) > MAX_TAG_CHARACTERS:
+            return False
+        name = re.split(r"\s", start[1:], maxsplit=1)[0].lower()
+        return any(tag.startswith(name) for tag in NAMES)
+
+
+def _opening(text: str, own_tags: frozenset[str]) -> re.Match[str] | None:
+    opening = _OPEN.match(text)
+    return None if opening is None or opening[1].lower() in own_tags else opening
+
+
+def _end(text: str, opening: re.Match[str]) -> re.Match[str] | None:
+    """The closing tag that ends this block, with blocks of the same name inside counted."""
+    depth = 1
+    for tag in re.finditer(rf"<(/?){opening[1]}(\s[^<>]*)?>", text[opening.end() :], re.IGNORECASE):
+        depth += -1 if tag[1] else 1
+        if depth == 0:
+            return _closing(opening[1]).search(text, opening.end() + tag.start())
+    return None
+
+
+def _last_end(text: str, opening: re.Match[str]) -> re.Match[str] | None:
+    """The last closing tag: where thinking only speaks of an opening one, the blocks are not balanced."""
+    return next(reversed(list(_closing(opening[1]).finditer(text, opening.end()))), None)
+
+
+def _closing(name: str) -> re.Pattern[str]:
+    return re.compile(rf"</{name}\s*>", re.IGNORECASE)

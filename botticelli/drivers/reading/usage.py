@@ -1,0 +1,174 @@
+"""Decides which of a provider's token counts can be true, and estimates those that can't. Calls no provider.
+
+The rule is written down in docs/reference/budget.md.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from botticelli.drivers.estimate import estimate_request_tokens, estimate_tokens
+from botticelli.drivers.protocol import GenerateRequest, GenerateResponse, Usage
+
+MAX_COUNT = 100_000_000
+"""No call has more tokens: a larger count is a mistake."""
+LEAST_PART = 5
+"""A text has at least this part of its estimated tokens: the estimate is at most 2.6 times what tokenizers count."""
+MAX_TOKENS_PER_CHARACTER = 2
+FIELDS = ("input_tokens", "output_tokens", "total_tokens", "cached_tokens", "reasoning_tokens")
+
+_RUN = re.compile(r"(.)\1{7,}", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """What a provider said, field by field; None where it said nothing that could be a count. `input_tokens` includes
+    the cached ones, `output_tokens` the reasoning. `oddity` shows the first field that can't be a count."""
+
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    total_tokens: int | None = None
+    cached_tokens: int | None = None
+    reasoning_tokens: int | None = None
+    oddity: str = ""
+
+    def __bool__(self) -> bool:
+        return self != NOTHING
+
+    def largest(self, other: Counts) -> Counts:
+        """Field by field: streams repeat their usage as it grows."""
+        fields = {name: _larger(getattr(self, name), getattr(other, name)) for name in FIELDS}
+        return Counts(**fields, oddity=self.oddity or other.oddity)
+
+
+NOTHING = Counts()
+
+
+@dataclass(frozen=True, slots=True)
+class Believed:
+    """The usage that is settled. `doubts` say in a line each what was not believed."""
+
+    usage: Usage
+    doubts: tuple[str, ...] = ()
+
+
+class CountReader:
+    """Reads counts out of one usage object of any shape; remembers the first value that can't be a count."""
+
+    def __init__(self, raw: Any) -> None:
+        self._raw = raw if isinstance(raw, Mapping) else {}
+        self.oddity = "" if raw is None or isinstance(raw, Mapping) else f"usage = {_shown(raw)}"
+
+    def count(self, *paths: str) -> int | None:
+        """The first of these fields that is there; `a.b` is the field b of the object a."""
+        for path in paths:
+            value = self._at(path)
+            if value is not None:
+                number = as_count(value)
+                if number is None or number != value:
+                    self.oddity = self.oddity or f"{path} = {_shown(value)}"
+                return number
+        return None
+
+    def _at(self, path: str) -> Any:
+        value: Any = self._raw
+        for key in path.split("."):
+            value = value.get(key) if isinstance(value, Mapping) else None
+        return value
+
+
+def as_count(value: Any) -> int | None:
+    """A whole number of tokens, fractions rounded up; None for what can't be one."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    if not math.isfinite(value) or not 0 <= value <= MAX_COUNT:
+        return None
+    return math.ceil(value)
+
+
+def believe(request: GenerateRequest, text: str, counts: Counts) -> Believed:
+    """The counts where they can be true for this request and all the `text` that was generated; else an estimate."""
+    counts = _completed(counts)
+    doubts = [f"{counts.oddity} is no count"] if counts.oddity else []
+    input_tokens, output_tokens = counts.input_tokens, counts.output_tokens
+    if input_tokens is None or _is_too_few(input_tokens, _prompt_of(request)):
+        doubts += [] if input_tokens is None else [f"{input_tokens} input tokens are too few for the prompt"]
+        input_tokens = max(input_tokens or 0, estimate_request_tokens(request))
+    reasoning_tokens = counts.reasoning_tokens or 0
+    if output_tokens is None or _is_too_few(output_tokens, text):
+        doubts += [] if output_tokens is None else [f"{output_tokens} output tokens are too few for the text"]
+        output_tokens = max(output_tokens or 0, _estimated_output(text) + reasoning_tokens)
+    elif reasoning_tokens > output_tokens:
+        doubts += [f"{reasoning_tokens} reasoning tokens are more than all {output_tokens} output tokens"]
+        output_tokens += reasoning_tokens
+    usage = Usage(input_tokens, output_tokens, min(counts.cached_tokens or 0, input_tokens), reasoning_tokens)
+    said_too_little = counts.input_tokens is None or counts.output_tokens is None
+    return Believed(usage, _warnings(doubts, usage, said_too_little))
+
+
+def with_believed_usage(request: GenerateRequest, response: GenerateResponse) -> GenerateResponse:
+    """The response of a driver that didn't check its own counts, with counts that can be true."""
+    if response.usage_doubtful is not None:
+        return response
+    raw = {name: getattr(response.usage, name, None) for name in FIELDS if name != "total_tokens"}
+    reader = CountReader(raw)
+    input_tokens, output_tokens, cached_tokens, reasoning_tokens = map(reader.count, raw)
+    counts = Counts(input_tokens, output_tokens, None, cached_tokens, reasoning_tokens, reader.oddity)
+    believed = believe(request, response.text, counts)
+    warnings = (*response.warnings, *believed.doubts)
+    return replace(response, usage=believed.usage, usage_doubtful=bool(believed.doubts), warnings=warnings)
+
+
+def _completed(counts: Counts) -> Counts:
+    """What only the total holds belongs to the output; a missing part is the rest of the total."""
+    total, input_tokens, output_tokens = counts.total_tokens, counts.input_tokens, counts.output_tokens
+    if total is None:
+        return counts
+    if input_tokens is not None:
+        rest = total - input_tokens
+        if rest > (output_tokens or 0):
+            return replace(counts, output_tokens=rest)
+    elif output_tokens is not None and total > output_tokens:
+        return replace(counts, input_tokens=total - output_tokens)
+    return counts
+
+
+def _warnings(doubts: list[str], usage: Usage, said_too_little: bool) -> tuple[str, ...]:
+    if said_too_little and not doubts:
+        return (f"the provider didn't say what the call used; it is taken to be {usage.total_tokens} tokens",)
+    if doubts:
+        return (f"the provider's usage can't be true ({'; '.join(doubts)}); taken: {usage.total_tokens} tokens",)
+    return ()
+
+
+def _is_too_few(said_tokens: int, text: str) -> bool:
+    """Whether no tokenizer makes so few tokens of this text."""
+    if said_tokens == 0:
+        return bool(text.strip())
+    most = said_tokens * LEAST_PART
+    per_character = 1 if text.isascii() else MAX_TOKENS_PER_CHARACTER
+    if most >= len(text) * per_character or most >= estimate_tokens(text):
+        return False
+    return most < estimate_tokens(_RUN.sub(r"\1", text))
+
+
+def _prompt_of(request: GenerateRequest) -> str:
+    """Its text; media are not measured well enough to doubt a count."""
+    return "".join([request.system or "", *(message.text for message in request.messages)])
+
+
+def _estimated_output(text: str) -> int:
+    return max(1, estimate_tokens(text)) if text else 0
+
+
+def _larger(first: int | None, second: int | None) -> int | None:
+    return max((count for count in (first, second) if count is not None), default=None)
+
+
+def _shown(value: Any) -> str:
+    text = " ".join(repr(value)[:200].split())
+    return text if len(text) <= 40 else text[:39] + "…"

@@ -1,0 +1,160 @@
+"""How the three wires answer: each reads one JSON object, of a whole answer or of a stream, into what was gathered."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from botticelli.drivers.reading.gathered import Gathered, objects
+from botticelli.drivers.reading.parts import Parts, read_content, read_message
+from botticelli.drivers.reading.usage import CountReader, Counts
+
+
+class Wire(ABC):
+    """One provider's language. `take` returns the text that is new."""
+
+    def take(self, gathered: Gathered, name: str, body: Any) -> str:
+        if not isinstance(body, Mapping):
+            if name == "error":
+                gathered.fail(body)
+            return ""
+        if name == "error" or body.get("error"):
+            gathered.fail(body)
+        self._count(gathered, body)
+        return self._take(gathered, body)
+
+    @abstractmethod
+    def _take(self, gathered: Gathered, body: Mapping[str, Any]) -> str: ...
+
+    def _count(self, gathered: Gathered, body: Mapping[str, Any]) -> None:
+        for raw in self._usages(body):
+            if raw is not None:
+                gathered.count(self._counts(raw))
+
+    @abstractmethod
+    def _usages(self, body: Mapping[str, Any]) -> list[Any]:
+        """Where this wire puts its usage, raw; None for places that are empty."""
+
+    @abstractmethod
+    def _counts(self, raw: Any) -> Counts: ...
+
+
+class OpenAIWire(Wire):
+    """Chat completions, and servers that answer like them. Source: CreateChatCompletionResponse."""
+
+    def _take(self, gathered: Gathered, body: Mapping[str, Any]) -> str:
+        text = ""
+        for choice in objects(body.get("choices"))[:1]:
+            if choice.get("error"):
+                gathered.fail(choice)
+            for key in ("message", "delta"):
+                if choice.get(key) is not None:
+                    text += gathered.add(read_message(choice[key]))
+            if isinstance(choice.get("text"), str):
+                text += gathered.add(Parts(choice["text"]))
+            gathered.end(choice.get("finish_reason"))
+        return text
+
+    def _usages(self, body: Mapping[str, Any]) -> list[Any]:
+        groq = body.get("x_groq")
+        return [body.get("usage"), groq.get("usage") if isinstance(groq, Mapping) else None]
+
+    def _counts(self, raw: Any) -> Counts:
+        """Reasoning is part of the completion, the cache part of the prompt."""
+        reader = CountReader(raw)
+        counts = Counts(
+            reader.count("prompt_tokens", "input_tokens"),
+            reader.count("completion_tokens", "output_tokens"),
+            reader.count("total_tokens"),
+            reader.count("prompt_tokens_details.cached_tokens", "input_tokens_details.cached_tokens", "cached_tokens"),
+            reader.count(
+                "completion_tokens_details.reasoning_tokens",
+                "output_tokens_details.reasoning_tokens",
+                "reasoning_tokens",
+            ),
+        )
+        return replace(counts, oddity=reader.oddity)
+
+
+class AnthropicWire(Wire):
+    """The Messages API. Source: Message and MessageStreamEvent."""
+
+    def _take(self, gathered: Gathered, body: Mapping[str, Any]) -> str:
+        if body.get("type") == "error":
+            gathered.fail(body)
+        text = ""
+        message = body.get("message")
+        for place in (body, message if isinstance(message, Mapping) else {}):
+            for key in ("content", "content_block"):
+                if place.get(key) is not None:
+                    text += gathered.add(read_content(place[key]))
+            gathered.end(place.get("stop_reason"))
+        delta = body.get("delta")
+        if isinstance(delta, Mapping):
+            text += gathered.add(_delta(delta))
+            gathered.end(delta.get("stop_reason"))
+        return text
+
+    def _usages(self, body: Mapping[str, Any]) -> list[Any]:
+        message = body.get("message")
+        return [body.get("usage"), message.get("usage") if isinstance(message, Mapping) else None]
+
+    def _counts(self, raw: Any) -> Counts:
+        """`input_tokens` there is what was neither written to nor read from the cache."""
+        reader = CountReader(raw)
+        fresh, written, read = (
+            reader.count(name) for name in ("input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens")
+        )
+        counts = Counts(
+            None if fresh is None else fresh + (written or 0) + (read or 0),
+            reader.count("output_tokens"),
+            None,
+            read,
+            reader.count("output_tokens_details.thinking_tokens"),
+        )
+        return replace(counts, oddity=reader.oddity)
+
+
+def _delta(delta: Mapping[str, Any]) -> Parts:
+    """`text_delta` and `thinking_delta`; the JSON of a tool's input is no text."""
+    if isinstance(delta.get("thinking"), str):
+        return Parts(reasoning=delta["thinking"])
+    return Parts(delta["text"]) if isinstance(delta.get("text"), str) else Parts()
+
+
+class GeminiWire(Wire):
+    """generateContent. Source: GenerateContentResponse and UsageMetadata of the Gemini API."""
+
+    def _take(self, gathered: Gathered, body: Mapping[str, Any]) -> str:
+        feedback = body.get("promptFeedback")
+        if isinstance(feedback, Mapping) and feedback.get("blockReason"):
+            gathered.end("SAFETY")
+            gathered.reason = str(feedback["blockReason"])[:60]
+        text = ""
+        for candidate in objects(body.get("candidates"))[:1]:
+            if candidate.get("content") is not None:
+                text += gathered.add(read_content(candidate["content"]))
+            gathered.end(candidate.get("finishReason"))
+        return text
+
+    def _usages(self, body: Mapping[str, Any]) -> list[Any]:
+        return [body.get("usageMetadata")]
+
+    def _counts(self, raw: Any) -> Counts:
+        """Thoughts are billed as output and not part of the candidates."""
+        reader = CountReader(raw)
+        prompt, tools = reader.count("promptTokenCount"), reader.count("toolUsePromptTokenCount")
+        candidates, thoughts = reader.count("candidatesTokenCount"), reader.count("thoughtsTokenCount")
+        counts = Counts(
+            None if prompt is None else prompt + (tools or 0),
+            None if candidates is None else candidates + (thoughts or 0),
+            reader.count("totalTokenCount"),
+            reader.count("cachedContentTokenCount"),
+            thoughts,
+        )
+        return replace(counts, oddity=reader.oddity)
+
+
+OPENAI, ANTHROPIC, GEMINI = OpenAIWire(), AnthropicWire(), GeminiWire()
