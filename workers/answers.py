@@ -4,12 +4,22 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import Any
 
 from botticelli.drivers import GenerateResponse
-from botticelli.narrative import parse_json
+from workers.answer_json import read_json
 
 REFUSED, CUT = "refused", "length"
+WHOLE = ("stop", CUT)
+TOOLS = "the model called a tool that nobody offered it"
+ENDS = {
+    "tool_calls": TOOLS,
+    "tool_use": TOOLS,
+    "function_call": TOOLS,
+    "unexpected_tool_call": TOOLS,
+    "malformed_function_call": "the model made a malformed call of a tool",
+    "pause_turn": "the model paused in the middle of its turn",
+}
+"""What the words of providers mean that are no end of an answer; others are shown as they are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,46 +40,31 @@ def judge(response: GenerateResponse, *, as_json: bool) -> Judged:
         return Judged(text, fault="; ".join([fault, *warnings]))
     if response.finish_reason == CUT:
         warnings.append(f"the answer was cut after {response.usage.output_tokens} tokens; raise max_tokens")
-    if not as_json or _is_json(text):
+    if not as_json:
+        return Judged(text, warning="; ".join(warnings) or None)
+    found = read_json(text)
+    if found is not None and not found.remarks:
         return Judged(text, warning="; ".join(warnings) or None)
     if response.finish_reason == CUT:
         fault = f"the answer was cut after {response.usage.output_tokens} tokens, so its JSON is not whole; raise max_tokens"
         return Judged(text, fault=fault)
-    repaired = _repaired(text)
-    if repaired is None:
+    if found is None:
         return Judged(text, fault=f"the answer is not JSON (finish reason: {response.finish_reason})")
-    warnings.append("the answer's JSON was broken and has been repaired")
-    return Judged(json.dumps(repaired, ensure_ascii=False), raw=text, warning="; ".join(warnings))
+    warnings += found.remarks
+    return Judged(json.dumps(found.value, ensure_ascii=False), raw=text, warning="; ".join(warnings))
 
 
 def _unusable(response: GenerateResponse) -> str | None:
     if response.finish_reason == REFUSED:
         return "the model refused to answer; change the prompt or the model"
+    if response.finish_reason not in WHOLE:
+        why = ENDS.get(response.finish_reason, "the answer didn't end as a whole one does")
+        do = f'accepted_finish_reasons = ["{response.finish_reason}"] of the driver takes such answers as whole'
+        return f"{why} (finish reason: {response.finish_reason}); {do}"
     if response.text.strip():
         return None
     if response.finish_reason == CUT:
         return "the model used up max_tokens before it wrote anything (finish reason: length); raise max_tokens"
+    if response.reasoning.strip():
+        return f"the model gave its reasoning and no answer (finish reason: {response.finish_reason})"
     return f"the model gave an empty answer (finish reason: {response.finish_reason})"
-
-
-def _is_json(text: str) -> bool:
-    try:
-        parse_json(text)
-    except ValueError:
-        return False
-    return True
-
-
-def _repaired(text: str) -> Any:
-    """An object or a list that a library reads out of the text; None when there is nothing that looks like one."""
-    import json_repair
-
-    start = text.strip().removeprefix("```json").removeprefix("```").lstrip()
-    if not start.startswith("[") and not ("{" in text and ":" in text):
-        return None
-    try:
-        found = json_repair.loads(text)
-        json.dumps(found, allow_nan=False)
-    except (ValueError, TypeError, RecursionError):
-        return None
-    return found if isinstance(found, dict | list) and found else None

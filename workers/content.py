@@ -12,16 +12,15 @@ from botticelli.errors import InvalidInput
 from botticelli.narrative.model import Act, Narrative
 from botticelli.store import NewRow, Origin, Tables, Transaction
 from botticelli.store.content import BOOKKEEPING, MAX_COLUMNS, NAME
+from workers.answer_json import read_json
 from workers.outcomes import ActFailed
 from workers.stage import Stage
-from workers.table_text import jsonable
 
 MAX_OUTPUT_CHARACTERS = 1_000_000
 MAX_ROWS = 1_000
 MAX_DEPTH = 16
 MAX_VALUE_CHARACTERS = 100_000
 
-_FENCE = re.compile(r"```[^\n`]*\n(.*?)```", re.DOTALL)
 _KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_ -]{0,62}")
 _KINDS = {"text": "text", "number": "a number", "boolean": "true or false", "json": "JSON"}
 _KINDS |= {"timestamp": "a time in ISO 8601", "date": "a date in ISO 8601"}
@@ -90,7 +89,8 @@ def rows_in(output: str, schema: Schema) -> list[NewRow]:
     """The rows that an answer holds. ActFailed when there is no JSON in it, or JSON that no table could take."""
     if len(output) > MAX_OUTPUT_CHARACTERS:
         raise ActFailed(f"the answer is longer than {MAX_OUTPUT_CHARACTERS:,} characters")
-    found = _json_in(output)
+    read = read_json(output, anywhere=True)
+    found = read.value if read else None
     if isinstance(found, dict) and len(found) == 1:
         (only,) = found.values()
         found = only if isinstance(only, list) and only and all(isinstance(one, dict) for one in only) else found
@@ -180,32 +180,3 @@ def _kind(value: Any) -> str:
             return "text"
         case _:
             return "json"
-
-
-def _json_in(output: str) -> Any:
-    """The JSON of the answer: the whole of it, its first fence, or from its first bracket on; repaired if need be."""
-    fence = _FENCE.search(output)
-    start = re.search(r"[\[{]", output)
-    candidates = [output.strip(), fence[1].strip() if fence else "", output[start.start() :] if start else ""]
-    for one in filter(None, candidates):
-        try:
-            return json.loads(one, parse_constant=_none)
-        except (ValueError, RecursionError):
-            continue
-    return _repaired(next((one for one in reversed(candidates) if one[:1] in ("{", "[")), ""))
-
-
-def _repaired(text: str) -> Any:
-    """What json-repair makes of it; None where there is nothing to repair."""
-    if not text:
-        return None
-    import json_repair
-
-    try:
-        return jsonable(json_repair.loads(text))
-    except (ValueError, RecursionError):
-        return None
-
-
-def _none(name: str) -> None:
-    return None

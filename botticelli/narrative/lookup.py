@@ -3,26 +3,36 @@
 from __future__ import annotations
 
 import json
+import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from botticelli.errors import TemplateError
 from botticelli.narrative.suggest import did_you_mean, shown
+from botticelli.storable import storable
+
+MAX_DEPTH = 200
+"""JSON that is nested deeper is no answer that anybody could use."""
 
 _INDEX = re.compile("[0-9]{1,9}")
 _FENCE = re.compile(r"```[^\n`]*\n(.*?)```", re.DOTALL)
 
 
 def parse_json(text: str) -> Any:
-    """The JSON that `text` is, or that its first code fence holds. Raises ValueError when there is none."""
+    """The JSON that `text` is, or that the first of its code fences with JSON holds. Raises ValueError when there is none.
+
+    Numbers that Postgres can't store are no JSON; characters that it can't store are replaced. Of a key that is there
+    twice the last value counts.
+    """
     try:
         return _loads(text)
     except ValueError:
-        fence = _FENCE.search(text)
-        if fence is None:
-            raise
-        return _loads(fence[1])
+        for fence in _FENCE.finditer(text):
+            with suppress(ValueError):
+                return _loads(fence[1])
+        raise
 
 
 def json_or_text(text: str) -> Any:
@@ -70,10 +80,33 @@ def _as_json(text: str, reference: str) -> Any:
 
 def _loads(text: str) -> Any:
     try:
-        return json.loads(text, parse_constant=_no_constant)
+        value = json.loads(text, parse_constant=_no_constant, parse_float=_finite)
+        if text.count("[") + text.count("{") > MAX_DEPTH and _is_deep(value):
+            raise ValueError("nested too deep")
+        return storable(value) if "\\u" in text else value
     except RecursionError as error:
         raise ValueError("nested too deep") from error
 
 
+def _is_deep(value: Any) -> bool:
+    layer = [value]
+    for _ in range(MAX_DEPTH):
+        layer = [inner for outer in layer for inner in _inside(outer)]
+        if not layer:
+            return False
+    return True
+
+
+def _inside(value: Any) -> Iterable[Any]:
+    return value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+
+
 def _no_constant(name: str) -> Any:
     raise ValueError(f"{name} is not JSON")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError("a number is too large")
+    return number

@@ -53,7 +53,11 @@ class OddAnswer:
 
     def _check_response(self, response: GenerateResponse) -> None:
         right, usage = self.right, (response.usage.input_tokens, response.usage.output_tokens)
-        seen: dict[str, Any] = {"text": response.text, "reasoning": response.reasoning, "finish": response.finish_reason}
+        seen: dict[str, Any] = {
+            "text": response.text,
+            "reasoning": response.reasoning,
+            "finish": response.finish_reason,
+        }
         seen |= {"doubtful": response.usage_doubtful, "reasoning_tokens": response.usage.reasoning_tokens}
         expected = {key: value for key, value in right.items() if key in seen}
         assert {key: seen[key] for key in expected} == expected
