@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from botticelli.narrative import as_text, render_value
-from botticelli.narrative.model import AllOf, AnyOf, Comparison, Filter, Not
+from botticelli.narrative.model import AllOf, AnyOf, Comparison, Constant, Filter, Moment, Not, OtherColumn
 from botticelli.narrative.templates import Resolve
-from botticelli.store.filters import Condition, Junction, Negation, Test
+from botticelli.store.filters import Condition, Instant, Junction, Negation, Operand, Other, Test
 
 
 def condition_of(found: Filter, resolve: Resolve) -> Condition:
@@ -13,6 +13,8 @@ def condition_of(found: Filter, resolve: Resolve) -> Condition:
     match found:
         case Comparison():
             return Test(found.column, found.op, _values(found, resolve))
+        case Constant():
+            return Junction((), is_any=not found.holds)
         case AllOf() | AnyOf():
             parts = tuple(condition_of(part, resolve) for part in found.parts)
             return Junction(parts, is_any=isinstance(found, AnyOf))
@@ -20,11 +22,18 @@ def condition_of(found: Filter, resolve: Resolve) -> Condition:
             return Negation(condition_of(found.part, resolve))
 
 
-def _values(found: Comparison, resolve: Resolve) -> tuple[str, ...]:
-    """As texts. Where many values may stand, a reference to a list stands for its members."""
-    values: list[str] = []
-    for one in found.values:
-        value = render_value(one, resolve)
+def _values(found: Comparison, resolve: Resolve) -> tuple[Operand, ...]:
+    """As texts, but for what only the database knows. Where many values may stand, a reference to a list stands for its
+    members."""
+    values: list[Operand] = []
+    for operand in found.values:
+        if isinstance(operand, Moment):
+            values.append(Instant(operand.base, operand.offset))
+            continue
+        if isinstance(operand, OtherColumn):
+            values.append(Other(operand.name))
+            continue
+        value = render_value(operand, resolve)
         many = value if isinstance(value, list) and found.op == "in" else [value]
         values += [as_text(item) for item in many]
     return tuple(values)

@@ -140,13 +140,41 @@ class MediaInput(Frozen):
     line: int = 0
 
 
+class Moment(Frozen):
+    """A moment that the database knows when it reads: `now`, `today`, or a date or time as it is written in `base`.
+
+    `offset` is an interval of Postgres that is added, such as `-7 days`; empty: none.
+    """
+
+    node: Literal["moment"] = "moment"
+    base: str
+    offset: str = ""
+
+
+class OtherColumn(Frozen):
+    """The value that the same row has in another column."""
+
+    node: Literal["column"] = "column"
+    name: str
+
+
+Operand = Value | Moment | OtherColumn
+
+
 class Comparison(Frozen):
     """`column op values`: one value, for `in` any number, for `between` two, for `is_null` none. Values are bound as text."""
 
     node: Literal["comparison"] = "comparison"
     column: str
     op: Literal["=", "!=", "<", "<=", ">", ">=", "in", "between", "like", "ilike", "is_null"]
-    values: tuple[Value, ...] = ()
+    values: tuple[Operand, ...] = ()
+
+
+class Constant(Frozen):
+    """A condition without a column, such as `1 = 0`: every row meets it, or none."""
+
+    node: Literal["constant"] = "constant"
+    holds: bool
 
 
 class AllOf(Frozen):
@@ -164,7 +192,7 @@ class Not(Frozen):
     part: Filter
 
 
-Filter = Annotated[Comparison | AllOf | AnyOf | Not, Field(discriminator="node")]
+Filter = Annotated[Comparison | Constant | AllOf | AnyOf | Not, Field(discriminator="node")]
 
 
 class Order(Frozen):

@@ -1,15 +1,30 @@
 """A `where` text as a filter: parsed with sqlglot, allow-listed node by node, its values kept as data. Runs no SQL.
 
+Moments (`NOW() - INTERVAL '7 days'`) are read in a file of their own.
+
 Source of the rule: row S4 of the security notes. The text itself never reaches a database: only the filter does.
 """
 
 from __future__ import annotations
 
+import operator
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from botticelli.narrative.model import AllOf, AnyOf, Comparison, Filter, Not, Reference, Template, Value
+from botticelli.narrative.model import (
+    AllOf,
+    AnyOf,
+    Comparison,
+    Constant,
+    Filter,
+    Not,
+    Operand,
+    OtherColumn,
+    Reference,
+    Template,
+)
+from botticelli.narrative.moments import NotAMoment, moment_of
 
 if TYPE_CHECKING:
     from sqlglot import exp
@@ -32,6 +47,18 @@ _COMPARISONS = {
     "GTE": ">=",
     "Like": "like",
     "ILike": "ilike",
+}
+_FLIPPED = {"=": "=", "!=": "!=", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
+"""The same comparison, read from right to left."""
+_WORDS = ("default", "user", "current_role", "all", "any", "some")
+"""Words of SQL that the parser takes for columns."""
+_HOLDS: Mapping[str, Callable[[Any, Any], bool]] = {
+    "=": operator.eq,
+    "!=": operator.ne,
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
 }
 _STRAY = {"\\": "a backslash", "\0": "a NUL character", ";": "a semicolon", "`": "a backquote"}
 
@@ -83,8 +110,10 @@ def _tree(text: str) -> exp.Condition:
             raise Refused("a comment has no place in a filter")
         _check_depth(text)
         found: exp.Condition = sqlglot.parse_one(text, read="postgres", into=exp.Condition)
-    except (SqlglotError, RecursionError) as error:
-        raise Refused(f"is not a condition that can be read; {_RULE}") from error
+    except Refused:
+        raise
+    except (SqlglotError, ValueError, RecursionError, TypeError, KeyError, AttributeError) as error:
+        raise Refused(f"is not a condition that can be read; {_RULE}") from error  # odd texts break the parser itself
     return found
 
 
@@ -123,8 +152,23 @@ class _Reader:
                 return self._comparison(node, "between", [node.args["low"], node.args["high"]])
             case "Is":
                 return self._is(node)
+            case "Boolean":
+                return Constant(holds=node.this)
+            case _ if name in _COMPARISONS:
+                return self._binary(node, _COMPARISONS[name])
             case _:
-                return self._comparison(node, _COMPARISONS[name], [node.expression])
+                raise Refused(f"{_said(node)} is no condition; {_RULE}")
+
+    def _binary(self, node: Any, op: Any) -> Filter:
+        """With the column on either side; without one it is a constant."""
+        left, right = node.this, node.expression
+        if not _is_column(left) and op in _FLIPPED:
+            if _is_column(right):
+                return Comparison(column=_column(right), op=_FLIPPED[op], values=(self._value(left),))
+            constants = [_constant(side) for side in (left, right)]
+            if None not in constants and len({type(constant) for constant in constants}) == 1:
+                return Constant(holds=_HOLDS[op](*constants))
+        return self._comparison(node, op, [right])
 
     def _is(self, node: Any) -> Filter:
         match type(node.expression).__name__:
@@ -140,8 +184,15 @@ class _Reader:
             raise Refused("IN needs a list of values")
         return Comparison(column=_column(node.this), op=op, values=tuple(map(self._value, values)))
 
-    def _value(self, node: Any) -> Value:
+    def _value(self, node: Any) -> Operand:
+        moment = _moment(node)
+        if moment is not None:
+            return moment
         match type(node).__name__:
+            case "Column" if _column(node) not in _WORDS:
+                return OtherColumn(name=_column(node))
+            case "Paren":
+                return self._value(node.this)
             case "Literal" if node.is_string:
                 return self._text(node.this)
             case "Literal":
@@ -151,7 +202,9 @@ class _Reader:
             case "Neg" if type(node.this).__name__ == "Literal" and not node.this.is_string:
                 return _number(f"-{node.this.this}")
             case _:
-                raise Refused(f"{_said(node)} is no value; compare a column with a text, a number, TRUE or FALSE")
+                raise Refused(
+                    f"{_said(node)} is no value; compare a column with a text, a number, TRUE, FALSE, NOW() or a date"
+                )
 
     def _text(self, text: str) -> Template:
         """The text with its references back in their places."""
@@ -163,7 +216,7 @@ class _Reader:
 _TAKEN = {
     **{name: frozenset({"this", "expression"}) for name in ("And", "Or", *_COMPARISONS)},
     **{name: frozenset({"this", "expression", "negate"}) for name in ("Is", "Like", "ILike")},
-    "Paren": frozenset({"this"}),
+    **{name: frozenset({"this"}) for name in ("Paren", "Boolean")},
     "Not": frozenset({"this"}),
     "In": frozenset({"this", "expressions"}),
     "Between": frozenset({"this", "low", "high"}),
@@ -182,6 +235,31 @@ def _chain(node: Any) -> list[Any]:
 
 def _filled(node: Any) -> list[str]:
     return [name for name, value in node.args.items() if value not in (None, False, [])]
+
+
+def _moment(node: Any) -> Operand | None:
+    """NOW(), CURRENT_DATE, DATE '2026-01-31' and the like, with intervals added or taken away; None: something else."""
+    try:
+        found = moment_of(node)
+    except NotAMoment as error:
+        raise Refused(str(error)) from error
+    return Template(parts=(found.base,)) if found and not found.offset and found.base not in ("now", "today") else found
+
+
+def _constant(node: Any) -> float | str | None:
+    """A number or a text of the author's own; a text with a reference is none."""
+    name = type(node).__name__
+    if name == "Literal" and node.is_string:
+        return None if _MARKED.search(node.this) else str(node.this)
+    if name == "Literal":
+        return float(_number(node.this))
+    if name == "Neg" and type(node.this).__name__ == "Literal" and not node.this.is_string:
+        return float(_number(f"-{node.this.this}"))
+    return None
+
+
+def _is_column(node: Any) -> bool:
+    return type(node).__name__ == "Column"
 
 
 def _column(node: Any) -> str:

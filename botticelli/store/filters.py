@@ -6,20 +6,52 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, String, and_, bindparam, column, false, not_, or_, true
+from sqlalchemy import (
+    ColumnElement,
+    DateTime,
+    Interval,
+    String,
+    and_,
+    bindparam,
+    cast,
+    column,
+    false,
+    func,
+    not_,
+    or_,
+    true,
+)
 
 from botticelli.storable import storable
 
 
 @dataclass(frozen=True, slots=True)
+class Instant:
+    """A moment on the server's clock: `now`, `today`, or a date or time in ISO 8601; `offset` is an interval of Postgres."""
+
+    base: str
+    offset: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Other:
+    """Another column of the same row."""
+
+    name: str
+
+
+Operand = str | Instant | Other
+
+
+@dataclass(frozen=True, slots=True)
 class Test:
-    """`column op values`. Values are texts, which Postgres reads as the type of the column."""
+    """`column op values`. Texts are read by Postgres as the type of the column."""
 
     __test__ = False  # no test case for pytest
 
     column: str
     op: str
-    values: tuple[str, ...] = ()
+    values: tuple[Operand, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +88,7 @@ def columns_of(condition: Condition | None) -> set[str]:
     """The names that the condition needs."""
     match condition:
         case Test():
-            return {condition.column}
+            return {condition.column, *(one.name for one in condition.values if isinstance(one, Other))}
         case Junction():
             return set().union(*(columns_of(part) for part in condition.parts))
         case Negation():
@@ -69,8 +101,7 @@ def clause(condition: Condition | None) -> ColumnElement[bool]:
     """The condition for a statement; none means every row."""
     match condition:
         case Test():
-            values = [bindparam(None, storable(one), type_=String()) for one in condition.values]
-            return _OPS[condition.op](column(condition.column), values)
+            return _OPS[condition.op](column(condition.column), [_operand(value) for value in condition.values])
         case Junction():
             parts = [clause(part) for part in condition.parts]
             return or_(false(), *parts) if condition.is_any else and_(true(), *parts)
@@ -78,3 +109,20 @@ def clause(condition: Condition | None) -> ColumnElement[bool]:
             return not_(clause(condition.part))
         case _:
             return true()
+
+
+def _operand(value: Operand) -> ColumnElement[Any]:
+    match value:
+        case Instant():
+            moments: Mapping[str, ColumnElement[Any]] = {"now": func.now(), "today": func.current_date()}
+            base = moments.get(value.base)
+            moment = cast(_text(value.base), DateTime()) if base is None else base
+            return moment.op("+")(cast(_text(value.offset), Interval())) if value.offset else moment
+        case Other():
+            return column(value.name)
+        case _:
+            return _text(value)
+
+
+def _text(value: str) -> ColumnElement[Any]:
+    return bindparam(None, storable(value), type_=String())

@@ -22,6 +22,28 @@ from tests.support.narratives import loaded, perform_all, start
 MakeRuntime = Callable[..., Runtime]
 
 
+def test_moments_columns_and_constants_in_where_choose_rows(runtime: Runtime) -> None:
+    put(runtime, "posts", {"title": "old", "score": 0}, {"title": "new", "score": 2})
+    filters = {
+        "recent": "generated_at > NOW() - INTERVAL '7 days' AND generated_at <= CURRENT_TIMESTAMP",
+        "later": "generated_at > CURRENT_TIMESTAMP + INTERVAL '1 day'",
+        "dated": "generated_at >= current_date - 1 AND generated_at > DATE '2026-01-31' - INTERVAL '1 hour'",
+        "below": "score < id",
+        "none": "1 = 0",
+        "all": "1 = 1 AND NOT FALSE",
+    }
+    tables = "".join(
+        f'[tables.{name}]\ntable_name = "posts"\ncolumns = ["title"]\norder_by = "id"\nwhere = "{where}"\n'
+        for name, where in filters.items()
+    )
+    acts = "".join(f'{name} = "tables.{name}"\n' for name in filters)
+    status, done = run(runtime, f'[narrative]\nname = "q"\n[acts]\n{acts}\n{tables}')
+    assert status == "completed", [act.error for act in done]
+    titles = {act.name: [row["title"] for row in json.loads(act.output or "")] for act in done}
+    both = ["old", "new"]
+    assert titles == {"recent": both, "later": [], "dated": both, "below": ["old"], "none": [], "all": both}
+
+
 def test_rows_are_inputs_in_three_formats(runtime: Runtime) -> None:
     put(runtime, "posts", {"title": "a|b", "score": 1}, {"title": 'say "c"', "score": 2}, {"title": "d", "score": 3})
     with runtime.store.transaction() as tx:

@@ -6,13 +6,20 @@ import pytest
 
 from botticelli.errors import NarrativeError
 from botticelli.narrative import Environment, Narrative, parse_narrative
-from botticelli.narrative.model import AllOf, AnyOf, Comparison, Not, TableInput, Template
+from botticelli.narrative.model import (
+    AllOf,
+    AnyOf,
+    Comparison,
+    Constant,
+    Moment,
+    Not,
+    OtherColumn,
+    TableInput,
+    Template,
+)
 from botticelli.narrative.where import Refused, parse_where
 
 HOSTILE = """\
-1=1
-a=b
-true
 a = (select 1)
 exists(select 1)
 a in (select 1)
@@ -39,7 +46,6 @@ a similar to 'x'
 a rlike 'x'
 a like 'x' escape '!'
 a = current_user
-a = now()
 a = pg_sleep(1)
 a = 1 or sleep(5)
 t.a = 1
@@ -61,7 +67,7 @@ a = $1
 a ->> 'x' = '1'
 a @> 'x'
 a[1] = 2
-'x' = 'x'
+'x' = '{y}' = 'x'
 a
 (a,b) = (1,2)
 row(a) = 1
@@ -78,7 +84,34 @@ a = 1 = 2
 a = 'x
 a = default
 a = 1e400
-* = 1""".splitlines()
+* = 1
+NULL
+now()
+current_date
+current_user
+*
+[]
+()
+{}
+1
+'x'
+-1
+a.b.c
+$1
+:x
+?
+not null
+array[]
+rand()
+a = []
+a = ()
+NULL = NULL
+1 = 'x'
+a > now() - 5
+a > now() - interval 'x'
+a > b - interval '1 day'
+a > date '2024'
+a > now(3)""".splitlines()
 
 
 @pytest.mark.parametrize(
@@ -104,6 +137,54 @@ def test_a_filter_is_a_tree_of_comparisons() -> None:
             ),
         )
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "holds"),
+    [("1 = 1", True), ("1=0", False), ("1 <> 1", False), ("2 >= 1.5", True), ("'a' = 'a'", True), ("TRUE", True)],
+)
+def test_comparison_of_constants_is_a_constant(text: str, holds: bool) -> None:
+    assert parse_where(Template(parts=(text,))) == Constant(holds=holds)
+
+
+@pytest.mark.parametrize(
+    ("text", "op", "value"),
+    [
+        ("a > NOW()", ">", Moment(base="now")),
+        ("a = CURRENT_TIMESTAMP", "=", Moment(base="now")),
+        ("a > CURRENT_TIMESTAMP - INTERVAL '7 DAYS'", ">", Moment(base="now", offset="-7 days")),
+        ("NOW() < a", ">", Moment(base="now")),
+        ("a >= current_date - 7", ">=", Moment(base="today", offset="-7 days")),
+        ("a < now() + interval '1 month 2 days'", "<", Moment(base="now", offset="1 month 2 days")),
+        ("a < now() - interval '1 day' * 3", "<", Moment(base="now", offset="-3 day")),
+        ("a < date '2026-01-31' - interval '1 hour'", "<", Moment(base="2026-01-31", offset="-1 hour")),
+        ("a < timestamp '2026-01-31 10:00'", "<", Template(parts=("2026-01-31 10:00",))),
+        ("a < b", "<", OtherColumn(name="b")),
+    ],
+)
+def test_moment_or_column_on_the_right_is_a_value(text: str, op: str, value: object) -> None:
+    found = parse_where(Template(parts=(text,)))
+    assert isinstance(found, Comparison)
+    assert (found.column, found.op, found.values) == ("a", op, (value,))
+
+
+def test_moments_and_constants_survive_the_snapshot() -> None:
+    where = query("where = \"a > NOW() - INTERVAL '7 days' AND b < c AND 1 = 1\"").where
+    assert where == AllOf(
+        parts=(
+            Comparison(column="a", op=">", values=(Moment(base="now", offset="-7 days"),)),
+            Comparison(column="b", op="<", values=(OtherColumn(name="c"),)),
+            Constant(holds=True),
+        )
+    )
+
+
+def test_refused_condition_is_a_problem_at_its_key() -> None:
+    with pytest.raises(NarrativeError) as caught:
+        query('where = "NULL"')
+    (problem,) = caught.value.problems
+    assert (problem.line, problem.key) == (5, "where")
+    assert "NULL is no condition" in problem.message
 
 
 def query(keys: str) -> TableInput:
