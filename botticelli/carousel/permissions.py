@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from botticelli.carousel.data_checks import DATABASE
-from botticelli.carousel.policy import Call, Rules
+from botticelli.carousel.policy import PLACES, Call, Rules
 from botticelli.narrative.model import Act, BotCommandInput, Narrative
-from botticelli.platforms import CommandSpec, Platform
+from botticelli.platforms import CommandSpec, PlaceKind, Platform
 from botticelli.settings.model import SecuritySettings
 
 AS_TEXT = "text"
@@ -50,7 +50,14 @@ def call_of(platform: Platform, name: str, spec: CommandSpec, args: Mapping[str,
         makes=spec.captures,
         has_places=name != DATABASE,
         is_rehearsal=platform.is_rehearsal,
+        places=_places_of(spec),
     )
+
+
+def _places_of(spec: CommandSpec) -> Mapping[str, PlaceKind]:
+    """What the command says of its arguments; of those of which it says nothing, their names."""
+    said = {name: arg.place for name, arg in (spec.args or {}).items() if arg.place is not None}
+    return {**PLACES, **said}
 
 
 def _of_narrative(narrative: Narrative, act: Act, command: BotCommandInput) -> tuple[Rules, ...]:

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any, Literal
 
-from botticelli.platforms import TEMPLATED, Whereabouts
+from botticelli.platforms import TEMPLATED, PlaceKind, Whereabouts
 
 Default = Literal["allow", "deny_writes", "deny"]
 Locate = Callable[[str], Whereabouts | None]
 """From the id of a channel or a thread to where it is; None when that can't be told."""
-_CHANNELS = ("channel_id", "thread_id")
+PLACES: Mapping[str, PlaceKind] = {
+    "guild_id": "guild",
+    "channel_id": "channel",
+    "thread_id": "thread",
+    "category_id": "channel",
+    "parent_id": "channel",
+}
+"""The arguments that name a place, of commands that don't say it themselves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +43,8 @@ class Rules:
 @dataclass(frozen=True, slots=True)
 class Call:
     """A command with its arguments; TEMPLATED ones are judged when they are known. `makes` is the kind of what it creates
-    or names. `has_places` is False where there are no guilds and no channels, as in a database."""
+    or names. `places` says which arguments name a place. `has_places` is False where there are no guilds and no channels,
+    as in a database."""
 
     platform: str
     command: str
@@ -45,6 +53,11 @@ class Call:
     makes: str | None = None
     has_places: bool = True
     is_rehearsal: bool = False
+    places: Mapping[str, PlaceKind] = field(default_factory=lambda: PLACES)
+
+    def naming(self, *kinds: PlaceKind) -> list[str]:
+        """The arguments that it has and that name such a place."""
+        return [key for key in self.args if self.places.get(key) in kinds]
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,21 +120,21 @@ def _of_ids(rules: Rules, call: Call) -> Denied | None:
     """What can be told without asking the platform."""
     if not call.has_places:
         return None
-    guild = call.args.get("guild_id", TEMPLATED)
     if rules.guild_ids is not None:
-        if guild is not TEMPLATED and str(guild) not in rules.guild_ids:
-            return Denied(
-                "guild_id", f"guild {guild} is not allowed by {rules.origin}", _only("guild", rules.guild_ids)
-            )
-        if call.writes and not any(name in call.args for name in ("guild_id", *_CHANNELS)):
+        for key in call.naming("guild"):
+            guild = call.args[key]
+            if guild is not TEMPLATED and str(guild) not in rules.guild_ids:
+                return Denied(key, f"guild {guild} is not allowed by {rules.origin}", _only("guild", rules.guild_ids))
+        if call.writes and not call.naming("guild", "channel", "thread"):
             return _denied(call, f"names no guild, and {rules.origin} allows", _only("guild", rules.guild_ids))
     if rules.channel_ids is not None:
-        channel = call.args.get("channel_id", TEMPLATED)
-        if channel is not TEMPLATED and str(channel) not in rules.channel_ids:
-            only = _only("channel", rules.channel_ids)
-            return Denied("channel_id", f"channel {channel} is not allowed by {rules.origin}", only)
+        only = _only("channel", rules.channel_ids)
+        for key in call.naming("channel"):
+            channel = call.args[key]
+            if channel is not TEMPLATED and str(channel) not in rules.channel_ids:
+                return Denied(key, f"channel {channel} is not allowed by {rules.origin}", only)
         if call.writes and call.makes == "channel" and "channel_id" not in call.args:
-            return _denied(call, f"makes a channel, and {rules.origin} allows", _only("channel", rules.channel_ids))
+            return _denied(call, f"makes a channel, and {rules.origin} allows", only)
     name = call.args.get("name", TEMPLATED)
     if rules.channel_prefix is not None and call.makes == "channel" and call.writes and name is not TEMPLATED:
         return _of_name(rules, "name", name)
@@ -133,10 +146,10 @@ def _of_place(rules: tuple[Rules, ...], call: Call, locate: Locate | None) -> De
     concerned = [one for one in rules if one.guild_ids is not None or one.channel_prefix is not None or one.channel_ids]
     if locate is None or not call.has_places or not concerned:
         return None
-    for key in _CHANNELS:
-        if key not in call.args:
+    for key in call.naming("channel", "thread"):
+        if call.args[key] is TEMPLATED:
             continue
-        wanted = [one for one in concerned if _asks(one, key)]
+        wanted = [one for one in concerned if _asks(one, call, key)]
         place = locate(str(call.args[key])) if wanted else None
         denied = next((found for one in wanted if (found := _of_found(one, call, key, place)) is not None), None)
         if denied is not None:
@@ -144,8 +157,8 @@ def _of_place(rules: tuple[Rules, ...], call: Call, locate: Locate | None) -> De
     return None
 
 
-def _asks(rules: Rules, key: str) -> bool:
-    by_id = rules.channel_ids is not None and key == "thread_id"
+def _asks(rules: Rules, call: Call, key: str) -> bool:
+    by_id = rules.channel_ids is not None and call.places[key] == "thread"
     return rules.guild_ids is not None or rules.channel_prefix is not None or by_id
 
 
@@ -154,7 +167,7 @@ def _of_found(rules: Rules, call: Call, key: str, place: Whereabouts | None) -> 
     if rules.guild_ids is not None and (place is None or place.guild_id not in rules.guild_ids):
         where = f"in guild {place.guild_id}" if place is not None and place.guild_id else "in no guild that can be told"
         return Denied(key, f"{key} {told} is {where}, against {rules.origin}", _only("guild", rules.guild_ids))
-    if rules.channel_ids is not None and key == "thread_id":
+    if rules.channel_ids is not None and call.places[key] == "thread":
         here = {str(told), place.channel_id if place else None}
         if not here & set(rules.channel_ids):
             return Denied(key, f"thread {told} is not allowed by {rules.origin}", _only("channel", rules.channel_ids))

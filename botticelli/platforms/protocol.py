@@ -14,11 +14,14 @@ from botticelli.platforms.pacing import Pacing
 
 Repeat = Literal["idempotent", "nonce", "lookup", "once"]
 ArgType = Literal["text", "id", "ids", "integer", "boolean", "moment", "list", "any"]
+PlaceKind = Literal["guild", "channel", "thread"]
+"""A category is a channel, too."""
 
 
 @dataclass(frozen=True, slots=True)
 class Arg:
-    """An argument of a command. `least` and `most` are of the number, the text's characters or the list's items."""
+    """An argument of a command. `least` and `most` are of the number, the text's characters or the list's items. `place`:
+    it is the id of one, which policies judge."""
 
     type: ArgType
     required: bool = False
@@ -28,6 +31,7 @@ class Arg:
     aliases: tuple[str, ...] = ()
     default: Any = None
     meaning: str = ""
+    place: PlaceKind | None = None
 
 
 @dataclass(frozen=True, slots=True)

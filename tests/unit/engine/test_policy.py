@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
+from botticelli.carousel.permissions import call_of
 from botticelli.carousel.policy import Allowed, Call, Denied, NeedsConfirmation, Rules, Verdict, judge
-from botticelli.platforms import TEMPLATED, Whereabouts
+from botticelli.platforms import TEMPLATED, CommandSpec, Platforms, Whereabouts
+from botticelli.platforms.discord.catalogue import catalogue
 
 HOUSE = Rules("the house")
 
@@ -158,3 +160,50 @@ def test_confirmations(confirm: bool | tuple[str, ...], writes: bool, asked: boo
 
 def test_what_is_denied_is_not_asked_for() -> None:
     assert isinstance(judge([Rules("", confirm=True), Rules("", denied=("*",))], call()), Denied)
+
+
+PLACED = [
+    (entry.spec, name, arg.place)
+    for entry in catalogue().entries.values()
+    for name, arg in (entry.spec.args or {}).items()
+    if arg.place is not None
+]
+OF_NO_PLACE = {"message_id", "message_ids", "user_id", "role_id", "event_id", "reply_to", "roles"}
+"""Ids of what is in a guild or a channel that the same command names."""
+
+
+def test_every_id_of_the_catalogue_is_a_place_or_in_one() -> None:
+    ids = {
+        name: arg
+        for entry in catalogue().entries.values()
+        for name, arg in (entry.spec.args or {}).items()
+        if arg.type in ("id", "ids")
+    }
+    assert {name for name, arg in ids.items() if arg.place is None} == OF_NO_PLACE
+
+
+@pytest.mark.parametrize(("spec", "name", "kind"), PLACED, ids=[f"{spec.name}.{name}" for spec, name, _ in PLACED])
+def test_each_place_that_a_command_names_is_judged(spec: CommandSpec, name: str, kind: str) -> None:
+    """One place of the command is abroad, the others are at home."""
+    home = {"guild": "1", "channel": "7", "thread": "70"}
+    args = {other: home[arg.place] for other, arg in (spec.args or {}).items() if arg.place is not None}
+    args |= {"name": "bot-new"} if "name" in (spec.args or {}) else {}
+    rules = [Rules("", guild_ids=("1",)), Rules("", channel_prefix="bot-")]
+    platform = Platforms({}).get("discord")
+    assert isinstance(judge(rules, call_of(platform, "discord", spec, args), located), Allowed)
+    for abroad in ({"guild": "2"}.get(kind, "8"), {"guild": "2"}.get(kind, "9")):
+        foreign = call_of(platform, "discord", spec, {**args, name: abroad})
+        verdict = judge(rules, foreign, located)
+        assert isinstance(verdict, Denied)
+        assert verdict.key == name
+
+
+def test_category_is_held_to_the_channels_that_are_listed() -> None:
+    rules = [Rules("", channel_ids=("7",))]
+    assert "channel 8" in said(judge(rules, call(channel_id="7", category_id="8"), never))
+    assert isinstance(judge(rules, call(channel_id="7", category_id="7"), never), Allowed)
+
+
+def test_category_of_another_guild_is_refused_for_commands_without_a_catalogue() -> None:
+    foreign = call("channels.create", makes="channel", guild_id="1", name="bot-x", parent_id="8")
+    assert "parent_id 8 is in guild 2" in said(judge([Rules("", guild_ids=("1",))], foreign, located))
