@@ -20,6 +20,9 @@ result_backend = None
 task_store_errors_even_if_ignored = False
 task_remote_tracebacks = False
 
+broker_url = (
+    "botticelli://settings-not-read"  # ours is set in its place; never Celery's own default, a RabbitMQ on localhost
+)
 broker_transport_options = {
     "visibility_timeout": 3600,  # far above the longest task: a shorter one runs long tasks several times at once
     "unacked_restore_interval": 5,  # without these two, messages of a dead worker come back in steps of 100 s

@@ -13,8 +13,14 @@ def configured(app: Celery) -> Celery:
     return app
 
 
+def celery_url(redis_url: str) -> str:
+    """The URL as Celery writes it: unix sockets are `redis+socket://`."""
+    return redis_url.replace("unix://", "redis+socket://", 1)
+
+
 def connected(app: Celery, redis_url: str, prefix: str) -> Celery:
-    """`app` on this server; `prefix` begins all of its keys there. Celery writes unix sockets as `redis+socket://`."""
-    app.conf.broker_url = redis_url.replace("unix://", "redis+socket://", 1)
+    """`app` on this server, whatever CELERY_BROKER_URL says, which may be about another app of this process; `prefix`
+    begins all of its keys there."""
+    app.conf.broker_url = app.conf.broker_read_url = app.conf.broker_write_url = celery_url(redis_url)
     app.conf.broker_transport_options["global_keyprefix"] = f"{prefix}:"
     return app

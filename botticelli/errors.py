@@ -24,7 +24,7 @@ BotticelliError
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 
@@ -86,7 +86,16 @@ class NarrativeError(InvalidInput):
 
 
 class SettingsError(InvalidInput):
-    pass
+    """`path` is the setting that is wrong (`("drivers", "echo", "errors")`), where whoever raises it doesn't know its
+    source: `placed` gives it one."""
+
+    def __init__(self, what: str, *, where: str = "", do: str = "", path: Sequence[str | int] = ()) -> None:
+        super().__init__(what, where=where, do=do)
+        self.path = tuple(path)
+
+    def placed(self, where: Callable[..., str]) -> SettingsError:
+        """The same error with its source; `where` is that of the settings."""
+        return SettingsError(self.what, where=where(*self.path), do=self.do) if self.path else self
 
 
 class NotFound(InvalidInput):

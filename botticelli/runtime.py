@@ -133,7 +133,9 @@ class Runtime:
     @cached_property
     def drivers(self) -> Drivers:
         own = {"home": str(self.settings.home)}
-        return Drivers({**self.settings.drivers, "local": {**own, **self.settings.drivers.get("local", {})}})
+        return Drivers(
+            {**self.settings.drivers, "local": {**own, **self.settings.drivers.get("local", {})}}, self.settings.where
+        )
 
     @cached_property
     def platforms(self) -> Platforms:

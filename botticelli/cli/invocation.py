@@ -37,10 +37,13 @@ class Invocation:
 
     @cached_property
     def runtime(self) -> Runtime:
-        """Starts the embedded services as soon as something of it is used."""
+        """Starts the embedded services as soon as something of it is used. SettingsError for what they can't be used with."""
         from botticelli.runtime import Runtime
+        from botticelli.settings_check import check_settings
 
-        return Runtime(self.settings)
+        runtime = Runtime(self.settings)
+        check_settings(runtime)
+        return runtime
 
     def environment(self) -> dict[str, str]:
         """For a process that is to have the same settings as this one."""

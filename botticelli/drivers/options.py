@@ -8,7 +8,7 @@ from typing import Any, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from botticelli.errors import SettingsError
-from botticelli.settings import in_plain_words
+from botticelli.settings import did_you_mean, in_plain_words
 
 Options = TypeVar("Options", bound=BaseModel)
 
@@ -41,9 +41,18 @@ def checked_options(kind: type[Options], name: str, options: Mapping[str, Any] |
         return kind.model_validate(dict(options or {}))
     except ValidationError as error:
         detail = error.errors(include_input=False, include_url=False)[0]
-        key = ".".join([f"drivers.{name}", *(str(part) for part in detail["loc"])])
-        known = ", ".join(kind.model_fields)
-        do = f"known keys: {known}"
-        if detail["loc"][-1:] == ("api_key",):
-            do = "a key is never a setting: put it into an environment variable, and name that with api_key_env"
-        raise SettingsError(f"{key}: {in_plain_words(detail['msg'])}", do=do) from None
+        path = ("drivers", name, *detail["loc"])
+        key = ".".join(map(str, path))
+        if detail["type"] == "extra_forbidden":
+            raise SettingsError(f"unknown setting {key}", path=path, do=_instead(kind, str(path[-1]))) from None
+        raise SettingsError(f"{key}: {in_plain_words(detail['msg'])}", path=path, do=_known(kind)) from None
+
+
+def _instead(kind: type[BaseModel], name: str) -> str:
+    if name == "api_key":
+        return "a key is never a setting: put it into an environment variable, and name that with api_key_env"
+    return did_you_mean(name, list(kind.model_fields)) or _known(kind)
+
+
+def _known(kind: type[BaseModel]) -> str:
+    return f"known keys: {', '.join(kind.model_fields)}"

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import difflib
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 
 from botticelli.drivers.protocol import Driver
-from botticelli.errors import InvalidInput
+from botticelli.errors import InvalidInput, SettingsError
 from botticelli.settings import DriverOptions
 
 GROUP = "botticelli.drivers"
@@ -29,8 +29,10 @@ class ModelName:
 class Drivers:
     """The drivers of one process, each made when it is first used, with its options from the settings."""
 
-    def __init__(self, options: Mapping[str, DriverOptions]) -> None:
+    def __init__(self, options: Mapping[str, DriverOptions], where: Callable[..., str] | None = None) -> None:
+        """`where` says which source sets an option (`Settings.where`)."""
         self._options = options
+        self._where = where or (lambda *path: ".".join(map(str, path)))
         self._made: dict[str, Driver] = {}
         self._lock = threading.Lock()
 
@@ -70,11 +72,17 @@ class Drivers:
     def _make(self, name: str) -> Driver:
         point = next((point for point in entry_points(group=GROUP) if point.name == name), None)
         if point is None:
-            near = difflib.get_close_matches(name, self.names(), 1)
-            hint = f"did you mean {near[0]!r}?" if near else self._offer()
-            raise InvalidInput(f"there is no driver {name!r}", do=hint)
-        driver: Driver = point.load()(self._options.get(name, {}))
+            raise InvalidInput(f"there is no driver {name!r}", do=self.instead_of(name))
+        try:
+            driver: Driver = point.load()(self._options.get(name, {}))
+        except SettingsError as error:
+            raise error.placed(self._where) from None
         return driver
+
+    def instead_of(self, name: str) -> str:
+        """What to do about a name that no installed driver has."""
+        near = difflib.get_close_matches(name, self.names(), 1)
+        return f"did you mean {near[0]!r}?" if near else self._offer()
 
     def _offer(self) -> str:
         return "installed drivers: " + (", ".join(self.names()) or "none")

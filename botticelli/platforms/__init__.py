@@ -20,9 +20,11 @@ from botticelli.platforms.protocol import (
     Verifies,
     Whereabouts,
 )
+from botticelli.platforms.registry import KNOWN as KNOWN_PLATFORMS
 from botticelli.platforms.registry import Platforms
 
 __all__ = [
+    "KNOWN_PLATFORMS",
     "TEMPLATED",
     "UNKNOWN",
     "Announced",

@@ -1,9 +1,10 @@
 """The settings: defaults < botticelli.toml < environment < flags, merged once at the edge into one frozen object."""
 
+from botticelli.settings.explain import did_you_mean, in_plain_words
 from botticelli.settings.home import find_home
 from botticelli.settings.model import DriverOptions, Limits, ModelLimits, Provider, Settings, Tier, WindowSetting
 from botticelli.settings.published import published_limits, published_providers
-from botticelli.settings.sources import in_plain_words, load_settings
+from botticelli.settings.sources import load_settings
 
 __all__ = [
     "DriverOptions",
@@ -13,6 +14,7 @@ __all__ = [
     "Settings",
     "Tier",
     "WindowSetting",
+    "did_you_mean",
     "find_home",
     "in_plain_words",
     "load_settings",

@@ -7,7 +7,9 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, SecretStr
+
+from botticelli.settings.origins import Origins
 
 DriverOptions = dict[str, Any]
 Multiplier = Annotated[float, Field(gt=0, le=1)]
@@ -269,6 +271,16 @@ class Settings(Section):
     drivers: dict[str, DriverOptions] = Field(default_factory=dict)
     """`[drivers.NAME]`: the knobs of one driver, checked by the driver itself."""
     platforms: dict[str, PlatformSettings] = Field(default_factory=dict)
+
+    _origins: Origins = PrivateAttr(default_factory=Origins)
+
+    def remember(self, origins: Origins) -> None:
+        """Keep where each setting comes from, for messages about those that are found wrong later."""
+        self._origins = origins
+
+    def where(self, *path: str | int) -> str:
+        """The file and line, the variable or the flag that sets this; its dotted name when nothing does."""
+        return self._origins.where(path)
 
     @property
     def context_folders(self) -> tuple[Path, ...]:

@@ -93,3 +93,9 @@ def test_files_that_are_named_are_there() -> None:
         assert name == "deploy/.env" or (root / name).is_file()
     for name in re.findall(r"--requirement (\S+)", FILES["Dockerfile"]):
         assert (root / name).is_file()
+
+
+def test_flower_of_compose_needs_a_login() -> None:
+    flower = FILES["compose.yaml"].partition("\n  flower:")[2]
+    assert "FLOWER_BASIC_AUTH: botticelli:${FLOWER_PASSWORD:?" in flower
+    assert '"127.0.0.1:5555:5555"' in flower

@@ -1,0 +1,53 @@
+"""Where a setting comes from: the line of a file, an environment variable, or a flag. Reads no value."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from botticelli.toml_text.positions import Positions
+from botticelli.toml_text.tokens import Refusal, tokenize
+
+PREFIX = "BOTTICELLI_"
+SHORT_NAMES = {
+    "BOTTICELLI_DATABASE_URL": "database.url",
+    "BOTTICELLI_REDIS_URL": "redis.url",
+    "DATABASE_URL": "database.url",
+    "REDIS_URL": "redis.url",
+}
+
+SettingPath = tuple[str | int, ...]
+"""Keys and list indexes from the root: `("drivers", "echo", "errors", 0)`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Origins:
+    """The three sources of one `Settings`; `environment` names the variable of each dotted key. Settings with
+    the same values are equal, wherever they come from."""
+
+    file: Path | None = field(default=None, compare=False)
+    text: str = field(default="", compare=False)
+    environment: Mapping[str, str] = field(default_factory=dict, compare=False)
+    flags: Sequence[str] = field(default=(), compare=False)
+
+    def where(self, path: SettingPath) -> str:
+        """The source of the setting at `path`, or of what lies in that table; the last source wins, as in the merge."""
+        key = ".".join(map(str, path))
+        flag = next((name for name in self.flags if _touches(name, key)), None)
+        if flag is not None:
+            return f"--set {flag}"
+        variable = next((self.environment[name] for name in self.environment if _touches(name, key)), None)
+        if variable is not None:
+            return f"environment variable {variable}"
+        return f"{self.file}:{self._position(path)}" if self.file else key
+
+    def _position(self, path: SettingPath) -> str:
+        tokens = tokenize(self.text)
+        line, column = (0, 0) if isinstance(tokens, Refusal) else Positions(self.text, tokens).at(path)
+        return f"{line}:{column}"
+
+
+def _touches(name: str, key: str) -> bool:
+    """Whether the source `name` sets `key`, a part of it, or the table that it is in as one JSON text."""
+    return name == key or name.startswith(f"{key}.") or key.startswith(f"{name}.")
