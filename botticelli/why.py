@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from botticelli.budget import Scope
+from botticelli.carousel.outcome import outcome_text
 from botticelli.messages import QUEUE
 from botticelli.presence import live_workers, troubled_workers
 from botticelli.runtime import Runtime
@@ -68,8 +69,11 @@ def _over(case: _Case) -> Why | None:
     run = case.run
     if not run.is_final:
         return None
-    again = "" if run.status == "completed" else f"; `botticelli runs resume {run.id}` goes on"
-    return case.why("over", f"it is over: {run.reason or run.status}{again}", reason=run.reason)
+    verb = "resume" if run.status != "completed" else "retry" if run.failed else None
+    again = {"resume": "goes on", "retry": "performs the failed ones again"}
+    do = f"; `botticelli runs {verb} {run.id}` {again[verb]}" if verb else ""
+    ended = outcome_text(run) + (f": {run.reason}" if run.reason and run.reason != run.status else "")
+    return case.why("over", f"it is over: {ended}{do}", reason=run.reason, failed=run.failed)
 
 
 def _confirmation(case: _Case) -> Why | None:

@@ -34,30 +34,32 @@ from workers.outcomes import (
 from workers.stage import Stage
 
 
-def perform(runtime: Runtime, run_id: str, number: int) -> None:
-    """Returns when the iteration has ended, was given back, or was nothing for us.
+def perform(runtime: Runtime, run_id: str, number: int) -> Failed | None:
+    """Returns when the iteration has ended, was given back, or was nothing for us; how it failed, once that is recorded.
 
     A server that goes away in the middle ends it here: the sweep queues it again when the server is back, finished acts
     are kept.
     """
     try:
         with crowd.one_more():
-            _claim_and_perform(runtime, run_id, number)
+            return _claim_and_perform(runtime, run_id, number)
     except SERVERS_AWAY as error:
         log("iteration_interrupted", level=logging.WARNING, run=run_id, iteration=number, error=type(error).__name__)
+        return None
 
 
-def _claim_and_perform(runtime: Runtime, run_id: str, number: int) -> None:
+def _claim_and_perform(runtime: Runtime, run_id: str, number: int) -> Failed | None:
     stage = claim(runtime, run_id, number)
     if stage is None:
         log("nothing_to_claim", run=run_id, iteration=number)
-        return
+        return None
     reach("iteration_claimed")
-    _perform(stage)
+    outcome = _perform(stage)
     reach("before_ack")
+    return outcome if isinstance(outcome, Failed) else None
 
 
-def _perform(stage: Stage) -> None:
+def _perform(stage: Stage) -> Outcome | None:
     """One that was taken over meanwhile writes nothing any more; what its own ticket still holds is given back."""
     runtime, held = stage.runtime, stage.claim
     try:
@@ -67,11 +69,13 @@ def _perform(stage: Stage) -> None:
             release(runtime, held)
             reach("ticket_released")
             conclude(stage, outcome)
+        return outcome
     except Stale:
         log("iteration_taken_over", level=logging.WARNING, run=held.run_id, iteration=held.number)
         release(runtime, held)
     except SoftTimeLimitExceeded:
         hand_back(runtime, held, "the soft time limit came at its very end")
+    return None
 
 
 def _acts(stage: Stage) -> Outcome:

@@ -17,6 +17,7 @@ from workers.departure import stopping
 from workers.outages import SERVERS_AWAY
 from workers.perform import perform
 from workers.refusals import own_id_of, refuse
+from workers.reported import iteration_failed
 
 RETRY_SECONDS = 2.0
 ENQUEUE_ARGUMENTS: Mapping[str, type] = {
@@ -50,11 +51,14 @@ def is_spoken(version: int) -> bool:
 
 
 def perform_message(runtime: Runtime, version: int, run_id: object, number: object) -> None:
-    """One that is not understood changes nothing: its row stays due, and is published again for another worker."""
+    """One that is not understood changes nothing: its row stays due, and is published again for another worker. TaskFailed
+    when the iteration has failed for good."""
     if not is_spoken(version) or not isinstance(run_id, str) or not isinstance(number, int):
         log("message_not_understood", level=logging.WARNING, wire_version=version, speaks=WIRE_VERSION)
         return
-    perform(runtime, run_id, number)
+    failed = perform(runtime, run_id, number)
+    if failed is not None:
+        raise iteration_failed(runtime, run_id, number, failed.error)
 
 
 def store_request(runtime: Runtime, version: int, task_id: str, arguments: Mapping[str, Any]) -> None:

@@ -245,9 +245,17 @@ def _after(run: Run, refusal: Refusal) -> datetime | None:
     return None if refusal.retry_after_ms is None else run.now + timedelta(milliseconds=refusal.retry_after_ms)
 
 
+def _failures(tx: Transaction, run: Run) -> str | None:
+    """What failed in a run that performed all of its iterations, by cause."""
+    if not run.failed:
+        return None
+    which = f"{run.failed:,} of {run.iterations:,} iterations failed"
+    return f"{which}: {tx.iterations.failures(run.id)}"
+
+
 def _end(runtime: Runtime, tx: Transaction, run: Run, status: str, reason: str | None) -> None:
     if status != "completed":
         tx.iterations.cancel_queued(run.id)
-    tx.runs.finish(run.id, status, reason)
+    tx.runs.finish(run.id, status, reason or _failures(tx, run))
     runtime.events.tell(run.id, LAST, status=status)
     log("run_finished", run=run.id, narrative=run.narrative, status=status)

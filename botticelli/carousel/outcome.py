@@ -7,11 +7,29 @@ from decimal import Decimal
 
 from botticelli.store import Run
 
+EXIT_CODES = {"completed": 0, "failed": 1, "budget_exhausted": 3, "cancelled": 4, "paused": 4}
+WITH_FAILURES = 5
+"""The exit code of a run that performed all of its iterations, of which some failed and some succeeded."""
+
+
+def exit_code(run: Run) -> int:
+    """What `botticelli run` ends with; 4 for a run that somebody left while it was being paused."""
+    if run.status == "completed" and run.failed:
+        return WITH_FAILURES
+    return EXIT_CODES.get(run.status, EXIT_CODES["paused"])
+
+
+def outcome_text(run: Run) -> str:
+    """The status for people to read: a run with failures says so."""
+    with_failures = run.status == "completed" and run.failed
+    return run.status.replace("_", " ") + (" with failures" if with_failures else "")
+
 
 @dataclass(frozen=True, slots=True)
 class CarouselResult:
-    """`completed`: all requested iterations were performed, whether they succeeded or not. `cost_usd` is None when the
-    price of a model is unknown."""
+    """`completed`: all requested iterations were performed and at least one succeeded; `failed_iterations` counts those that
+    did not, and `reason` says why. A run of which nothing succeeded has failed. `cost_usd` is None when the price of a
+    model is unknown."""
 
     run_id: str
     narrative: str

@@ -1,5 +1,7 @@
 """The state machine of a run: what to do next, as a pure function of its row and of what is open. Touches nothing.
 
+A run of which nothing succeeded has failed, also under continue_on_error.
+
 queued -> running <-> waiting          paused <-> running
 running | waiting | paused -> completed | failed | budget_exhausted | cancelled     and back by resume
 """
@@ -43,7 +45,7 @@ def next_step(run: Run, opened: Open) -> Step:
     if run.ending is not None:
         return End(run.ending, run.reason) if nothing_open else Idle()
     if run.dispatched >= run.iterations and nothing_open:
-        return End("completed")
+        return End("failed" if run.failed and not run.succeeded else "completed")
     if opened.in_flight >= run.concurrency:
         return Idle()
     if opened.waiting_number is not None:

@@ -87,7 +87,8 @@ def root(ctx: click.Context, config: Path | None, flags: dict[str, str]) -> None
     """Runs LLM narratives unattended, at scale, under budgets that cannot be overspent.
 
     Without any configuration, Postgres and Redis are started as they are needed and models are answered by an offline
-    echo. Exit codes: 0 done, 1 failed, 2 invalid input, 3 budget exhausted, 4 cancelled or paused.
+    echo. Exit codes: 0 done, 1 failed, 2 invalid input, 3 budget exhausted, 4 cancelled or paused,
+    5 completed with failures.
     """
     ctx.obj = Invocation(config, flags)
     ctx.call_on_close(ctx.obj.close)

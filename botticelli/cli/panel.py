@@ -11,6 +11,7 @@ from rich.panel import Panel
 from rich.text import Text
 
 from botticelli.carousel import result_of
+from botticelli.carousel.outcome import outcome_text
 from botticelli.cli.gauges import gauge_lines
 from botticelli.cli.summary import next_steps, summary
 from botticelli.cli.terminal import duration, gauge, iterations, money, number, one_line, safe, short
@@ -72,7 +73,7 @@ def render(picture: Picture, last: Event | None, width: int) -> Panel:
     body.overflow = "ellipsis"
     title = Text(f"{safe(picture.run.narrative)} · run {short(picture.run.id)}")
     title.truncate(max(1, width - 6), overflow="ellipsis")
-    colour = COLOURS.get(picture.run.status, "red")
+    colour = "yellow" if picture.run.failed else COLOURS.get(picture.run.status, "red")
     return Panel(body, title=title, title_align="left", border_style=colour, width=width)
 
 
@@ -96,7 +97,7 @@ def _figures(picture: Picture) -> list[str]:
 
 def _state(picture: Picture) -> list[str]:
     run = picture.run
-    line = run.status
+    line = outcome_text(run) if run.status == "completed" else run.status
     if run.status in ("waiting", "paused") and run.reason and run.reason != run.status:
         line += f": {safe(run.reason)}"
     if run.status == "waiting" and run.due_at is not None:

@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from botticelli.cli.failures import INTERRUPTED
-from botticelli.cli.summary import EXIT_CODES, START_A_WORKER, exit_code
+from botticelli.cli.summary import START_A_WORKER
 
 if TYPE_CHECKING:
     from botticelli.cli.interruptions import Interruptions
@@ -19,6 +19,7 @@ def perform_here(
     invocation: Invocation, run_id: str, view: View, interruptions: Interruptions, *, starts_worker: bool
 ) -> int:
     """Show the run until it is at rest; Ctrl-C pauses it. No worker that was started is left behind."""
+    from botticelli.carousel import outcome
     from botticelli.cli.crew import Crew
     from botticelli.cli.following import Following
 
@@ -29,14 +30,15 @@ def perform_here(
         stack.callback(view.close)
         run = following.follow()
     if run is None:  # left while Postgres was away
-        return EXIT_CODES["paused"]
+        return outcome.EXIT_CODES["paused"]
     following.view.end(run)
-    return exit_code(run)
+    return outcome.exit_code(run)
 
 
 def watch(invocation: Invocation, run_id: str, view: View, interruptions: Interruptions, *, since: int = 0) -> int:
     """Only look, from the event `since` on, until the run is at rest or somebody presses Ctrl-C, which changes nothing
     for the run."""
+    from botticelli.carousel.outcome import exit_code
     from botticelli.cli.crew import Crew
     from botticelli.cli.following import Following
 

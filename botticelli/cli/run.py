@@ -65,7 +65,7 @@ def run(
 
     Starts the embedded services and a worker where none are. Ctrl-C pauses the run and waits for what is being
     performed; a second Ctrl-C leaves at once. Exit codes: 0 completed, 1 failed, 2 invalid input, 3 budget exhausted,
-    4 cancelled or paused.
+    4 cancelled or paused, 5 completed with failures.
     """
     from botticelli.cli.interruptions import Interruptions
     from botticelli.cli.performing import perform_here, say_if_no_worker

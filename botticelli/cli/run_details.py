@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from botticelli.carousel import result_of
+from botticelli.carousel.outcome import outcome_text
 from botticelli.cli.output import as_json, plain
 from botticelli.cli.summary import summary
 from botticelli.cli.terminal import duration, moment, money, number, one_line, safe, short, table
@@ -30,7 +31,7 @@ def run_table(runs: Sequence[Run]) -> list[str]:
         (
             short(run.id),
             run.narrative,
-            run.status,
+            outcome_text(run) if run.status == "completed" else run.status,
             f"{number(run.succeeded + run.failed)}/{number(run.iterations)}",
             number(run.used_tokens),
             money(run.cost_usd),

@@ -1,4 +1,4 @@
-"""How a run has ended: its exit code, its figures in a few lines, and what to do next. Prints nothing."""
+"""How a run has ended: its figures in a few lines, and what to do next. Prints nothing."""
 
 from __future__ import annotations
 
@@ -9,22 +9,16 @@ from botticelli.cli.terminal import duration, iterations, money, number, safe
 if TYPE_CHECKING:
     from botticelli.store import Run
 
-EXIT_CODES = {"completed": 0, "failed": 1, "budget_exhausted": 3, "cancelled": 4, "paused": 4}
 START_A_WORKER = "start a worker: celery -A botticelli worker"
-
-
-def exit_code(run: Run) -> int:
-    """Of a run that has ended or is paused; 4 for one that somebody left while it was being paused."""
-    return EXIT_CODES.get(run.status, EXIT_CODES["paused"])
 
 
 def summary(run: Run) -> list[str]:
     """`completed: 5 of 5 iterations in 3.2 s`, and what it took."""
-    from botticelli.carousel import result_of
+    from botticelli.carousel.outcome import outcome_text, result_of
 
     result = result_of(run)
     done = f"{number(result.iterations_attempted)} of {iterations(run.iterations)}"
-    lines = [f"{run.status.replace('_', ' ')}: {done} in {duration(result.duration_seconds)}"]
+    lines = [f"{outcome_text(run)}: {done} in {duration(result.duration_seconds)}"]
     if run.reason and run.reason != run.status:
         lines.append(f"  reason     {safe(run.reason)}")
     lines += [
@@ -32,15 +26,15 @@ def summary(run: Run) -> list[str]:
         f"  tokens     {number(run.input_tokens)} in ({number(run.cached_tokens)} cached), {number(run.output_tokens)} out",
         f"  cost       {money(run.cost_usd)}",
     ]
-    if run.status == "completed" and run.failed:
-        lines.append("  note       some iterations failed; the narrative says continue_on_error")
     return lines
 
 
 def next_steps(run: Run) -> list[str]:
     """The commands that make sense now."""
     lines = [f"  details    botticelli runs show {run.id}"]
-    if run.status != "completed":
+    if run.status == "completed" and run.failed:
+        lines.append(f"  try again  botticelli runs retry {run.id}")
+    elif run.status != "completed":
         lines.append(f"  go on      {resume_command(run)}")
     return lines
 

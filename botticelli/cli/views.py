@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from botticelli.cli.output import print_json
-from botticelli.cli.summary import next_steps, resume_command, summary
+from botticelli.cli.summary import next_steps, summary
 from botticelli.cli.terminal import duration, is_terminal, iterations, number, one_line, safe
 
 if TYPE_CHECKING:
@@ -58,8 +58,8 @@ class JsonView(PlainView):
 
         if not self._is_finished:
             self.event(Event("run_finished", run.id, finished_data(run)))
-        if run.status != "completed":
-            self.note(f"go on with `{resume_command(run)}`")
+        for step in next_steps(run)[1:]:
+            self.note(step.strip())
 
 
 class SilentView(PlainView):

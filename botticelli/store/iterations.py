@@ -15,6 +15,8 @@ from botticelli.errors import Stale
 from botticelli.store.sql import statement
 from botticelli.store.tables import iterations
 
+CAUSE_CHARACTERS = 200
+
 Key = tuple[str, int]
 """Run id and number."""
 ClaimKey = tuple[str, int, int]
@@ -41,6 +43,19 @@ class Claim:
     def stale(self) -> Stale:
         """What to raise when another worker holds the iteration by now."""
         return Stale("this iteration is no longer held by this worker", where=f"{self.run_id}#{self.number}")
+
+
+@dataclass(frozen=True, slots=True)
+class Failures:
+    """The most frequent errors of a run's failed iterations with their numbers, and how many different ones there are."""
+
+    causes: tuple[tuple[str, int], ...]
+    different: int
+
+    def __str__(self) -> str:
+        shown = [f"{count:,} x {error[:CAUSE_CHARACTERS]}" for error, count in self.causes]
+        more = self.different - len(self.causes)
+        return "; ".join([*shown, *([f"and {more:,} more causes"] if more else [])])
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,6 +275,12 @@ class Iterations:
         query = _READ.where(iterations.c.run_id == run_id, iterations.c.number > after)
         query = query.order_by(iterations.c.number).limit(limit)
         return [Iteration(**row) for row in self._connection.execute(query).mappings()]
+
+    def failures(self, run_id: str, limit: int = 3) -> Failures:
+        """Why its iterations have failed, counted."""
+        values = {"run_id": run_id, "limit": limit}
+        rows = self._connection.execute(statement("failure_causes"), values).all()
+        return Failures(tuple((error, count) for error, count, _ in rows), rows[0].causes if rows else 0)
 
     def first_unfinished(self, run_id: str, last: int) -> int | None:
         """Of the iterations from 1 to `last`, the first that has neither succeeded nor failed."""

@@ -12,9 +12,10 @@ import pytest
 from rich.console import Console
 
 from botticelli.budget import Amounts, ScopeUsage, Window, WindowUsage
+from botticelli.carousel.outcome import exit_code
 from botticelli.cli.panel import PanelView, render
 from botticelli.cli.run_details import run_table
-from botticelli.cli.summary import exit_code, next_steps, summary
+from botticelli.cli.summary import next_steps, summary
 from botticelli.cli.view import Picture
 from botticelli.cli.views import JsonView, PlainView, event_line
 from botticelli.store import Run
@@ -82,7 +83,11 @@ def drawn(picture: Picture, last: Event | None = FINISHED, width: int = 100) -> 
     [("completed", 0), ("failed", 1), ("budget_exhausted", 3), ("cancelled", 4), ("paused", 4), ("running", 4)],
 )
 def test_exit_codes(status, code):
-    assert exit_code(replace(RUN, status=status)) == code
+    assert exit_code(replace(RUN, status=status, failed=0)) == code
+
+
+def test_exit_code_of_a_completed_run_with_failures_is_its_own():
+    assert exit_code(replace(RUN, status="completed")) == 5
 
 
 def test_the_panel_shows_all_that_matters():
@@ -136,15 +141,17 @@ def test_the_panel_ends_as_a_summary():
     view.close()
     lines = console.file.getvalue().splitlines()
     assert lines[0] == "botticelli: one [red]note[/red]"
-    assert lines[1] == "completed: 4 of 10 iterations in 1 min 05 s"
+    assert lines[1] == "completed with failures: 4 of 10 iterations in 1 min 05 s"
     assert f"  details    botticelli runs show {ID}" in lines
 
 
 def test_the_summary_has_the_reason_and_says_when_failures_were_tolerated():
     failed = summary(replace(RUN, status="failed", reason=f"iteration 4: {EVIL}"))
     assert any("iteration 4: \\x1b[2J" in line for line in failed)
-    assert any("continue_on_error" in line for line in summary(replace(RUN, status="completed")))
-    assert not any("continue_on_error" in line for line in summary(replace(RUN, status="completed", failed=0)))
+    assert summary(replace(RUN, status="completed"))[0].startswith("completed with failures: ")
+    assert summary(replace(RUN, status="completed", failed=0))[0].startswith("completed: ")
+    assert any(f"runs retry {ID}" in line for line in next_steps(replace(RUN, status="completed")))
+    assert not any("retry" in line for line in next_steps(replace(RUN, status="completed", failed=0)))
 
 
 @pytest.mark.parametrize("status", ["failed", "budget_exhausted", "cancelled", "paused"])

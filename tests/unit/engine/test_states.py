@@ -56,6 +56,8 @@ NOTHING, ONE, TWO = Open(0, None, None), Open(1, None, None), Open(2, None, None
         ({"dispatched": 2}, TWO, Idle()),
         ({"dispatched": 3}, ONE, Idle()),
         ({"dispatched": 3}, NOTHING, End("completed")),
+        ({"dispatched": 3, "failed": 3}, NOTHING, End("failed")),
+        ({"dispatched": 3, "failed": 2, "succeeded": 1}, NOTHING, End("completed")),
         ({}, Open(0, 1, 1), Start(1, again=True)),
         ({}, Open(1, 1, 0), Start(1, again=False)),
         ({"dispatched": 3}, Open(0, 2, 1), Start(2, again=True)),

@@ -1,0 +1,9 @@
+-- Why iterations of a run have failed, the most frequent cause first; the earliest number decides between equals.
+-- in: run_id, limit
+-- returns: error, count, and causes (how many there are in all, beyond the limit as well)
+select coalesce(error, 'no reason was recorded') as error, count(*) as count, count(*) over () as causes
+from iterations
+where run_id = :run_id and status = 'failed'
+group by 1
+order by count(*) desc, min(number)
+limit :limit
