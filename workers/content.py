@@ -94,7 +94,7 @@ def rows_in(output: str, schema: Schema) -> list[NewRow]:
     if isinstance(found, dict) and len(found) == 1:
         (only,) = found.values()
         found = only if isinstance(only, list) and only and all(isinstance(one, dict) for one in only) else found
-    objects = found if isinstance(found, list) else [found]
+    objects: list[Any] = found if isinstance(found, list) else [found]
     if not objects or not all(isinstance(one, dict) and one for one in objects):
         raise ActFailed("the answer holds no JSON object that could be stored; ask for JSON in the prompt")
     if len(objects) > MAX_ROWS:
