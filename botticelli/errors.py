@@ -27,6 +27,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from botticelli.masking import masked
+
 
 @dataclass(frozen=True, slots=True)
 class Problem:
@@ -53,6 +55,8 @@ class BotticelliError(Exception):
     exit_code = 1
 
     def __init__(self, what: str, *, where: str = "", do: str = "") -> None:
+        """Whoever raises it may quote what others said: secrets are taken out here, for rows, events and logs alike."""
+        what, where, do = masked(what), masked(where), masked(do)
         super().__init__(what, where, do)
         self.what = what
         self.where = where

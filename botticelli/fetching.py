@@ -6,7 +6,6 @@ a name that means something else a moment later changes nothing. Proxies and cre
 
 from __future__ import annotations
 
-import ipaddress
 import re
 import socket
 import ssl
@@ -17,15 +16,17 @@ from typing import Any
 from urllib.parse import SplitResult, urljoin, urlsplit
 
 from botticelli.errors import FetchError
+from botticelli.public_addresses import fault_of_host, is_public, parsed_address
 from botticelli.settings.model import FetchSettings
 
 MAX_REDIRECTS = 3
 MAX_URL_CHARACTERS = 2048
+PORTS = (80, 443)
+LEAST_PORT = 1024
+"""Below it are services that are no web servers."""
 
 Resolver = Callable[[str, int], Sequence[str]]
 """The addresses of a host, as text."""
-_NOT_ADDRESSES = re.compile(r"(?:.*\.)?(?:0x[0-9a-f]*|[0-9]+)\.?", re.IGNORECASE)
-_NAT64 = ipaddress.ip_network("64:ff9b::/96")
 _REDIRECTS = (301, 302, 303, 307, 308)
 
 
@@ -51,10 +52,9 @@ def fault_of_url(url: str, settings: FetchSettings) -> str | None:
         return "names no host"
     if host in settings.allow_hosts:
         return None
-    address = _address(host)
-    if address is None and _NOT_ADDRESSES.fullmatch(host):
-        return f"{host[:60]} is a number in disguise, not a host"
-    return f"{host} is no public address" if address is not None and not _is_public(address) else None
+    if parts.port is not None and parts.port < LEAST_PORT and parts.port not in PORTS:
+        return f"port {parts.port} is not one that serves media"
+    return fault_of_host(host)
 
 
 def fetch(url: str, settings: FetchSettings, *, resolve: Resolver | None = None, trust: Any = None) -> Fetched:
@@ -173,8 +173,8 @@ def _judged(host: str, port: int, settings: FetchSettings, resolve: Resolver) ->
         raise FetchError("has no address", where=host)
     if host not in settings.allow_hosts:
         for one in addresses:
-            address = _address(one)
-            if address is None or not _is_public(address):
+            address = parsed_address(one)
+            if address is None or not is_public(address):
                 what = "leads into a private network"
                 raise FetchError(what, where=host, do="list the host in [fetch] allow_hosts if it is yours")
     return addresses[0]
@@ -195,24 +195,6 @@ def _taken_apart(url: str) -> tuple[SplitResult, str]:
     parts = urlsplit(url)
     _ = parts.port
     return parts, (parts.hostname or "").lower()
-
-
-def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    try:
-        return ipaddress.ip_address(text.partition("%")[0])
-    except ValueError:
-        return None
-
-
-def _is_public(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
-    """Of an address that carries another one (mapped, 6to4, Teredo, NAT64), what it carries counts."""
-    if isinstance(address, ipaddress.IPv6Address):
-        carried = address.ipv4_mapped or address.sixtofour or (address.teredo[1] if address.teredo else None)
-        if address in _NAT64:
-            carried = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
-        if carried is not None:
-            return _is_public(carried)
-    return address.is_global and not address.is_multicast
 
 
 def _shown(url: str) -> str:

@@ -14,6 +14,7 @@ from botticelli.drivers.reading.bodies import Failure
 from botticelli.drivers.reading.error_bodies import read_error_body
 from botticelli.drivers.waits import asked_seconds
 from botticelli.errors import DriverError, DriverTerminal, DriverTransient, DriverUnknown
+from botticelli.masking import masked, remember
 
 LONGEST_MESSAGE = 300
 TOO_MANY = 429
@@ -129,9 +130,8 @@ class Translator:
 
     def _plain(self, message: str) -> str:
         """One line of the provider's words, without the key."""
-        line = " ".join(message.split())
-        if self.secret:
-            line = line.replace(self.secret, "[key]")
+        remember(self.secret)
+        line = masked(" ".join(message.split()))
         return line if len(line) <= LONGEST_MESSAGE else line[: LONGEST_MESSAGE - 1] + "…"
 
 

@@ -92,12 +92,71 @@ HOSTS = [
     "[fd00::1]",
     "224.0.0.1",
     "0.0.0.0",
+    "[::7f00:1]",
+    "[::ffff:0:7f00:1]",
+    "[::ffff:8.8.8.8]",
+    "[64:ff9b:1::1]",
+    "[64:ff9b:1:fffe::a00:1]",
+    "[64:ff9b::a9fe:a9fe]",
+    "[fec0::1]",
+    "[5f00::1]",
+    "[3fff::1]",
+    "[3ffe::1]",
+    "[1::]",
+    "[::2]",
+    "[100::1]",
+    "[4000::1]",
+    "[8000::1]",
+    "[e000::1]",
+    "[2001::1]",
+    "[2001:0:4136:e378:8000:63bf:80ff:fffe]",
+    "[2001:10::1]",
+    "[2001:20::1]",
+    "[2001:2::1]",
+    "[2001:db8::1]",
+    "[2002:a00:1::]",
+    "[2002:808:808::]",
+    "[2620:4f:8000::1]",
+    "[2606:4700::5efe:7f00:1]",
+    "[2606:4700::200:5efe:a00:1]",
+    "[2606:4700::1%25eth0]",
+    "[fd00:ec2::254]",
+    "[ff02::1]",
+    "192.88.99.1",
+    "168.63.129.16",
+    "100.100.100.200",
+    "192.0.0.192",
+    "192.0.2.1",
+    "198.18.0.1",
+    "198.51.100.1",
+    "203.0.113.1",
+    "240.0.0.1",
+    "255.255.255.255",
+    "0x7f000001",
+    "017700000001",
+    "0x7f.0.0.1",
+    "127.0.0.1.",
+    "127.0.1",
+    "127.0.0.08",
+    "1.2.3.4.5",
+    "LOCALHOST",
+    "localhost.",
+    "foo.localhost",
+    "printer.local",
+    "metadata.google.internal",
+    "metadata.google.internal.",
+    "metadata",
+    "instance-data",
+    "redis",
+    "127%2e0%2e0%2e1",
+    "a..b",
+    "-a.example",
 ]
 
 
 @pytest.mark.parametrize("host", HOSTS)
 def test_a_private_address_gets_no_packet(canary: Canary, host: str) -> None:
-    with pytest.raises(FetchError, match=r"public|private|disguise|no address"):
+    with pytest.raises(FetchError, match=r"public|private|disguise"):
         fetch(f"http://{host}:{canary.port}/x", HTTP)
     assert canary.connections == 0
 
@@ -117,6 +176,18 @@ def test_a_private_address_gets_no_packet(canary: Canary, host: str) -> None:
         "https://example.com/\r\nX: y",
         "https://example.com:99999/",
         "https://exämple.com/",
+        "https://\uff11\uff12\uff17.0.0.1/",
+        "https://127\u30020\u30020\u30021/",
+        "https://\u2460\u2461\u2466.0.0.1/",
+        "https://example.com:0/",
+        "https://example.com:22/",
+        "https://example.com:25/",
+        "https://example.com:-1/",
+        "https://example.com:443a/",
+        "https://@example.com/",
+        "https://example.com%00.test/",
+        "https://[::1/",
+        "https://]/",
     ],
 )
 def test_other_urls_are_refused_before_anybody_is_asked(url: str) -> None:
@@ -129,7 +200,17 @@ def test_other_urls_are_refused_before_anybody_is_asked(url: str) -> None:
 
 
 def test_all_addresses_of_a_name_have_to_be_public(canary: Canary) -> None:
-    for addresses in (["127.0.0.1"], ["93.184.216.34", "127.0.0.1"], ["::ffff:10.0.0.1"], []):
+    private = (
+        "::ffff:10.0.0.1",
+        "::7f00:1",
+        "64:ff9b:1::1",
+        "fec0::1",
+        "1::",
+        "168.63.129.16",
+        "192.88.99.1",
+        "fe80::1%lo",
+    )
+    for addresses in (["127.0.0.1"], ["93.184.216.34", "127.0.0.1"], [], *(["93.184.216.34", one] for one in private)):
         with pytest.raises(FetchError):
             fetch(f"http://rebinding.test:{canary.port}/", HTTP, resolve=lambda host, port, found=addresses: found)
     assert canary.connections == 0
@@ -194,3 +275,41 @@ def test_a_drip_does_not_outlive_the_deadline() -> None:
         socket.create_connection(server.getsockname()).close()  # time may have been up before anybody connected
         thread.join()
         assert waited_seconds < 60
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "example.com",
+        "example.com.",
+        "xn--exmple-cua.com",
+        "a_b.example.com",
+        "1.example.com",
+        "93.184.216.34",
+        "[2606:4700::1]",
+        "[64:ff9b::5db8:d822]",
+        "localhost.example.com",
+    ],
+)
+def test_public_host_is_not_refused(host: str) -> None:
+    assert fault_of_url(f"https://{host}/a.png", FetchSettings()) is None
+    assert fault_of_url(f"https://{host}:8443/a.png", FetchSettings()) is None
+
+
+def test_host_of_ones_own_is_allowed_whatever_it_is() -> None:
+    own = FetchSettings(allow_http=True, allow_hosts=("redis", "10.0.0.1"))
+    assert fault_of_url("http://redis:81/a.png", own) is None
+    assert fault_of_url("http://10.0.0.1/a.png", own) is None
+
+
+def test_redirect_to_a_private_name_or_address_gets_no_packet(canary: Canary) -> None:
+    here = f"http://media.test:{canary.port}"
+    only = OWN.model_copy(update={"allow_hosts": ("media.test",)})
+    for number, target in enumerate(
+        ("http://[::7f00:1]", "http://0x7f000001", "http://[64:ff9b:1::1]", "http://metadata")
+    ):
+        canary.pages[f"/{number}"] = page(status=302, Location=f"{target}:{canary.port}/x")
+        before = canary.connections
+        with pytest.raises(FetchError, match=r"public|private|disguise"):
+            fetch(f"{here}/{number}", only, resolve=lambda host, port: ["127.0.0.1"])
+        assert canary.connections == before + 1
