@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 WIRE_VERSION = 1
 WIRE_HEADER = "botticelli_wire"
 QUEUE = "botticelli"
+TASK_PREFIX = "botticelli."
+"""Workers perform nothing else, whatever Celery brings with it."""
 ENQUEUE = "botticelli.enqueue"
 RUN_ITERATION = "botticelli.run_iteration"
 CANARY = "botticelli.canary"

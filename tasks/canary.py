@@ -6,8 +6,9 @@ from botticelli import messages
 from botticelli.celery import app
 from botticelli.runtime import current
 from workers.canary import answer
+from workers.slots import CountedTask
 
 
-@app.task(name=messages.CANARY)
-def canary(queue: str = messages.QUEUE, **_: Any) -> None:
+@app.task(base=CountedTask, name=messages.CANARY)
+def canary(queue: object = messages.QUEUE, **_: Any) -> None:
     answer(current(), queue)

@@ -8,10 +8,11 @@ from botticelli import messages
 from botticelli.celery import app
 from botticelli.runtime import current
 from workers.requests import NotNow, store_request, version_of
+from workers.slots import CountedTask
 
 
-@app.task(name=messages.ENQUEUE, bind=True)
-def enqueue(self: Any, narrative: str | None = None, **arguments: Any) -> None:
+@app.task(base=CountedTask, name=messages.ENQUEUE, bind=True)
+def enqueue(self: Any, /, narrative: str | None = None, **arguments: Any) -> None:
     try:
         store_request(current(), version_of(self.request), self.request.id, {"narrative": narrative, **arguments})
     except NotNow:

@@ -7,8 +7,9 @@ from botticelli.celery import app
 from botticelli.runtime import current
 from workers.reported import TaskFailed
 from workers.requests import perform_message, version_of
+from workers.slots import CountedTask
 
 
-@app.task(name=messages.RUN_ITERATION, bind=True, throws=(TaskFailed,))
-def run_iteration(self: Any, run_id: object = None, number: object = None, **_: Any) -> None:
+@app.task(base=CountedTask, name=messages.RUN_ITERATION, bind=True, throws=(TaskFailed,))
+def run_iteration(self: Any, /, run_id: object = None, number: object = None, **_: Any) -> None:
     perform_message(current(), version_of(self.request), run_id, number)

@@ -64,10 +64,13 @@ def ask(runtime: Runtime) -> None:
         log("canary_not_published", level=logging.WARNING, error=type(error).__name__)
 
 
-def answer(runtime: Runtime, queue: str) -> None:
+def answer(runtime: Runtime, queue: object) -> None:
     """What the task does: stamp the row. Without Postgres the next one does."""
+    if queue != QUEUE:
+        log("canary_of_another_queue", level=logging.WARNING)
+        return
     try:
         with runtime.store.transaction() as tx:
-            tx.canaries.answer(queue, worker_name())
+            tx.canaries.answer(QUEUE, worker_name())
     except SERVERS_AWAY as error:
         log("canary_not_stamped", level=logging.WARNING, error=type(error).__name__)

@@ -1,7 +1,10 @@
-"""Celery's consumer, but for two things: losing Redis while tasks run doesn't end the worker, and events go out in lots.
+"""Celery's consumer, but for three things: neither a lost Redis nor a message ends the worker, and events go out in lots.
 
 kombu 5.7 closes a lost connection twice; the second time, and at every later ack of a message that came through it, it
 raises an AttributeError that nobody catches. What can't be acknowledged comes again, and its claim finds nothing to do.
+
+What Celery makes of a message that it can't use shows the whole of it in the log; here it is one line without the body.
+Private members of Celery that are used here: `Consumer._flush_events`.
 """
 
 from __future__ import annotations
@@ -11,9 +14,10 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from celery.worker import consumer
+from celery.worker import consumer, state
 
-from botticelli.telemetry import log
+from botticelli.telemetry import log, logger
+from workers.broker_client import without_key_error
 
 EVENTS_APART_SECONDS = 0.2
 """Task events wait for others for up to so long: one publish for all of them. Flower loses nothing but these moments."""
@@ -22,6 +26,47 @@ EVENTS_APART_SECONDS = 0.2
 class Consumer(consumer.Consumer):  # type: ignore[misc]
     _flushed_at = 0.0
     _asked_at = float("-inf")
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        """It looks for no other workers and hears no events of theirs, which anybody could send: they share rows only."""
+        super().__init__(*args, **{**options, "without_mingle": True, "without_gossip": True})
+
+    def create_task_handler(self, *args: Any, **options: Any) -> Callable[[Any], Any]:
+        """Celery's, but what it raises for a message is about that message only: it goes back once, and is dropped then."""
+        receive = super().create_task_handler(*args, **options)
+        lost = without_key_error(self.connection_errors)
+
+        def tolerant(message: Any) -> Any:
+            try:
+                return receive(message)
+            except lost:
+                raise
+            except Exception as error:
+                again = message.headers.get("redelivered") is not True
+                _forget(message.headers.get("id"))
+                self._refuse(message, type(error).__name__, requeue=again)
+                return None
+
+        return tolerant
+
+    def on_decode_error(self, message: Any, exc: Exception) -> None:
+        self._refuse(message, type(exc).__name__)
+
+    def on_unknown_message(self, body: Any, message: Any) -> None:
+        self._refuse(message, "not a task message")
+
+    def on_unknown_task(self, body: Any, message: Any, exc: Exception) -> None:
+        self._refuse(message, f"there is no task {message.headers.get('task')}")
+
+    def on_invalid_task(self, body: Any, message: Any, exc: Exception) -> None:
+        self._refuse(message, type(exc).__name__)
+
+    def _refuse(self, message: Any, reason: str, *, requeue: bool = False) -> None:
+        """Its place in this worker is free again."""
+        queue = message.delivery_info.get("routing_key")
+        log("message_refused", level=logging.WARNING, queue=queue, reason=reason, again=requeue)
+        if not message.acknowledged:
+            message.reject_log_error(logger, self.connection_errors, requeue=requeue)
 
     def on_send_event_buffered(self) -> None:
         """Called by any thread; the flush is the event loop's. One that was lost with a connection is asked for again."""
@@ -62,3 +107,10 @@ class Consumer(consumer.Consumer):  # type: ignore[misc]
                 return None
 
         return super().call_soon_ack(tolerant, *args, **kwargs)
+
+
+def _forget(task_id: object) -> None:
+    """Celery's lists may name it already."""
+    request = state.requests.get(task_id)
+    if request is not None:
+        state.task_ready(request)

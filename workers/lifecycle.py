@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import logging
 import signal
 import sys
 import threading
@@ -12,12 +13,14 @@ from celery import signals
 from celery.worker import state
 
 from botticelli.errors import BotticelliError, ServiceUnavailable, Unwritable
+from botticelli.masking import mask_logs
 from botticelli.redis_check import require_fit
 from botticelli.runtime import current
-from workers import broker_client, departure, sweeper
+from workers import broker_client, departure, remote_control, sweeper
 from workers.canary import Listening
 from workers.departure import Departure
 from workers.presence import announce
+from workers.slots import slots
 
 RETRY_SECONDS = 2.0
 NEW_OBJECTS_BEFORE_COLLECTION = 10_000
@@ -32,15 +35,20 @@ _pools: list[Any] = []
 
 
 def is_busy() -> bool:
-    """Whether no thread or process of the pool is free."""
-    return not _pools or len(state.reserved_requests) >= (_pools[0].limit or 1)
+    """Whether no thread or process of the pool is free. Of processes only Celery's lists tell what they do."""
+    if not _pools:
+        return True
+    performing = len(state.reserved_requests) if _has_processes() else slots.performing
+    return performing >= (_pools[0].limit or 1)
+
+
+def _has_processes() -> bool:
+    return bool(_pools) and type(_pools[0]).__module__.endswith("prefork")
 
 
 def children() -> list[int]:
     """The processes of the pool; none where it has threads."""
-    if not _pools or not type(_pools[0]).__module__.endswith("prefork"):
-        return []
-    return list(_pools[0].info["processes"])
+    return list(_pools[0].info["processes"]) if _has_processes() else []
 
 
 def end_because_deaf(says: str) -> None:
@@ -60,6 +68,7 @@ signals.worker_shutting_down.lock = threading.RLock()
 def check_services(**_: Any) -> None:
     """Wait for servers that are not up yet. A server that would lose work is refused: one line, exit code 1."""
     broker_client.use()
+    remote_control.close()
     said = ""
     while True:
         try:
@@ -82,6 +91,12 @@ def limit(instance: Any, **_: Any) -> None:
     `instance` is Celery's worker."""
     for task in instance.app.tasks.values():
         task.soft_time_limit, task.time_limit = instance.soft_time_limit, instance.time_limit
+
+
+@signals.after_setup_logger.connect
+@signals.after_setup_task_logger.connect
+def keep_secrets_out(logger: logging.Logger, **_: Any) -> None:
+    mask_logs(logger)
 
 
 @signals.task_received.connect

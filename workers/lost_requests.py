@@ -6,7 +6,6 @@ does no harm, its row is due; a request is in no row yet. To put back one that i
 
 from __future__ import annotations
 
-import base64
 import json
 import logging
 import time
@@ -17,6 +16,7 @@ from botticelli.errors import BotticelliError
 from botticelli.messages import ENQUEUE
 from botticelli.runtime import Runtime
 from botticelli.telemetry import log
+from workers.queue_messages import read_arguments
 from workers.refusals import own_id_of, refuse
 
 GRACES = 4
@@ -79,9 +79,8 @@ def _request_in(kept: Any) -> _Request | None:
     try:
         message, exchange, _ = json.loads(kept)
         headers = message["headers"]
-        if headers["task"] != ENQUEUE:
+        if headers["task"] != ENQUEUE or (arguments := read_arguments(message)) is None:
             return None
-        _, arguments, _ = json.loads(base64.b64decode(message["body"]))
-        return _Request(str(headers["id"]), dict(arguments), is_direct=exchange == "")
-    except (ValueError, KeyError, TypeError):
+        return _Request(str(headers["id"]), arguments[1], is_direct=exchange == "")
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None

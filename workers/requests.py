@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, cast
 
 from botticelli.carousel import EnqueueOptions, accept
 from botticelli.carousel.terms import terms_of
@@ -20,6 +20,7 @@ from workers.refusals import own_id_of, refuse
 from workers.reported import iteration_failed
 
 RETRY_SECONDS = 2.0
+MAX_ID_CHARACTERS = 255
 ENQUEUE_ARGUMENTS: Mapping[str, type] = {
     "narrative": str,
     "text": str,
@@ -53,12 +54,22 @@ def is_spoken(version: int) -> bool:
 def perform_message(runtime: Runtime, version: int, run_id: object, number: object) -> None:
     """One that is not understood changes nothing: its row stays due, and is published again for another worker. TaskFailed
     when the iteration has failed for good."""
-    if not is_spoken(version) or not isinstance(run_id, str) or not isinstance(number, int):
+    if not (is_spoken(version) and _is_run_id(run_id) and _is_number(number)):
         log("message_not_understood", level=logging.WARNING, wire_version=version, speaks=WIRE_VERSION)
         return
+    run_id, number = str(run_id), cast(int, number)
     failed = perform(runtime, run_id, number)
     if failed is not None:
         raise iteration_failed(runtime, run_id, number, failed.error)
+
+
+def _is_run_id(value: object) -> bool:
+    return isinstance(value, str) and 0 < len(value) <= MAX_ID_CHARACTERS and value.isprintable()
+
+
+def _is_number(value: object) -> bool:
+    """Of an iteration, as Postgres keeps it."""
+    return isinstance(value, int) and not isinstance(value, bool) and 0 < value < 2**63
 
 
 def store_request(runtime: Runtime, version: int, task_id: str, arguments: Mapping[str, Any]) -> None:

@@ -5,12 +5,12 @@ A message that a worker has just taken is in no list until its iteration is clai
 
 from __future__ import annotations
 
-import json
 import threading
 from collections.abc import Set
 
 from botticelli.messages import QUEUE
 from botticelli.runtime import Runtime
+from workers.queue_messages import read_entry
 
 Key = tuple[str, int]
 LOOK_AT = 2000
@@ -38,8 +38,9 @@ def _missing(runtime: Runtime, keys: Set[Key]) -> set[Key]:
 
 def _key_of(message: bytes | str) -> Key | None:
     """None for other tasks, and for what nobody of us has sent."""
+    entry = read_entry(message)
     try:
-        run_id, number, _ = str(json.loads(message)["headers"]["id"]).rsplit(".", 2)
+        run_id, number, _ = str(entry["headers"]["id"]).rsplit(".", 2) if entry else ("", "", "")
         return run_id, int(number)
     except (ValueError, KeyError, TypeError):
         return None

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from tests.mutants.budget import BUDGET
-from tests.mutants.recovery import EFFECTS, RECOVERY
+from tests.mutants.recovery import EFFECTS, MESSAGES, RECOVERY
 
-GROUPS = (BUDGET, RECOVERY, EFFECTS)
+GROUPS = (BUDGET, RECOVERY, EFFECTS, MESSAGES)
 """The first of each group is the one for the usual suite: choose one that is quick."""
 
 MUTANTS = {mutant.name: mutant for group in GROUPS for mutant in group}

@@ -186,6 +186,65 @@ RECOVERY = (
     ),
 )
 
+MESSAGES = (
+    Mutant(
+        "what is no message never reaches Celery",
+        "workers/queue_messages.py",
+        '    if not isinstance(section, dict):\n        raise _Unfit(f"without {name}")\n',
+        "",
+        ("tests/unit/workers/test_queue_messages.py", "-k", "made_plain"),
+    ),
+    Mutant(
+        "nothing follows a task",
+        "workers/queue_messages.py",
+        "    if embedded:\n",
+        "    if not embedded:\n",
+        ("tests/unit/workers/test_queue_messages.py", "-k", "taken_off"),
+    ),
+    Mutant(
+        "each message has a tag of its own",
+        "workers/queue_messages.py",
+        "str(uuid.uuid4())",
+        'properties.get("delivery_tag")',
+        ("tests/integration/broker", "-k", "tag_that_two"),
+    ),
+    Mutant(
+        "what is parsed has a size",
+        "workers/queue_messages.py",
+        "    if marks > MAX_VALUES:\n        raise ValueError(marks)\n",
+        "",
+        ("tests/unit/workers/test_queue_messages.py", "-k", "many_values or made_plain"),
+    ),
+    Mutant(
+        "a broadcast that can't be read is dropped",
+        "workers/broker_client.py",
+        "            return False\n",
+        "            raise\n",
+        ("tests/integration/broker", "-k", "broadcast"),
+    ),
+    Mutant(
+        "every place of a command is judged",
+        "botticelli/carousel/policy.py",
+        '    for key in call.naming("channel", "thread"):\n',
+        '    for key in call.naming("thread"):\n',
+        ("tests/unit/engine/test_policy.py", "-k", "each_place_that"),
+    ),
+    Mutant(
+        "an address is public by our own list",
+        "botticelli/public_addresses.py",
+        "    if address not in GLOBAL_V6 or any(address in network for network in REFUSED_V6):\n        return False\n",
+        "",
+        ("tests/unit/fetching/test_fetching.py", "-k", "packet"),
+    ),
+    Mutant(
+        "a piece of a secret is masked",
+        "botticelli/masking.py",
+        "        while at <= len(text) - PIECE:\n",
+        "        while False:\n",
+        ("tests/unit/engine/test_masking.py", "-k", "echoes"),
+    ),
+)
+
 EFFECTS = (
     Mutant(
         "texts ping nobody",

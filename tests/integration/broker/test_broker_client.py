@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
-from kombu import Connection, Queue, transport
+from kombu import Connection, Exchange, Queue, transport
 from kombu.asynchronous import Hub
 from redis.exceptions import ResponseError
 
@@ -66,7 +66,12 @@ def drained(connection: Connection) -> bool:
 def publish(connection: Connection, queue: Queue, count: int, task: str = ENQUEUE) -> None:
     with connection.Producer() as producer:
         for number in range(count):
-            producer.publish({"number": number}, routing_key=queue.name, declare=[queue], headers={"task": task})
+            headers = {"task": task, "id": f"{task} {number}"}
+            producer.publish([[], {"number": number}, {}], routing_key=queue.name, declare=[queue], headers=headers)
+
+
+def number_of(message: Any) -> int:
+    return int(message.payload[1]["number"])
 
 
 def test_what_is_acknowledged_goes_with_the_next_message_or_by_itself(
@@ -129,7 +134,7 @@ def test_of_iterations_the_server_keeps_no_copy_and_all_that_were_not_begun_are_
     assert [one["properties"]["delivery_tag"] for one in waiting] == [again.delivery_tag]
     channel.close()
     assert runtime.redis.llen(f"{runtime.settings.redis.prefix}:work") == 2
-    assert {one.payload["number"] for one in received(connection, queue, 2, connection.channel())} == {2, 3}
+    assert {number_of(one) for one in received(connection, queue, 2, connection.channel())} == {2, 3}
 
 
 def waiting(runtime: Runtime) -> int:
@@ -148,7 +153,7 @@ def test_iterations_that_wait_come_in_lots_and_in_order(
     publish(connection, queue, 40, RUN_ITERATION)
     before = calls(runtime, "brpop")
     messages = received(connection, queue, 40, connection.channel())
-    assert [message.payload["number"] for message in messages] == list(range(40))
+    assert [number_of(message) for message in messages] == list(range(40))
     assert calls(runtime, "brpop") - before < 20
     assert waiting(runtime) == 0
 
@@ -208,3 +213,65 @@ def test_a_channel_makes_one_client_for_each_pool(connect: Callable[[], Connecti
 def test_use_means_every_broker_on_redis() -> None:
     for url in ("redis://localhost", "rediss://localhost", "redis+socket:///tmp/x.sock"):
         assert Connection(url).get_transport_cls() is broker_client.Transport, url
+
+
+def test_an_entry_that_is_refused_is_gone_and_the_next_one_comes(
+    runtime: Runtime, connect: Callable[[], Connection]
+) -> None:
+    connection, queue = connect(), Queue("work")
+    channel = connection.channel()
+    channel.basic_qos(0, 1, False)
+    publish(connection, queue, 1, RUN_ITERATION)
+    name = f"{runtime.settings.redis.prefix}:work"
+    runtime.redis.rpush(name, b"null", b"\xff", b'{"task": "botticelli.run_iteration"}', b"[" * 100_000)
+    (message,) = received(connection, queue, 1, channel)
+    assert number_of(message) == 0
+    assert (waiting(runtime), unacked(runtime)) == (0, (0, 0))
+
+
+def test_a_tag_that_two_messages_claim_is_given_to_neither(runtime: Runtime, connect: Callable[[], Connection]) -> None:
+    connection, queue = connect(), Queue("work")
+    publish(connection, queue, 1)
+    name = f"{runtime.settings.redis.prefix}:work"
+    runtime.redis.rpush(name, runtime.redis.lindex(name, 0))
+    channel = connection.channel()
+    first, second = received(connection, queue, 2, channel)
+    first.ack()
+    channel.qos.remove_acked()
+    assert first.delivery_tag != second.delivery_tag
+    assert unacked(runtime) == (1, 1)
+
+
+def test_a_copy_that_nobody_can_read_is_removed_instead_of_restored(
+    runtime: Runtime, connect: Callable[[], Connection]
+) -> None:
+    connection, queue = connect(), Queue("work")
+    publish(connection, queue, 1)
+    channel = connection.channel()
+    prefix = runtime.settings.redis.prefix
+    for number, copy in enumerate((b"null", b"\xff", b"[1]", b"[1,2,3,4]", b"[" * 100_000)):
+        runtime.redis.hset(f"{prefix}:unacked", f"odd {number}", copy)
+        runtime.redis.zadd(f"{prefix}:unacked_index", {f"odd {number}": 1.0})
+    channel.qos.restore_visible(num=100, interval=1)
+    assert unacked(runtime) == (0, 0)
+    assert waiting(runtime) == 1
+
+
+@pytest.mark.parametrize(
+    "broadcast",
+    [b"null", b"1", b"[", b"[" * 100_000, b'{"a": 1}', b'{"properties": {}, "headers": null, "body": 1}', b"\xff"],
+)
+def test_a_broadcast_that_can_not_be_read_is_dropped_and_the_next_one_comes(
+    runtime: Runtime, connect: Callable[[], Connection], broadcast: bytes
+) -> None:
+    connection = connect()
+    exchange = Exchange("news", type="fanout")
+    messages: list[Any] = []
+    with connection.Consumer([Queue("mine", exchange)], callbacks=[lambda _, message: messages.append(message)]):
+        drained(connection)
+        database = runtime.redis.connection_pool.connection_kwargs.get("db", 0)
+        topic = f"{runtime.settings.redis.prefix}:/{database}.news"
+        wait_until(lambda: drained(connection) and runtime.redis.publish(topic, broadcast), "somebody who listens")
+        connection.Producer().publish({"number": 1}, exchange=exchange)
+        wait_until(lambda: drained(connection) and messages, "the good one")
+    assert [message.payload for message in messages] == [{"number": 1}]

@@ -1,0 +1,248 @@
+"""Judges what lies in the queue before Celery sees it: an entry becomes a plain message for a task of ours, or is refused.
+
+Whoever can write to Redis can put anything there, and Celery and kombu trust most of what they read: a wrong shape ends the
+worker, an odd `chain` keeps its slot for ever. So nothing is passed on but what is named here. Performs nothing.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from botticelli.messages import CANARY, ENQUEUE, RUN_ITERATION, TASK_PREFIX, WIRE_HEADER
+
+MAX_ENTRY_BYTES = 1_000_000
+"""Well above the largest narrative that may come as text, twice encoded. What is larger is not even parsed."""
+MAX_DEPTH = 32
+MAX_VALUES = 100_000
+"""Counted by the marks that open or part them, before anything is parsed: to build a million lists takes seconds."""
+MAX_NAME_CHARACTERS = 255
+MAX_SHOWN_CHARACTERS = 300
+MAX_PRIORITY = 9
+MAX_WIRE_VERSION = 2**31
+UNREADABLE = (ValueError, RecursionError, MemoryError)
+"""What the JSON parser raises, whatever it is given."""
+ENCODINGS = ("utf-8", "utf8", "us-ascii", "ascii")
+POSITIONAL: Mapping[str, tuple[str, ...]] = {
+    ENQUEUE: ("narrative",),
+    RUN_ITERATION: ("run_id", "number"),
+    CANARY: ("queue",),
+}
+"""What the arguments of a task are that come without a name."""
+MARKED = {"__type__", "__value__"}
+"""How kombu writes what JSON has no type for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """An entry that nobody will perform. `reason` says nothing of what it contains."""
+
+    reason: str
+
+
+class _Unfit(Exception):
+    """The reason of a refusal."""
+
+
+def admit(entry: bytes | str, queue: str) -> dict[str, Any] | Refused:
+    """The message that Celery is given for an entry of `queue`. It costs well under a second, whatever the entry is."""
+    try:
+        return _message(entry, queue)
+    except _Unfit as unfit:
+        return Refused(str(unfit))
+
+
+def read_entry(entry: object) -> dict[str, Any] | None:
+    """An entry as it lies in the queue, for those that only look; None for what can't be read or is no JSON object."""
+    if not isinstance(entry, bytes | str) or len(entry) > MAX_ENTRY_BYTES:
+        return None
+    try:
+        value = _parsed(entry)
+    except UNREADABLE:
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def read_arguments(message: Mapping[str, Any]) -> tuple[list[Any], dict[str, Any]] | None:
+    """The positional and the keyword arguments of a message; None when it has none that can be read."""
+    try:
+        args, kwargs, _, _ = _parts(message, _section(message, "properties"))
+    except _Unfit:
+        return None
+    return args, kwargs
+
+
+def _parsed(text: bytes | str) -> Any:
+    encoded = text.encode("utf-8", "replace") if isinstance(text, str) else text
+    marks = sum(encoded.count(mark) for mark in (b",", b"[", b"{"))
+    if marks > MAX_VALUES:
+        raise ValueError(marks)
+    return json.loads(text)
+
+
+def _message(entry: bytes | str, queue: str) -> dict[str, Any]:
+    if len(entry) > MAX_ENTRY_BYTES:
+        raise _Unfit(f"larger than {MAX_ENTRY_BYTES:,} bytes")
+    message = read_entry(entry)
+    if message is None:
+        raise _Unfit("not a JSON object")
+    headers, properties = _section(message, "headers"), _section(message, "properties")
+    task, task_id = _name(headers, "task"), _name(headers, "id")
+    if not task.startswith(TASK_PREFIX):
+        raise _Unfit("not a task of Botticelli")
+    _require_now(headers)
+    args, kwargs, embedded, body = _parts(message, properties)
+    names = POSITIONAL.get(task, ())
+    if len(args) > len(names) or not kwargs.keys().isdisjoint(names[: len(args)]):
+        raise _Unfit("with more arguments than the task takes")
+    if embedded:
+        body = base64.b64encode(json.dumps([args, kwargs, None]).encode()).decode()
+    return {
+        "body": body,
+        "content-encoding": "utf-8",
+        "content-type": "application/json",
+        "headers": _headers(headers, task, task_id),
+        "properties": _properties(properties, task_id, queue),
+    }
+
+
+def _headers(headers: Mapping[str, Any], task: str, task_id: str) -> dict[str, Any]:
+    """No chain, chord, group, callback, stamp, time limit or other name: Botticelli uses none of them."""
+    plain: dict[str, Any] = {
+        "lang": "py",
+        "task": task,
+        "id": task_id,
+        "root_id": task_id,
+        "parent_id": None,
+        "group": None,
+        "retries": 0,
+        "timelimit": [None, None],
+        "eta": None,
+        "expires": None,
+        "shadow": None,
+        "ignore_result": True,
+        "argsrepr": "()",
+        "kwargsrepr": _own_description(headers.get("kwargsrepr")),
+        "origin": _shown(headers.get("origin")),
+        "redelivered": headers.get("redelivered") is True,
+    }
+    if WIRE_HEADER in headers:
+        version = headers[WIRE_HEADER]
+        is_number = isinstance(version, int) and not isinstance(version, bool) and abs(version) < MAX_WIRE_VERSION
+        plain[WIRE_HEADER] = version if is_number else 0
+    return plain
+
+
+def _properties(properties: Mapping[str, Any], task_id: str, queue: str) -> dict[str, Any]:
+    """The tag is new: two messages that claim the same one would be taken for one, and answered together."""
+    priority = properties.get("priority")
+    has_priority = isinstance(priority, int) and not isinstance(priority, bool) and 0 <= priority <= MAX_PRIORITY
+    return {
+        "correlation_id": task_id,
+        "reply_to": "",
+        "delivery_mode": 2,
+        "delivery_info": {"exchange": "", "routing_key": queue},
+        "priority": priority if has_priority else 0,
+        "body_encoding": "base64",
+        "delivery_tag": str(uuid.uuid4()),
+    }
+
+
+def _require_now(headers: Mapping[str, Any]) -> None:
+    """A worker would hold a message with an ETA, and its place, until then."""
+    if headers.get("eta") is not None:
+        raise _Unfit("to be performed later (eta), which no message can ask for")
+    expires = headers.get("expires")
+    if expires is None:
+        return
+    try:
+        moment = datetime.fromisoformat(expires)
+    except (ValueError, TypeError):
+        raise _Unfit("expires at no moment that can be read") from None
+    if moment.replace(tzinfo=moment.tzinfo or UTC) <= datetime.now(UTC):
+        raise _Unfit("expired")
+
+
+def _parts(message: Mapping[str, Any], properties: Mapping[str, Any]) -> tuple[list[Any], dict[str, Any], bool, str]:
+    """Arguments, keyword arguments, whether there is more than that, and the body as base64."""
+    if "compression" in _section(message, "headers"):
+        raise _Unfit("compressed")
+    if message.get("content-type") != "application/json":
+        raise _Unfit("not of the content type application/json")
+    if str(message.get("content-encoding")).lower() not in ENCODINGS:
+        raise _Unfit("not in UTF-8")
+    text, encoded = _body(message.get("body"), properties.get("body_encoding"))
+    try:
+        value = _parsed(text)
+    except UNREADABLE:
+        raise _Unfit("its body is not JSON that is worth reading") from None
+    if not isinstance(value, list) or len(value) != 3:
+        raise _Unfit("its body is not a list of arguments, keyword arguments and options")
+    args, kwargs, options = value
+    if not isinstance(args, list) or not isinstance(kwargs, dict):
+        raise _Unfit("its arguments are not a list and an object")
+    _require_plain([args, kwargs])
+    return args, kwargs, bool(options), encoded
+
+
+def _body(body: object, encoding: object) -> tuple[str, str]:
+    """As text and as base64."""
+    if not isinstance(body, str):
+        raise _Unfit("its body is not a text")
+    try:
+        if encoding == "base64":
+            return base64.b64decode(body, validate=True).decode("utf-8"), body
+        if encoding is None or str(encoding).lower() in ENCODINGS:
+            return body, base64.b64encode(body.encode("utf-8")).decode()
+    except (ValueError, binascii.Error):
+        raise _Unfit("its body can't be decoded") from None
+    raise _Unfit("its body has an unknown encoding")
+
+
+def _require_plain(value: Any) -> None:
+    """Not deep, and only what JSON has; without recursion."""
+    level = [value]
+    for _ in range(MAX_DEPTH):
+        level = [inner for outer in level for inner in _inner(outer)]
+        if not level:
+            return
+    raise _Unfit(f"its body is deeper than {MAX_DEPTH} levels")
+
+
+def _inner(value: Any) -> list[Any]:
+    if isinstance(value, dict):
+        if value.keys() == MARKED:
+            raise _Unfit("its body has values that are not plain JSON")
+        return list(value.values())
+    return value if isinstance(value, list) else []
+
+
+def _section(message: Mapping[str, Any], name: str) -> dict[str, Any]:
+    section = message.get(name)
+    if not isinstance(section, dict):
+        raise _Unfit(f"without {name}")
+    return section
+
+
+def _name(headers: Mapping[str, Any], key: str) -> str:
+    name = headers.get(key)
+    if not isinstance(name, str) or not 0 < len(name) <= MAX_NAME_CHARACTERS or not name.isprintable():
+        raise _Unfit(f"without a proper {key}")
+    return name
+
+
+def _shown(value: object) -> str:
+    is_fit = isinstance(value, str) and len(value) <= MAX_SHOWN_CHARACTERS and value.isprintable()
+    return str(value) if is_fit else ""
+
+
+def _own_description(value: object) -> str:
+    """What Flower shows of the arguments. Other programs' would show the arguments themselves."""
+    shown = _shown(value)
+    return shown if shown.startswith("run=") else ""

@@ -1,0 +1,53 @@
+"""Counts the threads that perform a task here, and lets no task keep its thread's place by what it raises.
+
+Celery's own lists name what it has handed out, also when its bookkeeping failed and nobody works on it any more.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+from celery import Task
+
+from botticelli.errors import BotticelliError
+
+
+class Slots:
+    """How many threads of this process are within a task."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._performing = 0
+
+    @property
+    def performing(self) -> int:
+        return self._performing
+
+    def __enter__(self) -> None:
+        with self._lock:
+            self._performing += 1
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._performing -= 1
+
+
+slots = Slots()
+
+
+class CountedTask(Task):  # type: ignore[misc]
+    """The base of all tasks. What Celery's pool of threads would swallow is raised as an error that it answers."""
+
+    abstract = True
+
+    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
+        with slots:
+            try:
+                return self.run(*args, **kwargs)
+            except MemoryError:
+                raise BotticelliError("out of memory", do="give the worker more, or fewer threads") from None
+            except SystemExit:
+                if threading.current_thread() is threading.main_thread():
+                    raise
+                raise BotticelliError("a thread of the worker was asked to exit", do="report it") from None
