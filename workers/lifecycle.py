@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import logging
+import resource
 import signal
 import sys
 import threading
@@ -67,6 +68,7 @@ signals.worker_shutting_down.lock = threading.RLock()
 @signals.worker_init.connect
 def check_services(**_: Any) -> None:
     """Wait for servers that are not up yet. A server that would lose work is refused: one line, exit code 1."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core would hold keys and prompts
     broker_client.use()
     remote_control.close()
     said = ""

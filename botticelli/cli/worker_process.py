@@ -22,7 +22,7 @@ class WorkerProcess:
     def __init__(self, invocation: Invocation) -> None:
         settings = invocation.settings
         folder = settings.home / "logs"
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         _keep_newest(folder)
         command = [*_tethered(folder), *_celery(settings.worker.threads)]
         self._child = _start(command, invocation.environment())
@@ -69,11 +69,10 @@ def _tethered(folder: Path) -> list[str]:
 
 
 def _celery(threads: int) -> list[str]:
-    """Its name differs from those of other workers; it looks for no other workers, which would take a second."""
+    """Its name differs from those of other workers."""
     node = f"run-{os.getpid()}@%h"
     options = ["--loglevel", "WARNING", "--concurrency", str(threads), "--hostname", node]
-    quick = ["--without-mingle", "--without-gossip"]
-    return [sys.executable, "-P", "-m", "celery", "-A", "botticelli", "worker", *options, *quick]
+    return [sys.executable, "-P", "-m", "celery", "-A", "botticelli", "worker", *options]
 
 
 def _keep_newest(folder: Path) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+import sysconfig
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +28,7 @@ WIRE = Limits(file_bytes=64 * 1024, string_chars=32 * 1024, expanded_chars=512 *
 LOCAL = Limits(file_bytes=1024 * 1024, string_chars=256 * 1024, expanded_chars=8 * 1024 * 1024)
 
 
+_INSTALLED = Path(sysconfig.get_path("purelib"))
 _OPEN = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
 
 
@@ -78,15 +80,20 @@ def read_beside(folder: Path, name: str, limit_bytes: int) -> str:
 
 
 def read_bytes_beside(folder: Path, name: str, limit_bytes: int) -> bytes:
-    """The content of a file inside `folder`, which `name` may not leave: not by `..`, not by a symbolic link.
+    """The content of a file inside `folder`, which `name` may not leave: not by `..`, not by a symbolic or a hard link.
 
-    Raises Unreadable.
+    Raises Unreadable. Installers link what they install, so there a second name is no way out.
     """
     parts = [part for part in name.split("/") if part != "."]
     if name.startswith(("/", "~")) or "\\" in name or ":" in name or ".." in parts or "" in parts or "\0" in name:
         raise Unreadable("the file has to be inside the narrative's own folder")
     try:
-        return _read(_open_inside(folder, parts), limit_bytes)
+        descriptor = _open_inside(folder, parts)
+        found = os.fstat(descriptor)
+        if stat.S_ISREG(found.st_mode) and found.st_nlink > 1 and not folder.resolve().is_relative_to(_INSTALLED):
+            os.close(descriptor)
+            raise Unreadable("has a second name (a hard link), perhaps outside the folder; copy the file instead")
+        return _read(descriptor, limit_bytes)
     except FileNotFoundError as error:
         raise Missing(_reason(error)) from error
     except OSError as error:

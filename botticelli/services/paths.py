@@ -107,7 +107,7 @@ class Paths:
     def make_root(self) -> None:
         """Make the private folder. ServiceUnavailable when it can't be made or belongs to another user."""
         try:
-            self.home.mkdir(parents=True, exist_ok=True)
+            self.home.mkdir(mode=_PRIVATE, parents=True, exist_ok=True)
         except OSError as error:
             raise _unusable(self.home, f"can't make the data directory: {error.strerror}") from error
         make_private(self.root)

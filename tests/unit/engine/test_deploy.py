@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import subprocess
 from pathlib import Path
 
 import click
@@ -99,3 +100,32 @@ def test_flower_of_compose_needs_a_login() -> None:
     flower = FILES["compose.yaml"].partition("\n  flower:")[2]
     assert "FLOWER_BASIC_AUTH: botticelli:${FLOWER_PASSWORD:?" in flower
     assert '"127.0.0.1:5555:5555"' in flower
+
+
+def test_no_password_is_an_argument_of_a_program() -> None:
+    arguments = [word for words in commands() for word in words]
+    assert not [word for word in arguments if "PASSWORD" in word or "requirepass" in word]
+
+
+def test_every_image_can_be_pinned(tmp_path: Path) -> None:
+    images = re.findall(r"\$\{([A-Z]+_IMAGE):-([^}]+)\}", FILES["compose.yaml"])
+    assert {"BASE_IMAGE", "POSTGRES_IMAGE", "REDIS_IMAGE"} == {name for name, _ in images}
+    assert all(f"{name}={image}" in FILES["pin-images.sh"] for name, image in images)
+    assert re.findall(r"^FROM (\S+)", FILES["Dockerfile"], re.MULTILINE) == ["${BASE_IMAGE}"] * 2
+    script = tmp_path / "pin-images.sh"
+    script.write_text(FILES["pin-images.sh"])
+    checked = subprocess.run(["sh", str(script), "--check"], capture_output=True, text=True, check=False)
+    assert checked.returncode == 1
+    assert checked.stderr.count("is not pinned") == 3
+    (tmp_path / ".env").write_text("".join(f"{name}={image}@sha256:{'0' * 64}\n" for name, image in images))
+    assert subprocess.run(["sh", str(script), "--check"], check=False).returncode == 0
+
+
+def test_workers_in_a_cluster_are_reached_by_nobody() -> None:
+    policy = FILES["kubernetes/network-policy.yaml"]
+    for text in (policy, FILES["kubernetes/worker.yaml"]):
+        assert "matchLabels: { app: botticelli-worker }" in text
+    assert "policyTypes: [Ingress, Egress]" in policy
+    assert "ingress: []" in policy
+    for network in ("169.254.0.0/16", "10.0.0.0/8", "168.63.129.16/32"):
+        assert network in policy

@@ -75,6 +75,8 @@ def test_a_file_becomes_content_that_is_named_by_its_hash(folder: Path) -> None:
         ("file:///etc/passwd", "has to be inside"),
         ("link.png", "symbolic link"),
         ("folder/a.png", "symbolic link"),
+        ("hard.png", "hard link"),
+        ("sub/hard.png", "hard link"),
         ("pipe.png", "not a regular file"),
         ("sub", "is a folder"),
         ("none.png", "there is no such file"),
@@ -85,6 +87,9 @@ def test_no_file_leaves_the_folder(folder: Path, name: str, reason: str) -> None
     (folder / "folder").symlink_to(folder.parent)
     (folder / "sub").mkdir()
     os.mkfifo(folder / "pipe.png")
+    (folder.parent / "secret.png").write_bytes(PNG)
+    os.link(folder.parent / "secret.png", folder / "hard.png")
+    os.link(folder.parent / "secret.png", folder / "sub" / "hard.png")
     with pytest.raises(NarrativeError, match=rf"story.toml:5:1: \[acts.a.input\] file: .*{reason}"):
         load(folder, f'type = "image"\nfile = "{name}"')
 

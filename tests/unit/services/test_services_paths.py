@@ -91,3 +91,12 @@ def test_a_big_log_is_put_aside_once(tmp_path):
     log.write_bytes(b"." * ((1 << 20) + 1))
     os.close(open_log(log))
     assert (log.stat().st_size, (tmp_path / "x.log.1").stat().st_size) == (0, (1 << 20) + 1)
+
+
+def test_new_data_directory_is_open_to_its_owner_only(tmp_path):
+    before = os.umask(0o022)
+    try:
+        Paths(tmp_path / "of mine").make_root()
+    finally:
+        os.umask(before)
+    assert (tmp_path / "of mine").stat().st_mode & 0o777 == 0o700

@@ -30,7 +30,7 @@ class KeptWorld:
             return self._in_file(self._file, request)
 
     def _in_file(self, file: Path, request: Request) -> Reply:
-        file.parent.mkdir(parents=True, exist_ok=True)
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         connection = sqlite3.connect(file, timeout=BUSY_SECONDS, isolation_level=None)
         try:
             connection.execute("create table if not exists world (id integer primary key, data text not null)")
