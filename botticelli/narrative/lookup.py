@@ -7,6 +7,7 @@ import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
+from functools import lru_cache
 from typing import Any
 
 from botticelli.errors import TemplateError
@@ -17,6 +18,8 @@ MAX_DEPTH = 200
 """JSON that is nested deeper is no answer that anybody could use."""
 
 _INDEX = re.compile("[0-9]{1,9}")
+KEPT_TEXTS = 4
+"""Parsed answers that are kept for the next reference; one answer may have a megabyte and a thousand references to it."""
 _FENCE = re.compile(r"```[^\n`]*\n(.*?)```", re.DOTALL)
 
 
@@ -72,10 +75,16 @@ def _step(value: Any, step: str, reference: str, here: str) -> Any:
 
 def _as_json(text: str, reference: str) -> Any:
     try:
-        return parse_json(text)
+        return _parsed(text)
     except ValueError as error:
         what = f"the output is not JSON: {shown(text)}"
         raise TemplateError(what, where=reference, do='ask for JSON in the prompt and set format = "json"') from error
+
+
+@lru_cache(maxsize=KEPT_TEXTS)
+def _parsed(text: str) -> Any:
+    """As `parse_json`; the same text is parsed once. Nobody may change what comes back."""
+    return parse_json(text)
 
 
 def _loads(text: str) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from botticelli.errors import TemplateError
 from botticelli.narrative.conditions import holds, read_condition
 from botticelli.narrative.environment import Environment
 from botticelli.narrative.lookup import json_or_text, look_up, parse_json
+from botticelli.narrative.suggest import MAX_COMPARED, comparable
 from botticelli.narrative.templates import parse_template
 
 DATA = '{"a": [{"b": "x"}, 2], "inner": "[1]"}'
@@ -111,3 +113,25 @@ def test_conditions(text: str, true_for: list[Any], false_for: list[Any]) -> Non
 )
 def test_what_is_no_condition(text: str) -> None:
     assert condition(text) is None
+
+
+def test_answer_is_parsed_once_for_all_references() -> None:
+    text = json.dumps({"rows": [{"id": number} for number in range(100)], "n": 1})
+    first = look_up(text, ["rows"], reference="{{a.rows}}")
+    again = look_up("".join(list(text)), ["rows"], reference="{{a.rows}}")
+    assert first is again
+
+
+def test_nearest_name_is_looked_for_among_few_of_many_keys() -> None:
+    many = [f"key_{number:06d}" for number in range(100_000)]
+    assert len(comparable("key_00000x", many)) == MAX_COMPARED
+    assert comparable("key", [*many, "kex", "k" * 50]) == ["kex"]
+    with pytest.raises(TemplateError) as caught:
+        look_up(dict.fromkeys(["titel", *many], 1), ["title"], reference="{{a.title}}")
+    assert "did you mean titel?" in str(caught.value)
+
+
+def test_long_keys_of_an_answer_are_shortened_in_the_hint() -> None:
+    with pytest.raises(TemplateError) as caught:
+        look_up({"x" * 100_000: 1}, ["title"], reference="{{a.title}}")
+    assert len(str(caught.value)) < 400
