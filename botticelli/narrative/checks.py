@@ -48,6 +48,24 @@ def check_uses(draft: Draft, seen: Waits | None, inside: Inside, problems: Probl
                     pass
 
 
+def check_braces(draft: Draft, problems: Problems) -> None:
+    """`{NAME.output}` of an act is a mistake; `{NAME}` of an act or of a variable is probably one, and only warned of."""
+    acts, variables = draft.outline.acts, draft.narrative.variables
+    for name, texts in draft.texts.items():
+        for loose in texts.loose:
+            braces, written = loose.braces, f"{{{loose.braces.name}{loose.braces.path}}}"
+            where = f"{shown(loose.file)}: " if loose.file else ""
+            literally = "write \\{ for a brace that is just a brace"
+            is_act = braces.name in acts and braces.name != name
+            if is_act and braces.path.split(".")[1:2] in (["output"], ["outputs"]):
+                hint = f"did you mean {{act.{braces.name}{braces.path}}}? {literally}"
+                problems.add(loose.path, f"{where}{shown(written)} is no reference", hint, offset=loose.offset)
+            elif not braces.path and (is_act or braces.name in variables):
+                meant = f"{{act.{braces.name}.output}}" if is_act else f"{{var.{braces.name}}}"
+                message = f"{where}{shown(written)} is printed as it is"
+                problems.warn(loose.path, message, f"did you mean {meant}? {literally}", offset=loose.offset)
+
+
 def _unreadable(use: Use, reader: str, draft: Draft, earlier: Collection[str], problems: Problems) -> None:
     name, outline = use.reference.name, draft.outline
     if name == reader:

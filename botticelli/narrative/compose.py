@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from botticelli.narrative.build import Draft, Workshop, build
-from botticelli.narrative.checks import Inside, check_uses, steps_inside
+from botticelli.narrative.checks import Inside, check_braces, check_uses, steps_inside
 from botticelli.narrative.flatten import Flat, Inner
 from botticelli.narrative.forms import outline
 from botticelli.narrative.mapping import mapped
@@ -78,6 +78,7 @@ class Composer:
         order = dict.fromkeys(draft.outline.order)
         names = (*order, *(f"{name}.acts.{one}" for name in order for one in inside.get(name) or ()))
         check_uses(draft, seen_by(waits) if waits is not None else None, inside, problems)
+        check_braces(draft, problems)
         depth = 1 + max((whole.depth for whole in wholes), default=0)
         found = {name: [inner for _, inner in one] for name, one in inners.items()}
         size = draft.size + sum(

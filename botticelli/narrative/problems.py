@@ -35,9 +35,9 @@ class Problems:
         problem = self._problem(path, message, hint, offset)
         self._found.setdefault(str(problem), problem)
 
-    def warn(self, path: TomlPath, message: str, hint: str = "") -> None:
+    def warn(self, path: TomlPath, message: str, hint: str = "", *, offset: int | None = None) -> None:
         if len(self._warnings) < MAX_PROBLEMS:
-            problem = self._problem(path, message, hint, None)
+            problem = self._problem(path, message, hint, offset)
             self._warnings.setdefault(str(problem), problem)
 
     def guess(self, name: str, known: Iterable[str], *, otherwise: str = "known here") -> str:

@@ -21,6 +21,7 @@ Resolve = Callable[[Reference], Any]
 MAX_KEY_CHARACTERS = 512
 MAX_EXPANDED_CHARACTERS = 1024 * 1024
 MAX_FAULTS = 20
+MAX_BRACES = 1_000
 
 _VARIABLE = r"[A-Za-z_][A-Za-z0-9_]*"
 _WORD = r"[A-Za-z_][A-Za-z0-9_-]*"
@@ -39,6 +40,14 @@ _REFERENCE = re.compile(
     r"|var\.(?P<var>" + _NAME + r")|(?P<plain>iterations?|now)|(?P<attribute>run\.id|narrative\.name))\}"
     r"|(?P<wrong>\$\{(?:env|state):[^\s{}]*[{}]|\{\{state:[^\s{}]*[{}]|\{(?:act|state|var|run|narrative)\.[^\s{}]*[{}])"
 )
+_LOOSE = re.compile(
+    r"(?<![\\${])\{[ ]*(?P<dotted>"
+    r"(?i:acts?|states?|vars?|variables?|iterations?|runs?|narratives?|now|previous|env|environment)"
+    r"(?:\.[\w.-]*|:[A-Za-z_][\w.-]*))[ ]*\}(?!\})"
+    r"|(?<![\w\\${])\{[ ]*(?P<single>(?i:acts?|states?|vars?|iterations?|run|narrative|now))[ ]*\}(?!\})"
+    r"|(?<![\w\\${])\{(?P<name>" + _WORD + r")(?P<path>" + _STEP + r"*)\}(?!\})"
+)
+"""Braces that are no reference: nearly one, or around a name that may be that of an act or of a variable."""
 _INNER_VARIABLE = re.compile(r"\$\{(?:env:)?(" + _VARIABLE + r")\}")
 _LITERALLY = "write \\{ for a brace that is just a brace"
 
@@ -53,12 +62,23 @@ class Fault:
 
 
 @dataclass(frozen=True, slots=True)
+class Braces:
+    """A name in single braces, which is printed as it is, and the offset of its brace."""
+
+    offset: int
+    name: str
+    path: str
+    """What follows the name, with its dot."""
+
+
+@dataclass(frozen=True, slots=True)
 class Parsed:
-    """A template, the faults of its text (at most MAX_FAULTS), and where each of its references began."""
+    """A template, the faults of its text (at most MAX_FAULTS), where each of its references began, and names in braces."""
 
     template: Template
     faults: tuple[Fault, ...] = ()
     offsets: tuple[int, ...] = ()
+    braces: tuple[Braces, ...] = ()
 
 
 def parse_template(text: str, environment: Environment) -> Parsed:
@@ -112,17 +132,30 @@ class _Parser:
     offsets: list[int] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
     references: dict[str, Reference] = field(default_factory=dict)
+    braces: list[Braces] = field(default_factory=list)
     expanded: int = 0
 
     def parse(self, text: str) -> Parsed:
         after = 0
         for match in _REFERENCE.finditer(text):
-            self.literal.append(text[after : match.start()])
+            self._plain(text, after, match.start())
             self._one(match)
             after = match.end()
-        self.literal.append(text[after:])
+        self._plain(text, after, len(text))
         self._end_literal()
-        return Parsed(Template(parts=tuple(self.parts)), tuple(self.faults), tuple(self.offsets))
+        return Parsed(Template(parts=tuple(self.parts)), tuple(self.faults), tuple(self.offsets), tuple(self.braces))
+
+    def _plain(self, text: str, start: int, end: int) -> None:
+        """A stretch without references; braces in it that were meant as one are a fault."""
+        self.literal.append(text[start:end])
+        for match in _LOOSE.finditer(text, start, end):
+            meant = match["dotted"] or match["single"]
+            if meant is not None:
+                self._fault(
+                    match.start(), f"{shown(match.group())} is no reference", f"{nearest_form(meant)}; {_LITERALLY}"
+                )
+            elif len(self.braces) < MAX_BRACES:
+                self.braces.append(Braces(match.start(), match["name"], match["path"]))
 
     def _one(self, match: re.Match[str]) -> None:
         if match["escaped"] or match["four"]:
@@ -213,6 +246,35 @@ def _steps(path: str | None) -> tuple[str, ...]:
 
 def _is_clean(text: str) -> bool:
     return "\0" not in text and not re.search("[\ud800-\udfff]", text)
+
+
+def nearest_form(meant: str) -> str:
+    """The reference that `vars.x`, `Act.b`, `state` and the like were probably meant to be."""
+    head, _, rest = re.match(r"(\w+)([.:]?)(.*)", meant).groups()  # type: ignore[union-attr]  # it begins with a word
+    head, rest = head.lower(), rest.strip(".")
+    word = head if head == "previous" or (head == "iterations" and not rest) else head.removesuffix("s")
+    word = {"env": "environment", "var": "variable"}.get(word, word)
+    match word, rest:
+        case "act", "":
+            return "an act's output is {act.NAME.output}"
+        case "act", _:
+            name, _, path = rest.partition(".")
+            return f"did you mean {{act.{name}.{path or 'output'}}}?"
+        case "state", "":
+            return "state is {state.KEY}"
+        case "variable", "":
+            return "a variable is {var.NAME}"
+        case "previous", _:
+            path = rest.removeprefix("output").strip(".")
+            return f"did you mean {{{{previous{'.' if path else ''}{path}}}}}?"
+        case "environment", _:
+            return f"did you mean ${{{rest or 'NAME'}}}?"
+        case "run" | "narrative", _:
+            return f"did you mean {{{'run.id' if word == 'run' else 'narrative.name'}}}?"
+        case "state" | "variable", _:
+            return f"did you mean {{{'var' if word == 'variable' else word}.{rest}}}?"
+        case _:
+            return f"did you mean {{{word}}}?"
 
 
 def _form(wrong: str) -> str:

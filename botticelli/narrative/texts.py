@@ -12,7 +12,7 @@ from botticelli.narrative.problems import Problems
 from botticelli.narrative.shelf import Shelf
 from botticelli.narrative.source import Limits, Unreadable, read_within
 from botticelli.narrative.suggest import shown
-from botticelli.narrative.templates import parse_template
+from botticelli.narrative.templates import Braces, parse_template
 from botticelli.toml_text.positions import TomlPath
 
 _REFERENCE_WEIGHT = 64
@@ -34,6 +34,16 @@ class Use:
         return f"{shown(self.file)}: " if self.file else ""
 
 
+@dataclass(frozen=True, slots=True)
+class Loose:
+    """A name in single braces in one text: printed as it is, unless it is a mistake."""
+
+    braces: Braces
+    path: TomlPath
+    offset: int | None
+    file: str = ""
+
+
 def check_header_uses(uses: Sequence[Use], problems: Problems) -> None:
     """The narrative's system text goes to every act, the first included: it can't read an act."""
     for use in uses:
@@ -53,6 +63,7 @@ class Texts:
     shelf: Shelf = field(default_factory=Shelf)
     """The media of the whole narrative."""
     uses: list[Use] = field(default_factory=list)
+    loose: list[Loose] = field(default_factory=list)
     performs: list[tuple[TomlPath, str]] = field(default_factory=list)
     """The narratives that are among the inputs, in order, and where each is named."""
     size: int = 0
@@ -91,6 +102,7 @@ class Texts:
         if name not in self.adopted:
             self.adopted.add(name)
             self.uses.extend(other.uses)
+            self.loose.extend(other.loose)
 
     def _parse(self, path: TomlPath, text: str, *, file: str) -> Template:
         parsed = parse_template(text, self.environment)
@@ -101,5 +113,7 @@ class Texts:
             self.problems.add(path, where + fault.message, fault.hint, offset=None if file else fault.offset)
         for reference, offset in zip(parsed.template.references, parsed.offsets, strict=True):
             self.uses.append(Use(reference, path, None if file else offset, file))
+        for braces in parsed.braces:
+            self.loose.append(Loose(braces, path, None if file else braces.offset, file))
         self.size += sum(len(one) if isinstance(one, str) else _REFERENCE_WEIGHT for one in parsed.template.parts)
         return parsed.template

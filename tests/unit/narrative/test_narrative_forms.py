@@ -7,7 +7,8 @@ from collections.abc import Callable
 
 import pytest
 
-from botticelli.narrative import Loaded, Narrative
+from botticelli.errors import NarrativeError
+from botticelli.narrative import Loaded, Narrative, parse_narrative
 from botticelli.narrative.model import BotCommandInput, Carousel, Items, Multipliers, Template, TextInput
 
 Load = Callable[[str], Loaded]
@@ -177,3 +178,22 @@ def test_a_snapshot_brings_the_narrative_back(load: Load, text: str) -> None:
     narrative = load(text).narrative
     assert Narrative.model_validate(json.loads(json.dumps(narrative.snapshot()))) == narrative
     assert Narrative.model_validate_json(narrative.model_dump_json()) == narrative
+
+
+def test_output_of_an_act_in_single_braces_is_a_problem_where_it_stands() -> None:
+    text = '[acts]\ndraft = "x"\nlast = "Improve {draft.output.title}."\n'
+    with pytest.raises(NarrativeError) as caught:
+        parse_narrative(text, source="story.toml", folder=None)
+    (problem,) = caught.value.problems
+    assert (problem.line, problem.column) == (3, 17)
+    assert problem.message == "{draft.output.title} is no reference"
+    assert problem.hint.startswith("did you mean {act.draft.output.title}?")
+
+
+def test_name_of_an_act_or_variable_in_single_braces_is_a_warning() -> None:
+    text = '[narrative.variables]\nwho = "x"\n[acts]\ndraft = "Dear {who}"\nlast = "{draft} {other} {last}"\n'
+    loaded = parse_narrative(text, source="story.toml", folder=None)
+    assert [(one.line, one.message) for one in loaded.warnings] == [
+        (4, "{who} is printed as it is"),
+        (5, "{draft} is printed as it is"),
+    ]

@@ -67,7 +67,7 @@ def test_each_form_of_reference(text: str, kind: str, name: str, path: str) -> N
             "{} {{}} {x} {previous} {{ 1 + 1 }} {{a b}} {{1}} ${} ${1} $x {",
             "{} {{}} {x} {previous} {{ 1 + 1 }} {{a b}} {{1}} ${} ${1} $x {",
         ),
-        ("${X:-default} { act.a.output } {Iteration}", "${X:-default} { act.a.output } {Iteration}"),
+        ("${X:-default} {previous} {a-b}", "${X:-default} {previous} {a-b}"),
         ("{{{{act.a.output}", "{act.a.output}"),
         (r"\{act.a.output}", "{act.a.output}"),
         (r"\{{a}} \{\{a.b}} \${GUILD}", "{{a}} {{a.b}} ${GUILD}"),
@@ -214,3 +214,64 @@ def test_hostile_text_is_read_to_its_end(text: str) -> None:
     parsed = parse_template(text, HOME)
     assert len(parsed.faults) <= MAX_FAULTS
     assert sum(len(part) for part in parsed.template.parts if isinstance(part, str)) <= len(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("{vars.x}", "{var.x}"),
+        ("{Var.x}", "{var.x}"),
+        ("{variable.x}", "{var.x}"),
+        ("{var:x}", "{var.x}"),
+        ("{acts.b.output}", "{act.b.output}"),
+        ("{acts.b.output.a.0}", "{act.b.output.a.0}"),
+        ("{Act.b}", "{act.b.output}"),
+        ("{ act.b.output }", "{act.b.output}"),
+        ("{act}", "{act.NAME.output}"),
+        ("{state}", "{state.KEY}"),
+        ("{States.a.b}", "{state.a.b}"),
+        ("{state:a}", "{state.a}"),
+        ("{iteration.x}", "{iteration}"),
+        ("{iterations.x}", "{iteration}"),
+        ("{Iterations}", "{iterations}"),
+        ("{ now }", "{now}"),
+        ("{previous.output.a}", "{{previous.a}}"),
+        ("{env.HOME}", "${HOME}"),
+        ("{run}", "{run.id}"),
+        ("{narratives.name}", "{narrative.name}"),
+    ],
+)
+def test_braces_that_are_nearly_a_reference_are_a_fault_with_the_nearest_one(text: str, hint: str) -> None:
+    parsed = parse_template(f"Say: {text}.", Environment())
+    (fault,) = parsed.faults
+    assert fault.offset == 5
+    assert fault.message == f"{text} is no reference"
+    assert hint in fault.hint
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"a": 1}',
+        '{"state": {"act": [1]}}',
+        "{state: 1, run: 2}",
+        "const {state, setState} = useState()",
+        'f"{name} is {user.age}"',
+        'println!("{state:?} {x}")',
+        "\\\\begin{narrative} \\\\textbf{run}",
+        "{...} {} {0} {[1]} {% if x %}",
+        "function(){act();}",
+        "{self.output}",
+    ],
+)
+def test_json_and_code_need_no_escape(text: str) -> None:
+    parsed = parse_template(text, Environment())
+    assert parsed.faults == ()
+    assert parsed.template.parts == (text,)
+
+
+@pytest.mark.parametrize("text", ["{vars.x}", "{state}", "{Act.b}", "{act.b.output}", "{{previous}}"])
+def test_backslash_makes_any_reference_literal(text: str) -> None:
+    parsed = parse_template(f"a \\{text}", Environment())
+    assert parsed.faults == ()
+    assert parsed.template.parts == (f"a {text}",)
