@@ -123,8 +123,8 @@ class _Turn:
                     kind = f"{one.platform} {one.command}"
                     given.bring(data, Piece(_as_output(data), kind, one.history_retention, is_fetched=True))
                 case TableInput():
-                    data = rows_of(self._stage, self._act.name, name, one, self._resolve)
-                    text, kind = as_text_of(one, data), f"table {one.table_name}"
+                    data, text = self._rows(name, one)
+                    kind = f"table {one.table_name}"
                     given.bring(data, Piece(text, kind, one.history_retention, is_fetched=True))
                 case NarrativeInput():
                     text = self._output_of(one)
@@ -133,6 +133,16 @@ class _Turn:
                     call = self._stage.plan[self._position]
                     given.media.append(medium_of(self._stage, one, call, self._resolve))
         return given
+
+    def _rows(self, name: str, query: TableInput) -> tuple[Any, str]:
+        """The rows and their text; where they aren't required, the reason of a failure as both."""
+        try:
+            rows = rows_of(self._stage, self._act.name, name, query, self._resolve)
+        except ActFailed as failure:
+            if query.required:
+                raise
+            return failure.error, failure.error
+        return rows, as_text_of(query, rows)
 
     def _output_of(self, performed: NarrativeInput) -> str:
         """What the narrative said last in this turn. ActFailed when an act of it failed."""

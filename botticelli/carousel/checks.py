@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from botticelli.budget import Refusal, Share
 from botticelli.carousel.estimates import Estimates
 from botticelli.carousel.plan import Plan, carousel_of, estimated_cost_usd, plan_iteration, shares
-from botticelli.drivers import SaysReadiness
+from botticelli.drivers import SaysReadiness, UnclaimedModel
 from botticelli.errors import InvalidInput
 from botticelli.narrative import missing_variables, references
 from botticelli.narrative.model import Narrative
@@ -20,7 +20,10 @@ class NotHere(InvalidInput):
 
 def checked_plan(runtime: Runtime, narrative: Narrative, source: str, estimates: Estimates | None = None) -> Plan:
     """What an iteration will ask; without `estimates`, as at first. NotHere when it can never be granted."""
-    plan = plan_iteration(runtime, narrative, estimates or {})
+    try:
+        plan = plan_iteration(runtime, narrative, estimates or {})
+    except UnclaimedModel as error:
+        raise NotHere(error.what, where=source, do=error.do) from None
     if carousel_of(narrative).max_cost_usd is not None and estimated_cost_usd(plan) is None:
         unpriced = ", ".join(sorted({str(call.model) for call in plan.values() if call.cost_usd is None}))
         raise NotHere(

@@ -16,11 +16,17 @@ from botticelli.runtime import Runtime
 
 
 def check_commands(
-    runtime: Runtime, narrative: Narrative, source: str, *, rehearse: bool = False, needs_token: bool = True
+    runtime: Runtime,
+    narrative: Narrative,
+    source: str,
+    *,
+    rehearse: bool = False,
+    needs_token: bool = True,
+    is_sample: bool = False,
 ) -> list[str]:
     """A warning for each platform that only rehearses and for each argument that is clamped; NarrativeError for what can
     be known to fail: unknown commands and arguments, values of a wrong kind, a token that is missing (a warning unless
-    `needs_token`)."""
+    `needs_token`). Of a sample, a text in the place of an id is a warning."""
     problems: list[Problem] = []
     lacking: list[Problem] = []
     warnings: list[str] = []
@@ -35,7 +41,7 @@ def check_commands(
             (problems if needs_token else lacking).append(problem_of(source, act, command, *lack))
         platforms[command.platform] = platform
         rules = rules_for(runtime.settings.security, narrative, act, command, source)
-        found, warned = _of_command(platform, source, act, command, rules)
+        found, warned = _of_command(platform, source, act, command, rules, is_sample=is_sample)
         problems += found
         warnings += map(str, warned)
     if problems:
@@ -72,7 +78,7 @@ def problem_of(
 
 
 def _of_command(
-    platform: Platform, source: str, act: Act, command: BotCommandInput, rules: Iterable[Rules]
+    platform: Platform, source: str, act: Act, command: BotCommandInput, rules: Iterable[Rules], *, is_sample: bool
 ) -> tuple[list[Problem], list[Problem]]:
     spec = platform.spec(command.command)
     if spec is None:
@@ -92,10 +98,12 @@ def _of_command(
     if isinstance(denied, Denied):
         key = "command" if denied.key == "command" else f"{command.command} {denied.key}"
         return [problem_of(source, act, command, denied.reason, denied.do, key=key)], []
-    faults = [place(one.name, one.message, one.hint) for one in checked.faults]
+    samples = [fault for fault in checked.faults if is_sample and fault.is_placeholder]
+    faults = [place(one.name, one.message, one.hint) for one in checked.faults if one not in samples]
     beyond = platform.beyond(checked.args) if isinstance(platform, Restricts) else None
     faults += [place(*beyond)] if beyond else []
-    return faults, [place(one.name, one.message, one.hint) for one in checked.warnings]
+    put_yours = [place(one.name, one.message, "put yours before you run it") for one in samples]
+    return faults, [*(place(one.name, one.message, one.hint) for one in checked.warnings), *put_yours]
 
 
 def _known(value: Value) -> Any:

@@ -65,7 +65,12 @@ def report(invocation: Invocation, text: str, name: str | None = None, *, rehear
         warnings = [str(warning) for loaded in found for warning in loaded.warnings]
         for loaded in found:
             warnings += check_commands(
-                invocation.runtime, loaded.narrative, str(file), rehearse=rehearse, needs_token=False
+                invocation.runtime,
+                loaded.narrative,
+                str(file),
+                rehearse=rehearse,
+                needs_token=False,
+                is_sample=loaded.is_founding,
             )
             try:
                 plan = checked_plan(invocation.runtime, loaded.narrative, str(file))
@@ -125,4 +130,4 @@ def _looks_right(file: Path) -> bool:
         tables = tomllib.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):
         return True
-    return any(key in tables for key in ("act", "acts", "narrative", "narratives", "metadata"))
+    return any(key in tables for key in ("act", "acts", "narrative", "narratives", "metadata", "narration"))

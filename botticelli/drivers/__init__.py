@@ -12,7 +12,7 @@ from botticelli.drivers.capabilities import (
 )
 from botticelli.drivers.media import media_refusal
 from botticelli.drivers.protocol import Driver, GenerateRequest, GenerateResponse, Media, MediaKind, Message, Usage
-from botticelli.drivers.registry import Drivers, ModelName
+from botticelli.drivers.registry import Drivers, ModelName, UnclaimedModel
 
 __all__ = [
     "CountsTokens",
@@ -31,6 +31,7 @@ __all__ = [
     "SaysReadiness",
     "Streams",
     "TakesMedia",
+    "UnclaimedModel",
     "Usage",
     "media_refusal",
 ]

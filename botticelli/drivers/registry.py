@@ -26,6 +26,10 @@ class ModelName:
         return f"{self.provider}/{self.model}"
 
 
+class UnclaimedModel(InvalidInput):
+    """A bare name of a model that no installed driver claims; one of another installation may."""
+
+
 class Drivers:
     """The drivers of one process, each made when it is first used, with its options from the settings."""
 
@@ -48,7 +52,7 @@ class Drivers:
             return self._made[name]
 
     def resolve(self, model: str) -> ModelName:
-        """`provider/model`, or a bare name that an installed driver claims. InvalidInput when there is none."""
+        """`provider/model`, or a bare name that an installed driver claims. UnclaimedModel when there is none."""
         provider, slash, name = model.partition("/")
         if slash and name:
             self.get(provider)
@@ -56,7 +60,7 @@ class Drivers:
         for installed in self.names():
             if self.get(installed).claims(model):
                 return ModelName(installed, model)
-        raise InvalidInput(
+        raise UnclaimedModel(
             f"no installed driver claims the model {model!r}", do=f"write provider/model; {self._offer()}"
         )
 

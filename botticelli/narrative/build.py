@@ -45,9 +45,11 @@ class Workshop:
     shelf: Shelf = field(default_factory=Shelf)
     resources: dict[str, Resource] = field(default_factory=dict)
     """What acts may name, by `bots.NAME` and the like."""
+    above: tuple[Path, ...] = ()
+    """Where files are looked for last: of a file of the founding form, the folders above its own."""
 
     def texts(self) -> Texts:
-        return Texts(self.problems, self.environment, self.limits, self.folders, self.shelf)
+        return Texts(self.problems, self.environment, self.limits, self.folders, self.shelf, self.above)
 
     def read_resources(self, sections: Sections) -> None:
         """What all narratives of the file share."""

@@ -20,6 +20,7 @@ _SINGLE_BRACES = {
     "iteration": "{iteration}",
     "iterations": "{iterations}",
     "now": "{now}",
+    "timestamp": "{now}",
 }
 Inside = Mapping[str, Sequence[str] | None]
 """By the name of an act that performs other narratives: the names of their acts; None when they are not known."""

@@ -150,6 +150,9 @@ class Composer:
         if here is not None and not prefers_files:
             return file, here
         other = self._opened(name)
+        if isinstance(other, str) and "/" in file.name:
+            beside = self._opened(f"{file.name.rpartition('/')[0]}/{name}")
+            other = other if isinstance(beside, str) else beside
         if isinstance(other, str):
             if here is not None and here.refers_to is None:
                 return file, here

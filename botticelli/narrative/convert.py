@@ -15,6 +15,7 @@ from typing import Any
 from botticelli.errors import InvalidInput
 from botticelli.narrative.environment import Environment
 from botticelli.narrative.load import parse_all
+from botticelli.narrative.modernise import modernised
 from botticelli.toml_text.positions import Positions, TomlPath
 from botticelli.toml_text.tokens import Refusal, tokenize
 
@@ -38,7 +39,9 @@ def convert(text: str, *, source: str, folder: Path) -> str:
     NarrativeError for a text that doesn't load, InvalidInput for one that can't be converted.
     """
     before = _meanings(text, source, folder)
-    converted = _Sheet(_written_out(text.replace("\r\n", "\n"), source)).converted()
+    text = text.replace("\r\n", "\n")
+    today = modernised(text, source=source, folder=folder, environment=_AnyValue())
+    converted = _Sheet(_written_out(today, source)).converted()
     if _meanings(converted, source, folder) != before:
         raise InvalidInput(
             "it can't be converted without changing what it means",

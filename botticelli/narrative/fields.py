@@ -85,8 +85,8 @@ def read_table(problems: Problems, path: TomlPath, value: Any, keys: Keys, *, wh
         if key in keys.known:
             if fits(problems, here, inner, keys.known[key]):
                 good[key] = inner
-        elif key in keys.tolerated:
-            problems.warn(here, "has no effect")
+        elif key in keys.tolerated or (problems.is_lenient and nearest(key, keys.known) is None):
+            problems.ignore(here)
         else:
             problems.add(here, f"is not a key of {what}", problems.guess(key, keys.known))
     return good

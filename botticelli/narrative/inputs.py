@@ -164,6 +164,8 @@ class _Inputs:
         if path[-1] in PERFORMS:
             return self._narrative(path, value["name"])
         table = read_table(self._problems, path, value, keys.NARRATIVE_INPUT, what="a narrative input")
+        if table.get("required") is False:
+            self._problems.ignore((*path, "required"), "has no effect: a narrative that fails fails the act")
         if "name" not in value:
             self._problems.add((*path, "name"), "is missing", 'name the narrative: name = "..."')
         found = self._narrative((*path, "name"), table["name"]) if "name" in table else None

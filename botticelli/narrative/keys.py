@@ -183,7 +183,7 @@ LISTED_ACT = Keys(known={"name": IDENTIFIER, "act_name": IDENTIFIER, "scene": wh
 
 INPUT_TYPES = ("text", "bot_command", "narrative", *MEDIA_KINDS, "table")
 
-ANY_INPUT = {"type": TEXT, "history_retention": one_of("full", "summary", "drop")}
+ANY_INPUT = {"type": TEXT, "history_retention": one_of("full", "summary", "drop"), "required": FLAG}
 
 TEXT_INPUT = Keys(known={**ANY_INPUT, "content": TEXT, "file": TEXT})
 

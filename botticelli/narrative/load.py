@@ -16,12 +16,24 @@ from botticelli.errors import NarrativeError, Problem
 from botticelli.narrative.build import Workshop, check_act
 from botticelli.narrative.compose import Composer, File, all_of
 from botticelli.narrative.environment import Environment
+from botticelli.narrative.founding import is_founding, translate
 from botticelli.narrative.model import Narrative
 from botticelli.narrative.problems import Problems
 from botticelli.narrative.sections import Section, sections
 from botticelli.narrative.shelf import MediaLimits, Shelf
-from botticelli.narrative.source import LOCAL, WIRE, Limits, Missing, Unreadable, decode, read_beside, read_file
+from botticelli.narrative.source import (
+    LOCAL,
+    WIRE,
+    Limits,
+    Missing,
+    Unreadable,
+    decode,
+    folders_above,
+    read_beside,
+    read_file,
+)
 from botticelli.narrative.suggest import shown
+from botticelli.narrative.translation import Translation
 from botticelli.toml_text.positions import Positions, TomlPath
 from botticelli.toml_text.tokens import MAX_DEPTH, Refusal, Token, tokenize
 
@@ -39,6 +51,8 @@ class Loaded:
     warnings: tuple[Problem, ...] = ()
     media: Mapping[str, bytes] = field(default_factory=dict, repr=False)
     """The contents of its files and base64 texts, by SHA-256 in hexadecimal."""
+    is_founding: bool = False
+    """The file is of the founding form."""
 
 
 def load_narrative(
@@ -98,6 +112,16 @@ def parse_all(
     return _Loader(source, None if folder is None else (folder,), environment, media_limits).all(text)
 
 
+def read_founding(
+    text: str, *, source: str, folder: Path, environment: Environment
+) -> tuple[Translation, Sequence[TomlPath]] | None:
+    """Of a file of the founding form, its translation, and where that stands which has no effect. NarrativeError."""
+    loader = _Loader(source, (folder,), environment, None)
+    loader.all(text)
+    problems = loader.first.shop.problems
+    return (problems.translation, problems.ignored) if problems.translation else None
+
+
 def read_narrative(path: Path) -> str:
     """The text of a local file of up to 1 MB. NarrativeError when it can't be read."""
     try:
@@ -138,7 +162,12 @@ class _Loader:
         whole = self._composer.compose(*target) if target else None
         self._raise_if_any()
         assert whole is not None, "a narrative that isn't there is a problem"
-        return Loaded(whole.narrative, self._warnings(), dict(self._shelf.contents))
+        is_founding = file.shop.problems.is_lenient
+        return Loaded(whole.narrative, self._warnings(), dict(self._shelf.contents), is_founding)
+
+    @property
+    def first(self) -> File:
+        return self._files[0]
 
     def all(self, text: str) -> tuple[Loaded, ...]:
         return self.all_of(self._file(text, self._source, ""))
@@ -157,19 +186,28 @@ class _Loader:
         file.shop.warn_of_unused()
         self._raise_if_any()
         warnings, media = self._warnings(), dict(self._shelf.contents)
-        return tuple(Loaded(one.narrative, () if index else warnings, media) for index, one in enumerate(wholes))
+        is_founding = file.shop.problems.is_lenient
+        return tuple(
+            Loaded(whole.narrative, () if index else warnings, media, is_founding) for index, whole in enumerate(wholes)
+        )
 
-    def _file(self, text: str, source: str, name: str) -> File:
+    def _file(self, text: str, source: str, name: str, folder: Path | None = None) -> File:
         text = _clean(text, source, self._limits)
         tokens = _tokens(text, source)
         document = _parse(text, source)
         problems = Problems(source, Positions(text, tokens))
         _sweep(document, problems, self._limits)
         problems.raise_if_any()
+        if is_founding(document):
+            translation = translate(document)
+            problems.take(translation)
+            problems.raise_if_any()
+            document = translation.document
         folders = self._folders
-        if folders is not None and "/" in name:
-            folders = (folders[0] / Path(name).parent, *folders[1:])
-        shop = Workshop(problems, self._environment, self._limits, folders, self._shelf)
+        if folders is not None and folder is not None:
+            folders = (folder, *folders[1:])
+        above = folders_above(folders[0]) if folders and problems.is_lenient else ()
+        shop = Workshop(problems, self._environment, self._limits, folders, self._shelf, above=above)
         file = File(name, Path(source).stem, sections(document, problems), shop)
         self._files.append(file)
         shop.read_resources(file.sections)
@@ -181,15 +219,22 @@ class _Loader:
             return "and a narrative that comes as text can't read files"
         if len(self._files) > MAX_FILES:
             return f"and more than {MAX_FILES} files are too many for one narrative"
+        above = self._files[0].shop.above
+        for folder in (self._folders[0], *above):
+            try:
+                text = read_beside(folder, f"{name}.toml", self._limits.file_bytes)
+            except Missing:
+                continue
+            except Unreadable as error:
+                return f"and {shown(name)}.toml beside it: {error}"
+            break
+        else:
+            return f"and no file {shown(name)}.toml beside it" + (
+                f", nor in a folder above, up to {above[-1]}" if above else ""
+            )
+        source = str((Path(self._source).parent if folder is self._folders[0] else folder) / f"{name}.toml")
         try:
-            text = read_beside(self._folders[0], f"{name}.toml", self._limits.file_bytes)
-        except Missing:
-            return f"and no file {shown(name)}.toml beside it"
-        except Unreadable as error:
-            return f"and {shown(name)}.toml beside it: {error}"
-        source = str(Path(self._source).parent / f"{name}.toml")
-        try:
-            return self._file(text, source, name)
+            return self._file(text, source, name, (folder / name).parent)
         except NarrativeError as error:
             self._refused.extend(error.problems)
             return f"and {shown(name)}.toml beside it is no narrative"

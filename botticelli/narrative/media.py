@@ -36,6 +36,8 @@ _DATA_URL = re.compile(r"data:([^;,]*);base64,")
 def read_media(texts: Texts, path: TomlPath, value: dict[str, Any]) -> MediaInput | None:
     """An input of type image, audio, video or document, or a `[media.NAME]` table; None when something is wrong."""
     table = read_table(texts.problems, path, value, keys.MEDIA, what="a media input")
+    if table.get("required") is False:
+        texts.problems.ignore((*path, "required"), "has no effect: a medium that can't be had fails the act")
     given = [key for key in _SOURCES if key in value]
     if len(given) != 1:
         message = f"{' and '.join(given)} are two ways to say one thing" if given else "is missing"
@@ -99,7 +101,9 @@ class _Medium:
             self._problem(here, "a narrative that comes as text can't read files", "use url or base64")
             return None
         try:
-            return read_bytes_within(self._texts.folders, name, self._texts.shelf.limits.file_bytes)
+            return read_bytes_within(
+                self._texts.folders, name, self._texts.shelf.limits.file_bytes, above=self._texts.above
+            )
         except Unreadable as error:
             self._problem(here, f"{shown(name)}: {error}")
             return None

@@ -214,6 +214,8 @@ class TableInput(Frozen):
     format: Literal["json", "markdown", "csv"] = "json"
     alias: str | None = None
     pull_and_delete: bool = False
+    required: bool = True
+    """False: why the query failed stands in the place of the rows."""
     history_retention: Retention = "full"
     line: int = 0
 

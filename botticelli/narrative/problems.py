@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from botticelli.errors import NarrativeError, Problem
 from botticelli.narrative.suggest import did_you_mean, shown
+from botticelli.narrative.translation import Translation
 from botticelli.toml_text.positions import Positions, TomlPath
 
 MAX_PROBLEMS = 200
@@ -23,6 +24,10 @@ class Problems:
         self._found: dict[str, Problem] = {}
         self._warnings: dict[str, Problem] = {}
         self._left_out = 0
+        self.translation: Translation | None = None
+        """Of a file of the founding form: paths are those of the present form, places those of the file."""
+        self.ignored: list[TomlPath] = []
+        """Where that was written which has no effect."""
 
     def add(self, path: TomlPath, message: str, hint: str = "", *, offset: int | None = None) -> None:
         """A problem with the key at `path` (which may be missing: then its table is the place).
@@ -40,6 +45,19 @@ class Problems:
             problem = self._problem(path, message, hint, offset)
             self._warnings.setdefault(str(problem), problem)
 
+    def ignore(self, path: TomlPath, message: str = "has no effect") -> None:
+        """Warns of something that has no effect."""
+        self.ignored.append(self.written(path))
+        self.warn(path, message)
+
+    def written(self, path: TomlPath) -> TomlPath:
+        return self.translation.written(path) if self.translation else path
+
+    @property
+    def is_lenient(self) -> bool:
+        """Whether an unknown key is only warned of: in a file of the founding form, if it is no misspelt one."""
+        return self.translation is not None
+
     def guess(self, name: str, known: Iterable[str], *, otherwise: str = "known here") -> str:
         """A hint that names the nearest known name; empty once there are problems enough, as guessing takes time."""
         return "" if self._is_full else did_you_mean(name, known, otherwise=otherwise)
@@ -49,7 +67,7 @@ class Problems:
         return len(self._found) >= MAX_PROBLEMS
 
     def line_of(self, path: TomlPath) -> int:
-        return self._positions.at(path)[0]
+        return self._positions.at(self.written(path))[0]
 
     @property
     def any(self) -> bool:
@@ -72,7 +90,17 @@ class Problems:
         if self._found:
             raise NarrativeError(self.found)
 
+    def take(self, translation: Translation) -> None:
+        """From now on paths are those of the translated document; what the translation says is said."""
+        for note in translation.warnings:
+            self.warn(note.path, note.message, note.hint)
+        for note in translation.problems:
+            self.add(note.path, note.message, note.hint)
+        self.ignored += translation.left_out
+        self.translation = translation
+
     def _problem(self, path: TomlPath, message: str, hint: str, offset: int | None) -> Problem:
+        path = self.written(path)
         line, column = self._positions.at(path, offset) if path else (1, 1)
         names = [_key(part) for part in path if isinstance(part, str)]
         is_table = self._positions.is_header(path)

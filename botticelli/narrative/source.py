@@ -55,18 +55,32 @@ def read_file(path: Path, limit_bytes: int) -> str:
     return decode(_read(descriptor, limit_bytes))
 
 
-def read_within(folders: Sequence[Path], name: str, limit_bytes: int) -> str:
+def folders_above(folder: Path) -> tuple[Path, ...]:
+    """The folders above a narrative's own, up to the repository's root or the working directory, the nearest first.
+
+    Files of the founding form are looked for there, too. Empty where neither of the two is above.
+    """
+    here, working = folder.absolute(), Path.cwd()
+    above = (here, *here.parents)
+    last = next((number for number, parent in enumerate(above) if (parent / ".git").exists()), None)
+    if working in above:
+        last = max(above.index(working), last or 0)
+    return above[1 : (last or 0) + 1]
+
+
+def read_within(folders: Sequence[Path], name: str, limit_bytes: int, *, above: Sequence[Path] = ()) -> str:
     """The text of a file; as `read_bytes_within`."""
-    return decode(read_bytes_within(folders, name, limit_bytes))
+    return decode(read_bytes_within(folders, name, limit_bytes, above=above))
 
 
-def read_bytes_within(folders: Sequence[Path], name: str, limit_bytes: int) -> bytes:
+def read_bytes_within(folders: Sequence[Path], name: str, limit_bytes: int, *, above: Sequence[Path] = ()) -> bytes:
     """The content of the file `name` in the first of the folders that has one; it may leave none of them.
 
-    Raises Unreadable, with what the first folder said.
+    Last come those `above`, where nothing hidden is read. Raises Unreadable, with what the first folder said.
     """
     first: Unreadable | None = None
-    for folder in folders:
+    is_hidden = any(part.startswith(".") for part in name.removeprefix("./").split("/"))
+    for folder in (*folders, *(() if is_hidden else above)):
         try:
             return read_bytes_beside(folder, name, limit_bytes)
         except Missing as error:

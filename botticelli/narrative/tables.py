@@ -16,7 +16,7 @@ MAX_COLUMNS = 100
 MAX_VALUES = 1000
 
 _OPS = (*get_args(Comparison.model_fields["op"].annotation), "<>", "not in", "not like", "not ilike", "is_not_null")
-_SAME = ("limit", "offset", "format", "alias", "pull_and_delete", "history_retention")
+_SAME = ("limit", "offset", "format", "alias", "pull_and_delete", "required", "history_retention")
 
 
 def read_table_input(texts: Texts, path: TomlPath, value: dict[str, Any]) -> TableInput | None:

@@ -33,12 +33,12 @@ _REFERENCE = re.compile(
     r"\\(?P<escaped>\$?\{)"
     r"|(?P<four>\{\{\{\{)"
     r"|\{\{[ ]*(?:state:(?P<state_a>" + _KEY + r")|(?P<act_a>" + _WORD + r")(?P<path_a>" + _STEP + r"*))[ ]*\}\}"
-    r"|\$\{(?:state:(?P<state_b>" + _KEY + r")|(?P<act_b>" + _WORD + r")(?P<path_b>" + _STEP + r"+)"
+    r"|\$\{(?:(?:state|STATE):(?P<state_b>" + _KEY + r")|(?P<act_b>" + _WORD + r")(?P<path_b>" + _STEP + r"+)"
     r"|(?:env:)?(?P<variable>" + _VARIABLE + r"))\}"
     r"|\{(?:state\.(?P<state_c>" + _KEY + r")"
     r"|act\.(?P<act_c>" + _NAME + r")(?P<path_c>\.(?:outputs?|acts(?=\.))" + _STEP + r"*)"
     r"|var\.(?P<var>" + _NAME + r")|(?P<plain>iterations?|now)|(?P<attribute>run\.id|narrative\.name))\}"
-    r"|(?P<wrong>\$\{(?:env|state):[^\s{}]*[{}]|\{\{state:[^\s{}]*[{}]|\{(?:act|state|var|run|narrative)\.[^\s{}]*[{}])"
+    r"|(?P<wrong>\$\{(?:env|state|STATE):[^\s{}]*[{}]|\{\{state:[^\s{}]*[{}]|\{(?:act|state|var|run|narrative)\.[^\s{}]*[{}])"
 )
 _LOOSE = re.compile(
     r"(?<![\\${])\{[ ]*(?P<dotted>"

@@ -10,7 +10,7 @@ from botticelli.narrative.environment import Environment
 from botticelli.narrative.model import Reference, Template
 from botticelli.narrative.problems import Problems
 from botticelli.narrative.shelf import Shelf
-from botticelli.narrative.source import Limits, Unreadable, read_within
+from botticelli.narrative.source import Limits, Missing, Unreadable, read_within
 from botticelli.narrative.suggest import shown
 from botticelli.narrative.templates import Braces, parse_template
 from botticelli.toml_text.positions import TomlPath
@@ -62,6 +62,8 @@ class Texts:
     folders: tuple[Path, ...] | None
     shelf: Shelf = field(default_factory=Shelf)
     """The media of the whole narrative."""
+    above: tuple[Path, ...] = ()
+    """Where files are looked for last."""
     uses: list[Use] = field(default_factory=list)
     loose: list[Loose] = field(default_factory=list)
     performs: list[tuple[TomlPath, str]] = field(default_factory=list)
@@ -88,9 +90,10 @@ class Texts:
             self.problems.add(path, "a narrative that comes as text can't read files", "write the text into content")
             return Template()
         try:
-            text = read_within(self.folders, name, self.limits.string_chars)
+            text = read_within(self.folders, name, self.limits.string_chars, above=self.above)
         except Unreadable as error:
-            self.problems.add(path, f"{shown(name)}: {error}")
+            hint = "put it beside the narrative, or its folder into [context] path of the settings"
+            self.problems.add(path, f"{shown(name)}: {error}", hint if isinstance(error, Missing) else "")
             return Template()
         if not text.strip():
             self.problems.add(path, f"{shown(name)}: is empty")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -17,6 +18,8 @@ class _Templated:
 
 TEMPLATED: Final = _Templated()
 """Stands for a value that is known only when an act is performed."""
+_WHITE = 0xFFFFFF
+_COLOR = re.compile(r"#[0-9A-Fa-f]{6}")
 _TRUTH = {"true": True, "false": False}
 
 
@@ -27,6 +30,8 @@ class Fault:
     name: str
     message: str
     hint: str = ""
+    is_placeholder: bool = False
+    """A text stands where an id has to be: in a sample, the place of the author's own."""
 
 
 @dataclass(slots=True)
@@ -40,6 +45,10 @@ class Checked:
 
 class _Wrong(ValueError):
     """An argument that is not what it has to be; the text says what that is."""
+
+
+class _Placeholder(_Wrong):
+    """A text in the place of an id."""
 
 
 def check_arguments(spec: CommandSpec, given: Mapping[str, Any], *, default_guild: str | None = None) -> Checked:
@@ -82,7 +91,7 @@ def _one(checked: Checked, args: Mapping[str, Arg], name: str, value: Any) -> No
         try:
             checked.args[own] = _TYPES[args[own].type](args[own], value, lambda text: _warn(checked, name, text))
         except _Wrong as error:
-            checked.faults.append(Fault(name, str(error)))
+            checked.faults.append(Fault(name, str(error), is_placeholder=isinstance(error, _Placeholder)))
 
 
 def _warn(checked: Checked, name: str, text: str) -> None:
@@ -109,7 +118,7 @@ def _identity(arg: Arg, value: Any, warn: Warn) -> str:
         return str(value)
     if isinstance(value, str) and value.isascii() and value.strip().isdigit() and len(value.strip()) <= 20:
         return value.strip()
-    raise _Wrong("must be an id: a text of digits")
+    raise (_Placeholder if isinstance(value, str) and value.strip() else _Wrong)("must be an id: a text of digits")
 
 
 def _identities(arg: Arg, value: Any, warn: Warn) -> list[Any]:
@@ -121,6 +130,8 @@ def _identities(arg: Arg, value: Any, warn: Warn) -> list[Any]:
 def _integer(arg: Arg, value: Any, warn: Warn) -> int:
     if isinstance(value, str) and value.strip().lstrip("-").isdecimal() and len(value) < 25:
         value = int(value)
+    if isinstance(value, str) and arg.most == _WHITE and _COLOR.fullmatch(value):
+        value = int(value[1:], 16)
     if isinstance(value, bool) or not isinstance(value, int):
         raise _Wrong("must be a whole number")
     if arg.choices:

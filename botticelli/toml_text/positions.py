@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from botticelli.toml_text.tokens import Token
 
@@ -34,6 +34,10 @@ class Positions:
         """The line of each `[table]` or `[[table]]`, in the order of the text."""
         found = {path: self.of_offset(self._keys[path])[0] for path in self._headers}
         return dict(sorted(found.items(), key=lambda item: item[1]))
+
+    def paths(self) -> Collection[TomlPath]:
+        """Of everything that has a place."""
+        return self._keys.keys()
 
     def at(self, path: TomlPath, offset: int | None = None) -> tuple[int, int]:
         """Of the key at `path`, else of what encloses it; with `offset`, of that character of the string there.

@@ -114,7 +114,10 @@ def thread_answer(thread: dict[str, Any]) -> dict[str, Any]:
 
 
 def list_threads(job: Job) -> dict[str, Any]:
-    threads = all_shaped("thread", job.call("GET /guilds/{guild_id}/threads/active")["threads"])
+    """The active ones; with a channel, those of it."""
+    active = job.call("GET /guilds/{guild_id}/threads/active")["threads"]
+    channel = job.args.get("channel_id")
+    threads = all_shaped("thread", [one for one in active if channel in (None, one.get("parent_id"))])
     return {"threads": threads, "count": len(threads)}
 
 

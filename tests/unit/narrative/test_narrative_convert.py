@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from botticelli.narrative.convert import MAX_INLINE_CHARACTERS, convert
 from tests.unit.narrative.test_narrative_schema import EXAMPLES, FOUNDING, OF_OTHERS, SCRIPTS
 
 FOLDER = Path(__file__).parent
+ENVIRONMENT = Environment.for_local_files({"TEST_GUILD_ID": "4242"})
 INLINE = """
 # A file in one breath.
 toc = { carousel = 4 }
@@ -151,3 +153,51 @@ def test_whatever_the_list_form_says(text: str) -> None:
     assert meaning(after) == meaning(text)
     assert converted(after) == after
     assert all(comment in after for comment in ("# About it", "# Before "))
+
+
+LENIENT = [file for file in OF_OTHERS if file.stem >= "45" and file.stem != "54_paths"]
+
+
+@pytest.mark.parametrize("file", LENIENT, ids=lambda file: file.stem)
+def test_converted_founding_file_has_no_warnings_and_keeps_its_comments(file: Path) -> None:
+    text = file.read_text(encoding="utf-8")
+    after = converted(text, file.parent)
+    found = parse_all(after, source=str(file), folder=file.parent, environment=ENVIRONMENT)
+    assert found[0].warnings == ()
+    assert [one.narrative.name for one in found] == [
+        one.narrative.name for one in parse_all(text, source=str(file), folder=file.parent, environment=ENVIRONMENT)
+    ]
+    assert [comment for comment in re.findall(r"(?<!\\S)#.*", text) if comment not in after] == []
+
+
+def test_converted_founding_file_says_the_same_in_the_words_of_today() -> None:
+    text = """# About it.
+[narration]
+name = "My Story" # its name
+author = "me"
+
+[toc]
+order = ["a"]
+
+[act.a] # the only one
+user = '''Say
+# no comment'''
+processors = ["x"]
+"""
+    assert (
+        converted(text)
+        == """# About it.
+[narrative]
+# name = "My Story" # its name
+name = "my-story"
+# author = "me"
+
+[toc]
+order = ["a"]
+
+[acts.a] # the only one
+prompt = '''Say
+# no comment'''
+# processors = ["x"]
+"""
+    )

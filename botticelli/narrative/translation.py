@@ -1,0 +1,87 @@
+"""A document on its way into the present form: its values, where each was written, and what the author is told."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+from botticelli.toml_text.positions import TomlPath
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A message for the author. `path` is where the thing was written."""
+
+    path: TomlPath
+    message: str
+    hint: str = ""
+
+
+@dataclass(slots=True)
+class Translation:
+    """`document` is changed in place, step by step; `moved` leads from where a value stands to where it was written."""
+
+    document: dict[str, Any]
+    moved: dict[TomlPath, TomlPath] = field(default_factory=dict)
+    warnings: list[Note] = field(default_factory=list)
+    problems: list[Note] = field(default_factory=list)
+    left_out: list[TomlPath] = field(default_factory=list)
+    """Where that was written which has no effect."""
+
+    @classmethod
+    def of(cls, document: Mapping[str, Any]) -> Self:
+        return cls(copy.deepcopy(dict(document)))
+
+    def written(self, path: TomlPath) -> TomlPath:
+        """Where the value at `path` was written."""
+        for length in range(len(path), 0, -1):
+            if path[:length] in self.moved:
+                return (*self.moved[path[:length]], *path[length:])
+        return path
+
+    def warn(self, path: TomlPath, message: str, hint: str = "") -> None:
+        self.warnings.append(Note(self.written(path), message, hint))
+
+    def refuse(self, path: TomlPath, message: str, hint: str = "") -> None:
+        self.problems.append(Note(self.written(path), message, hint))
+
+    def move(self, path: TomlPath, old: str, new: str) -> None:
+        """Another key for a value of the table at `path`, in the same place of its order."""
+        table: Any = self.document
+        for step in path:
+            table = table[step]
+        items = [(new if key == old else key, value) for key, value in table.items()]
+        self.moved[(*path, new)] = self.written((*path, old))
+        table.clear()
+        table.update(items)
+
+    def move_into(self, path: TomlPath, key: str, target: TomlPath, into: dict[str, Any], new: str = "") -> None:
+        """The value of a key of the table at `path` becomes one of another table."""
+        table: Any = self.document
+        for step in path:
+            table = table[step]
+        self.moved[(*target, new or key)] = self.written((*path, key))
+        into[new or key] = table.pop(key)
+
+    def spread(
+        self, path: TomlPath, table: dict[str, Any], key: str, renamed: Mapping[str, str], known: Sequence[str]
+    ) -> None:
+        """What the table under `key` says becomes keys of the table around it, unless they are there; the rest is left out."""
+        inner = table.pop(key)
+        written = self.written((*path, key))
+        for old, value in inner.items():
+            new = renamed.get(old, old)
+            if new in known and new not in table:
+                table[new] = value
+                self.moved[(*path, new)] = (*written, old)
+            else:
+                self.left_out.append((*written, old))
+                self.warnings.append(Note((*written, old), "has no effect"))
+
+    def leave_out(self, path: TomlPath, table: dict[str, Any], message: str, hint: str = "") -> None:
+        """The last step of `path` is a key of `table`."""
+        table.pop(str(path[-1]))
+        self.left_out.append(self.written(path))
+        self.warn(path, message, hint)

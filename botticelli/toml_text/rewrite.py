@@ -1,0 +1,202 @@
+"""Rewrites the lines of a TOML text so that it says another document; what stays is as its author wrote it.
+
+Tables keep their headers, keys their lines and comments; what has no effect any more becomes a comment.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from botticelli.toml_text.positions import Positions, TomlPath
+from botticelli.toml_text.tokens import Refusal, tokenize
+
+_COMMENT = re.compile(r"(?:[^\"'#]|\"(?:[^\"\\]|\\.)*\"|'[^']*')*(#.*)")
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What is to become of a document: `new`, where each of its values was written, and what has no effect (old paths)."""
+
+    new: Mapping[str, Any]
+    written: Callable[[TomlPath], TomlPath]
+    moved: Mapping[TomlPath, TomlPath]
+    """From where a value stands in `new` to where it was written."""
+    left_out: Collection[TomlPath] = ()
+
+
+def rewrite(text: str, change: Change) -> str:
+    """The text that says `change.new`. Only good where each table has a header of its own; whoever calls it checks that."""
+    return _Sheet(text, change).rewritten()
+
+
+def value_text(value: Any) -> str:
+    """A value in TOML, on one line, but for a list of tables: one line for each."""
+    import tomlkit
+
+    if isinstance(value, dict):
+        inner = ", ".join(
+            f"{tomlkit.item({key: 0}).as_string().split(' =')[0]} = {value_text(one)}" for key, one in value.items()
+        )
+        return f"{{ {inner} }}" if inner else "{}"
+    if isinstance(value, list):
+        items = [value_text(one) for one in value]
+        if any(isinstance(one, dict) for one in value):
+            return "\n".join(["[", *(f"    {one}," for one in items), "]"])
+        return f"[{', '.join(items)}]"
+    return tomlkit.item(value).as_string()
+
+
+def get(document: Any, path: TomlPath) -> Any:
+    """The value at a path; None when there is none."""
+    for step in path:
+        if (isinstance(document, dict) and step in document) or (
+            isinstance(document, list) and isinstance(step, int) and step < len(document)
+        ):
+            document = document[step]
+        else:
+            return None
+    return document
+
+
+@dataclass
+class _Sheet:
+    text: str
+    change: Change
+    lines: list[list[str]] = field(default_factory=list)
+    """What each line of the text becomes."""
+
+    def rewritten(self) -> str:
+        self.lines = [[line] for line in self.text.split("\n")]
+        tokens = tokenize(self.text)
+        self._positions = Positions(self.text, () if isinstance(tokens, Refusal) else tokens)
+        self._old = tomllib.loads(self.text)
+        self._headers = self._positions.headers()
+        self._starts = sorted({self._positions.at(path)[0] for path in self._positions.paths()})
+        now = map(self._now, self._headers)
+        self._new_headers = {path for path in now if isinstance(get(self.change.new, path), dict)}
+        self._table((), 0)
+        for path, line in self._headers.items():
+            self._table(path, line)
+        return "\n".join(line for part in self.lines for line in part)
+
+    def _now(self, path: TomlPath) -> TomlPath:
+        """Where the value that was written at `path` stands in the new document."""
+        best: tuple[TomlPath, TomlPath] | None = None
+        for new, old in self.change.moved.items():
+            if path[: len(old)] == old and (best is None or len(old) > len(best[1])):
+                best = (new, old)
+        return path if best is None else (*best[0], *path[len(best[1]) :])
+
+    def _is_left_out(self, path: TomlPath) -> bool:
+        return any(path[: len(one)] == one for one in self.change.left_out)
+
+    def _table(self, path: TomlPath, line: int) -> None:
+        """The header at `line` (0: the root) and the keys below it."""
+        now = self._now(path)
+        new = get(self.change.new, now)
+        said: set[str] = set()
+        place = 0
+        for key in self._keys(path):
+            here = (*path, key)
+            first = self._positions.at(here)[0]
+            fate = self._key(here, now, new if isinstance(new, dict) else {}, said)
+            place = place or (first if fate == "moved" else 0)
+        if line and self._is_left_out(path):
+            self.lines[line - 1] = [f"# {self.lines[line - 1][0]}"]
+        elif line and not isinstance(new, dict):
+            self._drop(line, line)
+        elif line and now != path:
+            self._header(line, now)
+        if isinstance(new, dict):
+            self._insert(now, new, said, place or line, is_root=not line)
+
+    def _keys(self, path: TomlPath) -> list[str]:
+        """Those with lines of their own below the header."""
+        table = get(self._old, path)
+        names = [key for key in table if not any(one[: len(path) + 1] == (*path, key) for one in self._headers)]
+        return names if isinstance(table, dict) else []
+
+    def _key(self, here: TomlPath, now: TomlPath, new: Mapping[str, Any], said: set[str]) -> str:
+        first, last = self._span(here)
+        key, value = str(here[-1]), get(self._old, here)
+        is_replaced = isinstance(value, str) and new.get(key, value) != value
+        if self._is_left_out(here) or is_replaced:
+            for number in range(first, last + 1):
+                self.lines[number - 1] = [f"# {line}" for line in self.lines[number - 1]]
+            return "moved" if is_replaced else "left out"
+        target = self._now(here)
+        if target[:-1] == now and target[-1] in new and new[str(target[-1])] == value:
+            said.add(str(target[-1]))
+            if target[-1] != key:
+                self._rename(first, here, str(target[-1]))
+            return "kept"
+        self._drop(first, last)
+        return "moved"
+
+    def _span(self, path: TomlPath) -> tuple[int, int]:
+        """The first and the last line of a key's value."""
+        first = self._positions.at(path)[0]
+        inner = [self._positions.at(one)[0] for one in self._positions.paths() if one[: len(path)] == path]
+        end = next((start for start in self._starts if start > max(inner)), len(self.lines) + 1) - 1
+        while end > first and (not (text := self.lines[end - 1][-1].strip()) or text.startswith("#")):
+            end -= 1
+        return first, end
+
+    def _drop(self, first: int, last: int) -> None:
+        """The comment at the end of a line that goes stays."""
+        for number in range(first, last + 1):
+            comment = _comment_of(self.lines[number - 1][0])
+            self.lines[number - 1] = [comment] if comment else []
+
+    def _rename(self, line: int, path: TomlPath, new: str) -> None:
+        column = self._positions.at(path)[1] - 1
+        old = self.lines[line - 1][0]
+        self.lines[line - 1] = [old[:column] + re.sub(r"^(\"[^\"]*\"|'[^']*'|[\w-]+)", new, old[column:])]
+
+    def _header(self, line: int, path: TomlPath) -> None:
+        dotted = ".".join(_bare(str(one)) for one in path if isinstance(one, str))
+        header = f"[[{dotted}]]" if isinstance(path[-1], int) else f"[{dotted}]"
+        self.lines[line - 1] = [re.sub(r"\[\[?.*?\]\]?", lambda _: header, self.lines[line - 1][0], count=1)]
+
+    def _insert(
+        self, now: TomlPath, new: Mapping[str, Any], said: Collection[str], line: int, *, is_root: bool
+    ) -> None:
+        """Keys of the new table that no line says yet."""
+        missing = {key: value for key, value in new.items() if key not in said and not self._has_header((*now, key))}
+        added = []
+        for key, value in missing.items():
+            if is_root and isinstance(value, dict):
+                added += [
+                    f"[{_bare(key)}]",
+                    *(f"{_bare(one)} = {value_text(inner)}" for one, inner in value.items()),
+                    "",
+                ]
+            else:
+                added += f"{_bare(key)} = {value_text(value)}".split("\n")
+        if is_root and added:
+            before = min(self._headers.values(), default=len(self.lines) + 1) - 1
+            while before and self.lines[before - 1] and self.lines[before - 1][-1].strip().startswith("#"):
+                before -= 1
+            if before:
+                self.lines[before - 1] += added
+            else:
+                self.lines[0][:0] = added
+        elif added:
+            self.lines[line - 1] += added
+
+    def _has_header(self, path: TomlPath) -> bool:
+        return any(one[: len(path)] == path for one in self._new_headers)
+
+
+def _comment_of(line: str) -> str:
+    """The comment at the end of a line of TOML; empty in the midst of a text of several lines."""
+    found = _COMMENT.fullmatch(line)
+    return found[1] if found else ""
+
+
+def _bare(key: str) -> str:
+    return key if re.fullmatch(r"[A-Za-z0-9_-]+", key) else value_text(key)
