@@ -26,7 +26,10 @@ class Invocation:
     def settings(self) -> Settings:
         from botticelli.settings import load_settings
 
-        return load_settings(self._flags, config=self._config)
+        settings = load_settings(self._flags, config=self._config)
+        if settings.left_out and "_BOTTICELLI_COMPLETE" not in os.environ:
+            _warn_of_left_out(settings)
+        return settings
 
     @property
     def settings_file(self) -> Path | None:
@@ -56,4 +59,15 @@ class Invocation:
             self.runtime.close()
 
 
+def _warn_of_left_out(settings: Settings) -> None:
+    """One line for a settings file of the founding system, however much of it has no effect."""
+    from botticelli.cli.terminal import safe
+
+    top = [*dict.fromkeys(key.split(".")[0] if "." not in key else key for key in settings.left_out)]
+    named = ", ".join(top[:SHOWN_KEYS]) + (f" and {len(top) - SHOWN_KEYS} more" if len(top) > SHOWN_KEYS else "")
+    text = f"{settings.base / 'botticelli.toml'}: of the founding system, without effect: {named}"
+    click.echo(f"botticelli: warning: {safe(text)}; botticelli settings convert rewrites it", err=True)
+
+
+SHOWN_KEYS = 4
 pass_invocation = click.make_pass_decorator(Invocation)

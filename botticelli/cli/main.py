@@ -21,6 +21,7 @@ COMMANDS = {
     "runs": "List, show and watch runs, and move their levers.",
     "budget": "Show, explain and audit spending; lower its limits, or pause it.",
     "narrative": "List, check, show, begin and rewrite narrative files.",
+    "settings": "Rewrite a settings file of the founding system.",
     "effects": "Show what bot commands did; approve, reject and resolve them.",
     "state": "Show, change, save and clear what narratives remember.",
     "content": "Review and export what narratives have generated.",

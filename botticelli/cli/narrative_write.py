@@ -38,8 +38,8 @@ def new(*, name: str, output: Path | None, form: str, kind: str, force: bool, as
     if str(file) == "-":
         click.echo(text, nl=False)
         return
-    _write(file, text, force=force)
-    _say(as_json, {"file": str(file), "name": name, "kind": kind, "form": form}, f"{file} is written")
+    write(file, text, force=force)
+    say(as_json, {"file": str(file), "name": name, "kind": kind, "form": form}, f"{file} is written")
 
 
 @click.command(short_help="Rewrite a narrative in the table form.")
@@ -59,12 +59,12 @@ def convert(*, file: Path, in_place: bool, output: Path | None, as_json: bool) -
     after = converted(text, source=str(file), folder=file.parent)
     target = file if in_place else output
     if target is not None and (output or after != text):
-        _write(target, after, force=in_place)
+        write(target, after, force=in_place)
     if target is None and not as_json:
         click.echo(after, nl=False)
         return
     changed = {"file": str(target or file), "changed": after != text, **({} if target else {"text": after})}
-    _say(as_json, changed, f"{target} is {'converted' if after != text else 'in the table form already'}")
+    say(as_json, changed, f"{target} is {'converted' if after != text else 'in the table form already'}")
 
 
 @click.command(short_help="Print the JSON Schema of narrative files.")
@@ -79,18 +79,18 @@ def schema(output: Path | None, as_json: bool) -> None:
     if output is None:
         click.echo(text)
         return
-    _write(output, f"{text}\n", force=True)
-    _say(as_json, {"file": str(output)}, f"{output} is written")
+    write(output, f"{text}\n", force=True)
+    say(as_json, {"file": str(output)}, f"{output} is written")
 
 
-def _write(file: Path, text: str, *, force: bool) -> None:
+def write(file: Path, text: str, *, force: bool) -> None:
     """All of it or nothing. A file that exists is kept without `force`: exit code 2."""
     try:
         descriptor, temporary = tempfile.mkstemp(prefix=f".{file.name}.", dir=file.parent)
         try:
             with os.fdopen(descriptor, "w", encoding="utf-8", newline="\n") as stream:
                 stream.write(text)
-            os.chmod(temporary, _mode(file))
+            os.chmod(temporary, mode_of(file))
             if force:
                 os.replace(temporary, file)
             else:
@@ -103,7 +103,7 @@ def _write(file: Path, text: str, *, force: bool) -> None:
         raise BotticelliError(f"can't be written: {error.strerror or error}", where=str(file)) from None
 
 
-def _mode(file: Path) -> int:
+def mode_of(file: Path) -> int:
     """Of the file that is replaced; of a new one, what the umask leaves."""
     if file.exists():
         return file.stat().st_mode & 0o777
@@ -112,7 +112,7 @@ def _mode(file: Path) -> int:
     return 0o666 & ~mask
 
 
-def _say(as_json: bool, data: dict[str, object], text: str) -> None:
+def say(as_json: bool, data: dict[str, object], text: str) -> None:
     if as_json:
         print_json(data)
     else:

@@ -25,7 +25,16 @@ from botticelli.narrative.source import Limits
 from botticelli.narrative.texts import Texts, check_header_uses
 from botticelli.toml_text.positions import TomlPath
 
-_ACT_FIELDS = ("temperature", "max_tokens", "output_var", "format", "history", "retries", "extract_output")
+_ACT_FIELDS = (
+    "temperature",
+    "max_tokens",
+    "output_var",
+    "format",
+    "history",
+    "retries",
+    "extract_output",
+    "skip_content_generation",
+)
 _NOWHERE = Section(None, Written(("narrative",), {}), {})
 _HEADER_FIELDS = (
     *("description", "temperature", "max_tokens"),

@@ -29,6 +29,7 @@ _ACT: Mapping[str, str] = {
     "narrative": "Another narrative, performed as this act.",
     "narrative_ref": "Another word for `narrative`.",
     "extract_output": "Store the JSON in the output as rows of content.",
+    "skip_content_generation": "Store no rows of content from this act.",
     "name": "The name of the act.",
     "act_name": "Another word for `name`.",
     "scene": "Acts are performed by their scenes, when any act has one.",

@@ -13,7 +13,7 @@ from botticelli.narrative import keys
 from botticelli.narrative.fields import IDENTIFIER
 from botticelli.narrative.founding_acts import has_marks, is_table, translate_acts, translate_command
 from botticelli.narrative.suggest import nearest, shown
-from botticelli.narrative.translation import Translation
+from botticelli.toml_text.translation import Translation
 
 ROOT_MARKS = ("narration", "narratives", "config", "steps")
 """Tables that only files of the founding system have."""

@@ -8,8 +8,8 @@ from typing import Any, TypeGuard
 from botticelli.narrative import keys
 from botticelli.narrative.fields import IDENTIFIER
 from botticelli.narrative.model import MEDIA_KINDS
-from botticelli.narrative.translation import Translation
 from botticelli.toml_text.positions import TomlPath
+from botticelli.toml_text.translation import Translation
 
 ACT_MARKS = ("inputs", "store_as", "state_capture", "user", "processors", "config")
 IGNORED = ("processors", "description", "title", "role")

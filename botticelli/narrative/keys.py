@@ -176,6 +176,7 @@ ACT = Keys(
         "history": FLAG,
         "retries": whole(0),
         "extract_output": FLAG,
+        "skip_content_generation": FLAG,
     }
 )
 

@@ -33,9 +33,9 @@ from botticelli.narrative.source import (
     read_file,
 )
 from botticelli.narrative.suggest import shown
-from botticelli.narrative.translation import Translation
 from botticelli.toml_text.positions import Positions, TomlPath
 from botticelli.toml_text.tokens import MAX_DEPTH, Refusal, Token, tokenize
+from botticelli.toml_text.translation import Translation
 
 _PLACE = re.compile(r"(.*) \(at (?:line (\d+), column (\d+)|end of document)\)", re.DOTALL)
 _LARGEST = 2**63

@@ -310,6 +310,8 @@ class Act(Frozen):
     """Positions of the acts that are done first; None: of all acts before it."""
     extract_output: bool = False
     """Its JSON becomes rows of the narrative's content table; without any such act the last one's does."""
+    skip_content_generation: bool = False
+    """Nothing of its answer is stored as content."""
     composes: int | None = None
     scope: Scope | None = None
     """None: the act is of the narrative itself."""

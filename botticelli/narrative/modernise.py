@@ -8,9 +8,9 @@ from typing import Any
 
 from botticelli.narrative.environment import Environment
 from botticelli.narrative.load import read_founding
-from botticelli.narrative.translation import Translation
 from botticelli.toml_text.positions import TomlPath
 from botticelli.toml_text.rewrite import Change, get, rewrite
+from botticelli.toml_text.translation import Translation
 
 
 def modernised(text: str, *, source: str, folder: Path, environment: Environment) -> str:

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 
 from botticelli.errors import NarrativeError, Problem
 from botticelli.narrative.suggest import did_you_mean, shown
-from botticelli.narrative.translation import Translation
 from botticelli.toml_text.positions import Positions, TomlPath
+from botticelli.toml_text.translation import Translation
 
 MAX_PROBLEMS = 200
 

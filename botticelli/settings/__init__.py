@@ -4,7 +4,7 @@ from botticelli.settings.explain import did_you_mean, in_plain_words
 from botticelli.settings.home import find_home
 from botticelli.settings.model import DriverOptions, Limits, ModelLimits, Provider, Settings, Tier, WindowSetting
 from botticelli.settings.published import published_limits, published_providers
-from botticelli.settings.sources import load_settings
+from botticelli.settings.sources import convert_settings, load_settings
 
 __all__ = [
     "DriverOptions",
@@ -14,6 +14,7 @@ __all__ = [
     "Settings",
     "Tier",
     "WindowSetting",
+    "convert_settings",
     "did_you_mean",
     "find_home",
     "in_plain_words",

@@ -25,6 +25,15 @@ def explained(error: ValidationError, tree: Mapping[str, Any], origins: Origins)
     return SettingsError(f"{key}: {in_plain_words(detail['msg'])}", where=where)
 
 
+def unknown_settings(error: ValidationError, tree: Mapping[str, Any]) -> list[SettingPath]:
+    """The unknown settings, but for those that look like a known one that is misspelt, or that lacks its quotes."""
+    found = [
+        detail for detail in error.errors(include_input=False, include_url=False) if detail["type"] == "extra_forbidden"
+    ]
+    paths = [detail["loc"] for detail in found]
+    return [path for path in paths if _quoting(tree, path) is None and _nearest(path) == PAGE]
+
+
 def in_plain_words(message: str) -> str:
     """Pydantic's message of an error as a part of a sentence of ours."""
     message = message.removeprefix("Value error, ")

@@ -252,6 +252,8 @@ class Settings(Section):
     """The data directory: embedded services live here."""
     base: Path
     """What relative paths are relative to: the folder of botticelli.toml, else the working directory."""
+    left_out: tuple[str, ...] = ()
+    """Keys of a file of the founding system that have no effect; found, not written in a file."""
     default_model: str = "echo/echo"
     default_tier: str | None = None
     """The tier of every provider that names none of its own."""

@@ -6,17 +6,20 @@ import json
 import os
 import tomllib
 from collections.abc import Iterator, Mapping
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
 from botticelli.errors import SettingsError
-from botticelli.settings.explain import explained
+from botticelli.settings.explain import explained, unknown_settings
+from botticelli.settings.founding import converted, is_founding, translate, without_nulls
 from botticelli.settings.home import find_home
 from botticelli.settings.model import Settings
 from botticelli.settings.origins import PREFIX, SHORT_NAMES, Origins
 from botticelli.settings.published import published_providers
+from botticelli.toml_text.positions import TomlPath
 
 FILE = "botticelli.toml"
 TIER = "_TIER"
@@ -40,6 +43,8 @@ def load_settings(
     cwd = cwd or Path.cwd()
     file = _config_file(config, environ, cwd)
     text, from_file = _read(file)
+    founding = translate(from_file) if is_founding(from_file) else None
+    from_file = founding.document if founding else from_file
     variables = dict(_environment(environ))
     tree: Tree = {}
     _merge(tree, from_file)
@@ -47,13 +52,72 @@ def load_settings(
         for key, value in source.items():
             _merge(tree, _nest(key.split("."), _parse(value)))
     origins = Origins(file, text, variables, tuple(flags or ()))
-    base = file.parent if file else cwd
+    tree |= {"home": find_home(environ, cwd), "base": file.parent if file else cwd, "left_out": ()}
+    if founding is not None:
+        unknown = _leave_out_unknown(tree, from_file)
+        paths = [*founding.left_out, *map(founding.written, unknown)]
+        tree["left_out"] = [".".join(map(str, path)) for path in paths if path[-1] != "name" or len(path) == 1]
     try:
-        settings = Settings.model_validate(tree | {"home": find_home(environ, cwd), "base": base})
+        settings = Settings.model_validate(tree)
     except ValidationError as error:
         raise explained(error, tree, origins) from None
     settings.remember(origins)
     return settings
+
+
+def convert_settings(file: Path) -> str:
+    """The text of a settings file in the words of today. SettingsError when it can't be read, or isn't right then."""
+    text, document = _read(file)
+    if not is_founding(document):
+        return text
+    founding = translate(document)
+    found: Tree = {"home": file.parent, "base": file.parent}
+    tree = deepcopy(founding.document) | found
+    unknown = [founding.written(path) for path in _leave_out_unknown(tree, founding.document)]
+    after = converted(text, unknown)
+    try:
+        Settings.model_validate(tomllib.loads(after) | found)
+    except ValidationError as error:
+        raise explained(error, document, Origins(file, text)) from None
+    return after
+
+
+def _leave_out_unknown(tree: Tree, from_file: Tree) -> list[TomlPath]:
+    """Takes unknown keys of the file out of the tree, but for those that are misspelt."""
+    found: list[TomlPath] = []
+    try:
+        Settings.model_validate(tree)
+    except ValidationError as error:
+        for path in unknown_settings(error, tree):
+            if _has(from_file, path):
+                table: Any = tree
+                for part in path[:-1]:
+                    table = table[part]
+                del table[path[-1]]
+                found.append(path)
+    return found
+
+
+def _has(tree: Any, path: TomlPath) -> bool:
+    for part in path:
+        if not isinstance(tree, dict) or part not in tree:
+            return False
+        tree = tree[part]
+    return True
+
+
+def _parsed(text: str) -> tuple[str, Tree]:
+    """A file of the founding system may hold `key = null`, which stands for nothing."""
+    try:
+        return text, tomllib.loads(text)
+    except tomllib.TOMLDecodeError:
+        without = without_nulls(text)
+        if without == text:
+            raise
+        tree = tomllib.loads(without)
+        if not is_founding(tree):
+            raise
+        return without, tree
 
 
 def _config_file(config: Path | None, environ: Mapping[str, str], cwd: Path) -> Path | None:
@@ -67,8 +131,7 @@ def _read(file: Path | None) -> tuple[str, Tree]:
     if file is None:
         return "", {}
     try:
-        text = file.read_text(encoding="utf-8")
-        return text, tomllib.loads(text)
+        return _parsed(file.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise SettingsError(f"can't be read: {error.strerror}", where=str(file), do="check --config") from None
     except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:

@@ -47,15 +47,14 @@ def value_text(value: Any) -> str:
         if any(isinstance(one, dict) for one in value):
             return "\n".join(["[", *(f"    {one}," for one in items), "]"])
         return f"[{', '.join(items)}]"
-    return tomlkit.item(value).as_string()
+    return str(tomlkit.item(value).as_string())
 
 
 def get(document: Any, path: TomlPath) -> Any:
     """The value at a path; None when there is none."""
     for step in path:
-        if (isinstance(document, dict) and step in document) or (
-            isinstance(document, list) and isinstance(step, int) and step < len(document)
-        ):
+        is_item = isinstance(document, list) and isinstance(step, int) and step < len(document)
+        if is_item or (isinstance(document, dict) and step in document):
             document = document[step]
         else:
             return None

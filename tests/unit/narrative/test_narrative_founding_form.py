@@ -156,3 +156,11 @@ def test_act_behind_the_table_of_another_act_is_lifted() -> None:
     loaded = parsed('[toc]\norder = ["a", "b"]\n[acts.a]\nprompt = "x"\nb = "y"\n')
     assert [act.name for act in loaded.narrative.acts] == ["a", "b"]
     assert [one.line for one in loaded.warnings] == [5]
+
+
+def test_act_that_skips_content_generation_says_so() -> None:
+    loaded = parsed(
+        '[narrative]\ntarget = "t"\n[toc]\norder = ["a"]\n[acts.a]\nprompt = "x"\nskip_content_generation = true\n'
+    )
+    assert loaded.narrative.acts[0].skip_content_generation
+    assert loaded.warnings == ()

@@ -1,0 +1,102 @@
+"""Reads a settings file of the founding system: what means the same is taken, the rest has no effect and is named."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from botticelli.toml_text.positions import TomlPath
+from botticelli.toml_text.rewrite import Change, get, rewrite
+from botticelli.toml_text.translation import Translation
+
+ROOT_MARKS = ("name", "inference", "bot_server")
+PRICES = {
+    "cost_per_million_input_tokens": "usd_per_million_input",
+    "cost_per_million_output_tokens": "usd_per_million_output",
+}
+QUOTA = "daily_quota_usd"
+_TIER_MARKS = ("name", QUOTA, *PRICES)
+_DAY_SECONDS = 86_400
+_NULL = re.compile(r"^(\s*)([\w\"'-]+\s*=\s*null\s*(?:#.*)?)$", re.MULTILINE)
+
+
+def without_nulls(text: str) -> str:
+    """The text with every `key = null`, which TOML doesn't know, as a comment."""
+    return _NULL.sub(r"\1# \2", text)
+
+
+def is_founding(document: Mapping[str, Any]) -> bool:
+    """Whether the file has a key that only the founding system knew."""
+    places = [document, *(place for _, place in _places(document))]
+    wider = [table for word in ("budget", "context") if isinstance(table := document.get(word), dict)]
+    wider += [table for _, table in _tables(document, "providers")]
+    return (
+        any(mark in document for mark in ROOT_MARKS)
+        or any(mark in place for place in places for mark in _TIER_MARKS)
+        or any(mark in table for table in wider for mark in (QUOTA, *PRICES))
+    )
+
+
+def translate(document: Mapping[str, Any]) -> Translation:
+    """The settings in the words of today; what means nothing here is left out."""
+    found = Translation.of(document)
+    for key in ROOT_MARKS:
+        if key in found.document:
+            found.leave_out((key,), found.document, "has no effect")
+    context = found.document.get("context")
+    if isinstance(context, dict) and isinstance(context.get("path"), str):
+        context["path"] = [context["path"]]
+    for path, place in list(_places(found.document)):
+        if "name" in place:
+            found.leave_out((*path, "name"), place, "has no effect")
+        for old, new in PRICES.items():
+            if old in place and new not in place:
+                found.move(path, old, new)
+        if QUOTA in place:
+            _quota(found, path, place)
+    return found
+
+
+def _quota(found: Translation, path: TomlPath, place: dict[str, Any]) -> None:
+    """So many dollars in any 24 hours."""
+    quota = place[QUOTA]
+    micros = round(quota * 1_000_000) if isinstance(quota, int | float) and not isinstance(quota, bool) else 0
+    if micros < 1 or "windows" in place:
+        found.leave_out((*path, QUOTA), place, "has no effect")
+        return
+    found.moved[(*path, "windows")] = found.written((*path, QUOTA))
+    place["windows"] = [{"metric": "cost_microusd", "limit": micros, "period_seconds": _DAY_SECONDS}]
+    del place[QUOTA]
+
+
+def _places(document: Mapping[str, Any]) -> Iterator[tuple[TomlPath, dict[str, Any]]]:
+    """Every tier and every model of one."""
+    for provider, table in _tables(document, "providers"):
+        for tier, inner in _tables(table, "tiers"):
+            path: TomlPath = ("providers", provider, "tiers", tier)
+            yield path, inner
+            yield from (((*path, "models", model), limits) for model, limits in _tables(inner, "models"))
+
+
+def _tables(table: Mapping[str, Any], key: str) -> list[tuple[str, dict[str, Any]]]:
+    inner = table.get(key)
+    return [(name, one) for name, one in inner.items() if isinstance(one, dict)] if isinstance(inner, dict) else []
+
+
+def converted(text: str, left_out: list[TomlPath]) -> str:
+    """The text of a settings file in the words of today, with its comments; what has no effect becomes a comment.
+
+    `left_out` is what else has none, by where it was written.
+    """
+    text = without_nulls(text.replace("\r\n", "\n"))
+    document = tomllib.loads(text)
+    if not is_founding(document):
+        return text
+    found = translate(document)
+    for path in left_out:
+        table = get(found.document, path[:-1])
+        if isinstance(table, dict):
+            table.pop(path[-1], None)
+    return rewrite(text, Change(found.document, found.written, found.moved, [*found.left_out, *left_out]))
