@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from botticelli.narrative.keys import MAX_ROWS, TABLE_NAME
-from botticelli.narrative.model import Filter, Items, Template, Value
+from botticelli.narrative.model import AllOf, AnyOf, Constant, Filter, Items, Not, Template, Value
 from botticelli.narrative.where import COLUMN, COLUMN_WORDS, Refused, parse_where
 
 _ARGUMENTS = ("table_name", "where_clause", "updates", "limit")
@@ -33,7 +33,22 @@ def read_update(args: Mapping[str, Value]) -> Update:
     limit = args.get("limit")
     if limit is not None and (type(limit) is not int or not 1 <= limit <= MAX_ROWS):
         raise Refused(f"limit must be a whole number from 1 to {MAX_ROWS}")
-    return Update(_table(args.get("table_name")), parse_where(where), _values(args.get("updates")), limit)
+    found = parse_where(where)
+    if _has_constant(found):
+        raise Refused("where_clause of update_table compares columns; a constant such as 1 = 1 may mean every row")
+    return Update(_table(args.get("table_name")), found, _values(args.get("updates")), limit)
+
+
+def _has_constant(found: Filter) -> bool:
+    match found:
+        case Constant():
+            return True
+        case AllOf() | AnyOf():
+            return any(map(_has_constant, found.parts))
+        case Not():
+            return _has_constant(found.part)
+        case _:
+            return False
 
 
 def _table(written: Value | None) -> str:

@@ -44,6 +44,16 @@ def test_moments_columns_and_constants_in_where_choose_rows(runtime: Runtime) ->
     assert titles == {"recent": both, "later": [], "dated": both, "below": ["old"], "none": [], "all": both}
 
 
+def test_failed_query_that_is_not_required_is_the_input(runtime: Runtime) -> None:
+    query = '[tables.t]\ntable_name = "nowhere"\n'
+    story = f'[narrative]\nname = "q"\n[acts]\na = "tables.t"\n{query}'
+    status, _ = run(runtime, story)
+    assert status == "failed"
+    status, (act,) = run(runtime, f"{story}required = false\n")
+    assert (status, act.status) == ("completed", "done")
+    assert "nowhere" in (act.output or "")
+
+
 def test_rows_are_inputs_in_three_formats(runtime: Runtime) -> None:
     put(runtime, "posts", {"title": "a|b", "score": 1}, {"title": 'say "c"', "score": 2}, {"title": "d", "score": 3})
     with runtime.store.transaction() as tx:
@@ -225,7 +235,7 @@ updates = { review_status = "approved", rating = 5, title = "{{one.table_name}}'
     assert [(row["title"], row["rating"]) for row in changed] == [("posts's", 5)]
     status, acts = run(runtime, bot.replace("TABLE", "orders"))
     assert status == "failed" and "may not be changed" in str(acts[-1].error)
-    with pytest.raises(NarrativeError, match=r"test.toml:6:1: \[act two\] command: .* is no column"):
+    with pytest.raises(NarrativeError, match=r"test.toml:6:1: \[act two\] command: .*a constant such as 1 = 1"):
         start(runtime, bot.replace("TABLE", "posts").replace("score = 1", "1 = 1 or score = 1"))
 
 

@@ -55,6 +55,8 @@ def test_every_command_of_every_family(on_discord: OnDiscord, discord: FakeDisco
         act("thread_of", "threads.create", name="about it", **here),
         act("thread_seen", "threads.get", **thread),
         act("threads", "threads.list", **g),
+        act("threads_here", "threads.list", channel_id=channel, **g),
+        act("thread_by_channel", "threads.get", channel_id="{state.thread.thread_id}", **g),
         act("thread_edited", "threads.edit", name="talks", **thread),
         act("joined", "threads.join", **thread),
         act("added", "threads.add_member", user_id=USER, **thread),

@@ -136,3 +136,40 @@ def test_the_bare_noun_lists_what_the_settings_name(call):
     assert result.exit_code == 0
     assert "Greets" in result.stdout
     assert "daily_digest" in result.stdout
+
+
+FOUNDING_SAMPLE = """
+[bots.stats]
+platform = "discord"
+command = "server.get_stats"
+guild_id = "YOUR_GUILD_ID_HERE"
+[acts]
+a = "bots.stats"
+[acts.b]
+model = "whisper-large-v3"
+prompt = "x"
+"""
+
+
+def test_placeholder_of_a_founding_sample_is_a_warning_and_of_a_new_file_an_error(call):
+    Path("old.toml").write_text('[toc]\norder = ["a", "b"]\n' + FOUNDING_SAMPLE)
+    Path("new.toml").write_text('toc = ["a", "b"]\n' + FOUNDING_SAMPLE)
+    old = call("narrative", "check", "old.toml")
+    assert old.exit_code == 0
+    assert "must be an id: a text of digits; put yours before you run it" in old.stderr
+    assert "no installed driver claims the model 'whisper-large-v3'" in old.stderr
+    new = call("narrative", "check", "new.toml")
+    assert new.exit_code == 2
+    assert "must be an id" in new.stderr
+
+
+def test_founding_settings_stop_no_command_and_are_converted_in_place(call):
+    Path("botticelli.toml").write_text("[bot_server]\nenabled = false # off\n[budget]\nrpm_multiplier = 0.8\n")
+    Path("good.toml").write_text(GOOD)
+    result = call("narrative", "check", "good.toml")
+    assert result.exit_code == 0
+    (line,) = [line for line in result.stderr.splitlines() if "bot_server" in line]
+    assert line.endswith("without effect: bot_server; botticelli settings convert rewrites it")
+    assert call("settings", "convert", "--in-place").exit_code == 0
+    assert Path("botticelli.toml").read_text().startswith("# [bot_server]\n# enabled = false # off\n")
+    assert "bot_server" not in call("narrative", "check", "good.toml").stderr

@@ -81,6 +81,7 @@ def test_a_text_beside_the_narrative_is_a_template(folder: Path) -> None:
     assert with_file(folder, "./deep/other.txt") == ["{now}"]
 
 
+BESIDE = "put it beside the narrative, or its folder into [context] path of the settings"
 OUTSIDE = "the file has to be inside the narrative's own folder"
 
 
@@ -99,7 +100,7 @@ OUTSIDE = "the file has to be inside the narrative's own folder"
         ("loop/prompt.txt", "a part of the way to it is not a folder, or is a symbolic link"),
         ("pipe", "is not a regular file"),
         ("deep", "is a folder, not a file"),
-        ("missing.txt", "there is no such file"),
+        ("missing.txt", f"there is no such file; {BESIDE}"),
         ("latin.txt", "is not UTF-8 text (line 1)"),
         ("empty.txt", "is empty"),
         (".", "is a folder, not a file"),
