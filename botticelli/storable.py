@@ -20,6 +20,11 @@ def storable(value: Any) -> Any:
             return value
 
 
+def is_blank(text: str) -> bool:
+    """Whether nobody could see anything of it: white space, control characters and those of no width."""
+    return not any(character.isprintable() and not character.isspace() for character in text)
+
+
 def _cleaned(text: str) -> str:
     """Two surrogates that make one character together become this character."""
     whole = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")

@@ -7,13 +7,17 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from botticelli.drivers import GenerateRequest, Media
+from sqlalchemy.exc import DataError
+
+from botticelli.drivers import GenerateRequest, GenerateResponse, Media
 from botticelli.errors import TemplateError
 from botticelli.failpoints import reach
 from botticelli.narrative import json_or_text, render_text
 from botticelli.narrative.model import Act, BotCommandInput, MediaInput, NarrativeInput, TableInput, TextInput
+from botticelli.storable import is_blank, storable
 from botticelli.store import ActRow, NewRow, Origin, Settled, Transaction, escape_segment
-from workers.answers import judge
+from botticelli.telemetry import logger
+from workers.answers import Judged, judge
 from workers.captures import is_gone
 from workers.content import Schema, rows_in, schema_of, store
 from workers.effects import Command
@@ -47,6 +51,9 @@ def perform_act(stage: Stage) -> None:
     if failure is not None and all(row.position != position for row in tuple(stage.finished)):
         raise failure
 
+
+MAX_REASONING_CHARACTERS = 100_000
+"""Of what a model thought, this much is kept."""
 
 Rows = tuple[Schema, list[NewRow]]
 
@@ -118,6 +125,7 @@ class _Turn:
                 case TextInput():
                     text = render_text(one.content, self._resolve)
                     given.pieces.append(Piece(text, "text", one.history_retention))
+                    given.is_empty = given.is_empty and is_blank(text)
                 case BotCommandInput():
                     data = Command(self._stage, self._act, name, one).perform()
                     kind = f"{one.platform} {one.command}"
@@ -132,6 +140,7 @@ class _Turn:
                 case MediaInput():
                     call = self._stage.plan[self._position]
                     given.media.append(medium_of(self._stage, one, call, self._resolve))
+                    given.is_empty = False
         return given
 
     def _rows(self, name: str, query: TableInput) -> tuple[Any, str]:
@@ -162,15 +171,17 @@ class _Turn:
         self._record(row, bound=given.data, content=content)
 
     def _speak(self, given: _Given) -> None:
+        if given.is_empty:
+            raise ActFailed("the prompt is empty; give the act a text, or skip it with skip_if")
         call = self._stage.plan[self._position]
         schema = schema_of(self._stage, self._position)
-        prompt = "\n\n".join(piece.text for piece in given.pieces) + (schema.note if schema else "")
+        prompt = storable("\n\n".join(piece.text for piece in given.pieces) + (schema.note if schema else ""))
         system = self._stage.narrative.system_for(self._act)
         temperature = self._act.temperature
         request = GenerateRequest(
             model=call.model.model,
             messages=messages(self._stage, prompt, given.media),
-            system=render_text(system, self._resolve) if system else None,
+            system=storable(render_text(system, self._resolve)) if system else None,
             temperature=self._stage.narrative.temperature if temperature is None else temperature,
             max_tokens=self._act.max_tokens or self._stage.narrative.max_tokens,
             json=self._act.format == "json",
@@ -179,13 +190,21 @@ class _Turn:
         retries = self._stage.run.retries if self._act.retries is None else self._act.retries
         self._stage.tell("act_started", act=self._act.name, turn=self._turn, model=str(call.model))
         answer = ModelCall(self._stage, self._act.name, retries, call, self._name).perform(request)
-        judged = judge(answer.response, as_json=self._act.format == "json")
+        judged = self._judged(answer.response)
         row = self._row("done", prompt=prompt, output=judged.output, remembered=remembered(given.pieces), answer=answer)
         row = replace(row, raw_output=judged.raw, warning=judged.warning)
         fault = judged.fault or self._keep(answer, row, schema)
         if fault:
             self._record(replace(row, status="failed", error=fault), answer=answer)
             raise ActFailed(fault)
+
+    def _judged(self, response: GenerateResponse) -> Judged:
+        """A defect in the judging costs the act and not the answer, which is paid for."""
+        try:
+            return judge(response, as_json=self._act.format == "json")
+        except Exception as error:
+            logger.exception("answer_not_judged run=%s act=%s", self._stage.claim.run_id, self._act.name)
+            return Judged(response.text, fault=f"the answer can't be judged ({type(error).__name__})")
 
     def _keep(self, answer: Answer, row: ActRow, schema: Schema | None) -> str | None:
         """Record an answer that can be used, with the rows that it holds. Why it can't be stored, or None."""
@@ -195,6 +214,9 @@ class _Turn:
             self._record(row, answer=answer, bound=json_or_text(output), content=content)
         except ActFailed as failure:
             return failure.error
+        except (DataError, ValueError, TypeError, RecursionError, OverflowError) as error:
+            logger.exception("answer_not_kept run=%s act=%s", self._stage.claim.run_id, self._act.name)
+            return f"the answer can't be kept as it is ({type(error).__name__})"
         return None
 
     def _row(
@@ -225,6 +247,8 @@ class _Turn:
             cached_tokens=usage.cached_tokens if usage else 0,
             output_tokens=usage.output_tokens if usage else 0,
             reasoning_tokens=usage.reasoning_tokens if usage else 0,
+            usage_doubtful=bool(answer and answer.response.usage_doubtful),
+            reasoning=(answer.response.reasoning[:MAX_REASONING_CHARACTERS] or None) if answer else None,
             cost_usd=answer.response.cost_usd if answer else None,
             tries=answer.tries if answer else 0,
             fence=self._stage.claim.fence,
@@ -285,16 +309,20 @@ class _Given:
     media: list[Media] = field(default_factory=list)
     data: Any = None
     output: str = ""
+    is_empty: bool = True
+    """Nothing but blanks, and data without a row or a value."""
 
     def bring(self, data: Any, piece: Piece, output: str | None = None) -> None:
         self.pieces.append(piece)
         self.data = data
         self.output = _as_output(data) if output is None else output
+        self.is_empty = self.is_empty and (is_blank(data) if isinstance(data, str) else data in (None, [], {}))
 
 
 def _settled(answer: Answer) -> Settled:
     response = answer.response
-    return Settled(answer.draw_id, "settled", answer.settled_at, response.usage, response.cost_usd)
+    doubtful = bool(response.usage_doubtful)
+    return Settled(answer.draw_id, "settled", answer.settled_at, response.usage, response.cost_usd, doubtful)
 
 
 def _as_output(data: Any) -> str:

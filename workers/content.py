@@ -90,7 +90,7 @@ def rows_in(output: str, schema: Schema) -> list[NewRow]:
     if len(output) > MAX_OUTPUT_CHARACTERS:
         raise ActFailed(f"the answer is longer than {MAX_OUTPUT_CHARACTERS:,} characters")
     read = read_json(output, anywhere=True)
-    found = read.value if read else None
+    found: Any = read.value if read else None
     if isinstance(found, dict) and len(found) == 1:
         (only,) = found.values()
         found = only if isinstance(only, list) and only and all(isinstance(one, dict) for one in only) else found

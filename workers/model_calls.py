@@ -9,15 +9,25 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any, NoReturn
 
 from botticelli.budget import Amounts, Draw, Refusal, Ticket
 from botticelli.carousel.dispatch import in_short
 from botticelli.carousel.plan import Call
-from botticelli.drivers import Driver, GenerateRequest, GenerateResponse, ModelName, Prepares, Streams, Usage
+from botticelli.drivers import (
+    Driver,
+    GenerateRequest,
+    GenerateResponse,
+    ModelName,
+    Prepares,
+    Streams,
+    Usage,
+    checked_response,
+)
 from botticelli.errors import DriverError, DriverTerminal, DriverTransient, DriverUnknown
 from botticelli.failpoints import reach
-from botticelli.store import Entry, Transaction
+from botticelli.store import Entry, Settled, Transaction
 from botticelli.telemetry import log
 from workers.drawing import Drawn
 from workers.draws import Draws, Request, granted
@@ -106,7 +116,7 @@ class ModelCall:
             finally:
                 learn(self._stage.runtime, driver, self._call)
             response = self._priced(response)
-            settled = self._draws.settle(draw.id, _used(response))
+            settled = self._draws.settle(draw.id, _used(response.usage, response.cost_usd))
             reach("request_settled")
             moments = _moment(draw.drawn_at_ms), _moment(settled.settled_at_ms)
             return Answer(response, self._call.model, draw.id, self._tries, *moments)
@@ -123,8 +133,8 @@ class ModelCall:
         if isinstance(driver, Streams):
             turn = int(self._name.rpartition(".")[2])
             partials = Partials(lambda text: self._stage.partial(self._act, turn, text))
-            return driver.stream(request, partials.hear)
-        return driver.generate(request)
+            return checked_response(request, driver.stream(request, partials.hear))
+        return checked_response(request, driver.generate(request))
 
     def _give_back_places(self) -> None:
         """The ticket covers the scopes that admission asked; what was drawn in others is settled, and closed here."""
@@ -135,11 +145,13 @@ class ModelCall:
 
     def _priced(self, response: GenerateResponse) -> GenerateResponse:
         """With what it costs by the prices that are known here; else what the driver says. Unknown stays unknown."""
-        usage, prices = response.usage, self._call.prices
-        cost_usd = prices.cost_usd(
+        cost_usd = self._cost_usd(response.usage)
+        return response if cost_usd is None else replace(response, cost_usd=cost_usd)
+
+    def _cost_usd(self, usage: Usage) -> Decimal | None:
+        return self._call.prices.cost_usd(
             input_tokens=usage.input_tokens, cached_tokens=usage.cached_tokens, output_tokens=usage.output_tokens
         )
-        return response if cost_usd is None else replace(response, cost_usd=cost_usd)
 
     def _draw(self) -> Draw:
         """A granted draw with its row in the ledger; waits for the windows if it has to."""
@@ -204,13 +216,21 @@ class ModelCall:
         self._sleep(wait_seconds, str(refusal), in_short(refusal))
 
     def _settle_failure(self, draw: Draw, error: DriverError) -> None:
-        """A refused request used a request and no token; of one with an unknown outcome the whole estimate counts."""
-        unknown = isinstance(error, DriverUnknown)
-        actual = None if unknown else Amounts(1, 0)
-        settled = self._draws.settle(draw.id, actual)
-        usage = None if unknown else Usage(0, 0)
+        """A refused request used a request and no token; of one with an unknown outcome the whole estimate counts; of one
+        that was begun what was counted; of one that never left nothing."""
+        if not error.was_sent:
+            self._draws.undo(draw.id)
+            with self._stage.guarded() as tx:
+                tx.ledger.settle(draw.id, "not_sent", _moment(draw.drawn_at_ms), Usage(0, 0))
+            return
+        usage = Usage(*error.served_tokens)
+        cost_usd = self._cost_usd(usage) if usage.total_tokens else None
+        unknown, served = isinstance(error, DriverUnknown), usage.total_tokens > 0
+        settled = self._draws.settle(draw.id, None if unknown else _used(usage, cost_usd))
+        outcome = "unknown" if unknown else "settled" if served else "refused"
+        row = Settled(draw.id, outcome, _moment(settled.settled_at_ms), None if unknown else usage, cost_usd, served)
         with self._stage.guarded() as tx:
-            tx.ledger.settle(draw.id, "unknown" if unknown else "refused", _moment(settled.settled_at_ms), usage)
+            tx.ledger.settle_all([row])
 
     def _back_off(self, error: DriverError) -> None:
         """Wait for the next try; ActFailed when there is none."""
@@ -243,9 +263,9 @@ class ModelCall:
             threading.Event().wait(wait_seconds)
 
 
-def _used(response: GenerateResponse) -> Amounts:
+def _used(usage: Usage, cost_usd: Decimal | None) -> Amounts:
     """What was really used. Input that the provider had in its cache is no input of the windows that count input."""
-    usage, cost_microusd = response.usage, math.ceil((response.cost_usd or 0) * 1_000_000)
+    cost_microusd = math.ceil((cost_usd or 0) * 1_000_000)
     fresh_tokens = usage.input_tokens - usage.cached_tokens
     return Amounts(1, usage.total_tokens, fresh_tokens, usage.output_tokens, cost_microusd)
 

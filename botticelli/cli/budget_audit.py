@@ -64,6 +64,8 @@ def _actual(row: SpentRow, estimated: Amounts) -> Amounts:
     """What the provider counted. Input that it had in its cache is no input of the windows that count input."""
     if row.outcome in {"drawn", "unknown"}:
         return estimated
+    if row.outcome == "not_sent":
+        return Amounts()
     if row.outcome == "refused":
         return Amounts(requests=1, concurrency=1)
     read, written = row.input_tokens or 0, row.output_tokens or 0

@@ -69,6 +69,13 @@ def lines(found: dict[str, Any]) -> list[str]:
         )
         for one in found["acts"]
     ]
+    doubtful = sum(one.doubtful_calls for one in found["acts"])
+    if doubtful:
+        calls = sum(one.calls for one in found["acts"])
+        said.append(
+            f"  doubtful usage: {number(doubtful)} of {number(calls)} calls in seven days; estimated, "
+            "because the provider's count can't be true"
+        )
     return said + (["", *table(ACT_HEAD, rows, right=ACT_HEAD[3:])] if rows else [])
 
 

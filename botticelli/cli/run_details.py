@@ -89,6 +89,7 @@ class Details:
             f"  narrative  {safe(run.narrative)} ({safe(run.source)})",
             f"  created    {moment(run.created_at)}, started {moment(run.started_at)}, ended {moment(run.finished_at)}",
             f"  requests   {requests}, of which {unknown} have an unknown outcome",
+            *_doubtful_line(ledger["doubtful_requests"]),
             *([f"  forked     from {safe(run.forked_from)}, iteration {run.forked_at}"] if run.forked_from else []),
             *_term_lines(self._terms),
             *([f"  tags       {safe(', '.join(run.tags))}"] if run.tags else []),
@@ -129,6 +130,12 @@ class Details:
         return [iteration.number for iteration in found] == [self._only]
 
 
+def _doubtful_line(requests: int) -> list[str]:
+    if not requests:
+        return []
+    return [f"  usage      estimated for {number(requests)} requests: what the provider counted can't be true"]
+
+
 def _terms(snapshot: Mapping[str, Any]) -> dict[str, Any]:
     """`{"tiers", "tenant", "multipliers"}` as they are kept with a run; a request that was refused has none."""
     said, carousel = snapshot.get("terms") or {}, snapshot.get("carousel") or {}
@@ -166,7 +173,7 @@ def _act_lines(iteration: Iteration, acts: Sequence[ActRow]) -> list[str]:
     if acts:
         lines += table(ACT_HEAD, map(_act_row, acts), right=("in", "out", "cost", "tries", "took", "in call"))
     for act in acts:
-        for what in ("prompt", "output", "raw_output", "warning", "error"):
+        for what in ("prompt", "output", "raw_output", "reasoning", "warning", "error"):
             text = getattr(act, what)
             if text:
                 lines += [f"  {safe(act.name)} {act.turn}, {what}:", *(f"    {line}" for line in _lines(text))]

@@ -18,11 +18,20 @@ from botticelli.carousel.estimates import Estimate
 from botticelli.carousel.plan import Call
 from botticelli.cli.budget_scopes import MULTIPLIERS
 from botticelli.cli.examinations import Finding
-from botticelli.drivers import Driver, GenerateRequest, GenerateResponse, Message, ModelName, Prepares, Usage
+from botticelli.drivers import (
+    Driver,
+    GenerateRequest,
+    GenerateResponse,
+    Message,
+    ModelName,
+    Prepares,
+    Usage,
+    checked_response,
+)
 from botticelli.drivers.estimate import estimate_request_tokens
 from botticelli.errors import DriverError, DriverTransient, DriverUnknown, InvalidInput
 from botticelli.runtime import Runtime
-from botticelli.store import Entry
+from botticelli.store import Entry, Settled
 
 PROMPT = "Say ok."
 MOST_OUTPUT_TOKENS = 16
@@ -95,20 +104,31 @@ class Trial:
             tx.ledger.draw(self._entry(draw))
         began = time.monotonic()
         try:
-            response = driver.generate(request)
+            response = checked_response(request, driver.generate(request))
         except DriverError as error:
-            unknown = isinstance(error, DriverUnknown)
-            self._settle(draw, "unknown" if unknown else "refused", None if unknown else Usage(0, 0))
+            self._settle_failure(draw, error)
             if isinstance(error, DriverTransient) and error.retry_after_seconds is not None:
                 self.runtime.budget.block_until(self.call.scope, round(error.retry_after_seconds * 1000))
             raise
         except BaseException:
             self._settle(draw, "unknown", None)
             raise
-        self._settle(draw, "settled", response.usage)
+        self._settle(draw, "settled", response.usage, doubtful=bool(response.usage_doubtful))
         return response, time.monotonic() - began
 
-    def _settle(self, draw: Draw, outcome: str, usage: Usage | None) -> None:
+    def _settle_failure(self, draw: Draw, error: DriverError) -> None:
+        """As a worker does: what was begun is charged, what never left isn't."""
+        usage = Usage(*error.served_tokens)
+        if isinstance(error, DriverUnknown):
+            self._settle(draw, "unknown", None)
+        elif error.was_sent:
+            self._settle(draw, "settled" if usage.total_tokens else "refused", usage, doubtful=usage.total_tokens > 0)
+        else:
+            self._settle(draw, "not_sent", usage, requests=0)
+
+    def _settle(
+        self, draw: Draw, outcome: str, usage: Usage | None, *, doubtful: bool = False, requests: int = 1
+    ) -> None:
         """`usage` is None when nobody knows it: the estimate stays charged."""
         actual, cost_usd = None, None
         if usage is not None:
@@ -116,10 +136,11 @@ class Trial:
                 input_tokens=usage.input_tokens, cached_tokens=usage.cached_tokens, output_tokens=usage.output_tokens
             )
             fresh_tokens, cost_microusd = usage.input_tokens - usage.cached_tokens, math.ceil((cost_usd or 0) * 10**6)
-            actual = Amounts(1, usage.total_tokens, fresh_tokens, usage.output_tokens, cost_microusd)
+            actual = Amounts(requests, usage.total_tokens, fresh_tokens, usage.output_tokens, cost_microusd)
         settled = self.runtime.budget.settle(self._ticket_id, draw.id, self.call.scope, actual)
         with self.runtime.store.transaction() as tx:
-            tx.ledger.settle(draw.id, outcome, _moment(settled.settled_at_ms), usage, cost_usd)
+            moment = _moment(settled.settled_at_ms)
+            tx.ledger.settle_all([Settled(draw.id, outcome, moment, usage, cost_usd, doubtful)])
 
     def _entry(self, draw: Draw) -> Entry:
         call = self.call

@@ -12,6 +12,7 @@ from botticelli.drivers.capabilities import (
 )
 from botticelli.drivers.media import media_refusal
 from botticelli.drivers.protocol import Driver, GenerateRequest, GenerateResponse, Media, MediaKind, Message, Usage
+from botticelli.drivers.reading.responses import checked_response
 from botticelli.drivers.registry import Drivers, ModelName, UnclaimedModel
 
 __all__ = [
@@ -33,5 +34,6 @@ __all__ = [
     "TakesMedia",
     "UnclaimedModel",
     "Usage",
+    "checked_response",
     "media_refusal",
 ]

@@ -96,7 +96,8 @@ class EchoDriver:
         self._misbehave(self._script(call, request))
         _wait(self._options.latency_seconds)
         text = self._answer(request.messages[-1] if request.messages else Message("user", ""), as_json=request.json)
-        return GenerateResponse(text=text, usage=self._usage(request, text), cost_usd=FREE)
+        usage = self._usage(request, text)
+        return GenerateResponse(text=text, usage=usage, cost_usd=FREE, usage_doubtful=False)
 
     def _script(self, call: int, request: GenerateRequest) -> str:
         if call < len(self._options.errors):

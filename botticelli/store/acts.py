@@ -29,6 +29,8 @@ class ActRow:
     output: str | None = None
     raw_output: str | None = None
     """The model's own text, where `output` is its repaired JSON."""
+    reasoning: str | None = None
+    """What the model thought before its answer, where the provider shows it; no later act sees it."""
     warning: str | None = None
     error: str | None = None
     model: str | None = None
@@ -38,6 +40,8 @@ class ActRow:
     output_tokens: int = 0
     reasoning_tokens: int = 0
     """Part of the output."""
+    usage_doubtful: bool = False
+    """The tokens are an estimate, of one try at least: the provider's count can't be true."""
     cost_usd: Decimal | None = None
     tries: int = 0
     fence: int

@@ -83,15 +83,17 @@ class Settled:
     settled_at: datetime
     usage: Counted | None
     cost_usd: Decimal | None = None
+    usage_doubtful: bool = False
 
     def as_row(self) -> dict[str, Any]:
         row = {"draw_id": self.draw_id, "outcome": self.outcome, "settled_at": self.settled_at}
         usage = {name: getattr(self.usage, name) for name in TOKENS} if self.usage else {}
-        return {**row, **usage, "cost_usd": self.cost_usd}
+        return {**row, **usage, "cost_usd": self.cost_usd, "usage_doubtful": self.usage_doubtful}
 
 
 class Ledger:
-    """The repository of draws, within one transaction. Outcomes: drawn, then settled, refused or unknown."""
+    """The repository of draws, within one transaction. Outcomes: drawn, then settled, refused, unknown, or
+    not_sent, which used nothing."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -140,11 +142,12 @@ class Ledger:
     def totals(self, run_id: str) -> dict[str, int]:
         """Requests, and tokens of all kinds, of one run."""
         counts = (
-            func.count(),
+            func.count(case((ledger.c.outcome != "not_sent", 1))),
             func.coalesce(func.sum(ledger.c.input_tokens), 0),
             func.coalesce(func.sum(ledger.c.output_tokens), 0),
             func.count(case((ledger.c.outcome == "unknown", 1))),
+            func.count(case((ledger.c.usage_doubtful, 1))),
         )
         row = self._connection.execute(select(*counts).where(ledger.c.run_id == run_id)).one()
-        names = ("requests", "input_tokens", "output_tokens", "unknown_requests")
+        names = ("requests", "input_tokens", "output_tokens", "unknown_requests", "doubtful_requests")
         return {name: int(count) for name, count in zip(names, row, strict=True)}

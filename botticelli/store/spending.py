@@ -28,6 +28,8 @@ class ActUsage:
     estimated_tokens: int
     actual_tokens: int
     p90_tokens: int
+    doubtful_calls: int = 0
+    """Those whose tokens are an estimate: the provider's count couldn't be true."""
 
 
 @dataclass(frozen=True, slots=True)

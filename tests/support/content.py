@@ -24,7 +24,9 @@ class Scripted(EchoDriver):
 
     def generate(self, request: GenerateRequest) -> GenerateResponse:
         self.asked.append(request)
-        return GenerateResponse(text=self.answers.pop(0) if self.answers else "fine", usage=Usage(1, 1))
+        return GenerateResponse(
+            text=self.answers.pop(0) if self.answers else "fine", usage=Usage(1, 1), usage_doubtful=False
+        )
 
     def url_kinds(self, model: str) -> frozenset[Any]:
         return frozenset()

@@ -114,7 +114,8 @@ def with_believed_usage(request: GenerateRequest, response: GenerateResponse) ->
     """The response of a driver that didn't check its own counts, with counts that can be true."""
     if response.usage_doubtful is not None:
         return response
-    raw = {name: getattr(response.usage, name, None) for name in FIELDS if name != "total_tokens"}
+    names = ("input_tokens", "output_tokens", "cached_tokens", "reasoning_tokens")
+    raw = {name: getattr(response.usage, name, None) for name in names}
     reader = CountReader(raw)
     input_tokens, output_tokens, cached_tokens, reasoning_tokens = map(reader.count, raw)
     counts = Counts(input_tokens, output_tokens, None, cached_tokens, reasoning_tokens, reader.oddity)

@@ -7,6 +7,7 @@ set outcome = came.outcome,
     cached_tokens = came.cached_tokens,
     output_tokens = came.output_tokens,
     reasoning_tokens = came.reasoning_tokens,
+    usage_doubtful = coalesce(came.usage_doubtful, false),
     cost_usd = came.cost_usd
 from jsonb_populate_recordset(cast(null as ledger), cast(:rows as jsonb)) as came
 where ledger.draw_id = came.draw_id

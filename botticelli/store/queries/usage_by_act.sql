@@ -1,10 +1,11 @@
 -- What the calls of each act took of a scope, against their estimates. Settled draws only.
 -- in: scope, seconds
--- returns: narrative, act, model, calls, estimated_tokens, actual_tokens (means of a call), p90_tokens
+-- returns: narrative, act, model, calls, doubtful_calls, estimated_tokens, actual_tokens (means of a call), p90_tokens
 select narrative, act, model,
        count(*) as calls,
        round(avg(estimated_tokens))::bigint as estimated_tokens,
        round(avg(input_tokens + output_tokens))::bigint as actual_tokens,
+       count(*) filter (where usage_doubtful) as doubtful_calls,
        percentile_disc(0.9) within group (order by input_tokens + output_tokens) as p90_tokens
 from ledger
 where outcome = 'settled'

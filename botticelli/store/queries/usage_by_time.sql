@@ -3,7 +3,7 @@
 -- returns: scope, step, requests, tokens (of unknown outcomes: as estimated)
 select spent.scope,
        floor(extract(epoch from now() - ledger.drawn_at) / :step_seconds)::integer as step,
-       count(*) as requests,
+       count(*) filter (where outcome <> 'not_sent') as requests,
        coalesce(sum(case ledger.outcome when 'unknown' then ledger.estimated_tokens
                                         else ledger.input_tokens + ledger.output_tokens end), 0)::bigint as tokens
 from ledger

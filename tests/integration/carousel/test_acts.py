@@ -179,7 +179,7 @@ class OddDriver(EchoDriver):
         self._text = text
 
     def generate(self, request: GenerateRequest) -> GenerateResponse:
-        return GenerateResponse(text=self._text, usage=Usage(3, 4))
+        return GenerateResponse(text=self._text, usage=Usage(3, 4), usage_doubtful=False)
 
 
 @pytest.mark.parametrize("text", ["a\x00b", '{"x\\u0000": ["\\u0000"]}', "half a pair: \ud800", '{"x": "\\ud800"}'])
@@ -192,7 +192,13 @@ def test_text_that_postgres_can_not_keep_is_paid_once_and_stored_as_far_as_it_ca
     with runtime.store.transaction() as tx:
         totals = tx.ledger.totals(run.id)
     assert (run.status, run.used_tokens) == ("completed", 14)
-    assert totals == {"requests": 2, "input_tokens": 6, "output_tokens": 8, "unknown_requests": 0}
+    assert totals == {
+        "requests": 2,
+        "input_tokens": 6,
+        "output_tokens": 8,
+        "unknown_requests": 0,
+        "doubtful_requests": 0,
+    }
 
 
 def test_an_unknown_price_makes_the_cost_unknown(runtime: Runtime) -> None:

@@ -34,7 +34,7 @@ class Recorder(EchoDriver):
         prompt = request.messages[-1].text
         if "FAIL" in prompt:
             raise DriverTerminal("told to fail")
-        return GenerateResponse(text=f"<{prompt.splitlines()[-1]}>", usage=Usage(3, 4))
+        return GenerateResponse(text=f"<{prompt.splitlines()[-1]}>", usage=Usage(3, 4), usage_doubtful=False)
 
     def asked(self, prompt: str) -> list[tuple[str, str]]:
         """The messages of the one request whose prompt ends so."""

@@ -37,7 +37,7 @@ class Interfering:
         prompt = request.messages[-1].text
         self.prompts.append(prompt)
         self._during(prompt)
-        return GenerateResponse(text=f"answer to {prompt[:20]}", usage=Usage(5, 5))
+        return GenerateResponse(text=f"answer to {prompt[:20]}", usage=Usage(5, 5), usage_doubtful=False)
 
 
 def interfere(runtime: Runtime, monkeypatch: pytest.MonkeyPatch, during: Callable[[str], None]) -> Interfering:

@@ -70,7 +70,8 @@ def test_what_is_wrong_is_said_with_what_to_do(pointed: Callable[..., Runtime], 
     server.close()
     with refusing(server.port):
         assert "can't be reached" in called(runtime).found
-    assert used(runtime)["requests/60s"] == (6, 0)
+    assert ledger(runtime)[-1][1] == "not_sent"
+    assert used(runtime)["requests/60s"] == (5, 0)
 
 
 def test_without_a_key_or_without_room_nothing_is_sent(
