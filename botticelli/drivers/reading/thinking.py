@@ -22,7 +22,7 @@ def split_thinking(text: str, own_tags: frozenset[str] = frozenset()) -> tuple[s
             return "", "\n\n".join([*thinking, text[opening.end() :].strip()])
         thinking.append(text[opening.end() : end.start()].strip())
         text = text[end.end() :].lstrip()
-    if not thinking and "think" not in own_tags and (orphan := _ORPHAN.search(text)) is not None:
+    if not thinking and "think" not in own_tags and (orphan := _orphan(text)) is not None:
         return text[orphan.end() :].lstrip(), text[: orphan.start()].strip()
     return text, "\n\n".join(thinking)
 
@@ -88,6 +88,14 @@ class ThinkingFilter:
 def _opening(text: str, own_tags: frozenset[str]) -> re.Match[str] | None:
     opening = _OPEN.match(text)
     return None if opening is None or opening[1].lower() in own_tags else opening
+
+
+def _orphan(text: str) -> re.Match[str] | None:
+    """The end of thinking whose beginning stood in the model's own template, with an answer after it."""
+    orphan = _ORPHAN.search(text)
+    if orphan is None or "<think" in text[: orphan.start()].lower() or not text[orphan.end() :].strip():
+        return None
+    return orphan
 
 
 def _end(text: str, opening: re.Match[str]) -> re.Match[str] | None:

@@ -50,6 +50,12 @@ def test_faults_name_what_the_driver_said() -> None:
     assert "raise max_tokens" in (judged("cut", "length", as_json=False).warning or "")
 
 
+@pytest.mark.parametrize("finish", ["tool_calls", "pause_turn", "malformed_function_call", "other", "x"])
+def test_end_that_is_none_fails_the_act_and_says_how_to_accept_it(finish: str) -> None:
+    found = judged("Hello.", finish, as_json=False)
+    assert (found.output, f'accepted_finish_reasons = ["{finish}"]' in (found.fault or "")) == ("Hello.", True)
+
+
 def test_partial_text_is_shown_five_times_a_second_at_most() -> None:
     moments, shown = iter([0.0, 0.1, 0.15, 0.2, 0.3, 0.45]), list[str]()
     partials = Partials(shown.append, clock=lambda: next(moments))

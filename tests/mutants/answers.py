@@ -1,0 +1,60 @@
+"""Mechanisms that keep a provider's odd answer from costing more than it should, each switched off."""
+
+from __future__ import annotations
+
+from tests.mutants.mutation import Mutant
+
+READING, BODIES = "botticelli/drivers/reading/", "tests/unit/drivers/reading/test_bodies.py"
+ANSWERS_TESTS = "tests/integration/carousel/test_answers.py"
+
+ANSWERS = (
+    Mutant(
+        "a count of zero is not believed",
+        READING + "usage.py",
+        "    if said_tokens == 0:\n        return bool(text.strip())\n",
+        "    if said_tokens == 0:\n        return False\n",
+        (BODIES, "-k", "usage-zero"),
+    ),
+    Mutant(
+        "a count that is too small for its text is not believed",
+        READING + "usage.py",
+        '    return most < estimate_tokens(_RUN.sub(r"\\1", text))\n',
+        "    return False\n",
+        (BODIES, "-k", "far-too-small"),
+    ),
+    Mutant(
+        "an error inside a 200 is one",
+        READING + "wires.py",
+        ' or body.get("error"):',
+        ":",
+        (BODIES, "-k", "error-429-in-200 or error-after-text"),
+    ),
+    Mutant(
+        "what a begun answer took is charged",
+        "botticelli/drivers/failures.py",
+        "        if failure.usage is not None:\n",
+        "        if False:\n",
+        (BODIES, "-k", "half-a-text"),
+    ),
+    Mutant(
+        "an end that is none fails the act",
+        "workers/answers.py",
+        "    if response.finish_reason not in WHOLE:\n",
+        "    if False:\n",
+        ("tests/unit/workers/test_answers.py", "-k", "end_that_is_none"),
+    ),
+    Mutant(
+        "what never left is not charged",
+        "workers/model_calls.py",
+        "        if not error.was_sent:\n",
+        "        if False:\n",
+        (ANSWERS_TESTS, "-k", "can_not_be_sent"),
+    ),
+    Mutant(
+        "a prompt that is empty is not sent",
+        "workers/acts.py",
+        "        if given.is_empty:\n",
+        "        if False:\n",
+        (ANSWERS_TESTS, "-k", "renders_to_nothing"),
+    ),
+)

@@ -1,0 +1,40 @@
+"""Thinking in the text of an answer."""
+
+from __future__ import annotations
+
+import pytest
+
+from botticelli.drivers import GenerateRequest, Message
+from botticelli.drivers.reading.thinking import split_thinking, tags_in
+
+
+@pytest.mark.parametrize(
+    ("text", "answer", "thinking"),
+    [
+        ("<think>a</think>Hello.", "Hello.", "a"),
+        (" \n<THINK>a</Think>\n\nHello.", "Hello.", "a"),
+        ('<thinking x="1">a</thinking>Hello.', "Hello.", "a"),
+        ("<reasoning>a</reasoning><think>b</think>Hello.", "Hello.", "a\n\nb"),
+        ("<think>a <think>b</think> c</think>Hello.", "Hello.", "a <think>b</think> c"),
+        ("<think>I speak of <think> once</think>Hello.", "Hello.", "I speak of <think> once"),
+        ("<think></think>Hello.", "Hello.", ""),
+        ("<think>a", "", "a"),
+        ("<think>", "", ""),
+        ("a</think>\nHello.", "Hello.", "a"),
+        ("Hello. <think>b</think>", "Hello. <think>b</think>", ""),
+        ("Write `</think>` last.", "Write `</think>` last.", ""),
+        ("<thinker>a</thinker>", "<thinker>a</thinker>", ""),
+        ("<div>a</div>", "<div>a</div>", ""),
+        ("", "", ""),
+    ],
+)
+def test_thinking_at_the_start_is_taken_out(text: str, answer: str, thinking: str) -> None:
+    assert split_thinking(text) == (answer, thinking)
+
+
+def test_tags_that_the_prompt_asks_for_are_left_alone() -> None:
+    prompt = "Answer as <reasoning>why</reasoning><score>n</score>."
+    request = GenerateRequest(model="x", messages=(Message("user", prompt),))
+    text = "<reasoning>good</reasoning><score>5</score>"
+    assert split_thinking(text, tags_in(request)) == (text, "")
+    assert split_thinking(text) == ("<score>5</score>", "good")
