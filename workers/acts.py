@@ -52,6 +52,8 @@ def perform_act(stage: Stage) -> None:
         raise failure
 
 
+EMPTY_TEXTS = ("[]", "{}", "null", "(no rows)")
+"""How data without a row or a value stand in a text that quotes them."""
 MAX_REASONING_CHARACTERS = 100_000
 """Of what a model thought, this much is kept."""
 
@@ -125,7 +127,7 @@ class _Turn:
                 case TextInput():
                     text = render_text(one.content, self._resolve)
                     given.pieces.append(Piece(text, "text", one.history_retention))
-                    given.is_empty = given.is_empty and is_blank(text)
+                    given.is_empty = given.is_empty and _is_nothing(text)
                 case BotCommandInput():
                     data = Command(self._stage, self._act, name, one).perform()
                     kind = f"{one.platform} {one.command}"
@@ -316,13 +318,20 @@ class _Given:
         self.pieces.append(piece)
         self.data = data
         self.output = _as_output(data) if output is None else output
-        self.is_empty = self.is_empty and (is_blank(data) if isinstance(data, str) else data in (None, [], {}))
+        self.is_empty = self.is_empty and _is_nothing(data)
 
 
 def _settled(answer: Answer) -> Settled:
     response = answer.response
     doubtful = bool(response.usage_doubtful)
     return Settled(answer.draw_id, "settled", answer.settled_at, response.usage, response.cost_usd, doubtful)
+
+
+def _is_nothing(data: Any) -> bool:
+    """Whether a text or the data of an input has nothing to read in it."""
+    if isinstance(data, str):
+        return is_blank(data) or data.strip() in EMPTY_TEXTS
+    return data is None or data in ([], {})
 
 
 def _as_output(data: Any) -> str:

@@ -4,7 +4,7 @@
 -- A draw counts when it was settled, the later of its two moments; one whose usage nobody knows counts with its estimate.
 select spent.share ->> 'scope' as scope,
        max(coalesce(settled_at, drawn_at)) as at,
-       count(*) filter (where outcome <> 'not_sent') as requests,
+       sum((outcome <> 'not_sent')::integer) as requests,
        sum(case when guess then estimated_tokens else coalesce(input_tokens, 0) + coalesce(output_tokens, 0) end) as tokens,
        sum(case when guess then coalesce((spent.share ->> 'input_tokens')::bigint, 0)
                 else coalesce(input_tokens, 0) - coalesce(cached_tokens, 0) end) as input_tokens,

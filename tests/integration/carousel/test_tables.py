@@ -313,3 +313,14 @@ def test_an_update_waits_for_a_person_and_is_done_once(make_runtime: MakeRuntime
     decide(runtime, again["key"], "approved", Mover("", "ada@house"))
     assert perform_all(runtime, started.id).status == "completed"
     assert [row["title"] for row in rows_of(runtime, "posts")] == ["another"]
+
+
+def test_prompt_of_only_a_table_without_rows_fails_its_act_unpaid(runtime: Runtime) -> None:
+    put(runtime, "posts", {"title": "a", "score": 1})
+    tables = '[tables.none]\ntable_name = "posts"\nwhere = "1 = 0"\nformat = "markdown"\nalias = "posts"\n'
+    with runtime.store.transaction() as tx:
+        tx.state.set("nothing", "")
+    acts = '[acts]\nsum = ["{state.nothing}", "tables.none"]\n'
+    status, (act,) = run(runtime, f'[narrative]\nname = "q"\n{acts}{tables}')
+    assert (status, act.status, act.model) == ("failed", "failed", None)
+    assert "the prompt is empty" in (act.error or "")
