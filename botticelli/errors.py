@@ -134,11 +134,21 @@ class DriverError(BotticelliError):
 
 
 class DriverTransient(DriverError):
-    """`retry_after_seconds` is the provider's own figure (a floor for the next try), or None."""
+    """`retry_after_seconds` is the provider's own figure (a floor for the next try), or None. `limited`: a rate limit or a
+    quota is used up, the server itself is well."""
 
-    def __init__(self, what: str, *, where: str = "", do: str = "", retry_after_seconds: float | None = None) -> None:
+    def __init__(
+        self,
+        what: str,
+        *,
+        where: str = "",
+        do: str = "",
+        retry_after_seconds: float | None = None,
+        limited: bool = False,
+    ) -> None:
         super().__init__(what, where=where, do=do)
         self.retry_after_seconds = retry_after_seconds
+        self.limited = limited
 
 
 class DriverTerminal(DriverError):

@@ -5,42 +5,20 @@ Sources: the providers' pages on errors and on rate limits (docs/reference/drive
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from botticelli.drivers.reading.bodies import Failure
 from botticelli.drivers.reading.error_bodies import read_error_body
+from botticelli.drivers.verdicts import PASSES, SAME_EVERYWHERE, Verdict, judge_error, remedy
 from botticelli.drivers.waits import asked_seconds
 from botticelli.errors import DriverError, DriverTerminal, DriverTransient, DriverUnknown
 from botticelli.masking import masked, remember
 
 LONGEST_MESSAGE = 300
-TOO_MANY = 429
-PASSING = (408, 409, 425, TOO_MANY)
 NOT_SENT = ("ConnectError", "ConnectTimeout", "PoolTimeout", "ProxyError")
-MONEY = (
-    "insufficient_quota",
-    "billing_hard_limit_reached",
-    "billing_not_active",
-    "enforced_spend_limit_reached",
-    "contract_spend_limit_reached",
-    "credit balance is too low",
-    "check your plan and billing",
-    "billing_error",
-)
-"""Codes and phrases of answers that only money or a higher limit of spending changes, whatever their status."""
-TOO_LONG = (
-    "context_length_exceeded",
-    "context length",
-    "prompt is too long",
-    "exceeds the maximum number of tokens",
-    "exceeds the available context size",  # llama.cpp
-)
-REFUSED = ("content_filter", "content_policy_violation", "content management policy")
 SOFT_TIME_LIMIT = "SoftTimeLimitExceeded"
-BAD_KEY = ("api_key_invalid", "api key not valid", "invalid_api_key")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +29,6 @@ class Answer:
     message: str
     headers: Mapping[str, str] = field(default_factory=dict)
     body: Any = None
-
-    def says(self, phrases: tuple[str, ...]) -> bool:
-        text = f"{self.message} {json.dumps(self.body, default=str)}".lower()
-        return any(phrase in text for phrase in phrases)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,17 +50,13 @@ class Translator:
 
     def of_answer(self, answer: Answer) -> DriverError:
         what = f"{answer.status}: {self._plain(answer.message)}" if answer.message else f"status {answer.status}"
-        if answer.says(MONEY) or answer.status == 402:
-            do = "look at the account's plan, billing and spending limits"
-            return DriverTerminal(what, where=self.where, do=do, elsewhere=True)
-        advice = answer.headers.get("x-should-retry")
-        passes = answer.status in PASSING or answer.status >= 500 or answer.status == 200
-        if advice == "true" or (passes and advice != "false"):
-            return DriverTransient(
-                what, where=self.where, retry_after_seconds=asked_seconds(answer.headers, answer.body)
-            )
-        elsewhere = answer.status in (401, 403, 404, 413) or answer.says((*BAD_KEY, *TOO_LONG))
-        return DriverTerminal(what, where=self.where, do=self._remedy(answer), elsewhere=elsewhere)
+        verdict = judge_error(answer)
+        if verdict in PASSES:
+            wait_seconds = asked_seconds(answer.headers, answer.body)
+            limited = verdict is Verdict.LIMITED
+            return DriverTransient(what, where=self.where, retry_after_seconds=wait_seconds, limited=limited)
+        elsewhere = verdict not in SAME_EVERYWHERE
+        return DriverTerminal(what, where=self.where, do=remedy(verdict, self.key_name), elsewhere=elsewhere)
 
     def of_failure(self, failure: Failure, headers: Mapping[str, str]) -> DriverError:
         """An answer with status 200 that is none. What was begun is charged; what broke off may have been served."""
@@ -106,17 +76,6 @@ class Translator:
         )
         told.was_sent = False
         return told
-
-    def _remedy(self, answer: Answer) -> str:
-        if answer.status in (401, 403) or answer.says(BAD_KEY):
-            return f"check the key in {self.key_name} and what it may be used for"
-        if answer.says(TOO_LONG) or answer.status == 413:
-            return "shorten the prompt or the history (history = false), or choose a model with a larger context"
-        if answer.says(REFUSED):
-            return "the provider refused the content; change the prompt"
-        if answer.status == 404:
-            return "check the model's name, base_url and what the key may use"
-        return "change what the narrative asks for"
 
     def _lost(self, transport: Exception) -> DriverError:
         kind = type(transport).__name__

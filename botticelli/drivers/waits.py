@@ -1,64 +1,49 @@
-"""How long a provider asks to wait, in seconds: from its headers or its body. Waits for nothing.
+"""How long a provider asks to wait, from the headers and the body of its answer. Waits for nothing.
 
-Retry-After (RFC 9110), Google's RetryInfo and QuotaFailure (google.rpc), `anthropic-ratelimit-*-reset` (RFC 3339) and
-`x-ratelimit-reset-*` (durations such as `6m0s`).
+Sources: Retry-After (RFC 9110), google.rpc RetryInfo and QuotaFailure, and the `…ratelimit…-reset…` headers of Anthropic,
+OpenAI, Azure, Groq, Cerebras, Mistral, GitHub and OpenRouter (which puts them into the body).
 """
 
 from __future__ import annotations
 
-import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from botticelli.drivers.details import Details, details_of
+from botticelli.retry_after import bounded, said_in, wait_seconds
+
 GEMINI_DAY = ZoneInfo("America/Los_Angeles")
-LONGEST_SECONDS = 2 * 86_400.0
-DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m(?!s))?(?:(\d+(?:\.\d+)?)s)?(?:(\d+(?:\.\d+)?)ms)?")
-UNITS = (3600.0, 60.0, 1.0, 0.001)
+PER_DAY = re.compile(r"per_?day|daily|/d/", re.IGNORECASE)
+NOTHING = re.compile(r"0+(?:\.0*)?|-\d+(?:\.\d*)?", re.ASCII)
+"""What remains of a limit that is used up; some servers count on below 0."""
+MILLISECOND = 0.001
 
 
 def asked_seconds(headers: Mapping[str, str], body: Any, now: datetime | None = None) -> float | None:
-    """A floor for the next try, or None when nothing is said. `headers` have lower-case names."""
+    """A floor for the next try, or None when nothing is said. `headers` have lower-case names.
+
+    A quota of the day outranks everything else, for Google sends short delays with it; then comes Retry-After, the body's
+    own delay, the limits of which nothing remains, and last what the message says in words.
+    """
     now = now or datetime.now(UTC)
-    found = _retry_after(headers, now)
-    if found is None:
-        found = _of_google(body, now)
-    if found is None:
-        found = max(_resets(headers, now), default=None)
-    return None if found is None else min(max(found, 0.0), LONGEST_SECONDS)
+    details = details_of(body)
+    return next((wait for wait in _by_rank(headers, details, now) if wait is not None), None)
 
 
-def _retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
-    if (milliseconds := _number(headers.get("retry-after-ms"))) is not None:
-        return milliseconds / 1000
-    text = headers.get("retry-after")
-    seconds = _number(text)
-    if seconds is None and text:
-        try:
-            seconds = (parsedate_to_datetime(text) - now).total_seconds()
-        except (ValueError, TypeError):
-            return None
-    return seconds
-
-
-def _of_google(body: Any, now: datetime) -> float | None:
-    """A quota per day is full until midnight in California; else what RetryInfo says."""
-    error = body.get("error", body) if isinstance(body, Mapping) else None
-    details = error.get("details") if isinstance(error, Mapping) else None
-    found: float | None = None
-    for detail in details if isinstance(details, list) else []:
-        if not isinstance(detail, Mapping):
-            continue
-        kind = str(detail.get("@type", ""))
-        violations = detail.get("violations") if kind.endswith("QuotaFailure") else None
-        if any("PerDay" in str(one) for one in violations or ()):
-            return seconds_to_midnight(now, GEMINI_DAY)
-        if kind.endswith("RetryInfo"):
-            found = _number(str(detail.get("retryDelay", "")).removesuffix("s"))
-    return found
+def _by_rank(headers: Mapping[str, str], details: Details, now: datetime) -> Iterator[float | None]:
+    delay = _longest(map(_google_delay, details.delays), now)
+    if any(PER_DAY.search(quota) for quota in details.quotas):
+        yield bounded(max(seconds_to_midnight(now, GEMINI_DAY), delay or 0.0))
+    yield _retry_after(headers, now)
+    yield delay
+    yield _in_body(details.waits, now)
+    yield _retry_after(details.headers, now)
+    yield _resets(headers, now)
+    yield _resets(details.headers, now)
+    yield from (said_in(message, now) for message in details.messages)
 
 
 def seconds_to_midnight(now: datetime, zone: ZoneInfo) -> float:
@@ -67,38 +52,51 @@ def seconds_to_midnight(now: datetime, zone: ZoneInfo) -> float:
     return (midnight.astimezone(UTC) - now).total_seconds()
 
 
-def _resets(headers: Mapping[str, str], now: datetime) -> Iterator[float]:
-    """When each limit of which nothing remains is whole again."""
+def _retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
+    milliseconds = wait_seconds(headers.get("retry-after-ms"), now, unit_seconds=MILLISECOND)
+    return wait_seconds(headers.get("retry-after"), now) if milliseconds is None else milliseconds
+
+
+def _google_delay(delay: Any) -> Any:
+    """A protobuf Duration: `"3.5s"`, or its fields; anything else is none."""
+    if isinstance(delay, Mapping):
+        seconds = delay.get("seconds")
+        return seconds if isinstance(seconds, int | str) else None
+    return delay if isinstance(delay, str) and delay.strip().endswith("s") else None
+
+
+def _in_body(waits: Mapping[str, Any], now: datetime) -> float | None:
+    return _longest_of(
+        wait_seconds(value, now, unit_seconds=MILLISECOND if name.endswith("ms") else 1.0)
+        for name, value in waits.items()
+    )
+
+
+def _resets(headers: Mapping[str, str], now: datetime) -> float | None:
+    """When all limits of which nothing remains are whole again; where no header says what remains, the first reset."""
+    empty: list[float] = []
+    unsaid: list[float] = []
     for name, text in headers.items():
-        if name.startswith("anthropic-ratelimit-") and name.endswith("-reset"):
-            remaining = headers.get(name.removesuffix("reset") + "remaining")
-            try:
-                seconds = (datetime.fromisoformat(text) - now).total_seconds()
-            except (ValueError, TypeError):
-                continue
-        elif name.startswith("x-ratelimit-reset-"):
-            remaining = headers.get(name.replace("-reset-", "-remaining-"))
-            found = duration_seconds(text)
-            if found is None:
-                continue
-            seconds = found
-        else:
+        if "ratelimit" not in name.replace("rate-limit", "ratelimit") or "reset" not in name:
             continue
-        if remaining is not None and _number(remaining) == 0:
-            yield seconds
+        wait = wait_seconds(text, now)
+        remaining = _remaining(headers, name)
+        if wait is not None and remaining is None:
+            unsaid.append(wait)
+        elif wait is not None and remaining is not None and NOTHING.fullmatch(remaining.strip()):
+            empty.append(wait)
+    return max(empty) if empty else min(unsaid, default=None)
 
 
-def duration_seconds(text: str) -> float | None:
-    """`6m0s`, `1s`, `20ms`, or plain seconds; None for anything else."""
-    match = DURATION.fullmatch(text.strip())
-    if match is None or not any(match.groups()):
-        return _number(text)
-    return sum(float(part) * unit for part, unit in zip(match.groups(), UNITS, strict=True) if part)
+def _remaining(headers: Mapping[str, str], name: str) -> str | None:
+    """The header that says what remains of the limit that `name` says the reset of."""
+    names = (name.replace("reset", "remaining"), name.replace("reset-after", "remaining"))
+    return next((headers[other] for other in names if other != name and other in headers), None)
 
 
-def _number(text: str | None) -> float | None:
-    try:
-        number = float(text) if text else math.nan
-    except ValueError:
-        return None
-    return number if math.isfinite(number) else None
+def _longest(values: Iterator[Any] | Sequence[Any], now: datetime) -> float | None:
+    return _longest_of(wait_seconds(value, now) for value in values)
+
+
+def _longest_of(waits: Iterator[float | None]) -> float | None:
+    return max((wait for wait in waits if wait is not None), default=None)

@@ -206,7 +206,7 @@ def test_a_quota_of_the_day_waits_for_midnight_in_california() -> None:
     ("word", "do"),
     [
         ("429-money", "billing"),
-        ("429-final", "change what"),
+        ("429-final", "not to try again"),
         ("400", "change what"),
         ("too-long", "shorten"),
         ("content", "change the prompt"),
