@@ -18,7 +18,7 @@ from botticelli.budget.pauses import PAUSED, ScopePaused
 from botticelli.drivers import Drivers, ModelName
 from botticelli.pacing import BudgetPacing
 from botticelli.platforms import Place, Platforms
-from botticelli.settings import Settings, load_settings
+from botticelli.settings import Provider, Settings, Tier, load_settings
 
 if TYPE_CHECKING:
     import redis
@@ -178,11 +178,24 @@ class Runtime:
             model.provider,
             model.model,
             shipped=self.drivers.get(model.provider).rate_limits(),
-            configured=self.settings.providers.get(model.provider),
+            configured=self._configured(model.provider),
             default_tier=self.settings.default_tier,
             asked_tier=tier,
             guard_ms=self.settings.budget.guard_ms,
         )
+
+    def _configured(self, provider: str) -> Provider | None:
+        """The settings of a provider, with its models by the names that budgets use."""
+        configured = self.settings.providers.get(provider)
+        if configured is None:
+            return None
+
+        def respelled(tier: Tier) -> Tier:
+            models = {self.drivers.model_name(provider, name): limits for name, limits in tier.models.items()}
+            return tier.model_copy(update={"models": models})
+
+        tiers = {name: respelled(tier) for name, tier in configured.tiers.items()}
+        return configured.model_copy(update={"tiers": tiers})
 
     def scope(self, model: ModelName) -> Scope:
         """The budget scope of a model, with the limits that apply here."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import random
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -38,8 +37,8 @@ from workers.references import condition_value, guild_of, is_skipped, resolver
 from workers.stage import Stage
 from workers.table_updates import PLATFORM as DATABASE
 from workers.table_updates import update_table
+from workers.tries import next_wait
 
-FIRST_BACKOFF_SECONDS = 0.5
 NONCE_SECONDS = 60
 """For so long a platform is relied on to tell a repeated request by its nonce."""
 TWIN_POLL_SECONDS = 0.2
@@ -287,10 +286,10 @@ class Command:
                 asked_seconds = error.retry_after_seconds if isinstance(error, PlatformTransient) else None
                 if asked_seconds is None and tries >= self._retries:
                     raise
+                wait_seconds = next_wait(tries, asked_seconds)
                 tries += 1
-                wait_seconds = max(FIRST_BACKOFF_SECONDS * 2 ** min(tries - 1, 6), asked_seconds or 0)
                 log("command_waits", level=logging.WARNING, run=self._stage.claim.run_id, error=error)
-                self._sleep(wait_seconds * (1 + random.random() / 4), f"{self._input.command}: {error}")
+                self._sleep(wait_seconds, f"{self._input.command}: {error}")
 
     @property
     def _retries(self) -> int:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import math
-import random
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -37,11 +36,7 @@ from workers.outcomes import ActFailed, LongWait
 from workers.partials import Partials
 from workers.sizes import sized
 from workers.stage import Stage
-
-FIRST_BACKOFF_SECONDS = 0.5
-LONGEST_BACKOFF_SECONDS = 60.0
-JITTER = 0.25
-"""A wait is lengthened by up to this part of it, so that a fleet doesn't wake all at once."""
+from workers.tries import next_wait
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +71,8 @@ class ModelCall:
         self._first_retry = 0
         """How many retries of the iteration there had been when this model was asked first."""
         self._tries = 0
+        self._tries_before = 0
+        """How many tries of other models there were before this one was asked first."""
 
     def perform(self, request: GenerateRequest) -> Answer:
         """ActFailed when retries are used up or would not help; LongWait when the wait is not for a worker."""
@@ -84,6 +81,7 @@ class ModelCall:
         for number, call in enumerate(self._calls):
             self._call = sized(call, request, self._stage.runtime.drivers.get(call.model.provider))
             self._first_retry = self._stage.retries_used if number else 0
+            self._tries_before = self._tries
             try:
                 return self._ask(replace(request, model=call.model.model))
             except LongWait as wait:
@@ -157,7 +155,7 @@ class ModelCall:
         """A granted draw with its row in the ledger; waits for the windows if it has to."""
         claim = self._stage.claim
         self._tries += 1
-        draw_id = f"{claim.run_id}:{claim.number}:{claim.fence}:{self._name}:{self._stage.retries_used}"
+        draw_id = f"{claim.run_id}:{claim.number}:{claim.fence}:{self._name}:{self._tries - 1}"
         if self._call.model != self._calls[0].model:
             draw_id += f":{self._call.model}"
         while isinstance(drawn := self._drawn(draw_id), Refusal):
@@ -237,12 +235,16 @@ class ModelCall:
         model = self._call.model
         if isinstance(error, DriverTerminal):
             raise (ModelDown if error.elsewhere else ActFailed)(f"{model}: {error}") from None
-        if self._stage.retries_used - self._first_retry >= self._retries:
-            raise ModelDown(f"{model}: {error}; {self._tries} tries failed") from None
-        backoff_seconds = min(LONGEST_BACKOFF_SECONDS, FIRST_BACKOFF_SECONDS * 2**self._stage.retries_used)
+        limited = isinstance(error, DriverTransient) and error.limited
         asked_seconds = error.retry_after_seconds if isinstance(error, DriverTransient) else None
-        wait_seconds = max(backoff_seconds, asked_seconds or 0.0) * (1 + JITTER * random.random())
-        self._stage.retries.count()
+        failed = self._stage.retries_used - self._first_retry
+        if limited and asked_seconds is not None and self._stage.run.on_budget_exhausted == "wait":
+            wait_seconds = next_wait(0, asked_seconds)  # what the run is told to wait for is no failed try
+        elif failed >= self._retries:
+            raise ModelDown(f"{model}: {error}; {self._failed_tries()}") from None
+        else:
+            wait_seconds = next_wait(failed, asked_seconds, limited=limited)
+            self._stage.retries.count()
         if asked_seconds is not None:
             self._stage.runtime.budget.block_until(self._call.scope, round(asked_seconds * 1000))
         log(
@@ -254,6 +256,11 @@ class ModelCall:
         )
         self._stage.tell("call_failed", act=self._act, error=str(error), wait_seconds=round(wait_seconds, 3))
         self._sleep(wait_seconds, f"{model}: {error}")
+
+    def _failed_tries(self) -> str:
+        """Of this model in this attempt."""
+        tries = self._tries - self._tries_before
+        return "1 try failed" if tries == 1 else f"{tries} tries failed"
 
     def _sleep(self, wait_seconds: float, reason: str, waiting_for: Mapping[str, Any] | None = None) -> None:
         """A short wait is sat through, without a connection; for a long one the iteration is given back."""

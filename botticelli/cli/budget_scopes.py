@@ -39,7 +39,7 @@ def known_scopes(runtime: Runtime) -> list[Scope]:
 
 def find_scope(runtime: Runtime, name: str) -> Scope:
     """With its usual limits, by its name or the beginning of it. NotFound for none or several."""
-    scopes = usual_scopes(runtime)
+    scopes, name = usual_scopes(runtime), _spelled(runtime, name)
     found = [scope for known, scope in scopes.items() if known == name] or [
         scope for known, scope in scopes.items() if known.startswith(name)
     ]
@@ -48,6 +48,15 @@ def find_scope(runtime: Runtime, name: str) -> Scope:
     offer = ", ".join([scope.name for scope in found] or difflib.get_close_matches(name, scopes, 3, 0.3))
     what = f"several scopes begin with {name!r}" if found else f"there is no scope {name!r}"
     raise NotFound(what, do=offer or "see `botticelli budget`")
+
+
+def _spelled(runtime: Runtime, name: str) -> str:
+    """A model's scope by the spelling of its budget: `gemini/models/gemini-x@free` is `gemini/gemini-x@free`."""
+    model, at, tier = name.strip().partition("@")
+    provider, slash, bare = model.partition("/")
+    if not (slash and bare and provider.lower() in runtime.drivers.names()):
+        return name.strip()
+    return f"{runtime.drivers.resolve(model)}{at}{tier}"
 
 
 def scope_in(share: Mapping[str, Any] | None) -> Scope | None:
@@ -72,7 +81,7 @@ def _models(runtime: Runtime) -> Iterator[ModelName]:
         driver, configured = runtime.drivers.get(provider), settings.providers.get(provider)
         for source in (driver.rate_limits() if _is_set_up(driver) else None, configured):
             for tier in source.tiers.values() if source else ():
-                yield from (ModelName(provider, model) for model in tier.models)
+                yield from (runtime.drivers.resolve(f"{provider}/{model}") for model in tier.models)
 
 
 def _is_set_up(driver: Driver) -> bool:

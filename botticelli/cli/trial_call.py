@@ -74,7 +74,7 @@ def model_asked(runtime: Runtime, asked: str) -> ModelName:
     known = [model for source in sources if source for tier in source.tiers.values() for model in tier.models]
     if not known:
         raise InvalidInput(f"no model of {asked} is known here", do=f"write --call {asked}/MODEL")
-    return ModelName(asked, known[0])
+    return runtime.drivers.resolve(f"{asked}/{known[0]}")
 
 
 @dataclass

@@ -2,6 +2,7 @@
 
 from botticelli.drivers.capabilities import (
     CountsTokens,
+    NamesModels,
     OnText,
     Prepares,
     Readiness,
@@ -25,6 +26,7 @@ __all__ = [
     "MediaKind",
     "Message",
     "ModelName",
+    "NamesModels",
     "OnText",
     "Prepares",
     "Readiness",

@@ -48,6 +48,13 @@ class TakesMedia(Protocol):
 
 
 @runtime_checkable
+class NamesModels(Protocol):
+    def model_name(self, model: str) -> str:
+        """The one name of a model for all its spellings (without `provider/`): budgets, ledger and requests use it."""
+        ...
+
+
+@runtime_checkable
 class ReportsLimits(Protocol):
     def learned_limits(self) -> Mapping[str, Mapping[str, int]]:
         """By model: the limits that the provider's last answers named, by the names of the settings (`rpm`, `tpm`,

@@ -116,7 +116,8 @@ class EchoDriver:
         message = f"the echo driver was told to answer {status}"
         if status == "429" or status.startswith("5") or status == "408":
             wait_seconds = float(seconds) if seconds else None
-            raise DriverTransient(message, where="echo", retry_after_seconds=wait_seconds)
+            limited = status == "429"
+            raise DriverTransient(message, where="echo", retry_after_seconds=wait_seconds, limited=limited)
         raise DriverTerminal(message, where="echo", do="change `errors` in [drivers.echo]")
 
     def _answer(self, asked: Message, *, as_json: bool) -> str:

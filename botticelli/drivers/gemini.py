@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from google import genai
     from google.genai import types
 
+RESOURCE = re.compile(r"^(?:\s*(?:projects/[^/]+|locations/[^/]+|publishers/google|models)\s*/)+\s*", re.IGNORECASE)
 INLINE_BYTES = 15_000_000
 """A request may have 20 MB in all, in base64: more than this goes through the Files API."""
 
@@ -35,6 +37,10 @@ class GeminiDriver(SdkDriver["genai.Client", GeminiOptions]):
     options_type = GeminiOptions
     wire = GEMINI
     prefixes = ("gemini-", "gemma-")
+
+    def model_name(self, model: str) -> str:
+        """Without the resource path that Google's pages write in front of it."""
+        return super().model_name(RESOURCE.sub("", model.strip()))
 
     def media_kinds(self, model: str) -> frozenset[MediaKind]:
         return frozenset(("image", "audio", "video", "document"))

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 
+from botticelli.drivers.capabilities import NamesModels
 from botticelli.drivers.protocol import Driver
 from botticelli.errors import InvalidInput, SettingsError
 from botticelli.settings import DriverOptions
@@ -52,17 +53,27 @@ class Drivers:
             return self._made[name]
 
     def resolve(self, model: str) -> ModelName:
-        """`provider/model`, or a bare name that an installed driver claims. UnclaimedModel when there is none."""
-        provider, slash, name = model.partition("/")
+        """`provider/model`, or a name that an installed driver claims, by its one spelling. UnclaimedModel when
+        there is none."""
+        model = model.strip()
+        provider, slash, name = (part.strip() for part in model.partition("/"))
+        installed = self.names()
+        provider = provider if provider in installed else provider.lower()
+        if slash and name and provider in installed:
+            return ModelName(provider, self.model_name(provider, name))
+        for claimant in installed:
+            if self.get(claimant).claims(spelled := self.model_name(claimant, model)):
+                return ModelName(claimant, spelled)
         if slash and name:
             self.get(provider)
-            return ModelName(provider, name)
-        for installed in self.names():
-            if self.get(installed).claims(model):
-                return ModelName(installed, model)
         raise UnclaimedModel(
             f"no installed driver claims the model {model!r}", do=f"write provider/model; {self._offer()}"
         )
+
+    def model_name(self, provider: str, model: str) -> str:
+        """The one spelling of a model of this provider."""
+        driver = self.get(provider)
+        return driver.model_name(model) if isinstance(driver, NamesModels) else model.strip()
 
     def close(self) -> None:
         """Let drivers that keep connections (`close()`) end them. What is used afterwards is made anew."""

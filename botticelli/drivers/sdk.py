@@ -60,6 +60,10 @@ class SdkDriver(ABC, Generic[Client, Options]):
     def claims(self, model: str) -> bool:
         return model.startswith(self.prefixes)
 
+    def model_name(self, model: str) -> str:
+        """Providers of fixed names take any case; a server of one's own may not."""
+        return model.strip().lower() if self.claims(model.strip().lower()) else model.strip()
+
     def rate_limits(self) -> Provider:
         return published_limits(self.name)
 

@@ -50,6 +50,19 @@ def _of_day(wire: Wire, seconds: float) -> Fault:
     return Fault(429, "RESOURCE_EXHAUSTED", "You exceeded your current quota.", details=details)
 
 
+def _of_minute(wire: Wire, seconds: float) -> Fault:
+    """Google puts this advice into every error of a quota."""
+    details: list[dict[str, Any]] = [
+        {
+            "@type": f"{GOOGLE}QuotaFailure",
+            "violations": [{"quotaId": "GenerateRequestsPerMinutePerProjectPerModel-FreeTier"}],
+        },
+        {"@type": f"{GOOGLE}RetryInfo", "retryDelay": f"{seconds:g}s"},
+    ]
+    message = "You exceeded your current quota, please check your plan and billing details."
+    return Fault(429, "RESOURCE_EXHAUSTED", message, details=details)
+
+
 def _of_money(wire: Wire, seconds: float) -> Fault:
     if isinstance(wire, Anthropic):
         details = [{"error_code": "enforced_spend_limit_reached"}]
@@ -67,6 +80,7 @@ ERRORS: dict[str, Callable[[Wire, float], Fault]] = {
     "429-bare": _plain(429, "rate_limit_error", "Slow down."),
     "429-resets": _limited_by_resets,
     "429-day": _of_day,
+    "429-minute": _of_minute,
     "429-money": _of_money,
     "429-final": _plain(429, "rate_limit_error", "Never again.", x_should_retry="false"),
     "400": _plain(400, "invalid_request_error", "A field is not permitted."),

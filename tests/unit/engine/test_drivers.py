@@ -19,6 +19,28 @@ def test_models_are_resolved_with_and_without_their_provider() -> None:
 
 
 @pytest.mark.parametrize(
+    ("spelled", "name"),
+    [
+        ("gemini/models/gemini-2.5-flash", "gemini/gemini-2.5-flash"),
+        ("models/gemini-2.5-flash", "gemini/gemini-2.5-flash"),
+        ("gemini/publishers/google/models/gemini-2.5-flash", "gemini/gemini-2.5-flash"),
+        ("gemini/projects/p-1/locations/eu/publishers/google/models/gemini-2.5-flash", "gemini/gemini-2.5-flash"),
+        (" Gemini / Gemini-2.5-Flash\n", "gemini/gemini-2.5-flash"),
+        ("GEMINI/MODELS/GEMINI-2.5-FLASH", "gemini/gemini-2.5-flash"),
+        ("gemini-2.5-FLASH", "gemini/gemini-2.5-flash"),
+        ("gemini/tunedModels/Mine", "gemini/tunedModels/Mine"),
+        ("Anthropic/Claude-Sonnet-4", "anthropic/claude-sonnet-4"),
+        ("openai/GPT-4.1 ", "openai/gpt-4.1"),
+        ("openai/openai/gpt-4.1", "openai/openai/gpt-4.1"),
+        ("openai/ft:gpt-4.1:Org::Ab", "openai/ft:gpt-4.1:Org::Ab"),
+        ("openai-compatible/Meta/Llama-3", "openai-compatible/Meta/Llama-3"),
+    ],
+)
+def test_spellings_of_model_have_one_name(spelled: str, name: str) -> None:
+    assert str(Drivers({}).resolve(spelled)) == name
+
+
+@pytest.mark.parametrize(
     ("model", "said"),
     [("ecko/x", "did you mean 'echo'"), ("gpt", "installed drivers: anthropic, echo"), ("/", "'/'")],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,7 +11,8 @@ from botticelli.budget import Scope, Window
 from botticelli.budget.limits import model_budget, multiplied
 from botticelli.drivers.estimate import estimate_tokens
 from botticelli.errors import SettingsError
-from botticelli.settings import Provider, published_limits, published_providers
+from botticelli.runtime import Runtime
+from botticelli.settings import Provider, load_settings, published_limits, published_providers
 
 SHIPPED = Provider.model_validate(
     {
@@ -157,3 +159,12 @@ def test_multipliers_apply_to_minutes_and_days() -> None:
 )
 def test_estimates_count_by_class_of_character(text: str, tokens: int) -> None:
     assert estimate_tokens(text) == tokens
+
+
+def test_settings_of_model_apply_by_any_spelling(tmp_path: Path) -> None:
+    models = '{"Models/Gemini-X": {"rpm": 7}}'
+    provider = '{"default_tier": "t", "tiers": {"t": {"models": ' + models + "}}}"
+    settings = load_settings({"providers.gemini": provider}, environ={"BOTTICELLI_HOME": str(tmp_path)}, cwd=tmp_path)
+    runtime = Runtime(settings)
+    scopes = {runtime.scope(runtime.drivers.resolve(f"gemini/{name}")) for name in ("gemini-x", "models/GEMINI-x")}
+    assert [(scope.name, scope.windows[0].limit) for scope in scopes] == [("gemini/gemini-x@t", 7)]
