@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
@@ -72,7 +72,15 @@ def check_arguments(spec: CommandSpec, given: Mapping[str, Any], *, default_guil
             checked.faults.append(Fault(name, f"{spec.name} needs it", hint))
         elif arg.default is not None:
             checked.args[name] = arg.default
+    if spec.changes and not faulty.union(checked.args).intersection(spec.changes):
+        checked.faults.append(
+            Fault("args", f"name nothing that {spec.name} is to change", f"give {_either(spec.changes)}")
+        )
     return checked
+
+
+def _either(names: Sequence[str]) -> str:
+    return " or ".join(filter(None, (", ".join(names[:-1]), names[-1])))
 
 
 def _one(checked: Checked, args: Mapping[str, Arg], name: str, value: Any) -> None:

@@ -41,7 +41,8 @@ class CommandSpec:
     `repeat`: what may be done when nobody knows whether it was performed: `idempotent` ones are simply done again;
     `nonce` and `lookup` ones after the platform was asked (`Resolves`); `once` ones never. `captures` is the kind under
     which a success is stored in state (`channel`, `message`, ...). `args` is None where anything goes. `needs`:
-    permissions, for people to read. `reuses`: it takes what is there of that name.
+    permissions, for people to read. `reuses`: it takes what is there of that name. `changes`: of these arguments one at
+    least has to be given, else the command would do nothing.
     """
 
     name: str
@@ -51,6 +52,7 @@ class CommandSpec:
     args: Mapping[str, Arg] | None = None
     needs: tuple[str, ...] = ()
     reuses: bool = False
+    changes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,6 +70,7 @@ def _entry(name: str, table: Mapping[str, Any], known: Mapping[str, Arg]) -> Ent
         args=args,
         needs=tuple(table.get("needs", ())),
         reuses=table.get("reuses", False),
+        changes=_changes(args) if name.endswith(".edit") else (),
     )
     return Entry(
         spec,
@@ -82,6 +83,15 @@ def _entry(name: str, table: Mapping[str, Any], known: Mapping[str, Arg]) -> Ent
         body_all=table.get("body_all", {}) | dict.fromkeys(table.get("body_nulls", ())),
         deletes=table.get("deletes"),
     )
+
+
+def _changes(args: Mapping[str, Arg]) -> tuple[str, ...]:
+    """What an edit can change: all but the reason and what names the thing and its place."""
+    return tuple(name for name, arg in args.items() if name not in ("reason", "guild_id") and not _names_it(arg))
+
+
+def _names_it(arg: Arg) -> bool:
+    return arg.required and arg.type == "id"
 
 
 def _written(word: str, known: Mapping[str, Arg]) -> tuple[str, Arg]:

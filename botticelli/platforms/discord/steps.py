@@ -8,7 +8,7 @@ from typing import Any
 
 from botticelli.errors import PlatformError
 from botticelli.platforms.discord import messages
-from botticelli.platforms.discord.jobs import Job, all_shaped, required, shaped
+from botticelli.platforms.discord.jobs import Job, all_shaped, shaped
 
 KINDS = {"text": 0, "voice": 2, "category": 4, "announcement": 5, "stage": 13, "forum": 15}
 """Source: Discord's documentation, "Channel types"."""
@@ -93,7 +93,6 @@ def time_out_member(job: Job) -> dict[str, Any]:
 def edit_member(job: Job) -> dict[str, Any]:
     names = {"nickname": "nick", "mute": "mute", "deafen": "deaf", "roles": "roles"}
     body = {there: job.args[here] for here, there in names.items() if here in job.args}
-    required(bool(body), "there is nothing to change", "give nickname, mute, deafen or roles")
     job.call("PATCH /guilds/{guild_id}/members/{user_id}", body=body)
     return {**job.given("guild_id", "user_id"), "changes": [name for name in names if name in job.args]}
 

@@ -68,3 +68,34 @@ def test_a_guild_that_the_settings_name_is_taken_only_where_it_is_needed() -> No
     assert check_arguments(spec, {"name": "x"}, default_guild="9").args["guild_id"] == "9"
     assert "guild_id" not in check_arguments(catalogue().entries["channels.get"].spec, {"channel_id": "1"}).args
     assert [one.name for one in check_arguments(spec, {"name": "x"}).faults] == ["guild_id"]
+
+
+EDITS = sorted(name for name in catalogue().entries if name.endswith(".edit"))
+
+
+@pytest.mark.parametrize("command", EDITS)
+def test_edit_without_change_is_refused(command: str) -> None:
+    spec = catalogue().entries[command].spec
+    assert spec.args is not None and spec.changes
+    named: dict[str, Any] = {name: "1" for name, arg in spec.args.items() if arg.required and arg.type == "id"}
+    for given in (named, {**named, "reason": "because"}, {**named, "guild_id": "1"}):
+        usual = {name: value for name, value in given.items() if name in spec.args}
+        assert any(
+            "nothing" in fault.message or "needs it" in fault.message for fault in check(command, **usual).faults
+        )
+    for name in spec.changes:
+        faults = check(command, **named, **{name: TEMPLATED}).faults
+        assert not any("nothing" in fault.message for fault in faults)
+
+
+def test_edits_are_all_that_change_parts_of_a_thing() -> None:
+    """Any command that only sends optional fields would send an empty body."""
+    for name, entry in catalogue().entries.items():
+        fields = [entry.spec.args[here] for here in entry.body.values() if entry.spec.args]
+        if (entry.route or "").startswith("PATCH") and not entry.body_all and not any(arg.required for arg in fields):
+            assert entry.spec.changes, name
+
+
+def test_edit_with_wrong_value_is_told_only_that() -> None:
+    faults = check("roles.edit", guild_id="1", role_id="2", hoist="maybe").faults
+    assert [fault.name for fault in faults] == ["hoist"]
