@@ -5,8 +5,9 @@ Those of all iterations that this process performs at the same time are drawn in
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from botticelli.budget import Draw, Refusal
 from botticelli.failpoints import reach
@@ -34,6 +35,8 @@ class Drawn:
     draw: Draw
     run: Wanted | None
     confirmed: Draw | Refusal | None = None
+    asked_at: float = 0.0
+    """When it was asked for, by this process's own steady clock: the grant is not older."""
 
 
 def draw(runtime: Runtime, drawing: Drawing) -> Drawn | Refusal:
@@ -42,13 +45,14 @@ def draw(runtime: Runtime, drawing: Drawing) -> Drawn | Refusal:
 
 
 def _draw_together(runtime: Runtime, asked: Sequence[Drawing]) -> list[Drawn | Refusal]:
+    asked_at = time.monotonic()
     answers = draw_all(runtime.budget, [one.request for one in asked])
     granted = [(one, draw) for one, draw in zip(asked, answers, strict=True) if isinstance(draw, Draw)]
     if not granted:
         return [answer for answer in answers if isinstance(answer, Refusal)]
     reach("request_drawn")
     drawn = iter(_enter(runtime, granted))
-    return [answer if isinstance(answer, Refusal) else next(drawn) for answer in answers]
+    return [answer if isinstance(answer, Refusal) else replace(next(drawn), asked_at=asked_at) for answer in answers]
 
 
 def _enter(runtime: Runtime, granted: Sequence[tuple[Drawing, Draw]]) -> list[Drawn]:

@@ -24,6 +24,7 @@ from botticelli.drivers import (
     Usage,
     checked_response,
 )
+from botticelli.drivers.departures import on_departure
 from botticelli.errors import DriverError, DriverTerminal, DriverTransient, DriverUnknown
 from botticelli.failpoints import reach
 from botticelli.store import Entry, Settled, Transaction
@@ -35,8 +36,12 @@ from workers.learning import learn
 from workers.outcomes import ActFailed, LongWait
 from workers.partials import Partials
 from workers.sizes import sized
+from workers.spreads import spreads_of
 from workers.stage import Stage
 from workers.tries import next_wait
+
+MINUTES_SECONDS = 120.0
+"""A refusal for longer is of a day's quota: no guard would have helped."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +73,9 @@ class ModelCall:
         """Unique within the iteration: position and turn."""
         self._ticket = Ticket.from_json(stage.claim.ticket)
         self._draws = Draws(stage.runtime.budget, self._ticket.id, call.scopes)
+        self._spreads = spreads_of(stage.runtime)
+        self._asked_at = 0.0
+        """When the draw that was granted last was asked for."""
         self._first_retry = 0
         """How many retries of the iteration there had been when this model was asked first."""
         self._tries = 0
@@ -101,7 +109,8 @@ class ModelCall:
         while True:
             draw = self._draw()
             try:
-                with crowd.one_less():
+                with crowd.one_less(), on_departure(self._leaves):
+                    self._leaves()
                     response = self._answer(driver, request)
                 reach("model_answered")
             except DriverError as error:
@@ -112,12 +121,16 @@ class ModelCall:
                 self._settle_failure(draw, DriverUnknown("the call was interrupted"))
                 raise
             finally:
+                self._spreads.tell(self._stage.runtime.budget, self._call.scope)
                 learn(self._stage.runtime, driver, self._call)
             response = self._priced(response)
             settled = self._draws.settle(draw.id, _used(response.usage, response.cost_usd))
             reach("request_settled")
             moments = _moment(draw.drawn_at_ms), _moment(settled.settled_at_ms)
             return Answer(response, self._call.model, draw.id, self._tries, *moments)
+
+    def _leaves(self) -> None:
+        self._spreads.measure(self._call.scope, self._asked_at)
 
     def _prepare(self, driver: Driver) -> None:
         """Before anything is drawn: a window counts from the draw, the provider from the request's arrival."""
@@ -158,8 +171,10 @@ class ModelCall:
         draw_id = f"{claim.run_id}:{claim.number}:{claim.fence}:{self._name}:{self._tries - 1}"
         if self._call.model != self._calls[0].model:
             draw_id += f":{self._call.model}"
+        self._spreads.tell(self._stage.runtime.budget, self._call.scope)
         while isinstance(drawn := self._drawn(draw_id), Refusal):
             self._wait_for(self._stage.runtime.softened(drawn))
+        self._asked_at = drawn.asked_at
         if isinstance(drawn.confirmed, Refusal):
             self._not_made(drawn.draw, drawn.confirmed)
         self._stage.begin(lambda tx: self._take_back(tx, drawn.draw))
@@ -245,6 +260,8 @@ class ModelCall:
         else:
             wait_seconds = next_wait(failed, asked_seconds, limited=limited)
             self._stage.retries.count()
+        if limited and (asked_seconds or 0) <= MINUTES_SECONDS:
+            self._spreads.refuse(self._call.scope)
         if asked_seconds is not None:
             self._stage.runtime.budget.block_until(self._call.scope, round(asked_seconds * 1000))
         log(

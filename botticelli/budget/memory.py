@@ -132,6 +132,13 @@ class MemoryBudget:
         state.blocked_until_ms = max(state.blocked_until_ms, now + wait_ms)
         self._keep(state)
 
+    def widen(self, scope: Scope, spread_ms: int, keep_ms: int) -> int:
+        [state], now = self._open([scope])
+        if spread_ms > 0 and spread_ms >= state.spread_ms:
+            state.spread = (spread_ms, now + keep_ms)
+            self._keep(state)
+        return state.spread_ms
+
     def usage(self, scope: Scope) -> ScopeUsage:
         [state], now = self._open([scope])
         while state.sweep():
@@ -141,8 +148,9 @@ class MemoryBudget:
         waiting = tuple(Waiter(ticket, p.amounts, p.at_ms - now) for ticket, p in state.queue.places.items())
         blocked_for_ms = max(0, state.blocked_until_ms - now)
         holders = tuple(held.ticket for held in holdings)
+        guard_ms = max(scope.guard_ms, state.spread_ms)
         return ScopeUsage(
-            scope.name, windows, state.held, len(state.leases), blocked_for_ms, holders, holdings, waiting
+            scope.name, windows, state.held, len(state.leases), blocked_for_ms, holders, holdings, waiting, guard_ms
         )
 
     def _open(self, scopes: Sequence[Scope]) -> tuple[list[ScopeState], int]:

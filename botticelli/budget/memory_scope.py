@@ -39,6 +39,17 @@ class ScopeState:
     holds: dict[str, Hold] = field(default_factory=dict)
     leases: dict[str, int] = field(default_factory=dict)
     queue: Queue = field(default_factory=Queue)
+    spread: tuple[int, int] = (0, 0)
+    """How much longer sliding windows and buckets are than the provider's, and until when."""
+
+    @property
+    def spread_ms(self) -> int:
+        return self.spread[0] if self.spread[1] > self.now else 0
+
+    def guard_of(self, window: Window) -> int:
+        """Those that end at a time of their own are never widened."""
+        widened = window.kind in ("sliding", "bucket")
+        return max(self.scope.guard_ms, self.spread_ms) if widened else self.scope.guard_ms
 
     @property
     def held(self) -> Amounts:
@@ -54,7 +65,7 @@ class ScopeState:
         """Begin a call: take its limits and its time, and let go of what has run out."""
         self.scope, self.now = scope, now
         for window, state in self.states():
-            state.expire(window, scope.guard_ms, now)
+            state.expire(window, self.guard_of(window), now)
         self.queue.expire(now)
         self.sweep()
 
@@ -81,7 +92,7 @@ class ScopeState:
     def charge(self, amounts: Amounts, *moments: str) -> dict[str, int]:
         """Charge what is charged at these moments; gives the marks by window."""
         return {
-            window.name: state.charge(window, self.scope.guard_ms, self.now, amounts.of(window.metric))
+            window.name: state.charge(window, self.guard_of(window), self.now, amounts.of(window.metric))
             for window, state in self.states()
             if amounts.of(window.metric) > 0 and CHARGED_AT[window.metric] in moments
         }
@@ -91,7 +102,7 @@ class ScopeState:
         resets_after_ms = state.resets_at(window) - self.now if used else 0
         free_after_ms: int | None = 0
         if used + held >= window.limit:
-            free_after_ms = wait_ms(state, window, self.scope.guard_ms, self.now, held=held, amount=1)
+            free_after_ms = wait_ms(state, window, self.guard_of(window), self.now, held=held, amount=1)
         return WindowUsage(window, used, held, resets_after_ms, free_after_ms)
 
     def refusals(self, asked: Amounts, covered: Amounts, ahead: Sequence[Place]) -> Iterator[Refusal]:
@@ -102,7 +113,7 @@ class ScopeState:
             yield Refusal(name, BLOCKED, 0, 0, asked.requests, self.blocked_until_ms - self.now)
         for window, state in self.states():
             amount, beside = asked.of(window.metric), held.of(window.metric) - covered.of(window.metric)
-            used, guard_ms = state.used(window, self.now), self.scope.guard_ms
+            used, guard_ms = state.used(window, self.now), self.guard_of(window)
             if amount <= covered.of(window.metric):
                 continue
             if used + beside + amount > window.limit or self.delays(window, state, beside + amount, ahead):
@@ -114,7 +125,7 @@ class ScopeState:
     def delays(self, window: Window, state: WindowState, beside: int, ahead: Sequence[Place]) -> bool:
         """Whether one of those ahead couldn't start when it was told to, `beside` what else will be held then."""
         return any(
-            state.used_at(window, self.scope.guard_ms, at_ms) + beside + kept_for(ahead, window.metric, at_ms)
+            state.used_at(window, self.guard_of(window), at_ms) + beside + kept_for(ahead, window.metric, at_ms)
             > window.limit
             for at_ms in (max(self.now, place.at_ms) for place in ahead)
         )

@@ -321,6 +321,8 @@ class ScopeUsage:
     """What the holders hold."""
     waiting: tuple[Waiter, ...] = field(default=())
     """The queue, in order of arrival."""
+    guard_ms: int = 0
+    """How much longer than the provider's its windows are now; fixed and calendar windows keep the guard of the scope."""
 
 
 class Budget(Protocol):
@@ -372,6 +374,11 @@ class Budget(Protocol):
 
     def block_until(self, scope: Scope, wait_ms: int) -> None:
         """Close the scope for everyone for `wait_ms` from now (a provider's Retry-After); never shortens a block."""
+        ...
+
+    def widen(self, scope: Scope, spread_ms: int, keep_ms: int) -> int:
+        """Make sliding windows and buckets at least `spread_ms` longer than the provider's, for everyone and for `keep_ms`;
+        the widest counts, and it ends by itself. Answers by how much they are longer now, the scope's guard not counted."""
         ...
 
     def usage(self, scope: Scope) -> ScopeUsage:

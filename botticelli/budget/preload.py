@@ -11,6 +11,8 @@ from botticelli.budget.memory_windows import Bucket, BucketState, SlidingState, 
 from botticelli.budget.model import PastCharge, Refusal, Scope, ScopeUsage, Share, Ticket, WindowUsage
 
 FOREVER_SECONDS = 10 * 365 * 86_400.0
+WIDENED_MS = 3_600_000
+"""For so long what makes windows longer now is taken to last."""
 STEPS = 20
 """Into so many equal charges a sliding window's usage is taken to be spread where nothing more is known of it."""
 
@@ -35,11 +37,11 @@ class PreloadedBudget(MemoryBudget):
         says less than `usage`, the rest is spread evenly. What others hold counts as if it were charged now; their slots
         are taken to be free soon."""
         now = self._clock_ms()
-        state = ScopeState(scope, now)
+        state = ScopeState(scope, now, spread=(usage.guard_ms, now + WIDENED_MS))
         mine = [charge for charge in past if charge.scope == scope.name]
         for one in usage.windows:
             if one.window.metric != "concurrency":
-                state.windows[one.window.name] = _window(one, scope.guard_ms, mine, now)
+                state.windows[one.window.name] = _window(one, state.guard_of(one.window), mine, now)
         state.blocked_until_ms = now + usage.blocked_for_ms if usage.blocked_for_ms else 0
         for waiter in usage.waiting:
             back_ms = now + waiter.back_after_ms

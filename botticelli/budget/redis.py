@@ -139,8 +139,12 @@ class RedisBudget:
     def block_until(self, scope: Scope, wait_ms: int) -> None:
         self._call("block", _named([scope]), wait_ms)
 
+    def widen(self, scope: Scope, spread_ms: int, keep_ms: int) -> int:
+        reply: int = self._call("widen", _named([scope]), spread_ms, keep_ms)
+        return reply
+
     def usage(self, scope: Scope) -> ScopeUsage:
-        blocked, amounts, tickets, windows, holders, waiting, now = self._call("usage", _named([scope]))
+        blocked, amounts, tickets, windows, holders, waiting, now, guard_ms = self._call("usage", _named([scope]))
         held = Amounts(*amounts)
         holdings = tuple(_holding(holders[n : n + 3], now) for n in range(0, len(holders), 3))
         return ScopeUsage(
@@ -157,6 +161,7 @@ class RedisBudget:
             tuple(holding.ticket for holding in holdings),
             holdings,
             tuple(Waiter(w["ticket"], Amounts(*w["amounts"]), w["at"] - now) for w in json.loads(waiting) or ()),
+            guard_ms,
         )
 
     def close(self) -> None:

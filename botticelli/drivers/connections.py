@@ -15,6 +15,8 @@ from pathlib import Path
 
 import httpx2
 
+from botticelli.drivers.departures import leaves
+
 IDLE_SECONDS = 5.0
 """A connection that nobody has used for so long is closed: servers close them too."""
 ORIGINS = 4
@@ -43,6 +45,7 @@ class Connections(httpx2.BaseTransport):
         if not self._places.acquire(timeout=request.extensions["timeout"]["pool"]):
             raise httpx2.PoolTimeout("no connection was free in time", request=request)
         held = self._take()
+        leaves()
         try:
             response = held.transport.handle_request(request)
         except BaseException:

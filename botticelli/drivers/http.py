@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from botticelli.drivers.exchange import Exchange, current_exchange
+from botticelli.drivers.departures import leaves
 from botticelli.drivers.options import SdkOptions
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ def http_client(options: SdkOptions, socket: Path | None = None) -> httpx2.Clien
 
     def begin(request: httpx2.Request) -> None:
         limits = timeouts(options).as_dict()
+        leaves()
         request.extensions = {**request.extensions, "timeout": limits, BEGUN: time.monotonic()}
         if (exchange := current_exchange()) is not None:
             exchange.begin()

@@ -165,7 +165,10 @@ class WorkerSettings(Section):
 
 class BudgetSettings(Section):
     guard_ms: int = Field(default=25, ge=0)
-    """How much longer than the provider's every sliding window is."""
+    """How much longer than the provider's every window is, at least."""
+    guard_max_ms: int = Field(default=2000, ge=0)
+    """How much longer it becomes at most, by what workers measure; no more than a twelfth of the period. Not above
+    `guard_ms`: the guard stays as it is."""
     estimate_quantile: float = Field(default=0.9, gt=0, le=1)
     """Of an act's own past usage, where the narrative gives no figure: this part of its calls took no more."""
     rpm_multiplier: Multiplier | None = None

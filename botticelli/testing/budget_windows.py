@@ -97,6 +97,37 @@ class WindowCases(BudgetCases):
         clock.advance(1)
         assert budget.charge(scope, Amounts(tokens=100)) is None
 
+    @pytest.mark.parametrize(("kind", "lengthened"), [("sliding", True), ("fixed", False)])
+    def test_widened_scope_lengthens_windows_that_move(
+        self, budget: Budget, clock: ManualClock, kind: WindowKind, lengthened: bool
+    ) -> None:
+        scope = window_of(kind, guard_ms=25)
+        assert budget.charge(scope, Amounts(tokens=100)) is None
+        assert budget.widen(scope, 400, 300_000) == 400
+        assert budget.widen(scope, 100, 900_000) == 400
+        assert budget.usage(scope).guard_ms == 400
+        clock.advance(MINUTE_MS + 25)
+        assert (budget.charge(scope, Amounts(tokens=1)) is not None) == lengthened
+        clock.advance(375)
+        assert budget.charge(scope, Amounts(tokens=99)) is None
+
+    def test_widened_bucket_begins_to_refill_later(self, budget: Budget, clock: ManualClock) -> None:
+        scope = window_of("bucket")
+        assert budget.widen(scope, 3_000, 300_000) == 3_000
+        assert budget.charge(scope, Amounts(tokens=100)) is None
+        assert wait_of(budget.charge(scope, Amounts(tokens=5))) == 3_000 + MINUTE_MS // 20
+        clock.advance(3_000 + MINUTE_MS // 20)
+        assert budget.charge(scope, Amounts(tokens=5)) is None
+
+    def test_widened_scope_narrows_by_itself(self, budget: Budget, clock: ManualClock) -> None:
+        scope = window_of("sliding", guard_ms=25)
+        assert budget.widen(scope, 400, MINUTE_MS) == 400
+        clock.advance(MINUTE_MS)
+        assert (budget.widen(scope, 0, 0), budget.usage(scope).guard_ms) == (0, 25)
+        assert budget.charge(scope, Amounts(tokens=100)) is None
+        clock.advance(MINUTE_MS + 25)
+        assert budget.charge(scope, Amounts(tokens=100)) is None
+
     def test_one_window_that_refuses_a_charge_leaves_the_others_untouched(self, budget: Budget) -> None:
         scope = Scope("model", (Window("tokens", 100, 60), Window("requests", 1, 60), Window("tokens", 50, 600)))
         assert budget.charge(scope, Amounts(1, 50)) is None

@@ -1,7 +1,8 @@
 -- Library: the scopes of one call: each read with one HMGET, swept, and written back with one HSET.
 --
 -- Keys, limits, amounts and heads are those of lib_call. The field "state" of the usage hash is JSON: expires (when the
--- keys vanish), blocked, who is waiting, and what is kept of each window.
+-- keys vanish), blocked, who is waiting, what is kept of each window, and spread: how much longer than the provider's the
+-- windows are for now, and until when (see widen).
 
 local KEEP_MS = 50000 -- unused scopes vanish at least this long after their last window and lease
 local limits = cjson.decode(string.sub(ARGV[1], scope_count * DIGEST_SIZE + 1))
@@ -16,17 +17,23 @@ local function read_state(usage, holds, leases)
   return nil, {expires = 0, blocked = 0, waiting = {}, windows = {}}, foreign and 'foreign'
 end
 
-local function read_scope(number)
+-- How much longer windows are than the limits say, at `now`: 0 when nobody widened them, or that is over.
+local function spread_of(state, now)
+  local spread = state.spread
+  return spread and spread[2] > now and spread[1] or 0
+end
+
+local function read_scope(number, now)
   local usage, holds, leases = KEYS[3 * number - 2], KEYS[3 * number - 1], KEYS[3 * number]
   local head, state, known = read_state(usage, holds, leases)
   local spec, windows, longest_ms = limits[number], {}, 0
   for i = 2, #spec do
-    windows[i - 1] = open_window(spec[i], spec[1], state.windows)
+    windows[i - 1] = open_window(spec[i], spec[1], spread_of(state, now), state.windows)
     longest_ms = math.max(longest_ms, windows[i - 1].span_ms)
   end
   return {
     usage = usage, holds = holds, leases = leases, known = known, state = state, windows = windows,
-    longest_ms = longest_ms, digest = digest_of(number), asked = asked[number], now = head and head[SEEN] or 0,
+    longest_ms = longest_ms, guard_ms = math.max(spec[1], spread_of(state, now)), digest = digest_of(number), asked = asked[number], now = head and head[SEEN] or 0,
     epoch = head and head[EPOCH] or '', next_lease = head and head[NEXT_LEASE] or 0,
     held = head and {unpack(head, HELD + 1, HELD + #CHARGED_AT)} or amounts(),
   }
@@ -36,7 +43,7 @@ end
 local function read_scopes()
   local scopes, now = {}, server_ms()
   for number = 1, scope_count do
-    scopes[number] = read_scope(number)
+    scopes[number] = read_scope(number, now)
     now = math.max(now, scopes[number].now)
   end
   for _, scope in ipairs(scopes) do scope.now = now end

@@ -29,8 +29,10 @@ local function kind_of(name)
 end
 
 -- The window of one spec (see lib_call), with what is kept of it.
-local function open_window(spec, guard_ms, kept_windows)
+-- Those that end at a time of their own (fixed, calendar) are never widened: a later end would take from the next span.
+local function open_window(spec, guard_ms, spread_ms, kept_windows)
   local name, period_ms, kind = spec[1], spec[4], kind_of(spec[5])
+  if spec[5] == 'sliding' or spec[5] == 'bucket' then guard_ms = math.max(guard_ms, spread_ms) end
   local kept, added = kept_windows[name], not kept_windows[name]
   if added then
     kept = kind.new()

@@ -4,7 +4,7 @@
 -- Returns     {blocked for ms, [held amount of each metric], tickets,
 --             {used, resets after ms, next of its metric fits after ms or -1, ... for each window},
 --             {id, deadline in ms, hold as JSON, ... of at most a hundred tickets, the shortest lease first},
---             the queue as JSON (see lib_queue), time in ms}
+--             the queue as JSON (see lib_queue), time in ms, guard in ms}
 
 local scope = scopes[1]
 while sweep_leases(scope) do end
@@ -26,5 +26,5 @@ end
 save_known({scope})
 return {
   math.max(0, scope.state.blocked - now), scope.held, redis.call('ZCARD', scope.leases), windows, holders,
-  cjson.encode(scope.state.waiting), now,
+  cjson.encode(scope.state.waiting), now, scope.guard_ms,
 }

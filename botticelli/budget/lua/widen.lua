@@ -1,0 +1,13 @@
+-- Make the sliding windows and buckets of a scope longer than the provider's, for some time; the widest counts.
+--
+-- KEYS, ARGV  see lib_call (one scope); besides: [3] by how much in ms, [4] for how long in ms
+-- Returns     by how much they are longer now, in ms, what the limits say not counted
+
+local scope, spread_ms, keep_ms = scopes[1], tonumber(ARGV[3]), tonumber(ARGV[4])
+if spread_ms > 0 and spread_ms >= spread_of(scope.state, now) then
+  scope.state.spread = {spread_ms, now + keep_ms}
+  save_scope(scope, keep_ms)
+else
+  save_known({scope})
+end
+return spread_of(scope.state, now)

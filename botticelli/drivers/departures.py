@@ -1,0 +1,26 @@
+"""Says when a request leaves, to whoever listens in the same thread. Measures nothing itself."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+_listening = threading.local()
+
+
+@contextmanager
+def on_departure(hear: Callable[[], None]) -> Iterator[None]:
+    """Within it, `hear` is called for each request that leaves from this thread. It must be quick and never fail."""
+    _listening.hear = hear
+    try:
+        yield
+    finally:
+        _listening.hear = None
+
+
+def leaves() -> None:
+    """A request is about to be written to its connection. Drivers with a transport of their own may call it too."""
+    hear: Callable[[], None] | None = getattr(_listening, "hear", None)
+    if hear is not None:
+        hear()
