@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import math
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -11,7 +10,8 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, NoReturn
 
-from botticelli.budget import Amounts, Draw, Refusal, Ticket
+from botticelli.budget import Amounts, Draw, Refusal, Scope, Ticket
+from botticelli.budget.carry import Carry
 from botticelli.carousel.dispatch import in_short
 from botticelli.carousel.plan import Call
 from botticelli.drivers import (
@@ -124,7 +124,7 @@ class ModelCall:
                 self._spreads.tell(self._stage.runtime.budget, self._call.scope)
                 learn(self._stage.runtime, driver, self._call)
             response = self._priced(response)
-            settled = self._draws.settle(draw.id, _used(response.usage, response.cost_usd))
+            settled = self._draws.settle(draw.id, _used(response.usage, response.cost_usd, self._call.scope))
             reach("request_settled")
             moments = _moment(draw.drawn_at_ms), _moment(settled.settled_at_ms)
             return Answer(response, self._call.model, draw.id, self._tries, *moments)
@@ -239,7 +239,7 @@ class ModelCall:
         usage = Usage(*error.served_tokens)
         cost_usd = self._cost_usd(usage) if usage.total_tokens else None
         unknown, served = isinstance(error, DriverUnknown), usage.total_tokens > 0
-        settled = self._draws.settle(draw.id, None if unknown else _used(usage, cost_usd))
+        settled = self._draws.settle(draw.id, None if unknown else _used(usage, cost_usd, self._call.scope))
         outcome = "unknown" if unknown else "settled" if served else "refused"
         row = Settled(draw.id, outcome, _moment(settled.settled_at_ms), None if unknown else usage, cost_usd, served)
         with self._stage.guarded() as tx:
@@ -287,9 +287,13 @@ class ModelCall:
             threading.Event().wait(wait_seconds)
 
 
-def _used(usage: Usage, cost_usd: Decimal | None) -> Amounts:
-    """What was really used. Input that the provider had in its cache is no input of the windows that count input."""
-    cost_microusd = math.ceil((cost_usd or 0) * 1_000_000)
+_costs = Carry()
+"""By scope, in this process."""
+
+
+def _used(usage: Usage, cost_usd: Decimal | None, scope: Scope) -> Amounts:
+    """Return what was really used. Input that the provider had in its cache is no input of the windows that count input."""
+    cost_microusd = _costs.microusd(scope.name, cost_usd)
     fresh_tokens = usage.input_tokens - usage.cached_tokens
     return Amounts(1, usage.total_tokens, fresh_tokens, usage.output_tokens, cost_microusd)
 

@@ -9,7 +9,7 @@ from decimal import Decimal
 from botticelli.budget import Refusal
 from botticelli.store import Open, Run
 
-MICRO = 1_000_000
+NANO = 1_000_000_000
 
 
 def own_scope(run: Run) -> str:
@@ -30,14 +30,14 @@ def past_cap(run: Run, opened: Open) -> Refusal | None:
 
 
 def _caps(run: Run) -> Iterator[tuple[str, int, int, int]]:
-    """Name, cap, used so far, and the estimate of one iteration; money in millionths of a dollar."""
+    """Name, cap, used so far, and the estimate of one iteration; money in billionths of a dollar."""
     if run.max_tokens_total is not None:
         yield "max_tokens_total", run.max_tokens_total, run.used_tokens, run.estimated_tokens
     if run.max_cost_usd is not None:
-        cap = _micro(run.max_cost_usd)
-        used = cap + 1 if run.cost_usd is None else _micro(run.cost_usd)
-        yield "max_cost_usd (in millionths)", cap, used, _micro(run.estimated_cost_usd or Decimal(0))
+        cap = math.floor(run.max_cost_usd * NANO)
+        used = cap + 1 if run.cost_usd is None else _nano(run.cost_usd)
+        yield "max_cost_usd (in billionths)", cap, used, _nano(run.estimated_cost_usd or Decimal(0))
 
 
-def _micro(usd: Decimal) -> int:
-    return math.ceil(usd * MICRO)
+def _nano(usd: Decimal) -> int:
+    return math.ceil(usd * NANO)

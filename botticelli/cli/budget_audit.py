@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -10,13 +9,13 @@ from typing import Any
 from botticelli.budget import Amounts, Scope, Ticket
 from botticelli.budget.audit import Finding, Spent, audit
 from botticelli.budget.audit_windows import Interval
+from botticelli.budget.carry import Carry
 from botticelli.cli.budget_scopes import usual_scopes
 from botticelli.cli.terminal import number, safe, table
 from botticelli.runtime import Runtime
 from botticelli.store import SpentRow
 
 HEAD = ("scope", "window", "charges", "worst", "limit", "of it", "from", "to", "verdict")
-MICROUSD = 1_000_000
 Granted = tuple[tuple[Scope, Amounts], ...]
 
 
@@ -51,16 +50,18 @@ def lines(found: dict[str, Any]) -> list[str]:
 def spent_by(rows: Iterable[SpentRow], usual: Mapping[str, Scope], unlimited: set[str]) -> Iterator[Spent]:
     """One for each scope of each row: their estimates may differ. Names scopes without limits in `unlimited`."""
     kept: dict[str, Granted] = {}
+    carry = Carry(ahead=False)
     for row in rows:
         settled_at = None if row.outcome == "drawn" else row.settled_at or row.drawn_at
         settled_at_ms = None if settled_at is None else _ms(settled_at)
         for scope, estimated in _granted(row, usual, kept):
             if not scope.windows:
                 unlimited.add(scope.name)
-            yield Spent((scope,), _ms(row.drawn_at), settled_at_ms, _actual(row, estimated), estimated)
+            actual = _actual(row, estimated, carry.microusd(scope.name, row.cost_usd))
+            yield Spent((scope,), _ms(row.drawn_at), settled_at_ms, actual, estimated)
 
 
-def _actual(row: SpentRow, estimated: Amounts) -> Amounts:
+def _actual(row: SpentRow, estimated: Amounts, cost_microusd: int) -> Amounts:
     """What the provider counted. Input that it had in its cache is no input of the windows that count input."""
     if row.outcome in {"drawn", "unknown"}:
         return estimated
@@ -69,7 +70,6 @@ def _actual(row: SpentRow, estimated: Amounts) -> Amounts:
     if row.outcome == "refused":
         return Amounts(requests=1, concurrency=1)
     read, written = row.input_tokens or 0, row.output_tokens or 0
-    cost_microusd = math.ceil((row.cost_usd or 0) * MICROUSD)
     return Amounts(1, read + written, max(0, read - (row.cached_tokens or 0)), written, cost_microusd, 1)
 
 

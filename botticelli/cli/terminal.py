@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import sys
@@ -40,6 +41,9 @@ def _escaped(one: str) -> str:
     return one.encode("unicode_escape", "surrogatepass").decode("ascii")
 
 
+TINY_USD = 0.001
+
+
 def number(value: int) -> str:
     return f"{value:,}"
 
@@ -49,8 +53,13 @@ def iterations(count: int) -> str:
 
 
 def money(cost_usd: Decimal | float | None) -> str:
-    """`unknown` where a price is not known."""
-    return "unknown" if cost_usd is None else f"${cost_usd:,.4f}"
+    """`unknown` where a price is not known; two digits of what is less than a tenth of a cent."""
+    if cost_usd is None:
+        return "unknown"
+    if not 0 < cost_usd < TINY_USD:
+        return f"${cost_usd:,.4f}"
+    digits = 1 - math.floor(math.log10(cost_usd))
+    return f"${float(cost_usd):.{digits}f}".rstrip("0")
 
 
 def duration(seconds: float) -> str:

@@ -79,6 +79,7 @@ def test_gauges_are_as_wide_as_they_should_be(used, held, limit, bar):
 
 
 def test_an_unknown_cost_is_not_zero():
+    assert (money(Decimal("0.00005")), money(0.000123), money(0.0042)) == ("$0.00005", "$0.00012", "$0.0042")
     assert (money(None), money(Decimal("0")), money(1234.5)) == ("unknown", "$0.0000", "$1,234.5000")
 
 
