@@ -14,6 +14,7 @@ from botticelli.errors import TemplateError
 from botticelli.failpoints import reach
 from botticelli.narrative import json_or_text, render_text
 from botticelli.narrative.model import Act, BotCommandInput, MediaInput, NarrativeInput, TableInput, TextInput
+from botticelli.narrative.table_text import as_text_of
 from botticelli.storable import is_blank, storable
 from botticelli.store import ActRow, NewRow, Origin, Settled, Transaction, escape_segment
 from botticelli.telemetry import logger
@@ -28,7 +29,6 @@ from workers.outcomes import ActFailed
 from workers.records import record_act
 from workers.references import condition_value, is_skipped, resolver
 from workers.stage import Stage
-from workers.table_text import as_text_of
 
 
 def perform_act(stage: Stage) -> None:

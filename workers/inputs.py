@@ -9,18 +9,18 @@ from threading import Lock
 from typing import Any
 
 from botticelli.carousel.data_checks import fetches_itself
+from botticelli.carousel.filters import condition_of
 from botticelli.carousel.plan import Call
 from botticelli.drivers import Media
 from botticelli.errors import FetchError, InvalidInput
 from botticelli.fetching import fault_of_url, fetch
 from botticelli.narrative import fault_of_content, mime_of_content, render_text, usual_mime
 from botticelli.narrative.model import MediaInput, TableInput
+from botticelli.narrative.table_text import jsonable
 from botticelli.narrative.templates import Resolve
 from botticelli.store import Intent, Query, Tables
-from workers.filters import condition_of
 from workers.outcomes import ActFailed
 from workers.stage import Stage
-from workers.table_text import jsonable
 
 KEPT_BYTES = 64 * 1024 * 1024
 PULL = "pull"

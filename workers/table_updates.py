@@ -10,6 +10,7 @@ import json
 from functools import partial
 from typing import Any
 
+from botticelli.carousel.filters import condition_of
 from botticelli.carousel.policy import Call
 from botticelli.errors import InvalidInput, PlatformError
 from botticelli.narrative import as_text, render_value
@@ -19,7 +20,6 @@ from botticelli.narrative.updates import read_update
 from botticelli.narrative.where import Refused
 from botticelli.platforms.database import UPDATE_TABLE
 from botticelli.store import Intent, Tables
-from workers.filters import condition_of
 from workers.outcomes import ActFailed
 from workers.permits import permit, require_confirmed, require_room
 from workers.references import resolver

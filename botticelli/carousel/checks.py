@@ -25,7 +25,8 @@ def checked_plan(runtime: Runtime, narrative: Narrative, source: str, estimates:
     except UnclaimedModel as error:
         raise NotHere(error.what, where=source, do=error.do) from None
     if carousel_of(narrative).max_cost_usd is not None and estimated_cost_usd(plan) is None:
-        unpriced = ", ".join(sorted({str(call.model) for call in plan.values() if call.cost_usd is None}))
+        calls = [one for call in plan.values() for one in (call, *call.fallbacks)]
+        unpriced = ", ".join(sorted({str(call.model) for call in calls if call.cost_usd is None}))
         raise NotHere(
             f"max_cost_usd can't be kept: the price of {unpriced} is unknown",
             where=source,

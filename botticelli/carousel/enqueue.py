@@ -22,6 +22,7 @@ from botticelli.carousel.plan import (
     with_models,
     with_multipliers,
 )
+from botticelli.carousel.table_sizes import table_sizes
 from botticelli.carousel.terms import with_terms
 from botticelli.errors import InvalidInput
 from botticelli.messages import new_run_id, run_id_for
@@ -67,8 +68,9 @@ def enqueue(runtime: Runtime, loaded: Loaded, source: str, options: EnqueueOptio
     """Check, store and admit. NarrativeError, InvalidInput or SettingsError when it can't be performed as it is."""
     narrative = with_terms(runtime, with_multipliers(loaded.narrative, options.multipliers), options.terms)
     warnings = [*map(str, loaded.warnings), *check_commands(runtime, narrative, source, rehearse=options.rehearse)]
+    rows = table_sizes(runtime, narrative)
     with runtime.store.transaction() as tx:
-        estimates = learned_estimates(runtime, tx, narrative)
+        estimates = learned_estimates(runtime, tx, narrative, rows)
         warnings += table_notes(runtime, tx, narrative, source)
     plan = checked_plan(runtime, narrative, source, estimates)
     check_media(runtime, plan, narrative, source)

@@ -6,7 +6,7 @@ The narrative's own figure; else a quantile of what the act took before; else th
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 from botticelli.drivers.estimate import estimate_tokens
@@ -44,7 +44,7 @@ def first_estimates(narrative: Narrative) -> Estimates:
     stated = _stated(narrative, [act for _, act in speaking])
     estimates: Estimates = {}
     for (position, act), figure in zip(speaking, stated, strict=True):
-        prompt_tokens = _prompt_tokens(act, narrative)
+        prompt_tokens = literal_tokens(act, narrative)
         answer_tokens = act.max_tokens or narrative.max_tokens or DEFAULT_MAX_TOKENS
         tokens = prompt_tokens + answer_tokens if figure is None else figure
         source: Source = "prompt" if figure is None else "narrative"
@@ -52,8 +52,11 @@ def first_estimates(narrative: Narrative) -> Estimates:
     return estimates
 
 
-def learned_estimates(runtime: Runtime, tx: Transaction, narrative: Narrative) -> Estimates:
-    """As `first_estimates`, with the act's own past in place of its prompt: one indexed query for each such act.
+def learned_estimates(
+    runtime: Runtime, tx: Transaction, narrative: Narrative, rows: Mapping[int, int | None] | None = None
+) -> Estimates:
+    """As `first_estimates`, with the act's own past in place of its prompt: one indexed query for each such act. Without
+    a past, with the tokens of the `rows` that its tables bring into the prompt, by position.
 
     InvalidInput when an act names a model that nobody answers for.
     """
@@ -66,6 +69,10 @@ def learned_estimates(runtime: Runtime, tx: Transaction, narrative: Narrative) -
             past = tx.ledger.past_usage(narrative.name, act.name, str(model), quantile)
             if past.samples >= FEWEST_SAMPLES:
                 estimates[position] = Estimate(past.tokens, "history", min(estimate.input_tokens, past.tokens))
+            elif brought := (rows or {}).get(position):
+                estimates[position] = replace(
+                    estimate, tokens=estimate.tokens + brought, input_tokens=estimate.input_tokens + brought
+                )
     return estimates
 
 
@@ -110,7 +117,7 @@ def _stated(narrative: Narrative, speaking: Sequence[Act]) -> list[int | None]:
     return parts
 
 
-def _prompt_tokens(act: Act, narrative: Narrative) -> int:
+def literal_tokens(act: Act, narrative: Narrative) -> int:
     """Of what is written in the narrative; what references bring in is not known yet."""
     texts = [one.content for one in act.inputs if one.type == "text"]
     texts += [system for system in (narrative.system_for(act),) if system]

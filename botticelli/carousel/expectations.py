@@ -9,9 +9,11 @@ from decimal import Decimal
 from typing import Generic, Literal, TypeVar
 
 from botticelli.budget import Amounts
+from botticelli.carousel.brought import Prompts, Size
 from botticelli.carousel.estimates import FEWEST_SAMPLES, Source
 from botticelli.carousel.plan import Call, Plan
 from botticelli.carousel.simulation import CallFigures
+from botticelli.carousel.table_sizes import TableSizes
 from botticelli.narrative.model import Narrative
 from botticelli.runtime import Runtime
 from botticelli.store import PastCalls
@@ -43,7 +45,8 @@ class ActForecast:
     model: str
     calls_per_iteration: int
     may_be_skipped: bool
-    tokens: Range[int]
+    tokens: Range[int] | None
+    """None where nobody can know what comes into the prompt; `unknown` says what that is."""
     tokens_source: Source
     reserved_tokens: int
     reserved_source: Source
@@ -52,6 +55,7 @@ class ActForecast:
     seconds: float
     seconds_source: SecondsSource
     samples: int
+    unknown: tuple[str, ...] = ()
 
 
 def act_forecasts(
@@ -59,14 +63,18 @@ def act_forecasts(
     narrative: Narrative,
     plan: Plan,
     past: Mapping[int, PastCalls],
+    *,
     call_seconds: float | None = None,
+    rows: TableSizes | None = None,
 ) -> list[ActForecast]:
     """In order. `call_seconds` stands in for whatever is known about how long calls last."""
     found = []
+    prompts = Prompts(narrative, rows or {}, past)
     for position, call in plan.items():
         calls = past.get(position, PastCalls(0))
         seconds = _seconds(runtime, call, calls) if call_seconds is None else (call_seconds, _GIVEN)
-        found.append(_act(narrative, position, call, calls, seconds))
+        stated = _stated(call, prompts.prompt(position), prompts.answer(position))
+        found.append(_act(narrative, position, call, past=calls, seconds=seconds, stated=stated))
     return found
 
 
@@ -85,9 +93,10 @@ def requests(acts: Sequence[ActForecast], retries: int, iterations: int) -> Rang
     return Range(low * iterations, calls * iterations, worst * iterations)
 
 
-def tokens(acts: Sequence[ActForecast], retries: int, iterations: int) -> Range[int]:
-    """A failed try whose outcome nobody knows is charged like an answer."""
-    return _total([(one, one.tokens) for one in acts], retries, iterations, 0)
+def tokens(acts: Sequence[ActForecast], retries: int, iterations: int) -> Range[int] | None:
+    """A failed try whose outcome nobody knows is charged like an answer. None when those of any call are unknown."""
+    known = [(act, act.tokens) for act in acts if act.tokens is not None]
+    return _total(known, retries, iterations, 0) if len(known) == len(acts) else None
 
 
 def cost_usd(acts: Sequence[ActForecast], retries: int, iterations: int) -> Range[Decimal] | None:
@@ -106,19 +115,39 @@ def _total(
     return Range(low * iterations, expected * iterations, worst * iterations)
 
 
+@dataclass(frozen=True, slots=True)
+class Stated:
+    """What a call may take without a past: input and output tokens, each low, expected and worst."""
+
+    input_tokens: tuple[int, int, int]
+    output_tokens: tuple[int, int, int]
+    unknown: tuple[str, ...] = ()
+
+    @property
+    def tokens(self) -> Range[int]:
+        low, expected, worst = map(sum, zip(self.input_tokens, self.output_tokens, strict=True))
+        return Range(low, expected, worst)
+
+
 def _act(
-    narrative: Narrative, position: int, call: Call, past: PastCalls, seconds: tuple[float, SecondsSource]
+    narrative: Narrative,
+    position: int,
+    call: Call,
+    *,
+    past: PastCalls,
+    seconds: tuple[float, SecondsSource],
+    stated: Stated,
 ) -> ActForecast:
     act, estimate = narrative.acts[position], call.estimate
     is_known = past.samples >= FEWEST_SAMPLES and past.tokens is not None
-    cost, cost_source = _cost(call, past if is_known else None)
+    cost, cost_source = _cost(call, past if is_known else None, stated)
     return ActForecast(
         position=position,
         act=act.name,
         model=str(call.model),
         calls_per_iteration=call.turns,
         may_be_skipped=narrative.may_skip(position),
-        tokens=Range(*past.tokens) if is_known and past.tokens else _stated(call),
+        tokens=Range(*past.tokens) if is_known and past.tokens else None if stated.unknown else stated.tokens,
         tokens_source="history" if is_known else estimate.source,
         reserved_tokens=estimate.tokens,
         reserved_source=estimate.source,
@@ -127,28 +156,42 @@ def _act(
         seconds=seconds[0],
         seconds_source=seconds[1],
         samples=past.samples,
+        unknown=() if is_known else stated.unknown,
     )
 
 
-def _stated(call: Call) -> Range[int]:
-    """By the estimate alone: of what we reckoned ourselves, the prompt is certain and the answer may be short."""
-    low = call.estimate.input_tokens if call.estimate.source == "prompt" else call.tokens
-    return Range(low, call.tokens, call.tokens)
+def _stated(call: Call, prompt: Size, answer: Size) -> Stated:
+    """By what the narrative says of a call, which is no bound: the answer may be shorter, and what is quoted longer."""
+    unknown = tuple(sorted(prompt.unknown))
+    if call.estimate.source != "narrative":
+        inputs = (prompt.low, max(prompt.expected, call.estimate.input_tokens), max(prompt.worst, prompt.expected))
+        return Stated(inputs, (0, answer.expected, answer.worst), unknown)
+    expected = call.tokens
+    input_tokens = min(prompt.expected, expected)
+    worst = max(prompt.worst + answer.worst, expected)
+    low_input = min(prompt.low, input_tokens)
+    worst_input = max(prompt.worst, input_tokens)
+    return Stated((low_input, input_tokens, worst_input), (0, expected - input_tokens, worst - worst_input), unknown)
 
 
-def _cost(call: Call, past: PastCalls | None) -> tuple[Range[Decimal] | None, CostSource]:
-    """What was paid before; else the prices of what is expected."""
+def _cost(call: Call, past: PastCalls | None, stated: Stated) -> tuple[Range[Decimal] | None, CostSource]:
+    """What was paid before; else the prices of what is expected. Unknown where any of the call's models has no price."""
+    if past is None and stated.unknown:
+        return None, "unknown"
+    others = [one for one in call.fallbacks if one.cost_usd is None]
+    if others:
+        return None, "unknown"
     if past is not None and past.cost_usd is not None:
         return Range(*past.cost_usd), "history"
     if past is not None and past.input_tokens and past.output_tokens:
-        each = [_price(call, *pair) for pair in zip(past.input_tokens, past.output_tokens, strict=True)]
+        pairs = list(zip(past.input_tokens, past.output_tokens, strict=True))
     else:
-        stated, prompt = _stated(call), call.estimate.input_tokens
-        each = [_price(call, prompt, all_of - prompt) for all_of in (stated.low, stated.expected, stated.worst)]
-    low, expected, worst = each
+        pairs = list(zip(stated.input_tokens, stated.output_tokens, strict=True))
+    low, expected, worst = [_price(call, *pair) for pair in pairs]
     if low is None or expected is None or worst is None:
         return None, "unknown"
-    return Range(low, expected, worst), "prices"
+    dearest = [price for other in call.fallbacks if (price := _price(other, *pairs[-1])) is not None]
+    return Range(low, expected, max([worst, *dearest])), "prices"
 
 
 def _price(call: Call, input_tokens: int, output_tokens: int) -> Decimal | None:
@@ -164,7 +207,7 @@ def _seconds(runtime: Runtime, call: Call, past: PastCalls) -> tuple[float, Seco
 
 def _amounts(call: Call, act: ActForecast, past: PastCalls | None) -> Amounts:
     """Of one call, as it is settled."""
-    tokens = act.tokens.expected
+    tokens = call.tokens if act.tokens is None else act.tokens.expected
     is_history = act.tokens_source == "history" and past is not None and past.input_tokens is not None
     input_tokens = past.input_tokens[1] if is_history and past and past.input_tokens else call.estimate.input_tokens
     cost = 0 if act.cost_usd is None else math.ceil(act.cost_usd.expected * 1_000_000)

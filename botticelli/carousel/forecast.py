@@ -67,7 +67,7 @@ class Forecast:
     iterations: int
     is_live: bool
     requests: Range[int]
-    tokens: Range[int]
+    tokens: Range[int] | None
     cost_usd: Range[Decimal] | None
     acts: tuple[ActForecast, ...]
     effects: tuple[Effect, ...]
@@ -99,7 +99,7 @@ def forecast(
     knowledge = gather(runtime, narrative, services_run=services_run)
     plan, warnings = _checked(runtime, narrative, source, options, knowledge)
     new = new_run(narrative, plan, source, options)
-    acts = act_forecasts(runtime, narrative, plan, knowledge.calls, call_seconds)
+    acts = act_forecasts(runtime, narrative, plan, knowledge.calls, call_seconds=call_seconds, rows=knowledge.rows)
     retries = _retries(narrative, plan, new.retries)
     ours = SimulatedRun(_as_run(new), narrative, plan, call_figures(plan, acts, knowledge.calls))
     end = _simulate(runtime, ours, knowledge, slots=runtime.settings.worker.threads * max(1, workers))
@@ -121,7 +121,11 @@ def forecast(
         waiting_seconds=end.waiting_seconds,
         finishes_at=end.finishes_at,
         warnings=(*map(str, loaded.warnings), *warnings),
-        notes=(*_notes(knowledge, acts, end, new.iterations), *([] if workers else [NO_WORKER])),
+        notes=(
+            *_notes(knowledge, acts, end, new.iterations),
+            *_unknowns(plan, acts),
+            *([] if workers else [NO_WORKER]),
+        ),
     )
 
 
@@ -213,6 +217,15 @@ def _binding(ours: SimulatedRun, start_ms: int) -> Binding | None:
         refusal.admitted + 1,
         (refusal.at_ms - start_ms) / 1000,
     )
+
+
+def _unknowns(plan: Plan, acts: Sequence[ActForecast]) -> Iterator[str]:
+    """Why a figure has no range."""
+    for what in dict.fromkeys(what for act in acts for what in act.unknown):
+        yield f"{what} is known only when the act is performed: no range"
+    calls = [one for call in plan.values() for one in (call, *call.fallbacks)]
+    if unpriced := sorted({str(call.model) for call in calls if call.cost_usd is None}):
+        yield f"the cost is unknown: no price of {', '.join(unpriced)} is known"
 
 
 def _notes(knowledge: Knowledge, acts: Sequence[ActForecast], end: _End, iterations: int) -> Iterator[str]:

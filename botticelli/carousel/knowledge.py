@@ -16,6 +16,7 @@ from botticelli.budget import Amounts, PastCharge, Scope, ScopeUsage
 from botticelli.carousel.estimates import Estimates, first_estimates, learned_estimates, model_name
 from botticelli.carousel.plan import plan_iteration, scopes_in
 from botticelli.carousel.snapshots import estimates_of, narrative_of
+from botticelli.carousel.table_sizes import TableSizes, table_sizes
 from botticelli.errors import BotticelliError
 from botticelli.narrative.model import Narrative
 from botticelli.runtime import Runtime
@@ -50,6 +51,7 @@ class Knowledge:
     others: Sequence[Other] = ()
     is_live: bool = False
     note: str | None = None
+    rows: TableSizes = field(default_factory=dict)
 
 
 def gather(runtime: Runtime, narrative: Narrative, *, services_run: bool) -> Knowledge:
@@ -65,8 +67,9 @@ def gather(runtime: Runtime, narrative: Narrative, *, services_run: bool) -> Kno
 
 
 def _live(runtime: Runtime, narrative: Narrative) -> Knowledge:
+    rows = table_sizes(runtime, narrative)
     with runtime.store.transaction() as tx:
-        estimates = learned_estimates(runtime, tx, narrative)
+        estimates = learned_estimates(runtime, tx, narrative, rows)
         plan = plan_iteration(runtime, narrative, estimates)
         calls = {position: _past_calls(runtime, tx, narrative, position) for position in plan}
         overrides = tx.overrides.in_force()
@@ -74,7 +77,7 @@ def _live(runtime: Runtime, narrative: Narrative) -> Knowledge:
         others = [one for run in _going_on(tx) if (one := _other(runtime, tx, run, scopes)) is not None]
         charges = _charges(tx, scopes.values())
     usages = {name: runtime.budget.usage(runtime.in_force(scope)) for name, scope in scopes.items()}
-    return Knowledge(estimates, calls, overrides, usages, charges, others, is_live=True)
+    return Knowledge(estimates, calls, overrides, usages, charges, others, is_live=True, rows=rows)
 
 
 def _past_calls(runtime: Runtime, tx: Transaction, narrative: Narrative, position: int) -> PastCalls:

@@ -48,6 +48,13 @@ class Call:
         )
 
     @property
+    def dearest_usd(self) -> Decimal | None:
+        """Of one call by whichever of its models costs most; None when the price of any is unknown."""
+        costs = [call.cost_usd for call in (self, *self.fallbacks)]
+        known = [cost for cost in costs if cost is not None]
+        return max(known) if len(known) == len(costs) else None
+
+    @property
     def scope(self) -> Scope:
         """The provider's."""
         return self.scopes[-1]
@@ -151,8 +158,8 @@ def estimated_tokens(plan: Plan) -> int:
 
 
 def estimated_cost_usd(plan: Plan) -> Decimal | None:
-    """Of one iteration; None when the price of any model is unknown."""
-    costs = [call.cost_usd for call in plan.values()]
+    """Of one iteration, by the dearest of its models; None when the price of any of them is unknown."""
+    costs = [call.dearest_usd for call in plan.values()]
     known = [cost * call.turns for cost, call in zip(costs, plan.values(), strict=True) if cost is not None]
     return sum(known, Decimal(0)) if len(known) == len(costs) else None
 

@@ -28,7 +28,7 @@ def lines(found: Forecast) -> Iterator[str]:
     yield f"plan of {safe(found.narrative)}: {iterations(found.iterations)}, {basis}"
     totals = [
         ("requests", *_each(found.requests, number)),
-        ("tokens", *_each(found.tokens, number)),
+        ("tokens", *(["unknown"] * 3 if found.tokens is None else _each(found.tokens, number))),
         ("cost", *(["unknown"] * 3 if found.cost_usd is None else _each(found.cost_usd, money))),
     ]
     yield from (f"  {line}" for line in table(HEAD, totals, right=HEAD[1:]))
@@ -53,7 +53,7 @@ def _act(one: ActForecast) -> tuple[str, ...]:
         one.act,
         one.model,
         number(one.calls_per_iteration) + ("?" if one.may_be_skipped else ""),
-        f"{number(tokens.low)}/{number(tokens.expected)}/{number(tokens.worst)}",
+        "unknown" if tokens is None else f"{number(tokens.low)}/{number(tokens.expected)}/{number(tokens.worst)}",
         one.tokens_source,
         number(one.reserved_tokens),
         one.reserved_source,

@@ -1,8 +1,5 @@
 """Keep costs finer than a millionth of a dollar: a token of a cheap model costs less.
 
-Revision ID: 0013
-Revises: 0012
-"""
 
 from __future__ import annotations
 

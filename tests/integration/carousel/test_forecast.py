@@ -7,12 +7,15 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
+from sqlalchemy import text
 
 from botticelli.budget import Amounts
 from botticelli.carousel import EnqueueOptions
 from botticelli.carousel.forecast import Forecast, forecast
+from botticelli.cli.plan_lines import lines
 from botticelli.drivers import GenerateRequest, GenerateResponse, Usage
 from botticelli.drivers.echo import EchoDriver
+from botticelli.errors import InvalidInput
 from botticelli.runtime import Runtime
 from botticelli.store import Entry
 from botticelli.testing.clock import ManualClock
@@ -142,3 +145,93 @@ def test_services_that_do_not_answer_are_said(make_runtime: MakeRuntime) -> None
     found = planned(runtime, narrative_text(2))
     assert found.is_live is False
     assert any("don't answer" in note for note in found.notes)
+
+
+PRICED = '{"usd_per_million_input": "1", "usd_per_million_output": "2"}'
+MIXED = {
+    "providers__echo": '{"default_tier": "t", "tiers": {"t": {"models": {"priced": ' + PRICED + "}}}}",
+    "drivers__echo__output_tokens": "1000",
+}
+CHAIN = """
+[acts.draft]
+prompt = "Write."
+[acts.judge]
+prompt = "Judge: {act.draft.output}"
+[acts.last]
+prompt = "Say: {act.judge.output} and {act.draft.output}"
+"""
+
+
+def tabled(make_runtime: MakeRuntime, rows: int, **flags: str) -> Runtime:
+    runtime = make_runtime(tables__allow='["papers"]', **flags)
+    with runtime.store.transaction() as tx:
+        tx.connection.execute(text("create table papers (id int, title text)"))
+        insert = "insert into papers select n, 'a title of some length, number ' || n from generate_series(1, :n) as n"
+        tx.connection.execute(text(insert), {"n": rows})
+    return runtime
+
+
+def reading(where: str = "") -> str:
+    table = f'[tables.papers]\ntable_name = "papers"\nlimit = 1000\n{where}\n'
+    acts = 'say = ["tables.papers", "Sum up."]'
+    return f"{table}{narrative_text(1, acts)}"
+
+
+def test_rows_of_table_are_counted_before_run(make_runtime: MakeRuntime) -> None:
+    runtime = tabled(make_runtime, 1000)
+    found = planned(runtime, reading())
+    assert found.tokens is not None and found.acts[0].unknown == ()
+    run = perform_all(runtime, start(runtime, reading()).id)
+    assert run.status == "completed"
+    assert found.tokens.low <= run.used_tokens <= found.tokens.worst
+    assert found.tokens.low > 10_000
+
+
+def test_rows_larger_than_limit_are_refused_before_run(make_runtime: MakeRuntime) -> None:
+    tier = {"providers__echo__default_tier": "t", "providers__echo__tiers__t": '{"tpm": 5000}'}
+    runtime = tabled(make_runtime, 1000, **tier)
+    for refused in (planned, start):
+        with pytest.raises(InvalidInput, match="larger than a limit"):
+            refused(runtime, reading())
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        reading("where = \"title = '{act.earlier.output}'\"").replace("say =", 'earlier = "Hm"\nsay ='),
+        reading().replace('table_name = "papers"', 'table_name = "nowhere"'),
+    ],
+    ids=["filter of an answer", "no such table"],
+)
+def test_rows_that_nobody_can_count_give_no_range(make_runtime: MakeRuntime, text: str) -> None:
+    found = planned(tabled(make_runtime, 3), text)
+    assert found.tokens is None
+    assert any("no range" in note for note in found.notes)
+    assert any("unknown" in line for line in lines(found))
+
+
+def test_worst_has_quoted_answers_and_history(make_runtime: MakeRuntime) -> None:
+    runtime = make_runtime(default_model="echo/priced", **MIXED)
+    narrative = narrative_text(2, CHAIN, retries=0)
+    found = planned(runtime, narrative)
+    run = perform_all(runtime, start(runtime, narrative).id)
+    assert run.status == "completed" and found.tokens is not None and found.cost_usd is not None
+    assert found.tokens.low < found.tokens.expected
+    assert found.tokens.low <= run.used_tokens <= found.tokens.worst
+    assert run.cost_usd is not None and run.cost_usd <= found.cost_usd.worst
+
+
+def test_cost_is_unknown_when_second_model_has_no_price(make_runtime: MakeRuntime) -> None:
+    runtime = make_runtime(**MIXED)
+    acts = '[acts.say]\nprompt = "Hi"\nmodel = ["echo/priced", "echo/other"]'
+    found = planned(runtime, narrative_text(1, acts))
+    assert (found.cost_usd, found.acts[0].cost_usd) == (None, None)
+    assert any("no price of echo/other" in note for note in found.notes)
+    with pytest.raises(InvalidInput, match="echo/other is unknown"):
+        start(runtime, narrative_text(1, acts, max_cost_usd=1))
+
+
+def test_narrative_s_figure_is_no_lower_bound(make_runtime: MakeRuntime) -> None:
+    found = planned(make_runtime(), narrative_text(2, estimated_tokens_per_iteration=500, retries=0))
+    assert found.tokens is not None
+    assert found.tokens.low < found.tokens.expected == 1000 < found.tokens.worst

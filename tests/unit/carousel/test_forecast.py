@@ -58,10 +58,10 @@ def plan(tmp_path: Path) -> Plan:
     return planned
 
 
-def test_the_narrative_s_figure_is_low_expected_and_worst_but_for_retries(plan: Plan) -> None:
+def test_narrative_s_figure_is_expected_and_no_bound(plan: Plan) -> None:
     found = plan(narrative_text(4, estimated_tokens_per_iteration=300, retries=2))
     assert (found.requests.low, found.requests.expected, found.requests.worst) == (4, 4, 12)
-    assert (found.tokens.low, found.tokens.expected, found.tokens.worst) == (1200, 1200, 3600)
+    assert (found.tokens.low, found.tokens.expected, found.tokens.worst) == (12, 1200, 12324)
     assert [(one.tokens_source, one.reserved_tokens) for one in found.acts] == [("narrative", 300)]
 
 

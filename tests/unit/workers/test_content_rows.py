@@ -9,9 +9,9 @@ from decimal import Decimal
 import pytest
 
 from botticelli.narrative.model import TableInput
+from botticelli.narrative.table_text import as_text_of, jsonable
 from workers.content import Schema, columns_of, kind_of_type, rows_in
 from workers.outcomes import ActFailed
-from workers.table_text import as_text_of, jsonable
 
 FREE = Schema("posts", None, None)
 
