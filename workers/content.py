@@ -10,7 +10,6 @@ from typing import Any
 
 from botticelli.errors import InvalidInput
 from botticelli.narrative.model import Act, Narrative
-from botticelli.narrative.table_text import jsonable
 from botticelli.store import NewRow, Origin, Tables, Transaction
 from botticelli.store.content import BOOKKEEPING, MAX_COLUMNS, NAME
 from workers.answer_json import read_json

@@ -33,6 +33,11 @@ def explanation(runtime: Runtime, name: str) -> dict[str, Any]:
         "usage": usage,
         "usual_limits": {window.name: window.limit for window in scope.windows},
         "limits": _origin(runtime, scope),
+        "guard": {
+            "guard_ms": usage.guard_ms,
+            "least_ms": scope.guard_ms,
+            "most_ms": runtime.settings.budget.guard_max_ms,
+        },
         "overrides": list(runtime.overrides_of(scope.name).values()),
         "holders": [_holder(ticket, narratives) for ticket in usage.holders],
         "learned": [_learned(scope, one) for one in learned],
@@ -45,6 +50,7 @@ def lines(found: dict[str, Any]) -> list[str]:
     said = gauge_lines([found["usage"]])
     origin = "; ".join(text for text in (found["limits"] or {}).values() if text)
     said += [f"  limits: {origin}"] if origin else []
+    said += [_guard(found["guard"])]
     said += [f"  now: {override_line(one)}" for one in found["overrides"]]
     for one in found["learned"]:
         if one["differs"]:
@@ -77,6 +83,14 @@ def lines(found: dict[str, Any]) -> list[str]:
             "because the provider's count can't be true"
         )
     return said + (["", *table(ACT_HEAD, rows, right=ACT_HEAD[3:])] if rows else [])
+
+
+def _guard(guard: dict[str, int]) -> str:
+    now, least = guard["guard_ms"], guard["least_ms"]
+    why = "as workers measure" if now > least else "as the settings say"
+    return (
+        f"  guard: windows are {number(now)} ms longer than the provider's, {why} (up to {number(guard['most_ms'])} ms)"
+    )
 
 
 def _origin(runtime: Runtime, scope: Scope) -> dict[str, str | None] | None:

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from botticelli.drivers.exchange import Exchange, current_exchange
 from botticelli.drivers.departures import leaves
+from botticelli.drivers.exchange import Exchange, current_exchange
 from botticelli.drivers.options import SdkOptions
 
 if TYPE_CHECKING:

@@ -1,5 +1,4 @@
-"""Keep costs finer than a millionth of a dollar: a token of a cheap model costs less.
-
+"""Keep costs finer than a millionth of a dollar: a token of a cheap model costs less."""
 
 from __future__ import annotations
 
