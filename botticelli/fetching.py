@@ -199,6 +199,11 @@ def _taken_apart(url: str) -> tuple[SplitResult, str]:
 
 def _shown(url: str) -> str:
     """Without what may be secret: a login and the query."""
-    plain = re.sub(r"//[^/]*@", "//", url.partition("?")[0])
+    scheme, separator, rest = re.split(r"[?#]", url, maxsplit=1)[0].partition("://")
+    if "@" in rest:
+        rest = rest.rpartition("@")[2]
+    elif "@" in url and "/" not in rest:  # a password cut short by its own `?` or `#`
+        rest = "..."
+    plain = f"{scheme}{separator}{rest}"
     plain = "".join(one if one.isprintable() else "?" for one in plain)
     return plain if len(plain) <= 120 else f"{plain[:117]}..."

@@ -1,29 +1,89 @@
-"""Refuses a Redis that would lose the queue. Changes nothing on the server."""
+"""Makes clients of the configured Redis, and refuses a server that would lose the queue. Changes nothing on the server."""
 
 from __future__ import annotations
 
+from urllib.parse import parse_qsl, urlsplit
+
 import redis
 
-from botticelli.errors import RedisUnfit, ServiceUnavailable
+from botticelli.errors import RedisUnfit, ServiceUnavailable, SettingsError
+from botticelli.network import Fault, certificates_fault, file_fault
+from botticelli.redis_permissions import missing_permissions, permission_in
 
 OLDEST = (6, 2)
+_FILES = {"ssl_ca_certs": certificates_fault, "ssl_certfile": file_fault, "ssl_keyfile": file_fault}
+SOCKET_TIMEOUT_SECONDS = 15
 
 
-def require_fit(client: redis.Redis) -> None:
-    """RedisUnfit when the server evicts keys or is older than 6.2; ServiceUnavailable when it doesn't answer."""
+def make_redis(url: str, origin: str) -> redis.Redis:
+    """A client for `url`, which `origin` (a variable, a flag, a line of a file) names. Connects nothing yet.
+
+    SettingsError, without a value, for parameters that no client takes.
+    """
+    fault = _parameter_fault(url)
+    if fault is not None:
+        raise SettingsError(f"redis.url: {fault.where}: {fault.what}", where=origin, do=f"correct {fault.where}")
     try:
-        info = client.info()
-    except redis.RedisError as error:
-        raise ServiceUnavailable(
-            f"Redis can't be reached ({type(error).__name__})", where="redis.url", do="check BOTTICELLI_REDIS_URL"
-        ) from None
+        client = redis.Redis.from_url(
+            url, socket_timeout=SOCKET_TIMEOUT_SECONDS, socket_connect_timeout=5, health_check_interval=30
+        )
+        pool = client.connection_pool
+        pool.connection_class(**pool.connection_kwargs)
+    except (TypeError, ValueError, redis.RedisError):
+        what = "redis.url: a parameter behind its `?` is unknown to the client, or has a value that it can't take"
+        raise SettingsError(what, where=origin, do="see the options of redis-py's connections") from None
+    return client
+
+
+def _parameter_fault(url: str) -> Fault | None:
+    """The first file of certificates in the URL's query that can't be used."""
+    for name, value in parse_qsl(urlsplit(url).query):
+        fault = _FILES[name](name, value) if name in _FILES else None
+        if fault is not None:
+            return fault
+    return None
+
+
+def require_fit(client: redis.Redis, origin: str = "redis.url", prefix: str = "botticelli") -> None:
+    """RedisUnfit when the server evicts keys, is older than 6.2 or refuses commands; ServiceUnavailable when it doesn't
+    answer."""
+    info = _info(client, origin)
     version = str(info["redis_version"])
     if tuple(int(part) for part in version.split(".")[:2]) < OLDEST:
-        raise RedisUnfit(f"the server is Redis {version}", where="redis.url", do="use Redis 6.2 or newer, or Valkey")
+        raise RedisUnfit(f"the server is Redis {version}", where=origin, do="use Redis 6.2 or newer, or Valkey")
     policy = info.get("maxmemory_policy", "noeviction")
     if policy != "noeviction":
         raise RedisUnfit(
             f"the server's maxmemory-policy is {policy}, which would delete queued tasks",
-            where="redis.url",
+            where=origin,
             do="run CONFIG SET maxmemory-policy noeviction, or use another server",
         )
+    _require_permissions(client, origin, prefix)
+
+
+def _require_permissions(client: redis.Redis, origin: str, prefix: str) -> None:
+    missing = missing_permissions(client, prefix)
+    if missing:
+        raise _refused(missing, origin)
+
+
+def _refused(missing: list[str], origin: str) -> RedisUnfit:
+    what = f"this user of Redis lacks permissions: {' '.join(missing)}"
+    return RedisUnfit(what, where=origin, do=f"run ACL SETUSER <its name> {' '.join(missing)}")
+
+
+def _info(client: redis.Redis, origin: str) -> dict[str, object]:
+    try:
+        return dict(client.info())
+    except redis.exceptions.NoPermissionError as error:
+        raise _refused([permission_in(error)], origin) from None
+    except redis.AuthenticationError:
+        raise ServiceUnavailable(
+            "Redis refused the user or the password", where=origin, do="correct the login in the URL"
+        ) from None
+    except redis.RedisError as error:
+        raise ServiceUnavailable(
+            f"Redis can't be reached ({type(error).__name__})",
+            where=origin,
+            do="check that it runs and that the URL names it",
+        ) from None

@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from botticelli.services import Membership
     from botticelli.store import FreshOverrides, InForce, Override, Store, Transaction
 
-SOCKET_TIMEOUT_SECONDS = 15
 LOWERED_WAIT_MS = 10_000
 """The wait for a temporary limit that is smaller than the request, or a pause; longer than a worker sits through."""
 
@@ -81,14 +80,15 @@ class Runtime:
 
     @cached_property
     def redis(self) -> redis.Redis:
-        import redis
+        from botticelli.redis_check import make_redis
 
-        return redis.Redis.from_url(
-            self.redis_url,
-            socket_timeout=SOCKET_TIMEOUT_SECONDS,
-            socket_connect_timeout=5,
-            health_check_interval=30,
-        )
+        return make_redis(self.redis_url, self.settings.where("redis", "url"))
+
+    def require_redis(self) -> None:
+        """RedisUnfit or ServiceUnavailable unless the server is there and can be used."""
+        from botticelli.redis_check import require_fit
+
+        require_fit(self.redis, self.settings.where("redis", "url"), self.settings.redis.prefix)
 
     @cached_property
     def budget(self) -> Budget:

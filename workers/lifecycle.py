@@ -15,7 +15,6 @@ from celery.worker import state
 
 from botticelli.errors import BotticelliError, ServiceUnavailable, Unwritable
 from botticelli.masking import mask_logs
-from botticelli.redis_check import require_fit
 from botticelli.runtime import current
 from workers import broker_client, departure, remote_control, sweeper
 from workers.canary import Listening
@@ -75,7 +74,7 @@ def check_services(**_: Any) -> None:
     while True:
         try:
             runtime = current()
-            require_fit(runtime.redis)
+            runtime.require_redis()
             runtime.store  # noqa: B018  (connects, and checks the schema)
             return
         except BotticelliError as error:

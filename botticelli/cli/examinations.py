@@ -17,13 +17,13 @@ from sqlalchemy import text
 from botticelli import services
 from botticelli.cli.failures import described
 from botticelli.cli.invocation import Invocation
-from botticelli.cli.services import without_password
 from botticelli.drivers import Driver, SaysReadiness
 from botticelli.errors import BotticelliError
+from botticelli.network import connection_fault
 from botticelli.places import app_folder
 from botticelli.platforms import Settled
 from botticelli.presence import DEAF, live_workers, troubled_workers
-from botticelli.redis_check import require_fit
+from botticelli.settings import shown_url
 from botticelli.store.database import connected, make_engine, schema_status
 
 State = Literal["ok", "warn", "fail"]
@@ -110,7 +110,7 @@ def _postgres(invocation: Invocation) -> Iterator[Finding]:
             version = connection.execute(text("show server_version")).scalar_one()
             before = time.time()
             there = connection.execute(text("select clock_timestamp()")).scalar_one()
-            yield Finding("postgres", "ok", f"version {version} at {without_password(url)}")
+            yield Finding("postgres", "ok", f"version {version} at {shown_url(url)}")
             yield _clock("postgres-clock", before, there)
         schema = schema_status(engine)
     finally:
@@ -126,9 +126,9 @@ def _postgres(invocation: Invocation) -> Iterator[Finding]:
 
 def _redis(invocation: Invocation) -> Iterator[Finding]:
     client = invocation.runtime.redis
-    require_fit(client)
+    invocation.runtime.require_redis()
     info = client.info("server")
-    place = without_password(invocation.runtime.redis_url)
+    place = shown_url(invocation.runtime.redis_url)
     yield Finding("redis", "ok", f"version {info['redis_version']}, noeviction, at {place}")
     before = time.time()
     seconds, microseconds = client.time()
@@ -167,10 +167,21 @@ def _driver(driver: Driver, name: str, *, is_configured: bool) -> Finding:
     said = [f"{name}: SDK {'missing' if found.sdk_missing else 'installed'}"]
     if found.has_key is not None:
         said.append(f"{keys} is {'set' if found.has_key else 'not set'}")
-    said += [f"base_url {without_password(found.base_url)}"] if found.base_url else []
+    said += [f"base_url {shown_url(found.base_url)}"] if found.base_url else []
+    if found.fault is not None:
+        return Finding("driver", "fail", ", ".join([*said, found.fault]), "correct the variable")
     needs_key = found.has_key is False and found.base_url is None
     do = found.sdk_missing or (f"set {keys} to use it" if needs_key else "")
     return Finding("driver", "warn" if do and (is_configured or found.has_key) else "ok", ", ".join(said), do)
+
+
+def _network(invocation: Invocation) -> Iterator[Finding]:
+    """Whether the environment's proxies and certificates let requests out."""
+    fault = connection_fault()
+    if fault is None:
+        yield Finding("network", "ok", "proxies and certificates of the environment can be used")
+    else:
+        yield Finding("network", "fail", f"{fault.where}: {fault.what}", fault.do)
 
 
 def _platforms(invocation: Invocation) -> Iterator[Finding]:
@@ -217,6 +228,7 @@ EXAMINATIONS: dict[str, Examination] = {
     "embedded": _embedded,
     "postgres": _postgres,
     "redis": _redis,
+    "network": _network,
     "driver": _drivers,
     "platform": _platforms,
     "narratives": _narratives,

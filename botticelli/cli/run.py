@@ -125,9 +125,8 @@ def local_files(invocation: Invocation) -> LocalFiles:
 
 def _enqueue(invocation: Invocation, loaded: Loaded, file: Path, options: EnqueueOptions, view: View) -> Enqueued:
     from botticelli.carousel import enqueue
-    from botticelli.redis_check import require_fit
 
-    require_fit(invocation.runtime.redis)
+    invocation.runtime.require_redis()
     enqueued = enqueue(invocation.runtime, loaded, str(file), options)
     for warning in enqueued.warnings:
         view.note(f"warning: {warning}")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit, urlunsplit
 
 import click
 
@@ -79,25 +78,17 @@ def logs(invocation: Invocation, name: str, lines: int) -> None:
 def statuses(settings: Settings) -> list[dict[str, Any]]:
     """Of both services; one that the settings point elsewhere has the state `configured` and its URL."""
     from botticelli import services
+    from botticelli.settings import shown_url
 
     configured = {"postgres": settings.database.url, "redis": settings.redis.url}
     found = []
     for service in services.status(settings.home):
         url = configured.get(service.name)
         if url is not None:
-            found.append({"name": service.name, "state": "configured", "url": without_password(url.get_secret_value())})
+            found.append({"name": service.name, "state": "configured", "url": shown_url(url.get_secret_value())})
         else:
             found.append(plain(service))
     return found
-
-
-def without_password(url: str) -> str:
-    """The URL as it may be shown."""
-    parts = urlsplit(url)
-    if parts.password is None:
-        return url
-    user, host = parts.username or "", parts.netloc.rpartition("@")[2]
-    return urlunsplit(parts._replace(netloc=f"{user}:***@{host}"))
 
 
 def _line(service: dict[str, Any]) -> str:

@@ -34,6 +34,8 @@ class AnthropicOptions(SdkOptions):
 class AnthropicDriver(SdkDriver["Anthropic", AnthropicOptions]):
     name: ClassVar[str] = "anthropic"
     package = "anthropic"
+    sent_lines: ClassVar[tuple[str, ...]] = ("ANTHROPIC_CUSTOM_HEADERS",)
+    url_names: ClassVar[tuple[str, ...]] = ("ANTHROPIC_BASE_URL",)
     extra = "anthropic"
     key_names = ("ANTHROPIC_API_KEY",)
     options_type = AnthropicOptions

@@ -65,12 +65,14 @@ class ReportsLimits(Protocol):
 @dataclass(frozen=True, slots=True)
 class Readiness:
     """What a driver needs from its machine. `sdk_missing` says how to install it; `key_names` are the variables that may
-    hold the key, `has_key` whether one of them does (None: no key is needed). `base_url` is None for the provider's own."""
+    hold the key, `has_key` whether one of them does (None: no key is needed). `base_url` is None for the provider's own.
+    `fault`: what is wrong with its variables, without their values."""
 
     sdk_missing: str | None = None
     key_names: tuple[str, ...] = ()
     has_key: bool | None = None
     base_url: str | None = None
+    fault: str | None = None
 
 
 @runtime_checkable

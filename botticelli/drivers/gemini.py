@@ -32,6 +32,7 @@ class GeminiOptions(SdkOptions):
 class GeminiDriver(SdkDriver["genai.Client", GeminiOptions]):
     name: ClassVar[str] = "gemini"
     package = "google.genai"
+    url_names: ClassVar[tuple[str, ...]] = ("GOOGLE_GEMINI_BASE_URL",)
     extra = "gemini"
     key_names = ("GEMINI_API_KEY", "GOOGLE_API_KEY")
     options_type = GeminiOptions

@@ -94,9 +94,18 @@ class Kept(Generic[Client]):
         self._made: list[tuple[int, httpx2.Client, Client]] = []
         """By process; a parent's stays, so that nothing closes its sockets."""
 
-    def get(self, pid: int, options: SdkOptions, make: Callable[[httpx2.Client], Client]) -> Client:
+    def get(
+        self,
+        pid: int,
+        options: SdkOptions,
+        make: Callable[[httpx2.Client], Client],
+        require_network: Callable[[], None] = lambda: None,
+    ) -> Client:
+        """The client of process `pid`. `require_network` is asked before one is made that leaves this machine."""
         with self._lock:
             if not self._made or self._made[-1][0] != pid:
+                if self._socket is None:
+                    require_network()
                 http = http_client(options, self._socket() if self._socket else None)
                 self._made.append((pid, http, make(http)))
             return self._made[-1][2]

@@ -40,6 +40,9 @@ class LocalDriver(OpenAIDriver):
     name = "local"
     extra = "local"
     key_names: ClassVar[tuple[str, ...]] = ()
+    sent_names: ClassVar[tuple[str, ...]] = ()
+    sent_lines: ClassVar[tuple[str, ...]] = ()
+    url_names: ClassVar[tuple[str, ...]] = ()
     prefixes = (MODEL,)
     options_type = LocalOptions
 

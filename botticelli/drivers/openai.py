@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import os
 import re
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -12,6 +13,7 @@ from botticelli.drivers.options import SdkOptions
 from botticelli.drivers.protocol import GenerateRequest, Media, MediaKind, Message
 from botticelli.drivers.reading.wires import OPENAI
 from botticelli.drivers.sdk import SdkDriver
+from botticelli.network import secret
 
 if TYPE_CHECKING:
     import httpx2
@@ -28,6 +30,9 @@ class OpenAIDriver(SdkDriver["OpenAI", SdkOptions]):
     extra = "openai"
     key_names: ClassVar[tuple[str, ...]] = ("OPENAI_API_KEY",)
     wire = OPENAI
+    sent_names: ClassVar[tuple[str, ...]] = ("OPENAI_ORG_ID", "OPENAI_PROJECT_ID")
+    sent_lines: ClassVar[tuple[str, ...]] = ("OPENAI_CUSTOM_HEADERS",)
+    url_names: ClassVar[tuple[str, ...]] = ("OPENAI_BASE_URL",)
     prefixes: ClassVar[tuple[str, ...]] = ("gpt-", "chatgpt-", "o1", "o3", "o4")
     limit_headers: ClassVar[Mapping[str, str]] = {
         "x-ratelimit-limit-requests": "rpm",
@@ -45,6 +50,8 @@ class OpenAIDriver(SdkDriver["OpenAI", SdkOptions]):
 
         return OpenAI(
             api_key=key,
+            organization=secret(os.environ, "OPENAI_ORG_ID") or None,
+            project=secret(os.environ, "OPENAI_PROJECT_ID") or None,
             base_url=self._options.base_url,
             max_retries=0,
             timeout=timeouts(self._options),

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from botticelli.errors import SettingsError
-from botticelli.settings import did_you_mean, in_plain_words
+from botticelli.settings import did_you_mean, http_url, in_plain_words
 
 Options = TypeVar("Options", bound=BaseModel)
 
@@ -18,7 +18,7 @@ class SdkOptions(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    base_url: str | None = Field(default=None, pattern=r"^https?://[^@\s]+$")
+    base_url: Annotated[str, AfterValidator(http_url)] | None = None
     """Another server that speaks the provider's language. It may need no key."""
     api_key_env: str | None = Field(default=None, min_length=1)
     """Name of the environment variable that holds the key. The key itself is never a setting."""

@@ -20,6 +20,7 @@ from botticelli.drivers.protocol import GenerateRequest, GenerateResponse, Media
 from botticelli.drivers.reading.bodies import Failure, Preview, read_answer
 from botticelli.drivers.reading.wires import Wire
 from botticelli.errors import DriverError, DriverTerminal, DriverTransient
+from botticelli.network import Fault, connection_fault, header_fault, secret, url_fault
 from botticelli.settings import Provider, published_limits
 
 if TYPE_CHECKING:
@@ -45,6 +46,12 @@ class SdkDriver(ABC, Generic[Client, Options]):
     key_names: ClassVar[tuple[str, ...]]
     options_type: ClassVar[type[SdkOptions]] = SdkOptions
     prefixes: ClassVar[tuple[str, ...]]
+    sent_names: ClassVar[tuple[str, ...]] = ()
+    """Further variables that the SDK reads by itself and sends in a header."""
+    sent_lines: ClassVar[tuple[str, ...]] = ()
+    """Those that hold a header in each line."""
+    url_names: ClassVar[tuple[str, ...]] = ()
+    """Variables in which the SDK looks for the server's URL where the settings name none."""
     limit_headers: ClassVar[Mapping[str, str]] = {}
     """Headers of answers that name a limit, and what the settings call it."""
     wire: ClassVar[Wire]
@@ -102,7 +109,10 @@ class SdkDriver(ABC, Generic[Client, Options]):
 
     def readiness(self) -> Readiness:
         missing = None if _is_installed(self.package) else self._install
-        return Readiness(missing, self._key_names, bool(self._key()), self._options.base_url)
+        fault = self._variables_fault()
+        return Readiness(
+            missing, self._key_names, bool(self._key()), self._options.base_url, str(fault) if fault else None
+        )
 
     def close(self) -> None:
         """End the connections of this process."""
@@ -167,12 +177,39 @@ class SdkDriver(ABC, Generic[Client, Options]):
         if not key:
             names = " or ".join(self._key_names)
             raise DriverTerminal("there is no key", where=self.name, do=f"set {names} for the worker", elsewhere=True)
+        fault = self._variables_fault()
+        if fault is not None:
+            raise DriverTerminal(fault.what, where=self.name, do=fault.do, elsewhere=True)
+        return self._kept.get(os.getpid(), self._options, lambda http: self._made(key, http), self._require_network)
+
+    def _made(self, key: str, http: httpx2.Client) -> Client:
+        """The SDK's client. DriverTerminal, without the SDK's words, where it can't be had: they may hold the key."""
         try:
-            return self._kept.get(os.getpid(), self._options, lambda http: self._make(key, http))
-        except ImportError:
-            raise DriverTerminal(
-                "its SDK is not installed", where=self.name, do=self._install, elsewhere=True
-            ) from None
+            return self._make(key, http)
+        except DriverError:
+            raise
+        except Exception as error:
+            if isinstance(error, ImportError) and not _is_installed(self.package):
+                what = "its SDK is not installed"
+            elif isinstance(error, ImportError):
+                what = f"its SDK can't be loaded: {error.name or 'a part of it'} is missing"
+            else:
+                what = f"its client can't be made ({type(error).__name__})"
+            raise DriverTerminal(what, where=self.name, do=self._install, elsewhere=True) from None
+
+    def _variables_fault(self) -> Fault | None:
+        """What is wrong with the variables of this provider alone."""
+        key_name = next((name for name in self._key_names if secret(os.environ, name)), None)
+        urls = () if self._options.base_url else self.url_names
+        names = (*((key_name,) if key_name else ()), *self.sent_names)
+        return header_fault(os.environ, names, self.sent_lines) or url_fault(os.environ, urls)
+
+    def _require_network(self) -> None:
+        """DriverTerminal when the environment's proxies or certificates let no request out."""
+        fault = connection_fault()
+        if fault is not None:
+            what = f"no request can be sent: {fault.where}: {fault.what}"
+            raise DriverTerminal(what, where=self.name, do=fault.do, elsewhere=True)
 
     def _guarded(self, request: GenerateRequest, call: Callable[[], Result]) -> Result:
         """Whatever the SDK raises stays here: it may hold the key and does not survive pickling. Celery's soft time limit,
@@ -191,7 +228,7 @@ class SdkDriver(ABC, Generic[Client, Options]):
         raise failure
 
     def _key(self) -> str:
-        return next((value for name in self._key_names if (value := os.environ.get(name, "").strip())), "")
+        return next((value for name in self._key_names if (value := secret(os.environ, name))), "")
 
     @property
     def _key_names(self) -> tuple[str, ...]:

@@ -13,6 +13,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from botticelli.toml_text.decoding import Undecodable, decoded
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -116,13 +118,10 @@ def read_bytes_beside(folder: Path, name: str, limit_bytes: int) -> bytes:
 
 def decode(raw: bytes) -> str:
     """UTF-8 bytes as text with line ends as `\\n`. Raises Unreadable."""
-    if b"\0" in raw:
-        raise Unreadable("holds a NUL byte, so it is not text", raw.count(b"\n", 0, raw.index(b"\0")) + 1)
     try:
-        return raw.decode("utf-8-sig").replace("\r\n", "\n")
-    except UnicodeDecodeError as error:
-        line = raw.count(b"\n", 0, error.start) + 1
-        raise Unreadable(f"is not UTF-8 text (line {line})", line) from error
+        return decoded(raw)
+    except Undecodable as error:
+        raise Unreadable(str(error), error.line) from error
 
 
 def _open_inside(folder: Path, parts: list[str]) -> int:

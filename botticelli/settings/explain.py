@@ -10,7 +10,7 @@ from pydantic import BaseModel, ValidationError
 
 from botticelli.errors import SettingsError
 from botticelli.settings.model import Settings
-from botticelli.settings.origins import Origins, SettingPath
+from botticelli.settings.origins import Origins, SettingPath, shortened
 
 PAGE = "see docs/reference/settings.md"
 
@@ -19,10 +19,12 @@ def explained(error: ValidationError, tree: Mapping[str, Any], origins: Origins)
     """The first thing that is wrong. Never the value: it may be a secret."""
     detail = error.errors(include_input=False, include_url=False)[0]
     path = detail["loc"]
-    key, where = ".".join(map(str, path)), origins.where(path)
+    key, where = shortened(".".join(map(str, path))), origins.where(path)
     if detail["type"] == "extra_forbidden":
         return SettingsError(f"unknown setting {key}", where=where, do=_quoting(tree, path) or _nearest(path))
-    return SettingsError(f"{key}: {in_plain_words(detail['msg'])}", where=where)
+    message = in_plain_words(detail["msg"])
+    joint = " " if message.startswith(("is ", "must ")) else ": "
+    return SettingsError(f"{key}{joint}{message}", where=where)
 
 
 def unknown_settings(error: ValidationError, tree: Mapping[str, Any]) -> list[SettingPath]:

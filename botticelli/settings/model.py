@@ -10,27 +10,36 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, SecretStr
 
 from botticelli.settings.origins import Origins
+from botticelli.settings.urls import UrlFault, checked_url, http_url
 
+POSTGRES_SCHEMES = ("postgresql", "postgres")
+REDIS_SCHEMES = ("redis", "rediss", "unix")
 DriverOptions = dict[str, Any]
 Multiplier = Annotated[float, Field(gt=0, le=1)]
 
 
 def _psycopg2_url(url: SecretStr) -> SecretStr:
     """SQLAlchemy 2.1 reads `postgresql://` as psycopg 3; this project uses psycopg2, so every spelling means that."""
-    scheme, separator, rest = url.get_secret_value().partition("://")
-    if not separator or scheme.split("+")[0] not in ("postgres", "postgresql"):
-        raise ValueError("must be a postgresql:// URL")
-    return SecretStr(f"postgresql+psycopg2://{rest}")
+    scheme, separator, rest = url.get_secret_value().strip().partition("://")
+    plain = scheme.lower().split("+")[0] if separator else scheme
+    checked = checked_url(f"{plain}{separator}{rest}", POSTGRES_SCHEMES, needs_host=False)
+    return SecretStr(checked.text.replace(f"{checked.scheme}://", "postgresql+psycopg2://", 1))
 
 
 def _redis_url(url: SecretStr) -> SecretStr:
-    if not url.get_secret_value().startswith(("redis://", "rediss://", "unix://")):
-        raise ValueError("must be a redis://, rediss:// or unix:// URL")
-    return url
+    checked = checked_url(url.get_secret_value(), REDIS_SCHEMES, needs_host=False)
+    if checked.scheme == "unix":
+        if checked.host or checked.path in ("", "/"):
+            raise UrlFault("is not a valid URL: write unix:///path/to/redis.sock, with three slashes")
+    elif not checked.host:
+        raise UrlFault("is not a valid URL: it names no host; write redis://localhost:6379/0 for this machine's")
+    elif not re.fullmatch(r"(/\d{0,5})?", checked.path):
+        raise UrlFault("is not a valid URL: what follows its host is not the number of a database, such as /0")
+    return SecretStr(checked.text)
 
 
 class Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, allow_inf_nan=False)
 
 
 class DatabaseSettings(Section):
@@ -243,7 +252,7 @@ class PlatformSettings(Section):
     implementation: str | None = None
     """Name of the platform plug-in that performs the commands; `echo` rehearses them offline. None: the plug-in of the
     platform's own name."""
-    base_url: str | None = None
+    base_url: Annotated[str, AfterValidator(http_url)] | None = None
     """Where the platform's API is; None: where it is for everybody."""
     options: DriverOptions = Field(default_factory=dict)
 

@@ -21,6 +21,15 @@ SettingPath = tuple[str | int, ...]
 """Keys and list indexes from the root: `("drivers", "echo", "errors", 0)`."""
 
 
+LONGEST_KEY = 80
+
+
+def shortened(key: str) -> str:
+    """A key for a message, in one line."""
+    plain = "".join(letter if letter.isprintable() else "?" for letter in key)
+    return plain if len(plain) <= LONGEST_KEY else f"{plain[: LONGEST_KEY - 1]}…"
+
+
 @dataclass(frozen=True, slots=True)
 class Origins:
     """The three sources of one `Settings`; `environment` names the variable of each dotted key. Settings with
@@ -36,16 +45,17 @@ class Origins:
         key = ".".join(map(str, path))
         flag = next((name for name in self.flags if _touches(name, key)), None)
         if flag is not None:
-            return f"--set {flag}"
+            return f"--set {shortened(flag)}"
         variable = next((self.environment[name] for name in self.environment if _touches(name, key)), None)
         if variable is not None:
-            return f"environment variable {variable}"
-        return f"{self.file}:{self._position(path)}" if self.file else key
+            return f"environment variable {shortened(variable)}"
+        return f"{self.file}{self._position(path)}" if self.file else shortened(key)
 
     def _position(self, path: SettingPath) -> str:
+        """`:LINE:COLUMN`; nothing where the file doesn't name it."""
         tokens = tokenize(self.text)
         line, column = (0, 0) if isinstance(tokens, Refusal) else Positions(self.text, tokens).at(path)
-        return f"{line}:{column}"
+        return f":{line}:{column}" if line else ""
 
 
 def _touches(name: str, key: str) -> bool:

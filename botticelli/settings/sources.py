@@ -1,4 +1,4 @@
-"""Reads the four sources of settings and merges them. Knows no setting by its meaning."""
+"""Reads the sources of settings and merges them, within limits. Knows no setting by its meaning."""
 
 from __future__ import annotations
 
@@ -7,24 +7,26 @@ import os
 import tomllib
 from collections.abc import Iterator, Mapping
 from copy import deepcopy
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
 from botticelli.errors import SettingsError
+from botticelli.settings.environment import variables
 from botticelli.settings.explain import explained, unknown_settings
-from botticelli.settings.founding import converted, is_founding, translate, without_nulls
+from botticelli.settings.file import read_settings_file
+from botticelli.settings.founding import converted, is_founding, translate
 from botticelli.settings.home import find_home
 from botticelli.settings.model import Settings
-from botticelli.settings.origins import PREFIX, SHORT_NAMES, Origins
-from botticelli.settings.published import published_providers
+from botticelli.settings.origins import Origins, shortened
 from botticelli.toml_text.positions import TomlPath
+from botticelli.toml_text.tokens import MAX_DEPTH, MAX_KEY_PARTS
 
-FILE = "botticelli.toml"
-TIER = "_TIER"
-"""`<PROVIDER>_TIER` names a provider's tier; about a provider that nobody asks for it says nothing."""
-NOT_SETTINGS = ("BOTTICELLI_HOME", "BOTTICELLI_CONFIG", "BOTTICELLI_VAR_", "BOTTICELLI_FAILPOINT", "BOTTICELLI_TEST_")
+MAX_INTEGER = 10**15
+MAX_FLOAT = 1e9
+"""31 years in seconds: what is larger is a slip of the keyboard, and too large for clocks and databases."""
 Tree = dict[str, Any]
 
 
@@ -41,18 +43,17 @@ def load_settings(
     """
     environ = os.environ if environ is None else environ
     cwd = cwd or Path.cwd()
-    file = _config_file(config, environ, cwd)
-    text, from_file = _read(file)
-    founding = translate(from_file) if is_founding(from_file) else None
-    from_file = founding.document if founding else from_file
-    variables = dict(_environment(environ))
+    file = read_settings_file(config, environ, cwd)
+    named = {variable.key: variable for variable in variables(environ)}
+    origins = Origins(file.path, file.text, {key: one.name for key, one in named.items()}, tuple(flags or ()))
+    founding = translate(file.tree) if is_founding(file.tree) else None
+    from_file = founding.document if founding else dict(file.tree)
     tree: Tree = {}
     _merge(tree, from_file)
-    for source in ({key: environ[name] for key, name in variables.items()}, flags or {}):
-        for key, value in source.items():
-            _merge(tree, _nest(key.split("."), _parse(value)))
-    origins = Origins(file, text, variables, tuple(flags or ()))
-    tree |= {"home": find_home(environ, cwd), "base": file.parent if file else cwd, "left_out": ()}
+    for source in ({key: variable.text for key, variable in named.items()}, flags or {}):
+        for key, text in source.items():
+            _merge(tree, _nest(_path(key, origins), _parse(text, key, origins)))
+    tree |= {"home": find_home(environ, cwd), "base": file.path.parent if file.path else cwd, "left_out": ()}
     if founding is not None:
         unknown = _leave_out_unknown(tree, from_file)
         paths = [*founding.left_out, *map(founding.written, unknown)]
@@ -61,13 +62,15 @@ def load_settings(
         settings = Settings.model_validate(tree)
     except ValidationError as error:
         raise explained(error, tree, origins) from None
+    _require_possible(settings.model_dump(exclude={"home", "base"}), origins)
     settings.remember(origins)
     return settings
 
 
 def convert_settings(file: Path) -> str:
     """The text of a settings file in the words of today. SettingsError when it can't be read, or isn't right then."""
-    text, document = _read(file)
+    read = read_settings_file(file, {}, file.parent)
+    text, document = read.text, read.tree
     if not is_founding(document):
         return text
     founding = translate(document)
@@ -106,81 +109,73 @@ def _has(tree: Any, path: TomlPath) -> bool:
     return True
 
 
-def _parsed(text: str) -> tuple[str, Tree]:
-    """A file of the founding system may hold `key = null`, which stands for nothing."""
-    try:
-        return text, tomllib.loads(text)
-    except tomllib.TOMLDecodeError:
-        without = without_nulls(text)
-        if without == text:
-            raise
-        tree = tomllib.loads(without)
-        if not is_founding(tree):
-            raise
-        return without, tree
+def _path(key: str, origins: Origins) -> list[str]:
+    path = key.split(".")
+    if len(path) > MAX_KEY_PARTS:
+        what = f"unknown setting {shortened(key)}: a key has at most {MAX_KEY_PARTS} parts"
+        raise SettingsError(what, where=origins.where((key,)), do="use fewer dots")
+    return path
 
 
-def _config_file(config: Path | None, environ: Mapping[str, str], cwd: Path) -> Path | None:
-    named = config or (Path(environ["BOTTICELLI_CONFIG"]) if environ.get("BOTTICELLI_CONFIG") else None)
-    if named:
-        return (cwd / named).absolute()
-    return next((folder / FILE for folder in (cwd, *cwd.parents) if (folder / FILE).is_file()), None)
-
-
-def _read(file: Path | None) -> tuple[str, Tree]:
-    if file is None:
-        return "", {}
-    try:
-        return _parsed(file.read_text(encoding="utf-8-sig"))
-    except OSError as error:
-        raise SettingsError(f"can't be read: {error.strerror}", where=str(file), do="check --config") from None
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
-        raise SettingsError(f"is not valid TOML: {error}", where=str(file)) from None
-
-
-def _environment(environ: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    """Dotted key and name of the variable, the general names (DATABASE_URL) first so that ours win."""
-    for name in sorted(environ, key=lambda name: (name.startswith(PREFIX), name)):
-        if name in SHORT_NAMES and environ[name]:
-            yield SHORT_NAMES[name], name
-        elif name.endswith(TIER) and not name.startswith(PREFIX) and environ[name]:
-            yield f"providers.{_provider(name)}.default_tier", name
-        elif name.startswith(PREFIX) and not name.startswith(NOT_SETTINGS) and name not in SHORT_NAMES:
-            yield _dotted(name), name
-
-
-def _dotted(variable: str) -> str:
-    """`BOTTICELLI_DRIVERS__OPENAI_COMPATIBLE__BASE_URL` is drivers.openai-compatible.base_url."""
-    parts = variable.removeprefix(PREFIX).lower().split("__")
-    if parts[0] in ("drivers", "providers") and len(parts) > 1:
-        parts[1] = _provider(parts[1])
-    return ".".join(parts)
-
-
-def _provider(variable: str) -> str:
-    """`GEMINI_TIER` is about gemini, `OPENAI_COMPATIBLE_TIER` about openai-compatible."""
-    name = variable.lower().removesuffix(TIER.lower())
-    dashed = name.replace("_", "-")
-    return dashed if dashed in published_providers() else name
-
-
-def _parse(text: str) -> Any:
+def _parse(text: str, key: str, origins: Origins) -> Any:
     """Lists and tables are written as JSON; everything else is text that its field converts."""
-    if text[:1] in ("[", "{"):
-        try:
-            return json.loads(text)
-        except ValueError:
-            return text
-    return text
+    if text[:1] not in ("[", "{"):
+        return text
+    try:
+        value = json.loads(text)
+    except RecursionError:
+        value = None
+    except ValueError:
+        return text
+    if value is None or _depth_exceeds(value, MAX_DEPTH):
+        what = f"is nested more than {MAX_DEPTH} levels deep"
+        raise SettingsError(what, where=origins.where((key,)), do="write it flatter")
+    return value
+
+
+def _depth_exceeds(value: Any, most: int) -> bool:
+    layer = [value]
+    for _ in range(most + 1):
+        layer = [inner for outer in layer for inner in _children(outer)]
+        if not layer:
+            return False
+    return True
+
+
+def _children(value: Any) -> Iterator[Any]:
+    if isinstance(value, dict):
+        yield from value.values()
+    elif isinstance(value, list | tuple):
+        yield from value
 
 
 def _nest(parts: list[str], value: Any) -> Tree:
     return {parts[0]: _nest(parts[1:], value)} if len(parts) > 1 else {parts[0]: value}
 
 
-def _merge(into: Tree, new: Tree) -> None:
+def _merge(into: Tree, new: Mapping[str, Any]) -> None:
     for key, value in new.items():
         if isinstance(value, dict) and isinstance(into.get(key), dict):
             _merge(into[key], value)
         else:
             into[key] = value
+
+
+def _require_possible(tree: Mapping[str, Any], origins: Origins) -> None:
+    """SettingsError for a number that is valid, and too large for any server or clock to work with."""
+    for path, value in _leaves(tree):
+        most = MAX_INTEGER if isinstance(value, int) else MAX_FLOAT
+        if isinstance(value, int | float | Decimal) and not -most <= value <= most:
+            key = shortened(".".join(map(str, path)))
+            raise SettingsError(f"{key}: must be at most {most:,.0f}", where=origins.where(path))
+
+
+def _leaves(value: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[tuple[str | int, ...], Any]]:
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield from _leaves(inner, (*path, key))
+    elif isinstance(value, list | tuple):
+        for number, inner in enumerate(value):
+            yield from _leaves(inner, (*path, number))
+    else:
+        yield path, value

@@ -19,7 +19,7 @@ from pydantic_core import PydanticUndefined
 
 from botticelli.narrative import Environment, parse_all
 from botticelli.settings import Settings, load_settings
-from botticelli.settings.sources import NOT_SETTINGS, SHORT_NAMES
+from botticelli.settings.environment import NOT_SETTINGS, SHORT_NAMES
 from tests.support.ports import free_port
 from tests.support.processes import BIN, House, Process
 from tests.support.waiting import wait_until

@@ -81,6 +81,10 @@ def test_a_worker_may_finish_before_it_is_killed(file: str, pattern: str) -> Non
     assert int(re.findall(pattern, FILES[file])[0]) >= max(120, STOP_SECONDS + 20)
 
 
+def test_pods_get_no_variables_of_services() -> None:
+    assert FILES["kubernetes/worker.yaml"].count("enableServiceLinks: false") == 1
+
+
 def test_nothing_runs_as_root() -> None:
     assert re.findall(r"^USER (\S+)$", FILES["Dockerfile"], re.MULTILINE)[-1] not in ("0", "root")
     assert "runAsNonRoot: true" in FILES["kubernetes/worker.yaml"]

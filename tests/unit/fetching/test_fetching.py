@@ -313,3 +313,10 @@ def test_redirect_to_a_private_name_or_address_gets_no_packet(canary: Canary) ->
         with pytest.raises(FetchError, match=r"public|private|disguise"):
             fetch(f"{here}/{number}", only, resolve=lambda host, port: ["127.0.0.1"])
         assert canary.connections == before + 1
+
+
+@pytest.mark.parametrize("special", ["/", "?", "#", ":", "@", "[", "%"])
+def test_refused_url_shows_no_part_of_its_password(special: str) -> None:
+    with pytest.raises(FetchError) as caught:
+        fetch(f"http://user:hunter{special}2secret@example.com/a.png?token=hunter2", FetchSettings())
+    assert "hunter" not in str(caught.value) and "2secret" not in str(caught.value)

@@ -1,0 +1,143 @@
+"""Judges what the environment says about outgoing connections: keys, proxies and certificates. Opens no connection.
+
+A library finds such a mistake in the middle of a request, where it looks like an answer that was lost. Found here, before
+anything is drawn or announced, it is one line that names the variable.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import ssl
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+from botticelli.settings import UrlFault, checked_url
+from botticelli.settings.urls import ESCAPES
+
+PROXY_SCHEMES = ("http", "https", "socks5", "socks5h")
+PROXIES = ("http_proxy", "https_proxy", "all_proxy")
+SOCKS_PACKAGE = "socksio"
+SENDABLE = re.compile(r"[\x20-\x7e]*")
+HASHED = re.compile(r"[0-9a-f]{8}\.\d+", re.IGNORECASE)
+"""How OpenSSL wants files in a folder of certificates to be called."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What is wrong with which variable (or parameter), and what to `do`. Holds no value."""
+
+    where: str
+    what: str
+    do: str
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.what}; {self.do}"
+
+
+def secret(environ: Mapping[str, str], name: str) -> str:
+    """A key as it is sent: without the white space and line ends that files and shells put around it."""
+    return environ.get(name, "").strip()
+
+
+def header_fault(environ: Mapping[str, str], names: Iterable[str], lines: Iterable[str] = ()) -> Fault | None:
+    """The first of these variables whose text can't be sent in a header; those in `lines` hold a header in each line."""
+    texts = [(name, secret(environ, name)) for name in names]
+    for name, text in texts + [(name, secret(environ, name).replace("\n", " ")) for name in lines]:
+        match = SENDABLE.match(text)
+        sendable = match.end() if match else 0
+        if sendable < len(text):
+            what = f"the key in {name} has characters that a header can't carry (character {sendable + 1})"
+            return Fault(name, what, "copy it again, without typographic quotes, line ends or invisible characters")
+    return None
+
+
+def url_fault(environ: Mapping[str, str], names: Iterable[str]) -> Fault | None:
+    """The first of these variables that should be an http URL, and is none."""
+    for name in names:
+        try:
+            if environ.get(name):
+                checked_url(environ[name], ("http", "https"))
+        except UrlFault as fault:
+            return Fault(name, str(fault), f"correct {name}, or unset it")
+    return None
+
+
+def connection_fault(environ: Mapping[str, str] | None = None) -> Fault | None:
+    """What keeps every request over HTTPS from being sent; None when nothing does."""
+    environ = os.environ if environ is None else environ
+    faults: Iterator[Fault | None] = iter((_proxy_fault(environ), _trust_fault(environ)))
+    return next((fault for fault in faults if fault is not None), None)
+
+
+def file_fault(name: str, path: str) -> Fault | None:
+    """Why a file of certificates or of a key can't be used; `name` is the variable or the parameter that names it."""
+    do = f"correct {name}, or unset it"
+    if not os.path.exists(path):
+        return Fault(name, f"there is no file {_shown(path)}", do)
+    if not os.path.isfile(path) or not os.access(path, os.R_OK):
+        return Fault(name, f"{_shown(path)} is not a file that may be read", do)
+    if b"-----BEGIN " not in Path(path).read_bytes():
+        return Fault(name, f"{_shown(path)} holds no certificate or key in PEM form", do)
+    return None
+
+
+def certificates_fault(name: str, path: str) -> Fault | None:
+    """As `file_fault`, for a file of trusted certificates."""
+    fault = file_fault(name, path)
+    if fault is not None:
+        return fault
+    try:
+        ssl.create_default_context(cafile=path)
+    except (OSError, ValueError):
+        return Fault(name, f"{_shown(path)} holds no readable certificate", f"correct {name}, or unset it")
+    return None
+
+
+def _trust_fault(environ: Mapping[str, str]) -> Fault | None:
+    """Of the variables of OpenSSL, which httpx2 reads: the file before the folder."""
+    if file := environ.get("SSL_CERT_FILE"):
+        return certificates_fault("SSL_CERT_FILE", file)
+    folder = environ.get("SSL_CERT_DIR")
+    if not folder:
+        return None
+    try:
+        is_usable = any(HASHED.fullmatch(name) for part in folder.split(os.pathsep) for name in os.listdir(part))
+        what = f"{_shown(folder)} holds no certificates under their hashes"
+    except OSError as error:
+        is_usable, what = False, f"{_shown(folder)} is not a folder that may be read ({error.strerror})"
+    return None if is_usable else Fault("SSL_CERT_DIR", what, "run `openssl rehash` on it, correct it, or unset it")
+
+
+def _proxy_fault(environ: Mapping[str, str]) -> Fault | None:
+    if secret(environ, "no_proxy") == "*" or secret(environ, "NO_PROXY") == "*":
+        return None
+    for name in _proxy_names(environ):
+        text = environ[name]
+        url = text if "://" in text else f"http://{text}"
+        try:
+            checked = checked_url(url, PROXY_SCHEMES)
+        except UrlFault as fault:
+            return Fault(name, f"the proxy {fault}", f"correct {name}, or unset it")
+        if checked.text.rstrip("/").casefold() != url.rstrip("/").casefold():
+            what = f"the proxy is not a valid URL: it has blanks around it, or a login that is not encoded; {ESCAPES}"
+            return Fault(name, what, f"correct {name}, or unset it")
+        if checked.scheme.startswith("socks") and find_spec(SOCKS_PACKAGE) is None:
+            what = f"a SOCKS proxy needs the package {SOCKS_PACKAGE}, which is not installed"
+            return Fault(name, what, f"run `pip install {SOCKS_PACKAGE}`, or unset {name}")
+    return None
+
+
+def _proxy_names(environ: Mapping[str, str]) -> Iterator[str]:
+    """The variables that count: of each, the one in lower case before any other spelling, as Python's library has it."""
+    for proxy in PROXIES:
+        spellings = sorted((name for name in environ if name.lower() == proxy), key=lambda name: name != proxy)
+        if spellings and not (proxy == "http_proxy" and spellings[0] != proxy and "REQUEST_METHOD" in environ):
+            yield from (name for name in spellings[:1] if environ[name])
+
+
+def _shown(path: str) -> str:
+    plain = "".join(letter if letter.isprintable() else "?" for letter in path)
+    return plain if len(plain) <= 120 else f"{plain[:117]}..."

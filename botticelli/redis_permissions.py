@@ -1,0 +1,94 @@
+"""Finds what a user of Redis may not do before work depends on it. Runs none of the commands that it asks about."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import redis
+from redis.exceptions import NoPermissionError
+
+COMMANDS: tuple[tuple[str, ...], ...] = (
+    ("INFO", "server"),
+    ("PING",),
+    ("CLIENT", "SETNAME", "botticelli"),
+    ("TIME",),
+    ("EVAL", "return 0", "0"),
+    ("EVALSHA", "0" * 40, "0"),
+    ("SCRIPT", "LOAD", "return 0"),
+    ("GET", "{key}"),
+    ("MGET", "{key}"),
+    ("SET", "{key}", "1"),
+    ("DEL", "{key}"),
+    ("EXISTS", "{key}"),
+    ("EXPIRE", "{key}", "1"),
+    ("PEXPIRE", "{key}", "1"),
+    ("SCAN", "0"),
+    ("HSET", "{key}", "a", "1"),
+    ("HSETNX", "{key}", "a", "1"),
+    ("HGET", "{key}", "a"),
+    ("HMGET", "{key}", "a"),
+    ("HDEL", "{key}", "a"),
+    ("HEXISTS", "{key}", "a"),
+    ("HINCRBY", "{key}", "a", "1"),
+    ("LPUSH", "{key}", "a"),
+    ("RPUSH", "{key}", "a"),
+    ("RPOP", "{key}"),
+    ("BRPOP", "{key}", "1"),
+    ("LLEN", "{key}"),
+    ("LINDEX", "{key}", "0"),
+    ("LRANGE", "{key}", "0", "1"),
+    ("SADD", "{key}", "a"),
+    ("SREM", "{key}", "a"),
+    ("SMEMBERS", "{key}"),
+    ("ZADD", "{key}", "1", "a"),
+    ("ZREM", "{key}", "a"),
+    ("ZCARD", "{key}"),
+    ("ZRANGE", "{key}", "0", "1"),
+    ("ZRANGEBYSCORE", "{key}", "0", "1"),
+    ("ZREVRANGEBYSCORE", "{key}", "1", "0"),
+    ("XADD", "{key}", "*", "a", "1"),
+    ("XRANGE", "{key}", "-", "+"),
+    ("PUBLISH", "{key}", "a"),
+)
+"""What Botticelli, its scripts and Celery's transport send, each with arguments that its syntax allows. Without those that
+no transaction takes: EXEC, WATCH and the subscriptions."""
+_COMMAND = re.compile(r"'([a-z|_-]+)' command", re.IGNORECASE)
+
+
+def missing_permissions(client: redis.Redis, prefix: str) -> list[str]:
+    """As ACL SETUSER takes them (`+eval`, `~PREFIX:*`): what this user lacks. Queued in a transaction that is discarded, so
+    that the server judges each command and runs none."""
+    pool = client.connection_pool
+    connection: Any = pool.get_connection()
+    try:
+        connection.send_command("MULTI")
+        connection.read_response()
+        commands = [[part.format(key=f"{prefix}:permission") for part in command] for command in COMMANDS]
+        connection.send_packed_command(connection.pack_commands([*commands, ["DISCARD"]]))
+        lacks = [_lack(connection, prefix) for _ in (*commands, "DISCARD")]
+    except NoPermissionError as error:
+        return [permission_in(error, prefix)]
+    finally:
+        connection.disconnect()  # whatever is left of the transaction ends with it
+        pool.release(connection)
+    return list(dict.fromkeys(lack for lack in lacks if lack))
+
+
+def permission_in(error: Exception, prefix: str = "PREFIX") -> str:
+    """What a refusal of the server says is missing, as ACL SETUSER takes it."""
+    text = str(error)
+    match = _COMMAND.search(text)
+    if match is not None:
+        return f"+{match[1].lower()}"
+    return f"&{prefix}*" if "channel" in text else f"~{prefix}*"
+
+
+def _lack(connection: Any, prefix: str) -> str | None:
+    try:
+        connection.read_response()
+    except NoPermissionError as error:
+        return permission_in(error, prefix)
+    except redis.ResponseError:
+        return None
+    return None
