@@ -60,7 +60,8 @@ def _effect(case: _Case) -> Why | None:
     for effect in case.tx.effects.of_run(case.run.id):
         if effect["status"] == "unknown" or (effect["status"] in UNRESOLVED and case.run.is_final):
             key, place = effect["key"], f"iteration {effect['number']}, act {effect['act']}"
-            says = f"nobody knows whether {effect['command']} of {place} was done; look there, and resolve effect {key}"
+            says = f"nobody knows whether {effect['command']} of {place} was done; look there, then "
+            says += f"`botticelli effects resolve {key[:8]} --done`, or `--retry` if it was not, or `--abandon`"
             return case.why("effect", says, effect=key, command=effect["command"], number=effect["number"])
     return None
 
@@ -72,6 +73,8 @@ def _over(case: _Case) -> Why | None:
     verb = "resume" if run.status != "completed" else "retry" if run.failed else None
     again = {"resume": "goes on", "retry": "performs the failed ones again"}
     do = f"; `botticelli runs {verb} {run.id}` {again[verb]}" if verb else ""
+    if run.iterations == 0:  # it was never accepted, so that nothing of it can go on
+        do = "; mend that, then enqueue it again"
     ended = outcome_text(run) + (f": {run.reason}" if run.reason and run.reason != run.status else "")
     return case.why("over", f"it is over: {ended}{do}", reason=run.reason, failed=run.failed)
 

@@ -312,8 +312,12 @@ class Command:
         return self._halt(announced)
 
     def _halt(self, announced: Announced) -> Halt:
-        what = f"nobody knows whether {announced.command} was done (effect {announced.key})"
-        return Halt(f"{what}; see `botticelli effects show {announced.key[:8]}`, then resolve it and resume the run")
+        key = announced.key[:8]
+        return Halt(
+            f"nobody knows whether {announced.command} was done (effect {announced.key}); see `botticelli effects show "
+            f"{key}`, then `botticelli effects resolve {key} --done` (or `--retry`, `--abandon`), and "
+            f"`botticelli runs resume {announced.run_id}`"
+        )
 
     def _forget(self, error: PlatformGone, args: Mapping[str, Any]) -> None:
         names = (f"{error.kind}_id", *(("thread_id",) if error.kind == "channel" else ()))

@@ -16,7 +16,7 @@ from botticelli.cli.output import plain, print_json
 from botticelli.cli.terminal import moment, one_line, safe, table
 
 if TYPE_CHECKING:
-    from botticelli.store import Transaction
+    from botticelli.store import Run, Transaction
 
 SHOWN_CHARACTERS = 60
 ID_CHARACTERS = 12
@@ -119,16 +119,24 @@ def resolve(
         if resolution == "done":
             _capture(tx, row, value)
         after = tx.effects.find(row["key"])
+        run = tx.runs.get(row["run_id"])
     if as_json:
         print_json(_object(after))
         return
-    click.echo(
-        f"effect {row['key'][:ID_CHARACTERS]} is {after['status']}; go on with `botticelli runs resume {row['run_id']}`"
-    )
+    click.echo(f"effect {row['key'][:ID_CHARACTERS]} is {after['status']}{_next_step(run)}")
 
 
 effects.add_command(approve)
 effects.add_command(reject)
+
+
+def _next_step(run: Run) -> str:
+    """The command that goes on with the run, where one does."""
+    if run.status == "completed":
+        return f"; perform what failed again with `botticelli runs retry {run.id}`" if run.failed else ""
+    if run.is_final or run.status == "paused":
+        return f"; go on with `botticelli runs resume {run.id}`"
+    return f"; its run is {run.status} and goes on by itself"
 
 
 def _parsed(data: str | None) -> Any:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic, TypeVar
 
+from botticelli.bounded import ACCEPTED, Unreadable, unpacked
 from botticelli.drivers.departures import leaves
 from botticelli.drivers.exchange import Exchange, current_exchange
 from botticelli.drivers.options import SdkOptions
@@ -15,6 +16,8 @@ from botticelli.drivers.options import SdkOptions
 if TYPE_CHECKING:
     import httpx2
 
+MAX_BYTES = 64 * 1024 * 1024
+"""Of one answer, unpacked."""
 BEGUN = "botticelli_begun"
 """The extension of a request that holds its start, on the monotonic clock."""
 
@@ -23,20 +26,26 @@ Client = TypeVar("Client")
 
 def http_client(options: SdkOptions, socket: Path | None = None) -> httpx2.Client:
     """Over a Unix `socket` if one is given. `timeout_seconds` is for each read, and for all of them together: a server
-    that answers drop by drop is cut off."""
+    that answers drop by drop is cut off, and so is one that sends more than `MAX_BYTES`, packed or not."""
     import httpx2
 
     from botticelli.drivers.connections import Connections
 
     class Bounded(httpx2.SyncByteStream):
-        def __init__(self, inner: httpx2.SyncByteStream, deadline: float, exchange: Exchange | None) -> None:
+        def __init__(
+            self, inner: httpx2.SyncByteStream, deadline: float, encoding: str, exchange: Exchange | None
+        ) -> None:
             self._inner = inner
             self._deadline = deadline
+            self._encoding = encoding
             self._exchange = exchange
 
         def __iter__(self) -> Iterator[bytes]:
-            chunks = self._in_time()
-            yield from self._exchange.heard(chunks) if self._exchange else chunks
+            chunks = unpacked(self._in_time(), self._encoding, MAX_BYTES)
+            try:
+                yield from self._exchange.heard(chunks) if self._exchange else chunks
+            except Unreadable as error:
+                raise httpx2.DecodingError(f"the answer {error}") from None
 
         def _in_time(self) -> Iterator[bytes]:
             for chunk in self._inner:
@@ -58,13 +67,16 @@ def http_client(options: SdkOptions, socket: Path | None = None) -> httpx2.Clien
         deadline = response.request.extensions[BEGUN] + options.timeout_seconds
         exchange = current_exchange()
         if isinstance(response.stream, httpx2.SyncByteStream):
-            response.stream = Bounded(response.stream, deadline, exchange if response.is_success else None)
+            encoding = response.headers.pop("content-encoding", "")  # unpacked here, so not by httpx2
+            heard = exchange if response.is_success else None
+            response.stream = Bounded(response.stream, deadline, encoding, heard)
         if exchange is not None:
             exchange.receive(response)
 
     most = options.max_connections
     return httpx2.Client(
         timeout=timeouts(options),
+        headers={"Accept-Encoding": ACCEPTED},
         limits=httpx2.Limits(max_connections=most, max_keepalive_connections=most),
         transport=None if _needs_proxy(socket) else Connections(most, socket),
         event_hooks={"request": [begin], "response": [bound]},

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import ColumnElement, Connection, and_, exists, func, or_, select, update
 
 from botticelli.errors import InvalidInput, NotFound
 from botticelli.storable import storable
 from botticelli.store.sql import statement
-from botticelli.store.tables import effects
+from botticelli.store.tables import effects, iterations
 
 Resolution = Literal["done", "retry", "abandon"]
 Decision = Literal["approved", "rejected"]
@@ -171,14 +171,26 @@ class Effects:
         return dict(found[0])
 
     def resolve(self, key: str, resolution: Resolution, *, by: str, data: Any = None) -> None:
-        """What a person says of an effect of unknown outcome. InvalidInput unless it is one."""
+        """What a person says of an effect of unknown outcome: also of one that was announced, when its iteration has ended
+        without a word about it. InvalidInput unless it is one."""
         status = "done" if resolution == "done" else "failed"
         error = {"done": None, "retry": "to be tried again", "abandon": f"given up by {by}"}[resolution]
         values = {"status": status, "output": storable(data), "error": error, "resolution": resolution}
-        query = update(effects).where(effects.c.key == key, effects.c.status == "unknown")
+        query = update(effects).where(effects.c.key == key, or_(effects.c.status == "unknown", _forgotten()))
         changed = self._connection.execute(query.values(**values, resolved_by=by, resolved_at=func.now()))
         if changed.rowcount == 0:
-            raise InvalidInput(f"effect {key} is not unknown", do="only unknown effects are resolved by hand")
+            row = self.find(key)
+            do = "only effects of unknown outcome are resolved by hand"
+            if row["status"] == "intended":
+                do = f"its iteration is still at it: wait, or stop it with `botticelli runs cancel {row['run_id']}`"
+            raise InvalidInput(f"effect {key} is {row['status']}", do=do)
+
+
+def _forgotten() -> ColumnElement[bool]:
+    """Announced by an iteration that nobody performs any more."""
+    same = iterations.c.run_id == effects.c.run_id, iterations.c.number == effects.c.number
+    held = exists().where(*same, iterations.c.status == "running")
+    return and_(effects.c.status == "intended", ~held)
 
 
 def _values(intent: Intent) -> dict[str, Any]:

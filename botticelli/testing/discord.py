@@ -11,7 +11,7 @@ import re
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -25,7 +25,21 @@ TOKEN = "test-token-that-is-no-secret"
 GUILD = "111111111111111111"
 USER = "222222222222222222"
 API = "/api/v10"
-Kind = Literal["401", "403", "429", "429-global", "429-shared", "500", "502", "503", "slow", "drop", "drop-after-doing"]
+Kind = Literal[
+    "401", "403", "429", "429-global", "429-shared", "500", "502", "503", "slow", "drop", "drop-after-doing", "odd"
+]
+
+
+@dataclass(frozen=True)
+class Odd:
+    """An answer of the fault `odd`, which Discord's own code would not give. `done`: what was asked is done before.
+    `via`: whether it bears the header that Discord's own answers have."""
+
+    status: int
+    raw: bytes = b""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    done: bool = False
+    via: bool = True
 
 
 @dataclass
@@ -36,6 +50,7 @@ class Fault:
     kind: Kind
     times: int = 1
     seconds: float = 0.2
+    odd: Odd | None = None
 
 
 @dataclass(frozen=True)
@@ -144,6 +159,12 @@ class _Handler(BaseHTTPRequestHandler):
             headers |= more
         if fault is not None and fault.kind == "drop":
             return self._drop(path, dict(parse_qsl(split.query)), body)
+        if fault is not None and fault.odd is not None:
+            if fault.odd.done:
+                reason = unquote(self.headers.get("X-Audit-Log-Reason") or "") or None
+                self.fake.world.answer(self.command, path, dict(parse_qsl(split.query)), body, reason)
+            self._note(path, dict(parse_qsl(split.query)), body, fault.odd.status)
+            return self._send(fault.odd.status, fault.odd.raw, dict(fault.odd.headers), via=fault.odd.via)
         if not status:
             query, reason = dict(parse_qsl(split.query)), self.headers.get("X-Audit-Log-Reason")
             reply = self.fake.world.answer(self.command, path, query, body, unquote(reason) if reason else None)
@@ -179,11 +200,13 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer(self, status: int, answer: Any, headers: dict[str, str]) -> None:
         text = b"" if answer is None else json.dumps(answer).encode()
+        self._send(status, text, ({"Content-Type": "application/json"} if text else {}) | headers)
+
+    def _send(self, status: int, text: bytes, headers: dict[str, str], *, via: bool = True) -> None:
         self.send_response(status)
-        self.send_header("Via", "1.1 fake")
+        if via:
+            self.send_header("Via", "1.1 fake")
         self.send_header("Content-Length", str(len(text)))
-        if text:
-            self.send_header("Content-Type", "application/json")
         for name, value in headers.items():
             self.send_header(name, value)
         self.end_headers()

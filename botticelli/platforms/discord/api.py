@@ -25,6 +25,7 @@ GONE = {
 """Discord's codes for things that don't exist. Source: its documentation, "JSON error codes"."""
 NO_ACCESS = (50001, 50013)
 _DETAIL_CHARACTERS = 300
+_DETAIL_DEPTH = 10
 _FIELD = re.compile(r"\{(\w+)\}")
 
 
@@ -88,7 +89,8 @@ class Api:
 def refusal(reply: Reply, needs: tuple[str, ...], *, writes: bool) -> PlatformError:
     """Discord's answer in our words, with its own code and message."""
     body = reply.body if isinstance(reply.body, dict) else {}
-    code, message = body.get("code", 0), str(body.get("message", "no reason given"))
+    code = body["code"] if isinstance(body.get("code"), int) else 0
+    message = " ".join(str(body.get("message", "no reason given")).split())[:_DETAIL_CHARACTERS]
     what = f"Discord answered {reply.status}" + (f", code {code}" if code else "") + f": {message}"
     details = _details(body.get("errors"))
     if details:
@@ -105,12 +107,16 @@ def refusal(reply: Reply, needs: tuple[str, ...], *, writes: bool) -> PlatformEr
     return PlatformError(what)
 
 
-def _details(errors: Any, path: str = "") -> str:
+def _details(errors: Any, path: str = "", depth: int = 0) -> str:
     """Discord's tree of errors: `name: Must be between 1 and 100 in length.`"""
-    if not isinstance(errors, dict):
+    if not isinstance(errors, dict) or depth > _DETAIL_DEPTH:
         return ""
-    own = [f"{path}: {one.get('message', '')}" for one in errors.get("_errors", ()) if isinstance(one, dict)]
+    listed = errors.get("_errors")
+    listed = listed if isinstance(listed, list) else []
+    own = [f"{path}: {error.get('message', '')}" for error in listed if isinstance(error, dict)]
     inner = [
-        _details(value, f"{path}.{key}" if path else str(key)) for key, value in errors.items() if key != "_errors"
+        _details(value, f"{path}.{key}" if path else str(key), depth + 1)
+        for key, value in errors.items()
+        if key != "_errors"
     ]
     return "; ".join(filter(None, (*own, *inner)))

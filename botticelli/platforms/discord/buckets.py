@@ -7,6 +7,7 @@ together is in `pacing.py`.
 from __future__ import annotations
 
 import logging
+import re
 import threading
 import time
 from collections.abc import Mapping
@@ -18,7 +19,11 @@ from redis.exceptions import RedisError
 
 from botticelli.platforms.discord.api import Request
 from botticelli.platforms.protocol import Place
+from botticelli.platforms.waits import usable_seconds, whole_number
 from botticelli.telemetry import log
+
+MAX_REMAINING = 100_000
+_NAME = re.compile(r"[\x21-\x7e]{1,128}")
 
 
 class Meter(Protocol):
@@ -42,12 +47,14 @@ class Buckets:
         return self._meter.take(self._bucket(request))
 
     def learn(self, request: Request, headers: Mapping[str, str]) -> None:
-        name = headers.get("x-ratelimit-bucket")
-        if name:
+        """Headers that can't be read say nothing."""
+        name = headers.get("x-ratelimit-bucket", "")
+        if _NAME.fullmatch(name):
             self._names[self._route(request)] = name
-        remaining, reset_seconds = headers.get("x-ratelimit-remaining"), headers.get("x-ratelimit-reset-after")
+        remaining = whole_number(headers.get("x-ratelimit-remaining"), MAX_REMAINING)
+        reset_seconds = usable_seconds(headers.get("x-ratelimit-reset-after"))
         if remaining is not None and reset_seconds is not None:
-            self._meter.learn(self._bucket(request), int(remaining), round(float(reset_seconds) * 1000))
+            self._meter.learn(self._bucket(request), remaining, round(reset_seconds * 1000))
 
     def close(self, request: Request, wait_ms: int) -> None:
         """After a 429: nothing in this bucket for so long."""

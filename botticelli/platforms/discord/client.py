@@ -12,14 +12,20 @@ from urllib.parse import quote
 import httpx2
 from pydantic import SecretStr
 
-from botticelli.errors import PlatformError, PlatformTransient, PlatformUnknown, SettingsError
+from botticelli.bounded import ACCEPTED, Unreadable
+from botticelli.errors import PlatformError, PlatformTransient, PlatformUnknown
+from botticelli.platforms.discord.answers import Answer, read_answer
 from botticelli.platforms.discord.api import Reply, Request
 from botticelli.platforms.discord.buckets import Buckets
 from botticelli.platforms.discord.pacing import Pacer
+from botticelli.platforms.discord.timeouts import timeout_seconds
 from botticelli.platforms.protocol import Place
+from botticelli.platforms.waits import usable_seconds, wait_seconds
 
 BASE_URL = "https://discord.com/api/v10"
-TIMEOUT_SECONDS = 15.0
+BODY_TIMEOUTS = 4
+"""An answer that is not whole after so many times the timeout of one read is given up."""
+FIRST_PAUSE_SECONDS = 0.05
 READ_TRIES = 3
 BACKOFF_SECONDS = 0.3
 REFUSED_SECONDS = 60.0
@@ -36,14 +42,12 @@ class Client:
         self._buckets = Buckets(place)
         self._pacer = pacer
         self._refused_until = 0.0
-        base_url = str(options.get("base_url") or BASE_URL).rstrip("/")
-        try:
-            timeout_seconds = float(options.get("timeout_seconds", TIMEOUT_SECONDS))
-            user_agent = f"DiscordBot (botticelli, {version('botticelli')})"
-            self._http = httpx2.Client(timeout=timeout_seconds, headers={"User-Agent": user_agent})
-        except ValueError:
-            raise SettingsError("is no number of seconds", where="platforms.discord.options.timeout_seconds") from None
-        self._base_url = base_url
+        user_agent = f"DiscordBot (botticelli, {version('botticelli')})"
+        self._timeout_seconds = timeout_seconds(options)
+        self._http = httpx2.Client(
+            timeout=self._timeout_seconds, headers={"User-Agent": user_agent, "Accept-Encoding": ACCEPTED}
+        )
+        self._base_url = str(options.get("base_url") or BASE_URL).rstrip("/")
 
     def close(self) -> None:
         self._http.close()
@@ -63,18 +67,19 @@ class Client:
         return reply
 
     def _until_let_in(self, request: Request, deadline: float) -> Reply:
+        """A 429 says that it wasn't done: it is sent again after the wait, with growing pauses whatever the wait is."""
+        pause_seconds = FIRST_PAUSE_SECONDS
         while True:
             self._let_in(request, deadline)
             answer = self._once(request)
-            if answer.status_code != 429:
+            if answer.status != 429:
                 self._buckets.learn(request, answer.headers)
-                return _reply(answer)
-            body = _json(answer)
-            said = body.get("retry_after") if isinstance(body, dict) else None
-            seconds = float(said or answer.headers.get("retry-after") or 1)
-            everywhere = bool(isinstance(body, dict) and body.get("global")) or (
-                "via" not in answer.headers and said is None
-            )
+                return Reply(answer.status, answer.body)
+            body = answer.body if isinstance(answer.body, dict) else {}
+            said = usable_seconds(body.get("retry_after"))
+            seconds = max(wait_seconds(said, answer.headers), pause_seconds)
+            pause_seconds *= 2
+            everywhere = body.get("global") is True or ("via" not in answer.headers and said is None)
             self._buckets.learn(request, {"x-ratelimit-bucket": answer.headers.get("x-ratelimit-bucket", "")})
             wait_ms = round(seconds * 1000) + 1
             if everywhere:
@@ -95,37 +100,38 @@ class Client:
             raise PlatformTransient(f"Discord asks to wait: {why}", retry_after_seconds=seconds)
         threading.Event().wait(seconds)
 
-    def _once(self, request: Request) -> httpx2.Response:
+    def _once(self, request: Request) -> Answer:
         if time.monotonic() < self._refused_until:
             raise PlatformError("Discord refused the token a moment ago (401)", do="check DISCORD_TOKEN, then restart")
         headers = {"Authorization": f"Bot {self._token.get_secret_value()}"}
         if request.reason:
             headers["X-Audit-Log-Reason"] = quote(request.reason, safe=" =")
         try:
-            answer = self._http.request(
+            sent = self._http.build_request(
                 request.method,
                 self._base_url + request.path,
                 params=dict(request.query) or None,
                 json=request.body if request.body is not None else None,
                 headers=headers,
             )
-        except UNSENT as error:
-            raise PlatformTransient(f"Discord can't be reached: {type(error).__name__}") from None
-        except httpx2.HTTPError as error:
-            raise PlatformUnknown(f"the connection to Discord was lost: {type(error).__name__}") from None
-        self._pacer.learn(answer.status_code, answer.headers.get("x-ratelimit-scope"))
-        if answer.status_code == 401:
+        except (ValueError, httpx2.InvalidURL) as error:  # a text that has no UTF-8, a path that no URL has
+            raise PlatformError(f"it can't be written as a request ({type(error).__name__})") from None
+        answer = self._answer(sent, request)
+        self._pacer.learn(answer.status, answer.headers.get("x-ratelimit-scope"))
+        if answer.status == 401:
             self._refused_until = time.monotonic() + REFUSED_SECONDS
         return answer
 
-
-def _reply(answer: httpx2.Response) -> Reply:
-    body = _json(answer)
-    return Reply(answer.status_code, body)
-
-
-def _json(answer: httpx2.Response) -> Any:
-    try:
-        return answer.json() if answer.content else None
-    except ValueError:
-        return None
+    def _answer(self, sent: httpx2.Request, request: Request) -> Answer:
+        try:
+            response = self._http.send(sent, stream=True)
+            try:
+                return read_answer(response, whole_by=time.monotonic() + BODY_TIMEOUTS * self._timeout_seconds)
+            finally:
+                response.close()
+        except UNSENT as error:
+            raise PlatformTransient(f"Discord can't be reached: {type(error).__name__}") from None
+        except Unreadable as error:
+            raise PlatformUnknown(f"Discord's answer to {request.method} {request.route} {error}") from None
+        except httpx2.HTTPError as error:
+            raise PlatformUnknown(f"the connection to Discord was lost: {type(error).__name__}") from None

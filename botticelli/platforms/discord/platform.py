@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from botticelli.errors import PlatformError, PlatformGone, PlatformTransient, PlatformUnknown, SettingsError
+from botticelli.network import connection_fault, header_fault, secret
 from botticelli.platforms.discord.api import Api, Transport
 from botticelli.platforms.discord.catalogue import Entry, catalogue
 from botticelli.platforms.discord.finding import find
@@ -16,8 +19,10 @@ from botticelli.platforms.discord.messages import mentions_refused, refused_ment
 from botticelli.platforms.discord.pacing import OPTIONS as LIMITS
 from botticelli.platforms.discord.pacing import Pacer, paces
 from botticelli.platforms.discord.steps import perform
+from botticelli.platforms.discord.timeouts import timeout_seconds
 from botticelli.platforms.pacing import Pace
 from botticelli.platforms.protocol import Announced, CommandOutput, CommandSpec, Place, Unknown, Whereabouts
+from botticelli.settings import UrlFault, http_url
 
 if TYPE_CHECKING:
     from botticelli.platforms.discord.client import Client
@@ -50,17 +55,32 @@ class DiscordPlatform:
         self._paces = paces(options, name)
         self._options = dict(options)
         self._transport = transport
+        self._require_usable(options)
         self._api: Api | None = None
         self._http: Client | None = None
         self._place: Place | None = None
         self._lock = threading.Lock()
         self._guilds: dict[str, str] = {}
 
+    def _require_usable(self, options: Mapping[str, Any]) -> None:
+        """SettingsError for a URL or a time that no request can be made with."""
+        try:
+            http_url(str(options["base_url"])) if options.get("base_url") else None
+        except UrlFault as fault:
+            raise SettingsError(f"base_url {fault}", where=f"[platforms.{self.name}.options]") from None
+        if self._transport is None:
+            timeout_seconds(options)
+
     def settle_in(self, place: Place) -> None:
         self._place = place
 
     def lacks(self) -> tuple[str, str] | None:
-        if self._transport is not None or os.environ.get(TOKEN):
+        if self._transport is not None:
+            return None
+        fault = header_fault(os.environ, [TOKEN])
+        if fault is not None:
+            return fault.what, fault.do
+        if secret(os.environ, TOKEN):
             return None
         do = f"set {TOKEN} to the bot's token, or rehearse offline with --rehearse"
         return f"commands of {self.name} need a token", do
@@ -87,7 +107,8 @@ class DiscordPlatform:
     ) -> CommandOutput:
         job = self._job(command, args, key, announced)
         try:
-            data = perform(job, job.entry.steps) if job.entry.steps else self._by_route(job)
+            with foreign_shapes(job.entry.spec.writes):
+                data = perform(job, job.entry.steps) if job.entry.steps else self._by_route(job)
         except PlatformGone:
             if not (job.repeated and _deletes(job.entry)):
                 raise
@@ -96,7 +117,8 @@ class DiscordPlatform:
 
     def resolve(self, announced: Announced) -> CommandOutput | Unknown | None:
         job = self._job(announced.command, announced.args, announced.key, announced)
-        found = find(job)
+        with foreign_shapes(writes=True):
+            found = find(job)
         return self._output(job, found) if isinstance(found, dict) else found
 
     def exists(self, kind: str, identity: str, metadata: Mapping[str, Any]) -> bool:
@@ -113,11 +135,12 @@ class DiscordPlatform:
 
     def locate(self, identity: str) -> Whereabouts | None:
         api = self._made_api()
-        channel = api.call("GET /channels/{channel_id}", {"channel_id": identity})
-        guild = None if channel.get("guild_id") is None else str(channel["guild_id"])
-        if channel.get("type") in _THREADS and channel.get("parent_id"):
-            channel = api.call("GET /channels/{channel_id}", {"channel_id": str(channel["parent_id"])})
-        return Whereabouts(guild, str(channel["id"]), channel.get("name"))
+        with foreign_shapes(writes=False):
+            channel = api.call("GET /channels/{channel_id}", {"channel_id": identity})
+            guild = None if channel.get("guild_id") is None else str(channel["guild_id"])
+            if channel.get("type") in _THREADS and channel.get("parent_id"):
+                channel = api.call("GET /channels/{channel_id}", {"channel_id": str(channel["parent_id"])})
+            return Whereabouts(guild, str(channel["id"]), channel.get("name"))
 
     def _job(self, command: str, args: Mapping[str, Any], key: str, announced: Announced | None) -> Job:
         entry = catalogue().entries.get(command)
@@ -134,10 +157,13 @@ class DiscordPlatform:
     def _client(self) -> Transport:
         from botticelli.platforms.discord.client import Client
 
-        token = os.environ.get(TOKEN)
-        if not token:
-            what, do = self.lacks() or ("", "")
-            raise PlatformError(what, do=do)
+        lack = self.lacks()
+        if lack is not None:
+            raise PlatformError(lack[0], do=lack[1])
+        fault = connection_fault()
+        if fault is not None:
+            raise PlatformError(f"no request can be sent: {fault.where}: {fault.what}", do=fault.do)
+        token = secret(os.environ, TOKEN)
         pacer = Pacer(self._place.pacing if self._place else None, self._options, self.name)
         self._http = Client(token, self._options, self._place, pacer)
         return self._http
@@ -167,8 +193,10 @@ class DiscordPlatform:
         body = {there: args[here] for there, here in entry.body.items() if here in args} | dict(entry.body_all)
         value = job.call(entry.route, body=body or None, query=query)
         if isinstance(entry.answer, str):
-            shape = entry.answer.strip("[]")
-            return all_shaped(shape, value) if entry.answer.startswith("[") else shaped(shape, value)
+            shape, is_list = entry.answer.strip("[]"), entry.answer.startswith("[")
+            if not isinstance(value, list if is_list else dict):
+                raise TypeError(type(value).__name__)
+            return all_shaped(shape, value) if is_list else shaped(shape, value)
         return answered(entry.answer or {}, args, value)
 
     def _output(self, job: Job, data: Any) -> CommandOutput:
@@ -176,9 +204,7 @@ class DiscordPlatform:
         deleted = tuple(data.pop("deleted_ids", ())) if isinstance(data, dict) else ()
         if job.entry.deletes:
             deleted = (str(job.args[job.entry.deletes]),)
-        identity = (
-            next((data[one] for one in ("id", f"{spec.captures}_id") if data.get(one)), None) if spec.captures else None
-        )
+        identity = self._identity(spec, data)
         return CommandOutput(
             True,
             f"{spec.name} done",
@@ -190,6 +216,16 @@ class DiscordPlatform:
             deleted_ids=deleted,
         )
 
+    def _identity(self, spec: CommandSpec, data: Any) -> str | None:
+        """The id of what a command made. PlatformUnknown when the answer to a write names none: it can't be captured."""
+        if not spec.captures:
+            return None
+        names = ("id", f"{spec.captures}_id")
+        found = next((data[name] for name in names if data.get(name)), None) if isinstance(data, dict) else None
+        if spec.writes and not re.fullmatch(r"\d{1,20}", str(found)):
+            raise PlatformUnknown(f"Discord's answer to {spec.name} names no id")
+        return None if found is None else str(found)
+
     def _guild(self, job: Job, data: Mapping[str, Any]) -> str | None:
         """The guild it happened in: as it was said, else that of the channel. None when it can't be told."""
         named = job.args.get("guild_id") or data.get("guild_id")
@@ -200,12 +236,23 @@ class DiscordPlatform:
             return None
         if channel not in self._guilds:
             try:
-                found = job.api.call("GET /channels/{channel_id}", {"channel_id": channel}).get("guild_id")
+                with foreign_shapes(writes=False):
+                    found = job.api.call("GET /channels/{channel_id}", {"channel_id": channel}).get("guild_id")
             except (PlatformError, PlatformTransient, PlatformUnknown):
                 return None
             if found:
                 self._guilds[channel] = str(found)
         return self._guilds.get(channel)
+
+
+@contextmanager
+def foreign_shapes(writes: bool) -> Iterator[None]:
+    """JSON that isn't shaped as Discord's: whether a write was done is unknown, a read has failed."""
+    try:
+        yield
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError, OverflowError) as error:
+        what = f"Discord's answer has another shape than its documentation says ({type(error).__name__})"
+        raise (PlatformUnknown if writes else PlatformError)(what) from None
 
 
 def _deletes(entry: Entry) -> bool:

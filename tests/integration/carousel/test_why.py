@@ -8,12 +8,13 @@ import pytest
 from sqlalchemy import text
 
 from botticelli.carousel import Mover, cancel, pause, pause_scope
-from botticelli.messages import QUEUE
+from botticelli.messages import QUEUE, run_id_for
 from botticelli.runtime import Runtime
 from botticelli.why import Why, why
 from tests.integration.carousel.test_runs import SMALL
 from tests.support.narratives import narrative_text, perform_all, perform_open, start
 from workers.presence import announce
+from workers.requests import store_request
 
 MakeRuntime = Callable[..., Runtime]
 WRITES = (
@@ -101,3 +102,10 @@ def test_what_keeps_workers_from_working(make_runtime: MakeRuntime) -> None:
     with runtime.store.transaction() as tx:
         tx.iterations.claim(other.id, 1, worker="w:1", lease_seconds=60)
     of(runtime, run.id, "queued")
+
+
+def test_run_that_was_never_accepted_is_not_to_be_resumed(runtime: Runtime) -> None:
+    request = {"text": "[narrative", "run_id": run_id_for("never")}
+    store_request(runtime, 1, "task", request)
+    says = of(runtime, request["run_id"], "over").says
+    assert "resume" not in says and says.endswith("enqueue it again")
