@@ -7,7 +7,8 @@ BotticelliError
 │   └── NotFound                a run, a key, a narrative that does not exist
 ├── ServiceUnavailable          Postgres or Redis can't be reached, or can't be used as it is
 │   ├── DatabaseBehind          the schema of a configured database is not the one this version needs
-│   ├── RedisUnfit              the server evicts keys, or is too old
+│   ├── DatabaseUnfit           the database can't hold what is to be stored: its encoding is not UTF8
+│   ├── RedisUnfit              the server evicts keys, is too old, or refuses commands to this user
 │   └── Unwritable              Postgres takes no writes: its disk is full, or it is read-only
 ├── DriverError                 a model provider's answer, translated; carries no key and no SDK object
 │   ├── DriverTransient         may pass: 429, 5xx, dropped connection; retry_after_seconds when known
@@ -111,6 +112,10 @@ class ServiceUnavailable(BotticelliError):
 
 
 class DatabaseBehind(ServiceUnavailable):
+    pass
+
+
+class DatabaseUnfit(ServiceUnavailable):
     pass
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from urllib.parse import parse_qsl, urlsplit
 
 import redis
@@ -25,7 +26,15 @@ def make_redis(url: str, origin: str) -> redis.Redis:
         raise SettingsError(f"redis.url: {fault.where}: {fault.what}", where=origin, do=f"correct {fault.where}")
     try:
         client = redis.Redis.from_url(
-            url, socket_timeout=SOCKET_TIMEOUT_SECONDS, socket_connect_timeout=5, health_check_interval=30
+            url,
+            socket_timeout=SOCKET_TIMEOUT_SECONDS,
+            socket_connect_timeout=5,
+            health_check_interval=30,
+            **(
+                {}
+                if url.startswith("unix://")
+                else {"socket_keepalive": True, "socket_keepalive_options": _keepalive()}
+            ),
         )
         pool = client.connection_pool
         pool.connection_class(**pool.connection_kwargs)
@@ -33,6 +42,12 @@ def make_redis(url: str, origin: str) -> redis.Redis:
         what = "redis.url: a parameter behind its `?` is unknown to the client, or has a value that it can't take"
         raise SettingsError(what, where=origin, do="see the options of redis-py's connections") from None
     return client
+
+
+def _keepalive() -> dict[int, int]:
+    """A silent server, or one whose packets are lost, is found within about 15 s; where the system has these options."""
+    wanted = {"TCP_KEEPIDLE": 6, "TCP_KEEPINTVL": 3, "TCP_KEEPCNT": 3, "TCP_USER_TIMEOUT": 15_000}
+    return {getattr(socket, name): value for name, value in wanted.items() if hasattr(socket, name)}
 
 
 def _parameter_fault(url: str) -> Fault | None:

@@ -72,6 +72,8 @@ class Runtime:
             self.database_url,
             pool_size=settings.pool_size,
             statement_timeout_seconds=settings.statement_timeout_seconds,
+            silent_seconds=self.settings.worker.lease_seconds,
+            origin=self.settings.where("database", "url"),
         )
         if settings.url is None and not schema_status(engine).up_to_date:
             upgrade(engine)

@@ -12,6 +12,7 @@ from botticelli import services
 from botticelli.errors import BotticelliError
 from botticelli.presence import DEAF
 from botticelli.runtime import Runtime
+from botticelli.store.sessions import LOCK_SECONDS
 from botticelli.telemetry import log, logger
 from workers import canary
 from workers.canary import Listening
@@ -23,6 +24,10 @@ from workers.sweep import sweep, wake_due
 
 PART_OF_INTERVAL = 0.9
 """A sweep counts for the fleet for so much of the interval, so that no clock's jitter skips every second one."""
+
+
+LOCKED = ("55P03", "57014")
+"""SQLSTATE of a lock, and of a statement, that took too long."""
 
 
 class Sweep(threading.Thread):
@@ -72,6 +77,7 @@ class Sweep(threading.Thread):
             self._say_trouble("")
         except (*SERVERS_AWAY, OSError) as error:
             self._be_patient()
+            self._say_holders(error)
             self._say_trouble(str(error) if isinstance(error, BotticelliError) else type(error).__name__)
         except Exception:
             logger.exception("sweep_failed")
@@ -92,6 +98,14 @@ class Sweep(threading.Thread):
     def _be_patient(self) -> None:
         """Leases ran out while nobody could renew them: their holders get the time of a lease to do it."""
         self._patient_until = time.monotonic() + self._runtime.settings.worker.lease_seconds
+
+    def _say_holders(self, error: Exception) -> None:
+        """When rows were locked for too long: by whom, as far as the server says it."""
+        if getattr(getattr(error, "orig", None), "pgcode", None) not in LOCKED:
+            return
+        with suppress(*SERVERS_AWAY):
+            for holder in self._runtime.store.lock_holders(LOCK_SECONDS / 2):
+                log("rows_held", level=logging.WARNING, **{name: _rounded(value) for name, value in holder.items()})
 
     def _say_trouble(self, trouble: str) -> None:
         """Once when it begins or changes, once when it is over."""
@@ -120,6 +134,10 @@ class Sweep(threading.Thread):
 
 
 _sweeps: list[Sweep] = []
+
+
+def _rounded(value: object) -> object:
+    return round(value, 1) if isinstance(value, float) else value
 
 
 def start(runtime: Runtime, listening: Listening) -> None:

@@ -63,8 +63,8 @@ def engine_of(invocation: Invocation) -> Engine:
     """Postgres without a look at its schema; the embedded one is started."""
     from botticelli.store.database import make_engine
 
-    url = invocation.runtime.database_url
-    return make_engine(url, pool_size=1, statement_timeout_seconds=MIGRATION_SECONDS)
+    url, origin = invocation.runtime.database_url, invocation.settings.where("database", "url")
+    return make_engine(url, pool_size=1, statement_timeout_seconds=MIGRATION_SECONDS, origin=origin)
 
 
 def confirm(question: str, yes: bool, what: str = "this destroys data") -> None:

@@ -103,8 +103,8 @@ def _embedded(invocation: Invocation) -> Iterator[Finding]:
 
 
 def _postgres(invocation: Invocation) -> Iterator[Finding]:
-    url = invocation.runtime.database_url
-    engine = make_engine(url, pool_size=1, statement_timeout_seconds=10)
+    url, origin = invocation.runtime.database_url, invocation.settings.where("database", "url")
+    engine = make_engine(url, pool_size=1, statement_timeout_seconds=10, origin=origin)
     try:
         with connected(engine) as connection:
             version = connection.execute(text("show server_version")).scalar_one()

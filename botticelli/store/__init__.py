@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError
@@ -28,6 +29,9 @@ from botticelli.store.sql import statement
 from botticelli.store.state import StateEntry, StateRepository, escape_segment
 
 LOCK_POLL_SECONDS = 0.05
+NAMED_LOCK_SECONDS = 600.0
+"""A named lock is held in silence, by nobody for longer; that its holder's machine is gone, the connection's keepalives
+tell."""
 
 __all__ = [
     "FINAL",
@@ -156,9 +160,16 @@ class Store:
     def named_lock(self, name: str) -> Iterator[None]:
         """One at a time for each name, among all processes; a process that dies gives it up. Costs a connection."""
         with self._threads.of(name), connected(self.engine) as connection:
+            limit = f"set local idle_in_transaction_session_timeout = {round(NAMED_LOCK_SECONDS * 1000)}"
+            connection.execute(text(limit))
             while not connection.execute(statement("name_lock"), {"name": name}).scalar_one():
                 threading.Event().wait(LOCK_POLL_SECONDS)
             yield
+
+    def lock_holders(self, seconds: float) -> list[dict[str, Any]]:
+        """Sessions whose transaction holds rows for longer: who they are, from where, and of which tables."""
+        with connected(self.engine) as connection:
+            return [dict(row) for row in connection.execute(statement("lock_holders"), {"seconds": seconds}).mappings()]
 
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:

@@ -6,6 +6,7 @@ import contextlib
 import os
 import socket
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 
@@ -16,11 +17,17 @@ BYTES = 65536
 
 class Proxy:
     """Listens on a port of this machine. `refusing`: connections are refused and those that are open are cut. `swallowed`:
-    a request with these bytes in it never arrives, and its connection stays open: half of what a dropped connection is."""
+    a request with these bytes in it never arrives, and its connection stays open: half of what a dropped connection is.
+    `silent`: nothing passes any more in either direction, and nothing is closed, as if a machine had vanished. `rewrite`
+    changes what the server says."""
 
-    def __init__(self, server: Path, *, swallowed: bytes = b"") -> None:
+    def __init__(
+        self, server: Path, *, swallowed: bytes = b"", rewrite: Callable[[bytes], bytes] = lambda data: data
+    ) -> None:
         self._server = server
         self.swallowed = swallowed
+        self.silent = False
+        self._rewrite = rewrite
         self._open: set[socket.socket] = set()
         self._lock = threading.Lock()
         self._listener: socket.socket | None = None
@@ -78,8 +85,8 @@ class Proxy:
     def _pump(self, source: socket.socket, target: socket.socket, asks: bool) -> None:
         with contextlib.suppress(OSError):
             while data := source.recv(BYTES):
-                if not (asks and self.swallowed and self.swallowed in data):
-                    target.sendall(data)
+                if not self.silent and not (asks and self.swallowed and self.swallowed in data):
+                    target.sendall(data if asks else self._rewrite(data))
         self._end(source)
         self._end(target)
 

@@ -11,7 +11,8 @@ from sqlalchemy import Engine, inspect, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import InternalError
 
-from botticelli.errors import DatabaseBehind, InvalidInput, ServiceUnavailable
+from botticelli import services
+from botticelli.errors import DatabaseBehind, DatabaseUnfit, InvalidInput, ServiceUnavailable, SettingsError
 from botticelli.runtime import Runtime
 from botticelli.settings import load_settings
 from botticelli.store import NewRow, Origin, Query, Store, Tables
@@ -59,8 +60,11 @@ def test_a_configured_database_is_not_migrated_by_itself(empty_database_url: str
 
 def test_a_server_that_is_not_there_is_named_without_its_password() -> None:
     url = "postgresql+psycopg2://user:hunter2@127.0.0.1:1/nothing"
-    engine = make_engine(url, pool_size=1, statement_timeout_seconds=1)
-    with pytest.raises(ServiceUnavailable, match="BOTTICELLI_DATABASE_URL") as caught, connected(engine):
+    engine = make_engine(url, pool_size=1, statement_timeout_seconds=1, origin="environment variable DATABASE_URL")
+    with (
+        pytest.raises(ServiceUnavailable, match="check environment variable DATABASE_URL") as caught,
+        connected(engine),
+    ):
         pass
     assert "127.0.0.1" in str(caught.value)
     assert "hunter2" not in str(caught.value)
@@ -85,3 +89,41 @@ def test_a_user_who_may_make_no_role_reads_content_all_the_same(empty_database_u
             connection.execute(text("delete from botticelli_content.posts"))
     downgrade(store.engine, "base")
     store.engine.dispose()
+
+
+@pytest.mark.parametrize("encoding", ["LATIN1", "SQL_ASCII", "WIN1252", "EUC_JP"])
+def test_database_of_another_encoding_is_refused_before_anything_is_made(
+    servers: services.Membership, encoding: str
+) -> None:
+    admin = make_engine(servers.database_url, pool_size=1, statement_timeout_seconds=60)
+    name = f"encoded_{encoding.lower()}"
+    with admin.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(
+            text(f"create database {name} encoding '{encoding}' lc_collate 'C' lc_ctype 'C' template template0")
+        )
+    url = make_url(servers.database_url).set(database=name).render_as_string(hide_password=False)
+    engine = make_engine(url, pool_size=1, statement_timeout_seconds=30)
+    for ask in (upgrade, require_current, schema_status):
+        with pytest.raises(DatabaseUnfit, match=f"the database has the encoding {encoding}"):
+            ask(engine)
+    with connected(engine) as connection:
+        assert inspect(connection).get_table_names() == []
+    engine.dispose()
+    admin.dispose()
+
+
+@pytest.mark.parametrize("name", ["sslrootcert", "sslcert", "sslkey", "sslcrl"])
+def test_certificate_file_that_is_not_there_is_named(name: str, tmp_path: Path) -> None:
+    url = f"postgresql+psycopg2://u:hunter2@127.0.0.1:1/d?{name}={tmp_path / 'none.pem'}"
+    with pytest.raises(SettingsError, match=f"--set database.url: database.url: {name}: there is no file") as caught:
+        make_engine(url, pool_size=1, statement_timeout_seconds=1, origin="--set database.url")
+    assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize("query", ["hunter2=1", "sslmode=hunter2", "connect_timeout=hunter2"])
+def test_parameter_that_libpq_refuses_is_one_line(query: str) -> None:
+    url = f"postgresql+psycopg2://u:hunter2@127.0.0.1:1/d?{query}"
+    engine = make_engine(url, pool_size=1, statement_timeout_seconds=1)
+    with pytest.raises(ServiceUnavailable) as caught, connected(engine):
+        raise AssertionError("it can't be reached")
+    assert "hunter2" not in str(caught.value) and "\n" not in str(caught.value)

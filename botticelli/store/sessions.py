@@ -1,0 +1,101 @@
+"""What each session of Postgres is told after it has connected: limits of time for both ends. Behind a pooler, each
+transaction is told instead. Reads no table.
+
+Nothing of it is in the startup packet: poolers refuse a packet with `options`, or give the session to somebody else.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Engine, event
+
+POOLED = "pooled"
+"""Of a connection: a pooler stands between, so that what is set in the session may be another's."""
+LEAST_SILENT_SECONDS = 5.0
+LOCK_SECONDS = 10
+PROBES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class SessionLimits:
+    """`silent_seconds`: a transaction whose client says nothing for so long is ended by the server, and its locks go; a
+    connection whose packets are lost is given up within about that time by both ends."""
+
+    statement_seconds: float
+    silent_seconds: float = 15.0
+
+    @property
+    def idle_seconds(self) -> float:
+        return max(self.silent_seconds, LEAST_SILENT_SECONDS)
+
+    @property
+    def of_the_server(self) -> Mapping[str, str]:
+        """Parameters of a session, which any user may set."""
+        idle, interval = self._keepalive
+        return {
+            "TimeZone": "UTC",
+            "statement_timeout": _ms(self.statement_seconds),
+            "lock_timeout": _ms(LOCK_SECONDS),
+            "idle_in_transaction_session_timeout": _ms(self.idle_seconds),
+            "tcp_keepalives_idle": str(idle),
+            "tcp_keepalives_interval": str(interval),
+            "tcp_keepalives_count": str(PROBES),
+            "tcp_user_timeout": _ms(self.idle_seconds),
+        }
+
+    @property
+    def of_the_client(self) -> dict[str, Any]:
+        """Parameters of libpq, none of which a server or a pooler sees but the name and the encoding."""
+        idle, interval = self._keepalive
+        return {
+            "connect_timeout": 10,
+            "application_name": f"botticelli {platform.node()[:40]}:{os.getpid()}",
+            "client_encoding": "utf8",
+            "keepalives": 1,
+            "keepalives_idle": idle,
+            "keepalives_interval": interval,
+            "keepalives_count": PROBES,
+            "tcp_user_timeout": round(self.idle_seconds * 1000),
+        }
+
+    @property
+    def _keepalive(self) -> tuple[int, int]:
+        """So that the last probe is lost when the time of silence is over."""
+        interval = max(1, round(self.idle_seconds / (PROBES + 2)))
+        return max(1, round(self.idle_seconds) - PROBES * interval), interval
+
+
+def limit_sessions(engine: Engine, limits: SessionLimits) -> None:
+    """For every connection that the engine (psycopg2) makes from now on."""
+    parameters = limits.of_the_server
+    names = [value for item in parameters.items() for value in item]
+    in_session = ", ".join("case when pg_backend_pid() = %s then set_config(%s, %s, false) end" for _ in parameters)
+    in_transaction = "select " + ", ".join("set_config(%s, %s, true)" for _ in parameters)
+
+    def connected(connection: Any, record: Any) -> None:
+        """In one trip. A pooler gives its clients process numbers of its own, so that ours is not the session's."""
+        ours = connection.get_backend_pid()
+        values = [value for name, text in parameters.items() for value in (ours, name, text)]
+        connection.autocommit = True
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute(f"select pg_backend_pid(), {in_session}", values)
+                record.info[POOLED] = cursor.fetchone()[0] != ours
+        finally:
+            connection.autocommit = False
+
+    def begun(connection: Connection) -> None:
+        if connection.info.get(POOLED):
+            connection.exec_driver_sql(in_transaction, tuple(names))
+
+    event.listen(engine, "connect", connected)
+    event.listen(engine, "begin", begun)
+
+
+def _ms(seconds: float) -> str:
+    return str(min(round(seconds * 1000), 2**31 - 1))
