@@ -6,6 +6,7 @@ a name that means something else a moment later changes nothing. Proxies and cre
 
 from __future__ import annotations
 
+import os
 import re
 import socket
 import ssl
@@ -16,6 +17,7 @@ from typing import Any
 from urllib.parse import SplitResult, urljoin, urlsplit
 
 from botticelli.errors import FetchError
+from botticelli.network import trust_fault
 from botticelli.public_addresses import fault_of_host, is_public, parsed_address
 from botticelli.settings.model import FetchSettings
 
@@ -76,6 +78,9 @@ def _get(url: str, settings: FetchSettings, deadline: float, resolve: Resolver, 
     import httpcore2
 
     where = _shown(url)
+    fault = trust_fault(os.environ) if trust is None and url.startswith("https") else None
+    if fault is not None:
+        raise FetchError(f"can't be fetched: {fault.where}: {fault.what}", where=where, do=fault.do)
     backend = _backend(settings, deadline, resolve)
     context = trust or ssl.create_default_context()
     parts, host = _taken_apart(url)

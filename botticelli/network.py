@@ -68,7 +68,7 @@ def url_fault(environ: Mapping[str, str], names: Iterable[str]) -> Fault | None:
 def connection_fault(environ: Mapping[str, str] | None = None) -> Fault | None:
     """What keeps every request over HTTPS from being sent; None when nothing does."""
     environ = os.environ if environ is None else environ
-    faults: Iterator[Fault | None] = iter((_proxy_fault(environ), _trust_fault(environ)))
+    faults: Iterator[Fault | None] = iter((_proxy_fault(environ), trust_fault(environ)))
     return next((fault for fault in faults if fault is not None), None)
 
 
@@ -96,7 +96,7 @@ def certificates_fault(name: str, path: str) -> Fault | None:
     return None
 
 
-def _trust_fault(environ: Mapping[str, str]) -> Fault | None:
+def trust_fault(environ: Mapping[str, str]) -> Fault | None:
     """Of the variables of OpenSSL, which httpx2 reads: the file before the folder."""
     if file := environ.get("SSL_CERT_FILE"):
         return certificates_fault("SSL_CERT_FILE", file)

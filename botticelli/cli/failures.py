@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import traceback
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -19,15 +20,17 @@ _SERVICES = ("redis", "sqlalchemy", "psycopg2", "kombu", "celery", "alembic")
 
 
 def exit_code_of(error: BaseException, *, as_json: bool) -> int:
-    """Say what is wrong; returns the exit code."""
+    """Say what is wrong, as far as anybody can be told; returns the exit code."""
     if isinstance(error, KeyboardInterrupt | click.Abort):
         problems, code = [{"message": "interrupted"}], INTERRUPTED
     else:
         problems, code = problems_of(error), _code(error)
-    for problem in problems:
-        click.echo(f"botticelli: error: {safe(problem['message'])}", err=True)
-    if as_json:
-        print_json({"event": "error", "exit_code": code, "problems": problems})
+    with suppress(OSError, ValueError):  # stderr is closed or full
+        for problem in problems:
+            click.echo(f"botticelli: error: {safe(problem['message'])}", err=True)
+    with suppress(OSError, ValueError):
+        if as_json:
+            print_json({"event": "error", "exit_code": code, "problems": problems})
     return code
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -14,6 +13,7 @@ import click
 from botticelli import __version__
 from botticelli.cli.failures import exit_code_of
 from botticelli.cli.invocation import Invocation
+from botticelli.cli.streams import flush_streams, open_streams
 
 COMMANDS = {
     "run": "Run a narrative and show how it goes.",
@@ -52,17 +52,17 @@ class Root(click.Group):
     def main(self, args: Sequence[str] | None = None, prog_name: str | None = None, **extra: Any) -> NoReturn:  # type: ignore[override]
         """Never returns, and never shows a traceback."""
         arguments = list(sys.argv[1:] if args is None else args)
-        for stream in (sys.stdout, sys.stderr):
-            stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # a terminal that lacks a letter
+        open_streams()
         try:
             extra["standalone_mode"] = False
             code = super().main(arguments, prog_name=prog_name or self.name, **extra)
             sys.stdout.flush()
         except BrokenPipeError:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains when it ends
             code = 1
         except (Exception, KeyboardInterrupt) as error:
             code = exit_code_of(error, as_json="--json" in arguments)
+        if not flush_streams():
+            code = code or 1
         sys.exit(code if isinstance(code, int) else 0)
 
 

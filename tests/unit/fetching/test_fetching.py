@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 
@@ -320,3 +321,9 @@ def test_refused_url_shows_no_part_of_its_password(special: str) -> None:
     with pytest.raises(FetchError) as caught:
         fetch(f"http://user:hunter{special}2secret@example.com/a.png?token=hunter2", FetchSettings())
     assert "hunter" not in str(caught.value) and "2secret" not in str(caught.value)
+
+
+def test_certificates_that_are_not_there_are_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "none.pem"))
+    with pytest.raises(FetchError, match="SSL_CERT_FILE: there is no file"):
+        fetch("https://example.com/a.png", FetchSettings(), resolve=lambda host, port: ["93.184.216.34"])
