@@ -65,6 +65,8 @@ class Client:
             raise InvalidInput("give either the name of a narrative or its text")
         if tenant == "":
             raise InvalidInput("the name of the tenant is empty", where="tenant")
+        from botticelli.settings.demands import asked_demands
+
         run_id = run_id_for(idempotency_key) if idempotency_key else new_run_id()
         request: dict[str, Any] = {
             "narrative": narrative,
@@ -77,6 +79,7 @@ class Client:
             "tiers": dict(tiers or {}),
             "tenant": tenant,
             "rehearse": rehearse,
+            "demands": asked_demands(self._runtime.settings),
         }
         publish_enqueue(self._runtime.celery, run_id, {name: value for name, value in request.items() if value})
         return RunHandle(self, run_id)

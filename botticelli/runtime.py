@@ -13,7 +13,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from botticelli.budget import Amounts, Budget, PastCharge, Refusal, Scope
-from botticelli.budget.limits import ModelBudget, lowered, model_budget, named_scope
+from botticelli.budget.limits import ModelBudget, lowered, model_budget, named_scope, strictest
 from botticelli.budget.pauses import PAUSED, ScopePaused
 from botticelli.drivers import Drivers, ModelName
 from botticelli.pacing import BudgetPacing
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from botticelli.events import EventLog
     from botticelli.services import Membership
+    from botticelli.settings.model import BudgetsSettings
     from botticelli.store import FreshOverrides, InForce, Override, Store, Transaction
 
 LOWERED_WAIT_MS = 10_000
@@ -40,6 +41,8 @@ class Runtime:
         self.pid = os.getpid()
         self.plans: dict[str, Any] = {}
         """What an iteration of a run asks, by run: kept by those who plan."""
+        self.facts: dict[str, Any] | None = None
+        """What this process says of itself to others, once somebody has asked: kept by presence.py."""
         self._model_budgets: dict[tuple[ModelName, str | None], ModelBudget] = {}
 
     @cached_property
@@ -204,13 +207,24 @@ class Runtime:
         return self.model_budget(model).scope
 
     def own_scopes(
-        self, *, narrative: str = "", guilds: Iterable[str] = (), tenant: str | None = None
+        self,
+        *,
+        narrative: str = "",
+        guilds: Iterable[str] = (),
+        tenant: str | None = None,
+        enqueued: Iterable[BudgetsSettings] = (),
     ) -> tuple[Scope, ...]:
-        """The budgets of the settings for a narrative, for guilds and for a tenant; none where nothing is said."""
-        budgets, guard_ms = self.settings.budgets, self.settings.budget.guard_ms
-        named = [("narrative", narrative, budgets.narratives), *(("guild", one, budgets.guilds) for one in guilds)]
-        named += [("tenant", tenant, budgets.tenants)] if tenant else []
-        return tuple(named_scope(kind, name, table[name], guard_ms) for kind, name, table in named if name in table)
+        """The budgets of the settings for a narrative, for guilds and for a tenant; none where nothing is said. Those of
+        `enqueued` hold as well: of two limits of one window, the lower one."""
+        named = [("narrative", narrative, "narratives"), *(("guild", guild, "guilds") for guild in guilds)]
+        named += [("tenant", tenant, "tenants")] if tenant else []
+        places = [self.settings.budgets, *enqueued]
+        scopes = []
+        for kind, name, table in named:
+            limits = [getattr(place, table)[name] for place in places if name in getattr(place, table)]
+            found = [named_scope(kind, name, each, self.settings.budget.guard_ms) for each in limits]
+            scopes += [strictest(found)] if found else []
+        return tuple(scopes)
 
     @cached_property
     def _overrides(self) -> FreshOverrides:

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from botticelli.carousel import given_variables_of, narrative_of, plan_of, variables_of
+from botticelli.carousel.snapshots import demands_of_run
 from botticelli.runtime import Runtime
 from botticelli.store import ActRow, Transaction
 from workers.batches import Batcher
@@ -31,6 +32,7 @@ def _claim_together(key: tuple[Runtime, str], numbers: Sequence[int]) -> list[St
             return [None] * len(numbers)
         run, narrative, plan = tx.runs.get(run_id), narrative_of(tx, run_id), plan_of(runtime, tx, run_id)
         variables, given = variables_of(tx, run_id), given_variables_of(tx, run_id)
+        demands = demands_of_run(tx, run_id)
         finished, failed_acts = _earlier(tx, run_id, [one.number for one in claims.values() if one.fence > 1])
         stages = {
             number: Stage(
@@ -40,6 +42,7 @@ def _claim_together(key: tuple[Runtime, str], numbers: Sequence[int]) -> list[St
                 narrative=narrative,
                 variables=dict(variables),
                 plan=plan,
+                demands=demands,
                 given=dict(given),
                 finished=finished[number],
                 failed_acts=failed_acts[number],

@@ -58,7 +58,7 @@ def schema_of(stage: Stage, position: int) -> Schema | None:
         raise ActFailed(f"{name} can't be the name of a content table; give the narrative a target")
     if content.template is None:
         return Schema(target, None, None)
-    settings = stage.runtime.settings.tables
+    settings = stage.tables
     with stage.runtime.store.reading(settings.timeout_seconds) as connection:
         tables = Tables(connection, allow=settings.allow, write=settings.write)
         seen = tables.find(content.template)

@@ -81,7 +81,7 @@ def medium_of(stage: Stage, one: MediaInput, call: Call, resolve: Resolve) -> Me
 
 def rows_of(stage: Stage, act: str, name: str, one: TableInput, resolve: Resolve) -> list[dict[str, Any]]:
     """The rows as JSON. `name` is unique within the iteration. ActFailed for what the table or Postgres refuses."""
-    settings = stage.runtime.settings.tables
+    settings = stage.tables
     query = Query(
         table=one.table_name,
         columns=one.columns,
@@ -105,7 +105,7 @@ def rows_of(stage: Stage, act: str, name: str, one: TableInput, resolve: Resolve
 def _pull(stage: Stage, act: str, name: str, query: Query) -> list[dict[str, Any]]:
     """Rows are taken away and written to the effect ledger in one transaction: whoever repeats the act finds them there.
     A rehearsal leaves them in the table."""
-    settings, claim = stage.runtime.settings.tables, stage.claim
+    settings, claim = stage.tables, stage.claim
     content = [claim.run_id, claim.number, name, PULL, query.table]
     key = hashlib.sha256(json.dumps(content).encode()).hexdigest()[:32]
     args = {"table_name": query.table, "limit": query.limit}

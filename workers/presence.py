@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 
-from botticelli.presence import PRESENCE_SECONDS, presence_key
+from botticelli.presence import PRESENCE_SECONDS, facts_key, own_facts, presence_key
 from botticelli.runtime import Runtime
 
 
@@ -16,9 +17,13 @@ def worker_name(pid: int | None = None) -> str:
 
 def announce(runtime: Runtime, trouble: str = "") -> None:
     """`trouble`: one line that says what keeps it from working; no secret."""
-    key = presence_key(runtime.settings.redis.prefix, worker_name())
-    runtime.redis.set(key, trouble, px=round(PRESENCE_SECONDS * 1000))
+    prefix, lasts_ms = runtime.settings.redis.prefix, round(PRESENCE_SECONDS * 1000)
+    with runtime.redis.pipeline(transaction=False) as together:
+        together.set(presence_key(prefix, worker_name()), trouble, px=lasts_ms)
+        together.set(facts_key(prefix, worker_name()), json.dumps(own_facts(runtime)), px=lasts_ms)
+        together.execute()
 
 
 def depart(runtime: Runtime) -> None:
-    runtime.redis.delete(presence_key(runtime.settings.redis.prefix, worker_name()))
+    prefix = runtime.settings.redis.prefix
+    runtime.redis.delete(presence_key(prefix, worker_name()), facts_key(prefix, worker_name()))

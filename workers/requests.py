@@ -12,6 +12,7 @@ from botticelli.errors import InvalidInput
 from botticelli.failpoints import reach
 from botticelli.messages import WIRE_HEADER, WIRE_VERSION
 from botticelli.runtime import Runtime
+from botticelli.settings.demands import read_asked
 from botticelli.telemetry import log
 from workers.departure import stopping
 from workers.outages import SERVERS_AWAY
@@ -33,6 +34,7 @@ ENQUEUE_ARGUMENTS: Mapping[str, type] = {
     "tiers": dict,
     "tenant": str,
     "rehearse": bool,
+    "demands": dict,
 }
 
 
@@ -108,7 +110,9 @@ def _understood(version: int, arguments: Mapping[str, Any], own_id: str) -> Enqu
     tags = tuple(given.get("tags", ()))
     terms = terms_of(given.get("tiers"), given.get("tenant"))
     rehearse = given.get("rehearse", False)
-    return EnqueueOptions(given.get("variables", {}), given.get("iterations"), run_id, key, tags, rehearse, terms=terms)
+    demands = (read_asked(given["demands"]),) if given.get("demands") else ()
+    said = (given.get("variables", {}), given.get("iterations"), run_id, key, tags, rehearse)
+    return EnqueueOptions(*said, terms=terms, demands=demands)
 
 
 def _when_possible(store: Callable[[], None]) -> None:

@@ -15,6 +15,8 @@ from botticelli.carousel.plan import Plan
 from botticelli.narrative import visible
 from botticelli.narrative.model import Act, Narrative, NarrativeInput, is_beside
 from botticelli.runtime import Runtime
+from botticelli.settings.demands import Demands, strictest_tables
+from botticelli.settings.model import TablesSettings
 from botticelli.store import ActRow, Claim, Entry, Run, Transaction, Wanted
 from workers.drawing import Drawing, Drawn, draw
 from workers.draws import Request
@@ -56,6 +58,8 @@ class Stage:
     narrative: Narrative
     variables: dict[str, str]
     plan: Plan
+    demands: tuple[Demands, ...] = ()
+    """Of the settings that the run was enqueued with: they hold beside those of this worker."""
     given: dict[str, str] = field(default_factory=dict)
     """The variables of the run itself, which win over any default."""
     finished: list[ActRow] = field(default_factory=list)
@@ -99,6 +103,11 @@ class Stage:
         end = performed.ends[turn - 1]
         before = [one for one in ends if one < end]
         return range(before[-1] + 1 if before else act.composes or 0, end + 1)
+
+    @property
+    def tables(self) -> TablesSettings:
+        """What narratives may do with tables, by this worker's settings and by those that the run was enqueued with."""
+        return strictest_tables(self.runtime.settings.tables, self.demands)
 
     @property
     def state_prefix(self) -> str:

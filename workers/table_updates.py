@@ -45,7 +45,7 @@ def _updated(stage: Stage, act: Act, name: str, one: BotCommandInput) -> Any:
     where = condition_of(update.where, resolve)
     values = {column: as_text(render_value(value, resolve)) for column, value in update.values.items()}
     args = {"table_name": update.table_name, "where": repr(where), "updates": values, "limit": update.limit}
-    settings, claim = stage.runtime.settings.tables, stage.claim
+    settings, claim = stage.tables, stage.claim
     content = [claim.run_id, claim.number, name, PLATFORM, UPDATE_TABLE, args]
     key = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:32]
     intent = Intent(key, claim.run_id, claim.number, act.name, PLATFORM, UPDATE_TABLE, args, claim.fence)

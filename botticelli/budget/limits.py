@@ -114,6 +114,15 @@ def named_scope(kind: str, name: str, limits: Limits, guard_ms: int = 25) -> Sco
     return Scope(f"{kind}:{name}", tuple(_windows([limits], Counting())), guard_ms)
 
 
+def strictest(scopes: Sequence[Scope]) -> Scope:
+    """One scope with the windows of all, which have one name; of the same window the lowest limit."""
+    windows: dict[str, Window] = {}
+    for window in (window for scope in scopes for window in scope.windows):
+        known = windows.get(window.name)
+        windows[window.name] = window if known is None or window.limit < known.limit else known
+    return dataclasses.replace(scopes[0], windows=tuple(windows.values()))
+
+
 def _tier(
     provider: str, shipped: Provider, configured: Provider | None, default_tier: str | None, asked: str | None
 ) -> str | None:

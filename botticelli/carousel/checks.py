@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from botticelli.budget import Refusal, Share
 from botticelli.carousel.estimates import Estimates
@@ -12,16 +12,23 @@ from botticelli.errors import InvalidInput
 from botticelli.narrative import missing_variables, references
 from botticelli.narrative.model import Narrative
 from botticelli.runtime import Runtime
+from botticelli.settings.demands import Demands
 
 
 class NotHere(InvalidInput):
     """The narrative is right; the settings of this installation would refuse a run of it."""
 
 
-def checked_plan(runtime: Runtime, narrative: Narrative, source: str, estimates: Estimates | None = None) -> Plan:
+def checked_plan(
+    runtime: Runtime,
+    narrative: Narrative,
+    source: str,
+    estimates: Estimates | None = None,
+    demands: Sequence[Demands] = (),
+) -> Plan:
     """What an iteration will ask; without `estimates`, as at first. NotHere when it can never be granted."""
     try:
-        plan = plan_iteration(runtime, narrative, estimates or {})
+        plan = plan_iteration(runtime, narrative, estimates or {}, demands)
     except UnclaimedModel as error:
         raise NotHere(error.what, where=source, do=error.do) from None
     if carousel_of(narrative).max_cost_usd is not None and estimated_cost_usd(plan) is None:

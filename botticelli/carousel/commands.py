@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from botticelli.errors import InvalidInput, NarrativeError, Problem
 from botticelli.narrative.model import Act, BotCommandInput, Items, Narrative, Template, Value
 from botticelli.platforms import TEMPLATED, Catalogued, Platform, Restricts, Settled, check_arguments
 from botticelli.runtime import Runtime
+from botticelli.settings.demands import Demands
 
 
 def check_commands(
@@ -23,6 +24,7 @@ def check_commands(
     rehearse: bool = False,
     needs_token: bool = True,
     is_sample: bool = False,
+    demands: Sequence[Demands] = (),
 ) -> list[str]:
     """A warning for each platform that only rehearses and for each argument that is clamped; NarrativeError for what can
     be known to fail: unknown commands and arguments, values of a wrong kind, a token that is missing (a warning unless
@@ -40,7 +42,8 @@ def check_commands(
         if command.platform not in platforms and isinstance(platform, Settled) and (lack := platform.lacks()):
             (problems if needs_token else lacking).append(problem_of(source, act, command, *lack))
         platforms[command.platform] = platform
-        rules = rules_for(runtime.settings.security, narrative, act, command, source)
+        others = [each.security for each in demands]
+        rules = rules_for(runtime.settings.security, narrative, act, command, source, enqueued=others)
         found, warned = _of_command(platform, source, act, command, rules, is_sample=is_sample)
         problems += found
         warnings += map(str, warned)

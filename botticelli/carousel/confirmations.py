@@ -5,7 +5,7 @@ Performs nothing: the worker does, when it finds the answer.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,9 +13,11 @@ from sqlalchemy import func
 
 from botticelli.carousel.dispatch import advance, publish
 from botticelli.carousel.movers import Mover
+from botticelli.carousel.snapshots import demands_of_run
 from botticelli.errors import InvalidInput
 from botticelli.messages import Publication
 from botticelli.runtime import Runtime
+from botticelli.settings.demands import Demands, confirmation_hours
 from botticelli.store import Decision, Transaction
 
 SECONDS_PER_HOUR = 3600
@@ -29,9 +31,9 @@ class Decided:
     changed: bool
 
 
-def valid_seconds(runtime: Runtime) -> float:
-    """For so long a question is open, and for so long an approval holds."""
-    return runtime.settings.security.confirmation_hours * SECONDS_PER_HOUR
+def valid_seconds(runtime: Runtime, demands: Iterable[Demands]) -> float:
+    """For so long a question is open, and for so long an approval holds: the shortest of what holds for the run."""
+    return confirmation_hours(runtime.settings.security, demands) * SECONDS_PER_HOUR
 
 
 def decide(runtime: Runtime, effect: str, decision: Decision, mover: Mover | None = None) -> Decided:
@@ -46,7 +48,11 @@ def decide(runtime: Runtime, effect: str, decision: Decision, mover: Mover | Non
         key = found["key"]
         run = tx.runs.lock(found["run_id"])
         changed = tx.effects.decide(
-            key, decision, by=mover.name, reason=mover.reason, valid_seconds=valid_seconds(runtime)
+            key,
+            decision,
+            by=mover.name,
+            reason=mover.reason,
+            valid_seconds=valid_seconds(runtime, demands_of_run(tx, run.id)),
         )
         after = tx.effects.find(key)
         if not changed:

@@ -8,11 +8,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from botticelli.carousel.checks import check_variables, checked_plan, limit_notes, readiness_notes
+from botticelli.carousel.checks import check_variables, checked_plan, limit_notes
 from botticelli.carousel.commands import check_commands, with_rehearsed
 from botticelli.carousel.data_checks import check_media, media_in, table_notes
 from botticelli.carousel.dispatch import advance, publish
 from botticelli.carousel.estimates import learned_estimates, to_json
+from botticelli.carousel.keys import key_notes
 from botticelli.carousel.plan import (
     Plan,
     carousel_of,
@@ -29,6 +30,7 @@ from botticelli.messages import new_run_id, run_id_for
 from botticelli.narrative import Loaded, guilds_of
 from botticelli.narrative.model import Multipliers, Narrative, Terms
 from botticelli.runtime import Runtime
+from botticelli.settings.demands import Demands, demands_of, stored
 from botticelli.store import NewRun, Run
 
 
@@ -49,6 +51,12 @@ class EnqueueOptions:
     terms: Terms = field(default_factory=Terms)
     """The tiers that this run uses, before those of environment and settings; and whom it is run for."""
 
+    demands: tuple[Demands, ...] = ()
+    """Of the operators of those who ask: they hold beside the settings of this process."""
+
+    worker_here: bool = False
+    """Whoever enqueues starts a worker of this machine where none is alive."""
+
     def id_of_run(self) -> str:
         if self.run_id:
             return self.run_id
@@ -67,16 +75,16 @@ class Enqueued:
 def enqueue(runtime: Runtime, loaded: Loaded, source: str, options: EnqueueOptions) -> Enqueued:
     """Check, store and admit. NarrativeError, InvalidInput or SettingsError when it can't be performed as it is."""
     narrative = with_terms(runtime, with_multipliers(loaded.narrative, options.multipliers), options.terms)
-    warnings = [*map(str, loaded.warnings), *check_commands(runtime, narrative, source, rehearse=options.rehearse)]
+    warnings = [*map(str, loaded.warnings), *_of_commands(runtime, narrative, source, options)]
     rows = table_sizes(runtime, narrative)
     with runtime.store.transaction() as tx:
         estimates = learned_estimates(runtime, tx, narrative, rows)
         warnings += table_notes(runtime, tx, narrative, source)
-    plan = checked_plan(runtime, narrative, source, estimates)
+    plan = checked_plan(runtime, narrative, source, estimates, options.demands)
     check_media(runtime, plan, narrative, source)
-    warnings += [*limit_notes(plan), *readiness_notes(runtime, plan)]
+    warnings += [*limit_notes(plan), *key_notes(runtime, plan, worker_here=options.worker_here)]
     check_variables(narrative, options.variables)
-    new = new_run(with_rehearsed(runtime, narrative), plan, source, options)
+    new = new_run(runtime, with_rehearsed(runtime, narrative), plan, source, options)
     with runtime.store.transaction() as tx:
         created = tx.runs.insert(new)
         run = tx.runs.lock(new.id)
@@ -93,7 +101,11 @@ def enqueue(runtime: Runtime, loaded: Loaded, source: str, options: EnqueueOptio
     return Enqueued(run, created, tuple(warnings))
 
 
-def new_run(narrative: Narrative, plan: Plan, source: str, options: EnqueueOptions) -> NewRun:
+def _of_commands(runtime: Runtime, narrative: Narrative, source: str, options: EnqueueOptions) -> list[str]:
+    return check_commands(runtime, narrative, source, rehearse=options.rehearse, demands=options.demands)
+
+
+def new_run(runtime: Runtime, narrative: Narrative, plan: Plan, source: str, options: EnqueueOptions) -> NewRun:
     """What is stored of a checked narrative and of what the caller says."""
     carousel = carousel_of(narrative)
     snapshot = with_models(narrative, plan).snapshot()
@@ -121,4 +133,5 @@ def new_run(narrative: Narrative, plan: Plan, source: str, options: EnqueueOptio
         tags=list(options.tags),
         guilds=guilds_of(narrative),
         rehearse=options.rehearse,
+        demands=stored([demands_of(runtime.settings), *options.demands]),
     )

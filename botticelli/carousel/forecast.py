@@ -98,7 +98,7 @@ def forecast(
     narrative = with_terms(runtime, with_multipliers(loaded.narrative, options.multipliers), options.terms)
     knowledge = gather(runtime, narrative, services_run=services_run)
     plan, warnings = _checked(runtime, narrative, source, options, knowledge)
-    new = new_run(narrative, plan, source, options)
+    new = new_run(runtime, narrative, plan, source, options)
     acts = act_forecasts(runtime, narrative, plan, knowledge.calls, call_seconds=call_seconds, rows=knowledge.rows)
     retries = _retries(narrative, plan, new.retries)
     ours = SimulatedRun(_as_run(new), narrative, plan, call_figures(plan, acts, knowledge.calls))

@@ -13,7 +13,7 @@ from botticelli.carousel.dispatch import advance, publish
 from botticelli.carousel.enqueue import Enqueued, EnqueueOptions, new_run
 from botticelli.carousel.estimates import learned_estimates
 from botticelli.carousel.movers import Mover
-from botticelli.carousel.snapshots import narrative_of, variables_of
+from botticelli.carousel.snapshots import demands_of_run, narrative_of, variables_of
 from botticelli.errors import InvalidInput
 from botticelli.narrative.model import Narrative
 from botticelli.runtime import Runtime
@@ -43,21 +43,22 @@ def fork(runtime: Runtime, run_id: str, wanted: Fork, mover: Mover | None = None
         old = tx.runs.get(run_id)
         _require_place(tx, old, wanted)
         narrative = changed(narrative_of(tx, run_id), wanted.changes)
-        variables = variables_of(tx, run_id)
+        variables, demands = variables_of(tx, run_id), demands_of_run(tx, run_id)
         position = _position(narrative, wanted.act)
         _require_acts(tx, old, wanted, position)
         estimates = learned_estimates(runtime, tx, narrative)
     _require_allowed(runtime, narrative, wanted, 0 if old.iterations > wanted.number else position)
-    plan = checked_plan(runtime, narrative, old.source, estimates)
+    plan = checked_plan(runtime, narrative, old.source, estimates, demands)
     check_media(runtime, plan, narrative, old.source)
     warnings = [
-        *check_commands(runtime, narrative, old.source, rehearse=old.rehearse),
+        *check_commands(runtime, narrative, old.source, rehearse=old.rehearse, demands=demands),
         *limit_notes(plan),
         *readiness_notes(runtime, plan),
     ]
     check_variables(narrative, variables)
-    options = EnqueueOptions(variables, old.iterations, None, wanted.idempotency_key, tuple(old.tags), old.rehearse)
-    new = replace(new_run(narrative, plan, old.source, options), forked_from=old.id, forked_at=wanted.number)
+    said = (variables, old.iterations, None, wanted.idempotency_key, tuple(old.tags), old.rehearse)
+    options = EnqueueOptions(*said, demands=demands)
+    new = replace(new_run(runtime, narrative, plan, old.source, options), forked_from=old.id, forked_at=wanted.number)
     with runtime.store.transaction() as tx:
         created = tx.runs.insert(new)
         if created:

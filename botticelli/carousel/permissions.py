@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from botticelli.carousel.data_checks import DATABASE
@@ -14,15 +14,32 @@ from botticelli.settings.model import SecuritySettings
 AS_TEXT = "text"
 """The source of a narrative that arrived as text: nobody vouches for it."""
 OPERATOR = "[security] of the settings"
+ENQUEUER = "[security] of the settings that it was enqueued with"
 
 
 def rules_for(
-    settings: SecuritySettings, narrative: Narrative, act: Act, command: BotCommandInput, source: str
+    settings: SecuritySettings,
+    narrative: Narrative,
+    act: Act,
+    command: BotCommandInput,
+    source: str,
+    *,
+    enqueued: Iterable[SecuritySettings] = (),
 ) -> tuple[Rules, ...]:
-    """All of them hold. A narrative from a file says itself which commands it may perform, else the settings do; text from
-    anybody can only give up something."""
-    operator = Rules(
-        OPERATOR,
+    """All of them hold: of this process, of those that the run was enqueued with, and of the narrative. A narrative from a
+    file says itself which commands it may perform, else the settings do; text from anybody can only give up something."""
+    own = _of_narrative(narrative, act, command)
+    says_itself = source != AS_TEXT and any(one.allowed is not None for one in own)
+    rules = [*_of_settings(settings, OPERATOR, source, says_itself=says_itself)]
+    for other in enqueued:
+        if other != settings:
+            rules += _of_settings(other, ENQUEUER, source, says_itself=says_itself)
+    return (*rules, *own)
+
+
+def _of_settings(settings: SecuritySettings, origin: str, source: str, *, says_itself: bool) -> Iterator[Rules]:
+    yield Rules(
+        origin,
         allowed=settings.allowed_commands,
         denied=settings.denied_commands,
         confirm=settings.require_confirmation,
@@ -30,14 +47,10 @@ def rules_for(
         channel_prefix=settings.channel_prefix,
         channel_ids=settings.channel_ids,
     )
-    own = _of_narrative(narrative, act, command)
     if source == AS_TEXT:
-        default = [Rules("[security] wire_policy for a narrative sent as text", default=settings.wire_policy)]
-    elif any(one.allowed is not None for one in own):
-        default = []
-    else:
-        default = [Rules("[security] default_policy of the settings", default=settings.default_policy)]
-    return (operator, *default, *own)
+        yield Rules("[security] wire_policy for a narrative sent as text", default=settings.wire_policy)
+    elif not says_itself:
+        yield Rules(origin.replace("]", "] default_policy"), default=settings.default_policy)
 
 
 def call_of(platform: Platform, name: str, spec: CommandSpec, args: Mapping[str, Any]) -> Call:

@@ -6,6 +6,7 @@ Reads settings and the narrative; asks no budget and no database.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
@@ -17,6 +18,7 @@ from botticelli.drivers import ModelName
 from botticelli.narrative import guilds_of
 from botticelli.narrative.model import Carousel, Multipliers, Narrative, Terms
 from botticelli.runtime import Runtime
+from botticelli.settings.demands import Demands
 
 ONCE = Carousel(iterations=1)
 UNKNOWN_PRICES = Prices()
@@ -86,13 +88,17 @@ def carousel_of(narrative: Narrative) -> Carousel:
     return narrative.carousel or ONCE
 
 
-def plan_iteration(runtime: Runtime, narrative: Narrative, estimates: Estimates) -> Plan:
-    """`estimates` are those of the run; what they leave open is estimated as at first.
+def plan_iteration(
+    runtime: Runtime, narrative: Narrative, estimates: Estimates, demands: Sequence[Demands] = ()
+) -> Plan:
+    """`estimates` are those of the run; what they leave open is estimated as at first. `demands`: budgets of one's own that
+    it was enqueued with hold beside those of this process.
 
     InvalidInput when an act names a model that nobody answers for, SettingsError for a tier that isn't there.
     """
     terms = narrative.terms or Terms()
-    own = runtime.own_scopes(narrative=narrative.name, guilds=guilds_of(narrative), tenant=terms.tenant)
+    names = {"narrative": narrative.name, "guilds": guilds_of(narrative), "tenant": terms.tenant}
+    own = runtime.own_scopes(**names, enqueued=[one.budgets for one in demands])  # type: ignore[arg-type]
     plan: Plan = {}
     for position, estimate in (first_estimates(narrative) | estimates).items():
         act = narrative.acts[position]

@@ -10,6 +10,7 @@ from botticelli.carousel.estimates import Estimates, from_json
 from botticelli.carousel.plan import Plan, plan_iteration
 from botticelli.narrative.model import Narrative
 from botticelli.runtime import Runtime
+from botticelli.settings.demands import Demands, read_stored
 from botticelli.store import Transaction
 
 KEPT = 256
@@ -20,6 +21,7 @@ class _Kept:
     narrative: Narrative
     variables: dict[str, str]
     estimates: Estimates
+    demands: tuple[Demands, ...]
 
 
 class _Snapshots:
@@ -36,7 +38,9 @@ class _Snapshots:
                 self._kept.move_to_end(run_id)
                 return found
         row = tx.runs.snapshot(run_id)
-        found = _Kept(Narrative.model_validate(row.narrative), row.variables, from_json(row.estimates))
+        found = _Kept(
+            Narrative.model_validate(row.narrative), row.variables, from_json(row.estimates), read_stored(row.demands)
+        )
         with self._lock:
             self._kept[run_id] = found
             while len(self._kept) > KEPT:
@@ -62,8 +66,15 @@ def plan_of(runtime: Runtime, tx: Transaction, run_id: str) -> Plan:
     if plan is None:
         while len(runtime.plans) >= KEPT:
             runtime.plans.pop(next(iter(runtime.plans)), None)
-        plan = runtime.plans[run_id] = plan_iteration(runtime, narrative_of(tx, run_id), estimates_of(tx, run_id))
+        kept = _snapshots.read(tx, run_id)
+        plan = plan_iteration(runtime, kept.narrative, kept.estimates, kept.demands)
+        runtime.plans[run_id] = plan
     return plan
+
+
+def demands_of_run(tx: Transaction, run_id: str) -> tuple[Demands, ...]:
+    """Of the settings that it was enqueued with."""
+    return _snapshots.read(tx, run_id).demands
 
 
 def given_variables_of(tx: Transaction, run_id: str) -> dict[str, str]:

@@ -22,7 +22,7 @@ from botticelli.errors import BotticelliError
 from botticelli.network import connection_fault
 from botticelli.places import app_folder
 from botticelli.platforms import Settled
-from botticelli.presence import DEAF, live_workers, troubled_workers
+from botticelli.presence import DEAF, fleet, live_workers, own_facts, troubled_workers
 from botticelli.settings import shown_url
 from botticelli.store.database import connected, make_engine, schema_status
 
@@ -217,9 +217,24 @@ def _workers(invocation: Invocation) -> Iterator[Finding]:
         yield Finding("worker", "fail", f"{worker}: {words}", "mend that, or restart it")
     if workers:
         yield Finding("workers", "ok", ", ".join(workers))
+        yield from _differences(invocation)
     else:
         do = "`botticelli run` starts one for itself; `celery -A botticelli worker` is one that stays"
         yield Finding("workers", "warn", "none is alive", do)
+
+
+def _differences(invocation: Invocation) -> Iterator[Finding]:
+    """Workers whose settings differ from those of this process."""
+    own = own_facts(invocation.runtime)
+    for facts in fleet(invocation.runtime):
+        if facts.demands not in (None, own["demands"]):
+            what = f"{facts.worker}: [security], [tables] or [budgets] differ from the settings here"
+            yield Finding(
+                "workers", "warn", what, "the stricter of both holds for each run; give all the same settings"
+            )
+        if facts.limits not in (None, own["limits"]):
+            what = f"{facts.worker}: limits or prices of models differ from the settings here"
+            yield Finding("workers", "warn", what, "calls count by the settings of their worker; give all the same")
 
 
 EXAMINATIONS: dict[str, Examination] = {

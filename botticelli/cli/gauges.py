@@ -39,11 +39,11 @@ class Gauges:
 
 def scopes_of(runtime: Runtime, tx: Transaction, run_id: str) -> tuple[list[Scope], list[str]]:
     """The scopes that a run spends from, and its models; none when the run needs a driver that isn't installed here."""
-    from botticelli.carousel import estimates_of, narrative_of
-    from botticelli.carousel.plan import plan_iteration
+
+    from botticelli.carousel import plan_of
 
     try:
-        calls = plan_iteration(runtime, narrative_of(tx, run_id), estimates_of(tx, run_id)).values()
+        calls = plan_of(runtime, tx, run_id).values()
     except (BotticelliError, ValueError):  # ValueError: a request that was refused has no narrative
         return [], []
     scopes = {scope.name: scope for call in calls for scope in call.scopes}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict
 
@@ -71,7 +72,7 @@ def run(
     from botticelli.cli.performing import perform_here, say_if_no_worker
     from botticelli.cli.views import PlainView, view_for
 
-    options = enqueue_options(**chosen)
+    options = replace(enqueue_options(**chosen), worker_here=not (detach or no_worker))
     file, name = narrative_file(invocation, narrative, name)
     loaded = load(invocation, file, name)
     view: View = PlainView() if detach and not as_json else view_for(as_json=as_json)

@@ -53,15 +53,18 @@ class NewRun:
     forked_at: int | None = None
     rehearse: bool = False
     """Bot commands are rehearsed, whatever the settings of a worker say."""
+    demands: Sequence[Mapping[str, Any]] = ()
+    """Of the settings that it was enqueued with; they hold beside those of a worker."""
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The checked narrative, the variables that were given, and the estimates of its acts."""
+    """The checked narrative, the variables that were given, the estimates of its acts, and the demands."""
 
     narrative: Mapping[str, Any]
     variables: dict[str, str]
     estimates: Mapping[str, Any]
+    demands: Sequence[Mapping[str, Any]] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +123,7 @@ class Run:
         return self.input_tokens + self.output_tokens
 
 
-_NOT_READ = ("snapshot", "variables", "estimates")
+_NOT_READ = ("snapshot", "variables", "estimates", "demands")
 _COLUMNS = [column for column in runs.columns if column.name not in _NOT_READ]
 _READ = select(*_COLUMNS, func.clock_timestamp().label("now"))
 
@@ -138,7 +141,7 @@ class Runs:
     def insert(self, new: NewRun) -> bool:
         """False when a run with this id is there already; nothing is changed then."""
         values = {name: getattr(new, name) for name in NewRun.__slots__}
-        values |= {"tags": list(new.tags), "guilds": list(new.guilds)}
+        values |= {"tags": list(new.tags), "guilds": list(new.guilds), "demands": list(new.demands)}
         query = insert(runs).values(**values, status="queued", cost_usd=0, due_at=func.now())
         return self._connection.execute(query.on_conflict_do_nothing().returning(runs.c.id)).first() is not None
 
@@ -158,7 +161,7 @@ class Runs:
 
     def snapshot(self, run_id: str) -> Snapshot:
         """What enqueuing fixed for good, as plain JSON."""
-        columns = (runs.c.snapshot, runs.c.variables, runs.c.estimates)
+        columns = (runs.c.snapshot, runs.c.variables, runs.c.estimates, runs.c.demands)
         row = self._connection.execute(select(*columns).where(runs.c.id == run_id)).first()
         if row is None:
             raise _unknown(run_id)

@@ -66,6 +66,7 @@ runs = Table(
     Column("estimates", JSONB, nullable=False, server_default=text("'{}'::jsonb")),
     Column("retries", Integer, nullable=False),
     Column("rehearse", Boolean, nullable=False, server_default=text("false")),
+    Column("demands", JSONB, nullable=False, server_default=text("'[]'::jsonb")),
     _count("dispatched"),
     _count("succeeded"),
     _count("failed"),

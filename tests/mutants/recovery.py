@@ -247,6 +247,27 @@ MESSAGES = (
 
 EFFECTS = (
     Mutant(
+        "what the enqueuer demands of commands holds on every worker",
+        "workers/permits.py",
+        "enqueued = [one.security for one in stage.demands]",
+        "enqueued = []",
+        (CAROUSEL + "test_demands.py", "-k", "confirmation_that_either_side"),
+    ),
+    Mutant(
+        "what the enqueuer demands of tables holds on every worker",
+        "botticelli/settings/demands.py",
+        "others = [one.tables for one in demands if one.tables is not None]",
+        "others = [one for one in (settings,)]",
+        (CAROUSEL + "test_demands.py", "-k", "table_that_one_side"),
+    ),
+    Mutant(
+        "of two limits of one window the lower one holds",
+        "botticelli/budget/limits.py",
+        "window.limit < known.limit",
+        "window.limit > known.limit",
+        (CAROUSEL + "test_demands.py", "-k", "lower_limit"),
+    ),
+    Mutant(
         "texts ping nobody",
         "botticelli/platforms/discord/texts.py",
         '{"parse": list(allowed), "replied_user": False}',
