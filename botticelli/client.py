@@ -9,8 +9,9 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from botticelli.errors import BotticelliError, InvalidInput, NotFound
+from botticelli.errors import BotticelliError, NotFound
 from botticelli.messages import new_run_id, publish_enqueue, run_id_for
+from botticelli.request_checks import check_request
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -59,28 +60,28 @@ class Client:
 
         The id is known at once, the run appears when a worker has accepted it; a narrative that can't be performed
         becomes a run that has failed and says why. With an `idempotency_key` a repeated call names the same run.
-        Raises ServiceUnavailable when the broker can't be reached.
+        Raises InvalidInput for an option that no run can have, ServiceUnavailable when the broker can't be reached.
         """
-        if (narrative is None) == (text is None):
-            raise InvalidInput("give either the name of a narrative or its text")
-        if tenant == "":
-            raise InvalidInput("the name of the tenant is empty", where="tenant")
         from botticelli.settings.demands import asked_demands
 
-        run_id = run_id_for(idempotency_key) if idempotency_key else new_run_id()
-        request: dict[str, Any] = {
+        said: dict[str, Any] = {
             "narrative": narrative,
             "text": text,
             "name": name,
-            "variables": dict(variables or {}),
+            "variables": variables,
             "iterations": iterations,
+        }
+        said |= {
             "idempotency_key": idempotency_key,
-            "tags": [*tags],
-            "tiers": dict(tiers or {}),
+            "tags": tags,
+            "tiers": tiers,
             "tenant": tenant,
             "rehearse": rehearse,
-            "demands": asked_demands(self._runtime.settings),
         }
+        check_request(said)
+        run_id = run_id_for(idempotency_key) if idempotency_key else new_run_id()
+        request = said | {"variables": dict(variables or {}), "tags": [*tags], "tiers": dict(tiers or {})}
+        request["demands"] = asked_demands(self._runtime.settings)
         publish_enqueue(self._runtime.celery, run_id, {name: value for name, value in request.items() if value})
         return RunHandle(self, run_id)
 

@@ -8,9 +8,11 @@ from typing import Any, cast
 
 from botticelli.carousel import EnqueueOptions, accept
 from botticelli.carousel.terms import terms_of
+from botticelli.carousel.wire import refusal_of
 from botticelli.errors import InvalidInput
 from botticelli.failpoints import reach
 from botticelli.messages import WIRE_HEADER, WIRE_VERSION
+from botticelli.request_checks import check_request
 from botticelli.runtime import Runtime
 from botticelli.settings.demands import read_asked
 from botticelli.telemetry import log
@@ -22,20 +24,6 @@ from workers.reported import iteration_failed
 
 RETRY_SECONDS = 2.0
 MAX_ID_CHARACTERS = 255
-ENQUEUE_ARGUMENTS: Mapping[str, type] = {
-    "narrative": str,
-    "text": str,
-    "name": str,
-    "run_id": str,
-    "idempotency_key": str,
-    "variables": dict,
-    "iterations": int,
-    "tags": list,
-    "tiers": dict,
-    "tenant": str,
-    "rehearse": bool,
-    "demands": dict,
-}
 
 
 class NotNow(Exception):
@@ -83,8 +71,8 @@ def store_request(runtime: Runtime, version: int, task_id: str, arguments: Mappi
     own_id = own_id_of(task_id)
     try:
         options = _understood(version, arguments, own_id)
-    except InvalidInput as error:
-        refusal = error
+    except Exception as error:
+        refusal = refusal_of(error)
         _when_possible(lambda: refuse(runtime, own_id, arguments, refusal))
     else:
         said = {key: arguments.get(key) for key in ("narrative", "text", "name")}
@@ -98,12 +86,7 @@ def _understood(version: int, arguments: Mapping[str, Any], own_id: str) -> Enqu
             f"the request is of wire version {version}, this worker speaks up to {WIRE_VERSION}",
             do="upgrade the workers before the programs that enqueue, then enqueue it again",
         )
-    for name, value in arguments.items():
-        if name not in ENQUEUE_ARGUMENTS:
-            raise InvalidInput(f"the request has an unknown argument {name!r}", do="upgrade the workers, or drop it")
-        kind = ENQUEUE_ARGUMENTS[name]
-        if value is not None and not isinstance(value, kind):
-            raise InvalidInput(f"{name} of the request is {type(value).__name__}, not {kind.__name__}")
+    check_request(arguments)
     given = {name: value for name, value in arguments.items() if value is not None}
     key = given.get("idempotency_key")
     run_id = given.get("run_id") or (None if key else own_id)

@@ -29,9 +29,13 @@ from botticelli.errors import InvalidInput
 from botticelli.messages import new_run_id, run_id_for
 from botticelli.narrative import Loaded, guilds_of
 from botticelli.narrative.model import Multipliers, Narrative, Terms
+from botticelli.request_checks import check_options
 from botticelli.runtime import Runtime
-from botticelli.settings.demands import Demands, demands_of, stored
+from botticelli.settings.demands import Demands, demands_of, lowest_cap, stored
 from botticelli.store import NewRun, Run
+
+CHECKED = ("variables", "iterations", "run_id", "idempotency_key", "tags", "rehearse")
+"""Options of every door; terms are checked where they are read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +78,7 @@ class Enqueued:
 
 def enqueue(runtime: Runtime, loaded: Loaded, source: str, options: EnqueueOptions) -> Enqueued:
     """Check, store and admit. NarrativeError, InvalidInput or SettingsError when it can't be performed as it is."""
+    check_options({name: getattr(options, name) for name in CHECKED})
     narrative = with_terms(runtime, with_multipliers(loaded.narrative, options.multipliers), options.terms)
     warnings = [*map(str, loaded.warnings), *_of_commands(runtime, narrative, source, options)]
     rows = table_sizes(runtime, narrative)
@@ -105,11 +110,20 @@ def _of_commands(runtime: Runtime, narrative: Narrative, source: str, options: E
     return check_commands(runtime, narrative, source, rehearse=options.rehearse, demands=options.demands)
 
 
+def _require_few(runtime: Runtime, iterations: int, demands: tuple[Demands, ...]) -> None:
+    """InvalidInput for more iterations than an operator allows."""
+    most = lowest_cap("max_iterations", runtime.settings.security, demands)
+    if most is not None and iterations > most:
+        do = "ask for fewer, or raise max_iterations where it is set"
+        raise InvalidInput(f"{iterations:,} iterations are asked for, [security] max_iterations is {most:,}", do=do)
+
+
 def new_run(runtime: Runtime, narrative: Narrative, plan: Plan, source: str, options: EnqueueOptions) -> NewRun:
     """What is stored of a checked narrative and of what the caller says."""
     carousel = carousel_of(narrative)
     snapshot = with_models(narrative, plan).snapshot()
-    iterations = options.iterations or carousel.iterations
+    iterations = carousel.iterations if options.iterations is None else options.iterations
+    _require_few(runtime, iterations, options.demands)
     rehearse = [True] if options.rehearse else []
     request = json.dumps([snapshot, dict(options.variables), iterations, *rehearse], sort_keys=True)
     return NewRun(

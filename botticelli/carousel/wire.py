@@ -5,14 +5,21 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from redis.exceptions import RedisError
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
 from botticelli.carousel.data_checks import check_pulls, media_limits
 from botticelli.carousel.enqueue import EnqueueOptions, enqueue
 from botticelli.carousel.permissions import AS_TEXT
 from botticelli.errors import BotticelliError, InvalidInput, NotFound, ServiceUnavailable
 from botticelli.narrative import Environment, Loaded, load_narrative, parse_narrative
 from botticelli.places import app_folder
+from botticelli.request_checks import NAME_CHARACTERS
 from botticelli.runtime import Runtime
+from botticelli.storable import storable
 from botticelli.store import NewRun
+from botticelli.telemetry import logger
 
 
 def accept(
@@ -35,10 +42,10 @@ def accept(
         from_text = text is not None
         loaded, source = _from_text(runtime, str(text), name) if from_text else _by_name(runtime, str(narrative), name)
         enqueue(runtime, loaded, source, options)
-    except ServiceUnavailable:
+    except (ServiceUnavailable, OperationalError, InterfaceError, PoolTimeout, RedisError):
         raise
-    except BotticelliError as error:
-        reject(runtime, narrative or "as text", options, error)
+    except Exception as error:
+        reject(runtime, narrative or "as text", options, refusal_of(error))
 
 
 def find_narrative(runtime: Runtime, name: str) -> Path:
@@ -78,7 +85,15 @@ def _from_text(runtime: Runtime, text: str, name: str | None) -> tuple[Loaded, s
 def reject(runtime: Runtime, name: str, options: EnqueueOptions, error: BotticelliError) -> None:
     """A failed run without a narrative; an id that is in use already keeps its run as it is."""
     run_id = options.id_of_run()
-    rejected = NewRun(id=run_id, narrative=name, source="wire", iterations=0)
+    rejected = NewRun(id=run_id, narrative=storable(name)[:NAME_CHARACTERS], source="wire", iterations=0)
     with runtime.store.transaction() as tx:
         if tx.runs.insert(rejected):
-            tx.runs.finish(run_id, "failed", str(error))
+            tx.runs.finish(run_id, "failed", storable(str(error)))
+
+
+def refusal_of(error: Exception) -> BotticelliError:
+    """What a request is refused with: our own error as it is; of any other, which is a defect, its kind and no value."""
+    if isinstance(error, BotticelliError):
+        return error
+    logger.error("request_broken", exc_info=error)
+    return InvalidInput(f"the request can't be stored ({type(error).__name__})", do="see the worker's log")

@@ -15,7 +15,12 @@ from botticelli.errors import InvalidInput
 from botticelli.settings.explain import in_plain_words
 from botticelli.settings.model import BudgetsSettings, SecuritySettings, Settings, TablesSettings
 
-NO_DEMAND: Mapping[str, Any] = {"default_policy": "allow", "wire_policy": "allow", "confirmation_hours": 1_000_000.0}
+NO_DEMAND: Mapping[str, Any] = {
+    "default_policy": "allow",
+    "wire_policy": "allow",
+    "confirmation_hours": 1_000_000.0,
+    "max_iterations": None,
+}
 """Of `[security]`, what demands nothing where it is not the default."""
 FINGERPRINT_CHARACTERS = 8
 

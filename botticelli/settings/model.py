@@ -143,6 +143,8 @@ class SecuritySettings(Section):
     """Commands that write; the next one fails."""
     max_effects_per_hour: int | None = Field(default=None, ge=1)
     """Of all runs in any 60 minutes; the next one waits."""
+    max_iterations: int | None = Field(default=1_000_000, ge=1)
+    """Of one run, whoever asks for more; None: as many as a file may say."""
     confirmation_hours: float = Field(default=24, gt=0)
     """For so long a question whether a command may be performed can be answered, and for so long the answer holds."""
 

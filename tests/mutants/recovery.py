@@ -254,6 +254,20 @@ EFFECTS = (
         (CAROUSEL + "test_demands.py", "-k", "confirmation_that_either_side"),
     ),
     Mutant(
+        "the cap of iterations holds at every door",
+        "botticelli/carousel/enqueue.py",
+        "    _require_few(runtime, iterations, options.demands)\n",
+        "",
+        (CAROUSEL + "test_requests.py", "-k", "operator"),
+    ),
+    Mutant(
+        "a request is checked before it is stored",
+        "workers/requests.py",
+        "    check_request(arguments)\n",
+        "",
+        (CAROUSEL + "test_requests.py", "-k", "bad_request"),
+    ),
+    Mutant(
         "what the enqueuer demands of tables holds on every worker",
         "botticelli/settings/demands.py",
         "others = [one.tables for one in demands if one.tables is not None]",

@@ -1,0 +1,149 @@
+"""What whoever enqueues may say, whatever the door: the client, the wire, the command line, a fork. Reads no narrative."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from botticelli.errors import InvalidInput
+
+MOST_ITERATIONS = 2**31 - 1
+"""As in a file."""
+NAME_CHARACTERS, TEXT_CHARACTERS = 300, 2_000_000
+MOST_TAGS, MOST_VARIABLES = 100, 1000
+VARIABLE_CHARACTERS = 1_000_000
+"""Of all variables of one run together."""
+MOST_DEPTH = 32
+"""Of what is a table or a list in a request."""
+Check = Callable[[str, Any], None]
+
+
+def check_request(said: Mapping[str, Any]) -> None:
+    """InvalidInput for the first option that is unknown or can't be taken; None is an option that nobody gave."""
+    for name, value in said.items():
+        check = CHECKS.get(name)
+        if check is None:
+            near = difflib.get_close_matches(str(name), CHECKS, 1)
+            do = f"did you mean {near[0]}?" if near else f"the options are {', '.join(sorted(CHECKS))}"
+            raise InvalidInput(f"there is no option {_shown(name)}", where="the request", do=do)
+        if value is not None:
+            check(name, value)
+    if (said.get("narrative") is None) == (said.get("text") is None):
+        raise InvalidInput("give either the name of a narrative or its text")
+
+
+def check_options(said: Mapping[str, Any]) -> None:
+    """As `check_request`, where the narrative is there already."""
+    check_request({"narrative": "there", **said})
+
+
+def check_iterations(name: str, value: Any) -> None:
+    if type(value) is not int:
+        raise _wrong(name, f"must be a whole number, not {_kind(value)}")
+    if not 1 <= value <= MOST_ITERATIONS:
+        raise _wrong(name, f"must be from 1 to {MOST_ITERATIONS:,}")
+
+
+def _name(name: str, value: Any, most: int = NAME_CHARACTERS) -> None:
+    _text(name, value, most)
+    if not value.strip():
+        raise _wrong(name, "is empty")
+
+
+def _text(name: str, value: Any, most: int = TEXT_CHARACTERS) -> None:
+    if not isinstance(value, str):
+        raise _wrong(name, f"must be a text, not {_kind(value)}")
+    if len(value) > most:
+        raise _wrong(name, f"has {len(value):,} characters, {most:,} are the most")
+    if "\0" in value:
+        raise _wrong(name, "holds a NUL character, which can't be stored")
+    try:
+        value.encode("utf-8")
+    except UnicodeEncodeError:
+        raise _wrong(name, "holds half of a surrogate pair, which is no character") from None
+
+
+def _flag(name: str, value: Any) -> None:
+    if not isinstance(value, bool):
+        raise _wrong(name, f"must be true or false, not {_kind(value)}")
+
+
+def _tags(name: str, value: Any) -> None:
+    if isinstance(value, str) or not isinstance(value, list | tuple):
+        raise _wrong(name, f"must be a list of texts, not {_kind(value)}")
+    if len(value) > MOST_TAGS:
+        raise _wrong(name, f"has {len(value):,} entries, {MOST_TAGS} are the most")
+    for number, tag in enumerate(value, 1):
+        _name(f"{name}, entry {number}", tag)
+
+
+def _variables(name: str, value: Any) -> None:
+    _table(name, value)
+    if len(value) > MOST_VARIABLES:
+        raise _wrong(name, f"has {len(value):,} entries, {MOST_VARIABLES:,} are the most")
+    for key, text in value.items():
+        _name(f"a name in {name}", key)
+        _text(f"{name}.{key}", text)
+    characters = sum(map(len, value.values()))
+    if characters > VARIABLE_CHARACTERS:
+        raise _wrong(name, f"has {characters:,} characters, {VARIABLE_CHARACTERS:,} are the most")
+
+
+def _tiers(name: str, value: Any) -> None:
+    _table(name, value)
+    for key, tier in value.items():
+        _name(f"a name in {name}", key)
+        _name(f"{name}.{key}", tier)
+
+
+def _table(name: str, value: Any) -> None:
+    if not isinstance(value, Mapping):
+        raise _wrong(name, f"must be a table, not {_kind(value)}")
+
+
+def _demands(name: str, value: Any) -> None:
+    _table(name, value)
+    level, depth = [value], 0
+    while level:
+        depth += 1
+        if depth > MOST_DEPTH:
+            raise _wrong(name, f"is deeper than {MOST_DEPTH} levels")
+        inner = [part.values() if isinstance(part, Mapping) else part for part in level]
+        level = [part for parts in inner for part in parts if isinstance(part, Mapping | list | tuple)]
+
+
+def _wrong(name: str, what: str) -> InvalidInput:
+    return InvalidInput(f"{_shown(name)} {what}", where="the request")
+
+
+def _shown(name: object) -> str:
+    return str(name)[:80].encode("unicode_escape").decode()
+
+
+def _kind(value: Any) -> str:
+    kinds = {
+        bool: "true or false",
+        int: "a number",
+        float: "a number with a fraction",
+        str: "a text",
+        type(None): "nothing",
+    }
+    return kinds.get(type(value)) or ("a table" if isinstance(value, Mapping) else "a list")
+
+
+CHECKS: Mapping[str, Check] = {
+    "narrative": _name,
+    "text": lambda name, value: _name(name, value, TEXT_CHARACTERS),
+    "name": _name,
+    "run_id": _name,
+    "idempotency_key": _name,
+    "variables": _variables,
+    "iterations": check_iterations,
+    "tags": _tags,
+    "tiers": _tiers,
+    "tenant": _name,
+    "rehearse": _flag,
+    "demands": _demands,
+}
+"""The options of an enqueue by their names on the wire."""
