@@ -16,7 +16,8 @@ from botticelli.request_checks import check_request
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from botticelli.carousel import CarouselResult, Mover
+    from botticelli.carousel import Mover
+    from botticelli.carousel.answers import RunResult
     from botticelli.runtime import Runtime
     from botticelli.settings import Settings
     from botticelli.store import Run
@@ -97,13 +98,22 @@ class Client:
         except NotFound:
             return "enqueued"
 
-    def result(self, run_id: str) -> CarouselResult:
-        """As it stands. NotFound as long as no worker has accepted it."""
+    def result(self, run_id: str) -> RunResult:
+        """As it stands, with its `iterations`. NotFound as long as no worker has accepted it."""
+        from botticelli.carousel.answers import with_iterations
         from botticelli.carousel.outcome import result_of
 
-        return result_of(self._row(run_id))
+        return with_iterations(self._runtime, result_of(self._row(run_id)))
 
-    def wait(self, run_id: str, timeout_seconds: float | None = None) -> CarouselResult:
+    def outputs(self, run_id: str, act: str | None = None) -> Iterator[str]:
+        """What the iterations that succeeded have brought, in order: of the act of that name, else of the last one. Read a
+        page at a time. NotFound as long as no worker has accepted the run."""
+        for iteration in self.result(run_id).iterations:
+            output = iteration.output_of(act) if act else iteration.output
+            if iteration.status == "succeeded" and output is not None:
+                yield output
+
+    def wait(self, run_id: str, timeout_seconds: float | None = None) -> RunResult:
         """The result, when the run has ended. WaitTimeout when it hasn't by then; the run goes on."""
         deadline = None if timeout_seconds is None else time.monotonic() + timeout_seconds
         while True:
@@ -269,10 +279,13 @@ class RunHandle:
     def status(self) -> str:
         return self._client.status(self.id)
 
-    def result(self) -> CarouselResult:
+    def result(self) -> RunResult:
         return self._client.result(self.id)
 
-    def wait(self, timeout_seconds: float | None = None) -> CarouselResult:
+    def outputs(self, act: str | None = None) -> Iterator[str]:
+        return self._client.outputs(self.id, act)
+
+    def wait(self, timeout_seconds: float | None = None) -> RunResult:
         return self._client.wait(self.id, timeout_seconds)
 
     def watch(self, *, since: int = 0) -> Iterator[Event]:

@@ -7,13 +7,14 @@ from celery.exceptions import Reject
 from botticelli import messages
 from botticelli.celery import app
 from botticelli.runtime import current
-from workers.requests import NotNow, store_request, version_of
+from workers.reported import TaskFailed
+from workers.requests import NotNow, store_message, version_of
 from workers.slots import CountedTask
 
 
-@app.task(base=CountedTask, name=messages.ENQUEUE, bind=True)
+@app.task(base=CountedTask, name=messages.ENQUEUE, bind=True, throws=(TaskFailed,))
 def enqueue(self: Any, /, narrative: str | None = None, **arguments: Any) -> None:
     try:
-        store_request(current(), version_of(self.request), self.request.id, {"narrative": narrative, **arguments})
+        store_message(current(), version_of(self.request), self.request.id, {"narrative": narrative, **arguments})
     except NotNow:
         raise Reject(requeue=True) from None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 from botticelli.carousel import EnqueueOptions, accept
 from botticelli.carousel.terms import terms_of
@@ -20,7 +20,9 @@ from workers.departure import stopping
 from workers.outages import SERVERS_AWAY
 from workers.perform import perform
 from workers.refusals import own_id_of, refuse
-from workers.reported import iteration_failed
+from workers.reported import TaskFailed, iteration_failed
+
+T = TypeVar("T")
 
 RETRY_SECONDS = 2.0
 MAX_ID_CHARACTERS = 255
@@ -62,8 +64,14 @@ def _is_number(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and 0 < value < 2**63
 
 
-def store_request(runtime: Runtime, version: int, task_id: str, arguments: Mapping[str, Any]) -> None:
-    """Make the run that a message asks for, or a failed one that says why not; the same message makes one run.
+def store_message(runtime: Runtime, version: int, task_id: str, arguments: Mapping[str, Any]) -> None:
+    """As `store_request`. TaskFailed when the request was refused, which is recorded then."""
+    if not store_request(runtime, version, task_id, arguments):
+        raise TaskFailed("the request was refused", do="`botticelli runs` shows the failed run and its reason")
+
+
+def store_request(runtime: Runtime, version: int, task_id: str, arguments: Mapping[str, Any]) -> bool:
+    """Make the run that a message asks for, or a failed one that says why not (False); the same message makes one run.
 
     Waits for Postgres, since the message is all there is of the request: NotNow when the process ends meanwhile.
     """
@@ -74,9 +82,9 @@ def store_request(runtime: Runtime, version: int, task_id: str, arguments: Mappi
     except Exception as error:
         refusal = refusal_of(error)
         _when_possible(lambda: refuse(runtime, own_id, arguments, refusal))
-    else:
-        said = {key: arguments.get(key) for key in ("narrative", "text", "name")}
-        _when_possible(lambda: accept(runtime, options, **said))
+        return False
+    said = {key: arguments.get(key) for key in ("narrative", "text", "name")}
+    return _when_possible(lambda: accept(runtime, options, **said))
 
 
 def _understood(version: int, arguments: Mapping[str, Any], own_id: str) -> EnqueueOptions:
@@ -98,11 +106,10 @@ def _understood(version: int, arguments: Mapping[str, Any], own_id: str) -> Enqu
     return EnqueueOptions(*said, terms=terms, demands=demands)
 
 
-def _when_possible(store: Callable[[], None]) -> None:
+def _when_possible(store: Callable[[], T]) -> T:
     while True:
         try:
-            store()
-            return
+            return store()
         except SERVERS_AWAY as error:
             log("request_waits", level=logging.WARNING, error=type(error).__name__)
         if stopping.wait(RETRY_SECONDS):

@@ -29,8 +29,8 @@ def accept(
     narrative: str | None = None,
     text: str | None = None,
     name: str | None = None,
-) -> None:
-    """Enqueue what arrived over the wire: the name of a narrative of this installation, or the text of one. `name` says
+) -> bool:
+    """Enqueue what arrived over the wire, False when it was refused: the name of a narrative of this installation, or the text of one. `name` says
     which one of a file, or of a text, that holds several; `file#name` says the same.
 
     Nobody waits for an exception here: a request that can't be performed becomes a failed run that says why. Only that
@@ -42,10 +42,12 @@ def accept(
         from_text = text is not None
         loaded, source = _from_text(runtime, str(text), name) if from_text else _by_name(runtime, str(narrative), name)
         enqueue(runtime, loaded, source, options)
+        return True
     except (ServiceUnavailable, OperationalError, InterfaceError, PoolTimeout, RedisError):
         raise
     except Exception as error:
         reject(runtime, narrative or "as text", options, refusal_of(error))
+        return False
 
 
 def find_narrative(runtime: Runtime, name: str) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import importlib
 import shutil
@@ -11,7 +12,8 @@ from pathlib import Path
 
 from botticelli.errors import ServiceUnavailable
 from botticelli.services import binaries, unroot
-from botticelli.services.paths import DATABASE, POSTGRES_PORT, ROLE, Paths, last_line, open_log
+from botticelli.services.disk import real_reason, require_room
+from botticelli.services.paths import DATABASE, POSTGRES_PORT, ROLE, Paths, open_log
 from botticelli.services.server import Facts
 
 # Small in memory, silent when all is well, durable: fsync and synchronous_commit keep their default, on.
@@ -35,6 +37,10 @@ _QUESTION = """SELECT current_setting('server_version'),
                       extract(epoch FROM clock_timestamp() - pg_postmaster_start_time())::float8"""
 
 
+CLUSTER_MB = 100
+"""A new cluster takes half of it; the rest is for what is written next."""
+
+
 class Postgres:
     name = "postgres"
     stop_signals: tuple[signal.Signals, ...] = (signal.SIGINT, signal.SIGQUIT, signal.SIGKILL)  # "fast", "immediate"
@@ -55,6 +61,8 @@ class Postgres:
 
     def check(self) -> None:
         unroot.identity(self._folder / "postgres", self.paths.root)
+        if not self.data.exists():
+            require_room(self.data, CLUSTER_MB, "a new embedded Postgres")
 
     def prepare(self, lifeline: int) -> list[str]:
         if not self.data.exists():
@@ -81,19 +89,21 @@ class Postgres:
 
     def _run(self, lifeline: int, text: str, *words: str) -> None:
         log = self.paths.log(self.name)
-        with open(open_log(log), "ab") as errors:
-            done = subprocess.run(
-                self._command(*words),
-                input=text.encode(),
-                stdout=subprocess.DEVNULL,
-                stderr=errors,
-                cwd=self.paths.root,
-                pass_fds=(lifeline,),
-                check=False,
-            )
+        done = subprocess.run(
+            self._command(*words),
+            input=text.encode(),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            cwd=self.paths.root,
+            pass_fds=(lifeline,),
+            check=False,
+        )
+        with contextlib.suppress(OSError), open(open_log(log), "ab") as errors:  # a full disk takes no log either
+            errors.write(done.stderr)
         if done.returncode != 0:
+            reason = real_reason(done.stderr.decode("utf-8", "replace"))
             raise ServiceUnavailable(
-                f"{words[0]} ended with {done.returncode}: {last_line(log)}", where=str(log), do="read this log"
+                f"{words[0]} ended with {done.returncode}: {reason}", where=str(log), do="read this log"
             )
 
     def _command(self, program: str, *words: str) -> list[str]:

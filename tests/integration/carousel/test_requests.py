@@ -14,6 +14,7 @@ from botticelli.runtime import Runtime
 from botticelli.store import Run
 from tests.support.narratives import narrative_text, run_of, start
 from workers import requests
+from workers.reported import TaskFailed
 from workers.requests import store_request
 
 MakeRuntime = Callable[..., Runtime]
@@ -63,6 +64,15 @@ def test_defect_while_a_request_is_read_becomes_a_failed_run(runtime: Runtime, m
     run = asked(runtime)
     assert run.status == "failed"
     assert run.reason == "the request can't be stored (KeyError); see the worker's log"
+
+
+def test_refused_request_is_a_failed_task_that_quotes_nothing(runtime: Runtime) -> None:
+    with pytest.raises(TaskFailed, match="^the request was refused; `botticelli runs` shows") as failed:
+        requests.store_message(runtime, WIRE_VERSION, "one", {"text": "the secret of the garden"})
+    assert "secret" not in str(failed.value)
+    assert run_of(runtime, run_id_for("task one")).status == "failed"
+    requests.store_message(runtime, WIRE_VERSION, "two", {"text": narrative_text(1)})
+    assert run_of(runtime, run_id_for("task two")).iterations == 1
 
 
 def test_cap_of_the_operator_holds_at_every_door(make_runtime: MakeRuntime) -> None:
