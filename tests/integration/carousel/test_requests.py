@@ -67,7 +67,7 @@ def test_defect_while_a_request_is_read_becomes_a_failed_run(runtime: Runtime, m
 
 
 def test_refused_request_is_a_failed_task_that_quotes_nothing(runtime: Runtime) -> None:
-    with pytest.raises(TaskFailed, match="^the request was refused; `botticelli runs` shows") as failed:
+    with pytest.raises(TaskFailed, match=r"^the request was refused; `botticelli runs` shows") as failed:
         requests.store_message(runtime, WIRE_VERSION, "one", {"text": "the secret of the garden"})
     assert "secret" not in str(failed.value)
     assert run_of(runtime, run_id_for("task one")).status == "failed"
