@@ -26,7 +26,7 @@ from workers.history import Piece, messages, remembered
 from workers.inputs import medium_of, rows_of
 from workers.model_calls import Answer, ModelCall
 from workers.outcomes import ActFailed
-from workers.records import record_act
+from workers.records import ActRecord, record_act
 from workers.references import condition_value, is_skipped, resolver
 from workers.stage import Stage
 
@@ -262,13 +262,18 @@ class _Turn:
     def _record(
         self, row: ActRow, *, answer: Answer | None = None, bound: Any = None, content: Rows | None = None
     ) -> None:
-        """Act row, ledger, content and `output_var` in one transaction."""
+        """Act row, ledger, content and `output_var` in one transaction; with the iteration's end where nothing comes
+        between."""
         settled = _settled(answer) if answer else None
-        if content is None and (self._act.output_var is None or bound is None):
-            record_act(self._stage.runtime, self._stage.claim, row, settled)
-        else:
+        record = ActRecord(self._stage.claim, row, settled)
+        if content is not None or (self._act.output_var is not None and bound is not None):
             self._record_with(row, settled, bound, content)
-        reach("act_recorded")
+            reach("act_recorded")
+        elif answer is not None and row.status == "done" and self._stage.is_last(self._turn):
+            self._stage.last_acts.append(record)
+        else:
+            record_act(self._stage.runtime, record)
+            reach("act_recorded")
         if row.status != "failed":
             self._stage.finished.append(row)
         self._recorded = True

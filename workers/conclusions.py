@@ -1,4 +1,5 @@
-"""The ends of iterations: final status, the run's counters and the next admissions, in one transaction; then the messages.
+"""The ends of iterations: the last act, final status, the run's counters and the next admissions, in one transaction; then
+the messages.
 
 Successes of one run at the same time are one batch. Performs nothing.
 """
@@ -6,11 +7,14 @@ Successes of one run at the same time are one batch. Performs nothing.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from datetime import timedelta
 
 from botticelli.budget import Ticket
 from botticelli.carousel import advance, publish
 from botticelli.carousel.levers import release_all, stop_admission
+from botticelli.errors import Stale
 from botticelli.failpoints import reach
 from botticelli.messages import Publication
 from botticelli.runtime import Runtime
@@ -20,6 +24,7 @@ from workers.batches import Batcher
 from workers.gathering import crowd
 from workers.outcomes import Cancelled, Failed, GivenBack, Halted, Held, Outcome, Succeeded
 from workers.presence import worker_name
+from workers.records import ActRecord, record_act, write_acts
 from workers.stage import Stage
 from workers.sweeper import wake
 
@@ -35,9 +40,23 @@ def conclude(stage: Stage, outcome: Outcome) -> None:
         _end(stage, outcome)
 
 
+@dataclass(frozen=True, slots=True)
+class _Success:
+    """`last_acts`: what is recorded only now."""
+
+    claim: Claim
+    last_acts: tuple[ActRecord, ...]
+
+
 def _succeed(stage: Stage) -> None:
     claim = stage.claim
-    is_held, publications = _successes.ask((stage.runtime, claim.run_id), claim)
+    success = _Success(claim, tuple(stage.last_acts))
+    try:
+        is_held, publications = _successes.ask((stage.runtime, claim.run_id), success)
+    except Exception:
+        with suppress(Stale):
+            _record_last_acts(stage)
+        raise
     if publications is not None:
         reach("iteration_finished")
         publish(stage.runtime, publications)
@@ -52,22 +71,38 @@ _Written = tuple[bool, list[Publication] | None]
 """Whether the iteration was still held, and what is to be published: by the first of them, for all."""
 
 
-def _succeed_together(key: tuple[Runtime, str], claims: Sequence[Claim]) -> list[_Written]:
+def _succeed_together(key: tuple[Runtime, str], successes: Sequence[_Success]) -> list[_Written]:
     """A message that doesn't go out after the commit is the sweep's."""
     runtime, run_id = key
     with _run_rows.of(run_id), runtime.store.transaction() as tx:
         run = tx.runs.lock(run_id)
-        run, ended = tx.runs.succeed_iterations(run, claims)
-        publications = advance(runtime, tx, run) if ended else []
-    return [(claim.number in ended, None if at else publications) for at, claim in enumerate(claims)]
+        ended = tx.iterations.succeed(run_id, [success.claim for success in successes])
+        held = [success for success in successes if success.claim.key in ended]
+        publications = _count(runtime, tx, run, held) if held else []
+    return [(success.claim.key in ended, None if at else publications) for at, success in enumerate(successes)]
 
 
-_successes: Batcher[tuple[Runtime, str], Claim, _Written] = Batcher(_succeed_together, crowd.gather_seconds)
+_successes: Batcher[tuple[Runtime, str], _Success, _Written] = Batcher(_succeed_together, crowd.gather_seconds)
+
+
+def _count(runtime: Runtime, tx: Transaction, run: Run, ended: Sequence[_Success]) -> list[Publication]:
+    """What the run takes of its acts is counted, so the last ones come first."""
+    write_acts(tx, [record for success in ended for record in success.last_acts])
+    run = tx.runs.count_iterations(run, [success.claim.number for success in ended], succeeded=len(ended))
+    return advance(runtime, tx, run)
+
+
+def _record_last_acts(stage: Stage) -> None:
+    """Without the iteration's end: what was paid is kept. Stale when the iteration is no longer held."""
+    while stage.last_acts:
+        record_act(stage.runtime, stage.last_acts[0])
+        del stage.last_acts[0]
 
 
 def _end(stage: Stage, outcome: Outcome) -> None:
     """What is not a success: alone in its transaction, for the run itself may change."""
     runtime, claim = stage.runtime, stage.claim
+    _record_last_acts(stage)
     with _run_rows.of(claim.run_id), runtime.store.transaction() as tx:
         run = tx.runs.lock(claim.run_id)
         tx.iterations.guard(claim, lease_seconds=runtime.settings.worker.lease_seconds)

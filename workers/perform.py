@@ -68,8 +68,7 @@ def _perform(stage: Stage) -> Outcome | None:
             reach("acts_performed")
             release(runtime, held)
             reach("ticket_released")
-            conclude(stage, outcome)
-        return outcome
+            return _conclude(stage, outcome)
     except Stale:
         log("iteration_taken_over", level=logging.WARNING, run=held.run_id, iteration=held.number)
         release(runtime, held)
@@ -98,6 +97,27 @@ def _acts(stage: Stage) -> Outcome:
     except BotticelliError as error:
         return Failed(str(error))
     except Exception as error:
-        logger.exception("iteration_broken run=%s iteration=%s", stage.claim.run_id, stage.claim.number)
-        return Failed(f"internal error ({type(error).__name__}); the worker's log has the details")
+        return _broken(stage, error)
     return Succeeded()
+
+
+def _conclude(stage: Stage, outcome: Outcome) -> Outcome:
+    """How it has ended: an iteration whose last act can't be written has failed, as one whose other acts can't."""
+    try:
+        conclude(stage, outcome)
+        return outcome
+    except (Stale, SoftTimeLimitExceeded, *SERVERS_AWAY):
+        raise
+    except Exception as error:
+        if not stage.last_acts:
+            raise
+        stage.last_acts.clear()
+        outcome = _broken(stage, error)
+        conclude(stage, outcome)
+        return outcome
+
+
+def _broken(stage: Stage, error: Exception) -> Failed:
+    """A mistake of our own, described in the log."""
+    logger.error("iteration_broken run=%s iteration=%s", stage.claim.run_id, stage.claim.number, exc_info=error)
+    return Failed(f"internal error ({type(error).__name__}); the worker's log has the details")

@@ -9,39 +9,42 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from botticelli.runtime import Runtime
-from botticelli.store import ActRow, Claim, Settled
+from botticelli.store import ActRow, Claim, Settled, Transaction
 from workers.batches import Batcher
 from workers.gathering import crowd
 
 
-def record_act(runtime: Runtime, claim: Claim, row: ActRow, settled: Settled | None) -> None:
-    """Nothing is changed when the act was recorded as done before. Stale when the iteration is no longer held."""
-    if not _acts.ask(runtime, _Recorded(claim, row, settled)):
-        raise claim.stale()
-
-
 @dataclass(frozen=True, slots=True)
-class _Recorded:
+class ActRecord:
+    """An act's row, and what came of its draw if it made one."""
+
     claim: Claim
     row: ActRow
     settled: Settled | None
 
 
-def _record_together(runtime: Runtime, asked: Sequence[_Recorded]) -> list[bool]:
+def record_act(runtime: Runtime, record: ActRecord) -> None:
+    """Nothing is changed when the act was recorded as done before. Stale when the iteration is no longer held."""
+    if not _acts.ask(runtime, record):
+        raise record.claim.stale()
+
+
+def write_acts(tx: Transaction, records: Sequence[ActRecord]) -> None:
+    """Of iterations that the caller has found to be held, in this transaction."""
+    if records:
+        tx.acts.record_all([record.row for record in records])
+    settled = [record.settled for record in records if record.settled is not None]
+    if settled:
+        tx.ledger.settle_all(settled)
+
+
+def _record_together(runtime: Runtime, records: Sequence[ActRecord]) -> list[bool]:
     """False for those that are no longer held."""
+    lease_seconds = runtime.settings.worker.lease_seconds
     with runtime.store.transaction() as tx:
-        held = tx.iterations.guard_all([one.claim for one in asked], lease_seconds=_lease_seconds(runtime))
-        mine = [one for one in asked if one.claim.key in held]
-        if mine:
-            tx.acts.record_all([one.row for one in mine])
-        settled = [one.settled for one in mine if one.settled is not None]
-        if settled:
-            tx.ledger.settle_all(settled)
-    return [one.claim.key in held for one in asked]
+        held = tx.iterations.guard_all([record.claim for record in records], lease_seconds=lease_seconds)
+        write_acts(tx, [record for record in records if record.claim.key in held])
+    return [record.claim.key in held for record in records]
 
 
-def _lease_seconds(runtime: Runtime) -> float:
-    return runtime.settings.worker.lease_seconds
-
-
-_acts: Batcher[Runtime, _Recorded, bool] = Batcher(_record_together, crowd.gather_seconds)
+_acts: Batcher[Runtime, ActRecord, bool] = Batcher(_record_together, crowd.gather_seconds)

@@ -21,6 +21,7 @@ from botticelli.store import ActRow, Claim, Entry, Run, Transaction, Wanted
 from workers.drawing import Drawing, Drawn, draw
 from workers.draws import Request
 from workers.outcomes import RunEnding, RunHeld
+from workers.records import ActRecord
 
 PARTIAL_CHARACTERS = 2000
 
@@ -65,6 +66,8 @@ class Stage:
     finished: list[ActRow] = field(default_factory=list)
     failed_acts: dict[tuple[int, int], str] = field(default_factory=dict)
     """By position and turn, the errors of acts that failed in an attempt which was lost before the iteration ended."""
+    last_acts: list[ActRecord] = field(default_factory=list)
+    """The record of the last act, once it has an answer: it is written in the transaction that ends the iteration."""
     retries: Retries = field(default_factory=Retries)
     asked_at: float = 0.0
     """When this act last asked whether the run still wants what is next, by this process's own steady clock."""
@@ -82,6 +85,12 @@ class Stage:
     @property
     def act(self) -> Act:
         return self.narrative.acts[self.position]
+
+    def is_last(self, turn: int) -> bool:
+        """Whether the iteration ends when this turn of this act has succeeded. Never where acts run side by side."""
+        turns = self.act.carousel.iterations if self.act.carousel else 1
+        in_order = all(act.after is None for act in self.narrative.acts)
+        return in_order and self.position == len(self.narrative.acts) - 1 and turn == turns
 
     @property
     def retries_used(self) -> int:

@@ -222,6 +222,16 @@ class Iterations:
             )
         )
 
+    def succeed(self, run_id: str, claims: Sequence[Claim]) -> frozenset[ClaimKey]:
+        """The keys of those that were still held: they have ended. The run is locked by the caller, who counts them."""
+        values = {
+            "run_id": run_id,
+            "numbers": [claim.number for claim in claims],
+            "fences": [claim.fence for claim in claims],
+        }
+        ended = self._connection.execute(statement("succeed"), values)
+        return frozenset((run_id, number, fence) for number, fence in ended)
+
     def fail_queued(self, run_id: str, number: int, error: str) -> None:
         """The end of an iteration that nobody holds any more."""
         self._connection.execute(

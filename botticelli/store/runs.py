@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sqlalchemy import Column, ColumnElement, Connection, RowMapping, delete, exists, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
@@ -14,9 +14,6 @@ from sqlalchemy.dialects.postgresql import insert
 from botticelli.errors import NotFound
 from botticelli.store.sql import statement
 from botticelli.store.tables import effects, runs
-
-if TYPE_CHECKING:
-    from botticelli.store.iterations import Claim
 
 _OPEN = ("queued", "running", "waiting")
 UNRESOLVED = ("intended", "unknown")
@@ -288,16 +285,6 @@ class Runs:
         """Remove its runs that are over, with iterations, acts and effects; how many there were. The ledger stays, and so
         do runs with an effect of which nobody knows whether it was done."""
         return self._connection.execute(delete(runs).where(runs.c.narrative == narrative, _settled())).rowcount
-
-    def succeed_iterations(self, run: Run, claims: Sequence[Claim]) -> tuple[Run, frozenset[int]]:
-        """The locked run with its new counters, and the numbers of those that were still held: they have ended."""
-        values = {
-            "run_id": run.id,
-            "numbers": [claim.number for claim in claims],
-            "fences": [claim.fence for claim in claims],
-        }
-        ended = frozenset(self._connection.execute(statement("succeed"), values).scalars())
-        return self.count_iterations(run, ended, succeeded=len(ended)) if ended else run, ended
 
     def reopen(self, run_id: str) -> int:
         """How many iterations will be performed again."""

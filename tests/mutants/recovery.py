@@ -101,6 +101,27 @@ RECOVERY = (
         (CAROUSEL + "test_recovery.py", "-k", "a_failed_act_whose_iteration_was_lost"),
     ),
     Mutant(
+        "a last act is written only by who holds its iteration",
+        "workers/conclusions.py",
+        "for success in successes if success.claim.key in ended]",
+        "for success in successes]",
+        (CAROUSEL + "test_last_acts.py", "-k", "given_up or old_one"),
+    ),
+    Mutant(
+        "a last act is kept when its iteration's end can't be written",
+        "workers/conclusions.py",
+        "        with suppress(Stale):\n            _record_last_acts(stage)\n        raise\n",
+        "        raise\n",
+        (CAROUSEL + "test_last_acts.py", "-k", "last_act_is_kept"),
+    ),
+    Mutant(
+        "a last act is kept when its iteration fails",
+        "workers/conclusions.py",
+        "    _record_last_acts(stage)\n    with _run_rows",
+        "    with _run_rows",
+        (CAROUSEL + "test_last_acts.py", "-k", "keeps_the_act"),
+    ),
+    Mutant(
         "dispatchers take turns at a run",
         "botticelli/store/runs.py",
         ".with_for_update()).mappings().first()",

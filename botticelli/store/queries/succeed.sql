@@ -2,7 +2,7 @@
 -- The run is locked by the caller, rows of iterations in order of their numbers. The clock's order is the order of the commits,
 -- as for every end of an iteration.
 -- in: run_id, numbers, fences (arrays of one length)
--- returns: number of those that were still held
+-- returns: number, fence of those that were still held
 with held as (
     select iterations.number
     from iterations
@@ -16,4 +16,4 @@ update iterations
 set status = 'succeeded', error = null, finished_at = clock_timestamp(), ticket = null, lease_until = null, due_at = null
 from held
 where iterations.run_id = :run_id and iterations.number = held.number
-returning iterations.number
+returning iterations.number, iterations.fence

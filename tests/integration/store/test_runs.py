@@ -100,7 +100,8 @@ def test_a_cost_that_nobody_knows_is_unknown_however_an_iteration_ends(runtime: 
         tx.acts.record(replace(spoken, input_tokens=7, output_tokens=3, tries=1))
         match end:
             case "succeeded":
-                tx.runs.succeed_iterations(locked, [claim])
+                tx.iterations.succeed(run.id, [claim])
+                tx.runs.count_iterations(locked, [1], succeeded=1)
             case "failed":
                 tx.runs.count_iterations(locked, [1], failed=1)
             case _:
