@@ -1,5 +1,5 @@
-"""The ends of iterations: the last act, final status, the run's counters and the next admissions, in one transaction; then
-the messages.
+"""The ends of iterations: tickets are released; then the last act, final status, the run's counters and the next admissions
+are written in one transaction; then come the messages.
 
 Successes of one run at the same time are one batch. Performs nothing.
 """
@@ -22,6 +22,7 @@ from botticelli.store import HALT, Claim, Run, ThreadLocks, Transaction
 from botticelli.telemetry import log
 from workers.batches import Batcher
 from workers.gathering import crowd
+from workers.handing_back import release
 from workers.outcomes import Cancelled, Failed, GivenBack, Halted, Held, Outcome, Succeeded
 from workers.presence import worker_name
 from workers.records import ActRecord, record_act, write_acts
@@ -74,6 +75,8 @@ _Written = tuple[bool, list[Publication] | None]
 def _succeed_together(key: tuple[Runtime, str], successes: Sequence[_Success]) -> list[_Written]:
     """A message that doesn't go out after the commit is the sweep's."""
     runtime, run_id = key
+    release(runtime, *(success.claim for success in successes))
+    reach("ticket_released")
     with _run_rows.of(run_id), runtime.store.transaction() as tx:
         run = tx.runs.lock(run_id)
         ended = tx.iterations.succeed(run_id, [success.claim for success in successes])
@@ -102,6 +105,8 @@ def _record_last_acts(stage: Stage) -> None:
 def _end(stage: Stage, outcome: Outcome) -> None:
     """What is not a success: alone in its transaction, for the run itself may change."""
     runtime, claim = stage.runtime, stage.claim
+    release(runtime, claim)
+    reach("ticket_released")
     _record_last_acts(stage)
     with _run_rows.of(claim.run_id), runtime.store.transaction() as tx:
         run = tx.runs.lock(claim.run_id)

@@ -13,13 +13,12 @@ from botticelli.store import Claim
 from botticelli.telemetry import log
 
 
-def release(runtime: Runtime, claim: Claim) -> None:
-    """What the iteration didn't draw is free for the next one. Without Redis the ticket's lease does it."""
-    ticket = Ticket.from_json(claim.ticket)
+def release(runtime: Runtime, *claims: Claim) -> None:
+    """What the iterations didn't draw is free for the next ones. Without Redis the tickets' leases do it."""
     try:
-        runtime.budget.release(ticket.id, [share.scope for share in ticket.shares])
+        runtime.budget.release_all([Ticket.from_json(claim.ticket) for claim in claims])
     except RedisError as error:
-        log("ticket_not_released", level=logging.WARNING, run=claim.run_id, error=type(error).__name__)
+        log("ticket_not_released", level=logging.WARNING, run=claims[0].run_id, error=type(error).__name__)
 
 
 def hand_back(runtime: Runtime, claim: Claim, why: str) -> None:

@@ -66,8 +66,6 @@ def _perform(stage: Stage) -> Outcome | None:
         with keeper_of(runtime).holding(held):
             outcome = _acts(stage)
             reach("acts_performed")
-            release(runtime, held)
-            reach("ticket_released")
             return _conclude(stage, outcome)
     except Stale:
         log("iteration_taken_over", level=logging.WARNING, run=held.run_id, iteration=held.number)

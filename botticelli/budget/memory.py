@@ -112,6 +112,10 @@ class MemoryBudget:
             if ticket_id in state.holds:
                 state.close(ticket_id)
 
+    def release_all(self, tickets: Sequence[Ticket]) -> None:
+        for ticket in tickets:
+            self.release(ticket.id, [share.scope for share in ticket.shares])
+
     def renew(self, ticket_id: str, scopes: Sequence[Scope], lease_seconds: float) -> bool:
         states, now = self._open(scopes)
         held = [state for state in states if ticket_id in state.holds]

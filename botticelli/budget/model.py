@@ -364,6 +364,10 @@ class Budget(Protocol):
         """Give back what was never drawn, and a place in the queue; draws that are still open stay charged."""
         ...
 
+    def release_all(self, tickets: Sequence[Ticket]) -> None:
+        """As `release` for each of them, one after the other, in all of its scopes."""
+        ...
+
     def renew(self, ticket_id: str, scopes: Sequence[Scope], lease_seconds: float) -> bool:
         """Lengthen the lease; False when the ticket is gone."""
         ...

@@ -120,8 +120,9 @@ def stop_admission(runtime: Runtime, tx: Transaction, run: Run, ending: str, rea
 
 
 def release_all(runtime: Runtime, tickets: Iterable[Ticket]) -> None:
-    for ticket in tickets:
-        runtime.budget.release(ticket.id, [share.scope for share in ticket.shares])
+    released = list(tickets)
+    if released:
+        runtime.budget.release_all(released)
 
 
 def _require_accepted(run: Run) -> None:

@@ -126,6 +126,16 @@ class TicketCases(BudgetCases):
         assert (held(budget, scope), used(budget, scope)) == ((0, 40), [0])
         granted(hold(budget, "next", scope, tokens=60))
 
+    def test_several_are_released_as_one_after_the_other(self, budget: Budget) -> None:
+        scope, other = tokens_per_minute(100), Scope("other", (Window("requests", 2, 60),), guard_ms=0)
+        first = granted(budget.reserve("t", [Share(scope, Amounts(tokens=60)), Share(other, Amounts(1))], 60))
+        second = granted(hold(budget, "u", scope, tokens=30))
+        granted(hold(budget, "v", scope, tokens=10))
+        drawn(budget.draw("u", "d", scope, Amounts(tokens=5)))
+        budget.release_all([first, second, first])
+        assert (held(budget, scope), used(budget, scope)) == ((0, 10), [5])
+        assert held(budget, other) == (0, 0)
+
     def test_a_released_ticket_stays_charged_for_its_open_draw(self, budget: Budget) -> None:
         scope = tokens_per_minute(100)
         granted(hold(budget, "t", scope, tokens=60))

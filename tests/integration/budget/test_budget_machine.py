@@ -211,6 +211,20 @@ class BudgetMachine(RuleBasedStateMachine):
         now = self.begin(called)
         for budget in (self.redis, self.memory):
             budget.release(ticket, [SCOPES[name][0] for name in called])
+        self.released(ticket, called, now)
+
+    @rule(several=st.lists(st.tuples(tickets, st.lists(names, min_size=1, unique=True)), min_size=2, max_size=4))
+    def release_all(self, several: list[tuple[str, list[str]]]) -> None:
+        now = self.begin(sorted({name for _, called in several for name in called}))
+        closed = [
+            Ticket(ticket, tuple(Share(SCOPES[name][0], Amounts()) for name in called), 0) for ticket, called in several
+        ]
+        for budget in (self.redis, self.memory):
+            budget.release_all(closed)
+        for ticket, called in several:
+            self.released(ticket, called, now)
+
+    def released(self, ticket: str, called: list[str], now: int) -> None:
         for name in called:
             self.naive[name].leave(ticket)
             if ticket in self.naive[name].holds:

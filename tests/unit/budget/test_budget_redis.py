@@ -227,6 +227,17 @@ def test_nobody_makes_a_budget_that_forgets_without_saying_so(client: FakeRedis)
         RedisBudget(client)  # type: ignore[call-arg]
 
 
+def test_several_releases_reach_a_server_that_forgot_the_script_or_a_scope(client: FakeRedis) -> None:
+    """What the server must be told first is released again."""
+    other = Scope("other", SCOPE.windows)
+    budget = RedisBudget(client, reseed=nothing_charged)
+    tickets = [budget.reserve(f"t{n}", [Share(scope, Amounts(2, 20))], 60) for n, scope in enumerate((SCOPE, other))]
+    client.script_flush()
+    client.delete(*(f"{{botticelli}}:budget:{kind}:other" for kind in ("usage", "holds", "leases")))
+    budget.release_all([ticket for ticket in tickets if isinstance(ticket, Ticket)])
+    assert [budget.usage(scope).held.tokens for scope in (SCOPE, other)] == [0, 0]
+
+
 def test_of_several_draws_those_that_the_server_must_be_told_something_for_are_asked_again(client: FakeRedis) -> None:
     """The scripts are forgotten, and so is one of two scopes: a draw of it is the ledger's to tell."""
     other = Scope("other", SCOPE.windows)
