@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -36,11 +36,21 @@ def why(runtime: Runtime, run_id: str) -> Why:
         run = tx.runs.get(run_id)
         workers = [] if run.is_final else live_workers(runtime)
         troubled = {} if run.is_final else troubled_workers(runtime)
-        for cause in _CAUSES:
-            found = cause(_Case(runtime, tx, run, workers, troubled))
-            if found is not None:
-                return found
-    return Why(run.id, run.status, "running", _running(run, workers), details={"workers": workers})
+        case = _Case(runtime, tx, run, workers, troubled)
+        found = next((found for cause in _CAUSES if (found := cause(case)) is not None), None)
+        return _with_parked(case, found or case.why("running", _running(run, workers), workers=workers))
+
+
+def _with_parked(case: _Case, why: Why) -> Why:
+    """Names the effects that wait for approval beside whatever else the run does."""
+    if case.run.is_final or case.run.status == "paused":
+        return why
+    count = len(_asked(case.tx, case.run))
+    if count == 0:
+        return why
+    effects = "1 effect waits" if count == 1 else f"{count:,} effects wait"
+    says = f"{why.says}; {effects} for approval: `botticelli effects list --waiting --run {case.run.id}`"
+    return replace(why, says=says, details={**why.details, "waiting_effects": count})
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +92,7 @@ def _over(case: _Case) -> Why | None:
 def _confirmation(case: _Case) -> Why | None:
     if case.run.status != "paused" or case.run.hold is not None:
         return None
-    waiting = [one for one in case.tx.effects.of_run(case.run.id) if one["status"] == "waiting"]
+    waiting = _asked(case.tx, case.run)
     if not waiting:
         return None
     first, more = waiting[0], f" and {len(waiting) - 1} more" if len(waiting) > 1 else ""
@@ -186,6 +196,11 @@ def _running(run: Run, workers: list[str]) -> str:
     return (
         f"it goes on: {run.succeeded + run.failed:,} of {run.iterations:,} iterations, {len(workers)} workers are alive"
     )
+
+
+def _asked(tx: Transaction, run: Run) -> list[dict[str, Any]]:
+    """The effects of a run that wait to be approved or rejected."""
+    return [effect for effect in tx.effects.of_run(run.id) if effect["status"] == "waiting"]
 
 
 def _holders(case: _Case, scope: str) -> list[str]:

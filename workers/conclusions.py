@@ -116,8 +116,8 @@ def _end(stage: Stage, outcome: Outcome) -> None:
         if isinstance(outcome, Halted) and _is_answered(tx, outcome):
             outcome = Held(outcome.retries_used)
         run, tickets = _written(stage, tx, run, outcome)
-        is_parked = isinstance(outcome, GivenBack | Halted)
-        publications = [] if is_parked else advance(runtime, tx, run)
+        stands = isinstance(outcome, GivenBack) or run.status == "paused"
+        publications = [] if stands else advance(runtime, tx, run)
     reach("iteration_finished")
     release_all(runtime, tickets)
     publish(runtime, publications)
@@ -139,12 +139,16 @@ def _written(stage: Stage, tx: Transaction, run: Run, outcome: Outcome) -> tuple
             _park(stage, tx, run, outcome)
         case Held(retries_used):
             tx.iterations.requeue(claim.run_id, claim.number, claim.fence, retries_used=retries_used)
+        case Halted(reason, retries_used, waits_for) if waits_for is not None:
+            place = claim.run_id, claim.number, claim.fence
+            tx.iterations.requeue(*place, retries_used=retries_used, parked_for=reason)
         case Halted(reason, retries_used):
             tx.iterations.requeue(claim.run_id, claim.number, claim.fence, retries_used=retries_used)
             if (run.status, run.reason) != ("paused", reason):
                 tx.levers.record(run.id, HALT, moved_by=f"worker {worker_name()}", reason=reason)
             tx.runs.set(run.id, status="paused", reason=reason, due_at=None, waiting_for=None)
-            return run, [Ticket.from_json(ticket) for ticket in tx.iterations.withdraw(run.id)]
+            tickets = [Ticket.from_json(ticket) for ticket in tx.iterations.withdraw(run.id)]
+            return tx.runs.lock(run.id), tickets
         case Cancelled():
             tx.iterations.finish(claim, "cancelled", None)
             run = tx.runs.count_iterations(run, [claim.number])

@@ -18,12 +18,13 @@ def own_scope(run: Run) -> str:
 
 
 def past_cap(run: Run, opened: Open) -> Refusal | None:
-    """The refusal of another iteration, if it would pass a cap of the run; what is in flight counts with its estimate.
+    """The refusal of another iteration, if it would pass a cap of the run; what is in flight or parked counts with its
+    estimate.
 
     A cost that has become unknown can't be compared with a cap, so nothing more is started.
     """
     for name, cap, used, each in _caps(run):
-        spent = used + opened.in_flight * each
+        spent = used + (opened.in_flight + opened.parked) * each
         if spent + each > cap:
             return Refusal(own_scope(run), name, cap, spent, each, None)
     return None

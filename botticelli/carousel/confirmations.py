@@ -18,7 +18,7 @@ from botticelli.errors import InvalidInput
 from botticelli.messages import Publication
 from botticelli.runtime import Runtime
 from botticelli.settings.demands import Demands, confirmation_hours
-from botticelli.store import Decision, Transaction
+from botticelli.store import Decision, Run, Transaction
 
 SECONDS_PER_HOUR = 3600
 
@@ -57,9 +57,7 @@ def decide(runtime: Runtime, effect: str, decision: Decision, mover: Mover | Non
         after = tx.effects.find(key)
         if not changed:
             _require_same(after, decision)
-        publications: list[Publication] = []
-        if changed and run.status == "paused" and run.hold is None:
-            publications = _go_on(runtime, tx, run.id)
+        publications = _go_on(runtime, tx, run, after["number"]) if changed else []
     publish(runtime, publications)
     return Decided(after, changed)
 
@@ -70,10 +68,14 @@ def waiting_of(runtime: Runtime, run_id: str) -> list[dict[str, Any]]:
         return [row for row in tx.effects.of_run(run_id) if row["status"] == "waiting"]
 
 
-def _go_on(runtime: Runtime, tx: Transaction, run_id: str) -> list[Publication]:
-    """Nobody holds the run but the question: whatever else it waits for stops it again."""
-    tx.runs.set(run_id, status="running", due_at=func.now(), reason=None, waiting_since=None)
-    return advance(runtime, tx, tx.runs.lock(run_id))
+def _go_on(runtime: Runtime, tx: Transaction, run: Run, number: int) -> list[Publication]:
+    """Admit the iteration again. A run that only the question had paused goes on; one that a person holds does not."""
+    tx.iterations.unpark(run.id, number)
+    if run.is_final or run.hold is not None:
+        return []
+    if run.status == "paused":
+        tx.runs.set(run.id, status="running", due_at=func.now(), reason=None, waiting_since=None)
+    return advance(runtime, tx, tx.runs.lock(run.id))
 
 
 def _require_same(row: Mapping[str, Any], decision: Decision) -> None:

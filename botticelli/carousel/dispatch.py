@@ -18,15 +18,16 @@ from redis.exceptions import RedisError
 from botticelli.budget import BLOCKED, Refusal, Scope, Share, Ticket
 from botticelli.budget.pauses import PAUSED
 from botticelli.carousel.caps import own_scope, past_cap
+from botticelli.carousel.movers import Mover
 from botticelli.carousel.plan import Plan, shares, without_scope
 from botticelli.carousel.snapshots import plan_of
-from botticelli.carousel.states import End, Idle, Start, next_step
+from botticelli.carousel.states import AwaitApproval, End, Idle, Start, next_step
 from botticelli.errors import BotticelliError
 from botticelli.events import LAST
 from botticelli.failpoints import reach
 from botticelli.messages import Publication, publish_iterations
 from botticelli.runtime import Runtime
-from botticelli.store import Open, Run, Transaction
+from botticelli.store import HALT, Open, Run, Transaction
 from botticelli.telemetry import log
 
 TICKET_LEASE_SECONDS = 90
@@ -56,6 +57,9 @@ def advance(runtime: Runtime, tx: Transaction, run: Run) -> list[Publication]:
                 return publications
             case End(status, reason):
                 _end(runtime, tx, run, status, reason)
+                return publications
+            case AwaitApproval():
+                _await_approval(tx, run)
                 return publications
             case Start(number, again):
                 answer = _ask(runtime, tx, run, opened, _numbers(run, opened, number))
@@ -209,6 +213,9 @@ def _refused(
         seconds = None if refusal.retry_after_ms is None else refusal.retry_after_ms / 1000
         runtime.events.tell(run.id, "run_waiting", reason=str(refusal), retry_after_seconds=seconds)
         tx.runs.set(run.id, status="waiting", due_at=_after(run, refusal), **waiting)
+    elif opened.parked:
+        _await_approval(tx, run)  # what has begun is finished before the run ends
+        give_up_place(runtime, tx, run, opened)
     else:
         _end(runtime, tx, run, ending, str(refusal))
         give_up_place(runtime, tx, run, opened)
@@ -251,6 +258,19 @@ def _failures(tx: Transaction, run: Run) -> str | None:
         return None
     which = f"{run.failed:,} of {run.iterations:,} iterations failed"
     return f"{which}: {tx.iterations.failures(run.id)}"
+
+
+def _await_approval(tx: Transaction, run: Run) -> None:
+    """Pause the run: all that is left of it waits until a person approves or rejects an effect."""
+    first, *others = tx.iterations.parked(run.id)
+    reason = first
+    if others:
+        reason = (
+            f"{len(others) + 1:,} iterations wait for approval; `botticelli effects list --waiting --run {run.id}` "
+        )
+        reason += f"shows what for, `botticelli effects approve --run {run.id}` approves all of it"
+    tx.levers.record(run.id, HALT, moved_by=Mover().name, reason=reason)
+    tx.runs.set(run.id, status="paused", reason=reason, due_at=None, waiting_for=None)
 
 
 def _end(runtime: Runtime, tx: Transaction, run: Run, status: str, reason: str | None) -> None:

@@ -60,6 +60,7 @@ def resume(runtime: Runtime, run_id: str, mover: Mover | None = None) -> Run:
         if run.status == "paused":
             kept = {"hold": None, "reason": None, "waiting_since": None}
             tx.runs.set(run_id, status="running", due_at=func.now(), **kept)
+            tx.iterations.unpark(run_id)
         elif run.is_final:
             tx.runs.reopen(run_id)
         elif run.ending is not None:

@@ -34,17 +34,24 @@ class End:
     reason: str | None = None
 
 
-Step = Start | Idle | End
+@dataclass(frozen=True, slots=True)
+class AwaitApproval:
+    """Nothing is left to start but iterations that wait for a person: the run is paused until an effect is decided."""
+
+
+Step = Start | Idle | End | AwaitApproval
 
 
 def next_step(run: Run, opened: Open) -> Step:
     """The next thing to do for a locked run."""
     if run.is_final or run.status == "paused":
         return Idle()
-    nothing_open = opened.in_flight == 0 and opened.waiting_number is None
+    nothing_to_do = opened.in_flight == 0 and opened.waiting_number is None
     if run.ending is not None:
-        return End(run.ending, run.reason) if nothing_open else Idle()
-    if run.dispatched >= run.iterations and nothing_open:
+        return End(run.ending, run.reason) if nothing_to_do else Idle()
+    if run.dispatched >= run.iterations and nothing_to_do:
+        if opened.parked:
+            return AwaitApproval()
         return End("failed" if run.failed and not run.succeeded else "completed")
     if opened.in_flight >= run.concurrency:
         return Idle()

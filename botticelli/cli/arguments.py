@@ -1,4 +1,4 @@
-"""Options and arguments that several commands have, and what a shell can complete in them."""
+"""Options and arguments that several commands have."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
-from click.shell_completion import CompletionItem
 
+from botticelli.cli.completions import complete_runs
 from botticelli.cli.invocation import Invocation
 
 if TYPE_CHECKING:
@@ -24,6 +24,8 @@ class NounGroup(click.Group):
         self.bare = bare
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if ctx.resilient_parsing:  # a shell completes: its verbs, not those of the bare one
+            return super().parse_args(ctx, args)
         is_bare = not args or (args[0].startswith("-") and args[0] not in ctx.help_option_names)
         return super().parse_args(ctx, [self.bare, *args] if is_bare else args)
 
@@ -96,40 +98,6 @@ def _variables(ctx: click.Context, parameter: click.Parameter, given: tuple[str,
 def run_argument(command: Command) -> Command:
     """The beginning of a run's id, or `latest`."""
     return click.argument("run_id", metavar="RUN", shell_complete=complete_runs)(command)
-
-
-def complete_runs(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """Ids of the newest runs. Nothing when the services aren't running: completing starts none."""
-    with_settings = _invocation(ctx)
-    try:
-        if not services_run(with_settings):
-            return []
-        with with_settings.runtime.store.transaction() as tx:
-            runs = tx.runs.recent(limit=50)
-        found = [CompletionItem(run.id, help=f"{run.narrative}, {run.status}") for run in runs]
-    except Exception:
-        return []  # a shell that completes shows no errors
-    finally:
-        with_settings.close()
-    return [item for item in (*found, CompletionItem("latest")) if item.value.startswith(incomplete)]
-
-
-def complete_narratives(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """Names in the folders of the settings; the shell adds files."""
-    try:
-        settings = _invocation(ctx).settings
-        folders = [settings.base / folder for folder in settings.narratives.path]
-        names = {file.stem for folder in folders for file in folder.glob("*.toml")}
-    except Exception:
-        names = set()  # a shell that completes shows no errors
-    found = [CompletionItem(name) for name in sorted(names) if name.startswith(incomplete)]
-    return [*found, CompletionItem(incomplete, type="file")]
-
-
-def _invocation(ctx: click.Context) -> Invocation:
-    """While a shell completes, the top group is parsed but not called."""
-    parameters = ctx.find_root().params
-    return Invocation(parameters.get("config"), parameters.get("flags") or {})
 
 
 def services_run(invocation: Invocation) -> bool:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from botticelli.cli.arguments import NounGroup, json_option
+from botticelli.cli.completions import complete_scopes
 from botticelli.cli.invocation import Invocation, pass_invocation
 from botticelli.cli.moments import ahead, past
 from botticelli.cli.output import plain, print_json
@@ -51,7 +52,7 @@ def show(invocation: Invocation, as_json: bool) -> None:
 
 
 @budget.command("explain", short_help="Who holds what of one scope, and how good its estimates are.")
-@click.argument("scope")
+@click.argument("scope", shell_complete=complete_scopes)
 @json_option
 @pass_invocation
 def explain(invocation: Invocation, scope: str, as_json: bool) -> None:
@@ -85,7 +86,7 @@ def audit(invocation: Invocation, since: datetime | None, as_json: bool) -> int:
 
 
 @budget.command("set", short_help="Lower a limit for a while.")
-@click.argument("scope")
+@click.argument("scope", shell_complete=complete_scopes)
 @click.argument("window")
 @click.argument("limit")
 @click.option("--reason", required=True, help="Why; it is recorded.")
@@ -107,7 +108,7 @@ def set_(
 
 
 @budget.command("pause", short_help="Let nothing be spent from a scope.")
-@click.argument("scope")
+@click.argument("scope", shell_complete=complete_scopes)
 @click.option("--reason", default="", metavar="TEXT", help="Why; it is recorded with who and when.")
 @click.option("--until", callback=ahead, metavar="WHEN", help="`30m`, `2h` or a date; default: until it is resumed.")
 @json_option
@@ -125,7 +126,7 @@ def pause_budget(invocation: Invocation, scope: str, *, reason: str, until: date
 
 
 @budget.command("resume", short_help="Spend from a paused scope again.")
-@click.argument("scope")
+@click.argument("scope", shell_complete=complete_scopes)
 @click.option("--reason", default="", metavar="TEXT", help="Why; it is recorded with who and when.")
 @json_option
 @pass_invocation
@@ -141,7 +142,7 @@ def resume_budget(invocation: Invocation, scope: str, *, reason: str, as_json: b
 
 
 @budget.command("history", short_help="Lowered limits, and usage by the hour.")
-@click.argument("scope", required=False)
+@click.argument("scope", required=False, shell_complete=complete_scopes)
 @json_option
 @pass_invocation
 def history(invocation: Invocation, scope: str | None, as_json: bool) -> None:

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 from botticelli.cli.arguments import NounGroup, json_option
+from botticelli.cli.completions import complete_effects, complete_names, complete_runs
 from botticelli.cli.decisions import approve, reject
+from botticelli.cli.effect_texts import effect_lines
 from botticelli.cli.invocation import Invocation, pass_invocation
 from botticelli.cli.output import plain, print_json
 from botticelli.cli.terminal import moment, one_line, safe, table
@@ -35,7 +37,8 @@ def effects() -> None:
 @click.option("--unknown", is_flag=True, help="Only those of which nobody knows whether they were done.")
 @click.option("--waiting", is_flag=True, help="Only those that wait to be approved or rejected.")
 @click.option("--status", type=click.Choice(STATUSES), help="Only these.")
-@click.option("--run", "run_prefix", metavar="RUN", help="Only those of this run.")
+@click.option("--run", "run_prefix", metavar="RUN", shell_complete=complete_runs, help="Only those of this run.")
+@click.option("--narrative", metavar="NAME", shell_complete=complete_names, help="Only those of its runs.")
 @click.option("--limit", type=click.IntRange(min=1), default=50, show_default=True, help="At most so many.")
 @json_option
 @pass_invocation
@@ -46,16 +49,20 @@ def list_effects(
     waiting: bool,
     status: str | None,
     run_prefix: str | None,
+    narrative: str | None,
     limit: int,
     as_json: bool,
 ) -> None:
-    """The newest effects, the newest first."""
+    """The newest effects, the newest first; those that wait with all their texts, in the order in which they asked."""
     status = "unknown" if unknown else "waiting" if waiting else status
     with invocation.runtime.store.transaction() as tx:
         run_id = tx.runs.resolve(run_prefix) if run_prefix else None
-        found = tx.effects.recent(status=status, run_id=run_id, limit=limit)
+        found = tx.effects.recent(status=status, run_id=run_id, narrative=narrative, limit=limit)
     if as_json:
         print_json([_object(row) for row in found])
+        return
+    if status == "waiting" and found:
+        _print_waiting(found)
         return
     rows = [
         (
@@ -73,7 +80,7 @@ def list_effects(
 
 
 @effects.command("show", short_help="Everything that is known about an effect.")
-@click.argument("effect")
+@click.argument("effect", shell_complete=complete_effects)
 @json_option
 @pass_invocation
 def show(invocation: Invocation, effect: str, as_json: bool) -> None:
@@ -89,7 +96,7 @@ def show(invocation: Invocation, effect: str, as_json: bool) -> None:
 
 
 @effects.command("resolve", short_help="Say what became of an effect of unknown outcome.")
-@click.argument("effect")
+@click.argument("effect", shell_complete=complete_effects)
 @click.option("--done", "resolution", flag_value="done", help="It was done: --data is its result.")
 @click.option("--retry", "resolution", flag_value="retry", help="It was not done: do it.")
 @click.option("--abandon", "resolution", flag_value="abandon", help="It is not to be done: its act fails.")
@@ -137,6 +144,15 @@ def _next_step(run: Run) -> str:
     if run.is_final or run.status == "paused":
         return f"; go on with `botticelli runs resume {run.id}`"
     return f"; its run is {run.status} and goes on by itself"
+
+
+def _print_waiting(rows: list[dict[str, Any]]) -> None:
+    """Each with the texts that would go out, the first asked first, and how to decide them."""
+    for row in reversed(rows):
+        click.echo("\n".join(effect_lines(row)) + "\n")
+    runs = {row["run_id"] for row in rows}
+    which = f"--run {rows[0]['run_id']}" if len(runs) == 1 else "--all"
+    click.echo(f"approve one with `botticelli effects approve EFFECT`, all with `botticelli effects approve {which}`")
 
 
 def _parsed(data: str | None) -> Any:

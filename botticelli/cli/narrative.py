@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from botticelli.cli.arguments import NounGroup, complete_narratives, json_option
+from botticelli.cli.arguments import NounGroup, json_option
+from botticelli.cli.completions import complete_narratives
 from botticelli.cli.invocation import Invocation, pass_invocation
 from botticelli.cli.narrative_files import default_folders, files_of, listed, print_report, report
 from botticelli.cli.narrative_forget import forget

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from botticelli.cli.arguments import json_option
+from botticelli.cli.completions import complete_names
 from botticelli.cli.db import confirm
 from botticelli.cli.invocation import Invocation, pass_invocation
 from botticelli.cli.output import print_json
@@ -13,7 +14,7 @@ from botticelli.errors import InvalidInput
 
 
 @click.command(short_help="Remove what is kept by the name of a narrative.")
-@click.argument("name")
+@click.argument("name", shell_complete=complete_names)
 @click.option("--runs", "with_runs", is_flag=True, help="Its runs, too, with all prompts, outputs and effects.")
 @click.option("--dry-run", is_flag=True, help="Only say what would be removed.")
 @click.option("--yes", is_flag=True, help="Don't ask.")

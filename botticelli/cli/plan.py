@@ -7,7 +7,6 @@ from typing import Any
 import click
 
 from botticelli.cli.arguments import (
-    complete_narratives,
     enqueue_options,
     json_option,
     multiplier_option,
@@ -15,6 +14,7 @@ from botticelli.cli.arguments import (
     terms_options,
     variables_option,
 )
+from botticelli.cli.completions import complete_narratives
 from botticelli.cli.invocation import Invocation, pass_invocation
 from botticelli.cli.output import print_json
 from botticelli.cli.run import load, narrative_file

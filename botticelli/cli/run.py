@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any, TypedDict
 import click
 
 from botticelli.cli.arguments import (
-    complete_narratives,
     enqueue_options,
     json_option,
     multiplier_option,
     terms_options,
     variables_option,
 )
+from botticelli.cli.completions import complete_narratives
 from botticelli.cli.invocation import Invocation, pass_invocation
 from botticelli.errors import InvalidInput
 

@@ -7,6 +7,7 @@ from datetime import datetime
 import click
 
 from botticelli.cli.arguments import NounGroup, json_option, run_argument
+from botticelli.cli.completions import complete_names
 from botticelli.cli.invocation import Invocation, pass_invocation
 from botticelli.cli.moments import past
 from botticelli.cli.output import print_json
@@ -26,7 +27,7 @@ def runs() -> None:
 
 @runs.command("list", short_help="The newest runs.")
 @click.option("--status", "statuses", multiple=True, type=click.Choice(STATUSES), help="Only these; repeatable.")
-@click.option("--narrative", metavar="NAME", help="Only runs of this narrative.")
+@click.option("--narrative", metavar="NAME", shell_complete=complete_names, help="Only runs of this narrative.")
 @click.option("--since", callback=past, metavar="WHEN", help="Enqueued since then: `2h`, `7d` or a date.")
 @click.option("--until", callback=past, metavar="WHEN", help="Enqueued before then.")
 @click.option("--guild", metavar="ID", help="Only runs whose commands name this guild.")

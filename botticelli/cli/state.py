@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 import click
 
 from botticelli.cli.arguments import NounGroup, json_option
+from botticelli.cli.completions import complete_keys
 from botticelli.cli.db import confirm
 from botticelli.cli.invocation import Invocation, pass_invocation
 from botticelli.cli.output import as_json as json_line
@@ -55,7 +56,7 @@ def _seconds(ctx: click.Context, parameter: click.Parameter, text: str | None) -
 
 
 def key_argument(command: Command) -> Command:
-    return click.argument("key", callback=_key)(command)
+    return click.argument("key", callback=_key, shell_complete=complete_keys)(command)
 
 
 def scope_options(command: Command) -> Command:

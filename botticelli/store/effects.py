@@ -12,8 +12,9 @@ from sqlalchemy import ColumnElement, Connection, and_, exists, func, or_, selec
 
 from botticelli.errors import InvalidInput, NotFound
 from botticelli.storable import storable
+from botticelli.store.runs import FINAL
 from botticelli.store.sql import statement
-from botticelli.store.tables import effects, iterations
+from botticelli.store.tables import effects, iterations, runs
 
 Resolution = Literal["done", "retry", "abandon"]
 Decision = Literal["approved", "rejected"]
@@ -151,13 +152,34 @@ class Effects:
         query = select(effects).where(effects.c.run_id == run_id).order_by(effects.c.intended_at, effects.c.key)
         return [dict(row) for row in self._connection.execute(query).mappings()]
 
-    def recent(self, *, status: str | None = None, run_id: str | None = None, limit: int = 50) -> list[dict[str, Any]]:
+    def recent(
+        self,
+        *,
+        status: str | None = None,
+        run_id: str | None = None,
+        narrative: str | None = None,
+        limit: int = 50,
+    ) -> list[dict[str, Any]]:
         """The newest first."""
         query = select(effects).order_by(effects.c.intended_at.desc(), effects.c.key).limit(limit)
         if status is not None:
             query = query.where(effects.c.status == status)
         if run_id is not None:
             query = query.where(effects.c.run_id == run_id)
+        if narrative is not None:
+            query = query.where(effects.c.run_id.in_(select(runs.c.id).where(runs.c.narrative == narrative)))
+        return [dict(row) for row in self._connection.execute(query).mappings()]
+
+    def waiting(self, *, run_id: str | None = None, narrative: str | None = None) -> list[dict[str, Any]]:
+        """Those that a person can approve or reject now, with their run's narrative and rehearsal; the first asked first.
+        Left out are questions that have run out, and those of runs that are over."""
+        open_ones = (effects.c.status == "waiting", effects.c.expires_at > func.now(), runs.c.status.not_in(FINAL))
+        query = select(effects, runs.c.narrative, runs.c.rehearse).join(runs, runs.c.id == effects.c.run_id)
+        query = query.where(*open_ones).order_by(effects.c.intended_at, effects.c.key)
+        if run_id is not None:
+            query = query.where(effects.c.run_id == run_id)
+        if narrative is not None:
+            query = query.where(runs.c.narrative == narrative)
         return [dict(row) for row in self._connection.execute(query).mappings()]
 
     def find(self, prefix: str, *, lock: bool = False) -> dict[str, Any]:

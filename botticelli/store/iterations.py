@@ -108,11 +108,13 @@ class Unclaimed:
 
 @dataclass(frozen=True, slots=True)
 class Open:
-    """What a run has in hand. `waiting_number`: an iteration that needs a new ticket before it runs again."""
+    """What a run has in hand. `waiting_number`: an iteration that needs a new ticket before it runs again. `parked`: how
+    many wait until a person approves or rejects an effect."""
 
     in_flight: int
     waiting_number: int | None
     waiting_attempt: int | None
+    parked: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +128,8 @@ class Iteration:
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
+    parked_for: str | None = None
+    """What a person has to decide before it goes on."""
 
 
 _READ = select(*(iterations.c[name] for name in Iteration.__slots__))
@@ -244,10 +248,34 @@ class Iterations:
         rows = self._connection.execute(statement("lost_iterations"), {"limit": limit}).mappings()
         return [Lost(**row) for row in rows]
 
-    def requeue(self, run_id: str, number: int, fence: int, *, retries_used: int = 0, lost: bool = False) -> bool:
-        """Take it from its worker; False when it has moved on since. `lost`: the worker died with it, which counts."""
-        values = {"run_id": run_id, "number": number, "fence": fence, "retries_used": retries_used, "lost": int(lost)}
+    def requeue(
+        self,
+        run_id: str,
+        number: int,
+        fence: int,
+        *,
+        retries_used: int = 0,
+        lost: bool = False,
+        parked_for: str | None = None,
+    ) -> bool:
+        """Take it from its worker; False when it has moved on since. `lost`: the worker died with it, which counts.
+        `parked_for`: it is not admitted again before `unpark`."""
+        values: dict[str, Any] = {"run_id": run_id, "number": number, "fence": fence, "retries_used": retries_used}
+        values |= {"lost": int(lost), "parked_for": parked_for}
         return self._connection.execute(statement("requeue"), values).first() is not None
+
+    def parked(self, run_id: str) -> list[str]:
+        """What each parked iteration of a run waits for, in the order of their numbers."""
+        mine = (iterations.c.run_id == run_id, iterations.c.status == "queued", iterations.c.parked_for.is_not(None))
+        query = select(iterations.c.parked_for).where(*mine).order_by(iterations.c.number)
+        return list(self._connection.execute(query).scalars())
+
+    def unpark(self, run_id: str, number: int | None = None) -> None:
+        """Let a parked iteration, or all of a run, be admitted again."""
+        query = update(iterations).where(iterations.c.run_id == run_id, iterations.c.parked_for.is_not(None))
+        if number is not None:
+            query = query.where(iterations.c.number == number)
+        self._connection.execute(query.values(parked_for=None))
 
     def unclaimed(self, limit: int) -> list[Unclaimed]:
         """Those whose task nobody has claimed in time."""

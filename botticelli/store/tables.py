@@ -109,6 +109,7 @@ iterations = Table(
     Column("publishes", Integer, nullable=False, server_default=text("0")),
     Column("retries_used", Integer, nullable=False, server_default=text("0")),
     Column("losses", Integer, nullable=False, server_default=text("0")),
+    Column("parked_for", Text),
     Column("error", Text),
     _moment("lease_until"),
     _moment("due_at"),

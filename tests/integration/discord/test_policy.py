@@ -233,7 +233,7 @@ def test_a_person_approves_exactly_this_and_the_run_goes_on(
     runtime = on_discord(security__require_confirmation='["messages.*"]')
     typing = act("typed", "channels.typing", channel_id=channels["general"])
     run, acts = play(runtime, typing + send(channels["general"], "number {iteration}"), iterations=2)
-    (row,) = waiting(runtime)
+    second, row = waiting(runtime)
     assert (run.status, [*acts], discord.contents(channels["general"])) == ("paused", ["typed"], [])
     assert (row["args"]["content"], row["tries"], row["expires_at"] - row["intended_at"]) == (
         "number 1",
@@ -241,19 +241,19 @@ def test_a_person_approves_exactly_this_and_the_run_goes_on(
         timedelta(hours=24),
     )
     found = why(runtime, run.id)
-    assert (found.cause, found.details["effects"]) == ("confirmation", [row["key"]])
+    assert (found.cause, found.details["effects"]) == ("confirmation", [row["key"], second["key"]])
     assert f"botticelli effects approve {row['key'][:8]}" in found.says
-    assert f"effect {row['key']}" in (run.reason or "")
+    assert "2 iterations wait for approval" in (run.reason or "")
     resume(runtime, run.id)
     assert perform_all(runtime, run.id).status == "paused", "a resume is no approval"
     with Client(runtime.settings, name="ada@house") as client:
-        assert [one["key"] for one in client.waiting_effects(run.id)] == [row["key"]]
+        assert [one["key"] for one in client.waiting_effects(run.id)] == [row["key"], second["key"]]
         assert (client.approve(row["key"], reason="fine"), client.approve(row["key"])) == (True, False)
         with pytest.raises(InvalidInput, match="was approved by ada@house; the first word counts"):
             client.reject(row["key"])
     assert perform_all(runtime, run.id).status == "paused"
     assert discord.contents(channels["general"]) == ["number 1"]
-    (second,) = waiting(runtime)
+    assert f"effect {second['key']}" in (run_of(runtime, run.id).reason or "")
     assert (second["number"], second["key"] != row["key"]) == (2, True)
     with runtime.store.transaction() as tx:
         after = tx.effects.find(row["key"])

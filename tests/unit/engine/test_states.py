@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from botticelli.carousel.states import End, Idle, Start, Step, next_step
+from botticelli.carousel.states import AwaitApproval, End, Idle, Start, Step, next_step
 from botticelli.store import FINAL, Open, Run
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -62,6 +62,11 @@ NOTHING, ONE, TWO = Open(0, None, None), Open(1, None, None), Open(2, None, None
         ({}, Open(1, 1, 0), Start(1, again=False)),
         ({"dispatched": 3}, Open(0, 2, 1), Start(2, again=True)),
         ({"dispatched": 3}, Open(2, 2, 1), Idle()),
+        ({"dispatched": 3}, Open(0, None, None, parked=1), AwaitApproval()),
+        ({"dispatched": 3}, Open(1, None, None, parked=1), Idle()),
+        ({"dispatched": 3}, Open(0, 2, 1, parked=1), Start(2, again=True)),
+        ({}, Open(0, None, None, parked=1), Start(2, again=False)),
+        ({"status": "paused", "dispatched": 3}, Open(0, None, None, parked=1), Idle()),
         ({"ending": "failed", "reason": "why"}, ONE, Idle()),
         ({"ending": "failed", "reason": "why"}, NOTHING, End("failed", "why")),
         ({"status": "paused"}, NOTHING, Idle()),

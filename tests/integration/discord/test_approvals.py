@@ -1,0 +1,190 @@
+"""Iterations that wait for approval while the others of their carousel go on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from datetime import timedelta
+from itertools import permutations
+from typing import Any
+
+import pytest
+from sqlalchemy import func, update
+
+from botticelli.carousel import Mover, cancel, decide, pause, resume
+from botticelli.carousel.confirmations import waiting_of
+from botticelli.runtime import Runtime
+from botticelli.store import Run
+from botticelli.store.tables import iterations as iterations_table
+from botticelli.testing.discord import GUILD, FakeDiscord
+from botticelli.why import why
+from tests.support.commands import act
+from tests.support.narratives import narrative_text, perform_all, perform_open, run_of, start
+from workers.sweep import sweep
+
+OnDiscord = Callable[..., Runtime]
+ADA = Mover("fine", "ada@house")
+
+
+@pytest.fixture
+def channel(discord: FakeDiscord) -> str:
+    made = discord.world.answer("POST", f"/guilds/{GUILD}/channels", {}, {"name": "news", "type": 0})
+    return str(made.body["id"])
+
+
+@pytest.fixture
+def careful(on_discord: OnDiscord) -> Runtime:
+    """Every message wants a person's approval."""
+    return on_discord(security__require_confirmation='["messages.*"]')
+
+
+def posts(channel: str, count: int = 3, **carousel: Any) -> str:
+    send = act("sent", "messages.send", channel_id=channel, content="post {iteration}")
+    return narrative_text(count, f'say = "Write post {{iteration}}"\n{send}', **carousel)
+
+
+def numbers(rows: Iterable[dict[str, Any]]) -> list[int]:
+    return sorted(row["number"] for row in rows)
+
+
+def decide_number(runtime: Runtime, run: Run, number: int, decision: Any = "approved") -> None:
+    (row,) = [row for row in waiting_of(runtime, run.id) if row["number"] == number]
+    decide(runtime, row["key"], decision, ADA)
+
+
+@pytest.mark.parametrize("concurrency", [1, 3])
+def test_iteration_that_waits_for_approval_lets_the_others_go_on(
+    careful: Runtime, discord: FakeDiscord, channel: str, concurrency: int
+) -> None:
+    run = perform_all(careful, start(careful, posts(channel, concurrency=concurrency)).id)
+    assert (run.status, run.dispatched, discord.contents(channel)) == ("paused", 3, [])
+    assert numbers(waiting_of(careful, run.id)) == [1, 2, 3]
+    assert f"3 iterations wait for approval; `botticelli effects list --waiting --run {run.id}`" in (run.reason or "")
+    found = why(careful, run.id)
+    assert (found.cause, len(found.details["effects"])) == ("confirmation", 3)
+
+
+@pytest.mark.parametrize("concurrency", [1, 3])
+@pytest.mark.parametrize("order", list(permutations([1, 2, 3])))
+def test_approvals_in_any_order_complete_the_run(
+    careful: Runtime, discord: FakeDiscord, channel: str, order: tuple[int, ...], concurrency: int
+) -> None:
+    run = perform_all(careful, start(careful, posts(channel, concurrency=concurrency)).id)
+    for count, number in enumerate(order, start=1):
+        decide_number(careful, run, number)
+        ended = perform_all(careful, run.id)
+        assert (ended.status, ended.succeeded) == ("completed" if count == 3 else "paused", count)
+    assert discord.contents(channel) == [f"post {number}" for number in order]
+    with careful.store.transaction() as tx:
+        assert {row.tries for number in order for row in tx.acts.of_iteration(run.id, number)} <= {0, 1}
+
+
+@pytest.mark.parametrize("number", [1, 2, 3])
+def test_rejection_fails_its_own_iteration_only_where_the_carousel_goes_on(
+    careful: Runtime, discord: FakeDiscord, channel: str, number: int
+) -> None:
+    run = perform_all(careful, start(careful, posts(channel, continue_on_error=True)).id)
+    decide_number(careful, run, number, "rejected")
+    after = perform_all(careful, run.id)
+    assert (after.status, after.failed) == ("paused", 1)
+    others = [other for other in (1, 2, 3) if other != number]
+    for other in others:
+        decide_number(careful, run, other)
+    after = perform_all(careful, run.id)
+    assert (after.succeeded, after.failed, after.is_final) == (2, 1, True)
+    assert sorted(discord.contents(channel)) == [f"post {other}" for other in others]
+
+
+def test_rejection_ends_a_run_that_stops_at_errors_and_resume_asks_for_the_rest(
+    careful: Runtime, discord: FakeDiscord, channel: str
+) -> None:
+    run = perform_all(careful, start(careful, posts(channel)).id)
+    decide_number(careful, run, 2, "rejected")
+    assert perform_all(careful, run.id).status == "failed"
+    decide_number(careful, run, 1)
+    assert perform_all(careful, run.id).status == "failed", "an approval starts no run that is over"
+    resume(careful, run.id)
+    assert perform_all(careful, run.id).status == "failed", "what was rejected stays rejected"
+    assert discord.contents(channel) == ["post 1"]
+
+
+def test_cancelled_run_drops_parked_iterations_and_resume_asks_again(
+    careful: Runtime, discord: FakeDiscord, channel: str
+) -> None:
+    run = perform_all(careful, start(careful, posts(channel)).id)
+    assert cancel(careful, run.id).status == "cancelled"
+    resume(careful, run.id)
+    assert perform_all(careful, run.id).status == "paused"
+    assert numbers(waiting_of(careful, run.id)) == [1, 2, 3]
+    for number in (3, 1, 2):
+        decide_number(careful, run, number)
+    assert perform_all(careful, run.id).status == "completed"
+    assert sorted(discord.contents(channel)) == ["post 1", "post 2", "post 3"]
+
+
+def test_approval_while_others_are_performed_admits_its_iteration(
+    careful: Runtime, discord: FakeDiscord, channel: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("botticelli.why.live_workers", lambda _: ["worker@here"])
+    run = start(careful, posts(channel))
+    perform_open(careful, run.id)
+    assert (run_of(careful, run.id).status, numbers(waiting_of(careful, run.id))) == ("running", [1])
+    found = why(careful, run.id)
+    assert (found.cause, "1 effect waits for approval" in found.says) == ("queued", True)
+    decide_number(careful, run, 1)
+    stopped = perform_all(careful, run.id)
+    assert (stopped.status, stopped.succeeded, discord.contents(channel)) == ("paused", 1, ["post 1"])
+
+
+def test_approval_of_a_run_that_a_person_holds_waits_for_the_resume(
+    careful: Runtime, discord: FakeDiscord, channel: str
+) -> None:
+    run = start(careful, posts(channel))
+    perform_open(careful, run.id)
+    pause(careful, run.id, Mover("lunch"))
+    decide_number(careful, run, 1)
+    held = perform_all(careful, run.id)
+    assert (held.status, held.reason, discord.contents(channel)) == ("paused", "lunch", [])
+    resume(careful, run.id)
+    assert perform_all(careful, run.id).succeeded == 1
+    assert discord.contents(channel) == ["post 1"]
+
+
+def test_worker_killed_while_it_asks_loses_neither_question_nor_approval(
+    careful: Runtime, discord: FakeDiscord, channel: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It dies between the question and the end of the iteration; the approval comes before the lease runs out."""
+    run = start(careful, posts(channel))
+    with monkeypatch.context() as killed:
+        killed.setattr("workers.perform.conclude", lambda *_: None)
+        perform_open(careful, run.id)
+    assert [row["status"] for row in waiting_of(careful, run.id)] == ["waiting"]
+    decide_number(careful, run, 1)
+    with careful.store.transaction() as tx:
+        past = func.now() - timedelta(seconds=1)
+        mine = (iterations_table.c.run_id == run.id, iterations_table.c.status == "running")
+        tx.connection.execute(update(iterations_table).where(*mine).values(lease_until=past))
+    sweep(careful)
+    stopped = perform_all(careful, run.id)
+    assert (stopped.status, stopped.succeeded, discord.contents(channel)) == ("paused", 1, ["post 1"])
+    assert numbers(waiting_of(careful, run.id)) == [2, 3]
+
+
+def test_exhausted_budget_ends_the_run_only_after_parked_iterations_are_finished(
+    careful: Runtime, discord: FakeDiscord, channel: str
+) -> None:
+    text = posts(channel, estimated_tokens_per_iteration=400, max_tokens_total=402)
+    run = perform_all(careful, start(careful, text).id)
+    assert (run.status, numbers(waiting_of(careful, run.id))) == ("paused", [1])
+    decide_number(careful, run, 1)
+    ended = perform_all(careful, run.id)
+    assert (ended.status, ended.succeeded, discord.contents(channel)) == ("budget_exhausted", 1, ["post 1"])
+
+
+def test_resume_lets_go_what_no_rule_wants_approved_any_more(
+    careful: Runtime, on_discord: OnDiscord, discord: FakeDiscord, channel: str
+) -> None:
+    run = perform_all(careful, start(careful, posts(channel)).id)
+    trusting = on_discord()
+    resume(trusting, run.id)
+    assert perform_all(trusting, run.id).status == "completed"
+    assert sorted(discord.contents(channel)) == ["post 1", "post 2", "post 3"]
