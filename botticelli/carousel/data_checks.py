@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from botticelli.carousel.plan import Plan
 from botticelli.drivers import ModelName, TakesMedia, media_refusal
@@ -15,7 +16,9 @@ from botticelli.narrative.updates import read_update
 from botticelli.narrative.where import Refused
 from botticelli.runtime import Runtime
 from botticelli.settings import Settings
-from botticelli.store import NewMedium, Tables, Transaction
+
+if TYPE_CHECKING:
+    from botticelli.store import NewMedium, Transaction
 
 BYTES_PER_MB = 1_000_000
 DATABASE = "database"
@@ -29,6 +32,8 @@ def media_limits(settings: Settings) -> MediaLimits:
 def media_in(loaded: Loaded) -> dict[str, NewMedium]:
     """What a run of the narrative carries, by SHA-256."""
     named = {one.sha256: one.mime for _, one in _media_of(loaded.narrative) if one.sha256 is not None}
+    from botticelli.store import NewMedium
+
     return {sha256: NewMedium(mime, loaded.media[sha256]) for sha256, mime in named.items()}
 
 
@@ -46,6 +51,8 @@ def check_media(runtime: Runtime, plan: Plan, narrative: Narrative, source: str)
 def table_notes(runtime: Runtime, tx: Transaction, narrative: Narrative, source: str) -> list[str]:
     """A warning for each table that is not there yet: an act or another run may still make it."""
     settings = runtime.settings.tables
+    from botticelli.store import Tables
+
     tables = Tables(tx.connection, allow=settings.allow, write=settings.write)
     notes = []
     contents = [narrative.content, *(act.scope.content for act in narrative.acts if act.scope)]

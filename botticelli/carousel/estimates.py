@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from botticelli.drivers.estimate import estimate_tokens
 from botticelli.narrative.model import Act, Narrative, Template
 from botticelli.runtime import Runtime
-from botticelli.store import Transaction
+
+if TYPE_CHECKING:
+    from botticelli.store import Transaction
 
 Source = Literal["narrative", "history", "prompt"]
 DEFAULT_MAX_TOKENS = 1024

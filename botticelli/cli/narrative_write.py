@@ -14,8 +14,9 @@ from botticelli.cli.arguments import json_option
 from botticelli.cli.output import print_json
 from botticelli.cli.terminal import safe
 from botticelli.errors import BotticelliError, InvalidInput
-from botticelli.narrative.starters import FORMS, KINDS, starter
 
+FORMS = ("table", "list", "several")
+KINDS = ("text", "carousel", "discord", "media")
 OUTPUT = click.Path(dir_okay=False, path_type=Path)
 
 
@@ -30,6 +31,7 @@ def new(*, name: str, output: Path | None, form: str, kind: str, force: bool, as
     """Write a commented narrative called NAME to begin with. It runs as it is; a file that exists is never replaced
     without --force."""
     from botticelli.narrative.fields import IDENTIFIER
+    from botticelli.narrative.starters import starter
 
     if not IDENTIFIER.accepts(name):
         raise InvalidInput(f"{name!r} can't be the name of a narrative", do=f"choose {IDENTIFIER.words}")

@@ -8,14 +8,23 @@ it, a small language model, kept in the same way. Knows nothing of what is store
                    take one knows that nobody is at work on that data
 
 The kernel gives a lock back when its holder is gone, even by kill -9; nothing here trusts a number in a file alone.
+
+Names are loaded when they are first asked for, so that importing this package costs next to nothing.
 """
 
-from botticelli.services.binaries import available
-from botticelli.services.continuity import continued
-from botticelli.services.control import InUse, down, up
-from botticelli.services.local_model import join_model, model_missing
-from botticelli.services.membership import Membership, ensure, join
-from botticelli.services.status import LOGS, ServiceStatus, logs, status
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from botticelli.lazy import make_lazy
+
+if TYPE_CHECKING:
+    from botticelli.services.binaries import available
+    from botticelli.services.continuity import continued
+    from botticelli.services.control import InUse, down, up
+    from botticelli.services.local_model import join_model, model_missing
+    from botticelli.services.membership import Membership, ensure, join
+    from botticelli.services.status import LOGS, ServiceStatus, logs, status
 
 __all__ = [
     "LOGS",
@@ -33,3 +42,23 @@ __all__ = [
     "status",
     "up",
 ]
+
+make_lazy(
+    __name__,
+    {
+        "LOGS": "status",
+        "InUse": "control",
+        "Membership": "membership",
+        "ServiceStatus": "status",
+        "available": "binaries",
+        "continued": "continuity",
+        "down": "control",
+        "ensure": "membership",
+        "join": "membership",
+        "join_model": "local_model",
+        "logs": "status",
+        "model_missing": "local_model",
+        "status": "status",
+        "up": "control",
+    },
+)

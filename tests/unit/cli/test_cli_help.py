@@ -71,6 +71,31 @@ def test_completion_prints_a_script_for_this_command(call, shell):
     assert f"_BOTTICELLI_COMPLETE={shell}_complete" in result.output
 
 
+NARRATIVES = {
+    "echo": 'say = "Say hello."',
+    "gemini": '[acts.say]\nmodel = "gemini/gemini-2.5-flash"\nprompt = "Say hello."',
+    "anthropic": '[acts.say]\nmodel = "anthropic/claude-haiku-4-5"\nprompt = "Say hello."',
+    "openai": '[acts.say]\nmodel = "openai-compatible/x"\nprompt = "Say hello."',
+}
+
+
+@pytest.mark.parametrize("provider", NARRATIVES)
+def test_narrative_check_imports_only_what_reads_a_narrative(home, provider):
+    """Neither Postgres nor Redis, nor an SDK, nor the parser of SQL."""
+    Path("one.toml").write_text(f'[narrative]\nname = "one"\n[acts]\n{NARRATIVES[provider]}\n')
+    code = (
+        "import sys, json, atexit; sys.argv = ['botticelli', 'narrative', 'check', 'one.toml']\n"
+        "atexit.register(lambda: print(json.dumps(sorted(sys.modules))))\n"
+        "from botticelli.cli.main import main; main()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    verdict, modules = done.stdout.splitlines()
+    imported = {name.partition(".")[0] for name in json.loads(modules)}
+    assert verdict == "one.toml: ok"
+    assert "pydantic" in imported
+    assert not imported & ((HEAVY | {"sqlglot", "psycopg2"}) - {"pydantic"})
+
+
 def complete(words: str, **environment: str) -> list[str]:
     """What bash is offered for the last of `words`."""
     known = {"_BOTTICELLI_COMPLETE": "bash_complete", "COMP_WORDS": words, "COMP_CWORD": str(words.count(" "))}
@@ -89,6 +114,65 @@ def complete(words: str, **environment: str) -> list[str]:
 def test_commands_and_statuses_complete(home):
     assert complete("botticelli ru") == ["run", "runs"]
     assert complete("botticelli runs list --status bu") == ["budget_exhausted"]
+
+
+@pytest.mark.parametrize(
+    ("words", "verbs"),
+    [
+        ("botticelli runs ", {"list", "show", "watch", "pause", "cancel"}),
+        ("botticelli budget e", {"explain"}),
+        ("botticelli effects a", {"approve"}),
+        ("botticelli state ", {"list", "get", "set"}),
+        ("botticelli --set worker.threads=2 content ", {"tables", "list", "review"}),
+        ("botticelli narrative c", {"check", "convert"}),
+        ("botticelli runs show --j", {"--json"}),
+        ("botticelli runs --st", set()),
+        ("botticelli --c", {"--config"}),
+        ("botticelli completion ", {"bash", "zsh", "fish"}),
+    ],
+)
+def test_verbs_of_a_noun_complete(home, words, verbs):
+    assert verbs <= set(complete(words))
+
+
+def test_shipped_narratives_and_files_complete_beside_those_of_the_settings(home):
+    Path("botticelli.toml").write_text('[narratives]\npath = ["mine"]\n')
+    Path("mine").mkdir()
+    Path("mine/daily_news.toml").touch()
+    assert complete("botticelli run da") == ["daily_news", "daily_digest", "da"]
+    assert complete("botticelli narrative check da") == ["daily_news", "daily_digest", "da"]
+
+
+COMPLETIONS = [
+    "botticelli ",
+    "botticelli runs ",
+    "botticelli run da",
+    "botticelli runs show ",
+    "botticelli narrative ",
+    "botticelli narrative check da",
+    "botticelli state get ",
+    "botticelli content list ",
+    "botticelli budget explain ",
+    "botticelli effects approve ",
+]
+
+
+@pytest.mark.parametrize("words", COMPLETIONS)
+@pytest.mark.parametrize("url", ["", "postgresql://x@127.0.0.1:1/none"])
+def test_completing_imports_nothing_heavy(home, words, url):
+    """Also where a database is named that isn't up."""
+    code = (
+        "import sys, json, atexit\n"
+        "atexit.register(lambda: print(json.dumps(sorted(sys.modules)), file=sys.stderr))\n"
+        "from botticelli.cli.main import main; main()"
+    )
+    known = {"_BOTTICELLI_COMPLETE": "bash_complete", "COMP_WORDS": words, "COMP_CWORD": str(words.count(" "))}
+    environment = {**os.environ, **known, **({"DATABASE_URL": url} if url else {})}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment)
+    imported = {name.partition(".")[0] for name in json.loads(done.stderr)}
+    assert "click" in imported
+    assert not imported & HEAVY
+    assert not home.exists()
 
 
 def test_narratives_complete_by_name(home):
