@@ -282,7 +282,8 @@ class _Turn:
         with self._stage.guarded() as tx:
             is_new = tx.acts.record(row)
             if content is not None and is_new:
-                origin = Origin(self._stage.narrative.name_for(self._act), row.run_id, row.name, row.model)
+                source, rehearsed = self._stage.narrative.name_for(self._act), self._stage.run.rehearse
+                origin = Origin(source, row.run_id, row.name, row.model, rehearsed)
                 store(tx, *content, origin)
             if settled is not None:
                 tx.ledger.settle_all([settled])

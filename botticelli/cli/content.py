@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from botticelli.cli.arguments import NounGroup, json_option
+from botticelli.cli.completions import complete_tables
 from botticelli.cli.db import confirm
 from botticelli.cli.invocation import Invocation, pass_invocation
 from botticelli.cli.output import as_json as json_line
@@ -25,13 +26,14 @@ if TYPE_CHECKING:
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 REVIEW = ("pending", "approved", "rejected")
+STATUSES = (*REVIEW, "rehearsed")
 SHOWN_CHARACTERS = 60
 SHOWN_COLUMNS = 3
 MANY = 1_000_000
 
 
 def status_option(command: Command) -> Command:
-    return click.option("--status", type=click.Choice(REVIEW), help="Only rows in this state of review.")(command)
+    return click.option("--status", type=click.Choice(STATUSES), help="Only rows in this state of review.")(command)
 
 
 @click.group(cls=NounGroup, bare="tables", short_help="Review and export what narratives have generated.")
@@ -43,7 +45,7 @@ def content() -> None:
 @json_option
 @pass_invocation
 def tables(invocation: Invocation, as_json: bool) -> None:
-    """The content tables, with how many rows wait for a review."""
+    """The content tables, with how many rows wait for a review. Rows of rehearsals are counted apart."""
     from botticelli.store.content_rows import ContentRows
 
     with invocation.runtime.store.transaction() as tx:
@@ -51,22 +53,23 @@ def tables(invocation: Invocation, as_json: bool) -> None:
     if as_json:
         print_json([plain(one) | {"rows": counts} for one, counts in found])
         return
+    shown = STATUSES if any(counts.get("rehearsed") for _, counts in found) else REVIEW
     rows = [
-        (one.name, *(number(counts.get(status, 0)) for status in REVIEW), one.narrative, ", ".join(one.columns))
+        (one.name, *(number(counts.get(status, 0)) for status in shown), one.narrative, ", ".join(one.columns))
         for one, counts in found
     ]
-    lines = table(("table", *REVIEW, "narrative", "columns"), rows, right=REVIEW)
+    lines = table(("table", *shown, "narrative", "columns"), rows, right=shown)
     click.echo("\n".join(lines) if found else "there are no content tables yet", err=not found)
 
 
 @content.command("list", short_help="Rows of a table.")
-@click.argument("name", metavar="TABLE")
+@click.argument("name", metavar="TABLE", shell_complete=complete_tables)
 @status_option
 @click.option("--limit", type=click.IntRange(1, MANY), default=20, show_default=True, help="At most so many.")
 @json_option
 @pass_invocation
 def list_rows(invocation: Invocation, name: str, status: str | None, limit: int, as_json: bool) -> None:
-    """Rows of TABLE, the newest first."""
+    """Rows of TABLE, the newest first; those of rehearsals only with --status rehearsed."""
     with _rows(invocation, name) as rows:
         found = list(rows.newest(status=status, limit=limit))
     if as_json:
@@ -77,7 +80,7 @@ def list_rows(invocation: Invocation, name: str, status: str | None, limit: int,
 
 
 @content.command("show", short_help="A row in full.")
-@click.argument("name", metavar="TABLE")
+@click.argument("name", metavar="TABLE", shell_complete=complete_tables)
 @click.argument("row_id", metavar="ID", type=int)
 @json_option
 @pass_invocation
@@ -89,7 +92,7 @@ def show(invocation: Invocation, name: str, row_id: int, as_json: bool) -> None:
 
 
 @content.command("review", short_help="Approve, reject, rate and tag a row.")
-@click.argument("name", metavar="TABLE")
+@click.argument("name", metavar="TABLE", shell_complete=complete_tables)
 @click.argument("row_id", metavar="ID", type=int)
 @click.option("--approve", "status", flag_value="approved", help="It is good.")
 @click.option("--reject", "status", flag_value="rejected", help="It is not.")
@@ -123,7 +126,7 @@ def review(
 
 
 @content.command("export", short_help="Save the rows of a table.")
-@click.argument("name", metavar="TABLE")
+@click.argument("name", metavar="TABLE", shell_complete=complete_tables)
 @click.argument("file", type=click.Path(dir_okay=False, allow_dash=True), default="-")
 @status_option
 @json_option
@@ -147,7 +150,7 @@ def export(invocation: Invocation, name: str, file: str, status: str | None, as_
 
 
 @content.command("delete", short_help="Delete rows, or a table.")
-@click.argument("name", metavar="TABLE")
+@click.argument("name", metavar="TABLE", shell_complete=complete_tables)
 @click.argument("row_ids", metavar="[ID]...", type=int, nargs=-1)
 @status_option
 @click.option("--table", "whole", is_flag=True, help="The table itself, with all its rows.")

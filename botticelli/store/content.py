@@ -46,6 +46,8 @@ from botticelli.store.tables import content_tables
 
 SCHEMA = "botticelli_content"
 MAX_COLUMNS = 64
+REHEARSED = "rehearsed"
+"""The review status of rows that a rehearsal has generated."""
 NAME = re.compile(r"[a-z_][a-z0-9_]{0,62}")
 TYPES: Mapping[str, TypeEngine[Any]] = {
     "text": Text(),
@@ -88,6 +90,8 @@ class Origin:
     run: str
     act: str
     model: str | None
+    rehearsed: bool = False
+    """Rows of a rehearsal are no content: they have a status of their own, and real runs don't see them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +150,8 @@ class Content:
             "source_act": origin.act,
             "generation_model": origin.model,
         }
+        if origin.rehearsed:
+            own["review_status"] = REHEARSED
         values = [
             {one: _typed(kind, row.values.get(one)) for one, kind in found.columns.items()}
             | own

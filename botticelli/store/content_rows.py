@@ -7,8 +7,9 @@ from typing import Any
 
 from sqlalchemy import Connection, Table, delete, func, select, update
 
+from botticelli.errors import InvalidInput
 from botticelli.storable import storable
-from botticelli.store.content import BOOKKEEPING, ContentTable, table_of
+from botticelli.store.content import BOOKKEEPING, REHEARSED, ContentTable, table_of
 
 REVIEW = ("pending", "approved", "rejected")
 
@@ -27,10 +28,10 @@ class ContentRows:
         return {row[0]: row[1] for row in rows}
 
     def newest(self, *, status: str | None, limit: int | None) -> Iterator[dict[str, Any]]:
-        """The newest first; all of them without a limit."""
+        """The newest first; all of them without a limit. Those of rehearsals only where their status is named."""
         query = select(*self._columns()).order_by(self._table.c.id.desc()).limit(limit)
-        if status is not None:
-            query = query.where(self._table.c.review_status == status)
+        reviewed = self._table.c.review_status
+        query = query.where(reviewed == status if status is not None else reviewed != REHEARSED)
         return (dict(row) for row in self._connection.execute(query).mappings())
 
     def get(self, row_id: int) -> dict[str, Any] | None:
@@ -41,16 +42,24 @@ class ContentRows:
     def review(
         self, row_id: int, *, status: str | None, rating: int | None, tags: Sequence[str]
     ) -> dict[str, Any] | None:
-        """The row as it is then; tags are added to those it has. None when there is no such row."""
+        """The row as it is then; tags are added to those it has. None when there is no such row. InvalidInput for the
+        status of a row that a rehearsal has generated."""
         own = self._table.c
         values: dict[Any, Any] = {}
         if status is not None:
+            before = self.get(row_id)
+            if before is not None and before["review_status"] == REHEARSED:
+                raise InvalidInput(
+                    "it was generated in a rehearsal and is not to be reviewed",
+                    where=f"row {row_id} of {self._table.name}",
+                    do="run the narrative without --rehearse",
+                )
             values[own.review_status] = status
         if rating is not None:
             values[own.rating] = rating
         if tags:
-            before = self._connection.execute(select(own.tags).where(own.id == row_id).with_for_update()).scalar()
-            values[own.tags] = storable(list(dict.fromkeys([*(before or ()), *tags])))
+            tags_before = self._connection.execute(select(own.tags).where(own.id == row_id).with_for_update()).scalar()
+            values[own.tags] = storable(list(dict.fromkeys([*(tags_before or ()), *tags])))
         if values:
             self._connection.execute(update(self._table).where(own.id == row_id).values(values))
         return self.get(row_id)

@@ -23,6 +23,7 @@ from sqlalchemy import (
     select,
     table,
     text,
+    true,
     update,
 )
 from sqlalchemy import (
@@ -33,7 +34,7 @@ from sqlalchemy.sql.expression import TableClause
 
 from botticelli.errors import InvalidInput
 from botticelli.storable import storable
-from botticelli.store.content import SCHEMA, Content
+from botticelli.store.content import REHEARSED, SCHEMA, Content
 from botticelli.store.filters import Condition, clause, columns_of
 from botticelli.store.refusals import in_plain_words
 from botticelli.store.tables import metadata
@@ -70,10 +71,19 @@ class Seen:
 
 
 class Tables:
-    """Content tables, and those of the settings, within one transaction. `allow` and `write` are `[tables]`."""
+    """Content tables, and those of the settings, within one transaction. `allow` and `write` are `[tables]`. Only a
+    rehearsal sees the rows that rehearsals have generated."""
 
-    def __init__(self, connection: Connection, *, allow: Collection[str], write: Collection[str] = ()) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        *,
+        allow: Collection[str],
+        write: Collection[str] = (),
+        rehearse: bool = False,
+    ) -> None:
         self._connection = connection
+        self._rehearse = rehearse
         self._allow = {*allow, *write}
         self._write = write
 
@@ -117,7 +127,7 @@ class Tables:
         query = Query(name, tuple(values), where, limit=limit or 1)
         seen = self._known(query, to_write=True)
         with in_plain_words(name, _CHECK):
-            condition = clause(where)
+            condition = clause(where) & self._visible(seen)
             if limit is not None:
                 place: ColumnElement[str] = literal_column("ctid")
                 condition = place.in_(select(place).select_from(seen.clause).where(condition).limit(limit))
@@ -146,11 +156,16 @@ class Tables:
     def _select(self, seen: Seen, query: Query) -> Select[Any]:
         source = seen.clause
         chosen = (source.c[name] for name in query.columns or seen.columns)
-        found = select(*chosen).select_from(source).where(clause(query.where))
+        found = select(*chosen).select_from(source).where(clause(query.where), self._visible(seen))
         if query.sample is not None:
             return found.order_by(func.random()).limit(query.sample)
         ordered = [source.c[name].desc() if descends else source.c[name] for name, descends in query.order_by]
         return found.order_by(*ordered).limit(query.limit).offset(query.offset)
+
+    def _visible(self, seen: Seen) -> ColumnElement[bool]:
+        if self._rehearse or seen.schema != SCHEMA:
+            return true()
+        return column("review_status") != REHEARSED
 
     def _take_role(self, seen: Seen) -> None:
         """Read as the role that sees only this, if it is there and may read the table."""

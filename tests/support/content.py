@@ -38,20 +38,20 @@ def script(runtime: Runtime, *answers: str) -> Scripted:
     return made
 
 
-def run(runtime: Runtime, narrative: str) -> tuple[str, list[ActRow]]:
+def run(runtime: Runtime, narrative: str, **options: Any) -> tuple[str, list[ActRow]]:
     """Status and act rows of the first iteration."""
-    started = start(runtime, narrative)
+    started = start(runtime, narrative, **options)
     ended = perform_all(runtime, started.id)
     with runtime.store.transaction() as tx:
         return ended.status, tx.acts.of_iteration(started.id, 1)
 
 
-def rows_of(runtime: Runtime, name: str) -> list[dict[str, Any]]:
+def rows_of(runtime: Runtime, name: str, status: str | None = None) -> list[dict[str, Any]]:
     """The oldest first."""
     with runtime.store.transaction() as tx:
         table = tx.content.get(name)
         assert table is not None
-        return list(ContentRows(tx.connection, table).newest(status=None, limit=None))[::-1]
+        return list(ContentRows(tx.connection, table).newest(status=status, limit=None))[::-1]
 
 
 def put(runtime: Runtime, name: str, *rows: dict[str, Any]) -> None:
