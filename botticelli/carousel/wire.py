@@ -14,12 +14,15 @@ from botticelli.carousel.enqueue import EnqueueOptions, enqueue
 from botticelli.carousel.permissions import AS_TEXT
 from botticelli.errors import BotticelliError, InvalidInput, NotFound, ServiceUnavailable
 from botticelli.narrative import Environment, Loaded, load_narrative, parse_narrative
+from botticelli.narrative.suggest import did_you_mean, shown
 from botticelli.places import app_folder
 from botticelli.request_checks import NAME_CHARACTERS
 from botticelli.runtime import Runtime
 from botticelli.storable import storable
 from botticelli.store import NewRun
 from botticelli.telemetry import logger
+
+LONGEST_NAME = 200
 
 
 def accept(
@@ -52,15 +55,26 @@ def accept(
 
 def find_narrative(runtime: Runtime, name: str) -> Path:
     """The file of a narrative in the folders of the settings, or among those that are shipped. NotFound."""
-    if not all(part.isidentifier() or part.replace("-", "_").isidentifier() for part in name.split("/")):
-        raise NotFound(f"{name!r} is not the name of a narrative", do="names have letters, digits, `_`, `-` and `/`")
-    shipped = app_folder() / "narratives"
-    folders = [runtime.settings.base / folder for folder in runtime.settings.narratives.path]
-    for folder in (*folders, shipped, shipped / "examples"):
+    if len(name) > LONGEST_NAME or not all(
+        part.isidentifier() or part.replace("-", "_").isidentifier() for part in name.split("/")
+    ):
+        do = "names have letters, digits, `_`, `-` and `/`"
+        raise NotFound(f"{shown(name)!r} is not the name of a narrative", do=do)
+    folders = _folders(runtime)
+    for folder in folders:
         file = folder / f"{name}.toml"
         if file.is_file():
             return file
-    raise NotFound(f"there is no narrative {name!r}", where="[narratives] path", do="check the name and the folders")
+    names = sorted({file.stem for folder in folders for file in folder.glob("*.toml")})
+    do = did_you_mean(name, names, otherwise="narratives there are")
+    raise NotFound(f"there is no narrative {shown(name)!r}", where="[narratives] path", do=do)
+
+
+def _folders(runtime: Runtime) -> list[Path]:
+    """In which a name is looked up, the first first."""
+    shipped = app_folder() / "narratives"
+    own = [runtime.settings.base / folder for folder in runtime.settings.narratives.path]
+    return [*own, shipped, shipped / "examples"]
 
 
 def _by_name(runtime: Runtime, narrative: str, name: str | None) -> tuple[Loaded, str]:

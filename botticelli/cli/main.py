@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from itertools import islice
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -16,6 +17,7 @@ from botticelli.cli.failures import exit_code_of
 from botticelli.cli.invocation import Invocation
 from botticelli.cli.streams import flush_streams, open_streams
 
+GLOBAL_OPTIONS = ("--set", "--config")
 COMMANDS = {
     "run": "Run a narrative and show how it goes.",
     "plan": "Say what a run would take before it is paid for.",
@@ -62,7 +64,7 @@ class Root(click.Group):
         open_streams()
         try:
             extra["standalone_mode"] = False
-            code = super().main(arguments, prog_name=prog_name or self.name, **extra)
+            code = self._called(arguments, prog_name=prog_name or self.name, **extra)
             sys.stdout.flush()
         except BrokenPipeError:
             code = 1
@@ -71,6 +73,38 @@ class Root(click.Group):
         if not flush_streams():
             code = code or 1
         sys.exit(code if isinstance(code, int) else 0)
+
+    def _called(self, arguments: list[str], **extra: Any) -> Any:
+        """Global options are taken wherever they stand, unless the command has one of that name itself. A group that
+        wants a command and has none shows its help."""
+        try:
+            return super().main(arguments, **extra)
+        except click.exceptions.NoArgsIsHelpError as error:
+            assert error.ctx is not None, "click gives it"
+            click.echo(error.ctx.get_help())
+            return 0
+        except click.NoSuchOption as error:
+            moved = global_options_first(arguments) if error.option_name in GLOBAL_OPTIONS else arguments
+            if moved == arguments:
+                raise
+            return super().main(moved, **extra)
+
+
+def global_options_first(arguments: Sequence[str]) -> list[str]:
+    """The arguments with --set and --config, and their values, before everything else; after `--` nothing is one."""
+    first: list[str] = []
+    others: list[str] = []
+    rest = iter(arguments)
+    for argument in rest:
+        if argument == "--":
+            others += [argument, *rest]
+        elif argument in GLOBAL_OPTIONS:
+            first += [argument, *islice(rest, 1)]
+        elif argument.startswith(tuple(f"{option}=" for option in GLOBAL_OPTIONS)):
+            first.append(argument)
+        else:
+            others.append(argument)
+    return [*first, *others]
 
 
 def _flags(ctx: click.Context, parameter: click.Parameter, given: tuple[str, ...]) -> dict[str, str]:
@@ -84,7 +118,9 @@ def _flags(ctx: click.Context, parameter: click.Parameter, given: tuple[str, ...
     return flags
 
 
-@click.group("botticelli", cls=Root, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    "botticelli", cls=Root, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]}
+)
 @click.option("--config", type=click.Path(path_type=Path), metavar="FILE", help="Read this botticelli.toml.")
 @click.option(
     "--set", "flags", multiple=True, metavar="KEY=VALUE", callback=_flags, help="Set one setting; repeatable."
@@ -98,6 +134,9 @@ def root(ctx: click.Context, config: Path | None, flags: dict[str, str]) -> None
     echo. Exit codes: 0 done, 1 failed, 2 invalid input, 3 budget exhausted, 4 cancelled or paused,
     5 completed with failures.
     """
+    if ctx.invoked_subcommand is None:
+        click.echo(ctx.get_help())
+        return
     ctx.obj = Invocation(config, flags)
     ctx.call_on_close(ctx.obj.close)
 

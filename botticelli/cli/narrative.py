@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -11,10 +12,11 @@ from botticelli.cli.completions import complete_narratives
 from botticelli.cli.invocation import Invocation, pass_invocation
 from botticelli.cli.narrative_files import default_folders, files_of, listed, print_report, report
 from botticelli.cli.narrative_forget import forget
+from botticelli.cli.narrative_lookup import narrative_file
 from botticelli.cli.narrative_write import convert, new, schema
 from botticelli.cli.output import print_json
 from botticelli.cli.plan import plan
-from botticelli.cli.run import load, narrative_file
+from botticelli.cli.run import load
 from botticelli.cli.terminal import number, table
 from botticelli.errors import InvalidInput
 
@@ -37,13 +39,19 @@ def list_(invocation: Invocation, folder: Path | None, as_json: bool) -> None:
     if as_json:
         print_json(found)
         return
-    rows = [
-        (one["name"] or "?", number(one["acts"]), number(one["iterations"]), one["file"], one["description"])
-        if one["name"]
-        else ("?", "-", "-", one["file"], f"{one['problems']} problems; see botticelli narrative check")
-        for one in found
-    ]
+    rows = [_row(entry) for entry in found]
     click.echo("\n".join(table(HEAD, rows, right=HEAD[1:3])) if found else "there are no narratives", err=not found)
+
+
+def _row(entry: dict[str, Any]) -> tuple[str, ...]:
+    file, about = entry["file"], entry["description"] or ""
+    if entry["name"] is None:
+        count = entry["problems"]
+        problems = f"{count} problem{'' if count == 1 else 's'}; see botticelli narrative check"
+        return (Path(file).stem, "-", "-", file, problems)
+    if entry["needs"]:
+        about = f"needs {', '.join(entry['needs'])}" + (f"; {about}" if about else "")
+    return (entry["name"], number(entry["acts"]), number(entry["iterations"]), file, about)
 
 
 @narrative.command(short_help="Say everything that is wrong with narrative files.")

@@ -5,15 +5,19 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from botticelli.cli.failures import problems_of
 from botticelli.cli.invocation import Invocation
-from botticelli.cli.run import load, local_files, narrative_file
+from botticelli.cli.narrative_lookup import narrative_file
+from botticelli.cli.run import load, local_files
 from botticelli.cli.terminal import safe
 from botticelli.errors import BotticelliError, NotFound
+
+if TYPE_CHECKING:
+    from botticelli.narrative import Narrative
 
 MOST_FILES = 10_000
 LARGEST_BYTES = 1024 * 1024
@@ -96,27 +100,29 @@ def print_report(report: dict[str, Any]) -> None:
 
 
 def listed(invocation: Invocation, folder: Path) -> Iterator[dict[str, Any]]:
-    """Each narrative of a folder with what it says about itself; `problems` counts what is wrong with its file."""
-    from botticelli.narrative import load_all
-
+    """Each narrative of a folder with what it says about itself; `problems` counts what is wrong with its file, `needs` are
+    environment variables that it lacks."""
     for file in narratives_in(folder):
         try:
-            found = load_all(file, **local_files(invocation))
+            narratives, needs = _loaded(invocation, file)
         except BotticelliError as error:
-            count = len(problems_of(error))
-            yield {
-                "file": str(file),
-                "name": None,
-                "description": None,
-                "acts": None,
-                "iterations": None,
-                "problems": count,
-            }
+            unknown = dict.fromkeys(("name", "description", "acts", "iterations"))
+            yield {"file": str(file), **unknown, "problems": len(problems_of(error)), "needs": []}
             continue
-        for one in (loaded.narrative for loaded in found):
-            turns = one.carousel.iterations if one.carousel else 1
-            about = {"name": one.name, "description": one.description, "acts": len(one.acts), "iterations": turns}
-            yield {"file": str(file), **about, "problems": 0}
+        for narrative in narratives:
+            turns = narrative.carousel.iterations if narrative.carousel else 1
+            about = {"name": narrative.name, "description": narrative.description, "acts": len(narrative.acts)}
+            yield {"file": str(file), **about, "iterations": turns, "problems": 0, "needs": needs}
+
+
+def _loaded(invocation: Invocation, file: Path) -> tuple[list[Narrative], list[str]]:
+    """The narratives of a file, also where environment variables are not set: their names. NarrativeError."""
+    from botticelli.narrative import load_all
+
+    given = local_files(invocation)
+    environment = given["environment"].with_placeholders()
+    found = load_all(file, environment=environment, context=given["context"], media_limits=given["media_limits"])
+    return [loaded.narrative for loaded in found], environment.missing
 
 
 def _is_hidden(path: Path) -> bool:

@@ -16,8 +16,9 @@ from botticelli.cli.arguments import (
 )
 from botticelli.cli.completions import complete_narratives
 from botticelli.cli.invocation import Invocation, pass_invocation
+from botticelli.cli.narrative_lookup import narrative_file
 from botticelli.cli.output import print_json
-from botticelli.cli.run import load, narrative_file
+from botticelli.cli.run import load
 from botticelli.cli.terminal import safe
 
 

@@ -18,7 +18,7 @@ from botticelli.cli.arguments import (
 )
 from botticelli.cli.completions import complete_narratives
 from botticelli.cli.invocation import Invocation, pass_invocation
-from botticelli.errors import InvalidInput
+from botticelli.cli.narrative_lookup import narrative_file
 
 if TYPE_CHECKING:
     from botticelli.carousel import Enqueued, EnqueueOptions
@@ -86,21 +86,6 @@ def run(
             say_if_no_worker(invocation, view)
             return 0
         return perform_here(invocation, enqueued.run.id, view, interruptions, starts_worker=not no_worker)
-
-
-def narrative_file(invocation: Invocation, text: str, name: str | None = None) -> tuple[Path, str | None]:
-    """A file that exists or looks like one, else the file of that name; and which of its narratives is meant, as
-    `text#name` or `name` say. NotFound, InvalidInput."""
-    if not Path(text).is_file():
-        text, _, part = text.partition("#")
-        if part and name not in (None, part):
-            raise InvalidInput(f"{part} and {name} are two narratives", do="give either #NAME or --name")
-        name = part or name
-    if text.endswith(".toml") or Path(text).is_file():
-        return Path(text), name
-    from botticelli.carousel import find_narrative
-
-    return find_narrative(invocation.runtime, text), name
 
 
 def load(invocation: Invocation, file: Path, name: str | None = None) -> Loaded:

@@ -1,4 +1,4 @@
-"""What `botticelli runs list` and `runs show` print: tables for people, one JSON object for machines, page by page."""
+"""What `botticelli runs list` and `runs show` print: tables for people, one line of JSON for machines, page by page."""
 
 from __future__ import annotations
 
@@ -62,12 +62,12 @@ class Details:
         """`{"run", "result", "terms", "ledger", "levers", "iterations": [{..., "acts": [...]}]}`, page by page."""
         head = {"run": self._run, "result": result_of(self._run), "terms": self._terms, "ledger": self._ledger}
         head["levers"] = self._levers
-        click.echo(as_json(head)[:-1] + ', "iterations": [')
+        click.echo(as_json(head)[:-1] + ', "iterations": [', nl=False)
         separator = ""
         for page in self._pages(after=0):
             for iteration, acts in page:
                 click.echo(separator + as_json({**plain(iteration), "acts": acts}), nl=False)
-                separator = ",\n"
+                separator = ", "
         click.echo("]}")
 
     def print_text(self, *, acts: bool, show_all: bool) -> None:

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from typing import Self
 
 OPEN_PREFIX = "BOTTICELLI_VAR_"
+PLACEHOLDER = "100000000000000000"
+"""Passes for a text, a number and an id of Discord."""
 
 _SECRET_NAME = re.compile(
     r"KEY|TOKEN|SECRET|PASS|PWD|CRED|AUTH|DSN|PRIVATE|COOKIE|SESSION|JWT|BEARER|SIGNING|SIGNATURE|SALT|CERT|WEBHOOK|CONNECTION|CONN_?STR"
@@ -48,6 +50,24 @@ class Environment:
             return True
         return self.is_local and not _SECRET_NAME.search(name) and not _SECRET_VALUE.search(self.values.get(name, ""))
 
+    def with_placeholders(self) -> Placeholders:
+        """The same, in which every name that may be read has a value; those that lack one are noted."""
+        return Placeholders(self.values, self.allow, self.is_local)
+
     def get(self, name: str) -> str | None:
         """The value of a name that may be read; None when it is not set or may not be read."""
+        return self.values.get(name) if self.may_read(name) else None
+
+
+@dataclass(frozen=True, slots=True)
+class Placeholders(Environment):
+    """For a look at a narrative that isn't going to be performed: `missing` are the names that it needs and nobody set."""
+
+    missing: list[str] = field(default_factory=list)
+
+    def get(self, name: str) -> str | None:
+        if self.may_read(name) and name not in self.values:
+            if name not in self.missing:
+                self.missing.append(name)
+            return PLACEHOLDER
         return self.values.get(name) if self.may_read(name) else None
