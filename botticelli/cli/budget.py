@@ -32,6 +32,7 @@ def show(invocation: Invocation, as_json: bool) -> None:
     from botticelli.cli.budget_levers import override_line
     from botticelli.cli.budget_scopes import known_scopes
     from botticelli.cli.gauges import gauge_lines
+    from botticelli.cli.layout import wrapped
     from botticelli.cli.terminal import sparkline
     from botticelli.store import WHOLE
 
@@ -43,7 +44,7 @@ def show(invocation: Invocation, as_json: bool) -> None:
     with runtime.store.transaction() as tx:
         hour = tx.spending.by_time(step_seconds=120, steps=30)
     for usage in usages:
-        click.echo("\n".join(gauge_lines([usage])))
+        click.echo("\n".join(piece for line in gauge_lines([usage]) for piece in wrapped(line)))
         paused = runtime.overrides_of(usage.scope).get(WHOLE)
         if paused is not None:
             click.echo(f"  {override_line(paused)}")

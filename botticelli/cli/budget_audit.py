@@ -11,7 +11,8 @@ from botticelli.budget.audit import Finding, Spent, audit
 from botticelli.budget.audit_windows import Interval
 from botticelli.budget.carry import Carry
 from botticelli.cli.budget_scopes import usual_scopes
-from botticelli.cli.terminal import number, safe, table
+from botticelli.cli.layout import table
+from botticelli.cli.terminal import number, safe
 from botticelli.runtime import Runtime
 from botticelli.store import SpentRow
 
@@ -44,7 +45,17 @@ def lines(found: dict[str, Any]) -> list[str]:
     passed = sum(bool(one["violations"]) for one in found["windows"])
     end = f"{passed or 'no'} limit{'s were' if passed > 1 else ' was'} passed"
     unlimited = [f"without any known limit: {', '.join(map(safe, found['unlimited']))}"] if found["unlimited"] else []
-    return [*table(HEAD, rows, right=("charges", "worst", "limit", "of it")), *unlimited, end]
+    return [
+        *table(
+            HEAD,
+            rows,
+            right=("charges", "worst", "limit", "of it"),
+            drops=("from", "to", "charges"),
+            wraps=("scope", "verdict"),
+        ),
+        *unlimited,
+        end,
+    ]
 
 
 def spent_by(rows: Iterable[SpentRow], usual: Mapping[str, Scope], unlimited: set[str]) -> Iterator[Spent]:

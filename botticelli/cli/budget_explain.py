@@ -9,7 +9,8 @@ from botticelli.budget.limits import PUBLISHED
 from botticelli.cli.budget_levers import override_line
 from botticelli.cli.budget_scopes import find_scope
 from botticelli.cli.gauges import gauge_lines
-from botticelli.cli.terminal import number, safe, table
+from botticelli.cli.layout import table, wrapped
+from botticelli.cli.terminal import number, safe
 from botticelli.drivers import ModelName
 from botticelli.errors import BotticelliError
 from botticelli.runtime import Runtime
@@ -82,7 +83,8 @@ def lines(found: dict[str, Any]) -> list[str]:
             f"  doubtful usage: {number(doubtful)} of {number(calls)} calls in seven days; estimated, "
             "because the provider's count can't be true"
         )
-    return said + (["", *table(ACT_HEAD, rows, right=ACT_HEAD[3:])] if rows else [])
+    said = [piece for line in said for piece in wrapped(line)]
+    return said + (["", *table(ACT_HEAD, rows, right=ACT_HEAD[3:], drops=("p90",), wraps=ACT_HEAD[:3])] if rows else [])
 
 
 def _guard(guard: dict[str, int]) -> str:

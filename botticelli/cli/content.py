@@ -13,9 +13,10 @@ from botticelli.cli.arguments import NounGroup, json_option
 from botticelli.cli.completions import complete_tables
 from botticelli.cli.db import confirm
 from botticelli.cli.invocation import Invocation, pass_invocation
+from botticelli.cli.layout import table
 from botticelli.cli.output import as_json as json_line
 from botticelli.cli.output import plain, print_json
-from botticelli.cli.terminal import moment, number, one_line, safe, table
+from botticelli.cli.terminal import moment, number, one_line, safe
 from botticelli.errors import NotFound
 
 if TYPE_CHECKING:
@@ -58,7 +59,13 @@ def tables(invocation: Invocation, as_json: bool) -> None:
         (one.name, *(number(counts.get(status, 0)) for status in shown), one.narrative, ", ".join(one.columns))
         for one, counts in found
     ]
-    lines = table(("table", *shown, "narrative", "columns"), rows, right=shown)
+    lines = table(
+        ("table", *shown, "narrative", "columns"),
+        rows,
+        right=shown,
+        drops=("columns",),
+        wraps=("table", "narrative", "columns"),
+    )
     click.echo("\n".join(lines) if found else "there are no content tables yet", err=not found)
 
 
@@ -75,7 +82,13 @@ def list_rows(invocation: Invocation, name: str, status: str | None, limit: int,
     if as_json:
         print_json([jsonable(row) for row in found])
         return
-    lines = table(("id", "review", "rating", "content", "generated"), map(_short, found), right=("id", "rating"))
+    lines = table(
+        ("id", "review", "rating", "content", "generated"),
+        map(_short, found),
+        right=("id", "rating"),
+        drops=("generated",),
+        wraps=("content",),
+    )
     click.echo("\n".join(lines) if found else "there are no such rows", err=not found)
 
 

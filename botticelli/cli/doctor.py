@@ -9,6 +9,7 @@ import click
 
 from botticelli.cli.arguments import json_option
 from botticelli.cli.invocation import Invocation, pass_invocation
+from botticelli.cli.layout import wrapped
 from botticelli.cli.output import print_json
 from botticelli.cli.terminal import safe
 
@@ -41,7 +42,7 @@ def doctor(invocation: Invocation, live: bool, call: str | None, as_json: bool) 
         found.append(finding)
         if not as_json:
             line = f"{finding.state:<5} {finding.name:<14} {safe(finding.found)}"
-            click.echo(f"{line}; {safe(finding.do)}" if finding.do else line)
+            click.echo("\n".join(wrapped(f"{line}; {safe(finding.do)}" if finding.do else line)))
     healthy = all(finding.state != "fail" for finding in found)
     if as_json:
         print_json({"ok": healthy, "checks": found})

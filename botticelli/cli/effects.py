@@ -14,8 +14,9 @@ from botticelli.cli.completions import complete_effects, complete_names, complet
 from botticelli.cli.decisions import approve, reject
 from botticelli.cli.effect_texts import effect_lines
 from botticelli.cli.invocation import Invocation, pass_invocation
+from botticelli.cli.layout import table
 from botticelli.cli.output import plain, print_json
-from botticelli.cli.terminal import moment, one_line, safe, table
+from botticelli.cli.terminal import moment, one_line, safe, short
 
 if TYPE_CHECKING:
     from botticelli.store import Run, Transaction
@@ -69,13 +70,18 @@ def list_effects(
             row["key"][:ID_CHARACTERS],
             row["status"],
             row["command"],
-            row["run_id"],
+            short(row["run_id"]),
             moment(row["intended_at"]),
             _told(row),
         )
         for row in found
     ]
-    lines = table(("effect", "status", "command", "run", "intended", "outcome"), rows)
+    lines = table(
+        ("effect", "status", "command", "run", "intended", "outcome"),
+        rows,
+        drops=("intended",),
+        wraps=("command", "outcome"),
+    )
     click.echo("\n".join(lines) if found else "there are no such effects", err=not found)
 
 

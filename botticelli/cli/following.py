@@ -116,10 +116,22 @@ class Following:
 
     def _picture(self, run: Run, performing: int) -> Picture:
         usage: tuple[ScopeUsage, ...] = ()
+        failures: tuple[tuple[str, int], ...] = ()
         if not run.is_final:
             with self._runtime.store.transaction() as tx:
                 usage = self._gauges.read(tx)
-        return Picture(run, performing, usage, tuple(self._gauges.models), self._workers(), self._eta_seconds(run))
+                failures = tx.iterations.failures(run.id).causes if run.failed else ()
+        pace = self._seconds_each(run)
+        return Picture(
+            run,
+            performing,
+            usage,
+            tuple(self._gauges.models),
+            self._workers(),
+            eta_seconds(run, pace),
+            60 / pace if pace else None,
+            failures,
+        )
 
     def _pause(self) -> None:
         if not self._is_pausing:
@@ -146,12 +158,20 @@ class Following:
             return f"worker {self._crew.own_pid}"
         return {None: "", 0: "no worker is alive", 1: "1 worker"}.get(self._crew.others, f"{self._crew.others} workers")
 
-    def _eta_seconds(self, run: Run) -> float | None:
-        """At the pace since the first look; None before anything has finished, and while nothing is started."""
+    def _seconds_each(self, run: Run) -> float | None:
+        """How long an iteration takes at the pace since the first look; None before anything has finished."""
         attempted = run.succeeded + run.failed
         if self._began is None:
             self._began = time.monotonic(), attempted
         began_at, before = self._began
-        if attempted == before or run.status != "running":
-            return None
-        return (time.monotonic() - began_at) / (attempted - before) * (run.iterations - attempted)
+        return (time.monotonic() - began_at) / (attempted - before) if attempted > before else None
+
+
+def eta_seconds(run: Run, seconds_each: float | None) -> float | None:
+    """Until the run ends: the rest at this pace, after the wait of a waiting run. None while nobody can know."""
+    if seconds_each is None or run.status not in ("running", "waiting"):
+        return None
+    left = seconds_each * (run.iterations - run.succeeded - run.failed)
+    if run.status == "waiting" and run.due_at is not None:
+        left += max(0.0, (run.due_at - run.now).total_seconds())
+    return left

@@ -10,6 +10,7 @@ import click
 from botticelli.cli.arguments import NounGroup, json_option
 from botticelli.cli.completions import complete_narratives
 from botticelli.cli.invocation import Invocation, pass_invocation
+from botticelli.cli.layout import table
 from botticelli.cli.narrative_files import default_folders, files_of, listed, print_report, report
 from botticelli.cli.narrative_forget import forget
 from botticelli.cli.narrative_lookup import narrative_file
@@ -17,7 +18,7 @@ from botticelli.cli.narrative_write import convert, new, schema
 from botticelli.cli.output import print_json
 from botticelli.cli.plan import plan
 from botticelli.cli.run import load
-from botticelli.cli.terminal import number, table
+from botticelli.cli.terminal import number
 from botticelli.errors import InvalidInput
 
 HEAD = ("name", "acts", "iterations", "file", "description")
@@ -40,7 +41,12 @@ def list_(invocation: Invocation, folder: Path | None, as_json: bool) -> None:
         print_json(found)
         return
     rows = [_row(entry) for entry in found]
-    click.echo("\n".join(table(HEAD, rows, right=HEAD[1:3])) if found else "there are no narratives", err=not found)
+    click.echo(
+        "\n".join(table(HEAD, rows, right=HEAD[1:3], wraps=("name", "file", "description")))
+        if found
+        else "there are no narratives",
+        err=not found,
+    )
 
 
 def _row(entry: dict[str, Any]) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import suppress
 from datetime import timedelta
 
@@ -13,6 +14,7 @@ from rich.text import Text
 from botticelli.carousel import result_of
 from botticelli.carousel.outcome import outcome_text
 from botticelli.cli.gauges import gauge_lines
+from botticelli.cli.layout import wrapped
 from botticelli.cli.summary import next_steps, summary
 from botticelli.cli.terminal import duration, gauge, iterations, money, number, one_line, safe, short
 from botticelli.cli.view import Picture
@@ -20,6 +22,10 @@ from botticelli.store import Run
 from botticelli.watching import Event
 
 BAR_CHARACTERS = 30
+CAUSE_CHARACTERS = 100
+PROGRESS, USED, NEAR_LIMIT, HELD, FREE = "cyan", "green", "red", "yellow", "dim"
+NEAR = 0.9
+"""A window of which so much is used or held is near its limit."""
 WIDEST = 120
 ECHO_CHARACTERS = 5
 """Room beside the panel for the `^C` that a terminal shows: a line that it breaks could not be drawn over again."""
@@ -68,24 +74,38 @@ class PanelView:
 
 
 def render(picture: Picture, last: Event | None, width: int) -> Panel:
-    """The whole panel for one moment."""
-    body = Text("\n".join([*_figures(picture), *_state(picture), *_output(picture, last, width - 4)]), no_wrap=True)
-    body.overflow = "ellipsis"
+    """The whole panel for one moment. Lines that are too long are wrapped: waits and figures are never cut."""
+    inner = width - 4
+    lines = [*_figures(picture), *_failures(picture), *_state(picture), *_output(picture, last, inner)]
+    body = _coloured("\n".join(piece for line in lines for piece in wrapped(line, inner)))
     title = Text(f"{safe(picture.run.narrative)} · run {short(picture.run.id)}")
     title.truncate(max(1, width - 6), overflow="ellipsis")
-    colour = "yellow" if picture.run.failed else COLOURS.get(picture.run.status, "red")
+    colour = COLOURS.get(picture.run.status, "red")
     return Panel(body, title=title, title_align="left", border_style=colour, width=width)
+
+
+def _coloured(text: str) -> Text:
+    """Bars by their meaning: used, held, free; what is used in another colour near the limit. The first bar is progress."""
+    body = Text(text)
+    for place, bar in enumerate(re.finditer("[█▒░]+", text)):
+        claimed = 1 - bar[0].count("░") / len(bar[0])
+        used = PROGRESS if place == 0 else NEAR_LIMIT if claimed >= NEAR else USED
+        for part in re.finditer("█+|▒+|░+", bar[0]):
+            style = {"█": used, "▒": HELD, "░": FREE}[part[0][0]]
+            body.stylize(style, bar.start() + part.start(), bar.start() + part.end())
+    return body
 
 
 def _figures(picture: Picture) -> list[str]:
     run, result = picture.run, result_of(picture.run)
     bar = gauge(result.iterations_attempted, picture.performing, run.iterations, BAR_CHARACTERS)
+    rate = f"  {picture.per_minute:.1f} iterations/min" if picture.per_minute is not None else ""
     eta = f"  ETA {duration(picture.eta_seconds)}" if picture.eta_seconds is not None else ""
     lines = [
         f"{bar}  {number(result.iterations_attempted)} of {iterations(run.iterations)}",
         f"succeeded {number(run.succeeded)}  failed {number(run.failed)}  performing {picture.performing}"
-        f"  elapsed {duration(result.duration_seconds)}{eta}",
-        f"tokens {number(run.input_tokens)} in, {number(run.output_tokens)} out  cost {money(run.cost_usd)}",
+        f"  elapsed {duration(result.duration_seconds)}{rate}{eta}",
+        f"tokens {number(run.input_tokens)} in, {number(run.output_tokens)} out  cost {money(run.cost_usd)}{_projected(run)}",
     ]
     if run.max_tokens_total is not None:
         cap = run.max_tokens_total
@@ -93,6 +113,19 @@ def _figures(picture: Picture) -> list[str]:
             f"this run's cap {gauge(run.used_tokens, 0, cap)} {number(run.used_tokens)} of {number(cap)} tokens"
         )
     return [*lines, *gauge_lines(picture.usage)]
+
+
+def _projected(run: Run) -> str:
+    """What the whole run will have cost if the rest is like what is done."""
+    attempted = run.succeeded + run.failed
+    if not attempted or attempted >= run.iterations or run.cost_usd is None:
+        return ""
+    return f", about {money(run.cost_usd / attempted * run.iterations)} in all"
+
+
+def _failures(picture: Picture) -> list[str]:
+    """The causes of failures with their numbers, the most frequent first."""
+    return [f"failed {number(count)} x: {one_line(error, CAUSE_CHARACTERS)}" for error, count in picture.failures]
 
 
 def _state(picture: Picture) -> list[str]:

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator
 from decimal import Decimal
 from typing import TYPE_CHECKING, TypeVar
 
-from botticelli.cli.terminal import duration, iterations, moment, money, number, safe, table
+from botticelli.cli.layout import table
+from botticelli.cli.terminal import duration, iterations, moment, money, number, safe
 
 if TYPE_CHECKING:
     from botticelli.carousel.expectations import ActForecast, Range

@@ -4,17 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, TypedDict
 
 import click
 
 from botticelli.carousel import result_of
 from botticelli.carousel.outcome import outcome_text
+from botticelli.cli.layout import table, wrapped
 from botticelli.cli.output import as_json, plain
 from botticelli.cli.summary import summary
-from botticelli.cli.terminal import duration, moment, money, number, one_line, safe, short, table
+from botticelli.cli.terminal import duration, moment, money, number, one_line, safe, short
 from botticelli.errors import NotFound
 from botticelli.store import ActRow, Iteration, Moved, Run, Store
+
+
+class Layout(TypedDict):
+    """Arguments of `table`."""
+
+    right: Sequence[str]
+    drops: Sequence[str]
+    wraps: Sequence[str]
+
 
 PAGE = 1000
 ENDS = 20
@@ -23,6 +33,16 @@ ERROR_CHARACTERS = 60
 RUN_HEAD = ("run", "narrative", "status", "iterations", "tokens", "cost", "created")
 ITERATION_HEAD = ("iteration", "status", "attempt", "worker", "started", "took", "error")
 ACT_HEAD = ("  act", "turn", "status", "model", "in", "out", "cost", "tries", "took", "in call", "reason")
+ITERATION_LAYOUT: Layout = {
+    "right": ITERATION_HEAD[:1],
+    "drops": ("worker", "started"),
+    "wraps": ("worker", "error"),
+}
+ACT_LAYOUT: Layout = {
+    "right": ("in", "out", "cost", "tries", "took", "in call"),
+    "drops": ("in call", "reason", "turn", "tries"),
+    "wraps": ("  act", "model"),
+}
 Page = list[tuple[Iteration, list[ActRow]]]
 
 
@@ -31,7 +51,7 @@ def run_table(runs: Sequence[Run]) -> list[str]:
         (
             short(run.id),
             run.narrative,
-            outcome_text(run) if run.status == "completed" else run.status,
+            _status(run),
             f"{number(run.succeeded + run.failed)}/{number(run.iterations)}",
             number(run.used_tokens),
             money(run.cost_usd),
@@ -39,7 +59,14 @@ def run_table(runs: Sequence[Run]) -> list[str]:
         )
         for run in runs
     ]
-    return table(RUN_HEAD, rows, right=("iterations", "tokens", "cost"))
+    return table(RUN_HEAD, rows, right=("iterations", "tokens", "cost"), drops=("created",), wraps=("narrative",))
+
+
+def _status(run: Run) -> str:
+    """With how long a waiting run still waits."""
+    if run.status != "waiting" or run.due_at is None:
+        return outcome_text(run) if run.status == "completed" else run.status
+    return f"waiting {duration((run.due_at - run.now).total_seconds())}"
 
 
 class Details:
@@ -71,7 +98,7 @@ class Details:
         click.echo("]}")
 
     def print_text(self, *, acts: bool, show_all: bool) -> None:
-        click.echo("\n".join(self._head()))
+        click.echo("\n".join(piece for line in self._head() for piece in wrapped(line)))
         if self._only is None and not show_all and self._run.dispatched > 2 * ENDS:
             first, last = self._page(0, ENDS), self._page(self._run.dispatched - ENDS, ENDS)
             self._print_page(first, acts)
@@ -100,9 +127,7 @@ class Details:
 
     def _print_page(self, page: Page, acts: bool) -> None:
         if not acts:
-            click.echo(
-                "\n".join(table(ITERATION_HEAD, [_iteration_row(one) for one, _ in page], right=ITERATION_HEAD[:1]))
-            )
+            click.echo("\n".join(table(ITERATION_HEAD, [_iteration_row(one) for one, _ in page], **ITERATION_LAYOUT)))
             return
         for iteration, rows in page:
             click.echo("\n".join(_act_lines(iteration, rows)))
@@ -169,9 +194,9 @@ def _iteration_row(one: Iteration) -> tuple[str, ...]:
 
 def _act_lines(iteration: Iteration, acts: Sequence[ActRow]) -> list[str]:
     """The iteration, the table of its acts, then what went into each of them and what came out."""
-    lines = table(ITERATION_HEAD, [_iteration_row(iteration)], right=ITERATION_HEAD[:1])
+    lines = table(ITERATION_HEAD, [_iteration_row(iteration)], **ITERATION_LAYOUT)
     if acts:
-        lines += table(ACT_HEAD, map(_act_row, acts), right=("in", "out", "cost", "tries", "took", "in call"))
+        lines += table(ACT_HEAD, map(_act_row, acts), **ACT_LAYOUT)
     for act in acts:
         for what in ("prompt", "output", "raw_output", "reasoning", "warning", "error"):
             text = getattr(act, what)

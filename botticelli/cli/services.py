@@ -8,6 +8,7 @@ import click
 
 from botticelli.cli.arguments import NounGroup, json_option
 from botticelli.cli.invocation import Invocation, pass_invocation
+from botticelli.cli.layout import wrapped
 from botticelli.cli.output import plain, print_json
 from botticelli.cli.terminal import duration, safe
 from botticelli.errors import BotticelliError
@@ -34,7 +35,7 @@ def status(invocation: Invocation, as_json: bool) -> None:
         return
     click.echo(f"data directory {invocation.settings.home}")
     for service in found:
-        click.echo(_line(service))
+        click.echo("\n".join(wrapped(_line(service))))
 
 
 @services.command("up", short_help="Start them, and keep them up without users.")

@@ -13,10 +13,11 @@ from botticelli.cli.arguments import NounGroup, json_option
 from botticelli.cli.completions import complete_keys
 from botticelli.cli.db import confirm
 from botticelli.cli.invocation import Invocation, pass_invocation
+from botticelli.cli.layout import table
 from botticelli.cli.output import as_json as json_line
 from botticelli.cli.output import plain, print_json
 from botticelli.cli.state_file import entries_in, storable_json
-from botticelli.cli.terminal import moment, number, one_line, safe, table
+from botticelli.cli.terminal import moment, number, one_line, safe
 from botticelli.errors import BotticelliError, InvalidInput, NotFound
 
 if TYPE_CHECKING:
@@ -106,7 +107,7 @@ def list_state(invocation: Invocation, /, as_json: bool, **given: str | None) ->
         print_json([_object(key, entry) for key, entry in found.items()])
         return
     rows = [(key, _short(entry), moment(entry.updated_at), moment(entry.expires_at)) for key, entry in found.items()]
-    lines = table(("key", "value", "updated", "expires"), rows)
+    lines = table(("key", "value", "updated", "expires"), rows, drops=("updated",), wraps=("key", "value"))
     click.echo("\n".join(lines) if found else "there are no such keys", err=not found)
 
 

@@ -7,7 +7,7 @@ import os
 import re
 import sys
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 
@@ -98,14 +98,6 @@ def sparkline(values: Sequence[int]) -> str:
     """A bar for each value, against the largest one; nothing is a dot."""
     most = max(values, default=0)
     return "".join(BARS[-(-value * len(BARS) // most) - 1] if value > 0 else "·" for value in values)
-
-
-def table(head: Sequence[str], rows: Iterable[Sequence[str]], *, right: Sequence[str] = ()) -> list[str]:
-    """Lines of columns as wide as they need to be, those named in `right` aligned right; the last one isn't padded."""
-    lines = [tuple(map(safe, head)), *(tuple(map(safe, row)) for row in rows)]
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    sides = [">" if name in right else "<" for name in head]
-    return ["  ".join(f"{c:{s}{w}}" for c, s, w in zip(line, sides, widths, strict=True)).rstrip() for line in lines]
 
 
 def is_terminal() -> bool:

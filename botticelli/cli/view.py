@@ -21,6 +21,10 @@ class Picture:
     models: tuple[str, ...] = ()
     workers: str = ""
     eta_seconds: float | None = None
+    per_minute: float | None = None
+    """Iterations that end in a minute, at the pace since the following began."""
+    failures: tuple[tuple[str, int], ...] = ()
+    """The most frequent causes of failures with their numbers."""
 
 
 class View(Protocol):

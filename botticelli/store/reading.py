@@ -127,7 +127,7 @@ class Tables:
         query = Query(name, tuple(values), where, limit=limit or 1)
         seen = self._known(query, to_write=True)
         with in_plain_words(name, _CHECK):
-            condition = clause(where) & self._visible(seen)
+            condition: ColumnElement[bool] = clause(where) & self._visible(seen)
             if limit is not None:
                 place: ColumnElement[str] = literal_column("ctid")
                 condition = place.in_(select(place).select_from(seen.clause).where(condition).limit(limit))

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from botticelli.cli.layout import table
 from botticelli.cli.output import as_json
-from botticelli.cli.terminal import duration, gauge, iterations, money, one_line, safe, table
+from botticelli.cli.terminal import duration, gauge, iterations, money, one_line, safe
 
 
 @pytest.mark.parametrize(
