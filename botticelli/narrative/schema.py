@@ -72,42 +72,75 @@ def _definitions() -> Schema:
     inner = {name: _finished(name) for name in _TABLES if name != "ROOT"}
     inner["NARRATIVE"] = _with_acts(inner["NARRATIVE"])
     inner["section"] = _section(inner["NARRATIVE"])
-    inner["NARRATIVE"] = {**inner["NARRATIVE"], "additionalProperties": _ref("section")}
-    inner["input"] = {"anyOf": [_input(name) for name in _INPUTS if name in _TABLES]}
-    inner["inputs"] = {"type": "array", "items": {"anyOf": [{"type": "string"}, _ref("input")]}}
-    inner["written_act"] = {"anyOf": [{"type": "string", "minLength": 1}, _ref("inputs"), _ref("ACT")]}
+    inner["NARRATIVE"] = _with_sections(inner["NARRATIVE"])
+    inner["input"] = _input()
+    inner["inputs"] = {"type": "array", "items": _by_type(object=_ref("input"), otherwise={"type": "string"})}
+    inner["written_act"] = _by_type(
+        object=_ref("ACT"), array=_ref("inputs"), otherwise={"type": "string", "minLength": 1}
+    )
     inner["listed_acts"] = {"type": "array", "items": _ref("LISTED_ACT")}
-    inner["acts"] = {"anyOf": [_named(_ref("written_act")), _ref("listed_acts")]}
-    inner["order"] = {"anyOf": [{**_NAMES, "minItems": 1}, _ref("TOC")]}
+    inner["acts"] = _by_type(array=_ref("listed_acts"), otherwise=_named(_ref("written_act")))
+    inner["order"] = _by_type(array={**_NAMES, "minItems": 1}, otherwise=_ref("TOC"))
     return {_name(name): value for name, value in sorted(inner.items())}
 
 
 def _section(narrative: Schema) -> Schema:
     """One of several narratives of a file; it may be another one's, with a carousel or a model of its own."""
     other = {"narrative": _value("REFERRING", "narrative", keys.REFERRING.known["narrative"])}
-    return {**narrative, "properties": narrative["properties"] | other}
+    return _with_properties(narrative, other)
+
+
+def _with_properties(table: Schema, more: Schema) -> Schema:
+    properties = table["properties"] | more
+    return {**table, "properties": properties, "propertyNames": {"enum": [*properties]}}
 
 
 def _with_acts(narrative: Schema) -> Schema:
     """A narrative with an order and acts of its own."""
     own = {key: {"description": _description("ROOT", key), **_held()[key]} for key in ("toc", "acts", "act")}
-    return {**narrative, "properties": narrative["properties"] | own}
+    return _with_properties(narrative, own)
 
 
-def _input(name: str) -> Schema:
+def _with_sections(narrative: Schema) -> Schema:
+    """`[narrative]`, which may also hold several narratives by their names. Where no other key holds a table, each of them
+    is a misspelt one."""
+    known = {**narrative, "propertyNames": True, "additionalProperties": True}
+    several = {**_others(narrative, {"type": "object"}), "minProperties": 1}
+    none = _others(narrative, {"not": {"type": "object"}})
+    misspelt = {"if": none, "then": {"propertyNames": narrative["propertyNames"]}, "else": several}
+    return {**known, "if": several, "then": _others(narrative, _ref("section")), "else": misspelt}
+
+
+def _others(table: Schema, schema: Schema) -> Schema:
+    """What the keys hold that the table doesn't know."""
+    return {"properties": dict.fromkeys(table["properties"], True), "additionalProperties": schema}
+
+
+def _by_type(*, otherwise: Schema, **schemas: Schema) -> Schema:
+    """The schema of the value's own type, so that a problem in it is told as that, not as one of several alternatives."""
+    result = otherwise
+    for type_, schema in reversed(schemas.items()):
+        result = {"if": {"type": type_}, "then": schema, "else": result}
+    return result
+
+
+def _input() -> Schema:
     """An item of `input`: its type says which table it is; a text needs none, and a reference has none."""
-    types = _INPUTS[name]
-    if not types:
-        return _ref(name)
-    type_: Schema = {"enum": [*types]}
-    needed = {} if "text" in types else {"required": ["type"]}
-    return {**_ref(name), "properties": {"type": type_}, **needed}
+    result = _ref("TEXT_INPUT")
+    for name, types in _INPUTS.items():
+        if types and "text" not in types and name in _TABLES:
+            is_this = {"properties": {"type": {"enum": [*types]}}, "required": ["type"]}
+            result = {"if": is_this, "then": _ref(name), "else": result}
+    if "RESOURCE_INPUT" in _TABLES:
+        is_reference = {"required": ["ref"]}
+        result = {"if": is_reference, "then": _ref("RESOURCE_INPUT"), "else": result}
+    return result
 
 
 def _held() -> Schema:
     """What a key holds, in whatever table it is."""
     return {
-        "narratives": _named(_one_of("SECTION", "REFERRING")),
+        "narratives": _named(_ref("SECTION")),
         "metadata": _ref("NARRATIVE"),
         "toc": _ref("order"),
         "acts": _ref("acts"),
@@ -131,10 +164,6 @@ def _held() -> Schema:
     }
 
 
-def _one_of(*names: str) -> Schema:
-    return {"anyOf": [_ref(name) for name in names]}
-
-
 def _finished(name: str) -> Schema:
     """A table, with what its keys hold and what a list of keys alone does not say about it."""
     table, held = _table(name), _held()
@@ -148,6 +177,8 @@ def _finished(name: str) -> Schema:
             table["properties"][key] = _described(value, {"anyOf": [{"type": "string"}, {**_TEXTS, "minItems": 1}]})
         elif key == "carousel" and name in ("ACT", "LISTED_ACT"):
             table["properties"][key] = _described(value, {"anyOf": [_ref("CAROUSEL"), {"type": "boolean"}]})
+    if _NEEDED.get(name, {}).get("additionalProperties"):
+        del table["propertyNames"]
     return table | _NEEDED.get(name, {})
 
 
@@ -159,7 +190,12 @@ def _table(name: str) -> Schema:
         properties[key] = _value(name, key, rule) | _default(model, key)
     for key in table.tolerated:
         properties[key] = {"description": "Has no effect.", "deprecated": True}
-    return {"type": "object", "properties": properties, "additionalProperties": False}
+    return {
+        "type": "object",
+        "properties": properties,
+        "propertyNames": {"enum": [*properties]},
+        "additionalProperties": False,
+    }
 
 
 def _value(table: str, key: str, rule: Rule) -> Schema:

@@ -144,3 +144,32 @@ def test_defaults_and_bounds_are_those_of_the_model() -> None:
     assert (budget["exclusiveMinimum"], budget["maximum"]) == (0, 1)
     temperature = SCHEMA["$defs"]["act"]["properties"]["temperature"]
     assert (temperature["minimum"], temperature["maximum"]) == (0, 2)
+
+
+@pytest.mark.parametrize(
+    ("text", "key", "known"),
+    [
+        ('[narrative]\nname = "x"\ndescripton = "y"\n[acts]\na = "A"\n', "descripton", "description"),
+        ('[narrative]\nname = "x"\n[narrative.carosel]\niterations = 3\n[acts]\na = "A"\n', "iterations", "carousel"),
+        ('[narrative]\nname = "x"\n[narrative.carousel]\niteratons = 3\n[acts]\na = "A"\n', "iteratons", "iterations"),
+        ('[narrative]\nname = "x"\n[acts.a]\npromt = "A"\n', "promt", "prompt"),
+        ('[narrative]\nname = "x"\n[acts.a]\nprompt = "A"\nmax_token = 3\n', "max_token", "max_tokens"),
+        ('[narrative]\nname = "x"\n[[acts.a.input]]\ntype = "text"\ncontnt = "A"\n', "contnt", "content"),
+        ('[narrative]\nname = "x"\n[[acts.a.input]]\ntype = "image"\nulr = "A"\n', "ulr", "url"),
+        ('[narrative]\nname = "x"\n[[acts.a.input]]\ntype = "bot_command"\ncomand = "A"\n', "comand", "command"),
+        ('[narrative]\nname = "x"\n[[acts.a.input]]\ntype = "table"\ntabel_name = "A"\n', "tabel_name", "table_name"),
+        ('[narrative]\nname = "x"\n[[act]]\nname = "a"\npromt = "A"\n', "promt", "prompt"),
+        ('[narrativ]\nname = "x"\n[acts]\na = "A"\n', "narrativ", "narrative"),
+        ('[narratives.x]\ntoc = ["a"]\nmodle = "echo/echo"\n[acts]\na = "A"\n', "modle", "model"),
+        ('[narratives.x]\nnarrative = "y"\nmodle = "echo/echo"\n[acts]\na = "A"\n', "modle", "model"),
+    ],
+)
+def test_misspelt_key_is_answered_with_the_keys_there_are(text: str, key: str, known: str) -> None:
+    """One problem names the key and lists those that the table has; none says that nothing of several fits."""
+    errors = list(VALIDATOR.iter_errors(tomllib.loads(text)))
+    named = [error for error in errors if error.validator == "enum" and error.instance == key]
+    if key == "iterations":  # a misspelt table is taken for one of several narratives: it has no such key
+        named = [error for error in errors if error.validator == "enum" and "name" in error.validator_value]
+    assert named, [error.message for error in errors]
+    assert any(known in error.validator_value for error in named)
+    assert not [error for error in errors if error.validator == "anyOf" and error.path]
