@@ -84,7 +84,7 @@ def test_samples_pulls_and_updates_pass_over_rehearsed_rows(both: Runtime) -> No
 def test_migration_takes_rows_of_earlier_rehearsals_out_of_the_queue(both: Runtime) -> None:
     with both.store.transaction() as tx:
         tx.connection.execute(text("update botticelli_content.posts set review_status = 'pending'"))
-        migration = import_module("migrations.versions.0014_rehearsed_content")
+        migration = import_module("migrations.versions.0017_rehearsed_content")
         migration.move(tx.connection, "pending", "rehearsed")
     assert titles(rows_of(both, "posts", "pending")) == ["real"]
     assert titles(rows_of(both, "posts", "rehearsed")) == ["rehearsed"]
