@@ -27,5 +27,5 @@ def house(tmp_path: Path) -> Iterator[House]:
 
     made = House(tmp_path / "a house with spaces")
     made.folder.mkdir()
-    yield made
+    yield made.furnish()
     made.close()

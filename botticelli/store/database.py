@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -37,6 +38,9 @@ _NO_FILES = ("", "system")
 """What libpq takes instead of a file."""
 NO_WRITES = frozenset({"25006", "53100", "58030"})
 """SQLSTATE of a read-only transaction, a full disk and an input/output error."""
+
+_REVISION = re.compile(r'^revision = "(\w+)"', re.MULTILINE)
+_DOWN_REVISION = re.compile(r'^down_revision = "(\w+)"', re.MULTILINE)
 
 
 def make_engine(
@@ -146,14 +150,22 @@ class SchemaStatus:
 
 
 def schema_status(engine: Engine) -> SchemaStatus:
-    from alembic.runtime.migration import MigrationContext
-    from alembic.script import ScriptDirectory
-
+    """Read which revision the database has. Asked by every process at its start, so alembic isn't imported for it."""
     with connected(engine) as connection:
         require_utf8(connection)
-        current = MigrationContext.configure(connection).get_current_revision()
-    wanted = ScriptDirectory.from_config(_config()).get_current_head()
-    return SchemaStatus(current, wanted or "")
+        has_one = connection.execute(text("select to_regclass('alembic_version') is not null")).scalar_one()
+        current = has_one and connection.execute(text("select version_num from alembic_version")).scalar()
+    return SchemaStatus(current or None, head_revision())
+
+
+def head_revision() -> str:
+    """Return the revision that no other migration comes after: that of this version of Botticelli."""
+    texts = [file.read_text(encoding="utf-8") for file in (app_folder() / "migrations" / "versions").glob("*.py")]
+    revisions, earlier = (
+        {found[1] for found in map(line.search, texts) if found} for line in (_REVISION, _DOWN_REVISION)
+    )
+    (head,) = revisions - earlier
+    return head
 
 
 def upgrade(engine: Engine, revision: str = "head") -> SchemaStatus:

@@ -20,6 +20,7 @@ from pydantic_core import PydanticUndefined
 from botticelli.narrative import Environment, parse_all
 from botticelli.settings import Settings, load_settings
 from botticelli.settings.environment import NOT_SETTINGS, SHORT_NAMES
+from tests.support.command_server import command_folder
 from tests.support.ports import free_port
 from tests.support.processes import BIN, House, Process
 from tests.support.waiting import wait_until
@@ -86,13 +87,17 @@ def garden() -> Iterator[House]:
     """A house of a short name: a foreign program has to reach the sockets in it by their plain path."""
     with tempfile.TemporaryDirectory(prefix="docs") as folder:
         made = House(Path(folder), rehearses=False)
-        yield made
+        yield made.furnish()
         made.close()
 
 
 @pytest.mark.parametrize("page", PLAYED)
 def test_commands_do_what_the_document_shows(garden: House, page: str) -> None:
-    own = {"PATH": f"{BIN}:/usr/bin:/bin", "PYTHONPATH": str(garden.folder), "FLOWER_UNAUTHENTICATED_API": "true"}
+    own = {
+        "PATH": f"{command_folder()}:{BIN}:/usr/bin:/bin",
+        "PYTHONPATH": str(garden.folder),
+        "FLOWER_UNAUTHENTICATED_API": "true",
+    }
     garden.settings |= own | {"FLOWER_PORT": str(free_port()), "FLOWER_ADDRESS": "127.0.0.1"}
     background = []
     for kind, text in blocks(page, "toml", "python", "console"):
