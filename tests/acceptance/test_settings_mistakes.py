@@ -48,8 +48,8 @@ FILES = {
     "negative number": ("[worker]\nthreads = -1\n", "worker.threads: input should be greater than or equal to 1"),
     "zero seconds": ("[worker]\nlease_seconds = 0\n", "worker.lease_seconds"),
     "not a number": ("[worker]\nlease_seconds = nan\n", "worker.lease_seconds"),
-    "bad database URL": ('[database]\nurl = "mysql://h/d"\n', "database.url: must be a postgresql:// URL"),
-    "bad Redis URL": ('[redis]\nurl = "amqp://h"\n', "redis.url: must be a redis://, rediss:// or unix:// URL"),
+    "bad database URL": ('[database]\nurl = "mysql://h/d"\n', "database.url must be a postgresql:// or postgres:// URL"),
+    "bad Redis URL": ('[redis]\nurl = "amqp://h"\n', "redis.url must be a redis://, rediss:// or unix:// URL"),
     "bad prefix": ('[redis]\nprefix = "a b"\n', "redis.prefix"),
     "unquoted model": (
         "[providers.gemini.tiers.free.models.gemini-2.5-flash]\nrpm = 1\n",
@@ -61,7 +61,7 @@ FILES = {
     "unclosed bracket": ("[worker\nthreads = 1\n", "is not valid TOML"),
     "duplicate table": ("[worker]\nthreads = 1\n[worker]\nthreads = 2\n", "is not valid TOML"),
     "duplicate key": ("[worker]\nthreads = 1\nthreads = 2\n", "is not valid TOML"),
-    "not UTF-8": (b'default_model = "\xff"\n', "is not valid TOML"),
+    "not UTF-8": (b'default_model = "\xff"\n', "botticelli.toml:1: is not UTF-8 text"),
     "unknown driver": (
         "[drivers.ehco]\nx = 1\n",
         "botticelli.toml:1:10: drivers.ehco: there is no driver 'ehco'; did you mean 'echo'?",
@@ -106,7 +106,7 @@ VARIABLES = {
     "bad JSON": ({"BOTTICELLI_NARRATIVES__PATH": "[1,"}, "environment variable BOTTICELLI_NARRATIVES__PATH"),
     "bad URL": (
         {"DATABASE_URL": f"oracle://u:{SECRET}@h/d"},
-        "DATABASE_URL: database.url: must be a postgresql:// URL",
+        "DATABASE_URL: database.url must be a postgresql:// or postgres:// URL",
     ),
     "unknown tier": ({"GEMINI_TIER": "fre"}, "there is no tier 'fre'"),
     "file that is missing": ({"BOTTICELLI_CONFIG": "nowhere.toml"}, "nowhere.toml: can't be read: No such file"),
