@@ -204,7 +204,7 @@ def model_in(annotation: Any) -> type[BaseModel] | None:
     return next((model for model in map(model_in, get_args(annotation)) if model is not None), None)
 
 
-FOUND = ("home", "base")
+FOUND = ("home", "base", "left_out")
 """Fields of the settings that are found, not set."""
 KNOWN = dict(settings_of(Settings))
 
@@ -219,7 +219,9 @@ def written(default: Any) -> str:
         return f'`"{default}"`'
     if isinstance(default, bool):
         return f"`{str(default).lower()}`"
-    return f"`{list(default)}`".replace("'", '"') if isinstance(default, tuple) else f"`{default:g}`"
+    if isinstance(default, tuple):
+        return f"`{list(default)}`".replace("'", '"')
+    return f"`{default}`" if isinstance(default, int) else f"`{default:g}`"
 
 
 def test_every_setting_is_on_its_page_with_its_default() -> None:

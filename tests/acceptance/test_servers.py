@@ -84,6 +84,7 @@ def test_a_configured_database_that_is_behind_is_refused_until_it_is_upgraded(ho
     with services.join(house.home) as servers:
         house.settings["BOTTICELLI_DATABASE_URL"] = servers.database_url
         house.write("n.toml", narrative_text(1))
+        assert house.run("db", "downgrade", "base", "--yes").returncode == 0
         refused = house.run("run", "n.toml")
         assert refused.returncode == 1
         assert "botticelli db upgrade" in refused.stderr

@@ -48,7 +48,10 @@ FILES = {
     "negative number": ("[worker]\nthreads = -1\n", "worker.threads: input should be greater than or equal to 1"),
     "zero seconds": ("[worker]\nlease_seconds = 0\n", "worker.lease_seconds"),
     "not a number": ("[worker]\nlease_seconds = nan\n", "worker.lease_seconds"),
-    "bad database URL": ('[database]\nurl = "mysql://h/d"\n', "database.url must be a postgresql:// or postgres:// URL"),
+    "bad database URL": (
+        '[database]\nurl = "mysql://h/d"\n',
+        "database.url must be a postgresql:// or postgres:// URL",
+    ),
     "bad Redis URL": ('[redis]\nurl = "amqp://h"\n', "redis.url must be a redis://, rediss:// or unix:// URL"),
     "bad prefix": ('[redis]\nprefix = "a b"\n', "redis.prefix"),
     "unquoted model": (

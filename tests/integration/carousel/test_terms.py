@@ -107,7 +107,7 @@ def test_terms_over_the_wire(make_runtime: MakeRuntime) -> None:
     request: dict[str, Any] = {"text": narrative_text(3), "tiers": {"echo": "large"}, "tenant": "acme"}
     with Client(runtime.settings) as client:
         client.enqueue(**request, idempotency_key="good")
-        with pytest.raises(InvalidInput, match="the name of the tenant is empty"):
+        with pytest.raises(InvalidInput, match="tenant is empty"):
             client.enqueue("hello", tenant="")
     with runtime.celery.connection_for_read() as connection, connection.SimpleQueue(QUEUE) as queue:
         [_, sent, _] = queue.get(timeout=60).payload
@@ -120,7 +120,7 @@ def test_terms_over_the_wire(make_runtime: MakeRuntime) -> None:
     assert (used(runtime, "large"), tenant_usage(runtime, "acme").windows[0].used) == (3, 3)
     assert {tier.status, text.status, name.status} == {"failed"}
     assert tier.reason == "--tier echo: there is no tier 'larg'; tiers of echo: large"
-    assert "the tier of echo is no text" in (text.reason or "")
+    assert "tiers.echo must be a text" in (text.reason or "")
     assert "can't be the name of a tenant" in (name.reason or "")
 
 

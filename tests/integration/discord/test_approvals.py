@@ -183,8 +183,9 @@ def test_exhausted_budget_ends_the_run_only_after_parked_iterations_are_finished
 def test_resume_lets_go_what_no_rule_wants_approved_any_more(
     careful: Runtime, on_discord: OnDiscord, discord: FakeDiscord, channel: str
 ) -> None:
-    run = perform_all(careful, start(careful, posts(channel)).id)
     trusting = on_discord()
+    run = start(trusting, posts(channel))
+    assert perform_all(careful, run.id).status == "paused", "the worker's own settings demand it"
     resume(trusting, run.id)
     assert perform_all(trusting, run.id).status == "completed"
     assert sorted(discord.contents(channel)) == ["post 1", "post 2", "post 3"]

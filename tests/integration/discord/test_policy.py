@@ -21,6 +21,7 @@ from botticelli.testing.discord import GUILD, FakeDiscord
 from botticelli.why import why
 from tests.support.commands import act, play
 from tests.support.narratives import narrative_text, perform_all, run_of, start
+from workers.conclusions import conclude
 from workers.perform import perform
 from workers.sweep import sweep
 
@@ -329,8 +330,14 @@ def test_an_answer_that_comes_while_the_worker_lays_it_down_is_not_lost(
     runtime = on_discord(security__require_confirmation="true")
     run = start(runtime, narrative_text(1, send(channels["general"])))
     asked = threading.Event()
-    monkeypatch.setattr("workers.perform.release", lambda *_: (asked.set(), decided.wait(60)))
     decided = threading.Event()
+
+    def conclude_late(*arguments: Any) -> None:
+        asked.set()
+        decided.wait(60)
+        conclude(*arguments)
+
+    monkeypatch.setattr("workers.perform.conclude", conclude_late)
     worker = threading.Thread(target=perform, args=(runtime, run.id, 1))
     worker.start()
     assert asked.wait(60)

@@ -63,7 +63,13 @@ def test_packed_answer_is_read(pack: Callable[[bytes], bytes], encoding: str) ->
 
 @pytest.mark.parametrize(
     ("body", "encoding"),
-    [(b"plain", "gzip"), (gzip.compress(WHOLE, mtime=0)[:-9], "gzip"), (b"x", "br"), (b"x", "zstd"), (b"x", "gzip, gzip")],
+    [
+        (b"plain", "gzip"),
+        (gzip.compress(WHOLE, mtime=0)[:-9], "gzip"),
+        (b"x", "br"),
+        (b"x", "zstd"),
+        (b"x", "gzip, gzip"),
+    ],
 )
 def test_answer_that_can_not_be_unpacked_is_an_error(body: bytes, encoding: str) -> None:
     with answering(body, encoding) as url, http_client(SdkOptions()) as client, pytest.raises(httpx2.DecodingError):
