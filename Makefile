@@ -1,7 +1,7 @@
 # Botticelli: `make demo` shows it, `make test` proves it. Both set everything up first; only Python 3.11+ and make are needed.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-llm test test-unit mutants million load sweep kills chaos check lint types arrows bench bench-budget bench-carousel bench-imports bench-rivals bench-waiting lock clean
+.PHONY: help setup demo demo-llm test test-steady test-unit mutants million load sweep kills chaos check lint types arrows bench bench-budget bench-carousel bench-imports bench-rivals bench-waiting lock clean
 
 # The first interpreter that is new enough; `make PYTHON=... ` names another.
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 python; do \
@@ -36,6 +36,12 @@ test: $(LOCAL)  ## all tests, on real embedded services
 
 test-unit: $(READY)  ## the tests that need no service
 	$(BIN)/python -m pytest tests/unit
+
+SUITE ?= 3
+PROCESSES ?= 10
+BUSY ?= 6
+test-steady: $(LOCAL)  ## does a test fail by chance? The suite 3 times, its tests with processes 10 times, beside 6 busy processes (hours)
+	$(BIN)/python -m tests.steady --suite $(SUITE) --processes $(PROCESSES) --busy $(BUSY) --workers $(TEST_PROCESSES)
 
 sweep: $(READY)  ## every crash point with every fault: killed, paused past its lease, Postgres killed, Redis killed (8 minutes)
 	$(BIN)/python -m pytest tests/chaos/test_crash_points.py -m "long or not long"

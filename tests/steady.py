@@ -1,0 +1,73 @@
+"""Runs the suite again and again beside busy processes: a test that fails by chance fails here. Judges nothing else.
+
+    python -m tests.steady --suite 3 --processes 10 --busy 6
+
+The whole suite `--suite` times, then the tests with processes, servers or clocks `--processes` times. The exit code is 1
+when any of them failed, and each failed test is named with how often it failed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+TIMED = ("tests/acceptance", "tests/chaos", "tests/integration")
+FAILED = re.compile(r"^(?:FAILED|ERROR) (\S.*?)(?: - .*)?$", re.MULTILINE)
+
+
+@contextmanager
+def busy(count: int) -> Iterator[None]:
+    """Keep processors busy with `count` processes while the block runs."""
+    processes = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(count)]
+    try:
+        yield
+    finally:
+        for process in processes:
+            process.kill()
+            process.wait()
+
+
+def run(paths: Sequence[str], workers: int) -> tuple[list[str], str]:
+    """Run the tests once; return which failed, and the closing line of pytest."""
+    command = [sys.executable, "-m", "pytest", "-q", "-n", str(workers), "--dist", "loadfile", *paths]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    lines = done.stdout.strip().splitlines() or done.stderr.strip().splitlines() or ["pytest printed nothing"]
+    failed = FAILED.findall(done.stdout)
+    return failed or ([] if done.returncode == 0 else [f"pytest ended with {done.returncode}"]), lines[-1].strip("= ")
+
+
+def main() -> int:
+    """Print a line for each round, then each test that failed; return 1 when there is one."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--suite", type=int, default=3, help="how often the whole suite runs")
+    parser.add_argument(
+        "--processes", type=int, default=10, help="how often tests with processes, servers or clocks run"
+    )
+    parser.add_argument("--busy", type=int, default=6, help="busy processes beside them")
+    parser.add_argument("--workers", type=int, default=3, help="tests side by side")
+    options = parser.parse_args()
+    rounds = [("suite", ())] * options.suite + [("processes", TIMED)] * options.processes
+    failures: Counter[str] = Counter()
+    with busy(options.busy):
+        for number, (name, paths) in enumerate(rounds, 1):
+            started = time.monotonic()
+            failed, closing = run(paths, options.workers)
+            failures.update(failed)
+            seconds = time.monotonic() - started
+            print(f"{number} of {len(rounds)}, {name}: {closing} ({seconds / 60:.1f} min)", flush=True)
+    for test, count in failures.most_common():
+        print(f"failed {count} of {len(rounds)}: {test}")
+    print("steady" if not failures else f"{len(failures)} tests are not steady")
+    return 1 if failures else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
