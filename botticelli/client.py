@@ -65,20 +65,10 @@ class Client:
         """
         from botticelli.settings.demands import asked_demands
 
-        said: dict[str, Any] = {
-            "narrative": narrative,
-            "text": text,
-            "name": name,
-            "variables": variables,
-            "iterations": iterations,
-        }
-        said |= {
-            "idempotency_key": idempotency_key,
-            "tags": tags,
-            "tiers": tiers,
-            "tenant": tenant,
-            "rehearse": rehearse,
-        }
+        said: dict[str, Any] = dict(
+            narrative=narrative, text=text, name=name, variables=variables, iterations=iterations, tags=tags
+        )
+        said |= dict(idempotency_key=idempotency_key, tiers=tiers, tenant=tenant, rehearse=rehearse)
         check_request(said)
         run_id = run_id_for(idempotency_key) if idempotency_key else new_run_id()
         request = said | {"variables": dict(variables or {}), "tags": [*tags], "tiers": dict(tiers or {})}

@@ -11,7 +11,7 @@ import re
 import socket
 import ssl
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import SplitResult, urljoin, urlsplit
@@ -77,11 +77,13 @@ def _get(url: str, settings: FetchSettings, deadline: float, resolve: Resolver, 
     """The content, or where it has moved to."""
     import httpcore2
 
+    from botticelli.fetch_network import JudgedNetwork
+
     where = _shown(url)
     fault = trust_fault(os.environ) if trust is None and url.startswith("https") else None
     if fault is not None:
         raise FetchError(f"can't be fetched: {fault.where}: {fault.what}", where=where, do=fault.do)
-    backend = _backend(settings, deadline, resolve)
+    backend = JudgedNetwork(lambda host, port: _judged(host, port, settings, resolve), deadline)
     context = trust or ssl.create_default_context()
     parts, host = _taken_apart(url)
     target = f"{parts.path or '/'}{'?' + parts.query if parts.query else ''}".encode("ascii", "strict")
@@ -120,55 +122,6 @@ def _content(response: Any, settings: FetchSettings, deadline: float, where: str
         if time.monotonic() > deadline:
             raise TimeoutError
     return Fetched(bytes(data), headers.get("content-type", ""))
-
-
-def _backend(settings: FetchSettings, deadline: float, resolve: Resolver) -> Any:
-    """The network as this fetch may use it: judged addresses only, and nothing after the deadline."""
-    import httpcore2
-
-    def left() -> float:
-        seconds = deadline - time.monotonic()
-        if seconds <= 0:
-            raise httpcore2.ConnectTimeout
-        return seconds
-
-    class Timed(httpcore2.NetworkStream):
-        """A connection of which no read and no write outlives the deadline."""
-
-        def __init__(self, inner: Any) -> None:
-            self._inner = inner
-
-        def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-            data: bytes = self._inner.read(max_bytes, left())
-            return data
-
-        def write(self, buffer: bytes, timeout: float | None = None) -> None:
-            self._inner.write(buffer, left())
-
-        def close(self) -> None:
-            self._inner.close()
-
-        def start_tls(self, ssl_context: Any, server_hostname: str | None = None, timeout: float | None = None) -> Any:
-            return Timed(self._inner.start_tls(ssl_context, server_hostname, left()))
-
-        def get_extra_info(self, info: str) -> Any:
-            return self._inner.get_extra_info(info)
-
-    class Judged(httpcore2.NetworkBackend):
-        """Connects to the numbers that a name stood for when they were judged."""
-
-        def connect_tcp(
-            self,
-            host: str,
-            port: int,
-            timeout: float | None = None,
-            local_address: str | None = None,
-            socket_options: Iterable[Any] | None = None,
-        ) -> Any:
-            address = _judged(host, port, settings, resolve)
-            return Timed(httpcore2.SyncBackend().connect_tcp(address, port, left(), local_address, socket_options))
-
-    return Judged()
 
 
 def _judged(host: str, port: int, settings: FetchSettings, resolve: Resolver) -> str:

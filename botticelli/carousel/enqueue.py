@@ -28,7 +28,8 @@ from botticelli.carousel.terms import with_terms
 from botticelli.errors import InvalidInput
 from botticelli.messages import new_run_id, run_id_for
 from botticelli.narrative import Loaded, guilds_of
-from botticelli.narrative.model import Multipliers, Narrative, Terms
+from botticelli.narrative.execution import Multipliers, Terms
+from botticelli.narrative.model import Narrative
 from botticelli.request_checks import check_options
 from botticelli.runtime import Runtime
 from botticelli.settings.demands import Demands, demands_of, lowest_cap, stored

@@ -97,8 +97,7 @@ def forecast(
     Without `workers` alive one is reckoned with. `call_seconds`: how long a call lasts, instead of its past."""
     narrative = with_terms(runtime, with_multipliers(loaded.narrative, options.multipliers), options.terms)
     knowledge = gather(runtime, narrative, services_run=services_run)
-    plan, warnings = _checked(runtime, narrative, source, options, knowledge)
-    new = new_run(runtime, narrative, plan, source, options)
+    new, plan, warnings = _checked(runtime, narrative, source, options, knowledge)
     acts = act_forecasts(runtime, narrative, plan, knowledge.calls, call_seconds=call_seconds, rows=knowledge.rows)
     retries = _retries(narrative, plan, new.retries)
     ours = SimulatedRun(_as_run(new), narrative, plan, call_figures(plan, acts, knowledge.calls))
@@ -121,23 +120,20 @@ def forecast(
         waiting_seconds=end.waiting_seconds,
         finishes_at=end.finishes_at,
         warnings=(*map(str, loaded.warnings), *warnings),
-        notes=(
-            *_notes(knowledge, acts, end, new.iterations),
-            *_unknowns(plan, acts),
-            *([] if workers else [NO_WORKER]),
-        ),
+        notes=(*_notes(knowledge, acts, end, new.iterations), *_unknowns(plan, acts), *([NO_WORKER] * (not workers))),
     )
 
 
 def _checked(
     runtime: Runtime, narrative: Narrative, source: str, options: EnqueueOptions, knowledge: Knowledge
-) -> tuple[Plan, list[str]]:
-    """The plan of an iteration, and what is to be warned of."""
+) -> tuple[NewRun, Plan, list[str]]:
+    """Return the run as it would be stored, the plan of an iteration, and the warnings."""
     warnings = check_commands(runtime, narrative, source, rehearse=options.rehearse)
     plan = checked_plan(runtime, narrative, source, knowledge.estimates)
     check_media(runtime, plan, narrative, source)
     check_variables(narrative, options.variables)
-    return plan, [*warnings, *limit_notes(plan), *readiness_notes(runtime, plan)]
+    new = new_run(runtime, narrative, plan, source, options)
+    return new, plan, [*warnings, *limit_notes(plan), *readiness_notes(runtime, plan)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,8 @@ from botticelli.budget.limits import Prices, multiplied
 from botticelli.carousel.estimates import Estimate, Estimates, fallback_names, first_estimates, model_name, turns
 from botticelli.drivers import ModelName
 from botticelli.narrative import guilds_of
-from botticelli.narrative.model import Carousel, Multipliers, Narrative, Terms
+from botticelli.narrative.execution import Carousel, Multipliers, Terms
+from botticelli.narrative.model import Narrative
 from botticelli.runtime import Runtime
 from botticelli.settings.demands import Demands
 

@@ -8,7 +8,8 @@ from typing import Any
 
 from botticelli.drivers import ModelName
 from botticelli.errors import InvalidInput
-from botticelli.narrative.model import Narrative, Terms
+from botticelli.narrative.execution import Terms
+from botticelli.narrative.model import Narrative
 from botticelli.runtime import Runtime
 
 LONGEST_TENANT = 200

@@ -68,7 +68,7 @@ def enqueue_options(
     """What the options above say, and others by the names of `EnqueueOptions`."""
     from botticelli.carousel.enqueue import EnqueueOptions
     from botticelli.carousel.terms import terms_of
-    from botticelli.narrative.model import Multipliers
+    from botticelli.narrative.execution import Multipliers
 
     part = Multipliers(rpm_multiplier=rpm_multiplier, tpm_multiplier=tpm_multiplier, rpd_multiplier=rpd_multiplier)
     return EnqueueOptions(**others, multipliers=part, terms=terms_of(tiers, tenant))

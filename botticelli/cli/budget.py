@@ -31,7 +31,7 @@ def show(invocation: Invocation, as_json: bool) -> None:
     day; with the last hour as a line of bars."""
     from botticelli.cli.budget_levers import override_line
     from botticelli.cli.budget_scopes import known_scopes
-    from botticelli.cli.gauges import gauge_lines
+    from botticelli.cli.follow.gauges import gauge_lines
     from botticelli.cli.layout import wrapped
     from botticelli.cli.terminal import sparkline
     from botticelli.store import WHOLE

@@ -8,7 +8,7 @@ from botticelli.budget import Scope
 from botticelli.budget.limits import PUBLISHED
 from botticelli.cli.budget_levers import override_line
 from botticelli.cli.budget_scopes import find_scope
-from botticelli.cli.gauges import gauge_lines
+from botticelli.cli.follow.gauges import gauge_lines
 from botticelli.cli.layout import table, wrapped
 from botticelli.cli.terminal import number, safe
 from botticelli.drivers import ModelName

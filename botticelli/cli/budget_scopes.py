@@ -8,7 +8,7 @@ from typing import Any
 
 from botticelli.budget import Scope, Ticket
 from botticelli.budget.limits import multiplied
-from botticelli.cli.gauges import scopes_of
+from botticelli.cli.follow.gauges import scopes_of
 from botticelli.drivers import Driver, ModelName, SaysReadiness
 from botticelli.errors import NotFound
 from botticelli.runtime import Runtime

@@ -14,11 +14,11 @@ from botticelli import services
 from botticelli.budget import ScopeUsage
 from botticelli.carousel import pause
 from botticelli.cli.crew import Crew
-from botticelli.cli.gauges import Gauges
+from botticelli.cli.follow.gauges import Gauges
+from botticelli.cli.follow.view import Picture, View
+from botticelli.cli.follow.views import SilentView
 from botticelli.cli.interruptions import Interruptions
 from botticelli.cli.invocation import Invocation
-from botticelli.cli.view import Picture, View
-from botticelli.cli.views import SilentView
 from botticelli.errors import ServiceUnavailable
 from botticelli.store import Run
 from botticelli.watching import Look, Watcher

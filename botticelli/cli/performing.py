@@ -7,12 +7,12 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from botticelli.cli.failures import INTERRUPTED
-from botticelli.cli.summary import START_A_WORKER
+from botticelli.cli.follow.summary import START_A_WORKER
 
 if TYPE_CHECKING:
+    from botticelli.cli.follow.view import View
     from botticelli.cli.interruptions import Interruptions
     from botticelli.cli.invocation import Invocation
-    from botticelli.cli.view import View
 
 
 def perform_here(

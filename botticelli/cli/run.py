@@ -22,7 +22,7 @@ from botticelli.cli.narrative_lookup import narrative_file
 
 if TYPE_CHECKING:
     from botticelli.carousel import Enqueued, EnqueueOptions
-    from botticelli.cli.view import View
+    from botticelli.cli.follow.view import View
     from botticelli.narrative import Environment, Loaded
     from botticelli.narrative.shelf import MediaLimits
 
@@ -68,9 +68,9 @@ def run(
     performed; a second Ctrl-C leaves at once. Exit codes: 0 completed, 1 failed, 2 invalid input, 3 budget exhausted,
     4 cancelled or paused, 5 completed with failures.
     """
+    from botticelli.cli.follow.views import PlainView, view_for
     from botticelli.cli.interruptions import Interruptions
     from botticelli.cli.performing import perform_here, say_if_no_worker
-    from botticelli.cli.views import PlainView, view_for
 
     options = replace(enqueue_options(**chosen), worker_here=not (detach or no_worker))
     file, name = narrative_file(invocation, narrative, name)

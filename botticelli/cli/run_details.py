@@ -10,9 +10,9 @@ import click
 
 from botticelli.carousel import result_of
 from botticelli.carousel.outcome import outcome_text
+from botticelli.cli.follow.summary import summary
 from botticelli.cli.layout import table, wrapped
 from botticelli.cli.output import as_json, plain
-from botticelli.cli.summary import summary
 from botticelli.cli.terminal import duration, moment, money, number, one_line, safe, short
 from botticelli.errors import NotFound
 from botticelli.store import ActRow, Iteration, Moved, Run, Store

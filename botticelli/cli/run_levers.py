@@ -65,9 +65,9 @@ def cancel_run(invocation: Invocation, *, run_id: str, now: bool, reason: str, a
 def resume_run(invocation: Invocation, *, run_id: str, follow: bool, reason: str, as_json: bool) -> int:
     """Go on with a run that was paused, or that ended without being complete. What is finished is kept."""
     from botticelli.carousel import Mover, resume
+    from botticelli.cli.follow.views import PlainView, view_for
     from botticelli.cli.interruptions import Interruptions
     from botticelli.cli.performing import perform_here, say_if_no_worker
-    from botticelli.cli.views import PlainView, view_for
 
     found = resolve(invocation, run_id)
     if not follow:
@@ -88,8 +88,8 @@ def retry_run(invocation: Invocation, *, run_id: str, reason: str, as_json: bool
     """Perform the failed iterations again, of a complete run too; their acts that are done are kept. A run that a failure
     ended goes on. Nothing changes for a run without failures."""
     from botticelli.carousel import Mover, retry
+    from botticelli.cli.follow.views import PlainView
     from botticelli.cli.performing import say_if_no_worker
-    from botticelli.cli.views import PlainView
 
     run = retry(invocation.runtime, resolve(invocation, run_id), Mover(reason))
     _say(run, as_json)
@@ -133,8 +133,8 @@ def fork_run(
     """A new run of the same narrative. It has the iterations before N with their outputs, which it doesn't pay again, and
     performs the rest. KEY is prompt, system, model, temperature or max_tokens. Prints the id of the new run."""
     from botticelli.carousel import Fork, Mover, fork
+    from botticelli.cli.follow.views import PlainView
     from botticelli.cli.performing import say_if_no_worker
-    from botticelli.cli.views import PlainView
 
     wanted = Fork(number, act, changes, allow_effects, idempotency_key)
     forked = fork(invocation.runtime, resolve(invocation, run_id), wanted, Mover(reason))

@@ -92,9 +92,9 @@ def watch_run(invocation: Invocation, run_id: str, since: int, as_json: bool) ->
 
     Starts no worker. Ctrl-C ends the watching, not the run.
     """
+    from botticelli.cli.follow.views import view_for
     from botticelli.cli.interruptions import Interruptions
     from botticelli.cli.performing import watch
-    from botticelli.cli.views import view_for
 
     with Interruptions() as interruptions:
         view = view_for(as_json=as_json)

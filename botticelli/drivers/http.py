@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from botticelli.bounded import ACCEPTED, Unreadable, unpacked
-from botticelli.drivers.departures import leaves
-from botticelli.drivers.exchange import Exchange, current_exchange
+from botticelli.bounded import ACCEPTED
 from botticelli.drivers.options import SdkOptions
 
 if TYPE_CHECKING:
@@ -18,8 +15,6 @@ if TYPE_CHECKING:
 
 MAX_BYTES = 64 * 1024 * 1024
 """Of one answer, unpacked."""
-BEGUN = "botticelli_begun"
-"""The extension of a request that holds its start, on the monotonic clock."""
 
 Client = TypeVar("Client")
 
@@ -29,49 +24,8 @@ def http_client(options: SdkOptions, socket: Path | None = None) -> httpx2.Clien
     that answers drop by drop is cut off, and so is one that sends more than `MAX_BYTES`, packed or not."""
     import httpx2
 
+    from botticelli.drivers.bounds import RequestBegin, ResponseBound
     from botticelli.drivers.connections import Connections
-
-    class Bounded(httpx2.SyncByteStream):
-        def __init__(
-            self, inner: httpx2.SyncByteStream, deadline: float, encoding: str, exchange: Exchange | None
-        ) -> None:
-            self._inner = inner
-            self._deadline = deadline
-            self._encoding = encoding
-            self._exchange = exchange
-
-        def __iter__(self) -> Iterator[bytes]:
-            chunks = unpacked(self._in_time(), self._encoding, MAX_BYTES)
-            try:
-                yield from self._exchange.heard(chunks) if self._exchange else chunks
-            except Unreadable as error:
-                raise httpx2.DecodingError(f"the answer {error}") from None
-
-        def _in_time(self) -> Iterator[bytes]:
-            for chunk in self._inner:
-                if time.monotonic() > self._deadline:
-                    raise httpx2.ReadTimeout("the answer was not whole in time")
-                yield chunk
-
-        def close(self) -> None:
-            self._inner.close()
-
-    def begin(request: httpx2.Request) -> None:
-        limits = timeouts(options).as_dict()
-        leaves()
-        request.extensions = {**request.extensions, "timeout": limits, BEGUN: time.monotonic()}
-        if (exchange := current_exchange()) is not None:
-            exchange.begin()
-
-    def bound(response: httpx2.Response) -> None:
-        deadline = response.request.extensions[BEGUN] + options.timeout_seconds
-        exchange = current_exchange()
-        if isinstance(response.stream, httpx2.SyncByteStream):
-            encoding = response.headers.pop("content-encoding", "")  # unpacked here, so not by httpx2
-            heard = exchange if response.is_success else None
-            response.stream = Bounded(response.stream, deadline, encoding, heard)
-        if exchange is not None:
-            exchange.receive(response)
 
     most = options.max_connections
     return httpx2.Client(
@@ -79,7 +33,10 @@ def http_client(options: SdkOptions, socket: Path | None = None) -> httpx2.Clien
         headers={"Accept-Encoding": ACCEPTED},
         limits=httpx2.Limits(max_connections=most, max_keepalive_connections=most),
         transport=None if _needs_proxy(socket) else Connections(most, socket),
-        event_hooks={"request": [begin], "response": [bound]},
+        event_hooks={
+            "request": [RequestBegin(timeouts(options))],
+            "response": [ResponseBound(options.timeout_seconds, MAX_BYTES)],
+        },
     )
 
 

@@ -13,10 +13,11 @@ from typing import Any
 from botticelli.narrative import keys
 from botticelli.narrative.conditions import USE, read_condition
 from botticelli.narrative.environment import Environment
+from botticelli.narrative.execution import Carousel, Multipliers
 from botticelli.narrative.fields import IDENTIFIER, NAME_WORDS, fits, read_table
 from botticelli.narrative.forms import Outline, WrittenAct
 from botticelli.narrative.inputs import PERFORMS, RESOURCES, Resource, read_inputs, read_resource
-from botticelli.narrative.model import Act, Carousel, Condition, Multipliers, Narrative, Template
+from botticelli.narrative.model import Act, Condition, Narrative, Template
 from botticelli.narrative.policies import read_schedule, read_security
 from botticelli.narrative.problems import Problems
 from botticelli.narrative.sections import Section, Sections, Written

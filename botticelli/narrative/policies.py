@@ -12,8 +12,9 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from botticelli.narrative import keys
+from botticelli.narrative.execution import Schedule
 from botticelli.narrative.fields import fits, read_table
-from botticelli.narrative.model import Schedule, Security
+from botticelli.narrative.model import Security
 from botticelli.narrative.problems import Problems
 from botticelli.narrative.suggest import shown
 from botticelli.narrative.texts import Texts

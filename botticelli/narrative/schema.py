@@ -12,9 +12,10 @@ from pydantic import BaseModel
 
 from botticelli.narrative import keys
 from botticelli.narrative.descriptions import DESCRIPTIONS, EVERYWHERE
+from botticelli.narrative.execution import Carousel
 from botticelli.narrative.fields import IDENTIFIER, LIST, TABLE, Keys, Rule
 from botticelli.narrative.forms import OTHER_NARRATIVE
-from botticelli.narrative.model import Act, BotCommandInput, Carousel, TextInput
+from botticelli.narrative.model import Act, BotCommandInput, TextInput
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
 TITLE = "A narrative of Botticelli"

@@ -89,7 +89,7 @@ class FakeProvider:
         self._lock = threading.Lock()
         self._admitted: list[tuple[float, int]] = []
         self._closing = threading.Event()
-        self._server = _Server(("127.0.0.1", 0), _handler(self))
+        self._server = _Server(("127.0.0.1", 0), type("Handler", (_Handler,), {"provider": self}))
         threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
 
     def __enter__(self) -> Self:
@@ -191,116 +191,127 @@ class _Server(ThreadingHTTPServer):
         """A client that hung up is no news here."""
 
 
-def _handler(provider: FakeProvider) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-        disable_nagle_algorithm = True
+class _Handler(BaseHTTPRequestHandler):
+    """Answers one request after the other of a connection, as the script of its `provider` says."""
 
-        def log_message(self, format: str, *args: Any) -> None:
-            """Silent."""
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    provider: FakeProvider
 
-        def do_POST(self) -> None:
-            if self.path.startswith("/upload/"):
-                return self._upload()
-            body = json.loads(self.rfile.read(int(self.headers.get("content-length") or 0)) or b"{}")
-            at, path = time.monotonic(), self.path.partition("?")[0]
-            wire = provider.language
-            if path.endswith((":countTokens", "/count_tokens")):
-                word, _, number = provider.count_fault.partition(":")
-                if word:
-                    self._note(body, at, "count", ERRORS[word](wire, float(number or 1)).status)
-                    return self._fault(ERRORS[word](wire, float(number or 1)))
-                self._note(body, at, "count", 200)
-                prompt = wire.prompt(body)
-                return self._json(200, wire.counted(max(1, math.ceil(len(prompt) / CHARACTERS_PER_TOKEN))))
-            if not path.endswith(("/messages", "/chat/completions", ":generateContent", ":streamGenerateContent")):
-                self._note(body, at, "", 404)
-                return self._json(404, wire.error(404, "not_found", f"there is no {path}", []))
-            word, _, number = provider.next_word().partition(":")
-            if word == "raw":
-                return self._raw(body, at)
-            told = provider.told(body, path, word)
-            wait_seconds = provider.over_limit(told.input_tokens + told.output_tokens)
-            if wait_seconds is not None:
-                word, number = "429", f"{wait_seconds:.3f}"
-            if word in ERRORS:
-                fault = ERRORS[word](wire, float(number or 1))
-                self._note(body, at, word, fault.status)
-                return self._fault(fault)
-            streams = body.get("stream") or path.endswith(":streamGenerateContent")
-            broken = word.startswith("drop") or word == "not-json"
-            self._note(body, at, word, *((0,) if broken else (200, told)))
-            provider.wait(float(number) if word == "slow" else provider.latency_seconds)
-            if broken:
-                return self._break(word)
-            headers = wire.limits(provider.limits.requests, provider.limits.tokens) if provider.limits else {}
-            if streams:
-                return self._stream(wire, told, headers)
-            drip_seconds = float(number) if word == "drip" else 0.0
-            return self._json(200, wire.whole(told), headers, drip_seconds)
+    def log_message(self, format: str, *args: Any) -> None:
+        """Silent."""
 
-        def _upload(self) -> None:
-            """The Files API of Gemini: the first request asks for a place, the others bring the bytes there."""
-            data = self.rfile.read(int(self.headers.get("content-length") or 0))
-            self._note({"bytes": len(data)}, time.monotonic(), "upload", 200)
-            if "finalize" not in (self.headers.get("x-goog-upload-command") or ""):
-                place = f"http://{self.headers['host']}/upload/here"
-                return self._json(200, {}, {"x-goog-upload-url": place, "x-goog-upload-status": "active"})
-            file = {"name": "files/one", "uri": "https://files.example/one", "state": "ACTIVE", "mimeType": "video/mp4"}
-            return self._json(200, {"file": file}, {"x-goog-upload-status": "final"})
+    def do_POST(self) -> None:
+        if self.path.startswith("/upload/"):
+            return self._upload()
+        body = json.loads(self.rfile.read(int(self.headers.get("content-length") or 0)) or b"{}")
+        at, path = time.monotonic(), self.path.partition("?")[0]
+        if path.endswith((":countTokens", "/count_tokens")):
+            return self._count(body, at)
+        if path.endswith(("/messages", "/chat/completions", ":generateContent", ":streamGenerateContent")):
+            return self._generate(body, at, path)
+        self._note(body, at, "", 404)
+        return self._json(404, self.provider.language.error(404, "not_found", f"there is no {path}", []))
 
-        def _note(self, body: Any, at: float, word: str, status: int, told: Told | None = None) -> None:
-            headers = {name.lower(): value for name, value in self.headers.items()}
-            port = self.client_address[1]
-            provider.note(Received(self.path.partition("?")[0], headers, body, at, word, status, port), told)
+    def _count(self, body: Any, at: float) -> None:
+        """Answer with the number of input tokens, or with the fault that counting was given."""
+        wire = self.provider.language
+        word, _, number = self.provider.count_fault.partition(":")
+        if word:
+            fault = ERRORS[word](wire, float(number or 1))
+            self._note(body, at, "count", fault.status)
+            return self._fault(fault)
+        self._note(body, at, "count", 200)
+        prompt = wire.prompt(body)
+        return self._json(200, wire.counted(max(1, math.ceil(len(prompt) / CHARACTERS_PER_TOKEN))))
 
-        def _fault(self, fault: Fault) -> None:
-            echoed = " ".join(self.headers.get(name, "") for name in provider.echo_headers)
-            message = f"{fault.message} {echoed}".strip()
-            self._json(
-                fault.status,
-                provider.language.error(fault.status, fault.code, message, fault.details),
-                fault.headers,
-            )
+    def _generate(self, body: Any, at: float, path: str) -> None:
+        """Answer as the next word of the script says, or with 429 where the limits are used up."""
+        word, _, number = self.provider.next_word().partition(":")
+        if word == "raw":
+            return self._raw(body, at)
+        told = self.provider.told(body, path, word)
+        wait_seconds = self.provider.over_limit(told.input_tokens + told.output_tokens)
+        if wait_seconds is not None:
+            word, number = "429", f"{wait_seconds:.3f}"
+        if word in ERRORS:
+            fault = ERRORS[word](self.provider.language, float(number or 1))
+            self._note(body, at, word, fault.status)
+            return self._fault(fault)
+        broken = word.startswith("drop") or word == "not-json"
+        self._note(body, at, word, *((0,) if broken else (200, told)))
+        self.provider.wait(float(number) if word == "slow" else self.provider.latency_seconds)
+        if broken:
+            return self._break(word)
+        streams = body.get("stream") or path.endswith(":streamGenerateContent")
+        return self._whole(told, streams=bool(streams), drip_seconds=float(number) if word == "drip" else 0.0)
 
-        def _raw(self, body: Any, at: float) -> None:
-            raw = provider.next_raw()
-            self._note(body, at, "raw", raw.status)
-            self._bytes(raw.status, raw.body, {"content-type": raw.content_type, **raw.headers})
+    def _whole(self, told: Told, *, streams: bool, drip_seconds: float) -> None:
+        """Send the answer in one body, or as a stream."""
+        wire, limits = self.provider.language, self.provider.limits
+        headers = wire.limits(limits.requests, limits.tokens) if limits else {}
+        if streams:
+            return self._stream(wire, told, headers)
+        return self._json(200, wire.whole(told), headers, drip_seconds)
 
-        def _json(self, status: int, body: Any, headers: dict[str, str] | None = None, drip_seconds: float = 0) -> None:
-            data = json.dumps(body).encode()
-            self._bytes(status, data, {"content-type": "application/json", **(headers or {})}, drip_seconds)
+    def _upload(self) -> None:
+        """The Files API of Gemini: the first request asks for a place, the others bring the bytes there."""
+        data = self.rfile.read(int(self.headers.get("content-length") or 0))
+        self._note({"bytes": len(data)}, time.monotonic(), "upload", 200)
+        if "finalize" not in (self.headers.get("x-goog-upload-command") or ""):
+            place = f"http://{self.headers['host']}/upload/here"
+            return self._json(200, {}, {"x-goog-upload-url": place, "x-goog-upload-status": "active"})
+        file = {"name": "files/one", "uri": "https://files.example/one", "state": "ACTIVE", "mimeType": "video/mp4"}
+        return self._json(200, {"file": file}, {"x-goog-upload-status": "final"})
 
-        def _bytes(self, status: int, data: bytes, headers: dict[str, str], drip_seconds: float = 0) -> None:
-            self.send_response(status)
-            for name, value in headers.items():
-                self.send_header(name, value)
-            self.send_header("content-length", str(len(data)))
-            self.end_headers()
-            step = 10 if drip_seconds else max(1, len(data))
-            for start in range(0, len(data), step):
-                provider.wait(drip_seconds)
-                self.wfile.write(data[start : start + step])
-                self.wfile.flush()
+    def _note(self, body: Any, at: float, word: str, status: int, told: Told | None = None) -> None:
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        port = self.client_address[1]
+        self.provider.note(Received(self.path.partition("?")[0], headers, body, at, word, status, port), told)
 
-        def _stream(self, wire: Wire, told: Told, headers: dict[str, str]) -> None:
-            self.send_response(200)
-            for name, value in {"content-type": "text/event-stream", **headers, "transfer-encoding": "chunked"}.items():
-                self.send_header(name, value)
-            self.end_headers()
-            for piece in wire.pieces(told):
-                data = piece.encode()
-                self.wfile.write(f"{len(data):x}\r\n".encode() + data + b"\r\n")
-            self.wfile.write(b"0\r\n\r\n")
+    def _fault(self, fault: Fault) -> None:
+        echoed = " ".join(self.headers.get(name, "") for name in self.provider.echo_headers)
+        message = f"{fault.message} {echoed}".strip()
+        self._json(
+            fault.status,
+            self.provider.language.error(fault.status, fault.code, message, fault.details),
+            fault.headers,
+        )
 
-        def _break(self, word: str) -> None:
-            self.close_connection = True
-            if word == "not-json":
-                self.wfile.write(
-                    b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 6\r\n\r\n<html>"
-                )
-            elif word == "drop-midway":
-                self.wfile.write(b'HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 99\r\n\r\n{"a"')
+    def _raw(self, body: Any, at: float) -> None:
+        raw = self.provider.next_raw()
+        self._note(body, at, "raw", raw.status)
+        self._bytes(raw.status, raw.body, {"content-type": raw.content_type, **raw.headers})
 
-    return Handler
+    def _json(self, status: int, body: Any, headers: dict[str, str] | None = None, drip_seconds: float = 0) -> None:
+        data = json.dumps(body).encode()
+        self._bytes(status, data, {"content-type": "application/json", **(headers or {})}, drip_seconds)
+
+    def _bytes(self, status: int, data: bytes, headers: dict[str, str], drip_seconds: float = 0) -> None:
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.send_header("content-length", str(len(data)))
+        self.end_headers()
+        step = 10 if drip_seconds else max(1, len(data))
+        for start in range(0, len(data), step):
+            self.provider.wait(drip_seconds)
+            self.wfile.write(data[start : start + step])
+            self.wfile.flush()
+
+    def _stream(self, wire: Wire, told: Told, headers: dict[str, str]) -> None:
+        self.send_response(200)
+        for name, value in {"content-type": "text/event-stream", **headers, "transfer-encoding": "chunked"}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        for piece in wire.pieces(told):
+            data = piece.encode()
+            self.wfile.write(f"{len(data):x}\r\n".encode() + data + b"\r\n")
+        self.wfile.write(b"0\r\n\r\n")
+
+    def _break(self, word: str) -> None:
+        self.close_connection = True
+        if word == "not-json":
+            self.wfile.write(b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 6\r\n\r\n<html>")
+        elif word == "drop-midway":
+            self.wfile.write(b'HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 99\r\n\r\n{"a"')

@@ -13,7 +13,7 @@ from botticelli.carousel import EnqueueOptions, cancel, enqueue, pause, result_o
 from botticelli.carousel.plan import plan_iteration, shares
 from botticelli.carousel.snapshots import narrative_of
 from botticelli.errors import InvalidInput
-from botticelli.narrative.model import Multipliers
+from botticelli.narrative.execution import Multipliers
 from botticelli.runtime import Runtime
 from tests.support.narratives import loaded, narrative_text, perform_all, perform_open, run_of, start
 from workers.perform import perform

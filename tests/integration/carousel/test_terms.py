@@ -17,7 +17,7 @@ from botticelli.cli.run_details import Details
 from botticelli.client import Client
 from botticelli.errors import InvalidInput
 from botticelli.messages import QUEUE, run_id_for
-from botticelli.narrative.model import Multipliers, Terms
+from botticelli.narrative.execution import Multipliers, Terms
 from botticelli.runtime import Runtime
 from tests.support.narratives import narrative_text, perform_all, perform_open, run_of, start
 from workers.requests import store_request

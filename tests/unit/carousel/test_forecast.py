@@ -14,7 +14,7 @@ from botticelli.carousel.enqueue import EnqueueOptions
 from botticelli.carousel.forecast import Forecast, forecast
 from botticelli.cli.main import root
 from botticelli.errors import InvalidInput
-from botticelli.narrative.model import Multipliers, Terms
+from botticelli.narrative.execution import Multipliers, Terms
 from botticelli.runtime import Runtime
 from botticelli.settings import load_settings
 from tests.support.narratives import loaded, narrative_text

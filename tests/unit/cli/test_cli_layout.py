@@ -11,11 +11,11 @@ import pytest
 from rich.console import Console
 
 from botticelli.cli.budget_audit import HEAD as AUDIT_HEAD
+from botticelli.cli.follow.panel import HELD, NEAR_LIMIT, USED, render
+from botticelli.cli.follow.view import Picture
 from botticelli.cli.following import eta_seconds
 from botticelli.cli.layout import cells, line_width, table, wrapped
-from botticelli.cli.panel import HELD, NEAR_LIMIT, USED, render
 from botticelli.cli.run_details import run_table
-from botticelli.cli.view import Picture
 from tests.unit.cli.test_cli_views import NOW, RUN, USAGE
 
 WIDTHS = pytest.mark.parametrize("width", [60, 80, 100, 120, 200])

@@ -11,7 +11,7 @@ import pytest
 
 from botticelli.budget import Amounts, ScopeUsage, Window, WindowUsage
 from botticelli.cli.budget import as_object
-from botticelli.cli.gauges import gauge_lines
+from botticelli.cli.follow.gauges import gauge_lines
 from botticelli.cli.run_details import _act_lines
 from botticelli.settings import shown_url
 from botticelli.store import ActRow, Iteration

@@ -13,11 +13,11 @@ from rich.console import Console
 
 from botticelli.budget import Amounts, ScopeUsage, Window, WindowUsage
 from botticelli.carousel.outcome import exit_code
-from botticelli.cli.panel import PanelView, render
+from botticelli.cli.follow.panel import PanelView, render
+from botticelli.cli.follow.summary import next_steps, summary
+from botticelli.cli.follow.view import Picture
+from botticelli.cli.follow.views import JsonView, PlainView, event_line
 from botticelli.cli.run_details import run_table
-from botticelli.cli.summary import next_steps, summary
-from botticelli.cli.view import Picture
-from botticelli.cli.views import JsonView, PlainView, event_line
 from botticelli.store import Run
 from botticelli.watching import Event, Look
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from botticelli.narrative import Environment, Narrative, load_narrative, missing_variables, references
-from botticelli.narrative.model import Carousel
+from botticelli.narrative.execution import Carousel
 
 SCRIPTS = Path(__file__).parents[3] / "narratives"
 ENVIRONMENT = Environment.for_local_files({"TEST_GUILD_ID": "4242"})

@@ -9,7 +9,8 @@ import pytest
 
 from botticelli.errors import NarrativeError
 from botticelli.narrative import Loaded, Narrative, parse_narrative
-from botticelli.narrative.model import BotCommandInput, Carousel, Items, Multipliers, Template, TextInput
+from botticelli.narrative.execution import Carousel, Multipliers
+from botticelli.narrative.model import BotCommandInput, Items, Template, TextInput
 
 Load = Callable[[str], Loaded]
 

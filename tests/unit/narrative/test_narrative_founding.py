@@ -7,7 +7,8 @@ from collections.abc import Callable
 import pytest
 
 from botticelli.narrative import Loaded
-from botticelli.narrative.model import BotCommandInput, Carousel, Template
+from botticelli.narrative.execution import Carousel
+from botticelli.narrative.model import BotCommandInput, Template
 
 Load = Callable[[str], Loaded]
 

@@ -13,11 +13,11 @@ from rich.text import Text
 
 from botticelli.carousel import result_of
 from botticelli.carousel.outcome import outcome_text
-from botticelli.cli.gauges import gauge_lines
+from botticelli.cli.follow.gauges import gauge_lines
+from botticelli.cli.follow.summary import next_steps, summary
+from botticelli.cli.follow.view import Picture
 from botticelli.cli.layout import wrapped
-from botticelli.cli.summary import next_steps, summary
 from botticelli.cli.terminal import duration, gauge, iterations, money, number, one_line, safe, short
-from botticelli.cli.view import Picture
 from botticelli.store import Run
 from botticelli.watching import Event
 

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from botticelli.cli.follow.summary import next_steps, summary
 from botticelli.cli.output import print_json
-from botticelli.cli.summary import next_steps, summary
 from botticelli.cli.terminal import duration, is_terminal, iterations, number, one_line, safe
 
 if TYPE_CHECKING:
-    from botticelli.cli.view import Picture, View
+    from botticelli.cli.follow.view import Picture, View
     from botticelli.store import Run
     from botticelli.watching import Event
 
@@ -79,7 +79,7 @@ def view_for(*, as_json: bool) -> View:
     if as_json:
         return JsonView()
     if is_terminal():
-        from botticelli.cli.panel import PanelView
+        from botticelli.cli.follow.panel import PanelView
 
         return PanelView()
     return PlainView()
