@@ -22,6 +22,7 @@ EPOCH_UNITS = ((1e11, 1.0), (1e14, 1e3), (1e17, 1e6), (1e20, 1e9))
 NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
 ISO_MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}[^\s,;)]*", re.ASCII | re.IGNORECASE)
 ISO_DURATION = re.compile(r"P(?=[\dT])(?:\d+D)?(?:T(?:\d+H)?(?:\d+M)?(?:\d+(?:\.\d+)?S)?)?", re.ASCII | re.IGNORECASE)
+CLOCK = re.compile(r"(?:(\d{1,3}):)?(\d{1,3}):([0-5]\d(?:\.\d+)?)", re.ASCII)
 PART = re.compile(r"\s*(?:,|and\b)?\s*(\d+(?:\.\d+)?)\s*([a-zµ]+)", re.ASCII | re.IGNORECASE)
 BARE = re.compile(r"(\d+(?:\.\d+)?)(?=\s*(?:[.,;)]|$))", re.ASCII)
 LEAD = re.compile(r"\b(?:try|trying|retry|retrying|wait|available|resets?)\b[a-z ]{0,30}?(?=\d)", re.IGNORECASE)
@@ -42,7 +43,7 @@ def wait_seconds(value: Any, now: datetime, *, unit_seconds: float = 1.0) -> flo
     Text without a zone is UTC. Anything else, NaN and infinity are None; negative waits are 0.
     """
     if isinstance(value, str):
-        return _of_text(value.strip(), now, unit_seconds)
+        return _of_text(value.strip(" \t;\"'"), now, unit_seconds)
     if isinstance(value, int | float) and not isinstance(value, bool):
         return _of_number(value, now, unit_seconds)
     return None
@@ -73,6 +74,8 @@ def _of_text(text: str, now: datetime, unit_seconds: float) -> float | None:
         return None
     if NUMBER.fullmatch(text):
         return _of_number(float(text), now, unit_seconds)
+    if clock := CLOCK.fullmatch(text):
+        return bounded(int(clock[1] or 0) * 3600 + int(clock[2]) * 60 + float(clock[3]))
     if ISO_DURATION.fullmatch(text):
         text = text[1:].upper().replace("T", "")
     seconds, end = _leading_duration(text)

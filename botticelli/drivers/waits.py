@@ -20,6 +20,9 @@ PER_DAY = re.compile(r"per_?day|daily|/d/", re.IGNORECASE)
 NOTHING = re.compile(r"0+(?:\.0*)?|-\d+(?:\.\d*)?", re.ASCII)
 """What remains of a limit that is used up; some servers count on below 0."""
 MILLISECOND = 0.001
+LIMITS = ("ratelimit", "x-ratelimit", "x-rate-limit")
+"""Headers that hold limit, rest and reset in fields (draft-ietf-httpapi-ratelimit-headers)."""
+FIELD = re.compile(r"\b(r|t|remaining|reset)\s*=\s*(-?\d+)", re.ASCII)
 
 
 def asked_seconds(headers: Mapping[str, str], body: Any, now: datetime | None = None) -> float | None:
@@ -77,6 +80,8 @@ def _resets(headers: Mapping[str, str], now: datetime) -> float | None:
     empty: list[float] = []
     unsaid: list[float] = []
     for name, text in headers.items():
+        if name in LIMITS:
+            empty += _in_fields(text, now)
         if "ratelimit" not in name.replace("rate-limit", "ratelimit") or "reset" not in name:
             continue
         wait = wait_seconds(text, now)
@@ -86,6 +91,15 @@ def _resets(headers: Mapping[str, str], now: datetime) -> float | None:
         elif wait is not None and remaining is not None and NOTHING.fullmatch(remaining.strip()):
             empty.append(wait)
     return max(empty) if empty else min(unsaid, default=None)
+
+
+def _in_fields(text: str, now: datetime) -> Iterator[float]:
+    """The resets of the limits in a field of which nothing remains: `"day";r=0;t=30`, `limit=9, remaining=0, reset=30`."""
+    for limit in text.split(",") if ";" in text else [text]:
+        fields: dict[str, str] = dict(FIELD.findall(limit.lower()))
+        wait = wait_seconds(fields.get("t", fields.get("reset")), now)
+        if wait is not None and NOTHING.fullmatch(fields.get("r") or fields.get("remaining") or ""):
+            yield wait
 
 
 def _remaining(headers: Mapping[str, str], name: str) -> str | None:

@@ -79,6 +79,10 @@ SOON = NOW.timestamp() + 30
         ("1000000000", 0),
         ("-5", 0),
         ("999999999", 2 * 86_400),
+        ("0:30", 30),
+        ("01:00:30", 3630),
+        ('"30"', 30),
+        ("30;", 30),
         ("-3s", None),
         ("later", None),
         ("", None),
@@ -132,6 +136,10 @@ def test_wait_is_read_in_words(message: str, seconds: float | None) -> None:
         ({"x-ratelimit-remaining-tokens": "-4", "x-ratelimit-reset-tokens": "2s"}, 2),
         ({"x-ratelimit-remaining-tokens": "9", "x-ratelimit-reset-tokens": "2s"}, None),
         ({"x-ratelimit-reset-tokens": "8s", "x-ratelimit-reset-requests": "2s"}, 2),
+        ({"ratelimit": '"minute";r=5;t=9, "day";r=0;t=30'}, 30),
+        ({"ratelimit": "limit=10, remaining=0, reset=30"}, 30),
+        ({"ratelimit": '"day";r=3;t=30'}, None),
+        ({"ratelimit": '"day";r=0'}, None),
     ],
 )
 def test_reset_of_empty_limit_is_waited_for(headers: dict[str, str], seconds: float | None) -> None:
