@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Iterator
 
@@ -10,6 +11,7 @@ import httpx2
 from botticelli.bounded import Unreadable, unpacked
 from botticelli.drivers.departures import leaves
 from botticelli.drivers.exchange import Exchange, current_exchange
+from botticelli.telemetry import log
 
 BEGUN = "botticelli_begun"
 """The extension of a request that holds its start, on the monotonic clock."""
@@ -41,8 +43,8 @@ class ResponseBound:
         if isinstance(response.stream, httpx2.SyncByteStream):
             encoding = response.headers.pop("content-encoding", "")  # unpacked here, so not by httpx2
             heard = exchange if response.is_success else None
-            chunks = _in_time(response.stream, deadline)
-            response.stream = _Unpacked(response.stream, unpacked(chunks, encoding, self._max_bytes), heard)
+            chunks = unpacked(_in_time(response.stream, deadline), encoding, self._max_bytes)
+            response.stream = _Unpacked(response.stream, chunks, heard, is_error=not response.is_success)
         if exchange is not None:
             exchange.receive(response)
 
@@ -50,8 +52,11 @@ class ResponseBound:
 class _Unpacked(httpx2.SyncByteStream):
     """The unpacked chunks of `inner`, which an exchange may listen to."""
 
-    def __init__(self, inner: httpx2.SyncByteStream, chunks: Iterator[bytes], exchange: Exchange | None) -> None:
+    def __init__(
+        self, inner: httpx2.SyncByteStream, chunks: Iterator[bytes], exchange: Exchange | None, *, is_error: bool
+    ) -> None:
         self._inner = inner
+        self._is_error = is_error
         self._chunks = chunks
         self._exchange = exchange
 
@@ -59,6 +64,9 @@ class _Unpacked(httpx2.SyncByteStream):
         try:
             yield from self._exchange.heard(self._chunks) if self._exchange else self._chunks
         except Unreadable as error:
+            if self._is_error:
+                log("error_body_unreadable", level=logging.WARNING, reason=str(error))
+                return  # the status says enough
             raise httpx2.DecodingError(f"the answer {error}") from None
 
     def close(self) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from botticelli.drivers.reading.bodies import Failure
-from botticelli.drivers.reading.error_bodies import read_error_body
+from botticelli.drivers.reading.error_bodies import in_words, read_error_body
 from botticelli.drivers.verdicts import PASSES, SAME_EVERYWHERE, Verdict, judge_error, remedy
 from botticelli.drivers.waits import asked_seconds
 from botticelli.errors import DriverError, DriverTerminal, DriverTransient, DriverUnknown
@@ -46,7 +46,8 @@ class Translator:
         answer = _answer(error)
         if answer is not None:
             return self.of_answer(answer)
-        return DriverUnknown(f"the answer can't be read ({type(error).__name__})", where=self.where)
+        reason = _unreadable(error) or f"the answer can't be read ({type(error).__name__})"
+        return DriverUnknown(reason, where=self.where)
 
     def of_answer(self, answer: Answer) -> DriverError:
         what = f"{answer.status}: {self._plain(answer.message)}" if answer.message else f"status {answer.status}"
@@ -113,16 +114,28 @@ def _transport(error: BaseException | None) -> Exception | None:
     return None
 
 
+def _unreadable(error: BaseException | None) -> str:
+    """Why the body of an answer could not be unpacked, where that is what happened."""
+    import httpx2
+
+    while error is not None and not isinstance(error, httpx2.DecodingError):
+        error = error.__cause__ or error.__context__
+    return str(error or "")
+
+
 def _answer(error: Exception) -> Answer | None:
     """What all three SDKs keep of an answer: the response of httpx2, and the body that they read from it."""
     response = getattr(error, "response", None)
     body = getattr(error, "details", None) or getattr(error, "body", None)
     if response is None and not isinstance(body, Mapping | list):
         return None
-    read = read_error_body(_content(response) or body)
+    content = _content(response)
+    read = read_error_body(content or body)
     status = getattr(response, "status_code", None) or read.status or 500
     headers = {name.lower(): value for name, value in getattr(response, "headers", {}).items()}
-    return Answer(int(status), read.message or str(getattr(error, "message", "") or ""), headers, read.body)
+    sdks_own = str(getattr(error, "message", "") or "") if response is None else ""
+    words = in_words(read) if content else read.message  # without content, `body` is the SDK's
+    return Answer(int(status), words or sdks_own, headers, read.body)
 
 
 def _content(response: Any) -> bytes:

@@ -37,6 +37,10 @@ BILLING = frozenset(
 BILLING_PHRASES = (
     "credit balance is too low",  # Anthropic says so with invalid_request_error
     "insufficient balance",
+    "balance insufficient",
+    "balance is insufficient",
+    "not enough balance",
+    "out of credits",
     "insufficient credits",
     "enable billing",  # Google, where the free tier isn't offered
     "requires billing",
@@ -137,11 +141,11 @@ def judge_error(answer: ErrorAnswer) -> Verdict:
     status = _status(answer.status, details)
     if status == PAYMENT_REQUIRED or details.codes & BILLING:
         return Verdict.BILLING
-    verdict = _passing(status, details)
+    text = " ".join((answer.message, *details.messages)).lower()
+    verdict = _passing(status, details, text)
     advice = answer.headers.get("x-should-retry", "").strip().lower()
     if verdict in PASSES:
         return verdict if advice != "false" else Verdict.FINAL
-    text = " ".join((answer.message, *details.messages)).lower()
     verdict = _lasting(status, details.codes, text)
     return Verdict.OVERLOADED if advice == "true" and verdict is Verdict.INVALID else verdict
 
@@ -153,16 +157,17 @@ def _status(status: int, details: Details) -> int:
     return next((inner for inner in details.statuses if 300 <= inner < 600), status)
 
 
-def _passing(status: int, details: Details) -> Verdict | None:
-    """What fields say of it; None when nothing says that it passes."""
+def _passing(status: int, details: Details, text: str) -> Verdict | None:
+    """What fields say of it; None when nothing says that it passes. An answer that began well passes unless its codes,
+    or for want of codes its words, say otherwise."""
     if status == 401:
         return None
     if status == TOO_MANY or details.codes & LIMITED or (details.quotas and status < 500):
         return Verdict.LIMITED
     if status in PASSING or status >= 500 or details.codes & OVERLOADED:
         return Verdict.OVERLOADED
-    begun_well = status < 300 and not details.codes & (BAD_KEY | TOO_LONG | REFUSED | MISSING | INVALID)
-    return Verdict.OVERLOADED if begun_well else None
+    lasts = _lasting(status, details.codes, text) is not Verdict.INVALID or details.codes & INVALID
+    return Verdict.OVERLOADED if status < 300 and not lasts else None
 
 
 def _lasting(status: int, codes: set[str], text: str) -> Verdict:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import codecs
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -21,6 +21,8 @@ from botticelli.storable import storable
 from botticelli.telemetry import log
 
 SHOWN_CHARACTERS = 200
+ANSWER = frozenset(("choices", "candidates", "delta", "content", "content_block"))
+"""Fields of an event that is a part of an answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +103,9 @@ def _failure(
     broken = next((event for event in events if event.data is None and event.text[:1] in ("{", "[")), None)
     if gathered.is_begun:
         is_open = not gathered.finish and (streamed or len(events) > 1)
+        unnamed = next(filter(None, map(_unnamed_error, events)), None) if is_open else None
+        if unnamed is not None:
+            return Failure("refused", unnamed, _served(request, gathered, parts))
         return Failure("broken", ErrorBody("the answer broke off: it ended without a reason")) if is_open else None
     if broken is not None:
         return Failure("broken", ErrorBody("the answer broke off: its JSON is not whole"))
@@ -115,6 +120,15 @@ def _served(request: GenerateRequest, gathered: Gathered, parts: Parts) -> Usage
     return believe(request, written, gathered.counts).usage
 
 
+def _unnamed_error(event: Event) -> ErrorBody | None:
+    """The error that an event is without saying so: a message, and nothing of an answer."""
+    data = event.data
+    if not isinstance(data, Mapping) or data.keys() & ANSWER or isinstance(data.get("message"), Mapping):
+        return None
+    error = read_error_body(data)
+    return error if error.message else None
+
+
 def _nothing(gathered: Gathered, text: str, events: list[Event]) -> ErrorBody:
     """Why a body holds no answer, in its own words if it has some."""
     if not text.strip():
@@ -122,7 +136,7 @@ def _nothing(gathered: Gathered, text: str, events: list[Event]) -> ErrorBody:
     error = next((read for event in events if (read := read_error_body(event.data)).message or read.status), None)
     if error is not None:
         return error
-    if any(event.data is not None for event in events):
+    if any(event.data is not None for event in events) or text.strip() in ("null", "[]"):
         return ErrorBody("the answer holds no text and no reason")
     kind = "a web page" if is_markup(text) else "a text"
     shown = read_error_body(text).message[:SHOWN_CHARACTERS]

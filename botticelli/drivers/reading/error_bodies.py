@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from botticelli.drivers.reading.events import events_in
 from botticelli.storable import storable
 
 MAX_CHARACTERS = 100_000
@@ -16,8 +18,21 @@ MAX_DEPTH = 6
 MAX_MESSAGES = 3
 WRAPPERS = ("error", "errors", "base_resp", "fault", "response")
 """Keys whose value is the error itself, in objects that wrap it."""
-MESSAGES = ("message", "msg", "detail", "error_message", "error_description", "status_msg", "description", "title")
-STATUSES = ("code", "status", "status_code", "statusCode", "http_status", "error_code", "http_code")
+MESSAGES = (
+    "message",
+    "msg",
+    "detail",
+    "error_message",
+    "error_msg",
+    "error_description",
+    "status_msg",
+    "faultstring",
+    "description",
+    "title",
+    "text",
+)
+"""In lower case, as all names here: some servers write `Message`."""
+STATUSES = ("code", "status", "status_code", "statuscode", "http_status", "error_code", "http_code")
 CODES = ("code", "status", "type", "error_code", "reason")
 WORDS = {
     "rate_limit": 429,
@@ -54,8 +69,9 @@ WORDS = {
     "server_error": 500,
     "internal": 500,
 }
-"""The status that a code in words stands for: the first word that the code contains."""
+"""The status that a code in words stands for: the first word that the code contains, `RateLimitError` like the others."""
 
+_STREAM = re.compile(r"\s*(?:event|data) ?:")
 _TITLE = re.compile(r"<(title|h1)[^>]*>(.*?)</\1>", re.IGNORECASE | re.DOTALL)
 _HIDDEN = re.compile(r"<(script|style)\b.*?</\1>", re.IGNORECASE | re.DOTALL)
 _TAG = re.compile(r"<[^>]*>")
@@ -78,7 +94,7 @@ class ErrorBody:
 def read_error_body(body: Any) -> ErrorBody:
     """Reads a body that is bytes, text, or JSON that is parsed already."""
     if isinstance(body, bytes | bytearray):
-        body = bytes(body[: 10 * MAX_CHARACTERS]).decode("utf-8", "replace")
+        body = _decoded(bytes(body[: 10 * MAX_CHARACTERS]))
     if isinstance(body, str):
         body = _parsed(body)
     if isinstance(body, str):
@@ -91,17 +107,30 @@ def read_error_body(body: Any) -> ErrorBody:
     return ErrorBody(message, storable(_code(objects)), _status(objects), _details(objects), outer)
 
 
+def in_words(error: ErrorBody) -> str:
+    """Its message; for a body that says nothing under a name that is known, the body itself."""
+    return error.message or (storable(json.dumps(error.body, ensure_ascii=False)) if error.body else "")
+
+
 def is_markup(text: str) -> bool:
     """Whether a text is a web page or XML, as gateways and login pages send it."""
     return _MARKUP.match(text) is not None
 
 
+def _decoded(raw: bytes) -> str:
+    """UTF-8, unless its first bytes or its zeros say UTF-16."""
+    is_wide = raw[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) or (raw[:1] in b"{[" and raw[1:2] == b"\0")
+    name = "utf-8-sig" if not is_wide else "utf-16" if raw[:1] not in b"{[" else "utf-16-le"
+    return raw.decode(name, "replace")
+
+
 def _parsed(text: str) -> Any:
-    """The JSON that a text is, else the text."""
+    """The JSON that a text is, or that the first event of a stream holds; else the text."""
     try:
         return json.loads(text)
     except (ValueError, RecursionError):
-        return text
+        events = events_in(text) if _STREAM.match(text) else iter(())
+        return next((event.data for event in events if event.data is not None), text)
 
 
 def _plain_text(text: str) -> str:
@@ -125,19 +154,25 @@ def _first_object(body: Any) -> Mapping[str, Any] | None:
 
 def _objects(outer: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """The object and those that it wraps, the innermost error first."""
-    chain: list[Mapping[str, Any]] = [outer]
+    chain: list[Mapping[str, Any]] = [_lowered(outer)]
     for _ in range(MAX_DEPTH):
         inner = next((_first_object(chain[-1].get(key)) for key in WRAPPERS if chain[-1].get(key)), None)
         if inner is None:
             break
-        chain.append(inner)
+        chain.append(_lowered(inner))
     return chain[::-1]
+
+
+def _lowered(value: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The same with names in lower case; a name that is so already wins."""
+    return {**{str(name).lower(): inner for name, inner in value.items()}, **value}
 
 
 def _message(value: Any, depth: int) -> str:
     """The first text that says what is wrong."""
     if isinstance(value, str):
-        return value.strip()
+        inner = _parsed(value) if depth and value.lstrip()[:1] in ("{", "[") else value
+        return (_message(inner, depth - 1) if inner is not value else "") or value.strip()
     if depth == 0:
         return ""
     if isinstance(value, list):
@@ -145,6 +180,7 @@ def _message(value: Any, depth: int) -> str:
         return "; ".join(filter(None, texts))
     if not isinstance(value, Mapping):
         return ""
+    value = _lowered(value)
     for key in (*WRAPPERS, *MESSAGES):
         text = _message(value.get(key), depth - 1)
         if text:
@@ -201,8 +237,8 @@ def _as_status(value: Any) -> int | None:
 def _status_of_word(value: Any) -> int | None:
     if not isinstance(value, str):
         return None
-    word = re.sub("[ -]", "_", value[:100].lower())
-    return next((status for part, status in WORDS.items() if part in word), None)
+    word = re.sub("[ _-]", "", value[:100].lower())
+    return next((status for part, status in WORDS.items() if part.replace("_", "") in word), None)
 
 
 def _details(objects: list[Mapping[str, Any]]) -> tuple[Mapping[str, Any], ...]:

@@ -11,6 +11,8 @@ MAX_DEPTH = 8
 REASONING = ("reasoning", "thinking", "thought", "redacted_thinking", "reasoning_text", "summary_text", "analysis")
 TOOLS = ("tool_use", "tool_call", "tool_calls", "function_call", "function", "server_tool_use", "mcp_tool_use")
 TOOL_KEYS = ("functionCall", "function_call", "tool_calls", "toolCalls")
+BESIDE = ("inlineData", "fileData", "executableCode", "codeExecutionResult", "functionResponse")
+"""Parts of Gemini, which have no type. Results of tools (`…_result`) are no text of the model either."""
 TEXTS = ("text", "content", "value", "parts", "output_text")
 REASONING_TEXTS = ("thinking", "reasoning", "text", "reasoning_text", "summary", "content")
 
@@ -57,6 +59,9 @@ def _are_parts(content: Any, depth: int) -> Iterator[bool]:
     """For each item whether it is a text, or an object that is a part."""
     items = content if isinstance(content, list) else [content]
     for item in items:
+        if isinstance(item, list) and depth:
+            yield from _are_parts(item, depth - 1)
+            continue
         is_part = isinstance(item, Mapping) and (
             isinstance(item.get("type"), str) or any(key in item for key in (*TEXTS, *TOOL_KEYS, "refusal"))
         )
@@ -85,10 +90,13 @@ def _part(part: Mapping[str, Any], depth: int) -> Parts:
     kind = kind.lower() if isinstance(kind, str) else ""
     if kind in REASONING or part.get("thought") is True:
         return Parts(reasoning=_text_of(part, REASONING_TEXTS))
-    if kind == "refusal" or isinstance(part.get("refusal"), str):
+    if kind == "refusal" or (isinstance(part.get("refusal"), str) and part["refusal"]):
         return Parts(refusal=_text_of(part.get("refusal") or part, TEXTS))
     if kind in TOOLS or any(part.get(key) for key in TOOL_KEYS):
         return Parts(has_tools=True)
+    beside = kind if kind.endswith("_result") else next((key for key in BESIDE if part.get(key)), "")
+    if beside:
+        return Parts(left_out=(beside[:40],))
     for key in TEXTS:
         if part.get(key) is not None:
             return _read(part[key], depth - 1)

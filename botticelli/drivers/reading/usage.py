@@ -82,7 +82,9 @@ class CountReader:
 
 
 def as_count(value: Any) -> int | None:
-    """A whole number of tokens, fractions rounded up; None for what can't be one."""
+    """A whole number of tokens, also in a text, fractions rounded up; None for what can't be one."""
+    if isinstance(value, str) and re.fullmatch(r"\d{1,12}", value.strip(), re.ASCII):
+        value = int(value)
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     if not math.isfinite(value) or not 0 <= value <= MAX_COUNT:
@@ -99,9 +101,10 @@ def believe(request: GenerateRequest, text: str, counts: Counts) -> Believed:
         doubts += [] if input_tokens is None else [f"{input_tokens} input tokens are too few for the prompt"]
         input_tokens = max(input_tokens or 0, estimate_request_tokens(request))
     reasoning_tokens = counts.reasoning_tokens or 0
+    rest_tokens = (counts.total_tokens or 0) - input_tokens if output_tokens is None else 0
     if output_tokens is None or _is_too_few(output_tokens, text):
         doubts += [] if output_tokens is None else [f"{output_tokens} output tokens are too few for the text"]
-        output_tokens = max(output_tokens or 0, _estimated_output(text) + reasoning_tokens)
+        output_tokens = max(output_tokens or 0, rest_tokens, _estimated_output(text) + reasoning_tokens)
     elif reasoning_tokens > output_tokens:
         doubts += [f"{reasoning_tokens} reasoning tokens are more than all {output_tokens} output tokens"]
         output_tokens += reasoning_tokens

@@ -12,7 +12,7 @@ from botticelli.drivers import Driver
 from botticelli.drivers.anthropic import AnthropicDriver
 from botticelli.drivers.gemini import GeminiDriver
 from botticelli.drivers.openai import CompatibleDriver
-from botticelli.errors import DriverError, DriverTransient
+from botticelli.errors import DriverError, DriverTerminal, DriverTransient, DriverUnknown
 from botticelli.testing.driver_answers import AnswerConformance
 from botticelli.testing.providers import FakeProvider, RawAnswer
 from tests.support.sdks import ALL, CANARY, driver_for, request
@@ -71,3 +71,23 @@ def test_reason_of_a_refusal_is_read_from_any_body(wire: Any, server: FakeProvid
     reasons = ("422: body.model: field required", "429: Quota.", "502: Bad gateway", "400: no such field")
     assert [error.what for error in errors] == list(reasons)
     assert isinstance(errors[1], DriverTransient) and errors[1].retry_after_seconds == 3
+
+
+@ALL
+def test_status_counts_where_the_body_can_not_be_unpacked(wire: Any, server: FakeProvider) -> None:
+    packed = {"content-encoding": "gzip"}
+    server.answer_raw(
+        RawAnswer(b"no gzip", status=429, headers={**packed, "retry-after": "3"}),
+        RawAnswer(b"no gzip", status=402, headers=packed),
+        RawAnswer(b"no gzip", headers=packed),
+    )
+    driver, errors = driver_for(server), list[DriverError]()
+    for _ in range(3):
+        with pytest.raises(DriverError) as caught:
+            driver.generate(request(wire))
+        errors.append(caught.value)
+    driver.close()
+    assert [type(error) for error in errors] == [DriverTransient, DriverTerminal, DriverUnknown]
+    assert isinstance(errors[0], DriverTransient) and errors[0].retry_after_seconds == 3
+    reasons = ["status 429", "status 402", "the answer is packed, and can't be unpacked"]
+    assert [error.what for error in errors] == reasons

@@ -48,6 +48,23 @@ def test_rate_limit_with_body_of_any_shape_backs_off(body: Any) -> None:
     assert (error.retry_after_seconds, error.limited) == (None, True)
 
 
+@pytest.mark.parametrize(
+    ("message", "verdict"),
+    [
+        ("Insufficient balance.", "billing"),
+        ("Account balance insufficient", "billing"),
+        ("prompt is too long: 9 tokens", "too long"),
+        ("API key not valid.", "key"),
+        ("Blocked by content_filter.", "refused"),
+        ("Provider returned error", "overloaded"),
+        ("", "overloaded"),
+    ],
+)
+def test_error_without_code_in_good_answer_is_judged_by_its_words(message: str, verdict: str) -> None:
+    body = {"base_resp": {"status_code": 1008, "status_msg": message}}
+    assert judge_error(Answer(200, message, {}, body)).value == verdict
+
+
 def test_error_inside_good_answer_has_the_status_of_its_body() -> None:
     verdicts = [
         judge_error(Answer(200, "", {}, {"error": {"message": "Provider returned error", "code": code}})).value

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -40,3 +41,41 @@ def test_preview_of_a_stream_is_its_text(wire: Wire, answer: OddAnswer, size: in
         preview.feed(answer.body[start : start + size])
     preview.finish(read)
     assert "".join(pieces) == read.text
+
+
+@pytest.mark.parametrize(
+    "late", [{"object": "error", "message": "Out of memory", "code": 500}, {"detail": "Out of memory"}]
+)
+def test_error_in_a_stream_without_an_error_field_is_read(late: Any) -> None:
+    events = ({"choices": [{"delta": {"content": "Hel"}}]}, late)
+    body = "".join(f"data: {json.dumps(event)}\n\n" for event in events)
+    read = read_answer(OPENAI, REQUEST, body.encode(), streamed=True)
+    assert isinstance(read, Failure) and read.usage is not None
+    assert (read.kind, read.error.message) == ("refused", "Out of memory")
+
+
+@pytest.mark.parametrize("body", [b"null", b"[]", b"{}", b'{"choices": null}', b" 42 "])
+def test_json_that_is_no_answer_is_not_called_a_text(body: bytes) -> None:
+    read = read_answer(OPENAI, REQUEST, body)
+    assert isinstance(read, Failure) and read.error.message == "the answer holds no text and no reason"
+
+
+@pytest.mark.parametrize(
+    ("wire", "content", "left_out"),
+    [
+        (OPENAI, [[{"type": "text", "text": "42."}]], ""),
+        (OPENAI, [{"type": "text", "text": "42.", "refusal": ""}], ""),
+        (
+            ANTHROPIC,
+            [{"type": "mcp_tool_result", "content": [{"type": "text", "text": "a page"}]}, "42."],
+            "mcp_tool_result",
+        ),
+        (GEMINI, {"parts": [{"executableCode": {"code": "6 * 7"}}, {"text": "42."}]}, "executableCode"),
+        (GEMINI, {"parts": [{"inlineData": {"data": "AA=="}}, {"text": "42."}]}, "inlineData"),
+    ],
+)
+def test_text_of_the_model_alone_is_the_answer(wire: Wire, content: Any, left_out: str) -> None:
+    places = {OPENAI: {"choices": [{"message": {"content": content}}]}, ANTHROPIC: {"content": content}}
+    read = read_answer(wire, REQUEST, json.dumps(places.get(wire, {"candidates": [{"content": content}]})).encode())
+    assert not isinstance(read, Failure) and read.text == "42."
+    assert any(left_out in warning for warning in read.warnings if "no text" in warning) == bool(left_out)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from botticelli.drivers.reading.error_bodies import read_error_body
+from botticelli.drivers.reading.error_bodies import in_words, read_error_body
 
 GOOGLE = {"error": {"code": 429, "message": "Quota.", "status": "RESOURCE_EXHAUSTED", "details": [{"@type": "x"}, 5]}}
 
@@ -54,6 +54,18 @@ GOOGLE = {"error": {"code": 429, "message": "Quota.", "status": "RESOURCE_EXHAUS
         ({"error": None}, "", None),
         ({"error": {"error": {"error": {"error": {"error": {"error": {"error": "deep"}}}}}}}, "", None),
         (b"", "", None),
+        (b'\xef\xbb\xbf{"error": {"message": "behind a mark"}}', "behind a mark", None),
+        ('{"error": {"message": "wide"}}'.encode("utf-16"), "wide", None),
+        ('{"error": {"message": "wide"}}'.encode("utf-16-le"), "wide", None),
+        (b'data: {"error": {"message": "streamed", "code": 429}}\n\n', "streamed", 429),
+        ('event: error\ndata: {"type": "error", "error": {"message": "named"}}\n\n', "named", None),
+        ({"Message": "in capitals", "Code": "ThrottlingError"}, "in capitals", None),
+        ({"Error": {"Message": "in capitals", "StatusCode": 503}}, "in capitals", 503),
+        ({"fault": {"faultstring": "Spike arrest", "detail": {"errorcode": "x"}}}, "Spike arrest", None),
+        ({"error": {"message": {"text": "in an object"}}}, "in an object", None),
+        ({"error": {"message": '{"error": {"message": "JSON in a text"}}'}}, "JSON in a text", None),
+        ({"error": {"message": "{no JSON}", "type": "RateLimitError"}}, "{no JSON}", 429),
+        ({"message": "m", "type": "NotFoundError"}, "m", 404),
         (b"\x8b\xff\xfe", "\N{REPLACEMENT CHARACTER}\N{REPLACEMENT CHARACTER}\N{REPLACEMENT CHARACTER}", None),
     ],
 )
@@ -67,6 +79,11 @@ def test_google_error_in_a_list_keeps_code_details_and_body() -> None:
     assert error.code == "RESOURCE_EXHAUSTED"
     assert error.details == ({"@type": "x"},)
     assert error.body == GOOGLE
+
+
+def test_body_without_a_known_name_is_shown_as_it_is() -> None:
+    shown = [in_words(read_error_body(body)) for body in ({"model": ["unknown"]}, {"message": "m"}, {}, [], b"")]
+    assert shown == ['{"model": ["unknown"]}', "m", "", "", ""]
 
 
 def test_deep_json_is_read_without_an_exception() -> None:

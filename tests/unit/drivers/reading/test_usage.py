@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from botticelli.drivers import GenerateRequest, GenerateResponse, Message, Usage, checked_response
-from botticelli.drivers.reading.usage import Counts, believe
+from botticelli.drivers.reading.usage import CountReader, Counts, believe
 
 PROMPT = "Write about the sea. " * 20
 REQUEST = GenerateRequest(model="x", messages=(Message("user", PROMPT),))
@@ -35,6 +35,17 @@ def test_count_is_doubted_only_where_it_can_not_be_true(counts: Counts, text: st
     believed = believe(REQUEST, text, counts)
     assert bool(believed.doubts) == is_doubtful
     assert believed.usage.output_tokens >= (counts.output_tokens or 0)
+
+
+def test_total_alone_bounds_what_is_charged() -> None:
+    usage = believe(REQUEST, "Yes.", Counts(total_tokens=5_000)).usage
+    assert usage.total_tokens == 5_000 and usage.output_tokens > 0
+
+
+def test_count_in_a_text_is_read_and_doubted() -> None:
+    reader = CountReader({"good": "600", "bad": "6e2"})
+    assert (reader.count("good"), reader.oddity) == (600, "good = '600'")
+    assert reader.count("bad") is None
 
 
 @pytest.mark.parametrize("usage", [Usage(0, 0), Usage(-5, -7), Usage(1e30, 2), Usage(None, "7"), None])  # type: ignore[arg-type]
