@@ -62,9 +62,10 @@ load: $(READY)  ## many iterations over four workers: nothing may grow but their
 
 check: $(READY) lint types arrows test-unit  ## lint, types, imports between folders, unit tests: for every change; two minutes
 
-lint: $(READY)  ## ruff: rules and format
+lint: $(READY)  ## ruff: rules and format; the ceilings of the house
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/python .ci/check_house.py
 
 types: $(READY)  ## mypy, strict
 	$(BIN)/mypy

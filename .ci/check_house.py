@@ -1,0 +1,80 @@
+"""Checks the ceilings of CONTRIBUTING.md that ruff doesn't know: lengths of files, functions and commit subjects."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+FILE_LINES = 400
+FUNCTION_LINES = 40
+LUA_LINES = 80
+FOLDER_MODULES = 50
+SUBJECT_LETTERS = 72
+FIRST_CHECKED = "101b6a00d854f459ede778f1b94ffe7417fde48c"
+"""Commits after this one are checked."""
+GENERATED_FOLDERS = ("migrations/",)
+"""A migration is one long list of statements, and stays as it was released."""
+
+
+def check_file(name: str, text: str) -> Iterator[str]:
+    """Yield a line for each ceiling that a source file of the product breaks."""
+    lines = text.count("\n")
+    if name.endswith(".lua") and lines > LUA_LINES:
+        yield f"{name}: {lines} lines; a Lua script has at most {LUA_LINES}: split it"
+    if not name.endswith(".py"):
+        return
+    if lines > FILE_LINES:
+        yield f"{name}: {lines} lines; a file has at most {FILE_LINES}: split it"
+    tree = ast.parse(text)
+    if ast.get_docstring(tree) is None and lines:
+        yield f"{name}:1: no docstring; a module opens with what it is for"
+    if name.startswith(GENERATED_FOLDERS):
+        return
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            length = (node.end_lineno or node.lineno) - node.lineno + 1
+            if length > FUNCTION_LINES:
+                yield f"{name}:{node.lineno}: {node.name} has {length} lines; at most {FUNCTION_LINES}: split it"
+
+
+def check_folders(names: Iterable[str]) -> Iterator[str]:
+    """Yield a line for each folder with too many modules."""
+    counts = Counter(str(Path(name).parent) for name in names if name.endswith(".py"))
+    for folder, count in sorted(counts.items()):
+        if count > FOLDER_MODULES:
+            yield f"{folder}: {count} modules; at most {FOLDER_MODULES}: make folders in it"
+
+
+def check_subjects(log: str) -> Iterator[str]:
+    """Yield a line for each commit with too long a subject. `log` has a line for each commit: hash, space, subject."""
+    for line in log.splitlines():
+        commit, _, subject = line.partition(" ")
+        if len(subject) > SUBJECT_LETTERS:
+            yield f"commit {commit}: a subject of {len(subject)} letters; at most {SUBJECT_LETTERS}: {subject}"
+
+
+def _git(*arguments: str) -> str:
+    """Return what git prints; nothing where this is no checkout, or one that doesn't reach back so far."""
+    done = subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=False)
+    return done.stdout if done.returncode == 0 else ""
+
+
+def main() -> int:
+    """Print every problem; return how the process ends."""
+    names = [name for name in _git("ls-files", "*.py", "*.lua").splitlines() if not name.startswith("tests/")]
+    present = [name for name in names if (ROOT / name).is_file()]
+    problems = [*check_folders(name for name in present if not name.startswith(GENERATED_FOLDERS))]
+    for name in present:
+        problems += check_file(name, (ROOT / name).read_text(encoding="utf-8"))
+    problems += check_subjects(_git("log", "--no-merges", "--format=%h %s", f"{FIRST_CHECKED}..HEAD"))
+    print("\n".join(problems) or f"{len(present)} files within the ceilings")
+    return 1 if problems else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,74 @@
+"""The ceilings of the house are reported when they are broken, by .ci/check_house.py."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+SCRIPT = Path(__file__).parents[3] / ".ci" / "check_house.py"
+DOCSTRING = '"""What it is for."""\n'
+
+
+@pytest.fixture(scope="module")
+def house() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("check_house", SCRIPT)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def _function(lines: int) -> str:
+    return "def long():\n" + "    pass\n" * (lines - 1)
+
+
+def test_file_over_the_ceiling_is_reported(house: ModuleType) -> None:
+    assert not [*house.check_file("a.py", DOCSTRING + "x = 1\n" * 399)]
+    assert [*house.check_file("a.py", DOCSTRING + "x = 1\n" * 400)] == [
+        "a.py: 401 lines; a file has at most 400: split it"
+    ]
+
+
+@pytest.mark.parametrize("opening", ["", "async ", "class Box:\n"])
+def test_function_over_the_ceiling_is_reported_wherever_it_stands(house: ModuleType, opening: str) -> None:
+    def text(lines: int) -> str:
+        function = _function(lines)
+        if opening.startswith("class"):
+            function = "".join(f"    {line}\n" for line in function.splitlines())
+        return DOCSTRING + opening + function
+
+    assert not [*house.check_file("a.py", text(40))]
+    (problem,) = house.check_file("a.py", text(41))
+    assert problem.endswith("long has 41 lines; at most 40: split it")
+
+
+def test_migration_may_have_a_long_function_but_not_a_long_file(house: ModuleType) -> None:
+    assert not [*house.check_file("migrations/versions/0001.py", DOCSTRING + _function(300))]
+    (problem,) = house.check_file("migrations/versions/0001.py", DOCSTRING + _function(500))
+    assert "501 lines" in problem
+
+
+def test_module_without_a_docstring_is_reported(house: ModuleType) -> None:
+    assert not [*house.check_file("a.py", "")]
+    assert [*house.check_file("a.py", "x = 1\n")] == ["a.py:1: no docstring; a module opens with what it is for"]
+
+
+def test_lua_script_over_the_ceiling_is_reported(house: ModuleType) -> None:
+    assert not [*house.check_file("a.lua", "return 1\n" * 80)]
+    assert [*house.check_file("a.lua", "return 1\n" * 81)] == ["a.lua: 81 lines; a Lua script has at most 80: split it"]
+
+
+def test_folder_with_too_many_modules_is_reported(house: ModuleType) -> None:
+    names = [f"box/m{number}.py" for number in range(50)]
+    assert not [*house.check_folders([*names, "box/inner/m.py", "box/a.lua"])]
+    assert [*house.check_folders([*names, "box/m50.py"])] == ["box: 51 modules; at most 50: make folders in it"]
+
+
+def test_subject_over_the_ceiling_is_reported_with_its_commit(house: ModuleType) -> None:
+    assert not [*house.check_subjects(f"abc1234 {'x' * 72}\n")]
+    (problem,) = house.check_subjects(f"abc1234 {'x' * 72}\ndef5678 {'y' * 73}\n")
+    assert problem.startswith("commit def5678: a subject of 73 letters; at most 72: yyy")
