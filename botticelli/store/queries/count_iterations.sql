@@ -1,7 +1,8 @@
 -- Add iterations that have ended to the counters of their run. The caller looks at the run in the same transaction.
 -- in: run_id, numbers (an array), succeeded and failed (how many of them)
 -- returns: succeeded, failed, input_tokens, cached_tokens, output_tokens, cost_usd of the run
--- An unknown cost of one act makes the cost of the run unknown.
+-- What they took stands in the ledger: their answers, and tries that failed after an answer was begun. An unknown cost of
+-- one call makes the cost of the run unknown.
 update runs
 set succeeded = runs.succeeded + :succeeded,
     failed = runs.failed + :failed,
@@ -16,9 +17,9 @@ from (
            coalesce(sum(reasoning_tokens), 0) as reasoning_tokens,
            coalesce(sum(output_tokens), 0) as output_tokens,
            coalesce(sum(cost_usd), 0) as cost_usd,
-           coalesce(bool_or(model is not null and cost_usd is null), false) as unknown
-    from acts
-    where run_id = :run_id and number = any (cast(:numbers as bigint[]))
+           coalesce(bool_or(cost_usd is null), false) as unknown
+    from ledger
+    where run_id = :run_id and outcome = 'settled' and number = any (cast(:numbers as bigint[]))
 ) as used
 where runs.id = :run_id
 returning runs.succeeded, runs.failed, runs.input_tokens, runs.cached_tokens, runs.output_tokens, runs.cost_usd

@@ -19,8 +19,8 @@ with reopened as (
            coalesce(sum(reasoning_tokens), 0) as reasoning_tokens,
            coalesce(sum(output_tokens), 0) as output_tokens,
            coalesce(sum(cost_usd), 0) as cost_usd
-    from acts
-    where run_id = :run_id and number in (select number from reopened)
+    from ledger
+    where run_id = :run_id and outcome = 'settled' and number in (select number from reopened)
 )
 update runs
 set status = case runs.status when 'paused' then 'paused' else 'running' end,

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from botticelli.carousel import resume
 from botticelli.cli.budget_explain import explanation, lines
 from botticelli.runtime import Runtime
 from botticelli.store import ActRow, Run
@@ -66,6 +67,25 @@ def test_answer_that_ended_with_an_error_is_retried_and_its_tokens_count(served:
     assert acts_of(served, run)[0].output == "Hello."
     rows = ledger_of(served, run)
     assert [(row["outcome"], row["output_tokens"]) for row in rows] == [("settled", 20), ("settled", 20)]
+
+
+def test_failed_try_that_took_tokens_counts_for_its_run_and_its_cap(served: Runtime, server: FakeProvider) -> None:
+    server.answer_raw(*[chat(text, finish) for text, finish in (("Half a", "error"), ("Hello.", "stop")) * 4])
+    run = performed(served, iterations=4, max_tokens_total=120, estimated_tokens_per_iteration=60)
+    rows = ledger_of(served, run)
+    assert (run.status, run.succeeded, len(rows)) == ("budget_exhausted", 2, 4)
+    assert run.used_tokens == sum(row["input_tokens"] + row["output_tokens"] for row in rows) == 120
+
+
+def test_resumed_run_counts_each_try_once(served: Runtime, server: FakeProvider) -> None:
+    server.answer_raw(chat("Half a", "error"), chat("Half a", "error"), chat("Hello."))
+    run = performed(served, retries=0)
+    assert (run.status, run.used_tokens) == ("failed", 30)
+    resume(served, run.id)
+    again = perform_all(served, run.id)
+    assert (again.status, again.used_tokens) == ("failed", 60)
+    resume(served, run.id)
+    assert perform_all(served, run.id).used_tokens == 90
 
 
 @pytest.mark.parametrize("finish", ["tool_calls", "pause_turn", "gave_up"])

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import replace
 
 import pytest
 from sqlalchemy import text
 
+from botticelli.drivers import Usage
 from botticelli.errors import NotFound
 from botticelli.runtime import Runtime
-from botticelli.store import ActRow, Claim
+from botticelli.store import Claim, Entry
 from tests.support.narratives import narrative_text, start
 
 
@@ -96,8 +96,8 @@ def test_a_cost_that_nobody_knows_is_unknown_however_an_iteration_ends(runtime: 
         if end != "cancelled":
             claim = tx.iterations.claim(run.id, 1, worker="w", lease_seconds=60)
             assert claim is not None
-        spoken = ActRow(run_id=run.id, number=1, position=0, name="one", status="done", fence=1, model="a/b")
-        tx.acts.record(replace(spoken, input_tokens=7, output_tokens=3, tries=1))
+        tx.ledger.draw(Entry("d", run.id, 1, "one", 1, "a/b@default", 100, locked.now))
+        tx.ledger.settle("d", "settled", locked.now, Usage(7, 3))
         match end:
             case "succeeded":
                 tx.iterations.succeed(run.id, [claim])
