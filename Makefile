@@ -35,7 +35,7 @@ test: $(LOCAL)  ## all tests, on real embedded services
 	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile
 
 test-unit: $(READY)  ## the tests that need no service
-	$(BIN)/python -m pytest tests/unit
+	$(BIN)/python -m pytest -q -n 2 tests/unit
 
 SUITE ?= 3
 PROCESSES ?= 10
