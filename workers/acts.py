@@ -282,7 +282,7 @@ class _Turn:
         with self._stage.guarded() as tx:
             is_new = tx.acts.record(row)
             if content is not None and is_new:
-                source, rehearsed = self._stage.narrative.name_for(self._act), self._stage.run.rehearse
+                source, rehearsed = self._stage.narrative.name_for(self._act), self._stage.is_rehearsal
                 origin = Origin(source, row.run_id, row.name, row.model, rehearsed)
                 store(tx, *content, origin)
             if settled is not None:

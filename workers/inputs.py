@@ -95,7 +95,7 @@ def rows_of(stage: Stage, act: str, name: str, one: TableInput, resolve: Resolve
         if one.pull_and_delete and not stage.narrative.content_for(stage.act).preserve_source:
             return _pull(stage, act, name, query)
         with stage.runtime.store.reading(settings.timeout_seconds) as connection:
-            tables = Tables(connection, allow=settings.allow, write=settings.write, rehearse=stage.run.rehearse)
+            tables = Tables(connection, allow=settings.allow, write=settings.write, rehearse=stage.is_rehearsal)
             rows = tables.read(query)
     except InvalidInput as error:
         raise ActFailed(str(error)) from None
@@ -117,7 +117,7 @@ def _pull(stage: Stage, act: str, name: str, query: Query) -> list[dict[str, Any
             return kept
         tx.limit_statements(settings.timeout_seconds)
         with tx.tried_out(stage.run.rehearse):
-            tables = Tables(tx.connection, allow=settings.allow, write=settings.write, rehearse=stage.run.rehearse)
+            tables = Tables(tx.connection, allow=settings.allow, write=settings.write, rehearse=stage.is_rehearsal)
             pulled = tables.pull(query)
         rows: list[dict[str, Any]] = jsonable(pulled)
         tx.effects.finish(key, "done", output=rows)

@@ -119,6 +119,11 @@ class Stage:
         return strictest_tables(self.runtime.settings.tables, self.demands)
 
     @property
+    def is_rehearsal(self) -> bool:
+        """Whether its commands are answered offline: asked for with the run, or by the settings where it was enqueued."""
+        return self.run.rehearse or bool(self.narrative.rehearsed)
+
+    @property
     def state_prefix(self) -> str:
         """What a rehearsal writes to state is kept apart: no real run takes a rehearsed channel for one that is there."""
         return REHEARSAL if self.run.rehearse else ""

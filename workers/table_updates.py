@@ -58,7 +58,7 @@ def _updated(stage: Stage, act: Act, name: str, one: BotCommandInput) -> Any:
         if record.status == "done":
             return record.output
         tx.limit_statements(settings.timeout_seconds)
-        tables = Tables(tx.connection, allow=settings.allow, write=settings.write, rehearse=stage.run.rehearse)
+        tables = Tables(tx.connection, allow=settings.allow, write=settings.write, rehearse=stage.is_rehearsal)
         with tx.tried_out(stage.run.rehearse):
             rows = tables.change(update.table_name, where, values, update.limit)
         if rows > MAX_ROWS:

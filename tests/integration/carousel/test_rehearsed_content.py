@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from importlib import import_module
 
 import pytest
@@ -13,6 +14,8 @@ from botticelli.runtime import Runtime
 from botticelli.store import Query, Tables
 from botticelli.store.content_rows import ContentRows
 from botticelli.store.filters import Test
+from botticelli.testing.discord import GUILD
+from tests.support.commands import act
 from tests.support.content import generating, rows_of, run, script
 
 READING = """
@@ -88,3 +91,14 @@ def test_migration_takes_rows_of_earlier_rehearsals_out_of_the_queue(both: Runti
         migration.move(tx.connection, "pending", "rehearsed")
     assert titles(rows_of(both, "posts", "pending")) == ["real"]
     assert titles(rows_of(both, "posts", "rehearsed")) == ["rehearsed"]
+
+
+@pytest.mark.parametrize(("implementation", "status"), [("echo", "rehearsed"), ("discord", "pending")])
+def test_content_of_a_run_whose_platform_rehearses_by_settings_is_rehearsed(
+    make_runtime: Callable[..., Runtime], implementation: str, status: str
+) -> None:
+    runtime = make_runtime(platforms__discord__implementation=implementation)
+    script(runtime, json.dumps({"title": "offline", "score": 1}))
+    command = act("made", "channels.create", guild_id=GUILD, name="news") if implementation == "echo" else ""
+    assert run(runtime, generating() + command)[0] == "completed"
+    assert titles(rows_of(runtime, "posts", status)) == ["offline"]
