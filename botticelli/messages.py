@@ -5,9 +5,12 @@ A `run_iteration` message carries ids only: whoever reads or forges it can do no
 
 from __future__ import annotations
 
+import json
 import uuid
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
+
+from botticelli.errors import InvalidInput
 
 if TYPE_CHECKING:
     from celery import Celery
@@ -24,6 +27,13 @@ _RUN_IDS = uuid.UUID("9f0c1e52-6a39-4b6f-8c57-62f1f1f0b0aa")
 
 LOT = 16
 """Iterations of one trip to the broker: workers begin with the first while the others are written."""
+
+MAX_ENTRY_BYTES = 1_000_000
+"""Of a message as it lies in the queue, its body in base64. What is larger is dropped by workers, and not even parsed."""
+ENVELOPE_BYTES = 4096
+"""Room for the headers and properties of a message around its body."""
+MAX_REQUEST_BYTES = (MAX_ENTRY_BYTES - ENVELOPE_BYTES) // 4 * 3
+"""Of the arguments of an enqueue as JSON."""
 
 PUBLISH_OPTIONS: Mapping[str, Any] = {
     "retry": False,
@@ -77,7 +87,17 @@ def _publish_lot(app: Celery, producer: Any, publications: Sequence[Publication]
 
 
 def publish_enqueue(app: Celery, run_id: str, request: Mapping[str, Any]) -> None:
-    """Ask a worker to enqueue a narrative. `request` has the keyword arguments of the `botticelli.enqueue` task."""
+    """Ask a worker to enqueue a narrative. `request` has the keyword arguments of the `botticelli.enqueue` task.
+
+    InvalidInput for a request that is larger than a worker takes from the queue.
+    """
+    size = len(json.dumps([[], {"run_id": run_id, **request}, {}]))
+    if size > MAX_REQUEST_BYTES:
+        raise InvalidInput(
+            f"is {size:,} bytes as JSON, {MAX_REQUEST_BYTES:,} are the most",
+            where="the request",
+            do="shorten its text or variables, or put the narrative into a file that the workers have",
+        )
     app.send_task(
         ENQUEUE,
         kwargs={"run_id": run_id, **request},

@@ -28,9 +28,9 @@ from kombu.utils.encoding import bytes_to_str
 from kombu.utils.json import dumps
 from redis.exceptions import RedisError, ResponseError
 
-from botticelli.messages import RUN_ITERATION
+from botticelli.messages import MAX_ENTRY_BYTES, RUN_ITERATION
 from botticelli.telemetry import log
-from workers.queue_messages import MAX_ENTRY_BYTES, Refused, admit
+from workers.queue_messages import Refused, admit
 
 TAKEN_AT_ONCE = 8
 """Messages that a worker takes together; the others are for those that have room as well."""

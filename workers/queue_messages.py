@@ -15,10 +15,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from botticelli.messages import CANARY, ENQUEUE, RUN_ITERATION, TASK_PREFIX, WIRE_HEADER
+from botticelli.messages import CANARY, ENQUEUE, MAX_ENTRY_BYTES, RUN_ITERATION, TASK_PREFIX, WIRE_HEADER
 
-MAX_ENTRY_BYTES = 1_000_000
-"""Well above the largest narrative that may come as text, twice encoded. What is larger is not even parsed."""
 MAX_DEPTH = 32
 MAX_VALUES = 100_000
 """Counted by the marks that open or part them, before anything is parsed: to build a million lists takes seconds."""

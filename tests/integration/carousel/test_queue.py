@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from sqlalchemy import text
 
-from botticelli.messages import QUEUE, publish_enqueue, run_id_for
+from botticelli.client import Client
+from botticelli.errors import InvalidInput
+from botticelli.messages import MAX_REQUEST_BYTES, QUEUE, publish_enqueue, run_id_for
 from botticelli.runtime import Runtime
 from tests.support.narratives import narrative_text, run_of, start
 from workers.lost_requests import Taken
+from workers.queue_messages import Refused, admit
 from workers.requests import store_request
 from workers.sweep import sweep
 
@@ -123,3 +127,27 @@ def test_a_request_that_a_dead_worker_held_comes_back_once_and_poison_is_refused
     taken.put_back(runtime, grace_seconds=0)
     assert (queued(runtime), len(tags(runtime))) == ([], 1)
     assert run_of(runtime, "wanted").reason == "3 workers were lost while they stored the request; enqueue it again"
+
+
+@pytest.mark.parametrize("letter", ["x", "\u00e9", '"'])
+def test_request_of_the_largest_size_is_taken_and_a_larger_one_is_refused_before_it_is_sent(
+    make_runtime: MakeRuntime, letter: str
+) -> None:
+    runtime = make_runtime()
+    overhead = len(json.dumps([[], {"run_id": "wanted", "narrative": "n", "variables": {"a": ""}}, {}]))
+    count, rest = divmod(MAX_REQUEST_BYTES - overhead, len(json.dumps(letter)) - 2)
+    largest = letter * count + "x" * rest
+    publish_enqueue(runtime.celery, "wanted", {"narrative": "n", "variables": {"a": largest}})
+    (entry,) = queued(runtime)
+    assert not isinstance(admit(entry, QUEUE), Refused)
+    with pytest.raises(InvalidInput, match=r"the request: is 746,929 bytes as JSON, 746,928 are the most; shorten"):
+        publish_enqueue(runtime.celery, "wanted", {"narrative": "n", "variables": {"a": largest + "x"}})
+    assert len(queued(runtime)) == 1
+
+
+@pytest.mark.parametrize("options", [{"narrative": "n", "variables": {"a": "x" * 900_000}}, {"text": "x" * 1_000_000}])
+def test_client_refuses_a_request_that_no_worker_takes(make_runtime: MakeRuntime, options: dict[str, Any]) -> None:
+    runtime = make_runtime()
+    with Client(runtime.settings) as client, pytest.raises(InvalidInput, match="bytes as JSON"):
+        client.enqueue(**options)
+    assert queued(runtime) == []

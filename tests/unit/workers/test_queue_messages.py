@@ -16,6 +16,7 @@ from celery.app.task import Context
 from botticelli.messages import (
     CANARY,
     ENQUEUE,
+    MAX_ENTRY_BYTES,
     QUEUE,
     RUN_ITERATION,
     WIRE_HEADER,
@@ -25,7 +26,7 @@ from botticelli.messages import (
 )
 from tests.support.odd_messages import EMBEDDED, MARKER, entry, message, odd_entries
 from tests.support.waiting import at_best
-from workers.queue_messages import MAX_ENTRY_BYTES, Refused, admit, read_entry
+from workers.queue_messages import Refused, admit, read_entry
 
 TASKS = (RUN_ITERATION, ENQUEUE, CANARY)
 WORST_SECONDS = 1.0
