@@ -1,7 +1,7 @@
 # Botticelli: `make demo` shows it, `make test` proves it. Both set everything up first; only Python 3.11+ and make are needed.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-llm test test-steady test-unit mutants million load sweep kills chaos check lint types arrows bench bench-budget bench-carousel bench-imports bench-rivals bench-waiting lock clean
+.PHONY: help setup demo demo-llm test test-steady test-unit mutants million load sweep pages kills chaos check lint types arrows bench bench-budget bench-carousel bench-imports bench-rivals bench-waiting lock clean
 
 # The first interpreter that is new enough; `make PYTHON=... ` names another.
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 python; do \
@@ -45,6 +45,9 @@ test-steady: $(LOCAL)  ## does a test fail by chance? The suite 3 times, its tes
 
 sweep: $(READY)  ## every crash point with every fault: killed, paused past its lease, Postgres killed, Redis killed (8 minutes)
 	$(BIN)/python -m pytest tests/chaos/test_crash_points.py -m "long or not long"
+
+pages: $(READY)  ## every page of the documents played in one folder, in a shuffled order; PAGES_SEED=... for another (6 minutes)
+	PAGES_SEED=$(PAGES_SEED) $(BIN)/python -m pytest tests/acceptance/test_docs.py -m long
 
 KILLS ?= 100
 kills: $(READY)  ## runs killed around their effects, by chance, judged by Discord's own record; KILLS=100 SEED=... (15 minutes)

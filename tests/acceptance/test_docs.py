@@ -5,6 +5,8 @@ The rules by which a document is played are in CONTRIBUTING.md.
 
 from __future__ import annotations
 
+import os
+import random
 import re
 import tempfile
 import tomllib
@@ -34,6 +36,7 @@ FILE = re.compile(r"# (\S+\.(?:toml|py))\n")
 EXIT_CODE = re.compile(r"# exit code (\d+)")
 SETTINGS_PAGE = TEXTS["docs/reference/settings.md"]
 ALL = pytest.mark.parametrize("page", PAGES)
+PAGES_SEED = "7"
 
 
 @dataclass
@@ -93,19 +96,41 @@ def garden() -> Iterator[House]:
 
 @pytest.mark.parametrize("page", PLAYED)
 def test_commands_do_what_the_document_shows(garden: House, page: str) -> None:
+    play_page(garden, page)
+
+
+def test_operate_after_the_tutorial_in_the_same_folder_does_what_it_shows(garden: House) -> None:
+    play_page(garden, "docs/tutorial.md")
+    play_page(garden, "docs/howto/operate.md")
+
+
+@pytest.mark.long
+@pytest.mark.timeout(3600)
+def test_all_pages_in_a_shuffled_order_in_the_same_folder_do_what_they_show(garden: House) -> None:
+    """Plays every page over one data directory; PAGES_SEED chooses another order."""
+    pages = random.Random(os.environ.get("PAGES_SEED") or PAGES_SEED).sample(PLAYED, len(PLAYED))
+    for number, page in enumerate(pages):
+        try:
+            play_page(garden, page)
+        except AssertionError as error:
+            raise AssertionError(f"{page} after {pages[:number]}: {error}") from error
+
+
+def play_page(house: House, page: str) -> None:
+    """Write the files of a page and run its commands; what goes on in the background ends with the page."""
     own = {
         "PATH": f"{command_folder()}:{BIN}:/usr/bin:/bin",
-        "PYTHONPATH": str(garden.folder),
+        "PYTHONPATH": str(house.folder),
         "FLOWER_UNAUTHENTICATED_API": "true",
     }
-    garden.settings |= own | {"FLOWER_PORT": str(free_port()), "FLOWER_ADDRESS": "127.0.0.1"}
+    house.settings |= own | {"FLOWER_PORT": str(free_port()), "FLOWER_ADDRESS": "127.0.0.1"}
     background = []
     for kind, text in blocks(page, "toml", "python", "console"):
         if kind != "console":
-            write(garden, text)
+            write(house, text)
             continue
-        for command in filter(lambda one: one.is_run, commands(text)):
-            process = play(garden, command)
+        for command in filter(lambda command: command.is_run, commands(text)):
+            process = play(house, command)
             if command.is_background:
                 background.append(process)
     assert [process.stop() for process in background] == [0] * len(background)
