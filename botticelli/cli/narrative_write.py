@@ -77,9 +77,10 @@ def schema(output: Path | None, as_json: bool) -> None:
     `#:schema PATH`."""
     from botticelli.narrative.schema import narrative_schema
 
-    text = json.dumps(narrative_schema(), indent=2)
+    found = narrative_schema()
+    text = json.dumps(found, indent=2)
     if output is None:
-        click.echo(text)
+        click.echo(json.dumps(found) if as_json else text)
         return
     write(output, f"{text}\n", force=True)
     say(as_json, {"file": str(output)}, f"{output} is written")

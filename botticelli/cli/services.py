@@ -39,20 +39,22 @@ def status(invocation: Invocation, as_json: bool) -> None:
 
 
 @services.command("up", short_help="Start them, and keep them up without users.")
+@json_option
 @pass_invocation
-def up(invocation: Invocation) -> None:
+def up(invocation: Invocation, as_json: bool) -> None:
     """Start them, and keep them up, users or not, until `down`."""
     from botticelli import services
 
     _warn_if_configured(invocation.settings)
     services.up(invocation.settings.home)
-    click.echo(f"the services of {invocation.settings.home} are up until `botticelli services down`")
+    _say(invocation, as_json, "up", "are up until `botticelli services down`")
 
 
 @services.command("down", short_help="Stop them.")
 @click.option("--force", is_flag=True, help="Even when other processes use them.")
+@json_option
 @pass_invocation
-def down(invocation: Invocation, force: bool) -> None:
+def down(invocation: Invocation, force: bool, as_json: bool) -> None:
     """Stop them, and end an `up`. Refused when other processes use them, unless --force is given."""
     from botticelli import services
 
@@ -61,19 +63,23 @@ def down(invocation: Invocation, force: bool) -> None:
         raise BotticelliError(
             f"not stopped: {in_use}", where=str(invocation.settings.home), do="end them first, or give --force"
         )
-    click.echo(f"the services of {invocation.settings.home} are stopped")
+    _say(invocation, as_json, "stopped", "are stopped")
 
 
 @services.command("logs", short_help="The end of a log.")
 @click.argument("name", default="keeper", type=click.Choice(LOG_NAMES))
 @click.option("--lines", type=click.IntRange(min=1), default=50, show_default=True, help="At most so many.")
+@json_option
 @pass_invocation
-def logs(invocation: Invocation, name: str, lines: int) -> None:
+def logs(invocation: Invocation, name: str, lines: int, as_json: bool) -> None:
     """The last lines of the log of NAME."""
     from botticelli import services
 
     for line in services.logs(invocation.settings.home, name, lines):
-        click.echo(safe(line, keep="\t"))
+        if as_json:
+            print_json({"log": name, "line": line})
+        else:
+            click.echo(safe(line, keep="\t"))
 
 
 def statuses(settings: Settings) -> list[dict[str, Any]]:
@@ -90,6 +96,14 @@ def statuses(settings: Settings) -> list[dict[str, Any]]:
         else:
             found.append(plain(service))
     return found
+
+
+def _say(invocation: Invocation, as_json: bool, state: str, words: str) -> None:
+    home = invocation.settings.home
+    if as_json:
+        print_json({"home": home, "state": state})
+    else:
+        click.echo(f"the services of {home} {words}")
 
 
 def _line(service: dict[str, Any]) -> str:
