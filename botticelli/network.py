@@ -68,7 +68,7 @@ def url_fault(environ: Mapping[str, str], names: Iterable[str]) -> Fault | None:
 def connection_fault(environ: Mapping[str, str] | None = None) -> Fault | None:
     """What keeps every request over HTTPS from being sent; None when nothing does."""
     environ = os.environ if environ is None else environ
-    faults: Iterator[Fault | None] = iter((_proxy_fault(environ), trust_fault(environ)))
+    faults: Iterator[Fault | None] = iter((_proxy_fault(environ), trust_fault(environ), _log_fault(environ)))
     return next((fault for fault in faults if fault is not None), None)
 
 
@@ -90,7 +90,7 @@ def certificates_fault(name: str, path: str) -> Fault | None:
     if fault is not None:
         return fault
     try:
-        ssl.create_default_context(cafile=path)
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(path)
     except (OSError, ValueError):
         return Fault(name, f"{_shown(path)} holds no readable certificate", f"correct {name}, or unset it")
     return None
@@ -109,6 +109,14 @@ def trust_fault(environ: Mapping[str, str]) -> Fault | None:
     except OSError as error:
         is_usable, what = False, f"{_shown(folder)} is not a folder that may be read ({error.strerror})"
     return None if is_usable else Fault("SSL_CERT_DIR", what, "run `openssl rehash` on it, correct it, or unset it")
+
+
+def _log_fault(environ: Mapping[str, str]) -> Fault | None:
+    """Python opens the log of TLS keys for each new context: where it can't, there is no connection."""
+    path = environ.get("SSLKEYLOGFILE")
+    if not path or os.access(path if os.path.exists(path) else os.path.dirname(path) or ".", os.W_OK):
+        return None
+    return Fault("SSLKEYLOGFILE", f"{_shown(path)} can't be written", "correct SSLKEYLOGFILE, or unset it")
 
 
 def _proxy_fault(environ: Mapping[str, str]) -> Fault | None:

@@ -164,6 +164,16 @@ def test_certificates_that_are_none_are_named(tmp_path: Path, monkeypatch: pytes
         prepared("anthropic")
 
 
+def test_log_of_keys_that_can_not_be_written_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import certifi
+
+    path = tmp_path / "none" / "keys.log"
+    monkeypatch.setenv("SSLKEYLOGFILE", str(path))
+    fault = connection_fault({"SSL_CERT_FILE": certifi.where(), "SSLKEYLOGFILE": str(path)})
+    assert fault is not None and (fault.where, fault.what) == ("SSLKEYLOGFILE", f"{path} can't be written")
+    assert connection_fault({"SSLKEYLOGFILE": str(tmp_path / "keys.log")}) is None
+
+
 def test_certificate_that_can_be_read_is_no_fault(tmp_path: Path) -> None:
     import certifi
 
