@@ -48,7 +48,7 @@ def read_message(message: Any) -> Parts:
     """A message or a delta of a stream: its content, and what lies beside it."""
     if not isinstance(message, Mapping):
         return _read(message, MAX_DEPTH)
-    thoughts = (message.get(key) for key in ("reasoning_content", "reasoning", "thinking"))
+    thoughts = (message.get(key) for key in ("reasoning_content", "reasoning", "thinking", "reasoning_details"))
     reasoning = next((text for thought in thoughts if (text := _text_of(thought, REASONING_TEXTS))), "")
     refusal = _text_of(message.get("refusal"), ("refusal", *TEXTS))
     beside = Parts("", reasoning, refusal, any(message.get(key) for key in TOOL_KEYS))

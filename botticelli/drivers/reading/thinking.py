@@ -9,7 +9,9 @@ from botticelli.drivers.protocol import GenerateRequest
 NAMES = ("think", "thinking", "thought", "reasoning")
 MAX_TAG_CHARACTERS = 200
 
-_OPEN = re.compile(rf"\s*<({'|'.join(NAMES)})(\s[^<>]*)?>", re.IGNORECASE)
+_OPEN = re.compile(rf"\s*(?:<(?:seed:)?({'|'.join(NAMES)})(\s[^<>]*)?>|(?-i:\[THINK\])|◁think▷)", re.IGNORECASE)
+"""As tags; Mistral's and Kimi's have brackets of their own, Seed's a prefix."""
+_ANY_END = re.compile(rf"</(?:seed:)?(?:{'|'.join(NAMES)})\s*>", re.IGNORECASE)
 _ORPHAN = re.compile(r"(?<![`'\"])</think(?:ing)?\s*>(?![`'\"])", re.IGNORECASE)
 
 
@@ -79,15 +81,18 @@ class ThinkingFilter:
         start = self._waiting.lstrip()
         if not start:
             return True
+        if any(whole.startswith(start) for whole in ("[THINK]", "◁think▷")):
+            return True
         if start[0] != "<" or ">" in start or len(start) > MAX_TAG_CHARACTERS:
             return False
         name = re.split(r"\s", start[1:], maxsplit=1)[0].lower()
+        name = "" if "seed:".startswith(name) else name.removeprefix("seed:")
         return any(tag.startswith(name) for tag in NAMES)
 
 
 def _opening(text: str, own_tags: frozenset[str]) -> re.Match[str] | None:
     opening = _OPEN.match(text)
-    return None if opening is None or opening[1].lower() in own_tags else opening
+    return None if opening is None or _name(opening) in own_tags else opening
 
 
 def _orphan(text: str) -> re.Match[str] | None:
@@ -101,17 +106,27 @@ def _orphan(text: str) -> re.Match[str] | None:
 def _end(text: str, opening: re.Match[str]) -> re.Match[str] | None:
     """The closing tag that ends this block, with blocks of the same name inside counted."""
     depth = 1
-    for tag in re.finditer(rf"<(/?){opening[1]}(\s[^<>]*)?>", text[opening.end() :], re.IGNORECASE):
+    for tag in _tags(opening).finditer(text, opening.end()):
         depth += -1 if tag[1] else 1
         if depth == 0:
-            return _closing(opening[1]).search(text, opening.end() + tag.start())
+            return tag
     return None
 
 
 def _last_end(text: str, opening: re.Match[str]) -> re.Match[str] | None:
-    """The last closing tag: where thinking only speaks of an opening one, the blocks are not balanced."""
-    return next(reversed(list(_closing(opening[1]).finditer(text, opening.end()))), None)
+    """The last closing tag: where thinking only speaks of an opening one, the blocks are not balanced. One of another
+    name where there is none of its own, for models mix `<think>` and `</thinking>`."""
+    own = [tag for tag in _tags(opening).finditer(text, opening.end()) if tag[1]]
+    return next(reversed(own or list(_ANY_END.finditer(text, opening.end()))), None)
 
 
-def _closing(name: str) -> re.Pattern[str]:
-    return re.compile(rf"</{name}\s*>", re.IGNORECASE)
+def _name(opening: re.Match[str]) -> str:
+    return (opening[1] or NAMES[0]).lower()
+
+
+def _tags(opening: re.Match[str]) -> re.Pattern[str]:
+    """Opening and closing tags of the same kind; the first group is the slash of a closing one."""
+    tag = opening[0].strip()
+    if tag[0] != "<":
+        return re.compile(re.escape(tag[0]) + "(/?)" + re.escape(tag[1:]))
+    return re.compile(rf"<(/?)(?:seed:)?{opening[1]}(?:\s[^<>]*)?>", re.IGNORECASE)

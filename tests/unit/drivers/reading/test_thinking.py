@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from botticelli.drivers import GenerateRequest, Message
-from botticelli.drivers.reading.thinking import split_thinking, tags_in
+from botticelli.drivers.reading.thinking import ThinkingFilter, split_thinking, tags_in
 
 
 @pytest.mark.parametrize(
@@ -20,6 +20,11 @@ from botticelli.drivers.reading.thinking import split_thinking, tags_in
         ("<think></think>Hello.", "Hello.", ""),
         ("<think>a", "", "a"),
         ("<think>", "", ""),
+        ("<think>a</thinking>Hello.", "Hello.", "a"),
+        ("[THINK]a[/THINK]Hello.", "Hello.", "a"),
+        ("[think] is a word.", "[think] is a word.", ""),
+        ("◁think▷a◁/think▷Hello.", "Hello.", "a"),
+        ("<seed:think>a</seed:think>Hello.", "Hello.", "a"),
         ("a</think>\nHello.", "Hello.", "a"),
         ("Hello. <think>b</think>", "Hello. <think>b</think>", ""),
         ("Write `</think>` last.", "Write `</think>` last.", ""),
@@ -38,3 +43,13 @@ def test_tags_that_the_prompt_asks_for_are_left_alone() -> None:
     text = "<reasoning>good</reasoning><score>5</score>"
     assert split_thinking(text, tags_in(request)) == (text, "")
     assert split_thinking(text) == ("<score>5</score>", "good")
+
+
+@pytest.mark.parametrize("size", [1, 3, 100])
+@pytest.mark.parametrize(
+    "start", ["[THINK]a[/THINK]", "◁think▷a◁/think▷", "<seed:think>a</seed:think>", "<think>a</thinking>"]
+)
+def test_preview_shows_no_thinking_in_brackets_of_its_own(start: str, size: int) -> None:
+    text, passing = f"{start}Hello.", ThinkingFilter()
+    shown = [passing.feed(text[at : at + size]) for at in range(0, len(text), size)]
+    assert "".join([*shown, passing.finish()]) == "Hello."
