@@ -19,6 +19,8 @@ from urllib.parse import quote, urlsplit
 MASK = "***"
 PIECE = 8
 """So many characters in a row of a secret are masked."""
+LEAST_SECRET = 4
+"""What is shorter keeps nobody out (`x`, the key of a server of one's own) and is a part of every other word."""
 LONG_SECRET = 12
 """Of a shorter secret only the whole is masked: pieces of it are words."""
 FRESH_SECONDS = 1.0
@@ -98,7 +100,7 @@ class _Pieces:
     def __init__(self, secrets: frozenset[str]) -> None:
         self.made_at = time.monotonic()
         self.secrets = secrets
-        written = {form for secret in secrets for form in _forms(secret)}
+        written = {form for secret in secrets for form in _forms(secret) if len(form) >= LEAST_SECRET}
         self._short = sorted((form for form in written if len(form) < LONG_SECRET), key=len, reverse=True)
         self._long = {
             form[at : at + PIECE] for form in written if len(form) >= LONG_SECRET for at in range(len(form) - 7)

@@ -146,3 +146,12 @@ def test_log_lines_and_tracebacks_show_no_secret() -> None:
     (line,) = lines
     assert not shows(line)
     assert "Traceback" in line
+
+
+@pytest.mark.parametrize("short", ["x", "k", "no", "abc", "€"])
+def test_key_of_a_few_letters_leaves_messages_readable(short: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("botticelli.masking._told", set())
+    error = Translator("openai-compatible/x", "OPENAI_COMPATIBLE_API_KEY", short).of_answer(
+        Answer(429, "Slow down, abc.")
+    )
+    assert error.what == "429: Slow down, abc."
