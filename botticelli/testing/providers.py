@@ -41,12 +41,15 @@ class Received:
 
 @dataclass(frozen=True, slots=True)
 class RawAnswer:
-    """A body as it goes over the wire, whatever was asked."""
+    """A body as it goes over the wire, whatever was asked; after `delay_seconds`. The connection ends after `cut_at` bytes
+    of it."""
 
     body: bytes
     content_type: str = "application/json"
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
+    delay_seconds: float = 0.0
+    cut_at: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +85,8 @@ class FakeProvider:
     """The name of an error that counting is answered with, with `:SECONDS` where it has them; empty: it counts."""
     echo_headers: tuple[str, ...] = ()
     """Names of request headers that every error repeats: a server that is careless with keys."""
+    choose: Callable[[dict[str, Any], str], str | RawAnswer] | None = None
+    """Decides by body and path what a request is answered with, in place of the script: one of its words, or a body."""
 
     def __post_init__(self) -> None:
         self._words = list(self.script)
@@ -130,10 +135,6 @@ class FakeProvider:
             self._raw += answers
             self._words += ["raw"] * len(answers)
 
-    def next_raw(self) -> RawAnswer:
-        with self._lock:
-            return self._raw.pop(0)
-
     def stop_playing(self) -> None:
         """Forget what is left of the script."""
         with self._lock:
@@ -143,9 +144,13 @@ class FakeProvider:
         with self._lock:
             return [one.status for one in self.received]
 
-    def next_word(self) -> str:
+    def chosen(self, body: dict[str, Any], path: str) -> str | RawAnswer:
+        """Take the next word of the script, or a body."""
+        if self.choose is not None:
+            return self.choose(body, path)
         with self._lock:
-            return self._words.pop(0) if self._words else "ok"
+            word = self._words.pop(0) if self._words else "ok"
+            return self._raw.pop(0) if word == "raw" else word
 
     def note(self, received: Received, told: Told | None = None) -> None:
         with self._lock:
@@ -227,9 +232,10 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _generate(self, body: Any, at: float, path: str) -> None:
         """Answer as the next word of the script says, or with 429 where the limits are used up."""
-        word, _, number = self.provider.next_word().partition(":")
-        if word == "raw":
-            return self._raw(body, at)
+        answer = self.provider.chosen(body, path)
+        if isinstance(answer, RawAnswer):
+            return self._raw(body, at, answer)
+        word, _, number = answer.partition(":")
         told = self.provider.told(body, path, word)
         wait_seconds = self.provider.over_limit(told.input_tokens + told.output_tokens)
         if wait_seconds is not None:
@@ -278,21 +284,25 @@ class _Handler(BaseHTTPRequestHandler):
             fault.headers,
         )
 
-    def _raw(self, body: Any, at: float) -> None:
-        raw = self.provider.next_raw()
+    def _raw(self, body: Any, at: float, raw: RawAnswer) -> None:
         self._note(body, at, "raw", raw.status)
-        self._bytes(raw.status, raw.body, {"content-type": raw.content_type, **raw.headers})
+        self.provider.wait(raw.delay_seconds)
+        self._bytes(raw.status, raw.body, {"content-type": raw.content_type, **raw.headers}, cut_at=raw.cut_at)
 
     def _json(self, status: int, body: Any, headers: dict[str, str] | None = None, drip_seconds: float = 0) -> None:
         data = json.dumps(body).encode()
         self._bytes(status, data, {"content-type": "application/json", **(headers or {})}, drip_seconds)
 
-    def _bytes(self, status: int, data: bytes, headers: dict[str, str], drip_seconds: float = 0) -> None:
+    def _bytes(
+        self, status: int, data: bytes, headers: dict[str, str], drip_seconds: float = 0, cut_at: int | None = None
+    ) -> None:
         self.send_response(status)
         for name, value in headers.items():
             self.send_header(name, value)
         self.send_header("content-length", str(len(data)))
         self.end_headers()
+        if cut_at is not None:
+            data, self.close_connection = data[:cut_at], True
         step = 10 if drip_seconds else max(1, len(data))
         for start in range(0, len(data), step):
             self.provider.wait(drip_seconds)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from tests.mutants.mutation import Mutant
 
 READING, BODIES = "botticelli/drivers/reading/", "tests/unit/drivers/reading/test_bodies.py"
-ANSWERS_TESTS = "tests/integration/carousel/test_answers.py"
+ANSWERS_TESTS, WAITS_TESTS = "tests/integration/carousel/test_answers.py", "tests/unit/drivers/test_waits_answers.py"
 
 ANSWERS = (
     Mutant(
@@ -56,5 +56,34 @@ ANSWERS = (
         "        if given.is_empty:\n",
         "        if False:\n",
         (ANSWERS_TESTS, "-k", "renders_to_nothing"),
+    ),
+    Mutant(
+        "what a failed try took counts for its run",
+        "botticelli/store/queries/count_iterations.sql",
+        "    from ledger\n    where run_id = :run_id and outcome = 'settled' and number",
+        "    from acts\n    where run_id = :run_id and number",
+        (ANSWERS_TESTS, "-k", "failed_try_that_took"),
+    ),
+    Mutant(
+        "fields of an error come before its phrases",
+        "botticelli/drivers/verdicts.py",
+        "    verdict = _passing(status, details)\n",
+        "    advice = _says(' '.join(details.messages).lower(), ('plan and billing',))\n"
+        "    verdict = None if advice else _passing(status, details)\n",
+        (WAITS_TESTS, "-k", "plan-and-billing"),
+    ),
+    Mutant(
+        "a measured spread lengthens the windows",
+        "botticelli/budget/lua/lib_scopes.lua",
+        "spread and spread[2] > now and spread[1] or 0",
+        "0",
+        ("tests/integration/budget/test_budget_conformance.py", "-k", "TestRedisBudget and widened_scope_lengthens"),
+    ),
+    Mutant(
+        "what is rounded off a cost is carried on",
+        "botticelli/budget/carry.py",
+        "            self._rest[key] = exact - whole\n",
+        "",
+        ("tests/unit/budget/test_budget_carry.py",),
     ),
 )

@@ -1,0 +1,310 @@
+"""The kinds of odd answers, each with what has to come of it: in the ledger, and in the act's row. Serves nothing."""
+
+from __future__ import annotations
+
+import json
+import math
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from typing import Any, Literal
+
+from botticelli.testing.providers import RawAnswer
+from tests.chaos.storm.speech import STREAM_TYPE, Reply, Speech
+
+Outcome = Literal["kept", "failed", "retried", "unknown", "final"]
+"""A good answer; one that is paid and can't be used; a try that failed; one of which nobody knows; an error that stays."""
+DROPPED = "drop"
+GOOGLE = "type.googleapis.com/google.rpc."
+ADVICE = "You exceeded your current quota, please check your plan and billing details."
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request, and the chance that decides what it is answered with."""
+
+    speech: Speech
+    wire: str
+    prompt: str
+    serial: int
+    is_json: bool
+    streams: bool
+    chance: random.Random
+
+    @property
+    def text(self) -> str:
+        """A good answer that no other request gets."""
+        return (
+            f'{{"number": {self.serial}, "tea": "green"}}' if self.is_json else f"Answer {self.serial}: tea is green."
+        )
+
+    def reply(self, text: str | None = None, written: str = "", **fields: Any) -> tuple[Reply, tuple[int, int]]:
+        """An answer that says what it took, and that. `written` is what was generated beside the text."""
+        text = self.text if text is None else text
+        input_tokens = math.ceil(len(self.prompt) / 4) + self.chance.randrange(40)
+        output_tokens = math.ceil(len(text + written) / 4) + 1 + self.chance.randrange(40)
+        reply = Reply(text, usage=self.speech.usage(input_tokens, output_tokens), **fields)
+        return reply, (input_tokens, output_tokens)
+
+    def raw(self, reply: Reply) -> RawAnswer:
+        return self.speech.answer(reply, streams=self.streams)
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """What goes out and what is right: `usage` to the token, None where nothing that can be true was said; the `texts` of
+    which one is in the act's row."""
+
+    answer: RawAnswer | str
+    outcome: Outcome
+    usage: tuple[int, int] | None = (0, 0)
+    texts: tuple[str, ...] = ()
+
+
+def good(asked: Asked) -> Served:
+    reply, usage = asked.reply(finish=asked.chance.choice(("stop", "stop", "length")))
+    return Served(asked.raw(reply), "kept", usage, (reply.text,))
+
+
+def slow(asked: Asked) -> Served:
+    served = good(asked)
+    assert isinstance(served.answer, RawAnswer)
+    return replace(served, answer=replace(served.answer, delay_seconds=asked.chance.uniform(0.1, 1.0)))
+
+
+def in_parts(asked: Asked) -> Served:
+    reply, usage = asked.reply(thinking="Let me see.", written="Let me see.")
+    return Served(asked.raw(reply), "kept", usage, (reply.text,))
+
+
+def thinking_in_text(asked: Asked) -> Served:
+    tag = asked.chance.choice(("think", "thinking"))
+    reply, usage = asked.reply(f"<{tag}>\nThe user asks.\n</{tag}>\n\n{asked.text}")
+    return Served(asked.raw(reply), "kept", usage, (asked.text,))
+
+
+def zero_usage(asked: Asked) -> Served:
+    reply, _ = asked.reply()
+    return Served(asked.raw(replace(reply, usage=asked.speech.usage(0, 0))), "kept", None, (reply.text,))
+
+
+def odd_usage(asked: Asked) -> Served:
+    reply, (input_tokens, output_tokens) = asked.reply()
+    if asked.chance.random() < 0.3:
+        fractions = asked.speech.usage(input_tokens - 0.5, output_tokens - 0.25)
+        answer = asked.raw(replace(reply, usage=fractions))
+        return Served(answer, "kept", (input_tokens, output_tokens), (reply.text,))
+    odd = [asked.speech.usage(*pair) for pair in ((-5, -20), ("11", True), (1e30, 10**20), (math.nan, math.inf))]
+    usage = asked.chance.choice([*odd, [1, 2], "many", None, {}])
+    return Served(asked.raw(replace(reply, usage=usage)), "kept", None, (reply.text,))
+
+
+def rest_in_total(asked: Asked) -> Served:
+    reply, (input_tokens, output_tokens) = asked.reply()
+    usage = asked.speech.usage_with_rest(input_tokens, output_tokens + 100)
+    return Served(asked.raw(replace(reply, usage=usage)), "kept", (input_tokens, output_tokens + 100), (reply.text,))
+
+
+def prose(asked: Asked) -> Served:
+    reply, usage = asked.reply(f"I cannot produce JSON {asked.serial}: the text {{is}} missing: sorry.")
+    return Served(asked.raw(reply), "failed" if asked.is_json else "kept", usage, (reply.text,))
+
+
+def huge_number(asked: Asked) -> Served:
+    reply, usage = asked.reply(f'{{"number": {asked.serial}, "a": {asked.chance.choice(("1e400", "-1e999", "NaN"))}}}')
+    nulled = f'{{"number": {asked.serial}, "a": null}}'
+    return Served(asked.raw(reply), "kept", usage, (nulled if asked.is_json else reply.text,))
+
+
+def halves(asked: Asked) -> Served:
+    """Half a character, and NUL: as they are, or as JSON writes them."""
+    if asked.chance.random() < 0.5:
+        text = f'{{"number": {asked.serial}, "a": "\\ud83d\\u0000"}}'
+        replaced = json.dumps({"number": asked.serial, "a": "\ufffd\ufffd"}, ensure_ascii=False)
+    else:
+        text = f'{{"number": {asked.serial}, "a": "\ud83d\0"}}'
+        replaced = text.replace("\ud83d", "\ufffd").replace("\0", "\ufffd")
+    reply, usage = asked.reply(text)
+    return Served(asked.raw(reply), "kept", usage, (text, replaced))
+
+
+def ended_by_error(asked: Asked) -> Served:
+    word = asked.chance.choice(("error", "network_error", "abort"))
+    reply, usage = asked.reply("Half of a", finish=word)
+    return Served(asked.raw(reply), "retried", usage)
+
+
+def error_after_text(asked: Asked) -> Served:
+    """Streams of OpenAI say what was used at their end, which such a stream doesn't reach."""
+    error = {"message": "Server disconnected", "code": asked.chance.choice((502, 503, "529")), "type": "api_error"}
+    reply, usage = asked.reply("Hello, my dear", finish=None, error=error)
+    unsaid = asked.chance.random() < 0.5
+    return Served(asked.raw(replace(reply, usage=None) if unsaid else reply), "retried", None if unsaid else usage)
+
+
+def broken_off(asked: Asked) -> Served:
+    """The body ends too early, cleanly."""
+    reply, _ = asked.reply(finish=None, text="Half of a")
+    raw = asked.raw(reply)
+    body = b"".join(raw.body.partition(b"[DONE]")[:1]).removesuffix(b"data: ")
+    return Served(replace(raw, body=body if asked.streams else raw.body[:-9]), "unknown", None)
+
+
+def dropped(asked: Asked) -> Served:
+    """Before the answer or within its body."""
+    if asked.chance.random() < 0.5:
+        return Served(DROPPED, "unknown", None)
+    reply, _ = asked.reply()
+    raw = asked.raw(reply)
+    return Served(replace(raw, cut_at=asked.chance.randrange(len(raw.body) // 2)), "unknown", None)
+
+
+def closed(asked: Asked) -> Served:
+    """A good answer, after which the connection ends."""
+    served = good(asked)
+    assert isinstance(served.answer, RawAnswer)
+    raw = replace(served.answer, cut_at=len(served.answer.body), headers={"connection": "close"})
+    return replace(served, answer=raw)
+
+
+def quota(asked: Asked) -> Served:
+    """As Google says it, on its own wire and in a list on that of OpenAI; the advice about billing is in each."""
+    violations = [{"quotaId": "GenerateRequestsPerMinutePerProjectPerModel-FreeTier"}]
+    details = [
+        {"@type": f"{GOOGLE}QuotaFailure", "violations": asked.chance.choice((violations, violations, 5, [None]))},
+        {"@type": f"{GOOGLE}RetryInfo", "retryDelay": asked.chance.choice(("0.1s", "0s", "0.350000000s"))},
+    ]
+    body = {"error": {"code": 429, "message": ADVICE, "status": "RESOURCE_EXHAUSTED", "details": details}}
+    return Served(_error(429, [body] if asked.chance.random() < 0.5 else body), "retried")
+
+
+def limited(asked: Asked) -> Served:
+    now = datetime.now(UTC)
+    headers = asked.chance.choice(
+        (
+            {"retry-after": "0"},
+            {"retry-after": "0.2"},
+            {"retry-after": "-3"},
+            {"retry-after-ms": "150"},
+            {"retry-after": format_datetime(now + timedelta(seconds=1), usegmt=True)},
+            {"retry-after": "0, 0.1"},
+        )
+    )
+    return Served(_error(429, {"error": {"message": "Slow down.", "type": "rate_limit_error"}}, headers), "retried")
+
+
+def resets(asked: Asked) -> Served:
+    """When a limit is whole again, as a moment in several forms and as a duration."""
+    at = time.time() + asked.chance.uniform(0.1, 0.4)
+    moments = (
+        f"{math.ceil(at)}",
+        f"{at * 1000:.0f}",
+        f"{at:.3f}",
+        datetime.fromtimestamp(at, UTC).isoformat(),
+        "200ms",
+    )
+    name = "anthropic-ratelimit-requests-" if asked.wire == "anthropic" else "x-ratelimit-requests-"
+    headers = {f"{name}remaining": "0", f"{name}reset": asked.chance.choice(moments)}
+    return Served(_error(429, {"error": {"message": "Too many.", "type": "rate_limit_error"}}, headers), "retried")
+
+
+def error_in_200(asked: Asked) -> Served:
+    bodies: tuple[Any, ...] = (
+        {"error": {"message": "Provider returned error", "code": 503}},
+        {"error": {"code": "502"}},
+        {"error": {"message": "Slow down.", "code": 429, "retry_after": 0.1}},
+        [{"error": {"code": 503, "message": "Overloaded", "status": "UNAVAILABLE"}}],
+        {"error": "model is loading"},
+        {"errors": [{"message": "first"}, "second"]},
+        {"message": "no healthy upstream"},
+        {"detail": [{"loc": ["body", "model"], "msg": "field required"}]},
+        {"type": "error", "error": {"type": "overloaded_error", "message": "Over\ud800loaded\0"}},
+    )
+    body = json.dumps(asked.chance.choice(bodies)).encode()
+    if asked.streams and asked.chance.random() < 0.7:
+        return Served(RawAnswer(b"data: " + body + b"\n\n", STREAM_TYPE), "retried")
+    return Served(RawAnswer(body), "retried")
+
+
+def no_answer(asked: Asked) -> Served:
+    """200 with what is none."""
+    bodies = (
+        (b"", "application/json"),
+        (b"<!DOCTYPE html><title>Sign in to the network</title>", "text/html"),
+        (b"upstream connect error or disconnect/reset before headers", "text/plain"),
+        (b"null", "application/json"),
+        (b'"busy"', "application/json"),
+        (b'{"id": "x", "choices": null, "candidates": null, "content": null}', "application/json"),
+        (b"\x1f\x8b\x08\x00\xff\x00", "application/octet-stream"),
+    )
+    return Served(RawAnswer(*asked.chance.choice(bodies)), "retried")
+
+
+def overloaded(asked: Asked) -> Served:
+    status, headers, body = asked.chance.choice(
+        (
+            (503, {"x-should-retry": "true"}, {"error": {"message": "Overloaded."}}),
+            (503, {"retry-after": "0"}, {"error": {"message": "Overloaded."}}),
+            (500, {}, [{"error": {"message": "Internal error."}}]),
+            (529, {}, {"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded."}}),
+            (502, {}, {}),
+            (408, {}, {"detail": "too slow"}),
+            (400, {"x-should-retry": "true"}, {"error": {"message": "Come again."}}),
+        )
+    )
+    return Served(_error(status, body, headers), "retried")
+
+
+def refused(asked: Asked) -> Served:
+    """Errors that stay: the iteration fails."""
+    status, headers, body = asked.chance.choice(
+        (
+            (422, {}, {"detail": [{"loc": ["body", "max_tokens"], "msg": "field required"}]}),
+            (400, {}, {"error": {"message": "A field is not permitted.", "type": "invalid_request_error"}}),
+            (503, {"x-should-retry": "false"}, {"error": {"message": "Not here."}}),
+            (400, {}, {"error": {"message": "The prompt is too long: 300000 tokens > 200000 maximum"}}),
+        )
+    )
+    return Served(_error(status, body, headers), "final")
+
+
+def odd_end(asked: Asked) -> Served:
+    reply, usage = asked.reply(finish=asked.chance.choice(("tool_calls", "pause_turn", "gave_up", "content_filter")))
+    return Served(asked.raw(reply), "failed", usage, (reply.text,))
+
+
+def _error(status: int, body: Any, headers: dict[str, str] | None = None) -> RawAnswer:
+    return RawAnswer(json.dumps(body).encode(), status=status, headers=headers or {})
+
+
+Kind = Callable[[Asked], Served]
+PERCENT: dict[Kind, int] = {
+    **dict.fromkeys((slow, in_parts, thinking_in_text, zero_usage, odd_usage, rest_in_total, prose), 5),
+    **dict.fromkeys((huge_number, halves, ended_by_error, error_after_text, dropped, quota, limited), 5),
+    **dict.fromkeys((resets, error_in_200, no_answer, overloaded), 5),
+    **{broken_off: 2, closed: 3, refused: 1, odd_end: 1},
+}
+PERCENT[good] = 100 - sum(PERCENT.values())
+
+
+TRIED_AGAIN = (
+    ended_by_error,
+    error_after_text,
+    broken_off,
+    dropped,
+    quota,
+    limited,
+    resets,
+    error_in_200,
+    no_answer,
+    overloaded,
+)
+
+
+def by_chance(chance: random.Random, *, patient: bool) -> Kind:
+    """A kind; one after which a call is tried again only where the client is `patient`."""
+    kind = chance.choices(list(PERCENT), list(PERCENT.values()))[0]
+    return kind if patient or kind not in TRIED_AGAIN else good
