@@ -161,6 +161,15 @@ def test_request_that_can_not_be_sent_is_not_charged(
         assert tx.ledger.totals(run.id)["requests"] == 0
 
 
+def test_request_that_never_left_is_not_charged(served: Runtime, server: FakeProvider) -> None:
+    server.close()
+    run = performed(served, retries=1)
+    assert (run.status, run.used_tokens) == ("failed", 0) and "can't be reached" in (run.reason or "")
+    assert [row["outcome"] for row in ledger_of(served, run)] == ["not_sent", "not_sent"]
+    with served.store.transaction() as tx:
+        assert tx.ledger.totals(run.id)["requests"] == 0
+
+
 @pytest.mark.parametrize("prompt", ["{state.nothing}", "{state.nothing} \\u200b\\n", "{state.nothing}\\u00a0"])
 def test_prompt_that_renders_to_nothing_fails_its_act_unpaid(
     served: Runtime, server: FakeProvider, prompt: str
