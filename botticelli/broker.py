@@ -19,8 +19,10 @@ def celery_url(redis_url: str) -> str:
 
 
 def connected(app: Celery, redis_url: str, prefix: str) -> Celery:
-    """`app` on this server, whatever CELERY_BROKER_URL says, which may be about another app of this process; `prefix`
-    begins all of its keys there."""
+    """Point `app` at this server, whatever CELERY_BROKER_URL says.
+
+    The variable may be about another app of this process. `prefix` begins all keys of `app` there.
+    """
     app.conf.broker_url = app.conf.broker_read_url = app.conf.broker_write_url = celery_url(redis_url)
     app.conf.broker_transport_options["global_keyprefix"] = f"{prefix}:"
     return app

@@ -21,8 +21,11 @@ class App(Celery):  # type: ignore[misc]  # Celery has no types
     """Celery, which has no configuration at all before Botticelli's settings are known to be good."""
 
     def on_configure(self) -> None:
-        """Find the broker; the embedded Redis is started when the app first needs its configuration, not when it is
-        imported. What this raises leaves the app as it was: it never falls back to a broker of Celery's own."""
+        """Find the broker.
+
+        Find the broker; the embedded Redis is started when the app first needs its configuration, not when it is
+        imported. What this raises leaves the app as it was: it never falls back to a broker of Celery's own.
+        """
         with one_line_errors():
             require_own_broker(celery_url(current().redis_url))
 
@@ -41,8 +44,11 @@ def find_broker(sender: Celery, **_: Any) -> None:
 
 
 def pool_named(words: Sequence[str]) -> str | None:
-    """The pool that a command line asks for. Celery takes `--pool prefork` for its own default, which `worker_pool` in
-    celeryconfig.py wins over, so that nobody could have it."""
+    """Return the pool that a command line asks for.
+
+    Celery takes `--pool prefork` for its own default, which `worker_pool` in celeryconfig.py wins over, so that nobody
+    could have it.
+    """
     for number, word in enumerate(words):
         if word in ("-P", "--pool"):
             return words[number + 1] if number + 1 < len(words) else None

@@ -54,10 +54,12 @@ class Client:
         tenant: str | None = None,
         rehearse: bool = False,
     ) -> RunHandle:
-        """Ask the workers to run a narrative: one of theirs by name, or the `text` of one. Of a file or a text with
-        several narratives, `name` says which (`"file#name"` says the same). `tiers` are by provider, and come before those of
-        the workers' settings; `tenant` is whose budget of the settings the run spends from. With `rehearse` its
-        bot commands are answered offline, by whatever worker performs it, and tables stay as they are.
+        """Ask the workers to run a narrative: one of theirs by name, or the `text` of one.
+
+        Of a file or a text with several narratives, `name` says which (`"file#name"` says the same). `tiers` are by
+        provider, and come before those of the workers' settings; `tenant` is whose budget of the settings the run
+        spends from. With `rehearse` its bot commands are answered offline, by whatever worker performs it, and tables
+        stay as they are.
 
         The id is known at once, the run appears when a worker has accepted it; a narrative that can't be performed
         becomes a run that has failed and says why. With an `idempotency_key` a repeated call names the same run.
@@ -96,8 +98,11 @@ class Client:
         return with_iterations(self._runtime, result_of(self._row(run_id)))
 
     def outputs(self, run_id: str, act: str | None = None) -> Iterator[str]:
-        """What the iterations that succeeded have brought, in order: of the act of that name, else of the last one. Read a
-        page at a time. NotFound as long as no worker has accepted the run."""
+        """Yield the outputs of the iterations that succeeded, in order.
+
+        They are of the act of that name, else of the last one. Reads a page at a time. NotFound until a worker has
+        accepted the run.
+        """
         for iteration in self.result(run_id).iterations:
             output = iteration.output_of(act) if act else iteration.output
             if iteration.status == "succeeded" and output is not None:
@@ -160,9 +165,12 @@ class Client:
         idempotency_key: str | None = None,
         reason: str = "",
     ) -> RunHandle:
-        """A new run that keeps the iterations before `number` (and of that one the acts before `act`), and performs the
-        rest. `changes`: `{"ACT.prompt": "..."}`; also system, model, temperature, max_tokens. InvalidInput when it can't
-        be performed like that, or when it would change the world outside again without `allow_effects`."""
+        """Start a new run that keeps what this one has done.
+
+        A new run that keeps the iterations before `number` (and of that one the acts before `act`), and performs the
+        rest. `changes`: `{"ACT.prompt": "..."}`; also system, model, temperature, max_tokens. InvalidInput when it
+        can't be performed like that, or when it would change the world outside again without `allow_effects`.
+        """
         from botticelli.carousel import Fork, fork
 
         wanted = Fork(number, act, changes or {}, allow_effects, idempotency_key)
@@ -175,8 +183,11 @@ class Client:
         return waiting_of(self._runtime, run_id)
 
     def approve(self, effect: str, *, reason: str = "") -> bool:
-        """Let an effect be performed once, with the arguments that it has; its run goes on. False when it was approved
-        before; InvalidInput when it doesn't wait or was rejected."""
+        """Approve an effect, so that it is performed once.
+
+        Let an effect be performed once, with the arguments that it has; its run goes on. False when it was approved
+        before; InvalidInput when it doesn't wait or was rejected.
+        """
         from botticelli.carousel import decide
 
         return decide(self._runtime, effect, "approved", self._mover(reason)).changed
@@ -217,8 +228,10 @@ class Client:
         text: str | None = None,
         limit: int = 20,
     ) -> list[Run]:
-        """The newest runs that fit all filters. `since` and `until` are about their creation, `text` is part of the
-        narrative's name, the source or the reason."""
+        """List the newest runs that fit all filters.
+
+        `since` and `until` are about their creation, `text` is part of the narrative's name, the source or the reason.
+        """
         filters = {"narrative": narrative, "since": since, "until": until, "guild": guild, "tag": tag, "text": text}
         with self._runtime.store.transaction() as tx:
             return tx.runs.recent(statuses=statuses, limit=limit, **filters)  # type: ignore[arg-type]

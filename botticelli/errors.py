@@ -91,8 +91,11 @@ class NarrativeError(InvalidInput):
 
 
 class SettingsError(InvalidInput):
-    """`path` is the setting that is wrong (`("drivers", "echo", "errors")`), where whoever raises it doesn't know its
-    source: `placed` gives it one."""
+    """A setting that is wrong.
+
+    `path` is the setting that is wrong (`("drivers", "echo", "errors")`), where whoever raises it doesn't know its
+    source: `placed` gives it one.
+    """
 
     def __init__(self, what: str, *, where: str = "", do: str = "", path: Sequence[str | int] = ()) -> None:
         super().__init__(what, where=where, do=do)
@@ -128,8 +131,11 @@ class Unwritable(ServiceUnavailable):
 
 
 class DriverError(BotticelliError):
-    """`served_tokens` are input and output of an answer that was begun before it failed: they are charged. `was_sent`
-    False: the request certainly never left this machine, and nothing is charged."""
+    """A call that failed.
+
+    `served_tokens` are input and output of an answer that was begun before it failed: they are charged. `was_sent`
+    False: the request certainly never left this machine, and nothing is charged.
+    """
 
     served_tokens: tuple[int, int] = (0, 0)
     was_sent: bool = True
@@ -139,8 +145,11 @@ class DriverError(BotticelliError):
 
 
 class DriverTransient(DriverError):
-    """`retry_after_seconds` is the provider's own figure (a floor for the next try), or None. `limited`: a rate limit or a
-    quota is used up, the server itself is well."""
+    """A failure after which the call may be tried again.
+
+    `retry_after_seconds` is the provider's own figure (a floor for the next try), or None. `limited`: a rate limit or a
+    quota is used up, the server itself is well.
+    """
 
     def __init__(
         self,

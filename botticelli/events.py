@@ -36,8 +36,11 @@ LAST = "run_finished"
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One thing that happened. `data` is plain JSON values but for Decimal. `id` grows from event to event of a run:
-    microseconds since the epoch, or a bit more; 0 for what nobody can come back to, such as text that is being written."""
+    """One thing that happened.
+
+    `data` is plain JSON values but for Decimal. `id` grows from event to event of a run: microseconds since the epoch,
+    or a bit more; 0 for what nobody can come back to, such as text that is being written.
+    """
 
     event: str
     run_id: str

@@ -10,8 +10,11 @@ from typing import Any
 
 
 class LazyPackage(ModuleType):
-    """A package that gives names of its modules. Where a module is called like a name in it, the package gives the name:
-    `carousel.enqueue` is the function, whichever module was imported first."""
+    """A package that gives names of its modules.
+
+    Where a module is called like a name in it, the package gives the name: `carousel.enqueue` is the function,
+    whichever module was imported first.
+    """
 
     _homes: Mapping[str, str]
 

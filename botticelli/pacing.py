@@ -17,8 +17,11 @@ Answer = TypeVar("Answer")
 
 
 class BudgetPacing:
-    """`refused` says who has paused a scope, `in_force` what was lowered in it, `later_ms` when to ask again what no wait
-    will grant."""
+    """Tells why and how long a budget makes a call wait.
+
+    `refused` says who has paused a scope, `in_force` what was lowered in it, `later_ms` when to ask again what no wait
+    will grant.
+    """
 
     def __init__(
         self,

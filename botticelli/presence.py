@@ -1,5 +1,7 @@
-"""Which workers have said lately that they are alive, and with which settings. A hint for people and for `botticelli run`,
-never for recovery."""
+"""Records which workers have said lately that they are alive, and with which settings.
+
+A hint for people and for `botticelli run`, never for recovery.
+"""
 
 from __future__ import annotations
 
@@ -20,8 +22,11 @@ DEAF = "is deaf"
 
 @dataclass(frozen=True, slots=True)
 class WorkerFacts:
-    """What a worker says of itself beside being alive. `demands` and `limits` are fingerprints of its settings, None of a
-    worker of an older version; `ready` says of each driver whether it has its key and its SDK."""
+    """What a worker says of itself beside being alive.
+
+    `demands` and `limits` are fingerprints of its settings, None of a worker of an older version; `ready` says of each
+    driver whether it has its key and its SDK.
+    """
 
     worker: str
     demands: str | None = None

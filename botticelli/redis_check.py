@@ -60,8 +60,11 @@ def _parameter_fault(url: str) -> Fault | None:
 
 
 def require_fit(client: redis.Redis, origin: str = "redis.url", prefix: str = "botticelli") -> None:
-    """RedisUnfit when the server evicts keys, is older than 6.2 or refuses commands; ServiceUnavailable when it doesn't
-    answer."""
+    """Check that the Redis server is fit for use.
+
+    RedisUnfit when the server evicts keys, is older than 6.2 or refuses commands; ServiceUnavailable when it doesn't
+    answer.
+    """
     info = _info(client, origin)
     version = str(info["redis_version"])
     if tuple(int(part) for part in version.split(".")[:2]) < OLDEST:

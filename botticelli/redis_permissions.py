@@ -57,8 +57,11 @@ _COMMAND = re.compile(r"'([a-z|_-]+)' command", re.IGNORECASE)
 
 
 def missing_permissions(client: redis.Redis, prefix: str) -> list[str]:
-    """As ACL SETUSER takes them (`+eval`, `~PREFIX:*`): what this user lacks. Queued in a transaction that is discarded, so
-    that the server judges each command and runs none."""
+    """List the permissions that this Redis user lacks.
+
+    They are written as ACL SETUSER takes them (`+eval`, `~PREFIX:*`). The commands are queued in a transaction that is
+    discarded, so that the server judges each and runs none.
+    """
     pool = client.connection_pool
     connection: Any = pool.get_connection()
     try:

@@ -214,8 +214,11 @@ class Runtime:
         tenant: str | None = None,
         enqueued: Iterable[BudgetsSettings] = (),
     ) -> tuple[Scope, ...]:
-        """The budgets of the settings for a narrative, for guilds and for a tenant; none where nothing is said. Those of
-        `enqueued` hold as well: of two limits of one window, the lower one."""
+        """Return the budgets of the settings that hold for a run.
+
+        The budgets of the settings for a narrative, for guilds and for a tenant; none where nothing is said. Those of
+        `enqueued` hold as well: of two limits of one window, the lower one.
+        """
         named = [("narrative", narrative, "narratives"), *(("guild", guild, "guilds") for guild in guilds)]
         named += [("tenant", tenant, "tenants")] if tenant else []
         places = [self.settings.budgets, *enqueued]
@@ -307,8 +310,11 @@ _lock = threading.RLock()
 
 
 def current() -> Runtime:
-    """The runtime of this process, with the settings of its environment. A forked child gets one of its own; the
-    parent's stays referenced there, so that nothing closes the parent's sockets."""
+    """Return the runtime of this process, with the settings of its environment.
+
+    A forked child gets one of its own; the parent's stays referenced there, so that nothing closes the parent's
+    sockets.
+    """
     with _lock:
         if not _current or _current[-1].pid != os.getpid():
             settings = _current[-1].settings if _current else load_settings()

@@ -19,8 +19,11 @@ TIER_VARIABLE = "_TIER"
 
 
 def check_settings(runtime: Runtime) -> None:
-    """SettingsError for the first setting that no driver, platform or budget here can use. Calls no model, opens no
-    connection and starts no service."""
+    """Check the settings against what is installed here.
+
+    SettingsError for the first setting that no driver, platform or budget here can use. Calls no model, opens no
+    connection and starts no service.
+    """
     _check_drivers(runtime)
     _check_providers(runtime)
     _check_platforms(runtime)

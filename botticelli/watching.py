@@ -1,5 +1,8 @@
-"""What happens in a run, in order and with ids to come back to: the rows of Postgres, which are complete from any moment
-and whoever listened, and between them what only the stream of events tells. Changes nothing."""
+"""Watches what happens in a run, in order and with ids to come back to.
+
+What happens in a run, in order and with ids to come back to: the rows of Postgres, which are complete from any moment
+and whoever listened, and between them what only the stream of events tells. Changes nothing.
+"""
 
 from __future__ import annotations
 
@@ -23,8 +26,11 @@ MICROSECOND = timedelta(microseconds=1)
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What one look at a run found: what is new, its row (None: no worker has accepted it yet), and how many of its
-    iterations are being performed at this moment."""
+    """The result of one look at a run.
+
+    What one look at a run found: what is new, its row (None: no worker has accepted it yet), and how many of its
+    iterations are being performed at this moment.
+    """
 
     events: list[Event]
     run: Run | None = None
@@ -37,9 +43,12 @@ class Look:
 
 
 def watch(runtime: Runtime, run_id: str, *, poll_seconds: float, since: int = 0) -> Iterator[Event]:
-    """From the start of the run, or after the event `since`, to its end: `run_started`, what iterations and acts do,
+    """Watch a run to its end, from its start or after the event `since`.
+
+    From the start of the run, or after the event `since`, to its end: `run_started`, what iterations and acts do,
     levers, effects, waits, live text, and last `run_finished` with the result. A run that no worker has accepted yet is
-    waited for."""
+    waited for.
+    """
     watcher = Watcher(run_id, runtime.events, since)
     with runtime.events.listening(run_id) as ear:
         while True:
@@ -52,8 +61,10 @@ def watch(runtime: Runtime, run_id: str, *, poll_seconds: float, since: int = 0)
 
 
 class Watcher:
-    """Where one watcher has got to. For those who want to decide themselves when to look and when to stop. A copy goes on
-    from the same place."""
+    """The position of one watcher.
+
+    For those who want to decide themselves when to look and when to stop. A copy goes on from the same place.
+    """
 
     def __init__(self, run_id: str, log: EventLog | None = None, since: int = 0) -> None:
         self._run_id = run_id

@@ -19,8 +19,11 @@ BUSY = ("running", "waiting", "paused")
 
 @dataclass(frozen=True, slots=True)
 class Why:
-    """`cause` is one word of: over, effect, confirmation, paused, trouble, ending, waiting, budget_paused, no_worker,
-    unheard, queued, running. `until` is when the run is looked at again, or when a question runs out, if that is known."""
+    """Why a run is where it is.
+
+    `cause` is one word of: over, effect, confirmation, paused, trouble, ending, waiting, budget_paused, no_worker,
+    unheard, queued, running. `until` is when the run is looked at again, or when a question runs out, if that is known.
+    """
 
     run_id: str
     status: str

@@ -32,8 +32,11 @@ from workers.stage import Stage
 
 
 def perform_act(stage: Stage) -> None:
-    """All turns that are not done yet. ActFailed after the failure was written to the act's row; a carousel of the act's
-    own that goes on after errors fails only when no turn succeeds."""
+    """Perform all turns of an act that are not done yet.
+
+    ActFailed after the failure was written to the act's row; a carousel of the act's own that goes on after errors
+    fails only when no turn succeeds.
+    """
     position, act = stage.position, stage.act
     done = {row.turn for row in tuple(stage.finished) if row.position == position}
     turns = act.carousel.iterations if act.carousel else 1
@@ -96,8 +99,11 @@ class _Turn:
             self._fail(failure.error)
 
     def _is_skipped(self) -> bool:
-        """Skipped and recorded so. What was made by this act and exists no longer is no reason to skip it. Of an act that
-        performs others it is decided before they begin."""
+        """Skip the act and record so, where its condition says so.
+
+        Skipped and recorded so. What was made by this act and exists no longer is no reason to skip it. Of an act that
+        performs others it is decided before they begin.
+        """
         condition = self._act.skip_if
         if self._act.composes is not None or condition is None or not is_skipped(self._stage, condition):
             return False
@@ -262,8 +268,11 @@ class _Turn:
     def _record(
         self, row: ActRow, *, answer: Answer | None = None, bound: Any = None, content: Rows | None = None
     ) -> None:
-        """Act row, ledger, content and `output_var` in one transaction; with the iteration's end where nothing comes
-        between."""
+        """Record what the act brought.
+
+        Act row, ledger, content and `output_var` are written in one transaction; with the iteration's end where nothing
+        comes between.
+        """
         settled = _settled(answer) if answer else None
         record = ActRecord(self._stage.claim, row, settled)
         if content is not None or (self._act.output_var is not None and bound is not None):

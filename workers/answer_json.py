@@ -37,8 +37,11 @@ class ReadJson:
 
 
 def read_json(text: str, *, anywhere: bool = False) -> ReadJson | None:
-    """None where the answer was not meant as JSON: nothing is made out of prose that has braces. `anywhere` also takes
-    whole JSON with text on both sides."""
+    """Read an answer as JSON; None where it was not meant as JSON.
+
+    None where the answer was not meant as JSON: nothing is made out of prose that has braces. `anywhere` also takes
+    whole JSON with text on both sides.
+    """
     try:
         return ReadJson(parse_json(text))
     except ValueError:
@@ -76,8 +79,10 @@ def _holds_objects(value: Any) -> bool:
 
 
 def _meant(text: str) -> Iterator[str]:
-    """What was written as JSON, however broken: fences first, then the whole, then then the part
-    that opens on its own line or after a colon."""
+    """Yield what was written as JSON, however broken.
+
+    Fences come first, then the whole, then the part that opens on its own line or after a colon.
+    """
     for fence in _FENCE.finditer(text):
         if fence[1].strip().lower().startswith("json") or _STARTS_AS_JSON.match(fence[2]):
             yield fence[2]

@@ -24,8 +24,11 @@ ENDS = {
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """`output` is what later acts read; `raw` the model's own text where that is something else. `fault` says why the
-    answer is not used; `warning` what its reader should know."""
+    """An answer after the checks.
+
+    `output` is what later acts read; `raw` the model's own text where that is something else. `fault` says why the
+    answer is not used; `warning` what its reader should know.
+    """
 
     output: str
     raw: str | None = None

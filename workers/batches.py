@@ -37,10 +37,13 @@ class _Entry(Generic[Item]):
 
 
 class Batcher(Generic[Key, Item, Result]):
-    """`ask` takes the items of one key and returns a result for each, in their order. It may raise for all: then each is
+    """Batches concurrent requests from many threads into one call.
+
+    `ask` takes the items of one key and returns a result for each, in their order. It may raise for all: then each is
     asked for alone, so that one bad item spoils no other; but not when a server is away, for nobody knows what it did.
 
-    `gather_seconds` says how long the first of a batch may have waited for others when it is asked for."""
+    `gather_seconds` says how long the first of a batch may have waited for others when it is asked for.
+    """
 
     def __init__(
         self,

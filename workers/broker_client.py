@@ -95,8 +95,11 @@ class QoS(redis.QoS):
                 self._remove_acked(pipe)
 
     def restore_unacked_once(self, stderr: Any = None) -> None:
-        """When the channel is closed. What a lost server still holds as unacknowledged comes again, and finds nothing to
-        do."""
+        """Take acknowledged messages from the server before a closed channel restores the others.
+
+        What a lost server still holds as unacknowledged comes again, and finds nothing to
+        do.
+        """
         try:
             self.remove_acked()
         except RedisError as error:
@@ -119,7 +122,7 @@ class QoS(redis.QoS):
 
 
 def without_key_error(errors: Iterable[type[BaseException]]) -> tuple[type[BaseException], ...]:
-    """kombu counts KeyError among the signs of a lost connection; here it is what a message without a key raises."""
+    """Kombu counts KeyError among the signs of a lost connection; here it is what a message without a key raises."""
     return tuple(kind for kind in errors if kind is not KeyError)
 
 

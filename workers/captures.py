@@ -28,8 +28,11 @@ class Capture:
         """The name of what has no name of its own."""
 
     def plan(self, args: Mapping[str, Any], output: CommandOutput | None = None) -> dict[str, Any] | None:
-        """The keys: `{platform}.{guild}.{kind}.{name}`, as far as it is known who the guild is; where the narrative names
-        none, also without it. None when nothing is kept."""
+        """Plan the keys under which an id is kept.
+
+        The keys: `{platform}.{guild}.{kind}.{name}`, as far as it is known who the guild is; where the narrative names
+        none, also without it. None when nothing is kept.
+        """
         kind, platform = self._spec.captures, self._input.platform
         if kind is None:
             return None

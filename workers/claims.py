@@ -56,8 +56,10 @@ def _claim_together(key: tuple[Runtime, str], numbers: Sequence[int]) -> list[St
 def _earlier(
     tx: Transaction, run_id: str, numbers: Sequence[int]
 ) -> tuple[dict[int, list[ActRow]], dict[int, dict[tuple[int, int], str]]]:
-    """By number, what earlier attempts have finished, and which acts failed in them. A failed act without a fence is to be
-    performed again: the run was resumed since (reopen_run.sql)."""
+    """Return what earlier attempts have finished, by number, and which acts failed in them.
+
+    A failed act without a fence is to be performed again: the run was resumed since (reopen_run.sql).
+    """
     finished: dict[int, list[ActRow]] = defaultdict(list)
     failed_acts: dict[int, dict[tuple[int, int], str]] = defaultdict(dict)
     for row in tx.acts.of_numbers(run_id, numbers) if numbers else ():

@@ -1,5 +1,7 @@
-"""The ends of iterations: tickets are released; then the last act, final status, the run's counters and the next admissions
-are written in one transaction; then come the messages.
+"""Ends iterations.
+
+The ends of iterations: tickets are released; then the last act, final status, the run's counters and the next
+admissions are written in one transaction; then come the messages.
 
 Successes of one run at the same time are one batch. Performs nothing.
 """

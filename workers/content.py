@@ -70,8 +70,11 @@ def schema_of(stage: Stage, position: int) -> Schema | None:
 
 
 def stores_content(narrative: Narrative, position: int) -> bool:
-    """Of the acts of one narrative those with `extract_output`; when there are none, the last one with an answer: that of
-    a model, or of another narrative."""
+    """Whether an act's answer becomes content.
+
+    Of the acts of one narrative those with `extract_output`; when there are none, the last one with an answer: that of
+    a model, or of another narrative.
+    """
     act = narrative.acts[position]
     if not narrative.content_for(act).is_generated or not _has_answer(act) or act.skip_content_generation:
         return False

@@ -36,8 +36,11 @@ Children = Callable[[], Iterable[int]]
 
 
 class Flag:
-    """Is set once, at any moment, also by a signal's handler: `threading.Event` has a lock that isn't re-entrant, so that
-    a handler which interrupts another within `set()` would wait for itself."""
+    """A flag that is set once, at any moment, also by a signal's handler.
+
+    `threading.Event` has a lock that isn't re-entrant: a handler which interrupts another within `set()` would wait for
+    itself.
+    """
 
     def __init__(self) -> None:
         self._is_set = False
@@ -58,8 +61,11 @@ stopping = Flag()
 
 
 class Departure(threading.Thread):
-    """Begins at once. `exit_code` is that of a process that Celery doesn't end by itself; `children` are the processes of
-    its pool, if it has some: they are killed before what they hold is handed back."""
+    """The shutdown of a worker, which begins at once.
+
+    `exit_code` is that of a process that Celery doesn't end by itself; `children` are the processes of its pool, if it
+    has some: they are killed before what they hold is handed back.
+    """
 
     def __init__(
         self, runtime: Runtime, *, finish_seconds: float, exit_code: int = 0, children: Children = tuple

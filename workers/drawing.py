@@ -29,8 +29,11 @@ class Drawing:
 
 @dataclass(frozen=True, slots=True)
 class Drawn:
-    """A draw that was granted. `run` says what the run wants now; None when the iteration is no longer held. The ledger has
-    the row, and `confirmed` is there, only when calls are still wanted."""
+    """A draw that was granted.
+
+    `run` says what the run wants now; None when the iteration is no longer held. The ledger has the row, and
+    `confirmed` is there, only when calls are still wanted.
+    """
 
     draw: Draw
     run: Wanted | None

@@ -12,8 +12,11 @@ NOTHING = Amounts()
 
 
 def granted(ticket: Ticket, scopes: Sequence[Scope], amounts: Amounts) -> list[dict[str, Any]]:
-    """For the ledger, as in a ticket: each scope with the limits under which a draw was granted. That is when the ticket
-    was reserved, or now when it holds too little: of the two, the larger limit."""
+    """List each scope with the limits under which a draw was granted, for the ledger.
+
+    For the ledger, as in a ticket: each scope with the limits under which a draw was granted. That is when the ticket
+    was reserved, or now when it holds too little: of the two, the larger limit.
+    """
     before = {share.scope.name: share.scope for share in ticket.shares}
     shares = tuple(Share(_wider(scope, before.get(scope.name, scope)), amounts) for scope in scopes)
     return list(Ticket(ticket.id, shares, 0).to_json()["shares"])
@@ -27,8 +30,10 @@ def _wider(now: Scope, before: Scope) -> Scope:
 
 @dataclass(frozen=True, slots=True)
 class Draws:
-    """The draws of one ticket. `scopes` in the order of drawing: the provider's comes last, as close to the call as can
-    be; settling goes the other way round. Moments are those of the provider's scope.
+    """The draws of one ticket.
+
+    `scopes` in the order of drawing: the provider's comes last, as close to the call as can be; settling goes the other
+    way round. Moments are those of the provider's scope.
 
     The ticket holds all of them, granted in one atomic call: a refusal here is rare (a retry, a lease that ran out). What
     a connection error leaves open is charged as drawn when the ticket is released or its lease runs out.
@@ -67,8 +72,11 @@ class Request(NamedTuple):
 
 
 def draw_all(budget: Budget, asked: Sequence[Request]) -> list[Draw | Refusal]:
-    """Each in all of its scopes, and all at once: one round trip for their first scopes, one for their second, and so on.
-    Of each the first refusal gives back what was drawn before it."""
+    """Draw several tickets together, each in all of its scopes.
+
+    Each in all of its scopes, and all at once: one round trip for their first scopes, one for their second, and so on.
+    Of each the first refusal gives back what was drawn before it.
+    """
     answers: dict[int, Draw | Refusal] = {}
     place, going_on = 0, list(range(len(asked)))
     while going_on:
@@ -83,8 +91,11 @@ def draw_all(budget: Budget, asked: Sequence[Request]) -> list[Draw | Refusal]:
 
 
 def confirm_all(budget: Budget, drawn: Sequence[tuple[Request, Draw]]) -> list[Draw | Refusal]:
-    """Once the ledger knows the draws: they stand, or they were lost with the server's memory before anybody could know of
-    them, and are drawn anew. A refusal leaves nothing drawn."""
+    """Confirm draws once the ledger knows them.
+
+    Once the ledger knows the draws: they stand, or they were lost with the server's memory before anybody could know of
+    them, and are drawn anew. A refusal leaves nothing drawn.
+    """
     if not drawn:
         return []
     again = budget.draw_all([one.draws.of(one.draw_id, one.amounts, -1) for one, _ in drawn])

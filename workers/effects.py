@@ -179,8 +179,11 @@ class Command:
             yield
 
     def _settle_twins(self, platform: Platform, spec: CommandSpec, args: Mapping[str, Any]) -> None:
-        """What other iterations announced and were lost over is looked for before the same is made again: what is there
-        is theirs, and is kept as they would have done it. A command that looks by itself only has to look after them."""
+        """Settle what other iterations announced and were lost over.
+
+        What other iterations announced and were lost over is looked for before the same is made again: what is there is
+        theirs, and is kept as they would have done it. A command that looks by itself only has to look after them.
+        """
         if spec.reuses:
             self._lost_twins(spec, args)
             return

@@ -52,8 +52,9 @@ def summary(piece: Piece) -> str:
 
 
 def messages(stage: Stage, prompt: str, media: Sequence[Media] = ()) -> tuple[Message, ...]:
-    """The conversation so far, with the prompt and its media at its end. Only acts of the same narrative that are done
-    before this one are in it.
+    """Build the conversation so far, with the prompt and its media at its end.
+
+    Only acts of the same narrative that are done before this one are in it.
 
     What acts without a model call brought stands in front of the next thing that is said.
     """

@@ -104,8 +104,11 @@ def rows_of(stage: Stage, act: str, name: str, one: TableInput, resolve: Resolve
 
 
 def _pull(stage: Stage, act: str, name: str, query: Query) -> list[dict[str, Any]]:
-    """Rows are taken away and written to the effect ledger in one transaction: whoever repeats the act finds them there.
-    A rehearsal leaves them in the table."""
+    """Pull rows, and record them as an effect.
+
+    Rows are taken away and written to the effect ledger in one transaction: whoever repeats the act finds them there. A
+    rehearsal leaves them in the table.
+    """
     settings, claim = stage.tables, stage.claim
     content = [claim.run_id, claim.number, name, PULL, query.table]
     key = hashlib.sha256(json.dumps(content).encode()).hexdigest()[:32]

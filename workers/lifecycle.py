@@ -88,8 +88,11 @@ def check_services(**_: Any) -> None:
 
 @signals.celeryd_after_setup.connect
 def limit(instance: Any, **_: Any) -> None:
-    """`--soft-time-limit` and `--time-limit` count: Celery lets the limits of celeryconfig.py win over them, for each task.
-    `instance` is Celery's worker."""
+    """Apply the time limits of the command line.
+
+    `--soft-time-limit` and `--time-limit` count: Celery lets the limits of celeryconfig.py win over them, for each
+    task. `instance` is Celery's worker.
+    """
     for task in instance.app.tasks.values():
         task.soft_time_limit, task.time_limit = instance.soft_time_limit, instance.time_limit
 

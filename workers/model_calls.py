@@ -229,8 +229,11 @@ class ModelCall:
         self._sleep(wait_seconds, str(refusal), in_short(refusal))
 
     def _settle_failure(self, draw: Draw, error: DriverError) -> None:
-        """A refused request used a request and no token; of one with an unknown outcome the whole estimate counts; of one
-        that was begun what was counted; of one that never left nothing."""
+        """Settle a call that failed.
+
+        A refused request used a request and no token; of one with an unknown outcome the whole estimate counts; of one
+        that was begun what was counted; of one that never left nothing.
+        """
         if not error.was_sent:
             self._draws.undo(draw.id)
             with self._stage.guarded() as tx:

@@ -19,8 +19,11 @@ def own_id_of(task_id: str) -> str:
 
 
 def refuse(runtime: Runtime, own_id: str, arguments: Mapping[str, Any], error: BotticelliError) -> None:
-    """Say why under the id that whoever asked looks for: that of the request, else of its key, else `own_id`. A run that
-    is there already stays as it is. Raises what an absent Postgres raises."""
+    """Record why a request was refused.
+
+    Say why under the id that whoever asked looks for: that of the request, else of its key, else `own_id`. A run that
+    is there already stays as it is. Raises what an absent Postgres raises.
+    """
     run_id, key = arguments.get("run_id"), arguments.get("idempotency_key")
     named = run_id if _is_name(run_id) else None
     if named is None:

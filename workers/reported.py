@@ -1,5 +1,7 @@
-"""How what failed shows in Celery's events and in Flower: a failed task with its reason. Nothing is decided here: it is raised
-when everything is recorded, and the message is acknowledged as ever."""
+"""Shows failures in Celery's events and in Flower: a failed task with its reason.
+
+Nothing is decided here: it is raised when everything is recorded, and the message is acknowledged as ever.
+"""
 
 from __future__ import annotations
 

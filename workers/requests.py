@@ -44,8 +44,11 @@ def is_spoken(version: int) -> bool:
 
 
 def perform_message(runtime: Runtime, version: int, run_id: object, number: object) -> None:
-    """One that is not understood changes nothing: its row stays due, and is published again for another worker. TaskFailed
-    when the iteration has failed for good."""
+    """Perform the iteration that a message names.
+
+    One that is not understood changes nothing: its row stays due, and is published again for another worker. TaskFailed
+    when the iteration has failed for good.
+    """
     if not (is_spoken(version) and _is_run_id(run_id) and _is_number(number)):
         log("message_not_understood", level=logging.WARNING, wire_version=version, speaks=WIRE_VERSION)
         return

@@ -10,8 +10,11 @@ from botticelli.drivers.estimate import estimate_request_tokens
 
 
 def sized(call: Call, request: GenerateRequest, driver: Driver) -> Call:
-    """The call with the provider's own count of its input, where the driver was told to ask for it; else, where only the
-    prompt's literal text was known at enqueue, with what references, history and media have made of it, if that is more.
+    """Size a call by the best count of its input.
+
+    The call with the provider's own count of its input, where the driver was told to ask for it; else, where only the
+    prompt's literal text was known at enqueue, with what references, history and media have made of it, if that is
+    more.
     """
     estimate = call.estimate
     counted = driver.count_tokens(request) if isinstance(driver, CountsTokens) else None

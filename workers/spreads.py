@@ -87,8 +87,10 @@ class Spreads:
             self._of(scope).refuse(self.clock())
 
     def tell(self, budget: Budget, scope: Scope) -> None:
-        """Before a draw and after a call: widen the windows of the scope if they need it. A server that is away is no
-        reason to lose an answer."""
+        """Widen the windows of the scope if they need it, before a draw and after a call.
+
+        A server that is away is no reason to lose an answer.
+        """
         spread_ms = self._due(scope)
         if spread_ms:
             try:

@@ -50,8 +50,10 @@ def require_going_on(wanted: Wanted) -> None:
 
 @dataclass(slots=True)
 class Stage:
-    """One claimed iteration, as the act at `position` sees it. `finished` holds the act rows so far, those of earlier
-    attempts included; acts that run side by side share it."""
+    """One claimed iteration, as the act at `position` sees it.
+
+    `finished` holds the act rows so far, those of earlier attempts included; acts that run side by side share it.
+    """
 
     runtime: Runtime
     claim: Claim
@@ -137,8 +139,11 @@ class Stage:
 
     @contextmanager
     def about_to_act(self) -> Iterator[Transaction]:
-        """As `guarded`, before a provider call or an effect: RunEnding when the run wants nothing more, RunHeld when it
-        is paused at once."""
+        """Guard a provider call or an effect.
+
+        As `guarded`, before a provider call or an effect: RunEnding when the run wants nothing more, RunHeld when it is
+        paused at once.
+        """
         self.asked_at = time.monotonic()
         with self.runtime.store.transaction() as tx:
             lease_seconds = self.runtime.settings.worker.lease_seconds
@@ -170,8 +175,11 @@ class Stage:
         self.runtime.events.text(self.claim.run_id, number=self.claim.number, act=act, turn=turn, text=end)
 
     def begin(self, undo: Callable[[Transaction], None]) -> None:
-        """The last thing before the call or the effect: whoever holds the run relies on it that nothing begins long
-        after it was allowed. Raises as `about_to_act` does, when `undo` has taken back what was recorded for it."""
+        """Begin the call or the effect: the last thing before it.
+
+        The last thing before the call or the effect: whoever holds the run relies on it that nothing begins long after
+        it was allowed. Raises as `about_to_act` does, when `undo` has taken back what was recorded for it.
+        """
         try:
             while time.monotonic() - self.asked_at > BEGIN_WITHIN_SECONDS:
                 with self.about_to_act():

@@ -50,8 +50,11 @@ def _requeue_lost(runtime: Runtime) -> None:
 
 
 def _take_back(runtime: Runtime, tx: Transaction, lost: Lost) -> list[Ticket] | None:
-    """Queue it again, or fail it when it has cost too many workers. The tickets that are to be released; None when
-    another sweep was first."""
+    """Queue an iteration again, or fail it when it has cost too many workers.
+
+    Queue it again, or fail it when it has cost too many workers. The tickets that are to be released; None when another
+    sweep was first.
+    """
     run = tx.runs.lock(lost.run_id)
     if not tx.iterations.requeue(lost.run_id, lost.number, lost.fence, lost=True):
         return None

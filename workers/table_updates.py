@@ -29,8 +29,11 @@ PLATFORM = "database"
 
 
 def update_table(stage: Stage, act: Act, name: str, one: BotCommandInput) -> Any:
-    """`rows_affected` and `table_name`. `name` is unique within the iteration. ActFailed when it is required and failed;
-    else the failure text."""
+    """Update a table, and return `rows_affected` and `table_name`.
+
+    `rows_affected` and `table_name`. `name` is unique within the iteration. ActFailed when it is required and failed;
+    else the failure text.
+    """
     try:
         return _updated(stage, act, name, one)
     except (InvalidInput, Refused, PlatformError) as error:

@@ -29,8 +29,11 @@ class Spent:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One window of one scope. `violations`: more was granted than the limit. `excesses`: passed only by calls that
-    used more than their estimate, which the next grants pay back."""
+    """What the audit found in one window of one scope.
+
+    One window of one scope. `violations`: more was granted than the limit. `excesses`: passed only by calls that used
+    more than their estimate, which the next grants pay back.
+    """
 
     scope: str
     window: str

@@ -46,8 +46,10 @@ class Interval:
 
 
 def intervals(window: Window, guard_ms: int, charges: Sequence[Charge]) -> Iterator[Interval]:
-    """Every interval that may be the worst. `charges` in order of time. Where limits changed within an interval, the
-    largest one counts."""
+    """Yield every interval that may be the worst.
+
+    `charges` in order of time. Where limits changed within an interval, the largest one counts.
+    """
     if window.metric == "concurrency":
         return _slots(charges)
     if window.kind == "sliding":
@@ -113,8 +115,10 @@ def _bucket(charges: Sequence[Charge], period_ms: int) -> Iterator[Interval]:
 
 
 def _slots(calls: Sequence[Charge]) -> Iterator[Interval]:
-    """What is in flight when each call begins, since the oldest of these calls began. A slot that is given back is free
-    at that moment."""
+    """Count what is in flight when each call begins, since the oldest of these calls began.
+
+    A slot that is given back is free at that moment.
+    """
     in_flight: list[tuple[float, int, Charge]] = []
     ends = [float("inf") if call.ends_ms is None else call.ends_ms for call in calls]
     amount = excess = 0

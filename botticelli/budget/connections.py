@@ -59,8 +59,11 @@ class Connections:
             self._pool.release(connection)
 
     def run_all(self, script: Script, calls: Sequence[Prepared]) -> list[Any]:
-        """The script's answer to each call, in one round trip. A script that the server has forgotten is loaded again; a
-        server that has become a replica gets new connections: it may be a master again, with another's data."""
+        """Return the script's answer to each call, in one round trip.
+
+        A script that the server has forgotten is loaded again; a server that has become a replica gets new connections:
+        it may be a master again, with another's data.
+        """
         try:
             return self._answers([evalsha(script.sha, *call) for call in calls])
         except self._errors.NoScriptError:
@@ -71,8 +74,11 @@ class Connections:
             raise
 
     def _answers(self, commands: list[bytes]) -> list[Any]:
-        """To packed commands. As redis-py does it, with the client's own retries, but without its bookkeeping, which takes
-        longer than all else that happens here."""
+        """Send packed commands and read their answers.
+
+        As redis-py does it, with the client's own retries, but without its bookkeeping, which takes longer than all
+        else that happens here.
+        """
         connection: Any = self._pool.get_connection()
 
         def send_and_read() -> list[Any]:

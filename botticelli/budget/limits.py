@@ -49,8 +49,11 @@ class Prices:
     usd_per_million_output: Decimal | None = None
 
     def cost_usd(self, *, input_tokens: int, cached_tokens: int, output_tokens: int) -> Decimal | None:
-        """Of one call; `input_tokens` includes the cached ones, which cost as much as others where no price of theirs is
-        known. None when a price is missing: unknown is not 0."""
+        """Return the cost of one call; None when a price is missing.
+
+        Of one call; `input_tokens` includes the cached ones, which cost as much as others where no price of theirs is
+        known. None when a price is missing: unknown is not 0.
+        """
         if self.usd_per_million_input is None or self.usd_per_million_output is None:
             return None
         cached = self.usd_per_million_input if self.usd_per_million_cached is None else self.usd_per_million_cached
@@ -63,8 +66,11 @@ UNKNOWN = Prices()
 
 @dataclass(frozen=True, slots=True)
 class ModelBudget:
-    """The scope of a model, and where its limits come from. `known` is False for a model that its tier doesn't name while
-    it names others: the tier's defaults apply then. `as_of` and `source` are those of the shipped figures."""
+    """The scope of a model, and where its limits come from.
+
+    `known` is False for a model that its tier doesn't name while it names others: the tier's defaults apply then.
+    `as_of` and `source` are those of the shipped figures.
+    """
 
     scope: Scope
     known: bool = True
@@ -126,8 +132,11 @@ def strictest(scopes: Sequence[Scope]) -> Scope:
 def _tier(
     provider: str, shipped: Provider, configured: Provider | None, default_tier: str | None, asked: str | None
 ) -> str | None:
-    """What was asked for; else the provider's own choice; else the general one, where the provider has such a tier; else
-    the shipped one."""
+    """Choose the tier whose limits apply.
+
+    What was asked for; else the provider's own choice; else the general one, where the provider has such a tier; else
+    the shipped one.
+    """
     tiers = shipped.tiers | (configured.tiers if configured else {})
     named = (
         asked or (configured.default_tier if configured else None) or (default_tier if default_tier in tiers else None)

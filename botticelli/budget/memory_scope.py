@@ -106,8 +106,11 @@ class ScopeState:
         return WindowUsage(window, used, held, resets_after_ms, free_after_ms)
 
     def refusals(self, asked: Amounts, covered: Amounts, ahead: Sequence[Place]) -> Iterator[Refusal]:
-        """Everything here that stands against `asked`, of which the ticket holds `covered` already, while others wait
-        `ahead` of it."""
+        """Return every refusal of this scope.
+
+        Everything here that stands against `asked`, of which the ticket holds `covered` already, while others wait
+        `ahead` of it.
+        """
         name, held = self.scope.name, self.held
         if self.blocked_until_ms > self.now:
             yield Refusal(name, BLOCKED, 0, 0, asked.requests, self.blocked_until_ms - self.now)

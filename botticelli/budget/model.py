@@ -66,8 +66,11 @@ class Window:
 
     @property
     def name(self) -> str:
-        """Stable within a scope, e.g. `tokens/60s` or `requests/86400s fixed`. What is used is kept under this name,
-        so that a new limit finds what the old one counted."""
+        """Name the window.
+
+        Stable within a scope, e.g. `tokens/60s` or `requests/86400s fixed`. What is used is kept under this name, so
+        that a new limit finds what the old one counted.
+        """
         period = f"{self.metric}/{self.period_seconds:.12g}s"
         return " ".join([period, *([] if self.kind == "sliding" else [self.kind]), *([self.zone] if self.zone else [])])
 
@@ -338,7 +341,9 @@ class Budget(Protocol):
     def reserve_all(
         self, ticket_ids: Sequence[str], shares: Sequence[Share], lease_seconds: float
     ) -> list[Ticket] | Refusal:
-        """All shares for each of these ids, as `reserve` would give them one after the other at this moment, until one is
+        """Reserve all shares for each of these ids, until one is refused.
+
+        All shares for each of these ids, as `reserve` would give them one after the other at this moment, until one is
         refused. The ids differ, and there is one at least.
 
         The refusal is that of the first; a later one that is refused keeps no place, for it can be asked for anew.
@@ -381,8 +386,12 @@ class Budget(Protocol):
         ...
 
     def widen(self, scope: Scope, spread_ms: int, keep_ms: int) -> int:
-        """Make sliding windows and buckets at least `spread_ms` longer than the provider's, for everyone and for `keep_ms`;
-        the widest counts, and it ends by itself. Answers by how much they are longer now, the scope's guard not counted."""
+        """Widen sliding windows and buckets for everyone.
+
+        Make sliding windows and buckets at least `spread_ms` longer than the provider's, for everyone and for
+        `keep_ms`; the widest counts, and it ends by itself. Answers by how much they are longer now, the scope's guard
+        not counted.
+        """
         ...
 
     def usage(self, scope: Scope) -> ScopeUsage:

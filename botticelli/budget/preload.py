@@ -33,9 +33,11 @@ class PreloadedBudget(MemoryBudget):
         return answer
 
     def begin_with(self, scope: Scope, usage: ScopeUsage, past: Sequence[PastCharge]) -> None:
-        """Take over what is used and held of a scope, its block and its queue. `past` says when it was charged; where it
-        says less than `usage`, the rest is spread evenly. What others hold counts as if it were charged now; their slots
-        are taken to be free soon."""
+        """Take over what is used and held of a scope, its block and its queue.
+
+        `past` says when it was charged; where it says less than `usage`, the rest is spread evenly. What others hold
+        counts as if it were charged now; their slots are taken to be free soon.
+        """
         now = self._clock_ms()
         state = ScopeState(scope, now, spread=(usage.guard_ms, now + WIDENED_MS))
         mine = [charge for charge in past if charge.scope == scope.name]

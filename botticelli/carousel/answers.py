@@ -18,8 +18,12 @@ PAGE = 200
 
 @dataclass(frozen=True, slots=True)
 class ActResult:
-    """One act of one iteration; `turn` counts the turns of an act that performs a narrative several times. `output` is the
-    text of the model, or what a bot command captured, as JSON; None where there is none. `cost_usd` is None when unknown."""
+    """One act of one iteration.
+
+    One act of one iteration; `turn` counts the turns of an act that performs a narrative several times. `output` is the
+    text of the model, or what a bot command captured, as JSON; None where there is none. `cost_usd` is None when
+    unknown.
+    """
 
     name: str
     turn: int
@@ -56,8 +60,10 @@ class IterationResult:
 
 
 class Iterations:
-    """The iterations of a run that have begun, in order. Each pass over it reads anew, a page at a time: a run of a million
-    iterations takes no more memory than one of 200."""
+    """The iterations of a run that have begun, in order.
+
+    Each pass over it reads anew, a page at a time: a run of a million iterations takes no more memory than one of 200.
+    """
 
     def __init__(self, runtime: Runtime, run_id: str) -> None:
         self._runtime = runtime

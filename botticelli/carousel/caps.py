@@ -18,7 +18,9 @@ def own_scope(run: Run) -> str:
 
 
 def past_cap(run: Run, opened: Open) -> Refusal | None:
-    """The refusal of another iteration, if it would pass a cap of the run; what is in flight or parked counts with its
+    """Return the refusal of another iteration that would pass a cap of the run.
+
+    The refusal of another iteration, if it would pass a cap of the run; what is in flight or parked counts with its
     estimate.
 
     A cost that has become unknown can't be compared with a cap, so nothing more is started.

@@ -26,9 +26,12 @@ def check_commands(
     is_sample: bool = False,
     demands: Sequence[Demands] = (),
 ) -> list[str]:
-    """A warning for each platform that only rehearses and for each argument that is clamped; NarrativeError for what can
+    """Check the bot commands of a narrative before it runs.
+
+    A warning for each platform that only rehearses and for each argument that is clamped; NarrativeError for what can
     be known to fail: unknown commands and arguments, values of a wrong kind, a token that is missing (a warning unless
-    `needs_token`). Of a sample, a text in the place of an id is a warning."""
+    `needs_token`). Of a sample, a text in the place of an id is a warning.
+    """
     problems: list[Problem] = []
     lacking: list[Problem] = []
     warnings: list[str] = []
@@ -55,8 +58,10 @@ def check_commands(
 
 
 def with_rehearsed(runtime: Runtime, narrative: Narrative) -> Narrative:
-    """The narrative with the platforms that only rehearse here written into it: a worker where they don't, or others do,
-    performs none of its commands. Comes after `check_commands`."""
+    """Write the platforms that only rehearse here into the narrative.
+
+    A worker where they don't, or where others do, performs none of their commands. Comes after `check_commands`.
+    """
     names = {command.platform for _, command in commands_of(narrative)} - {DATABASE}
     rehearsed = tuple(sorted(name for name in names if runtime.platforms.get(name).is_rehearsal))
     return narrative.model_copy(update={"rehearsed": rehearsed})

@@ -88,8 +88,11 @@ def publish(runtime: Runtime, publications: Sequence[Publication]) -> None:
 
 
 def _numbers(run: Run, opened: Open, first: int) -> range:
-    """The iterations to ask for together: from the first on, those that would be next. What waits for its second
-    admission is asked for alone."""
+    """Choose the iterations to ask for together.
+
+    The iterations to ask for together: from the first on, those that would be next. What waits for its second admission
+    is asked for alone.
+    """
     if first <= run.dispatched:
         return range(first, first + 1)
     most = min(run.concurrency - opened.in_flight, run.iterations - run.dispatched, AT_ONCE)
@@ -100,8 +103,11 @@ def _numbers(run: Run, opened: Open, first: int) -> range:
 def _ask(
     runtime: Runtime, tx: Transaction, run: Run, opened: Open, numbers: Sequence[int]
 ) -> list[Ticket] | Refusal | None:
-    """Tickets of the first of these numbers, or the refusal of the very first. None: Redis is away, and nothing is granted
-    while it is."""
+    """Reserve tickets for the iterations.
+
+    Tickets of the first of these numbers, or the refusal of the very first. None: Redis is away, and nothing is granted
+    while it is.
+    """
     capped = past_cap(run, opened)
     if capped is not None:
         return capped
@@ -119,8 +125,11 @@ def _ask(
 
 
 def _reserve(runtime: Runtime, tx: Transaction, plan: Plan, ticket_ids: Sequence[str]) -> list[Ticket] | Refusal:
-    """The first refusal, unless calls can go to other models instead of waiting long for theirs. What was asked on the way
-    keeps no place in a queue: for the first ticket only, since no later one is ever told of a refusal."""
+    """Reserve, with fallbacks to other models.
+
+    The first refusal, unless calls can go to other models instead of waiting long for theirs. What was asked on the way
+    keeps no place in a queue: for the first ticket only, since no later one is ever told of a refusal.
+    """
     ticket_id = ticket_ids[0]
     first: Refusal | None = None
     asked: dict[str, Scope] = {}
@@ -152,8 +161,11 @@ def _is_long(runtime: Runtime, refusal: Refusal) -> bool:
 
 
 def give_up_place(runtime: Runtime, tx: Transaction, run: Run, opened: Open | None = None) -> None:
-    """A run that was refused stands in the Budget's queue; one that doesn't come back would hold up those behind it.
-    Without Redis the place runs out by itself."""
+    """Give up the run's place in the Budget's queue.
+
+    A run that was refused stands in the Budget's queue; one that doesn't come back would hold up those behind it.
+    Without Redis the place runs out by itself.
+    """
     opened = opened or tx.iterations.open(run.id)
     number = opened.waiting_number or run.dispatched + 1
     try:
@@ -200,8 +212,10 @@ def _plus(opened: Open, admitted: int) -> Open:
 def _refused(
     runtime: Runtime, tx: Transaction, run: Run, opened: Open, refusal: Refusal | None, *, again: bool
 ) -> None:
-    """Park the run until the time that the refusal names, or end it. While something of the run is in flight nothing
-    is decided: its end may give back what is missing."""
+    """Park the run until the time that the refusal names, or end it.
+
+    While something of the run is in flight nothing is decided: its end may give back what is missing.
+    """
     ending = _ending(run, refusal, again=again) if refusal is not None and not opened.in_flight else None
     if refusal is None:
         tx.runs.set(run.id, due_at=run.now + timedelta(seconds=REDIS_AWAY_SECONDS))
@@ -236,8 +250,11 @@ def in_short(refusal: Refusal) -> dict[str, Any]:
 
 
 def _may_wait(run: Run, refusal: Refusal, again: bool) -> bool:
-    """What has begun is finished; a provider's Retry-After, a pause and a Redis that forgot are no exhausted budget: all
-    of them wait always."""
+    """Whether the run may wait instead of ending.
+
+    What has begun is finished; a provider's Retry-After, a pause and a Redis that forgot are no exhausted budget: all
+    of them wait always.
+    """
     if refusal.window in (BLOCKED, PAUSED) or refusal.reopening or again:
         return True
     if run.on_budget_exhausted != "wait":

@@ -57,8 +57,10 @@ def first_estimates(narrative: Narrative) -> Estimates:
 def learned_estimates(
     runtime: Runtime, tx: Transaction, narrative: Narrative, rows: Mapping[int, int | None] | None = None
 ) -> Estimates:
-    """As `first_estimates`, with the act's own past in place of its prompt: one indexed query for each such act. Without
-    a past, with the tokens of the `rows` that its tables bring into the prompt, by position.
+    """Estimate each act from its own past.
+
+    As `first_estimates`, with the act's own past in place of its prompt: one indexed query for each such act. Without a
+    past, with the tokens of the `rows` that its tables bring into the prompt, by position.
 
     InvalidInput when an act names a model that nobody answers for.
     """
@@ -101,8 +103,11 @@ def from_json(data: Mapping[str, Any]) -> Estimates:
 
 
 def _stated(narrative: Narrative, speaking: Sequence[Act]) -> list[int | None]:
-    """What the narrative says that one turn of each act takes: its own carousel's figure, else an even part of what
-    the narrative's figure leaves; the first calls take what doesn't divide. None where nothing is said."""
+    """Return what the narrative says that one turn of each act takes.
+
+    What the narrative says that one turn of each act takes: its own carousel's figure, else an even part of what the
+    narrative's figure leaves; the first calls take what doesn't divide. None where nothing is said.
+    """
     own = [act.carousel.estimated_tokens_per_iteration if act.carousel else None for act in speaking]
     total = narrative.carousel.estimated_tokens_per_iteration if narrative.carousel else None
     if total is None:

@@ -37,8 +37,11 @@ class Range(Generic[Number]):
 
 @dataclass(frozen=True, slots=True)
 class ActForecast:
-    """One act with a model call. `tokens` and `cost_usd` (None: unknown) are of one call, `reserved_tokens` what its
-    ticket asks for it; a source `history` has seen `samples` calls."""
+    """The forecast of one act with a model call.
+
+    `tokens` and `cost_usd` (None: unknown) are of one call, `reserved_tokens` what its ticket asks for it; a source
+    `history` has seen `samples` calls.
+    """
 
     position: int
     act: str

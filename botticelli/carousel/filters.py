@@ -23,8 +23,11 @@ def condition_of(found: Filter, resolve: Resolve) -> Condition:
 
 
 def _values(found: Comparison, resolve: Resolve) -> tuple[Operand, ...]:
-    """As texts, but for what only the database knows. Where many values may stand, a reference to a list stands for its
-    members."""
+    """Return the values of a comparison.
+
+    As texts, but for what only the database knows. Where many values may stand, a reference to a list stands for its
+    members.
+    """
     values: list[Operand] = []
     for operand in found.values:
         if isinstance(operand, Moment):

@@ -46,8 +46,10 @@ Status = Literal["completed", "budget_exhausted", "failed", "endless"]
 
 @dataclass(frozen=True, slots=True)
 class Binding:
-    """The first limit that refuses an iteration: which one, and when. `window` may be a cap of the
-    run."""
+    """The first limit that refuses an iteration, and when it does.
+
+    `window` may be a cap of the run.
+    """
 
     scope: str
     window: str
@@ -60,8 +62,11 @@ class Binding:
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """Totals are for all requested iterations. `status` is how the run would end, `performed` how many iterations it would
-    perform till then, `exit_code` that of `botticelli run`. `is_live`: planned from what the services know."""
+    """How a run would end, and what it would use.
+
+    Totals are for all requested iterations. `status` is how the run would end, `performed` how many iterations it would
+    perform till then, `exit_code` that of `botticelli run`. `is_live`: planned from what the services know.
+    """
 
     narrative: str
     iterations: int
@@ -89,12 +94,11 @@ def forecast(
     source: str,
     options: EnqueueOptions,
     *,
-    services_run: bool,
-    workers: int = 0,
-    call_seconds: float | None = None,
+    services_run: bool,  # so Postgres and Redis can be asked
+    workers: int = 0,  # that are alive; without any, one is assumed
+    call_seconds: float | None = None,  # of each call, instead of its past
 ) -> Forecast:
-    """Everything that enqueuing refuses is refused here, with the same errors. `services_run`: ask Postgres and Redis.
-    Without `workers` alive one is reckoned with. `call_seconds`: how long a call lasts, instead of its past."""
+    """Forecast a run, and refuse what enqueuing refuses, with the same errors."""
     narrative = with_terms(runtime, with_multipliers(loaded.narrative, options.multipliers), options.terms)
     knowledge = gather(runtime, narrative, services_run=services_run)
     new, plan, warnings = _checked(runtime, narrative, source, options, knowledge)

@@ -25,8 +25,11 @@ PAGE = 1000
 
 @dataclass(frozen=True, slots=True)
 class Fork:
-    """Where the new run begins: with iteration `number`, or within it with the act of this name. `changes` are those of
-    `changed`. Commands that change the world outside are done anew, so they have to be allowed."""
+    """Where a fork begins and what it changes.
+
+    Where the new run begins: with iteration `number`, or within it with the act of this name. `changes` are those of
+    `changed`. Commands that change the world outside are done anew, so they have to be allowed.
+    """
 
     number: int
     act: str | None = None
@@ -36,8 +39,11 @@ class Fork:
 
 
 def fork(runtime: Runtime, run_id: str, wanted: Fork, mover: Mover | None = None) -> Enqueued:
-    """The new run, admitted. What it keeps was paid by the older run, and costs the new one nothing. InvalidInput when
-    something before that place isn't finished, or when the narrative can't be performed as it is changed."""
+    """Fork a run, and return the new one, admitted.
+
+    What it keeps was paid by the older run, and costs the new one nothing. InvalidInput when something before that
+    place isn't finished, or when the narrative can't be performed as it is changed.
+    """
     mover = mover or Mover()
     with runtime.store.transaction() as tx:
         old = tx.runs.get(run_id)

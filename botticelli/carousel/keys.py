@@ -15,8 +15,11 @@ from botticelli.runtime import Runtime
 
 
 def key_notes(runtime: Runtime, plan: Plan, *, worker_here: bool) -> list[str]:
-    """A warning for each provider that can't be called from here, with the workers that can. NotHere where the worker would
-    be one of this machine, which can't either; another model that an act falls back to is good enough."""
+    """Warn of each provider that can't be called from here, with the workers that can.
+
+    NotHere where the worker would be one of this machine, which can't either; another model that an act falls back to
+    is good enough.
+    """
     lacking = [call for call in plan.values() if not is_ready(runtime, call.model.provider)]
     if not lacking:
         return []

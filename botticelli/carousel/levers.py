@@ -74,8 +74,10 @@ def resume(runtime: Runtime, run_id: str, mover: Mover | None = None) -> Run:
 
 
 def retry(runtime: Runtime, run_id: str, mover: Mover | None = None) -> Run:
-    """Perform the failed iterations again, and what their failure kept from being performed. Their acts that are done
-    are kept. Nothing changes for a run without failures; InvalidInput for a run that was cancelled.
+    """Perform the failed iterations again, and what their failure kept from being performed.
+
+    Their acts that are done are kept. Nothing changes for a run without failures; InvalidInput for a run that was
+    cancelled.
     """
     mover = mover or Mover()
     with runtime.store.transaction() as tx:
@@ -113,8 +115,11 @@ def cancel(runtime: Runtime, run_id: str, mover: Mover | None = None, *, now: bo
 
 
 def stop_admission(runtime: Runtime, tx: Transaction, run: Run, ending: str, reason: str) -> list[Ticket]:
-    """From now on nothing starts, and the run ends as `ending` when the last iteration in flight has ended. Its place in
-    the Budget's queue is free at once; the tickets that come back are to be released once this is committed."""
+    """Stop all admissions of a run.
+
+    From now on nothing starts, and the run ends as `ending` when the last iteration in flight has ended. Its place in
+    the Budget's queue is free at once; the tickets that come back are to be released once this is committed.
+    """
     give_up_place(runtime, tx, run)
     tx.runs.set(run.id, status="running", hold=None, ending=ending, reason=reason, due_at=func.now())
     return [Ticket.from_json(ticket) for ticket in tx.iterations.cancel_queued(run.id)]

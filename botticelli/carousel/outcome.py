@@ -27,9 +27,12 @@ def outcome_text(run: Run) -> str:
 
 @dataclass(frozen=True, slots=True)
 class CarouselResult:
-    """`completed`: all requested iterations were performed and at least one succeeded; `failed_iterations` counts those that
-    did not, and `reason` says why. A run of which nothing succeeded has failed. `cost_usd` is None when the price of a
-    model is unknown."""
+    """The result of a run.
+
+    `completed`: all requested iterations were performed and at least one succeeded; `failed_iterations` counts those
+    that did not, and `reason` says why. A run of which nothing succeeded has failed. `cost_usd` is None when the price
+    of a model is unknown.
+    """
 
     run_id: str
     narrative: str

@@ -26,8 +26,11 @@ def rules_for(
     *,
     enqueued: Iterable[SecuritySettings] = (),
 ) -> tuple[Rules, ...]:
-    """All of them hold: of this process, of those that the run was enqueued with, and of the narrative. A narrative from a
-    file says itself which commands it may perform, else the settings do; text from anybody can only give up something."""
+    """Collect the rules that hold for a run.
+
+    All of them hold: of this process, of those that the run was enqueued with, and of the narrative. A narrative from a
+    file says itself which commands it may perform, else the settings do; text from anybody can only give up something.
+    """
     own = _of_narrative(narrative, act, command)
     says_itself = source != AS_TEXT and any(one.allowed is not None for one in own)
     rules = [*_of_settings(settings, OPERATOR, source, says_itself=says_itself)]

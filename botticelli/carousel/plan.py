@@ -92,8 +92,10 @@ def carousel_of(narrative: Narrative) -> Carousel:
 def plan_iteration(
     runtime: Runtime, narrative: Narrative, estimates: Estimates, demands: Sequence[Demands] = ()
 ) -> Plan:
-    """`estimates` are those of the run; what they leave open is estimated as at first. `demands`: budgets of one's own that
-    it was enqueued with hold beside those of this process.
+    """Plan the calls of one iteration.
+
+    `estimates` are those of the run; what they leave open is estimated as at first. `demands`: budgets of one's own
+    that it was enqueued with hold beside those of this process.
 
     InvalidInput when an act names a model that nobody answers for, SettingsError for a tier that isn't there.
     """
@@ -172,8 +174,10 @@ def estimated_cost_usd(plan: Plan) -> Decimal | None:
 
 
 def shares(plan: Plan) -> tuple[Share, ...]:
-    """What the ticket of one iteration asks, a share for each scope. Slots are taken by the draws: a task that waits in
-    the queue occupies none."""
+    """List what the ticket of one iteration asks, a share for each scope.
+
+    Slots are taken by the draws: a task that waits in the queue occupies none.
+    """
     return merged([Share(scope, _turns(call)) for call in plan.values() for scope in call.scopes])
 
 

@@ -42,9 +42,11 @@ class Rules:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A command with its arguments; TEMPLATED ones are judged when they are known. `makes` is the kind of what it creates
-    or names. `places` says which arguments name a place. `has_places` is False where there are no guilds and no channels,
-    as in a database."""
+    """A command with its arguments; TEMPLATED ones are judged when they are known.
+
+    `makes` is the kind of what it creates or names. `places` says which arguments name a place. `has_places` is False
+    where there are no guilds and no channels, as in a database.
+    """
 
     platform: str
     command: str

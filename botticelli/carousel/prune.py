@@ -23,8 +23,11 @@ class Pruned:
 
 
 def prune(runtime: Runtime, before: datetime, statuses: Sequence[str] = FINAL, *, dry_run: bool = False) -> Pruned:
-    """Delete runs that ended before then. InvalidInput for a status that isn't final. Runs with an effect of unknown
-    outcome are kept. In transactions of 200 runs each: it may be interrupted and repeated."""
+    """Delete runs that ended before then.
+
+    InvalidInput for a status that isn't final. Runs with an effect of unknown outcome are kept. In transactions of 200
+    runs each: it may be interrupted and repeated.
+    """
     open_ones = sorted(set(statuses) - set(FINAL))
     if open_ones:
         raise InvalidInput(f"runs that are {open_ones[0]} aren't over", do=f"prune {', '.join(FINAL)}")

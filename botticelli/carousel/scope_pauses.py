@@ -10,8 +10,11 @@ from botticelli.store import WHOLE, Override
 
 
 def pause_scope(runtime: Runtime, scope: str, mover: Mover | None = None, *, until: datetime | None = None) -> Override:
-    """All processes keep to it within a second; calls that have begun are settled. A paused scope stays as it is, unless
-    `until` is another moment. The record that is in force."""
+    """Pause a scope, and return the record that is in force.
+
+    All processes keep to it within a second; calls that have begun are settled. A paused scope stays as it is, unless
+    `until` is another moment. The record that is in force.
+    """
     mover = mover or Mover()
     with runtime.store.transaction() as tx:
         present = tx.overrides.in_force().get(scope, {}).get(WHOLE)

@@ -129,8 +129,10 @@ class Simulation:
         self._at(max(self.now_ms, due_ms), lambda: self._advance(one))
 
     def run_until_end(self, one: SimulatedRun, *, iterations: int) -> bool:
-        """Until the run is over or so many iterations of it have ended. False when it goes on after all that may be
-        simulated."""
+        """Simulate until the run is over, or until so many of its iterations have ended.
+
+        Returns False when it goes on after all that may be simulated.
+        """
         for _ in range(MOST_STEPS):
             if one.run.is_final or len(one.ends) >= iterations:
                 return True

@@ -27,8 +27,11 @@ def terms_of(tiers: Mapping[str, Any] | None = None, tenant: str | None = None) 
 
 
 def with_terms(runtime: Runtime, narrative: Narrative, terms: Terms) -> Narrative:
-    """The narrative with the terms of one run written into it: every worker reads them there. InvalidInput for a tier of
-    a provider that isn't there, also when no act asks it."""
+    """Write the terms of one run into the narrative.
+
+    The narrative with the terms of one run written into it: every worker reads them there. InvalidInput for a tier of a
+    provider that isn't there, also when no act asks it.
+    """
     for provider in terms.tiers:
         _require_tier(runtime, provider, terms.tiers[provider])
     return narrative if terms == Terms() else narrative.model_copy(update={"terms": terms})

@@ -33,8 +33,10 @@ def accept(
     text: str | None = None,
     name: str | None = None,
 ) -> bool:
-    """Enqueue what arrived over the wire, the name of a narrative of this installation or the text of one; False when it was
-    refused. `name` says which one of a file, or of a text, that holds several; `file#name` says the same.
+    """Enqueue what arrived over the wire; False when it was refused.
+
+    Enqueue what arrived over the wire, the name of a narrative of this installation or the text of one; False when it
+    was refused. `name` says which one of a file, or of a text, that holds several; `file#name` says the same.
 
     Nobody waits for an exception here: a request that can't be performed becomes a failed run that says why. Only that
     Postgres is away is raised: the request is good, and can be stored later.

@@ -26,9 +26,12 @@ def budget() -> None:
 @json_option
 @pass_invocation
 def show(invocation: Invocation, as_json: bool) -> None:
-    """Used, held, limit and rest of every window: of the models that the settings and the drivers give limits for, of the
+    """Show used, held, limit and rest of every window.
+
+    Used, held, limit and rest of every window: of the models that the settings and the drivers give limits for, of the
     budgets of narratives and guilds, of what runs that aren't over spend from, and of what was spent from in the last
-    day; with the last hour as a line of bars."""
+    day; with the last hour as a line of bars.
+    """
     from botticelli.cli.budget_levers import override_line
     from botticelli.cli.budget_scopes import known_scopes
     from botticelli.cli.follow.gauges import gauge_lines
@@ -57,8 +60,11 @@ def show(invocation: Invocation, as_json: bool) -> None:
 @json_option
 @pass_invocation
 def explain(invocation: Invocation, scope: str, as_json: bool) -> None:
-    """Everything about SCOPE (or the beginning of its name): windows, what is in force and where it comes from, the
-    tickets that hold something and their runs, and estimates against what calls took."""
+    """Explain a scope and what holds it.
+
+    SCOPE may be the beginning of a name. Shows windows, what is in force and where it comes from, the tickets that hold
+    something and their runs, and estimates against what calls took.
+    """
     from botticelli.cli.budget_explain import explanation, lines
 
     found = explanation(invocation.runtime, scope)
@@ -73,9 +79,11 @@ def explain(invocation: Invocation, scope: str, as_json: bool) -> None:
 @json_option
 @pass_invocation
 def audit(invocation: Invocation, since: datetime | None, as_json: bool) -> int:
-    """Re-derive every window from the ledger, and show the worst interval of each against the limit that was in force.
-    Exit code 1 when a limit was passed. What calls used beyond their estimates is listed apart: the next grants pay it
-    back."""
+    """Re-derive every window from the ledger.
+
+    Shows the worst interval of each window against the limit that was in force. Exit code 1 when a limit was passed.
+    What calls used beyond their estimates is listed apart: the next grants pay it back.
+    """
     from botticelli.cli.budget_audit import audited, lines
 
     found = audited(invocation.runtime, since)
@@ -97,8 +105,11 @@ def audit(invocation: Invocation, since: datetime | None, as_json: bool) -> int:
 def set_(
     invocation: Invocation, scope: str, window: str, limit: str, *, reason: str, until: datetime | None, as_json: bool
 ) -> None:
-    """Lower the LIMIT of a WINDOW (as `show` calls it, e.g. `tokens/60s`) of SCOPE; `default` ends it. All processes keep
-    it within a second. 0 lets nothing pass. What tickets hold already is not taken from them."""
+    """Lower the LIMIT of a WINDOW of SCOPE; `default` ends it.
+
+    WINDOW is named as `show` names it, e.g. `tokens/60s`. All processes keep it within a second. 0 lets nothing pass.
+    What tickets hold already is not taken from them.
+    """
     from botticelli.cli.budget_levers import lower, override_line
 
     override = lower(invocation.runtime, scope, window, limit, reason=reason, until=until)
@@ -115,8 +126,11 @@ def set_(
 @json_option
 @pass_invocation
 def pause_budget(invocation: Invocation, scope: str, *, reason: str, until: datetime | None, as_json: bool) -> None:
-    """Admit and draw nothing in SCOPE (or the beginning of its name); all processes keep to it within a second. Calls
-    that have begun are settled. Runs that need it wait, whatever their policy says."""
+    """Admit and draw nothing in SCOPE.
+
+    SCOPE may be the beginning of a name. All processes keep to it within a second. Calls that have begun are settled.
+    Runs that need it wait, whatever their policy says.
+    """
     from botticelli.cli.budget_levers import override_line, pause
 
     override = pause(invocation.runtime, scope, reason=reason, until=until)

@@ -21,8 +21,11 @@ Granted = tuple[tuple[Scope, Amounts], ...]
 
 
 def audited(runtime: Runtime, since: datetime | None) -> dict[str, Any]:
-    """`ok`: no limit was passed. `windows`: for each the worst interval, `violations` and `excesses`. `unlimited`: scopes
-    that were spent from without any limit that is known."""
+    """Return the audit as it is printed in JSON.
+
+    `ok`: no limit was passed. `windows`: for each the worst interval, `violations` and `excesses`. `unlimited`: scopes
+    that were spent from without any limit that is known.
+    """
     usual = usual_scopes(runtime)
     unlimited: set[str] = set()
     with runtime.store.transaction() as tx:

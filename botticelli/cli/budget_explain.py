@@ -20,9 +20,12 @@ ACT_HEAD = ("narrative", "act", "model", "calls", "estimate", "actual", "p90", "
 
 
 def explanation(runtime: Runtime, name: str) -> dict[str, Any]:
-    """`usage` is the Budget's answer; `limits` says where they come from (None for scopes of one's own); `overrides` are
-    in force; `learned` is what the provider's answers said;
-    `holders` are tickets with their runs; `acts` compare estimates with what calls took in seven days."""
+    """Return what explains a scope.
+
+    `usage` is the Budget's answer; `limits` says where they come from (None for scopes of one's own); `overrides` are
+    in force; `learned` is what the provider's answers said; `holders` are tickets with their runs; `acts` compare
+    estimates with what calls took in seven days.
+    """
     scope = find_scope(runtime, name)
     usage = runtime.budget.usage(runtime.in_force(scope))
     with runtime.store.transaction() as tx:

@@ -18,7 +18,7 @@ def completion(ctx: click.Context, shell: str) -> None:
     bash:  botticelli completion bash > ~/.local/share/bash-completion/completions/botticelli
     zsh:   botticelli completion zsh > "${fpath[1]}/_botticelli"
     fish:  botticelli completion fish > ~/.config/fish/completions/botticelli.fish
-    """
+    """  # noqa: D301  (click wants the character \b itself)
     kind = get_completion_class(shell)
     assert kind is not None, "click knows the three shells"
     click.echo(kind(ctx.find_root().command, {}, "botticelli", "_BOTTICELLI_COMPLETE").source())

@@ -55,8 +55,11 @@ class Crew:
             self._look_for_others(now)
 
     def stop(self, *, hurry: Callable[[], bool] = lambda: False) -> None:
-        """End our own worker: it may finish what it performs for as long as its settings say, then hands the rest back; at
-        once when somebody is in a `hurry`."""
+        """Stop our own worker.
+
+        End our own worker: it may finish what it performs for as long as its settings say, then hands the rest back; at
+        once when somebody is in a `hurry`.
+        """
         own, self._own = self._own, None
         if own is None or own.ended():
             return

@@ -57,8 +57,10 @@ def _usage(error: click.ClickException) -> str:
 
 
 def described(error: BaseException) -> str:
-    """An error of somebody else's code in one line. Its first line only: what follows it, in errors of SQLAlchemy, is
-    the statement and its values."""
+    """Describe an error of somebody else's code in one line.
+
+    Its first line only: what follows it, in errors of SQLAlchemy, is the statement and its values.
+    """
     if isinstance(error, OSError) and error.strerror:
         return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
     origin = getattr(error, "orig", None) or error

@@ -41,8 +41,11 @@ def table(
     wraps: Sequence[str] = (),
     width: int | None = None,
 ) -> list[str]:
-    """Lines of columns, those named in `right` aligned right. Where they don't fit, columns in `wraps` are wrapped; then
-    those in `drops` are left out, the first one first; what is too wide even so stands below its head, a line each."""
+    """Return lines of columns, those named in `right` aligned right.
+
+    Where they don't fit, columns in `wraps` are wrapped; then those in `drops` are left out, the first one first; what
+    is too wide even so stands below its head, a line each.
+    """
     width = width or line_width()
     names, lines = [*head], [[*map(safe, row)] for row in rows]
     waiting = list(drops)

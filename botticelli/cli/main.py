@@ -75,8 +75,11 @@ class Root(click.Group):
         sys.exit(code if isinstance(code, int) else 0)
 
     def _called(self, arguments: list[str], **extra: Any) -> Any:
-        """Global options are taken wherever they stand, unless the command has one of that name itself. A group that
-        wants a command and has none shows its help."""
+        """Parse the arguments, with global options wherever they stand.
+
+        Global options are taken wherever they stand, unless the command has one of that name itself. A group that wants
+        a command and has none shows its help.
+        """
         try:
             return super().main(arguments, **extra)
         except click.exceptions.NoArgsIsHelpError as error:

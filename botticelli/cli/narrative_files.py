@@ -100,8 +100,11 @@ def print_report(report: dict[str, Any]) -> None:
 
 
 def listed(invocation: Invocation, folder: Path) -> Iterator[dict[str, Any]]:
-    """Each narrative of a folder with what it says about itself; `problems` counts what is wrong with its file, `needs` are
-    environment variables that it lacks."""
+    """List each narrative of a folder with what it says about itself.
+
+    Each narrative of a folder with what it says about itself; `problems` counts what is wrong with its file, `needs`
+    are environment variables that it lacks.
+    """
     for file in narratives_in(folder):
         try:
             narratives, needs = _loaded(invocation, file)

@@ -14,8 +14,11 @@ _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 
 
 def narrative_file(invocation: Invocation, text: str, name: str | None = None) -> tuple[Path, str | None]:
-    """A file that exists or looks like one, else the file of that name; and which of its narratives is meant, as
-    `text#name` or `name` say. NotFound, InvalidInput."""
+    """Find a narrative's file, and which of its narratives is meant.
+
+    A file that exists or looks like one, else the file of that name; and which of its narratives is meant, as
+    `text#name` or `name` say. NotFound, InvalidInput.
+    """
     if _URL.match(text):
         do = "download it and give the file, or its name"
         raise InvalidInput("a URL is not a narrative", where=text.partition("?")[0].rpartition("@")[2], do=do)

@@ -1,5 +1,8 @@
-"""`botticelli narrative new`, `convert` and `schema`: what is written for authors. A file that exists is kept, unless
-they say otherwise."""
+"""Write what authors begin with: `botticelli narrative new`, `convert` and `schema`.
+
+`botticelli narrative new`, `convert` and `schema`: what is written for authors. A file that exists is kept, unless they
+say otherwise.
+"""
 
 from __future__ import annotations
 
@@ -28,8 +31,10 @@ OUTPUT = click.Path(dir_okay=False, path_type=Path)
 @click.option("--force", is_flag=True, help="Replace a file that exists.")
 @json_option
 def new(*, name: str, output: Path | None, form: str, kind: str, force: bool, as_json: bool) -> None:
-    """Write a commented narrative called NAME to begin with. It runs as it is; a file that exists is never replaced
-    without --force."""
+    """Write a commented narrative called NAME to begin with.
+
+    It runs as it is; a file that exists is never replaced without --force.
+    """
     from botticelli.narrative.fields import IDENTIFIER
     from botticelli.narrative.starters import starter
 
@@ -50,8 +55,10 @@ def new(*, name: str, output: Path | None, form: str, kind: str, force: bool, as
 @click.option("--output", type=OUTPUT, metavar="FILE", help="Write here; a file that exists is not replaced.")
 @json_option
 def convert(*, file: Path, in_place: bool, output: Path | None, as_json: bool) -> None:
-    """Rewrite FILE in the table form, with its comments, and print it. The narrative means the same, which is checked;
-    to convert it again changes nothing."""
+    """Rewrite FILE in the table form, with its comments, and print it.
+
+    The narrative means the same, which is checked; to convert it again changes nothing.
+    """
     from botticelli.narrative.convert import convert as converted
     from botticelli.narrative.load import read_narrative
 
@@ -73,8 +80,10 @@ def convert(*, file: Path, in_place: bool, output: Path | None, as_json: bool) -
 @click.option("--output", type=OUTPUT, metavar="FILE", help="Write it here; a file that exists is replaced.")
 @json_option
 def schema(output: Path | None, as_json: bool) -> None:
-    """Print the JSON Schema (draft 2020-12) of narrative files, by which editors complete and check: begin a file with
-    `#:schema PATH`."""
+    """Print the JSON Schema (draft 2020-12) of narrative files.
+
+    Editors complete and check by it: begin a file with `#:schema PATH`.
+    """
     from botticelli.narrative.schema import narrative_schema
 
     found = narrative_schema()

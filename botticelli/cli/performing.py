@@ -36,8 +36,11 @@ def perform_here(
 
 
 def watch(invocation: Invocation, run_id: str, view: View, interruptions: Interruptions, *, since: int = 0) -> int:
-    """Only look, from the event `since` on, until the run is at rest or somebody presses Ctrl-C, which changes nothing
-    for the run."""
+    """Follow a run without changing it.
+
+    Only look, from the event `since` on, until the run is at rest or somebody presses Ctrl-C, which changes nothing for
+    the run.
+    """
     from botticelli.carousel.outcome import exit_code
     from botticelli.cli.crew import Crew
     from botticelli.cli.following import Following

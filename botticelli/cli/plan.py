@@ -47,7 +47,9 @@ def plan(
     as_json: bool,
     **chosen: Any,
 ) -> None:
-    """Calls, tokens and money (low, expected, worst), the limit that binds first, when a run would end and how, and what
+    """Forecast a run: its cost, its limits and its end.
+
+    Calls, tokens and money (low, expected, worst), the limit that binds first, when a run would end and how, and what
     it would change outside: given what the budgets hold now and who else goes on.
 
     Calls no model and starts no services: where none run, it plans from empty budgets and says so. Exit code 2 for what

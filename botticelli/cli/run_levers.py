@@ -36,8 +36,11 @@ def now_option(command: Command) -> Command:
 @json_option
 @pass_invocation
 def pause_run(invocation: Invocation, *, run_id: str, now: bool, reason: str, as_json: bool) -> None:
-    """Start no further iteration; what is being performed ends, or with --now is given back before its next call or
-    effect. Calls that have begun are answered and kept. Nothing changes for a run that is over."""
+    """Start no further iteration.
+
+    Start no further iteration; what is being performed ends, or with --now is given back before its next call or
+    effect. Calls that have begun are answered and kept. Nothing changes for a run that is over.
+    """
     from botticelli.carousel import Mover, pause
 
     _say(pause(invocation.runtime, resolve(invocation, run_id), Mover(reason), now=now), as_json)
@@ -85,8 +88,10 @@ def resume_run(invocation: Invocation, *, run_id: str, follow: bool, reason: str
 @json_option
 @pass_invocation
 def retry_run(invocation: Invocation, *, run_id: str, reason: str, as_json: bool) -> None:
-    """Perform the failed iterations again, of a complete run too; their acts that are done are kept. A run that a failure
-    ended goes on. Nothing changes for a run without failures."""
+    """Perform the failed iterations again, of a complete run too; their acts that are done are kept.
+
+    A run that a failure ended goes on. Nothing changes for a run without failures.
+    """
     from botticelli.carousel import Mover, retry
     from botticelli.cli.follow.views import PlainView
     from botticelli.cli.performing import say_if_no_worker
@@ -130,8 +135,11 @@ def fork_run(
     reason: str,
     as_json: bool,
 ) -> None:
-    """A new run of the same narrative. It has the iterations before N with their outputs, which it doesn't pay again, and
-    performs the rest. KEY is prompt, system, model, temperature or max_tokens. Prints the id of the new run."""
+    """Start a new run of the same narrative.
+
+    It has the iterations before N with their outputs, which it doesn't pay again, and performs the rest. KEY is prompt,
+    system, model, temperature or max_tokens. Prints the id of the new run.
+    """
     from botticelli.carousel import Fork, Mover, fork
     from botticelli.cli.follow.views import PlainView
     from botticelli.cli.performing import say_if_no_worker
@@ -158,8 +166,11 @@ def fork_run(
 def prune_runs(
     invocation: Invocation, *, before: datetime, statuses: tuple[str, ...], dry_run: bool, yes: bool, as_json: bool
 ) -> None:
-    """Delete runs that ended before WHEN, with iterations, outputs, effects and levers. Kept are runs with an effect of
-    unknown outcome, and the ledger for as long as a window, an audit or an estimate may count it."""
+    """Delete runs that ended before WHEN, with iterations, outputs, effects and levers.
+
+    Kept are runs with an effect of unknown outcome, and the ledger for as long as a window, an audit or an estimate may
+    count it.
+    """
     from botticelli.carousel import prune
 
     chosen = statuses or FINAL_STATUSES

@@ -29,8 +29,11 @@ VALUE_CHARACTERS = 200
 @json_option
 @pass_invocation
 def logs(invocation: Invocation, run_id: str, *, iteration: int | None, follow: bool, as_json: bool) -> None:
-    """What happened in a run: iterations, acts, failed calls, waits, lost workers, effects and levers, in order, without
-    prompts and outputs."""
+    """Print what happened in a run.
+
+    What happened in a run: iterations, acts, failed calls, waits, lost workers, effects and levers, in order, without
+    prompts and outputs.
+    """
     for event in _events(invocation, resolve(invocation, run_id), follow=follow):
         if iteration is not None and event.data.get("number") != iteration:
             continue
@@ -45,8 +48,11 @@ def logs(invocation: Invocation, run_id: str, *, iteration: int | None, follow: 
 @json_option
 @pass_invocation
 def why_run(invocation: Invocation, run_id: str, as_json: bool) -> None:
-    """One line: what the run waits for and until when, who holds or paused it, which effect is unclear, whether a worker
-    is alive."""
+    """Say in one line what a run waits for.
+
+    One line: what the run waits for and until when, who holds or paused it, which effect is unclear, whether a worker
+    is alive.
+    """
     from botticelli.why import why
 
     found = why(invocation.runtime, resolve(invocation, run_id))

@@ -23,8 +23,10 @@ def settings() -> None:
 @click.option("--output", type=OUTPUT, metavar="FILE", help="Write here; a file that exists is not replaced.")
 @json_option
 def convert(*, file: Path, in_place: bool, output: Path | None, as_json: bool) -> None:
-    """Rewrite FILE (default: botticelli.toml) in the words of today, with its comments, and print it. What has no effect
-    becomes a comment. To convert it again changes nothing."""
+    """Rewrite FILE (default: botticelli.toml) in the words of today, with its comments, and print it.
+
+    What has no effect becomes a comment. To convert it again changes nothing.
+    """
     from botticelli.settings import convert_settings
 
     if in_place and output:

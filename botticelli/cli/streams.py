@@ -28,8 +28,10 @@ def open_streams() -> None:
 
 
 def flush_streams() -> bool:
-    """Write what is left. False when a stream takes nothing more; it is led to the null device, or Python would complain
-    when it ends."""
+    """Write what is left in the streams.
+
+    Returns False when a stream takes nothing more; it is led to the null device, or Python would complain when it ends.
+    """
     return all([_flushed(stream) for stream in (sys.stdout, sys.stderr)])
 
 

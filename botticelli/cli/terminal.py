@@ -18,7 +18,7 @@ BARS = "▁▂▃▄▅▆▇█"
 
 
 def safe(text: str, *, keep: str = "") -> str:
-    """Text from outside, for a terminal: what would move the cursor, colour or reorder it is shown as `\\x1b`.
+    r"""Text from outside, for a terminal: what would move the cursor, colour or reorder it is shown as `\x1b`.
 
     `keep` names the characters that stay as they are (a line end, a tab).
     """

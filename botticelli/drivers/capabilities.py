@@ -15,24 +15,32 @@ OnText = Callable[[str], None]
 @runtime_checkable
 class CountsTokens(Protocol):
     def count_tokens(self, request: GenerateRequest) -> int | None:
-        """Input tokens by the provider's own count; None where it was not asked for (`estimate = "count"`) or can't be
-        had. A request of its own, but none of the model's."""
+        """Ask the provider for the number of input tokens.
+
+        Input tokens by the provider's own count; None where it was not asked for (`estimate = "count"`) or can't be
+        had. A request of its own, but none of the model's.
+        """
         ...
 
 
 @runtime_checkable
 class Streams(Protocol):
     def stream(self, request: GenerateRequest, on_text: OnText) -> GenerateResponse:
-        """As `generate`, and `on_text` hears each piece of the answer. A stream that ends without saying why it ended is
-        DriverUnknown: the answer is not whole."""
+        """Generate, and let `on_text` hear each piece of the answer.
+
+        A stream that ends without saying why it ended is DriverUnknown: the answer is not whole.
+        """
         ...
 
 
 @runtime_checkable
 class Prepares(Protocol):
     def prepare(self) -> None:
-        """Do what only the first call of a process needs (imports, a client) now: between the grant of a request and its
-        arrival there must be no such delay. DriverTerminal as `generate`."""
+        """Prepare the process for its first call.
+
+        Do what only the first call of a process needs (imports, a client) now: between the grant of a request and its
+        arrival there must be no such delay. DriverTerminal as `generate`.
+        """
         ...
 
 
@@ -57,16 +65,22 @@ class NamesModels(Protocol):
 @runtime_checkable
 class ReportsLimits(Protocol):
     def learned_limits(self) -> Mapping[str, Mapping[str, int]]:
-        """By model: the limits that the provider's last answers named, by the names of the settings (`rpm`, `tpm`,
-        `itpm`, `otpm`)."""
+        """Return the limits that the provider's last answers named.
+
+        By model: the limits that the provider's last answers named, by the names of the settings (`rpm`, `tpm`, `itpm`,
+        `otpm`).
+        """
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Readiness:
-    """What a driver needs from its machine. `sdk_missing` says how to install it; `key_names` are the variables that may
-    hold the key, `has_key` whether one of them does (None: no key is needed). `base_url` is None for the provider's own.
-    `fault`: what is wrong with its variables, without their values."""
+    """What a driver needs from its machine.
+
+    `sdk_missing` says how to install it; `key_names` are the variables that may hold the key, `has_key` whether one of
+    them does (None: no key is needed). `base_url` is None for the provider's own. `fault`: what is wrong with its
+    variables, without their values.
+    """
 
     sdk_missing: str | None = None
     key_names: tuple[str, ...] = ()

@@ -33,8 +33,11 @@ PROMPT_CHARACTERS = 160
 
 
 class EchoOptions(BaseModel):
-    """`errors` is a script, a word for each call of this process in turn: `ok`, `hang`, a status such as `500`, or
-    `429:2` with Retry-After in seconds. After its end all calls are answered."""
+    """The options of the echo driver.
+
+    `errors` is a script, a word for each call of this process in turn: `ok`, `hang`, a status such as `500`, or `429:2`
+    with Retry-After in seconds. After its end all calls are answered.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -121,8 +124,11 @@ class EchoDriver:
         raise DriverTerminal(message, where="echo", do="change `errors` in [drivers.echo]")
 
     def _answer(self, asked: Message, *, as_json: bool) -> str:
-        """Plain text; where JSON is asked for, the example that the prompt gives in a code fence, so that a rehearsal
-        brings what a model would. Short, so that a long history stays readable."""
+        """Return the text of the answer.
+
+        Plain text; where JSON is asked for, the example that the prompt gives in a code fence, so that a rehearsal
+        brings what a model would. Short, so that a long history stays readable.
+        """
         if as_json:
             example = EXAMPLE.search(asked.text)
             return example[1] if example else '{"echo": "no model was called"}'
@@ -131,8 +137,11 @@ class EchoDriver:
         return f"[echo: no model was called]{seen} {start}"
 
     def _usage(self, request: GenerateRequest, text: str) -> Usage:
-        """What was set; else what the narrative expects, so that a rehearsal uses the budget as the real run would;
-        else what the text is worth."""
+        """Return the usage of the answer.
+
+        What was set; else what the narrative expects, so that a rehearsal uses the budget as the real run would; else
+        what the text is worth.
+        """
         written = sum(len(message.text) for message in request.messages) + len(request.system or "")
         input_tokens = -(-written // CHARACTERS_PER_TOKEN)
         if self._options.output_tokens is not None:

@@ -20,8 +20,11 @@ MEDIA_BYTES_PER_TOKEN: dict[MediaKind, int] = {"audio": 500, "video": 400, "docu
 
 
 def estimate_tokens(text: str) -> int:
-    """Counts by class of character: rather too much than too little, by how much for which texts and tokenizers is in
-    docs/reference/driver.md, measured by `python -m benchmarks.estimates`."""
+    """Estimate tokens by classes of characters: rather too many than too few.
+
+    By how much, for which texts and tokenizers, is in docs/reference/driver.md, measured by `python -m
+    benchmarks.estimates`.
+    """
     letters = digits = others = wide_bytes = 0
     for character in text:
         if not character.isascii():

@@ -12,8 +12,11 @@ if TYPE_CHECKING:
 
 
 class Exchange:
-    """`was_sent`: the request may have left this machine. `content` is the decoded body of an answer with a status below
-    300, None until it is there. `on_bytes` hears it as it comes."""
+    """One request of an SDK and its answer.
+
+    `was_sent`: the request may have left this machine. `content` is the decoded body of an answer with a status below
+    300, None until it is there. `on_bytes` hears it as it comes.
+    """
 
     def __init__(self, on_bytes: Callable[[bytes], None] | None = None) -> None:
         self.was_sent = False

@@ -96,8 +96,11 @@ class Translator:
 
 
 def time_limit_in(error: BaseException | None) -> BaseException | None:
-    """Celery's soft time limit, if that is what ended the call: raised in the middle of the SDK's code, it may have been
-    caught there and told as something else."""
+    """Find Celery's soft time limit behind an error.
+
+    Celery's soft time limit, if that is what ended the call: raised in the middle of the SDK's code, it may have been
+    caught there and told as something else.
+    """
     while error is not None and type(error).__name__ != SOFT_TIME_LIMIT:
         error = error.__cause__ or error.__context__
     return error

@@ -20,8 +20,11 @@ Client = TypeVar("Client")
 
 
 def http_client(options: SdkOptions, socket: Path | None = None) -> httpx2.Client:
-    """Over a Unix `socket` if one is given. `timeout_seconds` is for each read, and for all of them together: a server
-    that answers drop by drop is cut off, and so is one that sends more than `MAX_BYTES`, packed or not."""
+    """Make the HTTP client of an SDK, over a Unix `socket` if one is given.
+
+    `timeout_seconds` is for each read, and for all of them together: a server that answers drop by drop is cut off, and
+    so is one that sends more than `MAX_BYTES`, packed or not.
+    """
     import httpx2
 
     from botticelli.drivers.bounds import RequestBegin, ResponseBound

@@ -104,8 +104,11 @@ def _payload(request: GenerateRequest) -> dict[str, Any]:
 
 
 def _as_it_is_sent(payload: Mapping[str, Any]) -> dict[str, Any]:
-    """The arguments for which the SDK sends this payload. Beside those that it can't do without, all goes as `extra_body`,
-    which takes precedence: otherwise it looks through each message for names to translate, a third of a call's time."""
+    """Return the arguments for which the SDK sends this payload.
+
+    Beside those that it can't do without, all goes as `extra_body`, which takes precedence: otherwise it looks through
+    each message for names to translate, a third of a call's time.
+    """
     stream = {"stream": True} if payload.get("stream") else {}
     return {"model": payload["model"], "messages": (), **stream, "extra_body": payload}
 

@@ -36,8 +36,11 @@ class Message:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GenerateRequest:
-    """One model call. `json` asks for JSON; `json_schema` is the JSON Schema it must follow, where the provider has such
-    a mode. `expected_tokens` is what the narrative says that this call will take in all, or None."""
+    """One model call.
+
+    `json` asks for JSON; `json_schema` is the JSON Schema it must follow, where the provider has such a mode.
+    `expected_tokens` is what the narrative says that this call will take in all, or None.
+    """
 
     model: str
     messages: tuple[Message, ...]
@@ -66,11 +69,14 @@ class Usage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GenerateResponse:
-    """`finish_reason` is `stop` for a whole answer, `length` for one that was cut, `refused` for one that the model or
-    its provider didn't give, else a word of the provider's: such an answer fails its act. `cost_usd` is None when unknown.
+    """The answer to one model call.
+
+    `finish_reason` is `stop` for a whole answer, `length` for one that was cut, `refused` for one that the model or its
+    provider didn't give, else a word of the provider's: such an answer fails its act. `cost_usd` is None when unknown.
     `warnings` say in a line each what was not done as it was asked. `usage_doubtful`: the usage is an estimate, because
     the provider's can't be true; None: nobody has looked, so the worker does. `reasoning` is what the model thought
-    before it answered; it is no part of `text`."""
+    before it answered; it is no part of `text`.
+    """
 
     text: str
     usage: Usage
@@ -90,12 +96,14 @@ class Driver(Protocol):
     name: str
 
     def claims(self, model: str) -> bool:
-        """Is this bare model name (without `provider/`) one of this provider's?"""
+        """Whether this bare model name (without `provider/`) is one of this provider's."""
         ...
 
     def rate_limits(self) -> Provider:
-        """The provider's published limits, tier by tier; settings override them. `published_limits` has those that are
-        shipped."""
+        """Return the provider's published limits, tier by tier; settings override them.
+
+        `published_limits` has those that are shipped.
+        """
         ...
 
     def generate(self, request: GenerateRequest) -> GenerateResponse:

@@ -53,8 +53,11 @@ class Drivers:
             return self._made[name]
 
     def resolve(self, model: str) -> ModelName:
-        """`provider/model`, or a name that an installed driver claims, by its one spelling. UnclaimedModel when
-        there is none."""
+        """Resolve a model's name to its one spelling.
+
+        `provider/model`, or a name that an installed driver claims, by its one spelling. UnclaimedModel when there is
+        none.
+        """
         model = model.strip()
         provider, slash, name = (part.strip() for part in model.partition("/"))
         installed = self.names()

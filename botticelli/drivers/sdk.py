@@ -89,8 +89,11 @@ class SdkDriver(ABC, Generic[Client, Options]):
         return response
 
     def count_tokens(self, request: GenerateRequest) -> int | None:
-        """None unless `estimate = "count"`, and where the server can't say it; then it is left alone for a minute, or for as
-        long as it asks."""
+        """Ask the provider for the number of input tokens.
+
+        None unless `estimate = "count"`, and where the server can't say it; then it is left alone for a minute, or for
+        as long as it asks.
+        """
         if self._options.estimate != "count" or time.monotonic() < self._count_again_at:
             return None
         try:
@@ -212,8 +215,11 @@ class SdkDriver(ABC, Generic[Client, Options]):
             raise DriverTerminal(what, where=self.name, do=fault.do, elsewhere=True)
 
     def _guarded(self, request: GenerateRequest, call: Callable[[], Result]) -> Result:
-        """Whatever the SDK raises stays here: it may hold the key and does not survive pickling. Celery's soft time limit,
-        which some SDKs take for a lost connection, goes on."""
+        """Turn whatever the SDK raises into an error of ours.
+
+        Whatever the SDK raises stays here: it may hold the key and does not survive pickling. Celery's soft time limit,
+        which some SDKs take for a lost connection, goes on.
+        """
         try:
             return call()
         except DriverError as error:

@@ -1,5 +1,7 @@
-"""Builds one narrative from its outline: the header, the carousels, the acts as they are written. Checks one thing at a
-time; what one act may say about another is in `checks`, what other narratives bring in is in `compose`.
+"""Builds one narrative from its outline: the header, the carousels, the acts as they are written.
+
+Checks one thing at a time; what one act may say about another is in `checks`, what other narratives bring in is in
+`compose`.
 """
 
 from __future__ import annotations

@@ -185,8 +185,11 @@ def _new_path(path: TomlPath, names: Mapping[TomlPath, str]) -> TomlPath:
 
 
 def _order_by_scene(document: Mapping[str, Any], names: Mapping[TomlPath, str]) -> Sequence[str]:
-    """The order of the acts, where their scenes make it another one than that of the file: by scene, an act without one
-    behind the act it follows."""
+    """Order the acts by scene, where that differs from the order of the file.
+
+    The order of the acts, where their scenes make it another one than that of the file: by scene, an act without one
+    behind the act it follows.
+    """
     listed = document.get("act") or document.get("acts")
     scenes = {act.get("name") or act.get("act_name"): act.get("scene") for act in listed or ()} if names else {}
     given = [scene for scene in scenes.values() if scene is not None]

@@ -22,8 +22,10 @@ class Multipliers(Frozen):
 
 
 class Terms(Frozen):
-    """What a run was enqueued under: the tier of each provider that one was named for, and whom it is run for. No file
-    says it."""
+    """The terms that a run was enqueued under.
+
+    `tiers` are by provider; `tenant` is whom it is run for. No file says either.
+    """
 
     tiers: dict[str, str] = Field(default_factory=dict)
     tenant: str | None = None

@@ -54,8 +54,10 @@ RESOURCES = {"bots": "a bot command", "tables": "a table query", "media": "a med
 def read_inputs(
     act: WrittenAct, table: Mapping[str, Any], texts: Texts, resources: Mapping[str, Resource]
 ) -> tuple[Input, ...]:
-    """The inputs of an act in order, the prompt first. `table` holds the act's checked keys; `resources` are by
-    `bots.NAME` and the like."""
+    """Read the inputs of an act in order, the prompt first.
+
+    `table` holds the act's checked keys; `resources` are by `bots.NAME` and the like.
+    """
     written = list(_written(act, table))
     if not written and not _has_bad_inputs(act):
         texts.problems.add(act.path, f"act {act.name} has neither a prompt nor an input", "give it a prompt")

@@ -268,7 +268,7 @@ class _Loader:
 
 
 def _clean(text: str, source: str, limits: Limits) -> str:
-    """The text as UTF-8 text with `\\n` line ends, within its cap."""
+    r"""The text as UTF-8 text with `\n` line ends, within its cap."""
     if len(text) > limits.file_bytes:
         raise _refused(source, f"is larger than {limits.file_bytes:,} bytes")
     try:

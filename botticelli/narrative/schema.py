@@ -103,8 +103,10 @@ def _with_acts(narrative: Schema) -> Schema:
 
 
 def _with_sections(narrative: Schema) -> Schema:
-    """`[narrative]`, which may also hold several narratives by their names. Where no other key holds a table, each of them
-    is a misspelt one."""
+    """Read `[narrative]`, which may also hold several narratives by their names.
+
+    Where no other key holds a table, each of them is a misspelt one.
+    """
     known = {**narrative, "propertyNames": True, "additionalProperties": True}
     several = {**_others(narrative, {"type": "object"}), "minProperties": 1}
     none = _others(narrative, {"not": {"type": "object"}})

@@ -117,7 +117,7 @@ def read_bytes_beside(folder: Path, name: str, limit_bytes: int) -> bytes:
 
 
 def decode(raw: bytes) -> str:
-    """UTF-8 bytes as text with line ends as `\\n`. Raises Unreadable."""
+    r"""UTF-8 bytes as text with line ends as `\n`. Raises Unreadable."""
     try:
         return decoded(raw)
     except Undecodable as error:

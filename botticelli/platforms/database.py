@@ -1,5 +1,8 @@
-"""The platform `database`: changes rows of content tables. Only says what there is: the worker performs it itself, in the
-transaction that records the effect, so that it is done once."""
+"""The platform `database`: changes rows of content tables.
+
+Only says what there is: the worker performs it itself, in the transaction that records the effect, so that it is done
+once.
+"""
 
 from __future__ import annotations
 

@@ -20,8 +20,11 @@ PlaceKind = Literal["guild", "channel", "thread"]
 
 @dataclass(frozen=True, slots=True)
 class Arg:
-    """An argument of a command. `least` and `most` are of the number, the text's characters or the list's items. `place`:
-    it is the id of one, which policies judge."""
+    """An argument of a command.
+
+    `least` and `most` are of the number, the text's characters or the list's items. `place`: it is the id of one, which
+    policies judge.
+    """
 
     type: ArgType
     required: bool = False
@@ -75,9 +78,12 @@ class CommandOutput:
 
 @dataclass(frozen=True, slots=True)
 class Announced:
-    """An effect as the ledger has it, before it is tried: `repeated` when it may have been done before. `taken` are ids
-    that other effects of the same command have brought: whatever is found under them is not this one's. `age_seconds` is
-    that of the intent when this was made, by the ledger's clock: the clock of this machine may be hours off."""
+    """An effect as the ledger has it, before it is tried.
+
+    An effect as the ledger has it, before it is tried: `repeated` when it may have been done before. `taken` are ids
+    that other effects of the same command have brought: whatever is found under them is not this one's. `age_seconds`
+    is that of the intent when this was made, by the ledger's clock: the clock of this machine may be hours off.
+    """
 
     key: str
     command: str
@@ -143,9 +149,12 @@ class Platform(Protocol):
     def execute(
         self, command: str, args: Mapping[str, Any], key: str, *, announced: Announced | None = None
     ) -> CommandOutput:
-        """Perform it. `key` is the same for every try of the same effect; `announced` is its row, for commands that
-        write. PlatformError when it failed, PlatformTransient when it may be tried again, PlatformUnknown when nobody
-        knows whether it was done."""
+        """Perform a command.
+
+        `key` is the same for every try of the same effect; `announced` is its row, for commands that write.
+        PlatformError when it failed, PlatformTransient when it may be tried again, PlatformUnknown when nobody knows
+        whether it was done.
+        """
         ...
 
 

@@ -40,8 +40,11 @@ class Platforms:
         return list(found.values())
 
     def get(self, name: str, *, rehearse: bool = False) -> Platform:
-        """The implementation of what a narrative calls `name`; with `rehearse` the one that changes nothing outside.
-        InvalidInput when there is none."""
+        """Return the implementation of what a narrative calls `name`.
+
+        The implementation of what a narrative calls `name`; with `rehearse` the one that changes nothing outside.
+        InvalidInput when there is none.
+        """
         with self._lock:
             if (name, rehearse) not in self._made:
                 self._made[name, rehearse] = self._make(name, rehearse)

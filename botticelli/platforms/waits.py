@@ -14,8 +14,11 @@ UNSAID_SECONDS = 1.0
 
 
 def wait_seconds(body_says: Any, headers: Mapping[str, str]) -> float:
-    """The first figure above 0 of the body and of the headers (lower-case names), up to an hour; a second when nobody
-    says one."""
+    """Read how long to wait from an answer.
+
+    The first figure above 0 of the body and of the headers (lower-case names), up to an hour; a second when nobody says
+    one.
+    """
     for said in (body_says, headers.get("retry-after"), headers.get("x-ratelimit-reset-after")):
         seconds = usable_seconds(said, headers.get("date"))
         if seconds:
@@ -24,8 +27,11 @@ def wait_seconds(body_says: Any, headers: Mapping[str, str]) -> float:
 
 
 def usable_seconds(said: Any, date: str | None = None) -> float | None:
-    """A finite number, a text with one, or an HTTP date, as seconds from 0 to an hour; None for anything else. `date` is
-    the sender's own clock, where it is known."""
+    """Read a wait as seconds from 0 to an hour; None for anything else.
+
+    A finite number, a text with one, or an HTTP date, as seconds from 0 to an hour; None for anything else. `date` is
+    the sender's own clock, where it is known.
+    """
     seconds: float | None = None
     if isinstance(said, int | float) and not isinstance(said, bool):
         seconds = float(min(said, MAX_SECONDS))

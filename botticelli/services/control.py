@@ -62,8 +62,11 @@ def _down(paths: Paths, force: bool) -> InUse | None:
 
 
 def _nobody_else(users_lock: int, users: Path) -> bool:
-    """Whether the lock could be had. The keeper takes it for moments, so one refusal says nothing yet; and it keeps it
-    while it stops the servers, which is waited for."""
+    """Whether the lock could be had.
+
+    The keeper takes it for moments, so one refusal says nothing yet; and it keeps it while it stops the servers, which
+    is waited for.
+    """
     deadline, refusals = time.monotonic() + _DEADLINE_SECONDS, 0
     while not take(users_lock, EXCLUSIVE):
         refusals = 0 if is_held(users) else refusals + 1

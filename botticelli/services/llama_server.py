@@ -16,8 +16,11 @@ SLOTS = 2
 
 
 def threads(processors: int) -> int:
-    """Half of them, and one at least. Threads wait for each other after every layer: where all processors are taken and others
-    work as well, two wrote 3 tokens a second and one wrote 20."""
+    """Return how many threads the model gets.
+
+    Half of the processors, and one at least. Threads wait for each other after every layer: where all processors are
+    taken and others work as well, two wrote 3 tokens a second and one wrote 20.
+    """
     return max(1, processors // 2)
 
 

@@ -27,8 +27,10 @@ Crew = Literal["services", "model"]
 
 @dataclass(frozen=True)
 class Paths:
-    """The files of one crew of servers below one data directory `home`. Two spellings of a directory (symlinks, `..`)
-    are one home."""
+    """The files of one crew of servers below one data directory `home`.
+
+    Two spellings of a directory (symlinks, `..`) are one home.
+    """
 
     home: Path
     crew: Crew = "services"

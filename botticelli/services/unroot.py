@@ -38,7 +38,7 @@ def identity(program: Path, folder: Path) -> Identity:
 
 
 def _has_a_name(user: int) -> bool:
-    """initdb also refuses a user id that has no entry in the user database."""
+    """Initdb also refuses a user id that has no entry in the user database."""
     try:
         return bool(pwd.getpwuid(user))
     except KeyError:
@@ -46,8 +46,11 @@ def _has_a_name(user: int) -> bool:
 
 
 def _candidates() -> Iterator[Identity]:
-    """First: look like another user inside a user namespace, and stay oneself outside. Second: really be another user
-    who keeps, of all of root's powers, only that of reading and writing past folders that are closed to others."""
+    """Return the ways to run as another user, in the order of trying.
+
+    First: look like another user inside a user namespace, and stay oneself outside. Second: really be another user who
+    keeps, of all of root's powers, only that of reading and writing past folders that are closed to others.
+    """
     nobody = _nobody()
     if nobody is None:
         return

@@ -10,8 +10,11 @@ FOLDER = ".botticelli"
 
 
 def find_home(environ: Mapping[str, str], cwd: Path) -> Path:
-    """BOTTICELLI_HOME; else the nearest `.botticelli/` at or above `cwd`; else the user's data directory; where that
-    can't be written (a read-only HOME), `.botticelli/` in `cwd`."""
+    """Find the data directory.
+
+    BOTTICELLI_HOME; else the nearest `.botticelli/` at or above `cwd`; else the user's data directory; where that can't
+    be written (a read-only HOME), `.botticelli/` in `cwd`.
+    """
     named = environ.get("BOTTICELLI_HOME")
     if named:
         return Path(named).expanduser().absolute()

@@ -32,8 +32,10 @@ def shortened(key: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Origins:
-    """The three sources of one `Settings`; `environment` names the variable of each dotted key. Settings with
-    the same values are equal, wherever they come from."""
+    """The three sources of one `Settings`; `environment` names the variable of each dotted key.
+
+    Settings with the same values are equal, wherever they come from.
+    """
 
     file: Path | None = field(default=None, compare=False)
     text: str = field(default="", compare=False)

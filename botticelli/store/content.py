@@ -140,8 +140,11 @@ class Content:
     def add(
         self, name: str, rows: Sequence[NewRow], origin: Origin, *, template: str | None, columns: Mapping[str, str]
     ) -> list[int]:
-        """The ids of the new rows. `columns` are what the rows need: a table that isn't there is made with them, one
-        without a template gets those that it lacks. InvalidInput for too many columns and for what no column takes."""
+        """Add rows, and return their ids.
+
+        The ids of the new rows. `columns` are what the rows need: a table that isn't there is made with them, one
+        without a template gets those that it lacks. InvalidInput for too many columns and for what no column takes.
+        """
         found = self._fitted(name, columns, template, origin.narrative)
         table = table_of(name, found.columns)
         own = {

@@ -42,8 +42,11 @@ class ContentRows:
     def review(
         self, row_id: int, *, status: str | None, rating: int | None, tags: Sequence[str]
     ) -> dict[str, Any] | None:
-        """The row as it is then; tags are added to those it has. None when there is no such row. InvalidInput for the
-        status of a row that a rehearsal has generated."""
+        """Review a row, and return it as it is then.
+
+        The row as it is then; tags are added to those it has. None when there is no such row. InvalidInput for the
+        status of a row that a rehearsal has generated.
+        """
         own = self._table.c
         values: dict[Any, Any] = {}
         if status is not None:

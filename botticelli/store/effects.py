@@ -24,8 +24,11 @@ UNDECIDED = ("waiting", "approved", "rejected")
 
 @dataclass(frozen=True, slots=True)
 class Intent:
-    """What to announce. The same `key` is the same effect, whichever worker tries it. `capture` says under which keys of
-    state its id belongs, for when a person says that it was done."""
+    """An effect to announce.
+
+    The same `key` is the same effect, whichever worker tries it. `capture` says under which keys of state its id
+    belongs, for when a person says that it was done.
+    """
 
     key: str
     run_id: str
@@ -40,8 +43,11 @@ class Intent:
 
 @dataclass(frozen=True, slots=True)
 class EffectRecord:
-    """`tries` is 0 for an effect that has just been announced for the first time; `age_seconds` is
-    counted from the first announcement; `earlier` and `resolution` are as they were before this one."""
+    """An effect as the ledger had it before this announcement.
+
+    `tries` is 0 for an effect that has just been announced for the first time; `age_seconds` is counted from the first
+    announcement; `earlier` and `resolution` are as they were before this one.
+    """
 
     status: str
     output: Any
@@ -55,8 +61,10 @@ class EffectRecord:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """Whether an effect may be performed, and what was answered. `status` is waiting, approved or rejected, or that of an
-    effect that has begun."""
+    """Whether an effect may be performed, and what was answered.
+
+    `status` is waiting, approved or rejected, or that of an effect that has begun.
+    """
 
     status: str
     decided_by: str | None
@@ -171,8 +179,11 @@ class Effects:
         return [dict(row) for row in self._connection.execute(query).mappings()]
 
     def waiting(self, *, run_id: str | None = None, narrative: str | None = None) -> list[dict[str, Any]]:
-        """Those that a person can approve or reject now, with their run's narrative and rehearsal; the first asked first.
-        Left out are questions that have run out, and those of runs that are over."""
+        """List the effects that a person can approve or reject now.
+
+        Those that a person can approve or reject now, with their run's narrative and rehearsal; the first asked first.
+        Left out are questions that have run out, and those of runs that are over.
+        """
         open_ones = (effects.c.status == "waiting", effects.c.expires_at > func.now(), runs.c.status.not_in(FINAL))
         query = select(effects, runs.c.narrative, runs.c.rehearse).join(runs, runs.c.id == effects.c.run_id)
         query = query.where(*open_ones).order_by(effects.c.intended_at, effects.c.key)
@@ -193,8 +204,11 @@ class Effects:
         return dict(found[0])
 
     def resolve(self, key: str, resolution: Resolution, *, by: str, data: Any = None) -> None:
-        """What a person says of an effect of unknown outcome: also of one that was announced, when its iteration has ended
-        without a word about it. InvalidInput unless it is one."""
+        """Record what a person says of an effect of unknown outcome.
+
+        What a person says of an effect of unknown outcome: also of one that was announced, when its iteration has ended
+        without a word about it. InvalidInput unless it is one.
+        """
         status = "done" if resolution == "done" else "failed"
         error = {"done": None, "retry": "to be tried again", "abandon": f"given up by {by}"}[resolution]
         values = {"status": status, "output": storable(data), "error": error, "resolution": resolution}

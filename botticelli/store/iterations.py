@@ -108,8 +108,11 @@ class Unclaimed:
 
 @dataclass(frozen=True, slots=True)
 class Open:
-    """What a run has in hand. `waiting_number`: an iteration that needs a new ticket before it runs again. `parked`: how
-    many wait until a person approves or rejects an effect."""
+    """The work that a run has in hand.
+
+    `waiting_number`: an iteration that needs a new ticket before it runs again. `parked`: how many wait until a person
+    approves or rejects an effect.
+    """
 
     in_flight: int
     waiting_number: int | None
@@ -258,8 +261,11 @@ class Iterations:
         lost: bool = False,
         parked_for: str | None = None,
     ) -> bool:
-        """Take it from its worker; False when it has moved on since. `lost`: the worker died with it, which counts.
-        `parked_for`: it is not admitted again before `unpark`."""
+        """Take an iteration from its worker; False when it has moved on since.
+
+        Take it from its worker; False when it has moved on since. `lost`: the worker died with it, which counts.
+        `parked_for`: it is not admitted again before `unpark`.
+        """
         values: dict[str, Any] = {"run_id": run_id, "number": number, "fence": fence, "retries_used": retries_used}
         values |= {"lost": int(lost), "parked_for": parked_for}
         return self._connection.execute(statement("requeue"), values).first() is not None

@@ -47,8 +47,11 @@ class PastUsage:
 
 @dataclass(frozen=True, slots=True)
 class PastCalls:
-    """What the last calls of an act took: 10th and 50th percentile and maximum of each figure, and the median of their
-    seconds. All None without samples; `cost_usd` also when it isn't known of one of them."""
+    """Statistics of the last calls of an act.
+
+    What the last calls of an act took: 10th and 50th percentile and maximum of each figure, and the median of their
+    seconds. All None without samples; `cost_usd` also when it isn't known of one of them.
+    """
 
     samples: int
     tokens: Sequence[int] | None = None
@@ -92,8 +95,10 @@ class Settled:
 
 
 class Ledger:
-    """The repository of draws, within one transaction. Outcomes: drawn, then settled, refused, unknown, or
-    not_sent, which used nothing."""
+    """The repository of draws, within one transaction.
+
+    Outcomes: drawn, then settled, refused, unknown, or not_sent, which used nothing.
+    """
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection

@@ -15,8 +15,11 @@ HALT = "halt"
 
 @dataclass(frozen=True, slots=True)
 class Moved:
-    """One lever that was moved: pause, pause now, resume, cancel, cancel now, retry or fork; or `halt`, by a worker that
-    can't go on before somebody says something."""
+    """One lever that was moved.
+
+    One lever that was moved: pause, pause now, resume, cancel, cancel now, retry or fork; or `halt`, by a worker that
+    can't go on before somebody says something.
+    """
 
     id: int
     run_id: str

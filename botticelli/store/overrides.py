@@ -68,8 +68,11 @@ class Overrides:
 
 
 class FreshOverrides:
-    """What is in force, for many threads: at most `FRESH_SECONDS` old. No lock: whoever finds it old asks, with the
-    connection that it has, and nobody waits for a connection of somebody else's."""
+    """The overrides in force, for many threads: at most `FRESH_SECONDS` old.
+
+    No lock: whoever finds it old asks, with the connection that it has, and nobody waits for a connection of somebody
+    else's.
+    """
 
     def __init__(self) -> None:
         self._kept: tuple[float, InForce] | None = None

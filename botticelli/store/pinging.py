@@ -20,8 +20,11 @@ RETURNED_AT = "returned_at"
 
 
 def ping_when_in_doubt(engine: Engine) -> None:
-    """For every connection that the engine's pool (psycopg2) hands out from now on. One that is dead is replaced, and with
-    it all that were made before."""
+    """Ping connections of the engine's pool that may be dead.
+
+    For every connection that the engine's pool (psycopg2) hands out from now on. One that is dead is replaced, and with
+    it all that were made before.
+    """
     error_type: type[Exception] = engine.dialect.loaded_dbapi.Error
 
     def note(_: Any, record: Any) -> None:

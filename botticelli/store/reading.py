@@ -71,8 +71,10 @@ class Seen:
 
 
 class Tables:
-    """Content tables, and those of the settings, within one transaction. `allow` and `write` are `[tables]`. Only a
-    rehearsal sees the rows that rehearsals have generated."""
+    """Content tables, and those of the settings, within one transaction.
+
+    `allow` and `write` are `[tables]`. Only a rehearsal sees the rows that rehearsals have generated.
+    """
 
     def __init__(
         self,
@@ -92,8 +94,11 @@ class Tables:
         return sorted({*(one.name for one in Content(self._connection).tables()), *self._allow})
 
     def find(self, name: str, *, to_write: bool = False) -> Seen | None:
-        """The table that a narrative calls `name`: a content table, else one that the settings allow. None when there is
-        none, or it is one of Botticelli's own."""
+        """Find the table that a narrative calls `name`.
+
+        The table that a narrative calls `name`: a content table, else one that the settings allow. None when there is
+        none, or it is one of Botticelli's own.
+        """
         schema, _, plain = name.rpartition(".")
         if schema in ("", SCHEMA) and Content(self._connection).get(plain) is not None:
             return self._seen(SCHEMA, plain)

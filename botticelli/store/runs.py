@@ -198,8 +198,11 @@ class Runs:
         text: str | None = None,
         limit: int = 20,
     ) -> list[Run]:
-        """The newest first. `since` and `until` are about their creation; `text` is in the narrative's name, its source
-        or the reason, whatever the case."""
+        """List the newest runs first.
+
+        The newest first. `since` and `until` are about their creation; `text` is in the narrative's name, its source or
+        the reason, whatever the case.
+        """
         wanted = [
             runs.c.status.in_(statuses) if statuses else None,
             runs.c.narrative == narrative if narrative else None,
@@ -282,8 +285,11 @@ class Runs:
         return going_on, over
 
     def forget_narrative(self, narrative: str) -> int:
-        """Remove its runs that are over, with iterations, acts and effects; how many there were. The ledger stays, and so
-        do runs with an effect of which nobody knows whether it was done."""
+        """Remove a narrative's runs that are over, and return how many there were.
+
+        Remove its runs that are over, with iterations, acts and effects; how many there were. The ledger stays, and so
+        do runs with an effect of which nobody knows whether it was done.
+        """
         return self._connection.execute(delete(runs).where(runs.c.narrative == narrative, _settled())).rowcount
 
     def reopen(self, run_id: str) -> int:

@@ -1,5 +1,6 @@
-"""What each session of Postgres is told after it has connected: limits of time for both ends. Behind a pooler, each
-transaction is told instead. Reads no table.
+"""Sets the limits of time of each Postgres session after it has connected.
+
+They hold for both ends. Behind a pooler, each transaction is told instead. Reads no table.
 
 Nothing of it is in the startup packet: poolers refuse a packet with `options`, or give the session to somebody else.
 """
@@ -23,8 +24,11 @@ PROBES = 3
 
 @dataclass(frozen=True, slots=True)
 class SessionLimits:
-    """`silent_seconds`: a transaction whose client says nothing for so long is ended by the server, and its locks go; a
-    connection whose packets are lost is given up within about that time by both ends."""
+    """Limits of time of a session.
+
+    `silent_seconds`: a transaction whose client says nothing for so long is ended by the server, and its locks go; a
+    connection whose packets are lost is given up within about that time by both ends.
+    """
 
     statement_seconds: float
     silent_seconds: float = 15.0

@@ -25,8 +25,10 @@ def statement(name: str) -> TextClause:
 
 
 def as_rows(rows: Iterable[Mapping[str, Any]]) -> str:
-    """For `jsonb_populate_recordset`: a JSON array of objects with the names of the columns. Moments and decimals are
-    written as Postgres reads them."""
+    """Write rows for `jsonb_populate_recordset`: a JSON array of objects with the names of the columns.
+
+    Moments and decimals are written as Postgres reads them.
+    """
     kept = [dict(row) for row in rows]
     text = json.dumps(kept, default=str)
     return json.dumps(storable(kept), default=str) if ODD.search(text) else text

@@ -59,8 +59,11 @@ def check_key(key: str) -> None:
 
 
 def escape_segment(text: str) -> str:
-    """One segment of a key, so that a channel called `a.b` can't collide: `%`, `.`, braces, white space and what can't be
-    printed are written like `%2E`. A long one is cut and ends with a hash."""
+    """Escape one segment of a key.
+
+    One segment of a key, so that a channel called `a.b` can't collide: `%`, `.`, braces, white space and what can't be
+    printed are written like `%2E`. A long one is cut and ends with a hash.
+    """
     escaped = "".join(one if _is_safe(one) and one not in "%." else _escaped(one) for one in text)
     if len(escaped) <= MAX_SEGMENT_CHARACTERS:
         return escaped
@@ -117,8 +120,10 @@ class StateRepository:
         ttl_seconds: float | None = None,
         metadata: Mapping[str, Any] | None = None,
     ) -> bool:
-        """Replace the entry that was read, by its `updated_at`. False, and nothing written, when it has changed since,
-        is gone or has expired: read it again."""
+        """Replace the entry that was read, by its `updated_at`.
+
+        False, and nothing written, when it has changed since, is gone or has expired: read it again.
+        """
         unchanged = (table.c.key == key, table.c.updated_at == expected_updated_at, ~_expired())
         new = _columns(value, ttl_seconds, metadata) | {"updated_at": _later()}
         return self._connection.execute(update(table).where(*unchanged).values(new)).rowcount > 0
@@ -144,8 +149,11 @@ class StateRepository:
         return self._remove(table.c.key == key) > 0
 
     def list_with_prefix(self, *prefixes: str) -> dict[str, StateEntry]:
-        """By key. A prefix is a run of whole segments: `discord.1` finds itself and what is below it, never
-        `discord.10.x`; with a dot at its end only what is below it; empty finds everything."""
+        """List entries by key.
+
+        A prefix is a run of whole segments: `discord.1` finds itself and what is below it, never `discord.10.x`; with a
+        dot at its end only what is below it; empty finds everything.
+        """
         return self._read(_below(prefixes))
 
     def count_with_prefix(self, *prefixes: str) -> int:
@@ -177,8 +185,11 @@ class StateRepository:
         return difflib.get_close_matches(key, self.some_keys(), limit, 0.4)
 
     def forget_ids(self, platform: str, ids: Sequence[str], *, under: str = "") -> list[str]:
-        """Remove what is known of things of a platform that exist no longer; the keys that are gone. `under` is a prefix
-        of all keys that are meant."""
+        """Forget platform objects that no longer exist, and return the keys that are gone.
+
+        Remove what is known of things of a platform that exist no longer; the keys that are gone. `under` is a prefix
+        of all keys that are meant.
+        """
         values = {"prefix": f"{under}{platform}.", "narrative": f"{under}narrative.", "ids": list(ids)}
         return list(self._connection.execute(statement("forget_ids"), values).scalars())
 

@@ -18,5 +18,8 @@ __all__ = ["BudgetCases", "BudgetConformance", "ManualClock"]
 
 
 class BudgetConformance(TicketCases, DrawCases, WindowCases, KindCases, MetricCases, QueueCases):
-    """Every rule that a Budget has to keep. `make_budget` must give an empty one that reads the clock at each call,
-    and lets a draw by an unknown ticket have a lease of `UNKNOWN_TICKET_LEASE_SECONDS`."""
+    """Every rule that a Budget has to keep.
+
+    `make_budget` must give an empty one that reads the clock at each call, and lets a draw by an unknown ticket have a
+    lease of `UNKNOWN_TICKET_LEASE_SECONDS`.
+    """

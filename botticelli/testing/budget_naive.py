@@ -124,8 +124,11 @@ class NaiveScope:
             self.close(ticket, now)
 
     def bounds(self, scope: Scope, window: Window, now: int) -> tuple[int, int]:
-        """The least and the most that may count as used: the most allows for sliding buckets a 240th of a period
-        wide, and for corrections that a refilling bucket does not take back."""
+        """Return the least and the most that may count as used.
+
+        The least and the most that may count as used: the most allows for sliding buckets a 240th of a period wide, and
+        for corrections that a refilling bucket does not take back.
+        """
         span_ms, events = window.period_ms + scope.guard_ms, self.events[window.metric]
         if window.kind == "fixed":
             exact = fixed_use(events, span_ms, now)
@@ -146,8 +149,11 @@ class NaiveScope:
     def verdicts(
         self, scope: Scope, asked: Amounts, covered: Amounts, now: int, ahead: Sequence[NaiveWaiter] = ()
     ) -> tuple[bool, bool]:
-        """Whether a budget must refuse this, and whether it may: now, or when those `ahead` were told to come, it would
-        not fit beside all of them who were told to come by then."""
+        """Return whether a budget must refuse this, and whether it may.
+
+        Whether a budget must refuse this, and whether it may: now, or when those `ahead` were told to come, it would
+        not fit beside all of them who were told to come by then.
+        """
         must = may = self.blocked_until_ms > now
         held = self.held()
         for window in scope.windows:

@@ -32,8 +32,10 @@ Kind = Literal[
 
 @dataclass(frozen=True)
 class Odd:
-    """An answer of the fault `odd`, which Discord's own code would not give. `done`: what was asked is done before.
-    `via`: whether it bears the header that Discord's own answers have."""
+    """An answer of the fault `odd`, which Discord's own code would not give.
+
+    `done`: what was asked is done before. `via`: whether it bears the header that Discord's own answers have.
+    """
 
     status: int
     raw: bytes = b""
@@ -67,8 +69,11 @@ class Asked:
 
 @dataclass
 class FakeDiscord:
-    """Started by `serving`. `limits` are requests and seconds by pattern of `METHOD /path`; the seconds begin with the
-    first of the requests, and all are free again when they are over."""
+    """A fake Discord, started by `serving`.
+
+    `limits` are requests and seconds by pattern of `METHOD /path`; the seconds begin with the first of the requests,
+    and all are free again when they are over.
+    """
 
     world: World = field(default_factory=World)
     token: str = TOKEN

@@ -13,8 +13,11 @@ Body = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What an answer says: `finish` is stop, length or refused, None in a stream that breaks off; `counts` False leaves
-    the usage out. `input_tokens` includes `cached_tokens`, `output_tokens` includes `reasoning_tokens`."""
+    """The content of an answer.
+
+    What an answer says: `finish` is stop, length or refused, None in a stream that breaks off; `counts` False leaves
+    the usage out. `input_tokens` includes `cached_tokens`, `output_tokens` includes `reasoning_tokens`.
+    """
 
     model: str
     text: str

@@ -27,8 +27,11 @@ CONTINUED = ("ok", "slow", "drip", "length", "refusal", "empty", "no-usage", "fe
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """One request as it arrived; `headers` have lower-case names. `status` is what it was answered with, 0 for nothing;
-    `port` is the client's: requests over one connection have the same."""
+    """One request as it arrived; `headers` have lower-case names.
+
+    `status` is what it was answered with, 0 for nothing; `port` is the client's: requests over one connection have the
+    same.
+    """
 
     path: str
     headers: dict[str, str]
@@ -63,7 +66,9 @@ class Limits:
 
 @dataclass
 class FakeProvider:
-    """A server on a free port of this machine. `script` is a word for each request in turn, then all are answered:
+    """A server on a free port of this machine.
+
+    `script` is a word for each request in turn, then all are answered:
 
     ok, slow:SECONDS, drip:SECONDS, length, refusal, empty, no-usage, fenced, broken-json, truncated (a stream that ends
     early), drop (before the answer), drop-midway, not-json, raw (see `answer_raw`), or the name of an error

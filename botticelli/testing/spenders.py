@@ -31,8 +31,11 @@ class Grant:
 
 @dataclass(frozen=True)
 class Demand:
-    """What each process does until `seconds` are over: reserve up to `most_tokens`, draw, use the share of it that
-    lies between `least_used` and 1, settle, release."""
+    """The demand of each process.
+
+    What each process does until `seconds` are over: reserve up to `most_tokens`, draw, use the share of it that lies
+    between `least_used` and 1, settle, release.
+    """
 
     socket: str
     scopes: tuple[Scope, ...]

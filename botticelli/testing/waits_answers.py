@@ -29,8 +29,11 @@ WHOLE_SECOND = 1.0
 
 @dataclass(frozen=True, slots=True)
 class WaitsAnswer:
-    """An answer, and what it means: `seconds` is the wait that it asks for, or None; infinite until `at`: up to
-    midnight in California."""
+    """An answer, and the wait that it asks for.
+
+    An answer, and what it means: `seconds` is the wait that it asks for, or None; infinite until `at`: up to midnight
+    in California.
+    """
 
     name: str
     status: int

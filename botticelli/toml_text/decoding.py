@@ -22,7 +22,7 @@ class Undecodable(ValueError):
 
 
 def decoded(raw: bytes) -> str:
-    """Decodes UTF-8, drops a byte order mark and makes every line end `\\n`. Raises Undecodable."""
+    r"""Decodes UTF-8, drops a byte order mark and makes every line end `\n`. Raises Undecodable."""
     for mark, name in _OTHER_MARKS.items():
         if raw.startswith(mark):
             raise Undecodable(f"is {name} text, not UTF-8; save it as UTF-8")

@@ -38,8 +38,11 @@ def test_a_run_with_the_small_model_writes_real_words(house: House) -> None:
 
 
 def test_a_killed_worker_leaves_its_model_to_the_next_one_and_to_nobody_else(house: House) -> None:
-    """SIGKILL in the midst of calls, for the model's keeper as well: the next worker goes on with the model that runs.
-    When that one is killed too, nobody is left, and the model ends."""
+    """SIGKILL in the midst of calls, for the model's keeper as well.
+
+    SIGKILL in the midst of calls, for the model's keeper as well: the next worker goes on with the model that runs.
+    When that one is killed too, nobody is left, and the model ends.
+    """
     house.settings |= {"BOTTICELLI_WORKER__LEASE_SECONDS": "2", "BOTTICELLI_WORKER__MAX_ATTEMPTS": "100"}
     house.write("n.toml", narrative_text(6, "", concurrency=2).replace("[acts]\n", ACT))
     first = house.worker()

@@ -88,8 +88,11 @@ def test_the_founding_narratives_run_by_each_sdk(house: House, discord: FakeDisc
 
 
 def test_a_server_with_limits_is_used_to_the_full_and_never_refuses(house: House) -> None:
-    """30 requests and 15,000 tokens a minute, with a minute of seven seconds. By the Budget's clock, the 31st draw after
-    any other comes a minute and the guard later, or little more. The server refuses none that comes within the guard."""
+    """The limits are 30 requests and 15,000 tokens a minute, with a minute of seven seconds.
+
+    By the Budget's clock, the 31st draw after any other comes a minute and the guard later, or little more. The server
+    refuses none that comes within the guard.
+    """
     prompt = "x" * 400 + " {iteration}"
     windows = [
         {"metric": "requests", "limit": REQUESTS, "period_seconds": PERIOD_SECONDS},

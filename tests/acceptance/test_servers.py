@@ -127,8 +127,11 @@ def test_no_secret_and_no_prompt_is_in_redis_or_in_a_log(house: House) -> None:
 
 
 def test_a_window_outlives_a_stop_of_the_servers(house: House) -> None:
-    """Three of four requests are spent before it: one is left for the next run, and the others as those leave. When that
-    is, the refusals tell: what is drawn then may come later on a busy machine."""
+    """A window that was spent before a stop counts after it.
+
+    Three of four requests are spent before it: one is left for the next run, and the others as those leave. When that
+    is, the refusals tell: what is drawn then may come later on a busy machine.
+    """
     limit, period_seconds = 4, 7
     house.write("botticelli.toml", limits(period_seconds, limit, "requests"))
 

@@ -90,8 +90,11 @@ def test_inspect_finds_the_worker_its_public_tasks_and_its_threads(house: House)
 
 
 def inspect(house: House, worker: Process, what: str) -> dict[str, Any]:
-    """Of a worker that is named: so the answer is waited for, and not longer than that. A worker that has just said that
-    it is ready listens a moment later, and is asked again."""
+    """Inspect a worker that is named.
+
+    Of a worker that is named: so the answer is waited for, and not longer than that. A worker that has just said that
+    it is ready listens a moment later, and is asked again.
+    """
     named = ("--destination", re.findall(r"\S+@\S+(?= ready\.)", worker.text())[0], "--timeout", "20")
 
     def asked() -> str:

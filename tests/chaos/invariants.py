@@ -37,8 +37,11 @@ Row = tuple[object, ...]
 def violations(
     runtime: Runtime, world: World, run_id: str, tag: str, *, unanswered: int = 0, scarce: bool = False
 ) -> list[str]:
-    """One line each; [] when all hold. `unanswered` is how many calls the provider was made to leave without an answer;
-    a run that lacks budget (`scarce`) may end without being complete."""
+    """Return the broken invariants, a line each; [] when all hold.
+
+    `unanswered` is how many calls the provider was made to leave without an answer; a run that lacks budget (`scarce`)
+    may end without being complete.
+    """
     with runtime.store.transaction() as tx:
         run = tx.runs.get(run_id)
         iterations = tx.iterations.of_run(run_id)
@@ -98,8 +101,11 @@ def _order(runtime: Runtime, run: Run) -> Iterator[str]:
 
 
 def _data(world: World, tag: str, acts: list[ActRow]) -> Iterator[str]:
-    """I7: what the model said is text everywhere: word for word in rows, in later prompts and at Discord, and it pings
-    nobody. That a table is gone, a file or a secret read would show in it, too. Nothing to judge where no model spoke."""
+    """I7: what the model said is text everywhere.
+
+    I7: what the model said is text everywhere: word for word in rows, in later prompts and at Discord, and it pings
+    nobody. That a table is gone, a file or a secret read would show in it, too. Nothing to judge where no model spoke.
+    """
     if not any(act.tries for act in acts):
         return
     for act in acts:
@@ -148,8 +154,11 @@ def _calls(
 
 
 def _effects(runtime: Runtime, world: World, tag: str, run_id: str, iterations: list[Iteration]) -> Iterator[str]:
-    """I4, by Discord's own record: one channel, one message of each iteration, and each effect knows its own. A channel
-    that an iteration was lost before making may have been made by another one."""
+    """I4: effects are judged by Discord's own record.
+
+    I4, by Discord's own record: one channel, one message of each iteration, and each effect knows its own. A channel
+    that an iteration was lost before making may have been made by another one.
+    """
     channels, messages = world.channels(tag), world.messages(tag)
     done = [f"{tag} {one.number}" for one in iterations if one.status == "succeeded"]
     texts = Counter(_name(content) for _, content in messages)
@@ -179,8 +188,11 @@ def _name(content: str) -> str:
 def limits_passed(
     runtime: Runtime, world: World, model: str, requests: int, day_requests: int
 ) -> tuple[list[str], int]:
-    """I2, by the provider's own record; and how many calls came later than the guard allows for (a process was stopped
-    between its draw and its call): those count for the day, and not for the short window."""
+    """I2: limits are judged by the provider's own record.
+
+    I2, by the provider's own record; and how many calls came later than the guard allows for (a process was stopped
+    between its draw and its call): those count for the day, and not for the short window.
+    """
     scope = runtime.scope(runtime.drivers.resolve(f"openai/{model}")).name
     query = "select narrative, act, number, drawn_at from ledger where scope = :run order by drawn_at"
     draws: dict[Row, list[float]] = defaultdict(list)

@@ -140,8 +140,11 @@ class Kills:
         return 2 if point.startswith("effect") else 1 if point == "act_recorded" else 0
 
     def _kill_between(self, tag: str, seconds: float) -> str:
-        """So long after its first write came to Discord. An iteration that has performed all its acts by then waits for
-        it, so that there is something to kill on a busy machine, too."""
+        """Kill a worker some time after its first write came to Discord.
+
+        So long after its first write came to Discord. An iteration that has performed all its acts by then waits for
+        it, so that there is something to kill on a busy machine, too.
+        """
         last: Point = "acts_performed"
         self.cluster.arm(last)
         discord = self.cluster.world.discord

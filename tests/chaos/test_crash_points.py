@@ -1,6 +1,8 @@
-"""Every named point between two durable steps, and what may happen to a process there: nothing is lost, nothing is done
-twice, by the records of the provider and of Discord themselves. `make sweep` runs all of it; the normal suite the points
-at which most is at stake.
+"""Crash at every named point between two durable steps: nothing is lost, nothing is done twice.
+
+Every named point between two durable steps, and what may happen to a process there: nothing is lost, nothing is done
+twice, by the records of the provider and of Discord themselves. `make sweep` runs all of it; the normal suite the
+points at which most is at stake.
 """
 
 from __future__ import annotations

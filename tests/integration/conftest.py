@@ -31,8 +31,11 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[services.Membe
 
 @pytest.fixture(scope="session")
 def migrated(servers: services.Membership) -> str:
-    """The URL of a database that stays empty but for its schema: the template of all others. Nobody may connect to it any
-    more, not even for a vacuum, and everybody has left: while somebody is there, it can't be copied."""
+    """The URL of the database that is the template of all others: empty but for its schema.
+
+    Nobody may connect to it any more, not even for a vacuum, and everybody has left: while somebody is there, it can't
+    be copied.
+    """
     url = _create(servers, TEMPLATE, None)
     engine = make_engine(url, pool_size=1, statement_timeout_seconds=STATEMENT_SECONDS)
     upgrade(engine)

@@ -1,5 +1,7 @@
-"""Each mechanism is needed: without it a test turns red. The usual suite shows it for one of each group, `make mutants`
-for all."""
+"""Switches each mechanism off, and expects a test to turn red.
+
+The usual suite shows it for one of each group, `make mutants` for all.
+"""
 
 from __future__ import annotations
 

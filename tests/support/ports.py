@@ -13,8 +13,11 @@ LOWEST, HIGHEST = 20_000, 32_000
 
 
 def free_port() -> int:
-    """Nobody listens on it on this machine, and no other test process is given it as long as this one lives: its number
-    is taken among the ports of UDP, which no server of ours uses."""
+    """Return a port that nobody listens on and no other test process gets.
+
+    Nobody listens on it on this machine, and no other test process is given it as long as this one lives: its number is
+    taken among the ports of UDP, which no server of ours uses.
+    """
     while True:
         port = random.randint(LOWEST, HIGHEST)
         taken = socket.socket(type=socket.SOCK_DGRAM)
@@ -32,8 +35,10 @@ def free_port() -> int:
 
 @contextmanager
 def refusing(port: int = 0) -> Iterator[int]:
-    """A port that is taken and where nobody listens: any one, or this one. Connections are refused as long as the block
-    runs, and no other server gets it."""
+    """Hold a port that is taken and where nobody listens: any one, or this one.
+
+    Connections are refused as long as the block runs, and no other server gets it.
+    """
     with socket.socket() as one:
         one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         one.bind(("127.0.0.1", port))

@@ -16,10 +16,13 @@ BYTES = 65536
 
 
 class Proxy:
-    """Listens on a port of this machine. `refusing`: connections are refused and those that are open are cut. `swallowed`:
-    a request with these bytes in it never arrives, and its connection stays open: half of what a dropped connection is.
-    `silent`: nothing passes any more in either direction, and nothing is closed, as if a machine had vanished. `rewrite`
-    changes what the server says."""
+    """A proxy on a port of this machine, with faults.
+
+    `refusing`: connections are refused and those that are open are cut. `swallowed`: a request with these bytes in it
+    never arrives, and its connection stays open: half of what a dropped connection is. `silent`: nothing passes any
+    more in either direction, and nothing is closed, as if a machine had vanished. `rewrite` changes what the server
+    says.
+    """
 
     def __init__(
         self, server: Path, *, swallowed: bytes = b"", rewrite: Callable[[bytes], bytes] = lambda data: data

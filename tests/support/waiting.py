@@ -24,8 +24,11 @@ def wait_until(condition: Callable[[], T | None], what: str, timeout_seconds: fl
 
 
 def at_best(is_fast: Callable[[], bool], *, seconds: float = 0) -> bool:
-    """Whether one of a few tries, or of those that begin within so many seconds, is as fast as promised: a machine may be busy
-    now and then, a slow program is always slow."""
+    """Whether one of a few tries is as fast as promised.
+
+    Whether one of a few tries, or of those that begin within so many seconds, is as fast as promised: a machine may be
+    busy now and then, a slow program is always slow.
+    """
     begun, tries = time.monotonic(), 0
     while tries < TRIES or time.monotonic() - begun < seconds:
         if is_fast():

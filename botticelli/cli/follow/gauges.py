@@ -39,7 +39,6 @@ class Gauges:
 
 def scopes_of(runtime: Runtime, tx: Transaction, run_id: str) -> tuple[list[Scope], list[str]]:
     """The scopes that a run spends from, and its models; none when the run needs a driver that isn't installed here."""
-
     from botticelli.carousel import plan_of
 
     try:

@@ -27,8 +27,11 @@ ANSWER = frozenset(("choices", "candidates", "delta", "content", "content_block"
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """No answer in spite of the status. `refused`: the provider says so in `error`. `broken`: the body ends too early, so
-    that nobody knows what was served. `usage` is what the begun answer took, None where none was begun."""
+    """An answer that is none, in spite of its status.
+
+    `refused`: the provider says so in `error`. `broken`: the body ends too early, so that nobody knows what was served.
+    `usage` is what the begun answer took, None where none was begun.
+    """
 
     kind: Literal["refused", "broken"]
     error: ErrorBody

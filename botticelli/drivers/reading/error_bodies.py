@@ -80,9 +80,12 @@ _MARKUP = re.compile(r"\s*<(!doctype|html|head|body|\?xml)\b", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class ErrorBody:
-    """`message` is the provider's text, "" where it gave none. `code` is its own word or number. `status` is the HTTP
-    status that the body names, None where it names none. `details` are the objects under `details`. `body` is the object
-    that holds the error, without lists around it; None for a body that is no JSON."""
+    """The error that a provider's body describes.
+
+    `message` is the provider's text, "" where it gave none. `code` is its own word or number. `status` is the HTTP
+    status that the body names, None where it names none. `details` are the objects under `details`. `body` is the
+    object that holds the error, without lists around it; None for a body that is no JSON.
+    """
 
     message: str = ""
     code: str = ""

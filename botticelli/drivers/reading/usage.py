@@ -26,8 +26,11 @@ _RUN = re.compile(r"(.)\1{7,}", re.DOTALL)
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """What a provider said, field by field; None where it said nothing that could be a count. `input_tokens` includes
-    the cached ones, `output_tokens` the reasoning. `oddity` shows the first field that can't be a count."""
+    """The counts of a provider, field by field; None where it said nothing that could be a count.
+
+    `input_tokens` includes the cached ones, `output_tokens` the reasoning. `oddity` shows the first field that can't be
+    a count.
+    """
 
     input_tokens: int | None = None
     output_tokens: int | None = None

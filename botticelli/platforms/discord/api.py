@@ -108,7 +108,7 @@ def refusal(reply: Reply, needs: tuple[str, ...], *, writes: bool) -> PlatformEr
 
 
 def _details(errors: Any, path: str = "", depth: int = 0) -> str:
-    """Discord's tree of errors: `name: Must be between 1 and 100 in length.`"""
+    """Flatten Discord's tree of errors, as in `name: Must be between 1 and 100 in length`."""
     if not isinstance(errors, dict) or depth > _DETAIL_DEPTH:
         return ""
     listed = errors.get("_errors")

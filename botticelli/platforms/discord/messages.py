@@ -93,8 +93,11 @@ def _nonce(key: str, index: int) -> str:
 
 
 def _parts_there(job: Job) -> dict[int, dict[str, Any]]:
-    """By the number of the part: own messages since the intent, by nonce where Discord tells it, else by their text.
-    Of a fresh intent none: sent with the same nonce it is not sent twice, and texts that are alike are not mixed up."""
+    """Find the parts of a message that are there already, by number.
+
+    By the number of the part: own messages since the intent, by nonce where Discord tells it, else by their text. Of a
+    fresh intent none: sent with the same nonce it is not sent twice, and texts that are alike are not mixed up.
+    """
     assert job.announced is not None
     if not job.announced.is_older_than(NONCE_SECONDS):
         return {}

@@ -33,8 +33,11 @@ def mentions(allowed: Sequence[str]) -> dict[str, Any]:
 
 
 def split_text(text: str, most: int = MOST_CHARACTERS) -> list[str]:
-    """Parts of at most `most` characters, cut at lines, else at words, else between letters. A code block stays whole;
-    one that is too long for a part is closed and opened again."""
+    """Split a text into parts that Discord accepts.
+
+    Parts of at most `most` characters, cut at lines, else at words, else between letters. A code block stays whole; one
+    that is too long for a part is closed and opened again.
+    """
     parts, rest = [], text.strip("\n")
     while len(rest) > most:
         head, rest = _cut(rest, most)

@@ -253,8 +253,11 @@ def test_what_is_cleared_fills_the_window(window: Window) -> None:
 
 
 def excess_demand(scope: Scope, chance: random.Random) -> list[Spent]:
-    """Some calls are larger than their tickets, or go beyond their estimates, or stay below them; some are never settled.
-    Time now and then leaps, for hours or to the next midnight of a zone."""
+    """Generate calls that deviate from their tickets and estimates.
+
+    Some calls are larger than their tickets, or go beyond their estimates, or stay below them; some are never settled.
+    Time now and then leaps, for hours or to the next midnight of a zone.
+    """
     clock = ManualClock()
     budget = MemoryBudget(clock)
     in_flight: list[tuple[str, Draw]] = []

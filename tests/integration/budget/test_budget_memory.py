@@ -45,8 +45,10 @@ def memory_bytes(client: Redis) -> int:
 
 
 def bulk_source() -> str:
-    """The script `charge` in a loop on the server, with a later time in each turn; it answers with its grants. It ends
-    early at a midnight that the call did not bring along."""
+    """Return the script `charge` in a loop on the server, with a later time in each turn.
+
+    It answers with its grants, and ends early at a midnight that the call did not bring along.
+    """
     charge = source("charge")
     at = charge.index((files("botticelli.budget") / "lua" / f"{GATE}.lua").read_text("utf-8"))
     return (

@@ -66,7 +66,7 @@ def test_it_is_a_schema() -> None:
 
 
 def test_the_shipped_one_is_up_to_date() -> None:
-    """After a change: botticelli narrative schema --output narratives/narrative.schema.json"""
+    """After a change run `botticelli narrative schema --output narratives/narrative.schema.json`."""
     shipped = (ROOT / "narratives/narrative.schema.json").read_text(encoding="utf-8")
     assert json.loads(shipped) == SCHEMA
 
