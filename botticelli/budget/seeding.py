@@ -14,7 +14,7 @@ LONG_MS = DAY_SECONDS * 1000
 MINUTE_MS = 60_000
 
 
-def nothing_charged(scopes: Sequence[Scope]) -> Sequence[PastCharge]:
+def nothing_charged(scopes: Sequence[Scope]) -> Sequence[PastCharge]:  # noqa: ARG001 (the signature of every source of past charges)
     """The ledger of somebody who has none and starts anew: for tests, benchmarks and budgets that may be forgotten."""
     return ()
 

@@ -24,7 +24,7 @@ def key_notes(runtime: Runtime, plan: Plan, *, worker_here: bool) -> list[str]:
     if not lacking:
         return []
     workers = _fleet(runtime)
-    is_here = _is_here(runtime, workers, worker_here=worker_here)
+    is_here = _is_here(workers, worker_here=worker_here)
     for call in lacking:
         if is_here and not any(is_ready(runtime, name) or _have(workers, name) for name in _providers(call)):
             provider = call.model.provider
@@ -42,7 +42,7 @@ def _fleet(runtime: Runtime) -> list[WorkerFacts]:
         return []
 
 
-def _is_here(runtime: Runtime, workers: Sequence[WorkerFacts], *, worker_here: bool) -> bool:
+def _is_here(workers: Sequence[WorkerFacts], *, worker_here: bool) -> bool:
     """Whether a worker of this machine would perform it: the ones that are alive, or the one that is started."""
     if not workers:
         return worker_here

@@ -71,7 +71,7 @@ def check(invocation: Invocation, files: tuple[str, ...], *, name: str | None, r
 
     All narratives of a file are checked, unless one is named; of a folder, all files in it.
     """
-    reports = [report(invocation, text, name, rehearse=rehearse) for text in files_of(invocation, files)]
+    reports = [report(invocation, text, name, rehearse=rehearse) for text in files_of(files)]
     if as_json:
         print_json(reports)
     else:

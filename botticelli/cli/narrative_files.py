@@ -23,7 +23,7 @@ MOST_FILES = 10_000
 LARGEST_BYTES = 1024 * 1024
 
 
-def files_of(invocation: Invocation, given: Iterable[str]) -> list[str]:
+def files_of(given: Iterable[str]) -> list[str]:
     """Files and names as they are given; of a folder, all narratives in it. NotFound for a folder without any."""
     found: list[str] = []
     for text in given:

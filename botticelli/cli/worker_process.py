@@ -54,7 +54,7 @@ class WorkerProcess:
 
 
 def _start(command: list[str], environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(
+    return subprocess.Popen(  # noqa: S603 (a command of our own, without a shell)
         command,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,

@@ -158,8 +158,10 @@ def _status(status: int, details: Details) -> int:
 
 
 def _passing(status: int, details: Details, text: str) -> Verdict | None:
-    """What fields say of it; None when nothing says that it passes. An answer that began well passes unless its codes,
-    or for want of codes its words, say otherwise."""
+    """Return what fields say of a fault that passes; None when nothing says so.
+
+    An answer that began well passes unless its codes, or for want of codes its words, say otherwise.
+    """
     if status == 401:
         return None
     if status == TOO_MANY or details.codes & LIMITED or (details.quotas and status < 500):

@@ -73,7 +73,7 @@ def _inner(document: Mapping[str, Any], word: str) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _is_narrative(word: str, name: str, table: Any) -> bool:
+def _is_narrative(word: str, name: str, table: Any) -> bool:  # noqa: ARG001 (called as its siblings are)
     if not is_table(table):
         return False
     return word == "narratives" or any(key in table for key in _OWN)

@@ -85,6 +85,11 @@ def _act(found: Translation, path: TomlPath, act: dict[str, Any]) -> None:
         for index, value in enumerate(act["input"]):
             if is_table(value):
                 _input(found, (*path, "input", index), value, path, act)
+    _stores(found, path, act)
+
+
+def _stores(found: Translation, path: TomlPath, act: dict[str, Any]) -> None:
+    """Translate each way in which an act says that it keeps its output."""
     if isinstance(act.get("store_as"), str):
         _store(found, path, act, (*path, "store_as"), act)
     capture = act.get("state_capture")

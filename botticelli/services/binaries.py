@@ -60,7 +60,7 @@ def postgres_folder(data: Path) -> Path:
 
 @functools.cache
 def _major(folder: Path) -> int:
-    text = subprocess.run([folder / "postgres", "--version"], capture_output=True, text=True, check=True).stdout
+    text = subprocess.run([folder / "postgres", "--version"], capture_output=True, text=True, check=True).stdout  # noqa: S603 (a command of our own, without a shell)
     found = re.search(r"\(PostgreSQL\) (\d+)", text)
     if found is None:
         raise ServiceUnavailable(f"can't tell the version of Postgres from {text!r}", where=str(folder), do=SET_URLS)

@@ -154,7 +154,7 @@ def _launch_keeper(paths: Paths, lock: int) -> None:
     command = [sys.executable, "-P", "-m", "botticelli.services.keeper", str(paths.home), paths.crew, str(lock)]
     with open(open_log(paths.log("keeper")), "ab") as log:
         os.ftruncate(lock, 0)  # the pid of an earlier keeper
-        starter = subprocess.run(
+        starter = subprocess.run(  # noqa: S603 (a command of our own, without a shell)
             command,
             stdin=subprocess.DEVNULL,
             stdout=log,

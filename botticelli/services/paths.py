@@ -77,7 +77,7 @@ class Paths:
             return near
         named = self.home if self.crew == "services" else self.root
         digest = hashlib.sha256(os.fsencode(named)).hexdigest()[:12]
-        return Path(f"/tmp/botticelli-{os.geteuid()}-{digest}")
+        return Path(f"/tmp/botticelli-{os.geteuid()}-{digest}")  # noqa: S108 (made with mode 0700, and checked to be ours)
 
     @property
     def postgres_socket(self) -> Path:

@@ -89,7 +89,7 @@ class Postgres:
 
     def _run(self, lifeline: int, text: str, *words: str) -> None:
         log = self.paths.log(self.name)
-        done = subprocess.run(
+        done = subprocess.run(  # noqa: S603 (a command of our own, without a shell)
             self._command(*words),
             input=text.encode(),
             stdout=subprocess.DEVNULL,

@@ -120,7 +120,7 @@ class Supervised:
         command = self._server.prepare(lifeline)
         log = open_log(self._log_path)
         try:
-            self._child = subprocess.Popen(
+            self._child = subprocess.Popen(  # noqa: S603 (a command of our own, without a shell)
                 command,
                 stdin=subprocess.DEVNULL,
                 stdout=log,

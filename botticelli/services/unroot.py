@@ -70,7 +70,7 @@ def _nobody() -> pwd.struct_passwd | None:
 def _works(prefix: tuple[str, ...], program: Path, folder: Path) -> bool:
     try:
         for trial in ((str(program), "--version"), ("test", "-w", str(folder))):
-            subprocess.run([*prefix, *trial], capture_output=True, check=True)
+            subprocess.run([*prefix, *trial], capture_output=True, check=True)  # noqa: S603 (a command of our own, without a shell)
     except (FileNotFoundError, subprocess.CalledProcessError):
         return False
     return True

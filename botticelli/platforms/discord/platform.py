@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from botticelli.platforms.discord.client import Client
 
 OPTIONS = ("base_url", "guild_id", "allow_mentions", "timeout_seconds", *LIMITS)
-TOKEN = "DISCORD_TOKEN"
+TOKEN = "DISCORD_TOKEN"  # noqa: S105 (the name of a variable)
 _WHERE = {
     "channel": "GET /channels/{id}",
     "thread": "GET /channels/{id}",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import socket
 import struct
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -161,9 +160,8 @@ def test_named_lock_may_be_held_in_silence(runtime: Runtime) -> None:
 
 
 @pytest.fixture
-def short_locks(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def short_locks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("botticelli.store.sessions.LOCK_SECONDS", 0.2)
-    yield
 
 
 def test_row_that_stays_locked_is_told_apart_from_a_lost_server(
