@@ -54,7 +54,7 @@ def translate(document: Mapping[str, Any]) -> Translation:
             _header(found, (word,), root[word])
     for word in ("narrative", "metadata", "narratives"):
         for name, table in _inner(root, word).items():
-            if _is_narrative(word, name, table):
+            if _is_narrative(word, table):
                 _header(found, (word, name), table)
                 translate_acts(found, (word, name), table)
     translate_acts(found, (), root)
@@ -73,7 +73,7 @@ def _inner(document: Mapping[str, Any], word: str) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _is_narrative(word: str, name: str, table: Any) -> bool:  # noqa: ARG001 (called as its siblings are)
+def _is_narrative(word: str, table: Any) -> bool:
     if not is_table(table):
         return False
     return word == "narratives" or any(key in table for key in _OWN)

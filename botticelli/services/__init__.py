@@ -1,6 +1,6 @@
 """The embedded services: a Postgres, a Redis and a small language model.
 
-The embedded services: a real Postgres and a real Redis for a machine that has none, shared by all processes with the
+They are for a machine that has none, real ones, shared by all processes with the
 same data directory, started when the first one joins and stopped when the last one is gone; and, for whoever asks for
 it, a small language model, kept in the same way. Knows nothing of what is stored in them. Imports no driver.
 
