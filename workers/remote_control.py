@@ -47,7 +47,7 @@ def close() -> None:
         Panel.data[name] = refuse
 
 
-def refuse(state: Any, **_: Any) -> dict[str, str]:  # noqa: ARG001 (called as its siblings are)
+def refuse(state: Any, **_: Any) -> dict[str, str]:  # noqa: ARG001 (called as its peers are)
     """What `celery control` shows."""
     log("remote_control_refused", level=logging.WARNING)
     return {"error": "workers take no orders over the broker; send a signal, or use botticelli runs"}

@@ -38,7 +38,7 @@ _NARRATIVES = """select narrative, count(*) || ' runs' from runs where starts_wi
 def _rows_completer(query: str, *fixed: str) -> Completer:
     """Completes from a query that gives values and their help, and a few fixed words."""
 
-    def complete(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:  # noqa: ARG001 (called as its siblings are)
+    def complete(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:  # noqa: ARG001 (called as its peers are)
         rows = _rows(ctx, query, incomplete)
         if rows is None:
             return []
@@ -58,7 +58,7 @@ complete_names = _rows_completer(_NARRATIVES)
 """Names of narratives that have had a run."""
 
 
-def complete_narratives(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:  # noqa: ARG001 (called as its siblings are)
+def complete_narratives(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:  # noqa: ARG001 (called as its peers are)
     """Narratives by their names, those of the folders of the settings and the shipped ones; then files."""
     names: dict[str, str] = {}
     try:

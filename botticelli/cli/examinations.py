@@ -77,7 +77,7 @@ def alive(invocation: Invocation) -> Iterator[Finding]:
         yield Finding("worker", state, f"{name}: {words or 'alive'}", "restart it" if state == "fail" else "")
 
 
-def _python(invocation: Invocation) -> Iterator[Finding]:  # noqa: ARG001 (called as its siblings are)
+def _python(invocation: Invocation) -> Iterator[Finding]:  # noqa: ARG001 (called as its peers are)
     if sys.version_info >= OLDEST_PYTHON:
         yield Finding("python", "ok", platform.python_version())
     else:
@@ -175,7 +175,7 @@ def _driver(driver: Driver, name: str, *, is_configured: bool) -> Finding:
     return Finding("driver", "warn" if do and (is_configured or found.has_key) else "ok", ", ".join(said), do)
 
 
-def _network(invocation: Invocation) -> Iterator[Finding]:  # noqa: ARG001 (called as its siblings are)
+def _network(invocation: Invocation) -> Iterator[Finding]:  # noqa: ARG001 (called as its peers are)
     """Whether the environment's proxies and certificates let requests out."""
     fault = connection_fault()
     if fault is None:

@@ -31,7 +31,7 @@ SHOWN_CHARACTERS = 60
 SHOWN_KEYS = 5
 
 
-def _key(ctx: click.Context, parameter: click.Parameter, key: str) -> str:  # noqa: ARG001 (called as its siblings are)
+def _key(ctx: click.Context, parameter: click.Parameter, key: str) -> str:  # noqa: ARG001 (called as its peers are)
     from botticelli.store.state import check_key
 
     check_key(key)
@@ -83,7 +83,7 @@ def _scope(**given: str | None) -> Callable[[Transaction], list[str]]:
     if guild is not None:
         return lambda tx: tx.state.prefixes_of_guild(guild)
     prefix = given["prefix"] or "" if narrative is None else prefix_of_narrative(narrative)
-    return lambda tx: [prefix]  # noqa: ARG005 (called as its siblings are)
+    return lambda tx: [prefix]  # noqa: ARG005 (called as its peers are)
 
 
 @click.group(cls=NounGroup, short_help="Show, change, save and clear what narratives remember.")

@@ -28,7 +28,7 @@ def _is_number(value: object) -> bool:
     return type(value) in {int, float} and math.isfinite(value)  # type: ignore[arg-type]
 
 
-_ANYTHING = Rule("anything", lambda value: True)  # noqa: ARG005 (called as its siblings are)
+_ANYTHING = Rule("anything", lambda value: True)  # noqa: ARG005 (called as its peers are)
 _HOTTEST = 2
 _TEMPERATURE = number(f"from 0 to {_HOTTEST}", lambda value: 0 <= value <= _HOTTEST)
 _SHARE = number("over 0 and up to 1", lambda value: 0 < value <= 1)

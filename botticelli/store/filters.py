@@ -80,7 +80,7 @@ _OPS: Mapping[str, Callable[[ColumnElement[Any], list[Any]], ColumnElement[bool]
     "between": lambda one, values: one.between(*values),
     "like": lambda one, values: one.like(values[0]),
     "ilike": lambda one, values: one.ilike(values[0]),
-    "is_null": lambda one, values: one.is_(None),  # noqa: ARG005 (called as its siblings are)
+    "is_null": lambda one, values: one.is_(None),  # noqa: ARG005 (called as its peers are)
 }
 
 

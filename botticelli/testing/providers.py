@@ -44,8 +44,10 @@ class Received:
 
 @dataclass(frozen=True, slots=True)
 class RawAnswer:
-    """A body as it goes over the wire, whatever was asked; after `delay_seconds`. The connection ends after `cut_at` bytes
-    of it."""
+    """A body as it goes over the wire, whatever was asked; after `delay_seconds`.
+
+    The connection ends after `cut_at` bytes of it.
+    """
 
     body: bytes
     content_type: str = "application/json"

@@ -132,7 +132,7 @@ def _unnamed_error(event: Event) -> ErrorBody | None:
     return error if error.message else None
 
 
-def _nothing(gathered: Gathered, text: str, events: list[Event]) -> ErrorBody:  # noqa: ARG001 (called as its siblings are)
+def _nothing(gathered: Gathered, text: str, events: list[Event]) -> ErrorBody:  # noqa: ARG001 (called as its peers are)
     """Why a body holds no answer, in its own words if it has some."""
     if not text.strip():
         return ErrorBody("the body of the answer is empty")

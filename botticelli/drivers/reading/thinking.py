@@ -114,8 +114,10 @@ def _end(text: str, opening: re.Match[str]) -> re.Match[str] | None:
 
 
 def _last_end(text: str, opening: re.Match[str]) -> re.Match[str] | None:
-    """The last closing tag: where thinking only speaks of an opening one, the blocks are not balanced. One of another
-    name where there is none of its own, for models mix `<think>` and `</thinking>`."""
+    """Find the last closing tag: where thinking only speaks of an opening one, the blocks are not balanced.
+
+    A tag of another name is taken where there is none of its own, since models mix `<think>` and `</thinking>`.
+    """
     own = [tag for tag in _tags(opening).finditer(text, opening.end()) if tag[1]]
     return next(reversed(own or list(_ANY_END.finditer(text, opening.end()))), None)
 

@@ -55,8 +55,10 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """What goes out and what is right: `usage` to the token, None where nothing that can be true was said; the `texts` of
-    which one is in the act's row."""
+    """An answer and what is right for it.
+
+    `usage` to the token, None where nothing that can be true was said; the `texts` of which one is in the act's row.
+    """
 
     answer: RawAnswer | str
     outcome: Outcome

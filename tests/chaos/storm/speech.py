@@ -16,8 +16,11 @@ JSON_TYPE, STREAM_TYPE = "application/json", "text/event-stream"
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What an answer says. `finish` is the wire's own word or None; `usage` goes out as it is, None is left out; an
-    `error` comes after all text, and ends a stream."""
+    """What an answer says.
+
+    `finish` is the wire's own word or None; `usage` goes out as it is, None is left out; an `error` comes after all text,
+    and ends a stream.
+    """
 
     text: str
     thinking: str = ""

@@ -48,12 +48,12 @@ CHANNEL_FIELDS = (
 THREAD_FIELDS = ("archived", "locked", "auto_archive_duration", "invitable")
 
 
-def me(data: Data, asked: Asked) -> Answer:  # noqa: ARG001 (called as its siblings are)
+def me(data: Data, asked: Asked) -> Answer:  # noqa: ARG001 (called as its peers are)
     own = {"mfa_enabled": False, "locale": "en-US", "verified": True, "email": None, "premium_type": 0}
     return 200, data.user(BOT_ID) | own
 
 
-def application(data: Data, asked: Asked) -> Answer:  # noqa: ARG001 (called as its siblings are)
+def application(data: Data, asked: Asked) -> Answer:  # noqa: ARG001 (called as its peers are)
     texts = {"name": "botticelli", "description": "", "summary": "", "verify_key": "", "icon": None, "team": None}
     flags = {"bot_public": True, "bot_require_code_grant": False, "flags": 0, "rpc_origins": []}
     counts = {"approximate_guild_count": len(data.guilds), "approximate_user_install_count": 0, "redirect_uris": []}
