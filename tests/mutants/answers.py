@@ -67,9 +67,8 @@ ANSWERS = (
     Mutant(
         "fields of an error come before its phrases",
         "botticelli/drivers/verdicts.py",
-        "    verdict = _passing(status, details)\n",
-        "    advice = _says(' '.join(details.messages).lower(), ('plan and billing',))\n"
-        "    verdict = None if advice else _passing(status, details)\n",
+        "    verdict = _passing(status, details, text)\n",
+        "    verdict = None if 'plan and billing' in text else _passing(status, details, text)\n",
         (WAITS_TESTS, "-k", "plan-and-billing"),
     ),
     Mutant(
