@@ -10,6 +10,7 @@ from botticelli.carousel.data_checks import DATABASE, update_fault
 from botticelli.carousel.permissions import call_of, rules_for
 from botticelli.carousel.policy import Denied, Rules, judge
 from botticelli.errors import InvalidInput, NarrativeError, Problem
+from botticelli.narrative.environment import PLACEHOLDER
 from botticelli.narrative.model import Act, BotCommandInput, Items, Narrative, Template, Value
 from botticelli.platforms import TEMPLATED, Catalogued, Platform, Restricts, Settled, check_arguments
 from botticelli.runtime import Runtime
@@ -30,7 +31,8 @@ def check_commands(
 
     A warning for each platform that only rehearses and for each argument that is clamped; NarrativeError for what can
     be known to fail: unknown commands and arguments, values of a wrong kind, a token that is missing (a warning unless
-    `needs_token`). Of a sample, a text in the place of an id is a warning.
+    `needs_token`). Of a sample, a text in the place of an id, a name instead of an id, and a platform, a command or an
+    argument that nobody knows are warnings: whoever enqueues it is refused.
     """
     problems: list[Problem] = []
     lacking: list[Problem] = []
@@ -40,7 +42,7 @@ def check_commands(
         try:
             platform = platform_of(runtime, command, rehearse=rehearse)
         except InvalidInput as error:
-            problems.append(problem_of(source, act, command, error.what, error.do))
+            (lacking if is_sample else problems).append(problem_of(source, act, command, error.what, error.do))
             continue
         if command.platform not in platforms and isinstance(platform, Settled) and (lack := platform.lacks()):
             (problems if needs_token else lacking).append(problem_of(source, act, command, *lack))
@@ -93,7 +95,8 @@ def _of_command(
         guess = platform.suggestion(command.command) if isinstance(platform, Catalogued) else None
         hint = f"did you mean {guess}?" if guess else "commands are written noun.verb"
         message = f"{command.platform} has no command {command.command!r}"
-        return [problem_of(source, act, command, message, hint)], []
+        unknown = [problem_of(source, act, command, message, hint)]
+        return ([], unknown) if is_sample else (unknown, [])
     guild = platform.default_guild() if isinstance(platform, Settled) else None
     checked = check_arguments(spec, {name: _known(value) for name, value in command.args.items()}, default_guild=guild)
 
@@ -106,11 +109,11 @@ def _of_command(
     if isinstance(denied, Denied):
         key = "command" if denied.key == "command" else f"{command.command} {denied.key}"
         return [problem_of(source, act, command, denied.reason, denied.do, key=key)], []
-    samples = [fault for fault in checked.faults if is_sample and fault.is_placeholder]
+    samples = [fault for fault in checked.faults if is_sample and fault.is_of_sample]
     faults = [place(one.name, one.message, one.hint) for one in checked.faults if one not in samples]
     beyond = platform.beyond(checked.args) if isinstance(platform, Restricts) else None
     faults += [place(*beyond)] if beyond else []
-    put_yours = [place(one.name, one.message, "put yours before you run it") for one in samples]
+    put_yours = [place(one.name, one.message, one.hint or "put yours before you run it") for one in samples]
     return faults, [*(place(one.name, one.message, one.hint) for one in checked.warnings), *put_yours]
 
 
@@ -118,7 +121,8 @@ def _known(value: Value) -> Any:
     """What is known of an argument before an act is performed."""
     match value:
         case Template():
-            return TEMPLATED if value.references else "".join(map(str, value.parts))
+            text = "".join(map(str, value.parts))
+            return TEMPLATED if value.references or PLACEHOLDER in text else text
         case Items(array=tuple() as array):
             return [_known(one) for one in array]
         case Items():

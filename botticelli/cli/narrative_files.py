@@ -12,11 +12,12 @@ import click
 from botticelli.cli.failures import problems_of
 from botticelli.cli.invocation import Invocation
 from botticelli.cli.narrative_lookup import narrative_file
-from botticelli.cli.run import load, local_files
+from botticelli.cli.run import local_files
 from botticelli.cli.terminal import safe
 from botticelli.errors import BotticelliError, NotFound
 
 if TYPE_CHECKING:
+    from botticelli.cli.run import LocalFiles
     from botticelli.narrative import Narrative
 
 MOST_FILES = 10_000
@@ -61,11 +62,12 @@ def report(invocation: Invocation, text: str, name: str | None = None, *, rehear
     from botticelli.carousel.checks import NotHere, checked_plan
     from botticelli.carousel.commands import check_commands
     from botticelli.carousel.data_checks import check_media
-    from botticelli.narrative import load_all
+    from botticelli.narrative import load_all, load_narrative
 
+    given = _with_placeholders(invocation)
     try:
         file, name = narrative_file(invocation, text, name)
-        found = [load(invocation, file, name)] if name else load_all(file, **local_files(invocation))
+        found = [load_narrative(file, name=name, **given)] if name else load_all(file, **given)
         warnings = [str(warning) for loaded in found for warning in loaded.warnings]
         for loaded in found:
             warnings += check_commands(
@@ -122,10 +124,15 @@ def _loaded(invocation: Invocation, file: Path) -> tuple[list[Narrative], list[s
     """The narratives of a file, also where environment variables are not set: their names. NarrativeError."""
     from botticelli.narrative import load_all
 
+    given = _with_placeholders(invocation)
+    return [loaded.narrative for loaded in load_all(file, **given)], given["environment"].missing
+
+
+def _with_placeholders(invocation: Invocation) -> LocalFiles:
+    """As for a run; a variable that nobody set is only warned of."""
     given = local_files(invocation)
-    environment = given["environment"].with_placeholders()
-    found = load_all(file, environment=environment, context=given["context"], media_limits=given["media_limits"])
-    return [loaded.narrative for loaded in found], environment.missing
+    given["environment"] = given["environment"].with_placeholders()
+    return given
 
 
 def _is_hidden(path: Path) -> bool:

@@ -34,6 +34,8 @@ class Environment:
     values: Mapping[str, str] = field(default_factory=dict, repr=False)
     allow: frozenset[str] = frozenset()
     is_local: bool = False
+    missing: list[str] = field(default_factory=list, compare=False)
+    """Names that a placeholder stood in for, in the order in which they were read."""
 
     @classmethod
     def for_local_files(cls, values: Mapping[str, str], allow: Collection[str] = ()) -> Self:
@@ -61,9 +63,7 @@ class Environment:
 
 @dataclass(frozen=True, slots=True)
 class Placeholders(Environment):
-    """For a look at a narrative that isn't going to be performed: `missing` are the names that it needs and nobody set."""
-
-    missing: list[str] = field(default_factory=list)
+    """For a look at a narrative that isn't going to be performed: what nobody set doesn't hide what else is wrong."""
 
     def get(self, name: str) -> str | None:
         if self.may_read(name) and name not in self.values:

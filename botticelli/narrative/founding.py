@@ -47,6 +47,8 @@ def translate(document: Mapping[str, Any]) -> Translation:
         found.refuse(("steps",), _STEPS, "write each step as an act: [acts.NAME]")
     if "narration" in root and "narrative" not in root:
         found.move((), "narration", "narrative")
+    elif "narration" in root:
+        found.leave_out(("narration",), root, "has no effect beside [narrative]")
     _root_keys(found)
     _one_header(found)
     for word in ("narrative", "metadata"):

@@ -108,7 +108,10 @@ class Texts:
             self.loose.extend(other.loose)
 
     def _parse(self, path: TomlPath, text: str, *, file: str) -> Template:
+        lacked = len(self.environment.missing)
         parsed = parse_template(text, self.environment)
+        for name in self.environment.missing[lacked:]:
+            self._warn_of_unset(path, text, name, file)
         self.faults += len(parsed.faults)
         for fault in parsed.faults:
             line = text.count("\n", 0, fault.offset) + 1
@@ -120,3 +123,11 @@ class Texts:
             self.loose.append(Loose(braces, path, None if file else braces.offset, file))
         self.size += sum(len(one) if isinstance(one, str) else _REFERENCE_WEIGHT for one in parsed.template.parts)
         return parsed.template
+
+    def _warn_of_unset(self, path: TomlPath, text: str, name: str, file: str) -> None:
+        """Says once for each variable, at its first place, that a placeholder stands in for it."""
+        where = f"{shown(file)}: " if file else ""
+        place = max(text.find(f"${{{name}}}"), text.find(f"${{env:{name}}}"))
+        message = f"{where}${{{shown(name)}}} is not set in the environment"
+        hint = f"set {shown(name)} where the narrative is run or enqueued"
+        self.problems.warn(path, message, hint, offset=None if file or place < 0 else place)

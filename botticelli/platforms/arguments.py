@@ -30,8 +30,9 @@ class Fault:
     name: str
     message: str
     hint: str = ""
-    is_placeholder: bool = False
-    """A text stands where an id has to be: in a sample, the place of the author's own."""
+    is_of_sample: bool = False
+    """Files of the founding system have it: a text in the place of an id, a name instead of an id, more or fewer
+    arguments. It is no slip of the keyboard."""
 
 
 @dataclass(slots=True)
@@ -61,7 +62,7 @@ def check_arguments(spec: CommandSpec, given: Mapping[str, Any], *, default_guil
         _one(checked, spec.args, name, value)
     if "guild_id" in spec.args and "guild_id" not in checked.args and spec.args["guild_id"].required and default_guild:
         checked.args["guild_id"] = default_guild
-    faulty = {_own_name(spec.args, fault.name) for fault in checked.faults}
+    faulty = {_id_meant_by(fault.name, spec.args) or _own_name(spec.args, fault.name) for fault in checked.faults}
     for name, arg in spec.args.items():
         if name in checked.args or name in faulty:
             continue
@@ -69,7 +70,7 @@ def check_arguments(spec: CommandSpec, given: Mapping[str, Any], *, default_guil
             hint = (
                 "write it, or set platforms.discord.options.guild_id" if name == "guild_id" else f"write {name} = ..."
             )
-            checked.faults.append(Fault(name, f"{spec.name} needs it", hint))
+            checked.faults.append(Fault(name, f"{spec.name} needs it", hint, is_of_sample=True))
         elif arg.default is not None:
             checked.args[name] = arg.default
     if spec.changes and not faulty.union(checked.args).intersection(spec.changes):
@@ -86,11 +87,7 @@ def _either(names: Sequence[str]) -> str:
 def _one(checked: Checked, args: Mapping[str, Arg], name: str, value: Any) -> None:
     own = _own_name(args, name)
     if own not in args:
-        known = ", ".join(args)
-        guess = _nearest(name, args)
-        checked.faults.append(
-            Fault(name, "is no argument of it", f"did you mean {guess}?" if guess else f"it has {known}")
-        )
+        checked.faults.append(_unknown(name, args))
     elif own in checked.args:
         checked.faults.append(Fault(name, f"is {own} once more", "write one of them"))
     elif value is TEMPLATED:
@@ -99,7 +96,23 @@ def _one(checked: Checked, args: Mapping[str, Arg], name: str, value: Any) -> No
         try:
             checked.args[own] = _TYPES[args[own].type](args[own], value, lambda text: _warn(checked, name, text))
         except _Wrong as error:
-            checked.faults.append(Fault(name, str(error), is_placeholder=isinstance(error, _Placeholder)))
+            checked.faults.append(Fault(name, str(error), is_of_sample=isinstance(error, _Placeholder)))
+
+
+def _unknown(name: str, args: Mapping[str, Arg]) -> Fault:
+    meant = _id_meant_by(name, args)
+    if meant is not None:
+        return Fault(name, "is no argument of it: names are not looked up", f"write {meant} = ...", is_of_sample=True)
+    guess = _nearest(name, args)
+    if guess is not None:
+        return Fault(name, "is no argument of it", f"did you mean {guess}?")
+    return Fault(name, "is no argument of it", f"it has {', '.join(args) or 'none'}", is_of_sample=True)
+
+
+def _id_meant_by(name: str, args: Mapping[str, Arg]) -> str | None:
+    """Of `channel_name` and the like, the argument that takes the id, where there is one."""
+    meant = f"{name.removesuffix('_name')}_id"
+    return meant if name.endswith("_name") and name not in args and meant in args else None
 
 
 def _warn(checked: Checked, name: str, text: str) -> None:
