@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -65,7 +66,7 @@ def _find(config: Path | None, environ: Mapping[str, str], cwd: Path) -> Path | 
     named = config or (Path(environ["BOTTICELLI_CONFIG"]) if environ.get("BOTTICELLI_CONFIG") else None)
     if named:
         return (cwd / named).absolute()
-    return next((folder / FILE for folder in (cwd, *cwd.parents) if (folder / FILE).is_file()), None)
+    return next((folder / FILE for folder in (cwd, *cwd.parents) if os.path.lexists(folder / FILE)), None)
 
 
 def _text(path: Path) -> str:

@@ -148,3 +148,15 @@ def test_settings_made_by_hand_show_no_value_of_a_secret(tmp_path: Path) -> None
     with pytest.raises(ValidationError) as caught:
         Settings.model_validate({"home": tmp_path, "base": tmp_path, "redis": {"url": "redis://:hun#ter2@h"}})
     assert "hun" not in str(caught.value)
+
+
+@pytest.mark.parametrize("kind", ["folder", "dangling link", "loop"])
+def test_settings_file_that_is_no_file_is_refused_and_not_passed_over(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "botticelli.toml"
+    if kind == "folder":
+        path.mkdir()
+    else:
+        path.symlink_to(tmp_path / "nowhere.toml" if kind == "dangling link" else path)
+    with pytest.raises(SettingsError, match=r"botticelli\.toml: can't be read: ") as caught:
+        load_settings({}, environ={}, cwd=tmp_path)
+    assert "\n" not in str(caught.value)
