@@ -5,9 +5,18 @@ from __future__ import annotations
 import re
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, SecretStr
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    SecretStr,
+    ValidationInfo,
+    field_validator,
+)
 
 from botticelli.settings.origins import Origins
 from botticelli.settings.urls import UrlFault, checked_url, http_url
@@ -40,6 +49,16 @@ def _redis_url(url: SecretStr) -> SecretStr:
 
 class Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, allow_inf_nan=False)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _is_no_truth_value(cls, value: Any, info: ValidationInfo) -> Any:
+        """Refuse `true` where a number is meant: pydantic would take it for 1."""
+        annotation = cls.model_fields[info.field_name or ""].annotation
+        kinds = get_args(annotation) or (annotation,)
+        if isinstance(value, bool) and bool not in kinds and not {int, float, Decimal}.isdisjoint(kinds):
+            raise ValueError("must be a number, not true or false")
+        return value
 
 
 class DatabaseSettings(Section):

@@ -73,6 +73,13 @@ def test_number_of_seconds_that_no_clock_has_is_refused(tmp_path: Path, text: st
     assert "worker.lease_seconds" in said(tmp_path, environ={"BOTTICELLI_WORKER": f'{{"lease_seconds": {as_json}}}'})
 
 
+@pytest.mark.parametrize(
+    "text", ["[worker]\nthreads = true", "[worker]\nlease_seconds = false", "[security]\nmax_iterations = true"]
+)
+def test_truth_value_in_the_place_of_a_number_is_refused(tmp_path: Path, text: str) -> None:
+    assert "must be a number, not true or false" in said(tmp_path, file=text.encode())
+
+
 @pytest.mark.parametrize("price", ["NaN", "Infinity", "1e30"])
 def test_price_that_is_no_figure_is_refused(tmp_path: Path, price: str) -> None:
     table = f'{{"openai": {{"tiers": {{"t": {{"usd_per_million_input": "{price}"}}}}}}}}'
