@@ -84,6 +84,8 @@ def commands(text: str) -> list[Command]:
 
 PLAYED = [page for page in PAGES if any(one.is_run for _, text in blocks(page, "console") for one in commands(text))]
 
+TUTORIAL = "docs/tutorial.md"
+
 
 @pytest.fixture
 def garden() -> Iterator[House]:
@@ -94,13 +96,13 @@ def garden() -> Iterator[House]:
         made.close()
 
 
-@pytest.mark.parametrize("page", PLAYED)
+@pytest.mark.parametrize("page", [page for page in PLAYED if page != TUTORIAL])
 def test_commands_do_what_the_document_shows(garden: House, page: str) -> None:
     play_page(garden, page)
 
 
-def test_operate_after_the_tutorial_in_the_same_folder_does_what_it_shows(garden: House) -> None:
-    play_page(garden, "docs/tutorial.md")
+def test_tutorial_and_operate_after_it_in_the_same_folder_do_what_they_show(garden: House) -> None:
+    play_page(garden, TUTORIAL)
     play_page(garden, "docs/howto/operate.md")
 
 

@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.command_server import command_folder
 from tests.support.gate import with_gate
 from tests.support.narratives import narrative_text
-from tests.support.processes import BIN, House
+from tests.support.processes import House
 from tests.support.waiting import wait_until
 
 WORKERS = 2
@@ -24,7 +25,7 @@ CALLS = WORKERS * THREADS
 def multi(house: House, command: str, *options: str) -> None:
     """`celery multi COMMAND`, to its end."""
     subprocess.run(
-        [str(BIN / "celery"), "multi", command, str(WORKERS), "--pidfile=%n.pid", *options],
+        [str(command_folder() / "celery"), "multi", command, str(WORKERS), "--pidfile=%n.pid", *options],
         cwd=house.folder,
         env=house.environ,
         check=True,

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.command_server import command_folder
 from tests.support.ports import free_port
 from tests.support.processes import BIN, ROOT, House
 from tests.support.waiting import at_best, wait_until
@@ -222,7 +223,7 @@ def _cpu_seconds(process: subprocess.Popen[str]) -> float:
 def test_multi_reports_the_worker_that_ends_for_its_settings(house: House) -> None:
     house.write("botticelli.toml", "[providrs.echo]\n")
     """Its own exit code is Celery's: without `-A` before `multi`, nothing of ours is in that process."""
-    done = house.start(str(BIN / "celery"), "multi", "start", "w1", "-A", "botticelli", "--pidfile=w1.pid")
+    done = house.start(str(command_folder() / "celery"), "multi", "start", "w1", "-A", "botticelli", "--pidfile=w1.pid")
     done.popen.wait(240)
     assert "did you mean providers?" in done.text()
     assert "Traceback" not in done.text()

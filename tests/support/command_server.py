@@ -54,6 +54,7 @@ def command_folder() -> Path:
     words = (sys.executable, "-IS", str(client), str(address))
     program.write_text(f'#!/bin/sh\nexec {shlex.join(words)} "$@"\n')
     program.chmod(0o700)
+    plain_celery(folder)
     read_end, write_end = os.pipe()
     server = subprocess.Popen(
         [sys.executable, "-c", "import tests.support.command_server as s; s.main()", str(address), str(write_end)],
@@ -67,6 +68,14 @@ def command_folder() -> Path:
     assert os.read(read_end, 1) == b"1", "the command server doesn't start"
     os.close(read_end)
     return folder
+
+
+def plain_celery(folder: Path) -> None:
+    """Write a `celery` whose Python has no blank in its path, as `celery multi` needs it."""
+    environment, celery = folder / "environment", folder / "celery"
+    environment.symlink_to(sys.prefix, target_is_directory=True)
+    celery.write_text(f'#!/bin/sh\nexec {environment}/bin/python -P -m celery "$@"\n')
+    celery.chmod(0o700)
 
 
 def main() -> None:
