@@ -9,7 +9,7 @@ from threading import Lock
 from typing import Any
 
 from botticelli.carousel.data_checks import fetches_itself
-from botticelli.carousel.filters import condition_of
+from botticelli.carousel.filters import query_of
 from botticelli.carousel.plan import Call
 from botticelli.drivers import Media
 from botticelli.errors import FetchError, InvalidInput
@@ -82,15 +82,7 @@ def medium_of(stage: Stage, one: MediaInput, call: Call, resolve: Resolve) -> Me
 def rows_of(stage: Stage, act: str, name: str, one: TableInput, resolve: Resolve) -> list[dict[str, Any]]:
     """The rows as JSON. `name` is unique within the iteration. ActFailed for what the table or Postgres refuses."""
     settings = stage.tables
-    query = Query(
-        table=one.table_name,
-        columns=one.columns,
-        where=condition_of(one.where, resolve) if one.where else None,
-        order_by=tuple((order.column, order.descending) for order in one.order_by),
-        limit=one.limit,
-        offset=one.offset,
-        sample=one.sample,
-    )
+    query = query_of(one, resolve)
     try:
         if one.pull_and_delete and not stage.narrative.content_for(stage.act).preserve_source:
             return _pull(stage, act, name, query)

@@ -1,11 +1,25 @@
-"""The filter of a narrative with its values filled in, as the store takes it. Runs nothing."""
+"""The query and the filter of a narrative with their values filled in, as the store takes them. Runs nothing."""
 
 from __future__ import annotations
 
 from botticelli.narrative import as_text, render_value
-from botticelli.narrative.model import AllOf, AnyOf, Comparison, Constant, Filter, Moment, Not, OtherColumn
+from botticelli.narrative.model import AllOf, AnyOf, Comparison, Constant, Filter, Moment, Not, OtherColumn, TableInput
 from botticelli.narrative.templates import Resolve
 from botticelli.store.filters import Condition, Instant, Junction, Negation, Operand, Other, Test
+from botticelli.store.reading import Query
+
+
+def query_of(input_: TableInput, resolve: Resolve) -> Query:
+    """Build the query of a table input; `resolve` gives the values that its filter refers to."""
+    return Query(
+        table=input_.table_name,
+        columns=input_.columns,
+        where=condition_of(input_.where, resolve) if input_.where else None,
+        order_by=tuple((order.column, order.descending) for order in input_.order_by),
+        limit=input_.limit,
+        offset=input_.offset,
+        sample=input_.sample,
+    )
 
 
 def condition_of(found: Filter, resolve: Resolve) -> Condition:

@@ -7,13 +7,13 @@ from typing import Any
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from botticelli.carousel.filters import condition_of
+from botticelli.carousel.filters import query_of
 from botticelli.drivers.estimate import estimate_tokens
 from botticelli.errors import BotticelliError
 from botticelli.narrative.model import Act, Narrative, TableInput
 from botticelli.narrative.table_text import as_text_of, jsonable
 from botticelli.runtime import Runtime
-from botticelli.store.reading import Query, Tables
+from botticelli.store.reading import Tables
 
 TableSizes = Mapping[int, int | None]
 """By position of an act with tables: tokens of their rows; None where they can't be known before it is performed."""
@@ -42,15 +42,7 @@ def _tokens(runtime: Runtime, inputs: list[TableInput]) -> int | None:
 
 def _tokens_of(runtime: Runtime, input_: TableInput) -> int:
     settings = runtime.settings.tables
-    query = Query(
-        table=input_.table_name,
-        columns=input_.columns,
-        where=condition_of(input_.where, _later) if input_.where else None,
-        order_by=tuple((order.column, order.descending) for order in input_.order_by),
-        limit=input_.limit,
-        offset=input_.offset,
-        sample=input_.sample,
-    )
+    query = query_of(input_, _later)
     with runtime.store.reading(settings.timeout_seconds) as connection:
         rows = Tables(connection, allow=settings.allow, write=settings.write).read(query)
     return estimate_tokens(as_text_of(input_, jsonable(rows)))
