@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tomllib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -42,8 +43,7 @@ def files_of(given: Iterable[str]) -> list[str]:
 
 def narratives_in(folder: Path) -> Iterator[Path]:
     """Every .toml below that looks like a narrative, or can't be read as TOML at all; hidden folders are left out."""
-    files = (one for one in sorted(folder.rglob("*.toml")) if not _is_hidden(one.relative_to(folder)))
-    for _, file in zip(range(MOST_FILES), files, strict=False):
+    for file in sorted(_toml_files(folder))[:MOST_FILES]:
         if file.is_file() and _looks_right(file):
             yield file
 
@@ -135,8 +135,13 @@ def _with_placeholders(invocation: Invocation) -> LocalFiles:
     return given
 
 
-def _is_hidden(path: Path) -> bool:
-    return any(part.startswith(".") for part in path.parts)
+def _toml_files(folder: Path) -> Iterator[Path]:
+    """Yield every .toml that is not hidden; a folder that vanishes or can't be read meanwhile has none."""
+    for parent, folders, files in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        for name in files:
+            if name.endswith(".toml") and not name.startswith("."):
+                yield Path(parent, name)
 
 
 def _looks_right(file: Path) -> bool:
