@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cache
@@ -22,6 +22,7 @@ from botticelli.client import Client
 from botticelli.services.locks import is_held
 from botticelli.services.paths import Paths
 from botticelli.settings import load_settings
+from tests.support import forks
 from tests.support.command_server import command_folder
 from tests.support.waiting import wait_until
 
@@ -59,7 +60,7 @@ def made_database() -> Path:
 class Process:
     """One process in a session of its own, so that a signal meets it alone or with all its children."""
 
-    popen: subprocess.Popen[str]
+    popen: subprocess.Popen[str] | forks.Fork
     log: Path
 
     @property
@@ -155,6 +156,8 @@ class House:
         self, *command: str, environ: Mapping[str, str] | None = None, stdin: int = subprocess.DEVNULL
     ) -> Process:
         """A process that goes on by itself; its output is in a file."""
+        if stdin == subprocess.DEVNULL and self._is_forked(command, environ or {}):
+            return self._fork(Path(command[0]).name, command[1:], environ or {})
         log = self.folder / f"process-{len(self.started)}.log"
         with log.open("w", encoding="utf-8") as output:
             popen = subprocess.Popen(
@@ -185,8 +188,25 @@ class House:
 
     def coming_worker(self, *options: str, environ: Mapping[str, str] | None = None) -> Process:
         """A Celery worker that will be ready soon."""
-        command = (str(BIN / "celery"), "-A", "botticelli", "worker", "--loglevel", "INFO")
-        return self.start(*command, "--hostname", f"w{len(self.started)}@%h", *options, environ=environ)
+        words = ("-A", "botticelli", "worker", "--loglevel", "INFO", "--hostname", f"w{len(self.started)}@%h")
+        return self.start(str(BIN / "celery"), *words, *options, environ=environ)
+
+    def _is_forked(self, command: Sequence[str], environ: Mapping[str, str]) -> bool:
+        """Whether the command server can run it: not what begins with a `sitecustomize.py`."""
+        if command[0] not in (str(BIN / "celery"), str(BIN / "botticelli")) or not self.tied or "MUTANT" in os.environ:
+            return False
+        folders = (self.environ | dict(environ)).get("PYTHONPATH", "").split(os.pathsep)
+        return "multi" not in command and not any(Path(folder, "sitecustomize.py").exists() for folder in folders)
+
+    def _fork(self, program: str, words: Sequence[str], environ: Mapping[str, str]) -> Process:
+        log = self.folder / f"process-{len(self.started)}.log"
+        request = {"program": program, "arguments": words, "folder": str(self.folder)}
+        request["environ"] = self.environ | dict(environ)
+        with log.open("w", encoding="utf-8") as output, open(os.devnull, encoding="utf-8") as nothing:
+            address = str(command_folder() / forks.ADDRESS)
+            fork = forks.Fork(address, request, (nothing.fileno(), output.fileno(), output.fileno()))
+        self.started.append(Process(fork, log))
+        return self.started[-1]
 
     @contextmanager
     def client(self) -> Iterator[Client]:

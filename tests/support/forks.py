@@ -1,0 +1,85 @@
+"""Starts commands at the command server, as `subprocess.Popen` starts them. Imports nothing of the product."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import IO, Any
+
+ADDRESS = "server"
+"""The socket in the server's folder."""
+
+
+class Fork:
+    """Does what is used of `subprocess.Popen`. The process is gone, at the latest, when the one that holds this is."""
+
+    stdin: IO[str] | None = None
+
+    def __init__(self, address: str, request: Mapping[str, Any], descriptors: Sequence[int]) -> None:
+        self._line = socket.socket(socket.AF_UNIX)
+        self._line.connect(address)
+        words = json.dumps({"raw_code": True, **request}).encode() + b"\n"
+        sent = socket.send_fds(self._line, [words], list(descriptors))
+        self._line.sendall(words[sent:])
+        self._answer = b""
+        self.pid = int(self._word(0, None) or 0)
+        self.returncode: int | None = None
+
+    def poll(self) -> int | None:
+        """Return the exit code, negative for a signal; None while it runs."""
+        with suppress(subprocess.TimeoutExpired):
+            return self.wait(0)
+        return None
+
+    def wait(self, timeout: float | None = None) -> int:
+        if self.returncode is None:
+            self.returncode = int(self._word(1, timeout))
+            self._line.close()
+        return self.returncode
+
+    def send_signal(self, number: int) -> None:
+        if self.poll() is None:
+            os.kill(self.pid, number)
+
+    def kill(self) -> None:
+        self.send_signal(signal.SIGKILL)
+
+    def _word(self, number: int, timeout: float | None) -> str:
+        """Return a line of the server's answer. TimeoutExpired when it doesn't come in so many seconds."""
+        self._line.settimeout(timeout)
+        while self._answer.count(b"\n") <= number:
+            try:
+                more = self._line.recv(64)
+            except (TimeoutError, BlockingIOError):
+                raise subprocess.TimeoutExpired("a fork", timeout or 0) from None
+            assert more, "the command server has lost the command"
+            self._answer += more
+        return self._answer.split(b"\n")[number].decode()
+
+
+def start_tethered(address: str, words: Sequence[str], environ: Mapping[str, str]) -> Fork:
+    """Start the worker of a command, which ends with it, as `botticelli/cli/tether.py` does; a log has its process id."""
+    folder = Path(words[5])
+    celery = words.index("celery")
+    log = folder / f"worker-{os.getpid()}.new"
+    request = {
+        "program": "celery",
+        "arguments": list(words[celery + 1 :]),
+        "folder": os.getcwd(),
+        "environ": dict(environ),
+        "hangup_signal": signal.SIGTERM,
+    }
+    with open(os.devnull, encoding="utf-8") as nothing, open(log, "ab", opener=_private) as output:
+        fork = Fork(address, request, (nothing.fileno(), output.fileno(), output.fileno()))
+    log.rename(folder / f"worker-{fork.pid}.log")
+    return fork
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
