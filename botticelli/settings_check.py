@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from botticelli.carousel.permissions import unknown_commands
 from botticelli.drivers import ModelName
 from botticelli.errors import BotticelliError, InvalidInput, SettingsError
 from botticelli.platforms import KNOWN_PLATFORMS
@@ -28,6 +29,7 @@ def check_settings(runtime: Runtime) -> None:
     _check_providers(runtime)
     _check_platforms(runtime)
     _check_budgets(runtime)
+    _check_security(runtime)
 
 
 def _check_drivers(runtime: Runtime) -> None:
@@ -75,6 +77,13 @@ def _check_budgets(runtime: Runtime) -> None:
                 guilds = (name,) if kind == "guilds" else ()
                 narrative, tenant = (name if kind == one else "" for one in ("narratives", "tenants"))
                 runtime.own_scopes(narrative=narrative, guilds=guilds, tenant=tenant)
+
+
+def _check_security(runtime: Runtime) -> None:
+    """A misspelt command would be neither allowed, denied nor confirmed: nothing would say so."""
+    settings = runtime.settings
+    for unknown in unknown_commands(runtime.platforms, settings.platforms, settings.security):
+        raise SettingsError(unknown.what, where=settings.where("security", unknown.key, unknown.index), do=unknown.do)
 
 
 def _require_driver(runtime: Runtime, name: str, table: str) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from botticelli.carousel.data_checks import DATABASE, update_fault
-from botticelli.carousel.permissions import call_of, rules_for
+from botticelli.carousel.permissions import call_of, rules_for, unknown_commands
 from botticelli.carousel.policy import Denied, Rules, judge
 from botticelli.errors import InvalidInput, NarrativeError, Problem
 from botticelli.narrative.environment import PLACEHOLDER
@@ -34,6 +34,9 @@ def check_commands(
     `needs_token`). Of a sample, a text in the place of an id, a name instead of an id, and a platform, a command or an
     argument that nobody knows are warnings: whoever enqueues it is refused.
     """
+    for each in demands:
+        for unknown in unknown_commands(runtime.platforms, runtime.settings.platforms, each.security):
+            raise InvalidInput(f"{unknown.what} (demanded with the request)", do=unknown.do)
     problems: list[Problem] = []
     lacking: list[Problem] = []
     warnings: list[str] = []
@@ -51,11 +54,12 @@ def check_commands(
         rules = rules_for(runtime.settings.security, narrative, act, command, source, enqueued=others)
         found, warned = _of_command(platform, source, act, command, rules, is_sample=is_sample)
         problems += found
+        (lacking if is_sample else problems).extend(_unconfirmed(runtime, narrative, source, act, command))
         warnings += map(str, warned)
     if problems:
-        raise NarrativeError(problems)
+        raise NarrativeError(list(dict.fromkeys(problems)))
     rehearsed = sorted(name for name, platform in platforms.items() if platform.is_rehearsal)
-    warnings += map(str, lacking)
+    warnings += map(str, dict.fromkeys(lacking))
     return [*warnings, *(f"commands of {name} are rehearsed offline; nothing outside is changed" for name in rehearsed)]
 
 
@@ -115,6 +119,17 @@ def _of_command(
     faults += [place(*beyond)] if beyond else []
     put_yours = [place(one.name, one.message, one.hint or "put yours before you run it") for one in samples]
     return faults, [*(place(one.name, one.message, one.hint) for one in checked.warnings), *put_yours]
+
+
+def _unconfirmed(
+    runtime: Runtime, narrative: Narrative, source: str, act: Act, command: BotCommandInput
+) -> Iterator[Problem]:
+    """What the narrative's own policies want confirmed and no platform has."""
+    for security in narrative.securities_for(act, command):
+        for unknown in unknown_commands(runtime.platforms, runtime.settings.platforms, security):
+            if unknown.key == "require_confirmation":
+                message = f"no platform here has a command {unknown.glob}"
+                yield Problem(source, 0, 0, "security.policy", unknown.key, message, unknown.do)
 
 
 def _known(value: Value) -> Any:

@@ -7,6 +7,7 @@ once.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from difflib import get_close_matches
 from typing import Any
 
 from botticelli.errors import PlatformError, SettingsError
@@ -24,8 +25,14 @@ class DatabasePlatform:
             where = f"[platforms.{name}.options]"
             raise SettingsError("the database platform has no options", where=where, do="see [tables] of the settings")
 
+    def commands(self) -> Mapping[str, CommandSpec]:
+        return {UPDATE_TABLE: CommandSpec(UPDATE_TABLE, writes=True, repeat="idempotent")}
+
+    def suggestion(self, command: str) -> str | None:
+        return next(iter(get_close_matches(command[:64].lower(), [UPDATE_TABLE], 1)), None)
+
     def spec(self, command: str) -> CommandSpec | None:
-        return CommandSpec(command, writes=True, repeat="idempotent") if command == UPDATE_TABLE else None
+        return self.commands().get(command)
 
     def execute(
         self, command: str, args: Mapping[str, Any], key: str, *, announced: Announced | None = None

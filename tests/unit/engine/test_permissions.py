@@ -6,11 +6,17 @@ from pathlib import Path
 
 import pytest
 
+from botticelli.carousel.commands import check_commands
 from botticelli.carousel.permissions import AS_TEXT, rules_for
 from botticelli.carousel.policy import Call, Denied, judge
+from botticelli.errors import InvalidInput, NarrativeError, SettingsError
 from botticelli.narrative import Environment, Loaded, parse_narrative
 from botticelli.narrative.model import Act, BotCommandInput
+from botticelli.runtime import Runtime
+from botticelli.settings import load_settings
+from botticelli.settings.demands import Demands
 from botticelli.settings.model import SecuritySettings
+from botticelli.settings_check import check_settings
 
 
 def parsed(text: str) -> Loaded:
@@ -78,3 +84,69 @@ def test_a_composed_narrative_keeps_all_policies(tmp_path: Path) -> None:
     loaded = load_narrative(outer, environment=Environment.for_wire({}, ()))
     found = dict(zip([act.name for act, _ in commands(loaded)], denied_by(loaded), strict=True))
     assert {name for name, said in found.items() if not said} == {"get", "typing", "in.acts.in.acts.get"}
+
+
+GLOB_KEYS = ["allowed_commands", "denied_commands", "require_confirmation"]
+MISSPELT = {
+    "mesages.send": "did you mean messages.send?",
+    "Messages.Send": "did you mean messages.send?",
+    "discord.mesages.send": "did you mean messages.send?",
+    "discrod.messages.send": "did you mean messages.send?",
+    "update_tabel": "did you mean update_table?",
+    "messages": "did you mean messages.*?",
+    "mesages.*": "did you mean messages.*?",
+    "x.y": "write noun.verb",
+}
+
+
+@pytest.mark.parametrize("key", GLOB_KEYS)
+@pytest.mark.parametrize("glob", MISSPELT)
+def test_misspelt_command_in_security_settings_is_refused(tmp_path: Path, key: str, glob: str) -> None:
+    runtime = runtime_with(tmp_path, {f"security.{key}": f'["messages.*", "{glob}"]'})
+    with pytest.raises(SettingsError) as caught:
+        check_settings(runtime)
+    assert str(caught.value).startswith(f"--set security.{key}: security.{key}: no platform here has a command {glob};")
+    assert MISSPELT[glob] in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "glob",
+    [
+        "messages.send",
+        "*.send",
+        "*",
+        "discord.*",
+        "discord.messages.send",
+        "database.update_table",
+        "update_*",
+        "echo.a.b",
+    ],
+)
+@pytest.mark.parametrize("key", GLOB_KEYS)
+def test_glob_that_fits_a_command_is_taken(tmp_path: Path, key: str, glob: str) -> None:
+    check_settings(runtime_with(tmp_path, {f"security.{key}": f'["{glob}"]'}))
+
+
+def test_glob_of_platform_without_catalogue_is_taken(tmp_path: Path) -> None:
+    own = {"platforms.slack.implementation": "echo", "security.require_confirmation": '["slack.posts.*", "posts.pin"]'}
+    check_settings(runtime_with(tmp_path, own))
+
+
+def test_misspelt_command_that_enqueuer_demands_is_refused(tmp_path: Path) -> None:
+    demands = [Demands(security=SecuritySettings(require_confirmation=("mesages.send",)))]
+    loaded = parsed(ONE.format(command="channels.get"))
+    with pytest.raises(InvalidInput, match=r"no platform here has a command mesages.send"):
+        check_commands(runtime_with(tmp_path), loaded.narrative, "x.toml", rehearse=True, demands=demands)
+
+
+def test_misspelt_command_in_confirmations_of_narrative_is_refused(tmp_path: Path) -> None:
+    policy = '[security.policy]\nrequire_confirmation = ["mesages.send"]\n'
+    loaded = parsed(ONE.format(command="channels.get") + policy)
+    with pytest.raises(NarrativeError) as caught:
+        check_commands(runtime_with(tmp_path), loaded.narrative, "x.toml", rehearse=True)
+    what = "x.toml: [security.policy] require_confirmation: no platform here has a command mesages.send"
+    assert str(caught.value) == f"{what}; did you mean messages.send?"
+
+
+def runtime_with(folder: Path, flags: dict[str, str] | None = None) -> Runtime:
+    return Runtime(load_settings(flags or {}, environ={}, cwd=folder))
