@@ -38,7 +38,7 @@ from workers.partials import Partials
 from workers.sizes import sized
 from workers.spreads import spreads_of
 from workers.stage import Stage
-from workers.tries import next_wait
+from workers.tries import next_wait, unstated_limits
 
 MINUTES_SECONDS = 120.0
 """A refusal for longer is of a day's quota: no guard would have helped."""
@@ -113,6 +113,7 @@ class ModelCall:
                     self._leaves()
                     response = self._answer(driver, request)
                 reach("model_answered")
+                unstated_limits.end(self._call.scope.name)
             except DriverError as error:
                 self._settle_failure(draw, error)
                 self._back_off(error)
@@ -256,8 +257,9 @@ class ModelCall:
         limited = isinstance(error, DriverTransient) and error.limited
         asked_seconds = error.retry_after_seconds if isinstance(error, DriverTransient) else None
         failed = self._stage.retries_used - self._first_retry
-        if limited and asked_seconds is not None and self._stage.run.on_budget_exhausted == "wait":
-            wait_seconds = next_wait(0, asked_seconds)  # what the run is told to wait for is no failed try
+        waited = self._wait_of_limit(asked_seconds) if limited else None
+        if waited is not None:
+            wait_seconds = waited
         elif failed >= self._retries:
             raise ModelDown(f"{model}: {error}; {self._failed_tries()}") from None
         else:
@@ -276,6 +278,18 @@ class ModelCall:
         )
         self._stage.tell("call_failed", act=self._act, error=str(error), wait_seconds=round(wait_seconds, 3))
         self._sleep(wait_seconds, f"{model}: {error}")
+
+    def _wait_of_limit(self, asked_seconds: float | None) -> float | None:
+        """Return the wait for a rate limit of a run that waits for limits, which is no failed try; None where it is one."""
+        run, scope = self._stage.run, self._call.scope
+        if run.on_budget_exhausted != "wait":
+            return None
+        if asked_seconds is not None:
+            return next_wait(0, asked_seconds)
+        wait_seconds = unstated_limits.next_wait(scope.name, run.max_wait_seconds)
+        if wait_seconds is not None and unstated_limits.is_repeated(scope.name):
+            self._stage.runtime.budget.block_until(scope, round(wait_seconds * 1000))
+        return wait_seconds
 
     def _failed_tries(self) -> str:
         """Of this model in this attempt."""

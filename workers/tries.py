@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import random
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
 
 FIRST_BACKOFF_SECONDS = 0.5
 FIRST_LIMITED_SECONDS = 2.0
@@ -12,6 +16,11 @@ BACKOFF_JITTER = 0.25
 ASKED_JITTER = 0.1
 """Waits are lengthened by up to this part, so that a fleet doesn't wake all at once."""
 LONGEST_JITTER_SECONDS = 5.0
+PATIENCE_SECONDS = 25 * 3600.0
+"""The longest period of a limit is a day: what refuses for longer than that is no limit that ends by itself."""
+
+FORGET_SECONDS = 600.0
+"""After a wait and so long without a further refusal, nobody has asked: a later rate limit is the first of a new row."""
 
 
 def next_wait(failed: int, asked_seconds: float | None, *, limited: bool = False) -> float:
@@ -21,6 +30,55 @@ def next_wait(failed: int, asked_seconds: float | None, *, limited: bool = False
     if asked_seconds is not None and asked_seconds >= backoff_seconds:
         return asked_seconds + _jitter(asked_seconds, ASKED_JITTER)
     return backoff_seconds + _jitter(backoff_seconds, BACKOFF_JITTER)
+
+
+@dataclass(frozen=True, slots=True)
+class _Streak:
+    """Rate limits in a row; `ends_at` is when the last wait is over."""
+
+    count: int
+    began_at: float
+    ends_at: float
+
+
+class UnstatedLimits:
+    """Grows the waits after rate limits that don't say when they end, by scope, for all calls of this process.
+
+    Calls that were refused while another one waits already belong to the same step; an answer ends the row.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._streaks: dict[str, _Streak] = {}
+        self._lock = threading.Lock()
+
+    def next_wait(self, scope: str, patience_seconds: float | None) -> float | None:
+        """Seconds until the next try; None when the row has been refused for longer than `patience_seconds`."""
+        now = self._clock()
+        with self._lock:
+            streak = self._streaks.get(scope)
+            if streak is None or now - streak.ends_at > FORGET_SECONDS:
+                streak = _Streak(0, now, now)
+            if now - streak.began_at > (PATIENCE_SECONDS if patience_seconds is None else patience_seconds):
+                return None
+            count = streak.count if streak.count and now < streak.ends_at else streak.count + 1
+            wait_seconds = next_wait(count - 1, None, limited=True)
+            self._streaks[scope] = _Streak(count, streak.began_at, max(streak.ends_at, now + wait_seconds))
+        return wait_seconds
+
+    def is_repeated(self, scope: str) -> bool:
+        """Whether the scope has refused again after a wait."""
+        streak = self._streaks.get(scope)
+        return streak is not None and streak.count > 1
+
+    def end(self, scope: str) -> None:
+        """Forget the row: the scope has answered."""
+        if scope in self._streaks:
+            with self._lock:
+                self._streaks.pop(scope, None)
+
+
+unstated_limits = UnstatedLimits()
 
 
 def _jitter(seconds: float, part: float) -> float:

@@ -14,6 +14,7 @@ from botticelli.runtime import Runtime
 from botticelli.store import ActRow, Run
 from botticelli.testing.providers import FakeProvider, RawAnswer
 from tests.support.narratives import narrative_text, perform_all, start
+from workers import tries
 
 MakeRuntime = Callable[..., Runtime]
 MODEL = "openai/gpt-4.1"
@@ -168,6 +169,30 @@ def test_request_that_never_left_is_not_charged(served: Runtime, server: FakePro
     assert [row["outcome"] for row in ledger_of(served, run)] == ["not_sent", "not_sent"]
     with served.store.transaction() as tx:
         assert tx.ledger.totals(run.id)["requests"] == 0
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"slow down", b'{"error": {"message": "Rate limit reached", "type": "rate_limit_error"}}'],
+    ids=["empty", "text", "json"],
+)
+def test_rate_limit_that_states_no_wait_uses_up_no_try_under_wait(
+    served: Runtime, server: FakeProvider, monkeypatch: pytest.MonkeyPatch, body: bytes
+) -> None:
+    monkeypatch.setattr(tries, "FIRST_LIMITED_SECONDS", 0.02)
+    server.answer_raw(*[RawAnswer(body, status=429)] * 5, chat("Hello."))
+    run = performed(served, retries=0, on_budget_exhausted="wait")
+    assert (run.status, acts_of(served, run)[0].output) == ("completed", "Hello.")
+    assert [row["outcome"] for row in ledger_of(served, run)] == ["refused"] * 5 + ["settled"]
+
+
+def test_rate_limit_that_states_no_wait_is_failed_try_under_stop(
+    served: Runtime, server: FakeProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tries, "FIRST_LIMITED_SECONDS", 0.02)
+    server.answer_raw(*[RawAnswer(b"", status=429)] * 3)
+    run = performed(served, retries=1)
+    assert (run.status, len(server.received)) == ("failed", 2)
 
 
 @pytest.mark.parametrize("prompt", ["{state.nothing}", "{state.nothing} \\u200b\\n", "{state.nothing}\\u00a0"])
