@@ -11,7 +11,8 @@ from botticelli.settings.published import published_providers
 
 TIER = "_TIER"
 """`<PROVIDER>_TIER` names a provider's tier; about a provider that nobody asks for it says nothing."""
-NOT_SETTINGS = ("BOTTICELLI_HOME", "BOTTICELLI_CONFIG", "BOTTICELLI_VAR_", "BOTTICELLI_FAILPOINT", "BOTTICELLI_TEST_")
+NOT_SETTINGS = ("BOTTICELLI_HOME", "BOTTICELLI_CONFIG", "BOTTICELLI_FAILPOINTS")
+NOT_SETTINGS_PREFIXES = ("BOTTICELLI_VAR_", "BOTTICELLI_TEST_")
 _SERVICE_LINKS = (
     (re.compile(r"BOTTICELLI(_[A-Z0-9]+)*_SERVICE_HOST"), re.compile(r"[0-9a-fA-F.:]+|None")),
     (re.compile(r"BOTTICELLI(_[A-Z0-9]+)*_SERVICE_PORT(_[A-Z0-9]+)*"), re.compile(r"\d{1,5}")),
@@ -50,7 +51,7 @@ def _key_of(name: str, value: str) -> str | None:
         return SHORT_NAMES[name] if value.strip() else None
     if not name.startswith(PREFIX):
         return f"providers.{_provider(name)}.default_tier" if name.endswith(TIER) and value else None
-    if name.startswith(NOT_SETTINGS) or is_service_link(name, value):
+    if name in NOT_SETTINGS or name.startswith(NOT_SETTINGS_PREFIXES) or is_service_link(name, value):
         return None
     return _dotted(name)
 

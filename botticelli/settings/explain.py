@@ -3,25 +3,37 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
+from functools import cache
 from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
 from botticelli.errors import SettingsError
+from botticelli.settings.environment import NOT_SETTINGS
 from botticelli.settings.model import Settings
-from botticelli.settings.origins import Origins, SettingPath, shortened
+from botticelli.settings.origins import PREFIX, Origins, SettingPath, shortened
+from botticelli.settings.published import published_providers
 
 PAGE = "see docs/reference/settings.md"
+NEAR = 0.75
+"""How alike names are of which one may be meant by the other, in the same table; elsewhere they have to be NEARER."""
+NEARER = 0.85
+NOT_WRITTEN = ("home", "base", "left_out")
+"""Of the settings: found, and not written anywhere."""
+VARIABLE = "environment variable"
 
 
 def explained(error: ValidationError, tree: Mapping[str, Any], origins: Origins) -> SettingsError:
     """The first thing that is wrong. Never the value: it may be a secret."""
-    detail = error.errors(include_input=False, include_url=False)[0]
-    path = detail["loc"]
+    details = error.errors(include_input=False, include_url=False)
+    detail = next((detail for detail in details if not _is_of_other_kind(detail["loc"], tree)), details[0])
+    path = _without_tags(detail["loc"], tree)
     key, where = shortened(".".join(map(str, path))), origins.where(path)
     if detail["type"] == "extra_forbidden":
-        return SettingsError(f"unknown setting {key}", where=where, do=_quoting(tree, path) or _nearest(path))
+        do = _quoting(tree, path) or _meant(tree, path, as_variable=where.startswith(VARIABLE)) or _nearest(path)
+        return SettingsError(f"unknown setting {key}", where=where, do=do)
     message = in_plain_words(detail["msg"])
     joint = " " if message.startswith(("is ", "must ")) else ": "
     return SettingsError(f"{key}{joint}{message}", where=where)
@@ -38,7 +50,7 @@ def unknown_settings(error: ValidationError, tree: Mapping[str, Any]) -> list[Se
 
 def in_plain_words(message: str) -> str:
     """Pydantic's message of an error as a part of a sentence of ours."""
-    message = message.removeprefix("Value error, ")
+    message = message.removeprefix("Value error, ").replace("a valid tuple", "a list")
     return message[:1].lower() + message[1:]
 
 
@@ -46,6 +58,104 @@ def did_you_mean(name: str, known: list[str]) -> str | None:
     """A question about the nearest of the known names."""
     near = difflib.get_close_matches(name, known, 1)
     return f"did you mean {near[0]}?" if near else None
+
+
+def _is_of_other_kind(path: SettingPath, tree: Mapping[str, Any]) -> bool:
+    """Whether pydantic says what is wrong with a list as true or false, beside what is wrong with it as a list."""
+    return path[-1:] == ("bool",) and isinstance(_at(tree, path[:-1]), list | tuple)
+
+
+def _without_tags(path: SettingPath, tree: Mapping[str, Any]) -> SettingPath:
+    """A path of pydantic's without the names of kinds that it puts in where a value may be of several kinds."""
+    plain: list[str | int] = []
+    value: Any = tree
+    for part in path:
+        if isinstance(value, Mapping) and not (isinstance(part, str) and TAG.fullmatch(part) and part not in value):
+            plain.append(part)
+            value = value.get(part)
+        elif isinstance(value, list | tuple) and isinstance(part, int):
+            plain.append(part)
+            value = value[part] if part < len(value) else None
+    return tuple(plain)
+
+
+TAG = re.compile(r"bool|int|float|str|dict\[.*|tuple\[.*|list\[.*|function-.*")
+
+
+def _at(tree: Any, path: SettingPath) -> Any:
+    for part in path:
+        tree = tree.get(part) if isinstance(tree, Mapping) else None
+    return tree
+
+
+def _meant(tree: Mapping[str, Any], path: SettingPath, *, as_variable: bool) -> str | None:
+    """A question about the settings whose name this is, but for its underscores, its dots or its table."""
+    value, parts = _at(tree, path), [str(part) for part in path]
+    while isinstance(value, Mapping) and len(value) == 1:
+        parts.append(str(next(iter(value))))
+        value = value[parts[-1]]
+    joined = _joined(parts)
+    if as_variable and (near := difflib.get_close_matches(PREFIX + joined.upper(), NOT_SETTINGS, 1, NEARER)):
+        return f"did you mean {near[0]}?"
+    found = _of_words(joined, is_root=len(path) == 1)
+    if not found and difflib.get_close_matches(str(path[-1]), _kind_at(path[:-1])[0], 1, NEAR):
+        return None
+    if not found and len(path) == 1:
+        found = _of_last_word(joined)
+    if not 1 <= len(found) <= MAX_MEANT:
+        return None if len(path) > 1 else PAGE
+    return f"did you mean {' or '.join(_variable(name) if as_variable else name for name in found)}?"
+
+
+def _of_words(joined: str, *, is_root: bool) -> list[str]:
+    """The setting of exactly these words; at the root, also of nearly these."""
+    settings = _settable()
+    near = difflib.get_close_matches(joined, settings, 1, NEARER if is_root else 1.0)
+    return [settings[name] for name in near] or _of_named(joined)
+
+
+def _of_last_word(joined: str) -> list[str]:
+    """The settings whose own name, without its table, is nearly this."""
+    settings = _settable().values()
+    near = difflib.get_close_matches(joined, {dotted.rpartition(".")[2] for dotted in settings}, 1, NEARER)
+    return [dotted for dotted in settings if dotted.rpartition(".")[2] in near]
+
+
+MAX_MEANT = 2
+
+
+def _joined(parts: list[str]) -> str:
+    return re.sub(r"[-_.]+", "_", "_".join(parts)).strip("_").lower()
+
+
+def _variable(dotted: str) -> str:
+    return PREFIX + re.sub(r"\W", "_", dotted.replace(".", "__")).upper()
+
+
+@cache
+def _settable() -> dict[str, str]:
+    """The dotted name of each setting that needs no name of the user's, by its words."""
+    return {_joined([dotted]): dotted for dotted in _dotted_names(Settings, ()) if dotted not in NOT_WRITTEN}
+
+
+def _dotted_names(kind: Any, path: tuple[str, ...]) -> Iterator[str]:
+    for name, field in kind.model_fields.items():
+        inner = _plain(field.annotation)
+        if _is_model(inner):
+            yield from _dotted_names(inner, (*path, name))
+        else:
+            yield ".".join((*path, name))
+
+
+def _of_named(joined: str) -> list[str]:
+    """A setting of a driver or a provider whose name is known, by its words."""
+    names = sorted(("echo", *published_providers()), key=len, reverse=True)
+    for table, known in (("drivers", names), ("providers", names), ("platforms", ("discord",))):
+        for name in known:
+            option = joined.removeprefix(f"{table}_{_joined([name])}_")
+            if option != joined:
+                return [f"{table}.{name}.{option}"]
+    return []
 
 
 def _nearest(path: SettingPath) -> str:
@@ -75,7 +185,11 @@ def _kind_at(path: SettingPath) -> tuple[list[str], bool]:
     for part in path:
         is_named = _is_table_of(kind)
         kind = get_args(kind)[1] if is_named else _field(kind, part)
-    return (list(kind.model_fields), is_named) if _is_model(kind) else ([], is_named)
+    return (
+        ([name for name in kind.model_fields if name not in NOT_WRITTEN], is_named)
+        if _is_model(kind)
+        else ([], is_named)
+    )
 
 
 def _field(kind: Any, part: str | int) -> Any:

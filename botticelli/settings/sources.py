@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from botticelli.errors import SettingsError
 from botticelli.settings.environment import variables
-from botticelli.settings.explain import explained, unknown_settings
+from botticelli.settings.explain import NOT_WRITTEN, explained, unknown_settings
 from botticelli.settings.file import read_settings_file
 from botticelli.settings.founding import converted, is_founding, translate
 from botticelli.settings.home import find_home
@@ -53,6 +53,7 @@ def load_settings(
     for source in ({key: variable.text for key, variable in named.items()}, flags or {}):
         for key, text in source.items():
             _merge(tree, _nest(_path(key, origins), _parse(text, key, origins)))
+    _refuse_found(tree, origins)
     tree |= {"home": find_home(environ, cwd), "base": file.path.parent if file.path else cwd, "left_out": ()}
     if founding is not None:
         unknown = _leave_out_unknown(tree, from_file)
@@ -65,6 +66,14 @@ def load_settings(
     _require_possible(settings.model_dump(exclude={"home", "base"}), origins)
     settings.remember(origins)
     return settings
+
+
+def _refuse_found(tree: Tree, origins: Origins) -> None:
+    """SettingsError for what is found, and would be set in vain."""
+    for key in NOT_WRITTEN:
+        if key in tree:
+            do = "set the environment variable BOTTICELLI_HOME" if key == "home" else "remove it"
+            raise SettingsError(f"{key} can't be set here", where=origins.where((key,)), do=do)
 
 
 def convert_settings(file: Path) -> str:

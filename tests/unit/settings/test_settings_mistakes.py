@@ -167,3 +167,54 @@ def test_settings_file_that_is_no_file_is_refused_and_not_passed_over(tmp_path: 
     with pytest.raises(SettingsError, match=r"botticelli\.toml: can't be read: ") as caught:
         load_settings({}, environ={}, cwd=tmp_path)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("threads = 2", "did you mean worker.threads?"),
+        ("thread = 2", "did you mean worker.threads?"),
+        ("worker_threads = 2", "did you mean worker.threads?"),
+        ("url = 2", "did you mean database.url or redis.url?"),
+        ("model = 2", "see docs/reference/settings.md"),
+        ("default_modle = 2", "did you mean default_model?"),
+        ("[worker]\nthred = 2", "did you mean threads?"),
+        ("homes = 2", "see docs/reference/settings.md"),
+    ],
+)
+def test_unknown_key_suggests_only_settings_that_it_may_mean(tmp_path: Path, text: str, meant: str) -> None:
+    assert said(tmp_path, file=text.encode()).endswith(f"; {meant}")
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("WORKER_THREADS", "BOTTICELLI_WORKER__THREADS"),
+        ("WORKER___THREADS", "BOTTICELLI_WORKER__THREADS"),
+        ("WORKER_THREDS", "BOTTICELLI_WORKER__THREADS"),
+        ("THREADS", "BOTTICELLI_WORKER__THREADS"),
+        ("DEFAULT__MODEL", "BOTTICELLI_DEFAULT_MODEL"),
+        ("SECURITY__REQUIRE__CONFIRMATION", "BOTTICELLI_SECURITY__REQUIRE_CONFIRMATION"),
+        ("DRIVERS_OPENAI_COMPATIBLE_BASE_URL", "BOTTICELLI_DRIVERS__OPENAI_COMPATIBLE__BASE_URL"),
+        ("PLATFORMS_DISCORD_IMPLEMENTATION", "BOTTICELLI_PLATFORMS__DISCORD__IMPLEMENTATION"),
+        ("HOMEE", "BOTTICELLI_HOME"),
+    ],
+)
+def test_variable_with_wrong_underscores_suggests_the_right_name(tmp_path: Path, name: str, meant: str) -> None:
+    message = said(tmp_path, environ={f"BOTTICELLI_{name}": "2"})
+    assert message.startswith(f"environment variable BOTTICELLI_{name}: ") and f"did you mean {meant}?" in message
+
+
+@pytest.mark.parametrize(
+    ("value", "key"), [('"perhaps"', ""), ("3", ""), ('["a b"]', ""), ("[1]", ".0"), ('["messages.send", 1]', ".1")]
+)
+def test_message_names_the_setting_and_no_kind_of_it(tmp_path: Path, value: str, key: str) -> None:
+    message = said(tmp_path, file=f"[security]\nrequire_confirmation = {value}\n".encode())
+    what = message.partition("security.require_confirmation")[2].partition(" input")[0]
+    assert what.startswith((f"{key}:", f"{key} ")) and "bool" not in message.replace("boolean", "")
+
+
+@pytest.mark.parametrize("key", ["home", "base", "left_out"])
+def test_setting_that_is_found_can_not_be_written(tmp_path: Path, key: str) -> None:
+    assert f"{key} can't be set here" in said(tmp_path, file=f'{key} = "x"\n'.encode())
+    assert f"{key} can't be set here" in said(tmp_path, **{key: "x"})
