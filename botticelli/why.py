@@ -32,6 +32,12 @@ class Why:
     until: datetime | None = None
     details: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def line(self) -> str:
+        """The status and what is said of it, without saying the status twice."""
+        status = self.status.replace("_", " ")
+        return self.says if self.says.startswith(status) else f"{status}: {self.says}"
+
 
 def why(runtime: Runtime, run_id: str) -> Why:
     """The first of the possible causes that holds. NotFound for a run that isn't there."""
@@ -88,8 +94,8 @@ def _over(case: _Case) -> Why | None:
     do = f"; `botticelli runs {verb} {run.id}` {again[verb]}" if verb else ""
     if run.iterations == 0:  # it was never accepted, so that nothing of it can go on
         do = "; mend that, then enqueue it again"
-    ended = outcome_text(run) + (f": {run.reason}" if run.reason and run.reason != run.status else "")
-    return case.why("over", f"it is over: {ended}{do}", reason=run.reason, failed=run.failed)
+    because = run.reason if run.reason and run.reason != run.status else "it is over"
+    return case.why("over", f"{outcome_text(run)}: {because}{do}", reason=run.reason, failed=run.failed)
 
 
 def _confirmation(case: _Case) -> Why | None:

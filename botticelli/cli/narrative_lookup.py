@@ -22,6 +22,7 @@ def narrative_file(invocation: Invocation, text: str, name: str | None = None) -
     if _URL.match(text):
         do = "download it and give the file, or its name"
         raise InvalidInput("a URL is not a narrative", where=text.partition("?")[0].rpartition("@")[2], do=do)
+    part = ""
     if not _is_file(text):
         text, _, part = text.partition("#")
         if part and name not in (None, part):
@@ -32,11 +33,11 @@ def narrative_file(invocation: Invocation, text: str, name: str | None = None) -
     if _is_folder(text):
         raise InvalidInput("is a folder, not a narrative", where=text, do=_inside(Path(text)))
     if text.endswith(".toml"):
-        return _missing(text)
-    return _named(invocation, text), name
+        return _missing(text, part)
+    return _named(invocation, text, part), name
 
 
-def _named(invocation: Invocation, text: str) -> Path:
+def _named(invocation: Invocation, text: str, part: str) -> Path:
     """The narrative of that name. NotFound points to a file beside it where there is one."""
     from botticelli.carousel import find_narrative
 
@@ -46,10 +47,15 @@ def _named(invocation: Invocation, text: str) -> Path:
         beside = f"{text}.toml"
         if not _is_file(beside):
             raise
-        raise NotFound(error.what, where=error.where, do=f"did you mean the file {beside}?") from None
+        raise NotFound(error.what, where=error.where, do=f"did you mean the file {_with_part(beside, part)}?") from None
 
 
-def _missing(text: str) -> tuple[Path, str | None]:
+def _with_part(file: str | Path, part: str) -> str:
+    """As it was asked for: the file, and which of its narratives."""
+    return f"{file}#{part}" if part else str(file)
+
+
+def _missing(text: str, part: str) -> tuple[Path, str | None]:
     from botticelli.narrative.suggest import nearest
 
     path = Path(text)
@@ -57,7 +63,7 @@ def _missing(text: str) -> tuple[Path, str | None]:
         near = nearest(path.name, [file.name for file in islice(path.parent.glob("*.toml"), 1000)])
     except OSError:
         near = None
-    do = f"did you mean {path.with_name(near)}?" if near else "see `botticelli narrative list`"
+    do = f"did you mean {_with_part(path.with_name(near), part)}?" if near else "see `botticelli narrative list`"
     raise NotFound("there is no such file", where=text, do=do)
 
 

@@ -59,7 +59,7 @@ def why_run(invocation: Invocation, run_id: str, as_json: bool) -> None:
     if as_json:
         print_json(found)
     else:
-        click.echo(f"{found.status}: {safe(found.says)}")
+        click.echo(safe(found.line))
 
 
 LOOKS = (logs, why_run)

@@ -25,6 +25,8 @@ args = { guild_id = "${TEST_GUILD_ID}", note = "${OTHER_ID} ${TEST_GUILD_ID}" }
     ("given", "told"),
     [
         ("hello", "there is no narrative 'hello'; did you mean the file hello.toml?"),
+        ("hello#second", "there is no narrative 'hello'; did you mean the file hello.toml#second?"),
+        ("helo.toml#second", "helo.toml: there is no such file; did you mean hello.toml#second?"),
         ("helo.toml", "helo.toml: there is no such file; did you mean hello.toml?"),
         ("daily_digst", "there is no narrative 'daily_digst'; did you mean daily_digest?"),
         ("Daily-Digest", "there is no narrative 'Daily-Digest'; did you mean daily_digest?"),
