@@ -25,7 +25,7 @@ LONG_SECRET = 12
 """Of a shorter secret only the whole is masked: pieces of it are words."""
 FRESH_SECONDS = 1.0
 _SECRET_NAMES = re.compile(
-    r"(?:^|_)(?:API)?KEYS?(?:$|_)|APIKEY|TOKEN(?!S)|SECRET|PASSW|PWD$|CREDENTIAL|AUTH(?!OR)|_PAT$|DSN$|URL$|WEBHOOK",
+    r"(?:^|_)(?:API)?KEYS?(?:$|_)|APIKEY|TOKEN(?!S)|SECRET|PASSW|PWD$|CREDENTIAL|AUTH(?!ORS?(?:_|$))|_PAT$|DSN$|URL$|WEBHOOK",
     re.IGNORECASE,
 )
 _KNOWN = (

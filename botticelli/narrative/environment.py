@@ -6,20 +6,24 @@ Source of the rule: `${NAME}` in the narrative language; a narrative that arrive
 from __future__ import annotations
 
 import re
+import secrets
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Self
 
 OPEN_PREFIX = "BOTTICELLI_VAR_"
-PLACEHOLDER = "100000000000000000"
-"""Passes for a text, a number and an id of Discord."""
+PLACEHOLDER = str(secrets.randbelow(9 * 10**17) + 10**17)
+"""Passes for a text, a number and an id of Discord; another one in each process, so that nobody has written it."""
 
 _SECRET_NAME = re.compile(
-    r"KEY|TOKEN|SECRET|PASS|PWD|CRED|AUTH|DSN|PRIVATE|COOKIE|SESSION|JWT|BEARER|SIGNING|SIGNATURE|SALT|CERT|WEBHOOK|CONNECTION|CONN_?STR"
+    r"KEY(?!WORD|NOTE|BOARD)|TOKEN|SECRET|PASS(?!ENGER|AGE|ION)|PWD|CRED|AUTH(?!ORS?(?:_|$))|DSN|PRIVATE|COOKIE|SESSION|JWT|BEARER"
+    r"|SIGNING|SIGNATURE|SALT|(?<!CON)CERT(?!AIN)|WEBHOOK|CONNECTION|CONN_?STR"
     r"|(?:DATABASE|POSTGRES(?:QL)?|PG|DB|REDIS|VALKEY|MONGO(?:DB)?|MYSQL|AMQP|RABBITMQ|BROKER|BACKEND|PROXY|SENTRY|SMTP)_?UR[LI]"
     r"|_PROXY$",
     re.IGNORECASE,
 )
+_ID_NAME = re.compile(r"(?!.*(?:SESSION|PASS|SECRET|PRIVATE|COOKIE|PWD)).*_IDS?", re.IGNORECASE | re.DOTALL)
+_ID_VALUE = re.compile(r"\d{0,20}", re.ASCII)
 _SECRET_VALUE = re.compile(r"://[^/\s]*@|-----BEGIN |^(?:sk-|ghp_|gho_|github_pat_|glpat-|xox[a-z]-|AIza|AKIA|eyJ)")
 
 
@@ -50,7 +54,7 @@ class Environment:
     def may_read(self, name: str) -> bool:
         if name in self.allow or name.startswith(OPEN_PREFIX):
             return True
-        return self.is_local and not _SECRET_NAME.search(name) and not _SECRET_VALUE.search(self.values.get(name, ""))
+        return self.is_local and not _looks_secret(name, self.values.get(name, ""))
 
     def with_placeholders(self) -> Placeholders:
         """The same, in which every name that may be read has a value; those that lack one are noted."""
@@ -59,6 +63,13 @@ class Environment:
     def get(self, name: str) -> str | None:
         """The value of a name that may be read; None when it is not set or may not be read."""
         return self.values.get(name) if self.may_read(name) else None
+
+
+def _looks_secret(name: str, value: str) -> bool:
+    """By its name or its value; a number under the name of an id is none, whatever else is in the name."""
+    if _ID_NAME.fullmatch(name) and _ID_VALUE.fullmatch(value):
+        return False
+    return bool(_SECRET_NAME.search(name) or _SECRET_VALUE.search(value))
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,3 +67,11 @@ def test_narration_beside_narrative_has_no_effect(call):
     result = call("narrative", "check", "old.toml")
     assert result.exit_code == 0
     assert "[narration]: has no effect beside [narrative]" in result.stderr
+
+
+def test_literal_id_that_looks_like_a_placeholder_is_judged(call):
+    policy = '[security.constraints]\nguild_id = "2"\n'
+    Path("old.toml").write_text(f'{HEAD}command = "channels.list"\nguild_id = "100000000000000000"\n{policy}')
+    result = call("narrative", "check", "old.toml")
+    assert result.exit_code == 2
+    assert "guild 100000000000000000 is not allowed" in result.stderr

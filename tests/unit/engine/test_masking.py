@@ -155,3 +155,14 @@ def test_key_of_a_few_letters_leaves_messages_readable(short: str, monkeypatch: 
         Answer(429, "Slow down, abc.")
     )
     assert error.what == "429: Slow down, abc."
+
+
+@pytest.mark.parametrize(
+    ("name", "is_masked"),
+    [("AUTHORIZATION", True), ("PROXY_AUTHORIZATION", True), ("AUTHOR", False), ("AUTHORS", False)],
+)
+def test_authorization_is_a_secret_and_an_author_is_none(
+    name: str, is_masked: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, "h7Jm3Pd9Xc5Fs1Gv")
+    assert (masked("by h7Jm3Pd9Xc5Fs1Gv") == f"by {MASK}") == is_masked

@@ -70,3 +70,21 @@ def test_text_over_the_wire_reads_only_what_is_meant_for_it() -> None:
 def test_the_default_reads_nothing_and_values_are_not_shown() -> None:
     assert Environment().get("HOME") is None
     assert "canary" not in repr(Environment.for_local_files(VALUES))
+
+
+@pytest.mark.parametrize("name", ["AUTHOR_ID", "AUTHORS", "KEYWORD", "PASSENGER", "AUTH_CHANNEL_ID", "TOKEN_ROLE_IDS"])
+@pytest.mark.parametrize("value", ["123456789012345678", ""])
+def test_plain_id_or_word_is_read_whatever_its_name_begins_with(name: str, value: str) -> None:
+    assert Environment.for_local_files({name: value}).get(name) == value
+
+
+@pytest.mark.parametrize("name", ["SESSION_ID", "SECRET_ID", "PASSWORD_ID", "API_KEY", "AUTHORIZATION"])
+def test_number_under_the_name_of_a_secret_is_not_read(name: str) -> None:
+    assert Environment.for_local_files({name: "123456789012345678"}).get(name) is None
+
+
+@pytest.mark.parametrize("name", ["AUTHOR_ID", "NOWHERE_ID", "AUTH_CHANNEL_ID"])
+def test_unset_id_has_a_placeholder_and_is_noted(name: str) -> None:
+    environment = Environment.for_local_files({}).with_placeholders()
+    assert environment.get(name) is not None
+    assert environment.missing == [name]
