@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from botticelli.cli.invocation import Invocation
+from botticelli.settings.home import make_home
 
 KEPT_LOGS = 20
 _TETHER = Path(__file__).with_name("tether.py")
@@ -22,7 +23,8 @@ class WorkerProcess:
     def __init__(self, invocation: Invocation) -> None:
         settings = invocation.settings
         folder = settings.home / "logs"
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_home(settings.home)
+        folder.mkdir(mode=0o700, exist_ok=True)
         _keep_newest(folder)
         command = [*_tethered(folder), *_celery(settings.worker.threads)]
         self._child = _start(command, invocation.environment())

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from botticelli.errors import ServiceUnavailable
+from botticelli.settings.home import make_home, unusable
 
 POSTGRES_PORT = 5432  # only part of the socket's name: nothing listens on TCP
 ROLE = DATABASE = "botticelli"
@@ -107,11 +107,8 @@ class Paths:
         return f"redis+socket://{self.redis_socket}"
 
     def make_root(self) -> None:
-        """Make the private folder. ServiceUnavailable when it can't be made or belongs to another user."""
-        try:
-            self.home.mkdir(mode=_PRIVATE, parents=True, exist_ok=True)
-        except OSError as error:
-            raise _unusable(self.home, f"can't make the data directory: {error.strerror}") from error
+        """Make the private folder. SettingsError when it can't be made or belongs to another user."""
+        make_home(self.home)
         make_private(self.root)
 
     def make_sockets(self) -> None:
@@ -128,17 +125,13 @@ def make_private(folder: Path) -> None:
         folder.mkdir(mode=_PRIVATE, exist_ok=True)
         found = folder.lstat()
     except OSError as error:
-        raise _unusable(folder, f"can't make this folder: {error.strerror}") from error
+        raise unusable(folder, f"can't make this folder: {error.strerror}", error) from error
     if not stat.S_ISDIR(found.st_mode):
-        raise _unusable(folder, "is not a folder")
+        raise unusable(folder, "is not a folder")
     if found.st_uid != os.geteuid():
-        raise _unusable(folder, f"belongs to user {found.st_uid}, and this process runs as user {os.geteuid()}")
+        raise unusable(folder, f"belongs to user {found.st_uid}, and this process runs as user {os.geteuid()}")
     if stat.S_IMODE(found.st_mode) != _PRIVATE:
         folder.chmod(_PRIVATE)
-
-
-def _unusable(folder: Path, what: str) -> ServiceUnavailable:
-    return ServiceUnavailable(what, where=str(folder), do="choose another data directory with BOTTICELLI_HOME")
 
 
 def open_log(path: Path) -> int:

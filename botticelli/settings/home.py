@@ -1,23 +1,30 @@
-"""Finds the data directory. Creates nothing."""
+"""Finds the data directory, and makes it for those who write into it: open to its owner only."""
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 from collections.abc import Mapping
 from pathlib import Path
 
+from botticelli.errors import BotticelliError, ServiceUnavailable, SettingsError
+
 FOLDER = ".botticelli"
+_PRIVATE = 0o700
+_PASSING = {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EINTR}
+"""What the directory that was named is no reason for."""
 
 
 def find_home(environ: Mapping[str, str], cwd: Path) -> Path:
     """Find the data directory.
 
     BOTTICELLI_HOME; else the nearest `.botticelli/` at or above `cwd`; else the user's data directory; where that can't
-    be written (a read-only HOME), `.botticelli/` in `cwd`.
+    be written (a read-only HOME), `.botticelli/` in `cwd`. SettingsError for a name that can't be one of a directory.
     """
     named = environ.get("BOTTICELLI_HOME")
     if named:
-        return Path(named).expanduser().absolute()
+        return _named(named)
     for folder in (cwd, *cwd.parents):
         if (folder / FOLDER).is_dir():
             return folder / FOLDER
@@ -30,3 +37,48 @@ def find_home(environ: Mapping[str, str], cwd: Path) -> Path:
 def _writable(folder: Path) -> bool:
     nearest = next(parent for parent in (folder, *folder.parents) if parent.exists())
     return os.access(nearest, os.W_OK | os.X_OK)
+
+
+def make_home(home: Path) -> None:
+    """Make the data directory, and close it to others; one of an older version may be open to them.
+
+    SettingsError when it can't be made. A folder that others may have reason to enter, the user's own home or one above
+    the working directory, stays as it is.
+    """
+    try:
+        home.mkdir(mode=_PRIVATE, parents=True, exist_ok=True)
+        found = home.stat()
+        is_open = found.st_uid == os.geteuid() and stat.S_IMODE(found.st_mode) & 0o077
+        if is_open and not _is_of_more(home):
+            home.chmod(stat.S_IMODE(found.st_mode) & ~0o077)
+    except OSError as error:
+        raise unusable(home, f"can't make the data directory: {error.strerror}", error) from error
+
+
+def unusable(folder: Path, what: str, error: OSError | None = None) -> BotticelliError:
+    """The error for a data directory, or a folder in it: of the settings, unless it is the disk or the machine."""
+    if error is not None and error.errno in _PASSING:
+        return ServiceUnavailable(what, where=str(folder), do="look at the disk and the limits of this machine")
+    return SettingsError(what, where=str(folder), do="choose another data directory with BOTTICELLI_HOME")
+
+
+def _named(name: str) -> Path:
+    try:
+        home = Path(name).expanduser().absolute()
+        home.resolve()
+    except (OSError, RuntimeError) as error:  # RuntimeError: a user that isn't there, or links in a circle
+        reason = (error.strerror if isinstance(error, OSError) else None) or str(error).rstrip(".")
+        where = "environment variable BOTTICELLI_HOME"
+        raise SettingsError(
+            f"is not a directory that can be used: {reason}", where=where, do="choose another"
+        ) from None
+    return home
+
+
+def _is_of_more(home: Path) -> bool:
+    """Whether the folder is more than a data directory."""
+    try:
+        here, users = Path.cwd(), Path.home()
+    except (OSError, RuntimeError):
+        return True
+    return home.name != FOLDER and (here.is_relative_to(home) or users.is_relative_to(home))

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from botticelli import services
-from botticelli.errors import NotFound, ServiceUnavailable
+from botticelli.errors import NotFound, ServiceUnavailable, SettingsError
 from botticelli.services.keeper import LINGER_SECONDS
 from botticelli.services.locks import EXCLUSIVE, is_held, open_lock, take
 from botticelli.services.paths import Paths
@@ -162,7 +162,7 @@ def test_the_folder_of_another_user_is_refused(home, monkeypatch):
     services.join(home).leave()
     owner = Paths(home).root.stat().st_uid
     monkeypatch.setattr(os, "geteuid", lambda: owner + 1)
-    with pytest.raises(ServiceUnavailable, match=f"belongs to user {owner}"):
+    with pytest.raises(SettingsError, match=f"belongs to user {owner}"):
         services.join(home)
 
 

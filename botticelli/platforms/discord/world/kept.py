@@ -10,6 +10,7 @@ from pathlib import Path
 from botticelli.platforms.discord.api import Reply, Request
 from botticelli.platforms.discord.world.data import Data
 from botticelli.platforms.discord.world.world import World
+from botticelli.settings.home import make_home
 
 FILE = "rehearsal.sqlite"
 BUSY_SECONDS = 30
@@ -30,7 +31,7 @@ class KeptWorld:
             return self._in_file(self._file, request)
 
     def _in_file(self, file: Path, request: Request) -> Reply:
-        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_home(file.parent)
         connection = sqlite3.connect(file, timeout=BUSY_SECONDS, isolation_level=None)
         try:
             connection.execute("create table if not exists world (id integer primary key, data text not null)")
