@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,9 +34,7 @@ def check_commands(
     `needs_token`). Of a sample, a text in the place of an id, a name instead of an id, and a platform, a command or an
     argument that nobody knows are warnings: whoever enqueues it is refused.
     """
-    for each in demands:
-        for unknown in unknown_commands(runtime.platforms, runtime.settings.platforms, each.security):
-            raise InvalidInput(f"{unknown.what} (demanded with the request)", do=unknown.do)
+    _require_known(runtime, demands)
     problems: list[Problem] = []
     lacking: list[Problem] = []
     warnings: list[str] = []
@@ -58,9 +56,19 @@ def check_commands(
         warnings += map(str, warned)
     if problems:
         raise NarrativeError(list(dict.fromkeys(problems)))
+    return [*warnings, *map(str, dict.fromkeys(lacking)), *_rehearsal_notes(platforms)]
+
+
+def _rehearsal_notes(platforms: Mapping[str, Platform]) -> list[str]:
     rehearsed = sorted(name for name, platform in platforms.items() if platform.is_rehearsal)
-    warnings += map(str, dict.fromkeys(lacking))
-    return [*warnings, *(f"commands of {name} are rehearsed offline; nothing outside is changed" for name in rehearsed)]
+    return [f"commands of {name} are rehearsed offline; nothing outside is changed" for name in rehearsed]
+
+
+def _require_known(runtime: Runtime, demands: Sequence[Demands]) -> None:
+    """InvalidInput for a command that came with the request and that no platform has."""
+    for demand in demands:
+        for unknown in unknown_commands(runtime.platforms, runtime.settings.platforms, demand.security):
+            raise InvalidInput(f"{unknown.what} (demanded with the request)", do=unknown.do)
 
 
 def with_rehearsed(runtime: Runtime, narrative: Narrative) -> Narrative:
