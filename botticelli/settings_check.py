@@ -8,10 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from botticelli.carousel.permissions import unknown_commands
 from botticelli.drivers import ModelName
 from botticelli.errors import BotticelliError, InvalidInput, SettingsError
-from botticelli.platforms import KNOWN_PLATFORMS
+from botticelli.platforms import KNOWN_PLATFORMS, unknown_commands
 from botticelli.runtime import Runtime
 from botticelli.settings import did_you_mean
 

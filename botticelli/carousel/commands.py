@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from botticelli.carousel.data_checks import DATABASE, update_fault
-from botticelli.carousel.permissions import call_of, rules_for, unknown_commands
+from botticelli.carousel.permissions import call_of, rules_for
 from botticelli.carousel.policy import Denied, Rules, judge
 from botticelli.errors import InvalidInput, NarrativeError, Problem
 from botticelli.narrative.environment import PLACEHOLDER
 from botticelli.narrative.model import Act, BotCommandInput, Items, Narrative, Template, Value
-from botticelli.platforms import TEMPLATED, Catalogued, Platform, Restricts, Settled, check_arguments
+from botticelli.platforms import TEMPLATED, Catalogued, Platform, Restricts, Settled, check_arguments, unknown_commands
 from botticelli.runtime import Runtime
 from botticelli.settings.demands import Demands
 
@@ -34,9 +34,8 @@ def check_commands(
     `needs_token`). Of a sample, a text in the place of an id, a name instead of an id, and a platform, a command or an
     argument that nobody knows are warnings: whoever enqueues it is refused.
     """
-    _require_known(runtime, demands)
-    problems: list[Problem] = []
-    lacking: list[Problem] = []
+    problems: list[Problem] = _unconfirmed(runtime, narrative, source, demands)
+    lacking: list[Problem] = [problems.pop() for _ in list(problems) if is_sample]
     warnings: list[str] = []
     platforms: dict[str, Platform] = {}
     for act, command in commands_of(narrative):
@@ -52,23 +51,12 @@ def check_commands(
         rules = rules_for(runtime.settings.security, narrative, act, command, source, enqueued=others)
         found, warned = _of_command(platform, source, act, command, rules, is_sample=is_sample)
         problems += found
-        (lacking if is_sample else problems).extend(_unconfirmed(runtime, narrative, source, act, command))
         warnings += map(str, warned)
     if problems:
-        raise NarrativeError(list(dict.fromkeys(problems)))
-    return [*warnings, *map(str, dict.fromkeys(lacking)), *_rehearsal_notes(platforms)]
-
-
-def _rehearsal_notes(platforms: Mapping[str, Platform]) -> list[str]:
+        raise NarrativeError(problems)
     rehearsed = sorted(name for name, platform in platforms.items() if platform.is_rehearsal)
-    return [f"commands of {name} are rehearsed offline; nothing outside is changed" for name in rehearsed]
-
-
-def _require_known(runtime: Runtime, demands: Sequence[Demands]) -> None:
-    """InvalidInput for a command that came with the request and that no platform has."""
-    for demand in demands:
-        for unknown in unknown_commands(runtime.platforms, runtime.settings.platforms, demand.security):
-            raise InvalidInput(f"{unknown.what} (demanded with the request)", do=unknown.do)
+    warnings += map(str, lacking)
+    return [*warnings, *(f"commands of {name} are rehearsed offline; nothing outside is changed" for name in rehearsed)]
 
 
 def with_rehearsed(runtime: Runtime, narrative: Narrative) -> Narrative:
@@ -129,15 +117,22 @@ def _of_command(
     return faults, [*(place(one.name, one.message, one.hint) for one in checked.warnings), *put_yours]
 
 
-def _unconfirmed(
-    runtime: Runtime, narrative: Narrative, source: str, act: Act, command: BotCommandInput
-) -> Iterator[Problem]:
-    """What the narrative's own policies want confirmed and no platform has."""
-    for security in narrative.securities_for(act, command):
-        for unknown in unknown_commands(runtime.platforms, runtime.settings.platforms, security):
-            if unknown.key == "require_confirmation":
-                message = f"no platform here has a command {unknown.glob}"
-                yield Problem(source, 0, 0, "security.policy", unknown.key, message, unknown.do)
+def _unconfirmed(runtime: Runtime, narrative: Narrative, source: str, demands: Sequence[Demands]) -> list[Problem]:
+    """What the narrative's own policies want confirmed and no platform has, each once.
+
+    InvalidInput for a command that whoever enqueues demands something of, and that no platform has.
+    """
+    names = runtime.settings.platforms
+    for each in demands:
+        for unknown in unknown_commands(runtime.platforms, names, each.security):
+            raise InvalidInput(f"{unknown.what} (demanded with the request)", do=unknown.do)
+    policies = [security for place in commands_of(narrative) for security in narrative.securities_for(*place)]
+    return [
+        Problem(source, 0, 0, "security.policy", unknown.key, unknown.lack, unknown.do)
+        for policy in dict.fromkeys(policies)
+        for unknown in unknown_commands(runtime.platforms, names, policy)
+        if unknown.key == "require_confirmation"
+    ]
 
 
 def _known(value: Value) -> Any:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
 from typing import Any, Literal
 
-from botticelli.platforms import TEMPLATED, PlaceKind, Whereabouts
+from botticelli.platforms import TEMPLATED, PlaceKind, Whereabouts, name_fits
 
 Default = Literal["allow", "deny_writes", "deny"]
 Locate = Callable[[str], Whereabouts | None]
@@ -200,7 +199,3 @@ def _listed(names: tuple[str, ...]) -> str:
 
 def _fits(globs: tuple[str, ...], call: Call) -> bool:
     return any(name_fits(one, call.platform, call.command) for one in globs)
-
-
-def name_fits(glob: str, platform: str, command: str) -> bool:
-    return fnmatchcase(command, glob) or fnmatchcase(f"{platform}.{command}", glob)

@@ -22,6 +22,7 @@ from botticelli.platforms.protocol import (
 )
 from botticelli.platforms.registry import KNOWN as KNOWN_PLATFORMS
 from botticelli.platforms.registry import Platforms
+from botticelli.platforms.unknown_commands import name_fits, unknown_commands
 
 __all__ = [
     "KNOWN_PLATFORMS",
@@ -49,4 +50,6 @@ __all__ = [
     "Wait",
     "Whereabouts",
     "check_arguments",
+    "name_fits",
+    "unknown_commands",
 ]
