@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import TracebackType
@@ -15,6 +16,7 @@ from typing import NoReturn
 import click
 
 from botticelli.errors import BotticelliError, SettingsError
+from botticelli.masking import masked
 
 FLOWER = "flower"
 FLOWER_ADDRESS = "FLOWER_ADDRESS"
@@ -34,13 +36,21 @@ def command_name() -> str | None:
 
 @contextmanager
 def one_line_errors() -> Iterator[None]:
-    """Ends the `celery` command with one line where Botticelli refuses; in other processes the error goes on."""
+    """Ends the `celery` command with one line where Botticelli refuses; in other processes the error goes on.
+
+    The error of a plug-in is shown with its traceback, without secrets.
+    """
     try:
         yield
     except BotticelliError as error:
         if command_name() is None:
             raise
         _end(error)
+    except Exception as error:  # a plug-in's: Celery would print it as it is
+        if command_name() is None:
+            raise
+        _show_masked(error)
+        raise SystemExit(1) from None
 
 
 def require_own_broker(url: str) -> None:
@@ -64,21 +74,25 @@ def _end(error: BotticelliError) -> NoReturn:
 
 
 def _say(text: str) -> None:
-    for line in text.splitlines():
+    for line in masked(text).splitlines():
         print(f"botticelli: error: {line}", file=sys.stderr, flush=True)
 
 
-def _ours_in_one_line(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+def _ours_in_one_line(_kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
     if isinstance(error, BotticelliError):
         _say(str(error))
     else:
-        sys.__excepthook__(kind, error, trace)
+        _show_masked(error.with_traceback(trace))
+
+
+def _show_masked(error: BaseException) -> None:
+    print(masked("".join(traceback.format_exception(error))), end="", file=sys.stderr, flush=True)
 
 
 def _one_line(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
     """Of Flower, whose own errors are about its options: a port in use, an option that it doesn't know."""
     if not isinstance(error, Exception):
-        sys.__excepthook__(kind, error, trace)
+        _show_masked(error.with_traceback(trace))
     elif isinstance(error, OSError) and error.strerror:
         _say(f"Flower can't start: {error.strerror}; choose with --port and --address")
     else:

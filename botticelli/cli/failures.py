@@ -13,6 +13,7 @@ import click
 from botticelli.cli.output import print_json
 from botticelli.cli.terminal import safe
 from botticelli.errors import BotticelliError, NarrativeError
+from botticelli.masking import masked
 
 INTERRUPTED = 130
 """What a shell reports for a command that Ctrl-C ended."""
@@ -57,10 +58,14 @@ def _usage(error: click.ClickException) -> str:
 
 
 def described(error: BaseException) -> str:
-    """Describe an error of somebody else's code in one line.
+    """Describe an error of somebody else's code, such as a plug-in's, in one line without secrets.
 
     Its first line only: what follows it, in errors of SQLAlchemy, is the statement and its values.
     """
+    return masked(_described(error))
+
+
+def _described(error: BaseException) -> str:
     if isinstance(error, OSError) and error.strerror:
         return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
     origin = getattr(error, "orig", None) or error

@@ -13,6 +13,7 @@ import pytest
 from click.testing import CliRunner
 from sqlalchemy.exc import OperationalError
 
+from botticelli import celery_command
 from botticelli.cli.main import Root, root
 from botticelli.errors import NotFound, ServiceUnavailable
 
@@ -126,6 +127,51 @@ def test_a_defect_is_one_line_with_its_place():
         "this is a defect in Botticelli: ZeroDivisionError: division by zero (test_cli"
     )
     assert "Traceback" not in result.stderr
+
+
+KEY = "sk-proj-abcdefGHIJ1234567890"
+FOREIGN = {
+    "of a known kind": RuntimeError(f"the key {KEY} is bad"),
+    "of several lines": RuntimeError(f"bad\nkey {KEY}"),
+    "in a name of a file": PermissionError(13, "Permission denied", f"/{KEY}"),
+    "of this process": RuntimeError("login with t9Kx4Wq7Zr2Mv5Ba failed"),
+    "of a service": OperationalError("s", {}, Exception(f"no access with {KEY}")),
+}
+
+
+@pytest.mark.parametrize("error", FOREIGN.values(), ids=FOREIGN)
+def test_error_of_a_plug_in_shows_no_secret(monkeypatch, error):
+    monkeypatch.setenv("HOUSE_TOKEN", "t9Kx4Wq7Zr2Mv5Ba")
+    result = CliRunner().invoke(failing(error), ["fail", "--json"])
+    assert result.exit_code == 1
+    assert len(result.stderr.splitlines()) == 1
+    assert not any(secret in result.output for secret in ("abcdefGHIJ", "t9Kx4Wq7Zr2Mv5Ba"))
+
+
+@pytest.mark.parametrize("error", FOREIGN.values(), ids=FOREIGN)
+@pytest.mark.parametrize("command", ["worker", "flower"])
+def test_error_of_a_plug_in_at_the_celery_command_shows_no_secret(monkeypatch, capsys, command, error):
+    monkeypatch.setenv("HOUSE_TOKEN", "t9Kx4Wq7Zr2Mv5Ba")
+    monkeypatch.setattr(celery_command, "command_name", lambda: command)
+    with pytest.raises(SystemExit) as ended, celery_command.one_line_errors():
+        raise error
+    said = capsys.readouterr().err
+    assert ended.value.code == 1
+    assert type(error).__name__ in said
+    assert not any(secret in said for secret in ("abcdefGHIJ", "t9Kx4Wq7Zr2Mv5Ba"))
+
+
+@pytest.mark.parametrize("error", FOREIGN.values(), ids=FOREIGN)
+@pytest.mark.parametrize("command", ["worker", "flower"])
+def test_late_error_of_the_celery_command_shows_no_secret(monkeypatch, capsys, command, error):
+    monkeypatch.setenv("HOUSE_TOKEN", "t9Kx4Wq7Zr2Mv5Ba")
+    monkeypatch.setenv(celery_command.FLOWER_ADDRESS, "127.0.0.1")
+    monkeypatch.setattr(sys, "excepthook", sys.excepthook)
+    celery_command.prepare(command)
+    sys.excepthook(type(error), error, None)
+    said = capsys.readouterr().err
+    assert said
+    assert not any(secret in said for secret in ("abcdefGHIJ", "t9Kx4Wq7Zr2Mv5Ba"))
 
 
 def test_unreachable_postgres_is_one_line_without_the_password(home, monkeypatch):
