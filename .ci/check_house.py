@@ -13,7 +13,17 @@ ROOT = Path(__file__).parents[1]
 FILE_LINES = 400
 FUNCTION_LINES = 40
 LUA_LINES = 80
-FOLDER_MODULES = 50
+FOLDER_MODULES = 12
+SAME_NAMES = {
+    "canary": "a task of the wire, and what it answers",
+    "database": "the platform of that name, and the connection to Postgres",
+    "echo": "the offline driver, and the offline platform",
+    "enqueue": "a task of the wire, and what it does",
+    "protocol": "what a driver is, and what a platform is",
+    "registry": "finds drivers, and finds platforms",
+}
+"""Names that several modules may have: the same thing on two sides, each with its reason."""
+PRODUCTION = ("botticelli/", "workers/", "tasks/")
 SUBJECT_LETTERS = 72
 FIRST_CHECKED = "101b6a00d854f459ede778f1b94ffe7417fde48c"
 """Commits after this one are checked."""
@@ -50,6 +60,16 @@ def check_folders(names: Iterable[str]) -> Iterator[str]:
             yield f"{folder}: {count} modules; at most {FOLDER_MODULES}: make folders in it"
 
 
+def check_names(names: Iterable[str]) -> Iterator[str]:
+    """Yield a line for each name that several modules of the product have without a reason in SAME_NAMES."""
+    modules = [Path(name) for name in names if name.startswith(PRODUCTION) and name.endswith(".py")]
+    counts = Counter(module.stem for module in modules if module.stem != "__init__")
+    for stem, count in sorted(counts.items()):
+        if count > 1 and stem not in SAME_NAMES:
+            places = ", ".join(sorted(str(module) for module in modules if module.stem == stem))
+            yield f"{places}: {count} modules are called {stem}: rename them, or give a reason in SAME_NAMES"
+
+
 def check_subjects(log: str) -> Iterator[str]:
     """Yield a line for each commit with too long a subject. `log` has a line for each commit: hash, space, subject."""
     for line in log.splitlines():
@@ -66,9 +86,10 @@ def _git(*arguments: str) -> str:
 
 def main() -> int:
     """Print every problem; return how the process ends."""
-    names = [name for name in _git("ls-files", "*.py", "*.lua").splitlines() if not name.startswith("tests/")]
-    present = [name for name in names if (ROOT / name).is_file()]
-    problems = [*check_folders(name for name in present if not name.startswith(GENERATED_FOLDERS))]
+    tracked = [name for name in _git("ls-files", "*.py", "*.lua").splitlines() if (ROOT / name).is_file()]
+    present = [name for name in tracked if not name.startswith("tests/")]
+    problems = [*check_folders(name for name in tracked if not name.startswith(GENERATED_FOLDERS))]
+    problems += check_names(present)
     for name in present:
         problems += check_file(name, (ROOT / name).read_text(encoding="utf-8"))
     problems += check_subjects(_git("log", "--no-merges", "--format=%h %s", f"{FIRST_CHECKED}..HEAD"))

@@ -20,8 +20,8 @@ from threading import Event
 
 from redis import Redis
 
-from benchmarks import litellm_limiter, token_throttle_limiter
 from benchmarks.budget_rivals import print_missing
+from benchmarks.limiters import litellm_limiter, token_throttle_limiter
 from botticelli.budget import Amounts, Draw, RedisBudget, Refusal, Scope, Share, Window, nothing_charged
 from botticelli.testing.valkey import valkey_socket
 

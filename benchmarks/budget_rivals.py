@@ -24,9 +24,9 @@ from typing import Any
 
 from redis import Redis
 
-from benchmarks import litellm_limiter, token_throttle_limiter
+from benchmarks.limiters import litellm_limiter, token_throttle_limiter
 from botticelli.budget import Amounts, RedisBudget, Refusal, Scope, Share, Window, nothing_charged
-from botticelli.testing.intervals import most_in_any_interval
+from botticelli.testing.budget_cases.intervals import most_in_any_interval
 from botticelli.testing.valkey import valkey_socket
 
 PROCESSES = 8

@@ -22,8 +22,8 @@ import redis
 from botticelli.carousel import EnqueueOptions, enqueue, result_of
 from botticelli.client import Client
 from botticelli.narrative import parse_narrative
-from botticelli.presence import live_workers
-from botticelli.runtime import Runtime
+from botticelli.runtime.heartbeats import live_workers
+from botticelli.runtime.process import Runtime
 from botticelli.settings import load_settings
 
 NARRATIVE = """
@@ -89,10 +89,10 @@ def full_rate(runtime: Runtime, iterations: int, concurrency: int) -> float:
 def bare_rate(runtime: Runtime, home: Path, tasks: int) -> float:
     """As many messages as iterations, published one by one by this process while the worker takes them."""
     os.environ["BARE_REDIS_URL"] = runtime.redis_url
-    from benchmarks.bare_celery import COUNTER, QUEUE, count
+    from benchmarks.baselines.bare_celery import COUNTER, QUEUE, count
 
     runtime.redis.delete(COUNTER)
-    with worker("benchmarks.bare_celery", home, runtime):
+    with worker("benchmarks.baselines.bare_celery", home, runtime):
         publish = {"queue": QUEUE, "ignore_result": True, "retry": False}
         count.apply_async(kwargs={"run_id": "warm", "number": 0}, **publish)
         until_counted(runtime.redis, COUNTER, 1)

@@ -19,7 +19,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from botticelli import services
-from botticelli.drivers.estimate import estimate_tokens
+from botticelli.drivers.interface.token_estimate import estimate_tokens
 
 ROOT = Path(__file__).parents[1]
 LANGUAGES = Path(__file__).with_name("texts") / "languages.json"

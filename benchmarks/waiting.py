@@ -22,12 +22,12 @@ from celery import Celery
 from benchmarks.carousel import until_counted
 from benchmarks.waiting_fleet import Fleet, fleet
 from benchmarks.waiting_provider import COUNTER, MAX_TOKENS, MODELS, PROMPT, Wire
-from botticelli.broker import configured, connected
 from botticelli.carousel import EnqueueOptions, enqueue, result_of
 from botticelli.client import Client
 from botticelli.narrative import parse_narrative
-from botticelli.presence import live_workers
-from botticelli.runtime import Runtime
+from botticelli.runtime.celery_app import configured, connected
+from botticelli.runtime.heartbeats import live_workers
+from botticelli.runtime.process import Runtime
 from botticelli.settings import load_settings
 
 NARRATIVE = """
@@ -146,7 +146,9 @@ class Bench:
             until_counted(redis, COUNTER, before + calls)
             return time.monotonic() - started
 
-        with self._fleet("benchmarks.bare_calls", workers, lambda: len(app.control.ping(timeout=1.0))) as performers:
+        with self._fleet(
+            "benchmarks.baselines.bare_calls", workers, lambda: len(app.control.ping(timeout=1.0))
+        ) as performers:
             perform(FIRST_CALLS)
             with performers.memory.watched():
                 perform(self._calls)

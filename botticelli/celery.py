@@ -8,11 +8,11 @@ from typing import Any
 
 from celery import Celery, signals
 
-from botticelli.broker import celery_url, configured, connected
-from botticelli.celery_command import command_name, one_line_errors, prepare, require_own_broker
-from botticelli.places import import_from_app
-from botticelli.runtime import current
-from botticelli.settings_check import check_settings
+from botticelli.loading.app_folder import import_from_app
+from botticelli.runtime.celery_app import celery_url, configured, connected
+from botticelli.runtime.celery_command import command_name, one_line_errors, prepare, require_own_broker
+from botticelli.runtime.process import current
+from botticelli.runtime.settings_check import check_settings
 
 PREFORK = "prefork"
 

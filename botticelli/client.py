@@ -11,18 +11,18 @@ from typing import TYPE_CHECKING, Any
 
 from botticelli.errors import BotticelliError, NotFound
 from botticelli.messages import new_run_id, publish_enqueue, run_id_for
-from botticelli.request_checks import check_request
+from botticelli.security.request_checks import check_request
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from botticelli.carousel import Mover
-    from botticelli.carousel.answers import RunResult
-    from botticelli.runtime import Runtime
+    from botticelli.monitoring.diagnosis import Why
+    from botticelli.monitoring.run_outputs import RunResult
+    from botticelli.monitoring.watch import Event
+    from botticelli.runtime.process import Runtime
     from botticelli.settings import Settings
     from botticelli.store import Run
-    from botticelli.watching import Event
-    from botticelli.why import Why
 
 POLL_SECONDS = 0.2
 
@@ -92,8 +92,8 @@ class Client:
 
     def result(self, run_id: str) -> RunResult:
         """As it stands, with its `iterations`. NotFound as long as no worker has accepted it."""
-        from botticelli.carousel.answers import with_iterations
-        from botticelli.carousel.outcome import result_of
+        from botticelli.carousel.result import result_of
+        from botticelli.monitoring.run_outputs import with_iterations
 
         return with_iterations(self._runtime, result_of(self._row(run_id)))
 
@@ -123,7 +123,7 @@ class Client:
 
     def watch(self, run_id: str, *, since: int = 0) -> Iterator[Event]:
         """What happens, as it happens, from the start of the run, or after the event with the id `since`, to its end."""
-        from botticelli.watching import watch
+        from botticelli.monitoring.watch import watch
 
         return watch(self._runtime, run_id, poll_seconds=POLL_SECONDS, since=since)
 
@@ -200,7 +200,7 @@ class Client:
 
     def why(self, run_id: str) -> Why:
         """Why it stands where it stands: `says` in one line, `cause` in one word, `until` when, and `details`."""
-        from botticelli.why import why
+        from botticelli.monitoring.diagnosis import why
 
         return why(self._runtime, run_id)
 
@@ -256,7 +256,7 @@ class Client:
     @property
     def _runtime(self) -> Runtime:
         if self._made is None:
-            from botticelli.runtime import Runtime
+            from botticelli.runtime.process import Runtime
             from botticelli.settings import load_settings
 
             self._made = Runtime(self._settings or load_settings())

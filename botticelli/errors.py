@@ -28,7 +28,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from botticelli.masking import masked
+from botticelli.telemetry.masking import masked
 
 
 @dataclass(frozen=True, slots=True)

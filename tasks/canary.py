@@ -4,9 +4,9 @@ from typing import Any
 
 from botticelli import messages
 from botticelli.celery import app
-from botticelli.runtime import current
-from workers.canary import answer
-from workers.slots import CountedTask
+from botticelli.runtime.process import current
+from workers.process.slots import CountedTask
+from workers.recovery.canary import answer
 
 
 @app.task(base=CountedTask, name=messages.CANARY)

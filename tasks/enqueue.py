@@ -6,10 +6,10 @@ from celery.exceptions import Reject
 
 from botticelli import messages
 from botticelli.celery import app
-from botticelli.runtime import current
-from workers.reported import TaskFailed
-from workers.requests import NotNow, store_message, version_of
-from workers.slots import CountedTask
+from botticelli.runtime.process import current
+from workers.handlers import NotNow, store_message, version_of
+from workers.process.failed_tasks import TaskFailed
+from workers.process.slots import CountedTask
 
 
 @app.task(base=CountedTask, name=messages.ENQUEUE, bind=True, throws=(TaskFailed,))

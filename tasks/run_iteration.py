@@ -4,10 +4,10 @@ from typing import Any
 
 from botticelli import messages
 from botticelli.celery import app
-from botticelli.runtime import current
-from workers.reported import TaskFailed
-from workers.requests import perform_message, version_of
-from workers.slots import CountedTask
+from botticelli.runtime.process import current
+from workers.handlers import perform_message, version_of
+from workers.process.failed_tasks import TaskFailed
+from workers.process.slots import CountedTask
 
 
 @app.task(base=CountedTask, name=messages.RUN_ITERATION, bind=True, throws=(TaskFailed,))

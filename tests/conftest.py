@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 if TYPE_CHECKING:
-    from tests.support.processes import House
+    from tests.support.fleet.processes import House
 
 settings.register_profile("explore", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("steady", settings.get_profile("explore"), derandomize=True)
@@ -23,7 +23,7 @@ settings.load_profile("steady")
 @pytest.fixture
 def house(tmp_path: Path) -> Iterator[House]:
     """One of its own for each test: an empty folder with a data directory."""
-    from tests.support.processes import House
+    from tests.support.fleet.processes import House
 
     made = House(tmp_path / "a house with spaces")
     made.folder.mkdir()

@@ -1,1 +1,4 @@
-"""The stage: what happens inside a worker. Performing an iteration act by act, leases, the sweep, the process's life."""
+"""What happens inside a worker: messages become performed iterations, and what was interrupted is recovered.
+
+handlers.py is the way in, called by the tasks.
+"""

@@ -9,11 +9,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from botticelli.lazy import make_lazy
+from botticelli.loading.lazy_package import make_lazy
 
 if TYPE_CHECKING:
-    from botticelli.budget.memory import MemoryBudget
-    from botticelli.budget.model import (
+    from botticelli.budget.interface import (
         BLOCKED,
         CHARGED_AT,
         METRICS,
@@ -38,9 +37,10 @@ if TYPE_CHECKING:
         WindowUsage,
         merged,
     )
-    from botticelli.budget.redis import RedisBudget
-    from botticelli.budget.seeding import nothing_charged
-    from botticelli.budget.view import BudgetRemaining, ScopeBudget
+    from botticelli.budget.memory.memory_budget import MemoryBudget
+    from botticelli.budget.redis.rebuild import nothing_charged
+    from botticelli.budget.redis.redis_budget import RedisBudget
+    from botticelli.budget.scope_budget import BudgetRemaining, ScopeBudget
 
 __all__ = [
     "BLOCKED",
@@ -76,33 +76,33 @@ __all__ = [
 make_lazy(
     __name__,
     {
-        "BLOCKED": "model",
-        "CHARGED_AT": "model",
-        "METRICS": "model",
-        "Amounts": "model",
-        "Budget": "model",
-        "BudgetRemaining": "view",
-        "Draw": "model",
-        "DrawRequest": "model",
-        "Holding": "model",
-        "MemoryBudget": "memory",
-        "Metric": "model",
-        "PastCharge": "model",
-        "RedisBudget": "redis",
-        "Refusal": "model",
-        "Reseed": "model",
-        "Scope": "model",
-        "ScopeBudget": "view",
-        "ScopeUsage": "model",
-        "SettleOutcome": "model",
-        "Settlement": "model",
-        "Share": "model",
-        "Ticket": "model",
-        "Waiter": "model",
-        "Window": "model",
-        "WindowKind": "model",
-        "WindowUsage": "model",
-        "merged": "model",
-        "nothing_charged": "seeding",
+        "BLOCKED": "interface",
+        "CHARGED_AT": "interface",
+        "METRICS": "interface",
+        "Amounts": "interface",
+        "Budget": "interface",
+        "BudgetRemaining": "scope_budget",
+        "Draw": "interface",
+        "DrawRequest": "interface",
+        "Holding": "interface",
+        "MemoryBudget": "memory.memory_budget",
+        "Metric": "interface",
+        "PastCharge": "interface",
+        "RedisBudget": "redis.redis_budget",
+        "Refusal": "interface",
+        "Reseed": "interface",
+        "Scope": "interface",
+        "ScopeBudget": "scope_budget",
+        "ScopeUsage": "interface",
+        "SettleOutcome": "interface",
+        "Settlement": "interface",
+        "Share": "interface",
+        "Ticket": "interface",
+        "Waiter": "interface",
+        "Window": "interface",
+        "WindowKind": "interface",
+        "WindowUsage": "interface",
+        "merged": "interface",
+        "nothing_charged": "redis.rebuild",
     },
 )

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from botticelli.budget.model import Metric, Scope, Window, WindowKind
+from botticelli.budget.interface import Metric, Scope, Window, WindowKind
 from botticelli.errors import SettingsError
 from botticelli.settings import Limits, ModelLimits, Provider, Tier
 

@@ -7,20 +7,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from botticelli.lazy import make_lazy
+from botticelli.loading.lazy_package import make_lazy
 
 if TYPE_CHECKING:
-    from botticelli.carousel.confirmations import Decided, decide, waiting_of
-    from botticelli.carousel.dispatch import advance, dispatch, publish
-    from botticelli.carousel.enqueue import Enqueued, EnqueueOptions, enqueue
-    from botticelli.carousel.fork import Fork, fork
-    from botticelli.carousel.levers import cancel, pause, resume, retry
-    from botticelli.carousel.movers import Mover, user_at_host
-    from botticelli.carousel.outcome import CarouselResult, result_of
-    from botticelli.carousel.prune import Pruned, prune
-    from botticelli.carousel.scope_pauses import pause_scope, resume_scope
-    from botticelli.carousel.snapshots import estimates_of, given_variables_of, narrative_of, plan_of, variables_of
-    from botticelli.carousel.wire import accept, find_narrative, reject
+    from botticelli.carousel.actor import Mover, user_at_host
+    from botticelli.carousel.admission.dispatch import advance, dispatch, publish
+    from botticelli.carousel.control.approvals import Decided, decide, waiting_of
+    from botticelli.carousel.control.budget_pauses import pause_scope, resume_scope
+    from botticelli.carousel.control.retention import Pruned, prune
+    from botticelli.carousel.control.run_control import cancel, pause, resume, retry
+    from botticelli.carousel.enqueuing.enqueue import Enqueued, EnqueueOptions, enqueue
+    from botticelli.carousel.enqueuing.fork import Fork, fork
+    from botticelli.carousel.enqueuing.from_wire import accept, find_narrative, reject
+    from botticelli.carousel.plan.snapshots import estimates_of, given_variables_of, narrative_of, plan_of, variables_of
+    from botticelli.carousel.result import CarouselResult, result_of
 
 __all__ = [
     "CarouselResult",
@@ -59,36 +59,36 @@ __all__ = [
 make_lazy(
     __name__,
     {
-        "CarouselResult": "outcome",
-        "Decided": "confirmations",
-        "EnqueueOptions": "enqueue",
-        "Enqueued": "enqueue",
-        "Fork": "fork",
-        "Mover": "movers",
-        "Pruned": "prune",
-        "accept": "wire",
-        "advance": "dispatch",
-        "cancel": "levers",
-        "decide": "confirmations",
-        "dispatch": "dispatch",
-        "enqueue": "enqueue",
-        "estimates_of": "snapshots",
-        "find_narrative": "wire",
-        "fork": "fork",
-        "given_variables_of": "snapshots",
-        "narrative_of": "snapshots",
-        "pause": "levers",
-        "pause_scope": "scope_pauses",
-        "plan_of": "snapshots",
-        "prune": "prune",
-        "publish": "dispatch",
-        "reject": "wire",
-        "result_of": "outcome",
-        "resume": "levers",
-        "resume_scope": "scope_pauses",
-        "retry": "levers",
-        "user_at_host": "movers",
-        "variables_of": "snapshots",
-        "waiting_of": "confirmations",
+        "CarouselResult": "result",
+        "Decided": "control.approvals",
+        "EnqueueOptions": "enqueuing.enqueue",
+        "Enqueued": "enqueuing.enqueue",
+        "Fork": "enqueuing.fork",
+        "Mover": "actor",
+        "Pruned": "control.retention",
+        "accept": "enqueuing.from_wire",
+        "advance": "admission.dispatch",
+        "cancel": "control.run_control",
+        "decide": "control.approvals",
+        "dispatch": "admission.dispatch",
+        "enqueue": "enqueuing.enqueue",
+        "estimates_of": "plan.snapshots",
+        "find_narrative": "enqueuing.from_wire",
+        "fork": "enqueuing.fork",
+        "given_variables_of": "plan.snapshots",
+        "narrative_of": "plan.snapshots",
+        "pause": "control.run_control",
+        "pause_scope": "control.budget_pauses",
+        "plan_of": "plan.snapshots",
+        "prune": "control.retention",
+        "publish": "admission.dispatch",
+        "reject": "enqueuing.from_wire",
+        "result_of": "result",
+        "resume": "control.run_control",
+        "resume_scope": "control.budget_pauses",
+        "retry": "control.run_control",
+        "user_at_host": "actor",
+        "variables_of": "plan.snapshots",
+        "waiting_of": "control.approvals",
     },
 )

@@ -13,9 +13,9 @@ import click
 from click.shell_completion import CompletionItem
 
 from botticelli import __version__
-from botticelli.cli.failures import exit_code_of
-from botticelli.cli.invocation import Invocation
-from botticelli.cli.streams import flush_streams, open_streams
+from botticelli.cli.base.context import Invocation
+from botticelli.cli.base.error_lines import exit_code_of
+from botticelli.cli.base.streams import flush_streams, open_streams
 
 GLOBAL_OPTIONS = ("--set", "--config")
 COMMANDS = {
@@ -33,7 +33,23 @@ COMMANDS = {
     "doctor": "Check this installation, one thing after the other.",
     "completion": "Print the completion script of a shell.",
 }
-"""Each is `botticelli/cli/NAME.py` and the command of that name in it. The help is here so that `--help` imports none."""
+"""The help is here so that `--help` imports no command."""
+HOMES = {
+    "run": "runs.run_command",
+    "plan": "runs.plan_command",
+    "runs": "runs.runs_command",
+    "budget": "budget.budget_command",
+    "narrative": "narrative.narrative_command",
+    "settings": "system.settings_command",
+    "effects": "effects.effects_command",
+    "state": "data.state_command",
+    "content": "data.content_command",
+    "db": "data.db_command",
+    "services": "system.services_command",
+    "doctor": "system.doctor_command",
+    "completion": "system.completion_command",
+}
+"""The module below `botticelli.cli` that each command is in, under its own name."""
 
 
 class Root(click.Group):
@@ -45,7 +61,7 @@ class Root(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = getattr(import_module(f"botticelli.cli.{cmd_name}"), cmd_name)
+        command: click.Command = getattr(import_module(f"botticelli.cli.{HOMES[cmd_name]}"), cmd_name)
         return command
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:

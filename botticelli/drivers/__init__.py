@@ -1,6 +1,6 @@
 """Model providers behind one small protocol. Knows nothing of narratives, budgets or Postgres."""
 
-from botticelli.drivers.capabilities import (
+from botticelli.drivers.interface.capabilities import (
     CountsTokens,
     NamesModels,
     OnText,
@@ -11,8 +11,16 @@ from botticelli.drivers.capabilities import (
     Streams,
     TakesMedia,
 )
-from botticelli.drivers.media import media_refusal
-from botticelli.drivers.protocol import Driver, GenerateRequest, GenerateResponse, Media, MediaKind, Message, Usage
+from botticelli.drivers.interface.media_support import media_refusal
+from botticelli.drivers.interface.protocol import (
+    Driver,
+    GenerateRequest,
+    GenerateResponse,
+    Media,
+    MediaKind,
+    Message,
+    Usage,
+)
 from botticelli.drivers.reading.responses import checked_response
 from botticelli.drivers.registry import Drivers, ModelName, UnclaimedModel
 

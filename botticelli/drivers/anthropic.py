@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field
 
-from botticelli.drivers.http import timeouts
-from botticelli.drivers.options import SdkOptions
-from botticelli.drivers.protocol import GenerateRequest, Media, MediaKind, Message
+from botticelli.drivers.interface.options import SdkOptions
+from botticelli.drivers.interface.protocol import GenerateRequest, Media, MediaKind, Message
 from botticelli.drivers.reading.wires import ANTHROPIC
 from botticelli.drivers.sdk import SdkDriver
+from botticelli.drivers.transport.http_client import timeouts
 
 if TYPE_CHECKING:
     import httpx2

@@ -15,9 +15,9 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from botticelli.drivers.capabilities import OnText
-from botticelli.drivers.options import checked_options
-from botticelli.drivers.protocol import GenerateRequest, GenerateResponse, Media, MediaKind, Message, Usage
+from botticelli.drivers.interface.capabilities import OnText
+from botticelli.drivers.interface.options import checked_options
+from botticelli.drivers.interface.protocol import GenerateRequest, GenerateResponse, Media, MediaKind, Message, Usage
 from botticelli.errors import DriverTerminal, DriverTransient, DriverUnknown
 from botticelli.settings import Provider
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from pydantic import Field
 
 from botticelli.drivers.gemini_files import Uploads
-from botticelli.drivers.options import SdkOptions
-from botticelli.drivers.protocol import GenerateRequest, Media, MediaKind, Message
+from botticelli.drivers.interface.options import SdkOptions
+from botticelli.drivers.interface.protocol import GenerateRequest, Media, MediaKind, Message
 from botticelli.drivers.reading.wires import GEMINI
 from botticelli.drivers.sdk import SdkDriver
 

@@ -11,7 +11,7 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-from botticelli.drivers.protocol import Media
+from botticelli.drivers.interface.protocol import Media
 from botticelli.errors import DriverTransient
 
 if TYPE_CHECKING:

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from pydantic import Field
 
 from botticelli import services
-from botticelli.drivers.capabilities import OnText, Readiness
-from botticelli.drivers.http import Kept
+from botticelli.drivers.interface.capabilities import OnText, Readiness
+from botticelli.drivers.interface.options import SdkOptions
+from botticelli.drivers.interface.protocol import GenerateRequest, GenerateResponse, MediaKind
 from botticelli.drivers.openai import OpenAIDriver
-from botticelli.drivers.options import SdkOptions
-from botticelli.drivers.protocol import GenerateRequest, GenerateResponse, MediaKind
 from botticelli.drivers.sdk import NO_KEY
+from botticelli.drivers.transport.http_client import Kept
 from botticelli.errors import DriverTerminal, ServiceUnavailable
 from botticelli.settings.home import find_home
 

@@ -8,12 +8,12 @@ import re
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from botticelli.drivers.http import timeouts
-from botticelli.drivers.options import SdkOptions
-from botticelli.drivers.protocol import GenerateRequest, Media, MediaKind, Message
+from botticelli.drivers.interface.options import SdkOptions
+from botticelli.drivers.interface.protocol import GenerateRequest, Media, MediaKind, Message
 from botticelli.drivers.reading.wires import OPENAI
 from botticelli.drivers.sdk import SdkDriver
-from botticelli.network import secret
+from botticelli.drivers.transport.http_client import timeouts
+from botticelli.settings.network import secret
 
 if TYPE_CHECKING:
     import httpx2

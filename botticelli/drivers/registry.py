@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 
-from botticelli.drivers.capabilities import NamesModels
-from botticelli.drivers.protocol import Driver
+from botticelli.drivers.interface.capabilities import NamesModels
+from botticelli.drivers.interface.protocol import Driver
 from botticelli.errors import InvalidInput, SettingsError
 from botticelli.settings import DriverOptions
 

@@ -11,17 +11,17 @@ from dataclasses import replace
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
-from botticelli.drivers.capabilities import OnText, Readiness
-from botticelli.drivers.exchange import Exchange, noted
-from botticelli.drivers.failures import Translator, time_limit_in
-from botticelli.drivers.http import Kept
-from botticelli.drivers.options import SdkOptions, checked_options
-from botticelli.drivers.protocol import GenerateRequest, GenerateResponse, MediaKind
+from botticelli.drivers.failures.sdk_errors import Translator, time_limit_in
+from botticelli.drivers.interface.capabilities import OnText, Readiness
+from botticelli.drivers.interface.options import SdkOptions, checked_options
+from botticelli.drivers.interface.protocol import GenerateRequest, GenerateResponse, MediaKind
 from botticelli.drivers.reading.bodies import Failure, Preview, read_answer
 from botticelli.drivers.reading.wires import Wire
+from botticelli.drivers.transport.exchange import Exchange, noted
+from botticelli.drivers.transport.http_client import Kept
 from botticelli.errors import DriverError, DriverTerminal, DriverTransient
-from botticelli.network import Fault, connection_fault, header_fault, secret, url_fault
 from botticelli.settings import Provider, published_limits
+from botticelli.settings.network import Fault, connection_fault, header_fault, secret, url_fault
 
 if TYPE_CHECKING:
     import httpx2

@@ -9,40 +9,40 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from botticelli.narrative.conditions import holds
-    from botticelli.narrative.environment import Environment
-    from botticelli.narrative.formats import fault_of_content, mime_of_content, usual_mime
-    from botticelli.narrative.inventory import guilds_of, missing_variables, references
-    from botticelli.narrative.load import Loaded, load_all, load_narrative, parse_all, parse_narrative
-    from botticelli.narrative.lookup import json_or_text, look_up, parse_json
+    from botticelli.narrative.assembly.act_order import visible
+    from botticelli.narrative.assembly.load import Loaded, load_all, load_narrative, parse_all, parse_narrative
+    from botticelli.narrative.language.media_formats import fault_of_content, mime_of_content, usual_mime
     from botticelli.narrative.model import Narrative
-    from botticelli.narrative.order import visible
-    from botticelli.narrative.templates import as_text, parse_template, render, render_text, render_value
+    from botticelli.narrative.source.environment import Environment
+    from botticelli.narrative.templates.conditions import holds
+    from botticelli.narrative.templates.json_path import json_or_text, look_up, parse_json
+    from botticelli.narrative.templates.references import guilds_of, missing_variables, references
+    from botticelli.narrative.templates.template import as_text, parse_template, render, render_text, render_value
 
 _HOMES = {
-    "Environment": "environment",
-    "Loaded": "load",
+    "Environment": "source.environment",
+    "Loaded": "assembly.load",
     "Narrative": "model",
-    "as_text": "templates",
-    "fault_of_content": "formats",
-    "guilds_of": "inventory",
-    "holds": "conditions",
-    "json_or_text": "lookup",
-    "load_all": "load",
-    "load_narrative": "load",
-    "look_up": "lookup",
-    "mime_of_content": "formats",
-    "missing_variables": "inventory",
-    "parse_all": "load",
-    "parse_json": "lookup",
-    "parse_narrative": "load",
-    "parse_template": "templates",
-    "references": "inventory",
-    "render": "templates",
-    "render_text": "templates",
-    "render_value": "templates",
-    "usual_mime": "formats",
-    "visible": "order",
+    "as_text": "templates.template",
+    "fault_of_content": "language.media_formats",
+    "guilds_of": "templates.references",
+    "holds": "templates.conditions",
+    "json_or_text": "templates.json_path",
+    "load_all": "assembly.load",
+    "load_narrative": "assembly.load",
+    "look_up": "templates.json_path",
+    "mime_of_content": "language.media_formats",
+    "missing_variables": "templates.references",
+    "parse_all": "assembly.load",
+    "parse_json": "templates.json_path",
+    "parse_narrative": "assembly.load",
+    "parse_template": "templates.template",
+    "references": "templates.references",
+    "render": "templates.template",
+    "render_text": "templates.template",
+    "render_value": "templates.template",
+    "usual_mime": "language.media_formats",
+    "visible": "assembly.act_order",
 }
 
 __all__ = [

@@ -1,7 +1,6 @@
 """Platforms: who performs bot commands, behind one small protocol. Knows nothing of runs or Postgres."""
 
 from botticelli.platforms.arguments import TEMPLATED, Checked, check_arguments
-from botticelli.platforms.pacing import Pace, Paced, Pacing, Wait
 from botticelli.platforms.protocol import (
     UNKNOWN,
     Announced,
@@ -20,6 +19,7 @@ from botticelli.platforms.protocol import (
     Verifies,
     Whereabouts,
 )
+from botticelli.platforms.rate_limits import Pace, Paced, Pacing, Wait
 from botticelli.platforms.registry import KNOWN as KNOWN_PLATFORMS
 from botticelli.platforms.registry import Platforms
 from botticelli.platforms.unknown_commands import name_fits, unknown_commands

@@ -13,6 +13,8 @@ from typing import Any
 from botticelli.errors import PlatformError, SettingsError
 from botticelli.platforms.protocol import Announced, CommandOutput, CommandSpec
 
+DATABASE = "database"
+"""The platform of `update_table`, by its name."""
 UPDATE_TABLE = "update_table"
 
 

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from botticelli.errors import PlatformError, SettingsError
+from botticelli.platforms.discord.fake.persistent import KeptWorld
 from botticelli.platforms.discord.platform import DiscordPlatform
-from botticelli.platforms.discord.world.kept import KeptWorld
 from botticelli.platforms.protocol import Announced, CommandOutput, CommandSpec, Place, Platform
 
 READING = frozenset({"get", "list", "get_stats", "list_posts", "get_post"})

@@ -10,7 +10,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Any, Literal, Protocol, runtime_checkable
 
-from botticelli.platforms.pacing import Pacing
+from botticelli.platforms.rate_limits import Pacing
 
 Repeat = Literal["idempotent", "nonce", "lookup", "once"]
 ArgType = Literal["text", "id", "ids", "integer", "boolean", "moment", "list", "any"]

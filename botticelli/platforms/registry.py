@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from importlib.metadata import entry_points
 
 from botticelli.errors import InvalidInput
-from botticelli.platforms.pacing import Pace, Paced
 from botticelli.platforms.protocol import Closes, Place, Platform, Settled
-from botticelli.settings.model import PlatformSettings
+from botticelli.platforms.rate_limits import Pace, Paced
+from botticelli.settings.definitions import PlatformSettings
 
 GROUP = "botticelli.platforms"
 KNOWN = ("discord",)

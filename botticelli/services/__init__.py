@@ -18,14 +18,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from botticelli.lazy import make_lazy
+from botticelli.loading.lazy_package import make_lazy
 
 if TYPE_CHECKING:
-    from botticelli.services.binaries import available
-    from botticelli.services.continuity import continued
     from botticelli.services.control import InUse, down, up
     from botticelli.services.local_model import join_model, model_missing
     from botticelli.services.membership import Membership, ensure, join
+    from botticelli.services.servers.binaries import available
+    from botticelli.services.servers.clean_stop import continued
     from botticelli.services.status import LOGS, ServiceStatus, logs, status
 
 __all__ = [
@@ -52,8 +52,8 @@ make_lazy(
         "InUse": "control",
         "Membership": "membership",
         "ServiceStatus": "status",
-        "available": "binaries",
-        "continued": "continuity",
+        "available": "servers.binaries",
+        "continued": "servers.clean_stop",
         "down": "control",
         "ensure": "membership",
         "join": "membership",

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from botticelli.errors import ServiceUnavailable
-from botticelli.services.locks import EXCLUSIVE, give_back, is_held, open_lock, sharers, take
+from botticelli.services.files.locks import EXCLUSIVE, give_back, is_held, open_lock, sharers, take
+from botticelli.services.files.paths import Paths
 from botticelli.services.membership import ensure_keeper, join, servers_of
-from botticelli.services.paths import Paths
-from botticelli.services.server import lives
+from botticelli.services.servers.server import lives
 
 _DEADLINE_SECONDS = 60.0  # servers that ignore polite signals are killed before
 _POLL_SECONDS = 0.02

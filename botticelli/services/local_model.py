@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from botticelli.services.files.paths import Paths
+from botticelli.services.language_model.model_files import fetch_weights, require, server_missing
 from botticelli.services.membership import Membership, enter
-from botticelli.services.model_files import fetch_weights, require, server_missing
-from botticelli.services.paths import Paths
 
 DEADLINE_SECONDS = 60.0
 

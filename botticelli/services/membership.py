@@ -12,13 +12,13 @@ from pathlib import Path
 from types import TracebackType
 
 from botticelli.errors import ServiceUnavailable
-from botticelli.services import binaries
-from botticelli.services.language_model import LanguageModel
-from botticelli.services.locks import EXCLUSIVE, SHARED, open_lock, take
-from botticelli.services.paths import Paths, last_line, open_log
-from botticelli.services.postgres import Postgres
-from botticelli.services.server import Server, lives
-from botticelli.services.valkey import Valkey
+from botticelli.services.files.locks import EXCLUSIVE, SHARED, open_lock, take
+from botticelli.services.files.paths import Paths, last_line, open_log
+from botticelli.services.language_model.model_server import LanguageModel
+from botticelli.services.servers import binaries
+from botticelli.services.servers.postgres import Postgres
+from botticelli.services.servers.server import Server, lives
+from botticelli.services.servers.valkey_server import Valkey
 
 DEADLINE_SECONDS = 20.0
 _POLL_SECONDS = 0.02
@@ -151,7 +151,7 @@ def _late(paths: Paths, what: str) -> ServiceUnavailable:
 
 def _launch_keeper(paths: Paths, lock: int) -> None:
     """Hand the keeper's lock, which we hold, to a new keeper. Its first process ends once the keeper is on its own."""
-    command = [sys.executable, "-P", "-m", "botticelli.services.keeper", str(paths.home), paths.crew, str(lock)]
+    command = [sys.executable, "-P", "-m", "botticelli.services.supervisor", str(paths.home), paths.crew, str(lock)]
     with open(open_log(paths.log("keeper")), "ab") as log:
         os.ftruncate(lock, 0)  # the pid of an earlier keeper
         starter = subprocess.run(  # noqa: S603 (a command of our own, without a shell)

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Literal
 
 from botticelli.errors import NotFound, ServiceUnavailable
-from botticelli.services.locks import sharers
+from botticelli.services.files.locks import sharers
+from botticelli.services.files.paths import Paths, last_lines
 from botticelli.services.membership import servers_of
-from botticelli.services.paths import Paths, last_lines
-from botticelli.services.server import Server, lives, recorded_pid
+from botticelli.services.servers.server import Server, lives, recorded_pid
 
 State = Literal["running", "stopped", "unresponsive"]
 LOGS = ("postgres", "redis", "keeper", "model", "model-keeper")

@@ -7,14 +7,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from botticelli.lazy import make_lazy
+from botticelli.loading.lazy_package import make_lazy
 
 if TYPE_CHECKING:
+    from botticelli.settings.definitions import (
+        DriverOptions,
+        Limits,
+        ModelLimits,
+        Provider,
+        Settings,
+        Tier,
+        WindowSetting,
+    )
     from botticelli.settings.explain import did_you_mean, in_plain_words
     from botticelli.settings.home import find_home
-    from botticelli.settings.model import DriverOptions, Limits, ModelLimits, Provider, Settings, Tier, WindowSetting
-    from botticelli.settings.published import published_limits, published_providers
-    from botticelli.settings.sources import convert_settings, load_settings
+    from botticelli.settings.published_limits import published_limits, published_providers
+    from botticelli.settings.sources.merging import convert_settings, load_settings
     from botticelli.settings.urls import CheckedUrl, UrlFault, checked_url, http_url, shown_url
 
 __all__ = [
@@ -42,20 +50,20 @@ __all__ = [
 make_lazy(
     __name__,
     {
-        "DriverOptions": "model",
-        "Limits": "model",
-        "ModelLimits": "model",
-        "Provider": "model",
-        "Settings": "model",
-        "Tier": "model",
-        "WindowSetting": "model",
-        "convert_settings": "sources",
+        "DriverOptions": "definitions",
+        "Limits": "definitions",
+        "ModelLimits": "definitions",
+        "Provider": "definitions",
+        "Settings": "definitions",
+        "Tier": "definitions",
+        "WindowSetting": "definitions",
+        "convert_settings": "sources.merging",
         "did_you_mean": "explain",
         "find_home": "home",
         "in_plain_words": "explain",
-        "load_settings": "sources",
-        "published_limits": "published",
-        "published_providers": "published",
+        "load_settings": "sources.merging",
+        "published_limits": "published_limits",
+        "published_providers": "published_limits",
         "CheckedUrl": "urls",
         "UrlFault": "urls",
         "checked_url": "urls",

@@ -12,8 +12,8 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from botticelli.errors import InvalidInput
+from botticelli.settings.definitions import BudgetsSettings, SecuritySettings, Settings, TablesSettings
 from botticelli.settings.explain import in_plain_words
-from botticelli.settings.model import BudgetsSettings, SecuritySettings, Settings, TablesSettings
 
 NO_DEMAND: Mapping[str, Any] = {
     "default_policy": "allow",

@@ -11,10 +11,10 @@ from typing import Any, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 
 from botticelli.errors import SettingsError
-from botticelli.settings.environment import NOT_SETTINGS
-from botticelli.settings.model import Settings
+from botticelli.settings.definitions import Settings
 from botticelli.settings.origins import PREFIX, Origins, SettingPath, shortened
-from botticelli.settings.published import published_providers
+from botticelli.settings.published_limits import published_providers
+from botticelli.settings.sources.environment_variables import NOT_SETTINGS
 
 PAGE = "see docs/reference/settings.md"
 NEAR = 0.75

@@ -10,23 +10,23 @@ from typing import Any
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError
 
-from botticelli.store.acts import ActRow, Acts
-from botticelli.store.canaries import Canaries, Canary
-from botticelli.store.content import Content, ContentTable, NewRow, Origin
-from botticelli.store.database import connected, unwritable
-from botticelli.store.duties import Duties
-from botticelli.store.effects import UNDECIDED, Decision, EffectRecord, Effects, Intent, Question, Twin
-from botticelli.store.iterations import Claim, ClaimKey, Iteration, Iterations, Lost, Open, Unclaimed, Wanted
-from botticelli.store.learned import Learned, LearnedLimit
-from botticelli.store.ledger import Entry, Ledger, PastCalls, PastUsage, Settled
-from botticelli.store.levers import HALT, Levers, Moved
-from botticelli.store.media import MediaRepository, NewMedium
-from botticelli.store.overrides import WHOLE, FreshOverrides, InForce, Override, Overrides
-from botticelli.store.reading import Query, Tables
-from botticelli.store.runs import FINAL, UNRESOLVED, NewRun, Run, Runs
-from botticelli.store.spending import ActUsage, Spending, SpentRow, Step
-from botticelli.store.sql import statement
-from botticelli.store.state import StateEntry, StateRepository, escape_segment
+from botticelli.store.connection.database import connected, unwritable
+from botticelli.store.fleet.canaries import Canaries, Canary
+from botticelli.store.fleet.elections import Duties
+from botticelli.store.runs.acts import ActRow, Acts
+from botticelli.store.runs.effects import UNDECIDED, Decision, EffectRecord, Effects, Intent, Question, Twin
+from botticelli.store.runs.iterations import Claim, ClaimKey, Iteration, Iterations, Lost, Open, Unclaimed, Wanted
+from botticelli.store.runs.media import MediaRepository, NewMedium
+from botticelli.store.runs.run_actions import HALT, Levers, Moved
+from botticelli.store.runs.runs import FINAL, UNRESOLVED, NewRun, Run, Runs
+from botticelli.store.schema.statements import statement
+from botticelli.store.usage.learned_limits import Learned, LearnedLimit
+from botticelli.store.usage.ledger import Entry, Ledger, PastCalls, PastUsage, Settled
+from botticelli.store.usage.overrides import WHOLE, FreshOverrides, InForce, Override, Overrides
+from botticelli.store.usage.usage_history import ActUsage, Spending, SpentRow, Step
+from botticelli.store.user_data.content_tables import Content, ContentTable, NewRow, Origin
+from botticelli.store.user_data.state import StateEntry, StateRepository, escape_segment
+from botticelli.store.user_data.user_tables import Query, Tables
 
 LOCK_POLL_SECONDS = 0.05
 NAMED_LOCK_SECONDS = 600.0

@@ -2,5 +2,6 @@
 
 import pytest
 
-SUITES = ("base", "draws", "kinds", "loss", "metrics", "queue", "tickets", "windows")
-pytest.register_assert_rewrite(*(f"{__name__}.budget_{suite}" for suite in SUITES), f"{__name__}.platforms")
+SUITES = ("base", "draws", "kinds", "metrics", "queue", "tickets", "windows")
+pytest.register_assert_rewrite(*(f"{__name__}.budget_cases.budget_{suite}" for suite in SUITES))
+pytest.register_assert_rewrite(f"{__name__}.budget_loss", f"{__name__}.platforms")

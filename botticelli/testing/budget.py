@@ -5,14 +5,14 @@
 
 from __future__ import annotations
 
-from botticelli.testing.budget_base import BudgetCases
-from botticelli.testing.budget_draws import DrawCases
-from botticelli.testing.budget_kinds import KindCases
-from botticelli.testing.budget_metrics import MetricCases
-from botticelli.testing.budget_queue import QueueCases
-from botticelli.testing.budget_tickets import TicketCases
-from botticelli.testing.budget_windows import WindowCases
-from botticelli.testing.clock import ManualClock
+from botticelli.testing.budget_cases.budget_base import BudgetCases
+from botticelli.testing.budget_cases.budget_draws import DrawCases
+from botticelli.testing.budget_cases.budget_kinds import KindCases
+from botticelli.testing.budget_cases.budget_metrics import MetricCases
+from botticelli.testing.budget_cases.budget_queue import QueueCases
+from botticelli.testing.budget_cases.budget_tickets import TicketCases
+from botticelli.testing.budget_cases.budget_windows import WindowCases
+from botticelli.testing.budget_cases.clock import ManualClock
 
 __all__ = ["BudgetCases", "BudgetConformance", "ManualClock"]
 

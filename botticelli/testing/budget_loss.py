@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 import pytest
 
 from botticelli.budget import Amounts, Budget, PastCharge, Reseed, Scope, Share, Window
-from botticelli.testing.budget_base import drawn, granted, held, hold, refused, used, wait_of
-from botticelli.testing.clock import ManualClock
+from botticelli.testing.budget_cases.budget_base import drawn, granted, held, hold, refused, used, wait_of
+from botticelli.testing.budget_cases.clock import ManualClock
 
 DAY = Scope("day", (Window("tokens", 100, 86_400),), guard_ms=0)
 DAY_MS = 86_400_000

@@ -18,8 +18,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Literal
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from botticelli.platforms.discord.world import BOT_ID, World
-from botticelli.testing.discord_body import read_body
+from botticelli.platforms.discord.fake import BOT_ID, World
+from botticelli.testing.wires.discord_body import read_body
 
 TOKEN = "test-token-that-is-no-secret"
 GUILD = "111111111111111111"

@@ -15,8 +15,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any, Literal, Self
 
-from botticelli.testing.provider_faults import ERRORS, Fault
-from botticelli.testing.provider_wires import WIRES, Told, Wire
+from botticelli.testing.wires.provider_faults import ERRORS, Fault
+from botticelli.testing.wires.provider_wires import WIRES, Told, Wire
 
 CHARACTERS_PER_TOKEN = 4
 PLAIN = "Hello from a server without a model."

@@ -18,8 +18,8 @@ from typing import Any
 
 import pytest
 
-from botticelli.drivers.verdicts import PASSES, SAME_EVERYWHERE, Verdict, remedy
-from botticelli.drivers.waits import GEMINI_DAY, seconds_to_midnight
+from botticelli.drivers.failures.provider_waits import GEMINI_DAY, seconds_to_midnight
+from botticelli.drivers.failures.verdicts import PASSES, SAME_EVERYWHERE, Verdict, remedy
 from botticelli.errors import DriverError, DriverTerminal, DriverTransient
 
 MOMENT = re.compile(r"@(unix|unix_ms|iso|iso_naive|http)\+(\d+)")

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from botticelli.store.sql import statement
+from botticelli.store.schema.statements import statement
 
 revision = "0006"
 down_revision = "0009"

@@ -21,10 +21,10 @@ from pydantic_core import PydanticUndefined
 
 from botticelli.narrative import Environment, parse_all
 from botticelli.settings import Settings, load_settings
-from botticelli.settings.environment import NOT_SETTINGS, SHORT_NAMES
-from tests.support.command_server import command_folder
-from tests.support.ports import free_port
-from tests.support.processes import BIN, House, Process
+from botticelli.settings.sources.environment_variables import NOT_SETTINGS, SHORT_NAMES
+from tests.support.fleet.command_server import command_folder
+from tests.support.fleet.ports import free_port
+from tests.support.fleet.processes import BIN, House, Process
 from tests.support.waiting import wait_until
 
 ROOT = Path(__file__).parents[2]

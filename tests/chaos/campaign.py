@@ -20,14 +20,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from botticelli.client import Client
+from botticelli.runtime.server_errors import SERVERS_AWAY
 from botticelli.store import Run
-from tests.chaos.cluster import Cluster
-from tests.chaos.faults import FAULTS
-from tests.chaos.invariants import audit_violations, held, limits_passed, secrets_in, violations
-from tests.chaos.world import DAY_SECONDS, FALLS, KEY, PERIOD_SECONDS, TOKEN, narrative_of, world
-from tests.support.processes import House
+from tests.chaos.fleet.cluster import Cluster
+from tests.chaos.fleet.faults import FAULTS
+from tests.chaos.fleet.invariants import audit_violations, held, limits_passed, secrets_in, violations
+from tests.chaos.fleet.world import DAY_SECONDS, FALLS, KEY, PERIOD_SECONDS, TOKEN, narrative_of, world
+from tests.support.fleet.processes import House
 from tests.support.waiting import wait_until
-from workers.outages import SERVERS_AWAY
 
 REQUESTS, TOKENS = 12, 2400
 """In two seconds; two runs want about as many."""

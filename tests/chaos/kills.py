@@ -14,14 +14,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from botticelli.failpoints import Point
 from botticelli.messages import run_id_for
+from botticelli.telemetry.failpoints import Point
 from botticelli.testing.discord import GUILD, Fault
-from tests.chaos.cluster import Cluster
-from tests.chaos.invariants import violations, wait_for_end
-from tests.chaos.world import PERIOD_SECONDS, world
+from tests.chaos.fleet.cluster import Cluster
+from tests.chaos.fleet.invariants import violations, wait_for_end
+from tests.chaos.fleet.world import PERIOD_SECONDS, world
+from tests.support.fleet.processes import House, Process
 from tests.support.narratives import narrative_text
-from tests.support.processes import House, Process
 from tests.support.waiting import wait_until
 
 ITERATIONS = 2

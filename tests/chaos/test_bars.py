@@ -12,11 +12,11 @@ import pytest
 
 from botticelli.store import Iteration
 from botticelli.testing.discord import FakeDiscord, serving
-from tests.chaos.cluster import LEASE_SECONDS, Cluster
-from tests.chaos.invariants import audit_violations, limits_passed, violations, wait_for_end
-from tests.chaos.world import DAY_SECONDS, KEY, PERIOD_SECONDS, TOKEN, World, answer_to, narrative_of
-from tests.support.holding import Holding
-from tests.support.processes import House, Process
+from tests.chaos.fleet.cluster import LEASE_SECONDS, Cluster
+from tests.chaos.fleet.invariants import audit_violations, limits_passed, violations, wait_for_end
+from tests.chaos.fleet.world import DAY_SECONDS, KEY, PERIOD_SECONDS, TOKEN, World, answer_to, narrative_of
+from tests.support.fleet.processes import House, Process
+from tests.support.servers.holding import Holding
 from tests.support.waiting import at_best, wait_until
 
 REQUESTS = 240

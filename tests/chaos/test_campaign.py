@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.chaos.campaign import Campaign, cluster_in
-from tests.chaos.world import KEY, TOKEN
+from tests.chaos.fleet.world import KEY, TOKEN
 
 ROUNDS = 4
 

@@ -13,13 +13,13 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from botticelli.failpoints import POINTS, Point
 from botticelli.messages import run_id_for
+from botticelli.telemetry.failpoints import POINTS, Point
 from botticelli.testing.discord import GUILD
-from tests.chaos.cluster import LEASE_SECONDS, Cluster
-from tests.chaos.invariants import held, violations, wait_for_end
-from tests.chaos.world import KEY, PERIOD_SECONDS, TOKEN, narrative_of, world
-from tests.support.processes import House
+from tests.chaos.fleet.cluster import LEASE_SECONDS, Cluster
+from tests.chaos.fleet.invariants import held, violations, wait_for_end
+from tests.chaos.fleet.world import KEY, PERIOD_SECONDS, TOKEN, narrative_of, world
+from tests.support.fleet.processes import House
 from tests.support.waiting import wait_until
 
 MODEL = "gpt-4.1"

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.chaos.fleet.world import KEY, TOKEN
 from tests.chaos.kills import ITERATIONS, Kills, cluster_in
-from tests.chaos.world import KEY, TOKEN
 
 SHORT, LONG = 8, int(os.environ.get("KILLS") or 100)
 IN_LONG = (pytest.mark.long, pytest.mark.timeout(60 + 30 * LONG))

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from botticelli.failpoints import Point
+from botticelli.telemetry.failpoints import Point
+from tests.support.fleet.processes import House
 from tests.support.narratives import narrative_text
-from tests.support.processes import House
 from tests.support.waiting import wait_until
 
 LEASE_SECONDS = "3"

@@ -10,8 +10,8 @@ import pytest
 from sqlalchemy import inspect, text
 
 from botticelli.client import Client
+from tests.support.fleet.processes import House, Process
 from tests.support.narratives import narrative_text
-from tests.support.processes import House, Process
 from tests.support.waiting import wait_until
 
 LOAD = int(os.environ.get("LOAD") or 10_000)

@@ -13,7 +13,7 @@ import pytest
 from tests.chaos.storm.judge import differences
 from tests.chaos.storm.kinds import PERCENT
 from tests.chaos.storm.provider import Storm, StormRun, storm
-from tests.support.processes import House
+from tests.support.fleet.processes import House
 
 CALLS = int(os.environ.get("CALLS") or 10_000)
 CALLS_PER_ITERATION = 5.2

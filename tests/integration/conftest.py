@@ -13,9 +13,9 @@ from sqlalchemy import Connection, text
 from sqlalchemy.engine import make_url
 
 from botticelli import services
-from botticelli.runtime import Runtime
+from botticelli.runtime.process import Runtime
 from botticelli.settings import Settings, load_settings
-from botticelli.store.database import make_engine, upgrade
+from botticelli.store.connection.database import make_engine, upgrade
 from tests.support.waiting import wait_until
 
 TEMPLATE = "migrated"

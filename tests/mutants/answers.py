@@ -5,7 +5,10 @@ from __future__ import annotations
 from tests.mutants.mutation import Mutant
 
 READING, BODIES = "botticelli/drivers/reading/", "tests/unit/drivers/reading/test_bodies.py"
-ANSWERS_TESTS, WAITS_TESTS = "tests/integration/carousel/test_answers.py", "tests/unit/drivers/test_waits_answers.py"
+ANSWERS_TESTS, WAITS_TESTS = (
+    "tests/integration/carousel/executor/test_odd_responses.py",
+    "tests/unit/drivers/test_waits_answers.py",
+)
 
 ANSWERS = (
     Mutant(
@@ -31,28 +34,28 @@ ANSWERS = (
     ),
     Mutant(
         "what a begun answer took is charged",
-        "botticelli/drivers/failures.py",
+        "botticelli/drivers/failures/sdk_errors.py",
         "        if failure.usage is not None:\n",
         "        if False:\n",
         (BODIES, "-k", "half-a-text"),
     ),
     Mutant(
         "an end that is none fails the act",
-        "workers/answers.py",
+        "workers/outputs/response_checks.py",
         "    if response.finish_reason not in WHOLE:\n",
         "    if False:\n",
-        ("tests/unit/workers/test_answers.py", "-k", "end_that_is_none"),
+        ("tests/unit/workers/outputs/test_response_checks.py", "-k", "end_that_is_none"),
     ),
     Mutant(
         "what never left is not charged",
-        "workers/model_calls.py",
+        "workers/model/model_call.py",
         "        if not error.was_sent:\n",
         "        if False:\n",
         (ANSWERS_TESTS, "-k", "never_left"),
     ),
     Mutant(
         "a prompt that is empty is not sent",
-        "workers/acts.py",
+        "workers/executor/act.py",
         "        if given.is_empty:\n",
         "        if False:\n",
         (ANSWERS_TESTS, "-k", "renders_to_nothing"),
@@ -66,23 +69,23 @@ ANSWERS = (
     ),
     Mutant(
         "fields of an error come before its phrases",
-        "botticelli/drivers/verdicts.py",
+        "botticelli/drivers/failures/verdicts.py",
         "    verdict = _passing(status, details, text)\n",
         "    verdict = None if 'plan and billing' in text else _passing(status, details, text)\n",
         (WAITS_TESTS, "-k", "plan-and-billing"),
     ),
     Mutant(
         "a measured spread lengthens the windows",
-        "botticelli/budget/lua/lib_scopes.lua",
+        "botticelli/budget/redis/lua/lib_scopes.lua",
         "spread and spread[2] > now and spread[1] or 0",
         "0",
         ("tests/integration/budget/test_budget_conformance.py", "-k", "TestRedisBudget and widened_scope_lengthens"),
     ),
     Mutant(
         "what is rounded off a cost is carried on",
-        "botticelli/budget/carry.py",
+        "botticelli/spending/costs.py",
         "            self._rest[key] = exact - whole\n",
         "",
-        ("tests/unit/budget/test_budget_carry.py",),
+        ("tests/unit/spending/test_costs.py",),
     ),
 )

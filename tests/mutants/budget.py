@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from tests.mutants.mutation import Mutant
 
-LUA = "botticelli/budget/lua/"
+LUA = "botticelli/budget/redis/lua/"
 SCRIPTS = ("tests/integration/budget/test_budget_conformance.py", "-k", "TestRedisBudget")
 QUEUE = (*SCRIPTS[:2], "TestRedisBudget and (came_later or order_of_arrival)")
 LOSSES = ("tests/integration/budget/test_budget_conformance.py", "-k", "TestRedisThatLosesItsData")
 SERVERS = ("tests/integration/budget/test_budget_server_lost.py",)
 LOSS_MACHINE = ("tests/integration/budget/test_budget_loss_machine.py",)
-FORGOTTEN = ("tests/integration/carousel/test_forgotten_draws.py",)
+FORGOTTEN = ("tests/integration/carousel/recovery/test_forgotten_draws.py",)
 
 BUDGET = (
     Mutant(
@@ -172,21 +172,21 @@ BUDGET = (
     ),
     Mutant(
         "a draw is confirmed once the ledger knows it",
-        "workers/draws.py",
+        "botticelli/spending/draws.py",
         "    again = budget.draw_all([one.draws.of(one.draw_id, one.amounts, -1) for one, _ in drawn])",
         "    return [draw for _, draw in drawn]\n    again = []",
         FORGOTTEN,
     ),
     Mutant(
         "the short way holds the amounts of all tickets",
-        "botticelli/budget/lua/lib_quick.lua",
+        "botticelli/budget/redis/lua/lib_quick.lua",
         "amount * tickets",
         "amount",
         ("tests/unit/budget/test_budget_short_way.py",),
     ),
     Mutant(
         "several tickets are granted as far as they fit",
-        "botticelli/budget/lua/reserve.lua",
+        "botticelli/budget/redis/lua/reserve.lua",
         "  if worst and granted > 0 then break end\n",
         "",
         ("tests/integration/budget/test_budget_conformance.py", "-k", "several"),

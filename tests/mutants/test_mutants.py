@@ -48,7 +48,7 @@ def test_the_table_of_mechanisms_names_mutants_and_the_tests_that_they_are_tried
     assert [row[0] for row in rows if "`test_" in row[2]] == list(table), "a mutant of the table isn't there"
     for mutant, test in table.values():
         tried = MUTANTS[mutant].tests
-        files = [ROOT / tried[0], *(ROOT / "botticelli/testing").glob("budget*.py")]
+        files = [ROOT / tried[0], *(ROOT / "botticelli/testing").rglob("budget*.py")]
         assert any(f"def {test}(" in file.read_text("utf-8") for file in files), test
         if tried[0].startswith("tests/integration/") and "def " + test in files[0].read_text("utf-8"):
             assert tried[-1] in test, f"{mutant} is not tried with {test}"

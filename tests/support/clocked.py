@@ -6,10 +6,10 @@ import time
 
 from sqlalchemy import func
 
-from botticelli.budget.redis import RedisBudget
-from botticelli.runtime import Runtime
-from botticelli.testing.clock import ManualClock
-from workers.sweep import sweep
+from botticelli.budget.redis.redis_budget import RedisBudget
+from botticelli.runtime.process import Runtime
+from botticelli.testing.budget_cases.clock import ManualClock
+from workers.recovery.sweep import sweep
 
 
 def with_clock(runtime: Runtime) -> ManualClock:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from botticelli.runtime import Runtime
+from botticelli.runtime.process import Runtime
 from botticelli.store import ActRow, Run
 from botticelli.testing.discord import GUILD
 from tests.support.narratives import narrative_text, perform_all, start

@@ -6,9 +6,9 @@ from typing import Any
 
 from botticelli.drivers import GenerateRequest, GenerateResponse, Usage
 from botticelli.drivers.echo import EchoDriver
-from botticelli.runtime import Runtime
+from botticelli.runtime.process import Runtime
 from botticelli.store import ActRow, NewRow, Origin
-from botticelli.store.content_rows import ContentRows
+from botticelli.store.user_data.content_rows import ContentRows
 from tests.support.narratives import perform_all, start
 
 ORIGIN = Origin("n", "r", "a", None)

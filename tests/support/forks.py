@@ -64,7 +64,7 @@ class Fork:
 
 
 def start_tethered(address: str, words: Sequence[str], environ: Mapping[str, str]) -> Fork:
-    """Start the worker of a command, which ends with it, as `botticelli/cli/tether.py` does; a log has its process id."""
+    """Start the worker of a command, which ends with it, as `botticelli/cli/follow/parent_death.py` does; logs its pid."""
     folder = Path(words[5])
     celery = words.index("celery")
     log = folder / f"worker-{os.getpid()}.new"

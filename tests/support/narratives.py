@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from botticelli.carousel import EnqueueOptions, enqueue
 from botticelli.narrative import Environment, Loaded, parse_narrative
-from botticelli.runtime import Runtime
+from botticelli.runtime.process import Runtime
 from botticelli.store import Run
 from tests.support.waiting import wait_until
-from workers.perform import perform
-from workers.sweep import sweep
+from workers.executor.iteration import perform
+from workers.recovery.sweep import sweep
 
 MOST_TURNS = 1000
 ONE_ACT = 'one = "Say hello {iteration}"'

@@ -6,7 +6,7 @@ from collections import Counter
 
 from sqlalchemy import text
 
-from botticelli.runtime import Runtime
+from botticelli.runtime.process import Runtime
 
 
 def violations(runtime: Runtime, run_id: str, *, calls_lost: int) -> list[str]:

@@ -1,1 +1,4 @@
-"""The view of a run that is followed: plain lines, JSON, or a panel with the gauges of its budgets, and its summary."""
+"""Follows a run until it rests: a view of it (plain lines, JSON, a panel), and a worker where none is alive.
+
+session.py goes from a run to an exit code.
+"""

@@ -12,14 +12,14 @@ from rich.panel import Panel
 from rich.text import Text
 
 from botticelli.carousel import result_of
-from botticelli.carousel.outcome import outcome_text
-from botticelli.cli.follow.gauges import gauge_lines
+from botticelli.carousel.result import outcome_text
+from botticelli.cli.base.formatting import duration, gauge, iterations, money, number, one_line, safe, short
+from botticelli.cli.base.layout import wrapped
+from botticelli.cli.follow.budget_bars import gauge_lines
 from botticelli.cli.follow.summary import next_steps, summary
 from botticelli.cli.follow.view import Picture
-from botticelli.cli.layout import wrapped
-from botticelli.cli.terminal import duration, gauge, iterations, money, number, one_line, safe, short
+from botticelli.monitoring.watch import Event
 from botticelli.store import Run
-from botticelli.watching import Event
 
 BAR_CHARACTERS = 30
 CAUSE_CHARACTERS = 100

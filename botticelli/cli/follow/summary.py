@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from botticelli.cli.terminal import duration, iterations, money, number, safe
+from botticelli.cli.base.formatting import duration, iterations, money, number, safe
 
 if TYPE_CHECKING:
     from botticelli.store import Run
@@ -14,7 +14,7 @@ START_A_WORKER = "start a worker: celery -A botticelli worker"
 
 def summary(run: Run) -> list[str]:
     """`completed: 5 of 5 iterations in 3.2 s`, and what it took."""
-    from botticelli.carousel.outcome import outcome_text, result_of
+    from botticelli.carousel.result import outcome_text, result_of
 
     result = result_of(run)
     done = f"{number(result.iterations_attempted)} of {iterations(run.iterations)}"

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from botticelli.budget import ScopeUsage
+    from botticelli.monitoring.watch import Event
     from botticelli.store import Run
-    from botticelli.watching import Event
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,17 +8,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from botticelli.drivers.protocol import GenerateRequest, GenerateResponse, Usage
+from botticelli.drivers.interface.protocol import GenerateRequest, GenerateResponse, Usage
 from botticelli.drivers.reading.error_bodies import ErrorBody, is_markup, read_error_body
-from botticelli.drivers.reading.events import Event, EventParser, events_in
 from botticelli.drivers.reading.finish import ERROR, REFUSED, STOP, TOOLS
 from botticelli.drivers.reading.gathered import Gathered
+from botticelli.drivers.reading.json_events import Event, EventParser, events_in
 from botticelli.drivers.reading.parts import Parts
 from botticelli.drivers.reading.thinking import ThinkingFilter, split_thinking, tags_in
 from botticelli.drivers.reading.usage import believe
 from botticelli.drivers.reading.wires import Wire
-from botticelli.storable import storable
-from botticelli.telemetry import log
+from botticelli.telemetry.log import log
+from botticelli.untrusted.storable import storable
 
 SHOWN_CHARACTERS = 200
 ANSWER = frozenset(("choices", "candidates", "delta", "content", "content_block"))

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from botticelli.drivers.reading.events import events_in
-from botticelli.storable import storable
+from botticelli.drivers.reading.json_events import events_in
+from botticelli.untrusted.storable import storable
 
 MAX_CHARACTERS = 100_000
 """Of a text body, before its tags are removed."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from botticelli.storable import storable
+from botticelli.untrusted.storable import storable
 
 STOP, LENGTH, REFUSED, ERROR, TOOLS = "stop", "length", "refused", "error", "tool_calls"
 MAX_CHARACTERS = 60

@@ -10,7 +10,7 @@ from botticelli.drivers.reading.error_bodies import ErrorBody, read_error_body
 from botticelli.drivers.reading.finish import finish_word
 from botticelli.drivers.reading.parts import Parts
 from botticelli.drivers.reading.usage import NOTHING, Counts
-from botticelli.storable import storable
+from botticelli.untrusted.storable import storable
 
 
 @dataclass(slots=True)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import logging
 from dataclasses import replace
 
-from botticelli.drivers.protocol import GenerateRequest, GenerateResponse, Usage
+from botticelli.drivers.interface.protocol import GenerateRequest, GenerateResponse, Usage
 from botticelli.drivers.reading.usage import NOTHING, believe, with_believed_usage
-from botticelli.storable import storable
-from botticelli.telemetry import log
+from botticelli.telemetry.log import log
+from botticelli.untrusted.storable import storable
 
 
 def checked_response(request: GenerateRequest, response: GenerateResponse) -> GenerateResponse:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from botticelli.drivers.protocol import GenerateRequest
+from botticelli.drivers.interface.protocol import GenerateRequest
 
 NAMES = ("think", "thinking", "thought", "reasoning")
 MAX_TAG_CHARACTERS = 200

@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from botticelli.drivers.estimate import estimate_request_tokens, estimate_tokens
-from botticelli.drivers.protocol import GenerateRequest, GenerateResponse, Usage
+from botticelli.drivers.interface.protocol import GenerateRequest, GenerateResponse, Usage
+from botticelli.drivers.interface.token_estimate import estimate_request_tokens, estimate_tokens
 
 MAX_COUNT = 100_000_000
 """No call has more tokens: a larger count is a mistake."""

@@ -10,22 +10,22 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from botticelli.errors import PlatformError, PlatformGone, PlatformTransient, PlatformUnknown, SettingsError
-from botticelli.network import connection_fault, header_fault, secret
-from botticelli.platforms.discord.api import Api, Transport
-from botticelli.platforms.discord.catalogue import Entry, catalogue
-from botticelli.platforms.discord.finding import find
-from botticelli.platforms.discord.jobs import Job, all_shaped, answered, shaped
-from botticelli.platforms.discord.messages import mentions_refused, refused_mentions
-from botticelli.platforms.discord.pacing import OPTIONS as LIMITS
-from botticelli.platforms.discord.pacing import Pacer, paces
-from botticelli.platforms.discord.steps import perform
-from botticelli.platforms.discord.timeouts import timeout_seconds
-from botticelli.platforms.pacing import Pace
+from botticelli.platforms.discord.catalogue.catalogue import Entry, catalogue
+from botticelli.platforms.discord.commands.command_context import Job, all_shaped, answered, shaped
+from botticelli.platforms.discord.commands.effect_lookup import find
+from botticelli.platforms.discord.commands.guild_commands import perform
+from botticelli.platforms.discord.commands.message_commands import mentions_refused, refused_mentions
+from botticelli.platforms.discord.rest.api import Api, Transport
+from botticelli.platforms.discord.rest.global_limits import OPTIONS as LIMITS
+from botticelli.platforms.discord.rest.global_limits import Pacer, paces
+from botticelli.platforms.discord.rest.timeouts import timeout_seconds
 from botticelli.platforms.protocol import Announced, CommandOutput, CommandSpec, Place, Unknown, Whereabouts
+from botticelli.platforms.rate_limits import Pace
 from botticelli.settings import UrlFault, http_url
+from botticelli.settings.network import connection_fault, header_fault, secret
 
 if TYPE_CHECKING:
-    from botticelli.platforms.discord.client import Client
+    from botticelli.platforms.discord.rest.rest_client import Client
 
 OPTIONS = ("base_url", "guild_id", "allow_mentions", "timeout_seconds", *LIMITS)
 TOKEN = "DISCORD_TOKEN"  # noqa: S105 (the name of a variable)
@@ -155,7 +155,7 @@ class DiscordPlatform:
             return self._api
 
     def _client(self) -> Transport:
-        from botticelli.platforms.discord.client import Client
+        from botticelli.platforms.discord.rest.rest_client import Client
 
         lack = self.lacks()
         if lack is not None:

@@ -10,7 +10,7 @@ from sqlalchemy import text
 
 from botticelli.client import Client
 from tests.chaos.storm.provider import ACT_NAMES, Event, Place, Storm, StormRun
-from tests.support.processes import Process
+from tests.support.fleet.processes import Process
 
 OUTCOMES = {"kept": "settled", "failed": "settled", "unknown": "unknown", "final": "refused"}
 DEFECTS = ("internal error", "Traceback", "answer_not_kept", "answer_not_judged", "answer_part_unreadable", "a defect")

@@ -12,8 +12,8 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from botticelli.testing.provider_wires import WIRES
 from botticelli.testing.providers import FakeProvider, RawAnswer
+from botticelli.testing.wires.provider_wires import WIRES
 from tests.chaos.storm.kinds import Asked, Outcome, by_chance
 from tests.chaos.storm.speech import SPEECHES
 from tests.support.narratives import narrative_text

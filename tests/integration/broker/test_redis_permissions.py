@@ -9,8 +9,8 @@ import pytest
 from redis import Redis
 
 from botticelli.errors import RedisUnfit, ServiceUnavailable, SettingsError
-from botticelli.redis_check import make_redis, require_fit
-from botticelli.redis_permissions import COMMANDS, missing_permissions
+from botticelli.runtime.redis_check import make_redis, require_fit
+from botticelli.runtime.redis_permissions import COMMANDS, missing_permissions
 from botticelli.testing.valkey import valkey_socket
 
 ALL = ("+@all", "~perm*", "&perm*")

@@ -11,13 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from botticelli.budget import Amounts, Draw, MemoryBudget, Scope, Share, Ticket, Window
-from botticelli.budget.audit import Finding, Spent, audit
-from botticelli.budget.audit_windows import Interval
+from botticelli.budget.audit.passed_limits import Finding, Spent, audit
+from botticelli.budget.audit.window_intervals import Interval
 from botticelli.budget.days import midnights
-from botticelli.budget.model import CHARGED_AT, METRICS, Metric
-from botticelli.cli.budget_audit import spent_by
+from botticelli.budget.interface import CHARGED_AT, METRICS, Metric
+from botticelli.cli.budget.budget_audit import spent_by
 from botticelli.store import SpentRow
-from botticelli.testing.clock import ManualClock
+from botticelli.testing.budget_cases.clock import ManualClock
 
 TOKENS = Window("tokens", 100, 10)
 REQUESTS = Window("requests", 2, 10)

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule
 
 from botticelli.budget import Amounts, Draw, PastCharge, RedisBudget, Scope, Share, Ticket, Window
-from botticelli.testing.clock import ManualClock
-from botticelli.testing.intervals import most_in_any_interval
+from botticelli.testing.budget_cases.clock import ManualClock
+from botticelli.testing.budget_cases.intervals import most_in_any_interval
 
 DAY_MS = 86_400_000
 SCOPE = Scope(

@@ -24,9 +24,9 @@ from botticelli.budget import (
     Window,
     nothing_charged,
 )
-from botticelli.testing.budget_naive import AT_DRAW, AT_SETTLE, NOTHING, NaiveScope, NaiveWaiter
-from botticelli.testing.clock import ManualClock
-from botticelli.testing.intervals import most_in_any_interval
+from botticelli.testing.budget_cases.budget_naive import AT_DRAW, AT_SETTLE, NOTHING, NaiveScope, NaiveWaiter
+from botticelli.testing.budget_cases.clock import ManualClock
+from botticelli.testing.budget_cases.intervals import most_in_any_interval
 
 Answer = TypeVar("Answer")
 MOST = 100

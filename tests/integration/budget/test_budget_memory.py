@@ -12,9 +12,9 @@ import pytest
 from redis import Redis
 
 from botticelli.budget import Amounts, RedisBudget, Scope, Window, nothing_charged
-from botticelli.budget.packing import Prepared
-from botticelli.budget.scripts import GATE, source
-from botticelli.testing.clock import ManualClock
+from botticelli.budget.redis.resp import Prepared
+from botticelli.budget.redis.scripts import GATE, source
+from botticelli.testing.budget_cases.clock import ManualClock
 
 GRANTS = int(os.environ.get("GRANTS", "60_000"))  # make million: 1,000,000
 AT_ONCE, STEP_MS = 4_000, 2_900
@@ -50,7 +50,7 @@ def bulk_source() -> str:
     It answers with its grants, and ends early at a midnight that the call did not bring along.
     """
     charge = source("charge")
-    at = charge.index((files("botticelli.budget") / "lua" / f"{GATE}.lua").read_text("utf-8"))
+    at = charge.index((files("botticelli.budget.redis") / "lua" / f"{GATE}.lua").read_text("utf-8"))
     return (
         f"{charge[:at]}local function once()\n{charge[at:]}\nend\nlocal granted, begin = 0, asked[scope_count + 1]\n"
         f"for n = 1, {AT_ONCE} do\nasked[scope_count + 1] = begin + n * {STEP_MS}\n"

@@ -14,7 +14,7 @@ from redis import Redis
 
 from botticelli.budget import Amounts, RedisBudget, Scope, Window, nothing_charged
 from botticelli.testing import spenders
-from botticelli.testing.intervals import most_in_any_interval
+from botticelli.testing.budget_cases.intervals import most_in_any_interval
 from tests.support.waiting import at_best
 
 PROCESSES = 8

@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from botticelli.runtime import Runtime
+from botticelli.runtime.process import Runtime
 from botticelli.testing.discord import TOKEN, FakeDiscord, serving
-from tests.support.discord_openapi import faults
-from workers import captures
+from tests.support.servers.discord_openapi import faults
+from workers.effects import captures
 
 
 @pytest.fixture

@@ -11,15 +11,15 @@ import pytest
 from sqlalchemy import func, update
 
 from botticelli.carousel import Mover, cancel, decide, pause, resume
-from botticelli.carousel.confirmations import waiting_of
-from botticelli.runtime import Runtime
+from botticelli.carousel.control.approvals import waiting_of
+from botticelli.monitoring.diagnosis import why
+from botticelli.runtime.process import Runtime
 from botticelli.store import Run
-from botticelli.store.tables import iterations as iterations_table
+from botticelli.store.schema.tables import iterations as iterations_table
 from botticelli.testing.discord import GUILD, FakeDiscord
-from botticelli.why import why
 from tests.support.commands import act
 from tests.support.narratives import narrative_text, perform_all, perform_open, run_of, start
-from workers.sweep import sweep
+from workers.recovery.sweep import sweep
 
 OnDiscord = Callable[..., Runtime]
 ADA = Mover("fine", "ada@house")
@@ -124,7 +124,7 @@ def test_cancelled_run_drops_parked_iterations_and_resume_asks_again(
 def test_approval_while_others_are_performed_admits_its_iteration(
     careful: Runtime, discord: FakeDiscord, channel: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("botticelli.why.live_workers", lambda _: ["worker@here"])
+    monkeypatch.setattr("botticelli.monitoring.diagnosis.live_workers", lambda _: ["worker@here"])
     run = start(careful, posts(channel))
     perform_open(careful, run.id)
     assert (run_of(careful, run.id).status, numbers(waiting_of(careful, run.id))) == ("running", [1])
@@ -155,7 +155,7 @@ def test_worker_killed_while_it_asks_loses_neither_question_nor_approval(
     """It dies between the question and the end of the iteration; the approval comes before the lease runs out."""
     run = start(careful, posts(channel))
     with monkeypatch.context() as killed:
-        killed.setattr("workers.perform.conclude", lambda *_: None)
+        killed.setattr("workers.executor.iteration.conclude", lambda *_: None)
         perform_open(careful, run.id)
     assert [row["status"] for row in waiting_of(careful, run.id)] == ["waiting"]
     decide_number(careful, run, 1)

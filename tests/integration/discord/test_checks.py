@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from botticelli.carousel.commands import check_commands
+from botticelli.carousel.checks.command_checks import check_commands
 from botticelli.errors import NarrativeError
-from botticelli.runtime import Runtime
+from botticelli.runtime.process import Runtime
 from botticelli.testing.discord import GUILD, USER, FakeDiscord
 from tests.support.commands import act, create, play, state
 from tests.support.narratives import loaded, narrative_text, perform_all, start

@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from botticelli.platforms.discord.catalogue import catalogue
-from botticelli.runtime import Runtime
+from botticelli.platforms.discord.catalogue.catalogue import catalogue
+from botticelli.runtime.process import Runtime
 from botticelli.testing.discord import GUILD, USER, FakeDiscord, Fault
 from tests.support.commands import act, outputs, play
-from tests.support.discord_openapi import extract, extracted, faults, named_routes
+from tests.support.servers.discord_openapi import extract, extracted, faults, named_routes
 
 OnDiscord = Callable[..., Runtime]
 OPENAPI = os.environ.get("BOTTICELLI_TEST_DISCORD_OPENAPI")

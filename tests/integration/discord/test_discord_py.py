@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from botticelli.platforms.discord.world import BOT_ID
-from botticelli.platforms.discord.world.messages import add
+from botticelli.platforms.discord.fake import BOT_ID
+from botticelli.platforms.discord.fake.stored_messages import add
 from botticelli.testing.discord import GUILD, TOKEN, USER, FakeDiscord, Fault
 
 with warnings.catch_warnings():

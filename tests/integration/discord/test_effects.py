@@ -14,22 +14,22 @@ from sqlalchemy import text
 from botticelli.carousel import resume
 from botticelli.errors import InvalidInput, PlatformUnknown
 from botticelli.messages import run_id_for
+from botticelli.monitoring.diagnosis import why
 from botticelli.platforms import Announced, CommandOutput, CommandSpec
-from botticelli.platforms.discord import messages
+from botticelli.platforms.discord.commands import message_commands
 from botticelli.platforms.echo import AnyPlatform
-from botticelli.runtime import Runtime
+from botticelli.runtime.process import Runtime
+from botticelli.runtime.worker_heartbeat import worker_name
 from botticelli.store import Run, Store, Twin
-from botticelli.store.effects import Effects
+from botticelli.store.runs.effects import Effects
 from botticelli.testing.discord import GUILD, FakeDiscord, Fault
-from botticelli.why import why
 from tests.support.commands import act, create, outputs, play, state
 from tests.support.narratives import narrative_text, perform_all, run_of, start
 from tests.support.waiting import wait_until
-from workers import captures, effects
-from workers.perform import perform
-from workers.presence import worker_name
-from workers.requests import store_request
-from workers.sweep import sweep
+from workers.effects import bot_command, captures
+from workers.executor.iteration import perform
+from workers.handlers import store_request
+from workers.recovery.sweep import sweep
 
 OnDiscord = Callable[..., Runtime]
 CHANNEL = f"{{state.discord.{GUILD}.channel.news}}"
@@ -75,14 +75,14 @@ def test_a_worker_that_died_after_doing_it_doubles_nothing(
     runtime = on_discord(worker__lease_seconds="1")
     died: list[str] = []
 
-    def die(self: effects.Command, announced: Announced, spec: CommandSpec, output: CommandOutput) -> None:
+    def die(self: bot_command.Command, announced: Announced, spec: CommandSpec, output: CommandOutput) -> None:
         if spec.name not in died:
             died.append(spec.name)
             raise KeyboardInterrupt
         finish(self, announced, spec, output)
 
-    finish = effects.Command._finish
-    monkeypatch.setattr(effects.Command, "_finish", die)
+    finish = bot_command.Command._finish
+    monkeypatch.setattr(bot_command.Command, "_finish", die)
     send = act("sent", "messages.send", channel_id="{state.made.id}", content="the same text")
     run = start(runtime, narrative_text(2, create(f"{{state.discord.{GUILD}.channel.news}}") + send))
     for _ in range(3):
@@ -111,20 +111,20 @@ def test_a_worker_whose_clock_is_slow_doubles_nothing(
         narrative_text(1, create() + act("sent", "messages.send", channel_id="{state.made.id}", content="once")),
     )
     with monkeypatch.context() as patch, contextlib.suppress(KeyboardInterrupt):
-        finish = effects.Command._finish
+        finish = bot_command.Command._finish
 
-        def die(self: effects.Command, announced: Announced, spec: CommandSpec, output: CommandOutput) -> None:
+        def die(self: bot_command.Command, announced: Announced, spec: CommandSpec, output: CommandOutput) -> None:
             if spec.name == "messages.send":
                 raise KeyboardInterrupt
             finish(self, announced, spec, output)
 
-        patch.setattr(effects.Command, "_finish", die)
+        patch.setattr(bot_command.Command, "_finish", die)
         perform_all(runtime, run.id)
     with runtime.store.transaction() as tx:
         tx.connection.execute(text("update effects set intended_at = intended_at - interval '10 minutes'"))
     for sent in discord.world.data.messages[discord.channels("news")[0]["id"]].values():
         del sent["_nonce"]
-    for module in (effects, messages):
+    for module in (bot_command, message_commands):
         monkeypatch.setattr(module, "datetime", Slow, raising=False)
     assert perform_all(runtime, run.id).status == "completed"
     assert discord.contents(discord.channels("news")[0]["id"]) == ["once"]
@@ -134,7 +134,7 @@ def lost_at(runtime: Runtime, monkeypatch: pytest.MonkeyPatch, step: str) -> Run
     """Two iterations side by side, of which the first was lost at this step of its effect."""
     run = start(runtime, narrative_text(2, create(CHANNEL), concurrency=2))
     with monkeypatch.context() as patch, contextlib.suppress(KeyboardInterrupt):
-        patch.setattr(effects.Command, step, interrupted)
+        patch.setattr(bot_command.Command, step, interrupted)
         perform(runtime, run.id, 1)
     with runtime.store.transaction() as tx:
         tx.connection.execute(text("update iterations set lease_until = now() where number = 1"))
@@ -170,15 +170,15 @@ def test_who_asked_before_another_made_it_makes_no_second_one(
     on_discord: OnDiscord, discord: FakeDiscord, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It was lost, comes back, finds no channel in state, and waits for its turn while the other one makes the channel."""
-    runtime, late, alone = on_discord(), [2], effects.Command._alone
+    runtime, late, alone = on_discord(), [2], bot_command.Command._alone
 
-    def later(self: effects.Command, spec: CommandSpec, args: Mapping[str, Any]) -> Any:
+    def later(self: bot_command.Command, spec: CommandSpec, args: Mapping[str, Any]) -> Any:
         if late and self._stage.claim.number == 1:
             perform(runtime, run.id, late.pop())
         return alone(self, spec, args)
 
     run = lost_at(runtime, monkeypatch, "_once")
-    monkeypatch.setattr(effects.Command, "_alone", later)
+    monkeypatch.setattr(bot_command.Command, "_alone", later)
     assert perform_all(runtime, run.id).status == "completed"
     assert late == []
     assert len(discord.channels("news")) == 1
@@ -198,7 +198,7 @@ def test_what_a_lost_worker_asked_for_may_still_come(
         runtime, narrative_text(2, act("made", "channels.get_or_create", guild_id=GUILD, name="news"), concurrency=2)
     )
     with monkeypatch.context() as patch, contextlib.suppress(KeyboardInterrupt):
-        patch.setattr(effects.Command, "_once", interrupted)
+        patch.setattr(bot_command.Command, "_once", interrupted)
         perform(runtime, run.id, 1)
     monkeypatch.setattr(Effects, "twins", counted)
     other = threading.Thread(target=perform, args=(runtime, run.id, 2))
@@ -229,7 +229,7 @@ def test_what_is_recorded_is_not_even_asked_for_again(
             if seen.count("effect_recorded") == 2:
                 raise KeyboardInterrupt
 
-        patch.setattr(effects, "reach", second_record)
+        patch.setattr(bot_command, "reach", second_record)
         perform(runtime, run.id, 1)
     with runtime.store.transaction() as tx:
         tx.connection.execute(text("update iterations set lease_until = now() where number = 1"))

@@ -13,8 +13,8 @@ import hikari
 import pytest
 from hikari.api import RESTClient
 
-from botticelli.platforms.discord.world import BOT_ID
-from botticelli.platforms.discord.world.messages import add
+from botticelli.platforms.discord.fake import BOT_ID
+from botticelli.platforms.discord.fake.stored_messages import add
 from botticelli.testing.discord import GUILD, TOKEN, USER, FakeDiscord, Fault
 
 NOBODY = 999999999999999999

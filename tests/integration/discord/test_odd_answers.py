@@ -18,11 +18,11 @@ from sqlalchemy import text
 
 from botticelli.cli.main import root
 from botticelli.errors import InvalidInput, PlatformError, PlatformTransient, PlatformUnknown, SettingsError
+from botticelli.monitoring.diagnosis import why
 from botticelli.platforms.discord.platform import DiscordPlatform
-from botticelli.platforms.waits import MAX_SECONDS, usable_seconds, wait_seconds
-from botticelli.runtime import Runtime
+from botticelli.platforms.platform_waits import MAX_SECONDS, usable_seconds, wait_seconds
+from botticelli.runtime.process import Runtime
 from botticelli.testing.discord import GUILD, FakeDiscord, Fault, Odd
-from botticelli.why import why
 from tests.support.commands import create, play
 from tests.support.narratives import narrative_text, perform_open, start
 

@@ -12,18 +12,18 @@ import pytest
 from sqlalchemy import func, update
 
 from botticelli.carousel import Mover, accept, cancel, decide, pause, resume
-from botticelli.carousel.enqueue import EnqueueOptions
+from botticelli.carousel.enqueuing.enqueue import EnqueueOptions
 from botticelli.client import Client
 from botticelli.errors import InvalidInput, NarrativeError
-from botticelli.runtime import Runtime
-from botticelli.store.tables import effects as effects_table
+from botticelli.monitoring.diagnosis import why
+from botticelli.runtime.process import Runtime
+from botticelli.store.schema.tables import effects as effects_table
 from botticelli.testing.discord import GUILD, FakeDiscord
-from botticelli.why import why
 from tests.support.commands import act, play
 from tests.support.narratives import narrative_text, perform_all, run_of, start
-from workers.conclusions import conclude
-from workers.perform import perform
-from workers.sweep import sweep
+from workers.executor.completion import conclude
+from workers.executor.iteration import perform
+from workers.recovery.sweep import sweep
 
 OnDiscord = Callable[..., Runtime]
 ADA, BOB = Mover("fine", "ada@house"), Mover("too loud", "bob@house")
@@ -337,7 +337,7 @@ def test_an_answer_that_comes_while_the_worker_lays_it_down_is_not_lost(
         decided.wait(60)
         conclude(*arguments)
 
-    monkeypatch.setattr("workers.perform.conclude", conclude_late)
+    monkeypatch.setattr("workers.executor.iteration.conclude", conclude_late)
     worker = threading.Thread(target=perform, args=(runtime, run.id, 1))
     worker.start()
     assert asked.wait(60)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from botticelli.testing.providers import FakeProvider
-from tests.support.sdks import CANARY, made
+from tests.support.servers.sdks import CANARY, made
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from botticelli.drivers.openai import CompatibleDriver
 from botticelli.errors import DriverError, DriverTerminal, DriverTransient, DriverUnknown
 from botticelli.testing.driver_answers import AnswerConformance
 from botticelli.testing.providers import FakeProvider, RawAnswer
-from tests.support.sdks import ALL, CANARY, driver_for, request
+from tests.support.servers.sdks import ALL, CANARY, driver_for, request
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -17,7 +17,7 @@ from botticelli.drivers.gemini import GeminiDriver
 from botticelli.drivers.openai import CompatibleDriver
 from botticelli.errors import DriverTerminal, SettingsError
 from botticelli.testing.providers import FakeProvider
-from tests.support.sdks import ALL, CANARY, DRIVERS, MODELS, driver_for, request
+from tests.support.servers.sdks import ALL, CANARY, DRIVERS, MODELS, driver_for, request
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.usefixtures("keys", "closed")

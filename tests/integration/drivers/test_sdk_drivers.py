@@ -12,8 +12,8 @@ from botticelli.drivers import Driver, GenerateRequest, Media, Message, Usage
 from botticelli.errors import DriverError, DriverTerminal, DriverTransient, DriverUnknown
 from botticelli.testing.drivers import DriverConformance
 from botticelli.testing.providers import JSON, FakeProvider, Limits
-from tests.support.ports import refusing
-from tests.support.sdks import ALL, CANARY, MODELS, driver_for, request
+from tests.support.fleet.ports import refusing
+from tests.support.servers.sdks import ALL, CANARY, MODELS, driver_for, request
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.usefixtures("keys", "closed")

@@ -10,8 +10,8 @@ import pytest
 from botticelli.drivers.sdk import SdkDriver
 from botticelli.errors import DriverError
 from botticelli.testing.waits_answers import WaitsAnswer, WaitsConformance
-from tests.support.raw_server import RawServer, raw_server
-from tests.support.sdks import DRIVERS, request
+from tests.support.servers.raw_server import RawServer, raw_server
+from tests.support.servers.sdks import DRIVERS, request
 
 pytestmark = pytest.mark.usefixtures("keys")
 

@@ -14,8 +14,8 @@ import pytest
 
 from botticelli import services
 from botticelli.services import local_model, membership
-from botticelli.services.locks import is_held
-from botticelli.services.paths import Paths
+from botticelli.services.files.locks import is_held
+from botticelli.services.files.paths import Paths
 from tests.support.waiting import wait_until
 
 REPOSITORY = Path(__file__).parents[3]

@@ -12,9 +12,9 @@ import pytest
 
 from botticelli import services
 from botticelli.errors import NotFound, ServiceUnavailable, SettingsError
-from botticelli.services.keeper import LINGER_SECONDS
-from botticelli.services.locks import EXCLUSIVE, is_held, open_lock, take
-from botticelli.services.paths import Paths
+from botticelli.services.files.locks import EXCLUSIVE, is_held, open_lock, take
+from botticelli.services.files.paths import Paths
+from botticelli.services.supervisor import LINGER_SECONDS
 from tests.support.waiting import wait_until
 
 

@@ -11,8 +11,8 @@ import pytest
 
 from botticelli import services
 from botticelli.errors import ServiceUnavailable
-from botticelli.services import model_files
-from botticelli.services.paths import Paths
+from botticelli.services.files.paths import Paths
+from botticelli.services.language_model import model_files
 
 
 def ask(socket: Path) -> dict[str, object]:

@@ -13,8 +13,8 @@ import redis
 import sqlalchemy
 
 from botticelli import services
-from botticelli.services.locks import is_held
-from botticelli.services.paths import Paths
+from botticelli.services.files.locks import is_held
+from botticelli.services.files.paths import Paths
 from tests.support.waiting import at_best
 
 
@@ -105,7 +105,7 @@ def test_eight_that_start_at_once_get_the_same_servers(home, user, processes, un
     urls = [one.joined() for one in users]
     assert all(each == urls[0] for each in urls)
     assert [one.users for one in services.status(home)] == [8, 8]
-    kinds = ["bin/postgres -D", "botticelli.services.keeper", "valkey-server"]
+    kinds = ["bin/postgres -D", "botticelli.services.supervisor", "valkey-server"]
 
     def found() -> list[str]:
         """Of each process its kind. What a server has just forked looks like another server for a moment."""

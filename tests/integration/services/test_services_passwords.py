@@ -12,7 +12,7 @@ import pytest
 from redis import Redis
 from redis.exceptions import AuthenticationError, ConnectionError
 
-from botticelli.services import binaries
+from botticelli.services.servers import binaries
 from tests.support.waiting import wait_until
 
 COMPOSE = (Path(__file__).parents[3] / "deploy/compose.yaml").read_text()

@@ -14,8 +14,8 @@ import redis
 
 from botticelli import services
 from botticelli.errors import ServiceUnavailable
-from botticelli.services.locks import is_held
-from botticelli.services.paths import Paths
+from botticelli.services.files.locks import is_held
+from botticelli.services.files.paths import Paths
 
 POSTGRES, REDIS = 0, 1
 

@@ -9,7 +9,7 @@ from sqlalchemy import text
 
 from botticelli.drivers import Usage
 from botticelli.errors import NotFound
-from botticelli.runtime import Runtime
+from botticelli.runtime.process import Runtime
 from botticelli.store import Claim, Entry
 from tests.support.narratives import narrative_text, start
 

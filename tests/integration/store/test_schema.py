@@ -13,11 +13,18 @@ from sqlalchemy.exc import InternalError
 
 from botticelli import services
 from botticelli.errors import DatabaseBehind, DatabaseUnfit, InvalidInput, ServiceUnavailable, SettingsError
-from botticelli.runtime import Runtime
+from botticelli.runtime.process import Runtime
 from botticelli.settings import load_settings
 from botticelli.store import NewRow, Origin, Query, Store, Tables
-from botticelli.store.database import connected, downgrade, make_engine, require_current, schema_status, upgrade
-from botticelli.store.tables import metadata
+from botticelli.store.connection.database import (
+    connected,
+    downgrade,
+    make_engine,
+    require_current,
+    schema_status,
+    upgrade,
+)
+from botticelli.store.schema.tables import metadata
 
 
 @pytest.fixture

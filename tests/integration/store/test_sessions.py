@@ -13,10 +13,10 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from botticelli.errors import ServiceUnavailable
-from botticelli.runtime import Runtime
+from botticelli.runtime.process import Runtime
 from botticelli.store import Store
-from botticelli.store.database import connected, make_engine
-from tests.support.proxy import Proxy
+from botticelli.store.connection.database import connected, make_engine
+from tests.support.servers.proxy import Proxy
 from tests.support.waiting import wait_until
 
 TRACKED = {"user", "database", "application_name", "client_encoding"}
@@ -115,7 +115,7 @@ def test_session_behind_a_pooler_is_told_in_each_transaction_and_keeps_nothing(r
 def test_transaction_of_a_vanished_client_gives_its_rows_back(
     runtime: Runtime, rows: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("botticelli.store.sessions.LEAST_SILENT_SECONDS", 3.0)
+    monkeypatch.setattr("botticelli.store.connection.sessions.LEAST_SILENT_SECONDS", 3.0)
     with Proxy(server_socket(runtime)) as proxy:
         engine = engine_at(runtime, proxy, silent_seconds=3)
         vanished = engine.connect()
@@ -161,7 +161,7 @@ def test_named_lock_may_be_held_in_silence(runtime: Runtime) -> None:
 
 @pytest.fixture
 def short_locks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("botticelli.store.sessions.LOCK_SECONDS", 0.2)
+    monkeypatch.setattr("botticelli.store.connection.sessions.LOCK_SECONDS", 0.2)
 
 
 def test_row_that_stays_locked_is_told_apart_from_a_lost_server(

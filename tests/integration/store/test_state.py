@@ -10,9 +10,9 @@ import pytest
 from sqlalchemy import event, text
 
 from botticelli.errors import InvalidInput
-from botticelli.runtime import Runtime
+from botticelli.runtime.process import Runtime
 from botticelli.store import Transaction, escape_segment
-from botticelli.store.state import MAX_KEY_CHARACTERS, check_key, prefix_of_narrative
+from botticelli.store.user_data.state import MAX_KEY_CHARACTERS, check_key, prefix_of_narrative
 
 EXPIRE = text("update narrative_state set expires_at = now() where key = :key")
 

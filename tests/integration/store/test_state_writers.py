@@ -9,7 +9,7 @@ from datetime import datetime
 
 from sqlalchemy import text
 
-from botticelli.runtime import Runtime
+from botticelli.runtime.process import Runtime
 from botticelli.store import StateEntry, Transaction
 from tests.support.waiting import wait_until
 

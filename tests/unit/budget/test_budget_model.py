@@ -6,7 +6,7 @@ import pytest
 
 from botticelli.budget import BLOCKED, Amounts, MemoryBudget, Refusal, Scope, Share, Ticket, Window, merged
 from botticelli.errors import InvalidInput
-from botticelli.testing.clock import ManualClock
+from botticelli.testing.budget_cases.clock import ManualClock
 
 
 @pytest.mark.parametrize(

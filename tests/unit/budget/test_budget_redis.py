@@ -24,9 +24,9 @@ from botticelli.budget import (
     Window,
     nothing_charged,
 )
-from botticelli.budget.scripts import FILES, SCRIPTS
+from botticelli.budget.redis.scripts import FILES, SCRIPTS
 from botticelli.errors import InvalidInput, ServiceUnavailable
-from botticelli.testing.clock import ManualClock
+from botticelli.testing.budget_cases.clock import ManualClock
 
 EPOCH = "{botticelli}:budget:epoch"
 SERVER = "{botticelli}:budget:server"
@@ -150,7 +150,7 @@ def test_a_changed_guard_finds_what_was_charged_before(client: FakeRedis) -> Non
 
 
 def test_scripts_and_words_name_the_same_metrics_in_the_same_order() -> None:
-    library = (files("botticelli.budget") / "lua" / "lib_windows.lua").read_text("utf-8")
+    library = (files("botticelli.budget.redis") / "lua" / "lib_windows.lua").read_text("utf-8")
     charged_at = re.findall(r"^  '(\w+)', -- (\w+)$", library, re.MULTILINE)
     assert charged_at == [(CHARGED_AT[metric], metric) for metric in METRICS]
 
@@ -174,7 +174,7 @@ def test_a_client_that_decodes_gets_the_same_answers() -> None:
 
 @pytest.mark.parametrize("name", FILES)
 def test_each_lua_file_is_short_and_opens_with_what_it_is(name: str) -> None:
-    lines = (files("botticelli.budget") / "lua" / f"{name}.lua").read_text("utf-8").splitlines()
+    lines = (files("botticelli.budget.redis") / "lua" / f"{name}.lua").read_text("utf-8").splitlines()
     assert len(lines) < 80
     assert lines[0].startswith("-- ")
     if name in SCRIPTS:

@@ -12,8 +12,9 @@ import pytest
 from fakeredis import FakeRedis, FakeServer
 from redis.commands.core import Script
 
-from botticelli.budget import Amounts, RedisBudget, Refusal, Scope, Share, Window, nothing_charged, scripts
-from botticelli.testing.clock import ManualClock
+from botticelli.budget import Amounts, RedisBudget, Refusal, Scope, Share, Window, nothing_charged
+from botticelli.budget.redis import scripts
+from botticelli.testing.budget_cases.clock import ManualClock
 
 SCOPE = Scope("model", (Window("requests", 10, 60), Window("tokens", 1000, 60), Window("tokens", 5000, 600, "fixed")))
 LOWER = Scope("model", (Window("requests", 9, 60), *SCOPE.windows[1:]))
@@ -26,7 +27,7 @@ TOOK_THE_LONG_WAY = "return {1, -7}"
 
 def one_way(client: FakeRedis, *, short: bool) -> Script:
     """The script of `reserve` without its long way (`short`), or without its short one."""
-    folder = files("botticelli.budget") / "lua"
+    folder = files("botticelli.budget.redis") / "lua"
     call, quick = ((folder / f"{name}.lua").read_text("utf-8") for name in (scripts.CALL, "lib_quick"))
     whole = scripts.source("reserve")
     assert whole.startswith(f"{call}\n{quick}")

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from itertools import pairwise
 
 from botticelli.budget import Amounts, MemoryBudget, Refusal, Scope, Share, Window
-from botticelli.testing.clock import ManualClock
-from botticelli.testing.intervals import most_in_any_interval, use_of_a_period
+from botticelli.testing.budget_cases.clock import ManualClock
+from botticelli.testing.budget_cases.intervals import most_in_any_interval, use_of_a_period
 
 LIMIT, PERIOD_MS, PERIODS = 10_000, 2_000, 6
 SCOPE = Scope("model", (Window("tokens", LIMIT, PERIOD_MS / 1000),))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from botticelli.budget import Amounts, MemoryBudget, Refusal, Scope, ScopeBudget, Share, Window
-from botticelli.testing.clock import ManualClock
+from botticelli.testing.budget_cases.clock import ManualClock
 
 SCOPE = Scope(
     "model",

@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from botticelli.carousel.enqueue import EnqueueOptions
-from botticelli.carousel.forecast import Forecast, forecast
+from botticelli.carousel.enqueuing.enqueue import EnqueueOptions
+from botticelli.carousel.forecast.forecast import Forecast, forecast
 from botticelli.cli.main import root
 from botticelli.errors import InvalidInput
 from botticelli.narrative.execution import Multipliers, Terms
-from botticelli.runtime import Runtime
+from botticelli.runtime.process import Runtime
 from botticelli.settings import load_settings
 from tests.support.narratives import loaded, narrative_text
 

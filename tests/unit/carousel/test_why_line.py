@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from botticelli.why import Why
+from botticelli.monitoring.diagnosis import Why
 
 
 @pytest.mark.parametrize(

@@ -14,8 +14,8 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import httpx2
 import pytest
 
-from botticelli.drivers.http import http_client
-from botticelli.drivers.options import SdkOptions
+from botticelli.drivers.interface.options import SdkOptions
+from botticelli.drivers.transport.http_client import http_client
 
 WHOLE = json.dumps({"text": "Venus"}).encode()
 

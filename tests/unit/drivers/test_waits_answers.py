@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from botticelli.drivers.failures import Answer, Translator
-from botticelli.drivers.verdicts import judge_error
+from botticelli.drivers.failures.sdk_errors import Answer, Translator
+from botticelli.drivers.failures.verdicts import judge_error
 from botticelli.errors import DriverError, DriverTransient
 from botticelli.testing.waits_answers import WaitsAnswer, WaitsConformance
 

@@ -11,9 +11,15 @@ import pytest
 
 from botticelli.errors import NarrativeError
 from botticelli.narrative import Loaded, load_narrative
-from botticelli.narrative.formats import FORMATS, fault_of_content, fault_of_mime, mime_of_content, mime_of_name
+from botticelli.narrative.language.media_formats import (
+    FORMATS,
+    fault_of_content,
+    fault_of_mime,
+    mime_of_content,
+    mime_of_name,
+)
 from botticelli.narrative.model import MediaInput
-from botticelli.narrative.shelf import MediaLimits
+from botticelli.narrative.source.media_store import MediaLimits
 
 PNG = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="

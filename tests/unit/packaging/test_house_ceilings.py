@@ -63,9 +63,15 @@ def test_lua_script_over_the_ceiling_is_reported(house: ModuleType) -> None:
 
 
 def test_folder_with_too_many_modules_is_reported(house: ModuleType) -> None:
-    names = [f"box/m{number}.py" for number in range(50)]
+    names = [f"box/m{number}.py" for number in range(12)]
     assert not [*house.check_folders([*names, "box/inner/m.py", "box/a.lua"])]
-    assert [*house.check_folders([*names, "box/m50.py"])] == ["box: 51 modules; at most 50: make folders in it"]
+    assert [*house.check_folders([*names, "box/m12.py"])] == ["box: 13 modules; at most 12: make folders in it"]
+
+
+def test_module_name_that_stands_twice_is_reported_unless_it_has_a_reason(house: ModuleType) -> None:
+    assert not [*house.check_names(["tasks/canary.py", "workers/recovery/canary.py", "tests/a/x.py", "workers/x.py"])]
+    (problem,) = house.check_names(["botticelli/a/x.py", "workers/x.py"])
+    assert "botticelli/a/x.py, workers/x.py" in problem
 
 
 def test_subject_over_the_ceiling_is_reported_with_its_commit(house: ModuleType) -> None:

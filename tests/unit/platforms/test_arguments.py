@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from botticelli.platforms import TEMPLATED, check_arguments
-from botticelli.platforms.discord.catalogue import catalogue
+from botticelli.platforms.discord.catalogue.catalogue import catalogue
 
 
 def check(command: str, **given: Any) -> Any:

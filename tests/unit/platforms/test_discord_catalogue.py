@@ -10,15 +10,15 @@ from pathlib import Path
 import pytest
 
 from botticelli.platforms import Announced, CommandOutput, Platform
-from botticelli.platforms.discord.api import Reply, Request
-from botticelli.platforms.discord.buckets import MemoryMeter
-from botticelli.platforms.discord.catalogue import catalogue
+from botticelli.platforms.discord.catalogue.catalogue import catalogue
+from botticelli.platforms.discord.catalogue.reference_page import page
+from botticelli.platforms.discord.commands.guild_commands import STEPS
+from botticelli.platforms.discord.fake import BOT_ID, World
+from botticelli.platforms.discord.fake.persistent import KeptWorld
+from botticelli.platforms.discord.fake.stored_messages import add
 from botticelli.platforms.discord.platform import DiscordPlatform
-from botticelli.platforms.discord.reference import page
-from botticelli.platforms.discord.steps import STEPS
-from botticelli.platforms.discord.world import BOT_ID, World
-from botticelli.platforms.discord.world.kept import KeptWorld
-from botticelli.platforms.discord.world.messages import add
+from botticelli.platforms.discord.rest.api import Reply, Request
+from botticelli.platforms.discord.rest.route_limits import MemoryMeter
 from botticelli.platforms.echo import AnyPlatform, RehearsedDiscord
 from botticelli.platforms.protocol import Place
 from botticelli.testing.platforms import PlatformConformance

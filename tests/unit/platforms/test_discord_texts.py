@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from botticelli.platforms.discord.texts import defused, split_text
+from botticelli.platforms.discord.commands.message_texts import defused, split_text
 
 
 def test_a_text_that_fits_is_one_part() -> None:

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from botticelli.errors import ServiceUnavailable
-from botticelli.services import unroot
-from botticelli.services.disk import real_reason, require_room
-from botticelli.services.paths import Paths
-from botticelli.services.postgres import CLUSTER_MB, Postgres
+from botticelli.services.files.disk import real_reason, require_room
+from botticelli.services.files.paths import Paths
+from botticelli.services.servers import non_root
+from botticelli.services.servers.postgres import CLUSTER_MB, Postgres
 
 Usage = namedtuple("Usage", "total used free")
 
@@ -29,7 +29,7 @@ def test_new_cluster_is_refused_without_room_and_an_old_one_is_not(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(20_000_000, 1_000_000, 19_000_000))
-    monkeypatch.setattr(unroot, "identity", lambda *_: None)
+    monkeypatch.setattr(non_root, "identity", lambda *_: None)
     postgres = Postgres(Paths(tmp_path / "home"))
     with pytest.raises(ServiceUnavailable, match=f"a new embedded Postgres needs {CLUSTER_MB} MB"):
         postgres.check()

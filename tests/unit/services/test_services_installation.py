@@ -12,14 +12,15 @@ import pytest
 
 from botticelli import services
 from botticelli.errors import ServiceUnavailable
-from botticelli.services import binaries, membership, unroot
+from botticelli.services import membership
+from botticelli.services.servers import binaries, non_root
 
 
 @pytest.fixture
 def no_identity_known():
-    unroot.identity.cache_clear()
+    non_root.identity.cache_clear()
     yield
-    unroot.identity.cache_clear()
+    non_root.identity.cache_clear()
 
 
 def test_the_installed_wheels_are_enough():
@@ -50,14 +51,14 @@ def test_a_cluster_is_run_by_its_own_major_version_and_a_new_one_by_the_newest(t
 def test_an_ordinary_user_runs_postgres_without_a_prefix(monkeypatch, tmp_path, no_identity_known):
     ordinary = next(entry.pw_uid for entry in pwd.getpwall() if entry.pw_uid != 0)
     monkeypatch.setattr(os, "geteuid", lambda: ordinary)
-    assert unroot.identity(Path("/bin/true"), tmp_path) == unroot.Identity((), ordinary)
+    assert non_root.identity(Path("/bin/true"), tmp_path) == non_root.Identity((), ordinary)
 
 
 def test_where_root_has_no_way_the_message_says_what_to_do(monkeypatch, tmp_path, no_identity_known):
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     monkeypatch.setenv("PATH", str(tmp_path))  # neither unshare nor setpriv
     with pytest.raises(ServiceUnavailable, match=r"ordinary user.* BOTTICELLI_DATABASE_URL and BOTTICELLI_REDIS_URL"):
-        unroot.identity(Path("/bin/true"), tmp_path)
+        non_root.identity(Path("/bin/true"), tmp_path)
 
 
 def test_a_user_id_without_a_name_is_treated_like_root(monkeypatch, tmp_path, no_identity_known):
@@ -67,7 +68,7 @@ def test_a_user_id_without_a_name_is_treated_like_root(monkeypatch, tmp_path, no
     monkeypatch.setattr(os, "geteuid", lambda: nameless)
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(ServiceUnavailable, match=f"can't run as user {nameless}"):
-        unroot.identity(Path("/bin/true"), tmp_path)
+        non_root.identity(Path("/bin/true"), tmp_path)
 
 
 def test_servers_get_no_secret_and_no_postgres_variable(monkeypatch):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from botticelli.services.llama_server import threads
+from botticelli.services.language_model.llama_server import threads
 
 
 def test_it_leaves_processors_to_those_who_ask() -> None:

@@ -7,7 +7,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from botticelli.services import control, locks
+from botticelli.services import control
+from botticelli.services.files import locks
 
 
 @pytest.fixture

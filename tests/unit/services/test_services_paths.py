@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy.engine import make_url
 
 from botticelli.errors import ServiceUnavailable, SettingsError
-from botticelli.services.paths import Paths, last_lines, make_private, open_log
+from botticelli.services.files.paths import Paths, last_lines, make_private, open_log
 from botticelli.settings.home import find_home, make_home
 
 LONGEST_NEAR = 103 - len("/services/run/.s.PGSQL.5432")

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from botticelli.drivers import GenerateRequest, Message
-from botticelli.drivers.failures import Translator
+from botticelli.drivers.failures.sdk_errors import Translator
 from botticelli.drivers.reading.bodies import Failure, Preview, read_answer
 from botticelli.drivers.reading.wires import ANTHROPIC, GEMINI, OPENAI, Wire
 from botticelli.testing.driver_answers import PROMPT, OddAnswer, odd_answers

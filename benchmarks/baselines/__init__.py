@@ -1,0 +1,1 @@
+"""Celery apps without Botticelli that do the same work: the baselines."""

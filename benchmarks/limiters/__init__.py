@@ -1,0 +1,1 @@
+"""Other limiters behind one small interface, for the comparison."""

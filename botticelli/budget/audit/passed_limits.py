@@ -1,0 +1,101 @@
+"""Re-derives every window from what was spent, and finds the intervals that passed their limit. Reads no ledger.
+
+Counts as the Budget does: each metric when `CHARGED_AT` says, what goes beyond the estimate at the settle, and slots
+while their calls are in flight.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from botticelli.budget.audit.window_intervals import Charge, Interval, intervals
+from botticelli.budget.interface import CHARGED_AT, Amounts, Scope, Window
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """One provider request, in the scopes that it spent from with this estimate, and their limits when it was granted.
+
+    `actual` is the estimate where nobody knows. `settled_at_ms` is None while it is in flight.
+    """
+
+    scopes: tuple[Scope, ...]
+    drawn_at_ms: int
+    settled_at_ms: int | None
+    actual: Amounts
+    estimated: Amounts
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What the audit found in one window of one scope.
+
+    One window of one scope. `violations`: more was granted than the limit. `excesses`: passed only by calls that used
+    more than their estimate, which the next grants pay back.
+    """
+
+    scope: str
+    window: str
+    charges: int
+    worst: Interval
+    violations: tuple[Interval, ...]
+    excesses: tuple[Interval, ...]
+
+
+def audit(spent: Iterable[Spent]) -> list[Finding]:
+    """A finding for each window that anything was charged in, by scope and window."""
+    charged: dict[tuple[str, str], tuple[Window, int, list[Charge]]] = {}
+    for one in spent:
+        for scope in one.scopes:
+            for window in scope.windows:
+                for charge in _charges(one, window):
+                    key = (scope.name, window.name)
+                    charged.setdefault(key, (window, scope.guard_ms, []))[2].append(charge)
+    return [_finding(scope, *charged[scope, window]) for scope, window in sorted(charged)]
+
+
+def _charges(one: Spent, window: Window) -> Iterator[Charge]:
+    """A charge at the draw remains if all of it was given back at the settle: it began its window."""
+    amount, estimated = one.actual.of(window.metric), one.estimated.of(window.metric)
+    excess, settled_at_ms = max(0, amount - estimated), one.settled_at_ms
+    match CHARGED_AT[window.metric]:
+        case "draw":
+            if estimated:
+                yield Charge(one.drawn_at_ms, amount - excess, 0, window.limit)
+            if excess and settled_at_ms is not None:
+                yield Charge(settled_at_ms, excess, excess, window.limit)
+        case "settle":
+            if amount and settled_at_ms is not None:
+                yield Charge(settled_at_ms, amount, excess, window.limit)
+        case "never":
+            if amount:
+                yield Charge(one.drawn_at_ms, amount, excess, window.limit, settled_at_ms)
+
+
+def _finding(scope: str, window: Window, guard_ms: int, charges: list[Charge]) -> Finding:
+    found = list(intervals(window, guard_ms, sorted(charges, key=lambda charge: charge.at_ms)))
+    return Finding(
+        scope,
+        window.name,
+        len(charges),
+        max(found, key=lambda interval: interval.ratio),
+        tuple(_apart(one for one in found if one.granted > one.limit)),
+        tuple(_apart(one for one in found if one.amount > one.limit >= one.granted)),
+    )
+
+
+def _apart(found: Iterable[Interval]) -> Iterator[Interval]:
+    """Of intervals that overlap, the worst one."""
+    worst: Interval | None = None
+    reaches_ms = 0
+    for interval in found:
+        if worst is None or interval.from_ms > reaches_ms:
+            if worst is not None:
+                yield worst
+            worst = interval
+        elif interval.ratio > worst.ratio:
+            worst = interval
+        reaches_ms = interval.to_ms
+    if worst is not None:
+        yield worst

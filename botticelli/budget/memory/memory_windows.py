@@ -1,0 +1,205 @@
+"""The window kinds in plain Python, by the rules of `lua/lib_sliding.lua`, `lib_spans.lua` and `lib_bucket.lua`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from botticelli.budget.days import midnights
+from botticelli.budget.interface import Window, WindowKind
+
+BUCKETS_PER_PERIOD, HELD_WAITS_PER_PERIOD = 240, 60
+HELD_WAIT_MIN_MS, HELD_WAIT_MAX_MS = 50, 1000
+
+
+class WindowState(Protocol):
+    """What is charged in one window. Limits come with each call; so does the time, which never goes back."""
+
+    def expire(self, window: Window, guard_ms: int, now: int) -> None:
+        """Let go of what has left."""
+
+    def charge(self, window: Window, guard_ms: int, now: int, amount: int) -> int:
+        """Charge now; gives the mark by which `correct` finds this charge again."""
+
+    def correct(self, window: Window, now: int, mark: int, amount: int) -> None:
+        """Give `amount` back where it was charged; what has left its window stays gone."""
+
+    def used(self, window: Window, now: int) -> int:
+        """What is charged now."""
+
+    def used_at(self, window: Window, guard_ms: int, at_ms: int) -> int:
+        """What of it will not have left at a time to come."""
+
+    def room_at(self, window: Window, guard_ms: int, now: int, excess: int) -> int:
+        """When `excess` of what is charged will have left."""
+
+    def resets_at(self, window: Window) -> int:
+        """When the oldest charge leaves, the span ends, or all has come back."""
+
+
+@dataclass(slots=True)
+class Bucket:
+    amount: int
+    last_ms: int
+
+
+@dataclass(slots=True)
+class SlidingState:
+    total: int = 0
+    leaves_ms: int = 0
+    buckets: dict[int, Bucket] = field(default_factory=dict)
+
+    def expire(self, window: Window, guard_ms: int, now: int) -> None:
+        span_ms = window.period_ms + guard_ms
+        if self.leaves_ms == 0 or now < self.leaves_ms:
+            return
+        while self.buckets:
+            number, oldest = next(iter(self.buckets.items()))
+            if oldest.last_ms + span_ms > now:
+                self.leaves_ms = oldest.last_ms + span_ms
+                return
+            self.total -= self.buckets.pop(number).amount
+        self.total = self.leaves_ms = 0
+
+    def charge(self, window: Window, guard_ms: int, now: int, amount: int) -> int:
+        number = now // width_ms(window)
+        bucket = self.buckets.setdefault(number, Bucket(0, now))
+        bucket.amount, bucket.last_ms, self.total = bucket.amount + amount, now, self.total + amount
+        if len(self.buckets) == 1:
+            self.leaves_ms = now + window.period_ms + guard_ms
+        return number
+
+    def correct(self, window: Window, now: int, mark: int, amount: int) -> None:
+        if mark in self.buckets:
+            self.buckets[mark].amount -= amount
+            self.total -= amount
+
+    def used(self, window: Window, now: int) -> int:
+        return self.total
+
+    def used_at(self, window: Window, guard_ms: int, at_ms: int) -> int:
+        rest = self.total
+        for bucket in self.buckets.values():
+            if bucket.last_ms + window.period_ms + guard_ms > at_ms:
+                break
+            rest -= bucket.amount
+        return rest
+
+    def room_at(self, window: Window, guard_ms: int, now: int, excess: int) -> int:
+        leaves_ms = self.leaves_ms
+        for bucket in self.buckets.values():
+            excess, leaves_ms = excess - bucket.amount, bucket.last_ms + window.period_ms + guard_ms
+            if excess <= 0:
+                break
+        return leaves_ms
+
+    def resets_at(self, window: Window) -> int:
+        return self.leaves_ms
+
+
+@dataclass(slots=True)
+class SpanState:
+    """`fixed` and `calendar`."""
+
+    total: int = 0
+    leaves_ms: int = 0
+
+    def expire(self, window: Window, guard_ms: int, now: int) -> None:
+        if now >= self.leaves_ms:
+            self.total = self.leaves_ms = 0
+
+    def charge(self, window: Window, guard_ms: int, now: int, amount: int) -> int:
+        self.leaves_ms = self.leaves_ms or span_end(window, guard_ms, now)
+        self.total += amount
+        return self.leaves_ms
+
+    def correct(self, window: Window, now: int, mark: int, amount: int) -> None:
+        self.total -= amount if self.leaves_ms == mark else 0
+
+    def used(self, window: Window, now: int) -> int:
+        return self.total
+
+    def used_at(self, window: Window, guard_ms: int, at_ms: int) -> int:
+        return self.total if at_ms < self.leaves_ms else 0
+
+    def room_at(self, window: Window, guard_ms: int, now: int, excess: int) -> int:
+        return self.leaves_ms
+
+    def resets_at(self, window: Window) -> int:
+        return self.leaves_ms
+
+
+@dataclass(slots=True)
+class BucketState:
+    total: int = 0
+    since_ms: int = 0
+
+    def expire(self, window: Window, guard_ms: int, now: int) -> None:
+        if self.total == 0:
+            return
+        periods = max(0, (now - self.since_ms) // window.period_ms)
+        self.total -= periods * window.limit
+        self.since_ms += periods * window.period_ms
+        if self.total * window.period_ms <= max(0, now - self.since_ms) * window.limit:
+            self.total = 0
+
+    def charge(self, window: Window, guard_ms: int, now: int, amount: int) -> int:
+        if self.total == 0:
+            self.since_ms = now + guard_ms
+        self.total += amount
+        return now
+
+    def correct(self, window: Window, now: int, mark: int, amount: int) -> None:
+        come_back = -(-(now - mark) * window.limit // window.period_ms)
+        self.total -= max(0, min(amount - come_back, self.used(window, now)))
+
+    def used(self, window: Window, now: int) -> int:
+        return self.total and self.total - max(0, now - self.since_ms) * window.limit // window.period_ms
+
+    def used_at(self, window: Window, guard_ms: int, at_ms: int) -> int:
+        return max(0, self.total - max(0, at_ms - self.since_ms) * window.limit // window.period_ms)
+
+    def room_at(self, window: Window, guard_ms: int, now: int, excess: int) -> int:
+        return self.since_ms + refill_ms(window, self.total - self.used(window, now) + excess)
+
+    def resets_at(self, window: Window) -> int:
+        return self.since_ms + refill_ms(window, self.total) if self.total else 0
+
+
+KINDS: dict[WindowKind, type[SlidingState] | type[SpanState] | type[BucketState]] = {
+    "sliding": SlidingState,
+    "fixed": SpanState,
+    "calendar": SpanState,
+    "bucket": BucketState,
+}
+
+
+def span_end(window: Window, guard_ms: int, now: int) -> int:
+    """When a span that begins now ends."""
+    if window.zone is None:
+        return now + window.period_ms + guard_ms
+    return next(midnight + guard_ms for midnight in midnights(window.zone, now) if now < midnight + guard_ms)
+
+
+def refill_ms(window: Window, amount: int) -> int:
+    """How long it takes until `amount` has come back into a bucket."""
+    return -(-amount * window.period_ms // max(1, window.limit))
+
+
+def wait_ms(
+    state: WindowState, window: Window, guard_ms: int, now: int, *, held: int, amount: int, turn_ms: int = 0
+) -> int | None:
+    """When `amount` fits beside `held`, if that stays; None: never. `turn_ms`: when the first of a queue comes back."""
+    if amount > window.limit:
+        return None
+    if held + amount > window.limit:
+        return max(
+            HELD_WAIT_MIN_MS, turn_ms - now, min(HELD_WAIT_MAX_MS, -(-window.period_ms // HELD_WAITS_PER_PERIOD))
+        )
+    excess = state.used(window, now) + held + amount - window.limit
+    return state.room_at(window, guard_ms, now, excess) - now
+
+
+def width_ms(window: Window) -> int:
+    """How much time one bucket of a sliding window covers."""
+    return max(1, -(-window.period_ms // BUCKETS_PER_PERIOD))

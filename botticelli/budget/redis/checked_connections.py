@@ -1,0 +1,143 @@
+"""Connections of the Budget: each asks, before its first command, whose memory it talks to. Decides nothing else.
+
+A server that was started again, or a replica that took over, may have its epoch and lack the last charges. It has another
+run id (INFO server), and a connection can't move from one process to another: one look for each new connection is enough.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from botticelli.budget.redis import scripts
+from botticelli.budget.redis.resp import Prepared, evalsha
+from botticelli.errors import InvalidInput, ServiceUnavailable
+
+if TYPE_CHECKING:
+    from redis import Redis
+    from redis.commands.core import Script
+
+Continued = Callable[[], str | None]
+"""The run id of the server whose data the present one has whole, because it was stopped in good order; None: of none."""
+
+
+class Connections:
+    """The pool of one Budget: made like the pool of `client`, with connections of its own."""
+
+    def __init__(
+        self,
+        client: Redis,
+        keys: tuple[str, str],
+        continued: Continued | None = None,
+        clock_ms: Callable[[], int] | None = None,
+    ) -> None:
+        """`keys`: of the epoch and of the server. `clock_ms` is for tests."""
+        from redis import Redis, exceptions
+
+        if not hasattr(client, "connection_pool"):
+            raise InvalidInput(
+                f"a budget can't use a {type(client).__name__}",
+                where="RedisBudget",
+                do="give it a Redis client of one server, or of a Sentinel's master",
+            )
+        self._errors = exceptions
+        self._keys = keys
+        self._continued = continued
+        self._clock_ms = clock_ms
+        self._pool = copy.copy(client.connection_pool)
+        self._pool.connection_class = _asking(client.connection_pool.connection_class, self._ask)
+        self._pool.reset()
+        self.client: Redis = Redis.from_pool(self._pool)
+
+    def open_epoch(self) -> None:
+        """For a server that lost it while connections to it are open."""
+        connection = self._pool.get_connection()
+        try:
+            self._ask(connection)
+        finally:
+            self._pool.release(connection)
+
+    def run_all(self, script: Script, calls: Sequence[Prepared]) -> list[Any]:
+        """Return the script's answer to each call, in one round trip.
+
+        A script that the server has forgotten is loaded again; a server that has become a replica gets new connections:
+        it may be a master again, with another's data.
+        """
+        try:
+            return self._answers([evalsha(script.sha, *call) for call in calls])
+        except self._errors.NoScriptError:
+            script.sha = self.client.script_load(script.script)
+            return self._answers([evalsha(script.sha, *call) for call in calls])
+        except self._errors.ReadOnlyError:
+            self._pool.disconnect()
+            raise
+
+    def _answers(self, commands: list[bytes]) -> list[Any]:
+        """Send packed commands and read their answers.
+
+        As redis-py does it, with the client's own retries, but without its bookkeeping, which takes longer than all
+        else that happens here.
+        """
+        connection: Any = self._pool.get_connection()
+
+        def send_and_read() -> list[Any]:
+            connection.send_packed_command(commands)
+            return [connection.read_response() for _ in commands]
+
+        try:
+            return list(connection.retry.call_with_retry(send_and_read, lambda _: connection.disconnect()))
+        except BaseException:
+            if len(commands) > 1:  # other answers are still to come
+                connection.disconnect()
+            raise
+        finally:
+            self._pool.release(connection)
+
+    def _ask(self, connection: Any) -> None:
+        run_id = _run_id(connection)
+        continued = self._continued() if self._continued else None
+        time = [] if self._clock_ms is None else [str(self._clock_ms())]
+        _command(connection, "EVAL", scripts.source(scripts.SERVER), 2, *self._keys, run_id, continued or "", *time)
+
+
+def _asking(plain: type[Any], ask: Callable[[Any], None]) -> type[Any]:
+    """The connection class of a pool, with a question after each time that it has connected."""
+
+    class Asking(plain):  # type: ignore[misc]
+        def __init__(self, *args: Any, **options: Any) -> None:
+            super().__init__(*args, **options)
+            self.register_connect_callback(self._ask)
+
+        def _ask(self, connection: Any) -> None:
+            try:
+                ask(connection)
+            except BaseException:
+                connection.disconnect()
+                raise
+
+    return Asking
+
+
+def _command(connection: Any, *words: Any) -> Any:
+    connection.send_command(*words, check_health=False)
+    return connection.read_response()
+
+
+def _run_id(connection: Any) -> str:
+    """'' for a server that has none, which can't be told from its successor: an imitation in memory."""
+    from redis.exceptions import NoPermissionError, ResponseError
+
+    try:
+        told = _command(connection, "INFO", "server")
+    except NoPermissionError:
+        raise ServiceUnavailable(
+            "this user of Redis may not ask for INFO, which tells one server from the next",
+            where="redis.url",
+            do="allow it: ACL SETUSER ... +info",
+        ) from None
+    except ResponseError:
+        return ""
+    text = told.decode() if isinstance(told, bytes) else str(told)
+    lines = dict(line.split(":", 1) for line in text.splitlines() if ":" in line)
+    return lines.get("run_id", "")

@@ -1,0 +1,281 @@
+"""The Budget on Redis 6.2+ or Valkey: every method is one round trip. The rules are in `lua/`.
+
+A connection error leaves redis-py as it is; every method but `charge` may simply be repeated.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from hashlib import blake2b
+from typing import TYPE_CHECKING, Any
+
+from botticelli.budget.days import HOUR_MS, midnights
+from botticelli.budget.interface import (
+    BLOCKED,
+    METRICS,
+    Amounts,
+    Draw,
+    DrawRequest,
+    Holding,
+    Refusal,
+    Reseed,
+    Scope,
+    ScopeUsage,
+    Settlement,
+    Share,
+    Ticket,
+    Waiter,
+    Window,
+    WindowUsage,
+    merged,
+)
+from botticelli.budget.redis import scripts
+from botticelli.budget.redis.checked_connections import Connections, Continued
+from botticelli.budget.redis.rebuild import seed_request
+from botticelli.budget.redis.resp import Lasting, Prepared
+from botticelli.errors import ServiceUnavailable
+
+if TYPE_CHECKING:
+    from redis import Redis
+
+DEFAULT_LEASE_SECONDS = 300.0
+TRIES = 10
+LOST, WHICH_DAY, NO_EPOCH = -1, -2, -3
+"""What the gate in front of every script asks for instead of an answer (`lua/lib_gate.lua`)."""
+NOTHING = Amounts()
+
+
+class RedisBudget:
+    """A `Budget` shared by every process that uses the same server and prefix.
+
+    `reseed` is asked for past charges when the server does not know what a scope has used: in a new server, after it
+    lost its data, and for a new scope. None: nobody knows, so every window starts full; `nothing_charged`: for tests and
+    budgets that may be forgotten. `lease_seconds`: for a draw by
+    a ticket whose lease ran out. `clock_ms`: for tests; the server's clock otherwise. `continued` knows a server that was
+    stopped in good order before this one was started with its data.
+
+    Connections are made as `client` makes them, but are the Budget's own; `close` ends them.
+    """
+
+    def __init__(
+        self,
+        client: Redis,
+        prefix: str = "botticelli",
+        *,
+        reseed: Reseed | None,
+        lease_seconds: float = DEFAULT_LEASE_SECONDS,
+        clock_ms: Callable[[], int] | None = None,
+        continued: Continued | None = None,
+    ) -> None:
+        self._prefix = prefix
+        self._epoch_key = f"{{{prefix}}}:budget:epoch"
+        keys = (self._epoch_key, f"{{{prefix}}}:budget:server")
+        self._connections = Connections(client, keys, continued, clock_ms)
+        self._scripts = scripts.registered(self._connections.client)
+        self._reseed = reseed
+        self._server_ahead_ms = 0
+        self._lease_ms = round(lease_seconds * 1000)
+        self._clock_ms = clock_ms
+
+    def reserve(self, ticket_id: str, shares: Sequence[Share], lease_seconds: float) -> Ticket | Refusal:
+        answer = self.reserve_all((ticket_id,), shares, lease_seconds)
+        return answer if isinstance(answer, Refusal) else answer[0]
+
+    def reserve_all(
+        self, ticket_ids: Sequence[str], shares: Sequence[Share], lease_seconds: float
+    ) -> list[Ticket] | Refusal:
+        shares = merged(shares)
+        reply = self._call("reserve", shares, round(lease_seconds * 1000), *ticket_ids)
+        if not reply[0]:
+            return _refusal(shares, reply)
+        return [Ticket(ticket_id, shares, reply[1]) for ticket_id in ticket_ids[: reply[0]]]
+
+    def draw(self, ticket_id: str, draw_id: str, scope: Scope, amounts: Amounts) -> Draw | Refusal:
+        shares = (Share(scope, amounts),)
+        return _drawn(draw_id, shares, self._call("draw", shares, ticket_id, draw_id, self._lease_ms))
+
+    def draw_all(self, asked: Sequence[DrawRequest]) -> list[Draw | Refusal]:
+        """One round trip for all. What the server has to be told something for is asked again, alone."""
+        shares = [(Share(one.scope, one.amounts),) for one in asked]
+        calls = [
+            self._prepared(mine, (one.ticket_id, one.draw_id, self._lease_ms))
+            for one, mine in zip(asked, shares, strict=True)
+        ]
+        replies = self._send("draw", calls)
+        return [
+            _drawn(one.draw_id, mine, reply) if reply[0] >= 0 else self.draw(*one)
+            for one, mine, reply in zip(asked, shares, replies, strict=True)
+        ]
+
+    def settle(self, ticket_id: str, draw_id: str, scope: Scope, actual: Amounts | None) -> Settlement:
+        shares = (Share(scope, actual or NOTHING),)
+        settled, at_ms = self._call("settle", shares, ticket_id, draw_id, int(actual is not None))
+        return Settlement("settled" if settled else "repeated", at_ms)
+
+    def release(self, ticket_id: str, scopes: Sequence[Scope]) -> None:
+        self._call("release", _named(scopes), ticket_id)
+
+    def release_all(self, tickets: Sequence[Ticket]) -> None:
+        """One round trip for all. What the server has to be told something for is released again, alone."""
+        scopes = [[share.scope for share in ticket.shares] for ticket in tickets]
+        calls = [self._prepared(_named(held), (ticket.id,)) for ticket, held in zip(tickets, scopes, strict=True)]
+        for ticket, held, reply in zip(tickets, scopes, self._send("release", calls), strict=True):
+            if isinstance(reply, list):
+                self.release(ticket.id, held)
+
+    def renew(self, ticket_id: str, scopes: Sequence[Scope], lease_seconds: float) -> bool:
+        return bool(self._call("renew", _named(scopes), ticket_id, round(lease_seconds * 1000)))
+
+    def charge(self, scope: Scope, amounts: Amounts) -> Refusal | None:
+        shares = (Share(scope, amounts),)
+        reply = self._call("charge", shares)
+        return None if reply[0] else _refusal(shares, reply)
+
+    def reopening(self, scope: Scope, window: str) -> bool:
+        """Whether a window is still closed only because the server forgot what was spent, and not because it was."""
+        usage = _keys(self._prefix, (scope,))[0]
+        reopens_ms = self._connections.client.hget(usage.encode(), f"reopens {window}")
+        if reopens_ms is None:
+            return False
+        seconds, microseconds = self._connections.client.time()
+        now_ms = self._clock_ms() if self._clock_ms else seconds * 1000 + microseconds // 1000
+        return now_ms < int(reopens_ms)
+
+    def block_until(self, scope: Scope, wait_ms: int) -> None:
+        self._call("block", _named([scope]), wait_ms)
+
+    def widen(self, scope: Scope, spread_ms: int, keep_ms: int) -> int:
+        reply: int = self._call("widen", _named([scope]), spread_ms, keep_ms)
+        return reply
+
+    def usage(self, scope: Scope) -> ScopeUsage:
+        blocked, amounts, tickets, windows, holders, waiting, now, guard_ms = self._call("usage", _named([scope]))
+        held = Amounts(*amounts)
+        holdings = tuple(_holding(holders[n : n + 3], now) for n in range(0, len(holders), 3))
+        return ScopeUsage(
+            scope.name,
+            tuple(
+                WindowUsage(window, used, held.of(window.metric), resets_after_ms, None if free < 0 else free)
+                for window, used, resets_after_ms, free in zip(
+                    scope.windows, windows[::3], windows[1::3], windows[2::3], strict=True
+                )
+            ),
+            held,
+            tickets,
+            blocked,
+            tuple(holding.ticket for holding in holdings),
+            holdings,
+            tuple(Waiter(w["ticket"], Amounts(*w["amounts"]), w["at"] - now) for w in json.loads(waiting) or ()),
+            guard_ms,
+        )
+
+    def close(self) -> None:
+        """End the connections; they are made anew when they are needed."""
+        self._connections.client.close()
+
+    def _call(self, script: str, shares: Sequence[Share], *arguments: str | int) -> Any:
+        """One round trip, unless the server has to be told first what a scope has used or which day it is."""
+        for _ in range(TRIES):
+            reply = self._run(script, shares, arguments)
+            if not isinstance(reply, list) or reply[0] >= 0:
+                return reply
+            if reply[0] == NO_EPOCH:
+                self._connections.open_epoch()
+            elif reply[0] == LOST:
+                self._seed(_text(reply[1]), [shares[number - 1].scope for number in reply[2:]])
+            elif reply[0] == WHICH_DAY:
+                self._server_ahead_ms = reply[1] - self._local_ms()
+        raise ServiceUnavailable(
+            f"Redis forgot what was used {TRIES} times in a row",
+            where=f"prefix {self._prefix!r}",
+            do="look for what empties it, and for an eviction policy other than noeviction",
+        )
+
+    def _seed(self, epoch: str, scopes: Sequence[Scope]) -> None:
+        request = json.dumps(seed_request(epoch, scopes, self._reseed))
+        self._run(scripts.SEED, [Share(scope, NOTHING) for scope in scopes], (request,))
+
+    def _run(self, script: str, shares: Sequence[Share], arguments: Sequence[str | int]) -> Any:
+        [reply] = self._send(script, [self._prepared(shares, arguments)])
+        return reply
+
+    def _send(self, script: str, calls: Sequence[Prepared]) -> list[Any]:
+        return self._connections.run_all(self._scripts[script], calls)
+
+    def _prepared(self, shares: Sequence[Share], arguments: Sequence[str | int]) -> Prepared:
+        """Keys and arguments are those of `lua/lib_call.lua`."""
+        scopes = tuple([share.scope for share in shares])
+        asked = [_packed(share.amounts) for share in shares]
+        if self._clock_ms is not None:
+            asked.append(str(self._clock_ms()))
+        lasting = _lasting(self._prefix, scopes, (self._local_ms() + self._server_ahead_ms) // HOUR_MS)
+        return lasting, [f"[{','.join(asked)}]", *arguments]
+
+    def _local_ms(self) -> int:
+        return time.time_ns() // 1_000_000
+
+
+def _named(scopes: Sequence[Scope]) -> tuple[Share, ...]:
+    return merged([Share(scope, NOTHING) for scope in scopes])
+
+
+@lru_cache(maxsize=1024)
+def _lasting(prefix: str, scopes: tuple[Scope, ...], hour: int) -> Lasting:
+    return Lasting.of(_keys(prefix, scopes), _limits(scopes, hour))
+
+
+def _keys(prefix: str, scopes: tuple[Scope, ...]) -> tuple[str, ...]:
+    """Three keys of each scope, and the epoch; the braces put all of a prefix into one hash slot."""
+    root = f"{{{prefix}}}:budget"
+    kinds = ("usage", "holds", "leases")
+    return (*(f"{root}:{kind}:{scope.name}" for scope in scopes for kind in kinds), f"{root}:epoch")
+
+
+def _limits(scopes: tuple[Scope, ...], hour: int) -> str:
+    """The limits as the scripts read them, behind a digest of each scope's."""
+    limits = [json.dumps([scope.guard_ms, *(_limit(window, hour) for window in scope.windows)]) for scope in scopes]
+    digests = [blake2b(limit.encode(), digest_size=8).hexdigest() for limit in limits]
+    return f"{''.join(digests)}[{','.join(limits)}]"
+
+
+def _limit(window: Window, hour: int) -> list[Any]:
+    days = [midnights(window.zone, hour * HOUR_MS)] if window.zone else []
+    return [window.name, METRICS.index(window.metric) + 1, window.limit, window.period_ms, window.kind, *days]
+
+
+def _packed(amounts: Amounts) -> str:
+    """All amounts as a JSON list, in the order of METRICS."""
+    a = amounts
+    return f"[{a.requests},{a.tokens},{a.input_tokens},{a.output_tokens},{a.cost_microusd},{a.concurrency}]"
+
+
+def _text(reply: bytes | str) -> str:
+    return reply.decode() if isinstance(reply, bytes) else reply
+
+
+def _holding(reply: Sequence[Any], now: int) -> Holding:
+    """One ticket as `lua/usage.lua` describes it."""
+    ticket, deadline, packed = reply
+    undrawn, draws = json.loads(packed)
+    in_flight = sum((Amounts(*draw["amounts"]) for draw in draws.values()), NOTHING)
+    return Holding(_text(ticket), Amounts(*undrawn), in_flight, deadline - now)
+
+
+def _drawn(draw_id: str, shares: Sequence[Share], reply: Sequence[int]) -> Draw | Refusal:
+    if not reply[0]:
+        return _refusal(shares, reply)
+    _, drawn_at_ms, *drawn = reply
+    return Draw(draw_id, shares[0].scope.name, Amounts(*drawn), drawn_at_ms)
+
+
+def _refusal(shares: Sequence[Share], reply: Sequence[int]) -> Refusal:
+    """What a script's `refused` says; numbers count from 1, as in Lua."""
+    _, number, window_number, used, asked, wait_ms = reply
+    scope = shares[number - 1].scope
+    if window_number == 0:
+        return Refusal(scope.name, BLOCKED, 0, used, asked, wait_ms)
+    window = scope.windows[window_number - 1]
+    return Refusal(scope.name, window.name, window.limit, used, asked, None if wait_ms < 0 else wait_ms)

@@ -1,0 +1,43 @@
+"""The founding interface over one scope: can this be afforded, spend it, what is left. Tickets are not its business."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from botticelli.budget.interface import Amounts, Budget, Metric, Refusal, Scope, ScopeUsage, WindowUsage
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetRemaining:
+    """What may still be spent now: the smallest rest over all windows of a metric; None when no window limits it."""
+
+    requests: int | None
+    tokens: int | None
+    windows: tuple[WindowUsage, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ScopeBudget:
+    """One scope of a budget, for callers that spend request by request."""
+
+    budget: Budget
+    scope: Scope
+
+    def can_afford(self, tokens: int) -> bool:
+        """Whether one request of `tokens` would be granted now. Others may be faster: only `consume` spends."""
+        usage = self.budget.usage(self.scope)
+        asked = Amounts(requests=1, tokens=tokens)
+        fits = (asked.of(w.window.metric) <= w.remaining for w in usage.windows if asked.of(w.window.metric))
+        return usage.blocked_for_ms == 0 and all(fits)
+
+    def consume(self, tokens: int) -> Refusal | None:
+        """Spend one request of `tokens`, or nothing and the reason why."""
+        return self.budget.charge(self.scope, Amounts(requests=1, tokens=tokens))
+
+    def remaining(self) -> BudgetRemaining:
+        usage = self.budget.usage(self.scope)
+        return BudgetRemaining(_smallest(usage, "requests"), _smallest(usage, "tokens"), usage.windows)
+
+
+def _smallest(usage: ScopeUsage, metric: Metric) -> int | None:
+    return min((w.remaining for w in usage.windows if w.window.metric == metric), default=None)

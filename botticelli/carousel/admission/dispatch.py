@@ -1,0 +1,298 @@
+"""Admission: ask the Budget for tickets, store what was granted, publish it. Safe to call any number of times.
+
+Used by enqueue, by workers after an iteration, and by the sweep. Performs nothing.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from itertools import takewhile
+from typing import Any
+
+from kombu.exceptions import KombuError
+from redis.exceptions import RedisError
+
+from botticelli.budget import BLOCKED, Refusal, Scope, Share, Ticket
+from botticelli.budget.scope_paused import PAUSED
+from botticelli.carousel.actor import Mover
+from botticelli.carousel.admission.run_caps import own_scope, past_cap
+from botticelli.carousel.admission.state_machine import AwaitApproval, End, Idle, Start, next_step
+from botticelli.carousel.plan.planned_calls import Plan, shares, without_scope
+from botticelli.carousel.plan.snapshots import plan_of
+from botticelli.errors import BotticelliError
+from botticelli.messages import Publication, publish_iterations
+from botticelli.runtime.process import Runtime
+from botticelli.store import HALT, Open, Run, Transaction
+from botticelli.telemetry.events import LAST
+from botticelli.telemetry.failpoints import reach
+from botticelli.telemetry.log import log
+
+TICKET_LEASE_SECONDS = 90
+"""Longer than the longest wait between two messages for one iteration; a worker that claims it renews it."""
+REDIS_AWAY_SECONDS = 1.0
+AT_ONCE = 64
+"""Tickets of one call of the Budget: while it works on one, nobody else is answered."""
+
+
+def dispatch(runtime: Runtime, run_id: str) -> None:
+    """Admit and publish what this run may start now."""
+    with runtime.store.transaction() as tx:
+        publications = advance(runtime, tx, tx.runs.lock(run_id))
+    publish(runtime, publications)
+
+
+def advance(runtime: Runtime, tx: Transaction, run: Run) -> list[Publication]:
+    """Bring a locked run as far as it can go now. The caller commits, then publishes what comes back."""
+    publications: list[Publication] = []
+    admitted: dict[str, Any] = {}
+    opened = tx.iterations.open(run.id)
+    while True:
+        match next_step(run, opened):
+            case Idle():
+                if admitted or (run.due_at is not None and not run.is_final):
+                    tx.runs.set(run.id, **admitted, due_at=None)
+                return publications
+            case End(status, reason):
+                _end(runtime, tx, run, status, reason)
+                return publications
+            case AwaitApproval():
+                _await_approval(tx, run)
+                return publications
+            case Start(number, again):
+                answer = _ask(runtime, tx, run, opened, _numbers(run, opened, number))
+                if not isinstance(answer, list):
+                    if admitted:
+                        tx.runs.set(run.id, **admitted)
+                    _refused(runtime, tx, run, opened, answer, again=again)
+                    return publications
+                publications += _admit(runtime, tx, run, number, answer)
+                last = number + len(answer) - 1
+                run = dataclasses.replace(run, status="running", dispatched=max(run.dispatched, last))
+                admitted = _as_admitted(run)
+                opened = _with_more(tx, opened, run, len(answer))
+
+
+def publish(runtime: Runtime, publications: Sequence[Publication]) -> None:
+    """Wake workers. What can't be published now is published by the sweep: the rows are committed."""
+    if not publications:
+        return
+    reach("row_committed")
+    try:
+        publish_iterations(runtime.celery, publications)
+        reach("message_published")
+    except (KombuError, RedisError, OSError) as error:
+        log("publish_failed", level=logging.WARNING, run=publications[0].run_id, error=type(error).__name__)
+
+
+def _numbers(run: Run, opened: Open, first: int) -> range:
+    """Choose the iterations to ask for together.
+
+    The iterations to ask for together: from the first on, those that would be next. What waits for its second admission
+    is asked for alone.
+    """
+    if first <= run.dispatched:
+        return range(first, first + 1)
+    most = min(run.concurrency - opened.in_flight, run.iterations - run.dispatched, AT_ONCE)
+    within_caps = takewhile(lambda more: past_cap(run, _plus(opened, more)) is None, range(1, most))
+    return range(first, first + 1 + sum(1 for _ in within_caps))
+
+
+def _ask(
+    runtime: Runtime, tx: Transaction, run: Run, opened: Open, numbers: Sequence[int]
+) -> list[Ticket] | Refusal | None:
+    """Reserve tickets for the iterations.
+
+    Tickets of the first of these numbers, or the refusal of the very first. None: Redis is away, and nothing is granted
+    while it is.
+    """
+    capped = past_cap(run, opened)
+    if capped is not None:
+        return capped
+    try:
+        plan = plan_of(runtime, tx, run.id)
+        answer = _reserve(runtime, tx, plan, [_ticket_id(run, number, opened) for number in numbers])
+        reach("ticket_reserved")
+        if isinstance(answer, list):
+            return answer
+        reopening = runtime.is_reopening(answer, (share.scope for share in shares(plan)))
+        return runtime.softened(dataclasses.replace(answer, reopening=reopening), tx)
+    except RedisError as error:
+        log("budget_unreachable", level=logging.WARNING, run=run.id, error=type(error).__name__)
+        return None
+
+
+def _reserve(runtime: Runtime, tx: Transaction, plan: Plan, ticket_ids: Sequence[str]) -> list[Ticket] | Refusal:
+    """Reserve, with fallbacks to other models.
+
+    The first refusal, unless calls can go to other models instead of waiting long for theirs. What was asked on the way
+    keeps no place in a queue: for the first ticket only, since no later one is ever told of a refusal.
+    """
+    ticket_id = ticket_ids[0]
+    first: Refusal | None = None
+    asked: dict[str, Scope] = {}
+    current: Plan | None = plan
+    while current is not None:
+        wanted = [Share(runtime.in_force(share.scope, tx), share.amounts) for share in shares(current)]
+        paused = runtime.paused((share.scope for share in wanted), tx)
+        answer = paused or runtime.budget.reserve_all(ticket_ids, wanted, TICKET_LEASE_SECONDS)
+        if isinstance(answer, list):
+            held = {share.scope.name for share in answer[0].shares}
+            left = [scope for name, scope in asked.items() if name not in held]
+            if left:
+                runtime.budget.release(ticket_id, left)
+            return answer
+        first = first or answer
+        asked |= {share.scope.name: share.scope for share in wanted}
+        current = without_scope(current, answer.scope) if _is_long(runtime, answer) else None
+    assert first is not None, "the loop ends with a refusal"
+    usual = {share.scope.name for share in shares(plan)}
+    left = [scope for name, scope in asked.items() if name not in usual]
+    if left:
+        runtime.budget.release(ticket_id, left)
+    return first
+
+
+def _is_long(runtime: Runtime, refusal: Refusal) -> bool:
+    wait_ms = refusal.retry_after_ms
+    return wait_ms is None or wait_ms > runtime.settings.worker.inline_wait_seconds * 1000
+
+
+def give_up_place(runtime: Runtime, tx: Transaction, run: Run, opened: Open | None = None) -> None:
+    """Give up the run's place in the Budget's queue.
+
+    A run that was refused stands in the Budget's queue; one that doesn't come back would hold up those behind it.
+    Without Redis the place runs out by itself.
+    """
+    opened = opened or tx.iterations.open(run.id)
+    number = opened.waiting_number or run.dispatched + 1
+    try:
+        plan = plan_of(runtime, tx, run.id)
+        runtime.budget.release(_ticket_id(run, number, opened), [share.scope for share in shares(plan)])
+    except (RedisError, BotticelliError) as error:  # whoever pauses a run needs no driver of it
+        log("place_not_given_up", level=logging.WARNING, run=run.id, error=type(error).__name__)
+
+
+def _ticket_id(run: Run, number: int, opened: Open) -> str:
+    """The same attempt of the same iteration asks under the same name: a reservation is never made twice."""
+    attempt = opened.waiting_attempt if opened.waiting_number == number else 0
+    return f"{run.id}:{number}:{attempt or 0}"
+
+
+def _admit(runtime: Runtime, tx: Transaction, run: Run, first: int, tickets: Sequence[Ticket]) -> list[Publication]:
+    """Tickets of iterations that follow each other, from the first number on."""
+    stored = {number: ticket.to_json() for number, ticket in enumerate(tickets, start=first)}
+    publishes = tx.iterations.admit(run.id, stored, runtime.settings.worker.redelivery_grace_seconds)
+    return [Publication(run.id, number, run.narrative, publishes[number]) for number in stored]
+
+
+def _as_admitted(run: Run) -> dict[str, Any]:
+    """What an admission changes in the run's row; written once, after the last one."""
+    return {
+        "status": "running",
+        "dispatched": run.dispatched,
+        "started_at": run.started_at or run.now,
+        "waiting_since": None,
+        "waiting_for": None,
+        "reason": None,
+    }
+
+
+def _with_more(tx: Transaction, opened: Open, run: Run, admitted: int) -> Open:
+    """What is open after admissions under the run's lock; asked for only when more may wait for a second one."""
+    return tx.iterations.open(run.id) if opened.waiting_number is not None else _plus(opened, admitted)
+
+
+def _plus(opened: Open, admitted: int) -> Open:
+    return dataclasses.replace(opened, in_flight=opened.in_flight + admitted)
+
+
+def _refused(
+    runtime: Runtime, tx: Transaction, run: Run, opened: Open, refusal: Refusal | None, *, again: bool
+) -> None:
+    """Park the run until the time that the refusal names, or end it.
+
+    While something of the run is in flight nothing is decided: its end may give back what is missing.
+    """
+    ending = _ending(run, refusal, again=again) if refusal is not None and not opened.in_flight else None
+    if refusal is None:
+        tx.runs.set(run.id, due_at=run.now + timedelta(seconds=REDIS_AWAY_SECONDS))
+    elif opened.in_flight:
+        tx.runs.set(run.id, due_at=_after(run, refusal))
+    elif ending is None:
+        since = run.waiting_since or run.now
+        waiting = {"reason": str(refusal), "waiting_since": since, "waiting_for": in_short(refusal)}
+        seconds = None if refusal.retry_after_ms is None else refusal.retry_after_ms / 1000
+        runtime.events.tell(run.id, "run_waiting", reason=str(refusal), retry_after_seconds=seconds)
+        tx.runs.set(run.id, status="waiting", due_at=_after(run, refusal), **waiting)
+    elif opened.parked:
+        _await_approval(tx, run)  # what has begun is finished before the run ends
+        give_up_place(runtime, tx, run, opened)
+    else:
+        _end(runtime, tx, run, ending, str(refusal))
+        give_up_place(runtime, tx, run, opened)
+
+
+def _ending(run: Run, refusal: Refusal, *, again: bool) -> str | None:
+    """How the refusal ends the run; None when it may wait."""
+    if refusal.scope == own_scope(run):
+        return "budget_exhausted"
+    if refusal.too_large:
+        return "failed"
+    return None if _may_wait(run, refusal, again) else "budget_exhausted"
+
+
+def in_short(refusal: Refusal) -> dict[str, Any]:
+    """For the row of a run that waits."""
+    return {name: getattr(refusal, name) for name in ("scope", "window", "limit", "used", "asked")}
+
+
+def _may_wait(run: Run, refusal: Refusal, again: bool) -> bool:
+    """Whether the run may wait instead of ending.
+
+    What has begun is finished; a provider's Retry-After, a pause and a Redis that forgot are no exhausted budget: all
+    of them wait always.
+    """
+    if refusal.window in (BLOCKED, PAUSED) or refusal.reopening or again:
+        return True
+    if run.on_budget_exhausted != "wait":
+        return False
+    if run.max_wait_seconds is None:
+        return True
+    latest = (run.waiting_since or run.now) + timedelta(seconds=run.max_wait_seconds)
+    return (_after(run, refusal) or run.now) <= latest
+
+
+def _after(run: Run, refusal: Refusal) -> datetime | None:
+    return None if refusal.retry_after_ms is None else run.now + timedelta(milliseconds=refusal.retry_after_ms)
+
+
+def _failures(tx: Transaction, run: Run) -> str | None:
+    """What failed in a run that performed all of its iterations, by cause."""
+    if not run.failed:
+        return None
+    which = f"{run.failed:,} of {run.iterations:,} iterations failed"
+    return f"{which}: {tx.iterations.failures(run.id)}"
+
+
+def _await_approval(tx: Transaction, run: Run) -> None:
+    """Pause the run: all that is left of it waits until a person approves or rejects an effect."""
+    first, *others = tx.iterations.parked(run.id)
+    reason = first
+    if others:
+        reason = (
+            f"{len(others) + 1:,} iterations wait for approval; `botticelli effects list --waiting --run {run.id}` "
+        )
+        reason += f"shows what for, `botticelli effects approve --run {run.id}` approves all of it"
+    tx.levers.record(run.id, HALT, moved_by=Mover().name, reason=reason)
+    tx.runs.set(run.id, status="paused", reason=reason, due_at=None, waiting_for=None)
+
+
+def _end(runtime: Runtime, tx: Transaction, run: Run, status: str, reason: str | None) -> None:
+    if status != "completed":
+        tx.iterations.cancel_queued(run.id)
+    tx.runs.finish(run.id, status, reason or _failures(tx, run))
+    runtime.events.tell(run.id, LAST, status=status)
+    log("run_finished", run=run.id, narrative=run.narrative, status=status)

@@ -1,0 +1,150 @@
+"""The bot commands of a narrative against the catalogues of their platforms, before a run exists. Performs nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from botticelli.carousel.checks.media_and_tables import update_fault
+from botticelli.errors import InvalidInput, NarrativeError, Problem
+from botticelli.narrative.model import Act, BotCommandInput, Items, Narrative, Template, Value
+from botticelli.narrative.source.environment import PLACEHOLDER
+from botticelli.platforms import TEMPLATED, Catalogued, Platform, Restricts, Settled, check_arguments, unknown_commands
+from botticelli.platforms.database import DATABASE
+from botticelli.runtime.process import Runtime
+from botticelli.security.act_rules import call_of, rules_for
+from botticelli.security.policy import Denied, Rules, judge
+from botticelli.settings.demands import Demands
+
+
+def check_commands(
+    runtime: Runtime,
+    narrative: Narrative,
+    source: str,
+    *,
+    rehearse: bool = False,
+    needs_token: bool = True,
+    is_sample: bool = False,
+    demands: Sequence[Demands] = (),
+) -> list[str]:
+    """Check the bot commands of a narrative before it runs.
+
+    A warning for each platform that only rehearses and for each argument that is clamped; NarrativeError for what can
+    be known to fail: unknown commands and arguments, values of a wrong kind, a token that is missing (a warning unless
+    `needs_token`). Of a sample, a text in the place of an id, a name instead of an id, and a platform, a command or an
+    argument that nobody knows are warnings: whoever enqueues it is refused.
+    """
+    problems: list[Problem] = _unconfirmed(runtime, narrative, source, demands)
+    lacking: list[Problem] = [problems.pop() for _ in list(problems) if is_sample]
+    warnings: list[str] = []
+    platforms: dict[str, Platform] = {}
+    for act, command in commands_of(narrative):
+        try:
+            platform = platform_of(runtime, command, rehearse=rehearse)
+        except InvalidInput as error:
+            (lacking if is_sample else problems).append(problem_of(source, act, command, error.what, error.do))
+            continue
+        if command.platform not in platforms and isinstance(platform, Settled) and (lack := platform.lacks()):
+            (problems if needs_token else lacking).append(problem_of(source, act, command, *lack))
+        platforms[command.platform] = platform
+        others = [each.security for each in demands]
+        rules = rules_for(runtime.settings.security, narrative, act, command, source, enqueued=others)
+        found, warned = _of_command(platform, source, act, command, rules, is_sample=is_sample)
+        problems += found
+        warnings += map(str, warned)
+    if problems:
+        raise NarrativeError(problems)
+    rehearsed = sorted(name for name, platform in platforms.items() if platform.is_rehearsal)
+    warnings += map(str, lacking)
+    return [*warnings, *(f"commands of {name} are rehearsed offline; nothing outside is changed" for name in rehearsed)]
+
+
+def with_rehearsed(runtime: Runtime, narrative: Narrative) -> Narrative:
+    """Write the platforms that only rehearse here into the narrative.
+
+    A worker where they don't, or where others do, performs none of their commands. Comes after `check_commands`.
+    """
+    names = {command.platform for _, command in commands_of(narrative)} - {DATABASE}
+    rehearsed = tuple(sorted(name for name in names if runtime.platforms.get(name).is_rehearsal))
+    return narrative.model_copy(update={"rehearsed": rehearsed})
+
+
+def platform_of(runtime: Runtime, command: BotCommandInput, *, rehearse: bool = False) -> Platform:
+    """Who performs it; of tables it is the same in a rehearsal. InvalidInput for a platform that isn't there."""
+    return runtime.platforms.get(command.platform, rehearse=rehearse and command.platform != DATABASE)
+
+
+def commands_of(narrative: Narrative) -> Iterator[tuple[Act, BotCommandInput]]:
+    return ((act, one) for act in narrative.acts for one in act.inputs if one.type == "bot_command")
+
+
+def problem_of(
+    source: str, act: Act, command: BotCommandInput, message: str, hint: str, *, key: str = "command"
+) -> Problem:
+    """Of an act that came in with a file beside, the place is in that file."""
+    if act.scope is not None and act.scope.file:
+        source = str(Path(source).parent / f"{act.scope.file}.toml")
+    return Problem(source, command.line or act.line, 1, f"act {act.name}", key, message, hint)
+
+
+def _of_command(
+    platform: Platform, source: str, act: Act, command: BotCommandInput, rules: Iterable[Rules], *, is_sample: bool
+) -> tuple[list[Problem], list[Problem]]:
+    spec = platform.spec(command.command)
+    if spec is None:
+        guess = platform.suggestion(command.command) if isinstance(platform, Catalogued) else None
+        hint = f"did you mean {guess}?" if guess else "commands are written noun.verb"
+        message = f"{command.platform} has no command {command.command!r}"
+        unknown = [problem_of(source, act, command, message, hint)]
+        return ([], unknown) if is_sample else (unknown, [])
+    guild = platform.default_guild() if isinstance(platform, Settled) else None
+    checked = check_arguments(spec, {name: _known(value) for name, value in command.args.items()}, default_guild=guild)
+
+    def place(name: str, message: str, hint: str) -> Problem:
+        return problem_of(source, act, command, message, hint, key=f"{command.command} {name}")
+
+    if command.platform == DATABASE and (fault := update_fault(command)) is not None:
+        return [problem_of(source, act, command, fault, "")], []
+    denied = judge(rules, call_of(platform, command.platform, spec, checked.args))
+    if isinstance(denied, Denied):
+        key = "command" if denied.key == "command" else f"{command.command} {denied.key}"
+        return [problem_of(source, act, command, denied.reason, denied.do, key=key)], []
+    samples = [fault for fault in checked.faults if is_sample and fault.is_of_sample]
+    faults = [place(one.name, one.message, one.hint) for one in checked.faults if one not in samples]
+    beyond = platform.beyond(checked.args) if isinstance(platform, Restricts) else None
+    faults += [place(*beyond)] if beyond else []
+    put_yours = [place(one.name, one.message, one.hint or "put yours before you run it") for one in samples]
+    return faults, [*(place(one.name, one.message, one.hint) for one in checked.warnings), *put_yours]
+
+
+def _unconfirmed(runtime: Runtime, narrative: Narrative, source: str, demands: Sequence[Demands]) -> list[Problem]:
+    """What the narrative's own policies want confirmed and no platform has, each once.
+
+    InvalidInput for a command that whoever enqueues demands something of, and that no platform has.
+    """
+    names = runtime.settings.platforms
+    for each in demands:
+        for unknown in unknown_commands(runtime.platforms, names, each.security):
+            raise InvalidInput(f"{unknown.what} (demanded with the request)", do=unknown.do)
+    policies = [security for place in commands_of(narrative) for security in narrative.securities_for(*place)]
+    return [
+        Problem(source, 0, 0, "security.policy", unknown.key, unknown.lack, unknown.do)
+        for policy in dict.fromkeys(policies)
+        for unknown in unknown_commands(runtime.platforms, names, policy)
+        if unknown.key == "require_confirmation"
+    ]
+
+
+def _known(value: Value) -> Any:
+    """What is known of an argument before an act is performed."""
+    match value:
+        case Template():
+            text = "".join(map(str, value.parts))
+            return TEMPLATED if value.references or PLACEHOLDER in text else text
+        case Items(array=tuple() as array):
+            return [_known(one) for one in array]
+        case Items():
+            return {key: _known(one) for key, one in (value.table or {}).items()}
+        case _:
+            return value

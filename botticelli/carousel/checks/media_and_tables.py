@@ -1,0 +1,116 @@
+"""What can be known to be wrong with media and tables before a run exists. Fetches nothing, reads no row."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from botticelli.carousel.plan.planned_calls import Plan
+from botticelli.drivers import ModelName, TakesMedia, media_refusal
+from botticelli.errors import NarrativeError, Problem
+from botticelli.narrative import Loaded
+from botticelli.narrative.model import Act, BotCommandInput, MediaInput, MediaKind, Narrative, TableInput
+from botticelli.narrative.parts.table_updates import read_update
+from botticelli.narrative.source.media_store import MediaLimits
+from botticelli.narrative.templates.row_filter import Refused
+from botticelli.runtime.process import Runtime
+from botticelli.security.safe_fetch import fault_of_url
+from botticelli.settings import Settings
+
+if TYPE_CHECKING:
+    from botticelli.store import NewMedium, Transaction
+
+BYTES_PER_MB = 1_000_000
+
+
+def media_limits(settings: Settings) -> MediaLimits:
+    return MediaLimits(settings.media.max_file_mb * BYTES_PER_MB, settings.media.max_total_mb * BYTES_PER_MB)
+
+
+def media_in(loaded: Loaded) -> dict[str, NewMedium]:
+    """What a run of the narrative carries, by SHA-256."""
+    named = {one.sha256: one.mime for _, one in _media_of(loaded.narrative) if one.sha256 is not None}
+    from botticelli.store import NewMedium
+
+    return {sha256: NewMedium(mime, loaded.media[sha256]) for sha256, mime in named.items()}
+
+
+def check_media(runtime: Runtime, plan: Plan, narrative: Narrative, source: str) -> None:
+    """NarrativeError for media that the act's model doesn't take, and for URLs that nobody would fetch."""
+    problems = []
+    for position, act in enumerate(narrative.acts):
+        for one in act.inputs:
+            if isinstance(one, MediaInput) and (fault := _media_fault(runtime, plan, position, one)) is not None:
+                problems.append(Problem(source, one.line or act.line, 1, f"act {act.name}", one.type, fault))
+    if problems:
+        raise NarrativeError(problems)
+
+
+def table_notes(runtime: Runtime, tx: Transaction, narrative: Narrative, source: str) -> list[str]:
+    """A warning for each table that is not there yet: an act or another run may still make it."""
+    settings = runtime.settings.tables
+    from botticelli.store import Tables
+
+    tables = Tables(tx.connection, allow=settings.allow, write=settings.write)
+    notes = []
+    contents = [narrative.content, *(act.scope.content for act in narrative.acts if act.scope)]
+    made_here = {one.target for one in contents if one.is_generated}
+    for act, one in _queries_of(narrative):
+        pulls = _pulls(narrative, act, one)
+        if one.table_name not in made_here and tables.find(one.table_name, to_write=pulls) is None:
+            what = f"there is no table {one.table_name} that it may {'change' if pulls else 'read'} yet"
+            notes.append(f"{source}:{one.line or act.line}: [act {act.name}] {what}")
+    for template in dict.fromkeys(one.template for one in contents if one.template is not None):
+        if tables.find(template) is None:
+            notes.append(f"{source}: template: there is no table {template} that it may read yet")
+    return notes
+
+
+def check_pulls(narrative: Narrative, source: str) -> None:
+    """NarrativeError when it would take rows away: text that anybody may have sent does not."""
+    problems = [
+        Problem(source, one.line, 1, f"act {act.name}", "pull_and_delete", "a narrative sent as text deletes no rows")
+        for act, one in _queries_of(narrative)
+        if _pulls(narrative, act, one)
+    ]
+    if problems:
+        raise NarrativeError(problems)
+
+
+def fetches_itself(runtime: Runtime, model: ModelName, kind: MediaKind) -> bool:
+    """Whether the provider fetches such media by their URL."""
+    driver = runtime.drivers.get(model.provider)
+    return isinstance(driver, TakesMedia) and kind in driver.url_kinds(model.model)
+
+
+def update_fault(command: BotCommandInput) -> str | None:
+    """Why this `update_table` can't be performed as it is written."""
+    try:
+        read_update(command.args)
+    except Refused as error:
+        return str(error)
+    return None
+
+
+def _media_fault(runtime: Runtime, plan: Plan, position: int, one: MediaInput) -> str | None:
+    call = plan[position]
+    for model in (call.model, *(other.model for other in call.fallbacks)):
+        if one.url is None or not fetches_itself(runtime, model, one.type):
+            refusal = media_refusal(runtime.drivers.get(model.provider), model.model, one.type, by_url=False)
+            if refusal is not None:
+                return refusal
+    if one.url is None or one.url.references:
+        return None
+    return fault_of_url("".join(str(part) for part in one.url.parts), runtime.settings.fetch)
+
+
+def _pulls(narrative: Narrative, act: Act, one: TableInput) -> bool:
+    return one.pull_and_delete and not narrative.content_for(act).preserve_source
+
+
+def _media_of(narrative: Narrative) -> Iterator[tuple[Act, MediaInput]]:
+    return ((act, one) for act in narrative.acts for one in act.inputs if isinstance(one, MediaInput))
+
+
+def _queries_of(narrative: Narrative) -> Iterator[tuple[Act, TableInput]]:
+    return ((act, one) for act in narrative.acts for one in act.inputs if isinstance(one, TableInput))

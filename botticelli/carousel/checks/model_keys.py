@@ -1,0 +1,82 @@
+"""Which workers can call the models of a run; one that nobody could perform is refused. Never sees a key."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Sequence
+
+from redis.exceptions import RedisError
+
+from botticelli.carousel.checks.run_checks import NotHere
+from botticelli.carousel.plan.planned_calls import Call, Plan
+from botticelli.drivers import SaysReadiness
+from botticelli.runtime.heartbeats import WorkerFacts, fleet, is_ready
+from botticelli.runtime.process import Runtime
+
+
+def key_notes(runtime: Runtime, plan: Plan, *, worker_here: bool) -> list[str]:
+    """Warn of each provider that can't be called from here, with the workers that can.
+
+    NotHere where the worker would be one of this machine, which can't either; another model that an act falls back to
+    is good enough.
+    """
+    lacking = [call for call in plan.values() if not is_ready(runtime, call.model.provider)]
+    if not lacking:
+        return []
+    workers = _fleet(runtime)
+    is_here = _is_here(workers, worker_here=worker_here)
+    for call in lacking:
+        if is_here and not any(is_ready(runtime, name) or _have(workers, name) for name in _providers(call)):
+            provider = call.model.provider
+            raise NotHere(
+                f"{provider}: {_lack(runtime, provider)} here, and no worker has it", do=_do(runtime, provider)
+            )
+    names = dict.fromkeys(call.model.provider for call in lacking)
+    return [f"{name}: {_lack(runtime, name)} here; {_elsewhere(workers, name)}" for name in names]
+
+
+def _fleet(runtime: Runtime) -> list[WorkerFacts]:
+    try:
+        return fleet(runtime)
+    except RedisError:
+        return []
+
+
+def _is_here(workers: Sequence[WorkerFacts], *, worker_here: bool) -> bool:
+    """Whether a worker of this machine would perform it: the ones that are alive, or the one that is started."""
+    if not workers:
+        return worker_here
+    return all(one.host == socket.gethostname() and one.demands is not None for one in workers)
+
+
+def _providers(call: Call) -> list[str]:
+    return [one.model.provider for one in (call, *call.fallbacks)]
+
+
+def _have(workers: Sequence[WorkerFacts], provider: str) -> list[str]:
+    return [one.worker for one in workers if one.ready.get(provider)]
+
+
+def _elsewhere(workers: Sequence[WorkerFacts], provider: str) -> str:
+    have = _have(workers, provider)
+    if have:
+        return f"workers that have it: {', '.join(have)}"
+    if workers:
+        return f"none of the workers that are alive says that it has it: {', '.join(one.worker for one in workers)}"
+    return "workers need it"
+
+
+def _lack(runtime: Runtime, provider: str) -> str:
+    driver = runtime.drivers.get(provider)
+    found = driver.readiness() if isinstance(driver, SaysReadiness) else None
+    if found is not None and found.sdk_missing:
+        return "its SDK is not installed"
+    return f"{' or '.join(found.key_names)} is not set" if found is not None and found.key_names else "it is not ready"
+
+
+def _do(runtime: Runtime, provider: str) -> str:
+    driver = runtime.drivers.get(provider)
+    found = driver.readiness() if isinstance(driver, SaysReadiness) else None
+    if found is not None and found.sdk_missing:
+        return found.sdk_missing
+    return "set it and start the workers with it, or choose another model"

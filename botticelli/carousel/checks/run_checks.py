@@ -1,0 +1,98 @@
+"""What can be known to be wrong before a run exists: models, limits, variables. Stores nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from botticelli.budget import Refusal, Share
+from botticelli.carousel.plan.estimates import Estimates
+from botticelli.carousel.plan.planned_calls import Plan, carousel_of, estimated_cost_usd, plan_iteration, shares
+from botticelli.drivers import SaysReadiness, UnclaimedModel
+from botticelli.errors import InvalidInput
+from botticelli.narrative import missing_variables, references
+from botticelli.narrative.model import Narrative
+from botticelli.runtime.process import Runtime
+from botticelli.settings.demands import Demands
+
+
+class NotHere(InvalidInput):
+    """The narrative is right; the settings of this installation would refuse a run of it."""
+
+
+def checked_plan(
+    runtime: Runtime,
+    narrative: Narrative,
+    source: str,
+    estimates: Estimates | None = None,
+    demands: Sequence[Demands] = (),
+) -> Plan:
+    """What an iteration will ask; without `estimates`, as at first. NotHere when it can never be granted."""
+    try:
+        plan = plan_iteration(runtime, narrative, estimates or {}, demands)
+    except UnclaimedModel as error:
+        raise NotHere(error.what, where=source, do=error.do) from None
+    if carousel_of(narrative).max_cost_usd is not None and estimated_cost_usd(plan) is None:
+        calls = [one for call in plan.values() for one in (call, *call.fallbacks)]
+        unpriced = ", ".join(sorted({str(call.model) for call in calls if call.cost_usd is None}))
+        raise NotHere(
+            f"max_cost_usd can't be kept: the price of {unpriced} is unknown",
+            where=source,
+            do="set usd_per_million_input and usd_per_million_output of its tier, or use max_tokens_total",
+        )
+    refusal = _never_fits(shares(plan))
+    if refusal is not None:
+        raise NotHere(
+            f"one iteration is larger than a limit: {refusal}",
+            where=source,
+            do="lower estimated_tokens_per_iteration or choose another tier",
+        )
+    return plan
+
+
+def limit_notes(plan: Plan) -> list[str]:
+    """A warning for each model whose limits are a guess."""
+    return [note for note in dict.fromkeys(call.limits_note for call in plan.values()) if note is not None]
+
+
+def readiness_notes(runtime: Runtime, plan: Plan) -> list[str]:
+    """A warning for each provider that can't be called from here as it is: workers elsewhere may have what is missing."""
+    calls = [one for call in plan.values() for one in (call, *call.fallbacks)]
+    notes = []
+    for name in dict.fromkeys(call.model.provider for call in calls):
+        driver = runtime.drivers.get(name)
+        if not isinstance(driver, SaysReadiness):
+            continue
+        found = driver.readiness()
+        if found.sdk_missing:
+            notes.append(f"{name}: its SDK is not installed here; workers need it: {found.sdk_missing}")
+        elif found.has_key is False and found.base_url is None:
+            notes.append(f"{name}: {' or '.join(found.key_names)} is not set here; workers need it")
+    return notes
+
+
+def _never_fits(asked: Iterable[Share]) -> Refusal | None:
+    for share in asked:
+        for window in share.scope.windows:
+            amount = getattr(share.amounts, window.metric)
+            if amount > window.limit:
+                return Refusal(share.scope.name, window.name, window.limit, 0, amount, None)
+    return None
+
+
+def check_variables(narrative: Narrative, given: Mapping[str, str]) -> None:
+    """InvalidInput for a variable without a value, and for a value without a variable."""
+    missing = missing_variables(narrative, given)
+    if missing:
+        named = ", ".join(f"{{var.{name}}}" for name in missing)
+        do = " ".join(f"--var {name}=VALUE" for name in missing)
+        raise InvalidInput(f"no value for {named}", do=f"give {'one' if len(missing) == 1 else 'them'} with {do}")
+    inner = (act.scope.variables for act in narrative.acts if act.scope)
+    known = {
+        *narrative.variables,
+        *(name for names in inner for name in names),
+        *(one.name for one in references(narrative) if one.kind == "var"),
+    }
+    unused = sorted(given.keys() - known)
+    if unused:
+        offer = ", ".join(sorted(known)) or "none"
+        raise InvalidInput(f"the narrative has no variable {unused[0]!r}", do=f"its variables: {offer}")

@@ -1,0 +1,1 @@
+"""What a person may do: pause, resume, cancel and retry runs, approve effects, pause budgets, forget old runs."""

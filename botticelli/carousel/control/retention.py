@@ -1,0 +1,45 @@
+"""Forget runs that ended long ago. The ledger stays as long as a window, an audit or an estimate may need it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from botticelli.errors import InvalidInput
+from botticelli.runtime.process import Runtime
+from botticelli.store import FINAL
+
+LEDGER_SECONDS = 90 * 86_400.0
+BATCH = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Pruned:
+    """How many rows are gone, or would be."""
+
+    runs: int
+    ledger: int = 0
+
+
+def prune(runtime: Runtime, before: datetime, statuses: Sequence[str] = FINAL, *, dry_run: bool = False) -> Pruned:
+    """Delete runs that ended before then.
+
+    InvalidInput for a status that isn't final. Runs with an effect of unknown outcome are kept. In transactions of 200
+    runs each: it may be interrupted and repeated.
+    """
+    open_ones = sorted(set(statuses) - set(FINAL))
+    if open_ones:
+        raise InvalidInput(f"runs that are {open_ones[0]} aren't over", do=f"prune {', '.join(FINAL)}")
+    if dry_run:
+        with runtime.store.transaction() as tx:
+            return Pruned(tx.runs.prunable(before, statuses))
+    gone = 0
+    while True:
+        with runtime.store.transaction() as tx:
+            ids = tx.runs.prune(before, statuses, BATCH)
+        gone += len(ids)
+        if len(ids) < BATCH:
+            break
+    with runtime.store.transaction() as tx:
+        return Pruned(gone, tx.ledger.prune(LEDGER_SECONDS))

@@ -1,0 +1,116 @@
+"""A new run out of an older one: keeps what came before an iteration (or an act of it), and performs the rest anew."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from botticelli.carousel.actor import Mover
+from botticelli.carousel.admission.dispatch import advance, publish
+from botticelli.carousel.checks.command_checks import check_commands
+from botticelli.carousel.checks.media_and_tables import check_media
+from botticelli.carousel.checks.run_checks import check_variables, checked_plan, limit_notes, readiness_notes
+from botticelli.carousel.enqueuing.act_changes import changed
+from botticelli.carousel.enqueuing.enqueue import Enqueued, EnqueueOptions, new_run
+from botticelli.carousel.plan.estimates import learned_estimates
+from botticelli.carousel.plan.snapshots import demands_of_run, narrative_of, variables_of
+from botticelli.errors import InvalidInput
+from botticelli.narrative.model import Narrative
+from botticelli.runtime.process import Runtime
+from botticelli.store import Run, Transaction
+
+KEPT = ("succeeded", "failed")
+PAGE = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Fork:
+    """Where a fork begins and what it changes.
+
+    Where the new run begins: with iteration `number`, or within it with the act of this name. `changes` are those of
+    `changed`. Commands that change the world outside are done anew, so they have to be allowed.
+    """
+
+    number: int
+    act: str | None = None
+    changes: Mapping[str, str] = field(default_factory=dict)
+    allow_effects: bool = False
+    idempotency_key: str | None = None
+
+
+def fork(runtime: Runtime, run_id: str, wanted: Fork, mover: Mover | None = None) -> Enqueued:
+    """Fork a run, and return the new one, admitted.
+
+    What it keeps was paid by the older run, and costs the new one nothing. InvalidInput when something before that
+    place isn't finished, or when the narrative can't be performed as it is changed.
+    """
+    mover = mover or Mover()
+    with runtime.store.transaction() as tx:
+        old = tx.runs.get(run_id)
+        _require_place(tx, old, wanted)
+        narrative = changed(narrative_of(tx, run_id), wanted.changes)
+        variables, demands = variables_of(tx, run_id), demands_of_run(tx, run_id)
+        position = _position(narrative, wanted.act)
+        _require_acts(tx, old, wanted, position)
+        estimates = learned_estimates(runtime, tx, narrative)
+    _require_allowed(runtime, narrative, wanted, 0 if old.iterations > wanted.number else position)
+    plan = checked_plan(runtime, narrative, old.source, estimates, demands)
+    check_media(runtime, plan, narrative, old.source)
+    warnings = [
+        *check_commands(runtime, narrative, old.source, rehearse=old.rehearse, demands=demands),
+        *limit_notes(plan),
+        *readiness_notes(runtime, plan),
+    ]
+    check_variables(narrative, variables)
+    said = (variables, old.iterations, None, wanted.idempotency_key, tuple(old.tags), old.rehearse)
+    options = EnqueueOptions(*said, demands=demands)
+    new = replace(new_run(runtime, narrative, plan, old.source, options), forked_from=old.id, forked_at=wanted.number)
+    with runtime.store.transaction() as tx:
+        created = tx.runs.insert(new)
+        if created:
+            _require_place(tx, tx.runs.lock(old.id), wanted)
+            tx.runs.copy(old.id, new.id, before=wanted.number, position=position)
+            tx.media.share(old.id, new.id)
+            reason = f"from {old.id}, iteration {wanted.number}" + (f": {mover.reason}" if mover.reason else "")
+            tx.levers.record(new.id, "fork", moved_by=mover.name, reason=reason)
+        publications = advance(runtime, tx, tx.runs.lock(new.id)) if created else []
+        run = tx.runs.get(new.id)
+    publish(runtime, publications)
+    return Enqueued(run, created, tuple(warnings))
+
+
+def _require_place(tx: Transaction, old: Run, wanted: Fork) -> None:
+    """Everything before it has to be finished, or there would be nothing to keep."""
+    if not 1 <= wanted.number <= max(1, old.iterations):
+        raise InvalidInput(f"run {old.id} has no iteration {wanted.number}", do=f"it has {old.iterations:,}")
+    unfinished = tx.iterations.first_unfinished(old.id, wanted.number - 1)
+    if unfinished is not None:
+        raise InvalidInput(f"iteration {unfinished} of run {old.id} isn't finished", do=f"fork from {unfinished}")
+
+
+def _position(narrative: Narrative, act: str | None) -> int:
+    """How many acts of the first iteration are kept."""
+    names = [one.name for one in narrative.acts]
+    if act is not None and act not in names:
+        raise InvalidInput(f"there is no act {act!r}", where="--act", do=f"the acts: {', '.join(names)}")
+    return names.index(act) if act else 0
+
+
+def _require_acts(tx: Transaction, old: Run, wanted: Fork, position: int) -> None:
+    done = {row.position for row in tx.acts.of_iteration(old.id, wanted.number) if row.status != "failed"}
+    if not done.issuperset(range(position)):
+        raise InvalidInput(
+            f"iteration {wanted.number} of run {old.id} didn't come as far as act {wanted.act}",
+            do="fork from an earlier act, or without --act",
+        )
+
+
+def _require_allowed(runtime: Runtime, narrative: Narrative, wanted: Fork, position: int) -> None:
+    for act in narrative.acts[position:] if not wanted.allow_effects else ():
+        for one in act.inputs:
+            if one.type == "bot_command":
+                spec = runtime.platforms.get(one.platform).spec(one.command)
+                if spec is not None and spec.writes:
+                    raise InvalidInput(
+                        f"act {act.name} would do {one.command} again", do="allow it with --allow-effects"
+                    )

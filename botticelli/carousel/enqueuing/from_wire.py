@@ -1,0 +1,117 @@
+"""Enqueuing for those who only know the broker: by name, or as text that nobody vouches for. Answers by the run's row."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from redis.exceptions import RedisError
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from botticelli.carousel.checks.media_and_tables import check_pulls, media_limits
+from botticelli.carousel.enqueuing.enqueue import EnqueueOptions, enqueue
+from botticelli.errors import BotticelliError, InvalidInput, NotFound, ServiceUnavailable
+from botticelli.loading.app_folder import app_folder
+from botticelli.narrative import Environment, Loaded, load_narrative, parse_narrative
+from botticelli.narrative.source.suggest import did_you_mean, shown
+from botticelli.runtime.process import Runtime
+from botticelli.security.act_rules import AS_TEXT
+from botticelli.security.request_checks import NAME_CHARACTERS
+from botticelli.store import NewRun
+from botticelli.telemetry.log import logger
+from botticelli.untrusted.storable import storable
+
+LONGEST_NAME = 200
+
+
+def accept(
+    runtime: Runtime,
+    options: EnqueueOptions,
+    *,
+    narrative: str | None = None,
+    text: str | None = None,
+    name: str | None = None,
+) -> bool:
+    """Enqueue what arrived over the wire; False when it was refused.
+
+    Enqueue what arrived over the wire, the name of a narrative of this installation or the text of one; False when it
+    was refused. `name` says which one of a file, or of a text, that holds several; `file#name` says the same.
+
+    Nobody waits for an exception here: a request that can't be performed becomes a failed run that says why. Only that
+    Postgres is away is raised: the request is good, and can be stored later.
+    """
+    try:
+        if (narrative is None) == (text is None):
+            raise InvalidInput("give either the name of a narrative or its text")
+        from_text = text is not None
+        loaded, source = _from_text(runtime, str(text), name) if from_text else _by_name(runtime, str(narrative), name)
+        enqueue(runtime, loaded, source, options)
+        return True
+    except (ServiceUnavailable, OperationalError, InterfaceError, PoolTimeout, RedisError):
+        raise
+    except Exception as error:
+        reject(runtime, narrative or "as text", options, refusal_of(error))
+        return False
+
+
+def find_narrative(runtime: Runtime, name: str) -> Path:
+    """The file of a narrative in the folders of the settings, or among those that are shipped. NotFound."""
+    if len(name) > LONGEST_NAME or not all(
+        part.isidentifier() or part.replace("-", "_").isidentifier() for part in name.split("/")
+    ):
+        do = "names have letters, digits, `_`, `-` and `/`"
+        raise NotFound(f"{shown(name)!r} is not the name of a narrative", do=do)
+    folders = _folders(runtime)
+    for folder in folders:
+        file = folder / f"{name}.toml"
+        if file.is_file():
+            return file
+    names = sorted({file.stem for folder in folders for file in folder.glob("*.toml")})
+    do = did_you_mean(name, names, otherwise="narratives there are")
+    raise NotFound(f"there is no narrative {shown(name)!r}", where="[narratives] path", do=do)
+
+
+def _folders(runtime: Runtime) -> list[Path]:
+    """In which a name is looked up, the first first."""
+    shipped = app_folder() / "narratives"
+    own = [runtime.settings.base / folder for folder in runtime.settings.narratives.path]
+    return [*own, shipped, shipped / "examples"]
+
+
+def _by_name(runtime: Runtime, narrative: str, name: str | None) -> tuple[Loaded, str]:
+    file_name, _, part = narrative.partition("#")
+    file = find_narrative(runtime, file_name)
+    environment = Environment.for_wire(os.environ, runtime.settings.environment.allow)
+    context = runtime.settings.context_folders
+    limits = media_limits(runtime.settings)
+    loaded = load_narrative(file, name=part or name, environment=environment, context=context, media_limits=limits)
+    return loaded, str(file)
+
+
+def _from_text(runtime: Runtime, text: str, name: str | None) -> tuple[Loaded, str]:
+    """Text may come from anybody: it reads no file, takes no rows away, and `enqueue` allows it what [security] says."""
+    environment = Environment.for_wire(os.environ, runtime.settings.environment.allow)
+    limits = media_limits(runtime.settings)
+    loaded = parse_narrative(
+        text, source="narrative", folder=None, name=name, environment=environment, media_limits=limits
+    )
+    check_pulls(loaded.narrative, "narrative")
+    return loaded, AS_TEXT
+
+
+def reject(runtime: Runtime, name: str, options: EnqueueOptions, error: BotticelliError) -> None:
+    """A failed run without a narrative; an id that is in use already keeps its run as it is."""
+    run_id = options.id_of_run()
+    rejected = NewRun(id=run_id, narrative=storable(name)[:NAME_CHARACTERS], source="wire", iterations=0)
+    with runtime.store.transaction() as tx:
+        if tx.runs.insert(rejected):
+            tx.runs.finish(run_id, "failed", storable(str(error)))
+
+
+def refusal_of(error: Exception) -> BotticelliError:
+    """What a request is refused with: our own error as it is; of any other, which is a defect, its kind and no value."""
+    if isinstance(error, BotticelliError):
+        return error
+    logger.error("request_broken", exc_info=error)
+    return InvalidInput(f"the request can't be stored ({type(error).__name__})", do="see the worker's log")

@@ -1,0 +1,219 @@
+"""What the calls of each act are taken to use, to cost and to last, and who says so. Pure figures: asks nobody."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Generic, Literal, TypeVar
+
+from botticelli.budget import Amounts
+from botticelli.carousel.forecast.simulation import CallFigures
+from botticelli.carousel.plan.estimates import FEWEST_SAMPLES, Source
+from botticelli.carousel.plan.planned_calls import Call, Plan
+from botticelli.carousel.plan.prompt_sizes import Prompts, Size
+from botticelli.carousel.plan.table_sizes import TableSizes
+from botticelli.narrative.model import Narrative
+from botticelli.runtime.process import Runtime
+from botticelli.store import PastCalls
+
+Number = TypeVar("Number", int, Decimal)
+CostSource = Literal["history", "prices", "unknown"]
+SecondsSource = Literal["given", "history", "driver", "assumed"]
+ASSUMED_SECONDS = 4.0
+"""How long a call lasts where nobody knows better."""
+_GIVEN: SecondsSource = "given"
+
+
+@dataclass(frozen=True, slots=True)
+class Range(Generic[Number]):
+    """low: acts that may be skipped are. expected. worst: the longest answers, and every retry is needed."""
+
+    low: Number
+    expected: Number
+    worst: Number
+
+
+@dataclass(frozen=True, slots=True)
+class ActForecast:
+    """The forecast of one act with a model call.
+
+    `tokens` and `cost_usd` (None: unknown) are of one call, `reserved_tokens` what its ticket asks for it; a source
+    `history` has seen `samples` calls.
+    """
+
+    position: int
+    act: str
+    model: str
+    calls_per_iteration: int
+    may_be_skipped: bool
+    tokens: Range[int] | None
+    """None where nobody can know what comes into the prompt; `unknown` says what that is."""
+    tokens_source: Source
+    reserved_tokens: int
+    reserved_source: Source
+    cost_usd: Range[Decimal] | None
+    cost_source: CostSource
+    seconds: float
+    seconds_source: SecondsSource
+    samples: int
+    unknown: tuple[str, ...] = ()
+
+
+def act_forecasts(
+    runtime: Runtime,
+    narrative: Narrative,
+    plan: Plan,
+    past: Mapping[int, PastCalls],
+    *,
+    call_seconds: float | None = None,
+    rows: TableSizes | None = None,
+) -> list[ActForecast]:
+    """In order. `call_seconds` stands in for whatever is known about how long calls last."""
+    found = []
+    prompts = Prompts(narrative, rows or {}, past)
+    for position, call in plan.items():
+        calls = past.get(position, PastCalls(0))
+        seconds = _seconds(runtime, call, calls) if call_seconds is None else (call_seconds, _GIVEN)
+        stated = _stated(call, prompts.prompt(position), prompts.answer(position))
+        found.append(_act(narrative, position, call, past=calls, seconds=seconds, stated=stated))
+    return found
+
+
+def call_figures(plan: Plan, acts: Sequence[ActForecast], past: Mapping[int, PastCalls]) -> dict[int, CallFigures]:
+    """What a simulated call uses: what is expected, in all metrics."""
+    return {
+        one.position: CallFigures(_amounts(plan[one.position], one, past.get(one.position)), one.seconds)
+        for one in acts
+    }
+
+
+def requests(acts: Sequence[ActForecast], retries: int, iterations: int) -> Range[int]:
+    low = sum(0 if one.may_be_skipped else one.calls_per_iteration for one in acts)
+    calls = sum(one.calls_per_iteration for one in acts)
+    worst = calls + retries if calls else 0
+    return Range(low * iterations, calls * iterations, worst * iterations)
+
+
+def tokens(acts: Sequence[ActForecast], retries: int, iterations: int) -> Range[int] | None:
+    """A failed try whose outcome nobody knows is charged like an answer. None when those of any call are unknown."""
+    known = [(act, act.tokens) for act in acts if act.tokens is not None]
+    return _total(known, retries, iterations, 0) if len(known) == len(acts) else None
+
+
+def cost_usd(acts: Sequence[ActForecast], retries: int, iterations: int) -> Range[Decimal] | None:
+    """None when the cost of any call is unknown."""
+    known = [(one, one.cost_usd) for one in acts if one.cost_usd is not None]
+    return _total(known, retries, iterations, Decimal(0)) if len(known) == len(acts) else None
+
+
+def _total(
+    each: Sequence[tuple[ActForecast, Range[Number]]], retries: int, iterations: int, nothing: Number
+) -> Range[Number]:
+    low = sum((one.low * act.calls_per_iteration for act, one in each if not act.may_be_skipped), nothing)
+    expected = sum((one.expected * act.calls_per_iteration for act, one in each), nothing)
+    worst = sum((one.worst * act.calls_per_iteration for act, one in each), nothing)
+    worst += max((one.worst for _, one in each), default=nothing) * retries
+    return Range(low * iterations, expected * iterations, worst * iterations)
+
+
+@dataclass(frozen=True, slots=True)
+class Stated:
+    """What a call may take without a past: input and output tokens, each low, expected and worst."""
+
+    input_tokens: tuple[int, int, int]
+    output_tokens: tuple[int, int, int]
+    unknown: tuple[str, ...] = ()
+
+    @property
+    def tokens(self) -> Range[int]:
+        low, expected, worst = map(sum, zip(self.input_tokens, self.output_tokens, strict=True))
+        return Range(low, expected, worst)
+
+
+def _act(
+    narrative: Narrative,
+    position: int,
+    call: Call,
+    *,
+    past: PastCalls,
+    seconds: tuple[float, SecondsSource],
+    stated: Stated,
+) -> ActForecast:
+    act, estimate = narrative.acts[position], call.estimate
+    is_known = past.samples >= FEWEST_SAMPLES and past.tokens is not None
+    cost, cost_source = _cost(call, past if is_known else None, stated)
+    return ActForecast(
+        position=position,
+        act=act.name,
+        model=str(call.model),
+        calls_per_iteration=call.turns,
+        may_be_skipped=narrative.may_skip(position),
+        tokens=Range(*past.tokens) if is_known and past.tokens else None if stated.unknown else stated.tokens,
+        tokens_source="history" if is_known else estimate.source,
+        reserved_tokens=estimate.tokens,
+        reserved_source=estimate.source,
+        cost_usd=cost,
+        cost_source=cost_source,
+        seconds=seconds[0],
+        seconds_source=seconds[1],
+        samples=past.samples,
+        unknown=() if is_known else stated.unknown,
+    )
+
+
+def _stated(call: Call, prompt: Size, answer: Size) -> Stated:
+    """By what the narrative says of a call, which is no bound: the answer may be shorter, and what is quoted longer."""
+    unknown = tuple(sorted(prompt.unknown))
+    if call.estimate.source != "narrative":
+        inputs = (prompt.low, max(prompt.expected, call.estimate.input_tokens), max(prompt.worst, prompt.expected))
+        return Stated(inputs, (0, answer.expected, answer.worst), unknown)
+    expected = call.tokens
+    input_tokens = min(prompt.expected, expected)
+    worst = max(prompt.worst + answer.worst, expected)
+    low_input = min(prompt.low, input_tokens)
+    worst_input = max(prompt.worst, input_tokens)
+    return Stated((low_input, input_tokens, worst_input), (0, expected - input_tokens, worst - worst_input), unknown)
+
+
+def _cost(call: Call, past: PastCalls | None, stated: Stated) -> tuple[Range[Decimal] | None, CostSource]:
+    """What was paid before; else the prices of what is expected. Unknown where any of the call's models has no price."""
+    if past is None and stated.unknown:
+        return None, "unknown"
+    others = [one for one in call.fallbacks if one.cost_usd is None]
+    if others:
+        return None, "unknown"
+    if past is not None and past.cost_usd is not None:
+        return Range(*past.cost_usd), "history"
+    if past is not None and past.input_tokens and past.output_tokens:
+        pairs = list(zip(past.input_tokens, past.output_tokens, strict=True))
+    else:
+        pairs = list(zip(stated.input_tokens, stated.output_tokens, strict=True))
+    low, expected, worst = [_price(call, *pair) for pair in pairs]
+    if low is None or expected is None or worst is None:
+        return None, "unknown"
+    dearest = [price for other in call.fallbacks if (price := _price(other, *pairs[-1])) is not None]
+    return Range(low, expected, max([worst, *dearest])), "prices"
+
+
+def _price(call: Call, input_tokens: int, output_tokens: int) -> Decimal | None:
+    return call.prices.cost_usd(input_tokens=input_tokens, cached_tokens=0, output_tokens=output_tokens)
+
+
+def _seconds(runtime: Runtime, call: Call, past: PastCalls) -> tuple[float, SecondsSource]:
+    if past.samples >= FEWEST_SAMPLES:
+        return past.seconds, "history"
+    typical: float | None = getattr(runtime.drivers.get(call.model.provider), "typical_call_seconds", None)
+    return (ASSUMED_SECONDS, "assumed") if typical is None else (typical, "driver")
+
+
+def _amounts(call: Call, act: ActForecast, past: PastCalls | None) -> Amounts:
+    """Of one call, as it is settled."""
+    tokens = call.tokens if act.tokens is None else act.tokens.expected
+    is_history = act.tokens_source == "history" and past is not None and past.input_tokens is not None
+    input_tokens = past.input_tokens[1] if is_history and past and past.input_tokens else call.estimate.input_tokens
+    cost = 0 if act.cost_usd is None else math.ceil(act.cost_usd.expected * 1_000_000)
+    input_tokens = min(input_tokens, tokens)
+    full = Amounts(1, tokens, input_tokens, tokens - input_tokens, cost, 1)
+    return Amounts.each(lambda metric: full.of(metric) if call.amounts.of(metric) else 0)

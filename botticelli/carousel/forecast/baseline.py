@@ -1,0 +1,125 @@
+"""What is known before a run begins: the past of its acts, what the budgets hold, who else goes on. Changes nothing.
+
+Without services nothing is known, and nothing is started to find out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from redis.exceptions import RedisError
+from sqlalchemy.exc import OperationalError
+
+from botticelli.budget import Amounts, PastCharge, Scope, ScopeUsage
+from botticelli.carousel.plan.estimates import Estimates, first_estimates, learned_estimates, model_name
+from botticelli.carousel.plan.planned_calls import plan_iteration, scopes_in
+from botticelli.carousel.plan.snapshots import estimates_of, narrative_of
+from botticelli.carousel.plan.table_sizes import TableSizes, table_sizes
+from botticelli.errors import BotticelliError
+from botticelli.narrative.model import Narrative
+from botticelli.runtime.process import Runtime
+from botticelli.store import InForce, PastCalls, Run, SpentRow, Transaction
+
+GOING_ON = ("queued", "running", "waiting")
+MOST_RUNS = 50
+"""Of the other runs that go on, so many are reckoned with."""
+SHORT_SECONDS = 120.0
+"""Of the last seconds every single draw is known; of what is older, minutes."""
+NO_CALLS = PastCalls(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Other:
+    """A run that goes on beside, and would ask the same budgets."""
+
+    run: Run
+    narrative: Narrative
+    estimates: Estimates
+
+
+@dataclass(frozen=True, slots=True)
+class Knowledge:
+    """`is_live`: it comes from the services; else from the narrative and the settings alone. By position of the act."""
+
+    estimates: Estimates
+    calls: Mapping[int, PastCalls] = field(default_factory=dict)
+    overrides: InForce = field(default_factory=dict)
+    usages: Mapping[str, ScopeUsage] = field(default_factory=dict)
+    charges: Sequence[PastCharge] = ()
+    others: Sequence[Other] = ()
+    is_live: bool = False
+    note: str | None = None
+    rows: TableSizes = field(default_factory=dict)
+
+
+def gather(runtime: Runtime, narrative: Narrative, *, services_run: bool) -> Knowledge:
+    """With `services_run`, from Postgres and Redis; a note says it when they don't answer."""
+    nothing = Knowledge(first_estimates(narrative))
+    if not services_run:
+        return nothing
+    try:
+        return _live(runtime, narrative)
+    except (OperationalError, RedisError, OSError) as error:
+        note = f"the services don't answer ({type(error).__name__}): planned from empty budgets"
+        return Knowledge(nothing.estimates, note=note)
+
+
+def _live(runtime: Runtime, narrative: Narrative) -> Knowledge:
+    rows = table_sizes(runtime, narrative)
+    with runtime.store.transaction() as tx:
+        estimates = learned_estimates(runtime, tx, narrative, rows)
+        plan = plan_iteration(runtime, narrative, estimates)
+        calls = {position: _past_calls(runtime, tx, narrative, position) for position in plan}
+        overrides = tx.overrides.in_force()
+        scopes = scopes_in(plan)
+        others = [one for run in _going_on(tx) if (one := _other(runtime, tx, run, scopes)) is not None]
+        charges = _charges(tx, scopes.values())
+    usages = {name: runtime.budget.usage(runtime.in_force(scope)) for name, scope in scopes.items()}
+    return Knowledge(estimates, calls, overrides, usages, charges, others, is_live=True, rows=rows)
+
+
+def _past_calls(runtime: Runtime, tx: Transaction, narrative: Narrative, position: int) -> PastCalls:
+    act = narrative.acts[position]
+    model = runtime.drivers.resolve(model_name(runtime, narrative, act))
+    return tx.ledger.past_calls(narrative.name, act.name, str(model))
+
+
+def _going_on(tx: Transaction) -> list[Run]:
+    """The oldest first."""
+    return list(reversed(tx.runs.recent(statuses=GOING_ON, limit=MOST_RUNS)))
+
+
+def _other(runtime: Runtime, tx: Transaction, run: Run, scopes: Mapping[str, Scope]) -> Other | None:
+    """None for a run that spends from none of these scopes, or that can't be planned here."""
+    if run.ending is not None:
+        return None
+    try:
+        narrative, estimates = narrative_of(tx, run.id), estimates_of(tx, run.id)
+        plan = plan_iteration(runtime, narrative, estimates)
+    except (BotticelliError, ValueError):  # ValueError: a request that was refused has no narrative
+        return None
+    return Other(run, narrative, estimates) if scopes_in(plan).keys() & scopes.keys() else None
+
+
+def _charges(tx: Transaction, scopes: Iterable[Scope]) -> list[PastCharge]:
+    """When these scopes were charged: each draw of the last two minutes, and sums of minutes before."""
+    periods = [window.period_seconds for scope in scopes for window in scope.windows if window.kind == "sliding"]
+    names, since = [scope.name for scope in scopes], datetime.now(UTC) - timedelta(seconds=SHORT_SECONDS)
+    found = [one for row in tx.spending.rows(since) for one in _of_draw(row) if one.scope in names]
+    minutes = tx.spending.charged(names, max(periods, default=0.0)) if max(periods, default=0.0) > SHORT_SECONDS else []
+    for one in minutes:
+        if one.at < since:
+            amounts = Amounts(one.requests, one.tokens, one.input_tokens, one.output_tokens, one.cost_microusd)
+            found.append(PastCharge(one.scope, amounts, round(one.at.timestamp() * 1000)))
+    return found
+
+
+def _of_draw(row: SpentRow) -> Iterator[PastCharge]:
+    """One for each scope; a draw whose usage nobody knows counts with its estimate."""
+    at_ms = round((row.settled_at or row.drawn_at).timestamp() * 1000)
+    is_known = row.input_tokens is not None and row.output_tokens is not None
+    tokens = (row.input_tokens or 0) + (row.output_tokens or 0) if is_known else row.estimated_tokens
+    amounts = Amounts(1, tokens, row.input_tokens or 0, row.output_tokens or 0, round((row.cost_usd or 0) * 1_000_000))
+    yield from (PastCharge(share["scope"], amounts, at_ms) for share in row.shares)

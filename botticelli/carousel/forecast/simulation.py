@@ -1,0 +1,270 @@
+"""A run on a clock that needs no time: admission as it is, a Budget in memory, calls that last as long as they did before.
+
+The admission is `advance` itself, over rows in memory. Performs nothing, stores nothing.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import heapq
+import itertools
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from decimal import Decimal
+from functools import cached_property
+from typing import Any, cast
+
+from botticelli.budget import Amounts, Refusal, Scope, Ticket
+from botticelli.budget.memory.preloaded import PreloadedBudget
+from botticelli.carousel.admission.dispatch import advance
+from botticelli.carousel.plan.planned_calls import Call, Plan
+from botticelli.narrative.model import Narrative
+from botticelli.runtime.process import Runtime
+from botticelli.store import InForce, Open, Override, Run, Transaction
+
+ITERATION_SECONDS = 0.05
+"""What an iteration takes beside its calls: queue, rows, admission."""
+MOST_STEPS = 50_000
+MOST_IDLE_STEPS = 2000
+"""Steps in which no iteration of any run ends: whoever waits then waits for a person."""
+MOST_DAYS = 400
+NEVER_MS = 3_600_000
+"""How long a call that is never granted waits before it asks again."""
+NOTHING = Amounts()
+
+
+@dataclass(frozen=True, slots=True)
+class CallFigures:
+    """What one call of an act is taken to use, and how long it lasts."""
+
+    amounts: Amounts
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A refusal, when it was, and how many iterations had been admitted by then."""
+
+    refusal: Refusal
+    at_ms: int
+    admitted: int
+
+
+@dataclass(slots=True)
+class SimulatedRun:
+    """A run with what it has in hand. `ends` are the moments at which its iterations ended."""
+
+    run: Run
+    narrative: Narrative
+    plan: Plan
+    figures: Mapping[int, CallFigures] = field(default_factory=dict)
+    in_flight: int = 0
+    ends: list[int] = field(default_factory=list)
+    refusals: list[Refused] = field(default_factory=list)
+    waiting_ms: int = 0
+
+    def used(self, position: int) -> Amounts:
+        """By one call; without a figure, what it is drawn with."""
+        return self.figures[position].amounts if position in self.figures else self.plan[position].amounts
+
+
+class SimulatedRuntime(Runtime):
+    """The settings, drivers and platforms of `real`; a Budget and lowered limits of its own."""
+
+    def __init__(self, real: Runtime, clock_ms: Callable[[], int], overrides: InForce) -> None:
+        super().__init__(real.settings)
+        self.__dict__["drivers"] = real.drivers
+        self._clock_ms = clock_ms
+        self._lowered = overrides
+
+    @cached_property
+    def budget(self) -> PreloadedBudget:
+        return PreloadedBudget(self._clock_ms)
+
+    @property
+    def services(self) -> Any:
+        raise AssertionError("a simulation asks no service")
+
+    @property
+    def redis(self) -> Any:
+        raise AssertionError("a simulation asks no service")
+
+    @property
+    def events(self) -> Any:
+        """Nobody watches."""
+        return _Silence()
+
+    def overrides_of(self, scope: str, tx: Transaction | None = None) -> Mapping[str, Override]:
+        now = _moment(self._clock_ms())
+        found = self._lowered.get(scope, {})
+        return {name: one for name, one in found.items() if one.until is None or one.until > now}
+
+
+class _Silence:
+    def tell(self, *_: Any, **__: Any) -> None:
+        pass
+
+
+class Simulation:
+    """Runs side by side from `start_ms` on. Add them, then `run_until_end` of one."""
+
+    def __init__(self, real: Runtime, start_ms: int, overrides: InForce, *, slots: int) -> None:
+        self.now_ms = start_ms
+        self.runtime = SimulatedRuntime(real, lambda: self.now_ms, overrides)
+        self.runs: dict[str, SimulatedRun] = {}
+        self._start_ms = start_ms
+        self._events: list[tuple[int, int, Callable[[], None]]] = []
+        self._numbers = itertools.count()
+        self._idle_steps = 0
+        self._free_slots = slots
+        self._queue: list[Iterator[int]] = []
+        self._rows = cast(Transaction, _Rows(self))
+
+    def add(self, one: SimulatedRun) -> None:
+        """A run that is parked is looked at when it is due, others now."""
+        self.runs[one.run.id] = one
+        self.runtime.plans[one.run.id] = one.plan
+        due_ms = _ms(one.run.due_at) if one.run.status == "waiting" and one.run.due_at else self.now_ms
+        self._at(max(self.now_ms, due_ms), lambda: self._advance(one))
+
+    def run_until_end(self, one: SimulatedRun, *, iterations: int) -> bool:
+        """Simulate until the run is over, or until so many of its iterations have ended.
+
+        Returns False when it goes on after all that may be simulated.
+        """
+        for _ in range(MOST_STEPS):
+            if one.run.is_final or len(one.ends) >= iterations:
+                return True
+            self._idle_steps += 1
+            if not self._events or self._idle_steps > MOST_IDLE_STEPS:
+                return False
+            if self._events[0][0] - self._start_ms > MOST_DAYS * 86_400_000:
+                return False
+            self.now_ms, _, step = heapq.heappop(self._events)
+            step()
+        return False
+
+    def perform(self, one: SimulatedRun, ticket: Ticket) -> None:
+        """An admitted iteration waits for a slot of a worker."""
+        one.in_flight += 1
+        self._queue.append(self._iteration(one, ticket))
+        self._start_queued()
+
+    def due(self, one: SimulatedRun, at: datetime) -> None:
+        if one.run.status == "waiting":
+            one.waiting_ms += max(0, _ms(at) - self.now_ms)
+        self._at(_ms(at), lambda: self._wake(one))
+
+    def _start_queued(self) -> None:
+        while self._queue and self._free_slots:
+            self._free_slots -= 1
+            self._step(self._queue.pop(0))
+
+    def _step(self, iteration: Iterator[int]) -> None:
+        wait_ms = next(iteration, None)
+        if wait_ms is not None:
+            self._at(self.now_ms + wait_ms, lambda: self._step(iteration))
+
+    def _at(self, at_ms: int, step: Callable[[], None]) -> None:
+        heapq.heappush(self._events, (at_ms, next(self._numbers), step))
+
+    def _wake(self, one: SimulatedRun) -> None:
+        """As the sweep does: only what is due still."""
+        if one.run.due_at is not None and _ms(one.run.due_at) <= self.now_ms:
+            self._advance(one)
+
+    def _advance(self, one: SimulatedRun) -> None:
+        refusals = self.runtime.budget.refusals
+        refusals.clear()
+        advance(self.runtime, self._rows, self._rows.runs.lock(one.run.id))
+        one.refusals += [Refused(refusal, self.now_ms, one.run.dispatched) for refusal in refusals]
+
+    def _iteration(self, one: SimulatedRun, ticket: Ticket) -> Iterator[int]:
+        """Yields how long to wait before it goes on."""
+        yield round(ITERATION_SECONDS * 1000)
+        for position, call in one.plan.items():
+            for turn in range(call.turns):
+                yield from self._call(one, ticket, f"{position}.{turn}", position)
+        self.runtime.budget.release(ticket.id, [share.scope for share in ticket.shares])
+        self._count(one)
+        self._free_slots += 1
+        self._advance(one)
+        self._start_queued()
+
+    def _call(self, one: SimulatedRun, ticket: Ticket, name: str, position: int) -> Iterator[int]:
+        budget, draw_id = self.runtime.budget, f"{ticket.id}:{name}"
+        call = _granted(one.plan[position], ticket)
+        for scope in call.scopes:
+            while isinstance(refusal := budget.draw(ticket.id, draw_id, self._in_force(scope), call.amounts), Refusal):
+                wait_ms = self.runtime.softened(refusal, self._rows).retry_after_ms
+                yield NEVER_MS if wait_ms is None else max(1, wait_ms)
+        yield round(one.figures[position].seconds * 1000) if position in one.figures else 0
+        for scope in reversed(call.scopes):
+            budget.settle(ticket.id, draw_id, self._in_force(scope), one.used(position))
+
+    def _in_force(self, scope: Scope) -> Scope:
+        return self.runtime.in_force(scope, self._rows)
+
+    def _count(self, one: SimulatedRun) -> None:
+        turns = [one.used(position) for position, call in one.plan.items() for _ in range(call.turns)]
+        used = sum(turns, NOTHING)
+        cost_usd = None if one.run.cost_usd is None else one.run.cost_usd + Decimal(used.cost_microusd) / 1_000_000
+        self._idle_steps = 0
+        one.in_flight -= 1
+        one.ends.append(self.now_ms)
+        one.run = dataclasses.replace(
+            one.run,
+            succeeded=one.run.succeeded + 1,
+            input_tokens=one.run.input_tokens + used.tokens,
+            cost_usd=cost_usd,
+        )
+
+
+class _Rows:
+    """The rows that admission reads and writes, in memory: what `Transaction` gives it, as far as it asks."""
+
+    def __init__(self, simulation: Simulation) -> None:
+        self._simulation = simulation
+        self.runs = self.iterations = self
+
+    def get(self, run_id: str) -> Run:
+        one = self._simulation.runs[run_id]
+        one.run = dataclasses.replace(one.run, now=_moment(self._simulation.now_ms))
+        return one.run
+
+    lock = get
+
+    def open(self, run_id: str) -> Open:
+        return Open(self._simulation.runs[run_id].in_flight, None, None)
+
+    def set(self, run_id: str, **values: Any) -> None:
+        one = self._simulation.runs[run_id]
+        one.run = dataclasses.replace(one.run, **values)
+        if one.run.due_at is not None and "due_at" in values:
+            self._simulation.due(one, one.run.due_at)
+
+    def finish(self, run_id: str, status: str, reason: str | None) -> None:
+        self.set(run_id, status=status, ending=status, reason=reason, due_at=None)
+
+    def admit(self, run_id: str, tickets: Mapping[int, Mapping[str, Any]], grace_seconds: float) -> dict[int, int]:
+        for ticket in tickets.values():
+            self._simulation.perform(self._simulation.runs[run_id], Ticket.from_json(ticket))
+        return dict.fromkeys(tickets, 1)
+
+    def cancel_queued(self, run_id: str) -> int:
+        return 0
+
+
+def _granted(call: Call, ticket: Ticket) -> Call:
+    """The call of the model for which the ticket was granted."""
+    held = {share.scope.name for share in ticket.shares}
+    return next((one for one in (call, *call.fallbacks) if one.scope.name in held), call)
+
+
+def _moment(at_ms: int) -> datetime:
+    return datetime.fromtimestamp(at_ms / 1000, UTC)
+
+
+def _ms(at: datetime) -> int:
+    return round(at.timestamp() * 1000)

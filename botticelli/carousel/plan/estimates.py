@@ -1,0 +1,135 @@
+"""What one call of each act is taken to cost, in tokens, and who says so. Decided once, at enqueue, and kept with the run.
+
+The narrative's own figure; else a quantile of what the act took before; else the tokens of its prompt and `max_tokens`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal
+
+from botticelli.drivers.interface.token_estimate import estimate_tokens
+from botticelli.narrative.model import Act, Narrative, Template
+from botticelli.runtime.process import Runtime
+
+if TYPE_CHECKING:
+    from botticelli.store import Transaction
+
+Source = Literal["narrative", "history", "prompt"]
+DEFAULT_MAX_TOKENS = 1024
+"""What an answer is taken to be worth when neither the narrative nor the act says how long it may be."""
+FEWEST_SAMPLES = 5
+"""Fewer calls than this are no history."""
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """Tokens of one call, input and output together; `input_tokens` of them are the prompt's own text."""
+
+    tokens: int
+    source: Source
+    input_tokens: int = 0
+
+    @property
+    def output_tokens(self) -> int:
+        return self.tokens - self.input_tokens
+
+
+Estimates = dict[int, Estimate]
+"""By the position of the act, from 0; acts without a model call are not in it."""
+
+
+def first_estimates(narrative: Narrative) -> Estimates:
+    """Without any history: the narrative's figures, else the prompt's."""
+    speaking = [(position, act) for position, act in enumerate(narrative.acts) if act.calls_model]
+    stated = _stated(narrative, [act for _, act in speaking])
+    estimates: Estimates = {}
+    for (position, act), figure in zip(speaking, stated, strict=True):
+        prompt_tokens = literal_tokens(act, narrative)
+        answer_tokens = act.max_tokens or narrative.max_tokens or DEFAULT_MAX_TOKENS
+        tokens = prompt_tokens + answer_tokens if figure is None else figure
+        source: Source = "prompt" if figure is None else "narrative"
+        estimates[position] = Estimate(tokens, source, min(prompt_tokens, tokens))
+    return estimates
+
+
+def learned_estimates(
+    runtime: Runtime, tx: Transaction, narrative: Narrative, rows: Mapping[int, int | None] | None = None
+) -> Estimates:
+    """Estimate each act from its own past.
+
+    As `first_estimates`, with the act's own past in place of its prompt: one indexed query for each such act. Without a
+    past, with the tokens of the `rows` that its tables bring into the prompt, by position.
+
+    InvalidInput when an act names a model that nobody answers for.
+    """
+    estimates = first_estimates(narrative)
+    quantile = runtime.settings.budget.estimate_quantile
+    for position, estimate in estimates.items():
+        if estimate.source == "prompt":
+            act = narrative.acts[position]
+            model = runtime.drivers.resolve(model_name(runtime, narrative, act))
+            past = tx.ledger.past_usage(narrative.name, act.name, str(model), quantile)
+            if past.samples >= FEWEST_SAMPLES:
+                estimates[position] = Estimate(past.tokens, "history", min(estimate.input_tokens, past.tokens))
+            elif brought := (rows or {}).get(position):
+                estimates[position] = replace(
+                    estimate, tokens=estimate.tokens + brought, input_tokens=estimate.input_tokens + brought
+                )
+    return estimates
+
+
+def model_name(runtime: Runtime, narrative: Narrative, act: Act) -> str:
+    """As it is written: of the act, else of the narrative, else of the settings."""
+    return act.model or narrative.model or runtime.settings.default_model
+
+
+def fallback_names(narrative: Narrative, act: Act) -> tuple[str, ...]:
+    """As they are written: of the place that names the model."""
+    return act.fallbacks if act.model else narrative.fallbacks if narrative.model else ()
+
+
+def turns(act: Act) -> int:
+    return act.carousel.iterations if act.carousel else 1
+
+
+def to_json(estimates: Estimates) -> dict[str, Any]:
+    return {str(position): asdict(estimate) for position, estimate in estimates.items()}
+
+
+def from_json(data: Mapping[str, Any]) -> Estimates:
+    return {int(position): Estimate(**estimate) for position, estimate in data.items()}
+
+
+def _stated(narrative: Narrative, speaking: Sequence[Act]) -> list[int | None]:
+    """Return what the narrative says that one turn of each act takes.
+
+    What the narrative says that one turn of each act takes: its own carousel's figure, else an even part of what the
+    narrative's figure leaves; the first calls take what doesn't divide. None where nothing is said.
+    """
+    own = [act.carousel.estimated_tokens_per_iteration if act.carousel else None for act in speaking]
+    total = narrative.carousel.estimated_tokens_per_iteration if narrative.carousel else None
+    if total is None:
+        return own
+    taken = sum(turns(act) * figure for act, figure in zip(speaking, own, strict=True) if figure is not None)
+    rest = max(0, total - taken)
+    calls = sum(turns(act) for act, figure in zip(speaking, own, strict=True) if figure is None)
+    parts: list[int | None] = []
+    for act, figure in zip(speaking, own, strict=True):
+        part = figure if figure is not None else -(-rest // calls)
+        if figure is None:
+            rest, calls = max(0, rest - part * turns(act)), calls - turns(act)
+        parts.append(part)
+    return parts
+
+
+def literal_tokens(act: Act, narrative: Narrative) -> int:
+    """Of what is written in the narrative; what references bring in is not known yet."""
+    texts = [one.content for one in act.inputs if one.type == "text"]
+    texts += [system for system in (narrative.system_for(act),) if system]
+    return sum(map(_literal_tokens, texts))
+
+
+def _literal_tokens(template: Template) -> int:
+    return estimate_tokens("".join(part for part in template.parts if isinstance(part, str)))

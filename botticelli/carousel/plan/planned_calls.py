@@ -1,0 +1,191 @@
+"""What one iteration will ask of which budgets: its model calls, their estimates and the shares of its ticket.
+
+Reads settings and the narrative; asks no budget and no database.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from typing import Any
+
+from botticelli.budget import Amounts, Scope, Share, merged
+from botticelli.budget.limits import Prices, multiplied
+from botticelli.carousel.plan.estimates import Estimate, Estimates, fallback_names, first_estimates, model_name, turns
+from botticelli.drivers import ModelName
+from botticelli.narrative import guilds_of
+from botticelli.narrative.execution import Carousel, Multipliers, Terms
+from botticelli.narrative.model import Narrative
+from botticelli.runtime.process import Runtime
+from botticelli.settings.demands import Demands
+
+ONCE = Carousel(iterations=1)
+UNKNOWN_PRICES = Prices()
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """The model calls of one act: `turns` of them, each reserved with the estimate in all `scopes`.
+
+    The provider's scope is the last one; before it the run's own: its narrative's, its guilds' and its tenant's.
+    """
+
+    model: ModelName
+    scopes: tuple[Scope, ...]
+    turns: int
+    estimate: Estimate
+    prices: Prices = UNKNOWN_PRICES
+    fallbacks: tuple[Call, ...] = ()
+    """The same call of other models, in the order in which they are asked when this one is exhausted or down."""
+    limits_note: str | None = None
+    """What should be said about limits that are a guess."""
+
+    @property
+    def cost_usd(self) -> Decimal | None:
+        """Of one call, by the estimate; None when a price is unknown."""
+        estimate = self.estimate
+        return self.prices.cost_usd(
+            input_tokens=estimate.input_tokens, cached_tokens=0, output_tokens=estimate.output_tokens
+        )
+
+    @property
+    def dearest_usd(self) -> Decimal | None:
+        """Of one call by whichever of its models costs most; None when the price of any is unknown."""
+        costs = [call.cost_usd for call in (self, *self.fallbacks)]
+        known = [cost for cost in costs if cost is not None]
+        return max(known) if len(known) == len(costs) else None
+
+    @property
+    def scope(self) -> Scope:
+        """The provider's."""
+        return self.scopes[-1]
+
+    @property
+    def tokens(self) -> int:
+        return self.estimate.tokens
+
+    @property
+    def expected_tokens(self) -> int | None:
+        """The narrative's own figure for one call, None when the estimate is ours."""
+        return self.estimate.tokens if self.estimate.source == "narrative" else None
+
+    @property
+    def amounts(self) -> Amounts:
+        """What one call is drawn with, in the metrics that its windows count."""
+        estimate = self.estimate
+        cost_microusd = math.ceil((self.cost_usd or 0) * 1_000_000)
+        full = Amounts(1, estimate.tokens, estimate.input_tokens, estimate.output_tokens, cost_microusd, 1)
+        counted = {"requests", "tokens"} | {window.metric for scope in self.scopes for window in scope.windows}
+        return Amounts.each(lambda metric: full.of(metric) if metric in counted else 0)
+
+
+Plan = dict[int, Call]
+"""By the position of the act, from 0; acts without a model call are not in it."""
+
+
+def carousel_of(narrative: Narrative) -> Carousel:
+    return narrative.carousel or ONCE
+
+
+def plan_iteration(
+    runtime: Runtime, narrative: Narrative, estimates: Estimates, demands: Sequence[Demands] = ()
+) -> Plan:
+    """Plan the calls of one iteration.
+
+    `estimates` are those of the run; what they leave open is estimated as at first. `demands`: budgets of one's own
+    that it was enqueued with hold beside those of this process.
+
+    InvalidInput when an act names a model that nobody answers for, SettingsError for a tier that isn't there.
+    """
+    terms = narrative.terms or Terms()
+    names = {"narrative": narrative.name, "guilds": guilds_of(narrative), "tenant": terms.tenant}
+    own = runtime.own_scopes(**names, enqueued=[one.budgets for one in demands])  # type: ignore[arg-type]
+    plan: Plan = {}
+    for position, estimate in (first_estimates(narrative) | estimates).items():
+        act = narrative.acts[position]
+        calls = []
+        for name in (model_name(runtime, narrative, act), *fallback_names(narrative, act)):
+            model = runtime.drivers.resolve(name)
+            budget = runtime.model_budget(model, terms.tiers.get(model.provider))
+            scopes = (*own, _multiplied(runtime, narrative, budget.scope))
+            calls.append(Call(model, scopes, turns(act), estimate, budget.prices, limits_note=budget.note))
+        plan[position] = replace(calls[0], fallbacks=tuple(calls[1:]))
+    return plan
+
+
+def without_scope(plan: Plan, scope: str) -> Plan | None:
+    """The plan without a model whose scope refuses: its calls go to their next model. None when one has no other."""
+    other: Plan = {}
+    for position, call in plan.items():
+        rest = [one for one in (call, *call.fallbacks) if one.scope.name != scope]
+        if not rest:
+            return None
+        other[position] = replace(rest[0], fallbacks=tuple(rest[1:]))
+    return other if any(other[position].model != call.model for position, call in plan.items()) else None
+
+
+def with_models(narrative: Narrative, plan: Plan) -> Narrative:
+    """The narrative with the models of its plan written into its acts: whatever a worker's settings say, these answer."""
+    acts = [
+        act.model_copy(update=_models(plan[position])) if position in plan else act
+        for position, act in enumerate(narrative.acts)
+    ]
+    return narrative.model_copy(update={"acts": tuple(acts)})
+
+
+def _models(call: Call) -> dict[str, Any]:
+    return {"model": str(call.model), "fallbacks": tuple(str(one.model) for one in call.fallbacks)}
+
+
+def with_multipliers(narrative: Narrative, own: Multipliers) -> Narrative:
+    """The narrative with the multipliers of one run written into its most specific place: every worker reads them there."""
+    if narrative.carousel is None:
+        return narrative.model_copy(update={"budget": own.over(narrative.budget)})
+    carousel = narrative.carousel.model_copy(update={"budget": own.over(narrative.carousel.budget)})
+    return narrative.model_copy(update={"carousel": carousel})
+
+
+def multipliers_of(narrative: Narrative) -> Multipliers:
+    """Of the run, else of its carousel, else of the narrative."""
+    return carousel_of(narrative).budget.over(narrative.budget)
+
+
+def scopes_in(plan: Plan) -> dict[str, Scope]:
+    """By name, all that its calls may spend from, those of other models included."""
+    calls = [one for call in plan.values() for one in (call, *call.fallbacks)]
+    return {scope.name: scope for call in calls for scope in call.scopes}
+
+
+def estimates_in(plan: Plan) -> Estimates:
+    return {position: call.estimate for position, call in plan.items()}
+
+
+def estimated_tokens(plan: Plan) -> int:
+    return sum(call.turns * call.tokens for call in plan.values())
+
+
+def estimated_cost_usd(plan: Plan) -> Decimal | None:
+    """Of one iteration, by the dearest of its models; None when the price of any of them is unknown."""
+    costs = [call.dearest_usd for call in plan.values()]
+    known = [cost * call.turns for cost, call in zip(costs, plan.values(), strict=True) if cost is not None]
+    return sum(known, Decimal(0)) if len(known) == len(costs) else None
+
+
+def shares(plan: Plan) -> tuple[Share, ...]:
+    """List what the ticket of one iteration asks, a share for each scope.
+
+    Slots are taken by the draws: a task that waits in the queue occupies none.
+    """
+    return merged([Share(scope, _turns(call)) for call in plan.values() for scope in call.scopes])
+
+
+def _turns(call: Call) -> Amounts:
+    return replace(Amounts.each(lambda metric: call.amounts.of(metric) * call.turns), concurrency=0)
+
+
+def _multiplied(runtime: Runtime, narrative: Narrative, scope: Scope) -> Scope:
+    """A model's limits, with the multipliers of the most specific place that has them."""
+    general = Multipliers.model_validate(runtime.settings.budget.model_dump(include=set(Multipliers.model_fields)))
+    return multiplied(scope, multipliers_of(narrative).over(general).model_dump())

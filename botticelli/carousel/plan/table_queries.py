@@ -1,0 +1,56 @@
+"""The query and the filter of a narrative with their values filled in, as the store takes them. Runs nothing."""
+
+from __future__ import annotations
+
+from botticelli.narrative import as_text, render_value
+from botticelli.narrative.model import AllOf, AnyOf, Comparison, Constant, Filter, Moment, Not, OtherColumn, TableInput
+from botticelli.narrative.templates.template import Resolve
+from botticelli.store.user_data.row_conditions import Condition, Instant, Junction, Negation, Operand, Other, Test
+from botticelli.store.user_data.user_tables import Query
+
+
+def query_of(input_: TableInput, resolve: Resolve) -> Query:
+    """Build the query of a table input; `resolve` gives the values that its filter refers to."""
+    return Query(
+        table=input_.table_name,
+        columns=input_.columns,
+        where=condition_of(input_.where, resolve) if input_.where else None,
+        order_by=tuple((order.column, order.descending) for order in input_.order_by),
+        limit=input_.limit,
+        offset=input_.offset,
+        sample=input_.sample,
+    )
+
+
+def condition_of(found: Filter, resolve: Resolve) -> Condition:
+    """Values are data: what they hold never becomes a part of the filter."""
+    match found:
+        case Comparison():
+            return Test(found.column, found.op, _values(found, resolve))
+        case Constant():
+            return Junction((), is_any=not found.holds)
+        case AllOf() | AnyOf():
+            parts = tuple(condition_of(part, resolve) for part in found.parts)
+            return Junction(parts, is_any=isinstance(found, AnyOf))
+        case Not():
+            return Negation(condition_of(found.part, resolve))
+
+
+def _values(found: Comparison, resolve: Resolve) -> tuple[Operand, ...]:
+    """Return the values of a comparison.
+
+    As texts, but for what only the database knows. Where many values may stand, a reference to a list stands for its
+    members.
+    """
+    values: list[Operand] = []
+    for operand in found.values:
+        if isinstance(operand, Moment):
+            values.append(Instant(operand.base, operand.offset))
+            continue
+        if isinstance(operand, OtherColumn):
+            values.append(Other(operand.name))
+            continue
+        value = render_value(operand, resolve)
+        many = value if isinstance(value, list) and found.op == "in" else [value]
+        values += [as_text(item) for item in many]
+    return tuple(values)

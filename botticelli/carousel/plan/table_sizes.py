@@ -1,0 +1,52 @@
+"""How many tokens the rows of tables bring into prompts, counted now through the reading role. Keeps no row."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from botticelli.carousel.plan.table_queries import query_of
+from botticelli.drivers.interface.token_estimate import estimate_tokens
+from botticelli.errors import BotticelliError
+from botticelli.narrative.model import Act, Narrative, TableInput
+from botticelli.narrative.table_text import as_text_of, jsonable
+from botticelli.runtime.process import Runtime
+from botticelli.store.user_data.user_tables import Tables
+
+TableSizes = Mapping[int, int | None]
+"""By position of an act with tables: tokens of their rows; None where they can't be known before it is performed."""
+
+
+class _OnlyLater(BotticelliError):
+    """A value that is there when the act is performed."""
+
+
+def table_sizes(runtime: Runtime, narrative: Narrative) -> dict[int, int | None]:
+    """Of all acts that read tables. Not within a transaction: it needs a connection of its own."""
+    acts = {position: _tables(act) for position, act in enumerate(narrative.acts)}
+    return {position: _tokens(runtime, tables) for position, tables in acts.items() if tables}
+
+
+def _tables(act: Act) -> list[TableInput]:
+    return [input_ for input_ in act.inputs if isinstance(input_, TableInput)]
+
+
+def _tokens(runtime: Runtime, inputs: list[TableInput]) -> int | None:
+    try:
+        return sum(_tokens_of(runtime, input_) for input_ in inputs)
+    except (BotticelliError, SQLAlchemyError):
+        return None
+
+
+def _tokens_of(runtime: Runtime, input_: TableInput) -> int:
+    settings = runtime.settings.tables
+    query = query_of(input_, _later)
+    with runtime.store.reading(settings.timeout_seconds) as connection:
+        rows = Tables(connection, allow=settings.allow, write=settings.write).read(query)
+    return estimate_tokens(as_text_of(input_, jsonable(rows)))
+
+
+def _later(reference: Any) -> Any:
+    raise _OnlyLater(f"{reference.text} is known when the act is performed")

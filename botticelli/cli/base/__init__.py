@@ -1,0 +1,1 @@
+"""What all commands share: options, one call's settings and runtime, errors as lines, and how values are printed."""

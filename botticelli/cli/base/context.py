@@ -1,0 +1,73 @@
+"""What one call of the command line works with: its settings and its runtime, made when a command asks for them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from botticelli.runtime.process import Runtime
+    from botticelli.settings import Settings
+
+
+class Invocation:
+    """`config` and `flags` are the global options --config and --set."""
+
+    def __init__(self, config: Path | None, flags: Mapping[str, str]) -> None:
+        self._config = config
+        self._flags = flags
+
+    @cached_property
+    def settings(self) -> Settings:
+        from botticelli.settings import load_settings
+
+        settings = load_settings(self._flags, config=self._config)
+        if settings.left_out and "_BOTTICELLI_COMPLETE" not in os.environ:
+            _warn_of_left_out(settings)
+        return settings
+
+    @property
+    def settings_file(self) -> Path | None:
+        """The botticelli.toml that was read; None when there is none."""
+        named = self._config or os.environ.get("BOTTICELLI_CONFIG")
+        found = self.settings.base / (Path(named).name if named else "botticelli.toml")
+        return found if found.is_file() else None
+
+    @cached_property
+    def runtime(self) -> Runtime:
+        """Starts the embedded services as soon as something of it is used. SettingsError for what they can't be used with."""
+        from botticelli.runtime.process import Runtime
+        from botticelli.runtime.settings_check import check_settings
+
+        runtime = Runtime(self.settings)
+        check_settings(runtime)
+        return runtime
+
+    def environment(self) -> dict[str, str]:
+        """For a process that is to have the same settings as this one."""
+        flags = {f"BOTTICELLI_{key.upper().replace('.', '__')}": value for key, value in self._flags.items()}
+        config = {"BOTTICELLI_CONFIG": str(self._config.absolute())} if self._config else {}
+        return {**os.environ, **flags, **config, "BOTTICELLI_HOME": str(self.settings.home)}
+
+    def close(self) -> None:
+        if "runtime" in self.__dict__:
+            self.runtime.close()
+
+
+def _warn_of_left_out(settings: Settings) -> None:
+    """One line for a settings file of the founding system, however much of it has no effect."""
+    from botticelli.cli.base.formatting import safe
+
+    top = [*dict.fromkeys(key.split(".")[0] if "." not in key else key for key in settings.left_out)]
+    named = ", ".join(top[:SHOWN_KEYS]) + (f" and {len(top) - SHOWN_KEYS} more" if len(top) > SHOWN_KEYS else "")
+    text = f"{settings.base / 'botticelli.toml'}: of the founding system, without effect: {named}"
+    click.echo(f"botticelli: warning: {safe(text)}; botticelli settings convert rewrites it", err=True)
+
+
+SHOWN_KEYS = 4
+pass_invocation = click.make_pass_decorator(Invocation)

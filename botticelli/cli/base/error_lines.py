@@ -1,0 +1,82 @@
+"""Every error as one line for each problem on stderr, and as one JSON object on stdout. Never a traceback."""
+
+from __future__ import annotations
+
+import traceback
+from contextlib import suppress
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import click
+
+from botticelli.cli.base.formatting import safe
+from botticelli.cli.base.json_output import print_json
+from botticelli.errors import BotticelliError, NarrativeError
+from botticelli.telemetry.masking import masked
+
+INTERRUPTED = 130
+"""What a shell reports for a command that Ctrl-C ended."""
+_SERVICES = ("redis", "sqlalchemy", "psycopg2", "kombu", "celery", "alembic")
+
+
+def exit_code_of(error: BaseException, *, as_json: bool) -> int:
+    """Say what is wrong, as far as anybody can be told; returns the exit code."""
+    if isinstance(error, KeyboardInterrupt | click.Abort):
+        problems, code = [{"message": "interrupted"}], INTERRUPTED
+    else:
+        problems, code = problems_of(error), _code(error)
+    with suppress(OSError, ValueError):  # stderr is closed or full
+        for problem in problems:
+            click.echo(f"botticelli: error: {safe(problem['message'])}", err=True)
+    with suppress(OSError, ValueError):
+        if as_json:
+            print_json({"event": "error", "exit_code": code, "problems": problems})
+    return code
+
+
+def _code(error: BaseException) -> int:
+    return error.exit_code if isinstance(error, BotticelliError | click.ClickException) else 1
+
+
+def problems_of(error: BaseException) -> list[dict[str, Any]]:
+    """One for each thing that is wrong: `message` is the whole line, the other fields are its parts."""
+    if isinstance(error, NarrativeError):
+        return [{**asdict(problem), "what": problem.message, "message": str(problem)} for problem in error.problems]
+    if isinstance(error, BotticelliError):
+        return [{"message": str(error), "what": error.what, "where": error.where, "do": error.do}]
+    if isinstance(error, click.ClickException):
+        return [{"message": _usage(error)}]
+    hint = "; run `botticelli doctor`" if _is_of_a_service(error) else ""
+    return [{"message": described(error) + hint}]
+
+
+def _usage(error: click.ClickException) -> str:
+    message = error.format_message().rstrip(".")
+    command = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else None
+    return f"{message}; see `{command} --help`" if command else message
+
+
+def described(error: BaseException) -> str:
+    """Describe an error of somebody else's code, such as a plug-in's, in one line without secrets.
+
+    Its first line only: what follows it, in errors of SQLAlchemy, is the statement and its values.
+    """
+    return masked(_described(error))
+
+
+def _described(error: BaseException) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    origin = getattr(error, "orig", None) or error
+    text = next(iter(str(origin).strip().splitlines()), "") or type(origin).__name__
+    if isinstance(error, OSError) or _is_of_a_service(error):
+        return f"{type(error).__name__}: {text}"
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    return (
+        f"this is a defect in Botticelli: {type(error).__name__}: {text} ({Path(place.filename).name}:{place.lineno})"
+    )
+
+
+def _is_of_a_service(error: BaseException) -> bool:
+    return type(error).__module__.partition(".")[0] in _SERVICES

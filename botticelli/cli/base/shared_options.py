@@ -1,0 +1,110 @@
+"""Options and arguments that several commands have."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from botticelli.cli.base.completions import complete_runs
+from botticelli.cli.base.context import Invocation
+
+if TYPE_CHECKING:
+    from botticelli.carousel.enqueuing.enqueue import EnqueueOptions
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+class NounGroup(click.Group):
+    """A noun without a verb is its `bare` verb: `botticelli runs --json` is `botticelli runs list --json`."""
+
+    def __init__(self, *args: Any, bare: str = "list", **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.bare = bare
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if ctx.resilient_parsing:  # a shell completes: its verbs, not those of the bare one
+            return super().parse_args(ctx, args)
+        is_bare = not args or (args[0].startswith("-") and args[0] not in ctx.help_option_names)
+        return super().parse_args(ctx, [self.bare, *args] if is_bare else args)
+
+
+def json_option(command: Command) -> Command:
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON only.")(command)
+
+
+def variables_option(command: Command) -> Command:
+    """`NAME=VALUE` texts as a mapping."""
+    return click.option(
+        "--var", "variables", multiple=True, metavar="NAME=VALUE", callback=_variables, help="A variable; repeatable."
+    )(command)
+
+
+def multiplier_option(figure: str, words: str) -> Callable[[Command], Command]:
+    """`--rpm-multiplier` and its like."""
+    kind = click.FloatRange(min=0, max=1, min_open=True)
+    return click.option(f"--{figure}-multiplier", type=kind, metavar="X", help=f"Use this part of the {words}.")
+
+
+def terms_options(command: Command) -> Command:
+    """`--tier PROVIDER=TIER` as a mapping, and `--tenant`."""
+    tenant = click.option("--tenant", metavar="NAME", help="Spend from this tenant's budget of the settings, too.")
+    tiers = click.option(
+        "--tier", "tiers", multiple=True, metavar="PROVIDER=TIER", callback=_tiers, help="Use this tier; repeatable."
+    )
+    return tiers(tenant(command))
+
+
+def enqueue_options(
+    *,
+    rpm_multiplier: float | None,
+    tpm_multiplier: float | None,
+    rpd_multiplier: float | None,
+    tiers: dict[str, str],
+    tenant: str | None,
+    **others: Any,
+) -> EnqueueOptions:
+    """What the options above say, and others by the names of `EnqueueOptions`."""
+    from botticelli.carousel.checks.run_options import terms_of
+    from botticelli.carousel.enqueuing.enqueue import EnqueueOptions
+    from botticelli.narrative.execution import Multipliers
+
+    part = Multipliers(rpm_multiplier=rpm_multiplier, tpm_multiplier=tpm_multiplier, rpd_multiplier=rpd_multiplier)
+    return EnqueueOptions(**others, multipliers=part, terms=terms_of(tiers, tenant))
+
+
+def _tiers(ctx: click.Context, parameter: click.Parameter, given: tuple[str, ...]) -> dict[str, str]:
+    tiers: dict[str, str] = {}
+    for text in given:
+        provider, _, tier = text.partition("=")
+        if not (provider and tier):
+            raise click.BadParameter(f"{text!r} is not PROVIDER=TIER", ctx, parameter)
+        if tiers.setdefault(provider, tier) != tier:
+            raise click.BadParameter(f"{provider} is given two tiers, {tiers[provider]} and {tier}", ctx, parameter)
+    return tiers
+
+
+def _variables(ctx: click.Context, parameter: click.Parameter, given: tuple[str, ...]) -> dict[str, str]:
+    variables = {}
+    for text in given:
+        name, equals, value = text.partition("=")
+        if not (equals and name.isidentifier()):
+            raise click.BadParameter(f"{text!r} is not NAME=VALUE", ctx, parameter)
+        variables[name] = value
+    return variables
+
+
+def run_argument(command: Command) -> Command:
+    """The beginning of a run's id, or `latest`."""
+    return click.argument("run_id", metavar="RUN", shell_complete=complete_runs)(command)
+
+
+def services_run(invocation: Invocation) -> bool:
+    """Whether Postgres and Redis can be asked without starting any; servers that the settings name are taken to run."""
+    settings = invocation.settings
+    if settings.database.url and settings.redis.url:
+        return True
+    from botticelli import services
+
+    return all(service.state == "running" for service in services.status(settings.home))

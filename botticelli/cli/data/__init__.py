@@ -1,0 +1,1 @@
+"""`botticelli state`, `content` and `db`: what is stored, and the schema that it is stored in."""

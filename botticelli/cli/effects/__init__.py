@@ -1,0 +1,1 @@
+"""`botticelli effects`: what bot commands did outside, and the approval of those that wait for it."""

@@ -1,0 +1,137 @@
+"""`botticelli effects approve` and `reject`: a person's word for effects that wait for it. Performs none of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from botticelli.cli.base.completions import complete_names, complete_runs, complete_waiting
+from botticelli.cli.base.context import Invocation, pass_invocation
+from botticelli.cli.base.formatting import safe
+from botticelli.cli.base.json_output import print_json
+from botticelli.cli.base.shared_options import json_option
+from botticelli.cli.data.db_command import confirm
+from botticelli.cli.effects.effect_texts import effect_lines
+from botticelli.errors import InvalidInput, NotFound
+
+if TYPE_CHECKING:
+    from botticelli.carousel.control.approvals import Decided
+    from botticelli.store import Decision
+
+ID_CHARACTERS = 12
+
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def chosen_effects(command: Command) -> Command:
+    """EFFECT, or all that wait: everywhere, in a run, of a narrative."""
+    options = (
+        click.argument("effect", required=False, shell_complete=complete_waiting),
+        click.option("--all", "every", is_flag=True, help="All that wait now, instead of one EFFECT."),
+        click.option(
+            "--run", "run_prefix", metavar="RUN", shell_complete=complete_runs, help="All that wait in this run."
+        ),
+        click.option(
+            "--narrative",
+            metavar="NAME",
+            shell_complete=complete_names,
+            help="All that wait in runs of this narrative.",
+        ),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+@click.command(short_help="Let effects be performed that wait for approval.")
+@chosen_effects
+@click.option("--reason", default="", metavar="TEXT", help="Kept with the effect.")
+@click.option("--yes", is_flag=True, help="Don't ask.")
+@json_option
+@pass_invocation
+def approve(invocation: Invocation, /, *, reason: str, yes: bool, as_json: bool, **chosen: Any) -> int:
+    """Let effects be performed that wait for approval: each as it is shown, with these arguments, once.
+
+    EFFECT is the beginning of its id; --all, --run and --narrative mean many. Their runs go on by themselves. Who
+    decided, when and why, is kept with the effect; the first decision counts.
+    """
+    rows = _chosen(invocation, **chosen)
+    for row in rows:
+        click.echo("\n".join(effect_lines(row)), err=True)
+    if any(row["status"] == "waiting" for row in rows):
+        question = f"approve {'it' if len(rows) == 1 else f'these {len(rows):,}'}?"
+        confirm(question, yes, "approval needs a terminal,")
+    return _decide(invocation, rows, "approved", reason, as_json)
+
+
+@click.command(short_help="Keep effects from being performed that wait for approval.")
+@chosen_effects
+@click.option("--reason", default="", metavar="TEXT", help="Kept with the effect; its act fails with it.")
+@json_option
+@pass_invocation
+def reject(invocation: Invocation, /, *, reason: str, as_json: bool, **chosen: Any) -> int:
+    """Keep effects from being performed that wait for approval: their acts fail, or go on without them if they may.
+
+    EFFECT is the beginning of its id; --all, --run and --narrative mean many. Their runs go on by themselves. Who
+    decided, when and why, is kept with the effect; the first decision counts.
+    """
+    return _decide(invocation, _chosen(invocation, **chosen), "rejected", reason, as_json)
+
+
+def _chosen(
+    invocation: Invocation, effect: str | None, every: bool, run_prefix: str | None, narrative: str | None
+) -> list[dict[str, Any]]:
+    is_many = every or run_prefix is not None or narrative is not None
+    if (effect is None) != is_many:
+        message = "name one EFFECT, or several with --all, --run or --narrative"
+        raise click.UsageError(message, click.get_current_context())
+    with invocation.runtime.store.transaction() as tx:
+        if effect is not None:
+            return [tx.effects.find(effect)]
+        run_id = tx.runs.resolve(run_prefix) if run_prefix is not None else None
+        rows = tx.effects.waiting(run_id=run_id, narrative=narrative)
+    if not rows:
+        of_run = f" of run {run_id}" if run_id else ""
+        of_narrative = f" of narrative {narrative!r}" if narrative else ""
+        raise NotFound(
+            f"no effect{of_run}{of_narrative} waits for approval", do="see `botticelli effects list --waiting`"
+        )
+    return rows
+
+
+def _decide(
+    invocation: Invocation, rows: Sequence[dict[str, Any]], decision: Decision, reason: str, as_json: bool
+) -> int:
+    """Decides each by itself: one that somebody else has decided meanwhile doesn't keep the others from it."""
+    from botticelli.carousel import Mover, decide
+
+    code, printed = 0, []
+    for row in rows:
+        try:
+            decided = decide(invocation.runtime, row["key"], decision, Mover(reason))
+        except InvalidInput as error:
+            if len(rows) == 1:
+                raise
+            click.echo(f"botticelli: error: {safe(str(error))}", err=True)
+            code = error.exit_code
+            continue
+        if as_json:
+            names = ("status", "command", "args", "run_id", "decided_by", "decided_at", "decision_reason")
+            effect = {"id": decided.effect["key"], **{name: decided.effect[name] for name in names}}
+            printed.append({**effect, "changed": decided.changed})
+        else:
+            click.echo(_said(decided, decision))
+    if as_json:
+        print_json(printed)
+    return code
+
+
+def _said(decided: Decided, decision: Decision) -> str:
+    effect = decided.effect
+    outcome = f"{decision} before, by {safe(effect['decided_by'])}"
+    if decided.changed:
+        outcome = f"{decision}; run {effect['run_id']} goes on"
+    return f"effect {effect['key'][:ID_CHARACTERS]} is {outcome}"

@@ -1,0 +1,34 @@
+"""An effect with all it would do, in lines: the texts that a person approves are never cut."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from botticelli.cli.base.formatting import moment, safe
+
+ID_CHARACTERS = 12
+
+
+def effect_lines(effect: Mapping[str, Any]) -> list[str]:
+    """`0123456789ab  messages.send, iteration 2, act post`, then each argument in full."""
+    narrative = f" of {safe(effect['narrative'])}" if effect.get("narrative") else ""
+    rehearsal = ", rehearsed" if effect.get("rehearse") else ""
+    place = f"iteration {effect['number']:,}, act {safe(effect['act'])}, run {safe(effect['run_id'])}"
+    until = f"; waits until {moment(effect['expires_at'])}" if effect["status"] == "waiting" else ""
+    head = (
+        f"{effect['key'][:ID_CHARACTERS]}  {safe(effect['platform'])} {safe(effect['command'])}{narrative}{rehearsal}"
+    )
+    return [head, f"  {place}{until}", *_argument_lines(effect["args"])]
+
+
+def _argument_lines(args: Mapping[str, Any]) -> Iterator[str]:
+    for name, value in args.items():
+        text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+        lines = [safe(line, keep="\t") for line in text.splitlines()] or [""]
+        if len(lines) == 1:
+            yield f"  {safe(name)}: {lines[0]}"
+        else:
+            yield f"  {safe(name)}:"
+            yield from (f"    {line}" for line in lines)

@@ -1,0 +1,30 @@
+"""Becomes another program that ends when its parent does. Run as a script, without the package.
+
+    python parent_death.py PARENT_PID LOG_FOLDER COMMAND...
+
+The command gets the process id of this script, and LOG_FOLDER/worker-PID.log as its output. On Linux the kernel sends it
+SIGTERM when PARENT_PID is gone, even by kill -9; elsewhere a parent that is killed so leaves it behind.
+"""
+
+import ctypes
+import os
+import signal
+import sys
+
+PR_SET_PDEATHSIG = 1
+
+
+def main() -> None:
+    parent_pid, folder, *command = sys.argv[1:]
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+    if os.getppid() != int(parent_pid):
+        sys.exit("the process that wanted this worker is gone")
+    log = os.open(os.path.join(folder, f"worker-{os.getpid()}.log"), os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    os.dup2(log, 1)
+    os.dup2(log, 2)
+    os.execv(command[0], command)  # noqa: S606 (a command of our own, without a shell)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""`botticelli narrative`: list, check, show, begin and rewrite narrative files."""

@@ -1,0 +1,154 @@
+"""Narrative files in folders: which there are, and what is wrong with them. Changes none."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from botticelli.cli.base.context import Invocation
+from botticelli.cli.base.error_lines import problems_of
+from botticelli.cli.base.formatting import safe
+from botticelli.cli.runs.narrative_lookup import narrative_file
+from botticelli.cli.runs.run_command import local_files
+from botticelli.errors import BotticelliError, NotFound
+
+if TYPE_CHECKING:
+    from botticelli.cli.runs.run_command import LocalFiles
+    from botticelli.narrative import Narrative
+
+MOST_FILES = 10_000
+LARGEST_BYTES = 1024 * 1024
+
+
+def files_of(given: Iterable[str]) -> list[str]:
+    """Files and names as they are given; of a folder, all narratives in it. NotFound for a folder without any."""
+    found: list[str] = []
+    for text in given:
+        if not Path(text).is_dir():
+            found.append(text)
+            continue
+        inside = [str(file) for file in narratives_in(Path(text))]
+        if not inside:
+            raise NotFound(
+                "there is no narrative in this folder", where=text, do="narratives are .toml files with acts"
+            )
+        found += inside
+    return found
+
+
+def narratives_in(folder: Path) -> Iterator[Path]:
+    """Every .toml below that looks like a narrative, or can't be read as TOML at all; hidden folders are left out."""
+    for file in sorted(_toml_files(folder))[:MOST_FILES]:
+        if file.is_file() and _looks_right(file):
+            yield file
+
+
+def default_folders(invocation: Invocation) -> list[Path]:
+    """Those of the settings that exist, and the shipped one."""
+    from botticelli.loading.app_folder import app_folder
+
+    settings = invocation.settings
+    folders = [settings.base / folder for folder in settings.narratives.path]
+    return [*dict.fromkeys(folder.resolve() for folder in (*folders, app_folder() / "narratives") if folder.is_dir())]
+
+
+def report(invocation: Invocation, text: str, name: str | None = None, *, rehearse: bool = False) -> dict[str, Any]:
+    """What is wrong with one file: with all its narratives, unless one is named."""
+    from botticelli.carousel.checks.command_checks import check_commands
+    from botticelli.carousel.checks.media_and_tables import check_media
+    from botticelli.carousel.checks.run_checks import NotHere, checked_plan
+    from botticelli.narrative import load_all, load_narrative
+
+    given = _with_placeholders(invocation)
+    try:
+        file, name = narrative_file(invocation, text, name)
+        found = [load_narrative(file, name=name, **given)] if name else load_all(file, **given)
+        warnings = [str(warning) for loaded in found for warning in loaded.warnings]
+        for loaded in found:
+            warnings += check_commands(
+                invocation.runtime,
+                loaded.narrative,
+                str(file),
+                rehearse=rehearse,
+                needs_token=False,
+                is_sample=loaded.is_founding,
+            )
+            try:
+                plan = checked_plan(invocation.runtime, loaded.narrative, str(file))
+            except NotHere as error:
+                warnings.append(str(error))
+            else:
+                check_media(invocation.runtime, plan, loaded.narrative, str(file))
+    except BotticelliError as error:
+        return {"file": text, "ok": False, "problems": problems_of(error), "warnings": [], "narratives": []}
+    names = [loaded.narrative.name for loaded in found]
+    unique = list(dict.fromkeys(warnings))
+    return {"file": str(file), "ok": True, "problems": [], "warnings": unique, "narratives": names}
+
+
+def print_report(report: dict[str, Any]) -> None:
+    for problem in report["problems"]:
+        click.echo(f"botticelli: error: {safe(problem['message'])}", err=True)
+    for warning in report["warnings"]:
+        click.echo(f"botticelli: warning: {safe(warning)}", err=True)
+    if report["ok"]:
+        several = f" ({', '.join(report['narratives'])})" if len(report["narratives"]) > 1 else ""
+        click.echo(f"{safe(str(Path(report['file'])))}: ok{safe(several)}")
+
+
+def listed(invocation: Invocation, folder: Path) -> Iterator[dict[str, Any]]:
+    """List each narrative of a folder with what it says about itself.
+
+    Each narrative of a folder with what it says about itself; `problems` counts what is wrong with its file, `needs`
+    are environment variables that it lacks.
+    """
+    for file in narratives_in(folder):
+        try:
+            narratives, needs = _loaded(invocation, file)
+        except BotticelliError as error:
+            unknown = dict.fromkeys(("name", "description", "acts", "iterations"))
+            yield {"file": str(file), **unknown, "problems": len(problems_of(error)), "needs": []}
+            continue
+        for narrative in narratives:
+            turns = narrative.carousel.iterations if narrative.carousel else 1
+            about = {"name": narrative.name, "description": narrative.description, "acts": len(narrative.acts)}
+            yield {"file": str(file), **about, "iterations": turns, "problems": 0, "needs": needs}
+
+
+def _loaded(invocation: Invocation, file: Path) -> tuple[list[Narrative], list[str]]:
+    """The narratives of a file, also where environment variables are not set: their names. NarrativeError."""
+    from botticelli.narrative import load_all
+
+    given = _with_placeholders(invocation)
+    return [loaded.narrative for loaded in load_all(file, **given)], given["environment"].missing
+
+
+def _with_placeholders(invocation: Invocation) -> LocalFiles:
+    """As for a run; a variable that nobody set is only warned of."""
+    given = local_files(invocation)
+    given["environment"] = given["environment"].with_placeholders()
+    return given
+
+
+def _toml_files(folder: Path) -> Iterator[Path]:
+    """Yield every .toml that is not hidden; a folder that vanishes or can't be read meanwhile has none."""
+    for parent, folders, files in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        for name in files:
+            if name.endswith(".toml") and not name.startswith("."):
+                yield Path(parent, name)
+
+
+def _looks_right(file: Path) -> bool:
+    try:
+        if file.stat().st_size > LARGEST_BYTES:
+            return False
+        tables = tomllib.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return True
+    return any(key in tables for key in ("act", "acts", "narrative", "narratives", "metadata", "narration"))

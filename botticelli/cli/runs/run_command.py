@@ -1,0 +1,127 @@
+"""`botticelli run`: a narrative from file to result, with everything started that is missing. Performs no act itself."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypedDict
+
+import click
+
+from botticelli.cli.base.completions import complete_narratives
+from botticelli.cli.base.context import Invocation, pass_invocation
+from botticelli.cli.base.shared_options import (
+    enqueue_options,
+    json_option,
+    multiplier_option,
+    terms_options,
+    variables_option,
+)
+from botticelli.cli.runs.narrative_lookup import narrative_file
+
+if TYPE_CHECKING:
+    from botticelli.carousel import Enqueued, EnqueueOptions
+    from botticelli.cli.follow.view import View
+    from botticelli.narrative import Environment, Loaded
+    from botticelli.narrative.source.media_store import MediaLimits
+
+
+class LocalFiles(TypedDict):
+    """Arguments of `load_narrative` and `load_all`."""
+
+    environment: Environment
+    context: tuple[Path, ...]
+    media_limits: MediaLimits
+
+
+@click.command(short_help="Run a narrative and show how it goes.")
+@click.argument("narrative", metavar="FILE_OR_NAME", shell_complete=complete_narratives)
+@click.option("--name", metavar="NAME", help="Which of the file's narratives; FILE#NAME says the same.")
+@click.option("--iterations", type=click.IntRange(min=1), metavar="N", help="Instead of what the carousel says.")
+@variables_option
+@click.option("--idempotency-key", metavar="KEY", help="The same key again follows the first run instead of a new one.")
+@click.option("--tag", "tags", multiple=True, metavar="TAG", help="To find the run by; repeatable.")
+@click.option("--rehearse", is_flag=True, help="Answer bot commands offline, without doing them.")
+@multiplier_option("rpm", "requests per minute")
+@multiplier_option("tpm", "tokens per minute")
+@multiplier_option("rpd", "requests per day")
+@terms_options
+@click.option("--detach", is_flag=True, help="Print the id of the run and leave; workers perform it.")
+@click.option("--no-worker", is_flag=True, help="Start no worker; wait for one.")
+@json_option
+@pass_invocation
+def run(
+    invocation: Invocation,
+    /,
+    *,
+    narrative: str,
+    name: str | None,
+    detach: bool,
+    no_worker: bool,
+    as_json: bool,
+    **chosen: Any,
+) -> int:
+    """Run a narrative, given as a file or by its name, and show how it goes.
+
+    Starts the embedded services and a worker where none are. Ctrl-C pauses the run and waits for what is being
+    performed; a second Ctrl-C leaves at once. Exit codes: 0 completed, 1 failed, 2 invalid input, 3 budget exhausted,
+    4 cancelled or paused, 5 completed with failures.
+    """
+    from botticelli.cli.base.signals import Interruptions
+    from botticelli.cli.follow.plain_views import PlainView, view_for
+    from botticelli.cli.follow.session import perform_here, say_if_no_worker
+
+    options = replace(enqueue_options(**chosen), worker_here=not (detach or no_worker))
+    file, name = narrative_file(invocation, narrative, name)
+    loaded = load(invocation, file, name)
+    view: View = PlainView() if detach and not as_json else view_for(as_json=as_json)
+    with Interruptions() as interruptions:
+        enqueued = _enqueue(invocation, loaded, file, options, view)
+        if as_json:
+            _say_enqueued(view, enqueued)
+        if detach:
+            if not as_json:
+                click.echo(enqueued.run.id)
+            say_if_no_worker(invocation, view)
+            return 0
+        return perform_here(invocation, enqueued.run.id, view, interruptions, starts_worker=not no_worker)
+
+
+def load(invocation: Invocation, file: Path, name: str | None = None) -> Loaded:
+    """A file of the operator's own machine. NarrativeError."""
+    from botticelli.narrative import load_narrative
+
+    return load_narrative(file, name=name, **local_files(invocation))
+
+
+def local_files(invocation: Invocation) -> LocalFiles:
+    """What may be read while a file of the operator's own machine is loaded."""
+    from botticelli.carousel.checks.media_and_tables import media_limits
+    from botticelli.narrative import Environment
+
+    settings = invocation.settings
+    environment = Environment.for_local_files(os.environ, settings.environment.allow)
+    return {
+        "environment": environment,
+        "context": settings.context_folders,
+        "media_limits": media_limits(settings),
+    }
+
+
+def _enqueue(invocation: Invocation, loaded: Loaded, file: Path, options: EnqueueOptions, view: View) -> Enqueued:
+    from botticelli.carousel import enqueue
+
+    invocation.runtime.require_redis()
+    enqueued = enqueue(invocation.runtime, loaded, str(file), options)
+    for warning in enqueued.warnings:
+        view.note(f"warning: {warning}")
+    return enqueued
+
+
+def _say_enqueued(view: View, enqueued: Enqueued) -> None:
+    from botticelli.monitoring.watch import Event
+
+    run = enqueued.run
+    data = {"narrative": run.narrative, "iterations": run.iterations, "created": enqueued.created}
+    view.event(Event("run_enqueued", run.id, data))

@@ -1,0 +1,217 @@
+"""What `botticelli runs list` and `runs show` print: tables for people, one line of JSON for machines, page by page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any, TypedDict
+
+import click
+
+from botticelli.carousel import result_of
+from botticelli.carousel.result import outcome_text
+from botticelli.cli.base.formatting import duration, moment, money, number, one_line, safe, short
+from botticelli.cli.base.json_output import as_json, plain
+from botticelli.cli.base.layout import table, wrapped
+from botticelli.cli.follow.summary import summary
+from botticelli.errors import NotFound
+from botticelli.store import ActRow, Iteration, Moved, Run, Store
+
+
+class Layout(TypedDict):
+    """Arguments of `table`."""
+
+    right: Sequence[str]
+    drops: Sequence[str]
+    wraps: Sequence[str]
+
+
+PAGE = 1000
+ENDS = 20
+"""So many iterations from the beginning and from the end of a long run are shown."""
+ERROR_CHARACTERS = 60
+RUN_HEAD = ("run", "narrative", "status", "iterations", "tokens", "cost", "created")
+ITERATION_HEAD = ("iteration", "status", "attempt", "worker", "started", "took", "error")
+ACT_HEAD = ("  act", "turn", "status", "model", "in", "out", "cost", "tries", "took", "in call", "reason")
+ITERATION_LAYOUT: Layout = {
+    "right": ITERATION_HEAD[:1],
+    "drops": ("worker", "started"),
+    "wraps": ("worker", "error"),
+}
+ACT_LAYOUT: Layout = {
+    "right": ("in", "out", "cost", "tries", "took", "in call"),
+    "drops": ("in call", "reason", "turn", "tries"),
+    "wraps": ("  act", "model"),
+}
+Page = list[tuple[Iteration, list[ActRow]]]
+
+
+def run_table(runs: Sequence[Run]) -> list[str]:
+    rows = [
+        (
+            short(run.id),
+            run.narrative,
+            _status(run),
+            f"{number(run.succeeded + run.failed)}/{number(run.iterations)}",
+            number(run.used_tokens),
+            money(run.cost_usd),
+            moment(run.created_at),
+        )
+        for run in runs
+    ]
+    return table(RUN_HEAD, rows, right=("iterations", "tokens", "cost"), drops=("created",), wraps=("narrative",))
+
+
+def _status(run: Run) -> str:
+    """With how long a waiting run still waits."""
+    if run.status != "waiting" or run.due_at is None:
+        return outcome_text(run) if run.status == "completed" else run.status
+    return f"waiting {duration((run.due_at - run.now).total_seconds())}"
+
+
+class Details:
+    """One run, or one iteration of it, read a thousand iterations at a time. NotFound for an iteration it hasn't."""
+
+    def __init__(self, store: Store, run_id: str, iteration: int | None) -> None:
+        self._store = store
+        self._only = iteration
+        with store.transaction() as tx:
+            self._run = tx.runs.get(run_id)
+            self._terms = _terms(tx.runs.snapshot(self._run.id).narrative)
+            self._levers = tx.levers.of_run(run_id)
+            self._ledger = {name: int(total) for name, total in tx.ledger.totals(run_id).items()}
+            if iteration is not None and not self._numbered(tx.iterations.of_run(run_id, after=iteration - 1, limit=1)):
+                raise NotFound(
+                    f"run {run_id} has no iteration {iteration}", do=f"it has started {self._run.dispatched:,} so far"
+                )
+
+    def print_json(self) -> None:
+        """`{"run", "result", "terms", "ledger", "levers", "iterations": [{..., "acts": [...]}]}`, page by page."""
+        head = {"run": self._run, "result": result_of(self._run), "terms": self._terms, "ledger": self._ledger}
+        head["levers"] = self._levers
+        click.echo(as_json(head)[:-1] + ', "iterations": [', nl=False)
+        separator = ""
+        for page in self._pages(after=0):
+            for iteration, acts in page:
+                click.echo(separator + as_json({**plain(iteration), "acts": acts}), nl=False)
+                separator = ", "
+        click.echo("]}")
+
+    def print_text(self, *, acts: bool, show_all: bool) -> None:
+        click.echo("\n".join(piece for line in self._head() for piece in wrapped(line)))
+        if self._only is None and not show_all and self._run.dispatched > 2 * ENDS:
+            first, last = self._page(0, ENDS), self._page(self._run.dispatched - ENDS, ENDS)
+            self._print_page(first, acts)
+            click.echo(f"... {number(self._run.dispatched - 2 * ENDS)} more; --all shows them")
+            self._print_page(last, acts)
+            return
+        for page in self._pages(after=0):
+            self._print_page(page, acts)
+
+    def _head(self) -> list[str]:
+        run, ledger = self._run, self._ledger
+        requests, unknown = number(ledger["requests"]), number(ledger["unknown_requests"])
+        return [
+            f"run {safe(run.id)}",
+            f"  narrative  {safe(run.narrative)} ({safe(run.source)})",
+            f"  created    {moment(run.created_at)}, started {moment(run.started_at)}, ended {moment(run.finished_at)}",
+            f"  requests   {requests}, of which {unknown} have an unknown outcome",
+            *_doubtful_line(ledger["doubtful_requests"]),
+            *([f"  forked     from {safe(run.forked_from)}, iteration {run.forked_at}"] if run.forked_from else []),
+            *_term_lines(self._terms),
+            *([f"  tags       {safe(', '.join(run.tags))}"] if run.tags else []),
+            *summary(run),
+            *(f"  {lever_line(one)}" for one in self._levers),
+            "",
+        ]
+
+    def _print_page(self, page: Page, acts: bool) -> None:
+        if not acts:
+            click.echo("\n".join(table(ITERATION_HEAD, [_iteration_row(one) for one, _ in page], **ITERATION_LAYOUT)))
+            return
+        for iteration, rows in page:
+            click.echo("\n".join(_act_lines(iteration, rows)))
+
+    def _pages(self, after: int) -> Iterator[Page]:
+        if self._only is not None:
+            yield self._page(self._only - 1, 1)
+            return
+        while page := self._page(after, PAGE):
+            yield page
+            after = page[-1][0].number
+
+    def _page(self, after: int, limit: int) -> Page:
+        with self._store.transaction() as tx:
+            iterations = tx.iterations.of_run(self._run.id, after=after, limit=limit)
+            if not iterations:
+                return []
+            acts = tx.acts.of_iterations(self._run.id, iterations[0].number, iterations[-1].number)
+        of_number: dict[int, list[ActRow]] = {iteration.number: [] for iteration in iterations}
+        for act in acts:
+            of_number[act.number].append(act)
+        return [(iteration, of_number[iteration.number]) for iteration in iterations]
+
+    def _numbered(self, found: Sequence[Iteration]) -> bool:
+        return [iteration.number for iteration in found] == [self._only]
+
+
+def _doubtful_line(requests: int) -> list[str]:
+    if not requests:
+        return []
+    return [f"  usage      estimated for {number(requests)} requests: what the provider counted can't be true"]
+
+
+def _terms(snapshot: Mapping[str, Any]) -> dict[str, Any]:
+    """`{"tiers", "tenant", "multipliers"}` as they are kept with a run; a request that was refused has none."""
+    said, carousel = snapshot.get("terms") or {}, snapshot.get("carousel") or {}
+    multipliers = {**(snapshot.get("budget") or {}), **(carousel.get("budget") or {})}
+    return {"tiers": said.get("tiers", {}), "tenant": said.get("tenant"), "multipliers": multipliers}
+
+
+def _term_lines(terms: Mapping[str, Any]) -> list[str]:
+    tiers = ", ".join(f"{provider}={tier}" for provider, tier in terms["tiers"].items())
+    multipliers = ", ".join(f"{name.removesuffix('_multiplier')} {x:g}" for name, x in terms["multipliers"].items())
+    named = {"tiers": tiers, "tenant": terms["tenant"], "uses": multipliers and f"of the limits: {multipliers}"}
+    return [f"  {name:<10} {safe(text)}" for name, text in named.items() if text]
+
+
+def lever_line(one: Moved) -> str:
+    """`pause now  by alice@home at 2026-01-31 12:00:00: too loud`."""
+    return f"{one.lever:<10} by {safe(one.moved_by)} at {moment(one.moved_at)}" + (
+        f": {safe(one.reason)}" if one.reason else ""
+    )
+
+
+def _took(began: datetime | None, ended: datetime | None) -> str:
+    return duration((ended - began).total_seconds()) if began and ended else "-"
+
+
+def _iteration_row(one: Iteration) -> tuple[str, ...]:
+    took = _took(one.started_at, one.finished_at)
+    error = one_line(one.error, ERROR_CHARACTERS) if one.error else ""
+    return (number(one.number), one.status, str(one.attempt), one.worker or "-", moment(one.started_at), took, error)
+
+
+def _act_lines(iteration: Iteration, acts: Sequence[ActRow]) -> list[str]:
+    """The iteration, the table of its acts, then what went into each of them and what came out."""
+    lines = table(ITERATION_HEAD, [_iteration_row(iteration)], **ITERATION_LAYOUT)
+    if acts:
+        lines += table(ACT_HEAD, map(_act_row, acts), **ACT_LAYOUT)
+    for act in acts:
+        for what in ("prompt", "output", "raw_output", "reasoning", "warning", "error"):
+            text = getattr(act, what)
+            if text:
+                lines += [f"  {safe(act.name)} {act.turn}, {what}:", *(f"    {line}" for line in _lines(text))]
+    return [*lines, ""]
+
+
+def _act_row(act: ActRow) -> tuple[str, ...]:
+    tokens = number(act.input_tokens), number(act.output_tokens)
+    cost = money(act.cost_usd) if act.model else "-"
+    times = _took(act.started_at, act.finished_at), _took(act.drawn_at, act.settled_at)
+    name, turn, reason = f"  {act.name}", str(act.turn), act.finish_reason or "-"
+    return (name, turn, act.status, act.model or "-", *tokens, cost, str(act.tries), *times, reason)
+
+
+def _lines(text: str) -> list[str]:
+    return safe(text.replace("\r\n", "\n"), keep="\n\t").split("\n")

@@ -1,0 +1,179 @@
+"""`botticelli doctor --call`: one tiny call of a model, spent from its budget and kept in the ledger like any other.
+
+Makes no second try.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from botticelli.budget import Amounts, Draw, Refusal, Share, Ticket
+from botticelli.budget.limits import multiplied
+from botticelli.carousel.plan.estimates import Estimate
+from botticelli.carousel.plan.planned_calls import Call
+from botticelli.cli.budget.budget_scopes import MULTIPLIERS
+from botticelli.cli.system.doctor_checks import Finding
+from botticelli.drivers import (
+    Driver,
+    GenerateRequest,
+    GenerateResponse,
+    Message,
+    ModelName,
+    Prepares,
+    Usage,
+    checked_response,
+)
+from botticelli.drivers.interface.token_estimate import estimate_request_tokens
+from botticelli.errors import DriverError, DriverTransient, DriverUnknown, InvalidInput
+from botticelli.runtime.process import Runtime
+from botticelli.store import Entry, Settled
+
+PROMPT = "Say ok."
+MOST_OUTPUT_TOKENS = 16
+"""Fewer are refused by some models that think first."""
+NAME = "call"
+NARRATIVE = "doctor"
+
+
+def trial(runtime: Runtime, asked: str) -> Iterator[Finding]:
+    """`asked` is `provider/model`, a bare model, a provider with a model that is known, or empty for the default model."""
+    model = model_asked(runtime, asked)
+    request = GenerateRequest(model=model.model, messages=(Message("user", PROMPT),), max_tokens=MOST_OUTPUT_TOKENS)
+    driver = runtime.drivers.get(model.provider)
+    try:
+        if isinstance(driver, Prepares):
+            driver.prepare()
+        answer = Trial(runtime, _call(runtime, model, request)).perform(driver, request)
+    except DriverError as error:
+        yield Finding(NAME, "fail", f"{model}: {error.what}", error.do or _remedy(error))
+        return
+    if isinstance(answer, Refusal):
+        yield Finding(NAME, "warn", f"{model} was not called: {answer}", "try again when its budget has room")
+        return
+    response, seconds = answer
+    if response.finish_reason == "refused":
+        yield Finding(NAME, "warn", f"{model} refused to answer {PROMPT!r}", "see what it is configured to refuse")
+        return
+    used = f"{response.usage.total_tokens} tokens, counted in its budget and in the ledger"
+    yield Finding(NAME, "ok", f"{model} answered in {seconds:.1f} s: {used}")
+
+
+def model_asked(runtime: Runtime, asked: str) -> ModelName:
+    """InvalidInput when it names no model."""
+    default = runtime.drivers.resolve(runtime.settings.default_model)
+    if asked in ("", default.provider):
+        return default
+    if asked not in runtime.drivers.names():
+        return runtime.drivers.resolve(asked)
+    sources = runtime.settings.providers.get(asked), runtime.drivers.get(asked).rate_limits()
+    known = [model for source in sources if source for tier in source.tiers.values() for model in tier.models]
+    if not known:
+        raise InvalidInput(f"no model of {asked} is known here", do=f"write --call {asked}/MODEL")
+    return runtime.drivers.resolve(f"{asked}/{known[0]}")
+
+
+@dataclass
+class Trial:
+    """One call: drawn, made, settled."""
+
+    runtime: Runtime
+    call: Call
+
+    def __post_init__(self) -> None:
+        self._run_id = str(uuid.uuid4())
+        self._ticket_id = f"{self._run_id}:0:1"
+
+    def perform(self, driver: Driver, request: GenerateRequest) -> tuple[GenerateResponse, float] | Refusal:
+        """The answer and its seconds, or why the budget doesn't grant it. DriverError as `generate`."""
+        scope, budget = self.call.scope, self.runtime.budget
+        draw = self.runtime.paused([scope]) or budget.draw(self._ticket_id, self._run_id, scope, self.call.amounts)
+        if isinstance(draw, Refusal):
+            return draw
+        try:
+            return self._made(draw, driver, request)
+        finally:
+            budget.release(self._ticket_id, [scope])
+
+    def _made(self, draw: Draw, driver: Driver, request: GenerateRequest) -> tuple[GenerateResponse, float]:
+        with self.runtime.store.transaction() as tx:
+            tx.ledger.draw(self._entry(draw))
+        began = time.monotonic()
+        try:
+            response = checked_response(request, driver.generate(request))
+        except DriverError as error:
+            self._settle_failure(draw, error)
+            if isinstance(error, DriverTransient) and error.retry_after_seconds is not None:
+                self.runtime.budget.block_until(self.call.scope, round(error.retry_after_seconds * 1000))
+            raise
+        except BaseException:
+            self._settle(draw, "unknown", None)
+            raise
+        self._settle(draw, "settled", response.usage, doubtful=bool(response.usage_doubtful))
+        return response, time.monotonic() - began
+
+    def _settle_failure(self, draw: Draw, error: DriverError) -> None:
+        """As a worker does: what was begun is charged, what never left isn't."""
+        usage = Usage(*error.served_tokens)
+        if isinstance(error, DriverUnknown):
+            self._settle(draw, "unknown", None)
+        elif error.was_sent:
+            self._settle(draw, "settled" if usage.total_tokens else "refused", usage, doubtful=usage.total_tokens > 0)
+        else:
+            self._settle(draw, "not_sent", usage, requests=0)
+
+    def _settle(
+        self, draw: Draw, outcome: str, usage: Usage | None, *, doubtful: bool = False, requests: int = 1
+    ) -> None:
+        """`usage` is None when nobody knows it: the estimate stays charged."""
+        actual, cost_usd = None, None
+        if usage is not None:
+            cost_usd = self.call.prices.cost_usd(
+                input_tokens=usage.input_tokens, cached_tokens=usage.cached_tokens, output_tokens=usage.output_tokens
+            )
+            fresh_tokens, cost_microusd = usage.input_tokens - usage.cached_tokens, math.ceil((cost_usd or 0) * 10**6)
+            actual = Amounts(requests, usage.total_tokens, fresh_tokens, usage.output_tokens, cost_microusd)
+        settled = self.runtime.budget.settle(self._ticket_id, draw.id, self.call.scope, actual)
+        with self.runtime.store.transaction() as tx:
+            moment = _moment(settled.settled_at_ms)
+            tx.ledger.settle_all([Settled(draw.id, outcome, moment, usage, cost_usd, doubtful)])
+
+    def _entry(self, draw: Draw) -> Entry:
+        call = self.call
+        return Entry(
+            draw_id=draw.id,
+            run_id=self._run_id,
+            number=0,
+            act=NAME,
+            attempt=1,
+            scope=call.scope.name,
+            estimated_tokens=call.tokens,
+            drawn_at=_moment(draw.drawn_at_ms),
+            narrative=NARRATIVE,
+            model=str(call.model),
+            shares=Ticket(self._ticket_id, (Share(call.scope, draw.amounts),), 0).to_json()["shares"],
+        )
+
+
+def _call(runtime: Runtime, model: ModelName, request: GenerateRequest) -> Call:
+    """With the limits that are in force now."""
+    budget = runtime.model_budget(model)
+    multipliers = runtime.settings.budget.model_dump(include=MULTIPLIERS)
+    scope = runtime.in_force(multiplied(budget.scope, multipliers))
+    input_tokens = estimate_request_tokens(request)
+    estimate = Estimate(input_tokens + MOST_OUTPUT_TOKENS, "prompt", input_tokens)
+    return Call(model, (scope,), 1, estimate, budget.prices)
+
+
+def _remedy(error: DriverError) -> str:
+    if isinstance(error, DriverTransient):
+        return "try again later; see whether the network, a proxy and base_url are right"
+    return "see whether base_url is right, and whether the provider is up"
+
+
+def _moment(clock_ms: int) -> datetime:
+    return datetime.fromtimestamp(clock_ms / 1000, UTC)

@@ -1,0 +1,251 @@
+"""What `botticelli doctor` looks at, each by itself: a failure of one hides no other. Repairs nothing."""
+
+from __future__ import annotations
+
+import platform
+import socket
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Literal
+
+from redis.exceptions import RedisError
+from sqlalchemy import text
+
+from botticelli import services
+from botticelli.cli.base.context import Invocation
+from botticelli.cli.base.error_lines import described
+from botticelli.drivers import Driver, SaysReadiness
+from botticelli.errors import BotticelliError
+from botticelli.loading.app_folder import app_folder
+from botticelli.platforms import Settled
+from botticelli.runtime.heartbeats import DEAF, fleet, live_workers, own_facts, troubled_workers
+from botticelli.settings import shown_url
+from botticelli.settings.network import connection_fault
+from botticelli.store.connection.database import connected, make_engine, schema_status
+
+State = Literal["ok", "warn", "fail"]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What one look found, and what to `do` about it unless it is ok."""
+
+    name: str
+    state: State
+    found: str
+    do: str = ""
+
+
+OLDEST_PYTHON = (3, 11)
+CLOCK_SECONDS = 1.0
+Examination = Callable[[Invocation], Iterator[Finding]]
+
+
+def examine(invocation: Invocation) -> Iterator[Finding]:
+    """All findings, in an order in which causes come before what follows from them."""
+    invocation.settings  # noqa: B018  (settings that can't be read are an error, not a finding)
+    for name, examination in EXAMINATIONS.items():
+        yield from guarded(name, examination(invocation))
+
+
+def guarded(name: str, findings: Iterator[Finding]) -> Iterator[Finding]:
+    """Whatever is wrong with one thing, the others are examined all the same."""
+    try:
+        yield from findings
+    except Exception as error:
+        do = error.do if isinstance(error, BotticelliError) else ""
+        what = error.what if isinstance(error, BotticelliError) else described(error)
+        yield Finding(name, "fail", what, do or "see what it says")
+
+
+def alive(invocation: Invocation) -> Iterator[Finding]:
+    """Whether a worker of this host has said lately that it is alive, and that its consumer isn't deaf."""
+    try:
+        workers, troubled = live_workers(invocation.runtime), troubled_workers(invocation.runtime)
+    except RedisError as error:
+        yield Finding("worker", "warn", f"Redis doesn't answer ({type(error).__name__})", "wait for it")
+        return
+    ours = [name for name in workers if name.rpartition(":")[0] == socket.gethostname()]
+    if not ours:
+        yield Finding("worker", "fail", f"none of {socket.gethostname()} is alive", "restart it")
+    for name in ours:
+        words = troubled.get(name, "")
+        state: State = "fail" if DEAF in words else "warn" if words else "ok"
+        yield Finding("worker", state, f"{name}: {words or 'alive'}", "restart it" if state == "fail" else "")
+
+
+def _python(invocation: Invocation) -> Iterator[Finding]:  # noqa: ARG001 (called as its peers are)
+    if sys.version_info >= OLDEST_PYTHON:
+        yield Finding("python", "ok", platform.python_version())
+    else:
+        yield Finding("python", "fail", platform.python_version(), "use Python 3.11 or newer")
+
+
+def _settings(invocation: Invocation) -> Iterator[Finding]:
+    settings = invocation.settings
+    file = invocation.settings_file or "no botticelli.toml"
+    yield Finding("settings", "ok", f"{file}; default model {settings.default_model}")
+    yield Finding("home", "ok", str(settings.home))
+
+
+def _embedded(invocation: Invocation) -> Iterator[Finding]:
+    reason, settings = services.available(), invocation.settings
+    needed = not (settings.database.url and settings.redis.url)
+    if reason is None:
+        found = "Postgres and Redis are installed"
+        yield Finding("embedded", "ok", found if needed else f"{found}, not used by these settings")
+    else:
+        do = "set BOTTICELLI_DATABASE_URL and BOTTICELLI_REDIS_URL to servers of your own"
+        yield Finding("embedded", "fail" if needed else "ok", reason, do if needed else "")
+
+
+def _postgres(invocation: Invocation) -> Iterator[Finding]:
+    url, origin = invocation.runtime.database_url, invocation.settings.where("database", "url")
+    engine = make_engine(url, pool_size=1, statement_timeout_seconds=10, origin=origin)
+    try:
+        with connected(engine) as connection:
+            version = connection.execute(text("show server_version")).scalar_one()
+            before = time.time()
+            there = connection.execute(text("select clock_timestamp()")).scalar_one()
+            yield Finding("postgres", "ok", f"version {version} at {shown_url(url)}")
+            yield _clock("postgres-clock", before, there)
+        schema = schema_status(engine)
+    finally:
+        engine.dispose()
+    if schema.up_to_date:
+        yield Finding("schema", "ok", schema.wanted)
+    elif invocation.settings.database.url is None:
+        yield Finding("schema", "ok", f"{schema.current or 'empty'}; brought to {schema.wanted} when it is first used")
+    else:
+        found = f"is {schema.current or 'empty'}, this version needs {schema.wanted}"
+        yield Finding("schema", "fail", found, "run `botticelli db upgrade`")
+
+
+def _redis(invocation: Invocation) -> Iterator[Finding]:
+    client = invocation.runtime.redis
+    invocation.runtime.require_redis()
+    info = client.info("server")
+    place = shown_url(invocation.runtime.redis_url)
+    yield Finding("redis", "ok", f"version {info['redis_version']}, noeviction, at {place}")
+    before = time.time()
+    seconds, microseconds = client.time()
+    yield _clock("redis-clock", before, datetime.fromtimestamp(seconds + microseconds / 1e6, UTC))
+
+
+def _clock(name: str, before: float, there: datetime) -> Finding:
+    """How far a server's clock is from ours, which we read before and after asking."""
+    offset_seconds = there.timestamp() - (before + time.time()) / 2
+    found = f"{offset_seconds:+.3f} s from this machine's"
+    if abs(offset_seconds) <= CLOCK_SECONDS:
+        return Finding(name, "ok", found)
+    return Finding(name, "warn", found, "let both machines use NTP; budgets and leases go by the server's clock")
+
+
+def _drivers(invocation: Invocation) -> Iterator[Finding]:
+    drivers, settings = invocation.runtime.drivers, invocation.settings
+    for name in drivers.names():
+        try:
+            driver = drivers.get(name)
+        except BotticelliError as error:
+            yield Finding("driver", "fail", f"{name}: {error.what}", error.do or "see what it says")
+        else:
+            yield _driver(driver, name, is_configured=name in settings.drivers)
+    model = drivers.resolve(settings.default_model)
+    if model.provider == "echo":
+        yield Finding("model", "warn", f"the default model is {model}: no model is called", "set default_model")
+
+
+def _driver(driver: Driver, name: str, *, is_configured: bool) -> Finding:
+    """Whether its SDK and its key are there; never the key. What nobody has set up is missing nothing."""
+    if not isinstance(driver, SaysReadiness):
+        return Finding("driver", "ok", f"{name}: answers offline, for demos and tests" if name == "echo" else name)
+    found = driver.readiness()
+    keys = " or ".join(found.key_names)
+    said = [f"{name}: SDK {'missing' if found.sdk_missing else 'installed'}"]
+    if found.has_key is not None:
+        said.append(f"{keys} is {'set' if found.has_key else 'not set'}")
+    said += [f"base_url {shown_url(found.base_url)}"] if found.base_url else []
+    if found.fault is not None:
+        return Finding("driver", "fail", ", ".join([*said, found.fault]), "correct the variable")
+    needs_key = found.has_key is False and found.base_url is None
+    do = found.sdk_missing or (f"set {keys} to use it" if needs_key else "")
+    return Finding("driver", "warn" if do and (is_configured or found.has_key) else "ok", ", ".join(said), do)
+
+
+def _network(invocation: Invocation) -> Iterator[Finding]:  # noqa: ARG001 (called as its peers are)
+    """Whether the environment's proxies and certificates let requests out."""
+    fault = connection_fault()
+    if fault is None:
+        yield Finding("network", "ok", "proxies and certificates of the environment can be used")
+    else:
+        yield Finding("network", "fail", f"{fault.where}: {fault.what}", fault.do)
+
+
+def _platforms(invocation: Invocation) -> Iterator[Finding]:
+    platforms = invocation.runtime.platforms
+    for name in sorted({*invocation.settings.platforms, "discord"}):
+        platform = platforms.get(name)
+        lack = platform.lacks() if isinstance(platform, Settled) else None
+        if lack is not None:
+            yield Finding("platform", "warn", *lack)
+        elif platform.is_rehearsal:
+            do = f"change [platforms.{name}] implementation to have them performed"
+            yield Finding("platform", "warn", f"commands of {name} are rehearsed offline", do)
+        else:
+            yield Finding("platform", "ok", f"commands of {name} are performed")
+
+
+def _narratives(invocation: Invocation) -> Iterator[Finding]:
+    settings = invocation.settings
+    folders = [settings.base / folder for folder in settings.narratives.path]
+    missing = [str(folder) for folder in folders if not folder.is_dir()]
+    shipped = app_folder() / "narratives"
+    if not missing:
+        yield Finding("narratives", "ok", ", ".join(map(str, folders)))
+    elif "narratives" in settings.model_fields_set:
+        yield Finding("narratives", "warn", f"no folder {', '.join(missing)}", "make it, or change [narratives] path")
+    else:
+        yield Finding("narratives", "ok", f"no folder {', '.join(missing)}; by name, those in {shipped} are known")
+
+
+def _workers(invocation: Invocation) -> Iterator[Finding]:
+    workers, troubled = live_workers(invocation.runtime), troubled_workers(invocation.runtime)
+    for worker, words in troubled.items():
+        yield Finding("worker", "fail", f"{worker}: {words}", "mend that, or restart it")
+    if workers:
+        yield Finding("workers", "ok", ", ".join(workers))
+        yield from _differences(invocation)
+    else:
+        do = "`botticelli run` starts one for itself; `celery -A botticelli worker` is one that stays"
+        yield Finding("workers", "warn", "none is alive", do)
+
+
+def _differences(invocation: Invocation) -> Iterator[Finding]:
+    """Workers whose settings differ from those of this process."""
+    own = own_facts(invocation.runtime)
+    for facts in fleet(invocation.runtime):
+        if facts.demands not in (None, own["demands"]):
+            what = f"{facts.worker}: [security], [tables] or [budgets] differ from the settings here"
+            yield Finding(
+                "workers", "warn", what, "the stricter of both holds for each run; give all the same settings"
+            )
+        if facts.limits not in (None, own["limits"]):
+            what = f"{facts.worker}: limits or prices of models differ from the settings here"
+            yield Finding("workers", "warn", what, "calls count by the settings of their worker; give all the same")
+
+
+EXAMINATIONS: dict[str, Examination] = {
+    "python": _python,
+    "settings": _settings,
+    "embedded": _embedded,
+    "postgres": _postgres,
+    "redis": _redis,
+    "network": _network,
+    "driver": _drivers,
+    "platform": _platforms,
+    "narratives": _narratives,
+    "workers": _workers,
+}

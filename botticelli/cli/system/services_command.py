@@ -1,0 +1,126 @@
+"""`botticelli services`: the embedded Postgres and Redis of the data directory. Leaves servers of other people alone."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from botticelli.cli.base.context import Invocation, pass_invocation
+from botticelli.cli.base.formatting import duration, safe
+from botticelli.cli.base.json_output import plain, print_json
+from botticelli.cli.base.layout import wrapped
+from botticelli.cli.base.shared_options import NounGroup, json_option
+from botticelli.errors import BotticelliError
+
+if TYPE_CHECKING:
+    from botticelli.settings import Settings
+
+LOG_NAMES = ("postgres", "redis", "keeper", "model", "model-keeper")
+
+
+@click.group(cls=NounGroup, bare="status", short_help="Look after the embedded Postgres and Redis.")
+def services() -> None:
+    """Look after the embedded Postgres and Redis of the data directory. Without a command: `status`."""
+
+
+@services.command("status", short_help="What runs, since when, for how many.")
+@json_option
+@pass_invocation
+def status(invocation: Invocation, as_json: bool) -> None:
+    """What runs, since when and for how many processes. Starts nothing."""
+    found = statuses(invocation.settings)
+    if as_json:
+        print_json({"home": invocation.settings.home, "services": found})
+        return
+    click.echo(f"data directory {invocation.settings.home}")
+    for service in found:
+        click.echo("\n".join(wrapped(_line(service))))
+
+
+@services.command("up", short_help="Start them, and keep them up without users.")
+@json_option
+@pass_invocation
+def up(invocation: Invocation, as_json: bool) -> None:
+    """Start them, and keep them up, users or not, until `down`."""
+    from botticelli import services
+
+    _warn_if_configured(invocation.settings)
+    services.up(invocation.settings.home)
+    _say(invocation, as_json, "up", "are up until `botticelli services down`")
+
+
+@services.command("down", short_help="Stop them.")
+@click.option("--force", is_flag=True, help="Even when other processes use them.")
+@json_option
+@pass_invocation
+def down(invocation: Invocation, force: bool, as_json: bool) -> None:
+    """Stop them, and end an `up`. Refused when other processes use them, unless --force is given."""
+    from botticelli import services
+
+    in_use = services.down(invocation.settings.home, force=force)
+    if in_use is not None:
+        raise BotticelliError(
+            f"not stopped: {in_use}", where=str(invocation.settings.home), do="end them first, or give --force"
+        )
+    _say(invocation, as_json, "stopped", "are stopped")
+
+
+@services.command("logs", short_help="The end of a log.")
+@click.argument("name", default="keeper", type=click.Choice(LOG_NAMES))
+@click.option("--lines", type=click.IntRange(min=1), default=50, show_default=True, help="At most so many.")
+@json_option
+@pass_invocation
+def logs(invocation: Invocation, name: str, lines: int, as_json: bool) -> None:
+    """The last lines of the log of NAME."""
+    from botticelli import services
+
+    for line in services.logs(invocation.settings.home, name, lines):
+        if as_json:
+            print_json({"log": name, "line": line})
+        else:
+            click.echo(safe(line, keep="\t"))
+
+
+def statuses(settings: Settings) -> list[dict[str, Any]]:
+    """Of both services; one that the settings point elsewhere has the state `configured` and its URL."""
+    from botticelli import services
+    from botticelli.settings import shown_url
+
+    configured = {"postgres": settings.database.url, "redis": settings.redis.url}
+    found = []
+    for service in services.status(settings.home):
+        url = configured.get(service.name)
+        if url is not None:
+            found.append({"name": service.name, "state": "configured", "url": shown_url(url.get_secret_value())})
+        else:
+            found.append(plain(service))
+    return found
+
+
+def _say(invocation: Invocation, as_json: bool, state: str, words: str) -> None:
+    home = invocation.settings.home
+    if as_json:
+        print_json({"home": home, "state": state})
+    else:
+        click.echo(f"the services of {home} {words}")
+
+
+def _line(service: dict[str, Any]) -> str:
+    line = f"{service['name']:<9} {service['state']}"
+    if service["state"] == "configured":
+        return f"{line}: {safe(service['url'])}, a server of its own"
+    if service["version"]:
+        line += f", version {service['version']}, up {duration(service['uptime_seconds'])}, process {service['pid']}"
+    if service["users"]:
+        line += f", used by {service['users']}"
+    return (
+        line
+        + (", kept up" if service["pinned"] else "")
+        + (f": {safe(service['detail'])}" if service["detail"] else "")
+    )
+
+
+def _warn_if_configured(settings: Settings) -> None:
+    if settings.database.url and settings.redis.url:
+        click.echo("botticelli: the settings name servers of their own; the embedded ones are not used", err=True)

@@ -1,0 +1,43 @@
+"""`botticelli settings convert`: a settings file of the founding system in the words of today."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from botticelli.cli.base.shared_options import json_option
+from botticelli.cli.narrative.narrative_write import OUTPUT, say, write
+
+FILE = "botticelli.toml"
+
+
+@click.group()
+def settings() -> None:
+    """Rewrite a settings file of the founding system."""
+
+
+@settings.command(short_help="Rewrite a settings file of the founding system.")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path), default=FILE)
+@click.option("--in-place", is_flag=True, help="Replace FILE itself.")
+@click.option("--output", type=OUTPUT, metavar="FILE", help="Write here; a file that exists is not replaced.")
+@json_option
+def convert(*, file: Path, in_place: bool, output: Path | None, as_json: bool) -> None:
+    """Rewrite FILE (default: botticelli.toml) in the words of today, with its comments, and print it.
+
+    What has no effect becomes a comment. To convert it again changes nothing.
+    """
+    from botticelli.settings import convert_settings
+
+    if in_place and output:
+        raise click.UsageError("--in-place and --output exclude each other", click.get_current_context())
+    after = convert_settings(file)
+    is_changed = after != file.read_text(encoding="utf-8-sig")
+    target = file if in_place else output
+    if target is not None and (output or is_changed):
+        write(target, after, force=in_place)
+    if target is None and not as_json:
+        click.echo(after, nl=False)
+        return
+    data = {"file": str(target or file), "changed": is_changed, **({} if target else {"text": after})}
+    say(as_json, data, f"{target} is {'converted' if is_changed else 'in the present form already'}")

@@ -1,0 +1,208 @@
+"""Decides what an answer that is an error means: it passes, money is needed, or the call can't succeed as it is.
+
+Fields decide (status, codes, google.rpc details); phrases of a message count only where no field says anything, for
+providers put the same advice about plan and billing into errors that pass by themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import Enum
+from typing import Any, Protocol
+
+from botticelli.drivers.failures.error_details import Details, details_of
+
+TOO_MANY = 429
+PASSING = frozenset((408, 409, 425, TOO_MANY))
+PAYMENT_REQUIRED = 402
+REQUEST_FAULTS = frozenset((400, 422))
+BILLING = frozenset(
+    (
+        "insufficient_quota",
+        "billing_hard_limit_reached",
+        "billing_not_active",
+        "billing_error",
+        "billing_disabled",
+        "enforced_spend_limit_reached",
+        "contract_spend_limit_reached",
+        "spend_limit_reached",
+        "payment_required",
+        "insufficient_credits",
+        "insufficient_balance",
+        "insufficient_funds",
+        "insufficient_user_quota",
+        "credit_balance_too_low",
+    )
+)
+BILLING_PHRASES = (
+    "credit balance is too low",  # Anthropic says so with invalid_request_error
+    "insufficient balance",
+    "balance insufficient",
+    "balance is insufficient",
+    "not enough balance",
+    "out of credits",
+    "insufficient credits",
+    "enable billing",  # Google, where the free tier isn't offered
+    "requires billing",
+)
+LIMITED = frozenset(
+    (
+        "resource_exhausted",
+        "rate_limit_error",
+        "rate_limit_exceeded",
+        "rate_limit_reached",
+        "rate_limited",
+        "ratelimitexceeded",
+        "userratelimitexceeded",
+        "quotaexceeded",
+        "quota_exceeded",
+        "too_many_requests",
+        "toomanyrequests",
+        "throttling_error",
+        "throttlingexception",
+    )
+)
+OVERLOADED = frozenset(
+    (
+        "overloaded_error",
+        "overloaded",
+        "engine_overloaded",
+        "unavailable",
+        "service_unavailable",
+    )
+)
+BAD_KEY = frozenset(
+    (
+        "api_key_invalid",
+        "invalid_api_key",
+        "authentication_error",
+        "unauthenticated",
+        "permission_error",
+        "permission_denied",
+    )
+)
+BAD_KEY_PHRASES = ("api key not valid", "invalid_api_key", "api_key_invalid")
+TOO_LONG = frozenset(("context_length_exceeded", "request_too_large", "string_above_max_length"))
+TOO_LONG_PHRASES = (
+    "context_length_exceeded",
+    "context length",
+    "prompt is too long",
+    "exceeds the maximum number of tokens",
+    "exceeds the available context size",  # llama.cpp
+)
+REFUSED = frozenset(("content_filter", "content_policy_violation"))
+REFUSED_PHRASES = (*REFUSED, "content management policy")
+MISSING = frozenset(("not_found", "not_found_error", "model_not_found"))
+INVALID = frozenset(("invalid_request_error", "invalid_argument"))
+
+
+class Verdict(Enum):
+    """What an answer that is an error means for the next try."""
+
+    LIMITED = "limited"
+    """Too much was asked in some time; passes by itself."""
+    OVERLOADED = "overloaded"
+    """The server's own trouble; passes by itself."""
+    BILLING = "billing"
+    KEY = "key"
+    MISSING = "missing"
+    TOO_LONG = "too long"
+    REFUSED = "refused"
+    FINAL = "final"
+    """Would pass, but the server says not to try again."""
+    REDIRECT = "redirect"
+    UNFIT = "unfit"
+    """The endpoint doesn't take such calls at all."""
+    INVALID = "invalid"
+    """The request itself is at fault."""
+
+
+PASSES = frozenset((Verdict.LIMITED, Verdict.OVERLOADED))
+SAME_EVERYWHERE = frozenset((Verdict.REFUSED, Verdict.INVALID))
+"""Another model would say the same of this request."""
+
+
+class ErrorAnswer(Protocol):
+    """What is known of an answer; `headers` have lower-case names."""
+
+    @property
+    def status(self) -> int: ...
+    @property
+    def message(self) -> str: ...
+    @property
+    def headers(self) -> Mapping[str, str]: ...
+    @property
+    def body(self) -> Any: ...
+
+
+def judge_error(answer: ErrorAnswer) -> Verdict:
+    """Classify an answer that is an error."""
+    details = details_of(answer.body)
+    status = _status(answer.status, details)
+    if status == PAYMENT_REQUIRED or details.codes & BILLING:
+        return Verdict.BILLING
+    text = " ".join((answer.message, *details.messages)).lower()
+    verdict = _passing(status, details, text)
+    advice = answer.headers.get("x-should-retry", "").strip().lower()
+    if verdict in PASSES:
+        return verdict if advice != "false" else Verdict.FINAL
+    verdict = _lasting(status, details.codes, text)
+    return Verdict.OVERLOADED if advice == "true" and verdict is Verdict.INVALID else verdict
+
+
+def _status(status: int, details: Details) -> int:
+    """The HTTP status; for an error inside an answer that began well, the one in the body."""
+    if status >= 300:
+        return status
+    return next((inner for inner in details.statuses if 300 <= inner < 600), status)
+
+
+def _passing(status: int, details: Details, text: str) -> Verdict | None:
+    """Return what fields say of a fault that passes; None when nothing says so.
+
+    An answer that began well passes unless its codes, or for want of codes its words, say otherwise.
+    """
+    if status == 401:
+        return None
+    if status == TOO_MANY or details.codes & LIMITED or (details.quotas and status < 500):
+        return Verdict.LIMITED
+    if status in PASSING or status >= 500 or details.codes & OVERLOADED:
+        return Verdict.OVERLOADED
+    lasts = _lasting(status, details.codes, text) is not Verdict.INVALID or details.codes & INVALID
+    return Verdict.OVERLOADED if status < 300 and not lasts else None
+
+
+def _lasting(status: int, codes: set[str], text: str) -> Verdict:
+    """What won't pass by itself: here alone, phrases count."""
+    if 300 <= status < 400:
+        return Verdict.REDIRECT
+    if _says(text, BILLING_PHRASES):
+        return Verdict.BILLING
+    if codes & REFUSED or _says(text, REFUSED_PHRASES):
+        return Verdict.REFUSED
+    if status in (401, 403) or codes & BAD_KEY or _says(text, BAD_KEY_PHRASES):
+        return Verdict.KEY
+    if status == 413 or codes & TOO_LONG or _says(text, TOO_LONG_PHRASES):
+        return Verdict.TOO_LONG
+    if status in (404, 410) or codes & MISSING:
+        return Verdict.MISSING
+    return Verdict.INVALID if status in REQUEST_FAULTS or status < 300 else Verdict.UNFIT
+
+
+def _says(text: str, phrases: tuple[str, ...]) -> bool:
+    return any(phrase in text for phrase in phrases)
+
+
+def remedy(verdict: Verdict, key_name: str) -> str:
+    """What a person can do about it; nothing for what passes by itself."""
+    return {
+        Verdict.BILLING: "look at the account's plan, billing and spending limits",
+        Verdict.KEY: f"check the key in {key_name} and what it may be used for",
+        Verdict.MISSING: "check the model's name, base_url and what the key may use",
+        Verdict.TOO_LONG: "shorten the prompt or the history (history = false), or choose a model with a larger context",
+        Verdict.REFUSED: "the provider refused the content; change the prompt",
+        Verdict.FINAL: "the provider says not to try again; look at its status page, or name a second model",
+        Verdict.REDIRECT: "the answer is a redirect, which is not followed; set base_url to the final address",
+        Verdict.UNFIT: "check base_url: the server doesn't take such calls there",
+        Verdict.INVALID: "change what the narrative asks for",
+    }.get(verdict, "")

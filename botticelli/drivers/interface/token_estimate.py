@@ -1,0 +1,54 @@
+"""How many tokens a text, a medium or a request will count, before anybody has counted them. Calls no provider."""
+
+from __future__ import annotations
+
+import math
+
+from botticelli.drivers.interface.protocol import GenerateRequest, Media, MediaKind
+
+LETTERS_PER_TOKEN = 4.2
+TOKENS_PER_PUNCTUATION = 0.6
+BYTES_PER_TOKEN = 3
+LAST_COMMON = "\uffff"
+RARE_BYTES = 6
+"""Emoji and what else lies beyond the basic plane count as two tokens."""
+LEAST_MEDIA_TOKENS: dict[MediaKind, int] = {"image": 1600, "audio": 2000, "video": 20_000, "document": 4000}
+"""One of each: a large image; a minute of sound or of film; two pages. Not measured: chosen after what providers' pages
+say (Gemini 258 for each tile of an image or page, 32 a second of audio, about 300 a second of video; Anthropic up to
+1,600 for an image), of which no call has been made to confirm it."""
+MEDIA_BYTES_PER_TOKEN: dict[MediaKind, int] = {"audio": 500, "video": 400, "document": 25}
+
+
+def estimate_tokens(text: str) -> int:
+    """Estimate tokens by classes of characters: rather too many than too few.
+
+    By how much, for which texts and tokenizers, is in docs/reference/driver.md, measured by `python -m
+    benchmarks.estimates`.
+    """
+    letters = digits = others = wide_bytes = 0
+    for character in text:
+        if not character.isascii():
+            wide_bytes += RARE_BYTES if character > LAST_COMMON else len(character.encode("utf-8", "replace"))
+        elif character.isalpha() or character.isspace():
+            letters += 1
+        elif character.isdigit():
+            digits += 1
+        else:
+            others += 1
+    return math.ceil(
+        letters / LETTERS_PER_TOKEN + digits + others * TOKENS_PER_PUNCTUATION + wide_bytes / BYTES_PER_TOKEN
+    )
+
+
+def estimate_media_tokens(media: Media) -> int:
+    """By its kind and its size; what is behind a URL counts as the least of its kind."""
+    size_tokens = len(media.data or b"") // MEDIA_BYTES_PER_TOKEN.get(media.kind, 2**62)
+    return max(LEAST_MEDIA_TOKENS[media.kind], size_tokens)
+
+
+def estimate_request_tokens(request: GenerateRequest) -> int:
+    """Input tokens of a whole request: system text, conversation and media."""
+    tokens = estimate_tokens(request.system) if request.system else 0
+    for message in request.messages:
+        tokens += estimate_tokens(message.text) + sum(map(estimate_media_tokens, message.media))
+    return tokens

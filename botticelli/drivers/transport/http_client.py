@@ -1,0 +1,88 @@
+"""The HTTP client under an SDK: sized pool, explicit timeouts, a deadline for the whole answer. Knows no provider."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from botticelli.drivers.interface.options import SdkOptions
+from botticelli.untrusted.bounded_body import ACCEPTED
+
+if TYPE_CHECKING:
+    import httpx2
+
+MAX_BYTES = 64 * 1024 * 1024
+"""Of one answer, unpacked."""
+
+Client = TypeVar("Client")
+
+
+def http_client(options: SdkOptions, socket: Path | None = None) -> httpx2.Client:
+    """Make the HTTP client of an SDK, over a Unix `socket` if one is given.
+
+    `timeout_seconds` is for each read, and for all of them together: a server that answers drop by drop is cut off, and
+    so is one that sends more than `MAX_BYTES`, packed or not.
+    """
+    import httpx2
+
+    from botticelli.drivers.transport.http_pool import Connections
+    from botticelli.drivers.transport.request_bounds import RequestBegin, ResponseBound
+
+    most = options.max_connections
+    return httpx2.Client(
+        timeout=timeouts(options),
+        headers={"Accept-Encoding": ACCEPTED},
+        limits=httpx2.Limits(max_connections=most, max_keepalive_connections=most),
+        transport=None if _needs_proxy(socket) else Connections(most, socket),
+        event_hooks={
+            "request": [RequestBegin(timeouts(options))],
+            "response": [ResponseBound(options.timeout_seconds, MAX_BYTES)],
+        },
+    )
+
+
+def _needs_proxy(socket: Path | None) -> bool:
+    """Whether the environment names one: httpx2 finds it only for connections of its own."""
+    from urllib.request import getproxies
+
+    return socket is None and not getproxies().keys().isdisjoint(("http", "https", "all"))
+
+
+def timeouts(options: SdkOptions) -> httpx2.Timeout:
+    import httpx2
+
+    return httpx2.Timeout(options.timeout_seconds, connect=options.connect_timeout_seconds)
+
+
+class Kept(Generic[Client]):
+    """One client for each process: a connection that was opened before a fork must not be used after it."""
+
+    def __init__(self, socket: Callable[[], Path] | None = None) -> None:
+        """`socket` finds the Unix socket of a server on this machine, when the first connection is needed."""
+        self._socket = socket
+        self._lock = threading.Lock()
+        self._made: list[tuple[int, httpx2.Client, Client]] = []
+        """By process; a parent's stays, so that nothing closes its sockets."""
+
+    def get(
+        self,
+        pid: int,
+        options: SdkOptions,
+        make: Callable[[httpx2.Client], Client],
+        require_network: Callable[[], None] = lambda: None,
+    ) -> Client:
+        """The client of process `pid`. `require_network` is asked before one is made that leaves this machine."""
+        with self._lock:
+            if not self._made or self._made[-1][0] != pid:
+                if self._socket is None:
+                    require_network()
+                http = http_client(options, self._socket() if self._socket else None)
+                self._made.append((pid, http, make(http)))
+            return self._made[-1][2]
+
+    def close(self, pid: int) -> None:
+        with self._lock:
+            if self._made and self._made[-1][0] == pid:
+                self._made.pop()[1].close()

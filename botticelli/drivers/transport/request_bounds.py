@@ -1,0 +1,80 @@
+"""Bounds of an SDK's request and its answer: the limits of time, a deadline for the whole, a size. Loaded with httpx2 only."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator
+
+import httpx2
+
+from botticelli.drivers.transport.departures import leaves
+from botticelli.drivers.transport.exchange import Exchange, current_exchange
+from botticelli.telemetry.log import log
+from botticelli.untrusted.bounded_body import Unreadable, unpacked
+
+BEGUN = "botticelli_begun"
+"""The extension of a request that holds its start, on the monotonic clock."""
+
+
+class RequestBegin:
+    """Notes the start of each request, and gives it the limits of time."""
+
+    def __init__(self, timeout: httpx2.Timeout) -> None:
+        self._timeout = timeout
+
+    def __call__(self, request: httpx2.Request) -> None:
+        leaves()
+        request.extensions = {**request.extensions, "timeout": self._timeout.as_dict(), BEGUN: time.monotonic()}
+        if (exchange := current_exchange()) is not None:
+            exchange.begin()
+
+
+class ResponseBound:
+    """Ends the reading of an answer that takes too long as a whole, or is too large when unpacked."""
+
+    def __init__(self, timeout_seconds: float, max_bytes: int) -> None:
+        self._timeout_seconds = timeout_seconds
+        self._max_bytes = max_bytes
+
+    def __call__(self, response: httpx2.Response) -> None:
+        deadline = response.request.extensions[BEGUN] + self._timeout_seconds
+        exchange = current_exchange()
+        if isinstance(response.stream, httpx2.SyncByteStream):
+            encoding = response.headers.pop("content-encoding", "")  # unpacked here, so not by httpx2
+            heard = exchange if response.is_success else None
+            chunks = unpacked(_in_time(response.stream, deadline), encoding, self._max_bytes)
+            response.stream = _Unpacked(response.stream, chunks, heard, is_error=not response.is_success)
+        if exchange is not None:
+            exchange.receive(response)
+
+
+class _Unpacked(httpx2.SyncByteStream):
+    """The unpacked chunks of `inner`, which an exchange may listen to."""
+
+    def __init__(
+        self, inner: httpx2.SyncByteStream, chunks: Iterator[bytes], exchange: Exchange | None, *, is_error: bool
+    ) -> None:
+        self._inner = inner
+        self._is_error = is_error
+        self._chunks = chunks
+        self._exchange = exchange
+
+    def __iter__(self) -> Iterator[bytes]:
+        try:
+            yield from self._exchange.heard(self._chunks) if self._exchange else self._chunks
+        except Unreadable as error:
+            if self._is_error:
+                log("error_body_unreadable", level=logging.WARNING, reason=str(error))
+                return  # the status says enough
+            raise httpx2.DecodingError(f"the answer {error}") from None
+
+    def close(self) -> None:
+        self._inner.close()
+
+
+def _in_time(inner: httpx2.SyncByteStream, deadline: float) -> Iterator[bytes]:
+    for chunk in inner:
+        if time.monotonic() > deadline:
+            raise httpx2.ReadTimeout("the answer was not whole in time")
+        yield chunk

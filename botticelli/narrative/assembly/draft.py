@@ -1,0 +1,267 @@
+"""Builds one narrative from its outline: the header, the carousels, the acts as they are written.
+
+Checks one thing at a time; what one act may say about another is in `checks`, what other narratives bring in is in
+`compose`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from botticelli.narrative.document.outline import Outline, WrittenAct
+from botticelli.narrative.document.sections import Section, Sections, Written
+from botticelli.narrative.execution import Carousel, Multipliers
+from botticelli.narrative.language import keys
+from botticelli.narrative.language.value_rules import IDENTIFIER, NAME_WORDS, fits, read_table
+from botticelli.narrative.model import Act, Condition, Narrative, Template
+from botticelli.narrative.parts.inputs import PERFORMS, RESOURCES, Resource, read_inputs, read_resource
+from botticelli.narrative.parts.policies import read_schedule, read_security
+from botticelli.narrative.source.environment import Environment
+from botticelli.narrative.source.media_store import Shelf
+from botticelli.narrative.source.problems import Problems
+from botticelli.narrative.source.source_text import Limits
+from botticelli.narrative.templates.conditions import USE, read_condition
+from botticelli.narrative.templates.template_reader import Texts, check_header_uses
+from botticelli.toml_text.positions import TomlPath
+
+_ACT_FIELDS = (
+    "temperature",
+    "max_tokens",
+    "output_var",
+    "format",
+    "history",
+    "retries",
+    "extract_output",
+    "skip_content_generation",
+)
+_NOWHERE = Section(None, Written(("narrative",), {}), {})
+_HEADER_FIELDS = (
+    *("description", "temperature", "max_tokens"),
+    *("target", "template", "skip_content_generation", "preserve_source"),
+)
+
+
+@dataclass(slots=True)
+class Workshop:
+    """All that building the narratives of one file needs besides their outlines."""
+
+    problems: Problems
+    environment: Environment
+    limits: Limits
+    folders: tuple[Path, ...] | None
+    """Where files are looked for: the narrative's own folder first. None for text that came over the wire."""
+    shelf: Shelf = field(default_factory=Shelf)
+    resources: dict[str, Resource] = field(default_factory=dict)
+    """What acts may name, by `bots.NAME` and the like."""
+    above: tuple[Path, ...] = ()
+    """Where files are looked for last: of a file of the founding form, the folders above its own."""
+
+    def texts(self) -> Texts:
+        return Texts(self.problems, self.environment, self.limits, self.folders, self.shelf, self.above)
+
+    def read_resources(self, sections: Sections) -> None:
+        """What all narratives of the file share."""
+        for kind, what in RESOURCES.items():
+            for name, value in sections.root.get(kind, {}).items():
+                if not IDENTIFIER.accepts(name):
+                    self.problems.add((kind, name), f"{what} needs {NAME_WORDS}")
+                self.resources[f"{kind}.{name}"] = read_resource(kind, self.texts(), (kind, name), value)
+
+    def warn_of_unused(self) -> None:
+        for name, resource in self.resources.items():
+            if not resource.is_used:
+                self.problems.warn(tuple(name.split(".", 1)), f"no act uses {name}")
+
+
+@dataclass(slots=True)
+class Draft:
+    """One narrative as its own tables say it. `acts` by name; `texts` of each act, and of the header."""
+
+    narrative: Narrative
+    outline: Outline
+    acts: dict[str, Act]
+    texts: dict[str, Texts]
+    repeats: set[str] = field(default_factory=set)
+    """Acts that say `carousel = true`: as the narrative does that they perform."""
+    needs: dict[str, list[TomlPath]] = field(default_factory=dict)
+    """Where the needs of each act are written."""
+    size: int = 0
+
+
+def build(outline: Outline, sections: Sections, shop: Workshop, *, stem: str) -> Draft:
+    """The draft of a narrative. Only good when `shop.problems` has none afterwards.
+
+    `stem` names a narrative that doesn't name itself.
+    """
+    problems, path = shop.problems, outline.header.path
+    written = {key: value for key, value in outline.header.value.items() if key != "narrative" or not path[1:]}
+    header = read_table(problems, path, written, keys.NARRATIVE, what=f"[{'.'.join(map(str, path))}]")
+    texts = shop.texts()
+    system = texts.template((*path, "system"), header["system"]) if "system" in header else None
+    check_header_uses(texts.uses, problems)
+    budget = _budget((*path, "budget"), header.get("budget"), problems)
+    narrative = Narrative(
+        name=_name(outline, header, problems, stem=stem),
+        system=system,
+        variables=_variables((*path, "variables"), header.get("variables", {}), problems),
+        budget=budget,
+        carousel=_narrative_carousel(outline, budget, problems),
+        schedule=read_schedule((*path, "schedule"), header["schedule"], problems) if "schedule" in header else None,
+        acts=(),
+        **_models(header),
+        **_some(header, _HEADER_FIELDS),
+    )
+    draft = Draft(narrative, outline, {}, {}, size=texts.size)
+    _acts(draft, shop)
+    security = read_security(sections.root.get("security", {}), shop.texts())
+    draft.narrative = narrative.model_copy(update={"security": security})
+    return draft
+
+
+def _name(outline: Outline, header: Mapping[str, Any], problems: Problems, *, stem: str) -> str:
+    is_named = "name" in outline.header.value
+    name: str | None = header.get("name") if is_named else outline.section.key or stem
+    if not is_named and not IDENTIFIER.accepts(name):
+        problems.add((), "the narrative has no name", f"give it {NAME_WORDS}: [narrative] name = ...")
+    return name or stem
+
+
+def _variables(path: TomlPath, table: dict[str, Any], problems: Problems) -> dict[str, str]:
+    for name, value in table.items():
+        if not IDENTIFIER.accepts(name):
+            problems.add((*path, name), f"a variable needs {NAME_WORDS}")
+        fits(problems, (*path, name), value, keys.VARIABLE)
+    return {name: _as_text(value) for name, value in table.items() if keys.VARIABLE.accepts(value)}
+
+
+def _as_text(value: str | float) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _budget(path: TomlPath, table: dict[str, Any] | None, problems: Problems) -> Multipliers:
+    if table is None:
+        return Multipliers()
+    return Multipliers(**read_table(problems, path, table, keys.BUDGET, what=f"[{'.'.join(map(str, path))}]"))
+
+
+def _carousel(written: Written, problems: Problems) -> Carousel | None:
+    path, what = written.path, "a carousel"
+    table = read_table(problems, path, written.value, keys.CAROUSEL, what=what)
+    budget = _budget((*path, "budget"), table.pop("budget", None), problems)
+    if "iterations" not in written.value:
+        problems.add((*path, "iterations"), "is missing", "say how often: iterations = 10")
+    return Carousel(**table, budget=budget) if "iterations" in table else None
+
+
+def _narrative_carousel(outline: Outline, budget: Multipliers, problems: Problems) -> Carousel | None:
+    """The one carousel of the narrative; the multipliers it leaves open are those of the narrative."""
+    written = [(one.path, _carousel(one, problems)) for one in outline.carousels]
+    found = [(path, one) for path, one in written if one is not None]
+    toc = outline.toc_turns
+    if toc is not None and (not found or found[0][1].iterations != toc.value):
+        found.append((toc.path, Carousel(iterations=toc.value)))
+    if not found:
+        return None
+    first, carousel = found[0]
+    for path, other in found[1:]:
+        if other != carousel:
+            message = f"differs from the carousel of line {problems.line_of(first)}"
+            problems.add(path, message, "keep one of the two")
+    return carousel.model_copy(update={"budget": carousel.budget.over(budget)})
+
+
+def _acts(draft: Draft, shop: Workshop) -> None:
+    """Those that are performed; of a file with one narrative all of them, since nobody else looks at the others."""
+    for name, written in draft.outline.acts.items():
+        if not draft.outline.is_alone and name not in draft.outline.order:
+            continue
+        texts = draft.texts[name] = shop.texts()
+        draft.acts[name] = _act(written, texts, shop.resources, draft)
+        draft.size += texts.size * draft.outline.order.count(name)
+        if draft.size > shop.limits.expanded_chars:
+            shop.problems.add((), f"all texts together are longer than {shop.limits.expanded_chars:,} characters")
+            shop.problems.raise_if_any()
+
+
+def check_act(written: WrittenAct, shop: Workshop) -> None:
+    """Only says what is wrong with an act that no narrative performs."""
+    nowhere = Narrative(name="nowhere", acts=())
+    _act(written, shop.texts(), shop.resources, Draft(nowhere, Outline(_NOWHERE), {}, {}))
+
+
+def _act(written: WrittenAct, texts: Texts, resources: Mapping[str, Resource], draft: Draft) -> Act:
+    problems, path = texts.problems, written.path
+    table: dict[str, Any] = {}
+    if isinstance(written.value, dict):
+        table = read_table(problems, path, written.value, written.keys, what="an act")
+        if all(key in written.value for key in PERFORMS):
+            problems.add((*path, PERFORMS[1]), "is another word for narrative, which is also there", "keep one")
+            del table[PERFORMS[1]]
+    elif not isinstance(written.value, str | list):
+        problems.add(path, "an act must be text, a list of inputs, or a table", f'write {written.name} = "..."')
+        return Act(name=written.name, inputs=())
+    return Act(
+        name=written.name,
+        inputs=read_inputs(written, table, texts, resources),
+        system=_system(path, table, texts),
+        skip_if=_skip_if((*path, "skip_if"), table.get("skip_if"), texts),
+        carousel=_own_carousel(written, table, draft, problems),
+        needs=_needs(written, table, draft, problems),
+        line=problems.line_of(path),
+        **_models(table),
+        **_some(table, _ACT_FIELDS),
+    )
+
+
+def _own_carousel(written: WrittenAct, table: Mapping[str, Any], draft: Draft, problems: Problems) -> Carousel | None:
+    path, value = (*written.path, "carousel"), table.get("carousel")
+    if isinstance(value, dict):
+        return _carousel(Written(path, value), problems)
+    if value is True:
+        draft.repeats.add(written.name)
+    return None
+
+
+def _needs(written: WrittenAct, table: Mapping[str, Any], draft: Draft, problems: Problems) -> tuple[str, ...] | None:
+    if "needs" not in table:
+        return None
+    here = (*written.path, "needs")
+    places = [((*here, index), name) for index, name in enumerate(table["needs"])]
+    good = [(place, name) for place, name in places if fits(problems, place, name, IDENTIFIER)]
+    draft.needs[written.name] = [place for place, _ in good]
+    return tuple(name for _, name in good)
+
+
+def _system(path: TomlPath, table: Mapping[str, Any], texts: Texts) -> Template | None:
+    if "system" in table:
+        return texts.template((*path, "system"), table["system"])
+    if "character" not in table:
+        return None
+    who = texts.template((*path, "character"), table["character"])
+    return Template(parts=("You are ", *who.parts, "."))
+
+
+def _skip_if(path: TomlPath, text: str | None, texts: Texts) -> Condition | None:
+    if text is None:
+        return None
+    faults = texts.faults
+    condition = read_condition(texts.template(path, text), texts.problems.line_of(path))
+    if condition is None and texts.faults == faults:
+        texts.problems.add(path, "is no condition", USE)
+    return condition
+
+
+def _models(table: Mapping[str, Any]) -> dict[str, Any]:
+    """`model` is one name, or a list of which the first is preferred."""
+    if "model" not in table:
+        return {}
+    first, *rest = [table["model"]] if isinstance(table["model"], str) else table["model"]
+    return {"model": first, "fallbacks": tuple(rest)}
+
+
+def _some(table: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
+    return {name: table[name] for name in names if name in table}

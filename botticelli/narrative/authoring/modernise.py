@@ -1,0 +1,41 @@
+"""Rewrites a file of the founding form, line by line, so that it says the same without the words of that form."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+from typing import Any
+
+from botticelli.narrative.assembly.load import read_founding
+from botticelli.narrative.source.environment import Environment
+from botticelli.toml_text.positions import TomlPath
+from botticelli.toml_text.rewrite import Change, get, rewrite
+from botticelli.toml_text.translation import Translation
+
+
+def modernised(text: str, *, source: str, folder: Path, environment: Environment) -> str:
+    """The text in the words of today; what has no effect becomes a comment. Any other file comes back as it is."""
+    found = read_founding(text, source=source, folder=folder, environment=environment)
+    if found is None:
+        return text
+    translation, ignored = found
+    new = copy.deepcopy(translation.document)
+    left_out = [*dict.fromkeys(ignored)]
+    for path in left_out:
+        _remove(new, _now(translation, path))
+    change = Change(new, translation.written, translation.moved, left_out)
+    return rewrite(text, change)
+
+
+def _now(translation: Translation, path: TomlPath) -> TomlPath:
+    old_to_new = sorted(((old, new) for new, old in translation.moved.items()), key=lambda pair: -len(pair[0]))
+    for old, new in old_to_new:
+        if path[: len(old)] == old:
+            return (*new, *path[len(old) :])
+    return path
+
+
+def _remove(document: dict[str, Any], path: TomlPath) -> None:
+    table = get(document, path[:-1])
+    if isinstance(table, dict):
+        table.pop(path[-1], None)

@@ -1,0 +1,127 @@
+"""Reads a file of the founding system: recognises it by its marks, and says it in the present form.
+
+The rule is in `is_founding`, and in the page on files from the original system. What acts say is in `founding_acts`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from botticelli.narrative.document.founding_acts import has_marks, is_table, translate_acts, translate_command
+from botticelli.narrative.language import keys
+from botticelli.narrative.language.value_rules import IDENTIFIER
+from botticelli.narrative.source.suggest import nearest, shown
+from botticelli.toml_text.translation import Translation
+
+ROOT_MARKS = ("narration", "narratives", "config", "steps")
+"""Tables that only files of the founding system have."""
+HEADERS = ("narrative", "metadata", "narration")
+_HEADER_MARKS = ("rate_limiting", "target_table")
+_HEADER_KEYS = ("name", "description", "skip_content_generation", "target", "template", "model", "temperature")
+_OF_HEADER = (*_HEADER_KEYS, "max_tokens", "system", *keys.NARRATIVE.tolerated)
+_OWN = ("description", "narrative", *keys.OWN)
+_STEPS = "[[steps]] is a draft that no version of the founding system performed"
+
+
+def is_founding(document: Mapping[str, Any]) -> bool:
+    """Whether the file has one of the marks: a word or a place that only the founding system knew."""
+    named = [value for word in (*HEADERS, "narratives") for value in _inner(document, word).values()]
+    places = [document, *(_inner(document, word) for word in HEADERS), *filter(is_table, named)]
+    return (
+        any(document.get(word) for word in ROOT_MARKS)
+        or any(key in document for key in ("name", "skip_content_generation"))
+        or any("order" in _inner(place, "toc") for place in places)
+        or any(is_table(place.get("model")) or any(key in place for key in _HEADER_MARKS) for place in places)
+        or _is_table_of_acts(document.get("act"))
+        or any(has_marks(place) for place in places)
+    )
+
+
+def translate(document: Mapping[str, Any]) -> Translation:
+    """The document in the present form. What has no meaning here is left out, each with a warning."""
+    found = Translation.of(document)
+    root = found.document
+    if "steps" in root and not ("acts" in root or "act" in root):
+        found.refuse(("steps",), _STEPS, "write each step as an act: [acts.NAME]")
+    if "narration" in root and "narrative" not in root:
+        found.move((), "narration", "narrative")
+    elif "narration" in root:
+        found.leave_out(("narration",), root, "has no effect beside [narrative]")
+    _root_keys(found)
+    _one_header(found)
+    for word in ("narrative", "metadata"):
+        if is_table(root.get(word)):
+            _header(found, (word,), root[word])
+    for word in ("narrative", "metadata", "narratives"):
+        for name, table in _inner(root, word).items():
+            if _is_narrative(word, table):
+                _header(found, (word, name), table)
+                translate_acts(found, (word, name), table)
+    translate_acts(found, (), root)
+    for name, bot in _inner(root, "bots").items():
+        if is_table(bot):
+            translate_command(found, ("bots", name), bot)
+    return found
+
+
+def _is_table_of_acts(act: object) -> bool:
+    return is_table(act) and bool(act) and all(is_table(one) and one.keys() & keys.ACT.known for one in act.values())
+
+
+def _inner(document: Mapping[str, Any], word: str) -> dict[str, Any]:
+    value = document.get(word)
+    return value if isinstance(value, dict) else {}
+
+
+def _is_narrative(word: str, table: Any) -> bool:
+    if not is_table(table):
+        return False
+    return word == "narratives" or any(key in table for key in _OWN)
+
+
+def _root_keys(found: Translation) -> None:
+    """What a flat file says of its narrative at the top."""
+    root = found.document
+    for key in [key for key in root if key in _OF_HEADER and not is_table(root[key])]:
+        header = root.setdefault("narrative", {})
+        if is_table(header) and key not in header:
+            found.move_into((), key, ("narrative",), header)
+
+
+def _one_header(found: Translation) -> None:
+    """`[metadata]` beside `[narrative]`: what both say is the narrative's."""
+    metadata, narrative = _inner(found.document, "metadata"), _inner(found.document, "narrative")
+    for key in sorted(metadata.keys() & narrative.keys()):
+        found.leave_out(("metadata", key), metadata, "is said by [narrative] too, which counts")
+
+
+def _header(found: Translation, path: tuple[str, ...], table: dict[str, Any]) -> None:
+    if is_table(table.get("model")):
+        found.spread(path, table, "model", {"name": "model"}, ("model", "temperature", "max_tokens", "system"))
+    if "target_table" in table and "target" not in table:
+        found.move(path, "target_table", "target")
+    for key, value in list(table.items()):
+        if key in ("rate_limiting", "config") or _is_stray(key, value):
+            hint = "limits are settings: [providers.NAME]" if key == "rate_limiting" else ""
+            found.leave_out((*path, key), table, "has no effect", hint)
+    _name(found, path, table)
+
+
+def _is_stray(key: str, value: Any) -> bool:
+    """A table that is nothing a narrative has, and no narrative itself."""
+    if not is_table(value) or key in {*keys.NARRATIVE.known, *keys.OWN, *keys.ROOT.known}:
+        return False
+    return not any(one in value for one in _OWN) and nearest(key, keys.NARRATIVE.known) is None
+
+
+def _name(found: Translation, path: tuple[str, ...], table: dict[str, Any]) -> None:
+    """A title in place of a name: the name is derived from it."""
+    title = table.get("name")
+    if not isinstance(title, str) or IDENTIFIER.accepts(title):
+        return
+    derived = re.sub(r"[^a-z0-9_]+", "-", title.lower()).strip("-")[:64].strip("-")
+    if derived:
+        table["name"] = derived
+        found.warn((*path, "name"), f'"{shown(title)}" is taken as a title', f"the narrative is called {derived}")

@@ -1,0 +1,229 @@
+"""The keys of every table of the language, as data. Source: the reference page of the narrative language."""
+
+from __future__ import annotations
+
+import math
+import re
+
+from botticelli.narrative.language.value_rules import (
+    FLAG,
+    IDENTIFIER,
+    LINE,
+    LIST,
+    TABLE,
+    TEXT,
+    Keys,
+    Rule,
+    matching,
+    number,
+    one_of,
+    whole,
+)
+from botticelli.narrative.model import MEDIA_KINDS
+
+ALLOWED = matching(re.compile(r"[A-Za-z0-9_.*]{1,128}"), 'the name of a command, such as "messages.send"')
+
+
+def _is_number(value: object) -> bool:
+    return type(value) in {int, float} and math.isfinite(value)  # type: ignore[arg-type]
+
+
+_ANYTHING = Rule("anything", lambda value: True)  # noqa: ARG005 (called as its peers are)
+_HOTTEST = 2
+_TEMPERATURE = number(f"from 0 to {_HOTTEST}", lambda value: 0 <= value <= _HOTTEST)
+_SHARE = number("over 0 and up to 1", lambda value: 0 < value <= 1)
+_POSITIVE = number("over 0", lambda value: value > 0)
+_LARGE = 2**53
+MOST_MODELS = 8
+
+
+def _is_models(value: object) -> bool:
+    """A name, or a list of names without a repetition."""
+    if isinstance(value, list):
+        return 0 < len(value) <= MOST_MODELS and all(map(LINE.accepts, value)) and len(set(value)) == len(value)
+    return LINE.accepts(value)
+
+
+_MODELS = Rule(f"a model, or a list of up to {MOST_MODELS} different models, the preferred one first", _is_models)
+
+VARIABLE = Rule(
+    "text, a number, true or false",
+    lambda value: FLAG.accepts(value) or TEXT.accepts(value) or _is_number(value),
+    {"type": ["string", "number", "boolean"]},
+)
+GUILD = Rule(
+    "text or a whole number",
+    lambda value: TEXT.accepts(value) or type(value) is int,
+    {"type": ["string", "integer"]},
+)
+CONFIRMATION = Rule(
+    "true, false or a list", lambda value: isinstance(value, bool | list), {"type": ["boolean", "array"]}
+)
+REPEATS = Rule("a table or true", lambda value: isinstance(value, bool | dict))
+COMMAND = matching(re.compile(r"[A-Za-z_]\w{0,63}(?:\.\w{1,64}){0,7}", re.ASCII), 'a name such as "messages.send"')
+
+MIME = matching(re.compile(r"[\w.+-]{1,60}/[\w.+-]{1,60}(?:;.{0,80})?", re.ASCII), 'a type such as "image/png"')
+CONTENT_TABLE = matching(re.compile(r"[a-z_][a-z0-9_]{0,62}"), 'a table name such as "potential_posts"')
+TABLE_NAME = matching(
+    re.compile(r"(?!pg_|information_schema)[a-z_][a-z0-9_]{0,62}(?:\.(?!pg_)[a-z_][a-z0-9_]{0,62})?"),
+    'a name such as "posts" or "schema.posts"',
+)
+MAX_ROWS = 1000
+
+
+def _is_sample(value: object) -> bool:
+    return value is True or (type(value) is int and 1 <= value <= MAX_ROWS)
+
+
+_ORDER_BY = Rule(
+    "text or a list of texts",
+    lambda value: isinstance(value, str | list),
+    {"type": ["string", "array"], "items": {"type": "string"}},
+)
+_SAMPLE = Rule(
+    f"true or a whole number from 1 to {MAX_ROWS}",
+    _is_sample,
+    {"anyOf": [{"const": True}, {"type": "integer", "minimum": 1, "maximum": MAX_ROWS}]},
+)
+
+
+ROOT = Keys(
+    known={
+        "narrative": TABLE,
+        "metadata": TABLE,
+        "toc": _ANYTHING,
+        "acts": _ANYTHING,
+        "act": LIST,
+        "carousel": TABLE,
+        "bots": TABLE,
+        "tables": TABLE,
+        "media": TABLE,
+        "security": TABLE,
+        "narratives": TABLE,
+    }
+)
+
+NARRATIVE = Keys(
+    known={
+        "name": IDENTIFIER,
+        "description": TEXT,
+        "model": _MODELS,
+        "temperature": _TEMPERATURE,
+        "max_tokens": whole(1),
+        "system": TEXT,
+        "target": CONTENT_TABLE,
+        "template": TABLE_NAME,
+        "skip_content_generation": FLAG,
+        "preserve_source": FLAG,
+        "carousel": TABLE,
+        "budget": TABLE,
+        "variables": TABLE,
+        "schedule": TABLE,
+    },
+    tolerated=("title", "author", "version", "tags"),
+)
+
+OWN = ("toc", "acts", "act")
+"""What a narrative has in its own table in place of, or beside, what the file has for all."""
+
+REFERRING = Keys(
+    known={"narrative": LINE, "name": IDENTIFIER, "description": TEXT},
+    tolerated=NARRATIVE.tolerated,
+)
+"""`[narratives.NAME] narrative = "file"`: a narrative of another file under a name of this one."""
+
+SCHEDULE = Keys(known={"cron": LINE, "every_seconds": _POSITIVE, "timezone": LINE})
+
+SECURITY = Keys(known={"policy": TABLE, "constraints": TABLE})
+POLICY = Keys(known={"allowed_commands": LIST, "require_confirmation": CONFIRMATION})
+CONSTRAINTS = Keys(known={"guild_id": GUILD, "channel_prefix": TEXT, "channel_ids": LIST})
+
+TOC = Keys(known={"order": LIST, "carousel": whole(1)})
+
+CAROUSEL = Keys(
+    known={
+        "iterations": whole(1),
+        "estimated_tokens_per_iteration": whole(0),
+        "continue_on_error": FLAG,
+        "concurrency": whole(1),
+        "on_budget_exhausted": one_of("stop", "wait"),
+        "max_wait_seconds": _POSITIVE,
+        "retries": whole(0),
+        "max_tokens_total": whole(1, _LARGE),
+        "max_cost_usd": _POSITIVE,
+        "budget": TABLE,
+    }
+)
+
+BUDGET = Keys(known={"rpm_multiplier": _SHARE, "tpm_multiplier": _SHARE, "rpd_multiplier": _SHARE})
+
+ACT = Keys(
+    known={
+        "prompt": TEXT,
+        "input": LIST,
+        "system": TEXT,
+        "character": LINE,
+        "model": _MODELS,
+        "temperature": _TEMPERATURE,
+        "max_tokens": whole(1),
+        "output_var": IDENTIFIER,
+        "skip_if": TEXT,
+        "carousel": REPEATS,
+        "narrative": LINE,
+        "narrative_ref": LINE,
+        "needs": LIST,
+        "format": one_of("text", "json"),
+        "history": FLAG,
+        "retries": whole(0),
+        "extract_output": FLAG,
+        "skip_content_generation": FLAG,
+    }
+)
+
+LISTED_ACT = Keys(known={"name": IDENTIFIER, "act_name": IDENTIFIER, "scene": whole(0), **ACT.known})
+
+INPUT_TYPES = ("text", "bot_command", "narrative", *MEDIA_KINDS, "table")
+
+ANY_INPUT = {"type": TEXT, "history_retention": one_of("full", "summary", "drop"), "required": FLAG}
+
+TEXT_INPUT = Keys(known={**ANY_INPUT, "content": TEXT, "file": TEXT})
+
+_COMMAND = {"platform": IDENTIFIER, "command": COMMAND, "args": TABLE, "required": FLAG}
+
+COMMAND_INPUT = Keys(known={**ANY_INPUT, **_COMMAND})
+
+MEDIA = Keys(known={**ANY_INPUT, "url": TEXT, "base64": TEXT, "file": TEXT, "mime": MIME, "filename": LINE})
+
+TABLE_INPUT = Keys(
+    known={
+        **ANY_INPUT,
+        "table_name": TABLE_NAME,
+        "columns": LIST,
+        "where": TEXT,
+        "where_clause": TEXT,
+        "filter": LIST,
+        "order_by": _ORDER_BY,
+        "limit": whole(1, MAX_ROWS),
+        "offset": whole(0),
+        "sample": _SAMPLE,
+        "format": one_of("json", "markdown", "csv"),
+        "alias": IDENTIFIER,
+        "pull_and_delete": FLAG,
+    }
+)
+
+FILTER = Keys(known={"column": TEXT, "op": TEXT, "value": _ANYTHING})
+
+NARRATIVE_INPUT = Keys(known={**ANY_INPUT, "name": LINE})
+
+RESOURCE_INPUT = Keys(known={**ANY_INPUT, "ref": TEXT, "required": FLAG})
+
+BOT = Keys(
+    known={
+        **_COMMAND,
+        "history_retention": ANY_INPUT["history_retention"],
+        **POLICY.known,
+        "channel_prefix": TEXT,
+    }
+)
+"""Every other key of a bot is an argument of its command."""

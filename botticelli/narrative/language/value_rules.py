@@ -1,0 +1,132 @@
+"""What a value of each key may be, in words for an author; and reading one table by a list of known keys."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from botticelli.narrative.source.problems import Problems
+from botticelli.narrative.source.suggest import nearest, shown
+from botticelli.toml_text.positions import TomlPath
+
+NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
+NAME_WORDS = "a name of up to 64 letters, digits, _ and -"
+MAX_WHOLE = 2**31 - 1
+_NUMBER_CHARACTERS = 20
+_BOUNDS = {"from": "minimum", "to": "maximum", "over": "exclusiveMinimum", "up to": "maximum"}
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """`words` say what a value must be; `accepts` decides; `schema` tells an editor the same, as far as JSON Schema can."""
+
+    words: str
+    accepts: Callable[[Any], bool]
+    schema: Mapping[str, Any] = field(default_factory=dict, compare=False)
+
+
+def whole(low: int, high: int = MAX_WHOLE) -> Rule:
+    limit = "" if high == MAX_WHOLE else f" and at most {high}"
+    schema = {"type": "integer", "minimum": low, "maximum": high}
+    return Rule(
+        f"a whole number of at least {low}{limit}", lambda value: type(value) is int and low <= value <= high, schema
+    )
+
+
+def number(words: str, fits: Callable[[float], bool]) -> Rule:
+    """`words` are `from A to B`, `over A`, `up to B`, or several of them: they say the bounds in a schema, too."""
+    return Rule(
+        f"a number {words}",
+        lambda value: type(value) in {int, float} and math.isfinite(value) and fits(value),
+        {"type": "number", **_bounds(words)},
+    )
+
+
+def _bounds(words: str) -> dict[str, float]:
+    found = {_BOUNDS[said]: float(figure) for said, figure in re.findall(r"\b(from|over|up to|to) ([\d.]+)", words)}
+    return {name: int(figure) if figure.is_integer() else figure for name, figure in found.items()}
+
+
+def one_of(*choices: str) -> Rule:
+    return Rule(" or ".join(f'"{one}"' for one in choices), lambda value: value in choices, {"enum": [*choices]})
+
+
+def matching(pattern: re.Pattern[str], words: str) -> Rule:
+    schema = {"type": "string", "pattern": f"^(?:{pattern.pattern})$"}
+    return Rule(words, lambda value: isinstance(value, str) and pattern.fullmatch(value) is not None, schema)
+
+
+TEXT = Rule("text", lambda value: isinstance(value, str), {"type": "string"})
+LINE = matching(re.compile(r"\S(?:[^\n]{0,198}\S)?"), "one line of text")
+FLAG = Rule("true or false", lambda value: isinstance(value, bool), {"type": "boolean"})
+TABLE = Rule("a table", lambda value: isinstance(value, dict), {"type": "object"})
+LIST = Rule("a list", lambda value: isinstance(value, list), {"type": "array"})
+IDENTIFIER = matching(NAME, NAME_WORDS)
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """The keys of one table. `tolerated` are known, and have no effect."""
+
+    known: Mapping[str, Rule]
+    tolerated: Collection[str] = ()
+
+
+def read_table(problems: Problems, path: TomlPath, value: Any, keys: Keys, *, what: str) -> dict[str, Any]:
+    """The values of a table that are as they must be; everything else about it becomes a problem."""
+    if not fits(problems, path, value, TABLE):
+        return {}
+    good: dict[str, Any] = {}
+    for key, inner in value.items():
+        here = (*path, key)
+        if key in keys.known:
+            if fits(problems, here, inner, keys.known[key]):
+                good[key] = inner
+        elif key in keys.tolerated or (problems.is_lenient and nearest(key, keys.known) is None):
+            problems.ignore(here)
+        else:
+            problems.add(here, f"is not a key of {what}", problems.guess(key, keys.known))
+    return good
+
+
+def fits(problems: Problems, path: TomlPath, value: Any, rule: Rule) -> bool:
+    """Whether `value` is as `rule` says; if not, that is a problem."""
+    if rule.accepts(value):
+        return True
+    problems.add(path, f"must be {rule.words}, not {_said(value)}", _hint(value, rule))
+    return False
+
+
+def _said(value: object) -> str:
+    if isinstance(value, str):
+        return f'"{shown(value, 40)}"' if value else "empty text"
+    if isinstance(value, bool | int | float):
+        return shown(repr(value).lower())
+    if isinstance(value, list | dict):
+        return "a list" if isinstance(value, list) else "a table"
+    return "a date or a time"
+
+
+def _hint(value: object, rule: Rule) -> str:
+    if rule is LIST and isinstance(value, dict):
+        return "begin each item with its name in double brackets"
+    if not isinstance(value, str):
+        return "write it in quotes" if rule is TEXT and isinstance(value, bool | int | float) else ""
+    plain = {"true": True, "false": False}.get(value.strip().lower(), _number(value))
+    if plain is not None and rule.accepts(plain):
+        return f"write {value.strip().lower()} without quotes"
+    choices = re.findall(r'"([a-z_]+)"', rule.words)
+    guess = nearest(value, choices)
+    return f"did you mean {guess}?" if guess else ""
+
+
+def _number(text: str) -> int | float | None:
+    for kind in (int, float):
+        try:
+            return kind(text) if len(text) <= _NUMBER_CHARACTERS else None
+        except ValueError:
+            continue
+    return None

@@ -1,0 +1,181 @@
+"""Media inputs: reads the bytes of a file or a base64 text and checks them against their type. Fetches no URL.
+
+Source of the rules: row S2 of the security notes.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from collections.abc import Mapping
+from pathlib import PurePosixPath
+from typing import Any
+from urllib.parse import urlsplit
+
+from botticelli.narrative.language import keys
+from botticelli.narrative.language.media_formats import (
+    fault_of_content,
+    fault_of_mime,
+    mime_of_content,
+    mime_of_name,
+    usual_mime,
+)
+from botticelli.narrative.language.value_rules import read_table
+from botticelli.narrative.model import MEDIA_KINDS, MediaInput, MediaKind, Template
+from botticelli.narrative.source.media_store import ShelfFull
+from botticelli.narrative.source.source_text import Unreadable, read_bytes_within
+from botticelli.narrative.source.suggest import shown
+from botticelli.narrative.templates.template_reader import Texts
+from botticelli.toml_text.positions import TomlPath
+
+_SOURCES = ("url", "base64", "file")
+_DATA_URL = re.compile(r"data:([^;,]*);base64,")
+
+
+def read_media(texts: Texts, path: TomlPath, value: dict[str, Any]) -> MediaInput | None:
+    """An input of type image, audio, video or document, or a `[media.NAME]` table; None when something is wrong."""
+    table = read_table(texts.problems, path, value, keys.MEDIA, what="a media input")
+    if table.get("required") is False:
+        texts.problems.ignore((*path, "required"), "has no effect: a medium that can't be had fails the act")
+    given = [key for key in _SOURCES if key in value]
+    if len(given) != 1:
+        message = f"{' and '.join(given)} are two ways to say one thing" if given else "is missing"
+        texts.problems.add((*path, given[-1] if given else "file"), message, "give one of url, base64 and file")
+        return None
+    if given[0] not in table:
+        return None
+    reader = _Medium(texts, path, table)
+    return reader.of_url() if given == ["url"] else reader.of_bytes(given[0])
+
+
+class _Medium:
+    def __init__(self, texts: Texts, path: TomlPath, table: Mapping[str, Any]) -> None:
+        self._texts = texts
+        self._path = path
+        self._table = table
+
+    def of_url(self) -> MediaInput | None:
+        here = (*self._path, "url")
+        url = self._texts.template(here, self._table["url"])
+        name = _name_in(url)
+        mime = self._mime(name, None)
+        kind = self._kind(mime)
+        if kind is None:
+            return None
+        fault = _fault_of_url(url)
+        if fault is not None:
+            self._texts.problems.add(here, fault, "write https://HOST/PATH")
+        return self._input(kind, mime or "", url=url)
+
+    def of_bytes(self, source: str) -> MediaInput | None:
+        here = (*self._path, source)
+        data = self._file(here) if source == "file" else self._base64(here)
+        if data is None:
+            return None
+        name = str(self._table["file"]) if source == "file" else ""
+        mime = self._mime(name, data)
+        kind = self._kind(mime)
+        if kind is None or mime is None:
+            return None
+        fault = fault_of_content(data, mime)
+        if fault is not None:
+            self._problem(here, f"{shown(name)}: {fault}" if name else fault, "correct mime, or the content")
+            return None
+        try:
+            sha256 = self._texts.shelf.put(data)
+        except ShelfFull as error:
+            self._problem(here, str(error))
+            return None
+        filename = PurePosixPath(name).name or None
+        return self._input(kind, mime, sha256=sha256, size_bytes=len(data), filename=filename)
+
+    def _input(self, kind: MediaKind, mime: str, **values: Any) -> MediaInput:
+        values["filename"] = self._table.get("filename") or values.get("filename")
+        values |= {key: self._table[key] for key in ("history_retention",) if key in self._table}
+        return MediaInput(type=kind, mime=mime, line=self._texts.problems.line_of(self._path), **values)
+
+    def _file(self, here: TomlPath) -> bytes | None:
+        name: str = self._table["file"]
+        if self._texts.folders is None:
+            self._problem(here, "a narrative that comes as text can't read files", "use url or base64")
+            return None
+        try:
+            return read_bytes_within(
+                self._texts.folders, name, self._texts.shelf.limits.file_bytes, above=self._texts.above
+            )
+        except Unreadable as error:
+            self._problem(here, f"{shown(name)}: {error}")
+            return None
+
+    def _base64(self, here: TomlPath) -> bytes | None:
+        text = _DATA_URL.sub("", self._table["base64"], count=1)
+        try:
+            data = base64.b64decode("".join(text.split()), validate=True)
+        except (binascii.Error, ValueError):
+            self._problem(here, "is not base64")
+            return None
+        if len(data) > self._texts.shelf.limits.file_bytes:
+            self._problem(here, f"is larger than {self._texts.shelf.limits.file_bytes:,} bytes")
+            return None
+        return data
+
+    def _mime(self, name: str, data: bytes | None) -> str | None:
+        """As it is written; else by the name; else by the content, of the kind that `type` says."""
+        if "mime" in self._table:
+            return usual_mime(self._table["mime"])
+        named = _DATA_URL.match(self._table.get("base64", ""))
+        by_name = mime_of_name(str(self._table.get("filename", ""))) or mime_of_name(name)
+        if by_name or (named and named[1]):
+            return by_name or usual_mime(named[1] if named else "")
+        kind = self._table.get("type")
+        return mime_of_content(data, kind) if data and kind in MEDIA_KINDS else None
+
+    def _kind(self, mime: str | None) -> MediaKind | None:
+        """By `type`; in `[media.NAME]`, which may leave it out, by the MIME type."""
+        written = self._table.get("type")
+        if written is not None and written not in MEDIA_KINDS:
+            hint = self._texts.problems.guess(written, MEDIA_KINDS, otherwise="the types are")
+            self._problem((*self._path, "type"), f"there is no type of media {shown(written)}", hint)
+            return None
+        here = (*self._path, "mime")
+        if mime is None:
+            if written in MEDIA_KINDS and "url" in self._table:
+                return _as_kind(written)
+            self._problem(here, "is missing, and the name doesn't say it", 'write mime = "image/png" or the like')
+            return None
+        kinds = [_as_kind(written)] if written else MEDIA_KINDS
+        faults = [fault_of_mime(mime, kind) for kind in kinds]
+        if None in faults:
+            return kinds[faults.index(None)]
+        self._problem(here if "mime" in self._table else self._path, str(faults[0]), "change type or mime")
+        return None
+
+    def _problem(self, path: TomlPath, message: str, hint: str = "") -> None:
+        self._texts.problems.add(path, message, hint)
+
+
+def _as_kind(written: Any) -> MediaKind:
+    return MEDIA_KINDS[MEDIA_KINDS.index(written)]
+
+
+def _name_in(url: Template) -> str:
+    """The end of a URL that is written out; empty where a reference makes it."""
+    last = url.parts[-1] if url.parts else ""
+    return re.split("[?#]", last)[0] if isinstance(last, str) else ""
+
+
+def _fault_of_url(url: Template) -> str | None:
+    """What can be said of a URL before its references are known."""
+    first = url.parts[0] if url.parts else ""
+    if not isinstance(first, str):
+        return None
+    try:
+        parts = urlsplit(first)
+    except ValueError:
+        return "is no URL"
+    if parts.scheme not in ("https", "http"):
+        return "is no https URL"
+    if "@" in parts.netloc:
+        return "names a user; media are fetched without a name and a password"
+    return None if parts.netloc or len(url.parts) > 1 else "names no host"

@@ -1,0 +1,115 @@
+"""What a narrative says about itself beside its acts: which commands are allowed, and when it is to be run.
+
+Enforces nothing and starts nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from fnmatch import fnmatchcase
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from botticelli.narrative.execution import Schedule
+from botticelli.narrative.language import keys
+from botticelli.narrative.language.value_rules import fits, read_table
+from botticelli.narrative.model import Security
+from botticelli.narrative.source.problems import Problems
+from botticelli.narrative.source.suggest import shown
+from botticelli.narrative.templates.template_reader import Texts
+from botticelli.toml_text.positions import TomlPath
+
+_CRON = re.compile(r"(?:@(?:hourly|daily|weekly|monthly|yearly))|\S+(?:[ \t]+\S+){4}")
+_CRON_FIELD = re.compile(r"[A-Za-z0-9*]+(?:[-/,][A-Za-z0-9*]+){0,60}")
+
+
+def read_security(written: Any, texts: Texts) -> Security | None:
+    """[security] of the file. None when nothing is said."""
+    problems = texts.problems
+    table = read_table(problems, ("security",), written, keys.SECURITY, what="[security]")
+    path: TomlPath = ("security", "policy")
+    policy = read_table(problems, path, table.get("policy", {}), keys.POLICY, what="[security.policy]")
+    here: TomlPath = ("security", "constraints")
+    limits = read_table(problems, here, table.get("constraints", {}), keys.CONSTRAINTS, what="[security.constraints]")
+    ids = _ids((*here, "channel_ids"), limits.pop("channel_ids", None), texts)
+    said = {key: _text((*here, key), value, texts) for key, value in limits.items()}
+    if not table:
+        return None
+    return Security(**_policy(problems, path, policy), channel_ids=ids, **said)
+
+
+def read_bot_policy(texts: Texts, path: TomlPath, said: Mapping[str, Any], command: str) -> Security | None:
+    """What a bot says of its own command; `said` are its keys about that. None when it says nothing."""
+    if not said:
+        return None
+    prefix = said.get("channel_prefix")
+    prefix = None if prefix is None else _text((*path, "channel_prefix"), prefix, texts)
+    policy = _policy(texts.problems, path, said)
+    allowed = policy["allowed_commands"]
+    if allowed is not None and not any(fnmatchcase(command, one) for one in allowed):
+        texts.problems.add((*path, "command"), f"{shown(command)} is not among its allowed_commands", "add it there")
+    return Security(**policy, channel_prefix=prefix)
+
+
+def _policy(problems: Problems, path: TomlPath, said: Mapping[str, Any]) -> dict[str, Any]:
+    allowed = _commands((*path, "allowed_commands"), said.get("allowed_commands"), problems)
+    confirm = _confirmation((*path, "require_confirmation"), said.get("require_confirmation", False), problems)
+    return {"allowed_commands": allowed, "require_confirmation": confirm}
+
+
+def _ids(path: TomlPath, value: Any, texts: Texts) -> tuple[str, ...] | None:
+    if value is None:
+        return None
+    fitting = ((index, one) for index, one in enumerate(value) if fits(texts.problems, (*path, index), one, keys.GUILD))
+    return tuple(_text((*path, index), one, texts) for index, one in fitting)
+
+
+def _commands(path: TomlPath, value: Any, problems: Problems) -> tuple[str, ...] | None:
+    if value is None:
+        return None
+    return tuple(one for index, one in enumerate(value) if fits(problems, (*path, index), one, keys.ALLOWED))
+
+
+def _confirmation(path: TomlPath, value: Any, problems: Problems) -> bool | tuple[str, ...]:
+    return value if isinstance(value, bool) else _commands(path, value, problems) or False
+
+
+def _text(path: TomlPath, value: str | int, texts: Texts) -> str:
+    """Environment is filled in; nothing else of a run is known when commands are checked."""
+    template = texts.argument(path, str(value))
+    for reference in template.references:
+        message = f"{shown(reference.text)} is not known when commands are checked"
+        texts.problems.add(path, message, "only ${NAME} may stand here")
+    return "".join(part for part in template.parts if isinstance(part, str))
+
+
+def read_schedule(path: TomlPath, written: Any, problems: Problems) -> Schedule | None:
+    """[narrative.schedule]: one of cron and every_seconds. Keys that other programs know there are left alone."""
+    for key in [one for one in written if one not in keys.SCHEDULE.known]:
+        problems.warn((*path, key), "has no effect")
+    known = {key: value for key, value in written.items() if key in keys.SCHEDULE.known}
+    table = read_table(problems, path, known, keys.SCHEDULE, what="[narrative.schedule]")
+    if "cron" in known and "every_seconds" in known:
+        problems.add((*path, "every_seconds"), "cron and every_seconds are two schedules", "keep one of the two")
+    if "cron" in table and not _is_cron(table["cron"]):
+        hint = 'minute, hour, day, month, weekday: "0 9 * * 1"'
+        problems.add((*path, "cron"), f"{shown(table['cron'])} is no cron line of five fields", hint)
+    if "timezone" in table and not _is_zone(table["timezone"]):
+        problems.add((*path, "timezone"), f"there is no time zone {shown(table['timezone'])}", 'such as "Europe/Rome"')
+    problems.warn(path, "nothing here starts it by itself", "let cron or a beat call botticelli run at these times")
+    return Schedule(**table)
+
+
+def _is_cron(text: str) -> bool:
+    if not _CRON.fullmatch(text):
+        return False
+    return text.startswith("@") or all(_CRON_FIELD.fullmatch(one) for one in text.split())
+
+
+def _is_zone(name: str) -> bool:
+    try:
+        ZoneInfo(name)
+    except (ValueError, OSError, KeyError):
+        return False
+    return True

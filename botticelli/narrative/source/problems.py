@@ -1,0 +1,116 @@
+"""Gathers everything that is wrong with one file, with its place, so that an author sees all of it at once."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from botticelli.errors import NarrativeError, Problem
+from botticelli.narrative.source.suggest import did_you_mean, shown
+from botticelli.toml_text.positions import Positions, TomlPath
+from botticelli.toml_text.translation import Translation
+
+MAX_PROBLEMS = 200
+
+_BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
+
+
+class Problems:
+    """The problems and the warnings of one file, each once. `positions` turns a path into a line and a column."""
+
+    def __init__(self, source: str, positions: Positions) -> None:
+        self._source = shown(source, 400)
+        self._positions = positions
+        self._found: dict[str, Problem] = {}
+        self._warnings: dict[str, Problem] = {}
+        self._left_out = 0
+        self.translation: Translation | None = None
+        """Of a file of the founding form: paths are those of the present form, places those of the file."""
+        self.ignored: list[TomlPath] = []
+        """Where that was written which has no effect."""
+
+    def add(self, path: TomlPath, message: str, hint: str = "", *, offset: int | None = None) -> None:
+        """A problem with the key at `path` (which may be missing: then its table is the place).
+
+        `offset` points at a character of the string there. The empty path is the file as a whole: its first line.
+        """
+        if self._is_full:
+            self._left_out += 1
+            return
+        problem = self._problem(path, message, hint, offset)
+        self._found.setdefault(str(problem), problem)
+
+    def warn(self, path: TomlPath, message: str, hint: str = "", *, offset: int | None = None) -> None:
+        if len(self._warnings) < MAX_PROBLEMS:
+            problem = self._problem(path, message, hint, offset)
+            self._warnings.setdefault(str(problem), problem)
+
+    def ignore(self, path: TomlPath, message: str = "has no effect") -> None:
+        """Warns of something that has no effect."""
+        self.ignored.append(self.written(path))
+        self.warn(path, message)
+
+    def written(self, path: TomlPath) -> TomlPath:
+        return self.translation.written(path) if self.translation else path
+
+    @property
+    def is_lenient(self) -> bool:
+        """Whether an unknown key is only warned of: in a file of the founding form, if it is no misspelt one."""
+        return self.translation is not None
+
+    def guess(self, name: str, known: Iterable[str], *, otherwise: str = "known here") -> str:
+        """A hint that names the nearest known name; empty once there are problems enough, as guessing takes time."""
+        return "" if self._is_full else did_you_mean(name, known, otherwise=otherwise)
+
+    @property
+    def _is_full(self) -> bool:
+        return len(self._found) >= MAX_PROBLEMS
+
+    def line_of(self, path: TomlPath) -> int:
+        return self._positions.at(self.written(path))[0]
+
+    @property
+    def any(self) -> bool:
+        return bool(self._found)
+
+    @property
+    def found(self) -> tuple[Problem, ...]:
+        """All of them by line; more than MAX_PROBLEMS are counted, not listed."""
+        found = _sorted(self._found.values())
+        if self._left_out:
+            found += (Problem(self._source, 0, 0, "", "", f"and {self._left_out} more problems"),)
+        return found
+
+    @property
+    def warnings(self) -> tuple[Problem, ...]:
+        return _sorted(self._warnings.values())
+
+    def raise_if_any(self) -> None:
+        """Raises NarrativeError with all problems."""
+        if self._found:
+            raise NarrativeError(self.found)
+
+    def take(self, translation: Translation) -> None:
+        """From now on paths are those of the translated document; what the translation says is said."""
+        for note in translation.warnings:
+            self.warn(note.path, note.message, note.hint)
+        for note in translation.problems:
+            self.add(note.path, note.message, note.hint)
+        self.ignored += translation.left_out
+        self.translation = translation
+
+    def _problem(self, path: TomlPath, message: str, hint: str, offset: int | None) -> Problem:
+        path = self.written(path)
+        line, column = self._positions.at(path, offset) if path else (1, 1)
+        names = [_key(part) for part in path if isinstance(part, str)]
+        is_table = self._positions.is_header(path)
+        key = "" if is_table or not names else names.pop()
+        return Problem(self._source, line, column, ".".join(names), key, message, hint)
+
+
+def _sorted(problems: Iterable[Problem]) -> tuple[Problem, ...]:
+    return tuple(sorted(problems, key=lambda one: (one.line, one.column, one.message)))
+
+
+def _key(name: str) -> str:
+    return shown(name) if _BARE_KEY.fullmatch(name) else f'"{shown(name)}"'

@@ -1,0 +1,48 @@
+"""`skip_if`: reads it, and says whether it holds. Looks nothing up itself."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from botticelli.narrative.model import Condition, Reference, Template
+from botticelli.narrative.templates.json_path import json_or_text
+from botticelli.narrative.templates.template import as_text
+
+USE = 'write "{state.KEY}", "!{state.KEY}", "{act.NAME.output} == word" or "... != word"'
+
+_KINDS = {"act", "previous", "state", "var", "iteration", "iterations"}
+_COMPARISON = re.compile(r"\s*(==|!=)\s*(?:'([^']*)'|\"([^\"]*)\"|([^\s'\"!=]+))\s*")
+
+
+def read_condition(template: Template, line: int) -> Condition | None:
+    """The condition that a `skip_if` text says, or None when it says none."""
+    match template.parts:
+        case (Reference() as reference,):
+            negate, rest = False, ""
+        case (str(mark), Reference() as reference) if mark.strip() in {"", "!"}:
+            negate, rest = mark.strip() == "!", ""
+        case (Reference() as reference, str(rest)):
+            negate = False
+        case _:
+            return None
+    if reference.kind not in _KINDS:
+        return None
+    if not rest.strip():
+        return Condition(reference=reference, negate=negate, line=line)
+    comparison = _COMPARISON.fullmatch(rest)
+    if comparison is None:
+        return None
+    literal = next(group for group in comparison.groups()[1:] if group is not None)
+    return Condition(reference=reference, negate=comparison[1] == "!=", equals=literal, line=line)
+
+
+def holds(condition: Condition, value: Any) -> bool:
+    """Whether the act is skipped. `value` is what the reference stands for; None when there is no such value."""
+    if value is None:
+        met = False
+    elif condition.equals is not None:
+        met = as_text(value).strip() == condition.equals
+    else:
+        met = bool(json_or_text(value.strip()) if isinstance(value, str) else value)
+    return met != condition.negate

@@ -1,0 +1,121 @@
+"""Follows the path of a reference into an act's output. Text that is JSON, bare or in a code fence, is read as JSON."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from functools import lru_cache
+from typing import Any
+
+from botticelli.errors import TemplateError
+from botticelli.narrative.source.suggest import did_you_mean, shown
+from botticelli.untrusted.storable import storable
+
+MAX_DEPTH = 200
+"""JSON that is nested deeper is no answer that anybody could use."""
+
+_INDEX = re.compile("[0-9]{1,9}")
+KEPT_TEXTS = 4
+"""Parsed answers that are kept for the next reference; one answer may have a megabyte and a thousand references to it."""
+_FENCE = re.compile(r"```[^\n`]*\n(.*?)```", re.DOTALL)
+
+
+def parse_json(text: str) -> Any:
+    """The JSON that `text` is, or that the first of its code fences with JSON holds. Raises ValueError when there is none.
+
+    Numbers that Postgres can't store are no JSON; characters that it can't store are replaced. Of a key that is there
+    twice the last value counts.
+    """
+    try:
+        return _loads(text)
+    except ValueError:
+        for fence in _FENCE.finditer(text):
+            with suppress(ValueError):
+                return _loads(fence[1])
+        raise
+
+
+def json_or_text(text: str) -> Any:
+    """The JSON that `text` is, else the text."""
+    try:
+        return parse_json(text)
+    except ValueError:
+        return text
+
+
+def look_up(value: Any, path: Sequence[str], *, reference: str) -> Any:
+    """What lies at the end of `path` (keys of objects, indexes of lists). `reference` is how the author wrote it.
+
+    Raises TemplateError, which names the step that leads nowhere.
+    """
+    for number, step in enumerate(path):
+        if isinstance(value, str):
+            value = _as_json(value, reference)
+        value = _step(value, step, reference, ".".join(path[:number]) or "the output")
+    return value
+
+
+def _step(value: Any, step: str, reference: str, here: str) -> Any:
+    match value:
+        case Mapping() if step in value:
+            return value[step]
+        case Mapping():
+            hint = did_you_mean(step, [str(key) for key in value], otherwise="it has")
+            raise TemplateError(f"{here} has no {shown(step)}", where=reference, do=hint)
+        case list() if _INDEX.fullmatch(step) and int(step) < len(value):
+            return value[int(step)]
+        case list():
+            raise TemplateError(f"{here} is a list of {len(value)}, it has no {shown(step)}", where=reference)
+        case _:
+            raise TemplateError(f"{here} is {shown(json.dumps(value))}, it has no {shown(step)}", where=reference)
+
+
+def _as_json(text: str, reference: str) -> Any:
+    try:
+        return _parsed(text)
+    except ValueError as error:
+        what = f"the output is not JSON: {shown(text)}"
+        raise TemplateError(what, where=reference, do='ask for JSON in the prompt and set format = "json"') from error
+
+
+@lru_cache(maxsize=KEPT_TEXTS)
+def _parsed(text: str) -> Any:
+    """As `parse_json`; the same text is parsed once. Nobody may change what comes back."""
+    return parse_json(text)
+
+
+def _loads(text: str) -> Any:
+    try:
+        value = json.loads(text, parse_constant=_no_constant, parse_float=_finite)
+        if text.count("[") + text.count("{") > MAX_DEPTH and _is_deep(value):
+            raise ValueError("nested too deep")
+        return storable(value) if "\\u" in text else value
+    except RecursionError as error:
+        raise ValueError("nested too deep") from error
+
+
+def _is_deep(value: Any) -> bool:
+    layer = [value]
+    for _ in range(MAX_DEPTH):
+        layer = [inner for outer in layer for inner in _inside(outer)]
+        if not layer:
+            return False
+    return True
+
+
+def _inside(value: Any) -> Iterable[Any]:
+    return value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError("a number is too large")
+    return number

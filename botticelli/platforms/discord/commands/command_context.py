@@ -1,0 +1,105 @@
+"""What the steps of a command work with, and small things that they share. Knows no command."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from botticelli.errors import PlatformError
+from botticelli.platforms.discord.catalogue.catalogue import Entry, catalogue
+from botticelli.platforms.discord.rest.api import Api
+from botticelli.platforms.protocol import Announced
+
+EPOCH_MS = 1_420_070_400_000
+"""Discord's: the first second of 2015. Source: its documentation, "Snowflakes"."""
+SKEW_SECONDS = 10
+"""By how much Discord's clock may be behind the one that stamped an intent."""
+REASON_CHARACTERS = 512
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One command on its way. `allow_mentions` is what the settings let a narrative allow."""
+
+    api: Api
+    entry: Entry
+    args: Mapping[str, Any]
+    key: str = ""
+    announced: Announced | None = None
+    allow_mentions: tuple[str, ...] = ()
+
+    @property
+    def repeated(self) -> bool:
+        return self.announced is not None and self.announced.repeated
+
+    @property
+    def reason(self) -> str | None:
+        """For the audit log: the narrative's, and which effect this is."""
+        if self.announced is None:
+            return self.args.get("reason")
+        marker = self.announced.marker
+        own = str(self.args.get("reason") or "")[: REASON_CHARACTERS - len(marker) - 3]
+        return f"{own} ({marker})" if own else marker
+
+    def call(self, route: str, *, body: Any = None, query: Mapping[str, Any] | None = None, **more: Any) -> Any:
+        reason = self.reason if not route.startswith("GET ") else None
+        args = {**self.args, **more}
+        return self.api.call(route, args, body=body, query=query, reason=reason, needs=self.entry.spec.needs)
+
+    def given(self, *names: str) -> dict[str, Any]:
+        """The arguments of these names that were given."""
+        return {name: self.args[name] for name in names if name in self.args}
+
+    def is_fresh(self, identity: str) -> bool:
+        """Whether something of this id can have been made by this effect."""
+        assert self.announced is not None
+        since = self.announced.intended_at - timedelta(seconds=SKEW_SECONDS)
+        return made_at(identity) >= since and identity not in self.announced.taken
+
+
+def made_at(identity: str) -> datetime:
+    return datetime.fromtimestamp(((int(identity) >> 22) + EPOCH_MS) / 1000, UTC)
+
+
+def snowflake_at(moment: datetime) -> str:
+    """The smallest id of that moment."""
+    return str(max(0, round(moment.timestamp() * 1000) - EPOCH_MS) << 22)
+
+
+def shaped(shape: str, value: Any) -> dict[str, Any]:
+    """Discord's object with our names. What is missing is null."""
+    fields = catalogue().shapes[shape]
+    return {name: _at(value, path.split(".")) for name, path in fields.items()}
+
+
+def all_shaped(shape: str, values: Any) -> list[dict[str, Any]]:
+    return [shaped(shape, one) for one in values or ()]
+
+
+def answered(template: Mapping[str, Any], args: Mapping[str, Any], value: Any) -> dict[str, Any]:
+    """`@name` is an argument, `=name` a field of Discord's object, `{name}` within a text such a field."""
+
+    def one(written: Any) -> Any:
+        if not isinstance(written, str):
+            return written
+        if written.startswith("@"):
+            return args.get(written[1:])
+        if written.startswith("="):
+            return _at(value, [written[1:]])
+        return written.format_map(value)
+
+    return {name: one(written) for name, written in template.items()}
+
+
+def _at(value: Any, path: list[str]) -> Any:
+    for step in path:
+        value = value.get(step) if isinstance(value, dict) else None
+    return value
+
+
+def required(condition: bool, what: str, do: str) -> None:
+    """PlatformError unless it holds."""
+    if not condition:
+        raise PlatformError(what, do=do)

@@ -1,0 +1,105 @@
+"""Whether something was made by an effect of unknown outcome: by name and time, and by the marker in the audit log."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from botticelli.errors import PlatformError, PlatformGone, PlatformTransient, PlatformUnknown
+from botticelli.platforms.discord.commands.command_context import Job, shaped
+from botticelli.platforms.discord.commands.guild_commands import (
+    CHANNELS,
+    channel_answer,
+    event_answer,
+    is_that_channel,
+    thread_answer,
+)
+from botticelli.platforms.discord.commands.message_commands import find_message
+from botticelli.platforms.protocol import UNKNOWN, Unknown
+
+Found = dict[str, Any] | Unknown | None
+CHANNEL_CREATE, ROLE_CREATE, EVENT_CREATE, THREAD_CREATE = 10, 30, 100, 110
+"""Source: Discord's documentation, "Audit log events"."""
+
+
+def find(job: Job) -> Found:
+    """What it brought; None when it wasn't done."""
+    finder = _FINDERS.get(job.entry.spec.name)
+    return finder(job) if finder else None
+
+
+def _channel(job: Job) -> Found:
+    alike = [one for one in job.call(CHANNELS) if is_that_channel(job, one)]
+    found = _the_one(job, alike, CHANNEL_CREATE)
+    return channel_answer(found) if isinstance(found, dict) else found
+
+
+def _role(job: Job) -> Found:
+    alike = [one for one in job.call("GET /guilds/{guild_id}/roles") if one["name"] == job.args["name"]]
+    found = _the_one(job, alike, ROLE_CREATE)
+    return shaped("role", found) if isinstance(found, dict) else found
+
+
+def _thread(job: Job) -> Found:
+    if "message_id" in job.args:
+        try:
+            return thread_answer(job.call("GET /channels/{message_id}"))
+        except PlatformGone:
+            return None
+    channel = job.call("GET /channels/{channel_id}")
+    threads = job.call("GET /guilds/{guild_id}/threads/active", guild_id=channel["guild_id"])["threads"]
+    alike = [
+        one for one in threads if one.get("parent_id") == job.args["channel_id"] and one["name"] == job.args["name"]
+    ]
+    found = _the_one(job, alike, THREAD_CREATE, guild_id=channel["guild_id"])
+    return thread_answer(found) if isinstance(found, dict) else found
+
+
+def _event(job: Job) -> Found:
+    start = datetime.fromisoformat(job.args["start_time"])
+    alike = [
+        one
+        for one in job.call("GET /guilds/{guild_id}/scheduled-events")
+        if one["name"] == job.args["name"] and datetime.fromisoformat(one["scheduled_start_time"]) == start
+    ]
+    found = _the_one(job, alike, EVENT_CREATE)
+    return event_answer(found) if isinstance(found, dict) else found
+
+
+def _the_one(job: Job, alike: list[dict[str, Any]], action: int, **more: Any) -> Found:
+    """Among those that are like it: the one that bears the marker; without a readable audit log, the only fresh one."""
+    fresh = [one for one in alike if job.is_fresh(one["id"])]
+    if not fresh:
+        return None
+    marks = _marks(job, action, **more)
+    assert job.announced is not None
+    marked = [one for one in fresh if job.announced.marker in marks.get(one["id"], "")]
+    if marked:
+        return marked[0]
+    unmarked = [one for one in fresh if one["id"] not in marks]
+    if not unmarked:
+        return None
+    return unmarked[0] if len(unmarked) == 1 else UNKNOWN
+
+
+def _marks(job: Job, action: int, **more: Any) -> dict[str, str]:
+    """Reasons by what they are about; none where the bot may not read the audit log."""
+    query = {"action_type": action, "limit": 100}
+    try:
+        entries = job.call("GET /guilds/{guild_id}/audit-logs", query=query, **more)["audit_log_entries"]
+    except (PlatformTransient, PlatformUnknown):
+        raise
+    except PlatformError:
+        return {}
+    return {one["target_id"]: one.get("reason") or "" for one in entries if one.get("target_id")}
+
+
+_FINDERS: dict[str, Callable[[Job], Found]] = {
+    "messages.send": find_message,
+    "channels.create": _channel,
+    "roles.create": _role,
+    "threads.create": _thread,
+    "forum.create_post": _thread,
+    "events.create": _event,
+}

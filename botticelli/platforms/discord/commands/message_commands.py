@@ -1,0 +1,212 @@
+"""Commands of messages and reactions that are more than one request, or whose body is more than its arguments."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from botticelli.errors import PlatformGone
+from botticelli.platforms.discord.commands.command_context import (
+    SKEW_SECONDS,
+    Job,
+    all_shaped,
+    made_at,
+    required,
+    shaped,
+    snowflake_at,
+)
+from botticelli.platforms.discord.commands.message_texts import (
+    MOST_CHARACTERS,
+    SUPPRESS_EMBEDS,
+    defused,
+    has_link,
+    mentions,
+    split_text,
+)
+
+SEND = "POST /channels/{channel_id}/messages"
+LIST = "GET /channels/{channel_id}/messages"
+DELETE = "DELETE /channels/{channel_id}/messages/{message_id}"
+BULK_DAYS = 14
+"""Older messages are deleted one by one. Source: Discord's documentation, "Bulk delete messages"."""
+PAGE = 100
+NONCE_CHARACTERS = 25
+NONCE_SECONDS = 60
+"""For so long Discord certainly tells a repetition by its nonce. Source: its documentation, "Create message": "in the
+past few minutes"."""
+
+
+def send_message(job: Job) -> dict[str, Any]:
+    """All parts; on a repetition only those that aren't there yet."""
+    there = _parts_there(job) if job.repeated else {}
+    bodies = _bodies(job)
+    sent = [there.get(index) or job.call(SEND, body=body) for index, body in enumerate(bodies)]
+    return _sent(job, sent)
+
+
+def find_message(job: Job) -> dict[str, Any] | None:
+    """What was sent, when all of it was."""
+    there = _parts_there(job)
+    count = len(_bodies(job))
+    return _sent(job, [there[index] for index in range(count)]) if len(there) == count else None
+
+
+def _sent(job: Job, sent: list[dict[str, Any]]) -> dict[str, Any]:
+    first = sent[0]
+    return {
+        "id": first["id"],
+        "channel_id": first.get("channel_id", job.args["channel_id"]),
+        "content": job.args["content"],
+        "timestamp": first.get("timestamp"),
+        "tts": first.get("tts", False),
+        "ids": [one["id"] for one in sent],
+    }
+
+
+def _bodies(job: Job) -> list[dict[str, Any]]:
+    allowed = _allowed(job)
+    parts = split_text(defused(job.args["content"], allowed))
+    required(bool(parts), "there is no text to send", "the content is blank")
+    bodies = []
+    for index, part in enumerate(parts):
+        body = {"content": part, "allowed_mentions": mentions(allowed), **_flags(job, part), **job.given("tts")}
+        if job.key:
+            body |= {"nonce": _nonce(job.key, index), "enforce_nonce": True}
+        bodies.append(body)
+    if "reply_to" in job.args:
+        bodies[0]["message_reference"] = {"message_id": job.args["reply_to"], "fail_if_not_exists": False}
+    bodies[-1] |= job.given("embeds")
+    return bodies
+
+
+def _allowed(job: Job) -> list[str]:
+    asked = [str(one) for one in job.args.get("allowed_mentions", ())]
+    required(not refused_mentions(asked, job.allow_mentions), *mentions_refused(asked, job.allow_mentions))
+    return asked
+
+
+def refused_mentions(asked: Iterable[Any], allowed: Iterable[str]) -> list[str]:
+    """Those of the kinds that are written out which the settings don't let a narrative allow."""
+    return [one for one in asked if isinstance(one, str) and one not in allowed]
+
+
+def mentions_refused(asked: Iterable[Any], allowed: Iterable[str]) -> tuple[str, str]:
+    """What is wrong, and what to do."""
+    do = "list it in platforms.discord.options.allow_mentions of the settings"
+    return f"mentions of {', '.join(refused_mentions(asked, allowed))} are not allowed here", do
+
+
+def _flags(job: Job, text: str) -> dict[str, Any]:
+    quiet = has_link(text) and not job.args.get("show_links") and "embeds" not in job.args
+    return {"flags": SUPPRESS_EMBEDS} if quiet else {}
+
+
+def _nonce(key: str, index: int) -> str:
+    return hashlib.sha256(f"{key}:{index}".encode()).hexdigest()[:NONCE_CHARACTERS]
+
+
+def _parts_there(job: Job) -> dict[int, dict[str, Any]]:
+    """Find the parts of a message that are there already, by number.
+
+    By the number of the part: own messages since the intent, by nonce where Discord tells it, else by their text. Of a
+    fresh intent none: sent with the same nonce it is not sent twice, and texts that are alike are not mixed up.
+    """
+    assert job.announced is not None
+    if not job.announced.is_older_than(NONCE_SECONDS):
+        return {}
+    since = snowflake_at(job.announced.intended_at - timedelta(seconds=SKEW_SECONDS))
+    me = job.api.call("GET /users/@me", {})["id"]
+    found = [one for one in _since(job, since) if one["author"]["id"] == me and one["id"] not in job.announced.taken]
+    there: dict[int, dict[str, Any]] = {}
+    for index, body in enumerate(_bodies(job)):
+        match = next((one for one in found if one.get("nonce") == body.get("nonce")), None)
+        alike = (one for one in found if one.get("nonce") is None and one["content"].strip() == body["content"].strip())
+        match = match or next(alike, None)
+        if match is not None:
+            there[index] = match
+            found.remove(match)
+    return there
+
+
+def _since(job: Job, after: str) -> Iterable[dict[str, Any]]:
+    """The oldest first."""
+    while page := job.call(LIST, query={"after": after, "limit": PAGE}):
+        page.sort(key=lambda one: int(one["id"]))
+        yield from page
+        after = page[-1]["id"]
+        if len(page) < PAGE:
+            return
+
+
+def one_body(job: Job) -> dict[str, Any]:
+    """The content as one message that isn't split. PlatformError when it doesn't fit."""
+    allowed = _allowed(job)
+    text = defused(job.args["content"], allowed)
+    required(len(text) <= MOST_CHARACTERS, f"the text has {len(text)} characters", f"at most {MOST_CHARACTERS} fit")
+    return {"content": text, "allowed_mentions": mentions(allowed), **_flags(job, text)}
+
+
+def edit_message(job: Job) -> Any:
+    route = "PATCH /channels/{channel_id}/messages/{message_id}"
+    return shaped("edited_message", job.call(route, body=one_body(job)))
+
+
+def clear_messages(job: Job) -> dict[str, Any]:
+    ids = _delete(job, _newest(job))
+    return {"cleared": len(ids), "channel_id": job.args["channel_id"], "deleted_ids": ids}
+
+
+def bulk_delete_messages(job: Job) -> dict[str, Any]:
+    wanted = job.args.get("message_ids")
+    ids = _delete(job, _newest(job) if wanted is None else wanted, known=None if wanted is None else _seen(job))
+    return {"success": True, "deleted_count": len(ids), "deleted_ids": ids}
+
+
+def _newest(job: Job) -> list[str]:
+    """On a repetition, nothing that came after the first try."""
+    query = {"limit": job.args["limit"]}
+    if job.repeated and job.announced is not None:
+        query["before"] = snowflake_at(job.announced.intended_at + timedelta(seconds=SKEW_SECONDS))
+    return [one["id"] for one in job.call(LIST, query=query)]
+
+
+def _seen(job: Job) -> set[str]:
+    return {one["id"] for one in job.call(LIST, query={"limit": PAGE})}
+
+
+def _delete(job: Job, ids: list[str], known: set[str] | None = None) -> list[str]:
+    """The ids that really were deleted. Only what is known to be there goes in bulk: Discord doesn't say what was."""
+    oldest = datetime.now(UTC) - timedelta(days=BULK_DAYS) + timedelta(minutes=5)
+    bulk = [one for one in ids if made_at(one) > oldest and (known is None or one in known)]
+    if len(bulk) < 2:
+        bulk = []
+    for start in range(0, len(bulk), PAGE):
+        some = bulk[start : start + PAGE]
+        if len(some) == 1:
+            _delete_one(job, some[0])
+        else:
+            job.call("POST /channels/{channel_id}/messages/bulk-delete", body={"messages": some})
+    deleted = set(bulk) | {one for one in ids if one not in bulk and _delete_one(job, one)}
+    return [one for one in ids if one in deleted]
+
+
+def _delete_one(job: Job, identity: str) -> bool:
+    try:
+        job.call(DELETE, message_id=identity)
+    except PlatformGone:
+        return False
+    return True
+
+
+def remove_reaction(job: Job) -> dict[str, Any]:
+    who = "{user_id}" if "user_id" in job.args else "@me"
+    job.call(f"DELETE /channels/{{channel_id}}/messages/{{message_id}}/reactions/{{emoji}}/{who}")
+    return {"removed": True, **job.given("channel_id", "message_id", "emoji", "user_id")}
+
+
+def list_reactions(job: Job) -> dict[str, Any]:
+    route = "GET /channels/{channel_id}/messages/{message_id}/reactions/{emoji}"
+    users = all_shaped("user", job.call(route, query=job.given("limit")))
+    return {"users": users, "count": len(users)}

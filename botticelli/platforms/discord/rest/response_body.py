@@ -1,0 +1,53 @@
+"""Reads one answer of Discord, whatever stands between us and it: bounded, and JSON or nothing. Judges no status."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import httpx2
+
+from botticelli.untrusted.bounded_body import Unreadable, strict_json, unpacked
+
+MAX_BYTES = 16 * 1024 * 1024
+"""The largest answers of Discord, a thousand members, have about one."""
+NO_CONTENT = (204, 205)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """`body` is JSON, or None: of an answer without content, and of a refusal in another form."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: Any
+
+
+def read_answer(response: httpx2.Response, *, whole_by: float) -> Answer:
+    """The whole answer. Unreadable for one that says that something was done, but not what: no JSON object or list.
+
+    `whole_by` is on the monotonic clock.
+    """
+    headers = {name.lower(): value for name, value in response.headers.items()}
+    says_done = response.status_code < 300 and response.status_code not in NO_CONTENT
+    try:
+        raw = b"".join(
+            _in_time(unpacked(response.iter_raw(), headers.get("content-encoding", ""), MAX_BYTES), whole_by)
+        )
+        body = strict_json(raw) if raw else None
+    except Unreadable:
+        if says_done:
+            raise
+        return Answer(response.status_code, headers, None)
+    if says_done and not isinstance(body, dict | list):
+        raise Unreadable("is empty" if body is None else "is no object")
+    return Answer(response.status_code, headers, body)
+
+
+def _in_time(pieces: Iterator[bytes], whole_by: float) -> Iterator[bytes]:
+    for piece in pieces:
+        if time.monotonic() > whole_by:
+            raise Unreadable("was not whole in time")
+        yield piece

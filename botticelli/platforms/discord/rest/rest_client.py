@@ -1,0 +1,137 @@
+"""Discord over HTTP: one synchronous client of a process. Sends what it is given once, and waits where Discord says so."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Mapping
+from importlib.metadata import version
+from typing import Any
+from urllib.parse import quote
+
+import httpx2
+from pydantic import SecretStr
+
+from botticelli.errors import PlatformError, PlatformTransient, PlatformUnknown
+from botticelli.platforms.discord.rest.api import Reply, Request
+from botticelli.platforms.discord.rest.global_limits import Pacer
+from botticelli.platforms.discord.rest.response_body import Answer, read_answer
+from botticelli.platforms.discord.rest.route_limits import Buckets
+from botticelli.platforms.discord.rest.timeouts import timeout_seconds
+from botticelli.platforms.platform_waits import usable_seconds, wait_seconds
+from botticelli.platforms.protocol import Place
+from botticelli.untrusted.bounded_body import ACCEPTED, Unreadable
+
+BASE_URL = "https://discord.com/api/v10"
+BODY_TIMEOUTS = 4
+"""An answer that is not whole after so many times the timeout of one read is given up."""
+FIRST_PAUSE_SECONDS = 0.05
+READ_TRIES = 3
+BACKOFF_SECONDS = 0.3
+REFUSED_SECONDS = 60.0
+"""For so long nothing is sent after a 401: Discord locks out addresses that go on with a bad token."""
+UNSENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.ProxyError)
+
+
+class Client:
+    """A write is never sent again by itself, unless Discord said that it wasn't done (429)."""
+
+    def __init__(self, token: str, options: Mapping[str, Any], place: Place | None, pacer: Pacer) -> None:
+        self._token = SecretStr(token)
+        self._inline_wait_seconds = place.inline_wait_seconds if place else 5.0
+        self._buckets = Buckets(place)
+        self._pacer = pacer
+        self._refused_until = 0.0
+        user_agent = f"DiscordBot (botticelli, {version('botticelli')})"
+        self._timeout_seconds = timeout_seconds(options)
+        self._http = httpx2.Client(
+            timeout=self._timeout_seconds, headers={"User-Agent": user_agent, "Accept-Encoding": ACCEPTED}
+        )
+        self._base_url = str(options.get("base_url") or BASE_URL).rstrip("/")
+
+    def close(self) -> None:
+        self._http.close()
+
+    def send(self, request: Request) -> Reply:
+        deadline = time.monotonic() + self._inline_wait_seconds
+        for attempt in range(1, READ_TRIES + 1):
+            try:
+                reply = self._until_let_in(request, deadline)
+                if reply.status < 500 or request.writes:
+                    return reply
+            except PlatformUnknown:
+                if request.writes or attempt == READ_TRIES:
+                    raise
+            if attempt < READ_TRIES:
+                threading.Event().wait(BACKOFF_SECONDS * attempt)
+        return reply
+
+    def _until_let_in(self, request: Request, deadline: float) -> Reply:
+        """A 429 says that it wasn't done: it is sent again after the wait, with growing pauses whatever the wait is."""
+        pause_seconds = FIRST_PAUSE_SECONDS
+        while True:
+            self._let_in(request, deadline)
+            answer = self._once(request)
+            if answer.status != 429:
+                self._buckets.learn(request, answer.headers)
+                return Reply(answer.status, answer.body)
+            body = answer.body if isinstance(answer.body, dict) else {}
+            said = usable_seconds(body.get("retry_after"))
+            seconds = max(wait_seconds(said, answer.headers), pause_seconds)
+            pause_seconds *= 2
+            everywhere = body.get("global") is True or ("via" not in answer.headers and said is None)
+            self._buckets.learn(request, {"x-ratelimit-bucket": answer.headers.get("x-ratelimit-bucket", "")})
+            wait_ms = round(seconds * 1000) + 1
+            if everywhere:
+                self._pacer.close(wait_ms)
+            else:
+                self._buckets.close(request, wait_ms)
+
+    def _let_in(self, request: Request, deadline: float) -> None:
+        """Counted in its bucket, and then in all that is sent."""
+        while wait_ms := self._buckets.take(request):
+            self._wait(wait_ms / 1000, deadline, f"the rate limit of {request.method} {request.route} is used up")
+        while (wait := self._pacer.take()) is not None:
+            self._wait(wait.wait_ms / 1000, deadline, wait.why)
+
+    def _wait(self, seconds: float, deadline: float, why: str) -> None:
+        """Short waits are sat through; for a long one the iteration is given back."""
+        if time.monotonic() + seconds > deadline:
+            raise PlatformTransient(f"Discord asks to wait: {why}", retry_after_seconds=seconds)
+        threading.Event().wait(seconds)
+
+    def _once(self, request: Request) -> Answer:
+        if time.monotonic() < self._refused_until:
+            raise PlatformError("Discord refused the token a moment ago (401)", do="check DISCORD_TOKEN, then restart")
+        headers = {"Authorization": f"Bot {self._token.get_secret_value()}"}
+        if request.reason:
+            headers["X-Audit-Log-Reason"] = quote(request.reason, safe=" =")
+        try:
+            sent = self._http.build_request(
+                request.method,
+                self._base_url + request.path,
+                params=dict(request.query) or None,
+                json=request.body if request.body is not None else None,
+                headers=headers,
+            )
+        except (ValueError, httpx2.InvalidURL) as error:  # a text that has no UTF-8, a path that no URL has
+            raise PlatformError(f"it can't be written as a request ({type(error).__name__})") from None
+        answer = self._answer(sent, request)
+        self._pacer.learn(answer.status, answer.headers.get("x-ratelimit-scope"))
+        if answer.status == 401:
+            self._refused_until = time.monotonic() + REFUSED_SECONDS
+        return answer
+
+    def _answer(self, sent: httpx2.Request, request: Request) -> Answer:
+        try:
+            response = self._http.send(sent, stream=True)
+            try:
+                return read_answer(response, whole_by=time.monotonic() + BODY_TIMEOUTS * self._timeout_seconds)
+            finally:
+                response.close()
+        except UNSENT as error:
+            raise PlatformTransient(f"Discord can't be reached: {type(error).__name__}") from None
+        except Unreadable as error:
+            raise PlatformUnknown(f"Discord's answer to {request.method} {request.route} {error}") from None
+        except httpx2.HTTPError as error:
+            raise PlatformUnknown(f"the connection to Discord was lost: {type(error).__name__}") from None

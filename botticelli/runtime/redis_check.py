@@ -1,0 +1,107 @@
+"""Makes clients of the configured Redis, and refuses a server that would lose the queue. Changes nothing on the server."""
+
+from __future__ import annotations
+
+import socket
+from urllib.parse import parse_qsl, urlsplit
+
+import redis
+
+from botticelli.errors import RedisUnfit, ServiceUnavailable, SettingsError
+from botticelli.runtime.redis_permissions import missing_permissions, permission_in
+from botticelli.settings.network import Fault, certificates_fault, file_fault
+
+OLDEST = (6, 2)
+_FILES = {"ssl_ca_certs": certificates_fault, "ssl_certfile": file_fault, "ssl_keyfile": file_fault}
+SOCKET_TIMEOUT_SECONDS = 15
+
+
+def make_redis(url: str, origin: str) -> redis.Redis:
+    """A client for `url`, which `origin` (a variable, a flag, a line of a file) names. Connects nothing yet.
+
+    SettingsError, without a value, for parameters that no client takes.
+    """
+    fault = _parameter_fault(url)
+    if fault is not None:
+        raise SettingsError(f"redis.url: {fault.where}: {fault.what}", where=origin, do=f"correct {fault.where}")
+    try:
+        client = redis.Redis.from_url(
+            url,
+            socket_timeout=SOCKET_TIMEOUT_SECONDS,
+            socket_connect_timeout=5,
+            health_check_interval=30,
+            **(
+                {}
+                if url.startswith("unix://")
+                else {"socket_keepalive": True, "socket_keepalive_options": _keepalive()}
+            ),
+        )
+        pool = client.connection_pool
+        pool.connection_class(**pool.connection_kwargs)
+    except (TypeError, ValueError, redis.RedisError):
+        what = "redis.url: a parameter behind its `?` is unknown to the client, or has a value that it can't take"
+        raise SettingsError(what, where=origin, do="see the options of redis-py's connections") from None
+    return client
+
+
+def _keepalive() -> dict[int, int]:
+    """A silent server, or one whose packets are lost, is found within about 15 s; where the system has these options."""
+    wanted = {"TCP_KEEPIDLE": 6, "TCP_KEEPINTVL": 3, "TCP_KEEPCNT": 3, "TCP_USER_TIMEOUT": 15_000}
+    return {getattr(socket, name): value for name, value in wanted.items() if hasattr(socket, name)}
+
+
+def _parameter_fault(url: str) -> Fault | None:
+    """The first file of certificates in the URL's query that can't be used."""
+    for name, value in parse_qsl(urlsplit(url).query):
+        fault = _FILES[name](name, value) if name in _FILES else None
+        if fault is not None:
+            return fault
+    return None
+
+
+def require_fit(client: redis.Redis, origin: str = "redis.url", prefix: str = "botticelli") -> None:
+    """Check that the Redis server is fit for use.
+
+    RedisUnfit when the server evicts keys, is older than 6.2 or refuses commands; ServiceUnavailable when it doesn't
+    answer.
+    """
+    info = _info(client, origin)
+    version = str(info["redis_version"])
+    if tuple(int(part) for part in version.split(".")[:2]) < OLDEST:
+        raise RedisUnfit(f"the server is Redis {version}", where=origin, do="use Redis 6.2 or newer, or Valkey")
+    policy = info.get("maxmemory_policy", "noeviction")
+    if policy != "noeviction":
+        raise RedisUnfit(
+            f"the server's maxmemory-policy is {policy}, which would delete queued tasks",
+            where=origin,
+            do="run CONFIG SET maxmemory-policy noeviction, or use another server",
+        )
+    _require_permissions(client, origin, prefix)
+
+
+def _require_permissions(client: redis.Redis, origin: str, prefix: str) -> None:
+    missing = missing_permissions(client, prefix)
+    if missing:
+        raise _refused(missing, origin)
+
+
+def _refused(missing: list[str], origin: str) -> RedisUnfit:
+    what = f"this user of Redis lacks permissions: {' '.join(missing)}"
+    return RedisUnfit(what, where=origin, do=f"run ACL SETUSER <its name> {' '.join(missing)}")
+
+
+def _info(client: redis.Redis, origin: str) -> dict[str, object]:
+    try:
+        return dict(client.info())
+    except redis.exceptions.NoPermissionError as error:
+        raise _refused([permission_in(error)], origin) from None
+    except redis.AuthenticationError:
+        raise ServiceUnavailable(
+            "Redis refused the user or the password", where=origin, do="correct the login in the URL"
+        ) from None
+    except redis.RedisError as error:
+        raise ServiceUnavailable(
+            f"Redis can't be reached ({type(error).__name__})",
+            where=origin,
+            do="check that it runs and that the URL names it",
+        ) from None

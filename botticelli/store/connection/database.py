@@ -1,0 +1,218 @@
+"""The connection to Postgres and the version of its schema. Knows no table by name."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qsl, urlsplit
+
+from sqlalchemy import Connection, Engine, create_engine, text
+from sqlalchemy.exc import DBAPIError
+
+from botticelli.errors import (
+    DatabaseBehind,
+    DatabaseUnfit,
+    InvalidInput,
+    ServiceUnavailable,
+    SettingsError,
+    Unwritable,
+)
+from botticelli.loading.app_folder import app_folder
+from botticelli.settings import shown_url
+from botticelli.settings.network import Fault, certificates_fault, file_fault
+from botticelli.store.connection.pool_check import ping_when_in_doubt
+from botticelli.store.connection.sessions import SessionLimits, limit_sessions
+
+if TYPE_CHECKING:
+    from alembic.config import Config
+
+MIGRATION_LOCK = 0x426F7474
+"""Key of the advisory lock under which the schema is changed."""
+ORIGIN = "botticelli_origin"
+"""Execution option of an engine: where its URL was read."""
+_FILES = {"sslrootcert": certificates_fault, "sslcert": file_fault, "sslkey": file_fault, "sslcrl": file_fault}
+_NO_FILES = ("", "system")
+"""What libpq takes instead of a file."""
+NO_WRITES = frozenset({"25006", "53100", "58030"})
+"""SQLSTATE of a read-only transaction, a full disk and an input/output error."""
+
+_REVISION = re.compile(r'^revision = "(\w+)"', re.MULTILINE)
+_DOWN_REVISION = re.compile(r'^down_revision = "(\w+)"', re.MULTILINE)
+
+
+def make_engine(
+    url: str,
+    *,
+    pool_size: int,
+    statement_timeout_seconds: float,
+    silent_seconds: float = 15.0,
+    origin: str = "database.url",
+) -> Engine:
+    """An engine for `url` (psycopg2), which `origin` (a variable, a flag, a line of a file) names. Connects nothing yet.
+
+    A transaction whose client is silent for `silent_seconds` is ended by the server. SettingsError for certificates in
+    the URL that can't be used.
+    """
+    fault = _certificate_fault(url)
+    if fault is not None:
+        raise SettingsError(f"database.url: {fault.where}: {fault.what}", where=origin, do=f"correct {fault.where}")
+    limits = SessionLimits(statement_timeout_seconds, silent_seconds)
+    engine = create_engine(
+        url,
+        pool_size=pool_size,
+        max_overflow=pool_size,
+        hide_parameters=True,  # an error message must not carry a prompt into a log
+        connect_args=limits.of_the_client,
+        execution_options={ORIGIN: origin},
+    )
+    ping_when_in_doubt(engine)
+    limit_sessions(engine, limits)
+    return engine
+
+
+def _certificate_fault(url: str) -> Fault | None:
+    """The first file of certificates in the URL's query that can't be used."""
+    for name, value in parse_qsl(urlsplit(url).query):
+        judge = _FILES.get(name)
+        if judge is not None and value not in _NO_FILES:
+            fault = judge(name, value)
+            if fault is not None:
+                return fault
+    return None
+
+
+@contextmanager
+def connected(engine: Engine) -> Iterator[Connection]:
+    """One transaction. ServiceUnavailable, without the password, when the server can't be reached or takes no session."""
+    try:
+        connection = engine.connect()
+    except DBAPIError as error:
+        raise _unreachable(engine, error) from None
+    with connection, connection.begin():
+        yield connection
+
+
+def _unreachable(engine: Engine, error: DBAPIError) -> ServiceUnavailable:
+    lines = str(error.orig).strip().splitlines()
+    reason = lines[0] if lines else type(error.orig).__name__
+    origin = engine.get_execution_options().get(ORIGIN, "database.url")
+    do = f"check {origin}, or unset it to use the embedded server"
+    if "startup parameter" in reason:
+        do = "let the pooler ignore it: see docs/howto/poolers.md"
+    elif reason.startswith("invalid "):  # libpq repeats the value
+        reason, do = (
+            "a parameter behind the `?` of its URL is unknown, or has a value that it can't take",
+            f"check {origin}",
+        )
+    return ServiceUnavailable(f"Postgres can't be reached: {reason}", where=shown(engine), do=do)
+
+
+def shown(engine: Engine) -> str:
+    """Where the server is, without a secret."""
+    return shown_url(engine.url.render_as_string(hide_password=False))
+
+
+def require_utf8(connection: Connection) -> None:
+    """DatabaseUnfit unless the database holds every character that a model may write."""
+    encoding = connection.execute(text("show server_encoding")).scalar_one()
+    if encoding != "UTF8":
+        raise DatabaseUnfit(
+            f"the database has the encoding {encoding}, which can't hold every character",
+            where=shown(connection.engine),
+            do="make one with `create database ... encoding 'UTF8' template template0`, and name that in the URL",
+        )
+
+
+def unwritable(engine: Engine, error: DBAPIError) -> Unwritable | None:
+    """The error in our words if it says that the server takes no writes at this moment; else None."""
+    if getattr(error.orig, "pgcode", None) not in NO_WRITES:
+        return None
+    return Unwritable(
+        f"Postgres takes no writes: {str(error.orig).strip().splitlines()[0]}",
+        where=shown(engine),
+        do="free its disk or end its read-only mode; the work goes on by itself then",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class SchemaStatus:
+    """`current` is None for an empty database."""
+
+    current: str | None
+    wanted: str
+
+    @property
+    def up_to_date(self) -> bool:
+        return self.current == self.wanted
+
+
+def schema_status(engine: Engine) -> SchemaStatus:
+    """Read which revision the database has. Asked by every process at its start, so alembic isn't imported for it."""
+    with connected(engine) as connection:
+        require_utf8(connection)
+        has_one = connection.execute(text("select to_regclass('alembic_version') is not null")).scalar_one()
+        current = has_one and connection.execute(text("select version_num from alembic_version")).scalar()
+    return SchemaStatus(current or None, head_revision())
+
+
+def head_revision() -> str:
+    """Return the revision that no other migration comes after: that of this version of Botticelli."""
+    texts = [file.read_text(encoding="utf-8") for file in (app_folder() / "migrations" / "versions").glob("*.py")]
+    revisions, earlier = (
+        {found[1] for found in map(line.search, texts) if found} for line in (_REVISION, _DOWN_REVISION)
+    )
+    (head,) = revisions - earlier
+    return head
+
+
+def upgrade(engine: Engine, revision: str = "head") -> SchemaStatus:
+    """Bring the schema to `revision`; safe for any number of processes at once."""
+    from alembic import command
+
+    _migrate(engine, lambda config: command.upgrade(config, revision), revision)
+    return schema_status(engine)
+
+
+def downgrade(engine: Engine, revision: str) -> SchemaStatus:
+    """Take the schema back to `revision` (`base`: empty). Data of the newer tables is lost."""
+    from alembic import command
+
+    _migrate(engine, lambda config: command.downgrade(config, revision), revision)
+    return schema_status(engine)
+
+
+def require_current(engine: Engine) -> None:
+    """DatabaseBehind unless the schema is the one that this version of Botticelli needs."""
+    status = schema_status(engine)
+    if not status.up_to_date:
+        raise DatabaseBehind(
+            f"the database schema is at {status.current or 'nothing'}, this version needs {status.wanted}",
+            where=shown(engine),
+            do="run `botticelli db upgrade`, or start the version of Botticelli that the database belongs to",
+        )
+
+
+def _config() -> Config:
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(app_folder() / "migrations").replace("%", "%%"))
+    return config
+
+
+def _migrate(engine: Engine, run: Callable[[Config], None], revision: str) -> None:
+    from alembic.util import CommandError
+
+    config = _config()
+    with connected(engine) as connection:
+        require_utf8(connection)
+        connection.execute(text("set local lock_timeout = '60s'"))
+        connection.execute(text("select pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
+        config.attributes["connection"] = connection
+        try:
+            run(config)
+        except CommandError as error:
+            raise InvalidInput(str(error), where=f"revision {revision}", do="see `botticelli db status`") from None

@@ -1,0 +1,1 @@
+"""What the workers of a fleet agree on: who has which duty now, and whether each queue is consumed."""

@@ -1,0 +1,1 @@
+"""Runs and what belongs to them: iterations, acts, effects, media, and who paused or resumed them."""

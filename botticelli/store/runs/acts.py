@@ -1,0 +1,83 @@
+"""Act rows: the checkpoints of an iteration, with output and usage. A done act is never replaced."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from sqlalchemy import Connection, select
+
+from botticelli.store.schema.statements import as_rows, columns_of, statement
+from botticelli.store.schema.tables import acts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActRow:
+    """One turn of one act. `drawn_at` and `settled_at` are the Budget's clock, the others Postgres's or the worker's."""
+
+    run_id: str
+    number: int
+    position: int
+    turn: int = 1
+    name: str
+    status: str
+    prompt: str | None = None
+    remembered: str | None = None
+    """What later acts see in place of the prompt, or of the output of an act without one; None: just that."""
+    output: str | None = None
+    raw_output: str | None = None
+    """The model's own text, where `output` is its repaired JSON."""
+    reasoning: str | None = None
+    """What the model thought before its answer, where the provider shows it; no later act sees it."""
+    warning: str | None = None
+    error: str | None = None
+    model: str | None = None
+    finish_reason: str | None = None
+    input_tokens: int = 0
+    cached_tokens: int = 0
+    output_tokens: int = 0
+    reasoning_tokens: int = 0
+    """Part of the output."""
+    usage_doubtful: bool = False
+    """The tokens are an estimate, of one try at least: the provider's count can't be true."""
+    cost_usd: Decimal | None = None
+    tries: int = 0
+    fence: int
+    started_at: datetime | None = None
+    drawn_at: datetime | None = None
+    settled_at: datetime | None = None
+    finished_at: datetime | None = None
+    """When Postgres recorded it; set by `record`, never by the caller."""
+
+
+class Acts:
+    """The repository of acts, within one transaction."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def record(self, act: ActRow) -> bool:
+        """False when this act was recorded as done before; nothing is changed then."""
+        return bool(self.record_all([act]))
+
+    def record_all(self, rows: Sequence[ActRow]) -> set[tuple[str, int, int, int]]:
+        """Run id, number, position and turn of those that were not recorded as done before."""
+        recorded = self._connection.execute(statement("record_acts"), {"rows": as_rows(map(columns_of, rows))})
+        return {(run_id, number, position, turn) for run_id, number, position, turn in recorded}
+
+    def of_iteration(self, run_id: str, number: int) -> list[ActRow]:
+        return self._read(acts.c.run_id == run_id, acts.c.number == number)
+
+    def of_numbers(self, run_id: str, numbers: Sequence[int]) -> list[ActRow]:
+        return self._read(acts.c.run_id == run_id, acts.c.number.in_(numbers))
+
+    def of_iterations(self, run_id: str, first: int, last: int) -> list[ActRow]:
+        """Of the iterations from `first` to `last`, both included."""
+        return self._read(acts.c.run_id == run_id, acts.c.number.between(first, last))
+
+    def _read(self, *conditions: object) -> list[ActRow]:
+        query = select(*(acts.c[name] for name in ActRow.__slots__)).where(*conditions)  # type: ignore[arg-type]
+        query = query.order_by(acts.c.number, acts.c.position, acts.c.turn)
+        return [ActRow(**row) for row in self._connection.execute(query).mappings()]

@@ -1,0 +1,1 @@
+"""The tables, the statements of queries/, and what Postgres refuses in one line."""

@@ -1,0 +1,158 @@
+"""The ledger: one row for each provider request, from its draw to its settle. The Budget's durable record."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Protocol
+
+from sqlalchemy import Connection, case, func, select, update
+
+from botticelli.store.schema.statements import as_rows, columns_of, statement
+from botticelli.store.schema.tables import ledger
+
+TOKENS = ("input_tokens", "cached_tokens", "output_tokens", "reasoning_tokens")
+SAMPLES = 200
+"""So many of an act's last calls are its past."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A request that is about to be made."""
+
+    draw_id: str
+    run_id: str
+    number: int
+    act: str
+    attempt: int
+    scope: str
+    estimated_tokens: int
+    drawn_at: datetime
+    narrative: str = ""
+    model: str = ""
+    """`provider/model`."""
+    shares: Sequence[Mapping[str, Any]] = ()
+    """All scopes that it spends from, with the limits under which it was granted, as in a ticket."""
+
+
+@dataclass(frozen=True, slots=True)
+class PastUsage:
+    """What an act took before: `tokens` is the quantile that was asked for, over `samples` calls."""
+
+    samples: int
+    tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class PastCalls:
+    """Statistics of the last calls of an act.
+
+    What the last calls of an act took: 10th and 50th percentile and maximum of each figure, and the median of their
+    seconds. All None without samples; `cost_usd` also when it isn't known of one of them.
+    """
+
+    samples: int
+    tokens: Sequence[int] | None = None
+    input_tokens: Sequence[int] | None = None
+    output_tokens: Sequence[int] | None = None
+    cost_usd: Sequence[Decimal] | None = None
+    seconds: float = 0.0
+
+
+class Counted(Protocol):
+    """Tokens as a provider counted them."""
+
+    @property
+    def input_tokens(self) -> int: ...
+
+    @property
+    def cached_tokens(self) -> int: ...
+
+    @property
+    def output_tokens(self) -> int: ...
+
+    @property
+    def reasoning_tokens(self) -> int: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What came of a request. `usage` is None when nobody knows it."""
+
+    draw_id: str
+    outcome: str
+    settled_at: datetime
+    usage: Counted | None
+    cost_usd: Decimal | None = None
+    usage_doubtful: bool = False
+
+    def as_row(self) -> dict[str, Any]:
+        row = {"draw_id": self.draw_id, "outcome": self.outcome, "settled_at": self.settled_at}
+        usage = {name: getattr(self.usage, name) for name in TOKENS} if self.usage else {}
+        return {**row, **usage, "cost_usd": self.cost_usd, "usage_doubtful": self.usage_doubtful}
+
+
+class Ledger:
+    """The repository of draws, within one transaction.
+
+    Outcomes: drawn, then settled, refused, unknown, or not_sent, which used nothing.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def draw(self, *entries: Entry) -> None:
+        self._connection.execute(statement("enter_draws"), {"rows": as_rows(map(columns_of, entries))})
+
+    def settle(
+        self,
+        draw_id: str,
+        outcome: str,
+        settled_at: datetime,
+        usage: Counted | None,
+        cost_usd: Decimal | None = None,
+    ) -> None:
+        """As `settle_all`, of one request. `usage` is None when nobody knows it."""
+        self.settle_all([Settled(draw_id, outcome, settled_at, usage, cost_usd)])
+
+    def settle_all(self, settled: Sequence[Settled]) -> None:
+        """Once: a row that is settled already stays as it is."""
+        self._connection.execute(statement("settle_draws"), {"rows": as_rows(one.as_row() for one in settled)})
+
+    def abandon(self, run_id: str, number: int) -> None:
+        """The draws of a lost worker: nobody knows what became of them, so their estimates count."""
+        mine = (ledger.c.run_id == run_id, ledger.c.number == number, ledger.c.outcome == "drawn")
+        self._connection.execute(update(ledger).where(*mine).values(outcome="unknown", settled_at=func.now()))
+
+    def past_usage(self, narrative: str, act: str, model: str, quantile: float) -> PastUsage:
+        """Over the last settled draws of this act with this model, in all runs of narratives of this name."""
+        values = {"narrative": narrative, "act": act, "model": model, "quantile": quantile, "limit": SAMPLES}
+        return PastUsage(**self._connection.execute(statement("past_usage"), values).mappings().one())
+
+    def prune(self, kept_seconds: float) -> int:
+        """Delete draws of runs that are gone, once no window and no audit needs them; how many."""
+        return len(self._connection.execute(statement("prune_ledger"), {"kept_seconds": kept_seconds}).all())
+
+    def past_calls(self, narrative: str, act: str, model: str) -> PastCalls:
+        """The same draws as those of `past_usage`."""
+        values = {"narrative": narrative, "act": act, "model": model, "limit": SAMPLES}
+        return PastCalls(**self._connection.execute(statement("past_calls"), values).mappings().one())
+
+    def of_run(self, run_id: str) -> list[dict[str, Any]]:
+        query = select(ledger).where(ledger.c.run_id == run_id).order_by(ledger.c.drawn_at, ledger.c.draw_id)
+        return [dict(row) for row in self._connection.execute(query).mappings()]
+
+    def totals(self, run_id: str) -> dict[str, int]:
+        """Requests, and tokens of all kinds, of one run."""
+        counts = (
+            func.count(case((ledger.c.outcome != "not_sent", 1))),
+            func.coalesce(func.sum(ledger.c.input_tokens), 0),
+            func.coalesce(func.sum(ledger.c.output_tokens), 0),
+            func.count(case((ledger.c.outcome == "unknown", 1))),
+            func.count(case((ledger.c.usage_doubtful, 1))),
+        )
+        row = self._connection.execute(select(*counts).where(ledger.c.run_id == run_id)).one()
+        names = ("requests", "input_tokens", "output_tokens", "unknown_requests", "doubtful_requests")
+        return {name: int(count) for name, count in zip(names, row, strict=True)}

@@ -1,0 +1,186 @@
+"""Reads (and, where it is asked for, takes away) rows of the tables that narratives may see. Judges no narrative.
+
+Walls: names are looked up, never written into a statement unchecked; values are bound; reads are read-only, short, and
+run as a role that sees nothing else where such a role could be made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    Text,
+    column,
+    delete,
+    func,
+    inspect,
+    literal_column,
+    select,
+    table,
+    text,
+    true,
+    update,
+)
+from sqlalchemy import (
+    cast as sql_cast,
+)
+from sqlalchemy.exc import NoSuchTableError
+from sqlalchemy.sql.expression import TableClause
+
+from botticelli.errors import InvalidInput
+from botticelli.store.schema.sql_errors import in_plain_words
+from botticelli.store.schema.tables import metadata
+from botticelli.store.user_data.content_tables import REHEARSED, SCHEMA, Content
+from botticelli.store.user_data.row_conditions import Condition, clause, columns_of
+from botticelli.untrusted.storable import storable
+
+READER = "botticelli_reader"
+_CHECK = "check its where, order_by and values"
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """Which rows of which table. No `columns`: all of them. `sample`: so many at random instead of the first ones."""
+
+    table: str
+    columns: tuple[str, ...] = ()
+    where: Condition | None = None
+    order_by: tuple[tuple[str, bool], ...] = ()
+    """Column, and whether it descends."""
+    limit: int = 10
+    offset: int = 0
+    sample: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A table that may be read. `columns`: name and the type as Postgres writes it."""
+
+    schema: str | None
+    name: str
+    columns: Mapping[str, str]
+
+    @property
+    def clause(self) -> TableClause:
+        return table(self.name, *(column(one) for one in self.columns), schema=self.schema)
+
+
+class Tables:
+    """Content tables, and those of the settings, within one transaction.
+
+    `allow` and `write` are `[tables]`. Only a rehearsal sees the rows that rehearsals have generated.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        *,
+        allow: Collection[str],
+        write: Collection[str] = (),
+        rehearse: bool = False,
+    ) -> None:
+        self._connection = connection
+        self._rehearse = rehearse
+        self._allow = {*allow, *write}
+        self._write = write
+
+    def names(self) -> list[str]:
+        """All that may be named."""
+        return sorted({*(one.name for one in Content(self._connection).tables()), *self._allow})
+
+    def find(self, name: str, *, to_write: bool = False) -> Seen | None:
+        """Find the table that a narrative calls `name`.
+
+        The table that a narrative calls `name`: a content table, else one that the settings allow. None when there is
+        none, or it is one of Botticelli's own.
+        """
+        schema, _, plain = name.rpartition(".")
+        if schema in ("", SCHEMA) and Content(self._connection).get(plain) is not None:
+            return self._seen(SCHEMA, plain)
+        is_ours = plain in metadata.tables or plain == "alembic_version"
+        if name not in (self._write if to_write else self._allow) or is_ours:
+            return None
+        return self._seen(schema or None, plain)
+
+    def read(self, query: Query) -> list[dict[str, Any]]:
+        """The rows. InvalidInput for a table or a column that isn't there, and for what Postgres refuses."""
+        seen = self._known(query, to_write=False)
+        with in_plain_words(query.table, _CHECK):
+            self._take_role(seen)
+            rows = self._connection.execute(self._select(seen, query)).mappings()
+            return [dict(row) for row in rows]
+
+    def pull(self, query: Query) -> list[dict[str, Any]]:
+        """The rows, which are gone when the transaction is committed. Rows that somebody else is pulling are passed over."""
+        seen = self._known(query, to_write=True)
+        place: ColumnElement[str] = sql_cast(literal_column("ctid"), Text)
+        with in_plain_words(query.table, _CHECK):
+            picked = self._select(seen, query).add_columns(place.label("ctid"))
+            rows = [dict(row) for row in self._connection.execute(picked.with_for_update(skip_locked=True)).mappings()]
+            places = [row.pop("ctid") for row in rows]
+            gone = delete(seen.clause).where(place.in_(places))
+            self._connection.execute(gone)
+            return rows
+
+    def change(self, name: str, where: Condition, values: Mapping[str, str | None], limit: int | None) -> int:
+        """Give these columns these values in the rows that are meant; how many there were."""
+        query = Query(name, tuple(values), where, limit=limit or 1)
+        seen = self._known(query, to_write=True)
+        with in_plain_words(name, _CHECK):
+            condition: ColumnElement[bool] = clause(where) & self._visible(seen)
+            if limit is not None:
+                place: ColumnElement[str] = literal_column("ctid")
+                condition = place.in_(select(place).select_from(seen.clause).where(condition).limit(limit))
+            new = {one: storable(value) for one, value in values.items()}
+            return self._connection.execute(update(seen.clause).where(condition).values(new)).rowcount
+
+    def _seen(self, schema: str | None, name: str) -> Seen | None:
+        try:
+            columns = inspect(self._connection).get_columns(name, schema=schema)
+        except NoSuchTableError:
+            return None
+        return Seen(schema, name, {one["name"]: str(one["type"]) for one in columns}) if columns else None
+
+    def _known(self, query: Query, *, to_write: bool) -> Seen:
+        seen = self.find(query.table, to_write=to_write)
+        if seen is None:
+            offer = ", ".join(self.names()[:20]) or "none yet"
+            what = "may not be changed" if to_write and self.find(query.table) else "is not there, or may not be read"
+            raise InvalidInput(what, where=f"table {query.table}", do=f"tables: {offer}; see [tables] of the settings")
+        named = {*query.columns, *columns_of(query.where), *(name for name, _ in query.order_by)}
+        for unknown in sorted(named - seen.columns.keys()):
+            offer = ", ".join(list(seen.columns)[:40])
+            raise InvalidInput(f"has no column {unknown!r}", where=f"table {query.table}", do=f"it has {offer}")
+        return seen
+
+    def _select(self, seen: Seen, query: Query) -> Select[Any]:
+        source = seen.clause
+        chosen = (source.c[name] for name in query.columns or seen.columns)
+        found = select(*chosen).select_from(source).where(clause(query.where), self._visible(seen))
+        if query.sample is not None:
+            return found.order_by(func.random()).limit(query.sample)
+        ordered = [source.c[name].desc() if descends else source.c[name] for name, descends in query.order_by]
+        return found.order_by(*ordered).limit(query.limit).offset(query.offset)
+
+    def _visible(self, seen: Seen) -> ColumnElement[bool]:
+        if self._rehearse or seen.schema != SCHEMA:
+            return true()
+        return column("review_status") != REHEARSED
+
+    def _take_role(self, seen: Seen) -> None:
+        """Read as the role that sees only this, if it is there and may read the table."""
+        named = {"role": READER, "table": f'"{seen.schema}"."{seen.name}"' if seen.schema else f'"{seen.name}"'}
+        if self._connection.execute(_MAY_READ, named).scalar():
+            self._connection.execute(text(f"set local role {READER}"))
+
+
+_MAY_READ = text(
+    "select coalesce(bool_or(pg_has_role(oid, 'member') and has_table_privilege(oid, cast(:table as text), 'select')"
+    " and has_schema_privilege(oid, (select relnamespace from pg_class where pg_class.oid = cast(:table as regclass)),"
+    " 'usage')), false) from pg_roles where rolname = :role"
+)

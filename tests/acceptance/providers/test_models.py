@@ -1,0 +1,127 @@
+"""Real SDKs, real workers, servers that are not ours: by settings of the environment alone, and within their limits."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from botticelli.testing.discord import GUILD, TOKEN, FakeDiscord, serving
+from botticelli.testing.providers import JSON, FakeProvider, Limits
+from tests.support.fleet.processes import House
+from tests.support.narratives import narrative_text
+
+NARRATIVES = Path(__file__).parents[3] / "narratives"
+DIGEST = NARRATIVES / "examples" / "daily_digest.toml"
+WELCOME = NARRATIVES / "discord" / "welcome_carousel.toml"
+HOUR = re.compile(r"at (\d+) o'clock")
+MODELS = {"gemini": "gemini/gemini-2.5-flash", "anthropic": "anthropic/claude-sonnet-4", "openai": "openai/gpt-4.1"}
+KEY = "sk-canary-in-the-environment"
+REQUESTS, TOKENS, PERIOD_SECONDS, CALLS = 30, 15_000, 7.0, 150
+GUARD_SECONDS = 0.25
+
+
+def point_at(house: House, server: FakeProvider, tier: dict[str, Any]) -> None:
+    driver = server.wire.upper()
+    house.settings |= {
+        "BOTTICELLI_DEFAULT_MODEL": MODELS[server.wire],
+        f"BOTTICELLI_DRIVERS__{driver}__BASE_URL": server.url,
+        f"BOTTICELLI_PROVIDERS__{driver}": json.dumps({"default_tier": "t", "tiers": {"t": tier}}),
+        f"{driver}_API_KEY": KEY,
+    }
+
+
+@pytest.fixture
+def discord(house: House) -> Iterator[FakeDiscord]:
+    house.rehearses = False
+    with serving() as fake:
+        house.settings |= {"BOTTICELLI_PLATFORMS__DISCORD__BASE_URL": fake.url}
+        house.settings |= {"DISCORD_TOKEN": TOKEN, "TEST_GUILD_ID": GUILD}
+        yield fake
+
+
+def perform(house: House, server: FakeProvider, narrative: Path, iterations: int) -> str:
+    """A whole run; every answer of the server is in its result. What `runs show` says of it."""
+    counted = server.counted_tokens
+    code, lines = house.json_lines("run", str(narrative), "--iterations", str(iterations), "--json")
+    assert code == 0, lines
+    result = lines[-1]
+    assert (result["completed"], result["successful_iterations"]) == (True, iterations)
+    assert result["input_tokens"] + result["output_tokens"] == server.counted_tokens - counted
+    return house.run("runs", "show", "latest", "--json", "--acts").stdout + json.dumps(lines)
+
+
+@pytest.mark.parametrize("wire", list(MODELS))
+def test_the_founding_narratives_run_by_each_sdk(house: House, discord: FakeDiscord, wire: Any) -> None:
+    """A worker, the digest with its three acts an iteration, and the welcomes, which are posted."""
+    digests, hours = 3, 5
+
+    def answer(prompt: str) -> str:
+        found = HOUR.findall(prompt)
+        return f"Welcome at {found[-1]}." if found else JSON if "JSON" in prompt else "A digest."
+
+    with FakeProvider(wire, cached_tokens=1, answer=answer) as server:
+        point_at(house, server, {})
+        worker = house.worker()
+        shown = perform(house, server, DIGEST, digests)
+        assert len(server.received) == 3 * digests
+        shown += perform(house, server, WELCOME, hours)
+        welcomes = json.dumps([one.body for one in server.received[3 * digests :]])
+        assert welcomes.count("You are ContentGenerator.") == len(server.received) - 3 * digests == hours
+        assert KEY in str(server.received[0].headers)
+        tried = house.json("doctor", "--call", wire, "--json")
+        assert [one["state"] for one in tried["checks"] if one["name"] == "call"] == ["ok"]
+        assert set(server.statuses()) == {200}
+        assert worker.stop() == 0
+    (channel,) = discord.channels("welcome")
+    assert sorted(discord.contents(channel["id"])) == [f"Welcome at {hour}." for hour in range(1, hours + 1)]
+    assert discord.count("POST .*/channels$") == 1
+    shown += json.dumps(tried)
+    assert MODELS[wire] in shown and f"{wire}: SDK installed" in shown and "API_KEY is set" in shown
+    logs = "".join(process.text() for process in house.started)
+    assert not any(secret in shown + logs for secret in (KEY, TOKEN))
+
+
+def test_a_server_with_limits_is_used_to_the_full_and_never_refuses(house: House) -> None:
+    """The limits are 30 requests and 15,000 tokens a minute, with a minute of seven seconds.
+
+    By the Budget's clock, the 31st draw after any other comes a minute and the guard later, or little more. The server
+    refuses none that comes within the guard.
+    """
+    prompt = "x" * 400 + " {iteration}"
+    windows = [
+        {"metric": "requests", "limit": REQUESTS, "period_seconds": PERIOD_SECONDS},
+        {"metric": "tokens", "limit": TOKENS, "period_seconds": PERIOD_SECONDS},
+    ]
+    with FakeProvider("openai", limits=Limits(REQUESTS, TOKENS, PERIOD_SECONDS), output_tokens=390) as server:
+        point_at(house, server, {"windows": windows})
+        house.settings |= {"BOTTICELLI_BUDGET__GUARD_MS": str(round(GUARD_SECONDS * 1000))}
+        figures = {
+            "estimated_tokens_per_iteration": TOKENS // REQUESTS,
+            "concurrency": 16,
+            "on_budget_exhausted": "wait",
+        }
+        house.write("n.toml", narrative_text(CALLS, f'one = "{prompt}"', **figures))
+        code, lines = house.json_lines("run", "n.toml", "--json", timeout_seconds=240)
+        assert (code, lines[-1]["successful_iterations"]) == (0, CALLS)
+    with house.client() as client, client._runtime.store.transaction() as tx:
+        draws = sorted((row["number"], row["drawn_at"].timestamp()) for row in tx.ledger.of_run(lines[-1]["run_id"]))
+    moments = sorted(at for _, at in draws)
+    gaps = sorted(later - at for at, later in zip(moments, moments[REQUESTS:], strict=False))
+    assert gaps[0] >= PERIOD_SECONDS
+    unhindered = gaps[len(gaps) // 10]  # a busy machine delays others, and what comes after them
+    assert unhindered <= (PERIOD_SECONDS + GUARD_SECONDS) / 0.95, gaps
+    late = [number for (number, at), came in zip(draws, arrivals(server), strict=True) if came - at > GUARD_SECONDS]
+    assert server.statuses() == [200] * CALLS or late
+
+
+def arrivals(server: FakeProvider) -> list[float]:
+    """When each call came, in the order of iterations, by the clock of this machine, which is that of its Redis too."""
+    ahead = time.time() - time.monotonic()
+    numbered = [(int(str(one.body["messages"][-1]["content"]).split()[-1]), one.at) for one in server.received]
+    return [at + ahead for _, at in sorted(numbered)]

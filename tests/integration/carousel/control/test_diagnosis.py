@@ -1,0 +1,111 @@
+"""Why a run stands: the cause, in one word, for each way in which a run can stand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from sqlalchemy import text
+
+from botticelli.carousel import Mover, cancel, pause, pause_scope
+from botticelli.messages import QUEUE, run_id_for
+from botticelli.monitoring.diagnosis import Why, why
+from botticelli.runtime.process import Runtime
+from botticelli.runtime.worker_heartbeat import announce
+from tests.integration.carousel.executor.test_runs import SMALL
+from tests.support.narratives import narrative_text, perform_all, perform_open, start
+from workers.handlers import store_request
+
+MakeRuntime = Callable[..., Runtime]
+WRITES = (
+    '[narrative]\nname = "w"\n[acts]\n[[acts.two]]\ntype = "bot_command"\nplatform = "discord"\n'
+    'command = "channels.create"\n[acts.two.args]\nguild_id = "1"\nname = "x"\n'
+)
+
+
+@pytest.fixture(autouse=True)
+def present(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker that has spoken once is there until the end of the test."""
+    monkeypatch.setattr("botticelli.runtime.worker_heartbeat.PRESENCE_SECONDS", 3600.0)
+
+
+def of(runtime: Runtime, run_id: str, cause: str) -> Why:
+    found = why(runtime, run_id)
+    assert found.cause == cause
+    return found
+
+
+def test_from_no_worker_to_its_end(runtime: Runtime) -> None:
+    run = start(runtime, narrative_text(2))
+    assert "celery -A botticelli worker" in of(runtime, run.id, "no_worker").says
+    announce(runtime)
+    other = start(runtime, narrative_text(2))
+    with runtime.store.transaction() as tx:
+        tx.iterations.claim(other.id, 1, worker="w:1", lease_seconds=60)
+    assert of(runtime, run.id, "queued").details == {"queued": 1, "behind": {other.id: 1}}
+    of(runtime, other.id, "running")
+    pause(runtime, run.id, Mover("lunch", "ada"))
+    assert of(runtime, run.id, "paused").says.startswith("paused by ada: lunch; ")
+    cancel(runtime, other.id, Mover("wrong", "ada"))
+    assert of(runtime, other.id, "ending").details["performing"] == 1
+    cancel(runtime, run.id)
+    of(runtime, run.id, "over")
+
+
+def test_what_it_waits_for_until_when_and_who_holds_it(
+    make_runtime: MakeRuntime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("botticelli.store.usage.overrides.FRESH_SECONDS", 0.0)
+    runtime = make_runtime(**SMALL)
+    holder = start(runtime, narrative_text(1, estimated_tokens_per_iteration=4000))
+    run = start(runtime, narrative_text(2, estimated_tokens_per_iteration=2000, on_budget_exhausted="wait"))
+    found = of(runtime, run.id, "waiting")
+    scope = found.details["scope"]
+    assert (found.details["window"], found.details["asked"]) == ("tokens/60s", 2000)
+    assert found.details["holders"] == [holder.id]
+    assert found.until is not None
+    pause_scope(runtime, scope, Mover("bill", "ada"))
+    with runtime.store.transaction() as tx:
+        tx.runs.set(run.id, waiting_for={**found.details})
+    assert of(runtime, run.id, "budget_paused").details["by"] == "ada"
+
+
+def test_the_next_retry(make_runtime: MakeRuntime) -> None:
+    runtime = make_runtime(drivers__echo__errors='["429:300", "ok"]')
+    run = start(runtime, narrative_text(1))
+    perform_open(runtime, run.id)
+    found = of(runtime, run.id, "waiting")
+    assert found.says.startswith("the next try comes at") and found.until is not None
+
+
+def test_an_unclear_effect_comes_first(runtime: Runtime) -> None:
+    run = perform_all(runtime, start(runtime, WRITES).id)
+    with runtime.store.transaction() as tx:
+        key = tx.effects.of_run(run.id)[0]["key"]
+        tx.effects.finish(key, "unknown")
+    assert of(runtime, run.id, "effect").details["effect"] == key
+
+
+def test_what_keeps_workers_from_working(make_runtime: MakeRuntime) -> None:
+    runtime = make_runtime(worker__canary_timeout_seconds="600")
+    run = start(runtime, narrative_text(1))
+    announce(runtime, "Postgres takes no writes: the disk is full")
+    assert "the disk is full" in of(runtime, run.id, "trouble").says
+    announce(runtime)
+    with runtime.store.transaction() as tx:
+        tx.canaries.ask(QUEUE, interval_seconds=1)
+    of(runtime, run.id, "queued")
+    with runtime.store.transaction() as tx:
+        tx.connection.execute(text("update canaries set asked_at = now() - interval '1 hour'"))
+    assert "restart the workers" in of(runtime, run.id, "unheard").says
+    other = start(runtime, narrative_text(1))
+    with runtime.store.transaction() as tx:
+        tx.iterations.claim(other.id, 1, worker="w:1", lease_seconds=60)
+    of(runtime, run.id, "queued")
+
+
+def test_run_that_was_never_accepted_is_not_to_be_resumed(runtime: Runtime) -> None:
+    request = {"text": "[narrative", "run_id": run_id_for("never")}
+    store_request(runtime, 1, "task", request)
+    says = of(runtime, request["run_id"], "over").says
+    assert "resume" not in says and says.endswith("enqueue it again")

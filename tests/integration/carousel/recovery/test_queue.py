@@ -1,0 +1,153 @@
+"""What lies in the queue is not sent again, what was lost is; requests that a dead worker held come back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+
+from botticelli.client import Client
+from botticelli.errors import InvalidInput
+from botticelli.messages import MAX_REQUEST_BYTES, QUEUE, publish_enqueue, run_id_for
+from botticelli.runtime.process import Runtime
+from tests.support.narratives import narrative_text, run_of, start
+from workers.handlers import store_request
+from workers.recovery.sweep import sweep
+from workers.recovery.unacked_requests import Taken
+from workers.transport.queue_messages import Refused, admit
+
+MakeRuntime = Callable[..., Runtime]
+BURST = 400
+
+
+def let_grace_pass(runtime: Runtime) -> None:
+    with runtime.store.transaction() as tx:
+        tx.connection.execute(
+            text("update iterations set due_at = now() - interval '1 second' where status = 'queued'")
+        )
+
+
+def queued(runtime: Runtime) -> list[bytes]:
+    return list(runtime.redis.lrange(f"{runtime.settings.redis.prefix}:{QUEUE}", 0, -1))
+
+
+def numbers(messages: list[bytes]) -> list[int]:
+    return sorted(int(json.loads(one)["headers"]["id"].split(".")[1]) for one in messages)
+
+
+def test_a_burst_that_waits_is_not_sent_again_and_what_is_lost_of_it_is(runtime: Runtime) -> None:
+    run = start(runtime, narrative_text(BURST, concurrency=BURST))
+    key = f"{runtime.settings.redis.prefix}:{QUEUE}"
+    assert len(queued(runtime)) == BURST
+    for _ in range(2):
+        let_grace_pass(runtime)
+        for _ in range(BURST // 100):
+            sweep(runtime)
+    assert len(queued(runtime)) == BURST
+    lost = queued(runtime)[7]
+    runtime.redis.lrem(key, 1, lost)
+    let_grace_pass(runtime)
+    for _ in range(BURST // 100):
+        sweep(runtime)
+    assert numbers(queued(runtime)) == list(range(1, BURST + 1))
+    assert queued(runtime).count(lost) == 0, "it is a new message"
+    runtime.redis.delete(key)
+    let_grace_pass(runtime)
+    for _ in range(BURST // 100):
+        sweep(runtime)
+    assert numbers(queued(runtime)) == list(range(1, BURST + 1))
+    assert run_of(runtime, run.id).status == "running"
+
+
+def test_only_the_oldest_of_a_very_long_queue_are_looked_at(runtime: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What isn't among them may lie further back: nothing says that it is lost."""
+    monkeypatch.setattr("workers.recovery.queued_tasks.LOOK_AT", 3)
+    start(runtime, narrative_text(6, concurrency=6))
+    let_grace_pass(runtime)
+    sweep(runtime)
+    assert numbers(queued(runtime)) == [1, 2, 3, 4, 5, 6]
+    for one in queued(runtime)[:3]:
+        runtime.redis.lrem(f"{runtime.settings.redis.prefix}:{QUEUE}", 1, one)
+    let_grace_pass(runtime)
+    sweep(runtime)
+    assert numbers(queued(runtime)) == [1, 2, 3, 4, 5, 6]
+
+
+@pytest.mark.parametrize("named", [{"idempotency_key": "key"}, {"idempotency_key": "key", "run_id": "own"}, {}])
+def test_a_request_that_is_refused_is_answered_where_it_is_looked_for(runtime: Runtime, named: dict[str, str]) -> None:
+    store_request(runtime, 1, "task-1", {"narrative": "digest", "iterations": "many", **named})
+    expected = named.get("run_id") or run_id_for(named.get("idempotency_key", "task task-1"))
+    refused = run_of(runtime, expected)
+    assert (refused.status, "iterations must be a whole number, not a text" in (refused.reason or "")) == (
+        "failed",
+        True,
+    )
+
+
+def test_a_key_of_a_wrong_type_names_nothing(runtime: Runtime) -> None:
+    store_request(runtime, 1, "task-2", {"narrative": "digest", "idempotency_key": 7, "run_id": ["x"]})
+    assert run_of(runtime, run_id_for("task task-2")).status == "failed"
+
+
+def test_a_refused_request_leaves_the_run_of_its_key_alone(runtime: Runtime) -> None:
+    run = start(runtime, narrative_text(1), idempotency_key="key")
+    store_request(runtime, 1, "task-3", {"narrative": "digest", "iterations": "many", "idempotency_key": "key"})
+    assert run_of(runtime, run.id).status == "running"
+
+
+def take(runtime: Runtime) -> None:
+    """As a worker does that dies with it: popped, noted as not acknowledged, and nothing more."""
+    with runtime.celery.connection_for_read() as connection:
+        channel = connection.channel()
+        assert channel.basic_get(QUEUE) is not None
+        channel.qos._delivered.clear()  # a dead process gives nothing back
+
+
+def tags(runtime: Runtime) -> list[bytes]:
+    return list(runtime.redis.hkeys(f"{runtime.settings.redis.prefix}:unacked"))
+
+
+def test_a_request_that_a_dead_worker_held_comes_back_once_and_poison_is_refused(make_runtime: MakeRuntime) -> None:
+    runtime, taken = make_runtime(worker__max_attempts="3"), Taken()
+    publish_enqueue(runtime.celery, "wanted", {"narrative": "digest"})
+    take(runtime)
+    start(runtime, narrative_text(1))
+    take(runtime)
+    assert (len(queued(runtime)), len(tags(runtime))) == (0, 2)
+    taken.put_back(runtime)
+    assert queued(runtime) == [], "it may still be stored by who has it"
+    for _ in range(2):
+        taken.put_back(runtime, grace_seconds=0)
+        assert [json.loads(one)["headers"]["task"] for one in queued(runtime)] == ["botticelli.enqueue"]
+        assert len(tags(runtime)) == 1, "that of the iteration stays: its lease decides"
+        take(runtime)
+    taken.put_back(runtime, grace_seconds=0)
+    assert (queued(runtime), len(tags(runtime))) == ([], 1)
+    assert run_of(runtime, "wanted").reason == "3 workers were lost while they stored the request; enqueue it again"
+
+
+@pytest.mark.parametrize("letter", ["x", "\u00e9", '"'])
+def test_request_of_the_largest_size_is_taken_and_a_larger_one_is_refused_before_it_is_sent(
+    make_runtime: MakeRuntime, letter: str
+) -> None:
+    runtime = make_runtime()
+    overhead = len(json.dumps([[], {"run_id": "wanted", "narrative": "n", "variables": {"a": ""}}, {}]))
+    count, rest = divmod(MAX_REQUEST_BYTES - overhead, len(json.dumps(letter)) - 2)
+    largest = letter * count + "x" * rest
+    publish_enqueue(runtime.celery, "wanted", {"narrative": "n", "variables": {"a": largest}})
+    (entry,) = queued(runtime)
+    assert not isinstance(admit(entry, QUEUE), Refused)
+    with pytest.raises(InvalidInput, match=r"the request: is 746,929 bytes as JSON, 746,928 are the most; shorten"):
+        publish_enqueue(runtime.celery, "wanted", {"narrative": "n", "variables": {"a": largest + "x"}})
+    assert len(queued(runtime)) == 1
+
+
+@pytest.mark.parametrize("options", [{"narrative": "n", "variables": {"a": "x" * 900_000}}, {"text": "x" * 1_000_000}])
+def test_client_refuses_a_request_that_no_worker_takes(make_runtime: MakeRuntime, options: dict[str, Any]) -> None:
+    runtime = make_runtime()
+    with Client(runtime.settings) as client, pytest.raises(InvalidInput, match="bytes as JSON"):
+        client.enqueue(**options)
+    assert queued(runtime) == []

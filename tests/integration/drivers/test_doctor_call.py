@@ -1,0 +1,95 @@
+"""`botticelli doctor --call`: what it says of a model that answers and of all that can be wrong, and what it spends."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+
+from botticelli.cli.system.doctor_call import trial
+from botticelli.cli.system.doctor_checks import Finding
+from botticelli.errors import InvalidInput
+from botticelli.runtime.process import Runtime
+from botticelli.testing.providers import FakeProvider
+from tests.support.fleet.ports import refusing
+
+KEY = "sk-canary-of-a-trial"
+MODEL = "openai/gpt-4.1"
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeProvider]:
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    with FakeProvider("openai", echo_headers=("authorization",)) as made:
+        yield made
+
+
+@pytest.fixture
+def pointed(server: FakeProvider, make_runtime: Callable[..., Runtime]) -> Callable[..., Runtime]:
+    return lambda **flags: make_runtime(drivers__openai__base_url=server.url, default_model=MODEL, **flags)
+
+
+def called(runtime: Runtime, asked: str = "") -> Finding:
+    (finding,) = trial(runtime, asked)
+    assert KEY not in str(finding)
+    return finding
+
+
+def ledger(runtime: Runtime) -> list[Any]:
+    rows = "select model, outcome, input_tokens + output_tokens as tokens from ledger order by drawn_at"
+    with runtime.store.engine.connect() as connection:
+        return [tuple(row) for row in connection.execute(text(rows))]
+
+
+def used(runtime: Runtime) -> dict[str, tuple[int, int]]:
+    usage = runtime.budget.usage(runtime.scope(runtime.drivers.resolve(MODEL)))
+    return {one.window.name: (one.used, one.held) for one in usage.windows if one.window.metric != "concurrency"}
+
+
+def test_a_model_that_answers_is_paid_and_counted_once(pointed: Callable[..., Runtime], server: FakeProvider) -> None:
+    runtime = pointed()
+    found = called(runtime)
+    assert (found.state, f"{MODEL} answered" in found.found) == ("ok", True)
+    (request,) = server.received
+    assert request.body["max_tokens"] <= 16
+    assert ledger(runtime) == [(MODEL, "settled", server.counted_tokens)]
+    assert used(runtime)["requests/60s"] == (1, 0)
+    assert used(runtime)["tokens/60s"] == (server.counted_tokens, 0)
+
+
+def test_what_is_wrong_is_said_with_what_to_do(pointed: Callable[..., Runtime], server: FakeProvider) -> None:
+    runtime = pointed()
+    server.play("401", "404", "429-money", "500", "drop")
+    found = [called(runtime) for _ in range(5)]
+    assert [one.state for one in found] == ["fail"] * 5
+    for one, do in zip(found, ("OPENAI_API_KEY", "model's name", "billing", "try again", "base_url"), strict=True):
+        assert do in one.do, one
+    assert [outcome for _, outcome, _ in ledger(runtime)] == ["refused"] * 4 + ["unknown"]
+    server.close()
+    with refusing(server.port):
+        assert "can't be reached" in called(runtime).found
+    assert ledger(runtime)[-1][1] == "not_sent"
+    assert used(runtime)["requests/60s"] == (5, 0)
+
+
+def test_without_a_key_or_without_room_nothing_is_sent(
+    pointed: Callable[..., Runtime], make_runtime: Callable[..., Runtime], server: FakeProvider, monkeypatch: Any
+) -> None:
+    runtime = pointed(providers__openai='{"default_tier": "t", "tiers": {"t": {"rpd": 1}}}')
+    assert called(runtime).state == "ok"
+    full = called(runtime)
+    assert (full.state, "was not called" in full.found) == ("warn", True)
+    monkeypatch.delenv("OPENAI_API_KEY")
+    keyless = called(make_runtime(), MODEL)
+    assert (keyless.state, "set OPENAI_API_KEY" in keyless.do) == ("fail", True)
+    assert len(server.received) == len(ledger(runtime)) == 1
+
+
+def test_a_provider_finds_a_model_of_its_own(runtime: Runtime) -> None:
+    assert called(runtime, "echo").found.startswith("echo/echo answered")
+    with pytest.raises(InvalidInput, match="write --call anthropic/MODEL"):
+        called(runtime, "anthropic")
+    with pytest.raises(InvalidInput, match="claims the model 'nonsense'"):
+        called(runtime, "nonsense")

@@ -1,0 +1,214 @@
+"""Runs `botticelli` and `celery` as forks of a process that has imported everything once: they start in milliseconds.
+
+What a command does, prints and returns is the same; how long importing takes and what is imported is not tested with it.
+"""
+
+from __future__ import annotations
+
+import array
+import atexit
+import gc
+import io
+import json
+import os
+import pkgutil
+import select
+import shlex
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Mapping
+from contextlib import suppress
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+from typing import Any, NoReturn
+
+from botticelli.telemetry import failpoints
+from tests.support import forks
+
+ROOT = Path(__file__).parents[3]
+LONGEST_REQUEST_BYTES = 1 << 20
+NOT_PRELOADED = ("botticelli.testing", "botticelli.celery", "botticelli._app")
+FOREIGN = (
+    "sqlalchemy.dialects.postgresql.psycopg2",
+    "celery.apps.worker",
+    "celery.bin.celery",
+    "celery.concurrency.thread",
+    "celery.worker.components",
+    "kombu.transport.redis",
+    "anthropic",
+    "google.genai",
+    "openai",
+)
+CLIENT = """
+import json, os, signal, socket, sys
+address, program, *arguments = sys.argv[1:]
+request = {"program": program, "arguments": arguments, "folder": os.getcwd(), "environ": dict(os.environ)}
+with socket.socket(socket.AF_UNIX) as line:
+    line.connect(address)
+    socket.send_fds(line, [json.dumps(request).encode() + b"\\n"], [0, 1, 2])
+    answer = line.makefile("r")
+    pid = int(answer.readline())
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGQUIT, signal.SIGHUP, signal.SIGUSR1):
+        signal.signal(number, lambda number, frame: os.kill(pid, number))
+    code = answer.readline()
+sys.exit(int(code) if code else "the command server has lost the command")
+"""
+
+
+@cache
+def command_folder() -> Path:
+    """Return a folder with executables `botticelli` and `celery`; their server ends with this process.
+
+    `celery multi` has a Python without a blank in its path, as it needs it. Where the kernel has no descriptors of
+    processes, the installed commands are there.
+    """
+    if not sys.platform.startswith("linux"):
+        return Path(sys.executable).parent
+    folder = Path(tempfile.mkdtemp(prefix="commands"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    address, client = folder / forks.ADDRESS, folder / "client.py"
+    client.write_text(CLIENT)
+    (folder / "environment").symlink_to(sys.prefix, target_is_directory=True)
+    ask = f'exec {shlex.join((sys.executable, "-IS", str(client), str(address)))} "${{0##*/}}" "$@"\n'
+    multi = f'[ "$1" = multi ] && exec {folder}/environment/bin/python -P -m celery "$@"\n'
+    for program, lines in (("botticelli", ask), ("celery", multi + ask)):
+        (folder / program).write_text("#!/bin/sh\n" + lines)
+        (folder / program).chmod(0o700)
+    read_end, write_end = os.pipe()
+    server = subprocess.Popen(
+        [
+            sys.executable,
+            "-c",
+            "import tests.support.fleet.command_server as s; s.main()",
+            str(address),
+            str(write_end),
+        ],
+        cwd=ROOT,
+        env={name: os.environ[name] for name in ("PATH", "LANG", "LC_ALL", "TMPDIR", "HOME") if name in os.environ},
+        stdin=subprocess.PIPE,
+        pass_fds=(write_end,),
+    )
+    os.close(write_end)
+    atexit.register(server.kill)
+    assert os.read(read_end, 1) == b"1", "the command server doesn't start"
+    os.close(read_end)
+    return folder
+
+
+def main() -> None:
+    """Serve until the process that started this one is gone; a fork becomes the command and ends with it."""
+    address, ready = sys.argv[1], int(sys.argv[2])
+    _preload()
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(address)
+        listener.listen(64)
+        os.write(ready, b"1")
+        os.close(ready)
+        signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+        while sys.stdin not in (readable := select.select([listener, sys.stdin], [], [])[0]):
+            line, _ = readable[0].accept()
+            if os.fork() == 0:
+                listener.close()
+                _attend(line, address)
+            line.close()
+
+
+def _preload() -> None:
+    import botticelli
+
+    for info in pkgutil.walk_packages(botticelli.__path__, "botticelli."):
+        if not info.name.startswith(NOT_PRELOADED):
+            import_module(info.name)
+    for name in FOREIGN:
+        import_module(name)
+    gc.freeze()
+
+
+def _attend(line: socket.socket, address: str) -> NoReturn:
+    """Fork the command, tell its process id, wait for it, and tell its exit code; end it if nobody waits any more."""
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    request, descriptors = _receive(line)
+    pid = os.fork()
+    if pid == 0:
+        line.close()
+        _become(request, descriptors, address)
+    for descriptor in descriptors:
+        os.close(descriptor)
+    process = os.pidfd_open(pid)
+    with suppress(BrokenPipeError, ConnectionResetError):
+        line.send(f"{pid}\n".encode())
+    if line in select.select([line, process], [], [])[0]:
+        os.kill(pid, request.get("hangup_signal", signal.SIGKILL))
+    code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    with suppress(BrokenPipeError, ConnectionResetError):
+        line.send(f"{code if request.get('raw_code') or code >= 0 else 128 - code}\n".encode())
+    os._exit(0)
+
+
+def _receive(line: socket.socket) -> tuple[Mapping[str, Any], list[int]]:
+    text, descriptors, _, _ = socket.recv_fds(line, LONGEST_REQUEST_BYTES, 3)
+    while not text.endswith(b"\n"):
+        text += line.recv(LONGEST_REQUEST_BYTES)
+    return json.loads(text), list(array.array("i", descriptors))
+
+
+def _become(request: Mapping[str, Any], descriptors: list[int], address: str) -> NoReturn:
+    for target, descriptor in enumerate(descriptors):
+        os.dup2(descriptor, target)
+        os.close(descriptor)
+    os.setsid()
+    os.chdir(request["folder"])
+    os.environ.clear()
+    os.environ.update(request["environ"])
+    failpoints._folder = os.environ.get("BOTTICELLI_FAILPOINTS")
+    sys.argv = [request["program"], *request["arguments"]]
+    sys.path[:0] = [entry for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep) if entry]
+    sys.stdin = io.TextIOWrapper(io.BufferedReader(io.FileIO(0, closefd=False)), encoding="utf-8")
+    sys.stdout, sys.stderr = sys.__stdout__, sys.__stderr__ = _writer(1), _writer(2)
+    _end_with(request["program"], address)
+
+
+def _end_with(program: str, address: str) -> NoReturn:
+    """Run a program; end without taking the interpreter apart, which would copy all that the processes share."""
+    code: object
+    try:
+        sys.exit(_run_celery() if program == "celery" else _run_botticelli(address))
+    except SystemExit as end:
+        code = end.code
+    except BaseException as error:
+        sys.excepthook(type(error), error, error.__traceback__)
+        code = 1
+    if isinstance(code, str):
+        print(code, file=sys.stderr)
+    threading._shutdown()  # type: ignore[attr-defined]
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code if isinstance(code, int) else 0 if code is None else 1)
+
+
+def _run_botticelli(address: str) -> object:
+    from botticelli.cli.follow import worker_process
+    from botticelli.cli.main import main as command
+
+    worker_process._start = lambda words, environ: forks.start_tethered(address, words, environ)
+    return command()
+
+
+def _run_celery() -> object:
+    import celery.bin.celery
+
+    sys.path.insert(0, os.getcwd())
+    return celery.bin.celery.celery.main(auto_envvar_prefix="CELERY")
+
+
+def _writer(descriptor: int) -> io.TextIOWrapper:
+    errors = "strict" if descriptor == 1 else "backslashreplace"
+    raw = io.BufferedWriter(io.FileIO(descriptor, "w", closefd=False))
+    return io.TextIOWrapper(raw, encoding="utf-8", errors=errors, line_buffering=True)

@@ -1,0 +1,230 @@
+"""Real processes over one data directory: the command line, workers, Flower. Ends all of them."""
+
+from __future__ import annotations
+
+import atexit
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from botticelli import services
+from botticelli.client import Client
+from botticelli.services.files.locks import is_held
+from botticelli.services.files.paths import Paths
+from botticelli.settings import load_settings
+from tests.support import forks
+from tests.support.fleet.command_server import command_folder
+from tests.support.waiting import wait_until
+
+BIN = Path(sys.executable).parent
+TIE = (
+    sys.executable,
+    "-S",
+    "-c",
+    "import ctypes, os, sys; ctypes.CDLL(None).prctl(1, 9); os.execvp(sys.argv[1], sys.argv[1:])",
+)
+"""PR_SET_PDEATHSIG, SIGKILL; then the command takes the place of this process."""
+MUTANT = """
+import os
+
+if os.environ.get("MUTANT"):
+    import tests.mutants.plugin
+"""
+"""How a process begins, as its `sitecustomize.py`: as the mutant that the tests are run with."""
+ROOT = Path(__file__).parents[3]
+CLEAN = ("PATH", "LANG", "LC_ALL", "TMPDIR")
+
+
+@cache
+def made_database() -> Path:
+    """Return a data directory of Postgres that nobody uses; it is gone with this process."""
+    folder = Path(tempfile.mkdtemp(prefix="database"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    house = House(folder)
+    assert house.run("db", "upgrade").returncode == 0
+    house.close()
+    return Paths(house.home).data("postgres")
+
+
+@dataclass
+class Process:
+    """One process in a session of its own, so that a signal meets it alone or with all its children."""
+
+    popen: subprocess.Popen[str] | forks.Fork
+    log: Path
+
+    @property
+    def pid(self) -> int:
+        return self.popen.pid
+
+    def kill(self) -> None:
+        """SIGKILL for it and its children: what a power cut does."""
+        os.killpg(self.pid, signal.SIGKILL)
+        self.popen.wait(180)
+        if self.popen.stdin is not None:
+            with suppress(BrokenPipeError):
+                self.popen.stdin.close()
+
+    def stop(self, timeout_seconds: float = 180) -> int:
+        """SIGTERM, and its exit code."""
+        if self.popen.poll() is None:
+            self.popen.send_signal(signal.SIGTERM)
+        return self.popen.wait(timeout_seconds)
+
+    def wait_until_ready(self) -> None:
+        """Of a worker."""
+        wait_until(lambda: " ready." in self.text() or self.popen.poll() is not None, "the worker to be ready")
+        assert self.popen.poll() is None, self.text()
+
+    def text(self) -> str:
+        return self.log.read_text(encoding="utf-8", errors="replace")
+
+
+@dataclass
+class House:
+    """A folder with a data directory, where commands are run as a person would run them."""
+
+    folder: Path
+    settings: dict[str, str] = field(default_factory=dict)
+    rehearses: bool = True
+    """Bot commands are answered offline."""
+    started: list[Process] = field(default_factory=list)
+    tied: bool = sys.platform == "linux"
+    """Processes end with the thread that started them, however it ends: none is left of tests that were killed."""
+
+    @property
+    def home(self) -> Path:
+        return self.folder / ".botticelli"
+
+    @property
+    def environ(self) -> dict[str, str]:
+        kept = {name: os.environ[name] for name in CLEAN if name in os.environ}
+        own = {"BOTTICELLI_PLATFORMS__DISCORD__IMPLEMENTATION": "echo"} if self.rehearses else {}
+        own |= {"BOTTICELLI_HOME": str(self.home), "HOME": str(self.folder), "PYTHONUNBUFFERED": "1"}
+        return kept | own | self.settings
+
+    def furnish(self) -> House:
+        """Give it a data directory whose database has been made and migrated: what initdb takes is spent once."""
+        shutil.copytree(made_database(), Paths(self.home).data("postgres"))
+        for folder in (self.home, Paths(self.home).root):
+            folder.chmod(0o700)
+        return self
+
+    def write(self, name: str, text: str) -> Path:
+        file = self.folder / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, encoding="utf-8")
+        return file
+
+    def run(self, *arguments: str, timeout_seconds: float = 240) -> subprocess.CompletedProcess[str]:
+        """Run `botticelli ARGUMENTS` to its end."""
+        return subprocess.run(
+            [str(command_folder() / "botticelli"), *arguments],
+            cwd=self.folder,
+            env=self.environ,
+            capture_output=True,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            timeout=timeout_seconds,
+            check=False,
+        )
+
+    def json_lines(self, *arguments: str, timeout_seconds: float = 240) -> tuple[int, list[dict[str, Any]]]:
+        """Exit code, and standard output, of which every line has to be a JSON object."""
+        done = self.run(*arguments, timeout_seconds=timeout_seconds)
+        lines = [json.loads(line) for line in done.stdout.splitlines()]
+        assert all(isinstance(line, dict) for line in lines)
+        return done.returncode, lines
+
+    def json(self, *arguments: str) -> Any:
+        """The one JSON document that a command prints."""
+        done = self.run(*arguments)
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    def start(
+        self, *command: str, environ: Mapping[str, str] | None = None, stdin: int = subprocess.DEVNULL
+    ) -> Process:
+        """A process that goes on by itself; its output is in a file."""
+        if stdin == subprocess.DEVNULL and self._is_forked(command, environ or {}):
+            return self._fork(Path(command[0]).name, command[1:], environ or {})
+        log = self.folder / f"process-{len(self.started)}.log"
+        with log.open("w", encoding="utf-8") as output:
+            popen = subprocess.Popen(
+                (*TIE, *command) if self.tied else command,
+                cwd=self.folder,
+                env=self.environ | self._mutated() | dict(environ or {}),
+                stdin=stdin,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                text=True,
+                start_new_session=True,
+            )
+        self.started.append(Process(popen, log))
+        return self.started[-1]
+
+    def _mutated(self) -> dict[str, str]:
+        """A process of a mutant is one as well."""
+        if "MUTANT" not in os.environ:
+            return {}
+        begins = self.write("mutant/sitecustomize.py", MUTANT)
+        return {"MUTANT": os.environ["MUTANT"], "PYTHONPATH": os.pathsep.join((str(begins.parent), str(ROOT)))}
+
+    def worker(self, *options: str, environ: Mapping[str, str] | None = None) -> Process:
+        """A Celery worker that is ready."""
+        process = self.coming_worker(*options, environ=environ)
+        process.wait_until_ready()
+        return process
+
+    def coming_worker(self, *options: str, environ: Mapping[str, str] | None = None) -> Process:
+        """A Celery worker that will be ready soon."""
+        words = ("-A", "botticelli", "worker", "--loglevel", "INFO", "--hostname", f"w{len(self.started)}@%h")
+        return self.start(str(BIN / "celery"), *words, *options, environ=environ)
+
+    def _is_forked(self, command: Sequence[str], environ: Mapping[str, str]) -> bool:
+        """Whether the command server can run it: not what begins with a `sitecustomize.py`."""
+        if command[0] not in (str(BIN / "celery"), str(BIN / "botticelli")) or not self.tied or "MUTANT" in os.environ:
+            return False
+        folders = (self.environ | dict(environ)).get("PYTHONPATH", "").split(os.pathsep)
+        return "multi" not in command and not any(Path(folder, "sitecustomize.py").exists() for folder in folders)
+
+    def _fork(self, program: str, words: Sequence[str], environ: Mapping[str, str]) -> Process:
+        log = self.folder / f"process-{len(self.started)}.log"
+        request = {"program": program, "arguments": words, "folder": str(self.folder)}
+        request["environ"] = self.environ | dict(environ)
+        with log.open("w", encoding="utf-8") as output, open(os.devnull, encoding="utf-8") as nothing:
+            address = str(command_folder() / forks.ADDRESS)
+            fork = forks.Fork(address, request, (nothing.fileno(), output.fileno(), output.fileno()))
+        self.started.append(Process(fork, log))
+        return self.started[-1]
+
+    @contextmanager
+    def client(self) -> Iterator[Client]:
+        settings = load_settings(environ=self.environ, cwd=self.folder)
+        with Client(settings) as client:
+            yield client
+
+    def close(self) -> None:
+        """End everything, and wait until the services are gone as well: after the last worker, which may end a call."""
+        for process in self.started:
+            if process.popen.poll() is None:
+                process.kill()
+        try:
+            wait_until(self._is_empty, f"the services of {self.home} to stop")
+        except AssertionError:
+            services.down(self.home, force=True)
+            raise
+
+    def _is_empty(self) -> bool:
+        keepers = [Paths(self.home).keeper, Paths(self.home, "model").keeper]
+        return not any(map(is_held, keepers)) and all(one.state == "stopped" for one in services.status(self.home))

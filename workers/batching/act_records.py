@@ -1,0 +1,50 @@
+"""The rows after a model call: the act, with what came of its draw.
+
+Those of all iterations that this process performs at the same time are written in one transaction. Calls nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from botticelli.runtime.process import Runtime
+from botticelli.store import ActRow, Claim, Settled, Transaction
+from workers.batching.batcher import Batcher
+from workers.batching.wait_window import crowd
+
+
+@dataclass(frozen=True, slots=True)
+class ActRecord:
+    """An act's row, and what came of its draw if it made one."""
+
+    claim: Claim
+    row: ActRow
+    settled: Settled | None
+
+
+def record_act(runtime: Runtime, record: ActRecord) -> None:
+    """Nothing is changed when the act was recorded as done before. Stale when the iteration is no longer held."""
+    if not _acts.ask(runtime, record):
+        raise record.claim.stale()
+
+
+def write_acts(tx: Transaction, records: Sequence[ActRecord]) -> None:
+    """Of iterations that the caller has found to be held, in this transaction."""
+    if records:
+        tx.acts.record_all([record.row for record in records])
+    settled = [record.settled for record in records if record.settled is not None]
+    if settled:
+        tx.ledger.settle_all(settled)
+
+
+def _record_together(runtime: Runtime, records: Sequence[ActRecord]) -> list[bool]:
+    """False for those that are no longer held."""
+    lease_seconds = runtime.settings.worker.lease_seconds
+    with runtime.store.transaction() as tx:
+        held = tx.iterations.guard_all([record.claim for record in records], lease_seconds=lease_seconds)
+        write_acts(tx, [record for record in records if record.claim.key in held])
+    return [record.claim.key in held for record in records]
+
+
+_acts: Batcher[Runtime, ActRecord, bool] = Batcher(_record_together, crowd.gather_seconds)

@@ -1,0 +1,148 @@
+"""Resolves the references of templates while an iteration is performed. Values are data: nothing here expands them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import UTC
+from typing import Any
+
+from botticelli.errors import TemplateError
+from botticelli.narrative import guilds_of, holds, look_up
+from botticelli.narrative.model import Condition, Narrative, Reference
+from botticelli.store import ActRow, Transaction, escape_segment
+from workers.context.iteration_context import Stage
+
+Complete = Callable[[str], str | None]
+"""From a key as a narrative writes it to the full one; None where it can't stand for any."""
+
+
+def resolver(stage: Stage, reference: Reference) -> Any:
+    """The value of one reference now. TemplateError says what was looked for and what is there."""
+    scope = stage.act.scope
+    match reference.kind:
+        case "act":
+            return _act(stage, reference)
+        case "previous":
+            return _previous(stage, reference)
+        case "state":
+            return _state(stage, reference)
+        case "var":
+            return _variable(stage, reference.name)
+        case "iteration":
+            return (scope and scope.iteration) or stage.claim.number
+        case "iterations":
+            return (scope and scope.iterations) or stage.run.iterations
+        case "run":
+            return stage.run.id
+        case "narrative":
+            return stage.narrative.name_for(stage.act)
+        case "now":
+            return stage.claim.started_at.astimezone(UTC).isoformat(timespec="seconds")
+
+
+def is_skipped(stage: Stage, condition: Condition | None) -> bool:
+    """`skip_if`; a reference that leads nowhere is false."""
+    return condition is not None and holds(condition, condition_value(stage, condition))
+
+
+def condition_value(stage: Stage, condition: Condition) -> Any:
+    """What the reference of a condition leads to now; None where it leads nowhere."""
+    try:
+        return resolver(stage, condition.reference)
+    except TemplateError:
+        return None
+
+
+def guild_of(narrative: Narrative) -> str | None:
+    """The guild of the narrative's commands, when they all name the same one."""
+    guilds = guilds_of(narrative)
+    return guilds[0] if len(guilds) == 1 else None
+
+
+def _variable(stage: Stage, name: str) -> str:
+    """What the run was given; else the default of the narrative that the act is of, else that of the whole one."""
+    own = stage.act.scope.variables if stage.act.scope else {}
+    return stage.given.get(name, own.get(name, stage.variables.get(name, "")))
+
+
+def _act(stage: Stage, reference: Reference) -> Any:
+    rows = [row for row in stage.rows() if row.name == reference.name]
+    last = [row for row in rows if row.position == rows[-1].position]
+    kind, *path = reference.path or ("output",)
+    if kind == "outputs":
+        return look_up([_output(row) for row in last], path, reference=reference.text)
+    if not last or all(row.output is None for row in last):
+        raise TemplateError(f"act {reference.name!r} has no output", where=reference.text, do="was it skipped?")
+    return look_up("\n\n".join(_output(row) for row in last), path, reference=reference.text)
+
+
+def _previous(stage: Stage, reference: Reference) -> Any:
+    spoken = [row for row in stage.earlier() if row.output is not None]
+    if not spoken:
+        raise TemplateError("no act before this one has an output", where=reference.text)
+    _, *path = reference.path or ("output",)
+    last = [row for row in spoken if row.position == spoken[-1].position]
+    return look_up("\n\n".join(map(_output, last)), path, reference=reference.text)
+
+
+def _output(row: ActRow) -> str:
+    return row.output or ""
+
+
+def _state(stage: Stage, reference: Reference) -> Any:
+    with stage.runtime.store.transaction() as tx:
+        narrative, guild = stage.narrative.name_for(stage.act), guild_of(stage.narrative)
+        prefixes = tuple(dict.fromkeys((stage.state_prefix, "")))
+        found = find_state(tx, reference.name, narrative=narrative, guild=guild, prefixes=prefixes)
+        if found is None:
+            raise _no_state(tx, reference)
+    value, path = found
+    return look_up(value, path, reference=reference.text)
+
+
+def find_state(
+    tx: Transaction, name: str, *, narrative: str, guild: str | None, prefixes: Sequence[str] = ("",)
+) -> tuple[Any, list[str]] | None:
+    """The value that `name` leads to, and the rest of the name, which leads into it. None when there is no such key.
+
+    The exact key comes first, then the narrative's, the guild's and the global one; in each, the longest key that is there.
+    """
+    parts = name.split(".")
+    splits = [(".".join(parts[:end]), parts[end:]) for end in range(len(parts), 0, -1)]
+    candidates = [
+        (prefix + full, path)
+        for prefix in prefixes
+        for complete in (_exact, _of_narrative(narrative), _of_guild(guild), _global)
+        for key, path in splits
+        if (full := complete(key)) is not None
+    ]
+    entries = tx.state.get_many([key for key, _ in candidates])
+    return next(((entries[key].value, path) for key, path in candidates if key in entries), None)
+
+
+def _exact(key: str) -> str:
+    return key
+
+
+def _global(key: str) -> str:
+    return f"global.{key}"
+
+
+def _of_narrative(narrative: str) -> Complete:
+    return lambda key: f"narrative.{escape_segment(narrative)}.{key}"
+
+
+def _of_guild(guild: str | None) -> Complete:
+    """`discord.channel.x` stands for `discord.{guild}.channel.x`."""
+
+    def complete(key: str) -> str | None:
+        platform, dot, rest = key.partition(".")
+        return f"{platform}.{escape_segment(guild)}.{rest}" if guild and dot else None
+
+    return complete
+
+
+def _no_state(tx: Transaction, reference: Reference) -> TemplateError:
+    near = tx.state.nearest_keys(reference.name)
+    hint = f"the nearest keys are {', '.join(near)}" if near else "nothing like it has been stored"
+    return TemplateError(f"state has no key {reference.name!r}", where=reference.text, do=hint)

@@ -1,0 +1,69 @@
+"""Whether a command may have its effect: judged, counted and, where it is wanted, confirmed by a person first.
+
+Asked before each command, with the arguments as they were rendered. Performs none.
+"""
+
+from __future__ import annotations
+
+import logging
+
+from botticelli.carousel.control.approvals import valid_seconds
+from botticelli.errors import PlatformError
+from botticelli.narrative.model import Act, BotCommandInput
+from botticelli.security.act_rules import rules_for
+from botticelli.security.policy import Call, Denied, Locate, NeedsConfirmation, judge
+from botticelli.settings.demands import lowest_cap
+from botticelli.store import Intent, Transaction
+from botticelli.telemetry.log import log
+from workers.context.iteration_context import Stage
+from workers.context.outcomes import ActFailed, Halt, LongWait
+
+SHOWN_CHARACTERS = 8
+
+
+def permit(stage: Stage, act: Act, command: BotCommandInput, call: Call, locate: Locate | None) -> str | None:
+    """Who wants a person to confirm it; None when nobody does. ActFailed where it is not allowed, required or not."""
+    enqueued = [one.security for one in stage.demands]
+    security = stage.runtime.settings.security
+    rules = rules_for(security, stage.narrative, act, command, stage.run.source, enqueued=enqueued)
+    match judge(rules, call, locate):
+        case Denied() as denied:
+            log("command_denied", level=logging.WARNING, run=stage.claim.run_id, command=call.command, reason=denied)
+            raise ActFailed(str(denied))
+        case NeedsConfirmation(origin):
+            return origin
+        case _:
+            return None
+
+
+def require_confirmed(stage: Stage, intent: Intent, origin: str) -> None:
+    """Halt as long as nobody has answered, PlatformError when the answer is no. What has begun is not asked again."""
+    with stage.about_to_act() as tx:
+        asked = tx.effects.ask(intent, valid_seconds(stage.runtime, stage.demands))
+    if asked.status == "rejected":
+        reason = f": {asked.decision_reason}" if asked.decision_reason else ""
+        raise PlatformError(f"it was rejected by {asked.decided_by}{reason}")
+    if asked.status == "waiting":
+        what = f"{intent.command} of act {intent.act} waits for a word, as {origin} wants (effect {intent.key})"
+        short = intent.key[:SHOWN_CHARACTERS]
+        raise Halt(f"{what}; `botticelli effects approve {short}` or `reject {short}`", waits_for=intent.key)
+
+
+def require_room(stage: Stage, tx: Transaction, key: str) -> None:
+    """The operator's caps: ActFailed when the run has had its share, LongWait when the hour has."""
+    most_of_run, most_of_hour = (
+        lowest_cap(name, stage.runtime.settings.security, stage.demands)
+        for name in ("max_effects_per_run", "max_effects_per_hour")
+    )
+    if most_of_run is None and most_of_hour is None:
+        return
+    if not tx.effects.is_announced(key):
+        begun = tx.effects.begun(stage.claim.run_id, key)
+        most = most_of_run
+        if most is not None and begun.of_run >= most:
+            log("effects_used_up", level=logging.WARNING, run=stage.claim.run_id, most=most)
+            raise ActFailed(f"the run has had {begun.of_run} effects; [security] max_effects_per_run is {most}")
+        most = most_of_hour
+        if most is not None and begun.of_hour >= most and not stage.run.rehearse:
+            wait_seconds = max(1.0, begun.free_seconds or 1.0)
+            raise LongWait(wait_seconds, f"[security] max_effects_per_hour is {most}, and {begun.of_hour} have begun")

@@ -1,0 +1,95 @@
+"""What bot commands leave in state: their ids, under which keys, and whether they are still there. Performs no command."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from botticelli.narrative.model import Act, BotCommandInput
+from botticelli.platforms import CommandOutput, CommandSpec, Verifies
+from botticelli.store import Transaction, escape_segment
+from workers.context.iteration_context import Stage
+from workers.context.reference_values import guild_of
+
+VERIFIED_SECONDS = 60.0
+"""What was there so short a time ago is not asked for again."""
+_verified: dict[tuple[str, str, str], float] = {}
+
+
+class Capture:
+    """Where the id of what one command of an act makes is kept."""
+
+    def __init__(self, stage: Stage, one: BotCommandInput, spec: CommandSpec, captured_as: str) -> None:
+        self._stage = stage
+        self._input = one
+        self._spec = spec
+        self._captured_as = captured_as
+        """The name of what has no name of its own."""
+
+    def plan(self, args: Mapping[str, Any], output: CommandOutput | None = None) -> dict[str, Any] | None:
+        """Plan the keys under which an id is kept.
+
+        The keys: `{platform}.{guild}.{kind}.{name}`, as far as it is known who the guild is; where the narrative names
+        none, also without it. None when nothing is kept.
+        """
+        kind, platform = self._spec.captures, self._input.platform
+        if kind is None:
+            return None
+        named = (args.get("guild_id") if "guild_id" in self._input.args else None) or guild_of(self._stage.narrative)
+        known = named or args.get("guild_id") or (output.guild_id if output else None)
+        name = str(args.get("name") or (output.name if output else None) or self._captured_as)
+        places = [[platform, escape_segment(str(known))]] if known else []
+        places += [] if named else [[platform]]
+        keys = [self._stage.state_prefix + ".".join([*place, kind, escape_segment(name)]) for place in places]
+        return {"kind": kind, "name": name, "keys": keys}
+
+    def write(self, tx: Transaction, args: Mapping[str, Any], output: CommandOutput) -> None:
+        """Keep the id that came, and forget the ids that are gone."""
+        if output.deleted_ids:
+            tx.state.forget_ids(self._input.platform, output.deleted_ids, under=self._stage.state_prefix)
+        identity = output.captured_ids.get(f"{self._spec.captures}_id")
+        plan = self.plan(args, output)
+        if plan is None or identity is None:
+            return
+        metadata = dict(output.metadata) | ({"guild_id": output.guild_id} if output.guild_id else {})
+        created_at = self._stage.claim.started_at.isoformat()
+        value = {"id": identity, "name": plan["name"], "created_at": created_at, "metadata": metadata}
+        for key in plan["keys"]:
+            tx.state.set(key, value, metadata={"run": self._stage.claim.run_id, "command": self._spec.name})
+
+
+def is_gone(stage: Stage, act: Act, value: Any) -> bool:
+    """Whether what a `skip_if` found in state was made by a command of this act and exists no longer. It is forgotten then."""
+    identity = value.get("id") if isinstance(value, Mapping) else None
+    if not isinstance(identity, str):
+        return False
+    for one in act.inputs:
+        if one.type == "bot_command" and _is_gone(stage, one, identity, value.get("metadata") or {}):
+            forget(stage, one.platform, [identity])
+            return True
+    return False
+
+
+def _is_gone(stage: Stage, one: BotCommandInput, identity: str, metadata: Mapping[str, Any]) -> bool:
+    platform = stage.runtime.platforms.get(one.platform, rehearse=stage.run.rehearse)
+    spec = platform.spec(one.command)
+    if spec is None or spec.captures is None or not spec.writes or not isinstance(platform, Verifies):
+        return False
+    known = (one.platform, spec.captures, identity)
+    if time.monotonic() - _verified.get(known, float("-inf")) < VERIFIED_SECONDS:
+        return False
+    if not platform.exists(spec.captures, identity, metadata):
+        return True
+    if len(_verified) > 10_000:
+        _verified.clear()
+    _verified[known] = time.monotonic()
+    return False
+
+
+def forget(stage: Stage, platform: str, ids: list[str]) -> None:
+    """What the platform says doesn't exist, from state and from what was verified."""
+    for known in [one for one in tuple(_verified) if one[0] == platform and one[2] in ids]:
+        _verified.pop(known, None)
+    with stage.guarded() as tx:
+        tx.state.forget_ids(platform, ids, under=stage.state_prefix)

@@ -1,0 +1,73 @@
+"""`update_table` of the platform `database`: the change and its record in one transaction, so that it is done once.
+
+In a rehearsal the change is made and taken back: what it answers is true, and the table is as it was.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from functools import partial
+from typing import Any
+
+from botticelli.carousel.plan.table_queries import condition_of
+from botticelli.errors import InvalidInput, PlatformError
+from botticelli.narrative import as_text, render_value
+from botticelli.narrative.language.keys import MAX_ROWS
+from botticelli.narrative.model import Act, BotCommandInput
+from botticelli.narrative.parts.table_updates import read_update
+from botticelli.narrative.templates.row_filter import Refused
+from botticelli.platforms.database import UPDATE_TABLE
+from botticelli.security.policy import Call
+from botticelli.store import Intent, Tables
+from workers.context.iteration_context import Stage
+from workers.context.outcomes import ActFailed
+from workers.context.reference_values import resolver
+from workers.effects.authorization import permit, require_confirmed, require_room
+
+PLATFORM = "database"
+
+
+def update_table(stage: Stage, act: Act, name: str, one: BotCommandInput) -> Any:
+    """Update a table, and return `rows_affected` and `table_name`.
+
+    `rows_affected` and `table_name`. `name` is unique within the iteration. ActFailed when it is required and failed;
+    else the failure text.
+    """
+    try:
+        return _updated(stage, act, name, one)
+    except (InvalidInput, Refused, PlatformError) as error:
+        if one.required:
+            raise ActFailed(f"{one.command}: {error}") from None
+        return f"{one.command} failed: {error}"
+
+
+def _updated(stage: Stage, act: Act, name: str, one: BotCommandInput) -> Any:
+    update = read_update(one.args)
+    resolve = partial(resolver, stage)
+    where = condition_of(update.where, resolve)
+    values = {column: as_text(render_value(value, resolve)) for column, value in update.values.items()}
+    args = {"table_name": update.table_name, "where": repr(where), "updates": values, "limit": update.limit}
+    settings, claim = stage.tables, stage.claim
+    content = [claim.run_id, claim.number, name, PLATFORM, UPDATE_TABLE, args]
+    key = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:32]
+    intent = Intent(key, claim.run_id, claim.number, act.name, PLATFORM, UPDATE_TABLE, args, claim.fence)
+    wants = permit(stage, act, one, Call(PLATFORM, UPDATE_TABLE, True, args, has_places=False), None)
+    if wants is not None:
+        require_confirmed(stage, intent, wants)
+    with stage.about_to_act() as tx:
+        require_room(stage, tx, key)
+        record = tx.effects.intend(intent)
+        if record.status == "done":
+            return record.output
+        tx.limit_statements(settings.timeout_seconds)
+        tables = Tables(tx.connection, allow=settings.allow, write=settings.write, rehearse=stage.is_rehearsal)
+        with tx.tried_out(stage.run.rehearse):
+            rows = tables.change(update.table_name, where, values, update.limit)
+        if rows > MAX_ROWS:
+            raise InvalidInput(
+                f"it would change {rows:,} rows, {MAX_ROWS:,} are the most", do="give a narrower where, or limit"
+            )
+        output = {"rows_affected": rows, "table_name": update.table_name}
+        tx.effects.finish(key, "done", output=output)
+    return output

@@ -1,0 +1,353 @@
+"""One act, turn by turn: skip it, or resolve its inputs, call the model, and write its row. Knows no other act's inside."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy.exc import DataError
+
+from botticelli.drivers import GenerateRequest, GenerateResponse, Media
+from botticelli.errors import TemplateError
+from botticelli.narrative import json_or_text, render_text
+from botticelli.narrative.model import Act, BotCommandInput, MediaInput, NarrativeInput, TableInput, TextInput
+from botticelli.narrative.table_text import as_text_of
+from botticelli.store import ActRow, NewRow, Origin, Settled, Transaction, escape_segment
+from botticelli.telemetry.failpoints import reach
+from botticelli.telemetry.log import logger
+from botticelli.untrusted.storable import is_blank, storable
+from workers.batching.act_records import ActRecord, record_act
+from workers.context.history import Piece, messages, remembered
+from workers.context.iteration_context import Stage
+from workers.context.media_and_rows import medium_of, rows_of
+from workers.context.outcomes import ActFailed
+from workers.context.reference_values import condition_value, is_skipped, resolver
+from workers.effects.bot_command import Command
+from workers.effects.captures import is_gone
+from workers.model.model_call import Answer, ModelCall
+from workers.outputs.content_output import Schema, rows_in, schema_of, store
+from workers.outputs.response_checks import Judged, judge
+
+
+def perform_act(stage: Stage) -> None:
+    """Perform all turns of an act that are not done yet.
+
+    ActFailed after the failure was written to the act's row; a carousel of the act's own that goes on after errors
+    fails only when no turn succeeds.
+    """
+    position, act = stage.position, stage.act
+    done = {row.turn for row in tuple(stage.finished) if row.position == position}
+    turns = act.carousel.iterations if act.carousel else 1
+    goes_on = act.carousel is not None and act.carousel.continue_on_error
+    failure: ActFailed | None = None
+    for turn in range(1, turns + 1):
+        if turn in done:
+            continue
+        try:
+            _Turn(stage, turn).perform()
+        except ActFailed as error:
+            if not goes_on:
+                raise
+            failure = error
+    if failure is not None and all(row.position != position for row in tuple(stage.finished)):
+        raise failure
+
+
+EMPTY_TEXTS = ("[]", "{}", "null", "(no rows)")
+"""How data without a row or a value stand in a text that quotes them."""
+MAX_REASONING_CHARACTERS = 100_000
+"""Of what a model thought, this much is kept."""
+
+Rows = tuple[Schema, list[NewRow]]
+
+
+def skip_act(stage: Stage) -> None:
+    """An act that somebody else decided to skip."""
+    _Turn(stage, 1).skip()
+
+
+class _Turn:
+    """One turn of one act."""
+
+    def __init__(self, stage: Stage, turn: int) -> None:
+        self._stage = stage
+        self._position = stage.position
+        self._act: Act = stage.act
+        self._turn = turn
+        self._name = f"{stage.position}.{turn}"
+        self._started_at = datetime.now(UTC)
+        self._recorded = False
+
+    def perform(self) -> None:
+        error = self._stage.failed_acts.get((self._position, self._turn))
+        if error is not None:
+            self._recorded = True
+            self._fail(error)
+        try:
+            if self._is_skipped():
+                return
+            given = self._inputs()
+            if self._act.calls_model:
+                self._speak(given)
+            else:
+                self._pass_on(given)
+        except TemplateError as error:
+            self._fail(str(error))
+        except ActFailed as failure:
+            self._fail(failure.error)
+
+    def _is_skipped(self) -> bool:
+        """Skip the act and record so, where its condition says so.
+
+        Skipped and recorded so. What was made by this act and exists no longer is no reason to skip it. Of an act that
+        performs others it is decided before they begin.
+        """
+        condition = self._act.skip_if
+        if self._act.composes is not None or condition is None or not is_skipped(self._stage, condition):
+            return False
+        value = condition_value(self._stage, condition)
+        in_state = condition.reference.kind == "state" and not condition.negate
+        if in_state and is_gone(self._stage, self._act, value):
+            return False
+        self.skip(bound=value if in_state and self._is_unbound() else None)
+        return True
+
+    def skip(self, bound: Any = None) -> None:
+        self._record(self._row("skipped"), bound=bound)
+
+    def _is_unbound(self) -> bool:
+        """Whether `output_var` stands for nothing yet: then it stands for what made the act needless."""
+        if self._act.output_var is None:
+            return False
+        with self._stage.runtime.store.transaction() as tx:
+            return tx.state.get(self._variable_key(self._act.output_var)) is None
+
+    def _inputs(self) -> _Given:
+        """In order; data of commands, queries and narratives is text of the prompt as well."""
+        given = _Given()
+        for number, one in enumerate(self._act.inputs):
+            name = f"{self._name}.{number}"
+            match one:
+                case TextInput():
+                    text = render_text(one.content, self._resolve)
+                    given.pieces.append(Piece(text, "text", one.history_retention))
+                    given.is_empty = given.is_empty and _is_nothing(text)
+                case BotCommandInput():
+                    data = Command(self._stage, self._act, name, one).perform()
+                    kind = f"{one.platform} {one.command}"
+                    given.bring(data, Piece(_as_output(data), kind, one.history_retention, is_fetched=True))
+                case TableInput():
+                    data, text = self._rows(name, one)
+                    kind = f"table {one.table_name}"
+                    given.bring(data, Piece(text, kind, one.history_retention, is_fetched=True))
+                case NarrativeInput():
+                    text = self._output_of(one)
+                    given.bring(json_or_text(text), Piece(text, f"narrative {one.name}", one.history_retention), text)
+                case MediaInput():
+                    call = self._stage.plan[self._position]
+                    given.media.append(medium_of(self._stage, one, call, self._resolve))
+                    given.is_empty = False
+        return given
+
+    def _rows(self, name: str, query: TableInput) -> tuple[Any, str]:
+        """The rows and their text; where they aren't required, the reason of a failure as both."""
+        try:
+            rows = rows_of(self._stage, self._act.name, name, query, self._resolve)
+        except ActFailed as failure:
+            if query.required:
+                raise
+            return failure.error, failure.error
+        return rows, as_text_of(query, rows)
+
+    def _output_of(self, performed: NarrativeInput) -> str:
+        """What the narrative said last in this turn. ActFailed when an act of it failed."""
+        positions = self._stage.turn_of(self._act, performed, self._turn)
+        rows = [row for row in self._stage.rows() if row.position in positions]
+        if {row.position for row in rows} != set(positions):
+            raise ActFailed(f"narrative {performed.name} failed in turn {self._turn}")
+        last = [row for row in rows if row.output is not None]
+        outputs = [row.output or "" for row in last if row.position == last[-1].position]
+        return "\n\n".join(outputs)
+
+    def _pass_on(self, given: _Given) -> None:
+        """Of an act that calls no model; what another narrative answered may be content."""
+        row = self._row("done", output=given.output, remembered=remembered(given.pieces))
+        schema = schema_of(self._stage, self._position)
+        content = (schema, rows_in(given.output, schema)) if schema else None
+        self._record(row, bound=given.data, content=content)
+
+    def _speak(self, given: _Given) -> None:
+        if given.is_empty:
+            raise ActFailed("the prompt is empty; give the act a text, or skip it with skip_if")
+        call = self._stage.plan[self._position]
+        schema = schema_of(self._stage, self._position)
+        prompt = storable("\n\n".join(piece.text for piece in given.pieces) + (schema.note if schema else ""))
+        system = self._stage.narrative.system_for(self._act)
+        temperature = self._act.temperature
+        request = GenerateRequest(
+            model=call.model.model,
+            messages=messages(self._stage, prompt, given.media),
+            system=storable(render_text(system, self._resolve)) if system else None,
+            temperature=self._stage.narrative.temperature if temperature is None else temperature,
+            max_tokens=self._act.max_tokens or self._stage.narrative.max_tokens,
+            json=self._act.format == "json",
+            expected_tokens=call.expected_tokens,
+        )
+        retries = self._stage.run.retries if self._act.retries is None else self._act.retries
+        self._stage.tell("act_started", act=self._act.name, turn=self._turn, model=str(call.model))
+        answer = ModelCall(self._stage, self._act.name, retries, call, self._name).perform(request)
+        judged = self._judged(answer.response)
+        row = self._row("done", prompt=prompt, output=judged.output, remembered=remembered(given.pieces), answer=answer)
+        row = replace(row, raw_output=judged.raw, warning=judged.warning)
+        fault = judged.fault or self._keep(answer, row, schema)
+        if fault:
+            self._record(replace(row, status="failed", error=fault), answer=answer)
+            raise ActFailed(fault)
+
+    def _judged(self, response: GenerateResponse) -> Judged:
+        """A defect in the judging costs the act and not the answer, which is paid for."""
+        try:
+            return judge(response, as_json=self._act.format == "json")
+        except Exception as error:
+            logger.exception("answer_not_judged run=%s act=%s", self._stage.claim.run_id, self._act.name)
+            return Judged(response.text, fault=f"the answer can't be judged ({type(error).__name__})")
+
+    def _keep(self, answer: Answer, row: ActRow, schema: Schema | None) -> str | None:
+        """Record an answer that can be used, with the rows that it holds. Why it can't be stored, or None."""
+        output = row.output or ""
+        try:
+            content = (schema, rows_in(output, schema)) if schema else None
+            self._record(row, answer=answer, bound=json_or_text(output), content=content)
+        except ActFailed as failure:
+            return failure.error
+        except (DataError, ValueError, TypeError, RecursionError, OverflowError) as error:
+            logger.exception("answer_not_kept run=%s act=%s", self._stage.claim.run_id, self._act.name)
+            return f"the answer can't be kept as it is ({type(error).__name__})"
+        return None
+
+    def _row(
+        self,
+        status: str,
+        *,
+        prompt: str | None = None,
+        remembered: str | None = None,
+        output: str | None = None,
+        error: str | None = None,
+        answer: Answer | None = None,
+    ) -> ActRow:
+        usage = answer.response.usage if answer else None
+        return ActRow(
+            run_id=self._stage.claim.run_id,
+            number=self._stage.claim.number,
+            position=self._position,
+            turn=self._turn,
+            name=self._act.name,
+            status=status,
+            prompt=prompt,
+            remembered=remembered,
+            output=output,
+            error=error,
+            model=str(answer.model) if answer else None,
+            finish_reason=answer.response.finish_reason if answer else None,
+            input_tokens=usage.input_tokens if usage else 0,
+            cached_tokens=usage.cached_tokens if usage else 0,
+            output_tokens=usage.output_tokens if usage else 0,
+            reasoning_tokens=usage.reasoning_tokens if usage else 0,
+            usage_doubtful=bool(answer and answer.response.usage_doubtful),
+            reasoning=(answer.response.reasoning[:MAX_REASONING_CHARACTERS] or None) if answer else None,
+            cost_usd=answer.response.cost_usd if answer else None,
+            tries=answer.tries if answer else 0,
+            fence=self._stage.claim.fence,
+            started_at=self._started_at,
+            drawn_at=answer.drawn_at if answer else None,
+            settled_at=answer.settled_at if answer else None,
+        )
+
+    def _record(
+        self, row: ActRow, *, answer: Answer | None = None, bound: Any = None, content: Rows | None = None
+    ) -> None:
+        """Record what the act brought.
+
+        Act row, ledger, content and `output_var` are written in one transaction; with the iteration's end where nothing
+        comes between.
+        """
+        settled = _settled(answer) if answer else None
+        record = ActRecord(self._stage.claim, row, settled)
+        if content is not None or (self._act.output_var is not None and bound is not None):
+            self._record_with(row, settled, bound, content)
+            reach("act_recorded")
+        elif answer is not None and row.status == "done" and self._stage.is_last(self._turn):
+            self._stage.last_acts.append(record)
+        else:
+            record_act(self._stage.runtime, record)
+            reach("act_recorded")
+        if row.status != "failed":
+            self._stage.finished.append(row)
+        self._recorded = True
+
+    def _record_with(self, row: ActRow, settled: Settled | None, bound: Any, content: Rows | None) -> None:
+        with self._stage.guarded() as tx:
+            is_new = tx.acts.record(row)
+            if content is not None and is_new:
+                source, rehearsed = self._stage.narrative.name_for(self._act), self._stage.is_rehearsal
+                origin = Origin(source, row.run_id, row.name, row.model, rehearsed)
+                store(tx, *content, origin)
+            if settled is not None:
+                tx.ledger.settle_all([settled])
+            if self._act.output_var and bound is not None:
+                self._bind(tx, self._act.output_var, bound)
+
+    def _bind(self, tx: Transaction, variable: str, value: Any) -> None:
+        tx.state.set(
+            self._variable_key(variable), value, metadata={"run": self._stage.claim.run_id, "act": self._act.name}
+        )
+
+    def _variable_key(self, variable: str) -> str:
+        narrative = escape_segment(self._stage.narrative.name_for(self._act))
+        return f"{self._stage.state_prefix}narrative.{narrative}.{variable}"
+
+    def _fail(self, error: str) -> None:
+        """Write the failed row, unless the failure came with an answer and is in its row already."""
+        if not self._recorded:
+            self._record(self._row("failed", error=error))
+        raise ActFailed(f"act {self._act.name}: {error}")
+
+    def _resolve(self, reference: Any) -> Any:
+        return resolver(self._stage, reference)
+
+
+@dataclass(slots=True)
+class _Given:
+    """What the inputs of an act bring. `data` is the result of the last command, query or narrative, `output` its text."""
+
+    pieces: list[Piece] = field(default_factory=list)
+    media: list[Media] = field(default_factory=list)
+    data: Any = None
+    output: str = ""
+    is_empty: bool = True
+    """Nothing but blanks, and data without a row or a value."""
+
+    def bring(self, data: Any, piece: Piece, output: str | None = None) -> None:
+        self.pieces.append(piece)
+        self.data = data
+        self.output = _as_output(data) if output is None else output
+        self.is_empty = self.is_empty and _is_nothing(data)
+
+
+def _settled(answer: Answer) -> Settled:
+    response = answer.response
+    doubtful = bool(response.usage_doubtful)
+    return Settled(answer.draw_id, "settled", answer.settled_at, response.usage, response.cost_usd, doubtful)
+
+
+def _is_nothing(data: Any) -> bool:
+    """Whether a text or the data of an input has nothing to read in it."""
+    if isinstance(data, str):
+        return is_blank(data) or data.strip() in EMPTY_TEXTS
+    return data is None or data in ([], {})
+
+
+def _as_output(data: Any) -> str:
+    return data if isinstance(data, str) else json.dumps(data, ensure_ascii=False)

@@ -1,0 +1,147 @@
+"""The acts of an iteration in their order, or side by side where nothing waits for anything. Performs no act itself.
+
+One thread decides; acts that run side by side have threads of their own. What has begun is ended and recorded, whatever
+happens beside it; nothing new is begun after a failure. Only a time limit of Celery waits for none of them: what they
+bring after it is written by nobody.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+
+from botticelli.errors import Stale
+from botticelli.narrative.model import Act, NarrativeInput
+from botticelli.runtime.server_errors import SERVERS_AWAY
+from workers.context.iteration_context import Stage
+from workers.context.outcomes import ActFailed, Halt, LongWait, RunEnding, RunHeld
+from workers.context.reference_values import is_skipped
+from workers.executor.act import perform_act, skip_act
+
+_GRAVEST: tuple[type[Exception] | tuple[type[Exception], ...], ...] = (Stale, SERVERS_AWAY, RunEnding, Halt, ActFailed)
+_LIGHTEST = (LongWait, RunHeld)
+"""Of several acts that end badly at once, the gravest says what becomes of the iteration; a mistake of our own lies
+between these two lists."""
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """An act that performs other narratives, with the acts of those: `start` to `end`, its own position."""
+
+    start: int
+    end: int
+
+    def __contains__(self, position: int) -> bool:
+        return self.start <= position <= self.end
+
+
+def perform_acts(stage: Stage) -> None:
+    """All acts that are not done yet. Raises what the gravest of them raised."""
+    acts = stage.narrative.acts
+    order = _Order(stage)
+    if all(act.after is None for act in acts):
+        for position in range(len(acts)):
+            order.perform(position)
+    else:
+        _side_by_side(order, acts, stage.runtime.settings.worker.acts_at_once)
+
+
+def _side_by_side(order: _Order, acts: Sequence[Act], at_once: int) -> None:
+    waiting, done = dict(enumerate(acts)), set[int]()
+    running: dict[Future[None], int] = {}
+    failures: list[BaseException] = []
+    pool = ThreadPoolExecutor(at_once, thread_name_prefix="act")
+    try:
+        while True:
+            ready = [position for position, act in waiting.items() if done.issuperset(act.after or ())]
+            for position in ready if not failures else ():
+                del waiting[position]
+                if order.begins(position):
+                    running[pool.submit(order.perform_now, position)] = position
+                else:
+                    done.add(position)
+            if not running:
+                if failures or not waiting:
+                    break
+                continue
+            ended, _ = wait(running, return_when=FIRST_COMPLETED)
+            for future in ended:
+                done.add(running.pop(future))
+                error = future.exception()
+                failures.extend([error] if error is not None else ())
+    except BaseException:  # not of an act: this thread was interrupted, and waits for no call
+        pool.shutdown(wait=False, cancel_futures=True)
+        raise
+    pool.shutdown()
+    if failures:
+        raise min(failures, key=_gravity)
+
+
+def _gravity(error: BaseException) -> int:
+    if not isinstance(error, Exception):
+        return -1
+    light = next((number for number, kind in enumerate(_LIGHTEST, 1) if isinstance(error, kind)), 0)
+    grave = next((number for number, kind in enumerate(_GRAVEST) if isinstance(error, kind)), len(_GRAVEST))
+    return grave + light
+
+
+class _Order:
+    """What is decided once for several acts: that an act with all it performs is skipped, that a turn of it is lost."""
+
+    def __init__(self, stage: Stage) -> None:
+        self._stage = stage
+        self._acts = stage.narrative.acts
+        self._groups = [Group(act.composes, end) for end, act in enumerate(self._acts) if act.composes is not None]
+        self._groups.sort(key=lambda group: (group.start, -group.end))
+        self._decided: set[Group] = set()
+        self._out: set[int] = set()
+        """Positions that are not performed."""
+
+    def perform(self, position: int) -> None:
+        if self.begins(position):
+            self.perform_now(position)
+
+    def begins(self, position: int) -> bool:
+        """Whether the act is performed; what `skip_if` of the acts around it says is decided here."""
+        for group in self._groups:
+            if position in group and group not in self._decided and position not in self._out:
+                self._decided.add(group)
+                self._decide(group)
+        return position not in self._out
+
+    def _decide(self, group: Group) -> None:
+        """An act that performs others decides for all of them, before the first of them begins."""
+        stage = self._stage.at(group.end)
+        if any(row.position in group and row.status != "skipped" for row in stage.finished):
+            return
+        if is_skipped(self._stage.at(group.end), stage.act.skip_if):
+            positions = range(group.start, group.end + 1)
+            done = {row.position for row in stage.finished}
+            for position in positions:
+                if position not in done:
+                    skip_act(self._stage.at(position))
+            self._out.update(positions)
+
+    def perform_now(self, position: int) -> None:
+        try:
+            perform_act(self._stage.at(position))
+        except ActFailed:
+            turn = self._forgiving_turn(position)
+            if turn is None:
+                raise
+            self._out.update(one for one in turn if one > position)
+
+    def _forgiving_turn(self, position: int) -> Sequence[int] | None:
+        """The turn of a carousel that goes on after errors, if the act is in one: the innermost."""
+        for group in sorted(self._groups, key=lambda one: one.end - one.start):
+            act = self._acts[group.end]
+            if group.start <= position < group.end and act.carousel is not None and act.carousel.continue_on_error:
+                return next(turn for turn in self._turns(act) if position in turn)
+        return None
+
+    def _turns(self, act: Act) -> Iterator[Sequence[int]]:
+        for one in act.inputs:
+            if isinstance(one, NarrativeInput):
+                for number in range(1, len(one.ends) + 1):
+                    yield self._stage.turn_of(act, one, number)

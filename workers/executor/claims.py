@@ -1,0 +1,73 @@
+"""Claims: iterations that messages offer to this worker at the same time are claimed in one transaction. Performs nothing."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+from botticelli.carousel import given_variables_of, narrative_of, plan_of, variables_of
+from botticelli.carousel.plan.snapshots import demands_of_run
+from botticelli.runtime.process import Runtime
+from botticelli.runtime.worker_heartbeat import worker_name
+from botticelli.store import ActRow, Transaction
+from workers.batching.batcher import Batcher
+from workers.batching.wait_window import crowd
+from workers.context.iteration_context import Retries, Stage
+
+
+def claim(runtime: Runtime, run_id: str, number: int) -> Stage | None:
+    """The attempt is counted here; None when there is nothing to do."""
+    return _claims.ask((runtime, run_id), number)
+
+
+def _claim_together(key: tuple[Runtime, str], numbers: Sequence[int]) -> list[Stage | None]:
+    """A number that is offered twice is claimed by the first."""
+    runtime, run_id = key
+    lease_seconds = runtime.settings.worker.lease_seconds
+    with runtime.store.transaction() as tx:
+        claims = tx.iterations.claim_all(
+            run_id, sorted(set(numbers)), worker=worker_name(), lease_seconds=lease_seconds
+        )
+        if not claims:
+            return [None] * len(numbers)
+        run, narrative, plan = tx.runs.get(run_id), narrative_of(tx, run_id), plan_of(runtime, tx, run_id)
+        variables, given = variables_of(tx, run_id), given_variables_of(tx, run_id)
+        demands = demands_of_run(tx, run_id)
+        finished, failed_acts = _earlier(tx, run_id, [one.number for one in claims.values() if one.fence > 1])
+        stages = {
+            number: Stage(
+                runtime=runtime,
+                claim=claim,
+                run=run,
+                narrative=narrative,
+                variables=dict(variables),
+                plan=plan,
+                demands=demands,
+                given=dict(given),
+                finished=finished[number],
+                failed_acts=failed_acts[number],
+                retries=Retries(claim.retries_used),
+            )
+            for number, claim in claims.items()
+        }
+    return [stages.pop(number, None) for number in numbers]
+
+
+def _earlier(
+    tx: Transaction, run_id: str, numbers: Sequence[int]
+) -> tuple[dict[int, list[ActRow]], dict[int, dict[tuple[int, int], str]]]:
+    """Return what earlier attempts have finished, by number, and which acts failed in them.
+
+    A failed act without a fence is to be performed again: the run was resumed since (reopen_run.sql).
+    """
+    finished: dict[int, list[ActRow]] = defaultdict(list)
+    failed_acts: dict[int, dict[tuple[int, int], str]] = defaultdict(dict)
+    for row in tx.acts.of_numbers(run_id, numbers) if numbers else ():
+        if row.status != "failed":
+            finished[row.number].append(row)
+        elif row.fence:
+            failed_acts[row.number][row.position, row.turn] = row.error or ""
+    return finished, failed_acts
+
+
+_claims: Batcher[tuple[Runtime, str], int, Stage | None] = Batcher(_claim_together, crowd.gather_seconds)

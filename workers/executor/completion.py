@@ -1,0 +1,176 @@
+"""Ends iterations.
+
+The ends of iterations: tickets are released; then the last act, final status, the run's counters and the next
+admissions are written in one transaction; then come the messages.
+
+Successes of one run at the same time are one batch. Performs nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import timedelta
+
+from botticelli.budget import Ticket
+from botticelli.carousel import advance, publish
+from botticelli.carousel.control.run_control import release_all, stop_admission
+from botticelli.errors import Stale
+from botticelli.messages import Publication
+from botticelli.runtime.process import Runtime
+from botticelli.runtime.worker_heartbeat import worker_name
+from botticelli.store import HALT, Claim, Run, ThreadLocks, Transaction
+from botticelli.telemetry.failpoints import reach
+from botticelli.telemetry.log import log
+from workers.batching.act_records import ActRecord, record_act, write_acts
+from workers.batching.batcher import Batcher
+from workers.batching.wait_window import crowd
+from workers.context.iteration_context import Stage
+from workers.context.outcomes import Cancelled, Failed, GivenBack, Halted, Held, Outcome, Succeeded
+from workers.recovery.hand_back import release
+from workers.recovery.sweep_thread import wake
+
+_run_rows = ThreadLocks()
+"""Who may write a run's row: one thread of this process at a time, so that the others need no connection to wait."""
+
+
+def conclude(stage: Stage, outcome: Outcome) -> None:
+    """Stale when another worker holds the iteration by now."""
+    if isinstance(outcome, Succeeded):
+        _succeed(stage)
+    else:
+        _end(stage, outcome)
+
+
+@dataclass(frozen=True, slots=True)
+class _Success:
+    """`last_acts`: what is recorded only now."""
+
+    claim: Claim
+    last_acts: tuple[ActRecord, ...]
+
+
+def _succeed(stage: Stage) -> None:
+    claim = stage.claim
+    success = _Success(claim, tuple(stage.last_acts))
+    try:
+        is_held, publications = _successes.ask((stage.runtime, claim.run_id), success)
+    except Exception:
+        with suppress(Stale):
+            _record_last_acts(stage)
+        raise
+    if publications is not None:
+        reach("iteration_finished")
+        publish(stage.runtime, publications)
+        if not publications:
+            wake()
+    if not is_held:
+        raise claim.stale()
+    log("iteration_ended", run=claim.run_id, iteration=claim.number, outcome="succeeded")
+
+
+_Written = tuple[bool, list[Publication] | None]
+"""Whether the iteration was still held, and what is to be published: by the first of them, for all."""
+
+
+def _succeed_together(key: tuple[Runtime, str], successes: Sequence[_Success]) -> list[_Written]:
+    """A message that doesn't go out after the commit is the sweep's."""
+    runtime, run_id = key
+    release(runtime, *(success.claim for success in successes))
+    reach("ticket_released")
+    with _run_rows.of(run_id), runtime.store.transaction() as tx:
+        run = tx.runs.lock(run_id)
+        ended = tx.iterations.succeed(run_id, [success.claim for success in successes])
+        held = [success for success in successes if success.claim.key in ended]
+        publications = _count(runtime, tx, run, held) if held else []
+    return [(success.claim.key in ended, None if at else publications) for at, success in enumerate(successes)]
+
+
+_successes: Batcher[tuple[Runtime, str], _Success, _Written] = Batcher(_succeed_together, crowd.gather_seconds)
+
+
+def _count(runtime: Runtime, tx: Transaction, run: Run, ended: Sequence[_Success]) -> list[Publication]:
+    """What the run takes of its acts is counted, so the last ones come first."""
+    write_acts(tx, [record for success in ended for record in success.last_acts])
+    run = tx.runs.count_iterations(run, [success.claim.number for success in ended], succeeded=len(ended))
+    return advance(runtime, tx, run)
+
+
+def _record_last_acts(stage: Stage) -> None:
+    """Without the iteration's end: what was paid is kept. Stale when the iteration is no longer held."""
+    while stage.last_acts:
+        record_act(stage.runtime, stage.last_acts[0])
+        del stage.last_acts[0]
+
+
+def _end(stage: Stage, outcome: Outcome) -> None:
+    """What is not a success: alone in its transaction, for the run itself may change."""
+    runtime, claim = stage.runtime, stage.claim
+    release(runtime, claim)
+    reach("ticket_released")
+    _record_last_acts(stage)
+    with _run_rows.of(claim.run_id), runtime.store.transaction() as tx:
+        run = tx.runs.lock(claim.run_id)
+        tx.iterations.guard(claim, lease_seconds=runtime.settings.worker.lease_seconds)
+        if isinstance(outcome, GivenBack | Held | Halted) and run.ending is not None:
+            outcome = Cancelled()
+        if isinstance(outcome, Halted) and _is_answered(tx, outcome):
+            outcome = Held(outcome.retries_used)
+        run, tickets = _written(stage, tx, run, outcome)
+        stands = isinstance(outcome, GivenBack) or run.status == "paused"
+        publications = [] if stands else advance(runtime, tx, run)
+    reach("iteration_finished")
+    release_all(runtime, tickets)
+    publish(runtime, publications)
+    if not publications:
+        wake()
+    log("iteration_ended", run=run.id, iteration=claim.number, outcome=type(outcome).__name__.lower())
+
+
+def _is_answered(tx: Transaction, halted: Halted) -> bool:
+    """Whether somebody has said meanwhile what the iteration was to wait for."""
+    return halted.waits_for is not None and tx.effects.status_of(halted.waits_for) != "waiting"
+
+
+def _written(stage: Stage, tx: Transaction, run: Run, outcome: Outcome) -> tuple[Run, list[Ticket]]:
+    """The run as it is then, and tickets to release after the commit."""
+    runtime, claim = stage.runtime, stage.claim
+    match outcome:
+        case GivenBack():
+            _park(stage, tx, run, outcome)
+        case Held(retries_used):
+            tx.iterations.requeue(claim.run_id, claim.number, claim.fence, retries_used=retries_used)
+        case Halted(reason, retries_used, waits_for) if waits_for is not None:
+            place = claim.run_id, claim.number, claim.fence
+            tx.iterations.requeue(*place, retries_used=retries_used, parked_for=reason)
+        case Halted(reason, retries_used):
+            tx.iterations.requeue(claim.run_id, claim.number, claim.fence, retries_used=retries_used)
+            if (run.status, run.reason) != ("paused", reason):
+                tx.levers.record(run.id, HALT, moved_by=f"worker {worker_name()}", reason=reason)
+            tx.runs.set(run.id, status="paused", reason=reason, due_at=None, waiting_for=None)
+            tickets = [Ticket.from_json(ticket) for ticket in tx.iterations.withdraw(run.id)]
+            return tx.runs.lock(run.id), tickets
+        case Cancelled():
+            tx.iterations.finish(claim, "cancelled", None)
+            run = tx.runs.count_iterations(run, [claim.number])
+        case Failed(error):
+            tx.iterations.finish(claim, "failed", error)
+            tx.ledger.abandon(run.id, claim.number)
+            run = tx.runs.count_iterations(run, [claim.number], failed=1)
+            if not run.continue_on_error and run.ending is None:
+                tickets = stop_admission(runtime, tx, run, "failed", f"iteration {claim.number}: {error}")
+                return tx.runs.lock(run.id), tickets
+    return run, []
+
+
+def _park(stage: Stage, tx: Transaction, run: Run, outcome: GivenBack) -> None:
+    claim = stage.claim
+    tx.iterations.requeue(claim.run_id, claim.number, claim.fence, retries_used=outcome.retries_used)
+    if run.status == "running":
+        stage.runtime.events.tell(
+            run.id, "run_waiting", reason=outcome.reason, retry_after_seconds=round(outcome.wait_seconds, 3)
+        )
+        due_at = run.now + timedelta(seconds=outcome.wait_seconds)
+        waiting = {"waiting_since": run.now, "waiting_for": outcome.waiting_for}
+        tx.runs.set(run.id, status="waiting", reason=outcome.reason, due_at=due_at, **waiting)

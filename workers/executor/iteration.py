@@ -1,0 +1,121 @@
+"""Perform one iteration: claim it, act by act, conclude it. Safe to call twice, or too late."""
+
+from __future__ import annotations
+
+import logging
+
+from celery.exceptions import SoftTimeLimitExceeded
+
+from botticelli.errors import BotticelliError, Stale
+from botticelli.runtime.process import Runtime
+from botticelli.runtime.server_errors import SERVERS_AWAY
+from botticelli.telemetry.failpoints import reach
+from botticelli.telemetry.log import log, logger
+from workers.batching.wait_window import crowd
+from workers.context.iteration_context import Stage
+from workers.context.outcomes import (
+    ActFailed,
+    Cancelled,
+    Failed,
+    GivenBack,
+    Halt,
+    Halted,
+    Held,
+    LongWait,
+    Outcome,
+    RunEnding,
+    RunHeld,
+    Succeeded,
+)
+from workers.executor.act_sequence import perform_acts
+from workers.executor.claims import claim
+from workers.executor.completion import conclude
+from workers.recovery.hand_back import hand_back, release
+from workers.recovery.leases import keeper_of
+
+
+def perform(runtime: Runtime, run_id: str, number: int) -> Failed | None:
+    """Returns when the iteration has ended, was given back, or was nothing for us; how it failed, once that is recorded.
+
+    A server that goes away in the middle ends it here: the sweep queues it again when the server is back, finished acts
+    are kept.
+    """
+    try:
+        with crowd.one_more():
+            return _claim_and_perform(runtime, run_id, number)
+    except SERVERS_AWAY as error:
+        log("iteration_interrupted", level=logging.WARNING, run=run_id, iteration=number, error=type(error).__name__)
+        return None
+
+
+def _claim_and_perform(runtime: Runtime, run_id: str, number: int) -> Failed | None:
+    stage = claim(runtime, run_id, number)
+    if stage is None:
+        log("nothing_to_claim", run=run_id, iteration=number)
+        return None
+    reach("iteration_claimed")
+    outcome = _perform(stage)
+    reach("before_ack")
+    return outcome if isinstance(outcome, Failed) else None
+
+
+def _perform(stage: Stage) -> Outcome | None:
+    """One that was taken over meanwhile writes nothing any more; what its own ticket still holds is given back."""
+    runtime, held = stage.runtime, stage.claim
+    try:
+        with keeper_of(runtime).holding(held):
+            outcome = _acts(stage)
+            reach("acts_performed")
+            return _conclude(stage, outcome)
+    except Stale:
+        log("iteration_taken_over", level=logging.WARNING, run=held.run_id, iteration=held.number)
+        release(runtime, held)
+    except SoftTimeLimitExceeded:
+        hand_back(runtime, held, "the soft time limit came at its very end")
+    return None
+
+
+def _acts(stage: Stage) -> Outcome:
+    try:
+        perform_acts(stage)
+    except ActFailed as failure:
+        return Failed(failure.error)
+    except RunEnding:
+        return Cancelled()
+    except RunHeld:
+        return Held(stage.retries_used)
+    except LongWait as wait:
+        return GivenBack(wait.wait_seconds, wait.reason, stage.retries_used, wait.waiting_for)
+    except Halt as halt:
+        return Halted(halt.reason, stage.retries_used, halt.waits_for)
+    except SoftTimeLimitExceeded:
+        return Failed("longer than the worker's soft time limit; raise task_soft_time_limit, or lower timeout_seconds")
+    except (Stale, *SERVERS_AWAY):
+        raise
+    except BotticelliError as error:
+        return Failed(str(error))
+    except Exception as error:
+        return _broken(stage, error)
+    return Succeeded()
+
+
+def _conclude(stage: Stage, outcome: Outcome) -> Outcome:
+    """How it has ended: an iteration whose last act can't be written has failed, as one whose other acts can't."""
+    try:
+        conclude(stage, outcome)
+        return outcome
+    except (Stale, SoftTimeLimitExceeded, *SERVERS_AWAY):
+        raise
+    except Exception as error:
+        if not stage.last_acts:
+            raise
+        stage.last_acts.clear()
+        outcome = _broken(stage, error)
+        conclude(stage, outcome)
+        return outcome
+
+
+def _broken(stage: Stage, error: Exception) -> Failed:
+    """A mistake of our own, described in the log."""
+    logger.error("iteration_broken run=%s iteration=%s", stage.claim.run_id, stage.claim.number, exc_info=error)
+    return Failed(f"internal error ({type(error).__name__}); the worker's log has the details")

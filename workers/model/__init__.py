@@ -1,0 +1,1 @@
+"""One model call with its retries: drawn from the budget, sent, settled, and in the ledger."""

@@ -1,0 +1,319 @@
+"""One model call with its retries: draw, call, settle, and the ledger's rows. Builds no prompt, writes no act row."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any, NoReturn
+
+from botticelli.budget import Amounts, Draw, Refusal, Scope, Ticket
+from botticelli.carousel.admission.dispatch import in_short
+from botticelli.carousel.plan.planned_calls import Call
+from botticelli.drivers import (
+    Driver,
+    GenerateRequest,
+    GenerateResponse,
+    ModelName,
+    Prepares,
+    Streams,
+    Usage,
+    checked_response,
+)
+from botticelli.drivers.transport.departures import on_departure
+from botticelli.errors import DriverError, DriverTerminal, DriverTransient, DriverUnknown
+from botticelli.spending.costs import Carry
+from botticelli.spending.draws import Draws, Request, granted
+from botticelli.store import Entry, Settled, Transaction
+from botticelli.telemetry.failpoints import reach
+from botticelli.telemetry.log import log
+from workers.batching.batched_draws import Drawn
+from workers.batching.wait_window import crowd
+from workers.context.iteration_context import Stage
+from workers.context.outcomes import ActFailed, LongWait
+from workers.context.retry_waits import next_wait, unstated_limits
+from workers.model.limit_learning import learn
+from workers.model.send_delays import spreads_of
+from workers.model.streaming import Partials
+from workers.model.token_counts import sized
+
+MINUTES_SECONDS = 120.0
+"""A refusal for longer is of a day's quota: no guard would have helped."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back, and what it took. The settle of the ledger row is still to be written, with the act."""
+
+    response: GenerateResponse
+    model: ModelName
+    draw_id: str
+    tries: int
+    drawn_at: datetime
+    settled_at: datetime
+
+
+class ModelDown(ActFailed):
+    """This model will not answer now; another one may."""
+
+
+class ModelCall:
+    """The calls for one turn of one act: of its model, and of the next one when that is exhausted or down."""
+
+    def __init__(self, stage: Stage, act: str, retries: int, call: Call, name: str) -> None:
+        self._stage = stage
+        self._act = act
+        self._retries = retries
+        self._calls = (call, *call.fallbacks)
+        self._call = call
+        self._name = name
+        """Unique within the iteration: position and turn."""
+        self._ticket = Ticket.from_json(stage.claim.ticket)
+        self._draws = Draws(stage.runtime.budget, self._ticket.id, call.scopes)
+        self._spreads = spreads_of(stage.runtime)
+        self._asked_at = 0.0
+        """When the draw that was granted last was asked for."""
+        self._first_retry = 0
+        """How many retries of the iteration there had been when this model was asked first."""
+        self._tries = 0
+        self._tries_before = 0
+        """How many tries of other models there were before this one was asked first."""
+
+    def perform(self, request: GenerateRequest) -> Answer:
+        """ActFailed when retries are used up or would not help; LongWait when the wait is not for a worker."""
+        waits: list[LongWait] = []
+        down: list[str] = []
+        for number, call in enumerate(self._calls):
+            self._call = sized(call, request, self._stage.runtime.drivers.get(call.model.provider))
+            self._first_retry = self._stage.retries_used if number else 0
+            self._tries_before = self._tries
+            try:
+                return self._ask(replace(request, model=call.model.model))
+            except LongWait as wait:
+                waits.append(wait)
+            except ModelDown as failure:
+                down.append(failure.error)
+            finally:
+                self._give_back_places()
+        if waits:
+            raise min(waits, key=lambda wait: wait.wait_seconds)
+        raise ActFailed("; ".join(down))
+
+    def _ask(self, request: GenerateRequest) -> Answer:
+        """One model, with its retries."""
+        driver = self._stage.runtime.drivers.get(self._call.model.provider)
+        self._prepare(driver)
+        while True:
+            draw = self._draw()
+            try:
+                with crowd.one_less(), on_departure(self._leaves):
+                    self._leaves()
+                    response = self._answer(driver, request)
+                reach("model_answered")
+                unstated_limits.end(self._call.scope.name)
+            except DriverError as error:
+                self._settle_failure(draw, error)
+                self._back_off(error)
+                continue
+            except BaseException:
+                self._settle_failure(draw, DriverUnknown("the call was interrupted"))
+                raise
+            finally:
+                self._spreads.tell(self._stage.runtime.budget, self._call.scope)
+                learn(self._stage.runtime, driver, self._call)
+            response = self._priced(response)
+            settled = self._draws.settle(draw.id, _used(response.usage, response.cost_usd, self._call.scope))
+            reach("request_settled")
+            moments = _moment(draw.drawn_at_ms), _moment(settled.settled_at_ms)
+            return Answer(response, self._call.model, draw.id, self._tries, *moments)
+
+    def _leaves(self) -> None:
+        self._spreads.measure(self._call.scope, self._asked_at)
+
+    def _prepare(self, driver: Driver) -> None:
+        """Before anything is drawn: a window counts from the draw, the provider from the request's arrival."""
+        if isinstance(driver, Prepares):
+            try:
+                driver.prepare()
+            except DriverError as error:
+                self._back_off(error)
+
+    def _answer(self, driver: Driver, request: GenerateRequest) -> GenerateResponse:
+        if isinstance(driver, Streams):
+            turn = int(self._name.rpartition(".")[2])
+            partials = Partials(lambda text: self._stage.partial(self._act, turn, text))
+            return checked_response(request, driver.stream(request, partials.hear))
+        return checked_response(request, driver.generate(request))
+
+    def _give_back_places(self) -> None:
+        """The ticket covers the scopes that admission asked; what was drawn in others is settled, and closed here."""
+        covered = {share.scope.name for share in self._ticket.shares}
+        others = [scope for scope in self._call.scopes if scope.name not in covered]
+        if others:
+            self._stage.runtime.budget.release(self._ticket.id, others)
+
+    def _priced(self, response: GenerateResponse) -> GenerateResponse:
+        """With what it costs by the prices that are known here; else what the driver says. Unknown stays unknown."""
+        cost_usd = self._cost_usd(response.usage)
+        return response if cost_usd is None else replace(response, cost_usd=cost_usd)
+
+    def _cost_usd(self, usage: Usage) -> Decimal | None:
+        return self._call.prices.cost_usd(
+            input_tokens=usage.input_tokens, cached_tokens=usage.cached_tokens, output_tokens=usage.output_tokens
+        )
+
+    def _draw(self) -> Draw:
+        """A granted draw with its row in the ledger; waits for the windows if it has to."""
+        claim = self._stage.claim
+        self._tries += 1
+        draw_id = f"{claim.run_id}:{claim.number}:{claim.fence}:{self._name}:{self._tries - 1}"
+        if self._call.model != self._calls[0].model:
+            draw_id += f":{self._call.model}"
+        self._spreads.tell(self._stage.runtime.budget, self._call.scope)
+        while isinstance(drawn := self._drawn(draw_id), Refusal):
+            self._wait_for(self._stage.runtime.softened(drawn))
+        self._asked_at = drawn.asked_at
+        if isinstance(drawn.confirmed, Refusal):
+            self._not_made(drawn.draw, drawn.confirmed)
+        self._stage.begin(lambda tx: self._take_back(tx, drawn.draw))
+        return drawn.draw
+
+    def _not_made(self, draw: Draw, refusal: Refusal) -> NoReturn:
+        """The server forgot the draw before the ledger knew it, and has no room for it now: another attempt asks anew."""
+        with self._stage.guarded() as tx:
+            self._take_back(tx, draw)
+        refusal = self._stage.runtime.softened(refusal)
+        if refusal.retry_after_ms is None:
+            self._wait_for(refusal)
+        raise LongWait((refusal.retry_after_ms or 0) / 1000, str(refusal), in_short(refusal))
+
+    def _take_back(self, tx: Transaction, draw: Draw) -> None:
+        """The request is not made after all, though its row is in the ledger."""
+        self._draws.undo(draw.id)
+        tx.ledger.settle(draw.id, "refused", _moment(draw.drawn_at_ms), Usage(0, 0))
+
+    def _drawn(self, draw_id: str) -> Drawn | Refusal:
+        paused = self._stage.runtime.paused(self._call.scopes)
+        request = Request(self._draws_now(), draw_id, self._call.amounts)
+        return paused or self._stage.draw(request, self._entry)
+
+    def _draws_now(self) -> Draws:
+        """In all scopes of the call, with the limits that are in force at this moment."""
+        scopes = tuple(map(self._stage.runtime.in_force, self._call.scopes))
+        self._draws = replace(self._draws, scopes=scopes)
+        return self._draws
+
+    def _entry(self, draw: Draw) -> Entry:
+        claim = self._stage.claim
+        return Entry(
+            draw_id=draw.id,
+            run_id=claim.run_id,
+            number=claim.number,
+            act=self._act,
+            attempt=claim.attempt,
+            scope=self._call.scope.name,
+            estimated_tokens=self._call.tokens,
+            drawn_at=_moment(draw.drawn_at_ms),
+            narrative=self._stage.run.narrative,
+            model=str(self._call.model),
+            shares=granted(self._ticket, self._draws.scopes, draw.amounts),
+        )
+
+    def _wait_for(self, refusal: Refusal) -> None:
+        if refusal.retry_after_ms is None:
+            raise ModelDown(f"{refusal}; lower the estimate or choose another tier")
+        wait_seconds = refusal.retry_after_ms / 1000
+        self._stage.tell("call_waiting", act=self._act, reason=str(refusal), wait_seconds=wait_seconds)
+        self._sleep(wait_seconds, str(refusal), in_short(refusal))
+
+    def _settle_failure(self, draw: Draw, error: DriverError) -> None:
+        """Settle a call that failed.
+
+        A refused request used a request and no token; of one with an unknown outcome the whole estimate counts; of one
+        that was begun what was counted; of one that never left nothing.
+        """
+        if not error.was_sent:
+            self._draws.undo(draw.id)
+            with self._stage.guarded() as tx:
+                tx.ledger.settle(draw.id, "not_sent", _moment(draw.drawn_at_ms), Usage(0, 0))
+            return
+        usage = Usage(*error.served_tokens)
+        cost_usd = self._cost_usd(usage) if usage.total_tokens else None
+        unknown, served = isinstance(error, DriverUnknown), usage.total_tokens > 0
+        settled = self._draws.settle(draw.id, None if unknown else _used(usage, cost_usd, self._call.scope))
+        outcome = "unknown" if unknown else "settled" if served else "refused"
+        row = Settled(draw.id, outcome, _moment(settled.settled_at_ms), None if unknown else usage, cost_usd, served)
+        with self._stage.guarded() as tx:
+            tx.ledger.settle_all([row])
+
+    def _back_off(self, error: DriverError) -> None:
+        """Wait for the next try; ActFailed when there is none."""
+        model = self._call.model
+        if isinstance(error, DriverTerminal):
+            raise (ModelDown if error.elsewhere else ActFailed)(f"{model}: {error}") from None
+        limited = isinstance(error, DriverTransient) and error.limited
+        asked_seconds = error.retry_after_seconds if isinstance(error, DriverTransient) else None
+        failed = self._stage.retries_used - self._first_retry
+        waited = self._wait_of_limit(asked_seconds) if limited else None
+        if waited is not None:
+            wait_seconds = waited
+        elif failed >= self._retries:
+            raise ModelDown(f"{model}: {error}; {self._failed_tries()}") from None
+        else:
+            wait_seconds = next_wait(failed, asked_seconds, limited=limited)
+            self._stage.retries.count()
+        if limited and (asked_seconds or 0) <= MINUTES_SECONDS:
+            self._spreads.refuse(self._call.scope)
+        if asked_seconds is not None:
+            self._stage.runtime.budget.block_until(self._call.scope, round(asked_seconds * 1000))
+        log(
+            "model_call_failed",
+            level=logging.WARNING,
+            run=self._stage.claim.run_id,
+            error=error,
+            wait_seconds=wait_seconds,
+        )
+        self._stage.tell("call_failed", act=self._act, error=str(error), wait_seconds=round(wait_seconds, 3))
+        self._sleep(wait_seconds, f"{model}: {error}")
+
+    def _wait_of_limit(self, asked_seconds: float | None) -> float | None:
+        """Return the wait for a rate limit of a run that waits for limits, which is no failed try; None where it is one."""
+        run, scope = self._stage.run, self._call.scope
+        if run.on_budget_exhausted != "wait":
+            return None
+        if asked_seconds is not None:
+            return next_wait(0, asked_seconds)
+        wait_seconds = unstated_limits.next_wait(scope.name, run.max_wait_seconds)
+        if wait_seconds is not None and unstated_limits.is_repeated(scope.name):
+            self._stage.runtime.budget.block_until(scope, round(wait_seconds * 1000))
+        return wait_seconds
+
+    def _failed_tries(self) -> str:
+        """Of this model in this attempt."""
+        tries = self._tries - self._tries_before
+        return "1 try failed" if tries == 1 else f"{tries} tries failed"
+
+    def _sleep(self, wait_seconds: float, reason: str, waiting_for: Mapping[str, Any] | None = None) -> None:
+        """A short wait is sat through, without a connection; for a long one the iteration is given back."""
+        if wait_seconds > self._stage.runtime.settings.worker.inline_wait_seconds:
+            raise LongWait(wait_seconds, reason, waiting_for)
+        with crowd.one_less():
+            threading.Event().wait(wait_seconds)
+
+
+_costs = Carry()
+"""By scope, in this process."""
+
+
+def _used(usage: Usage, cost_usd: Decimal | None, scope: Scope) -> Amounts:
+    """Return what was really used. Input that the provider had in its cache is no input of the windows that count input."""
+    cost_microusd = _costs.microusd(scope.name, cost_usd)
+    fresh_tokens = usage.input_tokens - usage.cached_tokens
+    return Amounts(1, usage.total_tokens, fresh_tokens, usage.output_tokens, cost_microusd)
+
+
+def _moment(clock_ms: int) -> datetime:
+    return datetime.fromtimestamp(clock_ms / 1000, UTC)

@@ -1,0 +1,185 @@
+"""What becomes of an act's output as content: JSON in it becomes rows. Decides which acts store, and under which columns."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from botticelli.errors import InvalidInput
+from botticelli.narrative.model import Act, Narrative
+from botticelli.store import NewRow, Origin, Tables, Transaction
+from botticelli.store.user_data.content_tables import BOOKKEEPING, MAX_COLUMNS, NAME
+from workers.context.iteration_context import Stage
+from workers.context.outcomes import ActFailed
+from workers.outputs.response_json import read_json
+
+MAX_OUTPUT_CHARACTERS = 1_000_000
+MAX_ROWS = 1_000
+MAX_DEPTH = 16
+MAX_VALUE_CHARACTERS = 100_000
+
+_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_ -]{0,62}")
+_KINDS = {"text": "text", "number": "a number", "boolean": "true or false", "json": "JSON"}
+_KINDS |= {"timestamp": "a time in ISO 8601", "date": "a date in ISO 8601"}
+
+
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """Where an act's rows go. `columns` are those of the template, None without one: then the keys decide."""
+
+    table: str
+    template: str | None
+    columns: Mapping[str, str] | None
+
+    @property
+    def note(self) -> str:
+        """What the prompt says about the answer; empty without a template."""
+        if self.columns is None:
+            return ""
+        lines = "\n".join(f"- {name}: {_KINDS[kind]}" for name, kind in self.columns.items())
+        example = json.dumps([{name: _KINDS[kind] for name, kind in self.columns.items()}])
+        return (
+            "\n\nAnswer with JSON and nothing else: one object, or an array of objects, each with these keys:\n"
+            f"{lines}\n```json\n{example}\n```"
+        )
+
+
+def schema_of(stage: Stage, position: int) -> Schema | None:
+    """None for an act whose output is not stored as content. ActFailed when its template is not there."""
+    act = stage.narrative.acts[position]
+    content, name = stage.narrative.content_for(act), stage.narrative.name_for(act)
+    if not stores_content(stage.narrative, position):
+        return None
+    target = content.target or re.sub("[^a-z0-9_]", "_", name.lower())
+    if not NAME.fullmatch(target):
+        raise ActFailed(f"{name} can't be the name of a content table; give the narrative a target")
+    if content.template is None:
+        return Schema(target, None, None)
+    settings = stage.tables
+    with stage.runtime.store.reading(settings.timeout_seconds) as connection:
+        tables = Tables(connection, allow=settings.allow, write=settings.write)
+        seen = tables.find(content.template)
+        offer = ", ".join(tables.names()[:20]) or "none yet"
+    if seen is None:
+        raise ActFailed(f"the template {content.template} is not a table that may be read; tables: {offer}")
+    columns = {name: kind_of_type(kind) for name, kind in seen.columns.items() if name not in BOOKKEEPING}
+    return Schema(target, content.template, columns)
+
+
+def stores_content(narrative: Narrative, position: int) -> bool:
+    """Whether an act's answer becomes content.
+
+    Of the acts of one narrative those with `extract_output`; when there are none, the last one with an answer: that of
+    a model, or of another narrative.
+    """
+    act = narrative.acts[position]
+    if not narrative.content_for(act).is_generated or not _has_answer(act) or act.skip_content_generation:
+        return False
+    beside = narrative.positions_beside(act)
+    if any(narrative.acts[number].extract_output for number in beside):
+        return act.extract_output
+    return position == max(number for number in beside if _has_answer(narrative.acts[number]))
+
+
+def _has_answer(act: Act) -> bool:
+    return act.calls_model or act.composes is not None
+
+
+def rows_in(output: str, schema: Schema) -> list[NewRow]:
+    """The rows that an answer holds. ActFailed when there is no JSON in it, or JSON that no table could take."""
+    if len(output) > MAX_OUTPUT_CHARACTERS:
+        raise ActFailed(f"the answer is longer than {MAX_OUTPUT_CHARACTERS:,} characters")
+    read = read_json(output, anywhere=True)
+    found: Any = read.value if read else None
+    if isinstance(found, dict) and len(found) == 1:
+        (only,) = found.values()
+        found = only if isinstance(only, list) and only and all(isinstance(one, dict) for one in only) else found
+    objects: list[Any] = found if isinstance(found, list) else [found]
+    if not objects or not all(isinstance(one, dict) and one for one in objects):
+        raise ActFailed("the answer holds no JSON object that could be stored; ask for JSON in the prompt")
+    if len(objects) > MAX_ROWS:
+        raise ActFailed(f"the answer holds more than {MAX_ROWS} rows")
+    return [_row(one, schema) for one in objects]
+
+
+def store(tx: Transaction, schema: Schema, rows: Sequence[NewRow], origin: Origin) -> None:
+    """Within the act's own transaction. ActFailed for what the table doesn't take."""
+    columns = schema.columns if schema.columns is not None else columns_of(rows)
+    try:
+        tx.content.add(schema.table, rows, origin, template=schema.template, columns=columns)
+    except InvalidInput as error:
+        raise ActFailed(f"the rows can't be stored: {error}") from None
+
+
+def columns_of(rows: Sequence[NewRow]) -> dict[str, str]:
+    """Names and types that the values ask for; values of several types make a column of texts."""
+    kinds: dict[str, set[str]] = {}
+    for row in rows:
+        for name, value in row.values.items():
+            kinds.setdefault(name, set()).update([] if value is None else [_kind(value)])
+    return {name: next(iter(found)) if len(found) == 1 else "text" for name, found in kinds.items()}
+
+
+def kind_of_type(written: str) -> str:
+    """The kind of column for a type as Postgres writes it."""
+    name = written.upper()
+    if name.startswith(("SMALLINT", "INTEGER", "BIGINT", "NUMERIC", "REAL", "DOUBLE", "FLOAT", "DECIMAL")):
+        return "json" if "[]" in name else "number"
+    kinds = {"BOOLEAN": "boolean", "TIMESTAMP": "timestamp", "DATE": "date", "JSON": "json", "ARRAY": "json"}
+    return next((kind for start, kind in kinds.items() if name.startswith(start)), "json" if "[]" in name else "text")
+
+
+def _row(found: dict[str, Any], schema: Schema) -> NewRow:
+    if len(found) > MAX_COLUMNS + len(BOOKKEEPING):
+        raise ActFailed(f"a row of the answer has more than {MAX_COLUMNS} keys")
+    values: dict[str, Any] = {}
+    for key, value in found.items():
+        name = _column(key)
+        _check(name, value)
+        if schema.columns is not None and name not in schema.columns:
+            continue
+        values[name] = value
+    return NewRow({one: value for one, value in values.items() if one not in BOOKKEEPING}, _tags(found), _rating(found))
+
+
+def _column(key: str) -> str:
+    if not _KEY.fullmatch(key):
+        raise ActFailed(f"the answer has a key that can't be a column: {key[:60]!r}; use letters, digits and _")
+    return re.sub("[ -]", "_", key.lower())
+
+
+def _check(name: str, value: Any) -> None:
+    if isinstance(value, str) and len(value) > MAX_VALUE_CHARACTERS:
+        raise ActFailed(f"the value of {name} is longer than {MAX_VALUE_CHARACTERS:,} characters")
+    waiting = [(value, 1)]
+    while waiting:
+        one, depth = waiting.pop()
+        if depth > MAX_DEPTH:
+            raise ActFailed(f"the value of {name} is nested more than {MAX_DEPTH} levels deep")
+        inner = one.values() if isinstance(one, dict) else one if isinstance(one, list) else ()
+        waiting.extend((each, depth + 1) for each in inner)
+
+
+def _tags(found: Mapping[str, Any]) -> tuple[str, ...]:
+    tags = found.get("tags")
+    return tuple(str(one)[:100] for one in tags[:50] if isinstance(one, str)) if isinstance(tags, list) else ()
+
+
+def _rating(found: Mapping[str, Any]) -> int | None:
+    rating = found.get("rating")
+    return rating if type(rating) is int and 1 <= rating <= 5 else None
+
+
+def _kind(value: Any) -> str:
+    match value:
+        case bool():
+            return "boolean"
+        case int() | float():
+            return "number"
+        case str():
+            return "text"
+        case _:
+            return "json"

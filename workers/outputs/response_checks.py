@@ -1,0 +1,73 @@
+"""Can this answer be used? Refused, empty and cut ones can't; broken JSON is repaired. Calls nothing, writes nothing."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+from botticelli.drivers import GenerateResponse
+from workers.outputs.response_json import read_json
+
+REFUSED, CUT = "refused", "length"
+WHOLE = ("stop", CUT)
+TOOLS = "the model called a tool that nobody offered it"
+ENDS = {
+    "tool_calls": TOOLS,
+    "tool_use": TOOLS,
+    "function_call": TOOLS,
+    "unexpected_tool_call": TOOLS,
+    "malformed_function_call": "the model made a malformed call of a tool",
+    "pause_turn": "the model paused in the middle of its turn",
+}
+"""What the words of providers mean that are no end of an answer; others are shown as they are."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """An answer after the checks.
+
+    `output` is what later acts read; `raw` the model's own text where that is something else. `fault` says why the
+    answer is not used; `warning` what its reader should know.
+    """
+
+    output: str
+    raw: str | None = None
+    fault: str | None = None
+    warning: str | None = None
+
+
+def judge(response: GenerateResponse, *, as_json: bool) -> Judged:
+    text, warnings = response.text, list(response.warnings)
+    fault = _unusable(response)
+    if fault is not None:
+        return Judged(text, fault="; ".join([fault, *warnings]))
+    if response.finish_reason == CUT:
+        warnings.append(f"the answer was cut after {response.usage.output_tokens} tokens; raise max_tokens")
+    if not as_json:
+        return Judged(text, warning="; ".join(warnings) or None)
+    found = read_json(text)
+    if found is not None and not found.remarks:
+        return Judged(text, warning="; ".join(warnings) or None)
+    if response.finish_reason == CUT:
+        fault = f"the answer was cut after {response.usage.output_tokens} tokens, so its JSON is not whole; raise max_tokens"
+        return Judged(text, fault=fault)
+    if found is None:
+        return Judged(text, fault=f"the answer is not JSON (finish reason: {response.finish_reason})")
+    warnings += found.remarks
+    return Judged(json.dumps(found.value, ensure_ascii=False), raw=text, warning="; ".join(warnings))
+
+
+def _unusable(response: GenerateResponse) -> str | None:
+    if response.finish_reason == REFUSED:
+        return "the model refused to answer; change the prompt or the model"
+    if response.finish_reason not in WHOLE:
+        why = ENDS.get(response.finish_reason, "the answer didn't end as a whole one does")
+        do = f'accepted_finish_reasons = ["{response.finish_reason}"] of the driver takes such answers as whole'
+        return f"{why} (finish reason: {response.finish_reason}); {do}"
+    if response.text.strip():
+        return None
+    if response.finish_reason == CUT:
+        return "the model used up max_tokens before it wrote anything (finish reason: length); raise max_tokens"
+    if response.reasoning.strip():
+        return f"the model gave its reasoning and no answer (finish reason: {response.finish_reason})"
+    return f"the model gave an empty answer (finish reason: {response.finish_reason})"

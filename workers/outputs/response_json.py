@@ -1,0 +1,133 @@
+"""Reads the JSON that an answer is meant to be: as it stands, out of a fence or of the prose around it, or repaired."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from botticelli.narrative import parse_json
+from botticelli.untrusted.storable import storable
+
+REPAIRED = "the answer's JSON was broken and has been repaired"
+TAKEN_OUT = "the answer had text around its JSON, which was left out"
+NULLED = "NaN and numbers that are too large became null"
+
+_FENCE = re.compile(r"```([^\n`]*)\n(.*?)(?:```|\Z)", re.DOTALL)
+_STARTS_AS_JSON = re.compile(
+    r"""\s*(?:
+        \{\s*(?:["'}]|//|/\*|[A-Za-z_$][\w$]*\s*:)             # an object: a quoted key, a bare key, a comment
+      | \[\s*(?:[\[{"'\]]|//|/\*|(?:-?\d[\d.eE+-]*|true|false|null)\s*,)   # a list
+    )""",
+    re.VERBOSE,
+)
+_OPENING = re.compile(r"(?:^|[\s:])(?=[{\[])")
+_INTRODUCED = re.compile(r"""(?:^|:)[ \t]*(?=\{\s*"|\[\s*[\[{"])""", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class ReadJson:
+    """`remarks` say what was done to get it; none where the answer is JSON as it stands, bare or in a fence."""
+
+    value: Any
+    remarks: tuple[str, ...] = ()
+
+
+def read_json(text: str, *, anywhere: bool = False) -> ReadJson | None:
+    """Read an answer as JSON; None where it was not meant as JSON.
+
+    None where the answer was not meant as JSON: nothing is made out of prose that has braces. `anywhere` also takes
+    whole JSON with text on both sides.
+    """
+    try:
+        return ReadJson(parse_json(text))
+    except ValueError:
+        pass
+    for value in _within_prose(text.strip(), anywhere=anywhere):
+        return ReadJson(value, (TAKEN_OUT,))
+    for candidate in _meant(text):
+        repaired = _repaired(candidate)
+        if repaired is not None:
+            return repaired
+    return None
+
+
+def _within_prose(text: str, *, anywhere: bool) -> Iterator[Any]:
+    """Objects, or lists of them, that the answer begins with or ends with."""
+    end = 0
+    for match in _OPENING.finditer(text):
+        start = match.end()
+        if start < end:
+            continue
+        try:
+            value, end = json.JSONDecoder().raw_decode(text, start)
+            value = parse_json(text[start:end])
+        except (ValueError, RecursionError):
+            if _STARTS_AS_JSON.match(text, start):
+                return
+            continue
+        if _holds_objects(value) and (anywhere or start == 0 or end == len(text)):
+            yield value
+
+
+def _holds_objects(value: Any) -> bool:
+    items = value if isinstance(value, list) else [value]
+    return bool(items) and all(isinstance(item, dict) and item for item in items)
+
+
+def _meant(text: str) -> Iterator[str]:
+    """Yield what was written as JSON, however broken.
+
+    Fences come first, then the whole, then the part that opens on its own line or after a colon.
+    """
+    for fence in _FENCE.finditer(text):
+        if fence[1].strip().lower().startswith("json") or _STARTS_AS_JSON.match(fence[2]):
+            yield fence[2]
+    if _STARTS_AS_JSON.match(text):
+        yield text
+    elif (opening := _INTRODUCED.search(text)) is not None and not _is_whole(text, opening.end()):
+        yield text[opening.end() :]
+
+
+def _is_whole(text: str, start: int) -> bool:
+    """Whether JSON that needs no repair begins here: a quotation within prose."""
+    try:
+        json.JSONDecoder().raw_decode(text, start)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def _repaired(text: str) -> ReadJson | None:
+    """An object or a list that a library makes of the text."""
+    import json_repair
+
+    if not _STARTS_AS_JSON.match(text):
+        return None
+    try:
+        made = json_repair.loads(text)
+        value, has_nulled = _finite(made)
+        value = parse_json(json.dumps(storable(value), allow_nan=False))
+    except (ValueError, TypeError, RecursionError):
+        return None
+    if not isinstance(value, dict | list) or not value:
+        return None
+    return ReadJson(value, (REPAIRED, NULLED) if has_nulled else (REPAIRED,))
+
+
+def _finite(value: Any) -> tuple[Any, bool]:
+    """The value with null for each number that is none, and whether there was one."""
+    match value:
+        case float() if not math.isfinite(value):
+            return None, True
+        case dict():
+            pairs = {key: _finite(inner) for key, inner in value.items()}
+            return {key: inner for key, (inner, _) in pairs.items()}, any(nulled for _, nulled in pairs.values())
+        case list():
+            items = [_finite(inner) for inner in value]
+            return [inner for inner, _ in items], any(nulled for _, nulled in items)
+        case _:
+            return value, False

@@ -1,0 +1,136 @@
+"""How a worker process ends in time: it may finish what it performs, hands the rest back, and goes. Performs nothing.
+
+Celery waits without a bound for the threads of a worker that is asked to end; a process of its own may be ended at any
+moment, since whatever it held is handed back before.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+
+from celery.worker import state
+from redis.exceptions import RedisError
+
+from botticelli.runtime.process import Runtime
+from botticelli.runtime.server_errors import SERVERS_AWAY
+from botticelli.runtime.worker_heartbeat import depart, worker_name
+from botticelli.telemetry.log import log
+from workers.recovery.hand_back import hand_back
+from workers.recovery.leases import keeper_of
+
+CELERY_SECONDS = 10.0
+"""So long Celery may take to end by itself once nothing is performed any more."""
+HAND_BACK_SECONDS = 10.0
+"""So long it is tried to hand back; then the leases decide."""
+POLL_SECONDS = 0.05
+
+Children = Callable[[], Iterable[int]]
+"""Process ids, at the moment of the call."""
+
+
+class Flag:
+    """A flag that is set once, at any moment, also by a signal's handler.
+
+    `threading.Event` has a lock that isn't re-entrant: a handler which interrupts another within `set()` would wait for
+    itself.
+    """
+
+    def __init__(self) -> None:
+        self._is_set = False
+
+    def set(self) -> None:
+        self._is_set = True
+
+    def wait(self, seconds: float) -> bool:
+        """Until it is set, at most for so long. Whether it is."""
+        deadline = time.monotonic() + seconds
+        while not self._is_set and (left_seconds := deadline - time.monotonic()) > 0:
+            time.sleep(min(left_seconds, POLL_SECONDS))
+        return self._is_set
+
+
+stopping = Flag()
+"""Set once this process is asked to end: what waits in it waits no longer."""
+
+
+class Departure(threading.Thread):
+    """The shutdown of a worker, which begins at once.
+
+    `exit_code` is that of a process that Celery doesn't end by itself; `children` are the processes of its pool, if it
+    has some: they are killed before what they hold is handed back.
+    """
+
+    def __init__(
+        self, runtime: Runtime, *, finish_seconds: float, exit_code: int = 0, children: Children = tuple
+    ) -> None:
+        super().__init__(name="departure", daemon=True)
+        self._runtime = runtime
+        self._finish_seconds = finish_seconds
+        self._exit_code = exit_code
+        self._children = children
+        self._hurried = Flag()
+        self._killed: set[int] = set()
+
+    def hurry(self) -> None:
+        """Hand back now."""
+        self._hurried.set()
+
+    def run(self) -> None:
+        stopping.set()
+        within_seconds = self._finish_seconds
+        log("worker_ends", level=logging.WARNING, performing=len(state.active_requests), within_seconds=within_seconds)
+        self._wait_while_busy()
+        if not self._hand_back() and self._exit_code == 0:
+            self._hurried.wait(CELERY_SECONDS)
+            self._hand_back()
+        leave(self._runtime)
+        sys.stdout.flush()
+        os._exit(self._exit_code)
+
+    def _wait_while_busy(self) -> None:
+        deadline = time.monotonic() + self._finish_seconds
+        while state.active_requests and time.monotonic() < deadline and not self._hurried.wait(POLL_SECONDS):
+            pass
+
+    def _hand_back(self) -> bool:
+        """Whether there was something."""
+        busy = bool(state.active_requests)
+        why = "its worker is deaf" if self._exit_code else "its worker was asked to end"
+        deadline = time.monotonic() + HAND_BACK_SECONDS
+        while True:
+            try:
+                keeper_of(self._runtime).hand_back_all(why)
+                self._hand_back_of_children(busy, why)
+                return busy
+            except SERVERS_AWAY as error:
+                if time.monotonic() >= deadline:
+                    log("left_to_the_leases", level=logging.WARNING, error=type(error).__name__)
+                    return busy
+                threading.Event().wait(POLL_SECONDS)
+
+    def _hand_back_of_children(self, busy: bool, why: str) -> None:
+        self._killed |= set(self._children()) if busy else set()
+        for pid in self._killed:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        if self._killed:
+            with self._runtime.store.transaction() as tx:
+                claims = tx.iterations.held_by([worker_name(pid) for pid in self._killed])
+            for claim in claims:
+                hand_back(self._runtime, claim, why)
+
+
+def leave(runtime: Runtime) -> None:
+    """Say goodbye, so that nobody takes this worker for alive, and close what is open."""
+    try:
+        depart(runtime)
+    except RedisError as error:
+        log("departure_not_said", level=logging.INFO, error=type(error).__name__)
+    runtime.close()

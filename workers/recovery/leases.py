@@ -1,0 +1,103 @@
+"""Keeps the leases of everything this process performs, with one thread and one statement. Judges no lease itself."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+
+from botticelli.budget import Ticket
+from botticelli.carousel.admission.dispatch import TICKET_LEASE_SECONDS
+from botticelli.runtime.process import Runtime
+from botticelli.runtime.server_errors import SERVERS_AWAY
+from botticelli.store import Claim, ClaimKey
+from botticelli.telemetry.log import log
+from workers.recovery.hand_back import hand_back
+
+RENEWALS_PER_LEASE = 3
+
+
+class LeaseKeeper:
+    """Renews all held claims at a third of the lease, until there are none."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+        self._claims: dict[ClaimKey, Claim] = {}
+        self._owed: dict[ClaimKey, Claim] = {}
+        """Interrupted because a server was away: given back as soon as it can be written down."""
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+        self._empty = threading.Event()
+
+    @contextmanager
+    def holding(self, claim: Claim) -> Iterator[None]:
+        """The claim is renewed for as long as the block runs. When a server goes away in it, it is owed."""
+        key = claim.key
+        with self._lock:
+            self._claims[key] = claim
+            self._empty.clear()
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._renew_until_empty, name="leases", daemon=True)
+                self._thread.start()
+        try:
+            yield
+        except SERVERS_AWAY:
+            with self._lock:
+                self._owed[key] = claim
+            raise
+        finally:
+            with self._lock:
+                self._claims.pop(key, None)
+
+    def hand_back_owed(self) -> None:
+        """What was interrupted goes on, here or elsewhere. Raises what an absent server raises."""
+        for claim in self._take(self._owed):
+            self._hand_back(claim, "a server was away")
+
+    def hand_back_all(self, why: str) -> None:
+        """Also what is being performed at this moment: this process ends."""
+        for claim in [*self._take(self._owed), *self._take(self._claims)]:
+            self._hand_back(claim, why)
+
+    def _take(self, claims: dict[ClaimKey, Claim]) -> list[Claim]:
+        with self._lock:
+            taken = list(claims.values())
+            claims.clear()
+        return taken
+
+    def _hand_back(self, claim: Claim, why: str) -> None:
+        try:
+            hand_back(self._runtime, claim, why)
+        except SERVERS_AWAY:
+            with self._lock:
+                self._owed[claim.key] = claim
+            raise
+
+    def _renew_until_empty(self) -> None:
+        interval_seconds = self._runtime.settings.worker.lease_seconds / RENEWALS_PER_LEASE
+        while not self._empty.wait(interval_seconds):
+            with self._lock:
+                claims = list(self._claims.values())
+                if not claims:
+                    self._thread = None
+                    return
+            try:
+                self._renew(claims)
+            except SERVERS_AWAY as error:
+                log("lease_renewal_failed", level=logging.WARNING, claims=len(claims), error=type(error).__name__)
+
+    def _renew(self, claims: list[Claim]) -> None:
+        with self._runtime.store.transaction() as tx:
+            held = tx.iterations.guard_all(claims, lease_seconds=self._runtime.settings.worker.lease_seconds)
+        for claim in claims:
+            if claim.key in held:
+                ticket = Ticket.from_json(claim.ticket)
+                self._runtime.budget.renew(ticket.id, [share.scope for share in ticket.shares], TICKET_LEASE_SECONDS)
+
+
+@cache
+def keeper_of(runtime: Runtime) -> LeaseKeeper:
+    """The one of this process."""
+    return LeaseKeeper(runtime)

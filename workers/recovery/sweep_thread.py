@@ -1,0 +1,157 @@
+"""The thread that sweeps: when, how patiently, and what is said when that fails. What a pass does is in sweep.py."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from contextlib import suppress
+from queue import Empty, SimpleQueue
+
+from botticelli import services
+from botticelli.errors import BotticelliError
+from botticelli.runtime.heartbeats import DEAF
+from botticelli.runtime.process import Runtime
+from botticelli.runtime.server_errors import SERVERS_AWAY
+from botticelli.runtime.worker_heartbeat import announce, worker_name
+from botticelli.store.connection.sessions import LOCK_SECONDS
+from botticelli.telemetry.log import log, logger
+from workers.recovery import canary
+from workers.recovery.canary import Listening
+from workers.recovery.leases import keeper_of
+from workers.recovery.sweep import sweep, wake_due
+from workers.recovery.unacked_requests import Taken
+
+PART_OF_INTERVAL = 0.9
+"""A sweep counts for the fleet for so much of the interval, so that no clock's jitter skips every second one."""
+
+
+LOCKED = ("55P03", "57014")
+"""SQLSTATE of a lock, and of a statement, that took too long."""
+
+
+class Sweep(threading.Thread):
+    """A pass each `sweep_interval_seconds`, or as soon as the next parked run is due, until `stop`."""
+
+    def __init__(self, runtime: Runtime, listening: Listening) -> None:
+        super().__init__(name="sweep", daemon=True)
+        self._runtime = runtime
+        self._listening = listening
+        self._wakes: SimpleQueue[None] = SimpleQueue()
+        """Re-entrant, for a signal's handler may stop it while the same thread wakes it."""
+        self._stopped = False
+        self._trouble = ""
+        self._deaf = ""
+        self._patient_until = 0.0
+        self._taken = Taken()
+
+    def run(self) -> None:
+        pause_seconds = self._interval_seconds
+        while not self._stopped:
+            with suppress(Empty):
+                self._wakes.get(timeout=pause_seconds)
+                while True:
+                    self._wakes.get_nowait()
+            pause_seconds = self._pass()
+
+    def wake(self) -> None:
+        """Something was parked: look when it is due."""
+        self._wakes.put(None)
+
+    def stop(self) -> None:
+        self._stopped = True
+        self._wakes.put(None)
+
+    def _pass(self) -> float:
+        """Seconds until the next one."""
+        due_seconds = None
+        try:
+            if self._runtime.services is not None:
+                services.ensure(self._runtime.settings.home)
+            announce(self._runtime, self._trouble or self._deaf)
+            keeper_of(self._runtime).hand_back_owed()
+            self._sweep_or_wake()
+            with self._runtime.store.transaction() as tx:
+                due_seconds = tx.runs.seconds_to_next_due()
+            self._listen()
+            self._say_trouble("")
+        except (*SERVERS_AWAY, OSError) as error:
+            self._be_patient()
+            self._say_holders(error)
+            self._say_trouble(str(error) if isinstance(error, BotticelliError) else type(error).__name__)
+        except Exception:
+            logger.exception("sweep_failed")
+        return self._interval_seconds if due_seconds is None else min(self._interval_seconds, due_seconds)
+
+    def _sweep_or_wake(self) -> None:
+        """One worker of the fleet sweeps in each interval; each looks at what is due at this moment."""
+        interval_seconds = self._interval_seconds * PART_OF_INTERVAL
+        with self._runtime.store.transaction() as tx:
+            elected = tx.duties.take("sweep", worker=worker_name(), interval_seconds=interval_seconds)
+        if elected:
+            sweep(self._runtime, judge_leases=time.monotonic() >= self._patient_until)
+            self._taken.put_back(self._runtime)
+            canary.ask(self._runtime)
+        else:
+            wake_due(self._runtime)
+
+    def _be_patient(self) -> None:
+        """Leases ran out while nobody could renew them: their holders get the time of a lease to do it."""
+        self._patient_until = time.monotonic() + self._runtime.settings.worker.lease_seconds
+
+    def _say_holders(self, error: Exception) -> None:
+        """When rows were locked for too long: by whom, as far as the server says it."""
+        if getattr(getattr(error, "orig", None), "pgcode", None) not in LOCKED:
+            return
+        with suppress(*SERVERS_AWAY):
+            for holder in self._runtime.store.lock_holders(LOCK_SECONDS / 2):
+                log("rows_held", level=logging.WARNING, **{name: _rounded(value) for name, value in holder.items()})
+
+    def _say_trouble(self, trouble: str) -> None:
+        """Once when it begins or changes, once when it is over."""
+        if trouble == self._trouble:
+            return
+        self._trouble = trouble
+        if trouble:
+            log("sweep_interrupted", level=logging.WARNING, error=trouble)
+        else:
+            log("sweep_goes_on", level=logging.WARNING)
+
+    def _listen(self) -> None:
+        found = self._listening.look(self._runtime, most_seconds=2 * self._interval_seconds)
+        if found is None:
+            self._deaf = ""
+            return
+        self._deaf = f"the consumer of this worker {DEAF}: a canary of {found.asked_at:%H:%M:%S} UTC is unanswered"
+        announce(self._runtime, self._deaf)
+        log("worker_deaf", level=logging.ERROR, silent_seconds=round(found.silent_seconds))
+        if self._runtime.settings.worker.end_when_deaf:
+            self._listening.end(self._deaf)
+
+    @property
+    def _interval_seconds(self) -> float:
+        return self._runtime.settings.worker.sweep_interval_seconds
+
+
+_sweeps: list[Sweep] = []
+
+
+def _rounded(value: object) -> object:
+    return round(value, 1) if isinstance(value, float) else value
+
+
+def start(runtime: Runtime, listening: Listening) -> None:
+    """Start the sweep of this process."""
+    _sweeps.append(Sweep(runtime, listening))
+    _sweeps[-1].start()
+
+
+def wake() -> None:
+    """Let the sweep of this process, if it has one, look when the next run is due."""
+    for one in _sweeps:
+        one.wake()
+
+
+def stop() -> None:
+    for one in _sweeps:
+        one.stop()

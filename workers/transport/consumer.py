@@ -1,0 +1,116 @@
+"""Celery's consumer, but for three things: neither a lost Redis nor a message ends the worker, and events go out in lots.
+
+kombu 5.7 closes a lost connection twice; the second time, and at every later ack of a message that came through it, it
+raises an AttributeError that nobody catches. What can't be acknowledged comes again, and its claim finds nothing to do.
+
+What Celery makes of a message that it can't use shows the whole of it in the log; here it is one line without the body.
+Private members of Celery that are used here: `Consumer._flush_events`.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from typing import Any
+
+from celery.worker import consumer, state
+
+from botticelli.telemetry.log import log, logger
+from workers.transport.redis_transport import without_key_error
+
+EVENTS_APART_SECONDS = 0.2
+"""Task events wait for others for up to so long: one publish for all of them. Flower loses nothing but these moments."""
+
+
+class Consumer(consumer.Consumer):  # type: ignore[misc]
+    _flushed_at = 0.0
+    _asked_at = float("-inf")
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        """It looks for no other workers and hears no events of theirs, which anybody could send: they share rows only."""
+        super().__init__(*args, **{**options, "without_mingle": True, "without_gossip": True})
+
+    def create_task_handler(self, *args: Any, **options: Any) -> Callable[[Any], Any]:
+        """Celery's, but what it raises for a message is about that message only: it goes back once, and is dropped then."""
+        receive = super().create_task_handler(*args, **options)
+        lost = without_key_error(self.connection_errors)
+
+        def tolerant(message: Any) -> Any:
+            try:
+                return receive(message)
+            except lost:
+                raise
+            except Exception as error:
+                again = message.headers.get("redelivered") is not True
+                _forget(message.headers.get("id"))
+                self._refuse(message, type(error).__name__, requeue=again)
+                return None
+
+        return tolerant
+
+    def on_decode_error(self, message: Any, exc: Exception) -> None:
+        self._refuse(message, type(exc).__name__)
+
+    def on_unknown_message(self, body: Any, message: Any) -> None:
+        self._refuse(message, "not a task message")
+
+    def on_unknown_task(self, body: Any, message: Any, exc: Exception) -> None:
+        self._refuse(message, f"there is no task {message.headers.get('task')}")
+
+    def on_invalid_task(self, body: Any, message: Any, exc: Exception) -> None:
+        self._refuse(message, type(exc).__name__)
+
+    def _refuse(self, message: Any, reason: str, *, requeue: bool = False) -> None:
+        """Its place in this worker is free again."""
+        queue = message.delivery_info.get("routing_key")
+        log("message_refused", level=logging.WARNING, queue=queue, reason=reason, again=requeue)
+        if not message.acknowledged:
+            message.reject_log_error(logger, self.connection_errors, requeue=requeue)
+
+    def on_send_event_buffered(self) -> None:
+        """Called by any thread; the flush is the event loop's. One that was lost with a connection is asked for again."""
+        now = time.monotonic()
+        if self.hub and now - self._asked_at > 2 * EVENTS_APART_SECONDS:
+            self._asked_at = now
+            self.hub.call_soon(self._flush_soon)
+
+    def _flush_soon(self) -> None:
+        wait_seconds = self._flushed_at + EVENTS_APART_SECONDS - time.monotonic()
+        if wait_seconds > 0:
+            self.hub.call_later(wait_seconds, self._flush_events)
+        else:
+            self._flush_events()
+
+    def _flush_events(self) -> None:
+        self._flushed_at, self._asked_at = time.monotonic(), float("-inf")
+        super()._flush_events()
+
+    def shutdown(self) -> None:
+        self._flush_events()
+        super().shutdown()
+
+    def on_connection_error_after_connected(self, exc: BaseException) -> None:
+        try:
+            super().on_connection_error_after_connected(exc)
+        except AttributeError:
+            log("lost_connection_closed", level=logging.WARNING, error=type(exc).__name__)
+
+    def call_soon_ack(self, p: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        """`p` acknowledges or rejects one message; now or by the event loop, as Celery decides."""
+
+        def tolerant(*values: Any, **options: Any) -> Any:
+            try:
+                return p(*values, **options)
+            except AttributeError:
+                log("late_ack_of_a_lost_connection", level=logging.WARNING)
+                return None
+
+        return super().call_soon_ack(tolerant, *args, **kwargs)
+
+
+def _forget(task_id: object) -> None:
+    """Celery's lists may name it already."""
+    request = state.requests.get(task_id)
+    if request is not None:
+        state.task_ready(request)

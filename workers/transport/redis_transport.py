@@ -1,0 +1,249 @@
+"""kombu's Redis transport, careful and with fewer trips: entries are judged before they are messages, and go in lots.
+
+kombu 5.7 makes a new client of redis-py for every publish, event and acknowledgement, takes one message in each turn of the
+loop, and sends each acknowledgement by itself; that took half of a busy worker's main thread. A late acknowledgement only
+means that a message may come twice. Of iterations the server keeps no copy until they are acknowledged: their rows are due
+until they are done. For that reason only they are taken in lots.
+
+Private members of kombu that are used here: `QoS._delivered`, `Channel._qos`, `_queue_cycle`, `_in_poll`, `_brpop_sent_at`,
+`_brpop_read`, `_receive_one`, `_handle_message`, `_deliver_fanout_message`, `_flush_brpop_reauth`, `_create_client`,
+`_do_restore_message`, `Transport._deliver`, `MultiChannelPoller._channels`, `Message._raw`, `transport._transport_cache`.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+import uuid
+from collections.abc import Iterable
+from contextlib import AbstractContextManager
+from functools import cache
+from importlib.resources import files
+from queue import Empty
+from typing import Any
+
+from kombu import transport
+from kombu.transport import redis, virtual
+from kombu.utils.encoding import bytes_to_str
+from kombu.utils.json import dumps
+from redis.exceptions import RedisError, ResponseError
+
+from botticelli.messages import MAX_ENTRY_BYTES, RUN_ITERATION
+from botticelli.telemetry.log import log
+from workers.transport.queue_messages import Refused, admit
+
+TAKEN_AT_ONCE = 8
+"""Messages that a worker takes together; the others are for those that have room as well."""
+AT_ONCE_SECONDS = 0.02
+"""A message that comes so soon was waiting."""
+OF_ITERATION = f'"task": "{RUN_ITERATION}"'
+"""As kombu writes the headers of a message."""
+ACKED_APART_SECONDS = 0.2
+"""Acknowledged messages stay on the server for up to so long, or until the next one is received."""
+UNREADABLE_COPY = (ValueError, TypeError, LookupError, AttributeError, RecursionError)
+"""What a copy of a message raises that kombu didn't write."""
+
+
+class QoS(redis.QoS):
+    """Used by the event loop's thread only, as kombu's."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._acked: list[str] = []
+
+    def append(self, message: Any, delivery_tag: str) -> None:
+        if not _is_due_anyway(message):
+            self._copy(message, delivery_tag)
+        virtual.QoS.append(self, message, delivery_tag)
+
+    def _copy(self, message: Any, delivery_tag: str) -> None:
+        info = message.delivery_info
+        unacked = dumps([message._raw, info["exchange"], info["routing_key"]])
+        with self._pipe() as pipe:
+            pipe.zadd(self.unacked_index_key, {delivery_tag: time.time()})
+            pipe.hset(self.unacked_key, delivery_tag, unacked)
+            self._remove_acked(pipe)
+
+    def ack(self, delivery_tag: str) -> None:
+        """Room for the next message at once; the server hears of it later."""
+        if self._has_copy(delivery_tag):
+            self._acked.append(delivery_tag)
+        virtual.QoS.ack(self, delivery_tag)
+
+    def restore_by_tag(self, tag: str, client: Any = None, leftmost: bool = False) -> None:
+        """Back into the queue, from the server's copy if it has one."""
+        if self._has_copy(tag):
+            try:
+                super().restore_by_tag(tag, client=client, leftmost=leftmost)
+            except UNREADABLE_COPY as error:
+                log("copy_refused", level=logging.WARNING, reason=type(error).__name__)
+                self._remove_from_indices(tag).execute()
+            return
+        message = self.get(tag)
+        place = message.delivery_info["exchange"], message.delivery_info["routing_key"]
+        with self.channel.conn_or_acquire(client) as connected:
+            self.channel._do_restore_message(message._raw, *place, connected, leftmost=leftmost)
+
+    def _has_copy(self, tag: str) -> bool:
+        """On the server. A tag that isn't ours is of a message that a worker has died with, so it is there."""
+        return tag not in self._delivered or not _is_due_anyway(self._delivered[tag])
+
+    def remove_acked(self) -> None:
+        """From the server."""
+        if self._acked:
+            with self._pipe() as pipe:
+                self._remove_acked(pipe)
+
+    def restore_unacked_once(self, stderr: Any = None) -> None:
+        """Take acknowledged messages from the server before a closed channel restores the others.
+
+        What a lost server still holds as unacknowledged comes again, and finds nothing to
+        do.
+        """
+        try:
+            self.remove_acked()
+        except RedisError as error:
+            log("acks_lost_with_the_connection", level=logging.WARNING, error=type(error).__name__)
+        super().restore_unacked_once(stderr)
+
+    def _pipe(self) -> AbstractContextManager[Any]:
+        """No transaction: of what arrives in part, kombu takes the rest away when it restores."""
+        pipe: AbstractContextManager[Any] = self.channel._create_client().pipeline(transaction=False)
+        return pipe
+
+    def _remove_acked(self, pipe: Any) -> None:
+        """Also executes what is in the pipe already. They are kept for the next time when the server doesn't answer."""
+        acked = tuple(self._acked)
+        if acked:
+            pipe.hdel(self.unacked_key, *acked)
+            pipe.zrem(self.unacked_index_key, *acked)
+        pipe.execute()
+        del self._acked[: len(acked)]
+
+
+def without_key_error(errors: Iterable[type[BaseException]]) -> tuple[type[BaseException], ...]:
+    """Kombu counts KeyError among the signs of a lost connection; here it is what a message without a key raises."""
+    return tuple(kind for kind in errors if kind is not KeyError)
+
+
+@cache
+def _take_more_script() -> str:
+    return files("workers.transport").joinpath("lua", "take_more.lua").read_text(encoding="utf-8")
+
+
+def _is_due_anyway(message: Any) -> bool:
+    return bool(message.headers.get("task") == RUN_ITERATION)
+
+
+class Channel(redis.Channel):
+    QoS = QoS
+    _kept: Any = None
+
+    def _brpop_read(self, **options: Any) -> bool:
+        """kombu's, but it judges the entry before anything is made of it."""
+        sent_at = self._brpop_sent_at
+        try:
+            queue, entry = self._popped(**options)
+            self._queue_cycle.rotate(queue)
+            self._admit(entry, queue)
+        finally:
+            self._in_poll: Any = None
+            self._flush_brpop_reauth()
+        if sent_at is not None and time.monotonic() - sent_at < AT_ONCE_SECONDS:
+            self._take_more(queue)
+        return True
+
+    def _popped(self, **options: Any) -> tuple[str, bytes]:
+        """The queue and the entry of an answer; Empty when there was none for as long as the server waited."""
+        try:
+            answer = self.client.parse_response(self.client.connection, "BRPOP", **options)
+        except self.connection_errors:
+            self.client.connection.disconnect()
+            raise
+        if not answer:
+            raise Empty
+        key, entry = answer
+        return bytes_to_str(key).rsplit(self.sep, 1)[0], entry
+
+    def _admit(self, entry: bytes | str, queue: str) -> None:
+        """To Celery; what is refused is dropped here, and has no place among what a worker holds."""
+        message = admit(entry, queue)
+        if isinstance(message, Refused):
+            log("message_refused", level=logging.WARNING, queue=queue, reason=message.reason, bytes=len(entry))
+        else:
+            self.connection._deliver(message, queue)
+
+    def _receive_one(self, client: Any) -> Any:
+        """A broadcast, e.g. of `inspect`. One that can't be read is dropped, whatever it raises."""
+        try:
+            return super()._receive_one(client)
+        except Empty:
+            raise
+        except Exception as error:
+            if isinstance(error, without_key_error(self.connection_errors)):
+                raise
+            log("broadcast_refused", level=logging.WARNING, reason=type(error).__name__)
+            return False
+
+    def _handle_message(self, client: Any, response: Any) -> Any:
+        payload = super()._handle_message(client, response)
+        data = payload["data"]
+        if isinstance(data, bytes | str) and len(data) > MAX_ENTRY_BYTES:
+            log("broadcast_refused", level=logging.WARNING, reason=f"larger than {MAX_ENTRY_BYTES:,} bytes")
+            payload["data"] = None
+        return payload
+
+    def _deliver_fanout_message(self, message: Any, exchange: str) -> Any:
+        """A body that grows when it is decompressed is not even looked at."""
+        if "compression" in message["headers"]:
+            raise ValueError(exchange)
+        message["properties"]["delivery_tag"] = str(uuid.uuid4())
+        return super()._deliver_fanout_message(message, exchange)
+
+    def _take_more(self, queue: str) -> None:
+        """Where one message was there as soon as it was asked for, there may be others: as many as there is room for."""
+        room = self.qos.can_consume_max_estimate()
+        most = TAKEN_AT_ONCE if room is None else min(room, TAKEN_AT_ONCE)
+        if most < 1:
+            return
+        client = self._create_client()
+        try:
+            messages = client.register_script(_take_more_script())([queue], [most, OF_ITERATION])
+        except ResponseError as error:  # a full server runs no script; one by one they come all the same
+            log("messages_come_one_by_one", level=logging.DEBUG, error=error)
+            return
+        for message in messages:
+            self._admit(message, queue)
+
+    def _create_client(self, asynchronous: bool = False) -> Any:
+        """It holds no connection, so all may share it. A new pool, after a fork or a lost connection, has its own."""
+        if asynchronous:
+            return super()._create_client(asynchronous=True)
+        if self._kept is None or self._kept.connection_pool is not self.pool:
+            self._kept = super()._create_client()
+        return self._kept
+
+
+class Transport(redis.Transport):
+    Channel = Channel
+
+    def register_with_event_loop(self, connection: Any, loop: Any) -> None:
+        super().register_with_event_loop(connection, loop)
+        cycle: Any = self.cycle
+        earlier = getattr(cycle, "remove_acked_timer", None)
+        if earlier is not None:
+            earlier.cancel()
+        cycle.remove_acked_timer = loop.call_repeatedly(ACKED_APART_SECONDS, _remove_acked_of, cycle)
+
+
+def _remove_acked_of(cycle: Any) -> None:
+    for channel in tuple(cycle._channels):
+        if channel._qos is not None:
+            channel._qos.remove_acked()
+
+
+def use() -> None:
+    """For all connections that this process makes from now on to a broker on Redis."""
+    for name in ("redis", "rediss"):
+        transport.TRANSPORT_ALIASES[name] = f"{__name__}:Transport"
+        transport._transport_cache.pop(name, None)
