@@ -43,7 +43,7 @@ def test_thread_within_a_task_is_counted(app: Celery) -> None:
     def count() -> int:
         return slots.performing
 
-    task = app.task(base=CountedTask, name="t")(count)
+    task = app.task(base=CountedTask, name="t", shared=False)(count)
     before = slots.performing
     assert task() == before + 1
     assert slots.performing == before
@@ -54,7 +54,7 @@ def test_what_a_pool_of_threads_would_swallow_is_raised_as_an_error(app: Celery,
     def fail() -> None:
         raise raised
 
-    task = app.task(base=CountedTask, name="t")(fail)
+    task = app.task(base=CountedTask, name="t", shared=False)(fail)
     before = slots.performing
     assert isinstance(in_a_thread(task), BotticelliError)
     assert slots.performing == before
