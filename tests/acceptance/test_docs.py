@@ -208,7 +208,7 @@ def slug(heading: str) -> str:
 @ALL
 def test_named_tests_exist(page: str) -> None:
     tests = "\n".join(file.read_text(encoding="utf-8") for file in ROOT.glob("tests/**/*.py"))
-    suites = "\n".join(file.read_text(encoding="utf-8") for file in ROOT.glob("botticelli/testing/*.py"))
+    suites = "\n".join(file.read_text(encoding="utf-8") for file in ROOT.glob("botticelli/testing/**/*.py"))
     named = re.findall(r"`(test_\w+)`", TEXTS[page])
     assert [name for name in named if f"def {name}(" not in tests + suites] == []
 
