@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import array
 import atexit
+import ctypes
 import gc
 import io
 import json
@@ -33,6 +34,8 @@ from tests.support import forks
 
 ROOT = Path(__file__).parents[3]
 LONGEST_REQUEST_BYTES = 1 << 20
+PR_SET_PDEATHSIG = 1
+LIBC = ctypes.CDLL(None)
 NOT_PRELOADED = ("botticelli.testing", "botticelli.celery", "botticelli._app")
 FOREIGN = (
     "sqlalchemy.dialects.postgresql.psycopg2",
@@ -163,6 +166,7 @@ def _become(request: Mapping[str, Any], descriptors: list[int], address: str) ->
         os.dup2(descriptor, target)
         os.close(descriptor)
     os.setsid()
+    LIBC.prctl(PR_SET_PDEATHSIG, request.get("hangup_signal", signal.SIGKILL))
     os.chdir(request["folder"])
     os.environ.clear()
     os.environ.update(request["environ"])
