@@ -3,11 +3,23 @@
 from __future__ import annotations
 
 import re
+from typing import Literal
 
 from botticelli.drivers.interface.protocol import GenerateRequest
+from botticelli.drivers.reading.channels import (
+    asks_for_channels,
+    begins_channels,
+    begun_answer,
+    may_begin_channels,
+    split_channels,
+    without_ends,
+)
 
 NAMES = ("think", "thinking", "thought", "reasoning")
 MAX_TAG_CHARACTERS = 200
+CHANNELS = "<|"
+"""Stands among the tags for the tokens of a chat format."""
+Channels = Literal["unknown", "none", "thinking", "answer"]
 
 _OPEN = re.compile(rf"\s*(?:<(?:seed:)?({'|'.join(NAMES)})(\s[^<>]*)?>|(?-i:\[THINK\])|◁think▷)", re.IGNORECASE)
 """As tags; Mistral's and Kimi's have brackets of their own, Seed's a prefix."""
@@ -18,6 +30,10 @@ _ORPHAN = re.compile(r"(?<![`'\"])</think(?:ing)?\s*>(?![`'\"])", re.IGNORECASE)
 def split_thinking(text: str, own_tags: frozenset[str] = frozenset()) -> tuple[str, str]:
     """The answer, and the thinking before it. `own_tags` are those that the prompt asked for: they are left alone."""
     thinking: list[str] = []
+    channels = None if CHANNELS in own_tags else split_channels(text)
+    if channels is not None:
+        text, thought = channels
+        thinking += [thought] if thought else []
     while (opening := _opening(text, own_tags)) is not None:
         end = _end(text, opening) or _last_end(text, opening)
         if end is None:
@@ -33,7 +49,8 @@ def tags_in(request: GenerateRequest) -> frozenset[str]:
     """Names of the tags that a request speaks of: an answer that has them is what was asked for."""
     texts = [request.system or "", *(message.text for message in request.messages if message.role == "user")]
     joined = "\n".join(texts).lower()
-    return frozenset(name for name in NAMES if f"<{name}>" in joined or f"</{name}>" in joined)
+    names = [name for name in NAMES if f"<{name}>" in joined or f"</{name}>" in joined]
+    return frozenset([*names, CHANNELS] if asks_for_channels(request) else names)
 
 
 class ThinkingFilter:
@@ -44,12 +61,15 @@ class ThinkingFilter:
         self._waiting = ""
         self._is_open = False
         self._has_thought = False
+        self._channels: Channels = "none" if CHANNELS in own_tags else "unknown"
 
     def feed(self, piece: str) -> str:
         """What can be shown now."""
         if self._is_open:
-            return piece
+            return without_ends(piece) if self._channels == "answer" else piece
         self._waiting += piece
+        if self._waits_for_channel(piece):
+            return ""
         if self._has_opened() and ">" not in piece:
             return ""
         while self._has_opened():
@@ -68,6 +88,18 @@ class ThinkingFilter:
             return ""
         self._waiting = split_thinking(self._waiting, self._own_tags)[0]
         return self._release()
+
+    def _waits_for_channel(self, piece: str) -> bool:
+        """Whether what waits is thinking in channels, or may be the start of it."""
+        if self._channels == "unknown":
+            if not may_begin_channels(self._waiting):
+                self._channels = "none"
+            elif begins_channels(self._waiting):
+                self._channels, self._waiting = "thinking", self._waiting.lstrip()
+        before = len(self._waiting) - len(piece)
+        if self._channels == "thinking" and (answer := begun_answer(self._waiting, before)) is not None:
+            self._waiting, self._has_thought, self._channels = without_ends(answer), True, "answer"
+        return self._channels in ("unknown", "thinking")
 
     def _release(self) -> str:
         self._is_open = True
