@@ -6,11 +6,12 @@ if [ -z "$python" ]; then
     echo "Botticelli needs Python 3.11 or newer, and none was found on PATH; install one, or name it: make PYTHON=/path/to/python3" >&2
     exit 1
 fi
-echo "Setting up .venv with $("$python" --version) (once; a minute or less)..."
+echo "Setting up .venv with $("$python" --version) (once; about a minute)."
 # Without a writable home there is no cache to keep.
 [ -w "${HOME:-/nonexistent}" ] || export PIP_NO_CACHE_DIR=1
 export PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_REQUIRE_VIRTUALENV=0
 if ! [ -x .venv/bin/python ] || ! .venv/bin/python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+    echo "1 of 4: making an empty environment in .venv..."
     rm -rf .venv
     if ! "$python" -m venv .venv 2>/dev/null; then
         # Some systems ship Python without ensurepip: the system's own pip can fill an environment from outside.
@@ -22,8 +23,12 @@ if ! [ -x .venv/bin/python ] || ! .venv/bin/python -c 'import sys; sys.exit(sys.
         }
     fi
 fi
+packages=$(grep -c '==' requirements.lock)
+echo "2 of 4: downloading and installing the $packages locked packages (500 MB in .venv when done)..."
 .venv/bin/python -m pip install --quiet --no-deps --require-hashes --requirement requirements.lock
+echo "3 of 4: installing this checkout..."
 .venv/bin/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+echo "4 of 4: compiling, so that a worker starts quickly..."
 # A worker is ready in a third of the time when everything is compiled.
 .venv/bin/python -m compileall -q botticelli workers tasks
 touch .venv/.ready

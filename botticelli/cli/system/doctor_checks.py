@@ -26,7 +26,8 @@ from botticelli.settings import shown_url
 from botticelli.settings.network import connection_fault
 from botticelli.store.connection.database import connected, make_engine, schema_status
 
-State = Literal["ok", "warn", "fail"]
+State = Literal["ok", "note", "warn", "fail"]
+"""`note`: nobody has set it up, and nothing is wrong with that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +173,9 @@ def _driver(driver: Driver, name: str, *, is_configured: bool) -> Finding:
         return Finding("driver", "fail", ", ".join([*said, found.fault]), "correct the variable")
     needs_key = found.has_key is False and found.base_url is None
     do = found.sdk_missing or (f"set {keys} to use it" if needs_key else "")
-    return Finding("driver", "warn" if do and (is_configured or found.has_key) else "ok", ", ".join(said), do)
+    is_wanted = is_configured or bool(found.has_key)
+    state: State = "ok" if not do else "warn" if is_wanted else "note"
+    return Finding("driver", state, ", ".join(said), do)
 
 
 def _network(invocation: Invocation) -> Iterator[Finding]:  # noqa: ARG001 (called as its peers are)

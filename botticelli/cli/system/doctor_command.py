@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 @json_option
 @pass_invocation
 def doctor(invocation: Invocation, live: bool, call: str | None, as_json: bool) -> int:
-    """Check this installation, one thing after the other: ok, warn or fail, and what to do. Exit code 1 if one fails.
+    """Check this installation, one thing after the other: ok, note, warn or fail, and what to do. Exit code 1 if one fails.
 
     Starts the embedded services for as long as it looks at them. `--live` is for the liveness probe of a container: it
     asks Redis only, and while Redis is away it is content, since a restart would not help. `--call` asks a model for a
