@@ -8,6 +8,7 @@ import sys
 import textwrap
 from collections.abc import Iterable, Sequence
 from itertools import zip_longest
+from typing import Any
 from unicodedata import combining, east_asian_width
 
 from botticelli.cli.base.formatting import safe
@@ -64,9 +65,17 @@ def wrapped(line: str, width: int | None = None) -> list[str]:
     if width is None or cells(line) <= width:
         return [line]
     indent = line[: len(line) - len(line.lstrip())]
-    return textwrap.wrap(
-        line, width, subsequent_indent=f"{indent}  ", break_long_words=False, break_on_hyphens=False
-    ) or [line]
+    return _in_cells(line, width, subsequent_indent=f"{indent}  ", break_long_words=False) or [line]
+
+
+def _in_cells(text: str, width: int, **how: Any) -> list[str]:
+    """As `textwrap.wrap`, which counts letters: some take two columns of a terminal."""
+    pieces: list[str] = []
+    for letters in range(width, max(1, width // 2) - 1, -1):
+        pieces = textwrap.wrap(text, letters, break_on_hyphens=False, **how)
+        if all(cells(piece) <= width for piece in pieces):
+            break
+    return pieces
 
 
 def _widths(names: list[str], lines: list[list[str]], wraps: Sequence[str], width: int | None) -> list[int] | None:
@@ -97,7 +106,7 @@ def _folded(cell: str, width: int) -> list[str]:
     """A cell in lines; a word that is wider than the column is broken, so that nothing of it is lost."""
     if cells(cell) <= width:
         return [cell]
-    return textwrap.wrap(cell, max(1, width if cell.isascii() else width // 2), break_on_hyphens=False) or [""]
+    return _in_cells(cell, max(1, width)) or [""]
 
 
 def _padded(cell: str, width: int, to_the_right: bool) -> str:
