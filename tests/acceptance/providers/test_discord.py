@@ -256,3 +256,44 @@ def test_a_person_approves_and_the_workers_go_on(bot: House, discord: FakeDiscor
     late = bot.run("effects", "approve", sending["key"], "--yes")
     assert (late.returncode, "the first word counts" in late.stderr) == (2, True)
     assert discord.contents(discord.channels("log")[0]["id"]) == []
+
+
+THREE = f"""
+[narrative]
+name = "three"
+[narrative.carousel]
+iterations = 3
+concurrency = 3
+[acts.write]
+prompt = "Write post {{iteration}}."
+[acts.make]
+[[acts.make.input]]
+type = "bot_command"
+command = "channels.create"
+args = {{ guild_id = "{GUILD}", name = "post-{{iteration}}" }}
+"""
+
+
+def test_effects_approved_all_at_once_after_their_worker_was_killed_are_done_by_another(
+    bot: House, discord: FakeDiscord
+) -> None:
+    bot.write("three.toml", THREE)
+    bot.settings |= {
+        "BOTTICELLI_SECURITY__REQUIRE_CONFIRMATION": '["channels.*"]',
+        "BOTTICELLI_WORKER__LEASE_SECONDS": "2",
+    }
+    run_id = bot.run("run", "three.toml", "--detach").stdout.strip()
+    with bot.client() as client:
+        worker = bot.worker()
+        wait_until(lambda: len(client.waiting_effects(run_id)) == 3, "all three to be asked for")
+        worker.kill()
+        told = bot.json("effects", "approve", "--all", "--yes", "--json")
+        assert [row["changed"] for row in told] == [True] * 3
+        assert not any(discord.channels(f"post-{number}") for number in (1, 2, 3))
+        other = bot.worker()
+        wait_until(lambda: client.status(run_id) in FINAL, "the run to end")
+        assert client.status(run_id) == "completed"
+    other.stop()
+    assert [len(discord.channels(f"post-{number}")) for number in (1, 2, 3)] == [1] * 3
+    assert bot.json("runs", "show", run_id, "--json")["result"]["input_tokens"] > 0
+    assert bot.json("effects", "--waiting", "--json") == []
