@@ -41,7 +41,7 @@ class GeminiDriver(SdkDriver["genai.Client", GeminiOptions]):
 
     def model_name(self, model: str) -> str:
         """Without the resource path that Google's pages write in front of it."""
-        return super().model_name(RESOURCE.sub("", model.strip()))
+        return super().model_name(RESOURCE.sub("", model.strip()).strip("/ "))
 
     def media_kinds(self, model: str) -> frozenset[MediaKind]:
         return frozenset(("image", "audio", "video", "document"))

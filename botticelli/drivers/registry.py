@@ -62,10 +62,11 @@ class Drivers:
         provider, slash, name = (part.strip() for part in model.partition("/"))
         installed = self.names()
         provider = provider if provider in installed else provider.lower()
-        if slash and name and provider in installed:
-            return ModelName(provider, self.model_name(provider, name))
+        if slash and provider in installed and (plain := self.model_name(provider, name)):
+            return ModelName(provider, plain)
         for claimant in installed:
-            if self.get(claimant).claims(spelled := self.model_name(claimant, model)):
+            spelled = self.model_name(claimant, model)
+            if spelled and not (slash and provider in installed) and self.get(claimant).claims(spelled):
                 return ModelName(claimant, spelled)
         if slash and name:
             self.get(provider)

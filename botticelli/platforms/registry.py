@@ -9,6 +9,7 @@ from importlib.metadata import entry_points
 from botticelli.errors import InvalidInput
 from botticelli.platforms.protocol import Closes, Place, Platform, Settled
 from botticelli.platforms.rate_limits import Pace, Paced
+from botticelli.settings import did_you_mean
 from botticelli.settings.definitions import PlatformSettings
 
 GROUP = "botticelli.platforms"
@@ -66,9 +67,9 @@ class Platforms:
         implementation = REHEARSING if rehearse else own
         point = next((point for point in entry_points(group=GROUP) if point.name == implementation), None)
         if point is None:
-            offer = ", ".join(self.names()) or "none"
+            do = did_you_mean(implementation, self.names()) or f"installed: {', '.join(self.names()) or 'none'}"
             where = f"[platforms.{name}] implementation"
-            raise InvalidInput(f"there is no platform {implementation!r}", where=where, do=f"installed: {offer}")
+            raise InvalidInput(f"there is no platform {implementation!r}", where=where, do=do)
         base_url = {} if settings.base_url is None else {"base_url": settings.base_url}
         platform: Platform = point.load()(name, settings.options | base_url)
         if self._place is not None and isinstance(platform, Settled):

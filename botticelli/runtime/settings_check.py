@@ -100,7 +100,9 @@ def _placed(runtime: Runtime, *path: str) -> Iterator[None]:
     try:
         yield
     except SettingsError as error:
-        raise error if error.where else SettingsError(error.what, where=where(*path), do=error.do) from None
+        raise (
+            error if error.where else SettingsError(error.what, where=where(*(error.path or path)), do=error.do)
+        ) from None
     except InvalidInput as error:
         raise SettingsError(f"{'.'.join(path)}: {error.what}", where=where(*path), do=error.do) from None
     except BotticelliError:

@@ -51,6 +51,7 @@ def unknown_settings(error: ValidationError, tree: Mapping[str, Any]) -> list[Se
 def in_plain_words(message: str) -> str:
     """Pydantic's message of an error as a part of a sentence of ours."""
     message = message.removeprefix("Value error, ").replace("a valid tuple", "a list")
+    message = re.sub(r"a valid dictionary( or instance of \w+)?", "a table", message)
     return message[:1].lower() + message[1:]
 
 
@@ -111,7 +112,7 @@ def _of_words(joined: str, *, is_root: bool) -> list[str]:
     """The setting of exactly these words; at the root, also of nearly these."""
     settings = _settable()
     near = difflib.get_close_matches(joined, settings, 1, NEARER if is_root else 1.0)
-    return [settings[name] for name in near] or _of_named(joined)
+    return [settings[name] for name in near] or (_of_named(joined) if is_root else [])
 
 
 def _of_last_word(joined: str) -> list[str]:
@@ -153,7 +154,7 @@ def _of_named(joined: str) -> list[str]:
     for table, known in (("drivers", names), ("providers", names), ("platforms", ("discord",))):
         for name in known:
             option = joined.removeprefix(f"{table}_{_joined([name])}_")
-            if option != joined:
+            if option != joined and (table == "drivers" or option in _kind_at((table, name))[0]):
                 return [f"{table}.{name}.{option}"]
     return []
 

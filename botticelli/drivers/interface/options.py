@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -13,6 +14,13 @@ from botticelli.settings import did_you_mean, http_url, in_plain_words
 Options = TypeVar("Options", bound=BaseModel)
 
 
+def _variable_name(name: str) -> str:
+    """Refuse what is a key itself, without showing it."""
+    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]{0,127}", name):
+        raise ValueError("must be the name of an environment variable, not a key")
+    return name
+
+
 class SdkOptions(BaseModel):
     """What every driver of an SDK can be told."""
 
@@ -20,7 +28,7 @@ class SdkOptions(BaseModel):
 
     base_url: Annotated[str, AfterValidator(http_url)] | None = None
     """Another server that speaks the provider's language. It may need no key."""
-    api_key_env: str | None = Field(default=None, min_length=1)
+    api_key_env: Annotated[str, AfterValidator(_variable_name)] | None = None
     """Name of the environment variable that holds the key. The key itself is never a setting."""
     timeout_seconds: float = Field(default=120, gt=0)
     """For the whole answer, and for every single wait for a part of it."""

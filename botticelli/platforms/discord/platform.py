@@ -21,7 +21,7 @@ from botticelli.platforms.discord.rest.global_limits import Pacer, paces
 from botticelli.platforms.discord.rest.timeouts import timeout_seconds
 from botticelli.platforms.protocol import Announced, CommandOutput, CommandSpec, Place, Unknown, Whereabouts
 from botticelli.platforms.rate_limits import Pace
-from botticelli.settings import UrlFault, http_url
+from botticelli.settings import UrlFault, did_you_mean, http_url
 from botticelli.settings.network import connection_fault, header_fault, secret
 
 if TYPE_CHECKING:
@@ -50,8 +50,9 @@ class DiscordPlatform:
         self.name = name
         unknown = sorted(options.keys() - set(OPTIONS))
         if unknown:
-            where = f"[platforms.{name}.options]"
-            raise SettingsError(f"there is no option {unknown[0]}", where=where, do=f"known: {', '.join(OPTIONS)}")
+            path = ("platforms", name, "options", unknown[0])
+            do = did_you_mean(unknown[0], list(OPTIONS)) or f"known: {', '.join(OPTIONS)}"
+            raise SettingsError(f"unknown setting {'.'.join(path)}", path=path, do=do)
         self._paces = paces(options, name)
         self._options = dict(options)
         self._transport = transport

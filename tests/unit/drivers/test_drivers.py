@@ -22,6 +22,7 @@ def test_models_are_resolved_with_and_without_their_provider() -> None:
     ("spelled", "name"),
     [
         ("gemini/models/gemini-2.5-flash", "gemini/gemini-2.5-flash"),
+        ("gemini//gemini-2.5-flash/", "gemini/gemini-2.5-flash"),
         ("models/gemini-2.5-flash", "gemini/gemini-2.5-flash"),
         ("gemini/publishers/google/models/gemini-2.5-flash", "gemini/gemini-2.5-flash"),
         ("gemini/projects/p-1/locations/eu/publishers/google/models/gemini-2.5-flash", "gemini/gemini-2.5-flash"),

@@ -148,5 +148,26 @@ def test_misspelt_command_in_confirmations_of_narrative_is_refused(tmp_path: Pat
     assert str(caught.value) == f"{what}; did you mean messages.send?"
 
 
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("platforms.discord.options.guild_di", "1", "options.guild_di; did you mean guild_id?"),
+        ("platforms.discord.options.x", "1", "options.x; known: base_url, guild_id"),
+        ("platforms.discord.implementation", "ehco", "there is no platform 'ehco'; did you mean echo?"),
+        ("drivers.openai.api_key_env", "sk-proj-abcdefGHIJ1234567890", "must be the name of an environment variable"),
+        ("default_model", "gemini/models/", "no installed driver claims the model 'gemini/models/'"),
+        ("platforms.discord", "3", "platforms.discord: input should be a table"),
+    ],
+)
+def test_misspelt_setting_of_a_plug_in_names_its_source_and_the_nearest(
+    tmp_path: Path, key: str, value: str, message: str
+) -> None:
+    with pytest.raises(SettingsError) as caught:
+        check_settings(runtime_with(tmp_path, {key: value}))
+    assert str(caught.value).startswith(f"--set {key}: ")
+    assert message in str(caught.value)
+    assert "abcdefGHIJ" not in str(caught.value)
+
+
 def runtime_with(folder: Path, flags: dict[str, str] | None = None) -> Runtime:
     return Runtime(load_settings(flags or {}, environ={}, cwd=folder))

@@ -179,6 +179,9 @@ def test_settings_file_that_is_no_file_is_refused_and_not_passed_over(tmp_path: 
         ("model = 2", "see docs/reference/settings.md"),
         ("default_modle = 2", "did you mean default_model?"),
         ("[worker]\nthred = 2", "did you mean threads?"),
+        ('[providers.gemini]\ndefault_tir = "x"', "did you mean default_tier?"),
+        ("[providers.gemini.tiers.free]\nrmp = 2", "did you mean rpm?"),
+        ("[budgets.narratives.x]\nrpmm = 2", "did you mean rpm?"),
         ("homes = 2", "see docs/reference/settings.md"),
     ],
 )
