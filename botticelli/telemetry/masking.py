@@ -160,8 +160,9 @@ def _parts_of(value: str) -> Iterable[str]:
 
 
 def _forms(secret: str) -> Iterable[str]:
-    """How somebody may write it: plain, in a URL, in JSON, in base64 from each of the three places where it can begin."""
-    yield secret
+    """How somebody may write it: plain, in one case, in a URL, in JSON, in hexadecimal, in base64 from where it can begin."""
+    yield from {secret, secret.lower(), secret.upper()}
+    yield secret.encode("utf-8", "replace").hex()
     yield quote(secret, safe="")
     yield json.dumps(secret)[1:-1]
     data = secret.encode("utf-8", "replace")

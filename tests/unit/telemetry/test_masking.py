@@ -51,6 +51,13 @@ def test_key_that_an_answer_echoes_is_masked(echo: str) -> None:
     assert "Incorrect key" in str(error)
 
 
+@pytest.mark.parametrize("written", [KEY.lower(), KEY.upper(), KEY.encode().hex(), KEY.lower()[3:]])
+def test_key_that_is_echoed_in_another_writing_is_masked(written: str) -> None:
+    error = Translator("there", "HOUSE_API_KEY", KEY).of_answer(Answer(401, f"Incorrect key {written} given"))
+    assert str(error).count(MASK) == 1
+    assert not any(written[at : at + 8] in str(error) for at in range(len(written) - 8))
+
+
 @pytest.mark.parametrize("before", ["", "a", "ab", "user:", "Bearer "])
 def test_key_in_base64_is_masked_wherever_it_begins(before: str) -> None:
     for encode in (base64.b64encode, base64.urlsafe_b64encode):
