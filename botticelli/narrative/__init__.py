@@ -1,6 +1,7 @@
-"""Narratives: TOML text in, a checked model out. No network, no database, no clock, no environment of its own.
+"""Turns the TOML text of narratives into a checked model, and fills in its templates.
 
-Names are loaded when they are first asked for, so that importing this package costs next to nothing.
+Uses no network, no database, no clock and no environment but the one it is given. Names are imported on first
+use, which keeps the import of this package cheap.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""How a narrative is run: its carousel, its share of the budgets, its schedule, and the terms of one run. Starts nothing."""
+"""Defines how a narrative is run: its carousel, its share of the budgets, its schedule, and the options of one run."""
 
 from __future__ import annotations
 
@@ -10,21 +10,24 @@ from botticelli.narrative.frozen import Frozen
 
 
 class Multipliers(Frozen):
-    """How much of a provider's limits a carousel may use, 0 < x <= 1."""
+    """Sets the share of a provider's limits that a carousel may use, over 0 and up to 1.
+
+    rpm, tpm and rpd: requests per minute, tokens per minute, requests per day.
+    """
 
     rpm_multiplier: float | None = Field(default=None, gt=0, le=1)
     tpm_multiplier: float | None = Field(default=None, gt=0, le=1)
     rpd_multiplier: float | None = Field(default=None, gt=0, le=1)
 
     def over(self, general: Multipliers) -> Multipliers:
-        """These where they say something, the more `general` ones where they don't."""
+        """Return these multipliers, filled up from the more `general` ones."""
         return Multipliers(**{**general.model_dump(exclude_none=True), **self.model_dump(exclude_none=True)})
 
 
 class Terms(Frozen):
-    """The terms that a run was enqueued under.
+    """Holds the options that a run was enqueued with, which no narrative file sets.
 
-    `tiers` are by provider; `tenant` is whom it is run for. No file says either.
+    `tiers` are by provider; `tenant` is the customer the run is for.
     """
 
     tiers: dict[str, str] = Field(default_factory=dict)
@@ -32,6 +35,8 @@ class Terms(Frozen):
 
 
 class Carousel(Frozen):
+    """Repeats a narrative or an act, within limits on concurrency, waiting, tokens and cost."""
+
     iterations: int = Field(ge=1)
     estimated_tokens_per_iteration: int | None = Field(default=None, ge=0)
     continue_on_error: bool = False
@@ -45,7 +50,10 @@ class Carousel(Frozen):
 
 
 class Schedule(Frozen):
-    """When a narrative is to be run: exactly one of the two, in local time of `timezone`. Nothing here starts it."""
+    """Says when a narrative is to be run: by `cron` in local time of `timezone`, or `every_seconds`.
+
+    Botticelli doesn't start it: cron or a beat of your own has to.
+    """
 
     cron: str | None = None
     every_seconds: float | None = Field(default=None, gt=0)

@@ -1,4 +1,4 @@
-"""The checked narrative: what every form of the TOML becomes, and what travels as a run's snapshot. No parsing here."""
+"""Defines the checked narrative that every form of the TOML becomes, and that travels as a run's snapshot."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ MEDIA_KINDS: tuple[MediaKind, ...] = ("image", "audio", "video", "document")
 
 
 class Reference(Frozen):
-    """One `{...}` of a template. `name` is the act, the variable or the state key; `path` leads into its value.
+    """Refers to a value: one `{...}` of a template. `name` is the act, the variable or the state key.
 
-    act, previous: path begins with `output`, `outputs` or `acts`. state: `name` is the whole dotted key (the split
-    between key and path is made at look-up). run, narrative: `name` is the attribute (`id`, `name`).
+    `path` leads into the value. act, previous: it begins with `output`, `outputs` or `acts`. state: `name` is the
+    whole dotted key, which is split into key and path at look-up. run, narrative: `name` is the attribute (`id`, `name`).
     """
 
     kind: ReferenceKind
     name: str = ""
     path: tuple[str, ...] = ()
     text: str
-    """As it was written, for error messages."""
+    """The reference as written, for error messages."""
 
 
 class Template(Frozen):
-    """Literal text and references in order. Parsed once, at load: what a value brings in is never expanded again."""
+    """Holds literal text and references in order. Parsed once, at load: values that are filled in are never expanded."""
 
     parts: tuple[str | Reference, ...] = ()
 
@@ -41,7 +41,7 @@ class Template(Frozen):
 
 
 class Items(Frozen):
-    """A list or a table among the arguments of a command; exactly one of the two is set."""
+    """Holds a list or a table among the arguments of a command; exactly one of the two is set."""
 
     array: tuple[Value, ...] | None = None
     table: dict[str, Value] | None = None
@@ -51,7 +51,7 @@ Value = Template | Items | bool | int | float
 
 
 class Condition(Frozen):
-    """`skip_if`: true when the reference is there and truthy; with `equals`, when it is that text. `negate`: if not."""
+    """Holds the condition of `skip_if`: the reference exists and is truthy, or is the text `equals`; `negate` inverts it."""
 
     reference: Reference
     negate: bool = False
@@ -60,10 +60,12 @@ class Condition(Frozen):
 
 
 Retention = Literal["full", "summary", "drop"]
-"""How later acts see an input. What was fetched and is very long is summed up even when it is `full`."""
+"""How later acts see an input. Very long fetched content is summarised even when it is `full`."""
 
 
 class TextInput(Frozen):
+    """Holds a text for the model."""
+
     type: Literal["text"] = "text"
     content: Template
     history_retention: Retention = "full"
@@ -71,26 +73,26 @@ class TextInput(Frozen):
 
 
 class Security(Frozen):
-    """What the commands of a narrative may do; None: the settings decide."""
+    """Limits what the commands of a narrative may do; None: the settings decide."""
 
     allowed_commands: tuple[str, ...] | None = None
     require_confirmation: bool | tuple[str, ...] = False
-    """Of all commands that write, or of those named."""
+    """True: approval for every command that writes; a tuple: for these commands."""
     guild_id: str | None = None
     channel_prefix: str | None = None
     channel_ids: tuple[str, ...] | None = None
 
 
 class Content(Frozen):
-    """What a narrative does with rows: those it generates, and those it reads."""
+    """Says what a narrative does with rows of content: those it generates, and those it reads."""
 
     target: str | None = None
     """The content table that rows are stored in."""
     template: str | None = None
-    """The table whose columns are the schema of what is generated."""
+    """The table whose columns are the schema of generated rows."""
     skip_content_generation: bool = False
     preserve_source: bool = False
-    """Rows that are read stay, whatever `pull_and_delete` says."""
+    """Keeps the rows that are read, even with `pull_and_delete`."""
 
     @property
     def is_generated(self) -> bool:
@@ -98,35 +100,37 @@ class Content(Frozen):
 
 
 class BotCommandInput(Frozen):
+    """Holds a command of a platform; its result becomes the input. With `required`, a failure fails the act."""
+
     type: Literal["bot_command"] = "bot_command"
     platform: str = "discord"
     command: str
     args: dict[str, Value] = Field(default_factory=dict)
     required: bool = True
     policy: Security | None = None
-    """What the bot that it is of says itself."""
+    """Policy of the `[bots.NAME]` table that the command is from."""
     history_retention: Retention = "full"
     line: int = 0
 
 
 class NarrativeInput(Frozen):
-    """What another narrative said. Its acts stand before the act of this input, and are performed before it.
+    """Brings in the output of another narrative. Its acts stand before the act of this input and run before it.
 
     `ends` are the positions of its last act, one for each turn of the act that performs it.
     """
 
     type: Literal["narrative"] = "narrative"
     name: str
-    """As it was written: another narrative of the file, or `file` or `file#name` of a file beside it."""
+    """The name as written: another narrative of the file, or `file` or `file#name` of a file beside it."""
     ends: tuple[int, ...] = ()
     history_retention: Retention = "full"
     line: int = 0
 
 
 class MediaInput(Frozen):
-    """A picture, a sound, a film or a document: bytes that travel with the run (`sha256`), or what is behind a `url`.
+    """Holds an image, audio, video or document: stored bytes that travel with the run (`sha256`), or a `url` to fetch.
 
-    `mime` is empty for a URL whose name says nothing: then the content that is fetched decides.
+    `mime` is empty when a URL does not show the type; the fetched content then decides.
     """
 
     type: MediaKind
@@ -140,7 +144,7 @@ class MediaInput(Frozen):
 
 
 class Moment(Frozen):
-    """A moment that the database knows when it reads: `now`, `today`, or a date or time as it is written in `base`.
+    """Stands for a point in time, computed by the database: `base` is `now`, `today`, or a date or time as written.
 
     `offset` is an interval of Postgres that is added, such as `-7 days`; empty: none.
     """
@@ -151,7 +155,7 @@ class Moment(Frozen):
 
 
 class OtherColumn(Frozen):
-    """The value that the same row has in another column."""
+    """Stands for the value of another column in the same row."""
 
     node: Literal["column"] = "column"
     name: str
@@ -161,7 +165,10 @@ Operand = Value | Moment | OtherColumn
 
 
 class Comparison(Frozen):
-    """`column op values`: one value, for `in` any number, for `between` two, for `is_null` none. Values are bound as text."""
+    """Compares a column with values: one, for `in` any number, for `between` two, for `is_null` none.
+
+    Values are bound as text.
+    """
 
     node: Literal["comparison"] = "comparison"
     column: str
@@ -170,23 +177,29 @@ class Comparison(Frozen):
 
 
 class Constant(Frozen):
-    """A condition without a column, such as `1 = 0`: every row meets it, or none."""
+    """Holds a condition without a column, such as `1 = 0`: every row matches it, or none."""
 
     node: Literal["constant"] = "constant"
     holds: bool
 
 
 class AllOf(Frozen):
+    """Matches a row that matches every part."""
+
     node: Literal["all"] = "all"
     parts: tuple[Filter, ...]
 
 
 class AnyOf(Frozen):
+    """Matches a row that matches at least one part."""
+
     node: Literal["any"] = "any"
     parts: tuple[Filter, ...]
 
 
 class Not(Frozen):
+    """Matches a row that does not match the part."""
+
     node: Literal["not"] = "not"
     part: Filter
 
@@ -200,7 +213,7 @@ class Order(Frozen):
 
 
 class TableInput(Frozen):
-    """Rows of a table. Without `columns` all of them; `sample` is a number of rows, taken at random."""
+    """Holds a query for rows of a table. Without `columns` it reads all columns; `sample` is a number of random rows."""
 
     type: Literal["table"] = "table"
     table_name: str
@@ -214,7 +227,7 @@ class TableInput(Frozen):
     alias: str | None = None
     pull_and_delete: bool = False
     required: bool = True
-    """False: why the query failed stands in the place of the rows."""
+    """False: when the query fails, the error message takes the place of the rows."""
     history_retention: Retention = "full"
     line: int = 0
 
@@ -223,26 +236,26 @@ Input = Annotated[TextInput | BotCommandInput | NarrativeInput | MediaInput | Ta
 
 
 class Scope(Frozen):
-    """Of an act that came in with another narrative: what is that narrative's own. Part of the checked narrative."""
+    """Says which embedded narrative an act comes from, with that narrative's variables, security and content."""
 
     narrative: str
     prefix: str
-    """What the names of its acts begin with in the whole narrative: `x.acts.`."""
+    """Prefix of the names of its acts in the whole narrative: `x.acts.`."""
     start: int
-    """Position of the first act of this performance of it; tells two performances apart."""
+    """Position of the first act of this performance of it, which tells two performances apart."""
     file: str = ""
-    """The file it is from, when that is another one; lines of its acts are lines of that file."""
+    """File it is from, when that is another one; lines of its acts are lines of that file."""
     variables: dict[str, str] = Field(default_factory=dict)
     iteration: int | None = None
-    """Of its own carousel; None when it has none here: then the run's count."""
+    """Iteration of its own carousel; None without one: then the run's iteration counts."""
     iterations: int | None = None
     securities: tuple[Security, ...] = ()
-    """Its own and those of the narratives that it is in, but for the whole one's."""
+    """Security of this narrative and of those around it, without the outermost one."""
     content: Content = Content()
 
 
 class Act(Frozen):
-    """One step. Without any text or media among its inputs it makes no model call.
+    """Describes one step of a narrative. Without any text or media among its inputs it makes no model call.
 
     An act that performs another narrative stands behind the acts of that narrative: `composes` is the position where
     they begin, and its own `skip_if` decides about all of them.
@@ -253,7 +266,7 @@ class Act(Frozen):
     system: Template | None = None
     model: str | None = None
     fallbacks: tuple[str, ...] = ()
-    """Models that are asked, in this order, when `model` is exhausted or down."""
+    """Models to call instead, in this order, when the budget of `model` is exhausted or its provider is down."""
     temperature: float | None = Field(default=None, ge=0, le=2)
     max_tokens: int | None = Field(default=None, ge=1)
     output_var: str | None = None
@@ -263,37 +276,37 @@ class Act(Frozen):
     history: bool = True
     retries: int | None = Field(default=None, ge=0)
     needs: tuple[str, ...] | None = None
-    """As it was written; None when nothing was."""
+    """Names of the acts it needs, as written; None when `needs` is not given."""
     after: tuple[int, ...] | None = None
-    """Positions of the acts that are done first; None: of all acts before it."""
+    """Positions of the acts that are done first; None: all acts before it."""
     extract_output: bool = False
-    """Its JSON becomes rows of the narrative's content table; without any such act the last one's does."""
+    """Stores its JSON output as rows of the content table; without any such act the last act's output is stored."""
     skip_content_generation: bool = False
-    """Nothing of its answer is stored as content."""
+    """Stores no rows of content from its output."""
     composes: int | None = None
     scope: Scope | None = None
-    """None: the act is of the narrative itself."""
+    """Embedded narrative it comes from; None: the narrative itself."""
     line: int = 0
 
     @property
     def calls_model(self) -> bool:
-        return any(one.type == "text" or one.type in MEDIA_KINDS for one in self.inputs)
+        return any(input_.type == "text" or input_.type in MEDIA_KINDS for input_ in self.inputs)
 
     @property
     def own_name(self) -> str:
-        """Its name in the narrative that it is of."""
+        """Return its name in the narrative that it comes from."""
         return self.name.removeprefix(self.scope.prefix) if self.scope else self.name
 
 
-def is_beside(one: Act, other: Act) -> bool:
-    """Whether two acts are of the same performance of the same narrative."""
-    if one.scope is None or other.scope is None:
-        return one.scope is other.scope
-    return (one.scope.prefix, one.scope.start) == (other.scope.prefix, other.scope.start)
+def is_beside(act: Act, other: Act) -> bool:
+    """Tell whether two acts belong to the same performance of the same narrative."""
+    if act.scope is None or other.scope is None:
+        return act.scope is other.scope
+    return (act.scope.prefix, act.scope.start) == (other.scope.prefix, other.scope.start)
 
 
 class Narrative(Frozen):
-    """A whole, checked narrative. `model_dump(mode="json")` is the snapshot; `model_validate` brings it back."""
+    """Describes a whole, checked narrative. `snapshot` serialises it to JSON; `model_validate` reads it back."""
 
     name: str
     description: str = ""
@@ -303,64 +316,65 @@ class Narrative(Frozen):
     max_tokens: int | None = Field(default=None, ge=1)
     system: Template | None = None
     variables: dict[str, str] = Field(default_factory=dict)
-    """Defaults of the variables that may be given at enqueue."""
+    """Default values of the variables that may be given at enqueue."""
     budget: Multipliers = Multipliers()
-    """For every call of the narrative; already part of `carousel.budget` when there is a carousel."""
+    """Multipliers for every call of the narrative; `carousel.budget` already contains them."""
     carousel: Carousel | None = None
     target: str | None = None
     """The content table that rows are stored in."""
     template: str | None = None
-    """The table whose columns are the schema of what is generated."""
+    """The table whose columns are the schema of generated rows."""
     skip_content_generation: bool = False
     preserve_source: bool = False
-    """Rows that are read stay, whatever `pull_and_delete` says."""
+    """Keeps the rows that are read, even with `pull_and_delete`."""
     schedule: Schedule | None = None
     security: Security | None = None
     terms: Terms | None = None
-    """Those of a run; None when nothing was said at enqueue."""
+    """Options of the run; None when none were given at enqueue."""
     rehearsed: tuple[str, ...] = ()
-    """Platforms of its commands that only rehearsed where the run was enqueued, by the settings there. No file says it."""
+    """Platforms that rehearse by the settings of the process that enqueued the run. Not a key of the file."""
     acts: tuple[Act, ...]
 
     @property
     def content(self) -> Content:
-        """Its own."""
+        """Return the content settings of the narrative itself."""
         return Content(**{name: getattr(self, name) for name in Content.model_fields})
 
     def content_for(self, act: Act) -> Content:
-        """That of the narrative that an act is of; rows that one around it preserves stay as well."""
+        """Return the content settings for an act; an outer narrative's `preserve_source` holds for inner ones too."""
         if act.scope is None:
             return self.content
         keeps = self.preserve_source or act.scope.content.preserve_source
         return act.scope.content.model_copy(update={"preserve_source": keeps})
 
     def may_skip(self, position: int) -> bool:
-        """Whether its own condition, or that of an act which performs it, may leave it out."""
-        around = [
-            one
-            for place, one in enumerate(self.acts)
-            if place == position or (one.composes is not None and one.composes <= position < place)
+        """Tell whether the act may be skipped, by its own condition or that of an act which performs it."""
+        deciding = [
+            act
+            for place, act in enumerate(self.acts)
+            if place == position or (act.composes is not None and act.composes <= position < place)
         ]
-        return any(one.skip_if is not None for one in around)
+        return any(act.skip_if is not None for act in deciding)
 
     def positions_beside(self, act: Act) -> list[int]:
-        """The positions of all acts of the same performance of the same narrative, its own among them."""
-        return [number for number, one in enumerate(self.acts) if is_beside(one, act)]
+        """Return the positions of all acts of the same performance of the same narrative, its own included."""
+        return [number for number, other in enumerate(self.acts) if is_beside(other, act)]
 
     def name_for(self, act: Act) -> str:
-        """Of the narrative that an act is of: it is `{narrative.name}` there, and its state lies under it."""
+        """Return the name of the narrative that an act comes from: its `{narrative.name}` and the scope of its state."""
         return act.scope.narrative if act.scope else self.name
 
     def system_for(self, act: Act) -> Template | None:
-        """The system text of an act; one of the narrative is not for those that came in with another."""
+        """Return the system text of an act; that of the narrative holds only for the narrative's own acts."""
         return act.system or (None if act.scope else self.system)
 
     def securities_for(self, act: Act, command: BotCommandInput) -> tuple[Security, ...]:
-        """All that has to be kept by a command of an act."""
+        """Return every security rule that a command of an act must obey."""
         inner = act.scope.securities if act.scope else ()
-        return tuple(one for one in (self.security, *inner, command.policy) if one is not None)
+        return tuple(security for security in (self.security, *inner, command.policy) if security is not None)
 
     def snapshot(self) -> dict[str, Any]:
+        """Return the narrative as JSON values, without the fields that are None."""
         return self.model_dump(mode="json", exclude_none=True)
 
 

@@ -1,4 +1,4 @@
-"""Rows as the text that a model reads: JSON, a Markdown table or CSV. Reads no table."""
+"""Formats rows as text for a model: JSON, a Markdown table or CSV. Queries no table."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from botticelli.narrative.model import TableInput
 
 
 def jsonable(value: Any) -> Any:
-    """A row of Postgres in the words of JSON: dates in ISO 8601, exact numbers as numbers, the rest as text."""
+    """Convert a value of Postgres to JSON: dates in ISO 8601, durations in seconds, decimals as numbers, the rest as text."""
     match value:
         case None | bool() | int() | float() | str():
             return value
@@ -27,17 +27,17 @@ def jsonable(value: Any) -> Any:
         case dict():
             return {str(key): jsonable(inner) for key, inner in value.items()}
         case list() | tuple():
-            return [jsonable(one) for one in value]
+            return [jsonable(item) for item in value]
         case bytes() | bytearray() | memoryview():
             return f"({len(bytes(value)):,} bytes)"
         case _:
             return str(value)
 
 
-def as_text_of(one: TableInput, rows: Sequence[dict[str, Any]]) -> str:
-    """The rows in the format of the input, under its alias if it has one."""
-    body = _WRITERS[one.format](rows)
-    return f"{one.alias}:\n{body}" if one.alias else body
+def as_text_of(input_: TableInput, rows: Sequence[dict[str, Any]]) -> str:
+    """Format rows as the input asks for, under its alias if it has one."""
+    body = _WRITERS[input_.format](rows)
+    return f"{input_.alias}:\n{body}" if input_.alias else body
 
 
 def _json(rows: Sequence[dict[str, Any]]) -> str:

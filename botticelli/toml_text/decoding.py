@@ -1,4 +1,4 @@
-"""Turns the bytes of a text file into text: UTF-8, with or without a byte order mark. Guesses no other encoding."""
+"""Decodes the bytes of a text file as UTF-8, with or without a byte order mark. Guesses no other encoding."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ _OTHER_MARKS = {
     codecs.BOM_UTF16_LE: "UTF-16",
     codecs.BOM_UTF16_BE: "UTF-16",
 }
-"""UTF-32 first: its little-endian mark begins with that of UTF-16."""
+"""Byte order marks of other encodings; UTF-32 first, as its little-endian mark begins with that of UTF-16."""
 
 
 class Undecodable(ValueError):
-    """Bytes that aren't UTF-8 text; the message says why. `line` counts from 1, 0 when no line is to blame."""
+    """Says why bytes are not UTF-8 text. `line` counts from 1; 0 when the problem is not in one line."""
 
     def __init__(self, message: str, line: int = 0) -> None:
         super().__init__(message)
@@ -22,7 +22,7 @@ class Undecodable(ValueError):
 
 
 def decoded(raw: bytes) -> str:
-    r"""Decodes UTF-8, drops a byte order mark and makes every line end `\n`. Raises Undecodable."""
+    r"""Decode UTF-8, drop a byte order mark and make every line end `\n`. Raises Undecodable."""
     for mark, name in _OTHER_MARKS.items():
         if raw.startswith(mark):
             raise Undecodable(f"is {name} text, not UTF-8; save it as UTF-8")

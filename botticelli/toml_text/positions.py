@@ -1,4 +1,4 @@
-"""Where each key and value of a TOML text stands. Reads tokens of text that `tomllib` has accepted; checks nothing."""
+"""Finds the line and column of each key and value of a TOML text that `tomllib` has accepted. Checks nothing."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from collections.abc import Collection, Sequence
 from botticelli.toml_text.tokens import Token
 
 TomlPath = tuple[str | int, ...]
-"""Keys and list indexes from the root: `("act", 0, "input", 1, "content")`."""
+"""Path to a value, of keys and list indexes from the root: `("act", 0, "input", 1, "content")`."""
 
 _ESCAPE = re.compile(r"\\(?:(?P<nothing>[ \t]*\n[ \t\n]*)|u.{4}|U.{8}|x..|.)", re.DOTALL)
 
 
 class Positions:
-    """Lines and columns, both from 1, of the keys, the list items and the characters of strings in one text."""
+    """Finds lines and columns, both from 1, of the keys, the list items and the characters of strings in one text."""
 
     def __init__(self, text: str, tokens: Sequence[Token] = ()) -> None:
         self._text = text
@@ -27,22 +27,22 @@ class Positions:
         self._headers = reader.headers
 
     def is_header(self, path: TomlPath) -> bool:
-        """Whether `path` was opened by a `[table]` or `[[table]]` line of its own."""
+        """Tell whether `path` has a `[table]` or `[[table]]` line of its own."""
         return path in self._headers
 
     def headers(self) -> dict[TomlPath, int]:
-        """The line of each `[table]` or `[[table]]`, in the order of the text."""
-        found = {path: self.of_offset(self._keys[path])[0] for path in self._headers}
-        return dict(sorted(found.items(), key=lambda item: item[1]))
+        """Return the line of each `[table]` or `[[table]]`, in the order of the text."""
+        lines = {path: self.of_offset(self._keys[path])[0] for path in self._headers}
+        return dict(sorted(lines.items(), key=lambda item: item[1]))
 
     def paths(self) -> Collection[TomlPath]:
-        """Of everything that has a place."""
+        """Return the paths of all keys and list items."""
         return self._keys.keys()
 
     def at(self, path: TomlPath, offset: int | None = None) -> tuple[int, int]:
-        """Of the key at `path`, else of what encloses it; with `offset`, of that character of the string there.
+        """Return line and column of the key at `path`, else of what encloses it; (0, 0) for the empty path.
 
-        The empty path is the file as a whole: (0, 0).
+        With `offset` it is the place of that character of the string there.
         """
         if offset is not None and path in self._strings:
             return self.of_offset(self._inside(*self._strings[path], offset))
@@ -51,6 +51,7 @@ class Positions:
         return self.of_offset(self._keys[path]) if path else (0, 0)
 
     def of_offset(self, offset: int) -> tuple[int, int]:
+        """Return line and column of the character at an offset of the text."""
         line = bisect_right(self._line_starts, offset)
         return line, offset - self._line_starts[line - 1] + 1
 
@@ -75,7 +76,7 @@ class Positions:
 
 
 class _Reader:
-    """One walk over the tokens; fills `keys` (offsets), `strings` (spans) and `headers`."""
+    """Walks over the tokens once and fills `keys` (offsets), `strings` (spans) and `headers`."""
 
     def __init__(self, text: str, tokens: Sequence[Token]) -> None:
         self.keys: dict[TomlPath, int] = {}

@@ -1,6 +1,6 @@
-"""Rewrites the lines of a TOML text so that it says another document; what stays is as its author wrote it.
+"""Rewrites the lines of a TOML text so that it holds another document, and leaves unchanged lines as they are.
 
-Tables keep their headers, keys their lines and comments; what has no effect any more becomes a comment.
+Tables keep their headers, keys their lines and comments; keys without effect become comments.
 """
 
 from __future__ import annotations
@@ -19,39 +19,39 @@ _COMMENT = re.compile(r"(?:[^\"'#]|\"(?:[^\"\\]|\\.)*\"|'[^']*')*(#.*)")
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What is to become of a document: `new`, where each of its values was written, and what has no effect (old paths)."""
+    """Describes a change: the `new` document, where its values were `written`, and old paths that are `left_out`."""
 
     new: Mapping[str, Any]
     written: Callable[[TomlPath], TomlPath]
     moved: Mapping[TomlPath, TomlPath]
-    """From where a value stands in `new` to where it was written."""
+    """Paths where values were written, by their paths in `new`."""
     left_out: Collection[TomlPath] = ()
 
 
 def rewrite(text: str, change: Change) -> str:
-    """The text that says `change.new`. Only good where each table has a header of its own; whoever calls it checks that."""
-    return _Sheet(text, change).rewritten()
+    """Return the text that holds `change.new`. Valid only when each table has a header of its own; callers check that."""
+    return _Rewriter(text, change).rewritten()
 
 
 def value_text(value: Any) -> str:
-    """A value in TOML, on one line, but for a list of tables: one line for each."""
+    """Write a value in TOML on one line; a list of tables takes one line for each."""
     import tomlkit
 
     if isinstance(value, dict):
         inner = ", ".join(
-            f"{tomlkit.item({key: 0}).as_string().split(' =')[0]} = {value_text(one)}" for key, one in value.items()
+            f"{tomlkit.item({key: 0}).as_string().split(' =')[0]} = {value_text(inner)}" for key, inner in value.items()
         )
         return f"{{ {inner} }}" if inner else "{}"
     if isinstance(value, list):
-        items = [value_text(one) for one in value]
-        if any(isinstance(one, dict) for one in value):
-            return "\n".join(["[", *(f"    {one}," for one in items), "]"])
+        items = [value_text(inner) for inner in value]
+        if any(isinstance(inner, dict) for inner in value):
+            return "\n".join(["[", *(f"    {inner}," for inner in items), "]"])
         return f"[{', '.join(items)}]"
     return str(tomlkit.item(value).as_string())
 
 
 def get(document: Any, path: TomlPath) -> Any:
-    """The value at a path; None when there is none."""
+    """Return the value at a path; None when there is none."""
     for step in path:
         is_item = isinstance(document, list) and isinstance(step, int) and step < len(document)
         if is_item or (isinstance(document, dict) and step in document):
@@ -62,11 +62,13 @@ def get(document: Any, path: TomlPath) -> Any:
 
 
 @dataclass
-class _Sheet:
+class _Rewriter:
+    """Rewrites a text line by line."""
+
     text: str
     change: Change
     lines: list[list[str]] = field(default_factory=list)
-    """What each line of the text becomes."""
+    """New lines for each line of the text."""
 
     def rewritten(self) -> str:
         self.lines = [[line] for line in self.text.split("\n")]
@@ -83,7 +85,7 @@ class _Sheet:
         return "\n".join(line for part in self.lines for line in part)
 
     def _now(self, path: TomlPath) -> TomlPath:
-        """Where the value that was written at `path` stands in the new document."""
+        """Return the path in the new document of the value that was written at `path`."""
         best: tuple[TomlPath, TomlPath] | None = None
         for new, old in self.change.moved.items():
             if path[: len(old)] == old and (best is None or len(old) > len(best[1])):
@@ -91,18 +93,18 @@ class _Sheet:
         return path if best is None else (*best[0], *path[len(best[1]) :])
 
     def _is_left_out(self, path: TomlPath) -> bool:
-        return any(path[: len(one)] == one for one in self.change.left_out)
+        return any(path[: len(prefix)] == prefix for prefix in self.change.left_out)
 
     def _table(self, path: TomlPath, line: int) -> None:
-        """The header at `line` (0: the root) and the keys below it."""
+        """Rewrite the header at `line` (0: the root) and the keys below it."""
         now = self._now(path)
         new = get(self.change.new, now)
-        said: set[str] = set()
+        written: set[str] = set()
         place = 0
         for key in self._keys(path):
             here = (*path, key)
             first = self._positions.at(here)[0]
-            fate = self._key(here, now, new if isinstance(new, dict) else {}, said)
+            fate = self._key(here, now, new if isinstance(new, dict) else {}, written)
             place = place or (first if fate == "moved" else 0)
         if line and self._is_left_out(path):
             self.lines[line - 1] = [f"# {self.lines[line - 1][0]}"]
@@ -111,15 +113,15 @@ class _Sheet:
         elif line and now != path:
             self._header(line, now)
         if isinstance(new, dict):
-            self._insert(now, new, said, place or line, is_root=not line)
+            self._insert(now, new, written, place or line, is_root=not line)
 
     def _keys(self, path: TomlPath) -> list[str]:
-        """Those with lines of their own below the header."""
+        """Return the keys that have lines of their own below the header."""
         table = get(self._old, path)
-        names = [key for key in table if not any(one[: len(path) + 1] == (*path, key) for one in self._headers)]
+        names = [key for key in table if not any(header[: len(path) + 1] == (*path, key) for header in self._headers)]
         return names if isinstance(table, dict) else []
 
-    def _key(self, here: TomlPath, now: TomlPath, new: Mapping[str, Any], said: set[str]) -> str:
+    def _key(self, here: TomlPath, now: TomlPath, new: Mapping[str, Any], written: set[str]) -> str:
         first, last = self._span(here)
         key, value = str(here[-1]), get(self._old, here)
         is_replaced = isinstance(value, str) and new.get(key, value) != value
@@ -129,7 +131,7 @@ class _Sheet:
             return "moved" if is_replaced else "left out"
         target = self._now(here)
         if target[:-1] == now and target[-1] in new and new[str(target[-1])] == value:
-            said.add(str(target[-1]))
+            written.add(str(target[-1]))
             if target[-1] != key:
                 self._rename(first, here, str(target[-1]))
             return "kept"
@@ -137,16 +139,17 @@ class _Sheet:
         return "moved"
 
     def _span(self, path: TomlPath) -> tuple[int, int]:
-        """The first and the last line of a key's value."""
+        """Return the first and the last line of a key's value."""
         first = self._positions.at(path)[0]
-        inner = [self._positions.at(one)[0] for one in self._positions.paths() if one[: len(path)] == path]
-        end = next((start for start in self._starts if start > max(inner)), len(self.lines) + 1) - 1
+        inside = [other for other in self._positions.paths() if other[: len(path)] == path]
+        last_start = max(self._positions.at(other)[0] for other in inside)
+        end = next((start for start in self._starts if start > last_start), len(self.lines) + 1) - 1
         while end > first and (not (text := self.lines[end - 1][-1].strip()) or text.startswith("#")):
             end -= 1
         return first, end
 
     def _drop(self, first: int, last: int) -> None:
-        """The comment at the end of a line that goes stays."""
+        """Drop lines, but keep the comments at their ends."""
         for number in range(first, last + 1):
             comment = _comment_of(self.lines[number - 1][0])
             self.lines[number - 1] = [comment] if comment else []
@@ -157,21 +160,21 @@ class _Sheet:
         self.lines[line - 1] = [old[:column] + re.sub(r"^(\"[^\"]*\"|'[^']*'|[\w-]+)", new, old[column:])]
 
     def _header(self, line: int, path: TomlPath) -> None:
-        dotted = ".".join(_bare(str(one)) for one in path if isinstance(one, str))
+        dotted = ".".join(_bare(str(step)) for step in path if isinstance(step, str))
         header = f"[[{dotted}]]" if isinstance(path[-1], int) else f"[{dotted}]"
         self.lines[line - 1] = [re.sub(r"\[\[?.*?\]\]?", lambda _: header, self.lines[line - 1][0], count=1)]
 
     def _insert(
-        self, now: TomlPath, new: Mapping[str, Any], said: Collection[str], line: int, *, is_root: bool
+        self, now: TomlPath, new: Mapping[str, Any], written: Collection[str], line: int, *, is_root: bool
     ) -> None:
-        """Keys of the new table that no line says yet."""
-        missing = {key: value for key, value in new.items() if key not in said and not self._has_header((*now, key))}
+        """Insert the keys of the new table that no line holds yet."""
+        missing = {key: value for key, value in new.items() if key not in written and not self._has_header((*now, key))}
         added = []
         for key, value in missing.items():
             if is_root and isinstance(value, dict):
                 added += [
                     f"[{_bare(key)}]",
-                    *(f"{_bare(one)} = {value_text(inner)}" for one, inner in value.items()),
+                    *(f"{_bare(inner_key)} = {value_text(inner)}" for inner_key, inner in value.items()),
                     "",
                 ]
             else:
@@ -188,13 +191,13 @@ class _Sheet:
             self.lines[line - 1] += added
 
     def _has_header(self, path: TomlPath) -> bool:
-        return any(one[: len(path)] == path for one in self._new_headers)
+        return any(header[: len(path)] == path for header in self._new_headers)
 
 
 def _comment_of(line: str) -> str:
-    """The comment at the end of a line of TOML; empty in the midst of a text of several lines."""
-    found = _COMMENT.fullmatch(line)
-    return found[1] if found else ""
+    """Return the comment at the end of a line of TOML; empty inside a text of several lines."""
+    match = _COMMENT.fullmatch(line)
+    return match[1] if match else ""
 
 
 def _bare(key: str) -> str:

@@ -1,6 +1,6 @@
 """Cuts TOML text into tokens in linear time, before any parser sees it, and refuses what would make a parser slow.
 
-It knows no more of TOML than strings, comments and marks; whether the text is TOML is for `tomllib` to say.
+Recognises only strings, comments and punctuation; `tomllib` decides whether the text is valid TOML.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import NamedTuple
 MAX_KEY_PARTS = 8
 MAX_DEPTH = 32
 MAX_TOKENS = 20_000
-"""A key, a value and a mark are one each, however long: about 5,000 lines `key = value`."""
+"""Limits keys, values and punctuation together, each counted as one: about 5,000 lines `key = value`."""
 
 _TOKEN = re.compile(
     r"""(?P<skip>[ \t]+|\#[^\n]*)
@@ -28,11 +28,11 @@ _ENDS = {
     '"': re.compile(r'\\.|"|\n', re.DOTALL),
     "'": re.compile(r"'|\n"),
 }
-"""What can end a string that opens so, or must be stepped over in it: an escape. A line end ends none."""
+"""Matches what ends a string with this opening quote, an escape that must be skipped, or a line end that breaks it."""
 
 
 class Token(NamedTuple):
-    """A piece of the text from `start` to before `end`; `kind` is `string`, `bare`, `other`, or the mark itself."""
+    """Marks a piece of the text from `start` to before `end`; `kind` is `string`, `bare`, `other`, or the punctuation."""
 
     kind: str
     start: int
@@ -41,7 +41,7 @@ class Token(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why the text is not even parsed, and the offset of the character where that shows."""
+    """Says why a text is not parsed, and at which character."""
 
     offset: int
     message: str
@@ -49,7 +49,7 @@ class Refusal:
 
 
 def tokenize(text: str) -> tuple[Token, ...] | Refusal:
-    """The tokens of `text` without blanks and comments; or what is beyond a cap, or a string that never ends."""
+    """Return the tokens of `text` without blanks and comments, or a Refusal: a limit is passed or a string never ends."""
     tokens: list[Token] = []
     depth = parts = 0
     after_dot = False
@@ -61,7 +61,7 @@ def tokenize(text: str) -> tuple[Token, ...] | Refusal:
         if kind == "quote":
             kind, at = "string", _end_of_string(text, at, match.group())
         if at < 0:
-            return Refusal(start, "this text has no closing quote", "end it with the quote it begins with")
+            return Refusal(start, "this string has no closing quote", "end it with the quote it begins with")
         if kind == "mark":
             kind = match.group()
         depth += (kind in "[{") - (kind in "]}")
@@ -72,19 +72,19 @@ def tokenize(text: str) -> tuple[Token, ...] | Refusal:
         if parts > MAX_KEY_PARTS:
             return Refusal(start, f"a key has more than {MAX_KEY_PARTS} parts", "use fewer dots")
         if len(tokens) >= MAX_TOKENS:
-            return Refusal(start, f"there are more than {MAX_TOKENS:,} keys, values and marks", "write less")
+            return Refusal(start, f"there are more than {MAX_TOKENS:,} keys, values and marks", "split the file")
         after_dot = kind == "."
         tokens.append(Token(kind, start, at))
     return tuple(tokens)
 
 
 def _end_of_string(text: str, at: int, quote: str) -> int:
-    """The offset behind the closing quote of a string whose content begins at `at`; -1 when there is none."""
-    while found := _ENDS[quote].search(text, at):
-        if found.group().startswith("\\"):
-            at = found.end()
-        elif found.group() == "\n":
+    """Return the offset behind the closing quote of a string whose content begins at `at`; -1 when there is none."""
+    while match := _ENDS[quote].search(text, at):
+        if match.group().startswith("\\"):
+            at = match.end()
+        elif match.group() == "\n":
             return -1
         else:
-            return found.end()
+            return match.end()
     return -1

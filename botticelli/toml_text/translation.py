@@ -1,4 +1,4 @@
-"""A document on its way into the present form: its values, where each was written, and what the author is told."""
+"""Translates a document into the present form step by step, and tracks where each value was written."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from botticelli.toml_text.positions import TomlPath
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """A message for the author. `path` is where the thing was written."""
+    """Holds a message for the author; `path` is where its subject was written."""
 
     path: TomlPath
     message: str
@@ -21,34 +21,37 @@ class Note:
 
 @dataclass(slots=True)
 class Translation:
-    """`document` is changed in place, step by step; `moved` leads from where a value stands to where it was written."""
+    """Changes `document` in place, step by step; `moved` maps the present path of a value to the path where it was written."""
 
     document: dict[str, Any]
     moved: dict[TomlPath, TomlPath] = field(default_factory=dict)
     warnings: list[Note] = field(default_factory=list)
     problems: list[Note] = field(default_factory=list)
     left_out: list[TomlPath] = field(default_factory=list)
-    """Where that was written which has no effect."""
+    """Paths of the keys that have no effect, as written."""
 
     @classmethod
     def of(cls, document: Mapping[str, Any]) -> Self:
+        """Start the translation of a copy of the document."""
         return cls(copy.deepcopy(dict(document)))
 
     def written(self, path: TomlPath) -> TomlPath:
-        """Where the value at `path` was written."""
+        """Return the path where the value at `path` was written."""
         for length in range(len(path), 0, -1):
             if path[:length] in self.moved:
                 return (*self.moved[path[:length]], *path[length:])
         return path
 
     def warn(self, path: TomlPath, message: str, hint: str = "") -> None:
+        """Add a warning for the author."""
         self.warnings.append(Note(self.written(path), message, hint))
 
     def refuse(self, path: TomlPath, message: str, hint: str = "") -> None:
+        """Add a problem for the author."""
         self.problems.append(Note(self.written(path), message, hint))
 
     def move(self, path: TomlPath, old: str, new: str) -> None:
-        """Another key for a value of the table at `path`, in the same place of its order."""
+        """Rename a key of the table at `path`, which keeps its place in the order."""
         table: Any = self.document
         for step in path:
             table = table[step]
@@ -58,7 +61,7 @@ class Translation:
         table.update(items)
 
     def move_into(self, path: TomlPath, key: str, target: TomlPath, into: dict[str, Any], new: str = "") -> None:
-        """The value of a key of the table at `path` becomes one of another table."""
+        """Move the value of a key of the table at `path` into another table."""
         table: Any = self.document
         for step in path:
             table = table[step]
@@ -68,7 +71,7 @@ class Translation:
     def spread(
         self, path: TomlPath, table: dict[str, Any], key: str, renamed: Mapping[str, str], known: Sequence[str]
     ) -> None:
-        """What the table under `key` says becomes keys of the table around it, unless they are there; the rest is left out."""
+        """Move the keys of the table under `key` into the table around it; unknown and repeated keys are left out."""
         inner = table.pop(key)
         written = self.written((*path, key))
         for old, value in inner.items():
@@ -81,7 +84,7 @@ class Translation:
                 self.warnings.append(Note((*written, old), "has no effect"))
 
     def leave_out(self, path: TomlPath, table: dict[str, Any], message: str, hint: str = "") -> None:
-        """The last step of `path` is a key of `table`."""
+        """Remove the key at the end of `path` from `table`, with a warning."""
         table.pop(str(path[-1]))
         self.left_out.append(self.written(path))
         self.warn(path, message, hint)

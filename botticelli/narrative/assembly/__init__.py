@@ -1,4 +1,4 @@
-"""Loads a file: drafts of its narratives, put into one another, checked, in the order in which their acts may run.
+"""Loads narratives: builds a draft of each, composes narratives that perform others, and orders their acts.
 
-load.py is the one way in, for files and for text that came over the wire.
+`load` is the entry point, for files and for text that came over the wire.
 """

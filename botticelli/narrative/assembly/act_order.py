@@ -1,25 +1,25 @@
-"""Which acts an act waits for, and so which it sees. Without any `needs` an act waits for all acts before it.
+"""Computes which acts an act waits for, and so which it sees. Without any `needs` an act waits for all acts before it.
 
-Performs nothing: the workers keep the order that is written into the model here.
+Writes that order into the model; the workers follow it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from botticelli.narrative.assembly.draft import Draft
+from botticelli.narrative.assembly.draft import NarrativeDraft
 from botticelli.narrative.model import Act
 from botticelli.narrative.source.problems import Problems
 from botticelli.narrative.source.suggest import shown
 
 Waits = list[frozenset[int]]
-"""For each place in the order of a narrative, the places of the acts that it waits for."""
+"""Places of the acts that an act waits for, one set for each place in the order of a narrative."""
 
 
-def arrange(draft: Draft, problems: Problems) -> Waits | None:
-    """Brings the order of a draft into one in which each act stands behind its needs; None when no act has any.
+def arrange(draft: NarrativeDraft, problems: Problems) -> Waits | None:
+    """Reorder a draft so that each act stands behind its needs; None when no act has any.
 
-    An act that says nothing about needs waits for the acts that it refers to.
+    An act without `needs` waits for the acts that it refers to.
     """
     outline = draft.outline
     if not any(act.needs is not None for act in draft.acts.values()):
@@ -36,7 +36,7 @@ def arrange(draft: Draft, problems: Problems) -> Waits | None:
 
 
 def seen_by(waits: Sequence[frozenset[int]]) -> Waits:
-    """With what is waited for in turn: all places that are done before each one is performed."""
+    """Return, for each place, all places that are done before it, also those waited for indirectly."""
     seen: Waits = []
     for direct in waits:
         seen.append(direct.union(*(seen[index] for index in direct)))
@@ -44,13 +44,13 @@ def seen_by(waits: Sequence[frozenset[int]]) -> Waits:
 
 
 def visible(acts: Sequence[Act]) -> Waits:
-    """For each position of a whole narrative, the positions of the acts that are done before it."""
+    """Return, for each act of a whole narrative, the positions of the acts that are done before it."""
     if any(act.after is None for act in acts):
         return [frozenset(range(index)) for index in range(len(acts))]
     return seen_by([frozenset(act.after or ()) for act in acts])
 
 
-def _known_needs(draft: Draft, name: str, problems: Problems) -> list[str]:
+def _known_needs(draft: NarrativeDraft, name: str, problems: Problems) -> list[str]:
     act, order = draft.acts[name], draft.outline.order
     good = []
     for need, path in zip(act.needs or (), draft.needs.get(name, ()), strict=True):
@@ -66,19 +66,19 @@ def _known_needs(draft: Draft, name: str, problems: Problems) -> list[str]:
     return good
 
 
-def _sorted(draft: Draft, needs: Mapping[str, Sequence[str]], problems: Problems) -> list[str]:
-    """As they are written, each behind its needs. A circle is a problem; its acts stay as they are written."""
+def _sorted(draft: NarrativeDraft, needs: Mapping[str, Sequence[str]], problems: Problems) -> list[str]:
+    """Sort the acts as they are written, each behind its needs. A cycle is a problem and leaves the order unchanged."""
     done: list[str] = []
-    circled = False
+    has_cycle = False
 
     def place(name: str, chain: tuple[str, ...]) -> None:
-        nonlocal circled
-        if name in done or circled:
+        nonlocal has_cycle
+        if name in done or has_cycle:
             return
         if name in chain:
-            circle = " -> ".join((*chain[chain.index(name) :], name))
-            problems.add((*draft.outline.acts[name].path, "needs"), f"the needs go round in a circle: {circle}")
-            circled = True
+            cycle = " -> ".join((*chain[chain.index(name) :], name))
+            problems.add((*draft.outline.acts[name].path, "needs"), f"the needs form a cycle: {cycle}")
+            has_cycle = True
             return
         for need in needs[name]:
             place(need, (*chain, name))
@@ -86,21 +86,24 @@ def _sorted(draft: Draft, needs: Mapping[str, Sequence[str]], problems: Problems
 
     for name in draft.outline.order:
         place(name, ())
-    return draft.outline.order if circled else done
+    return draft.outline.order if has_cycle else done
 
 
-def _waits(draft: Draft, index: int, needs: Sequence[str], problems: Problems | None) -> frozenset[int]:
-    """With `problems` the order stays as it is written: an act that stands in it twice can't be moved."""
+def _waits(draft: NarrativeDraft, index: int, needs: Sequence[str], problems: Problems | None) -> frozenset[int]:
+    """Return the places that one act waits for.
+
+    With `problems` a need that comes later is reported: the order can't change when an act stands in it twice.
+    """
     order = draft.outline.order
     name, earlier = order[index], order[:index]
     named = set(needs)
     if draft.acts[name].needs is None:
         uses = [use.reference for use in draft.texts[name].uses]
-        named = {one.name for one in uses if one.kind == "act"}
-        if index and any(one.kind == "previous" for one in uses):
+        named = {reference.name for reference in uses if reference.kind == "act"}
+        if index and any(reference.kind == "previous" for reference in uses):
             named.add(earlier[-1])
     elif problems is not None:
         for need, path in zip(draft.acts[name].needs or (), draft.needs[name], strict=True):
             if need in order and need not in earlier and need != name:
                 problems.add(path, f"act {need} comes later", "write it before this act")
-    return frozenset(place for place, one in enumerate(earlier) if one in named)
+    return frozenset(place for place, reference in enumerate(earlier) if reference in named)

@@ -1,7 +1,6 @@
 """Builds one narrative from its outline: the header, the carousels, the acts as they are written.
 
-Checks one thing at a time; what one act may say about another is in `checks`, what other narratives bring in is in
-`compose`.
+Checks each part alone: `reference_checks` compares acts with each other, and `compose` adds other narratives.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from botticelli.narrative.document.outline import Outline, WrittenAct
-from botticelli.narrative.document.sections import Section, Sections, Written
+from botticelli.narrative.document.sections import NarrativeSection, NarrativeSections, TomlValue
 from botticelli.narrative.execution import Carousel, Multipliers
 from botticelli.narrative.language import keys
 from botticelli.narrative.language.value_rules import IDENTIFIER, NAME_WORDS, fits, read_table
@@ -21,11 +20,11 @@ from botticelli.narrative.model import Act, Condition, Narrative, Template
 from botticelli.narrative.parts.inputs import PERFORMS, RESOURCES, Resource, read_inputs, read_resource
 from botticelli.narrative.parts.policies import read_schedule, read_security
 from botticelli.narrative.source.environment import Environment
-from botticelli.narrative.source.media_store import Shelf
+from botticelli.narrative.source.media_store import MediaStore
 from botticelli.narrative.source.problems import Problems
-from botticelli.narrative.source.source_text import Limits
+from botticelli.narrative.source.source_text import SourceLimits
 from botticelli.narrative.templates.conditions import USE, read_condition
-from botticelli.narrative.templates.template_reader import Texts, check_header_uses
+from botticelli.narrative.templates.template_reader import TemplateReader, check_header_uses
 from botticelli.toml_text.positions import TomlPath
 
 _ACT_FIELDS = (
@@ -38,7 +37,7 @@ _ACT_FIELDS = (
     "extract_output",
     "skip_content_generation",
 )
-_NOWHERE = Section(None, Written(("narrative",), {}), {})
+_NOWHERE = NarrativeSection(None, TomlValue(("narrative",), {}), {})
 _HEADER_FIELDS = (
     *("description", "temperature", "max_tokens"),
     *("target", "template", "skip_content_generation", "preserve_source"),
@@ -46,29 +45,29 @@ _HEADER_FIELDS = (
 
 
 @dataclass(slots=True)
-class Workshop:
-    """All that building the narratives of one file needs besides their outlines."""
+class LoadContext:
+    """Holds what building the narratives of one file needs besides their outlines."""
 
     problems: Problems
     environment: Environment
-    limits: Limits
+    limits: SourceLimits
     folders: tuple[Path, ...] | None
-    """Where files are looked for: the narrative's own folder first. None for text that came over the wire."""
-    shelf: Shelf = field(default_factory=Shelf)
+    """Folders searched for files, the narrative's own folder first. None for text that came over the wire."""
+    media: MediaStore = field(default_factory=MediaStore)
     resources: dict[str, Resource] = field(default_factory=dict)
-    """What acts may name, by `bots.NAME` and the like."""
+    """Resources that acts may name, by `bots.NAME`, `tables.NAME` or `media.NAME`."""
     above: tuple[Path, ...] = ()
-    """Where files are looked for last: of a file of the founding form, the folders above its own."""
+    """Folders searched last: for a file of the founding form, the folders above its own."""
 
-    def texts(self) -> Texts:
-        return Texts(self.problems, self.environment, self.limits, self.folders, self.shelf, self.above)
+    def texts(self) -> TemplateReader:
+        return TemplateReader(self.problems, self.environment, self.limits, self.folders, self.media, self.above)
 
-    def read_resources(self, sections: Sections) -> None:
-        """What all narratives of the file share."""
-        for kind, what in RESOURCES.items():
+    def read_resources(self, sections: NarrativeSections) -> None:
+        """Read the resources that all narratives of the file share."""
+        for kind, words in RESOURCES.items():
             for name, value in sections.root.get(kind, {}).items():
                 if not IDENTIFIER.accepts(name):
-                    self.problems.add((kind, name), f"{what} needs {NAME_WORDS}")
+                    self.problems.add((kind, name), f"{words} needs {NAME_WORDS}")
                 self.resources[f"{kind}.{name}"] = read_resource(kind, self.texts(), (kind, name), value)
 
     def warn_of_unused(self) -> None:
@@ -78,29 +77,29 @@ class Workshop:
 
 
 @dataclass(slots=True)
-class Draft:
-    """One narrative as its own tables say it. `acts` by name; `texts` of each act, and of the header."""
+class NarrativeDraft:
+    """Holds one narrative as its own tables describe it. `acts` and their `texts` are by the name of the act."""
 
     narrative: Narrative
     outline: Outline
     acts: dict[str, Act]
-    texts: dict[str, Texts]
+    texts: dict[str, TemplateReader]
     repeats: set[str] = field(default_factory=set)
-    """Acts that say `carousel = true`: as the narrative does that they perform."""
+    """Acts with `carousel = true`: they repeat as the narrative that they perform does."""
     needs: dict[str, list[TomlPath]] = field(default_factory=dict)
-    """Where the needs of each act are written."""
+    """Places in the file where the needs of each act are written."""
     size: int = 0
 
 
-def build(outline: Outline, sections: Sections, shop: Workshop, *, stem: str) -> Draft:
-    """The draft of a narrative. Only good when `shop.problems` has none afterwards.
+def build(outline: Outline, sections: NarrativeSections, context: LoadContext, *, stem: str) -> NarrativeDraft:
+    """Build the draft of a narrative. Valid only when `context.problems` has none afterwards.
 
-    `stem` names a narrative that doesn't name itself.
+    `stem` is the name of a narrative that has none of its own.
     """
-    problems, path = shop.problems, outline.header.path
+    problems, path = context.problems, outline.header.path
     written = {key: value for key, value in outline.header.value.items() if key != "narrative" or not path[1:]}
-    header = read_table(problems, path, written, keys.NARRATIVE, what=f"[{'.'.join(map(str, path))}]")
-    texts = shop.texts()
+    header = read_table(problems, path, written, keys.NARRATIVE, subject=f"[{'.'.join(map(str, path))}]")
+    texts = context.texts()
     system = texts.template((*path, "system"), header["system"]) if "system" in header else None
     check_header_uses(texts.uses, problems)
     budget = _budget((*path, "budget"), header.get("budget"), problems)
@@ -115,9 +114,9 @@ def build(outline: Outline, sections: Sections, shop: Workshop, *, stem: str) ->
         **_models(header),
         **_some(header, _HEADER_FIELDS),
     )
-    draft = Draft(narrative, outline, {}, {}, size=texts.size)
-    _acts(draft, shop)
-    security = read_security(sections.root.get("security", {}), shop.texts())
+    draft = NarrativeDraft(narrative, outline, {}, {}, size=texts.size)
+    _acts(draft, context)
+    security = read_security(sections.root.get("security", {}), context.texts())
     draft.narrative = narrative.model_copy(update={"security": security})
     return draft
 
@@ -145,12 +144,12 @@ def _as_text(value: str | float) -> str:
 def _budget(path: TomlPath, table: dict[str, Any] | None, problems: Problems) -> Multipliers:
     if table is None:
         return Multipliers()
-    return Multipliers(**read_table(problems, path, table, keys.BUDGET, what=f"[{'.'.join(map(str, path))}]"))
+    return Multipliers(**read_table(problems, path, table, keys.BUDGET, subject=f"[{'.'.join(map(str, path))}]"))
 
 
-def _carousel(written: Written, problems: Problems) -> Carousel | None:
-    path, what = written.path, "a carousel"
-    table = read_table(problems, path, written.value, keys.CAROUSEL, what=what)
+def _carousel(written: TomlValue, problems: Problems) -> Carousel | None:
+    path, table_name = written.path, "a carousel"
+    table = read_table(problems, path, written.value, keys.CAROUSEL, subject=table_name)
     budget = _budget((*path, "budget"), table.pop("budget", None), problems)
     if "iterations" not in written.value:
         problems.add((*path, "iterations"), "is missing", "say how often: iterations = 10")
@@ -158,48 +157,48 @@ def _carousel(written: Written, problems: Problems) -> Carousel | None:
 
 
 def _narrative_carousel(outline: Outline, budget: Multipliers, problems: Problems) -> Carousel | None:
-    """The one carousel of the narrative; the multipliers it leaves open are those of the narrative."""
-    written = [(one.path, _carousel(one, problems)) for one in outline.carousels]
-    found = [(path, one) for path, one in written if one is not None]
+    """Return the carousel of the narrative; multipliers that it leaves open are those of the narrative."""
+    written = [(carousel.path, _carousel(carousel, problems)) for carousel in outline.carousels]
+    valid = [(path, carousel) for path, carousel in written if carousel is not None]
     toc = outline.toc_turns
-    if toc is not None and (not found or found[0][1].iterations != toc.value):
-        found.append((toc.path, Carousel(iterations=toc.value)))
-    if not found:
+    if toc is not None and (not valid or valid[0][1].iterations != toc.value):
+        valid.append((toc.path, Carousel(iterations=toc.value)))
+    if not valid:
         return None
-    first, carousel = found[0]
-    for path, other in found[1:]:
+    first, carousel = valid[0]
+    for path, other in valid[1:]:
         if other != carousel:
-            message = f"differs from the carousel of line {problems.line_of(first)}"
+            message = f"differs from the carousel on line {problems.line_of(first)}"
             problems.add(path, message, "keep one of the two")
     return carousel.model_copy(update={"budget": carousel.budget.over(budget)})
 
 
-def _acts(draft: Draft, shop: Workshop) -> None:
-    """Those that are performed; of a file with one narrative all of them, since nobody else looks at the others."""
+def _acts(draft: NarrativeDraft, context: LoadContext) -> None:
+    """Build the acts that are performed; in a file with one narrative all acts, so that each is checked."""
     for name, written in draft.outline.acts.items():
         if not draft.outline.is_alone and name not in draft.outline.order:
             continue
-        texts = draft.texts[name] = shop.texts()
-        draft.acts[name] = _act(written, texts, shop.resources, draft)
+        texts = draft.texts[name] = context.texts()
+        draft.acts[name] = _act(written, texts, context.resources, draft)
         draft.size += texts.size * draft.outline.order.count(name)
-        if draft.size > shop.limits.expanded_chars:
-            shop.problems.add((), f"all texts together are longer than {shop.limits.expanded_chars:,} characters")
-            shop.problems.raise_if_any()
+        if draft.size > context.limits.expanded_chars:
+            context.problems.add((), f"all texts together are longer than {context.limits.expanded_chars:,} characters")
+            context.problems.raise_if_any()
 
 
-def check_act(written: WrittenAct, shop: Workshop) -> None:
-    """Only says what is wrong with an act that no narrative performs."""
+def check_act(written: WrittenAct, context: LoadContext) -> None:
+    """Report the problems of an act that no narrative performs."""
     nowhere = Narrative(name="nowhere", acts=())
-    _act(written, shop.texts(), shop.resources, Draft(nowhere, Outline(_NOWHERE), {}, {}))
+    _act(written, context.texts(), context.resources, NarrativeDraft(nowhere, Outline(_NOWHERE), {}, {}))
 
 
-def _act(written: WrittenAct, texts: Texts, resources: Mapping[str, Resource], draft: Draft) -> Act:
+def _act(written: WrittenAct, texts: TemplateReader, resources: Mapping[str, Resource], draft: NarrativeDraft) -> Act:
     problems, path = texts.problems, written.path
     table: dict[str, Any] = {}
     if isinstance(written.value, dict):
-        table = read_table(problems, path, written.value, written.keys, what="an act")
+        table = read_table(problems, path, written.value, written.keys, subject="an act")
         if all(key in written.value for key in PERFORMS):
-            problems.add((*path, PERFORMS[1]), "is another word for narrative, which is also there", "keep one")
+            problems.add((*path, PERFORMS[1]), "is another name for narrative, which is also given", "keep one")
             del table[PERFORMS[1]]
     elif not isinstance(written.value, str | list):
         problems.add(path, "an act must be text, a list of inputs, or a table", f'write {written.name} = "..."')
@@ -217,16 +216,20 @@ def _act(written: WrittenAct, texts: Texts, resources: Mapping[str, Resource], d
     )
 
 
-def _own_carousel(written: WrittenAct, table: Mapping[str, Any], draft: Draft, problems: Problems) -> Carousel | None:
+def _own_carousel(
+    written: WrittenAct, table: Mapping[str, Any], draft: NarrativeDraft, problems: Problems
+) -> Carousel | None:
     path, value = (*written.path, "carousel"), table.get("carousel")
     if isinstance(value, dict):
-        return _carousel(Written(path, value), problems)
+        return _carousel(TomlValue(path, value), problems)
     if value is True:
         draft.repeats.add(written.name)
     return None
 
 
-def _needs(written: WrittenAct, table: Mapping[str, Any], draft: Draft, problems: Problems) -> tuple[str, ...] | None:
+def _needs(
+    written: WrittenAct, table: Mapping[str, Any], draft: NarrativeDraft, problems: Problems
+) -> tuple[str, ...] | None:
     if "needs" not in table:
         return None
     here = (*written.path, "needs")
@@ -236,27 +239,27 @@ def _needs(written: WrittenAct, table: Mapping[str, Any], draft: Draft, problems
     return tuple(name for _, name in good)
 
 
-def _system(path: TomlPath, table: Mapping[str, Any], texts: Texts) -> Template | None:
+def _system(path: TomlPath, table: Mapping[str, Any], texts: TemplateReader) -> Template | None:
     if "system" in table:
         return texts.template((*path, "system"), table["system"])
     if "character" not in table:
         return None
-    who = texts.template((*path, "character"), table["character"])
-    return Template(parts=("You are ", *who.parts, "."))
+    character = texts.template((*path, "character"), table["character"])
+    return Template(parts=("You are ", *character.parts, "."))
 
 
-def _skip_if(path: TomlPath, text: str | None, texts: Texts) -> Condition | None:
+def _skip_if(path: TomlPath, text: str | None, texts: TemplateReader) -> Condition | None:
     if text is None:
         return None
     faults = texts.faults
     condition = read_condition(texts.template(path, text), texts.problems.line_of(path))
     if condition is None and texts.faults == faults:
-        texts.problems.add(path, "is no condition", USE)
+        texts.problems.add(path, "is not a condition", USE)
     return condition
 
 
 def _models(table: Mapping[str, Any]) -> dict[str, Any]:
-    """`model` is one name, or a list of which the first is preferred."""
+    """Split `model`, which is one name or a list with the preferred one first, into a model and its fallbacks."""
     if "model" not in table:
         return {}
     first, *rest = [table["model"]] if isinstance(table["model"], str) else table["model"]

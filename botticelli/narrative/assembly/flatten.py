@@ -1,6 +1,6 @@
-"""Puts the acts of another narrative in front of the act that performs it: one flat list, as the workers perform it.
+"""Puts the acts of another narrative in front of the act that performs it, in the flat list that workers perform.
 
-Pure arithmetic of positions and names; which narrative is meant, and whether it may be performed, is decided before.
+Computes positions and names only; `compose` decides which narrative is meant and whether it may be performed.
 """
 
 from __future__ import annotations
@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from botticelli.narrative.model import Act, Narrative, NarrativeInput, Reference, Scope
-from botticelli.narrative.templates.reference_walk import mapped
+from botticelli.narrative.model import Act, Input, Narrative, NarrativeInput, Reference, Scope
+from botticelli.narrative.templates.reference_walk import map_references
 
 
 @dataclass(frozen=True, slots=True)
-class Inner:
-    """A narrative that an act performs: whole, flat, with the file it is from when that is another one."""
+class Embedded:
+    """Holds a narrative that an act performs: complete and flat. `file` is its file; empty for the same file."""
 
     narrative: Narrative
     file: str = ""
@@ -25,15 +25,18 @@ class Inner:
 
 
 @dataclass(slots=True)
-class Flat:
-    """The flat list so far. With `is_ordered` each act says what it waits for; else each waits for all before it."""
+class FlatActs:
+    """Collects the flat list of acts. With `is_ordered` each act lists what it waits for, else it waits for all before it."""
 
     is_ordered: bool
     variables: Mapping[str, str]
     acts: list[Act] = field(default_factory=list)
 
-    def add(self, act: Act, inners: Sequence[Inner], after: Sequence[int]) -> int:
-        """One act of the order with what it performs, `turns` times; its position. `after` are those of its needs."""
+    def add(self, act: Act, inners: Sequence[Embedded], after: Sequence[int]) -> int:
+        """Add one act behind the acts that it performs, once per turn, and return its position.
+
+        `after` are the positions of the acts it needs.
+        """
         start, ends = len(self.acts), []
         turns = act.carousel.iterations if act.carousel else 1
         entry = tuple(after)
@@ -49,8 +52,10 @@ class Flat:
         self.acts.append(act.model_copy(update={"inputs": inputs, "composes": composes, "after": waits}))
         return len(self.acts) - 1
 
-    def _perform(self, act: Act, inner: Inner, entry: tuple[int, ...], turn: tuple[int, int] | None) -> tuple[int, ...]:
-        """One turn of a narrative; what waits for all of it waits for the positions that come back."""
+    def _perform(
+        self, act: Act, inner: Embedded, entry: tuple[int, ...], turn: tuple[int, int] | None
+    ) -> tuple[int, ...]:
+        """Add one turn of a narrative and return its positions, for which a later act has to wait."""
         start = len(self.acts)
         prefix = f"{act.name}.acts."
 
@@ -58,30 +63,30 @@ class Flat:
             is_act = reference.kind == "act"
             return reference.model_copy(update={"name": prefix + reference.name}) if is_act else reference
 
-        for number, one in enumerate(inner.acts):
-            scope = self._scope(one, inner, prefix, start, turn)
-            update = {"name": prefix + one.name, "scope": scope, **_defaults(one, inner.narrative, act)}
+        for number, inner_act in enumerate(inner.acts):
+            scope = self._scope(inner_act, inner, prefix, start, turn)
+            update = {"name": prefix + inner_act.name, "scope": scope, **_defaults(inner_act, inner.narrative, act)}
             after = entry if number == 0 else (start + number - 1,)
-            if one.after is not None:
-                after = tuple(start + position for position in one.after) or entry
-            update |= {"after": self._waits(after), "inputs": _moved(one, start)}
-            if one.composes is not None:
-                update["composes"] = start + one.composes
-            self.acts.append(mapped(one.model_copy(update=update), renamed))
+            if inner_act.after is not None:
+                after = tuple(start + position for position in inner_act.after) or entry
+            update |= {"after": self._waits(after), "inputs": _shift_ends(inner_act, start)}
+            if inner_act.composes is not None:
+                update["composes"] = start + inner_act.composes
+            self.acts.append(map_references(inner_act.model_copy(update=update), renamed))
         return tuple(range(start, len(self.acts)))
 
-    def _scope(self, one: Act, inner: Inner, prefix: str, start: int, turn: tuple[int, int] | None) -> Scope:
+    def _scope(self, act: Act, inner: Embedded, prefix: str, start: int, turn: tuple[int, int] | None) -> Scope:
         known = {**self.variables, **inner.narrative.variables}
         own = (inner.narrative.security,) if inner.narrative.security else ()
-        if one.scope is not None:
-            return one.scope.model_copy(
+        if act.scope is not None:
+            return act.scope.model_copy(
                 update={
-                    "prefix": prefix + one.scope.prefix,
-                    "start": start + one.scope.start,
-                    "file": one.scope.file or inner.file,
-                    "variables": known | one.scope.variables,
-                    "securities": (*own, *one.scope.securities),
-                    "content": inner.narrative.content_for(one),
+                    "prefix": prefix + act.scope.prefix,
+                    "start": start + act.scope.start,
+                    "file": act.scope.file or inner.file,
+                    "variables": known | act.scope.variables,
+                    "securities": (*own, *act.scope.securities),
+                    "content": inner.narrative.content_for(act),
                 }
             )
         number, count = turn or (None, None)
@@ -101,28 +106,33 @@ class Flat:
         return tuple(after) if self.is_ordered else None
 
 
-def _defaults(one: Act, inner: Narrative, performer: Act) -> dict[str, object]:
-    """What an act leaves open is said by its narrative, then by the act that performs it."""
-    asked = next((said for said in (one, inner, performer) if said.model is not None), one)
-    found: dict[str, object] = {"model": asked.model, "fallbacks": asked.fallbacks}
+def _defaults(act: Act, inner: Narrative, performer: Act) -> dict[str, object]:
+    """Fill in what an act leaves open from its narrative, then from the act that performs it."""
+    chooser = next((level for level in (act, inner, performer) if level.model is not None), act)
+    defaults: dict[str, object] = {"model": chooser.model, "fallbacks": chooser.fallbacks}
     for name in ("temperature", "max_tokens"):
-        said = (getattr(one, name), getattr(inner, name), getattr(performer, name))
-        found[name] = next((value for value in said if value is not None), None)
-    found["retries"] = performer.retries if one.retries is None else one.retries
-    if one.scope is None:
-        found["system"] = one.system or inner.system
-    return found
+        values = (getattr(act, name), getattr(inner, name), getattr(performer, name))
+        defaults[name] = next((value for value in values if value is not None), None)
+    defaults["retries"] = performer.retries if act.retries is None else act.retries
+    if act.scope is None:
+        defaults["system"] = act.system or inner.system
+    return defaults
 
 
 def _with_ends(act: Act, ends: Sequence[tuple[int, ...]]) -> tuple[object, ...]:
     left = iter(ends)
     return tuple(
-        one.model_copy(update={"ends": next(left)}) if isinstance(one, NarrativeInput) else one for one in act.inputs
+        input_.model_copy(update={"ends": next(left)}) if isinstance(input_, NarrativeInput) else input_
+        for input_ in act.inputs
     )
 
 
-def _moved(act: Act, by: int) -> tuple[object, ...]:
-    return tuple(
-        one.model_copy(update={"ends": tuple(by + end for end in one.ends)}) if isinstance(one, NarrativeInput) else one
-        for one in act.inputs
-    )
+def _shift_ends(act: Act, by: int) -> tuple[object, ...]:
+    """Return the inputs of an act with the positions of other narratives shifted."""
+
+    def shift(input_: Input) -> Input:
+        if not isinstance(input_, NarrativeInput):
+            return input_
+        return input_.model_copy(update={"ends": tuple(by + end for end in input_.ends)})
+
+    return tuple(map(shift, act.inputs))

@@ -1,6 +1,6 @@
-"""TOML text in, checked narrative out: the one road for files and for text that came over the wire.
+"""Loads narratives from TOML: the one entry point for files and for text that came over the wire.
 
-Performs nothing and reads no environment of its own; all problems of a file are raised together.
+All problems of a file are raised together. `${NAME}` is read from the `Environment` that the caller passes.
 """
 
 from __future__ import annotations
@@ -13,19 +13,19 @@ from pathlib import Path
 from typing import Any
 
 from botticelli.errors import NarrativeError, Problem
-from botticelli.narrative.assembly.compose import Composer, File, all_of
-from botticelli.narrative.assembly.draft import Workshop, check_act
+from botticelli.narrative.assembly.compose import Composer, File, compose_all
+from botticelli.narrative.assembly.draft import LoadContext, check_act
 from botticelli.narrative.document.founding_form import is_founding, translate
-from botticelli.narrative.document.sections import Section, sections
+from botticelli.narrative.document.sections import NarrativeSection, sections
 from botticelli.narrative.model import Narrative
 from botticelli.narrative.source.environment import Environment
-from botticelli.narrative.source.media_store import MediaLimits, Shelf
+from botticelli.narrative.source.media_store import MediaLimits, MediaStore
 from botticelli.narrative.source.problems import Problems
 from botticelli.narrative.source.source_text import (
     LOCAL,
     WIRE,
-    Limits,
-    Missing,
+    FileMissing,
+    SourceLimits,
     Unreadable,
     decode,
     folders_above,
@@ -40,19 +40,19 @@ from botticelli.toml_text.translation import Translation
 _PLACE = re.compile(r"(.*) \(at (?:line (\d+), column (\d+)|end of document)\)", re.DOTALL)
 _LARGEST = 2**63
 MAX_FILES = 32
-"""That one narrative may refer to, in all."""
+"""Limits the files that one narrative may refer to, in all."""
 
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """A narrative, and what its author should know although nothing is wrong."""
+    """Holds a loaded narrative, its warnings and its media."""
 
     narrative: Narrative
     warnings: tuple[Problem, ...] = ()
     media: Mapping[str, bytes] = field(default_factory=dict, repr=False)
-    """The contents of its files and base64 texts, by SHA-256 in hexadecimal."""
+    """Contents of its media files and base64 texts, by SHA-256 in hexadecimal."""
     is_founding: bool = False
-    """The file is of the founding form."""
+    """Tells whether the file is of the founding form."""
 
 
 def load_narrative(
@@ -63,13 +63,13 @@ def load_narrative(
     context: Sequence[Path] = (),
     media_limits: MediaLimits | None = None,
 ) -> Loaded:
-    """Reads a local file of up to 1 MB. `name` chooses one of its narratives; without it the file's own is meant.
+    """Read a local file of up to 1 MB. `name` chooses one of its narratives; the default is the file's own.
 
-    `context` are folders in which `file = "..."` looks after the narrative's own. Without an `environment` every
+    `context` are the folders searched for `file = "..."` after the narrative's own. Without an `environment` every
     `${NAME}` is a problem. Raises NarrativeError with all problems.
     """
     text = read_narrative(path)
-    return _Loader(str(path), (path.parent, *context), environment, media_limits).one(text, name)
+    return _Loader(str(path), (path.parent, *context), environment, media_limits).load_one(text, name)
 
 
 def load_all(
@@ -79,8 +79,8 @@ def load_all(
     context: Sequence[Path] = (),
     media_limits: MediaLimits | None = None,
 ) -> tuple[Loaded, ...]:
-    """As `load_narrative`, every narrative of the file; all warnings are with the first."""
-    return _Loader(str(path), (path.parent, *context), environment, media_limits).all(read_narrative(path))
+    """Read every narrative of a file, as `load_narrative` reads one; the first holds all warnings."""
+    return _Loader(str(path), (path.parent, *context), environment, media_limits).load_every(read_narrative(path))
 
 
 def parse_narrative(
@@ -92,12 +92,12 @@ def parse_narrative(
     environment: Environment | None = None,
     media_limits: MediaLimits | None = None,
 ) -> Loaded:
-    """Checks a narrative's text. `source` is what problems call it; its stem names a narrative without a name.
+    """Check the text of a narrative. `source` names it in problems; its stem names a narrative without a name.
 
-    `folder` is where `file = "..."` looks. Without one the text came over the wire: no files, and the smaller caps.
+    `folder` is searched for `file = "..."`. None: the text came over the wire, reads no files and has smaller limits.
     Raises NarrativeError with all problems.
     """
-    return _Loader(source, None if folder is None else (folder,), environment, media_limits).one(text, name)
+    return _Loader(source, None if folder is None else (folder,), environment, media_limits).load_one(text, name)
 
 
 def parse_all(
@@ -108,22 +108,25 @@ def parse_all(
     environment: Environment | None = None,
     media_limits: MediaLimits | None = None,
 ) -> tuple[Loaded, ...]:
-    """As `parse_narrative`, every narrative of the text; all warnings are with the first."""
-    return _Loader(source, None if folder is None else (folder,), environment, media_limits).all(text)
+    """Check every narrative of a text, as `parse_narrative` checks one; the first holds all warnings."""
+    return _Loader(source, None if folder is None else (folder,), environment, media_limits).load_every(text)
 
 
 def read_founding(
     text: str, *, source: str, folder: Path, environment: Environment
 ) -> tuple[Translation, Sequence[TomlPath]] | None:
-    """Of a file of the founding form, its translation, and where that stands which has no effect. NarrativeError."""
+    """Return the translation of a file of the founding form, and the paths that have no effect; None for other files.
+
+    Raises NarrativeError with all problems.
+    """
     loader = _Loader(source, (folder,), environment, None)
-    loader.all(text)
-    problems = loader.first.shop.problems
+    loader.load_every(text)
+    problems = loader.first.context.problems
     return (problems.translation, problems.ignored) if problems.translation else None
 
 
 def read_narrative(path: Path) -> str:
-    """The text of a local file of up to 1 MB. NarrativeError when it can't be read."""
+    """Return the text of a local file of up to 1 MB. Raises NarrativeError when it can't be read."""
     try:
         return read_file(path, LOCAL.file_bytes)
     except Unreadable as error:
@@ -131,7 +134,7 @@ def read_narrative(path: Path) -> str:
 
 
 class _Loader:
-    """One file and the files that it refers to. Problems of all of them are raised together."""
+    """Loads one file and the files that it refers to. Problems of all of them are raised together."""
 
     def __init__(
         self,
@@ -143,50 +146,50 @@ class _Loader:
         self._source = source
         self._folders = folders
         self._environment = environment or Environment()
-        self._shelf = Shelf(media_limits or MediaLimits())
+        self._media = MediaStore(media_limits or MediaLimits())
         self._limits = WIRE if folders is None else LOCAL
         self._files: list[File] = []
         self._refused: list[Problem] = []
         self._composer = Composer(self._beside, Path(source).stem)
 
-    def one(self, text: str, name: str | None) -> Loaded:
-        """The narrative of that name, else the file's own."""
+    def load_one(self, text: str, name: str | None) -> Loaded:
+        """Load the narrative of that name, or without one the file's own."""
         file = self._file(text, self._source, "")
         section = self._chosen(file, name)
         if file.sections.default is section and len(file.sections.all) == 1:
-            return self.all_of(file)[0]
-        target: tuple[File, Section] | None = (file, section)
+            return self._loaded(file)[0]
+        target: tuple[File, NarrativeSection] | None = (file, section)
         if section.refers_to is not None:
             path = (*section.header.path, "narrative")
             target = self._composer.resolve(file, path, section.refers_to, prefers_files=True)
         whole = self._composer.compose(*target) if target else None
         self._raise_if_any()
         assert whole is not None, "a narrative that isn't there is a problem"
-        is_founding = file.shop.problems.is_lenient
-        return Loaded(whole.narrative, self._warnings(), dict(self._shelf.contents), is_founding)
+        is_founding = file.context.problems.is_lenient
+        return Loaded(whole.narrative, self._warnings(), dict(self._media.contents), is_founding)
 
     @property
     def first(self) -> File:
         return self._files[0]
 
-    def all(self, text: str) -> tuple[Loaded, ...]:
-        return self.all_of(self._file(text, self._source, ""))
+    def load_every(self, text: str) -> tuple[Loaded, ...]:
+        return self._loaded(self._file(text, self._source, ""))
 
-    def all_of(self, file: File) -> tuple[Loaded, ...]:
-        """Every narrative; acts and bots that none of them uses are checked as well, and warned of."""
-        wholes = [whole for _, whole in all_of(self._composer, file) if whole is not None]
+    def _loaded(self, file: File) -> tuple[Loaded, ...]:
+        """Load every narrative; acts and resources that none of them uses are checked too, with a warning."""
+        wholes = [whole for _, whole in compose_all(self._composer, file) if whole is not None]
         own = [id(section) for section in file.sections.all]
         outlines = [whole.draft.outline for whole in wholes if id(whole.draft.outline.section) in own]
-        performed = {act.path for one in outlines for name, act in one.acts.items() if name in one.order}
-        for written in {act.path: act for one in outlines for act in one.unperformed}.values():
+        performed = {act.path for outline in outlines for name, act in outline.acts.items() if name in outline.order}
+        for written in {act.path: act for outline in outlines for act in outline.unperformed}.values():
             if written.path not in performed:
                 message = f"act {written.name} is not in the toc, so it is never performed"
-                file.shop.problems.warn(written.path, message)
-                check_act(written, file.shop)
-        file.shop.warn_of_unused()
+                file.context.problems.warn(written.path, message)
+                check_act(written, file.context)
+        file.context.warn_of_unused()
         self._raise_if_any()
-        warnings, media = self._warnings(), dict(self._shelf.contents)
-        is_founding = file.shop.problems.is_lenient
+        warnings, media = self._warnings(), dict(self._media.contents)
+        is_founding = file.context.problems.is_lenient
         return tuple(
             Loaded(whole.narrative, () if index else warnings, media, is_founding) for index, whole in enumerate(wholes)
         )
@@ -207,23 +210,23 @@ class _Loader:
         if folders is not None and folder is not None:
             folders = (folder, *folders[1:])
         above = folders_above(folders[0]) if folders and problems.is_lenient else ()
-        shop = Workshop(problems, self._environment, self._limits, folders, self._shelf, above=above)
-        file = File(name, Path(source).stem, sections(document, problems), shop)
+        context = LoadContext(problems, self._environment, self._limits, folders, self._media, above=above)
+        file = File(name, Path(source).stem, sections(document, problems), context)
         self._files.append(file)
-        shop.read_resources(file.sections)
+        context.read_resources(file.sections)
         return file
 
     def _beside(self, name: str) -> File | str:
-        """A file beside the one that is loaded; its own problems come with those of the others."""
+        """Open a file beside the one that is loaded, or say why not; its problems join those of the others."""
         if self._folders is None:
-            return "and a narrative that comes as text can't read files"
+            return "and a narrative sent as text can't read files"
         if len(self._files) > MAX_FILES:
             return f"and more than {MAX_FILES} files are too many for one narrative"
-        above = self._files[0].shop.above
+        above = self._files[0].context.above
         for folder in (self._folders[0], *above):
             try:
                 text = read_beside(folder, f"{name}.toml", self._limits.file_bytes)
-            except Missing:
+            except FileMissing:
                 continue
             except Unreadable as error:
                 return f"and {shown(name)}.toml beside it: {error}"
@@ -237,16 +240,16 @@ class _Loader:
             return self._file(text, source, name, (folder / name).parent)
         except NarrativeError as error:
             self._refused.extend(error.problems)
-            return f"and {shown(name)}.toml beside it is no narrative"
+            return f"and {shown(name)}.toml beside it is not a valid narrative"
 
-    def _chosen(self, file: File, name: str | None) -> Section:
-        found = file.sections.default if name is None else file.sections.find(name)
+    def _chosen(self, file: File, name: str | None) -> NarrativeSection:
+        section = file.sections.default if name is None else file.sections.find(name)
         alone = file.sections.all[0] if len(file.sections.all) == 1 else None
-        if found is None and name is not None and alone is not None and alone.title is None and name == file.stem:
-            found = alone
-        if found is not None:
-            return found
-        problems, titles = file.shop.problems, ", ".join(one or file.stem for one in file.sections.titles)
+        if section is None and name is not None and alone is not None and alone.title is None and name == file.stem:
+            section = alone
+        if section is not None:
+            return section
+        problems, titles = file.context.problems, ", ".join(title or file.stem for title in file.sections.titles)
         if name is None:
             problems.add((), "the file has several narratives", f"choose one by its name: {titles}")
         elif alone is not None:
@@ -259,16 +262,16 @@ class _Loader:
         raise AssertionError("there was a problem")
 
     def _raise_if_any(self) -> None:
-        found = [*(one for file in self._files for one in file.shop.problems.found), *self._refused]
-        if found:
-            raise NarrativeError(found)
+        problems = [*(problem for file in self._files for problem in file.context.problems.errors), *self._refused]
+        if problems:
+            raise NarrativeError(problems)
 
     def _warnings(self) -> tuple[Problem, ...]:
-        return tuple(one for file in self._files for one in file.shop.problems.warnings)
+        return tuple(warning for file in self._files for warning in file.context.problems.warnings)
 
 
-def _clean(text: str, source: str, limits: Limits) -> str:
-    r"""The text as UTF-8 text with `\n` line ends, within its cap."""
+def _clean(text: str, source: str, limits: SourceLimits) -> str:
+    r"""Return the text with `\n` line ends; refuse text that is too long or not valid Unicode."""
     if len(text) > limits.file_bytes:
         raise _refused(source, f"is larger than {limits.file_bytes:,} bytes")
     try:
@@ -294,18 +297,18 @@ def _parse(text: str, source: str) -> dict[str, Any]:
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        found = _PLACE.fullmatch(str(error))
-        what = shown(found[1] if found else str(error), 200)
+        match = _PLACE.fullmatch(str(error))
+        reason = shown(match[1] if match else str(error), 200)
         end = Positions(text).of_offset(len(text))
-        line, column = (int(found[2]), int(found[3])) if found and found[2] else end
-        problem = Problem(shown(source, 400), line, column, "", "", f"this is not TOML: {what}")
+        line, column = (int(match[2]), int(match[3])) if match and match[2] else end
+        problem = Problem(shown(source, 400), line, column, "", "", f"this is not valid TOML: {reason}")
         raise NarrativeError([problem]) from error
     except (RecursionError, ValueError) as error:
-        raise _refused(source, "this is not TOML that can be read: a number or a nesting is too large", 1) from error
+        raise _refused(source, "this TOML can't be read: a number is too large or the nesting too deep", 1) from error
 
 
-def _sweep(document: dict[str, Any], problems: Problems, limits: Limits) -> None:
-    """Caps on every value, whatever it is for: what is built and stored from it stays small and storable."""
+def _sweep(document: dict[str, Any], problems: Problems, limits: SourceLimits) -> None:
+    """Check the size of every value, whatever its key, so that what is built from it stays small and storable."""
     waiting: list[tuple[TomlPath, Any]] = [((), document)]
     while waiting:
         path, value = waiting.pop()
@@ -320,10 +323,10 @@ def _sweep(document: dict[str, Any], problems: Problems, limits: Limits) -> None
         elif isinstance(value, str):
             _check_text(path, value, problems, limits)
         elif isinstance(value, int) and not -_LARGEST <= value < _LARGEST:
-            problems.add(path, "is a larger number than TOML knows")
+            problems.add(path, "is outside the 64-bit range of a TOML integer")
 
 
-def _check_text(path: TomlPath, value: str, problems: Problems, limits: Limits) -> None:
+def _check_text(path: TomlPath, value: str, problems: Problems, limits: SourceLimits) -> None:
     if len(value) > limits.string_chars:
         hint = "" if limits is WIRE else 'put it into a file beside: file = "..."'
         problems.add(path, f"is longer than {limits.string_chars:,} characters", hint)

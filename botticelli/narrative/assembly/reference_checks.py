@@ -1,15 +1,15 @@
-"""What acts may say about each other: a reference reads only an act that is done before, and only what that act has."""
+"""Checks references between acts: each reads only an act that is done before, and only what that act has."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
 from botticelli.narrative.assembly.act_order import Waits
-from botticelli.narrative.assembly.draft import Draft
+from botticelli.narrative.assembly.draft import NarrativeDraft
 from botticelli.narrative.model import Act, Reference
 from botticelli.narrative.source.problems import Problems
 from botticelli.narrative.source.suggest import shown
-from botticelli.narrative.templates.template_reader import Use
+from botticelli.narrative.templates.template_reader import ReferenceUse
 
 _SINGLE_BRACES = {
     "act": "{act.NAME.output}",
@@ -22,12 +22,12 @@ _SINGLE_BRACES = {
     "now": "{now}",
     "timestamp": "{now}",
 }
-Inside = Mapping[str, Sequence[str] | None]
-"""By the name of an act that performs other narratives: the names of their acts; None when they are not known."""
+InnerActs = Mapping[str, Sequence[str] | None]
+"""Names of the acts inside an act that performs other narratives, by its name; None when they are not known."""
 
 
-def check_uses(draft: Draft, seen: Waits | None, inside: Inside, problems: Problems) -> None:
-    """Checks each act where it is first performed: then it can read least. `seen` is None when nobody has needs."""
+def check_uses(draft: NarrativeDraft, seen: Waits | None, inside: InnerActs, problems: Problems) -> None:
+    """Check each act where it is first performed, where it can read least. `seen` is None when no act has needs."""
     order = draft.outline.order
     checked: set[str] = set()
     for index, name in enumerate(order):
@@ -49,8 +49,8 @@ def check_uses(draft: Draft, seen: Waits | None, inside: Inside, problems: Probl
                     pass
 
 
-def check_braces(draft: Draft, problems: Problems) -> None:
-    """`{NAME.output}` of an act is a mistake; `{NAME}` of an act or of a variable is probably one, and only warned of."""
+def check_braces(draft: NarrativeDraft, problems: Problems) -> None:
+    """Report `{NAME.output}` of an act as a problem, and warn of `{NAME}` of an act or of a variable."""
     acts, variables = draft.outline.acts, draft.narrative.variables
     for name, texts in draft.texts.items():
         for loose in texts.loose:
@@ -60,14 +60,16 @@ def check_braces(draft: Draft, problems: Problems) -> None:
             is_act = braces.name in acts and braces.name != name
             if is_act and braces.path.split(".")[1:2] in (["output"], ["outputs"]):
                 hint = f"did you mean {{act.{braces.name}{braces.path}}}? {literally}"
-                problems.add(loose.path, f"{where}{shown(written)} is no reference", hint, offset=loose.offset)
+                problems.add(loose.path, f"{where}{shown(written)} is not a reference", hint, offset=loose.offset)
             elif not braces.path and (is_act or braces.name in variables):
                 meant = f"{{act.{braces.name}.output}}" if is_act else f"{{var.{braces.name}}}"
                 message = f"{where}{shown(written)} is printed as it is"
                 problems.warn(loose.path, message, f"did you mean {meant}? {literally}", offset=loose.offset)
 
 
-def _unreadable(use: Use, reader: str, draft: Draft, earlier: Collection[str], problems: Problems) -> None:
+def _unreadable(
+    use: ReferenceUse, reader: str, draft: NarrativeDraft, earlier: Collection[str], problems: Problems
+) -> None:
     name, outline = use.reference.name, draft.outline
     if name == reader:
         _report(use, problems, "an act can't read its own output", "an act sees only the acts before it")
@@ -84,18 +86,18 @@ def _unreadable(use: Use, reader: str, draft: Draft, earlier: Collection[str], p
         _report(use, problems, f"there is no act {shown(name)}", hint)
 
 
-def _not_needed(use: Use, name: str, problems: Problems) -> None:
+def _not_needed(use: ReferenceUse, name: str, problems: Problems) -> None:
     _report(use, problems, f"act {name} may run later: it is not among the needs", f'add "{name}" to needs')
 
 
-def _check_path(use: Use, act: Act, inside: Inside, problems: Problems) -> None:
+def _check_path(use: ReferenceUse, act: Act, inside: InnerActs, problems: Problems) -> None:
     match use.reference.path:
         case ("acts", *_) if act.name in inside:
             names = inside[act.name]
             unknown = None if names is None else _stray(use.reference, names)
             if unknown is not None:
                 hint = problems.guess(unknown, names or (), otherwise="its acts are")
-                _report(use, problems, f"what act {act.name} performs has no act {shown(unknown)}", hint)
+                _report(use, problems, f"the narrative that act {act.name} performs has no act {shown(unknown)}", hint)
         case ("acts", *_):
             hint = f"read {{act.{act.name}.output}}"
             _report(use, problems, f"act {act.name} performs no narrative, so it has no acts", hint)
@@ -105,39 +107,39 @@ def _check_path(use: Use, act: Act, inside: Inside, problems: Problems) -> None:
             pass
 
 
-def steps_inside(reference: Reference, inside: Inside) -> Reference:
-    """A reference to an act of another narrative, by the name of that act in the flat list."""
+def steps_inside(reference: Reference, inside: InnerActs) -> Reference:
+    """Turn a reference to an act of another narrative into one to that act in the flat list."""
     name, path = reference.name, reference.path
     names = inside.get(name) if reference.kind == "act" else None
     if names is None:
         return reference
-    found, rest = _inner(path[1:] if path[:2] == ("output", "acts") else path, names)
-    if not found:
+    inner, rest = _inner(path[1:] if path[:2] == ("output", "acts") else path, names)
+    if not inner:
         return reference
     path = rest if rest[:1] in (("output",), ("outputs",)) else ("output", *rest)
-    return reference.model_copy(update={"name": f"{name}.acts.{found}", "path": path})
+    return reference.model_copy(update={"name": f"{name}.acts.{inner}", "path": path})
 
 
 def _inner(path: Sequence[str], names: Collection[str]) -> tuple[str, tuple[str, ...]]:
-    """The name of the innermost act that `acts.x.acts.y` leads to, and what is left of the path."""
-    found, rest = "", tuple(path)
+    """Return the name of the innermost act that `acts.x.acts.y` leads to, and the rest of the path."""
+    inner, rest = "", tuple(path)
     while len(rest) > 1 and rest[0] == "acts":
-        name = f"{found}.acts.{rest[1]}" if found else rest[1]
+        name = f"{inner}.acts.{rest[1]}" if inner else rest[1]
         if name not in names:
             break
-        found, rest = name, rest[2:]
-    return found, rest
+        inner, rest = name, rest[2:]
+    return inner, rest
 
 
 def _stray(reference: Reference, names: Collection[str]) -> str | None:
-    """The name that leads nowhere, if there is one."""
-    found, rest = _inner(reference.path, names)
-    if found and rest[:1] != ("acts",):
+    """Return the name of the act that does not exist, if there is one."""
+    inner, rest = _inner(reference.path, names)
+    if inner and rest[:1] != ("acts",):
         return None
-    return ".acts.".join(one for one in (found, rest[1] if len(rest) > 1 else "") if one)
+    return ".acts.".join(part for part in (inner, rest[1] if len(rest) > 1 else "") if part)
 
 
-def _check_turn(use: Use, rest: Sequence[str], act: Act, problems: Problems) -> None:
+def _check_turn(use: ReferenceUse, rest: Sequence[str], act: Act, problems: Problems) -> None:
     if act.carousel is None:
         hint = f"read {{act.{act.name}.output}}"
         _report(use, problems, f"act {act.name} has no carousel, so it has one output", hint)
@@ -146,6 +148,6 @@ def _check_turn(use: Use, rest: Sequence[str], act: Act, problems: Problems) -> 
         _report(use, problems, f"act {act.name} has no output {shown(rest[0])}", f"they are numbered from 0 to {last}")
 
 
-def _report(use: Use, problems: Problems, message: str, hint: str) -> None:
+def _report(use: ReferenceUse, problems: Problems, message: str, hint: str) -> None:
     text = f"{use.place}{shown(use.reference.text)}: {message}"
     problems.add(use.path, text, hint, offset=use.offset)

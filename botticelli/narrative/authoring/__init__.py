@@ -1,1 +1,4 @@
-"""Helps authors: the schema for editors, narratives to begin with, files rewritten in the present form."""
+"""Helps authors write narratives: the JSON Schema for editors and starter narratives.
+
+Also converts existing files to the table form, and from the founding form to the present one.
+"""

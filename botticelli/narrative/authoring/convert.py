@@ -1,6 +1,6 @@
 """Rewrites a narrative file in the table form: headers and names change, every other line stays as its author wrote it.
 
-What is written inline (`act = [{...}]`, `metadata.name = "x"`) is written out first, by tomlkit.
+Inline tables that have to move (`act = [{...}]`, `metadata.name = "x"`) are written out first, by tomlkit.
 """
 
 from __future__ import annotations
@@ -20,28 +20,28 @@ from botticelli.toml_text.positions import Positions, TomlPath
 from botticelli.toml_text.tokens import Refusal, tokenize
 
 MAX_INLINE_CHARACTERS = 128 * 1024
-"""Of a file that tomlkit has to rewrite: the time that it takes grows with the square of the size."""
+"""Limits the size of a file that tomlkit rewrites: its time grows with the square of the size."""
 NEW_NAMES: Mapping[str, TomlPath] = {"metadata": ("narrative",), "carousel": ("narrative", "carousel")}
 _HEADER = re.compile(r"(?P<indent>\s*)\[\[?.*?\]\]?(?P<rest>\s*(?:#.*)?)")
 _PAIR = re.compile(r"\s*[\w\"'-]+\s*=\s*(?:\"[^\"\\]*\"|'[^']*'|[^#\"']*?)\s*(?P<comment>#.*)?")
 
 
 class _AnyValue(Environment):
-    """Whatever `${NAME}` is, both readings of a file see the same."""
+    """Gives every `${NAME}` the same value, so that both readings of a file can be compared."""
 
     def get(self, name: str) -> str | None:
         return "0"
 
 
 def convert(text: str, *, source: str, folder: Path) -> str:
-    """The text in the table form, with its comments; it means the same, and converting it again changes nothing.
+    """Return the text in the table form, with its comments and its meaning; converting it again changes nothing.
 
-    NarrativeError for a text that doesn't load, InvalidInput for one that can't be converted.
+    Raises NarrativeError for a text that doesn't load, InvalidInput for one that can't be converted.
     """
     before = _meanings(text, source, folder)
     text = text.replace("\r\n", "\n")
     today = modernised(text, source=source, folder=folder, environment=_AnyValue())
-    converted = _Sheet(_written_out(today, source)).converted()
+    converted = _Converter(_written_out(today, source)).converted()
     if _meanings(converted, source, folder) != before:
         raise InvalidInput(
             "it can't be converted without changing what it means",
@@ -52,19 +52,19 @@ def convert(text: str, *, source: str, folder: Path) -> str:
 
 
 def _meanings(text: str, source: str, folder: Path) -> Any:
-    """Of each narrative of the file. NarrativeError."""
-    found = parse_all(text, source=source, folder=folder, environment=_AnyValue())
-    return [_without_lines(one.narrative.snapshot()) for one in found]
+    """Return what each narrative of the file means, without line numbers. Raises NarrativeError."""
+    narratives = parse_all(text, source=source, folder=folder, environment=_AnyValue())
+    return [_without_lines(loaded.narrative.snapshot()) for loaded in narratives]
 
 
 def _without_lines(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _without_lines(inner) for key, inner in value.items() if key != "line"}
-    return [_without_lines(one) for one in value] if isinstance(value, list) else value
+    return [_without_lines(item) for item in value] if isinstance(value, list) else value
 
 
 def _written_out(text: str, source: str) -> str:
-    """With `[headers]` for what the table form has to move."""
+    """Write out the inline tables that the table form has to move, with `[headers]`."""
     document = tomllib.loads(text)
     openers = {path[0] for path in _positions(text).headers()}
     inline = [key for key in ("metadata", "narrative", "carousel", "act", "acts") if _is_inline(document, key, openers)]
@@ -72,8 +72,8 @@ def _written_out(text: str, source: str) -> str:
         return text
     if len(text) > MAX_INLINE_CHARACTERS:
         limit = f"{MAX_INLINE_CHARACTERS:,}"
-        what = f"{', '.join(inline)} is written inline, in a file of more than {limit} characters"
-        raise InvalidInput(what, where=source, do="write it as a [table]")
+        message = f"{', '.join(inline)} is written inline, in a file of more than {limit} characters"
+        raise InvalidInput(message, where=source, do="write it as a [table]")
     import tomlkit
 
     rest = tomlkit.parse(text)
@@ -101,8 +101,8 @@ def _positions(text: str) -> Positions:
 
 
 @dataclass
-class _Sheet:
-    """The lines of a file, and what becomes of each: `None` is a line that goes."""
+class _Converter:
+    """Converts the lines of a file; a line that becomes None is removed."""
 
     text: str
     lines: list[str | None] = field(default_factory=list)
@@ -118,13 +118,13 @@ class _Sheet:
         for path, line in headers.items():
             self._rewrite_header(line, path, _new_path(path, names))
         order = _order_by_scene(document, names)
-        kept = [line for line in self.lines if line is not None]
+        lines = [line for line in self.lines if line is not None]
         if order:
-            kept[_first_gap(kept) : _first_gap(kept)] = [f"toc = [{', '.join(map(_quoted, order))}]", ""]
-        return "\n".join(kept)
+            lines[_first_gap(lines) : _first_gap(lines)] = [f"toc = [{', '.join(map(_quoted, order))}]", ""]
+        return "\n".join(lines)
 
     def _drop_pairs(self, positions: Positions, names: Mapping[TomlPath, str]) -> None:
-        """Names are part of the headers now, and scenes are in the order."""
+        """Drop names and scenes, which are part of the headers and of the order now."""
         for path in names:
             for key in ("name", "act_name", "scene"):
                 line = positions.at((*path, key))[0]
@@ -132,7 +132,7 @@ class _Sheet:
                     self._drop(line)
 
     def _carousels(self, document: Mapping[str, Any], positions: Positions, headers: Mapping[TomlPath, int]) -> None:
-        """One is enough: [narrative.carousel], or the root's in its place; `toc.carousel` becomes it where there is none."""
+        """Leave one carousel: [narrative.carousel], or the root's in its place; `toc.carousel` becomes it if it is alone."""
         own = [key for key in ("narrative", "metadata") if "carousel" in document.get(key, {})]
         if own and "carousel" in document:
             for path, line in headers.items():
@@ -147,7 +147,7 @@ class _Sheet:
                 self.lines += ["[narrative.carousel]", f"iterations = {_toc(document)['carousel']}", ""]
 
     def _drop_block(self, line: int, headers: Mapping[TomlPath, int]) -> None:
-        """A header and what it holds; comments stay."""
+        """Drop a header and its keys, but not the comments."""
         end = min((other for other in headers.values() if other > line), default=len(self.lines) + 1)
         for number in range(line, end):
             text = self.lines[number - 1]
@@ -155,27 +155,27 @@ class _Sheet:
                 self.lines[number - 1] = None
 
     def _drop(self, line: int) -> None:
-        """The line of a key; its comment stays on a line of its own."""
+        """Drop the line of a key; its comment stays on a line of its own."""
         pair = _PAIR.fullmatch(self.lines[line - 1] or "")
         if pair is not None or (self.lines[line - 1] or "").lstrip().startswith("["):
             self.lines[line - 1] = pair["comment"] if pair else None
 
     def _rewrite_header(self, line: int, old: TomlPath, new: TomlPath) -> None:
-        found = _HEADER.fullmatch(self.lines[line - 1] or "")
-        if found is not None and new != old:
-            dotted = ".".join(str(one) for one in new if isinstance(one, str))
+        match = _HEADER.fullmatch(self.lines[line - 1] or "")
+        if match is not None and new != old:
+            dotted = ".".join(str(part) for part in new if isinstance(part, str))
             header = f"[[{dotted}]]" if isinstance(new[-1], int) else f"[{dotted}]"
-            self.lines[line - 1] = f"{found['indent']}{header}{found['rest']}"
+            self.lines[line - 1] = f"{match['indent']}{header}{match['rest']}"
 
 
 def _names_of_acts(document: Mapping[str, Any]) -> dict[TomlPath, str]:
-    """Of each act of the list form, by where it stands."""
-    found: dict[TomlPath, str] = {}
+    """Return the name of each act of the list form, by its path."""
+    names: dict[TomlPath, str] = {}
     for key in ("act", "acts"):
         listed = document.get(key)
         for index, act in enumerate(listed if isinstance(listed, list) else ()):
-            found[key, index] = act.get("name") or act.get("act_name")
-    return found
+            names[key, index] = act.get("name") or act.get("act_name")
+    return names
 
 
 def _new_path(path: TomlPath, names: Mapping[TomlPath, str]) -> TomlPath:
@@ -185,11 +185,7 @@ def _new_path(path: TomlPath, names: Mapping[TomlPath, str]) -> TomlPath:
 
 
 def _order_by_scene(document: Mapping[str, Any], names: Mapping[TomlPath, str]) -> Sequence[str]:
-    """Order the acts by scene, where that differs from the order of the file.
-
-    The order of the acts, where their scenes make it another one than that of the file: by scene, an act without one
-    behind the act it follows.
-    """
+    """Order the acts by scene, an act without one behind the act before it; empty where that is the file's order."""
     listed = document.get("act") or document.get("acts")
     scenes = {act.get("name") or act.get("act_name"): act.get("scene") for act in listed or ()} if names else {}
     given = [scene for scene in scenes.values() if scene is not None]
@@ -203,7 +199,7 @@ def _order_by_scene(document: Mapping[str, Any], names: Mapping[TomlPath, str]) 
 
 
 def _first_gap(lines: Sequence[str]) -> int:
-    """Where a key of the root may stand: after the comment that the file begins with."""
+    """Return the line where a key of the root may stand: after the comment that the file begins with."""
     head = next((number for number, line in enumerate(lines) if not line.startswith("#")), 0)
     return head + 1 if head < len(lines) and not lines[head].strip() else 0
 

@@ -1,4 +1,4 @@
-"""Rewrites a file of the founding form, line by line, so that it says the same without the words of that form."""
+"""Rewrites a file of the founding form, line by line, in the present form."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from botticelli.toml_text.translation import Translation
 
 
 def modernised(text: str, *, source: str, folder: Path, environment: Environment) -> str:
-    """The text in the words of today; what has no effect becomes a comment. Any other file comes back as it is."""
-    found = read_founding(text, source=source, folder=folder, environment=environment)
-    if found is None:
+    """Return the text in the present form; keys without effect become comments. Other files stay unchanged."""
+    founding = read_founding(text, source=source, folder=folder, environment=environment)
+    if founding is None:
         return text
-    translation, ignored = found
+    translation, ignored = founding
     new = copy.deepcopy(translation.document)
     left_out = [*dict.fromkeys(ignored)]
     for path in left_out:

@@ -1,6 +1,6 @@
-"""The JSON Schema of a narrative file, made from `keys`, `descriptions` and the model: for editors, not for loading.
+"""Builds the JSON Schema of a narrative file from `keys`, `descriptions` and the model: for editors, not for loading.
 
-What needs more than one place of a file (references, the order of acts) only the loader checks.
+Only the loader checks what needs more than one place of a file, such as references and the order of acts.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _INPUTS: Mapping[str, tuple[str, ...]] = {
     "NARRATIVE_INPUT": ("narrative",),
     "RESOURCE_INPUT": (),
 }
-"""The tables of inputs, as far as there are any in `keys`, and their types."""
+"""Tables of inputs in `keys`, with the types that choose them."""
 _NEEDED: Mapping[str, Schema] = {
     "CAROUSEL": {"required": ["iterations"]},
     "LISTED_ACT": {"oneOf": [{"required": ["name"]}, {"required": ["act_name"]}]},
@@ -40,13 +40,13 @@ _NEEDED: Mapping[str, Schema] = {
     "COMMAND_INPUT": {"required": ["command"]},
     "RESOURCE_INPUT": {"required": ["ref"]},
     "BOT": {"required": ["command"], "additionalProperties": True},
-    "MEDIA": {"oneOf": [{"required": [one]} for one in ("url", "base64", "file")]},
+    "MEDIA": {"oneOf": [{"required": [key]} for key in ("url", "base64", "file")]},
     "TABLE_INPUT": {"required": ["table_name"]},
     "NARRATIVE_INPUT": {"required": ["name"]},
     "REFERRING": {"required": ["narrative"]},
     "FILTER": {"required": ["column"]},
 }
-"""Beside the keys themselves."""
+"""Required keys of each table, added to the schema of its keys."""
 _TABLES = {name: value for name, value in vars(keys).items() if isinstance(value, Keys)}
 _DEFAULTS: Mapping[str, type[BaseModel]] = {
     "CAROUSEL": Carousel,
@@ -59,12 +59,12 @@ _DEFAULTS: Mapping[str, type[BaseModel]] = {
 
 
 def narrative_schema() -> Schema:
-    """The whole schema, as plain JSON values; the same every time."""
+    """Return the whole schema as plain JSON values, the same every time."""
     root, header = _finished("ROOT"), _definitions()["narrative"]
-    has_acts: list[Schema] = [{"required": [one]} for one in ("acts", "act")]
+    has_acts: list[Schema] = [{"required": [key]} for key in ("acts", "act")]
     has_others = {"not": {"propertyNames": {"enum": [*header["properties"]]}}}
     has_own = {"anyOf": [*has_acts, has_others]}
-    elsewhere = [{"required": [one], "properties": {one: has_own}} for one in ("narrative", "metadata")]
+    elsewhere = [{"required": [key], "properties": {key: has_own}} for key in ("narrative", "metadata")]
     has_acts += [{"required": ["narratives"]}, *elsewhere]
     return {"$schema": DRAFT, "title": TITLE, **root, "anyOf": has_acts, "$defs": _definitions()}
 
@@ -86,7 +86,7 @@ def _definitions() -> Schema:
 
 
 def _section(narrative: Schema) -> Schema:
-    """One of several narratives of a file; it may be another one's, with a carousel or a model of its own."""
+    """Describe one of several narratives of a file; it may refer to another one, with its own carousel or model."""
     other = {"narrative": _value("REFERRING", "narrative", keys.REFERRING.known["narrative"])}
     return _with_properties(narrative, other)
 
@@ -97,15 +97,15 @@ def _with_properties(table: Schema, more: Schema) -> Schema:
 
 
 def _with_acts(narrative: Schema) -> Schema:
-    """A narrative with an order and acts of its own."""
+    """Describe a narrative with an order and acts of its own."""
     own = {key: {"description": _description("ROOT", key), **_held()[key]} for key in ("toc", "acts", "act")}
     return _with_properties(narrative, own)
 
 
 def _with_sections(narrative: Schema) -> Schema:
-    """Read `[narrative]`, which may also hold several narratives by their names.
+    """Describe `[narrative]`, which may also hold several narratives by their names.
 
-    Where no other key holds a table, each of them is a misspelt one.
+    Unknown keys are narratives when one of them holds a table; otherwise each is reported as misspelt.
     """
     known = {**narrative, "propertyNames": True, "additionalProperties": True}
     several = {**_others(narrative, {"type": "object"}), "minProperties": 1}
@@ -115,12 +115,12 @@ def _with_sections(narrative: Schema) -> Schema:
 
 
 def _others(table: Schema, schema: Schema) -> Schema:
-    """What the keys hold that the table doesn't know."""
+    """Describe the values of the keys that the table doesn't know."""
     return {"properties": dict.fromkeys(table["properties"], True), "additionalProperties": schema}
 
 
 def _by_type(*, otherwise: Schema, **schemas: Schema) -> Schema:
-    """The schema of the value's own type, so that a problem in it is told as that, not as one of several alternatives."""
+    """Choose the schema by the value's own type, so that editors report the problem in it, not several alternatives."""
     result = otherwise
     for type_, schema in reversed(schemas.items()):
         result = {"if": {"type": type_}, "then": schema, "else": result}
@@ -128,7 +128,7 @@ def _by_type(*, otherwise: Schema, **schemas: Schema) -> Schema:
 
 
 def _input() -> Schema:
-    """An item of `input`: its type says which table it is; a text needs none, and a reference has none."""
+    """Describe an item of `input`: `type` chooses its table; a text may leave it out, and a reference has none."""
     result = _ref("TEXT_INPUT")
     for name, types in _INPUTS.items():
         if types and "text" not in types and name in _TABLES:
@@ -141,7 +141,7 @@ def _input() -> Schema:
 
 
 def _held() -> Schema:
-    """What a key holds, in whatever table it is."""
+    """Describe the values of keys that are the same in every table."""
     return {
         "narratives": _named(_ref("SECTION")),
         "metadata": _ref("NARRATIVE"),
@@ -168,7 +168,7 @@ def _held() -> Schema:
 
 
 def _finished(name: str) -> Schema:
-    """A table, with what its keys hold and what a list of keys alone does not say about it."""
+    """Describe a table completely: its keys, their values and its required keys."""
     table, held = _table(name), _held()
     if name == "ROOT":
         held["narrative"] = _ref("NARRATIVE")
@@ -186,7 +186,7 @@ def _finished(name: str) -> Schema:
 
 
 def _table(name: str) -> Schema:
-    """The keys of one table."""
+    """Describe the keys of one table."""
     table, model = _TABLES[name], _DEFAULTS.get(name)
     properties: Schema = {}
     for key, rule in table.known.items():
@@ -216,7 +216,7 @@ def _default(model: type[BaseModel] | None, key: str) -> Schema:
 
 
 def _described(old: Schema, new: Schema) -> Schema:
-    """`new`, with what `old` said about the key."""
+    """Return `new` with the description and the default of `old`."""
     return {key: old[key] for key in ("description", "default") if key in old} | new
 
 

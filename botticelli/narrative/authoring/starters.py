@@ -1,4 +1,4 @@
-"""Narratives to begin with: commented, accepted by the loader, performed by the echo driver. Writes no file."""
+"""Generates the text of commented starter narratives, which load as they are and run with the echo driver."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from botticelli.narrative.language import keys
 FORMS = ("table", "list", *(["several"] if "narratives" in keys.ROOT.known else []))
 KINDS = ("text", "carousel", "discord", *(["media"] if "image" in keys.INPUT_TYPES else []))
 PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8BQDwAEhQGAhKmMIQAAAABJRU5ErkJggg=="
-"""A picture of one point."""
+"""Base64 of a PNG image of one pixel."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Act:
-    """`keys` and `inputs` are lines of TOML; an input's arguments come after its `args` line."""
+    """Holds an act of a starter; `keys` and `inputs` are lines of TOML."""
 
     name: str
     comment: str
@@ -25,6 +25,8 @@ class _Act:
 
 @dataclass(frozen=True, slots=True)
 class _Kind:
+    """Holds the lines of one kind of starter; PATH in `header` stands for the table of the narrative."""
+
     description: str
     header: Sequence[str]
     acts: Sequence[_Act]
@@ -115,7 +117,7 @@ _KINDS = {
 
 
 def starter(name: str, *, kind: str, form: str) -> str:
-    """The text of a narrative called `name`, of one of KINDS, written in one of FORMS."""
+    """Return the text of a narrative called `name`, of one of KINDS, written in one of FORMS."""
     chosen = _KINDS[kind]
     first = f"# {chosen.description}. Try it: botticelli plan FILE, then botticelli run FILE"
     body = _several(name, chosen) if form == "several" else _single(name, chosen)
@@ -129,7 +131,7 @@ def _single(name: str, kind: _Kind) -> list[str]:
 
 
 def _several(name: str, kind: _Kind) -> list[str]:
-    """Two narratives that share their acts."""
+    """Return the headers of two narratives that share their acts."""
     order = [act.name for act in kind.acts]
     return [
         "# Several narratives share the acts below: botticelli run FILE --name NAME",
@@ -161,8 +163,8 @@ def _act(act: _Act, *, is_listed: bool) -> list[str]:
     lines = [f"# {act.comment}"]
     lines += ["[[act]]", f'name = "{act.name}"'] if is_listed else [f"[acts.{act.name}]"]
     lines += act.keys
-    for each in act.inputs:
-        lines += ["[[act.input]]" if is_listed else f"[[acts.{act.name}.input]]", *each]
+    for input_lines in act.inputs:
+        lines += ["[[act.input]]" if is_listed else f"[[acts.{act.name}.input]]", *input_lines]
     return [*lines, ""]
 
 

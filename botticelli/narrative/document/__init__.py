@@ -1,1 +1,4 @@
-"""The outline of a file: which narratives are in it, whichever way its acts are written, and what older forms mean."""
+"""Reads the structure of a file: its narratives, the acts in either way of writing them, and their order.
+
+`founding_form` and `founding_acts` translate files of the founding system into the present form first.
+"""

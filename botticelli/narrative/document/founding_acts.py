@@ -1,4 +1,4 @@
-"""What acts and their inputs say in files of the founding system, in the present form."""
+"""Translates acts and their inputs from files of the founding system into the present form."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ COMMANDS = {
     "server.get": "server.get_stats",
     "server.get_info": "server.get_stats",
 }
-"""What commands are called today that were called otherwise in the founding system."""
+"""Present names of commands, by their names in the founding system."""
 _SETTINGS = ("model", "temperature", "max_tokens")
 _SOURCES = ("url", "base64", "file")
 
@@ -34,18 +34,18 @@ def is_table(value: object) -> TypeGuard[dict[str, Any]]:
 
 
 def has_marks(place: Mapping[str, Any]) -> bool:
-    """Whether an act of a file or of a narrative has a key that only the founding system knew."""
+    """Tell whether any act of a file or of a narrative has a key that only the founding system knew."""
     return any(is_table(act) and any(key in act for key in ACT_MARKS) for _, act in _acts(place))
 
 
-def translate_acts(found: Translation, path: TomlPath, place: dict[str, Any]) -> None:
-    """The acts of the file, or of one of its narratives."""
+def translate_acts(translation: Translation, path: TomlPath, place: dict[str, Any]) -> None:
+    """Translate the acts of the file, or of one of its narratives."""
     if is_table(place.get("act")) and "acts" not in place:
-        found.move(path, "act", "acts")
-    _lift(found, path, place)
+        translation.move(path, "act", "acts")
+    _lift(translation, path, place)
     for where, act in list(_acts(place)):
         if is_table(act):
-            _act(found, (*path, *where), act)
+            _act(translation, (*path, *where), act)
 
 
 def _acts(place: Mapping[str, Any]) -> Iterator[tuple[TomlPath, Any]]:
@@ -57,8 +57,11 @@ def _acts(place: Mapping[str, Any]) -> Iterator[tuple[TomlPath, Any]]:
             yield from (((word, name), act) for name, act in acts.items())
 
 
-def _lift(found: Translation, path: TomlPath, place: dict[str, Any]) -> None:
-    """A plain act that stands behind an `[acts.x]` table belongs to that table, says TOML; the order says it is an act."""
+def _lift(translation: Translation, path: TomlPath, place: dict[str, Any]) -> None:
+    """Lift a plain act out of the `[acts.x]` table that it follows in the file.
+
+    TOML reads it as a key of that table; the toc names it as an act.
+    """
     acts, toc = place.get("acts"), place.get("toc")
     order = toc.get("order") if is_table(toc) else toc
     if not is_table(acts) or not isinstance(order, list):
@@ -66,83 +69,87 @@ def _lift(found: Translation, path: TomlPath, place: dict[str, Any]) -> None:
     for name in [name for name in order if isinstance(name, str) and name not in acts and name not in keys.ACT.known]:
         for owner, act in list(acts.items()):
             if is_table(act) and isinstance(act.get(name), str | list):
-                found.move_into((*path, "acts", owner), name, (*path, "acts"), acts)
-                found.warn((*path, "acts", name), f"is taken for an act, not for a key of {owner}")
+                translation.move_into((*path, "acts", owner), name, (*path, "acts"), acts)
+                translation.warn((*path, "acts", name), f"is read as an act, not as a key of {owner}")
                 break
 
 
-def _act(found: Translation, path: TomlPath, act: dict[str, Any]) -> None:
+def _act(translation: Translation, path: TomlPath, act: dict[str, Any]) -> None:
     if "user" in act and "prompt" not in act:
-        found.move(path, "user", "prompt")
+        translation.move(path, "user", "prompt")
     if "inputs" in act and "input" not in act:
-        found.move(path, "inputs", "input")
+        translation.move(path, "inputs", "input")
     if is_table(act.get("config")):
-        found.spread(path, act, "config", {}, _SETTINGS)
+        translation.spread(path, act, "config", {}, _SETTINGS)
     for key in IGNORED:
         if key in act:
-            found.leave_out((*path, key), act, "has no effect")
+            translation.leave_out((*path, key), act, "has no effect")
     if isinstance(act.get("input"), list):
         for index, value in enumerate(act["input"]):
             if is_table(value):
-                _input(found, (*path, "input", index), value, path, act)
-    _stores(found, path, act)
+                _input(translation, (*path, "input", index), value, path, act)
+    _stores(translation, path, act)
 
 
-def _stores(found: Translation, path: TomlPath, act: dict[str, Any]) -> None:
+def _stores(translation: Translation, path: TomlPath, act: dict[str, Any]) -> None:
     """Translate each way in which an act says that it keeps its output."""
     if isinstance(act.get("store_as"), str):
-        _store(found, path, act, (*path, "store_as"), act)
+        _store(translation, path, act, (*path, "store_as"), act)
     capture = act.get("state_capture")
     if is_table(capture):
         for name in list(capture):
-            _store(found, path, act, (*path, "state_capture", name), capture)
+            _store(translation, path, act, (*path, "state_capture", name), capture)
         if not capture:
             del act["state_capture"]
 
 
-def _store(found: Translation, path: TomlPath, act: dict[str, Any], said: TomlPath, table: dict[str, Any]) -> None:
-    """The name under which an act keeps its output in state: `store_as` of an act or an input, or a key of `state_capture`."""
-    written, last = found.written(said), str(said[-1])
+def _store(
+    translation: Translation, path: TomlPath, act: dict[str, Any], source: TomlPath, table: dict[str, Any]
+) -> None:
+    """Move the state key of an output to `output_var`: from `store_as` of an act or an input, or from `state_capture`."""
+    written, last = translation.written(source), str(source[-1])
     name = table[last] if last == "store_as" else last
     if "output_var" in act or not IDENTIFIER.accepts(name):
-        what = "an act keeps its output under one name" if "output_var" in act else "is no name of a variable"
-        found.leave_out(said, table, f"has no effect: {what}", "use output_var")
+        reason = "an act keeps its output under one name" if "output_var" in act else "is not a valid variable name"
+        translation.leave_out(source, table, f"has no effect: {reason}", "use output_var")
         return
-    table.pop(str(said[-1]))
+    table.pop(str(source[-1]))
     act["output_var"] = name
-    found.moved[(*path, "output_var")] = written
+    translation.moved[(*path, "output_var")] = written
 
 
-def _input(found: Translation, path: TomlPath, value: dict[str, Any], act_path: TomlPath, act: dict[str, Any]) -> None:
+def _input(
+    translation: Translation, path: TomlPath, value: dict[str, Any], act_path: TomlPath, act: dict[str, Any]
+) -> None:
     kind = value.get("type", "text")
     if "text" in value and "content" not in value and kind == "text":
-        found.move(path, "text", "content")
+        translation.move(path, "text", "content")
     if "command" in value and "type" not in value:
         kind = value["type"] = "bot_command"
     if isinstance(value.get("store_as"), str):
-        _store(found, act_path, act, (*path, "store_as"), value)
+        _store(translation, act_path, act, (*path, "store_as"), value)
     if kind in MEDIA_KINDS and is_table(value.get("source")):
-        found.spread(path, value, "source", {}, _SOURCES)
+        translation.spread(path, value, "source", {}, _SOURCES)
     if kind == "bot_command":
-        translate_command(found, path, value)
-        _arguments(found, path, value)
+        translate_command(translation, path, value)
+        _arguments(translation, path, value)
 
 
-def translate_command(found: Translation, path: TomlPath, value: dict[str, Any]) -> None:
-    """The name of a command that is called otherwise today."""
+def translate_command(translation: Translation, path: TomlPath, value: dict[str, Any]) -> None:
+    """Replace the founding system's name of a command by its present name."""
     today = COMMANDS.get(value["command"]) if isinstance(value.get("command"), str) else None
     if today is not None and value.get("platform", "discord") == "discord":
-        found.warn((*path, "command"), f"{value['command']} is called {today}")
+        translation.warn((*path, "command"), f"{value['command']} is now called {today}")
         value["command"] = today
 
 
-def _arguments(found: Translation, path: TomlPath, value: dict[str, Any]) -> None:
-    """Every key of a command that is not its own is an argument of it."""
+def _arguments(translation: Translation, path: TomlPath, value: dict[str, Any]) -> None:
+    """Move every unknown key of a command into its arguments."""
     args = value.setdefault("args", {})
     if not is_table(args):
         return
     for key in [key for key in value if key not in keys.COMMAND_INPUT.known]:
         if key not in args:
-            found.move_into(path, key, (*path, "args"), args)
+            translation.move_into(path, key, (*path, "args"), args)
     if not args:
         del value["args"]

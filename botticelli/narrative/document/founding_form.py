@@ -1,6 +1,6 @@
-"""Reads a file of the founding system: recognises it by its marks, and says it in the present form.
+"""Recognises a file of the founding system by its marks and translates it into the present form.
 
-The rule is in `is_founding`, and in the page on files from the original system. What acts say is in `founding_acts`.
+The rule is in `is_founding`, and in the page on files from the original system; `founding_acts` translates the acts.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ from botticelli.narrative.source.suggest import nearest, shown
 from botticelli.toml_text.translation import Translation
 
 ROOT_MARKS = ("narration", "narratives", "config", "steps")
-"""Tables that only files of the founding system have."""
+"""Names tables that only files of the founding system have."""
 HEADERS = ("narrative", "metadata", "narration")
 _HEADER_MARKS = ("rate_limiting", "target_table")
 _HEADER_KEYS = ("name", "description", "skip_content_generation", "target", "template", "model", "temperature")
 _OF_HEADER = (*_HEADER_KEYS, "max_tokens", "system", *keys.NARRATIVE.tolerated)
 _OWN = ("description", "narrative", *keys.OWN)
-_STEPS = "[[steps]] is a draft that no version of the founding system performed"
+_STEPS = "[[steps]] is a draft that the founding system never performed"
 
 
 def is_founding(document: Mapping[str, Any]) -> bool:
-    """Whether the file has one of the marks: a word or a place that only the founding system knew."""
+    """Tell whether the file has one of the marks: a word or a place that only the founding system knew."""
     named = [value for word in (*HEADERS, "narratives") for value in _inner(document, word).values()]
     places = [document, *(_inner(document, word) for word in HEADERS), *filter(is_table, named)]
     return (
@@ -40,34 +40,36 @@ def is_founding(document: Mapping[str, Any]) -> bool:
 
 
 def translate(document: Mapping[str, Any]) -> Translation:
-    """The document in the present form. What has no meaning here is left out, each with a warning."""
-    found = Translation.of(document)
-    root = found.document
+    """Translate the document into the present form; keys without a meaning there are left out with a warning."""
+    translation = Translation.of(document)
+    root = translation.document
     if "steps" in root and not ("acts" in root or "act" in root):
-        found.refuse(("steps",), _STEPS, "write each step as an act: [acts.NAME]")
+        translation.refuse(("steps",), _STEPS, "write each step as an act: [acts.NAME]")
     if "narration" in root and "narrative" not in root:
-        found.move((), "narration", "narrative")
+        translation.move((), "narration", "narrative")
     elif "narration" in root:
-        found.leave_out(("narration",), root, "has no effect beside [narrative]")
-    _root_keys(found)
-    _one_header(found)
+        translation.leave_out(("narration",), root, "has no effect beside [narrative]")
+    _root_keys(translation)
+    _one_header(translation)
     for word in ("narrative", "metadata"):
         if is_table(root.get(word)):
-            _header(found, (word,), root[word])
+            _header(translation, (word,), root[word])
     for word in ("narrative", "metadata", "narratives"):
         for name, table in _inner(root, word).items():
             if _is_narrative(word, table):
-                _header(found, (word, name), table)
-                translate_acts(found, (word, name), table)
-    translate_acts(found, (), root)
+                _header(translation, (word, name), table)
+                translate_acts(translation, (word, name), table)
+    translate_acts(translation, (), root)
     for name, bot in _inner(root, "bots").items():
         if is_table(bot):
-            translate_command(found, ("bots", name), bot)
-    return found
+            translate_command(translation, ("bots", name), bot)
+    return translation
 
 
 def _is_table_of_acts(act: object) -> bool:
-    return is_table(act) and bool(act) and all(is_table(one) and one.keys() & keys.ACT.known for one in act.values())
+    return (
+        is_table(act) and bool(act) and all(is_table(entry) and entry.keys() & keys.ACT.known for entry in act.values())
+    )
 
 
 def _inner(document: Mapping[str, Any], word: str) -> dict[str, Any]:
@@ -81,47 +83,47 @@ def _is_narrative(word: str, table: Any) -> bool:
     return word == "narratives" or any(key in table for key in _OWN)
 
 
-def _root_keys(found: Translation) -> None:
-    """What a flat file says of its narrative at the top."""
-    root = found.document
+def _root_keys(translation: Translation) -> None:
+    """Move the keys that a flat file has at its top into [narrative]."""
+    root = translation.document
     for key in [key for key in root if key in _OF_HEADER and not is_table(root[key])]:
         header = root.setdefault("narrative", {})
         if is_table(header) and key not in header:
-            found.move_into((), key, ("narrative",), header)
+            translation.move_into((), key, ("narrative",), header)
 
 
-def _one_header(found: Translation) -> None:
-    """`[metadata]` beside `[narrative]`: what both say is the narrative's."""
-    metadata, narrative = _inner(found.document, "metadata"), _inner(found.document, "narrative")
+def _one_header(translation: Translation) -> None:
+    """Leave out the keys of [metadata] that [narrative] also has."""
+    metadata, narrative = _inner(translation.document, "metadata"), _inner(translation.document, "narrative")
     for key in sorted(metadata.keys() & narrative.keys()):
-        found.leave_out(("metadata", key), metadata, "is said by [narrative] too, which counts")
+        translation.leave_out(("metadata", key), metadata, "has no effect: [narrative] has this key too")
 
 
-def _header(found: Translation, path: tuple[str, ...], table: dict[str, Any]) -> None:
+def _header(translation: Translation, path: tuple[str, ...], table: dict[str, Any]) -> None:
     if is_table(table.get("model")):
-        found.spread(path, table, "model", {"name": "model"}, ("model", "temperature", "max_tokens", "system"))
+        translation.spread(path, table, "model", {"name": "model"}, ("model", "temperature", "max_tokens", "system"))
     if "target_table" in table and "target" not in table:
-        found.move(path, "target_table", "target")
+        translation.move(path, "target_table", "target")
     for key, value in list(table.items()):
         if key in ("rate_limiting", "config") or _is_stray(key, value):
             hint = "limits are settings: [providers.NAME]" if key == "rate_limiting" else ""
-            found.leave_out((*path, key), table, "has no effect", hint)
-    _name(found, path, table)
+            translation.leave_out((*path, key), table, "has no effect", hint)
+    _name(translation, path, table)
 
 
 def _is_stray(key: str, value: Any) -> bool:
-    """A table that is nothing a narrative has, and no narrative itself."""
+    """Tell whether a value is a table that neither belongs to a narrative nor is one."""
     if not is_table(value) or key in {*keys.NARRATIVE.known, *keys.OWN, *keys.ROOT.known}:
         return False
-    return not any(one in value for one in _OWN) and nearest(key, keys.NARRATIVE.known) is None
+    return not any(own_key in value for own_key in _OWN) and nearest(key, keys.NARRATIVE.known) is None
 
 
-def _name(found: Translation, path: tuple[str, ...], table: dict[str, Any]) -> None:
-    """A title in place of a name: the name is derived from it."""
+def _name(translation: Translation, path: tuple[str, ...], table: dict[str, Any]) -> None:
+    """Derive the name from a title that stands in its place."""
     title = table.get("name")
     if not isinstance(title, str) or IDENTIFIER.accepts(title):
         return
     derived = re.sub(r"[^a-z0-9_]+", "-", title.lower()).strip("-")[:64].strip("-")
     if derived:
         table["name"] = derived
-        found.warn((*path, "name"), f'"{shown(title)}" is taken as a title', f"the narrative is called {derived}")
+        translation.warn((*path, "name"), f'"{shown(title)}" is read as a title', f"the narrative is called {derived}")

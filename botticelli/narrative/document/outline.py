@@ -1,6 +1,6 @@
 """Turns both ways of writing acts (the list form `[[act]]`, the table form `[acts]`) into one outline of a narrative.
 
-Knows where things stand in a file and in which order acts are performed; what an act says is read elsewhere.
+An outline holds the acts as they are written, their places and their order; `assembly.draft` reads what they say.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from botticelli.narrative.document.sections import Section, Sections, Written
+from botticelli.narrative.document.sections import NarrativeSection, NarrativeSections, TomlValue
 from botticelli.narrative.language import keys
 from botticelli.narrative.language.value_rules import IDENTIFIER, LIST, TABLE, Keys, fits, read_table
 from botticelli.narrative.source.problems import Problems
@@ -21,12 +21,12 @@ MAX_ACTS = 200
 RESERVED = "previous"
 
 OTHER_NARRATIVE = re.compile(r"(?:narratives\.|narrative:)([A-Za-z_][\w-]*(?:#[A-Za-z_][\w-]*)?)", re.ASCII)
-"""How a string names another narrative."""
+"""Matches a string that names another narrative."""
 
 
 @dataclass(frozen=True, slots=True)
 class WrittenAct:
-    """An act as it was written: text, a list of inputs, or a table (with `keys` to read it by)."""
+    """Holds an act as it was written: text, a list of inputs, or a table (with `keys` to read it by)."""
 
     name: str
     path: TomlPath
@@ -36,20 +36,20 @@ class WrittenAct:
 
 @dataclass(slots=True)
 class Outline:
-    """A narrative in either form. `order` holds names of `acts`, a name as often as it is performed."""
+    """Holds a narrative of either form. `order` lists names of `acts`, each as often as it is performed."""
 
-    section: Section
+    section: NarrativeSection
     acts: dict[str, WrittenAct] = field(default_factory=dict)
     order: list[str] = field(default_factory=list)
     places: list[TomlPath] = field(default_factory=list)
-    """Where each name of the order was written."""
-    carousels: list[Written] = field(default_factory=list)
-    toc_turns: Written | None = None
+    """Paths where each name of the order was written."""
+    carousels: list[TomlValue] = field(default_factory=list)
+    toc_turns: TomlValue | None = None
     is_alone: bool = True
-    """It is the only narrative of its file: all acts are its own."""
+    """Tells that it is the only narrative of its file, so that all acts are its own."""
 
     @property
-    def header(self) -> Written:
+    def header(self) -> TomlValue:
         return self.section.header
 
     @property
@@ -57,59 +57,59 @@ class Outline:
         return [act for name, act in self.acts.items() if name not in self.order]
 
 
-def outline(sections: Sections, section: Section, problems: Problems) -> Outline:
-    """The outline of one narrative of a file; what is wrong with it is added to `problems`."""
-    found = Outline(section, is_alone=len(sections.all) == 1)
-    _carousels(sections, found)
-    shared, own = Acts((), sections.root, problems), Acts(section.header.path, section.own, problems)
+def outline(sections: NarrativeSections, section: NarrativeSection, problems: Problems) -> Outline:
+    """Build the outline of one narrative of a file; what is wrong with it is added to `problems`."""
+    result = Outline(section, is_alone=len(sections.all) == 1)
+    _carousels(sections, result)
+    shared, own = ActTable((), sections.root, problems), ActTable(section.header.path, section.own, problems)
     if section.key and isinstance(section.header.value.get("narrative"), str):
-        own.found[section.key] = _performing(section)
+        own.by_name[section.key] = _performing(section)
         own.is_written = True
-    found.acts = shared.found | own.found
-    found.order = list(own.found or shared.found)
-    found.places = [found.acts[name].path for name in found.order]
-    scenes = own.scenes if own.found else shared.scenes
+    result.acts = shared.by_name | own.by_name
+    result.order = list(own.by_name or shared.by_name)
+    result.places = [result.acts[name].path for name in result.order]
+    scenes = own.scenes if own.by_name else shared.scenes
     if "toc" in section.own:
-        _toc((*section.header.path, "toc"), section.own["toc"], found, problems)
-    elif "toc" in sections.root and not (own.found and not found.is_alone):
-        _toc(("toc",), sections.root["toc"], found, problems)
+        _toc((*section.header.path, "toc"), section.own["toc"], result, problems)
+    elif "toc" in sections.root and not (own.by_name and not result.is_alone):
+        _toc(("toc",), sections.root["toc"], result, problems)
         if scenes:
             problems.add(("toc",), "the order is given twice", "remove either the toc or every scene")
     elif scenes:
-        found.order = _by_scene(found.order, scenes)
-        found.places = [found.acts[name].path for name in found.order]
-    _complete(found, sections.has_acts or own.is_written, problems)
-    return found
+        result.order = _by_scene(result.order, scenes)
+        result.places = [result.acts[name].path for name in result.order]
+    _complete(result, sections.has_acts or own.is_written, problems)
+    return result
 
 
-def _performing(section: Section) -> WrittenAct:
-    """The one act of a narrative that performs another one, and has a carousel or a model of its own."""
+def _performing(section: NarrativeSection) -> WrittenAct:
+    """Return the one act of a narrative that performs another one with a carousel or a model of its own."""
     return WrittenAct(str(section.key), section.header.path, {"narrative": section.header.value["narrative"]})
 
 
-def _complete(found: Outline, has_acts: bool, problems: Problems) -> None:
-    path = found.header.path if found.section.key else ()
-    if len(found.order) > MAX_ACTS or len(found.acts) > MAX_ACTS:
+def _complete(outline: Outline, has_acts: bool, problems: Problems) -> None:
+    path = outline.header.path if outline.section.key else ()
+    if len(outline.order) > MAX_ACTS or len(outline.acts) > MAX_ACTS:
         problems.add(path, f"there are more than {MAX_ACTS} acts", "use a carousel to repeat acts")
-        found.order, found.places = found.order[:MAX_ACTS], found.places[:MAX_ACTS]
-    if not has_acts and not found.acts:
+        outline.order, outline.places = outline.order[:MAX_ACTS], outline.places[:MAX_ACTS]
+    if not has_acts and not outline.acts:
         problems.add(path, "there are no acts", 'add one: [acts.NAME] with prompt = "..."')
 
 
-def _carousels(sections: Sections, found: Outline) -> None:
-    """A carousel of the file is that of its own narrative, and without one that of all."""
-    inner = found.header.value.get("carousel")
+def _carousels(sections: NarrativeSections, outline: Outline) -> None:
+    """Collect carousels: that of the file belongs to its own narrative, or to all when it has none of its own."""
+    inner = outline.header.value.get("carousel")
     if isinstance(inner, dict):
-        found.carousels.append(Written((*found.header.path, "carousel"), inner))
-    if "carousel" in sections.root and sections.main in (None, found.section):
-        found.carousels.append(Written(("carousel",), sections.root["carousel"]))
+        outline.carousels.append(TomlValue((*outline.header.path, "carousel"), inner))
+    if "carousel" in sections.root and sections.main in (None, outline.section):
+        outline.carousels.append(TomlValue(("carousel",), sections.root["carousel"]))
 
 
-class Acts:
-    """The acts of one place: of the file, or of a narrative's own table. `scenes` by name, none in the table form."""
+class ActTable:
+    """Reads the acts of the file, or of a narrative's own table. `scenes` are by name; the table form has none."""
 
     def __init__(self, path: TomlPath, table: Mapping[str, Any], problems: Problems) -> None:
-        self.found: dict[str, WrittenAct] = {}
+        self.by_name: dict[str, WrittenAct] = {}
         self.scenes: dict[str, int] = {}
         self.is_written = bool(table.get("acts") or table.get("act"))
         self._problems = problems
@@ -131,7 +131,7 @@ class Acts:
             if not IDENTIFIER.accepts(name):
                 self._problems.add(here, f"the name of an act must be {IDENTIFIER.words}")
             elif _is_free(name, here, self._problems):
-                self.found[name] = WrittenAct(name, here, value)
+                self.by_name[name] = WrittenAct(name, here, value)
 
     def _listed(self, path: TomlPath, values: Sequence[Any]) -> None:
         problems = self._problems
@@ -146,12 +146,12 @@ class Acts:
                 continue
             name = value[names[0]]
             if not IDENTIFIER.accepts(name) or not _is_free(name, (*here, names[0]), problems):
-                name = f"?{index}"  # its own table says what is wrong with it
-            if name in self.found:
+                name = f"?{index}"  # the problem is reported with its own table
+            if name in self.by_name:
                 message = f"there are two acts called {name}"
                 problems.add((*here, names[0]), message, "give each act a name of its own")
                 continue
-            self.found[name] = WrittenAct(name, here, value, keys.LISTED_ACT)
+            self.by_name[name] = WrittenAct(name, here, value, keys.LISTED_ACT)
             if type(value.get("scene")) is int:
                 self.scenes[name] = value["scene"]
 
@@ -163,7 +163,7 @@ def _is_free(name: str, path: TomlPath, problems: Problems) -> bool:
 
 
 def _by_scene(names: list[str], scenes: dict[str, int]) -> list[str]:
-    """By scene; equal scenes as in the file; an act without one stays behind the act it follows."""
+    """Sort names by scene; equal scenes keep the file's order, an act without one stays behind the act before it."""
     placed: dict[str, int] = {}
     scene = min(scenes.values())
     for name in names:
@@ -171,35 +171,35 @@ def _by_scene(names: list[str], scenes: dict[str, int]) -> list[str]:
     return sorted(names, key=lambda name: placed[name])
 
 
-def _toc(path: TomlPath, toc: Any, found: Outline, problems: Problems) -> None:
+def _toc(path: TomlPath, toc: Any, outline: Outline, problems: Problems) -> None:
     if isinstance(toc, dict):
-        table = read_table(problems, path, toc, keys.TOC, what="[toc]")
+        table = read_table(problems, path, toc, keys.TOC, subject="[toc]")
         if "carousel" in table:
-            found.toc_turns = Written((*path, "carousel"), table["carousel"])
+            outline.toc_turns = TomlValue((*path, "carousel"), table["carousel"])
         if "order" not in toc:
             return
         path, toc = (*path, "order"), toc["order"]
     if not fits(problems, path, toc, LIST):
         return
     if not toc:
-        problems.add(path, "names no act", "list the acts in the order in which they are performed")
-    found.order, found.places = [], []
+        problems.add(path, "lists no acts", "list the acts in the order in which they are performed")
+    outline.order, outline.places = [], []
     for index, name in enumerate(toc[: MAX_ACTS + 1]):
-        _place((*path, index), name, found, problems)
+        _place((*path, index), name, outline, problems)
 
 
-def _place(here: TomlPath, name: Any, found: Outline, problems: Problems) -> None:
-    """One name of a toc; one that names another narrative stands for an act that performs it."""
+def _place(here: TomlPath, name: Any, outline: Outline, problems: Problems) -> None:
+    """Place one name of a toc; the name of another narrative stands for an act that performs it."""
     other = OTHER_NARRATIVE.fullmatch(name) if isinstance(name, str) else None
     if not isinstance(name, str):
         fits(problems, here, name, IDENTIFIER)
         return
-    if name not in found.acts and other is not None:
+    if name not in outline.acts and other is not None:
         written, name = name, other[1].rpartition("#")[2]
-        found.acts.setdefault(name, WrittenAct(name, here, written))
-    if name not in found.acts:
-        hint = problems.guess(name, found.acts, otherwise="the acts are")
+        outline.acts.setdefault(name, WrittenAct(name, here, written))
+    if name not in outline.acts:
+        hint = problems.guess(name, outline.acts, otherwise="the acts are")
         problems.add(here, f"there is no act {shown(name)}", hint)
         return
-    found.order.append(name)
-    found.places.append(here)
+    outline.order.append(name)
+    outline.places.append(here)

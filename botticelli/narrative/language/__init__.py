@@ -1,1 +1,4 @@
-"""The language as data: the keys of every table, what their values may be, and the media formats that are known."""
+"""Defines the narrative language as data: the keys of every table and the rules for their values.
+
+Also lists the media formats that narratives may carry.
+"""

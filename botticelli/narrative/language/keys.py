@@ -1,4 +1,4 @@
-"""The keys of every table of the language, as data. Source: the reference page of the narrative language."""
+"""Lists the keys of every table of the language with their rules. Source: the reference page of the language."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ MOST_MODELS = 8
 
 
 def _is_models(value: object) -> bool:
-    """A name, or a list of names without a repetition."""
+    """Accept a name, or a list of different names."""
     if isinstance(value, list):
         return 0 < len(value) <= MOST_MODELS and all(map(LINE.accepts, value)) and len(set(value)) == len(value)
     return LINE.accepts(value)
@@ -124,13 +124,13 @@ NARRATIVE = Keys(
 )
 
 OWN = ("toc", "acts", "act")
-"""What a narrative has in its own table in place of, or beside, what the file has for all."""
+"""Keys of acts and order that a narrative may have in its own table, in place of or beside those of the file."""
 
 REFERRING = Keys(
     known={"narrative": LINE, "name": IDENTIFIER, "description": TEXT},
     tolerated=NARRATIVE.tolerated,
 )
-"""`[narratives.NAME] narrative = "file"`: a narrative of another file under a name of this one."""
+"""Keys of `[narratives.NAME] narrative = "file"`, which gives a narrative of another file a name in this one."""
 
 SCHEDULE = Keys(known={"cron": LINE, "every_seconds": _POSITIVE, "timezone": LINE})
 
@@ -226,4 +226,4 @@ BOT = Keys(
         "channel_prefix": TEXT,
     }
 )
-"""Every other key of a bot is an argument of its command."""
+"""Keys of a bot; every other key is an argument of its command."""

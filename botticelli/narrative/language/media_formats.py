@@ -1,4 +1,4 @@
-"""The media formats that model providers take: their MIME types, names and first bytes. Reads no file.
+"""Lists the media formats that model providers accept: their MIME types, file suffixes and first bytes. Reads no file.
 
 Sources: the media pages of Gemini, Anthropic and OpenAI (November 2026); magic numbers as in the formats' standards.
 """
@@ -14,7 +14,7 @@ from botticelli.narrative.model import MediaKind
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """`begins` matches the first bytes; None for text, which has to be UTF-8."""
+    """Describes a media format. `begins` matches the first bytes; None for text, which must be UTF-8."""
 
     mime: str
     kind: MediaKind
@@ -48,8 +48,8 @@ FORMATS = (
     Format("text/html", "document", ("html", "htm"), None),
     Format("application/json", "document", ("json",), None),
 )
-_BY_MIME = {one.mime: one for one in FORMATS}
-_BY_SUFFIX = {suffix: one for one in FORMATS for suffix in one.suffixes}
+_BY_MIME = {format_.mime: format_ for format_ in FORMATS}
+_BY_SUFFIX = {suffix: format_ for format_ in FORMATS for suffix in format_.suffixes}
 _OTHER_NAMES = {
     "image/jpg": "image/jpeg",
     "image/heif": "image/heic",
@@ -64,41 +64,41 @@ _OTHER_NAMES = {
 
 
 def usual_mime(mime: str) -> str:
-    """Without parameters, in lower case, by its registered name."""
+    """Return a MIME type under its registered name, in lower case and without parameters."""
     plain = mime.partition(";")[0].strip().lower()
     return _OTHER_NAMES.get(plain, plain)
 
 
 def mime_of_name(name: str) -> str | None:
-    """By the suffix of a file's name; None when it says nothing."""
-    found = _BY_SUFFIX.get(PurePosixPath(name).suffix.lower().removeprefix("."))
-    return found.mime if found else None
+    """Return the MIME type for the suffix of a file's name; None when the suffix is unknown."""
+    format_ = _BY_SUFFIX.get(PurePosixPath(name).suffix.lower().removeprefix("."))
+    return format_.mime if format_ else None
 
 
 def mime_of_content(data: bytes, kind: MediaKind) -> str | None:
-    """The first format of this kind that the content can be; None when there is none."""
-    return next((one.mime for one in FORMATS if one.kind == kind and _is(one, data)), None)
+    """Return the MIME type of the first format of this kind that the content matches; None when none does."""
+    return next((format_.mime for format_ in FORMATS if format_.kind == kind and _is(format_, data)), None)
 
 
 def fault_of_mime(mime: str, kind: MediaKind) -> str | None:
-    """Why `mime` can't be the type of such an input; None when it can."""
+    """Return why `mime` can't be the type of such an input; None when it can."""
     known = _BY_MIME.get(mime) or (_BY_MIME["text/plain"] if re.fullmatch(r"text/[a-z0-9.+-]+", mime) else None)
     if known is None:
-        return f"no model takes {mime}"
-    return None if known.kind == kind else f"{mime} is no {kind}"
+        return f"no model accepts {mime}"
+    return None if known.kind == kind else f"{mime} is not of type {kind}"
 
 
 def fault_of_content(data: bytes, mime: str) -> str | None:
-    """Why `data` is not what `mime` says; None when it is."""
+    """Return why `data` is not what `mime` says; None when it is."""
     if not data:
         return "is empty"
     known = _BY_MIME.get(mime, _BY_MIME["text/plain"])
     if _is(known, data):
         return None
-    actual = next((one.mime for one in FORMATS if one.begins and one.begins.match(data)), None)
+    actual = next((format_.mime for format_ in FORMATS if format_.begins and format_.begins.match(data)), None)
     if known.begins is None:
         return "is not UTF-8 text"
-    return f"is not {mime}, but {actual}" if actual else f"is not {mime} by its content"
+    return f"is {actual}, not {mime}" if actual else f"is not {mime} by its content"
 
 
 def _is(known: Format, data: bytes) -> bool:

@@ -1,4 +1,4 @@
-"""What a value of each key may be, in words for an author; and reading one table by a list of known keys."""
+"""Defines rules for the values of keys, in words for an author, and reads one table by a list of known keys."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _BOUNDS = {"from": "minimum", "to": "maximum", "over": "exclusiveMinimum", "up t
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """`words` say what a value must be; `accepts` decides; `schema` tells an editor the same, as far as JSON Schema can."""
+    """Defines valid values: `words` for messages, `accepts` decides, `schema` says the same as far as JSON Schema can."""
 
     words: str
     accepts: Callable[[Any], bool]
@@ -37,7 +37,10 @@ def whole(low: int, high: int = MAX_WHOLE) -> Rule:
 
 
 def number(words: str, fits: Callable[[float], bool]) -> Rule:
-    """`words` are `from A to B`, `over A`, `up to B`, or several of them: they say the bounds in a schema, too."""
+    """Build a rule for a finite number.
+
+    `words` are `from A to B`, `over A`, `up to B`, or several of them; the bounds of the schema are read from them.
+    """
     return Rule(
         f"a number {words}",
         lambda value: type(value) in {int, float} and math.isfinite(value) and fits(value),
@@ -46,12 +49,12 @@ def number(words: str, fits: Callable[[float], bool]) -> Rule:
 
 
 def _bounds(words: str) -> dict[str, float]:
-    found = {_BOUNDS[said]: float(figure) for said, figure in re.findall(r"\b(from|over|up to|to) ([\d.]+)", words)}
-    return {name: int(figure) if figure.is_integer() else figure for name, figure in found.items()}
+    bounds = {_BOUNDS[word]: float(figure) for word, figure in re.findall(r"\b(from|over|up to|to) ([\d.]+)", words)}
+    return {name: int(figure) if figure.is_integer() else figure for name, figure in bounds.items()}
 
 
 def one_of(*choices: str) -> Rule:
-    return Rule(" or ".join(f'"{one}"' for one in choices), lambda value: value in choices, {"enum": [*choices]})
+    return Rule(" or ".join(f'"{choice}"' for choice in choices), lambda value: value in choices, {"enum": [*choices]})
 
 
 def matching(pattern: re.Pattern[str], words: str) -> Rule:
@@ -69,14 +72,17 @@ IDENTIFIER = matching(NAME, NAME_WORDS)
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """The keys of one table. `tolerated` are known, and have no effect."""
+    """Lists the keys of one table with their rules. `tolerated` keys are accepted, but have no effect."""
 
     known: Mapping[str, Rule]
     tolerated: Collection[str] = ()
 
 
-def read_table(problems: Problems, path: TomlPath, value: Any, keys: Keys, *, what: str) -> dict[str, Any]:
-    """The values of a table that are as they must be; everything else about it becomes a problem."""
+def read_table(problems: Problems, path: TomlPath, value: Any, keys: Keys, *, subject: str) -> dict[str, Any]:
+    """Return the valid values of a table; everything else in it becomes a problem.
+
+    `subject` is what messages call the table.
+    """
     if not fits(problems, path, value, TABLE):
         return {}
     good: dict[str, Any] = {}
@@ -88,19 +94,19 @@ def read_table(problems: Problems, path: TomlPath, value: Any, keys: Keys, *, wh
         elif key in keys.tolerated or (problems.is_lenient and nearest(key, keys.known) is None):
             problems.ignore(here)
         else:
-            problems.add(here, f"is not a key of {what}", problems.guess(key, keys.known))
+            problems.add(here, f"is not a key of {subject}", problems.guess(key, keys.known))
     return good
 
 
 def fits(problems: Problems, path: TomlPath, value: Any, rule: Rule) -> bool:
-    """Whether `value` is as `rule` says; if not, that is a problem."""
+    """Tell whether `value` follows the rule, and report a problem if it does not."""
     if rule.accepts(value):
         return True
-    problems.add(path, f"must be {rule.words}, not {_said(value)}", _hint(value, rule))
+    problems.add(path, f"must be {rule.words}, not {_describe(value)}", _hint(value, rule))
     return False
 
 
-def _said(value: object) -> str:
+def _describe(value: object) -> str:
     if isinstance(value, str):
         return f'"{shown(value, 40)}"' if value else "empty text"
     if isinstance(value, bool | int | float):

@@ -1,4 +1,4 @@
-"""Media inputs: reads the bytes of a file or a base64 text and checks them against their type. Fetches no URL.
+"""Reads media inputs: the bytes of a file or a base64 text, checked against their type. Fetches no URL.
 
 Source of the rules: row S2 of the security notes.
 """
@@ -23,24 +23,24 @@ from botticelli.narrative.language.media_formats import (
 )
 from botticelli.narrative.language.value_rules import read_table
 from botticelli.narrative.model import MEDIA_KINDS, MediaInput, MediaKind, Template
-from botticelli.narrative.source.media_store import ShelfFull
+from botticelli.narrative.source.media_store import MediaStoreFull
 from botticelli.narrative.source.source_text import Unreadable, read_bytes_within
 from botticelli.narrative.source.suggest import shown
-from botticelli.narrative.templates.template_reader import Texts
+from botticelli.narrative.templates.template_reader import TemplateReader
 from botticelli.toml_text.positions import TomlPath
 
 _SOURCES = ("url", "base64", "file")
 _DATA_URL = re.compile(r"data:([^;,]*);base64,")
 
 
-def read_media(texts: Texts, path: TomlPath, value: dict[str, Any]) -> MediaInput | None:
-    """An input of type image, audio, video or document, or a `[media.NAME]` table; None when something is wrong."""
-    table = read_table(texts.problems, path, value, keys.MEDIA, what="a media input")
+def read_media(texts: TemplateReader, path: TomlPath, value: dict[str, Any]) -> MediaInput | None:
+    """Read an input of type image, audio, video or document, or `[media.NAME]`; None when something is wrong."""
+    table = read_table(texts.problems, path, value, keys.MEDIA, subject="a media input")
     if table.get("required") is False:
-        texts.problems.ignore((*path, "required"), "has no effect: a medium that can't be had fails the act")
+        texts.problems.ignore((*path, "required"), "has no effect: an act fails when its media can't be loaded")
     given = [key for key in _SOURCES if key in value]
     if len(given) != 1:
-        message = f"{' and '.join(given)} are two ways to say one thing" if given else "is missing"
+        message = f"{' and '.join(given)} exclude each other" if given else "is missing"
         texts.problems.add((*path, given[-1] if given else "file"), message, "give one of url, base64 and file")
         return None
     if given[0] not in table:
@@ -50,7 +50,7 @@ def read_media(texts: Texts, path: TomlPath, value: dict[str, Any]) -> MediaInpu
 
 
 class _Medium:
-    def __init__(self, texts: Texts, path: TomlPath, table: Mapping[str, Any]) -> None:
+    def __init__(self, texts: TemplateReader, path: TomlPath, table: Mapping[str, Any]) -> None:
         self._texts = texts
         self._path = path
         self._table = table
@@ -83,8 +83,8 @@ class _Medium:
             self._problem(here, f"{shown(name)}: {fault}" if name else fault, "correct mime, or the content")
             return None
         try:
-            sha256 = self._texts.shelf.put(data)
-        except ShelfFull as error:
+            sha256 = self._texts.media.put(data)
+        except MediaStoreFull as error:
             self._problem(here, str(error))
             return None
         filename = PurePosixPath(name).name or None
@@ -98,11 +98,11 @@ class _Medium:
     def _file(self, here: TomlPath) -> bytes | None:
         name: str = self._table["file"]
         if self._texts.folders is None:
-            self._problem(here, "a narrative that comes as text can't read files", "use url or base64")
+            self._problem(here, "a narrative sent as text can't read files", "use url or base64")
             return None
         try:
             return read_bytes_within(
-                self._texts.folders, name, self._texts.shelf.limits.file_bytes, above=self._texts.above
+                self._texts.folders, name, self._texts.media.limits.file_bytes, above=self._texts.above
             )
         except Unreadable as error:
             self._problem(here, f"{shown(name)}: {error}")
@@ -115,13 +115,13 @@ class _Medium:
         except (binascii.Error, ValueError):
             self._problem(here, "is not base64")
             return None
-        if len(data) > self._texts.shelf.limits.file_bytes:
-            self._problem(here, f"is larger than {self._texts.shelf.limits.file_bytes:,} bytes")
+        if len(data) > self._texts.media.limits.file_bytes:
+            self._problem(here, f"is larger than {self._texts.media.limits.file_bytes:,} bytes")
             return None
         return data
 
     def _mime(self, name: str, data: bytes | None) -> str | None:
-        """As it is written; else by the name; else by the content, of the kind that `type` says."""
+        """Return the MIME type as written, else by the name, else by the content for the kind in `type`."""
         if "mime" in self._table:
             return usual_mime(self._table["mime"])
         named = _DATA_URL.match(self._table.get("base64", ""))
@@ -132,17 +132,19 @@ class _Medium:
         return mime_of_content(data, kind) if data and kind in MEDIA_KINDS else None
 
     def _kind(self, mime: str | None) -> MediaKind | None:
-        """By `type`; in `[media.NAME]`, which may leave it out, by the MIME type."""
+        """Return the kind in `type`; `[media.NAME]` may leave it out, then the MIME type decides."""
         written = self._table.get("type")
         if written is not None and written not in MEDIA_KINDS:
             hint = self._texts.problems.guess(written, MEDIA_KINDS, otherwise="the types are")
-            self._problem((*self._path, "type"), f"there is no type of media {shown(written)}", hint)
+            self._problem((*self._path, "type"), f"there is no media type {shown(written)}", hint)
             return None
         here = (*self._path, "mime")
         if mime is None:
             if written in MEDIA_KINDS and "url" in self._table:
                 return _as_kind(written)
-            self._problem(here, "is missing, and the name doesn't say it", 'write mime = "image/png" or the like')
+            self._problem(
+                here, "is missing, and the file name does not tell it", 'write mime = "image/png" or the like'
+            )
             return None
         kinds = [_as_kind(written)] if written else MEDIA_KINDS
         faults = [fault_of_mime(mime, kind) for kind in kinds]
@@ -160,22 +162,22 @@ def _as_kind(written: Any) -> MediaKind:
 
 
 def _name_in(url: Template) -> str:
-    """The end of a URL that is written out; empty where a reference makes it."""
+    """Return the last part of a URL without query and fragment; empty where it is a reference."""
     last = url.parts[-1] if url.parts else ""
     return re.split("[?#]", last)[0] if isinstance(last, str) else ""
 
 
 def _fault_of_url(url: Template) -> str | None:
-    """What can be said of a URL before its references are known."""
+    """Return what is wrong with a URL, as far as it shows before its references are known."""
     first = url.parts[0] if url.parts else ""
     if not isinstance(first, str):
         return None
     try:
         parts = urlsplit(first)
     except ValueError:
-        return "is no URL"
+        return "is not a valid URL"
     if parts.scheme not in ("https", "http"):
-        return "is no https URL"
+        return "is not an https URL"
     if "@" in parts.netloc:
-        return "names a user; media are fetched without a name and a password"
-    return None if parts.netloc or len(url.parts) > 1 else "names no host"
+        return "contains a user name; media are fetched without credentials"
+    return None if parts.netloc or len(url.parts) > 1 else "has no host"

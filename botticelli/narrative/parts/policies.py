@@ -1,7 +1,4 @@
-"""What a narrative says about itself beside its acts: which commands are allowed, and when it is to be run.
-
-Enforces nothing and starts nothing.
-"""
+"""Reads which commands a narrative allows and when it is scheduled. Enforces nothing and starts nothing."""
 
 from __future__ import annotations
 
@@ -17,66 +14,70 @@ from botticelli.narrative.language.value_rules import fits, read_table
 from botticelli.narrative.model import Security
 from botticelli.narrative.source.problems import Problems
 from botticelli.narrative.source.suggest import shown
-from botticelli.narrative.templates.template_reader import Texts
+from botticelli.narrative.templates.template_reader import TemplateReader
 from botticelli.toml_text.positions import TomlPath
 
 _CRON = re.compile(r"(?:@(?:hourly|daily|weekly|monthly|yearly))|\S+(?:[ \t]+\S+){4}")
 _CRON_FIELD = re.compile(r"[A-Za-z0-9*]+(?:[-/,][A-Za-z0-9*]+){0,60}")
 
 
-def read_security(written: Any, texts: Texts) -> Security | None:
-    """[security] of the file. None when nothing is said."""
+def read_security(written: Any, texts: TemplateReader) -> Security | None:
+    """Read [security] of the file; None when it is empty or missing."""
     problems = texts.problems
-    table = read_table(problems, ("security",), written, keys.SECURITY, what="[security]")
+    table = read_table(problems, ("security",), written, keys.SECURITY, subject="[security]")
     path: TomlPath = ("security", "policy")
-    policy = read_table(problems, path, table.get("policy", {}), keys.POLICY, what="[security.policy]")
+    policy = read_table(problems, path, table.get("policy", {}), keys.POLICY, subject="[security.policy]")
     here: TomlPath = ("security", "constraints")
-    limits = read_table(problems, here, table.get("constraints", {}), keys.CONSTRAINTS, what="[security.constraints]")
+    limits = read_table(
+        problems, here, table.get("constraints", {}), keys.CONSTRAINTS, subject="[security.constraints]"
+    )
     ids = _ids((*here, "channel_ids"), limits.pop("channel_ids", None), texts)
-    said = {key: _text((*here, key), value, texts) for key, value in limits.items()}
+    constraints = {key: _text((*here, key), value, texts) for key, value in limits.items()}
     if not table:
         return None
-    return Security(**_policy(problems, path, policy), channel_ids=ids, **said)
+    return Security(**_policy(problems, path, policy), channel_ids=ids, **constraints)
 
 
-def read_bot_policy(texts: Texts, path: TomlPath, said: Mapping[str, Any], command: str) -> Security | None:
-    """What a bot says of its own command; `said` are its keys about that. None when it says nothing."""
-    if not said:
+def read_bot_policy(texts: TemplateReader, path: TomlPath, table: Mapping[str, Any], command: str) -> Security | None:
+    """Read the policy of a bot for its own command. `table` holds only the policy's keys; None when it is empty."""
+    if not table:
         return None
-    prefix = said.get("channel_prefix")
+    prefix = table.get("channel_prefix")
     prefix = None if prefix is None else _text((*path, "channel_prefix"), prefix, texts)
-    policy = _policy(texts.problems, path, said)
+    policy = _policy(texts.problems, path, table)
     allowed = policy["allowed_commands"]
-    if allowed is not None and not any(fnmatchcase(command, one) for one in allowed):
+    if allowed is not None and not any(fnmatchcase(command, pattern) for pattern in allowed):
         texts.problems.add((*path, "command"), f"{shown(command)} is not among its allowed_commands", "add it there")
     return Security(**policy, channel_prefix=prefix)
 
 
-def _policy(problems: Problems, path: TomlPath, said: Mapping[str, Any]) -> dict[str, Any]:
-    allowed = _commands((*path, "allowed_commands"), said.get("allowed_commands"), problems)
-    confirm = _confirmation((*path, "require_confirmation"), said.get("require_confirmation", False), problems)
+def _policy(problems: Problems, path: TomlPath, table: Mapping[str, Any]) -> dict[str, Any]:
+    allowed = _commands((*path, "allowed_commands"), table.get("allowed_commands"), problems)
+    confirm = _confirmation((*path, "require_confirmation"), table.get("require_confirmation", False), problems)
     return {"allowed_commands": allowed, "require_confirmation": confirm}
 
 
-def _ids(path: TomlPath, value: Any, texts: Texts) -> tuple[str, ...] | None:
+def _ids(path: TomlPath, value: Any, texts: TemplateReader) -> tuple[str, ...] | None:
     if value is None:
         return None
-    fitting = ((index, one) for index, one in enumerate(value) if fits(texts.problems, (*path, index), one, keys.GUILD))
-    return tuple(_text((*path, index), one, texts) for index, one in fitting)
+    fitting = ((index, id_) for index, id_ in enumerate(value) if fits(texts.problems, (*path, index), id_, keys.GUILD))
+    return tuple(_text((*path, index), id_, texts) for index, id_ in fitting)
 
 
 def _commands(path: TomlPath, value: Any, problems: Problems) -> tuple[str, ...] | None:
     if value is None:
         return None
-    return tuple(one for index, one in enumerate(value) if fits(problems, (*path, index), one, keys.ALLOWED))
+    return tuple(
+        command for index, command in enumerate(value) if fits(problems, (*path, index), command, keys.ALLOWED)
+    )
 
 
 def _confirmation(path: TomlPath, value: Any, problems: Problems) -> bool | tuple[str, ...]:
     return value if isinstance(value, bool) else _commands(path, value, problems) or False
 
 
-def _text(path: TomlPath, value: str | int, texts: Texts) -> str:
-    """Environment is filled in; nothing else of a run is known when commands are checked."""
+def _text(path: TomlPath, value: str | int, texts: TemplateReader) -> str:
+    """Fill in `${NAME}`; any other reference is a problem, as its value is not known when commands are checked."""
     template = texts.argument(path, str(value))
     for reference in template.references:
         message = f"{shown(reference.text)} is not known when commands are checked"
@@ -85,26 +86,28 @@ def _text(path: TomlPath, value: str | int, texts: Texts) -> str:
 
 
 def read_schedule(path: TomlPath, written: Any, problems: Problems) -> Schedule | None:
-    """[narrative.schedule]: one of cron and every_seconds. Keys that other programs know there are left alone."""
-    for key in [one for one in written if one not in keys.SCHEDULE.known]:
+    """Read [narrative.schedule]: either cron or every_seconds. Unknown keys are only warned of."""
+    for key in [key for key in written if key not in keys.SCHEDULE.known]:
         problems.warn((*path, key), "has no effect")
     known = {key: value for key, value in written.items() if key in keys.SCHEDULE.known}
-    table = read_table(problems, path, known, keys.SCHEDULE, what="[narrative.schedule]")
+    table = read_table(problems, path, known, keys.SCHEDULE, subject="[narrative.schedule]")
     if "cron" in known and "every_seconds" in known:
-        problems.add((*path, "every_seconds"), "cron and every_seconds are two schedules", "keep one of the two")
+        problems.add((*path, "every_seconds"), "cron and every_seconds exclude each other", "keep one of the two")
     if "cron" in table and not _is_cron(table["cron"]):
         hint = 'minute, hour, day, month, weekday: "0 9 * * 1"'
-        problems.add((*path, "cron"), f"{shown(table['cron'])} is no cron line of five fields", hint)
+        problems.add((*path, "cron"), f"{shown(table['cron'])} is not a cron expression of five fields", hint)
     if "timezone" in table and not _is_zone(table["timezone"]):
         problems.add((*path, "timezone"), f"there is no time zone {shown(table['timezone'])}", 'such as "Europe/Rome"')
-    problems.warn(path, "nothing here starts it by itself", "let cron or a beat call botticelli run at these times")
+    problems.warn(
+        path, "a schedule in a narrative does not start it", "let cron or a beat call botticelli run at these times"
+    )
     return Schedule(**table)
 
 
 def _is_cron(text: str) -> bool:
     if not _CRON.fullmatch(text):
         return False
-    return text.startswith("@") or all(_CRON_FIELD.fullmatch(one) for one in text.split())
+    return text.startswith("@") or all(_CRON_FIELD.fullmatch(field) for field in text.split())
 
 
 def _is_zone(name: str) -> bool:

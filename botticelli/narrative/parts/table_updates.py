@@ -1,4 +1,4 @@
-"""The command `update_table` as it is written in a narrative: which rows of which table get which values. Changes nothing."""
+"""Reads the command `update_table` of a narrative: which rows of which table get which values. Changes no row."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ _ARGUMENTS = ("table_name", "where_clause", "updates", "limit")
 
 
 @dataclass(frozen=True, slots=True)
-class Update:
-    """`limit` None: every row that the filter means."""
+class TableUpdate:
+    """Describes an update of rows. `limit` is the greatest number of rows; None: every row that matches."""
 
     table_name: str
     where: Filter
@@ -22,31 +22,34 @@ class Update:
     limit: int | None
 
 
-def read_update(args: Mapping[str, Value]) -> Update:
-    """Raises Refused. References stay where they are: what they bring in is a value, never a part of the filter."""
+def read_update(args: Mapping[str, Value]) -> TableUpdate:
+    """Read the arguments of `update_table`. Raises Refused.
+
+    References stay in place: they are filled in as values, never as a part of the filter.
+    """
     unknown = sorted(args.keys() - {*_ARGUMENTS, "where"})
     if unknown:
         raise Refused(f"update_table has no argument {unknown[0]}; it has {', '.join(_ARGUMENTS)}")
     where = args.get("where_clause", args.get("where"))
     if not isinstance(where, Template) or not where.parts:
-        raise Refused("update_table needs where_clause, a text: which rows are changed")
+        raise Refused("update_table needs where_clause, a text that says which rows to change")
     limit = args.get("limit")
     if limit is not None and (type(limit) is not int or not 1 <= limit <= MAX_ROWS):
         raise Refused(f"limit must be a whole number from 1 to {MAX_ROWS}")
-    found = parse_where(where)
-    if _has_constant(found):
-        raise Refused("where_clause of update_table compares columns; a constant such as 1 = 1 may mean every row")
-    return Update(_table(args.get("table_name")), found, _values(args.get("updates")), limit)
+    filter_ = parse_where(where)
+    if _has_constant(filter_):
+        raise Refused("where_clause of update_table must compare columns; a constant such as 1 = 1 may match every row")
+    return TableUpdate(_table(args.get("table_name")), filter_, _values(args.get("updates")), limit)
 
 
-def _has_constant(found: Filter) -> bool:
-    match found:
+def _has_constant(filter_: Filter) -> bool:
+    match filter_:
         case Constant():
             return True
         case AllOf() | AnyOf():
-            return any(map(_has_constant, found.parts))
+            return any(map(_has_constant, filter_.parts))
         case Not():
-            return _has_constant(found.part)
+            return _has_constant(filter_.part)
         case _:
             return False
 

@@ -1,1 +1,4 @@
-"""What a narrative is read from: texts under caps, media, the environment; and the problems found in it, with places."""
+"""Supplies what narratives are read from: size-limited texts, media and the environment.
+
+Also collects the problems that are found in a file, each with its line and column.
+"""

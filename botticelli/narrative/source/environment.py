@@ -1,6 +1,6 @@
-"""Which environment variables a narrative may read, and their values as they were given. Reads no environment itself.
+"""Decides which environment variables a narrative may read with `${NAME}`. Reads no environment itself.
 
-Source of the rule: `${NAME}` in the narrative language; a narrative that arrives over the wire reads next to nothing.
+A narrative that arrives over the wire may read almost none of them.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Self
 
 OPEN_PREFIX = "BOTTICELLI_VAR_"
 PLACEHOLDER = str(secrets.randbelow(9 * 10**17) + 10**17)
-"""Passes for a text, a number and an id of Discord; another one in each process, so that nobody has written it."""
+"""Stands in for an unset variable: valid as text, number and Discord id, and random per process so that no file has it."""
 
 _SECRET_NAME = re.compile(
     r"KEY(?!WORD|NOTE|BOARD)|TOKEN|SECRET|PASS(?!ENGER|AGE|ION)|PWD|CRED|AUTH(?!ORS?(?:_|$))|DSN|PRIVATE|COOKIE|SESSION|JWT|BEARER"
@@ -29,26 +29,26 @@ _SECRET_VALUE = re.compile(r"://[^/\s]*@|-----BEGIN |^(?:sk-|ghp_|gho_|github_pa
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """The variables of the process that loads a file: `values`, and which of them `${NAME}` may read.
+    """Holds the variables of the process that loads a file, and which of them `${NAME}` may read.
 
     Names in `allow` and names that begin with BOTTICELLI_VAR_ may always be read; with `is_local`, so may any other
-    that looks like no secret by its name or its value. The default knows no variable at all.
+    whose name and value don't look like a secret. The default holds no variable at all.
     """
 
     values: Mapping[str, str] = field(default_factory=dict, repr=False)
     allow: frozenset[str] = frozenset()
     is_local: bool = False
     missing: list[str] = field(default_factory=list, compare=False)
-    """Names that a placeholder stood in for, in the order in which they were read."""
+    """Names that a placeholder replaced, in the order in which they were read."""
 
     @classmethod
     def for_local_files(cls, values: Mapping[str, str], allow: Collection[str] = ()) -> Self:
-        """For a file of the operator's own machine, loaded by the local CLI."""
+        """Build the environment for a file of the operator's own machine, loaded by the local CLI."""
         return cls(values, frozenset(allow), is_local=True)
 
     @classmethod
     def for_wire(cls, values: Mapping[str, str], allow: Collection[str] = ()) -> Self:
-        """For text that somebody sent: only what the operator named, and BOTTICELLI_VAR_*."""
+        """Build the environment for text from the wire: only the names in `allow`, and BOTTICELLI_VAR_*."""
         return cls(values, frozenset(allow), is_local=False)
 
     def may_read(self, name: str) -> bool:
@@ -57,16 +57,16 @@ class Environment:
         return self.is_local and not _looks_secret(name, self.values.get(name, ""))
 
     def with_placeholders(self) -> Placeholders:
-        """The same, in which every name that may be read has a value; those that lack one are noted."""
+        """Return a copy in which every name that may be read has a value; names without one are noted in `missing`."""
         return Placeholders(self.values, self.allow, self.is_local)
 
     def get(self, name: str) -> str | None:
-        """The value of a name that may be read; None when it is not set or may not be read."""
+        """Return the value of a name; None when it is not set or may not be read."""
         return self.values.get(name) if self.may_read(name) else None
 
 
 def _looks_secret(name: str, value: str) -> bool:
-    """By its name or its value; a number under the name of an id is none, whatever else is in the name."""
+    """Tell whether a name or a value looks like a secret; a number under the name of an id never does."""
     if _ID_NAME.fullmatch(name) and _ID_VALUE.fullmatch(value):
         return False
     return bool(_SECRET_NAME.search(name) or _SECRET_VALUE.search(value))
@@ -74,7 +74,7 @@ def _looks_secret(name: str, value: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Placeholders(Environment):
-    """For a look at a narrative that isn't going to be performed: what nobody set doesn't hide what else is wrong."""
+    """Fills unset variables with a placeholder, so that a check of a narrative also finds its other problems."""
 
     def get(self, name: str) -> str | None:
         if self.may_read(name) and name not in self.values:

@@ -1,4 +1,4 @@
-"""Gathers everything that is wrong with one file, with its place, so that an author sees all of it at once."""
+"""Collects everything that is wrong with one file, with its place, so that an author sees all of it at once."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
 
 class Problems:
-    """The problems and the warnings of one file, each once. `positions` turns a path into a line and a column."""
+    """Collects the problems and the warnings of one file, each once. `positions` gives each path a line and a column."""
 
     def __init__(self, source: str, positions: Positions) -> None:
         self._source = shown(source, 400)
         self._positions = positions
-        self._found: dict[str, Problem] = {}
+        self._errors: dict[str, Problem] = {}
         self._warnings: dict[str, Problem] = {}
         self._left_out = 0
         self.translation: Translation | None = None
-        """Of a file of the founding form: paths are those of the present form, places those of the file."""
+        """Translation of a file of the founding form: it maps paths of the present form to places in the file."""
         self.ignored: list[TomlPath] = []
-        """Where that was written which has no effect."""
+        """Paths of the keys that have no effect."""
 
     def add(self, path: TomlPath, message: str, hint: str = "", *, offset: int | None = None) -> None:
-        """A problem with the key at `path` (which may be missing: then its table is the place).
+        """Add a problem with the key at `path`; when the key is missing, the place is that of its table.
 
         `offset` points at a character of the string there. The empty path is the file as a whole: its first line.
         """
@@ -38,60 +38,63 @@ class Problems:
             self._left_out += 1
             return
         problem = self._problem(path, message, hint, offset)
-        self._found.setdefault(str(problem), problem)
+        self._errors.setdefault(str(problem), problem)
 
     def warn(self, path: TomlPath, message: str, hint: str = "", *, offset: int | None = None) -> None:
+        """Add a warning, with the same arguments as a problem."""
         if len(self._warnings) < MAX_PROBLEMS:
             problem = self._problem(path, message, hint, offset)
             self._warnings.setdefault(str(problem), problem)
 
     def ignore(self, path: TomlPath, message: str = "has no effect") -> None:
-        """Warns of something that has no effect."""
+        """Warn of a key that has no effect."""
         self.ignored.append(self.written(path))
         self.warn(path, message)
 
     def written(self, path: TomlPath) -> TomlPath:
+        """Return the path where a value was written, which differs in a file of the founding form."""
         return self.translation.written(path) if self.translation else path
 
     @property
     def is_lenient(self) -> bool:
-        """Whether an unknown key is only warned of: in a file of the founding form, if it is no misspelt one."""
+        """Tell whether an unknown key is only warned of: in a file of the founding form, unless it looks misspelt."""
         return self.translation is not None
 
     def guess(self, name: str, known: Iterable[str], *, otherwise: str = "known here") -> str:
-        """A hint that names the nearest known name; empty once there are problems enough, as guessing takes time."""
+        """Return a hint with the nearest known name; empty once MAX_PROBLEMS is reached, as guessing takes time."""
         return "" if self._is_full else did_you_mean(name, known, otherwise=otherwise)
 
     @property
     def _is_full(self) -> bool:
-        return len(self._found) >= MAX_PROBLEMS
+        return len(self._errors) >= MAX_PROBLEMS
 
     def line_of(self, path: TomlPath) -> int:
         return self._positions.at(self.written(path))[0]
 
     @property
     def any(self) -> bool:
-        return bool(self._found)
+        return bool(self._errors)
 
     @property
-    def found(self) -> tuple[Problem, ...]:
-        """All of them by line; more than MAX_PROBLEMS are counted, not listed."""
-        found = _sorted(self._found.values())
+    def errors(self) -> tuple[Problem, ...]:
+        """Return all problems by line; those beyond MAX_PROBLEMS are only counted."""
+        errors = _sorted(self._errors.values())
         if self._left_out:
-            found += (Problem(self._source, 0, 0, "", "", f"and {self._left_out} more problems"),)
-        return found
+            more = "1 more problem" if self._left_out == 1 else f"{self._left_out} more problems"
+            errors += (Problem(self._source, 0, 0, "", "", f"and {more}"),)
+        return errors
 
     @property
     def warnings(self) -> tuple[Problem, ...]:
         return _sorted(self._warnings.values())
 
     def raise_if_any(self) -> None:
-        """Raises NarrativeError with all problems."""
-        if self._found:
-            raise NarrativeError(self.found)
+        """Raise NarrativeError with all problems, if there are any."""
+        if self._errors:
+            raise NarrativeError(self.errors)
 
     def take(self, translation: Translation) -> None:
-        """From now on paths are those of the translated document; what the translation says is said."""
+        """Add the notes of a translation, and read paths as those of the translated document from now on."""
         for note in translation.warnings:
             self.warn(note.path, note.message, note.hint)
         for note in translation.problems:
@@ -109,7 +112,7 @@ class Problems:
 
 
 def _sorted(problems: Iterable[Problem]) -> tuple[Problem, ...]:
-    return tuple(sorted(problems, key=lambda one: (one.line, one.column, one.message)))
+    return tuple(sorted(problems, key=lambda problem: (problem.line, problem.column, problem.message)))
 
 
 def _key(name: str) -> str:

@@ -1,6 +1,6 @@
-"""Text of files and of messages, read under caps: one regular file, UTF-8, no more than so many bytes. Parses nothing.
+"""Reads the text of regular files as UTF-8, up to a limit in bytes. Parses nothing.
 
-Caps: row S1 of the security notes (TOML bombs). Included files may not leave the narrative's folder: row S2.
+Limits: row S1 of the security notes (TOML bombs). Included files may not leave the narrative's folder: row S2.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ from botticelli.toml_text.decoding import Undecodable, decoded
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
-    """How large a narrative may be; all lengths in characters, but `file_bytes`."""
+class SourceLimits:
+    """Limits the size of a narrative; all lengths are in characters, except `file_bytes`."""
 
     file_bytes: int
     string_chars: int
     expanded_chars: int
-    """Of all texts of all acts in the order of performance: a text that is used 200 times counts 200 times."""
+    """Length of all texts of all acts as they are performed: a text that is used 200 times counts 200 times."""
 
 
-WIRE = Limits(file_bytes=64 * 1024, string_chars=32 * 1024, expanded_chars=512 * 1024)
-LOCAL = Limits(file_bytes=1024 * 1024, string_chars=256 * 1024, expanded_chars=8 * 1024 * 1024)
+WIRE = SourceLimits(file_bytes=64 * 1024, string_chars=32 * 1024, expanded_chars=512 * 1024)
+LOCAL = SourceLimits(file_bytes=1024 * 1024, string_chars=256 * 1024, expanded_chars=8 * 1024 * 1024)
 
 
 _INSTALLED = Path(sysconfig.get_path("purelib"))
@@ -35,32 +35,32 @@ _OPEN = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
 
 
 class Unreadable(ValueError):
-    """A file or a text that can't be taken; the message says why, without the file's name. `line`: where, if known."""
+    """Says why a file or a text can't be read, without the file's name. `line` is 0 when it is unknown."""
 
     def __init__(self, message: str, line: int = 0) -> None:
         super().__init__(message)
         self.line = line
 
 
-class Missing(Unreadable):
-    """There is no such file."""
+class FileMissing(Unreadable):
+    """Says that a file does not exist."""
 
 
 def read_file(path: Path, limit_bytes: int) -> str:
-    """The text of the file at `path`. Raises Unreadable: missing, no regular file, too large, not UTF-8, a NUL."""
+    """Return the text of a file. Raises Unreadable: missing, not a regular file, too large, not UTF-8, with a NUL."""
     try:
         descriptor = os.open(path, _OPEN)
     except ValueError as error:
-        raise Unreadable("this is no file name") from error
+        raise Unreadable("is not a valid file name") from error
     except OSError as error:
         raise Unreadable(_reason(error)) from error
     return decode(_read(descriptor, limit_bytes))
 
 
 def folders_above(folder: Path) -> tuple[Path, ...]:
-    """The folders above a narrative's own, up to the repository's root or the working directory, the nearest first.
+    """Return the folders above a narrative's own, nearest first, up to the repository's root or the working directory.
 
-    Files of the founding form are looked for there, too. Empty where neither of the two is above.
+    They are searched for the files of a founding form narrative. Empty where neither of the two is above.
     """
     here, working = folder.absolute(), Path.cwd()
     above = (here, *here.parents)
@@ -71,53 +71,53 @@ def folders_above(folder: Path) -> tuple[Path, ...]:
 
 
 def read_within(folders: Sequence[Path], name: str, limit_bytes: int, *, above: Sequence[Path] = ()) -> str:
-    """The text of a file; as `read_bytes_within`."""
+    """Return the text of a file that `read_bytes_within` finds."""
     return decode(read_bytes_within(folders, name, limit_bytes, above=above))
 
 
 def read_bytes_within(folders: Sequence[Path], name: str, limit_bytes: int, *, above: Sequence[Path] = ()) -> bytes:
-    """The content of the file `name` in the first of the folders that has one; it may leave none of them.
+    """Return the content of the file `name` from the first folder that has it; it may not leave that folder.
 
-    Last come those `above`, where nothing hidden is read. Raises Unreadable, with what the first folder said.
+    The folders `above` come last; nothing hidden is read there. Raises Unreadable with the reason of the first folder.
     """
     first: Unreadable | None = None
     is_hidden = any(part.startswith(".") for part in name.removeprefix("./").split("/"))
     for folder in (*folders, *(() if is_hidden else above)):
         try:
             return read_bytes_beside(folder, name, limit_bytes)
-        except Missing as error:
+        except FileMissing as error:
             first = first or error
-    raise first or Missing("there is no such file")
+    raise first or FileMissing("there is no such file")
 
 
 def read_beside(folder: Path, name: str, limit_bytes: int) -> str:
-    """The text of a file inside `folder`; as `read_bytes_beside`."""
+    """Return the text of a file inside `folder`, as `read_bytes_beside` reads it."""
     return decode(read_bytes_beside(folder, name, limit_bytes))
 
 
 def read_bytes_beside(folder: Path, name: str, limit_bytes: int) -> bytes:
-    """The content of a file inside `folder`, which `name` may not leave: not by `..`, not by a symbolic or a hard link.
+    """Return the content of a file inside `folder`, which `name` may not leave by `..`, a symbolic link or a hard link.
 
-    Raises Unreadable. Installers link what they install, so there a second name is no way out.
+    Raises Unreadable. Hard links are allowed among installed packages, because installers create them.
     """
     parts = [part for part in name.split("/") if part != "."]
     if name.startswith(("/", "~")) or "\\" in name or ":" in name or ".." in parts or "" in parts or "\0" in name:
-        raise Unreadable("the file has to be inside the narrative's own folder")
+        raise Unreadable("the file must be inside the narrative's own folder")
     try:
         descriptor = _open_inside(folder, parts)
-        found = os.fstat(descriptor)
-        if stat.S_ISREG(found.st_mode) and found.st_nlink > 1 and not folder.resolve().is_relative_to(_INSTALLED):
+        status = os.fstat(descriptor)
+        if stat.S_ISREG(status.st_mode) and status.st_nlink > 1 and not folder.resolve().is_relative_to(_INSTALLED):
             os.close(descriptor)
             raise Unreadable("has a second name (a hard link), perhaps outside the folder; copy the file instead")
         return _read(descriptor, limit_bytes)
     except FileNotFoundError as error:
-        raise Missing(_reason(error)) from error
+        raise FileMissing(_reason(error)) from error
     except OSError as error:
         raise Unreadable(_reason(error)) from error
 
 
 def decode(raw: bytes) -> str:
-    r"""UTF-8 bytes as text with line ends as `\n`. Raises Unreadable."""
+    r"""Decode UTF-8 and make every line end `\n`. Raises Unreadable."""
     try:
         return decoded(raw)
     except Undecodable as error:
@@ -125,7 +125,7 @@ def decode(raw: bytes) -> str:
 
 
 def _open_inside(folder: Path, parts: list[str]) -> int:
-    """Walks down one part at a time, each opened beneath the last without following a link."""
+    """Open a file one path part at a time, each beneath the last and without following a link."""
     if not parts:
         raise Unreadable("is a folder, not a file")
     descriptor = os.open(folder, _OPEN | os.O_DIRECTORY)
@@ -156,9 +156,9 @@ def _reason(error: OSError) -> str:
         case FileNotFoundError():
             return "there is no such file"
         case PermissionError():
-            return "this file may not be read"
+            return "can't be read: permission denied"
         case NotADirectoryError():
-            return "a part of the way to it is not a folder, or is a symbolic link"
+            return "a part of its path is not a folder, or is a symbolic link"
         case _ if error.errno == errno.ELOOP:
             return "is a symbolic link, which is not followed"
         case _:

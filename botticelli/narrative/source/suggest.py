@@ -1,4 +1,4 @@
-"""Names as they are shown to an author: the nearest known one, and any text made safe for one line."""
+"""Suggests the nearest known name, and makes any text safe to show in one line of a message."""
 
 from __future__ import annotations
 
@@ -8,28 +8,28 @@ from itertools import islice
 
 _COMPARED_CHARACTERS = 64
 MAX_COMPARED = 1_000
-"""Names that one name is compared with: the known names may be the keys of a model's answer."""
+"""Limits how many known names are compared: they may be the keys of a model's answer."""
 _SHOWN_CHARACTERS = 60
 _SHOWN_NAMES = 8
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
-    """The known name that `name` was probably meant to be, or None."""
+    """Return the known name that `name` was probably meant to be, or None."""
     if len(name) > _COMPARED_CHARACTERS:
         return None
-    by_lower_case = {one.lower(): one for one in comparable(name, known)}
-    found = get_close_matches(name.lower(), list(by_lower_case), n=1, cutoff=0.6)
-    return by_lower_case[found[0]] if found else None
+    by_lower_case = {candidate.lower(): candidate for candidate in comparable(name, known)}
+    matches = get_close_matches(name.lower(), list(by_lower_case), n=1, cutoff=0.6)
+    return by_lower_case[matches[0]] if matches else None
 
 
 def comparable(name: str, known: Iterable[str]) -> list[str]:
-    """The known names whose length allows that they are near, at most MAX_COMPARED of them."""
+    """Return the known names of a similar length, at most MAX_COMPARED of them."""
     lengths = range(len(name) * 3 // 7, len(name) * 7 // 3 + 1)
-    return list(islice((one for one in known if len(one) in lengths), MAX_COMPARED))
+    return list(islice((candidate for candidate in known if len(candidate) in lengths), MAX_COMPARED))
 
 
 def did_you_mean(name: str, known: Iterable[str], *, otherwise: str = "known here") -> str:
-    """A hint: the nearest of the `known` names, else (a few of) all of them after the words `otherwise`."""
+    """Return a hint: the nearest of the `known` names, else the first few of them after the words `otherwise`."""
     names = list(known)
     guess = nearest(name, names)
     if guess is not None:
@@ -41,6 +41,10 @@ def did_you_mean(name: str, known: Iterable[str], *, otherwise: str = "known her
 
 
 def shown(text: str, limit: int = _SHOWN_CHARACTERS) -> str:
-    """`text` in one line: control characters escaped, long texts shortened."""
+    """Return `text` in one line: control characters escaped, long texts shortened to `limit` characters."""
     short = text if len(text) <= limit else text[: limit - 3] + "..."
-    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in short)
+    return "".join(_printable(character) for character in short)
+
+
+def _printable(character: str) -> str:
+    return character if character.isprintable() else character.encode("unicode_escape").decode()

@@ -1,4 +1,4 @@
-"""References in texts and filters of rows: parsed once, filled in as data, never expanded twice.
+"""Parses references in texts and filters of rows, and fills in their values as data, never expanded twice.
 
 Runs no SQL and fetches nothing.
 """

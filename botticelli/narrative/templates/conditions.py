@@ -1,4 +1,4 @@
-"""`skip_if`: reads it, and says whether it holds. Looks nothing up itself."""
+"""Reads the condition of `skip_if`, and decides whether it holds for a value that the caller looked up."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _COMPARISON = re.compile(r"\s*(==|!=)\s*(?:'([^']*)'|\"([^\"]*)\"|([^\s'\"!=]+))
 
 
 def read_condition(template: Template, line: int) -> Condition | None:
-    """The condition that a `skip_if` text says, or None when it says none."""
+    """Read the condition of a `skip_if` text; None when it is not a condition."""
     match template.parts:
         case (Reference() as reference,):
             negate, rest = False, ""
@@ -38,7 +38,7 @@ def read_condition(template: Template, line: int) -> Condition | None:
 
 
 def holds(condition: Condition, value: Any) -> bool:
-    """Whether the act is skipped. `value` is what the reference stands for; None when there is no such value."""
+    """Tell whether the act is skipped. `value` is that of the reference; None when there is no such value."""
     if value is None:
         met = False
     elif condition.equals is not None:

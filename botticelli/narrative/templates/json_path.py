@@ -1,4 +1,4 @@
-"""Follows the path of a reference into an act's output. Text that is JSON, bare or in a code fence, is read as JSON."""
+"""Follows the path of a reference into an act's output, and reads the JSON in a model's text, bare or in a code fence."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from botticelli.narrative.source.suggest import did_you_mean, shown
 from botticelli.untrusted.storable import storable
 
 MAX_DEPTH = 200
-"""JSON that is nested deeper is no answer that anybody could use."""
+"""Limits the nesting of JSON that is read."""
 
 _INDEX = re.compile("[0-9]{1,9}")
 KEPT_TEXTS = 4
-"""Parsed answers that are kept for the next reference; one answer may have a megabyte and a thousand references to it."""
+"""Number of parsed answers that are cached: one answer may be a megabyte long and have a thousand references to it."""
 _FENCE = re.compile(r"```[^\n`]*\n(.*?)```", re.DOTALL)
 
 
 def parse_json(text: str) -> Any:
-    """The JSON that `text` is, or that the first of its code fences with JSON holds. Raises ValueError when there is none.
+    """Parse a text as JSON, or else the first of its code fences that holds JSON. Raises ValueError when there is none.
 
-    Numbers that Postgres can't store are no JSON; characters that it can't store are replaced. Of a key that is there
-    twice the last value counts.
+    Numbers that Postgres can't store count as invalid; characters that it can't store are replaced. When a key is
+    repeated, the last value counts.
     """
     try:
         return _loads(text)
@@ -39,7 +39,7 @@ def parse_json(text: str) -> Any:
 
 
 def json_or_text(text: str) -> Any:
-    """The JSON that `text` is, else the text."""
+    """Parse a text as JSON, or return the text when it is not JSON."""
     try:
         return parse_json(text)
     except ValueError:
@@ -47,9 +47,9 @@ def json_or_text(text: str) -> Any:
 
 
 def look_up(value: Any, path: Sequence[str], *, reference: str) -> Any:
-    """What lies at the end of `path` (keys of objects, indexes of lists). `reference` is how the author wrote it.
+    """Return the value at the end of `path` (keys of objects, indexes of lists). `reference` is how the author wrote it.
 
-    Raises TemplateError, which names the step that leads nowhere.
+    Raises TemplateError, which names the step that does not exist.
     """
     for number, step in enumerate(path):
         if isinstance(value, str):
@@ -68,22 +68,24 @@ def _step(value: Any, step: str, reference: str, here: str) -> Any:
         case list() if _INDEX.fullmatch(step) and int(step) < len(value):
             return value[int(step)]
         case list():
-            raise TemplateError(f"{here} is a list of {len(value)}, it has no {shown(step)}", where=reference)
+            raise TemplateError(f"{here} is a list of {len(value)}, so it has no {shown(step)}", where=reference)
         case _:
-            raise TemplateError(f"{here} is {shown(json.dumps(value))}, it has no {shown(step)}", where=reference)
+            raise TemplateError(f"{here} is {shown(json.dumps(value))}, so it has no {shown(step)}", where=reference)
 
 
 def _as_json(text: str, reference: str) -> Any:
     try:
         return _parsed(text)
     except ValueError as error:
-        what = f"the output is not JSON: {shown(text)}"
-        raise TemplateError(what, where=reference, do='ask for JSON in the prompt and set format = "json"') from error
+        message = f"the output is not JSON: {shown(text)}"
+        raise TemplateError(
+            message, where=reference, do='ask for JSON in the prompt and set format = "json"'
+        ) from error
 
 
 @lru_cache(maxsize=KEPT_TEXTS)
 def _parsed(text: str) -> Any:
-    """As `parse_json`; the same text is parsed once. Nobody may change what comes back."""
+    """Parse a text with `parse_json`, and cache the result, which callers must not change."""
     return parse_json(text)
 
 
@@ -107,7 +109,9 @@ def _is_deep(value: Any) -> bool:
 
 
 def _inside(value: Any) -> Iterable[Any]:
-    return value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()
 
 
 def _no_constant(name: str) -> Any:

@@ -1,4 +1,4 @@
-"""Walks through a part of the model, whatever kinds of inputs it has, for the references in it. Looks nothing up."""
+"""Finds and replaces the references in any part of the model."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Part = TypeVar("Part")
 
 
 def references_in(part: Any) -> Iterator[Reference]:
-    """Every reference of a part, in the order of its fields."""
+    """Yield every reference of a part, in the order of its fields."""
     match part:
         case Reference():
             yield part
@@ -28,23 +28,23 @@ def references_in(part: Any) -> Iterator[Reference]:
                 yield from references_in(value)
 
 
-def mapped(part: Part, change: Callable[[Reference], Reference]) -> Part:
-    """The part with every reference changed; what holds none is the same object as before."""
-    return _mapped(part, change)  # type: ignore[no-any-return]
+def map_references(part: Part, change: Callable[[Reference], Reference]) -> Part:
+    """Return the part with every reference changed; parts without references stay the same objects."""
+    return _map_references(part, change)  # type: ignore[no-any-return]
 
 
-def _mapped(part: Any, change: Callable[[Reference], Reference]) -> Any:
+def _map_references(part: Any, change: Callable[[Reference], Reference]) -> Any:
     match part:
         case Reference():
             return change(part)
         case BaseModel():
-            new = {name: changed for name, value in part if (changed := _mapped(value, change)) is not value}
+            new = {name: changed for name, value in part if (changed := _map_references(value, change)) is not value}
             return part.model_copy(update=new) if new else part
         case tuple():
-            items = tuple(_mapped(value, change) for value in part)
-            return part if all(one is old for one, old in zip(items, part, strict=True)) else items
+            items = tuple(_map_references(value, change) for value in part)
+            return part if all(new is old for new, old in zip(items, part, strict=True)) else items
         case dict():
-            table = {key: _mapped(value, change) for key, value in part.items()}
+            table = {key: _map_references(value, change) for key, value in part.items()}
             return part if all(table[key] is part[key] for key in part) else table
         case _:
             return part

@@ -1,4 +1,4 @@
-"""What a whole narrative refers to: for checks before a run is enqueued, such as a variable that nobody gave."""
+"""Lists what a whole narrative refers to, for checks before a run is enqueued, such as missing variables."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from botticelli.narrative.templates.reference_walk import references_in
 
 
 def references(narrative: Narrative) -> Iterator[Reference]:
-    """Every reference of a narrative in order, repeated ones as often as they are written."""
+    """Yield every reference of a narrative in order, repeated ones as often as they are written."""
     if narrative.system is not None:
         yield from narrative.system.references
     for act in narrative.acts:
@@ -17,18 +17,19 @@ def references(narrative: Narrative) -> Iterator[Reference]:
 
 
 def missing_variables(narrative: Narrative, given: Collection[str] = ()) -> list[str]:
-    """Names of `{var.NAME}` that are neither `given` nor have a default; in the order of their first use."""
+    """Return the names of `{var.NAME}` that are not `given` and have no default, in the order of their first use."""
     missing: dict[str, None] = {}
     for act in narrative.acts:
         known = {*given, *narrative.variables, *(act.scope.variables if act.scope else ())}
         named = (*_of_act(act), *(narrative.system.references if narrative.system and not act.scope else ()))
-        missing |= dict.fromkeys(one.name for one in named if one.kind == "var" and one.name not in known)
+        variables = (reference.name for reference in named if reference.kind == "var")
+        missing |= dict.fromkeys(name for name in variables if name not in known)
     return list(missing)
 
 
 def guilds_of(narrative: Narrative) -> list[str]:
-    """The guilds that its commands name in so many words, each once, sorted."""
-    commands = (one for act in narrative.acts for one in act.inputs if one.type == "bot_command")
+    """Return the ids of the guilds that its commands name literally, without a reference; each once, sorted."""
+    commands = (input_ for act in narrative.acts for input_ in act.inputs if input_.type == "bot_command")
     named = (command.args.get("guild_id") for command in commands)
     literal = (guild for guild in named if isinstance(guild, Template) and not guild.references)
     return sorted({"".join(str(part) for part in guild.parts) for guild in literal})

@@ -1,8 +1,6 @@
-"""A `where` text as a filter: parsed with sqlglot, allow-listed node by node, its values kept as data. Runs no SQL.
+"""Parses a `where` text into a filter with sqlglot: only nodes of an allow-list pass, and values stay data. Runs no SQL.
 
-Moments (`NOW() - INTERVAL '7 days'`) are read in a file of their own.
-
-Source of the rule: row S4 of the security notes. The text itself never reaches a database: only the filter does.
+The text itself never reaches a database (row S4 of the security notes); `row_filter_times` reads dates and times.
 """
 
 from __future__ import annotations
@@ -49,9 +47,9 @@ _COMPARISONS = {
     "ILike": "ilike",
 }
 _FLIPPED = {"=": "=", "!=": "!=", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
-"""The same comparison, read from right to left."""
+"""Comparisons with their sides exchanged."""
 _WORDS = ("default", "user", "current_role", "all", "any", "some")
-"""Words of SQL that the parser takes for columns."""
+"""SQL words that the parser reads as columns."""
 _HOLDS: Mapping[str, Callable[[Any, Any], bool]] = {
     "=": operator.eq,
     "!=": operator.ne,
@@ -64,23 +62,23 @@ _STRAY = {"\\": "a backslash", "\0": "a NUL character", ";": "a semicolon", "`":
 
 
 class Refused(ValueError):
-    """A `where` that is not taken; the message says what and what would be."""
+    """Refuses a `where`; the message says what is wrong and what would be accepted."""
 
 
 def parse_where(template: Template) -> Filter:
-    """The filter that the text says; references in it (quoted or not) become values. Raises Refused."""
+    """Parse the text of a filter; references in it, quoted or not, become values. Raises Refused."""
     text = _marked(template)
     _check_text(text)
     return _Reader(template.references).read(_tree(text), 0)
 
 
 def _marked(template: Template) -> str:
-    """The text with a mark for each reference: inside the quotes where it has some, else as a text of its own."""
+    """Return the text with a mark for each reference: inside quotes as it stands, else as a quoted text of its own."""
     text = ""
     for part in template.parts:
         if isinstance(part, str):
             if "\ue000" in part or "\ue001" in part:
-                raise Refused("holds a character of private use")
+                raise Refused("contains a private-use character")
             text += part
             continue
         mark = _MARK.format(len(_MARKED.findall(text)))
@@ -92,9 +90,9 @@ def _check_text(text: str) -> None:
     if len(text) > MAX_WHERE_CHARACTERS:
         raise Refused(f"is longer than {MAX_WHERE_CHARACTERS:,} characters")
     outside = "".join(text.split("'")[::2])
-    for one, words in _STRAY.items():
-        if one in (text if one in "\\\0" else outside):
-            raise Refused(f"{words} has no place in a filter; {_RULE}")
+    for character, words in _STRAY.items():
+        if character in (text if character in "\\\0" else outside):
+            raise Refused(f"{words} is not allowed in a filter; {_RULE}")
 
 
 def _tree(text: str) -> exp.Condition:
@@ -107,20 +105,20 @@ def _tree(text: str) -> exp.Condition:
         if len(tokens) > MAX_TOKENS:
             raise Refused(f"has more than {MAX_TOKENS} words")
         if any(token.comments for token in tokens):
-            raise Refused("a comment has no place in a filter")
+            raise Refused("a comment is not allowed in a filter")
         _check_depth(text)
-        found: exp.Condition = sqlglot.parse_one(text, read="postgres", into=exp.Condition)
+        tree: exp.Condition = sqlglot.parse_one(text, read="postgres", into=exp.Condition)
     except Refused:
         raise
     except (SqlglotError, ValueError, RecursionError, TypeError, KeyError, AttributeError) as error:
         raise Refused(f"is not a condition that can be read; {_RULE}") from error  # odd texts break the parser itself
-    return found
+    return tree
 
 
 def _check_depth(text: str) -> None:
     depth = 0
-    for one in re.findall(r"'[^']*'|[()]|\bnot\b", text, re.IGNORECASE):
-        depth += {"(": 1, ")": -1}.get(one, 1 if one.lower() == "not" else 0)
+    for token in re.findall(r"'[^']*'|[()]|\bnot\b", text, re.IGNORECASE):
+        depth += {"(": 1, ")": -1}.get(token, 1 if token.lower() == "not" else 0)
         if depth > MAX_DEPTH:
             raise Refused(f"is nested more than {MAX_DEPTH} levels deep")
 
@@ -131,8 +129,8 @@ class _Reader:
 
     def read(self, node: Any, depth: int) -> Filter:
         name = type(node).__name__
-        if node is None or set(_filled(node)) - _TAKEN.get(name, frozenset()):
-            raise Refused(f"{_said(node)} has no place in a filter; {_RULE}")
+        if node is None or set(_filled(node)) - _ALLOWED_PARTS.get(name, frozenset()):
+            raise Refused(f"{_sql(node)} is not allowed in a filter; {_RULE}")
         if node.args.get("negate"):
             return Not(part=self._plain(node, name, depth))
         return self._plain(node, name, depth)
@@ -142,7 +140,7 @@ class _Reader:
             case "Paren":
                 return self.read(node.this, depth + 1)
             case "And" | "Or":
-                parts = tuple(self.read(one, depth + 1) for one in _chain(node))
+                parts = tuple(self.read(member, depth + 1) for member in _chain(node))
                 return AllOf(parts=parts) if name == "And" else AnyOf(parts=parts)
             case "Not":
                 return Not(part=self.read(node.this, depth + 1))
@@ -157,10 +155,10 @@ class _Reader:
             case _ if name in _COMPARISONS:
                 return self._binary(node, _COMPARISONS[name])
             case _:
-                raise Refused(f"{_said(node)} is no condition; {_RULE}")
+                raise Refused(f"{_sql(node)} is not a condition; {_RULE}")
 
     def _binary(self, node: Any, op: Any) -> Filter:
-        """With the column on either side; without one it is a constant."""
+        """Read a comparison with the column on either side; without a column it is a constant."""
         left, right = node.this, node.expression
         if not _is_column(left) and op in _FLIPPED:
             if _is_column(right):
@@ -203,17 +201,17 @@ class _Reader:
                 return _number(f"-{node.this.this}")
             case _:
                 raise Refused(
-                    f"{_said(node)} is no value; compare a column with a text, a number, TRUE, FALSE, NOW() or a date"
+                    f"{_sql(node)} is not a value; compare a column with a text, a number, TRUE, FALSE, NOW() or a date"
                 )
 
     def _text(self, text: str) -> Template:
-        """The text with its references back in their places."""
+        """Return the text with its references back in place."""
         pieces = _MARKED.split(text)
-        parts = [one if index % 2 == 0 else self._references[int(one)] for index, one in enumerate(pieces)]
-        return Template(parts=tuple(one for one in parts if one != ""))
+        parts = [piece if index % 2 == 0 else self._references[int(piece)] for index, piece in enumerate(pieces)]
+        return Template(parts=tuple(piece for piece in parts if piece != ""))
 
 
-_TAKEN = {
+_ALLOWED_PARTS = {
     **{name: frozenset({"this", "expression"}) for name in ("And", "Or", *_COMPARISONS)},
     **{name: frozenset({"this", "expression", "negate"}) for name in ("Is", "Like", "ILike")},
     **{name: frozenset({"this"}) for name in ("Paren", "Boolean")},
@@ -221,16 +219,16 @@ _TAKEN = {
     "In": frozenset({"this", "expressions"}),
     "Between": frozenset({"this", "low", "high"}),
 }
-"""The nodes of a filter, with the parts that each may have."""
+"""Allow-list of the nodes of a filter, with the parts that each may have."""
 
 
 def _chain(node: Any) -> list[Any]:
-    """The members of `a AND b AND c`, without a step down for each."""
-    kind, found, rest = type(node), [], node
+    """Return the members of `a AND b AND c` in one list, without recursion."""
+    kind, members, rest = type(node), [], node
     while type(rest) is kind:
-        found.append(rest.expression)
+        members.append(rest.expression)
         rest = rest.this
-    return [rest, *reversed(found)]
+    return [rest, *reversed(members)]
 
 
 def _filled(node: Any) -> list[str]:
@@ -238,16 +236,21 @@ def _filled(node: Any) -> list[str]:
 
 
 def _moment(node: Any) -> Operand | None:
-    """NOW(), CURRENT_DATE, DATE '2026-01-31' and the like, with intervals added or taken away; None: something else."""
+    """Read NOW(), CURRENT_DATE, DATE '2026-01-31' and the like, plus or minus intervals; None for another node.
+
+    A plain date or time becomes a text.
+    """
     try:
-        found = moment_of(node)
+        moment = moment_of(node)
     except NotAMoment as error:
         raise Refused(str(error)) from error
-    return Template(parts=(found.base,)) if found and not found.offset and found.base not in ("now", "today") else found
+    if moment is None or moment.offset or moment.base in ("now", "today"):
+        return moment
+    return Template(parts=(moment.base,))
 
 
 def _constant(node: Any) -> float | str | None:
-    """A number or a text of the author's own; a text with a reference is none."""
+    """Return a number or a text without references; None for anything else."""
     name = type(node).__name__
     if name == "Literal" and node.is_string:
         return None if _MARKED.search(node.this) else str(node.this)
@@ -265,10 +268,10 @@ def _is_column(node: Any) -> bool:
 def _column(node: Any) -> str:
     inner: Any = getattr(node, "this", None)
     if type(node).__name__ != "Column" or type(inner).__name__ != "Identifier" or _filled(node) != ["this"]:
-        raise Refused(f"{_said(node)} is no column; on the left of a comparison stands the name of a column")
+        raise Refused(f"{_sql(node)} is not a column; the left side of a comparison must be the name of a column")
     name: str = inner.this if inner.args.get("quoted") else inner.this.lower()
     if not COLUMN.fullmatch(name):
-        raise Refused(f"{_said(node)} is not {COLUMN_WORDS}")
+        raise Refused(f"{_sql(node)} is not {COLUMN_WORDS}")
     return name
 
 
@@ -282,14 +285,14 @@ def _number(text: str) -> int | float:
         if len(text) <= 40 and abs(value) < 2**63:
             return value
         break
-    raise Refused(f"{text[:40]} is no number that can be compared")
+    raise Refused(f"{text[:40]} is not a number that can be compared")
 
 
-def _said(node: Any) -> str:
-    """A node in the words of SQL, shortened."""
+def _sql(node: Any) -> str:
+    """Return a node as SQL, shortened for messages."""
     try:
         text = node.sql(dialect="postgres")
-    except Exception:  # a node that nothing can be written for is named by its kind
+    except Exception:  # a node that sqlglot can't write is named by its kind
         text = type(node).__name__
     text = _MARKED.sub("{...}", text)
     return text if len(text) <= 40 else f"{text[:37]}..."

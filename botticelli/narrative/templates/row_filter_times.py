@@ -1,4 +1,4 @@
-"""Moments in a `where`: NOW(), CURRENT_DATE, DATE '2026-01-31', each with intervals added or taken away. Runs no SQL."""
+"""Reads dates and times in a `where`: NOW(), CURRENT_DATE, DATE '2026-01-31', each plus or minus intervals."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from botticelli.narrative.model import Moment
 
 MAX_PARTS = 8
-"""Intervals in one moment."""
+"""Limits the intervals of one date or time."""
 
 _NOW = {"CurrentTimestamp": "now", "Localtimestamp": "now", "CurrentDate": "today"}
 _DATE_TYPES = ("DATE", "TIMESTAMP", "TIMESTAMPTZ")
@@ -19,11 +19,11 @@ _USE = "write an interval as INTERVAL '7 days': a number and seconds, minutes, h
 
 
 class NotAMoment(ValueError):
-    """It begins as a moment, and can't be one; the message says what would be."""
+    """Refuses a node that begins as a date or time but is not one; the message says what would be accepted."""
 
 
 def moment_of(node: Any) -> Moment | None:
-    """The moment that a node of the parser is; None for a node of another kind. Raises NotAMoment."""
+    """Read a node of the parser as a date or time; None for a node of another kind. Raises NotAMoment."""
     parts: list[str] = []
     while type(node).__name__ in ("Add", "Sub", "Paren"):
         if type(node).__name__ != "Paren":
@@ -55,12 +55,12 @@ def _written(text: str) -> str:
     try:
         datetime.datetime.fromisoformat(text.strip())
     except ValueError as error:
-        raise NotAMoment(f"{text[:40]} is no date; write it as 2026-01-31 or 2026-01-31 18:30") from error
+        raise NotAMoment(f"{text[:40]} is not a date; write it as 2026-01-31 or 2026-01-31 18:30") from error
     return text.strip()
 
 
 def _interval(node: Any, sign: int, *, is_of_date: bool) -> list[str]:
-    """As parts such as `-7 days`; a bare number added to CURRENT_DATE is days."""
+    """Read an interval as parts such as `-7 days`; a bare number added to CURRENT_DATE counts days."""
     name = type(node).__name__
     if name == "Paren":
         return _interval(node.this, sign, is_of_date=is_of_date)
@@ -76,10 +76,10 @@ def _interval(node: Any, sign: int, *, is_of_date: bool) -> list[str]:
         raise NotAMoment(_USE)
     unit = node.args.get("unit")
     text = f"{node.this.this} {unit.name}" if unit is not None else str(node.this.this)
-    found = list(_PART.finditer(text))
-    if not found or "".join(part.group() for part in found) != text:
+    parts = list(_PART.finditer(text))
+    if not parts or "".join(part.group() for part in parts) != text:
         raise NotAMoment(_USE)
-    return [f"{_times(part[1], sign)} {part[2].lower()}" for part in found]
+    return [f"{_times(part[1], sign)} {part[2].lower()}" for part in parts]
 
 
 def _times(number: str, sign: int) -> str:

@@ -1,6 +1,6 @@
 """Parses the references in an author's text once, and fills them in as data: nothing is ever expanded twice (I7).
 
-Which values exist, and where they come from, is the caller's business (`resolve`); so is the order of acts.
+The caller's `resolve` supplies the values, and decides which acts a reference may read.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from botticelli.narrative.source.environment import OPEN_PREFIX, Environment
 from botticelli.narrative.source.suggest import shown
 
 Resolve = Callable[[Reference], Any]
-"""What a reference stands for, as JSON data. Raises TemplateError when there is no such value."""
+"""Returns the value of a reference as JSON data. Raises TemplateError when there is no such value."""
 
 MAX_KEY_CHARACTERS = 512
 MAX_EXPANDED_CHARACTERS = 1024 * 1024
@@ -47,14 +47,14 @@ _LOOSE = re.compile(
     r"|(?<![\w\\${])\{[ ]*(?P<single>(?i:acts?|states?|vars?|iterations?|run|narrative|now))[ ]*\}(?!\})"
     r"|(?<![\w\\${])\{(?P<name>" + _WORD + r")(?P<path>" + _STEP + r"*)\}(?!\})"
 )
-"""Braces that are no reference: nearly one, or around a name that may be that of an act or of a variable."""
+"""Matches braces that are not a reference: almost one, or around a name that may be that of an act or of a variable."""
 _INNER_VARIABLE = re.compile(r"\$\{(?:env:)?(" + _VARIABLE + r")\}")
 _LITERALLY = "write \\{ for a brace that is just a brace"
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What is wrong with a reference, and the offset of its first character in the text."""
+    """Says what is wrong with a reference, and holds the offset of its first character in the text."""
 
     offset: int
     message: str
@@ -63,17 +63,17 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class Braces:
-    """A name in single braces, which is printed as it is, and the offset of its brace."""
+    """Holds a name in single braces, which is printed as it is, and the offset of its brace."""
 
     offset: int
     name: str
     path: str
-    """What follows the name, with its dot."""
+    """The path after the name, with its dot."""
 
 
 @dataclass(frozen=True, slots=True)
 class Parsed:
-    """A template, the faults of its text (at most MAX_FAULTS), where each of its references began, and names in braces."""
+    """Holds a parsed text: its template, faults (at most MAX_FAULTS), offsets of its references, and names in braces."""
 
     template: Template
     faults: tuple[Fault, ...] = ()
@@ -82,15 +82,15 @@ class Parsed:
 
 
 def parse_template(text: str, environment: Environment) -> Parsed:
-    """Splits `text` into literals and references, with environment variables already filled in. Linear in its length.
+    """Split `text` into literals and references, with environment variables already filled in. Linear in its length.
 
-    Braces that form no reference stay as they are. Values of variables appear in no fault.
+    Braces that are not a reference stay as they are. Faults never contain the value of a variable.
     """
     return _Parser(environment).parse(text)
 
 
 def render(template: Template, resolve: Resolve) -> Any:
-    """The value itself when the template is exactly one reference, else text."""
+    """Return the value itself when the template is exactly one reference, else text."""
     match template.parts:
         case (Reference() as only,):
             return resolve(only)
@@ -103,20 +103,20 @@ def render_text(template: Template, resolve: Resolve) -> str:
 
 
 def render_value(value: Value, resolve: Resolve) -> Any:
-    """An argument of a command as JSON data; Items become a list or a dict."""
+    """Fill in an argument of a command and return it as JSON data; Items become a list or a dict."""
     match value:
         case Template():
             return render(value, resolve)
         case Items(array=tuple() as array):
-            return [render_value(one, resolve) for one in array]
+            return [render_value(item, resolve) for item in array]
         case Items():
-            return {key: render_value(one, resolve) for key, one in (value.table or {}).items()}
+            return {key: render_value(item, resolve) for key, item in (value.table or {}).items()}
         case _:
             return value
 
 
 def as_text(value: Any) -> str:
-    """A value in the place of a string: text as it is, an object with an `id` as that id, all else as compact JSON."""
+    """Return a value as text: text as it is, an object with an `id` as that id, anything else as compact JSON."""
     if isinstance(value, str):
         return value
     if isinstance(value, Mapping) and value.get("id") is not None:
@@ -139,25 +139,25 @@ class _Parser:
         after = 0
         for match in _REFERENCE.finditer(text):
             self._plain(text, after, match.start())
-            self._one(match)
+            self._add_match(match)
             after = match.end()
         self._plain(text, after, len(text))
         self._end_literal()
         return Parsed(Template(parts=tuple(self.parts)), tuple(self.faults), tuple(self.offsets), tuple(self.braces))
 
     def _plain(self, text: str, start: int, end: int) -> None:
-        """A stretch without references; braces in it that were meant as one are a fault."""
+        """Add a stretch without references; braces in it that were meant as one are a fault."""
         self.literal.append(text[start:end])
         for match in _LOOSE.finditer(text, start, end):
             meant = match["dotted"] or match["single"]
             if meant is not None:
                 self._fault(
-                    match.start(), f"{shown(match.group())} is no reference", f"{nearest_form(meant)}; {_LITERALLY}"
+                    match.start(), f"{shown(match.group())} is not a reference", f"{nearest_form(meant)}; {_LITERALLY}"
                 )
             elif len(self.braces) < MAX_BRACES:
                 self.braces.append(Braces(match.start(), match["name"], match["path"]))
 
-    def _one(self, match: re.Match[str]) -> None:
+    def _add_match(self, match: re.Match[str]) -> None:
         if match["escaped"] or match["four"]:
             self.literal.append(match["escaped"] or "{")
         elif match["variable"]:
@@ -173,21 +173,21 @@ class _Parser:
                 self.offsets.append(match.start())
 
     def _reference(self, match: re.Match[str]) -> Reference | None:
-        """None when the key of a state reference is at fault."""
-        text, found = match.group(), match.groupdict()
-        if key := found["state_a"] or found["state_b"] or found["state_c"]:
+        """Build the reference of a match; None when the key of a state reference is invalid."""
+        text, groups = match.group(), match.groupdict()
+        if key := groups["state_a"] or groups["state_b"] or groups["state_c"]:
             whole_key = self._state_key(key, match.start())
             return Reference(kind="state", name=whole_key, text=text) if whole_key else None
-        if name := found["act_a"] or found["act_b"]:
-            path = _steps(found["path_a"] or found["path_b"])
-            if name == "previous" and found["act_a"]:
+        if name := groups["act_a"] or groups["act_b"]:
+            path = _steps(groups["path_a"] or groups["path_b"])
+            if name == "previous" and groups["act_a"]:
                 return Reference(kind="previous", path=("output", *path), text=text)
             return Reference(kind="act", name=name, path=("output", *path), text=text)
-        if name := found["act_c"]:
-            return Reference(kind="act", name=name, path=_steps(found["path_c"]), text=text)
-        if name := found["var"]:
+        if name := groups["act_c"]:
+            return Reference(kind="act", name=name, path=_steps(groups["path_c"]), text=text)
+        if name := groups["var"]:
             return Reference(kind="var", name=name, text=text)
-        kind, _, attribute = (found["plain"] or found["attribute"]).partition(".")
+        kind, _, attribute = (groups["plain"] or groups["attribute"]).partition(".")
         return Reference(kind=cast(ReferenceKind, kind), name=attribute, text=text)
 
     def _state_key(self, written: str, offset: int) -> str | None:
@@ -196,8 +196,8 @@ class _Parser:
         if len(self.faults) > faults:
             return None
         if len(key) > MAX_KEY_CHARACTERS or "" in key.split(".") or re.search(r"[\s{}]", key):
-            hint = "parts between dots, without blanks and braces"
-            self._fault(offset, f"{shown(written)} makes no state key of up to {MAX_KEY_CHARACTERS} characters", hint)
+            hint = f"write up to {MAX_KEY_CHARACTERS} characters: names between dots, without blanks and braces"
+            self._fault(offset, f"{shown(written)} is not a valid state key", hint)
             return None
         return key
 
@@ -208,8 +208,8 @@ class _Parser:
             return ""
         self.expanded += len(value)
         if self.expanded > MAX_EXPANDED_CHARACTERS or not _is_clean(value):
-            what = f"the value of ${{{shown(name)}}} can't be put here"
-            self._fault(offset, what, "it is too long, or it is not text")
+            message = f"the value of ${{{shown(name)}}} can't be used here"
+            self._fault(offset, message, "it is too long, or it is not text")
             return ""
         return value
 
@@ -217,16 +217,17 @@ class _Parser:
         name = shown(name)
         if self.environment.may_read(name):
             return f"${{{name}}} is not set in the environment", f"set {name} where this file is loaded"
-        why = "its name or value looks like a secret" if self.environment.is_local else "it is not among those allowed"
+        is_local = self.environment.is_local
+        why = "its name or value looks like a secret" if is_local else "it is not an allowed variable"
         hint = f"list {name} in [environment] allow of the settings, or pass it as {OPEN_PREFIX}{name}"
         return f"${{{name}}} may not be read from the environment: {why}", hint
 
     def _wrong(self, match: re.Match[str]) -> None:
         self.literal.append(match.group())
         if match.group().endswith("{"):
-            message = "inside the braces of a reference stand names and dots, and in a state key ${NAME}"
+            message = "a reference may contain only names and dots, and in a state key ${NAME}"
         else:
-            message = f"{shown(match.group())} is no reference"
+            message = f"{shown(match.group())} is not a reference"
         self._fault(match.start(), message, f"{_form(match.group())}; {_LITERALLY}")
 
     def _fault(self, offset: int, message: str, hint: str) -> None:
@@ -249,7 +250,7 @@ def _is_clean(text: str) -> bool:
 
 
 def nearest_form(meant: str) -> str:
-    """The reference that `vars.x`, `Act.b`, `state` and the like were probably meant to be."""
+    """Return a hint with the reference that `vars.x`, `Act.b`, `state` and the like were probably meant to be."""
     head, _, rest = re.match(r"(\w+)([.:]?)(.*)", meant).groups()  # type: ignore[union-attr]  # it begins with a word
     head, rest = head.lower(), rest.strip(".")
     word = head if head == "previous" or (head == "iterations" and not rest) else head.removesuffix("s")

@@ -244,12 +244,12 @@ HERE = "{folder}/story.toml:4:1: [acts.x] narrative: "
         ),
         ("link", [HERE + "there is no narrative link in this file, and link.toml beside it: is a symbolic link"]),
         ("pipe", [HERE + "there is no narrative pipe in this file, and pipe.toml beside it: is not a regular file"]),
-        ("deep/../../secret", [HERE + "deep/../../secret names no narrative"]),
-        ("/etc/passwd", [HERE + "/etc/passwd names no narrative"]),
-        ("~/x", [HERE + "~/x names no narrative"]),
+        ("deep/../../secret", [HERE + "deep/../../secret is not the name of a narrative"]),
+        ("/etc/passwd", [HERE + "/etc/passwd is not the name of a narrative"]),
+        ("~/x", [HERE + "~/x is not the name of a narrative"]),
         ("two", [HERE + "two.toml has several; choose one of two#p, two#q"]),
         ("two#r", [HERE + "two.toml has no narrative r; choose one of two#p, two#q"]),
-        ("wrong", ["{folder}/wrong.toml:2:6: [acts] a: {act.x} is no reference"]),
+        ("wrong", ["{folder}/wrong.toml:2:6: [acts] a: {act.x} is not a reference"]),
         (
             "broken",
             [HERE + "there is no narrative broken in this file, and broken.toml", "{folder}/broken.toml:1:6: this is"],
@@ -266,7 +266,7 @@ def test_a_narrative_that_can_not_be_performed(folder: Path, name: str, expected
 
 
 def test_text_over_the_wire_performs_only_its_own_narratives(folder: Path) -> None:
-    with pytest.raises(NarrativeError, match="a narrative that comes as text can't read files"):
+    with pytest.raises(NarrativeError, match="a narrative sent as text can't read files"):
         performing("other", None)
 
 
@@ -296,7 +296,7 @@ def test_a_text_from_a_folder_of_the_context(folder: Path, tmp_path: Path) -> No
     assert loaded.narrative.acts[0].inputs[0].content.parts == ("Be brief.",)  # type: ignore[union-attr]
     for name in ("link.md", "../secret.toml"):
         story.write_text(f"[acts.a]\n[[acts.a.input]]\nfile = '{name}'\n")
-        with pytest.raises(NarrativeError, match=r"symbolic link|has to be inside"):
+        with pytest.raises(NarrativeError, match=r"symbolic link|must be inside"):
             load_narrative(story, context=[shared])
 
 

@@ -74,11 +74,11 @@ def test_a_file_becomes_content_that_is_named_by_its_hash(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "reason"),
     [
-        ("../outside.png", "has to be inside"),
-        ("x/../../outside.png", "has to be inside"),
-        ("/etc/passwd", "has to be inside"),
-        ("~/a.png", "has to be inside"),
-        ("file:///etc/passwd", "has to be inside"),
+        ("../outside.png", "must be inside"),
+        ("x/../../outside.png", "must be inside"),
+        ("/etc/passwd", "must be inside"),
+        ("~/a.png", "must be inside"),
+        ("file:///etc/passwd", "must be inside"),
         ("link.png", "symbolic link"),
         ("folder/a.png", "symbolic link"),
         ("hard.png", "hard link"),
@@ -104,15 +104,15 @@ def test_what_it_is_not_is_refused(folder: Path) -> None:
     (folder / "b.png").write_bytes(b"GIF89a")
     (folder / "c.txt").write_bytes(b"\xff\xfe")
     (folder / "empty.png").write_bytes(b"")
-    with pytest.raises(NarrativeError, match=r"b.png: is not image/png, but image/gif"):
+    with pytest.raises(NarrativeError, match=r"b.png: is image/gif, not image/png"):
         load(folder, 'type = "image"\nfile = "b.png"')
     with pytest.raises(NarrativeError, match=r"c.txt: is not UTF-8 text"):
         load(folder, 'type = "document"\nfile = "c.txt"')
     with pytest.raises(NarrativeError, match=r"empty.png: is empty"):
         load(folder, 'type = "image"\nfile = "empty.png"')
-    with pytest.raises(NarrativeError, match=r"image/png is no video; change type or mime"):
+    with pytest.raises(NarrativeError, match=r"image/png is not of type video; change type or mime"):
         load(folder, 'type = "video"\nfile = "a.png"')
-    with pytest.raises(NarrativeError, match=r"no model takes application/zip"):
+    with pytest.raises(NarrativeError, match=r"no model accepts application/zip"):
         load(folder, 'type = "document"\nfile = "a.png"\nmime = "application/zip"')
 
 

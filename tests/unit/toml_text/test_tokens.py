@@ -19,15 +19,15 @@ BOMBS = {
     "quoted key": ('[x."b".c.d.e.f.g.h.i]', "story.toml:1:20: a key has more than 8 parts; use fewer dots"),
     "numbers": (
         "a = [" + "1," * 20_000,
-        "story.toml:1:20003: there are more than 20,000 keys, values and marks; write less",
+        "story.toml:1:20003: there are more than 20,000 keys, values and marks; split the file",
     ),
     "open text": (
         'a = 1\nb = "x\n',
-        "story.toml:2:5: this text has no closing quote; end it with the quote it begins with",
+        "story.toml:2:5: this string has no closing quote; end it with the quote it begins with",
     ),
     "open long text": (
         'a = """x"" \\"""',
-        "story.toml:1:5: this text has no closing quote; end it with the quote it begins with",
+        "story.toml:1:5: this string has no closing quote; end it with the quote it begins with",
     ),
     "size on the wire": ("#" * (WIRE.file_bytes + 1), "story.toml: is larger than 65,536 bytes"),
     "size in bytes": ("#" + "é" * (WIRE.file_bytes // 2), "story.toml: is larger than 65,536 bytes"),
@@ -49,7 +49,7 @@ def test_a_bomb_is_refused_before_it_is_parsed(name: str, monkeypatch: pytest.Mo
 
 
 def test_what_the_parser_itself_cannot_take_is_a_problem_too() -> None:
-    with pytest.raises(NarrativeError, match="a number or a nesting is too large"):
+    with pytest.raises(NarrativeError, match="a number is too large or the nesting too deep"):
         parse_narrative("a = " + "9" * 5000, source="story.toml", folder=None)
 
 

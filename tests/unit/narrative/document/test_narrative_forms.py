@@ -187,7 +187,7 @@ def test_output_of_an_act_in_single_braces_is_a_problem_where_it_stands() -> Non
         parse_narrative(text, source="story.toml", folder=None)
     (problem,) = caught.value.problems
     assert (problem.line, problem.column) == (3, 17)
-    assert problem.message == "{draft.output.title} is no reference"
+    assert problem.message == "{draft.output.title} is not a reference"
     assert problem.hint.startswith("did you mean {act.draft.output.title}?")
 
 

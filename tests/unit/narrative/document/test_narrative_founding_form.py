@@ -28,7 +28,7 @@ def parsed(text: str) -> Loaded:
 def test_title_is_warned_of_and_gives_the_name() -> None:
     (loaded,) = read("45")
     assert loaded.narrative.name == "morning-poem-no-1"
-    assert "is taken as a title" in str(loaded.warnings[0])
+    assert "is read as a title" in str(loaded.warnings[0])
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,7 @@ def test_files_that_are_no_narrative(tmp_path: Path) -> None:
     large.write_bytes(b"#" * (LOCAL.file_bytes + 1))
     os.mkfifo(pipe)
     assert line(tmp_path / "missing.toml") == "there is no such file"
-    assert line(tmp_path / "latin.toml" / "x") == "a part of the way to it is not a folder, or is a symbolic link"
+    assert line(tmp_path / "latin.toml" / "x") == "a part of its path is not a folder, or is a symbolic link"
     assert line(tmp_path) == "is a folder, not a file"
     assert line(latin) == ":2:1: is not UTF-8 text (line 2)"
     assert line(zero) == ":1:1: holds a NUL byte, so it is not text"
@@ -82,7 +82,7 @@ def test_a_text_beside_the_narrative_is_a_template(folder: Path) -> None:
 
 
 BESIDE = "put it beside the narrative, or its folder into [context] path of the settings"
-OUTSIDE = "the file has to be inside the narrative's own folder"
+OUTSIDE = "the file must be inside the narrative's own folder"
 
 
 @pytest.mark.parametrize(
@@ -97,7 +97,7 @@ OUTSIDE = "the file has to be inside the narrative's own folder"
         ("deep\\other.txt", OUTSIDE),
         ("deep//other.txt", OUTSIDE),
         ("link.txt", "is a symbolic link, which is not followed"),
-        ("loop/prompt.txt", "a part of the way to it is not a folder, or is a symbolic link"),
+        ("loop/prompt.txt", "a part of its path is not a folder, or is a symbolic link"),
         ("pipe", "is not a regular file"),
         ("deep", "is a folder, not a file"),
         ("missing.txt", f"there is no such file; {BESIDE}"),
@@ -113,7 +113,7 @@ def test_a_file_that_may_not_or_cannot_be_read(folder: Path, name: str, message:
 
 def test_problems_in_a_file_beside_name_it_and_its_line(folder: Path) -> None:
     assert with_file(folder, "wrong.txt") == [
-        "s.toml:3:1: [acts.a.input] file: wrong.txt, line 2: {act.x} is no reference; "
+        "s.toml:3:1: [acts.a.input] file: wrong.txt, line 2: {act.x} is not a reference; "
         "an act's output is {act.NAME.output}; write \\{ for a brace that is just a brace",
         "s.toml:3:1: [acts.a.input] file: wrong.txt: {{nobody}}: there is no act nobody; the acts are: a",
     ]
@@ -121,5 +121,5 @@ def test_problems_in_a_file_beside_name_it_and_its_line(folder: Path) -> None:
 
 def test_text_over_the_wire_reads_no_file(folder: Path) -> None:
     assert with_file(None, "prompt.txt") == [
-        "s.toml:3:1: [acts.a.input] file: a narrative that comes as text can't read files; write the text into content"
+        "s.toml:3:1: [acts.a.input] file: a narrative sent as text can't read files; write the text into content"
     ]

@@ -39,9 +39,9 @@ def test_a_path_leads_into_the_output(value: Any, path: str, expected: Any) -> N
     [
         (DATA, "q", "{{x}}: the output has no q; it has: a, inner"),
         (DATA, "iner", "{{x}}: the output has no iner; did you mean inner?"),
-        (DATA, "a.2", "{{x}}: a is a list of 2, it has no 2"),
-        (DATA, "a.-1", "{{x}}: a is a list of 2, it has no -1"),
-        (DATA, "a.1.c", "{{x}}: a.1 is 2, it has no c"),
+        (DATA, "a.2", "{{x}}: a is a list of 2, so it has no 2"),
+        (DATA, "a.-1", "{{x}}: a is a list of 2, so it has no -1"),
+        (DATA, "a.1.c", "{{x}}: a.1 is 2, so it has no c"),
         ("no JSON", "a", '{{x}}: the output is not JSON: no JSON; ask for JSON in the prompt and set format = "json"'),
         (
             "[" * 100_000,

@@ -100,16 +100,16 @@ def test_references_among_text_keep_their_offsets() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("x {act.a}", "{act.a} is no reference"),
-        ("{act.a.acts}", "{act.a.acts} is no reference"),
-        ("{act.a.output[0]}", "{act.a.output[0]} is no reference"),
-        ("{run.name}", "{run.name} is no reference"),
-        ("{state.}", "{state.} is no reference"),
-        ("{state.a..b}", "a..b makes no state key of up to 512 characters"),
-        ("{state.a.${EMPTY}}", "a.${EMPTY} makes no state key of up to 512 characters"),
-        ("{state.${ODD}}", "${ODD} makes no state key of up to 512 characters"),
-        ("{state.a.{var.b}}", "inside the braces of a reference stand names and dots, and in a state key ${NAME}"),
-        ("${env:}", "${env:} is no reference"),
+        ("x {act.a}", "{act.a} is not a reference"),
+        ("{act.a.acts}", "{act.a.acts} is not a reference"),
+        ("{act.a.output[0]}", "{act.a.output[0]} is not a reference"),
+        ("{run.name}", "{run.name} is not a reference"),
+        ("{state.}", "{state.} is not a reference"),
+        ("{state.a..b}", "a..b is not a valid state key"),
+        ("{state.a.${EMPTY}}", "a.${EMPTY} is not a valid state key"),
+        ("{state.${ODD}}", "${ODD} is not a valid state key"),
+        ("{state.a.{var.b}}", "a reference may contain only names and dots, and in a state key ${NAME}"),
+        ("${env:}", "${env:} is not a reference"),
         ("${NOWHERE}", "${NOWHERE} is not set in the environment"),
         ("{state.${NOWHERE}}", "${NOWHERE} is not set in the environment"),
         ("${MY_API_KEY}", "${MY_API_KEY} may not be read from the environment: its name or value looks like a secret"),
@@ -252,7 +252,7 @@ def test_braces_that_are_nearly_a_reference_are_a_fault_with_the_nearest_one(tex
     parsed = parse_template(f"Say: {text}.", Environment())
     (fault,) = parsed.faults
     assert fault.offset == 5
-    assert fault.message == f"{text} is no reference"
+    assert fault.message == f"{text} is not a reference"
     assert hint in fault.hint
 
 

@@ -184,7 +184,7 @@ def test_refused_condition_is_a_problem_at_its_key() -> None:
         query('where = "NULL"')
     (problem,) = caught.value.problems
     assert (problem.line, problem.key) == (5, "where")
-    assert "NULL is no condition" in problem.message
+    assert "NULL is not a condition" in problem.message
 
 
 def query(keys: str) -> TableInput:
@@ -221,5 +221,7 @@ def test_every_key_of_a_query() -> None:
 
 
 def test_a_hostile_where_is_a_problem_of_its_line() -> None:
-    with pytest.raises(NarrativeError, match=r"^story.toml:5:1: \[tables.t\] where: .* is no value; compare a column"):
+    with pytest.raises(
+        NarrativeError, match=r"^story.toml:5:1: \[tables.t\] where: .* is not a value; compare a column"
+    ):
         query('where = "a = (select rolname from pg_authid)"')
