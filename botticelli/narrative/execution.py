@@ -52,7 +52,7 @@ class Carousel(Frozen):
 class Schedule(Frozen):
     """Says when a narrative is to be run: by `cron` in local time of `timezone`, or `every_seconds`.
 
-    Botticelli doesn't start it: cron or a beat of your own has to.
+    Botticelli doesn't start it: cron or your own beat must.
     """
 
     cron: str | None = None

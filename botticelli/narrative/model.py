@@ -60,7 +60,7 @@ class Condition(Frozen):
 
 
 Retention = Literal["full", "summary", "drop"]
-"""How later acts see an input. Very long fetched content is summarised even when it is `full`."""
+"""Detail in which later acts see an input. Very long fetched content is summarised even when it is `full`."""
 
 
 class TextInput(Frozen):

@@ -77,14 +77,14 @@ class _Rewriter:
         self._old = tomllib.loads(self.text)
         self._headers = self._positions.headers()
         self._starts = sorted({self._positions.at(path)[0] for path in self._positions.paths()})
-        now = map(self._now, self._headers)
+        now = map(self._new_path, self._headers)
         self._new_headers = {path for path in now if isinstance(get(self.change.new, path), dict)}
-        self._table((), 0)
+        self._rewrite_table((), 0)
         for path, line in self._headers.items():
-            self._table(path, line)
+            self._rewrite_table(path, line)
         return "\n".join(line for part in self.lines for line in part)
 
-    def _now(self, path: TomlPath) -> TomlPath:
+    def _new_path(self, path: TomlPath) -> TomlPath:
         """Return the path in the new document of the value that was written at `path`."""
         best: tuple[TomlPath, TomlPath] | None = None
         for new, old in self.change.moved.items():
@@ -95,25 +95,25 @@ class _Rewriter:
     def _is_left_out(self, path: TomlPath) -> bool:
         return any(path[: len(prefix)] == prefix for prefix in self.change.left_out)
 
-    def _table(self, path: TomlPath, line: int) -> None:
+    def _rewrite_table(self, path: TomlPath, line: int) -> None:
         """Rewrite the header at `line` (0: the root) and the keys below it."""
-        now = self._now(path)
+        now = self._new_path(path)
         new = get(self.change.new, now)
         written: set[str] = set()
         place = 0
         for key in self._keys(path):
             here = (*path, key)
             first = self._positions.at(here)[0]
-            fate = self._key(here, now, new if isinstance(new, dict) else {}, written)
+            fate = self._rewrite_key(here, now, new if isinstance(new, dict) else {}, written)
             place = place or (first if fate == "moved" else 0)
         if line and self._is_left_out(path):
             self.lines[line - 1] = [f"# {self.lines[line - 1][0]}"]
         elif line and not isinstance(new, dict):
-            self._drop(line, line)
+            self._drop_lines(line, line)
         elif line and now != path:
-            self._header(line, now)
+            self._rewrite_header(line, now)
         if isinstance(new, dict):
-            self._insert(now, new, written, place or line, is_root=not line)
+            self._insert_missing(now, new, written, place or line, is_root=not line)
 
     def _keys(self, path: TomlPath) -> list[str]:
         """Return the keys that have lines of their own below the header."""
@@ -121,7 +121,7 @@ class _Rewriter:
         names = [key for key in table if not any(header[: len(path) + 1] == (*path, key) for header in self._headers)]
         return names if isinstance(table, dict) else []
 
-    def _key(self, here: TomlPath, now: TomlPath, new: Mapping[str, Any], written: set[str]) -> str:
+    def _rewrite_key(self, here: TomlPath, now: TomlPath, new: Mapping[str, Any], written: set[str]) -> str:
         first, last = self._span(here)
         key, value = str(here[-1]), get(self._old, here)
         is_replaced = isinstance(value, str) and new.get(key, value) != value
@@ -129,13 +129,13 @@ class _Rewriter:
             for number in range(first, last + 1):
                 self.lines[number - 1] = [f"# {line}" for line in self.lines[number - 1]]
             return "moved" if is_replaced else "left out"
-        target = self._now(here)
+        target = self._new_path(here)
         if target[:-1] == now and target[-1] in new and new[str(target[-1])] == value:
             written.add(str(target[-1]))
             if target[-1] != key:
                 self._rename(first, here, str(target[-1]))
             return "kept"
-        self._drop(first, last)
+        self._drop_lines(first, last)
         return "moved"
 
     def _span(self, path: TomlPath) -> tuple[int, int]:
@@ -148,7 +148,7 @@ class _Rewriter:
             end -= 1
         return first, end
 
-    def _drop(self, first: int, last: int) -> None:
+    def _drop_lines(self, first: int, last: int) -> None:
         """Drop lines, but keep the comments at their ends."""
         for number in range(first, last + 1):
             comment = _comment_of(self.lines[number - 1][0])
@@ -159,12 +159,12 @@ class _Rewriter:
         old = self.lines[line - 1][0]
         self.lines[line - 1] = [old[:column] + re.sub(r"^(\"[^\"]*\"|'[^']*'|[\w-]+)", new, old[column:])]
 
-    def _header(self, line: int, path: TomlPath) -> None:
+    def _rewrite_header(self, line: int, path: TomlPath) -> None:
         dotted = ".".join(_bare(str(step)) for step in path if isinstance(step, str))
         header = f"[[{dotted}]]" if isinstance(path[-1], int) else f"[{dotted}]"
         self.lines[line - 1] = [re.sub(r"\[\[?.*?\]\]?", lambda _: header, self.lines[line - 1][0], count=1)]
 
-    def _insert(
+    def _insert_missing(
         self, now: TomlPath, new: Mapping[str, Any], written: Collection[str], line: int, *, is_root: bool
     ) -> None:
         """Insert the keys of the new table that no line holds yet."""

@@ -35,7 +35,7 @@ def arrange(draft: NarrativeDraft, problems: Problems) -> Waits | None:
     ]
 
 
-def seen_by(waits: Sequence[frozenset[int]]) -> Waits:
+def all_before(waits: Sequence[frozenset[int]]) -> Waits:
     """Return, for each place, all places that are done before it, also those waited for indirectly."""
     seen: Waits = []
     for direct in waits:
@@ -47,7 +47,7 @@ def visible(acts: Sequence[Act]) -> Waits:
     """Return, for each act of a whole narrative, the positions of the acts that are done before it."""
     if any(act.after is None for act in acts):
         return [frozenset(range(index)) for index in range(len(acts))]
-    return seen_by([frozenset(act.after or ()) for act in acts])
+    return all_before([frozenset(act.after or ()) for act in acts])
 
 
 def _known_needs(draft: NarrativeDraft, name: str, problems: Problems) -> list[str]:

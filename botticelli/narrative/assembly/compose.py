@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from botticelli.narrative.assembly.act_order import Waits, arrange, seen_by
-from botticelli.narrative.assembly.draft import LoadContext, NarrativeDraft, build
+from botticelli.narrative.assembly.act_order import Waits, all_before, arrange
+from botticelli.narrative.assembly.draft import LoadContext, NarrativeDraft, build_draft
 from botticelli.narrative.assembly.flatten import Embedded, FlatActs
-from botticelli.narrative.assembly.reference_checks import InnerActs, check_braces, check_uses, steps_inside
-from botticelli.narrative.document.outline import outline
+from botticelli.narrative.assembly.reference_checks import InnerActs, check_braces, check_uses, resolve_inner_act
+from botticelli.narrative.document.outline import build_outline
 from botticelli.narrative.document.sections import NarrativeSection, NarrativeSections
 from botticelli.narrative.model import Act, Narrative, Reference
 from botticelli.narrative.source.suggest import shown
@@ -70,13 +70,17 @@ class Composer:
 
     def _compose(self, file: File, section: NarrativeSection, chain: Chain) -> ComposedNarrative:
         problems = file.context.problems
-        draft = build(outline(file.sections, section, problems), file.sections, file.context, stem=file.stem)
-        performed = {name: self._performed(file, draft, name, chain) for name in draft.acts}
+        draft = build_draft(
+            build_outline(file.sections, section, problems), file.sections, file.context, stem=file.stem
+        )
+        performed = {name: self._compose_performed(file, draft, name, chain) for name in draft.acts}
         waits = arrange(draft, problems)
-        inside = {name: _names(pairs, draft, name) for name, pairs in performed.items() if draft.texts[name].performs}
+        inside = {
+            name: _inner_names(pairs, draft, name) for name, pairs in performed.items() if draft.texts[name].performs
+        }
         order = dict.fromkeys(draft.outline.order)
         names = (*order, *(f"{name}.acts.{inner}" for name in order for inner in inside.get(name) or ()))
-        check_uses(draft, seen_by(waits) if waits is not None else None, inside, problems)
+        check_uses(draft, all_before(waits) if waits is not None else None, inside, problems)
         check_braces(draft, problems)
         depth = 1 + max((whole.depth for pairs in performed.values() for whole, _ in pairs), default=0)
         embedded = {name: [inner for _, inner in pairs] for name, pairs in performed.items()}
@@ -85,23 +89,23 @@ class Composer:
             for name, pairs in performed.items()
             for whole, _ in pairs
         )
-        if _count(draft, embedded) > MAX_PERFORMED:
+        if _count_performed(draft, embedded) > MAX_PERFORMED:
             message = f"an iteration performs more than {MAX_PERFORMED} acts, with those of the narratives in it"
-            problems.add(_place(section), message, "lower the iterations of its carousels, or split it")
+            problems.add(_path_of(section), message, "lower the iterations of its carousels, or split it")
         elif size > file.context.limits.expanded_chars:
             limit = file.context.limits.expanded_chars
-            problems.add(_place(section), f"all texts together are longer than {limit:,} characters")
-        elif not problems.any:
-            acts = tuple(_flat(draft, embedded, waits, inside).acts)
+            problems.add(_path_of(section), f"all texts together are longer than {limit:,} characters")
+        elif not problems.has_errors:
+            acts = tuple(_flatten(draft, embedded, waits, inside).acts)
             return ComposedNarrative(draft.narrative.model_copy(update={"acts": acts}), draft, names, depth, size)
         return ComposedNarrative(draft.narrative, draft, names, depth, size)
 
-    def _performed(
+    def _compose_performed(
         self, file: File, draft: NarrativeDraft, name: str, chain: Chain
     ) -> list[tuple[ComposedNarrative, Embedded]]:
         """Compose the narratives that an act performs, in the order of its inputs, and resolve its `carousel = true`."""
         problems, performs = file.context.problems, draft.texts[name].performs
-        candidates = [self._find(file, path, target_name, chain) for path, target_name in performs]
+        candidates = [self._find_performed(file, path, target_name, chain) for path, target_name in performs]
         pairs = [pair for pair in candidates if pair is not None]
         path = (*draft.outline.acts[name].path, "carousel")
         if name in draft.repeats and len(pairs) == len(performs):
@@ -112,7 +116,7 @@ class Composer:
             draft.acts[name] = draft.acts[name].model_copy(update={"carousel": own})
         return pairs
 
-    def _find(
+    def _find_performed(
         self, file: File, path: TomlPath, target_name: str, chain: Chain
     ) -> tuple[ComposedNarrative, Embedded] | None:
         problems = file.context.problems
@@ -140,14 +144,14 @@ class Composer:
     ) -> tuple[File, NarrativeSection] | None:
         """Find another narrative of the file, or of a file beside it, and follow a narrative that only refers to one."""
         for _ in range(MAX_DEPTH):
-            target = self._look(file, path, target_name, prefers_files)
+            target = self._look_up(file, path, target_name, prefers_files)
             if target is None or target[1].refers_to is None:
                 return target
             file, target_name, prefers_files = target[0], str(target[1].refers_to), True
         file.context.problems.add(path, f"{shown(target_name)} refers to more than {MAX_DEPTH} narratives in a row")
         return None
 
-    def _look(
+    def _look_up(
         self, file: File, path: TomlPath, target_name: str, prefers_files: bool
     ) -> tuple[File, NarrativeSection] | None:
         name, _, inner = target_name.partition("#")
@@ -155,9 +159,9 @@ class Composer:
         here = None if inner or "/" in name or target_name.endswith(".toml") else file.sections.find(name)
         if here is not None and not prefers_files:
             return file, here
-        other = self._opened(name)
+        other = self._open_once(name)
         if isinstance(other, str) and "/" in file.name:
-            beside = self._opened(f"{file.name.rpartition('/')[0]}/{name}")
+            beside = self._open_once(f"{file.name.rpartition('/')[0]}/{name}")
             other = other if isinstance(beside, str) else beside
         if isinstance(other, str):
             if here is not None and here.refers_to is None:
@@ -178,7 +182,7 @@ class Composer:
         file, section = key
         return f"{file}#{section}" if file and section else section or file or self.home
 
-    def _opened(self, name: str) -> File | str:
+    def _open_once(self, name: str) -> File | str:
         if name not in self.files:
             opened = self.open(name)
             if isinstance(opened, str):
@@ -187,7 +191,7 @@ class Composer:
         return self.files[name]
 
 
-def _names(
+def _inner_names(
     embedded: Sequence[tuple[ComposedNarrative, Embedded]], draft: NarrativeDraft, name: str
 ) -> Sequence[str] | None:
     """Return the names of the acts of the narratives that an act performs; None when one of them is missing."""
@@ -196,7 +200,9 @@ def _names(
     return [act_name for whole, _ in embedded for act_name in whole.names]
 
 
-def _flat(draft: NarrativeDraft, inners: dict[str, list[Embedded]], waits: Waits | None, inside: InnerActs) -> FlatActs:
+def _flatten(
+    draft: NarrativeDraft, inners: dict[str, list[Embedded]], waits: Waits | None, inside: InnerActs
+) -> FlatActs:
     is_ordered = waits is not None or any(
         act.after is not None for embedded in inners.values() for inner in embedded for act in inner.acts
     )
@@ -204,7 +210,7 @@ def _flat(draft: NarrativeDraft, inners: dict[str, list[Embedded]], waits: Waits
     positions: list[int] = []
 
     def into(reference: Reference) -> Reference:
-        return steps_inside(reference, inside)
+        return resolve_inner_act(reference, inside)
 
     for index, name in enumerate(draft.outline.order):
         places = range(max(0, index - 1), index) if waits is None else sorted(waits[index])
@@ -213,7 +219,7 @@ def _flat(draft: NarrativeDraft, inners: dict[str, list[Embedded]], waits: Waits
     return flat
 
 
-def _count(draft: NarrativeDraft, inners: dict[str, list[Embedded]]) -> int:
+def _count_performed(draft: NarrativeDraft, inners: dict[str, list[Embedded]]) -> int:
     return sum(
         1 + _turns(draft.acts[name]) * sum(len(inner.acts) for inner in inners[name])
         for name in draft.outline.order
@@ -225,7 +231,7 @@ def _turns(act: Act) -> int:
     return act.carousel.iterations if act.carousel else 1
 
 
-def _place(section: NarrativeSection) -> TomlPath:
+def _path_of(section: NarrativeSection) -> TomlPath:
     return section.header.path if section.key else ()
 
 

@@ -91,7 +91,7 @@ class NarrativeDraft:
     size: int = 0
 
 
-def build(outline: Outline, sections: NarrativeSections, context: LoadContext, *, stem: str) -> NarrativeDraft:
+def build_draft(outline: Outline, sections: NarrativeSections, context: LoadContext, *, stem: str) -> NarrativeDraft:
     """Build the draft of a narrative. Valid only when `context.problems` has none afterwards.
 
     `stem` is the name of a narrative that has none of its own.
@@ -102,26 +102,26 @@ def build(outline: Outline, sections: NarrativeSections, context: LoadContext, *
     texts = context.texts()
     system = texts.template((*path, "system"), header["system"]) if "system" in header else None
     check_header_uses(texts.uses, problems)
-    budget = _budget((*path, "budget"), header.get("budget"), problems)
+    budget = _read_budget((*path, "budget"), header.get("budget"), problems)
     narrative = Narrative(
-        name=_name(outline, header, problems, stem=stem),
+        name=_read_name(outline, header, problems, stem=stem),
         system=system,
-        variables=_variables((*path, "variables"), header.get("variables", {}), problems),
+        variables=_read_variables((*path, "variables"), header.get("variables", {}), problems),
         budget=budget,
         carousel=_narrative_carousel(outline, budget, problems),
         schedule=read_schedule((*path, "schedule"), header["schedule"], problems) if "schedule" in header else None,
         acts=(),
-        **_models(header),
-        **_some(header, _HEADER_FIELDS),
+        **_split_models(header),
+        **_pick(header, _HEADER_FIELDS),
     )
     draft = NarrativeDraft(narrative, outline, {}, {}, size=texts.size)
-    _acts(draft, context)
+    _build_acts(draft, context)
     security = read_security(sections.root.get("security", {}), context.texts())
     draft.narrative = narrative.model_copy(update={"security": security})
     return draft
 
 
-def _name(outline: Outline, header: Mapping[str, Any], problems: Problems, *, stem: str) -> str:
+def _read_name(outline: Outline, header: Mapping[str, Any], problems: Problems, *, stem: str) -> str:
     is_named = "name" in outline.header.value
     name: str | None = header.get("name") if is_named else outline.section.key or stem
     if not is_named and not IDENTIFIER.accepts(name):
@@ -129,7 +129,7 @@ def _name(outline: Outline, header: Mapping[str, Any], problems: Problems, *, st
     return name or stem
 
 
-def _variables(path: TomlPath, table: dict[str, Any], problems: Problems) -> dict[str, str]:
+def _read_variables(path: TomlPath, table: dict[str, Any], problems: Problems) -> dict[str, str]:
     for name, value in table.items():
         if not IDENTIFIER.accepts(name):
             problems.add((*path, name), f"a variable needs {NAME_WORDS}")
@@ -141,16 +141,16 @@ def _as_text(value: str | float) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 
-def _budget(path: TomlPath, table: dict[str, Any] | None, problems: Problems) -> Multipliers:
+def _read_budget(path: TomlPath, table: dict[str, Any] | None, problems: Problems) -> Multipliers:
     if table is None:
         return Multipliers()
     return Multipliers(**read_table(problems, path, table, keys.BUDGET, subject=f"[{'.'.join(map(str, path))}]"))
 
 
-def _carousel(written: TomlValue, problems: Problems) -> Carousel | None:
+def _read_carousel(written: TomlValue, problems: Problems) -> Carousel | None:
     path, table_name = written.path, "a carousel"
     table = read_table(problems, path, written.value, keys.CAROUSEL, subject=table_name)
-    budget = _budget((*path, "budget"), table.pop("budget", None), problems)
+    budget = _read_budget((*path, "budget"), table.pop("budget", None), problems)
     if "iterations" not in written.value:
         problems.add((*path, "iterations"), "is missing", "say how often: iterations = 10")
     return Carousel(**table, budget=budget) if "iterations" in table else None
@@ -158,7 +158,7 @@ def _carousel(written: TomlValue, problems: Problems) -> Carousel | None:
 
 def _narrative_carousel(outline: Outline, budget: Multipliers, problems: Problems) -> Carousel | None:
     """Return the carousel of the narrative; multipliers that it leaves open are those of the narrative."""
-    written = [(carousel.path, _carousel(carousel, problems)) for carousel in outline.carousels]
+    written = [(carousel.path, _read_carousel(carousel, problems)) for carousel in outline.carousels]
     valid = [(path, carousel) for path, carousel in written if carousel is not None]
     toc = outline.toc_turns
     if toc is not None and (not valid or valid[0][1].iterations != toc.value):
@@ -173,13 +173,13 @@ def _narrative_carousel(outline: Outline, budget: Multipliers, problems: Problem
     return carousel.model_copy(update={"budget": carousel.budget.over(budget)})
 
 
-def _acts(draft: NarrativeDraft, context: LoadContext) -> None:
+def _build_acts(draft: NarrativeDraft, context: LoadContext) -> None:
     """Build the acts that are performed; in a file with one narrative all acts, so that each is checked."""
     for name, written in draft.outline.acts.items():
         if not draft.outline.is_alone and name not in draft.outline.order:
             continue
         texts = draft.texts[name] = context.texts()
-        draft.acts[name] = _act(written, texts, context.resources, draft)
+        draft.acts[name] = _build_act(written, texts, context.resources, draft)
         draft.size += texts.size * draft.outline.order.count(name)
         if draft.size > context.limits.expanded_chars:
             context.problems.add((), f"all texts together are longer than {context.limits.expanded_chars:,} characters")
@@ -189,10 +189,12 @@ def _acts(draft: NarrativeDraft, context: LoadContext) -> None:
 def check_act(written: WrittenAct, context: LoadContext) -> None:
     """Report the problems of an act that no narrative performs."""
     nowhere = Narrative(name="nowhere", acts=())
-    _act(written, context.texts(), context.resources, NarrativeDraft(nowhere, Outline(_NOWHERE), {}, {}))
+    _build_act(written, context.texts(), context.resources, NarrativeDraft(nowhere, Outline(_NOWHERE), {}, {}))
 
 
-def _act(written: WrittenAct, texts: TemplateReader, resources: Mapping[str, Resource], draft: NarrativeDraft) -> Act:
+def _build_act(
+    written: WrittenAct, texts: TemplateReader, resources: Mapping[str, Resource], draft: NarrativeDraft
+) -> Act:
     problems, path = texts.problems, written.path
     table: dict[str, Any] = {}
     if isinstance(written.value, dict):
@@ -206,28 +208,28 @@ def _act(written: WrittenAct, texts: TemplateReader, resources: Mapping[str, Res
     return Act(
         name=written.name,
         inputs=read_inputs(written, table, texts, resources),
-        system=_system(path, table, texts),
-        skip_if=_skip_if((*path, "skip_if"), table.get("skip_if"), texts),
-        carousel=_own_carousel(written, table, draft, problems),
-        needs=_needs(written, table, draft, problems),
+        system=_read_system(path, table, texts),
+        skip_if=_read_skip_if((*path, "skip_if"), table.get("skip_if"), texts),
+        carousel=_read_act_carousel(written, table, draft, problems),
+        needs=_read_needs(written, table, draft, problems),
         line=problems.line_of(path),
-        **_models(table),
-        **_some(table, _ACT_FIELDS),
+        **_split_models(table),
+        **_pick(table, _ACT_FIELDS),
     )
 
 
-def _own_carousel(
+def _read_act_carousel(
     written: WrittenAct, table: Mapping[str, Any], draft: NarrativeDraft, problems: Problems
 ) -> Carousel | None:
     path, value = (*written.path, "carousel"), table.get("carousel")
     if isinstance(value, dict):
-        return _carousel(TomlValue(path, value), problems)
+        return _read_carousel(TomlValue(path, value), problems)
     if value is True:
         draft.repeats.add(written.name)
     return None
 
 
-def _needs(
+def _read_needs(
     written: WrittenAct, table: Mapping[str, Any], draft: NarrativeDraft, problems: Problems
 ) -> tuple[str, ...] | None:
     if "needs" not in table:
@@ -239,7 +241,7 @@ def _needs(
     return tuple(name for _, name in good)
 
 
-def _system(path: TomlPath, table: Mapping[str, Any], texts: TemplateReader) -> Template | None:
+def _read_system(path: TomlPath, table: Mapping[str, Any], texts: TemplateReader) -> Template | None:
     if "system" in table:
         return texts.template((*path, "system"), table["system"])
     if "character" not in table:
@@ -248,7 +250,7 @@ def _system(path: TomlPath, table: Mapping[str, Any], texts: TemplateReader) -> 
     return Template(parts=("You are ", *character.parts, "."))
 
 
-def _skip_if(path: TomlPath, text: str | None, texts: TemplateReader) -> Condition | None:
+def _read_skip_if(path: TomlPath, text: str | None, texts: TemplateReader) -> Condition | None:
     if text is None:
         return None
     faults = texts.faults
@@ -258,7 +260,7 @@ def _skip_if(path: TomlPath, text: str | None, texts: TemplateReader) -> Conditi
     return condition
 
 
-def _models(table: Mapping[str, Any]) -> dict[str, Any]:
+def _split_models(table: Mapping[str, Any]) -> dict[str, Any]:
     """Split `model`, which is one name or a list with the preferred one first, into a model and its fallbacks."""
     if "model" not in table:
         return {}
@@ -266,5 +268,5 @@ def _models(table: Mapping[str, Any]) -> dict[str, Any]:
     return {"model": first, "fallbacks": tuple(rest)}
 
 
-def _some(table: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
+def _pick(table: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
     return {name: table[name] for name in names if name in table}

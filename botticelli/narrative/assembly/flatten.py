@@ -43,7 +43,7 @@ class FlatActs:
         for inner in inners:
             own = []
             for turn in range(1, turns + 1):
-                entry = self._perform(act, inner, entry, (turn, turns) if act.carousel else None)
+                entry = self._add_turn(act, inner, entry, (turn, turns) if act.carousel else None)
                 own.append(len(self.acts) - 1)
             ends.append(tuple(own))
         inputs = _with_ends(act, ends)
@@ -52,10 +52,10 @@ class FlatActs:
         self.acts.append(act.model_copy(update={"inputs": inputs, "composes": composes, "after": waits}))
         return len(self.acts) - 1
 
-    def _perform(
+    def _add_turn(
         self, act: Act, inner: Embedded, entry: tuple[int, ...], turn: tuple[int, int] | None
     ) -> tuple[int, ...]:
-        """Add one turn of a narrative and return its positions, for which a later act has to wait."""
+        """Add one turn of a narrative and return its positions, for which later acts must wait."""
         start = len(self.acts)
         prefix = f"{act.name}.acts."
 
@@ -64,7 +64,7 @@ class FlatActs:
             return reference.model_copy(update={"name": prefix + reference.name}) if is_act else reference
 
         for number, inner_act in enumerate(inner.acts):
-            scope = self._scope(inner_act, inner, prefix, start, turn)
+            scope = self._build_scope(inner_act, inner, prefix, start, turn)
             update = {"name": prefix + inner_act.name, "scope": scope, **_defaults(inner_act, inner.narrative, act)}
             after = entry if number == 0 else (start + number - 1,)
             if inner_act.after is not None:
@@ -75,7 +75,7 @@ class FlatActs:
             self.acts.append(map_references(inner_act.model_copy(update=update), renamed))
         return tuple(range(start, len(self.acts)))
 
-    def _scope(self, act: Act, inner: Embedded, prefix: str, start: int, turn: tuple[int, int] | None) -> Scope:
+    def _build_scope(self, act: Act, inner: Embedded, prefix: str, start: int, turn: tuple[int, int] | None) -> Scope:
         known = {**self.variables, **inner.narrative.variables}
         own = (inner.narrative.security,) if inner.narrative.security else ()
         if act.scope is not None:

@@ -16,7 +16,7 @@ from botticelli.errors import NarrativeError, Problem
 from botticelli.narrative.assembly.compose import Composer, File, compose_all
 from botticelli.narrative.assembly.draft import LoadContext, check_act
 from botticelli.narrative.document.founding_form import is_founding, translate
-from botticelli.narrative.document.sections import NarrativeSection, sections
+from botticelli.narrative.document.sections import NarrativeSection, read_sections
 from botticelli.narrative.model import Narrative
 from botticelli.narrative.source.environment import Environment
 from botticelli.narrative.source.media_store import MediaLimits, MediaStore
@@ -130,7 +130,7 @@ def read_narrative(path: Path) -> str:
     try:
         return read_file(path, LOCAL.file_bytes)
     except Unreadable as error:
-        raise _refused(str(path), str(error), error.line) from error
+        raise _error(str(path), str(error), error.line) from error
 
 
 class _Loader:
@@ -149,15 +149,15 @@ class _Loader:
         self._media = MediaStore(media_limits or MediaLimits())
         self._limits = WIRE if folders is None else LOCAL
         self._files: list[File] = []
-        self._refused: list[Problem] = []
-        self._composer = Composer(self._beside, Path(source).stem)
+        self._file_problems: list[Problem] = []
+        self._composer = Composer(self._open_beside, Path(source).stem)
 
     def load_one(self, text: str, name: str | None) -> Loaded:
         """Load the narrative of that name, or without one the file's own."""
-        file = self._file(text, self._source, "")
-        section = self._chosen(file, name)
+        file = self._read_file(text, self._source, "")
+        section = self._choose(file, name)
         if file.sections.default is section and len(file.sections.all) == 1:
-            return self._loaded(file)[0]
+            return self._load_sections(file)[0]
         target: tuple[File, NarrativeSection] | None = (file, section)
         if section.refers_to is not None:
             path = (*section.header.path, "narrative")
@@ -173,9 +173,9 @@ class _Loader:
         return self._files[0]
 
     def load_every(self, text: str) -> tuple[Loaded, ...]:
-        return self._loaded(self._file(text, self._source, ""))
+        return self._load_sections(self._read_file(text, self._source, ""))
 
-    def _loaded(self, file: File) -> tuple[Loaded, ...]:
+    def _load_sections(self, file: File) -> tuple[Loaded, ...]:
         """Load every narrative; acts and resources that none of them uses are checked too, with a warning."""
         wholes = [whole for _, whole in compose_all(self._composer, file) if whole is not None]
         own = [id(section) for section in file.sections.all]
@@ -194,16 +194,16 @@ class _Loader:
             Loaded(whole.narrative, () if index else warnings, media, is_founding) for index, whole in enumerate(wholes)
         )
 
-    def _file(self, text: str, source: str, name: str, folder: Path | None = None) -> File:
-        text = _clean(text, source, self._limits)
-        tokens = _tokens(text, source)
-        document = _parse(text, source)
+    def _read_file(self, text: str, source: str, name: str, folder: Path | None = None) -> File:
+        text = _check_encoding(text, source, self._limits)
+        tokens = _tokenize(text, source)
+        document = _parse_toml(text, source)
         problems = Problems(source, Positions(text, tokens))
-        _sweep(document, problems, self._limits)
+        _check_values(document, problems, self._limits)
         problems.raise_if_any()
         if is_founding(document):
             translation = translate(document)
-            problems.take(translation)
+            problems.apply_translation(translation)
             problems.raise_if_any()
             document = translation.document
         folders = self._folders
@@ -211,12 +211,12 @@ class _Loader:
             folders = (folder, *folders[1:])
         above = folders_above(folders[0]) if folders and problems.is_lenient else ()
         context = LoadContext(problems, self._environment, self._limits, folders, self._media, above=above)
-        file = File(name, Path(source).stem, sections(document, problems), context)
+        file = File(name, Path(source).stem, read_sections(document, problems), context)
         self._files.append(file)
         context.read_resources(file.sections)
         return file
 
-    def _beside(self, name: str) -> File | str:
+    def _open_beside(self, name: str) -> File | str:
         """Open a file beside the one that is loaded, or say why not; its problems join those of the others."""
         if self._folders is None:
             return "and a narrative sent as text can't read files"
@@ -237,12 +237,12 @@ class _Loader:
             )
         source = str((Path(self._source).parent if folder is self._folders[0] else folder) / f"{name}.toml")
         try:
-            return self._file(text, source, name, (folder / name).parent)
+            return self._read_file(text, source, name, (folder / name).parent)
         except NarrativeError as error:
-            self._refused.extend(error.problems)
+            self._file_problems.extend(error.problems)
             return f"and {shown(name)}.toml beside it is not a valid narrative"
 
-    def _chosen(self, file: File, name: str | None) -> NarrativeSection:
+    def _choose(self, file: File, name: str | None) -> NarrativeSection:
         section = file.sections.default if name is None else file.sections.find(name)
         alone = file.sections.all[0] if len(file.sections.all) == 1 else None
         if section is None and name is not None and alone is not None and alone.title is None and name == file.stem:
@@ -262,7 +262,10 @@ class _Loader:
         raise AssertionError("there was a problem")
 
     def _raise_if_any(self) -> None:
-        problems = [*(problem for file in self._files for problem in file.context.problems.errors), *self._refused]
+        problems = [
+            *(problem for file in self._files for problem in file.context.problems.errors),
+            *self._file_problems,
+        ]
         if problems:
             raise NarrativeError(problems)
 
@@ -270,22 +273,22 @@ class _Loader:
         return tuple(warning for file in self._files for warning in file.context.problems.warnings)
 
 
-def _clean(text: str, source: str, limits: SourceLimits) -> str:
+def _check_encoding(text: str, source: str, limits: SourceLimits) -> str:
     r"""Return the text with `\n` line ends; refuse text that is too long or not valid Unicode."""
     if len(text) > limits.file_bytes:
-        raise _refused(source, f"is larger than {limits.file_bytes:,} bytes")
+        raise _error(source, f"is larger than {limits.file_bytes:,} bytes")
     try:
         raw = text.encode()
         if len(raw) > limits.file_bytes:
-            raise _refused(source, f"is larger than {limits.file_bytes:,} bytes")
+            raise _error(source, f"is larger than {limits.file_bytes:,} bytes")
         return decode(raw)
     except UnicodeEncodeError as error:
-        raise _refused(source, "is not Unicode text") from error
+        raise _error(source, "is not Unicode text") from error
     except Unreadable as error:
-        raise _refused(source, str(error), error.line) from error
+        raise _error(source, str(error), error.line) from error
 
 
-def _tokens(text: str, source: str) -> tuple[Token, ...]:
+def _tokenize(text: str, source: str) -> tuple[Token, ...]:
     tokens = tokenize(text)
     if isinstance(tokens, Refusal):
         line, column = Positions(text).of_offset(tokens.offset)
@@ -293,7 +296,7 @@ def _tokens(text: str, source: str) -> tuple[Token, ...]:
     return tokens
 
 
-def _parse(text: str, source: str) -> dict[str, Any]:
+def _parse_toml(text: str, source: str) -> dict[str, Any]:
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -304,10 +307,10 @@ def _parse(text: str, source: str) -> dict[str, Any]:
         problem = Problem(shown(source, 400), line, column, "", "", f"this is not valid TOML: {reason}")
         raise NarrativeError([problem]) from error
     except (RecursionError, ValueError) as error:
-        raise _refused(source, "this TOML can't be read: a number is too large or the nesting too deep", 1) from error
+        raise _error(source, "this TOML can't be read: a number is too large or the nesting too deep", 1) from error
 
 
-def _sweep(document: dict[str, Any], problems: Problems, limits: SourceLimits) -> None:
+def _check_values(document: dict[str, Any], problems: Problems, limits: SourceLimits) -> None:
     """Check the size of every value, whatever its key, so that what is built from it stays small and storable."""
     waiting: list[tuple[TomlPath, Any]] = [((), document)]
     while waiting:
@@ -334,5 +337,5 @@ def _check_text(path: TomlPath, value: str, problems: Problems, limits: SourceLi
         problems.add(path, "contains a NUL character", offset=value.index("\0"))
 
 
-def _refused(source: str, message: str, line: int = 0) -> NarrativeError:
+def _error(source: str, message: str, line: int = 0) -> NarrativeError:
     return NarrativeError([Problem(shown(source, 400), line, min(line, 1), "", "", message)])

@@ -107,7 +107,7 @@ def _check_path(use: ReferenceUse, act: Act, inside: InnerActs, problems: Proble
             pass
 
 
-def steps_inside(reference: Reference, inside: InnerActs) -> Reference:
+def resolve_inner_act(reference: Reference, inside: InnerActs) -> Reference:
     """Turn a reference to an act of another narrative into one to that act in the flat list."""
     name, path = reference.name, reference.path
     names = inside.get(name) if reference.kind == "act" else None

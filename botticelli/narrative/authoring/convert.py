@@ -14,7 +14,7 @@ from typing import Any
 
 from botticelli.errors import InvalidInput
 from botticelli.narrative.assembly.load import parse_all
-from botticelli.narrative.authoring.modernise import modernised
+from botticelli.narrative.authoring.modernise import modernise
 from botticelli.narrative.source.environment import Environment
 from botticelli.toml_text.positions import Positions, TomlPath
 from botticelli.toml_text.tokens import Refusal, tokenize
@@ -40,8 +40,8 @@ def convert(text: str, *, source: str, folder: Path) -> str:
     """
     before = _meanings(text, source, folder)
     text = text.replace("\r\n", "\n")
-    today = modernised(text, source=source, folder=folder, environment=_AnyValue())
-    converted = _Converter(_written_out(today, source)).converted()
+    today = modernise(text, source=source, folder=folder, environment=_AnyValue())
+    converted = _Converter(_write_out_inline(today, source)).converted()
     if _meanings(converted, source, folder) != before:
         raise InvalidInput(
             "it can't be converted without changing what it means",
@@ -63,8 +63,8 @@ def _without_lines(value: Any) -> Any:
     return [_without_lines(item) for item in value] if isinstance(value, list) else value
 
 
-def _written_out(text: str, source: str) -> str:
-    """Write out the inline tables that the table form has to move, with `[headers]`."""
+def _write_out_inline(text: str, source: str) -> str:
+    """Write out the inline tables that the table form moves, with `[headers]`."""
     document = tomllib.loads(text)
     openers = {path[0] for path in _positions(text).headers()}
     inline = [key for key in ("metadata", "narrative", "carousel", "act", "acts") if _is_inline(document, key, openers)]
@@ -87,10 +87,10 @@ def _is_inline(document: Mapping[str, Any], key: str, openers: set[str | int]) -
     if key not in document or key in openers:
         return False
     moved = key in NEW_NAMES or key == "act" or isinstance(document[key], list)
-    return moved or (key == "narrative" and ("carousel" in document or "carousel" in _toc(document)))
+    return moved or (key == "narrative" and ("carousel" in document or "carousel" in _toc_table(document)))
 
 
-def _toc(document: Mapping[str, Any]) -> Mapping[str, Any]:
+def _toc_table(document: Mapping[str, Any]) -> Mapping[str, Any]:
     toc = document.get("toc")
     return toc if isinstance(toc, dict) else {}
 
@@ -114,7 +114,7 @@ class _Converter:
         names = _names_of_acts(document)
         headers = positions.headers()
         self._drop_pairs(positions, names)
-        self._carousels(document, positions, headers)
+        self._merge_carousels(document, positions, headers)
         for path, line in headers.items():
             self._rewrite_header(line, path, _new_path(path, names))
         order = _order_by_scene(document, names)
@@ -131,20 +131,22 @@ class _Converter:
                 if line and positions.at((*path, key)) != positions.at(path):
                     self._drop(line)
 
-    def _carousels(self, document: Mapping[str, Any], positions: Positions, headers: Mapping[TomlPath, int]) -> None:
+    def _merge_carousels(
+        self, document: Mapping[str, Any], positions: Positions, headers: Mapping[TomlPath, int]
+    ) -> None:
         """Leave one carousel: [narrative.carousel], or the root's in its place; `toc.carousel` becomes it if it is alone."""
         own = [key for key in ("narrative", "metadata") if "carousel" in document.get(key, {})]
         if own and "carousel" in document:
             for path, line in headers.items():
                 if path[0] == "carousel":
                     self._drop_block(line, headers)
-        if "carousel" in _toc(document):
+        if "carousel" in _toc_table(document):
             line = positions.at(("toc", "carousel"))[0]
             self._drop(line)
-            if ("toc",) in headers and len(_toc(document)) == 1:
+            if ("toc",) in headers and len(_toc_table(document)) == 1:
                 self._drop(headers[("toc",)])
             if not own and "carousel" not in document:
-                self.lines += ["[narrative.carousel]", f"iterations = {_toc(document)['carousel']}", ""]
+                self.lines += ["[narrative.carousel]", f"iterations = {_toc_table(document)['carousel']}", ""]
 
     def _drop_block(self, line: int, headers: Mapping[TomlPath, int]) -> None:
         """Drop a header and its keys, but not the comments."""

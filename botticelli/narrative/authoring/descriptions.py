@@ -58,7 +58,7 @@ _ANY_TABLE: Mapping[str, str] = {
     "base64": "The data in base64.",
     "file": "A file beside the narrative.",
     "mime": "The MIME type of the data, such as `image/png`; by default that of its file name.",
-    "filename": "The file name that is passed to the model or the platform.",
+    "filename": "The file name that is passed to the model.",
     "table_name": "The table that is read.",
     "columns": "The columns that are read; by default all of them.",
     "where": "Which rows: comparisons with and, or, not.",

@@ -13,7 +13,7 @@ from botticelli.toml_text.rewrite import Change, get, rewrite
 from botticelli.toml_text.translation import Translation
 
 
-def modernised(text: str, *, source: str, folder: Path, environment: Environment) -> str:
+def modernise(text: str, *, source: str, folder: Path, environment: Environment) -> str:
     """Return the text in the present form; keys without effect become comments. Other files stay unchanged."""
     founding = read_founding(text, source=source, folder=folder, environment=environment)
     if founding is None:
@@ -22,12 +22,12 @@ def modernised(text: str, *, source: str, folder: Path, environment: Environment
     new = copy.deepcopy(translation.document)
     left_out = [*dict.fromkeys(ignored)]
     for path in left_out:
-        _remove(new, _now(translation, path))
+        _remove(new, _new_path(translation, path))
     change = Change(new, translation.written, translation.moved, left_out)
     return rewrite(text, change)
 
 
-def _now(translation: Translation, path: TomlPath) -> TomlPath:
+def _new_path(translation: Translation, path: TomlPath) -> TomlPath:
     old_to_new = sorted(((old, new) for new, old in translation.moved.items()), key=lambda pair: -len(pair[0]))
     for old, new in old_to_new:
         if path[: len(old)] == old:

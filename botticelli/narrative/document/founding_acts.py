@@ -42,10 +42,10 @@ def translate_acts(translation: Translation, path: TomlPath, place: dict[str, An
     """Translate the acts of the file, or of one of its narratives."""
     if is_table(place.get("act")) and "acts" not in place:
         translation.move(path, "act", "acts")
-    _lift(translation, path, place)
+    _lift_plain_acts(translation, path, place)
     for where, act in list(_acts(place)):
         if is_table(act):
-            _act(translation, (*path, *where), act)
+            _translate_act(translation, (*path, *where), act)
 
 
 def _acts(place: Mapping[str, Any]) -> Iterator[tuple[TomlPath, Any]]:
@@ -57,7 +57,7 @@ def _acts(place: Mapping[str, Any]) -> Iterator[tuple[TomlPath, Any]]:
             yield from (((word, name), act) for name, act in acts.items())
 
 
-def _lift(translation: Translation, path: TomlPath, place: dict[str, Any]) -> None:
+def _lift_plain_acts(translation: Translation, path: TomlPath, place: dict[str, Any]) -> None:
     """Lift a plain act out of the `[acts.x]` table that it follows in the file.
 
     TOML reads it as a key of that table; the toc names it as an act.
@@ -74,7 +74,7 @@ def _lift(translation: Translation, path: TomlPath, place: dict[str, Any]) -> No
                 break
 
 
-def _act(translation: Translation, path: TomlPath, act: dict[str, Any]) -> None:
+def _translate_act(translation: Translation, path: TomlPath, act: dict[str, Any]) -> None:
     if "user" in act and "prompt" not in act:
         translation.move(path, "user", "prompt")
     if "inputs" in act and "input" not in act:
@@ -87,23 +87,23 @@ def _act(translation: Translation, path: TomlPath, act: dict[str, Any]) -> None:
     if isinstance(act.get("input"), list):
         for index, value in enumerate(act["input"]):
             if is_table(value):
-                _input(translation, (*path, "input", index), value, path, act)
-    _stores(translation, path, act)
+                _translate_input(translation, (*path, "input", index), value, path, act)
+    _translate_stores(translation, path, act)
 
 
-def _stores(translation: Translation, path: TomlPath, act: dict[str, Any]) -> None:
+def _translate_stores(translation: Translation, path: TomlPath, act: dict[str, Any]) -> None:
     """Translate each way in which an act says that it keeps its output."""
     if isinstance(act.get("store_as"), str):
-        _store(translation, path, act, (*path, "store_as"), act)
+        _move_state_key(translation, path, act, (*path, "store_as"), act)
     capture = act.get("state_capture")
     if is_table(capture):
         for name in list(capture):
-            _store(translation, path, act, (*path, "state_capture", name), capture)
+            _move_state_key(translation, path, act, (*path, "state_capture", name), capture)
         if not capture:
             del act["state_capture"]
 
 
-def _store(
+def _move_state_key(
     translation: Translation, path: TomlPath, act: dict[str, Any], source: TomlPath, table: dict[str, Any]
 ) -> None:
     """Move the state key of an output to `output_var`: from `store_as` of an act or an input, or from `state_capture`."""
@@ -118,7 +118,7 @@ def _store(
     translation.moved[(*path, "output_var")] = written
 
 
-def _input(
+def _translate_input(
     translation: Translation, path: TomlPath, value: dict[str, Any], act_path: TomlPath, act: dict[str, Any]
 ) -> None:
     kind = value.get("type", "text")
@@ -127,12 +127,12 @@ def _input(
     if "command" in value and "type" not in value:
         kind = value["type"] = "bot_command"
     if isinstance(value.get("store_as"), str):
-        _store(translation, act_path, act, (*path, "store_as"), value)
+        _move_state_key(translation, act_path, act, (*path, "store_as"), value)
     if kind in MEDIA_KINDS and is_table(value.get("source")):
         translation.spread(path, value, "source", {}, _SOURCES)
     if kind == "bot_command":
         translate_command(translation, path, value)
-        _arguments(translation, path, value)
+        _move_arguments(translation, path, value)
 
 
 def translate_command(translation: Translation, path: TomlPath, value: dict[str, Any]) -> None:
@@ -143,7 +143,7 @@ def translate_command(translation: Translation, path: TomlPath, value: dict[str,
         value["command"] = today
 
 
-def _arguments(translation: Translation, path: TomlPath, value: dict[str, Any]) -> None:
+def _move_arguments(translation: Translation, path: TomlPath, value: dict[str, Any]) -> None:
     """Move every unknown key of a command into its arguments."""
     args = value.setdefault("args", {})
     if not is_table(args):

@@ -27,12 +27,12 @@ _STEPS = "[[steps]] is a draft that the founding system never performed"
 
 def is_founding(document: Mapping[str, Any]) -> bool:
     """Tell whether the file has one of the marks: a word or a place that only the founding system knew."""
-    named = [value for word in (*HEADERS, "narratives") for value in _inner(document, word).values()]
-    places = [document, *(_inner(document, word) for word in HEADERS), *filter(is_table, named)]
+    named = [value for word in (*HEADERS, "narratives") for value in _subtable(document, word).values()]
+    places = [document, *(_subtable(document, word) for word in HEADERS), *filter(is_table, named)]
     return (
         any(document.get(word) for word in ROOT_MARKS)
         or any(key in document for key in ("name", "skip_content_generation"))
-        or any("order" in _inner(place, "toc") for place in places)
+        or any("order" in _subtable(place, "toc") for place in places)
         or any(is_table(place.get("model")) or any(key in place for key in _HEADER_MARKS) for place in places)
         or _is_table_of_acts(document.get("act"))
         or any(has_marks(place) for place in places)
@@ -49,18 +49,18 @@ def translate(document: Mapping[str, Any]) -> Translation:
         translation.move((), "narration", "narrative")
     elif "narration" in root:
         translation.leave_out(("narration",), root, "has no effect beside [narrative]")
-    _root_keys(translation)
-    _one_header(translation)
+    _move_root_keys(translation)
+    _merge_metadata(translation)
     for word in ("narrative", "metadata"):
         if is_table(root.get(word)):
-            _header(translation, (word,), root[word])
+            _translate_header(translation, (word,), root[word])
     for word in ("narrative", "metadata", "narratives"):
-        for name, table in _inner(root, word).items():
+        for name, table in _subtable(root, word).items():
             if _is_narrative(word, table):
-                _header(translation, (word, name), table)
+                _translate_header(translation, (word, name), table)
                 translate_acts(translation, (word, name), table)
     translate_acts(translation, (), root)
-    for name, bot in _inner(root, "bots").items():
+    for name, bot in _subtable(root, "bots").items():
         if is_table(bot):
             translate_command(translation, ("bots", name), bot)
     return translation
@@ -72,7 +72,7 @@ def _is_table_of_acts(act: object) -> bool:
     )
 
 
-def _inner(document: Mapping[str, Any], word: str) -> dict[str, Any]:
+def _subtable(document: Mapping[str, Any], word: str) -> dict[str, Any]:
     value = document.get(word)
     return value if isinstance(value, dict) else {}
 
@@ -83,7 +83,7 @@ def _is_narrative(word: str, table: Any) -> bool:
     return word == "narratives" or any(key in table for key in _OWN)
 
 
-def _root_keys(translation: Translation) -> None:
+def _move_root_keys(translation: Translation) -> None:
     """Move the keys that a flat file has at its top into [narrative]."""
     root = translation.document
     for key in [key for key in root if key in _OF_HEADER and not is_table(root[key])]:
@@ -92,14 +92,14 @@ def _root_keys(translation: Translation) -> None:
             translation.move_into((), key, ("narrative",), header)
 
 
-def _one_header(translation: Translation) -> None:
+def _merge_metadata(translation: Translation) -> None:
     """Leave out the keys of [metadata] that [narrative] also has."""
-    metadata, narrative = _inner(translation.document, "metadata"), _inner(translation.document, "narrative")
+    metadata, narrative = _subtable(translation.document, "metadata"), _subtable(translation.document, "narrative")
     for key in sorted(metadata.keys() & narrative.keys()):
         translation.leave_out(("metadata", key), metadata, "has no effect: [narrative] has this key too")
 
 
-def _header(translation: Translation, path: tuple[str, ...], table: dict[str, Any]) -> None:
+def _translate_header(translation: Translation, path: tuple[str, ...], table: dict[str, Any]) -> None:
     if is_table(table.get("model")):
         translation.spread(path, table, "model", {"name": "model"}, ("model", "temperature", "max_tokens", "system"))
     if "target_table" in table and "target" not in table:
@@ -108,7 +108,7 @@ def _header(translation: Translation, path: tuple[str, ...], table: dict[str, An
         if key in ("rate_limiting", "config") or _is_stray(key, value):
             hint = "limits are settings: [providers.NAME]" if key == "rate_limiting" else ""
             translation.leave_out((*path, key), table, "has no effect", hint)
-    _name(translation, path, table)
+    _derive_name(translation, path, table)
 
 
 def _is_stray(key: str, value: Any) -> bool:
@@ -118,7 +118,7 @@ def _is_stray(key: str, value: Any) -> bool:
     return not any(own_key in value for own_key in _OWN) and nearest(key, keys.NARRATIVE.known) is None
 
 
-def _name(translation: Translation, path: tuple[str, ...], table: dict[str, Any]) -> None:
+def _derive_name(translation: Translation, path: tuple[str, ...], table: dict[str, Any]) -> None:
     """Derive the name from a title that stands in its place."""
     title = table.get("name")
     if not isinstance(title, str) or IDENTIFIER.accepts(title):

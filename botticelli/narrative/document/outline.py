@@ -57,37 +57,37 @@ class Outline:
         return [act for name, act in self.acts.items() if name not in self.order]
 
 
-def outline(sections: NarrativeSections, section: NarrativeSection, problems: Problems) -> Outline:
+def build_outline(sections: NarrativeSections, section: NarrativeSection, problems: Problems) -> Outline:
     """Build the outline of one narrative of a file; what is wrong with it is added to `problems`."""
     result = Outline(section, is_alone=len(sections.all) == 1)
-    _carousels(sections, result)
+    _collect_carousels(sections, result)
     shared, own = ActTable((), sections.root, problems), ActTable(section.header.path, section.own, problems)
     if section.key and isinstance(section.header.value.get("narrative"), str):
-        own.by_name[section.key] = _performing(section)
+        own.by_name[section.key] = _performing_act(section)
         own.is_written = True
     result.acts = shared.by_name | own.by_name
     result.order = list(own.by_name or shared.by_name)
     result.places = [result.acts[name].path for name in result.order]
     scenes = own.scenes if own.by_name else shared.scenes
     if "toc" in section.own:
-        _toc((*section.header.path, "toc"), section.own["toc"], result, problems)
+        _read_toc((*section.header.path, "toc"), section.own["toc"], result, problems)
     elif "toc" in sections.root and not (own.by_name and not result.is_alone):
-        _toc(("toc",), sections.root["toc"], result, problems)
+        _read_toc(("toc",), sections.root["toc"], result, problems)
         if scenes:
             problems.add(("toc",), "the order is given twice", "remove either the toc or every scene")
     elif scenes:
-        result.order = _by_scene(result.order, scenes)
+        result.order = _sort_by_scene(result.order, scenes)
         result.places = [result.acts[name].path for name in result.order]
-    _complete(result, sections.has_acts or own.is_written, problems)
+    _check_size(result, sections.has_acts or own.is_written, problems)
     return result
 
 
-def _performing(section: NarrativeSection) -> WrittenAct:
+def _performing_act(section: NarrativeSection) -> WrittenAct:
     """Return the one act of a narrative that performs another one with a carousel or a model of its own."""
     return WrittenAct(str(section.key), section.header.path, {"narrative": section.header.value["narrative"]})
 
 
-def _complete(outline: Outline, has_acts: bool, problems: Problems) -> None:
+def _check_size(outline: Outline, has_acts: bool, problems: Problems) -> None:
     path = outline.header.path if outline.section.key else ()
     if len(outline.order) > MAX_ACTS or len(outline.acts) > MAX_ACTS:
         problems.add(path, f"there are more than {MAX_ACTS} acts", "use a carousel to repeat acts")
@@ -96,7 +96,7 @@ def _complete(outline: Outline, has_acts: bool, problems: Problems) -> None:
         problems.add(path, "there are no acts", 'add one: [acts.NAME] with prompt = "..."')
 
 
-def _carousels(sections: NarrativeSections, outline: Outline) -> None:
+def _collect_carousels(sections: NarrativeSections, outline: Outline) -> None:
     """Collect carousels: that of the file belongs to its own narrative, or to all when it has none of its own."""
     inner = outline.header.value.get("carousel")
     if isinstance(inner, dict):
@@ -118,14 +118,14 @@ class ActTable:
             message = "acts are written both as [[act]] and as [acts]"
             problems.add((*path, "acts"), message, "keep one of the two forms")
         if isinstance(acts, list):
-            self._listed((*path, "acts"), acts)
+            self._read_list_form((*path, "acts"), acts)
         elif listed is not None:
             if fits(problems, (*path, "act"), listed, LIST):
-                self._listed((*path, "act"), listed)
+                self._read_list_form((*path, "act"), listed)
         elif fits(problems, (*path, "acts"), acts, TABLE):
-            self._named((*path, "acts"), acts)
+            self._read_table_form((*path, "acts"), acts)
 
-    def _named(self, path: TomlPath, acts: dict[str, Any]) -> None:
+    def _read_table_form(self, path: TomlPath, acts: dict[str, Any]) -> None:
         for name, value in list(acts.items())[: MAX_ACTS + 1]:
             here = (*path, name)
             if not IDENTIFIER.accepts(name):
@@ -133,7 +133,7 @@ class ActTable:
             elif _is_free(name, here, self._problems):
                 self.by_name[name] = WrittenAct(name, here, value)
 
-    def _listed(self, path: TomlPath, values: Sequence[Any]) -> None:
+    def _read_list_form(self, path: TomlPath, values: Sequence[Any]) -> None:
         problems = self._problems
         for index, value in enumerate(values[: MAX_ACTS + 1]):
             here = (*path, index)
@@ -162,7 +162,7 @@ def _is_free(name: str, path: TomlPath, problems: Problems) -> bool:
     return name != RESERVED
 
 
-def _by_scene(names: list[str], scenes: dict[str, int]) -> list[str]:
+def _sort_by_scene(names: list[str], scenes: dict[str, int]) -> list[str]:
     """Sort names by scene; equal scenes keep the file's order, an act without one stays behind the act before it."""
     placed: dict[str, int] = {}
     scene = min(scenes.values())
@@ -171,7 +171,7 @@ def _by_scene(names: list[str], scenes: dict[str, int]) -> list[str]:
     return sorted(names, key=lambda name: placed[name])
 
 
-def _toc(path: TomlPath, toc: Any, outline: Outline, problems: Problems) -> None:
+def _read_toc(path: TomlPath, toc: Any, outline: Outline, problems: Problems) -> None:
     if isinstance(toc, dict):
         table = read_table(problems, path, toc, keys.TOC, subject="[toc]")
         if "carousel" in table:
@@ -185,10 +185,10 @@ def _toc(path: TomlPath, toc: Any, outline: Outline, problems: Problems) -> None
         problems.add(path, "lists no acts", "list the acts in the order in which they are performed")
     outline.order, outline.places = [], []
     for index, name in enumerate(toc[: MAX_ACTS + 1]):
-        _place((*path, index), name, outline, problems)
+        _add_to_order((*path, index), name, outline, problems)
 
 
-def _place(here: TomlPath, name: Any, outline: Outline, problems: Problems) -> None:
+def _add_to_order(here: TomlPath, name: Any, outline: Outline, problems: Problems) -> None:
     """Place one name of a toc; the name of another narrative stands for an act that performs it."""
     other = OTHER_NARRATIVE.fullmatch(name) if isinstance(name, str) else None
     if not isinstance(name, str):

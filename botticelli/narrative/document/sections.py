@@ -16,7 +16,7 @@ from botticelli.narrative.source.suggest import nearest, shown
 from botticelli.toml_text.positions import TomlPath
 
 _TABLES = ("carousel", "budget", "variables", "schedule")
-_TELLING = ("description", "narrative", *keys.OWN)
+_NARRATIVE_KEYS = ("description", "narrative", *keys.OWN)
 """Keys that only a narrative has: a table with one of them is a narrative, not a misspelt table."""
 
 
@@ -81,7 +81,7 @@ class NarrativeSections:
         return self.all[0] if self.main or len(self.named) == 1 else None
 
 
-def sections(document: dict[str, Any], problems: Problems) -> NarrativeSections:
+def read_sections(document: dict[str, Any], problems: Problems) -> NarrativeSections:
     """Read the narratives of a parsed file; what is wrong with its top level is added to `problems`."""
     root = read_table(problems, (), document, keys.ROOT, subject="a narrative file")
     result = NarrativeSections(root, has_acts=bool(document.get("acts") or document.get("act")))
@@ -89,7 +89,7 @@ def sections(document: dict[str, Any], problems: Problems) -> NarrativeSections:
     for header_name in ("metadata", "narrative"):
         own = dict(root.get(header_name, {}))
         for key in [key for key, value in own.items() if _is_narrative(key, value)]:
-            _name(result, key, TomlValue((header_name, key), own.pop(key)), problems)
+            _add_named(result, key, TomlValue((header_name, key), own.pop(key)), problems)
         for key in sorted(own.keys() & header.keys()):
             problems.add(
                 (header_name, key),
@@ -100,12 +100,12 @@ def sections(document: dict[str, Any], problems: Problems) -> NarrativeSections:
             word, header = header_name, header | own
     for key, value in root.get("narratives", {}).items():
         if fits(problems, ("narratives", key), value, TABLE):
-            _name(result, key, TomlValue(("narratives", key), value), problems)
-    _misplaced(word, header, problems)
+            _add_named(result, key, TomlValue(("narratives", key), value), problems)
+    _report_misplaced(word, header, problems)
     if not result.named or "name" in header or "toc" in {*header, *root}:
-        result.main = _section(None, TomlValue((word,), header))
+        result.main = _split_own(None, TomlValue((word,), header))
     else:
-        _share(TomlValue((word,), header), result)
+        _share_header(TomlValue((word,), header), result)
     return result
 
 
@@ -113,31 +113,31 @@ def _is_narrative(key: str, value: object) -> bool:
     """Tell whether a table inside [narrative] is a narrative of its own, not a table of this one or a misspelt one."""
     if not isinstance(value, dict) or key in {*keys.NARRATIVE.known, *keys.OWN, *keys.ROOT.known}:
         return False
-    return any(telling in value for telling in _TELLING) or nearest(key, _TABLES) is None
+    return any(own_key in value for own_key in _NARRATIVE_KEYS) or nearest(key, _TABLES) is None
 
 
-def _name(result: NarrativeSections, key: str, table: TomlValue, problems: Problems) -> None:
+def _add_named(result: NarrativeSections, key: str, table: TomlValue, problems: Problems) -> None:
     if not IDENTIFIER.accepts(key):
         problems.add(table.path, f"the name of a narrative must be {IDENTIFIER.words}")
     elif key in result.named:
         problems.add(table.path, f"there are two narratives called {shown(key)}", "give each a name of its own")
     else:
-        result.named[key] = _section(key, table)
+        result.named[key] = _split_own(key, table)
 
 
-def _section(key: str | None, table: TomlValue) -> NarrativeSection:
+def _split_own(key: str | None, table: TomlValue) -> NarrativeSection:
     own = {name: table.value[name] for name in keys.OWN if name in table.value}
     rest = {name: value for name, value in table.value.items() if name not in own}
     return NarrativeSection(key, TomlValue(table.path, rest), own)
 
 
-def _misplaced(word: str, header: dict[str, Any], problems: Problems) -> None:
+def _report_misplaced(word: str, header: dict[str, Any], problems: Problems) -> None:
     for key in [name for name in header if name in keys.ROOT.known and name not in {*keys.NARRATIVE.known, *keys.OWN}]:
         problems.add((word, key), f"belongs to the file, not to [{word}]", "write it above every [header]")
         del header[key]
 
 
-def _share(header: TomlValue, result: NarrativeSections) -> None:
+def _share_header(header: TomlValue, result: NarrativeSections) -> None:
     """Give the keys of a [narrative] without a name to all narratives of the file that don't set them themselves."""
     for key, section in result.named.items():
         both = {name: value for name, value in header.value.items() if name not in keys.OWN} | section.header.value

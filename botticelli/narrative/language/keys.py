@@ -29,22 +29,22 @@ def _is_number(value: object) -> bool:
 
 
 _ANYTHING = Rule("anything", lambda value: True)  # noqa: ARG005 (called as its peers are)
-_HOTTEST = 2
-_TEMPERATURE = number(f"from 0 to {_HOTTEST}", lambda value: 0 <= value <= _HOTTEST)
+_MAX_TEMPERATURE = 2
+_TEMPERATURE = number(f"from 0 to {_MAX_TEMPERATURE}", lambda value: 0 <= value <= _MAX_TEMPERATURE)
 _SHARE = number("over 0 and up to 1", lambda value: 0 < value <= 1)
 _POSITIVE = number("over 0", lambda value: value > 0)
-_LARGE = 2**53
-MOST_MODELS = 8
+_MAX_TOKENS_TOTAL = 2**53
+MAX_MODELS = 8
 
 
 def _is_models(value: object) -> bool:
     """Accept a name, or a list of different names."""
     if isinstance(value, list):
-        return 0 < len(value) <= MOST_MODELS and all(map(LINE.accepts, value)) and len(set(value)) == len(value)
+        return 0 < len(value) <= MAX_MODELS and all(map(LINE.accepts, value)) and len(set(value)) == len(value)
     return LINE.accepts(value)
 
 
-_MODELS = Rule(f"a model, or a list of up to {MOST_MODELS} different models, the preferred one first", _is_models)
+_MODELS = Rule(f"a model, or a list of up to {MAX_MODELS} different models, the preferred one first", _is_models)
 
 VARIABLE = Rule(
     "text, a number, true or false",
@@ -149,7 +149,7 @@ CAROUSEL = Keys(
         "on_budget_exhausted": one_of("stop", "wait"),
         "max_wait_seconds": _POSITIVE,
         "retries": whole(0),
-        "max_tokens_total": whole(1, _LARGE),
+        "max_tokens_total": whole(1, _MAX_TOKENS_TOTAL),
         "max_cost_usd": _POSITIVE,
         "budget": TABLE,
     }

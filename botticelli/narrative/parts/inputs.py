@@ -58,7 +58,7 @@ def read_inputs(
 
     `table` holds the act's checked keys; `resources` are by `bots.NAME` and the like.
     """
-    written = list(_written(act, table))
+    written = list(_written_inputs(act, table))
     if not written and not _has_bad_inputs(act):
         texts.problems.add(act.path, f"act {act.name} has neither a prompt nor an input", "give it a prompt")
     if len(written) > MAX_INPUTS:
@@ -94,7 +94,7 @@ def _read_bot(texts: TemplateReader, path: TomlPath, value: dict[str, Any]) -> R
     return Resource(command.model_copy(update={"policy": security}) if command else None, texts)
 
 
-def _written(act: WrittenAct, table: Mapping[str, Any]) -> Iterator[tuple[TomlPath, Any, bool]]:
+def _written_inputs(act: WrittenAct, table: Mapping[str, Any]) -> Iterator[tuple[TomlPath, Any, bool]]:
     """Yield path and value of each input, and whether it is the prompt (always text, never a reference to a resource)."""
     performed = [key for key in PERFORMS if key in table]
     if isinstance(act.value, list):
@@ -221,7 +221,7 @@ class _Inputs:
             self._problems.add(path, f"there is no {shown(written)}", hint)
             return None
         resource.is_used = True
-        self._texts.adopt(written, resource.texts)
+        self._texts.include(written, resource.texts)
         return resource.input and resource.input.model_copy(update={"line": self._problems.line_of(path)})
 
 

@@ -45,11 +45,11 @@ def read_media(texts: TemplateReader, path: TomlPath, value: dict[str, Any]) -> 
         return None
     if given[0] not in table:
         return None
-    reader = _Medium(texts, path, table)
+    reader = _MediaReader(texts, path, table)
     return reader.of_url() if given == ["url"] else reader.of_bytes(given[0])
 
 
-class _Medium:
+class _MediaReader:
     def __init__(self, texts: TemplateReader, path: TomlPath, table: Mapping[str, Any]) -> None:
         self._texts = texts
         self._path = path
@@ -58,12 +58,12 @@ class _Medium:
     def of_url(self) -> MediaInput | None:
         here = (*self._path, "url")
         url = self._texts.template(here, self._table["url"])
-        name = _name_in(url)
+        name = _last_part(url)
         mime = self._mime(name, None)
         kind = self._kind(mime)
         if kind is None:
             return None
-        fault = _fault_of_url(url)
+        fault = _url_problem(url)
         if fault is not None:
             self._texts.problems.add(here, fault, "write https://HOST/PATH")
         return self._input(kind, mime or "", url=url)
@@ -80,12 +80,12 @@ class _Medium:
             return None
         fault = fault_of_content(data, mime)
         if fault is not None:
-            self._problem(here, f"{shown(name)}: {fault}" if name else fault, "correct mime, or the content")
+            self._report(here, f"{shown(name)}: {fault}" if name else fault, "correct mime, or the content")
             return None
         try:
             sha256 = self._texts.media.put(data)
         except MediaStoreFull as error:
-            self._problem(here, str(error))
+            self._report(here, str(error))
             return None
         filename = PurePosixPath(name).name or None
         return self._input(kind, mime, sha256=sha256, size_bytes=len(data), filename=filename)
@@ -98,14 +98,14 @@ class _Medium:
     def _file(self, here: TomlPath) -> bytes | None:
         name: str = self._table["file"]
         if self._texts.folders is None:
-            self._problem(here, "a narrative sent as text can't read files", "use url or base64")
+            self._report(here, "a narrative sent as text can't read files", "use url or base64")
             return None
         try:
             return read_bytes_within(
                 self._texts.folders, name, self._texts.media.limits.file_bytes, above=self._texts.above
             )
         except Unreadable as error:
-            self._problem(here, f"{shown(name)}: {error}")
+            self._report(here, f"{shown(name)}: {error}")
             return None
 
     def _base64(self, here: TomlPath) -> bytes | None:
@@ -113,10 +113,10 @@ class _Medium:
         try:
             data = base64.b64decode("".join(text.split()), validate=True)
         except (binascii.Error, ValueError):
-            self._problem(here, "is not base64")
+            self._report(here, "is not base64")
             return None
         if len(data) > self._texts.media.limits.file_bytes:
-            self._problem(here, f"is larger than {self._texts.media.limits.file_bytes:,} bytes")
+            self._report(here, f"is larger than {self._texts.media.limits.file_bytes:,} bytes")
             return None
         return data
 
@@ -136,24 +136,22 @@ class _Medium:
         written = self._table.get("type")
         if written is not None and written not in MEDIA_KINDS:
             hint = self._texts.problems.guess(written, MEDIA_KINDS, otherwise="the types are")
-            self._problem((*self._path, "type"), f"there is no media type {shown(written)}", hint)
+            self._report((*self._path, "type"), f"there is no media type {shown(written)}", hint)
             return None
         here = (*self._path, "mime")
         if mime is None:
             if written in MEDIA_KINDS and "url" in self._table:
                 return _as_kind(written)
-            self._problem(
-                here, "is missing, and the file name does not tell it", 'write mime = "image/png" or the like'
-            )
+            self._report(here, "is missing, and the file name does not tell it", 'write mime = "image/png" or the like')
             return None
         kinds = [_as_kind(written)] if written else MEDIA_KINDS
         faults = [fault_of_mime(mime, kind) for kind in kinds]
         if None in faults:
             return kinds[faults.index(None)]
-        self._problem(here if "mime" in self._table else self._path, str(faults[0]), "change type or mime")
+        self._report(here if "mime" in self._table else self._path, str(faults[0]), "change type or mime")
         return None
 
-    def _problem(self, path: TomlPath, message: str, hint: str = "") -> None:
+    def _report(self, path: TomlPath, message: str, hint: str = "") -> None:
         self._texts.problems.add(path, message, hint)
 
 
@@ -161,13 +159,13 @@ def _as_kind(written: Any) -> MediaKind:
     return MEDIA_KINDS[MEDIA_KINDS.index(written)]
 
 
-def _name_in(url: Template) -> str:
+def _last_part(url: Template) -> str:
     """Return the last part of a URL without query and fragment; empty where it is a reference."""
     last = url.parts[-1] if url.parts else ""
     return re.split("[?#]", last)[0] if isinstance(last, str) else ""
 
 
-def _fault_of_url(url: Template) -> str | None:
+def _url_problem(url: Template) -> str | None:
     """Return what is wrong with a URL, as far as it shows before its references are known."""
     first = url.parts[0] if url.parts else ""
     if not isinstance(first, str):

@@ -72,7 +72,7 @@ class Problems:
         return self._positions.at(self.written(path))[0]
 
     @property
-    def any(self) -> bool:
+    def has_errors(self) -> bool:
         return bool(self._errors)
 
     @property
@@ -93,7 +93,7 @@ class Problems:
         if self._errors:
             raise NarrativeError(self.errors)
 
-    def take(self, translation: Translation) -> None:
+    def apply_translation(self, translation: Translation) -> None:
         """Add the notes of a translation, and read paths as those of the translated document from now on."""
         for note in translation.warnings:
             self.warn(note.path, note.message, note.hint)

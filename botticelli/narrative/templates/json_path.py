@@ -18,7 +18,7 @@ MAX_DEPTH = 200
 """Limits the nesting of JSON that is read."""
 
 _INDEX = re.compile("[0-9]{1,9}")
-KEPT_TEXTS = 4
+CACHE_SIZE = 4
 """Number of parsed answers that are cached: one answer may be a megabyte long and have a thousand references to it."""
 _FENCE = re.compile(r"```[^\n`]*\n(.*?)```", re.DOTALL)
 
@@ -53,7 +53,7 @@ def look_up(value: Any, path: Sequence[str], *, reference: str) -> Any:
     """
     for number, step in enumerate(path):
         if isinstance(value, str):
-            value = _as_json(value, reference)
+            value = _parse_or_raise(value, reference)
         value = _step(value, step, reference, ".".join(path[:number]) or "the output")
     return value
 
@@ -73,9 +73,9 @@ def _step(value: Any, step: str, reference: str, here: str) -> Any:
             raise TemplateError(f"{here} is {shown(json.dumps(value))}, so it has no {shown(step)}", where=reference)
 
 
-def _as_json(text: str, reference: str) -> Any:
+def _parse_or_raise(text: str, reference: str) -> Any:
     try:
-        return _parsed(text)
+        return _parse_cached(text)
     except ValueError as error:
         message = f"the output is not JSON: {shown(text)}"
         raise TemplateError(
@@ -83,15 +83,15 @@ def _as_json(text: str, reference: str) -> Any:
         ) from error
 
 
-@lru_cache(maxsize=KEPT_TEXTS)
-def _parsed(text: str) -> Any:
+@lru_cache(maxsize=CACHE_SIZE)
+def _parse_cached(text: str) -> Any:
     """Parse a text with `parse_json`, and cache the result, which callers must not change."""
     return parse_json(text)
 
 
 def _loads(text: str) -> Any:
     try:
-        value = json.loads(text, parse_constant=_no_constant, parse_float=_finite)
+        value = json.loads(text, parse_constant=_refuse_constant, parse_float=_finite_float)
         if text.count("[") + text.count("{") > MAX_DEPTH and _is_deep(value):
             raise ValueError("nested too deep")
         return storable(value) if "\\u" in text else value
@@ -114,11 +114,11 @@ def _inside(value: Any) -> Iterable[Any]:
     return value if isinstance(value, list) else ()
 
 
-def _no_constant(name: str) -> Any:
+def _refuse_constant(name: str) -> Any:
     raise ValueError(f"{name} is not JSON")
 
 
-def _finite(text: str) -> float:
+def _finite_float(text: str) -> float:
     number = float(text)
     if not math.isfinite(number):
         raise ValueError("a number is too large")

@@ -13,7 +13,7 @@ def references(narrative: Narrative) -> Iterator[Reference]:
     if narrative.system is not None:
         yield from narrative.system.references
     for act in narrative.acts:
-        yield from _of_act(act)
+        yield from _references_of(act)
 
 
 def missing_variables(narrative: Narrative, given: Collection[str] = ()) -> list[str]:
@@ -21,7 +21,7 @@ def missing_variables(narrative: Narrative, given: Collection[str] = ()) -> list
     missing: dict[str, None] = {}
     for act in narrative.acts:
         known = {*given, *narrative.variables, *(act.scope.variables if act.scope else ())}
-        named = (*_of_act(act), *(narrative.system.references if narrative.system and not act.scope else ()))
+        named = (*_references_of(act), *(narrative.system.references if narrative.system and not act.scope else ()))
         variables = (reference.name for reference in named if reference.kind == "var")
         missing |= dict.fromkeys(name for name in variables if name not in known)
     return list(missing)
@@ -35,7 +35,7 @@ def guilds_of(narrative: Narrative) -> list[str]:
     return sorted({"".join(str(part) for part in guild.parts) for guild in literal})
 
 
-def _of_act(act: Act) -> Iterator[Reference]:
+def _references_of(act: Act) -> Iterator[Reference]:
     yield from references_in(act.skip_if)
     yield from references_in(act.system)
     yield from references_in(act.inputs)

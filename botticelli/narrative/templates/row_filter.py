@@ -67,12 +67,12 @@ class Refused(ValueError):
 
 def parse_where(template: Template) -> Filter:
     """Parse the text of a filter; references in it, quoted or not, become values. Raises Refused."""
-    text = _marked(template)
+    text = _mark_references(template)
     _check_text(text)
-    return _Reader(template.references).read(_tree(text), 0)
+    return _Reader(template.references).read(_parse_sql(text), 0)
 
 
-def _marked(template: Template) -> str:
+def _mark_references(template: Template) -> str:
     """Return the text with a mark for each reference: inside quotes as it stands, else as a quoted text of its own."""
     text = ""
     for part in template.parts:
@@ -95,7 +95,7 @@ def _check_text(text: str) -> None:
             raise Refused(f"{words} is not allowed in a filter; {_RULE}")
 
 
-def _tree(text: str) -> exp.Condition:
+def _parse_sql(text: str) -> exp.Condition:
     import sqlglot
     from sqlglot import exp
     from sqlglot.errors import SqlglotError
@@ -129,7 +129,7 @@ class _Reader:
 
     def read(self, node: Any, depth: int) -> Filter:
         name = type(node).__name__
-        if node is None or set(_filled(node)) - _ALLOWED_PARTS.get(name, frozenset()):
+        if node is None or set(_present_parts(node)) - _ALLOWED_PARTS.get(name, frozenset()):
             raise Refused(f"{_sql(node)} is not allowed in a filter; {_RULE}")
         if node.args.get("negate"):
             return Not(part=self._plain(node, name, depth))
@@ -140,7 +140,7 @@ class _Reader:
             case "Paren":
                 return self.read(node.this, depth + 1)
             case "And" | "Or":
-                parts = tuple(self.read(member, depth + 1) for member in _chain(node))
+                parts = tuple(self.read(member, depth + 1) for member in _chain_members(node))
                 return AllOf(parts=parts) if name == "And" else AnyOf(parts=parts)
             case "Not":
                 return Not(part=self.read(node.this, depth + 1))
@@ -222,7 +222,7 @@ _ALLOWED_PARTS = {
 """Allow-list of the nodes of a filter, with the parts that each may have."""
 
 
-def _chain(node: Any) -> list[Any]:
+def _chain_members(node: Any) -> list[Any]:
     """Return the members of `a AND b AND c` in one list, without recursion."""
     kind, members, rest = type(node), [], node
     while type(rest) is kind:
@@ -231,7 +231,7 @@ def _chain(node: Any) -> list[Any]:
     return [rest, *reversed(members)]
 
 
-def _filled(node: Any) -> list[str]:
+def _present_parts(node: Any) -> list[str]:
     return [name for name, value in node.args.items() if value not in (None, False, [])]
 
 
@@ -267,7 +267,7 @@ def _is_column(node: Any) -> bool:
 
 def _column(node: Any) -> str:
     inner: Any = getattr(node, "this", None)
-    if type(node).__name__ != "Column" or type(inner).__name__ != "Identifier" or _filled(node) != ["this"]:
+    if type(node).__name__ != "Column" or type(inner).__name__ != "Identifier" or _present_parts(node) != ["this"]:
         raise Refused(f"{_sql(node)} is not a column; the left side of a comparison must be the name of a column")
     name: str = inner.this if inner.args.get("quoted") else inner.this.lower()
     if not COLUMN.fullmatch(name):

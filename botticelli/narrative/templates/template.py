@@ -138,21 +138,23 @@ class _Parser:
     def parse(self, text: str) -> Parsed:
         after = 0
         for match in _REFERENCE.finditer(text):
-            self._plain(text, after, match.start())
+            self._add_plain(text, after, match.start())
             self._add_match(match)
             after = match.end()
-        self._plain(text, after, len(text))
+        self._add_plain(text, after, len(text))
         self._end_literal()
         return Parsed(Template(parts=tuple(self.parts)), tuple(self.faults), tuple(self.offsets), tuple(self.braces))
 
-    def _plain(self, text: str, start: int, end: int) -> None:
+    def _add_plain(self, text: str, start: int, end: int) -> None:
         """Add a stretch without references; braces in it that were meant as one are a fault."""
         self.literal.append(text[start:end])
         for match in _LOOSE.finditer(text, start, end):
             meant = match["dotted"] or match["single"]
             if meant is not None:
-                self._fault(
-                    match.start(), f"{shown(match.group())} is not a reference", f"{nearest_form(meant)}; {_LITERALLY}"
+                self._add_fault(
+                    match.start(),
+                    f"{shown(match.group())} is not a reference",
+                    f"{suggest_reference(meant)}; {_LITERALLY}",
                 )
             elif len(self.braces) < MAX_BRACES:
                 self.braces.append(Braces(match.start(), match["name"], match["path"]))
@@ -163,20 +165,20 @@ class _Parser:
         elif match["variable"]:
             self.literal.append(self._value_of(match["variable"], match.start()))
         elif match["wrong"]:
-            self._wrong(match)
+            self._add_wrong(match)
         else:
-            reference = self.references.get(match.group()) or self._reference(match)
+            reference = self.references.get(match.group()) or self._read_reference(match)
             if reference is not None:
                 self.references[match.group()] = reference
                 self._end_literal()
                 self.parts.append(reference)
                 self.offsets.append(match.start())
 
-    def _reference(self, match: re.Match[str]) -> Reference | None:
+    def _read_reference(self, match: re.Match[str]) -> Reference | None:
         """Build the reference of a match; None when the key of a state reference is invalid."""
         text, groups = match.group(), match.groupdict()
         if key := groups["state_a"] or groups["state_b"] or groups["state_c"]:
-            whole_key = self._state_key(key, match.start())
+            whole_key = self._read_state_key(key, match.start())
             return Reference(kind="state", name=whole_key, text=text) if whole_key else None
         if name := groups["act_a"] or groups["act_b"]:
             path = _steps(groups["path_a"] or groups["path_b"])
@@ -190,26 +192,26 @@ class _Parser:
         kind, _, attribute = (groups["plain"] or groups["attribute"]).partition(".")
         return Reference(kind=cast(ReferenceKind, kind), name=attribute, text=text)
 
-    def _state_key(self, written: str, offset: int) -> str | None:
+    def _read_state_key(self, written: str, offset: int) -> str | None:
         faults = len(self.faults)
         key = _INNER_VARIABLE.sub(lambda inner: self._value_of(inner[1], offset), written)
         if len(self.faults) > faults:
             return None
         if len(key) > MAX_KEY_CHARACTERS or "" in key.split(".") or re.search(r"[\s{}]", key):
             hint = f"write up to {MAX_KEY_CHARACTERS} characters: names between dots, without blanks and braces"
-            self._fault(offset, f"{shown(written)} is not a valid state key", hint)
+            self._add_fault(offset, f"{shown(written)} is not a valid state key", hint)
             return None
         return key
 
     def _value_of(self, name: str, offset: int) -> str:
         value = self.environment.get(name)
         if value is None:
-            self._fault(offset, *self._why_no_value(name))
+            self._add_fault(offset, *self._why_no_value(name))
             return ""
         self.expanded += len(value)
         if self.expanded > MAX_EXPANDED_CHARACTERS or not _is_clean(value):
             message = f"the value of ${{{shown(name)}}} can't be used here"
-            self._fault(offset, message, "it is too long, or it is not text")
+            self._add_fault(offset, message, "it is too long, or it is not text")
             return ""
         return value
 
@@ -222,15 +224,15 @@ class _Parser:
         hint = f"list {name} in [environment] allow of the settings, or pass it as {OPEN_PREFIX}{name}"
         return f"${{{name}}} may not be read from the environment: {why}", hint
 
-    def _wrong(self, match: re.Match[str]) -> None:
+    def _add_wrong(self, match: re.Match[str]) -> None:
         self.literal.append(match.group())
         if match.group().endswith("{"):
             message = "a reference may contain only names and dots, and in a state key ${NAME}"
         else:
             message = f"{shown(match.group())} is not a reference"
-        self._fault(match.start(), message, f"{_form(match.group())}; {_LITERALLY}")
+        self._add_fault(match.start(), message, f"{_suggest_form(match.group())}; {_LITERALLY}")
 
-    def _fault(self, offset: int, message: str, hint: str) -> None:
+    def _add_fault(self, offset: int, message: str, hint: str) -> None:
         if len(self.faults) < MAX_FAULTS:
             self.faults.append(Fault(offset, message, hint))
 
@@ -249,7 +251,7 @@ def _is_clean(text: str) -> bool:
     return "\0" not in text and not re.search("[\ud800-\udfff]", text)
 
 
-def nearest_form(meant: str) -> str:
+def suggest_reference(meant: str) -> str:
     """Return a hint with the reference that `vars.x`, `Act.b`, `state` and the like were probably meant to be."""
     head, _, rest = re.match(r"(\w+)([.:]?)(.*)", meant).groups()  # type: ignore[union-attr]  # it begins with a word
     head, rest = head.lower(), rest.strip(".")
@@ -278,7 +280,7 @@ def nearest_form(meant: str) -> str:
             return f"did you mean {{{word}}}?"
 
 
-def _form(wrong: str) -> str:
+def _suggest_form(wrong: str) -> str:
     forms = {
         "act": "an act's output is {act.NAME.output}",
         "state": "state is {state.KEY}",

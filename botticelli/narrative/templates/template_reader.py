@@ -71,7 +71,7 @@ class TemplateReader:
     size: int = 0
     faults: int = 0
     """Number of faults in its texts."""
-    adopted: set[str] = field(default_factory=set)
+    included: set[str] = field(default_factory=set)
     """Names of the resources whose texts are included here."""
 
     def template(self, path: TomlPath, text: str) -> Template:
@@ -99,11 +99,11 @@ class TemplateReader:
             self.problems.add(path, f"{shown(name)}: is empty")
         return self._parse(path, text, file=name)
 
-    def adopt(self, name: str, other: TemplateReader) -> None:
+    def include(self, name: str, other: TemplateReader) -> None:
         """Count the texts of a resource as this act's own, its references only once however often it is used."""
         self.size += other.size
-        if name not in self.adopted:
-            self.adopted.add(name)
+        if name not in self.included:
+            self.included.add(name)
             self.uses.extend(other.uses)
             self.loose.extend(other.loose)
 
