@@ -1,4 +1,4 @@
-"""Ways to load a narrative from text, shared by the tests of this folder."""
+"""Provides fixtures that load a narrative from text."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ VALUES = {"TEST_GUILD_ID": "4242", "CHAT_TOKEN": "canary-1", "PLAIN": "canary-2"
 
 @pytest.fixture
 def load(tmp_path: Path) -> Callable[[str], Loaded]:
-    """Loads text as the local file `story.toml` in an empty folder."""
+    """Load text as the local file `story.toml` in an empty folder."""
 
     def load_text(text: str) -> Loaded:
         environment = Environment.for_local_files(VALUES)
@@ -26,7 +26,7 @@ def load(tmp_path: Path) -> Callable[[str], Loaded]:
 
 @pytest.fixture
 def complaints(load: Callable[[str], Loaded]) -> Callable[[str], list[str]]:
-    """The lines of all problems of a text; none when it loads."""
+    """Return the lines of all problems of a text; none when it loads."""
 
     def lines(text: str) -> list[str]:
         try:

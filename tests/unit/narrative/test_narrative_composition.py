@@ -1,4 +1,4 @@
-"""Several narratives in a file, narratives within narratives, and needs: what the flat list of acts becomes."""
+"""Tests the flat list of acts for several narratives in a file, narratives within narratives, and needs."""
 
 from __future__ import annotations
 
@@ -52,33 +52,33 @@ def lines(text: str, folder: Path | None = None, name: str | None = None) -> lis
     return [str(problem) for problem in caught.value.problems]
 
 
-def test_one_of_several_is_chosen_by_its_name() -> None:
+def test_narrative_is_chosen_by_name_among_several() -> None:
     assert names(parsed(SEVERAL, "a")) == ["x", "y"]
     assert parsed(SEVERAL, "b").narrative.name == parsed(SEVERAL, "second").narrative.name == "second"
     assert lines(SEVERAL) == ["story.toml:1:1: the file has several narratives; choose one by its name: a, b"]
     assert lines(SEVERAL, name="bb") == ["story.toml:1:1: there is no narrative bb; did you mean b?"]
-    found = parse_all(SEVERAL, source="story.toml", folder=None)
-    assert [one.narrative.name for one in found] == ["a", "second"]
-    assert [str(one) for one in found[0].warnings] == [
+    narratives = parse_all(SEVERAL, source="story.toml", folder=None)
+    assert [loaded.narrative.name for loaded in narratives] == ["a", "second"]
+    assert [str(warning) for warning in narratives[0].warnings] == [
         "story.toml:10:1: [acts] unused: act unused is not in the toc, so it is never performed",
         "story.toml:11:7: [bots.idle]: no act uses bots.idle",
     ]
 
 
-def test_what_is_wrong_with_another_narrative_does_not_stop_the_chosen_one() -> None:
+def test_problem_of_another_narrative_does_not_stop_the_chosen_one() -> None:
     text = SEVERAL.replace('unused = "Z"', 'unused = "${NOT_SET}"')
     assert names(parsed(text, "a")) == ["x", "y"]
     with pytest.raises(NarrativeError, match="NOT_SET"):
         parse_all(text, source="story.toml", folder=None)
 
 
-def test_the_only_one_may_be_named_or_not() -> None:
+def test_only_narrative_of_a_file_loads_with_or_without_name() -> None:
     text = "[narrative.only]\ntoc = ['x']\n[acts]\nx = 'X'\n"
     assert parsed(text).narrative == parsed(text, "only").narrative
     assert lines(text, name="other") == ["story.toml:1:1: the narrative is not called other; it is called only"]
 
 
-def test_a_narrative_beside_the_others_is_the_file_s_own() -> None:
+def test_unnamed_table_beside_named_ones_is_the_default_narrative() -> None:
     text = "toc = ['x']\n[narrative]\nname = 'main'\n[narratives.b]\ntoc = ['y']\n[acts]\nx = 'X'\ny = 'Y'\n"
     assert parsed(text).narrative.name == "main"
     assert names(parsed(text, "b")) == ["y"]
@@ -113,7 +113,7 @@ acts.r = "R {iteration}"
 """
 
 
-def test_the_acts_of_other_narratives_stand_before_the_act_that_performs_them() -> None:
+def test_acts_of_other_narratives_stand_before_the_act_that_performs_them() -> None:
     narrative = parsed(INNER).narrative
     flat = [act.name for act in narrative.acts]
     assert flat == ["first", "x.acts.p", "x.acts.q.acts.r", "x.acts.q", "x", "last"]
@@ -128,28 +128,30 @@ def test_the_acts_of_other_narratives_stand_before_the_act_that_performs_them() 
     assert narrative.system_for(r) is not None and narrative.system_for(p) is None
     performed = q.inputs[0]
     assert isinstance(performed, NarrativeInput) and performed.ends == (2,)
-    assert [(one.name, one.path) for one in last.inputs[0].content.references] == [  # type: ignore[union-attr]
+    assert [(item.name, item.path) for item in last.inputs[0].content.references] == [  # type: ignore[union-attr]
         ("x", ("output",)),
         ("x.acts.p", ("output",)),
         ("x.acts.q.acts.r", ("output", "a")),
         ("x.acts.p", ("output",)),
     ]
     assert missing_variables(narrative) == ["u"]
-    assert [sorted(one) for one in visible(narrative.acts)][5] == [0, 1, 2, 3, 4]
+    assert [sorted(item) for item in visible(narrative.acts)][5] == [0, 1, 2, 3, 4]
 
 
-def test_a_repeated_narrative_is_in_the_list_as_often() -> None:
+def test_repeated_narrative_is_listed_once_per_turn() -> None:
     text = INNER.replace('narrative = "mid"', 'narrative = "mid"\ncarousel = { iterations = 2 }')
     acts = parsed(text).narrative.acts
     assert [act.name for act in acts].count("x.acts.q.acts.r") == 2
     (performed,) = acts[7].inputs
     assert isinstance(performed, NarrativeInput) and performed.ends == (3, 6)
     assert [act.scope.iteration for act in acts if act.name == "x.acts.p" and act.scope] == [1, 2]
-    inner = [one.ends for act in acts if act.name == "x.acts.q" for one in act.inputs if one.type == "narrative"]
+    inner = [
+        input_.ends for act in acts if act.name == "x.acts.q" for input_ in act.inputs if input_.type == "narrative"
+    ]
     assert inner == [(2,), (5,)]
 
 
-def test_needs_within_and_around() -> None:
+def test_needs_inside_and_around_a_narrative_set_what_acts_wait_for() -> None:
     text = """
 toc = ["m", "x", "b"]
 [narrative]
@@ -176,25 +178,25 @@ r = { prompt = "R", needs = [] }
 
 
 def chain(length: int) -> str:
-    """Narratives n1 to n`length`, each performing the next."""
+    """Return a file with narratives n1 to n`length`, each performing the next."""
     links = "".join(f"[narratives.n{n}]\ntoc=['a']\nacts.a='narrative:n{n + 1}'\n" for n in range(1, length))
     return f"{links}[narratives.n{length}]\ntoc=['a']\nacts.a='x'\n"
 
 
-def test_nesting_has_an_end() -> None:
+def test_nesting_beyond_the_limit_is_a_problem() -> None:
     assert len(parsed(chain(8), "n1").narrative.acts) == 8
     (line,) = lines(chain(9), name="n1")
     assert "nested more than 8 deep: n1 -> n2 -> n3 -> n4 -> n5 -> n6 -> n7 -> n8 -> n9" in line
 
 
-def test_an_iteration_performs_no_more_than_so_many_acts() -> None:
-    """Row S16: a few lines can't stand for a billion acts."""
+def test_iteration_with_too_many_acts_is_a_problem() -> None:
+    """Limit the acts that a few lines can stand for (row S16)."""
     many = "".join(
         f"[narratives.n{n}]\ntoc=['a']\nacts.a={{narrative='n{n + 1}', carousel={{iterations=1000}}}}\n"
         for n in range(1, 7)
     )
-    found = lines(many + "[narratives.n7]\ntoc=['a']\nacts.a='x'\n", name="n1")
-    assert "an iteration performs more than 500 acts" in found[-1] and len(found) == 6
+    problems = lines(many + "[narratives.n7]\ntoc=['a']\nacts.a='x'\n", name="n1")
+    assert "an iteration performs more than 500 acts" in problems[-1] and len(problems) == 6
     long = "[narrative]\nname='w'\n[acts.a]\nnarrative='n'\ncarousel={iterations=400}\n"
     long += f"[narratives.n]\ntoc=['b']\nacts.b='{'x' * 2000}'\n"
     (line,) = lines(long)
@@ -225,7 +227,7 @@ def performing(name: str, folder: Path | None) -> Loaded:
 
 
 @pytest.mark.parametrize("name", ["other", "other.toml", "two#p", "two.toml#q"])
-def test_a_narrative_of_a_file_beside(folder: Path, name: str) -> None:
+def test_narrative_of_a_file_beside_is_performed(folder: Path, name: str) -> None:
     loaded = performing(name, folder)
     assert names(loaded) == ["x.acts.a", "x"]
     scope = loaded.narrative.acts[0].scope
@@ -256,12 +258,14 @@ HERE = "{folder}/story.toml:4:1: [acts.x] narrative: "
         ),
     ],
 )
-def test_a_narrative_that_can_not_be_performed(folder: Path, name: str, expected: list[str]) -> None:
+def test_unusable_narrative_of_another_file_is_a_problem(folder: Path, name: str, expected: list[str]) -> None:
     with pytest.raises(NarrativeError) as caught:
         performing(name, folder)
-    found = [str(problem) for problem in caught.value.problems]
-    assert len(found) == len(expected)
-    assert all(line.startswith(one.replace("{folder}", str(folder))) for line, one in zip(found, expected, strict=True))
+    problems = [str(problem) for problem in caught.value.problems]
+    assert len(problems) == len(expected)
+    assert all(
+        line.startswith(start.replace("{folder}", str(folder))) for line, start in zip(problems, expected, strict=True)
+    )
     assert "canary" not in str(caught.value)
 
 
@@ -270,20 +274,20 @@ def test_text_over_the_wire_performs_only_its_own_narratives(folder: Path) -> No
         performing("other", None)
 
 
-def test_a_file_that_performs_this_one_again(folder: Path) -> None:
+def test_file_that_performs_this_one_again_is_a_problem(folder: Path) -> None:
     (folder / "story.toml").write_text("[acts]\nx = 'narrative:back'\n")
     with pytest.raises(NarrativeError, match=r"nested more than 8 deep|can't perform itself: story -> back -> story"):
         load_narrative(folder / "story.toml")
 
 
-def test_another_name_for_a_narrative_of_another_file(folder: Path) -> None:
+def test_alias_loads_the_narrative_of_another_file(folder: Path) -> None:
     text = "[narratives.far]\nnarrative = 'two#q'\n[narratives.other]\nnarrative = 'other'\n"
     (folder / "names.toml").write_text(text)
     assert load_narrative(folder / "names.toml", name="far").narrative.name == "q"
-    assert [one.narrative.name for one in load_all(folder / "names.toml")] == ["q", "other"]
+    assert [loaded.narrative.name for loaded in load_all(folder / "names.toml")] == ["q", "other"]
 
 
-def test_a_text_from_a_folder_of_the_context(folder: Path, tmp_path: Path) -> None:
+def test_text_is_read_from_a_folder_of_the_context(folder: Path, tmp_path: Path) -> None:
     shared = tmp_path / "shared"
     shared.mkdir()
     (shared / "tone.md").write_text("Be brief.")
@@ -300,7 +304,7 @@ def test_a_text_from_a_folder_of_the_context(folder: Path, tmp_path: Path) -> No
             load_narrative(story, context=[shared])
 
 
-def test_what_is_skipped_with_an_act_around_it() -> None:
+def test_acts_inside_a_skippable_act_may_be_skipped() -> None:
     text = """
 [narrative]
 name = "outer"

@@ -1,4 +1,4 @@
-"""Whatever is done to a file, loading it ends in a narrative or in problems with places, never in anything else."""
+"""Tests that any file loads as a narrative or gives problems with places, and never raises anything else."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.support.mutants import EXAMPLES, check, mutants
 MUTATIONS = 400
 
 
-def test_hundreds_of_mutants(tmp_path: Path) -> None:
+def test_mutated_file_loads_or_gives_problems(tmp_path: Path) -> None:
     each = -(-MUTATIONS // len(EXAMPLES))
     for beside in {picture for example in EXAMPLES for picture in example.parent.glob("*.png")}:
         (tmp_path / beside.name).write_bytes(beside.read_bytes())
@@ -29,7 +29,7 @@ KEY = st.sampled_from(
     ["name", "prompt", "input", "order", "iterations", "type", "args", "content", "ref", "command", "x"]
 )
 ANY = st.recursive(
-    SIMPLE.filter(lambda one: one is not None),
+    SIMPLE.filter(lambda value: value is not None),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEY, inner, max_size=3),
     max_leaves=6,
 )
@@ -44,7 +44,7 @@ def written(value: object) -> str:
         case list():
             return f"[{', '.join(map(written, value))}]"
         case dict():
-            return f"{{{', '.join(f'{key} = {written(one)}' for key, one in value.items())}}}"
+            return f"{{{', '.join(f'{key} = {written(inner)}' for key, inner in value.items())}}}"
         case _:
             return str(value)
 
@@ -54,7 +54,7 @@ def written(value: object) -> str:
         st.sampled_from(["narrative", "metadata", "toc", "acts", "act", "carousel", "bots", "x"]), ANY, max_size=4
     )
 )
-def test_any_value_at_any_place(document: dict[str, object]) -> None:
+def test_any_value_at_any_place_loads_or_gives_problems(document: dict[str, object]) -> None:
     check("".join(f"{key} = {written(value)}\n" for key, value in document.items()), Path())
 
 
@@ -65,5 +65,5 @@ def test_any_value_at_any_place(document: dict[str, object]) -> None:
         max_size=4,
     )
 )
-def test_any_value_in_an_act(act: dict[str, object]) -> None:
+def test_any_value_in_an_act_loads_or_gives_problems(act: dict[str, object]) -> None:
     check("[acts.a]\n" + "".join(f"{key} = {written(value)}\n" for key, value in act.items()), Path())

@@ -1,4 +1,4 @@
-"""Media: what is read is inside the narrative's folder, small enough, and what it says it is."""
+"""Tests that media are read only inside the narrative's folder, up to a size, and with content of their type."""
 
 from __future__ import annotations
 
@@ -59,11 +59,11 @@ def load(folder: Path, keys: str, limits: MediaLimits | None = None) -> Loaded:
     return load_narrative(file, media_limits=limits)
 
 
-def test_a_file_becomes_content_that_is_named_by_its_hash(folder: Path) -> None:
+def test_media_file_becomes_content_named_by_its_hash(folder: Path) -> None:
     loaded = load(folder, 'type = "image"\nfile = "a.png"\n[[acts.a.input]]\ntype = "image"\nfile = "./a.png"')
     sha256 = hashlib.sha256(PNG).hexdigest()
-    media = [one for one in loaded.narrative.acts[0].inputs if isinstance(one, MediaInput)]
-    assert [(one.mime, one.sha256, one.size_bytes, one.filename) for one in media] == [
+    media = [input_ for input_ in loaded.narrative.acts[0].inputs if isinstance(input_, MediaInput)]
+    assert [(input_.mime, input_.sha256, input_.size_bytes, input_.filename) for input_ in media] == [
         ("image/png", sha256, len(PNG), "a.png")
     ] * 2
     assert loaded.media == {sha256: PNG}
@@ -88,7 +88,7 @@ def test_a_file_becomes_content_that_is_named_by_its_hash(folder: Path) -> None:
         ("none.png", "there is no such file"),
     ],
 )
-def test_no_file_leaves_the_folder(folder: Path, name: str, reason: str) -> None:
+def test_file_outside_the_folder_is_refused(folder: Path, name: str, reason: str) -> None:
     (folder / "link.png").symlink_to(folder.parent / "outside.png")
     (folder / "folder").symlink_to(folder.parent)
     (folder / "sub").mkdir()
@@ -100,7 +100,7 @@ def test_no_file_leaves_the_folder(folder: Path, name: str, reason: str) -> None
         load(folder, f'type = "image"\nfile = "{name}"')
 
 
-def test_what_it_is_not_is_refused(folder: Path) -> None:
+def test_content_of_another_type_is_refused(folder: Path) -> None:
     (folder / "b.png").write_bytes(b"GIF89a")
     (folder / "c.txt").write_bytes(b"\xff\xfe")
     (folder / "empty.png").write_bytes(b"")
@@ -116,7 +116,7 @@ def test_what_it_is_not_is_refused(folder: Path) -> None:
         load(folder, 'type = "document"\nfile = "a.png"\nmime = "application/zip"')
 
 
-def test_media_have_caps(folder: Path) -> None:
+def test_too_large_media_are_refused(folder: Path) -> None:
     (folder / "b.png").write_bytes(PNG + b"more")
     both = 'type = "image"\nfile = "a.png"\n[[acts.a.input]]\ntype = "image"\nfile = "b.png"'
     with pytest.raises(NarrativeError, match=r"a.png: is larger than 10 bytes"):
@@ -125,17 +125,17 @@ def test_media_have_caps(folder: Path) -> None:
         load(folder, both, MediaLimits(1000, 100))
 
 
-def test_base64_may_be_a_data_url(folder: Path) -> None:
+def test_data_url_is_accepted_as_base64(folder: Path) -> None:
     text = base64.b64encode(PNG).decode()
     for keys in (f'base64 = "{text}"\nmime = "image/png"', f'base64 = "data:image/png;base64,{text}"'):
-        found = load(folder, f'type = "image"\n{keys}').narrative.acts[0].inputs[1]
-        assert isinstance(found, MediaInput)
-        assert (found.mime, found.size_bytes) == ("image/png", len(PNG))
+        media = load(folder, f'type = "image"\n{keys}').narrative.acts[0].inputs[1]
+        assert isinstance(media, MediaInput)
+        assert (media.mime, media.size_bytes) == ("image/png", len(PNG))
 
 
 @pytest.mark.parametrize("mime", BEGINNINGS)
-def test_formats_are_told_by_their_first_bytes(mime: str) -> None:
-    known = next(one for one in FORMATS if one.mime == mime)
+def test_format_is_detected_by_its_first_bytes(mime: str) -> None:
+    known = next(format_ for format_ in FORMATS if format_.mime == mime)
     assert fault_of_content(BEGINNINGS[mime], mime) is None
     assert mime_of_content(BEGINNINGS[mime], known.kind) == mime
     assert fault_of_content(b"\x00\xffother", mime) is not None

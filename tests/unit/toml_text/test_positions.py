@@ -1,4 +1,4 @@
-"""Every key, item and character of a TOML text has its right line and column."""
+"""Tests the line and column of every key, item and character of a TOML text."""
 
 from __future__ import annotations
 
@@ -72,40 +72,40 @@ def positions(text: str) -> Positions:
         (("act", 1, "more", "missing", "deeper"), (26, 8)),
     ],
 )
-def test_places(path: TomlPath, expected: tuple[int, int]) -> None:
+def test_path_has_its_line_and_column(path: TomlPath, expected: tuple[int, int]) -> None:
     assert positions(TEXT).at(path) == expected
 
 
-def test_characters_of_strings() -> None:
+def test_character_of_a_string_has_its_line_and_column() -> None:
     document = tomllib.loads(TEXT)
-    found = positions(TEXT)
+    places = positions(TEXT)
     long, raw = document["acts"]["three"]["deep"]["long"], document["acts"]["three"]["deep"]["raw"]
-    assert found.at(("acts", "three", "deep", "long"), long.index("line one")) == (12, 1)
-    assert found.at(("acts", "three", "deep", "long"), long.index("joined")) == (14, 7)
-    assert found.at(("acts", "three", "deep", "long"), long.index("A")) == (14, 14)
-    assert found.at(("acts", "three", "deep", "long"), long.index("{here}")) == (14, 22)
-    assert found.at(("acts", "three", "deep", "raw"), raw.index("{there}")) == (16, 16)
-    assert found.at(("title",), 2) == (1, 12)
+    assert places.at(("acts", "three", "deep", "long"), long.index("line one")) == (12, 1)
+    assert places.at(("acts", "three", "deep", "long"), long.index("joined")) == (14, 7)
+    assert places.at(("acts", "three", "deep", "long"), long.index("A")) == (14, 14)
+    assert places.at(("acts", "three", "deep", "long"), long.index("{here}")) == (14, 22)
+    assert places.at(("acts", "three", "deep", "raw"), raw.index("{there}")) == (16, 16)
+    assert places.at(("title",), 2) == (1, 12)
 
 
-def test_headers_are_told_from_keys() -> None:
-    found = positions(TEXT)
-    assert found.is_header(("acts", "three", "deep")) and found.is_header(("act", 1))
-    assert not found.is_header(("acts", "two")) and not found.is_header(("act", 0, "name"))
+def test_headers_are_distinguished_from_keys() -> None:
+    places = positions(TEXT)
+    assert places.is_header(("acts", "three", "deep")) and places.is_header(("act", 1))
+    assert not places.is_header(("acts", "two")) and not places.is_header(("act", 0, "name"))
 
 
 def paths(value: Any, path: TomlPath = ()) -> list[TomlPath]:
     inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    return [path, *(deeper for key, one in inner for deeper in paths(one, (*path, key)))]
+    return [path, *(deeper for key, inner_value in inner for deeper in paths(inner_value, (*path, key)))]
 
 
 @pytest.mark.parametrize(
     "file", [ROOT / "pyproject.toml", *sorted((ROOT / "narratives").rglob("*.toml"))], ids=lambda file: file.stem
 )
-def test_every_value_of_a_real_file_has_a_place_of_its_own(file: Path) -> None:
+def test_every_value_of_a_real_file_has_its_own_place(file: Path) -> None:
     text = file.read_text()
-    found, lines = positions(text), text.split("\n")
+    places, lines = positions(text), text.split("\n")
     for path in paths(tomllib.loads(text)):
-        line, column = found.at(path)
+        line, column = places.at(path)
         if path and isinstance(path[-1], str):
             assert lines[line - 1][column - 1 :].lstrip('"').startswith(path[-1])

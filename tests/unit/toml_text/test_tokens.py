@@ -1,4 +1,4 @@
-"""Caps hold before any parser sees the text, and the cutting agrees with what TOML means."""
+"""Tests that limits hold before any parser sees the text, and that tokens agree with TOML."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ BOMBS = {
 
 
 @pytest.mark.parametrize("name", BOMBS)
-def test_a_bomb_is_refused_before_it_is_parsed(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_toml_bomb_is_refused_before_it_is_parsed(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def explode(text: str) -> None:
         raise AssertionError("the parser was reached")
 
@@ -48,18 +48,18 @@ def test_a_bomb_is_refused_before_it_is_parsed(name: str, monkeypatch: pytest.Mo
     assert [str(problem) for problem in caught.value.problems] == [expected]
 
 
-def test_what_the_parser_itself_cannot_take_is_a_problem_too() -> None:
+def test_text_that_the_parser_refuses_is_a_problem() -> None:
     with pytest.raises(NarrativeError, match="a number is too large or the nesting too deep"):
         parse_narrative("a = " + "9" * 5000, source="story.toml", folder=None)
 
 
-def test_the_largest_depth_and_the_longest_key_are_taken() -> None:
+def test_greatest_depth_and_longest_key_are_accepted() -> None:
     assert not isinstance(tokenize("a = " + "[" * 32 + "]" * 32), Refusal)
     assert not isinstance(tokenize("a.b.c.d.e.f.g.h = 1.5"), Refusal)
     assert not isinstance(tokenize("1," * (MAX_TOKENS // 2)), Refusal)
 
 
-def test_strings_and_comments_are_one_piece_or_none() -> None:
+def test_string_is_one_token_and_comment_is_none() -> None:
     text = "\n".join(
         [
             'a = "[[[\\"" # [[[ """',
@@ -84,7 +84,7 @@ def test_strings_and_comments_are_one_piece_or_none() -> None:
         ("[acts]\na = [{content = '%s'}]", "story.toml:2:7: [acts.a] content"),
     ],
 )
-def test_text_over_the_wire_is_shorter_than_text_of_a_file(document: str, place: str) -> None:
+def test_text_over_the_wire_has_smaller_limits_than_a_file(document: str, place: str) -> None:
     text = document % ("x" * (WIRE.string_chars + 1))
     with pytest.raises(NarrativeError) as caught:
         parse_narrative(text, source="story.toml", folder=None)

@@ -1,4 +1,4 @@
-"""A converted narrative means the same, keeps its comments, and is in the table form: converting it again changes nothing."""
+"""Tests that a converted narrative keeps its meaning and comments, and that converting it again changes nothing."""
 
 from __future__ import annotations
 
@@ -61,8 +61,10 @@ def converted(text: str, folder: Path = FOLDER) -> str:
 
 def meaning(text: str, folder: Path = FOLDER) -> Any:
     environment = Environment.for_local_files({"TEST_GUILD_ID": "4242"})
-    found = parse_all(text, source="story.toml", folder=folder, environment=environment)
-    return json.loads(json.dumps([one.narrative.snapshot() for one in found]), object_pairs_hook=without_line)
+    narratives = parse_all(text, source="story.toml", folder=folder, environment=environment)
+    return json.loads(
+        json.dumps([loaded.narrative.snapshot() for loaded in narratives]), object_pairs_hook=without_line
+    )
 
 
 def without_line(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -76,7 +78,7 @@ TEXTS = [
 
 
 @pytest.mark.parametrize(("text", "folder"), TEXTS)
-def test_it_means_the_same_in_the_table_form(text: str, folder: Path) -> None:
+def test_converted_file_keeps_its_meaning(text: str, folder: Path) -> None:
     after = converted(text, folder)
     assert meaning(after, folder) == meaning(text, folder)
     tables = tomllib.loads(after)
@@ -85,7 +87,7 @@ def test_it_means_the_same_in_the_table_form(text: str, folder: Path) -> None:
     assert converted(after, folder) == after
 
 
-def test_every_comment_is_kept_and_scenes_become_an_order() -> None:
+def test_converted_file_keeps_comments_and_orders_scenes() -> None:
     after = converted(SCENES)
     comments = [line.partition("#")[2] for line in SCENES.splitlines() if "#" in line]
     assert [line.partition("#")[2] for line in after.splitlines() if "#" in line] == comments
@@ -93,23 +95,23 @@ def test_every_comment_is_kept_and_scenes_become_an_order() -> None:
     assert "[acts.first.carousel.budget]" in after
 
 
-def test_a_file_in_the_table_form_stays_as_it_is() -> None:
+def test_file_in_the_table_form_is_unchanged() -> None:
     text = '# c\r\n[acts] # d\r\none   =   "x"\r\n'
     assert converted(text) == text.replace("\r\n", "\n")
 
 
-def test_of_two_equal_carousels_one_stays() -> None:
+def test_second_of_two_equal_carousels_is_dropped() -> None:
     after = converted(BOTH)
     assert after.count("iterations") == 1
     assert "# kept" in after
 
 
-def test_what_does_not_load_is_answered_as_ever() -> None:
+def test_file_that_does_not_load_raises_its_problems() -> None:
     with pytest.raises(NarrativeError, match="must be"):
         converted("[[act]]\nname = 'a'\nprompt = 3\n")
 
 
-def test_a_large_inline_file_is_refused() -> None:
+def test_large_inline_file_is_refused() -> None:
     filler = "# " + "x" * 100 + "\n"
     with pytest.raises(InvalidInput, match=r"act is written inline"):
         converted("act = [{ name = 'a', prompt = 'x' }]\n" + filler * (MAX_INLINE_CHARACTERS // 100))
@@ -126,7 +128,7 @@ COMMENT = st.sampled_from(["", " # why", "  # [[act]] name = 'x'"])
 
 @st.composite
 def list_forms(draw: st.DrawFn) -> str:
-    """Acts in the list form, with comments and texts that look like headers."""
+    """Generate acts in the list form, with comments and texts that look like headers."""
     lines = ["# About it", draw(st.sampled_from(["[metadata]", "[narrative]"])) + draw(COMMENT), "name = 'made'"]
     if draw(st.booleans()):
         lines += [draw(st.sampled_from(["[carousel]", "[metadata.carousel]"])), "iterations = 3" + draw(COMMENT)]
@@ -148,7 +150,7 @@ def list_forms(draw: st.DrawFn) -> str:
 
 @settings(max_examples=60)
 @given(list_forms())
-def test_whatever_the_list_form_says(text: str) -> None:
+def test_any_list_form_converts_without_changing_its_meaning(text: str) -> None:
     after = converted(text)
     assert meaning(after) == meaning(text)
     assert converted(after) == after
@@ -162,15 +164,16 @@ LENIENT = [file for file in OF_OTHERS if file.stem >= "45" and file.stem != "54_
 def test_converted_founding_file_has_no_warnings_and_keeps_its_comments(file: Path) -> None:
     text = file.read_text(encoding="utf-8")
     after = converted(text, file.parent)
-    found = parse_all(after, source=str(file), folder=file.parent, environment=ENVIRONMENT)
-    assert found[0].warnings == ()
-    assert [one.narrative.name for one in found] == [
-        one.narrative.name for one in parse_all(text, source=str(file), folder=file.parent, environment=ENVIRONMENT)
+    narratives = parse_all(after, source=str(file), folder=file.parent, environment=ENVIRONMENT)
+    assert narratives[0].warnings == ()
+    assert [loaded.narrative.name for loaded in narratives] == [
+        loaded.narrative.name
+        for loaded in parse_all(text, source=str(file), folder=file.parent, environment=ENVIRONMENT)
     ]
     assert [comment for comment in re.findall(r"(?<!\\S)#.*", text) if comment not in after] == []
 
 
-def test_converted_founding_file_says_the_same_in_the_words_of_today() -> None:
+def test_converted_founding_file_has_the_same_meaning() -> None:
     text = """# About it.
 [narration]
 name = "My Story" # its name

@@ -1,4 +1,4 @@
-"""The reference page tells what is so: its examples load, and its tables name the keys of the language, all and only."""
+"""Tests that the examples of the reference page load, and that its tables name exactly the keys of the language."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ SECTIONS = {
 
 
 @pytest.mark.parametrize("block", re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL))
-def test_each_example_loads(block: str) -> None:
+def test_example_of_the_reference_page_loads(block: str) -> None:
     environment = Environment.for_wire({"TEST_GUILD_ID": "1"}, allow=["TEST_GUILD_ID"])
-    found = parse_all(block, source="page.toml", folder=None, environment=environment)
-    assert found and found[0].warnings == ()
+    narratives = parse_all(block, source="page.toml", folder=None, environment=environment)
+    assert narratives and narratives[0].warnings == ()
 
 
 @pytest.mark.parametrize("name", TABLES)
-def test_each_key_is_named(name: str) -> None:
+def test_every_key_is_named_in_the_reference_page(name: str) -> None:
     table = TABLES[name]
     missing = [key for key in (*table.known, *table.tolerated) if not re.search(rf"\b{key}\b", PAGE)]
     assert missing == []
 
 
 @pytest.mark.parametrize("heading", SECTIONS)
-def test_a_table_of_keys_has_all_of_them_and_no_other(heading: str) -> None:
+def test_table_of_keys_in_the_page_is_complete_and_exact(heading: str) -> None:
     section = PAGE.split(f"\n## {heading}\n")[1].split("\n## ")[0]
     rows = re.findall(r"^\| (`[^|]+?) \|", section, re.MULTILINE)
     named = {name.rpartition(".")[2] for row in rows for name in re.findall(r"`\[?([\w.]+)\]?`", row)}

@@ -1,4 +1,4 @@
-"""The narratives that are shipped load without a warning, and importing the package costs little."""
+"""Tests that shipped narratives load without a warning, and that importing the package is cheap."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ def example(name: str) -> Narrative:
 
 
 @pytest.mark.parametrize("path", sorted(SCRIPTS.rglob("*.toml")), ids=lambda path: path.stem)
-def test_each_script_loads_and_survives_its_snapshot(path: Path) -> None:
+def test_shipped_narrative_loads_and_survives_its_snapshot(path: Path) -> None:
     narrative = example(str(path.relative_to(SCRIPTS)))
     assert narrative.name == path.stem
     assert missing_variables(narrative) == []
     assert Narrative.model_validate(json.loads(json.dumps(narrative.snapshot()))) == narrative
 
 
-def test_the_founding_digest() -> None:
+def test_founding_digest_keeps_its_meaning() -> None:
     digest = example("examples/daily_digest.toml")
     assert digest.description == "Generate daily digest posts"
     assert digest.carousel == Carousel(iterations=50, estimated_tokens_per_iteration=2000, continue_on_error=False)
@@ -38,17 +38,17 @@ def test_the_founding_digest() -> None:
     assert [act.name for act in digest.acts] == ["research", "draft", "polish"]
 
 
-def test_the_welcome_scripts() -> None:
+def test_welcome_scripts_have_their_acts_and_state() -> None:
     publish = example("discord/publish_welcome.toml")
     assert [act.calls_model for act in publish.acts] == [False, False, True, True, False, False, False]
-    states = {one.name for one in references(publish) if one.kind == "state"}
+    states = {reference.name for reference in references(publish) if reference.kind == "state"}
     assert states == {"discord.4242.channel.welcome", "welcome_channel.id", "welcome_message", "welcome_message.id"}
     hourly = example("discord/welcome_carousel.toml")
     assert hourly.carousel == Carousel(iterations=24, estimated_tokens_per_iteration=500)
     assert [act.name for act in hourly.acts] == ["channel", "generate", "post"]
 
 
-def test_a_variable_that_nobody_gave_is_known_before_a_run() -> None:
+def test_missing_variable_is_known_before_a_run() -> None:
     digest = example("examples/daily_digest.toml")
     bare = digest.model_copy(update={"variables": {}})
     assert missing_variables(bare) == ["audience"]

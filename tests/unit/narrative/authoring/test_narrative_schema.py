@@ -1,4 +1,4 @@
-"""The shipped schema is that of this version; what loads is valid by it, and what breaks a rule of one table is not."""
+"""Tests that the shipped schema is up to date, accepts files that load, and refuses those that break a rule of one table."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ ROOT = Path(__file__).parents[4]
 SCRIPTS = sorted((ROOT / "narratives").rglob("*.toml"))
 OF_OTHERS = sorted((ROOT / "tests/narratives_of_others").glob("*.toml"))
 PRESENT_FORM = [file for file in OF_OTHERS if file.stem < "45"]
-"""Those without words that only the founding system knew: editors are to mark these."""
+"""List the files without keys of the founding system, which editors are meant to mark."""
 FOUNDING = [
     ACT_CAROUSEL,
     BINDS_AND_SKIPS,
@@ -60,19 +60,19 @@ WRONG = {
 }
 
 
-def test_it_is_a_schema() -> None:
+def test_schema_is_valid_json_schema() -> None:
     Draft202012Validator.check_schema(SCHEMA)
     assert SCHEMA["$schema"] == Draft202012Validator.META_SCHEMA["$id"]
 
 
-def test_the_shipped_one_is_up_to_date() -> None:
-    """After a change run `botticelli narrative schema --output narratives/narrative.schema.json`."""
+def test_shipped_schema_is_up_to_date() -> None:
+    """Run `botticelli narrative schema --output narratives/narrative.schema.json` after a change."""
     shipped = (ROOT / "narratives/narrative.schema.json").read_text(encoding="utf-8")
     assert json.loads(shipped) == SCHEMA
 
 
 @pytest.mark.parametrize("file", SCRIPTS, ids=lambda file: file.stem)
-def test_examples_are_valid_and_name_it(file: Path) -> None:
+def test_examples_are_valid_and_name_the_schema(file: Path) -> None:
     text = file.read_text(encoding="utf-8")
     VALIDATOR.validate(tomllib.loads(text))
     named = re.match(r"#:schema (\S+)\n", text)
@@ -81,21 +81,21 @@ def test_examples_are_valid_and_name_it(file: Path) -> None:
 
 
 @pytest.mark.parametrize("file", PRESENT_FORM, ids=lambda file: file.stem)
-def test_those_of_others_are_valid(file: Path) -> None:
+def test_foreign_narratives_are_valid_by_the_schema(file: Path) -> None:
     VALIDATOR.validate(tomllib.loads(file.read_text(encoding="utf-8")))
 
 
 @pytest.mark.parametrize("text", [*FOUNDING, *EXAMPLES])
-def test_what_loads_is_valid(text: str) -> None:
+def test_file_that_loads_is_valid_by_the_schema(text: str) -> None:
     VALIDATOR.validate(tomllib.loads(text))
 
 
-def test_there_are_wrong_files_enough() -> None:
+def test_enough_wrong_files_are_tested() -> None:
     assert len(WRONG) > 15
 
 
 @pytest.mark.parametrize("name", WRONG)
-def test_a_broken_rule_is_seen(name: str) -> None:
+def test_broken_rule_is_invalid_by_the_schema(name: str) -> None:
     assert not VALIDATOR.is_valid(tomllib.loads(WRONG[name]))
 
 
@@ -116,16 +116,19 @@ def test_a_broken_rule_is_seen(name: str) -> None:
         "[acts]\na = 3",
     ],
 )
-def test_a_wrong_file_is_not_valid(wrong: str) -> None:
+def test_wrong_file_is_invalid_by_the_schema(wrong: str) -> None:
     assert not VALIDATOR.is_valid(tomllib.loads(wrong))
 
 
-def test_every_description_is_of_a_key_and_every_property_says_what_it_is() -> None:
+def test_every_property_has_a_description_and_every_description_a_key() -> None:
     keys = {name: {*table.known, *table.tolerated} for name, table in _TABLES.items()}
     assert DESCRIPTIONS.keys() - {EVERYWHERE} <= keys.keys()
-    tables = [SCHEMA, *(one for one in SCHEMA["$defs"].values() if "properties" in one)]
+    tables = [SCHEMA, *(table for table in SCHEMA["$defs"].values() if "properties" in table)]
     silent = [
-        key for one in tables for key, value in one["properties"].items() if not {"description", "const"} & value.keys()
+        key
+        for table in tables
+        for key, value in table["properties"].items()
+        if not {"description", "const"} & value.keys()
     ]
     assert silent == []
 
@@ -164,8 +167,8 @@ def test_defaults_and_bounds_are_those_of_the_model() -> None:
         ('[narratives.x]\nnarrative = "y"\nmodle = "echo/echo"\n[acts]\na = "A"\n', "modle", "model"),
     ],
 )
-def test_misspelt_key_is_answered_with_the_keys_there_are(text: str, key: str, known: str) -> None:
-    """One problem names the key and lists those that the table has; none says that nothing of several fits."""
+def test_misspelt_key_lists_the_known_keys(text: str, key: str, known: str) -> None:
+    """Expect one problem with the key and the known ones, and none about several alternatives."""
     errors = list(VALIDATOR.iter_errors(tomllib.loads(text)))
     named = [error for error in errors if error.validator == "enum" and error.instance == key]
     if key == "iterations":  # a misspelt table is taken for one of several narratives: it has no such key

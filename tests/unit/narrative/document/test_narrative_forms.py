@@ -1,4 +1,4 @@
-"""Both ways of writing a narrative lead to the same model; all keys arrive where they belong."""
+"""Tests that both ways of writing a narrative give the same model, with every key in its place."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ flags = [1, true, 0.5, { deep = "{{ask}}", empty = "" }]
 """
 
 
-def test_every_key_arrives(load: Load) -> None:
+def test_every_key_reaches_the_model(load: Load) -> None:
     loaded = load(EVERYTHING)
     narrative = loaded.narrative
     assert loaded.warnings == ()
@@ -102,13 +102,13 @@ def test_every_key_arrives(load: Load) -> None:
     assert many.line == 37
 
 
-def test_a_carousel_of_the_toc_is_the_same_as_one_of_the_narrative(load: Load) -> None:
+def test_toc_carousel_equals_the_narrative_carousel(load: Load) -> None:
     short = "[toc]\ncarousel = 3\n[acts]\na = 'x'\n"
     assert load(short).narrative.carousel == Carousel(iterations=3)
     assert load(short + "[carousel]\niterations = 3\n").narrative.carousel == Carousel(iterations=3)
 
 
-def test_inputs(load: Load) -> None:
+def test_inputs_of_every_type_are_read_in_order(load: Load) -> None:
     narrative = load(EVERYTHING).narrative
     look, many = narrative.acts[1], narrative.acts[3]
     stats = BotCommandInput(
@@ -130,19 +130,19 @@ def test_inputs(load: Load) -> None:
     assert command.line == 50
 
 
-def test_both_forms_make_the_same_acts(load: Load) -> None:
+def test_list_and_table_forms_give_the_same_acts(load: Load) -> None:
     table = "toc = ['b', 'a']\n[narrative]\nname = 'n'\n[acts]\na = 'x {{b}}'\nb = 'y'\n"
     listed = "[metadata]\nname = 'n'\n[[act]]\nname = 'b'\nprompt = 'y'\n[[acts]]\n".replace("acts", "act")
     listed += "act_name = 'a'\n[[act.input]]\ncontent = 'x {{b}}'\n"
 
     def plain(text: str) -> object:
-        return json.loads(json.dumps(load(text).narrative.snapshot()), object_hook=lambda one: {**one, "line": 0})
+        return json.loads(json.dumps(load(text).narrative.snapshot()), object_hook=lambda table: {**table, "line": 0})
 
     assert plain(table) == plain(listed)
     assert plain(listed) == plain(listed.replace("[act", "[acts").replace("[[act", "[[acts").replace("actss", "acts"))
 
 
-def test_scenes_order_acts(load: Load) -> None:
+def test_acts_with_scenes_are_ordered_by_them(load: Load) -> None:
     acts = [("a", 2), ("b", None), ("c", 1), ("d", None), ("e", 1)]
     text = "".join(
         f"[[act]]\nname='{name}'\nprompt='x'\n" + f"scene={scene}\n" * (scene is not None) for name, scene in acts
@@ -150,20 +150,20 @@ def test_scenes_order_acts(load: Load) -> None:
     assert [act.name for act in load(text).narrative.acts] == ["c", "d", "e", "a", "b"]
 
 
-def test_a_character_speaks_unless_there_is_a_system_text(load: Load) -> None:
+def test_character_becomes_the_system_text_unless_one_is_given(load: Load) -> None:
     text = "[[act]]\nname = 'a'\ncharacter = 'Ada'\nprompt = 'x'\n"
     assert load(text).narrative.acts[0].system == Template(parts=("You are ", "Ada", "."))
     assert load(text + "system = 'Be Bob.'\n").narrative.acts[0].system == Template(parts=("Be Bob.",))
 
 
-def test_outputs_of_an_act_that_repeats(load: Load) -> None:
+def test_repeated_act_has_numbered_outputs(load: Load) -> None:
     text = (
         "[acts.a]\nprompt = 'x'\ncarousel = {iterations = 3}\n[acts.b]\nprompt = '{act.a.outputs.2} {act.a.outputs}'\n"
     )
     assert len(load(text).narrative.acts) == 2
 
 
-def test_an_act_without_text_calls_no_model(load: Load) -> None:
+def test_act_without_text_calls_no_model(load: Load) -> None:
     assert not load("[bots.s]\ncommand='server.get_stats'\n[acts]\na = 'bots.s'\n").narrative.acts[0].calls_model
 
 
@@ -175,7 +175,7 @@ def test_an_act_without_text_calls_no_model(load: Load) -> None:
         "[bots.b]\ncommand='a.b'\nn=[]\nm={}\nf=1.0\nt=true\nbig=9_000_000_000_000_000_000\n[acts]\na='bots.b'\n",
     ],
 )
-def test_a_snapshot_brings_the_narrative_back(load: Load, text: str) -> None:
+def test_snapshot_round_trip_gives_the_same_narrative(load: Load, text: str) -> None:
     narrative = load(text).narrative
     assert Narrative.model_validate(json.loads(json.dumps(narrative.snapshot()))) == narrative
     assert Narrative.model_validate_json(narrative.model_dump_json()) == narrative
@@ -194,7 +194,7 @@ def test_output_of_an_act_in_single_braces_is_a_problem_where_it_stands() -> Non
 def test_name_of_an_act_or_variable_in_single_braces_is_a_warning() -> None:
     text = '[narrative.variables]\nwho = "x"\n[acts]\ndraft = "Dear {who}"\nlast = "{draft} {other} {last}"\n'
     loaded = parse_narrative(text, source="story.toml", folder=None)
-    assert [(one.line, one.message) for one in loaded.warnings] == [
+    assert [(warning.line, warning.message) for warning in loaded.warnings] == [
         (4, "{who} is printed as it is"),
         (5, "{draft} is printed as it is"),
     ]

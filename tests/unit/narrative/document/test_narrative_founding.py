@@ -1,4 +1,4 @@
-"""The examples of the founding documents, completed to whole files, load and mean what they say there."""
+"""Tests that the examples of the founding documents, completed to whole files, load with their meaning."""
 
 from __future__ import annotations
 
@@ -115,11 +115,11 @@ name = "welcome"
 @pytest.mark.parametrize(
     "text", [NARRATIVE_CAROUSEL, ACT_CAROUSEL, ROOT_CAROUSEL, CREATES, USES_STATE, PINS, BINDS_AND_SKIPS, GUILD_STATE]
 )
-def test_each_loads_without_a_warning(load: Load, text: str) -> None:
+def test_founding_example_loads_without_a_warning(load: Load, text: str) -> None:
     assert load(text).warnings == ()
 
 
-def test_carousels(load: Load) -> None:
+def test_founding_carousels_keep_their_meaning(load: Load) -> None:
     whole = load(NARRATIVE_CAROUSEL).narrative
     assert whole.name == "daily_digest"
     assert whole.carousel == Carousel(iterations=50, estimated_tokens_per_iteration=2000, continue_on_error=False)
@@ -130,7 +130,7 @@ def test_carousels(load: Load) -> None:
     assert root.acts[0].name == "generate"
 
 
-def test_state(load: Load) -> None:
+def test_founding_state_and_commands_keep_their_meaning(load: Load) -> None:
     act = load(GUILD_STATE).narrative.acts[0]
     assert act.output_var == "welcome_channel"
     assert act.skip_if is not None and act.skip_if.reference.name == "discord.4242.channel.welcome"

@@ -1,4 +1,4 @@
-"""Files of the founding system are recognised by their marks and read leniently; all other files strictly."""
+"""Tests that files of the founding system are recognised by their marks and read leniently, and all others strictly."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def parsed(text: str) -> Loaded:
     return parse_all(text, source="story.toml", folder=None, environment=ENVIRONMENT)[0]
 
 
-def test_title_is_warned_of_and_gives_the_name() -> None:
+def test_title_gives_the_name_with_a_warning() -> None:
     (loaded,) = read("45")
     assert loaded.narrative.name == "morning-poem-no-1"
     assert "is read as a title" in str(loaded.warnings[0])
@@ -77,12 +77,15 @@ def test_table_of_a_model_is_that_of_the_narrative() -> None:
     assert (narrative.model, narrative.temperature, narrative.max_tokens) == ("gemini-2.0-flash-exp", 0.7, 100)
 
 
-def test_unknown_tables_are_warned_of_and_configuration_of_acts_counts() -> None:
+def test_unknown_table_gives_a_warning_and_act_config_is_used() -> None:
     essay, everything = read("50")
     assert (essay.narrative.name, essay.narrative.target) == ("essay-on-tides", "essays")
     assert essay.narrative.acts[1].temperature == 0.1
     assert [act.name for act in everything.narrative.acts][-1] == "essay"
-    assert [(one.line, one.message) for one in essay.warnings][:2] == [(2, "has no effect"), (6, "has no effect")]
+    assert [(warning.line, warning.message) for warning in essay.warnings][:2] == [
+        (2, "has no effect"),
+        (6, "has no effect"),
+    ]
 
 
 def test_captured_state_is_the_output_variable() -> None:
@@ -90,18 +93,18 @@ def test_captured_state_is_the_output_variable() -> None:
     assert loaded.narrative.acts[0].output_var == "channel_id"
 
 
-def test_required_and_history_are_taken_on_a_table() -> None:
+def test_required_and_history_are_accepted_on_a_table() -> None:
     (loaded,) = read("52")
     query = loaded.narrative.acts[1].inputs[0]
     assert isinstance(query, TableInput)
     assert (query.required, query.history_retention) == (False, "drop")
 
 
-def test_paths_lead_from_the_folder_and_from_those_above() -> None:
-    assert [one.narrative.name for one in read("54")] == ["morning-poem-no-1", "harbour", "model_table"]
+def test_paths_are_searched_in_the_folder_and_above() -> None:
+    assert [loaded.narrative.name for loaded in read("54")] == ["morning-poem-no-1", "harbour", "model_table"]
 
 
-def test_text_from_the_wire_looks_in_no_folder() -> None:
+def test_text_from_the_wire_searches_no_folder() -> None:
     with pytest.raises(NarrativeError, match="can't read files"):
         parsed('[narratives.a]\nnarrative = "45_title"\n')
 
@@ -120,7 +123,7 @@ def test_hidden_file_above_is_not_read(tmp_path: Path) -> None:
         load_all(story, environment=ENVIRONMENT)
 
 
-def test_file_outside_the_repository_is_not_looked_for(tmp_path: Path) -> None:
+def test_file_outside_the_repository_is_not_searched(tmp_path: Path) -> None:
     (tmp_path / "open.txt").write_text("open")
     inner = tmp_path / "inner"
     (inner / ".git").mkdir(parents=True)
@@ -155,7 +158,7 @@ def test_steps_are_refused_in_one_line() -> None:
 def test_act_behind_the_table_of_another_act_is_lifted() -> None:
     loaded = parsed('[toc]\norder = ["a", "b"]\n[acts.a]\nprompt = "x"\nb = "y"\n')
     assert [act.name for act in loaded.narrative.acts] == ["a", "b"]
-    assert [one.line for one in loaded.warnings] == [5]
+    assert [warning.line for warning in loaded.warnings] == [5]
 
 
 def test_act_that_skips_content_generation_says_so() -> None:

@@ -1,4 +1,4 @@
-"""Narratives as people have written them for the system that the founding documents describe: all of them load."""
+"""Tests that narratives which people wrote for the founding system load."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ ENVIRONMENT = Environment.for_local_files({"TEST_GUILD_ID": "4242"})
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
-def test_it_loads(path: Path) -> None:
-    found = load_all(path, environment=ENVIRONMENT)
-    assert all(one.narrative.acts for one in found)
+def test_foreign_narrative_loads(path: Path) -> None:
+    narratives = load_all(path, environment=ENVIRONMENT)
+    assert all(loaded.narrative.acts for loaded in narratives)
 
 
-def test_there_are_enough_of_them() -> None:
+def test_enough_foreign_narratives_are_tested() -> None:
     assert len(FILES) >= 40

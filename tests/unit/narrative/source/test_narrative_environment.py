@@ -1,4 +1,4 @@
-"""Which variables a narrative may read."""
+"""Tests which environment variables a narrative may read."""
 
 from __future__ import annotations
 
@@ -51,23 +51,23 @@ SECRETS = [
 
 
 @pytest.mark.parametrize("name", SECRETS)
-def test_secrets_are_not_read_by_local_files_unless_they_are_named(name: str) -> None:
+def test_secret_variable_is_not_read_by_local_file_unless_allowed(name: str) -> None:
     values = {name: "canary", **VALUES}
     assert Environment.for_local_files(values).get(name) is None
     assert Environment.for_local_files(values, allow=[name]).get(name) == values[name]
 
 
 @pytest.mark.parametrize("name", ["BOTTICELLI_VAR_TOPIC", "TEST_GUILD_ID", "SITE", "HOME"])
-def test_local_files_read_what_looks_harmless(name: str) -> None:
+def test_harmless_variable_is_read_by_local_file(name: str) -> None:
     assert Environment.for_local_files(VALUES).get(name) == VALUES[name]
 
 
-def test_text_over_the_wire_reads_only_what_is_meant_for_it() -> None:
+def test_text_over_the_wire_reads_only_allowed_variables() -> None:
     wire = Environment.for_wire(VALUES, allow=["TEST_GUILD_ID"])
     assert [name for name in VALUES if wire.may_read(name)] == ["BOTTICELLI_VAR_TOPIC", "TEST_GUILD_ID"]
 
 
-def test_the_default_reads_nothing_and_values_are_not_shown() -> None:
+def test_default_environment_reads_nothing_and_hides_values() -> None:
     assert Environment().get("HOME") is None
     assert "canary" not in repr(Environment.for_local_files(VALUES))
 

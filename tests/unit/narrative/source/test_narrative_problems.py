@@ -1,4 +1,4 @@
-"""What is wrong with a file is said in plain words, with its place, all at once. The cases: `bad_narratives.txt`."""
+"""Tests that all problems of a file are reported at once, each with its place. The cases are in `bad_narratives.txt`."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ CASES = {
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_a_bad_file_says_exactly_this(name: str, complaints: Callable[[str], list[str]]) -> None:
+def test_bad_file_gives_exactly_the_expected_lines(name: str, complaints: Callable[[str], list[str]]) -> None:
     text, expected = CASES[name]
     lines = [line.removeprefix("story.toml:").lstrip() for line in complaints(text)]
     assert lines == expected.strip().split("\n")
 
 
-def test_warnings_do_not_stop_a_file(load: Callable[[str], Loaded]) -> None:
+def test_file_with_warnings_loads(load: Callable[[str], Loaded]) -> None:
     loaded = load("toc=['a']\n[narrative]\ntitle='T'\nauthor='A'\nversion=1\ntags=['t']\n[acts]\na='x'\nb='y'\n")
     assert [str(warning) for warning in loaded.warnings] == [
         "story.toml:3:1: [narrative] title: has no effect",
@@ -39,7 +39,7 @@ def test_warnings_do_not_stop_a_file(load: Callable[[str], Loaded]) -> None:
     ]
 
 
-def test_a_narrative_is_asked_for_by_its_name(load: Callable[[str], Loaded]) -> None:
+def test_missing_or_wrong_narrative_name_is_a_problem(load: Callable[[str], Loaded]) -> None:
     text = "[narrative]\nname = 'digest'\n" + ACT
     assert parse_narrative(text, source="x.toml", folder=None, name="digest").narrative.name == "digest"
     with pytest.raises(NarrativeError, match=r"x.toml:2:1: .* the narrative is not called dijest; it is called digest"):
@@ -48,13 +48,13 @@ def test_a_narrative_is_asked_for_by_its_name(load: Callable[[str], Loaded]) -> 
         parse_narrative(ACT, source="<wire>", folder=None)
 
 
-def test_a_flood_of_problems_is_counted(complaints: Callable[[str], list[str]]) -> None:
+def test_problems_beyond_the_limit_are_counted(complaints: Callable[[str], list[str]]) -> None:
     lines = complaints(ACT + "[narrative]\n" + "".join(f"key{number} = 1\n" for number in range(1000)))
     assert len(lines) == MAX_PROBLEMS + 1
     assert lines[-1] == "story.toml: and 800 more problems"
 
 
-def test_more_acts_or_more_text_than_a_narrative_may_have(complaints: Callable[[str], list[str]]) -> None:
+def test_too_many_acts_or_too_much_text_is_a_problem(complaints: Callable[[str], list[str]]) -> None:
     many = "".join(f"[acts.a{number}]\nprompt = 'x'\n" for number in range(201))
     too_many = ["story.toml:1:1: there are more than 200 acts; use a carousel to repeat acts"]
     assert complaints(many) == too_many
@@ -68,7 +68,7 @@ def toc(length: int) -> str:
     return "toc = [" + "'a'," * length + "]\n"
 
 
-def test_no_message_shows_the_value_of_a_variable(complaints: Callable[[str], list[str]]) -> None:
+def test_message_never_shows_the_value_of_a_variable(complaints: Callable[[str], list[str]]) -> None:
     text = "[acts]\na = '${CHAT_TOKEN} {state.${PLAIN}..x} {act.${PLAIN}} {{${PLAIN}}} ${PLAIN'\n"
     text += "[acts.b]\nskip_if = '${PLAIN}'\nprompt = 'x'\n"
     lines = complaints(text)
@@ -76,7 +76,7 @@ def test_no_message_shows_the_value_of_a_variable(complaints: Callable[[str], li
     assert "canary" not in "\n".join(lines)
 
 
-def test_the_environment_of_the_wire_is_closed_by_default() -> None:
+def test_environment_of_the_wire_is_closed_by_default() -> None:
     with pytest.raises(NarrativeError, match=r"\$\{TEST_GUILD_ID\} may not be read"):
         parse_narrative("[acts]\na = '${TEST_GUILD_ID}'", source="x.toml", folder=None)
     wire = Environment.for_wire({"BOTTICELLI_VAR_A": "art", "B": "b"}, allow=["B"])

@@ -1,4 +1,4 @@
-"""Files: which are read, and which are refused with one line (row S2)."""
+"""Tests which files are read, and which are refused with one line (row S2)."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ def line(path: Path) -> str:
     return str(problem).removeprefix(str(path)).removeprefix(": ")
 
 
-def test_a_file_names_its_narrative(tmp_path: Path) -> None:
+def test_unnamed_narrative_is_named_after_its_file(tmp_path: Path) -> None:
     path = tmp_path / "greeting.toml"
     path.write_bytes(b"\xef\xbb\xbf" + GOOD.replace("\n", "\r\n").encode())
     assert load_narrative(path).narrative.name == "greeting"
 
 
-def test_files_that_are_no_narrative(tmp_path: Path) -> None:
+def test_unreadable_file_says_why_in_one_line(tmp_path: Path) -> None:
     latin, zero, large, pipe = (tmp_path / name for name in ("latin.toml", "zero.toml", "large.toml", "pipe.toml"))
     latin.write_bytes(b"# ok\n# caf\xe9\n")
     zero.write_bytes(b"a = '\0'")
@@ -43,7 +43,7 @@ def test_files_that_are_no_narrative(tmp_path: Path) -> None:
     assert line(Path("/dev/zero")) == "is not a regular file"
 
 
-def test_a_name_with_a_nul_or_a_line_break_gives_one_line(tmp_path: Path) -> None:
+def test_file_name_with_nul_or_line_break_gives_one_line(tmp_path: Path) -> None:
     for name in ("a\0b.toml", "a\nb.toml"):
         with pytest.raises(NarrativeError) as caught:
             load_narrative(tmp_path / name)
@@ -76,7 +76,7 @@ def folder(tmp_path: Path) -> Path:
     return inner
 
 
-def test_a_text_beside_the_narrative_is_a_template(folder: Path) -> None:
+def test_text_of_a_file_beside_the_narrative_is_a_template(folder: Path) -> None:
     assert with_file(folder, "prompt.txt") == ["Say hello."]
     assert with_file(folder, "./deep/other.txt") == ["{now}"]
 
@@ -106,12 +106,12 @@ OUTSIDE = "the file must be inside the narrative's own folder"
         (".", "is a folder, not a file"),
     ],
 )
-def test_a_file_that_may_not_or_cannot_be_read(folder: Path, name: str, message: str) -> None:
+def test_forbidden_or_unreadable_file_beside_is_a_problem(folder: Path, name: str, message: str) -> None:
     (line,) = with_file(folder, name)
     assert line.startswith("s.toml:3:1: [acts.a.input] file: ") and line.endswith(f": {message}")
 
 
-def test_problems_in_a_file_beside_name_it_and_its_line(folder: Path) -> None:
+def test_problem_in_a_file_beside_names_the_file_and_line(folder: Path) -> None:
     assert with_file(folder, "wrong.txt") == [
         "s.toml:3:1: [acts.a.input] file: wrong.txt, line 2: {act.x} is not a reference; "
         "an act's output is {act.NAME.output}; write \\{ for a brace that is just a brace",

@@ -1,4 +1,4 @@
-"""Paths into outputs, and conditions on values."""
+"""Tests paths into outputs, and conditions on values."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ DATA = '{"a": [{"b": "x"}, 2], "inner": "[1]"}'
         ({"0": "key"}, "0", "key"),
     ],
 )
-def test_a_path_leads_into_the_output(value: Any, path: str, expected: Any) -> None:
+def test_path_gives_the_value_inside_the_output(value: Any, path: str, expected: Any) -> None:
     assert look_up(value, path.split(".") if path else (), reference="{{x}}") == expected
 
 
@@ -50,13 +50,13 @@ def test_a_path_leads_into_the_output(value: Any, path: str, expected: Any) -> N
         ),
     ],
 )
-def test_a_path_that_leads_nowhere(value: Any, path: str, message: str) -> None:
+def test_wrong_path_names_the_missing_step(value: Any, path: str, message: str) -> None:
     with pytest.raises(TemplateError) as caught:
         look_up(value, path.split("."), reference="{{x}}")
     assert str(caught.value) == message
 
 
-def test_only_json_is_json() -> None:
+def test_text_is_parsed_only_when_it_is_json() -> None:
     assert json_or_text("NaN") == "NaN"
     assert json_or_text(" 12 ") == 12
     with pytest.raises(ValueError, match=r"Expecting value"):
@@ -86,10 +86,10 @@ def condition(text: str) -> Any:
         ("{var.mode} == 'dry'", ["dry"], ["wet"]),
     ],
 )
-def test_conditions(text: str, true_for: list[Any], false_for: list[Any]) -> None:
-    found = condition(text)
-    assert found.line == 3
-    assert [holds(found, value) for value in (*true_for, *false_for)] == [True] * len(true_for) + [False] * len(
+def test_condition_holds_for_its_value(text: str, true_for: list[Any], false_for: list[Any]) -> None:
+    parsed = condition(text)
+    assert parsed.line == 3
+    assert [holds(parsed, value) for value in (*true_for, *false_for)] == [True] * len(true_for) + [False] * len(
         false_for
     )
 
@@ -111,7 +111,7 @@ def test_conditions(text: str, true_for: list[Any], false_for: list[Any]) -> Non
         "{state.x} == 'a",
     ],
 )
-def test_what_is_no_condition(text: str) -> None:
+def test_text_without_a_condition_is_refused(text: str) -> None:
     assert condition(text) is None
 
 
@@ -122,7 +122,7 @@ def test_answer_is_parsed_once_for_all_references() -> None:
     assert first is again
 
 
-def test_nearest_name_is_looked_for_among_few_of_many_keys() -> None:
+def test_nearest_name_is_searched_among_a_limited_number_of_keys() -> None:
     many = [f"key_{number:06d}" for number in range(100_000)]
     assert len(comparable("key_00000x", many)) == MAX_COMPARED
     assert comparable("key", [*many, "kex", "k" * 50]) == ["kex"]

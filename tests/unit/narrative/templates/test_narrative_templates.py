@@ -1,4 +1,4 @@
-"""References are read once, filled in as data, and never read again (I7)."""
+"""Tests that references are read once, filled in as data, and never expanded again (I7)."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from botticelli.narrative.templates.template import (
 HOME = Environment.for_local_files({"GUILD": "42", "EMPTY": "", "SHELL_LIKE": "{act.a.output} ${GUILD}", "ODD": "a b"})
 
 
-def one(text: str) -> Reference:
+def parse_reference(text: str) -> Reference:
     parsed = parse_template(text, HOME)
     assert parsed.faults == ()
     (reference,) = parsed.template.parts
@@ -61,8 +61,8 @@ def one(text: str) -> Reference:
         ("{narrative.name}", "narrative", "name", ""),
     ],
 )
-def test_each_form_of_reference(text: str, kind: str, name: str, path: str) -> None:
-    reference = one(text)
+def test_every_form_of_reference_is_parsed(text: str, kind: str, name: str, path: str) -> None:
+    reference = parse_reference(text)
     assert (reference.kind, reference.name, ".".join(reference.path)) == (kind, name, path)
 
 
@@ -84,7 +84,7 @@ def test_each_form_of_reference(text: str, kind: str, name: str, path: str) -> N
         ("", ""),
     ],
 )
-def test_what_stays_or_becomes_text(text: str, literal: str) -> None:
+def test_braces_without_a_reference_stay_text(text: str, literal: str) -> None:
     parsed = parse_template(text, HOME)
     assert parsed.faults == ()
     assert parsed.template.parts == ((literal,) if literal else ())
@@ -115,16 +115,16 @@ def test_references_among_text_keep_their_offsets() -> None:
         ("${MY_API_KEY}", "${MY_API_KEY} may not be read from the environment: its name or value looks like a secret"),
     ],
 )
-def test_near_misses_are_faults(text: str, message: str) -> None:
+def test_near_miss_of_a_reference_is_a_fault(text: str, message: str) -> None:
     assert parse_template(text, HOME).faults[0].message == message
 
 
-def test_faults_point_at_their_reference_and_are_not_endless() -> None:
+def test_faults_point_at_their_reference_up_to_a_limit() -> None:
     faults = parse_template("ab {run.x} " * 100, HOME).faults
     assert [fault.offset for fault in faults] == [3 + 11 * number for number in range(MAX_FAULTS)]
 
 
-def test_a_lone_reference_is_the_value_itself() -> None:
+def test_lone_reference_is_the_value_itself() -> None:
     template = parse_template("{{a}}", HOME).template
     assert render(template, lambda _: {"id": 7}) == {"id": 7}
     assert render_text(template, lambda _: {"id": 7}) == "7"
@@ -144,7 +144,7 @@ def test_a_lone_reference_is_the_value_itself() -> None:
         ([1, "a"], '[1,"a"]'),
     ],
 )
-def test_values_as_text(value: Any, text: str) -> None:
+def test_value_inside_a_text_is_written_as_text(value: Any, text: str) -> None:
     assert as_text(value) == text
 
 
@@ -174,21 +174,21 @@ SNEAKY = st.sampled_from(
 
 @given(st.lists(SNEAKY | st.text(max_size=5)).map("".join))
 @example("{state.secret}${GUILD}{{b}}")
-def test_what_a_value_brings_in_is_never_expanded(value: str) -> None:
-    asked: list[str] = []
+def test_value_with_references_is_never_expanded(value: str) -> None:
+    requests: list[str] = []
 
     def resolve(reference: Reference) -> str:
-        asked.append(reference.text)
+        requests.append(reference.text)
         return value
 
     template = parse_template("before {act.a.output} between {{a}}{ after", HOME).template
     assert render(template, resolve) == f"before {value} between {value}{{ after"
     assert render_value(Items(array=(template,)), resolve) == [f"before {value} between {value}{{ after"]
-    assert set(asked) == {"{act.a.output}", "{{a}}"}
+    assert set(requests) == {"{act.a.output}", "{{a}}"}
 
 
 @given(st.lists(SNEAKY | st.text(max_size=3)).map("".join))
-def test_any_text_parses_and_loses_nothing_but_what_it_says(text: str) -> None:
+def test_any_text_parses_without_loss(text: str) -> None:
     parsed = parse_template(text, HOME)
     assert len(parsed.offsets) == len(parsed.template.references)
     for offset, reference in zip(parsed.offsets, parsed.template.references, strict=True):
@@ -196,7 +196,7 @@ def test_any_text_parses_and_loses_nothing_but_what_it_says(text: str) -> None:
 
 
 @given(st.lists(SNEAKY | st.text(max_size=8)).map("".join))
-def test_an_environment_value_is_text_too(value: str) -> None:
+def test_environment_value_is_never_expanded(value: str) -> None:
     environment = Environment({"BOTTICELLI_VAR_X": value})
     parsed = parse_template("${BOTTICELLI_VAR_X}", environment)
     if "\0" not in value:

@@ -1,4 +1,4 @@
-"""A `where` becomes a filter of columns and values; whatever else SQL can say is refused when the file is loaded."""
+"""Tests that a `where` becomes a filter of columns and values, and that any other SQL is refused at load."""
 
 from __future__ import annotations
 
@@ -117,14 +117,14 @@ a > now(3)""".splitlines()
 @pytest.mark.parametrize(
     "text", [*HOSTILE, "", "(" * 2000 + "a=1" + ")" * 2000, "not " * 500 + "a=1", "a = 1 and " * 400 + "b=2"]
 )
-def test_what_is_no_filter_is_refused(text: str) -> None:
+def test_text_that_is_not_a_filter_is_refused(text: str) -> None:
     with pytest.raises(Refused):
         parse_where(Template(parts=(text,)))
 
 
-def test_a_filter_is_a_tree_of_comparisons() -> None:
-    found = parse_where(Template(parts=("Status = 'it''s; -- ok' AND NOT (n NOT IN (1, -2.5) OR t IS NOT NULL)",)))
-    assert found == AllOf(
+def test_filter_is_a_tree_of_comparisons() -> None:
+    tree = parse_where(Template(parts=("Status = 'it''s; -- ok' AND NOT (n NOT IN (1, -2.5) OR t IS NOT NULL)",)))
+    assert tree == AllOf(
         parts=(
             Comparison(column="status", op="=", values=(Template(parts=("it's; -- ok",)),)),
             Not(
@@ -163,9 +163,9 @@ def test_comparison_of_constants_is_a_constant(text: str, holds: bool) -> None:
     ],
 )
 def test_moment_or_column_on_the_right_is_a_value(text: str, op: str, value: object) -> None:
-    found = parse_where(Template(parts=(text,)))
-    assert isinstance(found, Comparison)
-    assert (found.column, found.op, found.values) == ("a", op, (value,))
+    comparison = parse_where(Template(parts=(text,)))
+    assert isinstance(comparison, Comparison)
+    assert (comparison.column, comparison.op, comparison.values) == ("a", op, (value,))
 
 
 def test_moments_and_constants_survive_the_snapshot() -> None:
@@ -191,12 +191,12 @@ def query(keys: str) -> TableInput:
     text = f'[acts]\na = ["Sum up.", "tables.t"]\n[tables.t]\ntable_name = "posts"\n{keys}\n'
     loaded = parse_narrative(text, source="story.toml", folder=None, environment=Environment())
     again = Narrative.model_validate(loaded.narrative.snapshot())
-    found = again.acts[0].inputs[1]
-    assert isinstance(found, TableInput)
-    return found
+    input_ = again.acts[0].inputs[1]
+    assert isinstance(input_, TableInput)
+    return input_
 
 
-def test_references_are_values_in_quotes_and_without() -> None:
+def test_references_with_and_without_quotes_are_values() -> None:
     where = query("where = \"a = 'x{state.k}y' and b in ({var.n}, '{var.m}') and c between 1 and {iteration}\"").where
     assert isinstance(where, AllOf)
     first, second, third = where.parts
@@ -207,20 +207,20 @@ def test_references_are_values_in_quotes_and_without() -> None:
     assert third.values[0] == 1
 
 
-def test_every_key_of_a_query() -> None:
-    found = query(
+def test_every_key_of_a_table_query_is_read() -> None:
+    table = query(
         'columns = ["id", "title"]\nwhere_clause = "a = 1"\norder_by = "title desc, id"\nlimit = 5\noffset = 2\n'
         'sample = true\nformat = "csv"\nalias = "recent"\npull_and_delete = true\n'
         '[[tables.t.filter]]\ncolumn = "b"\nop = "not in"\nvalue = ["x", 1]\n'
         '[[tables.t.filter]]\ncolumn = "c"\nop = "is_not_null"'
     )
-    assert (found.columns, found.limit, found.offset, found.sample) == (("id", "title"), 5, 2, 5)
-    assert [(one.column, one.descending) for one in found.order_by] == [("title", True), ("id", False)]
-    assert (found.format, found.alias, found.pull_and_delete) == ("csv", "recent", True)
-    assert isinstance(found.where, AllOf) and len(found.where.parts) == 3
+    assert (table.columns, table.limit, table.offset, table.sample) == (("id", "title"), 5, 2, 5)
+    assert [(order.column, order.descending) for order in table.order_by] == [("title", True), ("id", False)]
+    assert (table.format, table.alias, table.pull_and_delete) == ("csv", "recent", True)
+    assert isinstance(table.where, AllOf) and len(table.where.parts) == 3
 
 
-def test_a_hostile_where_is_a_problem_of_its_line() -> None:
+def test_hostile_where_is_a_problem_at_its_line() -> None:
     with pytest.raises(
         NarrativeError, match=r"^story.toml:5:1: \[tables.t\] where: .* is not a value; compare a column"
     ):
