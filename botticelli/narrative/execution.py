@@ -20,14 +20,14 @@ class Multipliers(Frozen):
     rpd_multiplier: float | None = Field(default=None, gt=0, le=1)
 
     def over(self, general: Multipliers) -> Multipliers:
-        """Return these multipliers, filled up from the more `general` ones."""
+        """Return these multipliers, with missing ones taken from the more `general` ones."""
         return Multipliers(**{**general.model_dump(exclude_none=True), **self.model_dump(exclude_none=True)})
 
 
 class Terms(Frozen):
     """Holds the options that a run was enqueued with, which no narrative file sets.
 
-    `tiers` are by provider; `tenant` is the customer the run is for.
+    `tiers` are by provider; `tenant` is whom the run is for.
     """
 
     tiers: dict[str, str] = Field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""Translates acts and their inputs from files of the founding system into the present form."""
+"""Translates acts and their inputs from files of the founding system (the original system) into the present form."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def _translate_act(translation: Translation, path: TomlPath, act: dict[str, Any]
 
 
 def _translate_stores(translation: Translation, path: TomlPath, act: dict[str, Any]) -> None:
-    """Translate each way in which an act says that it keeps its output."""
+    """Translate the keys that store the output of an act in state."""
     if isinstance(act.get("store_as"), str):
         _move_state_key(translation, path, act, (*path, "store_as"), act)
     capture = act.get("state_capture")

@@ -1,4 +1,4 @@
-"""Recognises a file of the founding system by its marks and translates it into the present form.
+"""Recognises a file of the founding system (the original system) and translates it into the present form.
 
 The rule is in `is_founding`, and in the page on files from the original system; `founding_acts` translates the acts.
 """

@@ -77,7 +77,7 @@ def mime_of_name(name: str) -> str | None:
 
 def mime_of_content(data: bytes, kind: MediaKind) -> str | None:
     """Return the MIME type of the first format of this kind that the content matches; None when none does."""
-    return next((format_.mime for format_ in FORMATS if format_.kind == kind and _is(format_, data)), None)
+    return next((format_.mime for format_ in FORMATS if format_.kind == kind and _matches(format_, data)), None)
 
 
 def fault_of_mime(mime: str, kind: MediaKind) -> str | None:
@@ -93,7 +93,7 @@ def fault_of_content(data: bytes, mime: str) -> str | None:
     if not data:
         return "is empty"
     known = _BY_MIME.get(mime, _BY_MIME["text/plain"])
-    if _is(known, data):
+    if _matches(known, data):
         return None
     actual = next((format_.mime for format_ in FORMATS if format_.begins and format_.begins.match(data)), None)
     if known.begins is None:
@@ -101,7 +101,7 @@ def fault_of_content(data: bytes, mime: str) -> str | None:
     return f"is {actual}, not {mime}" if actual else f"is not {mime} by its content"
 
 
-def _is(known: Format, data: bytes) -> bool:
+def _matches(known: Format, data: bytes) -> bool:
     if known.begins is not None:
         return known.begins.match(data) is not None
     try:
