@@ -104,8 +104,8 @@ class _Rewriter:
         for key in self._keys(path):
             here = (*path, key)
             first = self._positions.at(here)[0]
-            fate = self._rewrite_key(here, now, new if isinstance(new, dict) else {}, written)
-            place = place or (first if fate == "moved" else 0)
+            has_moved = self._rewrite_key(here, now, new if isinstance(new, dict) else {}, written)
+            place = place or (first if has_moved else 0)
         if line and self._is_left_out(path):
             self.lines[line - 1] = [f"# {self.lines[line - 1][0]}"]
         elif line and not isinstance(new, dict):
@@ -121,22 +121,23 @@ class _Rewriter:
         names = [key for key in table if not any(header[: len(path) + 1] == (*path, key) for header in self._headers)]
         return names if isinstance(table, dict) else []
 
-    def _rewrite_key(self, here: TomlPath, now: TomlPath, new: Mapping[str, Any], written: set[str]) -> str:
+    def _rewrite_key(self, here: TomlPath, now: TomlPath, new: Mapping[str, Any], written: set[str]) -> bool:
+        """Rewrite the lines of a key, and tell whether its value moved or was replaced."""
         first, last = self._span(here)
         key, value = str(here[-1]), get(self._old, here)
         is_replaced = isinstance(value, str) and new.get(key, value) != value
         if self._is_left_out(here) or is_replaced:
             for number in range(first, last + 1):
                 self.lines[number - 1] = [f"# {line}" for line in self.lines[number - 1]]
-            return "moved" if is_replaced else "left out"
+            return is_replaced
         target = self._new_path(here)
         if target[:-1] == now and target[-1] in new and new[str(target[-1])] == value:
             written.add(str(target[-1]))
             if target[-1] != key:
                 self._rename(first, here, str(target[-1]))
-            return "kept"
+            return False
         self._drop_lines(first, last)
-        return "moved"
+        return True
 
     def _span(self, path: TomlPath) -> tuple[int, int]:
         """Return the first and the last line of a key's value."""

@@ -38,7 +38,7 @@ _VARIABLES = (
     'subject = "a harbour in the morning"',
 )
 _CAROUSEL = (
-    "# The carousel performs the narrative again and again, but starts no iteration that the budget can't pay for.",
+    "# The carousel repeats the narrative, but starts no iteration that the budget can't pay for.",
     "[PATH.carousel]",
     "iterations = 5",
     "estimated_tokens_per_iteration = 1000 # of all acts together; leave it out to have it estimated",
@@ -47,12 +47,12 @@ _CAROUSEL = (
 )
 _DRAFT = _Act(
     "draft",
-    "Each act is one question to a model. References bring in what is known when it is asked.",
+    "Each act is one prompt to a model. References are replaced by their values when the prompt is sent.",
     ('prompt = "Write three sentences about {var.subject}."', "# temperature = 0.8", "# max_tokens = 300"),
 )
 _POLISH = _Act(
     "polish",
-    "A later act reads what an earlier one answered.",
+    "A later act can read the output of an earlier one.",
     (
         'prompt = "Make this shorter and clearer: {act.draft.output}"',
         'output_var = "last_text" # kept for the next run',
@@ -72,7 +72,7 @@ _KINDS = {
         (
             _Act(
                 "channel",
-                "A bot command, without any prompt: no model is called. Skipped once the channel is known.",
+                "A bot command without a prompt: no model is called. Skipped once the channel is known.",
                 ('skip_if = "{state.news_channel}"', 'output_var = "news_channel"'),
                 (
                     (
@@ -83,7 +83,7 @@ _KINDS = {
                     ),
                 ),
             ),
-            _Act("write", "What is to be posted.", ('prompt = "Write one sentence of news. No mentions, no links."',)),
+            _Act("write", "The text to post.", ('prompt = "Write one sentence of news. No mentions, no links."',)),
             _Act(
                 "post",
                 "State remembers the channel, across runs.",
