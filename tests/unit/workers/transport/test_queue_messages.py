@@ -26,7 +26,7 @@ from botticelli.messages import (
 )
 from tests.support.servers.odd_messages import EMBEDDED, MARKER, entry, message, odd_entries
 from tests.support.waiting import at_best
-from workers.transport.queue_messages import Refused, admit, read_entry
+from workers.transport.queue_messages import MAX_VALUES, Refused, admit, read_entry
 
 TASKS = (RUN_ITERATION, ENQUEUE, CANARY)
 WORST_SECONDS = 1.0
@@ -96,6 +96,14 @@ def test_entry_of_many_values_costs_less_than_a_second(inner: str) -> None:
         return time.monotonic() - started < WORST_SECONDS
 
     assert at_best(is_fast)
+
+
+@pytest.mark.parametrize("value", ["0", "[]", "{}"])
+def test_entry_of_too_many_values_is_not_parsed(value: str) -> None:
+    few, many = (f'{{"a": [{",".join([value] * count)}]}}' for count in (MAX_VALUES // 2 - 2, MAX_VALUES + 2))
+    assert len(many) < MAX_ENTRY_BYTES
+    assert read_entry(few) is not None
+    assert read_entry(many) is None
 
 
 def test_own_messages_arrive_as_they_were_sent() -> None:
