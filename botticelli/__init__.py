@@ -1,6 +1,6 @@
 """Botticelli runs LLM narratives unattended, at scale, under budgets that cannot be overspent.
 
-Other programs need `Client` only; importing this package loads nothing else.
+Other programs use `Client`. Importing this package loads nothing until one of its names is used.
 """
 
 from __future__ import annotations

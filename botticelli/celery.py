@@ -1,4 +1,4 @@
-"""The Celery app: `celery -A botticelli worker | inspect | flower`. Its settings are in celeryconfig.py."""
+"""The Celery app, for `celery -A botticelli worker | inspect | flower`. Its settings are in celeryconfig.py."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ PREFORK = "prefork"
 
 
 class App(Celery):  # type: ignore[misc]  # Celery has no types
-    """Celery, which has no configuration at all before Botticelli's settings are known to be good."""
+    """A Celery app that stays unconfigured until Botticelli's settings have been checked."""
 
     def on_configure(self) -> None:
-        """Find the broker.
+        """Find the broker, and start the embedded Redis if it is used.
 
-        Find the broker; the embedded Redis is started when the app first needs its configuration, not when it is
-        imported. What this raises leaves the app as it was: it never falls back to a broker of Celery's own.
+        Celery calls this when the app first needs its configuration, not when it is imported. An error leaves the app
+        unconfigured: it never falls back to Celery's default broker.
         """
         with one_line_errors():
             require_own_broker(celery_url(current().redis_url))
@@ -35,7 +35,7 @@ app = configured(App("botticelli"))
 
 @app.on_after_configure.connect
 def find_broker(sender: Celery, **_: Any) -> None:
-    """Give the app its broker, which `on_configure` has found."""
+    """Set the broker that `on_configure` has found, the number of threads and the pool."""
     runtime = current()
     connected(sender, runtime.redis_url, runtime.settings.redis.prefix)
     sender.conf.worker_concurrency = runtime.settings.worker.threads
@@ -44,10 +44,9 @@ def find_broker(sender: Celery, **_: Any) -> None:
 
 
 def pool_named(words: Sequence[str]) -> str | None:
-    """Return the pool that a command line asks for.
+    """Return the pool that a command line names, or None.
 
-    Celery takes `--pool prefork` for its own default, which `worker_pool` in celeryconfig.py wins over, so that nobody
-    could have it.
+    Celery can't tell `--pool prefork` from its own default, so that `worker_pool` in celeryconfig.py would override it.
     """
     for number, word in enumerate(words):
         if word in ("-P", "--pool"):
@@ -60,13 +59,13 @@ def pool_named(words: Sequence[str]) -> str | None:
 
 @signals.import_modules.connect(sender=app)
 def import_entrances(sender: Celery, **_: Any) -> None:
-    """Before Celery does it, which would look for `tasks` in the working directory first."""
+    """Import the tasks before Celery does, which would look for `tasks` in the working directory first."""
     for name in sender.conf.imports:
         import_from_app(name)
 
 
 def _check_command(name: str | None) -> None:
-    """Of the `celery` command, end here when the settings are wrong: later, Celery would only log it."""
+    """End the `celery` command here if the settings are wrong: later, Celery would only log the error."""
     if name is not None:
         prepare(name)
         with one_line_errors():

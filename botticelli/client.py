@@ -1,6 +1,6 @@
-"""What other services import: enqueue by name, look, watch, and move the levers. Imports no worker and no task.
+"""The Python API for other programs: enqueue narratives, read and watch runs, control them. Imports no worker and no task.
 
-Enqueuing needs the broker only; everything that reads a run needs Postgres as well. Both come from the settings.
+Enqueuing needs only the broker (Redis); everything that reads or controls a run needs Postgres too. Settings name both.
 """
 
 from __future__ import annotations
@@ -25,20 +25,36 @@ if TYPE_CHECKING:
     from botticelli.store import Run
 
 POLL_SECONDS = 0.2
+"""How often `wait` and `watch` read the run, in seconds."""
 
 
 class WaitTimeout(BotticelliError):
-    """The run goes on; only the waiting has ended."""
+    """Raised by `wait` when the run has not ended within the timeout. The run itself continues."""
 
 
 class Client:
-    """One per process is enough; safe for threads. Use it as a context manager, or `close()` it."""
+    """Enqueues narratives, and reads and controls their runs.
+
+    One client per process is enough; it is safe to share between threads. Use it as a context manager, or call `close`.
+
+        with Client() as client:
+            run = client.enqueue("hello", variables={"who": "Ada"}, idempotency_key="hello-ada")
+            print(run.wait(timeout_seconds=60).status)
+
+    Every method raises SettingsError for settings that can't be used and ServiceUnavailable when Postgres or an embedded
+    service is not available. Methods that take a `run_id` expect the full id and raise NotFound for a run that does not
+    exist (yet): a run exists once a worker has accepted it. Costs are in US dollars, durations in seconds.
+    """
 
     def __init__(self, settings: Settings | None = None, *, name: str | None = None) -> None:
-        """`name` stands in the record of the levers that this client moves; default: user and host."""
+        """Create a client, which connects when it is first used.
+
+        `settings` default to those of this process (botticelli.toml and environment variables). `name` is recorded as
+        the author of every pause, approval and other action of this client; the default is `user@host`.
+        """
         self._settings = settings
         self._name = name
-        self._made: Runtime | None = None
+        self._opened_runtime: Runtime | None = None
 
     def enqueue(
         self,
@@ -54,44 +70,55 @@ class Client:
         tenant: str | None = None,
         rehearse: bool = False,
     ) -> RunHandle:
-        """Ask the workers to run a narrative: one of theirs by name, or the `text` of one.
+        """Ask the workers to run a narrative, and return a handle at once, before any of them has accepted it.
 
-        Of a file or a text with several narratives, `name` says which (`"file#name"` says the same). `tiers` are by
-        provider, and come before those of the workers' settings; `tenant` is whose budget of the settings the run
-        spends from. With `rehearse` its bot commands are answered offline, by whatever worker performs it, and tables
-        stay as they are.
+        Pass the `narrative`'s name in the workers' folders (`"hello"`, `"file#name"`) or its TOML as `text`; `name` picks
+        one of several in it. `iterations` replaces the number in the narrative. Calls with the same `idempotency_key`
+        refer to the same run. `tags` are strings to find it by. `tiers` (by provider) override the tiers of the workers'
+        settings. The run spends from the budget of `tenant`, too. With `rehearse` bot commands are answered offline and
+        tables stay unchanged.
 
-        The id is known at once, the run appears when a worker has accepted it; a narrative that can't be performed
-        becomes a run that has failed and says why. With an `idempotency_key` a repeated call names the same run.
-        Raises InvalidInput for an option that no run can have, ServiceUnavailable when the broker can't be reached.
+            run = client.enqueue("digest", variables={"topic": "tides"}, iterations=3, tags=["nightly"])
+
+        A narrative that can't be performed becomes a failed run. Raises InvalidInput, before anything is sent, for an
+        option that is always wrong or a request too large for the queue, and kombu's OperationalError when the broker
+        can't be reached.
         """
         from botticelli.settings.demands import asked_demands
 
-        said: dict[str, Any] = dict(
-            narrative=narrative, text=text, name=name, variables=variables, iterations=iterations, tags=tags
-        )
-        said |= dict(idempotency_key=idempotency_key, tiers=tiers, tenant=tenant, rehearse=rehearse)
-        check_request(said)
+        options: dict[str, Any] = dict(narrative=narrative, text=text, name=name, variables=variables)
+        options |= dict(iterations=iterations, idempotency_key=idempotency_key, tags=tags)
+        options |= dict(tiers=tiers, tenant=tenant, rehearse=rehearse)
+        check_request(options)
         run_id = run_id_for(idempotency_key) if idempotency_key else new_run_id()
-        request = said | {"variables": dict(variables or {}), "tags": [*tags], "tiers": dict(tiers or {})}
+        request = options | {"variables": dict(variables or {}), "tags": [*tags], "tiers": dict(tiers or {})}
         request["demands"] = asked_demands(self._runtime.settings)
         publish_enqueue(self._runtime.celery, run_id, {name: value for name, value in request.items() if value})
         return RunHandle(self, run_id)
 
     def run(self, run_id: str) -> RunHandle:
-        """A handle for a run that exists already, by its full id or the beginning of it."""
+        """Return a handle for a run, by its id, a unique prefix of it, or `latest`. NotFound for none or several."""
         with self._runtime.store.transaction() as tx:
             return RunHandle(self, tx.runs.resolve(run_id))
 
     def status(self, run_id: str) -> str:
-        """`enqueued` as long as no worker has accepted it, then the status of the run."""
+        """Return the status of a run, `enqueued` for an id that no worker has accepted yet.
+
+        Else `running`, `waiting`, `paused`, or a final one: `completed`, `failed`, `budget_exhausted`, `cancelled`.
+        """
         try:
             return self._row(run_id).status
         except NotFound:
             return "enqueued"
 
     def result(self, run_id: str) -> RunResult:
-        """As it stands, with its `iterations`. NotFound as long as no worker has accepted it."""
+        """Return the result of a run as it stands, with its `iterations`, whether or not it has ended.
+
+            result = client.result(run_id)
+            print(result.status, result.cost_usd, [iteration.output for iteration in result.iterations])
+
+        The figures are those of the finished iterations. `iterations` are read from Postgres when they are used.
+        """
         from botticelli.carousel.result import result_of
         from botticelli.monitoring.run_outputs import with_iterations
 
@@ -100,8 +127,7 @@ class Client:
     def outputs(self, run_id: str, act: str | None = None) -> Iterator[str]:
         """Yield the outputs of the iterations that succeeded, in order.
 
-        They are of the act of that name, else of the last one. Reads a page at a time. NotFound until a worker has
-        accepted the run.
+        They are those of the act named `act`, by default of the last act that has one. Reads a page at a time.
         """
         for iteration in self.result(run_id).iterations:
             output = iteration.output_of(act) if act else iteration.output
@@ -109,7 +135,10 @@ class Client:
                 yield output
 
     def wait(self, run_id: str, timeout_seconds: float | None = None) -> RunResult:
-        """The result, when the run has ended. WaitTimeout when it hasn't by then; the run goes on."""
+        """Wait until a run was accepted and has ended, and return its result.
+
+        Raises WaitTimeout when it has not ended after `timeout_seconds` (None: no limit); the run continues.
+        """
         deadline = None if timeout_seconds is None else time.monotonic() + timeout_seconds
         while True:
             try:
@@ -118,41 +147,59 @@ class Client:
             except NotFound:
                 pass  # no worker has accepted it yet
             if deadline is not None and time.monotonic() >= deadline:
-                raise WaitTimeout(f"run {run_id} has not ended within {timeout_seconds:g} s")
+                what = f"run {run_id} has not ended within {timeout_seconds:g} s"
+                raise WaitTimeout(what, do="wait again; the run continues")
             time.sleep(POLL_SECONDS)
 
     def watch(self, run_id: str, *, since: int = 0) -> Iterator[Event]:
-        """What happens, as it happens, from the start of the run, or after the event with the id `since`, to its end."""
+        """Yield the events of a run from its start, as they happen, until it ends.
+
+        `since` is the id of the last event that was seen: only later ones are yielded. Events with the id 0 are live
+        text and can't be resumed from. Waits for a run that no worker has accepted yet.
+
+            for event in client.watch(run_id):
+                print(event.at, event.event, dict(event.data))
+        """
         from botticelli.monitoring.watch import watch
 
         return watch(self._runtime, run_id, poll_seconds=POLL_SECONDS, since=since)
 
     def pause(self, run_id: str, *, now: bool = False, reason: str = "") -> str:
-        """Start no further iteration; what runs now ends. The status after it.
+        """Pause a run, and return its new status: no further iteration starts, running ones finish.
 
-        `now`: what runs now is given back before its next call or effect; returns when none can begin any more.
+        With `now` running iterations go back to the queue before their next model call or effect, and the method
+        returns once no call can start any more (up to 2.5 s). `reason` is recorded. An ended run stays as it is.
         """
         from botticelli.carousel import pause
 
-        return pause(self._runtime, run_id, self._mover(reason), now=now).status
+        return pause(self._runtime, run_id, self._actor(reason), now=now).status
 
     def resume(self, run_id: str, *, reason: str = "") -> str:
-        """Go on after a pause, or after the run ended without being complete. The status after it."""
+        """Resume a run that is paused or ended incomplete, and return its new status.
+
+        Finished acts are kept. Raises InvalidInput for a run that is completed, being ended, or was never accepted.
+        """
         from botticelli.carousel import resume
 
-        return resume(self._runtime, run_id, self._mover(reason)).status
+        return resume(self._runtime, run_id, self._actor(reason)).status
 
     def cancel(self, run_id: str, *, now: bool = False, reason: str = "") -> str:
-        """Start nothing more; what runs now stops at its next call. The status after it. `now`: as for a pause."""
+        """Cancel a run, and return its new status: no iteration starts, running ones stop before their next call.
+
+        `resume` undoes it. With `now` it returns once no call can start any more. An ended run stays as it is.
+        """
         from botticelli.carousel import cancel
 
-        return cancel(self._runtime, run_id, self._mover(reason), now=now).status
+        return cancel(self._runtime, run_id, self._actor(reason), now=now).status
 
     def retry(self, run_id: str, *, reason: str = "") -> str:
-        """Perform failed iterations again, their done acts are kept. The status after it."""
+        """Perform the failed iterations of a run again, and return its new status. Acts that succeeded are kept.
+
+        Raises InvalidInput for a run that was cancelled, is being ended, or was never accepted.
+        """
         from botticelli.carousel import retry
 
-        return retry(self._runtime, run_id, self._mover(reason)).status
+        return retry(self._runtime, run_id, self._actor(reason)).status
 
     def fork(
         self,
@@ -165,56 +212,71 @@ class Client:
         idempotency_key: str | None = None,
         reason: str = "",
     ) -> RunHandle:
-        """Start a new run that keeps what this one has done.
+        """Start a new run that reuses the first part of an existing one, and return its handle.
 
-        A new run that keeps the iterations before `number` (and of that one the acts before `act`), and performs the
-        rest. `changes`: `{"ACT.prompt": "..."}`; also system, model, temperature, max_tokens. InvalidInput when it
-        can't be performed like that, or when it would change the world outside again without `allow_effects`.
+        It keeps the iterations before `number` (counted from 1), and in iteration `number` the acts before `act`; it
+        performs the rest. `changes` replace the prompt, system, model, temperature or max_tokens of acts.
+
+            fork = client.fork(run_id, number=2, act="review", changes={"review.model": "echo/echo"})
+
+        Raises InvalidInput when this can't be performed, or would repeat an effect without `allow_effects`.
         """
         from botticelli.carousel import Fork, fork
 
-        wanted = Fork(number, act, changes or {}, allow_effects, idempotency_key)
-        return RunHandle(self, fork(self._runtime, run_id, wanted, self._mover(reason)).run.id)
+        options = Fork(number, act, changes or {}, allow_effects, idempotency_key)
+        return RunHandle(self, fork(self._runtime, run_id, options, self._actor(reason)).run.id)
 
     def waiting_effects(self, run_id: str) -> Sequence[Mapping[str, Any]]:
-        """The effects of a run that wait to be approved or rejected: `key`, `platform`, `command`, `args`, `expires_at`."""
+        """Return the effects of a run that wait for approval, in the order of their requests.
+
+        Each has `key` (give it to `approve` or `reject`), `platform`, `command`, `args` and `expires_at`.
+        """
         from botticelli.carousel import waiting_of
 
         return waiting_of(self._runtime, run_id)
 
     def approve(self, effect: str, *, reason: str = "") -> bool:
-        """Approve an effect, so that it is performed once.
+        """Approve an effect: it is performed once, with exactly its arguments, and its run resumes.
 
-        Let an effect be performed once, with the arguments that it has; its run goes on. False when it was approved
-        before; InvalidInput when it doesn't wait or was rejected.
+            client.approve(client.waiting_effects(run_id)[0]["key"], reason="checked")
+
+        `effect` is its key or a unique prefix of it. Returns False when it was approved before. Raises NotFound for an
+        unknown key, and InvalidInput for an effect that does not wait for approval or was rejected.
         """
         from botticelli.carousel import decide
 
-        return decide(self._runtime, effect, "approved", self._mover(reason)).changed
+        return decide(self._runtime, effect, "approved", self._actor(reason)).changed
 
     def reject(self, effect: str, *, reason: str = "") -> bool:
-        """Keep an effect from being performed: its act fails. As for `approve`."""
+        """Reject an effect: it is not performed and its act fails. Arguments, result and errors are those of `approve`."""
         from botticelli.carousel import decide
 
-        return decide(self._runtime, effect, "rejected", self._mover(reason)).changed
+        return decide(self._runtime, effect, "rejected", self._actor(reason)).changed
 
     def why(self, run_id: str) -> Why:
-        """Why it stands where it stands: `says` in one line, `cause` in one word, `until` when, and `details`."""
+        """Explain why a run is in its present state.
+
+        `why.line` is for people: `paused by ada: lunch; ...`. `cause` is one word; `until` is when it is due to change.
+        """
         from botticelli.monitoring.diagnosis import why
 
         return why(self._runtime, run_id)
 
     def pause_budget(self, scope: str, *, reason: str = "", until: datetime | None = None) -> None:
-        """Nothing is admitted or drawn in this scope (its full name) until then, or until it is resumed."""
+        """Pause a budget: all workers stop spending from it within a second; calls in flight still finish.
+
+        `scope` is its full name as shown by `botticelli budget`, such as `gemini/gemini-2.5-flash@tier1`. `until` is an
+        aware datetime at which the pause ends; without it the pause lasts until `resume_budget`.
+        """
         from botticelli.carousel import pause_scope
 
-        pause_scope(self._runtime, scope, self._mover(reason), until=until)
+        pause_scope(self._runtime, scope, self._actor(reason), until=until)
 
     def resume_budget(self, scope: str, *, reason: str = "") -> None:
-        """Runs that wait for this scope go on."""
+        """End the pause of a budget: the runs that wait for it resume. Does nothing for one that is not paused."""
         from botticelli.carousel import resume_scope
 
-        resume_scope(self._runtime, scope, self._mover(reason))
+        resume_scope(self._runtime, scope, self._actor(reason))
 
     def list(
         self,
@@ -228,24 +290,32 @@ class Client:
         text: str | None = None,
         limit: int = 20,
     ) -> list[Run]:
-        """List the newest runs that fit all filters.
+        """Return the newest runs that match all filters, newest first, at most `limit` of them.
 
-        `since` and `until` are about their creation, `text` is part of the narrative's name, the source or the reason.
+        `since` (included) and `until` (excluded) bound the time of creation, as aware datetimes. `guild` is the id of a
+        guild in their commands. `text` is a part of the narrative's name, the source or the reason, in any case.
+
+            failed = client.list(statuses=["failed"], tag="nightly", limit=100)
         """
         filters = {"narrative": narrative, "since": since, "until": until, "guild": guild, "tag": tag, "text": text}
         with self._runtime.store.transaction() as tx:
             return tx.runs.recent(statuses=statuses, limit=limit, **filters)  # type: ignore[arg-type]
 
     def prune(self, before: datetime, *, statuses: Sequence[str] = (), dry_run: bool = False) -> int:
-        """Delete runs that ended before then, with all that belongs to them; how many (with `dry_run`, there are)."""
+        """Delete the runs that ended before a time, with all their data, and return how many.
+
+        `statuses` limits it to some of the final ones (default: all). With `dry_run` it only counts them. Runs with an
+        effect of unknown outcome are kept. Raises InvalidInput for a status that is not final.
+        """
         from botticelli.carousel import prune
         from botticelli.store import FINAL
 
         return prune(self._runtime, before, statuses or FINAL, dry_run=dry_run).runs
 
     def close(self) -> None:
-        if self._made is not None:
-            self._made.close()
+        """Close all connections. A client that is used again reconnects."""
+        if self._opened_runtime is not None:
+            self._opened_runtime.close()
 
     def __enter__(self) -> Client:
         return self
@@ -255,14 +325,14 @@ class Client:
 
     @property
     def _runtime(self) -> Runtime:
-        if self._made is None:
+        if self._opened_runtime is None:
             from botticelli.runtime.process import Runtime
             from botticelli.settings import load_settings
 
-            self._made = Runtime(self._settings or load_settings())
-        return self._made
+            self._opened_runtime = Runtime(self._settings or load_settings())
+        return self._opened_runtime
 
-    def _mover(self, reason: str) -> Mover:
+    def _actor(self, reason: str) -> Mover:
         from botticelli.carousel import Mover
 
         return Mover(reason, self._name) if self._name else Mover(reason)
@@ -273,7 +343,7 @@ class Client:
 
 
 class RunHandle:
-    """A run, wherever it is performed. The methods are those of the client, for this run."""
+    """A run by its `id`, wherever it is performed. Each method is the client's method of that name, for this run."""
 
     def __init__(self, client: Client, run_id: str) -> None:
         self.id = run_id
@@ -322,8 +392,8 @@ class RunHandle:
         idempotency_key: str | None = None,
         reason: str = "",
     ) -> RunHandle:
-        chosen = {"act": act, "changes": changes, "idempotency_key": idempotency_key, "reason": reason}
-        return self._client.fork(self.id, number=number, allow_effects=allow_effects, **chosen)  # type: ignore[arg-type]
+        options: dict[str, Any] = {"act": act, "changes": changes, "idempotency_key": idempotency_key}
+        return self._client.fork(self.id, number=number, allow_effects=allow_effects, reason=reason, **options)
 
     def __repr__(self) -> str:
         return f"RunHandle({self.id!r})"

@@ -1,26 +1,26 @@
-"""The exceptions of Botticelli: each says what happened, where, and what to do. Expected outcomes are values, not these.
+"""The exceptions of Botticelli: each says what happened, where, and what to do. Expected outcomes are values instead.
 
 BotticelliError
-├── InvalidInput                exit code 2: somebody has to change a file, a flag or a setting
+├── InvalidInput                exit code 2: a file, a flag or a setting must be corrected
 │   ├── NarrativeError          one or more Problems in a narrative file
 │   ├── SettingsError           botticelli.toml, an environment variable or a flag
 │   └── NotFound                a run, a key, a narrative that does not exist
 ├── ServiceUnavailable          Postgres or Redis can't be reached, or can't be used as it is
 │   ├── DatabaseBehind          the schema of a configured database is not the one this version needs
 │   ├── DatabaseUnfit           the database can't hold what is to be stored: its encoding is not UTF8
-│   ├── RedisUnfit              the server evicts keys, is too old, or refuses commands to this user
-│   └── Unwritable              Postgres takes no writes: its disk is full, or it is read-only
-├── DriverError                 a model provider's answer, translated; carries no key and no SDK object
+│   ├── RedisUnfit              the server evicts keys, is too old, or denies this user a command
+│   └── Unwritable              Postgres accepts no writes: its disk is full, or it is read-only
+├── DriverError                 a failed model call; carries no key and no SDK object
 │   ├── DriverTransient         may pass: 429, 5xx, dropped connection; retry_after_seconds when known
-│   ├── DriverTerminal          will not pass by itself: bad key, billing, bad request
+│   ├── DriverTerminal          will not pass without a change: bad key, billing, bad request
 │   └── DriverUnknown           the request may have been served (timeout, connection lost after sending)
 ├── PlatformError               a bot command that failed
-│   ├── PlatformGone            what it is about doesn't exist (any more) on the platform
-│   ├── PlatformTransient       was not done, and may be tried again; retry_after_seconds when known
-│   └── PlatformUnknown         may have been done: the answer was lost
-├── FetchError                  a URL that may not be fetched, or that brought nothing that can be used
-├── TemplateError               a reference that could not be resolved while an iteration was performed
-└── Stale                       another worker holds this iteration now: write nothing, send nothing
+│   ├── PlatformGone            its channel, message, role, ... doesn't exist on the platform
+│   ├── PlatformTransient       was not performed and may be retried; retry_after_seconds when known
+│   └── PlatformUnknown         may have been performed: the response was lost
+├── FetchError                  a URL that must not be fetched, or that returned nothing usable
+├── TemplateError               a reference that could not be resolved during an iteration
+└── Stale                       another worker holds this iteration's lease: write and send nothing
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from botticelli.telemetry.masking import masked
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing that is wrong with one place of a file. `line` and `column` count from 1; 0 means the file as a whole."""
+    """One mistake at one place of a file. `line` and `column` count from 1; line 0 means the file as a whole."""
 
     file: str
     line: int
@@ -51,12 +51,12 @@ class Problem:
 
 
 class BotticelliError(Exception):
-    """The root. `what` happened, `where` (file:line, table, key, URL without secrets), and what to `do` about it."""
+    """The base of all errors: `what` happened, `where` (file:line, table, key, masked URL), and what to `do` about it."""
 
     exit_code = 1
 
     def __init__(self, what: str, *, where: str = "", do: str = "") -> None:
-        """Whoever raises it may quote what others said: secrets are taken out here, for rows, events and logs alike."""
+        """Mask secrets in all three texts, which may quote servers and users and end up in rows, events and logs."""
         what, where, do = masked(what), masked(where), masked(do)
         super().__init__(what, where, do)
         self.what = what
@@ -76,11 +76,13 @@ def _rebuild(kind: type[BotticelliError], what: str, where: str, do: str) -> Bot
 
 
 class InvalidInput(BotticelliError):
+    """Wrong input: a file, a flag, an argument or a setting must be corrected."""
+
     exit_code = 2
 
 
 class NarrativeError(InvalidInput):
-    """A narrative that can't be performed, with all the `problems` that were found; `what` is a line for each."""
+    """A narrative that can't be performed, with all its `problems`; `what` has a line for each."""
 
     def __init__(self, problems: Sequence[Problem]) -> None:
         super().__init__("\n".join(str(problem) for problem in problems))
@@ -93,8 +95,8 @@ class NarrativeError(InvalidInput):
 class SettingsError(InvalidInput):
     """A setting that is wrong.
 
-    `path` is the setting that is wrong (`("drivers", "echo", "errors")`), where whoever raises it doesn't know its
-    source: `placed` gives it one.
+    `path` names the setting (`("drivers", "echo", "errors")`) when its source is not known where this is raised: `placed`
+    adds the source.
     """
 
     def __init__(self, what: str, *, where: str = "", do: str = "", path: Sequence[str | int] = ()) -> None:
@@ -102,39 +104,39 @@ class SettingsError(InvalidInput):
         self.path = tuple(path)
 
     def placed(self, where: Callable[..., str]) -> SettingsError:
-        """The same error with its source; `where` is that of the settings."""
+        """Return the same error with its source; `where` maps a setting's path to its source."""
         return SettingsError(self.what, where=where(*self.path), do=self.do) if self.path else self
 
 
 class NotFound(InvalidInput):
-    pass
+    """A run, an effect, a key or a narrative that does not exist."""
 
 
 class ServiceUnavailable(BotticelliError):
-    pass
+    """Postgres, Redis or an embedded service that can't be reached or used."""
 
 
 class DatabaseBehind(ServiceUnavailable):
-    pass
+    """A configured database whose schema is not the one that this version needs."""
 
 
 class DatabaseUnfit(ServiceUnavailable):
-    pass
+    """A database that can't store every character: its encoding is not UTF8."""
 
 
 class RedisUnfit(ServiceUnavailable):
-    pass
+    """A Redis server that evicts keys, is too old, or denies this user a command."""
 
 
 class Unwritable(ServiceUnavailable):
-    pass
+    """A Postgres that accepts no writes for now; work continues by itself once it does."""
 
 
 class DriverError(BotticelliError):
-    """A call that failed.
+    """A model call that failed.
 
-    `served_tokens` are input and output of an answer that was begun before it failed: they are charged. `was_sent`
-    False: the request certainly never left this machine, and nothing is charged.
+    `served_tokens` are the input and output tokens of a response that failed after it began: they are charged. If
+    `was_sent` is False, the request certainly never left this machine and nothing is charged.
     """
 
     served_tokens: tuple[int, int] = (0, 0)
@@ -145,10 +147,10 @@ class DriverError(BotticelliError):
 
 
 class DriverTransient(DriverError):
-    """A failure after which the call may be tried again.
+    """A model call that may be retried.
 
-    `retry_after_seconds` is the provider's own figure (a floor for the next try), or None. `limited`: a rate limit or a
-    quota is used up, the server itself is well.
+    `retry_after_seconds` is the provider's figure, the minimum wait before the next attempt, or None. `limited` means
+    that a rate limit or quota is used up, not that the server is in trouble.
     """
 
     def __init__(
@@ -166,7 +168,7 @@ class DriverTransient(DriverError):
 
 
 class DriverTerminal(DriverError):
-    """`elsewhere`: another model may well answer what this one will not (its key, its account, its size)."""
+    """A model call that retrying can't mend. `elsewhere`: another model may succeed (other key, account or size limit)."""
 
     def __init__(self, what: str, *, where: str = "", do: str = "", elsewhere: bool = False) -> None:
         super().__init__(what, where=where, do=do)
@@ -174,15 +176,15 @@ class DriverTerminal(DriverError):
 
 
 class DriverUnknown(DriverError):
-    pass
+    """A model call that may have been served (and charged): its response was lost."""
 
 
 class PlatformError(BotticelliError):
-    pass
+    """A bot command that failed."""
 
 
 class PlatformGone(PlatformError):
-    """`kind` is what doesn't exist: channel, message, role, ..."""
+    """A bot command on something that doesn't exist; `kind` says what: channel, message, role, ..."""
 
     def __init__(self, what: str, *, where: str = "", do: str = "", kind: str = "") -> None:
         super().__init__(what, where=where, do=do)
@@ -193,7 +195,7 @@ class PlatformGone(PlatformError):
 
 
 class PlatformTransient(PlatformError):
-    """`retry_after_seconds` is the platform's own figure (a floor for the next try), or None."""
+    """A bot command that may be retried; `retry_after_seconds` is the platform's minimum wait, or None."""
 
     def __init__(self, what: str, *, where: str = "", do: str = "", retry_after_seconds: float | None = None) -> None:
         super().__init__(what, where=where, do=do)
@@ -204,16 +206,16 @@ class PlatformTransient(PlatformError):
 
 
 class PlatformUnknown(PlatformError):
-    pass
+    """A bot command that may have been performed: its response was lost."""
 
 
 class FetchError(BotticelliError):
-    pass
+    """A URL that must not be fetched, or that returned nothing usable."""
 
 
 class TemplateError(BotticelliError):
-    pass
+    """A reference in a prompt that could not be resolved."""
 
 
 class Stale(BotticelliError):
-    pass
+    """A lost lease: another worker holds this iteration, so this one writes and sends nothing more."""

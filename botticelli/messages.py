@@ -1,6 +1,6 @@
-"""The wire: task names, queue and argument shapes. Public and versioned (docs/reference/wire.md). Runs nothing.
+"""The wire format: task names, the queue and the shape of arguments. Public and versioned (docs/reference/wire.md).
 
-A `run_iteration` message carries ids only: whoever reads or forges it can do no more than claim a row that is due.
+A `run_iteration` message carries ids only: reading or forging one lets nobody do more than claim a row that is due.
 """
 
 from __future__ import annotations
@@ -19,21 +19,21 @@ WIRE_VERSION = 1
 WIRE_HEADER = "botticelli_wire"
 QUEUE = "botticelli"
 TASK_PREFIX = "botticelli."
-"""Workers perform nothing else, whatever Celery brings with it."""
+"""The prefix of every task that workers perform; Celery's built-in tasks are refused."""
 ENQUEUE = "botticelli.enqueue"
 RUN_ITERATION = "botticelli.run_iteration"
 CANARY = "botticelli.canary"
 _RUN_IDS = uuid.UUID("9f0c1e52-6a39-4b6f-8c57-62f1f1f0b0aa")
 
 LOT = 16
-"""Iterations of one trip to the broker: workers begin with the first while the others are written."""
+"""How many iterations are published in one round trip: workers start on the first ones while the rest are written."""
 
 MAX_ENTRY_BYTES = 1_000_000
-"""Of a message as it lies in the queue, its body in base64. What is larger is dropped by workers, and not even parsed."""
+"""The largest message in the queue, its body in base64. Workers drop a larger one without parsing it."""
 ENVELOPE_BYTES = 4096
-"""Room for the headers and properties of a message around its body."""
+"""The space reserved for the headers and properties of a message."""
 MAX_REQUEST_BYTES = (MAX_ENTRY_BYTES - ENVELOPE_BYTES) // 4 * 3
-"""Of the arguments of an enqueue as JSON."""
+"""The largest arguments of an enqueue, as JSON."""
 
 PUBLISH_OPTIONS: Mapping[str, Any] = {
     "retry": False,
@@ -41,7 +41,7 @@ PUBLISH_OPTIONS: Mapping[str, Any] = {
     "queue": QUEUE,
     "headers": {WIRE_HEADER: WIRE_VERSION},
 }
-"""No retry: what counts is the row in Postgres, and the sweep publishes again what did not arrive."""
+"""Publishes without retries: the row in Postgres is what counts, and the sweep republishes a lost message."""
 
 
 def new_run_id() -> str:
@@ -49,12 +49,12 @@ def new_run_id() -> str:
 
 
 def run_id_for(idempotency_key: str) -> str:
-    """The same key names the same run, on every machine, without asking anybody."""
+    """Derive the run id from a key alone, so that every machine gets the same one."""
     return str(uuid.uuid5(_RUN_IDS, idempotency_key))
 
 
 class Publication(NamedTuple):
-    """One iteration to put on the queue, for the so many-th time."""
+    """One iteration message; `publishes` counts how often it was sent."""
 
     run_id: str
     number: int
@@ -63,9 +63,9 @@ class Publication(NamedTuple):
 
 
 def publish_iterations(app: Celery, publications: Sequence[Publication]) -> None:
-    """Put iterations on the queue, a lot in each trip to the broker. What Flower shows of each: run, narrative, iteration.
+    """Publish iterations, LOT of them in each round trip to the broker. Flower shows run, narrative and iteration of each.
 
-    KombuError, RedisError or OSError when nobody knows how many arrived.
+    Raises KombuError, RedisError or OSError; any number of them may have arrived then.
     """
     with app.producer_or_acquire() as producer:
         for first in range(0, len(publications), LOT):
@@ -87,16 +87,17 @@ def _publish_lot(app: Celery, producer: Any, publications: Sequence[Publication]
 
 
 def publish_enqueue(app: Celery, run_id: str, request: Mapping[str, Any]) -> None:
-    """Ask a worker to enqueue a narrative. `request` has the keyword arguments of the `botticelli.enqueue` task.
+    """Publish a request to enqueue a narrative. `request` has the keyword arguments of the `botticelli.enqueue` task.
 
-    InvalidInput for a request that is larger than a worker takes from the queue.
+    Raises InvalidInput for a request that is larger than workers accept, and kombu's OperationalError when the broker
+    can't be reached.
     """
     size = len(json.dumps([[], {"run_id": run_id, **request}, {}]))
     if size > MAX_REQUEST_BYTES:
         raise InvalidInput(
-            f"is {size:,} bytes as JSON, {MAX_REQUEST_BYTES:,} are the most",
+            f"is {size:,} bytes as JSON, the limit is {MAX_REQUEST_BYTES:,}",
             where="the request",
-            do="shorten its text or variables, or put the narrative into a file that the workers have",
+            do="shorten its text or variables, or use a narrative file on the workers",
         )
     app.send_task(
         ENQUEUE,
@@ -109,5 +110,5 @@ def publish_enqueue(app: Celery, run_id: str, request: Mapping[str, Any]) -> Non
 
 
 def publish_canary(app: Celery, queue: str) -> None:
-    """Ask whoever consumes the queue to show it."""
+    """Publish a canary task, which proves that a worker consumes the queue."""
     app.send_task(CANARY, kwargs={"queue": queue}, **{**PUBLISH_OPTIONS, "queue": queue})

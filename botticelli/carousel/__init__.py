@@ -1,6 +1,6 @@
-"""From a narrative to a finished run: enqueue, admission, outcome, and the levers over it. Performs no act.
+"""Takes a narrative to a finished run: enqueues it, admits its iterations, controls it, reports its result.
 
-Names are loaded when they are first asked for.
+Performs no act: workers do. Names are loaded when they are first used.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Who moves a lever, and why: goes into the record. Moves nothing."""
+"""The author of an action on a run or a budget, for the audit log."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 
 def user_at_host() -> str:
-    """`alice@build-7`; the number of a user that has no name, as in some containers."""
+    """Return `alice@build-7`, or `1000@build-7` for a user without a name, as in some containers."""
     try:
         user = getpass.getuser()
     except (KeyError, OSError):
@@ -19,7 +19,7 @@ def user_at_host() -> str:
 
 @dataclass(frozen=True, slots=True)
 class Mover:
-    """`reason` may be empty."""
+    """The author of an action, and the reason that was given, which may be empty."""
 
     reason: str = ""
     name: str = field(default_factory=user_at_host)

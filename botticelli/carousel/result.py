@@ -1,4 +1,4 @@
-"""The result of a run, with the founding field names. Reads a row; changes nothing."""
+"""The result of a run and its exit code, read from its row."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ WITH_FAILURES = 5
 
 
 def exit_code(run: Run) -> int:
-    """What `botticelli run` ends with; 4 for a run that somebody left while it was being paused."""
+    """Return the exit code of `botticelli run`; 4 also for a run that was left before it ended."""
     if run.status == "completed" and run.failed:
         return WITH_FAILURES
     return EXIT_CODES.get(run.status, EXIT_CODES["paused"])
 
 
 def outcome_text(run: Run) -> str:
-    """The status for people to read: a run with failures says so."""
+    """Return the status in words: `completed with failures`, `budget exhausted`."""
     with_failures = run.status == "completed" and run.failed
     return run.status.replace("_", " ") + (" with failures" if with_failures else "")
 
@@ -29,9 +29,9 @@ def outcome_text(run: Run) -> str:
 class CarouselResult:
     """The result of a run.
 
-    `completed`: all requested iterations were performed and at least one succeeded; `failed_iterations` counts those
-    that did not, and `reason` says why. A run of which nothing succeeded has failed. `cost_usd` is None when the price
-    of a model is unknown.
+    `completed` means that all requested iterations were performed and at least one succeeded; `failed_iterations` counts
+    the others, and `reason` names the causes. A run without any success has failed. `cost_usd` is in US dollars, None
+    when the price of a model is unknown; `duration_seconds` is wall-clock time from start to end.
     """
 
     run_id: str
@@ -52,7 +52,7 @@ class CarouselResult:
 
 
 def result_of(run: Run) -> CarouselResult:
-    """As it stands; a run that isn't over has the figures of its finished iterations."""
+    """Return the result of a run as it stands; before its end, the figures are those of its finished iterations."""
     began, ended = run.started_at or run.now, run.finished_at or run.now
     return CarouselResult(
         run_id=run.id,

@@ -140,7 +140,7 @@ def test_request_of_the_largest_size_is_taken_and_a_larger_one_is_refused_before
     publish_enqueue(runtime.celery, "wanted", {"narrative": "n", "variables": {"a": largest}})
     (entry,) = queued(runtime)
     assert not isinstance(admit(entry, QUEUE), Refused)
-    with pytest.raises(InvalidInput, match=r"the request: is 746,929 bytes as JSON, 746,928 are the most; shorten"):
+    with pytest.raises(InvalidInput, match=r"the request: is 746,929 bytes as JSON, the limit is 746,928; shorten"):
         publish_enqueue(runtime.celery, "wanted", {"narrative": "n", "variables": {"a": largest + "x"}})
     assert len(queued(runtime)) == 1
 
