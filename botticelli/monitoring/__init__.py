@@ -1,4 +1,4 @@
-"""Looks at runs from outside: their events as they happen, why one stands still, what its acts have written.
+"""Observes runs from outside: events as they happen, why a run does not progress, the outputs of its acts.
 
 Changes nothing.
 """

@@ -1,4 +1,4 @@
-"""Why a run stands where it stands: one reason, in words and as data. Looks only; changes nothing."""
+"""Explains why a run is in its present state: one reason, as text and as data. Changes nothing."""
 
 from __future__ import annotations
 
@@ -19,10 +19,11 @@ BUSY = ("running", "waiting", "paused")
 
 @dataclass(frozen=True, slots=True)
 class Why:
-    """Why a run is where it is.
+    """The reason for the present state of a run.
 
     `cause` is one word of: over, effect, confirmation, paused, trouble, ending, waiting, budget_paused, no_worker,
-    unheard, queued, running. `until` is when the run is looked at again, or when a question runs out, if that is known.
+    unheard, queued, running. `says` is the reason in one line. `until` is when the run is checked again, or when an
+    approval request expires, if that is known. `details` are the figures behind it, by cause.
     """
 
     run_id: str
@@ -34,27 +35,28 @@ class Why:
 
     @property
     def line(self) -> str:
-        """The status and what is said of it, without saying the status twice."""
+        """Return the status and the reason, without repeating the status."""
         status = self.status.replace("_", " ")
         return self.says if self.says.startswith(status) else f"{status}: {self.says}"
 
 
 def why(runtime: Runtime, run_id: str) -> Why:
-    """The first of the possible causes that holds. NotFound for a run that isn't there."""
+    """Return the first of the possible causes that applies. Raises NotFound for a run that does not exist."""
     with runtime.store.transaction() as tx:
         run = tx.runs.get(run_id)
         workers = [] if run.is_final else live_workers(runtime)
         troubled = {} if run.is_final else troubled_workers(runtime)
         case = _Case(runtime, tx, run, workers, troubled)
-        found = next((found for cause in _CAUSES if (found := cause(case)) is not None), None)
-        return _with_parked(case, found or case.why("running", _running(run, workers), workers=workers))
+        reasons = (explain(case) for explain in _EXPLANATIONS)
+        reason = next((reason for reason in reasons if reason is not None), None)
+        return _with_waiting_effects(case, reason or case.why("running", _progress(run, workers), workers=workers))
 
 
-def _with_parked(case: _Case, why: Why) -> Why:
-    """Names the effects that wait for approval beside whatever else the run does."""
+def _with_waiting_effects(case: _Case, why: Why) -> Why:
+    """Add the number of effects that wait for approval to the reason of a run that is active otherwise."""
     if case.run.is_final or case.run.status == "paused":
         return why
-    count = len(_asked(case.tx, case.run))
+    count = len(_waiting_effects(case.tx, case.run))
     if count == 0:
         return why
     effects = "1 effect waits" if count == 1 else f"{count:,} effects wait"
@@ -64,6 +66,8 @@ def _with_parked(case: _Case, why: Why) -> Why:
 
 @dataclass(frozen=True, slots=True)
 class _Case:
+    """A run with what the explanations look at: its transaction, the living workers, and those in trouble."""
+
     runtime: Runtime
     tx: Transaction
     run: Run
@@ -74,41 +78,43 @@ class _Case:
         return Why(self.run.id, self.run.status, cause, says, until, details)
 
 
-def _effect(case: _Case) -> Why | None:
-    """Also of a run that has failed by it."""
+def _unknown_effect(case: _Case) -> Why | None:
+    """Explain a run with an effect of unknown outcome, also one that failed because of it."""
     for effect in case.tx.effects.of_run(case.run.id):
         if effect["status"] == "unknown" or (effect["status"] in UNRESOLVED and case.run.is_final):
             key, place = effect["key"], f"iteration {effect['number']}, act {effect['act']}"
-            says = f"nobody knows whether {effect['command']} of {place} was done; look there, then "
-            says += f"`botticelli effects resolve {key[:8]} --done`, or `--retry` if it was not, or `--abandon`"
+            says = (
+                f"the outcome of {effect['command']} in {place} is unknown; check whether it was performed, then run "
+            )
+            says += f"`botticelli effects resolve {key[:8]} --done`, `--retry` if it was not, or `--abandon`"
             return case.why("effect", says, effect=key, command=effect["command"], number=effect["number"])
     return None
 
 
-def _over(case: _Case) -> Why | None:
+def _ended(case: _Case) -> Why | None:
     run = case.run
     if not run.is_final:
         return None
     verb = "resume" if run.status != "completed" else "retry" if run.failed else None
-    again = {"resume": "goes on", "retry": "performs the failed ones again"}
-    do = f"; `botticelli runs {verb} {run.id}` {again[verb]}" if verb else ""
-    if run.iterations == 0:  # it was never accepted, so that nothing of it can go on
-        do = "; mend that, then enqueue it again"
-    because = run.reason if run.reason and run.reason != run.status else "it is over"
+    effects = {"resume": "continues it", "retry": "performs the failed iterations again"}
+    do = f"; `botticelli runs {verb} {run.id}` {effects[verb]}" if verb else ""
+    if run.iterations == 0:  # it was never accepted, so it can't be resumed
+        do = "; fix this and enqueue again"
+    because = run.reason if run.reason and run.reason != run.status else "the run has ended"
     return case.why("over", f"{outcome_text(run)}: {because}{do}", reason=run.reason, failed=run.failed)
 
 
-def _confirmation(case: _Case) -> Why | None:
+def _approval(case: _Case) -> Why | None:
     if case.run.status != "paused" or case.run.hold is not None:
         return None
-    waiting = _asked(case.tx, case.run)
+    waiting = _waiting_effects(case.tx, case.run)
     if not waiting:
         return None
-    first, more = waiting[0], f" and {len(waiting) - 1} more" if len(waiting) > 1 else ""
+    first, verb = waiting[0], f"and {len(waiting) - 1} more wait" if len(waiting) > 1 else "waits"
     key, place = first["key"], f"iteration {first['number']}, act {first['act']}"
-    says = f"{first['command']} of {place}{more} waits for a word until {_clock(first['expires_at'])}; "
+    says = f"{first['command']} of {place} {verb} for approval{_until(first['expires_at'])}; "
     says += f"`botticelli effects approve {key[:8]}` or `reject {key[:8]}`"
-    return case.why("confirmation", says, first["expires_at"], effects=[one["key"] for one in waiting])
+    return case.why("confirmation", says, first["expires_at"], effects=[effect["key"] for effect in waiting])
 
 
 def _paused(case: _Case) -> Why | None:
@@ -117,7 +123,8 @@ def _paused(case: _Case) -> Why | None:
     moved = case.tx.levers.last(case.run.id, "pause", "pause now", HALT)
     by, reason = (moved.moved_by, moved.reason) if moved else ("somebody", "")
     verb = "stopped" if moved and moved.lever == HALT else "paused"
-    says = f"{verb} by {by}" + (f": {reason}" if reason else "") + f"; `botticelli runs resume {case.run.id}` goes on"
+    because = f": {reason}" if reason else ""
+    says = f"{verb} by {by}{because}; `botticelli runs resume {case.run.id}` continues it"
     at = moved.moved_at if moved else None
     return case.why("paused", says, by=by, reason=reason, moved_at=at, hold=case.run.hold)
 
@@ -126,47 +133,50 @@ def _ending(case: _Case) -> Why | None:
     if case.run.ending is None:
         return None
     running = case.tx.iterations.performing(case.run.id)
-    says = f"it will be {case.run.ending} ({case.run.reason}) when {running} of its iterations have stopped"
+    ending = case.run.ending.replace("_", " ")
+    says = f"it will be {ending} ({case.run.reason}) once {_count(running, 'running iteration')} stopped"
     return case.why("ending", says, ending=case.run.ending, reason=case.run.reason, performing=running)
 
 
 def _waiting(case: _Case) -> Why | None:
-    run, what = case.run, case.run.waiting_for
+    run, refusal = case.run, case.run.waiting_for
     if run.status != "waiting":
         return None
-    if what is None:
-        return case.why("waiting", f"the next try comes at {_clock(run.due_at)}: {run.reason}", run.due_at)
-    pause = case.tx.overrides.in_force().get(what["scope"], {}).get(WHOLE)
+    if refusal is None:
+        when = f"is at {_clock(run.due_at)}" if run.due_at else "follows as soon as resources free up"
+        return case.why("waiting", f"the next attempt {when}: {run.reason}", run.due_at)
+    pause = case.tx.overrides.in_force().get(refusal["scope"], {}).get(WHOLE)
     if pause is not None:
-        until = f" until {_clock(pause.until)}" if pause.until else ""
-        says = f"{run.reason}{until}; `botticelli budget resume {what['scope']}` goes on"
-        return case.why("budget_paused", says, pause.until, scope=what["scope"], by=pause.set_by, reason=pause.reason)
-    holders = _holders(case, what["scope"])
+        says = f"{run.reason}{_until(pause.until)}; `botticelli budget resume {refusal['scope']}` ends the pause"
+        return case.why(
+            "budget_paused", says, pause.until, scope=refusal["scope"], by=pause.set_by, reason=pause.reason
+        )
+    holders = _holders(case, refusal["scope"])
     held = f"; held by {', '.join(holders)}" if holders else ""
-    window = f"{what['window']} of {what['scope']}"
-    says = f"waiting for {window} until {_clock(run.due_at)}: {what['asked']:,} asked, "
-    says += f"{what['used']:,} of {what['limit']:,} used"
-    return case.why("waiting", says + held, run.due_at, **what, holders=holders)
+    window = f"{refusal['window']} of {refusal['scope']}"
+    says = f"waiting for {window}{_until(run.due_at)}: {refusal['asked']:,} requested, "
+    says += f"{refusal['used']:,} of {refusal['limit']:,} used"
+    return case.why("waiting", says + held, run.due_at, **refusal, holders=holders)
 
 
 def _trouble(case: _Case) -> Why | None:
-    """Every worker that is alive says that something keeps it from working."""
+    """Explain a run that stalls because every living worker reports trouble."""
     if not case.workers or case.workers != sorted(case.troubled):
         return None
     worker, words = next(iter(case.troubled.items()))
-    return case.why("trouble", f"worker {worker} can't go on: {words}", workers=dict(case.troubled))
+    return case.why("trouble", f"worker {worker} can't continue: {words}", workers=dict(case.troubled))
 
 
-def _unheard(case: _Case) -> Why | None:
-    """Nobody performs anything, and nobody takes the canary from the queue."""
+def _unconsumed_queue(case: _Case) -> Why | None:
+    """Explain a run that stalls because no worker consumes the queue: the canary task is unanswered."""
     canary = case.tx.canaries.unanswered(QUEUE)
     timeout_seconds = case.runtime.settings.worker.canary_timeout_seconds
     if canary is None or canary.silent_seconds < timeout_seconds:
         return None
     if case.tx.iterations.performing(case.run.id) or case.tx.iterations.busy_runs(case.run.id):
         return None
-    says = f"no worker takes tasks from the queue: a canary of {_clock(canary.asked_at)} is unanswered; restart the workers"
-    return case.why("unheard", says, asked_at=canary.asked_at)
+    says = f"no worker consumes the queue: the canary task sent at {_clock(canary.asked_at)} is unanswered"
+    return case.why("unheard", f"{says}; restart the workers", asked_at=canary.asked_at)
 
 
 def _no_worker(case: _Case) -> Why | None:
@@ -176,47 +186,57 @@ def _no_worker(case: _Case) -> Why | None:
 
 
 def _queued(case: _Case) -> Why | None:
-    """Something is admitted, nothing is performed: the workers are busy with others."""
+    """Explain a run whose admitted iterations wait in the queue while the workers are busy with other runs."""
     tx, run = case.tx, case.run
     opened = tx.iterations.open(run.id)
     if tx.iterations.performing(run.id) or not opened.in_flight:
         return None
     others = tx.iterations.busy_runs(run.id)
-    behind = ", ".join(f"run {one} ({count} iterations)" for one, count in others.items())
-    says = f"{opened.in_flight} of its iterations are in the queue" + (f" behind {behind}" if behind else "")
+    busy = ", ".join(f"run {run_id} ({count} iteration{'' if count == 1 else 's'})" for run_id, count in others.items())
+    says = f"{_count(opened.in_flight, 'iteration')} in the queue" + (f" behind {busy}" if busy else "")
     return case.why("queued", says, queued=opened.in_flight, behind=others)
 
 
-_CAUSES: tuple[Callable[[_Case], Why | None], ...] = (
-    _effect,
-    _over,
-    _confirmation,
+_EXPLANATIONS: tuple[Callable[[_Case], Why | None], ...] = (
+    _unknown_effect,
+    _ended,
+    _approval,
     _paused,
     _trouble,
     _ending,
     _waiting,
     _no_worker,
-    _unheard,
+    _unconsumed_queue,
     _queued,
 )
+"""The possible causes, the most urgent one first."""
 
 
-def _running(run: Run, workers: list[str]) -> str:
-    return (
-        f"it goes on: {run.succeeded + run.failed:,} of {run.iterations:,} iterations, {len(workers)} workers are alive"
-    )
+def _progress(run: Run, workers: list[str]) -> str:
+    finished = f"{run.succeeded + run.failed:,} of {run.iterations:,} iterations are finished"
+    return f"{finished}, {_count(len(workers), 'worker')} alive"
 
 
-def _asked(tx: Transaction, run: Run) -> list[dict[str, Any]]:
-    """The effects of a run that wait to be approved or rejected."""
+def _count(number: int, noun: str) -> str:
+    """Return `1 worker is`, `3 workers are`."""
+    return f"1 {noun} is" if number == 1 else f"{number:,} {noun}s are"
+
+
+def _waiting_effects(tx: Transaction, run: Run) -> list[dict[str, Any]]:
+    """Return the effects of a run that wait for approval."""
     return [effect for effect in tx.effects.of_run(run.id) if effect["status"] == "waiting"]
 
 
 def _holders(case: _Case, scope: str) -> list[str]:
-    """The runs of the tickets that hold something of the scope."""
+    """Return the other runs whose tickets hold a part of the scope."""
     usage = case.runtime.budget.usage(Scope(scope))
     return sorted({ticket.rpartition(":")[0].rpartition(":")[0] for ticket in usage.holders} - {case.run.id})
 
 
-def _clock(moment: datetime | None) -> str:
-    return moment.astimezone().strftime("%Y-%m-%d %H:%M:%S") if moment else "it is looked at again"
+def _until(moment: datetime | None) -> str:
+    return f" until {_clock(moment)}" if moment else ""
+
+
+def _clock(moment: datetime) -> str:
+    """Return a time in the local zone."""
+    return moment.astimezone().strftime("%Y-%m-%d %H:%M:%S")

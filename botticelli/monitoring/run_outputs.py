@@ -1,4 +1,4 @@
-"""What a run has brought: its iterations with their acts and outputs, read a page at a time. Changes nothing."""
+"""Reads the iterations of a run with their acts and outputs, a page at a time. Changes nothing."""
 
 from __future__ import annotations
 
@@ -14,15 +14,16 @@ from botticelli.runtime.process import Runtime
 from botticelli.store import ActRow, Iteration
 
 PAGE = 200
+"""How many iterations are read at once."""
 
 
 @dataclass(frozen=True, slots=True)
 class ActResult:
     """One act of one iteration.
 
-    One act of one iteration; `turn` counts the turns of an act that performs a narrative several times. `output` is the
-    text of the model, or what a bot command captured, as JSON; None where there is none. `cost_usd` is None when
-    unknown.
+    `turn` counts the repetitions of an act that performs a narrative several times. `output` is the text of the model, or
+    the JSON that a bot command captured; None if there is none. `model` is None for an act without a model call.
+    `cost_usd` is in US dollars, None when a price is unknown.
     """
 
     name: str
@@ -36,13 +37,13 @@ class ActResult:
     cost_usd: Decimal | None
 
     def json(self) -> Any:
-        """The output as JSON. ValueError when it is none."""
+        """Return the output parsed as JSON. Raises ValueError when it is not valid JSON."""
         return json.loads(self.output or "")
 
 
 @dataclass(frozen=True, slots=True)
 class IterationResult:
-    """One iteration as it stands, with the acts that have ended, in the order of the narrative."""
+    """One iteration as it stands, with the acts that have ended, in the order of the narrative. `number` counts from 1."""
 
     number: int
     status: str
@@ -51,18 +52,19 @@ class IterationResult:
 
     @property
     def output(self) -> str | None:
-        """Of its last act that has one."""
+        """The output of the last act that has one, else None."""
         return next((act.output for act in reversed(self.acts) if act.output is not None), None)
 
     def output_of(self, act: str) -> str | None:
-        """Of the act of that name, of its last turn; None when it has none."""
-        return next((one.output for one in reversed(self.acts) if one.name == act and one.output is not None), None)
+        """Return the output of the act of that name (its last turn), else None."""
+        outputs = (row.output for row in reversed(self.acts) if row.name == act)
+        return next((output for output in outputs if output is not None), None)
 
 
 class Iterations:
-    """The iterations of a run that have begun, in order.
+    """The iterations of a run that have started, in order.
 
-    Each pass over it reads anew, a page at a time: a run of a million iterations takes no more memory than one of 200.
+    Each pass reads them again, a page at a time: memory stays bounded, however many iterations the run has.
     """
 
     def __init__(self, runtime: Runtime, run_id: str) -> None:
@@ -76,25 +78,25 @@ class Iterations:
             last = page[-1].number
 
     def get(self, number: int) -> IterationResult:
-        """NotFound for an iteration that has not begun."""
-        found = self._page(number - 1, 1)
-        if not found or found[0].number != number:
-            raise NotFound(
-                f"run {self._run_id} has no iteration {number}", do="count from 1; it may not have begun yet"
-            )
-        return found[0]
+        """Return the iteration with this number, from 1. Raises NotFound when it has not started."""
+        page = self._page(number - 1, 1)
+        if not page or page[0].number != number:
+            what = f"run {self._run_id} has no iteration {number}"
+            raise NotFound(what, do="count from 1; it may not have started yet")
+        return page[0]
 
     def _page(self, after: int, limit: int = PAGE) -> list[IterationResult]:
         with self._runtime.store.transaction() as tx:
-            found = tx.iterations.of_run(self._run_id, after=after, limit=limit)
+            iterations = tx.iterations.of_run(self._run_id, after=after, limit=limit)
+            numbers = [iteration.number for iteration in iterations]
             acts: dict[int, list[ActRow]] = {}
-            for row in tx.acts.of_numbers(self._run_id, [one.number for one in found]) if found else ():
+            for row in tx.acts.of_numbers(self._run_id, numbers) if numbers else ():
                 acts.setdefault(row.number, []).append(row)
-        return [_iteration(one, acts.get(one.number, [])) for one in found]
+        return [_iteration_result(iteration, acts.get(iteration.number, [])) for iteration in iterations]
 
 
 class RunResult(CarouselResult):
-    """A `CarouselResult` with the iterations of its run, which are read when they are asked for."""
+    """A `CarouselResult` with the `iterations` of its run, which are read from Postgres when they are used."""
 
     __slots__ = ("_iterations",)
     _iterations: Iterations
@@ -105,13 +107,13 @@ class RunResult(CarouselResult):
 
 
 def with_iterations(runtime: Runtime, result: CarouselResult) -> RunResult:
-    """The same result, with its iterations."""
-    made = RunResult(**{field.name: getattr(result, field.name) for field in fields(result)})
-    object.__setattr__(made, "_iterations", Iterations(runtime, result.run_id))
-    return made
+    """Return the same result with its iterations."""
+    run_result = RunResult(**{field.name: getattr(result, field.name) for field in fields(result)})
+    object.__setattr__(run_result, "_iterations", Iterations(runtime, result.run_id))
+    return run_result
 
 
-def _iteration(iteration: Iteration, rows: list[ActRow]) -> IterationResult:
+def _iteration_result(iteration: Iteration, rows: list[ActRow]) -> IterationResult:
     acts = tuple(
         ActResult(
             name=row.name,

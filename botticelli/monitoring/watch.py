@@ -1,7 +1,6 @@
-"""Watches what happens in a run, in order and with ids to come back to.
+"""Watches a run as a sequence of events, in order and with ids to resume from. Changes nothing.
 
-What happens in a run, in order and with ids to come back to: the rows of Postgres, which are complete from any moment
-and whoever listened, and between them what only the stream of events tells. Changes nothing.
+Most events are derived from rows of Postgres, so none is missed; a few come from the Redis stream of the run only.
 """
 
 from __future__ import annotations
@@ -18,18 +17,18 @@ from botticelli.store import ActRow, Iteration, Moved, Run, Transaction
 from botticelli.telemetry.events import Event, EventLog
 
 __all__ = ["Event", "Look", "Watcher", "finished_data", "watch"]
-TOLD = ("act_started", "call_waiting", "call_failed", "worker_lost", "run_waiting")
-"""What only the stream knows; everything else in it is in the rows as well, and is taken from there."""
+STREAM_ONLY_EVENTS = ("act_started", "call_waiting", "call_failed", "worker_lost", "run_waiting")
+"""Events that only the stream has; all others are derived from rows."""
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """The result of one look at a run.
+    """The result of reading a run once.
 
-    What one look at a run found: what is new, its row (None: no worker has accepted it yet), and how many of its
-    iterations are being performed at this moment.
+    `events` are new since the last read. `run` is its row, None while no worker has accepted it. `performing` counts
+    the iterations that are running now.
     """
 
     events: list[Event]
@@ -38,16 +37,16 @@ class Look:
 
     @property
     def at_rest(self) -> bool:
-        """Over, or paused with nothing left to wait for."""
+        """Whether the run has ended, or is paused with no iteration running."""
         return self.run is not None and (self.run.is_final or (self.run.status == "paused" and self.performing == 0))
 
 
 def watch(runtime: Runtime, run_id: str, *, poll_seconds: float, since: int = 0) -> Iterator[Event]:
-    """Watch a run to its end, from its start or after the event `since`.
+    """Yield the events of a run until it ends, from its start or after the event with the id `since`.
 
-    From the start of the run, or after the event `since`, to its end: `run_started`, what iterations and acts do,
-    levers, effects, waits, live text, and last `run_finished` with the result. A run that no worker has accepted yet is
-    waited for.
+    The first is `run_started`, the last `run_finished` with the result; between them come iterations, acts, effects,
+    control actions, waits and live text. Waits for a run that no worker has accepted yet. Reads the run every
+    `poll_seconds`.
     """
     watcher = Watcher(run_id, runtime.events, since)
     with runtime.events.listening(run_id) as ear:
@@ -61,9 +60,9 @@ def watch(runtime: Runtime, run_id: str, *, poll_seconds: float, since: int = 0)
 
 
 class Watcher:
-    """The position of one watcher.
+    """Reads the new events of a run, for callers that decide when to read and when to stop.
 
-    For those who want to decide themselves when to look and when to stop. A copy goes on from the same place.
+    A copy of it continues from the same position.
     """
 
     def __init__(self, run_id: str, log: EventLog | None = None, since: int = 0) -> None:
@@ -74,27 +73,30 @@ class Watcher:
         self._ended = False
         self._last: tuple[datetime | None, int] = (None, 0)
         self._last_id = 0
-        self._lever = 0
-        self._place = "0"
+        self._last_action = 0
+        self._stream_position = "0"
         self._parked: tuple[str, str | None] | None = None
         self._seen: dict[int, frozenset[Any]] = {}
-        """Of each iteration that isn't finished: what was said of it."""
+        """The keys of the events that were yielded, by unfinished iteration."""
 
     def look(self, tx: Transaction) -> Look:
-        """What has happened since the last look. The row is read first: what it has counted is there to be read."""
+        """Return what is new since the last read.
+
+        The run's row is read first, so that whatever it has counted can be read after it.
+        """
         try:
             run = tx.runs.get(self._run_id)
         except NotFound:
             return Look([])
         events = [] if self._started else [_started(run)]
         self._started = True
-        told = self._told()
-        moved = tx.levers.of_run(run.id, self._lever)
-        self._lever = moved[-1].id if moved else self._lever
-        happened = [*told, *(_moved(one) for one in moved), *self._finished(tx)]
+        streamed = self._streamed()
+        actions = tx.levers.of_run(run.id, self._last_action)
+        self._last_action = actions[-1].id if actions else self._last_action
+        new = [*streamed, *(_control_event(action) for action in actions), *self._finished_iterations(tx)]
         running = tx.iterations.running(run.id)
-        happened += self._of_open(tx, running)
-        events += sorted(happened, key=lambda event: event.at or run.now)
+        new += self._running_iterations(tx, running)
+        events += sorted(new, key=lambda event: event.at or run.now)
         events += self._parking(run)
         if run.is_final and not self._ended:
             self._ended = True
@@ -102,46 +104,49 @@ class Watcher:
         return Look(list(self._numbered(events, run)), run, len(running))
 
     def _numbered(self, events: Iterable[Event], run: Run) -> Iterator[Event]:
-        """With ids that grow; those up to `since` have been seen before."""
+        """Give the events increasing ids, and drop those up to `since`."""
         for event in events:
             at = event.at or run.now
             self._last_id = max((at - EPOCH) // MICROSECOND, self._last_id + 1)
             if self._last_id > self._since:
                 yield replace(event, id=self._last_id, at=at)
 
-    def _told(self) -> list[Event]:
-        found: list[Event] = []
-        while self._log is not None and (page := self._log.read(self._run_id, self._place)):
-            self._place = page[-1][0]
-            found += [event for _, event in page if event.event in TOLD and not self._is_repeated(event)]
-        return found
+    def _streamed(self) -> list[Event]:
+        """Return the new events that only the stream has."""
+        events: list[Event] = []
+        while self._log is not None and (page := self._log.read(self._run_id, self._stream_position)):
+            self._stream_position = page[-1][0]
+            only_here = (event for _, event in page if event.event in STREAM_ONLY_EVENTS)
+            events += [event for event in only_here if not self._is_repeated(event)]
+        return events
 
     def _is_repeated(self, event: Event) -> bool:
-        """A wait is said once for each reason, not at every look of the dispatcher."""
+        """Whether this is the same wait again: the dispatcher repeats it at each attempt, watchers see it once per reason."""
         if event.event != "run_waiting":
             return False
         before, self._parked = self._parked, ("waiting", event.data["reason"])
         return before == self._parked
 
-    def _finished(self, tx: Transaction) -> Iterator[Event]:
-        """Of each iteration that has ended since: what was not said yet, and its end."""
+    def _finished_iterations(self, tx: Transaction) -> Iterator[Event]:
+        """Yield the remaining events of each iteration that has ended since the last read, and its end."""
         while finished := tx.iterations.finished_since(self._run_id, *self._last):
             self._last = (finished[-1].finished_at, finished[-1].number)
-            acts, effects = self._details(tx, [one.number for one in finished])
-            for one in finished:
-                yield from self._inside(one, acts.get(one.number, []), effects.get(one.number, []))
-                data = _iteration_data(one, acts.get(one.number, []))
-                yield Event("iteration_finished", one.run_id, data, at=one.finished_at)
-            gone = {one.number for one in finished}
-            self._seen = {number: seen for number, seen in self._seen.items() if number not in gone}
+            numbers = [iteration.number for iteration in finished]
+            acts, effects = self._acts_and_effects(tx, numbers)
+            for iteration in finished:
+                own_acts = acts.get(iteration.number, [])
+                yield from self._within(iteration, own_acts, effects.get(iteration.number, []))
+                data = _iteration_data(iteration, own_acts)
+                yield Event("iteration_finished", iteration.run_id, data, at=iteration.finished_at)
+            self._seen = {number: seen for number, seen in self._seen.items() if number not in numbers}
 
-    def _of_open(self, tx: Transaction, running: list[Iteration]) -> Iterator[Event]:
+    def _running_iterations(self, tx: Transaction, running: list[Iteration]) -> Iterator[Event]:
         if running:
-            acts, effects = self._details(tx, [one.number for one in running])
-            for one in running:
-                yield from self._inside(one, acts.get(one.number, []), effects.get(one.number, []))
+            acts, effects = self._acts_and_effects(tx, [iteration.number for iteration in running])
+            for iteration in running:
+                yield from self._within(iteration, acts.get(iteration.number, []), effects.get(iteration.number, []))
 
-    def _details(
+    def _acts_and_effects(
         self, tx: Transaction, numbers: list[int]
     ) -> tuple[dict[int, list[ActRow]], dict[int, list[dict[str, Any]]]]:
         acts: dict[int, list[ActRow]] = {}
@@ -152,26 +157,26 @@ class Watcher:
             effects.setdefault(effect["number"], []).append(effect)
         return acts, effects
 
-    def _inside(self, one: Iteration, acts: list[ActRow], effects: list[dict[str, Any]]) -> Iterator[Event]:
-        """The beginning of an attempt, its acts and its effects, each once."""
-        before = self._seen.get(one.number, frozenset())
-        said: dict[Any, Event] = {}
-        if one.started_at is not None:
-            data = {"number": one.number, "attempt": one.attempt, "worker": one.worker}
-            said["attempt", one.attempt] = Event("iteration_started", one.run_id, data, at=one.started_at)
+    def _within(self, iteration: Iteration, acts: list[ActRow], effects: list[dict[str, Any]]) -> Iterator[Event]:
+        """Yield the start of each attempt of an iteration, its acts and its effects, each once."""
+        run_id, number = iteration.run_id, iteration.number
+        seen = self._seen.get(number, frozenset())
+        events: dict[Any, Event] = {}
+        if iteration.started_at is not None:
+            data = {"number": number, "attempt": iteration.attempt, "worker": iteration.worker}
+            events["attempt", iteration.attempt] = Event("iteration_started", run_id, data, at=iteration.started_at)
         for act in acts:
             key = ("act", act.position, act.turn, act.status, act.tries)
-            said[key] = Event("act_finished", one.run_id, _act_data(act), at=act.finished_at)
+            events[key] = Event("act_finished", run_id, _act_data(act), at=act.finished_at)
         for effect in effects:
             if effect["finished_at"] is not None:
-                said["effect", effect["key"], effect["status"]] = Event(
-                    "effect_finished", one.run_id, _effect_data(effect), at=effect["finished_at"]
-                )
-        yield from (event for key, event in said.items() if key not in before)
-        self._seen = {**self._seen, one.number: before | said.keys()}
+                event = Event("effect_finished", run_id, _effect_data(effect), at=effect["finished_at"])
+                events["effect", effect["key"], effect["status"]] = event
+        yield from (event for key, event in events.items() if key not in seen)
+        self._seen = {**self._seen, number: seen | events.keys()}
 
     def _parking(self, run: Run) -> Iterator[Event]:
-        """Said once for each reason, not at every look."""
+        """Yield that the run waits or is paused, once per reason."""
         parked = (run.status, run.reason) if run.status in ("waiting", "paused") else None
         if parked is not None and parked != self._parked:
             due_seconds = (run.due_at - run.now).total_seconds() if run.due_at else None
@@ -181,7 +186,7 @@ class Watcher:
 
 
 def finished_data(run: Run) -> dict[str, Any]:
-    """The result's fields, with the cost as a plain number."""
+    """Return the fields of the result but for `run_id`, with the cost as a float."""
     result = asdict(result_of(run))
     result.pop("run_id")
     return result | {"cost_usd": None if run.cost_usd is None else float(run.cost_usd)}
@@ -191,28 +196,17 @@ def _started(run: Run) -> Event:
     return Event("run_started", run.id, {"narrative": run.narrative, "iterations": run.iterations}, at=run.created_at)
 
 
-def _moved(one: Moved) -> Event:
-    return Event(
-        "lever_moved", one.run_id, {"lever": one.lever, "by": one.moved_by, "reason": one.reason}, at=one.moved_at
-    )
+def _control_event(action: Moved) -> Event:
+    data = {"lever": action.lever, "by": action.moved_by, "reason": action.reason}
+    return Event("lever_moved", action.run_id, data, at=action.moved_at)
 
 
 def _act_data(act: ActRow) -> dict[str, Any]:
-    names = (
-        "position",
-        "turn",
-        "status",
-        "model",
-        "input_tokens",
-        "output_tokens",
-        "tries",
-        "error",
-        "output",
-    )
+    names = ("position", "turn", "status", "model", "input_tokens", "output_tokens", "tries", "error", "output")
     seconds = (act.finished_at - act.started_at).total_seconds() if act.finished_at and act.started_at else None
     cost_usd = None if act.cost_usd is None else float(act.cost_usd)
-    told = {name: getattr(act, name) for name in names}
-    return {"number": act.number, "act": act.name, **told, "cost_usd": cost_usd, "seconds": seconds}
+    fields = {name: getattr(act, name) for name in names}
+    return {"number": act.number, "act": act.name, **fields, "cost_usd": cost_usd, "seconds": seconds}
 
 
 def _effect_data(effect: dict[str, Any]) -> dict[str, Any]:
@@ -220,7 +214,7 @@ def _effect_data(effect: dict[str, Any]) -> dict[str, Any]:
 
 
 def _iteration_data(iteration: Iteration, acts: list[ActRow]) -> dict[str, Any]:
-    spoken = [act for act in acts if act.output is not None]
+    outputs = [act.output for act in acts if act.output is not None]
     return {
         "number": iteration.number,
         "status": iteration.status,
@@ -228,5 +222,5 @@ def _iteration_data(iteration: Iteration, acts: list[ActRow]) -> dict[str, Any]:
         "acts": len(acts),
         "input_tokens": sum(act.input_tokens for act in acts),
         "output_tokens": sum(act.output_tokens for act in acts),
-        "output": spoken[-1].output if spoken else None,
+        "output": outputs[-1] if outputs else None,
     }

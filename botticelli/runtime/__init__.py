@@ -1,4 +1,4 @@
-"""Puts one process together: settings, Postgres, Redis, Budget, drivers, platforms, and the Celery app.
+"""Assembles the parts of a process: settings, Postgres, Redis, the budget, drivers, platforms and the Celery app.
 
-Checks that they are fit for work, and records which workers are alive. Decides nothing about a run.
+Checks that they are usable, and records which workers are alive. Decides nothing about a run.
 """

@@ -1,6 +1,6 @@
-"""The `celery` command line with our app: errors as one line and an exit code, and Flower on loopback. Starts nothing.
+"""Makes the `celery` command line report errors in one line with an exit code, and keeps Flower on loopback.
 
-Celery prints a traceback for what an app raises while it is imported, and only logs what its signal handlers raise.
+By itself Celery prints a traceback when importing an app fails, and only logs the errors of its signal handlers.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ FLOWER = "flower"
 FLOWER_ADDRESS = "FLOWER_ADDRESS"
 LOOPBACK = "127.0.0.1"
 BROKER_VARIABLES = ("CELERY_BROKER_URL", "CELERY_BROKER_READ_URL", "CELERY_BROKER_WRITE_URL")
-"""Celery reads them before it looks at the settings of an app; `--broker` sets the first one."""
+"""The variables that take precedence over an app's broker setting in Celery; `--broker` sets the first one."""
 
 
 def command_name() -> str | None:
-    """The subcommand of the `celery` that imports or configures our app; None in every other process."""
+    """Return the subcommand of the `celery` command that runs in this process; None in every other process."""
     context = click.get_current_context(silent=True)
     root = context.find_root() if context else None
     if root is None or getattr(root.command.callback, "__module__", None) != "celery.bin.celery":
@@ -36,9 +36,9 @@ def command_name() -> str | None:
 
 @contextmanager
 def one_line_errors() -> Iterator[None]:
-    """Ends the `celery` command with one line where Botticelli refuses; in other processes the error goes on.
+    """End the `celery` command with one line on an error of Botticelli; other processes get the exception.
 
-    The error of a plug-in is shown with its traceback, without secrets.
+    The error of a plug-in is shown with its traceback, with secrets masked.
     """
     try:
         yield
@@ -54,33 +54,34 @@ def one_line_errors() -> Iterator[None]:
 
 
 def require_own_broker(url: str) -> None:
-    """SettingsError when a variable of Celery's would send this process to another broker than ours."""
+    """Raise SettingsError when an environment variable of Celery would override the broker of the settings."""
     for name in BROKER_VARIABLES:
         if os.environ.get(name, url) not in ("", url):
             do = f"unset {name} (`celery --broker` sets it too), and name the server in BOTTICELLI_REDIS_URL"
-            raise SettingsError("names another broker than Botticelli's", where=f"environment variable {name}", do=do)
+            raise SettingsError("names a broker other than Botticelli's", where=f"environment variable {name}", do=do)
 
 
 def prepare(name: str) -> None:
-    """Make ready for a subcommand: late errors are one line as well, and Flower is for this machine unless told otherwise."""
-    sys.excepthook = _one_line if name == FLOWER else _ours_in_one_line
+    """Prepare for a subcommand: late errors are one line, too, and Flower listens on loopback unless configured otherwise."""
+    sys.excepthook = _show_flower_error if name == FLOWER else _show_error
     if name == FLOWER:
         os.environ.setdefault(FLOWER_ADDRESS, LOOPBACK)
 
 
 def _end(error: BotticelliError) -> NoReturn:
-    _say(str(error))
+    _print_error(str(error))
     raise SystemExit(error.exit_code) from None
 
 
-def _say(text: str) -> None:
+def _print_error(text: str) -> None:
     for line in masked(text).splitlines():
         print(f"botticelli: error: {line}", file=sys.stderr, flush=True)
 
 
-def _ours_in_one_line(_kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+def _show_error(_kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """Print an error of Botticelli in one line, any other with its traceback."""
     if isinstance(error, BotticelliError):
-        _say(str(error))
+        _print_error(str(error))
     else:
         _show_masked(error.with_traceback(trace))
 
@@ -89,12 +90,12 @@ def _show_masked(error: BaseException) -> None:
     print(masked("".join(traceback.format_exception(error))), end="", file=sys.stderr, flush=True)
 
 
-def _one_line(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-    """Of Flower, whose own errors are about its options: a port in use, an option that it doesn't know."""
+def _show_flower_error(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """Print any error of Flower in one line: most are about its options, such as a port in use."""
     if not isinstance(error, Exception):
         _show_masked(error.with_traceback(trace))
     elif isinstance(error, OSError) and error.strerror:
-        _say(f"Flower can't start: {error.strerror}; choose with --port and --address")
+        _print_error(f"Flower can't start: {error.strerror}; choose with --port and --address")
     else:
         text = next(iter(str(error).splitlines()), "")
-        _say(f"Flower can't start: {kind.__name__}: {text}; see `celery -A botticelli flower --help`")
+        _print_error(f"Flower can't start: {kind.__name__}: {text}; see `celery -A botticelli flower --help`")

@@ -1,6 +1,6 @@
-"""Records which workers have said lately that they are alive, and with which settings.
+"""Reads the heartbeats of workers: which are alive, whether they report trouble, and with which settings they run.
 
-A hint for people and for `botticelli run`, never for recovery.
+Informs people and `botticelli run`; recovery relies on leases instead.
 """
 
 from __future__ import annotations
@@ -16,16 +16,17 @@ from botticelli.runtime.process import Runtime
 from botticelli.settings.demands import demands_of, fingerprint
 
 PRESENCE_SECONDS = 10.0
-DEAF = "is deaf"
-"""Part of what a worker says whose consumer brings nothing any more: only a restart helps."""
+"""How long a heartbeat counts."""
+DEAF = "is stalled"
+"""The words by which a worker reports that its consumer receives nothing any more; only a restart helps."""
 
 
 @dataclass(frozen=True, slots=True)
 class WorkerFacts:
-    """What a worker says of itself beside being alive.
+    """What a worker reports with its heartbeat.
 
-    `demands` and `limits` are fingerprints of its settings, None of a worker of an older version; `ready` says of each
-    driver whether it has its key and its SDK.
+    `demands` and `limits` are fingerprints of its settings, None for a worker of an older version. `ready` says for each
+    driver whether its key and its SDK are there.
     """
 
     worker: str
@@ -47,26 +48,25 @@ def facts_key(prefix: str, worker: str) -> str:
 
 
 def live_workers(runtime: Runtime) -> list[str]:
-    """Host and process of each worker that spoke within the last seconds."""
+    """Return the names (`HOST:PID`) of all workers whose heartbeat is at most PRESENCE_SECONDS old."""
     pattern = presence_key(runtime.settings.redis.prefix, "*")
     return sorted(key.decode().removeprefix(pattern[:-1]) for key in runtime.redis.scan_iter(pattern, count=1000))
 
 
 def troubled_workers(runtime: Runtime) -> dict[str, str]:
-    """What keeps a living worker from working, in its own words; only those that something does."""
+    """Return the trouble that living workers report, by name; those without trouble are left out."""
     names = live_workers(runtime)
     keys = [presence_key(runtime.settings.redis.prefix, name) for name in names]
-    said = runtime.redis.mget(keys) if keys else []
-    return {
-        name: str(words, "utf-8") for name, words in zip(names, said, strict=True) if isinstance(words, bytes) and words
-    }
+    values = runtime.redis.mget(keys) if keys else []
+    reports = zip(names, values, strict=True)
+    return {name: str(value, "utf-8") for name, value in reports if isinstance(value, bytes) and value}
 
 
 def own_facts(runtime: Runtime) -> dict[str, Any]:
-    """What this process would say of itself. No key and no setting can be read from it."""
+    """Return what this process reports with its heartbeat; keys and settings can't be read from it."""
     if runtime.facts is None:
         settings = runtime.settings
-        limits = {"providers": {name: one.model_dump_json() for name, one in sorted(settings.providers.items())}}
+        limits = {"providers": {name: item.model_dump_json() for name, item in sorted(settings.providers.items())}}
         runtime.facts = {
             "demands": fingerprint(demands_of(settings)),
             "limits": fingerprint({**limits, "tier": settings.default_tier}, settings.budget),
@@ -76,28 +76,28 @@ def own_facts(runtime: Runtime) -> dict[str, Any]:
 
 
 def is_ready(runtime: Runtime, driver: str) -> bool:
-    """Whether models of this driver can be called from here."""
+    """Whether this process can call models of the driver named `driver`."""
     try:
-        made = runtime.drivers.get(driver)
+        instance = runtime.drivers.get(driver)
     except BotticelliError:
         return False
-    if not isinstance(made, SaysReadiness):
+    if not isinstance(instance, SaysReadiness):
         return True
-    found = made.readiness()
-    return not found.sdk_missing and (found.has_key is not False or found.base_url is not None)
+    readiness = instance.readiness()
+    return not readiness.sdk_missing and (readiness.has_key is not False or readiness.base_url is not None)
 
 
 def fleet(runtime: Runtime) -> list[WorkerFacts]:
-    """The workers that are alive, with what they say of themselves."""
+    """Return what each living worker reports."""
     names = live_workers(runtime)
     keys = [facts_key(runtime.settings.redis.prefix, name) for name in names]
-    said = runtime.redis.mget(keys) if keys else []
-    return [_read(name, words) for name, words in zip(names, said, strict=True)]
+    values = runtime.redis.mget(keys) if keys else []
+    return [_parse_facts(name, value) for name, value in zip(names, values, strict=True)]
 
 
-def _read(worker: str, words: bytes | str | None) -> WorkerFacts:
+def _parse_facts(worker: str, value: bytes | str | None) -> WorkerFacts:
     try:
-        facts = json.loads(words or b"{}")
+        facts = json.loads(value or b"{}")
         return WorkerFacts(worker, facts.get("demands"), facts.get("limits"), dict(facts.get("ready", {})))
     except (ValueError, AttributeError, TypeError):
         return WorkerFacts(worker)

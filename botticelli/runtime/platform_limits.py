@@ -1,4 +1,4 @@
-"""The limits of platforms as scopes of the Budget: charged at once, without a ticket and without a row in the ledger."""
+"""Enforces the rate limits of platforms as budget scopes: charged at once, without a ticket and without a ledger row."""
 
 from __future__ import annotations
 
@@ -11,16 +11,17 @@ from botticelli.platforms.rate_limits import Pace, Wait
 
 ONE = Amounts(requests=1)
 AWAY_SECONDS = 1.0
+"""The wait before the next attempt when the budget can't be reached."""
 LATER_THAN_ANY_MS = 2**52
-"""When something was charged that nobody wrote down: its window starts full."""
-Answer = TypeVar("Answer")
+"""The time of a past charge that is assumed because none was recorded: its window starts full."""
+Result = TypeVar("Result")
 
 
 class BudgetPacing:
-    """Tells why and how long a budget makes a call wait.
+    """Charges platform calls to the budget, and returns how long a call must wait.
 
-    `refused` says who has paused a scope, `in_force` what was lowered in it, `later_ms` when to ask again what no wait
-    will grant.
+    `paused` returns the refusal of a scope that is paused, `in_force` a scope with its temporary limits. `guard_ms`
+    lengthens every window. `later_ms` is the wait after a refusal that no wait would lift.
     """
 
     def __init__(
@@ -40,35 +41,36 @@ class BudgetPacing:
         self._known: dict[str, Pace] = {}
 
     def scope(self, pace: Pace) -> Scope:
-        """With the usual limit. From now on it is known that the ledger says nothing of it."""
+        """Return the scope with its configured limit, and remember that the ledger has no rows for it."""
         self._known[pace.scope] = pace
         return Scope(pace.scope, (Window("requests", pace.requests, pace.period_seconds),), self._guard_ms)
 
     def take(self, pace: Pace) -> Wait | None:
         scope = self.scope(pace)
-        refusal = self._paused([scope]) or self._asked(lambda budget: budget.charge(self._in_force(scope), ONE))
+        refusal = self._paused([scope]) or self._call(lambda budget: budget.charge(self._in_force(scope), ONE))
         if refusal is None:
             return None
         return Wait(self._later_ms if refusal.retry_after_ms is None else refusal.retry_after_ms, str(refusal))
 
     def close(self, pace: Pace, wait_ms: int) -> None:
-        self._asked(lambda budget: budget.block_until(self.scope(pace), wait_ms))
+        self._call(lambda budget: budget.block_until(self.scope(pace), wait_ms))
 
     def is_used_up(self, pace: Pace) -> bool:
-        usage = self._asked(lambda budget: budget.usage(self.scope(pace)))
+        usage = self._call(lambda budget: budget.usage(self.scope(pace)))
         return any(window.remaining == 0 for window in usage.windows)
 
     def past_charges(self, scopes: Sequence[Scope]) -> tuple[list[PastCharge], list[Scope]]:
-        """What a server that forgot everything is told of these scopes, and the scopes that only the ledger knows."""
+        """Return the charges that rebuild these scopes on a server that lost them, and the scopes of the ledger."""
         known = [self._known[scope.name] for scope in scopes if scope.name in self._known]
-        past = [PastCharge(one.scope, ONE, LATER_THAN_ANY_MS) for one in known if one.closed_at_first]
+        past = [PastCharge(pace.scope, ONE, LATER_THAN_ANY_MS) for pace in known if pace.closed_at_first]
         return past, [scope for scope in scopes if scope.name not in self._known]
 
-    def _asked(self, ask: Callable[[Budget], Answer]) -> Answer:
+    def _call(self, operation: Callable[[Budget], Result]) -> Result:
+        """Perform an operation on the budget. Raises PlatformTransient when its server is away."""
         from redis.exceptions import RedisError
 
         try:
-            return ask(self._budget())
+            return operation(self._budget())
         except (RedisError, ServiceUnavailable) as error:
-            what = f"the Budget can't be asked: {type(error).__name__}"
+            what = f"the budget can't be reached: {type(error).__name__}"
             raise PlatformTransient(what, retry_after_seconds=AWAY_SECONDS) from None

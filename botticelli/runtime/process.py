@@ -1,6 +1,6 @@
-"""Puts one process together: settings, Postgres, Redis, Budget, drivers, platforms, publisher. Decides nothing.
+"""Assembles one process: settings, Postgres, Redis, the budget, drivers, platforms and the publisher.
 
-Everything is made when it is first used, and anew in a forked child: connections never cross a fork.
+Each part is created when it is first used, and again in a forked child: connections never cross a fork.
 """
 
 from __future__ import annotations
@@ -30,24 +30,24 @@ if TYPE_CHECKING:
     from botticelli.telemetry.events import EventLog
 
 LOWERED_WAIT_MS = 10_000
-"""The wait for a temporary limit that is smaller than the request, or a pause; longer than a worker sits through."""
+"""The wait for a pause, or a temporary limit that is smaller than the request; longer than a worker waits in place."""
 
 
 class Runtime:
-    """What the functions of the engine are given. Close it, or let the process end: both leave the services."""
+    """The parts of this process, passed to the functions of the engine. `close` it, or let the process end."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.pid = os.getpid()
         self.plans: dict[str, Any] = {}
-        """What an iteration of a run asks, by run: kept by those who plan."""
+        """A cache of what one iteration requests, by run; used by carousel/plan."""
         self.facts: dict[str, Any] | None = None
-        """What this process says of itself to others, once somebody has asked: kept by heartbeats.py."""
+        """A cache of what this process reports with its heartbeat; used by heartbeats.py."""
         self._model_budgets: dict[tuple[ModelName, str | None], ModelBudget] = {}
 
     @cached_property
     def services(self) -> Membership | None:
-        """Membership of the embedded services; None when both servers are somebody else's."""
+        """The membership of the embedded services; None when the settings name both servers."""
         if self.settings.database.url and self.settings.redis.url:
             return None
         from botticelli import services
@@ -66,7 +66,7 @@ class Runtime:
 
     @cached_property
     def store(self) -> Store:
-        """Postgres with the schema of this version: migrated when it is the embedded one, DatabaseBehind when it is not."""
+        """Postgres with the schema of this version. Migrates the embedded one; raises DatabaseBehind for a configured one."""
         from botticelli.store import Store
         from botticelli.store.connection.database import make_engine, require_current, schema_status, upgrade
 
@@ -90,7 +90,7 @@ class Runtime:
         return make_redis(self.redis_url, self.settings.where("redis", "url"))
 
     def require_redis(self) -> None:
-        """RedisUnfit or ServiceUnavailable unless the server is there and can be used."""
+        """Raise RedisUnfit or ServiceUnavailable unless the server answers and can be used."""
         from botticelli.runtime.redis_check import require_fit
 
         require_fit(self.redis, self.settings.where("redis", "url"), self.settings.redis.prefix)
@@ -104,7 +104,7 @@ class Runtime:
         )
 
     def _continued(self) -> str | None:
-        """Of the embedded Redis it is known whether it was stopped in good order."""
+        """Return the id of the embedded server whose data the running one has in full; None if there is none, or unknown."""
         if self.settings.redis.url:
             return None
         from botticelli import services
@@ -112,35 +112,31 @@ class Runtime:
         return services.continued(self.settings.home)
 
     def _past_charges(self, scopes: Sequence[Scope]) -> Sequence[PastCharge]:
-        """What the ledger knows of these scopes, for a Redis that has lost it; of a platform's own there is nothing in it."""
+        """Return the past charges with which to rebuild scopes that Redis lost: from the ledger, or assumed for platforms."""
         past, scopes = self.pacing.past_charges(scopes)
         if not scopes:
             return past
         seconds = max((window.period_ms + scope.guard_ms) / 1000 for scope in scopes for window in scope.windows)
         with self.store.transaction() as tx:
             minutes = tx.spending.charged([scope.name for scope in scopes], seconds)
-        return past + [
-            PastCharge(
-                one.scope,
-                Amounts(one.requests, one.tokens, one.input_tokens, one.output_tokens, one.cost_microusd),
-                round(one.at.timestamp() * 1000),
+        for minute in minutes:
+            amounts = Amounts(
+                minute.requests, minute.tokens, minute.input_tokens, minute.output_tokens, minute.cost_microusd
             )
-            for one in minutes
-        ]
+            past.append(PastCharge(minute.scope, amounts, round(minute.at.timestamp() * 1000)))
+        return past
 
     @cached_property
     def events(self) -> EventLog:
-        """Tells those who watch a run what happens in it."""
+        """The live events of runs, for watchers."""
         from botticelli.telemetry.events import EventLog
 
         return EventLog(self.redis, self.settings.redis.prefix)
 
     @cached_property
     def drivers(self) -> Drivers:
-        own = {"home": str(self.settings.home)}
-        return Drivers(
-            {**self.settings.drivers, "local": {**own, **self.settings.drivers.get("local", {})}}, self.settings.where
-        )
+        local = {"home": str(self.settings.home), **self.settings.drivers.get("local", {})}
+        return Drivers({**self.settings.drivers, "local": local}, self.settings.where)
 
     @cached_property
     def platforms(self) -> Platforms:
@@ -152,7 +148,7 @@ class Runtime:
 
     @cached_property
     def pacing(self) -> BudgetPacing:
-        """The limits of platforms, in the Budget."""
+        """The rate limits of platforms, enforced by the budget."""
         return BudgetPacing(
             lambda: self.budget,
             self.paused,
@@ -163,7 +159,7 @@ class Runtime:
 
     @cached_property
     def celery(self) -> Celery:
-        """The app that this process publishes with."""
+        """The Celery app with which this process publishes."""
         from celery import Celery
 
         from botticelli.runtime.celery_app import configured, connected
@@ -172,11 +168,11 @@ class Runtime:
         return connected(app, self.redis_url, self.settings.redis.prefix)
 
     def model_budget(self, model: ModelName, tier: str | None = None) -> ModelBudget:
-        """The limits that apply to a model here, and where they come from; `tier` instead of that of the settings."""
-        found = self._model_budgets.get((model, tier))
-        if found is None:
-            found = self._model_budgets[model, tier] = self._find_model_budget(model, tier)
-        return found
+        """Return the limits that apply to a model, and their sources. `tier` overrides the tier of the settings."""
+        budget = self._model_budgets.get((model, tier))
+        if budget is None:
+            budget = self._model_budgets[model, tier] = self._find_model_budget(model, tier)
+        return budget
 
     def _find_model_budget(self, model: ModelName, tier: str | None) -> ModelBudget:
         return model_budget(
@@ -190,7 +186,7 @@ class Runtime:
         )
 
     def _configured(self, provider: str) -> Provider | None:
-        """The settings of a provider, with its models by the names that budgets use."""
+        """Return the settings of a provider, with the names of its models as budgets spell them."""
         configured = self.settings.providers.get(provider)
         if configured is None:
             return None
@@ -203,7 +199,7 @@ class Runtime:
         return configured.model_copy(update={"tiers": tiers})
 
     def scope(self, model: ModelName) -> Scope:
-        """The budget scope of a model, with the limits that apply here."""
+        """Return the budget scope of a model, with the limits that apply."""
         return self.model_budget(model).scope
 
     def own_scopes(
@@ -214,19 +210,18 @@ class Runtime:
         tenant: str | None = None,
         enqueued: Iterable[BudgetsSettings] = (),
     ) -> tuple[Scope, ...]:
-        """Return the budgets of the settings that hold for a run.
+        """Return the scopes of the budgets that the settings define for this narrative, these guilds and this tenant.
 
-        The budgets of the settings for a narrative, for guilds and for a tenant; none where nothing is said. Those of
-        `enqueued` hold as well: of two limits of one window, the lower one.
+        The settings with which the run was `enqueued` apply as well: the lower of two limits of a window counts.
         """
         named = [("narrative", narrative, "narratives"), *(("guild", guild, "guilds") for guild in guilds)]
         named += [("tenant", tenant, "tenants")] if tenant else []
-        places = [self.settings.budgets, *enqueued]
+        sources = [self.settings.budgets, *enqueued]
         scopes = []
         for kind, name, table in named:
-            limits = [getattr(place, table)[name] for place in places if name in getattr(place, table)]
-            found = [named_scope(kind, name, each, self.settings.budget.guard_ms) for each in limits]
-            scopes += [strictest(found)] if found else []
+            limits = [getattr(source, table)[name] for source in sources if name in getattr(source, table)]
+            candidates = [named_scope(kind, name, each, self.settings.budget.guard_ms) for each in limits]
+            scopes += [strictest(candidates)] if candidates else []
         return tuple(scopes)
 
     @cached_property
@@ -236,7 +231,7 @@ class Runtime:
         return FreshOverrides()
 
     def overrides_of(self, scope: str, tx: Transaction | None = None) -> Mapping[str, Override]:
-        """The temporary lower limits of a scope, by window, a second old at most. Give the transaction that is open."""
+        """Return the temporary limits of a scope by window, at most a second old. Pass the open transaction, if any."""
         return self._overrides.of(scope, tx.overrides.in_force if tx else self._read_overrides)
 
     def _read_overrides(self) -> InForce:
@@ -244,57 +239,48 @@ class Runtime:
             return tx.overrides.in_force()
 
     def in_force(self, scope: Scope, tx: Transaction | None = None) -> Scope:
-        """The scope as it is to be granted now: with the temporary lower limits."""
-        found = self.overrides_of(scope.name, tx)
-        return lowered(scope, {name: one.limit for name, one in found.items() if one.limit is not None})
+        """Return the scope with its temporary limits, as it is granted now."""
+        overrides = self.overrides_of(scope.name, tx).items()
+        return lowered(scope, {name: override.limit for name, override in overrides if override.limit is not None})
 
     def paused(self, scopes: Iterable[Scope], tx: Transaction | None = None) -> ScopePaused | None:
-        """The refusal of the first of these scopes that somebody has paused."""
+        """Return the refusal of the first of these scopes that is paused, else None."""
         from botticelli.store import WHOLE
 
         for scope in scopes:
-            found = self.overrides_of(scope.name, tx).get(WHOLE)
-            if found is not None:
+            pause = self.overrides_of(scope.name, tx).get(WHOLE)
+            if pause is not None:
                 return ScopePaused(
-                    scope.name, PAUSED, 0, 0, 0, LOWERED_WAIT_MS, paused_by=found.set_by, reason=found.reason
+                    scope.name, PAUSED, 0, 0, 0, LOWERED_WAIT_MS, paused_by=pause.set_by, reason=pause.reason
                 )
         return None
 
     def is_reopening(self, refusal: Refusal, scopes: Iterable[Scope]) -> bool:
-        """Whether a window refuses only because Redis forgot what was spent: it opens again within its period."""
+        """Whether a window refuses only because Redis lost its charges; it opens again within its period."""
         from botticelli.budget.redis.redis_budget import RedisBudget
 
-        scope = next((one for one in scopes if one.name == refusal.scope), None)
+        scope = next((scope for scope in scopes if scope.name == refusal.scope), None)
         return (
             scope is not None and isinstance(self.budget, RedisBudget) and self.budget.reopening(scope, refusal.window)
         )
 
     def softened(self, refusal: Refusal, tx: Transaction | None = None) -> Refusal:
-        """What only a temporary limit makes too large is not refused for ever: come back in a while."""
+        """Make a refusal retryable when only a temporary limit makes the request too large."""
         override = self.overrides_of(refusal.scope, tx).get(refusal.window)
         if not refusal.too_large or override is None or override.limit != refusal.limit:
             return refusal
         return dataclasses.replace(refusal, retry_after_ms=LOWERED_WAIT_MS)
 
     def close(self) -> None:
-        """End all connections and leave the services. What is used afterwards is made anew."""
-        made = self.__dict__
-        if "celery" in made:
-            made.pop("celery").close()
-        if "events" in made:
-            made.pop("events").close()
-        if "redis" in made:
-            made.pop("redis").close()
-        if "drivers" in made:
-            made.pop("drivers").close()
-        if "platforms" in made:
-            made.pop("platforms").close()
-        if "budget" in made:
-            made.pop("budget").close()
-        made.pop("_overrides", None)
-        if "store" in made:
-            made.pop("store").engine.dispose()
-        if (membership := made.pop("services", None)) is not None:
+        """Close all connections and leave the services. A part that is used afterwards is created again."""
+        parts = self.__dict__  # holds the cached properties that were used
+        for name in ("celery", "events", "redis", "drivers", "platforms", "budget"):
+            if name in parts:
+                parts.pop(name).close()
+        parts.pop("_overrides", None)
+        if "store" in parts:
+            parts.pop("store").engine.dispose()
+        if (membership := parts.pop("services", None)) is not None:
             membership.leave()
 
     @property
@@ -306,14 +292,13 @@ class Runtime:
 
 _current: list[Runtime] = []
 _lock = threading.RLock()
-"""Re-entrant, for a signal's handler may ask for the runtime while the same thread does."""
+"""Re-entrant, because a signal handler may call `current` while its thread is in it."""
 
 
 def current() -> Runtime:
     """Return the runtime of this process, with the settings of its environment.
 
-    A forked child gets one of its own; the parent's stays referenced there, so that nothing closes the parent's
-    sockets.
+    A forked child gets its own; it keeps a reference to its parent's, so that it does not close the parent's sockets.
     """
     with _lock:
         if not _current or _current[-1].pid != os.getpid():

@@ -1,4 +1,4 @@
-"""Makes clients of the configured Redis, and refuses a server that would lose the queue. Changes nothing on the server."""
+"""Creates clients of the configured Redis, and rejects a server that could lose the queue. Changes nothing on it."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ SOCKET_TIMEOUT_SECONDS = 15
 
 
 def make_redis(url: str, origin: str) -> redis.Redis:
-    """A client for `url`, which `origin` (a variable, a flag, a line of a file) names. Connects nothing yet.
+    """Create a client for `url`, which does not connect yet. `origin` is its source: a variable, a flag, a line of a file.
 
-    SettingsError, without a value, for parameters that no client takes.
+    Raises SettingsError for parameters that the client can't use, without quoting their values.
     """
     fault = _parameter_fault(url)
     if fault is not None:
@@ -39,19 +39,19 @@ def make_redis(url: str, origin: str) -> redis.Redis:
         pool = client.connection_pool
         pool.connection_class(**pool.connection_kwargs)
     except (TypeError, ValueError, redis.RedisError):
-        what = "redis.url: a parameter behind its `?` is unknown to the client, or has a value that it can't take"
+        what = "redis.url: a query parameter is unknown to the client or has an invalid value"
         raise SettingsError(what, where=origin, do="see the options of redis-py's connections") from None
     return client
 
 
 def _keepalive() -> dict[int, int]:
-    """A silent server, or one whose packets are lost, is found within about 15 s; where the system has these options."""
-    wanted = {"TCP_KEEPIDLE": 6, "TCP_KEEPINTVL": 3, "TCP_KEEPCNT": 3, "TCP_USER_TIMEOUT": 15_000}
-    return {getattr(socket, name): value for name, value in wanted.items() if hasattr(socket, name)}
+    """Return the socket options that detect a dead server within about 15 s, as far as the system has them."""
+    options = {"TCP_KEEPIDLE": 6, "TCP_KEEPINTVL": 3, "TCP_KEEPCNT": 3, "TCP_USER_TIMEOUT": 15_000}
+    return {getattr(socket, name): value for name, value in options.items() if hasattr(socket, name)}
 
 
 def _parameter_fault(url: str) -> Fault | None:
-    """The first file of certificates in the URL's query that can't be used."""
+    """Return the fault of the first certificate file in the URL's query that can't be used, else None."""
     for name, value in parse_qsl(urlsplit(url).query):
         fault = _FILES[name](name, value) if name in _FILES else None
         if fault is not None:
@@ -60,10 +60,10 @@ def _parameter_fault(url: str) -> Fault | None:
 
 
 def require_fit(client: redis.Redis, origin: str = "redis.url", prefix: str = "botticelli") -> None:
-    """Check that the Redis server is fit for use.
+    """Check that the Redis server can be used.
 
-    RedisUnfit when the server evicts keys, is older than 6.2 or refuses commands; ServiceUnavailable when it doesn't
-    answer.
+    Raises RedisUnfit when it evicts keys, is older than 6.2 or denies this user a command, and ServiceUnavailable when it
+    does not answer.
     """
     info = _info(client, origin)
     version = str(info["redis_version"])
@@ -82,10 +82,10 @@ def require_fit(client: redis.Redis, origin: str = "redis.url", prefix: str = "b
 def _require_permissions(client: redis.Redis, origin: str, prefix: str) -> None:
     missing = missing_permissions(client, prefix)
     if missing:
-        raise _refused(missing, origin)
+        raise _permission_error(missing, origin)
 
 
-def _refused(missing: list[str], origin: str) -> RedisUnfit:
+def _permission_error(missing: list[str], origin: str) -> RedisUnfit:
     what = f"this user of Redis lacks permissions: {' '.join(missing)}"
     return RedisUnfit(what, where=origin, do=f"run ACL SETUSER <its name> {' '.join(missing)}")
 
@@ -94,10 +94,10 @@ def _info(client: redis.Redis, origin: str) -> dict[str, object]:
     try:
         return dict(client.info())
     except redis.exceptions.NoPermissionError as error:
-        raise _refused([permission_in(error)], origin) from None
+        raise _permission_error([permission_in(error)], origin) from None
     except redis.AuthenticationError:
         raise ServiceUnavailable(
-            "Redis refused the user or the password", where=origin, do="correct the login in the URL"
+            "Redis rejected the user or the password", where=origin, do="correct the login in the URL"
         ) from None
     except redis.RedisError as error:
         raise ServiceUnavailable(

@@ -1,4 +1,4 @@
-"""Finds what a user of Redis may not do before work depends on it. Runs none of the commands that it asks about."""
+"""Finds the permissions that a Redis user lacks, before work depends on them. Runs none of the commands it checks."""
 
 from __future__ import annotations
 
@@ -51,8 +51,8 @@ COMMANDS: tuple[tuple[str, ...], ...] = (
     ("XRANGE", "{key}", "-", "+"),
     ("PUBLISH", "{key}", "a"),
 )
-"""What Botticelli, its scripts and Celery's transport send, each with arguments that its syntax allows. Without those that
-no transaction takes: EXEC, WATCH and the subscriptions."""
+"""The commands that Botticelli, its scripts and Celery's transport send, with valid arguments. Left out are those that can't
+be queued in a transaction: EXEC, WATCH and the subscriptions."""
 _COMMAND = re.compile(r"'([a-z|_-]+)' command", re.IGNORECASE)
 
 
@@ -69,17 +69,17 @@ def missing_permissions(client: redis.Redis, prefix: str) -> list[str]:
         connection.read_response()
         commands = [[part.format(key=f"{prefix}:permission") for part in command] for command in COMMANDS]
         connection.send_packed_command(connection.pack_commands([*commands, ["DISCARD"]]))
-        lacks = [_lack(connection, prefix) for _ in (*commands, "DISCARD")]
+        missing = [_missing_permission(connection, prefix) for _ in (*commands, "DISCARD")]
     except NoPermissionError as error:
         return [permission_in(error, prefix)]
     finally:
         connection.disconnect()  # whatever is left of the transaction ends with it
         pool.release(connection)
-    return list(dict.fromkeys(lack for lack in lacks if lack))
+    return list(dict.fromkeys(permission for permission in missing if permission))
 
 
 def permission_in(error: Exception, prefix: str = "PREFIX") -> str:
-    """What a refusal of the server says is missing, as ACL SETUSER takes it."""
+    """Return the permission that an error of the server says is missing, as ACL SETUSER takes it."""
     text = str(error)
     match = _COMMAND.search(text)
     if match is not None:
@@ -87,7 +87,8 @@ def permission_in(error: Exception, prefix: str = "PREFIX") -> str:
     return f"&{prefix}*" if "channel" in text else f"~{prefix}*"
 
 
-def _lack(connection: Any, prefix: str) -> str | None:
+def _missing_permission(connection: Any, prefix: str) -> str | None:
+    """Read one response of the server, and return the permission that it says is missing, else None."""
     try:
         connection.read_response()
     except NoPermissionError as error:

@@ -1,4 +1,4 @@
-"""Which exceptions mean that Postgres or Redis is away: whatever was being done is done again later, by the rows."""
+"""The exceptions that mean Postgres or Redis is away; interrupted work is repeated later, from its rows."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Settings that only the installed drivers, platforms and budgets can judge, checked before anything starts.
+"""Checks the settings that only the installed drivers, platforms and budgets can judge, before anything starts.
 
-`load_settings` has checked the rest: the keys, their types and their bounds.
+`load_settings` has checked the keys, their types and their bounds before.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from botticelli.runtime.process import Runtime
 from botticelli.settings import did_you_mean
 
 TIER_VARIABLE = "_TIER"
-"""Of the environment: it may be about a provider that is none of ours, or not a provider at all."""
+"""The suffix of environment variables that set a tier; such a variable may be meant for another program."""
 
 
 def check_settings(runtime: Runtime) -> None:
     """Check the settings against what is installed here.
 
-    SettingsError for the first setting that no driver, platform or budget here can use. Calls no model, opens no
-    connection and starts no service.
+    Raises SettingsError for the first setting that no driver, platform or budget here can use. Calls no model, opens
+    no connection and starts no service.
     """
     _check_drivers(runtime)
     _check_providers(runtime)
@@ -55,15 +55,11 @@ def _check_providers(runtime: Runtime) -> None:
 def _check_platforms(runtime: Runtime) -> None:
     known = sorted({*KNOWN_PLATFORMS, *runtime.platforms.names()})
     for name, platform in runtime.settings.platforms.items():
-        meant = None if platform.implementation or name in known else did_you_mean(name, known)
-        if meant:
-            do = f"{meant} or set implementation, for a platform of your own name"
-            path = ("platforms", name)
-            raise SettingsError(
-                f"there is no platform {name!r} and it has no implementation",
-                where=runtime.settings.where(*path),
-                do=do,
-            )
+        suggestion = None if platform.implementation or name in known else did_you_mean(name, known)
+        if suggestion:
+            what = f"there is no platform {name!r} and it has no implementation"
+            do = f"{suggestion} or set implementation, for a platform of your own"
+            raise SettingsError(what, where=runtime.settings.where("platforms", name), do=do)
         with _placed(runtime, "platforms", name):
             runtime.platforms.get(name)
 
@@ -73,13 +69,14 @@ def _check_budgets(runtime: Runtime) -> None:
     for kind, table in (("narratives", budgets.narratives), ("guilds", budgets.guilds), ("tenants", budgets.tenants)):
         for name in table:
             with _placed(runtime, "budgets", kind, name):
+                narrative = name if kind == "narratives" else ""
                 guilds = (name,) if kind == "guilds" else ()
-                narrative, tenant = (name if kind == one else "" for one in ("narratives", "tenants"))
+                tenant = name if kind == "tenants" else ""
                 runtime.own_scopes(narrative=narrative, guilds=guilds, tenant=tenant)
 
 
 def _check_security(runtime: Runtime) -> None:
-    """A misspelt command would be neither allowed, denied nor confirmed: nothing would say so."""
+    """Reject a misspelt command, which would silently be neither allowed nor denied nor confirmed."""
     settings = runtime.settings
     for unknown in unknown_commands(runtime.platforms, settings.platforms, settings.security):
         raise SettingsError(unknown.what, where=settings.where("security", unknown.key, unknown.index), do=unknown.do)
@@ -95,7 +92,7 @@ def _require_driver(runtime: Runtime, name: str, table: str) -> None:
 
 @contextmanager
 def _placed(runtime: Runtime, *path: str) -> Iterator[None]:
-    """Whatever is wrong here is an error of the setting at `path`; values of settings are in no message of ours."""
+    """Turn errors into a SettingsError of the setting at `path`, without quoting values of settings."""
     where: Callable[..., str] = runtime.settings.where
     try:
         yield

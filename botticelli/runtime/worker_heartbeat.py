@@ -1,4 +1,4 @@
-"""Says that a worker is alive, so that others know whether one is. Decides nothing by it: leases do."""
+"""Writes the heartbeat of a worker, so that others know it is alive. Recovery relies on leases instead."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from botticelli.runtime.process import Runtime
 
 
 def worker_name(pid: int | None = None) -> str:
-    """Host and process, as it stands in the rows of what this worker holds; `pid`: of a child of it."""
+    """Return `HOST:PID`, the name in the rows that this worker holds; `pid` is that of a child process."""
     return f"{socket.gethostname()}:{os.getpid() if pid is None else pid}"
 
 
 def announce(runtime: Runtime, trouble: str = "") -> None:
-    """`trouble`: one line that says what keeps it from working; no secret."""
+    """Send the heartbeat of this worker. `trouble` is one line on what keeps it from working, without secrets."""
     prefix, lasts_ms = runtime.settings.redis.prefix, round(PRESENCE_SECONDS * 1000)
     with runtime.redis.pipeline(transaction=False) as together:
         together.set(presence_key(prefix, worker_name()), trouble, px=lasts_ms)
@@ -25,5 +25,6 @@ def announce(runtime: Runtime, trouble: str = "") -> None:
 
 
 def depart(runtime: Runtime) -> None:
+    """Remove the heartbeat of this worker."""
     prefix = runtime.settings.redis.prefix
     runtime.redis.delete(presence_key(prefix, worker_name()), facts_key(prefix, worker_name()))

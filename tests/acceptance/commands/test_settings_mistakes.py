@@ -117,7 +117,7 @@ VARIABLES = {
     "folder for a file": ({"BOTTICELLI_CONFIG": "."}, "can't be read: Is a directory"),
     "broker of another app": (
         {"CELERY_BROKER_URL": f"amqp://u:{SECRET}@localhost"},
-        "environment variable CELERY_BROKER_URL: names another broker",
+        "environment variable CELERY_BROKER_URL: names a broker other than",
     ),
 }
 

@@ -67,7 +67,7 @@ def test_wrong_password_is_not_called_unreachable(server: str) -> None:
     with pytest.raises(ServiceUnavailable) as caught:
         require_fit(make_redis(f"unix://narrow:hunter2@{server}", "--set redis.url"), "--set redis.url")
     said = str(caught.value)
-    assert "refused the user or the password" in said and "--set redis.url" in said and "hunter2" not in said
+    assert "rejected the user or the password" in said and "--set redis.url" in said and "hunter2" not in said
 
 
 @pytest.mark.parametrize(

@@ -75,7 +75,7 @@ def test_the_next_retry(make_runtime: MakeRuntime) -> None:
     run = start(runtime, narrative_text(1))
     perform_open(runtime, run.id)
     found = of(runtime, run.id, "waiting")
-    assert found.says.startswith("the next try comes at") and found.until is not None
+    assert found.says.startswith("the next attempt is at") and found.until is not None
 
 
 def test_an_unclear_effect_comes_first(runtime: Runtime) -> None:
@@ -108,4 +108,4 @@ def test_run_that_was_never_accepted_is_not_to_be_resumed(runtime: Runtime) -> N
     request = {"text": "[narrative", "run_id": run_id_for("never")}
     store_request(runtime, 1, "task", request)
     says = of(runtime, request["run_id"], "over").says
-    assert "resume" not in says and says.endswith("enqueue it again")
+    assert "resume" not in says and says.endswith("fix this and enqueue again")
