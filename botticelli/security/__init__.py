@@ -1,4 +1,4 @@
-"""Judges what others ask for: requests to enqueue, commands with an effect, addresses to fetch from.
+"""Checks input from outside: requests to enqueue, commands with an effect, addresses to fetch from.
 
-Judges and fetches; performs no command.
+Fetches media, but performs no command.
 """

@@ -1,4 +1,4 @@
-"""The rules that hold for an act: those of the operator, of the way the narrative came, and its own. Judges nothing."""
+"""Collects the rules that apply to the commands of an act: the operator's, the enqueuer's and the narrative's own."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from botticelli.security.policy import PLACES, Call, Rules
 from botticelli.settings.definitions import SecuritySettings
 
 AS_TEXT = "text"
-"""The source of a narrative that arrived as text: nobody vouches for it."""
+"""The source of a narrative that was sent as text, which is untrusted."""
 OPERATOR = "[security] of the settings"
 ENQUEUER = "[security] of the settings that it was enqueued with"
 
@@ -26,21 +26,22 @@ def rules_for(
     *,
     enqueued: Iterable[SecuritySettings] = (),
 ) -> tuple[Rules, ...]:
-    """Collect the rules that hold for a run.
+    """Return all rules that apply to a command of an act; each of them must allow it.
 
-    All of them hold: of this process, of those that the run was enqueued with, and of the narrative. A narrative from a
-    file says itself which commands it may perform, else the settings do; text from anybody can only give up something.
+    They come from the settings of this process, those that the run was `enqueued` with, and the narrative. The default
+    policy of the settings applies unless a narrative file lists its allowed commands. A narrative that was sent as text
+    can only restrict itself further.
     """
-    own = _of_narrative(narrative, act, command)
-    says_itself = source != AS_TEXT and any(one.allowed is not None for one in own)
-    rules = [*_of_settings(settings, OPERATOR, source, says_itself=says_itself)]
+    own = _narrative_rules(narrative, act, command)
+    lists_allowed = source != AS_TEXT and any(rules.allowed is not None for rules in own)
+    collected = [*_settings_rules(settings, OPERATOR, source, lists_allowed=lists_allowed)]
     for other in enqueued:
         if other != settings:
-            rules += _of_settings(other, ENQUEUER, source, says_itself=says_itself)
-    return (*rules, *own)
+            collected += _settings_rules(other, ENQUEUER, source, lists_allowed=lists_allowed)
+    return (*collected, *own)
 
 
-def _of_settings(settings: SecuritySettings, origin: str, source: str, *, says_itself: bool) -> Iterator[Rules]:
+def _settings_rules(settings: SecuritySettings, origin: str, source: str, *, lists_allowed: bool) -> Iterator[Rules]:
     yield Rules(
         origin,
         allowed=settings.allowed_commands,
@@ -52,12 +53,12 @@ def _of_settings(settings: SecuritySettings, origin: str, source: str, *, says_i
     )
     if source == AS_TEXT:
         yield Rules("[security] wire_policy for a narrative sent as text", default=settings.wire_policy)
-    elif not says_itself:
+    elif not lists_allowed:
         yield Rules(origin.replace("]", "] default_policy"), default=settings.default_policy)
 
 
 def call_of(platform: Platform, name: str, spec: CommandSpec, args: Mapping[str, Any]) -> Call:
-    """A command as the rules see it. `name` is what narratives call the platform."""
+    """Return a command as the rules see it. `name` is the platform's name in narratives."""
     return Call(
         name,
         spec.name,
@@ -71,20 +72,20 @@ def call_of(platform: Platform, name: str, spec: CommandSpec, args: Mapping[str,
 
 
 def _places_of(spec: CommandSpec) -> Mapping[str, PlaceKind]:
-    """What the command says of its arguments; of those of which it says nothing, their names."""
-    said = {name: arg.place for name, arg in (spec.args or {}).items() if arg.place is not None}
-    return {**PLACES, **said}
+    """Return which arguments name a place: as the command declares, else by their names."""
+    declared = {name: arg.place for name, arg in (spec.args or {}).items() if arg.place is not None}
+    return {**PLACES, **declared}
 
 
-def _of_narrative(narrative: Narrative, act: Act, command: BotCommandInput) -> tuple[Rules, ...]:
+def _narrative_rules(narrative: Narrative, act: Act, command: BotCommandInput) -> tuple[Rules, ...]:
     return tuple(
         Rules(
-            "[security] of the narrative" if one is not command.policy else "the policy of its bot",
-            allowed=one.allowed_commands,
-            confirm=one.require_confirmation,
-            guild_ids=None if one.guild_id is None else (one.guild_id,),
-            channel_prefix=one.channel_prefix,
-            channel_ids=one.channel_ids,
+            "[security] of the narrative" if security is not command.policy else "the policy of its bot",
+            allowed=security.allowed_commands,
+            confirm=security.require_confirmation,
+            guild_ids=None if security.guild_id is None else (security.guild_id,),
+            channel_prefix=security.channel_prefix,
+            channel_ids=security.channel_ids,
         )
-        for one in narrative.securities_for(act, command)
+        for security in narrative.securities_for(act, command)
     )

@@ -1,4 +1,4 @@
-"""The network as a fetch may use it: judged addresses only, and nothing after the deadline. Loaded with httpcore2 only."""
+"""A network backend for httpcore that connects to checked addresses only and stops at a deadline."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import Any
 import httpcore2
 
 Judge = Callable[[str, int], str]
-"""The address that a host may be reached at, by host and port; raises where there is none."""
+"""Returns the address to connect to for a host and a port; raises FetchError when none is allowed."""
 
 
 class JudgedNetwork(httpcore2.NetworkBackend):
-    """Connects to the numbers that a name stood for when they were judged."""
+    """Connects to the addresses that were checked, without resolving the name again."""
 
     def __init__(self, judge: Judge, deadline: float) -> None:
         self._judge = judge
@@ -34,7 +34,7 @@ class JudgedNetwork(httpcore2.NetworkBackend):
 
 
 class _TimedStream(httpcore2.NetworkStream):
-    """A connection of which no read and no write outlives the deadline."""
+    """A connection whose reads and writes end at the deadline."""
 
     def __init__(self, inner: Any, deadline: float) -> None:
         self._inner = inner

@@ -1,4 +1,4 @@
-"""Whether a command may be performed: rules against one command and its arguments. A pure function; asks nobody itself."""
+"""Decides whether a command may be performed, by checking its arguments against rules. A pure function."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from botticelli.platforms import TEMPLATED, PlaceKind, Whereabouts, name_fits
 
 Default = Literal["allow", "deny_writes", "deny"]
 Locate = Callable[[str], Whereabouts | None]
-"""From the id of a channel or a thread to where it is; None when that can't be told."""
+"""Returns where a channel or a thread is, by its id; None when that is unknown."""
 PLACES: Mapping[str, PlaceKind] = {
     "guild_id": "guild",
     "channel_id": "channel",
@@ -18,15 +18,15 @@ PLACES: Mapping[str, PlaceKind] = {
     "category_id": "channel",
     "parent_id": "channel",
 }
-"""The arguments that name a place, of commands that don't say it themselves."""
+"""The arguments that name a place, for commands that don't declare theirs."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What one authority says. What it leaves open is not restricted by it; `origin` is for people to read.
+    """The rules of one authority, which is named by `origin` in messages. A field that is not set restricts nothing.
 
-    `allowed` and `denied` are globs over `noun.verb` or `platform.noun.verb`. `confirm`: all commands that write, or those
-    that fit. `default` is for commands of which no `allowed` speaks.
+    `allowed` and `denied` are globs over `noun.verb` or `platform.noun.verb`. `confirm` is True for all commands that
+    write, or globs. `default` applies to commands for which there is no `allowed`.
     """
 
     origin: str
@@ -41,10 +41,10 @@ class Rules:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A command with its arguments; TEMPLATED ones are judged when they are known.
+    """A command with its arguments; TEMPLATED ones are checked later, when they are known.
 
-    `makes` is the kind of what it creates or names. `places` says which arguments name a place. `has_places` is False
-    where there are no guilds and no channels, as in a database.
+    `makes` is the kind of what it creates or renames. `places` says which arguments name a place. `has_places` is False
+    for a platform without guilds and channels, such as a database.
     """
 
     platform: str
@@ -57,18 +57,18 @@ class Call:
     places: Mapping[str, PlaceKind] = field(default_factory=lambda: PLACES)
 
     def naming(self, *kinds: PlaceKind) -> list[str]:
-        """The arguments that it has and that name such a place."""
+        """Return the arguments of this call that name a place of these kinds."""
         return [key for key in self.args if self.places.get(key) in kinds]
 
 
 @dataclass(frozen=True, slots=True)
 class Allowed:
-    pass
+    """The command may be performed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Denied:
-    """`key` is what it is about: `command`, or the name of an argument. `do` says what would be allowed."""
+    """The command must not be performed. `key` is `command` or the name of an argument; `do` says what is allowed."""
 
     key: str
     reason: str
@@ -80,7 +80,7 @@ class Denied:
 
 @dataclass(frozen=True, slots=True)
 class NeedsConfirmation:
-    """`origin` is who asks for it."""
+    """The command needs approval, because the rules of `origin` require it."""
 
     origin: str
 
@@ -89,36 +89,41 @@ Verdict = Allowed | Denied | NeedsConfirmation
 
 
 def judge(rules: Iterable[Rules], call: Call, locate: Locate | None = None) -> Verdict:
-    """All rules have to allow it; one of them is enough to want a confirmation, which only commands that write need.
+    """Decide on a command: all rules must allow it, and any of them can require approval for one that writes.
 
-    Without `locate` (before a run exists) the names and guilds of channels are not judged. It is not asked when what is
-    written is reason enough to deny.
+    Without `locate` (before a run exists) the names and guilds of channels are not checked. It is called only when the
+    arguments alone are no reason to deny.
     """
-    rules = tuple(rules)
-    for one in (*rules, None):
-        denied = _of_place(rules, call, locate) if one is None else _of_command(one, call) or _of_ids(one, call)
+    authorities = tuple(rules)
+    for authority in authorities:
+        denied = _check_command(authority, call) or _check_ids(authority, call)
         if denied is not None:
             return denied
-    for one in rules:
-        if call.writes and (one.confirm is True or (one.confirm and _fits(one.confirm, call))):
-            return NeedsConfirmation(one.origin)
+    denied = _check_places(authorities, call, locate)
+    if denied is not None:
+        return denied
+    for authority in authorities:
+        confirm = authority.confirm
+        if call.writes and (confirm is True or (confirm and _fits(confirm, call))):
+            return NeedsConfirmation(authority.origin)
     return Allowed()
 
 
-def _of_command(rules: Rules, call: Call) -> Denied | None:
+def _check_command(rules: Rules, call: Call) -> Denied | None:
     if rules.denied and _fits(rules.denied, call):
-        return _denied(call, f"is denied by {rules.origin}", f"denied are {', '.join(rules.denied)}")
+        return _denied(call, f"is denied by {rules.origin}", f"denied commands: {', '.join(rules.denied)}")
     if rules.allowed is not None and not _fits(rules.allowed, call):
-        return _denied(call, f"is not allowed by {rules.origin}", f"allowed are {_listed(rules.allowed)}")
+        return _denied(call, f"is not allowed by {rules.origin}", f"allowed commands: {_listed(rules.allowed)}")
     if rules.default == "deny":
-        return _denied(call, f"is not allowed by {rules.origin}", "only what a policy allows is")
+        return _denied(call, f"is not allowed by {rules.origin}", "only commands that a policy lists are")
     if rules.default == "deny_writes" and call.writes and not call.is_rehearsal:
-        return _denied(call, f"changes {call.platform}, which {rules.origin} does not allow", "commands that read are")
+        reason = f"changes {call.platform}, which {rules.origin} does not allow"
+        return _denied(call, reason, "commands that only read are allowed")
     return None
 
 
-def _of_ids(rules: Rules, call: Call) -> Denied | None:
-    """What can be told without asking the platform."""
+def _check_ids(rules: Rules, call: Call) -> Denied | None:
+    """Check the arguments that can be judged without asking the platform."""
     if not call.has_places:
         return None
     if rules.guild_ids is not None:
@@ -127,7 +132,8 @@ def _of_ids(rules: Rules, call: Call) -> Denied | None:
             if guild is not TEMPLATED and str(guild) not in rules.guild_ids:
                 return Denied(key, f"guild {guild} is not allowed by {rules.origin}", _only("guild", rules.guild_ids))
         if call.writes and not call.naming("guild", "channel", "thread"):
-            return _denied(call, f"names no guild, and {rules.origin} allows", _only("guild", rules.guild_ids))
+            reason = f"names no guild, but {rules.origin} restricts guilds"
+            return _denied(call, reason, _only("guild", rules.guild_ids))
     if rules.channel_ids is not None:
         only = _only("channel", rules.channel_ids)
         for key in call.naming("channel"):
@@ -135,54 +141,61 @@ def _of_ids(rules: Rules, call: Call) -> Denied | None:
             if channel is not TEMPLATED and str(channel) not in rules.channel_ids:
                 return Denied(key, f"channel {channel} is not allowed by {rules.origin}", only)
         if call.writes and call.makes == "channel" and "channel_id" not in call.args:
-            return _denied(call, f"makes a channel, and {rules.origin} allows", only)
+            return _denied(call, f"creates a channel, but {rules.origin} restricts channels", only)
     name = call.args.get("name", TEMPLATED)
     if rules.channel_prefix is not None and call.makes == "channel" and call.writes and name is not TEMPLATED:
-        return _of_name(rules, "name", name)
+        return _check_channel_name(rules, "name", name)
     return None
 
 
-def _of_place(rules: tuple[Rules, ...], call: Call, locate: Locate | None) -> Denied | None:
-    """What only the platform can tell: the name of a channel and its guild. For a thread it is the channel that it is in."""
-    concerned = [one for one in rules if one.guild_ids is not None or one.channel_prefix is not None or one.channel_ids]
+def _check_places(authorities: Iterable[Rules], call: Call, locate: Locate | None) -> Denied | None:
+    """Check what only the platform knows: the name and guild of a channel, or of the channel that a thread is in."""
+    concerned = [rules for rules in authorities if _restricts_places(rules)]
     if locate is None or not call.has_places or not concerned:
         return None
     for key in call.naming("channel", "thread"):
         if call.args[key] is TEMPLATED:
             continue
-        wanted = [one for one in concerned if _asks(one, call, key)]
-        place = locate(str(call.args[key])) if wanted else None
-        denied = next((found for one in wanted if (found := _of_found(one, call, key, place)) is not None), None)
-        if denied is not None:
-            return denied
+        deciding = [rules for rules in concerned if _needs_location(rules, call, key)]
+        place = locate(str(call.args[key])) if deciding else None
+        for rules in deciding:
+            denied = _check_location(rules, call, key, place)
+            if denied is not None:
+                return denied
     return None
 
 
-def _asks(rules: Rules, call: Call, key: str) -> bool:
+def _restricts_places(rules: Rules) -> bool:
+    return rules.guild_ids is not None or rules.channel_prefix is not None or bool(rules.channel_ids)
+
+
+def _needs_location(rules: Rules, call: Call, key: str) -> bool:
     by_id = rules.channel_ids is not None and call.places[key] == "thread"
     return rules.guild_ids is not None or rules.channel_prefix is not None or by_id
 
 
-def _of_found(rules: Rules, call: Call, key: str, place: Whereabouts | None) -> Denied | None:
-    told = call.args[key]
+def _check_location(rules: Rules, call: Call, key: str, place: Whereabouts | None) -> Denied | None:
+    """Check the place that an argument names. It is denied when where it is can't be known."""
+    value = call.args[key]
     if rules.guild_ids is not None and (place is None or place.guild_id not in rules.guild_ids):
-        where = f"in guild {place.guild_id}" if place is not None and place.guild_id else "in no guild that can be told"
-        return Denied(key, f"{key} {told} is {where}, against {rules.origin}", _only("guild", rules.guild_ids))
+        guild = f"guild {place.guild_id}" if place is not None and place.guild_id else "an unknown guild"
+        reason = f"{key} {value} is in {guild}, which {rules.origin} does not allow"
+        return Denied(key, reason, _only("guild", rules.guild_ids))
     if rules.channel_ids is not None and call.places[key] == "thread":
-        here = {str(told), place.channel_id if place else None}
-        if not here & set(rules.channel_ids):
-            return Denied(key, f"thread {told} is not allowed by {rules.origin}", _only("channel", rules.channel_ids))
+        ids = {str(value), place.channel_id if place else None}
+        if not ids & set(rules.channel_ids):
+            return Denied(key, f"thread {value} is not allowed by {rules.origin}", _only("channel", rules.channel_ids))
     if rules.channel_prefix is not None:
-        return _of_name(rules, key, place.channel_name if place else None)
+        return _check_channel_name(rules, key, place.channel_name if place else None)
     return None
 
 
-def _of_name(rules: Rules, key: str, name: Any) -> Denied | None:
+def _check_channel_name(rules: Rules, key: str, name: Any) -> Denied | None:
     prefix = rules.channel_prefix or ""
     if name is not None and str(name).startswith(prefix):
         return None
-    told = "a channel whose name can't be told" if name is None else f"channel {name!r}"
-    return Denied(key, f"{told} is not allowed by {rules.origin}", f"only names that begin with {prefix!r} are")
+    channel = "a channel with an unknown name" if name is None else f"channel {name!r}"
+    return Denied(key, f"{channel} is not allowed by {rules.origin}", f"names must begin with {prefix!r}")
 
 
 def _denied(call: Call, reason: str, do: str) -> Denied:
@@ -190,7 +203,7 @@ def _denied(call: Call, reason: str, do: str) -> Denied:
 
 
 def _only(kind: str, ids: tuple[str, ...]) -> str:
-    return f"only {kind} {_listed(ids)} is"
+    return f"allowed {kind}s: {_listed(ids)}"
 
 
 def _listed(names: tuple[str, ...]) -> str:
@@ -198,4 +211,4 @@ def _listed(names: tuple[str, ...]) -> str:
 
 
 def _fits(globs: tuple[str, ...], call: Call) -> bool:
-    return any(name_fits(one, call.platform, call.command) for one in globs)
+    return any(name_fits(glob, call.platform, call.command) for glob in globs)

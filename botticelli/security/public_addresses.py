@@ -1,7 +1,7 @@
-"""Which hosts and addresses count as public. An explicit list: what the interpreter calls global changes with its version.
+"""Decides which hosts and addresses are public, by an explicit list: Python's own `is_global` changes between versions.
 
-Sources: the special-purpose address registries of IANA (RFC 6890 and its updates), the transition mechanisms (RFC 4291, 6052,
-8215, 3056, 4380, 5214), and the addresses where clouds answer for their own machines.
+Sources: IANA's special-purpose address registries (RFC 6890 and updates), the transition mechanisms (RFC 4291, 6052, 8215,
+3056, 4380, 5214), and the metadata addresses of cloud providers.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ REFUSED_V4 = tuple(
     )
 )
 GLOBAL_V6 = ipaddress.IPv6Network("2000::/3")
-"""All that is given out to anybody. Outside are this machine, links, sites, private networks, multicast, segment routing,
-mapped and compatible addresses."""
+"""The allocated unicast addresses. Outside are loopback, link-local, site-local, private, multicast, segment routing, mapped
+and compatible addresses."""
 REFUSED_V6 = tuple(
     map(
         ipaddress.IPv6Network,
@@ -54,7 +54,7 @@ REFUSED_V6 = tuple(
     )
 )
 NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
-"""Where a network without IPv4 has it: what the address carries counts. `64:ff9b:1::/48` leads into a network of one's own."""
+"""IPv4 addresses embedded in IPv6: the embedded address is checked. `64:ff9b:1::/48`, for local use, is not public."""
 ISATAP = 0x00005EFE
 PRIVATE_NAMES = re.compile(
     r"(?:.*\.)?(?:localhost|local|localdomain|internal|intranet|private|corp|home|lan|arpa|metadata|instance-data)"
@@ -64,7 +64,7 @@ MAX_NAME_CHARACTERS = 253
 
 
 def is_public(address: IPv4 | IPv6) -> bool:
-    """Whether somebody out there has it."""
+    """Whether an address belongs to a host on the internet."""
     if isinstance(address, IPv4):
         return not any(address in network for network in REFUSED_V4)
     if address in NAT64:
@@ -75,7 +75,7 @@ def is_public(address: IPv4 | IPv6) -> bool:
 
 
 def parsed_address(text: str) -> IPv4 | IPv6 | None:
-    """None for what is no address as it is usually written, and for one that names an interface of this machine."""
+    """Parse an address in its usual notation; None for anything else, and for one with an interface (`%eth0`)."""
     try:
         return None if "%" in text else ipaddress.ip_address(text)
     except ValueError:
@@ -83,13 +83,13 @@ def parsed_address(text: str) -> IPv4 | IPv6 | None:
 
 
 def fault_of_host(host: str) -> str | None:
-    """Why nobody is asked for this host of a URL; None when nothing can be told from how it is written."""
+    """Return why the host of a URL is refused by its spelling alone, else None. It may still resolve to a private address."""
     address = parsed_address(host)
     if address is not None:
-        return None if is_public(address) else f"{host} is no public address"
+        return None if is_public(address) else f"{host} is not a public address"
     name = host.removesuffix(".")
     if PRIVATE_NAMES.fullmatch(name):
-        return f"{host[:60]} is a name within a private network"
+        return f"{host[:60]} is a private host name"
     if len(name) > MAX_NAME_CHARACTERS or not NAMES.fullmatch(name):
-        return f"{host[:60]} is a number in disguise or no public host name"
+        return f"{host[:60]} is not a valid public host name"
     return None

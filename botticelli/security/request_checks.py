@@ -1,4 +1,4 @@
-"""What whoever enqueues may say, whatever the door: the client, the wire, the command line, a fork. Reads no narrative."""
+"""Checks the options of a request to enqueue, wherever it comes from: client, wire, command line, fork."""
 
 from __future__ import annotations
 
@@ -9,33 +9,33 @@ from typing import Any
 from botticelli.errors import InvalidInput
 
 MOST_ITERATIONS = 2**31 - 1
-"""As in a file."""
+"""The limit of a narrative file, too."""
 NAME_CHARACTERS, TEXT_CHARACTERS = 300, 2_000_000
 MOST_TAGS, MOST_VARIABLES = 100, 1000
 VARIABLE_CHARACTERS = 1_000_000
-"""Of all variables of one run together."""
+"""The limit of all variables of a run together."""
 MOST_DEPTH = 32
-"""Of what is a table or a list in a request."""
+"""How deep tables and lists of a request may be nested."""
 Check = Callable[[str, Any], None]
 
 
-def check_request(said: Mapping[str, Any]) -> None:
-    """InvalidInput for the first option that is unknown or can't be taken; None is an option that nobody gave."""
-    for name, value in said.items():
+def check_request(options: Mapping[str, Any]) -> None:
+    """Raise InvalidInput for the first option that is unknown or invalid. An option that is None counts as not given."""
+    for name, value in options.items():
         check = CHECKS.get(name)
         if check is None:
-            near = difflib.get_close_matches(str(name), CHECKS, 1)
-            do = f"did you mean {near[0]}?" if near else f"the options are {', '.join(sorted(CHECKS))}"
-            raise InvalidInput(f"there is no option {_shown(name)}", where="the request", do=do)
+            matches = difflib.get_close_matches(str(name), CHECKS, 1)
+            do = f"did you mean {matches[0]}?" if matches else f"the options are {', '.join(sorted(CHECKS))}"
+            raise InvalidInput(f"unknown option {_shown(name)}", where="the request", do=do)
         if value is not None:
             check(name, value)
-    if (said.get("narrative") is None) == (said.get("text") is None):
+    if (options.get("narrative") is None) == (options.get("text") is None):
         raise InvalidInput("give either the name of a narrative or its text")
 
 
-def check_options(said: Mapping[str, Any]) -> None:
-    """As `check_request`, where the narrative is there already."""
-    check_request({"narrative": "there", **said})
+def check_options(options: Mapping[str, Any]) -> None:
+    """Check the options of a request whose narrative is known already."""
+    check_request({"narrative": "known", **options})
 
 
 def check_iterations(name: str, value: Any) -> None:
@@ -53,15 +53,15 @@ def _name(name: str, value: Any, most: int = NAME_CHARACTERS) -> None:
 
 def _text(name: str, value: Any, most: int = TEXT_CHARACTERS) -> None:
     if not isinstance(value, str):
-        raise _wrong(name, f"must be a text, not {_kind(value)}")
+        raise _wrong(name, f"must be a string, not {_kind(value)}")
     if len(value) > most:
-        raise _wrong(name, f"has {len(value):,} characters, {most:,} are the most")
+        raise _wrong(name, f"has {len(value):,} characters, the limit is {most:,}")
     if "\0" in value:
-        raise _wrong(name, "holds a NUL character, which can't be stored")
+        raise _wrong(name, "contains a NUL character, which can't be stored")
     try:
         value.encode("utf-8")
     except UnicodeEncodeError:
-        raise _wrong(name, "holds half of a surrogate pair, which is no character") from None
+        raise _wrong(name, "contains an unpaired surrogate, which is not a valid character") from None
 
 
 def _flag(name: str, value: Any) -> None:
@@ -71,9 +71,9 @@ def _flag(name: str, value: Any) -> None:
 
 def _tags(name: str, value: Any) -> None:
     if isinstance(value, str) or not isinstance(value, list | tuple):
-        raise _wrong(name, f"must be a list of texts, not {_kind(value)}")
+        raise _wrong(name, f"must be a list of strings, not {_kind(value)}")
     if len(value) > MOST_TAGS:
-        raise _wrong(name, f"has {len(value):,} entries, {MOST_TAGS} are the most")
+        raise _wrong(name, f"has {len(value):,} entries, the limit is {MOST_TAGS}")
     for number, tag in enumerate(value, 1):
         _name(f"{name}, entry {number}", tag)
 
@@ -81,13 +81,13 @@ def _tags(name: str, value: Any) -> None:
 def _variables(name: str, value: Any) -> None:
     _table(name, value)
     if len(value) > MOST_VARIABLES:
-        raise _wrong(name, f"has {len(value):,} entries, {MOST_VARIABLES:,} are the most")
+        raise _wrong(name, f"has {len(value):,} entries, the limit is {MOST_VARIABLES:,}")
     for key, text in value.items():
         _name(f"a name in {name}", key)
         _text(f"{name}.{key}", text)
     characters = sum(map(len, value.values()))
     if characters > VARIABLE_CHARACTERS:
-        raise _wrong(name, f"has {characters:,} characters, {VARIABLE_CHARACTERS:,} are the most")
+        raise _wrong(name, f"has {characters:,} characters, the limit is {VARIABLE_CHARACTERS:,}")
 
 
 def _tiers(name: str, value: Any) -> None:
@@ -108,13 +108,13 @@ def _demands(name: str, value: Any) -> None:
     while level:
         depth += 1
         if depth > MOST_DEPTH:
-            raise _wrong(name, f"is deeper than {MOST_DEPTH} levels")
+            raise _wrong(name, f"is nested deeper than {MOST_DEPTH} levels")
         inner = [part.values() if isinstance(part, Mapping) else part for part in level]
         level = [part for parts in inner for part in parts if isinstance(part, Mapping | list | tuple)]
 
 
-def _wrong(name: str, what: str) -> InvalidInput:
-    return InvalidInput(f"{_shown(name)} {what}", where="the request")
+def _wrong(name: str, mistake: str) -> InvalidInput:
+    return InvalidInput(f"{_shown(name)} {mistake}", where="the request")
 
 
 def _shown(name: object) -> str:
@@ -125,9 +125,9 @@ def _kind(value: Any) -> str:
     kinds = {
         bool: "true or false",
         int: "a number",
-        float: "a number with a fraction",
-        str: "a text",
-        type(None): "nothing",
+        float: "a decimal number",
+        str: "a string",
+        type(None): "null",
     }
     return kinds.get(type(value)) or ("a table" if isinstance(value, Mapping) else "a list")
 
@@ -146,4 +146,4 @@ CHECKS: Mapping[str, Check] = {
     "rehearse": _flag,
     "demands": _demands,
 }
-"""The options of an enqueue by their names on the wire."""
+"""The check of each option of an enqueue, by its name on the wire."""

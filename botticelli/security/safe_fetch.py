@@ -1,7 +1,7 @@
-"""Fetches a medium by its URL without ever reaching into a private network. Says nothing of what the content is good for.
+"""Fetches a URL without ever reaching a private network (protection against SSRF). Does not check the content.
 
-Source of the rules: row S3 of the security notes. Each connection is made to an address that was judged, by its number:
-a name that means something else a moment later changes nothing. Proxies and credentials of the environment play no part.
+Each connection goes to an address that was checked before, not to its name: a name that resolves differently a moment later
+(DNS rebinding) changes nothing. Proxies and credentials of the environment are ignored.
 """
 
 from __future__ import annotations
@@ -25,56 +25,56 @@ MAX_REDIRECTS = 3
 MAX_URL_CHARACTERS = 2048
 PORTS = (80, 443)
 LEAST_PORT = 1024
-"""Below it are services that are no web servers."""
+"""The lowest other port: those below belong to services other than web servers."""
 
 Resolver = Callable[[str, int], Sequence[str]]
-"""The addresses of a host, as text."""
+"""Returns the addresses of a host and a port, as text."""
 _REDIRECTS = (301, 302, 303, 307, 308)
 
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """`mime` is what the server says, empty when it says nothing."""
+    """The content of a URL. `mime` is the Content-Type of the response, empty if there is none."""
 
     data: bytes
     mime: str
 
 
 def fault_of_url(url: str, settings: FetchSettings) -> str | None:
-    """Why this URL is not fetched, as far as it can be told without asking anybody; None when nothing is wrong."""
+    """Return why this URL is refused, judging by its spelling alone; None when nothing is wrong with it."""
     try:
-        parts, host = _taken_apart(url)
+        parts, host = _split_url(url)
     except ValueError:
-        return "is no URL"
+        return "is not a valid URL"
     if parts.scheme != "https" and not (parts.scheme == "http" and settings.allow_http):
-        return "is no https URL"
+        return "is not an https URL"
     if "@" in parts.netloc:
-        return "names a user, which media URLs may not"
+        return "contains a user name, which media URLs must not"
     if not host:
         return "names no host"
     if host in settings.allow_hosts:
         return None
     if parts.port is not None and parts.port < LEAST_PORT and parts.port not in PORTS:
-        return f"port {parts.port} is not one that serves media"
+        return f"port {parts.port} is not allowed for media"
     return fault_of_host(host)
 
 
 def fetch(url: str, settings: FetchSettings, *, resolve: Resolver | None = None, trust: Any = None) -> Fetched:
-    """The content behind `url`, after at most three redirects. FetchError. `trust` is an SSL context for tests."""
+    """Return the content of `url`, after at most three redirects, or raise FetchError. `trust` is an SSL context for tests."""
     deadline = time.monotonic() + settings.timeout_seconds
     for _ in range(MAX_REDIRECTS + 1):
         fault = fault_of_url(url, settings)
         if fault is not None:
             raise FetchError(fault, where=_shown(url), do="see [fetch] of the settings")
-        answer = _get(url, settings, deadline, resolve or _resolved, trust)
-        if isinstance(answer, Fetched):
-            return answer
-        url = urljoin(url, answer)
-    raise FetchError(f"redirects more than {MAX_REDIRECTS} times", where=_shown(url), do="give the URL it leads to")
+        response = _get(url, settings, deadline, resolve or _resolve, trust)
+        if isinstance(response, Fetched):
+            return response
+        url = urljoin(url, response)
+    raise FetchError(f"redirects more than {MAX_REDIRECTS} times", where=_shown(url), do="use the final URL")
 
 
 def _get(url: str, settings: FetchSettings, deadline: float, resolve: Resolver, trust: Any) -> Fetched | str:
-    """The content, or where it has moved to."""
+    """Return the content, or the target of a redirect."""
     import httpcore2
 
     from botticelli.security.fetch_transport import JudgedNetwork
@@ -83,9 +83,9 @@ def _get(url: str, settings: FetchSettings, deadline: float, resolve: Resolver, 
     fault = trust_fault(os.environ) if trust is None and url.startswith("https") else None
     if fault is not None:
         raise FetchError(f"can't be fetched: {fault.where}: {fault.what}", where=where, do=fault.do)
-    backend = JudgedNetwork(lambda host, port: _judged(host, port, settings, resolve), deadline)
+    backend = JudgedNetwork(lambda host, port: _public_address(host, port, settings, resolve), deadline)
     context = trust or ssl.create_default_context()
-    parts, host = _taken_apart(url)
+    parts, host = _split_url(url)
     target = f"{parts.path or '/'}{'?' + parts.query if parts.query else ''}".encode("ascii", "strict")
     location = httpcore2.URL(scheme=parts.scheme, host=host, port=parts.port, target=target)
     headers: dict[str | bytes, str | bytes] = {
@@ -111,9 +111,9 @@ def _content(response: Any, settings: FetchSettings, deadline: float, where: str
     if response.status in _REDIRECTS and "location" in headers:
         return str(headers["location"])
     if response.status != 200:
-        raise FetchError(f"answers {response.status}", where=where, do="check the URL")
+        raise FetchError(f"returned status {response.status}", where=where, do="check the URL")
     if headers.get("content-encoding", "identity").lower() != "identity":
-        raise FetchError("comes compressed, although that was not asked for", where=where)
+        raise FetchError("is compressed, although no compression was requested", where=where)
     data = bytearray()
     for chunk in response.iter_stream():
         data += chunk
@@ -124,30 +124,33 @@ def _content(response: Any, settings: FetchSettings, deadline: float, where: str
     return Fetched(bytes(data), headers.get("content-type", ""))
 
 
-def _judged(host: str, port: int, settings: FetchSettings, resolve: Resolver) -> str:
-    """The first address of the host, when all that it has are public. FetchError."""
+def _public_address(host: str, port: int, settings: FetchSettings, resolve: Resolver) -> str:
+    """Return the first address of the host, or raise FetchError unless all its addresses are public."""
     addresses = list(resolve(host, port))
     if not addresses:
-        raise FetchError("has no address", where=host)
+        raise FetchError("does not resolve to an address", where=host, do="check the URL")
     if host not in settings.allow_hosts:
-        for one in addresses:
-            address = parsed_address(one)
+        for text in addresses:
+            address = parsed_address(text)
             if address is None or not is_public(address):
-                what = "leads into a private network"
+                what = "resolves to a private address"
                 raise FetchError(what, where=host, do="list the host in [fetch] allow_hosts if it is yours")
     return addresses[0]
 
 
-def _resolved(host: str, port: int) -> list[str]:
+def _resolve(host: str, port: int) -> list[str]:
     try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        results = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):
-        raise FetchError("has no address", where=host, do="check the URL") from None
-    return [str(one[4][0]) for one in found]
+        raise FetchError("does not resolve to an address", where=host, do="check the URL") from None
+    return [str(address[0]) for *_, address in results]
 
 
-def _taken_apart(url: str) -> tuple[SplitResult, str]:
-    """ValueError for what is no URL: with blanks or control characters, too long, with a port that is none."""
+def _split_url(url: str) -> tuple[SplitResult, str]:
+    """Split a URL, and return its lower-case host, too.
+
+    Raises ValueError for spaces, control characters, excessive length and an invalid port.
+    """
     if len(url) > MAX_URL_CHARACTERS or not url.isascii() or re.search(r"[\x00-\x20\x7f\\]", url):
         raise ValueError(url)
     parts = urlsplit(url)
@@ -156,12 +159,12 @@ def _taken_apart(url: str) -> tuple[SplitResult, str]:
 
 
 def _shown(url: str) -> str:
-    """Without what may be secret: a login and the query."""
+    """Return a URL for messages, without what may be secret: the login and the query."""
     scheme, separator, rest = re.split(r"[?#]", url, maxsplit=1)[0].partition("://")
     if "@" in rest:
         rest = rest.rpartition("@")[2]
     elif "@" in url and "/" not in rest:  # a password cut short by its own `?` or `#`
         rest = "..."
     plain = f"{scheme}{separator}{rest}"
-    plain = "".join(one if one.isprintable() else "?" for one in plain)
+    plain = "".join(character if character.isprintable() else "?" for character in plain)
     return plain if len(plain) <= 120 else f"{plain[:117]}..."

@@ -1,4 +1,4 @@
-"""Spends from budgets: one provider request drawn in several scopes, all or none, and its exact cost.
+"""Spends from budgets: draws one provider request in several scopes, all or none, and counts its exact cost.
 
 Writes no row.
 """

@@ -1,4 +1,4 @@
-"""Provider requests in all scopes that they spend from: drawn in all or in none, settled in all. Writes no row."""
+"""Draws a provider request in all scopes that it spends from, or in none, and settles it in all. Writes no row."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ NOTHING = Amounts()
 
 
 def granted(ticket: Ticket, scopes: Sequence[Scope], amounts: Amounts) -> list[dict[str, Any]]:
-    """List each scope with the limits under which a draw was granted, for the ledger.
+    """Return each scope with the limits under which a draw was granted, for the ledger, in the format of a ticket.
 
-    For the ledger, as in a ticket: each scope with the limits under which a draw was granted. That is when the ticket
-    was reserved, or now when it holds too little: of the two, the larger limit.
+    A draw is granted by the limits at the ticket's reservation, or by those of now if the ticket holds too little: the
+    larger limit of each window is recorded.
     """
     before = {share.scope.name: share.scope for share in ticket.shares}
     shares = tuple(Share(_wider(scope, before.get(scope.name, scope)), amounts) for scope in scopes)
@@ -24,39 +24,39 @@ def granted(ticket: Ticket, scopes: Sequence[Scope], amounts: Amounts) -> list[d
 
 def _wider(now: Scope, before: Scope) -> Scope:
     limits = {window.name: window.limit for window in before.windows}
-    windows = (replace(w, limit=max(w.limit, limits.get(w.name, w.limit))) for w in now.windows)
+    windows = (replace(window, limit=max(window.limit, limits.get(window.name, 0))) for window in now.windows)
     return replace(now, windows=tuple(windows))
 
 
 @dataclass(frozen=True, slots=True)
 class Draws:
-    """The draws of one ticket.
+    """Draws from one ticket.
 
-    `scopes` in the order of drawing: the provider's comes last, as close to the call as can be; settling goes the other
-    way round. Moments are those of the provider's scope.
+    `scopes` are in the order of drawing: the provider's is last, as close to the call as possible. Settling takes the
+    reverse order. Times are those of the provider's scope.
 
-    The ticket holds all of them, granted in one atomic call: a refusal here is rare (a retry, a lease that ran out). What
-    a connection error leaves open is charged as drawn when the ticket is released or its lease runs out.
+    The ticket has reserved all of them in one atomic call, so a refusal is rare here: a retry, or an expired lease. A draw
+    that a connection error leaves open is charged as drawn when the ticket is released or its lease expires.
     """
 
     budget: Budget
     ticket_id: str
     scopes: tuple[Scope, ...]
 
-    def of(self, draw_id: str, amounts: Amounts, place: int) -> DrawRequest:
-        """What is asked of the scope at that place."""
-        return DrawRequest(self.ticket_id, draw_id, self.scopes[place], amounts)
+    def of(self, draw_id: str, amounts: Amounts, index: int) -> DrawRequest:
+        """Return the request to the scope at this index."""
+        return DrawRequest(self.ticket_id, draw_id, self.scopes[index], amounts)
 
     def settle(self, draw_id: str, actual: Amounts | None) -> Settlement:
-        """`actual` is None when nobody knows it: what was drawn counts."""
+        """Charge what was really used, in all scopes. With `actual` None (unknown) the amounts drawn are charged."""
         return self._settle(self.scopes, draw_id, actual)[0]
 
     def undo(self, draw_id: str) -> None:
-        """The request is not made after all."""
+        """Return all amounts of a draw whose request is not sent after all."""
         self.give_back(draw_id, len(self.scopes))
 
     def give_back(self, draw_id: str, drawn: int) -> None:
-        """What was drawn in the first so many scopes."""
+        """Return the amounts that were drawn in the first `drawn` scopes."""
         self._settle(self.scopes[:drawn], draw_id, NOTHING)
 
     def _settle(self, scopes: Sequence[Scope], draw_id: str, actual: Amounts | None) -> list[Settlement]:
@@ -64,45 +64,45 @@ class Draws:
 
 
 class Request(NamedTuple):
-    """One request that somebody wants to make, of any ticket."""
+    """One provider request to draw, from any ticket."""
 
     draws: Draws
     draw_id: str
     amounts: Amounts
 
 
-def draw_all(budget: Budget, asked: Sequence[Request]) -> list[Draw | Refusal]:
-    """Draw several tickets together, each in all of its scopes.
+def draw_all(budget: Budget, requests: Sequence[Request]) -> list[Draw | Refusal]:
+    """Draw several requests together, each in all of its scopes or in none.
 
-    Each in all of its scopes, and all at once: one round trip for their first scopes, one for their second, and so on.
-    Of each the first refusal gives back what was drawn before it.
+    Takes one round trip for the first scopes of all requests, one for their second scopes, and so on. When a scope
+    refuses a request, the amounts drawn for it before are returned. The results are in the order of `requests`.
     """
-    answers: dict[int, Draw | Refusal] = {}
-    place, going_on = 0, list(range(len(asked)))
-    while going_on:
-        requests = [asked[n].draws.of(asked[n].draw_id, asked[n].amounts, place) for n in going_on]
-        for n, answer in zip(going_on, budget.draw_all(requests), strict=True):
-            answers[n] = answer
-            if isinstance(answer, Refusal):
-                asked[n].draws.give_back(asked[n].draw_id, place)
-        place += 1
-        going_on = [n for n in going_on if isinstance(answers[n], Draw) and place < len(asked[n].draws.scopes)]
-    return [answers[n] for n in range(len(asked))]
+    results: dict[int, Draw | Refusal] = {}
+    index, open_requests = 0, list(range(len(requests)))
+    while open_requests:
+        batch = [requests[n].draws.of(requests[n].draw_id, requests[n].amounts, index) for n in open_requests]
+        for n, result in zip(open_requests, budget.draw_all(batch), strict=True):
+            results[n] = result
+            if isinstance(result, Refusal):
+                requests[n].draws.give_back(requests[n].draw_id, index)
+        index += 1
+        drawn = [n for n in open_requests if isinstance(results[n], Draw)]
+        open_requests = [n for n in drawn if index < len(requests[n].draws.scopes)]
+    return [results[n] for n in range(len(requests))]
 
 
 def confirm_all(budget: Budget, drawn: Sequence[tuple[Request, Draw]]) -> list[Draw | Refusal]:
-    """Confirm draws once the ledger knows them.
+    """Confirm draws after they were written to the ledger, and draw those again that the server has lost meanwhile.
 
-    Once the ledger knows the draws: they stand, or they were lost with the server's memory before anybody could know of
-    them, and are drawn anew. A refusal leaves nothing drawn.
+    A server that lost its memory before the ledger had the draw could not rebuild it. A refusal leaves nothing drawn.
     """
     if not drawn:
         return []
-    again = budget.draw_all([one.draws.of(one.draw_id, one.amounts, -1) for one, _ in drawn])
+    repeated = budget.draw_all([request.draws.of(request.draw_id, request.amounts, -1) for request, _ in drawn])
     lost = [
         n
-        for n, (answer, (_, draw)) in enumerate(zip(again, drawn, strict=True))
-        if not isinstance(answer, Draw) or answer.drawn_at_ms != draw.drawn_at_ms
+        for n, (result, (_, draw)) in enumerate(zip(repeated, drawn, strict=True))
+        if not isinstance(result, Draw) or result.drawn_at_ms != draw.drawn_at_ms
     ]
-    anew = dict(zip(lost, draw_all(budget, [drawn[n][0] for n in lost]), strict=True))
-    return [anew.get(n, answer) for n, answer in enumerate(again)]
+    redrawn = dict(zip(lost, draw_all(budget, [drawn[n][0] for n in lost]), strict=True))
+    return [redrawn.get(n, result) for n, result in enumerate(repeated)]

@@ -173,8 +173,9 @@ BUDGET = (
     Mutant(
         "a draw is confirmed once the ledger knows it",
         "botticelli/spending/draws.py",
-        "    again = budget.draw_all([one.draws.of(one.draw_id, one.amounts, -1) for one, _ in drawn])",
-        "    return [draw for _, draw in drawn]\n    again = []",
+        "    repeated = budget.draw_all("
+        "[request.draws.of(request.draw_id, request.amounts, -1) for request, _ in drawn])",
+        "    return [draw for _, draw in drawn]\n    repeated = []",
         FORGOTTEN,
     ),
     Mutant(

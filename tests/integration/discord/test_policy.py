@@ -70,7 +70,11 @@ def run_out(runtime: Runtime) -> None:
             act("x", "members.kick", guild_id=GUILD, user_id="5"),
             "members.kick is denied",
         ),
-        ({"allowed_commands": '["messages.*"]'}, act("x", "channels.list", guild_id=GUILD), "allowed are messages.*"),
+        (
+            {"allowed_commands": '["messages.*"]'},
+            act("x", "channels.list", guild_id=GUILD),
+            "allowed commands: messages.*",
+        ),
         (
             {"guild_ids": '["1"]'},
             act("x", "channels.list", guild_id="2"),
@@ -79,7 +83,11 @@ def run_out(runtime: Runtime) -> None:
         ({"channel_prefix": "bot-"}, act("x", "channels.create", guild_id=GUILD, name="gen"), "begin with 'bot-'"),
         ({"channel_ids": '["7"]'}, send("8"), "channel 8 is not allowed"),
         ({"default_policy": "deny_writes"}, send("8"), "changes discord, which [security] default_policy"),
-        ({"default_policy": "deny"}, act("x", "channels.list", guild_id=GUILD), "only what a policy allows is"),
+        (
+            {"default_policy": "deny"},
+            act("x", "channels.list", guild_id=GUILD),
+            "only commands that a policy lists are",
+        ),
         (
             {"denied_commands": '["update_table"]'},
             act("x", "update_table", table_name="t", where="a = 1", updates={"a": "1"}).replace(
@@ -118,7 +126,7 @@ channel_prefix = "bot-"
             "members.kick is not allowed by [security] of the narrative",
         ),
         (act("x", "channels.list", guild_id="2"), "channels.list guild_id: guild 2 is not allowed"),
-        (act("x", "channels.get", guild_id=GUILD, channel_id="8"), "allowed are messages.*, channels.list"),
+        (act("x", "channels.get", guild_id=GUILD, channel_id="8"), "allowed commands: messages.*, channels.list"),
     ],
 )
 def test_a_narrative_keeps_its_own_policy_at_load(on_discord: OnDiscord, acts: str, said: str) -> None:
@@ -187,7 +195,7 @@ def test_a_guild_is_that_of_the_channel_whatever_is_written(
 ) -> None:
     runtime = on_discord(security__guild_ids='["4242"]')
     run, _ = play(runtime, act("sent", "messages.send", guild_id="4242", channel_id=channels["general"], content="x"))
-    assert f"is in guild {GUILD}, against [security]" in (run.reason or "")
+    assert f"is in guild {GUILD}, which [security]" in (run.reason or "")
     assert discord.contents(channels["general"]) == []
 
 
@@ -204,7 +212,7 @@ def test_text_from_anybody_writes_only_where_the_operator_lets_it(
     runtime = on_discord()
     assert "wire_policy for a narrative sent as text does not allow" in accepted(runtime, text, "0" * 26)
     assert accepted(runtime, reads, "1" * 26).startswith("running")
-    assert "only what a policy allows" in accepted(on_discord(security__wire_policy="deny"), reads, "2" * 26)
+    assert "only commands that a policy lists" in accepted(on_discord(security__wire_policy="deny"), reads, "2" * 26)
     assert accepted(on_discord(security__wire_policy="allow"), text, "3" * 26).startswith("running")
     assert "does not allow" in (perform_all(runtime, "3" * 26).reason or ""), "this worker's settings say no"
     assert discord.contents(channels["general"]) == []

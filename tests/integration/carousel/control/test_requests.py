@@ -41,7 +41,7 @@ def asked(runtime: Runtime, **arguments: Any) -> Run:
         ({"run_id": "\0"}, "NUL"),
         ({"run_id": ""}, "run_id is empty"),
         ({"idempotency_key": "\ud800"}, "surrogate"),
-        ({"unknown\0": 1}, "there is no option"),
+        ({"unknown\0": 1}, "unknown option"),
         ({"text": "\0"}, "NUL"),
         ({"text": "x = " + "[" * 100_000}, ""),
         ({"variables": {"no_such": "x"}}, "no variable 'no_such'"),

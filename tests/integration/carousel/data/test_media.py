@@ -73,9 +73,9 @@ def test_media_that_nobody_takes_are_refused_at_enqueue(runtime: Runtime) -> Non
     with pytest.raises(NarrativeError, match=r"test.toml:4:1: \[act a\] image: echo/echo takes no image inputs"):
         start(runtime, look)
     script(runtime)
-    with pytest.raises(NarrativeError, match=r"10.0.0.1 is no public address"):
+    with pytest.raises(NarrativeError, match=r"10.0.0.1 is not a public address"):
         start(runtime, look.replace("{state.host}", "10.0.0.1"))
     with runtime.store.transaction() as tx:
         tx.state.set("host", "127.0.0.1")
     status, (act,) = run(runtime, look)
-    assert status == "failed" and "127.0.0.1 is no public address" in str(act.error)
+    assert status == "failed" and "127.0.0.1 is not a public address" in str(act.error)

@@ -120,7 +120,7 @@ def test_terms_over_the_wire(make_runtime: MakeRuntime) -> None:
     assert (used(runtime, "large"), tenant_usage(runtime, "acme").windows[0].used) == (3, 3)
     assert {tier.status, text.status, name.status} == {"failed"}
     assert tier.reason == "--tier echo: there is no tier 'larg'; tiers of echo: large"
-    assert "tiers.echo must be a text" in (text.reason or "")
+    assert "tiers.echo must be a string" in (text.reason or "")
     assert "can't be the name of a tenant" in (name.reason or "")
 
 
