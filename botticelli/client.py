@@ -147,8 +147,8 @@ class Client:
             except NotFound:
                 pass  # no worker has accepted it yet
             if deadline is not None and time.monotonic() >= deadline:
-                what = f"run {run_id} has not ended within {timeout_seconds:g} s"
-                raise WaitTimeout(what, do="wait again; the run continues")
+                problem = f"run {run_id} has not ended within {timeout_seconds:g} s"
+                raise WaitTimeout(problem, do="wait again; the run continues")
             time.sleep(POLL_SECONDS)
 
     def watch(self, run_id: str, *, since: int = 0) -> Iterator[Event]:

@@ -1,4 +1,4 @@
-"""How our modules are found: packages that load a name when it is first asked for, and the folder of the worker's code.
+"""Finds and loads Botticelli's modules: packages that import names lazily, and the folder of the worker's code.
 
 Imports nothing else of Botticelli.
 """

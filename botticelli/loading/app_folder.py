@@ -1,4 +1,4 @@
-"""Where the parts outside the engine are: the checkout's root, or the folder that a wheel carries them in."""
+"""Finds the parts outside the package (workers, tasks, narratives): in the checkout's root, or inside the wheel."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from types import ModuleType
 
 
 def app_folder() -> Path:
-    """The folder that holds `workers`, `tasks`, `narratives`, `migrations` and `celeryconfig.py`."""
+    """Return the folder that holds `workers`, `tasks`, `narratives`, `migrations` and `celeryconfig.py`."""
     package = Path(__file__).resolve().parents[1]
-    carried = package / "_app"
-    return carried if carried.is_dir() else package.parent
+    in_wheel = package / "_app"
+    return in_wheel if in_wheel.is_dir() else package.parent
 
 
 def import_from_app(name: str) -> ModuleType:
-    """Our `tasks`, `workers` or `celeryconfig`, whatever modules of these names lie in the working directory."""
+    """Import Botticelli's `tasks`, `workers` or `celeryconfig`, even if the working directory has a module of that name."""
     folder = str(app_folder())
     if folder in sys.path:
         sys.path.remove(folder)

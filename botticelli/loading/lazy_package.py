@@ -1,4 +1,4 @@
-"""Packages whose names are loaded when they are first asked for, so that importing one costs next to nothing."""
+"""Packages that import their names when these are first used, so that importing the package is cheap."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from typing import Any
 
 
 class LazyPackage(ModuleType):
-    """A package that gives names of its modules.
+    """A package that imports names from its modules on first use.
 
-    Where a module is called like a name in it, the package gives the name: `carousel.enqueue` is the function,
-    whichever module was imported first.
+    A name takes precedence over a module that is called the same, whichever was imported first: `carousel.fork` is the
+    function.
     """
 
     _homes: Mapping[str, str]
@@ -32,7 +32,7 @@ class LazyPackage(ModuleType):
 
 
 def make_lazy(package: str, homes: Mapping[str, str]) -> None:
-    """`homes` says which module of the package each name is in."""
+    """Make a package lazy. `homes` maps each of its names to the module that defines it."""
     module = sys.modules[package]
     module.__dict__["_homes"] = homes
     module.__class__ = LazyPackage

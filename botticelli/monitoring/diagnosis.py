@@ -163,8 +163,8 @@ def _trouble(case: _Case) -> Why | None:
     """Explain a run that stalls because every living worker reports trouble."""
     if not case.workers or case.workers != sorted(case.troubled):
         return None
-    worker, words = next(iter(case.troubled.items()))
-    return case.why("trouble", f"worker {worker} can't continue: {words}", workers=dict(case.troubled))
+    worker, trouble = next(iter(case.troubled.items()))
+    return case.why("trouble", f"worker {worker} can't continue: {trouble}", workers=dict(case.troubled))
 
 
 def _unconsumed_queue(case: _Case) -> Why | None:

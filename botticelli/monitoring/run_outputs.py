@@ -81,8 +81,8 @@ class Iterations:
         """Return the iteration with this number, from 1. Raises NotFound when it has not started."""
         page = self._page(number - 1, 1)
         if not page or page[0].number != number:
-            what = f"run {self._run_id} has no iteration {number}"
-            raise NotFound(what, do="count from 1; it may not have started yet")
+            problem = f"run {self._run_id} has no iteration {number}"
+            raise NotFound(problem, do="count from 1; it may not have started yet")
         return page[0]
 
     def _page(self, after: int, limit: int = PAGE) -> list[IterationResult]:

@@ -72,5 +72,5 @@ class BudgetPacing:
         try:
             return operation(self._budget())
         except (RedisError, ServiceUnavailable) as error:
-            what = f"the budget can't be reached: {type(error).__name__}"
-            raise PlatformTransient(what, retry_after_seconds=AWAY_SECONDS) from None
+            problem = f"the budget can't be reached: {type(error).__name__}"
+            raise PlatformTransient(problem, retry_after_seconds=AWAY_SECONDS) from None

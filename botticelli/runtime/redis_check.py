@@ -39,8 +39,8 @@ def make_redis(url: str, origin: str) -> redis.Redis:
         pool = client.connection_pool
         pool.connection_class(**pool.connection_kwargs)
     except (TypeError, ValueError, redis.RedisError):
-        what = "redis.url: a query parameter is unknown to the client or has an invalid value"
-        raise SettingsError(what, where=origin, do="see the options of redis-py's connections") from None
+        problem = "redis.url: a query parameter is unknown to the client or has an invalid value"
+        raise SettingsError(problem, where=origin, do="see the options of redis-py's connections") from None
     return client
 
 
@@ -86,8 +86,8 @@ def _require_permissions(client: redis.Redis, origin: str, prefix: str) -> None:
 
 
 def _permission_error(missing: list[str], origin: str) -> RedisUnfit:
-    what = f"this user of Redis lacks permissions: {' '.join(missing)}"
-    return RedisUnfit(what, where=origin, do=f"run ACL SETUSER <its name> {' '.join(missing)}")
+    problem = f"this user of Redis lacks permissions: {' '.join(missing)}"
+    return RedisUnfit(problem, where=origin, do=f"run ACL SETUSER <its name> {' '.join(missing)}")
 
 
 def _info(client: redis.Redis, origin: str) -> dict[str, object]:

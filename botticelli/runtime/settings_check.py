@@ -57,9 +57,9 @@ def _check_platforms(runtime: Runtime) -> None:
     for name, platform in runtime.settings.platforms.items():
         suggestion = None if platform.implementation or name in known else did_you_mean(name, known)
         if suggestion:
-            what = f"there is no platform {name!r} and it has no implementation"
+            problem = f"there is no platform {name!r} and it has no implementation"
             do = f"{suggestion} or set implementation, for a platform of your own"
-            raise SettingsError(what, where=runtime.settings.where("platforms", name), do=do)
+            raise SettingsError(problem, where=runtime.settings.where("platforms", name), do=do)
         with _placed(runtime, "platforms", name):
             runtime.platforms.get(name)
 
@@ -105,5 +105,5 @@ def _placed(runtime: Runtime, *path: str) -> Iterator[None]:
     except BotticelliError:
         raise
     except Exception as error:  # a plug-in's, or of a library that was given a value it can't take
-        what = f"{'.'.join(path)} can't be used ({type(error).__name__})"
-        raise SettingsError(what, where=where(*path), do="see docs/reference/settings.md") from None
+        problem = f"{'.'.join(path)} can't be used ({type(error).__name__})"
+        raise SettingsError(problem, where=where(*path), do="see docs/reference/settings.md") from None

@@ -133,8 +133,8 @@ def _public_address(host: str, port: int, settings: FetchSettings, resolve: Reso
         for text in addresses:
             address = parsed_address(text)
             if address is None or not is_public(address):
-                what = "resolves to a private address"
-                raise FetchError(what, where=host, do="list the host in [fetch] allow_hosts if it is yours")
+                problem = "resolves to a private address"
+                raise FetchError(problem, where=host, do="list the host in [fetch] allow_hosts if it is yours")
     return addresses[0]
 
 

@@ -1,4 +1,4 @@
-"""What this process says of itself: log fields, events of runs, failpoints for tests.
+"""Reports what this process does: log lines, live events of runs, and failpoints for tests.
 
-The lowest room: texts lose their secrets here before anybody reads them, so even the errors stand on it.
+It is the lowest layer, because it masks secrets in all texts, those of the errors included.
 """

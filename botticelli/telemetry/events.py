@@ -1,6 +1,6 @@
-"""What happens in a run, told at once and kept for a while: a Redis stream for each run, and live text that is not kept.
+"""Publishes the events of runs to watchers: a Redis stream for each run, and live text that is not stored.
 
-A hint for those who watch: what counts is in Postgres. Writing never waits and never fails; without Redis nothing is told.
+Events are a courtesy; the record is in Postgres. Emitting never blocks and never fails: without Redis, events are dropped.
 """
 
 from __future__ import annotations
@@ -21,25 +21,27 @@ if TYPE_CHECKING:
     from redis import Redis
     from redis.client import PubSub
 
-KEPT = 10_000
-"""Events of one run, about; the oldest go first."""
-KEPT_SECONDS = 7 * 86_400
-KEPT_AFTER_THE_END_SECONDS = 86_400
+STREAM_LENGTH = 10_000
+"""About how many events of a run are stored; the oldest are removed first."""
+STREAM_SECONDS = 7 * 86_400
+"""How long a stream lives after its newest event, unless the run has ended."""
+FINISHED_STREAM_SECONDS = 86_400
 BATCH = 500
-TOGETHER_SECONDS = 0.02
-"""An event is told so late, with those that happened meanwhile."""
-WAITING = 20_000
-"""Events of one process that are not written yet; more are dropped."""
+BATCH_WAIT_SECONDS = 0.02
+"""How long an event waits for others to be written with it."""
+QUEUE_LENGTH = 20_000
+"""How many events of this process may wait to be written; further ones are dropped."""
 CLOSE_SECONDS = 2.0
 LAST = "run_finished"
+"""The last event of a run."""
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One thing that happened.
+    """One event of a run.
 
-    `data` is plain JSON values but for Decimal. `id` grows from event to event of a run: microseconds since the epoch,
-    or a bit more; 0 for what nobody can come back to, such as text that is being written.
+    `data` has JSON values, and Decimals. `id` increases from event to event of a run: microseconds since the Unix epoch
+    or slightly more. It is 0 for an event that can't be resumed from, such as live text. `at` is when it happened.
     """
 
     event: str
@@ -55,36 +57,37 @@ class Event:
 
 
 class EventLog:
-    """For one process. Safe for threads; one thread of its own writes, in batches."""
+    """Writes and reads the events of this process's runs. Safe for threads; a thread of its own writes them in batches."""
 
     def __init__(self, client: Redis, prefix: str) -> None:
         self._client = client
         self._prefix = prefix
-        self._queue: queue.Queue[tuple[str, str, str] | None] = queue.Queue(WAITING)
+        self._queue: queue.Queue[tuple[str, str, str] | None] = queue.Queue(QUEUE_LENGTH)
         self._lock = threading.Lock()
         self._writer: threading.Thread | None = None
 
     def tell(self, run_id: str, event: str, **data: Any) -> None:
-        """Something happened. No prompt and no output belongs here: Redis keeps it."""
+        """Emit an event. It must not contain a prompt or an output, because Redis stores it."""
         self._put(run_id, event, data)
 
     def text(self, run_id: str, **data: Any) -> None:
-        """Text that is being written, for those who watch at this moment. Redis passes it on and keeps nothing of it."""
+        """Emit live text, for those who watch at this moment. Redis passes it on without storing it."""
         self._put(run_id, "", data)
 
     def read(self, run_id: str, after: str) -> list[tuple[str, Event]]:
-        """Events after a place in the stream (`0`: from its start), with their places. None while Redis is away."""
+        """Return events after a position in the stream (`0`: its start), with their positions; none while Redis is away."""
         from redis.exceptions import RedisError
 
         try:
-            found: Any = self._client.xrange(self._stream(run_id), f"({after}" if after != "0" else "-", "+", BATCH)
+            start = "-" if after == "0" else f"({after}"
+            entries: Any = self._client.xrange(self._stream(run_id), start, "+", BATCH)
         except RedisError:
             return []
-        return [(place.decode(), _event(run_id, place.decode(), fields)) for place, fields in found]
+        return [(position.decode(), _event(run_id, position.decode(), fields)) for position, fields in entries]
 
     @contextmanager
     def listening(self, run_id: str) -> Iterator[Ear]:
-        """Hear the text of a run from now on."""
+        """Subscribe to the live text of a run from now on."""
         ear = Ear(self._client, self._channel(run_id), run_id)
         try:
             yield ear
@@ -92,7 +95,7 @@ class EventLog:
             ear.close()
 
     def close(self) -> None:
-        """Write what is waiting, for a short time."""
+        """Write the waiting events, for at most CLOSE_SECONDS."""
         with self._lock:
             writer, self._writer = self._writer, None
         if writer is not None:
@@ -117,18 +120,18 @@ class EventLog:
         from redis.exceptions import RedisError
 
         while (batch := self._batch())[-1] is not None or len(batch) > 1:
-            told = [one for one in batch if one is not None]
+            events = [event for event in batch if event is not None]
             try:
-                self._write(told)
+                self._write(events)
             except (RedisError, OSError, ValueError) as error:  # ValueError: the connection was closed meanwhile
-                logger.debug("events_not_told count=%s error=%s", len(told), type(error).__name__)
-            if len(told) < len(batch):
+                logger.debug("events_dropped count=%s error=%s", len(events), type(error).__name__)
+            if len(events) < len(batch):
                 return
 
     def _batch(self) -> list[tuple[str, str, str] | None]:
         batch = [self._queue.get()]
         if batch[0] is not None:
-            time.sleep(TOGETHER_SECONDS)
+            time.sleep(BATCH_WAIT_SECONDS)
         while batch[-1] is not None and len(batch) < BATCH:
             try:
                 batch.append(self._queue.get_nowait())
@@ -136,18 +139,18 @@ class EventLog:
                 break
         return batch
 
-    def _write(self, told: list[tuple[str, str, str]]) -> None:
-        """One round trip for all of them."""
-        kept_seconds: dict[str, int] = {}
+    def _write(self, events: list[tuple[str, str, str]]) -> None:
+        """Write the events in one round trip. An event without a name is live text."""
+        lifetimes: dict[str, int] = {}
         with self._client.pipeline(transaction=False) as pipe:
-            for run_id, event, data in told:
+            for run_id, event, data in events:
                 if not event:
                     pipe.publish(self._channel(run_id), data)
                     continue
                 fields: Any = {"event": event, "data": data}
-                pipe.xadd(self._stream(run_id), fields, maxlen=KEPT, approximate=True)
-                kept_seconds[run_id] = KEPT_AFTER_THE_END_SECONDS if event == LAST else KEPT_SECONDS
-            for run_id, seconds in kept_seconds.items():
+                pipe.xadd(self._stream(run_id), fields, maxlen=STREAM_LENGTH, approximate=True)
+                lifetimes[run_id] = FINISHED_STREAM_SECONDS if event == LAST else STREAM_SECONDS
+            for run_id, seconds in lifetimes.items():
                 pipe.expire(self._stream(run_id), seconds)
             pipe.execute()
 
@@ -159,7 +162,7 @@ class EventLog:
 
 
 class Ear:
-    """Hears what is written at this moment. Deaf while Redis is away."""
+    """Receives the live text of a run; nothing while Redis is away."""
 
     def __init__(self, client: Redis, channel: str, run_id: str) -> None:
         self._client = client
@@ -168,10 +171,10 @@ class Ear:
         self._pubsub: PubSub | None = None
 
     def wait(self, seconds: float) -> list[Event]:
-        """After so many seconds, the newest text of each act that was written meanwhile."""
+        """Wait for `seconds`, and return the newest text of each act that was written meanwhile."""
         from redis.exceptions import RedisError
 
-        deadline, heard = time.monotonic() + seconds, {}
+        deadline, newest = time.monotonic() + seconds, {}
         while (left := deadline - time.monotonic()) > 0:
             try:
                 message = self._subscribed().get_message(ignore_subscribe_messages=True, timeout=left)
@@ -181,8 +184,8 @@ class Ear:
                 break
             if message is not None:
                 data = json.loads(message["data"])
-                heard[data.get("number"), data.get("act"), data.get("turn")] = data
-        return [Event("text", self._run_id, data) for data in heard.values()]
+                newest[data.get("number"), data.get("act"), data.get("turn")] = data
+        return [Event("text", self._run_id, data) for data in newest.values()]
 
     def close(self) -> None:
         pubsub, self._pubsub = self._pubsub, None
@@ -196,6 +199,6 @@ class Ear:
         return self._pubsub
 
 
-def _event(run_id: str, place: str, fields: Mapping[bytes, bytes]) -> Event:
-    at = datetime.fromtimestamp(int(place.partition("-")[0]) / 1000, UTC)
+def _event(run_id: str, position: str, fields: Mapping[bytes, bytes]) -> Event:
+    at = datetime.fromtimestamp(int(position.partition("-")[0]) / 1000, UTC)
     return Event(fields[b"event"].decode(), run_id, json.loads(fields[b"data"]), at=at)

@@ -1,7 +1,7 @@
-"""Named points between two durable steps, where a test may hold a process to kill or to stop it. Off by default.
+"""Named points between two durable steps at which a test can hold a process, to kill or stop it. Off by default.
 
-Armed by BOTTICELLI_FAILPOINTS, the path of a folder: a process that reaches the point NAME takes the file `NAME` away
-(one process does, whoever is first), leaves its process id in `NAME.reached`, and waits until that file is gone.
+BOTTICELLI_FAILPOINTS, the path of a folder, turns them on: the first process that reaches the point NAME removes the file
+`NAME`, writes its process id to `NAME.reached`, and waits until that file is deleted.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ Point = Literal[
     "before_ack",
 ]
 POINTS: tuple[Point, ...] = get_args(Point)
-"""In the order in which a request that becomes an iteration passes them."""
+"""All points, in the order in which a request that becomes an iteration passes them."""
 
-_LOOK_SECONDS = 0.005
+_POLL_SECONDS = 0.005
 _folder = os.environ.get("BOTTICELLI_FAILPOINTS")
 
 
 def reach(point: Point) -> None:
-    """Costs one comparison where nothing is armed."""
+    """Hold this process here if a test has armed the point; else this costs one comparison."""
     if _folder is not None:
         _hold(Path(_folder), point)
 
@@ -54,4 +54,4 @@ def _hold(folder: Path, point: Point) -> None:
     token.rename(reached)
     pause = threading.Event()
     while reached.exists():
-        pause.wait(_LOOK_SECONDS)
+        pause.wait(_POLL_SECONDS)

@@ -1,4 +1,4 @@
-"""Log fields and their format. Writes no prompt, no output and no secret; keeps no metric."""
+"""Writes log lines of an event with fields. Prompts, outputs and secrets must not be passed to it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ logger = logging.getLogger("botticelli")
 
 
 def log(event: str, *, level: int = logging.INFO, **fields: Any) -> None:
-    """One line `event key=value ...`; values are written as JSON when they are not plain words."""
+    """Log one line `event key=value ...`; a value that is not a plain word is written as JSON."""
     if logger.isEnabledFor(level):
         logger.log(level, "%s%s", event, "".join(f" {name}={_plain(value)}" for name, value in fields.items()))
 

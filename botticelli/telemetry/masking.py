@@ -1,8 +1,7 @@
-"""Takes secrets out of texts that people will read: errors, rows, events and logs. Decides nothing else.
+"""Masks secrets in texts that people will read: errors, rows, events and logs.
 
-Two ways: what keys of known kinds look like, and pieces of the secrets of this process, which are the values of the variables
-that are named like one and those that were told. A provider echoes a key whole, cut, quoted, or encoded: any eight characters
-in a row of it are masked.
+It masks what looks like a key of a known kind, and every 8 consecutive characters of a secret of this process: providers echo
+keys cut, quoted or encoded. Secrets are environment variables with a telling name, and those passed to `remember`.
 """
 
 from __future__ import annotations
@@ -18,11 +17,11 @@ from urllib.parse import quote, urlsplit
 
 MASK = "***"
 PIECE = 8
-"""So many characters in a row of a secret are masked."""
+"""How many consecutive characters of a secret are enough to be masked."""
 LEAST_SECRET = 4
-"""What is shorter keeps nobody out (`x`, the key of a server of one's own) and is a part of every other word."""
+"""The shortest secret that is masked: a shorter one (`x`, as the key of a local server) is a part of ordinary words."""
 LONG_SECRET = 12
-"""Of a shorter secret only the whole is masked: pieces of it are words."""
+"""The shortest secret of which pieces are masked: pieces of a shorter one could be ordinary words."""
 FRESH_SECONDS = 1.0
 _SECRET_NAMES = re.compile(
     r"(?:^|_)(?:API)?KEYS?(?:$|_)|APIKEY|TOKEN(?!S)|SECRET|PASSW|PWD$|CREDENTIAL|AUTH(?!ORS?(?:_|$))|_PAT$|DSN$|URL$|WEBHOOK",
@@ -51,25 +50,25 @@ _KNOWN = (
         r"[\"']?\s*[=:]\s*[\"']?(?!\*)(?P<value>[^\s&\"',;<>]{6,})"
     ),
 )
-_told: set[str] = set()
+_remembered: set[str] = set()
 
 
 def remember(secret: str) -> None:
-    """A secret of this process that no variable with a telling name holds."""
-    if secret and secret not in _told:
-        _told.add(secret)
+    """Mask a secret from now on that is in no environment variable with a telling name."""
+    if secret and secret not in _remembered:
+        _remembered.add(secret)
         _Pieces.current = None
 
 
 def masked(text: str, *, fresh: bool = True) -> str:
-    """`text` without secrets; the same text when there is none in it. Without `fresh` that of a second ago counts."""
+    """Return `text` with its secrets masked. Without `fresh`, environment variables may be read up to a second ago."""
     for pattern in _KNOWN:
         text = pattern.sub(_hidden, text)
     return _Pieces.now(FRESH_SECONDS if not fresh else 0.0).hide(text)
 
 
 class MaskingFormatter(logging.Formatter):
-    """What another formatter writes, without secrets: also tracebacks, and what libraries log."""
+    """Masks secrets in the output of another formatter, tracebacks and lines of libraries included."""
 
     def __init__(self, inner: logging.Formatter | None) -> None:
         super().__init__()
@@ -80,25 +79,25 @@ class MaskingFormatter(logging.Formatter):
 
 
 def mask_logs(logger: logging.Logger) -> None:
-    """Everything that the handlers of `logger` write from now on."""
+    """Mask secrets in everything that the handlers of `logger` write from now on."""
     for handler in logger.handlers:
         if not isinstance(handler.formatter, MaskingFormatter):
             handler.setFormatter(MaskingFormatter(handler.formatter))
 
 
-def _hidden(found: re.Match[str]) -> str:
-    whole = found.group()
-    value = found.groupdict().get("value")
+def _hidden(match: re.Match[str]) -> str:
+    whole = match.group()
+    value = match.groupdict().get("value")
     return MASK if value is None else whole[: -len(value)] + MASK
 
 
 class _Pieces:
-    """The pieces of all secrets, and the short ones whole; made anew when the environment may have changed."""
+    """The pieces of all long secrets, and the short secrets whole; rebuilt when the environment may have changed."""
 
     current: _Pieces | None = None
 
     def __init__(self, secrets: frozenset[str]) -> None:
-        self.made_at = time.monotonic()
+        self.checked_at = time.monotonic()
         self.secrets = secrets
         written = {form for secret in secrets for form in _forms(secret) if len(form) >= LEAST_SECRET}
         self._short = sorted((form for form in written if len(form) < LONG_SECRET), key=len, reverse=True)
@@ -108,14 +107,14 @@ class _Pieces:
 
     @classmethod
     def now(cls, age_seconds: float) -> _Pieces:
-        """Those that are no older than that."""
+        """Return the pieces, checked against the environment at most `age_seconds` ago."""
         current = cls.current
-        if current is not None and time.monotonic() - current.made_at < age_seconds:
+        if current is not None and time.monotonic() - current.checked_at < age_seconds:
             return current
         secrets = frozenset(_secrets())
         if current is None or current.secrets != secrets:
             current = cls(secrets)
-        current.made_at = time.monotonic()
+        current.checked_at = time.monotonic()
         cls.current = current
         return current
 
@@ -138,14 +137,14 @@ class _Pieces:
 
 
 def _secrets() -> Iterable[str]:
-    yield from _told
+    yield from _remembered
     for name, value in os.environ.items():
         if _SECRET_NAMES.search(name):
             yield from _parts_of(value)
 
 
 def _parts_of(value: str) -> Iterable[str]:
-    """The secret parts of a value: of a URL its password; nothing of a path, or of what is a word."""
+    """Yield the secret part of a value: the password of a URL, nothing of a path or an ordinary word."""
     value = value.strip()
     if "://" in value:
         try:
@@ -160,7 +159,7 @@ def _parts_of(value: str) -> Iterable[str]:
 
 
 def _forms(secret: str) -> Iterable[str]:
-    """How somebody may write it: plain, in one case, in a URL, in JSON, in hexadecimal, in base64 from where it can begin."""
+    """Yield the ways to write a secret: plain, in one case, hexadecimal, URL-quoted, JSON-quoted, base64 at each offset."""
     yield from {secret, secret.lower(), secret.upper()}
     yield secret.encode("utf-8", "replace").hex()
     yield quote(secret, safe="")

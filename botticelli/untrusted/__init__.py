@@ -1,4 +1,4 @@
-"""Reads what others send, within limits: bodies, times to wait, values that a database can't store.
+"""Reads untrusted input within limits: response bodies, retry times, characters that a database can't store.
 
 Imports nothing else of Botticelli.
 """

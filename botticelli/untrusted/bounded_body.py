@@ -1,6 +1,6 @@
-"""Reads what somebody else sends within limits: the size of a body as it is and unpacked, and the depth of its JSON.
+"""Reads a body within limits: its decompressed size, and the depth of its JSON.
 
-Two kilobytes of gzip may be two megabytes, and two gigabytes are as easily sent. So nothing is unpacked in one piece.
+Two kilobytes of gzip can hold megabytes, so a body is decompressed piece by piece (protection against zip bombs).
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ ACCEPTED = "gzip, deflate"
 
 
 class Unreadable(ValueError):
-    """A body that is too large, is broken, or isn't what it says; the message holds nothing of it."""
+    """A body that is too large, broken, or not of its declared kind. The message quotes nothing of it."""
 
 
 def unpacked(chunks: Iterable[bytes], encoding: str, limit_bytes: int) -> Iterator[bytes]:
-    """The pieces of a body as they were before they were packed. Raises Unreadable."""
+    """Yield the decompressed pieces of a body. Raises Unreadable for a broken or larger one, or an unknown encoding."""
     encoding = encoding.strip().lower()
     if encoding not in PLAIN + PACKED:
-        raise Unreadable("is packed in a way that was not asked for")
+        raise Unreadable("has a compression that was not requested")
     total = 0
     pieces = iter(chunks) if encoding in PLAIN else _inflated(chunks, encoding)
     for piece in pieces:
@@ -36,20 +36,20 @@ def unpacked(chunks: Iterable[bytes], encoding: str, limit_bytes: int) -> Iterat
 
 
 def strict_json(raw: bytes) -> Any:
-    """A JSON value without infinite numbers. Raises Unreadable for anything else, and for what is nested too deeply."""
+    """Parse JSON. Raises Unreadable for invalid JSON, infinite numbers, NaN, and excessive nesting."""
     try:
         return json.loads(raw, parse_constant=_no_constant, parse_float=_finite)
-    except (ValueError, RecursionError):  # also a number of too many digits, and bytes that are no UTF-8
-        raise Unreadable("is not JSON that can be read") from None
+    except (ValueError, RecursionError):  # also a number with too many digits, and invalid UTF-8
+        raise Unreadable("is not valid JSON") from None
 
 
 def _inflated(chunks: Iterable[bytes], encoding: str) -> Iterator[bytes]:
-    inflater = zlib.decompressobj(zlib.MAX_WBITS | 32)  # finds the head of gzip or zlib
+    inflater = zlib.decompressobj(zlib.MAX_WBITS | 32)  # detects the header of gzip or zlib
     began = False
     try:
         for chunk in chunks:
             if not began and chunk and encoding == "deflate" and chunk[0] & 0x0F != zlib.DEFLATED:
-                inflater = zlib.decompressobj(-zlib.MAX_WBITS)  # what many servers call deflate has no head
+                inflater = zlib.decompressobj(-zlib.MAX_WBITS)  # many servers send deflate without a header
             began = began or bool(chunk)
             rest = chunk
             while rest:
@@ -57,9 +57,9 @@ def _inflated(chunks: Iterable[bytes], encoding: str) -> Iterator[bytes]:
                 rest = inflater.unconsumed_tail
         yield inflater.flush(PIECE_BYTES)
     except zlib.error:
-        raise Unreadable("is packed, and can't be unpacked") from None
+        raise Unreadable("can't be decompressed") from None
     if began and not inflater.eof:
-        raise Unreadable("is packed, and its end is missing")
+        raise Unreadable("is compressed and incomplete")
 
 
 def _no_constant(text: str) -> Any:

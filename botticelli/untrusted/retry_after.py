@@ -1,6 +1,6 @@
-"""Reads how long somebody asks to wait, in whatever form it is written: seconds, durations, moments, words.
+"""Parses how long a server asks to wait, in any form: seconds, a duration, a point in time, a sentence.
 
-Every answer is finite and within [0, LONGEST_SECONDS]; what can't be read as a wait is None.
+Every result is finite and within [0, LONGEST_SECONDS], or None for what is not a wait.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ LONGEST_SECONDS = 2 * 86_400.0
 LONGEST_TEXT = 80
 LONGEST_MESSAGE = 4_000
 OLDEST_EPOCH_SECONDS = 1e9
-"""September 2001. A number from here on is a moment: as a duration it would be 31 years."""
+"""September 2001. A number this large is a point in time: as a duration it would be 31 years."""
 EPOCH_UNITS = ((1e11, 1.0), (1e14, 1e3), (1e17, 1e6), (1e20, 1e9))
-"""Moments below the first of each pair are counted in seconds, milliseconds, microseconds, nanoseconds."""
+"""Upper bounds of points in time counted in seconds, milliseconds, microseconds and nanoseconds, with the divisor of each."""
 
 NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
 ISO_MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}[^\s,;)]*", re.ASCII | re.IGNORECASE)
@@ -38,9 +38,9 @@ SECONDS = {
 
 
 def wait_seconds(value: Any, now: datetime, *, unit_seconds: float = 1.0) -> float | None:
-    """Read a number or a text: seconds (or `unit_seconds`), a duration (`6m0s`), or a moment (RFC 9110, ISO 8601, Unix).
+    """Parse a number or a text: seconds (or `unit_seconds`), a duration (`6m0s`), or a time (RFC 9110, ISO 8601, Unix).
 
-    Text without a zone is UTC. Anything else, NaN and infinity are None; negative waits are 0.
+    A time without a zone is UTC. Returns None for anything else, NaN and infinity; a negative wait is 0.
     """
     if isinstance(value, str):
         return _of_text(value.strip(" \t;\"'"), now, unit_seconds)
@@ -50,7 +50,7 @@ def wait_seconds(value: Any, now: datetime, *, unit_seconds: float = 1.0) -> flo
 
 
 def said_in(message: str, now: datetime) -> float | None:
-    """Read the wait that a sentence names ("Please try again in 1m20s."), or None."""
+    """Return the wait that a sentence names ("Please try again in 1m20s."), or None."""
     message = message[:LONGEST_MESSAGE]
     for lead in LEAD.finditer(message):
         rest = message[lead.end() : lead.end() + LONGEST_TEXT]
@@ -86,7 +86,7 @@ def _of_text(text: str, now: datetime, unit_seconds: float) -> float | None:
 
 
 def _of_list(text: str, now: datetime, unit_seconds: float) -> float | None:
-    """A header that was sent several times arrives as one: the longest of its waits."""
+    """Return the longest wait of a list: a header that was sent several times arrives as one."""
     parts = [part.strip() for part in text.split(",")]
     waits = [_of_text(part, now, unit_seconds) for part in parts] if len(parts) > 1 else []
     return max((wait for wait in waits if wait is not None), default=None)
@@ -106,7 +106,7 @@ def _of_number(value: float, now: datetime, unit_seconds: float) -> float | None
 
 
 def _leading_duration(text: str) -> tuple[float, int]:
-    """The duration that a text begins with, and where it ends; 0 where there is none."""
+    """Return the duration at the start of a text in seconds, and where it ends; the end is 0 if there is none."""
     seconds, end = 0.0, 0
     while part := PART.match(text, end):
         name = part[2].lower()

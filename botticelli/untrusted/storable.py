@@ -1,4 +1,4 @@
-"""Replaces what neither Postgres nor UTF-8 can carry in a text or JSON value: NUL and lone surrogates. Refuses nothing."""
+"""Replaces characters that Postgres or UTF-8 can't store, in texts and JSON values: NUL and unpaired surrogates."""
 
 from __future__ import annotations
 
@@ -8,25 +8,25 @@ REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 
 
 def storable(value: Any) -> Any:
-    """The same JSON value with each character that can't be stored replaced, in keys too."""
+    """Return a JSON value with each character that can't be stored replaced, also in keys."""
     match value:
         case str():
             return _cleaned(value) if _is_odd(value) else value
         case dict():
-            return {storable(key): storable(one) for key, one in value.items()}
+            return {storable(key): storable(item) for key, item in value.items()}
         case list() | tuple():
-            return [storable(one) for one in value]
+            return [storable(item) for item in value]
         case _:
             return value
 
 
 def is_blank(text: str) -> bool:
-    """Whether nobody could see anything of it: white space, control characters and those of no width."""
+    """Whether a text has no visible character: only white space, control and zero-width characters."""
     return not any(character.isprintable() and not character.isspace() for character in text)
 
 
 def _cleaned(text: str) -> str:
-    """Two surrogates that make one character together become this character."""
+    """Replace characters that can't be stored; a pair of surrogates becomes the character that it encodes."""
     whole = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
     return whole.replace("\0", REPLACEMENT)
 

@@ -89,5 +89,5 @@ def test_status_counts_where_the_body_can_not_be_unpacked(wire: Any, server: Fak
     driver.close()
     assert [type(error) for error in errors] == [DriverTransient, DriverTerminal, DriverUnknown]
     assert isinstance(errors[0], DriverTransient) and errors[0].retry_after_seconds == 3
-    reasons = ["status 429", "status 402", "the answer is packed, and can't be unpacked"]
+    reasons = ["status 429", "status 402", "the answer can't be decompressed"]
     assert [error.what for error in errors] == reasons

@@ -157,7 +157,7 @@ def test_log_lines_and_tracebacks_show_no_secret() -> None:
 
 @pytest.mark.parametrize("short", ["x", "k", "no", "abc", "€"])
 def test_key_of_a_few_letters_leaves_messages_readable(short: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("botticelli.telemetry.masking._told", set())
+    monkeypatch.setattr("botticelli.telemetry.masking._remembered", set())
     error = Translator("openai-compatible/x", "OPENAI_COMPATIBLE_API_KEY", short).of_answer(
         Answer(429, "Slow down, abc.")
     )
