@@ -238,7 +238,7 @@ def test_messages_of_other_versions_are_understood_or_refused(house: House, serv
         reasons = {one: client.wait(one, timeout_seconds=240).reason or "" for one in ("newer", "unknown", "wrong")}
     assert "wire version 2, this worker speaks up to 1; upgrade the workers before" in reasons["newer"]
     assert "unknown option priority" in reasons["unknown"]
-    assert "iterations must be a whole number, not a text" in reasons["wrong"]
+    assert "iterations must be a whole number, not a string" in reasons["wrong"]
     wait_until(lambda: worker.text().count("message_not_understood") >= 3, "the three that are not understood")
     assert worker.text().count("message_not_understood") == 3
     app.close()

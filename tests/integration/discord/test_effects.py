@@ -287,7 +287,7 @@ def test_a_request_over_the_wire_is_rehearsed_by_workers_that_perform(
     rehearsed = perform_all(runtime, run_id_for("0"))
     assert (rehearsed.status, rehearsed.rehearse, discord.asked) == ("completed", True, [])
     assert "wire_policy for a narrative sent as text does not allow" in (run_of(runtime, run_id_for("1")).reason or "")
-    assert "rehearse must be true or false, not a text" in (run_of(runtime, run_id_for("2")).reason or "")
+    assert "rehearse must be true or false, not a string" in (run_of(runtime, run_id_for("2")).reason or "")
 
 
 @pytest.mark.parametrize("enqueued_by", ["echo", "real"])

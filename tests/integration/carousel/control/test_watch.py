@@ -104,7 +104,7 @@ def test_text_is_seen_while_it_is_written_and_not_kept(runtime: Runtime) -> None
 
 
 def test_the_stream_of_a_run_is_bounded_and_ends_with_it(runtime: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("botticelli.telemetry.events.KEPT", 100)
+    monkeypatch.setattr("botticelli.telemetry.events.STREAM_LENGTH", 100)
     for number in range(1000):
         runtime.events.tell("r", "act_started", number=number)
     runtime.events.tell("r", "run_finished")

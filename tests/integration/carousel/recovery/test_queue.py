@@ -81,7 +81,7 @@ def test_a_request_that_is_refused_is_answered_where_it_is_looked_for(runtime: R
     store_request(runtime, 1, "task-1", {"narrative": "digest", "iterations": "many", **named})
     expected = named.get("run_id") or run_id_for(named.get("idempotency_key", "task task-1"))
     refused = run_of(runtime, expected)
-    assert (refused.status, "iterations must be a whole number, not a text" in (refused.reason or "")) == (
+    assert (refused.status, "iterations must be a whole number, not a string" in (refused.reason or "")) == (
         "failed",
         True,
     )
