@@ -1,4 +1,7 @@
-"""Postgres: the only truth. One repository per noun, all within one transaction. Decides nothing."""
+"""Reads and writes Postgres, the only source of truth.
+
+`Store` opens a transaction; a `Transaction` has one repository for each kind of row. Decisions are made by the callers.
+"""
 
 from __future__ import annotations
 
@@ -30,8 +33,7 @@ from botticelli.store.user_data.user_tables import Query, Tables
 
 LOCK_POLL_SECONDS = 0.05
 NAMED_LOCK_SECONDS = 600.0
-"""A named lock is held in silence, by nobody for longer; that its holder's machine is gone, the connection's keepalives
-tell."""
+"""Longest time that a named lock is held. Its holder sends nothing meanwhile; TCP keepalives find a lost machine."""
 
 __all__ = [
     "FINAL",
@@ -84,7 +86,7 @@ __all__ = [
 
 
 class Transaction:
-    """The repositories over one connection; what they write is committed together or not at all."""
+    """Groups the repositories over one connection; what they write is committed together or not at all."""
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
@@ -105,7 +107,7 @@ class Transaction:
 
     @contextmanager
     def tried_out(self, only: bool) -> Iterator[None]:
-        """With `only`, what happens in the block is taken back at its end; the rest of the transaction stays."""
+        """Run the block in a savepoint, which is rolled back at its end if `only` is true."""
         savepoint = self.connection.begin_nested()
         try:
             yield
@@ -118,12 +120,12 @@ class Transaction:
             savepoint.commit()
 
     def limit_statements(self, timeout_seconds: float) -> None:
-        """No statement of this transaction takes longer from here on."""
+        """Limit the duration of each further statement of this transaction."""
         self.connection.execute(text(f"set local statement_timeout = {round(timeout_seconds * 1000)}"))
 
 
 class ThreadLocks:
-    """A lock for each name in use, so that of each process only one thread asks Postgres."""
+    """Keeps a lock for each name in use, so that only one thread of a process waits for the lock in Postgres."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -144,13 +146,13 @@ class ThreadLocks:
                     self._locks[name] = lock, users - 1
 
     def users(self, name: str) -> int:
-        """How many threads hold it or wait for it."""
+        """Return how many threads hold the lock of `name` or wait for it."""
         with self._lock:
             return self._locks.get(name, (None, 0))[1]
 
 
 class Store:
-    """The door to Postgres."""
+    """Opens transactions on one Postgres database."""
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
@@ -158,7 +160,7 @@ class Store:
 
     @contextmanager
     def named_lock(self, name: str) -> Iterator[None]:
-        """One at a time for each name, among all processes; a process that dies gives it up. Costs a connection."""
+        """Hold the lock of `name` among all processes; a process that dies releases it. Costs a connection."""
         with self._threads.of(name), connected(self.engine) as connection:
             limit = f"set local idle_in_transaction_session_timeout = {round(NAMED_LOCK_SECONDS * 1000)}"
             connection.execute(text(limit))
@@ -167,27 +169,28 @@ class Store:
             yield
 
     def lock_holders(self, seconds: float) -> list[dict[str, Any]]:
-        """Sessions whose transaction holds rows for longer: who they are, from where, and of which tables."""
+        """List the sessions whose transaction has held row locks for longer than `seconds`: client, state and tables."""
         with connected(self.engine) as connection:
             return [dict(row) for row in connection.execute(statement("lock_holders"), {"seconds": seconds}).mappings()]
 
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:
-        """Commits at the end of the block, rolls back when it raises. Locks are taken run first, then iteration.
+        """Open a transaction: commit at the end of the block, roll back when it raises.
 
-        Unwritable when the server takes no writes: a full disk, or a read-only mode.
+        Lock order: run first, then iteration. Raises Unwritable when the server accepts no writes: its disk is full, or
+        it is in read-only mode.
         """
         try:
             with connected(self.engine) as connection:
                 yield Transaction(connection)
         except DBAPIError as error:
-            if (found := unwritable(self.engine, error)) is not None:
-                raise found from None
+            if (refusal := unwritable(self.engine, error)) is not None:
+                raise refusal from None
             raise
 
     @contextmanager
     def reading(self, timeout_seconds: float) -> Iterator[Connection]:
-        """A transaction that can write nothing, and of which no statement takes longer."""
+        """Open a read-only transaction in which each statement is limited to `timeout_seconds`."""
         with connected(self.engine) as connection:
             connection.execute(text("set transaction read only"))
             connection.execute(text(f"set local statement_timeout = {round(timeout_seconds * 1000)}"))

@@ -19,14 +19,14 @@ RECOVERY = (
     Mutant(
         "the fence of every write",
         SQL + "guard.sql",
-        " and iterations.fence = asked.fence",
+        " and iterations.fence = claim.fence",
         "",
         (CAROUSEL + "recovery/test_recovery.py", "-k", "wakes_up_after_its_lease"),
     ),
     Mutant(
         "the fence of a renewal",
         SQL + "guard.sql",
-        " and iterations.fence = asked.fence",
+        " and iterations.fence = claim.fence",
         "",
         (STORE + "test_runs.py", "-k", "renewing"),
     ),

@@ -1,1 +1,4 @@
-"""The connection to Postgres: its pool, the limits of its sessions, and the version of the schema."""
+"""Connects to Postgres: the pool and its dead connections, the limits of each session, the version of the schema.
+
+Knows no table by name.
+"""

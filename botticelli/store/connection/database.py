@@ -1,4 +1,4 @@
-"""The connection to Postgres and the version of its schema. Knows no table by name."""
+"""Connects to Postgres, and checks and migrates the version of its schema."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ if TYPE_CHECKING:
 MIGRATION_LOCK = 0x426F7474
 """Key of the advisory lock under which the schema is changed."""
 ORIGIN = "botticelli_origin"
-"""Execution option of an engine: where its URL was read."""
+"""Execution option of an engine: where its URL was configured."""
 _FILES = {"sslrootcert": certificates_fault, "sslcert": file_fault, "sslkey": file_fault, "sslcrl": file_fault}
 _NO_FILES = ("", "system")
-"""What libpq takes instead of a file."""
+"""Values that libpq accepts in place of a file."""
 NO_WRITES = frozenset({"25006", "53100", "58030"})
 """SQLSTATE of a read-only transaction, a full disk and an input/output error."""
 
@@ -51,10 +51,11 @@ def make_engine(
     silent_seconds: float = 15.0,
     origin: str = "database.url",
 ) -> Engine:
-    """An engine for `url` (psycopg2), which `origin` (a variable, a flag, a line of a file) names. Connects nothing yet.
+    """Make an engine for `url` (psycopg2) without connecting yet.
 
-    A transaction whose client is silent for `silent_seconds` is ended by the server. SettingsError for certificates in
-    the URL that can't be used.
+    `origin` is where the URL was configured (a variable, a flag, a line of a file), for errors. The server ends a
+    transaction whose client is silent for `silent_seconds`. Raises SettingsError when a certificate file that the URL
+    names can't be used.
     """
     fault = _certificate_fault(url)
     if fault is not None:
@@ -74,7 +75,7 @@ def make_engine(
 
 
 def _certificate_fault(url: str) -> Fault | None:
-    """The first file of certificates in the URL's query that can't be used."""
+    """Return the fault of the first certificate file in the URL's query that can't be used."""
     for name, value in parse_qsl(urlsplit(url).query):
         judge = _FILES.get(name)
         if judge is not None and value not in _NO_FILES:
@@ -86,7 +87,10 @@ def _certificate_fault(url: str) -> Fault | None:
 
 @contextmanager
 def connected(engine: Engine) -> Iterator[Connection]:
-    """One transaction. ServiceUnavailable, without the password, when the server can't be reached or takes no session."""
+    """Connect and begin a transaction.
+
+    Raises ServiceUnavailable, without the password, when the server can't be reached or accepts no session.
+    """
     try:
         connection = engine.connect()
     except DBAPIError as error:
@@ -104,42 +108,42 @@ def _unreachable(engine: Engine, error: DBAPIError) -> ServiceUnavailable:
         do = "let the pooler ignore it: see docs/howto/poolers.md"
     elif reason.startswith("invalid "):  # libpq repeats the value
         reason, do = (
-            "a parameter behind the `?` of its URL is unknown, or has a value that it can't take",
+            "a parameter after the `?` of its URL is unknown or has an invalid value",
             f"check {origin}",
         )
     return ServiceUnavailable(f"Postgres can't be reached: {reason}", where=shown(engine), do=do)
 
 
 def shown(engine: Engine) -> str:
-    """Where the server is, without a secret."""
+    """Return the engine's URL without its password, for messages."""
     return shown_url(engine.url.render_as_string(hide_password=False))
 
 
 def require_utf8(connection: Connection) -> None:
-    """DatabaseUnfit unless the database holds every character that a model may write."""
+    """Raise DatabaseUnfit unless the encoding of the database is UTF8, which holds every character of a model."""
     encoding = connection.execute(text("show server_encoding")).scalar_one()
     if encoding != "UTF8":
         raise DatabaseUnfit(
             f"the database has the encoding {encoding}, which can't hold every character",
             where=shown(connection.engine),
-            do="make one with `create database ... encoding 'UTF8' template template0`, and name that in the URL",
+            do="create one with `create database ... encoding 'UTF8' template template0`, and name it in the URL",
         )
 
 
 def unwritable(engine: Engine, error: DBAPIError) -> Unwritable | None:
-    """The error in our words if it says that the server takes no writes at this moment; else None."""
+    """Return Unwritable if the error says that the server accepts no writes now, else None."""
     if getattr(error.orig, "pgcode", None) not in NO_WRITES:
         return None
     return Unwritable(
-        f"Postgres takes no writes: {str(error.orig).strip().splitlines()[0]}",
+        f"Postgres accepts no writes: {str(error.orig).strip().splitlines()[0]}",
         where=shown(engine),
-        do="free its disk or end its read-only mode; the work goes on by itself then",
+        do="free its disk or end its read-only mode; work then continues automatically",
     )
 
 
 @dataclass(frozen=True, slots=True)
 class SchemaStatus:
-    """`current` is None for an empty database."""
+    """The revision of a database and the one that this version needs. `current` is None for an empty database."""
 
     current: str | None
     wanted: str
@@ -150,26 +154,26 @@ class SchemaStatus:
 
 
 def schema_status(engine: Engine) -> SchemaStatus:
-    """Read which revision the database has. Asked by every process at its start, so alembic isn't imported for it."""
+    """Read the revision of the database. Every process does this at its start, so alembic isn't imported for it."""
     with connected(engine) as connection:
         require_utf8(connection)
-        has_one = connection.execute(text("select to_regclass('alembic_version') is not null")).scalar_one()
-        current = has_one and connection.execute(text("select version_num from alembic_version")).scalar()
+        has_version = connection.execute(text("select to_regclass('alembic_version') is not null")).scalar_one()
+        current = has_version and connection.execute(text("select version_num from alembic_version")).scalar()
     return SchemaStatus(current or None, head_revision())
 
 
 def head_revision() -> str:
-    """Return the revision that no other migration comes after: that of this version of Botticelli."""
+    """Return the last revision in migrations/, which this version of Botticelli needs."""
     texts = [file.read_text(encoding="utf-8") for file in (app_folder() / "migrations" / "versions").glob("*.py")]
     revisions, earlier = (
-        {found[1] for found in map(line.search, texts) if found} for line in (_REVISION, _DOWN_REVISION)
+        {match[1] for match in map(line.search, texts) if match} for line in (_REVISION, _DOWN_REVISION)
     )
     (head,) = revisions - earlier
     return head
 
 
 def upgrade(engine: Engine, revision: str = "head") -> SchemaStatus:
-    """Bring the schema to `revision`; safe for any number of processes at once."""
+    """Upgrade the schema to `revision`; any number of processes may do so at once."""
     from alembic import command
 
     _migrate(engine, lambda config: command.upgrade(config, revision), revision)
@@ -177,7 +181,7 @@ def upgrade(engine: Engine, revision: str = "head") -> SchemaStatus:
 
 
 def downgrade(engine: Engine, revision: str) -> SchemaStatus:
-    """Take the schema back to `revision` (`base`: empty). Data of the newer tables is lost."""
+    """Downgrade the schema to `revision` (`base`: empty). Data of the removed tables is lost."""
     from alembic import command
 
     _migrate(engine, lambda config: command.downgrade(config, revision), revision)
@@ -185,7 +189,7 @@ def downgrade(engine: Engine, revision: str) -> SchemaStatus:
 
 
 def require_current(engine: Engine) -> None:
-    """DatabaseBehind unless the schema is the one that this version of Botticelli needs."""
+    """Raise DatabaseBehind unless the schema has the revision that this version of Botticelli needs."""
     status = schema_status(engine)
     if not status.up_to_date:
         raise DatabaseBehind(

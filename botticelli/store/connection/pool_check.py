@@ -1,8 +1,8 @@
-"""Connections of the pool that their server has left are found before they are used. Makes none.
+"""Finds dead connections of the pool before they are used.
 
-SQLAlchemy's `pool_pre_ping` asks the server at every checkout, which is one trip in five of a short transaction. A server that
-goes away says so, or its end of the socket is closed: who has heard nothing from a connection that was used a moment ago
-needs to ask nobody.
+SQLAlchemy's `pool_pre_ping` pings the server at every checkout, which is one round trip in five of a short transaction.
+A server that goes away sends a notice or closes its end of the socket, so a connection that was used a moment ago and
+has received nothing since needs no ping.
 """
 
 from __future__ import annotations
@@ -15,15 +15,14 @@ from sqlalchemy import Engine, event
 from sqlalchemy.exc import InvalidatePoolError
 
 IDLE_SECONDS = 1.0
-"""After a longer rest the server is asked: a connection may be dropped on the way without a word."""
+"""A connection that was idle for longer is pinged, since a network may drop it without notice."""
 RETURNED_AT = "returned_at"
 
 
 def ping_when_in_doubt(engine: Engine) -> None:
-    """Ping connections of the engine's pool that may be dead.
+    """Ping connections of the engine's pool (psycopg2) that may be dead, whenever one is checked out.
 
-    For every connection that the engine's pool (psycopg2) hands out from now on. One that is dead is replaced, and with
-    it all that were made before.
+    A dead one is replaced, and with it all that were opened before.
     """
     error_type: type[Exception] = engine.dialect.loaded_dbapi.Error
 
@@ -42,14 +41,14 @@ def ping_when_in_doubt(engine: Engine) -> None:
 
 
 def _is_in_doubt(connection: Any, returned_at: float | None) -> bool:
-    """A connection that was never returned is new."""
+    """Return whether the connection was idle for long or has unread data. One that was never returned is new."""
     if returned_at is None:
         return False
-    return time.monotonic() - returned_at > IDLE_SECONDS or _has_something_to_say(connection)
+    return time.monotonic() - returned_at > IDLE_SECONDS or _has_unread_data(connection)
 
 
-def _has_something_to_say(connection: Any) -> bool:
-    """Unasked: it was closed, or the server sent a notice."""
+def _has_unread_data(connection: Any) -> bool:
+    """Return whether the server closed the connection or sent a notice."""
     poll = select.poll()
     poll.register(connection.fileno(), select.POLLIN)
     return bool(poll.poll(0))

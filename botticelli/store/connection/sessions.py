@@ -1,8 +1,7 @@
-"""Sets the limits of time of each Postgres session after it has connected.
+"""Sets the timeouts of each Postgres session, at both ends, after it has connected.
 
-They hold for both ends. Behind a pooler, each transaction is told instead. Reads no table.
-
-Nothing of it is in the startup packet: poolers refuse a packet with `options`, or give the session to somebody else.
+Behind a pooler they are set in each transaction instead. None are in the startup packet: poolers reject a packet with
+`options`, or hand the session to another client.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, event
 
 POOLED = "pooled"
-"""Of a connection: a pooler stands between, so that what is set in the session may be another's."""
+"""Marks a connection through a pooler, whose session may belong to another client later."""
 LEAST_SILENT_SECONDS = 5.0
 LOCK_SECONDS = 10
 PROBES = 3
@@ -24,10 +23,10 @@ PROBES = 3
 
 @dataclass(frozen=True, slots=True)
 class SessionLimits:
-    """Limits of time of a session.
+    """Timeouts of a session.
 
-    `silent_seconds`: a transaction whose client says nothing for so long is ended by the server, and its locks go; a
-    connection whose packets are lost is given up within about that time by both ends.
+    The server ends a transaction, and releases its locks, when its client is silent for `silent_seconds`. Both ends
+    give up a connection whose packets are lost within about the same time.
     """
 
     statement_seconds: float
@@ -39,7 +38,7 @@ class SessionLimits:
 
     @property
     def of_the_server(self) -> Mapping[str, str]:
-        """Parameters of a session, which any user may set."""
+        """Parameters of the Postgres session, which any user may set."""
         idle, interval = self._keepalive
         return {
             "TimeZone": "UTC",
@@ -54,7 +53,7 @@ class SessionLimits:
 
     @property
     def of_the_client(self) -> dict[str, Any]:
-        """Parameters of libpq, none of which a server or a pooler sees but the name and the encoding."""
+        """Parameters of libpq; a server or a pooler sees only the name and the encoding."""
         idle, interval = self._keepalive
         return {
             "connect_timeout": 10,
@@ -69,20 +68,20 @@ class SessionLimits:
 
     @property
     def _keepalive(self) -> tuple[int, int]:
-        """So that the last probe is lost when the time of silence is over."""
+        """Idle time and interval in seconds, such that the last probe fails when `idle_seconds` are over."""
         interval = max(1, round(self.idle_seconds / (PROBES + 2)))
         return max(1, round(self.idle_seconds) - PROBES * interval), interval
 
 
 def limit_sessions(engine: Engine, limits: SessionLimits) -> None:
-    """For every connection that the engine (psycopg2) makes from now on."""
+    """Apply the limits to every connection that the engine (psycopg2) opens from now on."""
     parameters = limits.of_the_server
     names = [value for item in parameters.items() for value in item]
     in_session = ", ".join("case when pg_backend_pid() = %s then set_config(%s, %s, false) end" for _ in parameters)
     in_transaction = "select " + ", ".join("set_config(%s, %s, true)" for _ in parameters)
 
     def connected(connection: Any, record: Any) -> None:
-        """In one trip. A pooler gives its clients process numbers of its own, so that ours is not the session's."""
+        """Set the parameters in one round trip, unless a pooler's own process number shows that it stands between."""
         ours = connection.get_backend_pid()
         values = [value for name, text in parameters.items() for value in (ours, name, text)]
         connection.autocommit = True

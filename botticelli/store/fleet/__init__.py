@@ -1,1 +1,4 @@
-"""What the workers of a fleet agree on: who has which duty now, and whether each queue is consumed."""
+"""Stores what the workers of a fleet agree on.
+
+Elections decide which worker performs a duty in an interval; canaries show whether each queue is consumed.
+"""

@@ -1,4 +1,4 @@
-"""Canaries: one row for each queue, stamped when it is asked and when a worker answers. Publishes nothing."""
+"""Stores one canary for each queue: when a heartbeat task was requested, and when a worker answered it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from botticelli.store.schema.tables import canaries
 
 @dataclass(frozen=True, slots=True)
 class Canary:
-    """One that nobody has answered, and for how long."""
+    """A heartbeat task that no worker has answered, and for how many seconds."""
 
     queue: str
     asked_at: datetime
@@ -21,13 +21,13 @@ class Canary:
 
 
 class Canaries:
-    """The repository of canaries, within one transaction."""
+    """Reads and writes canaries within one transaction."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     def ask(self, queue: str, *, interval_seconds: float) -> int | None:
-        """How often this question has been published, now included; None when it is not time to ask."""
+        """Request a heartbeat if one is due; return how often it was published, this time included, or None."""
         values = {"queue": queue, "interval_seconds": interval_seconds}
         publishes: int | None = self._connection.execute(statement("ask_canary"), values).scalar()
         return publishes
@@ -38,7 +38,7 @@ class Canaries:
         )
 
     def unanswered(self, queue: str) -> Canary | None:
-        """None when the last one was answered, or none was asked."""
+        """Return the canary of `queue` that waits for an answer, or None."""
         silent = func.extract("epoch", func.now() - canaries.c.asked_at)
         is_open = or_(canaries.c.answered_at.is_(None), canaries.c.answered_at < canaries.c.asked_at)
         query = select(canaries.c.queue, canaries.c.asked_at, silent).where(canaries.c.queue == queue, is_open)

@@ -1,7 +1,7 @@
--- Ask whether somebody consumes the queue, if it is time to: an answered canary is asked anew, an unanswered one again, each
--- time after twice the wait, since its message may have been lost.
+-- Requests a heartbeat of a queue if one is due. An answered canary starts a new request; an unanswered one is published
+-- again, each time after twice the wait, since its message may have been lost.
 -- in: queue, interval_seconds
--- returns: publishes; no row when it is not time yet
+-- returns: publishes; no row when none is due
 insert into canaries (queue) values (:queue)
 on conflict (queue) do update
 set asked_at = case when canaries.answered_at >= canaries.asked_at then now() else canaries.asked_at end,

@@ -1,5 +1,5 @@
--- The runs, but for one, of which workers hold the most iterations at this moment.
--- in: run_id
+-- Lists the five other runs with the most running iterations.
+-- in: run_id (left out)
 -- returns: run_id, count
 select run_id, count(*) as count
 from iterations

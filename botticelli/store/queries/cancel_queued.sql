@@ -1,4 +1,4 @@
--- No iteration starts any more: those that wait to be claimed or admitted are cancelled. The caller counts what they used.
+-- Cancels the iterations of a run that wait to be claimed or admitted. The caller counts what they used.
 -- in: run_id
 -- returns: number, ticket (as it was) of the cancelled iterations
 with chosen as (

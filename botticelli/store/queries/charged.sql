@@ -1,7 +1,7 @@
--- What was spent from some scopes lately, a row for each scope and minute: for a Redis that has forgotten it.
+-- Sums up recent spending from scopes, a row for each scope and minute, to rebuild the counters of a Redis that lost them.
 -- in: scopes (array), seconds
 -- returns: scope, at (the last moment of the minute), requests, tokens, input_tokens, output_tokens, cost_microusd
--- A draw counts when it was settled, the later of its two moments; one whose usage nobody knows counts with its estimate.
+-- A draw counts at the time of its settle, the later of its two times; one of unknown usage counts as estimated.
 select spent.share ->> 'scope' as scope,
        max(coalesce(settled_at, drawn_at)) as at,
        sum((outcome <> 'not_sent')::integer) as requests,

@@ -1,5 +1,5 @@
--- Give queued iterations of one run to a worker. The attempt is counted here, before any work, so that poison ends.
--- Rows are locked in order of their numbers, as everywhere.
+-- Gives queued iterations of one run to a worker. The attempt is counted here, before any work, so that an iteration that
+-- kills its workers ends. Rows are locked in order of their numbers, as everywhere.
 -- in: run_id, numbers (an array), worker, lease_seconds
 -- returns: number, attempt, fence, ticket, retries_used, started_at; no row where there is nothing to claim (done, taken,
 --          paused, cancelled)

@@ -1,6 +1,6 @@
--- Give a new run the iterations of another one: those before a number as they are, and of that one the first acts, if any.
--- What they cost was paid by the other run. The fence says that there are acts already.
--- in: old, new, before (number), position (so many acts of iteration `before` are copied)
+-- Copies the iterations of a run to a new one: those below a number as they are, and of that iteration its first acts.
+-- Their cost stays with the old run. A fence of 1 says that there are acts already.
+-- in: old, new, before (number), position (how many acts of iteration `before` are copied)
 with copied as (
     insert into iterations (run_id, number, status, attempt, fence, worker, error, started_at, finished_at)
     select :new, number, status, attempt, 1, worker, error, started_at, finished_at
@@ -10,7 +10,7 @@ with copied as (
     select :new, :before, 'queued', 0, 1, null, null, null, null
     where :position > 0
     returning number, status
-), kept as (
+), copied_acts as (
     insert into acts (run_id, number, position, turn, name, status, prompt, output, error, model, finish_reason, fence,
                       cost_usd, started_at, finished_at)
     select :new, number, position, turn, name, status, prompt, output, error, model, finish_reason, 0,

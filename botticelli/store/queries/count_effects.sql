@@ -1,5 +1,5 @@
--- How many other effects have begun: those of a run, and those of all runs within the last hour, rehearsals left out.
--- in: run_id, key (the one that is about to begin)
+-- Counts the other effects that have begun: those of a run, and those of all runs in the last hour except rehearsals.
+-- in: run_id, key (of the effect that is about to begin)
 -- returns: of_run, of_hour, free_seconds (until the oldest of the hour is an hour old; null when there is none)
 select
     (

@@ -1,8 +1,8 @@
--- Add iterations that have ended to the counters of their run. The caller looks at the run in the same transaction.
+-- Adds ended iterations to the counters of their run. The caller examines the run in the same transaction.
 -- in: run_id, numbers (an array), succeeded and failed (how many of them)
 -- returns: succeeded, failed, input_tokens, cached_tokens, output_tokens, cost_usd of the run
--- What they took stands in the ledger: their answers, and tries that failed after an answer was begun. An unknown cost of
--- one call makes the cost of the run unknown.
+-- Their usage is read from the ledger: answers, and tries that failed after an answer had begun. An unknown cost of one
+-- call makes the cost of the run unknown.
 update runs
 set succeeded = runs.succeeded + :succeeded,
     failed = runs.failed + :failed,

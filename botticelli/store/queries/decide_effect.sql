@@ -1,6 +1,6 @@
--- A person's answer to a question that is open and has not run out. The first one counts.
--- in: key, status (approved or rejected), by, reason, seconds (for so long an approval holds)
--- returns: key, or nothing when there is no such question
+-- Records the approval or rejection of an effect whose request is open and has not expired. The first decision is final.
+-- in: key, status (approved or rejected), by, reason, seconds (how long an approval is valid)
+-- returns: key; no row when no request is open
 update effects
 set status = :status, decided_by = :by, decided_at = clock_timestamp(), decision_reason = nullif(:reason, ''),
     expires_at = now() + make_interval(secs => :seconds),

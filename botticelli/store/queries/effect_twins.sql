@@ -1,6 +1,6 @@
--- Effects that were announced, not recorded, and would make the same as another one: of that name, in that place.
--- in: platform, command, place (id of the guild or the channel), name, key (of the effect that asks; not among them)
--- returns: key, run_id, act, args, intended_at, age_seconds, is_held (whoever announced it may still be at it)
+-- Lists unfinished effects that create the same name in the same place as another one.
+-- in: platform, command, place (id of the guild or the channel), name, key (of that other one, which is left out)
+-- returns: key, run_id, act, args, intended_at, age_seconds, is_held (its worker may still perform it)
 select effects.key, effects.run_id, effects.act, effects.args, effects.intended_at,
     extract(epoch from clock_timestamp() - effects.intended_at)::float as age_seconds,
     coalesce(iterations.status = 'running' and iterations.fence = effects.fence, false) as is_held

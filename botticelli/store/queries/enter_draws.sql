@@ -1,4 +1,4 @@
--- The ledger's rows of requests that are about to be made.
+-- Adds ledger rows for requests that are about to be sent.
 -- in: rows (a JSON array of objects with the names of the columns)
 insert into ledger (draw_id, run_id, number, narrative, act, model, attempt, scope, shares, outcome, estimated_tokens, drawn_at)
 select draw_id, run_id, number, narrative, act, model, attempt, scope, shares, 'drawn', estimated_tokens, drawn_at

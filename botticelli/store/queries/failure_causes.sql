@@ -1,6 +1,6 @@
--- Why iterations of a run have failed, the most frequent cause first; the earliest number decides between equals.
+-- Counts the errors of a run's failed iterations, the most frequent first; the earliest number decides between equals.
 -- in: run_id, limit
--- returns: error, count, and causes (how many there are in all, beyond the limit as well)
+-- returns: error, count, and causes (how many different errors there are, beyond the limit as well)
 select coalesce(error, 'no reason was recorded') as error, count(*) as count, count(*) over () as causes
 from iterations
 where run_id = :run_id and status = 'failed'

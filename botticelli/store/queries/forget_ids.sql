@@ -1,6 +1,6 @@
--- Remove what state holds of things that exist no longer, and of messages in channels that exist no longer.
--- in: prefix (of the platform, with its dot), narrative (that of narratives), ids (array of text)
--- returns: key, one row for each
+-- Deletes state entries of platform objects that no longer exist, and of messages in channels that no longer exist.
+-- in: prefix (of the platform, with its dot), narrative (prefix of narratives), ids (array of text)
+-- returns: key, a row for each deleted entry
 delete from narrative_state
 where (starts_with(key, :prefix) or starts_with(key, :narrative))
     and (value ->> 'id' = any(:ids) or value -> 'metadata' ->> 'channel_id' = any(:ids))

@@ -1,14 +1,14 @@
--- The first statement of every transaction of a worker: are these iterations still mine? Lengthens their leases as well.
+-- Checks that a worker still holds its iterations, and renews their leases: the first statement of each of its transactions.
 -- Rows are locked in order of run and number, as everywhere.
 -- in: run_ids, numbers, fences (arrays of one length), lease_seconds
 -- returns: run_id, number, fence, and status, ending and hold of the run; no row of an iteration that another worker holds,
 --          or that has ended
 with held as (
-    select iterations.run_id, iterations.number, asked.fence
+    select iterations.run_id, iterations.number, claim.fence
     from iterations
     join unnest(cast(:run_ids as text[]), cast(:numbers as bigint[]), cast(:fences as bigint[]))
-        as asked (run_id, number, fence)
-        on iterations.run_id = asked.run_id and iterations.number = asked.number and iterations.fence = asked.fence
+        as claim (run_id, number, fence)
+        on iterations.run_id = claim.run_id and iterations.number = claim.number and iterations.fence = claim.fence
     where iterations.status = 'running'
     order by iterations.run_id, iterations.number
     for update of iterations

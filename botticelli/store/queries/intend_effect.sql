@@ -1,6 +1,6 @@
--- Announce an effect before it is tried; the earlier row of the same key, if there is one, is answered instead.
--- A failed one is announced again, unless a person has given it up; what a person wanted tried again is so once. One that a
--- person approved begins now, for the first time.
+-- Announces an effect before it is tried, or returns the existing row of the same key.
+-- A failed effect is announced again, unless a person abandoned it; one that a person resolved as retry is tried again
+-- once. An approved effect begins now, for the first time.
 -- in: key, run_id, number, act, platform, command, args (json), capture (json), fence
 -- returns: status, output, error, tries (0: this is the first try), intended_at, age_seconds, resolution (before),
 -- earlier (status before)

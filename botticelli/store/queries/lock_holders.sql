@@ -1,5 +1,5 @@
--- Who holds locks on tables of this database and has been silent, or is in one transaction, for a while: the longest first.
--- Values: seconds (a transaction that is younger is no news)
+-- Lists sessions whose transaction has held locks on tables of this database for a while, the longest first.
+-- in: seconds (younger transactions are left out)
 -- returns: pid, application_name, client (address, or empty), state, seconds (of the transaction), silent_seconds, held
 select
     activity.pid,

@@ -1,4 +1,4 @@
--- Iterations whose worker has been silent for longer than its lease. Only Postgres's clock judges.
+-- Lists iterations whose lease has expired by Postgres's clock, the longest first.
 -- in: limit
 -- returns: run_id, number, attempt, losses (before this one), fence, ticket, worker
 select run_id, number, attempt, losses, fence, ticket, worker

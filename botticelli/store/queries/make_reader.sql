@@ -1,6 +1,6 @@
--- Make the role that table queries are run as: it may read content tables and nothing else of ours.
--- A user who may make no role keeps the queries' other walls (bound values, a read-only transaction, a time limit).
--- The role belongs to the whole server: another database of it may have made it already, even at this moment.
+-- Creates the role that table queries run as: it may read content tables and none of Botticelli's other tables.
+-- Without the permission to create roles, queries keep their other protection: bound values, a read-only transaction, a
+-- time limit. The role belongs to the whole server, so another database may have created it already, or do so now.
 do $$
 begin
   if not exists (select from pg_roles where rolname = 'botticelli_reader') then

@@ -1,5 +1,5 @@
--- What a run has in hand: how many iterations are in flight, the first that waits to be admitted again, and how many are
--- parked until a person approves or rejects an effect.
+-- Counts the unfinished iterations of a run: those in flight, the first that waits to be admitted again, and how many are
+-- parked until an effect is approved or rejected.
 -- in: run_id
 -- returns: in_flight; waiting_number and waiting_attempt (null when none waits); parked
 select

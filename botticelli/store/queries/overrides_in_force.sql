@@ -1,4 +1,4 @@
--- The temporary limits in force: the newest row of each window, unless it ends the limit or has run out itself.
+-- Lists the temporary limits in force: the newest row of each window, unless it ends the limit or has expired.
 -- returns: scope, window, limit, reason, set_by, set_at, until
 select scope, "window", "limit", reason, set_by, set_at, until
 from (

@@ -1,7 +1,7 @@
--- What the last calls of an act took: for each figure its 10th and 50th percentile and its maximum.
+-- Computes the usage of the last calls of an act: for each figure its 10th and 50th percentile and its maximum.
 -- in: narrative, act, model, limit
 -- returns: samples; tokens, input_tokens, output_tokens (arrays of three, null without any sample);
---          cost_usd (null when the cost of one of the calls is not known); seconds (the median)
+--          cost_usd (null when the cost of any of the calls is unknown); seconds (the median)
 select count(*) as samples,
        percentile_disc(array[0.1, 0.5, 1]::double precision[]) within group (order by input_tokens + output_tokens) as tokens,
        percentile_disc(array[0.1, 0.5, 1]::double precision[]) within group (order by input_tokens) as input_tokens,

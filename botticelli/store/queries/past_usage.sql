@@ -1,4 +1,4 @@
--- A quantile of what the last calls of an act took, input and output together.
+-- Computes a quantile of the tokens of the last calls of an act, input and output together.
 -- in: narrative, act, model, quantile, limit
 -- returns: samples, tokens (0 without any sample)
 select count(*) as samples,

@@ -1,5 +1,5 @@
--- Delete draws of runs that are gone, when they are older than everything that counts them: the longest window of their
--- own, twice, and a time for audits and estimates.
+-- Deletes draws of deleted runs once nothing counts them: they are older than twice the longest of their windows, and than
+-- the time that audits and estimates need.
 -- in: kept_seconds
 -- returns: draw_id
 delete from ledger

@@ -1,6 +1,6 @@
--- Delete runs that ended long ago, with their iterations, acts, effects and levers. Runs with an effect of which nobody
--- knows whether it was done are kept. The ledger stays: windows and the audit count it.
--- in: before (moment), statuses (array), limit
+-- Deletes runs that ended long ago, with their iterations, acts, effects and actions, except runs with an effect of unknown
+-- outcome. The ledger stays, since windows and the audit count it.
+-- in: before (time), statuses (array), limit
 -- returns: id
 delete from runs
 where id in (

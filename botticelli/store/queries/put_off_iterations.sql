@@ -1,17 +1,17 @@
--- Of tasks that nobody has claimed: those that are `lost` get another message, all are looked at again later.
--- Waits double with each message, up to a minute; what was claimed or published by another sweep meanwhile is passed over.
+-- Postpones the next check of unclaimed iterations; those that are `lost` are to be published again.
+-- Waits double with each message, up to a minute. Iterations that were claimed or published meanwhile are skipped.
 -- Rows are locked in order of run and number, as everywhere.
 -- in: run_ids, numbers, publishes, lost (arrays of one length), grace_seconds
 -- returns: run_id, number, publishes of those that are to be published now
 with seen as (
-    select asked.*
+    select unclaimed.*
     from iterations
     join unnest(
         cast(:run_ids as text[]), cast(:numbers as bigint[]), cast(:publishes as int[]), cast(:lost as boolean[])
-    ) as asked (run_id, number, publishes, lost)
-        on iterations.run_id = asked.run_id
-        and iterations.number = asked.number
-        and iterations.publishes = asked.publishes
+    ) as unclaimed (run_id, number, publishes, lost)
+        on iterations.run_id = unclaimed.run_id
+        and iterations.number = unclaimed.number
+        and iterations.publishes = unclaimed.publishes
     where iterations.status = 'queued'
       and iterations.ticket is not null
     order by iterations.run_id, iterations.number

@@ -1,6 +1,6 @@
--- The scopes that draws spent from lately, each with its limits as they were at its last draw.
+-- Lists the scopes of recent draws, each with its limits at its last draw.
 -- in: seconds
--- returns: scope, share (json; null when the row does not say)
+-- returns: scope, share (json; null when the row has none)
 select distinct on (spent.scope) spent.scope, spent.share
 from ledger
 cross join lateral (

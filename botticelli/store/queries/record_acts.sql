@@ -1,4 +1,4 @@
--- Write act rows. An act that is recorded as done is never replaced; a failed one is, and its usage adds up.
+-- Writes act rows. An act that is recorded as done is never replaced; a failed one is, and its usage adds up.
 -- in: rows (a JSON array of objects with the names of the columns)
 -- returns: run_id, number, position, turn of those that are new; no row where the act was done already
 insert into acts (run_id, number, position, turn, name, status, prompt, remembered, output, error, model, finish_reason,

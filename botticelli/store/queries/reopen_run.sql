@@ -1,6 +1,6 @@
--- Resume or retry a run: iterations that failed or were cancelled are performed again; finished iterations and acts are kept.
--- Failed acts lose their fence: they are of no attempt that is still to come.
--- What the reopened ones have used so far leaves the counters, and comes back when they finish.
+-- Resumes or retries a run: failed and cancelled iterations are executed again; finished iterations and acts stay.
+-- Failed acts get the fence 0, since they belong to no further attempt.
+-- The usage of reopened iterations is subtracted from the counters, and added again when they finish.
 -- A paused run stays paused.
 -- in: run_id
 -- returns: how many iterations were reopened

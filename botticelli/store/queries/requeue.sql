@@ -1,7 +1,7 @@
--- Take an iteration from a worker that is lost, or that gives it back. A new ticket is asked for before it runs again.
--- in: run_id, number, fence, retries_used, lost (1: its worker is lost, 0: its worker gives it back),
---     parked_for (what a person has to decide before it is admitted again; null: nothing)
--- returns: number; no row when the iteration has moved on since
+-- Takes an iteration from a worker that is lost or hands it back. It needs a new ticket before it runs again.
+-- in: run_id, number, fence, retries_used, lost (1: its worker is lost, 0: its worker hands it back),
+--     parked_for (the approval that it needs before it is admitted again; null: none)
+-- returns: number; no row when the fence or the status of the iteration has changed since
 update iterations
 set status = 'queued',
     worker = null,

@@ -1,6 +1,6 @@
--- Write entries with the dates and metadata that they had. Locks their rows in the order of their keys, so that two who do
--- this at once wait for each other, but never both.
--- in: entries (JSON list of objects: key, value, created_at, expires_at, metadata), replace (also those that exist)
+-- Writes entries with their original dates and metadata. Rows are locked in order of their keys, so that concurrent loads
+-- can't deadlock.
+-- in: entries (JSON list of objects: key, value, created_at, expires_at, metadata), replace (also existing entries)
 -- returns: key, is_expired of each entry that was written
 insert into narrative_state as present (key, value, created_at, updated_at, expires_at, metadata)
 select

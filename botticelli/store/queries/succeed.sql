@@ -1,13 +1,13 @@
--- Iterations of one run have succeeded: their final status, for those that are still held.
--- The run is locked by the caller, rows of iterations in order of their numbers. The clock's order is the order of the commits,
--- as for every end of an iteration.
+-- Marks iterations of one run as succeeded, those that are still held.
+-- The caller has locked the run; rows of iterations are locked in order of their numbers. `finished_at` follows the order of
+-- the commits, as for every end of an iteration.
 -- in: run_id, numbers, fences (arrays of one length)
 -- returns: number, fence of those that were still held
 with held as (
     select iterations.number
     from iterations
-    join unnest(cast(:numbers as bigint[]), cast(:fences as bigint[])) as asked (number, fence)
-        on iterations.number = asked.number and iterations.fence = asked.fence
+    join unnest(cast(:numbers as bigint[]), cast(:fences as bigint[])) as claim (number, fence)
+        on iterations.number = claim.number and iterations.fence = claim.fence
     where iterations.run_id = :run_id and iterations.status = 'running'
     order by iterations.number
     for update of iterations

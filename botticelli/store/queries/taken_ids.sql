@@ -1,6 +1,6 @@
--- Ids that done effects of a command have brought, around and after a moment.
+-- Lists the ids of objects that done effects of a command have created, from ten minutes before a time on.
 -- in: platform, command, since
--- returns: id, one row for each
+-- returns: id, a row for each
 select jsonb_array_elements_text(
     coalesce(output -> 'ids', jsonb_build_array(coalesce(output ->> 'id', output ->> 'thread_id', output ->> 'event_id', '')))
 ) as id

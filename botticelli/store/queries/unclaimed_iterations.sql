@@ -1,6 +1,6 @@
--- Tasks that were published, or should have been, and that nobody has claimed in time. They may be lost, or only wait.
+-- Lists admitted iterations that no worker has claimed in time. Their messages may be lost, or only wait in the queue.
 -- in: limit
--- returns: run_id, number, publishes, ticket, narrative; those first that have been due for longest
+-- returns: run_id, number, publishes, ticket, narrative; the longest due first
 select iterations.run_id, iterations.number, iterations.publishes, iterations.ticket, runs.narrative
 from iterations
 join runs on runs.id = iterations.run_id

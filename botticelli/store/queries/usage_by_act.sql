@@ -1,4 +1,4 @@
--- What the calls of each act took of a scope, against their estimates. Settled draws only.
+-- Compares the actual usage of each act that spent from a scope with its estimates. Only settled draws count.
 -- in: scope, seconds
 -- returns: narrative, act, model, calls, doubtful_calls, estimated_tokens, actual_tokens (means of a call), p90_tokens
 select narrative, act, model,

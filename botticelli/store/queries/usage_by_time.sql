@@ -1,6 +1,6 @@
--- Requests and tokens of each scope, in steps of equal length, counted back from now (step 0 is the newest).
+-- Sums up requests and tokens of each scope in steps of equal length, counted back from now (step 0 is the newest).
 -- in: step_seconds, steps
--- returns: scope, step, requests, tokens (of unknown outcomes: as estimated)
+-- returns: scope, step, requests, tokens (unknown outcomes count as estimated)
 select spent.scope,
        floor(extract(epoch from now() - ledger.drawn_at) / :step_seconds)::integer as step,
        count(*) filter (where outcome <> 'not_sent') as requests,

@@ -1,4 +1,4 @@
--- Take the tickets back from iterations that nobody has claimed yet: they wait to be admitted again.
+-- Recalls the tickets of iterations that no worker has claimed; they wait to be admitted again.
 -- in: run_id
 -- returns: number, ticket (as it was)
 with chosen as (

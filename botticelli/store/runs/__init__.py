@@ -1,1 +1,5 @@
-"""Runs and what belongs to them: iterations, acts, effects, media, and who paused or resumed them."""
+"""Stores runs and what belongs to them.
+
+Each run has iterations (with leases and tickets), acts, effects and media, and a record of who paused, resumed or
+cancelled it.
+"""

@@ -1,4 +1,4 @@
-"""Act rows: the checkpoints of an iteration, with output and usage. A done act is never replaced."""
+"""Stores acts, the checkpoints of an iteration, with their output and usage. A done act is never replaced."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from botticelli.store.schema.tables import acts
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ActRow:
-    """One turn of one act. `drawn_at` and `settled_at` are the Budget's clock, the others Postgres's or the worker's."""
+    """One turn of one act. `drawn_at` and `settled_at` are on the Budget's clock, others on Postgres's or the worker's."""
 
     run_id: str
     number: int
@@ -25,12 +25,12 @@ class ActRow:
     status: str
     prompt: str | None = None
     remembered: str | None = None
-    """What later acts see in place of the prompt, or of the output of an act without one; None: just that."""
+    """Text that later acts see in place of the prompt (or of the output, if there is no prompt); None: no replacement."""
     output: str | None = None
     raw_output: str | None = None
-    """The model's own text, where `output` is its repaired JSON."""
+    """The model's original text, where `output` is its repaired JSON."""
     reasoning: str | None = None
-    """What the model thought before its answer, where the provider shows it; no later act sees it."""
+    """The model's reasoning before its answer, where the provider shows it; no later act sees it."""
     warning: str | None = None
     error: str | None = None
     model: str | None = None
@@ -39,9 +39,9 @@ class ActRow:
     cached_tokens: int = 0
     output_tokens: int = 0
     reasoning_tokens: int = 0
-    """Part of the output."""
+    """Part of `output_tokens`."""
     usage_doubtful: bool = False
-    """The tokens are an estimate, of one try at least: the provider's count can't be true."""
+    """True when the tokens of a try are estimated, because the provider's count was implausible."""
     cost_usd: Decimal | None = None
     tries: int = 0
     fence: int
@@ -49,21 +49,21 @@ class ActRow:
     drawn_at: datetime | None = None
     settled_at: datetime | None = None
     finished_at: datetime | None = None
-    """When Postgres recorded it; set by `record`, never by the caller."""
+    """When Postgres recorded the act; set by `record`, never by the caller."""
 
 
 class Acts:
-    """The repository of acts, within one transaction."""
+    """Reads and writes acts within one transaction."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     def record(self, act: ActRow) -> bool:
-        """False when this act was recorded as done before; nothing is changed then."""
+        """Write one act; False, and nothing written, when it was recorded as done before."""
         return bool(self.record_all([act]))
 
     def record_all(self, rows: Sequence[ActRow]) -> set[tuple[str, int, int, int]]:
-        """Run id, number, position and turn of those that were not recorded as done before."""
+        """Write the acts that were not done before; return the run id, number, position and turn of each."""
         recorded = self._connection.execute(statement("record_acts"), {"rows": as_rows(map(columns_of, rows))})
         return {(run_id, number, position, turn) for run_id, number, position, turn in recorded}
 
@@ -74,7 +74,7 @@ class Acts:
         return self._read(acts.c.run_id == run_id, acts.c.number.in_(numbers))
 
     def of_iterations(self, run_id: str, first: int, last: int) -> list[ActRow]:
-        """Of the iterations from `first` to `last`, both included."""
+        """List the acts of the iterations from `first` to `last`, both included."""
         return self._read(acts.c.run_id == run_id, acts.c.number.between(first, last))
 
     def _read(self, *conditions: object) -> list[ActRow]:

@@ -1,4 +1,4 @@
-"""The effect ledger: what was announced, done or left in the dark outside. Calls no platform."""
+"""Stores the effects of runs on platforms: announced, done, failed or of unknown outcome."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from botticelli.untrusted.storable import storable
 Resolution = Literal["done", "retry", "abandon"]
 Decision = Literal["approved", "rejected"]
 UNDECIDED = ("waiting", "approved", "rejected")
-"""Of an effect that hangs on a person's word and has not begun."""
+"""Statuses of an effect that needs an approval and has not begun."""
 
 
 @dataclass(frozen=True, slots=True)
 class Intent:
     """An effect to announce.
 
-    The same `key` is the same effect, whichever worker tries it. `capture` says under which keys of state its id
-    belongs, for when a person says that it was done.
+    The same `key` is the same effect, whichever worker tries it. `capture` names the state keys that receive its id
+    when a person resolves it as done.
     """
 
     key: str
@@ -43,10 +43,10 @@ class Intent:
 
 @dataclass(frozen=True, slots=True)
 class EffectRecord:
-    """An effect as the ledger had it before this announcement.
+    """An effect as it is after an announcement.
 
-    `tries` is 0 for an effect that has just been announced for the first time; `age_seconds` is counted from the first
-    announcement; `earlier` and `resolution` are as they were before this one.
+    `tries` is 0 when this is the first announcement; `age_seconds` counts from the first one. `earlier` (the status) and
+    `resolution` are as they were before this one.
     """
 
     status: str
@@ -61,10 +61,7 @@ class EffectRecord:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """Whether an effect may be performed, and what was answered.
-
-    `status` is waiting, approved or rejected, or that of an effect that has begun.
-    """
+    """The approval of an effect. `status` is waiting, approved or rejected, or that of an effect that has begun."""
 
     status: str
     decided_by: str | None
@@ -73,8 +70,8 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True)
-class Begun:
-    """How many effects have begun; `free_seconds`: until there is one less in the hour."""
+class EffectCount:
+    """Numbers of effects that have begun. `free_seconds`: time until the oldest of the hour no longer counts."""
 
     of_run: int
     of_hour: int
@@ -83,7 +80,7 @@ class Begun:
 
 @dataclass(frozen=True, slots=True)
 class Twin:
-    """An effect of unknown outcome that would make the same as another one. `is_held`: a worker may still be at it."""
+    """An unfinished effect that creates the same name as another one. `is_held`: a worker may still perform it."""
 
     key: str
     run_id: str
@@ -95,68 +92,69 @@ class Twin:
 
 
 class Effects:
-    """The repository of effects, within one transaction."""
+    """Reads and writes effects within one transaction."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     def intend(self, intent: Intent) -> EffectRecord:
+        """Announce an effect before it is tried."""
         return EffectRecord(**self._connection.execute(statement("intend_effect"), _values(intent)).mappings().one())
 
     def ask(self, intent: Intent, valid_seconds: float) -> Question:
-        """Whether it may be performed; the question is open for so long."""
+        """Request an approval, which can be given within `valid_seconds`; return its state."""
         values = _values(intent) | {"seconds": valid_seconds}
         return Question(**self._connection.execute(statement("ask_effect"), values).mappings().one())
 
     def decide(self, key: str, decision: Decision, *, by: str, reason: str, valid_seconds: float) -> bool:
-        """False when nothing is asked, or nothing any more."""
+        """Approve or reject an effect; False when no request is open. An approval is valid for `valid_seconds`."""
         values = {"key": key, "status": decision, "by": by, "reason": storable(reason), "seconds": valid_seconds}
         return self._connection.execute(statement("decide_effect"), values).first() is not None
 
-    def begun(self, run_id: str, key: str) -> Begun:
-        """Without the one of that key. No other counts until this transaction ends."""
+    def begun(self, run_id: str, key: str) -> EffectCount:
+        """Count the effects that have begun, except `key`. No other transaction counts until this one ends."""
         self._connection.execute(select(func.pg_advisory_xact_lock(func.hashtextextended("effects", 0))))
         row = self._connection.execute(statement("count_effects"), {"run_id": run_id, "key": key}).mappings().one()
         free = None if row["free_seconds"] is None else float(row["free_seconds"])
-        return Begun(row["of_run"], row["of_hour"], free)
+        return EffectCount(row["of_run"], row["of_hour"], free)
 
     def status_of(self, key: str) -> str | None:
-        """None for one that was never announced."""
+        """Return the status of an effect; None when it was never announced."""
         return self._connection.execute(select(effects.c.status).where(effects.c.key == key)).scalar()
 
     def withdraw(self, key: str) -> None:
-        """It was announced and then not tried: the next try counts as this one."""
+        """Take one try back from an effect that was announced but not tried."""
         mine = (effects.c.key == key, effects.c.status == "intended")
         self._connection.execute(update(effects).where(*mine).values(tries=effects.c.tries - 1))
 
     def is_announced(self, key: str) -> bool:
-        """Whether it has begun."""
+        """Return whether the effect has begun."""
         status = self.status_of(key)
         return status is not None and status not in UNDECIDED
 
     def finish(self, key: str, status: str, *, output: Any = None, error: str | None = None) -> None:
-        """`status` is done, failed or unknown."""
+        """Record the end of an effect; `status` is done, failed or unknown."""
         values = {"status": status, "output": storable(output), "error": storable(error), "finished_at": func.now()}
         self._connection.execute(update(effects).where(effects.c.key == key).values(values))
 
     def of_numbers(self, run_id: str, numbers: Sequence[int]) -> list[dict[str, Any]]:
-        """Of these iterations, in the order in which they were announced."""
+        """List the effects of these iterations in the order of their announcement."""
         query = select(effects).where(effects.c.run_id == run_id, effects.c.number.in_(numbers))
         query = query.order_by(effects.c.intended_at, effects.c.key)
         return [dict(row) for row in self._connection.execute(query).mappings()]
 
     def taken_ids(self, platform: str, command: str, since: datetime) -> frozenset[str]:
-        """Ids that other effects of this command have brought."""
+        """Return the ids of objects that done effects of this command have created since about `since`."""
         values = {"platform": platform, "command": command, "since": since}
         return frozenset(self._connection.execute(statement("taken_ids"), values).scalars())
 
     def twins(self, key: str, platform: str, command: str, *, place: str, name: str) -> list[Twin]:
-        """Those that were announced and not recorded, for something of this name in this place; the oldest first."""
+        """List unfinished effects, except `key`, that create this name in this place; the oldest first."""
         values = {"key": key, "platform": platform, "command": command, "place": place, "name": name}
         return [Twin(**row) for row in self._connection.execute(statement("effect_twins"), values).mappings()]
 
     def of_run(self, run_id: str) -> list[dict[str, Any]]:
-        """Rows in the order in which they were announced."""
+        """List the effects of a run in the order of their announcement."""
         query = select(effects).where(effects.c.run_id == run_id).order_by(effects.c.intended_at, effects.c.key)
         return [dict(row) for row in self._connection.execute(query).mappings()]
 
@@ -168,7 +166,7 @@ class Effects:
         narrative: str | None = None,
         limit: int = 50,
     ) -> list[dict[str, Any]]:
-        """The newest first."""
+        """List effects, newest first."""
         query = select(effects).order_by(effects.c.intended_at.desc(), effects.c.key).limit(limit)
         if status is not None:
             query = query.where(effects.c.status == status)
@@ -179,14 +177,13 @@ class Effects:
         return [dict(row) for row in self._connection.execute(query).mappings()]
 
     def waiting(self, *, run_id: str | None = None, narrative: str | None = None) -> list[dict[str, Any]]:
-        """List the effects that a person can approve or reject now.
+        """List the effects that can be approved or rejected now, oldest first, with `narrative` and `rehearse` of the run.
 
-        Those that a person can approve or reject now, with their run's narrative and rehearsal; the first asked first.
-        Left out are questions that have run out, and those of runs that are over.
+        Expired requests, and those of runs that have ended, are left out.
         """
-        open_ones = (effects.c.status == "waiting", effects.c.expires_at > func.now(), runs.c.status.not_in(FINAL))
+        is_open = (effects.c.status == "waiting", effects.c.expires_at > func.now(), runs.c.status.not_in(FINAL))
         query = select(effects, runs.c.narrative, runs.c.rehearse).join(runs, runs.c.id == effects.c.run_id)
-        query = query.where(*open_ones).order_by(effects.c.intended_at, effects.c.key)
+        query = query.where(*is_open).order_by(effects.c.intended_at, effects.c.key)
         if run_id is not None:
             query = query.where(effects.c.run_id == run_id)
         if narrative is not None:
@@ -194,20 +191,20 @@ class Effects:
         return [dict(row) for row in self._connection.execute(query).mappings()]
 
     def find(self, prefix: str, *, lock: bool = False) -> dict[str, Any]:
-        """The one effect whose key begins so. NotFound for none or several."""
+        """Return the only effect whose key begins with `prefix`. Raises NotFound for none or several."""
         query = select(effects).where(effects.c.key.startswith(prefix, autoescape=True)).limit(2)
-        found = list(self._connection.execute(query.with_for_update() if lock else query).mappings())
-        if len(found) > 1:
+        rows = list(self._connection.execute(query.with_for_update() if lock else query).mappings())
+        if len(rows) > 1:
             raise NotFound(f"several effects begin with {prefix!r}", do="give more of the id")
-        if not found or not prefix:
+        if not rows or not prefix:
             raise NotFound(f"there is no effect {prefix!r}", do="see `botticelli effects`")
-        return dict(found[0])
+        return dict(rows[0])
 
     def resolve(self, key: str, resolution: Resolution, *, by: str, data: Any = None) -> None:
-        """Record what a person says of an effect of unknown outcome.
+        """Record how a person resolves an effect of unknown outcome.
 
-        What a person says of an effect of unknown outcome: also of one that was announced, when its iteration has ended
-        without a word about it. InvalidInput unless it is one.
+        An effect that was announced counts as unknown once its iteration is no longer running. Raises InvalidInput for
+        any other effect.
         """
         status = "done" if resolution == "done" else "failed"
         error = {"done": None, "retry": "to be tried again", "abandon": f"given up by {by}"}[resolution]
@@ -218,12 +215,12 @@ class Effects:
             row = self.find(key)
             do = "only effects of unknown outcome are resolved by hand"
             if row["status"] == "intended":
-                do = f"its iteration is still at it: wait, or stop it with `botticelli runs cancel {row['run_id']}`"
+                do = f"its iteration is still running: wait, or stop it with `botticelli runs cancel {row['run_id']}`"
             raise InvalidInput(f"effect {key} is {row['status']}", do=do)
 
 
 def _forgotten() -> ColumnElement[bool]:
-    """Announced by an iteration that nobody performs any more."""
+    """Select effects that were announced by an iteration that is no longer running."""
     same = iterations.c.run_id == effects.c.run_id, iterations.c.number == effects.c.number
     held = exists().where(*same, iterations.c.status == "running")
     return and_(effects.c.status == "intended", ~held)

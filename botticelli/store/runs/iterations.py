@@ -1,4 +1,4 @@
-"""Iterations: leases, fencing numbers and tickets of the turns of a carousel. Performs nothing."""
+"""Stores iterations with their leases, fencing tokens and tickets."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ CAUSE_CHARACTERS = 200
 Key = tuple[str, int]
 """Run id and number."""
 ClaimKey = tuple[str, int, int]
-"""Run id, number and fence."""
+"""Run id, number and fencing token."""
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """An iteration that this worker holds for as long as `fence` is the row's."""
+    """An iteration that this worker holds while `fence` (the fencing token) equals that of the row."""
 
     run_id: str
     number: int
@@ -34,20 +34,20 @@ class Claim:
     ticket: Mapping[str, Any]
     retries_used: int
     started_at: datetime
-    """When the first worker began with it."""
+    """When the first worker started the iteration."""
 
     @property
     def key(self) -> ClaimKey:
         return self.run_id, self.number, self.fence
 
     def stale(self) -> Stale:
-        """What to raise when another worker holds the iteration by now."""
+        """Make the error to raise when another worker holds the iteration by now."""
         return Stale("this iteration is no longer held by this worker", where=f"{self.run_id}#{self.number}")
 
 
 @dataclass(frozen=True, slots=True)
 class Failures:
-    """The most frequent errors of a run's failed iterations with their numbers, and how many different ones there are."""
+    """The most frequent errors of a run's failed iterations with their counts, and the number of different errors."""
 
     causes: tuple[tuple[str, int], ...]
     different: int
@@ -60,7 +60,7 @@ class Failures:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What the run of an iteration wants at this moment: its status, how it is to end, and how it is held."""
+    """The state that an iteration's run is to be in: its status, its intended ending, and how it is paused."""
 
     status: str
     ending: str | None
@@ -68,24 +68,24 @@ class Wanted:
 
     @property
     def is_held(self) -> bool:
-        """Nothing more is called or done until somebody resumes the run."""
+        """Whether no further call or effect is allowed until the run is resumed."""
         return self.status == "paused" and self.hold == "now"
 
     @property
     def is_going_on(self) -> bool:
-        """The next call or effect is still wanted."""
+        """Whether the next call or effect is allowed."""
         return self.ending is None and not self.is_held
 
 
 @dataclass(frozen=True, slots=True)
 class Lost:
-    """An iteration whose lease ran out."""
+    """An iteration whose lease has expired."""
 
     run_id: str
     number: int
     attempt: int
     losses: int
-    """How many workers were lost with it before this one."""
+    """How many workers were lost during this iteration before."""
     fence: int
     ticket: Mapping[str, Any] | None
     worker: str | None
@@ -93,7 +93,7 @@ class Lost:
 
 @dataclass(frozen=True, slots=True)
 class Unclaimed:
-    """`publishes`: how often a task has been published for it."""
+    """An admitted iteration that no worker has claimed in time. `publishes`: how often its task was published."""
 
     run_id: str
     number: int
@@ -108,10 +108,10 @@ class Unclaimed:
 
 @dataclass(frozen=True, slots=True)
 class Open:
-    """The work that a run has in hand.
+    """The unfinished iterations of a run.
 
-    `waiting_number`: an iteration that needs a new ticket before it runs again. `parked`: how many wait until a person
-    approves or rejects an effect.
+    `waiting_number`: an iteration that needs a new ticket before it runs again. `parked`: how many wait for the approval
+    of an effect.
     """
 
     in_flight: int
@@ -122,6 +122,8 @@ class Open:
 
 @dataclass(frozen=True, slots=True)
 class Iteration:
+    """A row of `iterations`, without the lease and the ticket."""
+
     run_id: str
     number: int
     status: str
@@ -132,14 +134,14 @@ class Iteration:
     started_at: datetime | None
     finished_at: datetime | None
     parked_for: str | None = None
-    """What a person has to decide before it goes on."""
+    """The approval that the iteration waits for."""
 
 
 _READ = select(*(iterations.c[name] for name in Iteration.__slots__))
 
 
 class Iterations:
-    """The repository of iterations, within one transaction."""
+    """Reads and writes iterations within one transaction."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -148,25 +150,25 @@ class Iterations:
         return Open(**self._connection.execute(statement("open_iterations"), {"run_id": run_id}).mappings().one())
 
     def running(self, run_id: str) -> list[Iteration]:
-        """Those that a worker holds at this moment."""
+        """List the iterations of a run that workers hold now."""
         query = _READ.where(iterations.c.run_id == run_id, iterations.c.status == "running").order_by(
             iterations.c.number
         )
         return [Iteration(**row) for row in self._connection.execute(query).mappings()]
 
     def busy_runs(self, run_id: str) -> dict[str, int]:
-        """Other runs, and how many of their iterations workers hold; the five with the most."""
+        """Count the running iterations of other runs; the five runs with the most."""
         rows = self._connection.execute(statement("busy_runs"), {"run_id": run_id})
         return {row.run_id: row[1] for row in rows}
 
     def performing(self, run_id: str) -> int:
-        """How many iterations of a run a worker holds at this moment."""
+        """Count the iterations of a run that workers hold now."""
         mine = (iterations.c.run_id == run_id, iterations.c.status == "running")
         count: int = self._connection.execute(select(func.count()).where(*mine)).scalar_one()
         return count
 
     def admit(self, run_id: str, tickets: Mapping[int, Mapping[str, Any]], grace_seconds: float) -> dict[int, int]:
-        """Store tickets by number; returns how often a task has been published for each, this time included."""
+        """Store tickets by number; return how often a task was published for each, this time included."""
         values = {
             "run_id": run_id,
             "numbers": list(tickets),
@@ -177,30 +179,33 @@ class Iterations:
         return {row.number: row.publishes for row in rows}
 
     def claim(self, run_id: str, number: int, *, worker: str, lease_seconds: float) -> Claim | None:
-        """None: nothing to do, because the message is late, doubled, or the run no longer wants it."""
+        """Claim an iteration; None when the message is late or a duplicate, or the run no longer needs it."""
         return self.claim_all(run_id, [number], worker=worker, lease_seconds=lease_seconds).get(number)
 
     def claim_all(self, run_id: str, numbers: Sequence[int], *, worker: str, lease_seconds: float) -> dict[int, Claim]:
-        """By number, without those of which there is nothing to do."""
+        """Claim iterations; return the claims by number, without those that can't be claimed."""
         values = {"run_id": run_id, "numbers": list(numbers), "worker": worker, "lease_seconds": lease_seconds}
         rows = self._connection.execute(statement("claim"), values).mappings()
         return {row["number"]: Claim(run_id=run_id, **row) for row in rows}
 
     def held_by(self, workers: Collection[str]) -> list[Claim]:
-        """What these workers hold at this moment."""
+        """List the iterations that these workers hold now."""
         query = select(*(iterations.c[name] for name in Claim.__slots__))
         query = query.where(iterations.c.status == "running", iterations.c.worker.in_(workers))
         return [Claim(**row) for row in self._connection.execute(query).mappings()]
 
     def guard(self, claim: Claim, *, lease_seconds: float) -> Wanted:
-        """What its run wants. Stale when another worker holds the iteration: stop, write nothing."""
-        wanted = self.guard_all([claim], lease_seconds=lease_seconds).get(claim.key)
-        if wanted is None:
+        """Renew the lease, and return the intended state of the run.
+
+        Raises Stale when another worker holds the iteration: stop, and write nothing.
+        """
+        intent = self.guard_all([claim], lease_seconds=lease_seconds).get(claim.key)
+        if intent is None:
             raise claim.stale()
-        return wanted
+        return intent
 
     def guard_all(self, claims: Sequence[Claim], *, lease_seconds: float) -> dict[ClaimKey, Wanted]:
-        """What the run of each wants, and a longer lease for it; without those that do not hold any more."""
+        """Renew leases; return the intended state of the run of each claim, without claims that are stale."""
         values = {
             "run_ids": [claim.run_id for claim in claims],
             "numbers": [claim.number for claim in claims],
@@ -208,13 +213,13 @@ class Iterations:
             "lease_seconds": lease_seconds,
         }
         rows = self._connection.execute(statement("guard"), values)
-        return {(run_id, number, fence): Wanted(*wanted) for run_id, number, fence, *wanted in rows}
+        return {(run_id, number, fence): Wanted(*intent) for run_id, number, fence, *intent in rows}
 
     def finish(self, claim: Claim, status: str, error: str | None) -> None:
-        """The final status; comes after the run was locked and a `guard`, in the same transaction.
+        """Write the final status. The caller has locked the run and called `guard` in the same transaction.
 
-        Under the run's lock the clock's order is the order of the commits: a watcher that reads on from the last
-        `finished_at` misses nothing.
+        Under the run's lock `finished_at` follows the order of the commits, so that a watcher that reads on from the
+        last one misses nothing.
         """
         self._connection.execute(
             update(iterations)
@@ -230,7 +235,7 @@ class Iterations:
         )
 
     def succeed(self, run_id: str, claims: Sequence[Claim]) -> frozenset[ClaimKey]:
-        """The keys of those that were still held: they have ended. The run is locked by the caller, who counts them."""
+        """End the claims that are still held, and return their keys. The caller locks the run and counts them."""
         values = {
             "run_id": run_id,
             "numbers": [claim.number for claim in claims],
@@ -240,7 +245,7 @@ class Iterations:
         return frozenset((run_id, number, fence) for number, fence in ended)
 
     def fail_queued(self, run_id: str, number: int, error: str) -> None:
-        """The end of an iteration that nobody holds any more."""
+        """Fail an iteration that no worker holds."""
         self._connection.execute(
             update(iterations)
             .where(iterations.c.run_id == run_id, iterations.c.number == number, iterations.c.status == "queued")
@@ -261,53 +266,52 @@ class Iterations:
         lost: bool = False,
         parked_for: str | None = None,
     ) -> bool:
-        """Take an iteration from its worker; False when it has moved on since.
+        """Take an iteration from its worker; False when its fencing token or status has changed since.
 
-        Take it from its worker; False when it has moved on since. `lost`: the worker died with it, which counts.
-        `parked_for`: it is not admitted again before `unpark`.
+        `lost`: the worker died, which is counted. `parked_for`: the iteration isn't admitted again before `unpark`.
         """
         values: dict[str, Any] = {"run_id": run_id, "number": number, "fence": fence, "retries_used": retries_used}
         values |= {"lost": int(lost), "parked_for": parked_for}
         return self._connection.execute(statement("requeue"), values).first() is not None
 
     def parked(self, run_id: str) -> list[str]:
-        """What each parked iteration of a run waits for, in the order of their numbers."""
+        """List the approvals that parked iterations of a run wait for, by iteration number."""
         mine = (iterations.c.run_id == run_id, iterations.c.status == "queued", iterations.c.parked_for.is_not(None))
         query = select(iterations.c.parked_for).where(*mine).order_by(iterations.c.number)
         return list(self._connection.execute(query).scalars())
 
     def unpark(self, run_id: str, number: int | None = None) -> None:
-        """Let a parked iteration, or all of a run, be admitted again."""
+        """Allow a parked iteration, or all of a run, to be admitted again."""
         query = update(iterations).where(iterations.c.run_id == run_id, iterations.c.parked_for.is_not(None))
         if number is not None:
             query = query.where(iterations.c.number == number)
         self._connection.execute(query.values(parked_for=None))
 
     def unclaimed(self, limit: int) -> list[Unclaimed]:
-        """Those whose task nobody has claimed in time."""
+        """List the iterations whose task no worker has claimed in time."""
         rows = self._connection.execute(statement("unclaimed_iterations"), {"limit": limit}).mappings()
         return [Unclaimed(**row) for row in rows]
 
     def put_off(
         self, unclaimed: Sequence[Unclaimed], lost: AbstractSet[Key], *, grace_seconds: float
     ) -> dict[Key, int]:
-        """Look at all of them again later. Of the `lost` ones those that are to be published now, and for which time."""
+        """Postpone the next check of all; return those of `lost` to publish now, each with its count of publishes."""
         values = {
-            "run_ids": [one.run_id for one in unclaimed],
-            "numbers": [one.number for one in unclaimed],
-            "publishes": [one.publishes for one in unclaimed],
-            "lost": [one.key in lost for one in unclaimed],
+            "run_ids": [iteration.run_id for iteration in unclaimed],
+            "numbers": [iteration.number for iteration in unclaimed],
+            "publishes": [iteration.publishes for iteration in unclaimed],
+            "lost": [iteration.key in lost for iteration in unclaimed],
             "grace_seconds": grace_seconds,
         }
         return {(row[0], row[1]): row[2] for row in self._connection.execute(statement("put_off_iterations"), values)}
 
     def withdraw(self, run_id: str) -> list[Mapping[str, Any]]:
-        """Take the tickets back from what nobody has claimed yet: it waits to be admitted again. Returns the tickets."""
+        """Recall and return the tickets of iterations that no worker has claimed; they wait to be admitted again."""
         rows = self._connection.execute(statement("withdraw"), {"run_id": run_id})
         return [row.ticket for row in rows]
 
     def cancel_queued(self, run_id: str) -> list[Mapping[str, Any]]:
-        """The tickets that the cancelled ones held. What they used is in the counters of the run."""
+        """Cancel queued iterations, add their usage to the run, and return the tickets that they held."""
         rows = self._connection.execute(statement("cancel_queued"), {"run_id": run_id}).all()
         counted = {"run_id": run_id, "numbers": [row.number for row in rows], "succeeded": 0, "failed": 0}
         if rows:
@@ -315,25 +319,25 @@ class Iterations:
         return [row.ticket for row in rows if row.ticket is not None]
 
     def of_run(self, run_id: str, *, after: int = 0, limit: int = 1000) -> list[Iteration]:
-        """In the order of their numbers, those above `after`."""
+        """List the iterations with a number above `after`, by number."""
         query = _READ.where(iterations.c.run_id == run_id, iterations.c.number > after)
         query = query.order_by(iterations.c.number).limit(limit)
         return [Iteration(**row) for row in self._connection.execute(query).mappings()]
 
     def failures(self, run_id: str, limit: int = 3) -> Failures:
-        """Why its iterations have failed, counted."""
+        """Count the errors of the failed iterations of a run."""
         values = {"run_id": run_id, "limit": limit}
         rows = self._connection.execute(statement("failure_causes"), values).all()
         return Failures(tuple((error, count) for error, count, _ in rows), rows[0].causes if rows else 0)
 
     def first_unfinished(self, run_id: str, last: int) -> int | None:
-        """Of the iterations from 1 to `last`, the first that has neither succeeded nor failed."""
+        """Return the first of the iterations from 1 to `last` that has neither succeeded nor failed."""
         values = {"run_id": run_id, "last": last}
         number: int | None = self._connection.execute(statement("first_unfinished"), values).scalar()
         return number
 
     def finished_since(self, run_id: str, moment: datetime | None, number: int, limit: int = 500) -> list[Iteration]:
-        """Finished after (`moment`, `number`), in the order in which they finished."""
+        """List the iterations that finished after (`moment`, `number`), in the order in which they finished."""
         done = and_(iterations.c.run_id == run_id, iterations.c.finished_at.is_not(None))
         query = _READ.where(done).order_by(iterations.c.finished_at, iterations.c.number).limit(limit)
         if moment is not None:

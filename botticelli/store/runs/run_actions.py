@@ -1,4 +1,4 @@
-"""The record of who moved which lever of a run, when and why. Moves none; rows are added and never changed."""
+"""Records who paused, resumed, cancelled, retried or forked a run, when and why. Rows are added and never changed."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ HALT = "halt"
 
 @dataclass(frozen=True, slots=True)
 class Moved:
-    """One lever that was moved.
+    """One action on a run.
 
-    One lever that was moved: pause, pause now, resume, cancel, cancel now, retry or fork; or `halt`, by a worker that
-    can't go on before somebody says something.
+    `lever` is pause, pause now, resume, cancel, cancel now, retry or fork; or `halt`, recorded by a worker that can't
+    continue before a person acts.
     """
 
     id: int
@@ -33,26 +33,26 @@ _COLUMNS = tuple(run_levers.c[name] for name in Moved.__slots__)
 
 
 class Levers:
-    """The repository of moved levers, within one transaction."""
+    """Reads and writes actions on runs within one transaction."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     def record(self, run_id: str, lever: str, *, moved_by: str, reason: str) -> Moved:
-        """At the moment of Postgres's clock."""
+        """Record an action at the time of Postgres's clock."""
         values = {"run_id": run_id, "lever": lever, "moved_by": storable(moved_by), "reason": storable(reason)}
         row = self._connection.execute(insert(run_levers).values(values).returning(*_COLUMNS)).mappings().one()
         return Moved(**row)
 
     def of_run(self, run_id: str, after: int = 0) -> list[Moved]:
-        """In the order in which they were moved, those with an id above `after`."""
+        """List the actions on a run with an id above `after`, in order."""
         query = (
             select(*_COLUMNS).where(run_levers.c.run_id == run_id, run_levers.c.id > after).order_by(run_levers.c.id)
         )
         return [Moved(**row) for row in self._connection.execute(query).mappings()]
 
     def last(self, run_id: str, *levers: str) -> Moved | None:
-        """The newest of these kinds."""
+        """Return the newest action of these kinds, or None."""
         query = select(*_COLUMNS).where(run_levers.c.run_id == run_id, run_levers.c.lever.in_(levers))
         row = self._connection.execute(query.order_by(run_levers.c.id.desc()).limit(1)).mappings().first()
         return Moved(**row) if row else None

@@ -1,4 +1,4 @@
-"""Runs: one enqueued performance of a narrative each. Decides nothing about what happens to them."""
+"""Stores runs. Each is one enqueued execution of a narrative."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from botticelli.store.schema.tables import effects, runs
 
 _OPEN = ("queued", "running", "waiting")
 UNRESOLVED = ("intended", "unknown")
-"""Of effects: nobody knows, or not yet, whether they were done."""
+"""Statuses of effects that may or may not have been done."""
 FINAL = ("completed", "failed", "budget_exhausted", "cancelled")
 
 
 @dataclass(frozen=True, slots=True)
 class NewRun:
-    """What enqueuing fixes for good. `request_sha256` tells a repeated request from another one with the same id."""
+    """A run to store. `request_sha256` tells a repeated request from a different one with the same id."""
 
     id: str
     narrative: str
@@ -39,24 +39,24 @@ class NewRun:
     max_tokens_total: int | None = None
     max_cost_usd: Decimal | None = None
     estimated_cost_usd: Decimal | None = None
-    """Of one iteration; None when a price is unknown."""
+    """Cost of one iteration; None when a price is unknown."""
     estimated_tokens: int = 0
     estimates: Mapping[str, Any] = field(default_factory=dict)
     retries: int = 0
     tags: Sequence[str] = ()
     guilds: Sequence[str] = ()
-    """That its commands name."""
+    """Guilds that the bot commands name."""
     forked_from: str | None = None
     forked_at: int | None = None
     rehearse: bool = False
-    """Bot commands are rehearsed, whatever the settings of a worker say."""
+    """True when bot commands are rehearsed, whatever the settings of a worker say."""
     demands: Sequence[Mapping[str, Any]] = ()
-    """Of the settings that it was enqueued with; they hold beside those of a worker."""
+    """Demands of the settings at the time of enqueuing; they apply in addition to those of a worker."""
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The checked narrative, the variables that were given, the estimates of its acts, and the demands."""
+    """The checked narrative of a run, its variables, the estimates of its acts, and its demands."""
 
     narrative: Mapping[str, Any]
     variables: dict[str, str]
@@ -100,16 +100,16 @@ class Run:
     started_at: datetime | None
     finished_at: datetime | None
     now: datetime
-    """Postgres's clock when the row was read."""
+    """The time of Postgres's clock when the row was read."""
     hold: str | None = None
-    """Of a paused run: `soft`, or `now` when it is also held before the next provider call or effect."""
+    """How a paused run is paused: `soft`, or `now` when it also stops before the next provider call or effect."""
     waiting_for: Mapping[str, Any] | None = None
-    """Of a waiting run: the scope and the window that refused, if it was the Budget that did."""
+    """Scope and window of the Budget that a waiting run waits for, if the Budget refused it."""
     tags: Sequence[str] = ()
     guilds: Sequence[str] = ()
     forked_from: str | None = None
     forked_at: int | None = None
-    """The first iteration that this run performs itself."""
+    """The first iteration that a forked run executes itself."""
 
     @property
     def is_final(self) -> bool:
@@ -130,34 +130,34 @@ def _run(row: RowMapping) -> Run:
 
 
 class Runs:
-    """The repository of runs, within one transaction."""
+    """Reads and writes runs within one transaction."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     def insert(self, new: NewRun) -> bool:
-        """False when a run with this id is there already; nothing is changed then."""
+        """Insert a run; False, and nothing changed, when a run with this id exists already."""
         values = {name: getattr(new, name) for name in NewRun.__slots__}
         values |= {"tags": list(new.tags), "guilds": list(new.guilds), "demands": list(new.demands)}
         query = insert(runs).values(**values, status="queued", cost_usd=0, due_at=func.now())
         return self._connection.execute(query.on_conflict_do_nothing().returning(runs.c.id)).first() is not None
 
     def get(self, run_id: str) -> Run:
-        """NotFound when there is no such run."""
+        """Read a run. Raises NotFound when it doesn't exist."""
         row = self._connection.execute(_READ.where(runs.c.id == run_id)).mappings().first()
         if row is None:
             raise _unknown(run_id)
         return _run(row)
 
     def lock(self, run_id: str) -> Run:
-        """As `get`, and no other transaction changes the run until this one ends."""
+        """Read a run as `get` does, and lock it until this transaction ends."""
         row = self._connection.execute(_READ.where(runs.c.id == run_id).with_for_update()).mappings().first()
         if row is None:
             raise _unknown(run_id)
         return _run(row)
 
     def snapshot(self, run_id: str) -> Snapshot:
-        """What enqueuing fixed for good, as plain JSON."""
+        """Read the narrative, variables, estimates and demands that were fixed at enqueuing, as plain JSON."""
         columns = (runs.c.snapshot, runs.c.variables, runs.c.estimates, runs.c.demands)
         row = self._connection.execute(select(*columns).where(runs.c.id == run_id)).first()
         if row is None:
@@ -165,21 +165,22 @@ class Runs:
         return Snapshot(*row)
 
     def narrative_name(self, run_id: str) -> str:
-        """Empty when there is no such run (any more)."""
+        """Return the name of the run's narrative; empty when the run doesn't exist (any more)."""
         return self._connection.execute(select(runs.c.narrative).where(runs.c.id == run_id)).scalar() or ""
 
     def resolve(self, prefix: str) -> str:
-        """The full id of the one run whose id begins with `prefix`; `latest` is the newest. NotFound for none or several."""
+        """Return the full id of the only run whose id begins with `prefix`; `latest` stands for the newest run.
+
+        Raises NotFound for none or several.
+        """
         if prefix == "latest":
             query = select(runs.c.id).order_by(runs.c.created_at.desc()).limit(1)
             newest: str | None = self._connection.execute(query).scalar()
             if newest is None:
                 raise NotFound("there are no runs yet", do="start one with `botticelli run FILE`")
             return newest
-        found = self._connection.execute(
-            select(runs.c.id).where(runs.c.id.startswith(prefix, autoescape=True)).limit(2)
-        ).scalars()
-        ids: list[str] = list(found)
+        query = select(runs.c.id).where(runs.c.id.startswith(prefix, autoescape=True)).limit(2)
+        ids: list[str] = list(self._connection.execute(query).scalars())
         if len(ids) > 1:
             raise NotFound(f"several runs begin with {prefix!r}", do="give more of the id")
         if not ids or not prefix:
@@ -198,12 +199,12 @@ class Runs:
         text: str | None = None,
         limit: int = 20,
     ) -> list[Run]:
-        """List the newest runs first.
+        """List runs, newest first.
 
-        The newest first. `since` and `until` are about their creation; `text` is in the narrative's name, its source or
-        the reason, whatever the case.
+        `since` and `until` limit their creation; `text` is searched in the narrative's name, its source and the reason,
+        ignoring case.
         """
-        wanted = [
+        conditions = [
             runs.c.status.in_(statuses) if statuses else None,
             runs.c.narrative == narrative if narrative else None,
             runs.c.created_at >= since if since else None,
@@ -212,34 +213,37 @@ class Runs:
             runs.c.tags.contains([tag]) if tag else None,
             _in_any(text, runs.c.narrative, runs.c.source, runs.c.reason) if text else None,
         ]
-        query = _READ.where(*(one for one in wanted if one is not None))
+        query = _READ.where(*(condition for condition in conditions if condition is not None))
         query = query.order_by(runs.c.created_at.desc()).limit(limit)
         return [_run(row) for row in self._connection.execute(query).mappings()]
 
     def copy(self, old: str, new: str, *, before: int, position: int) -> None:
-        """Give a new run the iterations of another before a number, and the first acts of that one."""
+        """Copy the iterations below `before` to a new run, and of iteration `before` the acts below `position`."""
         values = {"old": old, "new": new, "before": before, "position": position}
         self._connection.execute(statement("copy_iterations"), values)
 
     def prunable(self, before: datetime, statuses: Sequence[str]) -> int:
-        """How many runs of these final statuses ended before that."""
-        open_ones = select(effects.c.key).where(effects.c.run_id == runs.c.id, effects.c.status.in_(UNRESOLVED))
-        wanted = (runs.c.status.in_(statuses), runs.c.finished_at < before, ~open_ones.exists())
-        query = select(func.count()).select_from(runs).where(*wanted)
+        """Count the runs of these final statuses that `prune` would delete."""
+        unresolved = select(effects.c.key).where(effects.c.run_id == runs.c.id, effects.c.status.in_(UNRESOLVED))
+        conditions = (runs.c.status.in_(statuses), runs.c.finished_at < before, ~unresolved.exists())
+        query = select(func.count()).select_from(runs).where(*conditions)
         count: int = self._connection.execute(query).scalar_one()
         return count
 
     def prune(self, before: datetime, statuses: Sequence[str], limit: int) -> list[str]:
-        """Delete up to `limit` of them with all that belongs to them, but for the ledger; their ids."""
+        """Delete up to `limit` runs that ended before `before`, with their rows except the ledger's; return their ids.
+
+        Runs with an effect of unknown outcome are left.
+        """
         values = {"before": before, "statuses": list(statuses), "limit": limit}
         return list(self._connection.execute(statement("prune_runs"), values).scalars())
 
     def set(self, run_id: str, **values: Any) -> None:
-        """Write columns of one run; SQL expressions such as `func.now()` are values as well."""
+        """Write columns of one run; values may be SQL expressions such as `func.now()`."""
         self._connection.execute(update(runs).where(runs.c.id == run_id).values(**values))
 
     def finish(self, run_id: str, status: str, reason: str | None) -> None:
-        """The final status; a run that can be resumed keeps everything else."""
+        """Write the final status; other columns stay, so that the run can be resumed."""
         self.set(
             run_id,
             status=status,
@@ -252,12 +256,12 @@ class Runs:
         )
 
     def wake(self, scope: str) -> None:
-        """Look now at the runs that wait for this scope."""
+        """Make the runs that wait for this scope due now."""
         mine = (runs.c.status == "waiting", runs.c.waiting_for["scope"].astext == scope)
         self._connection.execute(update(runs).where(*mine).values(due_at=func.now()))
 
     def due(self, limit: int) -> list[str]:
-        """Ids of runs that have to be looked at now."""
+        """List the ids of runs that are due for dispatch."""
         query = (
             select(runs.c.id)
             .where(runs.c.due_at <= func.now(), runs.c.status.in_(_OPEN))
@@ -267,33 +271,35 @@ class Runs:
         return list(self._connection.execute(query).scalars())
 
     def seconds_to_next_due(self) -> float | None:
-        """Until the first of the parked runs is due, 0 when one is; None when none is parked."""
+        """Return the seconds until the next run is due: 0 when one is due, None when none will be."""
         wait = func.extract("epoch", func.min(runs.c.due_at) - func.clock_timestamp())
         seconds = self._connection.execute(select(wait).where(runs.c.status.in_(_OPEN))).scalar()
         return None if seconds is None else max(0.0, float(seconds))
 
     def count_iterations(self, run: Run, numbers: Iterable[int], *, succeeded: int = 0, failed: int = 0) -> Run:
-        """The locked run with its new counters; so many of the iterations succeeded or failed, the others were cancelled."""
+        """Add ended iterations to the counters of a locked run, and return it.
+
+        `succeeded` and `failed` are how many of `numbers` ended so; the others were cancelled.
+        """
         values = {"run_id": run.id, "numbers": list(numbers), "succeeded": succeeded, "failed": failed}
         counted = self._connection.execute(statement("count_iterations"), values).mappings().one()
         return replace(run, **counted)
 
     def count_of_narrative(self, narrative: str) -> tuple[int, int]:
-        """How many runs of narratives of this name go on, and how many `forget_narrative` would remove."""
+        """Count the unfinished runs of this narrative, and those that `forget_narrative` would remove."""
         counts = (func.count().filter(runs.c.status.not_in(FINAL)), func.count().filter(_settled()))
-        going_on, over = self._connection.execute(select(*counts).where(runs.c.narrative == narrative)).one()
-        return going_on, over
+        unfinished, settled = self._connection.execute(select(*counts).where(runs.c.narrative == narrative)).one()
+        return unfinished, settled
 
     def forget_narrative(self, narrative: str) -> int:
-        """Remove a narrative's runs that are over, and return how many there were.
+        """Delete a narrative's ended runs, with iterations, acts and effects; return how many.
 
-        Remove its runs that are over, with iterations, acts and effects; how many there were. The ledger stays, and so
-        do runs with an effect of which nobody knows whether it was done.
+        The ledger stays, and so do runs with an effect of unknown outcome.
         """
         return self._connection.execute(delete(runs).where(runs.c.narrative == narrative, _settled())).rowcount
 
     def reopen(self, run_id: str) -> int:
-        """How many iterations will be performed again."""
+        """Reopen the failed and cancelled iterations of a run; return how many."""
         reopened: int = self._connection.execute(statement("reopen_run"), {"run_id": run_id}).scalar_one()
         return reopened
 
@@ -307,6 +313,6 @@ def _unknown(run_id: str) -> NotFound:
 
 
 def _settled() -> ColumnElement[bool]:
-    """Over, and nothing about it is open."""
+    """Select runs that have ended and have no effect of unknown outcome."""
     is_open = exists().where(effects.c.run_id == runs.c.id, effects.c.status.in_(UNRESOLVED))
     return runs.c.status.in_(FINAL) & ~is_open

@@ -1,1 +1,4 @@
-"""The tables, the statements of queries/, and what Postgres refuses in one line."""
+"""Defines the tables, loads the statements of queries/, and turns Postgres's errors into one line.
+
+Every repository builds on this folder.
+"""

@@ -1,4 +1,4 @@
-"""What Postgres refuses in one line; a server that is away stays what it is."""
+"""Turns an SQL error into one line of bad input; a lost connection stays a DBAPIError."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from botticelli.errors import InvalidInput
 
 @contextmanager
 def in_plain_words(table: str, do: str) -> Iterator[None]:
-    """InvalidInput for a value, a type or a right that is wrong; the transaction is of no use afterwards."""
+    """Raise InvalidInput for a wrong value, type or permission; the transaction can't be used afterwards."""
     try:
         yield
     except DBAPIError as error:

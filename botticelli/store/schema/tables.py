@@ -1,4 +1,4 @@
-"""The tables, for SQLAlchemy and for the comparison with migrations/. No queries here."""
+"""Defines the tables, for SQLAlchemy and for the comparison with migrations/."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ metadata = MetaData()
 
 
 def _moment(name: str, *, required: bool = False) -> Column[object]:
-    """A point in time. `required` ones are stamped by Postgres, the only clock that judges leases."""
+    """Make a column for a point in time; Postgres sets `required` ones, since only its clock judges leases."""
     if required:
         return Column(name, DateTime(timezone=True), nullable=False, server_default=text("now()"))
     return Column(name, DateTime(timezone=True))

@@ -1,1 +1,5 @@
-"""What was spent: the ledger, what it tells of the past, and the limits that people or providers lowered."""
+"""Records what was spent, and which limits are lowered.
+
+The ledger has a row for each provider request; usage history reads it. Overrides are temporary limits that people set,
+learned limits those that providers' answers named.
+"""

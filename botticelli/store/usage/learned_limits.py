@@ -1,4 +1,4 @@
-"""Limits as providers' answers named them, the latest of each scope. Changes no limit that is in force."""
+"""Stores the latest limits that providers' answers named for each scope, without enforcing them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from botticelli.store.schema.tables import learned_limits
 
 @dataclass(frozen=True, slots=True)
 class LearnedLimit:
-    """`name` as the settings call it: rpm, tpm, itpm, otpm."""
+    """A limit that a provider named. `name` is the word of the settings: rpm, tpm, itpm, otpm."""
 
     name: str
     limit: int
@@ -22,7 +22,7 @@ class LearnedLimit:
 
 
 class Learned:
-    """The repository of learned limits, within one transaction."""
+    """Reads and writes learned limits within one transaction."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection

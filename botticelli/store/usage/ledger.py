@@ -1,4 +1,4 @@
-"""The ledger: one row for each provider request, from its draw to its settle. The Budget's durable record."""
+"""Records each provider request in the ledger, from its draw to its settle: the Budget's durable record."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from botticelli.store.schema.tables import ledger
 
 TOKENS = ("input_tokens", "cached_tokens", "output_tokens", "reasoning_tokens")
 SAMPLES = 200
-"""So many of an act's last calls are its past."""
+"""How many of an act's last calls its statistics cover."""
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A request that is about to be made."""
+    """The ledger row of a request that is about to be sent."""
 
     draw_id: str
     run_id: str
@@ -34,12 +34,12 @@ class Entry:
     model: str = ""
     """`provider/model`."""
     shares: Sequence[Mapping[str, Any]] = ()
-    """All scopes that it spends from, with the limits under which it was granted, as in a ticket."""
+    """All scopes that the request spends from, with the limits under which it was granted, as in a ticket."""
 
 
 @dataclass(frozen=True, slots=True)
 class PastUsage:
-    """What an act took before: `tokens` is the quantile that was asked for, over `samples` calls."""
+    """Past usage of an act: `tokens` is the requested quantile over `samples` calls."""
 
     samples: int
     tokens: int
@@ -49,8 +49,8 @@ class PastUsage:
 class PastCalls:
     """Statistics of the last calls of an act.
 
-    What the last calls of an act took: 10th and 50th percentile and maximum of each figure, and the median of their
-    seconds. All None without samples; `cost_usd` also when it isn't known of one of them.
+    Each figure has its 10th and 50th percentile and its maximum; `seconds` is the median duration. The figures are None
+    without samples; `cost_usd` also when the cost of one of the calls is unknown.
     """
 
     samples: int
@@ -62,7 +62,7 @@ class PastCalls:
 
 
 class Counted(Protocol):
-    """Tokens as a provider counted them."""
+    """Token counts of a request, as the provider reported them."""
 
     @property
     def input_tokens(self) -> int: ...
@@ -79,7 +79,7 @@ class Counted(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """What came of a request. `usage` is None when nobody knows it."""
+    """The outcome of a request. `usage` is None when it is unknown."""
 
     draw_id: str
     outcome: str
@@ -95,9 +95,9 @@ class Settled:
 
 
 class Ledger:
-    """The repository of draws, within one transaction.
+    """Reads and writes the ledger within one transaction.
 
-    Outcomes: drawn, then settled, refused, unknown, or not_sent, which used nothing.
+    The outcome of a row is `drawn`, then `settled`, `refused`, `unknown`, or `not_sent`, which used nothing.
     """
 
     def __init__(self, connection: Connection) -> None:
@@ -114,29 +114,30 @@ class Ledger:
         usage: Counted | None,
         cost_usd: Decimal | None = None,
     ) -> None:
-        """As `settle_all`, of one request. `usage` is None when nobody knows it."""
+        """Settle one request; see `settle_all`. `usage` is None when it is unknown."""
         self.settle_all([Settled(draw_id, outcome, settled_at, usage, cost_usd)])
 
     def settle_all(self, settled: Sequence[Settled]) -> None:
-        """Once: a row that is settled already stays as it is."""
-        self._connection.execute(statement("settle_draws"), {"rows": as_rows(one.as_row() for one in settled)})
+        """Record outcomes of requests; a row that has one already is left unchanged."""
+        rows = as_rows(outcome.as_row() for outcome in settled)
+        self._connection.execute(statement("settle_draws"), {"rows": rows})
 
     def abandon(self, run_id: str, number: int) -> None:
-        """The draws of a lost worker: nobody knows what became of them, so their estimates count."""
+        """Mark the open draws of a lost worker as unknown, so that their estimates count."""
         mine = (ledger.c.run_id == run_id, ledger.c.number == number, ledger.c.outcome == "drawn")
         self._connection.execute(update(ledger).where(*mine).values(outcome="unknown", settled_at=func.now()))
 
     def past_usage(self, narrative: str, act: str, model: str, quantile: float) -> PastUsage:
-        """Over the last settled draws of this act with this model, in all runs of narratives of this name."""
+        """Compute a quantile over the last settled draws of this act and model, in all runs of the narrative."""
         values = {"narrative": narrative, "act": act, "model": model, "quantile": quantile, "limit": SAMPLES}
         return PastUsage(**self._connection.execute(statement("past_usage"), values).mappings().one())
 
     def prune(self, kept_seconds: float) -> int:
-        """Delete draws of runs that are gone, once no window and no audit needs them; how many."""
+        """Delete draws of deleted runs once no window and no audit needs them; return how many."""
         return len(self._connection.execute(statement("prune_ledger"), {"kept_seconds": kept_seconds}).all())
 
     def past_calls(self, narrative: str, act: str, model: str) -> PastCalls:
-        """The same draws as those of `past_usage`."""
+        """Compute statistics over the same draws as `past_usage`."""
         values = {"narrative": narrative, "act": act, "model": model, "limit": SAMPLES}
         return PastCalls(**self._connection.execute(statement("past_calls"), values).mappings().one())
 
@@ -145,7 +146,7 @@ class Ledger:
         return [dict(row) for row in self._connection.execute(query).mappings()]
 
     def totals(self, run_id: str) -> dict[str, int]:
-        """Requests, and tokens of all kinds, of one run."""
+        """Sum up the requests and tokens of one run."""
         counts = (
             func.count(case((ledger.c.outcome != "not_sent", 1))),
             func.coalesce(func.sum(ledger.c.input_tokens), 0),

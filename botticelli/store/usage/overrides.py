@@ -1,4 +1,4 @@
-"""Temporary lower limits of budgets, each with who, why and until when. Rows are added and never changed."""
+"""Stores temporary lower limits of budgets: who set them, why and until when. Rows are added and never changed."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from botticelli.store.schema.statements import statement
 from botticelli.store.schema.tables import budget_overrides
 
 WHOLE = "*"
-"""In place of a window: the scope is paused while a limit of 0 is in force for it."""
+"""Stands in place of a window: the scope is paused while its limit is 0."""
 FRESH_SECONDS = 1.0
-"""How old what a process knows of the limits in force may be."""
+"""For how many seconds a process may use the overrides that it has read."""
 
 
 @dataclass(frozen=True, slots=True)
 class Override:
-    """A limit for one window of one scope. `limit` None: from `set_at` on the usual limit holds again."""
+    """A limit for one window of one scope. A `limit` of None restores the usual limit from `set_at` on."""
 
     scope: str
     window: str
@@ -32,12 +32,12 @@ class Override:
 
 
 InForce = Mapping[str, Mapping[str, Override]]
-"""By scope, then by window."""
+"""Overrides by scope, then by window."""
 _READ = select(*(budget_overrides.c[name] for name in Override.__slots__))
 
 
 class Overrides:
-    """The repository of temporary limits, within one transaction."""
+    """Reads and writes temporary limits within one transaction."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -45,22 +45,22 @@ class Overrides:
     def add(
         self, scope: str, window: str, limit: int | None, *, reason: str, set_by: str, until: datetime | None
     ) -> Override:
-        """The newest of a window is the one that counts; None ends it."""
+        """Add an override; the newest of a window is in force, and a limit of None ends it."""
         values = {"scope": scope, "window": window, "limit": limit, "reason": reason, "set_by": set_by, "until": until}
         columns = (budget_overrides.c[name] for name in Override.__slots__)
         row = self._connection.execute(insert(budget_overrides).values(values).returning(*columns)).mappings().one()
         return Override(**row)
 
     def in_force(self) -> InForce:
-        """By Postgres's clock."""
+        """Return the overrides that are in force by Postgres's clock."""
         rows = self._connection.execute(statement("overrides_in_force")).mappings()
-        found: dict[str, dict[str, Override]] = {}
+        overrides: dict[str, dict[str, Override]] = {}
         for row in rows:
-            found.setdefault(row["scope"], {})[row["window"]] = Override(**row)
-        return found
+            overrides.setdefault(row["scope"], {})[row["window"]] = Override(**row)
+        return overrides
 
     def history(self, scope: str | None = None, limit: int = 100) -> list[Override]:
-        """The newest first."""
+        """List overrides, newest first; of one scope or of all."""
         query = _READ.order_by(budget_overrides.c.id.desc()).limit(limit)
         if scope is not None:
             query = query.where(budget_overrides.c.scope == scope)
@@ -68,18 +68,18 @@ class Overrides:
 
 
 class FreshOverrides:
-    """The overrides in force, for many threads: at most `FRESH_SECONDS` old.
+    """Caches the overrides in force for all threads, for at most `FRESH_SECONDS`.
 
-    No lock: whoever finds it old asks, with the connection that it has, and nobody waits for a connection of somebody
-    else's.
+    There is no lock: a thread that finds the cache stale reads with the connection that it already holds, so that no
+    thread waits for the connection of another.
     """
 
     def __init__(self) -> None:
-        self._kept: tuple[float, InForce] | None = None
+        self._cached: tuple[float, InForce] | None = None
 
     def of(self, scope: str, read: Callable[[], InForce]) -> Mapping[str, Override]:
-        """By window. `read` is asked when nothing fresh is known; its errors are the caller's."""
-        now, kept = time.monotonic(), self._kept
-        if kept is None or now - kept[0] >= FRESH_SECONDS:
-            self._kept = kept = (now, read())
-        return kept[1].get(scope, {})
+        """Return the overrides of `scope` by window; calls `read`, whose errors are passed on, when the cache is stale."""
+        now, cached = time.monotonic(), self._cached
+        if cached is None or now - cached[0] >= FRESH_SECONDS:
+            self._cached = cached = (now, read())
+        return cached[1].get(scope, {})

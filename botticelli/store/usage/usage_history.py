@@ -1,4 +1,4 @@
-"""What the ledger tells of the past: spent by scope, by time, by act, and row by row for the audit. Writes nothing."""
+"""Reads past spending from the ledger: by scope, by time, by act, and row by row for the audit."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ROWS_AT_ONCE = 5000
 
 @dataclass(frozen=True, slots=True)
 class ActUsage:
-    """The calls of one act with one model: tokens are means of one call; 90 % took no more than `p90_tokens`."""
+    """Usage of one act with one model. Tokens are means per call; 90 % of the calls took at most `p90_tokens`."""
 
     narrative: str
     act: str
@@ -29,12 +29,12 @@ class ActUsage:
     actual_tokens: int
     p90_tokens: int
     doubtful_calls: int = 0
-    """Those whose tokens are an estimate: the provider's count couldn't be true."""
+    """Calls whose tokens are estimated, because the provider's count was implausible."""
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What was spent in one step of time."""
+    """Spending in one interval of time."""
 
     requests: int = 0
     tokens: int = 0
@@ -42,7 +42,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class ChargedMinute:
-    """What was spent from one scope in one minute, up to its last moment `at`."""
+    """Spending from one scope in one minute; `at` is the time of the last draw in it."""
 
     scope: str
     at: datetime
@@ -55,7 +55,7 @@ class ChargedMinute:
 
 @dataclass(frozen=True, slots=True)
 class SpentRow:
-    """One draw of the ledger. `shares` are the scopes that it spent from, as in a ticket; empty in old rows."""
+    """One draw of the ledger. `shares` are the scopes that the draw spent from, as in a ticket; empty in old rows."""
 
     draw_id: str
     run_id: str
@@ -74,38 +74,38 @@ class SpentRow:
 
 
 class Spending:
-    """Reads the ledger, within one transaction."""
+    """Reads the ledger within one transaction."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     def recent_scopes(self, seconds: float = DAY_SECONDS) -> dict[str, Mapping[str, Any] | None]:
-        """Names of the scopes of the last day, each with its share at its last draw; None where no row says it."""
+        """Return the scopes of the last `seconds` with the share of their last draw; None where no row has it."""
         return {
             row.scope: row.share for row in self._connection.execute(statement("recent_scopes"), {"seconds": seconds})
         }
 
     def charged(self, scopes: Sequence[str], seconds: float) -> list[ChargedMinute]:
-        """Of the last `seconds`, in order; what is in flight or unknown counts with its estimate."""
+        """List the spending of the last `seconds`, oldest first; draws in flight or unknown count as estimated."""
         rows = self._connection.execute(statement("charged"), {"scopes": list(scopes), "seconds": seconds})
         return [ChargedMinute(row.scope, row.at, *map(int, row[2:])) for row in rows]
 
     def by_time(self, *, step_seconds: int, steps: int) -> dict[str, list[Step]]:
-        """By scope: `steps` steps up to now, the oldest first."""
-        found: dict[str, list[Step]] = {}
+        """Return `steps` intervals up to now for each scope, oldest first."""
+        history: dict[str, list[Step]] = {}
         values = {"step_seconds": step_seconds, "steps": steps}
         for row in self._connection.execute(statement("usage_by_time"), values):
-            line = found.setdefault(row.scope, [Step()] * steps)
+            line = history.setdefault(row.scope, [Step()] * steps)
             line[steps - 1 - min(row.step, steps - 1)] = Step(row.requests, row.tokens)
-        return found
+        return history
 
     def by_act(self, scope: str, seconds: float = 7 * DAY_SECONDS) -> list[ActUsage]:
-        """Of the last seven days."""
+        """Compare estimates and actual tokens of each act that spent from `scope` in the last `seconds`."""
         rows = self._connection.execute(statement("usage_by_act"), {"scope": scope, "seconds": seconds})
         return [ActUsage(**row) for row in rows.mappings()]
 
     def rows(self, since: datetime | None = None) -> Iterator[SpentRow]:
-        """All draws since then, in the order in which they were drawn, a few thousand in memory at a time."""
+        """Stream the draws since `since` in the order in which they were drawn, a few thousand in memory at a time."""
         query = select(*(ledger.c[name] for name in SpentRow.__slots__)).order_by(ledger.c.drawn_at, ledger.c.draw_id)
         if since is not None:
             query = query.where(ledger.c.drawn_at >= since)

@@ -1,1 +1,4 @@
-"""What narratives remember and generate: state, content tables, and the tables that they may read."""
+"""Stores what narratives remember and generate.
+
+State has durable keys; content tables receive generated rows; user tables are tables that narratives may read or change.
+"""

@@ -1,6 +1,6 @@
-"""Content tables: made on first use, listed in a registry, filled in the act's own transaction. Finds no JSON in texts.
+"""Creates content tables on first use, lists them in a registry, and fills them in the act's own transaction.
 
-They have a schema of their own, so that none can be mistaken for a table of ours or of the user.
+They have a separate schema, so that none can be mistaken for a table of Botticelli or of the user.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ from botticelli.untrusted.storable import storable
 SCHEMA = "botticelli_content"
 MAX_COLUMNS = 64
 REHEARSED = "rehearsed"
-"""The review status of rows that a rehearsal has generated."""
+"""Review status of rows that a rehearsal has generated."""
 NAME = re.compile(r"[a-z_][a-z0-9_]{0,62}")
 TYPES: Mapping[str, TypeEngine[Any]] = {
     "text": Text(),
@@ -73,7 +73,7 @@ _ROWS_AT_ONCE = 100
 
 @dataclass(frozen=True, slots=True)
 class ContentTable:
-    """A row of the registry. `columns` are its own, by name with their types, beside the bookkeeping ones."""
+    """A row of the registry. `columns` maps the names of the content's columns, without bookkeeping ones, to types."""
 
     name: str
     columns: Mapping[str, str]
@@ -84,19 +84,19 @@ class ContentTable:
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where rows come from."""
+    """The narrative, run, act and model that generated rows."""
 
     narrative: str
     run: str
     act: str
     model: str | None
     rehearsed: bool = False
-    """Rows of a rehearsal are no content: they have a status of their own, and real runs don't see them."""
+    """True for rows of a rehearsal, which have the status `rehearsed` and are invisible to real runs."""
 
 
 @dataclass(frozen=True, slots=True)
 class NewRow:
-    """`values` by column, each any JSON. `tags` and `rating` are what the row says about itself."""
+    """A row to add. `values` maps columns to any JSON; `tags` and `rating` were generated with the row."""
 
     values: Mapping[str, Any]
     tags: tuple[str, ...] = ()
@@ -104,12 +104,12 @@ class NewRow:
 
 
 def table_of(name: str, columns: Mapping[str, str]) -> Table:
-    """A content table for SQLAlchemy. The names have been checked."""
+    """Describe a content table for SQLAlchemy; the caller has checked the names."""
     return Table(
         name,
         MetaData(),
         Column("id", BigInteger, Identity(), primary_key=True),
-        *(Column(one, TYPES[kind]) for one, kind in columns.items()),
+        *(Column(column, TYPES[kind]) for column, kind in columns.items()),
         Column("source_narrative", Text, nullable=False),
         Column("source_run", Text, nullable=False),
         Column("source_act", Text, nullable=False),
@@ -123,13 +123,13 @@ def table_of(name: str, columns: Mapping[str, str]) -> Table:
 
 
 class Content:
-    """The registry of content tables and what is stored in them, within one transaction."""
+    """Keeps the registry of content tables, and adds rows to them, within one transaction."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     def tables(self) -> list[ContentTable]:
-        """By name."""
+        """List the content tables by name."""
         query = select(content_tables).order_by(content_tables.c.name)
         return [_table(row) for row in self._connection.execute(query).mappings()]
 
@@ -140,13 +140,13 @@ class Content:
     def add(
         self, name: str, rows: Sequence[NewRow], origin: Origin, *, template: str | None, columns: Mapping[str, str]
     ) -> list[int]:
-        """Add rows, and return their ids.
+        """Add rows and return their ids.
 
-        The ids of the new rows. `columns` are what the rows need: a table that isn't there is made with them, one
-        without a template gets those that it lacks. InvalidInput for too many columns and for what no column takes.
+        `columns` are those that the rows need: a missing table is created with them, and an existing one without a
+        template gets the missing ones. Raises InvalidInput for too many columns and for values that don't fit.
         """
-        found = self._fitted(name, columns, template, origin.narrative)
-        table = table_of(name, found.columns)
+        target = self._fit(name, columns, template, origin.narrative)
+        table = table_of(name, target.columns)
         own = {
             "source_narrative": origin.narrative,
             "source_run": origin.run,
@@ -156,7 +156,7 @@ class Content:
         if origin.rehearsed:
             own["review_status"] = REHEARSED
         values = [
-            {one: _typed(kind, row.values.get(one)) for one, kind in found.columns.items()}
+            {column: _typed(kind, row.values.get(column)) for column, kind in target.columns.items()}
             | own
             | {"tags": list(storable(list(row.tags))), "rating": row.rating}
             for row in rows
@@ -164,46 +164,45 @@ class Content:
         ids: list[int] = []
         for start in range(0, len(values), _ROWS_AT_ONCE):
             query = insert(table).values(values[start : start + _ROWS_AT_ONCE]).returning(table.c.id)
-            with in_plain_words(name, "ask for values that its columns take"):
+            with in_plain_words(name, "ask the model for values that fit its columns"):
                 ids += self._connection.execute(query).scalars()
         return ids
 
     def drop(self, name: str) -> None:
-        """The table and all its rows."""
+        """Drop a table with all its rows."""
         table_of(name, {}).drop(self._connection)
         self._connection.execute(content_tables.delete().where(content_tables.c.name == name))
 
-    def _fitted(self, name: str, columns: Mapping[str, str], template: str | None, narrative: str) -> ContentTable:
-        """The table with all columns that are needed; nothing is locked when it has them already."""
-        found = self.get(name)
-        if found is None or (found.template is None and columns.keys() - found.columns.keys()):
+    def _fit(self, name: str, columns: Mapping[str, str], template: str | None, narrative: str) -> ContentTable:
+        """Create or extend the table so that it has all columns; nothing is locked when it has them already."""
+        table = self.get(name)
+        if table is None or (table.template is None and columns.keys() - table.columns.keys()):
             self._connection.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"{SCHEMA}.{name}", 0))))
-            found = self.get(name)
-        if found is None:
-            return self._made(name, columns, template, narrative)
-        lacking = {one: kind for one, kind in columns.items() if one not in found.columns}
-        if found.template is not None or not lacking:
-            return found
-        return self._widened(found, lacking)
+            table = self.get(name)
+        if table is None:
+            return self._create(name, columns, template, narrative)
+        missing = {column: kind for column, kind in columns.items() if column not in table.columns}
+        if table.template is not None or not missing:
+            return table
+        return self._extend(table, missing)
 
-    def _made(self, name: str, columns: Mapping[str, str], template: str | None, narrative: str) -> ContentTable:
+    def _create(self, name: str, columns: Mapping[str, str], template: str | None, narrative: str) -> ContentTable:
         _check(name, columns)
         table_of(name, columns).create(self._connection)
         values = {"name": name, "columns": list(columns.items()), "template": template, "narrative": narrative}
         row = self._connection.execute(insert(content_tables).values(values).returning(content_tables)).mappings()
         return _table(row.one())
 
-    def _widened(self, found: ContentTable, lacking: Mapping[str, str]) -> ContentTable:
-        columns = {**found.columns, **lacking}
-        _check(found.name, columns)
+    def _extend(self, table: ContentTable, missing: Mapping[str, str]) -> ContentTable:
+        columns = {**table.columns, **missing}
+        _check(table.name, columns)
         quote, dialect = self._connection.dialect.identifier_preparer.quote, self._connection.dialect
-        for one, kind in lacking.items():
-            words = f"{SCHEMA}.{quote(found.name)} add column {quote(one)} {TYPES[kind].compile(dialect)}"
-            self._connection.execute(text(f"alter table {words}"))
-        changed = (
-            update(content_tables).where(content_tables.c.name == found.name).values(columns=list(columns.items()))
-        )
-        row = self._connection.execute(changed.returning(content_tables)).mappings()
+        for column, kind in missing.items():
+            change = f"{SCHEMA}.{quote(table.name)} add column {quote(column)} {TYPES[kind].compile(dialect)}"
+            self._connection.execute(text(f"alter table {change}"))
+        query = update(content_tables).where(content_tables.c.name == table.name)
+        query = query.values(columns=list(columns.items()))
+        row = self._connection.execute(query.returning(content_tables)).mappings()
         return _table(row.one())
 
 
@@ -212,15 +211,15 @@ def _table(row: RowMapping) -> ContentTable:
 
 
 def _check(name: str, columns: Mapping[str, str]) -> None:
-    for one in (name, *columns):
-        if not NAME.fullmatch(one):
-            raise InvalidInput(f"{one[:80]!r} can't be the name of a table or column", do="use a-z, 0-9 and _")
+    for identifier in (name, *columns):
+        if not NAME.fullmatch(identifier):
+            raise InvalidInput(f"{identifier[:80]!r} can't be the name of a table or column", do="use a-z, 0-9 and _")
     if len(columns) > MAX_COLUMNS:
         raise InvalidInput(f"content table {name} would have more than {MAX_COLUMNS} columns", do="ask for fewer keys")
 
 
 def _typed(kind: str, value: Any) -> Any:
-    """A JSON value as Postgres is to read it: it decides whether it fits the column."""
+    """Express a JSON value in SQL, so that Postgres decides whether it fits the column."""
     if value is None:
         return null()
     if kind == "json":

@@ -1,4 +1,4 @@
-"""Which rows of a table are meant, as a condition with bound values. Knows no table."""
+"""Turns conditions on the rows of a table into SQL with bound values."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from botticelli.untrusted.storable import storable
 
 @dataclass(frozen=True, slots=True)
 class Instant:
-    """A moment on the server's clock: `now`, `today`, or a date or time in ISO 8601; `offset` is an interval of Postgres."""
+    """A time: `now` or `today` on the server's clock, or a date or time in ISO 8601; `offset` is a Postgres interval."""
 
     base: str
     offset: str = ""
@@ -45,7 +45,7 @@ Operand = str | Instant | Other
 
 @dataclass(frozen=True, slots=True)
 class Test:
-    """`column op values`. Texts are read by Postgres as the type of the column."""
+    """A comparison, `column op values`. Postgres parses texts as the type of the column."""
 
     __test__ = False  # no test case for pytest
 
@@ -56,7 +56,7 @@ class Test:
 
 @dataclass(frozen=True, slots=True)
 class Junction:
-    """All of the parts, or any of them."""
+    """All of the parts (and), or any of them (or)."""
 
     parts: tuple[Condition, ...]
     is_any: bool = False
@@ -64,31 +64,33 @@ class Junction:
 
 @dataclass(frozen=True, slots=True)
 class Negation:
+    """The opposite of its part (not)."""
+
     part: Condition
 
 
 Condition = Test | Junction | Negation
 
 _OPS: Mapping[str, Callable[[ColumnElement[Any], list[Any]], ColumnElement[bool]]] = {
-    "=": lambda one, values: one == values[0],
-    "!=": lambda one, values: one != values[0],
-    "<": lambda one, values: one < values[0],
-    "<=": lambda one, values: one <= values[0],
-    ">": lambda one, values: one > values[0],
-    ">=": lambda one, values: one >= values[0],
-    "in": lambda one, values: one.in_(values) if values else false(),
-    "between": lambda one, values: one.between(*values),
-    "like": lambda one, values: one.like(values[0]),
-    "ilike": lambda one, values: one.ilike(values[0]),
-    "is_null": lambda one, values: one.is_(None),  # noqa: ARG005 (called as its peers are)
+    "=": lambda operand, values: operand == values[0],
+    "!=": lambda operand, values: operand != values[0],
+    "<": lambda operand, values: operand < values[0],
+    "<=": lambda operand, values: operand <= values[0],
+    ">": lambda operand, values: operand > values[0],
+    ">=": lambda operand, values: operand >= values[0],
+    "in": lambda operand, values: operand.in_(values) if values else false(),
+    "between": lambda operand, values: operand.between(*values),
+    "like": lambda operand, values: operand.like(values[0]),
+    "ilike": lambda operand, values: operand.ilike(values[0]),
+    "is_null": lambda operand, values: operand.is_(None),  # noqa: ARG005 (called as its peers are)
 }
 
 
 def columns_of(condition: Condition | None) -> set[str]:
-    """The names that the condition needs."""
+    """Return the names of all columns in the condition."""
     match condition:
         case Test():
-            return {condition.column, *(one.name for one in condition.values if isinstance(one, Other))}
+            return {condition.column, *(value.name for value in condition.values if isinstance(value, Other))}
         case Junction():
             return set().union(*(columns_of(part) for part in condition.parts))
         case Negation():
@@ -98,7 +100,7 @@ def columns_of(condition: Condition | None) -> set[str]:
 
 
 def clause(condition: Condition | None) -> ColumnElement[bool]:
-    """The condition for a statement; none means every row."""
+    """Express the condition in SQL; None means every row."""
     match condition:
         case Test():
             return _OPS[condition.op](column(condition.column), [_operand(value) for value in condition.values])

@@ -1,4 +1,4 @@
-"""State: the durable keys that narratives read and write. Knows nothing of templates or look-up order."""
+"""Stores the durable keys and values that narratives read and write."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from botticelli.untrusted.storable import storable
 
 MAX_KEY_CHARACTERS = 512
 MAX_SEGMENT_CHARACTERS = 120
-"""Of a segment that was escaped; a longer one ends with a hash, so that every key that Botticelli makes is short enough."""
+"""Maximum length of an escaped segment; a longer one is cut and ends with a hash, so that every generated key fits."""
 NOT_PLATFORMS = ("narrative", "global")
 """First segments of keys that belong to no guild."""
 LOADED_AT_ONCE = 1000
@@ -28,7 +28,7 @@ LOADED_AT_ONCE = 1000
 
 @dataclass(frozen=True, slots=True)
 class StateEntry:
-    """A value with its dates. `value` is any JSON. `updated_at` grows with every change, even if the clock is set back."""
+    """A value (any JSON) with its dates. `updated_at` grows with every change, even if the clock is set back."""
 
     value: Any
     created_at: datetime
@@ -39,7 +39,7 @@ class StateEntry:
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """How many entries were written, how many of them have expired already, and the keys that were left as they are."""
+    """Result of `load`: how many entries were written, how many of them are expired, and the keys that were skipped."""
 
     written: int
     expired: int
@@ -47,24 +47,29 @@ class Loaded:
 
 
 def check_key(key: str) -> None:
-    """InvalidInput unless a narrative can name it: up to 512 characters, no empty segment, nothing that needs escaping."""
+    """Raise InvalidInput unless a narrative can name the key.
+
+    It must have at most 512 characters, no empty segment, and no character that needs escaping.
+    """
     where = f"key {key[:60]!r}"
-    unsafe = next((one for one in key if not _is_safe(one)), None)
+    unsafe = next((character for character in key if not _is_safe(character)), None)
     if unsafe is not None:
         raise InvalidInput(f"no key has the character {unsafe!r}", where=where, do=f"write {_escaped(unsafe)}")
     if not all(key.split(".")):
-        raise InvalidInput("it has an empty segment", where=where, do="write segments with one dot between each two")
+        raise InvalidInput("it has an empty segment", where=where, do="separate segments with single dots")
     if len(key) > MAX_KEY_CHARACTERS:
         raise InvalidInput(f"it has {len(key)} characters", where=where, do=f"use at most {MAX_KEY_CHARACTERS}")
 
 
 def escape_segment(text: str) -> str:
-    """Escape one segment of a key.
+    """Escape a segment of a key, so that a channel called `a.b` can't collide with another key.
 
-    One segment of a key, so that a channel called `a.b` can't collide: `%`, `.`, braces, white space and what can't be
-    printed are written like `%2E`. A long one is cut and ends with a hash.
+    `%`, `.`, braces, white space and unprintable characters become escapes such as `%2E`. A long segment is cut and
+    ends with a hash.
     """
-    escaped = "".join(one if _is_safe(one) and one not in "%." else _escaped(one) for one in text)
+    escaped = "".join(
+        character if _is_safe(character) and character not in "%." else _escaped(character) for character in text
+    )
     if len(escaped) <= MAX_SEGMENT_CHARACTERS:
         return escaped
     return f"{escaped[:100]}%-{hashlib.sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()[:16]}"
@@ -75,7 +80,7 @@ def prefix_of_narrative(narrative: str) -> str:
 
 
 class StateRepository:
-    """The repository of state, within one transaction. Expired entries are invisible."""
+    """Reads and writes state within one transaction. Expired entries are invisible."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -84,7 +89,7 @@ class StateRepository:
         return self.get_many([key]).get(key)
 
     def get_many(self, keys: Sequence[str]) -> dict[str, StateEntry]:
-        """Those of `keys` that exist."""
+        """Return the entries of `keys` that exist."""
         return self._read(table.c.key.in_(keys))
 
     def set(
@@ -96,9 +101,10 @@ class StateRepository:
         metadata: Mapping[str, Any] | None = None,
         if_absent: bool = False,
     ) -> bool:
-        """Create or replace; with `if_absent` only create: False when there is one. Waits for others who write this key.
+        """Create or replace an entry; with `if_absent`, create it only if the key is free, else return False.
 
-        A replaced entry keeps its `created_at`; an expired one counts as created anew. InvalidInput for a bad key.
+        Waits for other transactions that write the key. A replaced entry keeps its `created_at`; an expired one counts
+        as absent. Raises InvalidInput for an invalid key.
         """
         check_key(key)
         new = _columns(value, ttl_seconds, metadata)
@@ -120,39 +126,40 @@ class StateRepository:
         ttl_seconds: float | None = None,
         metadata: Mapping[str, Any] | None = None,
     ) -> bool:
-        """Replace the entry that was read, by its `updated_at`.
+        """Replace an entry if its `updated_at` is still the expected one.
 
-        False, and nothing written, when it has changed since, is gone or has expired: read it again.
+        False, and nothing written, when it has changed, was deleted or has expired: read it again.
         """
         unchanged = (table.c.key == key, table.c.updated_at == expected_updated_at, ~_expired())
         new = _columns(value, ttl_seconds, metadata) | {"updated_at": _later()}
         return self._connection.execute(update(table).where(*unchanged).values(new)).rowcount > 0
 
     def load(self, entries: Sequence[Mapping[str, Any]], *, replace: bool) -> Loaded:
-        """Write exported entries with their dates, but `updated_at` is now. Those that exist stay unless `replace`.
+        """Write exported entries with their dates, except that `updated_at` is now; existing ones stay unless `replace`.
 
-        Each key once: `key`, `value`, and if need be `metadata`, `created_at` and `expires_at` in ISO 8601.
+        Each key occurs once. An entry has `key` and `value`, and optionally `metadata`, and `created_at` and `expires_at`
+        in ISO 8601.
         """
         rows = sorted(entries, key=lambda entry: str(entry["key"]))
         for row in rows:
             check_key(row["key"])
         written: dict[str, bool] = {}
         for start in range(0, len(rows), LOADED_AT_ONCE):
-            some = [storable(dict(row)) for row in rows[start : start + LOADED_AT_ONCE]]
-            values = {"entries": json.dumps(some), "replace": replace}
+            batch = [storable(dict(row)) for row in rows[start : start + LOADED_AT_ONCE]]
+            values = {"entries": json.dumps(batch), "replace": replace}
             written |= {row.key: row.is_expired for row in self._connection.execute(statement("state_load"), values)}
         existing = [row["key"] for row in rows if row["key"] not in written]
         return Loaded(len(written), sum(written.values()), existing)
 
     def delete(self, key: str) -> bool:
-        """Whether it was there."""
+        """Delete an entry; return whether it existed."""
         return self._remove(table.c.key == key) > 0
 
     def list_with_prefix(self, *prefixes: str) -> dict[str, StateEntry]:
-        """List entries by key.
+        """List the entries at or below prefixes, by key.
 
-        A prefix is a run of whole segments: `discord.1` finds itself and what is below it, never `discord.10.x`; with a
-        dot at its end only what is below it; empty finds everything.
+        A prefix consists of whole segments: `discord.1` matches itself and the keys below it, never `discord.10.x`. With
+        a dot at its end it matches only the keys below it; an empty one matches all keys.
         """
         return self._read(_below(prefixes))
 
@@ -161,40 +168,42 @@ class StateRepository:
         return self._connection.execute(query).scalar_one()
 
     def clear_with_prefix(self, *prefixes: str) -> int:
-        """How many entries are gone. InvalidInput for an empty prefix: see `clear_all`."""
+        """Delete the entries at or below prefixes; return how many.
+
+        Raises InvalidInput for an empty prefix: see `clear_all`.
+        """
         if "" in prefixes:
             raise InvalidInput("an empty prefix stands for all keys", do="name a prefix, or clear all of them")
         return self._remove(_below(prefixes))
 
     def clear_all(self) -> int:
-        """How many entries are gone."""
+        """Delete all entries; return how many."""
         return self._remove(true())
 
     def prefixes_of_guild(self, guild: str) -> list[str]:
-        """`discord.GUILD` and the like, for each first segment in use but `narrative` and `global`."""
-        platforms = self._connection.execute(statement("state_platforms")).scalars()
-        return [f"{one}.{escape_segment(guild)}" for one in platforms if one not in NOT_PLATFORMS]
+        """List `PLATFORM.GUILD` for each first segment in use, except `narrative` and `global`."""
+        segments = self._connection.execute(statement("state_platforms")).scalars()
+        return [f"{segment}.{escape_segment(guild)}" for segment in segments if segment not in NOT_PLATFORMS]
 
     def some_keys(self, limit: int = 10_000) -> list[str]:
-        """Keys without their values, for suggestions."""
+        """List keys without their values, for suggestions."""
         query = select(table.c.key).where(~_expired()).order_by(table.c.key).limit(limit)
         return list(self._connection.execute(query).scalars())
 
     def nearest_keys(self, key: str, limit: int = 3) -> list[str]:
-        """Keys that somebody may have meant, the nearest first."""
+        """List existing keys that are similar to `key`, most similar first."""
         return difflib.get_close_matches(key, self.some_keys(), limit, 0.4)
 
     def forget_ids(self, platform: str, ids: Sequence[str], *, under: str = "") -> list[str]:
-        """Forget platform objects that no longer exist, and return the keys that are gone.
+        """Delete the entries of platform objects that no longer exist; return their keys.
 
-        Remove what is known of things of a platform that exist no longer; the keys that are gone. `under` is a prefix
-        of all keys that are meant.
+        Only keys that begin with `under` are considered.
         """
         values = {"prefix": f"{under}{platform}.", "narrative": f"{under}narrative.", "ids": list(ids)}
         return list(self._connection.execute(statement("forget_ids"), values).scalars())
 
     def sweep(self) -> int:
-        """Remove what has expired."""
+        """Delete expired entries; return how many."""
         return self._connection.execute(delete(table).where(_expired())).rowcount
 
     def _read(self, condition: ColumnElement[bool]) -> dict[str, StateEntry]:
@@ -205,12 +214,12 @@ class StateRepository:
         }
 
     def _remove(self, condition: ColumnElement[bool]) -> int:
-        """How many that were visible; expired ones go with them."""
+        """Delete entries, expired ones too; return how many were visible."""
         return sum(self._connection.execute(delete(table).where(condition).returning(~_expired())).scalars())
 
 
 def _is_safe(character: str) -> bool:
-    """Whether it can stand in a key and in a reference to it."""
+    """Return whether the character may stand in a key and in a reference to it."""
     return character.isprintable() and character not in " {}"
 
 
@@ -219,14 +228,14 @@ def _escaped(character: str) -> str:
 
 
 def _columns(value: Any, ttl_seconds: float | None, metadata: Mapping[str, Any] | None) -> dict[str, Any]:
-    """What is new in an entry that is written."""
-    lives = func.make_interval(0, 0, 0, 0, 0, 0, ttl_seconds)
-    expires = func.clock_timestamp() + lives if ttl_seconds is not None else None
+    """Return the columns that each write of an entry sets."""
+    lifetime = func.make_interval(0, 0, 0, 0, 0, 0, ttl_seconds)
+    expires = func.clock_timestamp() + lifetime if ttl_seconds is not None else None
     return {"value": storable(value), "expires_at": expires, "metadata": storable(dict(metadata or {}))}
 
 
 def _later() -> ColumnElement[datetime]:
-    """Judged once the row is locked, so that dates follow the order of the commits."""
+    """Compute a later `updated_at` once the row is locked, so that dates follow the order of the commits."""
     return func.greatest(func.clock_timestamp(), table.c.updated_at + timedelta(microseconds=1))
 
 
@@ -235,8 +244,8 @@ def _expired() -> ColumnElement[bool]:
 
 
 def _below(prefixes: Sequence[str]) -> ColumnElement[bool]:
-    """At or below one of them; none of them finds nothing."""
+    """Select keys at or below one of the prefixes; no prefix selects nothing."""
     if "" in prefixes:
         return true()
-    below = (table.c.key.startswith(one.rstrip(".") + ".", autoescape=True) for one in prefixes)
+    below = (table.c.key.startswith(prefix.rstrip(".") + ".", autoescape=True) for prefix in prefixes)
     return table.c.key.in_(prefixes) | or_(False, *below)

@@ -1,7 +1,7 @@
-"""Reads (and, where it is asked for, takes away) rows of the tables that narratives may see. Judges no narrative.
+"""Reads, changes and removes rows of the tables that narratives may see.
 
-Walls: names are looked up, never written into a statement unchecked; values are bound; reads are read-only, short, and
-run as a role that sees nothing else where such a role could be made.
+Protection: names are looked up before they stand in a statement; values are bound; reads are read-only, limited in
+time, and run as a role that sees nothing else where such a role could be created.
 """
 
 from __future__ import annotations
@@ -45,13 +45,13 @@ _CHECK = "check its where, order_by and values"
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """Which rows of which table. No `columns`: all of them. `sample`: so many at random instead of the first ones."""
+    """A query of one table. Without `columns`, all are read; `sample` rows are chosen at random instead of by order."""
 
     table: str
     columns: tuple[str, ...] = ()
     where: Condition | None = None
     order_by: tuple[tuple[str, bool], ...] = ()
-    """Column, and whether it descends."""
+    """Columns to order by, each with whether the order is descending."""
     limit: int = 10
     offset: int = 0
     sample: int | None = None
@@ -59,7 +59,7 @@ class Query:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A table that may be read. `columns`: name and the type as Postgres writes it."""
+    """A table that may be read. `columns` maps names to types as Postgres writes them."""
 
     schema: str | None
     name: str
@@ -67,13 +67,13 @@ class Seen:
 
     @property
     def clause(self) -> TableClause:
-        return table(self.name, *(column(one) for one in self.columns), schema=self.schema)
+        return table(self.name, *(column(name) for name in self.columns), schema=self.schema)
 
 
 class Tables:
-    """Content tables, and those of the settings, within one transaction.
+    """Reads and changes content tables and the tables of the settings, within one transaction.
 
-    `allow` and `write` are `[tables]`. Only a rehearsal sees the rows that rehearsals have generated.
+    `allow` and `write` are those of `[tables]`. Rows that rehearsals have generated are visible only to rehearsals.
     """
 
     def __init__(
@@ -90,14 +90,13 @@ class Tables:
         self._write = write
 
     def names(self) -> list[str]:
-        """All that may be named."""
-        return sorted({*(one.name for one in Content(self._connection).tables()), *self._allow})
+        """List the names of all tables that may be read."""
+        return sorted({*(table.name for table in Content(self._connection).tables()), *self._allow})
 
     def find(self, name: str, *, to_write: bool = False) -> Seen | None:
-        """Find the table that a narrative calls `name`.
+        """Find the table that a narrative calls `name`: a content table, else one that the settings allow.
 
-        The table that a narrative calls `name`: a content table, else one that the settings allow. None when there is
-        none, or it is one of Botticelli's own.
+        None when it doesn't exist or isn't allowed, and for Botticelli's own tables.
         """
         schema, _, plain = name.rpartition(".")
         if schema in ("", SCHEMA) and Content(self._connection).get(plain) is not None:
@@ -108,7 +107,7 @@ class Tables:
         return self._seen(schema or None, plain)
 
     def read(self, query: Query) -> list[dict[str, Any]]:
-        """The rows. InvalidInput for a table or a column that isn't there, and for what Postgres refuses."""
+        """Read rows. Raises InvalidInput for an unknown table or column, and for values that Postgres rejects."""
         seen = self._known(query, to_write=False)
         with in_plain_words(query.table, _CHECK):
             self._take_role(seen)
@@ -116,19 +115,18 @@ class Tables:
             return [dict(row) for row in rows]
 
     def pull(self, query: Query) -> list[dict[str, Any]]:
-        """The rows, which are gone when the transaction is committed. Rows that somebody else is pulling are passed over."""
+        """Read rows and delete them in this transaction; rows that another transaction is pulling are skipped."""
         seen = self._known(query, to_write=True)
         place: ColumnElement[str] = sql_cast(literal_column("ctid"), Text)
         with in_plain_words(query.table, _CHECK):
             picked = self._select(seen, query).add_columns(place.label("ctid"))
             rows = [dict(row) for row in self._connection.execute(picked.with_for_update(skip_locked=True)).mappings()]
             places = [row.pop("ctid") for row in rows]
-            gone = delete(seen.clause).where(place.in_(places))
-            self._connection.execute(gone)
+            self._connection.execute(delete(seen.clause).where(place.in_(places)))
             return rows
 
     def change(self, name: str, where: Condition, values: Mapping[str, str | None], limit: int | None) -> int:
-        """Give these columns these values in the rows that are meant; how many there were."""
+        """Set columns of up to `limit` rows that match `where`; return how many."""
         query = Query(name, tuple(values), where, limit=limit or 1)
         seen = self._known(query, to_write=True)
         with in_plain_words(name, _CHECK):
@@ -136,7 +134,7 @@ class Tables:
             if limit is not None:
                 place: ColumnElement[str] = literal_column("ctid")
                 condition = place.in_(select(place).select_from(seen.clause).where(condition).limit(limit))
-            new = {one: storable(value) for one, value in values.items()}
+            new = {name: storable(value) for name, value in values.items()}
             return self._connection.execute(update(seen.clause).where(condition).values(new)).rowcount
 
     def _seen(self, schema: str | None, name: str) -> Seen | None:
@@ -144,14 +142,16 @@ class Tables:
             columns = inspect(self._connection).get_columns(name, schema=schema)
         except NoSuchTableError:
             return None
-        return Seen(schema, name, {one["name"]: str(one["type"]) for one in columns}) if columns else None
+        return Seen(schema, name, {item["name"]: str(item["type"]) for item in columns}) if columns else None
 
     def _known(self, query: Query, *, to_write: bool) -> Seen:
         seen = self.find(query.table, to_write=to_write)
         if seen is None:
             offer = ", ".join(self.names()[:20]) or "none yet"
-            what = "may not be changed" if to_write and self.find(query.table) else "is not there, or may not be read"
-            raise InvalidInput(what, where=f"table {query.table}", do=f"tables: {offer}; see [tables] of the settings")
+            reason = "may not be changed" if to_write and self.find(query.table) else "doesn't exist or may not be read"
+            raise InvalidInput(
+                reason, where=f"table {query.table}", do=f"tables: {offer}; see [tables] in the settings"
+            )
         named = {*query.columns, *columns_of(query.where), *(name for name, _ in query.order_by)}
         for unknown in sorted(named - seen.columns.keys()):
             offer = ", ".join(list(seen.columns)[:40])
@@ -161,11 +161,11 @@ class Tables:
     def _select(self, seen: Seen, query: Query) -> Select[Any]:
         source = seen.clause
         chosen = (source.c[name] for name in query.columns or seen.columns)
-        found = select(*chosen).select_from(source).where(clause(query.where), self._visible(seen))
+        rows = select(*chosen).select_from(source).where(clause(query.where), self._visible(seen))
         if query.sample is not None:
-            return found.order_by(func.random()).limit(query.sample)
+            return rows.order_by(func.random()).limit(query.sample)
         ordered = [source.c[name].desc() if descends else source.c[name] for name, descends in query.order_by]
-        return found.order_by(*ordered).limit(query.limit).offset(query.offset)
+        return rows.order_by(*ordered).limit(query.limit).offset(query.offset)
 
     def _visible(self, seen: Seen) -> ColumnElement[bool]:
         if self._rehearse or seen.schema != SCHEMA:
@@ -173,7 +173,7 @@ class Tables:
         return column("review_status") != REHEARSED
 
     def _take_role(self, seen: Seen) -> None:
-        """Read as the role that sees only this, if it is there and may read the table."""
+        """Switch to the role that sees only content tables, if it exists and may read the table."""
         named = {"role": READER, "table": f'"{seen.schema}"."{seen.name}"' if seen.schema else f'"{seen.name}"'}
         if self._connection.execute(_MAY_READ, named).scalar():
             self._connection.execute(text(f"set local role {READER}"))

@@ -296,5 +296,5 @@ def test_effect_that_is_being_performed_is_not_resolved_by_hand(on_discord: OnDi
         key = tx.effects.of_run(run.id)[0]["key"]
         tx.effects.finish(key, "intended")
         tx.connection.execute(text("update iterations set status = 'running' where run_id = :run"), {"run": run.id})
-    with pytest.raises(InvalidInput, match="its iteration is still at it"), runtime.store.transaction() as tx:
+    with pytest.raises(InvalidInput, match="its iteration is still running"), runtime.store.transaction() as tx:
         tx.effects.resolve(key, "done", by="ada@house")

@@ -105,13 +105,13 @@ def test_no_other_table_is_read(make_runtime: MakeRuntime) -> None:
     for name in ("runs", "public.runs", "narrative_state", "alembic_version", "secrets", "public.secrets"):
         with (
             runtime.store.reading(60) as connection,
-            pytest.raises(InvalidInput, match="is not there, or may not be read"),
+            pytest.raises(InvalidInput, match="doesn't exist or may not be read"),
         ):
             Tables(connection, allow=runtime.settings.tables.allow).read(Query(name))
     status, (act,) = run(
         runtime, '[acts]\na = "tables.t"\n[narrative]\nname = "q"\n[tables.t]\ntable_name = "secrets"\n'
     )
-    assert status == "failed" and "is not there, or may not be read" in str(act.error)
+    assert status == "failed" and "doesn't exist or may not be read" in str(act.error)
 
 
 def test_a_query_is_read_only_short_and_run_as_a_role_that_sees_nothing_else(make_runtime: MakeRuntime) -> None:
