@@ -1,4 +1,8 @@
-"""Conformance suites that every implementation of a Botticelli protocol has to pass; pytest, `botticelli[testing]`."""
+"""Provides test suites and fake servers for implementations of Botticelli's protocols; needs `botticelli[testing]`.
+
+Every budget, driver and platform passes its conformance suite. The fake servers speak the wire protocols of Gemini,
+Anthropic, OpenAI and Discord.
+"""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The conformance suite of `botticelli.budget.Budget`: subclass `BudgetConformance`, say how to make yours, run pytest.
+"""Tests that a budget conforms to `botticelli.budget.Budget`: subclass `BudgetConformance`, and run pytest.
 
 `class TestMyBudget(BudgetConformance)` needs one method, `def make_budget(self, clock): return MyBudget(clock)`.
 """
@@ -18,8 +18,8 @@ __all__ = ["BudgetCases", "BudgetConformance", "ManualClock"]
 
 
 class BudgetConformance(TicketCases, DrawCases, WindowCases, KindCases, MetricCases, QueueCases):
-    """Every rule that a Budget has to keep.
+    """Conformance suite with every rule of a Budget.
 
-    `make_budget` must give an empty one that reads the clock at each call, and lets a draw by an unknown ticket have a
+    `make_budget` returns an empty budget that reads the clock at each call, and that gives a draw by an unknown ticket a
     lease of `UNKNOWN_TICKET_LEASE_SECONDS`.
     """

@@ -1,4 +1,4 @@
-"""The suite of budgets whose server can lose its data: what is rebuilt from a ledger, what starts full, and when."""
+"""Tests budgets whose server can lose its data: which windows are rebuilt from a ledger, and which start full."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ HOUR_MS = 3_600_000
 
 @dataclass
 class Ledger:
-    """Every charge that was granted, and how often somebody asked for them."""
+    """Records granted charges, and the scopes for which a budget has read them."""
 
     clock: ManualClock
     charges: list[PastCharge] = field(default_factory=list)
-    asked: list[str] = field(default_factory=list)
+    read_scopes: list[str] = field(default_factory=list)
     meanwhile: Callable[[], None] | None = None
-    """Happens once between the next question and its answer."""
+    """Called once during the next read."""
 
     def __call__(self, scopes: Sequence[Scope]) -> Sequence[PastCharge]:
         names = [scope.name for scope in scopes]
-        self.asked += names
+        self.read_scopes += names
         answer = [charge for charge in self.charges if charge.scope in names]
         if self.meanwhile:
             meanwhile, self.meanwhile = self.meanwhile, None
@@ -37,7 +37,7 @@ class Ledger:
         return answer
 
     def charge(self, budget: Budget, scope: Scope, amounts: Amounts) -> bool:
-        """Whether it was granted; if so, it is recorded."""
+        """Charge a budget, and record the charge if it is granted; return whether it is."""
         if budget.charge(scope, amounts) is not None:
             return False
         self.charges.append(PastCharge(scope.name, amounts, self.clock.ms))
@@ -45,15 +45,15 @@ class Ledger:
 
 
 class LossConformance(ABC):
-    """Subclass and say how to connect to the same store any number of times, and how it loses everything."""
+    """Conformance suite: subclass it, and define `connect` and `lose`."""
 
     @abstractmethod
     def connect(self, clock: ManualClock, reseed: Reseed | None) -> Budget:
-        """A budget of its own on the store of this test, which begins empty."""
+        """Make a further budget on the store of this test, which is empty at first."""
 
     @abstractmethod
     def lose(self) -> None:
-        """The store forgets everything."""
+        """Delete all data of the store."""
 
     @pytest.fixture
     def clock(self) -> ManualClock:
@@ -183,7 +183,7 @@ class LossConformance(ABC):
         ledger.meanwhile = lambda: self._charge_all(fast, ledger, 25)
         assert ledger.charge(slow, DAY, Amounts(tokens=15))
         assert used(slow, DAY) == [100]
-        assert ledger.asked == ["day"] * 3
+        assert ledger.read_scopes == ["day"] * 3
 
     def test_a_second_loss_during_the_rebuilding_is_noticed(
         self, budget: Budget, ledger: Ledger, clock: ManualClock
@@ -217,10 +217,10 @@ class LossConformance(ABC):
         other = Scope("other", DAY.windows, guard_ms=0)
         for _ in range(2):
             granted(budget.reserve("t", [Share(DAY, Amounts(tokens=1)), Share(other, Amounts(tokens=1))], 60))
-        assert ledger.asked == ["day", "other"]
+        assert ledger.read_scopes == ["day", "other"]
         clock.advance(DAY_MS + 1)
         granted(hold(budget, "t", Scope("later", DAY.windows, guard_ms=0), tokens=1))
-        assert ledger.asked == ["day", "other"]
+        assert ledger.read_scopes == ["day", "other"]
 
     def _charge_all(self, budget: Budget, ledger: Ledger, tokens: int) -> None:
         assert ledger.charge(budget, DAY, Amounts(tokens=tokens))

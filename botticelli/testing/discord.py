@@ -1,6 +1,6 @@
-"""A Discord of one's own for tests: its HTTP API over a socket, with rate limits, faults and a record of what was asked.
+"""Runs a fake Discord for tests: its HTTP API over a socket, with rate limits, faults and a record of requests.
 
-Keeps guilds, channels, messages, nonces, pins, reactions, roles, members, threads, events and the audit log in memory.
+Guilds, channels, messages, nonces, pins, reactions, roles, members, threads, events and the audit log are in memory.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ Kind = Literal[
 
 @dataclass(frozen=True)
 class Odd:
-    """An answer of the fault `odd`, which Discord's own code would not give.
+    """The answer of the fault `odd`, which Discord itself would not give.
 
-    `done`: what was asked is done before. `via`: whether it bears the header that Discord's own answers have.
+    `done`: the request is performed first. `via`: the answer has the header that Discord's own answers have.
     """
 
     status: int
@@ -46,7 +46,7 @@ class Odd:
 
 @dataclass
 class Fault:
-    """What goes wrong with the next `times` requests whose `METHOD /path` has the pattern."""
+    """A fault of the next `times` requests whose `METHOD /path` matches `pattern`, a regular expression."""
 
     pattern: str
     kind: Kind
@@ -57,7 +57,7 @@ class Fault:
 
 @dataclass(frozen=True)
 class Asked:
-    """One request as it came; `status` is None when the connection was dropped."""
+    """One request as it arrived; `status` is None when the connection was dropped."""
 
     method: str
     path: str
@@ -71,8 +71,8 @@ class Asked:
 class FakeDiscord:
     """A fake Discord, started by `serving`.
 
-    `limits` are requests and seconds by pattern of `METHOD /path`; the seconds begin with the first of the requests,
-    and all are free again when they are over.
+    `limits` maps patterns of `METHOD /path` to a number of requests and a period in seconds; a period starts with the
+    first request.
     """
 
     world: World = field(default_factory=World)
@@ -93,17 +93,17 @@ class FakeDiscord:
             self.world.data.member(GUILD, USER, add=True)
 
     def channels(self, name: str) -> list[dict[str, Any]]:
-        """All channels and threads of that name."""
-        return [one for one in self.world.data.channels.values() if one["name"] == name]
+        """List all channels and threads with this name."""
+        return [channel for channel in self.world.data.channels.values() if channel["name"] == name]
 
     def contents(self, channel_id: str) -> list[str]:
-        """Of the channel's messages, in their order."""
-        found = self.world.data.messages.get(channel_id, {})
-        return [found[one]["content"] for one in sorted(found, key=int)]
+        """List the contents of the channel's messages in order."""
+        messages = self.world.data.messages.get(channel_id, {})
+        return [messages[message_id]["content"] for message_id in sorted(messages, key=int)]
 
     def count(self, pattern: str) -> int:
-        """Requests whose `METHOD /path` has the pattern, dropped ones as well."""
-        return sum(re.search(pattern, f"{one.method} {one.path}") is not None for one in self.asked)
+        """Count the requests whose `METHOD /path` matches the pattern, including dropped ones."""
+        return sum(re.search(pattern, f"{request.method} {request.path}") is not None for request in self.asked)
 
     def take_fault(self, line: str) -> Fault | None:
         with self._lock:
@@ -114,11 +114,11 @@ class FakeDiscord:
         return None
 
     def rate(self, line: str) -> tuple[dict[str, str], float | None]:
-        """Headers, and the seconds to wait when the limit is passed."""
-        found = next(((key, one) for key, one in self.limits.items() if re.search(key, line)), None)
-        if found is None:
+        """Count a request; return rate limit headers, and the seconds to wait when the limit is exceeded."""
+        match = next(((key, limit) for key, limit in self.limits.items() if re.search(key, line)), None)
+        if match is None:
             return {}, None
-        key, (most, period_seconds) = found
+        key, (most, period_seconds) = match
         with self._lock:
             now = self.clock()
             ends, ends_at, used = self._used.get(key, (now, 0.0, 0))
@@ -128,7 +128,7 @@ class FakeDiscord:
             used += not over
             self._used[key] = (ends, ends_at, used)
         headers = {"X-RateLimit-Limit": str(most), "X-RateLimit-Remaining": str(most - used)}
-        headers |= {"X-RateLimit-Reset-After": _told(ends - now), "X-RateLimit-Reset": _told(ends_at)}
+        headers |= {"X-RateLimit-Reset-After": _seconds(ends - now), "X-RateLimit-Reset": _seconds(ends_at)}
         return headers | {"X-RateLimit-Bucket": f"bucket{abs(hash(key)) % 10**8}"}, ends - now if over else None
 
 
@@ -218,11 +218,11 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(text)
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Says nothing: `asked` is the record."""
+        """Log nothing, since requests are recorded."""
 
 
-def _told(seconds: float) -> str:
-    """In milliseconds, and never too early."""
+def _seconds(seconds: float) -> str:
+    """Format seconds with three decimals, rounded up so that no client comes too early."""
     return f"{math.ceil(seconds * 1000) / 1000:.3f}"
 
 
@@ -234,12 +234,12 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that was killed is no news."""
+        """Ignore clients that were killed."""
 
 
 @contextmanager
 def serving(fake: FakeDiscord | None = None) -> Iterator[FakeDiscord]:
-    """A server on a free port of this machine; its address is `url`."""
+    """Serve a fake Discord on a free local port; its address is `url`."""
     fake = fake or FakeDiscord()
     handler = type("Handler", (_Handler,), {"fake": fake})
     server = _Server(("127.0.0.1", 0), handler)

@@ -1,6 +1,6 @@
-"""The conformance suite for what providers answer: subclass `AnswerConformance`, give it a driver, and run it with pytest.
+"""Tests how a driver reads odd answers: subclass `AnswerConformance`, give it a driver, and run pytest.
 
-The answers are the files `answers/*.toml` beside this one, each with what is right; a local server gives them.
+The answers are in `answers/*.toml`, each with its expected outcome; a local server gives them.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ PROMPT = "Say hello."
 
 @dataclass(frozen=True, slots=True)
 class OddAnswer:
-    """One answer of a provider. `right` says what a driver makes of it: an `error` of one of three kinds, or a response."""
+    """One answer of a provider. `right` is the expected outcome: an `error` of one of three kinds, or a response."""
 
     name: str
     body: bytes
@@ -34,7 +34,7 @@ class OddAnswer:
     right: Mapping[str, Any] = field(default_factory=dict)
 
     def check(self, outcome: GenerateResponse | DriverError) -> None:
-        """AssertionError where the outcome is another one than the right one."""
+        """Raise AssertionError unless the outcome is the expected one."""
         expected = ERRORS[self.right["error"]] if "error" in self.right else GenerateResponse
         assert isinstance(outcome, expected), outcome
         if isinstance(outcome, DriverError):
@@ -73,7 +73,7 @@ class OddAnswer:
 
 
 def odd_answers(wire: WireName) -> list[OddAnswer]:
-    """All answers of the file of this wire."""
+    """Load all answers for a wire protocol."""
     text = files("botticelli.testing").joinpath("answers", f"{wire}.toml").read_text(encoding="utf-8")
     return [_read(row) for row in tomllib.loads(text)["answer"]]
 
@@ -86,12 +86,12 @@ def _read(row: Mapping[str, Any]) -> OddAnswer:
 
 
 def _is_storable(text: str) -> bool:
-    """Neither NUL nor half a character."""
+    """Return whether the text has neither NUL nor unpaired surrogates."""
     return "\0" not in text and not any("\ud800" <= character <= "\udfff" for character in text)
 
 
 class AnswerConformance:
-    """Override `wire`, `model` and `make_driver`, which is given the URL of the server."""
+    """Conformance suite: override `wire`, `model` and `make_driver`, which gets the URL of the server."""
 
     wire: WireName
     model = ""
@@ -107,7 +107,7 @@ class AnswerConformance:
     @pytest.fixture(scope="class")
     @classmethod
     def served(cls) -> Iterator[tuple[FakeProvider, Driver]]:
-        """One server and one driver for all answers."""
+        """Run one server and one driver for all answers."""
         with FakeProvider(cls.wire) as server:
             driver = cls().make_driver(server.url)
             yield server, driver

@@ -1,6 +1,6 @@
-"""The conformance suite of drivers: subclass `DriverConformance`, give it a driver, and run it with pytest.
+"""Tests that a driver conforms to the protocol: subclass `DriverConformance`, give it a driver, and run pytest.
 
-It calls `generate` a dozen times: give it a model that costs nothing, or a server of your own.
+The suite calls `generate` a dozen times: use a model that costs nothing, or a local server.
 """
 
 from __future__ import annotations
@@ -31,24 +31,25 @@ THREADS = 8
 
 
 class DriverConformance:
-    """Override `make_driver` and `model`. `failing_driver`, if you can make one, is a driver whose calls fail."""
+    """Conformance suite of drivers: override `make_driver` and `model`, and optionally `failing_driver`."""
 
     model = ""
     """A bare model name, without `provider/`."""
     secret = ""
-    """The key, or a part of it, if the driver has one: it must appear in no text."""
+    """The API key or a part of it, if the driver has one: it must not appear in any text."""
 
     def make_driver(self) -> Driver:
         raise NotImplementedError
 
     def failing_driver(self) -> Driver | None:
+        """Make a driver whose calls fail; None skips the test of errors."""
         return None
 
     @pytest.fixture
     def driver(self) -> Iterator[Driver]:
-        made = self.make_driver()
-        yield made
-        _close(made)
+        driver = self.make_driver()
+        yield driver
+        _close(driver)
 
     def request(self, text: str = "Say hello.", **fields: object) -> GenerateRequest:
         return GenerateRequest(model=self.model, messages=(Message("user", text),), **fields)  # type: ignore[arg-type]
@@ -134,13 +135,13 @@ class DriverConformance:
 
     def test_readiness_says_no_key(self, driver: Driver) -> None:
         if isinstance(driver, SaysReadiness):
-            found = driver.readiness()
-            assert isinstance(found, Readiness)
-            assert not self.secret or self.secret not in repr(found)
+            readiness = driver.readiness()
+            assert isinstance(readiness, Readiness)
+            assert not self.secret or self.secret not in repr(readiness)
 
 
 def _close(driver: Driver) -> None:
-    """A driver that keeps connections has `close()`."""
+    """Close the driver if it has `close()`, as drivers that keep connections do."""
     close = getattr(driver, "close", None)
     if close is not None:
         close()

@@ -1,4 +1,4 @@
-"""The tests that every platform has to pass: subclass, give `platform`, and `write` if it has a catalogue of its own."""
+"""Tests that a platform conforms to the protocol: subclass `PlatformConformance`, give it a platform, and run pytest."""
 
 from __future__ import annotations
 
@@ -22,10 +22,12 @@ from botticelli.platforms import (
 
 
 class PlatformConformance:
-    """`write` is a command that makes something, and its arguments."""
+    """Conformance suite of platforms: override `platform`, and `write` and `read` for a different catalogue."""
 
     write: tuple[str, Mapping[str, Any]] = ("channels.create", {"guild_id": "1", "name": "conformance"})
+    """A command that creates something, and its arguments."""
     read: tuple[str, Mapping[str, Any]] = ("channels.list", {"guild_id": "1"})
+    """A command that changes nothing, and its arguments."""
 
     @pytest.fixture
     def platform(self) -> Platform:
@@ -51,7 +53,7 @@ class PlatformConformance:
         spec, output = platform.spec(self.write[0]), self.perform(platform, self.announced())
         assert output.success
         assert json.loads(json.dumps(output.data)) == output.data
-        assert all(isinstance(one, str) and one for one in output.captured_ids.values())
+        assert all(isinstance(captured, str) and captured for captured in output.captured_ids.values())
         if spec is not None and spec.captures is not None:
             assert f"{spec.captures}_id" in output.captured_ids
 
@@ -70,9 +72,9 @@ class PlatformConformance:
             return
         assert platform.resolve(replace(announced, repeated=True)) is None
         done = self.perform(platform, announced)
-        found = platform.resolve(replace(announced, repeated=True))
-        assert isinstance(found, CommandOutput)
-        assert found.captured_ids == done.captured_ids
+        resolved = platform.resolve(replace(announced, repeated=True))
+        assert isinstance(resolved, CommandOutput)
+        assert resolved.captured_ids == done.captured_ids
         taken = frozenset(done.captured_ids.values())
         assert platform.resolve(replace(announced, repeated=True, taken=taken)) is None
 

@@ -1,6 +1,6 @@
-"""Local servers that speak the wire protocols of Gemini, Anthropic and OpenAI, with faults by script and real limits.
+"""Runs fake providers: local servers that speak the wire protocols of Gemini, Anthropic and OpenAI.
 
-For tests of drivers: the real SDKs talk to them. No model is behind them.
+For tests of drivers, which use the real SDKs. Faults follow a script, rate limits are enforced, and no model is behind.
 """
 
 from __future__ import annotations
@@ -16,21 +16,20 @@ from types import TracebackType
 from typing import Any, Literal, Self
 
 from botticelli.testing.wires.provider_faults import ERRORS, Fault
-from botticelli.testing.wires.provider_wires import WIRES, Told, Wire
+from botticelli.testing.wires.provider_wires import WIRES, AnswerContent, Wire
 
 CHARACTERS_PER_TOKEN = 4
 PLAIN = "Hello from a server without a model."
 JSON = '{"topic": "tea", "facts": ["one", "two", "three"]}'
 CONTINUED = ("ok", "slow", "drip", "length", "refusal", "empty", "no-usage", "fenced", "broken-json")
-"""Words of a script that are answered with 200 by the common road."""
+"""Words of a script whose requests are answered normally, with status 200."""
 
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """One request as it arrived; `headers` have lower-case names.
+    """One request as it arrived; `headers` have lower-case names, `at` is a monotonic time in seconds.
 
-    `status` is what it was answered with, 0 for nothing; `port` is the client's: requests over one connection have the
-    same.
+    `status` is that of the answer, 0 for none. `port` is the client's, and the same for requests over one connection.
     """
 
     path: str
@@ -44,10 +43,7 @@ class Received:
 
 @dataclass(frozen=True, slots=True)
 class RawAnswer:
-    """A body as it goes over the wire, whatever was asked; after `delay_seconds`.
-
-    The connection ends after `cut_at` bytes of it.
-    """
+    """A body that answers any request, after `delay_seconds`. The connection is closed after `cut_at` bytes of it."""
 
     body: bytes
     content_type: str = "application/json"
@@ -59,7 +55,7 @@ class RawAnswer:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What is answered with 429 above: requests and tokens in any interval of `period_seconds`."""
+    """Limits of requests and tokens in any interval of `period_seconds`; requests beyond are answered with 429."""
 
     requests: int
     tokens: int
@@ -68,9 +64,9 @@ class Limits:
 
 @dataclass
 class FakeProvider:
-    """A server on a free port of this machine.
+    """A server on a free local port.
 
-    `script` is a word for each request in turn, then all are answered:
+    `script` has a word for each request in turn; further requests are answered normally. The words:
 
     ok, slow:SECONDS, drip:SECONDS, length, refusal, empty, no-usage, fenced, broken-json, truncated (a stream that ends
     early), drop (before the answer), drop-midway, not-json, raw (see `answer_raw`), or the name of an error
@@ -87,13 +83,13 @@ class FakeProvider:
     latency_seconds: float = 0
     received: list[Received] = field(default_factory=list)
     counted_tokens: int = 0
-    """Of all answers that were begun."""
+    """Tokens of all answers that were begun."""
     count_fault: str = ""
-    """The name of an error that counting is answered with, with `:SECONDS` where it has them; empty: it counts."""
+    """Name of the error that answers token counting, optionally with `:SECONDS`; empty: tokens are counted."""
     echo_headers: tuple[str, ...] = ()
-    """Names of request headers that every error repeats: a server that is careless with keys."""
+    """Names of request headers that every error repeats, as a server does that is careless with keys."""
     choose: Callable[[dict[str, Any], str], str | RawAnswer] | None = None
-    """Decides by body and path what a request is answered with, in place of the script: one of its words, or a body."""
+    """Chooses the answer by body and path, in place of the script: a word of the script, or a body."""
 
     def __post_init__(self) -> None:
         self._words = list(self.script)
@@ -123,7 +119,7 @@ class FakeProvider:
 
     @property
     def url(self) -> str:
-        """The `base_url` of the driver."""
+        """The `base_url` for the driver."""
         root = f"http://127.0.0.1:{self.port}"
         return f"{root}/v1" if self.wire == "openai" else root
 
@@ -132,24 +128,24 @@ class FakeProvider:
         return WIRES[self.wire]
 
     def play(self, *words: str) -> None:
-        """Add to the script."""
+        """Add words to the script."""
         with self._lock:
             self._words += words
 
     def answer_raw(self, *answers: RawAnswer) -> None:
-        """Add to the script: each of these bodies in turn."""
+        """Add bodies to the script, each for one request."""
         with self._lock:
             self._raw += answers
             self._words += ["raw"] * len(answers)
 
     def stop_playing(self) -> None:
-        """Forget what is left of the script."""
+        """Clear the rest of the script."""
         with self._lock:
             self._words.clear()
 
     def statuses(self) -> list[int]:
         with self._lock:
-            return [one.status for one in self.received]
+            return [request.status for request in self.received]
 
     def chosen(self, body: dict[str, Any], path: str) -> str | RawAnswer:
         """Take the next word of the script, or a body."""
@@ -159,30 +155,30 @@ class FakeProvider:
             word = self._words.pop(0) if self._words else "ok"
             return self._raw.pop(0) if word == "raw" else word
 
-    def note(self, received: Received, told: Told | None = None) -> None:
+    def note(self, received: Received, content: AnswerContent | None = None) -> None:
         with self._lock:
             self.received.append(received)
-            if told is not None:
-                self.counted_tokens += told.input_tokens + told.output_tokens
+            if content is not None:
+                self.counted_tokens += content.input_tokens + content.output_tokens
 
     def wait(self, seconds: float) -> None:
         self._closing.wait(seconds)
 
     def over_limit(self, tokens: int) -> float | None:
-        """Seconds until a request of so many tokens is admitted; None: it is, and it is counted."""
+        """Admit and count a request of `tokens`, or return the seconds until it would be admitted."""
         limits, now = self.limits, time.monotonic()
         if limits is None:
             return None
         with self._lock:
-            self._admitted = [one for one in self._admitted if now - one[0] < limits.period_seconds]
+            self._admitted = [(at, count) for at, count in self._admitted if now - at < limits.period_seconds]
             used = sum(tokens for _, tokens in self._admitted)
             if len(self._admitted) < limits.requests and used + tokens <= limits.tokens:
                 self._admitted.append((now, tokens))
                 return None
             return limits.period_seconds - (now - self._admitted[0][0]) if self._admitted else limits.period_seconds
 
-    def told(self, body: dict[str, Any], path: str, word: str) -> Told:
-        """What is answered to this request."""
+    def compose(self, body: dict[str, Any], path: str, word: str) -> AnswerContent:
+        """Compose the answer to a request."""
         prompt = self.language.prompt(body)
         text = {"empty": "", "refusal": "", "broken-json": JSON[:-1], "fenced": f"```json\n{JSON}\n```"}.get(word)
         text = self.answer(prompt) if text is None else text
@@ -192,7 +188,9 @@ class FakeProvider:
         input_tokens = max(1, math.ceil(len(prompt) / CHARACTERS_PER_TOKEN), self.cached_tokens)
         output = max(1, output, self.reasoning_tokens)
         counts = word != "no-usage"
-        return Told(model, text, finish, input_tokens, output, self.cached_tokens, self.reasoning_tokens, counts)
+        return AnswerContent(
+            model, text, finish, input_tokens, output, self.cached_tokens, self.reasoning_tokens, counts
+        )
 
 
 class _Server(ThreadingHTTPServer):
@@ -200,18 +198,18 @@ class _Server(ThreadingHTTPServer):
     request_queue_size = 512
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that hung up is no news here."""
+        """Ignore clients that hang up."""
 
 
 class _Handler(BaseHTTPRequestHandler):
-    """Answers one request after the other of a connection, as the script of its `provider` says."""
+    """Answers the requests of a connection as the script of its `provider` says."""
 
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
     provider: FakeProvider
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Silent."""
+        """Log nothing."""
 
     def do_POST(self) -> None:
         if self.path.startswith("/upload/"):
@@ -226,7 +224,7 @@ class _Handler(BaseHTTPRequestHandler):
         return self._json(404, self.provider.language.error(404, "not_found", f"there is no {path}", []))
 
     def _count(self, body: Any, at: float) -> None:
-        """Answer with the number of input tokens, or with the fault that counting was given."""
+        """Answer with the number of input tokens, or with `count_fault`."""
         wire = self.provider.language
         word, _, number = self.provider.count_fault.partition(":")
         if word:
@@ -238,13 +236,13 @@ class _Handler(BaseHTTPRequestHandler):
         return self._json(200, wire.counted(max(1, math.ceil(len(prompt) / CHARACTERS_PER_TOKEN))))
 
     def _generate(self, body: Any, at: float, path: str) -> None:
-        """Answer as the next word of the script says, or with 429 where the limits are used up."""
+        """Answer as the next word of the script says, or with 429 when a limit is reached."""
         answer = self.provider.chosen(body, path)
         if isinstance(answer, RawAnswer):
             return self._raw(body, at, answer)
         word, _, number = answer.partition(":")
-        told = self.provider.told(body, path, word)
-        wait_seconds = self.provider.over_limit(told.input_tokens + told.output_tokens)
+        content = self.provider.compose(body, path, word)
+        wait_seconds = self.provider.over_limit(content.input_tokens + content.output_tokens)
         if wait_seconds is not None:
             word, number = "429", f"{wait_seconds:.3f}"
         if word in ERRORS:
@@ -252,23 +250,23 @@ class _Handler(BaseHTTPRequestHandler):
             self._note(body, at, word, fault.status)
             return self._fault(fault)
         broken = word.startswith("drop") or word == "not-json"
-        self._note(body, at, word, *((0,) if broken else (200, told)))
+        self._note(body, at, word, *((0,) if broken else (200, content)))
         self.provider.wait(float(number) if word == "slow" else self.provider.latency_seconds)
         if broken:
             return self._break(word)
         streams = body.get("stream") or path.endswith(":streamGenerateContent")
-        return self._whole(told, streams=bool(streams), drip_seconds=float(number) if word == "drip" else 0.0)
+        return self._whole(content, streams=bool(streams), drip_seconds=float(number) if word == "drip" else 0.0)
 
-    def _whole(self, told: Told, *, streams: bool, drip_seconds: float) -> None:
+    def _whole(self, content: AnswerContent, *, streams: bool, drip_seconds: float) -> None:
         """Send the answer in one body, or as a stream."""
         wire, limits = self.provider.language, self.provider.limits
         headers = wire.limits(limits.requests, limits.tokens) if limits else {}
         if streams:
-            return self._stream(wire, told, headers)
-        return self._json(200, wire.whole(told), headers, drip_seconds)
+            return self._stream(wire, content, headers)
+        return self._json(200, wire.whole(content), headers, drip_seconds)
 
     def _upload(self) -> None:
-        """The Files API of Gemini: the first request asks for a place, the others bring the bytes there."""
+        """Answer as Gemini's Files API: the first request gets an upload URL, the others upload the bytes."""
         data = self.rfile.read(int(self.headers.get("content-length") or 0))
         self._note({"bytes": len(data)}, time.monotonic(), "upload", 200)
         if "finalize" not in (self.headers.get("x-goog-upload-command") or ""):
@@ -277,10 +275,10 @@ class _Handler(BaseHTTPRequestHandler):
         file = {"name": "files/one", "uri": "https://files.example/one", "state": "ACTIVE", "mimeType": "video/mp4"}
         return self._json(200, {"file": file}, {"x-goog-upload-status": "final"})
 
-    def _note(self, body: Any, at: float, word: str, status: int, told: Told | None = None) -> None:
+    def _note(self, body: Any, at: float, word: str, status: int, content: AnswerContent | None = None) -> None:
         headers = {name.lower(): value for name, value in self.headers.items()}
         port = self.client_address[1]
-        self.provider.note(Received(self.path.partition("?")[0], headers, body, at, word, status, port), told)
+        self.provider.note(Received(self.path.partition("?")[0], headers, body, at, word, status, port), content)
 
     def _fault(self, fault: Fault) -> None:
         echoed = " ".join(self.headers.get(name, "") for name in self.provider.echo_headers)
@@ -316,12 +314,12 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(data[start : start + step])
             self.wfile.flush()
 
-    def _stream(self, wire: Wire, told: Told, headers: dict[str, str]) -> None:
+    def _stream(self, wire: Wire, content: AnswerContent, headers: dict[str, str]) -> None:
         self.send_response(200)
         for name, value in {"content-type": "text/event-stream", **headers, "transfer-encoding": "chunked"}.items():
             self.send_header(name, value)
         self.end_headers()
-        for piece in wire.pieces(told):
+        for piece in wire.pieces(content):
             data = piece.encode()
             self.wfile.write(f"{len(data):x}\r\n".encode() + data + b"\r\n")
         self.wfile.write(b"0\r\n\r\n")

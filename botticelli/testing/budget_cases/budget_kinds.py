@@ -1,4 +1,4 @@
-"""Conformance: calendar days in their time zones, and buckets that refill all the time."""
+"""Tests calendar days in their time zones, and buckets that refill continuously."""
 
 from __future__ import annotations
 
@@ -137,8 +137,8 @@ class KindCases(BudgetCases):
             Window("tokens", 150, 600, "fixed"),
         )
         scope, seen = Scope("mixed", kinds, guard_ms=0), []
-        for asked in (Amounts(5, 100), Amounts(1), Amounts(0, 1), Amounts(2, 49), Amounts(1), Amounts(0, 1)):
-            refusal = budget.charge(scope, asked)
+        for amounts in (Amounts(5, 100), Amounts(1), Amounts(0, 1), Amounts(2, 49), Amounts(1), Amounts(0, 1)):
+            refusal = budget.charge(scope, amounts)
             seen.append(refusal.window if refusal else "")
             clock.advance(60_000 if refusal and "calendar" not in refusal.window else 0)
         names = [window.name for window in kinds]

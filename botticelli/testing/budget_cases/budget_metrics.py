@@ -1,4 +1,4 @@
-"""Conformance: what is charged at the draw, what at the settle, and slots, which are only ever held."""
+"""Tests which metrics are charged at the draw and which at the settle; slots are only held."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def hold_ten(budget: Budget) -> None:
 
 
 def columns(budget: Budget) -> list[tuple[int, int]]:
-    """Used and held of each metric: requests, tokens, input, output, cost, slots."""
+    """Return used and held amounts of each metric: requests, tokens, input, output, cost, slots."""
     return [(window.used, window.held) for window in budget.usage(ALL).windows]
 
 
@@ -62,9 +62,9 @@ class MetricCases(BudgetCases):
     @pytest.mark.parametrize("metric", METRICS)
     def test_each_metric_is_limited_on_its_own(self, budget: Budget, metric: Metric) -> None:
         scope = Scope("one", (Window(metric, 10, 60),))
-        asked = Amounts.each(lambda each: 6 if each == metric else 10**9)
-        granted(budget.reserve("t", [Share(scope, asked)], LEASE_SECONDS))
-        refusal = refused(budget.reserve("next", [Share(scope, asked)], LEASE_SECONDS))
+        amounts = Amounts.each(lambda each: 6 if each == metric else 10**9)
+        granted(budget.reserve("t", [Share(scope, amounts)], LEASE_SECONDS))
+        refusal = refused(budget.reserve("next", [Share(scope, amounts)], LEASE_SECONDS))
         assert (refusal.window, refusal.used, refusal.asked) == (f"{metric}/60s", 6, 6)
 
     def test_slots_limit_calls_at_the_same_time_and_not_their_number(self, budget: Budget) -> None:

@@ -1,6 +1,6 @@
-"""A second, independent answer to what a Budget may grant: a list of all that ever happened, and no buckets.
+"""Checks the answers of a Budget against a second, independent model: a list of all events, without buckets.
 
-It does not decide: it records what the budgets under test said, and tells whether they could say it.
+The model records what the budgets under test answered, and says whether each answer is allowed.
 """
 
 from __future__ import annotations
@@ -21,20 +21,26 @@ AT_SETTLE: tuple[Metric, ...] = ("tokens", "output_tokens", "cost_microusd")
 
 @dataclass
 class Event:
+    """A charge of one metric."""
+
     at_ms: int
     amount: int
     charged: int
-    """The amount before it was corrected."""
+    """The amount before a settle corrected it."""
 
 
 @dataclass
 class NaiveDraw:
+    """An open draw and the events that it was charged with."""
+
     amounts: Amounts
     events: dict[Metric, Event]
 
 
 @dataclass
 class NaiveHold:
+    """A ticket with its lease, the amounts not yet drawn, and its open draws."""
+
     lease_until_ms: int
     undrawn: Amounts
     draws: dict[str, NaiveDraw] = field(default_factory=dict)
@@ -42,6 +48,8 @@ class NaiveHold:
 
 @dataclass
 class NaiveWaiter:
+    """A place in the queue: when to come back, and until when the place is kept."""
+
     ticket: str
     at_ms: int
     until_ms: int
@@ -50,6 +58,8 @@ class NaiveWaiter:
 
 @dataclass
 class NaiveScope:
+    """The state of one scope."""
+
     events: dict[Metric, list[Event]] = field(default_factory=lambda: {metric: [] for metric in METRICS})
     holds: dict[str, NaiveHold] = field(default_factory=dict)
     blocked_until_ms: int = 0
@@ -75,18 +85,18 @@ class NaiveScope:
     def reserve(self, ticket: str, amounts: Amounts, lease_until_ms: int) -> None:
         self.holds.setdefault(ticket, NaiveHold(0, amounts)).lease_until_ms = lease_until_ms
 
-    def covered(self, ticket: str, asked: Amounts) -> Amounts:
+    def covered(self, ticket: str, requested: Amounts) -> Amounts:
         undrawn = self.holds[ticket].undrawn if ticket in self.holds else NOTHING
-        return Amounts(*(min(undrawn.of(metric), asked.of(metric)) for metric in METRICS))
+        return Amounts(*(min(undrawn.of(metric), requested.of(metric)) for metric in METRICS))
 
-    def draw(self, ticket: str, draw: str, asked: Amounts, now: int, new_lease_ms: int) -> None:
-        covered = self.covered(ticket, asked)
+    def draw(self, ticket: str, draw: str, requested: Amounts, now: int, new_lease_ms: int) -> None:
+        covered = self.covered(ticket, requested)
         hold = self.holds.setdefault(ticket, NaiveHold(now + new_lease_ms, NOTHING))
         hold.undrawn = Amounts(*(hold.undrawn.of(metric) - covered.of(metric) for metric in METRICS))
-        hold.draws[draw] = NaiveDraw(asked, self.record(AT_DRAW, now, asked))
+        hold.draws[draw] = NaiveDraw(requested, self.record(AT_DRAW, now, requested))
 
     def settle(self, ticket: str, draw: str, actual: Amounts | None, now: int) -> bool:
-        """False when there was nothing to settle."""
+        """Settle a draw; False when there is none."""
         if ticket not in self.holds or draw not in self.holds[ticket].draws:
             return False
         drawn = self.holds[ticket].draws.pop(draw)
@@ -126,8 +136,8 @@ class NaiveScope:
     def bounds(self, scope: Scope, window: Window, now: int) -> tuple[int, int]:
         """Return the least and the most that may count as used.
 
-        The least and the most that may count as used: the most allows for sliding buckets a 240th of a period wide, and
-        for corrections that a refilling bucket does not take back.
+        The most allows for sliding buckets that are a 240th of a period wide, and for corrections that a refilling
+        bucket does not take back.
         """
         span_ms, events = window.period_ms + scope.guard_ms, self.events[window.metric]
         if window.kind == "fixed":
@@ -147,17 +157,17 @@ class NaiveScope:
         return recent, sum(event.amount for event in events if event.at_ms > now - span_ms - width_ms)
 
     def verdicts(
-        self, scope: Scope, asked: Amounts, covered: Amounts, now: int, ahead: Sequence[NaiveWaiter] = ()
+        self, scope: Scope, requested: Amounts, covered: Amounts, now: int, ahead: Sequence[NaiveWaiter] = ()
     ) -> tuple[bool, bool]:
         """Return whether a budget must refuse this, and whether it may.
 
-        Whether a budget must refuse this, and whether it may: now, or when those `ahead` were told to come, it would
-        not fit beside all of them who were told to come by then.
+        It may if the request doesn't fit now, or at the time of any waiter `ahead`, beside all waiters that are due by
+        then.
         """
         must = may = self.blocked_until_ms > now
         held = self.held()
         for window in scope.windows:
-            amount, own = asked.of(window.metric), covered.of(window.metric)
+            amount, own = requested.of(window.metric), covered.of(window.metric)
             if amount <= own:
                 continue
             for at_ms in {now, *(max(now, waiter.at_ms) for waiter in ahead)}:
@@ -169,7 +179,7 @@ class NaiveScope:
 
 
 def fixed_use(events: list[Event], span_ms: int, now: int) -> int:
-    """Replay: a window begins with the first charge after the end of the one before."""
+    """Replay charges; a window begins with the first charge after the end of the previous one."""
     ends, used = 0, 0
     for event in events:
         if event.at_ms >= ends:
@@ -183,7 +193,7 @@ def local_day(at_ms: int, zone: str) -> str:
 
 
 def bucket_use(charges: list[tuple[int, int]], window: Window, guard_ms: int, now: int) -> int:
-    """Replay, exactly: what comes back, from a guard after the first charge to a full bucket on."""
+    """Replay charges exactly; a bucket refills from a guard after its first charge until it is full."""
     rate, level, since = Fraction(window.limit, window.period_ms), Fraction(0), 0
     for at_ms, amount in [*charges, (now, 0)]:
         level = max(Fraction(0), level - rate * max(0, at_ms - since))

@@ -1,4 +1,4 @@
-"""Conformance: refused reservations are served in order of arrival, and a large one is not starved by small ones."""
+"""Tests that refused reservations are served in order of arrival, and that small ones don't starve a large one."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def waiting(budget: Budget, scope: Scope = SCOPE) -> list[str]:
 
 
 def fill(budget: Budget, clock: ManualClock) -> None:
-    """Ten charges of ten, two seconds apart."""
+    """Charge ten tokens ten times, two seconds apart."""
     for _ in range(10):
         assert budget.charge(SCOPE, Amounts(tokens=10)) is None
         clock.advance(2_000)
@@ -69,19 +69,19 @@ class QueueCases(BudgetCases):
         assert waiting(budget) == []
 
     def test_who_came_later_may_pass_when_it_delays_nobody(self, budget: Budget, clock: ManualClock) -> None:
-        """10 are free. When `a` is told to come 5 are to spare, but only 1 when `b` is."""
+        """Leave 10 tokens free, of which 5 are to spare at the turn of `a`, but only 1 at the turn of `b`."""
         fill(budget, clock)
         clock.advance(wait_of(hold(budget, "any", SCOPE, tokens=10)))
         budget.release("any", [SCOPE])
-        waits = [wait_of(hold(budget, *asked)) for asked in (("a", SCOPE, 0, 35), ("b", SCOPE, 0, 14))]
+        waits = [wait_of(hold(budget, *arguments)) for arguments in (("a", SCOPE, 0, 35), ("b", SCOPE, 0, 14))]
         assert waits == [6_000, 8_000]
         assert refused(hold(budget, "large", SCOPE, tokens=2)).used == 90 + 35 + 14
         assert budget.charge(SCOPE, Amounts(tokens=1)) is None
         assert refused(budget.charge(SCOPE, Amounts(tokens=1))).used == 91 + 35 + 14 + 2
         begin = clock.ms
-        for name, wanted, wait_ms in zip("ab", (35, 14), waits, strict=True):
+        for name, tokens, wait_ms in zip("ab", (35, 14), waits, strict=True):
             clock.ms = begin + wait_ms
-            granted(hold(budget, name, SCOPE, tokens=wanted))
+            granted(hold(budget, name, SCOPE, tokens=tokens))
 
     def test_a_waiter_that_stays_away_loses_its_place(self, budget: Budget, clock: ManualClock) -> None:
         assert budget.charge(SCOPE, Amounts(tokens=100)) is None

@@ -1,4 +1,4 @@
-"""Conformance: a ticket from its reservation to its end: all or nothing, once, released, renewed, run out."""
+"""Tests tickets from reservation to end: all or nothing, once, released, renewed, expired."""
 
 from __future__ import annotations
 
@@ -23,32 +23,32 @@ from botticelli.testing.budget_cases.clock import ManualClock
 
 class TicketCases(BudgetCases):
     def test_a_grant_is_held_in_every_scope(self, budget: Budget, clock: ManualClock) -> None:
-        one, other = tokens_per_minute(100, "one"), tokens_per_minute(100, "other")
-        shares = [Share(one, Amounts(1, 60)), Share(other, Amounts(2, 30))]
+        first, other = tokens_per_minute(100, "first"), tokens_per_minute(100, "other")
+        shares = [Share(first, Amounts(1, 60)), Share(other, Amounts(2, 30))]
         ticket = granted(budget.reserve("t", shares, LEASE_SECONDS))
         assert ticket == Ticket("t", tuple(shares), clock.ms + LEASE_MS)
-        assert [held(budget, one), held(budget, other)] == [(1, 60), (2, 30)]
-        usage = budget.usage(one)
+        assert [held(budget, first), held(budget, other)] == [(1, 60), (2, 30)]
+        usage = budget.usage(first)
         assert (usage.tickets, usage.holders, usage.windows[0].remaining) == (1, ("t",), 40)
 
     def test_several_tickets_are_granted_as_far_as_they_fit(self, budget: Budget, clock: ManualClock) -> None:
-        one, other = tokens_per_minute(100, "one"), tokens_per_minute(75, "other")
-        shares = [Share(one, Amounts(1, 30)), Share(other, Amounts(1, 30))]
+        first, other = tokens_per_minute(100, "first"), tokens_per_minute(75, "other")
+        shares = [Share(first, Amounts(1, 30)), Share(other, Amounts(1, 30))]
         answer = budget.reserve_all([f"t{n}" for n in range(5)], shares, LEASE_SECONDS)
         assert answer == [Ticket(f"t{n}", tuple(shares), clock.ms + LEASE_MS) for n in range(2)]
-        assert [held(budget, scope) for scope in (one, other)] == [(2, 60)] * 2
-        assert [waiter.ticket for scope in (one, other) for waiter in budget.usage(scope).waiting] == []
+        assert [held(budget, scope) for scope in (first, other)] == [(2, 60)] * 2
+        assert [waiter.ticket for scope in (first, other) for waiter in budget.usage(scope).waiting] == []
         granted(hold(budget, "behind", other, tokens=15))
 
     def test_of_several_tickets_that_do_not_fit_the_first_is_refused(self, budget: Budget) -> None:
         scope = tokens_per_minute(100)
         drawn(budget.draw("first", "d", scope, Amounts(1, 80)))
         budget.settle("first", "d", scope, None)
-        asked = [Share(scope, Amounts(1, 30))]
-        refusal = refused(budget.reserve_all(["a", "b"], asked, LEASE_SECONDS))
+        shares = [Share(scope, Amounts(1, 30))]
+        refusal = refused(budget.reserve_all(["a", "b"], shares, LEASE_SECONDS))
         assert (refusal.scope, refusal.asked, refusal.used) == ("model", 30, 80)
         assert [waiter.ticket for waiter in budget.usage(scope).waiting] == ["a"]
-        assert refused(budget.reserve("a", asked, LEASE_SECONDS)) == refusal
+        assert refused(budget.reserve("a", shares, LEASE_SECONDS)) == refusal
 
     def test_of_several_tickets_one_that_is_known_is_not_held_twice(self, budget: Budget) -> None:
         scope = tokens_per_minute(100)

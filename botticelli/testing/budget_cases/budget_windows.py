@@ -1,4 +1,4 @@
-"""Conformance: windows: what counts how long, honest waits, limits that change, blocks, and the clock."""
+"""Tests windows: what counts and for how long, exact waits, limits that change, blocks, and the clock."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A clock that tests move by hand."""
+"""Provides a clock that tests move by hand."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass
 class ManualClock:
-    """Call it for the time in milliseconds; assign `ms` or `advance` to move it, also backwards."""
+    """A clock whose call returns the time in milliseconds. Assign `ms` or call `advance` to move it, also backwards."""
 
     ms: int = 1_700_000_000_007
 

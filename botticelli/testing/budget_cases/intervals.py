@@ -1,4 +1,4 @@
-"""How much was charged in the worst interval, and in the mean: the provider's view of a window, computed from records."""
+"""Computes from records how much was charged in the worst interval and on average, as a provider would see it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 
 def most_in_any_interval(charges: Iterable[tuple[int, int]], period_ms: int) -> int:
-    """The largest sum of amounts in any half-open interval of `period_ms`; `charges` are (ms, amount) in any order."""
+    """Return the largest sum in any half-open interval of `period_ms`; `charges` are (ms, amount) in any order."""
     ordered = sorted(charges)
     most = total = first = 0
     for at_ms, amount in ordered:
@@ -19,7 +19,7 @@ def most_in_any_interval(charges: Iterable[tuple[int, int]], period_ms: int) -> 
 
 
 def use_of_a_period(charges: list[tuple[int, int]], period_ms: int) -> float:
-    """What was charged in a period: the mean over whole numbers of periods that begin at every phase of the first."""
+    """Return the mean charge per period, over whole numbers of periods that begin at every phase of the first."""
     first, last = min(at for at, _ in charges), max(at for at, _ in charges)
     periods = (last - first) // period_ms - 1
     begins = [first + phase * period_ms // 50 for phase in range(50)]

@@ -1,1 +1,4 @@
-"""What servers for tests say and understand: bodies, streams and errors of providers, and forms for Discord."""
+"""Encodes and decodes the messages of the fake servers.
+
+Bodies, streams and errors of providers, and the forms that are sent to Discord.
+"""

@@ -1,6 +1,6 @@
-"""What comes with a request to the Discord of tests: JSON, or a form of JSON and files, in one piece or in chunks.
+"""Reads the body of a request to the fake Discord: JSON, or a form of JSON and files, whole or in chunks.
 
-Of a file only its name, type and size are kept.
+Files are reduced to their name, type and size.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 
 
 def read_body(headers: Message, stream: BufferedIOBase) -> Any:
-    """The JSON that was sent; files are told in its `attachments`, each with `size` and `content_type`."""
+    """Return the JSON of a request; `attachments` lists its files, each with `size` and `content_type`."""
     content = _chunks(stream) if "Transfer-Encoding" in headers else stream.read(int(headers.get("Content-Length", 0)))
     content_type = headers.get("Content-Type", "")
     if content_type.startswith("multipart/form-data"):
@@ -24,17 +24,20 @@ def read_body(headers: Message, stream: BufferedIOBase) -> Any:
 
 
 def _chunks(stream: BufferedIOBase) -> bytes:
-    """RFC 9112, section 7.1, without trailers."""
-    found = b""
+    """Read a chunked body (RFC 9112, section 7.1, without trailers)."""
+    content = b""
     while size := int(stream.readline().partition(b";")[0], 16):
-        found += stream.read(size)
+        content += stream.read(size)
         stream.readline()
     stream.readline()
-    return found
+    return content
 
 
 def _form(content_type: str, content: bytes) -> dict[str, Any]:
-    """https://docs.discord.com/developers/reference#uploading-files: `payload_json`, and a part `files[ID]` for each file."""
+    """Read a form with `payload_json` and a part `files[ID]` for each file.
+
+    See https://docs.discord.com/developers/reference#uploading-files.
+    """
     body: dict[str, Any] = {}
     files: dict[str, dict[str, Any]] = {}
     form = BytesParser(policy=HTTP).parsebytes(b"Content-Type: " + content_type.encode() + b"\r\n\r\n" + content)
@@ -44,9 +47,9 @@ def _form(content_type: str, content: bytes) -> dict[str, Any]:
         assert isinstance(value, bytes), "a form within the form"
         if name == "payload_json":
             body = json.loads(value)
-        elif found := re.fullmatch(r"files\[(\d+)\]", name):
-            kept = {"filename": part.get_filename(), "content_type": part.get_content_type(), "size": len(value)}
-            files[found[1]] = {"id": found[1]} | kept
-    named = {str(one["id"]): one for one in body.get("attachments", ())}
+        elif match := re.fullmatch(r"files\[(\d+)\]", name):
+            file = {"filename": part.get_filename(), "content_type": part.get_content_type(), "size": len(value)}
+            files[match[1]] = {"id": match[1]} | file
+    named = {str(attachment["id"]): attachment for attachment in body.get("attachments", ())}
     sent = {identity: file | named.get(identity, {}) for identity, file in files.items()}
     return body | {"attachments": list((named | sent).values())}

@@ -1,4 +1,4 @@
-"""Answers that are errors, as the three providers give them, by name. Serves nothing."""
+"""Defines error answers of the three providers by name."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ GOOGLE = "type.googleapis.com/google.rpc."
 
 @dataclass(frozen=True, slots=True)
 class Fault:
+    """An error answer: status, error code, message, headers and details."""
+
     status: int
     code: str
     message: str
@@ -22,7 +24,7 @@ class Fault:
 
 
 def _limited(wire: Wire, seconds: float) -> Fault:
-    """Each in its own way: Gemini in the body, the others in a header."""
+    """Name the wait as each provider does: Gemini in the body, the others in a header."""
     if isinstance(wire, Gemini):
         details = [{"@type": f"{GOOGLE}RetryInfo", "retryDelay": f"{seconds:.9f}s"}]
         return Fault(429, "RESOURCE_EXHAUSTED", "You exceeded your current rate.", details=details)
@@ -30,7 +32,7 @@ def _limited(wire: Wire, seconds: float) -> Fault:
 
 
 def _limited_by_resets(wire: Wire, seconds: float) -> Fault:
-    """No Retry-After: only when the empty limit is whole again."""
+    """Name only the time at which the exhausted limit is reset, without Retry-After."""
     if isinstance(wire, Gemini):
         return _limited(wire, seconds)
     if isinstance(wire, Anthropic):
@@ -51,7 +53,7 @@ def _of_day(wire: Wire, seconds: float) -> Fault:
 
 
 def _of_minute(wire: Wire, seconds: float) -> Fault:
-    """Google puts this advice into every error of a quota."""
+    """Refuse by a limit per minute, with the advice on billing that Google puts into every quota error."""
     details: list[dict[str, Any]] = [
         {
             "@type": f"{GOOGLE}QuotaFailure",

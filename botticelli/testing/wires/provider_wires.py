@@ -1,4 +1,4 @@
-"""How three providers answer, as data: bodies, streams and errors of Gemini, Anthropic and OpenAI. Serves nothing."""
+"""Encodes answers as Gemini, Anthropic and OpenAI do: bodies, streams and errors."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ Body = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """The content of an answer.
+class AnswerContent:
+    """The content of an answer, for any provider.
 
-    What an answer says: `finish` is stop, length or refused, None in a stream that breaks off; `counts` False leaves
-    the usage out. `input_tokens` includes `cached_tokens`, `output_tokens` includes `reasoning_tokens`.
+    `finish` is stop, length or refused, None in a stream that breaks off; `counts` False leaves the usage out.
+    `input_tokens` includes `cached_tokens`, `output_tokens` includes `reasoning_tokens`.
     """
 
     model: str
@@ -30,14 +30,14 @@ class Told:
 
 
 class Wire(ABC):
-    """One provider's language."""
+    """The wire protocol of one provider."""
 
     @abstractmethod
-    def whole(self, told: Told) -> Body: ...
+    def whole(self, content: AnswerContent) -> Body: ...
 
     @abstractmethod
-    def pieces(self, told: Told) -> Iterator[str]:
-        """The events of a stream."""
+    def pieces(self, content: AnswerContent) -> Iterator[str]:
+        """Encode an answer as the events of a stream."""
 
     @abstractmethod
     def counted(self, tokens: int) -> Body: ...
@@ -47,40 +47,40 @@ class Wire(ABC):
 
     @abstractmethod
     def prompt(self, body: Body) -> str:
-        """All text that a request sends."""
+        """Return all text of a request."""
 
     def limits(self, requests: int, tokens: int) -> dict[str, str]:
-        """Headers that name the limits."""
+        """Return the headers that name the limits."""
         return {}
 
 
 class Gemini(Wire):
     reasons = {"stop": "STOP", "length": "MAX_TOKENS", "refused": "SAFETY"}  # noqa: RUF012
 
-    def whole(self, told: Told) -> Body:
+    def whole(self, content: AnswerContent) -> Body:
         candidate: Body = {"index": 0}
-        if told.text:
-            candidate["content"] = {"role": "model", "parts": [{"text": told.text}]}
-        if told.finish:
-            candidate["finishReason"] = self.reasons[told.finish]
-        body: Body = {"candidates": [candidate], "modelVersion": told.model, "responseId": "fake"}
-        if told.counts:
+        if content.text:
+            candidate["content"] = {"role": "model", "parts": [{"text": content.text}]}
+        if content.finish:
+            candidate["finishReason"] = self.reasons[content.finish]
+        body: Body = {"candidates": [candidate], "modelVersion": content.model, "responseId": "fake"}
+        if content.counts:
             body["usageMetadata"] = {
-                "promptTokenCount": told.input_tokens,
-                "candidatesTokenCount": told.output_tokens - told.reasoning_tokens,
-                "thoughtsTokenCount": told.reasoning_tokens,
-                "cachedContentTokenCount": told.cached_tokens,
-                "totalTokenCount": told.input_tokens + told.output_tokens,
+                "promptTokenCount": content.input_tokens,
+                "candidatesTokenCount": content.output_tokens - content.reasoning_tokens,
+                "thoughtsTokenCount": content.reasoning_tokens,
+                "cachedContentTokenCount": content.cached_tokens,
+                "totalTokenCount": content.input_tokens + content.output_tokens,
             }
         return body
 
-    def pieces(self, told: Told) -> Iterator[str]:
-        for text in _words(told.text):
+    def pieces(self, content: AnswerContent) -> Iterator[str]:
+        for text in _words(content.text):
             body = {"candidates": [{"index": 0, "content": {"role": "model", "parts": [{"text": text}]}}]}
             yield f"data: {json.dumps(body)}\r\n\r\n"
-        last = self.whole(told)
+        last = self.whole(content)
         last["candidates"][0].pop("content", None)
-        if told.finish:
+        if content.finish:
             yield f"data: {json.dumps(last)}\r\n\r\n"
 
     def counted(self, tokens: int) -> Body:
@@ -97,43 +97,43 @@ class Gemini(Wire):
 class Anthropic(Wire):
     reasons = {"stop": "end_turn", "length": "max_tokens", "refused": "refusal", None: None}  # noqa: RUF012
 
-    def whole(self, told: Told) -> Body:
+    def whole(self, content: AnswerContent) -> Body:
         return {
             "id": "msg_fake",
             "type": "message",
             "role": "assistant",
-            "model": told.model,
-            "content": [{"type": "text", "text": told.text}] if told.text else [],
-            "stop_reason": self.reasons[told.finish],
+            "model": content.model,
+            "content": [{"type": "text", "text": content.text}] if content.text else [],
+            "stop_reason": self.reasons[content.finish],
             "stop_sequence": None,
-            "usage": self._usage(told),
+            "usage": self._usage(content),
         }
 
-    def _usage(self, told: Told) -> Body:
-        if not told.counts:
+    def _usage(self, content: AnswerContent) -> Body:
+        if not content.counts:
             return {}
         return {
-            "input_tokens": told.input_tokens - told.cached_tokens,
+            "input_tokens": content.input_tokens - content.cached_tokens,
             "cache_creation_input_tokens": 0,
-            "cache_read_input_tokens": told.cached_tokens,
-            "output_tokens": told.output_tokens,
-            "output_tokens_details": {"thinking_tokens": told.reasoning_tokens},
+            "cache_read_input_tokens": content.cached_tokens,
+            "output_tokens": content.output_tokens,
+            "output_tokens_details": {"thinking_tokens": content.reasoning_tokens},
         }
 
-    def pieces(self, told: Told) -> Iterator[str]:
-        start = self.whole(told) | {
+    def pieces(self, content: AnswerContent) -> Iterator[str]:
+        start = self.whole(content) | {
             "content": [],
             "stop_reason": None,
-            "usage": {**self._usage(told), "output_tokens": 1},
+            "usage": {**self._usage(content), "output_tokens": 1},
         }
         yield _event("message_start", message=start)
         yield _event("content_block_start", index=0, content_block={"type": "text", "text": ""})
-        for text in _words(told.text):
+        for text in _words(content.text):
             yield _event("content_block_delta", index=0, delta={"type": "text_delta", "text": text})
-        if told.finish:
+        if content.finish:
             yield _event("content_block_stop", index=0)
-            delta = {"stop_reason": self.reasons[told.finish], "stop_sequence": None}
-            yield _event("message_delta", delta=delta, usage=self._usage(told))
+            delta = {"stop_reason": self.reasons[content.finish], "stop_sequence": None}
+            yield _event("message_delta", delta=delta, usage=self._usage(content))
             yield _event("message_stop")
 
     def counted(self, tokens: int) -> Body:
@@ -146,7 +146,7 @@ class Anthropic(Wire):
         return {"type": "error", "error": inner}
 
     def prompt(self, body: Body) -> str:
-        texts = [_plain(body.get("system")), *(_plain(one["content"]) for one in body.get("messages", ()))]
+        texts = [_plain(body.get("system")), *(_plain(message["content"]) for message in body.get("messages", ()))]
         return "\n".join(filter(None, texts))
 
     def limits(self, requests: int, tokens: int) -> dict[str, str]:
@@ -156,34 +156,35 @@ class Anthropic(Wire):
 class OpenAI(Wire):
     reasons = {"stop": "stop", "length": "length", "refused": "content_filter", None: None}  # noqa: RUF012
 
-    def whole(self, told: Told) -> Body:
-        message = {"role": "assistant", "content": told.text or None, "refusal": None}
-        choice = {"index": 0, "finish_reason": self.reasons[told.finish], "message": message}
-        body = self._frame(told, "chat.completion", [choice])
-        return body | ({"usage": self._usage(told)} if told.counts else {})
+    def whole(self, content: AnswerContent) -> Body:
+        message = {"role": "assistant", "content": content.text or None, "refusal": None}
+        choice = {"index": 0, "finish_reason": self.reasons[content.finish], "message": message}
+        body = self._frame(content, "chat.completion", [choice])
+        return body | ({"usage": self._usage(content)} if content.counts else {})
 
-    def _frame(self, told: Told, kind: str, choices: list[Body]) -> Body:
-        return {"id": "chatcmpl-fake", "object": kind, "created": 1, "model": told.model, "choices": choices}
+    def _frame(self, content: AnswerContent, kind: str, choices: list[Body]) -> Body:
+        return {"id": "chatcmpl-fake", "object": kind, "created": 1, "model": content.model, "choices": choices}
 
-    def _usage(self, told: Told) -> Body:
+    def _usage(self, content: AnswerContent) -> Body:
         return {
-            "prompt_tokens": told.input_tokens,
-            "completion_tokens": told.output_tokens,
-            "total_tokens": told.input_tokens + told.output_tokens,
-            "prompt_tokens_details": {"cached_tokens": told.cached_tokens},
-            "completion_tokens_details": {"reasoning_tokens": told.reasoning_tokens},
+            "prompt_tokens": content.input_tokens,
+            "completion_tokens": content.output_tokens,
+            "total_tokens": content.input_tokens + content.output_tokens,
+            "prompt_tokens_details": {"cached_tokens": content.cached_tokens},
+            "completion_tokens_details": {"reasoning_tokens": content.reasoning_tokens},
         }
 
-    def pieces(self, told: Told) -> Iterator[str]:
+    def pieces(self, content: AnswerContent) -> Iterator[str]:
         frames: list[list[Body]] = [
-            [{"index": 0, "delta": {"content": text}, "finish_reason": None}] for text in _words(told.text)
+            [{"index": 0, "delta": {"content": text}, "finish_reason": None}] for text in _words(content.text)
         ]
-        if told.finish:
-            frames.append([{"index": 0, "delta": {}, "finish_reason": self.reasons[told.finish]}])
+        if content.finish:
+            frames.append([{"index": 0, "delta": {}, "finish_reason": self.reasons[content.finish]}])
         for choices in frames:
-            yield f"data: {json.dumps(self._frame(told, 'chat.completion.chunk', choices))}\n\n"
-        if told.finish and told.counts:
-            yield f"data: {json.dumps(self._frame(told, 'chat.completion.chunk', []) | {'usage': self._usage(told)})}\n\n"
+            yield f"data: {json.dumps(self._frame(content, 'chat.completion.chunk', choices))}\n\n"
+        if content.finish and content.counts:
+            last = self._frame(content, "chat.completion.chunk", []) | {"usage": self._usage(content)}
+            yield f"data: {json.dumps(last)}\n\n"
         yield "data: [DONE]\n\n"
 
     def counted(self, tokens: int) -> Body:
@@ -193,7 +194,7 @@ class OpenAI(Wire):
         return {"error": {"message": message, "type": code, "param": None, "code": code}}
 
     def prompt(self, body: Body) -> str:
-        return "\n".join(_plain(one["content"]) for one in body.get("messages", ()))
+        return "\n".join(_plain(message["content"]) for message in body.get("messages", ()))
 
     def limits(self, requests: int, tokens: int) -> dict[str, str]:
         return {"x-ratelimit-limit-requests": str(requests), "x-ratelimit-limit-tokens": str(tokens)}
