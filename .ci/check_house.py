@@ -1,4 +1,4 @@
-"""Checks the ceilings of CONTRIBUTING.md that ruff doesn't know: lengths of files, functions and commit subjects."""
+"""Checks the limits of CONTRIBUTING.md that ruff doesn't know: lengths of files, functions and commit subjects."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ FUNCTION_LINES = 40
 LUA_LINES = 80
 FOLDER_MODULES = 12
 SAME_NAMES = {
-    "canary": "a task of the wire, and what it answers",
+    "canary": "a task of the wire, and its implementation",
     "database": "the platform of that name, and the connection to Postgres",
     "echo": "the offline driver, and the offline platform",
-    "enqueue": "a task of the wire, and what it does",
-    "protocol": "what a driver is, and what a platform is",
+    "enqueue": "a task of the wire, and its implementation",
+    "protocol": "the protocol of drivers, and that of platforms",
     "registry": "finds drivers, and finds platforms",
 }
-"""Names that several modules may have: the same thing on two sides, each with its reason."""
+"""Names that two modules may share, each with the reason: the same thing on two sides."""
 PRODUCTION = ("botticelli/", "workers/", "tasks/")
 SUBJECT_LETTERS = 72
 FIRST_CHECKED = "101b6a00d854f459ede778f1b94ffe7417fde48c"
-"""Commits after this one are checked."""
+"""The last commit that isn't checked."""
 GENERATED_FOLDERS = ("migrations/",)
-"""A migration is one long list of statements, and stays as it was released."""
+"""Folders of generated code: a migration is one long list of statements, and never changes after its release."""
 
 
 def check_file(name: str, text: str) -> Iterator[str]:
-    """Yield a line for each ceiling that a source file of the product breaks."""
+    """Yield a line for each limit that a source file exceeds."""
     lines = text.count("\n")
     if name.endswith(".lua") and lines > LUA_LINES:
         yield f"{name}: {lines} lines; a Lua script has at most {LUA_LINES}: split it"
@@ -61,7 +61,7 @@ def check_folders(names: Iterable[str]) -> Iterator[str]:
 
 
 def check_names(names: Iterable[str]) -> Iterator[str]:
-    """Yield a line for each name that several modules of the product have without a reason in SAME_NAMES."""
+    """Yield a line for each module name that occurs twice without a reason in SAME_NAMES."""
     modules = [Path(name) for name in names if name.startswith(PRODUCTION) and name.endswith(".py")]
     counts = Counter(module.stem for module in modules if module.stem != "__init__")
     for stem, count in sorted(counts.items()):
@@ -71,7 +71,7 @@ def check_names(names: Iterable[str]) -> Iterator[str]:
 
 
 def check_subjects(log: str) -> Iterator[str]:
-    """Yield a line for each commit with too long a subject. `log` has a line for each commit: hash, space, subject."""
+    """Yield a line for each subject that is too long. `log` has a line for each commit: hash, space, subject."""
     for line in log.splitlines():
         commit, _, subject = line.partition(" ")
         if len(subject) > SUBJECT_LETTERS:
@@ -79,13 +79,13 @@ def check_subjects(log: str) -> Iterator[str]:
 
 
 def _git(*arguments: str) -> str:
-    """Return what git prints; nothing where this is no checkout, or one that doesn't reach back so far."""
+    """Return the output of git; empty outside a checkout, or when the history doesn't reach back far enough."""
     done = subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=False)  # noqa: S603, S607 (a command of our own, without a shell)
     return done.stdout if done.returncode == 0 else ""
 
 
 def main() -> int:
-    """Print every problem; return how the process ends."""
+    """Print every problem; return the exit code."""
     tracked = [name for name in _git("ls-files", "*.py", "*.lua").splitlines() if (ROOT / name).is_file()]
     present = [name for name in tracked if not name.startswith("tests/")]
     problems = [*check_folders(name for name in tracked if not name.startswith(GENERATED_FOLDERS))]
@@ -93,7 +93,7 @@ def main() -> int:
     for name in present:
         problems += check_file(name, (ROOT / name).read_text(encoding="utf-8"))
     problems += check_subjects(_git("log", "--no-merges", "--format=%h %s", f"{FIRST_CHECKED}..HEAD"))
-    print("\n".join(problems) or f"{len(present)} files within the ceilings")
+    print("\n".join(problems) or f"{len(present)} files within the limits")
     return 1 if problems else 0
 
 

@@ -1,1 +1,4 @@
-"""Speed, as ratios against a named baseline of the same run. Not part of the installed package."""
+"""Measures speed as ratios to a named baseline of the same run.
+
+`make bench` runs all benchmarks. They aren't part of the installed package.
+"""

@@ -1,6 +1,7 @@
-"""How fast and how exact the Budget is, on a server of its own: `python -m benchmarks.budget [--seconds N] [--json]`.
+"""Measures how fast and how exact the Budget is: `python -m benchmarks.budget [--seconds N] [--json]`.
 
-Grants per second are given as ratios to a bare EVALSHA with the same keys and arguments, measured in turns with it.
+Grants per second are ratios to a bare EVALSHA with the same keys and arguments; both are measured in turns, on a
+separate server.
 """
 
 from __future__ import annotations
@@ -30,18 +31,18 @@ ROUNDS = 5
 PLENTY = 10**12
 LIMIT_TOKENS = 10_000
 GUARDS_AND_PERIODS = ((0, 2.0), (25, 2.0), (25, 10.0))
-"""Milliseconds and seconds. A guard takes its part of a short period."""
+"""Guards in milliseconds, and periods in seconds. A guard matters more in a short period."""
 
 RPM, TPM = Window("requests", PLENTY, 60), Window("tokens", PLENTY, 60)
 RPD, TPD = Window("requests", PLENTY, 86_400), Window("tokens", PLENTY, 86_400)
-ASKED = Amounts(1, 1000)
+AMOUNTS = Amounts(1, 1000)
 CHARGE = "charge, four windows"
-"""A call that always takes the long way; the others are reservations, which mostly take the short one."""
+"""A call that always takes the slow path; the other cases are reservations, which mostly take the fast one."""
 SHARES = {
-    "one window": (Share(Scope("one", (TPM,)), ASKED),),
-    "four windows": (Share(Scope("four", (RPM, TPM, RPD, TPD)), ASKED),),
-    CHARGE: (Share(Scope("four", (RPM, TPM, RPD, TPD)), ASKED),),
-    "four scopes of one window": tuple(Share(Scope(f"scope{n}", (TPM,)), ASKED) for n in range(4)),
+    "one window": (Share(Scope("one", (TPM,)), AMOUNTS),),
+    "four windows": (Share(Scope("four", (RPM, TPM, RPD, TPD)), AMOUNTS),),
+    CHARGE: (Share(Scope("four", (RPM, TPM, RPD, TPD)), AMOUNTS),),
+    "four scopes of one window": tuple(Share(Scope(f"scope{n}", (TPM,)), AMOUNTS) for n in range(4)),
 }
 
 NOTHING = "return {1, 1}"
@@ -51,35 +52,39 @@ Call = Callable[[str], Any]
 
 @dataclass(frozen=True)
 class Speed:
+    """Grants and baseline calls per second of one case."""
+
     what: str
     processes: int
     grants_per_second: int
     bare_per_second: int
-    """As redis-py calls it."""
+    """Bare calls by redis-py."""
     packed_per_second: int
-    """Packed and sent as the Budget does."""
+    """Bare calls, packed and sent as the Budget does."""
     ratio: float
-    """To the bare call by redis-py."""
+    """Grants to bare calls by redis-py."""
 
 
 @dataclass(frozen=True)
 class Exactness:
+    """Grants under excess demand, as parts of the limit."""
+
     guard_ms: int
     period_seconds: float
     grants: int
     worst_by_draw: float
     worst_by_settle: float
     utilisation: float
-    """Of the limit, with no allowance for the guard."""
+    """The used part of the limit, without allowance for the guard."""
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seconds", type=float, default=2.0, help="for each measurement (default 2)")
+    parser.add_argument("--seconds", type=float, default=2.0, help="duration of each measurement (default 2)")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     options = parser.parse_args()
     with valkey_socket() as socket:
-        speeds = [speed(socket, what, n, options.seconds) for what in SHARES for n in (1, PROCESSES)]
+        speeds = [speed(socket, case, n, options.seconds) for case in SHARES for n in (1, PROCESSES)]
         exactness = [exact(socket, guard_ms, period) for guard_ms, period in GUARDS_AND_PERIODS]
         rivals = [rival for n in (1, PROCESSES) for rival in measured(socket, n, options.seconds)]
         memory = memories(socket)
@@ -99,60 +104,60 @@ def main() -> None:
         print_rivals(rivals, memory)
 
 
-def speed(socket: str, what: str, processes: int, seconds: float) -> Speed:
-    """Bare calls and grants in turns, so that both meet the same machine."""
+def speed(socket: str, case: str, processes: int, seconds: float) -> Speed:
+    """Measure bare calls and grants in turns, so that both meet the same load of the machine."""
     bare = light = grants = 0
     for _ in range(ROUNDS):
-        bare += calls(socket, bare_call, what, processes, seconds / ROUNDS)
-        light += calls(socket, packed_call, what, processes, seconds / ROUNDS)
-        grants += calls(socket, granted_call, what, processes, seconds / ROUNDS)
+        bare += calls(socket, bare_call, case, processes, seconds / ROUNDS)
+        light += calls(socket, packed_call, case, processes, seconds / ROUNDS)
+        grants += calls(socket, granted_call, case, processes, seconds / ROUNDS)
     return Speed(
-        what, processes, round(grants / seconds), round(bare / seconds), round(light / seconds), round(grants / bare, 2)
+        case, processes, round(grants / seconds), round(bare / seconds), round(light / seconds), round(grants / bare, 2)
     )
 
 
-def granted_call(client: Redis, what: str) -> Call:
+def granted_call(client: Redis, case: str) -> Call:
     budget = RedisBudget(client, reseed=nothing_charged)
-    for share in SHARES[what]:
+    for share in SHARES[case]:
         budget.charge(share.scope, share.amounts)
-    return spending(budget, what)
+    return spending(budget, case)
 
 
-def spending(budget: RedisBudget, what: str) -> Call:
-    shares = SHARES[what]
-    if what == CHARGE:
+def spending(budget: RedisBudget, case: str) -> Call:
+    shares = SHARES[case]
+    if case == CHARGE:
         return lambda _: budget.charge(shares[0].scope, shares[0].amounts)
     return lambda ticket_id: budget.reserve(ticket_id, shares, lease_seconds=600)
 
 
-def bare_call(client: Redis, what: str) -> Call:
-    """A script that does nothing, with the very keys and arguments that the Budget sends, called as redis-py calls it."""
+def bare_call(client: Redis, case: str) -> Call:
+    """Call a script that does nothing through redis-py, with the same keys and arguments that the Budget sends."""
     recorder = Recorder(client, reseed=nothing_charged)
-    spending(recorder, what)("7-12345")
+    spending(recorder, case)("7-12345")
     script = client.register_script(NOTHING)
     keys, arguments = recorder.lasting.keys, [recorder.lasting.limits, *recorder.others]
     return lambda _: script(keys, arguments)
 
 
-def packed_call(client: Redis, what: str) -> Call:
-    """The same, sent as the Budget sends it."""
+def packed_call(client: Redis, case: str) -> Call:
+    """Call the same script, sent as the Budget sends its own."""
     recorder = Recorder(client, reseed=nothing_charged)
-    spending(recorder, what)("7-12345")
+    spending(recorder, case)("7-12345")
     connections = Connections(client, ("bench:epoch", "bench:server"))
     script = connections.client.register_script(NOTHING)
     return lambda _: connections.run_all(script, [(recorder.lasting, recorder.others)])
 
 
 class Recorder(RedisBudget):
-    """Keeps what it would have sent."""
+    """Records the call that a budget would send."""
 
     def _send(self, script: str, calls: Sequence[Prepared]) -> list[Any]:
         self.lasting, self.others = calls[0]
         return [[1, 1]]
 
 
-def calls(socket: str, make_call: Callable[[Redis, str], Call], what: str, processes: int, seconds: float) -> int:
-    """How often all processes together made the call; the server is emptied first."""
+def calls(socket: str, make_call: Callable[[Redis, str], Call], case: str, processes: int, seconds: float) -> int:
+    """Count the calls of all processes together; the server is emptied first."""
     with Redis(unix_socket_path=socket) as client:
         client.flushall()
     fork = multiprocessing.get_context("fork")
@@ -160,7 +165,7 @@ def calls(socket: str, make_call: Callable[[Redis, str], Call], what: str, proce
 
     def repeat(number: int) -> None:
         with Redis(unix_socket_path=socket) as client:
-            call = make_call(client, what)
+            call = make_call(client, case)
             call(f"{number}-first")
             barrier.wait()
             count, end = 0, time.monotonic() + seconds
@@ -179,7 +184,7 @@ def calls(socket: str, make_call: Callable[[Redis, str], Call], what: str, proce
 
 
 def exact(socket: str, guard_ms: int, period_seconds: float) -> Exactness:
-    """What all processes were granted under excess demand, against the limit, in six periods."""
+    """Compare the grants of all processes under excess demand with the limit, over six periods."""
     window = Window("tokens", LIMIT_TOKENS, period_seconds)
     scope, period_ms = Scope(f"guard {guard_ms} of {period_seconds}", (window,), guard_ms), window.period_ms
     with tempfile.TemporaryDirectory() as folder:

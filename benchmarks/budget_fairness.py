@@ -1,7 +1,7 @@
-"""How large requests fare among small ones: `python -m benchmarks.budget_fairness`, for the Budget and whoever is installed.
+"""Measures how often a large request is granted among small ones: `python -m benchmarks.budget_fairness`.
 
-One process wants 40 % of a window at once, again and again; seven want one hundredth, all the time. A turn is due in
-each period. Leaves out who isn't installed (dependency group `bench`, litellm), and says so.
+One process repeatedly requests 40 % of a window at once; seven request one hundredth all the time. One turn is due in
+each period. Limiters that aren't installed (dependency group `bench`, litellm) are listed as missing.
 """
 
 from __future__ import annotations
@@ -30,33 +30,35 @@ LARGE, SMALL, SMALL_CLIENTS = 160, 4, 7
 POLL_SECONDS = 0.005
 
 Acquire = Callable[[int], float]
-"""Take so many: 0 when granted, else after how many seconds to come back."""
+"""Takes an amount; returns 0 when it is granted, else the seconds until the next try."""
 
 
 @dataclass(frozen=True)
 class Fairness:
+    """How often the large client was granted, and how often it was due."""
+
     name: str
     turns: int
     due: int
     longest_wait_seconds: float
-    """Of the large client, the wait that the measurement cut off included."""
+    """The longest wait of the large client, including one that the end of the measurement cut off."""
 
 
 def budget(socket: str) -> Acquire:
     budget = RedisBudget(Redis(unix_socket_path=socket), reseed=nothing_charged)
     scope, numbers = Scope("fair", (Window("requests", LIMIT, PERIOD_SECONDS),), guard_ms=0), count()
-    asking = f"{os.getpid()}:{next(numbers)}"
+    ticket_id = f"{os.getpid()}:{next(numbers)}"
 
     def acquire(amount: int) -> float:
-        """The same ticket until it is granted, so that its place in the queue is kept."""
-        nonlocal asking
-        answer = budget.reserve(asking, [Share(scope, Amounts(amount))], 60)
+        """Request the same ticket until it is granted, so that it keeps its place in the queue."""
+        nonlocal ticket_id
+        answer = budget.reserve(ticket_id, [Share(scope, Amounts(amount))], 60)
         if isinstance(answer, Refusal):
             return (answer.retry_after_ms or 0) / 1000
-        assert isinstance(budget.draw(asking, "d", scope, Amounts(amount)), Draw)
-        budget.settle(asking, "d", scope, Amounts(amount))
-        budget.release(asking, [scope])
-        asking = f"{os.getpid()}:{next(numbers)}"
+        assert isinstance(budget.draw(ticket_id, "d", scope, Amounts(amount)), Draw)
+        budget.settle(ticket_id, "d", scope, Amounts(amount))
+        budget.release(ticket_id, [scope])
+        ticket_id = f"{os.getpid()}:{next(numbers)}"
         return 0.0
 
     return acquire
@@ -93,7 +95,7 @@ def pyrate(socket: str) -> Acquire:
 
 
 def litellm(socket: str) -> Acquire:
-    """The script that reserves; the one that counts takes one at a time."""
+    """Use the script that reserves, since the one that counts takes one request at a time."""
     take = litellm_limiter.reserving_many(Redis(unix_socket_path=socket), LIMIT, PERIOD_SECONDS, 1)
     return lambda amount: 0.0 if take(amount) else POLL_SECONDS
 
@@ -158,15 +160,15 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     options = parser.parse_args()
     with valkey_socket() as socket:
-        found = [fairness(socket, name) for name in CLIENTS if is_installed(socket, name)]
+        results = [fairness(socket, name) for name in CLIENTS if is_installed(socket, name)]
     if options.json:
-        print(json.dumps([asdict(one) for one in found]))
+        print(json.dumps([asdict(result) for result in results]))
         return
     print(f"{LARGE} of {LIMIT} in {PERIOD_SECONDS} s among {SMALL_CLIENTS} clients that want {SMALL} at a time")
     print(f"{'limiter':24}{'turns':>8}{'due':>6}{'longest wait s':>16}")
-    for one in found:
-        print(f"{one.name:24}{one.turns:8}{one.due:6}{one.longest_wait_seconds:16.1f}")
-    print_missing(CLIENTS.keys() - {one.name for one in found})
+    for result in results:
+        print(f"{result.name:24}{result.turns:8}{result.due:6}{result.longest_wait_seconds:16.1f}")
+    print_missing(CLIENTS.keys() - {result.name for result in results})
 
 
 if __name__ == "__main__":

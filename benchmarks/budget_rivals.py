@@ -1,8 +1,8 @@
-"""The Budget beside other limiters, on the same server: `python -m benchmarks.budget_rivals [--seconds N] [--json]`.
+"""Compares the Budget with other limiters on the same server: `python -m benchmarks.budget_rivals [--seconds N] [--json]`.
 
-Speed is over four windows: one call of the Budget, of LiteLLM's scripts and of token-throttle, one after the other for
-all others, which can't give back what the first windows granted when the last one refuses. The others are the dependency
-group `bench` of pyproject.toml, and litellm without its dependencies. Leaves out who isn't installed, and says so.
+Speed is measured over four windows: in one call for the Budget, LiteLLM's scripts and token-throttle, and in one call for
+each window for all others, which can't return what the first windows granted when the last one refuses. The others are
+the dependency group `bench` of pyproject.toml, and litellm without its dependencies. Missing ones are listed.
 """
 
 from __future__ import annotations
@@ -36,16 +36,18 @@ LIMIT = 400
 PERIOD_SECONDS = 2
 POLL_SECONDS = 0.005
 FEW, MANY = 200, 2_000
-"""Grants that are spread over one period before the memory is read."""
+"""Numbers of grants that are spread over one period before the memory is read."""
 
 Acquire = Callable[[], float]
-"""Take one: 0 when granted, else after how many seconds to come back."""
+"""Takes one request; returns 0 when it is granted, else the seconds until the next try."""
 Make = Callable[[str, int, int], Acquire]
-"""From a socket, a limit per PERIOD_SECONDS, and the number of windows that one acquire has to pass."""
+"""Makes an Acquire from a socket, a limit per PERIOD_SECONDS, and the number of windows that each request must pass."""
 
 
 @dataclass(frozen=True)
 class Rival:
+    """Speed and exactness of one limiter. `worst` and `utilisation` are parts of the limit."""
+
     name: str
     processes: int
     grants_per_second: int
@@ -56,7 +58,7 @@ class Rival:
 
 @dataclass(frozen=True)
 class Memory:
-    """Bytes of all keys that one scope of one window has on the server, after so many grants within a period."""
+    """Bytes of all keys of one scope with one window on the server, after few and after many grants in a period."""
 
     name: str
     after_few: int
@@ -102,8 +104,10 @@ def throttled(algorithm: str) -> Make:
         library = import_module("throttled")
         store = library.RedisStore(server=f"unix://{socket}")
         quota = library.per_duration(timedelta(seconds=PERIOD_SECONDS), limit)
-        made = [library.Throttled(key=f"rival{n}", using=algorithm, quota=quota, store=store) for n in range(windows)]
-        return one_after_the_other([partial(granted_by, limiter) for limiter in made])
+        limiters = [
+            library.Throttled(key=f"rival{n}", using=algorithm, quota=quota, store=store) for n in range(windows)
+        ]
+        return one_after_the_other([partial(granted_by, limiter) for limiter in limiters])
 
     return make
 
@@ -115,8 +119,8 @@ def granted_by(limiter: Any) -> bool:
 def pyrate(socket: str, limit: int, windows: int) -> Acquire:
     library = import_module("pyrate_limiter")
     rates, client = [library.Rate(limit, PERIOD_SECONDS * 1000)], Redis(unix_socket_path=socket)
-    made = [library.Limiter(library.RedisBucket.init(rates, client, f"rival{n}")) for n in range(windows)]
-    return one_after_the_other([partial(limiter.try_acquire, "one", blocking=False) for limiter in made])
+    limiters = [library.Limiter(library.RedisBucket.init(rates, client, f"rival{n}")) for n in range(windows)]
+    return one_after_the_other([partial(limiter.try_acquire, "one", blocking=False) for limiter in limiters])
 
 
 def litellm(script: Callable[[Redis, int, int, int], Callable[[], bool]]) -> Make:
@@ -127,7 +131,7 @@ def litellm(script: Callable[[Redis, int, int, int], Callable[[], bool]]) -> Mak
 
 
 def token_throttle(socket: str, limit: int, windows: int) -> Acquire:
-    """It waits by itself, and is asked again at once when that took too long."""
+    """Use token-throttle, which waits by itself, and is called again soon when that took too long."""
     acquire = token_throttle_limiter.acquiring(Redis(unix_socket_path=socket), limit, periods(windows))
     return lambda: 0.0 if acquire(1) else POLL_SECONDS
 
@@ -147,7 +151,7 @@ RIVALS: dict[str, Make] = {
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seconds", type=float, default=2.0, help="for each measurement of speed (default 2)")
+    parser.add_argument("--seconds", type=float, default=2.0, help="duration of each measurement of speed (default 2)")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     options = parser.parse_args()
     with valkey_socket() as socket:
@@ -160,7 +164,7 @@ def main() -> None:
 
 
 def measured(socket: str, processes: int, seconds: float) -> list[Rival]:
-    """Everybody who is installed: speed with limits that nobody meets, in turns; then exactness under excess demand."""
+    """Measure all installed limiters: speed with limits that are never reached, in turns, then exactness."""
     names = [name for name in RIVALS if is_installed(socket, name)]
     fast = dict.fromkeys(names, 0)
     for _ in range(ROUNDS):
@@ -179,18 +183,21 @@ def is_installed(socket: str, name: str) -> bool:
 
 
 def exact(socket: str, name: str, processes: int, grants_per_second: int) -> Rival:
-    """The worst interval and the utilisation, by this machine's clock; the first period is not counted as use."""
+    """Measure the worst interval and the utilisation under excess demand, by this machine's clock.
+
+    The first period isn't counted in the utilisation.
+    """
     period_ms = PERIOD_SECONDS * 1000
-    granted, asked = spend(socket, name, LIMIT, 1, processes=processes, seconds=4 * PERIOD_SECONDS)
+    granted, attempts = spend(socket, name, LIMIT, 1, processes=processes, seconds=4 * PERIOD_SECONDS)
     begin = min(granted) + period_ms
     later = [at_ms for at_ms in granted if begin <= at_ms < begin + 2 * period_ms]
     worst = most_in_any_interval([(at_ms, 1) for at_ms in granted], period_ms) / LIMIT
     used = len(later) / 2 / LIMIT
-    return Rival(name, processes, grants_per_second, round(worst, 3), round(used, 3), round(asked / len(granted), 1))
+    return Rival(name, processes, grants_per_second, round(worst, 3), round(used, 3), round(attempts / len(granted), 1))
 
 
 def spend(socket: str, name: str, limit: int, windows: int, *, processes: int, seconds: float) -> tuple[list[int], int]:
-    """When each grant arrived (this machine's clock, ms), and how often all processes asked."""
+    """Return when each grant arrived (this machine's clock, ms), and the number of attempts of all processes."""
     with Redis(unix_socket_path=socket) as client:
         client.flushall()
     fork = multiprocessing.get_context("fork")
@@ -199,15 +206,15 @@ def spend(socket: str, name: str, limit: int, windows: int, *, processes: int, s
     def repeat() -> None:
         acquire = RIVALS[name](socket, limit, windows)
         barrier.wait()
-        granted, asked, end = [], 0, time.monotonic() + seconds
+        granted, attempts, end = [], 0, time.monotonic() + seconds
         while time.monotonic() < end:
-            asked += 1
+            attempts += 1
             wait_seconds = acquire()
             if wait_seconds:
                 Event().wait(min(wait_seconds, max(0.0, end - time.monotonic())))
             elif time.monotonic() < end:
                 granted.append(time.time_ns() // 1_000_000)
-        answers.put((granted, asked))
+        answers.put((granted, attempts))
 
     started = [fork.Process(target=repeat) for _ in range(processes)]
     for process in started:
@@ -215,7 +222,7 @@ def spend(socket: str, name: str, limit: int, windows: int, *, processes: int, s
     everything = [answers.get() for _ in started]
     for process in started:
         process.join()
-    return [at_ms for granted, _ in everything for at_ms in granted], sum(asked for _, asked in everything)
+    return [at_ms for granted, _ in everything for at_ms in granted], sum(attempts for _, attempts in everything)
 
 
 def memories(socket: str) -> list[Memory]:
@@ -224,7 +231,7 @@ def memories(socket: str) -> list[Memory]:
 
 
 def memory_bytes(socket: str, name: str, grants: int) -> int:
-    """Evenly over nine tenths of a period: whoever keeps buckets of time has used them all, and nothing has expired."""
+    """Measure after grants spread over nine tenths of a period: all time buckets are in use, and none has expired."""
     with Redis(unix_socket_path=socket) as client:
         client.flushall()
         acquire = RIVALS[name](socket, 2 * grants, 1)
@@ -250,7 +257,7 @@ def print_rivals(rivals: list[Rival], memory: list[Memory]) -> None:
 
 
 def print_missing(names: Collection[str]) -> None:
-    """Who was not measured, why, and what to install."""
+    """Print which limiters were not measured, why, and what to install."""
     young_enough = sys.version_info >= token_throttle_limiter.PYTHON
     if token_throttle_limiter.NAME in names and not young_enough:
         print(f"{token_throttle_limiter.NAME} is not measured: it needs Python 3.12")

@@ -1,6 +1,6 @@
-"""Iterations per second through the whole path, against bare Celery tasks: `python -m benchmarks.carousel [--json]`.
+"""Measures iterations per second through the whole path, against bare Celery: `python -m benchmarks.carousel [--json]`.
 
-Both with one worker of the same pool and settings, on the same embedded Redis, one after the other.
+Both run with one worker with the same pool and settings, on the same embedded Redis, one after the other.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ ROUNDS = 3
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--iterations", type=int, default=1000, help="per round (default 1000)")
+    parser.add_argument("--iterations", type=int, default=1000, help="iterations per round (default 1000)")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="bench") as folder:
@@ -52,7 +52,7 @@ def main() -> None:
 
 
 def measure(home: Path, iterations: int) -> dict[str, float]:
-    """Rates of the best round of each, taken in turns."""
+    """Measure all paths in turns, and return the rates of their best rounds."""
     runtime = Runtime(load_settings(environ={"BOTTICELLI_HOME": str(home)}, cwd=home))
     try:
         rates: dict[str, list[float]] = {"bare": [], "full": [], "in_turn": []}
@@ -74,7 +74,7 @@ def measure(home: Path, iterations: int) -> dict[str, float]:
 
 
 def full_rate(runtime: Runtime, iterations: int, concurrency: int) -> float:
-    """From the first admission to the end of the run: reserve, publish, claim, draw, call, settle, record, finish."""
+    """Measure from the first admission to the end of the run: reserve, publish, claim, draw, call, settle, record."""
     text = NARRATIVE.format(iterations=iterations, concurrency=concurrency)
     loaded = parse_narrative(text, source="bench", folder=None)
     run_id = enqueue(runtime, loaded, "bench", EnqueueOptions()).run.id
@@ -87,7 +87,7 @@ def full_rate(runtime: Runtime, iterations: int, concurrency: int) -> float:
 
 
 def bare_rate(runtime: Runtime, home: Path, tasks: int) -> float:
-    """As many messages as iterations, published one by one by this process while the worker takes them."""
+    """Measure as many tasks as iterations, published by this process while the worker takes them."""
     os.environ["BARE_REDIS_URL"] = runtime.redis_url
     from benchmarks.baselines.bare_celery import COUNTER, QUEUE, count
 
@@ -103,10 +103,11 @@ def bare_rate(runtime: Runtime, home: Path, tasks: int) -> float:
         return tasks / (time.monotonic() - started)
 
 
-def until_counted(client: redis.Redis, counter: str, wanted: int) -> None:
+def until_counted(client: redis.Redis, counter: str, count: int) -> None:
+    """Wait until the counter in Redis reaches `count`."""
     deadline = time.monotonic() + WAIT_SECONDS * 10
-    while int(client.get(counter) or 0) < wanted:
-        assert time.monotonic() < deadline, "the worker is too slow or gone"
+    while int(client.get(counter) or 0) < count:
+        assert time.monotonic() < deadline, "the worker is too slow or has ended"
         time.sleep(0.005)
 
 
@@ -114,7 +115,7 @@ def until_counted(client: redis.Redis, counter: str, wanted: int) -> None:
 def worker(
     app: str, home: Path, runtime: Runtime, options: Sequence[str] = (), environ: Mapping[str, str] | None = None
 ) -> Iterator[int]:
-    """The process id of a worker that is ready; it is ended afterwards."""
+    """Run a worker; yield its process id once it is ready."""
     log = home / "worker.log"
     own = {"BOTTICELLI_HOME": str(home), "BARE_REDIS_URL": runtime.redis_url, **(environ or {})}
     command = [sys.executable, "-m", "celery", "-A", app, "worker", "--loglevel", "WARNING", *options]

@@ -1,7 +1,7 @@
-"""How far the estimate of tokens is from what tokenizers count: `python -m benchmarks.estimates`. Calls no model.
+"""Compares the estimate of tokens with the counts of tokenizers: `python -m benchmarks.estimates`. Calls no model.
 
-The tokenizer is that of the local model, asked of its own server. Where the package `bpe-openai` is installed, OpenAI's
-o200k is measured as well. Errors are of the estimate against the count: +10 % is too much, -10 % too little.
+The tokenizer is that of the local model, through its server. Where the package `bpe-openai` is installed, OpenAI's o200k
+is measured as well. Errors are those of the estimate: +10 % is too much, -10 % too little.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ ROOT = Path(__file__).parents[1]
 LANGUAGES = Path(__file__).with_name("texts") / "languages.json"
 SAMPLES = 40
 CHARACTERS = 600
-"""Of one sample of prose, code and data: about what an act's prompt has."""
+"""Length of one sample of prose, code or data, about that of an act's prompt."""
 Count = Callable[[str], int]
 
 
@@ -38,11 +38,11 @@ def main() -> None:
         figures = {"SmolLM2": {kind: errors(samples, count) for kind, samples in kinds.items()}}
     if find_spec("bpe_openai") is not None:
         figures["o200k"] = {kind: errors(samples, _o200k()) for kind, samples in kinds.items()}
-    print(json.dumps(figures) if options.json else "\n\n".join(table(name, one) for name, one in figures.items()))
+    print(json.dumps(figures) if options.json else "\n\n".join(table(*item) for item in figures.items()))
 
 
 def texts() -> dict[str, list[str]]:
-    """By kind, samples that are the same each time."""
+    """Return samples by kind, the same at each call."""
     chance = random.Random(7)
     prose = "\n".join(
         re.sub(r"```.*?```|^\|.*$", "", page.read_text(), flags=re.S | re.M) for page in _files("docs/**/*.md")
@@ -71,7 +71,7 @@ def _cut(text: str, chance: random.Random) -> list[str]:
 
 @contextmanager
 def local_tokenizer(home: Path | None = None) -> Iterator[Count]:
-    """Of the local model, by the server of the data directory `home`; without the marks of a conversation."""
+    """Yield the token count of the local model, from the server of the data directory `home`, without chat markup."""
     import httpx2
 
     with ExitStack() as stack:
@@ -89,24 +89,24 @@ def _o200k() -> Count:
 
 
 def errors(samples: list[str], count: Count) -> dict[str, float]:
-    """Of the estimate, as parts of what was counted."""
-    found = sorted(estimate_tokens(text) / count(text) - 1 for text in samples)
-    size = statistics.quantiles([abs(one) for one in found], n=10)[-1]
+    """Return statistics of the estimate's errors, each as a part of the count."""
+    deviations = sorted(estimate_tokens(text) / count(text) - 1 for text in samples)
+    size = statistics.quantiles(map(abs, deviations), n=10)[-1]
     return {
-        "samples": len(found),
-        "mean": statistics.fmean(found),
+        "samples": len(deviations),
+        "mean": statistics.fmean(deviations),
         "p90_size": size,
-        "lowest": found[0],
-        "highest": found[-1],
+        "lowest": deviations[0],
+        "highest": deviations[-1],
     }
 
 
 def table(name: str, kinds: dict[str, dict[str, float]]) -> str:
     heads = (name, "samples", "mean", "90 % are within", "most under", "most over")
     rows = [f"| {' | '.join(heads)} |", "|" + " --- |" * len(heads)]
-    for kind, one in kinds.items():
-        mean, lowest, highest = (f"{one[key]:+.0%}" for key in ("mean", "lowest", "highest"))
-        rows.append(f"| {kind} | {one['samples']} | {mean} | {one['p90_size']:.0%} | {lowest} | {highest} |")
+    for kind, figures in kinds.items():
+        mean, lowest, highest = (f"{figures[key]:+.0%}" for key in ("mean", "lowest", "highest"))
+        rows.append(f"| {kind} | {figures['samples']} | {mean} | {figures['p90_size']:.0%} | {lowest} | {highest} |")
     return "\n".join(rows)
 
 

@@ -1,6 +1,6 @@
-"""What starting costs: time and modules of `import botticelli` and of `botticelli --help`: `python -m benchmarks.imports`.
+"""Measures the time and modules of `import botticelli` and `botticelli --help`: `python -m benchmarks.imports`.
 
-The baseline is the same Python that does nothing. Taken in turns; the best round counts.
+The baseline is the same Python doing nothing. All are measured in turns; the best round counts.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ STARTS = {
     "import botticelli.client": "import botticelli.client",
     "botticelli --help": "import sys; sys.argv = ['botticelli', '--help']; from botticelli.cli.main import main; main()",
 }
-"""What a user starts, as code."""
+"""Code for each way in which a user starts Botticelli."""
 COUNT = "import atexit, sys\natexit.register(lambda: print(len(sys.modules), file=sys.stderr))\n"
 ROUNDS = 10
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=ROUNDS, help=f"of each (default {ROUNDS})")
+    parser.add_argument("--rounds", type=int, default=ROUNDS, help=f"rounds of each start (default {ROUNDS})")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     figures = measure(options.rounds)
@@ -32,7 +32,7 @@ def main() -> None:
 
 
 def measure(rounds: int) -> dict[str, dict[str, float]]:
-    """Milliseconds from the start of the process to its end, and how many modules it had loaded then."""
+    """Measure milliseconds from start to end of each process, and the number of modules that it loaded."""
     taken: dict[str, list[float]] = {name: [] for name in STARTS}
     modules = {name: int(_run(COUNT + code).stderr.split()[-1]) for name, code in STARTS.items()}
     for _ in range(rounds):
@@ -51,8 +51,8 @@ def table(figures: dict[str, dict[str, float]]) -> str:
     idle_ms = figures["python that does nothing"]["ms"]
     rows = ["| start | ms | above an idle Python | modules |", "| --- | --- | --- | --- |"]
     rows += [
-        f"| `{name}` | {one['ms']:.0f} | {one['ms'] - idle_ms:.0f} | {one['modules']:.0f} |"
-        for name, one in figures.items()
+        f"| `{name}` | {start['ms']:.0f} | {start['ms'] - idle_ms:.0f} | {start['modules']:.0f} |"
+        for name, start in figures.items()
     ]
     return "\n".join(rows)
 

@@ -1,7 +1,7 @@
-"""Calls per second of workers whose calls all wait at once, against bare Celery threads: `python -m benchmarks.waiting`.
+"""Measures calls per second when all calls wait at once, against bare Celery threads: `python -m benchmarks.waiting`.
 
-Both make the same call through the real SDK, of the same server in a process of its own, in turns: first one worker
-process with all threads, then two with half of them each. Also what a call takes of the workers' processor time and memory.
+Both sides make the same call through the real SDK to the same separate server, in turns: first one worker process with
+all threads, then two with half of them each. The processor time and memory per call are measured as well.
 """
 
 from __future__ import annotations
@@ -45,12 +45,12 @@ carousel = {{ iterations = {repeats} }}
 """
 RUN_SECONDS = 600
 FIRST_CALLS = 16
-"""Enough that each process has imported its SDK."""
+"""Calls before the measurement, enough that each process has imported its SDK."""
 
 
 @dataclass
 class Total:
-    """What one side has made in all its turns."""
+    """Sum of all turns of one side."""
 
     calls: int = 0
     seconds: float = 0.0
@@ -69,10 +69,10 @@ class Total:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--calls", type=int, default=200, help="that wait at once (default 200)")
-    parser.add_argument("--rounds", type=int, default=5, help="of them in each turn, one after the other (default 5)")
-    parser.add_argument("--turns", type=int, default=3, help="of each side (default 3)")
-    parser.add_argument("--seconds", type=float, default=1.0, help="that a call takes (default 1)")
+    parser.add_argument("--calls", type=int, default=200, help="number of calls that wait at once (default 200)")
+    parser.add_argument("--rounds", type=int, default=5, help="rounds of calls in each turn (default 5)")
+    parser.add_argument("--turns", type=int, default=3, help="turns of each side (default 3)")
+    parser.add_argument("--seconds", type=float, default=1.0, help="duration of a call (default 1)")
     parser.add_argument("--workers", type=int, action="append", help="processes that share the calls (default: 1, 2)")
     parser.add_argument("--wire", choices=sorted(MODELS), action="append", help="default: all")
     parser.add_argument("--json", action="store_true")
@@ -92,7 +92,7 @@ def main() -> None:
 
 
 class Bench:
-    """One wire on services of its own."""
+    """Measures one wire protocol on separate services."""
 
     def __init__(self, home: Path, wire: Wire, url: str, calls: int, rounds: int) -> None:
         self._home = home
@@ -112,7 +112,7 @@ class Bench:
         self._runtime.close()
 
     def figures(self, workers: int, turns: int) -> dict[str, float | str]:
-        """Of each side over all of its turns."""
+        """Measure each side over all of its turns."""
         bare, full, repeated = Total(), Total(), Total()
         for _ in range(turns):
             self._bare(workers, bare)
@@ -158,7 +158,7 @@ class Bench:
         app.close()
 
     def _full(self, workers: int, total: Total, *, repeats: int) -> None:
-        """From the first admission to the end of the run; each thread has made a call before."""
+        """Measure from the first admission to the end of the run, after each thread has made a call."""
         with self._fleet("botticelli", workers, lambda: len(live_workers(self._runtime))) as performers:
             self._run(iterations=FIRST_CALLS, repeats=1)
             with performers.memory.watched():
@@ -201,7 +201,7 @@ class Bench:
 
 @contextmanager
 def provider(wire: Wire, seconds: float) -> Iterator[str]:
-    """The base_url of a server that runs for as long as the block."""
+    """Run a server during the block; yield its base_url."""
     command = [sys.executable, "-m", "benchmarks.waiting_provider", wire, str(seconds)]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert process.stdin and process.stdout

@@ -1,4 +1,4 @@
-"""Worker processes of the waiting benchmark: starts some, says what they cost in processor time and memory, ends them."""
+"""Runs the workers of the waiting benchmark, and measures their processor time and memory."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Fleet:
 
 
 class Memory:
-    """How far the resident memory of processes has grown at its peak."""
+    """Measures by how much the resident memory of processes grows at its peak."""
 
     def __init__(self, process_ids: list[int]) -> None:
         self._process_ids = process_ids
@@ -47,7 +47,7 @@ class Memory:
 
     @contextmanager
     def watched(self) -> Iterator[None]:
-        """The peak is that of the block."""
+        """Measure the peak during the block."""
         self.before_mb = self._peak_mb = self._now()
         thread = threading.Thread(target=self._watch)
         thread.start()
@@ -69,7 +69,7 @@ class Memory:
 def fleet(
     app: str, sizes: Sequence[int], environ: Mapping[str, str], logs: Path, count_ready: Callable[[], int]
 ) -> Iterator[Fleet]:
-    """One worker of `app` for each size, with so many threads; they are ended afterwards."""
+    """Run a worker of `app` for each of `sizes`, its number of threads."""
     with ExitStack() as stack:
         workers = [stack.enter_context(_worker(app, n, size, environ, logs)) for n, size in enumerate(sizes)]
         deadline = time.monotonic() + START_SECONDS

@@ -1,4 +1,4 @@
-"""The provider of the waiting benchmark: a server in a process of its own, which answers each call after some seconds.
+"""Runs the provider of the waiting benchmark, which answers each call after some seconds.
 
 `python -m benchmarks.waiting_provider WIRE SECONDS` prints its base_url and serves until its standard input is closed.
 """
@@ -15,7 +15,7 @@ MODELS: dict[Wire, str] = {"openai": "gpt-4.1", "anthropic": "claude-sonnet-4"}
 PROMPT = "Say hello"
 MAX_TOKENS = 1024
 COUNTER = "bare:called"
-"""The key in which the bare tasks count."""
+"""The Redis key in which the bare tasks count."""
 
 
 def main() -> None:

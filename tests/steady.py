@@ -1,9 +1,9 @@
-"""Runs the suite again and again beside busy processes: a test that fails by chance fails here. Judges nothing else.
+"""Runs the suite repeatedly beside busy processes, to find tests that fail by chance.
 
     python -m tests.steady --suite 3 --processes 10 --busy 6
 
-The whole suite `--suite` times, then the tests with processes, servers or clocks `--processes` times. The exit code is 1
-when any of them failed, and each failed test is named with how often it failed.
+Runs the whole suite `--suite` times, then the tests with processes, servers or clocks `--processes` times. The exit code
+is 1 when any test failed; each failed test is printed with the number of its failures.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def busy(count: int) -> Iterator[None]:
 
 
 def run(paths: Sequence[str], workers: int) -> tuple[list[str], str]:
-    """Run the tests once; return which failed, and the closing line of pytest."""
+    """Run the tests once; return the failed ones, and the last line of pytest's output."""
     command = [sys.executable, "-m", "pytest", "-q", "-n", str(workers), "--dist", "loadfile", *paths]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     lines = done.stdout.strip().splitlines() or done.stderr.strip().splitlines() or ["pytest printed nothing"]
@@ -45,7 +45,7 @@ def run(paths: Sequence[str], workers: int) -> tuple[list[str], str]:
 
 
 def main() -> int:
-    """Print a line for each round, then each test that failed; return 1 when there is one."""
+    """Print a line for each round, then each failed test; return 1 if any test failed."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--suite", type=int, default=3, help="how often the whole suite runs")
     parser.add_argument(

@@ -1,1 +1,4 @@
-"""Celery apps without Botticelli that do the same work: the baselines."""
+"""Defines the baselines: Celery apps that do the same work without Botticelli.
+
+Workers of the benchmarks import them by name.
+"""

@@ -1,4 +1,4 @@
-"""The baseline of the waiting benchmark: a Celery app with the same settings whose task makes the same call by the SDK."""
+"""Defines the baseline of the waiting benchmark: a Celery app whose task makes the same call through the SDK."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _redis = redis.Redis.from_url(REDIS_URL)
 
 @app.task(name="bare.call")
 def call(run_id: str, number: int) -> None:
-    """The counter is how the benchmark sees the end."""
+    """Call the provider, then count, so that the benchmark sees the end."""
     messages: Any = [{"role": "user", "content": PROMPT}]
     if WIRE == "openai":
         _openai().chat.completions.create(model=MODEL, messages=messages)

@@ -1,4 +1,4 @@
-"""The baseline of the carousel benchmark: a Celery app with the same settings and a task that does nothing but count."""
+"""Defines the baseline of the carousel benchmark: a Celery app with the same settings whose task only counts."""
 
 from __future__ import annotations
 
@@ -20,5 +20,5 @@ _redis = redis.Redis.from_url(REDIS_URL)
 
 @app.task(name="bare.count")
 def count(run_id: str, number: int) -> None:
-    """As many arguments as an iteration has; the counter is how the benchmark sees the end."""
+    """Count, so that the benchmark sees the end; the arguments are those of an iteration."""
     _redis.incr(COUNTER)

@@ -1,1 +1,4 @@
-"""Other limiters behind one small interface, for the comparison."""
+"""Adapts other limiters to one small interface, for comparison.
+
+Their packages are optional.
+"""

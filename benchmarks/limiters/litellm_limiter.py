@@ -1,6 +1,6 @@
-"""LiteLLM's rate limiting scripts, called raw: read at run time from the installed package, without importing it.
+"""Calls LiteLLM's rate limiting scripts directly, read from the installed package without importing it.
 
-Not its proxy: that answers from a memory of its own first, and does much besides. Needs `pip install --no-deps litellm`.
+LiteLLM's proxy isn't measured, since it answers from its own memory first. Needs `pip install --no-deps litellm`.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from redis import Redis
 MODULE = "proxy/hooks/parallel_request_limiter_v3.py"
 
 Take = Callable[[], bool]
-"""One request of every window, in one call: was it granted?"""
+"""Takes one request of every window in one call; returns whether it was granted."""
 
 
 def counting(client: Redis, limit: int, period_seconds: int, windows: int) -> Take:
-    """As its proxy counts requests: every window goes up, granted or not; the caller compares, and brings the time."""
+    """Count requests as LiteLLM's proxy does: all windows are incremented, and the caller compares them with the limit."""
     script, keys = client.register_script(source("BATCH_RATE_LIMITER_SCRIPT")), keys_of(windows)
 
     def take() -> bool:
@@ -31,13 +31,13 @@ def counting(client: Redis, limit: int, period_seconds: int, windows: int) -> Ta
 
 
 def reserving(client: Redis, limit: int, period_seconds: int, windows: int) -> Take:
-    """As its proxy reserves tokens: all windows or none, by the server's clock, in whole seconds."""
+    """Reserve tokens as LiteLLM's proxy does: all windows or none, by the server's clock, in whole seconds."""
     take = reserving_many(client, limit, period_seconds, windows)
     return lambda: take(1)
 
 
 def reserving_many(client: Redis, limit: int, period_seconds: int, windows: int) -> Callable[[int], bool]:
-    """The same for so many at once. The script that counts can't do that: each call of it is one request."""
+    """Reserve any amount at once, which the script that counts can't do."""
     script, keys = client.register_script(source("CHECK_AND_INCREMENT_BY_N_SCRIPT")), keys_of(windows)
     return lambda amount: bool(script(keys, [limit, amount, period_seconds, period_seconds] * windows)[0] == 0)
 
@@ -47,11 +47,11 @@ def keys_of(windows: int) -> list[str]:
 
 
 def source(constant: str) -> str:
-    """The text of a script. ModuleNotFoundError: litellm isn't installed, or is a version without it."""
-    found = find_spec("litellm")
-    if found is None or not found.submodule_search_locations:
+    """Read a script. Raises ModuleNotFoundError when litellm isn't installed or its version lacks the script."""
+    package = find_spec("litellm")
+    if package is None or not package.submodule_search_locations:
         raise ModuleNotFoundError("litellm")
-    path = Path(found.submodule_search_locations[0]) / MODULE
+    path = Path(package.submodule_search_locations[0]) / MODULE
     if not path.is_file():
         raise ModuleNotFoundError(str(path))
     for node in ast.parse(path.read_text("utf-8")).body:

@@ -1,4 +1,4 @@
-"""token-throttle as its documentation shows it: one blocking call takes from all windows. Measures nothing itself.
+"""Calls token-throttle as its documentation shows: one blocking call takes from all windows.
 
 Needs Python 3.12 or newer and the dependency group `bench`.
 """
@@ -12,18 +12,18 @@ from redis import Redis
 
 NAME = "token-throttle"
 PYTHON = (3, 12)
-"""The oldest Python that any of its versions from 14.0 can be installed for."""
+"""The oldest Python for which a version from 14.0 on can be installed."""
 PATIENCE_SECONDS = 2.0
-"""How long it may wait by itself, so that a process that measures comes to its end."""
+"""Longest wait of one call, so that a measuring process ends in time."""
 MANY_RESERVATIONS = 10**9
-"""Not given back: what others do for a reservation is counted, and no more."""
+"""Limit of open reservations, which are never released, since the other limiters don't release theirs either."""
 
 Acquire = Callable[[int], bool]
-"""Take so many, and wait for them: were they granted in time?"""
+"""Waits until an amount is granted; returns whether it was in time."""
 
 
 def acquiring(client: Redis, limit: int, periods_seconds: Sequence[int]) -> Acquire:
-    """Buckets of `limit`, refilled within each period. ModuleNotFoundError: it isn't installed."""
+    """Make buckets of `limit`, refilled within each period. Raises ModuleNotFoundError when it isn't installed."""
     library = import_module("token_throttle")
     quotas = [library.Quota(metric="requests", limit=limit, per_seconds=period) for period in periods_seconds]
     limiter = library.SyncRateLimiter(

@@ -1,1 +1,1 @@
-"""What several test folders need: waiting for a condition, real processes, narratives in short form."""
+"""Provides helpers for several test folders: waiting for a condition, real processes, short narratives."""

@@ -1,4 +1,4 @@
-"""A budget whose time only the test moves: what a window does is no matter of how fast a machine is."""
+"""Gives a runtime a budget whose clock only the test moves, so that windows don't depend on the machine's speed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from workers.recovery.sweep import sweep
 
 
 def with_clock(runtime: Runtime) -> ManualClock:
-    """From now on the runtime's budget goes by this clock, which begins at the time of this machine, as the ledger's."""
+    """Replace the runtime's budget by one with a manual clock, which starts at this machine's time, like the ledger's."""
     clock = ManualClock(time.time_ns() // 1_000_000)
     runtime.__dict__["budget"] = RedisBudget(
         runtime.redis, prefix=runtime.settings.redis.prefix, reseed=runtime._past_charges, clock_ms=clock
@@ -22,7 +22,7 @@ def with_clock(runtime: Runtime) -> ManualClock:
 
 
 def wake(runtime: Runtime, run_id: str) -> None:
-    """Look at a run that waits as if it were due."""
+    """Make a waiting run due, and sweep."""
     with runtime.store.transaction() as tx:
         tx.runs.set(run_id, due_at=func.now())
     sweep(runtime)

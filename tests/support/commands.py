@@ -1,4 +1,4 @@
-"""Acts of one bot command each, runs of them, and what they left behind."""
+"""Builds acts of one bot command each, runs them, and reads their results."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Narratives whose answers become rows: a driver with a script, a whole run, and the rows that it made."""
+"""Runs narratives whose answers become rows, with a scripted driver, and reads the rows."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ORIGIN = Origin("n", "r", "a", None)
 
 
 class Scripted(EchoDriver):
-    """Answers with the given texts, one after the other, and keeps what it was asked."""
+    """Answers with the given texts in turn, and records the requests."""
 
     def __init__(self, *answers: str) -> None:
         super().__init__()
@@ -33,13 +33,13 @@ class Scripted(EchoDriver):
 
 
 def script(runtime: Runtime, *answers: str) -> Scripted:
-    made = Scripted(*answers)
-    runtime.drivers._made["echo"] = made
-    return made
+    driver = Scripted(*answers)
+    runtime.drivers._made["echo"] = driver
+    return driver
 
 
 def run(runtime: Runtime, narrative: str, **options: Any) -> tuple[str, list[ActRow]]:
-    """Status and act rows of the first iteration."""
+    """Run a narrative; return its status and the act rows of the first iteration."""
     started = start(runtime, narrative, **options)
     ended = perform_all(runtime, started.id)
     with runtime.store.transaction() as tx:
@@ -47,7 +47,7 @@ def run(runtime: Runtime, narrative: str, **options: Any) -> tuple[str, list[Act
 
 
 def rows_of(runtime: Runtime, name: str, status: str | None = None) -> list[dict[str, Any]]:
-    """The oldest first."""
+    """List the rows of a content table, oldest first."""
     with runtime.store.transaction() as tx:
         table = tx.content.get(name)
         assert table is not None

@@ -1,4 +1,4 @@
-"""Starts commands at the command server, as `subprocess.Popen` starts them. Imports nothing of the product."""
+"""Starts commands through the command server, as `subprocess.Popen` would. Imports nothing of the product."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ADDRESS = "server"
 
 
 class Fork:
-    """Does what is used of `subprocess.Popen`. The process is gone, at the latest, when the one that holds this is."""
+    """Offers the used part of `subprocess.Popen`. The process ends at the latest with the process that holds this."""
 
     stdin: IO[str] | None = None
 
@@ -51,7 +51,7 @@ class Fork:
         self.send_signal(signal.SIGKILL)
 
     def _word(self, number: int, timeout: float | None) -> str:
-        """Return a line of the server's answer. TimeoutExpired when it doesn't come in so many seconds."""
+        """Return a line of the server's answer. Raises TimeoutExpired when it doesn't arrive within `timeout` seconds."""
         self._line.settimeout(timeout)
         while self._answer.count(b"\n") <= number:
             try:

@@ -1,4 +1,4 @@
-"""Reads the lock files and walks the requirements of what they pin, for every Python and platform that is promised."""
+"""Reads the lock files and walks the requirements of their pins, for every supported Python and platform."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[2]
 LOCK = ROOT / "requirements.lock"
 LOCAL_LOCK = ROOT / "requirements-local.lock"
 LOCKED_EXTRAS = ("anthropic", "gemini", "openai", "testing")
-"""Extras that requirements.lock has; `local` is in the lock of the language model."""
+"""Extras that requirements.lock covers; `local` is in the lock of the language model."""
 PYTHONS = ("3.11.0", "3.11.9", "3.12.1", "3.13.0", "3.14.0")
 PLATFORMS = (("linux", "x86_64"), ("linux", "aarch64"), ("darwin", "x86_64"), ("darwin", "arm64"))
 
@@ -40,7 +40,7 @@ class Pin:
 
 
 def read_lock(path: Path) -> dict[str, Pin]:
-    """Return the pins of a lock file by normalised name. ValueError where a line is no exact pin with hashes."""
+    """Return the pins of a lock file by normalised name. Raises ValueError for a line that isn't an exact hashed pin."""
     pins: dict[str, Pin] = {}
     for entry in path.read_text().replace("\\\n", " ").splitlines():
         spec, *hashes = re.split(r"\s+--hash=", entry.strip())
@@ -52,7 +52,7 @@ def read_lock(path: Path) -> dict[str, Pin]:
 
 
 def environments() -> Iterator[Environment]:
-    """Yield the markers of each promised Python on each promised platform."""
+    """Yield the markers of each supported Python on each supported platform."""
     for version, (platform, machine) in product(PYTHONS, PLATFORMS):
         yield {
             "implementation_name": "cpython",
@@ -70,7 +70,7 @@ def environments() -> Iterator[Environment]:
 
 
 def declared(extras: Iterable[str] = LOCKED_EXTRAS, groups: Iterable[str] = ("dev",)) -> list[Requirement]:
-    """Return what pyproject.toml asks for: the dependencies, those of `extras`, and those of dependency `groups`."""
+    """Return the requirements of pyproject.toml: the dependencies, those of `extras`, and those of `groups`."""
     document = tomllib.loads((ROOT / "pyproject.toml").read_text())
     project = document["project"]
     lines = list(project["dependencies"])
@@ -82,10 +82,10 @@ def declared(extras: Iterable[str] = LOCKED_EXTRAS, groups: Iterable[str] = ("de
 
 
 def unmet(pins: Mapping[str, Pin], roots: Iterable[Requirement], environment: Environment) -> list[str]:
-    """Return one line for each requirement, direct or not, that no pin meets in `environment`.
+    """Return a line for each requirement, direct or not, that no pin meets in `environment`.
 
-    Requirements of a pinned distribution are read from its installed metadata. One that isn't installed here is pinned for
-    another environment only, and is read where the tests run in that one.
+    Requirements of a pinned distribution are read from its installed metadata. A distribution that isn't installed here is
+    pinned for another environment only, and is read where the tests run in that one.
     """
     problems: list[str] = []
     seen: set[tuple[str, str]] = set()
@@ -99,11 +99,12 @@ def unmet(pins: Mapping[str, Pin], roots: Iterable[Requirement], environment: En
         if problem:
             problems.append(f"{source} needs {requirement}: {problem}")
             continue
-        for wanted_extra in ("", *sorted(requirement.extras)):
-            if (name, wanted_extra) not in seen:
-                seen.add((name, wanted_extra))
+        for required_extra in ("", *sorted(requirement.extras)):
+            if (name, required_extra) not in seen:
+                seen.add((name, required_extra))
                 queue += [
-                    (line, name, wanted_extra) for line in _requirements_of(name, pins[name].requirement.marker is None)
+                    (line, name, required_extra)
+                    for line in _requirements_of(name, pins[name].requirement.marker is None)
                 ]
     return sorted(problems)
 

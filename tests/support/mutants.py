@@ -1,4 +1,4 @@
-"""Narrative files with small things wrong in them, and what loading may do with any of them."""
+"""Breaks narrative files in small ways, and checks that loading either works or says where they are wrong."""
 
 from __future__ import annotations
 
@@ -80,18 +80,18 @@ def mutants(raw: bytes, count: int) -> Iterator[bytes]:
 
 
 def seconds_to_load(path: Path) -> float:
-    """Of the processor, by this thread; garbage that it has to collect for others counts as well."""
+    """Return the processor time of this thread for loading, which includes collecting others' garbage."""
     began = time.thread_time()
     load_all(path, environment=ENVIRONMENT)
     return time.thread_time() - began
 
 
 def check(text: str | bytes, path: Path) -> bool:
-    """Whether it loads; fails when it does anything but load or say where it is wrong."""
+    """Return whether the text loads; fail unless it loads or is refused with places."""
     try:
         if isinstance(text, bytes):
             path.write_bytes(text)
-            narratives = [one.narrative for one in load_all(path, environment=ENVIRONMENT)]
+            narratives = [loaded.narrative for loaded in load_all(path, environment=ENVIRONMENT)]
             assert at_best(lambda: seconds_to_load(path) < LONGEST_SECONDS)
         else:
             narratives = [parse_narrative(text, source="x.toml", folder=None, environment=ENVIRONMENT).narrative]
@@ -100,7 +100,7 @@ def check(text: str | bytes, path: Path) -> bool:
         for problem in error.problems:
             assert problem.line >= 1, problem
             assert "\n" not in str(problem) and str(problem).isprintable(), problem
-        places = [(one.file, one.line) for one in error.problems]
+        places = [(problem.file, problem.line) for problem in error.problems]
         assert [line for file, line in places if file == places[0][0]] == sorted(
             line for file, line in places if file == places[0][0]
         )

@@ -1,4 +1,4 @@
-"""Narratives in short form, and a whole run performed in the test's own process."""
+"""Builds short narratives, and executes whole runs in the test's own process."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ONE_ACT = 'one = "Say hello {iteration}"'
 
 
 def narrative_text(iterations: int = 3, acts: str = ONE_ACT, name: str = "test", **carousel: object) -> str:
-    """A file in the table form; keyword arguments are keys of its carousel."""
+    """Write a narrative in the table form; keyword arguments are keys of its carousel."""
     keys = "\n".join(f"{key} = {_toml(value)}" for key, value in carousel.items())
     header = f'[narrative]\nname = "{name}"\n[narrative.carousel]\niterations = {iterations}\n{keys}\n'
     return f"{header}[acts]\n{acts}\n"
@@ -28,21 +28,21 @@ def loaded(text: str, **environment: str) -> Loaded:
 
 
 def start(runtime: Runtime, text: str, **options: object) -> Run:
-    """Enqueue; nothing is performed yet."""
+    """Enqueue a run, without executing it yet."""
     return enqueue(runtime, loaded(text), "test.toml", EnqueueOptions(**options)).run  # type: ignore[arg-type]
 
 
 def perform_open(runtime: Runtime, run_id: str) -> int:
-    """Perform what is queued now, in order; how many there were."""
+    """Execute the iterations that are queued now, in order; return how many."""
     with runtime.store.transaction() as tx:
-        queued = [one.number for one in tx.iterations.of_run(run_id) if one.status == "queued"]
+        queued = [iteration.number for iteration in tx.iterations.of_run(run_id) if iteration.status == "queued"]
     for number in queued:
         perform(runtime, run_id, number)
     return len(queued)
 
 
 def perform_all(runtime: Runtime, run_id: str) -> Run:
-    """What a worker would do, without a broker: perform what is queued and sweep, until the run is over or stands."""
+    """Execute and sweep as a worker would, without a broker, until the run has ended, waits or is paused."""
 
     def pass_over() -> Run | None:
         for _ in range(MOST_TURNS):
@@ -52,11 +52,11 @@ def perform_all(runtime: Runtime, run_id: str) -> Run:
         run = run_of(runtime, run_id)
         return run if _stands(run) else None
 
-    return wait_until(pass_over, f"run {run_id} to be over or to stand")
+    return wait_until(pass_over, f"run {run_id} to end, wait or be paused")
 
 
 def _stands(run: Run) -> bool:
-    """What is queued of it, if anything, nobody may perform now."""
+    """Return whether no queued iteration of the run may be executed now."""
     return run.is_final or run.status in ("waiting", "paused")
 
 

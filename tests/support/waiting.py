@@ -1,4 +1,4 @@
-"""Waits for a condition with a deadline: the only way in which a test lets time pass. And how speed is judged."""
+"""Waits for a condition with a deadline, the only way in which a test lets time pass, and judges speed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ TRIES = 4
 
 
 def wait_until(condition: Callable[[], T | None], what: str, timeout_seconds: float = 180) -> T:
-    """The first true value of `condition`; AssertionError that says `what` was waited for."""
+    """Return the first true value of `condition`; raise AssertionError that names `what` after the timeout."""
     deadline = time.monotonic() + timeout_seconds
     while True:
         value = condition()
@@ -24,10 +24,9 @@ def wait_until(condition: Callable[[], T | None], what: str, timeout_seconds: fl
 
 
 def at_best(is_fast: Callable[[], bool], *, seconds: float = 0) -> bool:
-    """Whether one of a few tries is as fast as promised.
+    """Return whether one of a few tries is as fast as promised.
 
-    Whether one of a few tries, or of those that begin within so many seconds, is as fast as promised: a machine may be
-    busy now and then, a slow program is always slow.
+    Tries go on for `seconds` at least: a machine may be busy now and then, but a slow program is always slow.
     """
     begun, tries = time.monotonic(), 0
     while tries < TRIES or time.monotonic() - begun < seconds:

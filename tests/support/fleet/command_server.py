@@ -1,6 +1,6 @@
-"""Runs `botticelli` and `celery` as forks of a process that has imported everything once: they start in milliseconds.
+"""Runs `botticelli` and `celery` as forks of a process that has imported everything, so that they start in milliseconds.
 
-What a command does, prints and returns is the same; how long importing takes and what is imported is not tested with it.
+A command behaves as when it is started normally; only the duration and the extent of its imports aren't tested so.
 """
 
 from __future__ import annotations
@@ -68,8 +68,8 @@ sys.exit(int(code) if code else "the command server has lost the command")
 def command_folder() -> Path:
     """Return a folder with executables `botticelli` and `celery`; their server ends with this process.
 
-    `celery multi` has a Python without a blank in its path, as it needs it. Where the kernel has no descriptors of
-    processes, the installed commands are there.
+    `celery multi` gets a Python without a blank in its path, which it needs. Outside Linux, which has process file
+    descriptors, the folder is that of the installed commands.
     """
     if not sys.platform.startswith("linux"):
         return Path(sys.executable).parent
@@ -105,7 +105,7 @@ def command_folder() -> Path:
 
 
 def main() -> None:
-    """Serve until the process that started this one is gone; a fork becomes the command and ends with it."""
+    """Serve until the parent process ends; each fork becomes a command and ends with it."""
     address, ready = sys.argv[1], int(sys.argv[2])
     _preload()
     with socket.socket(socket.AF_UNIX) as listener:
@@ -134,7 +134,7 @@ def _preload() -> None:
 
 
 def _attend(line: socket.socket, address: str) -> NoReturn:
-    """Fork the command, tell its process id, wait for it, and tell its exit code; end it if nobody waits any more."""
+    """Fork the command, send its process id, wait for it, and send its exit code; end it if the client is gone."""
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     request, descriptors = _receive(line)
     pid = os.fork()
@@ -179,7 +179,7 @@ def _become(request: Mapping[str, Any], descriptors: list[int], address: str) ->
 
 
 def _end_with(program: str, address: str) -> NoReturn:
-    """Run a program; end without taking the interpreter apart, which would copy all that the processes share."""
+    """Run a program; end without finalizing the interpreter, which would copy all memory that the processes share."""
     code: object
     try:
         sys.exit(_run_celery() if program == "celery" else _run_botticelli(address))

@@ -1,6 +1,7 @@
-"""Runs `celery` command lines as a process each, forked from one that has imported everything: JSON lines in and out.
+"""Runs each `celery` command line in a process that is forked from one with everything imported.
 
-In: `{"arguments": [...], "folder": ..., "environ": {...}}`. Out: `{"code": ..., "output": ..., "cpu_seconds": ...}`.
+Reads JSON lines `{"arguments": [...], "folder": ..., "environ": {...}}`, and writes `{"code": ..., "output": ...,
+"cpu_seconds": ...}`.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ def run(case: dict[str, Any]) -> dict[str, Any]:
 
 
 def _become(case: dict[str, Any]) -> None:
-    """Ends this process, as `celery` would."""
+    """Run `celery` in this process, and end it as `celery` would."""
     code: object = 99
     try:
         os.chdir(case["folder"])

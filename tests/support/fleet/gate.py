@@ -1,4 +1,4 @@
-"""A driver whose calls wait until the test lets them through: who is killed in the middle of one is no matter of time."""
+"""Installs a driver whose calls wait until the test lets them through, so that kills during a call don't depend on time."""
 
 from __future__ import annotations
 
@@ -36,23 +36,23 @@ NOTHING = "(?!)"
 
 @dataclass
 class Gate:
-    """The gate of one house, and what has come to it. A prompt that is asked for again stands there again."""
+    """The gate of one house, with a record of its calls. A repeated prompt is recorded again."""
 
     folder: Path
 
     def open(self, prompts: str = ".*") -> None:
-        """From now on, calls with these prompts (a regular expression for all of one) are answered; others wait."""
+        """Answer calls whose whole prompt matches `prompts`, a regular expression; other calls wait."""
         new = self.folder / "open.new"
         new.write_text(prompts)
         new.replace(self.folder / "open")
 
     def begun(self) -> list[str]:
-        """The prompts of all calls so far, in their order, answered or not."""
+        """List the prompts of all calls so far in order, answered or not."""
         return (self.folder / "calls").read_text().splitlines()
 
 
 def with_gate(house: House, *, answered: str = NOTHING, latency_seconds: float = 0) -> Gate:
-    """Install the driver as pip would do it, and make its model the default one."""
+    """Install the driver as pip would, and make its model the default."""
     house.write("gate_driver.py", DRIVER)
     house.write("gate-1.0.dist-info/METADATA", "Name: gate\nVersion: 1.0\n")
     house.write("gate-1.0.dist-info/entry_points.txt", "[botticelli.drivers]\ngate = gate_driver:GateDriver\n")

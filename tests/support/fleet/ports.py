@@ -1,4 +1,4 @@
-"""Ports for servers that have to be told theirs. None of those that the system itself gives to whoever asks for any."""
+"""Chooses ports for servers that need a given one, outside the range from which the system assigns ports."""
 
 from __future__ import annotations
 
@@ -9,23 +9,22 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 LOWEST, HIGHEST = 20_000, 32_000
-"""Below what Linux and macOS give to clients and to servers that don't care, so that nobody gets it meanwhile."""
+"""Range of ports below those that Linux and macOS assign, so that no other process gets one meanwhile."""
 
 
 def free_port() -> int:
-    """Return a port that nobody listens on and no other test process gets.
+    """Return a port on which no process listens, and which no other test process gets while this one lives.
 
-    Nobody listens on it on this machine, and no other test process is given it as long as this one lives: its number is
-    taken among the ports of UDP, which no server of ours uses.
+    Its number is reserved among the UDP ports, which no server of ours uses.
     """
     while True:
         port = random.randint(LOWEST, HIGHEST)
         taken = socket.socket(type=socket.SOCK_DGRAM)
         try:
             taken.bind(("127.0.0.1", port))
-            with socket.socket() as one:
-                one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                one.bind(("127.0.0.1", port))
+            with socket.socket() as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                probe.bind(("127.0.0.1", port))
         except OSError:
             taken.close()
         else:
@@ -35,11 +34,8 @@ def free_port() -> int:
 
 @contextmanager
 def refusing(port: int = 0) -> Iterator[int]:
-    """Hold a port that is taken and where nobody listens: any one, or this one.
-
-    Connections are refused as long as the block runs, and no other server gets it.
-    """
-    with socket.socket() as one:
-        one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        one.bind(("127.0.0.1", port))
-        yield one.getsockname()[1]
+    """Reserve a port (any by default) that refuses connections during the block; no other server gets it."""
+    with socket.socket() as holder:
+        holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        holder.bind(("127.0.0.1", port))
+        yield holder.getsockname()[1]

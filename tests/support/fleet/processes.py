@@ -1,4 +1,4 @@
-"""Real processes over one data directory: the command line, workers, Flower. Ends all of them."""
+"""Runs real processes over one data directory: the command line, workers, Flower; and ends all of them."""
 
 from __future__ import annotations
 
@@ -33,21 +33,21 @@ TIE = (
     "-c",
     "import ctypes, os, sys; ctypes.CDLL(None).prctl(1, 9); os.execvp(sys.argv[1], sys.argv[1:])",
 )
-"""PR_SET_PDEATHSIG, SIGKILL; then the command takes the place of this process."""
+"""Command prefix that sets PR_SET_PDEATHSIG to SIGKILL; then the command replaces its process."""
 MUTANT = """
 import os
 
 if os.environ.get("MUTANT"):
     import tests.mutants.plugin
 """
-"""How a process begins, as its `sitecustomize.py`: as the mutant that the tests are run with."""
+"""A `sitecustomize.py` that makes a process the mutant with which the tests run."""
 ROOT = Path(__file__).parents[3]
 CLEAN = ("PATH", "LANG", "LC_ALL", "TMPDIR")
 
 
 @cache
 def made_database() -> Path:
-    """Return a data directory of Postgres that nobody uses; it is gone with this process."""
+    """Make an unused data directory of Postgres, which is deleted when this process ends."""
     folder = Path(tempfile.mkdtemp(prefix="database"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     house = House(folder)
@@ -58,7 +58,7 @@ def made_database() -> Path:
 
 @dataclass
 class Process:
-    """One process in a session of its own, so that a signal meets it alone or with all its children."""
+    """One process in its own session, so that a signal reaches it alone or with all its children."""
 
     popen: subprocess.Popen[str] | forks.Fork
     log: Path
@@ -68,7 +68,7 @@ class Process:
         return self.popen.pid
 
     def kill(self) -> None:
-        """SIGKILL for it and its children: what a power cut does."""
+        """Kill the process and its children with SIGKILL, as a power cut would."""
         os.killpg(self.pid, signal.SIGKILL)
         self.popen.wait(180)
         if self.popen.stdin is not None:
@@ -76,13 +76,13 @@ class Process:
                 self.popen.stdin.close()
 
     def stop(self, timeout_seconds: float = 180) -> int:
-        """SIGTERM, and its exit code."""
+        """Send SIGTERM, wait, and return the exit code."""
         if self.popen.poll() is None:
             self.popen.send_signal(signal.SIGTERM)
         return self.popen.wait(timeout_seconds)
 
     def wait_until_ready(self) -> None:
-        """Of a worker."""
+        """Wait until the process, a worker, is ready."""
         wait_until(lambda: " ready." in self.text() or self.popen.poll() is not None, "the worker to be ready")
         assert self.popen.poll() is None, self.text()
 
@@ -92,15 +92,15 @@ class Process:
 
 @dataclass
 class House:
-    """A folder with a data directory, where commands are run as a person would run them."""
+    """A folder with a data directory, in which commands are run as a person would run them."""
 
     folder: Path
     settings: dict[str, str] = field(default_factory=dict)
     rehearses: bool = True
-    """Bot commands are answered offline."""
+    """True when bot commands are answered offline."""
     started: list[Process] = field(default_factory=list)
     tied: bool = sys.platform == "linux"
-    """Processes end with the thread that started them, however it ends: none is left of tests that were killed."""
+    """True when processes end with the thread that started them, so that tests that were killed leave none."""
 
     @property
     def home(self) -> Path:
@@ -108,13 +108,13 @@ class House:
 
     @property
     def environ(self) -> dict[str, str]:
-        kept = {name: os.environ[name] for name in CLEAN if name in os.environ}
+        inherited = {name: os.environ[name] for name in CLEAN if name in os.environ}
         own = {"BOTTICELLI_PLATFORMS__DISCORD__IMPLEMENTATION": "echo"} if self.rehearses else {}
         own |= {"BOTTICELLI_HOME": str(self.home), "HOME": str(self.folder), "PYTHONUNBUFFERED": "1"}
-        return kept | own | self.settings
+        return inherited | own | self.settings
 
     def furnish(self) -> House:
-        """Give it a data directory whose database has been made and migrated: what initdb takes is spent once."""
+        """Copy a data directory with a migrated database into the folder, so that initdb runs only once."""
         shutil.copytree(made_database(), Paths(self.home).data("postgres"))
         for folder in (self.home, Paths(self.home).root):
             folder.chmod(0o700)
@@ -140,14 +140,14 @@ class House:
         )
 
     def json_lines(self, *arguments: str, timeout_seconds: float = 240) -> tuple[int, list[dict[str, Any]]]:
-        """Exit code, and standard output, of which every line has to be a JSON object."""
+        """Run a command; return its exit code and its standard output, of which every line must be a JSON object."""
         done = self.run(*arguments, timeout_seconds=timeout_seconds)
         lines = [json.loads(line) for line in done.stdout.splitlines()]
         assert all(isinstance(line, dict) for line in lines)
         return done.returncode, lines
 
     def json(self, *arguments: str) -> Any:
-        """The one JSON document that a command prints."""
+        """Run a command, and return the JSON document that it prints."""
         done = self.run(*arguments)
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)
@@ -155,7 +155,7 @@ class House:
     def start(
         self, *command: str, environ: Mapping[str, str] | None = None, stdin: int = subprocess.DEVNULL
     ) -> Process:
-        """A process that goes on by itself; its output is in a file."""
+        """Start a process in the background; its output goes to a file."""
         if stdin == subprocess.DEVNULL and self._is_forked(command, environ or {}):
             return self._fork(Path(command[0]).name, command[1:], environ or {})
         log = self.folder / f"process-{len(self.started)}.log"
@@ -174,25 +174,25 @@ class House:
         return self.started[-1]
 
     def _mutated(self) -> dict[str, str]:
-        """A process of a mutant is one as well."""
+        """Return variables that make a process a mutant if this one is."""
         if "MUTANT" not in os.environ:
             return {}
         begins = self.write("mutant/sitecustomize.py", MUTANT)
         return {"MUTANT": os.environ["MUTANT"], "PYTHONPATH": os.pathsep.join((str(begins.parent), str(ROOT)))}
 
     def worker(self, *options: str, environ: Mapping[str, str] | None = None) -> Process:
-        """A Celery worker that is ready."""
+        """Start a Celery worker and wait until it is ready."""
         process = self.coming_worker(*options, environ=environ)
         process.wait_until_ready()
         return process
 
     def coming_worker(self, *options: str, environ: Mapping[str, str] | None = None) -> Process:
-        """A Celery worker that will be ready soon."""
+        """Start a Celery worker without waiting until it is ready."""
         words = ("-A", "botticelli", "worker", "--loglevel", "INFO", "--hostname", f"w{len(self.started)}@%h")
         return self.start(str(BIN / "celery"), *words, *options, environ=environ)
 
     def _is_forked(self, command: Sequence[str], environ: Mapping[str, str]) -> bool:
-        """Whether the command server can run it: not what begins with a `sitecustomize.py`."""
+        """Return whether the command server can run a command: not if it loads a `sitecustomize.py`."""
         if command[0] not in (str(BIN / "celery"), str(BIN / "botticelli")) or not self.tied or "MUTANT" in os.environ:
             return False
         folders = (self.environ | dict(environ)).get("PYTHONPATH", "").split(os.pathsep)
@@ -215,7 +215,7 @@ class House:
             yield client
 
     def close(self) -> None:
-        """End everything, and wait until the services are gone as well: after the last worker, which may end a call."""
+        """End all processes, and wait until the services have stopped after the last of them."""
         for process in self.started:
             if process.popen.poll() is None:
                 process.kill()
@@ -227,4 +227,5 @@ class House:
 
     def _is_empty(self) -> bool:
         keepers = [Paths(self.home).keeper, Paths(self.home, "model").keeper]
-        return not any(map(is_held, keepers)) and all(one.state == "stopped" for one in services.status(self.home))
+        stopped = all(service.state == "stopped" for service in services.status(self.home))
+        return stopped and not any(map(is_held, keepers))

@@ -1,7 +1,7 @@
-"""A process whose clocks are wrong: the text of a `sitecustomize.py` that shifts all of Python's alike. Moves no real clock.
+"""Contains a `sitecustomize.py` that shifts all of Python's wall clocks in a process.
 
-The shift in seconds is what the file named by BOTTICELLI_TEST_CLOCK says at each look; 0 without it. Monotonic clocks
-stay as they are, as they do on a machine whose wall clock jumps.
+The shift in seconds is read from the file named by BOTTICELLI_TEST_CLOCK at each look; 0 without it. Monotonic clocks
+aren't shifted, as on a machine whose wall clock jumps.
 """
 
 START = '''

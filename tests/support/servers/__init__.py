@@ -1,1 +1,1 @@
-"""Servers, messages and descriptions of servers that tests put in the place of real ones."""
+"""Provides servers, messages and API descriptions that tests use in place of real ones."""

@@ -1,6 +1,6 @@
-"""Discord's own description of its HTTP API (OpenAPI 3.1, MIT licence), as far as our requests go: routes and their bodies.
+"""Checks requests against Discord's description of its HTTP API (OpenAPI 3.1, MIT licence): routes and their bodies.
 
-`python -m tests.support.servers.discord_openapi DESCRIPTION DATE` makes the extract anew that the tests read.
+`python -m tests.support.servers.discord_openapi DESCRIPTION DATE` writes the extract that the tests read.
 """
 
 from __future__ import annotations
@@ -24,19 +24,19 @@ _WORDS = ("description", "title", "x-discord-union", "deprecated")
 
 
 def faults(method: str, path: str, body: Any) -> list[str]:
-    """What Discord's description says against a request; one line each."""
+    """List what is wrong with a request by Discord's description, one line each."""
     template = _template(extract()["paths"], method.lower(), path)
     if template is None:
         return [f"{method} {path} is no route"]
     schema = extract()["paths"][template][method.lower()]
     if schema is None:
         return [] if body is None else [f"{method} {path} takes no body"]
-    found = [
-        f"{method} {path}: {one.json_path} {one.message[:300]}"
-        for one in _validator(template, method.lower()).iter_errors(body or {})
+    invalid = [
+        f"{method} {path}: {error.json_path} {error.message[:300]}"
+        for error in _validator(template, method.lower()).iter_errors(body or {})
     ]
     unknown = set(body or {}) - _names(schema)
-    return found + [f"{method} {path}: no field {one}" for one in sorted(unknown)]
+    return invalid + [f"{method} {path}: no field {field}" for field in sorted(unknown)]
 
 
 @cache
@@ -46,7 +46,7 @@ def extract() -> dict[str, Any]:
 
 
 def extracted(described: dict[str, Any], taken_at: str) -> dict[str, Any]:
-    """Of a whole description: the routes that our sources name, the schemas of their bodies and what these refer to."""
+    """Extract the routes that our sources name, the schemas of their bodies and the schemas that these refer to."""
     paths: dict[str, dict[str, Any]] = {}
     for method, route in sorted(_routes()):
         template = _template(described["paths"], method.lower(), re.sub(r"\{\w+\}", "1", route))
@@ -69,7 +69,7 @@ def extracted(described: dict[str, Any], taken_at: str) -> dict[str, Any]:
 
 
 def named_routes() -> set[tuple[str, str]]:
-    """Method and route of the extract, of each route that our sources name."""
+    """Return method and route in the extract for each route that our sources name."""
     filled = ((method.lower(), re.sub(r"\{\w+\}", "1", route)) for method, route in _routes())
     return {(method, _template(extract()["paths"], method, path) or path) for method, path in filled}
 
@@ -85,12 +85,12 @@ def _routes() -> set[tuple[str, str]]:
 
 
 def _template(paths: dict[str, Any], method: str, path: str) -> str | None:
-    """The route of a path, the one with the fewest names first."""
+    """Find the route of a path; routes with fewer parameters come first."""
     return next(
         (
-            one
-            for one in sorted(paths, key=lambda one: one.count("{"))
-            if method in paths[one] and re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", one), path)
+            route
+            for route in sorted(paths, key=lambda route: route.count("{"))
+            if method in paths[route] and re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", route), path)
         ),
         None,
     )
@@ -106,17 +106,18 @@ def _names(schema: dict[str, Any]) -> set[str]:
     if "$ref" in schema:
         schema = extract()["components"]["schemas"][schema["$ref"].removeprefix(SCHEMAS)]
     inner = [*schema.get("oneOf", ()), *schema.get("anyOf", ()), *schema.get("allOf", ())]
-    return set(schema.get("properties", ())).union(*(_names(one) for one in inner))
+    return set(schema.get("properties", ())).union(*map(_names, inner))
 
 
 def _bare(schema: Any) -> Any:
-    """Without the texts, which say nothing of types; a property may be called like one of them."""
+    """Remove the texts of a schema, but not properties that have the name of a text."""
     if isinstance(schema, list):
-        return [_bare(one) for one in schema]
+        return [_bare(item) for item in schema]
     if not isinstance(schema, dict):
         return schema
-    kept = {key: value for key, value in schema.items() if key not in _WORDS or not isinstance(value, (str, bool))}
-    return {key: _bare(value) for key, value in kept.items()}
+    return {
+        key: _bare(value) for key, value in schema.items() if key not in _WORDS or not isinstance(value, (str, bool))
+    }
 
 
 def _references(schema: Any) -> Iterator[str]:
@@ -124,10 +125,10 @@ def _references(schema: Any) -> Iterator[str]:
         if isinstance(schema.get("$ref"), str):
             yield schema["$ref"].removeprefix(SCHEMAS)
         schema = list(schema.values())
-    for one in schema if isinstance(schema, list) else ():
-        yield from _references(one)
+    for item in schema if isinstance(schema, list) else ():
+        yield from _references(item)
 
 
 if __name__ == "__main__":
-    made = extracted(json.loads(Path(sys.argv[1]).read_text("utf-8")), sys.argv[2])
-    EXTRACT.write_text(json.dumps(made, sort_keys=True, separators=(",", ":")) + "\n", encoding="utf-8")
+    description = extracted(json.loads(Path(sys.argv[1]).read_text("utf-8")), sys.argv[2])
+    EXTRACT.write_text(json.dumps(description, sort_keys=True, separators=(",", ":")) + "\n", encoding="utf-8")

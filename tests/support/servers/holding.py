@@ -1,4 +1,4 @@
-"""A provider that keeps its answers back until the test lets them go."""
+"""Runs a fake provider that holds its answers until the test releases them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from botticelli.testing.providers import FakeProvider
 
 
 class Holding(FakeProvider):
-    """Answers as others do, but for calls that come after `hold` and before `let_go`. Closing lets go."""
+    """Answers normally, except calls between `hold` and `let_go`, which wait. Closing releases them."""
 
     def __post_init__(self) -> None:
         self._passes: int | None = None
@@ -16,7 +16,7 @@ class Holding(FakeProvider):
         super().__post_init__()
 
     def hold(self, passes: int = 0) -> None:
-        """From now on only so many calls are answered; the others wait."""
+        """Answer only `passes` more calls; the others wait."""
         with self._changed:
             self._passes = passes
 

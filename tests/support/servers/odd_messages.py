@@ -1,4 +1,4 @@
-"""Entries for the queue that no program of ours would write: each field of a message with each odd value, and raw ones."""
+"""Generates malformed queue entries: each field of a message with each odd value, and raw entries."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def _words(text: str) -> tuple[str, ...]:
 
 
 MARKER = "what-a-body-holds"
-"""Stands in every body, and may stand in no log."""
+"""Part of every body, which must not appear in any log."""
 MISSING = object()
 ODD: Mapping[str, Any] = {
     "missing": MISSING,
@@ -62,7 +62,7 @@ ARGUMENTS: Mapping[str, dict[str, Any]] = {
 
 
 def message(task: str = RUN_ITERATION, **kwargs: Any) -> dict[str, Any]:
-    """A good one, with its body not yet encoded."""
+    """Make a valid message whose body isn't encoded yet."""
     return {
         "body": [[], {**ARGUMENTS[task], "note": MARKER, **kwargs}, dict.fromkeys(EMBEDDED)],
         "content-type": "application/json",
@@ -91,7 +91,7 @@ def message(task: str = RUN_ITERATION, **kwargs: Any) -> dict[str, Any]:
 
 
 def entry(written: Mapping[str, Any]) -> bytes:
-    """As it lies in the queue."""
+    """Encode a message as it is stored in the queue."""
     encoded = dict(written)
     if isinstance(encoded.get("body"), list):
         encoded["body"] = base64.b64encode(json.dumps(encoded["body"]).encode()).decode()
@@ -99,7 +99,7 @@ def entry(written: Mapping[str, Any]) -> bytes:
 
 
 def odd_entries(task: str = RUN_ITERATION) -> Iterator[tuple[str, bytes]]:
-    """Each with a name that says what is odd about it."""
+    """Yield malformed entries, each with a name that says what is odd about it."""
     for path in _paths():
         for name, value in ODD.items():
             odd = copy.deepcopy(message(task))
@@ -109,7 +109,7 @@ def odd_entries(task: str = RUN_ITERATION) -> Iterator[tuple[str, bytes]]:
 
 
 def raw_entries(task: str = RUN_ITERATION) -> Iterator[tuple[str, bytes]]:
-    """What is no message at all, or has a body of another kind."""
+    """Yield entries that aren't messages, or have a body of another kind."""
     good = message(task)
     yield from {
         "nothing": b"",
@@ -142,12 +142,12 @@ def raw_entries(task: str = RUN_ITERATION) -> Iterator[tuple[str, bytes]]:
 
 @cache
 def _bomb() -> str:
-    """A hundred megabytes, when decompressed."""
+    """Return a body of a hundred megabytes when decompressed."""
     return base64.b64encode(zlib.compress(b"0" * 100_000_000, 1)).decode()
 
 
 def _bodies() -> dict[str, str]:
-    """In base64, but for the first."""
+    """Return malformed bodies by name, all but two of them in valid base64."""
     bodies: dict[str, bytes] = {
         "null": b"null",
         "number": b"1",

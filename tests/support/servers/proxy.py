@@ -1,4 +1,4 @@
-"""A TCP proxy before a server's unix socket, whose ways a test changes while it runs. Understands no protocol."""
+"""Runs a TCP proxy before a server's unix socket, whose behaviour a test changes while it runs."""
 
 from __future__ import annotations
 
@@ -16,12 +16,11 @@ BYTES = 65536
 
 
 class Proxy:
-    """A proxy on a port of this machine, with faults.
+    """A proxy on a local port, with faults.
 
-    `refusing`: connections are refused and those that are open are cut. `swallowed`: a request with these bytes in it
-    never arrives, and its connection stays open: half of what a dropped connection is. `silent`: nothing passes any
-    more in either direction, and nothing is closed, as if a machine had vanished. `rewrite` changes what the server
-    says.
+    `refuse` cuts open connections and refuses new ones. `swallowed`: a request with these bytes never arrives, and its
+    connection stays open. `silent`: nothing passes in either direction and nothing is closed, as if a machine had
+    vanished. `rewrite` changes the server's answers.
     """
 
     def __init__(
@@ -55,9 +54,9 @@ class Proxy:
         with self._lock:
             listener, self._listener = self._listener, None
             cut, self._open = self._open, set()
-        for one in (listener, *cut):
-            if one is not None:
-                self._end(one)
+        for connection in (listener, *cut):
+            if connection is not None:
+                self._end(connection)
 
     def _serve(self, listener: socket.socket) -> None:
         with contextlib.suppress(OSError):
@@ -66,7 +65,7 @@ class Proxy:
                 self._connect(listener, client)
 
     def _connect(self, listener: socket.socket, client: socket.socket) -> None:
-        """A connection that came before it was refused, and is taken up after that, is cut as well."""
+        """Connect a client to the server; cut it if connections are refused by now."""
         server = socket.socket(socket.AF_UNIX)
         try:
             server.connect(os.fspath(self._server))
@@ -94,8 +93,8 @@ class Proxy:
         self._end(target)
 
     @staticmethod
-    def _end(one: socket.socket) -> None:
-        """`shutdown` wakes those who read from it, which `close` alone does not."""
+    def _end(connection: socket.socket) -> None:
+        """Shut down and close a socket; the shutdown wakes threads that read from it, which `close` alone doesn't."""
         with contextlib.suppress(OSError):
-            one.shutdown(socket.SHUT_RDWR)
-        one.close()
+            connection.shutdown(socket.SHUT_RDWR)
+        connection.close()

@@ -1,4 +1,4 @@
-"""A server that answers every request with one given answer, whatever is asked."""
+"""Runs a server that gives the same answer to every request."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 
 @dataclass
 class RawServer:
-    """The answer that is given; text goes as HTML, anything else as JSON."""
+    """The answer to every request; a text `body` is sent as HTML, anything else as JSON."""
 
     url: str = ""
     status: int = 200
@@ -35,7 +35,7 @@ def raw_server() -> Iterator[RawServer]:
         protocol_version = "HTTP/1.1"
 
         def log_message(self, format: str, *args: Any) -> None:
-            """Silent."""
+            """Log nothing."""
 
         def do_POST(self) -> None:
             self.rfile.read(int(self.headers.get("content-length") or 0))

@@ -1,4 +1,4 @@
-"""The drivers of the three SDKs as tests use them: one for a server that plays the provider, and a request for it."""
+"""Makes drivers of the three SDKs for fake providers, and requests for them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ DRIVERS: dict[str, type[SdkDriver[Any, Any]]] = {
 MODELS = {"gemini": "gemini-2.5-flash", "anthropic": "claude-sonnet-4", "openai": "gpt-4.1"}
 ALL = pytest.mark.parametrize("wire", list(DRIVERS))
 made: list[SdkDriver[Any, Any]] = []
-"""Those to close at the end of a test."""
+"""Drivers to close at the end of a test."""
 
 
 def driver_for(server: FakeProvider, **options: Any) -> SdkDriver[Any, Any]:
