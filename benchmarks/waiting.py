@@ -131,7 +131,7 @@ class Bench:
         return figures
 
     def _bare(self, workers: int, total: Total) -> None:
-        """All messages are published in one trip when the clock starts, and each thread has made a call."""
+        """Measure from the publication of all messages in one trip, after each thread has made a call."""
         redis = self._runtime.redis
         redis.delete(COUNTER)
         app = connected(configured(Celery("bare", set_as_current=False)), self._runtime.redis_url, "bare")

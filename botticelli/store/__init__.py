@@ -13,20 +13,20 @@ from typing import Any
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError
 
-from botticelli.store.connection.database import connected, unwritable
+from botticelli.store.connection.database import as_unwritable, connected
 from botticelli.store.fleet.canaries import Canaries, Canary
 from botticelli.store.fleet.elections import Duties
 from botticelli.store.runs.acts import ActRow, Acts
 from botticelli.store.runs.effects import UNDECIDED, Decision, EffectRecord, Effects, Intent, Question, Twin
 from botticelli.store.runs.iterations import Claim, ClaimKey, Iteration, Iterations, Lost, Open, Unclaimed, Wanted
 from botticelli.store.runs.media import MediaRepository, NewMedium
-from botticelli.store.runs.run_actions import HALT, Levers, Moved
+from botticelli.store.runs.run_actions import HALT, Moved, RunActions
 from botticelli.store.runs.runs import FINAL, UNRESOLVED, NewRun, Run, Runs
 from botticelli.store.schema.statements import statement
-from botticelli.store.usage.learned_limits import Learned, LearnedLimit
+from botticelli.store.usage.learned_limits import LearnedLimit, LearnedLimits
 from botticelli.store.usage.ledger import Entry, Ledger, PastCalls, PastUsage, Settled
 from botticelli.store.usage.overrides import WHOLE, FreshOverrides, InForce, Override, Overrides
-from botticelli.store.usage.usage_history import ActUsage, Spending, SpentRow, Step
+from botticelli.store.usage.usage_history import ActUsage, SpendingHistory, SpentRow, Step
 from botticelli.store.user_data.content_tables import Content, ContentTable, NewRow, Origin
 from botticelli.store.user_data.state import StateEntry, StateRepository, escape_segment
 from botticelli.store.user_data.user_tables import Query, Tables
@@ -96,10 +96,10 @@ class Transaction:
         self.effects = Effects(connection)
         self.state = StateRepository(connection)
         self.ledger = Ledger(connection)
-        self.spending = Spending(connection)
+        self.spending = SpendingHistory(connection)
         self.overrides = Overrides(connection)
-        self.levers = Levers(connection)
-        self.learned = Learned(connection)
+        self.levers = RunActions(connection)
+        self.learned = LearnedLimits(connection)
         self.media = MediaRepository(connection)
         self.content = Content(connection)
         self.canaries = Canaries(connection)
@@ -184,7 +184,7 @@ class Store:
             with connected(self.engine) as connection:
                 yield Transaction(connection)
         except DBAPIError as error:
-            if (refusal := unwritable(self.engine, error)) is not None:
+            if (refusal := as_unwritable(self.engine, error)) is not None:
                 raise refusal from None
             raise
 

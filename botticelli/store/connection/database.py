@@ -23,7 +23,7 @@ from botticelli.errors import (
 from botticelli.loading.app_folder import app_folder
 from botticelli.settings import shown_url
 from botticelli.settings.network import Fault, certificates_fault, file_fault
-from botticelli.store.connection.pool_check import ping_when_in_doubt
+from botticelli.store.connection.pool_check import ping_doubtful_connections
 from botticelli.store.connection.sessions import SessionLimits, limit_sessions
 
 if TYPE_CHECKING:
@@ -66,10 +66,10 @@ def make_engine(
         pool_size=pool_size,
         max_overflow=pool_size,
         hide_parameters=True,  # an error message must not carry a prompt into a log
-        connect_args=limits.of_the_client,
+        connect_args=limits.client_parameters,
         execution_options={ORIGIN: origin},
     )
-    ping_when_in_doubt(engine)
+    ping_doubtful_connections(engine)
     limit_sessions(engine, limits)
     return engine
 
@@ -130,7 +130,7 @@ def require_utf8(connection: Connection) -> None:
         )
 
 
-def unwritable(engine: Engine, error: DBAPIError) -> Unwritable | None:
+def as_unwritable(engine: Engine, error: DBAPIError) -> Unwritable | None:
     """Return Unwritable if the error says that the server accepts no writes now, else None."""
     if getattr(error.orig, "pgcode", None) not in NO_WRITES:
         return None

@@ -19,7 +19,7 @@ IDLE_SECONDS = 1.0
 RETURNED_AT = "returned_at"
 
 
-def ping_when_in_doubt(engine: Engine) -> None:
+def ping_doubtful_connections(engine: Engine) -> None:
     """Ping connections of the engine's pool (psycopg2) that may be dead, whenever one is checked out.
 
     A dead one is replaced, and with it all that were opened before.
@@ -31,7 +31,7 @@ def ping_when_in_doubt(engine: Engine) -> None:
 
     def check(connection: Any, record: Any, _: Any) -> None:
         try:
-            if _is_in_doubt(connection, record.info.get(RETURNED_AT)):
+            if _may_be_dead(connection, record.info.get(RETURNED_AT)):
                 engine.dialect.do_ping(connection)
         except error_type:
             raise InvalidatePoolError from None
@@ -40,7 +40,7 @@ def ping_when_in_doubt(engine: Engine) -> None:
     event.listen(engine, "checkout", check)
 
 
-def _is_in_doubt(connection: Any, returned_at: float | None) -> bool:
+def _may_be_dead(connection: Any, returned_at: float | None) -> bool:
     """Return whether the connection was idle for long or has unread data. One that was never returned is new."""
     if returned_at is None:
         return False

@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Engine, event
 
 POOLED = "pooled"
 """Marks a connection through a pooler, whose session may belong to another client later."""
-LEAST_SILENT_SECONDS = 5.0
+MIN_SILENT_SECONDS = 5.0
 LOCK_SECONDS = 10
 PROBES = 3
 
@@ -34,10 +34,10 @@ class SessionLimits:
 
     @property
     def idle_seconds(self) -> float:
-        return max(self.silent_seconds, LEAST_SILENT_SECONDS)
+        return max(self.silent_seconds, MIN_SILENT_SECONDS)
 
     @property
-    def of_the_server(self) -> Mapping[str, str]:
+    def server_parameters(self) -> Mapping[str, str]:
         """Parameters of the Postgres session, which any user may set."""
         idle, interval = self._keepalive
         return {
@@ -52,7 +52,7 @@ class SessionLimits:
         }
 
     @property
-    def of_the_client(self) -> dict[str, Any]:
+    def client_parameters(self) -> dict[str, Any]:
         """Parameters of libpq; a server or a pooler sees only the name and the encoding."""
         idle, interval = self._keepalive
         return {
@@ -75,7 +75,7 @@ class SessionLimits:
 
 def limit_sessions(engine: Engine, limits: SessionLimits) -> None:
     """Apply the limits to every connection that the engine (psycopg2) opens from now on."""
-    parameters = limits.of_the_server
+    parameters = limits.server_parameters
     names = [value for item in parameters.items() for value in item]
     in_session = ", ".join("case when pg_backend_pid() = %s then set_config(%s, %s, false) end" for _ in parameters)
     in_transaction = "select " + ", ".join("set_config(%s, %s, true)" for _ in parameters)

@@ -32,7 +32,7 @@ class Moved:
 _COLUMNS = tuple(run_levers.c[name] for name in Moved.__slots__)
 
 
-class Levers:
+class RunActions:
     """Reads and writes actions on runs within one transaction."""
 
     def __init__(self, connection: Connection) -> None:

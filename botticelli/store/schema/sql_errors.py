@@ -11,7 +11,7 @@ from botticelli.errors import InvalidInput
 
 
 @contextmanager
-def in_plain_words(table: str, do: str) -> Iterator[None]:
+def as_invalid_input(table: str, do: str) -> Iterator[None]:
     """Raise InvalidInput for a wrong value, type or permission; the transaction can't be used afterwards."""
     try:
         yield

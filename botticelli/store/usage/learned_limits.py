@@ -21,7 +21,7 @@ class LearnedLimit:
     learned_at: datetime
 
 
-class Learned:
+class LearnedLimits:
     """Reads and writes learned limits within one transaction."""
 
     def __init__(self, connection: Connection) -> None:

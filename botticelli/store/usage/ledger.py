@@ -61,7 +61,7 @@ class PastCalls:
     seconds: float = 0.0
 
 
-class Counted(Protocol):
+class TokenCounts(Protocol):
     """Token counts of a request, as the provider reported them."""
 
     @property
@@ -84,7 +84,7 @@ class Settled:
     draw_id: str
     outcome: str
     settled_at: datetime
-    usage: Counted | None
+    usage: TokenCounts | None
     cost_usd: Decimal | None = None
     usage_doubtful: bool = False
 
@@ -111,7 +111,7 @@ class Ledger:
         draw_id: str,
         outcome: str,
         settled_at: datetime,
-        usage: Counted | None,
+        usage: TokenCounts | None,
         cost_usd: Decimal | None = None,
     ) -> None:
         """Settle one request; see `settle_all`. `usage` is None when it is unknown."""

@@ -73,7 +73,7 @@ class SpentRow:
     settled_at: datetime | None
 
 
-class Spending:
+class SpendingHistory:
     """Reads the ledger within one transaction."""
 
     def __init__(self, connection: Connection) -> None:

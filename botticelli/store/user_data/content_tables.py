@@ -40,7 +40,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.types import TypeEngine
 
 from botticelli.errors import InvalidInput
-from botticelli.store.schema.sql_errors import in_plain_words
+from botticelli.store.schema.sql_errors import as_invalid_input
 from botticelli.store.schema.tables import content_tables
 from botticelli.untrusted.storable import storable
 
@@ -164,7 +164,7 @@ class Content:
         ids: list[int] = []
         for start in range(0, len(values), _ROWS_AT_ONCE):
             query = insert(table).values(values[start : start + _ROWS_AT_ONCE]).returning(table.c.id)
-            with in_plain_words(name, "ask the model for values that fit its columns"):
+            with as_invalid_input(name, "ask the model for values that fit its columns"):
                 ids += self._connection.execute(query).scalars()
         return ids
 

@@ -38,7 +38,7 @@ class StateEntry:
 
 
 @dataclass(frozen=True, slots=True)
-class Loaded:
+class LoadResult:
     """Result of `load`: how many entries were written, how many of them are expired, and the keys that were skipped."""
 
     written: int
@@ -134,7 +134,7 @@ class StateRepository:
         new = _columns(value, ttl_seconds, metadata) | {"updated_at": _later()}
         return self._connection.execute(update(table).where(*unchanged).values(new)).rowcount > 0
 
-    def load(self, entries: Sequence[Mapping[str, Any]], *, replace: bool) -> Loaded:
+    def load(self, entries: Sequence[Mapping[str, Any]], *, replace: bool) -> LoadResult:
         """Write exported entries with their dates, except that `updated_at` is now; existing ones stay unless `replace`.
 
         Each key occurs once. An entry has `key` and `value`, and optionally `metadata`, and `created_at` and `expires_at`
@@ -149,7 +149,7 @@ class StateRepository:
             values = {"entries": json.dumps(batch), "replace": replace}
             written |= {row.key: row.is_expired for row in self._connection.execute(statement("state_load"), values)}
         existing = [row["key"] for row in rows if row["key"] not in written]
-        return Loaded(len(written), sum(written.values()), existing)
+        return LoadResult(len(written), sum(written.values()), existing)
 
     def delete(self, key: str) -> bool:
         """Delete an entry; return whether it existed."""

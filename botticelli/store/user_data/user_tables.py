@@ -33,7 +33,7 @@ from sqlalchemy.exc import NoSuchTableError
 from sqlalchemy.sql.expression import TableClause
 
 from botticelli.errors import InvalidInput
-from botticelli.store.schema.sql_errors import in_plain_words
+from botticelli.store.schema.sql_errors import as_invalid_input
 from botticelli.store.schema.tables import metadata
 from botticelli.store.user_data.content_tables import REHEARSED, SCHEMA, Content
 from botticelli.store.user_data.row_conditions import Condition, clause, columns_of
@@ -58,7 +58,7 @@ class Query:
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class ReadableTable:
     """A table that may be read. `columns` maps names to types as Postgres writes them."""
 
     schema: str | None
@@ -93,88 +93,91 @@ class Tables:
         """List the names of all tables that may be read."""
         return sorted({*(table.name for table in Content(self._connection).tables()), *self._allow})
 
-    def find(self, name: str, *, to_write: bool = False) -> Seen | None:
+    def find(self, name: str, *, to_write: bool = False) -> ReadableTable | None:
         """Find the table that a narrative calls `name`: a content table, else one that the settings allow.
 
         None when it doesn't exist or isn't allowed, and for Botticelli's own tables.
         """
         schema, _, plain = name.rpartition(".")
         if schema in ("", SCHEMA) and Content(self._connection).get(plain) is not None:
-            return self._seen(SCHEMA, plain)
+            return self._readable(SCHEMA, plain)
         is_ours = plain in metadata.tables or plain == "alembic_version"
         if name not in (self._write if to_write else self._allow) or is_ours:
             return None
-        return self._seen(schema or None, plain)
+        return self._readable(schema or None, plain)
 
     def read(self, query: Query) -> list[dict[str, Any]]:
         """Read rows. Raises InvalidInput for an unknown table or column, and for values that Postgres rejects."""
-        seen = self._known(query, to_write=False)
-        with in_plain_words(query.table, _CHECK):
-            self._take_role(seen)
-            rows = self._connection.execute(self._select(seen, query)).mappings()
+        readable = self._known(query, to_write=False)
+        with as_invalid_input(query.table, _CHECK):
+            self._take_role(readable)
+            rows = self._connection.execute(self._select(readable, query)).mappings()
             return [dict(row) for row in rows]
 
     def pull(self, query: Query) -> list[dict[str, Any]]:
         """Read rows and delete them in this transaction; rows that another transaction is pulling are skipped."""
-        seen = self._known(query, to_write=True)
+        readable = self._known(query, to_write=True)
         place: ColumnElement[str] = sql_cast(literal_column("ctid"), Text)
-        with in_plain_words(query.table, _CHECK):
-            picked = self._select(seen, query).add_columns(place.label("ctid"))
+        with as_invalid_input(query.table, _CHECK):
+            picked = self._select(readable, query).add_columns(place.label("ctid"))
             rows = [dict(row) for row in self._connection.execute(picked.with_for_update(skip_locked=True)).mappings()]
             places = [row.pop("ctid") for row in rows]
-            self._connection.execute(delete(seen.clause).where(place.in_(places)))
+            self._connection.execute(delete(readable.clause).where(place.in_(places)))
             return rows
 
     def change(self, name: str, where: Condition, values: Mapping[str, str | None], limit: int | None) -> int:
         """Set columns of up to `limit` rows that match `where`; return how many."""
         query = Query(name, tuple(values), where, limit=limit or 1)
-        seen = self._known(query, to_write=True)
-        with in_plain_words(name, _CHECK):
-            condition: ColumnElement[bool] = clause(where) & self._visible(seen)
+        readable = self._known(query, to_write=True)
+        with as_invalid_input(name, _CHECK):
+            condition: ColumnElement[bool] = clause(where) & self._visible(readable)
             if limit is not None:
                 place: ColumnElement[str] = literal_column("ctid")
-                condition = place.in_(select(place).select_from(seen.clause).where(condition).limit(limit))
+                condition = place.in_(select(place).select_from(readable.clause).where(condition).limit(limit))
             new = {name: storable(value) for name, value in values.items()}
-            return self._connection.execute(update(seen.clause).where(condition).values(new)).rowcount
+            return self._connection.execute(update(readable.clause).where(condition).values(new)).rowcount
 
-    def _seen(self, schema: str | None, name: str) -> Seen | None:
+    def _readable(self, schema: str | None, name: str) -> ReadableTable | None:
         try:
             columns = inspect(self._connection).get_columns(name, schema=schema)
         except NoSuchTableError:
             return None
-        return Seen(schema, name, {item["name"]: str(item["type"]) for item in columns}) if columns else None
+        return ReadableTable(schema, name, {item["name"]: str(item["type"]) for item in columns}) if columns else None
 
-    def _known(self, query: Query, *, to_write: bool) -> Seen:
-        seen = self.find(query.table, to_write=to_write)
-        if seen is None:
+    def _known(self, query: Query, *, to_write: bool) -> ReadableTable:
+        readable = self.find(query.table, to_write=to_write)
+        if readable is None:
             offer = ", ".join(self.names()[:20]) or "none yet"
             reason = "may not be changed" if to_write and self.find(query.table) else "doesn't exist or may not be read"
             raise InvalidInput(
                 reason, where=f"table {query.table}", do=f"tables: {offer}; see [tables] in the settings"
             )
         named = {*query.columns, *columns_of(query.where), *(name for name, _ in query.order_by)}
-        for unknown in sorted(named - seen.columns.keys()):
-            offer = ", ".join(list(seen.columns)[:40])
+        for unknown in sorted(named - readable.columns.keys()):
+            offer = ", ".join(list(readable.columns)[:40])
             raise InvalidInput(f"has no column {unknown!r}", where=f"table {query.table}", do=f"it has {offer}")
-        return seen
+        return readable
 
-    def _select(self, seen: Seen, query: Query) -> Select[Any]:
-        source = seen.clause
-        chosen = (source.c[name] for name in query.columns or seen.columns)
-        rows = select(*chosen).select_from(source).where(clause(query.where), self._visible(seen))
+    def _select(self, readable: ReadableTable, query: Query) -> Select[Any]:
+        source = readable.clause
+        chosen = (source.c[name] for name in query.columns or readable.columns)
+        rows = select(*chosen).select_from(source).where(clause(query.where), self._visible(readable))
         if query.sample is not None:
             return rows.order_by(func.random()).limit(query.sample)
         ordered = [source.c[name].desc() if descends else source.c[name] for name, descends in query.order_by]
         return rows.order_by(*ordered).limit(query.limit).offset(query.offset)
 
-    def _visible(self, seen: Seen) -> ColumnElement[bool]:
-        if self._rehearse or seen.schema != SCHEMA:
+    def _visible(self, readable: ReadableTable) -> ColumnElement[bool]:
+        if self._rehearse or readable.schema != SCHEMA:
             return true()
         return column("review_status") != REHEARSED
 
-    def _take_role(self, seen: Seen) -> None:
+    def _take_role(self, readable: ReadableTable) -> None:
         """Switch to the role that sees only content tables, if it exists and may read the table."""
-        named = {"role": READER, "table": f'"{seen.schema}"."{seen.name}"' if seen.schema else f'"{seen.name}"'}
+        named = {
+            "role": READER,
+            "table": f'"{readable.schema}"."{readable.name}"' if readable.schema else f'"{readable.name}"',
+        }
         if self._connection.execute(_MAY_READ, named).scalar():
             self._connection.execute(text(f"set local role {READER}"))
 

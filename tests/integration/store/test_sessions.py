@@ -115,7 +115,7 @@ def test_session_behind_a_pooler_is_told_in_each_transaction_and_keeps_nothing(r
 def test_transaction_of_a_vanished_client_gives_its_rows_back(
     runtime: Runtime, rows: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("botticelli.store.connection.sessions.LEAST_SILENT_SECONDS", 3.0)
+    monkeypatch.setattr("botticelli.store.connection.sessions.MIN_SILENT_SECONDS", 3.0)
     with Proxy(server_socket(runtime)) as proxy:
         engine = engine_at(runtime, proxy, silent_seconds=3)
         vanished = engine.connect()
