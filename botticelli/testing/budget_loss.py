@@ -67,9 +67,7 @@ class LossConformance(ABC):
     def budget(self, clock: ManualClock, ledger: Ledger) -> Budget:
         return self.connect(clock, ledger)
 
-    def test_after_the_loss_only_the_rest_of_the_day_is_granted(
-        self, budget: Budget, ledger: Ledger, clock: ManualClock
-    ) -> None:
+    def test_loss_leaves_only_the_rest_of_the_day(self, budget: Budget, ledger: Ledger, clock: ManualClock) -> None:
         for _ in range(6):
             assert ledger.charge(budget, DAY, Amounts(tokens=10))
             clock.advance(60_000)
@@ -77,7 +75,7 @@ class LossConformance(ABC):
         again = [ledger.charge(budget, DAY, Amounts(tokens=1)) for _ in range(100)]
         assert sum(again) == 40
 
-    def test_what_is_rebuilt_leaves_when_it_would_have_left(
+    def test_rebuilt_charges_expire_when_they_would_have(
         self, budget: Budget, ledger: Ledger, clock: ManualClock
     ) -> None:
         assert ledger.charge(budget, DAY, Amounts(tokens=70))
@@ -121,13 +119,13 @@ class LossConformance(ABC):
         assert not ledger.charge(budget, scope, some)
         assert ledger.charge(budget, scope, rest)
 
-    def test_a_scope_without_past_charges_starts_empty(self, budget: Budget, ledger: Ledger) -> None:
+    def test_scope_without_past_charges_starts_empty(self, budget: Budget, ledger: Ledger) -> None:
         scope = Scope("new", (Window("tokens", 100, 60), Window("tokens", 100, 86_400)))
         self.lose()
         assert used(budget, scope) == [0, 0]
         assert ledger.charge(budget, scope, Amounts(tokens=100))
 
-    def test_a_window_that_is_new_in_a_scope_begins_as_after_a_loss(
+    def test_new_window_of_a_scope_begins_as_after_a_loss(
         self, budget: Budget, ledger: Ledger, clock: ManualClock
     ) -> None:
         minute, hour, day = Window("tokens", 100, 60), Window("tokens", 100, 3600), Window("tokens", 100, 86_400)
@@ -141,20 +139,20 @@ class LossConformance(ABC):
         assert ledger.charge(budget, grown, Amounts(tokens=70))
         assert used(budget, grown) == [70, 70, 100]
 
-    def test_charges_older_than_the_longest_window_do_not_close_a_scope(
+    def test_charges_older_than_the_longest_window_close_no_scope(
         self, budget: Budget, ledger: Ledger, clock: ManualClock
     ) -> None:
         ledger.charges.append(PastCharge("short", Amounts(tokens=100), clock.ms - 60_000))
         assert ledger.charge(budget, Scope("short", (Window("tokens", 100, 60),), guard_ms=0), Amounts(tokens=100))
 
-    def test_without_a_ledger_every_window_starts_full(self, clock: ManualClock) -> None:
+    def test_windows_start_full_without_a_ledger(self, clock: ManualClock) -> None:
         scope = Scope("blind", (Window("tokens", 100, 60), Window("tokens", 100, 86_400)), guard_ms=0)
         budget = self.connect(clock, None)
         assert refused(hold(budget, "t", scope, tokens=1)).retry_after_ms == DAY_MS
         clock.advance(DAY_MS)
         granted(hold(budget, "t", scope, tokens=100))
 
-    def test_every_grant_asks_first(self, budget: Budget, ledger: Ledger) -> None:
+    def test_grants_read_the_ledger_first(self, budget: Budget, ledger: Ledger) -> None:
         ledger.charges.append(PastCharge("day", Amounts(tokens=100), ledger.clock.ms))
         for ask in (
             lambda: hold(budget, "t", DAY, tokens=1),
@@ -166,7 +164,7 @@ class LossConformance(ABC):
         self.lose()
         assert budget.usage(DAY).windows[0].used == 100
 
-    def test_tickets_are_gone_and_their_draws_are_asked_anew(self, budget: Budget, ledger: Ledger) -> None:
+    def test_loss_removes_tickets_and_draws_are_checked_anew(self, budget: Budget, ledger: Ledger) -> None:
         granted(hold(budget, "t", DAY, tokens=60))
         assert ledger.charge(budget, DAY, Amounts(tokens=40))
         self.lose()
@@ -176,7 +174,7 @@ class LossConformance(ABC):
         assert refused(budget.draw("t", "d", DAY, Amounts(tokens=61))).used == 40
         drawn(budget.draw("t", "d", DAY, Amounts(tokens=60)))
 
-    def test_of_two_that_rebuild_at_once_one_does(self, clock: ManualClock, ledger: Ledger) -> None:
+    def test_concurrent_rebuilds_charge_once(self, clock: ManualClock, ledger: Ledger) -> None:
         slow, fast = self.connect(clock, ledger), self.connect(clock, ledger)
         assert ledger.charge(slow, DAY, Amounts(tokens=60))
         self.lose()
@@ -185,7 +183,7 @@ class LossConformance(ABC):
         assert used(slow, DAY) == [100]
         assert ledger.read_scopes == ["day"] * 3
 
-    def test_a_second_loss_during_the_rebuilding_is_noticed(
+    def test_second_loss_during_the_rebuild_is_noticed(
         self, budget: Budget, ledger: Ledger, clock: ManualClock
     ) -> None:
         assert ledger.charge(budget, DAY, Amounts(tokens=60))
@@ -201,7 +199,7 @@ class LossConformance(ABC):
         assert not ledger.charge(budget, DAY, Amounts(tokens=11))
         assert ledger.charge(budget, DAY, Amounts(tokens=10))
 
-    def test_nothing_is_granted_while_the_ledger_can_not_be_read(self, budget: Budget, ledger: Ledger) -> None:
+    def test_unreadable_ledger_grants_nothing(self, budget: Budget, ledger: Ledger) -> None:
         def broken() -> None:
             raise OSError("no ledger")
 
@@ -213,7 +211,7 @@ class LossConformance(ABC):
                 budget.charge(DAY, Amounts(tokens=1))
         assert used(budget, DAY) == [60]
 
-    def test_the_ledger_is_asked_once_for_each_scope(self, budget: Budget, ledger: Ledger, clock: ManualClock) -> None:
+    def test_ledger_is_read_once_for_each_scope(self, budget: Budget, ledger: Ledger, clock: ManualClock) -> None:
         other = Scope("other", DAY.windows, guard_ms=0)
         for _ in range(2):
             granted(budget.reserve("t", [Share(DAY, Amounts(tokens=1)), Share(other, Amounts(tokens=1))], 60))

@@ -54,15 +54,15 @@ class DriverConformance:
     def request(self, text: str = "Say hello.", **fields: object) -> GenerateRequest:
         return GenerateRequest(model=self.model, messages=(Message("user", text),), **fields)  # type: ignore[arg-type]
 
-    def test_it_has_a_name_without_a_slash(self, driver: Driver) -> None:
+    def test_driver_name_has_no_slash(self, driver: Driver) -> None:
         assert driver.name
         assert "/" not in driver.name and driver.name == driver.name.strip()
 
-    def test_options_that_it_does_not_know_are_settings_errors(self, driver: Driver) -> None:
+    def test_unknown_option_is_a_settings_error(self, driver: Driver) -> None:
         with pytest.raises(SettingsError, match="no_such_option"):
             type(driver)({"no_such_option": 1})  # type: ignore[call-arg]
 
-    def test_it_claims_no_model_of_nobody(self, driver: Driver) -> None:
+    def test_unknown_model_is_not_claimed(self, driver: Driver) -> None:
         assert not driver.claims("a-model-of-nobody")
         assert not driver.claims("")
 
@@ -71,7 +71,7 @@ class DriverConformance:
         assert isinstance(limits, Provider)
         assert limits.default_tier is None or limits.default_tier in limits.tiers
 
-    def test_an_answer_has_text_usage_and_a_reason(self, driver: Driver) -> None:
+    def test_answer_has_text_usage_and_a_reason(self, driver: Driver) -> None:
         self.check(driver.generate(self.request(system="Be short.", max_tokens=50, temperature=0.5)))
 
     def check(self, response: GenerateResponse) -> None:
@@ -83,20 +83,20 @@ class DriverConformance:
         assert usage.total_tokens == usage.input_tokens + usage.output_tokens
         assert response.finish_reason
 
-    def test_a_conversation_is_answered(self, driver: Driver) -> None:
+    def test_conversation_is_answered(self, driver: Driver) -> None:
         turns = (Message("user", "Say one."), Message("assistant", "One."), Message("user", "Say two."))
         self.check(driver.generate(GenerateRequest(model=self.model, messages=turns, max_tokens=50)))
 
-    def test_json_is_asked_for(self, driver: Driver) -> None:
+    def test_json_request_is_answered_with_json(self, driver: Driver) -> None:
         text = driver.generate(self.request('Answer with {"a": 1} as JSON.', json=True, max_tokens=50)).text
         assert json.loads(text) is not None
 
-    def test_one_instance_serves_many_threads(self, driver: Driver) -> None:
+    def test_driver_serves_many_threads(self, driver: Driver) -> None:
         with ThreadPoolExecutor(THREADS) as pool:
             for response in pool.map(lambda n: driver.generate(self.request(f"Say {n}.")), range(THREADS)):
                 self.check(response)
 
-    def test_a_failure_is_a_driver_error_that_travels(self) -> None:
+    def test_failure_is_a_driver_error_that_can_be_pickled(self) -> None:
         driver = self.failing_driver()
         if driver is None:
             return
@@ -109,7 +109,7 @@ class DriverConformance:
         assert not self.secret or self.secret not in repr(error) + str(error)
         _close(driver)
 
-    def test_a_stream_is_the_answer_in_pieces(self, driver: Driver) -> None:
+    def test_stream_is_the_answer_in_pieces(self, driver: Driver) -> None:
         if not isinstance(driver, Streams):
             return
         pieces: list[str] = []
@@ -117,13 +117,13 @@ class DriverConformance:
         self.check(response)
         assert "".join(pieces) == response.text
 
-    def test_counts_of_tokens_grow_with_the_text(self, driver: Driver) -> None:
+    def test_token_count_grows_with_the_text(self, driver: Driver) -> None:
         if not isinstance(driver, CountsTokens):
             return
         short, long = driver.count_tokens(self.request("a")), driver.count_tokens(self.request("a word " * 100))
         assert short is None or (long is not None and 0 < short < long)
 
-    def test_what_is_fetched_by_url_is_taken_at_all(self, driver: Driver) -> None:
+    def test_media_kinds_by_url_are_supported_kinds(self, driver: Driver) -> None:
         if isinstance(driver, TakesMedia):
             assert driver.url_kinds(self.model) <= driver.media_kinds(self.model)
 
@@ -133,7 +133,7 @@ class DriverConformance:
             limits = [limit for of_model in driver.learned_limits().values() for limit in of_model.values()]
             assert all(isinstance(limit, int) and limit > 0 for limit in limits)
 
-    def test_readiness_says_no_key(self, driver: Driver) -> None:
+    def test_readiness_contains_no_key(self, driver: Driver) -> None:
         if isinstance(driver, SaysReadiness):
             readiness = driver.readiness()
             assert isinstance(readiness, Readiness)

@@ -39,13 +39,13 @@ class PlatformConformance:
     def perform(self, platform: Platform, announced: Announced) -> CommandOutput:
         return platform.execute(announced.command, announced.args, announced.key, announced=announced)
 
-    def test_it_says_which_commands_change_something(self, platform: Platform) -> None:
+    def test_spec_says_whether_a_command_writes(self, platform: Platform) -> None:
         written, read = platform.spec(self.write[0]), platform.spec(self.read[0])
         assert written is not None and read is not None
         assert (written.writes, read.writes) == (True, False)
         assert written.repeat in ("idempotent", "nonce", "lookup", "once")
 
-    def test_a_command_that_it_does_not_have_is_none(self, platform: Platform) -> None:
+    def test_unknown_command_has_no_spec(self, platform: Platform) -> None:
         assert platform.spec("nonsense") is None
         assert platform.spec("") is None
 
@@ -60,13 +60,13 @@ class PlatformConformance:
     def test_reading_needs_no_key(self, platform: Platform) -> None:
         assert platform.execute(*self.read, "").success
 
-    def test_arguments_of_its_own_examples_are_right(self, platform: Platform) -> None:
+    def test_arguments_of_the_example_commands_are_valid(self, platform: Platform) -> None:
         for command, args in (self.write, self.read):
             spec = platform.spec(command)
             assert spec is not None
             assert check_arguments(spec, args).faults == []
 
-    def test_what_was_done_is_found_and_what_was_not_is_none(self, platform: Platform) -> None:
+    def test_repeated_command_resolves_to_its_effect_once(self, platform: Platform) -> None:
         spec, announced = platform.spec(self.write[0]), self.announced("k2")
         if not isinstance(platform, Resolves) or spec is None or spec.repeat not in ("nonce", "lookup"):
             return
@@ -78,7 +78,7 @@ class PlatformConformance:
         taken = frozenset(done.captured_ids.values())
         assert platform.resolve(replace(announced, repeated=True, taken=taken)) is None
 
-    def test_its_list_of_commands_is_what_it_knows(self, platform: Platform) -> None:
+    def test_catalogue_lists_all_known_commands(self, platform: Platform) -> None:
         if not isinstance(platform, Catalogued):
             return
         commands = platform.commands()
@@ -86,6 +86,6 @@ class PlatformConformance:
         assert all(platform.spec(name) == spec for name, spec in commands.items())
         assert platform.suggestion(self.write[0] + "x") == self.write[0]
 
-    def test_a_refusal_is_a_platform_error(self, platform: Platform) -> None:
+    def test_refused_command_is_a_platform_error(self, platform: Platform) -> None:
         with pytest.raises(PlatformError):
             platform.execute("no such command", {}, "k3")

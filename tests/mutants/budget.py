@@ -6,7 +6,7 @@ from tests.mutants.mutation import Mutant
 
 LUA = "botticelli/budget/redis/lua/"
 SCRIPTS = ("tests/integration/budget/test_budget_conformance.py", "-k", "TestRedisBudget")
-QUEUE = (*SCRIPTS[:2], "TestRedisBudget and (came_later or order_of_arrival)")
+QUEUE = (*SCRIPTS[:2], "TestRedisBudget and (later_request or order_of_arrival)")
 LOSSES = ("tests/integration/budget/test_budget_conformance.py", "-k", "TestRedisThatLosesItsData")
 SERVERS = ("tests/integration/budget/test_budget_server_lost.py",)
 LOSS_MACHINE = ("tests/integration/budget/test_budget_loss_machine.py",)

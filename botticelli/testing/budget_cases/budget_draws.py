@@ -29,14 +29,14 @@ def requests_per_minute(limit: int, kind: WindowKind) -> Scope:
 
 
 class DrawCases(BudgetCases):
-    def test_a_draw_charges_its_request_and_keeps_its_tokens_held(self, budget: Budget, clock: ManualClock) -> None:
+    def test_draw_charges_its_request_and_holds_its_tokens(self, budget: Budget, clock: ManualClock) -> None:
         granted(hold(budget, "t", BOTH, requests=3, tokens=60))
         clock.advance(5)
         draw = drawn(budget.draw("t", "d", BOTH, Amounts(1, 20)))
         assert (draw.id, draw.scope, draw.amounts, draw.drawn_at_ms) == ("d", "model", Amounts(1, 20), clock.ms)
         assert (held(budget, BOTH), used(budget, BOTH)) == ((2, 60), [1, 0])
 
-    def test_what_is_held_can_be_drawn_when_all_else_is_full(self, budget: Budget) -> None:
+    def test_held_amount_is_drawn_from_a_full_window(self, budget: Budget) -> None:
         scope = tokens_per_minute(100)
         granted(hold(budget, "t", scope, tokens=60))
         assert budget.charge(scope, Amounts(tokens=40)) is None
@@ -44,7 +44,7 @@ class DrawCases(BudgetCases):
         drawn(budget.draw("t", "two", scope, Amounts(tokens=25)))
         assert (held(budget, scope), used(budget, scope)) == ((0, 60), [40])
 
-    def test_what_is_held_can_be_drawn_although_another_call_overspent(self, budget: Budget) -> None:
+    def test_held_amount_is_drawn_after_another_call_overspent(self, budget: Budget) -> None:
         scope = tokens_per_minute(100)
         granted(hold(budget, "t", scope, tokens=30))
         granted(hold(budget, "other", scope, tokens=10))
@@ -53,7 +53,7 @@ class DrawCases(BudgetCases):
         assert refused(budget.draw("t", "d", scope, Amounts(tokens=31))).used == 150
         drawn(budget.draw("t", "d", scope, Amounts(tokens=30)))
 
-    def test_several_are_drawn_as_one_after_the_other(self, budget: Budget, clock: ManualClock) -> None:
+    def test_several_draws_at_once_equal_draws_in_turn(self, budget: Budget, clock: ManualClock) -> None:
         full = Scope("full", (Window("requests", 1, 60),), guard_ms=0)
         granted(hold(budget, "t", BOTH, requests=1, tokens=60))
         answers = budget.draw_all(
@@ -69,14 +69,14 @@ class DrawCases(BudgetCases):
         assert (refused(answers[2]).scope, refused(answers[2]).used) == ("full", 1)
         assert (held(budget, BOTH), used(budget, BOTH), used(budget, full)) == ((0, 60), [1, 0], [1])
 
-    def test_an_open_draw_is_given_again(self, budget: Budget, clock: ManualClock) -> None:
+    def test_open_draw_is_returned_again(self, budget: Budget, clock: ManualClock) -> None:
         granted(hold(budget, "t", BOTH, requests=3, tokens=60))
         first = drawn(budget.draw("t", "d", BOTH, Amounts(1, 20)))
         clock.advance(10)
         assert budget.draw("t", "d", BOTH, Amounts(1, 20)) == first
         assert (held(budget, BOTH), used(budget, BOTH)) == ((2, 60), [1, 0])
 
-    def test_more_than_the_ticket_holds_is_asked_of_the_windows(self, budget: Budget) -> None:
+    def test_draw_beyond_the_ticket_is_checked_by_the_windows(self, budget: Budget) -> None:
         scope = tokens_per_minute(100)
         granted(hold(budget, "t", scope, tokens=30))
         granted(hold(budget, "other", scope, tokens=40))
@@ -86,12 +86,12 @@ class DrawCases(BudgetCases):
         drawn(budget.draw("t", "d", scope, Amounts(tokens=60)))
         assert held(budget, scope) == (0, 100)
 
-    def test_a_draw_larger_than_the_window_never_fits(self, budget: Budget) -> None:
+    def test_draw_larger_than_the_window_never_fits(self, budget: Budget) -> None:
         scope = tokens_per_minute(100)
         granted(hold(budget, "t", scope, tokens=30))
         assert refused(budget.draw("t", "d", scope, Amounts(tokens=101))).too_large
 
-    def test_a_draw_without_a_ticket_is_checked_and_held(self, budget: Budget, clock: ManualClock) -> None:
+    def test_draw_without_a_ticket_is_checked_and_held(self, budget: Budget, clock: ManualClock) -> None:
         scope = tokens_per_minute(100)
         granted(hold(budget, "other", scope, tokens=50))
         assert refused(budget.draw("gone", "d", scope, Amounts(tokens=51))).used == 50
@@ -101,13 +101,13 @@ class DrawCases(BudgetCases):
         clock.advance(round(UNKNOWN_TICKET_LEASE_SECONDS * 1000))
         assert (held(budget, scope), used(budget, scope)) == ((0, 50), [50])
 
-    def test_using_less_than_drawn_gives_the_difference_back(self, budget: Budget) -> None:
+    def test_settle_below_the_draw_returns_the_difference(self, budget: Budget) -> None:
         granted(hold(budget, "t", BOTH, requests=1, tokens=60))
         drawn(budget.draw("t", "d", BOTH, Amounts(1, 60)))
         assert budget.settle("t", "d", BOTH, Amounts(1, 45)).outcome == "settled"
         assert (held(budget, BOTH), used(budget, BOTH)) == ((0, 0), [1, 45])
 
-    def test_using_more_than_drawn_is_charged_in_full_and_paid_back(self, budget: Budget, clock: ManualClock) -> None:
+    def test_settle_above_the_draw_is_charged_in_full_and_paid_back(self, budget: Budget, clock: ManualClock) -> None:
         scope = tokens_per_minute(100)
         granted(hold(budget, "t", scope, tokens=60))
         drawn(budget.draw("t", "d", scope, Amounts(tokens=60)))
@@ -118,7 +118,7 @@ class DrawCases(BudgetCases):
         clock.advance(wait_ms)
         granted(hold(budget, "next", scope, tokens=100))
 
-    def test_a_draw_settles_once(self, budget: Budget, clock: ManualClock) -> None:
+    def test_draw_settles_once(self, budget: Budget, clock: ManualClock) -> None:
         granted(hold(budget, "t", BOTH, requests=2, tokens=60))
         drawn(budget.draw("t", "d", BOTH, Amounts(1, 20)))
         first = budget.settle("t", "d", BOTH, Amounts(1, 10))
@@ -127,13 +127,13 @@ class DrawCases(BudgetCases):
             assert budget.settle("t", "d", BOTH, actual).outcome == "repeated"
         assert (held(budget, BOTH), used(budget, BOTH)) == ((1, 40), [1, 10])
 
-    def test_settling_what_was_never_drawn_changes_nothing(self, budget: Budget) -> None:
+    def test_settle_without_a_draw_changes_nothing(self, budget: Budget) -> None:
         assert budget.settle("nobody", "d", BOTH, Amounts(1, 10)).outcome == "repeated"
         granted(hold(budget, "t", BOTH, requests=1, tokens=60))
         assert budget.settle("t", "d", BOTH, Amounts(1, 10)).outcome == "repeated"
         assert (held(budget, BOTH), used(budget, BOTH)) == ((1, 60), [0, 0])
 
-    def test_a_settle_after_the_lease_changes_nothing(self, budget: Budget, clock: ManualClock) -> None:
+    def test_settle_after_the_lease_changes_nothing(self, budget: Budget, clock: ManualClock) -> None:
         scope = Scope("model", (Window("tokens", 100, 3600),))
         granted(hold(budget, "t", scope, tokens=60))
         drawn(budget.draw("t", "d", scope, Amounts(tokens=20)))
@@ -141,13 +141,13 @@ class DrawCases(BudgetCases):
         assert budget.settle("t", "d", scope, Amounts(tokens=5)).outcome == "repeated"
         assert (held(budget, scope), used(budget, scope)) == ((0, 0), [20])
 
-    def test_an_unknown_outcome_is_charged_as_drawn(self, budget: Budget) -> None:
+    def test_unknown_outcome_is_charged_as_drawn(self, budget: Budget) -> None:
         granted(hold(budget, "t", BOTH, requests=1, tokens=60))
         drawn(budget.draw("t", "d", BOTH, Amounts(1, 20)))
         assert budget.settle("t", "d", BOTH, None).outcome == "settled"
         assert (held(budget, BOTH), used(budget, BOTH)) == ((0, 40), [1, 20])
 
-    def test_a_long_call_counts_until_a_period_after_its_end(self, budget: Budget, clock: ManualClock) -> None:
+    def test_long_call_counts_until_a_period_after_its_end(self, budget: Budget, clock: ManualClock) -> None:
         scope = tokens_per_minute(100)
         granted(hold(budget, "t", scope, tokens=80))
         drawn(budget.draw("t", "d", scope, Amounts(tokens=80)))
@@ -160,7 +160,7 @@ class DrawCases(BudgetCases):
         granted(hold(budget, "next", scope, tokens=21))
 
     @pytest.mark.parametrize("kind", ["sliding", "fixed"])
-    def test_a_request_that_was_not_sent_comes_back(self, budget: Budget, kind: WindowKind) -> None:
+    def test_request_that_was_not_sent_is_returned(self, budget: Budget, kind: WindowKind) -> None:
         scope = requests_per_minute(2, kind)
         granted(hold(budget, "t", scope, requests=2))
         drawn(budget.draw("t", "d", scope, Amounts(2)))
@@ -169,9 +169,7 @@ class DrawCases(BudgetCases):
         granted(hold(budget, "next", scope, requests=1))
 
     @pytest.mark.parametrize("kind", ["sliding", "fixed"])
-    def test_what_came_back_does_not_leave_a_second_time(
-        self, budget: Budget, clock: ManualClock, kind: WindowKind
-    ) -> None:
+    def test_returned_amount_does_not_expire_again(self, budget: Budget, clock: ManualClock, kind: WindowKind) -> None:
         scope = requests_per_minute(5, kind)
         granted(hold(budget, "t", scope, requests=4))
         drawn(budget.draw("t", "d", scope, Amounts(4)))
@@ -182,7 +180,7 @@ class DrawCases(BudgetCases):
         assert used(budget, scope) == ([4] if kind == "sliding" else [0])
 
     @pytest.mark.parametrize("kind", ["sliding", "fixed"])
-    def test_what_comes_back_late_is_not_taken_from_others(
+    def test_late_return_is_not_taken_from_other_charges(
         self, budget: Budget, clock: ManualClock, kind: WindowKind
     ) -> None:
         scope = requests_per_minute(2, kind)

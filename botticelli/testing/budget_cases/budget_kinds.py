@@ -37,7 +37,7 @@ class KindCases(BudgetCases):
             ("UTC", (2024, 2, 29), 24),
         ],
     )
-    def test_a_local_day_is_as_long_as_it_is(
+    def test_local_day_has_the_length_of_its_zone(
         self, budget: Budget, clock: ManualClock, zone: str, day: tuple[int, int, int], hours: float
     ) -> None:
         scope, clock.ms = day_in(zone), local_ms(zone, *day)
@@ -48,28 +48,26 @@ class KindCases(BudgetCases):
         clock.advance(1)
         assert budget.charge(scope, Amounts(100)) is None
 
-    def test_the_day_turns_at_midnight_and_not_a_day_after_the_first_use(
-        self, budget: Budget, clock: ManualClock
-    ) -> None:
+    def test_day_window_resets_at_midnight(self, budget: Budget, clock: ManualClock) -> None:
         scope, clock.ms = day_in(PACIFIC), local_ms(PACIFIC, 2025, 7, 1, 23, minute=59)
         for _ in range(3):
             assert budget.charge(scope, Amounts(100)) is None
             assert wait_of(budget.charge(scope, Amounts(1))) in (60_000, 24 * HOUR_MS)
             clock.advance(wait_of(budget.charge(scope, Amounts(1))))
 
-    def test_a_guard_keeps_the_day_closed_for_a_moment(self, budget: Budget, clock: ManualClock) -> None:
+    def test_guard_keeps_the_day_closed_for_its_time(self, budget: Budget, clock: ManualClock) -> None:
         scope, clock.ms = day_in("UTC", guard_ms=250), local_ms("UTC", 2025, 7, 1, 12)
         assert budget.charge(scope, Amounts(100)) is None
         assert wait_of(budget.charge(scope, Amounts(1))) == 12 * HOUR_MS + 250
 
-    def test_a_day_is_found_wherever_the_clock_jumps(self, budget: Budget, clock: ManualClock) -> None:
+    def test_day_is_right_after_any_jump_of_the_clock(self, budget: Budget, clock: ManualClock) -> None:
         scope = day_in(PACIFIC)
         for year in (2001, 2026, 2039):
             clock.ms = local_ms(PACIFIC, year, 1, 1, 12)
             assert budget.charge(scope, Amounts(100)) is None
             assert wait_of(budget.charge(scope, Amounts(1))) == 12 * HOUR_MS
 
-    def test_a_request_of_yesterday_is_not_given_back_today(self, budget: Budget, clock: ManualClock) -> None:
+    def test_unsent_request_of_yesterday_is_not_returned_today(self, budget: Budget, clock: ManualClock) -> None:
         scope, clock.ms = day_in("UTC"), local_ms("UTC", 2025, 7, 1, 23, minute=59)
         drawn(budget.draw("t", "d", scope, Amounts(5)))
         clock.advance(60_000)
@@ -77,7 +75,7 @@ class KindCases(BudgetCases):
         budget.settle("t", "d", scope, Amounts(0))
         assert used(budget, scope) == [7]
 
-    def test_a_bucket_refills_all_the_time(self, budget: Budget, clock: ManualClock) -> None:
+    def test_bucket_refills_continuously(self, budget: Budget, clock: ManualClock) -> None:
         assert budget.charge(BUCKET, Amounts(tokens=100)) is None
         seen = []
         for ms in (1, 599, 29_400, 29_999, 1):
@@ -86,7 +84,7 @@ class KindCases(BudgetCases):
         assert seen == [100, 99, 50, 1, 0]
 
     @pytest.mark.parametrize("tokens", [1, 7, 50, 100])
-    def test_the_wait_for_a_bucket_is_exact(self, budget: Budget, clock: ManualClock, tokens: int) -> None:
+    def test_wait_for_a_bucket_is_exact(self, budget: Budget, clock: ManualClock, tokens: int) -> None:
         assert budget.charge(BUCKET, Amounts(tokens=97)) is None
         clock.advance(1_234)
         assert budget.charge(BUCKET, Amounts(tokens=5)) is None
@@ -95,32 +93,32 @@ class KindCases(BudgetCases):
         clock.advance(1)
         assert budget.charge(BUCKET, Amounts(tokens=tokens)) is None
 
-    def test_a_bucket_never_holds_more_than_its_limit(self, budget: Budget, clock: ManualClock) -> None:
+    def test_bucket_never_holds_more_than_its_limit(self, budget: Budget, clock: ManualClock) -> None:
         assert budget.charge(BUCKET, Amounts(tokens=1)) is None
         clock.advance(30 * 24 * HOUR_MS)
         assert budget.charge(BUCKET, Amounts(tokens=100)) is None
         assert wait_of(budget.charge(BUCKET, Amounts(tokens=1))) == 600
 
-    def test_a_bucket_of_one_grants_one_at_a_time(self, budget: Budget, clock: ManualClock) -> None:
+    def test_bucket_of_one_grants_one_at_a_time(self, budget: Budget, clock: ManualClock) -> None:
         scope, begin = Scope("one", (Window("requests", 1, 1, "bucket"),), guard_ms=25), clock.ms
         for _ in range(60):
             assert budget.charge(scope, Amounts(1)) is None
             clock.advance(wait_of(budget.charge(scope, Amounts(1))))
         assert clock.ms - begin == 60 * 1_025
 
-    def test_what_is_held_keeps_a_full_bucket_closed(self, budget: Budget, clock: ManualClock) -> None:
+    def test_held_amount_keeps_a_full_bucket_closed(self, budget: Budget, clock: ManualClock) -> None:
         granted(hold(budget, "t", BUCKET, tokens=60))
         assert refused(budget.charge(BUCKET, Amounts(tokens=41))).used == 60
         clock.advance(5 * 60_000)
         assert refused(budget.charge(BUCKET, Amounts(tokens=41))).used == 60
 
-    def test_a_bucket_that_was_overdrawn_is_paid_back(self, budget: Budget, clock: ManualClock) -> None:
+    def test_overdrawn_bucket_is_paid_back(self, budget: Budget, clock: ManualClock) -> None:
         drawn(budget.draw("t", "d", BUCKET, Amounts(tokens=50)))
         budget.settle("t", "d", BUCKET, Amounts(tokens=150))
         assert (used(budget, BUCKET), budget.usage(BUCKET).windows[0].resets_after_ms) == ([150], 90_000)
         assert wait_of(budget.charge(BUCKET, Amounts(tokens=1))) == 30_600
 
-    def test_a_bucket_gets_back_only_what_did_not_come_back_by_itself(self, budget: Budget, clock: ManualClock) -> None:
+    def test_return_to_a_bucket_is_reduced_by_its_refill(self, budget: Budget, clock: ManualClock) -> None:
         scope = Scope("bucket", (Window("input_tokens", 60, 60, "bucket"),), guard_ms=0)
         drawn(budget.draw("t", "d", scope, Amounts(input_tokens=20)))
         clock.advance(15_000)

@@ -30,22 +30,22 @@ def columns(budget: Budget) -> list[tuple[int, int]]:
 
 
 class MetricCases(BudgetCases):
-    def test_every_metric_is_held_by_the_ticket(self, budget: Budget) -> None:
+    def test_ticket_holds_every_metric(self, budget: Budget) -> None:
         hold_ten(budget)
         assert (columns(budget), budget.usage(ALL).held) == ([(0, 10)] * 6, TEN)
 
-    def test_the_draw_charges_requests_and_input(self, budget: Budget) -> None:
+    def test_draw_charges_requests_and_input(self, budget: Budget) -> None:
         hold_ten(budget)
         assert drawn(budget.draw("t", "d", ALL, FOUR)).amounts == FOUR
         assert columns(budget) == [(4, 6), (0, 10), (4, 6), (0, 10), (0, 10), (0, 10)]
 
-    def test_the_settle_charges_the_rest_and_frees_the_slots(self, budget: Budget) -> None:
+    def test_settle_charges_the_rest_and_frees_the_slots(self, budget: Budget) -> None:
         hold_ten(budget)
         drawn(budget.draw("t", "d", ALL, FOUR))
         budget.settle("t", "d", ALL, Amounts(4, 3, 2, 5, 1, 4))
         assert columns(budget) == [(4, 6), (3, 6), (2, 6), (5, 6), (1, 6), (0, 6)]
 
-    def test_an_unknown_outcome_charges_all_that_was_drawn_but_no_slot(self, budget: Budget) -> None:
+    def test_unknown_outcome_charges_the_draw_but_no_slot(self, budget: Budget) -> None:
         hold_ten(budget)
         drawn(budget.draw("t", "d", ALL, FOUR))
         budget.settle("t", "d", ALL, None)
@@ -60,7 +60,7 @@ class MetricCases(BudgetCases):
         assert columns(budget) == [(8, 0)] * 5 + [(0, 0)]
 
     @pytest.mark.parametrize("metric", METRICS)
-    def test_each_metric_is_limited_on_its_own(self, budget: Budget, metric: Metric) -> None:
+    def test_metric_is_limited_on_its_own(self, budget: Budget, metric: Metric) -> None:
         scope = Scope("one", (Window(metric, 10, 60),))
         amounts = Amounts.each(lambda each: 6 if each == metric else 10**9)
         granted(budget.reserve("t", [Share(scope, amounts)], LEASE_SECONDS))
@@ -83,7 +83,7 @@ class MetricCases(BudgetCases):
                 budget.settle(call, f"{turn}", scope, Amounts(1))
         assert used(budget, scope) == [0]
 
-    def test_a_slot_frees_itself_when_its_lease_runs_out(self, budget: Budget, clock: ManualClock) -> None:
+    def test_slot_is_freed_when_its_lease_expires(self, budget: Budget, clock: ManualClock) -> None:
         scope = Scope("slots", (Window("concurrency", 1, 60),))
         granted(budget.reserve("t", [Share(scope, Amounts(concurrency=1))], LEASE_SECONDS))
         drawn(budget.draw("t", "d", scope, Amounts(concurrency=1)))

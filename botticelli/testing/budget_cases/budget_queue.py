@@ -33,7 +33,7 @@ def fill(budget: Budget, clock: ManualClock) -> None:
 
 
 class QueueCases(BudgetCases):
-    def test_a_large_request_gets_its_turn_among_small_ones(self, budget: Budget, clock: ManualClock) -> None:
+    def test_large_request_gets_its_turn_among_small_ones(self, budget: Budget, clock: ManualClock) -> None:
         fill(budget, clock)
         turn_ms = wait_of(hold(budget, "large", SCOPE, tokens=40))
         due_ms, small = clock.ms + turn_ms, 0
@@ -58,7 +58,7 @@ class QueueCases(BudgetCases):
             granted(hold(budget, name, SCOPE, tokens=10))
         assert waiting(budget) == ["newcomer"]
 
-    def test_what_fits_beside_all_who_wait_is_granted(self, budget: Budget) -> None:
+    def test_request_that_fits_beside_all_waiters_is_granted(self, budget: Budget) -> None:
         granted(hold(budget, "holder", SCOPE, tokens=70))
         refused(hold(budget, "large", SCOPE, tokens=40))
         refused(hold(budget, "small", SCOPE, tokens=1))
@@ -68,7 +68,7 @@ class QueueCases(BudgetCases):
         granted(hold(budget, "large", SCOPE, tokens=40))
         assert waiting(budget) == []
 
-    def test_who_came_later_may_pass_when_it_delays_nobody(self, budget: Budget, clock: ManualClock) -> None:
+    def test_later_request_passes_when_it_delays_no_waiter(self, budget: Budget, clock: ManualClock) -> None:
         """Leave 10 tokens free, of which 5 are to spare at the turn of `a`, but only 1 at the turn of `b`."""
         fill(budget, clock)
         clock.advance(wait_of(hold(budget, "any", SCOPE, tokens=10)))
@@ -83,14 +83,14 @@ class QueueCases(BudgetCases):
             clock.ms = begin + wait_ms
             granted(hold(budget, name, SCOPE, tokens=tokens))
 
-    def test_a_waiter_that_stays_away_loses_its_place(self, budget: Budget, clock: ManualClock) -> None:
+    def test_absent_waiter_loses_its_place(self, budget: Budget, clock: ManualClock) -> None:
         assert budget.charge(SCOPE, Amounts(tokens=100)) is None
         clock.advance(wait_of(hold(budget, "gone", SCOPE, tokens=100)) + LATE_MS - 1)
         assert refused(hold(budget, "next", SCOPE, tokens=10)).used == 100
         clock.advance(1)
         granted(hold(budget, "next", SCOPE, tokens=10))
 
-    def test_a_released_ticket_gives_up_its_place(self, budget: Budget) -> None:
+    def test_released_ticket_gives_up_its_place(self, budget: Budget) -> None:
         granted(hold(budget, "holder", SCOPE, tokens=70))
         refused(hold(budget, "large", SCOPE, tokens=40))
         budget.release("large", [SCOPE])
@@ -102,7 +102,7 @@ class QueueCases(BudgetCases):
         assert refused(budget.charge(SCOPE, Amounts(tokens=30))).used == 110
         drawn(budget.draw("holder", "d", SCOPE, Amounts(tokens=100)))
 
-    def test_no_place_is_kept_for_ever_or_for_everyone(self, budget: Budget, clock: ManualClock) -> None:
+    def test_places_in_the_queue_expire_and_are_limited(self, budget: Budget, clock: ManualClock) -> None:
         day = Scope("day", (Window("tokens", 100, 86_400),))
         assert budget.charge(day, Amounts(tokens=99)) is None
         assert wait_of(hold(budget, "long", day, tokens=2)) > 120_000
@@ -117,7 +117,7 @@ class QueueCases(BudgetCases):
             refused(hold(budget, f"t{number}", SCOPE, tokens=1))
         assert waiting(budget) == [f"t{number}" for number in range(32)]
 
-    def test_a_place_in_one_scope_is_kept_while_another_refuses(self, budget: Budget) -> None:
+    def test_place_in_a_scope_is_kept_while_another_refuses(self, budget: Budget) -> None:
         other = tokens_per_minute(100, "other")
         shares = [Share(SCOPE, Amounts(tokens=40)), Share(other, Amounts(tokens=40))]
         granted(hold(budget, "holder", SCOPE, tokens=70))
@@ -130,7 +130,7 @@ class QueueCases(BudgetCases):
         granted(budget.reserve("t", shares, LEASE_SECONDS))
         assert (waiting(budget), waiting(budget, other)) == ([], [])
 
-    def test_usage_tells_who_holds_what_and_who_waits(self, budget: Budget, clock: ManualClock) -> None:
+    def test_usage_lists_holders_and_waiters(self, budget: Budget, clock: ManualClock) -> None:
         scope = Scope("model", (Window("tokens", 100, 60), Window("requests", 5, 60, "bucket")), guard_ms=0)
         granted(hold(budget, "t", scope, requests=3, tokens=80))
         drawn(budget.draw("t", "one", scope, Amounts(1, 30)))
@@ -142,7 +142,7 @@ class QueueCases(BudgetCases):
         assert usage.waiting == (Waiter("next", Amounts(1, 21), 1_000),)
         assert [window.free_after_ms for window in usage.windows] == [0, 0]
 
-    def test_usage_tells_when_the_next_one_fits(self, budget: Budget, clock: ManualClock) -> None:
+    def test_usage_says_when_the_next_request_fits(self, budget: Budget, clock: ManualClock) -> None:
         kinds = (
             Window("tokens", 100, 60),
             Window("tokens", 100, 600, "fixed"),

@@ -22,7 +22,7 @@ from botticelli.testing.budget_cases.clock import ManualClock
 
 
 class TicketCases(BudgetCases):
-    def test_a_grant_is_held_in_every_scope(self, budget: Budget, clock: ManualClock) -> None:
+    def test_grant_is_held_in_every_scope(self, budget: Budget, clock: ManualClock) -> None:
         first, other = tokens_per_minute(100, "first"), tokens_per_minute(100, "other")
         shares = [Share(first, Amounts(1, 60)), Share(other, Amounts(2, 30))]
         ticket = granted(budget.reserve("t", shares, LEASE_SECONDS))
@@ -40,7 +40,7 @@ class TicketCases(BudgetCases):
         assert [waiter.ticket for scope in (first, other) for waiter in budget.usage(scope).waiting] == []
         granted(hold(budget, "behind", other, tokens=15))
 
-    def test_of_several_tickets_that_do_not_fit_the_first_is_refused(self, budget: Budget) -> None:
+    def test_first_of_several_tickets_that_do_not_fit_is_refused(self, budget: Budget) -> None:
         scope = tokens_per_minute(100)
         drawn(budget.draw("first", "d", scope, Amounts(1, 80)))
         budget.settle("first", "d", scope, None)
@@ -50,7 +50,7 @@ class TicketCases(BudgetCases):
         assert [waiter.ticket for waiter in budget.usage(scope).waiting] == ["a"]
         assert refused(budget.reserve("a", shares, LEASE_SECONDS)) == refusal
 
-    def test_of_several_tickets_one_that_is_known_is_not_held_twice(self, budget: Budget) -> None:
+    def test_known_ticket_among_several_is_not_held_twice(self, budget: Budget) -> None:
         scope = tokens_per_minute(100)
         granted(hold(budget, "b", scope, requests=1, tokens=40))
         answer = budget.reserve_all(["a", "b", "c"], [Share(scope, Amounts(1, 30))], LEASE_SECONDS)
@@ -58,7 +58,7 @@ class TicketCases(BudgetCases):
         assert [ticket.id for ticket in answer] == ["a", "b", "c"]
         assert held(budget, scope) == (3, 100)
 
-    def test_one_scope_that_refuses_leaves_the_others_untouched(self, budget: Budget) -> None:
+    def test_refusing_scope_leaves_other_scopes_untouched(self, budget: Budget) -> None:
         free, full = tokens_per_minute(100, "free"), tokens_per_minute(100, "full")
         granted(hold(budget, "first", full, tokens=80))
         answer = budget.reserve("t", [Share(free, Amounts(tokens=50)), Share(full, Amounts(tokens=50))], LEASE_SECONDS)
@@ -68,14 +68,14 @@ class TicketCases(BudgetCases):
         assert held(budget, free) == (0, 0)
         assert budget.usage(free).tickets == 0
 
-    def test_a_second_window_that_refuses_leaks_nothing(self, budget: Budget) -> None:
+    def test_refusal_by_a_second_window_leaks_nothing(self, budget: Budget) -> None:
         scope = Scope("model", (Window("tokens", 1000, 60), Window("requests", 1, 60)))
         granted(hold(budget, "first", scope, requests=1, tokens=10))
         for attempt in range(5):
             assert refused(hold(budget, f"t{attempt}", scope, requests=1, tokens=10)).window == "requests/60s"
         assert held(budget, scope) == (1, 10)
 
-    def test_more_than_a_window_is_refused_at_once_and_for_ever(self, budget: Budget) -> None:
+    def test_request_larger_than_a_window_is_refused_for_ever(self, budget: Budget) -> None:
         scope = tokens_per_minute(100)
         refusal = refused(hold(budget, "t", scope, tokens=101))
         assert refusal.too_large
@@ -87,12 +87,12 @@ class TicketCases(BudgetCases):
         granted(hold(budget, "first", scope, requests=1))
         assert refused(hold(budget, "t", scope, requests=1, tokens=101)).window == "tokens/60s"
 
-    def test_the_refusal_names_the_longest_wait(self, budget: Budget) -> None:
+    def test_refusal_names_the_longest_wait(self, budget: Budget) -> None:
         scope = Scope("model", (Window("tokens", 100, 60), Window("tokens", 100, 3600), Window("tokens", 100, 600)))
         assert budget.charge(scope, Amounts(tokens=100)) is None
         assert refused(hold(budget, "t", scope, tokens=1)).window == "tokens/3600s"
 
-    def test_the_same_ticket_is_held_once_and_gets_a_new_lease(self, budget: Budget, clock: ManualClock) -> None:
+    def test_repeated_ticket_is_held_once_and_gets_a_new_lease(self, budget: Budget, clock: ManualClock) -> None:
         scope = tokens_per_minute(100)
         granted(hold(budget, "t", scope, tokens=60))
         clock.advance(1000)
@@ -101,23 +101,23 @@ class TicketCases(BudgetCases):
         clock.advance(LEASE_MS - 500)
         assert held(budget, scope) == (0, 60)
 
-    def test_a_scope_named_twice_is_asked_for_the_sum(self, budget: Budget) -> None:
+    def test_scope_named_twice_is_charged_the_sum(self, budget: Budget) -> None:
         scope = tokens_per_minute(100)
         share = Share(scope, Amounts(1, 40))
         granted(budget.reserve("t", [share, share], LEASE_SECONDS))
         assert held(budget, scope) == (2, 80)
 
-    def test_a_scope_without_windows_grants_and_knows_its_holders(self, budget: Budget) -> None:
+    def test_scope_without_windows_grants_and_lists_its_holders(self, budget: Budget) -> None:
         scope = Scope("unlimited")
         granted(hold(budget, "t", scope, requests=1, tokens=10**9))
         assert (held(budget, scope), budget.usage(scope).holders) == ((1, 10**9), ("t",))
 
-    def test_nothing_asked_is_granted_by_a_full_window(self, budget: Budget) -> None:
+    def test_empty_request_is_granted_by_a_full_window(self, budget: Budget) -> None:
         scope = Scope("model", (Window("tokens", 10, 60), Window("requests", 5, 60)))
         granted(hold(budget, "first", scope, tokens=10))
         granted(hold(budget, "t", scope, requests=1))
 
-    def test_released_amounts_come_back_once(self, budget: Budget) -> None:
+    def test_released_amounts_are_returned_once(self, budget: Budget) -> None:
         scope = tokens_per_minute(100)
         granted(hold(budget, "t", scope, tokens=60))
         granted(hold(budget, "other", scope, tokens=40))
@@ -126,7 +126,7 @@ class TicketCases(BudgetCases):
         assert (held(budget, scope), used(budget, scope)) == ((0, 40), [0])
         granted(hold(budget, "next", scope, tokens=60))
 
-    def test_several_are_released_as_one_after_the_other(self, budget: Budget) -> None:
+    def test_several_releases_at_once_equal_releases_in_turn(self, budget: Budget) -> None:
         scope, other = tokens_per_minute(100), Scope("other", (Window("requests", 2, 60),), guard_ms=0)
         first = granted(budget.reserve("t", [Share(scope, Amounts(tokens=60)), Share(other, Amounts(1))], 60))
         second = granted(hold(budget, "u", scope, tokens=30))
@@ -136,7 +136,7 @@ class TicketCases(BudgetCases):
         assert (held(budget, scope), used(budget, scope)) == ((0, 10), [5])
         assert held(budget, other) == (0, 0)
 
-    def test_a_released_ticket_stays_charged_for_its_open_draw(self, budget: Budget) -> None:
+    def test_released_ticket_stays_charged_for_its_open_draw(self, budget: Budget) -> None:
         scope = tokens_per_minute(100)
         granted(hold(budget, "t", scope, tokens=60))
         drawn(budget.draw("t", "d", scope, Amounts(tokens=25)))
@@ -145,7 +145,7 @@ class TicketCases(BudgetCases):
         assert budget.settle("t", "d", scope, Amounts(tokens=1)).outcome == "repeated"
         assert used(budget, scope) == [25]
 
-    def test_a_lease_that_runs_out_gives_back_what_was_not_drawn(self, budget: Budget, clock: ManualClock) -> None:
+    def test_expired_lease_returns_undrawn_amounts(self, budget: Budget, clock: ManualClock) -> None:
         scope = Scope("model", (Window("requests", 10, 3600), Window("tokens", 100, 3600)))
         granted(hold(budget, "t", scope, requests=5, tokens=60))
         drawn(budget.draw("t", "d", scope, Amounts(1, 25)))
@@ -155,14 +155,14 @@ class TicketCases(BudgetCases):
         assert (held(budget, scope), used(budget, scope)) == ((0, 0), [1, 25])
         assert budget.usage(scope).tickets == 0
 
-    def test_a_lease_that_ran_out_makes_room_for_the_next(self, budget: Budget, clock: ManualClock) -> None:
+    def test_expired_lease_makes_room_for_the_next_ticket(self, budget: Budget, clock: ManualClock) -> None:
         scope = tokens_per_minute(100)
         granted(hold(budget, "t", scope, tokens=100))
         assert 0 < wait_of(hold(budget, "next", scope, tokens=100)) <= LEASE_MS
         clock.advance(LEASE_MS)
         granted(hold(budget, "next", scope, tokens=100))
 
-    def test_any_number_of_leases_can_run_out_at_once(self, budget: Budget, clock: ManualClock) -> None:
+    def test_many_leases_expire_at_once(self, budget: Budget, clock: ManualClock) -> None:
         scope = tokens_per_minute(100)
         for number in range(55):
             granted(hold(budget, f"t{number}", scope, tokens=1))
@@ -180,7 +180,7 @@ class TicketCases(BudgetCases):
         clock.advance(1)
         assert held(budget, scope) == (0, 0)
 
-    def test_a_ticket_that_is_gone_is_not_renewed(self, budget: Budget, clock: ManualClock) -> None:
+    def test_missing_ticket_is_not_renewed(self, budget: Budget, clock: ManualClock) -> None:
         scope = tokens_per_minute(100)
         assert budget.renew("t", [scope], LEASE_SECONDS) is False
         granted(hold(budget, "t", scope, tokens=60))
@@ -188,7 +188,7 @@ class TicketCases(BudgetCases):
         assert budget.renew("t", [scope], LEASE_SECONDS) is False
         assert held(budget, scope) == (0, 0)
 
-    def test_a_ticket_crosses_the_wire_as_json(self, budget: Budget) -> None:
+    def test_ticket_crosses_the_wire_as_json(self, budget: Budget) -> None:
         scope = Scope("model", (Window("tokens", 100, 60), Window("requests", 9, 86400, "fixed")), guard_ms=7)
         ticket = granted(hold(budget, "t", scope, requests=1, tokens=60))
         arrived = Ticket.from_json(json.loads(json.dumps(ticket.to_json())))
@@ -196,7 +196,7 @@ class TicketCases(BudgetCases):
         budget.release(arrived.id, [share.scope for share in arrived.shares])
         assert budget.usage(scope).tickets == 0
 
-    def test_an_unknown_scope_is_unused(self, budget: Budget) -> None:
+    def test_unknown_scope_is_unused(self, budget: Budget) -> None:
         usage = budget.usage(tokens_per_minute(100))
         assert (usage.tickets, usage.holders, usage.held, usage.blocked_for_ms) == (0, (), Amounts(), 0)
         assert [(w.used, w.held, w.resets_after_ms, w.remaining) for w in usage.windows] == [(0, 0, 0, 100)]

@@ -28,7 +28,7 @@ def window_of(kind: WindowKind, limit: int = 100, guard_ms: int = 0) -> Scope:
 
 class WindowCases(BudgetCases):
     @pytest.mark.parametrize("kind", ["sliding", "fixed", "bucket"])
-    def test_the_wait_is_honest(self, budget: Budget, clock: ManualClock, kind: WindowKind) -> None:
+    def test_wait_is_exact(self, budget: Budget, clock: ManualClock, kind: WindowKind) -> None:
         scope = window_of(kind)
         for tokens in (30, 30, 20):
             assert budget.charge(scope, Amounts(tokens=tokens)) is None
@@ -57,7 +57,7 @@ class WindowCases(BudgetCases):
         assert seen == [40_000, 20_000, 20_000]
         assert used(budget, scope) == [40]
 
-    def test_of_charges_close_together_none_leaves_early(self, budget: Budget, clock: ManualClock) -> None:
+    def test_charges_close_together_do_not_expire_early(self, budget: Budget, clock: ManualClock) -> None:
         scope = tokens_per_minute(100)
         clock.ms -= clock.ms % MINUTE_MS
         for _ in range(10):
@@ -88,7 +88,7 @@ class WindowCases(BudgetCases):
         assert budget.charge(scope, Amounts(tokens=40)) is None
 
     @pytest.mark.parametrize("kind", ["sliding", "fixed"])
-    def test_the_guard_lengthens_the_window(self, budget: Budget, clock: ManualClock, kind: WindowKind) -> None:
+    def test_guard_lengthens_the_window(self, budget: Budget, clock: ManualClock, kind: WindowKind) -> None:
         scope = window_of(kind, guard_ms=250)
         assert budget.charge(scope, Amounts(tokens=100)) is None
         assert wait_of(budget.charge(scope, Amounts(tokens=1))) == MINUTE_MS + 250
@@ -128,20 +128,20 @@ class WindowCases(BudgetCases):
         clock.advance(MINUTE_MS + 25)
         assert budget.charge(scope, Amounts(tokens=100)) is None
 
-    def test_one_window_that_refuses_a_charge_leaves_the_others_untouched(self, budget: Budget) -> None:
+    def test_refusing_window_leaves_other_windows_untouched(self, budget: Budget) -> None:
         scope = Scope("model", (Window("tokens", 100, 60), Window("requests", 1, 60), Window("tokens", 50, 600)))
         assert budget.charge(scope, Amounts(1, 50)) is None
         assert refused(budget.charge(scope, Amounts(0, 1))).window == "tokens/600s"
         assert refused(budget.charge(scope, Amounts(1, 0))).window == "requests/60s"
         assert used(budget, scope) == [50, 1, 50]
 
-    def test_a_changed_limit_counts_at_once(self, budget: Budget) -> None:
+    def test_changed_limit_applies_at_once(self, budget: Budget) -> None:
         assert budget.charge(tokens_per_minute(100), Amounts(tokens=80)) is None
         assert refused(budget.charge(tokens_per_minute(80), Amounts(tokens=1))).limit == 80
         assert budget.usage(tokens_per_minute(50)).windows[0].remaining == 0
         assert budget.charge(tokens_per_minute(200), Amounts(tokens=120)) is None
 
-    def test_a_clock_that_goes_back_opens_nothing(self, budget: Budget, clock: ManualClock) -> None:
+    def test_clock_that_goes_back_opens_no_window(self, budget: Budget, clock: ManualClock) -> None:
         scope = tokens_per_minute(100)
         assert budget.charge(scope, Amounts(tokens=100)) is None
         for backwards_ms in (10_000, 3_600_000):
@@ -150,7 +150,7 @@ class WindowCases(BudgetCases):
         clock.advance(3_610_000 + MINUTE_MS)
         assert budget.charge(scope, Amounts(tokens=100)) is None
 
-    def test_a_blocked_scope_refuses_everything_until_it_opens(self, budget: Budget, clock: ManualClock) -> None:
+    def test_blocked_scope_refuses_everything_until_it_opens(self, budget: Budget, clock: ManualClock) -> None:
         scope, other = tokens_per_minute(100), tokens_per_minute(100, "other")
         granted(hold(budget, "t", scope, tokens=10))
         budget.block_until(scope, 5_000)
@@ -167,7 +167,7 @@ class WindowCases(BudgetCases):
         clock.advance(5_000)
         assert budget.charge(scope, Amounts(tokens=90)) is None
 
-    def test_a_block_is_never_shortened(self, budget: Budget, clock: ManualClock) -> None:
+    def test_block_is_never_shortened(self, budget: Budget, clock: ManualClock) -> None:
         scope = tokens_per_minute(100)
         budget.block_until(scope, 5_000)
         budget.block_until(scope, 10)
@@ -176,7 +176,7 @@ class WindowCases(BudgetCases):
         budget.block_until(scope, 9_000)
         assert budget.usage(scope).blocked_for_ms == 9_000
 
-    def test_a_ticket_that_is_held_already_is_given_by_a_blocked_scope(self, budget: Budget) -> None:
+    def test_held_ticket_is_returned_by_a_blocked_scope(self, budget: Budget) -> None:
         scope = tokens_per_minute(100)
         granted(hold(budget, "t", scope, tokens=10))
         budget.block_until(scope, 5_000)

@@ -1,4 +1,4 @@
-"""Connections that died in the pool are replaced unnoticed; those that were used a moment ago cost no question."""
+"""Tests that dead connections of the pool are replaced, and that those used a moment ago aren't pinged."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ from tests.support.waiting import wait_until
 
 @pytest.fixture
 def engine(runtime: Runtime) -> Iterator[Engine]:
-    """With a pool of one connection."""
-    made = make_engine(runtime.database_url, pool_size=1, statement_timeout_seconds=60)
-    yield made
-    made.dispose()
+    """Make an engine with a pool of one connection."""
+    engine = make_engine(runtime.database_url, pool_size=1, statement_timeout_seconds=60)
+    yield engine
+    engine.dispose()
 
 
 @pytest.fixture
 def pings(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    """The connections over which the server was asked whether it is there; it is really asked."""
-    asked: list[Any] = []
+    """Record the connections that are pinged; the pings are still sent."""
+    pinged: list[Any] = []
     ping = engine.dialect.do_ping
 
     def noted(connection: Any) -> bool:
-        asked.append(connection)
+        pinged.append(connection)
         return ping(connection)
 
     monkeypatch.setattr(engine.dialect, "do_ping", noted)
-    return asked
+    return pinged
 
 
 def backend(connection: Connection) -> int:
@@ -47,17 +47,13 @@ def use(engine: Engine) -> int:
         return backend(connection)
 
 
-def test_a_connection_that_was_just_used_is_used_again_without_a_question(
-    engine: Engine, pings: list[Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_connection_just_used_is_not_pinged(engine: Engine, pings: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pool_check, "IDLE_SECONDS", 3600.0)
     assert use(engine) == use(engine) == use(engine)
     assert pings == []
 
 
-def test_a_connection_that_has_rested_is_asked_first(
-    engine: Engine, pings: list[Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_idle_connection_is_pinged_first(engine: Engine, pings: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:
     first = use(engine)
     monkeypatch.setattr(pool_check, "IDLE_SECONDS", -1.0)
     assert use(engine) == first
@@ -65,10 +61,10 @@ def test_a_connection_that_has_rested_is_asked_first(
 
 
 @pytest.mark.parametrize("idle_seconds", [3600.0, -1.0])
-def test_a_connection_that_the_server_has_ended_is_replaced_before_it_is_used(
+def test_connection_ended_by_the_server_is_replaced_before_use(
     engine: Engine, runtime: Runtime, pings: list[Any], monkeypatch: pytest.MonkeyPatch, idle_seconds: float
 ) -> None:
-    """Its socket tells, however short it has rested."""
+    """Replace a connection that its socket shows to be closed, however short it was idle."""
     monkeypatch.setattr(pool_check, "IDLE_SECONDS", idle_seconds)
     first = use(engine)
     gone = text("select pg_terminate_backend(:pid, 60000)").bindparams(pid=first)
@@ -78,7 +74,7 @@ def test_a_connection_that_the_server_has_ended_is_replaced_before_it_is_used(
     assert len(pings) == 1
 
 
-def test_a_notice_ends_no_connection(engine: Engine, runtime: Runtime, pings: list[Any]) -> None:
+def test_notice_ends_no_connection(engine: Engine, runtime: Runtime, pings: list[Any]) -> None:
     with engine.connect() as connection:
         first = backend(connection)
         connection.execute(text("listen news"))

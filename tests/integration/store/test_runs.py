@@ -1,4 +1,4 @@
-"""Runs and iterations as rows: finding them by a prefix, and the rules of claim and guard that SQL keeps."""
+"""Tests rows of runs and iterations: look-up by a prefix, and the rules of claim and guard that SQL enforces."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from botticelli.store import Claim, Entry
 from tests.support.narratives import narrative_text, start
 
 
-def test_a_run_is_found_by_the_beginning_of_its_id(runtime: Runtime) -> None:
+def test_run_is_found_by_a_prefix_of_its_id(runtime: Runtime) -> None:
     first, second = start(runtime, narrative_text()), start(runtime, narrative_text())
     with runtime.store.transaction() as tx:
         assert tx.runs.resolve(first.id[:13]) == first.id
@@ -26,14 +26,14 @@ def test_a_run_is_found_by_the_beginning_of_its_id(runtime: Runtime) -> None:
                 tx.runs.resolve(wrong)
 
 
-def test_a_prefix_of_several_runs_is_refused(runtime: Runtime) -> None:
+def test_prefix_of_several_runs_is_refused(runtime: Runtime) -> None:
     for number in (1, 2):
         start(runtime, narrative_text(), run_id=f"same-{number}")
     with runtime.store.transaction() as tx, pytest.raises(NotFound, match="several runs begin with 'same'"):
         tx.runs.resolve("same")
 
 
-def test_of_many_workers_one_gets_the_iteration(runtime: Runtime) -> None:
+def test_iteration_goes_to_one_of_many_workers(runtime: Runtime) -> None:
     run = start(runtime, narrative_text(1))
     claims: list[Claim | None] = []
     ready = threading.Barrier(6, timeout=60)
@@ -49,7 +49,7 @@ def test_of_many_workers_one_gets_the_iteration(runtime: Runtime) -> None:
     for thread in threads:
         thread.join()
     assert len(claims) == 6
-    assert len([one for one in claims if one is not None]) == 1
+    assert len([claim for claim in claims if claim is not None]) == 1
 
 
 def test_renewing_tells_what_is_still_held(runtime: Runtime) -> None:
@@ -64,7 +64,7 @@ def test_renewing_tells_what_is_still_held(runtime: Runtime) -> None:
 
 
 def test_admitting_many_at_once_admits_each_number_once(runtime: Runtime) -> None:
-    """Any number of dispatchers: the run's lock makes them take turns."""
+    """Admit in many dispatchers, which take turns by the run's lock."""
     from botticelli.carousel import dispatch
 
     run = start(runtime, narrative_text(100, concurrency=10))
@@ -83,13 +83,13 @@ def test_admitting_many_at_once_admits_each_number_once(runtime: Runtime) -> Non
     for thread in threads:
         thread.join()
     with runtime.store.transaction() as tx:
-        assert [one.number for one in tx.iterations.of_run(run.id)] == list(range(1, 11))
+        assert [iteration.number for iteration in tx.iterations.of_run(run.id)] == list(range(1, 11))
         assert tx.runs.get(run.id).dispatched == 10
         assert tx.connection.execute(text("select max(publishes) from iterations")).scalar() == 1
 
 
 @pytest.mark.parametrize("end", ["succeeded", "failed", "cancelled"])
-def test_a_cost_that_nobody_knows_is_unknown_however_an_iteration_ends(runtime: Runtime, end: str) -> None:
+def test_unknown_cost_makes_the_cost_of_the_run_unknown(runtime: Runtime, end: str) -> None:
     run = start(runtime, narrative_text(1))
     with runtime.store.transaction() as tx:
         locked = tx.runs.lock(run.id)

@@ -1,4 +1,4 @@
-"""Migrations: they make what the models say, go both ways, and a database that is behind is refused."""
+"""Tests migrations: they match the models and go both ways, and a database that is behind is refused."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def engine(empty_database_url: str) -> Engine:
     return make_engine(empty_database_url, pool_size=2, statement_timeout_seconds=30)
 
 
-def test_models_and_migrations_do_not_drift(engine: Engine) -> None:
+def test_models_equal_the_migrated_schema(engine: Engine) -> None:
     upgrade(engine)
     with connected(engine) as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
@@ -48,24 +48,24 @@ def test_upgrade_and_downgrade_go_both_ways(engine: Engine) -> None:
     assert upgrade(engine).up_to_date
 
 
-def test_a_database_that_is_behind_is_refused(engine: Engine) -> None:
+def test_database_behind_is_refused(engine: Engine) -> None:
     with pytest.raises(DatabaseBehind, match=r"is at nothing, this version needs .*botticelli db upgrade"):
         require_current(engine)
 
 
-def test_a_revision_that_does_not_exist(engine: Engine) -> None:
+def test_unknown_revision_is_refused(engine: Engine) -> None:
     with pytest.raises(InvalidInput, match="revision 9999"):
         upgrade(engine, "9999")
 
 
-def test_a_configured_database_is_not_migrated_by_itself(empty_database_url: str, tmp_path: Path) -> None:
+def test_configured_database_is_not_migrated_automatically(empty_database_url: str, tmp_path: Path) -> None:
     flags = {"database.url": empty_database_url, "redis.url": "redis://127.0.0.1:1/0"}
     runtime = Runtime(load_settings(flags, environ={}, cwd=tmp_path))
     with pytest.raises(DatabaseBehind):
         _ = runtime.store
 
 
-def test_a_server_that_is_not_there_is_named_without_its_password() -> None:
+def test_unreachable_server_is_named_without_its_password() -> None:
     url = "postgresql+psycopg2://user:hunter2@127.0.0.1:1/nothing"
     engine = make_engine(url, pool_size=1, statement_timeout_seconds=1, origin="environment variable DATABASE_URL")
     with (
@@ -77,8 +77,8 @@ def test_a_server_that_is_not_there_is_named_without_its_password() -> None:
     assert "hunter2" not in str(caught.value)
 
 
-def test_a_user_who_may_make_no_role_reads_content_all_the_same(empty_database_url: str) -> None:
-    """Without the reader's role the other walls hold."""
+def test_user_without_role_permission_still_reads_content(empty_database_url: str) -> None:
+    """Read without the reader's role, under the other protection."""
     with connected(make_engine(empty_database_url, pool_size=1, statement_timeout_seconds=30)) as connection:
         connection.execute(text("drop role if exists plain_user"))
         connection.execute(text("create role plain_user login nosuperuser nocreaterole"))

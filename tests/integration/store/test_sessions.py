@@ -1,4 +1,4 @@
-"""Sessions of Postgres: limits on both ends, nothing in the startup packet that a pooler refuses, and who holds what."""
+"""Tests Postgres sessions: limits at both ends, a startup packet that poolers accept, and the list of lock holders."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.support.servers.proxy import Proxy
 from tests.support.waiting import wait_until
 
 TRACKED = {"user", "database", "application_name", "client_encoding"}
-"""Startup parameters that PgBouncer takes with its defaults. Source: its documentation, `ignore_startup_parameters`."""
+"""Startup parameters that PgBouncer accepts by default. Source: its documentation, `ignore_startup_parameters`."""
 
 
 def engine_at(runtime: Runtime, proxy: Proxy, **options: float) -> Engine:
@@ -48,7 +48,7 @@ def shown(connection: Connection, name: str) -> str:
 
 
 def as_pooler(data: bytes) -> bytes:
-    """With another process number in the message BackendKeyData."""
+    """Change the process number in the message BackendKeyData, as a pooler does."""
     at = data.find(b"K\0\0\0\x0c")
     return data if at < 0 else data[: at + 5] + struct.pack("!I", 7) + data[at + 9 :]
 
@@ -83,21 +83,21 @@ def test_startup_packet_holds_nothing_that_a_pooler_refuses() -> None:
     assert {name.decode() for name in names if name} <= TRACKED
 
 
-def test_direct_session_is_told_its_limits_once(runtime: Runtime) -> None:
+def test_direct_session_gets_its_limits_once(runtime: Runtime) -> None:
     with Proxy(server_socket(runtime)) as proxy:
         engine = engine_at(runtime, proxy, silent_seconds=12)
         with connected(engine) as connection:
-            told = {name: shown(connection, name) for name in ("statement_timeout", "lock_timeout", "timezone")}
+            settings = {name: shown(connection, name) for name in ("statement_timeout", "lock_timeout", "timezone")}
             silent = shown(connection, "idle_in_transaction_session_timeout")
             name = shown(connection, "application_name")
             encoding = shown(connection, "client_encoding")
         engine.dispose()
-    assert told == {"statement_timeout": "30s", "lock_timeout": "10s", "timezone": "UTC"}
+    assert settings == {"statement_timeout": "30s", "lock_timeout": "10s", "timezone": "UTC"}
     assert (silent, encoding.lower()) == ("12s", "utf8")
     assert name.startswith("botticelli ")
 
 
-def test_session_behind_a_pooler_is_told_in_each_transaction_and_keeps_nothing(runtime: Runtime) -> None:
+def test_session_behind_a_pooler_gets_its_limits_in_each_transaction(runtime: Runtime) -> None:
     with Proxy(server_socket(runtime), rewrite=as_pooler) as proxy:
         engine = engine_at(runtime, proxy)
         for _ in range(2):
@@ -112,7 +112,7 @@ def test_session_behind_a_pooler_is_told_in_each_transaction_and_keeps_nothing(r
         engine.dispose()
 
 
-def test_transaction_of_a_vanished_client_gives_its_rows_back(
+def test_transaction_of_a_vanished_client_releases_its_rows(
     runtime: Runtime, rows: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("botticelli.store.connection.sessions.MIN_SILENT_SECONDS", 3.0)
@@ -141,15 +141,15 @@ def is_there(runtime: Runtime, pid: int) -> bool:
         return bool(tx.connection.execute(query, {"pid": pid}).scalar_one())
 
 
-def test_session_that_holds_rows_is_named(runtime: Runtime, rows: Store) -> None:
+def test_session_that_holds_rows_is_listed(runtime: Runtime, rows: Store) -> None:
     with rows.transaction() as tx:
         tx.state.set("held", 2)
         pid = tx.connection.exec_driver_sql("select pg_backend_pid()").scalar_one()
-        [holder] = [one for one in rows.lock_holders(0) if one["pid"] == pid]
+        [holder] = [session for session in rows.lock_holders(0) if session["pid"] == pid]
         assert "narrative_state" in holder["held"].split(", ")
         assert holder["state"] == "idle in transaction"
         assert holder["application_name"].startswith("botticelli ")
-    assert [one for one in rows.lock_holders(0) if one["pid"] == pid] == []
+    assert [session for session in rows.lock_holders(0) if session["pid"] == pid] == []
 
 
 def test_named_lock_may_be_held_in_silence(runtime: Runtime) -> None:

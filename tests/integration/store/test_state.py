@@ -1,4 +1,4 @@
-"""State: values, prefixes, time to live, and the index that keeps look-ups fast."""
+"""Tests state: values, prefixes, time to live, and the index that keeps look-ups fast."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ EXPIRE = text("update narrative_state set expires_at = now() where key = :key")
 @pytest.mark.parametrize(
     "value", ["text", 7, 1.5, True, None, [1, "a"], {"id": "1", "metadata": {"deep": [None]}}, "", {}]
 )
-def test_any_json_comes_back_as_it_went_in(runtime: Runtime, value: object) -> None:
+def test_json_value_is_read_as_it_was_written(runtime: Runtime, value: object) -> None:
     with runtime.store.transaction() as tx:
         tx.state.set("global.x", value)
         entry = tx.state.get("global.x")
@@ -28,7 +28,7 @@ def test_any_json_comes_back_as_it_went_in(runtime: Runtime, value: object) -> N
     assert entry.value == value
 
 
-def test_a_replaced_entry_keeps_the_date_of_its_birth(runtime: Runtime) -> None:
+def test_replaced_entry_keeps_its_creation_date(runtime: Runtime) -> None:
     with runtime.store.transaction() as tx:
         tx.state.set("global.x", 1)
         first = tx.state.get("global.x")
@@ -41,7 +41,7 @@ def test_a_replaced_entry_keeps_the_date_of_its_birth(runtime: Runtime) -> None:
     assert second.updated_at > first.updated_at
 
 
-def test_what_has_expired_is_invisible_at_once_and_swept_later(runtime: Runtime) -> None:
+def test_expired_entry_is_invisible_at_once_and_swept_later(runtime: Runtime) -> None:
     with runtime.store.transaction() as tx:
         tx.state.set("global.x", 1, ttl_seconds=3600)
         tx.state.set("global.y", 1)
@@ -53,7 +53,7 @@ def test_what_has_expired_is_invisible_at_once_and_swept_later(runtime: Runtime)
         assert (tx.state.sweep(), tx.state.sweep()) == (1, 0)
 
 
-def test_removing_what_has_expired_removes_nothing_that_was_there(runtime: Runtime) -> None:
+def test_deletion_of_an_expired_entry_counts_none(runtime: Runtime) -> None:
     with runtime.store.transaction() as tx:
         for key in ("global.x", "global.y", "global.z"):
             tx.state.set(key, 1)
@@ -64,7 +64,7 @@ def test_removing_what_has_expired_removes_nothing_that_was_there(runtime: Runti
         assert tx.state.sweep() == 0
 
 
-def test_a_value_lives_as_long_as_it_was_told(runtime: Runtime) -> None:
+def test_value_lives_for_its_time_to_live(runtime: Runtime) -> None:
     with runtime.store.transaction() as tx:
         tx.state.set("global.x", 1, ttl_seconds=86_400)
         entry = tx.state.get("global.x")
@@ -76,7 +76,7 @@ def test_a_value_lives_as_long_as_it_was_told(runtime: Runtime) -> None:
     assert forever is not None and forever.expires_at is None
 
 
-def test_if_absent_writes_only_where_nothing_is(runtime: Runtime) -> None:
+def test_if_absent_writes_only_a_free_key(runtime: Runtime) -> None:
     with runtime.store.transaction() as tx:
         assert tx.state.set("global.x", 1, if_absent=True) is True
         assert tx.state.set("global.x", 2, if_absent=True) is False
@@ -99,7 +99,7 @@ def test_only_the_entry_that_was_read_is_replaced(runtime: Runtime) -> None:
         assert tx.state.replace_if("global.missing", 1, expected_updated_at=now.updated_at) is False
 
 
-def test_the_date_of_a_change_grows_even_when_the_clock_was_set_back(runtime: Runtime) -> None:
+def test_date_of_change_grows_when_the_clock_is_set_back(runtime: Runtime) -> None:
     future = datetime.now(UTC).replace(microsecond=0) + timedelta(hours=1)
     with runtime.store.transaction() as tx:
         tx.state.set("global.x", 1)
@@ -108,7 +108,7 @@ def test_the_date_of_a_change_grows_even_when_the_clock_was_set_back(runtime: Ru
         assert tx.state.get_many(["global.x"])["global.x"].updated_at == future + timedelta(microseconds=1)
 
 
-def test_what_was_exported_comes_back_with_its_dates_and_a_new_date_of_change(runtime: Runtime) -> None:
+def test_import_restores_dates_except_the_date_of_change(runtime: Runtime) -> None:
     born, dies = datetime(2020, 1, 2, tzinfo=UTC), datetime(2999, 1, 1, tzinfo=UTC)
     dates = {"created_at": born.isoformat(), "expires_at": dies.isoformat()}
     entries = [
@@ -117,21 +117,21 @@ def test_what_was_exported_comes_back_with_its_dates_and_a_new_date_of_change(ru
     ]
     with runtime.store.transaction() as tx:
         assert tx.state.load(entries, replace=False).written == 2
-        found = tx.state.list_with_prefix("global")
-    x, y = found["global.x"], found["global.y"]
+        stored = tx.state.list_with_prefix("global")
+    x, y = stored["global.x"], stored["global.y"]
     assert (x.value, x.created_at, x.expires_at, x.metadata) == (None, born, dies, {"by": "me"})
     assert x.updated_at > datetime.now(UTC) - timedelta(hours=1)
     assert (y.value, y.expires_at, y.metadata) == ("\ufffd", None, {})
 
 
-def test_an_import_leaves_what_exists_unless_told(runtime: Runtime) -> None:
+def test_import_leaves_existing_entries_unless_told(runtime: Runtime) -> None:
     entries = [{"key": f"global.{n}", "value": "new", "created_at": "2020-01-01T00:00:00Z"} for n in range(2500)]
     with runtime.store.transaction() as tx:
         for key in ("global.7", "global.2400", "global.8"):
             tx.state.set(key, "old")
         tx.connection.execute(EXPIRE, {"key": "global.8"})
-        kept = tx.state.load(entries, replace=False)
-        assert (kept.written, kept.expired, kept.existing) == (2498, 0, ["global.2400", "global.7"])
+        loaded = tx.state.load(entries, replace=False)
+        assert (loaded.written, loaded.expired, loaded.existing) == (2498, 0, ["global.2400", "global.7"])
         assert tx.state.get_many(["global.7"])["global.7"].value == "old"
         assert tx.state.load(entries, replace=True).written == 2500
         assert {entry.value for entry in tx.state.list_with_prefix("global").values()} == {"new"}
@@ -155,7 +155,7 @@ def test_an_import_leaves_what_exists_unless_told(runtime: Runtime) -> None:
         ("a" * (MAX_KEY_CHARACTERS + 1), "use at most 512"),
     ],
 )
-def test_a_key_that_no_narrative_could_name_is_refused(runtime: Runtime, key: str, said: str) -> None:
+def test_key_that_no_narrative_can_name_is_refused(runtime: Runtime, key: str, said: str) -> None:
     with runtime.store.transaction() as tx:
         with pytest.raises(InvalidInput, match=said):
             tx.state.set(key, 1)
@@ -164,7 +164,7 @@ def test_a_key_that_no_narrative_could_name_is_refused(runtime: Runtime, key: st
         assert tx.state.some_keys() == []
 
 
-def test_prefixes_are_whole_segments_and_know_no_wildcard(runtime: Runtime) -> None:
+def test_prefix_matches_whole_segments_without_wildcards(runtime: Runtime) -> None:
     keys = [
         "discord.1.channel.a",
         "discord.1.channel.b",
@@ -191,20 +191,20 @@ def test_prefixes_are_whole_segments_and_know_no_wildcard(runtime: Runtime) -> N
         assert tx.state.delete("abc.x") is False
 
 
-def test_a_channel_called_a_b_does_not_collide(runtime: Runtime) -> None:
+def test_channel_with_a_dot_does_not_collide(runtime: Runtime) -> None:
     assert escape_segment("a.b") == "a%2Eb"
     assert escape_segment("a%2Eb") == "a%252Eb"
 
 
 @pytest.mark.parametrize("name", ["a b", "{x}", "\0\ud800\n", "日本語", "👩‍👩‍👧", "x" * 5000, "." * 5000, "%"])
-def test_every_name_makes_a_segment_that_a_key_can_have(name: str) -> None:
+def test_name_makes_a_valid_segment(name: str) -> None:
     segment = escape_segment(name)
     check_key(".".join([segment] * 4))
     assert "." not in segment
     assert segment != escape_segment(name + "x")
 
 
-def test_an_empty_prefix_clears_nothing(runtime: Runtime) -> None:
+def test_empty_prefix_clears_nothing(runtime: Runtime) -> None:
     with runtime.store.transaction() as tx:
         tx.state.set("global.x", 1)
         with pytest.raises(InvalidInput, match="all keys"):
@@ -213,7 +213,7 @@ def test_an_empty_prefix_clears_nothing(runtime: Runtime) -> None:
         assert tx.state.clear_all() == 1
 
 
-def test_the_keys_of_a_guild_are_those_of_all_platforms(runtime: Runtime) -> None:
+def test_keys_of_a_guild_are_those_of_all_platforms(runtime: Runtime) -> None:
     mine = ["discord.1.channel.a", "discord.1.channel.b", "other.1.role.c"]
     keys = [*mine, "a", "a-b.10.x", "discord", "discord.10.channel.a", "global.1.x", "narrative.1.x", "other.channel.1"]
     with runtime.store.transaction() as tx:
@@ -226,7 +226,7 @@ def test_the_keys_of_a_guild_are_those_of_all_platforms(runtime: Runtime) -> Non
         assert tx.state.clear_with_prefix(*tx.state.prefixes_of_guild("1")) == len(mine)
 
 
-def test_the_keys_of_a_narrative_are_those_of_its_whole_name(runtime: Runtime) -> None:
+def test_keys_of_a_narrative_match_its_whole_name(runtime: Runtime) -> None:
     with runtime.store.transaction() as tx:
         for key in ("narrative.digest.x", "narrative.digest_2.x", "narrative.digest%2E2.x"):
             tx.state.set(key, 1)
@@ -234,7 +234,7 @@ def test_the_keys_of_a_narrative_are_those_of_its_whole_name(runtime: Runtime) -
         assert list(tx.state.list_with_prefix(prefix_of_narrative("digest.2"))) == ["narrative.digest%2E2.x"]
 
 
-def test_the_nearest_keys_come_first(runtime: Runtime) -> None:
+def test_nearest_keys_come_first(runtime: Runtime) -> None:
     with runtime.store.transaction() as tx:
         for key in ("global.greeting", "global.greetings", "narrative.x.y"):
             tx.state.set(key, 1)
@@ -243,7 +243,7 @@ def test_the_nearest_keys_come_first(runtime: Runtime) -> None:
 
 @pytest.fixture
 def plan_of(runtime: Runtime) -> Callable[[Callable[[Transaction], object]], str]:
-    """How Postgres performs the statements of a call, among 100,000 keys under other prefixes."""
+    """Return Postgres's plans for the statements of a call, among 100,000 keys under other prefixes."""
     fill = (
         "insert into narrative_state (key, value) select 'other.' || n || '.x', '1' from generate_series(1, 100000) n"
     )
@@ -252,23 +252,23 @@ def plan_of(runtime: Runtime) -> Callable[[Callable[[Transaction], object]], str
         tx.connection.execute(text("analyze narrative_state"))
 
     def plan(call: Callable[[Transaction], object]) -> str:
-        asked: list[tuple[str, Any]] = []
+        executed: list[tuple[str, Any]] = []
 
         def remember(*given: Any) -> None:
             _, _, sql, values, *_ = given
-            asked.append((sql, values))
+            executed.append((sql, values))
 
         with runtime.store.transaction() as tx:
             event.listen(tx.connection, "before_cursor_execute", remember)
             call(tx)
             event.remove(tx.connection, "before_cursor_execute", remember)
-            plans = [tx.connection.exec_driver_sql(f"explain {sql}", values).scalars() for sql, values in asked]
+            plans = [tx.connection.exec_driver_sql(f"explain {sql}", values).scalars() for sql, values in executed]
             return "\n".join(line for lines in plans for line in lines)
 
     return plan
 
 
-def test_the_keys_below_a_prefix_are_found_by_the_index(plan_of: Callable[..., str]) -> None:
+def test_keys_below_a_prefix_use_the_index(plan_of: Callable[..., str]) -> None:
     for call in (
         lambda tx: tx.state.list_with_prefix("discord.1"),
         lambda tx: tx.state.list_with_prefix("discord.1", "slack_x.1"),

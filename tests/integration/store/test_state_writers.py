@@ -1,4 +1,4 @@
-"""State: several who write the same key at once. The last commit wins, nothing is torn, nothing is lost unnoticed."""
+"""Tests concurrent writers of a key of state: the last commit wins, values are whole, and no loss goes unnoticed."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def entry_of(runtime: Runtime) -> StateEntry:
 
 
 def at_once(write: Callable[[int], object]) -> list[object]:
-    """What `write(n)` brought in each of the writers, which begin together."""
+    """Call `write(n)` in writers that begin together; return their results."""
     barrier = threading.Barrier(WRITERS)
 
     def begin(number: int) -> object:
@@ -37,16 +37,16 @@ def at_once(write: Callable[[int], object]) -> list[object]:
 
 
 def waiting(runtime: Runtime) -> int:
-    """How many sessions wait for a lock. Each look is a transaction: within one, what is seen of sessions stays the same."""
+    """Count the sessions that wait for a lock, in a new transaction, since a transaction never sees a change of them."""
     with runtime.store.transaction() as tx:
-        found: int = tx.connection.execute(WAITING).scalar_one()
-    return found
+        count: int = tx.connection.execute(WAITING).scalar_one()
+    return count
 
 
 def while_the_first_waits_to_commit(
     runtime: Runtime, first: Callable[[Transaction], object], second: Callable[[Transaction], object]
 ) -> tuple[object, datetime]:
-    """What `second` brought, and when it was seen to wait for the first one, which commits then."""
+    """Return the result of `second`, and when it was seen to wait for the first writer, which commits then."""
 
     def perform() -> object:
         with runtime.store.transaction() as tx:
@@ -61,7 +61,7 @@ def while_the_first_waits_to_commit(
         return later.result(60), seen_at
 
 
-def test_the_last_commit_wins_and_its_date_is_that_of_its_write(runtime: Runtime) -> None:
+def test_last_commit_wins_with_the_date_of_its_write(runtime: Runtime) -> None:
     for begun_with in ("nothing", "an entry"):
         _, seen_at = while_the_first_waits_to_commit(
             runtime, lambda tx: tx.state.set(KEY, "first"), lambda tx: tx.state.set(KEY, "second")
@@ -72,7 +72,7 @@ def test_the_last_commit_wins_and_its_date_is_that_of_its_write(runtime: Runtime
         assert entry.created_at < seen_at
 
 
-def test_who_waited_finds_that_the_key_is_taken(runtime: Runtime) -> None:
+def test_waiting_writer_finds_the_key_taken(runtime: Runtime) -> None:
     written, _ = while_the_first_waits_to_commit(
         runtime, lambda tx: tx.state.set(KEY, "first"), lambda tx: tx.state.set(KEY, "second", if_absent=True)
     )
@@ -80,7 +80,7 @@ def test_who_waited_finds_that_the_key_is_taken(runtime: Runtime) -> None:
     assert entry_of(runtime).value == "first"
 
 
-def test_who_waited_finds_that_the_entry_has_changed(runtime: Runtime) -> None:
+def test_waiting_writer_finds_the_entry_changed(runtime: Runtime) -> None:
     with runtime.store.transaction() as tx:
         tx.state.set(KEY, 0)
     read = entry_of(runtime)
@@ -93,7 +93,7 @@ def test_who_waited_finds_that_the_entry_has_changed(runtime: Runtime) -> None:
     assert entry_of(runtime).value == "first"
 
 
-def test_one_of_many_creates_a_key(runtime: Runtime) -> None:
+def test_key_is_created_by_one_of_many_writers(runtime: Runtime) -> None:
     def create(number: int) -> bool:
         with runtime.store.transaction() as tx:
             return tx.state.set(KEY, number, if_absent=True)
@@ -103,7 +103,7 @@ def test_one_of_many_creates_a_key(runtime: Runtime) -> None:
     assert entry_of(runtime).value == written.index(True)
 
 
-def test_nothing_is_torn_and_dates_only_grow(runtime: Runtime) -> None:
+def test_concurrent_writes_are_whole_and_dates_only_grow(runtime: Runtime) -> None:
     with runtime.store.transaction() as tx:
         tx.state.set(KEY, {"value": None, "copies": [None] * 50})
 
