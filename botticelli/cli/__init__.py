@@ -1,4 +1,5 @@
-"""The command `botticelli`: a room for each kind of noun. Parses, calls the engine and prints; decides nothing about a run.
+"""The command line `botticelli`: parses arguments, calls the engine and prints the result.
 
-main.py knows which module each command is in, and imports it when it is used.
+Each folder holds related commands; `base/` holds what they share. main.py maps every command to its module and imports
+it on first use.
 """

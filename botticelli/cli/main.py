@@ -1,4 +1,4 @@
-"""The entry point: global options, and the commands by name, each imported when it is used."""
+"""Defines the entry point: the global options, and the commands by name, each imported when it is used."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ from botticelli.cli.base.streams import flush_streams, open_streams
 GLOBAL_OPTIONS = ("--set", "--config")
 COMMANDS = {
     "run": "Run a narrative and show how it goes.",
-    "plan": "Say what a run would take before it is paid for.",
-    "runs": "List, show and watch runs, and move their levers.",
-    "budget": "Show, explain and audit spending; lower its limits, or pause it.",
-    "narrative": "List, check, show, begin and rewrite narrative files.",
-    "settings": "Rewrite a settings file of the founding system.",
-    "effects": "Show what bot commands did; approve, reject and resolve them.",
-    "state": "Show, change, save and clear what narratives remember.",
-    "content": "Review and export what narratives have generated.",
+    "plan": "Forecast the cost, the limits and the end of a run.",
+    "runs": "List, show, watch and control runs.",
+    "budget": "Show, explain and audit spending; lower limits or pause it.",
+    "narrative": "List, check, show, create and convert narrative files.",
+    "settings": "Convert a settings file of the founding system.",
+    "effects": "List effects of bot commands; approve, reject and resolve them.",
+    "state": "Show, change, export and clear the state of narratives.",
+    "content": "Review and export generated content.",
     "db": "Upgrade the database schema, and show its version.",
-    "services": "Look after the embedded Postgres and Redis.",
-    "doctor": "Check this installation, one thing after the other.",
+    "services": "Start, stop and inspect the embedded Postgres and Redis.",
+    "doctor": "Check this installation and say what to fix.",
     "completion": "Print the completion script of a shell.",
 }
-"""The help is here so that `--help` imports no command."""
-HOMES = {
+"""Maps each command to its short help, which stands here so that `--help` imports no command."""
+MODULES = {
     "run": "runs.run_command",
     "plan": "runs.plan_command",
     "runs": "runs.runs_command",
@@ -49,11 +49,11 @@ HOMES = {
     "doctor": "system.doctor_command",
     "completion": "system.completion_command",
 }
-"""The module below `botticelli.cli` that each command is in, under its own name."""
+"""Maps each command to its module below `botticelli.cli`; the module defines it under the same name."""
 
 
 class Root(click.Group):
-    """Imports a command when it is asked for, and turns every error into lines and an exit code."""
+    """Imports a command on first use, and turns every error into lines and an exit code."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
@@ -61,11 +61,11 @@ class Root(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = getattr(import_module(f"botticelli.cli.{HOMES[cmd_name]}"), cmd_name)
+        command: click.Command = getattr(import_module(f"botticelli.cli.{MODULES[cmd_name]}"), cmd_name)
         return command
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
-        """The commands with their help, without importing them; then what other groups complete: options."""
+        """Complete commands with their help, without importing them; anything that starts with `-` as click does."""
         if incomplete and not incomplete[0].isalnum():
             return click.Command.shell_complete(self, ctx, incomplete)
         return [CompletionItem(name, help=about) for name, about in COMMANDS.items() if name.startswith(incomplete)]
@@ -75,12 +75,12 @@ class Root(click.Group):
             formatter.write_dl(list(COMMANDS.items()))
 
     def main(self, args: Sequence[str] | None = None, prog_name: str | None = None, **extra: Any) -> NoReturn:  # type: ignore[override]
-        """Never returns, and never shows a traceback."""
+        """Run the command line and exit the process; errors become lines, never a traceback."""
         arguments = list(sys.argv[1:] if args is None else args)
         open_streams()
         try:
             extra["standalone_mode"] = False
-            code = self._called(arguments, prog_name=prog_name or self.name, **extra)
+            code = self._run(arguments, prog_name=prog_name or self.name, **extra)
             sys.stdout.flush()
         except BrokenPipeError:
             code = 1
@@ -90,16 +90,16 @@ class Root(click.Group):
             code = code or 1
         sys.exit(code if isinstance(code, int) else 0)
 
-    def _called(self, arguments: list[str], **extra: Any) -> Any:
-        """Parse the arguments, with global options wherever they stand.
+    def _run(self, arguments: list[str], **extra: Any) -> Any:
+        """Parse and run; accept global options anywhere on the line.
 
-        Global options are taken wherever they stand, unless the command has one of that name itself. A group that wants
-        a command and has none shows its help.
+        A command's own option wins over a global one of the same name. A group that needs a command and gets none shows
+        its help.
         """
         try:
             return super().main(arguments, **extra)
         except click.exceptions.NoArgsIsHelpError as error:
-            assert error.ctx is not None, "click gives it"  # noqa: PT017 (an except that goes on, no expectation)
+            assert error.ctx is not None, "click gives it"  # noqa: PT017 (handles the error, expects nothing)
             click.echo(error.ctx.get_help())
             return 0
         except click.NoSuchOption as error:
@@ -110,7 +110,7 @@ class Root(click.Group):
 
 
 def global_options_first(arguments: Sequence[str]) -> list[str]:
-    """The arguments with --set and --config, and their values, before everything else; after `--` nothing is one."""
+    """Move --set and --config, with their values, before all other arguments; what follows `--` stays as it is."""
     first: list[str] = []
     others: list[str] = []
     rest = iter(arguments)
@@ -127,7 +127,7 @@ def global_options_first(arguments: Sequence[str]) -> list[str]:
 
 
 def _flags(ctx: click.Context, parameter: click.Parameter, given: tuple[str, ...]) -> dict[str, str]:
-    """`KEY=VALUE` texts as a mapping."""
+    """Parse `KEY=VALUE` texts into a mapping."""
     flags = {}
     for text in given:
         key, equals, value = text.partition("=")
@@ -149,8 +149,8 @@ def _flags(ctx: click.Context, parameter: click.Parameter, given: tuple[str, ...
 def root(ctx: click.Context, config: Path | None, flags: dict[str, str]) -> None:
     """Runs LLM narratives unattended, at scale, under budgets that cannot be overspent.
 
-    Without any configuration, Postgres and Redis are started as they are needed and models are answered by an offline
-    echo. Exit codes: 0 done, 1 failed, 2 invalid input, 3 budget exhausted, 4 cancelled or paused,
+    Without any configuration, Postgres and Redis are started when needed and an offline echo answers instead of a model.
+    Exit codes: 0 done, 1 failed, 2 invalid input, 3 budget exhausted, 4 cancelled or paused,
     5 completed with failures.
     """
     if ctx.invoked_subcommand is None:

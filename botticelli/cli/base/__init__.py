@@ -1,1 +1,4 @@
-"""What all commands share: options, one call's settings and runtime, errors as lines, and how values are printed."""
+"""Shared by all commands: common options, the settings and runtime of one invocation, errors, signals and printing.
+
+Knows no command; the other folders of `cli` import from here.
+"""

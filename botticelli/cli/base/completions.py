@@ -1,6 +1,6 @@
-"""What a shell completes in arguments and options: names from files and rows, read in a moment and without side effects.
+"""Completes arguments and options in a shell: names from files and database rows, fast and without side effects.
 
-Imports neither SQLAlchemy nor the models of the settings. Starts no service: a database that isn't up completes nothing.
+Imports neither SQLAlchemy nor the settings models, to be fast. Starts no service: without a database nothing completes.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from click.shell_completion import CompletionItem
 CONNECT_SECONDS = 1
 STATEMENT_MS = 500
 SHIPPED = ("", "examples")
-"""Folders below the shipped narratives in which a name is looked up."""
+"""Folders below the shipped narratives that are searched for a name."""
 EFFECT_CHARACTERS = 12
 
 Completer = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
@@ -36,9 +36,9 @@ _NARRATIVES = """select narrative, count(*) || ' runs' from runs where starts_wi
 
 
 def _rows_completer(query: str, *fixed: str) -> Completer:
-    """Completes from a query that gives values and their help, and a few fixed words."""
+    """Return a completer that offers the rows of a query (value, help) and a few fixed words."""
 
-    def complete(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:  # noqa: ARG001 (called as its peers are)
+    def complete(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:  # noqa: ARG001 (click fixes the signature)
         rows = _rows(ctx, query, incomplete)
         if rows is None:
             return []
@@ -55,20 +55,20 @@ complete_keys = _rows_completer(_KEYS)
 complete_tables = _rows_completer(_TABLES)
 complete_scopes = _rows_completer(_SCOPES)
 complete_names = _rows_completer(_NARRATIVES)
-"""Names of narratives that have had a run."""
+"""Completes the names of narratives that have had a run."""
 
 
-def complete_narratives(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:  # noqa: ARG001 (called as its peers are)
-    """Narratives by their names, those of the folders of the settings and the shipped ones; then files."""
+def complete_narratives(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:  # noqa: ARG001 (click fixes the signature)
+    """Complete names of narratives, from the configured folders and the shipped ones; then files."""
     names: dict[str, str] = {}
     try:
         for folder, about in _folders(ctx):
             for file in sorted(folder.glob("*.toml")):
                 names.setdefault(file.stem, about)
     except Exception:
-        names = {}  # a shell that completes shows no errors
-    found = [CompletionItem(name, help=about) for name, about in names.items() if name.startswith(incomplete)]
-    return [*found, CompletionItem(incomplete, type="file")]
+        names = {}  # completion shows no errors
+    items = [CompletionItem(name, help=about) for name, about in names.items() if name.startswith(incomplete)]
+    return [*items, CompletionItem(incomplete, type="file")]
 
 
 def _folders(ctx: click.Context) -> Iterator[tuple[Path, str]]:
@@ -82,7 +82,7 @@ def _folders(ctx: click.Context) -> Iterator[tuple[Path, str]]:
 
 
 def _rows(ctx: click.Context, query: str, incomplete: str) -> list[tuple[str, str]] | None:
-    """None when no database can be asked."""
+    """Run the query with the incomplete text; None when no database answers."""
     try:
         url = _database_url(ctx)
         if url is None:
@@ -94,16 +94,16 @@ def _rows(ctx: click.Context, query: str, incomplete: str) -> list[tuple[str, st
             cursor.execute(query, (incomplete,))
             return [(value, _one_line(about)) for value, about in cursor.fetchall()]
     except Exception:
-        return None  # a shell that completes shows no errors
+        return None  # completion shows no errors
 
 
 def _one_line(text: str) -> str:
-    """Help as the shells' scripts take it: a line without what a terminal would obey."""
+    """Replace line breaks and control characters by spaces; shell scripts take help as one line."""
     return "".join(letter if letter.isprintable() else " " for letter in text)
 
 
 def _database_url(ctx: click.Context) -> str | None:
-    """The configured server, else the embedded one while its socket exists."""
+    """Return the URL of the configured server, else of the embedded one while its socket exists."""
     _, tree = _settings_file(ctx)
     named = _flags(ctx).get("database.url") or next(filter(None, map(os.environ.get, _URLS)), None)
     url = named or tree.get("database", {}).get("url")
@@ -119,11 +119,11 @@ def _database_url(ctx: click.Context) -> str | None:
 
 
 _URLS = ("BOTTICELLI_DATABASE__URL", "BOTTICELLI_DATABASE_URL", "DATABASE_URL")
-"""Variables that name the server, the strongest first."""
+"""Environment variables that name the server, in order of precedence."""
 
 
 def _settings_file(ctx: click.Context) -> tuple[Path, Mapping[str, Any]]:
-    """The folder of botticelli.toml and what it says, unchecked; the working directory and nothing without one."""
+    """Return the folder of botticelli.toml and its unvalidated content; the working directory and {} without a file."""
     import tomllib
 
     cwd = Path.cwd()
@@ -134,6 +134,6 @@ def _settings_file(ctx: click.Context) -> tuple[Path, Mapping[str, Any]]:
 
 
 def _flags(ctx: click.Context) -> Mapping[str, str]:
-    """While a shell completes, the top group is parsed but not called."""
+    """Return the values of --set; during completion the top group is parsed but not called."""
     flags: Mapping[str, str] = ctx.find_root().params.get("flags") or {}
     return flags

@@ -1,4 +1,4 @@
-"""What one call of the command line works with: its settings and its runtime, made when a command asks for them."""
+"""Holds the settings and the runtime of one invocation, created when a command first uses them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Invocation:
-    """`config` and `flags` are the global options --config and --set."""
+    """Creates settings and runtime on first use. `config` and `flags` are the global options --config and --set."""
 
     def __init__(self, config: Path | None, flags: Mapping[str, str]) -> None:
         self._config = config
@@ -33,14 +33,14 @@ class Invocation:
 
     @property
     def settings_file(self) -> Path | None:
-        """The botticelli.toml that was read; None when there is none."""
+        """Return the path of the botticelli.toml that was read; None when there is none."""
         named = self._config or os.environ.get("BOTTICELLI_CONFIG")
-        found = self.settings.base / (Path(named).name if named else "botticelli.toml")
-        return found if found.is_file() else None
+        file = self.settings.base / (Path(named).name if named else "botticelli.toml")
+        return file if file.is_file() else None
 
     @cached_property
     def runtime(self) -> Runtime:
-        """Starts the embedded services as soon as something of it is used. SettingsError for what they can't be used with."""
+        """Create the runtime, which starts the embedded services on first use. SettingsError for unusable settings."""
         from botticelli.runtime.process import Runtime
         from botticelli.runtime.settings_check import check_settings
 
@@ -49,7 +49,7 @@ class Invocation:
         return runtime
 
     def environment(self) -> dict[str, str]:
-        """For a process that is to have the same settings as this one."""
+        """Return the environment that gives a child process the same settings as this one."""
         flags = {f"BOTTICELLI_{key.upper().replace('.', '__')}": value for key, value in self._flags.items()}
         config = {"BOTTICELLI_CONFIG": str(self._config.absolute())} if self._config else {}
         return {**os.environ, **flags, **config, "BOTTICELLI_HOME": str(self.settings.home)}
@@ -60,13 +60,13 @@ class Invocation:
 
 
 def _warn_of_left_out(settings: Settings) -> None:
-    """One line for a settings file of the founding system, however much of it has no effect."""
+    """Warn once, in one line, about keys of the founding system that have no effect."""
     from botticelli.cli.base.formatting import safe
 
     top = [*dict.fromkeys(key.split(".")[0] if "." not in key else key for key in settings.left_out)]
     named = ", ".join(top[:SHOWN_KEYS]) + (f" and {len(top) - SHOWN_KEYS} more" if len(top) > SHOWN_KEYS else "")
-    text = f"{settings.base / 'botticelli.toml'}: of the founding system, without effect: {named}"
-    click.echo(f"botticelli: warning: {safe(text)}; botticelli settings convert rewrites it", err=True)
+    text = f"{settings.base / 'botticelli.toml'}: these keys of the founding system have no effect: {named}"
+    click.echo(f"botticelli: warning: {safe(text)}; run `botticelli settings convert`", err=True)
 
 
 SHOWN_KEYS = 4

@@ -1,4 +1,4 @@
-"""Every error as one line for each problem on stderr, and as one JSON object on stdout. Never a traceback."""
+"""Prints an error: one line per problem on stderr, and with --json one object on stdout; never a traceback."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from botticelli.errors import BotticelliError, NarrativeError
 from botticelli.telemetry.masking import masked
 
 INTERRUPTED = 130
-"""What a shell reports for a command that Ctrl-C ended."""
+"""Exit code of a command that Ctrl-C ended, as shells report it."""
 _SERVICES = ("redis", "sqlalchemy", "psycopg2", "kombu", "celery", "alembic")
 
 
 def exit_code_of(error: BaseException, *, as_json: bool) -> int:
-    """Say what is wrong, as far as anybody can be told; returns the exit code."""
+    """Print the problems of an error and return its exit code; closed streams are ignored."""
     if isinstance(error, KeyboardInterrupt | click.Abort):
         problems, code = [{"message": "interrupted"}], INTERRUPTED
     else:
@@ -40,7 +40,7 @@ def _code(error: BaseException) -> int:
 
 
 def problems_of(error: BaseException) -> list[dict[str, Any]]:
-    """One for each thing that is wrong: `message` is the whole line, the other fields are its parts."""
+    """Return an object for each problem: `message` is the whole line, the other fields are its parts."""
     if isinstance(error, NarrativeError):
         return [{**asdict(problem), "what": problem.message, "message": str(problem)} for problem in error.problems]
     if isinstance(error, BotticelliError):
@@ -58,9 +58,9 @@ def _usage(error: click.ClickException) -> str:
 
 
 def described(error: BaseException) -> str:
-    """Describe an error of somebody else's code, such as a plug-in's, in one line without secrets.
+    """Describe an error of foreign code, such as a plug-in's, in one line without secrets.
 
-    Its first line only: what follows it, in errors of SQLAlchemy, is the statement and its values.
+    Takes the first line of the text only: in errors of SQLAlchemy the statement and its values follow.
     """
     return masked(_described(error))
 

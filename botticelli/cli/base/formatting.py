@@ -1,4 +1,4 @@
-"""How values look to people: escaped text, figures, durations, moments, gauges, tables. Prints nothing."""
+"""Formats values for people: escaped text, numbers, money, durations, local times and bars."""
 
 from __future__ import annotations
 
@@ -18,27 +18,27 @@ BARS = "▁▂▃▄▅▆▇█"
 
 
 def safe(text: str, *, keep: str = "") -> str:
-    r"""Text from outside, for a terminal: what would move the cursor, colour or reorder it is shown as `\x1b`.
+    r"""Escape text from outside for a terminal: characters that move the cursor, colour or reorder become `\x1b`.
 
-    `keep` names the characters that stay as they are (a line end, a tab).
+    `keep` names control characters that stay as they are, such as a line end or a tab.
     """
     if text.isascii() and text.isprintable():
         return text
-    return "".join(one if one in keep or not _is_unsafe(one) else _escaped(one) for one in text)
+    return "".join(letter if letter in keep or not _is_unsafe(letter) else _escaped(letter) for letter in text)
 
 
 def one_line(text: str, width: int) -> str:
-    """The beginning of a text, its white space folded, at most `width` characters."""
+    """Shorten a text to at most `width` characters, with white space folded and `…` where it was cut."""
     folded = safe(re.sub(r"\s+", " ", text[: 4 * width]).strip())
     return folded if len(folded) <= width and len(text) <= 4 * width else folded[: max(0, width - 1)] + "…"
 
 
-def _is_unsafe(one: str) -> bool:
-    return one in _BIDI or unicodedata.category(one) in _UNSAFE
+def _is_unsafe(letter: str) -> bool:
+    return letter in _BIDI or unicodedata.category(letter) in _UNSAFE
 
 
-def _escaped(one: str) -> str:
-    return one.encode("unicode_escape", "surrogatepass").decode("ascii")
+def _escaped(letter: str) -> str:
+    return letter.encode("unicode_escape", "surrogatepass").decode("ascii")
 
 
 TINY_USD = 0.001
@@ -53,7 +53,7 @@ def iterations(count: int) -> str:
 
 
 def money(cost_usd: Decimal | float | None) -> str:
-    """`unknown` where a price is not known; two digits of what is less than a tenth of a cent."""
+    """Format US dollars: four decimals, two significant digits below $0.001, `unknown` for None."""
     if cost_usd is None:
         return "unknown"
     if not 0 < cost_usd < TINY_USD:
@@ -63,7 +63,7 @@ def money(cost_usd: Decimal | float | None) -> str:
 
 
 def duration(seconds: float) -> str:
-    """`0.4 s`, `12 s`, `3 min 05 s`, `2 h 07 min`, `3 d 04 h`."""
+    """Format seconds as `0.4 s`, `12 s`, `3 min 05 s`, `2 h 07 min` or `3 d 04 h`."""
     if seconds < 9.95:
         return f"{max(0.0, seconds):.1f} s"
     whole = round(seconds)
@@ -77,7 +77,7 @@ def duration(seconds: float) -> str:
 
 
 def moment(value: datetime | None) -> str:
-    """Local time, to the second."""
+    """Format a time in the local zone, to the second; `-` for None."""
     return value.astimezone().strftime("%Y-%m-%d %H:%M:%S") if value else "-"
 
 
@@ -86,7 +86,7 @@ def short(run_id: str) -> str:
 
 
 def gauge(used: int, held: int, limit: int, width: int = 20) -> str:
-    """A bar: what is used, what is held besides, what is free."""
+    """Draw a bar of `width` characters: used █, held ▒, free ░."""
     if limit <= 0:
         return "█" * width
     full = min(width, round(width * used / limit))
@@ -95,11 +95,11 @@ def gauge(used: int, held: int, limit: int, width: int = 20) -> str:
 
 
 def sparkline(values: Sequence[int]) -> str:
-    """A bar for each value, against the largest one; nothing is a dot."""
+    """Draw a bar for each value, scaled to the largest; zero is a dot."""
     most = max(values, default=0)
     return "".join(BARS[-(-value * len(BARS) // most) - 1] if value > 0 else "·" for value in values)
 
 
 def is_terminal() -> bool:
-    """Whether stdout can show a panel and gauges."""
+    """Return whether stdout is a terminal that can redraw a panel."""
     return sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb"

@@ -1,4 +1,4 @@
-"""Values of the engine as JSON lines: Decimal as a number, moments in ISO 8601 with microseconds. For machines only."""
+"""Prints values of the engine as JSON lines: Decimal as a number, times in ISO 8601 with microseconds."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import click
 
 
 def plain(value: Any) -> Any:
-    """The same in the words of JSON."""
+    """Convert dataclasses, mappings, sets, times, decimals and paths to plain JSON values."""
     if is_dataclass(value) and not isinstance(value, type):
         return {field.name: plain(getattr(value, field.name)) for field in fields(value)}
     if isinstance(value, Mapping):
@@ -29,7 +29,7 @@ def plain(value: Any) -> Any:
 
 
 def as_json(value: Any) -> str:
-    """One line of ASCII, so that no terminal and no encoding can stumble over it."""
+    """Encode as one line of ASCII, which every terminal and encoding can show."""
     return json.dumps(plain(value))
 
 

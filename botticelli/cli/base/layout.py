@@ -1,4 +1,4 @@
-"""Tables and lines that fit the terminal: what matters is wrapped, what matters less is left out, nothing is cut."""
+"""Fits tables and lines to the terminal: wraps columns or leaves minor ones out, and never cuts a cell."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from botticelli.cli.base.formatting import safe
 
 NARROWEST = 60
 LEAST_CELL = 8
-"""A wrapped column is no narrower than this, or than its head."""
+"""Minimum width of a wrapped column; its head may be wider."""
 GAP = 2
 
 
 def line_width() -> int | None:
-    """Of the terminal, or of COLUMNS; None for a pipe, where lines are as long as they are."""
+    """Return the width of the terminal, or COLUMNS; None for a pipe, where lines are not wrapped."""
     if not os.environ.get("COLUMNS", "").isdecimal() and not sys.stdout.isatty():
         return None
     return max(NARROWEST, shutil.get_terminal_size().columns)
 
 
 def cells(text: str) -> int:
-    """How many columns of a terminal a text takes."""
+    """Count the terminal columns that a text takes."""
     if text.isascii():
         return len(text)
     return sum(0 if combining(letter) else 2 if east_asian_width(letter) in "WF" else 1 for letter in text)
@@ -44,8 +44,8 @@ def table(
 ) -> list[str]:
     """Return lines of columns, those named in `right` aligned right.
 
-    Where they don't fit, columns in `wraps` are wrapped; then those in `drops` are left out, the first one first; what
-    is too wide even so stands below its head, a line each.
+    When they don't fit, columns in `wraps` are wrapped, then columns in `drops` are left out in their order. When that is
+    not enough, each cell stands on a line of its own, after its head.
     """
     width = width or line_width()
     names, lines = [*head], [[*map(safe, row)] for row in rows]
@@ -60,7 +60,7 @@ def table(
 
 
 def wrapped(line: str, width: int | None = None) -> list[str]:
-    """A line in as many as it needs, the later ones indented; ids and paths are not broken."""
+    """Wrap a line to the width, later lines indented; ids and paths are not broken."""
     width = width or line_width()
     if width is None or cells(line) <= width:
         return [line]
@@ -79,7 +79,7 @@ def _in_cells(text: str, width: int, **how: Any) -> list[str]:
 
 
 def _widths(names: list[str], lines: list[list[str]], wraps: Sequence[str], width: int | None) -> list[int] | None:
-    """The width of each column; None where they don't fit."""
+    """Return the width of each column; None when they don't fit."""
     widths = [max(map(cells, column)) for column in zip(names, *lines, strict=True)]
     over = 0 if width is None else sum(widths) + GAP * (len(widths) - 1) - width
     soft = [place for place, name in enumerate(names) if name in wraps]
@@ -103,7 +103,7 @@ def _laid_out(names: list[str], lines: list[list[str]], widths: list[int], right
 
 
 def _folded(cell: str, width: int) -> list[str]:
-    """A cell in lines; a word that is wider than the column is broken, so that nothing of it is lost."""
+    """Wrap a cell to lines; a word wider than the column is broken, not cut."""
     if cells(cell) <= width:
         return [cell]
     return _in_cells(cell, max(1, width)) or [""]

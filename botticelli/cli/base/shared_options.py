@@ -1,4 +1,4 @@
-"""Options and arguments that several commands have."""
+"""Defines options and arguments that several commands share."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 class NounGroup(click.Group):
-    """A noun without a verb is its `bare` verb: `botticelli runs --json` is `botticelli runs list --json`."""
+    """Runs the `bare` verb when none is given: `botticelli runs --json` is `botticelli runs list --json`."""
 
     def __init__(self, *args: Any, bare: str = "list", **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.bare = bare
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        if ctx.resilient_parsing:  # a shell completes: its verbs, not those of the bare one
+        if ctx.resilient_parsing:  # completion offers the verbs of the group
             return super().parse_args(ctx, args)
         is_bare = not args or (args[0].startswith("-") and args[0] not in ctx.help_option_names)
         return super().parse_args(ctx, [self.bare, *args] if is_bare else args)
@@ -35,23 +35,35 @@ def json_option(command: Command) -> Command:
 
 
 def variables_option(command: Command) -> Command:
-    """`NAME=VALUE` texts as a mapping."""
+    """Add the repeatable `--var NAME=VALUE`, parsed into the mapping `variables`."""
     return click.option(
-        "--var", "variables", multiple=True, metavar="NAME=VALUE", callback=_variables, help="A variable; repeatable."
+        "--var",
+        "variables",
+        multiple=True,
+        metavar="NAME=VALUE",
+        callback=_variables,
+        help="Set a variable; repeatable.",
     )(command)
 
 
 def multiplier_option(figure: str, words: str) -> Callable[[Command], Command]:
-    """`--rpm-multiplier` and its like."""
+    """Return the option `--{figure}-multiplier`, a fraction above 0 and up to 1."""
     kind = click.FloatRange(min=0, max=1, min_open=True)
-    return click.option(f"--{figure}-multiplier", type=kind, metavar="X", help=f"Use this part of the {words}.")
+    return click.option(
+        f"--{figure}-multiplier", type=kind, metavar="X", help=f"Use at most this fraction of the {words}."
+    )
 
 
 def terms_options(command: Command) -> Command:
-    """`--tier PROVIDER=TIER` as a mapping, and `--tenant`."""
-    tenant = click.option("--tenant", metavar="NAME", help="Spend from this tenant's budget of the settings, too.")
+    """Add the repeatable `--tier PROVIDER=TIER`, parsed into the mapping `tiers`, and `--tenant`."""
+    tenant = click.option("--tenant", metavar="NAME", help="Also spend from this tenant's budget in the settings.")
     tiers = click.option(
-        "--tier", "tiers", multiple=True, metavar="PROVIDER=TIER", callback=_tiers, help="Use this tier; repeatable."
+        "--tier",
+        "tiers",
+        multiple=True,
+        metavar="PROVIDER=TIER",
+        callback=_tiers,
+        help="Use this tier of a provider; repeatable.",
     )
     return tiers(tenant(command))
 
@@ -65,13 +77,15 @@ def enqueue_options(
     tenant: str | None,
     **others: Any,
 ) -> EnqueueOptions:
-    """What the options above say, and others by the names of `EnqueueOptions`."""
+    """Build `EnqueueOptions` from the options above; `others` are passed by their field names."""
     from botticelli.carousel.checks.run_options import terms_of
     from botticelli.carousel.enqueuing.enqueue import EnqueueOptions
     from botticelli.narrative.execution import Multipliers
 
-    part = Multipliers(rpm_multiplier=rpm_multiplier, tpm_multiplier=tpm_multiplier, rpd_multiplier=rpd_multiplier)
-    return EnqueueOptions(**others, multipliers=part, terms=terms_of(tiers, tenant))
+    multipliers = Multipliers(
+        rpm_multiplier=rpm_multiplier, tpm_multiplier=tpm_multiplier, rpd_multiplier=rpd_multiplier
+    )
+    return EnqueueOptions(**others, multipliers=multipliers, terms=terms_of(tiers, tenant))
 
 
 def _tiers(ctx: click.Context, parameter: click.Parameter, given: tuple[str, ...]) -> dict[str, str]:
@@ -81,7 +95,9 @@ def _tiers(ctx: click.Context, parameter: click.Parameter, given: tuple[str, ...
         if not (provider and tier):
             raise click.BadParameter(f"{text!r} is not PROVIDER=TIER", ctx, parameter)
         if tiers.setdefault(provider, tier) != tier:
-            raise click.BadParameter(f"{provider} is given two tiers, {tiers[provider]} and {tier}", ctx, parameter)
+            raise click.BadParameter(
+                f"{provider} has two tiers, {tiers[provider]} and {tier}; give one", ctx, parameter
+            )
     return tiers
 
 
@@ -96,12 +112,12 @@ def _variables(ctx: click.Context, parameter: click.Parameter, given: tuple[str,
 
 
 def run_argument(command: Command) -> Command:
-    """The beginning of a run's id, or `latest`."""
+    """Add the argument RUN: the beginning of a run's id, or `latest`."""
     return click.argument("run_id", metavar="RUN", shell_complete=complete_runs)(command)
 
 
 def services_run(invocation: Invocation) -> bool:
-    """Whether Postgres and Redis can be asked without starting any; servers that the settings name are taken to run."""
+    """Return whether Postgres and Redis are up; configured servers are assumed to be. Starts nothing."""
     settings = invocation.settings
     if settings.database.url and settings.redis.url:
         return True

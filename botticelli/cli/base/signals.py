@@ -1,4 +1,4 @@
-"""Ctrl-C, SIGTERM and SIGHUP as a number that somebody looks at, instead of the end of this process."""
+"""Counts Ctrl-C, SIGTERM and SIGHUP instead of ending the process."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Interruptions:
-    """Counts them as long as its block lasts. A SIGHUP that is ignored already (`nohup`) stays ignored."""
+    """Counts signals within a `with` block. A SIGHUP that is already ignored (`nohup`) stays ignored."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -20,17 +20,17 @@ class Interruptions:
         self.count += 1
 
     def __enter__(self) -> Interruptions:
-        for one in _SIGNALS:
-            if one is signal.SIGHUP and signal.getsignal(one) is signal.SIG_IGN:
+        for signal_ in _SIGNALS:
+            if signal_ is signal.SIGHUP and signal.getsignal(signal_) is signal.SIG_IGN:
                 continue
-            self._before[one] = signal.signal(one, self._on_signal)
+            self._before[signal_] = signal.signal(signal_, self._on_signal)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for one, handler in self._before.items():
-            signal.signal(one, handler)
+        for signal_, handler in self._before.items():
+            signal.signal(signal_, handler)
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         self.add()

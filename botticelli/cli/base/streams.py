@@ -1,4 +1,4 @@
-"""The three standard streams as a command finds them: closed, full, or with a reader that has left. Says nothing itself."""
+"""Prepares and flushes the standard streams, which may be closed, full, or without a reader."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _STREAMS = ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w"))
 
 
 def open_streams() -> None:
-    """Open what the caller closed (`>&-`) on the null device: else the first socket takes its number, and is written to."""
+    """Open closed streams (`>&-`) on the null device; else the first socket gets their number and receives output."""
     for number, name, mode in _STREAMS:
         try:
             os.fstat(number)
@@ -24,13 +24,13 @@ def open_streams() -> None:
             stream = open(number, mode, encoding="utf-8", closefd=False)  # noqa: SIM115  (for the rest of the process)
             setattr(sys, name, stream)
     for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # a terminal that lacks a letter
+        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # for terminals that lack a character
 
 
 def flush_streams() -> bool:
-    """Write what is left in the streams.
+    """Flush stdout and stderr; return False when one of them can't be written to.
 
-    Returns False when a stream takes nothing more; it is led to the null device, or Python would complain when it ends.
+    Such a stream is redirected to the null device, so that Python doesn't report it again at exit.
     """
     return all([_flushed(stream) for stream in (sys.stdout, sys.stderr)])
 

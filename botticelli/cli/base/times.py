@@ -1,4 +1,4 @@
-"""Points in time as people write them: `30m`, `2h`, `7d` from now, or a date. Asks no server for the time."""
+"""Parses times as users write them: `30m`, `2h`, `7d` relative to this machine's clock, or a date."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ SPAN = re.compile(r"(\d{1,6})([smhd])")
 
 
 def past(ctx: click.Context, parameter: click.Parameter, text: str | None) -> datetime | None:
-    """The value of an option: a length of time before now, or ISO 8601 (local time where it names no zone)."""
+    """Parse an option as a time in the past: a duration before now, or ISO 8601 (local without a zone)."""
     return None if text is None else _moment(ctx, parameter, text, -1)
 
 
 def ahead(ctx: click.Context, parameter: click.Parameter, text: str | None) -> datetime | None:
-    """The same after now."""
+    """Parse an option as a time in the future: a duration from now, or ISO 8601 (local without a zone)."""
     moment = None if text is None else _moment(ctx, parameter, text, 1)
     if moment is not None and moment <= datetime.now(UTC):
-        raise click.BadParameter(f"{text!r} is over already", ctx, parameter)
+        raise click.BadParameter(f"{text!r} is not in the future", ctx, parameter)
     return moment
 
 
@@ -31,5 +31,5 @@ def _moment(ctx: click.Context, parameter: click.Parameter, text: str, sign: int
     try:
         return datetime.fromisoformat(text).astimezone(UTC)
     except (ValueError, OverflowError):
-        message = f"{text!r} is neither a length of time (30m, 2h, 7d) nor a date (2026-01-31T12:00)"
+        message = f"{text!r} is neither a duration (30m, 2h, 7d) nor a date (2026-01-31T12:00)"
         raise click.BadParameter(message, ctx, parameter) from None

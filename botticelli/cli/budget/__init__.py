@@ -1,1 +1,4 @@
-"""`botticelli budget`: what is used, what is free and when, whether any limit was passed, and lower limits."""
+"""`botticelli budget`: show, explain and audit spending, and lower limits or pause scopes.
+
+budget_scopes.py says which scopes exist; the other modules are one command each.
+"""

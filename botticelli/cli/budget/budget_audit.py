@@ -1,4 +1,4 @@
-"""Brings the ledger before the audit, and says what it found. The rules are in botticelli/budget/audit/passed_limits.py."""
+"""Audits the ledger, and formats the result; the rules are in botticelli/budget/audit/passed_limits.py."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ Granted = tuple[tuple[Scope, Amounts], ...]
 
 
 def audited(runtime: Runtime, since: datetime | None) -> dict[str, Any]:
-    """Return the audit as it is printed in JSON.
+    """Audit the ledger since a time (None: all of it) and return the result as printed in JSON.
 
-    `ok`: no limit was passed. `windows`: for each the worst interval, `violations` and `excesses`. `unlimited`: scopes
-    that were spent from without any limit that is known.
+    `ok`: no limit was exceeded. `windows`: the worst interval, `violations` and `excesses` of each window. `unlimited`:
+    scopes with spending but without a known limit.
     """
     usual = usual_scopes(runtime)
     unlimited: set[str] = set()
@@ -37,17 +37,17 @@ def audited(runtime: Runtime, since: datetime | None) -> dict[str, Any]:
     }
 
 
-def lines(found: dict[str, Any]) -> list[str]:
-    """For people: a line for each window, and one for each interval in which its limit was passed."""
-    if not found["windows"]:
+def lines(result: dict[str, Any]) -> list[str]:
+    """Format the audit as a table: a row for each window, and one for each interval that exceeded its limit."""
+    if not result["windows"]:
         return ["nothing was spent under a limit"]
-    rows = [_row(one, one["worst"], _verdict(one)) for one in found["windows"]]
-    for one in found["windows"]:
-        rows += [_row(one, interval, "PASSED") for interval in one["violations"]]
-        rows += [_row(one, interval, "excess, paid back") for interval in one["excesses"]]
-    passed = sum(bool(one["violations"]) for one in found["windows"])
-    end = f"{passed or 'no'} limit{'s were' if passed > 1 else ' was'} passed"
-    unlimited = [f"without any known limit: {', '.join(map(safe, found['unlimited']))}"] if found["unlimited"] else []
+    rows = [_row(window, window["worst"], _verdict(window)) for window in result["windows"]]
+    for window in result["windows"]:
+        rows += [_row(window, interval, "EXCEEDED") for interval in window["violations"]]
+        rows += [_row(window, interval, "excess, paid back") for interval in window["excesses"]]
+    exceeded = sum(bool(window["violations"]) for window in result["windows"])
+    end = f"{exceeded or 'no'} limit{'s were' if exceeded > 1 else ' was'} exceeded"
+    unlimited = [f"without a known limit: {', '.join(map(safe, result['unlimited']))}"] if result["unlimited"] else []
     return [
         *table(
             HEAD,
@@ -62,13 +62,13 @@ def lines(found: dict[str, Any]) -> list[str]:
 
 
 def spent_by(rows: Iterable[SpentRow], usual: Mapping[str, Scope], unlimited: set[str]) -> Iterator[Spent]:
-    """One for each scope of each row: their estimates may differ. Names scopes without limits in `unlimited`."""
-    kept: dict[str, Granted] = {}
+    """Yield a `Spent` for each scope of each row, since estimates differ by scope; fills `unlimited`."""
+    cache: dict[str, Granted] = {}
     carry = Carry(ahead=False)
     for row in rows:
         settled_at = None if row.outcome == "drawn" else row.settled_at or row.drawn_at
         settled_at_ms = None if settled_at is None else _ms(settled_at)
-        for scope, estimated in _granted(row, usual, kept):
+        for scope, estimated in _granted(row, usual, cache):
             if not scope.windows:
                 unlimited.add(scope.name)
             actual = _actual(row, estimated, carry.microusd(scope.name, row.cost_usd))
@@ -76,7 +76,7 @@ def spent_by(rows: Iterable[SpentRow], usual: Mapping[str, Scope], unlimited: se
 
 
 def _actual(row: SpentRow, estimated: Amounts, cost_microusd: int) -> Amounts:
-    """What the provider counted. Input that it had in its cache is no input of the windows that count input."""
+    """Return what the provider counted; cached input does not count in windows of input tokens."""
     if row.outcome in {"drawn", "unknown"}:
         return estimated
     if row.outcome == "not_sent":
@@ -87,15 +87,15 @@ def _actual(row: SpentRow, estimated: Amounts, cost_microusd: int) -> Amounts:
     return Amounts(1, read + written, max(0, read - (row.cached_tokens or 0)), written, cost_microusd, 1)
 
 
-def _granted(row: SpentRow, usual: Mapping[str, Scope], kept: dict[str, Granted]) -> Granted:
-    """The scopes and estimates that the row names; for a scope that it doesn't speak of, the usual limits."""
+def _granted(row: SpentRow, usual: Mapping[str, Scope], cache: dict[str, Granted]) -> Granted:
+    """Return the scopes and estimates of a row; its own scope has the usual limits where the shares lack it."""
     key = f"{row.scope} {row.estimated_tokens} {row.shares}"
-    if key not in kept:
+    if key not in cache:
         shares = Ticket.from_json({"id": "", "lease_until_ms": 0, "shares": row.shares}).shares
         named = [(share.scope, share.amounts) for share in shares]
         own = usual.get(row.scope, Scope(row.scope)), Amounts(1, row.estimated_tokens, concurrency=1)
-        kept[key] = (*named, *([] if row.scope in {scope.name for scope, _ in named} else [own]))
-    return kept[key]
+        cache[key] = (*named, *([] if row.scope in {scope.name for scope, _ in named} else [own]))
+    return cache[key]
 
 
 def _as_object(finding: Finding) -> dict[str, Any]:
@@ -104,19 +104,19 @@ def _as_object(finding: Finding) -> dict[str, Any]:
         "window": finding.window,
         "charges": finding.charges,
         "worst": _interval(finding.worst),
-        "violations": [_interval(one) for one in finding.violations],
-        "excesses": [_interval(one) for one in finding.excesses],
+        "violations": [_interval(interval) for interval in finding.violations],
+        "excesses": [_interval(interval) for interval in finding.excesses],
     }
 
 
-def _interval(one: Interval) -> dict[str, Any]:
+def _interval(interval: Interval) -> dict[str, Any]:
     return {
-        "from": _moment(one.from_ms),
-        "to": _moment(one.to_ms),
-        "amount": one.amount,
-        "excess": one.excess,
-        "limit": one.limit,
-        "ratio": round(one.ratio, 4),
+        "from": _time(interval.from_ms),
+        "to": _time(interval.to_ms),
+        "amount": interval.amount,
+        "excess": interval.excess,
+        "limit": interval.limit,
+        "ratio": round(interval.ratio, 4),
     }
 
 
@@ -128,13 +128,13 @@ def _row(window: dict[str, Any], interval: dict[str, Any], verdict: str) -> tupl
 
 def _verdict(window: dict[str, Any]) -> str:
     if window["violations"]:
-        return "PASSED"
-    return "excess, paid back" if window["excesses"] else "kept"
+        return "EXCEEDED"
+    return "excess, paid back" if window["excesses"] else "ok"
 
 
 def _ms(moment: datetime) -> int:
     return round(moment.timestamp() * 1000)
 
 
-def _moment(clock_ms: int) -> datetime:
+def _time(clock_ms: int) -> datetime:
     return datetime.fromtimestamp(clock_ms / 1000, UTC)

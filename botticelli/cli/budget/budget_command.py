@@ -1,4 +1,4 @@
-"""`botticelli budget`: what is used and held, why, whether any limit was passed; and lower limits for a while."""
+"""`botticelli budget`: show, explain and audit spending; lower limits and pause scopes."""
 
 from __future__ import annotations
 
@@ -17,20 +17,19 @@ if TYPE_CHECKING:
     from botticelli.budget import ScopeUsage
 
 
-@click.group(cls=NounGroup, bare="show", short_help="Show, explain and audit spending; lower its limits, or pause it.")
+@click.group(cls=NounGroup, bare="show", short_help="Show, explain and audit spending; lower limits or pause it.")
 def budget() -> None:
-    """Show what is used of all limits, explain and audit it, and lower limits for a while. Without a command: `show`."""
+    """Show, explain and audit spending; lower limits or pause it. Without a command: `show`."""
 
 
-@budget.command("show", short_help="Used, held, limit and rest of every window.")
+@budget.command("show", short_help="Show the usage of every window.")
 @json_option
 @pass_invocation
 def show(invocation: Invocation, as_json: bool) -> None:
-    """Show used, held, limit and rest of every window.
+    """Show what is used, held and left of every window, with the last hour as a line of bars.
 
-    Used, held, limit and rest of every window: of the models that the settings and the drivers give limits for, of the
-    budgets of narratives and guilds, of what runs that aren't over spend from, and of what was spent from in the last
-    day; with the last hour as a line of bars.
+    Covers models with limits in the settings or drivers, budgets of narratives, guilds and tenants, scopes of runs that
+    are not over, and scopes with spending in the last day.
     """
     from botticelli.cli.base.formatting import sparkline
     from botticelli.cli.base.layout import wrapped
@@ -55,60 +54,65 @@ def show(invocation: Invocation, as_json: bool) -> None:
             click.echo(f"  {'last hour':<16} {sparkline([step.tokens for step in hour[usage.scope]])} tokens")
 
 
-@budget.command("explain", short_help="Who holds what of one scope, and how good its estimates are.")
+@budget.command("explain", short_help="Explain what holds a scope, and its estimates.")
 @click.argument("scope", shell_complete=complete_scopes)
 @json_option
 @pass_invocation
 def explain(invocation: Invocation, scope: str, as_json: bool) -> None:
-    """Explain a scope and what holds it.
+    """Explain what holds a scope, and compare its estimates with actual use.
 
-    SCOPE may be the beginning of a name. Shows windows, what is in force and where it comes from, the tickets that hold
-    something and their runs, and estimates against what calls took.
+    SCOPE may be the beginning of a name. Shows its windows, the source of its limits, overrides in force, the runs that
+    hold budget, and estimated against actual tokens by act.
     """
     from botticelli.cli.budget.budget_explain import explanation, lines
 
-    found = explanation(invocation.runtime, scope)
+    result = explanation(invocation.runtime, scope)
     if as_json:
-        print_json(found)
+        print_json(result)
     else:
-        click.echo("\n".join(lines(found)))
+        click.echo("\n".join(lines(result)))
 
 
-@budget.command("audit", short_help="Prove from the ledger that no limit was passed.")
-@click.option("--since", callback=past, metavar="WHEN", help="`2h`, `7d` or a date; default: all.")
+@budget.command("audit", short_help="Check the ledger against all limits.")
+@click.option("--since", callback=past, metavar="WHEN", help="Start at `2h` or `7d` ago, or at a date; default: all.")
 @json_option
 @pass_invocation
 def audit(invocation: Invocation, since: datetime | None, as_json: bool) -> int:
-    """Re-derive every window from the ledger.
+    """Recompute every window from the ledger and compare it with the limit that was in force.
 
-    Shows the worst interval of each window against the limit that was in force. Exit code 1 when a limit was passed.
-    What calls used beyond their estimates is listed apart: the next grants pay it back.
+    Shows the worst interval of each window. Exit code 1 when a limit was exceeded. What calls used beyond their
+    estimates is listed as an excess: later draws pay it back.
     """
     from botticelli.cli.budget.budget_audit import audited, lines
 
-    found = audited(invocation.runtime, since)
+    result = audited(invocation.runtime, since)
     if as_json:
-        print_json(found)
+        print_json(result)
     else:
-        click.echo("\n".join(lines(found)))
-    return 0 if found["ok"] else 1
+        click.echo("\n".join(lines(result)))
+    return 0 if result["ok"] else 1
 
 
-@budget.command("set", short_help="Lower a limit for a while.")
+@budget.command("set", short_help="Lower a limit temporarily.")
 @click.argument("scope", shell_complete=complete_scopes)
 @click.argument("window")
 @click.argument("limit")
-@click.option("--reason", required=True, help="Why; it is recorded.")
-@click.option("--until", callback=ahead, metavar="WHEN", help="`30m`, `2h` or a date; default: until it is ended.")
+@click.option("--reason", required=True, help="Reason, for the record.")
+@click.option(
+    "--until",
+    callback=ahead,
+    metavar="WHEN",
+    help="End after `30m` or `2h`, or at a date; default: until `default` is set.",
+)
 @json_option
 @pass_invocation
 def set_(
     invocation: Invocation, scope: str, window: str, limit: str, *, reason: str, until: datetime | None, as_json: bool
 ) -> None:
-    """Lower the LIMIT of a WINDOW of SCOPE; `default` ends it.
+    """Lower the LIMIT of a WINDOW of SCOPE; LIMIT `default` restores the usual limit.
 
-    WINDOW is named as `show` names it, e.g. `tokens/60s`. All processes keep it within a second. 0 lets nothing pass.
-    What tickets hold already is not taken from them.
+    WINDOW is a name that `show` prints, e.g. `tokens/60s`. Takes effect in all processes within a second. 0 grants
+    nothing. Tickets keep what they already hold.
     """
     from botticelli.cli.budget.lower_limits import lower, override_line
 
@@ -119,17 +123,19 @@ def set_(
         click.echo(override_line(override))
 
 
-@budget.command("pause", short_help="Let nothing be spent from a scope.")
+@budget.command("pause", short_help="Pause spending from a scope.")
 @click.argument("scope", shell_complete=complete_scopes)
-@click.option("--reason", default="", metavar="TEXT", help="Why; it is recorded with who and when.")
-@click.option("--until", callback=ahead, metavar="WHEN", help="`30m`, `2h` or a date; default: until it is resumed.")
+@click.option("--reason", default="", metavar="TEXT", help="Reason, recorded with user and time.")
+@click.option(
+    "--until", callback=ahead, metavar="WHEN", help="End after `30m` or `2h`, or at a date; default: until `resume`."
+)
 @json_option
 @pass_invocation
 def pause_budget(invocation: Invocation, scope: str, *, reason: str, until: datetime | None, as_json: bool) -> None:
-    """Admit and draw nothing in SCOPE.
+    """Pause SCOPE: nothing is admitted or drawn from it.
 
-    SCOPE may be the beginning of a name. All processes keep to it within a second. Calls that have begun are settled.
-    Runs that need it wait, whatever their policy says.
+    SCOPE may be the beginning of a name. Takes effect in all processes within a second. Calls in flight are settled.
+    Runs that need the scope wait, whatever their policy says.
     """
     from botticelli.cli.budget.lower_limits import override_line, pause
 
@@ -140,13 +146,13 @@ def pause_budget(invocation: Invocation, scope: str, *, reason: str, until: date
         click.echo(override_line(override))
 
 
-@budget.command("resume", short_help="Spend from a paused scope again.")
+@budget.command("resume", short_help="Resume spending from a paused scope.")
 @click.argument("scope", shell_complete=complete_scopes)
-@click.option("--reason", default="", metavar="TEXT", help="Why; it is recorded with who and when.")
+@click.option("--reason", default="", metavar="TEXT", help="Reason, recorded with user and time.")
 @json_option
 @pass_invocation
 def resume_budget(invocation: Invocation, scope: str, *, reason: str, as_json: bool) -> None:
-    """Spend from SCOPE again; runs that wait for it are looked at within a second."""
+    """Resume spending from SCOPE; waiting runs are checked within a second."""
     from botticelli.cli.budget.lower_limits import override_line, resume
 
     name, override = resume(invocation.runtime, scope, reason=reason)
@@ -156,23 +162,23 @@ def resume_budget(invocation: Invocation, scope: str, *, reason: str, as_json: b
         click.echo(override_line(override) if override else f"{name} is not paused")
 
 
-@budget.command("history", short_help="Lowered limits, and usage by the hour.")
+@budget.command("history", short_help="Show lowered limits, and usage by the hour.")
 @click.argument("scope", required=False, shell_complete=complete_scopes)
 @json_option
 @pass_invocation
 def history(invocation: Invocation, scope: str | None, as_json: bool) -> None:
-    """Limits that were lowered (who, why, until when), and requests and tokens by the hour of the last day."""
+    """Show lowered limits (who, why, until when), and requests and tokens of the last 24 hours by the hour."""
     from botticelli.cli.budget.lower_limits import history_lines, history_of
 
-    found = history_of(invocation.runtime, scope)
+    result = history_of(invocation.runtime, scope)
     if as_json:
-        print_json(found)
+        print_json(result)
     else:
-        click.echo("\n".join(history_lines(found)))
+        click.echo("\n".join(history_lines(result)))
 
 
 def as_object(usage: ScopeUsage) -> dict[str, object]:
-    """`limit`, `used`, `held`, `remaining` and `resets_after_ms` of each window, and what holds the scope."""
+    """Convert usage to JSON values: limit, used, held and remaining of each window, and the holders of the scope."""
     windows = [
         {
             "window": window.window.name,

@@ -1,4 +1,4 @@
-"""What `botticelli budget explain` finds out about one scope, and how it says it. Spends nothing."""
+"""Collects and formats what `botticelli budget explain` shows of one scope."""
 
 from __future__ import annotations
 
@@ -20,18 +20,20 @@ ACT_HEAD = ("narrative", "act", "model", "calls", "estimate", "actual", "p90", "
 
 
 def explanation(runtime: Runtime, name: str) -> dict[str, Any]:
-    """Return what explains a scope.
+    """Collect everything about a scope; NotFound for an unknown or ambiguous name.
 
-    `usage` is the Budget's answer; `limits` says where they come from (None for scopes of one's own); `overrides` are
-    in force; `learned` is what the provider's answers said; `holders` are tickets with their runs; `acts` compare
-    estimates with what calls took in seven days.
+    `limits` names the source of its limits (None for custom scopes); `overrides` are in force; `learned` are limits in
+    the provider's responses; `holders` are tickets with their runs; `acts` compare estimated with actual tokens over
+    seven days.
     """
     scope = find_scope(runtime, name)
     usage = runtime.budget.usage(runtime.in_force(scope))
     with runtime.store.transaction() as tx:
         acts = tx.spending.by_act(scope.name)
         learned = tx.learned.of(scope.name)
-        narratives = {run_id: tx.runs.narrative_name(run_id) for run_id in {_run_id(one) for one in usage.holders}}
+        narratives = {
+            run_id: tx.runs.narrative_name(run_id) for run_id in {_run_id(ticket) for ticket in usage.holders}
+        }
     return {
         "scope": scope.name,
         "usage": usage,
@@ -44,63 +46,63 @@ def explanation(runtime: Runtime, name: str) -> dict[str, Any]:
         },
         "overrides": list(runtime.overrides_of(scope.name).values()),
         "holders": [_holder(ticket, narratives) for ticket in usage.holders],
-        "learned": [_learned(scope, one) for one in learned],
+        "learned": [_learned(scope, limit) for limit in learned],
         "acts": acts,
     }
 
 
-def lines(found: dict[str, Any]) -> list[str]:
-    """For people."""
-    said = gauge_lines([found["usage"]])
-    origin = "; ".join(text for text in (found["limits"] or {}).values() if text)
-    said += [f"  limits: {origin}"] if origin else []
-    said += [_guard(found["guard"])]
-    said += [f"  now: {override_line(one)}" for one in found["overrides"]]
-    for one in found["learned"]:
-        if one["differs"]:
-            configured = number(one["configured"]) if one["configured"] is not None else "none"
-            said.append(
-                f"  differs: the provider says {one['name']} = {number(one['limit'])}, configured is {configured}"
+def lines(result: dict[str, Any]) -> list[str]:
+    """Format the explanation for people."""
+    texts = gauge_lines([result["usage"]])
+    origin = "; ".join(text for text in (result["limits"] or {}).values() if text)
+    texts += [f"  limits: {origin}"] if origin else []
+    texts += [_guard(result["guard"])]
+    texts += [f"  now: {override_line(override)}" for override in result["overrides"]]
+    for learned in result["learned"]:
+        if learned["differs"]:
+            configured = number(learned["configured"]) if learned["configured"] is not None else "none"
+            texts.append(
+                f"  differs: the provider says {learned['name']} = {number(learned['limit'])}, configured: {configured}"
             )
-    for holder in found["holders"]:
-        said.append(
+    for holder in result["holders"]:
+        texts.append(
             f"  held by run {safe(holder['run_id'])}, iteration {holder['number']} of {safe(holder['narrative'])}"
         )
     rows = [
         (
-            one.narrative,
-            one.act,
-            one.model,
-            number(one.calls),
-            number(one.estimated_tokens),
-            number(one.actual_tokens),
-            number(one.p90_tokens),
-            f"{one.actual_tokens / one.estimated_tokens:.2f}" if one.estimated_tokens else "-",
+            act.narrative,
+            act.act,
+            act.model,
+            number(act.calls),
+            number(act.estimated_tokens),
+            number(act.actual_tokens),
+            number(act.p90_tokens),
+            f"{act.actual_tokens / act.estimated_tokens:.2f}" if act.estimated_tokens else "-",
         )
-        for one in found["acts"]
+        for act in result["acts"]
     ]
-    doubtful = sum(one.doubtful_calls for one in found["acts"])
+    doubtful = sum(act.doubtful_calls for act in result["acts"])
     if doubtful:
-        calls = sum(one.calls for one in found["acts"])
-        said.append(
+        calls = sum(act.calls for act in result["acts"])
+        texts.append(
             f"  doubtful usage: {number(doubtful)} of {number(calls)} calls in seven days; estimated, "
-            "because the provider's count can't be true"
+            "because the provider's count is implausible"
         )
-    said = [piece for line in said for piece in wrapped(line)]
-    return said + (["", *table(ACT_HEAD, rows, right=ACT_HEAD[3:], drops=("p90",), wraps=ACT_HEAD[:3])] if rows else [])
+    texts = [piece for line in texts for piece in wrapped(line)]
+    return texts + (
+        ["", *table(ACT_HEAD, rows, right=ACT_HEAD[3:], drops=("p90",), wraps=ACT_HEAD[:3])] if rows else []
+    )
 
 
 def _guard(guard: dict[str, int]) -> str:
     now, least = guard["guard_ms"], guard["least_ms"]
-    why = "as workers measure" if now > least else "as the settings say"
-    return (
-        f"  guard: windows are {number(now)} ms longer than the provider's, {why} (up to {number(guard['most_ms'])} ms)"
-    )
+    source = "measured by workers" if now > least else "from the settings"
+    return f"  guard: windows are {number(now)} ms longer than the provider's, {source} (maximum {number(guard['most_ms'])} ms)"
 
 
 def _origin(runtime: Runtime, scope: Scope) -> dict[str, str | None] | None:
-    """None for a scope that is no model's and no platform's, or whose driver isn't installed here."""
-    pace = next((one for one in runtime.platforms.paces() if one.scope == scope.name), None)
+    """Return the source of the limits; None for custom scopes and models whose driver is not installed."""
+    pace = next((pace for pace in runtime.platforms.paces() if pace.scope == scope.name), None)
     if pace is not None:
         return {"as_of": None, "source": pace.source, "note": None}
     name, _, tier = scope.name.rpartition("@")
@@ -108,21 +110,26 @@ def _origin(runtime: Runtime, scope: Scope) -> dict[str, str | None] | None:
     if not slash:
         return None
     try:
-        found = runtime.model_budget(ModelName(provider, model))
-        if found.scope.name != scope.name:
-            found = runtime.model_budget(ModelName(provider, model), tier)
+        budget = runtime.model_budget(ModelName(provider, model))
+        if budget.scope.name != scope.name:
+            budget = runtime.model_budget(ModelName(provider, model), tier)
     except BotticelliError:
         return None
-    return {"as_of": found.as_of, "source": found.source, "note": found.note}
+    return {"as_of": budget.as_of, "source": budget.source, "note": budget.note}
 
 
-def _learned(scope: Scope, one: LearnedLimit) -> dict[str, Any]:
-    """What a provider's answer said of a limit, beside what the settings make of it; multipliers are not counted in."""
-    metric, period_seconds = PUBLISHED[one.name]
+def _learned(scope: Scope, learned: LearnedLimit) -> dict[str, Any]:
+    """Compare a limit in the provider's responses with the configured one, multipliers aside."""
+    metric, period_seconds = PUBLISHED[learned.name]
     windows = [w.limit for w in scope.windows if (w.metric, w.period_seconds) == (metric, period_seconds)]
     configured = min(windows, default=None)
-    seen = {"name": one.name, "limit": one.limit, "learned_at": one.learned_at, "configured": configured}
-    return {**seen, "differs": configured != one.limit}
+    return {
+        "name": learned.name,
+        "limit": learned.limit,
+        "learned_at": learned.learned_at,
+        "configured": configured,
+        "differs": configured != learned.limit,
+    }
 
 
 def _run_id(ticket: str) -> str:
@@ -130,7 +137,7 @@ def _run_id(ticket: str) -> str:
 
 
 def _holder(ticket: str, narratives: dict[str, str]) -> dict[str, Any]:
-    """A ticket is called `run:number:attempt`."""
+    """Split the name of a ticket, `run:number:attempt`, and add the run's narrative."""
     run_id = _run_id(ticket)
     number_text = ticket.removeprefix(f"{run_id}:").partition(":")[0]
     return {"ticket": ticket, "run_id": run_id, "number": number_text, "narrative": narratives.get(run_id, "")}

@@ -1,4 +1,4 @@
-"""Lower limits for a while, and the record of it, with usage by the hour. What is in force is read elsewhere."""
+"""Lowers limits and pauses scopes temporarily, and shows the history of that with usage by the hour."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ HOURS = 24
 
 
 def lower(runtime: Runtime, name: str, window: str, limit: str, *, reason: str, until: datetime | None) -> Override:
-    """InvalidInput for a window that the scope doesn't have, and for a limit that is no lower than the usual one."""
+    """Record a lower limit and return it. InvalidInput for an unknown window or a limit that is not lower."""
     scope = find_scope(runtime, name)
-    usual = {one.name: one.limit for one in scope.windows}
+    usual = {known.name: known.limit for known in scope.windows}
     if window not in usual:
         offer = ", ".join(usual) or "none: it has no limits"
         raise InvalidInput(f"there is no window {window!r}", where=scope.name, do=f"its windows: {offer}")
@@ -30,44 +30,47 @@ def lower(runtime: Runtime, name: str, window: str, limit: str, *, reason: str, 
 
 
 def pause(runtime: Runtime, name: str, *, reason: str, until: datetime | None) -> Override:
-    """The record that is in force. NotFound for a scope that nobody knows."""
+    """Pause a scope and return the override in force. NotFound for an unknown scope."""
     return pause_scope(runtime, find_scope(runtime, name).name, Mover(reason), until=until)
 
 
 def resume(runtime: Runtime, name: str, *, reason: str) -> tuple[str, Override | None]:
-    """The scope, and the record of its resumption, None when it wasn't paused. NotFound."""
+    """Resume a scope; return its name and the override, None when it was not paused. NotFound."""
     scope = find_scope(runtime, name).name
     return scope, resume_scope(runtime, scope, Mover(reason))
 
 
 def history_of(runtime: Runtime, name: str | None) -> dict[str, Any]:
-    """`overrides`, the newest first, and `usage`: by scope the hours of the last day, the oldest first."""
+    """Return `overrides`, newest first, and `usage` by scope for the last 24 hours, oldest first. NotFound."""
     scope = find_scope(runtime, name).name if name else None
     with runtime.store.transaction() as tx:
         overrides = tx.overrides.history(scope)
         usage = tx.spending.by_time(step_seconds=HOUR_SECONDS, steps=HOURS)
-    return {"overrides": overrides, "usage": {one: usage[one] for one in sorted(usage) if scope in (None, one)}}
+    return {"overrides": overrides, "usage": {known: usage[known] for known in sorted(usage) if scope in (None, known)}}
 
 
-def history_lines(found: dict[str, Any]) -> list[str]:
-    """For people."""
-    said = [override_line(one) for one in found["overrides"]] or ["no limit was ever lowered, and nothing paused"]
-    for scope, steps in found["usage"].items():
+def history_lines(result: dict[str, Any]) -> list[str]:
+    """Format the history for people."""
+    overrides = [override_line(override) for override in result["overrides"]]
+    texts = overrides or ["no limit was lowered and no scope paused"]
+    for scope, steps in result["usage"].items():
         requests, tokens = sum(step.requests for step in steps), sum(step.tokens for step in steps)
-        said.append(safe(scope))
-        said.append(f"  requests {sparkline([step.requests for step in steps])} {number(requests)} in {HOURS} hours")
-        said.append(f"  tokens   {sparkline([step.tokens for step in steps])} {number(tokens)}")
-    return said
+        texts.append(safe(scope))
+        texts.append(f"  requests {sparkline([step.requests for step in steps])} {number(requests)} in {HOURS} hours")
+        texts.append(f"  tokens   {sparkline([step.tokens for step in steps])} {number(tokens)}")
+    return texts
 
 
-def override_line(one: Override) -> str:
-    if one.window == WHOLE:
-        what = "resumed" if one.limit is None else "paused"
+def override_line(override: Override) -> str:
+    """Format an override: what changed, until when, by whom and why."""
+    if override.window == WHOLE:
+        change = "resumed" if override.limit is None else "paused"
     else:
-        what = f"{one.window}: " + ("the usual limit again" if one.limit is None else f"at most {number(one.limit)}")
-    until = f" until {moment(one.until)}" if one.until else ""
-    why = f": {safe(one.reason)}" if one.reason else ""
-    return f"{safe(one.scope)} {what}{until}, by {safe(one.set_by)} at {moment(one.set_at)}{why}"
+        limit = "usual limit restored" if override.limit is None else f"at most {number(override.limit)}"
+        change = f"{override.window}: {limit}"
+    until = f" until {moment(override.until)}" if override.until else ""
+    why = f": {safe(override.reason)}" if override.reason else ""
+    return f"{safe(override.scope)} {change}{until}, by {safe(override.set_by)} at {moment(override.set_at)}{why}"
 
 
 def _amount(text: str, usual: int, where: str) -> int:
@@ -75,6 +78,6 @@ def _amount(text: str, usual: int, where: str) -> int:
         raise InvalidInput(f"{text!r} is not a limit", where=where, do=f"give a whole number from 0, or {DEFAULT}")
     if int(text) >= usual:
         raise InvalidInput(
-            f"{int(text):,} is not below the usual limit of {usual:,}", where=where, do="change the settings"
+            f"{int(text):,} is not below the usual limit of {usual:,}", where=where, do="raise limits in the settings"
         )
     return int(text)

@@ -1,1 +1,4 @@
-"""`botticelli state`, `content` and `db`: what is stored, and the schema that it is stored in."""
+"""`botticelli state`, `content` and `db`: show and change stored data, and migrate the database schema.
+
+Each module is one group of commands; state_file.py is the format of exports.
+"""

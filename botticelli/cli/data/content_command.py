@@ -1,4 +1,4 @@
-"""`botticelli content`: shows, reviews, exports and deletes what narratives have generated. Generates nothing."""
+"""`botticelli content`: show, review, export and delete rows that narratives have generated."""
 
 from __future__ import annotations
 
@@ -34,30 +34,30 @@ MANY = 1_000_000
 
 
 def status_option(command: Command) -> Command:
-    return click.option("--status", type=click.Choice(STATUSES), help="Only rows in this state of review.")(command)
+    return click.option("--status", type=click.Choice(STATUSES), help="Only rows with this review status.")(command)
 
 
-@click.group(cls=NounGroup, bare="tables", short_help="Review and export what narratives have generated.")
+@click.group(cls=NounGroup, bare="tables", short_help="Review and export generated content.")
 def content() -> None:
     """Show, review, export and delete rows of content tables. Without a command: `tables`."""
 
 
-@content.command("tables", short_help="The content tables.")
+@content.command("tables", short_help="List content tables.")
 @json_option
 @pass_invocation
 def tables(invocation: Invocation, as_json: bool) -> None:
-    """The content tables, with how many rows wait for a review. Rows of rehearsals are counted apart."""
+    """List content tables, with the numbers of rows by review status; rows of rehearsals are counted apart."""
     from botticelli.store.user_data.content_rows import ContentRows
 
     with invocation.runtime.store.transaction() as tx:
-        found = [(one, ContentRows(tx.connection, one).count()) for one in tx.content.tables()]
+        counted = [(entry, ContentRows(tx.connection, entry).count()) for entry in tx.content.tables()]
     if as_json:
-        print_json([plain(one) | {"rows": counts} for one, counts in found])
+        print_json([plain(entry) | {"rows": counts} for entry, counts in counted])
         return
-    shown = STATUSES if any(counts.get("rehearsed") for _, counts in found) else REVIEW
+    shown = STATUSES if any(counts.get("rehearsed") for _, counts in counted) else REVIEW
     rows = [
-        (one.name, *(number(counts.get(status, 0)) for status in shown), one.narrative, ", ".join(one.columns))
-        for one, counts in found
+        (entry.name, *(number(counts.get(status, 0)) for status in shown), entry.narrative, ", ".join(entry.columns))
+        for entry, counts in counted
     ]
     lines = table(
         ("table", *shown, "narrative", "columns"),
@@ -66,50 +66,50 @@ def tables(invocation: Invocation, as_json: bool) -> None:
         drops=("columns",),
         wraps=("table", "narrative", "columns"),
     )
-    click.echo("\n".join(lines) if found else "there are no content tables yet", err=not found)
+    click.echo("\n".join(lines) if counted else "there are no content tables yet", err=not counted)
 
 
-@content.command("list", short_help="Rows of a table.")
+@content.command("list", short_help="List rows of a table.")
 @click.argument("name", metavar="TABLE", shell_complete=complete_tables)
 @status_option
-@click.option("--limit", type=click.IntRange(1, MANY), default=20, show_default=True, help="At most so many.")
+@click.option("--limit", type=click.IntRange(1, MANY), default=20, show_default=True, help="Maximum number of rows.")
 @json_option
 @pass_invocation
 def list_rows(invocation: Invocation, name: str, status: str | None, limit: int, as_json: bool) -> None:
-    """Rows of TABLE, the newest first; those of rehearsals only with --status rehearsed."""
+    """List rows of TABLE, newest first; rows of rehearsals only with --status rehearsed."""
     with _rows(invocation, name) as rows:
-        found = list(rows.newest(status=status, limit=limit))
+        newest = list(rows.newest(status=status, limit=limit))
     if as_json:
-        print_json([jsonable(row) for row in found])
+        print_json([jsonable(row) for row in newest])
         return
     lines = table(
         ("id", "review", "rating", "content", "generated"),
-        map(_short, found),
+        map(_short, newest),
         right=("id", "rating"),
         drops=("generated",),
         wraps=("content",),
     )
-    click.echo("\n".join(lines) if found else "there are no such rows", err=not found)
+    click.echo("\n".join(lines) if newest else "there are no such rows", err=not newest)
 
 
-@content.command("show", short_help="A row in full.")
+@content.command("show", short_help="Show a row in full.")
 @click.argument("name", metavar="TABLE", shell_complete=complete_tables)
 @click.argument("row_id", metavar="ID", type=int)
 @json_option
 @pass_invocation
 def show(invocation: Invocation, name: str, row_id: int, as_json: bool) -> None:
-    """All columns of row ID of TABLE. Exit code 2 when there is no such row."""
+    """Show all columns of row ID of TABLE. Exit code 2 when there is no such row."""
     with _rows(invocation, name) as rows:
-        found = rows.get(row_id)
-    _say(_there(found, name, row_id), as_json)
+        row = rows.get(row_id)
+    _print(_existing(row, name, row_id), as_json)
 
 
 @content.command("review", short_help="Approve, reject, rate and tag a row.")
 @click.argument("name", metavar="TABLE", shell_complete=complete_tables)
 @click.argument("row_id", metavar="ID", type=int)
-@click.option("--approve", "status", flag_value="approved", help="It is good.")
-@click.option("--reject", "status", flag_value="rejected", help="It is not.")
-@click.option("--rating", type=click.IntRange(1, 5), help="From 1 to 5.")
+@click.option("--approve", "status", flag_value="approved", help="Approve the row.")
+@click.option("--reject", "status", flag_value="rejected", help="Reject the row.")
+@click.option("--rating", type=click.IntRange(1, 5), help="Rate it from 1 to 5.")
 @click.option("--tag", "tags", multiple=True, metavar="TAG", help="Add this tag; repeatable.")
 @json_option
 @pass_invocation
@@ -123,13 +123,13 @@ def review(
     tags: tuple[str, ...],
     as_json: bool,
 ) -> None:
-    """Say what row ID of TABLE is worth. Exit code 2 when there is no such row."""
+    """Set the review status, rating or tags of row ID of TABLE. Exit code 2 when there is no such row."""
     if status is None and rating is None and not tags:
         context = click.get_current_context()
-        raise click.UsageError("say something: --approve, --reject, --rating or --tag", context)
+        raise click.UsageError("give --approve, --reject, --rating or --tag", context)
     with _rows(invocation, name) as rows:
-        found = rows.review(row_id, status=status, rating=rating, tags=tags)
-    row = _there(found, name, row_id)
+        reviewed = rows.review(row_id, status=status, rating=rating, tags=tags)
+    row = _existing(reviewed, name, row_id)
     if as_json:
         print_json(jsonable(row))
     else:
@@ -138,16 +138,16 @@ def review(
         click.echo(safe(f"row {row_id} of {name} is {row['review_status']}{rated}{tagged}"))
 
 
-@content.command("export", short_help="Save the rows of a table.")
+@content.command("export", short_help="Export the rows of a table.")
 @click.argument("name", metavar="TABLE", shell_complete=complete_tables)
 @click.argument("file", type=click.Path(dir_okay=False, allow_dash=True), default="-")
 @status_option
 @json_option
 @pass_invocation
 def export(invocation: Invocation, name: str, file: str, status: str | None, as_json: bool) -> None:
-    """Write the rows of TABLE to FILE, or to standard output: a line of JSON for each, the newest first.
+    """Write the rows of TABLE to FILE, or to standard output: one line of JSON each, newest first.
 
-    FILE is replaced when all of it is written, or stays as it was. --json says how many, unless they are printed.
+    FILE is replaced atomically. With FILE, --json prints how many rows were written.
     """
     count = 0
     with _rows(invocation, name) as rows, click.open_file(file, "w", encoding="utf-8", atomic=file != "-") as output:
@@ -155,9 +155,8 @@ def export(invocation: Invocation, name: str, file: str, status: str | None, as_
             output.write(f"{json_line(jsonable(row))}\n")
             count += 1
     if file != "-":
-        found = {"exported": count, "file": file}
         if as_json:
-            print_json(found)
+            print_json({"exported": count, "file": file})
         else:
             click.echo(safe(f"exported {_count(count)} to {file}"))
 
@@ -166,7 +165,7 @@ def export(invocation: Invocation, name: str, file: str, status: str | None, as_
 @click.argument("name", metavar="TABLE", shell_complete=complete_tables)
 @click.argument("row_ids", metavar="[ID]...", type=int, nargs=-1)
 @status_option
-@click.option("--table", "whole", is_flag=True, help="The table itself, with all its rows.")
+@click.option("--table", "whole", is_flag=True, help="Delete the table with all its rows.")
 @click.option("--yes", is_flag=True, help="Don't ask.")
 @json_option
 @pass_invocation
@@ -180,49 +179,49 @@ def delete(
     yes: bool,
     as_json: bool,
 ) -> None:
-    """Delete rows of TABLE by their IDs or by their state of review, or with --table all of it."""
+    """Delete rows of TABLE by their IDs or review status, or with --table the whole table."""
     if [bool(row_ids), status is not None, whole].count(True) != 1:
-        raise click.UsageError("say what to delete: IDs, --status or --table", click.get_current_context())
+        raise click.UsageError("give one of IDs, --status and --table", click.get_current_context())
     if not row_ids:
         with _rows(invocation, name) as rows:
             counts = rows.count()
-        doomed = sum(counts.values()) if whole else counts.get(str(status), 0)
-        confirm(f"{_count(doomed)}{' and the table' if whole else ''} will be gone; go on?", yes)
+        selected = sum(counts.values()) if whole else counts.get(str(status), 0)
+        confirm(f"delete {_count(selected)}{' and the table' if whole else ''}?", yes)
     with _rows(invocation, name, drops=whole) as rows:
         deleted = 0 if whole else rows.delete(row_ids) if row_ids else rows.delete_with_status(str(status))
     if as_json:
         print_json({"table": name} if whole else {"deleted": deleted})
     else:
-        click.echo(f"table {name} is deleted" if whole else f"deleted {_count(deleted)}")
+        click.echo(f"deleted table {name}" if whole else f"deleted {_count(deleted)}")
 
 
 @contextmanager
 def _rows(invocation: Invocation, name: str, *, drops: bool = False) -> Iterator[ContentRows]:
-    """The rows of a content table within one transaction. NotFound."""
+    """Open a transaction on the rows of a content table; with `drops` delete the table at its end. NotFound."""
     from botticelli.store.user_data.content_rows import ContentRows
 
     with invocation.runtime.store.transaction() as tx:
-        found = tx.content.get(name)
-        if found is None:
-            offer = ", ".join(one.name for one in tx.content.tables()) or "none yet"
+        content_table = tx.content.get(name)
+        if content_table is None:
+            offer = ", ".join(entry.name for entry in tx.content.tables()) or "none yet"
             raise NotFound(f"there is no content table {name!r}", do=f"content tables: {offer}")
-        yield ContentRows(tx.connection, found)
+        yield ContentRows(tx.connection, content_table)
         if drops:
             tx.content.drop(name)
 
 
-def _there(row: dict[str, Any] | None, name: str, row_id: int) -> dict[str, Any]:
+def _existing(row: dict[str, Any] | None, name: str, row_id: int) -> dict[str, Any]:
     if row is None:
         raise NotFound(f"{name} has no row {row_id}", do=f"see `botticelli content list {name}`")
     return row
 
 
 def jsonable(row: Mapping[str, Any]) -> dict[str, Any]:
-    """With dates that JSON doesn't know as text."""
+    """Convert a row to JSON values, dates as ISO 8601 texts."""
     return {name: value.isoformat() if hasattr(value, "isoformat") else plain(value) for name, value in row.items()}
 
 
-def _say(row: dict[str, Any], as_json: bool) -> None:
+def _print(row: dict[str, Any], as_json: bool) -> None:
     if as_json:
         print_json(jsonable(row))
         return

@@ -1,4 +1,4 @@
-"""`botticelli db`: the schema of the database. Doesn't go through the store, which refuses a schema that is not its own."""
+"""`botticelli db`: show and migrate the database schema. Bypasses the store, which refuses an outdated schema."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from botticelli.store.connection.database import SchemaStatus
 
 MIGRATION_SECONDS = 3600
-"""How long one statement of a migration may take."""
+"""Statement timeout of a migration."""
 
 
 @click.group(cls=NounGroup, bare="status", short_help="Upgrade the database schema, and show its version.")
@@ -25,61 +25,61 @@ def db() -> None:
     """Upgrade the database schema, and show its version. Without a command: `status`."""
 
 
-@db.command("status", short_help="The version of the schema.")
+@db.command("status", short_help="Show the version of the schema.")
 @json_option
 @pass_invocation
 def status(invocation: Invocation, as_json: bool) -> int:
-    """The version that the schema has, and the one that is needed. Exit code 1 when they differ."""
+    """Show the version of the schema and the required one. Exit code 1 when they differ."""
     from botticelli.store.connection.database import schema_status
 
-    return _say(schema_status(engine_of(invocation)), as_json)
+    return _print(schema_status(engine_of(invocation)), as_json)
 
 
-@db.command("upgrade", short_help="Bring the schema up to date.")
+@db.command("upgrade", short_help="Upgrade the schema.")
 @click.argument("revision", default="head")
 @json_option
 @pass_invocation
 def upgrade(invocation: Invocation, revision: str, as_json: bool) -> None:
-    """Bring the schema to REVISION (default: the newest). Safe while others do the same."""
+    """Upgrade the schema to REVISION (default: the newest). Concurrent upgrades are safe."""
     from botticelli.store.connection.database import upgrade
 
-    _say(upgrade(engine_of(invocation), revision), as_json)
+    _print(upgrade(engine_of(invocation), revision), as_json)
 
 
-@db.command("downgrade", short_help="Take the schema back.")
+@db.command("downgrade", short_help="Downgrade the schema.")
 @click.argument("revision")
 @click.option("--yes", is_flag=True, help="Don't ask.")
 @json_option
 @pass_invocation
 def downgrade(invocation: Invocation, revision: str, yes: bool, as_json: bool) -> None:
-    """Take the schema back to REVISION (`base`: empty). What newer tables hold is lost."""
+    """Downgrade the schema to REVISION (`base`: empty). Data in newer tables and columns is lost."""
     from botticelli.store.connection.database import downgrade
 
-    confirm("what the newer tables and columns hold is lost; go on?", yes)
-    _say(downgrade(engine_of(invocation), revision), as_json)
+    confirm("data in newer tables and columns will be lost; continue?", yes)
+    _print(downgrade(engine_of(invocation), revision), as_json)
 
 
 def engine_of(invocation: Invocation) -> Engine:
-    """Postgres without a look at its schema; the embedded one is started."""
+    """Connect to Postgres without checking its schema; starts the embedded one."""
     from botticelli.store.connection.database import make_engine
 
     url, origin = invocation.runtime.database_url, invocation.settings.where("database", "url")
     return make_engine(url, pool_size=1, statement_timeout_seconds=MIGRATION_SECONDS, origin=origin)
 
 
-def confirm(question: str, yes: bool, what: str = "this destroys data") -> None:
-    """Ask, unless the answer was given; nobody is asked who can't answer."""
+def confirm(question: str, yes: bool, action: str = "deleting data") -> None:
+    """Ask the user to confirm, unless `yes`. UsageError without a terminal, click.Abort for no."""
     if yes:
         return
     if not sys.stdin.isatty():
-        raise click.UsageError(f"{what} and nobody can be asked; give --yes")
+        raise click.UsageError(f"{action} needs a terminal to ask; pass --yes to go ahead without one")
     click.confirm(question, abort=True, err=True)
 
 
-def _say(found: SchemaStatus, as_json: bool) -> int:
+def _print(schema: SchemaStatus, as_json: bool) -> int:
     if as_json:
-        print_json({"current": found.current, "wanted": found.wanted, "up_to_date": found.up_to_date})
+        print_json({"current": schema.current, "wanted": schema.wanted, "up_to_date": schema.up_to_date})
     else:
-        tail = "up to date" if found.up_to_date else f"this version needs {found.wanted}: botticelli db upgrade"
-        click.echo(f"schema {found.current or 'empty'}: {tail}")
-    return 0 if found.up_to_date else 1
+        tail = "up to date" if schema.up_to_date else f"this version needs {schema.wanted}; run `botticelli db upgrade`"
+        click.echo(f"schema {schema.current or 'empty'}: {tail}")
+    return 0 if schema.up_to_date else 1

@@ -1,4 +1,4 @@
-"""The file of `state export` and `state import`: a JSON object on each line. Reads it strictly; stores nothing."""
+"""Reads the file format of `state export` and `state import`, strictly: one JSON object per line."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Any
 from botticelli.errors import InvalidInput
 
 FIELDS = ("key", "value", "created_at", "updated_at", "expires_at", "metadata")
-"""Of a line of an export."""
+"""Fields of a line of an export."""
 
 
 def entries_in(data: bytes, name: str) -> list[dict[str, Any]]:
-    """What an export holds. InvalidInput with the line of what is wrong."""
-    found: dict[str, tuple[int, dict[str, Any]]] = {}
+    """Return the entries of an export. InvalidInput with the number of the first invalid line."""
+    entries: dict[str, tuple[int, dict[str, Any]]] = {}
     for line_number, line in enumerate(data.removeprefix(b"\xef\xbb\xbf").splitlines(), 1):
         if not line.strip():
             continue
@@ -22,26 +22,26 @@ def entries_in(data: bytes, name: str) -> list[dict[str, Any]]:
         try:
             entry = _entry(line)
         except InvalidInput as error:
-            what = f"{error.where}: {error.what}" if error.where else error.what
-            raise InvalidInput(what, where=where, do=error.do) from None
+            problem = f"{error.where}: {error.what}" if error.where else error.what
+            raise InvalidInput(problem, where=where, do=error.do) from None
         key = entry["key"]
-        if key in found:
-            raise InvalidInput(f"key {key!r} is on line {found[key][0]} as well", where=where, do="keep one of them")
-        found[key] = line_number, entry
-    return [entry for _, entry in found.values()]
+        if key in entries:
+            raise InvalidInput(f"key {key!r} is also on line {entries[key][0]}", where=where, do="keep one of them")
+        entries[key] = line_number, entry
+    return [entry for _, entry in entries.values()]
 
 
 def _entry(line: bytes) -> dict[str, Any]:
-    """One line of an export. InvalidInput."""
+    """Parse and check one line of an export. InvalidInput."""
     from botticelli.store.user_data.state import check_key
 
     try:
         entry = storable_json(line)
     except ValueError as error:
         fault = str(error).replace(" line 1", "")
-        raise InvalidInput(f"it is not JSON: {fault}", do="write one JSON object on each line") from None
+        raise InvalidInput(f"not valid JSON: {fault}", do="write one JSON object on each line") from None
     if not isinstance(entry, dict) or not isinstance(entry.get("key"), str) or "value" not in entry:
-        raise InvalidInput("it is no JSON object with a key (text) and a value", do="compare it with an export")
+        raise InvalidInput("not a JSON object with a key (text) and a value", do="compare it with an export")
     if unknown := sorted(entry.keys() - set(FIELDS)):
         raise InvalidInput(f"there is no field {unknown[0]!r}", do=f"fields are {', '.join(FIELDS)}")
     check_key(entry["key"])
@@ -49,23 +49,23 @@ def _entry(line: bytes) -> dict[str, Any]:
         if entry.get(name) is not None:
             entry[name] = _moment(name, entry[name])
     if not isinstance(entry.get("metadata", {}), dict):
-        raise InvalidInput("metadata is no JSON object", do="write {}")
+        raise InvalidInput("metadata must be a JSON object", do="write {}")
     return entry
 
 
 def _moment(name: str, text: object) -> str:
-    """A date that any time zone can show, in the form that Postgres reads. InvalidInput."""
+    """Parse a date with a time zone, in the years 2 to 9998, into UTC. InvalidInput."""
     try:
-        found = datetime.fromisoformat(str(text))
-        if found.tzinfo is not None and 1 < found.year < 9999:
-            return found.astimezone(UTC).isoformat()
+        date = datetime.fromisoformat(str(text))
+        if date.tzinfo is not None and 1 < date.year < 9999:
+            return date.astimezone(UTC).isoformat()
     except ValueError:
         pass
-    raise InvalidInput(f"{name} is no date with a time zone", do="write it like 2026-01-31T12:00:00+00:00")
+    raise InvalidInput(f"{name} must be a date with a time zone", do="write it like 2026-01-31T12:00:00+00:00")
 
 
 def storable_json(text: str | bytes) -> Any:
-    """JSON as Postgres can keep it: no NaN, no number beyond a float, not nested without end. ValueError."""
+    """Parse JSON that Postgres can store: no NaN, no number beyond a float, limited nesting. ValueError."""
     from pydantic_core import from_json
 
     value = from_json(text, allow_inf_nan=False)

@@ -1,4 +1,4 @@
-"""`botticelli effects approve` and `reject`: a person's word for effects that wait for it. Performs none of them."""
+"""`botticelli effects approve` and `reject`: record decisions on waiting effects; workers perform them later."""
 
 from __future__ import annotations
 
@@ -27,18 +27,18 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 def chosen_effects(command: Command) -> Command:
-    """EFFECT, or all that wait: everywhere, in a run, of a narrative."""
+    """Add EFFECT, --all, --run and --narrative, which choose the waiting effects."""
     options = (
         click.argument("effect", required=False, shell_complete=complete_waiting),
-        click.option("--all", "every", is_flag=True, help="All that wait now, instead of one EFFECT."),
+        click.option("--all", "every", is_flag=True, help="All waiting effects, instead of one EFFECT."),
         click.option(
-            "--run", "run_prefix", metavar="RUN", shell_complete=complete_runs, help="All that wait in this run."
+            "--run", "run_prefix", metavar="RUN", shell_complete=complete_runs, help="All waiting effects of this run."
         ),
         click.option(
             "--narrative",
             metavar="NAME",
             shell_complete=complete_names,
-            help="All that wait in runs of this narrative.",
+            help="All waiting effects of this narrative's runs.",
         ),
     )
     for option in reversed(options):
@@ -46,37 +46,37 @@ def chosen_effects(command: Command) -> Command:
     return command
 
 
-@click.command(short_help="Let effects be performed that wait for approval.")
+@click.command(short_help="Approve waiting effects.")
 @chosen_effects
-@click.option("--reason", default="", metavar="TEXT", help="Kept with the effect.")
+@click.option("--reason", default="", metavar="TEXT", help="Recorded with the effect.")
 @click.option("--yes", is_flag=True, help="Don't ask.")
 @json_option
 @pass_invocation
 def approve(invocation: Invocation, /, *, reason: str, yes: bool, as_json: bool, **chosen: Any) -> int:
-    """Let effects be performed that wait for approval: each as it is shown, with these arguments, once.
+    """Approve waiting effects: each is performed once, with the arguments shown.
 
-    EFFECT is the beginning of its id; --all, --run and --narrative mean many. Their runs go on by themselves. Who
-    decided, when and why, is kept with the effect; the first decision counts.
+    EFFECT is the beginning of an id; --all, --run and --narrative choose several. Their runs resume by themselves.
+    Who decided, when and why is recorded with the effect; the first decision is final.
     """
     rows = _chosen(invocation, **chosen)
     for row in rows:
         click.echo("\n".join(effect_lines(row)), err=True)
     if any(row["status"] == "waiting" for row in rows):
         question = f"approve {'it' if len(rows) == 1 else f'these {len(rows):,}'}?"
-        confirm(question, yes, "approval needs a terminal,")
+        confirm(question, yes, "approval")
     return _decide(invocation, rows, "approved", reason, as_json)
 
 
-@click.command(short_help="Keep effects from being performed that wait for approval.")
+@click.command(short_help="Reject waiting effects.")
 @chosen_effects
-@click.option("--reason", default="", metavar="TEXT", help="Kept with the effect; its act fails with it.")
+@click.option("--reason", default="", metavar="TEXT", help="Recorded with the effect; its act fails with it.")
 @json_option
 @pass_invocation
 def reject(invocation: Invocation, /, *, reason: str, as_json: bool, **chosen: Any) -> int:
-    """Keep effects from being performed that wait for approval: their acts fail, or go on without them if they may.
+    """Reject waiting effects: their acts fail, or go on without them where the command is not required.
 
-    EFFECT is the beginning of its id; --all, --run and --narrative mean many. Their runs go on by themselves. Who
-    decided, when and why, is kept with the effect; the first decision counts.
+    EFFECT is the beginning of an id; --all, --run and --narrative choose several. Their runs resume by themselves.
+    Who decided, when and why is recorded with the effect; the first decision is final.
     """
     return _decide(invocation, _chosen(invocation, **chosen), "rejected", reason, as_json)
 
@@ -84,6 +84,7 @@ def reject(invocation: Invocation, /, *, reason: str, as_json: bool, **chosen: A
 def _chosen(
     invocation: Invocation, effect: str | None, every: bool, run_prefix: str | None, narrative: str | None
 ) -> list[dict[str, Any]]:
+    """Return the rows of the chosen effects. UsageError for no choice or two, NotFound when none waits."""
     is_many = every or run_prefix is not None or narrative is not None
     if (effect is None) != is_many:
         message = "name one EFFECT, or several with --all, --run or --narrative"
@@ -105,7 +106,7 @@ def _chosen(
 def _decide(
     invocation: Invocation, rows: Sequence[dict[str, Any]], decision: Decision, reason: str, as_json: bool
 ) -> int:
-    """Decides each by itself: one that somebody else has decided meanwhile doesn't keep the others from it."""
+    """Decide each effect on its own; one that was decided otherwise meanwhile is reported, and the rest go on."""
     from botticelli.carousel import Mover, decide
 
     code, printed = 0, []
@@ -123,15 +124,15 @@ def _decide(
             effect = {"id": decided.effect["key"], **{name: decided.effect[name] for name in names}}
             printed.append({**effect, "changed": decided.changed})
         else:
-            click.echo(_said(decided, decision))
+            click.echo(_outcome(decided, decision))
     if as_json:
         print_json(printed)
     return code
 
 
-def _said(decided: Decided, decision: Decision) -> str:
+def _outcome(decided: Decided, decision: Decision) -> str:
     effect = decided.effect
-    outcome = f"{decision} before, by {safe(effect['decided_by'])}"
+    outcome = f"already {decision}, by {safe(effect['decided_by'])}"
     if decided.changed:
-        outcome = f"{decision}; run {effect['run_id']} goes on"
+        outcome = f"{decision}; run {effect['run_id']} resumes"
     return f"effect {effect['key'][:ID_CHARACTERS]} is {outcome}"

@@ -1,4 +1,4 @@
-"""An effect with all it would do, in lines: the texts that a person approves are never cut."""
+"""Formats an effect with all its arguments; texts that await approval are never cut."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ ID_CHARACTERS = 12
 
 
 def effect_lines(effect: Mapping[str, Any]) -> list[str]:
-    """`0123456789ab  messages.send, iteration 2, act post`, then each argument in full."""
+    """Return lines for an effect: id, command, iteration and act, then each argument in full."""
     narrative = f" of {safe(effect['narrative'])}" if effect.get("narrative") else ""
     rehearsal = ", rehearsed" if effect.get("rehearse") else ""
     place = f"iteration {effect['number']:,}, act {safe(effect['act'])}, run {safe(effect['run_id'])}"

@@ -1,4 +1,4 @@
-"""`botticelli effects`: what bot commands did outside, and what a person says of those that hang on a person's word."""
+"""`botticelli effects`: list and show effects of bot commands, and resolve those of unknown outcome."""
 
 from __future__ import annotations
 
@@ -26,21 +26,23 @@ ID_CHARACTERS = 12
 STATUSES = ("waiting", "approved", "rejected", "intended", "done", "failed", "unknown")
 
 
-@click.group(cls=NounGroup, short_help="Show what bot commands did; approve, reject and resolve them.")
+@click.group(cls=NounGroup, short_help="List effects of bot commands; approve, reject and resolve them.")
 def effects() -> None:
-    """Show what bot commands did outside, approve or reject those that wait, and resolve what nobody knows.
+    """List what bot commands did, approve or reject waiting effects, and resolve unknown outcomes.
 
     EFFECT is the beginning of an effect's id. Without a command: `list`.
     """
 
 
-@effects.command("list", short_help="The newest effects.")
-@click.option("--unknown", is_flag=True, help="Only those of which nobody knows whether they were done.")
-@click.option("--waiting", is_flag=True, help="Only those that wait to be approved or rejected.")
-@click.option("--status", type=click.Choice(STATUSES), help="Only these.")
-@click.option("--run", "run_prefix", metavar="RUN", shell_complete=complete_runs, help="Only those of this run.")
-@click.option("--narrative", metavar="NAME", shell_complete=complete_names, help="Only those of its runs.")
-@click.option("--limit", type=click.IntRange(min=1), default=50, show_default=True, help="At most so many.")
+@effects.command("list", short_help="List the newest effects.")
+@click.option("--unknown", is_flag=True, help="Only effects of unknown outcome.")
+@click.option("--waiting", is_flag=True, help="Only effects that wait for approval.")
+@click.option("--status", type=click.Choice(STATUSES), help="Only effects with this status.")
+@click.option("--run", "run_prefix", metavar="RUN", shell_complete=complete_runs, help="Only effects of this run.")
+@click.option(
+    "--narrative", metavar="NAME", shell_complete=complete_names, help="Only effects of this narrative's runs."
+)
+@click.option("--limit", type=click.IntRange(min=1), default=50, show_default=True, help="Maximum number of effects.")
 @json_option
 @pass_invocation
 def list_effects(
@@ -54,43 +56,43 @@ def list_effects(
     limit: int,
     as_json: bool,
 ) -> None:
-    """The newest effects, the newest first; those that wait with all their texts, in the order in which they asked."""
+    """List effects, newest first; with --waiting in full, in the order in which they were requested."""
     status = "unknown" if unknown else "waiting" if waiting else status
     with invocation.runtime.store.transaction() as tx:
         run_id = tx.runs.resolve(run_prefix) if run_prefix else None
-        found = tx.effects.recent(status=status, run_id=run_id, narrative=narrative, limit=limit)
+        rows = tx.effects.recent(status=status, run_id=run_id, narrative=narrative, limit=limit)
     if as_json:
-        print_json([_object(row) for row in found])
+        print_json([_object(row) for row in rows])
         return
-    if status == "waiting" and found:
-        _print_waiting(found)
+    if status == "waiting" and rows:
+        _print_waiting(rows)
         return
-    rows = [
+    cells = [
         (
             row["key"][:ID_CHARACTERS],
             row["status"],
             row["command"],
             short(row["run_id"]),
             moment(row["intended_at"]),
-            _told(row),
+            _detail(row),
         )
-        for row in found
+        for row in rows
     ]
     lines = table(
         ("effect", "status", "command", "run", "intended", "outcome"),
-        rows,
+        cells,
         drops=("intended",),
         wraps=("command", "outcome"),
     )
-    click.echo("\n".join(lines) if found else "there are no such effects", err=not found)
+    click.echo("\n".join(lines) if rows else "there are no such effects", err=not rows)
 
 
-@effects.command("show", short_help="Everything that is known about an effect.")
+@effects.command("show", short_help="Show one effect in full.")
 @click.argument("effect", shell_complete=complete_effects)
 @json_option
 @pass_invocation
 def show(invocation: Invocation, effect: str, as_json: bool) -> None:
-    """Everything that is known about an effect, with its arguments and its result."""
+    """Show one effect in full, with its arguments and its result."""
     with invocation.runtime.store.transaction() as tx:
         row = tx.effects.find(effect)
     if as_json:
@@ -101,12 +103,12 @@ def show(invocation: Invocation, effect: str, as_json: bool) -> None:
             click.echo(f"{name}: {safe(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))}")
 
 
-@effects.command("resolve", short_help="Say what became of an effect of unknown outcome.")
+@effects.command("resolve", short_help="Record the outcome of an effect.")
 @click.argument("effect", shell_complete=complete_effects)
-@click.option("--done", "resolution", flag_value="done", help="It was done: --data is its result.")
-@click.option("--retry", "resolution", flag_value="retry", help="It was not done: do it.")
-@click.option("--abandon", "resolution", flag_value="abandon", help="It is not to be done: its act fails.")
-@click.option("--data", metavar="JSON", help="With --done: the result; its `id` is kept in state.")
+@click.option("--done", "resolution", flag_value="done", help="It was done; --data is its result.")
+@click.option("--retry", "resolution", flag_value="retry", help="It was not done: perform it again.")
+@click.option("--abandon", "resolution", flag_value="abandon", help="Give up: its act fails.")
+@click.option("--data", metavar="JSON", help="With --done: the result; its `id` is stored in state.")
 @json_option
 @pass_invocation
 def resolve(
@@ -117,14 +119,14 @@ def resolve(
     data: str | None,
     as_json: bool,
 ) -> None:
-    """Say what became of an effect of unknown outcome; then `botticelli runs resume` goes on with its run.
+    """Record the outcome of an effect whose outcome is unknown; then resume its run with `botticelli runs resume`.
 
-    Who said it, and when, is kept with the effect.
+    Who resolved it, and when, is recorded with the effect.
     """
     if resolution is None:
-        raise click.UsageError("say --done, --retry or --abandon", click.get_current_context())
+        raise click.UsageError("give --done, --retry or --abandon", click.get_current_context())
     if data is not None and resolution != "done":
-        raise click.UsageError("--data belongs to --done", click.get_current_context())
+        raise click.UsageError("--data needs --done", click.get_current_context())
     value = _parsed(data)
     with invocation.runtime.store.transaction() as tx:
         row = tx.effects.find(effect, lock=True)
@@ -144,21 +146,21 @@ effects.add_command(reject)
 
 
 def _next_step(run: Run) -> str:
-    """The command that goes on with the run, where one does."""
+    """Return what to do next with the run: a command, or that it goes on by itself."""
     if run.status == "completed":
-        return f"; perform what failed again with `botticelli runs retry {run.id}`" if run.failed else ""
+        return f"; retry what failed with `botticelli runs retry {run.id}`" if run.failed else ""
     if run.is_final or run.status == "paused":
-        return f"; go on with `botticelli runs resume {run.id}`"
-    return f"; its run is {run.status} and goes on by itself"
+        return f"; resume it with `botticelli runs resume {run.id}`"
+    return f"; its run is {run.status} and continues by itself"
 
 
 def _print_waiting(rows: list[dict[str, Any]]) -> None:
-    """Each with the texts that would go out, the first asked first, and how to decide them."""
+    """Print each waiting effect in full, oldest first, and the commands that approve them."""
     for row in reversed(rows):
         click.echo("\n".join(effect_lines(row)) + "\n")
     runs = {row["run_id"] for row in rows}
-    which = f"--run {rows[0]['run_id']}" if len(runs) == 1 else "--all"
-    click.echo(f"approve one with `botticelli effects approve EFFECT`, all with `botticelli effects approve {which}`")
+    scope = f"--run {rows[0]['run_id']}" if len(runs) == 1 else "--all"
+    click.echo(f"approve one: `botticelli effects approve EFFECT`; all: `botticelli effects approve {scope}`")
 
 
 def _parsed(data: str | None) -> Any:
@@ -167,11 +169,11 @@ def _parsed(data: str | None) -> Any:
     try:
         return json.loads(data)
     except ValueError:
-        raise click.UsageError("--data is not JSON", click.get_current_context()) from None
+        raise click.UsageError("--data is not valid JSON", click.get_current_context()) from None
 
 
 def _capture(tx: Transaction, row: dict[str, Any], value: Any) -> None:
-    """As the command itself would have kept its id."""
+    """Store the id of what was created in state, as the command does when it succeeds."""
     plan = row["capture"]
     names = ("id", f"{plan['kind']}_id") if plan else ()
     identity = next((str(value[name]) for name in names if isinstance(value, dict) and value.get(name)), None)
@@ -186,8 +188,8 @@ def _object(row: dict[str, Any]) -> dict[str, Any]:
     return {"id": row["key"], **{name: value for name, value in row.items() if name not in ("key", "capture", "fence")}}
 
 
-def _told(row: dict[str, Any]) -> str:
+def _detail(row: dict[str, Any]) -> str:
     if row["status"] == "waiting":
         return one_line(json.dumps(row["args"], ensure_ascii=False), SHOWN_CHARACTERS)
-    told = row["error"] or (json.dumps(row["output"], ensure_ascii=False) if row["output"] is not None else "")
-    return one_line(told, SHOWN_CHARACTERS)
+    detail = row["error"] or (json.dumps(row["output"], ensure_ascii=False) if row["output"] is not None else "")
+    return one_line(detail, SHOWN_CHARACTERS)

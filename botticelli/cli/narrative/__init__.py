@@ -1,1 +1,4 @@
-"""`botticelli narrative`: list, check, show, begin and rewrite narrative files."""
+"""`botticelli narrative`: list, check, show, create, convert and forget narratives.
+
+Works on files; only `plan` and `forget` use the services.
+"""

@@ -1,4 +1,4 @@
-"""`botticelli narrative`: list, check, show, begin and rewrite narrative files. Only `forget` and `plan` ask services."""
+"""`botticelli narrative`: list, check and show narrative files, and the group of its other commands."""
 
 from __future__ import annotations
 
@@ -24,28 +24,28 @@ from botticelli.errors import InvalidInput
 HEAD = ("name", "acts", "iterations", "file", "description")
 
 
-@click.group(cls=NounGroup, short_help="List, check, show, begin and rewrite narrative files.")
+@click.group(cls=NounGroup, short_help="List, check, show, create and convert narrative files.")
 def narrative() -> None:
-    """List, check, show, begin and rewrite narrative files. Without a command: `list`."""
+    """List, check, show, create and convert narrative files. Without a command: `list`."""
 
 
-@narrative.command("list", short_help="Which narratives there are.")
+@narrative.command("list", short_help="List narratives.")
 @click.argument("folder", required=False, type=click.Path(exists=True, file_okay=False, path_type=Path))
 @json_option
 @pass_invocation
 def list_(invocation: Invocation, folder: Path | None, as_json: bool) -> None:
-    """The narratives below FOLDER; without one, those of the folders of the settings and those that are shipped."""
+    """List the narratives below FOLDER; without FOLDER, those of the configured folders and the shipped ones."""
     folders = [folder] if folder else default_folders(invocation)
-    found = [one for each in folders for one in listed(invocation, each)]
+    entries = [entry for place in folders for entry in listed(invocation, place)]
     if as_json:
-        print_json(found)
+        print_json(entries)
         return
-    rows = [_row(entry) for entry in found]
+    rows = [_row(entry) for entry in entries]
     click.echo(
         "\n".join(table(HEAD, rows, right=HEAD[1:3], wraps=("name", "file", "description")))
-        if found
-        else "there are no narratives",
-        err=not found,
+        if entries
+        else "no narratives found",
+        err=not entries,
     )
 
 
@@ -60,33 +60,33 @@ def _row(entry: dict[str, Any]) -> tuple[str, ...]:
     return (entry["name"], number(entry["acts"]), number(entry["iterations"]), file, about)
 
 
-@narrative.command(short_help="Say everything that is wrong with narrative files.")
+@narrative.command(short_help="Report all problems of narrative files.")
 @click.argument("files", nargs=-1, required=True, metavar="FILE_OR_NAME...", shell_complete=complete_narratives)
-@click.option("--name", metavar="NAME", help="Only this one of a file's narratives; FILE#NAME says the same.")
-@click.option("--rehearse", is_flag=True, help="As for a run that only rehearses bot commands: without a token.")
+@click.option("--name", metavar="NAME", help="Only this narrative of a file; the same as FILE#NAME.")
+@click.option("--rehearse", is_flag=True, help="Check for a rehearsal of bot commands, which needs no token.")
 @json_option
 @pass_invocation
 def check(invocation: Invocation, files: tuple[str, ...], *, name: str | None, rehearse: bool, as_json: bool) -> int:
-    """Say everything that can be known to be wrong with narrative files before they are run: exit code 2 then.
+    """Report all problems of narrative files that can be found without running them; exit code 2 if there are any.
 
-    All narratives of a file are checked, unless one is named; of a folder, all files in it.
+    Checks all narratives of a file, unless --name chooses one, and all files of a folder.
     """
     reports = [report(invocation, text, name, rehearse=rehearse) for text in files_of(files)]
     if as_json:
         print_json(reports)
     else:
-        for one in reports:
-            print_report(one)
-    return 0 if all(one["ok"] for one in reports) else InvalidInput.exit_code
+        for entry in reports:
+            print_report(entry)
+    return 0 if all(entry["ok"] for entry in reports) else InvalidInput.exit_code
 
 
-@narrative.command(short_help="A narrative as it will be performed.")
+@narrative.command(short_help="Show a narrative act by act.")
 @click.argument("narrative", metavar="FILE_OR_NAME", shell_complete=complete_narratives)
-@click.option("--name", metavar="NAME", help="Which of the file's narratives; FILE#NAME says the same.")
+@click.option("--name", metavar="NAME", help="Which narrative of the file; the same as FILE#NAME.")
 @json_option
 @pass_invocation
 def show(invocation: Invocation, narrative: str, name: str | None, as_json: bool) -> None:
-    """The acts in their order, each with its inputs, its model and estimate, and what it needs, reads and writes."""
+    """Show the acts in order, each with its inputs, model, token estimate, and what it needs, reads and writes."""
     from botticelli.carousel.checks.command_checks import check_commands
     from botticelli.carousel.plan.planned_calls import plan_iteration
     from botticelli.cli.narrative.narrative_show import lines, resolved
@@ -95,11 +95,11 @@ def show(invocation: Invocation, narrative: str, name: str | None, as_json: bool
     loaded = load(invocation, file, name)
     check_commands(invocation.runtime, loaded.narrative, str(file), rehearse=True)
     plan = plan_iteration(invocation.runtime, loaded.narrative, {})
-    found = resolved(invocation.runtime, loaded.narrative, plan)
+    details = resolved(invocation.runtime, loaded.narrative, plan)
     if as_json:
-        print_json({"file": str(file), **found})
+        print_json({"file": str(file), **details})
     else:
-        click.echo("\n".join(lines(found)))
+        click.echo("\n".join(lines(details)))
 
 
 for command in (plan, new, convert, schema, forget):

@@ -1,4 +1,4 @@
-"""Narrative files in folders: which there are, and what is wrong with them. Changes none."""
+"""Finds narrative files in folders, lists what they contain and checks them."""
 
 from __future__ import annotations
 
@@ -21,35 +21,33 @@ if TYPE_CHECKING:
     from botticelli.cli.runs.run_command import LocalFiles
     from botticelli.narrative import Narrative
 
-MOST_FILES = 10_000
-LARGEST_BYTES = 1024 * 1024
+MAX_FILES = 10_000
+MAX_BYTES = 1024 * 1024
 
 
 def files_of(given: Iterable[str]) -> list[str]:
-    """Files and names as they are given; of a folder, all narratives in it. NotFound for a folder without any."""
-    found: list[str] = []
+    """Expand folders to the narrative files in them; files and names stay. NotFound for a folder without any."""
+    files: list[str] = []
     for text in given:
         if not Path(text).is_dir():
-            found.append(text)
+            files.append(text)
             continue
         inside = [str(file) for file in narratives_in(Path(text))]
         if not inside:
-            raise NotFound(
-                "there is no narrative in this folder", where=text, do="narratives are .toml files with acts"
-            )
-        found += inside
-    return found
+            raise NotFound("no narrative in this folder", where=text, do="narratives are .toml files with acts")
+        files += inside
+    return files
 
 
 def narratives_in(folder: Path) -> Iterator[Path]:
-    """Every .toml below that looks like a narrative, or can't be read as TOML at all; hidden folders are left out."""
-    for file in sorted(_toml_files(folder))[:MOST_FILES]:
-        if file.is_file() and _looks_right(file):
+    """Yield every .toml below that looks like a narrative or is invalid TOML; skips hidden files and folders."""
+    for file in sorted(_toml_files(folder))[:MAX_FILES]:
+        if file.is_file() and _looks_like_narrative(file):
             yield file
 
 
 def default_folders(invocation: Invocation) -> list[Path]:
-    """Those of the settings that exist, and the shipped one."""
+    """Return the configured folders that exist, and the shipped one."""
     from botticelli.loading.app_folder import app_folder
 
     settings = invocation.settings
@@ -58,7 +56,7 @@ def default_folders(invocation: Invocation) -> list[Path]:
 
 
 def report(invocation: Invocation, text: str, name: str | None = None, *, rehearse: bool = False) -> dict[str, Any]:
-    """What is wrong with one file: with all its narratives, unless one is named."""
+    """Check one file, all its narratives or the named one; return `ok`, `problems`, `warnings` and `narratives`."""
     from botticelli.carousel.checks.command_checks import check_commands
     from botticelli.carousel.checks.media_and_tables import check_media
     from botticelli.carousel.checks.run_checks import NotHere, checked_plan
@@ -67,9 +65,9 @@ def report(invocation: Invocation, text: str, name: str | None = None, *, rehear
     given = _with_placeholders(invocation)
     try:
         file, name = narrative_file(invocation, text, name)
-        found = [load_narrative(file, name=name, **given)] if name else load_all(file, **given)
-        warnings = [str(warning) for loaded in found for warning in loaded.warnings]
-        for loaded in found:
+        narratives = [load_narrative(file, name=name, **given)] if name else load_all(file, **given)
+        warnings = [str(warning) for loaded in narratives for warning in loaded.warnings]
+        for loaded in narratives:
             warnings += check_commands(
                 invocation.runtime,
                 loaded.narrative,
@@ -86,7 +84,7 @@ def report(invocation: Invocation, text: str, name: str | None = None, *, rehear
                 check_media(invocation.runtime, plan, loaded.narrative, str(file))
     except BotticelliError as error:
         return {"file": text, "ok": False, "problems": problems_of(error), "warnings": [], "narratives": []}
-    names = [loaded.narrative.name for loaded in found]
+    names = [loaded.narrative.name for loaded in narratives]
     unique = list(dict.fromkeys(warnings))
     return {"file": str(file), "ok": True, "problems": [], "warnings": unique, "narratives": names}
 
@@ -102,10 +100,10 @@ def print_report(report: dict[str, Any]) -> None:
 
 
 def listed(invocation: Invocation, folder: Path) -> Iterator[dict[str, Any]]:
-    """List each narrative of a folder with what it says about itself.
+    """Yield an entry for each narrative of a folder: name, description, acts and iterations.
 
-    Each narrative of a folder with what it says about itself; `problems` counts what is wrong with its file, `needs`
-    are environment variables that it lacks.
+    `problems` counts the problems of its file (the other fields are None then); `needs` names environment variables
+    that are not set.
     """
     for file in narratives_in(folder):
         try:
@@ -121,7 +119,7 @@ def listed(invocation: Invocation, folder: Path) -> Iterator[dict[str, Any]]:
 
 
 def _loaded(invocation: Invocation, file: Path) -> tuple[list[Narrative], list[str]]:
-    """The narratives of a file, also where environment variables are not set: their names. NarrativeError."""
+    """Load all narratives of a file; return them and the names of unset environment variables. NarrativeError."""
     from botticelli.narrative import load_all
 
     given = _with_placeholders(invocation)
@@ -129,14 +127,14 @@ def _loaded(invocation: Invocation, file: Path) -> tuple[list[Narrative], list[s
 
 
 def _with_placeholders(invocation: Invocation) -> LocalFiles:
-    """As for a run; a variable that nobody set is only warned of."""
+    """Return load arguments as for a run, but with placeholders for unset environment variables."""
     given = local_files(invocation)
     given["environment"] = given["environment"].with_placeholders()
     return given
 
 
 def _toml_files(folder: Path) -> Iterator[Path]:
-    """Yield every .toml that is not hidden; a folder that vanishes or can't be read meanwhile has none."""
+    """Yield every .toml that is not hidden; unreadable folders yield nothing."""
     for parent, folders, files in os.walk(folder):
         folders[:] = [name for name in folders if not name.startswith(".")]
         for name in files:
@@ -144,9 +142,9 @@ def _toml_files(folder: Path) -> Iterator[Path]:
                 yield Path(parent, name)
 
 
-def _looks_right(file: Path) -> bool:
+def _looks_like_narrative(file: Path) -> bool:
     try:
-        if file.stat().st_size > LARGEST_BYTES:
+        if file.stat().st_size > MAX_BYTES:
             return False
         tables = tomllib.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):

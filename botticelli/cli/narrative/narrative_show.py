@@ -1,4 +1,4 @@
-"""`botticelli narrative show`: a narrative as it will be performed, act by act. Performs and estimates nothing anew."""
+"""Describes a narrative act by act, for `botticelli narrative show`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ NAMED_KINDS = ("act", "previous", "state", "var")
 
 
 def resolved(runtime: Runtime, narrative: Narrative, plan: Plan) -> dict[str, Any]:
-    """Plain values: the header, and the acts in their order."""
+    """Return the header of a narrative and its acts in order, as plain values."""
     carousel = narrative.carousel
     return {
         "name": narrative.name,
@@ -39,70 +39,75 @@ def _act(runtime: Runtime, narrative: Narrative, plan: Plan, position: int) -> d
         "position": position + 1,
         "name": act.name,
         "line": act.line,
-        "inputs": [_input(one) for one in act.inputs],
+        "inputs": [_input(input_) for input_ in act.inputs],
         "model": str(call.model) if call else None,
         "turns": call.turns if call else (act.carousel.iterations if act.carousel else 1),
         "estimated_tokens": call.tokens if call else 0,
         "estimate_source": call.estimate.source if call else None,
-        "references": list(dict.fromkeys(one.text for one in named if one.kind in NAMED_KINDS)),
+        "references": list(dict.fromkeys(reference.text for reference in named if reference.kind in NAMED_KINDS)),
         "needs": _needs(narrative, act, position, named),
         "skip_if": act.skip_if.reference.text if act.skip_if else None,
-        "reads": list(dict.fromkeys(one.name for one in named if one.kind == "state")),
+        "reads": list(dict.fromkeys(reference.name for reference in named if reference.kind == "state")),
         "writes": _writes(runtime, narrative, act),
-        "effects": [f"{one.platform} {one.command}" for one in effects_of(runtime, alone, 1, rehearse=True)],
+        "effects": [f"{effect.platform} {effect.command}" for effect in effects_of(runtime, alone, 1, rehearse=True)],
     }
 
 
-def _input(one: Any) -> dict[str, Any]:
-    """Kind and, of a command, its name; of anything else what it says about itself."""
-    match one.type:
+def _input(input_: Any) -> dict[str, Any]:
+    """Return the type of an input, with the command, the length of a text, or its plain fields."""
+    match input_.type:
         case "text":
-            return {"type": "text", "characters": sum(len(part) for part in one.content.parts if isinstance(part, str))}
+            return {
+                "type": "text",
+                "characters": sum(len(part) for part in input_.content.parts if isinstance(part, str)),
+            }
         case "bot_command":
-            return {"type": "bot_command", "platform": one.platform, "command": one.command, "required": one.required}
+            names = ("platform", "command", "required")
+            return {"type": "bot_command", **{name: getattr(input_, name) for name in names}}
         case _:
-            known = one.model_dump(mode="json", exclude_none=True, exclude={"line"})
+            known = input_.model_dump(mode="json", exclude_none=True, exclude={"line"})
             return {key: value for key, value in known.items() if isinstance(value, str | int | bool)}
 
 
 def _needs(narrative: Narrative, act: Act, position: int, named: list[Reference]) -> list[str]:
-    """What it says; else the acts that it names, and the one before for `{{previous}}`."""
+    """Return the acts an act needs: as declared, else those it refers to, and the one before for `{{previous}}`."""
     if act.needs is not None:
         prefix = act.scope.prefix if act.scope else ""
-        return [f"{prefix}{one}" for one in act.needs]
+        return [f"{prefix}{name}" for name in act.needs]
     before = [narrative.acts[position - 1].name] if position else []
-    said = [one.name for one in named if one.kind == "act"]
-    return list(dict.fromkeys([*said, *(before if any(one.kind == "previous" for one in named) else [])]))
+    referenced = [reference.name for reference in named if reference.kind == "act"]
+    uses_previous = any(reference.kind == "previous" for reference in named)
+    return list(dict.fromkeys([*referenced, *(before if uses_previous else [])]))
 
 
 def _writes(runtime: Runtime, narrative: Narrative, act: Act) -> list[str]:
-    """The keys of state that it writes; what a bot command captures goes by its kind."""
+    """Return the state keys that an act writes; keys of captured ids end with NAME in place of the real name."""
     from botticelli.carousel.checks.command_checks import platform_of
     from botticelli.store.user_data.state import prefix_of_narrative
 
     keys = [f"{prefix_of_narrative(narrative.name_for(act))}.{act.output_var}"] if act.output_var else []
-    for one in act.inputs:
-        if one.type == "bot_command":
-            spec = platform_of(runtime, one, rehearse=True).spec(one.command)
-            keys += [f"{one.platform}.GUILD.{spec.captures}.NAME"] if spec and spec.captures else []
+    for input_ in act.inputs:
+        if input_.type == "bot_command":
+            spec = platform_of(runtime, input_, rehearse=True).spec(input_.command)
+            keys += [f"{input_.platform}.GUILD.{spec.captures}.NAME"] if spec and spec.captures else []
     return keys
 
 
-def lines(found: dict[str, Any]) -> Iterator[str]:
-    """For people."""
-    about = f": {safe(found['description'])}" if found["description"] else ""
-    yield f"{safe(found['name'])}{about}"
-    yield f"  {iterations(found['iterations'])} of {len(found['acts'])} acts"
-    for name, value in found["variables"].items():
+def lines(details: dict[str, Any]) -> Iterator[str]:
+    """Format what `resolved` returned for people."""
+    about = f": {safe(details['description'])}" if details["description"] else ""
+    yield f"{safe(details['name'])}{about}"
+    yield f"  {iterations(details['iterations'])} of {len(details['acts'])} acts"
+    for name, value in details["variables"].items():
         yield f"  variable {safe(name)} = {safe(value)}"
-    for act in found["acts"]:
+    for act in details["acts"]:
         yield ""
         yield f"{act['position']}. {safe(act['name'])} (line {act['line']})"
         yield from (f"   {label:<9} {safe(text)}" for label, text in _facts(act) if text)
 
 
 def _facts(act: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    yield "inputs", ", ".join(_said(one) for one in act["inputs"])
+    yield "inputs", ", ".join(_input_name(input_) for input_ in act["inputs"])
     if act["model"]:
         turns = f", {act['turns']} times" if act["turns"] > 1 else ""
         yield (
@@ -110,10 +115,11 @@ def _facts(act: dict[str, Any]) -> Iterator[tuple[str, str]]:
             f"{act['model']}, about {number(act['estimated_tokens'])} tokens ({act['estimate_source']}){turns}",
         )
     yield "skip if", act["skip_if"] or ""
-    yield "refers", ", ".join(one for one in act["references"] if not one.startswith("{state."))
+    yield "refers", ", ".join(text for text in act["references"] if not text.startswith("{state."))
     for label in ("needs", "reads", "writes", "effects"):
         yield label, ", ".join(act[label])
 
 
-def _said(one: dict[str, Any]) -> str:
-    return f"{one['platform']} {one['command']}" if one["type"] == "bot_command" else str(one["type"])
+def _input_name(input_: dict[str, Any]) -> str:
+    is_command = input_["type"] == "bot_command"
+    return f"{input_['platform']} {input_['command']}" if is_command else str(input_["type"])

@@ -1,7 +1,6 @@
-"""Write what authors begin with: `botticelli narrative new`, `convert` and `schema`.
+"""`botticelli narrative new`, `convert` and `schema`: write files for authors.
 
-`botticelli narrative new`, `convert` and `schema`: what is written for authors. A file that exists is kept, unless they
-say otherwise.
+An existing file is replaced only where an option says so.
 """
 
 from __future__ import annotations
@@ -23,41 +22,41 @@ KINDS = ("text", "carousel", "discord", "media")
 OUTPUT = click.Path(dir_okay=False, path_type=Path)
 
 
-@click.command(short_help="Begin a narrative.")
+@click.command(short_help="Create a narrative.")
 @click.argument("name", default="my_narrative")
-@click.option("--output", type=OUTPUT, metavar="FILE", help="Default: NAME.toml; `-` is standard output.")
+@click.option("--output", type=OUTPUT, metavar="FILE", help="File to write; default: NAME.toml; `-`: standard output.")
 @click.option("--form", type=click.Choice(FORMS), default="table", help="How acts are written; default: table.")
-@click.option("--kind", type=click.Choice(KINDS), default="text", help="What it does; default: text.")
-@click.option("--force", is_flag=True, help="Replace a file that exists.")
+@click.option("--kind", type=click.Choice(KINDS), default="text", help="What it shows; default: text.")
+@click.option("--force", is_flag=True, help="Replace an existing file.")
 @json_option
 def new(*, name: str, output: Path | None, form: str, kind: str, force: bool, as_json: bool) -> None:
-    """Write a commented narrative called NAME to begin with.
+    """Create a commented narrative called NAME that runs as it is.
 
-    It runs as it is; a file that exists is never replaced without --force.
+    An existing file is replaced only with --force.
     """
     from botticelli.narrative.authoring.starters import starter
     from botticelli.narrative.language.value_rules import IDENTIFIER
 
     if not IDENTIFIER.accepts(name):
-        raise InvalidInput(f"{name!r} can't be the name of a narrative", do=f"choose {IDENTIFIER.words}")
+        raise InvalidInput(f"{name!r} is not a valid name for a narrative", do=f"choose {IDENTIFIER.words}")
     file = output or Path(f"{name}.toml")
     text = starter(name, kind=kind, form=form)
     if str(file) == "-":
         click.echo(text, nl=False)
         return
     write(file, text, force=force)
-    say(as_json, {"file": str(file), "name": name, "kind": kind, "form": form}, f"{file} is written")
+    say(as_json, {"file": str(file), "name": name, "kind": kind, "form": form}, f"wrote {file}")
 
 
-@click.command(short_help="Rewrite a narrative in the table form.")
+@click.command(short_help="Convert a narrative to the table form.")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--in-place", is_flag=True, help="Replace FILE itself.")
-@click.option("--output", type=OUTPUT, metavar="FILE", help="Write here; a file that exists is not replaced.")
+@click.option("--output", type=OUTPUT, metavar="FILE", help="Write to this file, which must not exist.")
 @json_option
 def convert(*, file: Path, in_place: bool, output: Path | None, as_json: bool) -> None:
-    """Rewrite FILE in the table form, with its comments, and print it.
+    """Convert FILE to the table form, with its comments, and print it.
 
-    The narrative means the same, which is checked; to convert it again changes nothing.
+    The result is checked to mean the same; converting it again changes nothing.
     """
     from botticelli.narrative.assembly.load import read_narrative
     from botticelli.narrative.authoring.convert import convert as converted
@@ -73,30 +72,30 @@ def convert(*, file: Path, in_place: bool, output: Path | None, as_json: bool) -
         click.echo(after, nl=False)
         return
     changed = {"file": str(target or file), "changed": after != text, **({} if target else {"text": after})}
-    say(as_json, changed, f"{target} is {'converted' if after != text else 'in the table form already'}")
+    say(as_json, changed, f"{target} is {'converted' if after != text else 'already in the table form'}")
 
 
 @click.command(short_help="Print the JSON Schema of narrative files.")
-@click.option("--output", type=OUTPUT, metavar="FILE", help="Write it here; a file that exists is replaced.")
+@click.option("--output", type=OUTPUT, metavar="FILE", help="Write to this file; an existing one is replaced.")
 @json_option
 def schema(output: Path | None, as_json: bool) -> None:
     """Print the JSON Schema (draft 2020-12) of narrative files.
 
-    Editors complete and check by it: begin a file with `#:schema PATH`.
+    Editors use it to complete and check: start a file with `#:schema PATH`.
     """
     from botticelli.narrative.authoring.schema import narrative_schema
 
-    found = narrative_schema()
-    text = json.dumps(found, indent=2)
+    schema_ = narrative_schema()
+    text = json.dumps(schema_, indent=2)
     if output is None:
-        click.echo(json.dumps(found) if as_json else text)
+        click.echo(json.dumps(schema_) if as_json else text)
         return
     write(output, f"{text}\n", force=True)
-    say(as_json, {"file": str(output)}, f"{output} is written")
+    say(as_json, {"file": str(output)}, f"wrote {output}")
 
 
 def write(file: Path, text: str, *, force: bool) -> None:
-    """All of it or nothing. A file that exists is kept without `force`: exit code 2."""
+    """Write a file atomically. InvalidInput when it exists and `force` is not given."""
     try:
         descriptor, temporary = tempfile.mkstemp(prefix=f".{file.name}.", dir=file.parent)
         try:
@@ -110,13 +109,13 @@ def write(file: Path, text: str, *, force: bool) -> None:
         finally:
             Path(temporary).unlink(missing_ok=True)
     except FileExistsError:
-        raise InvalidInput("it exists already", where=str(file), do="give --force, or another --output") from None
+        raise InvalidInput("the file already exists", where=str(file), do="give --force, or another --output") from None
     except OSError as error:
         raise BotticelliError(f"can't be written: {error.strerror or error}", where=str(file)) from None
 
 
 def mode_of(file: Path) -> int:
-    """Of the file that is replaced; of a new one, what the umask leaves."""
+    """Return the permissions of an existing file, or those the umask leaves for a new one."""
     if file.exists():
         return file.stat().st_mode & 0o777
     mask = os.umask(0)

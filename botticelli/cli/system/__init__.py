@@ -1,1 +1,4 @@
-"""`botticelli doctor`, `services`, `settings` and `completion`: this installation, and what it runs on."""
+"""`botticelli doctor`, `services`, `settings` and `completion`: check and maintain this installation.
+
+Nothing here knows runs or narratives.
+"""

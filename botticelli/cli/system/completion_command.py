@@ -1,4 +1,4 @@
-"""`botticelli completion`: the script that teaches a shell to complete commands, runs and narratives."""
+"""`botticelli completion`: print the script with which a shell completes commands, runs and narratives."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def completion(ctx: click.Context, shell: str) -> None:
     bash:  botticelli completion bash > ~/.local/share/bash-completion/completions/botticelli
     zsh:   botticelli completion zsh > "${fpath[1]}/_botticelli"
     fish:  botticelli completion fish > ~/.config/fish/completions/botticelli.fish
-    """  # noqa: D301  (click wants the character \b itself)
+    """  # noqa: D301  (click needs the character \b itself)
     kind = get_completion_class(shell)
     assert kind is not None, "click knows the three shells"
     click.echo(kind(ctx.find_root().command, {}, "botticelli", "_BOTTICELLI_COMPLETE").source())

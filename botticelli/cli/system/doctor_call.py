@@ -1,6 +1,6 @@
-"""`botticelli doctor --call`: one tiny call of a model, spent from its budget and kept in the ledger like any other.
+"""Makes the test call of `botticelli doctor --call`: drawn from the budget and recorded in the ledger like any other.
 
-Makes no second try.
+Does not retry.
 """
 
 from __future__ import annotations
@@ -34,52 +34,54 @@ from botticelli.runtime.process import Runtime
 from botticelli.store import Entry, Settled
 
 PROMPT = "Say ok."
-MOST_OUTPUT_TOKENS = 16
-"""Fewer are refused by some models that think first."""
+MAX_OUTPUT_TOKENS = 16
+"""Some reasoning models refuse a lower limit."""
 NAME = "call"
 NARRATIVE = "doctor"
 
 
-def trial(runtime: Runtime, asked: str) -> Iterator[Finding]:
-    """`asked` is `provider/model`, a bare model, a provider with a model that is known, or empty for the default model."""
-    model = model_asked(runtime, asked)
-    request = GenerateRequest(model=model.model, messages=(Message("user", PROMPT),), max_tokens=MOST_OUTPUT_TOKENS)
+def trial(runtime: Runtime, text: str) -> Iterator[Finding]:
+    """Call a model once and yield the finding. `text` chooses the model, see `model_of`."""
+    model = model_of(runtime, text)
+    request = GenerateRequest(model=model.model, messages=(Message("user", PROMPT),), max_tokens=MAX_OUTPUT_TOKENS)
     driver = runtime.drivers.get(model.provider)
     try:
         if isinstance(driver, Prepares):
             driver.prepare()
-        answer = Trial(runtime, _call(runtime, model, request)).perform(driver, request)
+        result = Trial(runtime, _call(runtime, model, request)).perform(driver, request)
     except DriverError as error:
         yield Finding(NAME, "fail", f"{model}: {error.what}", error.do or _remedy(error))
         return
-    if isinstance(answer, Refusal):
-        yield Finding(NAME, "warn", f"{model} was not called: {answer}", "try again when its budget has room")
+    if isinstance(result, Refusal):
+        yield Finding(NAME, "warn", f"{model} was not called: {result}", "try again when its budget has room")
         return
-    response, seconds = answer
+    response, seconds = result
     if response.finish_reason == "refused":
-        yield Finding(NAME, "warn", f"{model} refused to answer {PROMPT!r}", "see what it is configured to refuse")
+        yield Finding(
+            NAME, "warn", f"{model} refused to answer {PROMPT!r}", "check the content filters of the provider"
+        )
         return
     used = f"{response.usage.total_tokens} tokens, counted in its budget and in the ledger"
     yield Finding(NAME, "ok", f"{model} answered in {seconds:.1f} s: {used}")
 
 
-def model_asked(runtime: Runtime, asked: str) -> ModelName:
-    """InvalidInput when it names no model."""
+def model_of(runtime: Runtime, text: str) -> ModelName:
+    """Resolve `provider/model`, a bare model, a provider with a known model, or "" for the default. InvalidInput."""
     default = runtime.drivers.resolve(runtime.settings.default_model)
-    if asked in ("", default.provider):
+    if text in ("", default.provider):
         return default
-    if asked not in runtime.drivers.names():
-        return runtime.drivers.resolve(asked)
-    sources = runtime.settings.providers.get(asked), runtime.drivers.get(asked).rate_limits()
+    if text not in runtime.drivers.names():
+        return runtime.drivers.resolve(text)
+    sources = runtime.settings.providers.get(text), runtime.drivers.get(text).rate_limits()
     known = [model for source in sources if source for tier in source.tiers.values() for model in tier.models]
     if not known:
-        raise InvalidInput(f"no model of {asked} is known here", do=f"write --call {asked}/MODEL")
-    return runtime.drivers.resolve(f"{asked}/{known[0]}")
+        raise InvalidInput(f"no model of {text} is known here", do=f"write --call {text}/MODEL")
+    return runtime.drivers.resolve(f"{text}/{known[0]}")
 
 
 @dataclass
 class Trial:
-    """One call: drawn, made, settled."""
+    """Performs one call: draws from the budget, calls the driver, settles."""
 
     runtime: Runtime
     call: Call
@@ -89,17 +91,17 @@ class Trial:
         self._ticket_id = f"{self._run_id}:0:1"
 
     def perform(self, driver: Driver, request: GenerateRequest) -> tuple[GenerateResponse, float] | Refusal:
-        """The answer and its seconds, or why the budget doesn't grant it. DriverError as `generate`."""
+        """Return the response and its duration in seconds, or the refusal of the budget. DriverError as `generate`."""
         scope, budget = self.call.scope, self.runtime.budget
         draw = self.runtime.paused([scope]) or budget.draw(self._ticket_id, self._run_id, scope, self.call.amounts)
         if isinstance(draw, Refusal):
             return draw
         try:
-            return self._made(draw, driver, request)
+            return self._generate(draw, driver, request)
         finally:
             budget.release(self._ticket_id, [scope])
 
-    def _made(self, draw: Draw, driver: Driver, request: GenerateRequest) -> tuple[GenerateResponse, float]:
+    def _generate(self, draw: Draw, driver: Driver, request: GenerateRequest) -> tuple[GenerateResponse, float]:
         with self.runtime.store.transaction() as tx:
             tx.ledger.draw(self._entry(draw))
         began = time.monotonic()
@@ -117,7 +119,7 @@ class Trial:
         return response, time.monotonic() - began
 
     def _settle_failure(self, draw: Draw, error: DriverError) -> None:
-        """As a worker does: what was begun is charged, what never left isn't."""
+        """Settle a failed call as a worker does: charge what was sent, not what never left."""
         usage = Usage(*error.served_tokens)
         if isinstance(error, DriverUnknown):
             self._settle(draw, "unknown", None)
@@ -129,7 +131,7 @@ class Trial:
     def _settle(
         self, draw: Draw, outcome: str, usage: Usage | None, *, doubtful: bool = False, requests: int = 1
     ) -> None:
-        """`usage` is None when nobody knows it: the estimate stays charged."""
+        """Settle the draw in budget and ledger. `usage` None means unknown: the estimate stays charged."""
         actual, cost_usd = None, None
         if usage is not None:
             cost_usd = self.call.prices.cost_usd(
@@ -160,19 +162,19 @@ class Trial:
 
 
 def _call(runtime: Runtime, model: ModelName, request: GenerateRequest) -> Call:
-    """With the limits that are in force now."""
+    """Plan the call under the limits that are in force now."""
     budget = runtime.model_budget(model)
     multipliers = runtime.settings.budget.model_dump(include=MULTIPLIERS)
     scope = runtime.in_force(multiplied(budget.scope, multipliers))
     input_tokens = estimate_request_tokens(request)
-    estimate = Estimate(input_tokens + MOST_OUTPUT_TOKENS, "prompt", input_tokens)
+    estimate = Estimate(input_tokens + MAX_OUTPUT_TOKENS, "prompt", input_tokens)
     return Call(model, (scope,), 1, estimate, budget.prices)
 
 
 def _remedy(error: DriverError) -> str:
     if isinstance(error, DriverTransient):
-        return "try again later; see whether the network, a proxy and base_url are right"
-    return "see whether base_url is right, and whether the provider is up"
+        return "try again later; check the network, the proxy and base_url"
+    return "check base_url, and whether the provider is up"
 
 
 def _moment(clock_ms: int) -> datetime:

@@ -1,4 +1,4 @@
-"""What `botticelli doctor` looks at, each by itself: a failure of one hides no other. Repairs nothing."""
+"""Checks of `botticelli doctor`: each runs on its own, so that a failure hides no other check. Repairs nothing."""
 
 from __future__ import annotations
 
@@ -27,58 +27,58 @@ from botticelli.settings.network import connection_fault
 from botticelli.store.connection.database import connected, make_engine, schema_status
 
 State = Literal["ok", "note", "warn", "fail"]
-"""`note`: nobody has set it up, and nothing is wrong with that."""
+"""`note`: not set up, and not used by these settings."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What one look found, and what to `do` about it unless it is ok."""
+    """The result of one check: its `detail`, and what to `do` unless it is ok."""
 
     name: str
     state: State
-    found: str
+    detail: str
     do: str = ""
 
 
 OLDEST_PYTHON = (3, 11)
 CLOCK_SECONDS = 1.0
-Examination = Callable[[Invocation], Iterator[Finding]]
+Check = Callable[[Invocation], Iterator[Finding]]
 
 
-def examine(invocation: Invocation) -> Iterator[Finding]:
-    """All findings, in an order in which causes come before what follows from them."""
-    invocation.settings  # noqa: B018  (settings that can't be read are an error, not a finding)
-    for name, examination in EXAMINATIONS.items():
-        yield from guarded(name, examination(invocation))
+def run_checks(invocation: Invocation) -> Iterator[Finding]:
+    """Yield the findings of all checks, causes before their consequences."""
+    invocation.settings  # noqa: B018  (unreadable settings are an error, not a finding)
+    for name, check in CHECKS.items():
+        yield from guarded(name, check(invocation))
 
 
 def guarded(name: str, findings: Iterator[Finding]) -> Iterator[Finding]:
-    """Whatever is wrong with one thing, the others are examined all the same."""
+    """Yield the findings of a check, and a failed finding in place of an exception."""
     try:
         yield from findings
     except Exception as error:
         do = error.do if isinstance(error, BotticelliError) else ""
-        what = error.what if isinstance(error, BotticelliError) else described(error)
-        yield Finding(name, "fail", what, do or "see what it says")
+        detail = error.what if isinstance(error, BotticelliError) else described(error)
+        yield Finding(name, "fail", detail, do or "see the message")
 
 
 def alive(invocation: Invocation) -> Iterator[Finding]:
-    """Whether a worker of this host has said lately that it is alive, and that its consumer isn't deaf."""
+    """Check that a worker of this host has sent a heartbeat lately and that its consumer is not stalled."""
     try:
         workers, troubled = live_workers(invocation.runtime), troubled_workers(invocation.runtime)
     except RedisError as error:
-        yield Finding("worker", "warn", f"Redis doesn't answer ({type(error).__name__})", "wait for it")
+        yield Finding("worker", "warn", f"Redis doesn't answer ({type(error).__name__})", "wait until Redis is back")
         return
     ours = [name for name in workers if name.rpartition(":")[0] == socket.gethostname()]
     if not ours:
-        yield Finding("worker", "fail", f"none of {socket.gethostname()} is alive", "restart it")
+        yield Finding("worker", "fail", f"no worker on {socket.gethostname()} is alive", "restart it")
     for name in ours:
         words = troubled.get(name, "")
         state: State = "fail" if DEAF in words else "warn" if words else "ok"
         yield Finding("worker", state, f"{name}: {words or 'alive'}", "restart it" if state == "fail" else "")
 
 
-def _python(invocation: Invocation) -> Iterator[Finding]:  # noqa: ARG001 (called as its peers are)
+def _python(invocation: Invocation) -> Iterator[Finding]:  # noqa: ARG001 (all checks take it)
     if sys.version_info >= OLDEST_PYTHON:
         yield Finding("python", "ok", platform.python_version())
     else:
@@ -96,10 +96,10 @@ def _embedded(invocation: Invocation) -> Iterator[Finding]:
     reason, settings = services.available(), invocation.settings
     needed = not (settings.database.url and settings.redis.url)
     if reason is None:
-        found = "Postgres and Redis are installed"
-        yield Finding("embedded", "ok", found if needed else f"{found}, not used by these settings")
+        detail = "Postgres and Redis are installed"
+        yield Finding("embedded", "ok", detail if needed else f"{detail}, not used by these settings")
     else:
-        do = "set BOTTICELLI_DATABASE_URL and BOTTICELLI_REDIS_URL to servers of your own"
+        do = "set BOTTICELLI_DATABASE_URL and BOTTICELLI_REDIS_URL to your own servers"
         yield Finding("embedded", "fail" if needed else "ok", reason, do if needed else "")
 
 
@@ -119,10 +119,10 @@ def _postgres(invocation: Invocation) -> Iterator[Finding]:
     if schema.up_to_date:
         yield Finding("schema", "ok", schema.wanted)
     elif invocation.settings.database.url is None:
-        yield Finding("schema", "ok", f"{schema.current or 'empty'}; brought to {schema.wanted} when it is first used")
+        yield Finding("schema", "ok", f"{schema.current or 'empty'}; upgraded to {schema.wanted} on first use")
     else:
-        found = f"is {schema.current or 'empty'}, this version needs {schema.wanted}"
-        yield Finding("schema", "fail", found, "run `botticelli db upgrade`")
+        detail = f"is {schema.current or 'empty'}, this version needs {schema.wanted}"
+        yield Finding("schema", "fail", detail, "run `botticelli db upgrade`")
 
 
 def _redis(invocation: Invocation) -> Iterator[Finding]:
@@ -139,10 +139,10 @@ def _redis(invocation: Invocation) -> Iterator[Finding]:
 def _clock(name: str, before: float, there: datetime) -> Finding:
     """How far a server's clock is from ours, which we read before and after asking."""
     offset_seconds = there.timestamp() - (before + time.time()) / 2
-    found = f"{offset_seconds:+.3f} s from this machine's"
+    detail = f"{offset_seconds:+.3f} s from this machine's"
     if abs(offset_seconds) <= CLOCK_SECONDS:
-        return Finding(name, "ok", found)
-    return Finding(name, "warn", found, "let both machines use NTP; budgets and leases go by the server's clock")
+        return Finding(name, "ok", detail)
+    return Finding(name, "warn", detail, "set both machines up with NTP; budgets and leases use the server's clock")
 
 
 def _drivers(invocation: Invocation) -> Iterator[Finding]:
@@ -151,7 +151,7 @@ def _drivers(invocation: Invocation) -> Iterator[Finding]:
         try:
             driver = drivers.get(name)
         except BotticelliError as error:
-            yield Finding("driver", "fail", f"{name}: {error.what}", error.do or "see what it says")
+            yield Finding("driver", "fail", f"{name}: {error.what}", error.do or "see the message")
         else:
             yield _driver(driver, name, is_configured=name in settings.drivers)
     model = drivers.resolve(settings.default_model)
@@ -160,29 +160,29 @@ def _drivers(invocation: Invocation) -> Iterator[Finding]:
 
 
 def _driver(driver: Driver, name: str, *, is_configured: bool) -> Finding:
-    """Whether its SDK and its key are there; never the key. What nobody has set up is missing nothing."""
+    """Check the SDK and the key of a driver, without showing the key; an unused driver is only a note."""
     if not isinstance(driver, SaysReadiness):
         return Finding("driver", "ok", f"{name}: answers offline, for demos and tests" if name == "echo" else name)
-    found = driver.readiness()
-    keys = " or ".join(found.key_names)
-    said = [f"{name}: SDK {'missing' if found.sdk_missing else 'installed'}"]
-    if found.has_key is not None:
-        said.append(f"{keys} is {'set' if found.has_key else 'not set'}")
-    said += [f"base_url {shown_url(found.base_url)}"] if found.base_url else []
-    if found.fault is not None:
-        return Finding("driver", "fail", ", ".join([*said, found.fault]), "correct the variable")
-    needs_key = found.has_key is False and found.base_url is None
-    do = found.sdk_missing or (f"set {keys} to use it" if needs_key else "")
-    is_wanted = is_configured or bool(found.has_key)
-    state: State = "ok" if not do else "warn" if is_wanted else "note"
-    return Finding("driver", state, ", ".join(said), do)
+    readiness = driver.readiness()
+    keys = " or ".join(readiness.key_names)
+    parts = [f"{name}: SDK {'missing' if readiness.sdk_missing else 'installed'}"]
+    if readiness.has_key is not None:
+        parts.append(f"{keys} is {'set' if readiness.has_key else 'not set'}")
+    parts += [f"base_url {shown_url(readiness.base_url)}"] if readiness.base_url else []
+    if readiness.fault is not None:
+        return Finding("driver", "fail", ", ".join([*parts, readiness.fault]), "correct the variable")
+    needs_key = readiness.has_key is False and readiness.base_url is None
+    do = readiness.sdk_missing or (f"set {keys} to use it" if needs_key else "")
+    is_used = is_configured or bool(readiness.has_key)
+    state: State = "ok" if not do else "warn" if is_used else "note"
+    return Finding("driver", state, ", ".join(parts), do)
 
 
-def _network(invocation: Invocation) -> Iterator[Finding]:  # noqa: ARG001 (called as its peers are)
-    """Whether the environment's proxies and certificates let requests out."""
+def _network(invocation: Invocation) -> Iterator[Finding]:  # noqa: ARG001 (all checks take it)
+    """Check that the proxies and certificates named in the environment can be used."""
     fault = connection_fault()
     if fault is None:
-        yield Finding("network", "ok", "proxies and certificates of the environment can be used")
+        yield Finding("network", "ok", "proxies and certificates in the environment are usable")
     else:
         yield Finding("network", "fail", f"{fault.where}: {fault.what}", fault.do)
 
@@ -195,7 +195,7 @@ def _platforms(invocation: Invocation) -> Iterator[Finding]:
         if lack is not None:
             yield Finding("platform", "warn", *lack)
         elif platform.is_rehearsal:
-            do = f"change [platforms.{name}] implementation to have them performed"
+            do = f"to perform them, change [platforms.{name}] implementation"
             yield Finding("platform", "warn", f"commands of {name} are rehearsed offline", do)
         else:
             yield Finding("platform", "ok", f"commands of {name} are performed")
@@ -209,38 +209,39 @@ def _narratives(invocation: Invocation) -> Iterator[Finding]:
     if not missing:
         yield Finding("narratives", "ok", ", ".join(map(str, folders)))
     elif "narratives" in settings.model_fields_set:
-        yield Finding("narratives", "warn", f"no folder {', '.join(missing)}", "make it, or change [narratives] path")
+        yield Finding("narratives", "warn", f"no folder {', '.join(missing)}", "create it, or change [narratives] path")
     else:
-        yield Finding("narratives", "ok", f"no folder {', '.join(missing)}; by name, those in {shipped} are known")
+        yield Finding("narratives", "ok", f"no folder {', '.join(missing)}; names are looked up in {shipped}")
 
 
 def _workers(invocation: Invocation) -> Iterator[Finding]:
     workers, troubled = live_workers(invocation.runtime), troubled_workers(invocation.runtime)
     for worker, words in troubled.items():
-        yield Finding("worker", "fail", f"{worker}: {words}", "mend that, or restart it")
+        yield Finding("worker", "fail", f"{worker}: {words}", "fix this, or restart it")
     if workers:
         yield Finding("workers", "ok", ", ".join(workers))
         yield from _differences(invocation)
     else:
-        do = "`botticelli run` starts one for itself; `celery -A botticelli worker` is one that stays"
+        do = "`botticelli run` starts one for its run; `celery -A botticelli worker` starts a permanent one"
         yield Finding("workers", "warn", "none is alive", do)
 
 
 def _differences(invocation: Invocation) -> Iterator[Finding]:
-    """Workers whose settings differ from those of this process."""
+    """Yield a warning for each worker whose settings differ from those of this process."""
     own = own_facts(invocation.runtime)
     for facts in fleet(invocation.runtime):
         if facts.demands not in (None, own["demands"]):
-            what = f"{facts.worker}: [security], [tables] or [budgets] differ from the settings here"
-            yield Finding(
-                "workers", "warn", what, "the stricter of both holds for each run; give all the same settings"
-            )
+            detail = f"{facts.worker}: [security], [tables] or [budgets] differ from the settings here"
+            do = "give all the same settings; until then the stricter of both applies to each run"
+            yield Finding("workers", "warn", detail, do)
         if facts.limits not in (None, own["limits"]):
-            what = f"{facts.worker}: limits or prices of models differ from the settings here"
-            yield Finding("workers", "warn", what, "calls count by the settings of their worker; give all the same")
+            detail = f"{facts.worker}: limits or prices of models differ from the settings here"
+            yield Finding(
+                "workers", "warn", detail, "give all the same settings; until then each worker counts by its own"
+            )
 
 
-EXAMINATIONS: dict[str, Examination] = {
+CHECKS: dict[str, Check] = {
     "python": _python,
     "settings": _settings,
     "embedded": _embedded,

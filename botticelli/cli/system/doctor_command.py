@@ -1,4 +1,4 @@
-"""`botticelli doctor`: checks this installation, one thing after the other. What is looked at is in doctor_checks.py."""
+"""`botticelli doctor`: run the checks of doctor_checks.py, and print them as they finish."""
 
 from __future__ import annotations
 
@@ -17,42 +17,46 @@ if TYPE_CHECKING:
     from botticelli.cli.system.doctor_checks import Finding
 
 
-@click.command(short_help="Check this installation, one thing after the other.")
-@click.option("--live", is_flag=True, help="Only whether a worker of this host is alive and able to work.")
+@click.command(short_help="Check this installation and say what to fix.")
+@click.option("--live", is_flag=True, help="Only check that a worker of this host is alive and not stalled.")
 @click.option(
     "--call",
     is_flag=False,
     flag_value="",
     metavar="[MODEL]",
-    help="Make one tiny call as well, of the default model or of this one; it is paid for.",
+    help="Also make one tiny call, to the default model or to MODEL; it costs money.",
 )
 @json_option
 @pass_invocation
 def doctor(invocation: Invocation, live: bool, call: str | None, as_json: bool) -> int:
-    """Check this installation, one thing after the other: ok, note, warn or fail, and what to do. Exit code 1 if one fails.
+    """Check this installation: each check is ok, note, warn or fail, with what to do. Exit code 1 if one fails.
 
-    Starts the embedded services for as long as it looks at them. `--live` is for the liveness probe of a container: it
-    asks Redis only, and while Redis is away it is content, since a restart would not help. `--call` asks a model for a
-    word: the key, the network and the model's name are right if it answers. MODEL is `provider/model`, or a provider.
+    Starts the embedded services while it checks them. `--live` is for the liveness probe of a container: it reads only
+    Redis, and passes while Redis is down, since a restart would not help. `--call` makes a model answer, which proves
+    the key, the network and the model's name. MODEL is `provider/model`, or a provider.
     """
     if live and call is not None:
-        raise click.UsageError("--live asks Redis only: give it or --call")
-    found = []
+        raise click.UsageError("--live and --call exclude each other")
+    findings = []
     for finding in _findings(invocation, live, call):
-        found.append(finding)
+        findings.append(finding)
         if not as_json:
-            line = f"{finding.state:<5} {finding.name:<14} {safe(finding.found)}"
+            line = f"{finding.state:<5} {finding.name:<14} {safe(finding.detail)}"
             click.echo("\n".join(wrapped(f"{line}; {safe(finding.do)}" if finding.do else line)))
-    healthy = all(finding.state != "fail" for finding in found)
+    healthy = all(finding.state != "fail" for finding in findings)
     if as_json:
-        print_json({"ok": healthy, "checks": found})
+        print_json({"ok": healthy, "checks": [_object(finding) for finding in findings]})
     return 0 if healthy else 1
 
 
-def _findings(invocation: Invocation, live: bool, call: str | None) -> Iterator[Finding]:
-    from botticelli.cli.system.doctor_checks import alive, examine, guarded
+def _object(finding: Finding) -> dict[str, str]:
+    return {"name": finding.name, "state": finding.state, "found": finding.detail, "do": finding.do}
 
-    yield from alive(invocation) if live else examine(invocation)
+
+def _findings(invocation: Invocation, live: bool, call: str | None) -> Iterator[Finding]:
+    from botticelli.cli.system.doctor_checks import alive, guarded, run_checks
+
+    yield from alive(invocation) if live else run_checks(invocation)
     if call is not None:
         from botticelli.cli.system.doctor_call import NAME, trial
 

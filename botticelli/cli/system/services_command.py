@@ -1,4 +1,4 @@
-"""`botticelli services`: the embedded Postgres and Redis of the data directory. Leaves servers of other people alone."""
+"""`botticelli services`: start, stop and inspect the embedded Postgres and Redis; never touches configured servers."""
 
 from __future__ import annotations
 
@@ -19,43 +19,43 @@ if TYPE_CHECKING:
 LOG_NAMES = ("postgres", "redis", "keeper", "model", "model-keeper")
 
 
-@click.group(cls=NounGroup, bare="status", short_help="Look after the embedded Postgres and Redis.")
+@click.group(cls=NounGroup, bare="status", short_help="Start, stop and inspect the embedded Postgres and Redis.")
 def services() -> None:
-    """Look after the embedded Postgres and Redis of the data directory. Without a command: `status`."""
+    """Start, stop and inspect the embedded Postgres and Redis of the data directory. Without a command: `status`."""
 
 
-@services.command("status", short_help="What runs, since when, for how many.")
+@services.command("status", short_help="Show what runs, since when and for whom.")
 @json_option
 @pass_invocation
 def status(invocation: Invocation, as_json: bool) -> None:
-    """What runs, since when and for how many processes. Starts nothing."""
-    found = statuses(invocation.settings)
+    """Show what runs, since when and for how many processes. Starts nothing."""
+    states = statuses(invocation.settings)
     if as_json:
-        print_json({"home": invocation.settings.home, "services": found})
+        print_json({"home": invocation.settings.home, "services": states})
         return
     click.echo(f"data directory {invocation.settings.home}")
-    for service in found:
+    for service in states:
         click.echo("\n".join(wrapped(_line(service))))
 
 
-@services.command("up", short_help="Start them, and keep them up without users.")
+@services.command("up", short_help="Start the services and keep them running.")
 @json_option
 @pass_invocation
 def up(invocation: Invocation, as_json: bool) -> None:
-    """Start them, and keep them up, users or not, until `down`."""
+    """Start the services and keep them running, used or not, until `down`."""
     from botticelli import services
 
     _warn_if_configured(invocation.settings)
     services.up(invocation.settings.home)
-    _say(invocation, as_json, "up", "are up until `botticelli services down`")
+    _print(invocation, as_json, "up", "are up until `botticelli services down`")
 
 
-@services.command("down", short_help="Stop them.")
-@click.option("--force", is_flag=True, help="Even when other processes use them.")
+@services.command("down", short_help="Stop the services.")
+@click.option("--force", is_flag=True, help="Stop them even while other processes use them.")
 @json_option
 @pass_invocation
 def down(invocation: Invocation, force: bool, as_json: bool) -> None:
-    """Stop them, and end an `up`. Refused when other processes use them, unless --force is given."""
+    """Stop the services, and undo `up`. Refused while other processes use them, unless --force is given."""
     from botticelli import services
 
     in_use = services.down(invocation.settings.home, force=force)
@@ -63,16 +63,16 @@ def down(invocation: Invocation, force: bool, as_json: bool) -> None:
         raise BotticelliError(
             f"not stopped: {in_use}", where=str(invocation.settings.home), do="end them first, or give --force"
         )
-    _say(invocation, as_json, "stopped", "are stopped")
+    _print(invocation, as_json, "stopped", "are stopped")
 
 
-@services.command("logs", short_help="The end of a log.")
+@services.command("logs", short_help="Show the end of a log.")
 @click.argument("name", default="keeper", type=click.Choice(LOG_NAMES))
-@click.option("--lines", type=click.IntRange(min=1), default=50, show_default=True, help="At most so many.")
+@click.option("--lines", type=click.IntRange(min=1), default=50, show_default=True, help="Maximum number of lines.")
 @json_option
 @pass_invocation
 def logs(invocation: Invocation, name: str, lines: int, as_json: bool) -> None:
-    """The last lines of the log of NAME."""
+    """Show the last lines of the log of NAME."""
     from botticelli import services
 
     for line in services.logs(invocation.settings.home, name, lines):
@@ -83,22 +83,22 @@ def logs(invocation: Invocation, name: str, lines: int, as_json: bool) -> None:
 
 
 def statuses(settings: Settings) -> list[dict[str, Any]]:
-    """Of both services; one that the settings point elsewhere has the state `configured` and its URL."""
+    """Return the status of both services; a configured server has the state `configured` and its URL."""
     from botticelli import services
     from botticelli.settings import shown_url
 
     configured = {"postgres": settings.database.url, "redis": settings.redis.url}
-    found = []
+    result = []
     for service in services.status(settings.home):
         url = configured.get(service.name)
         if url is not None:
-            found.append({"name": service.name, "state": "configured", "url": shown_url(url.get_secret_value())})
+            result.append({"name": service.name, "state": "configured", "url": shown_url(url.get_secret_value())})
         else:
-            found.append(plain(service))
-    return found
+            result.append(plain(service))
+    return result
 
 
-def _say(invocation: Invocation, as_json: bool, state: str, words: str) -> None:
+def _print(invocation: Invocation, as_json: bool, state: str, words: str) -> None:
     home = invocation.settings.home
     if as_json:
         print_json({"home": home, "state": state})
@@ -109,18 +109,18 @@ def _say(invocation: Invocation, as_json: bool, state: str, words: str) -> None:
 def _line(service: dict[str, Any]) -> str:
     line = f"{service['name']:<9} {service['state']}"
     if service["state"] == "configured":
-        return f"{line}: {safe(service['url'])}, a server of its own"
+        return f"{line}: {safe(service['url'])}, a configured server"
     if service["version"]:
         line += f", version {service['version']}, up {duration(service['uptime_seconds'])}, process {service['pid']}"
     if service["users"]:
         line += f", used by {service['users']}"
     return (
         line
-        + (", kept up" if service["pinned"] else "")
+        + (", kept running" if service["pinned"] else "")
         + (f": {safe(service['detail'])}" if service["detail"] else "")
     )
 
 
 def _warn_if_configured(settings: Settings) -> None:
     if settings.database.url and settings.redis.url:
-        click.echo("botticelli: the settings name servers of their own; the embedded ones are not used", err=True)
+        click.echo("botticelli: the settings name other servers; the embedded ones are not used", err=True)

@@ -1,4 +1,4 @@
-"""`botticelli settings convert`: a settings file of the founding system in the words of today."""
+"""`botticelli settings convert`: convert a settings file of the founding system to the current format."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ FILE = "botticelli.toml"
 
 @click.group()
 def settings() -> None:
-    """Rewrite a settings file of the founding system."""
+    """Convert a settings file of the founding system."""
 
 
-@settings.command(short_help="Rewrite a settings file of the founding system.")
+@settings.command(short_help="Convert a settings file of the founding system.")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path), default=FILE)
 @click.option("--in-place", is_flag=True, help="Replace FILE itself.")
-@click.option("--output", type=OUTPUT, metavar="FILE", help="Write here; a file that exists is not replaced.")
+@click.option("--output", type=OUTPUT, metavar="FILE", help="Write to this file, which must not exist.")
 @json_option
 def convert(*, file: Path, in_place: bool, output: Path | None, as_json: bool) -> None:
-    """Rewrite FILE (default: botticelli.toml) in the words of today, with its comments, and print it.
+    """Convert FILE (default: botticelli.toml) to the current format, with its comments, and print it.
 
-    What has no effect becomes a comment. To convert it again changes nothing.
+    Keys without effect become comments; converting it again changes nothing.
     """
     from botticelli.settings import convert_settings
 
@@ -40,4 +40,4 @@ def convert(*, file: Path, in_place: bool, output: Path | None, as_json: bool) -
         click.echo(after, nl=False)
         return
     data = {"file": str(target or file), "changed": is_changed, **({} if target else {"text": after})}
-    say(as_json, data, f"{target} is {'converted' if is_changed else 'in the present form already'}")
+    say(as_json, data, f"{target} is {'converted' if is_changed else 'already in the current format'}")

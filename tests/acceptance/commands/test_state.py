@@ -56,7 +56,7 @@ def keys(house: House, *scope: str) -> list[str]:
 
 
 def test_a_value_is_set_read_and_deleted(house: House) -> None:
-    assert house.run("state", "set", "global.x", '{"id": "7"}').stdout == "global.x is set\n"
+    assert house.run("state", "set", "global.x", '{"id": "7"}').stdout == "set global.x\n"
     assert house.json("state", "get", "global.x") == {"id": "7"}
     entry = house.json("state", "get", "global.x", "--json")
     assert (entry["key"], entry["value"], entry["expires_at"]) == ("global.x", {"id": "7"}, None)
@@ -79,7 +79,7 @@ def test_if_absent_says_by_its_exit_code_whether_it_was_first(house: House) -> N
     assert house.run("state", "set", "global.lock", "1", "--if-absent", "--ttl", "1h").returncode == 0
     done = house.run("state", "set", "global.lock", "2", "--if-absent")
     assert (done.returncode, done.stdout) == (1, "")
-    assert "it exists already" in done.stderr
+    assert "the key already exists" in done.stderr
     entry = house.json("state", "get", "global.lock", "--json")
     assert (entry["value"], entry["expires_at"] > entry["updated_at"]) == (1, True)
 
@@ -110,7 +110,7 @@ def test_clearing_needs_a_yes(house: House) -> None:
     for said, code, left in (("n\n", 130, 3), ("y\n", 0, 1)):
         done = answer(house, said, "state", "clear", "--guild", "1")
         assert done.returncode == code
-        assert "2 keys will be gone; go on?" in done.stderr
+        assert "delete 2 keys?" in done.stderr
         assert len(keys(house)) == left
     assert house.json("state", "clear", "--prefix", "discord", "--yes", "--json") == {"cleared": 1}
 
@@ -161,7 +161,7 @@ def test_an_import_is_all_or_nothing(house: House) -> None:
     house.run("state", "set", "b", "mine")
     done = house.run("state", "import", "saved.jsonl")
     assert done.returncode == 2
-    assert "saved.jsonl: nothing was imported: 2 keys there already: b, c; give --replace" in done.stderr
+    assert "saved.jsonl: nothing imported: 2 keys already exist: b, c; give --replace" in done.stderr
     assert keys(house) == ["b", "c"]
     assert house.run("state", "import", "saved.jsonl", "--replace").stdout == "imported 3 keys\n"
     assert house.run("state", "get", "b").stdout == "b\n"

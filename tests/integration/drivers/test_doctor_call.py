@@ -51,7 +51,7 @@ def used(runtime: Runtime) -> dict[str, tuple[int, int]]:
 def test_a_model_that_answers_is_paid_and_counted_once(pointed: Callable[..., Runtime], server: FakeProvider) -> None:
     runtime = pointed()
     found = called(runtime)
-    assert (found.state, f"{MODEL} answered" in found.found) == ("ok", True)
+    assert (found.state, f"{MODEL} answered" in found.detail) == ("ok", True)
     (request,) = server.received
     assert request.body["max_tokens"] <= 16
     assert ledger(runtime) == [(MODEL, "settled", server.counted_tokens)]
@@ -69,7 +69,7 @@ def test_what_is_wrong_is_said_with_what_to_do(pointed: Callable[..., Runtime], 
     assert [outcome for _, outcome, _ in ledger(runtime)] == ["refused"] * 4 + ["unknown"]
     server.close()
     with refusing(server.port):
-        assert "can't be reached" in called(runtime).found
+        assert "can't be reached" in called(runtime).detail
     assert ledger(runtime)[-1][1] == "not_sent"
     assert used(runtime)["requests/60s"] == (5, 0)
 
@@ -80,7 +80,7 @@ def test_without_a_key_or_without_room_nothing_is_sent(
     runtime = pointed(providers__openai='{"default_tier": "t", "tiers": {"t": {"rpd": 1}}}')
     assert called(runtime).state == "ok"
     full = called(runtime)
-    assert (full.state, "was not called" in full.found) == ("warn", True)
+    assert (full.state, "was not called" in full.detail) == ("warn", True)
     monkeypatch.delenv("OPENAI_API_KEY")
     keyless = called(make_runtime(), MODEL)
     assert (keyless.state, "set OPENAI_API_KEY" in keyless.do) == ("fail", True)
@@ -88,7 +88,7 @@ def test_without_a_key_or_without_room_nothing_is_sent(
 
 
 def test_a_provider_finds_a_model_of_its_own(runtime: Runtime) -> None:
-    assert called(runtime, "echo").found.startswith("echo/echo answered")
+    assert called(runtime, "echo").detail.startswith("echo/echo answered")
     with pytest.raises(InvalidInput, match="write --call anthropic/MODEL"):
         called(runtime, "anthropic")
     with pytest.raises(InvalidInput, match="claims the model 'nonsense'"):

@@ -37,4 +37,4 @@ KEY = {"key_names": ("X_KEY",)}
 def test_driver_without_key_is_noted_unless_somebody_wants_it(readiness, is_configured, state):
     finding = doctor_checks._driver(Ready(**readiness), "x", is_configured=is_configured)
     assert finding.state == state
-    assert ("X_KEY is not set" in finding.found) == (readiness.get("has_key") is False)
+    assert ("X_KEY is not set" in finding.detail) == (readiness.get("has_key") is False)

@@ -13,7 +13,7 @@ import click
 import pytest
 
 from botticelli import __version__
-from botticelli.cli.main import COMMANDS, HOMES, root
+from botticelli.cli.main import COMMANDS, MODULES, root
 
 SDKS = {"openai", "anthropic", "google", "httpx2", "xllamacpp"}
 HEAVY = {"sqlalchemy", "celery", "redis", "rich", "kombu", "pydantic"} | SDKS
@@ -41,7 +41,7 @@ def test_every_command_has_help(call, path):
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_the_help_of_the_top_group_is_that_of_the_commands(name):
-    command = getattr(import_module(f"botticelli.cli.{HOMES[name]}"), name)
+    command = getattr(import_module(f"botticelli.cli.{MODULES[name]}"), name)
     assert command.get_short_help_str(limit=200) == COMMANDS[name]
 
 

@@ -16,7 +16,7 @@ Call = Callable[..., Result]
     [
         (["--tier", "gemini"], "'gemini' is not PROVIDER=TIER"),
         (["--tier", "gemini="], "'gemini=' is not PROVIDER=TIER"),
-        (["--tier", "gemini=free", "--tier", "gemini=payasyougo"], "gemini is given two tiers, free and payasyougo"),
+        (["--tier", "gemini=free", "--tier", "gemini=payasyougo"], "gemini has two tiers, free and payasyougo"),
         (["--tier", "gemni=free"], "--tier: there is no provider 'gemni'; providers: gemini"),
         (["--tier", "gemini=fre"], "--tier gemini: there is no tier 'fre'; tiers of gemini: free"),
         (["--tenant", ""], "tenant: this can't be the name of a tenant; 1 to 200 characters that can be printed"),

@@ -212,8 +212,8 @@ def test_sdk_that_is_installed_and_fails_to_load_is_not_called_missing(monkeypat
 
 def test_doctor_shows_a_proxy_that_can_not_be_used(tmp_path: Path) -> None:
     code = (
-        "from botticelli.cli.system.doctor_checks import EXAMINATIONS\n"
-        "print([(f.state, f.found) for f in EXAMINATIONS['network'](None)])"
+        "from botticelli.cli.system.doctor_checks import CHECKS\n"
+        "print([(f.state, f.detail) for f in CHECKS['network'](None)])"
     )
     done = subprocess.run(
         [sys.executable, "-c", code],

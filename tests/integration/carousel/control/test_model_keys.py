@@ -10,7 +10,7 @@ import pytest
 
 from botticelli.carousel import EnqueueOptions, enqueue
 from botticelli.cli.base.context import Invocation
-from botticelli.cli.system.doctor_checks import EXAMINATIONS
+from botticelli.cli.system.doctor_checks import CHECKS
 from botticelli.errors import InvalidInput
 from botticelli.runtime.heartbeats import facts_key, fleet, presence_key
 from botticelli.runtime.process import Runtime
@@ -115,5 +115,5 @@ def test_doctor_shows_workers_with_other_settings(
     announce(make_runtime(**flags))
     invocation = Invocation(None, {})
     invocation.__dict__["runtime"] = make_runtime()
-    warned = [one.found for one in EXAMINATIONS["workers"](invocation) if one.state == "warn"]
+    warned = [finding.detail for finding in CHECKS["workers"](invocation) if finding.state == "warn"]
     assert [part in what for part, what in zip(says, warned, strict=True)] == [True] * len(says)

@@ -73,8 +73,8 @@ def test_a_narrative_is_forgotten_but_not_what_was_spent(runtime: Runtime) -> No
         tx.state.set("narrative.gone_too.x", 1)
     dry = json.loads(forget("gone", "--runs", "--dry-run", "--json")[1])
     assert dry == {"narrative": "gone", "state": 1, "runs": 1, "dry_run": True}
-    assert forget("gone", "--yes") == (0, "gone: 1 state key and 0 runs are gone\n")
-    assert forget("gone", "--yes", "--runs") == (0, "gone: 0 state keys and 1 run are gone\n")
+    assert forget("gone", "--yes") == (0, "gone: deleted 1 state key and 0 runs\n")
+    assert forget("gone", "--yes", "--runs") == (0, "gone: deleted 0 state keys and 1 run\n")
     with runtime.store.transaction() as tx:
         assert list(tx.state.list_with_prefix("")) == ["narrative.gone_too.x"]
         assert tx.runs.recent() == []
@@ -82,6 +82,6 @@ def test_a_narrative_is_forgotten_but_not_what_was_spent(runtime: Runtime) -> No
     unsure = perform_all(runtime, start(runtime, text).id)
     with runtime.store.transaction() as tx:
         tx.connection.execute(insert(effects).values(EFFECT | {"run_id": unsure.id}))
-    assert "0 runs are gone" in forget("gone", "--yes", "--runs")[1]
+    assert "and 0 runs\n" in forget("gone", "--yes", "--runs")[1]
     start(runtime, text)
-    assert "1 run of gone goes on" in forget("gone", "--yes")[1]
+    assert "1 run of gone is not over" in forget("gone", "--yes")[1]

@@ -41,7 +41,7 @@ args = { channel_id = "1", content = "{{one}}" }
 def test_a_new_narrative_is_commented_accepted_and_planned(call, kind, form):
     name = f"my-{kind}"
     result = call("narrative", "new", name, "--kind", kind, "--form", form)
-    assert (result.exit_code, result.stdout) == (0, f"{name}.toml is written\n")
+    assert (result.exit_code, result.stdout) == (0, f"wrote {name}.toml\n")
     text = Path(f"{name}.toml").read_text()
     assert text.count("#") >= 3
     load_narrative(Path(f"{name}.toml"), name=name, environment=Environment())
@@ -53,7 +53,7 @@ def test_new_never_replaces_a_file_unless_it_is_told_to(call):
     Path("mine.toml").write_text("precious")
     kept = call("narrative", "new", "mine")
     assert kept.exit_code == 2
-    assert "mine.toml: it exists already; give --force" in kept.stderr
+    assert "mine.toml: the file already exists; give --force" in kept.stderr
     assert Path("mine.toml").read_text() == "precious"
     assert call("narrative", "new", "mine", "--force", "--json").exit_code == 0
     assert Path("mine.toml").read_text().startswith("#")
@@ -86,7 +86,7 @@ def test_convert_prints_replaces_or_writes(call):
     assert call("narrative", "convert", "a.toml", "--in-place").stdout == "a.toml is converted\n"
     assert Path("a.toml").read_text() == Path("b.toml").read_text() == after
     assert Path("a.toml").stat().st_mode & 0o777 == 0o640
-    assert call("narrative", "convert", "a.toml", "--in-place").stdout == "a.toml is in the table form already\n"
+    assert call("narrative", "convert", "a.toml", "--in-place").stdout == "a.toml is already in the table form\n"
 
 
 def test_schema_is_printed_and_written(call):
@@ -126,7 +126,7 @@ def test_list_and_check_take_folders(call):
     ]
     assert call("narrative", "check", "a/good.toml", "a/good.toml").exit_code == 0
     Path("empty").mkdir()
-    assert "there is no narrative in this folder" in call("narrative", "check", "empty").stderr
+    assert "no narrative in this folder" in call("narrative", "check", "empty").stderr
 
 
 def test_the_bare_noun_lists_what_the_settings_name(call):
@@ -169,7 +169,7 @@ def test_founding_settings_stop_no_command_and_are_converted_in_place(call):
     result = call("narrative", "check", "good.toml")
     assert result.exit_code == 0
     (line,) = [line for line in result.stderr.splitlines() if "bot_server" in line]
-    assert line.endswith("without effect: bot_server; botticelli settings convert rewrites it")
+    assert line.endswith("have no effect: bot_server; run `botticelli settings convert`")
     assert call("settings", "convert", "--in-place").exit_code == 0
     assert Path("botticelli.toml").read_text().startswith("# [bot_server]\n# enabled = false # off\n")
     assert "bot_server" not in call("narrative", "check", "good.toml").stderr
