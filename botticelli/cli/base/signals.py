@@ -9,7 +9,7 @@ from typing import Any
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-class Interruptions:
+class SignalCounter:
     """Counts signals within a `with` block. A SIGHUP that is already ignored (`nohup`) stays ignored."""
 
     def __init__(self) -> None:
@@ -19,18 +19,18 @@ class Interruptions:
     def add(self) -> None:
         self.count += 1
 
-    def __enter__(self) -> Interruptions:
-        for signal_ in _SIGNALS:
-            if signal_ is signal.SIGHUP and signal.getsignal(signal_) is signal.SIG_IGN:
+    def __enter__(self) -> SignalCounter:
+        for number in _SIGNALS:
+            if number is signal.SIGHUP and signal.getsignal(number) is signal.SIG_IGN:
                 continue
-            self._before[signal_] = signal.signal(signal_, self._on_signal)
+            self._before[number] = signal.signal(number, self._on_signal)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for signal_, handler in self._before.items():
-            signal.signal(signal_, handler)
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         self.add()

@@ -97,7 +97,8 @@ def lines(result: dict[str, Any]) -> list[str]:
 def _guard(guard: dict[str, int]) -> str:
     now, least = guard["guard_ms"], guard["least_ms"]
     source = "measured by workers" if now > least else "from the settings"
-    return f"  guard: windows are {number(now)} ms longer than the provider's, {source} (maximum {number(guard['most_ms'])} ms)"
+    most = number(guard["most_ms"])
+    return f"  guard: windows are {number(now)} ms longer than the provider's, {source} (maximum {most} ms)"
 
 
 def _origin(runtime: Runtime, scope: Scope) -> dict[str, str | None] | None:

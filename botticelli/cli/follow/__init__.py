@@ -1,4 +1,4 @@
-"""Follows a run until it rests: a view of it (plain lines, JSON, a panel), and a worker where none is alive.
+"""Follows a run until it ends or pauses, shows it as plain lines, JSON or a panel, and starts a worker where none is alive.
 
-session.py goes from a run to an exit code.
+session.py connects the parts: follower.py polls the run, the views print it, worker_supervisor.py keeps a worker.
 """

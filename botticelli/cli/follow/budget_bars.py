@@ -1,4 +1,4 @@
-"""What is used of the budgets of a run: asks the Budget now and then, and shows its windows as bars. Spends nothing."""
+"""Reads the usage of a run's budgets, at most once a second, and formats their windows as bars."""
 
 from __future__ import annotations
 
@@ -17,40 +17,40 @@ if TYPE_CHECKING:
 REFRESH_SECONDS = 1.0
 
 
-class Gauges:
-    """The budgets of one run, asked at most once a second."""
+class BudgetBars:
+    """Reads the usage of one run's scopes, at most once a second."""
 
     def __init__(self, runtime: Runtime, run_id: str) -> None:
         self._runtime = runtime
         self._run_id = run_id
         self._scopes: list[Scope] | None = None
         self._usage: tuple[ScopeUsage, ...] = ()
-        self._asked_at = 0.0
+        self._read_at = 0.0
         self.models: list[str] = []
 
     def read(self, tx: Transaction) -> tuple[ScopeUsage, ...]:
         if self._scopes is None:
             self._scopes, self.models = scopes_of(self._runtime, tx, self._run_id)
-        if time.monotonic() - self._asked_at >= REFRESH_SECONDS:
+        if time.monotonic() - self._read_at >= REFRESH_SECONDS:
             self._usage = tuple(self._runtime.budget.usage(scope) for scope in self._scopes)
-            self._asked_at = time.monotonic()
+            self._read_at = time.monotonic()
         return self._usage
 
 
 def scopes_of(runtime: Runtime, tx: Transaction, run_id: str) -> tuple[list[Scope], list[str]]:
-    """The scopes that a run spends from, and its models; none when the run needs a driver that isn't installed here."""
+    """Return the scopes and models of a run; both empty when a driver that it needs is not installed."""
     from botticelli.carousel import plan_of
 
     try:
         calls = plan_of(runtime, tx, run_id).values()
-    except (BotticelliError, ValueError):  # ValueError: a request that was refused has no narrative
+    except (BotticelliError, ValueError):  # ValueError: a rejected request has no narrative
         return [], []
     scopes = {scope.name: scope for call in calls for scope in call.scopes}
     return list(scopes.values()), sorted({str(call.model) for call in calls})
 
 
 def gauge_lines(usages: Iterable[ScopeUsage]) -> list[str]:
-    """A line for each window, under the name of its scope."""
+    """Format usages: the name of each scope, then a line for each of its windows."""
     lines = []
     for usage in usages:
         closed = f"  closed by the provider for another {duration(usage.blocked_for_ms / 1000)}"

@@ -1,4 +1,4 @@
-"""Follows a run to its rest: looks at it several times a second, tells a view, keeps a crew, obeys Ctrl-C."""
+"""Polls a run several times a second until it ends or pauses, updates the view, keeps a worker and handles Ctrl-C."""
 
 from __future__ import annotations
 
@@ -14,38 +14,39 @@ from botticelli import services
 from botticelli.budget import ScopeUsage
 from botticelli.carousel import pause
 from botticelli.cli.base.context import Invocation
-from botticelli.cli.base.signals import Interruptions
-from botticelli.cli.follow.budget_bars import Gauges
+from botticelli.cli.base.signals import SignalCounter
+from botticelli.cli.follow.budget_bars import BudgetBars
 from botticelli.cli.follow.plain_views import SilentView
-from botticelli.cli.follow.view import Picture, View
-from botticelli.cli.follow.worker_supervisor import Crew
+from botticelli.cli.follow.view import RunSnapshot, View
+from botticelli.cli.follow.worker_supervisor import WorkerSupervisor
 from botticelli.errors import ServiceUnavailable
 from botticelli.monitoring.watch import Look, Watcher
 from botticelli.store import Run
 
 POLL_SECONDS = 0.2
-AWAY = (
+OUTAGES = (
     ServiceUnavailable,
     sql_errors.OperationalError,
     sql_errors.InterfaceError,
     redis_errors.ConnectionError,
     redis_errors.TimeoutError,
 )
-RESTS = 2
+CONFIRMATIONS = 2
+"""A run counts as paused after this many polls in a row."""
 PATIENCE_SECONDS = 60.0
-"""How long Postgres or Redis may be away before the following gives up; the run itself is none the worse for it."""
+"""How long Postgres or Redis may be down before following stops; the run itself is not affected."""
 
 
-class Following:
-    """One run that is followed. `pauses`: Ctrl-C pauses the run; otherwise it only ends the following."""
+class Follower:
+    """Follows one run. `pauses`: the first Ctrl-C pauses the run; otherwise it only stops following."""
 
     def __init__(
         self,
         invocation: Invocation,
         run_id: str,
         view: View,
-        crew: Crew,
-        interruptions: Interruptions,
+        supervisor: WorkerSupervisor,
+        signals: SignalCounter,
         *,
         pauses: bool,
         since: int = 0,
@@ -53,43 +54,43 @@ class Following:
         self._runtime = invocation.runtime
         self._run_id = run_id
         self.view = view
-        """Becomes a silent one when the terminal or the pipe is gone."""
-        self._crew = crew
-        self._interruptions = interruptions
+        """Replaced by a silent view when the terminal or the pipe is gone."""
+        self._supervisor = supervisor
+        self._signals = signals
         self._pauses = pauses
         self._watcher = Watcher(run_id, self._runtime.events, since)
-        self._gauges = Gauges(self._runtime, run_id)
+        self._budget_bars = BudgetBars(self._runtime, run_id)
         self._began: tuple[float, int] | None = None
-        self._away_since: float | None = None
+        self._outage_began_at: float | None = None
         self._rests = 0
         self._is_pausing = False
 
-    def follow(self) -> Run | None:
-        """The run when it is at rest, or as it was when an interruption made us leave; None when it never appeared.
+    def run(self) -> Run | None:
+        """Follow the run until it ends or pauses; return its last known state, None when it was never read.
 
-        ServiceUnavailable or an error of the client when Postgres or Redis stay away.
+        Raises ServiceUnavailable or an error of the client when Postgres or Redis stay down.
         """
         run = None
-        with self._runtime.events.listening(self._run_id) as ear:
-            while self._rests < RESTS and not self._is_left:
-                with self._patience():
+        with self._runtime.events.listening(self._run_id) as subscription:
+            while self._rests < CONFIRMATIONS and not self._is_left:
+                with self._outages_tolerated():
                     look = self._look()
                     run = look.run or run
                     self._show(look)
-                    if self._interruptions.count and self._pauses:
+                    if self._signals.count and self._pauses:
                         self._pause()
                     if not look.at_rest:
-                        self._crew.tend()
-                self._show(Look(ear.wait(POLL_SECONDS)))
+                        self._supervisor.ensure()
+                self._show(Look(subscription.wait(POLL_SECONDS)))
         return run
 
     @property
     def _is_left(self) -> bool:
-        """Where Ctrl-C pauses the run, it takes two to leave it."""
-        return self._interruptions.count > int(self._pauses)
+        """Return whether the user has left: at the first Ctrl-C, or at the second where the first pauses the run."""
+        return self._signals.count > int(self._pauses)
 
     def _look(self) -> Look:
-        """What is new. The watcher moves on only when the look has succeeded, so that no event is lost."""
+        """Read what is new; the watcher advances only on success, so that no event is lost."""
         if self._runtime.services is not None:
             services.ensure(self._runtime.settings.home)
         watcher = copy(self._watcher)
@@ -100,33 +101,33 @@ class Following:
         return look
 
     def _count_rest(self, look: Look) -> None:
-        """A pause counts when it is seen twice: a worker may have claimed an iteration just as the run was paused."""
+        """Count polls at rest; a pause must be seen twice, since a worker may claim an iteration as the run pauses."""
         is_final = look.run is not None and look.run.is_final
-        self._rests = 0 if not look.at_rest else RESTS if is_final else self._rests + 1
+        self._rests = 0 if not look.at_rest else CONFIRMATIONS if is_final else self._rests + 1
 
     def _show(self, look: Look) -> None:
         try:
             for event in look.events:
                 self.view.event(event)
             if look.run is not None and self.view.is_live:
-                self.view.picture(self._picture(look.run, look.performing))
+                self.view.update(self._snapshot(look.run, look.performing))
         except OSError:  # the terminal or the pipe is gone
             self.view = SilentView()
-            self._interruptions.add()
+            self._signals.add()
 
-    def _picture(self, run: Run, performing: int) -> Picture:
+    def _snapshot(self, run: Run, performing: int) -> RunSnapshot:
         usage: tuple[ScopeUsage, ...] = ()
         failures: tuple[tuple[str, int], ...] = ()
         if not run.is_final:
             with self._runtime.store.transaction() as tx:
-                usage = self._gauges.read(tx)
+                usage = self._budget_bars.read(tx)
                 failures = tx.iterations.failures(run.id).causes if run.failed else ()
         pace = self._seconds_each(run)
-        return Picture(
+        return RunSnapshot(
             run,
             performing,
             usage,
-            tuple(self._gauges.models),
+            tuple(self._budget_bars.models),
             self._workers(),
             eta_seconds(run, pace),
             60 / pace if pace else None,
@@ -137,29 +138,31 @@ class Following:
         if not self._is_pausing:
             pause(self._runtime, self._run_id)
             self._is_pausing = True
-            self.view.note("pausing; waiting for what is being performed (Ctrl-C again leaves at once)")
+            self.view.note("pausing; waiting for iterations in progress (Ctrl-C again leaves at once)")
 
     @contextmanager
-    def _patience(self) -> Iterator[None]:
-        """Postgres and Redis may be away for a while: they are restarted, and the run goes on."""
+    def _outages_tolerated(self) -> Iterator[None]:
+        """Tolerate an outage of Postgres or Redis for PATIENCE_SECONDS; embedded ones are restarted meanwhile."""
         try:
             yield
-            self._away_since = None
-        except AWAY as error:
+            self._outage_began_at = None
+        except OUTAGES as error:
             now = time.monotonic()
-            if self._away_since is None:
-                self._away_since = now
-                self.view.note(f"{type(error).__name__}: Postgres or Redis is away; trying again")
-            if now - self._away_since >= PATIENCE_SECONDS:
+            if self._outage_began_at is None:
+                self._outage_began_at = now
+                self.view.note(f"{type(error).__name__}: Postgres or Redis is unavailable; trying again")
+            if now - self._outage_began_at >= PATIENCE_SECONDS:
                 raise
 
     def _workers(self) -> str:
-        if self._crew.own_pid is not None:
-            return f"worker {self._crew.own_pid}"
-        return {None: "", 0: "no worker is alive", 1: "1 worker"}.get(self._crew.others, f"{self._crew.others} workers")
+        if self._supervisor.own_pid is not None:
+            return f"worker {self._supervisor.own_pid}"
+        return {None: "", 0: "no worker is alive", 1: "1 worker"}.get(
+            self._supervisor.others, f"{self._supervisor.others} workers"
+        )
 
     def _seconds_each(self, run: Run) -> float | None:
-        """How long an iteration takes at the pace since the first look; None before anything has finished."""
+        """Return the seconds per iteration since the first poll; None before an iteration has finished."""
         attempted = run.succeeded + run.failed
         if self._began is None:
             self._began = time.monotonic(), attempted
@@ -168,7 +171,7 @@ class Following:
 
 
 def eta_seconds(run: Run, seconds_each: float | None) -> float | None:
-    """Until the run ends: the rest at this pace, after the wait of a waiting run. None while nobody can know."""
+    """Estimate the seconds until the run ends, including the wait of a waiting run; None while unknown."""
     if seconds_each is None or run.status not in ("running", "waiting"):
         return None
     left = seconds_each * (run.iterations - run.succeeded - run.failed)

@@ -1,4 +1,4 @@
-"""The live panel of a run on a terminal. The only module that imports rich; reads nothing itself."""
+"""Draws the live panel of a run on a terminal. The only module that imports rich."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from botticelli.cli.base.formatting import duration, gauge, iterations, money, n
 from botticelli.cli.base.layout import wrapped
 from botticelli.cli.follow.budget_bars import gauge_lines
 from botticelli.cli.follow.summary import next_steps, summary
-from botticelli.cli.follow.view import Picture
+from botticelli.cli.follow.view import RunSnapshot
 from botticelli.monitoring.watch import Event
 from botticelli.store import Run
 
@@ -25,16 +25,16 @@ BAR_CHARACTERS = 30
 CAUSE_CHARACTERS = 100
 PROGRESS, USED, NEAR_LIMIT, HELD, FREE = "cyan", "green", "red", "yellow", "dim"
 NEAR = 0.9
-"""A window of which so much is used or held is near its limit."""
-WIDEST = 120
+"""Share of a window, used or held, from which it counts as near its limit."""
+MAX_WIDTH = 120
 ECHO_CHARACTERS = 5
-"""Room beside the panel for the `^C` that a terminal shows: a line that it breaks could not be drawn over again."""
+"""Space beside the panel for the `^C` that a terminal prints; a line it wraps could not be redrawn."""
 COLOURS = {"running": "cyan", "waiting": "yellow", "paused": "yellow", "completed": "green", "queued": "cyan"}
 OFFLINE = "the echo driver answers: no model is called"
 
 
 class PanelView:
-    """Redrawn at each picture; gone when the run has ended, with the summary in its place."""
+    """Redraws a panel at each update; replaces it by the summary when the run has ended."""
 
     is_live = True
 
@@ -48,16 +48,16 @@ class PanelView:
             self._last = event
         if event.event == "text":
             self._last = Event(
-                "text", event.run_id, {**event.data, "error": None, "output": event.data["text"][-WIDEST:]}
+                "text", event.run_id, {**event.data, "error": None, "output": event.data["text"][-MAX_WIDTH:]}
             )
 
-    def picture(self, picture: Picture) -> None:
+    def update(self, snapshot: RunSnapshot) -> None:
         self._live.start()
-        width = min(WIDEST, self._console.width - ECHO_CHARACTERS)
-        self._live.update(render(picture, self._last, width), refresh=True)
+        width = min(MAX_WIDTH, self._console.width - ECHO_CHARACTERS)
+        self._live.update(render(snapshot, self._last, width), refresh=True)
 
     def note(self, text: str) -> None:
-        with suppress(OSError):  # a terminal that is gone needs no notes
+        with suppress(OSError):  # the terminal may be gone
             self._print(f"botticelli: {safe(text)}")
 
     def end(self, run: Run) -> None:
@@ -69,23 +69,23 @@ class PanelView:
         self._live.stop()
 
     def _print(self, line: str) -> None:
-        """As text, never as markup; long ids and paths are not broken, so that they can be copied."""
+        """Print as text, never as markup, and without wrapping, so that ids and paths can be copied."""
         self._console.print(Text(line), soft_wrap=True)
 
 
-def render(picture: Picture, last: Event | None, width: int) -> Panel:
-    """The whole panel for one moment. Lines that are too long are wrapped: waits and figures are never cut."""
+def render(snapshot: RunSnapshot, last: Event | None, width: int) -> Panel:
+    """Render the panel for a snapshot; long lines are wrapped, never cut."""
     inner = width - 4
-    lines = [*_figures(picture), *_failures(picture), *_state(picture), *_output(picture, last, inner)]
+    lines = [*_figures(snapshot), *_failures(snapshot), *_state(snapshot), *_output(snapshot, last, inner)]
     body = _coloured("\n".join(piece for line in lines for piece in wrapped(line, inner)))
-    title = Text(f"{safe(picture.run.narrative)} · run {short(picture.run.id)}")
+    title = Text(f"{safe(snapshot.run.narrative)} · run {short(snapshot.run.id)}")
     title.truncate(max(1, width - 6), overflow="ellipsis")
-    colour = COLOURS.get(picture.run.status, "red")
+    colour = COLOURS.get(snapshot.run.status, "red")
     return Panel(body, title=title, title_align="left", border_style=colour, width=width)
 
 
 def _coloured(text: str) -> Text:
-    """Bars by their meaning: used, held, free; what is used in another colour near the limit. The first bar is progress."""
+    """Colour the bars: used, held and free, with another colour near the limit; the first bar is progress."""
     body = Text(text)
     for place, bar in enumerate(re.finditer("[█▒░]+", text)):
         claimed = 1 - bar[0].count("░") / len(bar[0])
@@ -96,14 +96,14 @@ def _coloured(text: str) -> Text:
     return body
 
 
-def _figures(picture: Picture) -> list[str]:
-    run, result = picture.run, result_of(picture.run)
-    bar = gauge(result.iterations_attempted, picture.performing, run.iterations, BAR_CHARACTERS)
-    rate = f"  {picture.per_minute:.1f} iterations/min" if picture.per_minute is not None else ""
-    eta = f"  ETA {duration(picture.eta_seconds)}" if picture.eta_seconds is not None else ""
+def _figures(snapshot: RunSnapshot) -> list[str]:
+    run, result = snapshot.run, result_of(snapshot.run)
+    bar = gauge(result.iterations_attempted, snapshot.performing, run.iterations, BAR_CHARACTERS)
+    rate = f"  {snapshot.per_minute:.1f} iterations/min" if snapshot.per_minute is not None else ""
+    eta = f"  ETA {duration(snapshot.eta_seconds)}" if snapshot.eta_seconds is not None else ""
     lines = [
         f"{bar}  {number(result.iterations_attempted)} of {iterations(run.iterations)}",
-        f"succeeded {number(run.succeeded)}  failed {number(run.failed)}  performing {picture.performing}"
+        f"succeeded {number(run.succeeded)}  failed {number(run.failed)}  performing {snapshot.performing}"
         f"  elapsed {duration(result.duration_seconds)}{rate}{eta}",
         f"tokens {number(run.input_tokens)} in, {number(run.output_tokens)} out  cost {money(run.cost_usd)}{_projected(run)}",
     ]
@@ -112,40 +112,40 @@ def _figures(picture: Picture) -> list[str]:
         lines.append(
             f"this run's cap {gauge(run.used_tokens, 0, cap)} {number(run.used_tokens)} of {number(cap)} tokens"
         )
-    return [*lines, *gauge_lines(picture.usage)]
+    return [*lines, *gauge_lines(snapshot.usage)]
 
 
 def _projected(run: Run) -> str:
-    """What the whole run will have cost if the rest is like what is done."""
+    """Project the cost of the whole run from the iterations done so far."""
     attempted = run.succeeded + run.failed
     if not attempted or attempted >= run.iterations or run.cost_usd is None:
         return ""
     return f", about {money(run.cost_usd / attempted * run.iterations)} in all"
 
 
-def _failures(picture: Picture) -> list[str]:
-    """The causes of failures with their numbers, the most frequent first."""
-    return [f"failed {number(count)} x: {one_line(error, CAUSE_CHARACTERS)}" for error, count in picture.failures]
+def _failures(snapshot: RunSnapshot) -> list[str]:
+    """Format the causes of failures with their counts, most frequent first."""
+    return [f"failed {number(count)} x: {one_line(error, CAUSE_CHARACTERS)}" for error, count in snapshot.failures]
 
 
-def _state(picture: Picture) -> list[str]:
-    run = picture.run
+def _state(snapshot: RunSnapshot) -> list[str]:
+    run = snapshot.run
     line = outcome_text(run) if run.status == "completed" else run.status
     if run.status in ("waiting", "paused") and run.reason and run.reason != run.status:
         line += f": {safe(run.reason)}"
     if run.status == "waiting" and run.due_at is not None:
         left = max(timedelta(0), run.due_at - run.now).total_seconds()
         line += f", until {run.due_at.astimezone():%H:%M:%S} (in {duration(left)})"
-    return [f"{line}  ·  {picture.workers}" if picture.workers else line]
+    return [f"{line}  ·  {snapshot.workers}" if snapshot.workers else line]
 
 
-def _output(picture: Picture, last: Event | None, width: int) -> list[str]:
-    """The newest output in at most two lines, and whether a model was asked for it."""
+def _output(snapshot: RunSnapshot, last: Event | None, width: int) -> list[str]:
+    """Format the newest output in at most two lines, and a note when only the echo driver answers."""
     lines = []
     if last is not None:
-        told = last.data["error"] or last.data["output"]
-        text = one_line(f"#{last.data['number']} {told}", 2 * width)
+        detail = last.data["error"] or last.data["output"]
+        text = one_line(f"#{last.data['number']} {detail}", 2 * width)
         lines += [text[start : start + width] for start in range(0, len(text), width)]
-    if picture.models and all(model.startswith("echo/") for model in picture.models):
+    if snapshot.models and all(model.startswith("echo/") for model in snapshot.models):
         lines.append(OFFLINE)
     return lines

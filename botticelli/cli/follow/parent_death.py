@@ -1,9 +1,9 @@
-"""Becomes another program that ends when its parent does. Run as a script, without the package.
+"""Executes a command that ends when its parent process does. Runs as a script, without the package.
 
     python parent_death.py PARENT_PID LOG_FOLDER COMMAND...
 
-The command gets the process id of this script, and LOG_FOLDER/worker-PID.log as its output. On Linux the kernel sends it
-SIGTERM when PARENT_PID is gone, even by kill -9; elsewhere a parent that is killed so leaves it behind.
+The command keeps the process id of this script and writes to LOG_FOLDER/worker-PID.log. On Linux the kernel sends it
+SIGTERM when PARENT_PID ends, even by kill -9; elsewhere it survives a parent that is killed.
 """
 
 import ctypes
@@ -19,7 +19,7 @@ def main() -> None:
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
     if os.getppid() != int(parent_pid):
-        sys.exit("the process that wanted this worker is gone")
+        sys.exit("the parent process of this worker is gone")
     log = os.open(os.path.join(folder, f"worker-{os.getpid()}.log"), os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
     os.dup2(log, 1)
     os.dup2(log, 2)

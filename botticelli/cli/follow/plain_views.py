@@ -1,4 +1,4 @@
-"""What a run looks like while it is followed: plain lines, or JSON lines. The panel is in panel.py."""
+"""Shows a followed run as plain lines or JSON lines; the panel is in panel.py."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from botticelli.cli.base.json_output import print_json
 from botticelli.cli.follow.summary import next_steps, summary
 
 if TYPE_CHECKING:
-    from botticelli.cli.follow.view import Picture, View
+    from botticelli.cli.follow.view import RunSnapshot, View
     from botticelli.monitoring.watch import Event
     from botticelli.store import Run
 
@@ -21,7 +21,7 @@ OUTPUT_CHARACTERS = 100
 
 
 class PlainView:
-    """A line for each thing that happens."""
+    """Prints a line for each event."""
 
     is_live = False
 
@@ -29,11 +29,11 @@ class PlainView:
         if line := event_line(event):
             click.echo(line)
 
-    def picture(self, picture: Picture) -> None:
+    def update(self, snapshot: RunSnapshot) -> None:
         pass
 
     def note(self, text: str) -> None:
-        with suppress(OSError):  # a terminal that is gone needs no notes
+        with suppress(OSError):  # the terminal may be gone
             click.echo(f"botticelli: {safe(text)}", err=True)
 
     def end(self, run: Run) -> None:
@@ -44,7 +44,7 @@ class PlainView:
 
 
 class JsonView(PlainView):
-    """JSON lines; the last one is `run_finished`, also for a run that is paused."""
+    """Prints events as JSON lines; the last one is `run_finished`, also for a paused run."""
 
     def __init__(self) -> None:
         self._is_finished = False
@@ -63,7 +63,7 @@ class JsonView(PlainView):
 
 
 class SilentView(PlainView):
-    """For when nobody listens any more."""
+    """Prints nothing; replaces a view whose terminal or pipe is gone."""
 
     def event(self, event: Event) -> None:
         pass
@@ -86,7 +86,7 @@ def view_for(*, as_json: bool) -> View:
 
 
 def event_line(event: Event) -> str | None:
-    """An event in plain words; None for the end, of which the summary tells."""
+    """Format an event as a line; None for events that are not shown, such as the end."""
     data = event.data
     if event.event == "run_started":
         return f"run {event.run_id}: {safe(data['narrative'])}, {iterations(data['iterations'])}"
@@ -99,12 +99,12 @@ def event_line(event: Event) -> str | None:
 
 def _iteration_line(data: Mapping[str, Any]) -> str:
     line = f"iteration {data['number']} {data['status']}, {number(data['input_tokens'] + data['output_tokens'])} tokens"
-    told = data["error"] if data["error"] else data["output"]
-    return f"{line}: {one_line(told, OUTPUT_CHARACTERS)}" if told else line
+    detail = data["error"] or data["output"]
+    return f"{line}: {one_line(detail, OUTPUT_CHARACTERS)}" if detail else line
 
 
-def _parked_line(how: str, data: Mapping[str, Any]) -> str:
+def _parked_line(status: str, data: Mapping[str, Any]) -> str:
     after_seconds = data["retry_after_seconds"]
     until = "" if after_seconds is None else f" (for about {duration(after_seconds)})"
     reason = data["reason"]
-    return f"{how}{until}" + (f": {safe(reason)}" if reason and reason != how else "")
+    return f"{status}{until}" + (f": {safe(reason)}" if reason and reason != status else "")

@@ -1,4 +1,4 @@
-"""From a run that exists to an exit code: follow it here, with a worker of our own where one is needed."""
+"""Follows an existing run to its exit code, with a worker of its own where none is alive."""
 
 from __future__ import annotations
 
@@ -11,61 +11,59 @@ from botticelli.cli.follow.summary import START_A_WORKER
 
 if TYPE_CHECKING:
     from botticelli.cli.base.context import Invocation
-    from botticelli.cli.base.signals import Interruptions
+    from botticelli.cli.base.signals import SignalCounter
     from botticelli.cli.follow.view import View
 
 
-def perform_here(
-    invocation: Invocation, run_id: str, view: View, interruptions: Interruptions, *, starts_worker: bool
-) -> int:
-    """Show the run until it is at rest; Ctrl-C pauses it. No worker that was started is left behind."""
+def run_session(invocation: Invocation, run_id: str, view: View, signals: SignalCounter, *, starts_worker: bool) -> int:
+    """Show the run until it ends or pauses and return the exit code; Ctrl-C pauses it. Stops the worker it started."""
     from botticelli.carousel import result
-    from botticelli.cli.follow.follower import Following
-    from botticelli.cli.follow.worker_supervisor import Crew
+    from botticelli.cli.follow.follower import Follower
+    from botticelli.cli.follow.worker_supervisor import WorkerSupervisor
 
-    crew = Crew(invocation, view.note, starts=starts_worker)
-    following = Following(invocation, run_id, view, crew, interruptions, pauses=True)
+    supervisor = WorkerSupervisor(invocation, view.note, starts=starts_worker)
+    follower = Follower(invocation, run_id, view, supervisor, signals, pauses=True)
     with ExitStack() as stack:
-        stack.callback(lambda: crew.stop(hurry=_hurry(interruptions)))
+        stack.callback(lambda: supervisor.stop(hurry=_hurry(signals)))
         stack.callback(view.close)
-        run = following.follow()
-    if run is None:  # left while Postgres was away
+        run = follower.run()
+    if run is None:  # the user left while Postgres was down
         return result.EXIT_CODES["paused"]
-    following.view.end(run)
+    follower.view.end(run)
     return result.exit_code(run)
 
 
-def watch(invocation: Invocation, run_id: str, view: View, interruptions: Interruptions, *, since: int = 0) -> int:
-    """Follow a run without changing it.
+def watch(invocation: Invocation, run_id: str, view: View, signals: SignalCounter, *, since: int = 0) -> int:
+    """Follow a run without changing it, from the event `since` on, and return its exit code.
 
-    Only look, from the event `since` on, until the run is at rest or somebody presses Ctrl-C, which changes nothing for
-    the run.
+    Ends when the run ends or pauses, or at Ctrl-C, which does not affect the run.
     """
     from botticelli.carousel.result import exit_code
-    from botticelli.cli.follow.follower import Following
-    from botticelli.cli.follow.worker_supervisor import Crew
+    from botticelli.cli.follow.follower import Follower
+    from botticelli.cli.follow.worker_supervisor import WorkerSupervisor
 
-    crew = Crew(invocation, view.note, starts=False)
-    following = Following(invocation, run_id, view, crew, interruptions, pauses=False, since=since)
+    supervisor = WorkerSupervisor(invocation, view.note, starts=False)
+    follower = Follower(invocation, run_id, view, supervisor, signals, pauses=False, since=since)
     try:
-        run = following.follow()
+        run = follower.run()
     finally:
         view.close()
-    if interruptions.count or run is None:
-        view.note("no longer watching; the run goes on")
+    if signals.count or run is None:
+        view.note("stopped watching; the run continues")
         return INTERRUPTED
-    following.view.end(run)
+    follower.view.end(run)
     return exit_code(run)
 
 
-def say_if_no_worker(invocation: Invocation, view: View) -> None:
+def warn_if_no_worker(invocation: Invocation, view: View) -> None:
+    """Note in the view that no worker is alive, where that is so."""
     from botticelli.runtime.heartbeats import live_workers
 
     if not live_workers(invocation.runtime):
         view.note(f"no worker is alive; {START_A_WORKER}")
 
 
-def _hurry(interruptions: Interruptions) -> Callable[[], bool]:
-    """Somebody has pressed Ctrl-C twice, or once more since now."""
-    before = interruptions.count
-    return lambda: interruptions.count > min(1, before)
+def _hurry(signals: SignalCounter) -> Callable[[], bool]:
+    """Return a function that says whether Ctrl-C was pressed twice in all, or again from now on."""
+    before = signals.count
+    return lambda: signals.count > min(1, before)

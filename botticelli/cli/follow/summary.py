@@ -1,4 +1,4 @@
-"""How a run has ended: its figures in a few lines, and what to do next. Prints nothing."""
+"""Formats the summary of a finished or paused run, and the commands to go on with."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ START_A_WORKER = "start a worker: celery -A botticelli worker"
 
 
 def summary(run: Run) -> list[str]:
-    """`completed: 5 of 5 iterations in 3.2 s`, and what it took."""
+    """Return lines like `completed: 5 of 5 iterations in 3.2 s`, with failures, tokens and cost."""
     from botticelli.carousel.result import outcome_text, result_of
 
     result = result_of(run)
@@ -30,12 +30,12 @@ def summary(run: Run) -> list[str]:
 
 
 def next_steps(run: Run) -> list[str]:
-    """The commands that make sense now."""
+    """Return lines with the commands that make sense next."""
     lines = [f"  details    botticelli runs show {run.id}"]
     if run.status == "completed" and run.failed:
-        lines.append(f"  try again  botticelli runs retry {run.id}")
+        lines.append(f"  retry      botticelli runs retry {run.id}")
     elif run.status != "completed":
-        lines.append(f"  go on      {resume_command(run)}")
+        lines.append(f"  resume     {resume_command(run)}")
     return lines
 
 

@@ -1,4 +1,4 @@
-"""What a view of a run is, and the picture that it is shown. Draws nothing."""
+"""Defines the protocol of a view of a run, and the snapshot that live views show."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
-    """A run at one moment, with what surrounds it."""
+class RunSnapshot:
+    """Holds a run at one moment, with its budgets, workers and pace."""
 
     run: Run
     performing: int
@@ -22,29 +22,29 @@ class Picture:
     workers: str = ""
     eta_seconds: float | None = None
     per_minute: float | None = None
-    """Iterations that end in a minute, at the pace since the following began."""
+    """Iterations finished per minute, since following began."""
     failures: tuple[tuple[str, int], ...] = ()
-    """The most frequent causes of failures with their numbers."""
+    """The most frequent causes of failures with their counts."""
 
 
 class View(Protocol):
-    """What is told about a run while it is followed."""
+    """Receives events, snapshots and notes of a followed run."""
 
     is_live: bool
-    """Whether it wants a picture several times a second."""
+    """Whether `update` is called several times a second."""
 
     def event(self, event: Event) -> None: ...
 
-    def picture(self, picture: Picture) -> None: ...
+    def update(self, snapshot: RunSnapshot) -> None: ...
 
     def note(self, text: str) -> None:
-        """Something that the following itself has to say."""
+        """Show a message about following itself, such as an outage or a started worker."""
         ...
 
     def end(self, run: Run) -> None:
-        """The last call, when the run is over or left."""
+        """Show the summary when following ends."""
         ...
 
     def close(self) -> None:
-        """Give the terminal back; harmless when repeated."""
+        """Restore the terminal; may be called repeatedly."""
         ...

@@ -1,1 +1,4 @@
-"""`botticelli run`, `runs` and `plan`: from a narrative to its result, and the control over runs."""
+"""`botticelli run`, `runs` and `plan`: start, forecast, list, show, follow and control runs.
+
+narrative_lookup.py finds the narrative that a command names.
+"""

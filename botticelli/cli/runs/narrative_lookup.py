@@ -1,4 +1,4 @@
-"""Which file is meant by what stands where a narrative is asked for, and what to write where none is. Reads no narrative."""
+"""Finds the file of a narrative that is given as a path or a name, and suggests names where there is none."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 
 
 def narrative_file(invocation: Invocation, text: str, name: str | None = None) -> tuple[Path, str | None]:
-    """Find a narrative's file, and which of its narratives is meant.
+    """Return the file of a narrative, and the name of the narrative in it (None: the only one).
 
-    A file that exists or looks like one, else the file of that name; and which of its narratives is meant, as
-    `text#name` or `name` say. NotFound, InvalidInput.
+    `text` is a path or a name, optionally with `#name`, which means the same as the argument `name`. NotFound,
+    InvalidInput.
     """
     if _URL.match(text):
         do = "download it and give the file, or its name"
@@ -26,7 +26,7 @@ def narrative_file(invocation: Invocation, text: str, name: str | None = None) -
     if not _is_file(text):
         text, _, part = text.partition("#")
         if part and name not in (None, part):
-            raise InvalidInput(f"{part} and {name} are two narratives", do="give either #NAME or --name")
+            raise InvalidInput(f"{part} and {name} are different narratives", do="give either #NAME or --name")
         name = part or name
     if _is_file(text):
         return Path(text), name
@@ -38,7 +38,7 @@ def narrative_file(invocation: Invocation, text: str, name: str | None = None) -
 
 
 def _named(invocation: Invocation, text: str, part: str) -> Path:
-    """The narrative of that name. NotFound points to a file beside it where there is one."""
+    """Return the narrative of that name. NotFound suggests `name.toml` in the working directory where it exists."""
     from botticelli.carousel import find_narrative
 
     try:
@@ -51,7 +51,7 @@ def _named(invocation: Invocation, text: str, part: str) -> Path:
 
 
 def _with_part(file: str | Path, part: str) -> str:
-    """As it was asked for: the file, and which of its narratives."""
+    """Return `file#part`, or the file alone."""
     return f"{file}#{part}" if part else str(file)
 
 
@@ -76,7 +76,7 @@ def _inside(folder: Path) -> str:
 
 
 def _is_file(text: str) -> bool:
-    """Also for what is no path at all: too long, or with a NUL."""
+    """Return whether a text is the path of a file; False for invalid paths, such as with a NUL."""
     try:
         return Path(text).is_file()
     except (OSError, ValueError):

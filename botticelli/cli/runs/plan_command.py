@@ -1,4 +1,4 @@
-"""`botticelli plan`: what a run would take, before it is paid for. Starts nothing, enqueues nothing."""
+"""`botticelli plan`: forecast the cost, the limits and the end of a run. Starts and enqueues nothing."""
 
 from __future__ import annotations
 
@@ -22,19 +22,28 @@ from botticelli.cli.runs.narrative_lookup import narrative_file
 from botticelli.cli.runs.run_command import load
 
 
-@click.command(short_help="Say what a run would take before it is paid for.")
+@click.command(short_help="Forecast the cost, the limits and the end of a run.")
 @click.argument("narrative", metavar="FILE_OR_NAME", shell_complete=complete_narratives)
-@click.option("--name", metavar="NAME", help="Which of the file's narratives; FILE#NAME says the same.")
-@click.option("--iterations", "-n", type=click.IntRange(min=1), metavar="N", help="Instead of what the carousel says.")
+@click.option("--name", metavar="NAME", help="Which narrative of the file; the same as FILE#NAME.")
+@click.option(
+    "--iterations",
+    "-n",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Number of iterations, instead of the carousel's.",
+)
 @variables_option
 @multiplier_option("rpm", "requests per minute")
 @multiplier_option("tpm", "tokens per minute")
 @multiplier_option("rpd", "requests per day")
 @terms_options
 @click.option(
-    "--call-seconds", type=click.FloatRange(min=0), metavar="S", help="How long a call lasts, instead of its past."
+    "--call-seconds",
+    type=click.FloatRange(min=0),
+    metavar="S",
+    help="Seconds that a call takes, instead of past durations.",
 )
-@click.option("--rehearse", is_flag=True, help="As for a run that only rehearses bot commands: without a token.")
+@click.option("--rehearse", is_flag=True, help="Plan a rehearsal of bot commands, which needs no token.")
 @json_option
 @pass_invocation
 def plan(
@@ -47,13 +56,13 @@ def plan(
     as_json: bool,
     **chosen: Any,
 ) -> None:
-    """Forecast a run: its cost, its limits and its end.
+    """Forecast the cost, the limits and the end of a run.
 
-    Calls, tokens and money (low, expected, worst), the limit that binds first, when a run would end and how, and what
-    it would change outside: given what the budgets hold now and who else goes on.
+    Shows calls, tokens and cost (low, expected, worst), the limit that binds first, when and how the run would end, and
+    its effects outside, given the current budgets and other runs.
 
-    Calls no model and starts no services: where none run, it plans from empty budgets and says so. Exit code 2 for what
-    could not be run as it is.
+    Calls no model and starts no services: without running services it plans from empty budgets and says so. Exit code 2
+    for a narrative that could not be run.
     """
     from botticelli.carousel.forecast.forecast import forecast
     from botticelli.cli.runs.plan_text import lines
@@ -61,7 +70,7 @@ def plan(
     options = enqueue_options(**chosen)
     is_live = services_run(invocation)
     file, name = narrative_file(invocation, narrative, name)
-    found = forecast(
+    result = forecast(
         invocation.runtime,
         load(invocation, file, name),
         str(file),
@@ -71,15 +80,15 @@ def plan(
         call_seconds=call_seconds,
     )
     if as_json:
-        print_json(found)
+        print_json(result)
         return
-    for warning in found.warnings:
+    for warning in result.warnings:
         click.echo(f"botticelli: warning: {safe(warning)}", err=True)
-    click.echo("\n".join(lines(found)))
+    click.echo("\n".join(lines(result)))
 
 
 def _workers(invocation: Invocation) -> int:
-    """How many are alive; 0 when Redis doesn't say."""
+    """Count live workers; 0 when Redis doesn't answer."""
     from redis.exceptions import RedisError
 
     from botticelli.runtime.heartbeats import live_workers

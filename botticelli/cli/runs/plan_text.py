@@ -1,4 +1,4 @@
-"""A forecast in plain words. Reckons nothing."""
+"""Formats a forecast for people."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 Number = TypeVar("Number", int, Decimal)
 HEAD = ("", "low", "expected", "worst")
-ACT_HEAD = ("act", "model", "calls", "tokens", "by", "asked", "by", "cost", "by", "seconds", "by")
+ACT_HEAD = ("act", "model", "calls", "tokens", "by", "reserved", "by", "cost", "by", "seconds", "by")
 ENDS = {
     "completed": "completed",
     "budget_exhausted": "budget exhausted",
@@ -24,72 +24,76 @@ ENDS = {
 }
 
 
-def lines(found: Forecast) -> Iterator[str]:
-    basis = "given what the services know" if found.is_live else "from empty budgets"
-    yield f"plan of {safe(found.narrative)}: {iterations(found.iterations)}, {basis}"
+def lines(forecast: Forecast) -> Iterator[str]:
+    """Yield the lines of a forecast: totals, acts, the limit that binds, the end, effects and notes."""
+    basis = "from current budgets" if forecast.is_live else "from empty budgets"
+    yield f"plan of {safe(forecast.narrative)}: {iterations(forecast.iterations)}, {basis}"
     totals = [
-        ("requests", *_each(found.requests, number)),
-        ("tokens", *(["unknown"] * 3 if found.tokens is None else _each(found.tokens, number))),
-        ("cost", *(["unknown"] * 3 if found.cost_usd is None else _each(found.cost_usd, money))),
+        ("requests", *_each(forecast.requests, number)),
+        ("tokens", *(["unknown"] * 3 if forecast.tokens is None else _each(forecast.tokens, number))),
+        ("cost", *(["unknown"] * 3 if forecast.cost_usd is None else _each(forecast.cost_usd, money))),
     ]
     yield from (f"  {line}" for line in table(HEAD, totals, right=HEAD[1:]))
-    if found.acts:
+    if forecast.acts:
         yield ""
-        yield from (f"  {line}" for line in table(ACT_HEAD, map(_act, found.acts), right=("calls",)))
+        yield from (f"  {line}" for line in table(ACT_HEAD, map(_act, forecast.acts), right=("calls",)))
     yield ""
-    yield f"  binds     {_binding(found)}"
-    yield f"  ends      {_end(found)}"
-    yield f"  finishes  {_finish(found)}"
-    yield from _effects(found)
-    yield from (f"  note      {safe(note)}" for note in found.notes)
+    yield f"  binds     {_binding(forecast)}"
+    yield f"  ends      {_end(forecast)}"
+    yield f"  finishes  {_finish(forecast)}"
+    yield from _effects(forecast)
+    yield from (f"  note      {safe(note)}" for note in forecast.notes)
 
 
-def _each(figures: Range[Number], said: Callable[[Number], str]) -> list[str]:
-    return [said(figures.low), said(figures.expected), said(figures.worst)]
+def _each(figures: Range[Number], formatted: Callable[[Number], str]) -> list[str]:
+    return [formatted(figures.low), formatted(figures.expected), formatted(figures.worst)]
 
 
-def _act(one: ActForecast) -> tuple[str, ...]:
-    tokens, cost = one.tokens, one.cost_usd
+def _act(act: ActForecast) -> tuple[str, ...]:
+    tokens, cost = act.tokens, act.cost_usd
     return (
-        one.act,
-        one.model,
-        number(one.calls_per_iteration) + ("?" if one.may_be_skipped else ""),
+        act.act,
+        act.model,
+        number(act.calls_per_iteration) + ("?" if act.may_be_skipped else ""),
         "unknown" if tokens is None else f"{number(tokens.low)}/{number(tokens.expected)}/{number(tokens.worst)}",
-        one.tokens_source,
-        number(one.reserved_tokens),
-        one.reserved_source,
+        act.tokens_source,
+        number(act.reserved_tokens),
+        act.reserved_source,
         "unknown" if cost is None else money(cost.expected),
-        one.cost_source,
-        f"{one.seconds:.3g}",
-        one.seconds_source,
+        act.cost_source,
+        f"{act.seconds:.3g}",
+        act.seconds_source,
     )
 
 
-def _binding(found: Forecast) -> str:
-    one = found.binding
-    if one is None:
+def _binding(forecast: Forecast) -> str:
+    binding = forecast.binding
+    if binding is None:
         return "no limit: every iteration is granted at once"
-    when = f"iteration {number(one.iteration)}, after {duration(one.after_seconds)}"
-    figures = f"{number(one.asked)} asked, {number(one.used)} of {number(one.limit)} used"
-    return f"{safe(one.scope)} {one.window}: {when} ({figures})"
+    when = f"iteration {number(binding.iteration)}, after {duration(binding.after_seconds)}"
+    figures = f"{number(binding.asked)} asked, {number(binding.used)} of {number(binding.limit)} used"
+    return f"{safe(binding.scope)} {binding.window}: {when} ({figures})"
 
 
-def _end(found: Forecast) -> str:
-    text = f"{ENDS[found.status]}: {number(found.performed)} of {iterations(found.iterations)}, exit code {found.exit_code}"
-    return f"{text} ({safe(found.reason)})" if found.reason else text
+def _end(forecast: Forecast) -> str:
+    done = f"{number(forecast.performed)} of {iterations(forecast.iterations)}"
+    text = f"{ENDS[forecast.status]}: {done}, exit code {forecast.exit_code}"
+    return f"{text} ({safe(forecast.reason)})" if forecast.reason else text
 
 
-def _finish(found: Forecast) -> str:
-    if found.finishes_at is None:
-        return "never, as things are"
-    waits = f", of which {duration(found.waiting_seconds)} waiting" if found.waiting_seconds else ""
-    return f"in about {duration(found.seconds)}{waits}: {moment(found.finishes_at)}"
+def _finish(forecast: Forecast) -> str:
+    if forecast.finishes_at is None:
+        return "never, under current limits"
+    waits = f", of which {duration(forecast.waiting_seconds)} waiting" if forecast.waiting_seconds else ""
+    return f"in about {duration(forecast.seconds)}{waits}: {moment(forecast.finishes_at)}"
 
 
-def _effects(found: Forecast) -> Iterator[str]:
-    for one in found.effects:
-        times = f"{'up to ' if one.may_be_skipped else ''}{number(one.times)} time{'' if one.times == 1 else 's'}"
-        where = "rehearsed" if one.is_rehearsed else "for real"
-        yield f"  writes    {safe(one.act)}: {safe(one.platform)} {safe(one.command)}, {times}, {where}"
-    if not found.effects:
+def _effects(forecast: Forecast) -> Iterator[str]:
+    for effect in forecast.effects:
+        times = (
+            f"{'up to ' if effect.may_be_skipped else ''}{number(effect.times)} time{'' if effect.times == 1 else 's'}"
+        )
+        where = "rehearsed" if effect.is_rehearsed else "for real"
+        yield f"  writes    {safe(effect.act)}: {safe(effect.platform)} {safe(effect.command)}, {times}, {where}"
+    if not forecast.effects:
         yield "  writes    nothing outside"

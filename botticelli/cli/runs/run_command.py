@@ -1,4 +1,4 @@
-"""`botticelli run`: a narrative from file to result, with everything started that is missing. Performs no act itself."""
+"""`botticelli run`: enqueue a narrative and follow its run, starting services and a worker where needed."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 class LocalFiles(TypedDict):
-    """Arguments of `load_narrative` and `load_all`."""
+    """Keyword arguments of `load_narrative` and `load_all`."""
 
     environment: Environment
     context: tuple[Path, ...]
@@ -37,17 +37,19 @@ class LocalFiles(TypedDict):
 
 @click.command(short_help="Run a narrative and show how it goes.")
 @click.argument("narrative", metavar="FILE_OR_NAME", shell_complete=complete_narratives)
-@click.option("--name", metavar="NAME", help="Which of the file's narratives; FILE#NAME says the same.")
-@click.option("--iterations", type=click.IntRange(min=1), metavar="N", help="Instead of what the carousel says.")
+@click.option("--name", metavar="NAME", help="Which narrative of the file; the same as FILE#NAME.")
+@click.option(
+    "--iterations", type=click.IntRange(min=1), metavar="N", help="Number of iterations, instead of the carousel's."
+)
 @variables_option
-@click.option("--idempotency-key", metavar="KEY", help="The same key again follows the first run instead of a new one.")
-@click.option("--tag", "tags", multiple=True, metavar="TAG", help="To find the run by; repeatable.")
-@click.option("--rehearse", is_flag=True, help="Answer bot commands offline, without doing them.")
+@click.option("--idempotency-key", metavar="KEY", help="A repeated key follows the first run instead of starting one.")
+@click.option("--tag", "tags", multiple=True, metavar="TAG", help="Tag to find the run by; repeatable.")
+@click.option("--rehearse", is_flag=True, help="Answer bot commands offline, without performing them.")
 @multiplier_option("rpm", "requests per minute")
 @multiplier_option("tpm", "tokens per minute")
 @multiplier_option("rpd", "requests per day")
 @terms_options
-@click.option("--detach", is_flag=True, help="Print the id of the run and leave; workers perform it.")
+@click.option("--detach", is_flag=True, help="Print the id of the run and exit; workers perform it.")
 @click.option("--no-worker", is_flag=True, help="Start no worker; wait for one.")
 @json_option
 @pass_invocation
@@ -64,39 +66,39 @@ def run(
 ) -> int:
     """Run a narrative, given as a file or by its name, and show how it goes.
 
-    Starts the embedded services and a worker where none are. Ctrl-C pauses the run and waits for what is being
-    performed; a second Ctrl-C leaves at once. Exit codes: 0 completed, 1 failed, 2 invalid input, 3 budget exhausted,
+    Starts the embedded services and a worker where none are alive. Ctrl-C pauses the run and waits for iterations in
+    progress; a second Ctrl-C leaves at once. Exit codes: 0 completed, 1 failed, 2 invalid input, 3 budget exhausted,
     4 cancelled or paused, 5 completed with failures.
     """
-    from botticelli.cli.base.signals import Interruptions
+    from botticelli.cli.base.signals import SignalCounter
     from botticelli.cli.follow.plain_views import PlainView, view_for
-    from botticelli.cli.follow.session import perform_here, say_if_no_worker
+    from botticelli.cli.follow.session import run_session, warn_if_no_worker
 
     options = replace(enqueue_options(**chosen), worker_here=not (detach or no_worker))
     file, name = narrative_file(invocation, narrative, name)
     loaded = load(invocation, file, name)
     view: View = PlainView() if detach and not as_json else view_for(as_json=as_json)
-    with Interruptions() as interruptions:
+    with SignalCounter() as signals:
         enqueued = _enqueue(invocation, loaded, file, options, view)
         if as_json:
-            _say_enqueued(view, enqueued)
+            _show_enqueued(view, enqueued)
         if detach:
             if not as_json:
                 click.echo(enqueued.run.id)
-            say_if_no_worker(invocation, view)
+            warn_if_no_worker(invocation, view)
             return 0
-        return perform_here(invocation, enqueued.run.id, view, interruptions, starts_worker=not no_worker)
+        return run_session(invocation, enqueued.run.id, view, signals, starts_worker=not no_worker)
 
 
 def load(invocation: Invocation, file: Path, name: str | None = None) -> Loaded:
-    """A file of the operator's own machine. NarrativeError."""
+    """Load a local file, with the permissions of the operator. NarrativeError."""
     from botticelli.narrative import load_narrative
 
     return load_narrative(file, name=name, **local_files(invocation))
 
 
 def local_files(invocation: Invocation) -> LocalFiles:
-    """What may be read while a file of the operator's own machine is loaded."""
+    """Return the environment variables, folders and media sizes that a local file may use."""
     from botticelli.carousel.checks.media_and_tables import media_limits
     from botticelli.narrative import Environment
 
@@ -119,7 +121,7 @@ def _enqueue(invocation: Invocation, loaded: Loaded, file: Path, options: Enqueu
     return enqueued
 
 
-def _say_enqueued(view: View, enqueued: Enqueued) -> None:
+def _show_enqueued(view: View, enqueued: Enqueued) -> None:
     from botticelli.monitoring.watch import Event
 
     run = enqueued.run

@@ -1,4 +1,4 @@
-"""What `botticelli runs list` and `runs show` print: tables for people, one line of JSON for machines, page by page."""
+"""Prints `botticelli runs list` and `runs show`: tables for people, or one line of JSON, read page by page."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from botticelli.store import ActRow, Iteration, Moved, Run, Store
 
 
 class Layout(TypedDict):
-    """Arguments of `table`."""
+    """Keyword arguments of `table`."""
 
     right: Sequence[str]
     drops: Sequence[str]
@@ -28,7 +28,7 @@ class Layout(TypedDict):
 
 PAGE = 1000
 ENDS = 20
-"""So many iterations from the beginning and from the end of a long run are shown."""
+"""Number of iterations shown from each end of a long run."""
 ERROR_CHARACTERS = 60
 RUN_HEAD = ("run", "narrative", "status", "iterations", "tokens", "cost", "created")
 ITERATION_HEAD = ("iteration", "status", "attempt", "worker", "started", "took", "error")
@@ -78,7 +78,7 @@ class Details:
         with store.transaction() as tx:
             self._run = tx.runs.get(run_id)
             self._terms = _terms(tx.runs.snapshot(self._run.id).narrative)
-            self._levers = tx.levers.of_run(run_id)
+            self._actions = tx.levers.of_run(run_id)
             self._ledger = {name: int(total) for name, total in tx.ledger.totals(run_id).items()}
             if iteration is not None and not self._numbered(tx.iterations.of_run(run_id, after=iteration - 1, limit=1)):
                 raise NotFound(
@@ -86,9 +86,9 @@ class Details:
                 )
 
     def print_json(self) -> None:
-        """`{"run", "result", "terms", "ledger", "levers", "iterations": [{..., "acts": [...]}]}`, page by page."""
+        """Print `{"run", "result", "terms", "ledger", "levers", "iterations": [{..., "acts": [...]}]}`, page by page."""
         head = {"run": self._run, "result": result_of(self._run), "terms": self._terms, "ledger": self._ledger}
-        head["levers"] = self._levers
+        head["levers"] = self._actions
         click.echo(as_json(head)[:-1] + ', "iterations": [', nl=False)
         separator = ""
         for page in self._pages(after=0):
@@ -121,13 +121,17 @@ class Details:
             *_term_lines(self._terms),
             *([f"  tags       {safe(', '.join(run.tags))}"] if run.tags else []),
             *summary(run),
-            *(f"  {lever_line(one)}" for one in self._levers),
+            *(f"  {action_line(action)}" for action in self._actions),
             "",
         ]
 
     def _print_page(self, page: Page, acts: bool) -> None:
         if not acts:
-            click.echo("\n".join(table(ITERATION_HEAD, [_iteration_row(one) for one, _ in page], **ITERATION_LAYOUT)))
+            click.echo(
+                "\n".join(
+                    table(ITERATION_HEAD, [_iteration_row(iteration) for iteration, _ in page], **ITERATION_LAYOUT)
+                )
+            )
             return
         for iteration, rows in page:
             click.echo("\n".join(_act_lines(iteration, rows)))
@@ -151,21 +155,21 @@ class Details:
             of_number[act.number].append(act)
         return [(iteration, of_number[iteration.number]) for iteration in iterations]
 
-    def _numbered(self, found: Sequence[Iteration]) -> bool:
-        return [iteration.number for iteration in found] == [self._only]
+    def _numbered(self, rows: Sequence[Iteration]) -> bool:
+        return [iteration.number for iteration in rows] == [self._only]
 
 
 def _doubtful_line(requests: int) -> list[str]:
     if not requests:
         return []
-    return [f"  usage      estimated for {number(requests)} requests: what the provider counted can't be true"]
+    return [f"  usage      estimated for {number(requests)} requests: the provider's count is implausible"]
 
 
 def _terms(snapshot: Mapping[str, Any]) -> dict[str, Any]:
-    """`{"tiers", "tenant", "multipliers"}` as they are kept with a run; a request that was refused has none."""
-    said, carousel = snapshot.get("terms") or {}, snapshot.get("carousel") or {}
+    """Return `{"tiers", "tenant", "multipliers"}` from a run's snapshot; empty values for a rejected request."""
+    terms, carousel = snapshot.get("terms") or {}, snapshot.get("carousel") or {}
     multipliers = {**(snapshot.get("budget") or {}), **(carousel.get("budget") or {})}
-    return {"tiers": said.get("tiers", {}), "tenant": said.get("tenant"), "multipliers": multipliers}
+    return {"tiers": terms.get("tiers", {}), "tenant": terms.get("tenant"), "multipliers": multipliers}
 
 
 def _term_lines(terms: Mapping[str, Any]) -> list[str]:
@@ -175,33 +179,40 @@ def _term_lines(terms: Mapping[str, Any]) -> list[str]:
     return [f"  {name:<10} {safe(text)}" for name, text in named.items() if text]
 
 
-def lever_line(one: Moved) -> str:
-    """`pause now  by alice@home at 2026-01-31 12:00:00: too loud`."""
-    return f"{one.lever:<10} by {safe(one.moved_by)} at {moment(one.moved_at)}" + (
-        f": {safe(one.reason)}" if one.reason else ""
-    )
+def action_line(action: Moved) -> str:
+    """Return a line like `pause now  by alice@home at 2026-01-31 12:00:00: too loud`."""
+    reason = f": {safe(action.reason)}" if action.reason else ""
+    return f"{action.lever:<10} by {safe(action.moved_by)} at {moment(action.moved_at)}{reason}"
 
 
 def _took(began: datetime | None, ended: datetime | None) -> str:
     return duration((ended - began).total_seconds()) if began and ended else "-"
 
 
-def _iteration_row(one: Iteration) -> tuple[str, ...]:
-    took = _took(one.started_at, one.finished_at)
-    error = one_line(one.error, ERROR_CHARACTERS) if one.error else ""
-    return (number(one.number), one.status, str(one.attempt), one.worker or "-", moment(one.started_at), took, error)
+def _iteration_row(iteration: Iteration) -> tuple[str, ...]:
+    took = _took(iteration.started_at, iteration.finished_at)
+    error = one_line(iteration.error, ERROR_CHARACTERS) if iteration.error else ""
+    return (
+        number(iteration.number),
+        iteration.status,
+        str(iteration.attempt),
+        iteration.worker or "-",
+        moment(iteration.started_at),
+        took,
+        error,
+    )
 
 
 def _act_lines(iteration: Iteration, acts: Sequence[ActRow]) -> list[str]:
-    """The iteration, the table of its acts, then what went into each of them and what came out."""
+    """Return an iteration, the table of its acts, then the prompt and the outputs of each act."""
     lines = table(ITERATION_HEAD, [_iteration_row(iteration)], **ITERATION_LAYOUT)
     if acts:
         lines += table(ACT_HEAD, map(_act_row, acts), **ACT_LAYOUT)
     for act in acts:
-        for what in ("prompt", "output", "raw_output", "reasoning", "warning", "error"):
-            text = getattr(act, what)
+        for field in ("prompt", "output", "raw_output", "reasoning", "warning", "error"):
+            text = getattr(act, field)
             if text:
-                lines += [f"  {safe(act.name)} {act.turn}, {what}:", *(f"    {line}" for line in _lines(text))]
+                lines += [f"  {safe(act.name)} {act.turn}, {field}:", *(f"    {line}" for line in _lines(text))]
     return [*lines, ""]
 
 

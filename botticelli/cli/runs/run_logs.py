@@ -1,4 +1,4 @@
-"""`botticelli runs` logs and why: what happened in a run, a line for each event, and why it stands where it stands."""
+"""`botticelli runs` logs and why: print the events of a run, and the reason for its present state."""
 
 from __future__ import annotations
 
@@ -18,21 +18,20 @@ if TYPE_CHECKING:
 
 FOLLOW_SECONDS = 0.5
 LONG = ("output", "text")
-"""Fields for which there are other commands."""
+"""Fields that are left out; `runs show` prints them."""
 VALUE_CHARACTERS = 200
 
 
-@click.command("logs", short_help="What happened in a run, a line for each event.")
+@click.command("logs", short_help="Show the events of a run.")
 @run_argument
-@click.option("--iteration", type=click.IntRange(min=1), metavar="N", help="Only of this iteration.")
-@click.option("--follow", is_flag=True, help="Go on until the run ends.")
+@click.option("--iteration", type=click.IntRange(min=1), metavar="N", help="Only events of this iteration.")
+@click.option("--follow", is_flag=True, help="Keep printing until the run ends.")
 @json_option
 @pass_invocation
 def logs(invocation: Invocation, run_id: str, *, iteration: int | None, follow: bool, as_json: bool) -> None:
-    """Print what happened in a run.
+    """Show the events of a run in order, a line each, without prompts and outputs.
 
-    What happened in a run: iterations, acts, failed calls, waits, lost workers, effects and levers, in order, without
-    prompts and outputs.
+    Events are about iterations, acts, failed calls, waits, lost workers, effects and control actions.
     """
     for event in _events(invocation, resolve(invocation, run_id), follow=follow):
         if iteration is not None and event.data.get("number") != iteration:
@@ -43,32 +42,32 @@ def logs(invocation: Invocation, run_id: str, *, iteration: int | None, follow: 
             click.echo(log_line(event))
 
 
-@click.command("why", short_help="Why a run stands where it stands.")
+@click.command("why", short_help="Explain why a run is in its present state.")
 @run_argument
 @json_option
 @pass_invocation
 def why_run(invocation: Invocation, run_id: str, as_json: bool) -> None:
-    """Say in one line what a run waits for.
+    """Explain in one line why a run is in its present state.
 
-    One line: what the run waits for and until when, who holds or paused it, which effect is unclear, whether a worker
-    is alive.
+    Says what it waits for and until when, who paused it, which effect has an unknown outcome, and whether a worker is
+    alive.
     """
     from botticelli.monitoring.diagnosis import why
 
-    found = why(invocation.runtime, resolve(invocation, run_id))
+    diagnosis = why(invocation.runtime, resolve(invocation, run_id))
     if as_json:
-        print_json(found)
+        print_json(diagnosis)
     else:
-        click.echo(safe(found.line))
+        click.echo(safe(diagnosis.line))
 
 
-LOOKS = (logs, why_run)
+LOG_COMMANDS = (logs, why_run)
 
 
 def log_line(event: Event) -> str:
-    """`2026-01-31 12:00:00 act_finished number=1 act=draft status=done ...`; empty fields are left out."""
-    told = {name: value for name, value in event.data.items() if name not in LONG and value not in (None, "")}
-    fields = " ".join(f"{name}={one_line(str(value), VALUE_CHARACTERS)}" for name, value in told.items())
+    """Return a line like `2026-01-31 12:00:00 act_finished number=1 act=draft status=done`, without empty fields."""
+    shown = {name: value for name, value in event.data.items() if name not in LONG and value not in (None, "")}
+    fields = " ".join(f"{name}={one_line(str(value), VALUE_CHARACTERS)}" for name, value in shown.items())
     return f"{moment(event.at)} {event.event} {fields}".rstrip()
 
 

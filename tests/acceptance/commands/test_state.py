@@ -106,7 +106,7 @@ def test_clearing_needs_a_yes(house: House) -> None:
     fill(house, "discord.1.channel.a", "discord.1.channel.b", "discord.10.channel.a")
     refused = house.run("state", "clear", "--guild", "1")
     assert (refused.returncode, len(keys(house))) == (2, 3)
-    assert "give --yes" in refused.stderr
+    assert "pass --yes" in refused.stderr
     for said, code, left in (("n\n", 130, 3), ("y\n", 0, 1)):
         done = answer(house, said, "state", "clear", "--guild", "1")
         assert done.returncode == code

@@ -244,7 +244,7 @@ def test_a_person_approves_and_the_workers_go_on(bot: House, discord: FakeDiscor
         (row,) = bot.json("effects", "--waiting", "--json")
         assert (row["command"], row["args"]["name"], discord.channels("log")) == ("channels.create", "log", [])
         unasked = bot.run("effects", "approve", row["id"][:8])
-        assert (unasked.returncode, "give --yes" in unasked.stderr) == (2, True)
+        assert (unasked.returncode, "pass --yes" in unasked.stderr) == (2, True)
         (told,) = bot.json("effects", "approve", "--run", run_id, "--yes", "--reason", "a good name", "--json")
         assert (told["changed"], told["decision_reason"], "@" in told["decided_by"]) == (True, "a good name", True)
         wait_until(lambda: discord.channels("log"), "the channel")

@@ -173,7 +173,7 @@ def test_limits_of_headers_are_learned_and_shown(make_runtime: MakeRuntime, serv
         ("rpm", 50, True),
         ("tpm", 40_000, False),
     ]
-    assert "  differs: the provider says rpm = 50, configured is 5" in lines(found)
+    assert "  differs: the provider says rpm = 50, configured: 5" in lines(found)
 
 
 def test_partial_text_reaches_the_stage(

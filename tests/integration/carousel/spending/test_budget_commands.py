@@ -67,7 +67,7 @@ def test_the_audit_clears_what_was_granted(runtime: Runtime, call: Call) -> None
     worst = {window["window"]: window["worst"] for window in audit["windows"]}
     assert (worst["tokens/60s"]["amount"], worst["tokens/60s"]["ratio"]) == (5000, 1.0)
     assert worst["requests/60s"]["amount"] == 5
-    assert "no limit was passed" in call("audit").output
+    assert "no limit was exceeded" in call("audit").output
 
 
 def test_the_audit_finds_what_was_planted_by_hand(runtime: Runtime, call: Call) -> None:
@@ -83,7 +83,7 @@ def test_the_audit_finds_what_was_planted_by_hand(runtime: Runtime, call: Call) 
     assert (violation["from"][:19], violation["to"][:19]) == ("2026-01-02T03:04:05", "2026-01-02T03:05:04")
     shown = call("audit")
     assert shown.exit_code == 1
-    assert "PASSED" in shown.output and "1 limit was passed" in shown.output
+    assert "EXCEEDED" in shown.output and "1 limit was exceeded" in shown.output
     assert found(call, "audit", "--since", "2026-01-03")["ok"]
 
 

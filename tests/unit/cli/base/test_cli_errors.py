@@ -36,7 +36,7 @@ BROKEN = '[narrative]\nname = "broken"\n[acts]\none = "{act.two.output}"\nthree 
         (["run", "missing"], "there is no narrative 'missing'"),
         (["run", "./missing"], "'./missing' is not the name of a narrative"),
         (["services", "logs", "other"], "'other' is not one of"),
-        (["db", "downgrade", "base"], "give --yes"),
+        (["db", "downgrade", "base"], "pass --yes"),
     ],
 )
 def test_invalid_input_is_one_line_and_exit_code_2(call, home, arguments, said):
@@ -203,4 +203,4 @@ def test_a_reader_that_leaves_is_no_error(home):
 def test_a_probe_makes_no_call(call):
     result = call("doctor", "--live", "--call")
     assert result.exit_code == 2
-    assert "--live asks Redis only" in result.output
+    assert "--live and --call exclude each other" in result.output

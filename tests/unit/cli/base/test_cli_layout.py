@@ -14,7 +14,7 @@ from botticelli.cli.base.layout import cells, line_width, table, wrapped
 from botticelli.cli.budget.budget_audit import HEAD as AUDIT_HEAD
 from botticelli.cli.follow.follower import eta_seconds
 from botticelli.cli.follow.panel import HELD, NEAR_LIMIT, USED, render
-from botticelli.cli.follow.view import Picture
+from botticelli.cli.follow.view import RunSnapshot
 from botticelli.cli.runs.run_details import run_table
 from tests.unit.cli.follow.test_cli_views import NOW, RUN, USAGE
 
@@ -94,7 +94,7 @@ def test_lines_wrap_between_words_and_break_no_path(width):
     assert any("/a/very/long/path/" + "x" * 30 in piece for piece in lines)
 
 
-def drawn(picture: Picture, width: int) -> str:
+def drawn(picture: RunSnapshot, width: int) -> str:
     console = Console(file=io.StringIO(), width=width, force_terminal=True, color_system=None)
     console.print(render(picture, None, width))
     text = console.file.getvalue()
@@ -106,7 +106,7 @@ def drawn(picture: Picture, width: int) -> str:
 def test_panel_keeps_waits_causes_rates_and_costs_whole(width):
     failures = (("Error code: 503, the model is overloaded; try again later", 7),)
     run = dataclasses.replace(WAITING, cost_usd=Decimal("12.5"), failed=7)
-    text = " ".join(drawn(Picture(run, 3, (USAGE,), (), "2 workers", 86_400.0, 12.34, failures), width).split())
+    text = " ".join(drawn(RunSnapshot(run, 3, (USAGE,), (), "2 workers", 86_400.0, 12.34, failures), width).split())
     for needed in (
         "(in 1 h 02 min)",
         "12.3 iterations/min",
@@ -123,7 +123,7 @@ def test_panel_keeps_waits_causes_rates_and_costs_whole(width):
 @pytest.mark.parametrize(("used", "style"), [(12, USED), (26, NEAR_LIMIT)])
 def test_bars_are_coloured_by_their_meaning(used, style):
     window = dataclasses.replace(USAGE.windows[0], used=used)
-    body = render(Picture(RUN, 1, (dataclasses.replace(USAGE, windows=(window,)),)), None, 100).renderable
+    body = render(RunSnapshot(RUN, 1, (dataclasses.replace(USAGE, windows=(window,)),)), None, 100).renderable
     styles = {span.style for span in body.spans if span.start > body.plain.index("requests")}
     assert {style, HELD} <= styles
 

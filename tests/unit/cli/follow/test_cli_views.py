@@ -16,7 +16,7 @@ from botticelli.carousel.result import exit_code
 from botticelli.cli.follow.panel import PanelView, render
 from botticelli.cli.follow.plain_views import JsonView, PlainView, event_line
 from botticelli.cli.follow.summary import next_steps, summary
-from botticelli.cli.follow.view import Picture
+from botticelli.cli.follow.view import RunSnapshot
 from botticelli.cli.runs.run_details import run_table
 from botticelli.monitoring.watch import Event, Look
 from botticelli.store import Run
@@ -72,7 +72,7 @@ FINISHED = Event(
 )
 
 
-def drawn(picture: Picture, last: Event | None = FINISHED, width: int = 100) -> str:
+def drawn(picture: RunSnapshot, last: Event | None = FINISHED, width: int = 100) -> str:
     console = Console(file=io.StringIO(), width=width + 10, force_terminal=True, color_system=None)
     console.print(render(picture, last, width))
     return console.file.getvalue()
@@ -91,7 +91,7 @@ def test_exit_code_of_a_completed_run_with_failures_is_its_own():
 
 
 def test_the_panel_shows_all_that_matters():
-    text = drawn(Picture(RUN, 2, (USAGE,), ("echo/echo",), "worker 17", 90.0))
+    text = drawn(RunSnapshot(RUN, 2, (USAGE,), ("echo/echo",), "worker 17", 90.0))
     for part in (
         "digest · run 0f0e0d0c",
         "4 of 10 iterations",
@@ -107,30 +107,30 @@ def test_the_panel_shows_all_that_matters():
 
 
 def test_the_panel_obeys_no_output():
-    text = drawn(Picture(RUN, 0))
+    text = drawn(RunSnapshot(RUN, 0))
     assert "#4 \\x1b[2J\\x1b]0;evil\\x07 [bold]text[/bold]" in text
     assert "\x1b[2J" not in text
 
 
 @pytest.mark.parametrize("width", [20, 40, 80])
 def test_the_panel_keeps_within_its_width(width):
-    lines = drawn(Picture(RUN, 2, (USAGE,), ("echo/echo",), "worker 17", 90.0), width=width).splitlines()
+    lines = drawn(RunSnapshot(RUN, 2, (USAGE,), ("echo/echo",), "worker 17", 90.0), width=width).splitlines()
     assert {len(line) for line in lines} == {width}
 
 
 def test_a_waiting_run_says_for_what_and_until_when():
     waiting = replace(RUN, status="waiting", reason="2 asked, 30 of 30 used", due_at=NOW + timedelta(seconds=30))
-    text = drawn(Picture(waiting, 0))
+    text = drawn(RunSnapshot(waiting, 0))
     assert "waiting: 2 asked, 30 of 30 used, until " in text
     assert "(in 30 s)" in text
 
 
 def test_an_unknown_cost_is_said():
-    assert "cost unknown" in drawn(Picture(replace(RUN, cost_usd=None), 0))
+    assert "cost unknown" in drawn(RunSnapshot(replace(RUN, cost_usd=None), 0))
 
 
 def test_only_offline_answers_are_said_to_be_offline():
-    assert "no model is called" not in drawn(Picture(RUN, 0, models=("echo/echo", "other/model")), None)
+    assert "no model is called" not in drawn(RunSnapshot(RUN, 0, models=("echo/echo", "other/model")), None)
 
 
 def test_the_panel_ends_as_a_summary():

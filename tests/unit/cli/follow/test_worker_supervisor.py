@@ -12,10 +12,10 @@ import fakeredis
 import pytest
 
 from botticelli.cli.base.context import Invocation
-from botticelli.cli.base.signals import Interruptions
+from botticelli.cli.base.signals import SignalCounter
 from botticelli.cli.follow import worker_process
-from botticelli.cli.follow import worker_supervisor as crew_module
-from botticelli.cli.follow.worker_supervisor import STARTS_IN_A_ROW, Crew
+from botticelli.cli.follow import worker_supervisor as supervisor_module
+from botticelli.cli.follow.worker_supervisor import MAX_RESTARTS, WorkerSupervisor
 from botticelli.errors import BotticelliError
 from botticelli.runtime.heartbeats import presence_key
 from botticelli.settings import load_settings
@@ -52,8 +52,8 @@ def notes() -> list[str]:
 
 
 @pytest.fixture
-def crew(invocation, notes) -> Iterator[Crew]:
-    made = Crew(invocation, notes.append)
+def supervisor(invocation, notes) -> Iterator[WorkerSupervisor]:
+    made = WorkerSupervisor(invocation, notes.append)
     yield made
     made.stop(hurry=lambda: True)
 
@@ -75,83 +75,83 @@ def has_said_ready(home, pid: int) -> bool:
     return log.exists() and "ready" in log.read_text()
 
 
-def test_no_worker_alive_starts_one_that_ends_with_us(monkeypatch, crew, notes, home):
+def test_no_worker_alive_starts_one_that_ends_with_us(monkeypatch, supervisor, notes, home):
     stand_in(monkeypatch, STAYS)
-    crew.tend()
-    pid = crew.own_pid
+    supervisor.ensure()
+    pid = supervisor.own_pid
     assert pid is not None
     wait_until(lambda: has_said_ready(home, pid), "the worker's log")
     assert str(home / "logs" / f"worker-{pid}.log") in notes[0]
-    crew.stop()
-    assert crew.own_pid is None
+    supervisor.stop()
+    assert supervisor.own_pid is None
     assert not is_alive(pid)
 
 
-def test_a_living_worker_of_others_is_enough_until_it_is_gone(monkeypatch, crew, notes, invocation):
+def test_a_living_worker_of_others_is_enough_until_it_is_gone(monkeypatch, supervisor, notes, invocation):
     stand_in(monkeypatch, STAYS)
     key = presence_key(invocation.settings.redis.prefix, "elsewhere:1")
     invocation.runtime.redis.set(key, "")
-    monkeypatch.setattr(crew_module, "ABSENT_SECONDS", 3600)
-    crew.tend()
-    assert (crew.own_pid, crew.others) == (None, 1)
+    monkeypatch.setattr(supervisor_module, "ABSENT_SECONDS", 3600)
+    supervisor.ensure()
+    assert (supervisor.own_pid, supervisor.others) == (None, 1)
     invocation.runtime.redis.delete(key)
-    monkeypatch.setattr(crew_module, "LOOK_SECONDS", 0)
-    crew.tend()
-    assert crew.own_pid is None, "it may come back: not at once"
-    monkeypatch.setattr(crew_module, "ABSENT_SECONDS", 0)
-    crew.tend()
-    assert crew.own_pid is not None
-    assert "the other workers are gone" in notes[-1]
+    monkeypatch.setattr(supervisor_module, "CHECK_SECONDS", 0)
+    supervisor.ensure()
+    assert supervisor.own_pid is None, "it may come back: not at once"
+    monkeypatch.setattr(supervisor_module, "ABSENT_SECONDS", 0)
+    supervisor.ensure()
+    assert supervisor.own_pid is not None
+    assert "no other worker is alive any more" in notes[-1]
 
 
 def test_none_is_started_where_that_is_not_wanted(monkeypatch, invocation, notes):
     stand_in(monkeypatch, STAYS)
-    crew = Crew(invocation, notes.append, starts=False)
-    crew.tend()
-    assert (crew.own_pid, crew.others, notes) == (None, 0, [])
+    supervisor = WorkerSupervisor(invocation, notes.append, starts=False)
+    supervisor.ensure()
+    assert (supervisor.own_pid, supervisor.others, notes) == (None, 0, [])
 
 
-def test_a_worker_that_is_killed_is_replaced(monkeypatch, crew, notes):
+def test_a_worker_that_is_killed_is_replaced(monkeypatch, supervisor, notes):
     stand_in(monkeypatch, STAYS)
-    crew.tend()
-    first = crew.own_pid
+    supervisor.ensure()
+    first = supervisor.own_pid
     os.kill(first, signal.SIGKILL)
 
     def replaced() -> bool:
-        crew.tend()
-        return crew.own_pid != first
+        supervisor.ensure()
+        return supervisor.own_pid != first
 
     wait_until(replaced, "another worker")
-    assert f"worker {first} has died (signal 9)" in notes[-1]
+    assert f"worker {first} died (signal 9)" in notes[-1]
 
 
-def test_a_worker_that_dies_again_and_again_is_given_up_with_the_end_of_its_log(monkeypatch, crew, notes):
+def test_a_worker_that_dies_again_and_again_is_given_up_with_the_end_of_its_log(monkeypatch, supervisor, notes):
     stand_in(monkeypatch, DIES)
-    monkeypatch.setattr(crew_module, "STEADY_SECONDS", 3600)
+    monkeypatch.setattr(supervisor_module, "STEADY_SECONDS", 3600)
 
     def given_up() -> BotticelliError | None:
         try:
-            crew.tend()
+            supervisor.ensure()
         except BotticelliError as error:
             return error
         return None
 
-    error = wait_until(given_up, "the crew to give up")
-    assert len(notes) == STARTS_IN_A_ROW
+    error = wait_until(given_up, "the supervisor to give up")
+    assert len(notes) == MAX_RESTARTS
     assert "exit code 3; its log ends with: boom" in error.what
     assert error.where.endswith(".log")
     assert error.exit_code == 1
 
 
-def test_a_worker_that_does_not_end_is_killed_and_forgotten(monkeypatch, crew, invocation, home):
+def test_a_worker_that_does_not_end_is_killed_and_forgotten(monkeypatch, supervisor, invocation, home):
     stand_in(monkeypatch, STUBBORN)
-    crew.tend()
-    pid = crew.own_pid
+    supervisor.ensure()
+    pid = supervisor.own_pid
     wait_until(lambda: has_said_ready(home, pid), "the worker to ignore SIGTERM")
     key = presence_key(invocation.settings.redis.prefix, f"here:{pid}")
     invocation.runtime.redis.set(key, "")
-    monkeypatch.setattr(crew_module, "BEYOND_STOP_SECONDS", 0.2)
-    crew.stop()
+    monkeypatch.setattr(supervisor_module, "BEYOND_STOP_SECONDS", 0.2)
+    supervisor.stop()
     assert not is_alive(pid)
     assert not invocation.runtime.redis.exists(key)
 
@@ -161,14 +161,14 @@ def test_a_worker_has_the_time_that_its_settings_give_it(monkeypatch, home):
     stand_in(monkeypatch, FINISHES)
     invocation = Invocation(None, {"worker.stop_seconds": "60"})
     invocation.runtime.__dict__["redis"] = fakeredis.FakeRedis()
-    monkeypatch.setattr(crew_module, "BEYOND_STOP_SECONDS", 0)
-    monkeypatch.setattr(crew_module, "HURRY_SECONDS", 60)
-    crew = Crew(invocation, lambda line: None)
-    crew.tend()
-    pid = crew.own_pid
+    monkeypatch.setattr(supervisor_module, "BEYOND_STOP_SECONDS", 0)
+    monkeypatch.setattr(supervisor_module, "HURRY_SECONDS", 60)
+    supervisor = WorkerSupervisor(invocation, lambda line: None)
+    supervisor.ensure()
+    pid = supervisor.own_pid
     wait_until(lambda: has_said_ready(home, pid), "the worker")
     log = home / "logs" / f"worker-{pid}.log"
-    crew.stop(hurry=lambda: "asked 1" in log.read_text())
+    supervisor.stop(hurry=lambda: "asked 1" in log.read_text())
     invocation.close()
     assert not is_alive(pid)
     assert "asked 2" in log.read_text(), "it was not killed but asked again"
@@ -183,7 +183,7 @@ def test_the_command_is_a_celery_worker_with_the_threads_of_the_settings():
 def test_old_logs_are_not_kept_for_ever(home):
     folder = home / "logs"
     folder.mkdir(parents=True)
-    for number in range(worker_process.KEPT_LOGS + 5):
+    for number in range(worker_process.MAX_LOGS + 5):
         log = folder / f"worker-{number}.log"
         log.touch()
         os.utime(log, (number, number))
@@ -211,7 +211,7 @@ def sighup() -> Iterator[None]:
 
 def test_interruptions_are_counted_and_the_old_handlers_come_back(sighup):
     before = signal.getsignal(signal.SIGTERM)
-    with Interruptions() as interruptions:
+    with SignalCounter() as interruptions:
         for one in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.raise_signal(one)
         wait_until(lambda: interruptions.count == 3, "all three to be counted")
@@ -219,8 +219,8 @@ def test_interruptions_are_counted_and_the_old_handlers_come_back(sighup):
 
 
 def test_a_worker_started_for_a_process_that_is_gone_does_not_start(tmp_path):
-    tether = [sys.executable, "-I", "-S", str(worker_process._TETHER), "1", str(tmp_path)]
-    done = subprocess.run([*tether, sys.executable, "-c", STAYS], capture_output=True, text=True, check=False)
+    command = [sys.executable, "-I", "-S", str(worker_process._PARENT_DEATH), "1", str(tmp_path)]
+    done = subprocess.run([*command, sys.executable, "-c", STAYS], capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert list(tmp_path.iterdir()) == []
 

@@ -65,7 +65,7 @@ def test_new_goes_where_it_is_told(call):
     assert call("narrative", "new", "a", "--output", "b.toml").exit_code == 0
     assert [one.suffix for one in Path().glob("*.toml")] == [".toml"]
     bad = call("narrative", "new", "no name", "--json")
-    assert (bad.exit_code, "can't be the name" in bad.stderr) == (2, True)
+    assert (bad.exit_code, "is not a valid name" in bad.stderr) == (2, True)
     lost = call("narrative", "new", "a", "--output", "missing/a.toml")
     assert lost.exit_code == 1
     assert "missing/a.toml: can't be written" in lost.stderr
