@@ -14,7 +14,7 @@ from botticelli.cli.follow.budget_bars import gauge_lines
 from botticelli.drivers import ModelName
 from botticelli.errors import BotticelliError
 from botticelli.runtime.process import Runtime
-from botticelli.store import LearnedLimit
+from botticelli.store import ActUsage, LearnedLimit
 
 ACT_HEAD = ("narrative", "act", "model", "calls", "estimate", "actual", "p90", "actual/estimate")
 
@@ -68,29 +68,30 @@ def lines(result: dict[str, Any]) -> list[str]:
         texts.append(
             f"  held by run {safe(holder['run_id'])}, iteration {holder['number']} of {safe(holder['narrative'])}"
         )
-    rows = [
-        (
-            act.narrative,
-            act.act,
-            act.model,
-            number(act.calls),
-            number(act.estimated_tokens),
-            number(act.actual_tokens),
-            number(act.p90_tokens),
-            f"{act.actual_tokens / act.estimated_tokens:.2f}" if act.estimated_tokens else "-",
-        )
-        for act in result["acts"]
-    ]
+    rows = [_act_row(act) for act in result["acts"]]
     doubtful = sum(act.doubtful_calls for act in result["acts"])
     if doubtful:
         calls = sum(act.calls for act in result["acts"])
         texts.append(
             f"  doubtful usage: {number(doubtful)} of {number(calls)} calls in seven days; estimated, "
-            "because the provider's count is implausible"
+            "because the provider's count can't be true"
         )
     texts = [piece for line in texts for piece in wrapped(line)]
-    return texts + (
-        ["", *table(ACT_HEAD, rows, right=ACT_HEAD[3:], drops=("p90",), wraps=ACT_HEAD[:3])] if rows else []
+    if rows:
+        texts += ["", *table(ACT_HEAD, rows, right=ACT_HEAD[3:], drops=("p90",), wraps=ACT_HEAD[:3])]
+    return texts
+
+
+def _act_row(act: ActUsage) -> tuple[str, ...]:
+    return (
+        act.narrative,
+        act.act,
+        act.model,
+        number(act.calls),
+        number(act.estimated_tokens),
+        number(act.actual_tokens),
+        number(act.p90_tokens),
+        f"{act.actual_tokens / act.estimated_tokens:.2f}" if act.estimated_tokens else "-",
     )
 
 

@@ -63,14 +63,14 @@ def run_table(runs: Sequence[Run]) -> list[str]:
 
 
 def _status(run: Run) -> str:
-    """With how long a waiting run still waits."""
+    """Return the status, with the remaining wait of a waiting run."""
     if run.status != "waiting" or run.due_at is None:
         return outcome_text(run) if run.status == "completed" else run.status
     return f"waiting {duration((run.due_at - run.now).total_seconds())}"
 
 
 class Details:
-    """One run, or one iteration of it, read a thousand iterations at a time. NotFound for an iteration it hasn't."""
+    """Reads and prints one run, or one iteration of it, page by page. NotFound for a missing iteration."""
 
     def __init__(self, store: Store, run_id: str, iteration: int | None) -> None:
         self._store = store
@@ -162,7 +162,7 @@ class Details:
 def _doubtful_line(requests: int) -> list[str]:
     if not requests:
         return []
-    return [f"  usage      estimated for {number(requests)} requests: the provider's count is implausible"]
+    return [f"  usage      estimated for {number(requests)} requests: the provider's count can't be true"]
 
 
 def _terms(snapshot: Mapping[str, Any]) -> dict[str, Any]:

@@ -32,7 +32,7 @@ State = Literal["ok", "note", "warn", "fail"]
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """The result of one check: its `detail`, and what to `do` unless it is ok."""
+    """Holds the result of one check: its `detail`, and what to `do` unless it is ok."""
 
     name: str
     state: State
@@ -137,7 +137,7 @@ def _redis(invocation: Invocation) -> Iterator[Finding]:
 
 
 def _clock(name: str, before: float, there: datetime) -> Finding:
-    """How far a server's clock is from ours, which we read before and after asking."""
+    """Check that a server's clock agrees with ours, read before and after the query, within CLOCK_SECONDS."""
     offset_seconds = there.timestamp() - (before + time.time()) / 2
     detail = f"{offset_seconds:+.3f} s from this machine's"
     if abs(offset_seconds) <= CLOCK_SECONDS:

@@ -148,7 +148,7 @@ def test_default_ends_a_lower_limit(runtime: Runtime, call: Call) -> None:
         ((SCOPE, "tokens/61s", "1"), "its windows: requests/60s, tokens/60s"),
         ((SCOPE, "tokens/60s", "5000"), "5,000 is not below the usual limit of 5,000"),
         ((SCOPE, "tokens/60s", "-x"), "is not a limit"),
-        ((SCOPE, "tokens/60s", "1", "--until", "soon"), "neither a length of time"),
+        ((SCOPE, "tokens/60s", "1", "--until", "soon"), "neither a duration"),
         ((SCOPE, "tokens/60s", "1", "--until", "2001-01-01"), "is not in the future"),
     ],
 )
