@@ -1,7 +1,7 @@
-"""Celery's own settings, each with its reason. No logic; addresses come from Botticelli's settings.
+"""Configures Celery, with a reason for each setting. Addresses come from Botticelli's settings.
 
-Postgres is the truth and every iteration is a row, so a message is only a wake-up call: settings that make Celery retry,
-store results or wait for a dead connection would add a second truth, and are off.
+Postgres is the source of truth and every iteration is a row, so a message is only a wake-up call: settings that make
+Celery retry, store results or wait for a dead connection would add a second source, and are off.
 """
 
 imports = ("tasks", "workers.process.lifecycle")

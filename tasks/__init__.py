@@ -1,4 +1,4 @@
-"""The entrances: one Celery task per public name of the wire. Ids in, one call, no logic."""
+"""Defines one Celery task per public task name. Each takes ids and makes one call."""
 
 from tasks.canary import canary
 from tasks.enqueue import enqueue

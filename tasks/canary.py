@@ -1,4 +1,4 @@
-"""`botticelli.canary`: show that somebody consumes the queue. Its name in, a stamp in Postgres."""
+"""Defines `botticelli.canary`, the heartbeat task: shows that the queue is consumed, by a timestamp in Postgres."""
 
 from typing import Any
 

@@ -1,4 +1,7 @@
-"""`botticelli.enqueue`: make a run of a narrative that another service names or sends. The answer is the run's row."""
+"""Defines `botticelli.enqueue`: makes a run of a narrative that another service names or sends.
+
+The result is the run's row.
+"""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""`botticelli.run_iteration`: perform one iteration of a run. Ids in; everything else is in Postgres."""
+"""Defines `botticelli.run_iteration`: performs one iteration of a run, given by ids."""
 
 from typing import Any
 

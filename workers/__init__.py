@@ -1,4 +1,4 @@
-"""What happens inside a worker: messages become performed iterations, and what was interrupted is recovered.
+"""Runs inside a worker: messages become performed iterations, and interrupted ones are recovered.
 
-handlers.py is the way in, called by the tasks.
+handlers.py is the entry point, called by the tasks.
 """

@@ -1,4 +1,4 @@
-"""What arrives over the wire: is it of a version that we speak, and is it kept until it can be stored? Performs nothing."""
+"""Handles messages: checks the wire version, then performs an iteration or stores a request."""
 
 from __future__ import annotations
 
@@ -29,25 +29,25 @@ MAX_ID_CHARACTERS = 255
 
 
 class NotNow(Exception):
-    """The request can't be stored, and this process ends: it is for another worker."""
+    """The process is ending before it could store the request, which is left to another worker."""
 
 
 def version_of(request: Any) -> int:
-    """The wire version that a message says (`request` is Celery's); 1 for programs that say none."""
-    said = getattr(request, WIRE_HEADER, None) or (request.headers or {}).get(WIRE_HEADER, 1)
-    return said if isinstance(said, int) else 0
+    """Return the wire version of a message (`request` is Celery's); 1 when the sender states none."""
+    version = getattr(request, WIRE_HEADER, None) or (request.headers or {}).get(WIRE_HEADER, 1)
+    return version if isinstance(version, int) else 0
 
 
 def is_spoken(version: int) -> bool:
-    """Whether this worker knows what messages of that version mean."""
+    """Whether this worker understands messages of that version."""
     return 1 <= version <= WIRE_VERSION
 
 
 def perform_message(runtime: Runtime, version: int, run_id: object, number: object) -> None:
     """Perform the iteration that a message names.
 
-    One that is not understood changes nothing: its row stays due, and is published again for another worker. TaskFailed
-    when the iteration has failed for good.
+    A message that is not understood changes nothing: its row stays due, and is published again for another worker.
+    TaskFailed when the iteration has failed for good.
     """
     if not (is_spoken(version) and _is_run_id(run_id) and _is_number(number)):
         log("message_not_understood", level=logging.WARNING, wire_version=version, speaks=WIRE_VERSION)
@@ -63,35 +63,36 @@ def _is_run_id(value: object) -> bool:
 
 
 def _is_number(value: object) -> bool:
-    """Of an iteration, as Postgres keeps it."""
+    """Whether a value can be an iteration's number, a positive `bigint` of Postgres."""
     return isinstance(value, int) and not isinstance(value, bool) and 0 < value < 2**63
 
 
 def store_message(runtime: Runtime, version: int, task_id: str, arguments: Mapping[str, Any]) -> None:
-    """As `store_request`. TaskFailed when the request was refused, which is recorded then."""
+    """Store a request as `store_request` does. TaskFailed after its rejection was recorded."""
     if not store_request(runtime, version, task_id, arguments):
         raise TaskFailed("the request was refused", do="`botticelli runs` shows the failed run and its reason")
 
 
 def store_request(runtime: Runtime, version: int, task_id: str, arguments: Mapping[str, Any]) -> bool:
-    """Make the run that a message asks for, or a failed one that says why not (False); the same message makes one run.
+    """Make the run that a message requests; False after making a failed run that says why not. Repeatable.
 
-    Waits for Postgres, since the message is all there is of the request: NotNow when the process ends meanwhile.
+    A message makes one run, however often it is delivered. Waits for Postgres, since nothing but the message holds the
+    request. NotNow when the process ends meanwhile.
     """
     reach("request_received")
     own_id = own_id_of(task_id)
     try:
-        options = _understood(version, arguments, own_id)
+        options = _options_of(version, arguments, own_id)
     except Exception as error:
         refusal = refusal_of(error)
         _when_possible(lambda: refuse(runtime, own_id, arguments, refusal))
         return False
-    said = {key: arguments.get(key) for key in ("narrative", "text", "name")}
-    return _when_possible(lambda: accept(runtime, options, **said))
+    source = {key: arguments.get(key) for key in ("narrative", "text", "name")}
+    return _when_possible(lambda: accept(runtime, options, **source))
 
 
-def _understood(version: int, arguments: Mapping[str, Any], own_id: str) -> EnqueueOptions:
-    """InvalidInput for what this worker would only half understand."""
+def _options_of(version: int, arguments: Mapping[str, Any], own_id: str) -> EnqueueOptions:
+    """Return the options of a request. InvalidInput when this worker would understand it only in part."""
     if not is_spoken(version):
         raise InvalidInput(
             f"the request is of wire version {version}, this worker speaks up to {WIRE_VERSION}",
@@ -103,10 +104,17 @@ def _understood(version: int, arguments: Mapping[str, Any], own_id: str) -> Enqu
     run_id = given.get("run_id") or (None if key else own_id)
     tags = tuple(given.get("tags", ()))
     terms = terms_of(given.get("tiers"), given.get("tenant"))
-    rehearse = given.get("rehearse", False)
     demands = (read_asked(given["demands"]),) if given.get("demands") else ()
-    said = (given.get("variables", {}), given.get("iterations"), run_id, key, tags, rehearse)
-    return EnqueueOptions(*said, terms=terms, demands=demands)
+    return EnqueueOptions(
+        variables=given.get("variables", {}),
+        iterations=given.get("iterations"),
+        run_id=run_id,
+        idempotency_key=key,
+        tags=tags,
+        rehearse=given.get("rehearse", False),
+        terms=terms,
+        demands=demands,
+    )
 
 
 def _when_possible(store: Callable[[], T]) -> T:

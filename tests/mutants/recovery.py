@@ -75,8 +75,8 @@ RECOVERY = (
     Mutant(
         "messages are sent again at all",
         "workers/recovery/sweep.py",
-        "for one in unclaimed if one.key in again]",
-        "for one in unclaimed if False]",
+        "for row in unclaimed if row.key in again]",
+        "for row in unclaimed if False]",
         (*SWEEP, "enqueuer-row_committed-sigkill"),
     ),
     Mutant(
@@ -152,7 +152,7 @@ RECOVERY = (
     Mutant(
         "a pause at once is looked at before each call",
         "workers/context/iteration_context.py",
-        "    if wanted.is_held:\n        raise RunHeld\n",
+        "    if intent.is_held:\n        raise RunHeld\n",
         "",
         (CAROUSEL + "control/test_run_control.py", "-k", "pause_now_holds"),
     ),
@@ -166,7 +166,7 @@ RECOVERY = (
     Mutant(
         "what waits in the queue is not sent again",
         "workers/recovery/queued_tasks.py",
-        "    return set(keys) - {key for one in found if (key := _key_of(one)) is not None}",
+        "    return set(keys) - {key for message in messages if (key := _key_of(message)) is not None}",
         "    return set(keys)",
         (CAROUSEL + "recovery/test_queue.py", "-k", "burst_that_waits"),
     ),
@@ -270,7 +270,7 @@ EFFECTS = (
     Mutant(
         "what the enqueuer demands of commands holds on every worker",
         "workers/effects/authorization.py",
-        "enqueued = [one.security for one in stage.demands]",
+        "enqueued = [demands.security for demands in stage.demands]",
         "enqueued = []",
         (CAROUSEL + "control/test_demands.py", "-k", "confirmation_that_either_side"),
     ),
@@ -319,8 +319,8 @@ EFFECTS = (
     Mutant(
         "looking before doing again",
         "workers/effects/bot_command.py",
-        "        if announced.repeated:\n            found",
-        "        if False:\n            found",
+        "        if announced.repeated:\n            output",
+        "        if False:\n            output",
         (*SWEEP, "worker-effect_performed-sigkill"),
     ),
     Mutant(
@@ -333,7 +333,7 @@ EFFECTS = (
     Mutant(
         "what a lost iteration made is found by the next",
         "workers/effects/bot_command.py",
-        "            self._settle_twins(platform, spec, args)\n",
+        "            self._settle_lost_twins(platform, spec, args)\n",
         "",
         (DISCORD + "test_effects.py", "-k", "lost_one_has_made"),
     ),

@@ -1,1 +1,4 @@
-"""Writes of many threads, put together: claims, draws, act rows and successes that arrive at once go in one statement."""
+"""Combines writes of concurrent iterations: claims, draws, act rows and successes share statements.
+
+A batch is started by one of the waiting threads, never by a thread of its own.
+"""

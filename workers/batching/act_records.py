@@ -1,7 +1,4 @@
-"""The rows after a model call: the act, with what came of its draw.
-
-Those of all iterations that this process performs at the same time are written in one transaction. Calls nothing.
-"""
+"""Writes act rows and settles their ledger rows after model calls, for all concurrent iterations in one transaction."""
 
 from __future__ import annotations
 
@@ -16,7 +13,7 @@ from workers.batching.wait_window import crowd
 
 @dataclass(frozen=True, slots=True)
 class ActRecord:
-    """An act's row, and what came of its draw if it made one."""
+    """An act's row, and the settlement of its draw if it made one."""
 
     claim: Claim
     row: ActRow
@@ -24,13 +21,13 @@ class ActRecord:
 
 
 def record_act(runtime: Runtime, record: ActRecord) -> None:
-    """Nothing is changed when the act was recorded as done before. Stale when the iteration is no longer held."""
+    """Write an act's row; an act that is already recorded as done stays unchanged. Stale when the lease is lost."""
     if not _acts.ask(runtime, record):
         raise record.claim.stale()
 
 
 def write_acts(tx: Transaction, records: Sequence[ActRecord]) -> None:
-    """Of iterations that the caller has found to be held, in this transaction."""
+    """Write act rows in the caller's transaction, which has checked the leases of their iterations."""
     if records:
         tx.acts.record_all([record.row for record in records])
     settled = [record.settled for record in records if record.settled is not None]
@@ -39,7 +36,7 @@ def write_acts(tx: Transaction, records: Sequence[ActRecord]) -> None:
 
 
 def _record_together(runtime: Runtime, records: Sequence[ActRecord]) -> list[bool]:
-    """False for those that are no longer held."""
+    """Return for each record whether its lease was still valid, so that it was written."""
     lease_seconds = runtime.settings.worker.lease_seconds
     with runtime.store.transaction() as tx:
         held = tx.iterations.guard_all([record.claim for record in records], lease_seconds=lease_seconds)

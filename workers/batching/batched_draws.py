@@ -1,6 +1,6 @@
-"""What happens between a request that is wanted and the call: drawn, in the ledger, confirmed. Waits for no window.
+"""Draws from the budget, writes the ledger row and confirms it, for all concurrent calls in one batch.
 
-Those of all iterations that this process performs at the same time are drawn in one go.
+A refusal is returned; waiting for the window is the caller's task.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from workers.batching.wait_window import crowd
 
 @dataclass(frozen=True, slots=True)
 class Drawing:
-    """A request to draw, and the ledger's row of it once it is drawn."""
+    """A request to draw, and the function that builds its ledger row from the granted draw."""
 
     claim: Claim
     request: Request
@@ -29,28 +29,28 @@ class Drawing:
 
 @dataclass(frozen=True, slots=True)
 class Drawn:
-    """A draw that was granted.
+    """A granted draw.
 
-    `run` says what the run wants now; None when the iteration is no longer held. The ledger has the row, and
-    `confirmed` is there, only when calls are still wanted.
+    `run` says what the run intends now; None when the lease is lost. The ledger row exists, and `confirmed` is set,
+    only when the run still wants calls.
     """
 
     draw: Draw
     run: Wanted | None
     confirmed: Draw | Refusal | None = None
     asked_at: float = 0.0
-    """When it was asked for, by this process's own steady clock: the grant is not older."""
+    """Time of the request, in seconds of this process's monotonic clock: the grant is not older."""
 
 
 def draw(runtime: Runtime, drawing: Drawing) -> Drawn | Refusal:
-    """Whoever makes no call then, whatever the reason, has to undo the draw."""
+    """Draw for one call. A caller that then makes no call must undo the draw."""
     return _drawings.ask(runtime, drawing)
 
 
-def _draw_together(runtime: Runtime, asked: Sequence[Drawing]) -> list[Drawn | Refusal]:
+def _draw_together(runtime: Runtime, drawings: Sequence[Drawing]) -> list[Drawn | Refusal]:
     asked_at = time.monotonic()
-    answers = draw_all(runtime.budget, [one.request for one in asked])
-    granted = [(one, draw) for one, draw in zip(asked, answers, strict=True) if isinstance(draw, Draw)]
+    answers = draw_all(runtime.budget, [drawing.request for drawing in drawings])
+    granted = [(drawing, draw) for drawing, draw in zip(drawings, answers, strict=True) if isinstance(draw, Draw)]
     if not granted:
         return [answer for answer in answers if isinstance(answer, Refusal)]
     reach("request_drawn")
@@ -59,11 +59,11 @@ def _draw_together(runtime: Runtime, asked: Sequence[Drawing]) -> list[Drawn | R
 
 
 def _enter(runtime: Runtime, granted: Sequence[tuple[Drawing, Draw]]) -> list[Drawn]:
-    """In the ledger, behind the guard; then confirmed."""
+    """Write the ledger rows of iterations whose lease is valid, then confirm the draws."""
     lease_seconds = runtime.settings.worker.lease_seconds
     with runtime.store.transaction() as tx:
-        held = tx.iterations.guard_all([one.claim for one, _ in granted], lease_seconds=lease_seconds)
-        runs = [held.get(one.claim.key) for one, _ in granted]
+        held = tx.iterations.guard_all([drawing.claim for drawing, _ in granted], lease_seconds=lease_seconds)
+        runs = [held.get(drawing.claim.key) for drawing, _ in granted]
         entered = [n for n, run in enumerate(runs) if run is not None and run.is_going_on]
         if entered:
             tx.ledger.draw(*(granted[n][0].entry(granted[n][1]) for n in entered))

@@ -1,6 +1,6 @@
-"""What many threads want of a server at once is asked in one go, by one of them for all. Knows no server.
+"""Batches concurrent requests from many threads into one server call.
 
-Those who come while a batch is asked for are the next one. Who leads it may wait a moment for more to come.
+Requests that arrive while a batch is in flight form the next batch. The leader may wait briefly to collect more.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 AT_ONCE = 64
-"""Items of one batch: more would hold locks for long."""
+"""Largest batch: a larger one would hold row locks for too long."""
 
 
 @dataclass(eq=False, slots=True)
@@ -28,10 +28,10 @@ class _Entry(Generic[Item]):
     came_at: float = field(default_factory=time.monotonic)
     leads: bool = False
     woken: Event = field(default_factory=Event)
-    """The result is there, or this thread leads the next batch, or enough others have come to the one that it leads."""
+    """Set when the result is ready, when this thread leads the next batch, or when the batch it leads is full."""
     is_done: bool = False
     is_left: bool = False
-    """Its thread was interrupted before it had a result."""
+    """True when the thread was interrupted before it had a result."""
     result: Any = None
     error: Exception | None = None
 
@@ -39,10 +39,11 @@ class _Entry(Generic[Item]):
 class Batcher(Generic[Key, Item, Result]):
     """Batches concurrent requests from many threads into one call.
 
-    `ask` takes the items of one key and returns a result for each, in their order. It may raise for all: then each is
-    asked for alone, so that one bad item spoils no other; but not when a server is away, for nobody knows what it did.
+    `ask` takes the items of one key and returns a result for each, in their order. When it raises, each item is tried
+    alone, so that one bad item spoils no other; except when a server is unreachable, since the call may have taken
+    effect.
 
-    `gather_seconds` says how long the first of a batch may have waited for others when it is asked for.
+    `gather_seconds` returns how long the first request of a batch may wait for others.
     """
 
     def __init__(
@@ -54,12 +55,12 @@ class Batcher(Generic[Key, Item, Result]):
         self._gather_seconds = gather_seconds
         self._lock = Lock()
         self._queues: dict[Key, deque[_Entry[Item]]] = {}
-        """A key is in here for as long as somebody leads a batch of it."""
+        """Holds a key while a thread leads a batch for it."""
         self._gathering: dict[Key, _Entry[Item]] = {}
-        """Who waits for others to come, and is woken when there are enough."""
+        """The leaders that wait for more requests, woken when the batch is full."""
 
     def ask(self, key: Key, item: Item) -> Result:
-        """The result for this item, or what was raised for it."""
+        """Return the result for this item, or raise the error that it caused."""
         entry = _Entry(item)
         try:
             self._enter(key, entry)
@@ -67,7 +68,7 @@ class Batcher(Generic[Key, Item, Result]):
                 entry.woken.wait()
             if entry.leads:
                 self._lead(key, entry)
-        except BaseException:  # Celery's time limit, for one: nobody is left to lead, or to hear the result
+        except BaseException:  # such as Celery's time limit: this thread can neither lead nor receive a result
             self._leave(key, entry)
             raise
         if entry.error is not None:
@@ -76,7 +77,7 @@ class Batcher(Generic[Key, Item, Result]):
         return result
 
     def waiting(self, key: Key) -> int:
-        """How many wait for the batch that is asked for at this moment."""
+        """Return how many requests wait behind the batch in flight."""
         with self._lock:
             return len(self._queues.get(key, ()))
 
@@ -147,7 +148,7 @@ class Batcher(Generic[Key, Item, Result]):
             entry.result, entry.is_done = result, True
 
     def _hand_over(self, key: Key, undone: Sequence[_Entry[Item]]) -> None:
-        """The first who waits leads the next batch. `undone`: of a leader who was interrupted."""
+        """Let the first waiting thread lead the next batch; `undone` are the requests of an interrupted leader."""
         with self._lock:
             queue = self._queues[key]
             queue.extendleft(entry for entry in reversed(undone) if not entry.is_left)

@@ -1,7 +1,7 @@
-"""How long a batch waits for others to come: longer, the more iterations have something to do here. Asks for nothing.
+"""Decides how long a batch waits for more requests: longer, the more iterations are busy in this process.
 
-Those that wait for a model don't come soon and don't count. The others wait for each other anyway: an iteration takes some
-milliseconds of processor time, so that two for each is little beside it, and spares most of what a transaction costs.
+Iterations that wait for a model don't count, since they won't write soon. An iteration takes a few milliseconds of CPU
+time: two milliseconds per iteration add little to that, and save most of the cost of a transaction.
 """
 
 from __future__ import annotations
@@ -13,27 +13,28 @@ from contextlib import AbstractContextManager, contextmanager
 SECONDS_EACH = 0.002
 MOST_SECONDS = 0.05
 FEW = 16
-"""So many don't wait for each other."""
+"""Up to this many busy iterations, a batch doesn't wait."""
 
 
 class Crowd:
-    """The iterations that a process performs, without those that wait for a model."""
+    """Counts the iterations that this process performs, without those that wait for a model."""
 
     def __init__(self) -> None:
         self._all: deque[None] = deque()
         self._waiting: deque[None] = deque()
-        """As long as there are of them: adding and taking away need no lock, before which all threads would stand."""
+        """Holds an item per waiting iteration; a deque's append and pop need no lock that threads would contend for.
+        """
 
     def one_more(self) -> AbstractContextManager[None]:
-        """It counts for as long as the block runs."""
+        """Count an iteration as busy while the block runs."""
         return _longer(self._all)
 
     def one_less(self) -> AbstractContextManager[None]:
-        """One that counts waits for as long as the block runs. Of acts side by side several may wait for one iteration."""
+        """Count an iteration as waiting while the block runs; parallel acts of one iteration may wait at the same time."""
         return _longer(self._waiting)
 
     def gather_seconds(self) -> float:
-        """How long the first of a batch may wait for others."""
+        """Return how many seconds the first request of a batch may wait for others."""
         count = len(self._all) - len(self._waiting)
         return min(MOST_SECONDS, count * SECONDS_EACH) if count > FEW else 0.0
 
@@ -48,4 +49,4 @@ def _longer(line: deque[None]) -> Iterator[None]:
 
 
 crowd = Crowd()
-"""That of this process."""
+"""The counter of this process."""

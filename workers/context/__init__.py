@@ -1,4 +1,4 @@
-"""What the acts of one iteration work with: the claim, the narrative, earlier outputs, media and rows.
+"""Holds what the acts of an iteration work with: the claim, the narrative, earlier outputs, media and rows.
 
-iteration_context.py has the transaction in which the lease is checked before anything is written.
+iteration_context.py has the transaction that checks the lease before anything is written.
 """

@@ -1,4 +1,7 @@
-"""What an act sees of the acts before it: their conversation, and what they fetched. Asks no model to sum anything up."""
+"""Builds the conversation that an act sees: what earlier acts said, and what they fetched.
+
+Long data is shortened here, without a model call.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from botticelli.store import ActRow
 from workers.context.iteration_context import Stage
 
 LONG_CHARACTERS = 10_000
-"""Fetched data that is longer is summed up for later acts, even when it is to be kept in full."""
+"""Fetched data longer than this is summarised for later acts, even with full history."""
 SUMMARY_CHARACTERS = 600
 SUMMARY_LINES = 8
 LEFT_OUT = "[left out]"
@@ -19,24 +22,24 @@ LEFT_OUT = "[left out]"
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """What one input brought into an act. `kind` is what a summary calls it."""
+    """The content that one input brought into an act. `kind` is its name in a summary."""
 
     text: str
     kind: str = "text"
     retention: Retention = "full"
     is_fetched: bool = False
-    """Not the author's own text: it came from a platform or a table."""
+    """True for content from a platform or a table, False for the author's own text."""
 
 
 def remembered(pieces: Sequence[Piece]) -> str | None:
-    """What later acts see of the pieces; None when that is all of them, as they are."""
-    kept = [_kept(piece) for piece in pieces]
-    if all(one is piece.text for one, piece in zip(kept, pieces, strict=True)):
+    """Return what later acts see of the pieces; None when they see all of them unchanged."""
+    texts = [_remembered_text(piece) for piece in pieces]
+    if all(text is piece.text for text, piece in zip(texts, pieces, strict=True)):
         return None
-    return "\n\n".join(one for one in kept if one is not None)
+    return "\n\n".join(text for text in texts if text is not None)
 
 
-def _kept(piece: Piece) -> str | None:
+def _remembered_text(piece: Piece) -> str | None:
     if piece.retention == "drop":
         return None
     is_long = piece.is_fetched and len(piece.text) > LONG_CHARACTERS
@@ -44,7 +47,7 @@ def _kept(piece: Piece) -> str | None:
 
 
 def summary(piece: Piece) -> str:
-    """Kind, size and first lines."""
+    """Describe a piece by its kind, size and first lines."""
     begins = "\n".join(piece.text.splitlines()[:SUMMARY_LINES])[:SUMMARY_CHARACTERS]
     if len(begins) >= len(piece.text):
         return piece.text
@@ -54,24 +57,23 @@ def summary(piece: Piece) -> str:
 def messages(stage: Stage, prompt: str, media: Sequence[Media] = ()) -> tuple[Message, ...]:
     """Build the conversation so far, with the prompt and its media at its end.
 
-    Only acts of the same narrative that are done before this one are in it.
-
-    What acts without a model call brought stands in front of the next thing that is said.
+    It contains only acts of the same narrative that finished before this one. What acts without a model call brought is
+    put in front of the next message.
     """
-    told: list[Message] = []
+    conversation: list[Message] = []
     waiting: list[str] = []
-    for said, answer in _exchanges(stage):
+    for prompt_text, answer in _exchanges(stage):
         if answer is None:
-            waiting.append(said)
+            waiting.append(prompt_text)
             continue
-        told.append(Message("user", "\n\n".join((*waiting, said or LEFT_OUT))))
-        told.append(Message("assistant", answer))
+        conversation.append(Message("user", "\n\n".join((*waiting, prompt_text or LEFT_OUT))))
+        conversation.append(Message("assistant", answer))
         waiting.clear()
-    return (*told, Message("user", "\n\n".join((*waiting, prompt)), tuple(media)))
+    return (*conversation, Message("user", "\n\n".join((*waiting, prompt)), tuple(media)))
 
 
 def _exchanges(stage: Stage) -> Iterator[tuple[str, str | None]]:
-    """What each earlier act said and was answered; without an answer, what it brought."""
+    """Yield the prompt and the answer of each earlier act; without an answer, the content that it brought."""
     if not stage.act.history:
         return
     for row in stage.earlier():
@@ -90,12 +92,12 @@ def _exchanges(stage: Stage) -> Iterator[tuple[str, str | None]]:
 
 
 def _last_spoken(stage: Stage, act: Act, row: ActRow) -> tuple[str, str] | None:
-    """Of an act that only performs another narrative: the last exchange there."""
-    performed = [one for one in act.inputs if isinstance(one, NarrativeInput)]
+    """Return the last exchange of the narrative that `act` performs; None when the act does something else."""
+    performed = [input_ for input_ in act.inputs if isinstance(input_, NarrativeInput)]
     if not performed:
         return None
     positions = stage.turn_of(act, performed[-1], row.turn)
-    for one in reversed(stage.rows()):
-        if one.position in positions and one.prompt is not None and one.output is not None:
-            return (one.prompt if one.remembered is None else one.remembered) or LEFT_OUT, one.output
+    for earlier in reversed(stage.rows()):
+        if earlier.position in positions and earlier.prompt is not None and earlier.output is not None:
+            return (earlier.prompt if earlier.remembered is None else earlier.remembered) or LEFT_OUT, earlier.output
     return None

@@ -1,4 +1,4 @@
-"""Media and table inputs while an act is performed: bytes for the driver, rows as text. Knows no prompt and no history."""
+"""Resolves media and table inputs while an act is performed: bytes for the driver, rows as JSON."""
 
 from __future__ import annotations
 
@@ -22,83 +22,91 @@ from botticelli.store import Intent, Query, Tables
 from workers.context.iteration_context import Stage
 from workers.context.outcomes import ActFailed
 
-KEPT_BYTES = 64 * 1024 * 1024
+CACHE_BYTES = 64 * 1024 * 1024
 PULL = "pull"
 
 
 class _Contents:
-    """The media that were used last, by their content: the same in every run."""
+    """Caches recently used media by content hash; the content of a hash never changes."""
 
     def __init__(self) -> None:
         self._lock = Lock()
-        self._kept: OrderedDict[str, bytes] = OrderedDict()
+        self._by_hash: OrderedDict[str, bytes] = OrderedDict()
 
     def read(self, stage: Stage, sha256: str) -> bytes:
         with self._lock:
-            if sha256 in self._kept:
-                self._kept.move_to_end(sha256)
-                return self._kept[sha256]
+            if sha256 in self._by_hash:
+                self._by_hash.move_to_end(sha256)
+                return self._by_hash[sha256]
         with stage.runtime.store.transaction() as tx:
-            found = tx.media.content(sha256)
-        if found is None:
+            content = tx.media.content(sha256)
+        if content is None:
             raise ActFailed(f"the medium {sha256[:12]} is gone from the database")
         with self._lock:
-            self._kept[sha256] = found
-            while sum(map(len, self._kept.values())) > KEPT_BYTES and len(self._kept) > 1:
-                self._kept.popitem(last=False)
-        return found
+            self._by_hash[sha256] = content
+            while sum(map(len, self._by_hash.values())) > CACHE_BYTES and len(self._by_hash) > 1:
+                self._by_hash.popitem(last=False)
+        return content
 
 
 _contents = _Contents()
 
 
-def medium_of(stage: Stage, one: MediaInput, call: Call, resolve: Resolve) -> Media:
-    """What the driver is sent: the bytes, or the URL when every provider that may be asked fetches it itself. ActFailed."""
-    if one.sha256 is not None:
-        return Media(kind=one.type, mime=one.mime, data=_contents.read(stage, one.sha256), filename=one.filename)
-    if one.url is None:
+def medium_of(stage: Stage, input_: MediaInput, call: Call, resolve: Resolve) -> Media:
+    """Return the medium for the driver: its bytes, or its URL when every provider of the call fetches it itself.
+
+    ActFailed when the URL is not allowed, can't be fetched, or brings other data than its type says.
+    """
+    if input_.sha256 is not None:
+        return Media(
+            kind=input_.type, mime=input_.mime, data=_contents.read(stage, input_.sha256), filename=input_.filename
+        )
+    if input_.url is None:
         raise ActFailed("a medium has neither content nor url")
-    url = render_text(one.url, resolve)
+    url = render_text(input_.url, resolve)
     settings = stage.runtime.settings.fetch
     fault = fault_of_url(url, settings)
     if fault is not None:
-        raise ActFailed(f"{one.type} by url: {fault}")
+        raise ActFailed(f"{input_.type} by url: {fault}")
     models = [call.model, *(other.model for other in call.fallbacks)]
-    if one.mime and all(fetches_itself(stage.runtime, model, one.type) for model in models):
-        return Media(kind=one.type, mime=one.mime, url=url, filename=one.filename)
+    if input_.mime and all(fetches_itself(stage.runtime, model, input_.type) for model in models):
+        return Media(kind=input_.type, mime=input_.mime, url=url, filename=input_.filename)
     try:
-        found = fetch(url, settings)
+        fetched = fetch(url, settings)
     except FetchError as error:
-        raise ActFailed(f"{one.type} by url: {error}") from None
-    mime = one.mime or usual_mime(found.mime)
-    if not one.mime and fault_of_content(found.data, mime) is not None:
-        mime = mime_of_content(found.data, one.type) or mime
-    fault = fault_of_content(found.data, mime)
+        raise ActFailed(f"{input_.type} by url: {error}") from None
+    mime = input_.mime or usual_mime(fetched.mime)
+    if not input_.mime and fault_of_content(fetched.data, mime) is not None:
+        mime = mime_of_content(fetched.data, input_.type) or mime
+    fault = fault_of_content(fetched.data, mime)
     if fault is not None:
-        raise ActFailed(f"{one.type} by url: what it brings {fault}")
-    return Media(kind=one.type, mime=mime, data=found.data, filename=one.filename)
+        raise ActFailed(f"{input_.type} by url: the content {fault}")
+    return Media(kind=input_.type, mime=mime, data=fetched.data, filename=input_.filename)
 
 
-def rows_of(stage: Stage, act: str, name: str, one: TableInput, resolve: Resolve) -> list[dict[str, Any]]:
-    """The rows as JSON. `name` is unique within the iteration. ActFailed for what the table or Postgres refuses."""
+def rows_of(stage: Stage, act: str, name: str, input_: TableInput, resolve: Resolve) -> list[dict[str, Any]]:
+    """Return the rows as JSON.
+
+    `name` is unique within the iteration. ActFailed when the table or Postgres refuses the query.
+    """
     settings = stage.tables
-    query = query_of(one, resolve)
+    query = query_of(input_, resolve)
     try:
-        if one.pull_and_delete and not stage.narrative.content_for(stage.act).preserve_source:
+        if input_.pull_and_delete and not stage.narrative.content_for(stage.act).preserve_source:
             return _pull(stage, act, name, query)
         with stage.runtime.store.reading(settings.timeout_seconds) as connection:
             tables = Tables(connection, allow=settings.allow, write=settings.write, rehearse=stage.is_rehearsal)
             rows = tables.read(query)
     except InvalidInput as error:
         raise ActFailed(str(error)) from None
-    found: list[dict[str, Any]] = jsonable(rows)
-    return found
+    values: list[dict[str, Any]] = jsonable(rows)
+    return values
 
 
 def _pull(stage: Stage, act: str, name: str, query: Query) -> list[dict[str, Any]]:
     """Pull rows, and record them as an effect.
 
-    Rows are taken away and written to the effect ledger in one transaction: whoever repeats the act finds them there. A
+    Rows are deleted and written to the effect ledger in one transaction, so that a repeated act finds them there. A
     rehearsal leaves them in the table.
     """
     settings, claim = stage.tables, stage.claim
@@ -108,8 +116,8 @@ def _pull(stage: Stage, act: str, name: str, query: Query) -> list[dict[str, Any
     with stage.about_to_act() as tx:
         record = tx.effects.intend(Intent(key, claim.run_id, claim.number, act, "database", PULL, args, claim.fence))
         if record.status == "done":
-            kept: list[dict[str, Any]] = record.output
-            return kept
+            recorded: list[dict[str, Any]] = record.output
+            return recorded
         tx.limit_statements(settings.timeout_seconds)
         with tx.tried_out(stage.run.rehearse):
             tables = Tables(tx.connection, allow=settings.allow, write=settings.write, rehearse=stage.is_rehearsal)

@@ -1,4 +1,4 @@
-"""How an act and an iteration can end. Values and the two signals that leave an act early; no behaviour."""
+"""Defines how an act and an iteration can end: outcome values, and the exceptions that leave an act early."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class Succeeded:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """Finally: retries are used up, or would not help."""
+    """The iteration failed for good: retries are used up, or would not help."""
 
     error: str
 
@@ -26,37 +26,37 @@ class Cancelled:
 
 @dataclass(frozen=True, slots=True)
 class GivenBack:
-    """The wait is longer than a worker should sit through: the iteration goes on later, finished acts are kept."""
+    """The wait is too long for a worker to hold: the iteration continues later, finished acts are kept."""
 
     wait_seconds: float
     reason: str
     retries_used: int
     waiting_for: Mapping[str, Any] | None = None
-    """The scope and the window that refused, if it was the Budget that did."""
+    """The scope and the window that refused, when the wait is for the budget."""
 
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """The run was paused before the next call: the iteration goes on after a resume, finished acts are kept."""
+    """The run was paused before the next call: the iteration continues after a resume, finished acts are kept."""
 
     retries_used: int
 
 
 @dataclass(frozen=True, slots=True)
 class Halted:
-    """A person has to say something first: the run is paused, and the iteration goes on when it is resumed."""
+    """A decision is needed first: the run is paused, and the iteration continues when it is resumed."""
 
     reason: str
     retries_used: int
     waits_for: str | None = None
-    """The effect that may be performed or not, if that is what has to be said."""
+    """The effect that needs an approval, if that is the decision."""
 
 
 Outcome = Succeeded | Failed | Cancelled | GivenBack | Held | Halted
 
 
 class ActFailed(Exception):
-    """Ends the act, and with it the iteration. `error` is one line for the act row."""
+    """Ends the act and its iteration. `error` is one line for the act row."""
 
     def __init__(self, error: str) -> None:
         super().__init__(error)
@@ -64,15 +64,15 @@ class ActFailed(Exception):
 
 
 class RunEnding(Exception):
-    """The run was cancelled or has failed elsewhere: stop before the next call."""
+    """Stops an act before its next call, because the run was cancelled or has failed elsewhere."""
 
 
 class RunHeld(Exception):
-    """Somebody paused the run: give the iteration back before the next call."""
+    """Stops an act before its next call, because the run was paused; the iteration is handed back."""
 
 
 class Halt(Exception):
-    """Stop the run so that it can be resumed, and keep what is done."""
+    """Pauses the run so that it can be resumed; finished acts are kept."""
 
     def __init__(self, reason: str, *, waits_for: str | None = None) -> None:
         super().__init__(reason)
@@ -81,7 +81,7 @@ class Halt(Exception):
 
 
 class LongWait(Exception):
-    """Give the iteration back until the wait is over."""
+    """Hands the iteration back until a long wait is over."""
 
     def __init__(self, wait_seconds: float, reason: str, waiting_for: Mapping[str, Any] | None = None) -> None:
         super().__init__(reason)

@@ -1,4 +1,7 @@
-"""Resolves the references of templates while an iteration is performed. Values are data: nothing here expands them."""
+"""Resolves the references of templates while an iteration is performed.
+
+Values are data and are never expanded again.
+"""
 
 from __future__ import annotations
 
@@ -13,11 +16,11 @@ from botticelli.store import ActRow, Transaction, escape_segment
 from workers.context.iteration_context import Stage
 
 Complete = Callable[[str], str | None]
-"""From a key as a narrative writes it to the full one; None where it can't stand for any."""
+"""Completes a key as a narrative writes it to a full one; None where the key doesn't fit."""
 
 
 def resolver(stage: Stage, reference: Reference) -> Any:
-    """The value of one reference now. TemplateError says what was looked for and what is there."""
+    """Return the value of a reference now. TemplateError says what was looked for and what exists."""
     scope = stage.act.scope
     match reference.kind:
         case "act":
@@ -41,12 +44,12 @@ def resolver(stage: Stage, reference: Reference) -> Any:
 
 
 def is_skipped(stage: Stage, condition: Condition | None) -> bool:
-    """`skip_if`; a reference that leads nowhere is false."""
+    """Whether `skip_if` holds; a reference without a value counts as false."""
     return condition is not None and holds(condition, condition_value(stage, condition))
 
 
 def condition_value(stage: Stage, condition: Condition) -> Any:
-    """What the reference of a condition leads to now; None where it leads nowhere."""
+    """Return the value that a condition refers to now; None where there is none."""
     try:
         return resolver(stage, condition.reference)
     except TemplateError:
@@ -54,13 +57,13 @@ def condition_value(stage: Stage, condition: Condition) -> Any:
 
 
 def guild_of(narrative: Narrative) -> str | None:
-    """The guild of the narrative's commands, when they all name the same one."""
+    """Return the guild of the narrative's commands when they all name the same one; else None."""
     guilds = guilds_of(narrative)
     return guilds[0] if len(guilds) == 1 else None
 
 
 def _variable(stage: Stage, name: str) -> str:
-    """What the run was given; else the default of the narrative that the act is of, else that of the whole one."""
+    """Return a variable of the run, else the default of the act's own narrative, else of the whole one."""
     own = stage.act.scope.variables if stage.act.scope else {}
     return stage.given.get(name, own.get(name, stage.variables.get(name, "")))
 
@@ -93,19 +96,20 @@ def _state(stage: Stage, reference: Reference) -> Any:
     with stage.runtime.store.transaction() as tx:
         narrative, guild = stage.narrative.name_for(stage.act), guild_of(stage.narrative)
         prefixes = tuple(dict.fromkeys((stage.state_prefix, "")))
-        found = find_state(tx, reference.name, narrative=narrative, guild=guild, prefixes=prefixes)
-        if found is None:
+        match_ = find_state(tx, reference.name, narrative=narrative, guild=guild, prefixes=prefixes)
+        if match_ is None:
             raise _no_state(tx, reference)
-    value, path = found
+    value, path = match_
     return look_up(value, path, reference=reference.text)
 
 
 def find_state(
     tx: Transaction, name: str, *, narrative: str, guild: str | None, prefixes: Sequence[str] = ("",)
 ) -> tuple[Any, list[str]] | None:
-    """The value that `name` leads to, and the rest of the name, which leads into it. None when there is no such key.
+    """Return the value stored under `name`, and the rest of the name, a path into it; None when no key matches.
 
-    The exact key comes first, then the narrative's, the guild's and the global one; in each, the longest key that is there.
+    The exact key comes first, then the narrative's, the guild's and the global one; in each, the longest key that
+    exists.
     """
     parts = name.split(".")
     splits = [(".".join(parts[:end]), parts[end:]) for end in range(len(parts), 0, -1)]
@@ -133,7 +137,7 @@ def _of_narrative(narrative: str) -> Complete:
 
 
 def _of_guild(guild: str | None) -> Complete:
-    """`discord.channel.x` stands for `discord.{guild}.channel.x`."""
+    """Complete `discord.channel.x` to `discord.{guild}.channel.x`."""
 
     def complete(key: str) -> str | None:
         platform, dot, rest = key.partition(".")

@@ -1,4 +1,4 @@
-"""How long to wait before the next try. Sleeps nowhere."""
+"""Computes how long to wait before the next try. Never sleeps."""
 
 from __future__ import annotations
 
@@ -10,21 +10,22 @@ from dataclasses import dataclass
 
 FIRST_BACKOFF_SECONDS = 0.5
 FIRST_LIMITED_SECONDS = 2.0
-"""After a rate limit that doesn't say when it ends: those of a minute are the shortest that providers have."""
+"""First wait after a rate limit that doesn't say when it ends; the shortest limits of providers are per minute."""
 LONGEST_BACKOFF_SECONDS = 60.0
 BACKOFF_JITTER = 0.25
 ASKED_JITTER = 0.1
-"""Waits are lengthened by up to this part, so that a fleet doesn't wake all at once."""
+"""Waits are lengthened by a random part, up to this fraction, so that a fleet doesn't wake all at once."""
 LONGEST_JITTER_SECONDS = 5.0
 PATIENCE_SECONDS = 25 * 3600.0
-"""The longest period of a limit is a day: what refuses for longer than that is no limit that ends by itself."""
+"""Longest time that unstated limits are waited out: limits last a day at most, so a longer refusal won't end by itself.
+"""
 
 FORGET_SECONDS = 600.0
-"""After a wait and so long without a further refusal, nobody has asked: a later rate limit is the first of a new row."""
+"""After a wait and this long without a further refusal, the next rate limit starts a new streak."""
 
 
 def next_wait(failed: int, asked_seconds: float | None, *, limited: bool = False) -> float:
-    """The wait after so many failed tries before this one: a growing one of our own, or longer if the other side asks."""
+    """Return the seconds to wait after `failed` failed tries: our own growing backoff, or `asked_seconds` if longer."""
     first_seconds = FIRST_LIMITED_SECONDS if limited and asked_seconds is None else FIRST_BACKOFF_SECONDS
     backoff_seconds = min(LONGEST_BACKOFF_SECONDS, first_seconds * 2.0 ** min(failed, 16))
     if asked_seconds is not None and asked_seconds >= backoff_seconds:
@@ -42,9 +43,9 @@ class _Streak:
 
 
 class UnstatedLimits:
-    """Grows the waits after rate limits that don't say when they end, by scope, for all calls of this process.
+    """Grows the waits after rate limits that don't say when they end, per scope, for all calls of this process.
 
-    Calls that were refused while another one waits already belong to the same step; an answer ends the row.
+    Calls that are refused during a wait belong to the same step; an answer ends the streak.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -53,7 +54,7 @@ class UnstatedLimits:
         self._lock = threading.Lock()
 
     def next_wait(self, scope: str, patience_seconds: float | None) -> float | None:
-        """Seconds until the next try; None when the row has been refused for longer than `patience_seconds`."""
+        """Return seconds until the next try; None when the streak has lasted longer than `patience_seconds`."""
         now = self._clock()
         with self._lock:
             streak = self._streaks.get(scope)
@@ -72,7 +73,7 @@ class UnstatedLimits:
         return streak is not None and streak.count > 1
 
     def end(self, scope: str) -> None:
-        """Forget the row: the scope has answered."""
+        """End the streak: the scope has answered."""
         if scope in self._streaks:
             with self._lock:
                 self._streaks.pop(scope, None)

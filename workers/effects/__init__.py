@@ -1,7 +1,11 @@
-"""Bot commands whose effects are not done twice.
+"""Performs bot commands so that no effect happens twice.
 
-    authorization -> intent is recorded -> the command -> output and captured state are recorded
-                     (committed)           (outside)      (one transaction)
+authorization --> intent recorded --> command performed --> output and captured state recorded
+(policy, caps,    (committed)         (on the platform)     (one transaction)
+ approval)
 
-A repeated command finds its record: done is replayed, an unknown outcome is looked up on the platform or pauses the run.
+a repeated command finds its record:
+    done     --> replay the recorded output
+    intended --> look on the platform: done --> record it, not done --> perform it
+    unknown  --> pause the run, until somebody resolves the effect
 """

@@ -1,6 +1,6 @@
-"""Whether a command may have its effect: judged, counted and, where it is wanted, confirmed by a person first.
+"""Decides whether a command may have its effect: checks the policy, the caps and, where required, an approval.
 
-Asked before each command, with the arguments as they were rendered. Performs none.
+Runs before each command, with its rendered arguments.
 """
 
 from __future__ import annotations
@@ -22,8 +22,11 @@ SHOWN_CHARACTERS = 8
 
 
 def permit(stage: Stage, act: Act, command: BotCommandInput, call: Call, locate: Locate | None) -> str | None:
-    """Who wants a person to confirm it; None when nobody does. ActFailed where it is not allowed, required or not."""
-    enqueued = [one.security for one in stage.demands]
+    """Return which rule requires an approval; None when no rule does.
+
+    ActFailed when the command is denied, even if optional.
+    """
+    enqueued = [demands.security for demands in stage.demands]
     security = stage.runtime.settings.security
     rules = rules_for(security, stage.narrative, act, command, stage.run.source, enqueued=enqueued)
     match judge(rules, call, locate):
@@ -37,20 +40,20 @@ def permit(stage: Stage, act: Act, command: BotCommandInput, call: Call, locate:
 
 
 def require_confirmed(stage: Stage, intent: Intent, origin: str) -> None:
-    """Halt as long as nobody has answered, PlatformError when the answer is no. What has begun is not asked again."""
+    """Halt while the approval is pending, PlatformError when it was rejected. An effect that has begun needs none."""
     with stage.about_to_act() as tx:
-        asked = tx.effects.ask(intent, valid_seconds(stage.runtime, stage.demands))
-    if asked.status == "rejected":
-        reason = f": {asked.decision_reason}" if asked.decision_reason else ""
-        raise PlatformError(f"it was rejected by {asked.decided_by}{reason}")
-    if asked.status == "waiting":
+        approval = tx.effects.ask(intent, valid_seconds(stage.runtime, stage.demands))
+    if approval.status == "rejected":
+        reason = f": {approval.decision_reason}" if approval.decision_reason else ""
+        raise PlatformError(f"it was rejected by {approval.decided_by}{reason}")
+    if approval.status == "waiting":
         what = f"{intent.command} of act {intent.act} waits for a word, as {origin} wants (effect {intent.key})"
         short = intent.key[:SHOWN_CHARACTERS]
         raise Halt(f"{what}; `botticelli effects approve {short}` or `reject {short}`", waits_for=intent.key)
 
 
 def require_room(stage: Stage, tx: Transaction, key: str) -> None:
-    """The operator's caps: ActFailed when the run has had its share, LongWait when the hour has."""
+    """Enforce the operator's caps: ActFailed at the cap per run, LongWait at the cap per hour."""
     most_of_run, most_of_hour = (
         lowest_cap(name, stage.runtime.settings.security, stage.demands)
         for name in ("max_effects_per_run", "max_effects_per_hour")

@@ -1,4 +1,4 @@
-"""One bot command: announced before, recorded after, replayed when it was done before. Writes no act row."""
+"""Performs one bot command: records the intent before and the result after, and replays a recorded result."""
 
 from __future__ import annotations
 
@@ -40,29 +40,29 @@ from workers.effects.row_updates import PLATFORM as DATABASE
 from workers.effects.row_updates import update_table
 
 NONCE_SECONDS = 60
-"""For so long a platform is relied on to tell a repeated request by its nonce."""
+"""Time in seconds for which a platform recognises a repeated request by its nonce."""
 TWIN_POLL_SECONDS = 0.2
 MAY_BE_DONE = ("intended", "done", "unknown")
-"""Of an effect that is this one's own, whatever state holds. One that failed leaves the place to what is there."""
-Answer = TypeVar("Answer")
+"""Statuses in which an effect may have created what state holds; a failed one has created nothing."""
+Result = TypeVar("Result")
 
 
-class Undecided(Exception):
-    """Nobody can tell whether it was done."""
+class OutcomeUnknown(Exception):
+    """The platform can't tell whether the command was performed."""
 
 
 class Command:
-    """One command input of one turn of an act."""
+    """Performs one command input of one turn of an act."""
 
-    def __init__(self, stage: Stage, act: Act, name: str, one: BotCommandInput) -> None:
+    def __init__(self, stage: Stage, act: Act, name: str, input_: BotCommandInput) -> None:
         self._stage = stage
         self._act = act
         self._name = name
         """Unique within the iteration: position, turn and input."""
-        self._input = one
+        self._input = input_
 
     def perform(self) -> Any:
-        """The command's result as JSON data. ActFailed when it failed and is required; else the failure text."""
+        """Return the command's result as JSON data. ActFailed when a required command failed; else the failure text."""
         if self._input.platform == DATABASE:
             return update_table(self._stage, self._act, self._name, self._input)
         platform = self._platform()
@@ -71,9 +71,9 @@ class Command:
             raise ActFailed(f"{self._input.platform} has no command {self._input.command!r}")
         try:
             args = self._arguments(platform, spec)
-            wants = self._permit(platform, spec, args)
+            rule = self._approval_rule(platform, spec, args)
             if spec.writes:
-                return self._effect(platform, spec, args, wants)
+                return self._effect(platform, spec, args, rule)
             return self._read(platform, spec, args)
         except PlatformError as error:
             if isinstance(error, PlatformGone):
@@ -83,7 +83,7 @@ class Command:
             return f"{self._input.command} failed: {error}"
 
     def _platform(self) -> Platform:
-        """Halt where this worker would perform what its run was to rehearse, or the other way round."""
+        """Return the platform. Halt when this worker would perform what the run is to rehearse, or the reverse."""
         name, run = self._input.platform, self._stage.run
         platform = self._stage.runtime.platforms.get(name, rehearse=run.rehearse)
         expected = run.rehearse or name in self._stage.narrative.rehearsed
@@ -96,7 +96,10 @@ class Command:
         return platform
 
     def _arguments(self, platform: Platform, spec: CommandSpec) -> dict[str, Any]:
-        """Rendered, and checked as they were at load. An id is text: an object from state stands for its `id`."""
+        """Render the arguments and check them as at load.
+
+        An id is text: an object from state is replaced by its `id`.
+        """
         rendered = {}
         for name, written in self._input.args.items():
             value = render_value(written, lambda reference: resolver(self._stage, reference))
@@ -107,44 +110,47 @@ class Command:
         if checked.faults:
             fault = checked.faults[0]
             raise PlatformError(f"{fault.name} {fault.message}", do=fault.hint)
-        for one in checked.warnings:
-            log("argument_clamped", run=self._stage.claim.run_id, command=spec.name, argument=one.name)
+        for warning in checked.warnings:
+            log("argument_clamped", run=self._stage.claim.run_id, command=spec.name, argument=warning.name)
         return checked.args
 
-    def _permit(self, platform: Platform, spec: CommandSpec, args: Mapping[str, Any]) -> str | None:
-        """Who wants it confirmed, if anybody does. What was done before is replayed, not judged."""
+    def _approval_rule(self, platform: Platform, spec: CommandSpec, args: Mapping[str, Any]) -> str | None:
+        """Return which rule requires an approval, if one does.
+
+        A command that is already done is replayed without a check.
+        """
         if spec.writes:
             with self._stage.runtime.store.transaction() as tx:
                 if tx.effects.status_of(self._key(args)) == "done":
                     return None
 
         def locate(identity: str) -> Whereabouts | None:
-            return self._patiently(lambda: platform.locate(identity)) if isinstance(platform, Locates) else None
+            return self._with_retries(lambda: platform.locate(identity)) if isinstance(platform, Locates) else None
 
         return permit(self._stage, self._act, self._input, call_of(platform, self._input.platform, spec, args), locate)
 
     def _key(self, args: Mapping[str, Any]) -> str:
-        """The same for every try of the same command in the same place with the same arguments."""
+        """Return the effect key: the same for every try of a command in the same position with the same arguments."""
         claim = self._stage.claim
         content = [claim.run_id, claim.number, self._name, self._input.platform, self._input.command, args]
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:32]
 
     def _read(self, platform: Platform, spec: CommandSpec, args: Mapping[str, Any]) -> Any:
-        output = self._patiently(lambda: platform.execute(spec.name, args, ""))
+        output = self._with_retries(lambda: platform.execute(spec.name, args, ""))
         if output.captured_ids:
             with self._stage.guarded() as tx:
                 self._capture(spec).write(tx, args, output)
         return output.data
 
-    def _effect(self, platform: Platform, spec: CommandSpec, args: Mapping[str, Any], wants: str | None) -> Any:
-        with self._alone(spec, args):
-            self._settle_twins(platform, spec, args)
-            found = self._made_by_another(spec, args)
-            if found is not None:
-                return found
-            if wants is not None:
-                require_confirmed(self._stage, self._intent(spec, args), wants)
-            record, announced = self._announce(spec, args)
+    def _effect(self, platform: Platform, spec: CommandSpec, args: Mapping[str, Any], rule: str | None) -> Any:
+        with self._serialised(spec, args):
+            self._settle_lost_twins(platform, spec, args)
+            existing = self._created_elsewhere(spec, args)
+            if existing is not None:
+                return existing
+            if rule is not None:
+                require_confirmed(self._stage, self._intent(spec, args), rule)
+            record, announced = self._record_intent(spec, args)
             if record.status == "done":
                 return record.output
             if record.status == "unknown":
@@ -154,11 +160,11 @@ class Command:
             reach("effect_intended")
             self._stage.begin(lambda tx: tx.effects.withdraw(announced.key))
             try:
-                output = self._patiently(lambda: self._once(platform, spec, announced))
-            except Undecided:
+                output = self._with_retries(lambda: self._execute(platform, spec, announced))
+            except OutcomeUnknown:
                 raise self._unknown(announced) from None
             except PlatformUnknown as error:
-                raise _asked_later(spec, error) from None
+                raise _halt_until_resume(spec, error) from None
             except PlatformError as error:
                 with self._stage.guarded() as tx:
                     tx.effects.finish(announced.key, "failed", error=str(error))
@@ -169,8 +175,8 @@ class Command:
             return output.data
 
     @contextmanager
-    def _alone(self, spec: CommandSpec, args: Mapping[str, Any]) -> Iterator[None]:
-        """Of those that make something of one name in one place, one at a time."""
+    def _serialised(self, spec: CommandSpec, args: Mapping[str, Any]) -> Iterator[None]:
+        """Serialise commands that create the same name in the same place."""
         if spec.repeat != "lookup":
             yield
             return
@@ -178,11 +184,11 @@ class Command:
         with self._stage.runtime.store.named_lock(name):
             yield
 
-    def _settle_twins(self, platform: Platform, spec: CommandSpec, args: Mapping[str, Any]) -> None:
-        """Settle what other iterations announced and were lost over.
+    def _settle_lost_twins(self, platform: Platform, spec: CommandSpec, args: Mapping[str, Any]) -> None:
+        """Settle effects of other iterations that have the same name and place and whose worker was lost.
 
-        What other iterations announced and were lost over is looked for before the same is made again: what is there is
-        theirs, and is kept as they would have done it. A command that looks by itself only has to look after them.
+        What the platform has of them is recorded as theirs, as they would have done. A command that reuses existing
+        objects by itself only waits for them.
         """
         if spec.reuses:
             self._lost_twins(spec, args)
@@ -195,29 +201,29 @@ class Command:
             names = twin.key, spec.name, twin.args, twin.run_id, twin.act
             announced = Announced(*names, twin.intended_at, True, taken, twin.age_seconds)
             try:
-                found = self._patiently(lambda asked=announced: self._found(platform, spec, asked))  # type: ignore[misc]
-            except Undecided:
+                output = self._with_retries(lambda effect=announced: self._earlier_result(platform, spec, effect))  # type: ignore[misc]
+            except OutcomeUnknown:
                 raise self._unknown(announced) from None
             except PlatformUnknown as error:
-                raise _asked_later(spec, error) from None
-            if found is not None:
-                self._finish(announced, spec, found)
+                raise _halt_until_resume(spec, error) from None
+            if output is not None:
+                self._finish(announced, spec, output)
                 continue
             with self._stage.guarded() as tx:
                 tx.effects.finish(twin.key, "failed", error="its worker was lost before it was done")
 
     def _lost_twins(self, spec: CommandSpec, args: Mapping[str, Any]) -> list[Twin]:
-        """Waits for those that somebody may still be at: at most until a lease runs out."""
+        """Return the lost effects of other iterations; wait for those whose worker still holds them, at most one lease."""
         place, name, key = _place(args), str(args.get("name")), self._key(args)
         while True:
             with self._stage.about_to_act() as tx:
                 twins = tx.effects.twins(key, self._input.platform, spec.name, place=place, name=name)
-            if not any(one.is_held for one in twins):
+            if not any(twin.is_held for twin in twins):
                 return twins
             threading.Event().wait(TWIN_POLL_SECONDS)
 
-    def _made_by_another(self, spec: CommandSpec, args: Mapping[str, Any]) -> Any:
-        """What state holds, when another iteration has made it since this act asked its `skip_if`; else None."""
+    def _created_elsewhere(self, spec: CommandSpec, args: Mapping[str, Any]) -> Any:
+        """Return the object in state, when another iteration created it since this act evaluated `skip_if`; else None."""
         condition = None if self._act.composes is not None else self._act.skip_if
         if spec.repeat != "lookup" or condition is None or not is_skipped(self._stage, condition):
             return None
@@ -233,7 +239,7 @@ class Command:
         key = self._key(args)
         return Intent(key, claim.run_id, claim.number, self._act.name, platform, spec.name, args, claim.fence, plan)
 
-    def _announce(self, spec: CommandSpec, args: Mapping[str, Any]) -> tuple[EffectRecord, Announced]:
+    def _record_intent(self, spec: CommandSpec, args: Mapping[str, Any]) -> tuple[EffectRecord, Announced]:
         claim, platform, intent = self._stage.claim, self._input.platform, self._intent(spec, args)
         key = intent.key
         with self._stage.about_to_act() as tx:
@@ -246,45 +252,48 @@ class Command:
         names = key, spec.name, args, claim.run_id, self._act.name
         return record, Announced(*names, record.intended_at, repeated, taken, record.age_seconds)
 
-    def _once(self, platform: Platform, spec: CommandSpec, announced: Announced) -> CommandOutput:
-        """Perform it, or find that it was performed. An answer that was lost is asked for from then on."""
+    def _execute(self, platform: Platform, spec: CommandSpec, announced: Announced) -> CommandOutput:
+        """Perform the command, or find that it was performed. After an answer is lost, the platform is asked first."""
         if announced.repeated:
-            found = self._found(platform, spec, announced)
-            if found is not None:
-                return found
+            output = self._earlier_result(platform, spec, announced)
+            if output is not None:
+                return output
         try:
             return platform.execute(spec.name, announced.args, announced.key, announced=announced)
         except PlatformUnknown:
             if announced.repeated:
                 raise
-            return self._patiently(lambda: self._once(platform, spec, replace(announced, repeated=True)))
+            return self._with_retries(lambda: self._execute(platform, spec, replace(announced, repeated=True)))
 
-    def _found(self, platform: Platform, spec: CommandSpec, announced: Announced) -> CommandOutput | None:
-        """What it brought; None when it may be done again. Undecided."""
+    def _earlier_result(self, platform: Platform, spec: CommandSpec, announced: Announced) -> CommandOutput | None:
+        """Return the earlier result; None when the command may be performed again.
+
+        OutcomeUnknown when neither is certain.
+        """
         if spec.repeat == "idempotent":
             return None
         if spec.repeat == "once" or (spec.repeat == "lookup" and not isinstance(platform, Resolves)):
-            raise Undecided
+            raise OutcomeUnknown
         if not isinstance(platform, Resolves):
             return None
         try:
-            found = platform.resolve(announced)
+            resolved = platform.resolve(announced)
         except (PlatformTransient, PlatformUnknown, PlatformGone):
             raise
         except PlatformError:
             if spec.repeat == "nonce" and not announced.is_older_than(NONCE_SECONDS):
                 return None
-            raise Undecided from None
-        if found is UNKNOWN:
-            raise Undecided
-        return found if isinstance(found, CommandOutput) else None
+            raise OutcomeUnknown from None
+        if resolved is UNKNOWN:
+            raise OutcomeUnknown
+        return resolved if isinstance(resolved, CommandOutput) else None
 
-    def _patiently(self, ask: Callable[[], Answer]) -> Answer:
-        """Tries again what may pass; for a long wait the iteration is given back."""
+    def _with_retries(self, request: Callable[[], Result]) -> Result:
+        """Retry temporary failures; a long wait hands the iteration back."""
         tries = 0
         while True:
             try:
-                return ask()
+                return request()
             except (PlatformTransient, PlatformUnknown) as error:
                 asked_seconds = error.retry_after_seconds if isinstance(error, PlatformTransient) else None
                 if asked_seconds is None and tries >= self._retries:
@@ -304,7 +313,7 @@ class Command:
         threading.Event().wait(wait_seconds)
 
     def _finish(self, announced: Announced, spec: CommandSpec, output: CommandOutput) -> None:
-        """Done and captured are one fact."""
+        """Record the result and the captured ids in one transaction."""
         with self._stage.guarded() as tx:
             tx.effects.finish(announced.key, "done", output=output.data)
             self._capture(spec).write(tx, announced.args, output)
@@ -333,5 +342,5 @@ def _place(args: Mapping[str, Any]) -> str:
     return str(args.get("guild_id") or args.get("channel_id") or "")
 
 
-def _asked_later(spec: CommandSpec, error: PlatformUnknown) -> Halt:
+def _halt_until_resume(spec: CommandSpec, error: PlatformUnknown) -> Halt:
     return Halt(f"{spec.name}: {error}; whether it was done is asked when the run is resumed")

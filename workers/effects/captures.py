@@ -1,4 +1,4 @@
-"""What bot commands leave in state: their ids, under which keys, and whether they are still there. Performs no command."""
+"""Keeps the ids that bot commands return in state, under their keys, and checks whether their objects still exist."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ from workers.context.iteration_context import Stage
 from workers.context.reference_values import guild_of
 
 VERIFIED_SECONDS = 60.0
-"""What was there so short a time ago is not asked for again."""
+"""Seconds for which an object that was verified is not checked again."""
 _verified: dict[tuple[str, str, str], float] = {}
 
 
 class Capture:
-    """Where the id of what one command of an act makes is kept."""
+    """Stores the id of the object that a command creates."""
 
-    def __init__(self, stage: Stage, one: BotCommandInput, spec: CommandSpec, captured_as: str) -> None:
+    def __init__(self, stage: Stage, input_: BotCommandInput, spec: CommandSpec, captured_as: str) -> None:
         self._stage = stage
-        self._input = one
+        self._input = input_
         self._spec = spec
         self._captured_as = captured_as
-        """The name of what has no name of its own."""
+        """The name of an object that has no name of its own."""
 
     def plan(self, args: Mapping[str, Any], output: CommandOutput | None = None) -> dict[str, Any] | None:
-        """Plan the keys under which an id is kept.
+        """Return the kind, the name and the state keys of an id; None when the command captures nothing.
 
-        The keys: `{platform}.{guild}.{kind}.{name}`, as far as it is known who the guild is; where the narrative names
-        none, also without it. None when nothing is kept.
+        Keys are `{platform}.{guild}.{kind}.{name}`, when the guild is known; also without the guild when the narrative
+        names none.
         """
         kind, platform = self._spec.captures, self._input.platform
         if kind is None:
@@ -45,7 +45,7 @@ class Capture:
         return {"kind": kind, "name": name, "keys": keys}
 
     def write(self, tx: Transaction, args: Mapping[str, Any], output: CommandOutput) -> None:
-        """Keep the id that came, and forget the ids that are gone."""
+        """Store the captured id, and delete the ids of deleted objects from state."""
         if output.deleted_ids:
             tx.state.forget_ids(self._input.platform, output.deleted_ids, under=self._stage.state_prefix)
         identity = output.captured_ids.get(f"{self._spec.captures}_id")
@@ -60,23 +60,23 @@ class Capture:
 
 
 def is_gone(stage: Stage, act: Act, value: Any) -> bool:
-    """Whether what a `skip_if` found in state was made by a command of this act and exists no longer. It is forgotten then."""
+    """Whether the object in `skip_if` was created by this act and no longer exists; deletes it from state."""
     identity = value.get("id") if isinstance(value, Mapping) else None
     if not isinstance(identity, str):
         return False
-    for one in act.inputs:
-        if one.type == "bot_command" and _is_gone(stage, one, identity, value.get("metadata") or {}):
-            forget(stage, one.platform, [identity])
+    for input_ in act.inputs:
+        if input_.type == "bot_command" and _is_gone(stage, input_, identity, value.get("metadata") or {}):
+            forget(stage, input_.platform, [identity])
             return True
     return False
 
 
-def _is_gone(stage: Stage, one: BotCommandInput, identity: str, metadata: Mapping[str, Any]) -> bool:
-    platform = stage.runtime.platforms.get(one.platform, rehearse=stage.run.rehearse)
-    spec = platform.spec(one.command)
+def _is_gone(stage: Stage, input_: BotCommandInput, identity: str, metadata: Mapping[str, Any]) -> bool:
+    platform = stage.runtime.platforms.get(input_.platform, rehearse=stage.run.rehearse)
+    spec = platform.spec(input_.command)
     if spec is None or spec.captures is None or not spec.writes or not isinstance(platform, Verifies):
         return False
-    known = (one.platform, spec.captures, identity)
+    known = (input_.platform, spec.captures, identity)
     if time.monotonic() - _verified.get(known, float("-inf")) < VERIFIED_SECONDS:
         return False
     if not platform.exists(spec.captures, identity, metadata):
@@ -88,8 +88,8 @@ def _is_gone(stage: Stage, one: BotCommandInput, identity: str, metadata: Mappin
 
 
 def forget(stage: Stage, platform: str, ids: list[str]) -> None:
-    """What the platform says doesn't exist, from state and from what was verified."""
-    for known in [one for one in tuple(_verified) if one[0] == platform and one[2] in ids]:
+    """Delete ids that no longer exist on the platform, from state and from the verified ones."""
+    for known in [key for key in tuple(_verified) if key[0] == platform and key[2] in ids]:
         _verified.pop(known, None)
     with stage.guarded() as tx:
         tx.state.forget_ids(platform, ids, under=stage.state_prefix)

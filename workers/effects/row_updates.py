@@ -1,6 +1,6 @@
-"""`update_table` of the platform `database`: the change and its record in one transaction, so that it is done once.
+"""Performs `update_table` of the platform `database`, with its record in the same transaction: it happens once.
 
-In a rehearsal the change is made and taken back: what it answers is true, and the table is as it was.
+A rehearsal makes the change and rolls it back: its answer is true, and the table stays unchanged.
 """
 
 from __future__ import annotations
@@ -28,22 +28,21 @@ from workers.effects.authorization import permit, require_confirmed, require_roo
 PLATFORM = "database"
 
 
-def update_table(stage: Stage, act: Act, name: str, one: BotCommandInput) -> Any:
+def update_table(stage: Stage, act: Act, name: str, input_: BotCommandInput) -> Any:
     """Update a table, and return `rows_affected` and `table_name`.
 
-    `rows_affected` and `table_name`. `name` is unique within the iteration. ActFailed when it is required and failed;
-    else the failure text.
+    `name` is unique within the iteration. ActFailed when a required update failed; else the failure text.
     """
     try:
-        return _updated(stage, act, name, one)
+        return _updated(stage, act, name, input_)
     except (InvalidInput, Refused, PlatformError) as error:
-        if one.required:
-            raise ActFailed(f"{one.command}: {error}") from None
-        return f"{one.command} failed: {error}"
+        if input_.required:
+            raise ActFailed(f"{input_.command}: {error}") from None
+        return f"{input_.command} failed: {error}"
 
 
-def _updated(stage: Stage, act: Act, name: str, one: BotCommandInput) -> Any:
-    update = read_update(one.args)
+def _updated(stage: Stage, act: Act, name: str, input_: BotCommandInput) -> Any:
+    update = read_update(input_.args)
     resolve = partial(resolver, stage)
     where = condition_of(update.where, resolve)
     values = {column: as_text(render_value(value, resolve)) for column, value in update.values.items()}
@@ -52,9 +51,9 @@ def _updated(stage: Stage, act: Act, name: str, one: BotCommandInput) -> Any:
     content = [claim.run_id, claim.number, name, PLATFORM, UPDATE_TABLE, args]
     key = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:32]
     intent = Intent(key, claim.run_id, claim.number, act.name, PLATFORM, UPDATE_TABLE, args, claim.fence)
-    wants = permit(stage, act, one, Call(PLATFORM, UPDATE_TABLE, True, args, has_places=False), None)
-    if wants is not None:
-        require_confirmed(stage, intent, wants)
+    rule = permit(stage, act, input_, Call(PLATFORM, UPDATE_TABLE, True, args, has_places=False), None)
+    if rule is not None:
+        require_confirmed(stage, intent, rule)
     with stage.about_to_act() as tx:
         require_room(stage, tx, key)
         record = tx.effects.intend(intent)

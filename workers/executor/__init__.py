@@ -1,4 +1,4 @@
-"""Performs one iteration: claims it, runs its acts in order or side by side, and writes its end.
+"""Performs one iteration: claims it, runs its acts in order or in parallel, and records its end.
 
 iteration -> claims -> act_sequence -> act -> completion
 """

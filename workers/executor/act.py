@@ -1,4 +1,4 @@
-"""One act, turn by turn: skip it, or resolve its inputs, call the model, and write its row. Knows no other act's inside."""
+"""Performs one act, turn by turn: skips it, or resolves its inputs, calls the model and writes its row."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ from workers.outputs.response_checks import Judged, judge
 def perform_act(stage: Stage) -> None:
     """Perform all turns of an act that are not done yet.
 
-    ActFailed after the failure was written to the act's row; a carousel of the act's own that goes on after errors
-    fails only when no turn succeeds.
+    ActFailed after the failure was written to the act's row. An act whose own carousel continues after errors fails
+    only when no turn succeeds.
     """
     position, act = stage.position, stage.act
     done = {row.turn for row in tuple(stage.finished) if row.position == position}
@@ -56,20 +56,20 @@ def perform_act(stage: Stage) -> None:
 
 
 EMPTY_TEXTS = ("[]", "{}", "null", "(no rows)")
-"""How data without a row or a value stand in a text that quotes them."""
+"""How data without a row or a value is written in a text that quotes it."""
 MAX_REASONING_CHARACTERS = 100_000
-"""Of what a model thought, this much is kept."""
+"""Longest reasoning text that is stored with an act."""
 
 Rows = tuple[Schema, list[NewRow]]
 
 
 def skip_act(stage: Stage) -> None:
-    """An act that somebody else decided to skip."""
+    """Record an act as skipped because an enclosing act was skipped."""
     _Turn(stage, 1).skip()
 
 
 class _Turn:
-    """One turn of one act."""
+    """Performs one turn of one act."""
 
     def __init__(self, stage: Stage, turn: int) -> None:
         self._stage = stage
@@ -101,8 +101,8 @@ class _Turn:
     def _is_skipped(self) -> bool:
         """Skip the act and record so, where its condition says so.
 
-        Skipped and recorded so. What was made by this act and exists no longer is no reason to skip it. Of an act that
-        performs others it is decided before they begin.
+        An object that this act created and that no longer exists is no reason to skip. For an act that performs
+        narratives, the decision is made before those begin.
         """
         condition = self._act.skip_if
         if self._act.composes is not None or condition is None or not is_skipped(self._stage, condition):
@@ -118,41 +118,43 @@ class _Turn:
         self._record(self._row("skipped"), bound=bound)
 
     def _is_unbound(self) -> bool:
-        """Whether `output_var` stands for nothing yet: then it stands for what made the act needless."""
+        """Whether `output_var` has no value yet; a skipped act then assigns it the value that made the act needless."""
         if self._act.output_var is None:
             return False
         with self._stage.runtime.store.transaction() as tx:
             return tx.state.get(self._variable_key(self._act.output_var)) is None
 
     def _inputs(self) -> _Given:
-        """In order; data of commands, queries and narratives is text of the prompt as well."""
+        """Resolve the inputs in order; data of commands, queries and narratives also becomes text of the prompt."""
         given = _Given()
-        for number, one in enumerate(self._act.inputs):
+        for number, input_ in enumerate(self._act.inputs):
             name = f"{self._name}.{number}"
-            match one:
+            match input_:
                 case TextInput():
-                    text = render_text(one.content, self._resolve)
-                    given.pieces.append(Piece(text, "text", one.history_retention))
+                    text = render_text(input_.content, self._resolve)
+                    given.pieces.append(Piece(text, "text", input_.history_retention))
                     given.is_empty = given.is_empty and _is_nothing(text)
                 case BotCommandInput():
-                    data = Command(self._stage, self._act, name, one).perform()
-                    kind = f"{one.platform} {one.command}"
-                    given.bring(data, Piece(_as_output(data), kind, one.history_retention, is_fetched=True))
+                    data = Command(self._stage, self._act, name, input_).perform()
+                    kind = f"{input_.platform} {input_.command}"
+                    given.bring(data, Piece(_as_output(data), kind, input_.history_retention, is_fetched=True))
                 case TableInput():
-                    data, text = self._rows(name, one)
-                    kind = f"table {one.table_name}"
-                    given.bring(data, Piece(text, kind, one.history_retention, is_fetched=True))
+                    data, text = self._rows(name, input_)
+                    kind = f"table {input_.table_name}"
+                    given.bring(data, Piece(text, kind, input_.history_retention, is_fetched=True))
                 case NarrativeInput():
-                    text = self._output_of(one)
-                    given.bring(json_or_text(text), Piece(text, f"narrative {one.name}", one.history_retention), text)
+                    text = self._output_of(input_)
+                    given.bring(
+                        json_or_text(text), Piece(text, f"narrative {input_.name}", input_.history_retention), text
+                    )
                 case MediaInput():
                     call = self._stage.plan[self._position]
-                    given.media.append(medium_of(self._stage, one, call, self._resolve))
+                    given.media.append(medium_of(self._stage, input_, call, self._resolve))
                     given.is_empty = False
         return given
 
     def _rows(self, name: str, query: TableInput) -> tuple[Any, str]:
-        """The rows and their text; where they aren't required, the reason of a failure as both."""
+        """Return the rows and their text; for an optional query that fails, the reason as both."""
         try:
             rows = rows_of(self._stage, self._act.name, name, query, self._resolve)
         except ActFailed as failure:
@@ -162,7 +164,7 @@ class _Turn:
         return rows, as_text_of(query, rows)
 
     def _output_of(self, performed: NarrativeInput) -> str:
-        """What the narrative said last in this turn. ActFailed when an act of it failed."""
+        """Return what the narrative said last in this turn. ActFailed when one of its acts failed."""
         positions = self._stage.turn_of(self._act, performed, self._turn)
         rows = [row for row in self._stage.rows() if row.position in positions]
         if {row.position for row in rows} != set(positions):
@@ -172,7 +174,7 @@ class _Turn:
         return "\n\n".join(outputs)
 
     def _pass_on(self, given: _Given) -> None:
-        """Of an act that calls no model; what another narrative answered may be content."""
+        """Record an act without a model call; the answer of another narrative may become content."""
         row = self._row("done", output=given.output, remembered=remembered(given.pieces))
         schema = schema_of(self._stage, self._position)
         content = (schema, rows_in(given.output, schema)) if schema else None
@@ -207,7 +209,7 @@ class _Turn:
             raise ActFailed(fault)
 
     def _judged(self, response: GenerateResponse) -> Judged:
-        """A defect in the judging costs the act and not the answer, which is paid for."""
+        """Judge an answer; a defect in the checks fails the act but keeps the answer, which is paid for."""
         try:
             return judge(response, as_json=self._act.format == "json")
         except Exception as error:
@@ -215,7 +217,7 @@ class _Turn:
             return Judged(response.text, fault=f"the answer can't be judged ({type(error).__name__})")
 
     def _keep(self, answer: Answer, row: ActRow, schema: Schema | None) -> str | None:
-        """Record an answer that can be used, with the rows that it holds. Why it can't be stored, or None."""
+        """Record a usable answer with the rows it holds; return why it can't be stored, or None."""
         output = row.output or ""
         try:
             content = (schema, rows_in(output, schema)) if schema else None
@@ -270,8 +272,8 @@ class _Turn:
     ) -> None:
         """Record what the act brought.
 
-        Act row, ledger, content and `output_var` are written in one transaction; with the iteration's end where nothing
-        comes between.
+        The act row, the ledger row, content and `output_var` are written in one transaction, which also ends the
+        iteration when this is its last act.
         """
         settled = _settled(answer) if answer else None
         record = ActRecord(self._stage.claim, row, settled)
@@ -320,14 +322,17 @@ class _Turn:
 
 @dataclass(slots=True)
 class _Given:
-    """What the inputs of an act bring. `data` is the result of the last command, query or narrative, `output` its text."""
+    """What the inputs of an act bring.
+
+    `data` is the result of the last command, query or narrative, `output` its text.
+    """
 
     pieces: list[Piece] = field(default_factory=list)
     media: list[Media] = field(default_factory=list)
     data: Any = None
     output: str = ""
     is_empty: bool = True
-    """Nothing but blanks, and data without a row or a value."""
+    """True while inputs brought only blanks, or data without a row or a value."""
 
     def bring(self, data: Any, piece: Piece, output: str | None = None) -> None:
         self.pieces.append(piece)
@@ -343,7 +348,7 @@ def _settled(answer: Answer) -> Settled:
 
 
 def _is_nothing(data: Any) -> bool:
-    """Whether a text or the data of an input has nothing to read in it."""
+    """Whether a text or the data of an input has no content."""
     if isinstance(data, str):
         return is_blank(data) or data.strip() in EMPTY_TEXTS
     return data is None or data in ([], {})

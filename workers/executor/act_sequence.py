@@ -1,8 +1,8 @@
-"""The acts of an iteration in their order, or side by side where nothing waits for anything. Performs no act itself.
+"""Runs the acts of an iteration in order, or in parallel where they don't depend on each other.
 
-One thread decides; acts that run side by side have threads of their own. What has begun is ended and recorded, whatever
-happens beside it; nothing new is begun after a failure. Only a time limit of Celery waits for none of them: what they
-bring after it is written by nobody.
+One thread decides; parallel acts have threads of their own. An act that has begun is finished and recorded, whatever
+happens beside it; no act begins after a failure. Only a time limit of Celery interrupts running acts; what they bring
+afterwards is not written.
 """
 
 from __future__ import annotations
@@ -21,13 +21,15 @@ from workers.executor.act import perform_act, skip_act
 
 _GRAVEST: tuple[type[Exception] | tuple[type[Exception], ...], ...] = (Stale, SERVERS_AWAY, RunEnding, Halt, ActFailed)
 _LIGHTEST = (LongWait, RunHeld)
-"""Of several acts that end badly at once, the gravest says what becomes of the iteration; a mistake of our own lies
-between these two lists."""
+"""When parallel acts fail, the most severe failure decides the outcome.
+
+An unexpected exception ranks between these two lists.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """An act that performs other narratives, with the acts of those: `start` to `end`, its own position."""
+    """An act that performs narratives, with their acts: positions `start` to `end`, which is the act's own."""
 
     start: int
     end: int
@@ -37,7 +39,7 @@ class Group:
 
 
 def perform_acts(stage: Stage) -> None:
-    """All acts that are not done yet. Raises what the gravest of them raised."""
+    """Perform all acts that are not done yet. Raises the most severe of their failures."""
     acts = stage.narrative.acts
     order = _Order(stage)
     if all(act.after is None for act in acts):
@@ -70,7 +72,7 @@ def _side_by_side(order: _Order, acts: Sequence[Act], at_once: int) -> None:
                 done.add(running.pop(future))
                 error = future.exception()
                 failures.extend([error] if error is not None else ())
-    except BaseException:  # not of an act: this thread was interrupted, and waits for no call
+    except BaseException:  # this thread itself was interrupted, so it waits for no call
         pool.shutdown(wait=False, cancel_futures=True)
         raise
     pool.shutdown()
@@ -87,7 +89,7 @@ def _gravity(error: BaseException) -> int:
 
 
 class _Order:
-    """What is decided once for several acts: that an act with all it performs is skipped, that a turn of it is lost."""
+    """Decides for groups of acts: whether an act with all it performs is skipped, and whether a turn of it is lost."""
 
     def __init__(self, stage: Stage) -> None:
         self._stage = stage
@@ -103,7 +105,7 @@ class _Order:
             self.perform_now(position)
 
     def begins(self, position: int) -> bool:
-        """Whether the act is performed; what `skip_if` of the acts around it says is decided here."""
+        """Whether the act is performed; evaluates `skip_if` of the acts around it."""
         for group in self._groups:
             if position in group and group not in self._decided and position not in self._out:
                 self._decided.add(group)
@@ -111,7 +113,7 @@ class _Order:
         return position not in self._out
 
     def _decide(self, group: Group) -> None:
-        """An act that performs others decides for all of them, before the first of them begins."""
+        """Decide for all acts of a group, before the first of them begins."""
         stage = self._stage.at(group.end)
         if any(row.position in group and row.status != "skipped" for row in stage.finished):
             return
@@ -130,18 +132,18 @@ class _Order:
             turn = self._forgiving_turn(position)
             if turn is None:
                 raise
-            self._out.update(one for one in turn if one > position)
+            self._out.update(later for later in turn if later > position)
 
     def _forgiving_turn(self, position: int) -> Sequence[int] | None:
-        """The turn of a carousel that goes on after errors, if the act is in one: the innermost."""
-        for group in sorted(self._groups, key=lambda one: one.end - one.start):
+        """Return the innermost turn around the act whose carousel continues after errors, if there is one."""
+        for group in sorted(self._groups, key=lambda group: group.end - group.start):
             act = self._acts[group.end]
             if group.start <= position < group.end and act.carousel is not None and act.carousel.continue_on_error:
                 return next(turn for turn in self._turns(act) if position in turn)
         return None
 
     def _turns(self, act: Act) -> Iterator[Sequence[int]]:
-        for one in act.inputs:
-            if isinstance(one, NarrativeInput):
-                for number in range(1, len(one.ends) + 1):
-                    yield self._stage.turn_of(act, one, number)
+        for input_ in act.inputs:
+            if isinstance(input_, NarrativeInput):
+                for number in range(1, len(input_.ends) + 1):
+                    yield self._stage.turn_of(act, input_, number)

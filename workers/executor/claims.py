@@ -1,4 +1,4 @@
-"""Claims: iterations that messages offer to this worker at the same time are claimed in one transaction. Performs nothing."""
+"""Claims iterations: those offered to this worker at the same time are claimed in one transaction."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from workers.context.iteration_context import Retries, Stage
 
 
 def claim(runtime: Runtime, run_id: str, number: int) -> Stage | None:
-    """The attempt is counted here; None when there is nothing to do."""
+    """Claim an iteration and count the attempt; None when there is nothing to do."""
     return _claims.ask((runtime, run_id), number)
 
 
 def _claim_together(key: tuple[Runtime, str], numbers: Sequence[int]) -> list[Stage | None]:
-    """A number that is offered twice is claimed by the first."""
+    """Claim iterations of one run; a number that is offered twice goes to the first."""
     runtime, run_id = key
     lease_seconds = runtime.settings.worker.lease_seconds
     with runtime.store.transaction() as tx:
@@ -33,7 +33,7 @@ def _claim_together(key: tuple[Runtime, str], numbers: Sequence[int]) -> list[St
         run, narrative, plan = tx.runs.get(run_id), narrative_of(tx, run_id), plan_of(runtime, tx, run_id)
         variables, given = variables_of(tx, run_id), given_variables_of(tx, run_id)
         demands = demands_of_run(tx, run_id)
-        finished, failed_acts = _earlier(tx, run_id, [one.number for one in claims.values() if one.fence > 1])
+        finished, failed_acts = _earlier(tx, run_id, [claim.number for claim in claims.values() if claim.fence > 1])
         stages = {
             number: Stage(
                 runtime=runtime,
@@ -56,9 +56,9 @@ def _claim_together(key: tuple[Runtime, str], numbers: Sequence[int]) -> list[St
 def _earlier(
     tx: Transaction, run_id: str, numbers: Sequence[int]
 ) -> tuple[dict[int, list[ActRow]], dict[int, dict[tuple[int, int], str]]]:
-    """Return what earlier attempts have finished, by number, and which acts failed in them.
+    """Return the rows that earlier attempts finished, by number, and the acts that failed in them.
 
-    A failed act without a fence is to be performed again: the run was resumed since (reopen_run.sql).
+    A failed act without a fencing token is performed again: the run was resumed since (reopen_run.sql).
     """
     finished: dict[int, list[ActRow]] = defaultdict(list)
     failed_acts: dict[int, dict[tuple[int, int], str]] = defaultdict(dict)

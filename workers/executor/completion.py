@@ -1,9 +1,7 @@
-"""Ends iterations.
+"""Ends iterations: releases tickets, writes the end in one transaction, then publishes the next messages.
 
-The ends of iterations: tickets are released; then the last act, final status, the run's counters and the next
-admissions are written in one transaction; then come the messages.
-
-Successes of one run at the same time are one batch. Performs nothing.
+The transaction holds the last act, the final status, the run's counters and the next admissions. Successes of one run
+that end at the same time are one batch.
 """
 
 from __future__ import annotations
@@ -32,11 +30,11 @@ from workers.recovery.hand_back import release
 from workers.recovery.sweep_thread import wake
 
 _run_rows = ThreadLocks()
-"""Who may write a run's row: one thread of this process at a time, so that the others need no connection to wait."""
+"""Serialises writes to a run's row within this process, so that waiting threads hold no connection."""
 
 
 def conclude(stage: Stage, outcome: Outcome) -> None:
-    """Stale when another worker holds the iteration by now."""
+    """End an iteration with its outcome. Stale when another worker holds it."""
     if isinstance(outcome, Succeeded):
         _succeed(stage)
     else:
@@ -45,7 +43,7 @@ def conclude(stage: Stage, outcome: Outcome) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Success:
-    """`last_acts`: what is recorded only now."""
+    """A succeeded iteration; `last_acts` are the acts that are recorded only now."""
 
     claim: Claim
     last_acts: tuple[ActRecord, ...]
@@ -71,11 +69,11 @@ def _succeed(stage: Stage) -> None:
 
 
 _Written = tuple[bool, list[Publication] | None]
-"""Whether the iteration was still held, and what is to be published: by the first of them, for all."""
+"""Whether the lease was still valid, and what is to be published: the first item of a batch has it for all."""
 
 
 def _succeed_together(key: tuple[Runtime, str], successes: Sequence[_Success]) -> list[_Written]:
-    """A message that doesn't go out after the commit is the sweep's."""
+    """Write the ends of several iterations of a run; the sweep publishes messages that don't go out after the commit."""
     runtime, run_id = key
     release(runtime, *(success.claim for success in successes))
     reach("ticket_released")
@@ -91,21 +89,21 @@ _successes: Batcher[tuple[Runtime, str], _Success, _Written] = Batcher(_succeed_
 
 
 def _count(runtime: Runtime, tx: Transaction, run: Run, ended: Sequence[_Success]) -> list[Publication]:
-    """What the run takes of its acts is counted, so the last ones come first."""
+    """Count the successes in the run's row, after their last acts: the run's totals include those acts."""
     write_acts(tx, [record for success in ended for record in success.last_acts])
     run = tx.runs.count_iterations(run, [success.claim.number for success in ended], succeeded=len(ended))
     return advance(runtime, tx, run)
 
 
 def _record_last_acts(stage: Stage) -> None:
-    """Without the iteration's end: what was paid is kept. Stale when the iteration is no longer held."""
+    """Record the last acts without the iteration's end, to keep what was paid for. Stale when the lease is lost."""
     while stage.last_acts:
         record_act(stage.runtime, stage.last_acts[0])
         del stage.last_acts[0]
 
 
 def _end(stage: Stage, outcome: Outcome) -> None:
-    """What is not a success: alone in its transaction, for the run itself may change."""
+    """Write an outcome other than success, alone in its transaction, since it may change the run."""
     runtime, claim = stage.runtime, stage.claim
     release(runtime, claim)
     reach("ticket_released")
@@ -129,12 +127,12 @@ def _end(stage: Stage, outcome: Outcome) -> None:
 
 
 def _is_answered(tx: Transaction, halted: Halted) -> bool:
-    """Whether somebody has said meanwhile what the iteration was to wait for."""
+    """Whether the decision that the iteration would wait for has been made meanwhile."""
     return halted.waits_for is not None and tx.effects.status_of(halted.waits_for) != "waiting"
 
 
 def _written(stage: Stage, tx: Transaction, run: Run, outcome: Outcome) -> tuple[Run, list[Ticket]]:
-    """The run as it is then, and tickets to release after the commit."""
+    """Write the outcome; return the changed run, and the tickets to release after the commit."""
     runtime, claim = stage.runtime, stage.claim
     match outcome:
         case GivenBack():

@@ -1,4 +1,4 @@
-"""Perform one iteration: claim it, act by act, conclude it. Safe to call twice, or too late."""
+"""Performs one iteration: claims it, runs its acts, records its end. A repeated or late call does nothing."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ from workers.recovery.leases import keeper_of
 
 
 def perform(runtime: Runtime, run_id: str, number: int) -> Failed | None:
-    """Returns when the iteration has ended, was given back, or was nothing for us; how it failed, once that is recorded.
+    """Perform an iteration until it ends or is handed back; return its failure once that is recorded, else None.
 
-    A server that goes away in the middle ends it here: the sweep queues it again when the server is back, finished acts
-    are kept.
+    When a server goes away meanwhile, this attempt ends: finished acts are kept, and the sweep queues the iteration
+    again when the server is back.
     """
     try:
         with crowd.one_more():
@@ -60,7 +60,7 @@ def _claim_and_perform(runtime: Runtime, run_id: str, number: int) -> Failed | N
 
 
 def _perform(stage: Stage) -> Outcome | None:
-    """One that was taken over meanwhile writes nothing any more; what its own ticket still holds is given back."""
+    """Run the acts and return the outcome; None when the lease was lost and its own ticket is released."""
     runtime, held = stage.runtime, stage.claim
     try:
         with keeper_of(runtime).holding(held):
@@ -100,7 +100,7 @@ def _acts(stage: Stage) -> Outcome:
 
 
 def _conclude(stage: Stage, outcome: Outcome) -> Outcome:
-    """How it has ended: an iteration whose last act can't be written has failed, as one whose other acts can't."""
+    """Record the outcome and return it; an iteration whose last act can't be written has failed."""
     try:
         conclude(stage, outcome)
         return outcome
@@ -116,6 +116,6 @@ def _conclude(stage: Stage, outcome: Outcome) -> Outcome:
 
 
 def _broken(stage: Stage, error: Exception) -> Failed:
-    """A mistake of our own, described in the log."""
+    """Log an unexpected error, and return it as the iteration's failure."""
     logger.error("iteration_broken run=%s iteration=%s", stage.claim.run_id, stage.claim.number, exc_info=error)
     return Failed(f"internal error ({type(error).__name__}); the worker's log has the details")

@@ -1,1 +1,1 @@
-"""One model call with its retries: drawn from the budget, sent, settled, and in the ledger."""
+"""Performs one model call with its retries: draws from the budget, sends, settles, and keeps the ledger."""

@@ -1,4 +1,4 @@
-"""What providers' answers say of their limits, written down when it has changed. Changes no limit that is in force."""
+"""Records the rate limits that providers report, when they change. Limits in force stay unchanged."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from botticelli.runtime.server_errors import SERVERS_AWAY
 from botticelli.telemetry.log import log
 
 _written: dict[str, Mapping[str, int]] = {}
-"""By scope, what this process wrote last. Whoever comes second writes the same again, which does no harm."""
+"""The limits that this process wrote last, by scope. Threads that write the same limits twice do no harm."""
 
 
 def learn(runtime: Runtime, driver: Driver, call: Call) -> None:
-    """One small write for each change; a database that is away is no reason to lose an answer."""
+    """Write the limits that a driver has learned, if they changed; an unreachable database never loses an answer."""
     if not isinstance(driver, ReportsLimits):
         return
     limits = driver.learned_limits().get(call.model.model)

@@ -1,4 +1,4 @@
-"""One model call with its retries: draw, call, settle, and the ledger's rows. Builds no prompt, writes no act row."""
+"""Performs one model call with its retries: draw, call, settle, and the ledger rows."""
 
 from __future__ import annotations
 
@@ -41,12 +41,12 @@ from workers.model.streaming import Partials
 from workers.model.token_counts import sized
 
 MINUTES_SECONDS = 120.0
-"""A refusal for longer is of a day's quota: no guard would have helped."""
+"""Longest wait of a limit per minute: a longer one is of a daily quota, for which a wider guard would not help."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back, and what it took. The settle of the ledger row is still to be written, with the act."""
+    """An answer and its usage. The settlement of its ledger row is written later, with the act."""
 
     response: GenerateResponse
     model: ModelName
@@ -61,7 +61,7 @@ class ModelDown(ActFailed):
 
 
 class ModelCall:
-    """The calls for one turn of one act: of its model, and of the next one when that is exhausted or down."""
+    """Performs the calls for one turn of an act: with its model, then with the next one when that is exhausted or down."""
 
     def __init__(self, stage: Stage, act: str, retries: int, call: Call, name: str) -> None:
         self._stage = stage
@@ -75,15 +75,18 @@ class ModelCall:
         self._draws = Draws(stage.runtime.budget, self._ticket.id, call.scopes)
         self._spreads = spreads_of(stage.runtime)
         self._asked_at = 0.0
-        """When the draw that was granted last was asked for."""
+        """When the last granted draw was requested, in seconds of this process's monotonic clock."""
         self._first_retry = 0
-        """How many retries of the iteration there had been when this model was asked first."""
+        """The iteration's retry count when this model's tries began."""
         self._tries = 0
         self._tries_before = 0
-        """How many tries of other models there were before this one was asked first."""
+        """The number of tries of other models before this one."""
 
     def perform(self, request: GenerateRequest) -> Answer:
-        """ActFailed when retries are used up or would not help; LongWait when the wait is not for a worker."""
+        """Call the model.
+
+        ActFailed when retries are used up or would not help; LongWait when the wait is too long for a worker.
+        """
         waits: list[LongWait] = []
         down: list[str] = []
         for number, call in enumerate(self._calls):
@@ -103,7 +106,7 @@ class ModelCall:
         raise ActFailed("; ".join(down))
 
     def _ask(self, request: GenerateRequest) -> Answer:
-        """One model, with its retries."""
+        """Call one model, with its retries."""
         driver = self._stage.runtime.drivers.get(self._call.model.provider)
         self._prepare(driver)
         while True:
@@ -134,7 +137,7 @@ class ModelCall:
         self._spreads.measure(self._call.scope, self._asked_at)
 
     def _prepare(self, driver: Driver) -> None:
-        """Before anything is drawn: a window counts from the draw, the provider from the request's arrival."""
+        """Prepare the driver before the draw: a window counts from the draw, the provider from the request's arrival."""
         if isinstance(driver, Prepares):
             try:
                 driver.prepare()
@@ -149,14 +152,14 @@ class ModelCall:
         return checked_response(request, driver.generate(request))
 
     def _give_back_places(self) -> None:
-        """The ticket covers the scopes that admission asked; what was drawn in others is settled, and closed here."""
+        """Release the places in scopes that the ticket doesn't cover; what was drawn there is settled already."""
         covered = {share.scope.name for share in self._ticket.shares}
         others = [scope for scope in self._call.scopes if scope.name not in covered]
         if others:
             self._stage.runtime.budget.release(self._ticket.id, others)
 
     def _priced(self, response: GenerateResponse) -> GenerateResponse:
-        """With what it costs by the prices that are known here; else what the driver says. Unknown stays unknown."""
+        """Add the cost by known prices; else keep the driver's own figure. An unknown cost stays unknown."""
         cost_usd = self._cost_usd(response.usage)
         return response if cost_usd is None else replace(response, cost_usd=cost_usd)
 
@@ -166,7 +169,7 @@ class ModelCall:
         )
 
     def _draw(self) -> Draw:
-        """A granted draw with its row in the ledger; waits for the windows if it has to."""
+        """Return a granted draw that has its ledger row; wait for the windows if necessary."""
         claim = self._stage.claim
         self._tries += 1
         draw_id = f"{claim.run_id}:{claim.number}:{claim.fence}:{self._name}:{self._tries - 1}"
@@ -182,7 +185,10 @@ class ModelCall:
         return drawn.draw
 
     def _not_made(self, draw: Draw, refusal: Refusal) -> NoReturn:
-        """The server forgot the draw before the ledger knew it, and has no room for it now: another attempt asks anew."""
+        """Give up a draw that Redis forgot before its ledger row was written and that has no room now.
+
+        Another attempt draws anew.
+        """
         with self._stage.guarded() as tx:
             self._take_back(tx, draw)
         refusal = self._stage.runtime.softened(refusal)
@@ -191,7 +197,7 @@ class ModelCall:
         raise LongWait((refusal.retry_after_ms or 0) / 1000, str(refusal), in_short(refusal))
 
     def _take_back(self, tx: Transaction, draw: Draw) -> None:
-        """The request is not made after all, though its row is in the ledger."""
+        """Undo a draw whose call is not made, though its ledger row exists."""
         self._draws.undo(draw.id)
         tx.ledger.settle(draw.id, "refused", _moment(draw.drawn_at_ms), Usage(0, 0))
 
@@ -201,7 +207,7 @@ class ModelCall:
         return paused or self._stage.draw(request, self._entry)
 
     def _draws_now(self) -> Draws:
-        """In all scopes of the call, with the limits that are in force at this moment."""
+        """Return the draws in all scopes of the call, with the limits that are in force now."""
         scopes = tuple(map(self._stage.runtime.in_force, self._call.scopes))
         self._draws = replace(self._draws, scopes=scopes)
         return self._draws
@@ -232,8 +238,8 @@ class ModelCall:
     def _settle_failure(self, draw: Draw, error: DriverError) -> None:
         """Settle a call that failed.
 
-        A refused request used a request and no token; of one with an unknown outcome the whole estimate counts; of one
-        that was begun what was counted; of one that never left nothing.
+        A refused request counts one request and no tokens; one with an unknown outcome, its whole estimate; one that
+        had begun, what was counted; one that was never sent, nothing.
         """
         if not error.was_sent:
             self._draws.undo(draw.id)
@@ -280,7 +286,10 @@ class ModelCall:
         self._sleep(wait_seconds, f"{model}: {error}")
 
     def _wait_of_limit(self, asked_seconds: float | None) -> float | None:
-        """Return the wait for a rate limit of a run that waits for limits, which is no failed try; None where it is one."""
+        """Return the wait in seconds after a rate limit that doesn't count as a failed try; None when it counts as one.
+
+        It doesn't count for runs that wait for limits.
+        """
         run, scope = self._stage.run, self._call.scope
         if run.on_budget_exhausted != "wait":
             return None
@@ -292,12 +301,12 @@ class ModelCall:
         return wait_seconds
 
     def _failed_tries(self) -> str:
-        """Of this model in this attempt."""
+        """Say how many tries of this model failed in this attempt."""
         tries = self._tries - self._tries_before
         return "1 try failed" if tries == 1 else f"{tries} tries failed"
 
     def _sleep(self, wait_seconds: float, reason: str, waiting_for: Mapping[str, Any] | None = None) -> None:
-        """A short wait is sat through, without a connection; for a long one the iteration is given back."""
+        """Sleep through a short wait, without a connection; a long one hands the iteration back."""
         if wait_seconds > self._stage.runtime.settings.worker.inline_wait_seconds:
             raise LongWait(wait_seconds, reason, waiting_for)
         with crowd.one_less():
@@ -305,11 +314,11 @@ class ModelCall:
 
 
 _costs = Carry()
-"""By scope, in this process."""
+"""Fractions of a microdollar to carry over, by scope, in this process."""
 
 
 def _used(usage: Usage, cost_usd: Decimal | None, scope: Scope) -> Amounts:
-    """Return what was really used. Input that the provider had in its cache is no input of the windows that count input."""
+    """Return the amounts used. Cached input tokens don't count in windows of input tokens."""
     cost_microusd = _costs.microusd(scope.name, cost_usd)
     fresh_tokens = usage.input_tokens - usage.cached_tokens
     return Amounts(1, usage.total_tokens, fresh_tokens, usage.output_tokens, cost_microusd)

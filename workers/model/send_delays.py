@@ -1,7 +1,7 @@
-"""How much later than they were granted this process's requests leave, and the guard that the Budget needs for it.
+"""Measures how long after their grant requests leave this process, and widens the Budget's windows accordingly.
 
-A window counts from the grant, the provider from the arrival: calls that leave late must not meet those that leave at
-once. What is measured is told to the Budget, where the widest of the fleet counts, and ends by itself.
+A window counts from the grant, the provider from the arrival: delayed calls must not meet prompt ones. The Budget takes
+the widest spread that any worker of the fleet reports, and drops it when it is no longer reported.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from botticelli.runtime.process import Runtime
 from botticelli.telemetry.log import log
 
 KEEP_SECONDS = 120.0
-"""For so long after it was told last the Budget keeps a spread; what is measured counts for half of it at least."""
+"""Seconds that the Budget keeps a spread after its last report; a measurement counts for at least half of that."""
 TELL_SECONDS = 20.0
 LARGEST_PART = 12
-"""A window never becomes longer than by this part of its period."""
+"""A window is widened by at most this part of its period."""
 FIRST_WIDENING_MS = 100
 STEP = 2**0.5
 MARGIN = 1.1
@@ -31,12 +31,12 @@ MARGIN = 1.1
 
 @dataclass(slots=True)
 class Spread:
-    """Of one scope in this process. Times are seconds of a steady clock."""
+    """The delays of one scope in this process. Times are seconds of the monotonic clock."""
 
     began_at: float = 0.0
     now_ms: float = 0.0
     before_ms: float = 0.0
-    """The longest delays, of the time since `began_at` and of the time before it."""
+    """The longest delays since `began_at`, and in the interval before it."""
     refused_ms: float = 0.0
     refused_at: float = 0.0
     told_ms: int = 0
@@ -47,12 +47,15 @@ class Spread:
         self.now_ms = max(self.now_ms, delay_ms)
 
     def refuse(self, now: float) -> None:
-        """A call that was granted was one too many: what nobody measured is twice as long from now on."""
+        """Record that a granted call exceeded the provider's limit: the unmeasured spread doubles from now on."""
         self.refused_ms = max(FIRST_WIDENING_MS, 2 * max(self.told_ms, self._widened(now)))
         self.refused_at = now
 
     def needed_ms(self, now: float) -> float:
-        """The longest delay of the last one or two minutes, or what refusals ask for: half of it after each two minutes."""
+        """Return the longest recent delay, or the widening after refusals if larger, in milliseconds.
+
+        Delays of the last one or two minutes count; a widening halves every two minutes.
+        """
         self._turn(now)
         return max(MARGIN * max(self.now_ms, self.before_ms), self._widened(now))
 
@@ -68,7 +71,7 @@ class Spread:
 
 @dataclass(slots=True)
 class Spreads:
-    """Of all scopes in this process. `bounds_ms` are the guard of the settings and the most that it may become."""
+    """The delays of all scopes in this process. `bounds_ms` are the configured guard and its maximum."""
 
     bounds_ms: tuple[int, int]
     clock: Callable[[], float] = time.monotonic
@@ -76,20 +79,20 @@ class Spreads:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def measure(self, scope: Scope, granted_at: float) -> None:
-        """A request that was granted at that time leaves now."""
+        """Record that a request leaves now that was granted at `granted_at`."""
         now = self.clock()
         with self._lock:
             self._of(scope).measure((now - granted_at) * 1000, now)
 
     def refuse(self, scope: Scope) -> None:
-        """The provider answered that its limit is reached, below the limit that was granted by."""
+        """Record that the provider refused a call for its limit, although the Budget had granted it."""
         with self._lock:
             self._of(scope).refuse(self.clock())
 
     def tell(self, budget: Budget, scope: Scope) -> None:
-        """Widen the windows of the scope if they need it, before a draw and after a call.
+        """Widen the windows of the scope if needed, before a draw and after a call.
 
-        A server that is away is no reason to lose an answer.
+        An unreachable server never loses an answer.
         """
         spread_ms = self._due(scope)
         if spread_ms:
@@ -99,7 +102,7 @@ class Spreads:
                 log("spread_not_told", level=logging.WARNING, error=type(error).__name__)
 
     def _due(self, scope: Scope) -> int:
-        """What the Budget has to be told now; 0: nothing."""
+        """Return the spread to report to the Budget now, in milliseconds; 0 for none."""
         now, (least_ms, _) = self.clock(), self.bounds_ms
         with self._lock:
             spread = self._of(scope)
@@ -114,7 +117,7 @@ class Spreads:
         return self._by_scope.setdefault(scope.name, Spread(self.clock()))
 
     def _most(self, scope: Scope) -> int:
-        """0 where no window moves."""
+        """Return the widest spread allowed, in milliseconds; 0 when the scope has no moving window."""
         periods = [w.period_ms for w in scope.windows if w.kind in ("sliding", "bucket") and w.metric != "concurrency"]
         return min(self.bounds_ms[1], min(periods, default=0) // LARGEST_PART)
 
@@ -124,7 +127,7 @@ _making = threading.Lock()
 
 
 def spreads_of(runtime: Runtime) -> Spreads:
-    """Those of this process."""
+    """Return the spreads of this process."""
     with _making:
         if runtime not in _spreads:
             settings = runtime.settings.budget
@@ -133,7 +136,7 @@ def spreads_of(runtime: Runtime) -> Spreads:
 
 
 def stepped(spread_ms: float) -> int:
-    """The next larger of a few values, so that not every measurement is news."""
+    """Round a spread up to one of few values, so that not every measurement is reported."""
     step = 1.0
     while step < spread_ms:
         step *= STEP

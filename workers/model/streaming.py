@@ -1,4 +1,4 @@
-"""The text of an answer while it is written: collected piece by piece, shown a few times a second. Keeps nothing."""
+"""Collects the text of an answer while it streams, and shows it a few times a second."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ INTERVAL_SECONDS = 0.2
 
 
 class Partials:
-    """Hears every piece; `show` is given all text so far, at most five times a second."""
+    """Collects pieces of an answer; `show` is called with all text so far, at most five times a second."""
 
     def __init__(self, show: Callable[[str], None], clock: Callable[[], float] = time.monotonic) -> None:
         self._show = show

@@ -1,4 +1,4 @@
-"""How many tokens one call is drawn with, now that its text is known. Decides nothing about the ticket."""
+"""Counts the tokens to draw for a call, now that its text is known."""
 
 from __future__ import annotations
 
@@ -10,11 +10,10 @@ from botticelli.drivers.interface.token_estimate import estimate_request_tokens
 
 
 def sized(call: Call, request: GenerateRequest, driver: Driver) -> Call:
-    """Size a call by the best count of its input.
+    """Return the call with the best count of its input tokens.
 
-    The call with the provider's own count of its input, where the driver was told to ask for it; else, where only the
-    prompt's literal text was known at enqueue, with what references, history and media have made of it, if that is
-    more.
+    That is the provider's own count, if the driver is configured to request it. Otherwise, where the estimate knew only
+    the prompt's literal text, it is the estimate with references, history and media included, if that is larger.
     """
     estimate = call.estimate
     counted = driver.count_tokens(request) if isinstance(driver, CountsTokens) else None

@@ -1,1 +1,1 @@
-"""Judges what a model answered: usable or not, JSON taken out of it, rows of content made of it. Writes no row."""
+"""Checks model answers: whether they are usable, which JSON they hold, and which content rows that makes."""

@@ -1,4 +1,4 @@
-"""What becomes of an act's output as content: JSON in it becomes rows. Decides which acts store, and under which columns."""
+"""Turns the JSON in an act's output into content rows; decides which acts store content, and in which columns."""
 
 from __future__ import annotations
 
@@ -28,7 +28,10 @@ _KINDS |= {"timestamp": "a time in ISO 8601", "date": "a date in ISO 8601"}
 
 @dataclass(frozen=True, slots=True)
 class Schema:
-    """Where an act's rows go. `columns` are those of the template, None without one: then the keys decide."""
+    """The table for an act's rows.
+
+    `columns` are those of the template; None without one: then the rows' keys decide.
+    """
 
     table: str
     template: str | None
@@ -36,7 +39,7 @@ class Schema:
 
     @property
     def note(self) -> str:
-        """What the prompt says about the answer; empty without a template."""
+        """Instructions about the answer's format for the prompt; empty without a template."""
         if self.columns is None:
             return ""
         lines = "\n".join(f"- {name}: {_KINDS[kind]}" for name, kind in self.columns.items())
@@ -48,7 +51,10 @@ class Schema:
 
 
 def schema_of(stage: Stage, position: int) -> Schema | None:
-    """None for an act whose output is not stored as content. ActFailed when its template is not there."""
+    """Return where an act's content goes; None for an act that stores none.
+
+    ActFailed when its template doesn't exist.
+    """
     act = stage.narrative.acts[position]
     content, name = stage.narrative.content_for(act), stage.narrative.name_for(act)
     if not stores_content(stage.narrative, position):
@@ -72,8 +78,8 @@ def schema_of(stage: Stage, position: int) -> Schema | None:
 def stores_content(narrative: Narrative, position: int) -> bool:
     """Whether an act's answer becomes content.
 
-    Of the acts of one narrative those with `extract_output`; when there are none, the last one with an answer: that of
-    a model, or of another narrative.
+    Within one narrative those are the acts with `extract_output`; if there are none, the last act with an answer from a
+    model or another narrative.
     """
     act = narrative.acts[position]
     if not narrative.content_for(act).is_generated or not _has_answer(act) or act.skip_content_generation:
@@ -89,24 +95,24 @@ def _has_answer(act: Act) -> bool:
 
 
 def rows_in(output: str, schema: Schema) -> list[NewRow]:
-    """The rows that an answer holds. ActFailed when there is no JSON in it, or JSON that no table could take."""
+    """Return the rows in an answer. ActFailed when it holds no JSON, or JSON that no table could store."""
     if len(output) > MAX_OUTPUT_CHARACTERS:
         raise ActFailed(f"the answer is longer than {MAX_OUTPUT_CHARACTERS:,} characters")
     read = read_json(output, anywhere=True)
-    found: Any = read.value if read else None
-    if isinstance(found, dict) and len(found) == 1:
-        (only,) = found.values()
-        found = only if isinstance(only, list) and only and all(isinstance(one, dict) for one in only) else found
-    objects: list[Any] = found if isinstance(found, list) else [found]
-    if not objects or not all(isinstance(one, dict) and one for one in objects):
+    value: Any = read.value if read else None
+    if isinstance(value, dict) and len(value) == 1:
+        (only,) = value.values()
+        value = only if isinstance(only, list) and only and all(isinstance(item, dict) for item in only) else value
+    objects: list[Any] = value if isinstance(value, list) else [value]
+    if not objects or not all(isinstance(item, dict) and item for item in objects):
         raise ActFailed("the answer holds no JSON object that could be stored; ask for JSON in the prompt")
     if len(objects) > MAX_ROWS:
         raise ActFailed(f"the answer holds more than {MAX_ROWS} rows")
-    return [_row(one, schema) for one in objects]
+    return [_row(object_, schema) for object_ in objects]
 
 
 def store(tx: Transaction, schema: Schema, rows: Sequence[NewRow], origin: Origin) -> None:
-    """Within the act's own transaction. ActFailed for what the table doesn't take."""
+    """Store rows within the act's transaction. ActFailed when the table refuses them."""
     columns = schema.columns if schema.columns is not None else columns_of(rows)
     try:
         tx.content.add(schema.table, rows, origin, template=schema.template, columns=columns)
@@ -115,16 +121,16 @@ def store(tx: Transaction, schema: Schema, rows: Sequence[NewRow], origin: Origi
 
 
 def columns_of(rows: Sequence[NewRow]) -> dict[str, str]:
-    """Names and types that the values ask for; values of several types make a column of texts."""
+    """Return column names and types for the rows' values; values of several types become text."""
     kinds: dict[str, set[str]] = {}
     for row in rows:
         for name, value in row.values.items():
             kinds.setdefault(name, set()).update([] if value is None else [_kind(value)])
-    return {name: next(iter(found)) if len(found) == 1 else "text" for name, found in kinds.items()}
+    return {name: next(iter(names)) if len(names) == 1 else "text" for name, names in kinds.items()}
 
 
 def kind_of_type(written: str) -> str:
-    """The kind of column for a type as Postgres writes it."""
+    """Return the kind of column for a type as Postgres writes it."""
     name = written.upper()
     if name.startswith(("SMALLINT", "INTEGER", "BIGINT", "NUMERIC", "REAL", "DOUBLE", "FLOAT", "DECIMAL")):
         return "json" if "[]" in name else "number"
@@ -132,17 +138,18 @@ def kind_of_type(written: str) -> str:
     return next((kind for start, kind in kinds.items() if name.startswith(start)), "json" if "[]" in name else "text")
 
 
-def _row(found: dict[str, Any], schema: Schema) -> NewRow:
-    if len(found) > MAX_COLUMNS + len(BOOKKEEPING):
+def _row(object_: dict[str, Any], schema: Schema) -> NewRow:
+    if len(object_) > MAX_COLUMNS + len(BOOKKEEPING):
         raise ActFailed(f"a row of the answer has more than {MAX_COLUMNS} keys")
     values: dict[str, Any] = {}
-    for key, value in found.items():
+    for key, value in object_.items():
         name = _column(key)
         _check(name, value)
         if schema.columns is not None and name not in schema.columns:
             continue
         values[name] = value
-    return NewRow({one: value for one, value in values.items() if one not in BOOKKEEPING}, _tags(found), _rating(found))
+    stored = {name: value for name, value in values.items() if name not in BOOKKEEPING}
+    return NewRow(stored, _tags(object_), _rating(object_))
 
 
 def _column(key: str) -> str:
@@ -156,20 +163,20 @@ def _check(name: str, value: Any) -> None:
         raise ActFailed(f"the value of {name} is longer than {MAX_VALUE_CHARACTERS:,} characters")
     waiting = [(value, 1)]
     while waiting:
-        one, depth = waiting.pop()
+        outer, depth = waiting.pop()
         if depth > MAX_DEPTH:
             raise ActFailed(f"the value of {name} is nested more than {MAX_DEPTH} levels deep")
-        inner = one.values() if isinstance(one, dict) else one if isinstance(one, list) else ()
+        inner = outer.values() if isinstance(outer, dict) else outer if isinstance(outer, list) else ()
         waiting.extend((each, depth + 1) for each in inner)
 
 
-def _tags(found: Mapping[str, Any]) -> tuple[str, ...]:
-    tags = found.get("tags")
-    return tuple(str(one)[:100] for one in tags[:50] if isinstance(one, str)) if isinstance(tags, list) else ()
+def _tags(object_: Mapping[str, Any]) -> tuple[str, ...]:
+    tags = object_.get("tags")
+    return tuple(tag[:100] for tag in tags[:50] if isinstance(tag, str)) if isinstance(tags, list) else ()
 
 
-def _rating(found: Mapping[str, Any]) -> int | None:
-    rating = found.get("rating")
+def _rating(object_: Mapping[str, Any]) -> int | None:
+    rating = object_.get("rating")
     return rating if type(rating) is int and 1 <= rating <= 5 else None
 
 

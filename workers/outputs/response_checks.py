@@ -1,4 +1,4 @@
-"""Can this answer be used? Refused, empty and cut ones can't; broken JSON is repaired. Calls nothing, writes nothing."""
+"""Decides whether an answer is usable: refused, empty and truncated ones are not; broken JSON is repaired."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ ENDS = {
     "malformed_function_call": "the model made a malformed call of a tool",
     "pause_turn": "the model paused in the middle of its turn",
 }
-"""What the words of providers mean that are no end of an answer; others are shown as they are."""
+"""Meanings of finish reasons that don't end an answer properly; others are shown as they are."""
 
 
 @dataclass(frozen=True, slots=True)
 class Judged:
     """An answer after the checks.
 
-    `output` is what later acts read; `raw` the model's own text where that is something else. `fault` says why the
-    answer is not used; `warning` what its reader should know.
+    `output` is what later acts read; `raw` is the model's own text where that differs. `fault` says why the answer is
+    not used; `warning` is for its reader.
     """
 
     output: str
@@ -45,16 +45,16 @@ def judge(response: GenerateResponse, *, as_json: bool) -> Judged:
         warnings.append(f"the answer was cut after {response.usage.output_tokens} tokens; raise max_tokens")
     if not as_json:
         return Judged(text, warning="; ".join(warnings) or None)
-    found = read_json(text)
-    if found is not None and not found.remarks:
+    parsed = read_json(text)
+    if parsed is not None and not parsed.remarks:
         return Judged(text, warning="; ".join(warnings) or None)
     if response.finish_reason == CUT:
         fault = f"the answer was cut after {response.usage.output_tokens} tokens, so its JSON is not whole; raise max_tokens"
         return Judged(text, fault=fault)
-    if found is None:
+    if parsed is None:
         return Judged(text, fault=f"the answer is not JSON (finish reason: {response.finish_reason})")
-    warnings += found.remarks
-    return Judged(json.dumps(found.value, ensure_ascii=False), raw=text, warning="; ".join(warnings))
+    warnings += parsed.remarks
+    return Judged(json.dumps(parsed.value, ensure_ascii=False), raw=text, warning="; ".join(warnings))
 
 
 def _unusable(response: GenerateResponse) -> str | None:

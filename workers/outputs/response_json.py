@@ -1,4 +1,4 @@
-"""Reads the JSON that an answer is meant to be: as it stands, out of a fence or of the prose around it, or repaired."""
+"""Reads the JSON of an answer: as it is, from a fence or the prose around it, or after a repair."""
 
 from __future__ import annotations
 
@@ -30,17 +30,19 @@ _INTRODUCED = re.compile(r"""(?:^|:)[ \t]*(?=\{\s*"|\[\s*[\[{"])""", re.MULTILIN
 
 @dataclass(frozen=True, slots=True)
 class ReadJson:
-    """`remarks` say what was done to get it; none where the answer is JSON as it stands, bare or in a fence."""
+    """JSON read from an answer.
+
+    `remarks` say what was changed; empty where the answer is plain JSON, bare or in a fence.
+    """
 
     value: Any
     remarks: tuple[str, ...] = ()
 
 
 def read_json(text: str, *, anywhere: bool = False) -> ReadJson | None:
-    """Read an answer as JSON; None where it was not meant as JSON.
+    """Read an answer as JSON; None when it isn't meant as JSON.
 
-    None where the answer was not meant as JSON: nothing is made out of prose that has braces. `anywhere` also takes
-    whole JSON with text on both sides.
+    Prose that happens to have braces is not. `anywhere` also accepts complete JSON with text on both sides.
     """
     try:
         return ReadJson(parse_json(text))
@@ -56,7 +58,7 @@ def read_json(text: str, *, anywhere: bool = False) -> ReadJson | None:
 
 
 def _within_prose(text: str, *, anywhere: bool) -> Iterator[Any]:
-    """Objects, or lists of them, that the answer begins with or ends with."""
+    """Yield the objects, or lists of objects, at the beginning or the end of the answer."""
     end = 0
     for match in _OPENING.finditer(text):
         start = match.end()
@@ -79,7 +81,7 @@ def _holds_objects(value: Any) -> bool:
 
 
 def _meant(text: str) -> Iterator[str]:
-    """Yield what was written as JSON, however broken.
+    """Yield the parts that were meant as JSON, however broken.
 
     Fences come first, then the whole, then the part that opens on its own line or after a colon.
     """
@@ -93,7 +95,7 @@ def _meant(text: str) -> Iterator[str]:
 
 
 def _is_whole(text: str, start: int) -> bool:
-    """Whether JSON that needs no repair begins here: a quotation within prose."""
+    """Whether JSON that needs no repair begins here, such as a quotation within prose."""
     try:
         json.JSONDecoder().raw_decode(text, start)
     except (ValueError, RecursionError):
@@ -102,14 +104,14 @@ def _is_whole(text: str, start: int) -> bool:
 
 
 def _repaired(text: str) -> ReadJson | None:
-    """An object or a list that a library makes of the text."""
+    """Repair the text to an object or a list; None when the library can't."""
     import json_repair
 
     if not _STARTS_AS_JSON.match(text):
         return None
     try:
-        made = json_repair.loads(text)
-        value, has_nulled = _finite(made)
+        repaired = json_repair.loads(text)
+        value, has_nulled = _finite(repaired)
         value = parse_json(json.dumps(storable(value), allow_nan=False))
     except (ValueError, TypeError, RecursionError):
         return None
@@ -119,7 +121,7 @@ def _repaired(text: str) -> ReadJson | None:
 
 
 def _finite(value: Any) -> tuple[Any, bool]:
-    """The value with null for each number that is none, and whether there was one."""
+    """Return the value with null for each NaN or infinity, and whether there was one."""
     match value:
         case float() if not math.isfinite(value):
             return None, True

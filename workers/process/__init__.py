@@ -1,1 +1,1 @@
-"""The life of a worker process: checks its servers, starts the sweep, hands back what it can't finish, ends in time."""
+"""Runs the life of a worker process: checks its servers, starts the sweep, and shuts down in time."""

@@ -1,6 +1,6 @@
-"""Shows failures in Celery's events and in Flower: a failed task with its reason.
+"""Shows failures in Celery's events and in Flower, as a failed task with its reason.
 
-Nothing is decided here: it is raised when everything is recorded, and the message is acknowledged as ever.
+TaskFailed is raised after everything is recorded; the message is acknowledged as usual.
 """
 
 from __future__ import annotations
@@ -12,15 +12,16 @@ from botticelli.runtime.process import Runtime
 
 REASON_CHARACTERS = 300
 ECHO_CHARACTERS = 12
-"""So long a piece of a prompt or an output in an error is taken for a quotation; a shorter prompt is one as a whole."""
+"""A piece of a prompt or an output of this length in an error counts as a quotation; a shorter prompt only as a whole.
+"""
 
 
 class TaskFailed(BotticelliError):
-    """A task that did what it had to do: it recorded a failure. Celery neither retries it nor logs a traceback."""
+    """A task completed by recording a failure. Celery neither retries it nor logs a traceback."""
 
 
 def iteration_failed(runtime: Runtime, run_id: str, number: int, error: str) -> TaskFailed:
-    """For an iteration that has failed for good. Its reason quotes nothing that was said to a model or by one."""
+    """Build the error of an iteration that failed for good; its reason quotes no prompt or output."""
     with runtime.store.transaction() as tx:
         rows = tx.acts.of_iteration(run_id, number)
         variables = tx.runs.snapshot(run_id).variables.values()
@@ -29,7 +30,7 @@ def iteration_failed(runtime: Runtime, run_id: str, number: int, error: str) -> 
 
 
 def without(error: str, texts: Iterable[str]) -> str:
-    """`error` with `…` for every piece of one of these texts."""
+    """Return `error` with `…` in place of every piece of these texts."""
     covered = bytearray(len(error))
     for text in texts:
         size = min(ECHO_CHARACTERS, len(text.strip()))

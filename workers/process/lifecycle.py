@@ -1,4 +1,4 @@
-"""A worker process from start to end, by Celery's signals: check the services, start the sweep, leave. Performs nothing."""
+"""Handles Celery's signals from a worker's start to its end: checks services, starts the sweep, shuts down."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ from workers.transport import redis_transport
 
 RETRY_SECONDS = 2.0
 NEW_OBJECTS_BEFORE_COLLECTION = 10_000
-"""Python's own number, 700, is that of less than one model call."""
+"""Garbage collection threshold; Python's own, 700, is less than one model call creates."""
 DEAF_EXIT_CODE = 75
-"""EX_TEMPFAIL: start me again."""
+"""EX_TEMPFAIL: the supervisor should restart the worker."""
 WAITED_FOR = (ServiceUnavailable, Unwritable)
 
 _departures: list[Departure] = []
@@ -37,7 +37,7 @@ _pools: list[Any] = []
 
 
 def is_busy() -> bool:
-    """Whether no thread or process of the pool is free. Of processes only Celery's lists tell what they do."""
+    """Whether no thread or process of the pool is free; for processes, only Celery's lists tell."""
     if not _pools:
         return True
     performing = len(state.reserved_requests) if _has_processes() else slots.performing
@@ -49,12 +49,12 @@ def _has_processes() -> bool:
 
 
 def children() -> list[int]:
-    """The processes of the pool; none where it has threads."""
+    """Return the process ids of the pool; empty for a pool of threads."""
     return list(_pools[0].info["processes"]) if _has_processes() else []
 
 
 def end_because_deaf(says: str) -> None:
-    """By itself: what it performs may end, within the usual time."""
+    """Shut down because the consumer has stalled; running tasks may finish within the usual time."""
     if not _departures:
         print(f"botticelli: {says}; it ends with exit code {DEAF_EXIT_CODE}", file=sys.stderr, flush=True)
         _depart(current().settings.worker.stop_seconds, DEAF_EXIT_CODE)
@@ -63,16 +63,16 @@ def end_because_deaf(says: str) -> None:
 _listening = Listening(is_busy, end_because_deaf)
 
 signals.worker_shutting_down.lock = threading.RLock()
-"""Celery's own would have a second signal, within the sending of the first one's, wait for itself."""
+"""Replaces Celery's lock, on which a second signal that interrupts the sending of the first would wait for itself."""
 
 
 @signals.worker_init.connect
 def check_services(**_: Any) -> None:
-    """Wait for servers that are not up yet. A server that would lose work is refused: one line, exit code 1."""
+    """Wait until the servers are up. An unsuitable server is refused: one line, exit code 1."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core would hold keys and prompts
     redis_transport.use()
     remote_control.close()
-    said = ""
+    logged = ""
     while True:
         try:
             runtime = current()
@@ -80,9 +80,9 @@ def check_services(**_: Any) -> None:
             runtime.store  # noqa: B018  (connects, and checks the schema)
             return
         except BotticelliError as error:
-            if str(error) != said:
+            if str(error) != logged:
                 print(f"botticelli: {error}", file=sys.stderr, flush=True)
-            said = str(error)
+            logged = str(error)
             if type(error) not in WAITED_FOR:
                 raise SystemExit(error.exit_code) from None
             threading.Event().wait(RETRY_SECONDS)
@@ -92,8 +92,8 @@ def check_services(**_: Any) -> None:
 def limit(instance: Any, **_: Any) -> None:
     """Apply the time limits of the command line.
 
-    `--soft-time-limit` and `--time-limit` count: Celery lets the limits of celeryconfig.py win over them, for each
-    task. `instance` is Celery's worker.
+    Celery lets the limits of celeryconfig.py win over `--soft-time-limit` and `--time-limit`, for each task. `instance`
+    is Celery's worker.
     """
     for task in instance.app.tasks.values():
         task.soft_time_limit, task.time_limit = instance.soft_time_limit, instance.time_limit
@@ -112,9 +112,9 @@ def hear(**_: Any) -> None:
 
 @signals.worker_ready.connect
 def collect_garbage_less_often(**_: Any) -> None:
-    """Exempt what is loaded by now from garbage collection, and let more objects gather before the next one.
+    """Exempt loaded objects from garbage collection, and collect less often.
 
-    A collection holds up every thread: a full one would walk through all modules, again and again.
+    A collection stops every thread: a full one would walk through all modules, again and again.
     """
     gc.collect()
     gc.freeze()
@@ -123,7 +123,7 @@ def collect_garbage_less_often(**_: Any) -> None:
 
 @signals.worker_ready.connect
 def start_sweep(sender: Any, **_: Any) -> None:
-    """`sender` is Celery's consumer."""
+    """Start the sweep; `sender` is Celery's consumer."""
     runtime = current()
     _pools.append(sender.pool)
     signal.signal(signal.SIGQUIT, lambda *_: depart(0))
@@ -133,17 +133,20 @@ def start_sweep(sender: Any, **_: Any) -> None:
 
 @signals.worker_shutting_down.connect
 def stop_in_time(**_: Any) -> None:
-    """Celery waits for what is performed; a departure sees to it that this ends. Further signals make it hurry."""
+    """Shut down within `stop_seconds`; each further signal makes the shutdown immediate.
+
+    Celery waits for running tasks, and a Departure limits that wait.
+    """
     sweep_thread.stop()
     shutdown.stopping.set()
     if _pools:
-        for one in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):
-            signal.signal(one, lambda *_: depart(0))
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):
+            signal.signal(number, lambda *_: depart(0))
         depart(current().settings.worker.stop_seconds)
 
 
 def depart(finish_seconds: float) -> None:
-    """End within `finish_seconds`; when it is already ending, at once."""
+    """End within `finish_seconds`; at once when the process is already ending."""
     if _departures:
         _departures[0].hurry()
     else:
@@ -154,7 +157,7 @@ def _depart(finish_seconds: float, exit_code: int) -> None:
     sweep_thread.stop()
     departing = Departure(current(), finish_seconds=finish_seconds, exit_code=exit_code, children=children)
     _departures.append(departing)
-    if _departures[0] is departing:  # and not that of a signal in this very moment
+    if _departures[0] is departing:  # a signal may have started another one in this moment
         departing.start()
     else:
         _departures[0].hurry()

@@ -1,7 +1,7 @@
-"""What others may ask of a worker over the broker: to look, not to act. Answers nothing itself.
+"""Restricts what others may ask of a worker over the broker to inspection.
 
-Celery's commands come without a login: whoever can write to Redis could end a worker, or have it consume no more. To end one
-is for signals, what it performs is for `botticelli runs`, and its size is a setting.
+Celery's control commands need no login: whoever can write to Redis could stop a worker or its consumption. Workers are
+stopped with signals, runs with `botticelli runs`, and the number of slots is a setting.
 """
 
 from __future__ import annotations
@@ -38,16 +38,16 @@ ALLOWED = frozenset(
         "stats",
     }
 )
-"""Those of `celery inspect`, some of them under older names, and what lets Flower see events."""
+"""The commands of `celery inspect`, with their older names, and those that let Flower see events."""
 
 
 def close() -> None:
-    """Of this process, from now on."""
+    """Refuse all other commands in this process from now on."""
     for name in set(Panel.data) - ALLOWED:
         Panel.data[name] = refuse
 
 
 def refuse(state: Any, **_: Any) -> dict[str, str]:  # noqa: ARG001 (called as its peers are)
-    """What `celery control` shows."""
+    """Return the refusal that `celery control` shows."""
     log("remote_control_refused", level=logging.WARNING)
     return {"error": "workers take no orders over the broker; send a signal, or use botticelli runs"}

@@ -1,7 +1,7 @@
-"""How a worker process ends in time: it may finish what it performs, hands the rest back, and goes. Performs nothing.
+"""Ends a worker process in time: running tasks may finish, the rest is handed back, and the process exits.
 
-Celery waits without a bound for the threads of a worker that is asked to end; a process of its own may be ended at any
-moment, since whatever it held is handed back before.
+Celery waits without limit for the threads of a worker that is shutting down. Child processes may be killed at any
+moment, since what they hold is handed back first.
 """
 
 from __future__ import annotations
@@ -26,20 +26,19 @@ from workers.recovery.hand_back import hand_back
 from workers.recovery.leases import keeper_of
 
 CELERY_SECONDS = 10.0
-"""So long Celery may take to end by itself once nothing is performed any more."""
+"""Grace period in seconds for Celery to exit once no task is running."""
 HAND_BACK_SECONDS = 10.0
-"""So long it is tried to hand back; then the leases decide."""
+"""Seconds to keep trying to hand back; after that the leases expire."""
 POLL_SECONDS = 0.05
 
 Children = Callable[[], Iterable[int]]
-"""Process ids, at the moment of the call."""
+"""Returns the process ids at the moment of the call."""
 
 
 class Flag:
-    """A flag that is set once, at any moment, also by a signal's handler.
+    """A flag that is set once, at any moment, also by a signal handler.
 
-    `threading.Event` has a lock that isn't re-entrant: a handler which interrupts another within `set()` would wait for
-    itself.
+    `threading.Event` has a lock that isn't re-entrant: a handler that interrupts `set()` would wait for itself.
     """
 
     def __init__(self) -> None:
@@ -49,7 +48,7 @@ class Flag:
         self._is_set = True
 
     def wait(self, seconds: float) -> bool:
-        """Until it is set, at most for so long. Whether it is."""
+        """Wait until the flag is set, at most `seconds`; return whether it is."""
         deadline = time.monotonic() + seconds
         while not self._is_set and (left_seconds := deadline - time.monotonic()) > 0:
             time.sleep(min(left_seconds, POLL_SECONDS))
@@ -57,14 +56,14 @@ class Flag:
 
 
 stopping = Flag()
-"""Set once this process is asked to end: what waits in it waits no longer."""
+"""Set once this process is shutting down; waits on it then end."""
 
 
 class Departure(threading.Thread):
-    """The shutdown of a worker, which begins at once.
+    """Shuts a worker down, beginning at once.
 
-    `exit_code` is that of a process that Celery doesn't end by itself; `children` are the processes of its pool, if it
-    has some: they are killed before what they hold is handed back.
+    `exit_code` applies when Celery doesn't end the process by itself; `children` are the processes of its pool, if any:
+    they are killed before what they hold is handed back.
     """
 
     def __init__(
@@ -100,7 +99,7 @@ class Departure(threading.Thread):
             pass
 
     def _hand_back(self) -> bool:
-        """Whether there was something."""
+        """Hand back everything; return whether there was anything."""
         busy = bool(state.active_requests)
         why = "its worker is deaf" if self._exit_code else "its worker was asked to end"
         deadline = time.monotonic() + HAND_BACK_SECONDS
@@ -128,7 +127,7 @@ class Departure(threading.Thread):
 
 
 def leave(runtime: Runtime) -> None:
-    """Say goodbye, so that nobody takes this worker for alive, and close what is open."""
+    """Record that this worker is gone, and close its connections."""
     try:
         depart(runtime)
     except RedisError as error:

@@ -1,6 +1,6 @@
-"""Counts the threads that perform a task here, and lets no task keep its thread's place by what it raises.
+"""Counts the threads that run a task, and keeps an exception of a task from occupying its thread for ever.
 
-Celery's own lists name what it has handed out, also when its bookkeeping failed and nobody works on it any more.
+Celery's lists name the tasks it has handed out, even when its bookkeeping failed and no thread works on them.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from botticelli.errors import BotticelliError
 
 
 class Slots:
-    """How many threads of this process are within a task."""
+    """Counts the threads of this process that are within a task."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -37,7 +37,7 @@ slots = Slots()
 
 
 class CountedTask(Task):  # type: ignore[misc]
-    """The base of all tasks. What Celery's pool of threads would swallow is raised as an error that it answers."""
+    """The base of all tasks; raises what Celery's thread pool would swallow as an error that it reports."""
 
     abstract = True
 

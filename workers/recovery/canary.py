@@ -1,7 +1,7 @@
-"""Notices that the queue isn't consumed: asks by a task, hears every task that arrives. Ends no process.
+"""Notices a stalled consumer: publishes a heartbeat task, the canary, and records every task that arrives.
 
-A worker is deaf when a canary has long been unanswered while this process had free threads and heard nothing: whatever is
-consumed is consumed in order, so its own consumer would have brought the canary.
+A consumer is stalled when a canary has long been unanswered while this process had free threads and received nothing: a
+queue is consumed in order, so its own consumer would have received the canary.
 """
 
 from __future__ import annotations
@@ -22,7 +22,10 @@ from botticelli.telemetry.log import log
 
 
 class Listening:
-    """How long this process has been able to hear a task, and has heard none. `end` is told when it is deaf."""
+    """Measures how long this process could have received a task and received none.
+
+    `end` is called when it is stalled.
+    """
 
     def __init__(self, is_busy: Callable[[], bool], end: Callable[[str], None]) -> None:
         self._is_busy = is_busy
@@ -31,14 +34,14 @@ class Listening:
         self._looked_at = time.monotonic()
 
     def hear(self) -> None:
-        """A task has arrived."""
+        """Record that a task has arrived."""
         self._quiet_seconds = 0.0
 
     def look(self, runtime: Runtime, *, most_seconds: float) -> Canary | None:
-        """The canary that this process should have heard; None as long as nothing is wrong.
+        """Return the canary that this process should have received; None while the consumer works.
 
-        To be called again and again. A pause between two calls counts as `most_seconds` at most: a process that was
-        stopped hasn't listened. Postgres is asked only after a long quiet.
+        To be called repeatedly. A pause between two calls counts as `most_seconds` at most, since a stopped process
+        isn't listening. Postgres is read only after a long silence.
         """
         now = time.monotonic()
         passed_seconds = min(now - self._looked_at, most_seconds)
@@ -53,7 +56,7 @@ class Listening:
 
 
 def ask(runtime: Runtime) -> None:
-    """Publish a canary when it is time to. One that gets lost is asked again."""
+    """Publish a canary when one is due; a lost one is published again."""
     with runtime.store.transaction() as tx:
         publishes = tx.canaries.ask(QUEUE, interval_seconds=runtime.settings.worker.canary_interval_seconds)
     if publishes is None:
@@ -65,7 +68,7 @@ def ask(runtime: Runtime) -> None:
 
 
 def answer(runtime: Runtime, queue: object) -> None:
-    """What the task does: stamp the row. Without Postgres the next one does."""
+    """Record the canary's answer in its row; without Postgres, the next canary does."""
     if queue != QUEUE:
         log("canary_of_another_queue", level=logging.WARNING)
         return

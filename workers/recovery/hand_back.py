@@ -1,4 +1,4 @@
-"""Gives a claimed iteration back before its lease runs out, because its worker ends or lost its servers. Ends no process."""
+"""Hands a claimed iteration back before its lease expires, because its worker ends or lost its servers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from botticelli.telemetry.log import log
 
 
 def release(runtime: Runtime, *claims: Claim) -> None:
-    """What the iterations didn't draw is free for the next ones. Without Redis the tickets' leases do it."""
+    """Release what the iterations didn't draw, for the next ones. Without Redis, the tickets' leases expire instead."""
     try:
         runtime.budget.release_all([Ticket.from_json(claim.ticket) for claim in claims])
     except RedisError as error:
@@ -22,10 +22,11 @@ def release(runtime: Runtime, *claims: Claim) -> None:
 
 
 def hand_back(runtime: Runtime, claim: Claim, why: str) -> None:
-    """Queue it again, with a new ticket if there is one; nothing happens when somebody else has it already.
+    """Queue an iteration again, with a new ticket if there is one; does nothing when another worker holds it.
 
-    Finished acts are kept, a call in flight counts as its estimate and is made again. The fence moves on: whoever still
-    performs it here writes nothing any more. No worker counts as lost. Raises what an absent server raises.
+    Finished acts are kept; a call in flight counts as its estimate and is made again. The fencing token increases, so
+    that whoever still performs the iteration can write nothing. It doesn't count as a lost worker. Raises the errors of
+    an absent server.
     """
     release(runtime, claim)
     with runtime.store.transaction() as tx:

@@ -1,4 +1,4 @@
-"""Keeps the leases of everything this process performs, with one thread and one statement. Judges no lease itself."""
+"""Renews the leases of all iterations that this process performs, with one thread and one statement."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ class LeaseKeeper:
         self._runtime = runtime
         self._claims: dict[ClaimKey, Claim] = {}
         self._owed: dict[ClaimKey, Claim] = {}
-        """Interrupted because a server was away: given back as soon as it can be written down."""
+        """Claims interrupted by an absent server: handed back as soon as that can be recorded."""
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
         self._empty = threading.Event()
 
     @contextmanager
     def holding(self, claim: Claim) -> Iterator[None]:
-        """The claim is renewed for as long as the block runs. When a server goes away in it, it is owed."""
+        """Renew the claim while the block runs. When a server goes away meanwhile, the claim is to be handed back."""
         key = claim.key
         with self._lock:
             self._claims[key] = claim
@@ -52,12 +52,15 @@ class LeaseKeeper:
                 self._claims.pop(key, None)
 
     def hand_back_owed(self) -> None:
-        """What was interrupted goes on, here or elsewhere. Raises what an absent server raises."""
+        """Hand interrupted claims back, so that they continue here or elsewhere.
+
+        Raises the errors of an absent server.
+        """
         for claim in self._take(self._owed):
             self._hand_back(claim, "a server was away")
 
     def hand_back_all(self, why: str) -> None:
-        """Also what is being performed at this moment: this process ends."""
+        """Hand back all claims, including running ones, because this process ends."""
         for claim in [*self._take(self._owed), *self._take(self._claims)]:
             self._hand_back(claim, why)
 
@@ -99,5 +102,5 @@ class LeaseKeeper:
 
 @cache
 def keeper_of(runtime: Runtime) -> LeaseKeeper:
-    """The one of this process."""
+    """Return the lease keeper of this process."""
     return LeaseKeeper(runtime)

@@ -1,6 +1,6 @@
-"""Which tasks of iterations still lie in the queue, and which are lost. Looks only; publishes nothing.
+"""Finds out which iteration tasks are still in the queue, and which are lost.
 
-A message that a worker has just taken is in no list until its iteration is claimed, so what is missing is looked for twice.
+A message that a worker has just taken is in no list until its iteration is claimed, so missing ones are checked twice.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from workers.transport.queue_messages import read_entry
 
 Key = tuple[str, int]
 LOOK_AT = 2000
-"""The oldest messages of the queue, which are taken next; what was published long ago is among them or nowhere."""
+"""How many of the oldest messages to read: they are taken next, so an old message is among them or lost."""
 CLAIM_SECONDS = 0.2
-"""More than a worker takes from the queue to the claim."""
+"""Longer than a worker takes from the queue to the claim."""
 
 
 def lost_tasks(runtime: Runtime, keys: Set[Key]) -> set[Key]:
-    """Those of `keys` (run and number) that are not in the queue. Redis's errors are raised."""
+    """Return those of `keys` (run and number) whose task is not in the queue. Raises Redis's errors."""
     missing = _missing(runtime, keys)
     if missing:
         threading.Event().wait(CLAIM_SECONDS)
@@ -30,14 +30,14 @@ def lost_tasks(runtime: Runtime, keys: Set[Key]) -> set[Key]:
 
 def _missing(runtime: Runtime, keys: Set[Key]) -> set[Key]:
     name = f"{runtime.settings.redis.prefix}:{QUEUE}"
-    found = runtime.redis.lrange(name, -LOOK_AT, -1)
-    if len(found) == LOOK_AT and runtime.redis.llen(name) > LOOK_AT:
+    messages = runtime.redis.lrange(name, -LOOK_AT, -1)
+    if len(messages) == LOOK_AT and runtime.redis.llen(name) > LOOK_AT:
         return set()
-    return set(keys) - {key for one in found if (key := _key_of(one)) is not None}
+    return set(keys) - {key for message in messages if (key := _key_of(message)) is not None}
 
 
 def _key_of(message: bytes | str) -> Key | None:
-    """None for other tasks, and for what nobody of us has sent."""
+    """Return the key of an iteration's task; None for other tasks, and for messages that Botticelli didn't send."""
     entry = read_entry(message)
     try:
         run_id, number, _ = str(entry["headers"]["id"]).rsplit(".", 2) if entry else ("", "", "")

@@ -1,4 +1,4 @@
-"""How a request to enqueue that can't be performed is answered: by a failed run. Judges no request."""
+"""Records a request to enqueue that can't be performed as a failed run."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from botticelli.untrusted.storable import storable
 
 
 def own_id_of(task_id: str) -> str:
-    """The run of a request that names none: the same for each delivery of its message."""
+    """Return the run id of a request that names none: the same for each delivery of its message."""
     return run_id_for(f"task {task_id}")
 
 
 def refuse(runtime: Runtime, own_id: str, arguments: Mapping[str, Any], error: BotticelliError) -> None:
-    """Record why a request was refused.
+    """Record why a request was rejected, as a failed run.
 
-    Say why under the id that whoever asked looks for: that of the request, else of its key, else `own_id`. A run that
-    is there already stays as it is. Raises what an absent Postgres raises.
+    Its id is the one that the sender looks for: that of the request, else of its key, else `own_id`. An existing run
+    stays unchanged. Raises the errors of an absent Postgres.
     """
     run_id, key = arguments.get("run_id"), arguments.get("idempotency_key")
     named = run_id if _is_name(run_id) else None
@@ -31,6 +31,6 @@ def refuse(runtime: Runtime, own_id: str, arguments: Mapping[str, Any], error: B
     reject(runtime, str(arguments.get("narrative") or "as text"), EnqueueOptions(run_id=named), error)
 
 
-def _is_name(said: object) -> bool:
-    """Whether a run can have it for its id, or be named by it."""
-    return isinstance(said, str) and 0 < len(said) <= NAME_CHARACTERS and storable(said) == said
+def _is_name(value: object) -> bool:
+    """Whether a value can be a run's id or name."""
+    return isinstance(value, str) and 0 < len(value) <= NAME_CHARACTERS and storable(value) == value

@@ -1,6 +1,6 @@
-"""A pass of the recovery sweep: lost iterations go back, unclaimed ones are published, due runs wake. Performs no act.
+"""Performs one pass of the recovery sweep: queues lost iterations, publishes unclaimed ones, advances due runs.
 
-Whatever two passes do at once, rows are locked or the update finds them changed. When there is one is in sweep_thread.py.
+Concurrent passes are safe: rows are locked, or the update finds them changed. sweep_thread.py decides when a pass runs.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ PUT_OFF_SECONDS = 60.0
 
 
 def sweep(runtime: Runtime, *, judge_leases: bool = True) -> None:
-    """One pass over everything that is due. Without `judge_leases`, those that have run out are left alone."""
+    """Process everything that is due. Without `judge_leases`, expired leases are left alone."""
     if judge_leases:
         _requeue_lost(runtime)
     _publish_unclaimed(runtime)
@@ -50,10 +50,9 @@ def _requeue_lost(runtime: Runtime) -> None:
 
 
 def _take_back(runtime: Runtime, tx: Transaction, lost: Lost) -> list[Ticket] | None:
-    """Queue an iteration again, or fail it when it has cost too many workers.
+    """Queue a lost iteration again, or fail it when it has cost too many workers.
 
-    Queue it again, or fail it when it has cost too many workers. The tickets that are to be released; None when another
-    sweep was first.
+    Returns the tickets to release; None when another sweep was first.
     """
     run = tx.runs.lock(lost.run_id)
     if not tx.iterations.requeue(lost.run_id, lost.number, lost.fence, lost=True):
@@ -74,26 +73,26 @@ def _take_back(runtime: Runtime, tx: Transaction, lost: Lost) -> list[Ticket] | 
 
 
 def _publish_unclaimed(runtime: Runtime) -> None:
-    """A task that still lies in the queue is not sent again: behind a burst it only waits."""
+    """Publish tasks of unclaimed iterations again, except those still in the queue behind a burst."""
     grace_seconds = runtime.settings.worker.redelivery_grace_seconds
     with runtime.store.transaction() as tx:
         unclaimed = tx.iterations.unclaimed(BATCH)
     if not unclaimed:
         return
-    lost = lost_tasks(runtime, {one.key for one in unclaimed})
+    lost = lost_tasks(runtime, {row.key for row in unclaimed})
     with runtime.store.transaction() as tx:
         again = tx.iterations.put_off(unclaimed, lost, grace_seconds=grace_seconds)
-    for one in unclaimed:
-        ticket = Ticket.from_json(one.ticket)
+    for row in unclaimed:
+        ticket = Ticket.from_json(row.ticket)
         runtime.budget.renew(ticket.id, [share.scope for share in ticket.shares], TICKET_LEASE_SECONDS)
     publish(
         runtime,
-        [Publication(one.run_id, one.number, one.narrative, again[one.key]) for one in unclaimed if one.key in again],
+        [Publication(row.run_id, row.number, row.narrative, again[row.key]) for row in unclaimed if row.key in again],
     )
 
 
 def wake_due(runtime: Runtime) -> None:
-    """Look at the runs that are due at this moment."""
+    """Advance the runs that are due now."""
     with runtime.store.transaction() as tx:
         due = tx.runs.due(BATCH)
     for run_id in due:
@@ -111,6 +110,6 @@ def wake_due(runtime: Runtime) -> None:
 
 
 def _put_off(runtime: Runtime, run_id: str) -> None:
-    """A run that can't be advanced doesn't keep the others waiting; it is looked at again later."""
+    """Postpone a run that can't be advanced, so that it doesn't delay the others."""
     with runtime.store.transaction() as tx:
         tx.runs.set(run_id, due_at=func.now() + timedelta(seconds=PUT_OFF_SECONDS))

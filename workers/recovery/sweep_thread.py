@@ -1,4 +1,7 @@
-"""The thread that sweeps: when, how patiently, and what is said when that fails. What a pass does is in sweep.py."""
+"""Runs the sweep in a thread: decides when, how patiently, and what to log when it fails.
+
+A pass itself is in sweep.py.
+"""
 
 from __future__ import annotations
 
@@ -23,22 +26,22 @@ from workers.recovery.sweep import sweep, wake_due
 from workers.recovery.unacked_requests import Taken
 
 PART_OF_INTERVAL = 0.9
-"""A sweep counts for the fleet for so much of the interval, so that no clock's jitter skips every second one."""
+"""A sweep counts for this part of the interval, so that clock jitter doesn't skip every second one."""
 
 
 LOCKED = ("55P03", "57014")
-"""SQLSTATE of a lock, and of a statement, that took too long."""
+"""SQLSTATEs of a lock, and of a statement, that took too long."""
 
 
 class Sweep(threading.Thread):
-    """A pass each `sweep_interval_seconds`, or as soon as the next parked run is due, until `stop`."""
+    """Sweeps each `sweep_interval_seconds`, or as soon as the next parked run is due, until `stop`."""
 
     def __init__(self, runtime: Runtime, listening: Listening) -> None:
         super().__init__(name="sweep", daemon=True)
         self._runtime = runtime
         self._listening = listening
         self._wakes: SimpleQueue[None] = SimpleQueue()
-        """Re-entrant, for a signal's handler may stop it while the same thread wakes it."""
+        """Re-entrant, since a signal handler may stop the sweep while the same thread wakes it."""
         self._stopped = False
         self._trouble = ""
         self._deaf = ""
@@ -55,7 +58,7 @@ class Sweep(threading.Thread):
             pause_seconds = self._pass()
 
     def wake(self) -> None:
-        """Something was parked: look when it is due."""
+        """Look when the run that was just parked is due."""
         self._wakes.put(None)
 
     def stop(self) -> None:
@@ -63,7 +66,7 @@ class Sweep(threading.Thread):
         self._wakes.put(None)
 
     def _pass(self) -> float:
-        """Seconds until the next one."""
+        """Run one pass; return the seconds until the next one."""
         due_seconds = None
         try:
             if self._runtime.services is not None:
@@ -84,7 +87,7 @@ class Sweep(threading.Thread):
         return self._interval_seconds if due_seconds is None else min(self._interval_seconds, due_seconds)
 
     def _sweep_or_wake(self) -> None:
-        """One worker of the fleet sweeps in each interval; each looks at what is due at this moment."""
+        """Sweep if this worker is elected for the interval; always look at the runs that are due."""
         interval_seconds = self._interval_seconds * PART_OF_INTERVAL
         with self._runtime.store.transaction() as tx:
             elected = tx.duties.take("sweep", worker=worker_name(), interval_seconds=interval_seconds)
@@ -96,11 +99,11 @@ class Sweep(threading.Thread):
             wake_due(self._runtime)
 
     def _be_patient(self) -> None:
-        """Leases ran out while nobody could renew them: their holders get the time of a lease to do it."""
+        """Give holders whose leases expired while no server could renew them one more lease to do so."""
         self._patient_until = time.monotonic() + self._runtime.settings.worker.lease_seconds
 
     def _say_holders(self, error: Exception) -> None:
-        """When rows were locked for too long: by whom, as far as the server says it."""
+        """Log which sessions held rows locked for too long, as far as the server says it."""
         if getattr(getattr(error, "orig", None), "pgcode", None) not in LOCKED:
             return
         with suppress(*SERVERS_AWAY):
@@ -108,7 +111,7 @@ class Sweep(threading.Thread):
                 log("rows_held", level=logging.WARNING, **{name: _rounded(value) for name, value in holder.items()})
 
     def _say_trouble(self, trouble: str) -> None:
-        """Once when it begins or changes, once when it is over."""
+        """Log a trouble once when it begins or changes, and once when it is over."""
         if trouble == self._trouble:
             return
         self._trouble = trouble
@@ -118,13 +121,13 @@ class Sweep(threading.Thread):
             log("sweep_goes_on", level=logging.WARNING)
 
     def _listen(self) -> None:
-        found = self._listening.look(self._runtime, most_seconds=2 * self._interval_seconds)
-        if found is None:
+        canary_row = self._listening.look(self._runtime, most_seconds=2 * self._interval_seconds)
+        if canary_row is None:
             self._deaf = ""
             return
-        self._deaf = f"the consumer of this worker {DEAF}: a canary of {found.asked_at:%H:%M:%S} UTC is unanswered"
+        self._deaf = f"the consumer of this worker {DEAF}: a canary of {canary_row.asked_at:%H:%M:%S} UTC is unanswered"
         announce(self._runtime, self._deaf)
-        log("worker_deaf", level=logging.ERROR, silent_seconds=round(found.silent_seconds))
+        log("worker_deaf", level=logging.ERROR, silent_seconds=round(canary_row.silent_seconds))
         if self._runtime.settings.worker.end_when_deaf:
             self._listening.end(self._deaf)
 
@@ -148,10 +151,10 @@ def start(runtime: Runtime, listening: Listening) -> None:
 
 def wake() -> None:
     """Let the sweep of this process, if it has one, look when the next run is due."""
-    for one in _sweeps:
-        one.wake()
+    for sweep_ in _sweeps:
+        sweep_.wake()
 
 
 def stop() -> None:
-    for one in _sweeps:
-        one.stop()
+    for sweep_ in _sweeps:
+        sweep_.stop()

@@ -1,7 +1,8 @@
-"""Requests to enqueue that a worker took and died with: puts them back into the queue. Stores no request.
+"""Puts requests to enqueue back into the queue that a worker took and died with.
 
-The broker gives a message that was never acknowledged back after its visibility timeout, an hour. For an iteration that
-does no harm, its row is due; a request is in no row yet. To put back one that is being stored does none: it names one run.
+The broker redelivers an unacknowledged message only after its visibility timeout, an hour. An iteration doesn't suffer,
+since its row is due; a request has no row yet. Putting back one that is just being stored is harmless: it names one
+run.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from workers.recovery.rejections import own_id_of, refuse
 from workers.transport.queue_messages import read_arguments
 
 GRACES = 4
-"""How many times `redelivery_grace_seconds` a request may stay with a worker: with Postgres there, storing takes less."""
+"""How many `redelivery_grace_seconds` a request may stay with a worker; while Postgres is up, storing takes less."""
 REMEMBERED_SECONDS = 86_400
 
 
@@ -29,20 +30,20 @@ class _Request:
     task_id: str
     arguments: dict[str, Any]
     is_direct: bool
-    """Sent to the queue by its name, as everything is that Celery sends without an exchange of one's own."""
+    """True when it was sent to the queue by name, as Celery does unless told to use another exchange."""
 
 
 class Taken:
-    """The messages that were taken and not acknowledged, and since when this process has seen them so.
+    """Tracks the messages that were taken and not acknowledged, and since when this process has seen them so.
 
-    By the steady clock of this process: the moments in the broker's own index come from the clocks of workers.
+    Times are of this process's monotonic clock, since the broker's own index has times of workers' clocks.
     """
 
     def __init__(self) -> None:
         self._since: dict[str, float] = {}
 
     def put_back(self, runtime: Runtime, *, grace_seconds: float | None = None) -> None:
-        """Requests that have been with a worker for longer than that go to whoever is next. Redis's errors are raised."""
+        """Put back requests that have been with a worker for longer than the grace. Raises Redis's errors."""
         if grace_seconds is None:
             grace_seconds = GRACES * runtime.settings.worker.redelivery_grace_seconds
         prefix, now = runtime.settings.redis.prefix, time.monotonic()
@@ -60,7 +61,7 @@ class Taken:
 
 
 def _put_back(runtime: Runtime, tag: str, request: _Request) -> None:
-    """One that has cost too many workers is refused instead."""
+    """Put one request back, or reject it when it has cost too many workers."""
     key = f"{runtime.settings.redis.prefix}:request:{request.task_id}"
     losses = int(runtime.redis.incr(key))
     runtime.redis.expire(key, REMEMBERED_SECONDS)
@@ -74,10 +75,10 @@ def _put_back(runtime: Runtime, tag: str, request: _Request) -> None:
     log("request_put_back", level=logging.WARNING, task=request.task_id, times=losses, refused=is_poison)
 
 
-def _request_in(kept: Any) -> _Request | None:
-    """None for other tasks and for what can't be read."""
+def _request_in(copy: Any) -> _Request | None:
+    """Return the request in a copy of a message; None for other tasks and unreadable copies."""
     try:
-        message, exchange, _ = json.loads(kept)
+        message, exchange, _ = json.loads(copy)
         headers = message["headers"]
         if headers["task"] != ENQUEUE or (arguments := read_arguments(message)) is None:
             return None

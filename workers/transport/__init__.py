@@ -1,4 +1,4 @@
-"""Between Celery and Redis: entries of a queue are judged before Celery sees them, and taken and acknowledged in batches.
+"""Connects Celery to Redis: judges queue entries before Celery sees them, and takes and acknowledges them in batches.
 
 A lost Redis ends no worker.
 """

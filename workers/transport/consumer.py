@@ -1,10 +1,11 @@
-"""Celery's consumer, but for three things: neither a lost Redis nor a message ends the worker, and events go out in lots.
+"""Extends Celery's consumer: no lost Redis and no message ends the worker, and events are sent in batches.
 
 kombu 5.7 closes a lost connection twice; the second time, and at every later ack of a message that came through it, it
-raises an AttributeError that nobody catches. What can't be acknowledged comes again, and its claim finds nothing to do.
+raises an AttributeError that nobody catches. A message that can't be acknowledged is redelivered, and its claim finds
+nothing to do.
 
-What Celery makes of a message that it can't use shows the whole of it in the log; here it is one line without the body.
-Private members of Celery that are used here: `Consumer._flush_events`.
+Celery logs an unusable message in full; this consumer logs one line without the body. Private members of Celery used
+here: `Consumer._flush_events`.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from botticelli.telemetry.log import log, logger
 from workers.transport.redis_transport import without_key_error
 
 EVENTS_APART_SECONDS = 0.2
-"""Task events wait for others for up to so long: one publish for all of them. Flower loses nothing but these moments."""
+"""Seconds for which task events are collected, to be published together. Flower only sees them later."""
 
 
 class Consumer(consumer.Consumer):  # type: ignore[misc]
@@ -28,11 +29,11 @@ class Consumer(consumer.Consumer):  # type: ignore[misc]
     _asked_at = float("-inf")
 
     def __init__(self, *args: Any, **options: Any) -> None:
-        """It looks for no other workers and hears no events of theirs, which anybody could send: they share rows only."""
+        """Ignore other workers and their events, which anybody could send: workers share rows only."""
         super().__init__(*args, **{**options, "without_mingle": True, "without_gossip": True})
 
     def create_task_handler(self, *args: Any, **options: Any) -> Callable[[Any], Any]:
-        """Celery's, but what it raises for a message is about that message only: it goes back once, and is dropped then."""
+        """Handle a task as Celery does, but confine its errors to its message: requeued once, then dropped."""
         receive = super().create_task_handler(*args, **options)
         lost = without_key_error(self.connection_errors)
 
@@ -62,14 +63,17 @@ class Consumer(consumer.Consumer):  # type: ignore[misc]
         self._refuse(message, type(exc).__name__)
 
     def _refuse(self, message: Any, reason: str, *, requeue: bool = False) -> None:
-        """Its place in this worker is free again."""
+        """Reject a message, which frees its place in this worker."""
         queue = message.delivery_info.get("routing_key")
         log("message_refused", level=logging.WARNING, queue=queue, reason=reason, again=requeue)
         if not message.acknowledged:
             message.reject_log_error(logger, self.connection_errors, requeue=requeue)
 
     def on_send_event_buffered(self) -> None:
-        """Called by any thread; the flush is the event loop's. One that was lost with a connection is asked for again."""
+        """Flush events in the event loop, from any thread.
+
+        A flush that was lost with a connection is requested again.
+        """
         now = time.monotonic()
         if self.hub and now - self._asked_at > 2 * EVENTS_APART_SECONDS:
             self._asked_at = now
@@ -97,7 +101,7 @@ class Consumer(consumer.Consumer):  # type: ignore[misc]
             log("lost_connection_closed", level=logging.WARNING, error=type(exc).__name__)
 
     def call_soon_ack(self, p: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-        """`p` acknowledges or rejects one message; now or by the event loop, as Celery decides."""
+        """Call `p`, which acknowledges or rejects one message, now or in the event loop, as Celery decides."""
 
         def tolerant(*values: Any, **options: Any) -> Any:
             try:
@@ -110,7 +114,7 @@ class Consumer(consumer.Consumer):  # type: ignore[misc]
 
 
 def _forget(task_id: object) -> None:
-    """Celery's lists may name it already."""
+    """Remove a task from Celery's lists, which may name it already."""
     request = state.requests.get(task_id)
     if request is not None:
         state.task_ready(request)

@@ -1,7 +1,7 @@
-"""Judges what lies in the queue before Celery sees it: an entry becomes a plain message for a task of ours, or is refused.
+"""Judges queue entries before Celery sees them: each becomes a plain message for a task of ours, or is refused.
 
-Whoever can write to Redis can put anything there, and Celery and kombu trust most of what they read: a wrong shape ends the
-worker, an odd `chain` keeps its slot for ever. So nothing is passed on but what is named here. Performs nothing.
+Whoever can write to Redis can put anything there, and Celery and kombu trust most of what they read: a wrong shape ends
+the worker, an odd `chain` keeps its slot for ever. Only fields named here are passed on.
 """
 
 from __future__ import annotations
@@ -19,37 +19,37 @@ from botticelli.messages import CANARY, ENQUEUE, MAX_ENTRY_BYTES, RUN_ITERATION,
 
 MAX_DEPTH = 32
 MAX_VALUES = 100_000
-"""Counted by the marks that open or part them, before anything is parsed: to build a million lists takes seconds."""
+"""Counted by their opening and separating marks before parsing, since building a million lists takes seconds."""
 MAX_NAME_CHARACTERS = 255
 MAX_SHOWN_CHARACTERS = 300
 MAX_PRIORITY = 9
 MAX_WIRE_VERSION = 2**31
 UNREADABLE = (ValueError, RecursionError, MemoryError)
-"""What the JSON parser raises, whatever it is given."""
+"""Exceptions that the JSON parser raises, whatever its input."""
 ENCODINGS = ("utf-8", "utf8", "us-ascii", "ascii")
 POSITIONAL: Mapping[str, tuple[str, ...]] = {
     ENQUEUE: ("narrative",),
     RUN_ITERATION: ("run_id", "number"),
     CANARY: ("queue",),
 }
-"""What the arguments of a task are that come without a name."""
+"""Names of each task's positional arguments."""
 MARKED = {"__type__", "__value__"}
-"""How kombu writes what JSON has no type for."""
+"""The keys with which kombu writes values that JSON has no type for."""
 
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """An entry that nobody will perform. `reason` says nothing of what it contains."""
+    """An entry that will not be performed. `reason` quotes nothing of its content."""
 
     reason: str
 
 
 class _Unfit(Exception):
-    """The reason of a refusal."""
+    """Carries the reason of a refusal."""
 
 
 def admit(entry: bytes | str, queue: str) -> dict[str, Any] | Refused:
-    """The message that Celery is given for an entry of `queue`. It costs well under a second, whatever the entry is."""
+    """Turn an entry of `queue` into a message for Celery, or refuse it. Takes well under a second for any entry."""
     try:
         return _message(entry, queue)
     except _Unfit as unfit:
@@ -57,7 +57,7 @@ def admit(entry: bytes | str, queue: str) -> dict[str, Any] | Refused:
 
 
 def read_entry(entry: object) -> dict[str, Any] | None:
-    """An entry as it lies in the queue, for those that only look; None for what can't be read or is no JSON object."""
+    """Read an entry for inspection only; None when it is unreadable or not a JSON object."""
     if not isinstance(entry, bytes | str) or len(entry) > MAX_ENTRY_BYTES:
         return None
     try:
@@ -68,7 +68,7 @@ def read_entry(entry: object) -> dict[str, Any] | None:
 
 
 def read_arguments(message: Mapping[str, Any]) -> tuple[list[Any], dict[str, Any]] | None:
-    """The positional and the keyword arguments of a message; None when it has none that can be read."""
+    """Return the positional and the keyword arguments of a message; None when it has no readable ones."""
     try:
         args, kwargs, _, _ = _parts(message, _section(message, "properties"))
     except _Unfit:
@@ -111,7 +111,10 @@ def _message(entry: bytes | str, queue: str) -> dict[str, Any]:
 
 
 def _headers(headers: Mapping[str, Any], task: str, task_id: str) -> dict[str, Any]:
-    """No chain, chord, group, callback, stamp, time limit or other name: Botticelli uses none of them."""
+    """Build the headers from the fields that Botticelli uses.
+
+    Chain, chord, group, callback, stamp, time limit and other names are left out.
+    """
     plain: dict[str, Any] = {
         "lang": "py",
         "task": task,
@@ -138,7 +141,7 @@ def _headers(headers: Mapping[str, Any], task: str, task_id: str) -> dict[str, A
 
 
 def _properties(properties: Mapping[str, Any], task_id: str, queue: str) -> dict[str, Any]:
-    """The tag is new: two messages that claim the same one would be taken for one, and answered together."""
+    """Build the properties with a new tag: two messages with the same tag would be acknowledged together."""
     priority = properties.get("priority")
     has_priority = isinstance(priority, int) and not isinstance(priority, bool) and 0 <= priority <= MAX_PRIORITY
     return {
@@ -153,7 +156,7 @@ def _properties(properties: Mapping[str, Any], task_id: str, queue: str) -> dict
 
 
 def _require_now(headers: Mapping[str, Any]) -> None:
-    """A worker would hold a message with an ETA, and its place, until then."""
+    """Refuse an ETA, for which a worker would hold the message and its place."""
     if headers.get("eta") is not None:
         raise _Unfit("to be performed later (eta), which no message can ask for")
     expires = headers.get("expires")
@@ -168,7 +171,7 @@ def _require_now(headers: Mapping[str, Any]) -> None:
 
 
 def _parts(message: Mapping[str, Any], properties: Mapping[str, Any]) -> tuple[list[Any], dict[str, Any], bool, str]:
-    """Arguments, keyword arguments, whether there is more than that, and the body as base64."""
+    """Return arguments, keyword arguments, whether there is more than that, and the body as base64."""
     if "compression" in _section(message, "headers"):
         raise _Unfit("compressed")
     if message.get("content-type") != "application/json":
@@ -190,7 +193,7 @@ def _parts(message: Mapping[str, Any], properties: Mapping[str, Any]) -> tuple[l
 
 
 def _body(body: object, encoding: object) -> tuple[str, str]:
-    """As text and as base64."""
+    """Return the body as text and as base64."""
     if not isinstance(body, str):
         raise _Unfit("its body is not a text")
     try:
@@ -204,7 +207,7 @@ def _body(body: object, encoding: object) -> tuple[str, str]:
 
 
 def _require_plain(value: Any) -> None:
-    """Not deep, and only what JSON has; without recursion."""
+    """Refuse a value that is deep or not plain JSON; works without recursion."""
     level = [value]
     for _ in range(MAX_DEPTH):
         level = [inner for outer in level for inner in _inner(outer)]
@@ -241,6 +244,6 @@ def _shown(value: object) -> str:
 
 
 def _own_description(value: object) -> str:
-    """What Flower shows of the arguments. Other programs' would show the arguments themselves."""
+    """Return the description of the arguments that Flower shows; another program's would show the arguments themselves."""
     shown = _shown(value)
     return shown if shown.startswith("run=") else ""

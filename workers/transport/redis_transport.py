@@ -1,13 +1,14 @@
-"""kombu's Redis transport, careful and with fewer trips: entries are judged before they are messages, and go in lots.
+"""Extends kombu's Redis transport: judges entries before they become messages, and saves round trips by batching.
 
-kombu 5.7 makes a new client of redis-py for every publish, event and acknowledgement, takes one message in each turn of the
-loop, and sends each acknowledgement by itself; that took half of a busy worker's main thread. A late acknowledgement only
-means that a message may come twice. Of iterations the server keeps no copy until they are acknowledged: their rows are due
-until they are done. For that reason only they are taken in lots.
+kombu 5.7 makes a new client of redis-py for every publish, event and acknowledgement, takes one message in each turn of
+the loop, and sends each acknowledgement alone; that took half of a busy worker's main thread. A late acknowledgement
+only means that a message may come twice. The server keeps no unacknowledged copy of iteration messages, since their
+rows stay due until they are done; therefore only they are taken in batches.
 
-Private members of kombu that are used here: `QoS._delivered`, `Channel._qos`, `_queue_cycle`, `_in_poll`, `_brpop_sent_at`,
+Private members of kombu used here: `QoS._delivered`, `Channel._qos`, `_queue_cycle`, `_in_poll`, `_brpop_sent_at`,
 `_brpop_read`, `_receive_one`, `_handle_message`, `_deliver_fanout_message`, `_flush_brpop_reauth`, `_create_client`,
-`_do_restore_message`, `Transport._deliver`, `MultiChannelPoller._channels`, `Message._raw`, `transport._transport_cache`.
+`_do_restore_message`, `Transport._deliver`, `MultiChannelPoller._channels`, `Message._raw`,
+`transport._transport_cache`.
 """
 
 from __future__ import annotations
@@ -33,19 +34,19 @@ from botticelli.telemetry.log import log
 from workers.transport.queue_messages import Refused, admit
 
 TAKEN_AT_ONCE = 8
-"""Messages that a worker takes together; the others are for those that have room as well."""
+"""Most messages that a worker takes together; the rest is left for other workers."""
 AT_ONCE_SECONDS = 0.02
-"""A message that comes so soon was waiting."""
+"""A message that arrives within these seconds was already waiting."""
 OF_ITERATION = f'"task": "{RUN_ITERATION}"'
-"""As kombu writes the headers of a message."""
+"""The task in the headers of a message, as kombu writes them."""
 ACKED_APART_SECONDS = 0.2
-"""Acknowledged messages stay on the server for up to so long, or until the next one is received."""
+"""Seconds that acknowledged messages stay on the server at most; a received message removes them earlier."""
 UNREADABLE_COPY = (ValueError, TypeError, LookupError, AttributeError, RecursionError)
-"""What a copy of a message raises that kombu didn't write."""
+"""Errors that a message copy raises that kombu didn't write."""
 
 
 class QoS(redis.QoS):
-    """Used by the event loop's thread only, as kombu's."""
+    """Tracks unacknowledged messages; used only by the event loop's thread, as kombu's."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
@@ -65,13 +66,13 @@ class QoS(redis.QoS):
             self._remove_acked(pipe)
 
     def ack(self, delivery_tag: str) -> None:
-        """Room for the next message at once; the server hears of it later."""
+        """Free the place for the next message at once; the server is informed later."""
         if self._has_copy(delivery_tag):
             self._acked.append(delivery_tag)
         virtual.QoS.ack(self, delivery_tag)
 
     def restore_by_tag(self, tag: str, client: Any = None, leftmost: bool = False) -> None:
-        """Back into the queue, from the server's copy if it has one."""
+        """Put a message back into the queue, from the server's copy if it has one."""
         if self._has_copy(tag):
             try:
                 super().restore_by_tag(tag, client=client, leftmost=leftmost)
@@ -85,20 +86,19 @@ class QoS(redis.QoS):
             self.channel._do_restore_message(message._raw, *place, connected, leftmost=leftmost)
 
     def _has_copy(self, tag: str) -> bool:
-        """On the server. A tag that isn't ours is of a message that a worker has died with, so it is there."""
+        """Whether Redis still holds a copy. An unknown tag belongs to a dead worker's message, which has one."""
         return tag not in self._delivered or not _is_due_anyway(self._delivered[tag])
 
     def remove_acked(self) -> None:
-        """From the server."""
+        """Remove acknowledged messages from the server."""
         if self._acked:
             with self._pipe() as pipe:
                 self._remove_acked(pipe)
 
     def restore_unacked_once(self, stderr: Any = None) -> None:
-        """Take acknowledged messages from the server before a closed channel restores the others.
+        """Remove acknowledged messages from the server before a closed channel restores the others.
 
-        What a lost server still holds as unacknowledged comes again, and finds nothing to
-        do.
+        A lost server redelivers what it still holds as unacknowledged; such a message finds nothing to do.
         """
         try:
             self.remove_acked()
@@ -107,12 +107,15 @@ class QoS(redis.QoS):
         super().restore_unacked_once(stderr)
 
     def _pipe(self) -> AbstractContextManager[Any]:
-        """No transaction: of what arrives in part, kombu takes the rest away when it restores."""
+        """Open a pipeline without a transaction: kombu tidies up partly written copies when it restores."""
         pipe: AbstractContextManager[Any] = self.channel._create_client().pipeline(transaction=False)
         return pipe
 
     def _remove_acked(self, pipe: Any) -> None:
-        """Also executes what is in the pipe already. They are kept for the next time when the server doesn't answer."""
+        """Remove acknowledged messages, and execute what is in the pipe.
+
+        When the server doesn't answer, they stay for the next time.
+        """
         acked = tuple(self._acked)
         if acked:
             pipe.hdel(self.unacked_key, *acked)
@@ -122,7 +125,7 @@ class QoS(redis.QoS):
 
 
 def without_key_error(errors: Iterable[type[BaseException]]) -> tuple[type[BaseException], ...]:
-    """Kombu counts KeyError among the signs of a lost connection; here it is what a message without a key raises."""
+    """Exclude KeyError, which kombu counts as a lost connection; here a message without a key raises it."""
     return tuple(kind for kind in errors if kind is not KeyError)
 
 
@@ -137,10 +140,10 @@ def _is_due_anyway(message: Any) -> bool:
 
 class Channel(redis.Channel):
     QoS = QoS
-    _kept: Any = None
+    _shared_client: Any = None
 
     def _brpop_read(self, **options: Any) -> bool:
-        """kombu's, but it judges the entry before anything is made of it."""
+        """Read an entry as kombu does, but judge it before a message is made of it."""
         sent_at = self._brpop_sent_at
         try:
             queue, entry = self._popped(**options)
@@ -154,7 +157,7 @@ class Channel(redis.Channel):
         return True
 
     def _popped(self, **options: Any) -> tuple[str, bytes]:
-        """The queue and the entry of an answer; Empty when there was none for as long as the server waited."""
+        """Return the queue and the entry of an answer; Empty when none came while the server waited."""
         try:
             answer = self.client.parse_response(self.client.connection, "BRPOP", **options)
         except self.connection_errors:
@@ -166,7 +169,7 @@ class Channel(redis.Channel):
         return bytes_to_str(key).rsplit(self.sep, 1)[0], entry
 
     def _admit(self, entry: bytes | str, queue: str) -> None:
-        """To Celery; what is refused is dropped here, and has no place among what a worker holds."""
+        """Deliver an entry to Celery; a refused one is dropped and takes no place in this worker."""
         message = admit(entry, queue)
         if isinstance(message, Refused):
             log("message_refused", level=logging.WARNING, queue=queue, reason=message.reason, bytes=len(entry))
@@ -174,7 +177,7 @@ class Channel(redis.Channel):
             self.connection._deliver(message, queue)
 
     def _receive_one(self, client: Any) -> Any:
-        """A broadcast, e.g. of `inspect`. One that can't be read is dropped, whatever it raises."""
+        """Receive a broadcast, such as `inspect`. An unreadable one is dropped, whatever it raises."""
         try:
             return super()._receive_one(client)
         except Empty:
@@ -194,14 +197,14 @@ class Channel(redis.Channel):
         return payload
 
     def _deliver_fanout_message(self, message: Any, exchange: str) -> Any:
-        """A body that grows when it is decompressed is not even looked at."""
+        """Deliver a broadcast; a compressed body, which could grow, is refused unread."""
         if "compression" in message["headers"]:
             raise ValueError(exchange)
         message["properties"]["delivery_tag"] = str(uuid.uuid4())
         return super()._deliver_fanout_message(message, exchange)
 
     def _take_more(self, queue: str) -> None:
-        """Where one message was there as soon as it was asked for, there may be others: as many as there is room for."""
+        """Take further messages, up to the free places, after one that was already waiting."""
         room = self.qos.can_consume_max_estimate()
         most = TAKEN_AT_ONCE if room is None else min(room, TAKEN_AT_ONCE)
         if most < 1:
@@ -209,19 +212,22 @@ class Channel(redis.Channel):
         client = self._create_client()
         try:
             messages = client.register_script(_take_more_script())([queue], [most, OF_ITERATION])
-        except ResponseError as error:  # a full server runs no script; one by one they come all the same
+        except ResponseError as error:  # a full server runs no script; messages then arrive singly
             log("messages_come_one_by_one", level=logging.DEBUG, error=error)
             return
         for message in messages:
             self._admit(message, queue)
 
     def _create_client(self, asynchronous: bool = False) -> Any:
-        """It holds no connection, so all may share it. A new pool, after a fork or a lost connection, has its own."""
+        """Return one shared client, which holds no connection itself.
+
+        A new pool, after a fork or a lost connection, has its own.
+        """
         if asynchronous:
             return super()._create_client(asynchronous=True)
-        if self._kept is None or self._kept.connection_pool is not self.pool:
-            self._kept = super()._create_client()
-        return self._kept
+        if self._shared_client is None or self._shared_client.connection_pool is not self.pool:
+            self._shared_client = super()._create_client()
+        return self._shared_client
 
 
 class Transport(redis.Transport):
@@ -243,7 +249,7 @@ def _remove_acked_of(cycle: Any) -> None:
 
 
 def use() -> None:
-    """For all connections that this process makes from now on to a broker on Redis."""
+    """Use this transport for all later connections of this process to a Redis broker."""
     for name in ("redis", "rediss"):
         transport.TRANSPORT_ALIASES[name] = f"{__name__}:Transport"
         transport._transport_cache.pop(name, None)
