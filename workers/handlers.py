@@ -95,8 +95,8 @@ def _options_of(version: int, arguments: Mapping[str, Any], own_id: str) -> Enqu
     """Return the options of a request. InvalidInput when this worker would understand it only in part."""
     if not is_spoken(version):
         raise InvalidInput(
-            f"the request is of wire version {version}, this worker speaks up to {WIRE_VERSION}",
-            do="upgrade the workers before the programs that enqueue, then enqueue it again",
+            f"the request has wire version {version}, this worker supports up to {WIRE_VERSION}",
+            do="upgrade the workers before the programs that enqueue, then enqueue again",
         )
     check_request(arguments)
     given = {name: value for name, value in arguments.items() if value is not None}

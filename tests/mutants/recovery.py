@@ -211,7 +211,7 @@ MESSAGES = (
     Mutant(
         "what is no message never reaches Celery",
         "workers/transport/queue_messages.py",
-        '    if not isinstance(section, dict):\n        raise _Unfit(f"without {name}")\n',
+        '    if not isinstance(section, dict):\n        raise _Unfit(f"missing {name}")\n',
         "",
         ("tests/unit/workers/transport/test_queue_messages.py", "-k", "made_plain"),
     ),

@@ -41,7 +41,7 @@ class _Contents:
         with stage.runtime.store.transaction() as tx:
             content = tx.media.content(sha256)
         if content is None:
-            raise ActFailed(f"the medium {sha256[:12]} is gone from the database")
+            raise ActFailed(f"the medium {sha256[:12]} is no longer in the database")
         with self._lock:
             self._by_hash[sha256] = content
             while sum(map(len, self._by_hash.values())) > CACHE_BYTES and len(self._by_hash) > 1:

@@ -75,7 +75,9 @@ def _act(stage: Stage, reference: Reference) -> Any:
     if kind == "outputs":
         return look_up([_output(row) for row in last], path, reference=reference.text)
     if not last or all(row.output is None for row in last):
-        raise TemplateError(f"act {reference.name!r} has no output", where=reference.text, do="was it skipped?")
+        raise TemplateError(
+            f"act {reference.name!r} has no output", where=reference.text, do="check whether it was skipped"
+        )
     return look_up("\n\n".join(_output(row) for row in last), path, reference=reference.text)
 
 
@@ -96,10 +98,10 @@ def _state(stage: Stage, reference: Reference) -> Any:
     with stage.runtime.store.transaction() as tx:
         narrative, guild = stage.narrative.name_for(stage.act), guild_of(stage.narrative)
         prefixes = tuple(dict.fromkeys((stage.state_prefix, "")))
-        match_ = find_state(tx, reference.name, narrative=narrative, guild=guild, prefixes=prefixes)
-        if match_ is None:
+        entry = find_state(tx, reference.name, narrative=narrative, guild=guild, prefixes=prefixes)
+        if entry is None:
             raise _no_state(tx, reference)
-    value, path = match_
+    value, path = entry
     return look_up(value, path, reference=reference.text)
 
 
@@ -148,5 +150,5 @@ def _of_guild(guild: str | None) -> Complete:
 
 def _no_state(tx: Transaction, reference: Reference) -> TemplateError:
     near = tx.state.nearest_keys(reference.name)
-    hint = f"the nearest keys are {', '.join(near)}" if near else "nothing like it has been stored"
+    hint = f"the nearest keys are {', '.join(near)}" if near else "no similar key is stored"
     return TemplateError(f"state has no key {reference.name!r}", where=reference.text, do=hint)

@@ -47,9 +47,9 @@ def require_confirmed(stage: Stage, intent: Intent, origin: str) -> None:
         reason = f": {approval.decision_reason}" if approval.decision_reason else ""
         raise PlatformError(f"it was rejected by {approval.decided_by}{reason}")
     if approval.status == "waiting":
-        what = f"{intent.command} of act {intent.act} waits for a word, as {origin} wants (effect {intent.key})"
+        need = f"{intent.command} of act {intent.act} needs approval, required by {origin} (effect {intent.key})"
         short = intent.key[:SHOWN_CHARACTERS]
-        raise Halt(f"{what}; `botticelli effects approve {short}` or `reject {short}`", waits_for=intent.key)
+        raise Halt(f"{need}; `botticelli effects approve {short}` or `reject {short}`", waits_for=intent.key)
 
 
 def require_room(stage: Stage, tx: Transaction, key: str) -> None:
@@ -65,8 +65,11 @@ def require_room(stage: Stage, tx: Transaction, key: str) -> None:
         most = most_of_run
         if most is not None and begun.of_run >= most:
             log("effects_used_up", level=logging.WARNING, run=stage.claim.run_id, most=most)
-            raise ActFailed(f"the run has had {begun.of_run} effects; [security] max_effects_per_run is {most}")
+            effects = "effect" if begun.of_run == 1 else "effects"
+            raise ActFailed(f"the run has had {begun.of_run} {effects}; [security] max_effects_per_run is {most}")
         most = most_of_hour
         if most is not None and begun.of_hour >= most and not stage.run.rehearse:
             wait_seconds = max(1.0, begun.free_seconds or 1.0)
-            raise LongWait(wait_seconds, f"[security] max_effects_per_hour is {most}, and {begun.of_hour} have begun")
+            raise LongWait(
+                wait_seconds, f"[security] max_effects_per_hour is {most}; begun in the last hour: {begun.of_hour}"
+            )

@@ -88,10 +88,10 @@ class Command:
         platform = self._stage.runtime.platforms.get(name, rehearse=run.rehearse)
         expected = run.rehearse or name in self._stage.narrative.rehearsed
         if platform.is_rehearsal != expected:
-            here, there = ("rehearses", "performs") if platform.is_rehearsal else ("performs", "rehearses")
+            here, there = ("rehearses", "perform") if platform.is_rehearsal else ("performs", "rehearse")
             raise Halt(
-                f"this worker {here} the commands of {name}, but whoever enqueued the run {there} them; make "
-                f"platforms.{name}.implementation the same for both, then `botticelli runs resume {run.id}`"
+                f"this worker {here} the commands of {name}, but the run was enqueued to {there} them; set "
+                f"platforms.{name}.implementation to the same value in both places, then `botticelli runs resume {run.id}`"
             )
         return platform
 
@@ -210,7 +210,7 @@ class Command:
                 self._finish(announced, spec, output)
                 continue
             with self._stage.guarded() as tx:
-                tx.effects.finish(twin.key, "failed", error="its worker was lost before it was done")
+                tx.effects.finish(twin.key, "failed", error="its worker was lost before the command was done")
 
     def _lost_twins(self, spec: CommandSpec, args: Mapping[str, Any]) -> list[Twin]:
         """Return the lost effects of other iterations; wait for those whose worker still holds them, at most one lease."""
@@ -326,7 +326,7 @@ class Command:
     def _halt(self, announced: Announced) -> Halt:
         key = announced.key[:8]
         return Halt(
-            f"nobody knows whether {announced.command} was done (effect {announced.key}); see `botticelli effects show "
+            f"it is unknown whether {announced.command} was done (effect {announced.key}); see `botticelli effects show "
             f"{key}`, then `botticelli effects resolve {key} --done` (or `--retry`, `--abandon`), and "
             f"`botticelli runs resume {announced.run_id}`"
         )
@@ -343,4 +343,4 @@ def _place(args: Mapping[str, Any]) -> str:
 
 
 def _halt_until_resume(spec: CommandSpec, error: PlatformUnknown) -> Halt:
-    return Halt(f"{spec.name}: {error}; whether it was done is asked when the run is resumed")
+    return Halt(f"{spec.name}: {error}; resume the run to check whether it was done")

@@ -65,7 +65,7 @@ def _updated(stage: Stage, act: Act, name: str, input_: BotCommandInput) -> Any:
             rows = tables.change(update.table_name, where, values, update.limit)
         if rows > MAX_ROWS:
             raise InvalidInput(
-                f"it would change {rows:,} rows, {MAX_ROWS:,} are the most", do="give a narrower where, or limit"
+                f"it would change {rows:,} rows, at most {MAX_ROWS:,} are allowed", do="narrow its where, or set limit"
             )
         output = {"rows_affected": rows, "table_name": update.table_name}
         tx.effects.finish(key, "done", output=output)

@@ -214,7 +214,7 @@ class _Turn:
             return judge(response, as_json=self._act.format == "json")
         except Exception as error:
             logger.exception("answer_not_judged run=%s act=%s", self._stage.claim.run_id, self._act.name)
-            return Judged(response.text, fault=f"the answer can't be judged ({type(error).__name__})")
+            return Judged(response.text, fault=f"the answer can't be checked ({type(error).__name__})")
 
     def _keep(self, answer: Answer, row: ActRow, schema: Schema | None) -> str | None:
         """Record a usable answer with the rows it holds; return why it can't be stored, or None."""
@@ -226,7 +226,7 @@ class _Turn:
             return failure.error
         except (DataError, ValueError, TypeError, RecursionError, OverflowError) as error:
             logger.exception("answer_not_kept run=%s act=%s", self._stage.claim.run_id, self._act.name)
-            return f"the answer can't be kept as it is ({type(error).__name__})"
+            return f"the answer can't be stored ({type(error).__name__})"
         return None
 
     def _row(

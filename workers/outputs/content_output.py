@@ -61,7 +61,7 @@ def schema_of(stage: Stage, position: int) -> Schema | None:
         return None
     target = content.target or re.sub("[^a-z0-9_]", "_", name.lower())
     if not NAME.fullmatch(target):
-        raise ActFailed(f"{name} can't be the name of a content table; give the narrative a target")
+        raise ActFailed(f"{name} is not a valid name of a content table; set target in the narrative")
     if content.template is None:
         return Schema(target, None, None)
     settings = stage.tables
@@ -70,7 +70,7 @@ def schema_of(stage: Stage, position: int) -> Schema | None:
         seen = tables.find(content.template)
         offer = ", ".join(tables.names()[:20]) or "none yet"
     if seen is None:
-        raise ActFailed(f"the template {content.template} is not a table that may be read; tables: {offer}")
+        raise ActFailed(f"the template {content.template} is not a readable table; readable tables: {offer}")
     columns = {name: kind_of_type(kind) for name, kind in seen.columns.items() if name not in BOOKKEEPING}
     return Schema(target, content.template, columns)
 
@@ -154,7 +154,9 @@ def _row(object_: dict[str, Any], schema: Schema) -> NewRow:
 
 def _column(key: str) -> str:
     if not _KEY.fullmatch(key):
-        raise ActFailed(f"the answer has a key that can't be a column: {key[:60]!r}; use letters, digits and _")
+        raise ActFailed(
+            f"the answer has a key that is not a valid column name: {key[:60]!r}; use letters, digits and _"
+        )
     return re.sub("[ -]", "_", key.lower())
 
 

@@ -10,13 +10,13 @@ from workers.outputs.response_json import read_json
 
 REFUSED, CUT = "refused", "length"
 WHOLE = ("stop", CUT)
-TOOLS = "the model called a tool that nobody offered it"
+TOOLS = "the model called a tool that it was not offered"
 ENDS = {
     "tool_calls": TOOLS,
     "tool_use": TOOLS,
     "function_call": TOOLS,
     "unexpected_tool_call": TOOLS,
-    "malformed_function_call": "the model made a malformed call of a tool",
+    "malformed_function_call": "the model made a malformed tool call",
     "pause_turn": "the model paused in the middle of its turn",
 }
 """Meanings of finish reasons that don't end an answer properly; others are shown as they are."""
@@ -42,14 +42,15 @@ def judge(response: GenerateResponse, *, as_json: bool) -> Judged:
     if fault is not None:
         return Judged(text, fault="; ".join([fault, *warnings]))
     if response.finish_reason == CUT:
-        warnings.append(f"the answer was cut after {response.usage.output_tokens} tokens; raise max_tokens")
+        warnings.append(f"the answer was truncated after {response.usage.output_tokens} tokens; raise max_tokens")
     if not as_json:
         return Judged(text, warning="; ".join(warnings) or None)
     parsed = read_json(text)
     if parsed is not None and not parsed.remarks:
         return Judged(text, warning="; ".join(warnings) or None)
     if response.finish_reason == CUT:
-        fault = f"the answer was cut after {response.usage.output_tokens} tokens, so its JSON is not whole; raise max_tokens"
+        count = response.usage.output_tokens
+        fault = f"the answer was truncated after {count} tokens, so its JSON is incomplete; raise max_tokens"
         return Judged(text, fault=fault)
     if parsed is None:
         return Judged(text, fault=f"the answer is not JSON (finish reason: {response.finish_reason})")
@@ -61,13 +62,13 @@ def _unusable(response: GenerateResponse) -> str | None:
     if response.finish_reason == REFUSED:
         return "the model refused to answer; change the prompt or the model"
     if response.finish_reason not in WHOLE:
-        why = ENDS.get(response.finish_reason, "the answer didn't end as a whole one does")
-        do = f'accepted_finish_reasons = ["{response.finish_reason}"] of the driver takes such answers as whole'
+        why = ENDS.get(response.finish_reason, "the answer ended for an unknown reason")
+        do = f'accepted_finish_reasons = ["{response.finish_reason}"] of the driver accepts such answers'
         return f"{why} (finish reason: {response.finish_reason}); {do}"
     if response.text.strip():
         return None
     if response.finish_reason == CUT:
         return "the model used up max_tokens before it wrote anything (finish reason: length); raise max_tokens"
     if response.reasoning.strip():
-        return f"the model gave its reasoning and no answer (finish reason: {response.finish_reason})"
+        return f"the model gave only its reasoning, no answer (finish reason: {response.finish_reason})"
     return f"the model gave an empty answer (finish reason: {response.finish_reason})"

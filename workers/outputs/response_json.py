@@ -12,9 +12,9 @@ from typing import Any
 from botticelli.narrative import parse_json
 from botticelli.untrusted.storable import storable
 
-REPAIRED = "the answer's JSON was broken and has been repaired"
-TAKEN_OUT = "the answer had text around its JSON, which was left out"
-NULLED = "NaN and numbers that are too large became null"
+REPAIRED = "the answer's JSON was malformed and has been repaired"
+TAKEN_OUT = "text around the answer's JSON was removed"
+NULLED = "NaN and numbers out of range became null"
 
 _FENCE = re.compile(r"```([^\n`]*)\n(.*?)(?:```|\Z)", re.DOTALL)
 _STARTS_AS_JSON = re.compile(

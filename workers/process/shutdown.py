@@ -101,7 +101,7 @@ class Departure(threading.Thread):
     def _hand_back(self) -> bool:
         """Hand back everything; return whether there was anything."""
         busy = bool(state.active_requests)
-        why = "its worker is deaf" if self._exit_code else "its worker was asked to end"
+        why = "its worker had stalled" if self._exit_code else "its worker was shut down"
         deadline = time.monotonic() + HAND_BACK_SECONDS
         while True:
             try:

@@ -46,8 +46,8 @@ class CountedTask(Task):  # type: ignore[misc]
             try:
                 return self.run(*args, **kwargs)
             except MemoryError:
-                raise BotticelliError("out of memory", do="give the worker more, or fewer threads") from None
+                raise BotticelliError("out of memory", do="give the worker more memory or fewer threads") from None
             except SystemExit:
                 if threading.current_thread() is threading.main_thread():
                     raise
-                raise BotticelliError("a thread of the worker was asked to exit", do="report it") from None
+                raise BotticelliError("a task tried to exit its thread", do="report it") from None

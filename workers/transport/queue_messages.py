@@ -98,7 +98,7 @@ def _message(entry: bytes | str, queue: str) -> dict[str, Any]:
     args, kwargs, embedded, body = _parts(message, properties)
     names = POSITIONAL.get(task, ())
     if len(args) > len(names) or not kwargs.keys().isdisjoint(names[: len(args)]):
-        raise _Unfit("with more arguments than the task takes")
+        raise _Unfit("more arguments than the task takes")
     if embedded:
         body = base64.b64encode(json.dumps([args, kwargs, None]).encode()).decode()
     return {
@@ -158,14 +158,14 @@ def _properties(properties: Mapping[str, Any], task_id: str, queue: str) -> dict
 def _require_now(headers: Mapping[str, Any]) -> None:
     """Refuse an ETA, for which a worker would hold the message and its place."""
     if headers.get("eta") is not None:
-        raise _Unfit("to be performed later (eta), which no message can ask for")
+        raise _Unfit("an eta, which is not supported")
     expires = headers.get("expires")
     if expires is None:
         return
     try:
         moment = datetime.fromisoformat(expires)
     except (ValueError, TypeError):
-        raise _Unfit("expires at no moment that can be read") from None
+        raise _Unfit("an invalid expiry time") from None
     if moment.replace(tzinfo=moment.tzinfo or UTC) <= datetime.now(UTC):
         raise _Unfit("expired")
 
@@ -175,14 +175,14 @@ def _parts(message: Mapping[str, Any], properties: Mapping[str, Any]) -> tuple[l
     if "compression" in _section(message, "headers"):
         raise _Unfit("compressed")
     if message.get("content-type") != "application/json":
-        raise _Unfit("not of the content type application/json")
+        raise _Unfit("content type is not application/json")
     if str(message.get("content-encoding")).lower() not in ENCODINGS:
-        raise _Unfit("not in UTF-8")
+        raise _Unfit("encoding is not UTF-8")
     text, encoded = _body(message.get("body"), properties.get("body_encoding"))
     try:
         value = _parsed(text)
     except UNREADABLE:
-        raise _Unfit("its body is not JSON that is worth reading") from None
+        raise _Unfit("its body is not readable JSON") from None
     if not isinstance(value, list) or len(value) != 3:
         raise _Unfit("its body is not a list of arguments, keyword arguments and options")
     args, kwargs, options = value
@@ -195,7 +195,7 @@ def _parts(message: Mapping[str, Any], properties: Mapping[str, Any]) -> tuple[l
 def _body(body: object, encoding: object) -> tuple[str, str]:
     """Return the body as text and as base64."""
     if not isinstance(body, str):
-        raise _Unfit("its body is not a text")
+        raise _Unfit("its body is not a string")
     try:
         if encoding == "base64":
             return base64.b64decode(body, validate=True).decode("utf-8"), body
@@ -227,14 +227,14 @@ def _inner(value: Any) -> list[Any]:
 def _section(message: Mapping[str, Any], name: str) -> dict[str, Any]:
     section = message.get(name)
     if not isinstance(section, dict):
-        raise _Unfit(f"without {name}")
+        raise _Unfit(f"missing {name}")
     return section
 
 
 def _name(headers: Mapping[str, Any], key: str) -> str:
     name = headers.get(key)
     if not isinstance(name, str) or not 0 < len(name) <= MAX_NAME_CHARACTERS or not name.isprintable():
-        raise _Unfit(f"without a proper {key}")
+        raise _Unfit(f"missing or invalid {key}")
     return name
 
 

@@ -236,7 +236,7 @@ def test_messages_of_other_versions_are_understood_or_refused(house: House, serv
         send("enqueue", 1, narrative="digest", run_id="wrong", iterations="many")
         assert client.wait(run_id_for("old"), timeout_seconds=240).successful_iterations == 1
         reasons = {one: client.wait(one, timeout_seconds=240).reason or "" for one in ("newer", "unknown", "wrong")}
-    assert "wire version 2, this worker speaks up to 1; upgrade the workers before" in reasons["newer"]
+    assert "wire version 2, this worker supports up to 1; upgrade the workers before" in reasons["newer"]
     assert "unknown option priority" in reasons["unknown"]
     assert "iterations must be a whole number, not a string" in reasons["wrong"]
     wait_until(lambda: worker.text().count("message_not_understood") >= 3, "the three that are not understood")

@@ -361,7 +361,7 @@ def test_what_nobody_knows_stops_the_run_until_somebody_says(
         runtime, create(), act("after", "channels.create", "{state.x}", guild_id=GUILD, name="other"), retries=1
     )
     assert run.status == "paused"
-    assert "nobody knows whether channels.create was done" in (run.reason or "")
+    assert "it is unknown whether channels.create was done" in (run.reason or "")
     with runtime.store.transaction() as tx:
         halted = tx.levers.last(run.id, "halt")
     assert halted is not None
@@ -377,7 +377,7 @@ def test_what_nobody_knows_stops_the_run_until_somebody_says(
         tx.effects.resolve(row["key"], "done", by="ada@house")
     found = why(runtime, run.id)
     assert (found.cause, found.details["by"]) == ("paused", f"worker {worker_name()}")
-    assert found.says.startswith(f"stopped by worker {worker_name()}: nobody knows whether channels.create was done")
+    assert found.says.startswith(f"stopped by worker {worker_name()}: it is unknown whether channels.create was done")
     resume(runtime, run.id)
     ended = perform_all(runtime, run.id)
     assert ended.status == status, ended.reason

@@ -40,7 +40,7 @@ def performed(
 def test_confirmation_that_either_side_demands_is_asked_for(make_runtime: MakeRuntime, enqueuer: bool) -> None:
     demand = {"security__require_confirmation": "true"}
     run, worker = performed(make_runtime, CREATES, demand, enqueuer=enqueuer)
-    assert (run.status, "waits for a word" in (run.reason or "")) == ("paused", True)
+    assert (run.status, "needs approval" in (run.reason or "")) == ("paused", True)
     with worker.store.transaction() as tx:
         [effect] = tx.effects.of_run(run.id)
     decide(worker, effect["key"], "approved")

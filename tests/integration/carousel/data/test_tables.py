@@ -285,7 +285,7 @@ def test_no_update_changes_more_rows_than_the_cap(runtime: Runtime) -> None:
         tx.state.set("global.title", "z")
     status, acts = run(runtime, MARK)
     assert status == "failed"
-    assert "it would change 1,001 rows, 1,000 are the most" in str(acts[-1].error)
+    assert "it would change 1,001 rows, at most 1,000 are allowed" in str(acts[-1].error)
     assert {row["title"] for row in rows_of(runtime, "posts")} == {"a"}
     status, _ = run(runtime, MARK.replace("updates =", "limit = 1000, updates ="))
     titles = [row["title"] for row in rows_of(runtime, "posts")]
