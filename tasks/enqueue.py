@@ -10,7 +10,7 @@ from celery.exceptions import Reject
 from botticelli import messages
 from botticelli.celery import app
 from botticelli.runtime.process import current
-from workers.handlers import NotNow, store_message, version_of
+from workers.handlers import RequestNotStored, store_message, version_of
 from workers.process.failed_tasks import TaskFailed
 from workers.process.slots import CountedTask
 
@@ -19,5 +19,5 @@ from workers.process.slots import CountedTask
 def enqueue(self: Any, /, narrative: str | None = None, **arguments: Any) -> None:
     try:
         store_message(current(), version_of(self.request), self.request.id, {"narrative": narrative, **arguments})
-    except NotNow:
+    except RequestNotStored:
         raise Reject(requeue=True) from None

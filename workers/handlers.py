@@ -28,7 +28,7 @@ RETRY_SECONDS = 2.0
 MAX_ID_CHARACTERS = 255
 
 
-class NotNow(Exception):
+class RequestNotStored(Exception):
     """The process is ending before it could store the request, which is left to another worker."""
 
 
@@ -38,7 +38,7 @@ def version_of(request: Any) -> int:
     return version if isinstance(version, int) else 0
 
 
-def is_spoken(version: int) -> bool:
+def is_supported(version: int) -> bool:
     """Whether this worker understands messages of that version."""
     return 1 <= version <= WIRE_VERSION
 
@@ -49,7 +49,7 @@ def perform_message(runtime: Runtime, version: int, run_id: object, number: obje
     A message that is not understood changes nothing: its row stays due, and is published again for another worker.
     TaskFailed when the iteration has failed for good.
     """
-    if not (is_spoken(version) and _is_run_id(run_id) and _is_number(number)):
+    if not (is_supported(version) and _is_run_id(run_id) and _is_number(number)):
         log("message_not_understood", level=logging.WARNING, wire_version=version, speaks=WIRE_VERSION)
         return
     run_id, number = str(run_id), cast(int, number)
@@ -77,7 +77,7 @@ def store_request(runtime: Runtime, version: int, task_id: str, arguments: Mappi
     """Make the run that a message requests; False after making a failed run that says why not. Repeatable.
 
     A message makes one run, however often it is delivered. Waits for Postgres, since nothing but the message holds the
-    request. NotNow when the process ends meanwhile.
+    request. RequestNotStored when the process ends meanwhile.
     """
     reach("request_received")
     own_id = own_id_of(task_id)
@@ -93,7 +93,7 @@ def store_request(runtime: Runtime, version: int, task_id: str, arguments: Mappi
 
 def _options_of(version: int, arguments: Mapping[str, Any], own_id: str) -> EnqueueOptions:
     """Return the options of a request. InvalidInput when this worker would understand it only in part."""
-    if not is_spoken(version):
+    if not is_supported(version):
         raise InvalidInput(
             f"the request has wire version {version}, this worker supports up to {WIRE_VERSION}",
             do="upgrade the workers before the programs that enqueue, then enqueue again",
@@ -124,4 +124,4 @@ def _when_possible(store: Callable[[], T]) -> T:
         except SERVERS_AWAY as error:
             log("request_waits", level=logging.WARNING, error=type(error).__name__)
         if stopping.wait(RETRY_SECONDS):
-            raise NotNow
+            raise RequestNotStored

@@ -47,7 +47,7 @@ RECOVERY = (
     Mutant(
         "the guard right before a call",
         "workers/model/model_call.py",
-        "        self._stage.begin(lambda tx: self._take_back(tx, drawn.draw))\n",
+        "        self._stage.begin(lambda tx: self._undo_draw(tx, drawn.draw))\n",
         "",
         (CAROUSEL + "control/test_run_control.py", "-k", "guard_that_is_old"),
     ),
@@ -152,7 +152,7 @@ RECOVERY = (
     Mutant(
         "a pause at once is looked at before each call",
         "workers/context/iteration_context.py",
-        "    if intent.is_held:\n        raise RunHeld\n",
+        "    if intent.is_held:\n        raise RunPaused\n",
         "",
         (CAROUSEL + "control/test_run_control.py", "-k", "pause_now_holds"),
     ),

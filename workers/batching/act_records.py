@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from botticelli.runtime.process import Runtime
 from botticelli.store import ActRow, Claim, Settled, Transaction
 from workers.batching.batcher import Batcher
-from workers.batching.wait_window import crowd
+from workers.batching.wait_window import busy_counter
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,4 +44,4 @@ def _record_together(runtime: Runtime, records: Sequence[ActRecord]) -> list[boo
     return [record.claim.key in held for record in records]
 
 
-_acts: Batcher[Runtime, ActRecord, bool] = Batcher(_record_together, crowd.gather_seconds)
+_acts: Batcher[Runtime, ActRecord, bool] = Batcher(_record_together, busy_counter.gather_seconds)

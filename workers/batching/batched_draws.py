@@ -15,11 +15,11 @@ from botticelli.spending.draws import Request, confirm_all, draw_all
 from botticelli.store import Claim, Entry, Wanted
 from botticelli.telemetry.failpoints import reach
 from workers.batching.batcher import Batcher
-from workers.batching.wait_window import crowd
+from workers.batching.wait_window import busy_counter
 
 
 @dataclass(frozen=True, slots=True)
-class Drawing:
+class PendingDraw:
     """A request to draw, and the function that builds its ledger row from the granted draw."""
 
     claim: Claim
@@ -28,7 +28,7 @@ class Drawing:
 
 
 @dataclass(frozen=True, slots=True)
-class Drawn:
+class GrantedDraw:
     """A granted draw.
 
     `run` says what the run intends now; None when the lease is lost. The ledger row exists, and `confirmed` is set,
@@ -38,27 +38,29 @@ class Drawn:
     draw: Draw
     run: Wanted | None
     confirmed: Draw | Refusal | None = None
-    asked_at: float = 0.0
+    requested_at: float = 0.0
     """Time of the request, in seconds of this process's monotonic clock: the grant is not older."""
 
 
-def draw(runtime: Runtime, drawing: Drawing) -> Drawn | Refusal:
+def draw(runtime: Runtime, drawing: PendingDraw) -> GrantedDraw | Refusal:
     """Draw for one call. A caller that then makes no call must undo the draw."""
     return _drawings.ask(runtime, drawing)
 
 
-def _draw_together(runtime: Runtime, drawings: Sequence[Drawing]) -> list[Drawn | Refusal]:
-    asked_at = time.monotonic()
+def _draw_together(runtime: Runtime, drawings: Sequence[PendingDraw]) -> list[GrantedDraw | Refusal]:
+    requested_at = time.monotonic()
     answers = draw_all(runtime.budget, [drawing.request for drawing in drawings])
     granted = [(drawing, draw) for drawing, draw in zip(drawings, answers, strict=True) if isinstance(draw, Draw)]
     if not granted:
         return [answer for answer in answers if isinstance(answer, Refusal)]
     reach("request_drawn")
     drawn = iter(_enter(runtime, granted))
-    return [answer if isinstance(answer, Refusal) else replace(next(drawn), asked_at=asked_at) for answer in answers]
+    return [
+        answer if isinstance(answer, Refusal) else replace(next(drawn), requested_at=requested_at) for answer in answers
+    ]
 
 
-def _enter(runtime: Runtime, granted: Sequence[tuple[Drawing, Draw]]) -> list[Drawn]:
+def _enter(runtime: Runtime, granted: Sequence[tuple[PendingDraw, Draw]]) -> list[GrantedDraw]:
     """Write the ledger rows of iterations whose lease is valid, then confirm the draws."""
     lease_seconds = runtime.settings.worker.lease_seconds
     with runtime.store.transaction() as tx:
@@ -70,7 +72,7 @@ def _enter(runtime: Runtime, granted: Sequence[tuple[Drawing, Draw]]) -> list[Dr
     reach("draw_in_ledger")
     confirmed = confirm_all(runtime.budget, [(granted[n][0].request, granted[n][1]) for n in entered])
     by_place = dict(zip(entered, confirmed, strict=True))
-    return [Drawn(granted[n][1], run, by_place.get(n)) for n, run in enumerate(runs)]
+    return [GrantedDraw(granted[n][1], run, by_place.get(n)) for n, run in enumerate(runs)]
 
 
-_drawings: Batcher[Runtime, Drawing, Drawn | Refusal] = Batcher(_draw_together, crowd.gather_seconds)
+_drawings: Batcher[Runtime, PendingDraw, GrantedDraw | Refusal] = Batcher(_draw_together, busy_counter.gather_seconds)

@@ -18,7 +18,7 @@ Key = TypeVar("Key")
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-AT_ONCE = 64
+BATCH_SIZE = 64
 """Largest batch: a larger one would hold row locks for too long."""
 
 
@@ -89,7 +89,7 @@ class Batcher(Generic[Key, Item, Result]):
                 entry.leads = True
             else:
                 queue.append(entry)
-                if key in self._gathering and len(queue) >= AT_ONCE - 1:
+                if key in self._gathering and len(queue) >= BATCH_SIZE - 1:
                     self._gathering[key].woken.set()
 
     def _leave(self, key: Key, entry: _Entry[Item]) -> None:
@@ -117,7 +117,7 @@ class Batcher(Generic[Key, Item, Result]):
     def _gather(self, key: Key, mine: _Entry[Item]) -> None:
         seconds = mine.came_at + self._gather_seconds() - time.monotonic()
         with self._lock:
-            if seconds <= 0 or len(self._queues[key]) >= AT_ONCE - 1:
+            if seconds <= 0 or len(self._queues[key]) >= BATCH_SIZE - 1:
                 return
             mine.woken.clear()
             self._gathering[key] = mine
@@ -130,7 +130,7 @@ class Batcher(Generic[Key, Item, Result]):
     def _add_others(self, key: Key, batch: list[_Entry[Item]]) -> None:
         with self._lock:
             queue = self._queues[key]
-            while queue and len(batch) < AT_ONCE:
+            while queue and len(batch) < BATCH_SIZE:
                 batch.append(queue.popleft())
 
     def _ask_for(self, key: Key, batch: Sequence[_Entry[Item]]) -> None:

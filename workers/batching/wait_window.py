@@ -10,13 +10,13 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 
-SECONDS_EACH = 0.002
-MOST_SECONDS = 0.05
-FEW = 16
+SECONDS_PER_ITERATION = 0.002
+MAX_SECONDS = 0.05
+MIN_BUSY = 16
 """Up to this many busy iterations, a batch doesn't wait."""
 
 
-class Crowd:
+class BusyCounter:
     """Counts the iterations that this process performs, without those that wait for a model."""
 
     def __init__(self) -> None:
@@ -25,18 +25,18 @@ class Crowd:
         """Holds an item per waiting iteration; a deque's append and pop need no lock that threads would contend for.
         """
 
-    def one_more(self) -> AbstractContextManager[None]:
+    def busy(self) -> AbstractContextManager[None]:
         """Count an iteration as busy while the block runs."""
         return _longer(self._all)
 
-    def one_less(self) -> AbstractContextManager[None]:
+    def waiting_for_model(self) -> AbstractContextManager[None]:
         """Count an iteration as waiting while the block runs; parallel acts of one iteration may wait at the same time."""
         return _longer(self._waiting)
 
     def gather_seconds(self) -> float:
         """Return how many seconds the first request of a batch may wait for others."""
         count = len(self._all) - len(self._waiting)
-        return min(MOST_SECONDS, count * SECONDS_EACH) if count > FEW else 0.0
+        return min(MAX_SECONDS, count * SECONDS_PER_ITERATION) if count > MIN_BUSY else 0.0
 
 
 @contextmanager
@@ -48,5 +48,5 @@ def _longer(line: deque[None]) -> Iterator[None]:
         line.pop()
 
 
-crowd = Crowd()
+busy_counter = BusyCounter()
 """The counter of this process."""

@@ -20,8 +20,8 @@ from botticelli.settings.demands import Demands, strictest_tables
 from botticelli.spending.draws import Request
 from botticelli.store import ActRow, Claim, Entry, Run, Transaction, Wanted
 from workers.batching.act_records import ActRecord
-from workers.batching.batched_draws import Drawing, Drawn, draw
-from workers.context.outcomes import RunEnding, RunHeld
+from workers.batching.batched_draws import GrantedDraw, PendingDraw, draw
+from workers.context.outcomes import RunEnding, RunPaused
 
 PARTIAL_CHARACTERS = 2000
 
@@ -41,11 +41,11 @@ class Retries:
 
 
 def require_going_on(intent: Wanted) -> None:
-    """Raise RunEnding when the run wants no further call, RunHeld when it was paused with `--now`."""
+    """Raise RunEnding when the run wants no further call, RunPaused when it was paused with `--now`."""
     if intent.ending is not None:
         raise RunEnding
     if intent.is_held:
-        raise RunHeld
+        raise RunPaused
 
 
 @dataclass(slots=True)
@@ -141,7 +141,7 @@ class Stage:
     def about_to_act(self) -> Iterator[Transaction]:
         """Open a lease-checked transaction before a provider call or an effect.
 
-        As `guarded`; also RunEnding when the run wants no further call, RunHeld when it was paused with `--now`.
+        As `guarded`; also RunEnding when the run wants no further call, RunPaused when it was paused with `--now`.
         """
         self.asked_at = time.monotonic()
         with self.runtime.store.transaction() as tx:
@@ -150,12 +150,12 @@ class Stage:
             require_going_on(intent)
             yield tx
 
-    def draw(self, request: Request, entry: Callable[[Draw], Entry]) -> Drawn | Refusal:
+    def draw(self, request: Request, entry: Callable[[Draw], Entry]) -> GrantedDraw | Refusal:
         """Draw and write the call's ledger row. Raises as `about_to_act` does; then nothing stays drawn."""
         self.asked_at = time.monotonic()
         try:
-            drawn = draw(self.runtime, Drawing(self.claim, request, entry))
-            if isinstance(drawn, Drawn):
+            drawn = draw(self.runtime, PendingDraw(self.claim, request, entry))
+            if isinstance(drawn, GrantedDraw):
                 if drawn.run is None:
                     raise self.claim.stale()
                 require_going_on(drawn.run)
@@ -183,7 +183,7 @@ class Stage:
             while time.monotonic() - self.asked_at > BEGIN_WITHIN_SECONDS:
                 with self.about_to_act():
                     pass
-        except (RunEnding, RunHeld):
+        except (RunEnding, RunPaused):
             with self.guarded() as tx:
                 undo(tx)
             raise

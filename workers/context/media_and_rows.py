@@ -52,7 +52,7 @@ class _Contents:
 _contents = _Contents()
 
 
-def medium_of(stage: Stage, input_: MediaInput, call: Call, resolve: Resolve) -> Media:
+def resolve_medium(stage: Stage, input_: MediaInput, call: Call, resolve: Resolve) -> Media:
     """Return the medium for the driver: its bytes, or its URL when every provider of the call fetches it itself.
 
     ActFailed when the URL is not allowed, can't be fetched, or brings other data than its type says.
@@ -84,7 +84,7 @@ def medium_of(stage: Stage, input_: MediaInput, call: Call, resolve: Resolve) ->
     return Media(kind=input_.type, mime=mime, data=fetched.data, filename=input_.filename)
 
 
-def rows_of(stage: Stage, act: str, name: str, input_: TableInput, resolve: Resolve) -> list[dict[str, Any]]:
+def resolve_rows(stage: Stage, act: str, name: str, input_: TableInput, resolve: Resolve) -> list[dict[str, Any]]:
     """Return the rows as JSON.
 
     `name` is unique within the iteration. ActFailed when the table or Postgres refuses the query.

@@ -25,7 +25,7 @@ class Cancelled:
 
 
 @dataclass(frozen=True, slots=True)
-class GivenBack:
+class Parked:
     """The wait is too long for a worker to hold: the iteration continues later, finished acts are kept."""
 
     wait_seconds: float
@@ -36,14 +36,14 @@ class GivenBack:
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class Paused:
     """The run was paused before the next call: the iteration continues after a resume, finished acts are kept."""
 
     retries_used: int
 
 
 @dataclass(frozen=True, slots=True)
-class Halted:
+class Blocked:
     """A decision is needed first: the run is paused, and the iteration continues when it is resumed."""
 
     reason: str
@@ -52,7 +52,7 @@ class Halted:
     """The effect that needs an approval, if that is the decision."""
 
 
-Outcome = Succeeded | Failed | Cancelled | GivenBack | Held | Halted
+Outcome = Succeeded | Failed | Cancelled | Parked | Paused | Blocked
 
 
 class ActFailed(Exception):
@@ -67,11 +67,11 @@ class RunEnding(Exception):
     """Stops an act before its next call, because the run was cancelled or has failed elsewhere."""
 
 
-class RunHeld(Exception):
+class RunPaused(Exception):
     """Stops an act before its next call, because the run was paused; the iteration is handed back."""
 
 
-class Halt(Exception):
+class BlockRun(Exception):
     """Pauses the run so that it can be resumed; finished acts are kept."""
 
     def __init__(self, reason: str, *, waits_for: str | None = None) -> None:
@@ -80,7 +80,7 @@ class Halt(Exception):
         self.waits_for = waits_for
 
 
-class LongWait(Exception):
+class ParkUntil(Exception):
     """Hands the iteration back until a long wait is over."""
 
     def __init__(self, wait_seconds: float, reason: str, waiting_for: Mapping[str, Any] | None = None) -> None:

@@ -16,12 +16,12 @@ from botticelli.settings.demands import lowest_cap
 from botticelli.store import Intent, Transaction
 from botticelli.telemetry.log import log
 from workers.context.iteration_context import Stage
-from workers.context.outcomes import ActFailed, Halt, LongWait
+from workers.context.outcomes import ActFailed, BlockRun, ParkUntil
 
 SHOWN_CHARACTERS = 8
 
 
-def permit(stage: Stage, act: Act, command: BotCommandInput, call: Call, locate: Locate | None) -> str | None:
+def authorize(stage: Stage, act: Act, command: BotCommandInput, call: Call, locate: Locate | None) -> str | None:
     """Return which rule requires an approval; None when no rule does.
 
     ActFailed when the command is denied, even if optional.
@@ -39,8 +39,8 @@ def permit(stage: Stage, act: Act, command: BotCommandInput, call: Call, locate:
             return None
 
 
-def require_confirmed(stage: Stage, intent: Intent, origin: str) -> None:
-    """Halt while the approval is pending, PlatformError when it was rejected. An effect that has begun needs none."""
+def require_approval(stage: Stage, intent: Intent, origin: str) -> None:
+    """BlockRun while the approval is pending, PlatformError when it was rejected. An effect that has begun needs none."""
     with stage.about_to_act() as tx:
         approval = tx.effects.ask(intent, valid_seconds(stage.runtime, stage.demands))
     if approval.status == "rejected":
@@ -49,11 +49,11 @@ def require_confirmed(stage: Stage, intent: Intent, origin: str) -> None:
     if approval.status == "waiting":
         need = f"{intent.command} of act {intent.act} needs approval, required by {origin} (effect {intent.key})"
         short = intent.key[:SHOWN_CHARACTERS]
-        raise Halt(f"{need}; `botticelli effects approve {short}` or `reject {short}`", waits_for=intent.key)
+        raise BlockRun(f"{need}; `botticelli effects approve {short}` or `reject {short}`", waits_for=intent.key)
 
 
-def require_room(stage: Stage, tx: Transaction, key: str) -> None:
-    """Enforce the operator's caps: ActFailed at the cap per run, LongWait at the cap per hour."""
+def enforce_caps(stage: Stage, tx: Transaction, key: str) -> None:
+    """Enforce the operator's caps: ActFailed at the cap per run, ParkUntil at the cap per hour."""
     most_of_run, most_of_hour = (
         lowest_cap(name, stage.runtime.settings.security, stage.demands)
         for name in ("max_effects_per_run", "max_effects_per_hour")
@@ -70,6 +70,6 @@ def require_room(stage: Stage, tx: Transaction, key: str) -> None:
         most = most_of_hour
         if most is not None and begun.of_hour >= most and not stage.run.rehearse:
             wait_seconds = max(1.0, begun.free_seconds or 1.0)
-            raise LongWait(
+            raise ParkUntil(
                 wait_seconds, f"[security] max_effects_per_hour is {most}; begun in the last hour: {begun.of_hour}"
             )

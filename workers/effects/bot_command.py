@@ -31,11 +31,11 @@ from botticelli.store import EffectRecord, Intent, Twin
 from botticelli.telemetry.failpoints import reach
 from botticelli.telemetry.log import log
 from workers.context.iteration_context import Stage
-from workers.context.outcomes import ActFailed, Halt, LongWait
+from workers.context.outcomes import ActFailed, BlockRun, ParkUntil
 from workers.context.reference_values import condition_value, guild_of, is_skipped, resolver
 from workers.context.retry_waits import next_wait
-from workers.effects.authorization import permit, require_confirmed, require_room
-from workers.effects.captures import Capture, forget
+from workers.effects.authorization import authorize, enforce_caps, require_approval
+from workers.effects.captures import Capture, forget_ids
 from workers.effects.row_updates import PLATFORM as DATABASE
 from workers.effects.row_updates import update_table
 
@@ -83,13 +83,13 @@ class Command:
             return f"{self._input.command} failed: {error}"
 
     def _platform(self) -> Platform:
-        """Return the platform. Halt when this worker would perform what the run is to rehearse, or the reverse."""
+        """Return the platform. BlockRun when this worker would perform what the run is to rehearse, or the reverse."""
         name, run = self._input.platform, self._stage.run
         platform = self._stage.runtime.platforms.get(name, rehearse=run.rehearse)
         expected = run.rehearse or name in self._stage.narrative.rehearsed
         if platform.is_rehearsal != expected:
             here, there = ("rehearses", "perform") if platform.is_rehearsal else ("performs", "rehearse")
-            raise Halt(
+            raise BlockRun(
                 f"this worker {here} the commands of {name}, but the run was enqueued to {there} them; set "
                 f"platforms.{name}.implementation to the same value in both places, then `botticelli runs resume {run.id}`"
             )
@@ -127,7 +127,9 @@ class Command:
         def locate(identity: str) -> Whereabouts | None:
             return self._with_retries(lambda: platform.locate(identity)) if isinstance(platform, Locates) else None
 
-        return permit(self._stage, self._act, self._input, call_of(platform, self._input.platform, spec, args), locate)
+        return authorize(
+            self._stage, self._act, self._input, call_of(platform, self._input.platform, spec, args), locate
+        )
 
     def _key(self, args: Mapping[str, Any]) -> str:
         """Return the effect key: the same for every try of a command in the same position with the same arguments."""
@@ -149,12 +151,12 @@ class Command:
             if existing is not None:
                 return existing
             if rule is not None:
-                require_confirmed(self._stage, self._intent(spec, args), rule)
+                require_approval(self._stage, self._intent(spec, args), rule)
             record, announced = self._record_intent(spec, args)
             if record.status == "done":
                 return record.output
             if record.status == "unknown":
-                raise self._halt(announced)
+                raise self._block_run(announced)
             if record.resolution == "abandon":
                 raise PlatformError(record.error or "given up")
             reach("effect_intended")
@@ -164,7 +166,7 @@ class Command:
             except OutcomeUnknown:
                 raise self._unknown(announced) from None
             except PlatformUnknown as error:
-                raise _halt_until_resume(spec, error) from None
+                raise _block_until_resume(spec, error) from None
             except PlatformError as error:
                 with self._stage.guarded() as tx:
                     tx.effects.finish(announced.key, "failed", error=str(error))
@@ -205,7 +207,7 @@ class Command:
             except OutcomeUnknown:
                 raise self._unknown(announced) from None
             except PlatformUnknown as error:
-                raise _halt_until_resume(spec, error) from None
+                raise _block_until_resume(spec, error) from None
             if output is not None:
                 self._finish(announced, spec, output)
                 continue
@@ -235,7 +237,7 @@ class Command:
         return Capture(self._stage, self._input, spec, self._act.output_var or self._act.own_name)
 
     def _intent(self, spec: CommandSpec, args: Mapping[str, Any]) -> Intent:
-        claim, platform, plan = self._stage.claim, self._input.platform, self._capture(spec).plan(args)
+        claim, platform, plan = self._stage.claim, self._input.platform, self._capture(spec).state_keys(args)
         key = self._key(args)
         return Intent(key, claim.run_id, claim.number, self._act.name, platform, spec.name, args, claim.fence, plan)
 
@@ -243,7 +245,7 @@ class Command:
         claim, platform, intent = self._stage.claim, self._input.platform, self._intent(spec, args)
         key = intent.key
         with self._stage.about_to_act() as tx:
-            require_room(self._stage, tx, key)
+            enforce_caps(self._stage, tx, key)
             record = tx.effects.intend(intent)
             repeated = record.tries > 0 and record.resolution != "retry"
             if repeated and spec.repeat == "once" and record.earlier == "failed":
@@ -295,10 +297,10 @@ class Command:
             try:
                 return request()
             except (PlatformTransient, PlatformUnknown) as error:
-                asked_seconds = error.retry_after_seconds if isinstance(error, PlatformTransient) else None
-                if asked_seconds is None and tries >= self._retries:
+                requested_seconds = error.retry_after_seconds if isinstance(error, PlatformTransient) else None
+                if requested_seconds is None and tries >= self._retries:
                     raise
-                wait_seconds = next_wait(tries, asked_seconds)
+                wait_seconds = next_wait(tries, requested_seconds)
                 tries += 1
                 log("command_waits", level=logging.WARNING, run=self._stage.claim.run_id, error=error)
                 self._sleep(wait_seconds, f"{self._input.command}: {error}")
@@ -309,7 +311,7 @@ class Command:
 
     def _sleep(self, wait_seconds: float, reason: str) -> None:
         if wait_seconds > self._stage.runtime.settings.worker.inline_wait_seconds:
-            raise LongWait(wait_seconds, reason)
+            raise ParkUntil(wait_seconds, reason)
         threading.Event().wait(wait_seconds)
 
     def _finish(self, announced: Announced, spec: CommandSpec, output: CommandOutput) -> None:
@@ -318,14 +320,14 @@ class Command:
             tx.effects.finish(announced.key, "done", output=output.data)
             self._capture(spec).write(tx, announced.args, output)
 
-    def _unknown(self, announced: Announced) -> Halt:
+    def _unknown(self, announced: Announced) -> BlockRun:
         with self._stage.guarded() as tx:
             tx.effects.finish(announced.key, "unknown", error="a worker or an answer was lost")
-        return self._halt(announced)
+        return self._block_run(announced)
 
-    def _halt(self, announced: Announced) -> Halt:
+    def _block_run(self, announced: Announced) -> BlockRun:
         key = announced.key[:8]
-        return Halt(
+        return BlockRun(
             f"it is unknown whether {announced.command} was done (effect {announced.key}); see `botticelli effects show "
             f"{key}`, then `botticelli effects resolve {key} --done` (or `--retry`, `--abandon`), and "
             f"`botticelli runs resume {announced.run_id}`"
@@ -335,12 +337,12 @@ class Command:
         names = (f"{error.kind}_id", *(("thread_id",) if error.kind == "channel" else ()))
         ids = [str(args[name]) for name in names if name in args]
         if ids:
-            forget(self._stage, self._input.platform, ids)
+            forget_ids(self._stage, self._input.platform, ids)
 
 
 def _place(args: Mapping[str, Any]) -> str:
     return str(args.get("guild_id") or args.get("channel_id") or "")
 
 
-def _halt_until_resume(spec: CommandSpec, error: PlatformUnknown) -> Halt:
-    return Halt(f"{spec.name}: {error}; resume the run to check whether it was done")
+def _block_until_resume(spec: CommandSpec, error: PlatformUnknown) -> BlockRun:
+    return BlockRun(f"{spec.name}: {error}; resume the run to check whether it was done")

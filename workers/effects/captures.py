@@ -27,7 +27,7 @@ class Capture:
         self._captured_as = captured_as
         """The name of an object that has no name of its own."""
 
-    def plan(self, args: Mapping[str, Any], output: CommandOutput | None = None) -> dict[str, Any] | None:
+    def state_keys(self, args: Mapping[str, Any], output: CommandOutput | None = None) -> dict[str, Any] | None:
         """Return the kind, the name and the state keys of an id; None when the command captures nothing.
 
         Keys are `{platform}.{guild}.{kind}.{name}`, when the guild is known; also without the guild when the narrative
@@ -49,7 +49,7 @@ class Capture:
         if output.deleted_ids:
             tx.state.forget_ids(self._input.platform, output.deleted_ids, under=self._stage.state_prefix)
         identity = output.captured_ids.get(f"{self._spec.captures}_id")
-        plan = self.plan(args, output)
+        plan = self.state_keys(args, output)
         if plan is None or identity is None:
             return
         metadata = dict(output.metadata) | ({"guild_id": output.guild_id} if output.guild_id else {})
@@ -59,19 +59,19 @@ class Capture:
             tx.state.set(key, value, metadata={"run": self._stage.claim.run_id, "command": self._spec.name})
 
 
-def is_gone(stage: Stage, act: Act, value: Any) -> bool:
+def no_longer_exists(stage: Stage, act: Act, value: Any) -> bool:
     """Whether the object in `skip_if` was created by this act and no longer exists; deletes it from state."""
     identity = value.get("id") if isinstance(value, Mapping) else None
     if not isinstance(identity, str):
         return False
     for input_ in act.inputs:
-        if input_.type == "bot_command" and _is_gone(stage, input_, identity, value.get("metadata") or {}):
-            forget(stage, input_.platform, [identity])
+        if input_.type == "bot_command" and _no_longer_exists(stage, input_, identity, value.get("metadata") or {}):
+            forget_ids(stage, input_.platform, [identity])
             return True
     return False
 
 
-def _is_gone(stage: Stage, input_: BotCommandInput, identity: str, metadata: Mapping[str, Any]) -> bool:
+def _no_longer_exists(stage: Stage, input_: BotCommandInput, identity: str, metadata: Mapping[str, Any]) -> bool:
     platform = stage.runtime.platforms.get(input_.platform, rehearse=stage.run.rehearse)
     spec = platform.spec(input_.command)
     if spec is None or spec.captures is None or not spec.writes or not isinstance(platform, Verifies):
@@ -87,7 +87,7 @@ def _is_gone(stage: Stage, input_: BotCommandInput, identity: str, metadata: Map
     return False
 
 
-def forget(stage: Stage, platform: str, ids: list[str]) -> None:
+def forget_ids(stage: Stage, platform: str, ids: list[str]) -> None:
     """Delete ids that no longer exist on the platform, from state and from the verified ones."""
     for known in [key for key in tuple(_verified) if key[0] == platform and key[2] in ids]:
         _verified.pop(known, None)

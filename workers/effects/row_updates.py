@@ -23,7 +23,7 @@ from botticelli.store import Intent, Tables
 from workers.context.iteration_context import Stage
 from workers.context.outcomes import ActFailed
 from workers.context.reference_values import resolver
-from workers.effects.authorization import permit, require_confirmed, require_room
+from workers.effects.authorization import authorize, enforce_caps, require_approval
 
 PLATFORM = "database"
 
@@ -51,11 +51,11 @@ def _updated(stage: Stage, act: Act, name: str, input_: BotCommandInput) -> Any:
     content = [claim.run_id, claim.number, name, PLATFORM, UPDATE_TABLE, args]
     key = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:32]
     intent = Intent(key, claim.run_id, claim.number, act.name, PLATFORM, UPDATE_TABLE, args, claim.fence)
-    rule = permit(stage, act, input_, Call(PLATFORM, UPDATE_TABLE, True, args, has_places=False), None)
+    rule = authorize(stage, act, input_, Call(PLATFORM, UPDATE_TABLE, True, args, has_places=False), None)
     if rule is not None:
-        require_confirmed(stage, intent, rule)
+        require_approval(stage, intent, rule)
     with stage.about_to_act() as tx:
-        require_room(stage, tx, key)
+        enforce_caps(stage, tx, key)
         record = tx.effects.intend(intent)
         if record.status == "done":
             return record.output

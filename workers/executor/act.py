@@ -21,14 +21,14 @@ from botticelli.untrusted.storable import is_blank, storable
 from workers.batching.act_records import ActRecord, record_act
 from workers.context.history import Piece, messages, remembered
 from workers.context.iteration_context import Stage
-from workers.context.media_and_rows import medium_of, rows_of
+from workers.context.media_and_rows import resolve_medium, resolve_rows
 from workers.context.outcomes import ActFailed
 from workers.context.reference_values import condition_value, is_skipped, resolver
 from workers.effects.bot_command import Command
-from workers.effects.captures import is_gone
+from workers.effects.captures import no_longer_exists
 from workers.model.model_call import Answer, ModelCall
 from workers.outputs.content_output import Schema, rows_in, schema_of, store
-from workers.outputs.response_checks import Judged, judge
+from workers.outputs.response_checks import CheckedAnswer, check_answer
 
 
 def perform_act(stage: Stage) -> None:
@@ -109,7 +109,7 @@ class _Turn:
             return False
         value = condition_value(self._stage, condition)
         in_state = condition.reference.kind == "state" and not condition.negate
-        if in_state and is_gone(self._stage, self._act, value):
+        if in_state and no_longer_exists(self._stage, self._act, value):
             return False
         self.skip(bound=value if in_state and self._is_unbound() else None)
         return True
@@ -149,14 +149,14 @@ class _Turn:
                     )
                 case MediaInput():
                     call = self._stage.plan[self._position]
-                    given.media.append(medium_of(self._stage, input_, call, self._resolve))
+                    given.media.append(resolve_medium(self._stage, input_, call, self._resolve))
                     given.is_empty = False
         return given
 
     def _rows(self, name: str, query: TableInput) -> tuple[Any, str]:
         """Return the rows and their text; for an optional query that fails, the reason as both."""
         try:
-            rows = rows_of(self._stage, self._act.name, name, query, self._resolve)
+            rows = resolve_rows(self._stage, self._act.name, name, query, self._resolve)
         except ActFailed as failure:
             if query.required:
                 raise
@@ -200,7 +200,7 @@ class _Turn:
         retries = self._stage.run.retries if self._act.retries is None else self._act.retries
         self._stage.tell("act_started", act=self._act.name, turn=self._turn, model=str(call.model))
         answer = ModelCall(self._stage, self._act.name, retries, call, self._name).perform(request)
-        judged = self._judged(answer.response)
+        judged = self._checked(answer.response)
         row = self._row("done", prompt=prompt, output=judged.output, remembered=remembered(given.pieces), answer=answer)
         row = replace(row, raw_output=judged.raw, warning=judged.warning)
         fault = judged.fault or self._keep(answer, row, schema)
@@ -208,13 +208,13 @@ class _Turn:
             self._record(replace(row, status="failed", error=fault), answer=answer)
             raise ActFailed(fault)
 
-    def _judged(self, response: GenerateResponse) -> Judged:
+    def _checked(self, response: GenerateResponse) -> CheckedAnswer:
         """Judge an answer; a defect in the checks fails the act but keeps the answer, which is paid for."""
         try:
-            return judge(response, as_json=self._act.format == "json")
+            return check_answer(response, as_json=self._act.format == "json")
         except Exception as error:
             logger.exception("answer_not_judged run=%s act=%s", self._stage.claim.run_id, self._act.name)
-            return Judged(response.text, fault=f"the answer can't be checked ({type(error).__name__})")
+            return CheckedAnswer(response.text, fault=f"the answer can't be checked ({type(error).__name__})")
 
     def _keep(self, answer: Answer, row: ActRow, schema: Schema | None) -> str | None:
         """Record a usable answer with the rows it holds; return why it can't be stored, or None."""

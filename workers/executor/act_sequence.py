@@ -15,12 +15,18 @@ from botticelli.errors import Stale
 from botticelli.narrative.model import Act, NarrativeInput
 from botticelli.runtime.server_errors import SERVERS_AWAY
 from workers.context.iteration_context import Stage
-from workers.context.outcomes import ActFailed, Halt, LongWait, RunEnding, RunHeld
+from workers.context.outcomes import ActFailed, BlockRun, ParkUntil, RunEnding, RunPaused
 from workers.context.reference_values import is_skipped
 from workers.executor.act import perform_act, skip_act
 
-_GRAVEST: tuple[type[Exception] | tuple[type[Exception], ...], ...] = (Stale, SERVERS_AWAY, RunEnding, Halt, ActFailed)
-_LIGHTEST = (LongWait, RunHeld)
+_GRAVEST: tuple[type[Exception] | tuple[type[Exception], ...], ...] = (
+    Stale,
+    SERVERS_AWAY,
+    RunEnding,
+    BlockRun,
+    ActFailed,
+)
+_LIGHTEST = (ParkUntil, RunPaused)
 """When parallel acts fail, the most severe failure decides the outcome.
 
 An unexpected exception ranks between these two lists.

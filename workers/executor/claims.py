@@ -11,7 +11,7 @@ from botticelli.runtime.process import Runtime
 from botticelli.runtime.worker_heartbeat import worker_name
 from botticelli.store import ActRow, Transaction
 from workers.batching.batcher import Batcher
-from workers.batching.wait_window import crowd
+from workers.batching.wait_window import busy_counter
 from workers.context.iteration_context import Retries, Stage
 
 
@@ -70,4 +70,4 @@ def _earlier(
     return finished, failed_acts
 
 
-_claims: Batcher[tuple[Runtime, str], int, Stage | None] = Batcher(_claim_together, crowd.gather_seconds)
+_claims: Batcher[tuple[Runtime, str], int, Stage | None] = Batcher(_claim_together, busy_counter.gather_seconds)

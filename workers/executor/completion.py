@@ -23,9 +23,9 @@ from botticelli.telemetry.failpoints import reach
 from botticelli.telemetry.log import log
 from workers.batching.act_records import ActRecord, record_act, write_acts
 from workers.batching.batcher import Batcher
-from workers.batching.wait_window import crowd
+from workers.batching.wait_window import busy_counter
 from workers.context.iteration_context import Stage
-from workers.context.outcomes import Cancelled, Failed, GivenBack, Halted, Held, Outcome, Succeeded
+from workers.context.outcomes import Blocked, Cancelled, Failed, Outcome, Parked, Paused, Succeeded
 from workers.recovery.hand_back import release
 from workers.recovery.sweep_thread import wake
 
@@ -38,7 +38,7 @@ def conclude(stage: Stage, outcome: Outcome) -> None:
     if isinstance(outcome, Succeeded):
         _succeed(stage)
     else:
-        _end(stage, outcome)
+        _write_end(stage, outcome)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +85,7 @@ def _succeed_together(key: tuple[Runtime, str], successes: Sequence[_Success]) -
     return [(success.claim.key in ended, None if at else publications) for at, success in enumerate(successes)]
 
 
-_successes: Batcher[tuple[Runtime, str], _Success, _Written] = Batcher(_succeed_together, crowd.gather_seconds)
+_successes: Batcher[tuple[Runtime, str], _Success, _Written] = Batcher(_succeed_together, busy_counter.gather_seconds)
 
 
 def _count(runtime: Runtime, tx: Transaction, run: Run, ended: Sequence[_Success]) -> list[Publication]:
@@ -102,7 +102,7 @@ def _record_last_acts(stage: Stage) -> None:
         del stage.last_acts[0]
 
 
-def _end(stage: Stage, outcome: Outcome) -> None:
+def _write_end(stage: Stage, outcome: Outcome) -> None:
     """Write an outcome other than success, alone in its transaction, since it may change the run."""
     runtime, claim = stage.runtime, stage.claim
     release(runtime, claim)
@@ -111,12 +111,12 @@ def _end(stage: Stage, outcome: Outcome) -> None:
     with _run_rows.of(claim.run_id), runtime.store.transaction() as tx:
         run = tx.runs.lock(claim.run_id)
         tx.iterations.guard(claim, lease_seconds=runtime.settings.worker.lease_seconds)
-        if isinstance(outcome, GivenBack | Held | Halted) and run.ending is not None:
+        if isinstance(outcome, Parked | Paused | Blocked) and run.ending is not None:
             outcome = Cancelled()
-        if isinstance(outcome, Halted) and _is_answered(tx, outcome):
-            outcome = Held(outcome.retries_used)
-        run, tickets = _written(stage, tx, run, outcome)
-        stands = isinstance(outcome, GivenBack) or run.status == "paused"
+        if isinstance(outcome, Blocked) and _is_decided(tx, outcome):
+            outcome = Paused(outcome.retries_used)
+        run, tickets = _write_outcome(stage, tx, run, outcome)
+        stands = isinstance(outcome, Parked) or run.status == "paused"
         publications = [] if stands else advance(runtime, tx, run)
     reach("iteration_finished")
     release_all(runtime, tickets)
@@ -126,23 +126,23 @@ def _end(stage: Stage, outcome: Outcome) -> None:
     log("iteration_ended", run=run.id, iteration=claim.number, outcome=type(outcome).__name__.lower())
 
 
-def _is_answered(tx: Transaction, halted: Halted) -> bool:
+def _is_decided(tx: Transaction, halted: Blocked) -> bool:
     """Whether the decision that the iteration would wait for has been made meanwhile."""
     return halted.waits_for is not None and tx.effects.status_of(halted.waits_for) != "waiting"
 
 
-def _written(stage: Stage, tx: Transaction, run: Run, outcome: Outcome) -> tuple[Run, list[Ticket]]:
+def _write_outcome(stage: Stage, tx: Transaction, run: Run, outcome: Outcome) -> tuple[Run, list[Ticket]]:
     """Write the outcome; return the changed run, and the tickets to release after the commit."""
     runtime, claim = stage.runtime, stage.claim
     match outcome:
-        case GivenBack():
+        case Parked():
             _park(stage, tx, run, outcome)
-        case Held(retries_used):
+        case Paused(retries_used):
             tx.iterations.requeue(claim.run_id, claim.number, claim.fence, retries_used=retries_used)
-        case Halted(reason, retries_used, waits_for) if waits_for is not None:
+        case Blocked(reason, retries_used, waits_for) if waits_for is not None:
             place = claim.run_id, claim.number, claim.fence
             tx.iterations.requeue(*place, retries_used=retries_used, parked_for=reason)
-        case Halted(reason, retries_used):
+        case Blocked(reason, retries_used):
             tx.iterations.requeue(claim.run_id, claim.number, claim.fence, retries_used=retries_used)
             if (run.status, run.reason) != ("paused", reason):
                 tx.levers.record(run.id, HALT, moved_by=f"worker {worker_name()}", reason=reason)
@@ -162,7 +162,7 @@ def _written(stage: Stage, tx: Transaction, run: Run, outcome: Outcome) -> tuple
     return run, []
 
 
-def _park(stage: Stage, tx: Transaction, run: Run, outcome: GivenBack) -> None:
+def _park(stage: Stage, tx: Transaction, run: Run, outcome: Parked) -> None:
     claim = stage.claim
     tx.iterations.requeue(claim.run_id, claim.number, claim.fence, retries_used=outcome.retries_used)
     if run.status == "running":

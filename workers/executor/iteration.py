@@ -11,20 +11,20 @@ from botticelli.runtime.process import Runtime
 from botticelli.runtime.server_errors import SERVERS_AWAY
 from botticelli.telemetry.failpoints import reach
 from botticelli.telemetry.log import log, logger
-from workers.batching.wait_window import crowd
+from workers.batching.wait_window import busy_counter
 from workers.context.iteration_context import Stage
 from workers.context.outcomes import (
     ActFailed,
+    Blocked,
+    BlockRun,
     Cancelled,
     Failed,
-    GivenBack,
-    Halt,
-    Halted,
-    Held,
-    LongWait,
     Outcome,
+    Parked,
+    ParkUntil,
+    Paused,
     RunEnding,
-    RunHeld,
+    RunPaused,
     Succeeded,
 )
 from workers.executor.act_sequence import perform_acts
@@ -41,7 +41,7 @@ def perform(runtime: Runtime, run_id: str, number: int) -> Failed | None:
     again when the server is back.
     """
     try:
-        with crowd.one_more():
+        with busy_counter.busy():
             return _claim_and_perform(runtime, run_id, number)
     except SERVERS_AWAY as error:
         log("iteration_interrupted", level=logging.WARNING, run=run_id, iteration=number, error=type(error).__name__)
@@ -82,12 +82,12 @@ def _acts(stage: Stage) -> Outcome:
         return Failed(failure.error)
     except RunEnding:
         return Cancelled()
-    except RunHeld:
-        return Held(stage.retries_used)
-    except LongWait as wait:
-        return GivenBack(wait.wait_seconds, wait.reason, stage.retries_used, wait.waiting_for)
-    except Halt as halt:
-        return Halted(halt.reason, stage.retries_used, halt.waits_for)
+    except RunPaused:
+        return Paused(stage.retries_used)
+    except ParkUntil as wait:
+        return Parked(wait.wait_seconds, wait.reason, stage.retries_used, wait.waiting_for)
+    except BlockRun as halt:
+        return Blocked(halt.reason, stage.retries_used, halt.waits_for)
     except SoftTimeLimitExceeded:
         return Failed("longer than the worker's soft time limit; raise task_soft_time_limit, or lower timeout_seconds")
     except (Stale, *SERVERS_AWAY):
@@ -95,7 +95,7 @@ def _acts(stage: Stage) -> Outcome:
     except BotticelliError as error:
         return Failed(str(error))
     except Exception as error:
-        return _broken(stage, error)
+        return _unexpected_failure(stage, error)
     return Succeeded()
 
 
@@ -110,12 +110,12 @@ def _conclude(stage: Stage, outcome: Outcome) -> Outcome:
         if not stage.last_acts:
             raise
         stage.last_acts.clear()
-        outcome = _broken(stage, error)
+        outcome = _unexpected_failure(stage, error)
         conclude(stage, outcome)
         return outcome
 
 
-def _broken(stage: Stage, error: Exception) -> Failed:
+def _unexpected_failure(stage: Stage, error: Exception) -> Failed:
     """Log an unexpected error, and return it as the iteration's failure."""
     logger.error("iteration_broken run=%s iteration=%s", stage.claim.run_id, stage.claim.number, exc_info=error)
     return Failed(f"internal error ({type(error).__name__}); the worker's log has the details")

@@ -15,7 +15,7 @@ _written: dict[str, Mapping[str, int]] = {}
 """The limits that this process wrote last, by scope. Threads that write the same limits twice do no harm."""
 
 
-def learn(runtime: Runtime, driver: Driver, call: Call) -> None:
+def record_learned_limits(runtime: Runtime, driver: Driver, call: Call) -> None:
     """Write the limits that a driver has learned, if they changed; an unreachable database never loses an answer."""
     if not isinstance(driver, ReportsLimits):
         return

@@ -30,15 +30,15 @@ from botticelli.spending.draws import Draws, Request, granted
 from botticelli.store import Entry, Settled, Transaction
 from botticelli.telemetry.failpoints import reach
 from botticelli.telemetry.log import log
-from workers.batching.batched_draws import Drawn
-from workers.batching.wait_window import crowd
+from workers.batching.batched_draws import GrantedDraw
+from workers.batching.wait_window import busy_counter
 from workers.context.iteration_context import Stage
-from workers.context.outcomes import ActFailed, LongWait
+from workers.context.outcomes import ActFailed, ParkUntil
 from workers.context.retry_waits import next_wait, unstated_limits
-from workers.model.limit_learning import learn
+from workers.model.limit_learning import record_learned_limits
 from workers.model.send_delays import spreads_of
-from workers.model.streaming import Partials
-from workers.model.token_counts import sized
+from workers.model.streaming import StreamedText
+from workers.model.token_counts import with_counted_tokens
 
 MINUTES_SECONDS = 120.0
 """Longest wait of a limit per minute: a longer one is of a daily quota, for which a wider guard would not help."""
@@ -74,7 +74,7 @@ class ModelCall:
         self._ticket = Ticket.from_json(stage.claim.ticket)
         self._draws = Draws(stage.runtime.budget, self._ticket.id, call.scopes)
         self._spreads = spreads_of(stage.runtime)
-        self._asked_at = 0.0
+        self._requested_at = 0.0
         """When the last granted draw was requested, in seconds of this process's monotonic clock."""
         self._first_retry = 0
         """The iteration's retry count when this model's tries began."""
@@ -85,36 +85,36 @@ class ModelCall:
     def perform(self, request: GenerateRequest) -> Answer:
         """Call the model.
 
-        ActFailed when retries are used up or would not help; LongWait when the wait is too long for a worker.
+        ActFailed when retries are used up or would not help; ParkUntil when the wait is too long for a worker.
         """
-        waits: list[LongWait] = []
+        waits: list[ParkUntil] = []
         down: list[str] = []
         for number, call in enumerate(self._calls):
-            self._call = sized(call, request, self._stage.runtime.drivers.get(call.model.provider))
+            self._call = with_counted_tokens(call, request, self._stage.runtime.drivers.get(call.model.provider))
             self._first_retry = self._stage.retries_used if number else 0
             self._tries_before = self._tries
             try:
-                return self._ask(replace(request, model=call.model.model))
-            except LongWait as wait:
+                return self._call_model(replace(request, model=call.model.model))
+            except ParkUntil as wait:
                 waits.append(wait)
             except ModelDown as failure:
                 down.append(failure.error)
             finally:
-                self._give_back_places()
+                self._release_places()
         if waits:
             raise min(waits, key=lambda wait: wait.wait_seconds)
         raise ActFailed("; ".join(down))
 
-    def _ask(self, request: GenerateRequest) -> Answer:
+    def _call_model(self, request: GenerateRequest) -> Answer:
         """Call one model, with its retries."""
         driver = self._stage.runtime.drivers.get(self._call.model.provider)
         self._prepare(driver)
         while True:
             draw = self._draw()
             try:
-                with crowd.one_less(), on_departure(self._leaves):
-                    self._leaves()
-                    response = self._answer(driver, request)
+                with busy_counter.waiting_for_model(), on_departure(self._measure_delay):
+                    self._measure_delay()
+                    response = self._generate(driver, request)
                 reach("model_answered")
                 unstated_limits.end(self._call.scope.name)
             except DriverError as error:
@@ -125,16 +125,16 @@ class ModelCall:
                 self._settle_failure(draw, DriverUnknown("the call was interrupted"))
                 raise
             finally:
-                self._spreads.tell(self._stage.runtime.budget, self._call.scope)
-                learn(self._stage.runtime, driver, self._call)
+                self._spreads.report(self._stage.runtime.budget, self._call.scope)
+                record_learned_limits(self._stage.runtime, driver, self._call)
             response = self._priced(response)
             settled = self._draws.settle(draw.id, _used(response.usage, response.cost_usd, self._call.scope))
             reach("request_settled")
             moments = _moment(draw.drawn_at_ms), _moment(settled.settled_at_ms)
             return Answer(response, self._call.model, draw.id, self._tries, *moments)
 
-    def _leaves(self) -> None:
-        self._spreads.measure(self._call.scope, self._asked_at)
+    def _measure_delay(self) -> None:
+        self._spreads.measure(self._call.scope, self._requested_at)
 
     def _prepare(self, driver: Driver) -> None:
         """Prepare the driver before the draw: a window counts from the draw, the provider from the request's arrival."""
@@ -144,14 +144,14 @@ class ModelCall:
             except DriverError as error:
                 self._back_off(error)
 
-    def _answer(self, driver: Driver, request: GenerateRequest) -> GenerateResponse:
+    def _generate(self, driver: Driver, request: GenerateRequest) -> GenerateResponse:
         if isinstance(driver, Streams):
             turn = int(self._name.rpartition(".")[2])
-            partials = Partials(lambda text: self._stage.partial(self._act, turn, text))
-            return checked_response(request, driver.stream(request, partials.hear))
+            partials = StreamedText(lambda text: self._stage.partial(self._act, turn, text))
+            return checked_response(request, driver.stream(request, partials.add))
         return checked_response(request, driver.generate(request))
 
-    def _give_back_places(self) -> None:
+    def _release_places(self) -> None:
         """Release the places in scopes that the ticket doesn't cover; what was drawn there is settled already."""
         covered = {share.scope.name for share in self._ticket.shares}
         others = [scope for scope in self._call.scopes if scope.name not in covered]
@@ -175,33 +175,33 @@ class ModelCall:
         draw_id = f"{claim.run_id}:{claim.number}:{claim.fence}:{self._name}:{self._tries - 1}"
         if self._call.model != self._calls[0].model:
             draw_id += f":{self._call.model}"
-        self._spreads.tell(self._stage.runtime.budget, self._call.scope)
+        self._spreads.report(self._stage.runtime.budget, self._call.scope)
         while isinstance(drawn := self._drawn(draw_id), Refusal):
             self._wait_for(self._stage.runtime.softened(drawn))
-        self._asked_at = drawn.asked_at
+        self._requested_at = drawn.requested_at
         if isinstance(drawn.confirmed, Refusal):
-            self._not_made(drawn.draw, drawn.confirmed)
-        self._stage.begin(lambda tx: self._take_back(tx, drawn.draw))
+            self._give_up_draw(drawn.draw, drawn.confirmed)
+        self._stage.begin(lambda tx: self._undo_draw(tx, drawn.draw))
         return drawn.draw
 
-    def _not_made(self, draw: Draw, refusal: Refusal) -> NoReturn:
+    def _give_up_draw(self, draw: Draw, refusal: Refusal) -> NoReturn:
         """Give up a draw that Redis forgot before its ledger row was written and that has no room now.
 
         Another attempt draws anew.
         """
         with self._stage.guarded() as tx:
-            self._take_back(tx, draw)
+            self._undo_draw(tx, draw)
         refusal = self._stage.runtime.softened(refusal)
         if refusal.retry_after_ms is None:
             self._wait_for(refusal)
-        raise LongWait((refusal.retry_after_ms or 0) / 1000, str(refusal), in_short(refusal))
+        raise ParkUntil((refusal.retry_after_ms or 0) / 1000, str(refusal), in_short(refusal))
 
-    def _take_back(self, tx: Transaction, draw: Draw) -> None:
+    def _undo_draw(self, tx: Transaction, draw: Draw) -> None:
         """Undo a draw whose call is not made, though its ledger row exists."""
         self._draws.undo(draw.id)
         tx.ledger.settle(draw.id, "refused", _moment(draw.drawn_at_ms), Usage(0, 0))
 
-    def _drawn(self, draw_id: str) -> Drawn | Refusal:
+    def _drawn(self, draw_id: str) -> GrantedDraw | Refusal:
         paused = self._stage.runtime.paused(self._call.scopes)
         request = Request(self._draws_now(), draw_id, self._call.amounts)
         return paused or self._stage.draw(request, self._entry)
@@ -261,20 +261,20 @@ class ModelCall:
         if isinstance(error, DriverTerminal):
             raise (ModelDown if error.elsewhere else ActFailed)(f"{model}: {error}") from None
         limited = isinstance(error, DriverTransient) and error.limited
-        asked_seconds = error.retry_after_seconds if isinstance(error, DriverTransient) else None
+        requested_seconds = error.retry_after_seconds if isinstance(error, DriverTransient) else None
         failed = self._stage.retries_used - self._first_retry
-        waited = self._wait_of_limit(asked_seconds) if limited else None
+        waited = self._wait_for_limit(requested_seconds) if limited else None
         if waited is not None:
             wait_seconds = waited
         elif failed >= self._retries:
             raise ModelDown(f"{model}: {error}; {self._failed_tries()}") from None
         else:
-            wait_seconds = next_wait(failed, asked_seconds, limited=limited)
+            wait_seconds = next_wait(failed, requested_seconds, limited=limited)
             self._stage.retries.count()
-        if limited and (asked_seconds or 0) <= MINUTES_SECONDS:
+        if limited and (requested_seconds or 0) <= MINUTES_SECONDS:
             self._spreads.refuse(self._call.scope)
-        if asked_seconds is not None:
-            self._stage.runtime.budget.block_until(self._call.scope, round(asked_seconds * 1000))
+        if requested_seconds is not None:
+            self._stage.runtime.budget.block_until(self._call.scope, round(requested_seconds * 1000))
         log(
             "model_call_failed",
             level=logging.WARNING,
@@ -285,7 +285,7 @@ class ModelCall:
         self._stage.tell("call_failed", act=self._act, error=str(error), wait_seconds=round(wait_seconds, 3))
         self._sleep(wait_seconds, f"{model}: {error}")
 
-    def _wait_of_limit(self, asked_seconds: float | None) -> float | None:
+    def _wait_for_limit(self, requested_seconds: float | None) -> float | None:
         """Return the wait in seconds after a rate limit that doesn't count as a failed try; None when it counts as one.
 
         It doesn't count for runs that wait for limits.
@@ -293,8 +293,8 @@ class ModelCall:
         run, scope = self._stage.run, self._call.scope
         if run.on_budget_exhausted != "wait":
             return None
-        if asked_seconds is not None:
-            return next_wait(0, asked_seconds)
+        if requested_seconds is not None:
+            return next_wait(0, requested_seconds)
         wait_seconds = unstated_limits.next_wait(scope.name, run.max_wait_seconds)
         if wait_seconds is not None and unstated_limits.is_repeated(scope.name):
             self._stage.runtime.budget.block_until(scope, round(wait_seconds * 1000))
@@ -308,8 +308,8 @@ class ModelCall:
     def _sleep(self, wait_seconds: float, reason: str, waiting_for: Mapping[str, Any] | None = None) -> None:
         """Sleep through a short wait, without a connection; a long one hands the iteration back."""
         if wait_seconds > self._stage.runtime.settings.worker.inline_wait_seconds:
-            raise LongWait(wait_seconds, reason, waiting_for)
-        with crowd.one_less():
+            raise ParkUntil(wait_seconds, reason, waiting_for)
+        with busy_counter.waiting_for_model():
             threading.Event().wait(wait_seconds)
 
 

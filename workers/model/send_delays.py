@@ -21,7 +21,7 @@ from botticelli.telemetry.log import log
 
 KEEP_SECONDS = 120.0
 """Seconds that the Budget keeps a spread after its last report; a measurement counts for at least half of that."""
-TELL_SECONDS = 20.0
+REPORT_SECONDS = 20.0
 LARGEST_PART = 12
 """A window is widened by at most this part of its period."""
 FIRST_WIDENING_MS = 100
@@ -39,8 +39,8 @@ class Spread:
     """The longest delays since `began_at`, and in the interval before it."""
     refused_ms: float = 0.0
     refused_at: float = 0.0
-    told_ms: int = 0
-    told_at: float = -KEEP_SECONDS
+    reported_ms: int = 0
+    reported_at: float = -KEEP_SECONDS
 
     def measure(self, delay_ms: float, now: float) -> None:
         self._turn(now)
@@ -48,7 +48,7 @@ class Spread:
 
     def refuse(self, now: float) -> None:
         """Record that a granted call exceeded the provider's limit: the unmeasured spread doubles from now on."""
-        self.refused_ms = max(FIRST_WIDENING_MS, 2 * max(self.told_ms, self._widened(now)))
+        self.refused_ms = max(FIRST_WIDENING_MS, 2 * max(self.reported_ms, self._widened(now)))
         self.refused_at = now
 
     def needed_ms(self, now: float) -> float:
@@ -89,7 +89,7 @@ class Spreads:
         with self._lock:
             self._of(scope).refuse(self.clock())
 
-    def tell(self, budget: Budget, scope: Scope) -> None:
+    def report(self, budget: Budget, scope: Scope) -> None:
         """Widen the windows of the scope if needed, before a draw and after a call.
 
         An unreachable server never loses an answer.
@@ -107,10 +107,10 @@ class Spreads:
         with self._lock:
             spread = self._of(scope)
             needed_ms = min(stepped(spread.needed_ms(now)), self._most(scope))
-            is_known = needed_ms <= spread.told_ms and now - spread.told_at < TELL_SECONDS
+            is_known = needed_ms <= spread.reported_ms and now - spread.reported_at < REPORT_SECONDS
             if needed_ms <= least_ms or is_known:
                 return 0
-            spread.told_ms, spread.told_at = needed_ms, now
+            spread.reported_ms, spread.reported_at = needed_ms, now
             return needed_ms
 
     def _of(self, scope: Scope) -> Spread:

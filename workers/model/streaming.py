@@ -8,7 +8,7 @@ from collections.abc import Callable
 INTERVAL_SECONDS = 0.2
 
 
-class Partials:
+class StreamedText:
     """Collects pieces of an answer; `show` is called with all text so far, at most five times a second."""
 
     def __init__(self, show: Callable[[str], None], clock: Callable[[], float] = time.monotonic) -> None:
@@ -17,7 +17,7 @@ class Partials:
         self._text: list[str] = []
         self._next = 0.0
 
-    def hear(self, piece: str) -> None:
+    def add(self, piece: str) -> None:
         self._text.append(piece)
         now = self._clock()
         if now >= self._next:

@@ -9,7 +9,7 @@ from botticelli.drivers import CountsTokens, Driver, GenerateRequest
 from botticelli.drivers.interface.token_estimate import estimate_request_tokens
 
 
-def sized(call: Call, request: GenerateRequest, driver: Driver) -> Call:
+def with_counted_tokens(call: Call, request: GenerateRequest, driver: Driver) -> Call:
     """Return the call with the best count of its input tokens.
 
     That is the provider's own count, if the driver is configured to request it. Otherwise, where the estimate knew only

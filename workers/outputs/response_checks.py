@@ -10,12 +10,12 @@ from workers.outputs.response_json import read_json
 
 REFUSED, CUT = "refused", "length"
 WHOLE = ("stop", CUT)
-TOOLS = "the model called a tool that it was not offered"
-ENDS = {
-    "tool_calls": TOOLS,
-    "tool_use": TOOLS,
-    "function_call": TOOLS,
-    "unexpected_tool_call": TOOLS,
+UNOFFERED_TOOL = "the model called a tool that it was not offered"
+FINISH_REASONS = {
+    "tool_calls": UNOFFERED_TOOL,
+    "tool_use": UNOFFERED_TOOL,
+    "function_call": UNOFFERED_TOOL,
+    "unexpected_tool_call": UNOFFERED_TOOL,
     "malformed_function_call": "the model made a malformed tool call",
     "pause_turn": "the model paused in the middle of its turn",
 }
@@ -23,7 +23,7 @@ ENDS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class CheckedAnswer:
     """An answer after the checks.
 
     `output` is what later acts read; `raw` is the model's own text where that differs. `fault` says why the answer is
@@ -36,33 +36,33 @@ class Judged:
     warning: str | None = None
 
 
-def judge(response: GenerateResponse, *, as_json: bool) -> Judged:
+def check_answer(response: GenerateResponse, *, as_json: bool) -> CheckedAnswer:
     text, warnings = response.text, list(response.warnings)
     fault = _unusable(response)
     if fault is not None:
-        return Judged(text, fault="; ".join([fault, *warnings]))
+        return CheckedAnswer(text, fault="; ".join([fault, *warnings]))
     if response.finish_reason == CUT:
         warnings.append(f"the answer was truncated after {response.usage.output_tokens} tokens; raise max_tokens")
     if not as_json:
-        return Judged(text, warning="; ".join(warnings) or None)
+        return CheckedAnswer(text, warning="; ".join(warnings) or None)
     parsed = read_json(text)
     if parsed is not None and not parsed.remarks:
-        return Judged(text, warning="; ".join(warnings) or None)
+        return CheckedAnswer(text, warning="; ".join(warnings) or None)
     if response.finish_reason == CUT:
         count = response.usage.output_tokens
         fault = f"the answer was truncated after {count} tokens, so its JSON is incomplete; raise max_tokens"
-        return Judged(text, fault=fault)
+        return CheckedAnswer(text, fault=fault)
     if parsed is None:
-        return Judged(text, fault=f"the answer is not JSON (finish reason: {response.finish_reason})")
+        return CheckedAnswer(text, fault=f"the answer is not JSON (finish reason: {response.finish_reason})")
     warnings += parsed.remarks
-    return Judged(json.dumps(parsed.value, ensure_ascii=False), raw=text, warning="; ".join(warnings))
+    return CheckedAnswer(json.dumps(parsed.value, ensure_ascii=False), raw=text, warning="; ".join(warnings))
 
 
 def _unusable(response: GenerateResponse) -> str | None:
     if response.finish_reason == REFUSED:
         return "the model refused to answer; change the prompt or the model"
     if response.finish_reason not in WHOLE:
-        why = ENDS.get(response.finish_reason, "the answer ended for an unknown reason")
+        why = FINISH_REASONS.get(response.finish_reason, "the answer ended for an unknown reason")
         do = f'accepted_finish_reasons = ["{response.finish_reason}"] of the driver accepts such answers'
         return f"{why} (finish reason: {response.finish_reason}); {do}"
     if response.text.strip():

@@ -21,13 +21,13 @@ from workers.process import remote_control, shutdown
 from workers.process.shutdown import Departure
 from workers.process.slots import slots
 from workers.recovery import sweep_thread
-from workers.recovery.canary import Listening
+from workers.recovery.canary import ConsumerWatchdog
 from workers.transport import redis_transport
 
 RETRY_SECONDS = 2.0
 NEW_OBJECTS_BEFORE_COLLECTION = 10_000
 """Garbage collection threshold; Python's own, 700, is less than one model call creates."""
-DEAF_EXIT_CODE = 75
+STALLED_EXIT_CODE = 75
 """EX_TEMPFAIL: the supervisor should restart the worker."""
 WAITED_FOR = (ServiceUnavailable, Unwritable)
 
@@ -53,14 +53,14 @@ def children() -> list[int]:
     return list(_pools[0].info["processes"]) if _has_processes() else []
 
 
-def end_because_deaf(says: str) -> None:
+def exit_stalled(says: str) -> None:
     """Shut down because the consumer has stalled; running tasks may finish within the usual time."""
     if not _departures:
-        print(f"botticelli: {says}; it ends with exit code {DEAF_EXIT_CODE}", file=sys.stderr, flush=True)
-        _depart(current().settings.worker.stop_seconds, DEAF_EXIT_CODE)
+        print(f"botticelli: {says}; it ends with exit code {STALLED_EXIT_CODE}", file=sys.stderr, flush=True)
+        _depart(current().settings.worker.stop_seconds, STALLED_EXIT_CODE)
 
 
-_listening = Listening(is_busy, end_because_deaf)
+_watchdog = ConsumerWatchdog(is_busy, exit_stalled)
 
 signals.worker_shutting_down.lock = threading.RLock()
 """Replaces Celery's lock, on which a second signal that interrupts the sending of the first would wait for itself."""
@@ -106,8 +106,8 @@ def keep_secrets_out(logger: logging.Logger, **_: Any) -> None:
 
 
 @signals.task_received.connect
-def hear(**_: Any) -> None:
-    _listening.hear()
+def record_task(**_: Any) -> None:
+    _watchdog.record()
 
 
 @signals.worker_ready.connect
@@ -128,7 +128,7 @@ def start_sweep(sender: Any, **_: Any) -> None:
     _pools.append(sender.pool)
     signal.signal(signal.SIGQUIT, lambda *_: depart(0))
     announce(runtime)
-    sweep_thread.start(runtime, _listening)
+    sweep_thread.start(runtime, _watchdog)
 
 
 @signals.worker_shutting_down.connect

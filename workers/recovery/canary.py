@@ -21,7 +21,7 @@ from botticelli.store import Canary
 from botticelli.telemetry.log import log
 
 
-class Listening:
+class ConsumerWatchdog:
     """Measures how long this process could have received a task and received none.
 
     `end` is called when it is stalled.
@@ -33,11 +33,11 @@ class Listening:
         self._quiet_seconds = 0.0
         self._looked_at = time.monotonic()
 
-    def hear(self) -> None:
+    def record(self) -> None:
         """Record that a task has arrived."""
         self._quiet_seconds = 0.0
 
-    def look(self, runtime: Runtime, *, most_seconds: float) -> Canary | None:
+    def check(self, runtime: Runtime, *, most_seconds: float) -> Canary | None:
         """Return the canary that this process should have received; None while the consumer works.
 
         To be called repeatedly. A pause between two calls counts as `most_seconds` at most, since a stopped process

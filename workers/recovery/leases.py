@@ -25,7 +25,7 @@ class LeaseKeeper:
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
         self._claims: dict[ClaimKey, Claim] = {}
-        self._owed: dict[ClaimKey, Claim] = {}
+        self._interrupted: dict[ClaimKey, Claim] = {}
         """Claims interrupted by an absent server: handed back as soon as that can be recorded."""
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
@@ -45,23 +45,23 @@ class LeaseKeeper:
             yield
         except SERVERS_AWAY:
             with self._lock:
-                self._owed[key] = claim
+                self._interrupted[key] = claim
             raise
         finally:
             with self._lock:
                 self._claims.pop(key, None)
 
-    def hand_back_owed(self) -> None:
+    def hand_back_interrupted(self) -> None:
         """Hand interrupted claims back, so that they continue here or elsewhere.
 
         Raises the errors of an absent server.
         """
-        for claim in self._take(self._owed):
+        for claim in self._take(self._interrupted):
             self._hand_back(claim, "a server was away")
 
     def hand_back_all(self, why: str) -> None:
         """Hand back all claims, including running ones, because this process ends."""
-        for claim in [*self._take(self._owed), *self._take(self._claims)]:
+        for claim in [*self._take(self._interrupted), *self._take(self._claims)]:
             self._hand_back(claim, why)
 
     def _take(self, claims: dict[ClaimKey, Claim]) -> list[Claim]:
@@ -75,7 +75,7 @@ class LeaseKeeper:
             hand_back(self._runtime, claim, why)
         except SERVERS_AWAY:
             with self._lock:
-                self._owed[claim.key] = claim
+                self._interrupted[claim.key] = claim
             raise
 
     def _renew_until_empty(self) -> None:

@@ -13,7 +13,7 @@ from botticelli.runtime.process import Runtime
 from workers.transport.queue_messages import read_entry
 
 Key = tuple[str, int]
-LOOK_AT = 2000
+MESSAGES_READ = 2000
 """How many of the oldest messages to read: they are taken next, so an old message is among them or lost."""
 CLAIM_SECONDS = 0.2
 """Longer than a worker takes from the queue to the claim."""
@@ -30,8 +30,8 @@ def lost_tasks(runtime: Runtime, keys: Set[Key]) -> set[Key]:
 
 def _missing(runtime: Runtime, keys: Set[Key]) -> set[Key]:
     name = f"{runtime.settings.redis.prefix}:{QUEUE}"
-    messages = runtime.redis.lrange(name, -LOOK_AT, -1)
-    if len(messages) == LOOK_AT and runtime.redis.llen(name) > LOOK_AT:
+    messages = runtime.redis.lrange(name, -MESSAGES_READ, -1)
+    if len(messages) == MESSAGES_READ and runtime.redis.llen(name) > MESSAGES_READ:
         return set()
     return set(keys) - {key for message in messages if (key := _key_of(message)) is not None}
 

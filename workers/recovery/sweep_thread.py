@@ -20,10 +20,10 @@ from botticelli.runtime.worker_heartbeat import announce, worker_name
 from botticelli.store.connection.sessions import LOCK_SECONDS
 from botticelli.telemetry.log import log, logger
 from workers.recovery import canary
-from workers.recovery.canary import Listening
+from workers.recovery.canary import ConsumerWatchdog
 from workers.recovery.leases import keeper_of
 from workers.recovery.sweep import sweep, wake_due
-from workers.recovery.unacked_requests import Taken
+from workers.recovery.unacked_requests import UnackedTracker
 
 PART_OF_INTERVAL = 0.9
 """A sweep counts for this part of the interval, so that clock jitter doesn't skip every second one."""
@@ -36,17 +36,17 @@ LOCKED = ("55P03", "57014")
 class Sweep(threading.Thread):
     """Sweeps each `sweep_interval_seconds`, or as soon as the next parked run is due, until `stop`."""
 
-    def __init__(self, runtime: Runtime, listening: Listening) -> None:
+    def __init__(self, runtime: Runtime, watchdog: ConsumerWatchdog) -> None:
         super().__init__(name="sweep", daemon=True)
         self._runtime = runtime
-        self._listening = listening
+        self._watchdog = watchdog
         self._wakes: SimpleQueue[None] = SimpleQueue()
         """Re-entrant, since a signal handler may stop the sweep while the same thread wakes it."""
         self._stopped = False
         self._trouble = ""
-        self._deaf = ""
+        self._stalled = ""
         self._patient_until = 0.0
-        self._taken = Taken()
+        self._taken = UnackedTracker()
 
     def run(self) -> None:
         pause_seconds = self._interval_seconds
@@ -71,17 +71,17 @@ class Sweep(threading.Thread):
         try:
             if self._runtime.services is not None:
                 services.ensure(self._runtime.settings.home)
-            announce(self._runtime, self._trouble or self._deaf)
-            keeper_of(self._runtime).hand_back_owed()
+            announce(self._runtime, self._trouble or self._stalled)
+            keeper_of(self._runtime).hand_back_interrupted()
             self._sweep_or_wake()
             with self._runtime.store.transaction() as tx:
                 due_seconds = tx.runs.seconds_to_next_due()
-            self._listen()
-            self._say_trouble("")
+            self._check_consumer()
+            self._log_trouble("")
         except (*SERVERS_AWAY, OSError) as error:
             self._be_patient()
-            self._say_holders(error)
-            self._say_trouble(str(error) if isinstance(error, BotticelliError) else type(error).__name__)
+            self._log_lock_holders(error)
+            self._log_trouble(str(error) if isinstance(error, BotticelliError) else type(error).__name__)
         except Exception:
             logger.exception("sweep_failed")
         return self._interval_seconds if due_seconds is None else min(self._interval_seconds, due_seconds)
@@ -102,7 +102,7 @@ class Sweep(threading.Thread):
         """Give holders whose leases expired while no server could renew them one more lease to do so."""
         self._patient_until = time.monotonic() + self._runtime.settings.worker.lease_seconds
 
-    def _say_holders(self, error: Exception) -> None:
+    def _log_lock_holders(self, error: Exception) -> None:
         """Log which sessions held rows locked for too long, as far as the server says it."""
         if getattr(getattr(error, "orig", None), "pgcode", None) not in LOCKED:
             return
@@ -110,7 +110,7 @@ class Sweep(threading.Thread):
             for holder in self._runtime.store.lock_holders(LOCK_SECONDS / 2):
                 log("rows_held", level=logging.WARNING, **{name: _rounded(value) for name, value in holder.items()})
 
-    def _say_trouble(self, trouble: str) -> None:
+    def _log_trouble(self, trouble: str) -> None:
         """Log a trouble once when it begins or changes, and once when it is over."""
         if trouble == self._trouble:
             return
@@ -120,16 +120,18 @@ class Sweep(threading.Thread):
         else:
             log("sweep_goes_on", level=logging.WARNING)
 
-    def _listen(self) -> None:
-        canary_row = self._listening.look(self._runtime, most_seconds=2 * self._interval_seconds)
+    def _check_consumer(self) -> None:
+        canary_row = self._watchdog.check(self._runtime, most_seconds=2 * self._interval_seconds)
         if canary_row is None:
-            self._deaf = ""
+            self._stalled = ""
             return
-        self._deaf = f"the consumer of this worker {DEAF}: a canary of {canary_row.asked_at:%H:%M:%S} UTC is unanswered"
-        announce(self._runtime, self._deaf)
+        self._stalled = (
+            f"the consumer of this worker {DEAF}: a canary of {canary_row.asked_at:%H:%M:%S} UTC is unanswered"
+        )
+        announce(self._runtime, self._stalled)
         log("worker_deaf", level=logging.ERROR, silent_seconds=round(canary_row.silent_seconds))
         if self._runtime.settings.worker.end_when_deaf:
-            self._listening.end(self._deaf)
+            self._watchdog.end(self._stalled)
 
     @property
     def _interval_seconds(self) -> float:
@@ -143,9 +145,9 @@ def _rounded(value: object) -> object:
     return round(value, 1) if isinstance(value, float) else value
 
 
-def start(runtime: Runtime, listening: Listening) -> None:
+def start(runtime: Runtime, watchdog: ConsumerWatchdog) -> None:
     """Start the sweep of this process."""
-    _sweeps.append(Sweep(runtime, listening))
+    _sweeps.append(Sweep(runtime, watchdog))
     _sweeps[-1].start()
 
 

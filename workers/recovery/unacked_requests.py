@@ -33,7 +33,7 @@ class _Request:
     """True when it was sent to the queue by name, as Celery does unless told to use another exchange."""
 
 
-class Taken:
+class UnackedTracker:
     """Tracks the messages that were taken and not acknowledged, and since when this process has seen them so.
 
     Times are of this process's monotonic clock, since the broker's own index has times of workers' clocks.

@@ -33,7 +33,7 @@ from botticelli.messages import MAX_ENTRY_BYTES, RUN_ITERATION
 from botticelli.telemetry.log import log
 from workers.transport.queue_messages import Refused, admit
 
-TAKEN_AT_ONCE = 8
+MAX_TAKEN = 8
 """Most messages that a worker takes together; the rest is left for other workers."""
 AT_ONCE_SECONDS = 0.02
 """A message that arrives within these seconds was already waiting."""
@@ -206,7 +206,7 @@ class Channel(redis.Channel):
     def _take_more(self, queue: str) -> None:
         """Take further messages, up to the free places, after one that was already waiting."""
         room = self.qos.can_consume_max_estimate()
-        most = TAKEN_AT_ONCE if room is None else min(room, TAKEN_AT_ONCE)
+        most = MAX_TAKEN if room is None else min(room, MAX_TAKEN)
         if most < 1:
             return
         client = self._create_client()

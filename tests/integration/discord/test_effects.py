@@ -159,7 +159,7 @@ def test_what_a_lost_one_has_not_made_is_made_by_the_next(
     on_discord: OnDiscord, discord: FakeDiscord, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     runtime = on_discord()
-    run = lost_at(runtime, monkeypatch, "_once")
+    run = lost_at(runtime, monkeypatch, "_execute")
     perform(runtime, run.id, 2)
     assert perform_all(runtime, run.id).status == "completed"
     assert len(discord.channels("news")) == 1
@@ -170,15 +170,15 @@ def test_who_asked_before_another_made_it_makes_no_second_one(
     on_discord: OnDiscord, discord: FakeDiscord, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It was lost, comes back, finds no channel in state, and waits for its turn while the other one makes the channel."""
-    runtime, late, alone = on_discord(), [2], bot_command.Command._alone
+    runtime, late, alone = on_discord(), [2], bot_command.Command._serialised
 
     def later(self: bot_command.Command, spec: CommandSpec, args: Mapping[str, Any]) -> Any:
         if late and self._stage.claim.number == 1:
             perform(runtime, run.id, late.pop())
         return alone(self, spec, args)
 
-    run = lost_at(runtime, monkeypatch, "_once")
-    monkeypatch.setattr(bot_command.Command, "_alone", later)
+    run = lost_at(runtime, monkeypatch, "_execute")
+    monkeypatch.setattr(bot_command.Command, "_serialised", later)
     assert perform_all(runtime, run.id).status == "completed"
     assert late == []
     assert len(discord.channels("news")) == 1
@@ -198,7 +198,7 @@ def test_what_a_lost_worker_asked_for_may_still_come(
         runtime, narrative_text(2, act("made", "channels.get_or_create", guild_id=GUILD, name="news"), concurrency=2)
     )
     with monkeypatch.context() as patch, contextlib.suppress(KeyboardInterrupt):
-        patch.setattr(bot_command.Command, "_once", interrupted)
+        patch.setattr(bot_command.Command, "_execute", interrupted)
         perform(runtime, run.id, 1)
     monkeypatch.setattr(Effects, "twins", counted)
     other = threading.Thread(target=perform, args=(runtime, run.id, 2))
@@ -302,7 +302,7 @@ def test_no_worker_rehearses_a_real_run_or_performs_a_rehearsed_one(
     perform(other, run_id, 1)
     held = run_of(same, run_id)
     assert held.status == "paused"
-    assert "make platforms.discord.implementation the same for both" in (held.reason or "")
+    assert "set platforms.discord.implementation to the same value in both places" in (held.reason or "")
     assert discord.asked == []
     resume(same, run_id)
     assert perform_all(same, run_id).status == "completed"

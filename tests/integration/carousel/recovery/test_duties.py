@@ -11,7 +11,7 @@ from sqlalchemy import text
 from botticelli.messages import QUEUE
 from botticelli.runtime.heartbeats import DEAF, troubled_workers
 from botticelli.runtime.process import Runtime
-from workers.recovery.canary import Listening, answer
+from workers.recovery.canary import ConsumerWatchdog, answer
 from workers.recovery.sweep_thread import Sweep
 
 MakeRuntime = Callable[..., Runtime]
@@ -50,11 +50,11 @@ def test_a_canary_is_asked_again_until_it_is_answered(make_runtime: MakeRuntime)
 def test_only_a_worker_that_could_have_heard_is_deaf(make_runtime: MakeRuntime) -> None:
     runtime = make_runtime(worker__canary_timeout_seconds="5")
     busy = [False]
-    listening = Listening(lambda: busy[0], lambda _: None)
+    watchdog = ConsumerWatchdog(lambda: busy[0], lambda _: None)
 
     def look(seconds: float) -> bool:
-        listening._looked_at -= seconds
-        return listening.look(runtime, most_seconds=4) is not None
+        watchdog._looked_at -= seconds
+        return watchdog.check(runtime, most_seconds=4) is not None
 
     with runtime.store.transaction() as tx:
         tx.canaries.ask(QUEUE, interval_seconds=1)
@@ -64,7 +64,7 @@ def test_only_a_worker_that_could_have_heard_is_deaf(make_runtime: MakeRuntime) 
     assert not look(3), "all threads perform slow calls"
     busy[0] = False
     assert [look(1000), look(2)] == [False, True], "a process that was stopped has not listened for all that time"
-    listening.hear()
+    watchdog.record()
     assert not look(3)
     assert look(3)
     answer(runtime, QUEUE)
@@ -76,23 +76,23 @@ def test_a_deaf_worker_is_said_to_be_deaf_until_it_hears(
 ) -> None:
     """Also while it looks anew whether it is."""
     runtime = make_runtime(worker__canary_timeout_seconds="5", worker__end_when_deaf="false")
-    listening = Listening(lambda: False, lambda _: None)
+    watchdog = ConsumerWatchdog(lambda: False, lambda _: None)
     said: list[bool] = []
 
     def told() -> None:
         said.append(any(DEAF in words for words in troubled_workers(runtime).values()))
 
-    one = Sweep(runtime, listening)
+    one = Sweep(runtime, watchdog)
     monkeypatch.setattr(one, "_sweep_or_wake", told)
     with runtime.store.transaction() as tx:
         tx.canaries.ask(QUEUE, interval_seconds=1)
         tx.connection.execute(text("update canaries set asked_at = now() - interval '1 minute'"))
-    listening._quiet_seconds = 60
+    watchdog._quiet_seconds = 60
     one._pass()
     told()
     one._pass()
     told()
-    listening.hear()
+    watchdog.record()
     one._pass()
     one._pass()
     assert said == [False, True, True, True, True, False]

@@ -16,7 +16,7 @@ from botticelli.runtime.process import Runtime
 from tests.support.narratives import narrative_text, run_of, start
 from workers.handlers import store_request
 from workers.recovery.sweep import sweep
-from workers.recovery.unacked_requests import Taken
+from workers.recovery.unacked_requests import UnackedTracker
 from workers.transport.queue_messages import Refused, admit
 
 MakeRuntime = Callable[..., Runtime]
@@ -64,7 +64,7 @@ def test_a_burst_that_waits_is_not_sent_again_and_what_is_lost_of_it_is(runtime:
 
 def test_only_the_oldest_of_a_very_long_queue_are_looked_at(runtime: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
     """What isn't among them may lie further back: nothing says that it is lost."""
-    monkeypatch.setattr("workers.recovery.queued_tasks.LOOK_AT", 3)
+    monkeypatch.setattr("workers.recovery.queued_tasks.MESSAGES_READ", 3)
     start(runtime, narrative_text(6, concurrency=6))
     let_grace_pass(runtime)
     sweep(runtime)
@@ -111,7 +111,7 @@ def tags(runtime: Runtime) -> list[bytes]:
 
 
 def test_a_request_that_a_dead_worker_held_comes_back_once_and_poison_is_refused(make_runtime: MakeRuntime) -> None:
-    runtime, taken = make_runtime(worker__max_attempts="3"), Taken()
+    runtime, taken = make_runtime(worker__max_attempts="3"), UnackedTracker()
     publish_enqueue(runtime.celery, "wanted", {"narrative": "digest"})
     take(runtime)
     start(runtime, narrative_text(1))

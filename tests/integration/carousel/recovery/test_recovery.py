@@ -92,7 +92,7 @@ def test_a_failed_act_whose_iteration_was_lost_before_it_ended_is_not_made_again
         gone.setattr("workers.executor.iteration.conclude", away)
         perform(runtime, run.id, 1)
     assert (statuses(runtime, run.id), called(run.id)) == (["running"], ["refused"])
-    keeper_of(runtime).hand_back_owed()
+    keeper_of(runtime).hand_back_interrupted()
     after = perform_all(runtime, run.id)
     assert (after.status, called(run.id)) == ("failed", ["refused"])
     assert "iteration 1: act one: echo/echo: " in (after.reason or "")

@@ -10,7 +10,7 @@ from sqlalchemy import text
 
 from botticelli.runtime.process import Runtime
 from tests.support.narratives import narrative_text, start
-from workers.recovery.canary import Listening
+from workers.recovery.canary import ConsumerWatchdog
 from workers.recovery.sweep_thread import Sweep
 
 
@@ -24,7 +24,7 @@ def test_sweep_that_waits_for_a_locked_run_names_the_session(
     with runtime.store.transaction() as tx:
         tx.iterations.claim(run.id, 1, worker="w:1", lease_seconds=60)
         tx.connection.execute(text("update iterations set lease_until = now() - interval '1 hour'"))
-    sweep = Sweep(runtime, Listening(lambda: False, lambda says: None))
+    sweep = Sweep(runtime, ConsumerWatchdog(lambda: False, lambda says: None))
     with runtime.store.engine.connect() as holder, caplog.at_level(logging.WARNING, "botticelli"):
         holder.execute(text("select from runs where id = :run for update"), {"run": run.id})
         pid = holder.exec_driver_sql("select pg_backend_pid()").scalar_one()

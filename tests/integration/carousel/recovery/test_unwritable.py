@@ -71,7 +71,7 @@ def test_a_call_that_can_not_be_recorded_is_handed_back_when_it_can(
         perform(runtime, run.id, 1)
     assert statuses(runtime, run.id) == ["running"]
     administer(runtime, FREE)
-    keeper_of(runtime).hand_back_owed()
+    keeper_of(runtime).hand_back_interrupted()
     after = perform_all(runtime, run.id)
     with runtime.store.transaction() as tx:
         totals = tx.ledger.totals(run.id)

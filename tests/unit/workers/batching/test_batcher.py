@@ -16,7 +16,7 @@ import pytest
 from redis.exceptions import ConnectionError as RedisAway
 
 from tests.support.waiting import wait_until
-from workers.batching.batcher import AT_ONCE, Batcher
+from workers.batching.batcher import BATCH_SIZE, Batcher
 
 
 class Server:
@@ -63,8 +63,8 @@ def test_who_comes_meanwhile_is_in_the_next_batch() -> None:
 
 def test_no_batch_is_longer_than_allowed() -> None:
     server = Server()
-    assert answers(server, AT_ONCE + 3) == {number: number * 2 for number in range(AT_ONCE + 3)}
-    assert [len(batch) for batch in server.batches] == [1, AT_ONCE, 2]
+    assert answers(server, BATCH_SIZE + 3) == {number: number * 2 for number in range(BATCH_SIZE + 3)}
+    assert [len(batch) for batch in server.batches] == [1, BATCH_SIZE, 2]
 
 
 def test_a_bad_item_spoils_no_other() -> None:
@@ -200,10 +200,10 @@ def test_who_gathers_a_batch_waits_until_it_is_full() -> None:
     server = Server()
     server.open.set()
     batcher = Batcher(server.double, gather_seconds=lambda: 600.0)
-    with ThreadPoolExecutor(AT_ONCE) as threads:
-        told = list(threads.map(lambda number: batcher.ask("key", number), range(AT_ONCE), timeout=60))
-    assert told == [number * 2 for number in range(AT_ONCE)]
-    assert [sorted(batch) for batch in server.batches] == [list(range(AT_ONCE))]
+    with ThreadPoolExecutor(BATCH_SIZE) as threads:
+        told = list(threads.map(lambda number: batcher.ask("key", number), range(BATCH_SIZE), timeout=60))
+    assert told == [number * 2 for number in range(BATCH_SIZE)]
+    assert [sorted(batch) for batch in server.batches] == [list(range(BATCH_SIZE))]
 
 
 def test_who_gathers_alone_waits_no_longer_than_told() -> None:

@@ -35,7 +35,7 @@ class Machine:
         begin = self.clock.ms
         while self.clock.ms < begin + periods * PERIOD_MS:
             if self.adapts:
-                self.spreads.tell(self.budget, SCOPE)
+                self.spreads.report(self.budget, SCOPE)
             answer = self.budget.charge(SCOPE, Amounts(1))
             if answer is None:
                 slow = self.chance.random() < 0.1
@@ -90,7 +90,7 @@ def clock() -> ManualClock:
 
 def told(spreads: Spreads, clock: ManualClock, scope: Scope = SCOPE) -> int:
     budget = MemoryBudget(clock)
-    spreads.tell(budget, scope)
+    spreads.report(budget, scope)
     return budget.widen(scope, 0, 0)
 
 

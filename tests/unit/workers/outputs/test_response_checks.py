@@ -7,12 +7,12 @@ import json
 import pytest
 
 from botticelli.drivers import GenerateResponse, Usage
-from workers.model.streaming import Partials
-from workers.outputs.response_checks import Judged, judge
+from workers.model.streaming import StreamedText
+from workers.outputs.response_checks import CheckedAnswer, check_answer
 
 
-def judged(text: str, finish: str = "stop", *, as_json: bool = True, warnings: tuple[str, ...] = ()) -> Judged:
-    return judge(
+def judged(text: str, finish: str = "stop", *, as_json: bool = True, warnings: tuple[str, ...] = ()) -> CheckedAnswer:
+    return check_answer(
         GenerateResponse(text=text, usage=Usage(1, 9), finish_reason=finish, warnings=warnings), as_json=as_json
     )
 
@@ -39,7 +39,7 @@ def test_what_looks_like_no_json_is_not_made_into_some(text: str) -> None:
 @pytest.mark.parametrize("text", ["7", "[]", '{"a": 1}', '```json\n{"a": 1}\n```'])
 def test_json_stays_as_it_was_written(text: str) -> None:
     assert judged(text, finish="length").output == judged(text).output == text
-    assert judged(text) == Judged(text)
+    assert judged(text) == CheckedAnswer(text)
 
 
 def test_faults_name_what_the_driver_said() -> None:
@@ -58,7 +58,7 @@ def test_end_that_is_none_fails_the_act_and_says_how_to_accept_it(finish: str) -
 
 def test_partial_text_is_shown_five_times_a_second_at_most() -> None:
     moments, shown = iter([0.0, 0.1, 0.15, 0.2, 0.3, 0.45]), list[str]()
-    partials = Partials(shown.append, clock=lambda: next(moments))
+    partials = StreamedText(shown.append, clock=lambda: next(moments))
     for piece in "abcdef":
-        partials.hear(piece)
+        partials.add(piece)
     assert shown == ["a", "abcd", "abcdef"]

@@ -96,7 +96,7 @@ def test_a_second_signal_may_come_wherever_the_handler_of_the_first_stands(monke
     """And it has the departure make haste."""
 
     def is_told_twice(line: int) -> bool:
-        sweep = Sweep(process.current(), lifecycle._listening)
+        sweep = Sweep(process.current(), lifecycle._watchdog)
         monkeypatch.setattr(shutdown, "stopping", Flag())
         monkeypatch.setattr(lifecycle, "_departures", [])
         monkeypatch.setattr(sweep_thread, "_sweeps", [sweep])
@@ -114,7 +114,7 @@ def test_a_second_signal_may_come_wherever_the_handler_of_the_first_stands(monke
 
 def test_it_may_come_while_a_task_in_the_main_thread_wakes_the_sweep() -> None:
     """As one of the pool `solo` does."""
-    sweep = Sweep(process.current(), lifecycle._listening)
+    sweep = Sweep(process.current(), lifecycle._watchdog)
     signal.signal(signal.SIGTERM, lambda *_: sweep.stop())
     assert everywhere(lambda line: is_interrupted_at(line, sweep.wake)) >= 1
 
