@@ -107,7 +107,7 @@ def test_services_fit_and_keep_states(width: int, monkeypatch: pytest.MonkeyPatc
     one |= {"users": 12, "pinned": True, "detail": LONG, "url": None}
     monkeypatch.setattr(services_command, "statuses", lambda _: [one])
     text = shown(services_command.services, "status", width=width)
-    assert holds(text, "/srv/data", "postgres", "running", "version18.4", "process1234567", "keptup")
+    assert holds(text, "/srv/data", "postgres", "running", "version18.4", "process1234567", "keptrunning")
 
 
 def test_explanation_of_budget_fits_and_keeps_numbers(width: int) -> None:
@@ -121,7 +121,7 @@ def test_explanation_of_budget_fits_and_keeps_numbers(width: int) -> None:
     said = explained(found)
     assert max(map(cells, said)) <= width, "\n".join(said)
     text = "".join("".join(said).split())
-    assert holds(text, "12 + 3 held of 30", RUN_ID, "configured is none", "1,234,567", "doubtful usage: 7")
+    assert holds(text, "12 + 3 held of 30", RUN_ID, "configured: none", "1,234,567", "doubtful usage: 7")
 
 
 @pytest.mark.parametrize("text", ["終わり " * 60, "words and 終わり " * 20, "é" * 30 + " x" * 80, "  終" * 90])
