@@ -1,4 +1,4 @@
-"""Model providers behind one small protocol. Knows nothing of narratives, budgets or Postgres."""
+"""Calls model providers, each behind one small protocol. Knows nothing of narratives, budgets or Postgres."""
 
 from botticelli.drivers.interface.capabilities import (
     CountsTokens,

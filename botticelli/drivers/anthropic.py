@@ -1,4 +1,4 @@
-"""Anthropic Claude through its SDK, imported at the first call; nothing of it leaves this file."""
+"""Calls Anthropic Claude through its SDK, which is imported at the first call and used in this file only."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ if TYPE_CHECKING:
     from anthropic import Anthropic
 
 LEGACY_VERSION = "2023-06-01"
-"""The last version of the API that takes a temperature."""
+"""Last version of the API that accepts a temperature."""
 SUFFIX = re.compile(r"/v1/?$")
 
 
 class AnthropicOptions(SdkOptions):
     max_tokens: int = Field(default=4096, ge=1)
-    """Of answers whose act and narrative don't say it: the API requires a number."""
+    """Limit for requests whose act and narrative set none: the API requires a number."""
     legacy_temperature: bool = False
-    """Send `temperature` by the version of the API that still took it; only older models answer to it."""
+    """Send `temperature` with the last version of the API that accepted it; only older models answer to that version."""
 
 
 class AnthropicDriver(SdkDriver["Anthropic", AnthropicOptions]):
@@ -69,13 +69,13 @@ class AnthropicDriver(SdkDriver["Anthropic", AnthropicOptions]):
 
     def _remarks(self, request: GenerateRequest) -> tuple[str, ...]:
         if request.temperature is not None and not self._options.legacy_temperature:
-            return ("temperature was not sent: Anthropic's API has none (legacy_temperature = true sends it)",)
+            return ("temperature was not sent: Anthropic's API doesn't accept it (legacy_temperature = true sends it)",)
         return ()
 
     def _count(self, client: Anthropic, request: GenerateRequest) -> int | None:
         payload = self._payload(request)
-        asked = {name: payload[name] for name in ("model", "messages", "system") if name in payload}
-        return client.messages.count_tokens(**asked).input_tokens
+        counted = {name: payload[name] for name in ("model", "messages", "system") if name in payload}
+        return client.messages.count_tokens(**counted).input_tokens
 
     def _payload(self, request: GenerateRequest) -> dict[str, Any]:
         payload: dict[str, Any] = {
@@ -96,19 +96,19 @@ class AnthropicDriver(SdkDriver["Anthropic", AnthropicOptions]):
 
 
 def _message(message: Message) -> dict[str, Any]:
-    blocks = [_block(one) for one in message.media]
+    blocks = [_block(media) for media in message.media]
     if not blocks:
         return {"role": message.role, "content": message.text}
     return {"role": message.role, "content": [*blocks, {"type": "text", "text": message.text}]}
 
 
-def _block(one: Media) -> dict[str, Any]:
-    """Images, and documents as PDF or plain text."""
-    kind = "image" if one.kind == "image" else "document"
-    if one.data is None:
-        return {"type": kind, "source": {"type": "url", "url": one.url}}
-    if one.mime.startswith("text/"):
-        text = one.data.decode("utf-8", "replace")
+def _block(media: Media) -> dict[str, Any]:
+    """Convert an image, a PDF or a plain text into a content block."""
+    kind = "image" if media.kind == "image" else "document"
+    if media.data is None:
+        return {"type": kind, "source": {"type": "url", "url": media.url}}
+    if media.mime.startswith("text/"):
+        text = media.data.decode("utf-8", "replace")
         return {"type": kind, "source": {"type": "text", "media_type": "text/plain", "data": text}}
-    data = base64.b64encode(one.data).decode()
-    return {"type": kind, "source": {"type": "base64", "media_type": one.mime, "data": data}}
+    data = base64.b64encode(media.data).decode()
+    return {"type": kind, "source": {"type": "base64", "media_type": media.mime, "data": data}}

@@ -1,6 +1,6 @@
-"""The driver without a model: answers offline, always in the same way, and says that it is an echo. For demos and tests.
+"""Answers offline without a model, always in the same way, and says that it is an echo. For demos and tests.
 
-Its knobs (`[drivers.echo]`) drive every path that a real provider can take.
+Its options (`[drivers.echo]`) reproduce every outcome that a real provider can have.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ PROMPT_CHARACTERS = 160
 
 
 class EchoOptions(BaseModel):
-    """The options of the echo driver.
+    """Options of the echo driver.
 
-    `errors` is a script, a word for each call of this process in turn: `ok`, `hang`, a status such as `500`, or `429:2`
-    with Retry-After in seconds. After its end all calls are answered.
+    `errors` is a script with one word for each call of this process in turn: `ok`, `hang`, a status such as `500`, or
+    `429:2` with Retry-After in seconds. When the script ends, all calls are answered.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -62,7 +62,7 @@ class EchoOptions(BaseModel):
 
 
 class EchoDriver:
-    """Answers with the beginning of the prompt, and counts four characters as a token."""
+    """Answers with the beginning of the prompt and counts four characters as one token."""
 
     name = "echo"
 
@@ -72,7 +72,7 @@ class EchoDriver:
 
     @property
     def typical_call_seconds(self) -> float:
-        """For plans."""
+        """Seconds that one call takes; plans use it."""
         return self._options.latency_seconds
 
     def claims(self, model: str) -> bool:
@@ -88,7 +88,7 @@ class EchoDriver:
         return ANY_MEDIA
 
     def stream(self, request: GenerateRequest, on_text: OnText) -> GenerateResponse:
-        """The words of the answer, one after the other."""
+        """Pass the words of the answer to `on_text` one by one."""
         response = self.generate(request)
         for word in WORDS.findall(response.text):
             on_text(word)
@@ -116,31 +116,31 @@ class EchoDriver:
             _wait(self._options.timeout_seconds)
             raise DriverUnknown(f"no answer within {self._options.timeout_seconds:g} s", where="echo")
         status, _, seconds = word.partition(":")
-        message = f"the echo driver was told to answer {status}"
+        message = f"the echo driver is configured to answer {status}"
         if status == "429" or status.startswith("5") or status == "408":
             wait_seconds = float(seconds) if seconds else None
             limited = status == "429"
             raise DriverTransient(message, where="echo", retry_after_seconds=wait_seconds, limited=limited)
         raise DriverTerminal(message, where="echo", do="change `errors` in [drivers.echo]")
 
-    def _answer(self, asked: Message, *, as_json: bool) -> str:
+    def _answer(self, prompt: Message, *, as_json: bool) -> str:
         """Return the text of the answer.
 
-        Plain text; where JSON is asked for, the example that the prompt gives in a code fence, so that a rehearsal
-        brings what a model would. Short, so that a long history stays readable.
+        Plain text; when JSON is requested, the example that the prompt shows in a code fence, so that a rehearsal
+        returns what a model would. Long prompts are cut, so that a long history stays readable.
         """
         if as_json:
-            example = EXAMPLE.search(asked.text)
+            example = EXAMPLE.search(prompt.text)
             return example[1] if example else '{"echo": "no model was called"}'
-        start = " ".join(asked.text[: 2 * PROMPT_CHARACTERS].split())[:PROMPT_CHARACTERS]
-        seen = "".join(f" [{_said(one)}]" for one in asked.media)
+        start = " ".join(prompt.text[: 2 * PROMPT_CHARACTERS].split())[:PROMPT_CHARACTERS]
+        seen = "".join(f" [{_describe(media)}]" for media in prompt.media)
         return f"[echo: no model was called]{seen} {start}"
 
     def _usage(self, request: GenerateRequest, text: str) -> Usage:
         """Return the usage of the answer.
 
-        What was set; else what the narrative expects, so that a rehearsal uses the budget as the real run would; else
-        what the text is worth.
+        Uses the configured `output_tokens`; else the tokens that the narrative expects, so that a rehearsal spends the
+        budget as the real run would; else an estimate from the text.
         """
         written = sum(len(message.text) for message in request.messages) + len(request.system or "")
         input_tokens = -(-written // CHARACTERS_PER_TOKEN)
@@ -152,15 +152,15 @@ class EchoDriver:
         return Usage(input_tokens, -(-len(text) // CHARACTERS_PER_TOKEN))
 
 
-def _said(one: Media) -> str:
-    """`image image/png, 1,234 bytes`."""
-    if one.data is None:
-        return f"{one.kind} {one.mime} by url"
-    return f"{one.kind} {one.mime}, {len(one.data):,} bytes"
+def _describe(media: Media) -> str:
+    """Describe a medium, such as `image image/png, 1,234 bytes`."""
+    if media.data is None:
+        return f"{media.kind} {media.mime} by url"
+    return f"{media.kind} {media.mime}, {len(media.data):,} bytes"
 
 
 def _fraction(text: str) -> float:
-    """The same text gives the same number between 0 and 1."""
+    """Map a text to a number from 0 to 1, always the same one for the same text."""
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8]) / 2**64
 
 

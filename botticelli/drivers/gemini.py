@@ -1,4 +1,4 @@
-"""Google Gemini through google-genai. Its SDK is imported at the first call; nothing of it leaves this file."""
+"""Calls Google Gemini through google-genai, which is imported at the first call and used in this file only."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 RESOURCE = re.compile(r"^(?:\s*(?:projects/[^/]+|locations/[^/]+|publishers/google|models)\s*/)+\s*", re.IGNORECASE)
 INLINE_BYTES = 15_000_000
-"""A request may have 20 MB in all, in base64: more than this goes through the Files API."""
+"""Limit for inline media: a request may have 20 MB in all, in base64. Larger media go through the Files API."""
 
 
 class GeminiOptions(SdkOptions):
@@ -40,14 +40,14 @@ class GeminiDriver(SdkDriver["genai.Client", GeminiOptions]):
     prefixes = ("gemini-", "gemma-")
 
     def model_name(self, model: str) -> str:
-        """Without the resource path that Google's pages write in front of it."""
+        """Return the name without the resource path that Google's pages write in front of it."""
         return super().model_name(RESOURCE.sub("", model.strip()).strip("/ "))
 
     def media_kinds(self, model: str) -> frozenset[MediaKind]:
         return frozenset(("image", "audio", "video", "document"))
 
     def url_kinds(self, model: str) -> frozenset[MediaKind]:
-        """Only uploaded files are named by URL: what lies elsewhere is sent as bytes."""
+        """Accept only uploaded files by URL: other URLs are fetched here and sent as bytes."""
         return frozenset()
 
     def _make(self, key: str, http: httpx2.Client) -> genai.Client:
@@ -75,20 +75,20 @@ class GeminiDriver(SdkDriver["genai.Client", GeminiOptions]):
         return lambda: client.models.generate_content(model=request.model, contents=contents, config=config)
 
     def _count(self, client: genai.Client, request: GenerateRequest) -> int | None:
-        """The system text is counted as one more message: the Developer API takes no other."""
+        """Count the system text as one more message: the Developer API accepts no other."""
         contents = self._contents(client, request)
         if request.system:
             contents = [*_parts_of("user", [{"text": request.system}]), *contents]
         return client.models.count_tokens(model=request.model, contents=contents).total_tokens
 
     def _contents(self, client: genai.Client, request: GenerateRequest) -> Any:
-        sent = sum(len(one.data or b"") for message in request.messages for one in message.media)
+        sent = sum(len(media.data or b"") for message in request.messages for media in message.media)
         uploads = self._uploads if sent > INLINE_BYTES else None
         return [content for message in request.messages for content in _content(client, message, uploads)]
 
 
 def _content(client: genai.Client, message: Message, uploads: Uploads | None) -> list[Any]:
-    parts = [_media_part(client, one, uploads) for one in message.media]
+    parts = [_media_part(client, media, uploads) for media in message.media]
     if message.text or not parts:
         parts.append({"text": message.text})
     return _parts_of("model" if message.role == "assistant" else "user", parts)
@@ -98,16 +98,16 @@ def _parts_of(role: str, parts: list[dict[str, Any]]) -> list[Any]:
     return [{"role": role, "parts": parts}]
 
 
-def _media_part(client: genai.Client, one: Media, uploads: Uploads | None) -> dict[str, Any]:
-    if one.data is None:
-        return {"file_data": {"file_uri": one.url, "mime_type": one.mime}}
+def _media_part(client: genai.Client, media: Media, uploads: Uploads | None) -> dict[str, Any]:
+    if media.data is None:
+        return {"file_data": {"file_uri": media.url, "mime_type": media.mime}}
     if uploads is not None:
-        return {"file_data": {"file_uri": uploads.uri(client, one), "mime_type": one.mime}}
-    return {"inline_data": {"data": one.data, "mime_type": one.mime}}
+        return {"file_data": {"file_uri": uploads.uri(client, media), "mime_type": media.mime}}
+    return {"inline_data": {"data": media.data, "mime_type": media.mime}}
 
 
 def _config(request: GenerateRequest) -> types.GenerateContentConfig:
-    """One call is one request: the SDK neither continues an answer nor calls functions by itself."""
+    """Build the configuration of a call. The SDK may neither continue an answer nor call functions by itself."""
     from google.genai import types
 
     return types.GenerateContentConfig(

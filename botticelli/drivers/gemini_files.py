@@ -1,6 +1,6 @@
-"""Large media for Gemini: uploaded once per process through its Files API, used by many requests. Deletes nothing.
+"""Uploads large media to Gemini's Files API, once per process, for use by many requests. Deletes nothing.
 
-Files are kept for 48 hours by Google, and here for less. Source: the Files API of Gemini.
+Google keeps files for 48 hours; their URLs are reused here for 24. Source: the Files API of Gemini.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ POLL_SECONDS = 1.0
 
 
 class Uploads:
-    """By content: the same bytes are uploaded once."""
+    """Uploads by content: the same bytes are uploaded once."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._uris: dict[str, tuple[str, float]] = {}
 
     def uri(self, client: genai.Client, media: Media) -> str:
-        """DriverTransient when Google doesn't have it ready in two minutes."""
+        """Return the URI of a medium. Raises DriverTransient when Google does not have it ready within two minutes."""
         data = media.data or b""
         digest = hashlib.sha256(data).hexdigest()
         with self._lock:

@@ -1,4 +1,4 @@
-"""A real, very small language model on this machine: `local/smollm2`, served by the embedded llama.cpp. Needs no key."""
+"""Calls a very small real model on this machine, `local/smollm2`, served by the embedded llama.cpp. Needs no key."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from botticelli.drivers.interface.options import SdkOptions
 from botticelli.drivers.interface.protocol import GenerateRequest, GenerateResponse, MediaKind
 from botticelli.drivers.openai import OpenAIDriver
 from botticelli.drivers.sdk import NO_KEY
-from botticelli.drivers.transport.http_client import Kept
+from botticelli.drivers.transport.http_client import PerProcessClient
 from botticelli.errors import DriverTerminal, ServiceUnavailable
 from botticelli.settings.home import find_home
 
@@ -28,12 +28,12 @@ if TYPE_CHECKING:
 MODEL = "smollm2"
 SMALL = "SmolLM2 has 135 million parameters: it writes real words, and often wrong ones"
 _BASE_URL = "http://smollm2/v1"
-"""The host is a name only: the connection goes through a socket."""
+"""Base URL whose host is only a name: the connection goes through a socket."""
 
 
 class LocalOptions(SdkOptions):
     home: Path | None = Field(default=None)
-    """The data directory whose model server is used. Unset: the one of the settings."""
+    """Data directory whose model server is used. Unset: the one of the settings."""
 
 
 class LocalDriver(OpenAIDriver):
@@ -48,7 +48,7 @@ class LocalDriver(OpenAIDriver):
 
     def __init__(self, options: Mapping[str, Any] | None = None) -> None:
         super().__init__(options)
-        self._kept: Kept[OpenAI] = Kept(self._socket)
+        self._clients: PerProcessClient[OpenAI] = PerProcessClient(self._socket)
         self._joined: dict[int, services.Membership] = {}
         self._joining = threading.Lock()
         self._said: set[int] = set()
@@ -60,12 +60,12 @@ class LocalDriver(OpenAIDriver):
         return frozenset()
 
     def readiness(self) -> Readiness:
-        found = super().readiness()
-        missing = self._install if services.model_missing() else found.sdk_missing
-        return dataclasses.replace(found, sdk_missing=missing, has_key=None)
+        readiness = super().readiness()
+        missing = self._install if services.model_missing() else readiness.sdk_missing
+        return dataclasses.replace(readiness, sdk_missing=missing, has_key=None)
 
     def close(self) -> None:
-        """End the connections of this process, and leave the model's server to others."""
+        """Close the connections of this process, and leave the model's server to other processes."""
         super().close()
         if (membership := self._joined.pop(os.getpid(), None)) is not None:
             membership.leave()
@@ -79,7 +79,7 @@ class LocalDriver(OpenAIDriver):
         return self._small(super()._answer(_checked(request), on_text))
 
     def _small(self, response: GenerateResponse) -> GenerateResponse:
-        """Said once by each process."""
+        """Add a warning about the model's size, once per process."""
         if os.getpid() in self._said:
             return response
         self._said.add(os.getpid())
@@ -89,7 +89,7 @@ class LocalDriver(OpenAIDriver):
         return NO_KEY
 
     def _socket(self) -> Path:
-        """Where the model answers, once it does; the server lives for as long as somebody uses it."""
+        """Return the socket of the model server once it answers; the server lives while a process uses it."""
         home = self._options.home if isinstance(self._options, LocalOptions) else None
         with self._joining:
             try:
@@ -102,5 +102,5 @@ class LocalDriver(OpenAIDriver):
 
 def _checked(request: GenerateRequest) -> GenerateRequest:
     if request.model != MODEL:
-        raise DriverTerminal(f"there is no local model {request.model!r}", where="local", do=f"write local/{MODEL}")
+        raise DriverTerminal(f"unknown local model {request.model!r}", where="local", do=f"write local/{MODEL}")
     return request

@@ -1,4 +1,4 @@
-"""OpenAI and every server that speaks its language, through the openai SDK; nothing of the SDK leaves this file."""
+"""Calls OpenAI and servers that speak its protocol through the openai SDK, which is used in this file only."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from openai import OpenAI
 
 REASONING = re.compile(r"o\d|gpt-[5-9]")
-"""Models that think before they answer: they take max_completion_tokens, and no temperature."""
+"""Reasoning models: they accept max_completion_tokens and no temperature."""
 LOCAL_URL = "http://127.0.0.1:11434/v1"
 
 
@@ -62,20 +62,20 @@ class OpenAIDriver(SdkDriver["OpenAI", SdkOptions]):
         payload = _payload(request)
         if stream:
             payload |= {"stream": True, "stream_options": {"include_usage": True}}
-        return lambda: client.chat.completions.with_raw_response.create(**_as_it_is_sent(payload))
+        return lambda: client.chat.completions.with_raw_response.create(**_sdk_arguments(payload))
 
     def _remarks(self, request: GenerateRequest) -> tuple[str, ...]:
         if request.temperature is not None and _thinks(request):
-            return (f"temperature was not sent: {request.model} takes none",)
+            return (f"temperature was not sent: {request.model} doesn't accept it",)
         return ()
 
     def _count(self, client: OpenAI, request: GenerateRequest) -> int | None:
-        """Chat completions has no counting of its own."""
+        """Return None: chat completions have no token count of their own."""
         return None
 
 
 class CompatibleDriver(OpenAIDriver):
-    """`openai-compatible/model`: a server of one's own beside OpenAI's; Ollama on this machine unless `base_url` is set."""
+    """Calls a self-hosted server, `openai-compatible/model`; Ollama on this machine unless `base_url` is set."""
 
     name = "openai-compatible"
     key_names = ("OPENAI_COMPATIBLE_API_KEY",)
@@ -103,11 +103,11 @@ def _payload(request: GenerateRequest) -> dict[str, Any]:
     return payload
 
 
-def _as_it_is_sent(payload: Mapping[str, Any]) -> dict[str, Any]:
+def _sdk_arguments(payload: Mapping[str, Any]) -> dict[str, Any]:
     """Return the arguments for which the SDK sends this payload.
 
-    Beside those that it can't do without, all goes as `extra_body`, which takes precedence: otherwise it looks through
-    each message for names to translate, a third of a call's time.
+    Only the required fields are arguments; the rest is passed as `extra_body`, which takes precedence. Otherwise the
+    SDK looks through each message for names to translate, which takes a third of a call's time.
     """
     stream = {"stream": True} if payload.get("stream") else {}
     return {"model": payload["model"], "messages": (), **stream, "extra_body": payload}
@@ -124,12 +124,12 @@ def _message(message: Message) -> dict[str, Any]:
     return {"role": message.role, "content": parts}
 
 
-def _part(one: Media) -> dict[str, Any]:
-    encoded = base64.b64encode(one.data or b"").decode()
-    if one.kind == "audio":
-        form = "wav" if "wav" in one.mime else "mp3"
+def _part(media: Media) -> dict[str, Any]:
+    encoded = base64.b64encode(media.data or b"").decode()
+    if media.kind == "audio":
+        form = "wav" if "wav" in media.mime else "mp3"
         return {"type": "input_audio", "input_audio": {"data": encoded, "format": form}}
-    url = one.url or f"data:{one.mime};base64,{encoded}"
-    if one.kind == "image":
+    url = media.url or f"data:{media.mime};base64,{encoded}"
+    if media.kind == "image":
         return {"type": "image_url", "image_url": {"url": url}}
-    return {"type": "file", "file": {"filename": one.filename or "document.pdf", "file_data": url}}
+    return {"type": "file", "file": {"filename": media.filename or "document.pdf", "file_data": url}}

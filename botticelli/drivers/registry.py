@@ -1,4 +1,4 @@
-"""Finds drivers by entry point, the built-in ones by the same road as foreign ones. Calls no model."""
+"""Finds drivers by entry point, built-in and third-party alike. Calls no model."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ GROUP = "botticelli.drivers"
 
 @dataclass(frozen=True, slots=True)
 class ModelName:
-    """`provider/model`, taken apart."""
+    """A model name `provider/model`, split."""
 
     provider: str
     model: str
@@ -28,35 +28,34 @@ class ModelName:
 
 
 class UnclaimedModel(InvalidInput):
-    """A bare name of a model that no installed driver claims; one of another installation may."""
+    """A bare model name that no installed driver claims; a driver of another installation may."""
 
 
 class Drivers:
-    """The drivers of one process, each made when it is first used, with its options from the settings."""
+    """The drivers of one process, each created at its first use with its options from the settings."""
 
     def __init__(self, options: Mapping[str, DriverOptions], where: Callable[..., str] | None = None) -> None:
-        """`where` says which source sets an option (`Settings.where`)."""
+        """Initialise without loading a driver. `where` returns the source of an option (`Settings.where`)."""
         self._options = options
         self._where = where or (lambda *path: ".".join(map(str, path)))
-        self._made: dict[str, Driver] = {}
+        self._drivers: dict[str, Driver] = {}
         self._lock = threading.Lock()
 
     def names(self) -> list[str]:
-        """All that are installed."""
+        """Return the names of all installed drivers."""
         return sorted({point.name for point in entry_points(group=GROUP)})
 
     def get(self, name: str) -> Driver:
-        """InvalidInput for a driver that isn't installed, SettingsError for options that it doesn't know."""
+        """Return a driver. Raises InvalidInput when it is not installed, SettingsError for options it does not know."""
         with self._lock:
-            if name not in self._made:
-                self._made[name] = self._make(name)
-            return self._made[name]
+            if name not in self._drivers:
+                self._drivers[name] = self._make(name)
+            return self._drivers[name]
 
     def resolve(self, model: str) -> ModelName:
         """Resolve a model's name to its one spelling.
 
-        `provider/model`, or a name that an installed driver claims, by its one spelling. UnclaimedModel when there is
-        none.
+        Accepts `provider/model`, or a bare name that an installed driver claims. Raises UnclaimedModel when none does.
         """
         model = model.strip()
         provider, slash, name = (part.strip() for part in model.partition("/"))
@@ -75,15 +74,15 @@ class Drivers:
         )
 
     def model_name(self, provider: str, model: str) -> str:
-        """The one spelling of a model of this provider."""
+        """Return the one spelling of a model of this provider."""
         driver = self.get(provider)
         return driver.model_name(model) if isinstance(driver, NamesModels) else model.strip()
 
     def close(self) -> None:
-        """Let drivers that keep connections (`close()`) end them. What is used afterwards is made anew."""
+        """Close the connections of all drivers that have `close()`. A driver used later is created anew."""
         with self._lock:
-            made, self._made = self._made, {}
-        for driver in made.values():
+            drivers, self._drivers = self._drivers, {}
+        for driver in drivers.values():
             close = getattr(driver, "close", None)
             if close is not None:
                 close()
@@ -99,7 +98,7 @@ class Drivers:
         return driver
 
     def instead_of(self, name: str) -> str:
-        """What to do about a name that no installed driver has."""
+        """Suggest what to do about a name that no installed driver has."""
         near = difflib.get_close_matches(name, self.names(), 1)
         return f"did you mean {near[0]!r}?" if near else self._offer()
 

@@ -1,4 +1,4 @@
-"""What the drivers of the three SDKs have in common: key, client, translated errors, learned limits. Builds no request."""
+"""Shares what the drivers of the three SDKs have in common: key, client, errors, learned limits. Builds no request."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
@@ -18,7 +19,7 @@ from botticelli.drivers.interface.protocol import GenerateRequest, GenerateRespo
 from botticelli.drivers.reading.bodies import Failure, Preview, read_answer
 from botticelli.drivers.reading.wires import Wire
 from botticelli.drivers.transport.exchange import Exchange, noted
-from botticelli.drivers.transport.http_client import Kept
+from botticelli.drivers.transport.http_client import PerProcessClient
 from botticelli.errors import DriverError, DriverTerminal, DriverTransient
 from botticelli.settings import Provider, published_limits
 from botticelli.settings.network import Fault, connection_fault, header_fault, secret, url_fault
@@ -27,10 +28,10 @@ if TYPE_CHECKING:
     import httpx2
 
 NO_KEY = "no-key"
-"""What a server of one's own is sent when there is no key."""
+"""Key sent to a self-hosted server when none is configured."""
 
 COUNT_PAUSE_SECONDS = 60.0
-"""After a count that failed: counting has limits of its own, which every call would run into again."""
+"""Pause after a failed count: counting has limits of its own, which every call would hit again."""
 
 Client = TypeVar("Client")
 Result = TypeVar("Result")
@@ -38,7 +39,7 @@ Options = TypeVar("Options", bound=SdkOptions)
 
 
 class SdkDriver(ABC, Generic[Client, Options]):
-    """A driver of an SDK, imported when the first call is made. One request per call: the SDK's own retries are off."""
+    """A driver of an SDK, imported at the first call. One request per call: the SDK's own retries are off."""
 
     name: ClassVar[str]
     package: ClassVar[str]
@@ -49,17 +50,17 @@ class SdkDriver(ABC, Generic[Client, Options]):
     sent_names: ClassVar[tuple[str, ...]] = ()
     """Further variables that the SDK reads by itself and sends in a header."""
     sent_lines: ClassVar[tuple[str, ...]] = ()
-    """Those that hold a header in each line."""
+    """Variables that hold one header per line."""
     url_names: ClassVar[tuple[str, ...]] = ()
-    """Variables in which the SDK looks for the server's URL where the settings name none."""
+    """Variables from which the SDK takes the server's URL when the settings name none."""
     limit_headers: ClassVar[Mapping[str, str]] = {}
-    """Headers of answers that name a limit, and what the settings call it."""
+    """Response headers that name a limit, with the setting that each stands for."""
     wire: ClassVar[Wire]
-    """How its answers are read."""
+    """Wire format in which its answers are read."""
 
     def __init__(self, options: Mapping[str, Any] | None = None) -> None:
         self._options: Options = checked_options(self.options_type, self.name, options)  # type: ignore[assignment]
-        self._kept: Kept[Client] = Kept()
+        self._clients: PerProcessClient[Client] = PerProcessClient()
         self._limits: dict[str, dict[str, int]] = {}
         self._lock = threading.Lock()
         self._count_again_at = 0.0
@@ -68,7 +69,7 @@ class SdkDriver(ABC, Generic[Client, Options]):
         return model.startswith(self.prefixes)
 
     def model_name(self, model: str) -> str:
-        """Providers of fixed names take any case; a server of one's own may not."""
+        """Return the name in lower case for the provider's own server; a self-hosted server may distinguish case."""
         return model.strip().lower() if self.claims(model.strip().lower()) else model.strip()
 
     def rate_limits(self) -> Provider:
@@ -81,7 +82,7 @@ class SdkDriver(ABC, Generic[Client, Options]):
         return self._guarded(request, lambda: self._answer(request, None))
 
     def stream(self, request: GenerateRequest, on_text: OnText) -> GenerateResponse:
-        """Where streaming is on; else as `generate`, and the whole text at once."""
+        """Stream the answer where streaming is on; else call `generate` and pass the whole text at once."""
         if self._streams:
             return self._guarded(request, lambda: self._answer(request, on_text))
         response = self.generate(request)
@@ -91,8 +92,8 @@ class SdkDriver(ABC, Generic[Client, Options]):
     def count_tokens(self, request: GenerateRequest) -> int | None:
         """Ask the provider for the number of input tokens.
 
-        None unless `estimate = "count"`, and where the server can't say it; then it is left alone for a minute, or for
-        as long as it asks.
+        None unless `estimate = "count"`, and when the server can't count; then counting pauses for a minute, or for as
+        long as the server asks.
         """
         if self._options.estimate != "count" or time.monotonic() < self._count_again_at:
             return None
@@ -118,29 +119,29 @@ class SdkDriver(ABC, Generic[Client, Options]):
         )
 
     def close(self) -> None:
-        """End the connections of this process."""
-        self._kept.close(os.getpid())
+        """Close the connections of this process."""
+        self._clients.close(os.getpid())
 
     @abstractmethod
     def media_kinds(self, model: str) -> frozenset[MediaKind]: ...
 
     @abstractmethod
     def _make(self, key: str, http: httpx2.Client) -> Client:
-        """The SDK's client on top of `http`; ImportError when the SDK is missing."""
+        """Create the SDK's client on top of `http`. Raises ImportError when the SDK is missing."""
 
     @abstractmethod
     def _prepare_call(self, client: Client, request: GenerateRequest, *, stream: bool) -> Callable[[], object]:
-        """Do all that comes before the request, such as uploads; what is returned sends it and drops the answer."""
+        """Do all that precedes the request, such as uploads; return a callable that sends it and drops the answer."""
 
     def _remarks(self, request: GenerateRequest) -> tuple[str, ...]:
-        """Warnings about what was not sent as it was asked."""
+        """Return warnings about parts of the request that were not sent."""
         return ()
 
     @abstractmethod
     def _count(self, client: Client, request: GenerateRequest) -> int | None: ...
 
     def _answer(self, request: GenerateRequest, on_text: OnText | None) -> GenerateResponse:
-        """One request. The SDK sends it; its answer is read here, whatever the SDK makes of it."""
+        """Send one request through the SDK, and read its answer here, whatever the SDK does with it."""
         send = self._prepare_call(self._client(), request, stream=on_text is not None)
         preview = Preview(self.wire, request, on_text) if on_text else None
         exchange = Exchange(preview.feed if preview else None)
@@ -158,7 +159,10 @@ class SdkDriver(ABC, Generic[Client, Options]):
         return replace(answer, warnings=(*answer.warnings, *self._remarks(request)))
 
     def _send(self, send: Callable[[], object], exchange: Exchange) -> None:
-        """Whatever fails before the request leaves is told as not sent; what fails after its answer is there, ignored."""
+        """Send the request.
+
+        A failure before the request leaves is reported as not sent; a failure after its answer has arrived is ignored.
+        """
         try:
             send()
         except Exception as error:
@@ -168,57 +172,58 @@ class SdkDriver(ABC, Generic[Client, Options]):
                 raise self._translator.not_sent(error) from None
 
     def _learn(self, model: str, headers: Mapping[str, str]) -> None:
-        """Keep the limits that an answer's headers name."""
+        """Store the limits that an answer's headers name."""
         named = {limit: headers.get(header, "") for header, limit in self.limit_headers.items()}
-        found = {limit: int(text) for limit, text in named.items() if text.isdigit() and int(text)}
-        if found:
+        limits = {limit: int(text) for limit, text in named.items() if text.isdigit() and int(text)}
+        if limits:
             with self._lock:
-                self._limits.setdefault(model, {}).update(found)
+                self._limits.setdefault(model, {}).update(limits)
 
     def _client(self) -> Client:
         key = self._key() or (NO_KEY if self._options.base_url else "")
         if not key:
             names = " or ".join(self._key_names)
-            raise DriverTerminal("there is no key", where=self.name, do=f"set {names} for the worker", elsewhere=True)
+            raise DriverTerminal("no API key is set", where=self.name, do=f"set {names} for the worker", elsewhere=True)
         fault = self._variables_fault()
         if fault is not None:
             raise DriverTerminal(fault.what, where=self.name, do=fault.do, elsewhere=True)
-        return self._kept.get(os.getpid(), self._options, lambda http: self._made(key, http), self._require_network)
+        make = partial(self._checked_client, key)
+        return self._clients.get(os.getpid(), self._options, make, self._require_network)
 
-    def _made(self, key: str, http: httpx2.Client) -> Client:
-        """The SDK's client. DriverTerminal, without the SDK's words, where it can't be had: they may hold the key."""
+    def _checked_client(self, key: str, http: httpx2.Client) -> Client:
+        """Create the SDK's client, or raise DriverTerminal without the SDK's words, which may hold the key."""
         try:
             return self._make(key, http)
         except DriverError:
             raise
         except Exception as error:
             if isinstance(error, ImportError) and not _is_installed(self.package):
-                what = "its SDK is not installed"
+                problem = "its SDK is not installed"
             elif isinstance(error, ImportError):
-                what = f"its SDK can't be loaded: {error.name or 'a part of it'} is missing"
+                problem = f"its SDK can't be loaded: {error.name or 'a part of it'} is missing"
             else:
-                what = f"its client can't be made ({type(error).__name__})"
-            raise DriverTerminal(what, where=self.name, do=self._install, elsewhere=True) from None
+                problem = f"its client can't be made ({type(error).__name__})"
+            raise DriverTerminal(problem, where=self.name, do=self._install, elsewhere=True) from None
 
     def _variables_fault(self) -> Fault | None:
-        """What is wrong with the variables of this provider alone."""
+        """Return what is wrong with this provider's own variables."""
         key_name = next((name for name in self._key_names if secret(os.environ, name)), None)
         urls = () if self._options.base_url else self.url_names
         names = (*((key_name,) if key_name else ()), *self.sent_names)
         return header_fault(os.environ, names, self.sent_lines) or url_fault(os.environ, urls)
 
     def _require_network(self) -> None:
-        """DriverTerminal when the environment's proxies or certificates let no request out."""
+        """Raise DriverTerminal when the proxies or certificates of the environment block every request."""
         fault = connection_fault()
         if fault is not None:
-            what = f"no request can be sent: {fault.where}: {fault.what}"
-            raise DriverTerminal(what, where=self.name, do=fault.do, elsewhere=True)
+            problem = f"no request can be sent: {fault.where}: {fault.what}"
+            raise DriverTerminal(problem, where=self.name, do=fault.do, elsewhere=True)
 
     def _guarded(self, request: GenerateRequest, call: Callable[[], Result]) -> Result:
         """Turn whatever the SDK raises into an error of ours.
 
-        Whatever the SDK raises stays here: it may hold the key and does not survive pickling. Celery's soft time limit,
-        which some SDKs take for a lost connection, goes on.
+        The SDK's exception stays here: it may hold the key and does not survive pickling. Celery's soft time limit,
+        which some SDKs take for a lost connection, is raised again.
         """
         try:
             return call()

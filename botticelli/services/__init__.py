@@ -1,17 +1,16 @@
-"""The embedded services: a Postgres, a Redis and a small language model.
+"""Runs the embedded services of a machine that has none: Postgres, Redis and, on request, a small language model.
 
-They are for a machine that has none, real ones, shared by all processes with the
-same data directory, started when the first one joins and stopped when the last one is gone; and, for whoever asks for
-it, a small language model, kept in the same way. Knows nothing of what is stored in them. Imports no driver.
+They are real servers, shared by all processes with the same data directory, started when the first process joins and
+stopped when the last one is gone. Knows nothing of the data in them. Imports no driver.
 
-    users.lock     shared by every user process: as long as one lives, nobody stops the servers
+    users.lock     shared by every user process: while one lives, nobody stops the servers
     keeper.lock    held by the keeper, the one process that starts, restarts and stops the servers
-    postgres.lock  held by every process of the Postgres server, redis.lock by those of the Redis server: whoever can
-                   take one knows that nobody is at work on that data
+    postgres.lock  held by every process of the Postgres server, redis.lock by those of the Redis server: taking one
+                   proves that no process is using that data
 
-The kernel gives a lock back when its holder is gone, even by kill -9; nothing here trusts a number in a file alone.
+The kernel releases a lock when its holder is gone, even by kill -9; no number in a file is trusted alone.
 
-Names are loaded when they are first asked for, so that importing this package costs next to nothing.
+Names are loaded on first use, so that importing this package costs next to nothing.
 """
 
 from __future__ import annotations

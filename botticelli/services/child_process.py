@@ -25,7 +25,7 @@ _log = logging.getLogger(__name__)
 
 
 class Supervised:
-    """Belongs to the one keeper of a data directory and to its only thread."""
+    """The process of one server. Used only by the keeper of its data directory, from one thread."""
 
     def __init__(self, server: Server) -> None:
         self._server = server
@@ -37,7 +37,7 @@ class Supervised:
         self._next_start_at = 0.0
 
     def tend(self) -> None:
-        """See that the server runs; to be called several times a second. Failures are logged and tried again."""
+        """Ensure that the server runs; call it several times a second. Failures are logged and retried."""
         if self._runs():
             return
         now = time.monotonic()
@@ -47,10 +47,13 @@ class Supervised:
             self._start_or_adopt()
         except (BotticelliError, OSError, subprocess.SubprocessError) as error:
             _log.error("%s can't start: %s", self._server.name, error)
-            self._put_off(now)
+            self._delay_next_start(now)
 
     def stop(self) -> None:
-        """Ask politely, then less so; returns when no process of the server is left, or when nothing helps."""
+        """Stop the server with ever stronger signals.
+
+        Returns when none of its processes is left, or when no signal helps.
+        """
         before = self._facts()
         for stop_signal in self._server.stop_signals:
             if self._ended():
@@ -66,10 +69,10 @@ class Supervised:
             try:
                 self._server.stopped(before)
             except OSError as error:
-                _log.warning("the end of %s could not be noted: %s", self._server.name, error)
+                _log.warning("can't record the end of %s: %s", self._server.name, error)
 
     def _facts(self) -> Facts | None:
-        """None for a server that doesn't answer, or whose exit code nobody will see."""
+        """Return what the server reports; None when it does not answer, or when nobody will see its exit code."""
         self._exit_code = None
         if self._child is None:
             return None
@@ -87,17 +90,17 @@ class Supervised:
             _log.log(level, "%s (process %d) ended with %d: %s", *details)
             self._exit_code = self._child.returncode
             self._child = None
-            self._forgive()
+            self._reset_delay()
         if self._adopted_pid is not None:
             if _exists(self._adopted_pid) and lives(self._server):
                 return True
             _log.warning("%s (process %d, adopted) ended", self._server.name, self._adopted_pid)
             self._adopted_pid = None
-            self._forgive()
+            self._reset_delay()
         return False
 
-    def _forgive(self) -> None:
-        """A server that ran steadily starts again at once; one that keeps dying waits longer each time."""
+    def _reset_delay(self) -> None:
+        """Reset the restart delay of a server that ran steadily; one that keeps dying waits longer each time."""
         now = time.monotonic()
         if now - self._started_at >= _STEADY_SECONDS:
             self._delay_seconds, self._next_start_at = _FIRST_DELAY_SECONDS, now
@@ -106,7 +109,7 @@ class Supervised:
         return not self._runs() and not lives(self._server)
 
     def _start_or_adopt(self) -> None:
-        """Whoever has the lifeline is alone with the data. Where it is taken, an earlier server or its child lives."""
+        """Start the server, or adopt it when its lifeline is taken: then an earlier server or its child is alive."""
         lifeline = open_lock(self._server.paths.lifeline(self._server.name))
         try:
             if take(lifeline, EXCLUSIVE):
@@ -132,17 +135,20 @@ class Supervised:
         finally:
             os.close(log)
         self._started_at = time.monotonic()
-        self._put_off(self._started_at)
+        self._delay_next_start(self._started_at)
         _log.info("%s started as process %d", self._server.name, self._child.pid)
 
     def _adopt(self) -> None:
-        """While its pid is not known (it starts, or its last children end), there is nothing to do but look again."""
+        """Adopt the recorded process.
+
+        Without a known pid (it starts, or its last children end) the next call looks again.
+        """
         pid = recorded_pid(self._server)
         if pid is not None and _exists(pid):
             self._adopted_pid = pid
             _log.info("%s adopted as process %d", self._server.name, pid)
 
-    def _put_off(self, now: float) -> None:
+    def _delay_next_start(self, now: float) -> None:
         self._next_start_at = now + self._delay_seconds
         self._delay_seconds = min(self._delay_seconds * 2, _LONGEST_DELAY_SECONDS)
 
@@ -150,7 +156,7 @@ class Supervised:
         if self._child is not None:
             self._child.send_signal(stop_signal)
         elif self._adopted_pid is not None:
-            with contextlib.suppress(ProcessLookupError):  # it is gone already
+            with contextlib.suppress(ProcessLookupError):  # already gone
                 os.kill(self._adopted_pid, stop_signal)
 
     @property
@@ -164,5 +170,5 @@ def _exists(pid: int) -> bool:
     except ProcessLookupError:
         return False
     except PermissionError:
-        return True  # somebody else's: not ours to signal, and the lifeline tells the rest
+        return True  # another user's process: it can't be signalled, and the lifeline decides
     return True

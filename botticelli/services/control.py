@@ -1,4 +1,4 @@
-"""Keeping the services up without a user, and stopping them: what `botticelli services up` and `down` do."""
+"""Keeps the services up without a user, and stops them: `botticelli services up` and `down`."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from botticelli.services.files.paths import Paths
 from botticelli.services.membership import ensure_keeper, join, servers_of
 from botticelli.services.servers.server import lives
 
-_DEADLINE_SECONDS = 60.0  # servers that ignore polite signals are killed before
+_DEADLINE_SECONDS = 60.0  # longer than it takes to kill servers that ignore SIGTERM
 _POLL_SECONDS = 0.02
-_LOOKS = 25  # the keeper has the users' lock for moments: it can't be that at so many looks in a row
+_LOOKS = 25  # attempts in a row after which the lock is not merely the keeper's momentary one
 
 
 @dataclass(frozen=True)
 class InUse:
-    """The answer of `down` when others use the services; `users` is None where they can't be counted."""
+    """Result of `down` when others use the services; `users` is None when they can't be counted."""
 
     users: int | None
 
@@ -31,16 +31,17 @@ class InUse:
 
 
 def up(home: Path) -> None:
-    """Start the services and keep them up, users or not, until `down`. Raises like `join`."""
+    """Start the services and keep them up, with or without users, until `down`. Raises like `join`."""
     with join(home):
         Paths(home).pin.touch()
 
 
 def down(home: Path, *, force: bool = False) -> InUse | None:
-    """Stop the services and end an `up`; None when they are stopped, InUse (and nothing changed) when others use them.
+    """Stop the services and end an `up`.
 
-    With `force` they are stopped all the same; a user that calls `ensure` or joins later starts them again.
-    ServiceUnavailable when they don't stop.
+    Returns None when they are stopped, InUse (and nothing changed) when others use them. With `force` they are stopped
+    all the same; a user that calls `ensure` or joins later starts them again. Raises ServiceUnavailable when they do
+    not stop.
     """
     model = _down(Paths(home, "model"), force)
     return _down(Paths(home), force) or model
@@ -62,10 +63,10 @@ def _down(paths: Paths, force: bool) -> InUse | None:
 
 
 def _nobody_else(users_lock: int, users: Path) -> bool:
-    """Whether the lock could be had.
+    """Take the users' lock exclusively; return whether nobody else holds it.
 
-    The keeper takes it for moments, so one refusal says nothing yet; and it keeps it while it stops the servers, which
-    is waited for.
+    The keeper takes it for moments, so a single refusal proves nothing; while the keeper stops the servers it holds the
+    lock, and this waits for it.
     """
     deadline, refusals = time.monotonic() + _DEADLINE_SECONDS, 0
     while not take(users_lock, EXCLUSIVE):
@@ -77,24 +78,27 @@ def _nobody_else(users_lock: int, users: Path) -> bool:
 
 
 def _stop(paths: Paths) -> None:
-    """Tell the keeper. Servers that outlived theirs get a new one first: it adopts them and stops them properly."""
+    """Signal the keeper to stop.
+
+    Servers without a keeper get a new one first: it adopts them and stops them in order.
+    """
     servers = servers_of(paths)
     deadline = time.monotonic() + _DEADLINE_SECONDS
-    told: int | None = None
+    signalled: int | None = None
     while (alive := any(map(lives, servers))) or is_held(paths.keeper):
         if alive:
             ensure_keeper(paths)
         pid = _keeper_pid(paths)
-        if pid is not None and pid != told:
-            with contextlib.suppress(ProcessLookupError):  # it is gone already
+        if pid is not None and pid != signalled:
+            with contextlib.suppress(ProcessLookupError):  # already gone
                 os.kill(pid, signal.SIGTERM)
-            told = pid
+            signalled = pid
         if time.monotonic() >= deadline:
             raise ServiceUnavailable("the services don't stop", where=str(paths.home), do=f"read {paths.log('keeper')}")
         time.sleep(_POLL_SECONDS)
 
 
 def _keeper_pid(paths: Paths) -> int | None:
-    """None while a keeper that holds its lock has not written its number yet."""
+    """Return the keeper's pid; None while a keeper holds its lock but has not written its pid yet."""
     text = paths.keeper.read_text()
     return int(text) if text.endswith("\n") else None

@@ -1,4 +1,4 @@
-"""How a process uses the embedded language model: fetch it once, join its crew. Sends it no request."""
+"""Lets a process use the embedded language model: downloads it once and joins its crew. Sends it no request."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ DEADLINE_SECONDS = 60.0
 
 
 def join_model(home: Path, *, deadline_seconds: float = DEADLINE_SECONDS) -> tuple[Membership, Path]:
-    """The right to a running model server, and the Unix socket on which it speaks the OpenAI protocol.
+    """Join the model server; return the membership, and the Unix socket on which it speaks the OpenAI protocol.
 
-    The first time, its weights are downloaded unless they are installed. ServiceUnavailable when that, or the start,
-    does not work.
+    The first call downloads the weights unless they are installed. Raises ServiceUnavailable when the download or the
+    start fails.
     """
     paths = Paths(home, "model")
     if server_missing() is None:
@@ -25,5 +25,5 @@ def join_model(home: Path, *, deadline_seconds: float = DEADLINE_SECONDS) -> tup
 
 
 def model_missing() -> str | None:
-    """Why the model can't run here, with what to do; None when it can, be it after a download."""
+    """Return why the model can't run here, with what to do; None when it can, perhaps after a download."""
     return server_missing()

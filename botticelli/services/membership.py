@@ -1,4 +1,4 @@
-"""How a process uses the embedded services: join, ensure, leave. Starts the keeper, never a server."""
+"""Lets a process use the embedded services: join, ensure, leave. Starts the keeper, never a server."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ from botticelli.services.servers.valkey_server import Valkey
 DEADLINE_SECONDS = 20.0
 _POLL_SECONDS = 0.02
 _log = logging.getLogger(__name__)
-# What the keeper and the servers get of the environment: no key of a provider, no PG* variable, no locale.
+# Variables that the keeper and the servers inherit: no provider key, no PG* variable, no locale.
 _ENVIRONMENT = ("PATH", "HOME", "TMPDIR", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "PYTHONHOME", "PYTHONPATH")
 
-# A fork by another thread while a keeper is started would give the child a copy of the keeper's lock, for life.
+# Serialises forks with the start of a keeper: a child forked in between would hold the keeper's lock for life.
 _launching = threading.RLock()
 os.register_at_fork(before=_launching.acquire, after_in_parent=_launching.release, after_in_child=_launching.release)
 
 
 class Membership:
-    """The right to running servers, for as long as this process (or a child forked from it) lives or until `leave`.
+    """The right to running servers, until `leave` or the end of this process (or a child forked from it).
 
     database_url: for SQLAlchemy; redis_url: for redis-py; broker_url: the same Redis for Celery.
     """
@@ -46,9 +46,9 @@ class Membership:
         self.broker_url = paths.broker_url
 
     def leave(self) -> None:
-        """Give the right back; harmless when repeated. When nobody is left, the servers stop about a second later.
+        """Give the right back; safe to repeat. When nobody is left, the servers stop about a second later.
 
-        Servers whose keeper was killed get a new one first, or nobody would be there to stop them.
+        Servers whose keeper was killed get a new one first, which stops them.
         """
         lock, self._users_lock = self._users_lock, -1
         if lock == -1:
@@ -71,10 +71,10 @@ class Membership:
 
 
 def join(home: Path, *, deadline_seconds: float = DEADLINE_SECONDS) -> Membership:
-    """Use the services of the data directory `home`; returns when both servers have answered.
+    """Use the services of the data directory `home`; return when both servers have answered.
 
-    Starts what is not running. ServiceUnavailable when the servers can't run here (it says which URLs to set instead),
-    or did not answer within `deadline_seconds` (it names the log and its last line).
+    Starts what is not running. Raises ServiceUnavailable when the servers can't run here (it says which URLs to set
+    instead), or did not answer within `deadline_seconds` (it names the log and its last line).
     """
     binaries.require()
     return enter(Paths(home), deadline_seconds)
@@ -95,15 +95,15 @@ def enter(paths: Paths, deadline_seconds: float) -> Membership:
 
 
 def ensure(home: Path) -> None:
-    """For members to call now and then: starts a keeper if there is none. Takes microseconds when there is one.
+    """Start a keeper if there is none; members call this now and then. Takes microseconds when there is one.
 
-    ServiceUnavailable when a keeper can't be started.
+    Raises ServiceUnavailable when a keeper can't be started.
     """
     ensure_keeper(Paths(home))
 
 
 def ensure_keeper(paths: Paths) -> None:
-    """As `ensure`, for any crew."""
+    """Start a keeper for any crew, as `ensure` does."""
     with _launching:
         try:
             lock = open_lock(paths.keeper)
@@ -119,12 +119,12 @@ def ensure_keeper(paths: Paths) -> None:
 
 
 def servers_of(paths: Paths) -> tuple[Server, ...]:
-    """The servers of a crew, in the order of starting."""
+    """Return the servers of a crew, in the order of starting."""
     return (LanguageModel(paths),) if paths.crew == "model" else (Postgres(paths), Valkey(paths))
 
 
 def _enter(users_lock: int, paths: Paths, deadline: float) -> None:
-    """Become a user. Whoever holds the lock exclusively is stopping the servers; that is waited for."""
+    """Become a user. Waits while another process holds the lock exclusively, because it is stopping the servers."""
     while not take(users_lock, SHARED):
         if time.monotonic() >= deadline:
             raise _late(paths, "the servers are still being stopped")
@@ -144,13 +144,18 @@ def _await_answers(paths: Paths, deadline: float) -> None:
             time.sleep(_POLL_SECONDS)
 
 
-def _late(paths: Paths, what: str) -> ServiceUnavailable:
+def _late(paths: Paths, problem: str) -> ServiceUnavailable:
     log = paths.log("keeper")
-    return ServiceUnavailable(f"{what}; {log} ends with: {last_line(log)}", where=str(paths.home), do="read this log")
+    return ServiceUnavailable(
+        f"{problem}; {log} ends with: {last_line(log)}", where=str(paths.home), do="read this log"
+    )
 
 
 def _launch_keeper(paths: Paths, lock: int) -> None:
-    """Hand the keeper's lock, which we hold, to a new keeper. Its first process ends once the keeper is on its own."""
+    """Pass the keeper's lock, which this process holds, to a new keeper.
+
+    Its first process ends once the keeper is detached.
+    """
     command = [sys.executable, "-P", "-m", "botticelli.services.supervisor", str(paths.home), paths.crew, str(lock)]
     with open(open_log(paths.log("keeper")), "ab") as log:
         os.ftruncate(lock, 0)  # the pid of an earlier keeper
@@ -165,14 +170,14 @@ def _launch_keeper(paths: Paths, lock: int) -> None:
             start_new_session=True,
             check=False,
         )
-        if starter.returncode > 0:  # negative: killed by somebody, which the next call of `ensure` makes good
+        if starter.returncode > 0:  # negative: killed by a signal; the next call of `ensure` starts another
             raise _late(paths, "the keeper of the servers can't start")
 
 
 def _environment() -> dict[str, str]:
-    """A short environment, in which the keeper imports the same botticelli as this process, installed or not."""
-    kept = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
+    """Return a short environment in which the keeper imports the same botticelli as this process."""
+    environment = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
     parent = Path(__file__).resolve().parents[2]
     if parent.name not in ("site-packages", "dist-packages"):
-        kept["PYTHONPATH"] = os.pathsep.join(filter(None, (kept.get("PYTHONPATH"), str(parent))))
-    return {**kept, "LC_ALL": "C", "PYTHONUTF8": "1"}
+        environment["PYTHONPATH"] = os.pathsep.join(filter(None, (environment.get("PYTHONPATH"), str(parent))))
+    return {**environment, "LC_ALL": "C", "PYTHONUTF8": "1"}

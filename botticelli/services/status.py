@@ -1,4 +1,4 @@
-"""What runs and what it wrote to its log. Looks only: starts, stops and changes nothing."""
+"""Reports which services run and what they logged. Starts, stops and changes nothing."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ LOGS = ("postgres", "redis", "keeper", "model", "model-keeper")
 
 @dataclass(frozen=True)
 class ServiceStatus:
-    """One server. `version`, `uptime_seconds`: only while running; `pid`: unless stopped.
+    """The state of one server. `version`, `uptime_seconds`: only while running; `pid`: unless stopped.
 
-    users: processes that use the services of this home, None where they can't be counted; pinned: kept up by `up`;
+    users: processes that use the services of this home, None when they can't be counted; pinned: kept up by `up`;
     detail: why it is unresponsive (which includes starting up), else empty.
     """
 
@@ -38,7 +38,7 @@ class ServiceStatus:
 
 
 def status(home: Path) -> list[ServiceStatus]:
-    """Postgres and Redis of this data directory, whether or not they were ever started; the language model if it was."""
+    """Return the status of Postgres and Redis, started or not, and of the language model if it was ever started."""
     model = Paths(home, "model")
     crews = [Paths(home), *([model] if model.root.is_dir() else [])]
     return [_status(server, paths) for paths in crews for server in servers_of(paths)]
@@ -69,8 +69,8 @@ def _status(server: Server, paths: Paths) -> ServiceStatus:
 
 
 def logs(home: Path, name: str, lines: int = 50) -> list[str]:
-    """The last `lines` lines of the log of `name`, oldest first; [] when it never ran. NotFound: no such log."""
+    """Return the last `lines` lines of the log `name`, oldest first; [] when it never ran. Raises NotFound."""
     if name not in LOGS:
-        raise NotFound(f"no log is called {name!r}", where="services logs", do=f"choose one of {', '.join(LOGS)}")
+        raise NotFound(f"unknown log {name!r}", where="services logs", do=f"choose one of {', '.join(LOGS)}")
     paths = Paths(home, "model" if name.startswith("model") else "services")
     return last_lines(paths.log(name.removeprefix("model-")), lines)

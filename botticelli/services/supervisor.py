@@ -1,9 +1,8 @@
-"""The keeper: one process per data directory that keeps a crew of servers up while somebody uses it, then stops it.
+"""Keeps a crew of servers up while a process uses it, then stops it: the keeper, one process per data directory.
 
-Started by membership.py as `python -m botticelli.services.supervisor HOME CREW LOCK`, with the exclusive lock on
-keeper.lock as
-the open descriptor LOCK: so there is never a moment with two keepers. Rule of stopping: only while holding users.lock
-exclusively (nobody is there, nobody can come), on SIGTERM, or when the data directory has been removed.
+membership.py starts it as `python -m botticelli.services.supervisor HOME CREW LOCK`. LOCK is the open descriptor of
+keeper.lock, locked exclusively, so that there are never two keepers. It stops only while it holds users.lock
+exclusively (no user is left and none can join), on SIGTERM, or when the data directory has been removed.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ from botticelli.services.membership import servers_of
 from botticelli.services.servers.server import lives
 
 TICK_SECONDS = 0.1
-LINGER_SECONDS = 1.0  # commands typed one after the other find the servers still up
+LINGER_SECONDS = 1.0  # successive commands find the servers still up
 
 _log = logging.getLogger(__name__)
 
@@ -36,30 +35,31 @@ class Keeper:
         self._keeper_lock = keeper_lock
         self._users_lock = open_lock(paths.users)
         self._empty_since: float | None = None
-        self._told_to_stop = threading.Event()
+        self._stop_requested = threading.Event()
         self._servers = list(map(Supervised, servers_of(paths)))
 
     def run(self) -> None:
-        """Returns when the servers are stopped; the locks go with the process."""
+        """Run until the servers are stopped; the process releases the locks when it ends."""
         for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: self._told_to_stop.set())
+            signal.signal(number, lambda *_: self._stop_requested.set())
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
         os.pwrite(self._keeper_lock, b"%d\n" % os.getpid(), 0)
-        _log.info("keeping %s", self._paths.root)
-        while not self._told_to_stop.is_set() and self._has_its_home() and not self._is_deserted():
+        _log.info("keeping the servers of %s running", self._paths.root)
+        while not self._stop_requested.is_set() and self._owns_home() and not self._is_unused():
             for server in self._servers:
                 server.tend()
-            self._told_to_stop.wait(TICK_SECONDS)
+            self._stop_requested.wait(TICK_SECONDS)
         for server in self._servers:
             server.stop()
         if not any(map(lives, servers_of(self._paths))):
             self._paths.remove_sockets()
-        _log.info("done")
+        _log.info("the keeper ended")
 
-    def _is_deserted(self) -> bool:
-        """Whether nobody has used the services for a while and nothing pins them. If so, users.lock is ours to the end.
+    def _is_unused(self) -> bool:
+        """Whether nobody has used the services for a while and nothing pins them.
 
-        The pin is looked for under the exclusive lock: it is set by a user, so it was there before that user left.
+        If so, users.lock stays taken to the end. Looks for the pin under the exclusive lock: a user sets it before
+        leaving, so it is already there.
         """
         if not take(self._users_lock, EXCLUSIVE):
             self._empty_since = None
@@ -72,8 +72,8 @@ class Keeper:
         give_back(self._users_lock)
         return False
 
-    def _has_its_home(self) -> bool:
-        """False when the data directory was removed (and perhaps made anew): its successor has locks of its own."""
+    def _owns_home(self) -> bool:
+        """Return False when the data directory was removed (and perhaps recreated): its successor has its own locks."""
         try:
             return os.path.samestat(self._paths.keeper.stat(), os.fstat(self._keeper_lock))
         except FileNotFoundError:
@@ -81,7 +81,7 @@ class Keeper:
 
 
 def main(home: str, crew: Crew, lock: str) -> int:
-    """Leaves a keeper and returns 0; 1, with one line in the log, when the servers can never run here."""
+    """Leave a keeper running and return 0; return 1, with one line in the log, when the servers can never run here."""
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.INFO, stream=sys.stderr)
     keeper_lock = int(lock)
     fcntl.fcntl(keeper_lock, fcntl.F_SETFD, fcntl.FD_CLOEXEC)
@@ -93,7 +93,7 @@ def main(home: str, crew: Crew, lock: str) -> int:
     except BotticelliError as error:
         _log.error("%s", error)
         return 1
-    if os.fork() == 0:  # the parent ends: nobody who started a keeper has to wait for its end
+    if os.fork() == 0:  # the parent ends, so that the starter need not wait for the keeper's end
         Keeper(paths, keeper_lock).run()
     return 0
 

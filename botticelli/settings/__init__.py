@@ -1,6 +1,6 @@
-"""The settings: defaults < botticelli.toml < environment < flags, merged once at the edge into one frozen object.
+"""Loads the settings: defaults < botticelli.toml < environment < flags, merged once into one frozen object.
 
-Names are loaded when they are first asked for, so that completion finds the data directory without the models.
+Names are loaded on first use, so that shell completion finds the data directory without loading the models.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What can be set, with its default and its unit. Reads no file and no environment."""
+"""Defines every setting with its default and its unit. Reads no file and no environment."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Multiplier = Annotated[float, Field(gt=0, le=1)]
 
 
 def _psycopg2_url(url: SecretStr) -> SecretStr:
-    """SQLAlchemy 2.1 reads `postgresql://` as psycopg 3; this project uses psycopg2, so every spelling means that."""
+    """Return the URL for psycopg2, whatever its spelling: SQLAlchemy 2.1 reads `postgresql://` as psycopg 3."""
     scheme, separator, rest = url.get_secret_value().strip().partition("://")
     plain = scheme.lower().split("+")[0] if separator else scheme
     checked = checked_url(f"{plain}{separator}{rest}", POSTGRES_SCHEMES, needs_host=False)
@@ -43,7 +43,7 @@ def _redis_url(url: SecretStr) -> SecretStr:
     elif not checked.host:
         raise UrlFault("is not a valid URL: it names no host; write redis://localhost:6379/0 for this machine's")
     elif not re.fullmatch(r"(/\d{0,5})?", checked.path):
-        raise UrlFault("is not a valid URL: what follows its host is not the number of a database, such as /0")
+        raise UrlFault("is not a valid URL: its path must be the number of a database, such as /0")
     return SecretStr(checked.text)
 
 
@@ -52,8 +52,8 @@ class Section(BaseModel):
 
     @field_validator("*", mode="before")
     @classmethod
-    def _is_no_truth_value(cls, value: Any, info: ValidationInfo) -> Any:
-        """Refuse `true` where a number is meant: pydantic would take it for 1."""
+    def _refuse_boolean(cls, value: Any, info: ValidationInfo) -> Any:
+        """Refuse `true` where a number is expected: pydantic would read it as 1."""
         annotation = cls.model_fields[info.field_name or ""].annotation
         kinds = get_args(annotation) or (annotation,)
         if isinstance(value, bool) and bool not in kinds and not {int, float, Decimal}.isdisjoint(kinds):
@@ -63,26 +63,26 @@ class Section(BaseModel):
 
 class DatabaseSettings(Section):
     url: Annotated[SecretStr, AfterValidator(_psycopg2_url)] | None = None
-    """A real Postgres server; without it the embedded one of the data directory is used."""
+    """URL of a Postgres server; unset: the embedded one of the data directory."""
     pool_size: int = Field(default=20, ge=1)
     statement_timeout_seconds: float = Field(default=30, gt=0)
 
 
 class RedisSettings(Section):
     url: Annotated[SecretStr, AfterValidator(_redis_url)] | None = None
-    """A real Redis 6.2+ or Valkey; without it the embedded one of the data directory is used."""
+    """URL of a Redis 6.2+ or Valkey server; unset: the embedded one of the data directory."""
     prefix: str = Field(default="botticelli", pattern=r"^[A-Za-z0-9_.-]+$")
-    """Every key of Botticelli begins with it, so that one server can serve several installations."""
+    """Prefix of every key of Botticelli, so that one server can serve several installations."""
 
 
 class NarrativesSettings(Section):
     path: tuple[str, ...] = ("narratives",)
-    """Folders in which a narrative is looked up by its name, relative to botticelli.toml or the working directory."""
+    """Folders searched for a narrative by name, relative to botticelli.toml or the working directory."""
 
 
 class ContextSettings(Section):
     path: tuple[str, ...] = ()
-    """Folders in which `file = "..."` of a narrative looks after the narrative's own, relative like those of narratives."""
+    """Folders searched for `file = "..."` after the narrative's own folder; relative like those of narratives."""
 
 
 class EnvironmentSettings(Section):
@@ -93,7 +93,7 @@ class EnvironmentSettings(Section):
 def _table_names(names: tuple[str, ...]) -> tuple[str, ...]:
     for name in names:
         if not TABLE_NAME.fullmatch(name):
-            raise ValueError(f"{name!r} is not the name of a table that narratives could be allowed")
+            raise ValueError(f"{name!r} is not a table name that can be allowed")
     return names
 
 
@@ -102,9 +102,9 @@ TableNames = Annotated[tuple[str, ...], AfterValidator(_table_names)]
 
 
 def _globs(globs: tuple[str, ...]) -> tuple[str, ...]:
-    for one in globs:
-        if not COMMAND_GLOB.fullmatch(one):
-            raise ValueError(f"{one!r} is not the name of a command, such as messages.send or messages.*")
+    for glob in globs:
+        if not COMMAND_GLOB.fullmatch(glob):
+            raise ValueError(f"{glob!r} is not the name of a command, such as messages.send or messages.*")
     return globs
 
 
@@ -114,93 +114,94 @@ CommandGlobs = Annotated[tuple[str, ...], AfterValidator(_globs)]
 
 class MediaSettings(Section):
     max_file_mb: int = Field(default=20, ge=1)
-    """Of one picture, sound, film or document."""
+    """Limit for one picture, sound, film or document."""
     max_total_mb: int = Field(default=50, ge=1)
-    """Of all media of one narrative."""
+    """Limit for all media of one narrative."""
 
 
 class FetchSettings(Section):
-    """Media that a narrative names by URL and the provider doesn't fetch itself."""
+    """Downloads of media that a narrative names by URL and the provider does not fetch itself."""
 
     allow_http: bool = False
-    """Also without encryption."""
+    """Also allow URLs without encryption."""
     allow_hosts: tuple[str, ...] = ()
-    """Hosts of one's own network, by name or address: they may have addresses that are not public."""
+    """Hosts of your own network, by name or address: they may have addresses that are not public."""
     timeout_seconds: float = Field(default=10, gt=0)
-    """From the first packet to the last."""
+    """Limit from the first packet to the last."""
     max_mb: float = Field(default=20, gt=0)
 
 
 class TablesSettings(Section):
     allow: TableNames = ()
-    """Tables of one's own that narratives may read, beside content tables: `name` or `schema.name`."""
+    """Your own tables that narratives may read, beside content tables: `name` or `schema.name`."""
     write: TableNames = ()
-    """Those of them that `pull_and_delete` and the command `update_table` may change."""
+    """The allowed tables that `pull_and_delete` and the command `update_table` may change."""
     timeout_seconds: float = Field(default=2, gt=0)
-    """Of one query of a narrative."""
+    """Limit for one query of a narrative."""
 
 
 class SecuritySettings(Section):
-    """What the commands of all narratives may do. A narrative can narrow it, never widen it."""
+    """Restricts the commands of all narratives. A narrative can narrow it, never widen it."""
 
     default_policy: Literal["allow", "deny_writes", "deny"] = "allow"
-    """For narratives from a file that have no allowed_commands of their own."""
+    """Policy for narratives from a file that have no allowed_commands of their own."""
     wire_policy: Literal["allow", "deny_writes", "deny"] = "deny_writes"
-    """For narratives that arrive as text, whatever they say themselves."""
+    """Policy for narratives that arrive as text, whatever they say themselves."""
     allowed_commands: CommandGlobs | None = None
     """Globs such as `messages.*`; None: all."""
     denied_commands: CommandGlobs = ()
     require_confirmation: bool | CommandGlobs = False
-    """Of all commands that write, or of those that fit."""
+    """Require approval of all commands that write, or of those that match."""
     guild_ids: tuple[str, ...] | None = None
     """The only guilds that commands may touch; None: all."""
     channel_prefix: str | None = Field(default=None, min_length=1)
-    """What the name of every channel that commands touch begins with."""
+    """Required start of the name of every channel that commands touch."""
     channel_ids: tuple[str, ...] | None = None
     """The only channels that commands may touch; None: all."""
     max_effects_per_run: int | None = Field(default=None, ge=0)
-    """Commands that write; the next one fails."""
+    """Maximum of commands that write; the next one fails."""
     max_effects_per_hour: int | None = Field(default=None, ge=1)
-    """Of all runs in any 60 minutes; the next one waits."""
+    """Maximum over all runs in any 60 minutes; the next one waits."""
     max_iterations: int | None = Field(default=1_000_000, ge=1)
-    """Of one run, whoever asks for more; None: as many as a file may say."""
+    """Maximum of one run, whatever it requests; None: no maximum beyond that of the file format."""
     confirmation_hours: float = Field(default=24, gt=0)
-    """For so long a question whether a command may be performed can be answered, and for so long the answer holds."""
+    """Hours for which a pending command can be approved, and for which the approval is valid."""
 
 
 class WorkerSettings(Section):
     threads: int = Field(default=16, ge=1)
-    """Iterations that one worker performs side by side."""
+    """Iterations that one worker runs in parallel."""
     acts_at_once: int = Field(default=4, ge=1)
-    """Acts of one iteration that are performed side by side, where `needs` allow it."""
+    """Acts of one iteration that run in parallel, where `needs` allow it."""
     lease_seconds: float = Field(default=15, gt=0)
-    """An iteration whose worker has been silent for so long is given to another worker."""
+    """Silence of a worker after which its iteration is given to another worker."""
     max_attempts: int = Field(default=5, ge=1)
-    """An iteration during which so many workers died has failed."""
+    """Number of workers that may die during an iteration before it fails."""
     stop_seconds: float = Field(default=60, ge=0)
-    """So long a worker that is asked to end may finish what it performs; then it hands the rest back and ends."""
+    """Time that a stopping worker has to finish its tasks; then it hands the rest back and exits."""
     canary_interval_seconds: float = Field(default=30, gt=0)
-    """Between two canaries: tasks that show that somebody consumes the queue."""
+    """Time between two canaries: tasks that show that the queue is consumed."""
     canary_timeout_seconds: float = Field(default=90, gt=0)
-    """A worker with free threads that has heard nothing for so long, while a canary is unanswered, is deaf."""
+    """Time after which a worker with free threads that received nothing, not even a pending canary, is deaf."""
     end_when_deaf: bool = True
-    """A deaf worker ends itself, so that whoever supervises it starts another."""
+    """A deaf worker exits, so that its supervisor starts another."""
     sweep_interval_seconds: float = Field(default=1, gt=0)
     redelivery_grace_seconds: float = Field(default=5, gt=0)
-    """A task that nobody has claimed for so long, and that is not in the queue any more, is published again; doubles each
-    time, up to a minute."""
+    """Time after which a task that is neither claimed nor in the queue is published again; doubles each time, up to a
+    minute."""
     inline_wait_seconds: float = Field(default=5, ge=0)
-    """Waits for a provider or a window that are longer than this give the task back."""
+    """Longest wait for a provider or a window inside a task; a longer wait hands the task back."""
 
 
 class BudgetSettings(Section):
     guard_ms: int = Field(default=25, ge=0)
-    """How much longer than the provider's every window is, at least."""
+    """Minimum by which every window is longer than the provider's."""
     guard_max_ms: int = Field(default=2000, ge=0)
-    """How much longer it becomes at most, by what workers measure; no more than a twelfth of the period. Not above
-    `guard_ms`: the guard stays as it is."""
+    """Maximum to which the measurements of workers raise it; at most a twelfth of the period. Not above `guard_ms`:
+    the guard stays as it is."""
     estimate_quantile: float = Field(default=0.9, gt=0, le=1)
-    """Of an act's own past usage, where the narrative gives no figure: this part of its calls took no more."""
+    """Quantile of an act's past usage that is its estimate when the narrative gives none: this part of its calls used
+    no more."""
     rpm_multiplier: Multiplier | None = None
     tpm_multiplier: Multiplier | None = None
     rpd_multiplier: Multiplier | None = None
@@ -212,11 +213,11 @@ class WindowSetting(Section):
     period_seconds: float = Field(gt=0)
     kind: Literal["sliding", "fixed", "calendar", "bucket"] = "sliding"
     zone: str | None = None
-    """IANA name, for the kind `calendar` and only for it: the day from midnight to midnight there."""
+    """IANA name, required for the kind `calendar` and allowed only there: its day runs from midnight to midnight."""
 
 
 class Limits(Section):
-    """Limits as providers publish them: requests and tokens per minute and per day; `windows` says more."""
+    """Limits as providers publish them: requests and tokens per minute and per day; `windows` defines others."""
 
     rpm: int | None = Field(default=None, ge=1)
     tpm: int | None = Field(default=None, ge=1)
@@ -236,60 +237,60 @@ class ModelLimits(Limits):
 
     usd_per_million_input: Decimal | None = Field(default=None, ge=0)
     usd_per_million_cached: Decimal | None = Field(default=None, ge=0)
-    """Of input tokens that the provider had in its cache."""
+    """Price of input tokens that the provider had in its cache."""
     usd_per_million_output: Decimal | None = Field(default=None, ge=0)
     as_of: str | None = None
-    """The month or the day of the figures."""
+    """Month or day of the figures."""
     source: str | None = None
     """Where the figures are published."""
 
 
 class Tier(ModelLimits):
     models: dict[str, ModelLimits] = Field(default_factory=dict)
-    """Limits of single models; what a model doesn't say is the tier's."""
+    """Limits of single models; a model inherits the tier's values for those that it does not set."""
 
 
 class Provider(Section):
     default_tier: str | None = None
     minute_kind: Literal["sliding", "fixed", "bucket"] | None = None
-    """How the provider counts what it limits per minute."""
+    """Kind of window in which the provider counts its limits per minute."""
     day_zone: str | None = None
-    """IANA name of the zone at whose midnight the limits per day begin anew."""
+    """IANA name of the zone at whose midnight the daily limits reset."""
     tiers: dict[str, Tier] = Field(default_factory=dict)
 
 
 class BudgetsSettings(Section):
-    """Budgets of one's own, beside those of the providers: a call is granted by all that it spends from."""
+    """Your own budgets, beside those of the providers: a call is granted only by all that it spends from."""
 
     narratives: dict[str, Limits] = Field(default_factory=dict)
-    """By the name of the narrative, over all its runs."""
+    """Budget by name of the narrative, over all its runs."""
     guilds: dict[str, Limits] = Field(default_factory=dict)
-    """By the id of the guild, over all narratives whose commands name it."""
+    """Budget by id of the guild, over all narratives whose commands name it."""
     tenants: dict[str, Limits] = Field(default_factory=dict)
-    """By the name that runs are enqueued with, over all of these runs."""
+    """Budget by the tenant name that runs are enqueued with, over all of these runs."""
 
 
 class PlatformSettings(Section):
     implementation: str | None = None
-    """Name of the platform plug-in that performs the commands; `echo` rehearses them offline. None: the plug-in of the
-    platform's own name."""
+    """Name of the platform plug-in that runs the commands; `echo` rehearses them offline. None: the plug-in named
+    like the platform."""
     base_url: Annotated[str, AfterValidator(http_url)] | None = None
-    """Where the platform's API is; None: where it is for everybody."""
+    """URL of the platform's API; None: the public one."""
     options: DriverOptions = Field(default_factory=dict)
 
 
 class Settings(Section):
-    """Everything that can be set. `home` and `base` are found, not written in a file."""
+    """All settings. `home` and `base` are computed, not written in a file."""
 
     home: Path
-    """The data directory: embedded services live here."""
+    """The data directory, which holds the embedded services."""
     base: Path
-    """What relative paths are relative to: the folder of botticelli.toml, else the working directory."""
+    """Base of relative paths: the folder of botticelli.toml, else the working directory."""
     left_out: tuple[str, ...] = ()
-    """Keys of a file of the founding system that have no effect; found, not written in a file."""
+    """Keys of a file of the founding system that have no effect; computed, not written in a file."""
     default_model: str = "echo/echo"
     default_tier: str | None = None
-    """The tier of every provider that names none of its own."""
+    """Tier of every provider that sets none of its own."""
     database: DatabaseSettings = DatabaseSettings()
     redis: RedisSettings = RedisSettings()
     narratives: NarrativesSettings = NarrativesSettings()
@@ -304,17 +305,17 @@ class Settings(Section):
     budgets: BudgetsSettings = BudgetsSettings()
     providers: dict[str, Provider] = Field(default_factory=dict)
     drivers: dict[str, DriverOptions] = Field(default_factory=dict)
-    """`[drivers.NAME]`: the knobs of one driver, checked by the driver itself."""
+    """`[drivers.NAME]`: the options of one driver, checked by the driver itself."""
     platforms: dict[str, PlatformSettings] = Field(default_factory=dict)
 
     _origins: Origins = PrivateAttr(default_factory=Origins)
 
     def remember(self, origins: Origins) -> None:
-        """Keep where each setting comes from, for messages about those that are found wrong later."""
+        """Store where each setting comes from, for messages about settings that prove wrong later."""
         self._origins = origins
 
     def where(self, *path: str | int) -> str:
-        """The file and line, the variable or the flag that sets this; its dotted name when nothing does."""
+        """Return the file and line, the variable or the flag that sets this; its dotted name when nothing does."""
         return self._origins.where(path)
 
     @property

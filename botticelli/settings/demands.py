@@ -1,6 +1,6 @@
-"""Whose settings count: what the operators of those who enqueued a run demand, and those of this process. All of them hold.
+"""Combines the settings of the operators who enqueued a run with those of this process: all of them apply.
 
-Demands travel with the run as plain data; they can only take something away. Limits and prices of providers don't travel.
+Demands travel with the run as plain data; they can only restrict. Limits and prices of providers don't travel.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ NO_DEMAND: Mapping[str, Any] = {
     "confirmation_hours": 1_000_000.0,
     "max_iterations": None,
 }
-"""Of `[security]`, what demands nothing where it is not the default."""
+"""Values of `[security]` that demand nothing where they are not the default."""
 FINGERPRINT_CHARACTERS = 8
 
 
 class Demands(BaseModel):
-    """What one operator demands of a run. `tables` is None where nothing is demanded of them."""
+    """Restrictions that one operator puts on a run. `tables` is None when they do not restrict tables."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -36,23 +36,26 @@ class Demands(BaseModel):
 
 
 def demands_of(settings: Settings) -> Demands:
-    """Of a process that stores or performs runs: all of its settings count, also those that nobody has set."""
+    """Return the demands of a process that stores or runs runs: all of its settings count, also the defaults."""
     return Demands(security=settings.security, tables=settings.tables, budgets=settings.budgets)
 
 
 def asked_demands(settings: Settings) -> dict[str, Any] | None:
-    """For a request over the wire: only what is set, for a program that enqueues needs no settings. None for nothing."""
+    """Return the settings to send with a request over the wire; None when nothing is set.
+
+    Only settings that are set count, because a program that enqueues needs none.
+    """
     security = settings.security.model_dump(mode="json", exclude_unset=True)
     tables = settings.tables.model_dump(mode="json", exclude_unset=True)
     budgets = settings.budgets.model_dump(mode="json", exclude_unset=True)
-    found = {"security": security, "tables": tables, "budgets": budgets}
-    return {name: table for name, table in found.items() if table} or None
+    tables_by_name = {"security": security, "tables": tables, "budgets": budgets}
+    return {name: table for name, table in tables_by_name.items() if table} or None
 
 
-def read_asked(said: Mapping[str, Any]) -> Demands:
-    """The demands of a request. InvalidInput for what this version doesn't know: it can't be kept."""
-    security = said.get("security")
-    filled = {**said, "security": {**NO_DEMAND, **security}} if isinstance(security, Mapping) else dict(said)
+def read_asked(request: Mapping[str, Any]) -> Demands:
+    """Read the demands of a request. Raises InvalidInput for those that this version does not know and can't keep."""
+    security = request.get("security")
+    filled = {**request, "security": {**NO_DEMAND, **security}} if isinstance(security, Mapping) else dict(request)
     filled.setdefault("security", dict(NO_DEMAND))
     try:
         return Demands.model_validate(filled)
@@ -64,10 +67,10 @@ def read_asked(said: Mapping[str, Any]) -> Demands:
 
 
 def stored(demands: Iterable[Demands]) -> list[dict[str, Any]]:
-    """As plain data for the run's row, each once."""
+    """Return the demands as plain data for the run's row, each once."""
     rows: list[dict[str, Any]] = []
-    for one in demands:
-        row = one.model_dump(mode="json")
+    for demand in demands:
+        row = demand.model_dump(mode="json")
         rows += [] if row in rows else [row]
     return rows
 
@@ -77,8 +80,8 @@ def read_stored(rows: Sequence[Mapping[str, Any]]) -> tuple[Demands, ...]:
 
 
 def strictest_tables(settings: TablesSettings, demands: Iterable[Demands]) -> TablesSettings:
-    """What all of them allow."""
-    others = [one.tables for one in demands if one.tables is not None]
+    """Return the tables that all of them allow."""
+    others = [demand.tables for demand in demands if demand.tables is not None]
     return TablesSettings(
         allow=tuple(name for name in settings.allow if all(name in other.allow for other in others)),
         write=tuple(name for name in settings.write if all(name in other.write for other in others)),
@@ -87,16 +90,18 @@ def strictest_tables(settings: TablesSettings, demands: Iterable[Demands]) -> Ta
 
 
 def lowest_cap(name: str, settings: SecuritySettings, demands: Iterable[Demands]) -> int | None:
-    """Of a cap of `[security]`; None where nobody has one."""
-    caps = [getattr(one, name) for one in (settings, *(other.security for other in demands))]
+    """Return the lowest value of a cap of `[security]`; None when nobody sets one."""
+    caps = [getattr(security, name) for security in (settings, *(other.security for other in demands))]
     return min((cap for cap in caps if cap is not None), default=None)
 
 
 def confirmation_hours(settings: SecuritySettings, demands: Iterable[Demands]) -> float:
-    return min([settings.confirmation_hours, *(one.security.confirmation_hours for one in demands)])
+    return min([settings.confirmation_hours, *(demand.security.confirmation_hours for demand in demands)])
 
 
 def fingerprint(*settings: BaseModel | Mapping[str, Any]) -> str:
-    """Short, and the same for the same values: to see whether the workers of a fleet have the same settings."""
-    texts = [one.model_dump_json() if isinstance(one, BaseModel) else repr(sorted(one.items())) for one in settings]
+    """Hash the settings: equal values give equal text, which shows whether all workers have the same settings."""
+    texts = [
+        group.model_dump_json() if isinstance(group, BaseModel) else repr(sorted(group.items())) for group in settings
+    ]
     return hashlib.sha256("\n".join(texts).encode()).hexdigest()[:FINGERPRINT_CHARACTERS]

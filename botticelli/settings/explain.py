@@ -1,4 +1,4 @@
-"""What pydantic says of a wrong setting, in one line of ours: which setting, where it was set, what to do. Shows no value."""
+"""Explains a wrong setting in one line: which setting, where it was set, what to do. Shows no value."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ from botticelli.settings.sources.environment_variables import NOT_SETTINGS
 
 PAGE = "see docs/reference/settings.md"
 NEAR = 0.75
-"""How alike names are of which one may be meant by the other, in the same table; elsewhere they have to be NEARER."""
+"""Minimum similarity for a suggestion from the same table; from other tables NEARER applies."""
 NEARER = 0.85
 NOT_WRITTEN = ("home", "base", "left_out")
-"""Of the settings: found, and not written anywhere."""
+"""Settings that are computed and not written anywhere."""
 VARIABLE = "environment variable"
 
 
 def explained(error: ValidationError, tree: Mapping[str, Any], origins: Origins) -> SettingsError:
-    """The first thing that is wrong. Never the value: it may be a secret."""
+    """Explain the first error. Never shows the value: it may be a secret."""
     details = error.errors(include_input=False, include_url=False)
     detail = next((detail for detail in details if not _is_of_other_kind(detail["loc"], tree)), details[0])
     path = _without_tags(detail["loc"], tree)
     key, where = shortened(".".join(map(str, path))), origins.where(path)
     if detail["type"] == "extra_forbidden":
-        do = _quoting(tree, path) or _meant(tree, path, as_variable=where.startswith(VARIABLE)) or _nearest(path)
+        do = _quoting(tree, path) or _suggested(tree, path, as_variable=where.startswith(VARIABLE)) or _nearest(path)
         return SettingsError(f"unknown setting {key}", where=where, do=do)
     message = in_plain_words(detail["msg"])
     joint = " " if message.startswith(("is ", "must ")) else ": "
@@ -40,34 +40,34 @@ def explained(error: ValidationError, tree: Mapping[str, Any], origins: Origins)
 
 
 def unknown_settings(error: ValidationError, tree: Mapping[str, Any]) -> list[SettingPath]:
-    """The unknown settings, but for those that look like a known one that is misspelt, or that lacks its quotes."""
-    found = [
+    """Return the unknown settings, except those that look like a misspelt known one, or that lack quotes."""
+    unknown = [
         detail for detail in error.errors(include_input=False, include_url=False) if detail["type"] == "extra_forbidden"
     ]
-    paths = [detail["loc"] for detail in found]
+    paths = [detail["loc"] for detail in unknown]
     return [path for path in paths if _quoting(tree, path) is None and _nearest(path) == PAGE]
 
 
 def in_plain_words(message: str) -> str:
-    """Pydantic's message of an error as a part of a sentence of ours."""
+    """Rewrite pydantic's error message as a part of our sentence."""
     message = message.removeprefix("Value error, ").replace("a valid tuple", "a list")
     message = re.sub(r"a valid dictionary( or instance of \w+)?", "a table", message)
     return message[:1].lower() + message[1:]
 
 
 def did_you_mean(name: str, known: list[str]) -> str | None:
-    """A question about the nearest of the known names."""
+    """Return a question about the nearest of the known names."""
     near = difflib.get_close_matches(name, known, 1)
     return f"did you mean {near[0]}?" if near else None
 
 
 def _is_of_other_kind(path: SettingPath, tree: Mapping[str, Any]) -> bool:
-    """Whether pydantic says what is wrong with a list as true or false, beside what is wrong with it as a list."""
+    """Whether pydantic reports a list as an invalid boolean, beside what is wrong with it as a list."""
     return path[-1:] == ("bool",) and isinstance(_at(tree, path[:-1]), list | tuple)
 
 
 def _without_tags(path: SettingPath, tree: Mapping[str, Any]) -> SettingPath:
-    """A path of pydantic's without the names of kinds that it puts in where a value may be of several kinds."""
+    """Remove the type tags that pydantic inserts into a path where a value may have several types."""
     plain: list[str | int] = []
     value: Any = tree
     for part in path:
@@ -89,8 +89,8 @@ def _at(tree: Any, path: SettingPath) -> Any:
     return tree
 
 
-def _meant(tree: Mapping[str, Any], path: SettingPath, *, as_variable: bool) -> str | None:
-    """A question about the settings whose name this is, but for its underscores, its dots or its table."""
+def _suggested(tree: Mapping[str, Any], path: SettingPath, *, as_variable: bool) -> str | None:
+    """Return a question about the settings with this name, apart from its underscores, its dots or its table."""
     value, parts = _at(tree, path), [str(part) for part in path]
     while isinstance(value, Mapping) and len(value) == 1:
         parts.append(str(next(iter(value))))
@@ -98,25 +98,25 @@ def _meant(tree: Mapping[str, Any], path: SettingPath, *, as_variable: bool) -> 
     joined = _joined(parts)
     if as_variable and (near := difflib.get_close_matches(PREFIX + joined.upper(), NOT_SETTINGS, 1, NEARER)):
         return f"did you mean {near[0]}?"
-    found = _of_words(joined, is_root=len(path) == 1)
-    if not found and difflib.get_close_matches(str(path[-1]), _kind_at(path[:-1])[0], 1, NEAR):
+    names = _named_exactly(joined, is_root=len(path) == 1)
+    if not names and difflib.get_close_matches(str(path[-1]), _kind_at(path[:-1])[0], 1, NEAR):
         return None
-    if not found and len(path) == 1:
-        found = _of_last_word(joined)
-    if not 1 <= len(found) <= MAX_MEANT:
+    if not names and len(path) == 1:
+        names = _named_nearly(joined)
+    if not 1 <= len(names) <= MAX_MEANT:
         return None if len(path) > 1 else PAGE
-    return f"did you mean {' or '.join(_variable(name) if as_variable else name for name in found)}?"
+    return f"did you mean {' or '.join(_variable(name) if as_variable else name for name in names)}?"
 
 
-def _of_words(joined: str, *, is_root: bool) -> list[str]:
-    """The setting of exactly these words; at the root, also of nearly these."""
+def _named_exactly(joined: str, *, is_root: bool) -> list[str]:
+    """Return the setting of exactly these words; at the root, also of nearly these."""
     settings = _settable()
     near = difflib.get_close_matches(joined, settings, 1, NEARER if is_root else 1.0)
-    return [settings[name] for name in near] or (_of_named(joined) if is_root else [])
+    return [settings[name] for name in near] or (_in_named_table(joined) if is_root else [])
 
 
-def _of_last_word(joined: str) -> list[str]:
-    """The settings whose own name, without its table, is nearly this."""
+def _named_nearly(joined: str) -> list[str]:
+    """Return the settings whose own name, without its table, is nearly this."""
     settings = _settable().values()
     near = difflib.get_close_matches(joined, {dotted.rpartition(".")[2] for dotted in settings}, 1, NEARER)
     return [dotted for dotted in settings if dotted.rpartition(".")[2] in near]
@@ -135,7 +135,7 @@ def _variable(dotted: str) -> str:
 
 @cache
 def _settable() -> dict[str, str]:
-    """The dotted name of each setting that needs no name of the user's, by its words."""
+    """Map the words of each setting without a user-chosen name to its dotted name."""
     return {_joined([dotted]): dotted for dotted in _dotted_names(Settings, ()) if dotted not in NOT_WRITTEN}
 
 
@@ -148,8 +148,8 @@ def _dotted_names(kind: Any, path: tuple[str, ...]) -> Iterator[str]:
             yield ".".join((*path, name))
 
 
-def _of_named(joined: str) -> list[str]:
-    """A setting of a driver or a provider whose name is known, by its words."""
+def _in_named_table(joined: str) -> list[str]:
+    """Return the setting of a known driver or provider by its words."""
     names = sorted(("echo", *published_providers()), key=len, reverse=True)
     for table, known in (("drivers", names), ("providers", names), ("platforms", ("discord",))):
         for name in known:
@@ -165,7 +165,7 @@ def _nearest(path: SettingPath) -> str:
 
 
 def _quoting(tree: Mapping[str, Any], path: SettingPath) -> str | None:
-    """How to write a name with a dot in it, such as a model's; None where that is not what happened."""
+    """Return how to quote a name with a dot in it, such as a model's; None when that is not the mistake."""
     value: Any = tree
     for part in path:
         value = value.get(part) if isinstance(value, Mapping) else None
@@ -180,7 +180,10 @@ def _quoting(tree: Mapping[str, Any], path: SettingPath) -> str | None:
 
 
 def _kind_at(path: SettingPath) -> tuple[list[str], bool]:
-    """The keys that the table at `path` may have, and whether the user chose the last name of `path`: a model, a tier."""
+    """Return the keys that the table at `path` may have, and whether the user chose its last name.
+
+    Users choose the names of models and tiers.
+    """
     kind: Any = Settings
     is_named = False
     for part in path:
@@ -199,10 +202,10 @@ def _field(kind: Any, part: str | int) -> Any:
 
 
 def _plain(annotation: Any) -> Any:
-    """The table in `Table | None`, or in a list of tables."""
+    """Return the table type of an optional table or of a list of tables; None for other types."""
     if _is_model(annotation) or _is_table_of(annotation):
         return annotation
-    return next((found for argument in get_args(annotation) if (found := _plain(argument)) is not None), None)
+    return next((table for argument in get_args(annotation) if (table := _plain(argument)) is not None), None)
 
 
 def _is_table_of(kind: Any) -> bool:

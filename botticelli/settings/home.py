@@ -1,4 +1,4 @@
-"""Finds the data directory, and makes it for those who write into it: open to its owner only."""
+"""Finds the data directory, and creates it for writers: accessible to its owner only."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from botticelli.errors import BotticelliError, ServiceUnavailable, SettingsError
 FOLDER = ".botticelli"
 _PRIVATE = 0o700
 _PASSING = {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EINTR}
-"""What the directory that was named is no reason for."""
+"""Errors of the disk or the machine, which another directory would not avoid."""
 
 
 def find_home(environ: Mapping[str, str], cwd: Path) -> Path:
     """Find the data directory.
 
-    BOTTICELLI_HOME; else the nearest `.botticelli/` at or above `cwd`; else the user's data directory; where that can't
-    be written (a read-only HOME), `.botticelli/` in `cwd`. SettingsError for a name that can't be one of a directory.
+    BOTTICELLI_HOME; else the nearest `.botticelli/` at or above `cwd`; else the user's data directory; when that is not
+    writable (a read-only HOME), `.botticelli/` in `cwd`. Raises SettingsError for a name that no directory can have.
     """
     named = environ.get("BOTTICELLI_HOME")
     if named:
@@ -40,26 +40,29 @@ def _writable(folder: Path) -> bool:
 
 
 def make_home(home: Path) -> None:
-    """Make the data directory, and close it to others; one of an older version may be open to them.
+    """Make the data directory, and close it to other users; an older version may have left it open.
 
-    SettingsError when it can't be made. A folder that others may have reason to enter, the user's own home or one above
-    the working directory, stays as it is.
+    Raises SettingsError when it can't be made. A folder that others may need to enter, the user's home or one above the
+    working directory, stays as it is.
     """
     try:
         home.mkdir(mode=_PRIVATE, parents=True, exist_ok=True)
-        found = home.stat()
-        is_open = found.st_uid == os.geteuid() and stat.S_IMODE(found.st_mode) & 0o077
-        if is_open and not _is_of_more(home):
-            home.chmod(stat.S_IMODE(found.st_mode) & ~0o077)
+        status = home.stat()
+        is_open = status.st_uid == os.geteuid() and stat.S_IMODE(status.st_mode) & 0o077
+        if is_open and not _has_other_uses(home):
+            home.chmod(stat.S_IMODE(status.st_mode) & ~0o077)
     except OSError as error:
         raise unusable(home, f"can't make the data directory: {error.strerror}", error) from error
 
 
-def unusable(folder: Path, what: str, error: OSError | None = None) -> BotticelliError:
-    """The error for a data directory, or a folder in it: of the settings, unless it is the disk or the machine."""
+def unusable(folder: Path, problem: str, error: OSError | None = None) -> BotticelliError:
+    """Return the error for a data directory or a folder in it.
+
+    A SettingsError, unless the disk or the machine is the cause.
+    """
     if error is not None and error.errno in _PASSING:
-        return ServiceUnavailable(what, where=str(folder), do="look at the disk and the limits of this machine")
-    return SettingsError(what, where=str(folder), do="choose another data directory with BOTTICELLI_HOME")
+        return ServiceUnavailable(problem, where=str(folder), do="check the disk and the limits of this machine")
+    return SettingsError(problem, where=str(folder), do="choose another data directory with BOTTICELLI_HOME")
 
 
 def _named(name: str) -> Path:
@@ -75,8 +78,8 @@ def _named(name: str) -> Path:
     return home
 
 
-def _is_of_more(home: Path) -> bool:
-    """Whether the folder is more than a data directory."""
+def _has_other_uses(home: Path) -> bool:
+    """Whether the folder has other uses than as a data directory."""
     try:
         here, users = Path.cwd(), Path.home()
     except (OSError, RuntimeError):

@@ -1,6 +1,6 @@
-"""Judges what the environment says about outgoing connections: keys, proxies and certificates. Opens no connection.
+"""Checks what the environment says about outgoing connections: keys, proxies, certificates. Opens no connection.
 
-A library finds such a mistake in the middle of a request, where it looks like an answer that was lost. Found here, before
+A library meets such a mistake in the middle of a request, where it looks like a lost answer. Reported here, before
 anything is drawn or announced, it is one line that names the variable.
 """
 
@@ -22,12 +22,12 @@ PROXIES = ("http_proxy", "https_proxy", "all_proxy")
 SOCKS_PACKAGE = "socksio"
 SENDABLE = re.compile(r"[\x20-\x7e]*")
 HASHED = re.compile(r"[0-9a-f]{8}\.\d+", re.IGNORECASE)
-"""How OpenSSL wants files in a folder of certificates to be called."""
+"""File names that OpenSSL requires in a folder of certificates."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What is wrong with which variable (or parameter), and what to `do`. Holds no value."""
+    """A wrong variable or parameter: `where`, `what` is wrong, what to `do`. Holds no value."""
 
     where: str
     what: str
@@ -38,24 +38,24 @@ class Fault:
 
 
 def secret(environ: Mapping[str, str], name: str) -> str:
-    """A key as it is sent: without the white space and line ends that files and shells put around it."""
+    """Return a key without the white space and line ends that files and shells put around it."""
     return environ.get(name, "").strip()
 
 
 def header_fault(environ: Mapping[str, str], names: Iterable[str], lines: Iterable[str] = ()) -> Fault | None:
-    """The first of these variables whose text can't be sent in a header; those in `lines` hold a header in each line."""
+    """Return the first variable whose text can't be sent in a header; those in `lines` hold one header per line."""
     texts = [(name, secret(environ, name)) for name in names]
     for name, text in texts + [(name, secret(environ, name).replace("\n", " ")) for name in lines]:
         match = SENDABLE.match(text)
         sendable = match.end() if match else 0
         if sendable < len(text):
-            what = f"the key in {name} has characters that a header can't carry (character {sendable + 1})"
-            return Fault(name, what, "copy it again, without typographic quotes, line ends or invisible characters")
+            problem = f"the key in {name} has characters that a header can't carry (character {sendable + 1})"
+            return Fault(name, problem, "copy it again, without typographic quotes, line ends or invisible characters")
     return None
 
 
 def url_fault(environ: Mapping[str, str], names: Iterable[str]) -> Fault | None:
-    """The first of these variables that should be an http URL, and is none."""
+    """Return the first variable that should be an http URL and is not."""
     for name in names:
         try:
             if environ.get(name):
@@ -66,26 +66,29 @@ def url_fault(environ: Mapping[str, str], names: Iterable[str]) -> Fault | None:
 
 
 def connection_fault(environ: Mapping[str, str] | None = None) -> Fault | None:
-    """What keeps every request over HTTPS from being sent; None when nothing does."""
+    """Return what blocks every HTTPS request; None when nothing does."""
     environ = os.environ if environ is None else environ
     faults: Iterator[Fault | None] = iter((_proxy_fault(environ), trust_fault(environ), _log_fault(environ)))
     return next((fault for fault in faults if fault is not None), None)
 
 
 def file_fault(name: str, path: str) -> Fault | None:
-    """Why a file of certificates or of a key can't be used; `name` is the variable or the parameter that names it."""
+    """Return why a file of certificates or of a key can't be used.
+
+    `name` is the variable or the parameter that names the file.
+    """
     do = f"correct {name}, or unset it"
     if not os.path.exists(path):
         return Fault(name, f"there is no file {_shown(path)}", do)
     if not os.path.isfile(path) or not os.access(path, os.R_OK):
-        return Fault(name, f"{_shown(path)} is not a file that may be read", do)
+        return Fault(name, f"{_shown(path)} is not a readable file", do)
     if b"-----BEGIN " not in Path(path).read_bytes():
         return Fault(name, f"{_shown(path)} holds no certificate or key in PEM form", do)
     return None
 
 
 def certificates_fault(name: str, path: str) -> Fault | None:
-    """As `file_fault`, for a file of trusted certificates."""
+    """Return why a file of trusted certificates can't be used, like `file_fault`."""
     fault = file_fault(name, path)
     if fault is not None:
         return fault
@@ -97,7 +100,7 @@ def certificates_fault(name: str, path: str) -> Fault | None:
 
 
 def trust_fault(environ: Mapping[str, str]) -> Fault | None:
-    """Of the variables of OpenSSL, which httpx2 reads: the file before the folder."""
+    """Check the variables of OpenSSL, which httpx2 reads: the file before the folder."""
     if file := environ.get("SSL_CERT_FILE"):
         return certificates_fault("SSL_CERT_FILE", file)
     folder = environ.get("SSL_CERT_DIR")
@@ -105,14 +108,14 @@ def trust_fault(environ: Mapping[str, str]) -> Fault | None:
         return None
     try:
         is_usable = any(HASHED.fullmatch(name) for part in folder.split(os.pathsep) for name in os.listdir(part))
-        what = f"{_shown(folder)} holds no certificates under their hashes"
+        problem = f"{_shown(folder)} holds no certificates under their hashes"
     except OSError as error:
-        is_usable, what = False, f"{_shown(folder)} is not a folder that may be read ({error.strerror})"
-    return None if is_usable else Fault("SSL_CERT_DIR", what, "run `openssl rehash` on it, correct it, or unset it")
+        is_usable, problem = False, f"{_shown(folder)} is not a readable folder ({error.strerror})"
+    return None if is_usable else Fault("SSL_CERT_DIR", problem, "run `openssl rehash` on it, correct it, or unset it")
 
 
 def _log_fault(environ: Mapping[str, str]) -> Fault | None:
-    """Python opens the log of TLS keys for each new context: where it can't, there is no connection."""
+    """Check the log of TLS keys: Python opens it for each new context, and without it no connection is possible."""
     path = environ.get("SSLKEYLOGFILE")
     if not path or os.access(path if os.path.exists(path) else os.path.dirname(path) or ".", os.W_OK):
         return None
@@ -130,16 +133,18 @@ def _proxy_fault(environ: Mapping[str, str]) -> Fault | None:
         except UrlFault as fault:
             return Fault(name, f"the proxy {fault}", f"correct {name}, or unset it")
         if checked.text.rstrip("/").casefold() != url.rstrip("/").casefold():
-            what = f"the proxy is not a valid URL: it has blanks around it, or a login that is not encoded; {ESCAPES}"
-            return Fault(name, what, f"correct {name}, or unset it")
+            problem = (
+                f"the proxy is not a valid URL: it has blanks around it, or a login that is not encoded; {ESCAPES}"
+            )
+            return Fault(name, problem, f"correct {name}, or unset it")
         if checked.scheme.startswith("socks") and find_spec(SOCKS_PACKAGE) is None:
-            what = f"a SOCKS proxy needs the package {SOCKS_PACKAGE}, which is not installed"
-            return Fault(name, what, f"run `pip install {SOCKS_PACKAGE}`, or unset {name}")
+            problem = f"a SOCKS proxy needs the package {SOCKS_PACKAGE}, which is not installed"
+            return Fault(name, problem, f"run `pip install {SOCKS_PACKAGE}`, or unset {name}")
     return None
 
 
 def _proxy_names(environ: Mapping[str, str]) -> Iterator[str]:
-    """The variables that count: of each, the one in lower case before any other spelling, as Python's library has it."""
+    """Yield the variables that count: of each, the lower-case spelling before any other, as Python's library does."""
     for proxy in PROXIES:
         spellings = sorted((name for name in environ if name.lower() == proxy), key=lambda name: name != proxy)
         if spellings and not (proxy == "http_proxy" and spellings[0] != proxy and "REQUEST_METHOD" in environ):

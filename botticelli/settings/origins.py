@@ -1,4 +1,4 @@
-"""Where a setting comes from: the line of a file, an environment variable, or a flag. Reads no value."""
+"""Records where a setting comes from: a line of a file, an environment variable, or a flag. Reads no value."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ LONGEST_KEY = 80
 
 
 def shortened(key: str) -> str:
-    """A key for a message, in one line."""
+    """Return a key for a message, on one line."""
     plain = "".join(letter if letter.isprintable() else "?" for letter in key)
     return plain if len(plain) <= LONGEST_KEY else f"{plain[: LONGEST_KEY - 1]}…"
 
@@ -43,7 +43,10 @@ class Origins:
     flags: Sequence[str] = field(default=(), compare=False)
 
     def where(self, path: SettingPath) -> str:
-        """The source of the setting at `path`, or of what lies in that table; the last source wins, as in the merge."""
+        """Return the source of the setting at `path`, or of any setting in that table.
+
+        The last source wins, as in the merge.
+        """
         key = ".".join(map(str, path))
         flag = next((name for name in self.flags if _touches(name, key)), None)
         if flag is not None:
@@ -54,12 +57,12 @@ class Origins:
         return f"{self.file}{self._position(path)}" if self.file else shortened(key)
 
     def _position(self, path: SettingPath) -> str:
-        """`:LINE:COLUMN`; nothing where the file doesn't name it."""
+        """Return `:LINE:COLUMN`, or nothing when the file does not contain it."""
         tokens = tokenize(self.text)
         line, column = (0, 0) if isinstance(tokens, Refusal) else Positions(self.text, tokens).at(path)
         return f":{line}:{column}" if line else ""
 
 
 def _touches(name: str, key: str) -> bool:
-    """Whether the source `name` sets `key`, a part of it, or the table that it is in as one JSON text."""
+    """Whether the source `name` sets `key`, a part of it, or its table as one JSON text."""
     return name == key or name.startswith(f"{key}.") or key.startswith(f"{name}.")

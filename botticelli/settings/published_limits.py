@@ -1,4 +1,4 @@
-"""The limits that providers publish, shipped as `providers/*.toml`. Overrides and tiers in force are not its business."""
+"""Reads the limits that providers publish, shipped as `providers/*.toml`. Applies no override and no tier."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ FOLDER = files("botticelli.settings").joinpath("providers")
 
 @cache
 def published_providers() -> frozenset[str]:
-    """Names of the providers that a table is shipped for."""
+    """Return the names of the providers with a shipped table."""
     return frozenset(file.name.removesuffix(".toml") for file in FOLDER.iterdir() if file.name.endswith(".toml"))
 
 
 @cache
 def published_limits(provider: str) -> Provider:
-    """Tier by tier and model by model, each tier with `as_of` and `source`; without tiers where nothing is shipped.
+    """Return limits by tier and model, each tier with `as_of` and `source`; no tiers when none are shipped.
 
-    A driver's `rate_limits()` is this for a provider that has a table.
+    A driver's `rate_limits()` returns this for a provider with a table.
     """
     if provider not in published_providers():
         return Provider()

@@ -1,7 +1,7 @@
-"""Checks URLs and shows them without their secrets. A message never holds a part of a URL: any part may be the password.
+"""Checks URLs and shows them without secrets. A message holds no part of a URL: any part may be the password.
 
-A password with `#`, `/`, `?` or `@` in it moves the borders of a URL, so that a parser takes half of the password for a
-port, a host or a database, and says so. Every URL of the settings is judged here before a library sees it.
+A password with `#`, `/`, `?` or `@` in it shifts the parts of a URL, so that a parser takes half of the password for a
+port, a host or a database, and shows it. Every URL of the settings is checked here before a library sees it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ MAX_CHARACTERS = 4096
 MAX_PORT = 65_535
 HIDDEN = "***"
 SHOWN_PARAMETERS = ("host", "port", "dbname", "db")
-"""Parameters of a query that say where a server is. Others may hold a password."""
+"""Query parameters that say where a server is. Others may hold a password."""
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://(.*)", re.DOTALL)
 _HOST = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_.])?")
 _BRACKETED = re.compile(r"\[([^\[\]]*)\](.*)")
@@ -44,7 +44,7 @@ class CheckedUrl:
 
     @property
     def text(self) -> str:
-        """The URL as every parser reads it alike."""
+        """Return the URL in a form that all parsers read alike."""
         place = self.host + ("" if self.port is None else f":{self.port}")
         return f"{self.scheme}://{self.login}{place}{self.tail}"
 
@@ -66,12 +66,15 @@ def checked_url(text: str, schemes: Sequence[str], *, needs_host: bool = True, l
 
 
 def http_url(text: str) -> str:
-    """The URL of a server that is spoken to over HTTP, without a login. Raises UrlFault."""
+    """Check the URL of an HTTP server, which may hold no login, and return it. Raises UrlFault."""
     return checked_url(text, ("http", "https"), login=False).text
 
 
 def shown_url(text: str) -> str:
-    """A URL for a message: without its password, and of its query only where the server is. What can't be read is hidden."""
+    """Return a URL for a message: no password, and only query parameters that locate the server.
+
+    An unreadable part is hidden.
+    """
     scheme, separator, rest = text.partition("://")
     if not separator:
         return HIDDEN
@@ -91,7 +94,7 @@ def shown_url(text: str) -> str:
 
 
 def _cleaned(text: str) -> str:
-    """Without white space and line ends around it, which files and variables collect."""
+    """Strip surrounding white space and line ends, which files and variables collect. Raises UrlFault."""
     text = text.strip()
     if not text:
         raise UrlFault("is empty")
@@ -103,7 +106,10 @@ def _cleaned(text: str) -> str:
 
 
 def _split(rest: str) -> tuple[str, str]:
-    """Authority and tail. An `@` or `#` in the tail shows that the password ended the authority too early."""
+    """Split into authority and tail.
+
+    An `@` or `#` in the tail shows that the password ended the authority too early.
+    """
     end = next((place for place, letter in enumerate(rest) if letter in "/?#\\"), len(rest))
     authority, tail = rest[:end], rest[end:]
     if "#" in tail or "\\" in tail or "@" in tail:
@@ -135,7 +141,7 @@ def _port(text: str) -> int | None:
 
 
 def _login(text: str) -> str:
-    """User and password, encoded so that every parser finds the same; what was encoded stays as it was meant."""
+    """Encode user and password so that every parser reads the same; encoded characters keep their meaning."""
     user, colon, password = text.partition(":")
     return quote(unquote(user), safe=_LOGIN_SAFE) + colon + quote(unquote(password), safe=_LOGIN_SAFE)
 

@@ -70,8 +70,8 @@ ANSWERS = (
     Mutant(
         "fields of an error come before its phrases",
         "botticelli/drivers/failures/verdicts.py",
-        "    verdict = _passing(status, details, text)\n",
-        "    verdict = None if 'plan and billing' in text else _passing(status, details, text)\n",
+        "    verdict = _transient(status, details, text)\n",
+        "    verdict = None if 'plan and billing' in text else _transient(status, details, text)\n",
         (WAITS_TESTS, "-k", "plan-and-billing"),
     ),
     Mutant(

@@ -291,8 +291,8 @@ EFFECTS = (
     Mutant(
         "what the enqueuer demands of tables holds on every worker",
         "botticelli/settings/demands.py",
-        "others = [one.tables for one in demands if one.tables is not None]",
-        "others = [one for one in (settings,)]",
+        "others = [demand.tables for demand in demands if demand.tables is not None]",
+        "others = [table for table in (settings,)]",
         (CAROUSEL + "control/test_demands.py", "-k", "table_that_one_side"),
     ),
     Mutant(

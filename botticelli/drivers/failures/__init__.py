@@ -1,1 +1,1 @@
-"""Turns what a provider or its SDK refuses into our errors, and says whether and when to try again."""
+"""Turns the errors of a provider or its SDK into ours, and decides whether and when to retry."""

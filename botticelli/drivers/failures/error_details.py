@@ -1,4 +1,4 @@
-"""Collects what the body of an error says in fields: codes, quotas, waits. Takes a body of any shape; judges nothing."""
+"""Collects codes, quotas and waits from the body of an error, whatever its shape. Decides nothing."""
 
 from __future__ import annotations
 
@@ -17,28 +17,28 @@ CODES = frozenset(("code", "type", "status", "reason", "error_code", "error_type
 QUOTAS = frozenset(("quotaid", "quotametric", "quotalimit", "quotaunit"))
 MESSAGES = frozenset(("message", "detail", "error", "msg", "error_description"))
 ECHOES = frozenset(("input", "request", "messages", "prompt", "contents", "ctx"))
-"""Fields in which a provider repeats what it was sent: nothing in them is its own word."""
+"""Fields in which a provider repeats the request: their content is ignored."""
 WRAPPED = frozenset((*MESSAGES, "raw", "body"))
 """Fields in which a proxy puts the provider's own answer as text."""
 
 
 @dataclass(slots=True)
 class Details:
-    """`codes` in lower case; `quotas` name the limits that were hit; `waits` are values under a name that asks to wait."""
+    """Fields found in an error: `codes` in lower case, `quotas` that were exceeded, `waits` by field name."""
 
     codes: set[str] = field(default_factory=set)
     statuses: list[int] = field(default_factory=list)
     quotas: list[str] = field(default_factory=list)
     delays: list[Any] = field(default_factory=list)
-    """Of google.rpc.RetryInfo."""
+    """Values of google.rpc.RetryInfo."""
     waits: dict[str, Any] = field(default_factory=dict)
     headers: dict[str, str] = field(default_factory=dict)
-    """Of the provider behind a proxy, with lower-case names."""
+    """Headers of the provider behind a proxy, with lower-case names."""
     messages: list[str] = field(default_factory=list)
 
 
 def details_of(body: Any) -> Details:
-    """Walk a body, however it is nested, up to a bound."""
+    """Collect the details of a body, however deeply nested, up to a bound."""
     details = Details()
     for name, value in islice(_fields(body), MAX_FIELDS):
         plain = name.lower().replace("-", "_")
@@ -66,7 +66,7 @@ def _add_text(details: Details, name: str, text: str) -> None:
 
 
 def _fields(body: Any) -> Iterator[tuple[str, Any]]:
-    """Names and values, the outermost first."""
+    """Yield names and values, the outermost first."""
     level = [_parsed(body)]
     for _ in range(MAX_DEPTH):
         below: list[Any] = []
@@ -85,7 +85,7 @@ def _pairs(node: Any) -> Iterator[tuple[str, Any]]:
 
 
 def _parsed(value: Any) -> Any:
-    """JSON, also where it is wrapped in a text; an empty list for a body that is neither."""
+    """Parse JSON, also when it is wrapped in a text; return an empty list for anything else."""
     if isinstance(value, Mapping | list):
         return value
     if isinstance(value, str) and len(value) <= MAX_TEXT and value.lstrip()[:1] in ("{", "["):

@@ -1,7 +1,7 @@
-"""How long a provider asks to wait, from the headers and the body of its answer. Waits for nothing.
+"""Reads how long a provider asks to wait, from the headers and the body of its answer. Never waits itself.
 
-Sources: Retry-After (RFC 9110), google.rpc RetryInfo and QuotaFailure, and the `…ratelimit…-reset…` headers of Anthropic,
-OpenAI, Azure, Groq, Cerebras, Mistral, GitHub and OpenRouter (which puts them into the body).
+Sources: Retry-After (RFC 9110), google.rpc RetryInfo and QuotaFailure, and the `…ratelimit…-reset…` headers of
+Anthropic, OpenAI, Azure, Groq, Cerebras, Mistral, GitHub and OpenRouter (which puts them into the body).
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ from botticelli.untrusted.retry_after import bounded, said_in, wait_seconds
 GEMINI_DAY = ZoneInfo("America/Los_Angeles")
 PER_DAY = re.compile(r"per_?day|daily|/d/", re.IGNORECASE)
 NOTHING = re.compile(r"0+(?:\.0*)?|-\d+(?:\.\d*)?", re.ASCII)
-"""What remains of a limit that is used up; some servers count on below 0."""
+"""Matches a used-up remainder; some servers count on below 0."""
 MILLISECOND = 0.001
 LIMITS = ("ratelimit", "x-ratelimit", "x-rate-limit")
-"""Headers that hold limit, rest and reset in fields (draft-ietf-httpapi-ratelimit-headers)."""
+"""Headers that hold limit, remainder and reset in fields (draft-ietf-httpapi-ratelimit-headers)."""
 FIELD = re.compile(r"\b(r|t|remaining|reset)\s*=\s*(-?\d+)", re.ASCII)
 
 
 def asked_seconds(headers: Mapping[str, str], body: Any, now: datetime | None = None) -> float | None:
-    """A floor for the next try, or None when nothing is said. `headers` have lower-case names.
+    """Return the minimum wait before the next attempt, or None when the provider names none.
 
-    A quota of the day outranks everything else, for Google sends short delays with it; then comes Retry-After, the body's
-    own delay, the limits of which nothing remains, and last what the message says in words.
+    `headers` have lower-case names. A daily quota outranks everything else, because Google sends short delays with it;
+    then come Retry-After, the body's own delay, the limits that are used up, and last the words of the message.
     """
     now = now or datetime.now(UTC)
     details = details_of(body)
@@ -61,7 +61,7 @@ def _retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
 
 
 def _google_delay(delay: Any) -> Any:
-    """A protobuf Duration: `"3.5s"`, or its fields; anything else is none."""
+    """Read a protobuf Duration, `"3.5s"` or its fields; return None for anything else."""
     if isinstance(delay, Mapping):
         seconds = delay.get("seconds")
         return seconds if isinstance(seconds, int | str) else None
@@ -76,7 +76,7 @@ def _in_body(waits: Mapping[str, Any], now: datetime) -> float | None:
 
 
 def _resets(headers: Mapping[str, str], now: datetime) -> float | None:
-    """When all limits of which nothing remains are whole again; where no header says what remains, the first reset."""
+    """Return when all used-up limits have reset; without headers that name a remainder, the first reset."""
     empty: list[float] = []
     unsaid: list[float] = []
     for name, text in headers.items():
@@ -94,7 +94,7 @@ def _resets(headers: Mapping[str, str], now: datetime) -> float | None:
 
 
 def _in_fields(text: str, now: datetime) -> Iterator[float]:
-    """The resets of the limits in a field of which nothing remains: `"day";r=0;t=30`, `limit=9, remaining=0, reset=30`."""
+    """Yield the resets of the used-up limits in a field: `"day";r=0;t=30`, `limit=9, remaining=0, reset=30`."""
     for limit in text.split(",") if ";" in text else [text]:
         fields: dict[str, str] = dict(FIELD.findall(limit.lower()))
         wait = wait_seconds(fields.get("t", fields.get("reset")), now)
@@ -103,7 +103,7 @@ def _in_fields(text: str, now: datetime) -> Iterator[float]:
 
 
 def _remaining(headers: Mapping[str, str], name: str) -> str | None:
-    """The header that says what remains of the limit that `name` says the reset of."""
+    """Return the remainder that belongs to the reset header `name`."""
     names = (name.replace("reset", "remaining"), name.replace("reset-after", "remaining"))
     return next((headers[other] for other in names if other != name and other in headers), None)
 

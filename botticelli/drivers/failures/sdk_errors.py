@@ -1,4 +1,4 @@
-"""What an SDK raised, as one of our three errors: may pass, will not pass, nobody knows. Keeps no object of an SDK.
+"""Turns what an SDK raised into one of our three errors: transient, terminal, outcome unknown. Keeps no SDK object.
 
 Sources: the providers' pages on errors and on rate limits (docs/reference/driver.md names them).
 """
@@ -23,7 +23,7 @@ SOFT_TIME_LIMIT = "SoftTimeLimitExceeded"
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An answer that is an error. `message` is the provider's own, `body` its JSON or None."""
+    """An error response. `message` is the provider's own text, `body` its JSON or None."""
 
     status: int
     message: str
@@ -33,7 +33,10 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Translator:
-    """Of one driver. `key_name` is the variable that a wrong key is in; `secret` must appear nowhere."""
+    """Translates the errors of one driver.
+
+    `key_name` is the variable that holds the key; `secret` must appear in no message.
+    """
 
     where: str
     key_name: str
@@ -50,33 +53,36 @@ class Translator:
         return DriverUnknown(reason, where=self.where)
 
     def of_answer(self, answer: Answer) -> DriverError:
-        what = f"{answer.status}: {self._plain(answer.message)}" if answer.message else f"status {answer.status}"
+        message = f"{answer.status}: {self._plain(answer.message)}" if answer.message else f"status {answer.status}"
         verdict = judge_error(answer)
         if verdict in PASSES:
             wait_seconds = asked_seconds(answer.headers, answer.body)
             limited = verdict is Verdict.LIMITED
-            return DriverTransient(what, where=self.where, retry_after_seconds=wait_seconds, limited=limited)
+            return DriverTransient(message, where=self.where, retry_after_seconds=wait_seconds, limited=limited)
         elsewhere = verdict not in SAME_EVERYWHERE
-        return DriverTerminal(what, where=self.where, do=remedy(verdict, self.key_name), elsewhere=elsewhere)
+        return DriverTerminal(message, where=self.where, do=remedy(verdict, self.key_name), elsewhere=elsewhere)
 
     def of_failure(self, failure: Failure, headers: Mapping[str, str]) -> DriverError:
-        """An answer with status 200 that is none. What was begun is charged; what broke off may have been served."""
+        """Translate a failed answer with status 200.
+
+        Tokens of an answer that began are charged; an answer that broke off may have been served.
+        """
         error = failure.error
         if failure.kind == "broken":
             return DriverUnknown(self._plain(error.message), where=self.where)
         lower = {name.lower(): value for name, value in headers.items()}
-        told = self.of_answer(Answer(error.status or 200, error.message, lower, error.body))
+        translated = self.of_answer(Answer(error.status or 200, error.message, lower, error.body))
         if failure.usage is not None:
-            told.served_tokens = failure.usage.input_tokens, failure.usage.output_tokens
-        return told
+            translated.served_tokens = failure.usage.input_tokens, failure.usage.output_tokens
+        return translated
 
     def not_sent(self, error: Exception) -> DriverError:
-        """The SDK could not even build the request."""
-        told = DriverTerminal(
-            f"the request can't be sent ({type(error).__name__})", where=self.where, do="look at what the act sends"
+        """Return the error for a request that the SDK could not build."""
+        unsent = DriverTerminal(
+            f"the request can't be sent ({type(error).__name__})", where=self.where, do="check what the act sends"
         )
-        told.was_sent = False
-        return told
+        unsent.was_sent = False
+        return unsent
 
     def _lost(self, transport: Exception) -> DriverError:
         kind = type(transport).__name__
@@ -85,11 +91,11 @@ class Translator:
             error.was_sent = False
             return error
         if kind.endswith("Timeout"):
-            return DriverUnknown(f"no answer in time ({kind})", where=self.where, do="timeout_seconds can be raised")
+            return DriverUnknown(f"no answer in time ({kind})", where=self.where, do="raise timeout_seconds")
         return DriverUnknown(f"the connection was lost after the request was sent ({kind})", where=self.where)
 
     def _plain(self, message: str) -> str:
-        """One line of the provider's words, without the key."""
+        """Return the provider's message on one line, without the key."""
         remember(self.secret)
         line = masked(" ".join(message.split()))
         return line if len(line) <= LONGEST_MESSAGE else line[: LONGEST_MESSAGE - 1] + "…"
@@ -98,8 +104,7 @@ class Translator:
 def time_limit_in(error: BaseException | None) -> BaseException | None:
     """Find Celery's soft time limit behind an error.
 
-    Celery's soft time limit, if that is what ended the call: raised in the middle of the SDK's code, it may have been
-    caught there and told as something else.
+    The limit is raised in the middle of the SDK's code, which may catch it and raise something else instead.
     """
     while error is not None and type(error).__name__ != SOFT_TIME_LIMIT:
         error = error.__cause__ or error.__context__
@@ -107,7 +112,7 @@ def time_limit_in(error: BaseException | None) -> BaseException | None:
 
 
 def _transport(error: BaseException | None) -> Exception | None:
-    """The transport's own error, where that is what happened, and not an answer."""
+    """Return the transport's own error, or None when the server answered."""
     import httpx2
 
     while error is not None and getattr(error, "response", None) is None:
@@ -118,7 +123,7 @@ def _transport(error: BaseException | None) -> Exception | None:
 
 
 def _unreadable(error: BaseException | None) -> str:
-    """Why the body of an answer could not be unpacked, where that is what happened."""
+    """Return why the body of an answer could not be unpacked, or "" when that is not the cause."""
     import httpx2
 
     while error is not None and not isinstance(error, httpx2.DecodingError):
@@ -127,7 +132,7 @@ def _unreadable(error: BaseException | None) -> str:
 
 
 def _answer(error: Exception) -> Answer | None:
-    """What all three SDKs keep of an answer: the response of httpx2, and the body that they read from it."""
+    """Read the response that all three SDKs attach to an error: httpx2's response and the body they parsed."""
     response = getattr(error, "response", None)
     body = getattr(error, "details", None) or getattr(error, "body", None)
     if response is None and not isinstance(body, Mapping | list):
@@ -142,7 +147,7 @@ def _answer(error: Exception) -> Answer | None:
 
 
 def _content(response: Any) -> bytes:
-    """Empty for a body that was not read, or that can't be decoded."""
+    """Return the body; empty when it was not read or can't be decoded."""
     try:
         return bytes(response.read())
     except Exception:

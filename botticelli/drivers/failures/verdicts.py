@@ -1,6 +1,6 @@
-"""Decides what an answer that is an error means: it passes, money is needed, or the call can't succeed as it is.
+"""Classifies an error response: transient, out of money, or impossible as it is.
 
-Fields decide (status, codes, google.rpc details); phrases of a message count only where no field says anything, for
+Fields decide (status, codes, google.rpc details). Phrases of a message count only when no field decides, because
 providers put the same advice about plan and billing into errors that pass by themselves.
 """
 
@@ -97,10 +97,10 @@ INVALID = frozenset(("invalid_request_error", "invalid_argument"))
 
 
 class Verdict(Enum):
-    """What an answer that is an error means for the next try."""
+    """Meaning of an error response for the next attempt."""
 
     LIMITED = "limited"
-    """Too much was asked in some time; passes by itself."""
+    """Too many requests in a period; passes by itself."""
     OVERLOADED = "overloaded"
     """The server's own trouble; passes by itself."""
     BILLING = "billing"
@@ -109,21 +109,21 @@ class Verdict(Enum):
     TOO_LONG = "too long"
     REFUSED = "refused"
     FINAL = "final"
-    """Would pass, but the server says not to try again."""
+    """Would pass, but the server says not to retry."""
     REDIRECT = "redirect"
     UNFIT = "unfit"
-    """The endpoint doesn't take such calls at all."""
+    """The endpoint does not accept such calls at all."""
     INVALID = "invalid"
     """The request itself is at fault."""
 
 
 PASSES = frozenset((Verdict.LIMITED, Verdict.OVERLOADED))
 SAME_EVERYWHERE = frozenset((Verdict.REFUSED, Verdict.INVALID))
-"""Another model would say the same of this request."""
+"""Verdicts that another model would return for the same request."""
 
 
 class ErrorAnswer(Protocol):
-    """What is known of an answer; `headers` have lower-case names."""
+    """The known facts of an error response; `headers` have lower-case names."""
 
     @property
     def status(self) -> int: ...
@@ -136,31 +136,31 @@ class ErrorAnswer(Protocol):
 
 
 def judge_error(answer: ErrorAnswer) -> Verdict:
-    """Classify an answer that is an error."""
+    """Classify an error response."""
     details = details_of(answer.body)
     status = _status(answer.status, details)
     if status == PAYMENT_REQUIRED or details.codes & BILLING:
         return Verdict.BILLING
     text = " ".join((answer.message, *details.messages)).lower()
-    verdict = _passing(status, details, text)
+    verdict = _transient(status, details, text)
     advice = answer.headers.get("x-should-retry", "").strip().lower()
     if verdict in PASSES:
         return verdict if advice != "false" else Verdict.FINAL
-    verdict = _lasting(status, details.codes, text)
+    verdict = _permanent(status, details.codes, text)
     return Verdict.OVERLOADED if advice == "true" and verdict is Verdict.INVALID else verdict
 
 
 def _status(status: int, details: Details) -> int:
-    """The HTTP status; for an error inside an answer that began well, the one in the body."""
+    """Return the HTTP status; for an error inside a response that began with 200, the status in the body."""
     if status >= 300:
         return status
     return next((inner for inner in details.statuses if 300 <= inner < 600), status)
 
 
-def _passing(status: int, details: Details, text: str) -> Verdict | None:
-    """Return what fields say of a fault that passes; None when nothing says so.
+def _transient(status: int, details: Details, text: str) -> Verdict | None:
+    """Return the verdict of fields that mark a transient error; None when no field does.
 
-    An answer that began well passes unless its codes, or for want of codes its words, say otherwise.
+    An answer that began well is transient unless its codes, or without codes its words, say otherwise.
     """
     if status == 401:
         return None
@@ -168,12 +168,12 @@ def _passing(status: int, details: Details, text: str) -> Verdict | None:
         return Verdict.LIMITED
     if status in PASSING or status >= 500 or details.codes & OVERLOADED:
         return Verdict.OVERLOADED
-    lasts = _lasting(status, details.codes, text) is not Verdict.INVALID or details.codes & INVALID
+    lasts = _permanent(status, details.codes, text) is not Verdict.INVALID or details.codes & INVALID
     return Verdict.OVERLOADED if status < 300 and not lasts else None
 
 
-def _lasting(status: int, codes: set[str], text: str) -> Verdict:
-    """What won't pass by itself: here alone, phrases count."""
+def _permanent(status: int, codes: set[str], text: str) -> Verdict:
+    """Classify an error that does not pass by itself; phrases count only here."""
     if 300 <= status < 400:
         return Verdict.REDIRECT
     if _says(text, BILLING_PHRASES):
@@ -194,15 +194,15 @@ def _says(text: str, phrases: tuple[str, ...]) -> bool:
 
 
 def remedy(verdict: Verdict, key_name: str) -> str:
-    """What a person can do about it; nothing for what passes by itself."""
+    """Return what the user can do about it; nothing for a transient error."""
     return {
-        Verdict.BILLING: "look at the account's plan, billing and spending limits",
-        Verdict.KEY: f"check the key in {key_name} and what it may be used for",
-        Verdict.MISSING: "check the model's name, base_url and what the key may use",
+        Verdict.BILLING: "check the account's plan, billing and spending limits",
+        Verdict.KEY: f"check the key in {key_name} and its permissions",
+        Verdict.MISSING: "check the model's name, base_url and the key's permissions",
         Verdict.TOO_LONG: "shorten the prompt or the history (history = false), or choose a model with a larger context",
         Verdict.REFUSED: "the provider refused the content; change the prompt",
-        Verdict.FINAL: "the provider says not to try again; look at its status page, or name a second model",
+        Verdict.FINAL: "the provider says not to try again; check its status page, or name a second model",
         Verdict.REDIRECT: "the answer is a redirect, which is not followed; set base_url to the final address",
-        Verdict.UNFIT: "check base_url: the server doesn't take such calls there",
-        Verdict.INVALID: "change what the narrative asks for",
+        Verdict.UNFIT: "check base_url: the server doesn't accept such calls there",
+        Verdict.INVALID: "change the act's request",
     }.get(verdict, "")

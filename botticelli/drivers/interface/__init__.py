@@ -1,4 +1,4 @@
-"""What a driver is: the protocol, what it may do beyond it, its options, and the tokens that a request is taken to have.
+"""Defines a driver: the protocol, its optional capabilities, its options, and the token estimates of a request.
 
 Knows no provider.
 """

@@ -1,4 +1,4 @@
-"""What a driver may have beyond the protocol, each a protocol of its own. A driver has it by having the method."""
+"""Optional capabilities of a driver, one protocol each. A driver has a capability by having its method."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Protocol, runtime_checkable
 from botticelli.drivers.interface.protocol import GenerateRequest, GenerateResponse, MediaKind
 
 OnText = Callable[[str], None]
-"""Is given each piece of the answer's text as it comes."""
+"""Receives each piece of the answer's text as it arrives."""
 
 
 @runtime_checkable
@@ -17,8 +17,8 @@ class CountsTokens(Protocol):
     def count_tokens(self, request: GenerateRequest) -> int | None:
         """Ask the provider for the number of input tokens.
 
-        Input tokens by the provider's own count; None where it was not asked for (`estimate = "count"`) or can't be
-        had. A request of its own, but none of the model's.
+        None when counting is off (`estimate = "local"`) or the count is unavailable. Sends one extra request, which
+        calls no model.
         """
         ...
 
@@ -26,9 +26,9 @@ class CountsTokens(Protocol):
 @runtime_checkable
 class Streams(Protocol):
     def stream(self, request: GenerateRequest, on_text: OnText) -> GenerateResponse:
-        """Generate, and let `on_text` hear each piece of the answer.
+        """Generate, and pass each piece of the answer to `on_text`.
 
-        A stream that ends without saying why it ended is DriverUnknown: the answer is not whole.
+        Raises DriverUnknown when a stream ends without a finish reason: the answer is incomplete.
         """
         ...
 
@@ -38,8 +38,8 @@ class Prepares(Protocol):
     def prepare(self) -> None:
         """Prepare the process for its first call.
 
-        Do what only the first call of a process needs (imports, a client) now: between the grant of a request and its
-        arrival there must be no such delay. DriverTerminal as `generate`.
+        Does now what only the first call needs (imports, a client), so that it does not delay a request that was
+        already granted. Raises DriverTerminal like `generate`.
         """
         ...
 
@@ -47,18 +47,21 @@ class Prepares(Protocol):
 @runtime_checkable
 class TakesMedia(Protocol):
     def media_kinds(self, model: str) -> frozenset[MediaKind]:
-        """What may be sent to this model as bytes."""
+        """Return the kinds of media that this model accepts as bytes."""
         ...
 
     def url_kinds(self, model: str) -> frozenset[MediaKind]:
-        """What the provider fetches by its URL itself."""
+        """Return the kinds of media that the provider fetches from their URL itself."""
         ...
 
 
 @runtime_checkable
 class NamesModels(Protocol):
     def model_name(self, model: str) -> str:
-        """The one name of a model for all its spellings (without `provider/`): budgets, ledger and requests use it."""
+        """Return the one name of a model for all its spellings.
+
+        Without `provider/`; budgets, ledger and requests use it.
+        """
         ...
 
 
@@ -67,19 +70,18 @@ class ReportsLimits(Protocol):
     def learned_limits(self) -> Mapping[str, Mapping[str, int]]:
         """Return the limits that the provider's last answers named.
 
-        By model: the limits that the provider's last answers named, by the names of the settings (`rpm`, `tpm`, `itpm`,
-        `otpm`).
+        Keyed by model, then by the names of the settings (`rpm`, `tpm`, `itpm`, `otpm`).
         """
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Readiness:
-    """What a driver needs from its machine.
+    """Whether a driver has what it needs on this machine.
 
-    `sdk_missing` says how to install it; `key_names` are the variables that may hold the key, `has_key` whether one of
-    them does (None: no key is needed). `base_url` is None for the provider's own. `fault`: what is wrong with its
-    variables, without their values.
+    `sdk_missing` is the command that installs the SDK; `key_names` are the variables that may hold the key, `has_key`
+    whether one of them does (None: no key is needed). `base_url` is None for the provider's own server. `fault` names
+    what is wrong with its variables, without their values.
     """
 
     sdk_missing: str | None = None
@@ -92,5 +94,5 @@ class Readiness:
 @runtime_checkable
 class SaysReadiness(Protocol):
     def readiness(self) -> Readiness:
-        """Without a request and without importing the SDK. Never a key."""
+        """Report readiness without a request and without importing the SDK. Never contains a key."""
         ...

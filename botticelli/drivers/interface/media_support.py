@@ -1,4 +1,4 @@
-"""May this model be sent this medium? Asked when a narrative is loaded, before anything is paid. Sends nothing."""
+"""Checks whether a model accepts a medium, before anything is paid. Sends nothing."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from botticelli.drivers.interface.protocol import Driver, MediaKind
 
 
 def media_refusal(driver: Driver, model: str, kind: MediaKind, *, by_url: bool) -> str | None:
-    """Why not, as a part of a sentence with what may be sent; None when it may."""
+    """Return why a medium is refused, as part of a sentence that names what is accepted; None when it is accepted."""
     inline = driver.media_kinds(model) if isinstance(driver, TakesMedia) else frozenset()
     fetched = driver.url_kinds(model) if isinstance(driver, TakesMedia) else frozenset()
     if kind in (fetched if by_url else inline):

@@ -1,4 +1,4 @@
-"""The table `[drivers.NAME]`: checked by the driver's own model, and what is common to drivers of an SDK. Calls nothing."""
+"""Checks the table `[drivers.NAME]` and defines the options that all SDK drivers share. Calls nothing."""
 
 from __future__ import annotations
 
@@ -22,29 +22,33 @@ def _variable_name(name: str) -> str:
 
 
 class SdkOptions(BaseModel):
-    """What every driver of an SDK can be told."""
+    """Options of every driver that uses an SDK."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     base_url: Annotated[str, AfterValidator(http_url)] | None = None
-    """Another server that speaks the provider's language. It may need no key."""
+    """Another server that speaks the provider's protocol. It may need no key."""
     api_key_env: Annotated[str, AfterValidator(_variable_name)] | None = None
     """Name of the environment variable that holds the key. The key itself is never a setting."""
     timeout_seconds: float = Field(default=120, gt=0)
-    """For the whole answer, and for every single wait for a part of it."""
+    """Limit for the whole answer, and for every single wait for a part of it."""
     connect_timeout_seconds: float = Field(default=10, gt=0)
     max_connections: int = Field(default=1000, ge=1)
-    """Of one worker process; one is opened when a call needs it. Fewer than the worker's threads make calls wait."""
+    """Limit per worker process; a connection is opened when a call needs it. Fewer than the worker's threads make
+    calls wait."""
     estimate: Literal["local", "count"] = "local"
-    """`count`: ask the provider how many tokens a request has, where it can say it."""
+    """`count`: ask the provider for the token count of a request, where it offers one."""
     stream: bool | None = None
-    """Have the answer sent piece by piece, so that it is seen while it grows. Unset: by the provider's own server."""
+    """Stream the answer, so that it is visible while it grows. Unset: only from the provider's own server."""
     accepted_finish_reasons: tuple[str, ...] = ()
-    """Ends of an answer, in the provider's words, that count as whole beside those that are known. Others fail the act."""
+    """Further finish reasons, in the provider's words, that count as a complete answer. Others fail the act."""
 
 
 def checked_options(kind: type[Options], name: str, options: Mapping[str, Any] | None) -> Options:
-    """SettingsError for the first key that is unknown or wrong; it names the key, never the value."""
+    """Check the options of a driver.
+
+    Raises SettingsError for the first key that is unknown or wrong; names the key, never the value.
+    """
     try:
         return kind.model_validate(dict(options or {}))
     except ValidationError as error:

@@ -1,4 +1,4 @@
-"""What a driver is, and what goes in and out of it. No provider here."""
+"""Defines the driver protocol and the values that go in and out of it. Knows no provider."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MediaKind = Literal["image", "audio", "video", "document"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Media:
-    """Exactly one of `data` (the bytes themselves) and `url` (which the provider fetches) is set."""
+    """A medium of a message: either `data` (its bytes) or `url` (which the provider fetches) is set."""
 
     kind: MediaKind
     mime: str
@@ -39,7 +39,7 @@ class GenerateRequest:
     """One model call.
 
     `json` asks for JSON; `json_schema` is the JSON Schema it must follow, where the provider has such a mode.
-    `expected_tokens` is what the narrative says that this call will take in all, or None.
+    `expected_tokens` is the narrative's own figure for all tokens of this call, or None.
     """
 
     model: str
@@ -55,7 +55,7 @@ class GenerateRequest:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What the provider counted. `input_tokens` includes the cached ones, `output_tokens` those of its reasoning."""
+    """The provider's token counts. `input_tokens` includes cached tokens, `output_tokens` includes reasoning."""
 
     input_tokens: int
     output_tokens: int
@@ -71,11 +71,11 @@ class Usage:
 class GenerateResponse:
     """The answer to one model call.
 
-    `finish_reason` is `stop` for a whole answer, `length` for one that was cut, `refused` for one that the model or its
-    provider didn't give, else a word of the provider's: such an answer fails its act. `cost_usd` is None when unknown.
-    `warnings` say in a line each what was not done as it was asked. `usage_doubtful`: the usage is an estimate, because
-    the provider's can't be true; None: nobody has looked, so the worker does. `reasoning` is what the model thought
-    before it answered; it is no part of `text`.
+    `finish_reason` is `stop` for a complete answer, `length` for a truncated one, `refused` for one that the model or
+    its provider withheld, else the provider's own word, which fails the act. `cost_usd` is None when unknown.
+    `warnings` say in one line each which part of the request was ignored. `usage_doubtful`: the usage is an estimate,
+    because the provider's counts can't be true; None: nobody has checked, so the worker does. `reasoning` is the
+    model's thinking before its answer; `text` does not include it.
     """
 
     text: str
@@ -88,27 +88,27 @@ class GenerateResponse:
 
 
 class Driver(Protocol):
-    """A model provider. One instance per process, made after the fork; `generate` is called from many threads.
+    """A model provider. One instance per process, created after the fork; `generate` is called from many threads.
 
-    The class is made with the options of `[drivers.NAME]` and raises SettingsError for those it doesn't know.
+    The class is constructed with the options of `[drivers.NAME]` and raises SettingsError for unknown ones.
     """
 
     name: str
 
     def claims(self, model: str) -> bool:
-        """Whether this bare model name (without `provider/`) is one of this provider's."""
+        """Whether this bare model name (without `provider/`) belongs to this provider."""
         ...
 
     def rate_limits(self) -> Provider:
         """Return the provider's published limits, tier by tier; settings override them.
 
-        `published_limits` has those that are shipped.
+        `published_limits` returns the limits that ship with Botticelli.
         """
         ...
 
     def generate(self, request: GenerateRequest) -> GenerateResponse:
-        """One request, without retries of its own, within the driver's own deadline.
+        """Send one request, without retries of its own, within the driver's own deadline.
 
-        DriverTransient, DriverTerminal or DriverUnknown; never an exception of an SDK.
+        Raises DriverTransient, DriverTerminal or DriverUnknown; never an exception of an SDK.
         """
         ...

@@ -1,4 +1,4 @@
-"""How many tokens a text, a medium or a request will count, before anybody has counted them. Calls no provider."""
+"""Estimates the tokens of a text, a medium or a request before it is sent. Calls no provider."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ TOKENS_PER_PUNCTUATION = 0.6
 BYTES_PER_TOKEN = 3
 LAST_COMMON = "\uffff"
 RARE_BYTES = 6
-"""Emoji and what else lies beyond the basic plane count as two tokens."""
+"""Bytes of a character beyond the basic plane, such as an emoji: it counts as two tokens."""
 LEAST_MEDIA_TOKENS: dict[MediaKind, int] = {"image": 1600, "audio": 2000, "video": 20_000, "document": 4000}
-"""One of each: a large image; a minute of sound or of film; two pages. Not measured: chosen after what providers' pages
-say (Gemini 258 for each tile of an image or page, 32 a second of audio, about 300 a second of video; Anthropic up to
-1,600 for an image), of which no call has been made to confirm it."""
+"""Tokens of one medium: a large image; a minute of sound or of film; two pages. Not measured: chosen from providers'
+pages (Gemini 258 for each tile of an image or page, 32 a second of audio, about 300 a second of video; Anthropic
+up to 1,600 for an image); no call has confirmed them."""
 MEDIA_BYTES_PER_TOKEN: dict[MediaKind, int] = {"audio": 500, "video": 400, "document": 25}
 
 
 def estimate_tokens(text: str) -> int:
     """Estimate tokens by classes of characters: rather too many than too few.
 
-    By how much, for which texts and tokenizers, is in docs/reference/driver.md, measured by `python -m
+    docs/reference/driver.md shows by how much, for which texts and tokenizers, measured by `python -m
     benchmarks.estimates`.
     """
     letters = digits = others = wide_bytes = 0
@@ -41,13 +41,13 @@ def estimate_tokens(text: str) -> int:
 
 
 def estimate_media_tokens(media: Media) -> int:
-    """By its kind and its size; what is behind a URL counts as the least of its kind."""
+    """Estimate by kind and size; a URL counts as the smallest medium of its kind."""
     size_tokens = len(media.data or b"") // MEDIA_BYTES_PER_TOKEN.get(media.kind, 2**62)
     return max(LEAST_MEDIA_TOKENS[media.kind], size_tokens)
 
 
 def estimate_request_tokens(request: GenerateRequest) -> int:
-    """Input tokens of a whole request: system text, conversation and media."""
+    """Estimate the input tokens of a whole request: system text, conversation and media."""
     tokens = estimate_tokens(request.system) if request.system else 0
     for message in request.messages:
         tokens += estimate_tokens(message.text) + sum(map(estimate_media_tokens, message.media))

@@ -1,4 +1,4 @@
-"""Reads what providers answer, whatever its shape: whole or streamed, an answer or an error. Sends nothing, raises nothing.
+"""Reads what providers answer, whatever its shape: whole or streamed, an answer or an error. Sends and raises nothing.
 
-Each module reads one thing: `error_bodies`, `usage`, `parts`, `thinking`, `finish`, `events`; `wires` joins them.
+Each module reads one thing: `error_bodies`, `usage`, `parts`, `thinking`, `finish`, `json_events`; `wires` joins them.
 """

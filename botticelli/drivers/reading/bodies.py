@@ -22,15 +22,15 @@ from botticelli.untrusted.storable import storable
 
 SHOWN_CHARACTERS = 200
 ANSWER = frozenset(("choices", "candidates", "delta", "content", "content_block"))
-"""Fields of an event that is a part of an answer."""
+"""Fields of an event that carries a part of an answer."""
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """An answer that is none, in spite of its status.
+    """A response with status 200 that holds no usable answer.
 
-    `refused`: the provider says so in `error`. `broken`: the body ends too early, so that nobody knows what was served.
-    `usage` is what the begun answer took, None where none was begun.
+    `refused`: the provider says so in `error`. `broken`: the body ends too early, so the tokens served are unknown.
+    `usage` is what the begun answer used, None when none had begun.
     """
 
     kind: Literal["refused", "broken"]
@@ -41,7 +41,7 @@ class Failure:
 def read_answer(
     wire: Wire, request: GenerateRequest, body: bytes, *, streamed: bool = False, accepted: tuple[str, ...] = ()
 ) -> GenerateResponse | Failure:
-    """`accepted` are ends in the provider's own words that count as whole."""
+    """Read the body of an answer. `accepted` are further finish reasons that count as complete."""
     text = body.decode("utf-8-sig", "replace")
     events = list(events_in(text))
     gathered = Gathered()
@@ -52,7 +52,7 @@ def read_answer(
 
 
 def take(wire: Wire, gathered: Gathered, event: Event) -> str:
-    """The new text of one event. A defect of ours costs this event and not the answer."""
+    """Return the new text of one event. A defect of ours costs this event and not the answer."""
     if event.data is None and event.text.strip() != "null":
         gathered.is_damaged = gathered.is_damaged or bool(event.text)
     try:
@@ -64,7 +64,10 @@ def take(wire: Wire, gathered: Gathered, event: Event) -> str:
 
 
 class Preview:
-    """Shows the text of a streamed body while its bytes come. What is settled is read from the whole body afterwards."""
+    """Shows the text of a streamed body while its bytes arrive.
+
+    The settled answer is read from the whole body afterwards.
+    """
 
     def __init__(self, wire: Wire, request: GenerateRequest, on_text: Callable[[str], None]) -> None:
         self._wire = wire
@@ -80,7 +83,7 @@ class Preview:
             self._show(self._filter.feed(take(self._wire, self._gathered, event)))
 
     def finish(self, response: GenerateResponse) -> None:
-        """Show what is left; all of it where the body was no stream."""
+        """Show the rest of the text; all of it when the body was no stream."""
         for event in self._events.close():
             self._show(self._filter.feed(take(self._wire, self._gathered, event)))
         self._show(self._filter.finish())
@@ -111,12 +114,12 @@ def _failure(
             return Failure("refused", unnamed, _served(request, gathered, parts))
         return Failure("broken", ErrorBody("the answer broke off: it ended without a reason")) if is_open else None
     if broken is not None:
-        return Failure("broken", ErrorBody("the answer broke off: its JSON is not whole"))
+        return Failure("broken", ErrorBody("the answer broke off: its JSON is incomplete"))
     return Failure("refused", _nothing(gathered, text, events), _served(request, gathered, parts))
 
 
 def _served(request: GenerateRequest, gathered: Gathered, parts: Parts) -> Usage | None:
-    """What an answer that failed has taken: at least what was counted, or what its text is worth."""
+    """Return the usage of a failed answer: the counts so far, at least an estimate of its text."""
     written = parts.text + parts.reasoning + parts.refusal
     if not written and not gathered.counts.output_tokens and not gathered.counts.input_tokens:
         return None
@@ -124,7 +127,7 @@ def _served(request: GenerateRequest, gathered: Gathered, parts: Parts) -> Usage
 
 
 def _unnamed_error(event: Event) -> ErrorBody | None:
-    """The error that an event is without saying so: a message, and nothing of an answer."""
+    """Return the error in an event that is not marked as one: it has a message and no part of an answer."""
     data = event.data
     if not isinstance(data, Mapping) or data.keys() & ANSWER or isinstance(data.get("message"), Mapping):
         return None
@@ -133,7 +136,7 @@ def _unnamed_error(event: Event) -> ErrorBody | None:
 
 
 def _nothing(gathered: Gathered, text: str, events: list[Event]) -> ErrorBody:  # noqa: ARG001 (called as its peers are)
-    """Why a body holds no answer, in its own words if it has some."""
+    """Explain why a body holds no answer, in its own words if it has any."""
     if not text.strip():
         return ErrorBody("the body of the answer is empty")
     error = next((read for event in events if (read := read_error_body(event.data)).message or read.status), None)
@@ -171,12 +174,12 @@ def _finish(gathered: Gathered, parts: Parts, accepted: tuple[str, ...]) -> tupl
     if parts.has_tools and finish in ("", STOP):
         finish = TOOLS
     if finish in {word.lower() for word in accepted}:
-        return STOP, (f"the answer ended with {finish}, which accepted_finish_reasons takes as whole",)
+        return STOP, (f"the answer ended with {finish}, which accepted_finish_reasons counts as complete",)
     return (finish, ()) if finish else (STOP, ("the provider didn't say why the answer ended",))
 
 
 def _left_out(gathered: Gathered, parts: Parts) -> list[str]:
-    warnings = [f"parts of the answer that are no text were left out: {', '.join(parts.left_out)}"]
+    warnings = [f"parts of the answer without text were left out: {', '.join(parts.left_out)}"]
     lines = warnings if parts.left_out else []
     if gathered.error is not None:
         lines.append(f"the answer came with an error: {gathered.error.message[:SHOWN_CHARACTERS]}")

@@ -1,4 +1,7 @@
-"""Reads an error out of a provider's body of any shape: message, code, status and details. Decides nothing about retries."""
+"""Reads an error out of a provider's body of any shape: message, code, status and details.
+
+Decides nothing about retries.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ from botticelli.drivers.reading.json_events import events_in
 from botticelli.untrusted.storable import storable
 
 MAX_CHARACTERS = 100_000
-"""Of a text body, before its tags are removed."""
+"""Limit for a text body, before its tags are removed."""
 MAX_DEPTH = 6
 MAX_MESSAGES = 3
 WRAPPERS = ("error", "errors", "base_resp", "fault", "response")
@@ -31,7 +34,7 @@ MESSAGES = (
     "title",
     "text",
 )
-"""In lower case, as all names here: some servers write `Message`."""
+"""Compared in lower case, like all names here: some servers write `Message`."""
 STATUSES = ("code", "status", "status_code", "statuscode", "http_status", "error_code", "http_code")
 CODES = ("code", "status", "type", "error_code", "reason")
 WORDS = {
@@ -69,7 +72,7 @@ WORDS = {
     "server_error": 500,
     "internal": 500,
 }
-"""The status that a code in words stands for: the first word that the code contains, `RateLimitError` like the others."""
+"""HTTP status for a code in words: the first entry that the code contains applies, also to `RateLimitError`."""
 
 _STREAM = re.compile(r"\s*(?:event|data) ?:")
 _TITLE = re.compile(r"<(title|h1)[^>]*>(.*?)</\1>", re.IGNORECASE | re.DOTALL)
@@ -82,9 +85,9 @@ _MARKUP = re.compile(r"\s*<(!doctype|html|head|body|\?xml)\b", re.IGNORECASE)
 class ErrorBody:
     """The error that a provider's body describes.
 
-    `message` is the provider's text, "" where it gave none. `code` is its own word or number. `status` is the HTTP
-    status that the body names, None where it names none. `details` are the objects under `details`. `body` is the
-    object that holds the error, without lists around it; None for a body that is no JSON.
+    `message` is the provider's text, "" when it has none. `code` is its own word or number. `status` is the HTTP status
+    in the body, None when it names none. `details` are the objects under `details`. `body` is the object that holds the
+    error, without lists around it; None when the body is not JSON.
     """
 
     message: str = ""
@@ -95,7 +98,7 @@ class ErrorBody:
 
 
 def read_error_body(body: Any) -> ErrorBody:
-    """Reads a body that is bytes, text, or JSON that is parsed already."""
+    """Read an error body, given as bytes, text, or parsed JSON."""
     if isinstance(body, bytes | bytearray):
         body = _decoded(bytes(body[: 10 * MAX_CHARACTERS]))
     if isinstance(body, str):
@@ -111,7 +114,7 @@ def read_error_body(body: Any) -> ErrorBody:
 
 
 def in_words(error: ErrorBody) -> str:
-    """Its message; for a body that says nothing under a name that is known, the body itself."""
+    """Return the error's message; the body itself when no known field holds one."""
     return error.message or (storable(json.dumps(error.body, ensure_ascii=False)) if error.body else "")
 
 
@@ -121,14 +124,14 @@ def is_markup(text: str) -> bool:
 
 
 def _decoded(raw: bytes) -> str:
-    """UTF-8, unless its first bytes or its zeros say UTF-16."""
+    """Decode as UTF-8, unless a byte order mark or zero bytes indicate UTF-16."""
     is_wide = raw[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) or (raw[:1] in b"{[" and raw[1:2] == b"\0")
     name = "utf-8-sig" if not is_wide else "utf-16" if raw[:1] not in b"{[" else "utf-16-le"
     return raw.decode(name, "replace")
 
 
 def _parsed(text: str) -> Any:
-    """The JSON that a text is, or that the first event of a stream holds; else the text."""
+    """Parse a text as JSON, or its first event when it is a stream; else return the text."""
     try:
         return json.loads(text)
     except (ValueError, RecursionError):
@@ -145,7 +148,7 @@ def _plain_text(text: str) -> str:
 
 
 def _first_object(body: Any) -> Mapping[str, Any] | None:
-    """The object that a body is, or the first one in its lists."""
+    """Return the object that a body is, or the first object in its lists."""
     for _ in range(MAX_DEPTH):
         if isinstance(body, Mapping):
             return body
@@ -156,7 +159,7 @@ def _first_object(body: Any) -> Mapping[str, Any] | None:
 
 
 def _objects(outer: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """The object and those that it wraps, the innermost error first."""
+    """Return the object and those that it wraps, the innermost error first."""
     chain: list[Mapping[str, Any]] = [_lowered(outer)]
     for _ in range(MAX_DEPTH):
         inner = next((_first_object(chain[-1].get(key)) for key in WRAPPERS if chain[-1].get(key)), None)
@@ -167,12 +170,12 @@ def _objects(outer: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 
 def _lowered(value: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The same with names in lower case; a name that is so already wins."""
+    """Return a copy with lower-case names; a name already in lower case wins."""
     return {**{str(name).lower(): inner for name, inner in value.items()}, **value}
 
 
 def _message(value: Any, depth: int) -> str:
-    """The first text that says what is wrong."""
+    """Return the first text that describes the error."""
     if isinstance(value, str):
         inner = _parsed(value) if depth and value.lstrip()[:1] in ("{", "[") else value
         return (_message(inner, depth - 1) if inner is not value else "") or value.strip()
@@ -187,18 +190,18 @@ def _message(value: Any, depth: int) -> str:
     for key in (*WRAPPERS, *MESSAGES):
         text = _message(value.get(key), depth - 1)
         if text:
-            return _with_place(value, _with_cause(value, text))
+            return _with_field(value, _with_cause(value, text))
     return ""
 
 
-def _with_place(value: Mapping[str, Any], text: str) -> str:
-    """Validation errors name the field in `loc`."""
+def _with_field(value: Mapping[str, Any], text: str) -> str:
+    """Add the field that a validation error names in `loc`."""
     place = value.get("loc")
     return f"{'.'.join(map(str, place))}: {text}" if isinstance(place, list) and place else text
 
 
 def _with_cause(value: Mapping[str, Any], text: str) -> str:
-    """Routers put the text of the provider behind them under `metadata.raw`."""
+    """Add the text of the provider behind a router, which is under `metadata.raw`."""
     metadata = value.get("metadata")
     raw = metadata.get("raw") if isinstance(metadata, Mapping) else None
     cause = _message(_parsed(raw) if isinstance(raw, str) else raw, MAX_DEPTH - 1)
@@ -206,7 +209,7 @@ def _with_cause(value: Mapping[str, Any], text: str) -> str:
 
 
 def _code(objects: list[Mapping[str, Any]]) -> str:
-    """Words before numbers: `RESOURCE_EXHAUSTED` says more than 429."""
+    """Return the code, words before numbers: `RESOURCE_EXHAUSTED` says more than 429."""
     codes = [str(value) for inner in objects for key in CODES if _is_code(value := inner.get(key))]
     return next((code for code in codes if not code.isdigit()), codes[0] if codes else "")
 
@@ -230,7 +233,7 @@ def _status(objects: list[Mapping[str, Any]]) -> int | None:
 
 
 def _as_status(value: Any) -> int | None:
-    """400 to 599, as a number or as its digits."""
+    """Return a status from 400 to 599, given as a number or as digits; else None."""
     if isinstance(value, str) and re.fullmatch("[45][0-9][0-9]", value.strip()):
         return int(value)
     is_number = isinstance(value, int | float) and not isinstance(value, bool)

@@ -1,4 +1,4 @@
-"""Translates the words with which providers say why an answer ended into four: stop, length, refused, error."""
+"""Translates providers' finish reasons into four words: stop, length, refused, error."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ UNSPECIFIED = ("", "null", "none", "finish_reason_unspecified")
 
 
 def finish_word(reason: Any) -> str:
-    """One of the four, the provider's own word in lower case where it means none of them, or "" where it says nothing."""
+    """Return one of the four words; else the provider's word in lower case, or "" when it gave none."""
     if reason is None or reason is False:
         return ""
     word = " ".join(storable(str(reason)[: 4 * MAX_CHARACTERS]).lower().split())[:MAX_CHARACTERS]

@@ -1,4 +1,4 @@
-"""What has been read of one answer so far: text, reasoning, end, counts, errors. Judges nothing."""
+"""Collects what has been read of one answer so far: text, reasoning, finish reason, counts, errors. Decides nothing."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ from botticelli.untrusted.storable import storable
 
 @dataclass(slots=True)
 class Gathered:
-    """`is_begun`: some part of an answer was there. `reason` is what the provider calls its end."""
+    """Parts of an answer read so far.
+
+    `is_begun`: some part of an answer has arrived. `reason` is the provider's finish reason.
+    """
 
     parts: list[Parts] = field(default_factory=list)
     reason: str = ""
@@ -26,26 +29,26 @@ class Gathered:
     is_damaged: bool = False
 
     def add(self, parts: Parts) -> str:
-        """The new text."""
+        """Add parts and return their new text."""
         self.is_begun = self.is_begun or parts != Parts()
         self.parts.append(parts)
         return parts.text
 
     def end(self, reason: Any) -> None:
-        """The last reason that says something counts."""
+        """Keep the last reason that is not empty."""
         word = finish_word(reason)
         if word:
             self.is_begun, self.finish, self.reason = True, word, storable(str(reason)[:60])
 
     def fail(self, body: Any) -> None:
-        """The first error counts."""
+        """Keep the first error."""
         self.error = self.error or read_error_body(body)
 
     def count(self, counts: Counts) -> None:
         self.counts = self.counts.largest(counts)
 
     def joined(self) -> Parts:
-        """All parts, in order. Halves of a character that came in two pieces are put together."""
+        """Join all parts in order. Joins halves of a character that arrived in two pieces."""
         texts = (
             storable("".join(part.text for part in self.parts)),
             storable("".join(part.reasoning for part in self.parts)),
@@ -56,6 +59,6 @@ class Gathered:
 
 
 def objects(value: Any) -> list[Mapping[str, Any]]:
-    """The objects in a list, or the object itself."""
+    """Return the objects in a list, or the object itself in a list."""
     items = value if isinstance(value, list) else [value]
     return [item for item in items if isinstance(item, Mapping)]

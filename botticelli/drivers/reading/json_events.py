@@ -1,4 +1,7 @@
-"""Splits a body into the JSON objects that it carries: one object, a list, or the events of a stream. Knows no provider."""
+"""Splits a body into the JSON objects that it carries: one object, a list, or the events of a stream.
+
+Knows no provider.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ _LINE_END = re.compile(r"\r\n|\n|\r")
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """`name` is the event's name, "" for most. `data` is its JSON; None where it is broken, and `text` has it."""
+    """One event. `name` is its name, "" for most. `data` is its JSON; None when it is broken, and `text` holds it."""
 
     name: str
     data: Any
@@ -24,7 +27,7 @@ class Event:
 
 
 def events_in(body: str) -> Iterator[Event]:
-    """The events of a whole body. A broken last event is given as it is."""
+    """Yield the events of a whole body. A broken last event is returned as it is."""
     try:
         whole = json.loads(body)
     except (ValueError, RecursionError):
@@ -37,7 +40,7 @@ def events_in(body: str) -> Iterator[Event]:
 
 
 class EventParser:
-    """Reads server-sent events as they come, and JSON that stands between them, as errors do."""
+    """Parses server-sent events as they arrive, and bare JSON between them, which errors use."""
 
     def __init__(self) -> None:
         self._rest = ""
@@ -46,7 +49,7 @@ class EventParser:
         self._bare: list[str] = []
 
     def feed(self, text: str) -> list[Event]:
-        """The events that are whole now."""
+        """Return the events that are now complete."""
         self._rest += text
         held = "\r" if self._rest.endswith("\r") else ""
         *lines, self._rest = _LINE_END.split(self._rest.removesuffix(held))
@@ -54,7 +57,7 @@ class EventParser:
         return [event for line in lines for event in self._line(line)]
 
     def close(self) -> list[Event]:
-        """The event that the end of the body leaves open."""
+        """Return the event that the end of the body leaves open."""
         last, self._rest = self._rest.removesuffix("\r"), ""
         return [event for line in (last, "") for event in self._line(line)]
 
@@ -79,7 +82,7 @@ class EventParser:
 
 
 def _events(name: str, lines: list[str]) -> list[Event]:
-    """One event of all lines; one of each line where only that is JSON."""
+    """Return one event for all lines; one for each line when only single lines are JSON."""
     lines = [line for line in lines if line.strip() not in ("", END_MARK)]
     whole = _event(name, "\n".join(lines))
     if whole.data is None and len(lines) > 1:

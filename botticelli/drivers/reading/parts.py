@@ -1,4 +1,4 @@
-"""Reads content of any shape (a text, parts, an object) as text, reasoning and refusal. Judges nothing."""
+"""Reads content of any shape (a text, parts, an object) as text, reasoning and refusal. Decides nothing."""
 
 from __future__ import annotations
 
@@ -12,14 +12,17 @@ REASONING = ("reasoning", "thinking", "thought", "redacted_thinking", "reasoning
 TOOLS = ("tool_use", "tool_call", "tool_calls", "function_call", "function", "server_tool_use", "mcp_tool_use")
 TOOL_KEYS = ("functionCall", "function_call", "tool_calls", "toolCalls")
 BESIDE = ("inlineData", "fileData", "executableCode", "codeExecutionResult", "functionResponse")
-"""Parts of Gemini, which have no type. Results of tools (`…_result`) are no text of the model either."""
+"""Parts of Gemini, which have no type. Tool results (`…_result`) do not belong to the model's text either."""
 TEXTS = ("text", "content", "value", "parts", "output_text")
 REASONING_TEXTS = ("thinking", "reasoning", "text", "reasoning_text", "summary", "content")
 
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """`left_out` names kinds of parts that are no text, such as image_url; `has_tools`: a tool is called."""
+    """Text, reasoning and refusal of a content. `left_out` names kinds without text, such as image_url.
+
+    `has_tools`: a tool is called.
+    """
 
     text: str = ""
     reasoning: str = ""
@@ -38,14 +41,17 @@ class Parts:
 
 
 def read_content(content: Any) -> Parts:
-    """An object or a list that holds no part at all is the answer itself, already parsed: it becomes JSON again."""
-    if isinstance(content, Mapping | list) and content and not any(_are_parts(content, MAX_DEPTH)):
+    """Read the content of an answer.
+
+    An object or a list without any part is the answer itself, already parsed: it becomes JSON again.
+    """
+    if isinstance(content, Mapping | list) and content and not any(_part_flags(content, MAX_DEPTH)):
         return Parts(json.dumps(content, ensure_ascii=False))
     return _read(content, MAX_DEPTH)
 
 
 def read_message(message: Any) -> Parts:
-    """A message or a delta of a stream: its content, and what lies beside it."""
+    """Read a message, or a delta of a stream: its content and the fields beside it."""
     if not isinstance(message, Mapping):
         return _read(message, MAX_DEPTH)
     thoughts = (message.get(key) for key in ("reasoning_content", "reasoning", "thinking", "reasoning_details"))
@@ -55,12 +61,12 @@ def read_message(message: Any) -> Parts:
     return read_content(message.get("content")) + beside
 
 
-def _are_parts(content: Any, depth: int) -> Iterator[bool]:
-    """For each item whether it is a text, or an object that is a part."""
+def _part_flags(content: Any, depth: int) -> Iterator[bool]:
+    """Yield for each item whether it is a text or an object that is a part."""
     items = content if isinstance(content, list) else [content]
     for item in items:
         if isinstance(item, list) and depth:
-            yield from _are_parts(item, depth - 1)
+            yield from _part_flags(item, depth - 1)
             continue
         is_part = isinstance(item, Mapping) and (
             isinstance(item.get("type"), str) or any(key in item for key in (*TEXTS, *TOOL_KEYS, "refusal"))
@@ -104,7 +110,7 @@ def _part(part: Mapping[str, Any], depth: int) -> Parts:
 
 
 def _text_of(value: Any, keys: tuple[str, ...], depth: int = MAX_DEPTH) -> str:
-    """The text in a value of any shape, at the first of these keys that has one."""
+    """Return the text in a value of any shape, at the first of these keys that has one."""
     if isinstance(value, str):
         return value
     if depth and isinstance(value, list):

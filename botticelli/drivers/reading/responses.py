@@ -1,4 +1,4 @@
-"""Checks the response of any driver before it is used: texts that can be stored, counts that can be true. Never raises."""
+"""Checks the response of any driver before use: texts must be storable and counts plausible. Never raises."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from botticelli.untrusted.storable import storable
 
 
 def checked_response(request: GenerateRequest, response: GenerateResponse) -> GenerateResponse:
-    """The response as it is stored and sent on. The answer is paid for: what can't be checked keeps its text."""
+    """Return the response as it is stored and sent on. The answer is paid for: text that can't be checked stays."""
     try:
         return with_believed_usage(request, _cleaned(response))
     except Exception as error:

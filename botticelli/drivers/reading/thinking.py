@@ -1,4 +1,4 @@
-"""Takes a model's thinking (`<think>…</think>` at the start of its text) out of its answer, whole or piece by piece."""
+"""Removes a model's thinking (`<think>…</think>` at the start of its text) from its answer, whole or piece by piece."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ CHANNELS = "<|"
 Channels = Literal["unknown", "none", "thinking", "answer"]
 
 _OPEN = re.compile(rf"\s*(?:<(?:seed:)?({'|'.join(NAMES)})(\s[^<>]*)?>|(?-i:\[THINK\])|◁think▷)", re.IGNORECASE)
-"""As tags; Mistral's and Kimi's have brackets of their own, Seed's a prefix."""
+"""Matches tags, the brackets of Mistral and Kimi, and the prefix of Seed."""
 _ANY_END = re.compile(rf"</(?:seed:)?(?:{'|'.join(NAMES)})\s*>", re.IGNORECASE)
 _ORPHAN = re.compile(r"(?<![`'\"])</think(?:ing)?\s*>(?![`'\"])", re.IGNORECASE)
 
 
 def split_thinking(text: str, own_tags: frozenset[str] = frozenset()) -> tuple[str, str]:
-    """The answer, and the thinking before it. `own_tags` are those that the prompt asked for: they are left alone."""
+    """Return the answer and the thinking before it. `own_tags`, which the prompt asked for, stay in the answer."""
     thinking: list[str] = []
     channels = None if CHANNELS in own_tags else split_channels(text)
     if channels is not None:
@@ -40,13 +40,13 @@ def split_thinking(text: str, own_tags: frozenset[str] = frozenset()) -> tuple[s
             return "", "\n\n".join([*thinking, text[opening.end() :].strip()])
         thinking.append(text[opening.end() : end.start()].strip())
         text = text[end.end() :].lstrip()
-    if not thinking and "think" not in own_tags and (orphan := _orphan(text)) is not None:
+    if not thinking and "think" not in own_tags and (orphan := _template_thinking_end(text)) is not None:
         return text[orphan.end() :].lstrip(), text[: orphan.start()].strip()
     return text, "\n\n".join(thinking)
 
 
 def tags_in(request: GenerateRequest) -> frozenset[str]:
-    """Names of the tags that a request speaks of: an answer that has them is what was asked for."""
+    """Return the names of the tags that a request mentions: an answer may contain them on purpose."""
     texts = [request.system or "", *(message.text for message in request.messages if message.role == "user")]
     joined = "\n".join(texts).lower()
     names = [name for name in NAMES if f"<{name}>" in joined or f"</{name}>" in joined]
@@ -54,7 +54,7 @@ def tags_in(request: GenerateRequest) -> frozenset[str]:
 
 
 class ThinkingFilter:
-    """Passes the pieces of an answer on, without the thinking at its start."""
+    """Passes on the pieces of an answer, without the thinking at its start."""
 
     def __init__(self, own_tags: frozenset[str] = frozenset()) -> None:
         self._own_tags = own_tags
@@ -64,7 +64,7 @@ class ThinkingFilter:
         self._channels: Channels = "none" if CHANNELS in own_tags else "unknown"
 
     def feed(self, piece: str) -> str:
-        """What can be shown now."""
+        """Return the text that can be shown now."""
         if self._is_open:
             return without_ends(piece) if self._channels == "answer" else piece
         self._waiting += piece
@@ -83,7 +83,7 @@ class ThinkingFilter:
         return self._release()
 
     def finish(self) -> str:
-        """What is left when the answer has ended."""
+        """Return the rest when the answer has ended."""
         if self._is_open:
             return ""
         self._waiting = split_thinking(self._waiting, self._own_tags)[0]
@@ -109,7 +109,7 @@ class ThinkingFilter:
         return _opening(self._waiting, self._own_tags) is not None
 
     def _may_open(self) -> bool:
-        """Whether what came so far is blank, or the start of an opening tag."""
+        """Whether the text so far is blank, or the start of an opening tag."""
         start = self._waiting.lstrip()
         if not start:
             return True
@@ -127,8 +127,8 @@ def _opening(text: str, own_tags: frozenset[str]) -> re.Match[str] | None:
     return None if opening is None or _name(opening) in own_tags else opening
 
 
-def _orphan(text: str) -> re.Match[str] | None:
-    """The end of thinking whose beginning stood in the model's own template, with an answer after it."""
+def _template_thinking_end(text: str) -> re.Match[str] | None:
+    """Find the end of thinking whose start was part of the model's template, with an answer after it."""
     orphan = _ORPHAN.search(text)
     if orphan is None or "<think" in text[: orphan.start()].lower() or not text[orphan.end() :].strip():
         return None
@@ -136,7 +136,7 @@ def _orphan(text: str) -> re.Match[str] | None:
 
 
 def _end(text: str, opening: re.Match[str]) -> re.Match[str] | None:
-    """The closing tag that ends this block, with blocks of the same name inside counted."""
+    """Find the closing tag that ends this block, counting nested blocks of the same name."""
     depth = 1
     for tag in _tags(opening).finditer(text, opening.end()):
         depth += -1 if tag[1] else 1
@@ -146,9 +146,9 @@ def _end(text: str, opening: re.Match[str]) -> re.Match[str] | None:
 
 
 def _last_end(text: str, opening: re.Match[str]) -> re.Match[str] | None:
-    """Find the last closing tag: where thinking only speaks of an opening one, the blocks are not balanced.
+    """Find the last closing tag: thinking that merely mentions an opening tag leaves the blocks unbalanced.
 
-    A tag of another name is taken where there is none of its own, since models mix `<think>` and `</thinking>`.
+    Accepts a tag of another name when there is none of its own, since models mix `<think>` and `</thinking>`.
     """
     own = [tag for tag in _tags(opening).finditer(text, opening.end()) if tag[1]]
     return next(reversed(own or list(_ANY_END.finditer(text, opening.end()))), None)
@@ -159,7 +159,7 @@ def _name(opening: re.Match[str]) -> str:
 
 
 def _tags(opening: re.Match[str]) -> re.Pattern[str]:
-    """Opening and closing tags of the same kind; the first group is the slash of a closing one."""
+    """Match opening and closing tags of the same kind; the first group is the slash of a closing tag."""
     tag = opening[0].strip()
     if tag[0] != "<":
         return re.compile(re.escape(tag[0]) + "(/?)" + re.escape(tag[1:]))

@@ -1,6 +1,6 @@
-"""Decides which of a provider's token counts can be true, and estimates those that can't. Calls no provider.
+"""Decides which of a provider's token counts are plausible, and estimates the others. Calls no provider.
 
-The rule is written down in docs/reference/budget.md.
+docs/reference/budget.md states the rule.
 """
 
 from __future__ import annotations
@@ -15,9 +15,10 @@ from botticelli.drivers.interface.protocol import GenerateRequest, GenerateRespo
 from botticelli.drivers.interface.token_estimate import estimate_request_tokens, estimate_tokens
 
 MAX_COUNT = 100_000_000
-"""No call has more tokens: a larger count is a mistake."""
+"""Largest plausible count: no call has more tokens."""
 LEAST_PART = 5
-"""A text has at least this part of its estimated tokens: the estimate is at most 2.6 times what tokenizers count."""
+"""Divisor of the estimate that gives a text's fewest plausible tokens: the estimate is at most 2.6 times the real
+count."""
 MAX_TOKENS_PER_CHARACTER = 2
 FIELDS = ("input_tokens", "output_tokens", "total_tokens", "cached_tokens", "reasoning_tokens")
 
@@ -26,10 +27,9 @@ _RUN = re.compile(r"(.)\1{7,}", re.DOTALL)
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """The counts of a provider, field by field; None where it said nothing that could be a count.
+    """The counts of a provider, field by field; None for a field without a valid count.
 
-    `input_tokens` includes the cached ones, `output_tokens` the reasoning. `oddity` shows the first field that can't be
-    a count.
+    `input_tokens` includes cached tokens, `output_tokens` includes reasoning. `oddity` shows the first invalid field.
     """
 
     input_tokens: int | None = None
@@ -43,7 +43,7 @@ class Counts:
         return self != NOTHING
 
     def largest(self, other: Counts) -> Counts:
-        """Field by field: streams repeat their usage as it grows."""
+        """Take the larger count of each field: streams repeat their usage as it grows."""
         fields = {name: _larger(getattr(self, name), getattr(other, name)) for name in FIELDS}
         return Counts(**fields, oddity=self.oddity or other.oddity)
 
@@ -53,21 +53,21 @@ NOTHING = Counts()
 
 @dataclass(frozen=True, slots=True)
 class Believed:
-    """The usage that is settled. `doubts` say in a line each what was not believed."""
+    """The usage that is settled. `doubts` say in one line each which count was rejected."""
 
     usage: Usage
     doubts: tuple[str, ...] = ()
 
 
 class CountReader:
-    """Reads counts out of one usage object of any shape; remembers the first value that can't be a count."""
+    """Reads counts from one usage object of any shape; remembers the first invalid value."""
 
     def __init__(self, raw: Any) -> None:
         self._raw = raw if isinstance(raw, Mapping) else {}
         self.oddity = "" if raw is None or isinstance(raw, Mapping) else f"usage = {_shown(raw)}"
 
     def count(self, *paths: str) -> int | None:
-        """The first of these fields that is there; `a.b` is the field b of the object a."""
+        """Return the first of these fields that is present; `a.b` is the field b of the object a."""
         for path in paths:
             value = self._at(path)
             if value is not None:
@@ -85,7 +85,7 @@ class CountReader:
 
 
 def as_count(value: Any) -> int | None:
-    """A whole number of tokens, also in a text, fractions rounded up; None for what can't be one."""
+    """Return a whole number of tokens, also from a text, fractions rounded up; None for an invalid value."""
     if isinstance(value, str) and re.fullmatch(r"\d{1,12}", value.strip(), re.ASCII):
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, int | float):
@@ -96,9 +96,9 @@ def as_count(value: Any) -> int | None:
 
 
 def believe(request: GenerateRequest, text: str, counts: Counts) -> Believed:
-    """The counts where they can be true for this request and all the `text` that was generated; else an estimate."""
+    """Return the counts when they are plausible for this request and all the generated `text`; else an estimate."""
     counts = _completed(counts)
-    doubts = [f"{counts.oddity} is no count"] if counts.oddity else []
+    doubts = [f"{counts.oddity} is not a token count"] if counts.oddity else []
     input_tokens, output_tokens = counts.input_tokens, counts.output_tokens
     if input_tokens is None or _is_too_few(input_tokens, _prompt_of(request)):
         doubts += [] if input_tokens is None else [f"{input_tokens} input tokens are too few for the prompt"]
@@ -117,7 +117,7 @@ def believe(request: GenerateRequest, text: str, counts: Counts) -> Believed:
 
 
 def with_believed_usage(request: GenerateRequest, response: GenerateResponse) -> GenerateResponse:
-    """The response of a driver that didn't check its own counts, with counts that can be true."""
+    """Return the response of a driver that did not check its own counts, with plausible counts."""
     if response.usage_doubtful is not None:
         return response
     names = ("input_tokens", "output_tokens", "cached_tokens", "reasoning_tokens")
@@ -131,7 +131,10 @@ def with_believed_usage(request: GenerateRequest, response: GenerateResponse) ->
 
 
 def _completed(counts: Counts) -> Counts:
-    """What only the total holds belongs to the output; a missing part is the rest of the total."""
+    """Complete the counts from the total.
+
+    A missing part is the rest of the total; a rest that neither part contains belongs to the output.
+    """
     total, input_tokens, output_tokens = counts.total_tokens, counts.input_tokens, counts.output_tokens
     if total is None:
         return counts
@@ -146,14 +149,14 @@ def _completed(counts: Counts) -> Counts:
 
 def _warnings(doubts: list[str], usage: Usage, said_too_little: bool) -> tuple[str, ...]:
     if said_too_little and not doubts:
-        return (f"the provider didn't say what the call used; it is taken to be {usage.total_tokens} tokens",)
+        return (f"the provider didn't say what the call used; it is estimated at {usage.total_tokens} tokens",)
     if doubts:
-        return (f"the provider's usage can't be true ({'; '.join(doubts)}); taken: {usage.total_tokens} tokens",)
+        return (f"the provider's usage can't be true ({'; '.join(doubts)}); using {usage.total_tokens} tokens",)
     return ()
 
 
 def _is_too_few(said_tokens: int, text: str) -> bool:
-    """Whether no tokenizer makes so few tokens of this text."""
+    """Whether no tokenizer produces so few tokens for this text."""
     if said_tokens == 0:
         return bool(text.strip())
     most = said_tokens * LEAST_PART
@@ -164,7 +167,7 @@ def _is_too_few(said_tokens: int, text: str) -> bool:
 
 
 def _prompt_of(request: GenerateRequest) -> str:
-    """Its text; media are not measured well enough to doubt a count."""
+    """Return the text of the prompt; media estimates are too rough to reject a count."""
     return "".join([request.system or "", *(message.text for message in request.messages)])
 
 

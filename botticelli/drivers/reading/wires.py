@@ -1,4 +1,4 @@
-"""How the three wires answer: each reads one JSON object, of a whole answer or of a stream, into what was gathered."""
+"""Reads the JSON of the three wire formats (OpenAI, Anthropic, Gemini), from a whole answer or a stream."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from botticelli.drivers.reading.usage import CountReader, Counts
 
 
 class Wire(ABC):
-    """One provider's language. `take` returns the text that is new."""
+    """The wire format of one provider. `take` returns the text that is new."""
 
     def take(self, gathered: Gathered, name: str, body: Any) -> str:
         if not isinstance(body, Mapping):
@@ -35,7 +35,7 @@ class Wire(ABC):
 
     @abstractmethod
     def _usages(self, body: Mapping[str, Any]) -> list[Any]:
-        """Where this wire puts its usage, raw; None for places that are empty."""
+        """Return the raw usage objects of this format; None for those that are absent."""
 
     @abstractmethod
     def _counts(self, raw: Any) -> Counts: ...
@@ -62,7 +62,7 @@ class OpenAIWire(Wire):
         return [body.get("usage"), groq.get("usage") if isinstance(groq, Mapping) else None]
 
     def _counts(self, raw: Any) -> Counts:
-        """Reasoning is part of the completion, the cache part of the prompt."""
+        """Count reasoning as part of the completion, cached tokens as part of the prompt."""
         reader = CountReader(raw)
         counts = Counts(
             reader.count("prompt_tokens", "input_tokens"),
@@ -102,7 +102,7 @@ class AnthropicWire(Wire):
         return [body.get("usage"), message.get("usage") if isinstance(message, Mapping) else None]
 
     def _counts(self, raw: Any) -> Counts:
-        """`input_tokens` there is what was neither written to nor read from the cache."""
+        """Add cached tokens to `input_tokens`, which excludes those written to and read from the cache."""
         reader = CountReader(raw)
         fresh, written, read = (
             reader.count(name) for name in ("input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens")
@@ -118,7 +118,7 @@ class AnthropicWire(Wire):
 
 
 def _delta(delta: Mapping[str, Any]) -> Parts:
-    """`text_delta` and `thinking_delta`; the JSON of a tool's input is no text."""
+    """Read `text_delta` and `thinking_delta`; the JSON of a tool's input does not count as text."""
     if isinstance(delta.get("thinking"), str):
         return Parts(reasoning=delta["thinking"])
     return Parts(delta["text"]) if isinstance(delta.get("text"), str) else Parts()
@@ -143,7 +143,7 @@ class GeminiWire(Wire):
         return [body.get("usageMetadata")]
 
     def _counts(self, raw: Any) -> Counts:
-        """Thoughts are billed as output and not part of the candidates."""
+        """Count thoughts as output: they are billed so, and the candidates exclude them."""
         reader = CountReader(raw)
         prompt, tools = reader.count("promptTokenCount"), reader.count("toolUsePromptTokenCount")
         candidates, thoughts = reader.count("candidatesTokenCount"), reader.count("thoughtsTokenCount")

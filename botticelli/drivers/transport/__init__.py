@@ -1,1 +1,1 @@
-"""The HTTP under an SDK: a pool of connections, limits of time and size, and a note of what was sent and received."""
+"""Provides HTTP for the SDKs: a connection pool, time and size limits, and a record of what was sent and received."""

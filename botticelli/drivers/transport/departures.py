@@ -1,4 +1,4 @@
-"""Says when a request leaves, to whoever listens in the same thread. Measures nothing itself."""
+"""Reports when a request leaves to a listener in the same thread. Measures nothing itself."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _listening = threading.local()
 
 @contextmanager
 def on_departure(hear: Callable[[], None]) -> Iterator[None]:
-    """Within it, `hear` is called for each request that leaves from this thread. It must be quick and never fail."""
+    """Call `hear` for each request that leaves from this thread. It must be quick and never fail."""
     _listening.hear = hear
     try:
         yield
@@ -20,7 +20,7 @@ def on_departure(hear: Callable[[], None]) -> Iterator[None]:
 
 
 def leaves() -> None:
-    """A request is about to be written to its connection. Drivers with a transport of their own may call it too."""
+    """Report that a request is about to be written to its connection. Third-party transports may call it too."""
     hear: Callable[[], None] | None = getattr(_listening, "hear", None)
     if hear is not None:
         hear()

@@ -1,4 +1,4 @@
-"""What one call sent and received, noted by the HTTP client under the SDK: SDKs fail at answers that are not as documented."""
+"""Records what one call sent and received, below the SDK: SDKs fail at answers that differ from their documentation."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Exchange:
     """One request of an SDK and its answer.
 
     `was_sent`: the request may have left this machine. `content` is the decoded body of an answer with a status below
-    300, None until it is there. `on_bytes` hears it as it comes.
+    300, None until it has arrived. `on_bytes` receives the body as it arrives.
     """
 
     def __init__(self, on_bytes: Callable[[bytes], None] | None = None) -> None:
@@ -28,7 +28,7 @@ class Exchange:
         self.was_sent = True
 
     def receive(self, response: httpx2.Response) -> None:
-        """Read the body to its end, so that it is kept whatever the SDK makes of it."""
+        """Read the body to its end, so that it remains available whatever the SDK does with it."""
         self.headers = response.headers
         if response.is_success:
             self.content = response.read()
@@ -49,7 +49,7 @@ def current_exchange() -> Exchange | None:
 
 @contextmanager
 def noted(exchange: Exchange) -> Iterator[Exchange]:
-    """The requests of this thread belong to this exchange."""
+    """Record the requests of this thread in this exchange."""
     token = _current.set(exchange)
     try:
         yield exchange

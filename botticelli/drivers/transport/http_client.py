@@ -1,4 +1,4 @@
-"""The HTTP client under an SDK: sized pool, explicit timeouts, a deadline for the whole answer. Knows no provider."""
+"""Creates the HTTP client under an SDK: sized pool, explicit timeouts, a deadline for the answer. Knows no provider."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import httpx2
 
 MAX_BYTES = 64 * 1024 * 1024
-"""Of one answer, unpacked."""
+"""Limit for one answer after decompression."""
 
 Client = TypeVar("Client")
 
@@ -22,8 +22,8 @@ Client = TypeVar("Client")
 def http_client(options: SdkOptions, socket: Path | None = None) -> httpx2.Client:
     """Make the HTTP client of an SDK, over a Unix `socket` if one is given.
 
-    `timeout_seconds` is for each read, and for all of them together: a server that answers drop by drop is cut off, and
-    so is one that sends more than `MAX_BYTES`, packed or not.
+    `timeout_seconds` applies to each read and to all of them together: a server that answers drop by drop is cut off,
+    and so is one that sends more than `MAX_BYTES`, compressed or not.
     """
     import httpx2
 
@@ -44,7 +44,7 @@ def http_client(options: SdkOptions, socket: Path | None = None) -> httpx2.Clien
 
 
 def _needs_proxy(socket: Path | None) -> bool:
-    """Whether the environment names one: httpx2 finds it only for connections of its own."""
+    """Whether the environment names a proxy: httpx2 uses it only with its own transport."""
     from urllib.request import getproxies
 
     return socket is None and not getproxies().keys().isdisjoint(("http", "https", "all"))
@@ -56,15 +56,15 @@ def timeouts(options: SdkOptions) -> httpx2.Timeout:
     return httpx2.Timeout(options.timeout_seconds, connect=options.connect_timeout_seconds)
 
 
-class Kept(Generic[Client]):
-    """One client for each process: a connection that was opened before a fork must not be used after it."""
+class PerProcessClient(Generic[Client]):
+    """Keeps one client per process: a connection opened before a fork must not be used after it."""
 
     def __init__(self, socket: Callable[[], Path] | None = None) -> None:
-        """`socket` finds the Unix socket of a server on this machine, when the first connection is needed."""
+        """Initialise without a client. `socket` returns a local server's Unix socket; called at the first use."""
         self._socket = socket
         self._lock = threading.Lock()
-        self._made: list[tuple[int, httpx2.Client, Client]] = []
-        """By process; a parent's stays, so that nothing closes its sockets."""
+        self._clients: list[tuple[int, httpx2.Client, Client]] = []
+        """Entries by process; a parent's entry stays, so that nothing closes its sockets."""
 
     def get(
         self,
@@ -73,16 +73,16 @@ class Kept(Generic[Client]):
         make: Callable[[httpx2.Client], Client],
         require_network: Callable[[], None] = lambda: None,
     ) -> Client:
-        """The client of process `pid`. `require_network` is asked before one is made that leaves this machine."""
+        """Return the client of process `pid`. Calls `require_network` before creating one that leaves this machine."""
         with self._lock:
-            if not self._made or self._made[-1][0] != pid:
+            if not self._clients or self._clients[-1][0] != pid:
                 if self._socket is None:
                     require_network()
                 http = http_client(options, self._socket() if self._socket else None)
-                self._made.append((pid, http, make(http)))
-            return self._made[-1][2]
+                self._clients.append((pid, http, make(http)))
+            return self._clients[-1][2]
 
     def close(self, pid: int) -> None:
         with self._lock:
-            if self._made and self._made[-1][0] == pid:
-                self._made.pop()[1].close()
+            if self._clients and self._clients[-1][0] == pid:
+                self._clients.pop()[1].close()

@@ -1,7 +1,8 @@
-"""The connections under an SDK's client, for many threads: the one used last serves the next request. Speaks no HTTP itself.
+"""Pools connections for many threads under an SDK's client: the last one used serves the next request.
 
-The pool of httpx2 looks at each of its connections twice for each request, under a lock that all threads want: with 200
-of them that is a quarter of the processor time of a call. Here each request takes one from a stack and puts it back.
+httpx2's pool looks at each of its connections twice per request, under a lock that all threads share: with 200 threads
+that takes a quarter of the processor time of a call. Here each request takes a connection from a stack and puts it
+back.
 """
 
 from __future__ import annotations
@@ -18,21 +19,21 @@ import httpx2
 from botticelli.drivers.transport.departures import leaves
 
 IDLE_SECONDS = 5.0
-"""A connection that nobody has used for so long is closed: servers close them too."""
+"""Idle time after which a connection is closed: servers close idle connections too."""
 ORIGINS = 4
-"""A provider has a few: one that answers, one that takes files."""
+"""Kept-alive origins per transport: a provider has a few, such as one that answers and one that takes files."""
 
 
 @dataclass(slots=True)
 class _Held:
-    """By one request at a time: a pool of httpx2, with a connection for each origin."""
+    """An httpx2 transport with a connection for each origin; used by one request at a time."""
 
     transport: httpx2.HTTPTransport
     used_at: float = 0.0
 
 
 class Connections(httpx2.BaseTransport):
-    """At most `most` at the same time; a request that finds none waits as long as its timeout for the pool."""
+    """Lends at most `most` transports at once; a request without a free one waits as long as its pool timeout."""
 
     def __init__(self, most: int, socket: Path | None = None) -> None:
         self._limits = httpx2.Limits(max_keepalive_connections=ORIGINS, keepalive_expiry=IDLE_SECONDS)
@@ -67,7 +68,7 @@ class Connections(httpx2.BaseTransport):
             return _Held(transport)
 
     def _give_back(self, held: _Held) -> None:
-        """Also closes one that has been idle for long; those lie at the bottom."""
+        """Return a transport to the stack, and close the one at the bottom if it has been idle too long."""
         held.used_at = time.monotonic()
         self._free.append(held)
         self._places.release()
@@ -82,7 +83,7 @@ class Connections(httpx2.BaseTransport):
 
 
 class _Answer(httpx2.SyncByteStream):
-    """Gives its connection back when it is closed."""
+    """Stream of an answer that returns its transport when it is closed."""
 
     def __init__(self, connections: Connections, held: _Held, inner: httpx2.SyncByteStream) -> None:
         self._connections = connections

@@ -1,4 +1,7 @@
-"""Bounds of an SDK's request and its answer: the limits of time, a deadline for the whole, a size. Loaded with httpx2 only."""
+"""Bounds an SDK's request and its answer: timeouts, a deadline for the whole, a maximum size.
+
+Loaded only with httpx2.
+"""
 
 from __future__ import annotations
 
@@ -14,11 +17,11 @@ from botticelli.telemetry.log import log
 from botticelli.untrusted.bounded_body import Unreadable, unpacked
 
 BEGUN = "botticelli_begun"
-"""The extension of a request that holds its start, on the monotonic clock."""
+"""Request extension that holds its start, on the monotonic clock."""
 
 
 class RequestBegin:
-    """Notes the start of each request, and gives it the limits of time."""
+    """Records the start of each request and sets its timeouts."""
 
     def __init__(self, timeout: httpx2.Timeout) -> None:
         self._timeout = timeout
@@ -31,7 +34,7 @@ class RequestBegin:
 
 
 class ResponseBound:
-    """Ends the reading of an answer that takes too long as a whole, or is too large when unpacked."""
+    """Aborts an answer that takes too long as a whole, or is too large when decompressed."""
 
     def __init__(self, timeout_seconds: float, max_bytes: int) -> None:
         self._timeout_seconds = timeout_seconds
@@ -41,7 +44,7 @@ class ResponseBound:
         deadline = response.request.extensions[BEGUN] + self._timeout_seconds
         exchange = current_exchange()
         if isinstance(response.stream, httpx2.SyncByteStream):
-            encoding = response.headers.pop("content-encoding", "")  # unpacked here, so not by httpx2
+            encoding = response.headers.pop("content-encoding", "")  # decompressed here, not by httpx2
             heard = exchange if response.is_success else None
             chunks = unpacked(_in_time(response.stream, deadline), encoding, self._max_bytes)
             response.stream = _Unpacked(response.stream, chunks, heard, is_error=not response.is_success)
@@ -50,7 +53,7 @@ class ResponseBound:
 
 
 class _Unpacked(httpx2.SyncByteStream):
-    """The unpacked chunks of `inner`, which an exchange may listen to."""
+    """Yields the decompressed chunks of `inner`, and passes them to an exchange."""
 
     def __init__(
         self, inner: httpx2.SyncByteStream, chunks: Iterator[bytes], exchange: Exchange | None, *, is_error: bool
@@ -66,7 +69,7 @@ class _Unpacked(httpx2.SyncByteStream):
         except Unreadable as error:
             if self._is_error:
                 log("error_body_unreadable", level=logging.WARNING, reason=str(error))
-                return  # the status says enough
+                return  # the status is enough
             raise httpx2.DecodingError(f"the answer {error}") from None
 
     def close(self) -> None:
@@ -76,5 +79,5 @@ class _Unpacked(httpx2.SyncByteStream):
 def _in_time(inner: httpx2.SyncByteStream, deadline: float) -> Iterator[bytes]:
     for chunk in inner:
         if time.monotonic() > deadline:
-            raise httpx2.ReadTimeout("the answer was not whole in time")
+            raise httpx2.ReadTimeout("the answer was not complete in time")
         yield chunk

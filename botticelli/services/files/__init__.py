@@ -1,1 +1,1 @@
-"""What the services keep on the disk: where everything lies, who holds which lock, and whether there is room."""
+"""Manages the services' files: where each one is, who holds which lock, and whether the disk has room."""

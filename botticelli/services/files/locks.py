@@ -1,7 +1,8 @@
 """Advisory locks (flock) on files: take one without waiting, see whether one is held, count the holders. Never waits.
 
-A flock belongs to the open file: a forked child shares it, exec drops it (unless the descriptor is handed over on
-purpose), and the kernel releases it when the last holder is gone, however it went. That is all the bookkeeping here.
+A flock belongs to the open file: a forked child shares it, exec drops it (unless the descriptor is passed on
+deliberately), and the kernel releases it when the last holder is gone, however it ended. No other bookkeeping is
+needed.
 """
 
 from __future__ import annotations
@@ -15,12 +16,12 @@ SHARED = fcntl.LOCK_SH
 
 
 def open_lock(path: Path) -> int:
-    """A descriptor (closed on exec) to lock `path` with; makes the file, but not its folder (FileNotFoundError)."""
+    """Open `path` for locking (closed on exec). Creates the file, but not its folder (FileNotFoundError)."""
     return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
 
 
 def take(lock: int, kind: int) -> bool:
-    """Whether the lock, SHARED or EXCLUSIVE, was had at once. A kind already held is exchanged for the other."""
+    """Try to take the lock, SHARED or EXCLUSIVE, at once; return whether it was taken. Replaces a kind already held."""
     try:
         fcntl.flock(lock, kind | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -34,7 +35,7 @@ def give_back(lock: int) -> None:
 
 
 def is_held(path: Path) -> bool:
-    """Whether somebody holds `path` exclusively. Leaves no file behind; a path that does not exist is not held."""
+    """Whether a process holds `path` exclusively. Creates no file; a path that does not exist is not held."""
     try:
         lock = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:
@@ -46,7 +47,10 @@ def is_held(path: Path) -> bool:
 
 
 def sharers(path: Path) -> int | None:
-    """How many hold `path` shared (a process and its forked children count once); None where this can't be counted."""
+    """Count the holders of `path` in shared mode (a process and its forked children count once).
+
+    None when they can't be counted.
+    """
     if not path.exists():
         return 0
     counted = _listed_by_kernel(path)
@@ -60,7 +64,7 @@ def sharers(path: Path) -> int | None:
 
 
 def _is_free(lock: int, kind: int) -> bool:
-    """A try; given back explicitly, so that a child forked by another thread just now does not keep it."""
+    """Try the lock and release it explicitly, so that a child forked by another thread does not keep it."""
     free = take(lock, kind)
     if free:
         give_back(lock)
@@ -68,7 +72,10 @@ def _is_free(lock: int, kind: int) -> bool:
 
 
 def _listed_by_kernel(path: Path) -> int:
-    """Lines of /proc/locks for this file, like `1: FLOCK  ADVISORY  READ  812 fe:00:131 0 EOF`; 0 without /proc."""
+    """Count the lines of /proc/locks for this file; 0 without /proc.
+
+    A line is like `1: FLOCK  ADVISORY  READ  812 fe:00:131 0 EOF`.
+    """
     try:
         lines = Path("/proc/locks").read_text().splitlines()
     except OSError:

@@ -1,4 +1,4 @@
-"""Where everything of the embedded services lies, and which sockets and URLs follow from it. Starts nothing."""
+"""Says where the files of the embedded services are, with their sockets and URLs. Starts nothing."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _LOG_BYTES = 1 << 20
 _PRIVATE = 0o700
 
 Crew = Literal["services", "model"]
-"""Servers that live and end together: Postgres and Redis, or the language model, which few runs need."""
+"""Servers that start and stop together: Postgres and Redis, or the language model, which few runs need."""
 
 
 @dataclass(frozen=True)
@@ -45,21 +45,21 @@ class Paths:
 
     @property
     def users(self) -> Path:
-        """Locked shared by every process that uses the services; exclusively by whoever stops them."""
+        """File locked shared by every process that uses the services; exclusively by the process that stops them."""
         return self.root / "users.lock"
 
     @property
     def keeper(self) -> Path:
-        """Locked exclusively by the keeper, and holds its process id."""
+        """File locked exclusively by the keeper; holds its process id."""
         return self.root / "keeper.lock"
 
     @property
     def pin(self) -> Path:
-        """While this file exists, the keeper stays without users."""
+        """File that keeps the services up without users while it exists."""
         return self.root / "pinned"
 
     def lifeline(self, name: str) -> Path:
-        """Locked exclusively by the server `name` and by each of its children: free only when all of them are gone."""
+        """File locked exclusively by the server `name` and its children: free only when all of them are gone."""
         return self.root / f"{name}.lock"
 
     def log(self, name: str) -> Path:
@@ -70,7 +70,10 @@ class Paths:
 
     @property
     def sockets(self) -> Path:
-        """`run` beside the data; a short folder in /tmp where that is too long for a socket, or unfit for a URL."""
+        """The folder of the sockets.
+
+        `run` beside the data; a short folder in /tmp where that path is too long for a socket, or unfit for a URL.
+        """
         near = self.root / "run"
         longest = near / f".s.PGSQL.{POSTGRES_PORT}"
         if _URL_SAFE.fullmatch(str(near)) and len(os.fsencode(longest)) <= _LONGEST_SOCKET_BYTES:
@@ -93,21 +96,21 @@ class Paths:
 
     @property
     def database_url(self) -> str:
-        """For SQLAlchemy. The port is named because PGPORT in the environment would otherwise change the socket."""
+        """URL for SQLAlchemy. Names the port, because PGPORT in the environment would otherwise change the socket."""
         return f"postgresql+psycopg2://{ROLE}@/{DATABASE}?host={self.sockets}&port={POSTGRES_PORT}"
 
     @property
     def redis_url(self) -> str:
-        """For redis-py."""
+        """URL for redis-py."""
         return f"unix://{self.redis_socket}"
 
     @property
     def broker_url(self) -> str:
-        """For Celery (kombu), which spells the same socket differently."""
+        """URL for Celery (kombu), which spells the same socket differently."""
         return f"redis+socket://{self.redis_socket}"
 
     def make_root(self) -> None:
-        """Make the private folder. SettingsError when it can't be made or belongs to another user."""
+        """Make the private folder. Raises SettingsError when it can't be made or belongs to another user."""
         make_home(self.home)
         make_private(self.root)
 
@@ -115,34 +118,34 @@ class Paths:
         make_private(self.sockets)
 
     def remove_sockets(self) -> None:
-        """Leave nothing in /tmp, not even the socket of a server that had to be killed. Only when none of them lives."""
+        """Leave nothing in /tmp, not even the socket of a killed server. Call it only when no server is alive."""
         shutil.rmtree(self.sockets, ignore_errors=True)
 
 
 def make_private(folder: Path) -> None:
-    """Make `folder` (its parent exists), open to nobody else; refuse one that another user owns or has prepared."""
+    """Make `folder` (its parent exists), accessible to its owner only; refuse a folder that another user owns."""
     try:
         folder.mkdir(mode=_PRIVATE, exist_ok=True)
-        found = folder.lstat()
+        status = folder.lstat()
     except OSError as error:
         raise unusable(folder, f"can't make this folder: {error.strerror}", error) from error
-    if not stat.S_ISDIR(found.st_mode):
+    if not stat.S_ISDIR(status.st_mode):
         raise unusable(folder, "is not a folder")
-    if found.st_uid != os.geteuid():
-        raise unusable(folder, f"belongs to user {found.st_uid}, and this process runs as user {os.geteuid()}")
-    if stat.S_IMODE(found.st_mode) != _PRIVATE:
+    if status.st_uid != os.geteuid():
+        raise unusable(folder, f"belongs to user {status.st_uid}, and this process runs as user {os.geteuid()}")
+    if stat.S_IMODE(status.st_mode) != _PRIVATE:
         folder.chmod(_PRIVATE)
 
 
 def open_log(path: Path) -> int:
-    """A descriptor to append to a log. One that has grown beyond 1 MiB is put aside first, as `NAME.log.1`."""
+    """Open a log for appending and return its descriptor. A log beyond 1 MiB is first renamed to `NAME.log.1`."""
     if path.exists() and path.stat().st_size > _LOG_BYTES:
         path.replace(path.with_suffix(".log.1"))
     return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
 
 
 def last_lines(path: Path, lines: int) -> list[str]:
-    """The last `lines` lines of a log, oldest first, without line ends; [] when there is no such file."""
+    """Return the last `lines` lines of a log, oldest first, without line ends; [] when there is no such file."""
     try:
         with path.open(encoding="utf-8", errors="replace") as file:
             return [line.rstrip("\n") for line in deque(file, maxlen=lines)]

@@ -1,1 +1,1 @@
-"""The embedded language model: its weights, its server, and how to ask it. Holds no process."""
+"""Provides the embedded language model: its weights, its server, and its health check. Holds no process."""

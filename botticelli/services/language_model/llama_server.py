@@ -1,6 +1,6 @@
-"""The process of the language model: `python -m botticelli.services.language_model.llama_server WEIGHTS SOCKET PID_FILE`.
+"""Runs the language model: `python -m botticelli.services.language_model.llama_server WEIGHTS SOCKET PID_FILE`.
 
-llama.cpp's own HTTP server, as a library. Ends by a signal; knows no keeper.
+Uses llama.cpp's own HTTP server as a library. Ends by a signal; knows no keeper.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from pathlib import Path
 
 CONTEXT_TOKENS = 8192
 SLOTS = 2
-"""Answers that are written side by side; each has its half of the context."""
+"""Answers generated at the same time; each has half of the context."""
 
 
 def threads(processors: int) -> int:
     """Return how many threads the model gets.
 
-    Half of the processors, and one at least. Threads wait for each other after every layer: where all processors are
-    taken and others work as well, two wrote 3 tokens a second and one wrote 20.
+    Half of the processors, and at least one. Threads wait for each other after every layer: on a machine whose
+    processors were all taken and busy with other work, two threads wrote 3 tokens a second and one wrote 20.
     """
     return max(1, processors // 2)
 

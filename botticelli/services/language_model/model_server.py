@@ -1,4 +1,4 @@
-"""The embedded language model, served by llama.cpp on a Unix socket: how to start it and ask it. Holds no process."""
+"""Starts and queries the embedded language model, served by llama.cpp on a Unix socket. Holds no process."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _ANSWER_SECONDS = 2.0
 
 
 class LanguageModel:
-    """SmolLM2-135M-Instruct: a real model, and a very small one. Speaks the OpenAI and the Anthropic protocol."""
+    """SmolLM2-135M-Instruct: a real, very small model. Speaks the OpenAI and the Anthropic protocol."""
 
     name = "model"
     stop_signals: tuple[signal.Signals, ...] = (signal.SIGTERM, signal.SIGKILL)
@@ -44,7 +44,7 @@ class LanguageModel:
         return [sys.executable, "-P", "-m", "botticelli.services.language_model.llama_server", *map(str, places)]
 
     def ask(self) -> Facts:
-        """The server's own health answer, which it gives once the model is loaded."""
+        """Query the server's health endpoint, which answers once the model is loaded."""
         line = _UnixConnection(self.paths.model_socket)
         try:
             line.request("GET", "/health")
@@ -60,7 +60,7 @@ class LanguageModel:
         return Facts(f"SmolLM2-135M-Instruct ({SERVER_PACKAGE}: {status})", max(0.0, time.time() - started))
 
     def stopped(self, before: Facts) -> None:
-        pass  # it remembers nothing
+        pass  # it has no state
 
 
 class _UnixConnection(http.client.HTTPConnection):

@@ -1,1 +1,1 @@
-"""The embedded Postgres and Redis: their programs, how each is started and asked. Holds no process."""
+"""Provides the embedded Postgres and Redis: their programs, how each is started and queried. Holds no process."""

@@ -17,7 +17,7 @@ SET_URLS = "set BOTTICELLI_DATABASE_URL and BOTTICELLI_REDIS_URL to servers of y
 
 
 def available() -> str | None:
-    """Why the embedded services can't run in this installation; None when they can. Starts nothing."""
+    """Return why the embedded services can't run in this installation; None when they can. Starts nothing."""
     if not _postgres_folders():
         return f"no Postgres program for this platform (wheel {_POSTGRES_WHEEL})"
     if not _valkey_programs():
@@ -26,45 +26,45 @@ def available() -> str | None:
 
 
 def require() -> None:
-    """ServiceUnavailable, naming the two URLs to set instead, unless the services are available."""
+    """Raise ServiceUnavailable, naming the two URLs to set instead, unless the services are available."""
     reason = available()
     if reason is not None:
         raise ServiceUnavailable(reason, where="embedded services", do=f"install it, or {SET_URLS}")
 
 
 def valkey_server() -> Path:
-    """The Redis server program. ServiceUnavailable when it is not installed."""
+    """Return the Redis server program. Raises ServiceUnavailable when it is not installed."""
     require()
     return _valkey_programs()[0]
 
 
 def postgres_folder(data: Path) -> Path:
-    """The folder of `postgres` and `initdb` that fits the cluster in `data`: its own major version, else the newest.
+    """Return the folder of `postgres` and `initdb` for the cluster in `data`: its major version, else the newest.
 
-    ServiceUnavailable when the cluster was made by a major version that is not installed.
+    Raises ServiceUnavailable when the cluster was made by a major version that is not installed.
     """
     require()
     installed = {_major(folder): folder for folder in _postgres_folders()}
     made_by = data / "PG_VERSION"
     if not made_by.exists():
         return installed[max(installed)]
-    wanted = int(made_by.read_text())
-    if wanted not in installed:
+    version = int(made_by.read_text())
+    if version not in installed:
         raise ServiceUnavailable(
-            f"made by Postgres {wanted}, but Postgres {', '.join(map(str, sorted(installed)))} is installed",
+            f"made by Postgres {version}, but Postgres {', '.join(map(str, sorted(installed)))} is installed",
             where=str(data),
-            do=f"install the {_POSTGRES_WHEEL} release that carries Postgres {wanted}",
+            do=f"install the {_POSTGRES_WHEEL} release that carries Postgres {version}",
         )
-    return installed[wanted]
+    return installed[version]
 
 
 @functools.cache
 def _major(folder: Path) -> int:
     text = subprocess.run([folder / "postgres", "--version"], capture_output=True, text=True, check=True).stdout  # noqa: S603 (a command of our own, without a shell)
-    found = re.search(r"\(PostgreSQL\) (\d+)", text)
-    if found is None:
+    match = re.search(r"\(PostgreSQL\) (\d+)", text)
+    if match is None:
         raise ServiceUnavailable(f"can't tell the version of Postgres from {text!r}", where=str(folder), do=SET_URLS)
-    return int(found[1])
+    return int(match[1])
 
 
 def _postgres_folders() -> list[Path]:
@@ -76,7 +76,7 @@ def _valkey_programs() -> list[Path]:
 
 
 def _programs(package: str, pattern: str) -> list[Path]:
-    """The executable files in the package's folder, which is looked up only: nothing of the package is executed."""
+    """Return the executable files in the package's folder. Executes nothing of the package."""
     spec = find_spec(package)
     roots = [Path(place) for place in (spec.submodule_search_locations or ())] if spec else []
     return [program for root in roots for program in sorted(root.glob(pattern)) if os.access(program, os.X_OK)]

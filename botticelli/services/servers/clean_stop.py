@@ -1,7 +1,7 @@
-"""Whether the embedded Redis has all that it had before its last stop. Notes of the keeper; reads and writes no key.
+"""Records whether the embedded Redis still has all data from before its last stop. Reads and writes no key.
 
-A server that was stopped in good order, and whose files nobody has touched since, goes on where it was. One that was
-killed may lack the last second, and a copy that was put in its place may lack anything.
+A server that stopped in good order, and whose files are unchanged since, continues where it was. A killed server may
+lack the last second, and a copy put in its place may lack anything.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from botticelli.services.files.paths import Paths
 
 
 def note_stop(paths: Paths, run_id: str) -> None:
-    """The server with this run id has ended in good order. OSError when that can't be written down."""
+    """Record that the server with this run id ended in good order. Raises OSError when the note can't be written."""
     _stopped(paths).write_text(json.dumps({"run_id": run_id, "files": _files(paths)}))
 
 
 def note_start(paths: Paths) -> None:
-    """A server is about to start: whose data does it have whole? Holds for its whole life."""
+    """Record before a start whose data the server will have completely. Holds for its whole life."""
     _continued(paths).unlink(missing_ok=True)
     note = _read(_stopped(paths))
     _stopped(paths).unlink(missing_ok=True)
@@ -28,7 +28,7 @@ def note_start(paths: Paths) -> None:
 
 
 def continued(home: Path) -> str | None:
-    """The run id of the server whose data the running one has whole; None: of none, or nobody knows."""
+    """Return the run id of the server whose data the running one has completely; None when unknown or none."""
     note = _read(_continued(Paths(home)))
     return str(note["run_id"]) if note else None
 
@@ -49,6 +49,8 @@ def _read(note: Path) -> dict[str, Any] | None:
 
 
 def _files(paths: Paths) -> list[list[str | int]]:
-    """What tells these files from any copy of them."""
-    found = [(file, file.stat()) for file in sorted(paths.data("redis").rglob("*.aof"))]
-    return [[file.name, one.st_ino, one.st_size, one.st_mtime_ns, one.st_ctime_ns] for file, one in found]
+    """Return names, inodes, sizes and times, which tell these files from any copy of them."""
+    files = [(file, file.stat()) for file in sorted(paths.data("redis").rglob("*.aof"))]
+    return [
+        [file.name, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns] for file, status in files
+    ]

@@ -1,4 +1,4 @@
-"""Postgres refuses to run as root: finds a way to run it all the same. Changes no user and no folder of the system."""
+"""Finds a way to run Postgres, which refuses to run as root. Changes no user and no system folder."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from botticelli.services.servers.binaries import SET_URLS
 
 @dataclass(frozen=True)
 class Identity:
-    """Who Postgres runs as: the words to put before its commands, and the user id its files must belong to."""
+    """User that Postgres runs as: the words to put before its commands, and the user id that its files must belong to."""
 
     prefix: tuple[str, ...]
     owner: int
@@ -24,8 +24,8 @@ class Identity:
 
 @functools.cache
 def identity(program: Path, folder: Path) -> Identity:
-    """The identity that can run `program` and write into `folder`. ServiceUnavailable when there is none."""
-    if os.geteuid() != 0 and _has_a_name(os.geteuid()):
+    """Return the identity that can run `program` and write into `folder`. Raises ServiceUnavailable when none can."""
+    if os.geteuid() != 0 and _has_user_entry(os.geteuid()):
         return Identity((), os.geteuid())
     for candidate in _candidates():
         if _works(candidate.prefix, program, folder):
@@ -37,8 +37,8 @@ def identity(program: Path, folder: Path) -> Identity:
     )
 
 
-def _has_a_name(user: int) -> bool:
-    """Initdb also refuses a user id that has no entry in the user database."""
+def _has_user_entry(user: int) -> bool:
+    """Whether the user id has an entry in the user database: initdb refuses one without."""
     try:
         return bool(pwd.getpwuid(user))
     except KeyError:
@@ -48,8 +48,8 @@ def _has_a_name(user: int) -> bool:
 def _candidates() -> Iterator[Identity]:
     """Return the ways to run as another user, in the order of trying.
 
-    First: look like another user inside a user namespace, and stay oneself outside. Second: really be another user who
-    keeps, of all of root's powers, only that of reading and writing past folders that are closed to others.
+    First: appear as another user inside a user namespace, and stay root outside. Second: become another user who keeps
+    only one of root's powers, to read and write past closed folders.
     """
     nobody = _nobody()
     if nobody is None:
@@ -62,7 +62,7 @@ def _candidates() -> Iterator[Identity]:
 
 
 def _nobody() -> pwd.struct_passwd | None:
-    """The entry `nobody`, else any ordinary one: it only lends its number."""
+    """Return the entry `nobody`, else any ordinary user: only its number is used."""
     ordinary = [entry for entry in pwd.getpwall() if entry.pw_uid != 0]
     return next((entry for entry in ordinary if entry.pw_name == "nobody"), ordinary[0] if ordinary else None)
 
@@ -77,7 +77,7 @@ def _works(prefix: tuple[str, ...], program: Path, folder: Path) -> bool:
 
 
 def give_files(folder: Path, owner: int) -> None:
-    """Let `folder` and all below it belong to `owner`, if they don't: the way to run as root may have changed."""
+    """Make `owner` the owner of `folder` and everything below it: the way to run as root may have changed."""
     if folder.lstat().st_uid == owner:
         return
     for parent, folders, files in os.walk(folder):

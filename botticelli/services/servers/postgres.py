@@ -1,4 +1,4 @@
-"""The embedded Postgres: how to make its cluster, start it and ask it. Holds no process; knows no tables of ours."""
+"""Creates, starts and queries the embedded Postgres. Holds no process; knows no tables."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from botticelli.services.files.paths import DATABASE, POSTGRES_PORT, ROLE, Paths
 from botticelli.services.servers import binaries, non_root
 from botticelli.services.servers.server import Facts
 
-# Small in memory, silent when all is well, durable: fsync and synchronous_commit keep their default, on.
+# Little memory, few log lines, full durability: fsync and synchronous_commit keep their default, on.
 _CONFIGURATION = {
     "listen_addresses": "",
     "unix_socket_permissions": "0700",
@@ -38,7 +38,7 @@ _QUESTION = """SELECT current_setting('server_version'),
 
 
 CLUSTER_MB = 100
-"""A new cluster takes half of it; the rest is for what is written next."""
+"""Free space required: a new cluster takes half of it, and the rest is for data."""
 
 
 class Postgres:
@@ -77,7 +77,7 @@ class Postgres:
         return self._command("postgres", "-D", str(self.data), *options)
 
     def _make_cluster(self, lifeline: int) -> None:
-        """Under another name first: a data directory of the right name is complete, whatever was killed when."""
+        """Create the cluster under another name and rename it, so that the final data directory is always complete."""
         unfinished = self.paths.root / "postgres.unfinished"
         if unfinished.exists():
             shutil.rmtree(unfinished)
@@ -98,7 +98,7 @@ class Postgres:
             pass_fds=(lifeline,),
             check=False,
         )
-        with contextlib.suppress(OSError), open(open_log(log), "ab") as errors:  # a full disk takes no log either
+        with contextlib.suppress(OSError), open(open_log(log), "ab") as errors:  # a full disk accepts no log either
             errors.write(done.stderr)
         if done.returncode != 0:
             reason = real_reason(done.stderr.decode("utf-8", "replace"))
@@ -126,4 +126,4 @@ class Postgres:
             raise ServiceUnavailable(reason, where=self.url, do="see its log") from error
 
     def stopped(self, before: Facts) -> None:
-        pass  # what it has committed it keeps, however it ends
+        pass  # commits survive any kind of end

@@ -1,4 +1,4 @@
-"""What a server is to its keeper and to its users; the two of them are in postgres.py and valkey_server.py."""
+"""Defines a server as its keeper and its users see it; postgres.py and valkey_server.py implement it."""
 
 from __future__ import annotations
 
@@ -13,38 +13,38 @@ from botticelli.services.files.paths import Paths
 
 @dataclass(frozen=True)
 class Facts:
-    """What a running server says of itself."""
+    """Facts that a running server reports about itself."""
 
     version: str
     uptime_seconds: float
-    run_id: str = ""  # another one each time that it starts; only Redis has it
+    run_id: str = ""  # changes with every start; Redis only
 
 
 class Server(Protocol):
-    """One kind of server in one data directory. Plain names and questions: the object holds no process."""
+    """One kind of server in one data directory. Holds names and asks questions, but owns no process."""
 
     name: str
     paths: Paths
     url: str
     pid_file: Path  # written by the server itself
-    stop_signals: tuple[signal.Signals, ...]  # from polite to certain
+    stop_signals: tuple[signal.Signals, ...]  # from the mildest to SIGKILL
 
     def check(self) -> None:
-        """ServiceUnavailable when this server can never start here. Cheap; starts no server."""
+        """Raise ServiceUnavailable when this server can never start here. Cheap; starts no server."""
 
     def prepare(self, lifeline: int) -> list[str]:
         """Make the data directory fit to start, and return the command.
 
-        Call it with the lifeline locked (`lifeline` is its descriptor, for child processes to inherit): nobody else is
-        at work on the data then, and traces of an earlier process are known to be stale. OSError, SubprocessError or
+        Call it with the lifeline locked (`lifeline` is its descriptor, for child processes to inherit): then no other
+        process uses the data, and traces of an earlier process are stale. Raises OSError, SubprocessError or
         ServiceUnavailable when it can't be done now.
         """
 
     def ask(self) -> Facts:
-        """A real conversation with the server; ServiceUnavailable, with the reason, when it does not answer."""
+        """Query the server; raise ServiceUnavailable, with the reason, when it does not answer."""
 
     def stopped(self, before: Facts) -> None:
-        """It has ended in good order: what it said of itself before that. OSError when that can't be noted."""
+        """Record an end in good order, with the facts from before it. Raises OSError when they can't be written."""
 
 
 def lives(server: Server) -> bool:
@@ -53,7 +53,7 @@ def lives(server: Server) -> bool:
 
 
 def recorded_pid(server: Server) -> int | None:
-    """The process id that the server wrote down: true while it lives, None while it starts."""
+    """Return the process id that the server recorded: valid while it lives, None while it starts."""
     try:
         return int(server.pid_file.read_text().split()[0])
     except (FileNotFoundError, IndexError, ValueError):

@@ -1,4 +1,4 @@
-"""The embedded Redis, which is a Valkey server: how to start it and ask it. Holds no process; knows no keys of ours."""
+"""Starts and queries the embedded Redis, a Valkey server. Holds no process; knows no keys."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Valkey:
         return [str(binaries.valkey_server()), *options]
 
     def ask(self) -> Facts:
-        """PING and INFO over a plain socket: importing redis-py takes 0.2 s, which every command would pay."""
+        """Send PING and INFO over a plain socket: importing redis-py takes 0.2 s, which every command would pay."""
         try:
             with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as line:
                 line.settimeout(_ANSWER_SECONDS)
@@ -61,9 +61,9 @@ class Valkey:
                     length = int(answers.readline()[1:])
                     text = answers.read(length).decode()
         except (OSError, ValueError) as error:
-            raise self._silent(str(error)) from error
+            raise self._unanswered(str(error)) from error
         if greeting != "+PONG":
-            raise self._silent(f"answered {greeting!r}")
+            raise self._unanswered(f"answered {greeting!r}")
         facts = dict(line.split(":", 1) for line in text.splitlines() if ":" in line)
         return Facts(
             f"{facts['server_name']} {facts['valkey_version']}", float(facts["uptime_in_seconds"]), facts["run_id"]
@@ -72,5 +72,5 @@ class Valkey:
     def stopped(self, before: Facts) -> None:
         note_stop(self.paths, before.run_id)
 
-    def _silent(self, reason: str) -> ServiceUnavailable:
+    def _unanswered(self, reason: str) -> ServiceUnavailable:
         return ServiceUnavailable(reason, where=self.url, do="see its log")

@@ -1,1 +1,1 @@
-"""Where settings come from: a file, the environment, flags, and files of the founding system; and how they are merged."""
+"""Reads and merges the sources of settings: a file, the environment, flags, and files of the founding system."""

@@ -1,4 +1,4 @@
-"""Which environment variables are settings, and which only look like them. Converts no value."""
+"""Tells which environment variables are settings, and which only look like them. Converts no value."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from botticelli.settings.origins import PREFIX, SHORT_NAMES
 from botticelli.settings.published_limits import published_providers
 
 TIER = "_TIER"
-"""`<PROVIDER>_TIER` names a provider's tier; about a provider that nobody asks for it says nothing."""
+"""Suffix of `<PROVIDER>_TIER`, which names a provider's tier; it has no effect for a provider that is not used."""
 NOT_SETTINGS = ("BOTTICELLI_HOME", "BOTTICELLI_CONFIG", "BOTTICELLI_FAILPOINTS")
 NOT_SETTINGS_PREFIXES = ("BOTTICELLI_VAR_", "BOTTICELLI_TEST_")
 _SERVICE_LINKS = (
@@ -25,7 +25,7 @@ botticelli-something. Source: Kubernetes' documentation, "Service: environment v
 
 @dataclass(frozen=True, slots=True)
 class Variable:
-    """A setting in the environment: its dotted key, its text, and the name that it was read from."""
+    """A setting in the environment: its dotted key, its text, and the name of its variable."""
 
     key: str
     text: str
@@ -33,7 +33,7 @@ class Variable:
 
 
 def variables(environ: Mapping[str, str]) -> Iterator[Variable]:
-    """All settings of the environment, the general names (DATABASE_URL) first so that ours win."""
+    """Yield all settings of the environment, the general names (DATABASE_URL) first so that ours win."""
     for name in sorted(environ, key=lambda name: (name.startswith(PREFIX), name)):
         key = _key_of(name, environ[name])
         if key is not None:
@@ -46,7 +46,7 @@ def is_service_link(name: str, value: str) -> bool:
 
 
 def _key_of(name: str, value: str) -> str | None:
-    """The setting that a variable sets; None where it sets none."""
+    """Return the setting that a variable sets; None when it sets none."""
     if name in SHORT_NAMES:
         return SHORT_NAMES[name] if value.strip() else None
     if not name.startswith(PREFIX):
@@ -57,7 +57,10 @@ def _key_of(name: str, value: str) -> str | None:
 
 
 def _dotted(variable: str) -> str:
-    """`BOTTICELLI_DRIVERS__OPENAI_COMPATIBLE__BASE_URL` is drivers.openai-compatible.base_url."""
+    """Return the dotted key of a variable.
+
+    `BOTTICELLI_DRIVERS__OPENAI_COMPATIBLE__BASE_URL` is drivers.openai-compatible.base_url.
+    """
     parts = variable.removeprefix(PREFIX).lower().split("__")
     if parts[0] in ("drivers", "providers") and len(parts) > 1:
         parts[1] = _provider(parts[1])
@@ -65,7 +68,7 @@ def _dotted(variable: str) -> str:
 
 
 def _provider(variable: str) -> str:
-    """`GEMINI_TIER` is about gemini, `OPENAI_COMPATIBLE_TIER` about openai-compatible."""
+    """Return the provider: `GEMINI_TIER` is about gemini, `OPENAI_COMPATIBLE_TIER` about openai-compatible."""
     name = variable.lower().removesuffix(TIER.lower())
     dashed = name.replace("_", "-")
     return dashed if dashed in published_providers() else name

@@ -1,4 +1,4 @@
-"""Reads a settings file of the founding system: what means the same is taken, the rest has no effect and is named."""
+"""Translates a settings file of the founding system: keeps equivalent settings and names those without effect."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _NULL = re.compile(r"^(\s*)([\w\"'-]+\s*=\s*null\s*(?:#.*)?)$", re.MULTILINE)
 
 
 def without_nulls(text: str) -> str:
-    """The text with every `key = null`, which TOML doesn't know, as a comment."""
+    """Return the text with every `key = null`, which TOML lacks, as a comment."""
     return _NULL.sub(r"\1# \2", text)
 
 
@@ -40,39 +40,39 @@ def is_founding(document: Mapping[str, Any]) -> bool:
 
 
 def translate(document: Mapping[str, Any]) -> Translation:
-    """The settings in the words of today; what means nothing here is left out."""
-    found = Translation.of(document)
+    """Translate the settings into today's names, without those that have no meaning here."""
+    translation = Translation.of(document)
     for key in ROOT_MARKS:
-        if key in found.document:
-            found.leave_out((key,), found.document, "has no effect")
-    context = found.document.get("context")
+        if key in translation.document:
+            translation.leave_out((key,), translation.document, "has no effect")
+    context = translation.document.get("context")
     if isinstance(context, dict) and isinstance(context.get("path"), str):
         context["path"] = [context["path"]]
-    for path, place in list(_places(found.document)):
+    for path, place in list(_places(translation.document)):
         if "name" in place:
-            found.leave_out((*path, "name"), place, "has no effect")
+            translation.leave_out((*path, "name"), place, "has no effect")
         for old, new in PRICES.items():
             if old in place and new not in place:
-                found.move(path, old, new)
+                translation.move(path, old, new)
         if QUOTA in place:
-            _quota(found, path, place)
-    return found
+            _quota(translation, path, place)
+    return translation
 
 
-def _quota(found: Translation, path: TomlPath, place: dict[str, Any]) -> None:
-    """So many dollars in any 24 hours."""
+def _quota(translation: Translation, path: TomlPath, place: dict[str, Any]) -> None:
+    """Replace the daily quota by a window of that many dollars in any 24 hours."""
     quota = place[QUOTA]
     micros = round(quota * 1_000_000) if isinstance(quota, int | float) and not isinstance(quota, bool) else 0
     if micros < 1 or "windows" in place:
-        found.leave_out((*path, QUOTA), place, "has no effect")
+        translation.leave_out((*path, QUOTA), place, "has no effect")
         return
-    found.moved[(*path, "windows")] = found.written((*path, QUOTA))
+    translation.moved[(*path, "windows")] = translation.written((*path, QUOTA))
     place["windows"] = [{"metric": "cost_microusd", "limit": micros, "period_seconds": _DAY_SECONDS}]
     del place[QUOTA]
 
 
 def _places(document: Mapping[str, Any]) -> Iterator[tuple[TomlPath, dict[str, Any]]]:
-    """Every tier and every model of one."""
+    """Yield every tier and every model of a tier."""
     for provider, table in _tables(document, "providers"):
         for tier, inner in _tables(table, "tiers"):
             path: TomlPath = ("providers", provider, "tiers", tier)
@@ -82,21 +82,24 @@ def _places(document: Mapping[str, Any]) -> Iterator[tuple[TomlPath, dict[str, A
 
 def _tables(table: Mapping[str, Any], key: str) -> list[tuple[str, dict[str, Any]]]:
     inner = table.get(key)
-    return [(name, one) for name, one in inner.items() if isinstance(one, dict)] if isinstance(inner, dict) else []
+    return (
+        [(name, entry) for name, entry in inner.items() if isinstance(entry, dict)] if isinstance(inner, dict) else []
+    )
 
 
 def converted(text: str, left_out: list[TomlPath]) -> str:
-    """The text of a settings file in the words of today, with its comments; what has no effect becomes a comment.
+    """Return a settings file in today's names, with its comments; a setting without effect becomes a comment.
 
-    `left_out` is what else has none, by where it was written.
+    `left_out` lists further settings without effect, by where they were written.
     """
     text = without_nulls(text.replace("\r\n", "\n"))
     document = tomllib.loads(text)
     if not is_founding(document):
         return text
-    found = translate(document)
+    translation = translate(document)
     for path in left_out:
-        table = get(found.document, path[:-1])
+        table = get(translation.document, path[:-1])
         if isinstance(table, dict):
             table.pop(path[-1], None)
-    return rewrite(text, Change(found.document, found.written, found.moved, [*found.left_out, *left_out]))
+    no_effect = [*translation.left_out, *left_out]
+    return rewrite(text, Change(translation.document, translation.written, translation.moved, no_effect))

@@ -26,7 +26,7 @@ from botticelli.toml_text.tokens import MAX_DEPTH, MAX_KEY_PARTS
 
 MAX_INTEGER = 10**15
 MAX_FLOAT = 1e9
-"""31 years in seconds: what is larger is a slip of the keyboard, and too large for clocks and databases."""
+"""Upper limit, 31 years in seconds: larger values are typing errors, and too large for clocks and databases."""
 Tree = dict[str, Any]
 
 
@@ -39,13 +39,13 @@ def load_settings(
 ) -> Settings:
     """Merge all sources. `flags` are dotted keys with their text (`{"worker.threads": "4"}`).
 
-    SettingsError names the file and line, the variable or the flag, and the nearest known key.
+    Raises SettingsError, which names the file and line, the variable or the flag, and the nearest known key.
     """
     environ = os.environ if environ is None else environ
     cwd = cwd or Path.cwd()
     file = read_settings_file(config, environ, cwd)
     named = {variable.key: variable for variable in variables(environ)}
-    origins = Origins(file.path, file.text, {key: one.name for key, one in named.items()}, tuple(flags or ()))
+    origins = Origins(file.path, file.text, {key: variable.name for key, variable in named.items()}, tuple(flags or ()))
     founding = translate(file.tree) if is_founding(file.tree) else None
     from_file = founding.document if founding else dict(file.tree)
     tree: Tree = {}
@@ -69,7 +69,7 @@ def load_settings(
 
 
 def _refuse_found(tree: Tree, origins: Origins) -> None:
-    """SettingsError for what is found, and would be set in vain."""
+    """Raise SettingsError for a computed setting that a source sets."""
     for key in NOT_WRITTEN:
         if key in tree:
             do = "set the environment variable BOTTICELLI_HOME" if key == "home" else "remove it"
@@ -77,26 +77,26 @@ def _refuse_found(tree: Tree, origins: Origins) -> None:
 
 
 def convert_settings(file: Path) -> str:
-    """The text of a settings file in the words of today. SettingsError when it can't be read, or isn't right then."""
+    """Return a settings file in today's names. Raises SettingsError when it is unreadable or then invalid."""
     read = read_settings_file(file, {}, file.parent)
     text, document = read.text, read.tree
     if not is_founding(document):
         return text
     founding = translate(document)
-    found: Tree = {"home": file.parent, "base": file.parent}
-    tree = deepcopy(founding.document) | found
+    computed: Tree = {"home": file.parent, "base": file.parent}
+    tree = deepcopy(founding.document) | computed
     unknown = [founding.written(path) for path in _leave_out_unknown(tree, founding.document)]
     after = converted(text, unknown)
     try:
-        Settings.model_validate(tomllib.loads(after) | found)
+        Settings.model_validate(tomllib.loads(after) | computed)
     except ValidationError as error:
         raise explained(error, document, Origins(file, text)) from None
     return after
 
 
 def _leave_out_unknown(tree: Tree, from_file: Tree) -> list[TomlPath]:
-    """Takes unknown keys of the file out of the tree, but for those that are misspelt."""
-    found: list[TomlPath] = []
+    """Remove unknown keys of the file from the tree, except those that look misspelt."""
+    left_out: list[TomlPath] = []
     try:
         Settings.model_validate(tree)
     except ValidationError as error:
@@ -106,8 +106,8 @@ def _leave_out_unknown(tree: Tree, from_file: Tree) -> list[TomlPath]:
                 for part in path[:-1]:
                     table = table[part]
                 del table[path[-1]]
-                found.append(path)
-    return found
+                left_out.append(path)
+    return left_out
 
 
 def _has(tree: Any, path: TomlPath) -> bool:
@@ -121,13 +121,13 @@ def _has(tree: Any, path: TomlPath) -> bool:
 def _path(key: str, origins: Origins) -> list[str]:
     path = key.split(".")
     if len(path) > MAX_KEY_PARTS:
-        what = f"unknown setting {shortened(key)}: a key has at most {MAX_KEY_PARTS} parts"
-        raise SettingsError(what, where=origins.where((key,)), do="use fewer dots")
+        problem = f"unknown setting {shortened(key)}: a key has at most {MAX_KEY_PARTS} parts"
+        raise SettingsError(problem, where=origins.where((key,)), do="use fewer dots")
     return path
 
 
 def _parse(text: str, key: str, origins: Origins) -> Any:
-    """Lists and tables are written as JSON; everything else is text that its field converts."""
+    """Parse lists and tables as JSON; return anything else as text, which its field converts."""
     if text[:1] not in ("[", "{"):
         return text
     try:
@@ -137,8 +137,8 @@ def _parse(text: str, key: str, origins: Origins) -> Any:
     except ValueError:
         return text
     if value is None or _depth_exceeds(value, MAX_DEPTH):
-        what = f"is nested more than {MAX_DEPTH} levels deep"
-        raise SettingsError(what, where=origins.where((key,)), do="write it flatter")
+        problem = f"is nested more than {MAX_DEPTH} levels deep"
+        raise SettingsError(problem, where=origins.where((key,)), do="write it flatter")
     return value
 
 
@@ -171,7 +171,7 @@ def _merge(into: Tree, new: Mapping[str, Any]) -> None:
 
 
 def _require_possible(tree: Mapping[str, Any], origins: Origins) -> None:
-    """SettingsError for a number that is valid, and too large for any server or clock to work with."""
+    """Raise SettingsError for a valid number that is too large for any server or clock."""
     for path, value in _leaves(tree):
         most = MAX_INTEGER if isinstance(value, int) else MAX_FLOAT
         if isinstance(value, int | float | Decimal) and not -most <= value <= most:

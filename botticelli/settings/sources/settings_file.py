@@ -1,4 +1,4 @@
-"""Reads botticelli.toml: finds it, and parses it within limits. Judges no setting."""
+"""Finds botticelli.toml and parses it within limits. Checks no setting."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _DIGITS = "an integer has too many digits"
 
 @dataclass(frozen=True, slots=True)
 class SettingsFile:
-    """A settings file that was read; without a `path`, none was there."""
+    """A settings file that was read; `path` is None when there was none."""
 
     path: Path | None = None
     text: str = ""
@@ -30,7 +30,7 @@ class SettingsFile:
 
 
 def read_settings_file(config: Path | None, environ: Mapping[str, str], cwd: Path) -> SettingsFile:
-    """Read the file that is named, else the nearest one at or above `cwd`. SettingsError says what is wrong, and where."""
+    """Read the given file, else the nearest one at or above `cwd`. SettingsError says what is wrong, and where."""
     path = _find(config, environ, cwd)
     if path is None:
         return SettingsFile()
@@ -49,7 +49,7 @@ def read_settings_file(config: Path | None, environ: Mapping[str, str], cwd: Pat
 
 
 def _parsed(text: str) -> tuple[str, dict[str, Any]]:
-    """Return the text as it was parsed and what it says; in a file of the founding system `key = null` stands for nothing."""
+    """Return the parsed text and its tree; in a file of the founding system `key = null` means nothing."""
     try:
         return text, tomllib.loads(text)
     except tomllib.TOMLDecodeError:

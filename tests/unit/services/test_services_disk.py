@@ -46,7 +46,7 @@ def test_new_cluster_is_refused_without_room_and_an_old_one_is_not(
         ("FATAL:  could not write to file: No space left\nchild process exited with exit code 1\n",
          "FATAL:  could not write to file: No space left"),
         ("one\ntwo\n\n", "two"),
-        ("", "it said nothing"),
+        ("", "it printed nothing"),
     ],
 )  # fmt: skip
 def test_reason_is_the_line_that_names_the_error(output: str, reason: str) -> None:

@@ -148,7 +148,7 @@ def test_certificates_that_are_none_are_named(tmp_path: Path, monkeypatch: pytes
     half.write_text("-----BEGIN CERTIFICATE-----\nnonsense\n-----END CERTIFICATE-----\n")
     for path, words in [
         (tmp_path / "none.pem", "there is no file"),
-        (tmp_path, "is not a file"),
+        (tmp_path, "is not a readable file"),
         (text, "holds no certificate"),
         (half, "holds no readable certificate"),
     ]:

@@ -78,4 +78,4 @@ def test_text_of_the_model_alone_is_the_answer(wire: Wire, content: Any, left_ou
     places = {OPENAI: {"choices": [{"message": {"content": content}}]}, ANTHROPIC: {"content": content}}
     read = read_answer(wire, REQUEST, json.dumps(places.get(wire, {"candidates": [{"content": content}]})).encode())
     assert not isinstance(read, Failure) and read.text == "42."
-    assert any(left_out in warning for warning in read.warnings if "no text" in warning) == bool(left_out)
+    assert any(left_out in warning for warning in read.warnings if "without text" in warning) == bool(left_out)
