@@ -51,7 +51,7 @@ class LocalDriver(OpenAIDriver):
         self._clients: PerProcessClient[OpenAI] = PerProcessClient(self._socket)
         self._joined: dict[int, services.Membership] = {}
         self._joining = threading.Lock()
-        self._said: set[int] = set()
+        self._warned_pids: set[int] = set()
 
     def media_kinds(self, model: str) -> frozenset[MediaKind]:
         return frozenset()
@@ -80,9 +80,9 @@ class LocalDriver(OpenAIDriver):
 
     def _small(self, response: GenerateResponse) -> GenerateResponse:
         """Add a warning about the model's size, once per process."""
-        if os.getpid() in self._said:
+        if os.getpid() in self._warned_pids:
             return response
-        self._said.add(os.getpid())
+        self._warned_pids.add(os.getpid())
         return dataclasses.replace(response, warnings=(*response.warnings, SMALL))
 
     def _key(self) -> str:

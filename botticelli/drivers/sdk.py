@@ -18,7 +18,7 @@ from botticelli.drivers.interface.options import SdkOptions, checked_options
 from botticelli.drivers.interface.protocol import GenerateRequest, GenerateResponse, MediaKind
 from botticelli.drivers.reading.bodies import Failure, Preview, read_answer
 from botticelli.drivers.reading.wires import Wire
-from botticelli.drivers.transport.exchange import Exchange, noted
+from botticelli.drivers.transport.exchange import Exchange, recording
 from botticelli.drivers.transport.http_client import PerProcessClient
 from botticelli.errors import DriverError, DriverTerminal, DriverTransient
 from botticelli.settings import Provider, published_limits
@@ -100,8 +100,8 @@ class SdkDriver(ABC, Generic[Client, Options]):
         try:
             return self._guarded(request, lambda: self._count(self._client(), request))
         except DriverError as error:
-            asked_seconds = error.retry_after_seconds if isinstance(error, DriverTransient) else None
-            self._count_again_at = time.monotonic() + max(COUNT_PAUSE_SECONDS, asked_seconds or 0.0)
+            requested_wait_seconds = error.retry_after_seconds if isinstance(error, DriverTransient) else None
+            self._count_again_at = time.monotonic() + max(COUNT_PAUSE_SECONDS, requested_wait_seconds or 0.0)
             return None
 
     def url_kinds(self, model: str) -> frozenset[MediaKind]:
@@ -145,7 +145,7 @@ class SdkDriver(ABC, Generic[Client, Options]):
         send = self._prepare_call(self._client(), request, stream=on_text is not None)
         preview = Preview(self.wire, request, on_text) if on_text else None
         exchange = Exchange(preview.feed if preview else None)
-        with noted(exchange):
+        with recording(exchange):
             self._send(send, exchange)
         self._learn(request.model, exchange.headers)
         accepted = self._options.accepted_finish_reasons
@@ -173,8 +173,8 @@ class SdkDriver(ABC, Generic[Client, Options]):
 
     def _learn(self, model: str, headers: Mapping[str, str]) -> None:
         """Store the limits that an answer's headers name."""
-        named = {limit: headers.get(header, "") for header, limit in self.limit_headers.items()}
-        limits = {limit: int(text) for limit, text in named.items() if text.isdigit() and int(text)}
+        headers_by_limit = {limit: headers.get(header, "") for header, limit in self.limit_headers.items()}
+        limits = {limit: int(text) for limit, text in headers_by_limit.items() if text.isdigit() and int(text)}
         if limits:
             with self._lock:
                 self._limits.setdefault(model, {}).update(limits)

@@ -13,7 +13,7 @@ from pathlib import Path
 from botticelli.errors import BotticelliError
 from botticelli.services.files.locks import EXCLUSIVE, open_lock, take
 from botticelli.services.files.paths import last_line, open_log
-from botticelli.services.servers.server import Facts, Server, lives, recorded_pid
+from botticelli.services.servers.server import Server, ServerFacts, lives, recorded_pid
 
 _FIRST_DELAY_SECONDS = 0.5
 _LONGEST_DELAY_SECONDS = 5.0
@@ -24,7 +24,7 @@ _POLL_SECONDS = 0.01
 _log = logging.getLogger(__name__)
 
 
-class Supervised:
+class ServerProcess:
     """The process of one server. Used only by the keeper of its data directory, from one thread."""
 
     def __init__(self, server: Server) -> None:
@@ -36,7 +36,7 @@ class Supervised:
         self._delay_seconds = _FIRST_DELAY_SECONDS
         self._next_start_at = 0.0
 
-    def tend(self) -> None:
+    def ensure_running(self) -> None:
         """Ensure that the server runs; call it several times a second. Failures are logged and retried."""
         if self._runs():
             return
@@ -71,7 +71,7 @@ class Supervised:
             except OSError as error:
                 _log.warning("can't record the end of %s: %s", self._server.name, error)
 
-    def _facts(self) -> Facts | None:
+    def _facts(self) -> ServerFacts | None:
         """Return what the server reports; None when it does not answer, or when nobody will see its exit code."""
         self._exit_code = None
         if self._child is None:

@@ -17,7 +17,7 @@ import time
 from pathlib import Path
 
 from botticelli.errors import BotticelliError
-from botticelli.services.child_process import Supervised
+from botticelli.services.child_process import ServerProcess
 from botticelli.services.files.locks import EXCLUSIVE, give_back, open_lock, take
 from botticelli.services.files.paths import Crew, Paths
 from botticelli.services.membership import servers_of
@@ -36,7 +36,7 @@ class Keeper:
         self._users_lock = open_lock(paths.users)
         self._empty_since: float | None = None
         self._stop_requested = threading.Event()
-        self._servers = list(map(Supervised, servers_of(paths)))
+        self._servers = list(map(ServerProcess, servers_of(paths)))
 
     def run(self) -> None:
         """Run until the servers are stopped; the process releases the locks when it ends."""
@@ -47,7 +47,7 @@ class Keeper:
         _log.info("keeping the servers of %s running", self._paths.root)
         while not self._stop_requested.is_set() and self._owns_home() and not self._is_unused():
             for server in self._servers:
-                server.tend()
+                server.ensure_running()
             self._stop_requested.wait(TICK_SECONDS)
         for server in self._servers:
             server.stop()

@@ -25,7 +25,7 @@ NOT_WRITTEN = ("home", "base", "left_out")
 VARIABLE = "environment variable"
 
 
-def explained(error: ValidationError, tree: Mapping[str, Any], origins: Origins) -> SettingsError:
+def explain_error(error: ValidationError, tree: Mapping[str, Any], origins: Origins) -> SettingsError:
     """Explain the first error. Never shows the value: it may be a secret."""
     details = error.errors(include_input=False, include_url=False)
     detail = next((detail for detail in details if not _is_of_other_kind(detail["loc"], tree)), details[0])

@@ -52,10 +52,10 @@ def make_home(home: Path) -> None:
         if is_open and not _has_other_uses(home):
             home.chmod(stat.S_IMODE(status.st_mode) & ~0o077)
     except OSError as error:
-        raise unusable(home, f"can't make the data directory: {error.strerror}", error) from error
+        raise folder_error(home, f"can't make the data directory: {error.strerror}", error) from error
 
 
-def unusable(folder: Path, problem: str, error: OSError | None = None) -> BotticelliError:
+def folder_error(folder: Path, problem: str, error: OSError | None = None) -> BotticelliError:
     """Return the error for a data directory or a folder in it.
 
     A SettingsError, unless the disk or the machine is the cause.

@@ -37,7 +37,7 @@ class Details:
     messages: list[str] = field(default_factory=list)
 
 
-def details_of(body: Any) -> Details:
+def collect_details(body: Any) -> Details:
     """Collect the details of a body, however deeply nested, up to a bound."""
     details = Details()
     for name, value in islice(_fields(body), MAX_FIELDS):

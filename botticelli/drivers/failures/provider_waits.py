@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from botticelli.drivers.failures.error_details import Details, details_of
+from botticelli.drivers.failures.error_details import Details, collect_details
 from botticelli.untrusted.retry_after import bounded, said_in, wait_seconds
 
 GEMINI_DAY = ZoneInfo("America/Los_Angeles")
@@ -25,14 +25,14 @@ LIMITS = ("ratelimit", "x-ratelimit", "x-rate-limit")
 FIELD = re.compile(r"\b(r|t|remaining|reset)\s*=\s*(-?\d+)", re.ASCII)
 
 
-def asked_seconds(headers: Mapping[str, str], body: Any, now: datetime | None = None) -> float | None:
+def requested_wait_seconds(headers: Mapping[str, str], body: Any, now: datetime | None = None) -> float | None:
     """Return the minimum wait before the next attempt, or None when the provider names none.
 
     `headers` have lower-case names. A daily quota outranks everything else, because Google sends short delays with it;
     then come Retry-After, the body's own delay, the limits that are used up, and last the words of the message.
     """
     now = now or datetime.now(UTC)
-    details = details_of(body)
+    details = collect_details(body)
     return next((wait for wait in _by_rank(headers, details, now) if wait is not None), None)
 
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from botticelli.drivers.failures.provider_waits import asked_seconds
+from botticelli.drivers.failures.provider_waits import requested_wait_seconds
 from botticelli.drivers.failures.verdicts import PASSES, SAME_EVERYWHERE, Verdict, judge_error, remedy
 from botticelli.drivers.reading.bodies import Failure
 from botticelli.drivers.reading.error_bodies import in_words, read_error_body
@@ -56,7 +56,7 @@ class Translator:
         message = f"{answer.status}: {self._plain(answer.message)}" if answer.message else f"status {answer.status}"
         verdict = judge_error(answer)
         if verdict in PASSES:
-            wait_seconds = asked_seconds(answer.headers, answer.body)
+            wait_seconds = requested_wait_seconds(answer.headers, answer.body)
             limited = verdict is Verdict.LIMITED
             return DriverTransient(message, where=self.where, retry_after_seconds=wait_seconds, limited=limited)
         elsewhere = verdict not in SAME_EVERYWHERE

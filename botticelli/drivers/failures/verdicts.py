@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from enum import Enum
 from typing import Any, Protocol
 
-from botticelli.drivers.failures.error_details import Details, details_of
+from botticelli.drivers.failures.error_details import Details, collect_details
 
 TOO_MANY = 429
 PASSING = frozenset((408, 409, 425, TOO_MANY))
@@ -137,7 +137,7 @@ class ErrorAnswer(Protocol):
 
 def judge_error(answer: ErrorAnswer) -> Verdict:
     """Classify an error response."""
-    details = details_of(answer.body)
+    details = collect_details(answer.body)
     status = _status(answer.status, details)
     if status == PAYMENT_REQUIRED or details.codes & BILLING:
         return Verdict.BILLING

@@ -15,7 +15,7 @@ from botticelli.drivers.reading.gathered import Gathered
 from botticelli.drivers.reading.json_events import Event, EventParser, events_in
 from botticelli.drivers.reading.parts import Parts
 from botticelli.drivers.reading.thinking import ThinkingFilter, split_thinking, tags_in
-from botticelli.drivers.reading.usage import believe
+from botticelli.drivers.reading.usage import check_usage
 from botticelli.drivers.reading.wires import Wire
 from botticelli.telemetry.log import log
 from botticelli.untrusted.storable import storable
@@ -123,7 +123,7 @@ def _served(request: GenerateRequest, gathered: Gathered, parts: Parts) -> Usage
     written = parts.text + parts.reasoning + parts.refusal
     if not written and not gathered.counts.output_tokens and not gathered.counts.input_tokens:
         return None
-    return believe(request, written, gathered.counts).usage
+    return check_usage(request, written, gathered.counts).usage
 
 
 def _unnamed_error(event: Event) -> ErrorBody | None:
@@ -153,14 +153,14 @@ def _response(request: GenerateRequest, gathered: Gathered, accepted: tuple[str,
     parts = gathered.joined()
     text, thinking = split_thinking(parts.text, tags_in(request))
     reasoning = "\n\n".join(filter(None, (parts.reasoning.strip(), thinking)))
-    believed = believe(request, parts.text + parts.reasoning + parts.refusal, gathered.counts)
+    checked = check_usage(request, parts.text + parts.reasoning + parts.refusal, gathered.counts)
     finish, warnings = _finish(gathered, parts, accepted)
     return GenerateResponse(
         text=text,
-        usage=believed.usage,
+        usage=checked.usage,
         finish_reason=finish,
-        warnings=(*believed.doubts, *map(storable, warnings), *_left_out(gathered, parts)),
-        usage_doubtful=bool(believed.doubts) or gathered.is_damaged,
+        warnings=(*checked.doubts, *map(storable, warnings), *_left_out(gathered, parts)),
+        usage_doubtful=bool(checked.doubts) or gathered.is_damaged,
         reasoning=reasoning,
     )
 

@@ -6,7 +6,7 @@ import logging
 from dataclasses import replace
 
 from botticelli.drivers.interface.protocol import GenerateRequest, GenerateResponse, Usage
-from botticelli.drivers.reading.usage import NOTHING, believe, with_believed_usage
+from botticelli.drivers.reading.usage import NOTHING, check_usage, with_checked_usage
 from botticelli.telemetry.log import log
 from botticelli.untrusted.storable import storable
 
@@ -14,7 +14,7 @@ from botticelli.untrusted.storable import storable
 def checked_response(request: GenerateRequest, response: GenerateResponse) -> GenerateResponse:
     """Return the response as it is stored and sent on. The answer is paid for: text that can't be checked stays."""
     try:
-        return with_believed_usage(request, _cleaned(response))
+        return with_checked_usage(request, _cleaned(response))
     except Exception as error:
         log("response_unreadable", level=logging.ERROR, error=type(error).__name__)
         return _salvaged(request, response)
@@ -33,7 +33,7 @@ def _cleaned(response: GenerateResponse) -> GenerateResponse:
 def _salvaged(request: GenerateRequest, response: GenerateResponse) -> GenerateResponse:
     text = response.text if isinstance(response.text, str) else ""
     try:
-        usage = believe(request, text, NOTHING).usage
+        usage = check_usage(request, text, NOTHING).usage
     except Exception:
         usage = Usage(1, max(1, len(text)))
     warning = "the driver's response can't be read in full; its usage is an estimate"

@@ -52,7 +52,7 @@ NOTHING = Counts()
 
 
 @dataclass(frozen=True, slots=True)
-class Believed:
+class CheckedUsage:
     """The usage that is settled. `doubts` say in one line each which count was rejected."""
 
     usage: Usage
@@ -95,7 +95,7 @@ def as_count(value: Any) -> int | None:
     return math.ceil(value)
 
 
-def believe(request: GenerateRequest, text: str, counts: Counts) -> Believed:
+def check_usage(request: GenerateRequest, text: str, counts: Counts) -> CheckedUsage:
     """Return the counts when they are plausible for this request and all the generated `text`; else an estimate."""
     counts = _completed(counts)
     doubts = [f"{counts.oddity} is not a token count"] if counts.oddity else []
@@ -113,10 +113,10 @@ def believe(request: GenerateRequest, text: str, counts: Counts) -> Believed:
         output_tokens += reasoning_tokens
     usage = Usage(input_tokens, output_tokens, min(counts.cached_tokens or 0, input_tokens), reasoning_tokens)
     said_too_little = counts.input_tokens is None or counts.output_tokens is None
-    return Believed(usage, _warnings(doubts, usage, said_too_little))
+    return CheckedUsage(usage, _warnings(doubts, usage, said_too_little))
 
 
-def with_believed_usage(request: GenerateRequest, response: GenerateResponse) -> GenerateResponse:
+def with_checked_usage(request: GenerateRequest, response: GenerateResponse) -> GenerateResponse:
     """Return the response of a driver that did not check its own counts, with plausible counts."""
     if response.usage_doubtful is not None:
         return response
@@ -125,9 +125,9 @@ def with_believed_usage(request: GenerateRequest, response: GenerateResponse) ->
     reader = CountReader(raw)
     input_tokens, output_tokens, cached_tokens, reasoning_tokens = map(reader.count, raw)
     counts = Counts(input_tokens, output_tokens, None, cached_tokens, reasoning_tokens, reader.oddity)
-    believed = believe(request, response.text, counts)
-    warnings = (*response.warnings, *believed.doubts)
-    return replace(response, usage=believed.usage, usage_doubtful=bool(believed.doubts), warnings=warnings)
+    checked = check_usage(request, response.text, counts)
+    warnings = (*response.warnings, *checked.doubts)
+    return replace(response, usage=checked.usage, usage_doubtful=bool(checked.doubts), warnings=warnings)
 
 
 def _completed(counts: Counts) -> Counts:

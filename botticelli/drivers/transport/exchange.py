@@ -48,7 +48,7 @@ def current_exchange() -> Exchange | None:
 
 
 @contextmanager
-def noted(exchange: Exchange) -> Iterator[Exchange]:
+def recording(exchange: Exchange) -> Iterator[Exchange]:
     """Record the requests of this thread in this exchange."""
     token = _current.set(exchange)
     try:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from botticelli.settings.home import make_home, unusable
+from botticelli.settings.home import folder_error, make_home
 
 POSTGRES_PORT = 5432  # only part of the socket's name: nothing listens on TCP
 ROLE = DATABASE = "botticelli"
@@ -128,11 +128,11 @@ def make_private(folder: Path) -> None:
         folder.mkdir(mode=_PRIVATE, exist_ok=True)
         status = folder.lstat()
     except OSError as error:
-        raise unusable(folder, f"can't make this folder: {error.strerror}", error) from error
+        raise folder_error(folder, f"can't make this folder: {error.strerror}", error) from error
     if not stat.S_ISDIR(status.st_mode):
-        raise unusable(folder, "is not a folder")
+        raise folder_error(folder, "is not a folder")
     if status.st_uid != os.geteuid():
-        raise unusable(folder, f"belongs to user {status.st_uid}, and this process runs as user {os.geteuid()}")
+        raise folder_error(folder, f"belongs to user {status.st_uid}, and this process runs as user {os.geteuid()}")
     if stat.S_IMODE(status.st_mode) != _PRIVATE:
         folder.chmod(_PRIVATE)
 

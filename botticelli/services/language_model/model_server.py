@@ -14,7 +14,7 @@ from pathlib import Path
 from botticelli.errors import ServiceUnavailable
 from botticelli.services.files.paths import Paths
 from botticelli.services.language_model.model_files import SERVER_PACKAGE, require, weights
-from botticelli.services.servers.server import Facts
+from botticelli.services.servers.server import ServerFacts
 
 _ANSWER_SECONDS = 2.0
 
@@ -43,7 +43,7 @@ class LanguageModel:
         places: list[Path | None] = [weights(self.paths), self.paths.model_socket, self.pid_file]
         return [sys.executable, "-P", "-m", "botticelli.services.language_model.llama_server", *map(str, places)]
 
-    def ask(self) -> Facts:
+    def ask(self) -> ServerFacts:
         """Query the server's health endpoint, which answers once the model is loaded."""
         line = _UnixConnection(self.paths.model_socket)
         try:
@@ -57,9 +57,9 @@ class LanguageModel:
             raise ServiceUnavailable(str(error), where=self.url, do="see its log") from error
         finally:
             line.close()
-        return Facts(f"SmolLM2-135M-Instruct ({SERVER_PACKAGE}: {status})", max(0.0, time.time() - started))
+        return ServerFacts(f"SmolLM2-135M-Instruct ({SERVER_PACKAGE}: {status})", max(0.0, time.time() - started))
 
-    def stopped(self, before: Facts) -> None:
+    def stopped(self, before: ServerFacts) -> None:
         pass  # it has no state
 
 

@@ -14,7 +14,7 @@ from botticelli.errors import ServiceUnavailable
 from botticelli.services.files.disk import real_reason, require_room
 from botticelli.services.files.paths import DATABASE, POSTGRES_PORT, ROLE, Paths, open_log
 from botticelli.services.servers import binaries, non_root
-from botticelli.services.servers.server import Facts
+from botticelli.services.servers.server import ServerFacts
 
 # Little memory, few log lines, full durability: fsync and synchronous_commit keep their default, on.
 _CONFIGURATION = {
@@ -109,7 +109,7 @@ class Postgres:
     def _command(self, program: str, *words: str) -> list[str]:
         return [*self._identity.prefix, str(self._folder / program), *words]
 
-    def ask(self) -> Facts:
+    def ask(self) -> ServerFacts:
         driver = importlib.import_module("psycopg2")
         try:
             connection = driver.connect(
@@ -118,12 +118,12 @@ class Postgres:
             try:
                 with connection.cursor() as cursor:
                     cursor.execute(_QUESTION)
-                    return Facts(*cursor.fetchone())
+                    return ServerFacts(*cursor.fetchone())
             finally:
                 connection.close()
         except driver.Error as error:
             reason = " ".join(str(error).split())
             raise ServiceUnavailable(reason, where=self.url, do="see its log") from error
 
-    def stopped(self, before: Facts) -> None:
+    def stopped(self, before: ServerFacts) -> None:
         pass  # commits survive any kind of end

@@ -12,7 +12,7 @@ from botticelli.services.files.paths import Paths
 
 
 @dataclass(frozen=True)
-class Facts:
+class ServerFacts:
     """Facts that a running server reports about itself."""
 
     version: str
@@ -40,10 +40,10 @@ class Server(Protocol):
         ServiceUnavailable when it can't be done now.
         """
 
-    def ask(self) -> Facts:
+    def ask(self) -> ServerFacts:
         """Query the server; raise ServiceUnavailable, with the reason, when it does not answer."""
 
-    def stopped(self, before: Facts) -> None:
+    def stopped(self, before: ServerFacts) -> None:
         """Record an end in good order, with the facts from before it. Raises OSError when they can't be written."""
 
 

@@ -10,7 +10,7 @@ from botticelli.errors import ServiceUnavailable
 from botticelli.services.files.paths import Paths
 from botticelli.services.servers import binaries
 from botticelli.services.servers.clean_stop import note_start, note_stop
-from botticelli.services.servers.server import Facts
+from botticelli.services.servers.server import ServerFacts
 
 _CONFIGURATION = {
     "port": "0",
@@ -49,7 +49,7 @@ class Valkey:
         options = [word for key, value in settings.items() for word in (f"--{key}", value)]
         return [str(binaries.valkey_server()), *options]
 
-    def ask(self) -> Facts:
+    def ask(self) -> ServerFacts:
         """Send PING and INFO over a plain socket: importing redis-py takes 0.2 s, which every command would pay."""
         try:
             with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as line:
@@ -65,11 +65,11 @@ class Valkey:
         if greeting != "+PONG":
             raise self._unanswered(f"answered {greeting!r}")
         facts = dict(line.split(":", 1) for line in text.splitlines() if ":" in line)
-        return Facts(
+        return ServerFacts(
             f"{facts['server_name']} {facts['valkey_version']}", float(facts["uptime_in_seconds"]), facts["run_id"]
         )
 
-    def stopped(self, before: Facts) -> None:
+    def stopped(self, before: ServerFacts) -> None:
         note_stop(self.paths, before.run_id)
 
     def _unanswered(self, reason: str) -> ServiceUnavailable:

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from botticelli.errors import SettingsError
 from botticelli.settings.definitions import Settings
-from botticelli.settings.explain import NOT_WRITTEN, explained, unknown_settings
+from botticelli.settings.explain import NOT_WRITTEN, explain_error, unknown_settings
 from botticelli.settings.home import find_home
 from botticelli.settings.origins import Origins, shortened
 from botticelli.settings.sources.environment_variables import variables
@@ -44,13 +44,15 @@ def load_settings(
     environ = os.environ if environ is None else environ
     cwd = cwd or Path.cwd()
     file = read_settings_file(config, environ, cwd)
-    named = {variable.key: variable for variable in variables(environ)}
-    origins = Origins(file.path, file.text, {key: variable.name for key, variable in named.items()}, tuple(flags or ()))
+    by_key = {variable.key: variable for variable in variables(environ)}
+    origins = Origins(
+        file.path, file.text, {key: variable.name for key, variable in by_key.items()}, tuple(flags or ())
+    )
     founding = translate(file.tree) if is_founding(file.tree) else None
     from_file = founding.document if founding else dict(file.tree)
     tree: Tree = {}
     _merge(tree, from_file)
-    for source in ({key: variable.text for key, variable in named.items()}, flags or {}):
+    for source in ({key: variable.text for key, variable in by_key.items()}, flags or {}):
         for key, text in source.items():
             _merge(tree, _nest(_path(key, origins), _parse(text, key, origins)))
     _refuse_found(tree, origins)
@@ -62,7 +64,7 @@ def load_settings(
     try:
         settings = Settings.model_validate(tree)
     except ValidationError as error:
-        raise explained(error, tree, origins) from None
+        raise explain_error(error, tree, origins) from None
     _require_possible(settings.model_dump(exclude={"home", "base"}), origins)
     settings.remember(origins)
     return settings
@@ -90,7 +92,7 @@ def convert_settings(file: Path) -> str:
     try:
         Settings.model_validate(tomllib.loads(after) | computed)
     except ValidationError as error:
-        raise explained(error, document, Origins(file, text)) from None
+        raise explain_error(error, document, Origins(file, text)) from None
     return after
 
 

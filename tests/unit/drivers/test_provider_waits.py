@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from botticelli.drivers.failures.provider_waits import asked_seconds
+from botticelli.drivers.failures.provider_waits import requested_wait_seconds
 from botticelli.untrusted.retry_after import said_in, wait_seconds
 
 NOW = datetime(2026, 7, 1, 12, 0, tzinfo=UTC)
@@ -42,14 +42,14 @@ RETRY = {"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "45.
     ],
 )
 def test_the_wait_that_is_asked_for(headers: dict[str, str], details: list[Any], seconds: float | None) -> None:
-    assert asked_seconds(headers, {"error": {"details": details}}, NOW) == seconds
+    assert requested_wait_seconds(headers, {"error": {"details": details}}, NOW) == seconds
 
 
 @pytest.mark.parametrize(
     "body", [None, [], "text", {"error": "text"}, {"error": {"details": ["x", {"violations": 1}]}}]
 )
 def test_a_body_of_any_shape_asks_for_nothing(body: Any) -> None:
-    assert asked_seconds({}, body, NOW) is None
+    assert requested_wait_seconds({}, body, NOW) is None
 
 
 SOON = NOW.timestamp() + 30
@@ -143,4 +143,4 @@ def test_wait_is_read_in_words(message: str, seconds: float | None) -> None:
     ],
 )
 def test_reset_of_empty_limit_is_waited_for(headers: dict[str, str], seconds: float | None) -> None:
-    assert asked_seconds(headers, None, NOW) == seconds
+    assert requested_wait_seconds(headers, None, NOW) == seconds

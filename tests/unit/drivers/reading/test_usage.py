@@ -1,4 +1,4 @@
-"""Which counts of a provider are believed."""
+"""Checks of a provider's token counts."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from botticelli.drivers import GenerateRequest, GenerateResponse, Message, Usage, checked_response
-from botticelli.drivers.reading.usage import CountReader, Counts, believe
+from botticelli.drivers.reading.usage import CountReader, Counts, check_usage
 
 PROMPT = "Write about the sea. " * 20
 REQUEST = GenerateRequest(model="x", messages=(Message("user", PROMPT),))
@@ -32,13 +32,13 @@ WORDS = "the sea is wide and deep and old " * 75
     ],
 )
 def test_count_is_doubted_only_where_it_can_not_be_true(counts: Counts, text: str, is_doubtful: bool) -> None:
-    believed = believe(REQUEST, text, counts)
-    assert bool(believed.doubts) == is_doubtful
-    assert believed.usage.output_tokens >= (counts.output_tokens or 0)
+    checked = check_usage(REQUEST, text, counts)
+    assert bool(checked.doubts) == is_doubtful
+    assert checked.usage.output_tokens >= (counts.output_tokens or 0)
 
 
 def test_total_alone_bounds_what_is_charged() -> None:
-    usage = believe(REQUEST, "Yes.", Counts(total_tokens=5_000)).usage
+    usage = check_usage(REQUEST, "Yes.", Counts(total_tokens=5_000)).usage
     assert usage.total_tokens == 5_000 and usage.output_tokens > 0
 
 
