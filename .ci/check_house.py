@@ -1,4 +1,4 @@
-"""Checks the limits of CONTRIBUTING.md that ruff doesn't know: lengths of files, functions and commit subjects."""
+"""Checks the rules of CONTRIBUTING.md that ruff doesn't know: lengths, module names, words of names and docstrings."""
 
 from __future__ import annotations
 
@@ -24,6 +24,10 @@ SAME_NAMES = {
 }
 """Names that two modules may share, each with the reason: the same thing on two sides."""
 PRODUCTION = ("botticelli/", "workers/", "tasks/")
+WORDED = (*PRODUCTION, "benchmarks/", "celeryconfig.py")
+"""Files whose names and docstrings are checked."""
+VAGUE_NAMES = frozenset({"one", "found", "asked", "wanted", "told", "kept"})
+WRONG_OPENINGS = ("Of ", "Who ", "Those ", "What is", "So ")
 SUBJECT_LETTERS = 72
 FIRST_CHECKED = "101b6a00d854f459ede778f1b94ffe7417fde48c"
 """The last commit that isn't checked."""
@@ -70,6 +74,46 @@ def check_names(names: Iterable[str]) -> Iterator[str]:
             yield f"{places}: {count} modules are called {stem}: rename them, or give a reason in SAME_NAMES"
 
 
+def check_words(name: str, text: str) -> Iterator[str]:
+    """Yield a line for each bound name that says nothing, and for each docstring with a wrong opening."""
+    if not (name.startswith(WORDED) and name.endswith(".py")):
+        return
+    tree = ast.parse(text)
+    for line, bound in sorted(_bound_names(tree)):
+        if bound in VAGUE_NAMES:
+            yield f"{name}:{line}: {bound!r} says nothing: name the kind of thing that it holds"
+    for line, docstring in _docstrings(tree):
+        opening = next((words for words in WRONG_OPENINGS if docstring.startswith(words)), None)
+        if opening is not None:
+            yield f"{name}:{line}: a docstring begins with {opening.strip()!r}: begin with what the thing does or is"
+
+
+def _bound_names(tree: ast.AST) -> Iterator[tuple[int, str]]:
+    """Yield line and name of each binding: variables, parameters, functions, classes, attributes, imports."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.Name(id=name, ctx=ast.Store()) | ast.Attribute(attr=name, ctx=ast.Store()):
+                yield node.lineno, name
+            case ast.arg(arg=name):
+                yield node.lineno, name
+            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
+                yield node.lineno, name
+            case ast.ExceptHandler(name=str(name)) | ast.MatchAs(name=str(name)) | ast.MatchStar(name=str(name)):
+                yield node.lineno, name
+            case ast.MatchMapping(rest=str(name)):
+                yield node.lineno, name
+            case ast.Import(names=aliases) | ast.ImportFrom(names=aliases):
+                yield from ((node.lineno, alias.asname) for alias in aliases if alias.asname)
+
+
+def _docstrings(tree: ast.AST) -> Iterator[tuple[int, str]]:
+    """Yield line and text of each docstring, including those after constants and attributes."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.Expr(value=ast.Constant(value=str(text))):
+                yield node.lineno, text.lstrip()
+
+
 def check_subjects(log: str) -> Iterator[str]:
     """Yield a line for each subject that is too long. `log` has a line for each commit: hash, space, subject."""
     for line in log.splitlines():
@@ -91,7 +135,9 @@ def main() -> int:
     problems = [*check_folders(name for name in tracked if not name.startswith(GENERATED_FOLDERS))]
     problems += check_names(present)
     for name in present:
-        problems += check_file(name, (ROOT / name).read_text(encoding="utf-8"))
+        text = (ROOT / name).read_text(encoding="utf-8")
+        problems += check_file(name, text)
+        problems += check_words(name, text)
     problems += check_subjects(_git("log", "--no-merges", "--format=%h %s", f"{FIRST_CHECKED}..HEAD"))
     print("\n".join(problems) or f"{len(present)} files within the limits")
     return 1 if problems else 0

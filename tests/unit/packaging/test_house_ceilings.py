@@ -74,6 +74,64 @@ def test_module_name_that_stands_twice_is_reported_unless_it_has_a_reason(house:
     assert "botticelli/a/x.py, workers/x.py" in problem
 
 
+VAGUE = (
+    "{} = 1",
+    "{}: int",
+    "box.{} = 1",
+    "a, *{} = range(3)",
+    "if ({} := 1):\n    pass",
+    "for a, {} in pairs:\n    pass",
+    "x = [1 for {} in range(3)]",
+    "with a as {}:\n    pass",
+    "async def f():\n    async with a as {}:\n        pass",
+    "try:\n    pass\nexcept OSError as {}:\n    pass",
+    "def {}():\n    pass",
+    "def f({}):\n    pass",
+    "def f(*, {}=1):\n    pass",
+    "def f(*{}):\n    pass",
+    "def f(**{}):\n    pass",
+    "x = lambda {}: 1",
+    "class Box:\n    {}: int = 1",
+    "class Box:\n    def {}(self):\n        pass",
+    "class {}:\n    pass",
+    "import box as {}",
+    "from box import a as {}",
+    "match a:\n    case [{}, *_]:\n        pass",
+    "match a:\n    case [*{}]:\n        pass",
+    "match a:\n    case {{'x': 1, **{}}}:\n        pass",
+)
+"""Every way in which Python binds a name."""
+
+
+@pytest.mark.parametrize("template", VAGUE)
+@pytest.mark.parametrize("name", ["one", "found", "asked", "wanted", "told", "kept"])
+def test_vague_name_is_reported_wherever_it_is_bound(house: ModuleType, template: str, name: str) -> None:
+    (problem,) = house.check_words("workers/a.py", template.format(name))
+    assert problem.startswith("workers/a.py:")
+    assert f"'{name}' says nothing" in problem
+    assert not [*house.check_words("workers/a.py", template.format(f"{name}_act"))]
+
+
+def test_vague_name_that_is_only_read_is_not_reported(house: ModuleType) -> None:
+    assert not [*house.check_words("workers/a.py", "x = rows.one()\nf(found=box.told, kept='asked')\n")]
+
+
+@pytest.mark.parametrize("opening", ["Of ", "Who ", "Those ", "What is ", "So "])
+@pytest.mark.parametrize(
+    "template",
+    ['"""{}x."""\n', 'def f():\n    """{}x."""\n', 'class Box:\n    """\n    {}x."""\n', 'LIMIT = 1\n"""{}x."""\n'],
+)
+def test_docstring_with_a_wrong_opening_is_reported(house: ModuleType, template: str, opening: str) -> None:
+    (problem,) = house.check_words("benchmarks/a.py", template.format(opening))
+    assert f"a docstring begins with {opening.strip()!r}" in problem
+    assert not [*house.check_words("benchmarks/a.py", template.format("Sorts "))]
+
+
+@pytest.mark.parametrize("name", ["tests/a.py", "migrations/versions/a.py", "workers/lua/a.lua"])
+def test_words_outside_production_code_are_not_checked(house: ModuleType, name: str) -> None:
+    assert not [*house.check_words(name, '"""Of it."""\none = 1\n')]
+
+
 def test_subject_over_the_ceiling_is_reported_with_its_commit(house: ModuleType) -> None:
     assert not [*house.check_subjects(f"abc1234 {'x' * 72}\n")]
     (problem,) = house.check_subjects(f"abc1234 {'x' * 72}\ndef5678 {'y' * 73}\n")
