@@ -357,7 +357,7 @@ class Budget(Protocol):
         """
         ...
 
-    def draw_all(self, asked: Sequence[DrawRequest]) -> list[Draw | Refusal]:
+    def draw_all(self, draw_requests: Sequence[DrawRequest]) -> list[Draw | Refusal]:
         """As `draw` for each of them, one after the other, in their order."""
         ...
 

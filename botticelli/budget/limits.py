@@ -102,13 +102,13 @@ def model_budget(
     tier = _tier(provider, shipped, configured, default_tier, asked_tier)
     if tier is None:
         return ModelBudget(Scope(f"{provider}/{model}@default", (), guard_ms))
-    tiers = [one.tiers[tier] for one in (configured, shipped) if one and tier in one.tiers]
-    named = [one.models[model] for one in tiers if model in one.models]
+    tiers = [item.tiers[tier] for item in (configured, shipped) if item and tier in item.tiers]
+    named = [item.models[model] for item in tiers if model in item.models]
     published = [place for place in _places(tiers, model) if place.as_of or place.source]
     windows = tuple(_windows(_places(tiers, model), _counting(configured, shipped)))
     return ModelBudget(
         Scope(f"{provider}/{model}@{tier}", windows, guard_ms),
-        known=bool(named) or not any(one.models for one in tiers),
+        known=bool(named) or not any(item.models for item in tiers),
         prices=_prices(_places(tiers, model)),
         as_of=next((place.as_of for place in published), None),
         source=next((place.source for place in published), None),
@@ -130,7 +130,7 @@ def strictest(scopes: Sequence[Scope]) -> Scope:
 
 
 def _tier(
-    provider: str, shipped: Provider, configured: Provider | None, default_tier: str | None, asked: str | None
+    provider: str, shipped: Provider, configured: Provider | None, default_tier: str | None, text: str | None
 ) -> str | None:
     """Choose the tier whose limits apply.
 
@@ -139,14 +139,14 @@ def _tier(
     """
     tiers = shipped.tiers | (configured.tiers if configured else {})
     named = (
-        asked or (configured.default_tier if configured else None) or (default_tier if default_tier in tiers else None)
+        text or (configured.default_tier if configured else None) or (default_tier if default_tier in tiers else None)
     )
     tier = named or shipped.default_tier
     if tier is not None and tier not in tiers:
         near = difflib.get_close_matches(tier, tiers, 1) or sorted(tiers)
         offer = ", ".join(near) or "none"
         settings = f"[providers.{provider}] default_tier, or {provider.upper().replace('-', '_')}_TIER"
-        where = f"--tier {provider}" if asked else settings
+        where = f"--tier {provider}" if text else settings
         raise SettingsError(f"there is no tier {tier!r}", where=where, do=f"tiers of {provider}: {offer}")
     return tier
 
@@ -174,22 +174,22 @@ def _places(tiers: Iterable[Tier], model: str) -> list[ModelLimits]:
 def _prices(places: Sequence[ModelLimits]) -> Prices:
     names = [field.name for field in dataclasses.fields(Prices)]
     return Prices(
-        **{name: next((p for one in places if (p := getattr(one, name)) is not None), None) for name in names}
+        **{name: next((p for place in places if (p := getattr(place, name)) is not None), None) for name in names}
     )
 
 
 def _counting(*providers: Provider | None) -> Counting:
     """The first of the providers that says how it counts wins, for minutes and days each."""
-    named = [one for one in providers if one]
-    kind: WindowKind = next((one.minute_kind for one in named if one.minute_kind), "sliding")
-    return Counting(kind, next((one.day_zone for one in named if one.day_zone), None))
+    named = [provider for provider in providers if provider]
+    kind: WindowKind = next((item.minute_kind for item in named if item.minute_kind), "sliding")
+    return Counting(kind, next((item.day_zone for item in named if item.day_zone), None))
 
 
 def _windows(places: Sequence[Limits], counting: Counting) -> Iterator[Window]:
     """The first place that names a figure wins. A window that `windows` spells out stands in for the published one."""
     spelled = [
-        Window(one.metric, one.limit, one.period_seconds, one.kind, one.zone)
-        for one in next((place.windows for place in places if place.windows), ())
+        Window(item.metric, item.limit, item.period_seconds, item.kind, item.zone)
+        for item in next((place.windows for place in places if place.windows), ())
     ]
     names = {window.name for window in spelled}
     for name, (metric, period_seconds) in PUBLISHED.items():

@@ -26,8 +26,8 @@ class ScopeBudget:
     def can_afford(self, tokens: int) -> bool:
         """Whether one request of `tokens` would be granted now. Others may be faster: only `consume` spends."""
         usage = self.budget.usage(self.scope)
-        asked = Amounts(requests=1, tokens=tokens)
-        fits = (asked.of(w.window.metric) <= w.remaining for w in usage.windows if asked.of(w.window.metric))
+        amounts = Amounts(requests=1, tokens=tokens)
+        fits = (amounts.of(w.window.metric) <= w.remaining for w in usage.windows if amounts.of(w.window.metric))
         return usage.blocked_for_ms == 0 and all(fits)
 
     def consume(self, tokens: int) -> Refusal | None:

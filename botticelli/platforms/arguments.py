@@ -127,8 +127,8 @@ def _nearest(name: str, args: Mapping[str, Arg]) -> str | None:
     from difflib import get_close_matches
 
     known = {alias: own for own, arg in args.items() for alias in (own, *arg.aliases)}
-    found = get_close_matches(name[:64].lower(), known, 1, 0.6)
-    return known[found[0]] if found else None
+    close_matches = get_close_matches(name[:64].lower(), known, 1, 0.6)
+    return known[close_matches[0]] if close_matches else None
 
 
 Warn = Callable[[str], None]
@@ -145,7 +145,7 @@ def _identity(arg: Arg, value: Any, warn: Warn) -> str:
 def _identities(arg: Arg, value: Any, warn: Warn) -> list[Any]:
     if not isinstance(value, list):
         raise _Wrong("must be a list of ids")
-    return list(dict.fromkeys(one if one is TEMPLATED else _identity(arg, one, warn) for one in value))
+    return list(dict.fromkeys(item if item is TEMPLATED else _identity(arg, item, warn) for item in value))
 
 
 def _integer(arg: Arg, value: Any, warn: Warn) -> int:
@@ -157,7 +157,7 @@ def _integer(arg: Arg, value: Any, warn: Warn) -> int:
         raise _Wrong("must be a whole number")
     if arg.choices:
         if value not in arg.choices:
-            nearest = min((one for one in arg.choices if isinstance(one, int)), key=lambda one: abs(one - value))
+            nearest = min((choice for choice in arg.choices if isinstance(choice, int)), key=lambda item: abs(item - value))
             warn(f"{value} is none of {_listed(arg)}; {nearest} is used")
             return nearest
         return value

@@ -33,12 +33,12 @@ class Platforms:
 
     def paces(self) -> list[Pace]:
         """Of every platform that the settings name or that is ready to be used."""
-        found: dict[str, Pace] = {}
+        result: dict[str, Pace] = {}
         for name in (*KNOWN, *sorted(self._settings.keys() - set(KNOWN))):
             platform = self.get(name)
             ready = name in self._settings or not (isinstance(platform, Settled) and platform.lacks())
-            found |= {one.scope: one for one in (platform.paces() if ready and isinstance(platform, Paced) else ())}
-        return list(found.values())
+            result |= {pace.scope: pace for pace in (platform.paces() if ready and isinstance(platform, Paced) else ())}
+        return list(result.values())
 
     def get(self, name: str, *, rehearse: bool = False) -> Platform:
         """Return the implementation of what a narrative calls `name`.
@@ -55,9 +55,9 @@ class Platforms:
         """End the connections of all."""
         with self._lock:
             made = [self._made.pop(key) for key in list(self._made)]
-        for one in made:
-            if isinstance(one, Closes):
-                one.close()
+        for item in made:
+            if isinstance(item, Closes):
+                item.close()
 
     def _make(self, name: str, rehearse: bool) -> Platform:
         settings = self._settings.get(name) or PlatformSettings()

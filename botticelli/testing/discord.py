@@ -56,7 +56,7 @@ class Fault:
 
 
 @dataclass(frozen=True)
-class Asked:
+class Request:
     """One request as it arrived; `status` is None when the connection was dropped."""
 
     method: str
@@ -79,7 +79,7 @@ class FakeDiscord:
     token: str = TOKEN
     faults: list[Fault] = field(default_factory=list)
     limits: dict[str, tuple[int, float]] = field(default_factory=dict)
-    asked: list[Asked] = field(default_factory=list)
+    asked: list[Request] = field(default_factory=list)
     url: str = ""
     clock: Callable[[], float] = time.monotonic
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -201,7 +201,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _note(self, path: str, query: dict[str, str], body: Any, status: int | None) -> None:
         headers = {name.lower(): value for name, value in self.headers.items() if name.lower() != "authorization"}
-        self.fake.asked.append(Asked(self.command, unquote(path), query, body, headers, status))
+        self.fake.asked.append(Request(self.command, unquote(path), query, body, headers, status))
 
     def _answer(self, status: int, answer: Any, headers: dict[str, str]) -> None:
         text = b"" if answer is None else json.dumps(answer).encode()

@@ -46,23 +46,23 @@ class Finding:
 def audit(spent: Iterable[Spent]) -> list[Finding]:
     """A finding for each window that anything was charged in, by scope and window."""
     charged: dict[tuple[str, str], tuple[Window, int, list[Charge]]] = {}
-    for one in spent:
-        for scope in one.scopes:
+    for item in spent:
+        for scope in item.scopes:
             for window in scope.windows:
-                for charge in _charges(one, window):
+                for charge in _charges(item, window):
                     key = (scope.name, window.name)
                     charged.setdefault(key, (window, scope.guard_ms, []))[2].append(charge)
     return [_finding(scope, *charged[scope, window]) for scope, window in sorted(charged)]
 
 
-def _charges(one: Spent, window: Window) -> Iterator[Charge]:
+def _charges(spent: Spent, window: Window) -> Iterator[Charge]:
     """A charge at the draw remains if all of it was given back at the settle: it began its window."""
-    amount, estimated = one.actual.of(window.metric), one.estimated.of(window.metric)
-    excess, settled_at_ms = max(0, amount - estimated), one.settled_at_ms
+    amount, estimated = spent.actual.of(window.metric), spent.estimated.of(window.metric)
+    excess, settled_at_ms = max(0, amount - estimated), spent.settled_at_ms
     match CHARGED_AT[window.metric]:
         case "draw":
             if estimated:
-                yield Charge(one.drawn_at_ms, amount - excess, 0, window.limit)
+                yield Charge(spent.drawn_at_ms, amount - excess, 0, window.limit)
             if excess and settled_at_ms is not None:
                 yield Charge(settled_at_ms, excess, excess, window.limit)
         case "settle":
@@ -70,26 +70,26 @@ def _charges(one: Spent, window: Window) -> Iterator[Charge]:
                 yield Charge(settled_at_ms, amount, excess, window.limit)
         case "never":
             if amount:
-                yield Charge(one.drawn_at_ms, amount, excess, window.limit, settled_at_ms)
+                yield Charge(spent.drawn_at_ms, amount, excess, window.limit, settled_at_ms)
 
 
 def _finding(scope: str, window: Window, guard_ms: int, charges: list[Charge]) -> Finding:
-    found = list(intervals(window, guard_ms, sorted(charges, key=lambda charge: charge.at_ms)))
+    result = list(intervals(window, guard_ms, sorted(charges, key=lambda charge: charge.at_ms)))
     return Finding(
         scope,
         window.name,
         len(charges),
-        max(found, key=lambda interval: interval.ratio),
-        tuple(_apart(one for one in found if one.granted > one.limit)),
-        tuple(_apart(one for one in found if one.amount > one.limit >= one.granted)),
+        max(result, key=lambda interval: interval.ratio),
+        tuple(_apart(item for item in result if item.granted > item.limit)),
+        tuple(_apart(item for item in result if item.amount > item.limit >= item.granted)),
     )
 
 
-def _apart(found: Iterable[Interval]) -> Iterator[Interval]:
+def _apart(result: Iterable[Interval]) -> Iterator[Interval]:
     """Of intervals that overlap, the worst one."""
     worst: Interval | None = None
     reaches_ms = 0
-    for interval in found:
+    for interval in result:
         if worst is None or interval.from_ms > reaches_ms:
             if worst is not None:
                 yield worst

@@ -129,5 +129,5 @@ def _slots(calls: Sequence[Charge]) -> Iterator[Interval]:
             amount, excess = amount - gone.amount, excess - gone.excess
         heapq.heappush(in_flight, (ends[number], number, call))
         amount, excess = amount + call.amount, excess + call.excess
-        from_ms = min(one.at_ms for _, _, one in in_flight)
-        yield Interval(from_ms, call.at_ms, amount, excess, max(one.limit for _, _, one in in_flight))
+        from_ms = min(item.at_ms for _, _, item in in_flight)
+        yield Interval(from_ms, call.at_ms, amount, excess, max(item.limit for _, _, item in in_flight))

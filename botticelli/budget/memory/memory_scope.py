@@ -105,7 +105,7 @@ class ScopeState:
             free_after_ms = wait_ms(state, window, self.guard_of(window), self.now, held=held, amount=1)
         return WindowUsage(window, used, held, resets_after_ms, free_after_ms)
 
-    def refusals(self, asked: Amounts, covered: Amounts, ahead: Sequence[Place]) -> Iterator[Refusal]:
+    def refusals(self, amounts: Amounts, covered: Amounts, ahead: Sequence[Place]) -> Iterator[Refusal]:
         """Return every refusal of this scope.
 
         Everything here that stands against `asked`, of which the ticket holds `covered` already, while others wait
@@ -113,15 +113,15 @@ class ScopeState:
         """
         name, held = self.scope.name, self.held
         if self.blocked_until_ms > self.now:
-            yield Refusal(name, BLOCKED, 0, 0, asked.requests, self.blocked_until_ms - self.now)
+            yield Refusal(name, BLOCKED, 0, 0, amounts.requests, self.blocked_until_ms - self.now)
         for window, state in self.states():
-            amount, beside = asked.of(window.metric), held.of(window.metric) - covered.of(window.metric)
+            amount, beside = amounts.of(window.metric), held.of(window.metric) - covered.of(window.metric)
             used, guard_ms = state.used(window, self.now), self.guard_of(window)
             if amount <= covered.of(window.metric):
                 continue
             if used + beside + amount > window.limit or self.delays(window, state, beside + amount, ahead):
-                kept = kept_for(ahead, window.metric, inf)
-                beside, turn_ms = beside + kept, self.queue.turn_ms() if kept else 0
+                result = kept_for(ahead, window.metric, inf)
+                beside, turn_ms = beside + result, self.queue.turn_ms() if result else 0
                 wait = wait_ms(state, window, guard_ms, self.now, held=beside, amount=amount, turn_ms=turn_ms)
                 yield Refusal(name, window.name, window.limit, used + beside, amount, wait)
 
@@ -145,14 +145,14 @@ def holding(ticket_id: str, hold: Hold, lease_for_ms: int) -> Holding:
     return Holding(ticket_id, hold.undrawn, sum((d.amounts for d in hold.draws.values()), Amounts()), lease_for_ms)
 
 
-def wait_in_queues(ticket_id: str, asked: list[tuple[ScopeState, Amounts]], refusal: Refusal) -> None:
+def wait_in_queues(ticket_id: str, scope_statess: list[tuple[ScopeState, Amounts]], refusal: Refusal) -> None:
     """A place in the scope that refused for longest, and the place that the ticket has in others."""
     wait_ms = refusal.retry_after_ms
     if refusal.window == BLOCKED or wait_ms is None or wait_ms > LONGEST_WAIT_MS:
         return
-    by_name = {state.scope.name: state for state, _ in asked}
+    by_name = {state.scope.name: state for state, _ in scope_statess}
     window = next(w for w, _ in by_name[refusal.scope].states() if w.name == refusal.window)
-    for state, amounts in asked:
+    for state, amounts in scope_statess:
         join = state.scope.name == refusal.scope
         state.queue.wait(ticket_id, amounts, window, state.now + wait_ms, join=join)
 
@@ -162,11 +162,11 @@ def in_flight(amounts: Amounts) -> Amounts:
     return Amounts.each(lambda metric: 0 if CHARGED_AT[metric] == "draw" else amounts.of(metric))
 
 
-def smaller(one: Amounts, other: Amounts) -> Amounts:
+def smaller(amounts: Amounts, other: Amounts) -> Amounts:
     """The smaller amount of each metric."""
-    return Amounts.each(lambda metric: min(one.of(metric), other.of(metric)))
+    return Amounts.each(lambda metric: min(amounts.of(metric), other.of(metric)))
 
 
-def less(one: Amounts, other: Amounts) -> Amounts:
+def less(amounts: Amounts, other: Amounts) -> Amounts:
     """What of `one` is beyond `other`, in each metric."""
-    return Amounts.each(lambda metric: max(0, one.of(metric) - other.of(metric)))
+    return Amounts.each(lambda metric: max(0, amounts.of(metric) - other.of(metric)))

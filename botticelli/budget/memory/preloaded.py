@@ -41,9 +41,9 @@ class PreloadedBudget(MemoryBudget):
         now = self._clock_ms()
         state = ScopeState(scope, now, spread=(usage.guard_ms, now + WIDENED_MS))
         mine = [charge for charge in past if charge.scope == scope.name]
-        for one in usage.windows:
-            if one.window.metric != "concurrency":
-                state.windows[one.window.name] = _window(one, state.guard_of(one.window), mine, now)
+        for window in usage.windows:
+            if window.window.metric != "concurrency":
+                state.windows[window.window.name] = _window(window, state.guard_of(window.window), mine, now)
         state.blocked_until_ms = now + usage.blocked_for_ms if usage.blocked_for_ms else 0
         for waiter in usage.waiting:
             back_ms = now + waiter.back_after_ms
@@ -83,13 +83,13 @@ def _charges(usage: WindowUsage, guard_ms: int, past: Sequence[PastCharge], now:
     """Moments and amounts that add up to what is used: the newest of the past, the rest evenly since the oldest."""
     window, rest = usage.window, usage.used
     oldest_ms = min(now, now - window.period_ms - guard_ms + usage.resets_after_ms)
-    found: list[tuple[int, int]] = []
-    for charge in sorted(past, key=lambda one: one.at_ms, reverse=True):
+    numberss: list[tuple[int, int]] = []
+    for charge in sorted(past, key=lambda item: item.at_ms, reverse=True):
         amount = min(rest, charge.amounts.of(window.metric))
         if amount and oldest_ms <= charge.at_ms:
-            found.append((min(charge.at_ms, now), amount))
+            numberss.append((min(charge.at_ms, now), amount))
             rest -= amount
-    return found + _spread(rest, oldest_ms, now)
+    return numberss + _spread(rest, oldest_ms, now)
 
 
 def _spread(amount: int, oldest_ms: int, now: int) -> list[tuple[int, int]]:

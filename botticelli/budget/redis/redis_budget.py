@@ -97,17 +97,17 @@ class RedisBudget:
         shares = (Share(scope, amounts),)
         return _drawn(draw_id, shares, self._call("draw", shares, ticket_id, draw_id, self._lease_ms))
 
-    def draw_all(self, asked: Sequence[DrawRequest]) -> list[Draw | Refusal]:
+    def draw_all(self, draw_requests: Sequence[DrawRequest]) -> list[Draw | Refusal]:
         """One round trip for all. What the server has to be told something for is asked again, alone."""
-        shares = [(Share(one.scope, one.amounts),) for one in asked]
+        shares = [(Share(item.scope, item.amounts),) for item in draw_requests]
         calls = [
-            self._prepared(mine, (one.ticket_id, one.draw_id, self._lease_ms))
-            for one, mine in zip(asked, shares, strict=True)
+            self._prepared(mine, (item.ticket_id, item.draw_id, self._lease_ms))
+            for item, mine in zip(draw_requests, shares, strict=True)
         ]
         replies = self._send("draw", calls)
         return [
-            _drawn(one.draw_id, mine, reply) if reply[0] >= 0 else self.draw(*one)
-            for one, mine, reply in zip(asked, shares, replies, strict=True)
+            _drawn(item.draw_id, mine, reply) if reply[0] >= 0 else self.draw(*item)
+            for item, mine, reply in zip(draw_requests, shares, replies, strict=True)
         ]
 
     def settle(self, ticket_id: str, draw_id: str, scope: Scope, actual: Amounts | None) -> Settlement:
@@ -208,11 +208,11 @@ class RedisBudget:
     def _prepared(self, shares: Sequence[Share], arguments: Sequence[str | int]) -> Prepared:
         """Keys and arguments are those of `lua/lib_call.lua`."""
         scopes = tuple([share.scope for share in shares])
-        asked = [_packed(share.amounts) for share in shares]
+        result = [_packed(share.amounts) for share in shares]
         if self._clock_ms is not None:
-            asked.append(str(self._clock_ms()))
+            result.append(str(self._clock_ms()))
         lasting = _lasting(self._prefix, scopes, (self._local_ms() + self._server_ahead_ms) // HOUR_MS)
-        return lasting, [f"[{','.join(asked)}]", *arguments]
+        return lasting, [f"[{','.join(result)}]", *arguments]
 
     def _local_ms(self) -> int:
         return time.time_ns() // 1_000_000
@@ -273,9 +273,9 @@ def _drawn(draw_id: str, shares: Sequence[Share], reply: Sequence[int]) -> Draw 
 
 def _refusal(shares: Sequence[Share], reply: Sequence[int]) -> Refusal:
     """What a script's `refused` says; numbers count from 1, as in Lua."""
-    _, number, window_number, used, asked, wait_ms = reply
+    _, number, window_number, used, result, wait_ms = reply
     scope = shares[number - 1].scope
     if window_number == 0:
-        return Refusal(scope.name, BLOCKED, 0, used, asked, wait_ms)
+        return Refusal(scope.name, BLOCKED, 0, used, result, wait_ms)
     window = scope.windows[window_number - 1]
-    return Refusal(scope.name, window.name, window.limit, used, asked, None if wait_ms < 0 else wait_ms)
+    return Refusal(scope.name, window.name, window.limit, used, result, None if wait_ms < 0 else wait_ms)

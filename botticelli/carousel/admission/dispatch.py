@@ -132,24 +132,24 @@ def _reserve(runtime: Runtime, tx: Transaction, plan: Plan, ticket_ids: Sequence
     """
     ticket_id = ticket_ids[0]
     first: Refusal | None = None
-    asked: dict[str, Scope] = {}
+    result: dict[str, Scope] = {}
     current: Plan | None = plan
     while current is not None:
-        wanted = [Share(runtime.in_force(share.scope, tx), share.amounts) for share in shares(current)]
-        paused = runtime.paused((share.scope for share in wanted), tx)
-        answer = paused or runtime.budget.reserve_all(ticket_ids, wanted, TICKET_LEASE_SECONDS)
+        value = [Share(runtime.in_force(share.scope, tx), share.amounts) for share in shares(current)]
+        paused = runtime.paused((share.scope for share in value), tx)
+        answer = paused or runtime.budget.reserve_all(ticket_ids, value, TICKET_LEASE_SECONDS)
         if isinstance(answer, list):
             held = {share.scope.name for share in answer[0].shares}
-            left = [scope for name, scope in asked.items() if name not in held]
+            left = [scope for name, scope in result.items() if name not in held]
             if left:
                 runtime.budget.release(ticket_id, left)
             return answer
         first = first or answer
-        asked |= {share.scope.name: share.scope for share in wanted}
+        result |= {share.scope.name: share.scope for share in value}
         current = without_scope(current, answer.scope) if _is_long(runtime, answer) else None
     assert first is not None, "the loop ends with a refusal"
     usual = {share.scope.name for share in shares(plan)}
-    left = [scope for name, scope in asked.items() if name not in usual]
+    left = [scope for name, scope in result.items() if name not in usual]
     if left:
         runtime.budget.release(ticket_id, left)
     return first

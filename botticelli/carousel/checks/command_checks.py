@@ -50,8 +50,8 @@ def check_commands(
         platforms[command.platform] = platform
         others = [each.security for each in demands]
         rules = rules_for(runtime.settings.security, narrative, act, command, source, enqueued=others)
-        found, warned = _of_command(platform, source, act, command, rules, is_sample=is_sample)
-        problems += found
+        result, warned = _of_command(platform, source, act, command, rules, is_sample=is_sample)
+        problems += result
         warnings += map(str, warned)
     if problems:
         raise NarrativeError(problems)
@@ -76,7 +76,7 @@ def platform_of(runtime: Runtime, command: BotCommandInput, *, rehearse: bool = 
 
 
 def commands_of(narrative: Narrative) -> Iterator[tuple[Act, BotCommandInput]]:
-    return ((act, one) for act in narrative.acts for one in act.inputs if one.type == "bot_command")
+    return ((act, item) for act in narrative.acts for item in act.inputs if item.type == "bot_command")
 
 
 def problem_of(
@@ -111,11 +111,11 @@ def _of_command(
         key = "command" if denied.key == "command" else f"{command.command} {denied.key}"
         return [problem_of(source, act, command, denied.reason, denied.do, key=key)], []
     samples = [fault for fault in checked.faults if is_sample and fault.is_of_sample]
-    faults = [place(one.name, one.message, one.hint) for one in checked.faults if one not in samples]
+    faults = [place(item.name, item.message, item.hint) for item in checked.faults if item not in samples]
     beyond = platform.beyond(checked.args) if isinstance(platform, Restricts) else None
     faults += [place(*beyond)] if beyond else []
-    put_yours = [place(one.name, one.message, one.hint or "put yours before you run it") for one in samples]
-    return faults, [*(place(one.name, one.message, one.hint) for one in checked.warnings), *put_yours]
+    put_yours = [place(sample.name, sample.message, sample.hint or "put yours before you run it") for sample in samples]
+    return faults, [*(place(warning.name, warning.message, warning.hint) for warning in checked.warnings), *put_yours]
 
 
 def _unconfirmed(runtime: Runtime, narrative: Narrative, source: str, demands: Sequence[Demands]) -> list[Problem]:
@@ -143,8 +143,8 @@ def _known(value: Value) -> Any:
             text = "".join(map(str, value.parts))
             return TEMPLATED if value.references or PLACEHOLDER in text else text
         case Items(array=tuple() as array):
-            return [_known(one) for one in array]
+            return [_known(item) for item in array]
         case Items():
-            return {key: _known(one) for key, one in (value.table or {}).items()}
+            return {key: _known(item) for key, item in (value.table or {}).items()}
         case _:
             return value

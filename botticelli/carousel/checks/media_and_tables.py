@@ -29,7 +29,7 @@ def media_limits(settings: Settings) -> MediaLimits:
 
 def media_in(loaded: Loaded) -> dict[str, NewMedium]:
     """What a run of the narrative carries, by SHA-256."""
-    named = {one.sha256: one.mime for _, one in _media_of(loaded.narrative) if one.sha256 is not None}
+    named = {item.sha256: item.mime for _, item in _media_of(loaded.narrative) if item.sha256 is not None}
     from botticelli.store import NewMedium
 
     return {sha256: NewMedium(mime, loaded.media[sha256]) for sha256, mime in named.items()}
@@ -39,9 +39,9 @@ def check_media(runtime: Runtime, plan: Plan, narrative: Narrative, source: str)
     """NarrativeError for media that the act's model doesn't take, and for URLs that nobody would fetch."""
     problems = []
     for position, act in enumerate(narrative.acts):
-        for one in act.inputs:
-            if isinstance(one, MediaInput) and (fault := _media_fault(runtime, plan, position, one)) is not None:
-                problems.append(Problem(source, one.line or act.line, 1, f"act {act.name}", one.type, fault))
+        for item in act.inputs:
+            if isinstance(item, MediaInput) and (fault := _media_fault(runtime, plan, position, item)) is not None:
+                problems.append(Problem(source, item.line or act.line, 1, f"act {act.name}", item.type, fault))
     if problems:
         raise NarrativeError(problems)
 
@@ -54,13 +54,13 @@ def table_notes(runtime: Runtime, tx: Transaction, narrative: Narrative, source:
     tables = Tables(tx.connection, allow=settings.allow, write=settings.write)
     notes = []
     contents = [narrative.content, *(act.scope.content for act in narrative.acts if act.scope)]
-    made_here = {one.target for one in contents if one.is_generated}
-    for act, one in _queries_of(narrative):
-        pulls = _pulls(narrative, act, one)
-        if one.table_name not in made_here and tables.find(one.table_name, to_write=pulls) is None:
-            what = f"there is no table {one.table_name} that it may {'change' if pulls else 'read'} yet"
-            notes.append(f"{source}:{one.line or act.line}: [act {act.name}] {what}")
-    for template in dict.fromkeys(one.template for one in contents if one.template is not None):
+    made_here = {content.target for content in contents if content.is_generated}
+    for act, result in _queries_of(narrative):
+        pulls = _pulls(narrative, act, result)
+        if result.table_name not in made_here and tables.find(result.table_name, to_write=pulls) is None:
+            what = f"there is no table {result.table_name} that it may {'change' if pulls else 'read'} yet"
+            notes.append(f"{source}:{result.line or act.line}: [act {act.name}] {what}")
+    for template in dict.fromkeys(content.template for content in contents if content.template is not None):
         if tables.find(template) is None:
             notes.append(f"{source}: template: there is no table {template} that it may read yet")
     return notes
@@ -69,9 +69,9 @@ def table_notes(runtime: Runtime, tx: Transaction, narrative: Narrative, source:
 def check_pulls(narrative: Narrative, source: str) -> None:
     """NarrativeError when it would take rows away: text that anybody may have sent does not."""
     problems = [
-        Problem(source, one.line, 1, f"act {act.name}", "pull_and_delete", "a narrative sent as text deletes no rows")
-        for act, one in _queries_of(narrative)
-        if _pulls(narrative, act, one)
+        Problem(source, item.line, 1, f"act {act.name}", "pull_and_delete", "a narrative sent as text deletes no rows")
+        for act, item in _queries_of(narrative)
+        if _pulls(narrative, act, item)
     ]
     if problems:
         raise NarrativeError(problems)
@@ -92,25 +92,25 @@ def update_fault(command: BotCommandInput) -> str | None:
     return None
 
 
-def _media_fault(runtime: Runtime, plan: Plan, position: int, one: MediaInput) -> str | None:
+def _media_fault(runtime: Runtime, plan: Plan, position: int, media_input: MediaInput) -> str | None:
     call = plan[position]
     for model in (call.model, *(other.model for other in call.fallbacks)):
-        if one.url is None or not fetches_itself(runtime, model, one.type):
-            refusal = media_refusal(runtime.drivers.get(model.provider), model.model, one.type, by_url=False)
+        if media_input.url is None or not fetches_itself(runtime, model, media_input.type):
+            refusal = media_refusal(runtime.drivers.get(model.provider), model.model, media_input.type, by_url=False)
             if refusal is not None:
                 return refusal
-    if one.url is None or one.url.references:
+    if media_input.url is None or media_input.url.references:
         return None
-    return fault_of_url("".join(str(part) for part in one.url.parts), runtime.settings.fetch)
+    return fault_of_url("".join(str(part) for part in media_input.url.parts), runtime.settings.fetch)
 
 
-def _pulls(narrative: Narrative, act: Act, one: TableInput) -> bool:
-    return one.pull_and_delete and not narrative.content_for(act).preserve_source
+def _pulls(narrative: Narrative, act: Act, table_input: TableInput) -> bool:
+    return table_input.pull_and_delete and not narrative.content_for(act).preserve_source
 
 
 def _media_of(narrative: Narrative) -> Iterator[tuple[Act, MediaInput]]:
-    return ((act, one) for act in narrative.acts for one in act.inputs if isinstance(one, MediaInput))
+    return ((act, item) for act in narrative.acts for item in act.inputs if isinstance(item, MediaInput))
 
 
 def _queries_of(narrative: Narrative) -> Iterator[tuple[Act, TableInput]]:
-    return ((act, one) for act in narrative.acts for one in act.inputs if isinstance(one, TableInput))
+    return ((act, item) for act in narrative.acts for item in act.inputs if isinstance(item, TableInput))

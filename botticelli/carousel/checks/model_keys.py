@@ -46,15 +46,15 @@ def _is_here(workers: Sequence[WorkerFacts], *, worker_here: bool) -> bool:
     """Whether a worker of this machine would perform it: the ones that are alive, or the one that is started."""
     if not workers:
         return worker_here
-    return all(one.host == socket.gethostname() and one.demands is not None for one in workers)
+    return all(worker.host == socket.gethostname() and worker.demands is not None for worker in workers)
 
 
 def _providers(call: Call) -> list[str]:
-    return [one.model.provider for one in (call, *call.fallbacks)]
+    return [fallback.model.provider for fallback in (call, *call.fallbacks)]
 
 
 def _have(workers: Sequence[WorkerFacts], provider: str) -> list[str]:
-    return [one.worker for one in workers if one.ready.get(provider)]
+    return [worker.worker for worker in workers if worker.ready.get(provider)]
 
 
 def _elsewhere(workers: Sequence[WorkerFacts], provider: str) -> str:
@@ -62,21 +62,21 @@ def _elsewhere(workers: Sequence[WorkerFacts], provider: str) -> str:
     if have:
         return f"workers that have it: {', '.join(have)}"
     if workers:
-        return f"none of the workers that are alive says that it has it: {', '.join(one.worker for one in workers)}"
+        return f"none of the workers that are alive says that it has it: {', '.join(worker.worker for worker in workers)}"
     return "workers need it"
 
 
 def _lack(runtime: Runtime, provider: str) -> str:
     driver = runtime.drivers.get(provider)
-    found = driver.readiness() if isinstance(driver, SaysReadiness) else None
-    if found is not None and found.sdk_missing:
+    readiness = driver.readiness() if isinstance(driver, SaysReadiness) else None
+    if readiness is not None and readiness.sdk_missing:
         return "its SDK is not installed"
-    return f"{' or '.join(found.key_names)} is not set" if found is not None and found.key_names else "it is not ready"
+    return f"{' or '.join(readiness.key_names)} is not set" if readiness is not None and readiness.key_names else "it is not ready"
 
 
 def _do(runtime: Runtime, provider: str) -> str:
     driver = runtime.drivers.get(provider)
-    found = driver.readiness() if isinstance(driver, SaysReadiness) else None
-    if found is not None and found.sdk_missing:
-        return found.sdk_missing
+    readiness = driver.readiness() if isinstance(driver, SaysReadiness) else None
+    if readiness is not None and readiness.sdk_missing:
+        return readiness.sdk_missing
     return "set it and start the workers with it, or choose another model"

@@ -32,7 +32,7 @@ def checked_plan(
     except UnclaimedModel as error:
         raise NotHere(error.what, where=source, do=error.do) from None
     if carousel_of(narrative).max_cost_usd is not None and estimated_cost_usd(plan) is None:
-        calls = [one for call in plan.values() for one in (call, *call.fallbacks)]
+        calls = [fallback for call in plan.values() for fallback in (call, *call.fallbacks)]
         unpriced = ", ".join(sorted({str(call.model) for call in calls if call.cost_usd is None}))
         raise NotHere(
             f"max_cost_usd can't be kept: the price of {unpriced} is unknown",
@@ -56,22 +56,22 @@ def limit_notes(plan: Plan) -> list[str]:
 
 def readiness_notes(runtime: Runtime, plan: Plan) -> list[str]:
     """A warning for each provider that can't be called from here as it is: workers elsewhere may have what is missing."""
-    calls = [one for call in plan.values() for one in (call, *call.fallbacks)]
+    calls = [fallback for call in plan.values() for fallback in (call, *call.fallbacks)]
     notes = []
     for name in dict.fromkeys(call.model.provider for call in calls):
         driver = runtime.drivers.get(name)
         if not isinstance(driver, SaysReadiness):
             continue
-        found = driver.readiness()
-        if found.sdk_missing:
-            notes.append(f"{name}: its SDK is not installed here; workers need it: {found.sdk_missing}")
-        elif found.has_key is False and found.base_url is None:
-            notes.append(f"{name}: {' or '.join(found.key_names)} is not set here; workers need it")
+        readiness = driver.readiness()
+        if readiness.sdk_missing:
+            notes.append(f"{name}: its SDK is not installed here; workers need it: {readiness.sdk_missing}")
+        elif readiness.has_key is False and readiness.base_url is None:
+            notes.append(f"{name}: {' or '.join(readiness.key_names)} is not set here; workers need it")
     return notes
 
 
-def _never_fits(asked: Iterable[Share]) -> Refusal | None:
-    for share in asked:
+def _never_fits(result: Iterable[Share]) -> Refusal | None:
+    for share in result:
         for window in share.scope.windows:
             amount = getattr(share.amounts, window.metric)
             if amount > window.limit:
@@ -90,7 +90,7 @@ def check_variables(narrative: Narrative, given: Mapping[str, str]) -> None:
     known = {
         *narrative.variables,
         *(name for names in inner for name in names),
-        *(one.name for one in references(narrative) if one.kind == "var"),
+        *(reference.name for reference in references(narrative) if reference.kind == "var"),
     }
     unused = sorted(given.keys() - known)
     if unused:

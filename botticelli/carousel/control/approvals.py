@@ -44,9 +44,9 @@ def decide(runtime: Runtime, effect: str, decision: Decision, mover: Mover | Non
     """
     mover = mover or Mover()
     with runtime.store.transaction() as tx:
-        found = tx.effects.find(effect)
-        key = found["key"]
-        run = tx.runs.lock(found["run_id"])
+        find = tx.effects.find(effect)
+        key = find["key"]
+        run = tx.runs.lock(find["run_id"])
         changed = tx.effects.decide(
             key,
             decision,

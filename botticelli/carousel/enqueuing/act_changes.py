@@ -35,14 +35,14 @@ def _with_act(narrative: Narrative, name: str, key: str, text: str) -> Narrative
 
 def _prompt(act: Act, key: str, text: str) -> Act:
     """The text stands where the first text stood; further texts are gone, everything else stays."""
-    first = next((position for position, one in enumerate(act.inputs) if one.type == "text"), None)
+    first = next((position for position, item in enumerate(act.inputs) if item.type == "text"), None)
     if first is None:
         raise InvalidInput(f"act {act.name} has no prompt", where="--set", do="it calls no model")
     content = TextInput(content=_template(text, f"{act.name}.{key}"), line=act.inputs[first].line)
     inputs = tuple(
-        content if position == first else one
-        for position, one in enumerate(act.inputs)
-        if position == first or one.type != "text"
+        content if position == first else item
+        for position, item in enumerate(act.inputs)
+        if position == first or item.type != "text"
     )
     return act.model_copy(update={"inputs": inputs})
 
@@ -81,8 +81,8 @@ def _template(text: str, where: str) -> Template:
 def _check_references(narrative: Narrative, name: str, where: str) -> None:
     names = [act.name for act in narrative.acts]
     act, earlier = narrative.acts[names.index(name)], names[: names.index(name)]
-    texts = [one.content for one in act.inputs if one.type == "text"] + ([act.system] if act.system else [])
-    for reference in (one for text in texts for one in text.references):
+    texts = [item.content for item in act.inputs if item.type == "text"] + ([act.system] if act.system else [])
+    for reference in (item for text in texts for item in text.references):
         unread: Any = reference.name if reference.kind == "act" and reference.name not in earlier else None
         if unread or (reference.kind == "previous" and not earlier):
             offer = ", ".join(dict.fromkeys(earlier)) or "none"

@@ -71,27 +71,27 @@ def act_forecasts(
     rows: TableSizes | None = None,
 ) -> list[ActForecast]:
     """In order. `call_seconds` stands in for whatever is known about how long calls last."""
-    found = []
+    result = []
     prompts = Prompts(narrative, rows or {}, past)
     for position, call in plan.items():
         calls = past.get(position, PastCalls(0))
         seconds = _seconds(runtime, call, calls) if call_seconds is None else (call_seconds, _GIVEN)
         stated = _stated(call, prompts.prompt(position), prompts.answer(position))
-        found.append(_act(narrative, position, call, past=calls, seconds=seconds, stated=stated))
-    return found
+        result.append(_act(narrative, position, call, past=calls, seconds=seconds, stated=stated))
+    return result
 
 
 def call_figures(plan: Plan, acts: Sequence[ActForecast], past: Mapping[int, PastCalls]) -> dict[int, CallFigures]:
     """What a simulated call uses: what is expected, in all metrics."""
     return {
-        one.position: CallFigures(_amounts(plan[one.position], one, past.get(one.position)), one.seconds)
-        for one in acts
+        act.position: CallFigures(_amounts(plan[act.position], act, past.get(act.position)), act.seconds)
+        for act in acts
     }
 
 
 def requests(acts: Sequence[ActForecast], retries: int, iterations: int) -> Range[int]:
-    low = sum(0 if one.may_be_skipped else one.calls_per_iteration for one in acts)
-    calls = sum(one.calls_per_iteration for one in acts)
+    low = sum(0 if act.may_be_skipped else act.calls_per_iteration for act in acts)
+    calls = sum(act.calls_per_iteration for act in acts)
     worst = calls + retries if calls else 0
     return Range(low * iterations, calls * iterations, worst * iterations)
 
@@ -104,17 +104,17 @@ def tokens(acts: Sequence[ActForecast], retries: int, iterations: int) -> Range[
 
 def cost_usd(acts: Sequence[ActForecast], retries: int, iterations: int) -> Range[Decimal] | None:
     """None when the cost of any call is unknown."""
-    known = [(one, one.cost_usd) for one in acts if one.cost_usd is not None]
+    known = [(act, act.cost_usd) for act in acts if act.cost_usd is not None]
     return _total(known, retries, iterations, Decimal(0)) if len(known) == len(acts) else None
 
 
 def _total(
     each: Sequence[tuple[ActForecast, Range[Number]]], retries: int, iterations: int, nothing: Number
 ) -> Range[Number]:
-    low = sum((one.low * act.calls_per_iteration for act, one in each if not act.may_be_skipped), nothing)
-    expected = sum((one.expected * act.calls_per_iteration for act, one in each), nothing)
-    worst = sum((one.worst * act.calls_per_iteration for act, one in each), nothing)
-    worst += max((one.worst for _, one in each), default=nothing) * retries
+    low = sum((item.low * act.calls_per_iteration for act, item in each if not act.may_be_skipped), nothing)
+    expected = sum((item.expected * act.calls_per_iteration for act, item in each), nothing)
+    worst = sum((item.worst * act.calls_per_iteration for act, item in each), nothing)
+    worst += max((item.worst for _, item in each), default=nothing) * retries
     return Range(low * iterations, expected * iterations, worst * iterations)
 
 
@@ -181,7 +181,7 @@ def _cost(call: Call, past: PastCalls | None, stated: Stated) -> tuple[Range[Dec
     """What was paid before; else the prices of what is expected. Unknown where any of the call's models has no price."""
     if past is None and stated.unknown:
         return None, "unknown"
-    others = [one for one in call.fallbacks if one.cost_usd is None]
+    others = [fallback for fallback in call.fallbacks if fallback.cost_usd is None]
     if others:
         return None, "unknown"
     if past is not None and past.cost_usd is not None:

@@ -74,7 +74,7 @@ def _live(runtime: Runtime, narrative: Narrative) -> Knowledge:
         calls = {position: _past_calls(runtime, tx, narrative, position) for position in plan}
         overrides = tx.overrides.in_force()
         scopes = scopes_in(plan)
-        others = [one for run in _going_on(tx) if (one := _other(runtime, tx, run, scopes)) is not None]
+        others = [other for run in _going_on(tx) if (other := _other(runtime, tx, run, scopes)) is not None]
         charges = _charges(tx, scopes.values())
     usages = {name: runtime.budget.usage(runtime.in_force(scope)) for name, scope in scopes.items()}
     return Knowledge(estimates, calls, overrides, usages, charges, others, is_live=True, rows=rows)
@@ -107,13 +107,13 @@ def _charges(tx: Transaction, scopes: Iterable[Scope]) -> list[PastCharge]:
     """When these scopes were charged: each draw of the last two minutes, and sums of minutes before."""
     periods = [window.period_seconds for scope in scopes for window in scope.windows if window.kind == "sliding"]
     names, since = [scope.name for scope in scopes], datetime.now(UTC) - timedelta(seconds=SHORT_SECONDS)
-    found = [one for row in tx.spending.rows(since) for one in _of_draw(row) if one.scope in names]
+    rows = [item for row in tx.spending.rows(since) for item in _of_draw(row) if item.scope in names]
     minutes = tx.spending.charged(names, max(periods, default=0.0)) if max(periods, default=0.0) > SHORT_SECONDS else []
-    for one in minutes:
-        if one.at < since:
-            amounts = Amounts(one.requests, one.tokens, one.input_tokens, one.output_tokens, one.cost_microusd)
-            found.append(PastCharge(one.scope, amounts, round(one.at.timestamp() * 1000)))
-    return found
+    for minute in minutes:
+        if minute.at < since:
+            amounts = Amounts(minute.requests, minute.tokens, minute.input_tokens, minute.output_tokens, minute.cost_microusd)
+            rows.append(PastCharge(minute.scope, amounts, round(minute.at.timestamp() * 1000)))
+    return rows
 
 
 def _of_draw(row: SpentRow) -> Iterator[PastCharge]:

@@ -26,7 +26,7 @@ def effects_of(
     runtime: Runtime, narrative: Narrative, iterations: int, *, rehearse: bool = False
 ) -> tuple[Effect, ...]:
     """In order, of `iterations` iterations. InvalidInput for a platform that isn't there."""
-    found = []
+    result = []
     positions = {id(act): position for position, act in enumerate(narrative.acts)}
     for act, command in commands_of(narrative):
         position = positions[id(act)]
@@ -34,7 +34,7 @@ def effects_of(
         spec = platform.spec(command.command)
         if spec is not None and spec.writes:
             times, may_be_skipped = iterations * turns(act), narrative.may_skip(position)
-            found.append(
+            result.append(
                 Effect(
                     act.name,
                     command.platform,
@@ -44,4 +44,4 @@ def effects_of(
                     rehearse or platform.is_rehearsal,
                 )
             )
-    return tuple(found)
+    return tuple(result)

@@ -164,8 +164,8 @@ def _simulate(runtime: Runtime, ours: SimulatedRun, knowledge: Knowledge, *, slo
     for other in knowledge.others:
         simulation.add(_as_simulated(runtime, other))
     simulation.add(ours)
-    wanted = ours.run.iterations
-    is_over = simulation.run_until_end(ours, iterations=min(wanted, MOST_SIMULATED))
+    iterations = ours.run.iterations
+    is_over = simulation.run_until_end(ours, iterations=min(iterations, MOST_SIMULATED))
     seconds = (max(ours.ends, default=simulation.now_ms) - start_ms) / 1000
     status: Status = "completed"
     if ours.run.is_final:
@@ -173,13 +173,13 @@ def _simulate(runtime: Runtime, ours: SimulatedRun, knowledge: Knowledge, *, slo
     elif not is_over:
         status = "endless"
     performed, waiting_seconds = len(ours.ends), ours.waiting_ms / 1000
-    if status != "completed" or performed >= wanted:
+    if status != "completed" or performed >= iterations:
         return _End(start_ms, status, performed, seconds, waiting_seconds)
     half = performed // 2
     pace_seconds = (ours.ends[-1] - ours.ends[half]) / 1000 / max(1, performed - 1 - half)
-    rest_seconds = pace_seconds * (wanted - performed)
-    waiting_seconds *= wanted / performed
-    return _End(start_ms, status, wanted, seconds + rest_seconds, waiting_seconds, is_extrapolated=True)
+    rest_seconds = pace_seconds * (iterations - performed)
+    waiting_seconds *= iterations / performed
+    return _End(start_ms, status, iterations, seconds + rest_seconds, waiting_seconds, is_extrapolated=True)
 
 
 def _as_run(new: NewRun) -> Run:
@@ -201,7 +201,7 @@ def _as_simulated(runtime: Runtime, other: Other) -> SimulatedRun:
 def _retries(narrative: Narrative, plan: Plan, of_run: int) -> int:
     """How many tries of one iteration may fail."""
     own = [narrative.acts[position].retries for position in plan]
-    return max((of_run if one is None else one for one in own), default=0)
+    return max((of_run if item is None else item for item in own), default=0)
 
 
 def _binding(ours: SimulatedRun, start_ms: int) -> Binding | None:
@@ -223,7 +223,7 @@ def _unknowns(plan: Plan, acts: Sequence[ActForecast]) -> Iterator[str]:
     """Why a figure has no range."""
     for what in dict.fromkeys(what for act in acts for what in act.unknown):
         yield f"{what} is known only when the act is performed: no range"
-    calls = [one for call in plan.values() for one in (call, *call.fallbacks)]
+    calls = [fallback for call in plan.values() for fallback in (call, *call.fallbacks)]
     if unpriced := sorted({str(call.model) for call in calls if call.cost_usd is None}):
         yield f"the cost is unknown: no price of {', '.join(unpriced)} is known"
 
@@ -235,7 +235,7 @@ def _notes(knowledge: Knowledge, acts: Sequence[ActForecast], end: _End, iterati
         yield "no services are running, and none were started: planned from empty budgets, without any past"
     if knowledge.others:
         yield f"{len(knowledge.others)} other run{'' if len(knowledge.others) == 1 else 's'} ask the same budgets"
-    if assumed := [one.act for one in acts if one.seconds_source == "assumed"]:
+    if assumed := [act.act for act in acts if act.seconds_source == "assumed"]:
         yield f"a call of {', '.join(assumed)} is assumed to last {ASSUMED_SECONDS:g} s; give --call-seconds to say better"
     if end.is_extrapolated:
         yield f"{MOST_SIMULATED:,} of {iterations:,} iterations were simulated; the rest goes on at their pace"

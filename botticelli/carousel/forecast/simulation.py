@@ -97,8 +97,8 @@ class SimulatedRuntime(Runtime):
 
     def overrides_of(self, scope: str, tx: Transaction | None = None) -> Mapping[str, Override]:
         now = _moment(self._clock_ms())
-        found = self._lowered.get(scope, {})
-        return {name: one for name, one in found.items() if one.until is None or one.until > now}
+        _lowered = self._lowered.get(scope, {})
+        return {name: item for name, item in _lowered.items() if item.until is None or item.until > now}
 
 
 class _Silence:
@@ -121,20 +121,20 @@ class Simulation:
         self._queue: list[Iterator[int]] = []
         self._rows = cast(Transaction, _Rows(self))
 
-    def add(self, one: SimulatedRun) -> None:
+    def add(self, simulated_run: SimulatedRun) -> None:
         """A run that is parked is looked at when it is due, others now."""
-        self.runs[one.run.id] = one
-        self.runtime.plans[one.run.id] = one.plan
-        due_ms = _ms(one.run.due_at) if one.run.status == "waiting" and one.run.due_at else self.now_ms
-        self._at(max(self.now_ms, due_ms), lambda: self._advance(one))
+        self.runs[simulated_run.run.id] = simulated_run
+        self.runtime.plans[simulated_run.run.id] = simulated_run.plan
+        due_ms = _ms(simulated_run.run.due_at) if simulated_run.run.status == "waiting" and simulated_run.run.due_at else self.now_ms
+        self._at(max(self.now_ms, due_ms), lambda: self._advance(simulated_run))
 
-    def run_until_end(self, one: SimulatedRun, *, iterations: int) -> bool:
+    def run_until_end(self, simulated_run: SimulatedRun, *, iterations: int) -> bool:
         """Simulate until the run is over, or until so many of its iterations have ended.
 
         Returns False when it goes on after all that may be simulated.
         """
         for _ in range(MOST_STEPS):
-            if one.run.is_final or len(one.ends) >= iterations:
+            if simulated_run.run.is_final or len(simulated_run.ends) >= iterations:
                 return True
             self._idle_steps += 1
             if not self._events or self._idle_steps > MOST_IDLE_STEPS:
@@ -145,16 +145,16 @@ class Simulation:
             step()
         return False
 
-    def perform(self, one: SimulatedRun, ticket: Ticket) -> None:
+    def perform(self, simulated_run: SimulatedRun, ticket: Ticket) -> None:
         """An admitted iteration waits for a slot of a worker."""
-        one.in_flight += 1
-        self._queue.append(self._iteration(one, ticket))
+        simulated_run.in_flight += 1
+        self._queue.append(self._iteration(simulated_run, ticket))
         self._start_queued()
 
-    def due(self, one: SimulatedRun, at: datetime) -> None:
-        if one.run.status == "waiting":
-            one.waiting_ms += max(0, _ms(at) - self.now_ms)
-        self._at(_ms(at), lambda: self._wake(one))
+    def due(self, simulated_run: SimulatedRun, at: datetime) -> None:
+        if simulated_run.run.status == "waiting":
+            simulated_run.waiting_ms += max(0, _ms(at) - self.now_ms)
+        self._at(_ms(at), lambda: self._wake(simulated_run))
 
     def _start_queued(self) -> None:
         while self._queue and self._free_slots:
@@ -169,54 +169,54 @@ class Simulation:
     def _at(self, at_ms: int, step: Callable[[], None]) -> None:
         heapq.heappush(self._events, (at_ms, next(self._numbers), step))
 
-    def _wake(self, one: SimulatedRun) -> None:
+    def _wake(self, simulated_run: SimulatedRun) -> None:
         """As the sweep does: only what is due still."""
-        if one.run.due_at is not None and _ms(one.run.due_at) <= self.now_ms:
-            self._advance(one)
+        if simulated_run.run.due_at is not None and _ms(simulated_run.run.due_at) <= self.now_ms:
+            self._advance(simulated_run)
 
-    def _advance(self, one: SimulatedRun) -> None:
+    def _advance(self, simulated_run: SimulatedRun) -> None:
         refusals = self.runtime.budget.refusals
         refusals.clear()
-        advance(self.runtime, self._rows, self._rows.runs.lock(one.run.id))
-        one.refusals += [Refused(refusal, self.now_ms, one.run.dispatched) for refusal in refusals]
+        advance(self.runtime, self._rows, self._rows.runs.lock(simulated_run.run.id))
+        simulated_run.refusals += [Refused(refusal, self.now_ms, simulated_run.run.dispatched) for refusal in refusals]
 
-    def _iteration(self, one: SimulatedRun, ticket: Ticket) -> Iterator[int]:
+    def _iteration(self, simulated_run: SimulatedRun, ticket: Ticket) -> Iterator[int]:
         """Yields how long to wait before it goes on."""
         yield round(ITERATION_SECONDS * 1000)
-        for position, call in one.plan.items():
+        for position, call in simulated_run.plan.items():
             for turn in range(call.turns):
-                yield from self._call(one, ticket, f"{position}.{turn}", position)
+                yield from self._call(simulated_run, ticket, f"{position}.{turn}", position)
         self.runtime.budget.release(ticket.id, [share.scope for share in ticket.shares])
-        self._count(one)
+        self._count(simulated_run)
         self._free_slots += 1
-        self._advance(one)
+        self._advance(simulated_run)
         self._start_queued()
 
-    def _call(self, one: SimulatedRun, ticket: Ticket, name: str, position: int) -> Iterator[int]:
+    def _call(self, simulated_run: SimulatedRun, ticket: Ticket, name: str, position: int) -> Iterator[int]:
         budget, draw_id = self.runtime.budget, f"{ticket.id}:{name}"
-        call = _granted(one.plan[position], ticket)
+        call = _granted(simulated_run.plan[position], ticket)
         for scope in call.scopes:
             while isinstance(refusal := budget.draw(ticket.id, draw_id, self._in_force(scope), call.amounts), Refusal):
                 wait_ms = self.runtime.softened(refusal, self._rows).retry_after_ms
                 yield NEVER_MS if wait_ms is None else max(1, wait_ms)
-        yield round(one.figures[position].seconds * 1000) if position in one.figures else 0
+        yield round(simulated_run.figures[position].seconds * 1000) if position in simulated_run.figures else 0
         for scope in reversed(call.scopes):
-            budget.settle(ticket.id, draw_id, self._in_force(scope), one.used(position))
+            budget.settle(ticket.id, draw_id, self._in_force(scope), simulated_run.used(position))
 
     def _in_force(self, scope: Scope) -> Scope:
         return self.runtime.in_force(scope, self._rows)
 
-    def _count(self, one: SimulatedRun) -> None:
-        turns = [one.used(position) for position, call in one.plan.items() for _ in range(call.turns)]
+    def _count(self, simulated_run: SimulatedRun) -> None:
+        turns = [simulated_run.used(position) for position, call in simulated_run.plan.items() for _ in range(call.turns)]
         used = sum(turns, NOTHING)
-        cost_usd = None if one.run.cost_usd is None else one.run.cost_usd + Decimal(used.cost_microusd) / 1_000_000
+        cost_usd = None if simulated_run.run.cost_usd is None else simulated_run.run.cost_usd + Decimal(used.cost_microusd) / 1_000_000
         self._idle_steps = 0
-        one.in_flight -= 1
-        one.ends.append(self.now_ms)
-        one.run = dataclasses.replace(
-            one.run,
-            succeeded=one.run.succeeded + 1,
-            input_tokens=one.run.input_tokens + used.tokens,
+        simulated_run.in_flight -= 1
+        simulated_run.ends.append(self.now_ms)
+        simulated_run.run = dataclasses.replace(
+            simulated_run.run,
+            succeeded=simulated_run.run.succeeded + 1,
+            input_tokens=simulated_run.run.input_tokens + used.tokens,
             cost_usd=cost_usd,
         )
 
@@ -229,9 +229,9 @@ class _Rows:
         self.runs = self.iterations = self
 
     def get(self, run_id: str) -> Run:
-        one = self._simulation.runs[run_id]
-        one.run = dataclasses.replace(one.run, now=_moment(self._simulation.now_ms))
-        return one.run
+        run = self._simulation.runs[run_id]
+        run.run = dataclasses.replace(run.run, now=_moment(self._simulation.now_ms))
+        return run.run
 
     lock = get
 
@@ -239,10 +239,10 @@ class _Rows:
         return Open(self._simulation.runs[run_id].in_flight, None, None)
 
     def set(self, run_id: str, **values: Any) -> None:
-        one = self._simulation.runs[run_id]
-        one.run = dataclasses.replace(one.run, **values)
-        if one.run.due_at is not None and "due_at" in values:
-            self._simulation.due(one, one.run.due_at)
+        run = self._simulation.runs[run_id]
+        run.run = dataclasses.replace(run.run, **values)
+        if run.run.due_at is not None and "due_at" in values:
+            self._simulation.due(run, run.run.due_at)
 
     def finish(self, run_id: str, status: str, reason: str | None) -> None:
         self.set(run_id, status=status, ending=status, reason=reason, due_at=None)
@@ -259,7 +259,7 @@ class _Rows:
 def _granted(call: Call, ticket: Ticket) -> Call:
     """The call of the model for which the ticket was granted."""
     held = {share.scope.name for share in ticket.shares}
-    return next((one for one in (call, *call.fallbacks) if one.scope.name in held), call)
+    return next((fallback for fallback in (call, *call.fallbacks) if fallback.scope.name in held), call)
 
 
 def _moment(at_ms: int) -> datetime:

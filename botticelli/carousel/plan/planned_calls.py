@@ -101,7 +101,7 @@ def plan_iteration(
     """
     terms = narrative.terms or Terms()
     names = {"narrative": narrative.name, "guilds": guilds_of(narrative), "tenant": terms.tenant}
-    own = runtime.own_scopes(**names, enqueued=[one.budgets for one in demands])  # type: ignore[arg-type]
+    own = runtime.own_scopes(**names, enqueued=[demand.budgets for demand in demands])  # type: ignore[arg-type]
     plan: Plan = {}
     for position, estimate in (first_estimates(narrative) | estimates).items():
         act = narrative.acts[position]
@@ -119,7 +119,7 @@ def without_scope(plan: Plan, scope: str) -> Plan | None:
     """The plan without a model whose scope refuses: its calls go to their next model. None when one has no other."""
     other: Plan = {}
     for position, call in plan.items():
-        rest = [one for one in (call, *call.fallbacks) if one.scope.name != scope]
+        rest = [fallback for fallback in (call, *call.fallbacks) if fallback.scope.name != scope]
         if not rest:
             return None
         other[position] = replace(rest[0], fallbacks=tuple(rest[1:]))
@@ -136,7 +136,7 @@ def with_models(narrative: Narrative, plan: Plan) -> Narrative:
 
 
 def _models(call: Call) -> dict[str, Any]:
-    return {"model": str(call.model), "fallbacks": tuple(str(one.model) for one in call.fallbacks)}
+    return {"model": str(call.model), "fallbacks": tuple(str(fallback.model) for fallback in call.fallbacks)}
 
 
 def with_multipliers(narrative: Narrative, own: Multipliers) -> Narrative:
@@ -154,7 +154,7 @@ def multipliers_of(narrative: Narrative) -> Multipliers:
 
 def scopes_in(plan: Plan) -> dict[str, Scope]:
     """By name, all that its calls may spend from, those of other models included."""
-    calls = [one for call in plan.values() for one in (call, *call.fallbacks)]
+    calls = [fallback for call in plan.values() for fallback in (call, *call.fallbacks)]
     return {scope.name: scope for call in calls for scope in call.scopes}
 
 

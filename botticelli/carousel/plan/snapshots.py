@@ -33,19 +33,19 @@ class _Snapshots:
 
     def read(self, tx: Transaction, run_id: str) -> _Kept:
         with self._lock:
-            found = self._kept.get(run_id)
-            if found is not None:
+            result = self._kept.get(run_id)
+            if result is not None:
                 self._kept.move_to_end(run_id)
-                return found
+                return result
         row = tx.runs.snapshot(run_id)
-        found = _Kept(
+        result = _Kept(
             Narrative.model_validate(row.narrative), row.variables, from_json(row.estimates), read_stored(row.demands)
         )
         with self._lock:
-            self._kept[run_id] = found
+            self._kept[run_id] = result
             while len(self._kept) > KEPT:
                 self._kept.popitem(last=False)
-        return found
+        return result
 
 
 _snapshots = _Snapshots()
@@ -66,8 +66,8 @@ def plan_of(runtime: Runtime, tx: Transaction, run_id: str) -> Plan:
     if plan is None:
         while len(runtime.plans) >= KEPT:
             runtime.plans.pop(next(iter(runtime.plans)), None)
-        kept = _snapshots.read(tx, run_id)
-        plan = plan_iteration(runtime, kept.narrative, kept.estimates, kept.demands)
+        result = _snapshots.read(tx, run_id)
+        plan = plan_iteration(runtime, result.narrative, result.estimates, result.demands)
         runtime.plans[run_id] = plan
     return plan
 
@@ -84,5 +84,5 @@ def given_variables_of(tx: Transaction, run_id: str) -> dict[str, str]:
 
 def variables_of(tx: Transaction, run_id: str) -> dict[str, str]:
     """What was given at enqueue, over the narrative's defaults."""
-    kept = _snapshots.read(tx, run_id)
-    return kept.narrative.variables | kept.variables
+    result = _snapshots.read(tx, run_id)
+    return result.narrative.variables | result.variables

@@ -22,28 +22,28 @@ def query_of(input_: TableInput, resolve: Resolve) -> Query:
     )
 
 
-def condition_of(found: Filter, resolve: Resolve) -> Condition:
+def condition_of(result: Filter, resolve: Resolve) -> Condition:
     """Values are data: what they hold never becomes a part of the filter."""
-    match found:
+    match result:
         case Comparison():
-            return Test(found.column, found.op, _values(found, resolve))
+            return Test(result.column, result.op, _values(result, resolve))
         case Constant():
-            return Junction((), is_any=not found.holds)
+            return Junction((), is_any=not result.holds)
         case AllOf() | AnyOf():
-            parts = tuple(condition_of(part, resolve) for part in found.parts)
-            return Junction(parts, is_any=isinstance(found, AnyOf))
+            parts = tuple(condition_of(part, resolve) for part in result.parts)
+            return Junction(parts, is_any=isinstance(result, AnyOf))
         case Not():
-            return Negation(condition_of(found.part, resolve))
+            return Negation(condition_of(result.part, resolve))
 
 
-def _values(found: Comparison, resolve: Resolve) -> tuple[Operand, ...]:
+def _values(comparison: Comparison, resolve: Resolve) -> tuple[Operand, ...]:
     """Return the values of a comparison.
 
     As texts, but for what only the database knows. Where many values may stand, a reference to a list stands for its
     members.
     """
     values: list[Operand] = []
-    for operand in found.values:
+    for operand in comparison.values:
         if isinstance(operand, Moment):
             values.append(Instant(operand.base, operand.offset))
             continue
@@ -51,6 +51,6 @@ def _values(found: Comparison, resolve: Resolve) -> tuple[Operand, ...]:
             values.append(Other(operand.name))
             continue
         value = render_value(operand, resolve)
-        many = value if isinstance(value, list) and found.op == "in" else [value]
+        many = value if isinstance(value, list) and comparison.op == "in" else [value]
         values += [as_text(item) for item in many]
     return tuple(values)

@@ -73,7 +73,7 @@ def asks_for_channels(request: GenerateRequest) -> bool:
 
 
 def _of_messages(text: str) -> tuple[str, str] | None:
-    messages = [(found["channel"], found["text"].strip()) for found in _MESSAGE.finditer(text)]
+    messages = [(item["channel"], item["text"].strip()) for item in _MESSAGE.finditer(text)]
     if not messages:
         return None
     answer = "\n\n".join(said for channel, said in messages if channel == FINAL and said)

@@ -119,8 +119,8 @@ class DiscordPlatform:
     def resolve(self, announced: Announced) -> CommandOutput | Unknown | None:
         job = self._job(announced.command, announced.args, announced.key, announced)
         with foreign_shapes(writes=True):
-            found = find(job)
-        return self._output(job, found) if isinstance(found, dict) else found
+            result = find(job)
+        return self._output(job, result) if isinstance(result, dict) else result
 
     def exists(self, kind: str, identity: str, metadata: Mapping[str, Any]) -> bool:
         route = _WHERE.get(kind)
@@ -171,11 +171,11 @@ class DiscordPlatform:
 
     def beyond(self, args: Mapping[str, Any]) -> tuple[str, str, str] | None:
         """Mentions that the settings don't let a narrative allow."""
-        asked = args.get("allowed_mentions")
+        allowed_mentions = args.get("allowed_mentions")
         allowed = self._allow_mentions
-        if not isinstance(asked, list) or not refused_mentions(asked, allowed):
+        if not isinstance(allowed_mentions, list) or not refused_mentions(allowed_mentions, allowed):
             return None
-        return "allowed_mentions", *mentions_refused(asked, allowed)
+        return "allowed_mentions", *mentions_refused(allowed_mentions, allowed)
 
     @property
     def _allow_mentions(self) -> tuple[str, ...]:
@@ -222,27 +222,27 @@ class DiscordPlatform:
         if not spec.captures:
             return None
         names = ("id", f"{spec.captures}_id")
-        found = next((data[name] for name in names if data.get(name)), None) if isinstance(data, dict) else None
-        if spec.writes and not re.fullmatch(r"\d{1,20}", str(found)):
+        result = next((data[name] for name in names if data.get(name)), None) if isinstance(data, dict) else None
+        if spec.writes and not re.fullmatch(r"\d{1,20}", str(result)):
             raise PlatformUnknown(f"Discord's answer to {spec.name} names no id")
-        return None if found is None else str(found)
+        return None if result is None else str(result)
 
     def _guild(self, job: Job, data: Mapping[str, Any]) -> str | None:
         """The guild it happened in: as it was said, else that of the channel. None when it can't be told."""
         named = job.args.get("guild_id") or data.get("guild_id")
         if named:
             return str(named)
-        channel = next((str(job.args[one]) for one in _PLACES if one in job.args), None)
+        channel = next((str(job.args[place]) for place in _PLACES if place in job.args), None)
         if channel is None:
             return None
         if channel not in self._guilds:
             try:
                 with foreign_shapes(writes=False):
-                    found = job.api.call("GET /channels/{channel_id}", {"channel_id": channel}).get("guild_id")
+                    guild_id = job.api.call("GET /channels/{channel_id}", {"channel_id": channel}).get("guild_id")
             except (PlatformError, PlatformTransient, PlatformUnknown):
                 return None
-            if found:
-                self._guilds[channel] = str(found)
+            if guild_id:
+                self._guilds[channel] = str(guild_id)
         return self._guilds.get(channel)
 
 

@@ -23,7 +23,7 @@ ADVICE = "You exceeded your current quota, please check your plan and billing de
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class Request:
     """A request, and the chance that decides what it is answered with."""
 
     speech: Speech
@@ -66,34 +66,34 @@ class Served:
     texts: tuple[str, ...] = ()
 
 
-def good(asked: Asked) -> Served:
+def good(asked: Request) -> Served:
     reply, usage = asked.reply(finish=asked.chance.choice(("stop", "stop", "length")))
     return Served(asked.raw(reply), "kept", usage, (reply.text,))
 
 
-def slow(asked: Asked) -> Served:
+def slow(asked: Request) -> Served:
     served = good(asked)
     assert isinstance(served.answer, RawAnswer)
     return replace(served, answer=replace(served.answer, delay_seconds=asked.chance.uniform(0.1, 1.0)))
 
 
-def in_parts(asked: Asked) -> Served:
+def in_parts(asked: Request) -> Served:
     reply, usage = asked.reply(thinking="Let me see.", written="Let me see.")
     return Served(asked.raw(reply), "kept", usage, (reply.text,))
 
 
-def thinking_in_text(asked: Asked) -> Served:
+def thinking_in_text(asked: Request) -> Served:
     tag = asked.chance.choice(("think", "thinking"))
     reply, usage = asked.reply(f"<{tag}>\nThe user asks.\n</{tag}>\n\n{asked.text}")
     return Served(asked.raw(reply), "kept", usage, (asked.text,))
 
 
-def zero_usage(asked: Asked) -> Served:
+def zero_usage(asked: Request) -> Served:
     reply, _ = asked.reply()
     return Served(asked.raw(replace(reply, usage=asked.speech.usage(0, 0))), "kept", None, (reply.text,))
 
 
-def odd_usage(asked: Asked) -> Served:
+def odd_usage(asked: Request) -> Served:
     reply, (input_tokens, output_tokens) = asked.reply()
     if asked.chance.random() < 0.3:
         fractions = asked.speech.usage(input_tokens - 0.5, output_tokens - 0.25)
@@ -104,24 +104,24 @@ def odd_usage(asked: Asked) -> Served:
     return Served(asked.raw(replace(reply, usage=usage)), "kept", None, (reply.text,))
 
 
-def rest_in_total(asked: Asked) -> Served:
+def rest_in_total(asked: Request) -> Served:
     reply, (input_tokens, output_tokens) = asked.reply()
     usage = asked.speech.usage_with_rest(input_tokens, output_tokens + 100)
     return Served(asked.raw(replace(reply, usage=usage)), "kept", (input_tokens, output_tokens + 100), (reply.text,))
 
 
-def prose(asked: Asked) -> Served:
+def prose(asked: Request) -> Served:
     reply, usage = asked.reply(f"I cannot produce JSON {asked.serial}: the text {{is}} missing: sorry.")
     return Served(asked.raw(reply), "failed" if asked.is_json else "kept", usage, (reply.text,))
 
 
-def huge_number(asked: Asked) -> Served:
+def huge_number(asked: Request) -> Served:
     reply, usage = asked.reply(f'{{"number": {asked.serial}, "a": {asked.chance.choice(("1e400", "-1e999", "NaN"))}}}')
     nulled = f'{{"number": {asked.serial}, "a": null}}'
     return Served(asked.raw(reply), "kept", usage, (nulled if asked.is_json else reply.text,))
 
 
-def halves(asked: Asked) -> Served:
+def halves(asked: Request) -> Served:
     """Half a character, and NUL: as they are, or as JSON writes them."""
     if asked.chance.random() < 0.5:
         text = f'{{"number": {asked.serial}, "a": "\\ud83d\\u0000"}}'
@@ -133,13 +133,13 @@ def halves(asked: Asked) -> Served:
     return Served(asked.raw(reply), "kept", usage, (text, replaced))
 
 
-def ended_by_error(asked: Asked) -> Served:
+def ended_by_error(asked: Request) -> Served:
     word = asked.chance.choice(("error", "network_error", "abort"))
     reply, usage = asked.reply("Half of a", finish=word)
     return Served(asked.raw(reply), "retried", usage)
 
 
-def error_after_text(asked: Asked) -> Served:
+def error_after_text(asked: Request) -> Served:
     """Streams of OpenAI say what was used at their end, which such a stream doesn't reach."""
     error = {"message": "Server disconnected", "code": asked.chance.choice((502, 503, "529")), "type": "api_error"}
     reply, usage = asked.reply("Hello, my dear", finish=None, error=error)
@@ -147,7 +147,7 @@ def error_after_text(asked: Asked) -> Served:
     return Served(asked.raw(replace(reply, usage=None) if unsaid else reply), "retried", None if unsaid else usage)
 
 
-def broken_off(asked: Asked) -> Served:
+def broken_off(asked: Request) -> Served:
     """The body ends too early, cleanly."""
     reply, _ = asked.reply(finish=None, text="Half of a")
     raw = asked.raw(reply)
@@ -155,7 +155,7 @@ def broken_off(asked: Asked) -> Served:
     return Served(replace(raw, body=body if asked.streams else raw.body[:-9]), "unknown", None)
 
 
-def dropped(asked: Asked) -> Served:
+def dropped(asked: Request) -> Served:
     """Before the answer or within its body."""
     if asked.chance.random() < 0.5:
         return Served(DROPPED, "unknown", None)
@@ -164,7 +164,7 @@ def dropped(asked: Asked) -> Served:
     return Served(replace(raw, cut_at=asked.chance.randrange(len(raw.body) // 2)), "unknown", None)
 
 
-def closed(asked: Asked) -> Served:
+def closed(asked: Request) -> Served:
     """A good answer, after which the connection ends."""
     served = good(asked)
     assert isinstance(served.answer, RawAnswer)
@@ -172,7 +172,7 @@ def closed(asked: Asked) -> Served:
     return replace(served, answer=raw)
 
 
-def quota(asked: Asked) -> Served:
+def quota(asked: Request) -> Served:
     """As Google says it, on its own wire and in a list on that of OpenAI; the advice about billing is in each."""
     violations = [{"quotaId": "GenerateRequestsPerMinutePerProjectPerModel-FreeTier"}]
     details = [
@@ -183,7 +183,7 @@ def quota(asked: Asked) -> Served:
     return Served(_error(429, [body] if asked.chance.random() < 0.5 else body), "retried")
 
 
-def limited(asked: Asked) -> Served:
+def limited(asked: Request) -> Served:
     now = datetime.now(UTC)
     headers = asked.chance.choice(
         (
@@ -198,7 +198,7 @@ def limited(asked: Asked) -> Served:
     return Served(_error(429, {"error": {"message": "Slow down.", "type": "rate_limit_error"}}, headers), "retried")
 
 
-def resets(asked: Asked) -> Served:
+def resets(asked: Request) -> Served:
     """When a limit is whole again, as a moment in several forms and as a duration."""
     at = time.time() + asked.chance.uniform(0.1, 0.4)
     moments = (
@@ -213,7 +213,7 @@ def resets(asked: Asked) -> Served:
     return Served(_error(429, {"error": {"message": "Too many.", "type": "rate_limit_error"}}, headers), "retried")
 
 
-def error_in_200(asked: Asked) -> Served:
+def error_in_200(asked: Request) -> Served:
     bodies: tuple[Any, ...] = (
         {"error": {"message": "Provider returned error", "code": 503}},
         {"error": {"code": "502"}},
@@ -231,7 +231,7 @@ def error_in_200(asked: Asked) -> Served:
     return Served(RawAnswer(body), "retried")
 
 
-def no_answer(asked: Asked) -> Served:
+def no_answer(asked: Request) -> Served:
     """200 with what is none."""
     bodies = (
         (b"", "application/json"),
@@ -245,7 +245,7 @@ def no_answer(asked: Asked) -> Served:
     return Served(RawAnswer(*asked.chance.choice(bodies)), "retried")
 
 
-def overloaded(asked: Asked) -> Served:
+def overloaded(asked: Request) -> Served:
     status, headers, body = asked.chance.choice(
         (
             (503, {"x-should-retry": "true"}, {"error": {"message": "Overloaded."}}),
@@ -260,7 +260,7 @@ def overloaded(asked: Asked) -> Served:
     return Served(_error(status, body, headers), "retried")
 
 
-def refused(asked: Asked) -> Served:
+def refused(asked: Request) -> Served:
     """Errors that stay: the iteration fails."""
     status, headers, body = asked.chance.choice(
         (
@@ -273,7 +273,7 @@ def refused(asked: Asked) -> Served:
     return Served(_error(status, body, headers), "final")
 
 
-def odd_end(asked: Asked) -> Served:
+def odd_end(asked: Request) -> Served:
     reply, usage = asked.reply(finish=asked.chance.choice(("tool_calls", "pause_turn", "gave_up", "content_filter")))
     return Served(asked.raw(reply), "failed", usage, (reply.text,))
 
@@ -282,7 +282,7 @@ def _error(status: int, body: Any, headers: dict[str, str] | None = None) -> Raw
     return RawAnswer(json.dumps(body).encode(), status=status, headers=headers or {})
 
 
-Kind = Callable[[Asked], Served]
+Kind = Callable[[Request], Served]
 PERCENT: dict[Kind, int] = {
     **dict.fromkeys((slow, in_parts, thinking_in_text, zero_usage, odd_usage, rest_in_total, prose), 5),
     **dict.fromkeys((huge_number, halves, ended_by_error, error_after_text, dropped, quota, limited), 5),

@@ -14,7 +14,7 @@ from typing import Any
 
 from botticelli.testing.providers import FakeProvider, RawAnswer
 from botticelli.testing.wires.provider_wires import WIRES
-from tests.chaos.storm.kinds import Asked, Outcome, by_chance
+from tests.chaos.storm.kinds import Request, Outcome, by_chance
 from tests.chaos.storm.speech import SPEECHES
 from tests.support.narratives import narrative_text
 
@@ -73,7 +73,7 @@ class Storm:
             self._serial += 1
             chance = random.Random(f"{self.seed} {tag} {act} {number} {len(events)}")
             kind = by_chance(chance, patient=self._failures(tag, int(number)) < MAX_FAILURES)
-            served = kind(Asked(SPEECHES[wire], wire, prompt, self._serial, act == "facts", streams, chance))
+            served = kind(Request(SPEECHES[wire], wire, prompt, self._serial, act == "facts", streams, chance))
             events.append(Event(kind.__name__, served.outcome, served.usage, served.texts, streams))
         return served.answer
 

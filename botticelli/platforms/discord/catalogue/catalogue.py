@@ -95,13 +95,13 @@ def _names_it(arg: Arg) -> bool:
 
 
 def _written(word: str, known: Mapping[str, Arg]) -> tuple[str, Arg]:
-    found = _ARGUMENT.fullmatch(word)
-    assert found is not None, word
-    arg = replace(known[found["name"]], required=bool(found["star"]))
-    if found["most"]:
-        least, most, default = (int(found[part]) for part in ("least", "most", "default"))
+    match = _ARGUMENT.fullmatch(word)
+    assert match is not None, word
+    arg = replace(known[match["name"]], required=bool(match["star"]))
+    if match["most"]:
+        least, most, default = (int(match[part]) for part in ("least", "most", "default"))
         arg = replace(arg, least=least, most=most, default=default)
-    return found["name"], arg
+    return match["name"], arg
 
 
 def _pairs(text: str) -> dict[str, str]:

@@ -37,17 +37,17 @@ NAMES = """
 
 
 def page() -> str:
-    found = catalogue()
+    result = catalogue()
     families: dict[str, list[Entry]] = {}
-    for name, entry in found.entries.items():
+    for name, entry in result.entries.items():
         families.setdefault(name.partition(".")[0], []).append(entry)
     parts = [
         HEAD,
         *(_family(name, entries) for name, entries in families.items()),
-        _arguments(found),
+        _arguments(result),
         NAMES.lstrip("\n"),
     ]
-    guesses = "".join(f"| `{written}` | `{meant}` |\n" for written, meant in found.mistakes.items())
+    guesses = "".join(f"| `{written}` | `{meant}` |\n" for written, meant in result.mistakes.items())
     return "\n".join(parts) + guesses
 
 
@@ -62,7 +62,7 @@ def _row(entry: Entry) -> str:
     args = " ".join(_argument(name, arg) for name, arg in (spec.args or {}).items())
     again = spec.repeat if spec.writes else "read"
     keeps = f"`{spec.captures}`" if spec.captures else ("removes" if entry.deletes else "")
-    needs = " ".join(f"`{one}`" for one in spec.needs)
+    needs = " ".join(f"`{need}`" for need in spec.needs)
     return f"| `{spec.name}` | {args} | {_answer(entry)} | {again} | {keeps} | {needs} |"
 
 
@@ -103,13 +103,13 @@ ANSWERS = {
 """Of commands that are more than one route."""
 
 
-def _arguments(found: Catalogue) -> str:
-    known = {name: arg for entry in found.entries.values() for name, arg in (entry.spec.args or {}).items()}
+def _arguments(result: Catalogue) -> str:
+    known = {name: arg for entry in result.entries.values() for name, arg in (entry.spec.args or {}).items()}
     rows = [f"| `{name}` | {arg.type} | {_limits(arg)} | {arg.meaning} |" for name, arg in sorted(known.items())]
     head = "| argument | type | limits, other names | meaning |\n| --- | --- | --- | --- |"
     objects = "\n".join(
-        f"| {name.replace('_', ' ')} | {' '.join(f'`{one}`' for one in fields)} |"
-        for name, fields in found.shapes.items()
+        f"| {name.replace('_', ' ')} | {' '.join(f'`{field}`' for field in fields)} |"
+        for name, fields in result.shapes.items()
     )
     shapes = f"## Objects\n\n| object | fields |\n| --- | --- |\n{objects}\n"
     return "\n".join(["## Arguments", "", head, *rows, "", shapes])
@@ -118,11 +118,11 @@ def _arguments(found: Catalogue) -> str:
 def _limits(arg: Arg) -> str:
     parts = []
     if arg.choices:
-        parts.append("one of " + ", ".join(f"`{one}`" for one in arg.choices))
+        parts.append("one of " + ", ".join(f"`{choice}`" for choice in arg.choices))
     if arg.type in ("text", "list") and arg.most:
         parts.append(f"up to {arg.most} {'characters' if arg.type == 'text' else 'items'}")
     elif arg.most is not None and arg.default is None:
         parts.append(f"{arg.least} to {arg.most}")
     if arg.aliases:
-        parts.append("also " + ", ".join(f"`{one}`" for one in arg.aliases))
+        parts.append("also " + ", ".join(f"`{alias}`" for alias in arg.aliases))
     return "; ".join(parts)

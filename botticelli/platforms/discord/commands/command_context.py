@@ -75,7 +75,7 @@ def shaped(shape: str, value: Any) -> dict[str, Any]:
 
 
 def all_shaped(shape: str, values: Any) -> list[dict[str, Any]]:
-    return [shaped(shape, one) for one in values or ()]
+    return [shaped(shape, value) for value in values or ()]
 
 
 def answered(template: Mapping[str, Any], args: Mapping[str, Any], value: Any) -> dict[str, Any]:
@@ -90,7 +90,7 @@ def answered(template: Mapping[str, Any], args: Mapping[str, Any], value: Any) -
             return _at(value, [written[1:]])
         return written.format_map(value)
 
-    return {name: one(written) for name, written in template.items()}
+    return {name: result(written) for name, written in template.items()}
 
 
 def _at(value: Any, path: list[str]) -> Any:

@@ -30,15 +30,15 @@ def find(job: Job) -> Found:
 
 
 def _channel(job: Job) -> Found:
-    alike = [one for one in job.call(CHANNELS) if is_that_channel(job, one)]
-    found = _the_one(job, alike, CHANNEL_CREATE)
-    return channel_answer(found) if isinstance(found, dict) else found
+    alike = [item for item in job.call(CHANNELS) if is_that_channel(job, item)]
+    the_one = _the_one(job, alike, CHANNEL_CREATE)
+    return channel_answer(the_one) if isinstance(the_one, dict) else the_one
 
 
 def _role(job: Job) -> Found:
-    alike = [one for one in job.call("GET /guilds/{guild_id}/roles") if one["name"] == job.args["name"]]
-    found = _the_one(job, alike, ROLE_CREATE)
-    return shaped("role", found) if isinstance(found, dict) else found
+    alike = [item for item in job.call("GET /guilds/{guild_id}/roles") if item["name"] == job.args["name"]]
+    the_one = _the_one(job, alike, ROLE_CREATE)
+    return shaped("role", the_one) if isinstance(the_one, dict) else the_one
 
 
 def _thread(job: Job) -> Found:
@@ -50,34 +50,34 @@ def _thread(job: Job) -> Found:
     channel = job.call("GET /channels/{channel_id}")
     threads = job.call("GET /guilds/{guild_id}/threads/active", guild_id=channel["guild_id"])["threads"]
     alike = [
-        one for one in threads if one.get("parent_id") == job.args["channel_id"] and one["name"] == job.args["name"]
+        thread for thread in threads if thread.get("parent_id") == job.args["channel_id"] and thread["name"] == job.args["name"]
     ]
-    found = _the_one(job, alike, THREAD_CREATE, guild_id=channel["guild_id"])
-    return thread_answer(found) if isinstance(found, dict) else found
+    the_one = _the_one(job, alike, THREAD_CREATE, guild_id=channel["guild_id"])
+    return thread_answer(the_one) if isinstance(the_one, dict) else the_one
 
 
 def _event(job: Job) -> Found:
     start = datetime.fromisoformat(job.args["start_time"])
     alike = [
-        one
-        for one in job.call("GET /guilds/{guild_id}/scheduled-events")
-        if one["name"] == job.args["name"] and datetime.fromisoformat(one["scheduled_start_time"]) == start
+        item
+        for item in job.call("GET /guilds/{guild_id}/scheduled-events")
+        if item["name"] == job.args["name"] and datetime.fromisoformat(item["scheduled_start_time"]) == start
     ]
-    found = _the_one(job, alike, EVENT_CREATE)
-    return event_answer(found) if isinstance(found, dict) else found
+    the_one = _the_one(job, alike, EVENT_CREATE)
+    return event_answer(the_one) if isinstance(the_one, dict) else the_one
 
 
 def _the_one(job: Job, alike: list[dict[str, Any]], action: int, **more: Any) -> Found:
     """Among those that are like it: the one that bears the marker; without a readable audit log, the only fresh one."""
-    fresh = [one for one in alike if job.is_fresh(one["id"])]
+    fresh = [item for item in alike if job.is_fresh(item["id"])]
     if not fresh:
         return None
     marks = _marks(job, action, **more)
     assert job.announced is not None
-    marked = [one for one in fresh if job.announced.marker in marks.get(one["id"], "")]
+    marked = [item for item in fresh if job.announced.marker in marks.get(item["id"], "")]
     if marked:
         return marked[0]
-    unmarked = [one for one in fresh if one["id"] not in marks]
+    unmarked = [item for item in fresh if item["id"] not in marks]
     if not unmarked:
         return None
     return unmarked[0] if len(unmarked) == 1 else UNKNOWN
@@ -92,7 +92,7 @@ def _marks(job: Job, action: int, **more: Any) -> dict[str, str]:
         raise
     except PlatformError:
         return {}
-    return {one["target_id"]: one.get("reason") or "" for one in entries if one.get("target_id")}
+    return {entry["target_id"]: entry.get("reason") or "" for entry in entries if entry.get("target_id")}
 
 
 _FINDERS: dict[str, Callable[[Job], Found]] = {

@@ -24,13 +24,13 @@ def server_stats(job: Job) -> dict[str, Any]:
     guild = job.call("GET /guilds/{guild_id}", query={"with_counts": "true"})
     identity, base = guild["id"], "https://cdn.discordapp.com"
     icon, banner = guild.get("icon"), guild.get("banner")
-    kept = ("name", "description", "owner_id", "verification_level", "premium_tier", "premium_subscription_count")
+    result = ("name", "description", "owner_id", "verification_level", "premium_tier", "premium_subscription_count")
     return {
         "guild_id": identity,
         "member_count": guild.get("approximate_member_count"),
         "icon_url": f"{base}/icons/{identity}/{icon}.png" if icon else None,
         "banner_url": f"{base}/banners/{identity}/{banner}.png" if banner else None,
-        **{name: guild.get(name) for name in kept},
+        **{name: guild.get(name) for name in result},
     }
 
 
@@ -40,9 +40,9 @@ def create_channel(job: Job) -> dict[str, Any]:
 
 
 def get_or_create_channel(job: Job) -> dict[str, Any]:
-    found = next((one for one in job.call(CHANNELS) if is_that_channel(job, one)), None)
-    if found is not None:
-        return channel_answer(found) | {"existed": True}
+    result = next((item for item in job.call(CHANNELS) if is_that_channel(job, item)), None)
+    if result is not None:
+        return channel_answer(result) | {"existed": True}
     return create_channel(job) | {"existed": False}
 
 
@@ -116,7 +116,7 @@ def list_threads(job: Job) -> dict[str, Any]:
     """The active ones; with a channel, those of it."""
     active = job.call("GET /guilds/{guild_id}/threads/active")["threads"]
     channel = job.args.get("channel_id")
-    threads = all_shaped("thread", [one for one in active if channel in (None, one.get("parent_id"))])
+    threads = all_shaped("thread", [item for item in active if channel in (None, item.get("parent_id"))])
     return {"threads": threads, "count": len(threads)}
 
 
@@ -132,9 +132,9 @@ def list_posts(job: Job) -> Any:
     guild = job.call("GET /channels/{channel_id}")["guild_id"]
     active = job.call("GET /guilds/{guild_id}/threads/active", guild_id=guild)["threads"]
     archived = job.call("GET /channels/{channel_id}/threads/archived/public", query={"limit": 100})["threads"]
-    mine = [one for one in active if one.get("parent_id") == job.args["channel_id"]]
-    ids = {one["id"] for one in mine}
-    return all_shaped("post", [*mine, *(one for one in archived if one["id"] not in ids)])
+    mine = [item for item in active if item.get("parent_id") == job.args["channel_id"]]
+    ids = {item["id"] for item in mine}
+    return all_shaped("post", [*mine, *(item for item in archived if item["id"] not in ids)])
 
 
 def create_event(job: Job) -> dict[str, Any]:

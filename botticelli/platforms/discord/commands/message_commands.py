@@ -61,7 +61,7 @@ def _sent(job: Job, sent: list[dict[str, Any]]) -> dict[str, Any]:
         "content": job.args["content"],
         "timestamp": first.get("timestamp"),
         "tts": first.get("tts", False),
-        "ids": [one["id"] for one in sent],
+        "ids": [item["id"] for item in sent],
     }
 
 
@@ -82,20 +82,20 @@ def _bodies(job: Job) -> list[dict[str, Any]]:
 
 
 def _allowed(job: Job) -> list[str]:
-    asked = [str(one) for one in job.args.get("allowed_mentions", ())]
-    required(not refused_mentions(asked, job.allow_mentions), *mentions_refused(asked, job.allow_mentions))
-    return asked
+    allowed_mentions = [str(item) for item in job.args.get("allowed_mentions", ())]
+    required(not refused_mentions(allowed_mentions, job.allow_mentions), *mentions_refused(allowed_mentions, job.allow_mentions))
+    return allowed_mentions
 
 
-def refused_mentions(asked: Iterable[Any], allowed: Iterable[str]) -> list[str]:
+def refused_mentions(values: Iterable[Any], allowed: Iterable[str]) -> list[str]:
     """Those of the kinds that are written out which the settings don't let a narrative allow."""
-    return [one for one in asked if isinstance(one, str) and one not in allowed]
+    return [item for item in values if isinstance(item, str) and item not in allowed]
 
 
-def mentions_refused(asked: Iterable[Any], allowed: Iterable[str]) -> tuple[str, str]:
+def mentions_refused(values: Iterable[Any], allowed: Iterable[str]) -> tuple[str, str]:
     """What is wrong, and what to do."""
     do = "list it in platforms.discord.options.allow_mentions of the settings"
-    return f"mentions of {', '.join(refused_mentions(asked, allowed))} are not allowed here", do
+    return f"mentions of {', '.join(refused_mentions(values, allowed))} are not allowed here", do
 
 
 def _flags(job: Job, text: str) -> dict[str, Any]:
@@ -118,22 +118,22 @@ def _parts_there(job: Job) -> dict[int, dict[str, Any]]:
         return {}
     since = snowflake_at(job.announced.intended_at - timedelta(seconds=SKEW_SECONDS))
     me = job.api.call("GET /users/@me", {})["id"]
-    found = [one for one in _since(job, since) if one["author"]["id"] == me and one["id"] not in job.announced.taken]
+    sinces = [item for item in _since(job, since) if item["author"]["id"] == me and item["id"] not in job.announced.taken]
     there: dict[int, dict[str, Any]] = {}
     for index, body in enumerate(_bodies(job)):
-        match = next((one for one in found if one.get("nonce") == body.get("nonce")), None)
-        alike = (one for one in found if one.get("nonce") is None and one["content"].strip() == body["content"].strip())
+        match = next((item for item in sinces if item.get("nonce") == body.get("nonce")), None)
+        alike = (item for item in sinces if item.get("nonce") is None and item["content"].strip() == body["content"].strip())
         match = match or next(alike, None)
         if match is not None:
             there[index] = match
-            found.remove(match)
+            sinces.remove(match)
     return there
 
 
 def _since(job: Job, after: str) -> Iterable[dict[str, Any]]:
     """The oldest first."""
     while page := job.call(LIST, query={"after": after, "limit": PAGE}):
-        page.sort(key=lambda one: int(one["id"]))
+        page.sort(key=lambda item: int(item["id"]))
         yield from page
         after = page[-1]["id"]
         if len(page) < PAGE:
@@ -159,8 +159,8 @@ def clear_messages(job: Job) -> dict[str, Any]:
 
 
 def bulk_delete_messages(job: Job) -> dict[str, Any]:
-    wanted = job.args.get("message_ids")
-    ids = _delete(job, _newest(job) if wanted is None else wanted, known=None if wanted is None else _seen(job))
+    message_ids = job.args.get("message_ids")
+    ids = _delete(job, _newest(job) if message_ids is None else message_ids, known=None if message_ids is None else _seen(job))
     return {"success": True, "deleted_count": len(ids), "deleted_ids": ids}
 
 
@@ -169,17 +169,17 @@ def _newest(job: Job) -> list[str]:
     query = {"limit": job.args["limit"]}
     if job.repeated and job.announced is not None:
         query["before"] = snowflake_at(job.announced.intended_at + timedelta(seconds=SKEW_SECONDS))
-    return [one["id"] for one in job.call(LIST, query=query)]
+    return [item["id"] for item in job.call(LIST, query=query)]
 
 
 def _seen(job: Job) -> set[str]:
-    return {one["id"] for one in job.call(LIST, query={"limit": PAGE})}
+    return {item["id"] for item in job.call(LIST, query={"limit": PAGE})}
 
 
 def _delete(job: Job, ids: list[str], known: set[str] | None = None) -> list[str]:
     """The ids that really were deleted. Only what is known to be there goes in bulk: Discord doesn't say what was."""
     oldest = datetime.now(UTC) - timedelta(days=BULK_DAYS) + timedelta(minutes=5)
-    bulk = [one for one in ids if made_at(one) > oldest and (known is None or one in known)]
+    bulk = [item for item in ids if made_at(item) > oldest and (known is None or item in known)]
     if len(bulk) < 2:
         bulk = []
     for start in range(0, len(bulk), PAGE):
@@ -188,8 +188,8 @@ def _delete(job: Job, ids: list[str], known: set[str] | None = None) -> list[str
             _delete_one(job, some[0])
         else:
             job.call("POST /channels/{channel_id}/messages/bulk-delete", body={"messages": some})
-    deleted = set(bulk) | {one for one in ids if one not in bulk and _delete_one(job, one)}
-    return [one for one in ids if one in deleted]
+    deleted = set(bulk) | {item for item in ids if item not in bulk and _delete_one(job, item)}
+    return [item for item in ids if item in deleted]
 
 
 def _delete_one(job: Job, identity: str) -> bool:

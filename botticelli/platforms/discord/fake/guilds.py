@@ -8,7 +8,7 @@ from typing import Any
 
 from botticelli.platforms.discord.commands.guild_commands import NAMED_LOOSELY
 from botticelli.platforms.discord.fake.guild_data import BOT_ID, Data, channel, colors, invalid, role, unknown
-from botticelli.platforms.discord.fake.request import Asked
+from botticelli.platforms.discord.fake.request import Request
 
 Answer = tuple[int, Any]
 GUILD_NUMBERS = (
@@ -48,23 +48,23 @@ CHANNEL_FIELDS = (
 THREAD_FIELDS = ("archived", "locked", "auto_archive_duration", "invitable")
 
 
-def me(data: Data, asked: Asked) -> Answer:  # noqa: ARG001 (called as its peers are)
+def me(data: Data, request: Request) -> Answer:  # noqa: ARG001 (called as its peers are)
     own = {"mfa_enabled": False, "locale": "en-US", "verified": True, "email": None, "premium_type": 0}
     return 200, data.user(BOT_ID) | own
 
 
-def application(data: Data, asked: Asked) -> Answer:  # noqa: ARG001 (called as its peers are)
+def application(data: Data, request: Request) -> Answer:  # noqa: ARG001 (called as its peers are)
     texts = {"name": "botticelli", "description": "", "summary": "", "verify_key": "", "icon": None, "team": None}
     flags = {"bot_public": True, "bot_require_code_grant": False, "flags": 0, "rpc_origins": []}
     counts = {"approximate_guild_count": len(data.guilds), "approximate_user_install_count": 0, "redirect_uris": []}
     return 200, {"id": BOT_ID, "owner": data.user(BOT_ID)} | texts | flags | counts
 
 
-def my_guilds(data: Data, asked: Asked) -> Answer:
+def my_guilds(data: Data, request: Request) -> Answer:
     """By their ids, after or before the one that is named."""
-    after, before = int(asked.query.get("after", 0)), int(asked.query.get("before", 2**63))
-    found = [data.guilds[one] for one in sorted(data.guilds, key=int) if after < int(one) < before]
-    limit = asked.limit(200, 200)
+    after, before = int(request.query.get("after", 0)), int(request.query.get("before", 2**63))
+    guilds = [data.guilds[item] for item in sorted(data.guilds, key=int) if after < int(item) < before]
+    limit = request.limit(200, 200)
     fixed: dict[str, Any] = {
         "icon": None,
         "banner": None,
@@ -72,22 +72,22 @@ def my_guilds(data: Data, asked: Asked) -> Answer:
         "permissions": ALL_PERMISSIONS,
         "features": [],
     }
-    page = found[-limit:] if "before" in asked.query else found[:limit]
-    return 200, [{"id": one["id"], "name": one["name"]} | fixed | _counts(asked, one) for one in page]
+    page = guilds[-limit:] if "before" in request.query else guilds[:limit]
+    return 200, [{"id": item["id"], "name": item["name"]} | fixed | _counts(request, item) for item in page]
 
 
-def _counts(asked: Asked, found: dict[str, Any]) -> dict[str, int]:
-    if asked.query.get("with_counts") not in ("true", "1"):
+def _counts(request: Request, result: dict[str, Any]) -> dict[str, int]:
+    if request.query.get("with_counts") not in ("true", "1"):
         return {}
-    return {"approximate_member_count": len(found["members"]), "approximate_presence_count": 1}
+    return {"approximate_member_count": len(result["members"]), "approximate_presence_count": 1}
 
 
-def guild(data: Data, asked: Asked) -> Answer:
-    found = data.guild(asked.guild_id)
+def guild(data: Data, request: Request) -> Answer:
+    result = data.guild(request.guild_id)
     inner = ("members", "bans", "events", "invites", "audit", "roles")
-    plain = {name: value for name, value in found.items() if name not in inner}
+    plain = {name: value for name, value in result.items() if name not in inner}
     fixed = {"verification_level": 1, **dict.fromkeys(GUILD_NUMBERS, 0), **dict.fromkeys(GUILD_NOTHING)}
-    roles = {"roles": list(found["roles"].values()), "emojis": [], "stickers": [], "features": []}
+    roles = {"roles": list(result["roles"].values()), "emojis": [], "stickers": [], "features": []}
     fixed |= {
         "premium_subscription_count": 0,
         "premium_progress_bar_enabled": False,
@@ -95,26 +95,26 @@ def guild(data: Data, asked: Asked) -> Answer:
         "max_presences": None,
         "preferred_locale": "en-US",
     }
-    return 200, fixed | roles | plain | _counts(asked, found)
+    return 200, fixed | roles | plain | _counts(request, result)
 
 
-def channels(data: Data, asked: Asked) -> Answer:
-    data.guild(asked.guild_id)
-    mine = [one for one in data.channels.values() if one["guild_id"] == asked.guild_id]
-    return 200, [one for one in mine if one["type"] not in (10, 11, 12)]
+def channels(data: Data, request: Request) -> Answer:
+    data.guild(request.guild_id)
+    mine = [item for item in data.channels.values() if item["guild_id"] == request.guild_id]
+    return 200, [item for item in mine if item["type"] not in (10, 11, 12)]
 
 
-def get_channel(data: Data, asked: Asked) -> Answer:
-    return 200, data.channel(asked.channel_id)
+def get_channel(data: Data, request: Request) -> Answer:
+    return 200, data.channel(request.channel_id)
 
 
-def create_channel(data: Data, asked: Asked) -> Answer:
-    name = asked.text("name", 100)
-    kind = asked.body.get("type", 0)
-    data.guild(asked.guild_id)
-    made = channel(data.new_id(), asked.guild_id, _named(str(name), kind), kind) | asked.only(*CHANNEL_FIELDS)
+def create_channel(data: Data, request: Request) -> Answer:
+    name = request.text("name", 100)
+    kind = request.body.get("type", 0)
+    data.guild(request.guild_id)
+    made = channel(data.new_id(), request.guild_id, _named(str(name), kind), kind) | request.only(*CHANNEL_FIELDS)
     data.channels[made["id"]] = made
-    asked.note(data, asked.guild_id, 10, made["id"])
+    request.note(data, request.guild_id, 10, made["id"])
     return 201, made
 
 
@@ -122,223 +122,223 @@ def _named(name: str, kind: int) -> str:
     return "-".join(name.lower().split()) if kind in NAMED_LOOSELY else name
 
 
-def edit_channel(data: Data, asked: Asked) -> Answer:
-    found = data.channel(asked.channel_id)
-    if "name" in asked.body:
-        found["name"] = _named(str(asked.text("name", 100)), found["type"])
-    if "thread_metadata" in found:
-        found["thread_metadata"] |= asked.only(*THREAD_FIELDS)
+def edit_channel(data: Data, request: Request) -> Answer:
+    result = data.channel(request.channel_id)
+    if "name" in request.body:
+        result["name"] = _named(str(request.text("name", 100)), result["type"])
+    if "thread_metadata" in result:
+        result["thread_metadata"] |= request.only(*THREAD_FIELDS)
     else:
-        found |= asked.only(*CHANNEL_FIELDS)
-    asked.note(data, found["guild_id"], 11, found["id"])
-    return 200, found
+        result |= request.only(*CHANNEL_FIELDS)
+    request.note(data, result["guild_id"], 11, result["id"])
+    return 200, result
 
 
-def delete_channel(data: Data, asked: Asked) -> Answer:
-    found = data.channel(asked.channel_id)
-    for identity in [one["id"] for one in data.channels.values() if one.get("parent_id") == found["id"]]:
+def delete_channel(data: Data, request: Request) -> Answer:
+    result = data.channel(request.channel_id)
+    for identity in [item["id"] for item in data.channels.values() if item.get("parent_id") == result["id"]]:
         if data.channels[identity]["type"] in (10, 11, 12):
             del data.channels[identity]
-    del data.channels[found["id"]]
-    data.messages.pop(found["id"], None)
-    data.forget(found["id"])
-    asked.note(data, found["guild_id"], 12, found["id"])
-    return 200, found
+    del data.channels[result["id"]]
+    data.messages.pop(result["id"], None)
+    data.forget(result["id"])
+    request.note(data, result["guild_id"], 12, result["id"])
+    return 200, result
 
 
-def create_invite(data: Data, asked: Asked) -> Answer:
-    found = data.channel(asked.channel_id)
-    options = {"max_age": 86_400, "max_uses": 0, "temporary": False} | asked.only("max_age", "max_uses", "temporary")
-    invites = data.guild(found["guild_id"])["invites"]
-    for one in invites.values():
-        if one["channel"]["id"] == found["id"] and all(one[key] == value for key, value in options.items()):
-            return 200, one
+def create_invite(data: Data, request: Request) -> Answer:
+    result = data.channel(request.channel_id)
+    options = {"max_age": 86_400, "max_uses": 0, "temporary": False} | request.only("max_age", "max_uses", "temporary")
+    invites = data.guild(result["guild_id"])["invites"]
+    for invite in invites.values():
+        if invite["channel"]["id"] == result["id"] and all(invite[key] == value for key, value in options.items()):
+            return 200, invite
     code = f"i{data.new_id()[-8:]}"
-    place = {"id": found["id"], "name": found["name"], "type": found["type"]}
+    place = {"id": result["id"], "name": result["name"], "type": result["type"]}
     dates = {"uses": 0, "created_at": datetime.now().astimezone().isoformat(), "inviter": data.user(BOT_ID)}
     invites[code] = {"code": code, "type": 0, "channel": place} | dates | options
     return 200, invites[code]
 
 
-def typing(data: Data, asked: Asked) -> Answer:
-    data.channel(asked.channel_id)
+def typing(data: Data, request: Request) -> Answer:
+    data.channel(request.channel_id)
     return 204, None
 
 
-def roles(data: Data, asked: Asked) -> Answer:
-    return 200, list(data.guild(asked.guild_id)["roles"].values())
+def roles(data: Data, request: Request) -> Answer:
+    return 200, list(data.guild(request.guild_id)["roles"].values())
 
 
-def get_role(data: Data, asked: Asked) -> Answer:
-    return 200, data.role(asked.guild_id, asked.role_id)
+def get_role(data: Data, request: Request) -> Answer:
+    return 200, data.role(request.guild_id, request.role_id)
 
 
-def _role_fields(asked: Asked) -> dict[str, Any]:
-    fields = asked.only("color", "colors", "hoist", "mentionable")
+def _role_fields(request: Request) -> dict[str, Any]:
+    fields = request.only("color", "colors", "hoist", "mentionable")
     if "colors" in fields:
         fields["color"] = fields["colors"]["primary_color"]
     elif "color" in fields:
         fields["colors"] = colors(fields["color"])
-    if "name" in asked.body:
-        fields["name"] = asked.text("name", 100)
-    if "permissions" in asked.body:
-        fields["permissions"] = str(asked.body["permissions"])
+    if "name" in request.body:
+        fields["name"] = request.text("name", 100)
+    if "permissions" in request.body:
+        fields["permissions"] = str(request.body["permissions"])
     return fields
 
 
-def create_role(data: Data, asked: Asked) -> Answer:
-    found = data.guild(asked.guild_id)["roles"]
-    made = role(data.new_id(), "new role") | {"position": 1} | _role_fields(asked)
-    found[made["id"]] = made
-    asked.note(data, asked.guild_id, 30, made["id"])
+def create_role(data: Data, request: Request) -> Answer:
+    result = data.guild(request.guild_id)["roles"]
+    made = role(data.new_id(), "new role") | {"position": 1} | _role_fields(request)
+    result[made["id"]] = made
+    request.note(data, request.guild_id, 30, made["id"])
     return 200, made
 
 
-def edit_role(data: Data, asked: Asked) -> Answer:
-    found = data.role(asked.guild_id, asked.role_id)
-    found |= _role_fields(asked)
-    asked.note(data, asked.guild_id, 31, found["id"])
-    return 200, found
+def edit_role(data: Data, request: Request) -> Answer:
+    result = data.role(request.guild_id, request.role_id)
+    result |= _role_fields(request)
+    request.note(data, request.guild_id, 31, result["id"])
+    return 200, result
 
 
-def delete_role(data: Data, asked: Asked) -> Answer:
-    data.role(asked.guild_id, asked.role_id)
-    del data.guild(asked.guild_id)["roles"][asked.role_id]
-    data.forget(asked.role_id)
-    asked.note(data, asked.guild_id, 32, asked.role_id)
+def delete_role(data: Data, request: Request) -> Answer:
+    data.role(request.guild_id, request.role_id)
+    del data.guild(request.guild_id)["roles"][request.role_id]
+    data.forget(request.role_id)
+    request.note(data, request.guild_id, 32, request.role_id)
     return 204, None
 
 
-def members(data: Data, asked: Asked) -> Answer:
-    found = data.guild(asked.guild_id)["members"]
-    return 200, _page(data, asked, found, 1)
+def members(data: Data, request: Request) -> Answer:
+    result = data.guild(request.guild_id)["members"]
+    return 200, _page(data, request, result, 1)
 
 
-def get_member(data: Data, asked: Asked) -> Answer:
-    found = data.member(asked.guild_id, asked.user_id)
-    return 200, found | {"user": data.user(asked.user_id)}
+def get_member(data: Data, request: Request) -> Answer:
+    member = data.member(request.guild_id, request.user_id)
+    return 200, member | {"user": data.user(request.user_id)}
 
 
-def edit_member(data: Data, asked: Asked) -> Answer:
-    found = data.member(asked.guild_id, asked.user_id)
-    found |= asked.only("nick", "mute", "deaf", "roles", "communication_disabled_until")
-    asked.note(data, asked.guild_id, 24, asked.user_id)
-    return 200, found | {"user": data.user(asked.user_id)}
+def edit_member(data: Data, request: Request) -> Answer:
+    member = data.member(request.guild_id, request.user_id)
+    member |= request.only("nick", "mute", "deaf", "roles", "communication_disabled_until")
+    request.note(data, request.guild_id, 24, request.user_id)
+    return 200, member | {"user": data.user(request.user_id)}
 
 
-def kick(data: Data, asked: Asked) -> Answer:
-    data.member(asked.guild_id, asked.user_id)
-    del data.guild(asked.guild_id)["members"][asked.user_id]
-    data.forget(asked.user_id)
-    asked.note(data, asked.guild_id, 20, asked.user_id)
+def kick(data: Data, request: Request) -> Answer:
+    data.member(request.guild_id, request.user_id)
+    del data.guild(request.guild_id)["members"][request.user_id]
+    data.forget(request.user_id)
+    request.note(data, request.guild_id, 20, request.user_id)
     return 204, None
 
 
-def assign_role(data: Data, asked: Asked) -> Answer:
-    data.role(asked.guild_id, asked.role_id)
-    held = data.member(asked.guild_id, asked.user_id)["roles"]
-    if asked.role_id not in held:
-        held.append(asked.role_id)
+def assign_role(data: Data, request: Request) -> Answer:
+    data.role(request.guild_id, request.role_id)
+    held = data.member(request.guild_id, request.user_id)["roles"]
+    if request.role_id not in held:
+        held.append(request.role_id)
     return 204, None
 
 
-def remove_role(data: Data, asked: Asked) -> Answer:
-    held = data.member(asked.guild_id, asked.user_id)["roles"]
-    if asked.role_id in held:
-        held.remove(asked.role_id)
+def remove_role(data: Data, request: Request) -> Answer:
+    held = data.member(request.guild_id, request.user_id)["roles"]
+    if request.role_id in held:
+        held.remove(request.role_id)
     return 204, None
 
 
-def ban(data: Data, asked: Asked) -> Answer:
-    data.user(asked.user_id)
-    found = data.guild(asked.guild_id)
-    found["bans"][asked.user_id] = {"reason": asked.reason}
-    found["members"].pop(asked.user_id, None)
-    asked.note(data, asked.guild_id, 22, asked.user_id)
+def ban(data: Data, request: Request) -> Answer:
+    data.user(request.user_id)
+    result = data.guild(request.guild_id)
+    result["bans"][request.user_id] = {"reason": request.reason}
+    result["members"].pop(request.user_id, None)
+    request.note(data, request.guild_id, 22, request.user_id)
     return 204, None
 
 
-def unban(data: Data, asked: Asked) -> Answer:
-    if data.guild(asked.guild_id)["bans"].pop(asked.user_id, None) is None and not data.lenient:
+def unban(data: Data, request: Request) -> Answer:
+    if data.guild(request.guild_id)["bans"].pop(request.user_id, None) is None and not data.lenient:
         raise unknown("ban")
-    asked.note(data, asked.guild_id, 23, asked.user_id)
+    request.note(data, request.guild_id, 23, request.user_id)
     return 204, None
 
 
-def bans(data: Data, asked: Asked) -> Answer:
-    found = data.guild(asked.guild_id)["bans"]
-    return 200, _page(data, asked, found, 1000)
+def bans(data: Data, request: Request) -> Answer:
+    result = data.guild(request.guild_id)["bans"]
+    return 200, _page(data, request, result, 1000)
 
 
-def _page(data: Data, asked: Asked, found: dict[str, Any], default: int) -> list[dict[str, Any]]:
+def _page(data: Data, request: Request, result: dict[str, Any], default: int) -> list[dict[str, Any]]:
     """By user, after the one that is named."""
-    after = int(asked.query.get("after", 0))
-    later = [one | {"user": data.user(who)} for who, one in sorted(found.items()) if int(who) > after]
-    return later[: asked.limit(default, 1000)]
+    after = int(request.query.get("after", 0))
+    later = [item | {"user": data.user(who)} for who, item in sorted(result.items()) if int(who) > after]
+    return later[: request.limit(default, 1000)]
 
 
-def _event_fields(asked: Asked) -> dict[str, Any]:
+def _event_fields(request: Request) -> dict[str, Any]:
     names = ("name", "description", "scheduled_start_time", "scheduled_end_time", "entity_type", "entity_metadata")
-    return asked.only(*names, "channel_id", "privacy_level", "status")
+    return request.only(*names, "channel_id", "privacy_level", "status")
 
 
-def create_event(data: Data, asked: Asked) -> Answer:
-    asked.text("name", 100)
-    if asked.body.get("entity_type") == 3 and not asked.body.get("scheduled_end_time"):
+def create_event(data: Data, request: Request) -> Answer:
+    request.text("name", 100)
+    if request.body.get("entity_type") == 3 and not request.body.get("scheduled_end_time"):
         raise invalid("scheduled_end_time", "This field is required")
     for name in ("scheduled_start_time", "privacy_level", "entity_type"):
-        if name not in asked.body:
+        if name not in request.body:
             raise invalid(name, "This field is required")
-    fixed = {"id": data.new_id(), "guild_id": asked.guild_id, "status": 1, "creator_id": BOT_ID, "user_count": 0}
+    fixed = {"id": data.new_id(), "guild_id": request.guild_id, "status": 1, "creator_id": BOT_ID, "user_count": 0}
     empty = {"description": None, "scheduled_end_time": None, "entity_metadata": None, "channel_id": None}
-    made: dict[str, Any] = fixed | empty | {"entity_id": None} | _event_fields(asked)
-    data.guild(asked.guild_id)["events"][made["id"]] = made
-    asked.note(data, asked.guild_id, 100, made["id"])
+    made: dict[str, Any] = fixed | empty | {"entity_id": None} | _event_fields(request)
+    data.guild(request.guild_id)["events"][made["id"]] = made
+    request.note(data, request.guild_id, 100, made["id"])
     return 200, made
 
 
-def _event(data: Data, asked: Asked) -> dict[str, Any]:
-    found: dict[str, Any] | None = data.guild(asked.guild_id)["events"].get(asked.event_id)
-    if found is None:
+def _event(data: Data, request: Request) -> dict[str, Any]:
+    result: dict[str, Any] | None = data.guild(request.guild_id)["events"].get(request.event_id)
+    if result is None:
         raise unknown("event")
-    return found
+    return result
 
 
-def edit_event(data: Data, asked: Asked) -> Answer:
-    found = _event(data, asked)
-    found |= _event_fields(asked)
-    asked.note(data, asked.guild_id, 101, found["id"])
-    return 200, found
+def edit_event(data: Data, request: Request) -> Answer:
+    event = _event(data, request)
+    event |= _event_fields(request)
+    request.note(data, request.guild_id, 101, event["id"])
+    return 200, event
 
 
-def delete_event(data: Data, asked: Asked) -> Answer:
-    del data.guild(asked.guild_id)["events"][_event(data, asked)["id"]]
-    asked.note(data, asked.guild_id, 102, asked.event_id)
+def delete_event(data: Data, request: Request) -> Answer:
+    del data.guild(request.guild_id)["events"][_event(data, request)["id"]]
+    request.note(data, request.guild_id, 102, request.event_id)
     return 204, None
 
 
-def _inner(name: str) -> Callable[[Data, Asked], Answer]:
-    return lambda data, asked: (200, list(data.guild(asked.guild_id)[name].values()))
+def _inner(name: str) -> Callable[[Data, Request], Answer]:
+    return lambda data, item: (200, list(data.guild(item.guild_id)[name].values()))
 
 
-def _none(data: Data, asked: Asked) -> Answer:
-    data.guild(asked.guild_id)
+def _none(data: Data, request: Request) -> Answer:
+    data.guild(request.guild_id)
     return 200, []
 
 
-def audit_logs(data: Data, asked: Asked) -> Answer:
-    wanted = asked.query.get("action_type")
-    before = int(asked.query.get("before", 2**63))
-    audit = [one for one in data.guild(asked.guild_id)["audit"] if int(one["id"]) < before]
-    entries = [one for one in audit if wanted in (None, str(one["action_type"]))]
+def audit_logs(data: Data, request: Request) -> Answer:
+    action_type = request.query.get("action_type")
+    before = int(request.query.get("before", 2**63))
+    audit = [item for item in data.guild(request.guild_id)["audit"] if int(item["id"]) < before]
+    entries = [item for item in audit if action_type in (None, str(item["action_type"]))]
     empty = ("users", "webhooks", "integrations", "threads", "guild_scheduled_events", "application_commands")
-    return 200, {"audit_log_entries": entries[: asked.limit(50)]} | {
+    return 200, {"audit_log_entries": entries[: request.limit(50)]} | {
         name: [] for name in (*empty, "auto_moderation_rules")
     }
 
 
 GUILD, CHANNEL = "/guilds/{guild_id}", "/channels/{channel_id}"
-ROUTES: dict[str, Callable[[Data, Asked], Answer]] = {
+ROUTES: dict[str, Callable[[Data, Request], Answer]] = {
     "GET /users/@me": me,
     "GET /users/@me/guilds": my_guilds,
     "GET /oauth2/applications/@me": application,
@@ -366,10 +366,10 @@ ROUTES: dict[str, Callable[[Data, Asked], Answer]] = {
     f"DELETE {GUILD}/bans/{{user_id}}": unban,
     f"GET {GUILD}/scheduled-events": _inner("events"),
     f"POST {GUILD}/scheduled-events": create_event,
-    f"GET {GUILD}/scheduled-events/{{event_id}}": lambda data, asked: (200, _event(data, asked)),
+    f"GET {GUILD}/scheduled-events/{{event_id}}": lambda data, item: (200, _event(data, item)),
     f"PATCH {GUILD}/scheduled-events/{{event_id}}": edit_event,
     f"DELETE {GUILD}/scheduled-events/{{event_id}}": delete_event,
     f"GET {GUILD}/invites": _inner("invites"),
     f"GET {GUILD}/audit-logs": audit_logs,
-    **{f"GET {GUILD}/{one}": _none for one in ("emojis", "stickers", "webhooks", "integrations", "regions")},
+    **{f"GET {GUILD}/{item}": _none for item in ("emojis", "stickers", "webhooks", "integrations", "regions")},
 }

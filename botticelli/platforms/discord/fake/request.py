@@ -12,7 +12,7 @@ KEPT_ENTRIES = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class Request:
     ids: Mapping[str, str]
     query: Mapping[str, str]
     body: Any

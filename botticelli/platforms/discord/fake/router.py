@@ -11,19 +11,19 @@ from urllib.parse import unquote
 
 from botticelli.platforms.discord.fake import guilds, stored_messages, threads
 from botticelli.platforms.discord.fake.guild_data import BOT_ID, Data, Refused
-from botticelli.platforms.discord.fake.request import Asked
+from botticelli.platforms.discord.fake.request import Request
 from botticelli.platforms.discord.rest.api import Reply
 
 __all__ = ["BOT_ID", "World"]
-Action = Callable[[Data, Asked], tuple[int, Any]]
+Action = Callable[[Data, Request], tuple[int, Any]]
 
 
 def _compiled(routes: Mapping[str, Action]) -> list[tuple[str, re.Pattern[str], Action]]:
-    found = []
+    result = []
     for route, action in routes.items():
         method, _, path = route.partition(" ")
-        found.append((method, re.compile(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", path)), action))
-    return found
+        result.append((method, re.compile(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", path)), action))
+    return result
 
 
 ROUTES = _compiled(guilds.ROUTES | stored_messages.ROUTES | threads.ROUTES)
@@ -45,13 +45,13 @@ class World:
         reason: str | None = None,
     ) -> Reply:
         """`path` without its query, quoted as it came."""
-        for wanted, pattern, action in ROUTES:
-            found = pattern.fullmatch(path) if wanted == method else None
-            if found is not None:
-                ids = {name: unquote(value) for name, value in found.groupdict().items()}
+        for result, pattern, action in ROUTES:
+            match = pattern.fullmatch(path) if result == method else None
+            if match is not None:
+                ids = {name: unquote(value) for name, value in match.groupdict().items()}
                 with self._lock:
                     try:
-                        return Reply(*action(self.data, Asked(ids, dict(query or {}), body or {}, reason)))
+                        return Reply(*action(self.data, Request(ids, dict(query or {}), body or {}, reason)))
                     except Refused as refused:
                         return Reply(refused.status, refused.body)
         return Reply(404, {"message": "404: Not Found", "code": 0})

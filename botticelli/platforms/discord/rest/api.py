@@ -77,8 +77,8 @@ class Api:
         """`route` is `METHOD /path/{argument}`. PlatformError and its kinds."""
         method, _, path = route.partition(" ")
         filled = _FIELD.sub(lambda name: quote(str(args[name[1]]), safe=""), path)
-        found = _FIELD.search(path)
-        major = str(args[found[1]]) if found else ""
+        match = _FIELD.search(path)
+        major = str(args[match[1]]) if match else ""
         texts = {name: str(value) for name, value in (query or {}).items()}
         reply = self._transport.send(Request(method, path, filled, major, texts, body, reason))
         if reply.status < 300:
@@ -98,8 +98,8 @@ def refusal(reply: Reply, needs: tuple[str, ...], *, writes: bool) -> PlatformEr
     if reply.status == 401:
         return PlatformError(what, do="DISCORD_TOKEN is not a valid bot token: copy it anew from the bot's page")
     if reply.status == 403 or code in NO_ACCESS:
-        wanted = f"it needs {', '.join(needs)}; " if needs else ""
-        return PlatformError(what, do=f"{wanted}give the bot's role this permission and access to the channel")
+        result = f"it needs {', '.join(needs)}; " if needs else ""
+        return PlatformError(what, do=f"{result}give the bot's role this permission and access to the channel")
     if reply.status == 404 and code in GONE:
         return PlatformGone(what, do=f"the {GONE[code]} does not exist (any more)", kind=GONE[code])
     if reply.status >= 500:

@@ -75,8 +75,8 @@ class Pacer:
 
 
 def _number(options: Mapping[str, Any], name: str, option: str, default: int, most: int) -> int:
-    found = options.get(option, default)
-    if isinstance(found, bool) or not str(found).isdecimal() or not 1 <= int(found) <= most:
+    result = options.get(option, default)
+    if isinstance(result, bool) or not str(result).isdecimal() or not 1 <= int(result) <= most:
         where = f"platforms.{name}.options.{option}"
-        raise SettingsError(f"{found!r} is not possible", where=where, do=f"give a whole number from 1 to {most:,}")
-    return int(found)
+        raise SettingsError(f"{result!r} is not possible", where=where, do=f"give a whole number from 1 to {most:,}")
+    return int(result)

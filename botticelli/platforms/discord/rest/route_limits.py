@@ -85,7 +85,7 @@ class SharedMeter:
     def _scripts(self) -> dict[str, Any]:
         folder = files("botticelli.platforms.discord.rest").joinpath("lua")
         names = ("take", "learn")
-        return {one: self._redis.register_script(folder.joinpath(f"{one}.lua").read_text("utf-8")) for one in names}
+        return {name: self._redis.register_script(folder.joinpath(f"{name}.lua").read_text("utf-8")) for name in names}
 
     def take(self, bucket: str) -> int:
         try:
@@ -122,6 +122,6 @@ class MemoryMeter:
     def learn(self, bucket: str, remaining: int, reset_ms: int) -> None:
         with self._lock:
             now_ms = time.monotonic() * 1000
-            self._buckets = {name: one for name, one in self._buckets.items() if one[1] > now_ms}
+            self._buckets = {name: item for name, item in self._buckets.items() if item[1] > now_ms}
             known, known_ms = self._buckets.get(bucket, (remaining, 0.0))
             self._buckets[bucket] = (min(remaining, known), max(now_ms + reset_ms, known_ms))
