@@ -69,7 +69,7 @@ def wrapped(line: str, width: int | None = None) -> list[str]:
 
 
 def _in_cells(text: str, width: int, **how: Any) -> list[str]:
-    """As `textwrap.wrap`, which counts letters: some take two columns of a terminal."""
+    """Wrap like `textwrap.wrap`, but count terminal columns, since some characters take two."""
     pieces: list[str] = []
     for letters in range(width, max(1, width // 2) - 1, -1):
         pieces = textwrap.wrap(text, letters, break_on_hyphens=False, **how)
