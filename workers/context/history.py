@@ -83,15 +83,15 @@ def _exchanges(stage: Stage) -> Iterator[tuple[str, str | None]]:
         if row.prompt is not None:
             yield row.prompt if row.remembered is None else row.remembered, row.output
             continue
-        spoken = _last_spoken(stage, act, row) if row.remembered is None else None
+        exchange = _last_exchange(stage, act, row) if row.remembered is None else None
         brought = row.output if row.remembered is None else row.remembered
-        if spoken is not None:
-            yield spoken
+        if exchange is not None:
+            yield exchange
         elif brought:
             yield f"{act.own_name}: {brought}", None
 
 
-def _last_spoken(stage: Stage, act: Act, row: ActRow) -> tuple[str, str] | None:
+def _last_exchange(stage: Stage, act: Act, row: ActRow) -> tuple[str, str] | None:
     """Return the last exchange of the narrative that `act` performs; None when the act does something else."""
     performed = [input_ for input_ in act.inputs if isinstance(input_, NarrativeInput)]
     if not performed:

@@ -90,9 +90,9 @@ class _Turn:
                 return
             given = self._inputs()
             if self._act.calls_model:
-                self._speak(given)
+                self._perform_call(given)
             else:
-                self._pass_on(given)
+                self._record_inputs(given)
         except TemplateError as error:
             self._fail(str(error))
         except ActFailed as failure:
@@ -133,7 +133,7 @@ class _Turn:
                 case TextInput():
                     text = render_text(input_.content, self._resolve)
                     given.pieces.append(Piece(text, "text", input_.history_retention))
-                    given.is_empty = given.is_empty and _is_nothing(text)
+                    given.is_empty = given.is_empty and _is_blank(text)
                 case BotCommandInput():
                     data = Command(self._stage, self._act, name, input_).perform()
                     kind = f"{input_.platform} {input_.command}"
@@ -143,7 +143,7 @@ class _Turn:
                     kind = f"table {input_.table_name}"
                     given.bring(data, Piece(text, kind, input_.history_retention, is_fetched=True))
                 case NarrativeInput():
-                    text = self._output_of(input_)
+                    text = self._narrative_output(input_)
                     given.bring(
                         json_or_text(text), Piece(text, f"narrative {input_.name}", input_.history_retention), text
                     )
@@ -163,7 +163,7 @@ class _Turn:
             return failure.error, failure.error
         return rows, as_text_of(query, rows)
 
-    def _output_of(self, performed: NarrativeInput) -> str:
+    def _narrative_output(self, performed: NarrativeInput) -> str:
         """Return what the narrative said last in this turn. ActFailed when one of its acts failed."""
         positions = self._stage.turn_of(self._act, performed, self._turn)
         rows = [row for row in self._stage.rows() if row.position in positions]
@@ -173,14 +173,14 @@ class _Turn:
         outputs = [row.output or "" for row in last if row.position == last[-1].position]
         return "\n\n".join(outputs)
 
-    def _pass_on(self, given: _Given) -> None:
+    def _record_inputs(self, given: _Given) -> None:
         """Record an act without a model call; the answer of another narrative may become content."""
         row = self._row("done", output=given.output, remembered=remembered(given.pieces))
         schema = schema_of(self._stage, self._position)
         content = (schema, rows_in(given.output, schema)) if schema else None
         self._record(row, bound=given.data, content=content)
 
-    def _speak(self, given: _Given) -> None:
+    def _perform_call(self, given: _Given) -> None:
         if given.is_empty:
             raise ActFailed("the prompt is empty; give the act a text, or skip it with skip_if")
         call = self._stage.plan[self._position]
@@ -200,10 +200,12 @@ class _Turn:
         retries = self._stage.run.retries if self._act.retries is None else self._act.retries
         self._stage.tell("act_started", act=self._act.name, turn=self._turn, model=str(call.model))
         answer = ModelCall(self._stage, self._act.name, retries, call, self._name).perform(request)
-        judged = self._checked(answer.response)
-        row = self._row("done", prompt=prompt, output=judged.output, remembered=remembered(given.pieces), answer=answer)
-        row = replace(row, raw_output=judged.raw, warning=judged.warning)
-        fault = judged.fault or self._keep(answer, row, schema)
+        checked = self._checked(answer.response)
+        row = self._row(
+            "done", prompt=prompt, output=checked.output, remembered=remembered(given.pieces), answer=answer
+        )
+        row = replace(row, raw_output=checked.raw, warning=checked.warning)
+        fault = checked.fault or self._record_answer(answer, row, schema)
         if fault:
             self._record(replace(row, status="failed", error=fault), answer=answer)
             raise ActFailed(fault)
@@ -216,7 +218,7 @@ class _Turn:
             logger.exception("answer_not_judged run=%s act=%s", self._stage.claim.run_id, self._act.name)
             return CheckedAnswer(response.text, fault=f"the answer can't be checked ({type(error).__name__})")
 
-    def _keep(self, answer: Answer, row: ActRow, schema: Schema | None) -> str | None:
+    def _record_answer(self, answer: Answer, row: ActRow, schema: Schema | None) -> str | None:
         """Record a usable answer with the rows it holds; return why it can't be stored, or None."""
         output = row.output or ""
         try:
@@ -338,7 +340,7 @@ class _Given:
         self.pieces.append(piece)
         self.data = data
         self.output = _as_output(data) if output is None else output
-        self.is_empty = self.is_empty and _is_nothing(data)
+        self.is_empty = self.is_empty and _is_blank(data)
 
 
 def _settled(answer: Answer) -> Settled:
@@ -347,7 +349,7 @@ def _settled(answer: Answer) -> Settled:
     return Settled(answer.draw_id, "settled", answer.settled_at, response.usage, response.cost_usd, doubtful)
 
 
-def _is_nothing(data: Any) -> bool:
+def _is_blank(data: Any) -> bool:
     """Whether a text or the data of an input has no content."""
     if isinstance(data, str):
         return is_blank(data) or data.strip() in EMPTY_TEXTS

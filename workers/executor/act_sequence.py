@@ -19,14 +19,14 @@ from workers.context.outcomes import ActFailed, BlockRun, ParkUntil, RunEnding, 
 from workers.context.reference_values import is_skipped
 from workers.executor.act import perform_act, skip_act
 
-_GRAVEST: tuple[type[Exception] | tuple[type[Exception], ...], ...] = (
+_MOST_SEVERE: tuple[type[Exception] | tuple[type[Exception], ...], ...] = (
     Stale,
     SERVERS_AWAY,
     RunEnding,
     BlockRun,
     ActFailed,
 )
-_LIGHTEST = (ParkUntil, RunPaused)
+_LEAST_SEVERE = (ParkUntil, RunPaused)
 """When parallel acts fail, the most severe failure decides the outcome.
 
 An unexpected exception ranks between these two lists.
@@ -47,7 +47,7 @@ class Group:
 def perform_acts(stage: Stage) -> None:
     """Perform all acts that are not done yet. Raises the most severe of their failures."""
     acts = stage.narrative.acts
-    order = _Order(stage)
+    order = _GroupDecisions(stage)
     if all(act.after is None for act in acts):
         for position in range(len(acts)):
             order.perform(position)
@@ -55,7 +55,7 @@ def perform_acts(stage: Stage) -> None:
         _side_by_side(order, acts, stage.runtime.settings.worker.acts_at_once)
 
 
-def _side_by_side(order: _Order, acts: Sequence[Act], at_once: int) -> None:
+def _side_by_side(order: _GroupDecisions, acts: Sequence[Act], at_once: int) -> None:
     waiting, done = dict(enumerate(acts)), set[int]()
     running: dict[Future[None], int] = {}
     failures: list[BaseException] = []
@@ -65,7 +65,7 @@ def _side_by_side(order: _Order, acts: Sequence[Act], at_once: int) -> None:
             ready = [position for position, act in waiting.items() if done.issuperset(act.after or ())]
             for position in ready if not failures else ():
                 del waiting[position]
-                if order.begins(position):
+                if order.is_performed(position):
                     running[pool.submit(order.perform_now, position)] = position
                 else:
                     done.add(position)
@@ -89,12 +89,12 @@ def _side_by_side(order: _Order, acts: Sequence[Act], at_once: int) -> None:
 def _gravity(error: BaseException) -> int:
     if not isinstance(error, Exception):
         return -1
-    light = next((number for number, kind in enumerate(_LIGHTEST, 1) if isinstance(error, kind)), 0)
-    grave = next((number for number, kind in enumerate(_GRAVEST) if isinstance(error, kind)), len(_GRAVEST))
+    light = next((number for number, kind in enumerate(_LEAST_SEVERE, 1) if isinstance(error, kind)), 0)
+    grave = next((number for number, kind in enumerate(_MOST_SEVERE) if isinstance(error, kind)), len(_MOST_SEVERE))
     return grave + light
 
 
-class _Order:
+class _GroupDecisions:
     """Decides for groups of acts: whether an act with all it performs is skipped, and whether a turn of it is lost."""
 
     def __init__(self, stage: Stage) -> None:
@@ -107,10 +107,10 @@ class _Order:
         """Positions that are not performed."""
 
     def perform(self, position: int) -> None:
-        if self.begins(position):
+        if self.is_performed(position):
             self.perform_now(position)
 
-    def begins(self, position: int) -> bool:
+    def is_performed(self, position: int) -> bool:
         """Whether the act is performed; evaluates `skip_if` of the acts around it."""
         for group in self._groups:
             if position in group and group not in self._decided and position not in self._out:
@@ -135,12 +135,12 @@ class _Order:
         try:
             perform_act(self._stage.at(position))
         except ActFailed:
-            turn = self._forgiving_turn(position)
+            turn = self._tolerant_turn(position)
             if turn is None:
                 raise
             self._out.update(later for later in turn if later > position)
 
-    def _forgiving_turn(self, position: int) -> Sequence[int] | None:
+    def _tolerant_turn(self, position: int) -> Sequence[int] | None:
         """Return the innermost turn around the act whose carousel continues after errors, if there is one."""
         for group in sorted(self._groups, key=lambda group: group.end - group.start):
             act = self._acts[group.end]

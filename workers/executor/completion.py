@@ -116,8 +116,8 @@ def _write_end(stage: Stage, outcome: Outcome) -> None:
         if isinstance(outcome, Blocked) and _is_decided(tx, outcome):
             outcome = Paused(outcome.retries_used)
         run, tickets = _write_outcome(stage, tx, run, outcome)
-        stands = isinstance(outcome, Parked) or run.status == "paused"
-        publications = [] if stands else advance(runtime, tx, run)
+        is_parked = isinstance(outcome, Parked) or run.status == "paused"
+        publications = [] if is_parked else advance(runtime, tx, run)
     reach("iteration_finished")
     release_all(runtime, tickets)
     publish(runtime, publications)
@@ -126,9 +126,9 @@ def _write_end(stage: Stage, outcome: Outcome) -> None:
     log("iteration_ended", run=run.id, iteration=claim.number, outcome=type(outcome).__name__.lower())
 
 
-def _is_decided(tx: Transaction, halted: Blocked) -> bool:
+def _is_decided(tx: Transaction, blocked: Blocked) -> bool:
     """Whether the decision that the iteration would wait for has been made meanwhile."""
-    return halted.waits_for is not None and tx.effects.status_of(halted.waits_for) != "waiting"
+    return blocked.waits_for is not None and tx.effects.status_of(blocked.waits_for) != "waiting"
 
 
 def _write_outcome(stage: Stage, tx: Transaction, run: Run, outcome: Outcome) -> tuple[Run, list[Ticket]]:

@@ -22,7 +22,7 @@ from botticelli.telemetry.log import log
 KEEP_SECONDS = 120.0
 """Seconds that the Budget keeps a spread after its last report; a measurement counts for at least half of that."""
 REPORT_SECONDS = 20.0
-LARGEST_PART = 12
+MAX_PART = 12
 """A window is widened by at most this part of its period."""
 FIRST_WIDENING_MS = 100
 STEP = 2**0.5
@@ -43,7 +43,7 @@ class Spread:
     reported_at: float = -KEEP_SECONDS
 
     def measure(self, delay_ms: float, now: float) -> None:
-        self._turn(now)
+        self._start_interval(now)
         self.now_ms = max(self.now_ms, delay_ms)
 
     def refuse(self, now: float) -> None:
@@ -56,13 +56,13 @@ class Spread:
 
         Delays of the last one or two minutes count; a widening halves every two minutes.
         """
-        self._turn(now)
+        self._start_interval(now)
         return max(MARGIN * max(self.now_ms, self.before_ms), self._widened(now))
 
     def _widened(self, now: float) -> float:
         return self.refused_ms * 0.5 ** min(64, int((now - self.refused_at) / KEEP_SECONDS))
 
-    def _turn(self, now: float) -> None:
+    def _start_interval(self, now: float) -> None:
         passed = now - self.began_at
         if passed > KEEP_SECONDS / 2:
             self.before_ms = self.now_ms if passed <= KEEP_SECONDS else 0.0
@@ -94,19 +94,19 @@ class Spreads:
 
         An unreachable server never loses an answer.
         """
-        spread_ms = self._due(scope)
+        spread_ms = self._due_report_ms(scope)
         if spread_ms:
             try:
                 budget.widen(scope, spread_ms, round(KEEP_SECONDS * 1000))
             except RedisError as error:
                 log("spread_not_told", level=logging.WARNING, error=type(error).__name__)
 
-    def _due(self, scope: Scope) -> int:
+    def _due_report_ms(self, scope: Scope) -> int:
         """Return the spread to report to the Budget now, in milliseconds; 0 for none."""
         now, (least_ms, _) = self.clock(), self.bounds_ms
         with self._lock:
             spread = self._of(scope)
-            needed_ms = min(stepped(spread.needed_ms(now)), self._most(scope))
+            needed_ms = min(stepped(spread.needed_ms(now)), self._max_ms(scope))
             is_known = needed_ms <= spread.reported_ms and now - spread.reported_at < REPORT_SECONDS
             if needed_ms <= least_ms or is_known:
                 return 0
@@ -116,10 +116,10 @@ class Spreads:
     def _of(self, scope: Scope) -> Spread:
         return self._by_scope.setdefault(scope.name, Spread(self.clock()))
 
-    def _most(self, scope: Scope) -> int:
+    def _max_ms(self, scope: Scope) -> int:
         """Return the widest spread allowed, in milliseconds; 0 when the scope has no moving window."""
         periods = [w.period_ms for w in scope.windows if w.kind in ("sliding", "bucket") and w.metric != "concurrency"]
-        return min(self.bounds_ms[1], min(periods, default=0) // LARGEST_PART)
+        return min(self.bounds_ms[1], min(periods, default=0) // MAX_PART)
 
 
 _spreads: WeakKeyDictionary[Runtime, Spreads] = WeakKeyDictionary()

@@ -143,8 +143,8 @@ def _row(object_: dict[str, Any], schema: Schema) -> NewRow:
         raise ActFailed(f"a row of the answer has more than {MAX_COLUMNS} keys")
     values: dict[str, Any] = {}
     for key, value in object_.items():
-        name = _column(key)
-        _check(name, value)
+        name = _column_name(key)
+        _check_value(name, value)
         if schema.columns is not None and name not in schema.columns:
             continue
         values[name] = value
@@ -152,7 +152,7 @@ def _row(object_: dict[str, Any], schema: Schema) -> NewRow:
     return NewRow(stored, _tags(object_), _rating(object_))
 
 
-def _column(key: str) -> str:
+def _column_name(key: str) -> str:
     if not _KEY.fullmatch(key):
         raise ActFailed(
             f"the answer has a key that is not a valid column name: {key[:60]!r}; use letters, digits and _"
@@ -160,7 +160,7 @@ def _column(key: str) -> str:
     return re.sub("[ -]", "_", key.lower())
 
 
-def _check(name: str, value: Any) -> None:
+def _check_value(name: str, value: Any) -> None:
     if isinstance(value, str) and len(value) > MAX_VALUE_CHARACTERS:
         raise ActFailed(f"the value of {name} is longer than {MAX_VALUE_CHARACTERS:,} characters")
     waiting = [(value, 1)]

@@ -29,7 +29,7 @@ NEW_OBJECTS_BEFORE_COLLECTION = 10_000
 """Garbage collection threshold; Python's own, 700, is less than one model call creates."""
 STALLED_EXIT_CODE = 75
 """EX_TEMPFAIL: the supervisor should restart the worker."""
-WAITED_FOR = (ServiceUnavailable, Unwritable)
+RETRIED_ERRORS = (ServiceUnavailable, Unwritable)
 
 _departures: list[Departure] = []
 _pools: list[Any] = []
@@ -83,13 +83,13 @@ def check_services(**_: Any) -> None:
             if str(error) != logged:
                 print(f"botticelli: {error}", file=sys.stderr, flush=True)
             logged = str(error)
-            if type(error) not in WAITED_FOR:
+            if type(error) not in RETRIED_ERRORS:
                 raise SystemExit(error.exit_code) from None
             threading.Event().wait(RETRY_SECONDS)
 
 
 @signals.celeryd_after_setup.connect
-def limit(instance: Any, **_: Any) -> None:
+def apply_time_limits(instance: Any, **_: Any) -> None:
     """Apply the time limits of the command line.
 
     Celery lets the limits of celeryconfig.py win over `--soft-time-limit` and `--time-limit`, for each task. `instance`

@@ -41,7 +41,7 @@ def _requeue_lost(runtime: Runtime) -> None:
         lost = tx.iterations.lost(BATCH)
     for iteration in lost:
         with runtime.store.transaction() as tx:
-            tickets = _take_back(runtime, tx, iteration)
+            tickets = _requeue_or_fail(runtime, tx, iteration)
             if tickets is None:
                 continue
             publications = advance(runtime, tx, tx.runs.lock(iteration.run_id))
@@ -49,7 +49,7 @@ def _requeue_lost(runtime: Runtime) -> None:
         publish(runtime, publications)
 
 
-def _take_back(runtime: Runtime, tx: Transaction, lost: Lost) -> list[Ticket] | None:
+def _requeue_or_fail(runtime: Runtime, tx: Transaction, lost: Lost) -> list[Ticket] | None:
     """Queue a lost iteration again, or fail it when it has cost too many workers.
 
     Returns the tickets to release; None when another sweep was first.
@@ -106,10 +106,10 @@ def wake_due(runtime: Runtime) -> None:
             raise
         except Exception:
             logger.exception("run_not_advanced run=%s", run_id)
-            _put_off(runtime, run_id)
+            _postpone(runtime, run_id)
 
 
-def _put_off(runtime: Runtime, run_id: str) -> None:
+def _postpone(runtime: Runtime, run_id: str) -> None:
     """Postpone a run that can't be advanced, so that it doesn't delay the others."""
     with runtime.store.transaction() as tx:
         tx.runs.set(run_id, due_at=func.now() + timedelta(seconds=PUT_OFF_SECONDS))

@@ -45,7 +45,7 @@ class Sweep(threading.Thread):
         self._stopped = False
         self._trouble = ""
         self._stalled = ""
-        self._patient_until = 0.0
+        self._spare_leases_until = 0.0
         self._taken = UnackedTracker()
 
     def run(self) -> None:
@@ -79,7 +79,7 @@ class Sweep(threading.Thread):
             self._check_consumer()
             self._log_trouble("")
         except (*SERVERS_AWAY, OSError) as error:
-            self._be_patient()
+            self._spare_expired_leases()
             self._log_lock_holders(error)
             self._log_trouble(str(error) if isinstance(error, BotticelliError) else type(error).__name__)
         except Exception:
@@ -92,15 +92,15 @@ class Sweep(threading.Thread):
         with self._runtime.store.transaction() as tx:
             elected = tx.duties.take("sweep", worker=worker_name(), interval_seconds=interval_seconds)
         if elected:
-            sweep(self._runtime, judge_leases=time.monotonic() >= self._patient_until)
+            sweep(self._runtime, judge_leases=time.monotonic() >= self._spare_leases_until)
             self._taken.put_back(self._runtime)
             canary.ask(self._runtime)
         else:
             wake_due(self._runtime)
 
-    def _be_patient(self) -> None:
+    def _spare_expired_leases(self) -> None:
         """Give holders whose leases expired while no server could renew them one more lease to do so."""
-        self._patient_until = time.monotonic() + self._runtime.settings.worker.lease_seconds
+        self._spare_leases_until = time.monotonic() + self._runtime.settings.worker.lease_seconds
 
     def _log_lock_holders(self, error: Exception) -> None:
         """Log which sessions held rows locked for too long, as far as the server says it."""

@@ -20,13 +20,13 @@ from celery.worker import consumer, state
 from botticelli.telemetry.log import log, logger
 from workers.transport.redis_transport import without_key_error
 
-EVENTS_APART_SECONDS = 0.2
+EVENT_INTERVAL_SECONDS = 0.2
 """Seconds for which task events are collected, to be published together. Flower only sees them later."""
 
 
 class Consumer(consumer.Consumer):  # type: ignore[misc]
     _flushed_at = 0.0
-    _asked_at = float("-inf")
+    _requested_at = float("-inf")
 
     def __init__(self, *args: Any, **options: Any) -> None:
         """Ignore other workers and their events, which anybody could send: workers share rows only."""
@@ -37,7 +37,7 @@ class Consumer(consumer.Consumer):  # type: ignore[misc]
         receive = super().create_task_handler(*args, **options)
         lost = without_key_error(self.connection_errors)
 
-        def tolerant(message: Any) -> Any:
+        def guarded_call(message: Any) -> Any:
             try:
                 return receive(message)
             except lost:
@@ -48,7 +48,7 @@ class Consumer(consumer.Consumer):  # type: ignore[misc]
                 self._refuse(message, type(error).__name__, requeue=again)
                 return None
 
-        return tolerant
+        return guarded_call
 
     def on_decode_error(self, message: Any, exc: Exception) -> None:
         self._refuse(message, type(exc).__name__)
@@ -75,19 +75,19 @@ class Consumer(consumer.Consumer):  # type: ignore[misc]
         A flush that was lost with a connection is requested again.
         """
         now = time.monotonic()
-        if self.hub and now - self._asked_at > 2 * EVENTS_APART_SECONDS:
-            self._asked_at = now
+        if self.hub and now - self._requested_at > 2 * EVENT_INTERVAL_SECONDS:
+            self._requested_at = now
             self.hub.call_soon(self._flush_soon)
 
     def _flush_soon(self) -> None:
-        wait_seconds = self._flushed_at + EVENTS_APART_SECONDS - time.monotonic()
+        wait_seconds = self._flushed_at + EVENT_INTERVAL_SECONDS - time.monotonic()
         if wait_seconds > 0:
             self.hub.call_later(wait_seconds, self._flush_events)
         else:
             self._flush_events()
 
     def _flush_events(self) -> None:
-        self._flushed_at, self._asked_at = time.monotonic(), float("-inf")
+        self._flushed_at, self._requested_at = time.monotonic(), float("-inf")
         super()._flush_events()
 
     def shutdown(self) -> None:
@@ -103,14 +103,14 @@ class Consumer(consumer.Consumer):  # type: ignore[misc]
     def call_soon_ack(self, p: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         """Call `p`, which acknowledges or rejects one message, now or in the event loop, as Celery decides."""
 
-        def tolerant(*values: Any, **options: Any) -> Any:
+        def guarded_call(*values: Any, **options: Any) -> Any:
             try:
                 return p(*values, **options)
             except AttributeError:
                 log("late_ack_of_a_lost_connection", level=logging.WARNING)
                 return None
 
-        return super().call_soon_ack(tolerant, *args, **kwargs)
+        return super().call_soon_ack(guarded_call, *args, **kwargs)
 
 
 def _forget(task_id: object) -> None:

@@ -94,7 +94,7 @@ def _message(entry: bytes | str, queue: str) -> dict[str, Any]:
     task, task_id = _name(headers, "task"), _name(headers, "id")
     if not task.startswith(TASK_PREFIX):
         raise _Unfit("not a task of Botticelli")
-    _require_now(headers)
+    _refuse_eta(headers)
     args, kwargs, embedded, body = _parts(message, properties)
     names = POSITIONAL.get(task, ())
     if len(args) > len(names) or not kwargs.keys().isdisjoint(names[: len(args)]):
@@ -130,7 +130,7 @@ def _headers(headers: Mapping[str, Any], task: str, task_id: str) -> dict[str, A
         "ignore_result": True,
         "argsrepr": "()",
         "kwargsrepr": _own_description(headers.get("kwargsrepr")),
-        "origin": _shown(headers.get("origin")),
+        "origin": _short_text(headers.get("origin")),
         "redelivered": headers.get("redelivered") is True,
     }
     if WIRE_HEADER in headers:
@@ -155,7 +155,7 @@ def _properties(properties: Mapping[str, Any], task_id: str, queue: str) -> dict
     }
 
 
-def _require_now(headers: Mapping[str, Any]) -> None:
+def _refuse_eta(headers: Mapping[str, Any]) -> None:
     """Refuse an ETA, for which a worker would hold the message and its place."""
     if headers.get("eta") is not None:
         raise _Unfit("an eta, which is not supported")
@@ -188,7 +188,7 @@ def _parts(message: Mapping[str, Any], properties: Mapping[str, Any]) -> tuple[l
     args, kwargs, options = value
     if not isinstance(args, list) or not isinstance(kwargs, dict):
         raise _Unfit("its arguments are not a list and an object")
-    _require_plain([args, kwargs])
+    _require_plain_json([args, kwargs])
     return args, kwargs, bool(options), encoded
 
 
@@ -206,7 +206,7 @@ def _body(body: object, encoding: object) -> tuple[str, str]:
     raise _Unfit("its body has an unknown encoding")
 
 
-def _require_plain(value: Any) -> None:
+def _require_plain_json(value: Any) -> None:
     """Refuse a value that is deep or not plain JSON; works without recursion."""
     level = [value]
     for _ in range(MAX_DEPTH):
@@ -238,12 +238,12 @@ def _name(headers: Mapping[str, Any], key: str) -> str:
     return name
 
 
-def _shown(value: object) -> str:
+def _short_text(value: object) -> str:
     is_fit = isinstance(value, str) and len(value) <= MAX_SHOWN_CHARACTERS and value.isprintable()
     return str(value) if is_fit else ""
 
 
 def _own_description(value: object) -> str:
     """Return the description of the arguments that Flower shows; another program's would show the arguments themselves."""
-    shown = _shown(value)
+    shown = _short_text(value)
     return shown if shown.startswith("run=") else ""

@@ -35,11 +35,11 @@ from workers.transport.queue_messages import Refused, admit
 
 MAX_TAKEN = 8
 """Most messages that a worker takes together; the rest is left for other workers."""
-AT_ONCE_SECONDS = 0.02
+WAITING_SECONDS = 0.02
 """A message that arrives within these seconds was already waiting."""
-OF_ITERATION = f'"task": "{RUN_ITERATION}"'
+ITERATION_MARK = f'"task": "{RUN_ITERATION}"'
 """The task in the headers of a message, as kombu writes them."""
-ACKED_APART_SECONDS = 0.2
+ACK_INTERVAL_SECONDS = 0.2
 """Seconds that acknowledged messages stay on the server at most; a received message removes them earlier."""
 UNREADABLE_COPY = (ValueError, TypeError, LookupError, AttributeError, RecursionError)
 """Errors that a message copy raises that kombu didn't write."""
@@ -53,14 +53,14 @@ class QoS(redis.QoS):
         self._acked: list[str] = []
 
     def append(self, message: Any, delivery_tag: str) -> None:
-        if not _is_due_anyway(message):
+        if not _is_due_without_message(message):
             self._copy(message, delivery_tag)
         virtual.QoS.append(self, message, delivery_tag)
 
     def _copy(self, message: Any, delivery_tag: str) -> None:
         info = message.delivery_info
         unacked = dumps([message._raw, info["exchange"], info["routing_key"]])
-        with self._pipe() as pipe:
+        with self._pipeline() as pipe:
             pipe.zadd(self.unacked_index_key, {delivery_tag: time.time()})
             pipe.hset(self.unacked_key, delivery_tag, unacked)
             self._remove_acked(pipe)
@@ -87,12 +87,12 @@ class QoS(redis.QoS):
 
     def _has_copy(self, tag: str) -> bool:
         """Whether Redis still holds a copy. An unknown tag belongs to a dead worker's message, which has one."""
-        return tag not in self._delivered or not _is_due_anyway(self._delivered[tag])
+        return tag not in self._delivered or not _is_due_without_message(self._delivered[tag])
 
     def remove_acked(self) -> None:
         """Remove acknowledged messages from the server."""
         if self._acked:
-            with self._pipe() as pipe:
+            with self._pipeline() as pipe:
                 self._remove_acked(pipe)
 
     def restore_unacked_once(self, stderr: Any = None) -> None:
@@ -106,7 +106,7 @@ class QoS(redis.QoS):
             log("acks_lost_with_the_connection", level=logging.WARNING, error=type(error).__name__)
         super().restore_unacked_once(stderr)
 
-    def _pipe(self) -> AbstractContextManager[Any]:
+    def _pipeline(self) -> AbstractContextManager[Any]:
         """Open a pipeline without a transaction: kombu tidies up partly written copies when it restores."""
         pipe: AbstractContextManager[Any] = self.channel._create_client().pipeline(transaction=False)
         return pipe
@@ -134,7 +134,7 @@ def _take_more_script() -> str:
     return files("workers.transport").joinpath("lua", "take_more.lua").read_text(encoding="utf-8")
 
 
-def _is_due_anyway(message: Any) -> bool:
+def _is_due_without_message(message: Any) -> bool:
     return bool(message.headers.get("task") == RUN_ITERATION)
 
 
@@ -152,7 +152,7 @@ class Channel(redis.Channel):
         finally:
             self._in_poll: Any = None
             self._flush_brpop_reauth()
-        if sent_at is not None and time.monotonic() - sent_at < AT_ONCE_SECONDS:
+        if sent_at is not None and time.monotonic() - sent_at < WAITING_SECONDS:
             self._take_more(queue)
         return True
 
@@ -211,7 +211,7 @@ class Channel(redis.Channel):
             return
         client = self._create_client()
         try:
-            messages = client.register_script(_take_more_script())([queue], [most, OF_ITERATION])
+            messages = client.register_script(_take_more_script())([queue], [most, ITERATION_MARK])
         except ResponseError as error:  # a full server runs no script; messages then arrive singly
             log("messages_come_one_by_one", level=logging.DEBUG, error=error)
             return
@@ -239,7 +239,7 @@ class Transport(redis.Transport):
         earlier = getattr(cycle, "remove_acked_timer", None)
         if earlier is not None:
             earlier.cancel()
-        cycle.remove_acked_timer = loop.call_repeatedly(ACKED_APART_SECONDS, _remove_acked_of, cycle)
+        cycle.remove_acked_timer = loop.call_repeatedly(ACK_INTERVAL_SECONDS, _remove_acked_of, cycle)
 
 
 def _remove_acked_of(cycle: Any) -> None:

@@ -148,7 +148,7 @@ def calls(runtime: Runtime, command: str) -> int:
 def test_iterations_that_wait_come_in_lots_and_in_order(
     runtime: Runtime, connect: Callable[[], Connection], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(redis_transport, "AT_ONCE_SECONDS", 3600.0)
+    monkeypatch.setattr(redis_transport, "WAITING_SECONDS", 3600.0)
     connection, queue = connect(), Queue("work")
     publish(connection, queue, 40, RUN_ITERATION)
     before = calls(runtime, "brpop")
@@ -175,9 +175,9 @@ def test_a_request_is_never_taken_in_a_lot(runtime: Runtime, connect: Callable[[
     publish(connection, queue, 1, RUN_ITERATION)
     client = connection.channel()._create_client()
     take = client.register_script(redis_transport._take_more_script())
-    lot = take(["work"], [8, redis_transport.OF_ITERATION])
+    lot = take(["work"], [8, redis_transport.ITERATION_MARK])
     assert [json.loads(one)["headers"]["task"] for one in lot] == [RUN_ITERATION] * 2
-    assert take(["work"], [8, redis_transport.OF_ITERATION]) == []
+    assert take(["work"], [8, redis_transport.ITERATION_MARK]) == []
     assert waiting(runtime) == 2
     assert len(received(connection, queue, 2, connection.channel())) == 2
     assert unacked(runtime) == (1, 1)

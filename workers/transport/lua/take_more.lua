@@ -1,7 +1,8 @@
--- Take further messages from a queue, the oldest first, as long as they are of a task that is due without its message.
+-- Takes further messages from a queue, oldest first, up to the first one of another task (rows of this task are due without
+-- their message, so a lost copy does no harm).
 -- KEYS: 1 queue (list)
--- ARGV: 1 how many messages at most, 2 what a message of that task contains
--- returns: the messages, in the order in which they came
+-- ARGV: 1 most messages to take, 2 text that every message of the task contains
+-- returns: the messages, in order of arrival
 local taken = {}
 while #taken < tonumber(ARGV[1]) do
   local message = redis.call('LINDEX', KEYS[1], -1)
