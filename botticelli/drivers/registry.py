@@ -38,7 +38,7 @@ class Drivers:
         """Initialise without loading a driver. `where` returns the source of an option (`Settings.where`)."""
         self._options = options
         self._where = where or (lambda *path: ".".join(map(str, path)))
-        self._drivers: dict[str, Driver] = {}
+        self._made: dict[str, Driver] = {}
         self._lock = threading.Lock()
 
     def names(self) -> list[str]:
@@ -48,9 +48,9 @@ class Drivers:
     def get(self, name: str) -> Driver:
         """Return a driver. Raises InvalidInput when it is not installed, SettingsError for options it does not know."""
         with self._lock:
-            if name not in self._drivers:
-                self._drivers[name] = self._make(name)
-            return self._drivers[name]
+            if name not in self._made:
+                self._made[name] = self._make(name)
+            return self._made[name]
 
     def resolve(self, model: str) -> ModelName:
         """Resolve a model's name to its one spelling.
@@ -81,7 +81,7 @@ class Drivers:
     def close(self) -> None:
         """Close the connections of all drivers that have `close()`. A driver used later is created anew."""
         with self._lock:
-            drivers, self._drivers = self._drivers, {}
+            drivers, self._made = self._made, {}
         for driver in drivers.values():
             close = getattr(driver, "close", None)
             if close is not None:

@@ -204,5 +204,5 @@ def remedy(verdict: Verdict, key_name: str) -> str:
         Verdict.FINAL: "the provider says not to try again; check its status page, or name a second model",
         Verdict.REDIRECT: "the answer is a redirect, which is not followed; set base_url to the final address",
         Verdict.UNFIT: "check base_url: the server doesn't accept such calls there",
-        Verdict.INVALID: "change the act's request",
+        Verdict.INVALID: "change what the act sends",
     }.get(verdict, "")

@@ -15,7 +15,7 @@ Options = TypeVar("Options", bound=BaseModel)
 
 
 def _variable_name(name: str) -> str:
-    """Refuse what is a key itself, without showing it."""
+    """Refuse a value that is the key itself instead of a variable's name, without showing it."""
     if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]{0,127}", name):
         raise ValueError("must be the name of an environment variable, not a key")
     return name

@@ -1,4 +1,4 @@
-"""Takes a model's thinking out of an answer that shows the special tokens of its chat format. Knows no tags.
+"""Separates thinking from answer in a text that shows the special tokens of its chat format. Knows no tags.
 
 Sources: OpenAI's harmony format (gpt-oss), Cohere's and Sky-T1's templates.
 """
@@ -26,9 +26,9 @@ _END = re.compile(r"<\|(?:end|return|call|END_RESPONSE|end_of_solution)\|>")
 
 
 def split_channels(text: str) -> tuple[str, str] | None:
-    """The answer and the thinking of a text that begins with such a token; None for any other text.
+    """Return the answer and the thinking of a text that begins with such a token; None for any other text.
 
-    What is not in the final channel is thinking: an answer that was cut before it is empty.
+    Only the final channel is the answer: a text that was cut before it has an empty one.
     """
     text = text.lstrip()
     if text.startswith(("<|channel|>", "<|start|>")):
@@ -53,7 +53,7 @@ def begins_channels(text: str) -> bool:
 
 
 def begun_answer(text: str, start: int) -> str | None:
-    """What there is of the answer while it comes; None before it has begun. No header ends before `start`."""
+    """Return the answer received so far, or None before it has begun. No header ends before `start`."""
     begins = [header.end() for header in [_FINAL_HEADER.search(text, max(0, start - MAX_HEADER))] if header]
     for opening, _, begin, _ in PAIRS:
         if text.startswith(opening) and (at := text.find(begin, max(0, start - len(begin)))) >= 0:
@@ -62,20 +62,20 @@ def begun_answer(text: str, start: int) -> str | None:
 
 
 def without_ends(piece: str) -> str:
-    """A piece of an answer without the tokens that end it."""
+    """Remove the tokens that end an answer from a piece of it."""
     return _END.sub("", piece)
 
 
 def asks_for_channels(request: GenerateRequest) -> bool:
-    """Whether a request speaks of such tokens: an answer that has them is what was asked for."""
+    """Whether a request mentions such tokens: an answer may contain them on purpose."""
     texts = [request.system or "", *(message.text for message in request.messages if message.role == "user")]
     return any(token in text for text in texts for token in _STARTS)
 
 
 def _of_messages(text: str) -> tuple[str, str] | None:
-    messages = [(item["channel"], item["text"].strip()) for item in _MESSAGE.finditer(text)]
+    messages = [(match["channel"], match["text"].strip()) for match in _MESSAGE.finditer(text)]
     if not messages:
         return None
-    answer = "\n\n".join(said for channel, said in messages if channel == FINAL and said)
-    thinking = "\n\n".join(said for channel, said in messages if channel != FINAL and said)
+    answer = "\n\n".join(part for channel, part in messages if channel == FINAL and part)
+    thinking = "\n\n".join(part for channel, part in messages if channel != FINAL and part)
     return answer, thinking

@@ -18,7 +18,7 @@ from botticelli.drivers.reading.channels import (
 NAMES = ("think", "thinking", "thought", "reasoning")
 MAX_TAG_CHARACTERS = 200
 CHANNELS = "<|"
-"""Stands among the tags for the tokens of a chat format."""
+"""Name that stands for the tokens of a chat format among the tags."""
 Channels = Literal["unknown", "none", "thinking", "answer"]
 
 _OPEN = re.compile(rf"\s*(?:<(?:seed:)?({'|'.join(NAMES)})(\s[^<>]*)?>|(?-i:\[THINK\])|◁think▷)", re.IGNORECASE)
@@ -90,7 +90,7 @@ class ThinkingFilter:
         return self._release()
 
     def _waits_for_channel(self, piece: str) -> bool:
-        """Whether what waits is thinking in channels, or may be the start of it."""
+        """Whether the pending text is thinking in channels, or may be the start of it."""
         if self._channels == "unknown":
             if not may_begin_channels(self._waiting):
                 self._channels = "none"

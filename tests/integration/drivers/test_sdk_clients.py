@@ -126,7 +126,7 @@ def test_every_client_has_finite_timeouts(wire: Any, server: FakeProvider) -> No
     """Of its transport, and of the SDK's own settings where it has some."""
     driver = driver_for(server, timeout_seconds=70, connect_timeout_seconds=30)
     driver.prepare()
-    ((_, http, _client),) = driver._kept._made
+    ((_, http, _client),) = driver._clients._clients
     limits = {"connect": 30, "read": 70, "write": 70, "pool": 70}
     assert http.timeout.as_dict() == limits
     sent: list[dict[str, Any]] = []
