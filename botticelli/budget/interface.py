@@ -223,7 +223,7 @@ class Refusal:
     window: str
     limit: int
     used: int
-    asked: int
+    requested: int
     retry_after_ms: int | None
     reopening: bool = False
     """Said by whoever asked why: the server forgot what was spent, so the window is closed for its period."""
@@ -236,12 +236,12 @@ class Refusal:
         if self.window == BLOCKED:
             return f"{self.scope}: {BLOCKED} for another {self.retry_after_ms:,} ms"
         if self.too_large:
-            return f"{self.scope}: {self.asked:,} asked, but {self.window} allows {self.limit:,} in all"
+            return f"{self.scope}: {self.requested:,} requested, but {self.window} allows {self.limit:,} in all"
         if self.reopening:
             return (
                 f"{self.scope}: Redis forgot what was spent in {self.window}, which opens in {self.retry_after_ms:,} ms"
             )
-        return f"{self.scope}: {self.asked:,} asked, {self.used:,} of {self.limit:,} used in {self.window}"
+        return f"{self.scope}: {self.requested:,} requested, {self.used:,} of {self.limit:,} used in {self.window}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -395,5 +395,5 @@ class Budget(Protocol):
         ...
 
     def usage(self, scope: Scope) -> ScopeUsage:
-        """What is used and held now. Changes nothing, except that what has expired is gone."""
+        """Return what is used and held now. Drops what has expired, and changes nothing else."""
         ...

@@ -25,7 +25,7 @@ _TRUTH = {"true": True, "false": False}
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What is wrong with the argument `name`, and what to do."""
+    """Say what is wrong with the argument `name`, and what to do."""
 
     name: str
     message: str
@@ -110,7 +110,7 @@ def _unknown(name: str, args: Mapping[str, Arg]) -> Fault:
 
 
 def _id_meant_by(name: str, args: Mapping[str, Arg]) -> str | None:
-    """Of `channel_name` and the like, the argument that takes the id, where there is one."""
+    """Return the argument that takes the id in place of `channel_name` and the like; None if there is none."""
     meant = f"{name.removesuffix('_name')}_id"
     return meant if name.endswith("_name") and name not in args and meant in args else None
 
@@ -157,7 +157,9 @@ def _integer(arg: Arg, value: Any, warn: Warn) -> int:
         raise _Wrong("must be a whole number")
     if arg.choices:
         if value not in arg.choices:
-            nearest = min((choice for choice in arg.choices if isinstance(choice, int)), key=lambda item: abs(item - value))
+            nearest = min(
+                (choice for choice in arg.choices if isinstance(choice, int)), key=lambda item: abs(item - value)
+            )
             warn(f"{value} is none of {_listed(arg)}; {nearest} is used")
             return nearest
         return value

@@ -45,7 +45,7 @@ def usable_seconds(said: Any, date: str | None = None) -> float | None:
 
 
 def whole_number(text: str | None, most: int) -> int | None:
-    """Of a header; None for anything but digits that make at most `most`."""
+    """Read a whole number from a header; None for anything but digits that make at most `most`."""
     if text is None or not text.isascii() or not text.isdigit() or len(text) > 9 or int(text) > most:
         return None
     return int(text)

@@ -192,7 +192,7 @@ class Locates(Protocol):
     """A platform that can say where a channel is."""
 
     def locate(self, identity: str) -> Whereabouts | None:
-        """Of a channel or a thread by its id; asked anew each time. None when it can't be told; PlatformError."""
+        """Return the guild of a channel or thread, read anew each time; None if it can't be told. Raises PlatformError."""
         ...
 
 
@@ -223,7 +223,7 @@ class Settled(Protocol):
         ...
 
     def lacks(self) -> tuple[str, str] | None:
-        """What is missing before a command can be performed, and what to do."""
+        """Return what is missing before a command can be performed, and what to do."""
         ...
 
     def default_guild(self) -> str | None:

@@ -32,7 +32,7 @@ class Platforms:
         return sorted({point.name for point in entry_points(group=GROUP)})
 
     def paces(self) -> list[Pace]:
-        """Of every platform that the settings name or that is ready to be used."""
+        """Return the pace of every platform that the settings name or that is ready to be used."""
         result: dict[str, Pace] = {}
         for name in (*KNOWN, *sorted(self._settings.keys() - set(KNOWN))):
             platform = self.get(name)

@@ -79,7 +79,7 @@ class FakeDiscord:
     token: str = TOKEN
     faults: list[Fault] = field(default_factory=list)
     limits: dict[str, tuple[int, float]] = field(default_factory=dict)
-    asked: list[Request] = field(default_factory=list)
+    requests: list[Request] = field(default_factory=list)
     url: str = ""
     clock: Callable[[], float] = time.monotonic
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -103,7 +103,7 @@ class FakeDiscord:
 
     def count(self, pattern: str) -> int:
         """Count the requests whose `METHOD /path` matches the pattern, including dropped ones."""
-        return sum(re.search(pattern, f"{request.method} {request.path}") is not None for request in self.asked)
+        return sum(re.search(pattern, f"{request.method} {request.path}") is not None for request in self.requests)
 
     def take_fault(self, line: str) -> Fault | None:
         with self._lock:
@@ -201,7 +201,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _note(self, path: str, query: dict[str, str], body: Any, status: int | None) -> None:
         headers = {name.lower(): value for name, value in self.headers.items() if name.lower() != "authorization"}
-        self.fake.asked.append(Request(self.command, unquote(path), query, body, headers, status))
+        self.fake.requests.append(Request(self.command, unquote(path), query, body, headers, status))
 
     def _answer(self, status: int, answer: Any, headers: dict[str, str]) -> None:
         text = b"" if answer is None else json.dumps(answer).encode()

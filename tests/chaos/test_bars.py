@@ -115,10 +115,10 @@ def test_a_worker_that_wakes_after_its_lease_does_nothing_more_and_says_so(clust
     with cluster.stopped(victim):
         provider.let_go()
         wait_for_end(cluster.runtime, run_id)
-        calls, asked = len(cluster.world.calls("gpt-4.1-paused")), len(cluster.world.discord.asked)
+        calls, asked = len(cluster.world.calls("gpt-4.1-paused")), len(cluster.world.discord.requests)
     said = f"iteration_taken_over run={run_id} iteration=1"
     wait_until(lambda: said in victim.text(), "the worker to say so")
-    assert (len(cluster.world.calls("gpt-4.1-paused")), len(cluster.world.discord.asked)) == (calls, asked)
+    assert (len(cluster.world.calls("gpt-4.1-paused")), len(cluster.world.discord.requests)) == (calls, asked)
     assert violations(cluster.runtime, cluster.world, run_id, "paused") == []
 
 

@@ -86,7 +86,7 @@ def _finding(scope: str, window: Window, guard_ms: int, charges: list[Charge]) -
 
 
 def _apart(result: Iterable[Interval]) -> Iterator[Interval]:
-    """Of intervals that overlap, the worst one."""
+    """Keep the worst of the intervals that overlap."""
     worst: Interval | None = None
     reaches_ms = 0
     for interval in result:

@@ -47,13 +47,13 @@ class ScopeState:
         return self.spread[0] if self.spread[1] > self.now else 0
 
     def guard_of(self, window: Window) -> int:
-        """Those that end at a time of their own are never widened."""
+        """Return the guard of a window in milliseconds; one that ends at a time of its own is never widened."""
         widened = window.kind in ("sliding", "bucket")
         return max(self.scope.guard_ms, self.spread_ms) if widened else self.scope.guard_ms
 
     @property
     def held(self) -> Amounts:
-        """What is undrawn, and what is in flight and not charged yet."""
+        """Return the amounts that are not drawn yet, and those in flight that are not charged yet."""
         total = Amounts()
         for hold in self.holds.values():
             total += hold.undrawn

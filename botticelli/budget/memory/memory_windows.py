@@ -13,7 +13,7 @@ HELD_WAIT_MIN_MS, HELD_WAIT_MAX_MS = 50, 1000
 
 
 class WindowState(Protocol):
-    """What is charged in one window. Limits come with each call; so does the time, which never goes back."""
+    """Holds the charges of one window. Limits come with each call; so does the time, which never goes back."""
 
     def expire(self, window: Window, guard_ms: int, now: int) -> None:
         """Let go of what has left."""
@@ -25,7 +25,7 @@ class WindowState(Protocol):
         """Give `amount` back where it was charged; what has left its window stays gone."""
 
     def used(self, window: Window, now: int) -> int:
-        """What is charged now."""
+        """Return the amounts that are charged now."""
 
     def used_at(self, window: Window, guard_ms: int, at_ms: int) -> int:
         """What of it will not have left at a time to come."""

@@ -1,4 +1,4 @@
-"""Who waits for room in a scope, in order of arrival, by the rules of `lua/lib_queue.lua`."""
+"""Queues requests that wait for room in a scope, in order of arrival, by the rules of `lua/lib_queue.lua`."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Queue:
         self.places.pop(ticket, None)
 
     def ahead_of(self, ticket: str | None) -> list[Place]:
-        """Who came before the ticket; None: all who wait."""
+        """Return the requests that came before the ticket; all that wait for None."""
         return [place for _, place in takewhile(lambda waiting: waiting[0] != ticket, self.places.items())]
 
     def turn_ms(self) -> int:

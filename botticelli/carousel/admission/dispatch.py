@@ -201,7 +201,7 @@ def _as_admitted(run: Run) -> dict[str, Any]:
 
 
 def _with_more(tx: Transaction, opened: Open, run: Run, admitted: int) -> Open:
-    """What is open after admissions under the run's lock; asked for only when more may wait for a second one."""
+    """Return the open iterations after admissions under the run's lock; read only when more may wait for a second one."""
     return tx.iterations.open(run.id) if opened.waiting_number is not None else _plus(opened, admitted)
 
 
@@ -246,7 +246,7 @@ def _ending(run: Run, refusal: Refusal, *, again: bool) -> str | None:
 
 def in_short(refusal: Refusal) -> dict[str, Any]:
     """For the row of a run that waits."""
-    return {name: getattr(refusal, name) for name in ("scope", "window", "limit", "used", "asked")}
+    return {name: getattr(refusal, name) for name in ("scope", "window", "limit", "used", "requested")}
 
 
 def _may_wait(run: Run, refusal: Refusal, again: bool) -> bool:

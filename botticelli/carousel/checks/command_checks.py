@@ -71,7 +71,7 @@ def with_rehearsed(runtime: Runtime, narrative: Narrative) -> Narrative:
 
 
 def platform_of(runtime: Runtime, command: BotCommandInput, *, rehearse: bool = False) -> Platform:
-    """Who performs it; of tables it is the same in a rehearsal. InvalidInput for a platform that isn't there."""
+    """Return the platform that performs a command; tables have the same one in a rehearsal. InvalidInput if there is none."""
     return runtime.platforms.get(command.platform, rehearse=rehearse and command.platform != DATABASE)
 
 
@@ -82,7 +82,7 @@ def commands_of(narrative: Narrative) -> Iterator[tuple[Act, BotCommandInput]]:
 def problem_of(
     source: str, act: Act, command: BotCommandInput, message: str, hint: str, *, key: str = "command"
 ) -> Problem:
-    """Of an act that came in with a file beside, the place is in that file."""
+    """Place a problem in the file that the act comes from, which may be a file beside the narrative."""
     if act.scope is not None and act.scope.file:
         source = str(Path(source).parent / f"{act.scope.file}.toml")
     return Problem(source, command.line or act.line, 1, f"act {act.name}", key, message, hint)
@@ -137,7 +137,7 @@ def _unconfirmed(runtime: Runtime, narrative: Narrative, source: str, demands: S
 
 
 def _known(value: Value) -> Any:
-    """What is known of an argument before an act is performed."""
+    """Return what is known of an argument before its act is performed."""
     match value:
         case Template():
             text = "".join(map(str, value.parts))

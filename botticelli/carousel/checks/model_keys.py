@@ -62,7 +62,9 @@ def _elsewhere(workers: Sequence[WorkerFacts], provider: str) -> str:
     if have:
         return f"workers that have it: {', '.join(have)}"
     if workers:
-        return f"none of the workers that are alive says that it has it: {', '.join(worker.worker for worker in workers)}"
+        return (
+            f"none of the workers that are alive says that it has it: {', '.join(worker.worker for worker in workers)}"
+        )
     return "workers need it"
 
 
@@ -71,7 +73,11 @@ def _lack(runtime: Runtime, provider: str) -> str:
     readiness = driver.readiness() if isinstance(driver, SaysReadiness) else None
     if readiness is not None and readiness.sdk_missing:
         return "its SDK is not installed"
-    return f"{' or '.join(readiness.key_names)} is not set" if readiness is not None and readiness.key_names else "it is not ready"
+    return (
+        f"{' or '.join(readiness.key_names)} is not set"
+        if readiness is not None and readiness.key_names
+        else "it is not ready"
+    )
 
 
 def _do(runtime: Runtime, provider: str) -> str:

@@ -57,7 +57,7 @@ class EnqueueOptions:
     """The tiers that this run uses, before those of environment and settings; and whom it is run for."""
 
     demands: tuple[Demands, ...] = ()
-    """Of the operators of those who ask: they hold beside the settings of this process."""
+    """Demands of the callers' operators; they hold beside the settings of this process."""
 
     worker_here: bool = False
     """Whoever enqueues starts a worker of this machine where none is alive."""
@@ -120,7 +120,7 @@ def _require_few(runtime: Runtime, iterations: int, demands: tuple[Demands, ...]
 
 
 def new_run(runtime: Runtime, narrative: Narrative, plan: Plan, source: str, options: EnqueueOptions) -> NewRun:
-    """What is stored of a checked narrative and of what the caller says."""
+    """Build the row of a run from a checked narrative and the options of the caller."""
     carousel = carousel_of(narrative)
     snapshot = with_models(narrative, plan).snapshot()
     iterations = carousel.iterations if options.iterations is None else options.iterations

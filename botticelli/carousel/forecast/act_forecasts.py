@@ -209,7 +209,7 @@ def _seconds(runtime: Runtime, call: Call, past: PastCalls) -> tuple[float, Seco
 
 
 def _amounts(call: Call, act: ActForecast, past: PastCalls | None) -> Amounts:
-    """Of one call, as it is settled."""
+    """Return the cost of one call, as it would be settled."""
     tokens = call.tokens if act.tokens is None else act.tokens.expected
     is_history = act.tokens_source == "history" and past is not None and past.input_tokens is not None
     input_tokens = past.input_tokens[1] if is_history and past and past.input_tokens else call.estimate.input_tokens

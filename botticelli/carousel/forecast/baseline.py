@@ -1,4 +1,4 @@
-"""What is known before a run begins: the past of its acts, what the budgets hold, who else goes on. Changes nothing.
+"""Collects what is known before a run begins: past acts, usage of the budgets, other active runs. Changes nothing.
 
 Without services nothing is known, and nothing is started to find out.
 """
@@ -24,9 +24,9 @@ from botticelli.store import InForce, PastCalls, Run, SpentRow, Transaction
 
 GOING_ON = ("queued", "running", "waiting")
 MOST_RUNS = 50
-"""Of the other runs that go on, so many are reckoned with."""
+"""How many of the other active runs a forecast takes into account."""
 SHORT_SECONDS = 120.0
-"""Of the last seconds every single draw is known; of what is older, minutes."""
+"""For so many seconds back single draws are read; older ones are summed by the minute."""
 NO_CALLS = PastCalls(0)
 
 
@@ -111,7 +111,9 @@ def _charges(tx: Transaction, scopes: Iterable[Scope]) -> list[PastCharge]:
     minutes = tx.spending.charged(names, max(periods, default=0.0)) if max(periods, default=0.0) > SHORT_SECONDS else []
     for minute in minutes:
         if minute.at < since:
-            amounts = Amounts(minute.requests, minute.tokens, minute.input_tokens, minute.output_tokens, minute.cost_microusd)
+            amounts = Amounts(
+                minute.requests, minute.tokens, minute.input_tokens, minute.output_tokens, minute.cost_microusd
+            )
             rows.append(PastCharge(minute.scope, amounts, round(minute.at.timestamp() * 1000)))
     return rows
 

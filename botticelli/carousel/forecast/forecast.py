@@ -54,7 +54,7 @@ class Binding:
     scope: str
     window: str
     limit: int
-    asked: int
+    requested: int
     used: int
     iteration: int
     after_seconds: float
@@ -192,7 +192,7 @@ def _as_run(new: NewRun) -> Run:
 
 
 def _as_simulated(runtime: Runtime, other: Other) -> SimulatedRun:
-    """What is in flight of it is in the budget's figures already; its calls are taken to last as long as ours would."""
+    """Simulate another run: its calls in flight are in the budget's figures already, and last as long as ours would."""
     plan = plan_iteration(runtime, other.narrative, other.estimates)
     acts = act_forecasts(runtime, other.narrative, plan, {})
     return SimulatedRun(other.run, other.narrative, plan, call_figures(plan, acts, {}))
@@ -212,7 +212,7 @@ def _binding(ours: SimulatedRun, start_ms: int) -> Binding | None:
         refusal.refusal.scope,
         refusal.refusal.window,
         refusal.refusal.limit,
-        refusal.refusal.asked,
+        refusal.refusal.requested,
         refusal.refusal.used,
         refusal.admitted + 1,
         (refusal.at_ms - start_ms) / 1000,

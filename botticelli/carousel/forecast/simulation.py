@@ -121,20 +121,22 @@ class Simulation:
         self._queue: list[Iterator[int]] = []
         self._rows = cast(Transaction, _Rows(self))
 
-    def add(self, simulated_run: SimulatedRun) -> None:
+    def add(self, simulated: SimulatedRun) -> None:
         """A run that is parked is looked at when it is due, others now."""
-        self.runs[simulated_run.run.id] = simulated_run
-        self.runtime.plans[simulated_run.run.id] = simulated_run.plan
-        due_ms = _ms(simulated_run.run.due_at) if simulated_run.run.status == "waiting" and simulated_run.run.due_at else self.now_ms
-        self._at(max(self.now_ms, due_ms), lambda: self._advance(simulated_run))
+        self.runs[simulated.run.id] = simulated
+        self.runtime.plans[simulated.run.id] = simulated.plan
+        due_ms = (
+            _ms(simulated.run.due_at) if simulated.run.status == "waiting" and simulated.run.due_at else self.now_ms
+        )
+        self._at(max(self.now_ms, due_ms), lambda: self._advance(simulated))
 
-    def run_until_end(self, simulated_run: SimulatedRun, *, iterations: int) -> bool:
+    def run_until_end(self, simulated: SimulatedRun, *, iterations: int) -> bool:
         """Simulate until the run is over, or until so many of its iterations have ended.
 
         Returns False when it goes on after all that may be simulated.
         """
         for _ in range(MOST_STEPS):
-            if simulated_run.run.is_final or len(simulated_run.ends) >= iterations:
+            if simulated.run.is_final or len(simulated.ends) >= iterations:
                 return True
             self._idle_steps += 1
             if not self._events or self._idle_steps > MOST_IDLE_STEPS:
@@ -145,16 +147,16 @@ class Simulation:
             step()
         return False
 
-    def perform(self, simulated_run: SimulatedRun, ticket: Ticket) -> None:
+    def perform(self, simulated: SimulatedRun, ticket: Ticket) -> None:
         """An admitted iteration waits for a slot of a worker."""
-        simulated_run.in_flight += 1
-        self._queue.append(self._iteration(simulated_run, ticket))
+        simulated.in_flight += 1
+        self._queue.append(self._iteration(simulated, ticket))
         self._start_queued()
 
-    def due(self, simulated_run: SimulatedRun, at: datetime) -> None:
-        if simulated_run.run.status == "waiting":
-            simulated_run.waiting_ms += max(0, _ms(at) - self.now_ms)
-        self._at(_ms(at), lambda: self._wake(simulated_run))
+    def due(self, simulated: SimulatedRun, at: datetime) -> None:
+        if simulated.run.status == "waiting":
+            simulated.waiting_ms += max(0, _ms(at) - self.now_ms)
+        self._at(_ms(at), lambda: self._wake(simulated))
 
     def _start_queued(self) -> None:
         while self._queue and self._free_slots:
@@ -169,54 +171,56 @@ class Simulation:
     def _at(self, at_ms: int, step: Callable[[], None]) -> None:
         heapq.heappush(self._events, (at_ms, next(self._numbers), step))
 
-    def _wake(self, simulated_run: SimulatedRun) -> None:
+    def _wake(self, simulated: SimulatedRun) -> None:
         """As the sweep does: only what is due still."""
-        if simulated_run.run.due_at is not None and _ms(simulated_run.run.due_at) <= self.now_ms:
-            self._advance(simulated_run)
+        if simulated.run.due_at is not None and _ms(simulated.run.due_at) <= self.now_ms:
+            self._advance(simulated)
 
-    def _advance(self, simulated_run: SimulatedRun) -> None:
+    def _advance(self, simulated: SimulatedRun) -> None:
         refusals = self.runtime.budget.refusals
         refusals.clear()
-        advance(self.runtime, self._rows, self._rows.runs.lock(simulated_run.run.id))
-        simulated_run.refusals += [Refused(refusal, self.now_ms, simulated_run.run.dispatched) for refusal in refusals]
+        advance(self.runtime, self._rows, self._rows.runs.lock(simulated.run.id))
+        simulated.refusals += [Refused(refusal, self.now_ms, simulated.run.dispatched) for refusal in refusals]
 
-    def _iteration(self, simulated_run: SimulatedRun, ticket: Ticket) -> Iterator[int]:
+    def _iteration(self, simulated: SimulatedRun, ticket: Ticket) -> Iterator[int]:
         """Yields how long to wait before it goes on."""
         yield round(ITERATION_SECONDS * 1000)
-        for position, call in simulated_run.plan.items():
+        for position, call in simulated.plan.items():
             for turn in range(call.turns):
-                yield from self._call(simulated_run, ticket, f"{position}.{turn}", position)
+                yield from self._call(simulated, ticket, f"{position}.{turn}", position)
         self.runtime.budget.release(ticket.id, [share.scope for share in ticket.shares])
-        self._count(simulated_run)
+        self._count(simulated)
         self._free_slots += 1
-        self._advance(simulated_run)
+        self._advance(simulated)
         self._start_queued()
 
-    def _call(self, simulated_run: SimulatedRun, ticket: Ticket, name: str, position: int) -> Iterator[int]:
+    def _call(self, simulated: SimulatedRun, ticket: Ticket, name: str, position: int) -> Iterator[int]:
         budget, draw_id = self.runtime.budget, f"{ticket.id}:{name}"
-        call = _granted(simulated_run.plan[position], ticket)
+        call = _granted(simulated.plan[position], ticket)
         for scope in call.scopes:
             while isinstance(refusal := budget.draw(ticket.id, draw_id, self._in_force(scope), call.amounts), Refusal):
                 wait_ms = self.runtime.softened(refusal, self._rows).retry_after_ms
                 yield NEVER_MS if wait_ms is None else max(1, wait_ms)
-        yield round(simulated_run.figures[position].seconds * 1000) if position in simulated_run.figures else 0
+        yield round(simulated.figures[position].seconds * 1000) if position in simulated.figures else 0
         for scope in reversed(call.scopes):
-            budget.settle(ticket.id, draw_id, self._in_force(scope), simulated_run.used(position))
+            budget.settle(ticket.id, draw_id, self._in_force(scope), simulated.used(position))
 
     def _in_force(self, scope: Scope) -> Scope:
         return self.runtime.in_force(scope, self._rows)
 
-    def _count(self, simulated_run: SimulatedRun) -> None:
-        turns = [simulated_run.used(position) for position, call in simulated_run.plan.items() for _ in range(call.turns)]
+    def _count(self, simulated: SimulatedRun) -> None:
+        turns = [simulated.used(position) for position, call in simulated.plan.items() for _ in range(call.turns)]
         used = sum(turns, NOTHING)
-        cost_usd = None if simulated_run.run.cost_usd is None else simulated_run.run.cost_usd + Decimal(used.cost_microusd) / 1_000_000
+        cost_usd = (
+            None if simulated.run.cost_usd is None else simulated.run.cost_usd + Decimal(used.cost_microusd) / 1_000_000
+        )
         self._idle_steps = 0
-        simulated_run.in_flight -= 1
-        simulated_run.ends.append(self.now_ms)
-        simulated_run.run = dataclasses.replace(
-            simulated_run.run,
-            succeeded=simulated_run.run.succeeded + 1,
-            input_tokens=simulated_run.run.input_tokens + used.tokens,
+        simulated.in_flight -= 1
+        simulated.ends.append(self.now_ms)
+        simulated.run = dataclasses.replace(
+            simulated.run,
+            succeeded=simulated.run.succeeded + 1,
+            input_tokens=simulated.run.input_tokens + used.tokens,
             cost_usd=cost_usd,
         )
 

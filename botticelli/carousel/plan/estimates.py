@@ -125,7 +125,7 @@ def _stated(narrative: Narrative, speaking: Sequence[Act]) -> list[int | None]:
 
 
 def literal_tokens(act: Act, narrative: Narrative) -> int:
-    """Of what is written in the narrative; what references bring in is not known yet."""
+    """Count the tokens that are written in the narrative; what references bring in is not known yet."""
     texts = [item.content for item in act.inputs if item.type == "text"]
     texts += [system for system in (narrative.system_for(act),) if system]
     return sum(map(_literal_tokens, texts))

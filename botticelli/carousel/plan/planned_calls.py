@@ -44,7 +44,7 @@ class Call:
 
     @property
     def cost_usd(self) -> Decimal | None:
-        """Of one call, by the estimate; None when a price is unknown."""
+        """Cost of one call by the estimate; None when a price is unknown."""
         estimate = self.estimate
         return self.prices.cost_usd(
             input_tokens=estimate.input_tokens, cached_tokens=0, output_tokens=estimate.output_tokens
@@ -52,7 +52,7 @@ class Call:
 
     @property
     def dearest_usd(self) -> Decimal | None:
-        """Of one call by whichever of its models costs most; None when the price of any is unknown."""
+        """Cost of one call by the most expensive of its models; None when any price is unknown."""
         costs = [call.cost_usd for call in (self, *self.fallbacks)]
         known = [cost for cost in costs if cost is not None]
         return max(known) if len(known) == len(costs) else None
@@ -148,7 +148,7 @@ def with_multipliers(narrative: Narrative, own: Multipliers) -> Narrative:
 
 
 def multipliers_of(narrative: Narrative) -> Multipliers:
-    """Of the run, else of its carousel, else of the narrative."""
+    """Return the multipliers of the run, else of its carousel, else of the narrative."""
     return carousel_of(narrative).budget.over(narrative.budget)
 
 
@@ -167,7 +167,7 @@ def estimated_tokens(plan: Plan) -> int:
 
 
 def estimated_cost_usd(plan: Plan) -> Decimal | None:
-    """Of one iteration, by the dearest of its models; None when the price of any of them is unknown."""
+    """Return the cost of one iteration by the most expensive of its models; None when any price is unknown."""
     costs = [call.dearest_usd for call in plan.values()]
     known = [cost * call.turns for cost, call in zip(costs, plan.values(), strict=True) if cost is not None]
     return sum(known, Decimal(0)) if len(known) == len(costs) else None

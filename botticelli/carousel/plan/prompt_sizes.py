@@ -46,7 +46,7 @@ class Prompts:
         return self.said(position) + self._history(position)
 
     def answer(self, position: int) -> Size:
-        """Of one call: what it was before, else what it may be."""
+        """Return the size of one call: its past size, else the largest possible one."""
         act, past = self.narrative.acts[position], self.past.get(position, PastCalls(0))
         most = act.max_tokens or self.narrative.max_tokens or DEFAULT_MAX_TOKENS
         if past.samples < FEWEST_SAMPLES or not past.output_tokens:

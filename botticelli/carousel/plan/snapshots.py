@@ -73,7 +73,7 @@ def plan_of(runtime: Runtime, tx: Transaction, run_id: str) -> Plan:
 
 
 def demands_of_run(tx: Transaction, run_id: str) -> tuple[Demands, ...]:
-    """Of the settings that it was enqueued with."""
+    """Return the demands of the settings that the run was enqueued with."""
     return _snapshots.read(tx, run_id).demands
 
 

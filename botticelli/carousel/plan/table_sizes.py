@@ -24,7 +24,7 @@ class _OnlyLater(BotticelliError):
 
 
 def table_sizes(runtime: Runtime, narrative: Narrative) -> dict[int, int | None]:
-    """Of all acts that read tables. Not within a transaction: it needs a connection of its own."""
+    """Estimate the rows of all acts that read tables. Call it outside of transactions: it takes its own connection."""
     acts = {position: _tables(act) for position, act in enumerate(narrative.acts)}
     return {position: _tokens(runtime, tables) for position, tables in acts.items() if tables}
 

@@ -78,8 +78,10 @@ def confirm(question: str, yes: bool, action: str = "deleting data") -> None:
 
 def _print(schema: SchemaStatus, as_json: bool) -> int:
     if as_json:
-        print_json({"current": schema.current, "wanted": schema.wanted, "up_to_date": schema.up_to_date})
+        print_json({"current": schema.current, "required": schema.required, "up_to_date": schema.up_to_date})
     else:
-        tail = "up to date" if schema.up_to_date else f"this version needs {schema.wanted}; run `botticelli db upgrade`"
+        tail = (
+            "up to date" if schema.up_to_date else f"this version needs {schema.required}; run `botticelli db upgrade`"
+        )
         click.echo(f"schema {schema.current or 'empty'}: {tail}")
     return 0 if schema.up_to_date else 1

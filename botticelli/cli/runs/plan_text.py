@@ -71,7 +71,7 @@ def _binding(forecast: Forecast) -> str:
     if binding is None:
         return "no limit: every iteration is granted at once"
     when = f"iteration {number(binding.iteration)}, after {duration(binding.after_seconds)}"
-    figures = f"{number(binding.asked)} asked, {number(binding.used)} of {number(binding.limit)} used"
+    figures = f"{number(binding.requested)} requested, {number(binding.used)} of {number(binding.limit)} used"
     return f"{safe(binding.scope)} {binding.window}: {when} ({figures})"
 
 

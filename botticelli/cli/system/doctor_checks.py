@@ -117,11 +117,11 @@ def _postgres(invocation: Invocation) -> Iterator[Finding]:
     finally:
         engine.dispose()
     if schema.up_to_date:
-        yield Finding("schema", "ok", schema.wanted)
+        yield Finding("schema", "ok", schema.required)
     elif invocation.settings.database.url is None:
-        yield Finding("schema", "ok", f"{schema.current or 'empty'}; upgraded to {schema.wanted} on first use")
+        yield Finding("schema", "ok", f"{schema.current or 'empty'}; upgraded to {schema.required} on first use")
     else:
-        detail = f"is {schema.current or 'empty'}, this version needs {schema.wanted}"
+        detail = f"is {schema.current or 'empty'}, this version needs {schema.required}"
         yield Finding("schema", "fail", detail, "run `botticelli db upgrade`")
 
 

@@ -146,11 +146,11 @@ class SchemaStatus:
     """The revision of a database and the one that this version needs. `current` is None for an empty database."""
 
     current: str | None
-    wanted: str
+    required: str
 
     @property
     def up_to_date(self) -> bool:
-        return self.current == self.wanted
+        return self.current == self.required
 
 
 def schema_status(engine: Engine) -> SchemaStatus:
@@ -193,7 +193,7 @@ def require_current(engine: Engine) -> None:
     status = schema_status(engine)
     if not status.up_to_date:
         raise DatabaseBehind(
-            f"the database schema is at {status.current or 'nothing'}, this version needs {status.wanted}",
+            f"the database schema is at {status.current or 'nothing'}, this version needs {status.required}",
             where=shown(engine),
             do="run `botticelli db upgrade`, or start the version of Botticelli that the database belongs to",
         )

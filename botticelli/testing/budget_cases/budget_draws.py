@@ -81,7 +81,7 @@ class DrawCases(BudgetCases):
         granted(hold(budget, "t", scope, tokens=30))
         granted(hold(budget, "other", scope, tokens=40))
         refusal = refused(budget.draw("t", "d", scope, Amounts(tokens=61)))
-        assert (refusal.used, refusal.asked, refusal.limit) == (40, 61, 100)
+        assert (refusal.used, refusal.requested, refusal.limit) == (40, 61, 100)
         assert held(budget, scope) == (0, 70)
         drawn(budget.draw("t", "d", scope, Amounts(tokens=60)))
         assert held(budget, scope) == (0, 100)

@@ -65,7 +65,7 @@ class MetricCases(BudgetCases):
         amounts = Amounts.each(lambda each: 6 if each == metric else 10**9)
         granted(budget.reserve("t", [Share(scope, amounts)], LEASE_SECONDS))
         refusal = refused(budget.reserve("next", [Share(scope, amounts)], LEASE_SECONDS))
-        assert (refusal.window, refusal.used, refusal.asked) == (f"{metric}/60s", 6, 6)
+        assert (refusal.window, refusal.used, refusal.requested) == (f"{metric}/60s", 6, 6)
 
     def test_slots_limit_calls_at_the_same_time_and_not_their_number(self, budget: Budget) -> None:
         scope = Scope("slots", (Window("concurrency", 2, 60),))

@@ -46,7 +46,7 @@ class TicketCases(BudgetCases):
         budget.settle("first", "d", scope, None)
         shares = [Share(scope, Amounts(1, 30))]
         refusal = refused(budget.reserve_all(["a", "b"], shares, LEASE_SECONDS))
-        assert (refusal.scope, refusal.asked, refusal.used) == ("model", 30, 80)
+        assert (refusal.scope, refusal.requested, refusal.used) == ("model", 30, 80)
         assert [waiter.ticket for waiter in budget.usage(scope).waiting] == ["a"]
         assert refused(budget.reserve("a", shares, LEASE_SECONDS)) == refusal
 
@@ -64,7 +64,7 @@ class TicketCases(BudgetCases):
         answer = budget.reserve("t", [Share(free, Amounts(tokens=50)), Share(full, Amounts(tokens=50))], LEASE_SECONDS)
         refusal = refused(answer)
         assert (refusal.scope, refusal.window, refusal.limit) == ("full", "tokens/60s", 100)
-        assert (refusal.used, refusal.asked) == (80, 50)
+        assert (refusal.used, refusal.requested) == (80, 50)
         assert held(budget, free) == (0, 0)
         assert budget.usage(free).tickets == 0
 
@@ -79,7 +79,7 @@ class TicketCases(BudgetCases):
         scope = tokens_per_minute(100)
         refusal = refused(hold(budget, "t", scope, tokens=101))
         assert refusal.too_large
-        assert (refusal.limit, refusal.asked) == (100, 101)
+        assert (refusal.limit, refusal.requested) == (100, 101)
         granted(hold(budget, "t", scope, tokens=100))
 
     def test_too_large_for_one_window_outweighs_a_wait_for_another(self, budget: Budget) -> None:

@@ -183,8 +183,8 @@ def test_killed_workers_double_no_effect_and_lose_none(bot: House, discord: Fake
 
         for _ in range(KILLS):
             worker = bot.worker()
-            asked = len(discord.asked)
-            wait_until(lambda asked=asked: len(discord.asked) > asked or is_over(), "a request")
+            asked = len(discord.requests)
+            wait_until(lambda asked=asked: len(discord.requests) > asked or is_over(), "a request")
             threading.Event().wait(chance.uniform(0, 0.2))
             worker.kill()
         last = bot.worker()

@@ -105,7 +105,7 @@ class World:
     def pings(self, tag: str) -> list[str]:
         """What messages were sent with that could have pinged somebody."""
         channels = set(self.channels(tag))
-        sent = [one for one in list(self.discord.asked) if one.method == "POST" and one.path.endswith("/messages")]
+        sent = [one for one in list(self.discord.requests) if one.method == "POST" and one.path.endswith("/messages")]
         mine = [one.body for one in sent if one.path.split("/")[-2] in channels]
         return [
             str(one.get("allowed_mentions")) for one in mine if (one.get("allowed_mentions") or {}).get("parse") != []

@@ -14,7 +14,7 @@ from typing import Any
 
 from botticelli.testing.providers import FakeProvider, RawAnswer
 from botticelli.testing.wires.provider_wires import WIRES
-from tests.chaos.storm.kinds import Request, Outcome, by_chance
+from tests.chaos.storm.kinds import Outcome, Request, by_chance
 from tests.chaos.storm.speech import SPEECHES
 from tests.support.narratives import narrative_text
 

@@ -19,7 +19,7 @@ def discord(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeDiscord]:
     captures._verified.clear()
     with serving() as fake:
         yield fake
-    asked = {(one.method, one.path, json.dumps(one.body)) for one in fake.asked}
+    asked = {(one.method, one.path, json.dumps(one.body)) for one in fake.requests}
     assert [fault for method, path, body in asked for fault in faults(method, path, json.loads(body))] == []
 
 

@@ -49,7 +49,7 @@ def test_mentions_beyond_the_settings_are_found_before_the_run(on_discord: OnDis
     with pytest.raises(NarrativeError, match=r"allowed_mentions: mentions of roles are not allowed here"):
         start(runtime, narrative_text(1, sends["roles"]))
     assert start(runtime, narrative_text(1, sends["users"])).status == "running"
-    assert discord.asked == []
+    assert discord.requests == []
 
 
 def test_a_missing_token_is_found_before_the_run(on_discord: OnDiscord, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -81,4 +81,4 @@ def test_a_rendered_argument_is_checked_again(on_discord: OnDiscord, discord: Fa
     run, _ = play(runtime, act("sent", "messages.send", channel_id="{state.where}", content="x"))
     assert run.status == "failed"
     assert "channel_id must be an id" in (run.reason or "")
-    assert discord.asked == []
+    assert discord.requests == []

@@ -154,7 +154,7 @@ def test_a_model_s_text_is_sent_as_harmless_text(on_discord: OnDiscord, discord:
     ]
     run, _ = play(runtime, *acts)
     assert run.status == "completed"
-    sent = next(one.body for one in discord.asked if one.path.endswith("/messages"))
+    sent = next(one.body for one in discord.requests if one.path.endswith("/messages"))
     assert sent["content"] == hostile.replace("@everyone", "@\u200beveryone")
     assert sent["allowed_mentions"] == {"parse": [], "replied_user": False}
     assert sent["flags"] == 4
@@ -192,7 +192,7 @@ def test_a_bucket_is_not_overdrawn(on_discord: OnDiscord, discord: FakeDiscord) 
     run, _ = play(on_discord(), made, *sends)
     assert run.status == "completed"
     assert discord.contents(discord.channels("news")[0]["id"]) == ["0", "1", "2", "3", "4"]
-    assert [one.status for one in discord.asked if one.status == 429] == []
+    assert [one.status for one in discord.requests if one.status == 429] == []
 
 
 def test_a_long_wait_gives_the_iteration_back(on_discord: OnDiscord, discord: FakeDiscord) -> None:

@@ -163,7 +163,7 @@ def test_refusals_are_its_own_exceptions(server: FakeDiscord, run: Run) -> None:
     run(steps)
     with pytest.raises(discord.LoginFailure):
         run(steps, "another")
-    refused = [one.status for one in server.asked if (one.status or 0) >= 400]
+    refused = [one.status for one in server.requests if (one.status or 0) >= 400]
     assert refused == [404, 403, 400, 403, 401]
 
 
@@ -187,4 +187,4 @@ def test_it_waits_as_it_is_told(server: FakeDiscord, run: Run) -> None:
     (channel,) = server.channels("news")
     assert server.contents(channel["id"]) == ["0", "1", "2"]
     login_and_guild = [200] * 3
-    assert [one.status for one in server.asked] == [*login_and_guild, 429, 201, 200, 200, 200, 429, 200]
+    assert [one.status for one in server.requests] == [*login_and_guild, 429, 201, 200, 200, 200, 429, 200]

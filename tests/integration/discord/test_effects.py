@@ -285,7 +285,7 @@ def test_a_request_over_the_wire_is_rehearsed_by_workers_that_perform(
         request = {"text": narrative_text(1, acts), "run_id": run_id_for(str(number)), "rehearse": rehearse}
         store_request(runtime, 1, "task", request)
     rehearsed = perform_all(runtime, run_id_for("0"))
-    assert (rehearsed.status, rehearsed.rehearse, discord.asked) == ("completed", True, [])
+    assert (rehearsed.status, rehearsed.rehearse, discord.requests) == ("completed", True, [])
     assert "wire_policy for a narrative sent as text does not allow" in (run_of(runtime, run_id_for("1")).reason or "")
     assert "rehearse must be true or false, not a string" in (run_of(runtime, run_id_for("2")).reason or "")
 
@@ -303,10 +303,10 @@ def test_no_worker_rehearses_a_real_run_or_performs_a_rehearsed_one(
     held = run_of(same, run_id)
     assert held.status == "paused"
     assert "set platforms.discord.implementation to the same value in both places" in (held.reason or "")
-    assert discord.asked == []
+    assert discord.requests == []
     resume(same, run_id)
     assert perform_all(same, run_id).status == "completed"
-    assert bool(discord.asked) == (enqueued_by == "real")
+    assert bool(discord.requests) == (enqueued_by == "real")
 
 
 def test_what_is_deleted_by_us_is_forgotten(on_discord: OnDiscord, discord: FakeDiscord) -> None:

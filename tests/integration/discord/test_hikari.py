@@ -162,7 +162,7 @@ def test_refusals_are_its_own_exceptions(server: FakeDiscord) -> None:
     run(server, steps)
     with pytest.raises(hikari.UnauthorizedError):
         run(server, lambda rest: rest.fetch_my_user(), token="another")
-    assert [one.status for one in server.asked] == [404, 403, 201, 400, 403, 401]
+    assert [one.status for one in server.requests] == [404, 403, 201, 400, 403, 401]
 
 
 def test_it_waits_as_it_is_told(server: FakeDiscord) -> None:
@@ -182,4 +182,4 @@ def test_it_waits_as_it_is_told(server: FakeDiscord) -> None:
     run(server, steps)
     (channel,) = server.channels("news")
     assert server.contents(channel["id"]) == ["0", "1", "2"]
-    assert [one.status for one in server.asked] == [429, 201, 200, 200, 200, 200, 429, 200]
+    assert [one.status for one in server.requests] == [429, 201, 200, 200, 200, 200, 429, 200]

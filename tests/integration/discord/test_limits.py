@@ -43,13 +43,13 @@ def test_all_processes_keep_one_limit_of_the_budget(on_discord: OnDiscord, disco
     def is_never_refused() -> bool:
         """As long as no request stands still for longer than the guard, between its grant and Discord."""
         wait_until(lambda: usage(runtimes[0], GLOBAL).windows[0].used == 0, "the window to be open")
-        discord.asked.clear()
+        discord.requests.clear()
         began = time.monotonic()
         with ThreadPoolExecutor(4) as threads:
             asking = [threads.submit(lambda one=one: [look(one) for _ in range(6)]) for one in runtimes * 2]
         assert [one.result() for one in asking] == [[[]] * 6] * 4
         assert time.monotonic() - began > 2, "24 requests at 10 in a second"
-        return [one.status for one in discord.asked] == [200] * 24
+        return [one.status for one in discord.requests] == [200] * 24
 
     assert at_best(is_never_refused)
     said = "\n".join(lines(explanation(runtimes[0], GLOBAL)))
@@ -65,7 +65,7 @@ def test_a_global_refusal_closes_it_for_all(on_discord: OnDiscord, discord: Fake
             look(runtime)
         assert 200 < (waits.value.retry_after_seconds or 0) < 301
     assert "discord/global: closed by the provider" in str(waits.value)
-    assert len(discord.asked) == 1
+    assert len(discord.requests) == 1
     assert usage(other, GLOBAL).blocked_for_ms > 200_000
 
 
@@ -80,7 +80,7 @@ def test_it_is_lowered_and_paused_like_any_scope(on_discord: OnDiscord, discord:
         look(on_discord())
     resume(runtime, GLOBAL, reason="")
     assert look(on_discord(worker__inline_wait_seconds="60")) == []
-    assert len(discord.asked) == 1
+    assert len(discord.requests) == 1
 
 
 def test_a_redis_that_forgot_opens_it_after_a_second(on_discord: OnDiscord, discord: FakeDiscord) -> None:
@@ -110,9 +110,9 @@ def test_nothing_more_is_sent_long_before_discord_locks_us_out(on_discord: OnDis
     for _ in range(3):
         with pytest.raises(PlatformError, match="50013"):
             look(runtime)
-    assert [one.status for one in discord.asked] == [429, 429, 403, 403, 429, 403]
+    assert [one.status for one in discord.requests] == [429, 429, 403, 403, 429, 403]
     run, _ = play(on_discord(**{MOST_INVALID: "3"}), act("made", "channels.create", guild_id=GUILD, name="news"))
-    assert (run.status, len(discord.asked)) == ("waiting", 6)
+    assert (run.status, len(discord.requests)) == ("waiting", 6)
     assert "refused 3 requests within 10 minutes" in (run.reason or "")
     assert "nothing is sent until" in (run.reason or "")
     assert run.due_at is not None

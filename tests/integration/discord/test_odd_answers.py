@@ -230,7 +230,7 @@ def test_token_that_no_header_carries_is_told_before_anything_is_sent(
     assert bot.lacks() is not None and "DISCORD_TOKEN" in bot.lacks()[0]  # type: ignore[index]
     with pytest.raises(PlatformError, match="the key in DISCORD_TOKEN has characters"):
         bot.execute("channels.get", {"channel_id": "42"}, "")
-    assert discord.asked == []
+    assert discord.requests == []
 
 
 def test_line_end_behind_the_token_is_stripped(

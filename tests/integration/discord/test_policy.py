@@ -36,7 +36,7 @@ def channels(discord: FakeDiscord) -> dict[str, str]:
     for name in ("bot-news", "general"):
         reply = discord.world.answer("POST", f"/guilds/{GUILD}/channels", {}, {"name": name, "type": 0})
         made[name] = str(reply.body["id"])
-    discord.asked.clear()
+    discord.requests.clear()
     return made
 
 
@@ -105,7 +105,7 @@ def test_what_is_written_is_judged_before_the_run(
         start(runtime, narrative_text(1, acts.replace('"a": "1"', 'a = "1"').replace('{"a', "{a")))
     assert said in str(error.value)
     assert str(error.value).startswith("test.toml:")
-    assert discord.asked == []
+    assert discord.requests == []
 
 
 ACT_OF_BOT = 'say = "bots.say"\n'
@@ -178,12 +178,12 @@ def test_where_a_model_says_to_go_is_judged_before_any_request(
     chosen = chooses(channels["general"])
     by_id = on_discord(security__channel_ids=json.dumps([channels["bot-news"]]))
     run, acts = play(by_id, chosen)
-    assert (run.status, acts["sent"].status, discord.asked) == ("failed", "failed", [])
+    assert (run.status, acts["sent"].status, discord.requests) == ("failed", "failed", [])
     assert f"channel {channels['general']} is not allowed by [security] of the settings" in (run.reason or "")
     by_name = on_discord(security__channel_prefix="bot-")
     run, _ = play(by_name, chosen)
     assert "channel 'general' is not allowed" in (run.reason or "")
-    assert {one.method for one in discord.asked} == {"GET"}
+    assert {one.method for one in discord.requests} == {"GET"}
     run, _ = play(by_name, chooses(channels["bot-news"]))
     assert (run.status, discord.contents(channels["bot-news"])) == ("completed", ["hello"])
     with by_name.store.transaction() as tx:

@@ -48,8 +48,10 @@ def test_impossible_windows_scopes_and_amounts_are_invalid_input() -> None:
 
 
 def test_refusals_read_as_one_line_with_the_numbers() -> None:
-    assert str(Refusal("m", "tokens/60s", 1000, 900, 200, 5)) == "m: 200 asked, 900 of 1,000 used in tokens/60s"
-    assert str(Refusal("m", "tokens/60s", 1000, 0, 2000, None)) == "m: 2,000 asked, but tokens/60s allows 1,000 in all"
+    assert str(Refusal("m", "tokens/60s", 1000, 900, 200, 5)) == "m: 200 requested, 900 of 1,000 used in tokens/60s"
+    assert (
+        str(Refusal("m", "tokens/60s", 1000, 0, 2000, None)) == "m: 2,000 requested, but tokens/60s allows 1,000 in all"
+    )
     assert str(Refusal("m", BLOCKED, 0, 0, 1, 5000)) == f"m: {BLOCKED} for another 5,000 ms"
 
 

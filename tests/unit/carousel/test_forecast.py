@@ -91,8 +91,8 @@ def test_stop_ends_where_the_window_is_full(plan: Plan) -> None:
     assert (found.status, found.performed, found.exit_code) == ("budget_exhausted", 5, 3)
     assert found.binding is not None
     assert (found.binding.scope, found.binding.window) == ("echo/echo@t", "tokens/20s")
-    assert (found.binding.iteration, found.binding.limit, found.binding.asked) == (6, 5000, 1000)
-    assert found.reason == "echo/echo@t: 1,000 asked, 5,000 of 5,000 used in tokens/20s"
+    assert (found.binding.iteration, found.binding.limit, found.binding.requested) == (6, 5000, 1000)
+    assert found.reason == "echo/echo@t: 1,000 requested, 5,000 of 5,000 used in tokens/20s"
 
 
 def test_wait_goes_on_when_the_window_has_room(plan: Plan) -> None:
@@ -166,7 +166,7 @@ def test_a_very_long_run_goes_on_at_its_pace(plan: Plan) -> None:
 
 
 def test_what_is_larger_than_a_window_is_refused_with_the_numbers(plan: Plan) -> None:
-    with pytest.raises(InvalidInput, match="6,000 asked, but tokens/20s allows 5,000 in all"):
+    with pytest.raises(InvalidInput, match="6,000 requested, but tokens/20s allows 5,000 in all"):
         plan(narrative_text(1, estimated_tokens_per_iteration=6000), TOKENS)
 
 

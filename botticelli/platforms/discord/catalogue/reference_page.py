@@ -100,7 +100,7 @@ ANSWERS = {
     "create_event": "event_id name",
     "edit_event": "success event_id",
 }
-"""Of commands that are more than one route."""
+"""Notes on commands that use more than one route."""
 
 
 def _arguments(result: Catalogue) -> str:

@@ -81,7 +81,7 @@ def all_shaped(shape: str, values: Any) -> list[dict[str, Any]]:
 def answered(template: Mapping[str, Any], args: Mapping[str, Any], value: Any) -> dict[str, Any]:
     """`@name` is an argument, `=name` a field of Discord's object, `{name}` within a text such a field."""
 
-    def one(written: Any) -> Any:
+    def fill(written: Any) -> Any:
         if not isinstance(written, str):
             return written
         if written.startswith("@"):
@@ -90,7 +90,7 @@ def answered(template: Mapping[str, Any], args: Mapping[str, Any], value: Any) -
             return _at(value, [written[1:]])
         return written.format_map(value)
 
-    return {name: result(written) for name, written in template.items()}
+    return {name: fill(written) for name, written in template.items()}
 
 
 def _at(value: Any, path: list[str]) -> Any:

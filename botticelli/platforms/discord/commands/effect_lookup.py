@@ -31,14 +31,14 @@ def find(job: Job) -> Found:
 
 def _channel(job: Job) -> Found:
     alike = [item for item in job.call(CHANNELS) if is_that_channel(job, item)]
-    the_one = _the_one(job, alike, CHANNEL_CREATE)
-    return channel_answer(the_one) if isinstance(the_one, dict) else the_one
+    match = _match(job, alike, CHANNEL_CREATE)
+    return channel_answer(match) if isinstance(match, dict) else match
 
 
 def _role(job: Job) -> Found:
     alike = [item for item in job.call("GET /guilds/{guild_id}/roles") if item["name"] == job.args["name"]]
-    the_one = _the_one(job, alike, ROLE_CREATE)
-    return shaped("role", the_one) if isinstance(the_one, dict) else the_one
+    match = _match(job, alike, ROLE_CREATE)
+    return shaped("role", match) if isinstance(match, dict) else match
 
 
 def _thread(job: Job) -> Found:
@@ -50,10 +50,12 @@ def _thread(job: Job) -> Found:
     channel = job.call("GET /channels/{channel_id}")
     threads = job.call("GET /guilds/{guild_id}/threads/active", guild_id=channel["guild_id"])["threads"]
     alike = [
-        thread for thread in threads if thread.get("parent_id") == job.args["channel_id"] and thread["name"] == job.args["name"]
+        thread
+        for thread in threads
+        if thread.get("parent_id") == job.args["channel_id"] and thread["name"] == job.args["name"]
     ]
-    the_one = _the_one(job, alike, THREAD_CREATE, guild_id=channel["guild_id"])
-    return thread_answer(the_one) if isinstance(the_one, dict) else the_one
+    match = _match(job, alike, THREAD_CREATE, guild_id=channel["guild_id"])
+    return thread_answer(match) if isinstance(match, dict) else match
 
 
 def _event(job: Job) -> Found:
@@ -63,11 +65,11 @@ def _event(job: Job) -> Found:
         for item in job.call("GET /guilds/{guild_id}/scheduled-events")
         if item["name"] == job.args["name"] and datetime.fromisoformat(item["scheduled_start_time"]) == start
     ]
-    the_one = _the_one(job, alike, EVENT_CREATE)
-    return event_answer(the_one) if isinstance(the_one, dict) else the_one
+    match = _match(job, alike, EVENT_CREATE)
+    return event_answer(match) if isinstance(match, dict) else match
 
 
-def _the_one(job: Job, alike: list[dict[str, Any]], action: int, **more: Any) -> Found:
+def _match(job: Job, alike: list[dict[str, Any]], action: int, **more: Any) -> Found:
     """Among those that are like it: the one that bears the marker; without a readable audit log, the only fresh one."""
     fresh = [item for item in alike if job.is_fresh(item["id"])]
     if not fresh:

@@ -53,7 +53,7 @@ def channel_answer(channel: dict[str, Any]) -> dict[str, Any]:
 
 
 def is_that_channel(job: Job, channel: dict[str, Any]) -> bool:
-    """Of that name and kind, and under that category where one is named."""
+    """Whether a channel has the name and kind of the arguments, and their category if they name one."""
     kind = KINDS[job.args.get("kind", "text")]
     category = job.args.get("category_id")
     if channel["type"] != kind or (category is not None and channel.get("parent_id") != category):

@@ -83,17 +83,20 @@ def _bodies(job: Job) -> list[dict[str, Any]]:
 
 def _allowed(job: Job) -> list[str]:
     allowed_mentions = [str(item) for item in job.args.get("allowed_mentions", ())]
-    required(not refused_mentions(allowed_mentions, job.allow_mentions), *mentions_refused(allowed_mentions, job.allow_mentions))
+    required(
+        not refused_mentions(allowed_mentions, job.allow_mentions),
+        *mentions_refused(allowed_mentions, job.allow_mentions),
+    )
     return allowed_mentions
 
 
 def refused_mentions(values: Iterable[Any], allowed: Iterable[str]) -> list[str]:
-    """Those of the kinds that are written out which the settings don't let a narrative allow."""
+    """Return the literal kinds of mentions that the settings don't let a narrative allow."""
     return [item for item in values if isinstance(item, str) and item not in allowed]
 
 
 def mentions_refused(values: Iterable[Any], allowed: Iterable[str]) -> tuple[str, str]:
-    """What is wrong, and what to do."""
+    """Return what is wrong with the mentions, and what to do."""
     do = "list it in platforms.discord.options.allow_mentions of the settings"
     return f"mentions of {', '.join(refused_mentions(values, allowed))} are not allowed here", do
 
@@ -118,11 +121,15 @@ def _parts_there(job: Job) -> dict[int, dict[str, Any]]:
         return {}
     since = snowflake_at(job.announced.intended_at - timedelta(seconds=SKEW_SECONDS))
     me = job.api.call("GET /users/@me", {})["id"]
-    sinces = [item for item in _since(job, since) if item["author"]["id"] == me and item["id"] not in job.announced.taken]
+    sinces = [
+        item for item in _since(job, since) if item["author"]["id"] == me and item["id"] not in job.announced.taken
+    ]
     there: dict[int, dict[str, Any]] = {}
     for index, body in enumerate(_bodies(job)):
         match = next((item for item in sinces if item.get("nonce") == body.get("nonce")), None)
-        alike = (item for item in sinces if item.get("nonce") is None and item["content"].strip() == body["content"].strip())
+        alike = (
+            item for item in sinces if item.get("nonce") is None and item["content"].strip() == body["content"].strip()
+        )
         match = match or next(alike, None)
         if match is not None:
             there[index] = match
@@ -160,7 +167,9 @@ def clear_messages(job: Job) -> dict[str, Any]:
 
 def bulk_delete_messages(job: Job) -> dict[str, Any]:
     message_ids = job.args.get("message_ids")
-    ids = _delete(job, _newest(job) if message_ids is None else message_ids, known=None if message_ids is None else _seen(job))
+    ids = _delete(
+        job, _newest(job) if message_ids is None else message_ids, known=None if message_ids is None else _seen(job)
+    )
     return {"success": True, "deleted_count": len(ids), "deleted_ids": ids}
 
 

@@ -13,7 +13,7 @@ from botticelli.platforms.discord.commands.command_context import EPOCH_MS
 
 BOT_ID = "900000000000000001"
 KEPT_MESSAGES = 500
-"""Of a channel; older ones are forgotten."""
+"""How many messages of a channel are stored; older ones are dropped."""
 VOICE_TYPES = (2, 13)
 UNKNOWN_CODES = {
     "channel": 10003,
@@ -159,7 +159,7 @@ def role(identity: str, name: str) -> dict[str, Any]:
 
 
 def colors(primary: int) -> dict[str, Any]:
-    """Of a role; `color` is the older word for the first of them."""
+    """Return a role's colours; `color` is the older name of the first."""
     return {"primary_color": primary, "secondary_color": None, "tertiary_color": None}
 
 

@@ -70,7 +70,7 @@ def add(data: Data, channel_id: str, body: dict[str, Any], author: str, at_ms: f
 def _attachments(
     data: Data, channel_id: str, results: list[dict[str, Any]], held: list[dict[str, Any]]
 ) -> list[dict[str, Any]]:
-    """Those of `held` that are named again, and the files that came with the request: these have a size."""
+    """Return the stored attachments that are named again, and the files that came with the request, which have a size."""
     named = {str(item["id"]) for item in results if "size" not in item}
     result = [item for item in held if item["id"] in named]
     if len(result) < len(named):
@@ -114,7 +114,9 @@ def edit(data: Data, request: Request) -> Answer:
     if len(request.body.get("content") or "") > MOST_CHARACTERS:
         raise invalid("content", f"Must be {MOST_CHARACTERS} or fewer in length.")
     if "attachments" in request.body:
-        result["attachments"] = _attachments(data, request.channel_id, request.body["attachments"] or [], result["attachments"])
+        result["attachments"] = _attachments(
+            data, request.channel_id, request.body["attachments"] or [], result["attachments"]
+        )
     result |= request.only("content", "embeds", "flags") | {"edited_timestamp": now()}
     return 200, _shown(result)
 

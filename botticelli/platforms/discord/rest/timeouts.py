@@ -12,7 +12,7 @@ MAX_TIMEOUT_SECONDS = 3600.0
 
 
 def timeout_seconds(options: Mapping[str, Any]) -> float:
-    """Of one connection, write or read. SettingsError for what is no such time."""
+    """Read the timeout of one connect, write or read in seconds. SettingsError for an invalid one."""
     given = options.get("timeout_seconds", TIMEOUT_SECONDS)
     try:
         seconds = 0.0 if isinstance(given, bool) else float(given)

@@ -61,7 +61,7 @@ def test_what_it_waits_for_until_when_and_who_holds_it(
     run = start(runtime, narrative_text(2, estimated_tokens_per_iteration=2000, on_budget_exhausted="wait"))
     found = of(runtime, run.id, "waiting")
     scope = found.details["scope"]
-    assert (found.details["window"], found.details["asked"]) == ("tokens/60s", 2000)
+    assert (found.details["window"], found.details["requested"]) == ("tokens/60s", 2000)
     assert found.details["holders"] == [holder.id]
     assert found.until is not None
     pause_scope(runtime, scope, Mover("bill", "ada"))

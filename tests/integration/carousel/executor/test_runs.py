@@ -106,7 +106,7 @@ def test_a_wait_that_would_be_too_long_ends_the_run(make_runtime: MakeRuntime) -
 
 
 def test_an_iteration_larger_than_a_window_is_refused_at_once(make_runtime: MakeRuntime) -> None:
-    with pytest.raises(InvalidInput, match=r"6,000 asked, but tokens/60s allows 5,000"):
+    with pytest.raises(InvalidInput, match=r"6,000 requested, but tokens/60s allows 5,000"):
         start(make_runtime(**SMALL), narrative_text(2, estimated_tokens_per_iteration=6000))
 
 

@@ -45,7 +45,7 @@ def test_all_runs_of_a_narrative_share_its_budget_and_others_do_not(make_runtime
     second = perform_all(runtime, start(runtime, text).id)
     other = narrative_text(3, name="other", estimated_tokens_per_iteration=100)
     assert (first.status, second.status, second.succeeded) == ("completed", "budget_exhausted", 2)
-    assert "narrative:test: 100 asked, 500 of 500 used" in (second.reason or "")
+    assert "narrative:test: 100 requested, 500 of 500 used" in (second.reason or "")
     assert perform_all(runtime, start(runtime, other).id).status == "completed"
     assert usage(runtime, "narrative", "test").windows[0].used == 500
 
@@ -84,5 +84,5 @@ def test_every_try_counts_in_every_budget(make_runtime: MakeRuntime) -> None:
 
 def test_an_iteration_that_a_budget_of_one_s_own_can_never_hold_is_refused_at_once(make_runtime: MakeRuntime) -> None:
     runtime = make_runtime(budgets__narratives__test__tpm="50")
-    with pytest.raises(InvalidInput, match="narrative:test: 100 asked, but tokens/60s allows 50"):
+    with pytest.raises(InvalidInput, match="narrative:test: 100 requested, but tokens/60s allows 50"):
         start(runtime, narrative_text(1, estimated_tokens_per_iteration=100))

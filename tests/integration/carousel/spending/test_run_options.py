@@ -87,7 +87,7 @@ def test_the_budget_of_a_tenant_is_spent_by_all_of_its_runs_and_by_no_other(make
     first = perform_all(runtime, start(runtime, narrative_text(2), terms=Terms(tenant="acme")).id)
     second = perform_all(runtime, start(runtime, narrative_text(2, name="other"), terms=Terms(tenant="acme")).id)
     assert (first.status, second.status, second.succeeded) == ("completed", "budget_exhausted", 1)
-    assert "tenant:acme: 1 asked, 3 of 3 used" in (second.reason or "")
+    assert "tenant:acme: 1 requested, 3 of 3 used" in (second.reason or "")
     for terms in (Terms(tenant="nobody"), Terms()):
         assert perform_all(runtime, start(runtime, narrative_text(9), terms=terms).id).status == "completed"
     assert tenant_usage(runtime, "acme").windows[0].used == 3

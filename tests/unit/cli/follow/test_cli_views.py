@@ -119,9 +119,9 @@ def test_the_panel_keeps_within_its_width(width):
 
 
 def test_a_waiting_run_says_for_what_and_until_when():
-    waiting = replace(RUN, status="waiting", reason="2 asked, 30 of 30 used", due_at=NOW + timedelta(seconds=30))
+    waiting = replace(RUN, status="waiting", reason="2 requested, 30 of 30 used", due_at=NOW + timedelta(seconds=30))
     text = drawn(RunSnapshot(waiting, 0))
-    assert "waiting: 2 asked, 30 of 30 used, until " in text
+    assert "waiting: 2 requested, 30 of 30 used, until " in text
     assert "(in 30 s)" in text
 
 
