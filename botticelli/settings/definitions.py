@@ -85,8 +85,14 @@ class ContextSettings(Section):
     """Folders searched for `file = "..."` after the narrative's own folder; relative like those of narratives."""
 
 
+def _variable_name(name: str) -> str:
+    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
+        raise ValueError("is not the name of a variable: write letters, digits and _")
+    return name
+
+
 class EnvironmentSettings(Section):
-    allow: tuple[str, ...] = ()
+    allow: tuple[Annotated[str, AfterValidator(_variable_name)], ...] = ()
     """Names that `${NAME}` in a narrative may read, beside those that begin with BOTTICELLI_VAR_."""
 
 

@@ -35,6 +35,8 @@ def explain_error(error: ValidationError, tree: Mapping[str, Any], origins: Orig
         do = _quoting(tree, path) or _suggested(tree, path, as_variable=where.startswith(VARIABLE)) or _nearest(path)
         return SettingsError(f"unknown setting {key}", where=where, do=do)
     message = in_plain_words(detail["msg"])
+    if detail["loc"][-1:] == ("bool",):
+        message = "must be true, false, or a list of commands"
     joint = " " if message.startswith(("is ", "must ")) else ": "
     return SettingsError(f"{key}{joint}{message}", where=where)
 
@@ -51,6 +53,7 @@ def unknown_settings(error: ValidationError, tree: Mapping[str, Any]) -> list[Se
 def in_plain_words(message: str) -> str:
     """Rewrite pydantic's error message as a part of our sentence."""
     message = message.removeprefix("Value error, ").replace("a valid tuple", "a list")
+    message = re.sub(r"Input should be a valid boolean(, unable to interpret input)?", "must be true or false", message)
     message = re.sub(r"a valid dictionary( or instance of \w+)?", "a table", message)
     return message[:1].lower() + message[1:]
 

@@ -221,3 +221,25 @@ def test_message_names_the_setting_and_no_kind_of_it(tmp_path: Path, value: str,
 def test_setting_that_is_found_can_not_be_written(tmp_path: Path, key: str) -> None:
     assert f"{key} can't be set here" in said(tmp_path, file=f'{key} = "x"\n'.encode())
     assert f"{key} can't be set here" in said(tmp_path, **{key: "x"})
+
+
+@pytest.mark.parametrize("text", ["perhaps", "", "null", "2", "messages.*", '{"a": 1}'])
+def test_confirmation_that_is_neither_truth_nor_list_names_both(tmp_path: Path, text: str) -> None:
+    message = said(tmp_path, security__require_confirmation=text)
+    assert message.endswith("security.require_confirmation must be true, false, or a list of commands")
+
+
+@pytest.mark.parametrize("text", ["perhaps", "", "null", "2", "[]"])
+def test_text_in_the_place_of_a_truth_value_asks_for_true_or_false(tmp_path: Path, text: str) -> None:
+    assert said(tmp_path, fetch__allow_http=text).endswith("fetch.allow_http must be true or false")
+
+
+@pytest.mark.parametrize("name", ["a b", "TOKEN=t9Kx4Wq7", "", "1A", "Ä", "A\n", "${A}", "*", "A\0", "A.B", "A-B"])
+def test_name_that_no_variable_has_is_refused_without_being_shown(tmp_path: Path, name: str) -> None:
+    message = said(tmp_path, environment__allow=json.dumps(["GOOD_1", name]))
+    assert "environment.allow.1 is not the name of a variable" in message and "t9Kx4Wq7" not in message
+
+
+def test_names_of_variables_are_allowed(tmp_path: Path) -> None:
+    settings = load_settings({"environment.allow": '["GUILD_ID", "_x", "a1"]'}, environ={}, cwd=tmp_path)
+    assert settings.environment.allow == ("GUILD_ID", "_x", "a1")
