@@ -5,6 +5,7 @@ from __future__ import annotations
 import traceback
 from contextlib import suppress
 from dataclasses import asdict
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ from botticelli.telemetry.masking import masked
 
 INTERRUPTED = 130
 """Exit code of a command that Ctrl-C ended, as shells report it."""
+_OURS = ("botticelli", "workers", "tasks")
+_PLUG_INS = ("botticelli.drivers", "botticelli.platforms")
 _SERVICES = ("redis", "sqlalchemy", "psycopg2", "kombu", "celery", "alembic")
 
 
@@ -73,9 +76,24 @@ def _described(error: BaseException) -> str:
     if isinstance(error, OSError) or _is_of_a_service(error):
         return f"{type(error).__name__}: {text}"
     place = traceback.extract_tb(error.__traceback__)[-1]
-    return (
-        f"this is a defect in Botticelli: {type(error).__name__}: {text} ({Path(place.filename).name}:{place.lineno})"
-    )
+    return f"this is a defect in {_owner(error)}: {type(error).__name__}: {text} ({Path(place.filename).name}:{place.lineno})"
+
+
+def _owner(error: BaseException) -> str:
+    """Whose code raised an error: that of the innermost frame that is of Botticelli or of a plug-in, and of no library."""
+    for frame, _ in reversed(list(traceback.walk_tb(error.__traceback__))):
+        root = str(frame.f_globals.get("__name__", "")).partition(".")[0]
+        if root in _OURS:
+            break
+        if root in (names := _plug_ins()):
+            return f"the plug-in {names[root]}"
+    return "Botticelli"
+
+
+def _plug_ins() -> dict[str, str]:
+    """The names of installed plug-ins, by their modules."""
+    found = (entry for group in _PLUG_INS for entry in entry_points(group=group))
+    return {root: entry.name for entry in found if (root := entry.module.partition(".")[0]) not in _OURS}
 
 
 def _is_of_a_service(error: BaseException) -> bool:

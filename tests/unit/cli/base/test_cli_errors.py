@@ -13,6 +13,7 @@ import pytest
 from click.testing import CliRunner
 from sqlalchemy.exc import OperationalError
 
+from botticelli.cli.base import error_lines
 from botticelli.cli.main import Root, root
 from botticelli.errors import NotFound, ServiceUnavailable
 from botticelli.runtime import celery_command
@@ -204,3 +205,33 @@ def test_a_probe_makes_no_call(call):
     result = call("doctor", "--live", "--call")
     assert result.exit_code == 2
     assert "--live and --call exclude each other" in result.output
+
+
+class OfAPlugIn:
+    """What `entry_points` says of a plug-in in the module `acme_house`."""
+
+    name, module = "acme", "acme_house.driver"
+
+
+def raised_in(module, code="1 / 0"):
+    """The error of code of a module of this name."""
+    try:
+        exec(compile(code, f"{module}.py", "exec"), {"__name__": module, "json": json})
+    except Exception as error:
+        return error
+    raise AssertionError("nothing was raised")
+
+
+@pytest.mark.parametrize(
+    ("module", "code", "owner"),
+    [
+        ("acme_house.driver", "1 / 0", "the plug-in acme"),
+        ("acme_house.deep.inside", "json.loads('{')", "the plug-in acme"),
+        ("botticelli.drivers", "1 / 0", "Botticelli"),
+        ("workers.executor", "json.loads('{')", "Botticelli"),
+        ("acme_house_of_others", "1 / 0", "Botticelli"),
+    ],
+)
+def test_defect_names_the_owner_of_the_code_that_raised_it(monkeypatch, module, code, owner):
+    monkeypatch.setattr(error_lines, "entry_points", lambda group: [OfAPlugIn])
+    assert error_lines.described(raised_in(module, code)).startswith(f"this is a defect in {owner}: ")
