@@ -149,7 +149,7 @@ def _identities(arg: Arg, value: Any, warn: Warn) -> list[Any]:
 
 
 def _integer(arg: Arg, value: Any, warn: Warn) -> int:
-    if isinstance(value, str) and value.strip().lstrip("-").isdecimal() and len(value) < 25:
+    if isinstance(value, str) and value.strip().removeprefix("-").isdecimal() and len(value) < 25:
         value = int(value)
     if isinstance(value, str) and arg.most == _WHITE and _COLOR.fullmatch(value):
         value = int(value[1:], 16)

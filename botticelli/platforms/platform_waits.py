@@ -34,7 +34,7 @@ def usable_seconds(said: Any, date: str | None = None) -> float | None:
     """
     seconds: float | None = None
     if isinstance(said, int | float) and not isinstance(said, bool):
-        seconds = float(min(said, MAX_SECONDS))
+        seconds = float(max(min(said, MAX_SECONDS), -MAX_SECONDS))
     elif isinstance(said, str) and len(said) <= 64:
         seconds = _number(said)
         if seconds is None and (moment := _moment(said)) is not None:

@@ -99,3 +99,9 @@ def test_edits_are_all_that_change_parts_of_a_thing() -> None:
 def test_edit_with_wrong_value_is_told_only_that() -> None:
     faults = check("roles.edit", guild_id="1", role_id="2", hoist="maybe").faults
     assert [fault.name for fault in faults] == ["hoist"]
+
+
+@pytest.mark.parametrize("text", ["--5", "-", "5-", "- 5", "1e5", "0x10", "²", "", "-" * 9])
+def test_text_that_only_resembles_a_number_is_told(text: str) -> None:
+    faults = check("members.list", guild_id="1", limit=text).faults
+    assert [fault.message for fault in faults] == ["must be a whole number"]
