@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from botticelli.errors import InvalidInput
+from botticelli.untrusted.storable import is_blank
 
 MOST_ITERATIONS = 2**31 - 1
 """The limit of a narrative file, too."""
@@ -47,7 +48,7 @@ def check_iterations(name: str, value: Any) -> None:
 
 def _name(name: str, value: Any, most: int = NAME_CHARACTERS) -> None:
     _text(name, value, most)
-    if not value.strip():
+    if is_blank(value):
         raise _wrong(name, "is empty")
 
 

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
+_INVISIBLE = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
+)
+"""Fillers, selectors and the like that count as printable (Default_Ignorable_Code_Point of Unicode, and blank Braille)."""
 
 
 def storable(value: Any) -> Any:
@@ -21,8 +26,8 @@ def storable(value: Any) -> Any:
 
 
 def is_blank(text: str) -> bool:
-    """Whether a text has no visible character: only white space, control and zero-width characters."""
-    return not any(character.isprintable() and not character.isspace() for character in text)
+    """Whether a text has no visible character: only white space, control, filler and zero-width characters."""
+    return not any(character.isprintable() and not character.isspace() for character in _INVISIBLE.sub("", text))
 
 
 def _cleaned(text: str) -> str:

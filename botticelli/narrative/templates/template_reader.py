@@ -14,6 +14,7 @@ from botticelli.narrative.source.source_text import FileMissing, SourceLimits, U
 from botticelli.narrative.source.suggest import shown
 from botticelli.narrative.templates.template import Braces, parse_template
 from botticelli.toml_text.positions import TomlPath
+from botticelli.untrusted.storable import is_blank
 
 _REFERENCE_WEIGHT = 64
 """Characters that a reference counts for in the size of a narrative: about its size in a snapshot."""
@@ -76,7 +77,7 @@ class TemplateReader:
 
     def template(self, path: TomlPath, text: str) -> Template:
         """Parse the string at `path`; a blank one is a problem."""
-        if not text.strip():
+        if is_blank(text):
             self.problems.add(path, "is empty", "write some text")
         return self._parse(path, text, file="")
 

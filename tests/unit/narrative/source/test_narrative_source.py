@@ -123,3 +123,10 @@ def test_text_over_the_wire_reads_no_file(folder: Path) -> None:
     assert with_file(None, "prompt.txt") == [
         "s.toml:3:1: [acts.a.input] file: a narrative sent as text can't read files; write the text into content"
     ]
+
+
+@pytest.mark.parametrize("prompt", ["\u200b", "\u2060 \ufeff", "\u3164", "\u2800\u00a0", "\u00ad\ufe0f"], ids=ascii)
+def test_prompt_in_which_there_is_nothing_to_see_is_a_problem(prompt: str) -> None:
+    text = f"[narrative]\nname = 'one'\nmodel = 'echo/x'\n[acts]\nsay = '{prompt}'\n"
+    with pytest.raises(NarrativeError, match="is empty; write some text"):
+        parse_narrative(text, source="one", folder=None)
