@@ -147,7 +147,7 @@ def judge_error(answer: ErrorAnswer) -> Verdict:
     if verdict in PASSES:
         return verdict if advice != "false" else Verdict.FINAL
     verdict = _permanent(status, details.codes, text)
-    return Verdict.OVERLOADED if advice == "true" and verdict is Verdict.INVALID else verdict
+    return Verdict.OVERLOADED if advice == "true" and verdict in (Verdict.INVALID, Verdict.UNFIT) else verdict
 
 
 def _status(status: int, details: Details) -> int:
