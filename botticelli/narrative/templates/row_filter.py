@@ -290,8 +290,10 @@ def _number(text: str) -> int | float:
 
 def _sql(node: Any) -> str:
     """Return a node as SQL, shortened for messages."""
+    from sqlglot import ErrorLevel
+
     try:
-        text = node.sql(dialect="postgres")
+        text = node.sql(dialect="postgres", unsupported_level=ErrorLevel.IGNORE)
     except Exception:  # a node that sqlglot can't write is named by its kind
         text = type(node).__name__
     text = _MARKED.sub("{...}", text)

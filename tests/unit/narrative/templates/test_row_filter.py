@@ -225,3 +225,12 @@ def test_hostile_where_is_a_problem_at_its_line() -> None:
         NarrativeError, match=r"^story.toml:5:1: \[tables.t\] where: .* is not a value; compare a column"
     ):
         query('where = "a = (select rolname from pg_authid)"')
+
+
+@pytest.mark.parametrize("where", ["try(a)", "a = try(b)", "try_cast(a as int) = 1", "a qualify 1", "pivot(a)"])
+def test_filter_that_postgres_lacks_is_refused_without_a_further_line(
+    where: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with pytest.raises(Refused):
+        parse_where(Template(parts=(where,)))
+    assert caplog.records == []
