@@ -43,7 +43,7 @@ _REFERENCE = re.compile(
 _LOOSE = re.compile(
     r"(?<![\\${])\{[ ]*(?P<dotted>"
     r"(?i:acts?|states?|vars?|variables?|iterations?|runs?|narratives?|now|previous|env|environment)"
-    r"(?:\.[\w.-]*|:[A-Za-z_][\w.-]*))[ ]*\}(?!\})"
+    r"(?:\.[\w.-]*|:[A-Za-z_][\w.-]*|\[['\"\w-]{1,80}\][\w.-]*|/[A-Za-z_][\w./-]*))[ ]*\}(?!\})"
     r"|(?<![\w\\${])\{[ ]*(?P<single>(?i:acts?|states?|vars?|iterations?|run|narrative|now))[ ]*\}(?!\})"
     r"|(?<![\w\\${])\{(?P<name>" + _WORD + r")(?P<path>" + _STEP + r"*)\}(?!\})"
 )
@@ -253,6 +253,8 @@ def _is_clean(text: str) -> bool:
 
 def suggest_reference(meant: str) -> str:
     """Return a hint with the reference that `vars.x`, `Act.b`, `state` and the like were probably meant to be."""
+    if re.match(r"\w+[/\[]", meant):
+        meant = re.sub(r"[\[\]'\"/.]+", ".", meant)
     head, _, rest = re.match(r"(\w+)([.:]?)(.*)", meant).groups()  # type: ignore[union-attr]  # it begins with a word
     head, rest = head.lower(), rest.strip(".")
     word = head if head == "previous" or (head == "iterations" and not rest) else head.removesuffix("s")

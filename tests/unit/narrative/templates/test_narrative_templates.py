@@ -246,6 +246,14 @@ def test_hostile_text_is_read_to_its_end(text: str) -> None:
         ("{env.HOME}", "${HOME}"),
         ("{run}", "{run.id}"),
         ("{narratives.name}", "{narrative.name}"),
+        ("{act['b']}", "{act.b.output}"),
+        ('{acts["b"].output}', "{act.b.output}"),
+        ("{act[b].output.a}", "{act.b.output.a}"),
+        ("{vars['x']}", "{var.x}"),
+        ("{state[a]}", "{state.a}"),
+        ("{act/b}", "{act.b.output}"),
+        ("{acts/b/output}", "{act.b.output}"),
+        ("{vars/x}", "{var.x}"),
     ],
 )
 def test_braces_that_are_nearly_a_reference_are_a_fault_with_the_nearest_one(text: str, hint: str) -> None:
