@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import logging
+import os
 import resource
 import signal
 import sys
@@ -23,6 +25,9 @@ from workers.process.slots import slots
 from workers.recovery import sweep_thread
 from workers.recovery.canary import ConsumerWatchdog
 from workers.transport import redis_transport
+
+PR_SET_PDEATHSIG = 1
+INIT_PID = 1
 
 RETRY_SECONDS = 2.0
 NEW_OBJECTS_BEFORE_COLLECTION = 10_000
@@ -108,6 +113,18 @@ def keep_secrets_out(logger: logging.Logger, **_: Any) -> None:
 @signals.task_received.connect
 def record_task(**_: Any) -> None:
     _watchdog.record()
+
+
+@signals.worker_process_init.connect
+def end_with_the_worker(**_: Any) -> None:
+    """Let the kernel kill a process of the pool when its worker is gone, however that ended; Linux only.
+
+    A process that waits for the pool's queue, or for a model, would stay behind and keep the embedded services up.
+    """
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() == INIT_PID:
+            os.kill(os.getpid(), signal.SIGKILL)
 
 
 @signals.worker_ready.connect

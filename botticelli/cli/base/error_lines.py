@@ -91,9 +91,9 @@ def _owner(error: BaseException) -> str:
 
 
 def _plug_ins() -> dict[str, str]:
-    """The names of installed plug-ins, by their modules."""
-    found = (entry for group in _PLUG_INS for entry in entry_points(group=group))
-    return {root: entry.name for entry in found if (root := entry.module.partition(".")[0]) not in _OURS}
+    """Return the names of installed plug-ins by their modules."""
+    plug_ins = (entry for group in _PLUG_INS for entry in entry_points(group=group))
+    return {root: entry.name for entry in plug_ins if (root := entry.module.partition(".")[0]) not in _OURS}
 
 
 def _is_of_a_service(error: BaseException) -> bool:
