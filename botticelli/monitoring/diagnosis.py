@@ -154,7 +154,7 @@ def _waiting(case: _Case) -> Why | None:
     holders = _holders(case, refusal["scope"])
     held = f"; held by {', '.join(holders)}" if holders else ""
     window = f"{refusal['window']} of {refusal['scope']}"
-    says = f"waiting for {window}{_until(run.due_at)}: {refusal['asked']:,} requested, "
+    says = f"waiting for {window}{_until(run.due_at)}: {refusal['requested']:,} requested, "
     says += f"{refusal['used']:,} of {refusal['limit']:,} used"
     return case.why("waiting", says + held, run.due_at, **refusal, holders=holders)
 
