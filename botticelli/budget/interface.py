@@ -81,7 +81,7 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What a budget is about (`echo/echo@small`, `run:...`) and its limits. No windows means no limit.
+    """The subject of a budget (`echo/echo@small`, `run:...`) and its limits. No windows means no limit.
 
     `guard_ms` lengthens every window by the spread between a grant and its arrival at the provider.
     """
@@ -102,7 +102,7 @@ class Scope:
 
 @dataclass(frozen=True, slots=True)
 class Amounts:
-    """How much of each metric, in the order of METRICS."""
+    """An amount of each metric, in the order of METRICS."""
 
     requests: int = 0
     tokens: int = 0
@@ -123,7 +123,7 @@ class Amounts:
 
     @classmethod
     def each(cls, amount: Callable[[Metric], int]) -> Amounts:
-        """What the function gives for each metric."""
+        """Build amounts by calling the function for each metric."""
         return cls(*map(amount, METRICS))
 
     def of(self, metric: Metric) -> int:
@@ -141,7 +141,7 @@ class Amounts:
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """What a ticket asks of one scope."""
+    """The amounts that a ticket asks of one scope."""
 
     scope: Scope
     amounts: Amounts
@@ -198,7 +198,7 @@ class Ticket:
 
 @dataclass(frozen=True, slots=True)
 class PastCharge:
-    """What the ledger knows: charged, or drawn and perhaps charged, at `at_ms` (milliseconds since the epoch)."""
+    """A charge that the ledger knows: charged, or drawn and perhaps charged, at `at_ms` (milliseconds since the epoch)."""
 
     scope: str
     amounts: Amounts
@@ -226,7 +226,7 @@ class Refusal:
     requested: int
     retry_after_ms: int | None
     reopening: bool = False
-    """Said by whoever asked why: the server forgot what was spent, so the window is closed for its period."""
+    """The window is closed for its period because the server lost its charges; set by the caller that found this out."""
 
     @property
     def too_large(self) -> bool:
@@ -265,7 +265,7 @@ class DrawRequest(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Settlement:
-    """What a settle did: `settled` the first time, `repeated` (and nothing changed) ever after."""
+    """The outcome of a settle: `settled` the first time, `repeated` (and nothing changed) afterwards."""
 
     outcome: SettleOutcome
     settled_at_ms: int
@@ -292,7 +292,7 @@ class WindowUsage:
 
 @dataclass(frozen=True, slots=True)
 class Holding:
-    """What one ticket has of a scope: amounts not drawn yet, and amounts of calls in flight."""
+    """The amounts of one ticket in a scope: not drawn yet, and in flight."""
 
     ticket: str
     undrawn: Amounts
@@ -317,15 +317,15 @@ class ScopeUsage:
     tickets: int
     """Tickets that hold something of this scope."""
     blocked_for_ms: int = 0
-    """How long this scope is closed because a provider asked for it; 0 when it is open."""
+    """Milliseconds for which a provider has closed this scope; 0 when it is open."""
     holders: tuple[str, ...] = field(default=())
     """Ids of those tickets, at most a hundred."""
     holdings: tuple[Holding, ...] = field(default=())
-    """What the holders hold."""
+    """The amounts that the holders hold together."""
     waiting: tuple[Waiter, ...] = field(default=())
     """The queue, in order of arrival."""
     guard_ms: int = 0
-    """How much longer than the provider's its windows are now; fixed and calendar windows keep the guard of the scope."""
+    """Milliseconds by which its windows are longer than the provider's now; fixed and calendar ones keep the scope's guard."""
 
 
 class Budget(Protocol):
@@ -358,7 +358,7 @@ class Budget(Protocol):
         ...
 
     def draw_all(self, draw_requests: Sequence[DrawRequest]) -> list[Draw | Refusal]:
-        """As `draw` for each of them, one after the other, in their order."""
+        """Draw each request in order, as `draw` does."""
         ...
 
     def settle(self, ticket_id: str, draw_id: str, scope: Scope, actual: Amounts | None) -> Settlement:
@@ -370,7 +370,7 @@ class Budget(Protocol):
         ...
 
     def release_all(self, tickets: Sequence[Ticket]) -> None:
-        """As `release` for each of them, one after the other, in all of its scopes."""
+        """Release each ticket in order and in all of its scopes, as `release` does."""
         ...
 
     def renew(self, ticket_id: str, scopes: Sequence[Scope], lease_seconds: float) -> bool:

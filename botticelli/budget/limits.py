@@ -34,7 +34,7 @@ MULTIPLIERS: Mapping[tuple[Metric, float], str] = {
 
 @dataclass(frozen=True, slots=True)
 class Counting:
-    """How a provider counts: the kind of its minutes, and the zone at whose midnight its days begin; None: any 24 h."""
+    """The way a provider counts: the kind of its minute windows, and the zone of its days (None: any 24 h)."""
 
     minute_kind: WindowKind = "sliding"
     day_zone: str | None = None
@@ -80,7 +80,7 @@ class ModelBudget:
 
     @property
     def note(self) -> str | None:
-        """What should be said about limits that are a guess."""
+        """A note for the user about limits that are a guess."""
         name = self.scope.name
         return None if self.known else f"{name}: no limits are known for this model; its tier's defaults apply"
 
@@ -167,7 +167,7 @@ def lowered(scope: Scope, limits: Mapping[str, int]) -> Scope:
 
 
 def _places(tiers: Iterable[Tier], model: str) -> list[ModelLimits]:
-    """Where a figure may be, the most specific place first: configured model, configured tier, shipped model, tier."""
+    """Return the places of a figure, the most specific first: configured model, configured tier, shipped model, tier."""
     return [place for tier in tiers for place in ([tier.models[model]] if model in tier.models else []) + [tier]]
 
 

@@ -9,7 +9,7 @@ from botticelli.budget.interface import Amounts, Budget, Metric, Refusal, Scope,
 
 @dataclass(frozen=True, slots=True)
 class BudgetRemaining:
-    """What may still be spent now: the smallest rest over all windows of a metric; None when no window limits it."""
+    """The amounts that may still be spent: the smallest rest over all windows of a metric; None when no window limits it."""
 
     requests: int | None
     tokens: int | None

@@ -1,4 +1,4 @@
-"""How long a platform asks to wait, from whatever it says: a number, a text, a date, nonsense. Waits for nothing."""
+"""Reads the wait that a platform asks for, from any value: a number, a text, a date, nonsense. Waits for nothing."""
 
 from __future__ import annotations
 

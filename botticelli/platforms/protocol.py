@@ -1,4 +1,4 @@
-"""What a platform is, and what goes in and out of a bot command. No platform here."""
+"""The protocol of a platform: its capabilities, and the input and output of bot commands."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ UNKNOWN = Unknown.UNKNOWN
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """What this installation offers to its platforms. `redis` is called when it is first needed; `pacing` is the Budget."""
+    """The resources that this installation offers to its platforms. `redis` is called on first use; `pacing` is the Budget."""
 
     home: Path
     inline_wait_seconds: float = 5.0
@@ -128,7 +128,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Whereabouts:
-    """Where a channel is. For a thread, `channel_id` and `channel_name` are those of the channel that it is in."""
+    """The place of a channel. For a thread, `channel_id` and `channel_name` are those of its channel."""
 
     guild_id: str | None
     channel_id: str | None
@@ -163,7 +163,7 @@ class Resolves(Protocol):
     """A platform that can look whether something was done."""
 
     def resolve(self, announced: Announced) -> CommandOutput | Unknown | None:
-        """What it brought; None when it was not done (completely) and may be tried again."""
+        """Return the output of an effect of unknown outcome; None when it was not (completely) done and may be tried again."""
         ...
 
 

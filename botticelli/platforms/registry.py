@@ -33,12 +33,14 @@ class Platforms:
 
     def paces(self) -> list[Pace]:
         """Return the pace of every platform that the settings name or that is ready to be used."""
-        result: dict[str, Pace] = {}
+        by_scope: dict[str, Pace] = {}
         for name in (*KNOWN, *sorted(self._settings.keys() - set(KNOWN))):
             platform = self.get(name)
             ready = name in self._settings or not (isinstance(platform, Settled) and platform.lacks())
-            result |= {pace.scope: pace for pace in (platform.paces() if ready and isinstance(platform, Paced) else ())}
-        return list(result.values())
+            by_scope |= {
+                pace.scope: pace for pace in (platform.paces() if ready and isinstance(platform, Paced) else ())
+            }
+        return list(by_scope.values())
 
     def get(self, name: str, *, rehearse: bool = False) -> Platform:
         """Return the implementation of what a narrative calls `name`.

@@ -37,7 +37,7 @@ class UnknownCommand:
 
 
 def unknown_commands(platforms: Platforms, names: Iterable[str], policy: object) -> Iterator[UnknownCommand]:
-    """What a policy lists and no platform has: a misspelt command would neither be allowed, denied nor confirmed.
+    """Yield each command that a policy lists and no platform has: a misspelt one would have no effect.
 
     `policy` has some of the lists GLOB_KEYS; `names` are the platforms that the settings have beside the known ones.
     """

@@ -324,7 +324,7 @@ class _Turn:
 
 @dataclass(slots=True)
 class _Given:
-    """What the inputs of an act bring.
+    """The data that the inputs of an act bring in.
 
     `data` is the result of the last command, query or narrative, `output` its text.
     """

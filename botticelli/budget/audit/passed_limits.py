@@ -29,7 +29,7 @@ class Spent:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What the audit found in one window of one scope.
+    """The findings of an audit for one window of one scope.
 
     One window of one scope. `violations`: more was granted than the limit. `excesses`: passed only by calls that used
     more than their estimate, which the next grants pay back.
@@ -74,22 +74,22 @@ def _charges(spent: Spent, window: Window) -> Iterator[Charge]:
 
 
 def _finding(scope: str, window: Window, guard_ms: int, charges: list[Charge]) -> Finding:
-    result = list(intervals(window, guard_ms, sorted(charges, key=lambda charge: charge.at_ms)))
+    spans = list(intervals(window, guard_ms, sorted(charges, key=lambda charge: charge.at_ms)))
     return Finding(
         scope,
         window.name,
         len(charges),
-        max(result, key=lambda interval: interval.ratio),
-        tuple(_apart(item for item in result if item.granted > item.limit)),
-        tuple(_apart(item for item in result if item.amount > item.limit >= item.granted)),
+        max(spans, key=lambda interval: interval.ratio),
+        tuple(_apart(span for span in spans if span.granted > span.limit)),
+        tuple(_apart(span for span in spans if span.amount > span.limit >= span.granted)),
     )
 
 
-def _apart(result: Iterable[Interval]) -> Iterator[Interval]:
+def _apart(spans: Iterable[Interval]) -> Iterator[Interval]:
     """Keep the worst of the intervals that overlap."""
     worst: Interval | None = None
     reaches_ms = 0
-    for interval in result:
+    for interval in spans:
         if worst is None or interval.from_ms > reaches_ms:
             if worst is not None:
                 yield worst

@@ -27,7 +27,7 @@ class Charge:
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """What was charged from the first to the last charge of one interval, both included, and the limit in force."""
+    """One interval of a window, from its first to its last charge (both included): amounts, and the limit in force."""
 
     from_ms: int
     to_ms: int

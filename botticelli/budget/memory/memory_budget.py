@@ -62,14 +62,14 @@ class MemoryBudget:
     ) -> Ticket | Refusal:
         shares = merged(shares)
         states, now = self._open([share.scope for share in shares])
-        zips = [(state, share.amounts) for state, share in zip(states, shares, strict=True)]
-        fresh = [(state, amounts) for state, amounts in zips if ticket_id not in state.holds]
+        requested = [(state, share.amounts) for state, share in zip(states, shares, strict=True)]
+        fresh = [(state, amounts) for state, amounts in requested if ticket_id not in state.holds]
         refusal = longest(
             [r for state, amounts in fresh for r in state.refusals(amounts, NOTHING, state.queue.ahead_of(ticket_id))]
         )
         if refusal:
             if keep_place:
-                wait_in_queues(ticket_id, zips, refusal)
+                wait_in_queues(ticket_id, requested, refusal)
             return refusal
         for state, amounts in fresh:
             state.holds[ticket_id] = Hold(amounts)
@@ -97,7 +97,7 @@ class MemoryBudget:
         return Draw(draw_id, scope.name, amounts, now)
 
     def draw_all(self, draw_requests: Sequence[DrawRequest]) -> list[Draw | Refusal]:
-        return [self.draw(*item) for item in draw_requests]
+        return [self.draw(*request) for request in draw_requests]
 
     def settle(self, ticket_id: str, draw_id: str, scope: Scope, actual: Amounts | None) -> Settlement:
         [state], now = self._open([scope])

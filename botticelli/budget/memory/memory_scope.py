@@ -22,7 +22,7 @@ class OpenDraw:
 
 @dataclass(slots=True)
 class Hold:
-    """What one ticket has of the scope: undrawn amounts and draws in flight."""
+    """The state of one ticket in a scope: undrawn amounts and draws in flight."""
 
     undrawn: Amounts = field(default_factory=Amounts)
     draws: dict[str, OpenDraw] = field(default_factory=dict)
@@ -40,7 +40,7 @@ class ScopeState:
     leases: dict[str, int] = field(default_factory=dict)
     queue: Queue = field(default_factory=Queue)
     spread: tuple[int, int] = (0, 0)
-    """How much longer sliding windows and buckets are than the provider's, and until when."""
+    """The milliseconds by which sliding windows and buckets are longer than the provider's, and until when."""
 
     @property
     def spread_ms(self) -> int:
@@ -120,8 +120,8 @@ class ScopeState:
             if amount <= covered.of(window.metric):
                 continue
             if used + beside + amount > window.limit or self.delays(window, state, beside + amount, ahead):
-                result = kept_for(ahead, window.metric, inf)
-                beside, turn_ms = beside + result, self.queue.turn_ms() if result else 0
+                reserved = kept_for(ahead, window.metric, inf)
+                beside, turn_ms = beside + reserved, self.queue.turn_ms() if reserved else 0
                 wait = wait_ms(state, window, guard_ms, self.now, held=beside, amount=amount, turn_ms=turn_ms)
                 yield Refusal(name, window.name, window.limit, used + beside, amount, wait)
 
@@ -145,14 +145,14 @@ def holding(ticket_id: str, hold: Hold, lease_for_ms: int) -> Holding:
     return Holding(ticket_id, hold.undrawn, sum((d.amounts for d in hold.draws.values()), Amounts()), lease_for_ms)
 
 
-def wait_in_queues(ticket_id: str, scope_statess: list[tuple[ScopeState, Amounts]], refusal: Refusal) -> None:
+def wait_in_queues(ticket_id: str, states: list[tuple[ScopeState, Amounts]], refusal: Refusal) -> None:
     """A place in the scope that refused for longest, and the place that the ticket has in others."""
     wait_ms = refusal.retry_after_ms
     if refusal.window == BLOCKED or wait_ms is None or wait_ms > LONGEST_WAIT_MS:
         return
-    by_name = {state.scope.name: state for state, _ in scope_statess}
+    by_name = {state.scope.name: state for state, _ in states}
     window = next(w for w, _ in by_name[refusal.scope].states() if w.name == refusal.window)
-    for state, amounts in scope_statess:
+    for state, amounts in states:
         join = state.scope.name == refusal.scope
         state.queue.wait(ticket_id, amounts, window, state.now + wait_ms, join=join)
 
@@ -168,5 +168,5 @@ def smaller(amounts: Amounts, other: Amounts) -> Amounts:
 
 
 def less(amounts: Amounts, other: Amounts) -> Amounts:
-    """What of `one` is beyond `other`, in each metric."""
+    """Return the part of `amounts` beyond `other`, in each metric."""
     return Amounts.each(lambda metric: max(0, amounts.of(metric) - other.of(metric)))

@@ -28,7 +28,7 @@ class WindowState(Protocol):
         """Return the amounts that are charged now."""
 
     def used_at(self, window: Window, guard_ms: int, at_ms: int) -> int:
-        """What of it will not have left at a time to come."""
+        """Return the part of the charges that is still there at a later time."""
 
     def room_at(self, window: Window, guard_ms: int, now: int, excess: int) -> int:
         """When `excess` of what is charged will have left."""
@@ -182,7 +182,7 @@ def span_end(window: Window, guard_ms: int, now: int) -> int:
 
 
 def refill_ms(window: Window, amount: int) -> int:
-    """How long it takes until `amount` has come back into a bucket."""
+    """Return the milliseconds until `amount` has come back into a bucket."""
     return -(-amount * window.period_ms // max(1, window.limit))
 
 
@@ -201,5 +201,5 @@ def wait_ms(
 
 
 def width_ms(window: Window) -> int:
-    """How much time one bucket of a sliding window covers."""
+    """Return the milliseconds that one slot of a sliding window covers."""
     return max(1, -(-window.period_ms // BUCKETS_PER_PERIOD))

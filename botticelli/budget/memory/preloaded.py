@@ -18,7 +18,7 @@ STEPS = 20
 
 
 class PreloadedBudget(MemoryBudget):
-    """As `MemoryBudget`, but leases never run out (whoever plans renews them), and refused reservations are kept."""
+    """A `MemoryBudget` for planning: leases never expire, and refused reservations are kept."""
 
     def __init__(self, clock_ms: Callable[[], int]) -> None:
         super().__init__(clock_ms, lease_seconds=FOREVER_SECONDS)
@@ -83,13 +83,13 @@ def _charges(usage: WindowUsage, guard_ms: int, past: Sequence[PastCharge], now:
     """Moments and amounts that add up to what is used: the newest of the past, the rest evenly since the oldest."""
     window, rest = usage.window, usage.used
     oldest_ms = min(now, now - window.period_ms - guard_ms + usage.resets_after_ms)
-    numberss: list[tuple[int, int]] = []
+    charges: list[tuple[int, int]] = []
     for charge in sorted(past, key=lambda item: item.at_ms, reverse=True):
         amount = min(rest, charge.amounts.of(window.metric))
         if amount and oldest_ms <= charge.at_ms:
-            numberss.append((min(charge.at_ms, now), amount))
+            charges.append((min(charge.at_ms, now), amount))
             rest -= amount
-    return numberss + _spread(rest, oldest_ms, now)
+    return charges + _spread(rest, oldest_ms, now)
 
 
 def _spread(amount: int, oldest_ms: int, now: int) -> list[tuple[int, int]]:

@@ -45,5 +45,5 @@ class Queue:
 
 
 def kept_for(ahead: Sequence[Place], metric: Metric, at_ms: float) -> int:
-    """What those ahead wait for and were told to come for by `at_ms`."""
+    """Return the amount that earlier requests wait for and may take by `at_ms`."""
     return sum(place.amounts.of(metric) for place in ahead if place.at_ms <= at_ms)

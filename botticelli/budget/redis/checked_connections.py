@@ -129,7 +129,7 @@ def _run_id(connection: Any) -> str:
     from redis.exceptions import NoPermissionError, ResponseError
 
     try:
-        command = _command(connection, "INFO", "server")
+        reply = _command(connection, "INFO", "server")
     except NoPermissionError:
         raise ServiceUnavailable(
             "this user of Redis may not ask for INFO, which tells one server from the next",
@@ -138,6 +138,6 @@ def _run_id(connection: Any) -> str:
         ) from None
     except ResponseError:
         return ""
-    text = command.decode() if isinstance(command, bytes) else str(command)
+    text = reply.decode() if isinstance(reply, bytes) else str(reply)
     lines = dict(line.split(":", 1) for line in text.splitlines() if ":" in line)
     return lines.get("run_id", "")

@@ -1,4 +1,4 @@
-"""What a server that remembers nothing of a scope is told before it grants anything. Asks the ledger, decides nothing."""
+"""Rebuilds a scope from the ledger on a server that lost it, before that server grants anything. Decides nothing."""
 
 from __future__ import annotations
 

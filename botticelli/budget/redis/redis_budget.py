@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 DEFAULT_LEASE_SECONDS = 300.0
 TRIES = 10
 LOST, WHICH_DAY, NO_EPOCH = -1, -2, -3
-"""What the gate in front of every script asks for instead of an answer (`lua/lib_gate.lua`)."""
+"""Replies of the gate in front of every script that ask for something instead of an answer (`lua/lib_gate.lua`)."""
 NOTHING = Amounts()
 
 
@@ -99,15 +99,15 @@ class RedisBudget:
 
     def draw_all(self, draw_requests: Sequence[DrawRequest]) -> list[Draw | Refusal]:
         """One round trip for all. What the server has to be told something for is asked again, alone."""
-        shares = [(Share(item.scope, item.amounts),) for item in draw_requests]
+        shares = [(Share(request.scope, request.amounts),) for request in draw_requests]
         calls = [
-            self._prepared(mine, (item.ticket_id, item.draw_id, self._lease_ms))
-            for item, mine in zip(draw_requests, shares, strict=True)
+            self._prepared(mine, (request.ticket_id, request.draw_id, self._lease_ms))
+            for request, mine in zip(draw_requests, shares, strict=True)
         ]
         replies = self._send("draw", calls)
         return [
-            _drawn(item.draw_id, mine, reply) if reply[0] >= 0 else self.draw(*item)
-            for item, mine, reply in zip(draw_requests, shares, replies, strict=True)
+            _drawn(request.draw_id, mine, reply) if reply[0] >= 0 else self.draw(*request)
+            for request, mine, reply in zip(draw_requests, shares, replies, strict=True)
         ]
 
     def settle(self, ticket_id: str, draw_id: str, scope: Scope, actual: Amounts | None) -> Settlement:
@@ -208,11 +208,11 @@ class RedisBudget:
     def _prepared(self, shares: Sequence[Share], arguments: Sequence[str | int]) -> Prepared:
         """Keys and arguments are those of `lua/lib_call.lua`."""
         scopes = tuple([share.scope for share in shares])
-        result = [_packed(share.amounts) for share in shares]
+        sizes = [_packed(share.amounts) for share in shares]
         if self._clock_ms is not None:
-            result.append(str(self._clock_ms()))
+            sizes.append(str(self._clock_ms()))
         lasting = _lasting(self._prefix, scopes, (self._local_ms() + self._server_ahead_ms) // HOUR_MS)
-        return lasting, [f"[{','.join(result)}]", *arguments]
+        return lasting, [f"[{','.join(sizes)}]", *arguments]
 
     def _local_ms(self) -> int:
         return time.time_ns() // 1_000_000
@@ -272,10 +272,10 @@ def _drawn(draw_id: str, shares: Sequence[Share], reply: Sequence[int]) -> Draw 
 
 
 def _refusal(shares: Sequence[Share], reply: Sequence[int]) -> Refusal:
-    """What a script's `refused` says; numbers count from 1, as in Lua."""
-    _, number, window_number, used, result, wait_ms = reply
+    """Read the refusal in a script's reply; numbers count from 1, as in Lua."""
+    _, number, window_number, used, requested, wait_ms = reply
     scope = shares[number - 1].scope
     if window_number == 0:
-        return Refusal(scope.name, BLOCKED, 0, used, result, wait_ms)
+        return Refusal(scope.name, BLOCKED, 0, used, requested, wait_ms)
     window = scope.windows[window_number - 1]
-    return Refusal(scope.name, window.name, window.limit, used, result, None if wait_ms < 0 else wait_ms)
+    return Refusal(scope.name, window.name, window.limit, used, requested, None if wait_ms < 0 else wait_ms)

@@ -16,7 +16,7 @@ def packed(words: Iterable[str | int]) -> bytes:
 
 
 class Lasting(NamedTuple):
-    """What stays the same from call to call: the keys, and the limits as first argument; both packed, with their number."""
+    """The part of a call that stays the same: the keys, and the limits as first argument; both packed, with their number."""
 
     keys: tuple[str, ...]
     limits: str

@@ -132,24 +132,24 @@ def _reserve(runtime: Runtime, tx: Transaction, plan: Plan, ticket_ids: Sequence
     """
     ticket_id = ticket_ids[0]
     first: Refusal | None = None
-    result: dict[str, Scope] = {}
+    tried: dict[str, Scope] = {}
     current: Plan | None = plan
     while current is not None:
-        value = [Share(runtime.in_force(share.scope, tx), share.amounts) for share in shares(current)]
-        paused = runtime.paused((share.scope for share in value), tx)
-        answer = paused or runtime.budget.reserve_all(ticket_ids, value, TICKET_LEASE_SECONDS)
+        requested = [Share(runtime.in_force(share.scope, tx), share.amounts) for share in shares(current)]
+        paused = runtime.paused((share.scope for share in requested), tx)
+        answer = paused or runtime.budget.reserve_all(ticket_ids, requested, TICKET_LEASE_SECONDS)
         if isinstance(answer, list):
             held = {share.scope.name for share in answer[0].shares}
-            left = [scope for name, scope in result.items() if name not in held]
+            left = [scope for name, scope in tried.items() if name not in held]
             if left:
                 runtime.budget.release(ticket_id, left)
             return answer
         first = first or answer
-        result |= {share.scope.name: share.scope for share in value}
+        tried |= {share.scope.name: share.scope for share in requested}
         current = without_scope(current, answer.scope) if _is_long(runtime, answer) else None
     assert first is not None, "the loop ends with a refusal"
     usual = {share.scope.name for share in shares(plan)}
-    left = [scope for name, scope in result.items() if name not in usual]
+    left = [scope for name, scope in tried.items() if name not in usual]
     if left:
         runtime.budget.release(ticket_id, left)
     return first
@@ -189,7 +189,7 @@ def _admit(runtime: Runtime, tx: Transaction, run: Run, first: int, tickets: Seq
 
 
 def _as_admitted(run: Run) -> dict[str, Any]:
-    """What an admission changes in the run's row; written once, after the last one."""
+    """Return the columns of a run that admissions change; written once, after the last one."""
     return {
         "status": "running",
         "dispatched": run.dispatched,
@@ -236,7 +236,7 @@ def _refused(
 
 
 def _ending(run: Run, refusal: Refusal, *, again: bool) -> str | None:
-    """How the refusal ends the run; None when it may wait."""
+    """Return the status with which the refusal ends the run; None when the run may wait."""
     if refusal.scope == own_scope(run):
         return "budget_exhausted"
     if refusal.too_large:
@@ -270,7 +270,7 @@ def _after(run: Run, refusal: Refusal) -> datetime | None:
 
 
 def _failures(tx: Transaction, run: Run) -> str | None:
-    """What failed in a run that performed all of its iterations, by cause."""
+    """Summarise the failures of a run that performed all of its iterations, by cause."""
     if not run.failed:
         return None
     which = f"{run.failed:,} of {run.iterations:,} iterations failed"

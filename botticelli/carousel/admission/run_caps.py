@@ -1,4 +1,4 @@
-"""What a run itself may use: max_tokens_total and max_cost_usd, kept by Postgres under the run's lock. Asks no Redis."""
+"""Enforces the caps of a run, max_tokens_total and max_cost_usd, under the lock of its row in Postgres. Asks no Redis."""
 
 from __future__ import annotations
 

@@ -50,8 +50,8 @@ def check_commands(
         platforms[command.platform] = platform
         others = [each.security for each in demands]
         rules = rules_for(runtime.settings.security, narrative, act, command, source, enqueued=others)
-        result, warned = _of_command(platform, source, act, command, rules, is_sample=is_sample)
-        problems += result
+        faults, warned = _of_command(platform, source, act, command, rules, is_sample=is_sample)
+        problems += faults
         warnings += map(str, warned)
     if problems:
         raise NarrativeError(problems)
@@ -76,7 +76,7 @@ def platform_of(runtime: Runtime, command: BotCommandInput, *, rehearse: bool = 
 
 
 def commands_of(narrative: Narrative) -> Iterator[tuple[Act, BotCommandInput]]:
-    return ((act, item) for act in narrative.acts for item in act.inputs if item.type == "bot_command")
+    return ((act, input_) for act in narrative.acts for input_ in act.inputs if input_.type == "bot_command")
 
 
 def problem_of(
@@ -119,7 +119,7 @@ def _of_command(
 
 
 def _unconfirmed(runtime: Runtime, narrative: Narrative, source: str, demands: Sequence[Demands]) -> list[Problem]:
-    """What the narrative's own policies want confirmed and no platform has, each once.
+    """Return a problem for each command that the narrative's policies want approved and no platform has.
 
     InvalidInput for a command that whoever enqueues demands something of, and that no platform has.
     """

@@ -1,4 +1,4 @@
-"""What can be known to be wrong with media and tables before a run exists. Fetches nothing, reads no row."""
+"""Checks the media and tables of a narrative before a run exists. Fetches nothing, reads no row."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ def media_limits(settings: Settings) -> MediaLimits:
 
 
 def media_in(loaded: Loaded) -> dict[str, NewMedium]:
-    """What a run of the narrative carries, by SHA-256."""
-    named = {item.sha256: item.mime for _, item in _media_of(loaded.narrative) if item.sha256 is not None}
+    """Return the media that a run of the narrative stores, by SHA-256."""
+    named = {medium.sha256: medium.mime for _, medium in _media_of(loaded.narrative) if medium.sha256 is not None}
     from botticelli.store import NewMedium
 
     return {sha256: NewMedium(mime, loaded.media[sha256]) for sha256, mime in named.items()}
@@ -39,9 +39,9 @@ def check_media(runtime: Runtime, plan: Plan, narrative: Narrative, source: str)
     """NarrativeError for media that the act's model doesn't take, and for URLs that nobody would fetch."""
     problems = []
     for position, act in enumerate(narrative.acts):
-        for item in act.inputs:
-            if isinstance(item, MediaInput) and (fault := _media_fault(runtime, plan, position, item)) is not None:
-                problems.append(Problem(source, item.line or act.line, 1, f"act {act.name}", item.type, fault))
+        for input_ in act.inputs:
+            if isinstance(input_, MediaInput) and (fault := _media_fault(runtime, plan, position, input_)) is not None:
+                problems.append(Problem(source, input_.line or act.line, 1, f"act {act.name}", input_.type, fault))
     if problems:
         raise NarrativeError(problems)
 
@@ -55,11 +55,11 @@ def table_notes(runtime: Runtime, tx: Transaction, narrative: Narrative, source:
     notes = []
     contents = [narrative.content, *(act.scope.content for act in narrative.acts if act.scope)]
     made_here = {content.target for content in contents if content.is_generated}
-    for act, result in _queries_of(narrative):
-        pulls = _pulls(narrative, act, result)
-        if result.table_name not in made_here and tables.find(result.table_name, to_write=pulls) is None:
-            what = f"there is no table {result.table_name} that it may {'change' if pulls else 'read'} yet"
-            notes.append(f"{source}:{result.line or act.line}: [act {act.name}] {what}")
+    for act, query in _queries_of(narrative):
+        pulls = _pulls(narrative, act, query)
+        if query.table_name not in made_here and tables.find(query.table_name, to_write=pulls) is None:
+            what = f"there is no table {query.table_name} that it may {'change' if pulls else 'read'} yet"
+            notes.append(f"{source}:{query.line or act.line}: [act {act.name}] {what}")
     for template in dict.fromkeys(content.template for content in contents if content.template is not None):
         if tables.find(template) is None:
             notes.append(f"{source}: template: there is no table {template} that it may read yet")
@@ -109,8 +109,8 @@ def _pulls(narrative: Narrative, act: Act, table_input: TableInput) -> bool:
 
 
 def _media_of(narrative: Narrative) -> Iterator[tuple[Act, MediaInput]]:
-    return ((act, item) for act in narrative.acts for item in act.inputs if isinstance(item, MediaInput))
+    return ((act, input_) for act in narrative.acts for input_ in act.inputs if isinstance(input_, MediaInput))
 
 
 def _queries_of(narrative: Narrative) -> Iterator[tuple[Act, TableInput]]:
-    return ((act, item) for act in narrative.acts for item in act.inputs if isinstance(item, TableInput))
+    return ((act, input_) for act in narrative.acts for input_ in act.inputs if isinstance(input_, TableInput))

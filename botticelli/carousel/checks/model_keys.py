@@ -50,7 +50,7 @@ def _is_here(workers: Sequence[WorkerFacts], *, worker_here: bool) -> bool:
 
 
 def _providers(call: Call) -> list[str]:
-    return [fallback.model.provider for fallback in (call, *call.fallbacks)]
+    return [option.model.provider for option in (call, *call.fallbacks)]
 
 
 def _have(workers: Sequence[WorkerFacts], provider: str) -> list[str]:

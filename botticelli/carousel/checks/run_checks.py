@@ -1,4 +1,4 @@
-"""What can be known to be wrong before a run exists: models, limits, variables. Stores nothing."""
+"""Checks models, limits and variables of a narrative before a run exists. Stores nothing."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ def checked_plan(
     estimates: Estimates | None = None,
     demands: Sequence[Demands] = (),
 ) -> Plan:
-    """What an iteration will ask; without `estimates`, as at first. NotHere when it can never be granted."""
+    """Plan an iteration and check that it fits its limits; `estimates` default to the first ones. NotHere if it never fits."""
     try:
         plan = plan_iteration(runtime, narrative, estimates or {}, demands)
     except UnclaimedModel as error:
         raise NotHere(error.what, where=source, do=error.do) from None
     if carousel_of(narrative).max_cost_usd is not None and estimated_cost_usd(plan) is None:
-        calls = [fallback for call in plan.values() for fallback in (call, *call.fallbacks)]
+        calls = [option for call in plan.values() for option in (call, *call.fallbacks)]
         unpriced = ", ".join(sorted({str(call.model) for call in calls if call.cost_usd is None}))
         raise NotHere(
             f"max_cost_usd can't be kept: the price of {unpriced} is unknown",
@@ -56,7 +56,7 @@ def limit_notes(plan: Plan) -> list[str]:
 
 def readiness_notes(runtime: Runtime, plan: Plan) -> list[str]:
     """A warning for each provider that can't be called from here as it is: workers elsewhere may have what is missing."""
-    calls = [fallback for call in plan.values() for fallback in (call, *call.fallbacks)]
+    calls = [option for call in plan.values() for option in (call, *call.fallbacks)]
     notes = []
     for name in dict.fromkeys(call.model.provider for call in calls):
         driver = runtime.drivers.get(name)
@@ -70,8 +70,8 @@ def readiness_notes(runtime: Runtime, plan: Plan) -> list[str]:
     return notes
 
 
-def _never_fits(result: Iterable[Share]) -> Refusal | None:
-    for share in result:
+def _never_fits(requested: Iterable[Share]) -> Refusal | None:
+    for share in requested:
         for window in share.scope.windows:
             amount = getattr(share.amounts, window.metric)
             if amount > window.limit:

@@ -1,1 +1,1 @@
-"""What a person may do: pause, resume, cancel and retry runs, approve effects, pause budgets, forget old runs."""
+"""Controls what exists: pauses, resumes, cancels and retries runs, approves effects, pauses budgets, prunes old runs."""

@@ -1,4 +1,4 @@
-"""What a person says of effects that wait for a word: approved or rejected, once; then the run goes on by itself.
+"""Approves or rejects pending effects. The first decision is final; the run then resumes by itself.
 
 Performs nothing: the worker does, when it finds the answer.
 """
@@ -44,9 +44,9 @@ def decide(runtime: Runtime, effect: str, decision: Decision, mover: Mover | Non
     """
     mover = mover or Mover()
     with runtime.store.transaction() as tx:
-        find = tx.effects.find(effect)
-        key = find["key"]
-        run = tx.runs.lock(find["run_id"])
+        row = tx.effects.find(effect)
+        key = row["key"]
+        run = tx.runs.lock(row["run_id"])
         changed = tx.effects.decide(
             key,
             decision,

@@ -16,7 +16,7 @@ BATCH = 200
 
 @dataclass(frozen=True, slots=True)
 class Pruned:
-    """How many rows are gone, or would be."""
+    """The numbers of rows that were deleted, or would be."""
 
     runs: int
     ledger: int = 0

@@ -58,8 +58,8 @@ def resume(runtime: Runtime, run_id: str, mover: Mover | None = None) -> Run:
         if run.status == "completed":
             raise InvalidInput(f"run {run_id} is complete", do="enqueue its narrative again for a new run")
         if run.status == "paused":
-            result = {"hold": None, "reason": None, "waiting_since": None}
-            tx.runs.set(run_id, status="running", due_at=func.now(), **result)
+            columns = {"hold": None, "reason": None, "waiting_since": None}
+            tx.runs.set(run_id, status="running", due_at=func.now(), **columns)
             tx.iterations.unpark(run_id)
         elif run.is_final:
             tx.runs.reopen(run_id)

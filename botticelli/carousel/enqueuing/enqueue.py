@@ -41,7 +41,7 @@ CHECKED = ("variables", "iterations", "run_id", "idempotency_key", "tags", "rehe
 
 @dataclass(frozen=True, slots=True)
 class EnqueueOptions:
-    """What the caller says beside the narrative. The same `idempotency_key` again answers with the first run."""
+    """Options of an enqueue. The same `idempotency_key` again returns the first run."""
 
     variables: Mapping[str, str] = field(default_factory=dict)
     iterations: int | None = None
@@ -51,7 +51,7 @@ class EnqueueOptions:
     rehearse: bool = False
     """Answer bot commands offline, without doing them."""
     multipliers: Multipliers = field(default_factory=Multipliers)
-    """How much of the limits this run may use; before those of the narrative and of the settings."""
+    """Shares of the limits that this run may use; they take precedence over the narrative's and the settings'."""
 
     terms: Terms = field(default_factory=Terms)
     """The tiers that this run uses, before those of environment and settings; and whom it is run for."""

@@ -25,7 +25,7 @@ PAGE = 1000
 
 @dataclass(frozen=True, slots=True)
 class Fork:
-    """Where a fork begins and what it changes.
+    """The place where a fork begins, and its changes.
 
     Where the new run begins: with iteration `number`, or within it with the act of this name. `changes` are those of
     `changed`. Commands that change the world outside are done anew, so they have to be allowed.
@@ -38,7 +38,7 @@ class Fork:
     idempotency_key: str | None = None
 
 
-def fork(runtime: Runtime, run_id: str, result: Fork, mover: Mover | None = None) -> Enqueued:
+def fork(runtime: Runtime, run_id: str, request: Fork, mover: Mover | None = None) -> Enqueued:
     """Fork a run, and return the new one, admitted.
 
     What it keeps was paid by the older run, and costs the new one nothing. InvalidInput when something before that
@@ -47,13 +47,13 @@ def fork(runtime: Runtime, run_id: str, result: Fork, mover: Mover | None = None
     mover = mover or Mover()
     with runtime.store.transaction() as tx:
         old = tx.runs.get(run_id)
-        _require_place(tx, old, result)
-        narrative = changed(narrative_of(tx, run_id), result.changes)
+        _require_place(tx, old, request)
+        narrative = changed(narrative_of(tx, run_id), request.changes)
         variables, demands = variables_of(tx, run_id), demands_of_run(tx, run_id)
-        position = _position(narrative, result.act)
-        _require_acts(tx, old, result, position)
+        position = _position(narrative, request.act)
+        _require_acts(tx, old, request, position)
         estimates = learned_estimates(runtime, tx, narrative)
-    _require_allowed(runtime, narrative, result, 0 if old.iterations > result.number else position)
+    _require_allowed(runtime, narrative, request, 0 if old.iterations > request.number else position)
     plan = checked_plan(runtime, narrative, old.source, estimates, demands)
     check_media(runtime, plan, narrative, old.source)
     warnings = [
@@ -62,16 +62,16 @@ def fork(runtime: Runtime, run_id: str, result: Fork, mover: Mover | None = None
         *readiness_notes(runtime, plan),
     ]
     check_variables(narrative, variables)
-    said = (variables, old.iterations, None, result.idempotency_key, tuple(old.tags), old.rehearse)
+    said = (variables, old.iterations, None, request.idempotency_key, tuple(old.tags), old.rehearse)
     options = EnqueueOptions(*said, demands=demands)
-    new = replace(new_run(runtime, narrative, plan, old.source, options), forked_from=old.id, forked_at=result.number)
+    new = replace(new_run(runtime, narrative, plan, old.source, options), forked_from=old.id, forked_at=request.number)
     with runtime.store.transaction() as tx:
         created = tx.runs.insert(new)
         if created:
-            _require_place(tx, tx.runs.lock(old.id), result)
-            tx.runs.copy(old.id, new.id, before=result.number, position=position)
+            _require_place(tx, tx.runs.lock(old.id), request)
+            tx.runs.copy(old.id, new.id, before=request.number, position=position)
             tx.media.share(old.id, new.id)
-            reason = f"from {old.id}, iteration {result.number}" + (f": {mover.reason}" if mover.reason else "")
+            reason = f"from {old.id}, iteration {request.number}" + (f": {mover.reason}" if mover.reason else "")
             tx.levers.record(new.id, "fork", moved_by=mover.name, reason=reason)
         publications = advance(runtime, tx, tx.runs.lock(new.id)) if created else []
         run = tx.runs.get(new.id)
@@ -79,38 +79,38 @@ def fork(runtime: Runtime, run_id: str, result: Fork, mover: Mover | None = None
     return Enqueued(run, created, tuple(warnings))
 
 
-def _require_place(tx: Transaction, old: Run, result: Fork) -> None:
+def _require_place(tx: Transaction, old: Run, request: Fork) -> None:
     """Everything before it has to be finished, or there would be nothing to keep."""
-    if not 1 <= result.number <= max(1, old.iterations):
-        raise InvalidInput(f"run {old.id} has no iteration {result.number}", do=f"it has {old.iterations:,}")
-    unfinished = tx.iterations.first_unfinished(old.id, result.number - 1)
+    if not 1 <= request.number <= max(1, old.iterations):
+        raise InvalidInput(f"run {old.id} has no iteration {request.number}", do=f"it has {old.iterations:,}")
+    unfinished = tx.iterations.first_unfinished(old.id, request.number - 1)
     if unfinished is not None:
         raise InvalidInput(f"iteration {unfinished} of run {old.id} isn't finished", do=f"fork from {unfinished}")
 
 
 def _position(narrative: Narrative, act: str | None) -> int:
-    """How many acts of the first iteration are kept."""
+    """Return how many acts of the first iteration are kept."""
     names = [item.name for item in narrative.acts]
     if act is not None and act not in names:
         raise InvalidInput(f"there is no act {act!r}", where="--act", do=f"the acts: {', '.join(names)}")
     return names.index(act) if act else 0
 
 
-def _require_acts(tx: Transaction, old: Run, result: Fork, position: int) -> None:
-    done = {row.position for row in tx.acts.of_iteration(old.id, result.number) if row.status != "failed"}
+def _require_acts(tx: Transaction, old: Run, request: Fork, position: int) -> None:
+    done = {row.position for row in tx.acts.of_iteration(old.id, request.number) if row.status != "failed"}
     if not done.issuperset(range(position)):
         raise InvalidInput(
-            f"iteration {result.number} of run {old.id} didn't come as far as act {result.act}",
+            f"iteration {request.number} of run {old.id} didn't come as far as act {request.act}",
             do="fork from an earlier act, or without --act",
         )
 
 
-def _require_allowed(runtime: Runtime, narrative: Narrative, result: Fork, position: int) -> None:
-    for act in narrative.acts[position:] if not result.allow_effects else ():
-        for item in act.inputs:
-            if item.type == "bot_command":
-                spec = runtime.platforms.get(item.platform).spec(item.command)
+def _require_allowed(runtime: Runtime, narrative: Narrative, request: Fork, position: int) -> None:
+    for act in narrative.acts[position:] if not request.allow_effects else ():
+        for input_ in act.inputs:
+            if input_.type == "bot_command":
+                spec = runtime.platforms.get(input_.platform).spec(input_.command)
                 if spec is not None and spec.writes:
                     raise InvalidInput(
-                        f"act {act.name} would do {item.command} again", do="allow it with --allow-effects"
+                        f"act {act.name} would do {input_.command} again", do="allow it with --allow-effects"
                     )

@@ -110,7 +110,7 @@ def reject(runtime: Runtime, name: str, options: EnqueueOptions, error: Botticel
 
 
 def refusal_of(error: Exception) -> BotticelliError:
-    """What a request is refused with: our own error as it is; of any other, which is a defect, its kind and no value."""
+    """Return the error that refuses a request: our own as it is; for any other, which is a defect, its kind without values."""
     if isinstance(error, BotticelliError):
         return error
     logger.error("request_broken", exc_info=error)

@@ -1,4 +1,4 @@
-"""What the calls of each act are taken to use, to cost and to last, and who says so. Pure figures: asks nobody."""
+"""Estimates usage, cost and duration of the calls of each act, with the source of each figure. Pure functions."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def act_forecasts(
 
 
 def call_figures(plan: Plan, acts: Sequence[ActForecast], past: Mapping[int, PastCalls]) -> dict[int, CallFigures]:
-    """What a simulated call uses: what is expected, in all metrics."""
+    """Return the usage of a simulated call: the expected amount of each metric."""
     return {
         act.position: CallFigures(_amounts(plan[act.position], act, past.get(act.position)), act.seconds)
         for act in acts
@@ -111,16 +111,16 @@ def cost_usd(acts: Sequence[ActForecast], retries: int, iterations: int) -> Rang
 def _total(
     each: Sequence[tuple[ActForecast, Range[Number]]], retries: int, iterations: int, nothing: Number
 ) -> Range[Number]:
-    low = sum((item.low * act.calls_per_iteration for act, item in each if not act.may_be_skipped), nothing)
-    expected = sum((item.expected * act.calls_per_iteration for act, item in each), nothing)
-    worst = sum((item.worst * act.calls_per_iteration for act, item in each), nothing)
-    worst += max((item.worst for _, item in each), default=nothing) * retries
+    low = sum((span.low * act.calls_per_iteration for act, span in each if not act.may_be_skipped), nothing)
+    expected = sum((span.expected * act.calls_per_iteration for act, span in each), nothing)
+    worst = sum((span.worst * act.calls_per_iteration for act, span in each), nothing)
+    worst += max((span.worst for _, span in each), default=nothing) * retries
     return Range(low * iterations, expected * iterations, worst * iterations)
 
 
 @dataclass(frozen=True, slots=True)
 class Stated:
-    """What a call may take without a past: input and output tokens, each low, expected and worst."""
+    """Return the usage of a call without a past: input and output tokens, each low, expected and worst."""
 
     input_tokens: tuple[int, int, int]
     output_tokens: tuple[int, int, int]
@@ -178,7 +178,7 @@ def _stated(call: Call, prompt: Size, answer: Size) -> Stated:
 
 
 def _cost(call: Call, past: PastCalls | None, stated: Stated) -> tuple[Range[Decimal] | None, CostSource]:
-    """What was paid before; else the prices of what is expected. Unknown where any of the call's models has no price."""
+    """Return the past cost, else the price of the expected usage. Unknown where any of the call's models has no price."""
     if past is None and stated.unknown:
         return None, "unknown"
     others = [fallback for fallback in call.fallbacks if fallback.cost_usd is None]

@@ -107,7 +107,7 @@ def _charges(tx: Transaction, scopes: Iterable[Scope]) -> list[PastCharge]:
     """When these scopes were charged: each draw of the last two minutes, and sums of minutes before."""
     periods = [window.period_seconds for scope in scopes for window in scope.windows if window.kind == "sliding"]
     names, since = [scope.name for scope in scopes], datetime.now(UTC) - timedelta(seconds=SHORT_SECONDS)
-    rows = [item for row in tx.spending.rows(since) for item in _of_draw(row) if item.scope in names]
+    rows = [charge for row in tx.spending.rows(since) for charge in _of_draw(row) if charge.scope in names]
     minutes = tx.spending.charged(names, max(periods, default=0.0)) if max(periods, default=0.0) > SHORT_SECONDS else []
     for minute in minutes:
         if minute.at < since:

@@ -1,4 +1,4 @@
-"""What a run would change outside: the bot commands of a narrative that write, and how often. Performs none."""
+"""Forecasts the effects of a run: which writing bot commands of a narrative would run, and how often. Performs none."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a run would take, before it is paid for: calls, tokens, money, waits, effects, and how it would end.
+"""Forecasts a run before it is paid for: calls, tokens, cost, waits, effects, and how it would end.
 
 Enqueues nothing, calls no model, performs no command.
 """
@@ -62,7 +62,7 @@ class Binding:
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """How a run would end, and what it would use.
+    """The forecast of a run: its end and its usage.
 
     Totals are for all requested iterations. `status` is how the run would end, `performed` how many iterations it would
     perform till then, `exit_code` that of `botticelli run`. `is_live`: planned from what the services know.
@@ -199,7 +199,7 @@ def _as_simulated(runtime: Runtime, other: Other) -> SimulatedRun:
 
 
 def _retries(narrative: Narrative, plan: Plan, of_run: int) -> int:
-    """How many tries of one iteration may fail."""
+    """Return how many tries of one iteration may fail."""
     own = [narrative.acts[position].retries for position in plan]
     return max((of_run if item is None else item for item in own), default=0)
 
@@ -223,7 +223,7 @@ def _unknowns(plan: Plan, acts: Sequence[ActForecast]) -> Iterator[str]:
     """Why a figure has no range."""
     for what in dict.fromkeys(what for act in acts for what in act.unknown):
         yield f"{what} is known only when the act is performed: no range"
-    calls = [fallback for call in plan.values() for fallback in (call, *call.fallbacks)]
+    calls = [option for call in plan.values() for option in (call, *call.fallbacks)]
     if unpriced := sorted({str(call.model) for call in calls if call.cost_usd is None}):
         yield f"the cost is unknown: no price of {', '.join(unpriced)} is known"
 

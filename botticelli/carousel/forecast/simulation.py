@@ -36,7 +36,7 @@ NOTHING = Amounts()
 
 @dataclass(frozen=True, slots=True)
 class CallFigures:
-    """What one call of an act is taken to use, and how long it lasts."""
+    """The expected usage and duration of one call of an act."""
 
     amounts: Amounts
     seconds: float
@@ -97,8 +97,8 @@ class SimulatedRuntime(Runtime):
 
     def overrides_of(self, scope: str, tx: Transaction | None = None) -> Mapping[str, Override]:
         now = _moment(self._clock_ms())
-        _lowered = self._lowered.get(scope, {})
-        return {name: item for name, item in _lowered.items() if item.until is None or item.until > now}
+        lowered = self._lowered.get(scope, {})
+        return {name: override for name, override in lowered.items() if override.until is None or override.until > now}
 
 
 class _Silence:
@@ -172,7 +172,7 @@ class Simulation:
         heapq.heappush(self._events, (at_ms, next(self._numbers), step))
 
     def _wake(self, simulated: SimulatedRun) -> None:
-        """As the sweep does: only what is due still."""
+        """Advance a run that is still due, as the sweep does."""
         if simulated.run.due_at is not None and _ms(simulated.run.due_at) <= self.now_ms:
             self._advance(simulated)
 
@@ -233,9 +233,9 @@ class _Rows:
         self.runs = self.iterations = self
 
     def get(self, run_id: str) -> Run:
-        run = self._simulation.runs[run_id]
-        run.run = dataclasses.replace(run.run, now=_moment(self._simulation.now_ms))
-        return run.run
+        simulated = self._simulation.runs[run_id]
+        simulated.run = dataclasses.replace(simulated.run, now=_moment(self._simulation.now_ms))
+        return simulated.run
 
     lock = get
 
@@ -243,10 +243,10 @@ class _Rows:
         return Open(self._simulation.runs[run_id].in_flight, None, None)
 
     def set(self, run_id: str, **values: Any) -> None:
-        run = self._simulation.runs[run_id]
-        run.run = dataclasses.replace(run.run, **values)
-        if run.run.due_at is not None and "due_at" in values:
-            self._simulation.due(run, run.run.due_at)
+        simulated = self._simulation.runs[run_id]
+        simulated.run = dataclasses.replace(simulated.run, **values)
+        if simulated.run.due_at is not None and "due_at" in values:
+            self._simulation.due(simulated, simulated.run.due_at)
 
     def finish(self, run_id: str, status: str, reason: str | None) -> None:
         self.set(run_id, status=status, ending=status, reason=reason, due_at=None)
@@ -263,7 +263,7 @@ class _Rows:
 def _granted(call: Call, ticket: Ticket) -> Call:
     """The call of the model for which the ticket was granted."""
     held = {share.scope.name for share in ticket.shares}
-    return next((fallback for fallback in (call, *call.fallbacks) if fallback.scope.name in held), call)
+    return next((option for option in (call, *call.fallbacks) if option.scope.name in held), call)
 
 
 def _moment(at_ms: int) -> datetime:

@@ -1,4 +1,4 @@
-"""What one iteration will call, and what each call is taken to cost: from the narrative, its past and its tables.
+"""Plans the calls of one iteration and estimates their tokens from the narrative, its past and its tables.
 
 Kept with the run, so that everybody who plans it plans the same.
 """

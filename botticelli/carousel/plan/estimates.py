@@ -1,4 +1,4 @@
-"""What one call of each act is taken to cost, in tokens, and who says so. Decided once, at enqueue, and kept with the run.
+"""Estimates the tokens of one call of each act, with the source of the figure. Decided at enqueue and kept with the run.
 
 The narrative's own figure; else a quantile of what the act took before; else the tokens of its prompt and `max_tokens`.
 """
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 Source = Literal["narrative", "history", "prompt"]
 DEFAULT_MAX_TOKENS = 1024
-"""What an answer is taken to be worth when neither the narrative nor the act says how long it may be."""
+"""Estimated tokens of an answer whose length neither the narrative nor the act limits."""
 FEWEST_SAMPLES = 5
 """Fewer calls than this are no history."""
 
@@ -81,12 +81,12 @@ def learned_estimates(
 
 
 def model_name(runtime: Runtime, narrative: Narrative, act: Act) -> str:
-    """As it is written: of the act, else of the narrative, else of the settings."""
+    """Return the model of the act, else of the narrative, else of the settings, as it is written."""
     return act.model or narrative.model or runtime.settings.default_model
 
 
 def fallback_names(narrative: Narrative, act: Act) -> tuple[str, ...]:
-    """As they are written: of the place that names the model."""
+    """Return the fallback models of the place that names the model, as they are written."""
     return act.fallbacks if act.model else narrative.fallbacks if narrative.model else ()
 
 

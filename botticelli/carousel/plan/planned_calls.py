@@ -1,4 +1,4 @@
-"""What one iteration will ask of which budgets: its model calls, their estimates and the shares of its ticket.
+"""Plans one iteration's demand on budgets: its model calls, their estimates and the shares of its ticket.
 
 Reads settings and the narrative; asks no budget and no database.
 """
@@ -40,7 +40,7 @@ class Call:
     fallbacks: tuple[Call, ...] = ()
     """The same call of other models, in the order in which they are asked when this one is exhausted or down."""
     limits_note: str | None = None
-    """What should be said about limits that are a guess."""
+    """A note for the user about limits that are a guess."""
 
     @property
     def cost_usd(self) -> Decimal | None:
@@ -73,7 +73,7 @@ class Call:
 
     @property
     def amounts(self) -> Amounts:
-        """What one call is drawn with, in the metrics that its windows count."""
+        """Return the amounts that one call draws, in the metrics that its windows count."""
         estimate = self.estimate
         cost_microusd = math.ceil((self.cost_usd or 0) * 1_000_000)
         full = Amounts(1, estimate.tokens, estimate.input_tokens, estimate.output_tokens, cost_microusd, 1)
@@ -119,7 +119,7 @@ def without_scope(plan: Plan, scope: str) -> Plan | None:
     """The plan without a model whose scope refuses: its calls go to their next model. None when one has no other."""
     other: Plan = {}
     for position, call in plan.items():
-        rest = [fallback for fallback in (call, *call.fallbacks) if fallback.scope.name != scope]
+        rest = [option for option in (call, *call.fallbacks) if option.scope.name != scope]
         if not rest:
             return None
         other[position] = replace(rest[0], fallbacks=tuple(rest[1:]))
@@ -154,7 +154,7 @@ def multipliers_of(narrative: Narrative) -> Multipliers:
 
 def scopes_in(plan: Plan) -> dict[str, Scope]:
     """By name, all that its calls may spend from, those of other models included."""
-    calls = [fallback for call in plan.values() for fallback in (call, *call.fallbacks)]
+    calls = [option for call in plan.values() for option in (call, *call.fallbacks)]
     return {scope.name: scope for call in calls for scope in call.scopes}
 
 

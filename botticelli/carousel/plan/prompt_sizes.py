@@ -1,4 +1,4 @@
-"""What comes into the prompts of acts when they are performed: quoted answers, history, rows. Pure figures: asks nobody."""
+"""Estimates the sizes of prompts at run time: quoted answers, history, rows. Pure functions."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class Prompts:
         return self._prompts[position]
 
     def _rows(self, position: int) -> Size:
-        """What we reckon a row to be worth may be twice what the provider counts."""
+        """The local estimate of a row may be twice the provider's count."""
         act = self.narrative.acts[position]
         if not any(isinstance(input_, TableInput) for input_ in act.inputs):
             return NOTHING
@@ -95,7 +95,7 @@ class Prompts:
         return next((n for n in before if reference.name in (acts[n].name, acts[n].own_name)), None)
 
     def _brings(self, position: int) -> Size:
-        """What an act leaves behind: all its answers, or what it fetched."""
+        """Return the size of an act's output: all its answers, or the data it fetched."""
         act = self.narrative.acts[position]
         return self.answer(position).times(turns(act)) if act.calls_model else self.said(position)
 

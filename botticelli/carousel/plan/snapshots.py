@@ -33,19 +33,19 @@ class _Snapshots:
 
     def read(self, tx: Transaction, run_id: str) -> _Kept:
         with self._lock:
-            result = self._kept.get(run_id)
-            if result is not None:
+            snapshot = self._kept.get(run_id)
+            if snapshot is not None:
                 self._kept.move_to_end(run_id)
-                return result
+                return snapshot
         row = tx.runs.snapshot(run_id)
-        result = _Kept(
+        snapshot = _Kept(
             Narrative.model_validate(row.narrative), row.variables, from_json(row.estimates), read_stored(row.demands)
         )
         with self._lock:
-            self._kept[run_id] = result
+            self._kept[run_id] = snapshot
             while len(self._kept) > KEPT:
                 self._kept.popitem(last=False)
-        return result
+        return snapshot
 
 
 _snapshots = _Snapshots()
@@ -56,18 +56,18 @@ def narrative_of(tx: Transaction, run_id: str) -> Narrative:
 
 
 def estimates_of(tx: Transaction, run_id: str) -> Estimates:
-    """As they were decided at enqueue: whoever plans an iteration of this run plans the same."""
+    """Return the estimates of a run as decided at enqueue, so that every plan of its iterations is the same."""
     return _snapshots.read(tx, run_id).estimates
 
 
 def plan_of(runtime: Runtime, tx: Transaction, run_id: str) -> Plan:
-    """What an iteration of this run asks, planned once in a process: neither its snapshot nor the settings change."""
+    """Return the plan of this run's iterations, made once per process: neither its snapshot nor the settings change."""
     plan: Plan | None = runtime.plans.get(run_id)
     if plan is None:
         while len(runtime.plans) >= KEPT:
             runtime.plans.pop(next(iter(runtime.plans)), None)
-        result = _snapshots.read(tx, run_id)
-        plan = plan_iteration(runtime, result.narrative, result.estimates, result.demands)
+        snapshot = _snapshots.read(tx, run_id)
+        plan = plan_iteration(runtime, snapshot.narrative, snapshot.estimates, snapshot.demands)
         runtime.plans[run_id] = plan
     return plan
 
@@ -78,11 +78,11 @@ def demands_of_run(tx: Transaction, run_id: str) -> tuple[Demands, ...]:
 
 
 def given_variables_of(tx: Transaction, run_id: str) -> dict[str, str]:
-    """What was given at enqueue; it wins over every default, also over those of narratives that are performed within."""
+    """Return the variables given at enqueue; they win over every default, also over those of embedded narratives."""
     return _snapshots.read(tx, run_id).variables
 
 
 def variables_of(tx: Transaction, run_id: str) -> dict[str, str]:
-    """What was given at enqueue, over the narrative's defaults."""
-    result = _snapshots.read(tx, run_id)
-    return result.narrative.variables | result.variables
+    """Return the variables of a run: those given at enqueue over the narrative's defaults."""
+    snapshot = _snapshots.read(tx, run_id)
+    return snapshot.narrative.variables | snapshot.variables

@@ -22,18 +22,18 @@ def query_of(input_: TableInput, resolve: Resolve) -> Query:
     )
 
 
-def condition_of(result: Filter, resolve: Resolve) -> Condition:
+def condition_of(filter_: Filter, resolve: Resolve) -> Condition:
     """Values are data: what they hold never becomes a part of the filter."""
-    match result:
+    match filter_:
         case Comparison():
-            return Test(result.column, result.op, _values(result, resolve))
+            return Test(filter_.column, filter_.op, _values(filter_, resolve))
         case Constant():
-            return Junction((), is_any=not result.holds)
+            return Junction((), is_any=not filter_.holds)
         case AllOf() | AnyOf():
-            parts = tuple(condition_of(part, resolve) for part in result.parts)
-            return Junction(parts, is_any=isinstance(result, AnyOf))
+            parts = tuple(condition_of(part, resolve) for part in filter_.parts)
+            return Junction(parts, is_any=isinstance(filter_, AnyOf))
         case Not():
-            return Negation(condition_of(result.part, resolve))
+            return Negation(condition_of(filter_.part, resolve))
 
 
 def _values(comparison: Comparison, resolve: Resolve) -> tuple[Operand, ...]:

@@ -1,4 +1,4 @@
-"""How many tokens the rows of tables bring into prompts, counted now through the reading role. Keeps no row."""
+"""Counts the tokens that table rows bring into prompts, through the read-only role. Keeps no row."""
 
 from __future__ import annotations
 

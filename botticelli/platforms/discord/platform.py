@@ -119,8 +119,8 @@ class DiscordPlatform:
     def resolve(self, announced: Announced) -> CommandOutput | Unknown | None:
         job = self._job(announced.command, announced.args, announced.key, announced)
         with foreign_shapes(writes=True):
-            result = find(job)
-        return self._output(job, result) if isinstance(result, dict) else result
+            outcome = find(job)
+        return self._output(job, outcome) if isinstance(outcome, dict) else outcome
 
     def exists(self, kind: str, identity: str, metadata: Mapping[str, Any]) -> bool:
         route = _WHERE.get(kind)
@@ -222,10 +222,10 @@ class DiscordPlatform:
         if not spec.captures:
             return None
         names = ("id", f"{spec.captures}_id")
-        result = next((data[name] for name in names if data.get(name)), None) if isinstance(data, dict) else None
-        if spec.writes and not re.fullmatch(r"\d{1,20}", str(result)):
+        identity = next((data[name] for name in names if data.get(name)), None) if isinstance(data, dict) else None
+        if spec.writes and not re.fullmatch(r"\d{1,20}", str(identity)):
             raise PlatformUnknown(f"Discord's answer to {spec.name} names no id")
-        return None if result is None else str(result)
+        return None if identity is None else str(identity)
 
     def _guild(self, job: Job, data: Mapping[str, Any]) -> str | None:
         """The guild it happened in: as it was said, else that of the channel. None when it can't be told."""

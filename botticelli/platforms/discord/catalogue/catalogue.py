@@ -86,7 +86,7 @@ def _entry(name: str, table: Mapping[str, Any], known: Mapping[str, Arg]) -> Ent
 
 
 def _changes(args: Mapping[str, Arg]) -> tuple[str, ...]:
-    """What an edit can change: all but the reason and what names the thing and its place."""
+    """Return the arguments that an edit can change: all but the reason and those that name the object and its place."""
     return tuple(name for name, arg in args.items() if name not in ("reason", "guild_id") and not _names_it(arg))
 
 

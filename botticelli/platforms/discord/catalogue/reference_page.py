@@ -37,17 +37,17 @@ NAMES = """
 
 
 def page() -> str:
-    result = catalogue()
+    commands = catalogue()
     families: dict[str, list[Entry]] = {}
-    for name, entry in result.entries.items():
+    for name, entry in commands.entries.items():
         families.setdefault(name.partition(".")[0], []).append(entry)
     parts = [
         HEAD,
         *(_family(name, entries) for name, entries in families.items()),
-        _arguments(result),
+        _arguments(commands),
         NAMES.lstrip("\n"),
     ]
-    guesses = "".join(f"| `{written}` | `{meant}` |\n" for written, meant in result.mistakes.items())
+    guesses = "".join(f"| `{written}` | `{meant}` |\n" for written, meant in commands.mistakes.items())
     return "\n".join(parts) + guesses
 
 
@@ -103,13 +103,13 @@ ANSWERS = {
 """Notes on commands that use more than one route."""
 
 
-def _arguments(result: Catalogue) -> str:
-    known = {name: arg for entry in result.entries.values() for name, arg in (entry.spec.args or {}).items()}
+def _arguments(commands: Catalogue) -> str:
+    known = {name: arg for entry in commands.entries.values() for name, arg in (entry.spec.args or {}).items()}
     rows = [f"| `{name}` | {arg.type} | {_limits(arg)} | {arg.meaning} |" for name, arg in sorted(known.items())]
     head = "| argument | type | limits, other names | meaning |\n| --- | --- | --- | --- |"
     objects = "\n".join(
         f"| {name.replace('_', ' ')} | {' '.join(f'`{field}`' for field in fields)} |"
-        for name, fields in result.shapes.items()
+        for name, fields in commands.shapes.items()
     )
     shapes = f"## Objects\n\n| object | fields |\n| --- | --- |\n{objects}\n"
     return "\n".join(["## Arguments", "", head, *rows, "", shapes])

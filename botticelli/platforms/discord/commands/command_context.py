@@ -1,4 +1,4 @@
-"""What the steps of a command work with, and small things that they share. Knows no command."""
+"""The context of a command's steps and the helpers they share. Knows no command."""
 
 from __future__ import annotations
 

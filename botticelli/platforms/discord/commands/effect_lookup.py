@@ -24,19 +24,19 @@ CHANNEL_CREATE, ROLE_CREATE, EVENT_CREATE, THREAD_CREATE = 10, 30, 100, 110
 
 
 def find(job: Job) -> Found:
-    """What it brought; None when it wasn't done."""
+    """Return the result of the command; None when it wasn't performed."""
     finder = _FINDERS.get(job.entry.spec.name)
     return finder(job) if finder else None
 
 
 def _channel(job: Job) -> Found:
-    alike = [item for item in job.call(CHANNELS) if is_that_channel(job, item)]
+    alike = [channel for channel in job.call(CHANNELS) if is_that_channel(job, channel)]
     match = _match(job, alike, CHANNEL_CREATE)
     return channel_answer(match) if isinstance(match, dict) else match
 
 
 def _role(job: Job) -> Found:
-    alike = [item for item in job.call("GET /guilds/{guild_id}/roles") if item["name"] == job.args["name"]]
+    alike = [role for role in job.call("GET /guilds/{guild_id}/roles") if role["name"] == job.args["name"]]
     match = _match(job, alike, ROLE_CREATE)
     return shaped("role", match) if isinstance(match, dict) else match
 
@@ -61,9 +61,9 @@ def _thread(job: Job) -> Found:
 def _event(job: Job) -> Found:
     start = datetime.fromisoformat(job.args["start_time"])
     alike = [
-        item
-        for item in job.call("GET /guilds/{guild_id}/scheduled-events")
-        if item["name"] == job.args["name"] and datetime.fromisoformat(item["scheduled_start_time"]) == start
+        event
+        for event in job.call("GET /guilds/{guild_id}/scheduled-events")
+        if event["name"] == job.args["name"] and datetime.fromisoformat(event["scheduled_start_time"]) == start
     ]
     match = _match(job, alike, EVENT_CREATE)
     return event_answer(match) if isinstance(match, dict) else match
@@ -71,15 +71,15 @@ def _event(job: Job) -> Found:
 
 def _match(job: Job, alike: list[dict[str, Any]], action: int, **more: Any) -> Found:
     """Among those that are like it: the one that bears the marker; without a readable audit log, the only fresh one."""
-    fresh = [item for item in alike if job.is_fresh(item["id"])]
+    fresh = [candidate for candidate in alike if job.is_fresh(candidate["id"])]
     if not fresh:
         return None
     marks = _marks(job, action, **more)
     assert job.announced is not None
-    marked = [item for item in fresh if job.announced.marker in marks.get(item["id"], "")]
+    marked = [candidate for candidate in fresh if job.announced.marker in marks.get(candidate["id"], "")]
     if marked:
         return marked[0]
-    unmarked = [item for item in fresh if item["id"] not in marks]
+    unmarked = [candidate for candidate in fresh if candidate["id"] not in marks]
     if not unmarked:
         return None
     return unmarked[0] if len(unmarked) == 1 else UNKNOWN

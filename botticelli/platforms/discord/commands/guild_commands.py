@@ -16,7 +16,7 @@ NAMED_LOOSELY = (0, 5, 15)
 """Types whose names Discord writes in small letters with dashes."""
 PUBLIC_THREAD, PRIVATE_THREAD = 11, 12
 STAGE, VOICE, EXTERNAL = 1, 2, 3
-"""Where an event takes place."""
+"""The places of an event."""
 CHANNELS = "GET /guilds/{guild_id}/channels"
 
 
@@ -24,13 +24,13 @@ def server_stats(job: Job) -> dict[str, Any]:
     guild = job.call("GET /guilds/{guild_id}", query={"with_counts": "true"})
     identity, base = guild["id"], "https://cdn.discordapp.com"
     icon, banner = guild.get("icon"), guild.get("banner")
-    result = ("name", "description", "owner_id", "verification_level", "premium_tier", "premium_subscription_count")
+    fields = ("name", "description", "owner_id", "verification_level", "premium_tier", "premium_subscription_count")
     return {
         "guild_id": identity,
         "member_count": guild.get("approximate_member_count"),
         "icon_url": f"{base}/icons/{identity}/{icon}.png" if icon else None,
         "banner_url": f"{base}/banners/{identity}/{banner}.png" if banner else None,
-        **{name: guild.get(name) for name in result},
+        **{name: guild.get(name) for name in fields},
     }
 
 
@@ -40,9 +40,9 @@ def create_channel(job: Job) -> dict[str, Any]:
 
 
 def get_or_create_channel(job: Job) -> dict[str, Any]:
-    result = next((item for item in job.call(CHANNELS) if is_that_channel(job, item)), None)
-    if result is not None:
-        return channel_answer(result) | {"existed": True}
+    existing = next((channel for channel in job.call(CHANNELS) if is_that_channel(job, channel)), None)
+    if existing is not None:
+        return channel_answer(existing) | {"existed": True}
     return create_channel(job) | {"existed": False}
 
 

@@ -47,7 +47,7 @@ def send_message(job: Job) -> dict[str, Any]:
 
 
 def find_message(job: Job) -> dict[str, Any] | None:
-    """What was sent, when all of it was."""
+    """Return the messages of a text of which every part was sent."""
     there = _parts_there(job)
     count = len(_bodies(job))
     return _sent(job, [there[index] for index in range(count)]) if len(there) == count else None
@@ -90,15 +90,15 @@ def _allowed(job: Job) -> list[str]:
     return allowed_mentions
 
 
-def refused_mentions(values: Iterable[Any], allowed: Iterable[str]) -> list[str]:
+def refused_mentions(mentions: Iterable[Any], allowed: Iterable[str]) -> list[str]:
     """Return the literal kinds of mentions that the settings don't let a narrative allow."""
-    return [item for item in values if isinstance(item, str) and item not in allowed]
+    return [mention for mention in mentions if isinstance(mention, str) and mention not in allowed]
 
 
-def mentions_refused(values: Iterable[Any], allowed: Iterable[str]) -> tuple[str, str]:
+def mentions_refused(mentions: Iterable[Any], allowed: Iterable[str]) -> tuple[str, str]:
     """Return what is wrong with the mentions, and what to do."""
     do = "list it in platforms.discord.options.allow_mentions of the settings"
-    return f"mentions of {', '.join(refused_mentions(values, allowed))} are not allowed here", do
+    return f"mentions of {', '.join(refused_mentions(mentions, allowed))} are not allowed here", do
 
 
 def _flags(job: Job, text: str) -> dict[str, Any]:
@@ -121,19 +121,23 @@ def _parts_there(job: Job) -> dict[int, dict[str, Any]]:
         return {}
     since = snowflake_at(job.announced.intended_at - timedelta(seconds=SKEW_SECONDS))
     me = job.api.call("GET /users/@me", {})["id"]
-    sinces = [
-        item for item in _since(job, since) if item["author"]["id"] == me and item["id"] not in job.announced.taken
+    messages = [
+        message
+        for message in _since(job, since)
+        if message["author"]["id"] == me and message["id"] not in job.announced.taken
     ]
     there: dict[int, dict[str, Any]] = {}
     for index, body in enumerate(_bodies(job)):
-        match = next((item for item in sinces if item.get("nonce") == body.get("nonce")), None)
+        match = next((message for message in messages if message.get("nonce") == body.get("nonce")), None)
         alike = (
-            item for item in sinces if item.get("nonce") is None and item["content"].strip() == body["content"].strip()
+            message
+            for message in messages
+            if message.get("nonce") is None and message["content"].strip() == body["content"].strip()
         )
         match = match or next(alike, None)
         if match is not None:
             there[index] = match
-            sinces.remove(match)
+            messages.remove(match)
     return there
 
 

@@ -65,16 +65,16 @@ def _cut(text: str, most: int) -> tuple[str, str]:
 
 def _blocks(text: str) -> list[tuple[int, int, str]]:
     """Start, end and first line's mark of each code block; one that isn't closed goes to the end."""
-    result, opened = [], None
+    blocks, opened = [], None
     for fence in _FENCE.finditer(text):
         if opened is None:
             opened = fence
         elif len(fence[1]) >= len(opened[1]) and not fence[2].strip():
-            result.append((opened.start(), fence.end(), opened[1] + opened[2]))
+            blocks.append((opened.start(), fence.end(), opened[1] + opened[2]))
             opened = None
     if opened is not None:
-        result.append((opened.start(), len(text), opened[1] + opened[2]))
-    return result
+        blocks.append((opened.start(), len(text), opened[1] + opened[2]))
+    return blocks
 
 
 def _cut_block(text: str, most: int, mark: str) -> tuple[str, str]:

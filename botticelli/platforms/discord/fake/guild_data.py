@@ -108,32 +108,32 @@ class Data:
             if not (add or (self.lenient and user_id not in self.gone)):
                 raise unknown("member")
             members[user_id] = member()
-        result: dict[str, Any] = members[user_id]
-        return result
+        member_: dict[str, Any] = members[user_id]
+        return member_
 
     def role(self, guild_id: str, role_id: str) -> dict[str, Any]:
         roles = self.guild(guild_id)["roles"]
         if role_id not in roles:
             self._missing("role", role_id)
             roles[role_id] = role(role_id, f"role-{role_id}")
-        result: dict[str, Any] = roles[role_id]
-        return result
+        role_: dict[str, Any] = roles[role_id]
+        return role_
 
     def channel(self, identity: str) -> dict[str, Any]:
         if identity not in self.channels:
             self._missing("channel", identity)
             guild = next(iter(self.guilds), None) or self.guild("1")["id"]
             self.channels[identity] = channel(identity, guild, f"channel-{identity}", 0)
-        result: dict[str, Any] = self.channels[identity]
-        return result
+        channel_: dict[str, Any] = self.channels[identity]
+        return channel_
 
     def message(self, channel_id: str, message_id: str) -> dict[str, Any]:
-        result = self.of_channel(channel_id)
-        if message_id not in result:
+        messages = self.of_channel(channel_id)
+        if message_id not in messages:
             self._missing("message", message_id)
-            result[message_id] = message(message_id, channel_id, self.user(BOT_ID), {"content": "an earlier message"})
-        value: dict[str, Any] = result[message_id]
-        return value
+            messages[message_id] = message(message_id, channel_id, self.user(BOT_ID), {"content": "an earlier message"})
+        stored: dict[str, Any] = messages[message_id]
+        return stored
 
     def of_channel(self, channel_id: str) -> dict[str, Any]:
         self.channel(channel_id)

@@ -63,7 +63,7 @@ def application(data: Data, request: Request) -> Answer:  # noqa: ARG001 (called
 def my_guilds(data: Data, request: Request) -> Answer:
     """By their ids, after or before the one that is named."""
     after, before = int(request.query.get("after", 0)), int(request.query.get("before", 2**63))
-    guilds = [data.guilds[item] for item in sorted(data.guilds, key=int) if after < int(item) < before]
+    guilds = [data.guilds[identity] for identity in sorted(data.guilds, key=int) if after < int(identity) < before]
     limit = request.limit(200, 200)
     fixed: dict[str, Any] = {
         "icon": None,
@@ -73,21 +73,23 @@ def my_guilds(data: Data, request: Request) -> Answer:
         "features": [],
     }
     page = guilds[-limit:] if "before" in request.query else guilds[:limit]
-    return 200, [{"id": item["id"], "name": item["name"]} | fixed | _counts(request, item) for item in page]
+    return 200, [
+        {"id": identity["id"], "name": identity["name"]} | fixed | _counts(request, identity) for identity in page
+    ]
 
 
-def _counts(request: Request, result: dict[str, Any]) -> dict[str, int]:
+def _counts(request: Request, guild_: dict[str, Any]) -> dict[str, int]:
     if request.query.get("with_counts") not in ("true", "1"):
         return {}
-    return {"approximate_member_count": len(result["members"]), "approximate_presence_count": 1}
+    return {"approximate_member_count": len(guild_["members"]), "approximate_presence_count": 1}
 
 
 def guild(data: Data, request: Request) -> Answer:
-    result = data.guild(request.guild_id)
+    guild_ = data.guild(request.guild_id)
     inner = ("members", "bans", "events", "invites", "audit", "roles")
-    plain = {name: value for name, value in result.items() if name not in inner}
+    plain = {name: value for name, value in guild_.items() if name not in inner}
     fixed = {"verification_level": 1, **dict.fromkeys(GUILD_NUMBERS, 0), **dict.fromkeys(GUILD_NOTHING)}
-    roles = {"roles": list(result["roles"].values()), "emojis": [], "stickers": [], "features": []}
+    roles = {"roles": list(guild_["roles"].values()), "emojis": [], "stickers": [], "features": []}
     fixed |= {
         "premium_subscription_count": 0,
         "premium_progress_bar_enabled": False,
@@ -95,13 +97,13 @@ def guild(data: Data, request: Request) -> Answer:
         "max_presences": None,
         "preferred_locale": "en-US",
     }
-    return 200, fixed | roles | plain | _counts(request, result)
+    return 200, fixed | roles | plain | _counts(request, guild_)
 
 
 def channels(data: Data, request: Request) -> Answer:
     data.guild(request.guild_id)
-    mine = [item for item in data.channels.values() if item["guild_id"] == request.guild_id]
-    return 200, [item for item in mine if item["type"] not in (10, 11, 12)]
+    mine = [channel_ for channel_ in data.channels.values() if channel_["guild_id"] == request.guild_id]
+    return 200, [channel_ for channel_ in mine if channel_["type"] not in (10, 11, 12)]
 
 
 def get_channel(data: Data, request: Request) -> Answer:
@@ -123,38 +125,38 @@ def _named(name: str, kind: int) -> str:
 
 
 def edit_channel(data: Data, request: Request) -> Answer:
-    result = data.channel(request.channel_id)
+    channel_ = data.channel(request.channel_id)
     if "name" in request.body:
-        result["name"] = _named(str(request.text("name", 100)), result["type"])
-    if "thread_metadata" in result:
-        result["thread_metadata"] |= request.only(*THREAD_FIELDS)
+        channel_["name"] = _named(str(request.text("name", 100)), channel_["type"])
+    if "thread_metadata" in channel_:
+        channel_["thread_metadata"] |= request.only(*THREAD_FIELDS)
     else:
-        result |= request.only(*CHANNEL_FIELDS)
-    request.note(data, result["guild_id"], 11, result["id"])
-    return 200, result
+        channel_ |= request.only(*CHANNEL_FIELDS)
+    request.note(data, channel_["guild_id"], 11, channel_["id"])
+    return 200, channel_
 
 
 def delete_channel(data: Data, request: Request) -> Answer:
-    result = data.channel(request.channel_id)
-    for identity in [item["id"] for item in data.channels.values() if item.get("parent_id") == result["id"]]:
+    channel_ = data.channel(request.channel_id)
+    for identity in [item["id"] for item in data.channels.values() if item.get("parent_id") == channel_["id"]]:
         if data.channels[identity]["type"] in (10, 11, 12):
             del data.channels[identity]
-    del data.channels[result["id"]]
-    data.messages.pop(result["id"], None)
-    data.forget(result["id"])
-    request.note(data, result["guild_id"], 12, result["id"])
-    return 200, result
+    del data.channels[channel_["id"]]
+    data.messages.pop(channel_["id"], None)
+    data.forget(channel_["id"])
+    request.note(data, channel_["guild_id"], 12, channel_["id"])
+    return 200, channel_
 
 
 def create_invite(data: Data, request: Request) -> Answer:
-    result = data.channel(request.channel_id)
+    channel_ = data.channel(request.channel_id)
     options = {"max_age": 86_400, "max_uses": 0, "temporary": False} | request.only("max_age", "max_uses", "temporary")
-    invites = data.guild(result["guild_id"])["invites"]
+    invites = data.guild(channel_["guild_id"])["invites"]
     for invite in invites.values():
-        if invite["channel"]["id"] == result["id"] and all(invite[key] == value for key, value in options.items()):
+        if invite["channel"]["id"] == channel_["id"] and all(invite[key] == value for key, value in options.items()):
             return 200, invite
     code = f"i{data.new_id()[-8:]}"
-    place = {"id": result["id"], "name": result["name"], "type": result["type"]}
+    place = {"id": channel_["id"], "name": channel_["name"], "type": channel_["type"]}
     dates = {"uses": 0, "created_at": datetime.now().astimezone().isoformat(), "inviter": data.user(BOT_ID)}
     invites[code] = {"code": code, "type": 0, "channel": place} | dates | options
     return 200, invites[code]
@@ -187,18 +189,18 @@ def _role_fields(request: Request) -> dict[str, Any]:
 
 
 def create_role(data: Data, request: Request) -> Answer:
-    result = data.guild(request.guild_id)["roles"]
+    roles_ = data.guild(request.guild_id)["roles"]
     made = role(data.new_id(), "new role") | {"position": 1} | _role_fields(request)
-    result[made["id"]] = made
+    roles_[made["id"]] = made
     request.note(data, request.guild_id, 30, made["id"])
     return 200, made
 
 
 def edit_role(data: Data, request: Request) -> Answer:
-    result = data.role(request.guild_id, request.role_id)
-    result |= _role_fields(request)
-    request.note(data, request.guild_id, 31, result["id"])
-    return 200, result
+    role_ = data.role(request.guild_id, request.role_id)
+    role_ |= _role_fields(request)
+    request.note(data, request.guild_id, 31, role_["id"])
+    return 200, role_
 
 
 def delete_role(data: Data, request: Request) -> Answer:
@@ -210,8 +212,8 @@ def delete_role(data: Data, request: Request) -> Answer:
 
 
 def members(data: Data, request: Request) -> Answer:
-    result = data.guild(request.guild_id)["members"]
-    return 200, _page(data, request, result, 1)
+    members_ = data.guild(request.guild_id)["members"]
+    return 200, _page(data, request, members_, 1)
 
 
 def get_member(data: Data, request: Request) -> Answer:
@@ -251,9 +253,9 @@ def remove_role(data: Data, request: Request) -> Answer:
 
 def ban(data: Data, request: Request) -> Answer:
     data.user(request.user_id)
-    result = data.guild(request.guild_id)
-    result["bans"][request.user_id] = {"reason": request.reason}
-    result["members"].pop(request.user_id, None)
+    guild_ = data.guild(request.guild_id)
+    guild_["bans"][request.user_id] = {"reason": request.reason}
+    guild_["members"].pop(request.user_id, None)
     request.note(data, request.guild_id, 22, request.user_id)
     return 204, None
 
@@ -266,14 +268,14 @@ def unban(data: Data, request: Request) -> Answer:
 
 
 def bans(data: Data, request: Request) -> Answer:
-    result = data.guild(request.guild_id)["bans"]
-    return 200, _page(data, request, result, 1000)
+    bans_ = data.guild(request.guild_id)["bans"]
+    return 200, _page(data, request, bans_, 1000)
 
 
-def _page(data: Data, request: Request, result: dict[str, Any], default: int) -> list[dict[str, Any]]:
+def _page(data: Data, request: Request, entries: dict[str, Any], default: int) -> list[dict[str, Any]]:
     """By user, after the one that is named."""
     after = int(request.query.get("after", 0))
-    later = [item | {"user": data.user(who)} for who, item in sorted(result.items()) if int(who) > after]
+    later = [entry | {"user": data.user(who)} for who, entry in sorted(entries.items()) if int(who) > after]
     return later[: request.limit(default, 1000)]
 
 
@@ -298,10 +300,10 @@ def create_event(data: Data, request: Request) -> Answer:
 
 
 def _event(data: Data, request: Request) -> dict[str, Any]:
-    result: dict[str, Any] | None = data.guild(request.guild_id)["events"].get(request.event_id)
-    if result is None:
+    event: dict[str, Any] | None = data.guild(request.guild_id)["events"].get(request.event_id)
+    if event is None:
         raise unknown("event")
-    return result
+    return event
 
 
 def edit_event(data: Data, request: Request) -> Answer:
@@ -329,8 +331,8 @@ def _none(data: Data, request: Request) -> Answer:
 def audit_logs(data: Data, request: Request) -> Answer:
     action_type = request.query.get("action_type")
     before = int(request.query.get("before", 2**63))
-    audit = [item for item in data.guild(request.guild_id)["audit"] if int(item["id"]) < before]
-    entries = [item for item in audit if action_type in (None, str(item["action_type"]))]
+    audit = [entry for entry in data.guild(request.guild_id)["audit"] if int(entry["id"]) < before]
+    entries = [entry for entry in audit if action_type in (None, str(entry["action_type"]))]
     empty = ("users", "webhooks", "integrations", "threads", "guild_scheduled_events", "application_commands")
     return 200, {"audit_log_entries": entries[: request.limit(50)]} | {
         name: [] for name in (*empty, "auto_moderation_rules")

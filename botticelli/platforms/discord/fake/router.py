@@ -19,11 +19,11 @@ Action = Callable[[Data, Request], tuple[int, Any]]
 
 
 def _compiled(routes: Mapping[str, Action]) -> list[tuple[str, re.Pattern[str], Action]]:
-    result = []
+    compiled = []
     for route, action in routes.items():
         method, _, path = route.partition(" ")
-        result.append((method, re.compile(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", path)), action))
-    return result
+        compiled.append((method, re.compile(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", path)), action))
+    return compiled
 
 
 ROUTES = _compiled(guilds.ROUTES | stored_messages.ROUTES | threads.ROUTES)
@@ -45,8 +45,8 @@ class World:
         reason: str | None = None,
     ) -> Reply:
         """`path` without its query, quoted as it came."""
-        for result, pattern, action in ROUTES:
-            match = pattern.fullmatch(path) if result == method else None
+        for listed_method, pattern, action in ROUTES:
+            match = pattern.fullmatch(path) if listed_method == method else None
             if match is not None:
                 ids = {name: unquote(value) for name, value in match.groupdict().items()}
                 with self._lock:

@@ -36,10 +36,10 @@ def send(data: Data, request: Request) -> Answer:
     if nonce is not None and (not isinstance(nonce, str | int) or len(str(nonce)) > 25):
         raise invalid("nonce", "Must be 25 or fewer in length.")
     if nonce is not None and request.body.get("enforce_nonce"):
-        for item in of_channel.values():
-            age = datetime.now(UTC) - made_at(item["id"])
-            if item.get("_nonce") == nonce and age < timedelta(seconds=NONCE_SECONDS):
-                return 200, _shown(item) | {"nonce": nonce}
+        for message_ in of_channel.values():
+            age = datetime.now(UTC) - made_at(message_["id"])
+            if message_.get("_nonce") == nonce and age < timedelta(seconds=NONCE_SECONDS):
+                return 200, _shown(message_) | {"nonce": nonce}
     made = add(data, request.channel_id, request.body, BOT_ID)
     if nonce is not None:
         made["_nonce"] = nonce
@@ -68,39 +68,39 @@ def add(data: Data, channel_id: str, body: dict[str, Any], author: str, at_ms: f
 
 
 def _attachments(
-    data: Data, channel_id: str, results: list[dict[str, Any]], held: list[dict[str, Any]]
+    data: Data, channel_id: str, uploads: list[dict[str, Any]], held: list[dict[str, Any]]
 ) -> list[dict[str, Any]]:
     """Return the stored attachments that are named again, and the files that came with the request, which have a size."""
-    named = {str(item["id"]) for item in results if "size" not in item}
-    result = [item for item in held if item["id"] in named]
-    if len(result) < len(named):
+    named = {str(upload["id"]) for upload in uploads if "size" not in upload}
+    remaining = [upload for upload in held if upload["id"] in named]
+    if len(remaining) < len(named):
         raise invalid("attachments", "Attachment data is missing.")
-    return result + [attachment(data.new_id(), channel_id, item) for item in results if "size" in item]
+    return remaining + [attachment(data.new_id(), channel_id, upload) for upload in uploads if "size" in upload]
 
 
-def _shown(result: dict[str, Any]) -> dict[str, Any]:
+def _shown(message_: dict[str, Any]) -> dict[str, Any]:
     """Discord tells the nonce only to who sends."""
     hidden = ("_nonce", "_reactions")
-    return {name: value for name, value in result.items() if name not in hidden} | {"reactions": _counts(result)}
+    return {name: value for name, value in message_.items() if name not in hidden} | {"reactions": _counts(message_)}
 
 
-def _counts(result: dict[str, Any]) -> list[dict[str, Any]]:
+def _counts(message_: dict[str, Any]) -> list[dict[str, Any]]:
     return [
         {"emoji": {"id": None, "name": emoji}, "count": len(who), "me": BOT_ID in who, "me_burst": False}
-        for emoji, who in result.get("_reactions", {}).items()
+        for emoji, who in message_.get("_reactions", {}).items()
         if who
     ]
 
 
 def listed(data: Data, request: Request) -> Answer:
-    newest = sorted(data.of_channel(request.channel_id).values(), key=lambda item: -int(item["id"]))
+    newest = sorted(data.of_channel(request.channel_id).values(), key=lambda message_: -int(message_["id"]))
     limit = request.limit(50)
     if "after" in request.query:
-        later = [item for item in newest if int(item["id"]) > int(request.query["after"])]
-        return 200, [_shown(item) for item in later[-limit:]]
+        later = [message_ for message_ in newest if int(message_["id"]) > int(request.query["after"])]
+        return 200, [_shown(message_) for message_ in later[-limit:]]
     if "before" in request.query:
-        newest = [item for item in newest if int(item["id"]) < int(request.query["before"])]
-    return 200, [_shown(item) for item in newest[:limit]]
+        newest = [message_ for message_ in newest if int(message_["id"]) < int(request.query["before"])]
+    return 200, [_shown(message_) for message_ in newest[:limit]]
 
 
 def get(data: Data, request: Request) -> Answer:
@@ -108,17 +108,17 @@ def get(data: Data, request: Request) -> Answer:
 
 
 def edit(data: Data, request: Request) -> Answer:
-    result = data.message(request.channel_id, request.message_id)
-    if result["author"]["id"] != BOT_ID:
+    message_ = data.message(request.channel_id, request.message_id)
+    if message_["author"]["id"] != BOT_ID:
         raise Refused(403, 50005, "Cannot edit a message authored by another user")
     if len(request.body.get("content") or "") > MOST_CHARACTERS:
         raise invalid("content", f"Must be {MOST_CHARACTERS} or fewer in length.")
     if "attachments" in request.body:
-        result["attachments"] = _attachments(
-            data, request.channel_id, request.body["attachments"] or [], result["attachments"]
+        message_["attachments"] = _attachments(
+            data, request.channel_id, request.body["attachments"] or [], message_["attachments"]
         )
-    result |= request.only("content", "embeds", "flags") | {"edited_timestamp": now()}
-    return 200, _shown(result)
+    message_ |= request.only("content", "embeds", "flags") | {"edited_timestamp": now()}
+    return 200, _shown(message_)
 
 
 def delete(data: Data, request: Request) -> Answer:
@@ -153,13 +153,13 @@ def unpin(data: Data, request: Request) -> Answer:
 
 
 def pins(data: Data, request: Request) -> Answer:
-    pinned = [item for item in data.of_channel(request.channel_id).values() if item["pinned"]]
-    return 200, {"items": [{"pinned_at": now(), "message": _shown(item)} for item in pinned], "has_more": False}
+    pinned = [message_ for message_ in data.of_channel(request.channel_id).values() if message_["pinned"]]
+    return 200, {"items": [{"pinned_at": now(), "message": _shown(message_)} for message_ in pinned], "has_more": False}
 
 
 def _reactions(data: Data, request: Request) -> dict[str, list[str]]:
-    result: dict[str, list[str]] = data.message(request.channel_id, request.message_id).setdefault("_reactions", {})
-    return result
+    reactions: dict[str, list[str]] = data.message(request.channel_id, request.message_id).setdefault("_reactions", {})
+    return reactions
 
 
 def react(data: Data, request: Request) -> Answer:

@@ -46,17 +46,17 @@ def _thread(data: Data, request: Request, parent: dict[str, Any], identity: str,
 def active(data: Data, request: Request) -> Answer:
     data.guild(request.guild_id)
     mine = [thread for thread in _threads(data) if thread["guild_id"] == request.guild_id]
-    return 200, {"threads": [item for item in mine if not item["thread_metadata"]["archived"]], "members": []}
+    return 200, {"threads": [thread_ for thread_ in mine if not thread_["thread_metadata"]["archived"]], "members": []}
 
 
 def archived(data: Data, request: Request) -> Answer:
     mine = [thread for thread in _threads(data) if thread["parent_id"] == request.channel_id]
-    result = [item for item in mine if item["thread_metadata"]["archived"]]
-    return 200, {"threads": result, "members": [], "has_more": False}
+    threads = [thread_ for thread_ in mine if thread_["thread_metadata"]["archived"]]
+    return 200, {"threads": threads, "members": [], "has_more": False}
 
 
 def _threads(data: Data) -> list[dict[str, Any]]:
-    return [item for item in data.channels.values() if "thread_metadata" in item]
+    return [thread_ for thread_ in data.channels.values() if "thread_metadata" in thread_]
 
 
 def join(data: Data, request: Request) -> Answer:

@@ -98,8 +98,8 @@ def refusal(reply: Reply, needs: tuple[str, ...], *, writes: bool) -> PlatformEr
     if reply.status == 401:
         return PlatformError(what, do="DISCORD_TOKEN is not a valid bot token: copy it anew from the bot's page")
     if reply.status == 403 or code in NO_ACCESS:
-        result = f"it needs {', '.join(needs)}; " if needs else ""
-        return PlatformError(what, do=f"{result}give the bot's role this permission and access to the channel")
+        requirement = f"it needs {', '.join(needs)}; " if needs else ""
+        return PlatformError(what, do=f"{requirement}give the bot's role this permission and access to the channel")
     if reply.status == 404 and code in GONE:
         return PlatformGone(what, do=f"the {GONE[code]} does not exist (any more)", kind=GONE[code])
     if reply.status >= 500:

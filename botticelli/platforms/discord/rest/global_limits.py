@@ -1,4 +1,4 @@
-"""What Discord lets one bot ask in all: requests in a second, and how many may be refused before it locks an address out.
+"""Discord's limits for one bot over all routes: requests per second, and refused requests before an address is locked out.
 
 Source: Discord's documentation, "Rate limits": 50 requests a second for a bot (more for very large ones); "Invalid request
 limit": 10,000 answers 401, 403 or 429 in 10 minutes, those of scope `shared` not counted. We count 404 as well: asking
@@ -75,8 +75,8 @@ class Pacer:
 
 
 def _number(options: Mapping[str, Any], name: str, option: str, default: int, most: int) -> int:
-    result = options.get(option, default)
-    if isinstance(result, bool) or not str(result).isdecimal() or not 1 <= int(result) <= most:
+    number = options.get(option, default)
+    if isinstance(number, bool) or not str(number).isdecimal() or not 1 <= int(number) <= most:
         where = f"platforms.{name}.options.{option}"
-        raise SettingsError(f"{result!r} is not possible", where=where, do=f"give a whole number from 1 to {most:,}")
-    return int(result)
+        raise SettingsError(f"{number!r} is not possible", where=where, do=f"give a whole number from 1 to {most:,}")
+    return int(number)
