@@ -12,7 +12,7 @@ from botticelli.drivers import ModelName
 from botticelli.errors import BotticelliError, InvalidInput, SettingsError
 from botticelli.platforms import KNOWN_PLATFORMS, unknown_commands
 from botticelli.runtime.process import Runtime
-from botticelli.settings import did_you_mean
+from botticelli.settings import did_you_mean, foreign_providers
 
 TIER_VARIABLE = "_TIER"
 """The suffix of environment variables that set a tier; such a variable may be meant for another program."""
@@ -31,6 +31,12 @@ def check_settings(runtime: Runtime) -> None:
     _check_security(runtime)
 
 
+def providers_without_driver(runtime: Runtime) -> list[str]:
+    """Return the providers in a settings file of the founding system whose limits have no effect: no driver calls them."""
+    settings = runtime.settings
+    return foreign_providers(settings.providers, runtime.drivers.names()) if settings.are_founding else []
+
+
 def _check_drivers(runtime: Runtime) -> None:
     settings = runtime.settings
     for name in settings.drivers:
@@ -43,7 +49,10 @@ def _check_drivers(runtime: Runtime) -> None:
 
 def _check_providers(runtime: Runtime) -> None:
     installed = runtime.drivers.names()
+    foreign = providers_without_driver(runtime)
     for name in runtime.settings.providers:
+        if name in foreign:
+            continue
         if name not in installed and runtime.settings.where("providers", name).endswith(TIER_VARIABLE):
             continue
         _require_driver(runtime, name, "providers")

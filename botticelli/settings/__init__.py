@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from botticelli.settings.explain import did_you_mean, in_plain_words
     from botticelli.settings.home import find_home
     from botticelli.settings.published_limits import published_limits, published_providers
+    from botticelli.settings.sources.founding_settings import foreign_providers
     from botticelli.settings.sources.merging import convert_settings, load_settings
     from botticelli.settings.urls import CheckedUrl, UrlFault, checked_url, http_url, shown_url
 
@@ -39,6 +40,7 @@ __all__ = [
     "convert_settings",
     "did_you_mean",
     "find_home",
+    "foreign_providers",
     "http_url",
     "in_plain_words",
     "load_settings",
@@ -60,6 +62,7 @@ make_lazy(
         "convert_settings": "sources.merging",
         "did_you_mean": "explain",
         "find_home": "home",
+        "foreign_providers": "sources.founding_settings",
         "in_plain_words": "explain",
         "load_settings": "sources.merging",
         "published_limits": "published_limits",

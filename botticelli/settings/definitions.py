@@ -325,5 +325,10 @@ class Settings(Section):
         return self._origins.where(path)
 
     @property
+    def are_founding(self) -> bool:
+        """Whether they were read from a file in the form of the founding system."""
+        return self._origins.is_founding
+
+    @property
     def context_folders(self) -> tuple[Path, ...]:
         return tuple(self.base / folder for folder in self.context.path)

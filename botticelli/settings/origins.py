@@ -41,6 +41,8 @@ class Origins:
     text: str = field(default="", compare=False)
     environment: Mapping[str, str] = field(default_factory=dict, compare=False)
     flags: Sequence[str] = field(default=(), compare=False)
+    is_founding: bool = field(default=False, compare=False)
+    """Whether the file has the form of the founding system."""
 
     def where(self, path: SettingPath) -> str:
         """Return the source of the setting at `path`, or of any setting in that table.

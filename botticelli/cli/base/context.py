@@ -42,10 +42,13 @@ class Invocation:
     def runtime(self) -> Runtime:
         """Create the runtime, which starts the embedded services on first use. SettingsError for unusable settings."""
         from botticelli.runtime.process import Runtime
-        from botticelli.runtime.settings_check import check_settings
+        from botticelli.runtime.settings_check import check_settings, providers_without_driver
 
         runtime = Runtime(self.settings)
         check_settings(runtime)
+        for name in providers_without_driver(runtime):
+            where = self.settings.where("providers", name)
+            _warn(f"{where}: providers.{name} has no effect: there is no driver {name!r}")
         return runtime
 
     def environment(self) -> dict[str, str]:
@@ -61,11 +64,15 @@ class Invocation:
 
 def _warn_of_left_out(settings: Settings) -> None:
     """Warn once, in one line, about keys of the founding system that have no effect."""
-    from botticelli.cli.base.formatting import safe
-
     top = [*dict.fromkeys(key.split(".")[0] if "." not in key else key for key in settings.left_out)]
     named = ", ".join(top[:SHOWN_KEYS]) + (f" and {len(top) - SHOWN_KEYS} more" if len(top) > SHOWN_KEYS else "")
     text = f"{settings.base / 'botticelli.toml'}: these keys of the founding system have no effect: {named}"
+    _warn(text)
+
+
+def _warn(text: str) -> None:
+    from botticelli.cli.base.formatting import safe
+
     click.echo(f"botticelli: warning: {safe(text)}; run `botticelli settings convert`", err=True)
 
 

@@ -27,11 +27,12 @@ def convert(*, file: Path, in_place: bool, output: Path | None, as_json: bool) -
 
     Keys without effect become comments; converting it again changes nothing.
     """
+    from botticelli.drivers import Drivers
     from botticelli.settings import convert_settings
 
     if in_place and output:
         raise click.UsageError("--in-place and --output exclude each other", click.get_current_context())
-    after = convert_settings(file)
+    after = convert_settings(file, drivers=Drivers({}).names())
     is_changed = after != file.read_text(encoding="utf-8-sig")
     target = file if in_place else output
     if target is not None and (output or is_changed):

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from botticelli.toml_text.positions import TomlPath
@@ -18,6 +19,8 @@ PRICES = {
 }
 QUOTA = "daily_quota_usd"
 _TIER_MARKS = ("name", QUOTA, *PRICES)
+MISSPELT_RATIO = 0.8
+"""Similarity from which on a provider's name is taken for a misspelt driver, such as `gemni`."""
 _DAY_SECONDS = 86_400
 _NULL = re.compile(r"^(\s*)([\w\"'-]+\s*=\s*null\s*(?:#.*)?)$", re.MULTILINE)
 
@@ -85,6 +88,15 @@ def _tables(table: Mapping[str, Any], key: str) -> list[tuple[str, dict[str, Any
     return (
         [(name, entry) for name, entry in inner.items() if isinstance(entry, dict)] if isinstance(inner, dict) else []
     )
+
+
+def foreign_providers(names: Iterable[str], drivers: Sequence[str]) -> list[str]:
+    """Return the providers that none of the installed `drivers` calls, except those that look like a misspelt driver."""
+    return [
+        name
+        for name in names
+        if name not in drivers and not difflib.get_close_matches(name, drivers, 1, MISSPELT_RATIO)
+    ]
 
 
 def converted(text: str, left_out: list[TomlPath]) -> str:

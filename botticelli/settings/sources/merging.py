@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
 from decimal import Decimal
 from pathlib import Path
@@ -19,7 +19,7 @@ from botticelli.settings.explain import NOT_WRITTEN, explain_error, unknown_sett
 from botticelli.settings.home import find_home
 from botticelli.settings.origins import Origins, shortened
 from botticelli.settings.sources.environment_variables import variables
-from botticelli.settings.sources.founding_settings import converted, is_founding, translate
+from botticelli.settings.sources.founding_settings import converted, foreign_providers, is_founding, translate
 from botticelli.settings.sources.settings_file import read_settings_file
 from botticelli.toml_text.positions import TomlPath
 from botticelli.toml_text.tokens import MAX_DEPTH, MAX_KEY_PARTS
@@ -45,10 +45,9 @@ def load_settings(
     cwd = cwd or Path.cwd()
     file = read_settings_file(config, environ, cwd)
     by_key = {variable.key: variable for variable in variables(environ)}
-    origins = Origins(
-        file.path, file.text, {key: variable.name for key, variable in by_key.items()}, tuple(flags or ())
-    )
+    environment = {key: variable.name for key, variable in by_key.items()}
     founding = translate(file.tree) if is_founding(file.tree) else None
+    origins = Origins(file.path, file.text, environment, tuple(flags or ()), is_founding=founding is not None)
     from_file = founding.document if founding else dict(file.tree)
     tree: Tree = {}
     _merge(tree, from_file)
@@ -78,8 +77,11 @@ def _refuse_found(tree: Tree, origins: Origins) -> None:
             raise SettingsError(f"{key} can't be set here", where=origins.where((key,)), do=do)
 
 
-def convert_settings(file: Path) -> str:
-    """Return a settings file in today's names. Raises SettingsError when it is unreadable or then invalid."""
+def convert_settings(file: Path, *, drivers: Sequence[str] | None = None) -> str:
+    """Return a settings file in today's names. Raises SettingsError when it is unreadable or then invalid.
+
+    With the names of the installed `drivers`, providers that none of them calls become comments.
+    """
     read = read_settings_file(file, {}, file.parent)
     text, document = read.text, read.tree
     if not is_founding(document):
@@ -88,7 +90,9 @@ def convert_settings(file: Path) -> str:
     computed: Tree = {"home": file.parent, "base": file.parent}
     tree = deepcopy(founding.document) | computed
     unknown = [founding.written(path) for path in _leave_out_unknown(tree, founding.document)]
-    after = converted(text, unknown)
+    providers = founding.document.get("providers", {})
+    foreign = foreign_providers(providers, drivers) if drivers is not None else []
+    after = converted(text, [*unknown, *(("providers", name) for name in foreign)])
     try:
         Settings.model_validate(tomllib.loads(after) | computed)
     except ValidationError as error:
