@@ -10,7 +10,7 @@ from celery import Celery, signals
 
 from botticelli.loading.app_folder import import_from_app
 from botticelli.runtime.celery_app import celery_url, configured, connected
-from botticelli.runtime.celery_command import command_name, one_line_errors, prepare, require_own_broker
+from botticelli.runtime.celery_command import celery_subcommand, prepare, report_errors_in_one_line, require_own_broker
 from botticelli.runtime.process import current
 from botticelli.runtime.settings_check import check_settings
 
@@ -26,7 +26,7 @@ class App(Celery):  # type: ignore[misc]  # Celery has no types
         Celery calls this when the app first needs its configuration, not when it is imported. An error leaves the app
         unconfigured: it never falls back to Celery's default broker.
         """
-        with one_line_errors():
+        with report_errors_in_one_line():
             require_own_broker(celery_url(current().redis_url))
 
 
@@ -34,16 +34,16 @@ app = configured(App("botticelli"))
 
 
 @app.on_after_configure.connect
-def find_broker(sender: Celery, **_: Any) -> None:
+def set_broker(sender: Celery, **_: Any) -> None:
     """Set the broker that `on_configure` has found, the number of threads and the pool."""
     runtime = current()
     connected(sender, runtime.redis_url, runtime.settings.redis.prefix)
     sender.conf.worker_concurrency = runtime.settings.worker.threads
-    if pool_named(sys.argv) == PREFORK:
+    if requested_pool(sys.argv) == PREFORK:
         sender.conf.worker_pool = PREFORK
 
 
-def pool_named(words: Sequence[str]) -> str | None:
+def requested_pool(words: Sequence[str]) -> str | None:
     """Return the pool that a command line names, or None.
 
     Celery can't tell `--pool prefork` from its own default, so that `worker_pool` in celeryconfig.py would override it.
@@ -68,8 +68,8 @@ def _check_command(name: str | None) -> None:
     """End the `celery` command here if the settings are wrong: later, Celery would only log the error."""
     if name is not None:
         prepare(name)
-        with one_line_errors():
+        with report_errors_in_one_line():
             check_settings(current())
 
 
-_check_command(command_name())
+_check_command(celery_subcommand())

@@ -16,8 +16,8 @@ from botticelli.security.request_checks import check_request
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from botticelli.carousel import Mover
-    from botticelli.monitoring.diagnosis import Why
+    from botticelli.carousel import Actor
+    from botticelli.monitoring.diagnosis import Diagnosis
     from botticelli.monitoring.run_outputs import RunResult
     from botticelli.monitoring.watch import Event
     from botticelli.runtime.process import Runtime
@@ -84,7 +84,7 @@ class Client:
         option that is always wrong or a request too large for the queue, and kombu's OperationalError when the broker
         can't be reached.
         """
-        from botticelli.settings.demands import asked_demands
+        from botticelli.settings.demands import demands_to_send
 
         options: dict[str, Any] = dict(narrative=narrative, text=text, name=name, variables=variables)
         options |= dict(iterations=iterations, idempotency_key=idempotency_key, tags=tags)
@@ -92,7 +92,7 @@ class Client:
         check_request(options)
         run_id = run_id_for(idempotency_key) if idempotency_key else new_run_id()
         request = options | {"variables": dict(variables or {}), "tags": [*tags], "tiers": dict(tiers or {})}
-        request["demands"] = asked_demands(self._runtime.settings)
+        request["demands"] = demands_to_send(self._runtime.settings)
         publish_enqueue(self._runtime.celery, run_id, {name: value for name, value in request.items() if value})
         return RunHandle(self, run_id)
 
@@ -231,9 +231,9 @@ class Client:
 
         Each has `key` (give it to `approve` or `reject`), `platform`, `command`, `args` and `expires_at`.
         """
-        from botticelli.carousel import waiting_of
+        from botticelli.carousel import effects_waiting
 
-        return waiting_of(self._runtime, run_id)
+        return effects_waiting(self._runtime, run_id)
 
     def approve(self, effect: str, *, reason: str = "") -> bool:
         """Approve an effect: it is performed once, with exactly its arguments, and its run resumes.
@@ -253,7 +253,7 @@ class Client:
 
         return decide(self._runtime, effect, "rejected", self._actor(reason)).changed
 
-    def why(self, run_id: str) -> Why:
+    def why(self, run_id: str) -> Diagnosis:
         """Explain why a run is in its present state.
 
         `why.line` is for people: `paused by ada: lunch; ...`. `cause` is one word; `until` is when it is due to change.
@@ -332,10 +332,10 @@ class Client:
             self._opened_runtime = Runtime(self._settings or load_settings())
         return self._opened_runtime
 
-    def _actor(self, reason: str) -> Mover:
-        from botticelli.carousel import Mover
+    def _actor(self, reason: str) -> Actor:
+        from botticelli.carousel import Actor
 
-        return Mover(reason, self._name) if self._name else Mover(reason)
+        return Actor(reason, self._name) if self._name else Actor(reason)
 
     def _row(self, run_id: str) -> Run:
         with self._runtime.store.transaction() as tx:
@@ -367,7 +367,7 @@ class RunHandle:
     def waiting_effects(self) -> Sequence[Mapping[str, Any]]:
         return self._client.waiting_effects(self.id)
 
-    def why(self) -> Why:
+    def why(self) -> Diagnosis:
         return self._client.why(self.id)
 
     def pause(self, *, now: bool = False, reason: str = "") -> str:

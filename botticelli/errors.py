@@ -128,7 +128,7 @@ class RedisUnfit(ServiceUnavailable):
     """A Redis server that evicts keys, is too old, or denies this user a command."""
 
 
-class Unwritable(ServiceUnavailable):
+class DatabaseUnwritable(ServiceUnavailable):
     """A Postgres that accepts no writes for now; work continues by itself once it does."""
 
 
@@ -217,5 +217,5 @@ class TemplateError(BotticelliError):
     """A reference in a prompt that could not be resolved."""
 
 
-class Stale(BotticelliError):
+class StaleLease(BotticelliError):
     """A lost lease: another worker holds this iteration, so this one writes and sends nothing more."""

@@ -25,7 +25,7 @@ RUN_ITERATION = "botticelli.run_iteration"
 CANARY = "botticelli.canary"
 _RUN_IDS = uuid.UUID("9f0c1e52-6a39-4b6f-8c57-62f1f1f0b0aa")
 
-LOT = 16
+PUBLISH_BATCH = 16
 """How many iterations are published in one round trip: workers start on the first ones while the rest are written."""
 
 MAX_ENTRY_BYTES = 1_000_000
@@ -68,8 +68,8 @@ def publish_iterations(app: Celery, publications: Sequence[Publication]) -> None
     Raises KombuError, RedisError or OSError; any number of them may have arrived then.
     """
     with app.producer_or_acquire() as producer:
-        for first in range(0, len(publications), LOT):
-            _publish_lot(app, producer, publications[first : first + LOT])
+        for first in range(0, len(publications), PUBLISH_BATCH):
+            _publish_lot(app, producer, publications[first : first + PUBLISH_BATCH])
 
 
 def _publish_lot(app: Celery, producer: Any, publications: Sequence[Publication]) -> None:

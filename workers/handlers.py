@@ -12,9 +12,9 @@ from botticelli.carousel.enqueuing.from_wire import refusal_of
 from botticelli.errors import InvalidInput
 from botticelli.messages import WIRE_HEADER, WIRE_VERSION
 from botticelli.runtime.process import Runtime
-from botticelli.runtime.server_errors import SERVERS_AWAY
+from botticelli.runtime.server_errors import SERVER_ERRORS
 from botticelli.security.request_checks import check_request
-from botticelli.settings.demands import read_asked
+from botticelli.settings.demands import read_request_demands
 from botticelli.telemetry.failpoints import reach
 from botticelli.telemetry.log import log
 from workers.executor.iteration import perform
@@ -104,7 +104,7 @@ def _options_of(version: int, arguments: Mapping[str, Any], own_id: str) -> Enqu
     run_id = given.get("run_id") or (None if key else own_id)
     tags = tuple(given.get("tags", ()))
     terms = terms_of(given.get("tiers"), given.get("tenant"))
-    demands = (read_asked(given["demands"]),) if given.get("demands") else ()
+    demands = (read_request_demands(given["demands"]),) if given.get("demands") else ()
     return EnqueueOptions(
         variables=given.get("variables", {}),
         iterations=given.get("iterations"),
@@ -121,7 +121,7 @@ def _when_possible(store: Callable[[], T]) -> T:
     while True:
         try:
             return store()
-        except SERVERS_AWAY as error:
+        except SERVER_ERRORS as error:
             log("request_waits", level=logging.WARNING, error=type(error).__name__)
         if stopping.wait(RETRY_SECONDS):
             raise RequestNotStored

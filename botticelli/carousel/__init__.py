@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 from botticelli.loading.lazy_package import make_lazy
 
 if TYPE_CHECKING:
-    from botticelli.carousel.actor import Mover, user_at_host
+    from botticelli.carousel.actor import Actor, user_at_host
     from botticelli.carousel.admission.dispatch import advance, dispatch, publish
-    from botticelli.carousel.control.approvals import Decided, decide, waiting_of
+    from botticelli.carousel.control.approvals import Decided, decide, effects_waiting
     from botticelli.carousel.control.budget_pauses import pause_scope, resume_scope
     from botticelli.carousel.control.retention import Pruned, prune
     from botticelli.carousel.control.run_control import cancel, pause, resume, retry
@@ -23,18 +23,19 @@ if TYPE_CHECKING:
     from botticelli.carousel.result import CarouselResult, result_of
 
 __all__ = [
+    "Actor",
     "CarouselResult",
     "Decided",
     "EnqueueOptions",
     "Enqueued",
     "Fork",
-    "Mover",
     "Pruned",
     "accept",
     "advance",
     "cancel",
     "decide",
     "dispatch",
+    "effects_waiting",
     "enqueue",
     "estimates_of",
     "find_narrative",
@@ -53,7 +54,6 @@ __all__ = [
     "retry",
     "user_at_host",
     "variables_of",
-    "waiting_of",
 ]
 
 make_lazy(
@@ -64,7 +64,7 @@ make_lazy(
         "EnqueueOptions": "enqueuing.enqueue",
         "Enqueued": "enqueuing.enqueue",
         "Fork": "enqueuing.fork",
-        "Mover": "actor",
+        "Actor": "actor",
         "Pruned": "control.retention",
         "accept": "enqueuing.from_wire",
         "advance": "admission.dispatch",
@@ -89,6 +89,6 @@ make_lazy(
         "retry": "control.run_control",
         "user_at_host": "actor",
         "variables_of": "plan.snapshots",
-        "waiting_of": "control.approvals",
+        "effects_waiting": "control.approvals",
     },
 )

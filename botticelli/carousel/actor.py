@@ -18,7 +18,7 @@ def user_at_host() -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Mover:
+class Actor:
     """The author of an action, and the reason that was given, which may be empty."""
 
     reason: str = ""

@@ -8,14 +8,14 @@ from decimal import Decimal
 from botticelli.store import Run
 
 EXIT_CODES = {"completed": 0, "failed": 1, "budget_exhausted": 3, "cancelled": 4, "paused": 4}
-WITH_FAILURES = 5
+EXIT_WITH_FAILURES = 5
 """The exit code of a run that performed all of its iterations, of which some failed and some succeeded."""
 
 
 def exit_code(run: Run) -> int:
     """Return the exit code of `botticelli run`; 4 also for a run that was left before it ended."""
     if run.status == "completed" and run.failed:
-        return WITH_FAILURES
+        return EXIT_WITH_FAILURES
     return EXIT_CODES.get(run.status, EXIT_CODES["paused"])
 
 

@@ -4,12 +4,12 @@ from botticelli.drivers.interface.capabilities import (
     CountsTokens,
     NamesModels,
     OnText,
-    Prepares,
     Readiness,
     ReportsLimits,
-    SaysReadiness,
+    ReportsReadiness,
     Streams,
     TakesMedia,
+    Warmable,
 )
 from botticelli.drivers.interface.media_support import media_refusal
 from botticelli.drivers.interface.protocol import (
@@ -36,14 +36,14 @@ __all__ = [
     "ModelName",
     "NamesModels",
     "OnText",
-    "Prepares",
     "Readiness",
     "ReportsLimits",
-    "SaysReadiness",
+    "ReportsReadiness",
     "Streams",
     "TakesMedia",
     "UnclaimedModel",
     "Usage",
+    "Warmable",
     "checked_response",
     "media_refusal",
 ]

@@ -10,7 +10,7 @@ from typing import Any
 from botticelli.budget import Scope
 from botticelli.carousel.result import outcome_text
 from botticelli.messages import QUEUE
-from botticelli.runtime.heartbeats import live_workers, troubled_workers
+from botticelli.runtime.heartbeats import live_workers, worker_troubles
 from botticelli.runtime.process import Runtime
 from botticelli.store import HALT, UNRESOLVED, WHOLE, Run, Transaction
 
@@ -18,7 +18,7 @@ BUSY = ("running", "waiting", "paused")
 
 
 @dataclass(frozen=True, slots=True)
-class Why:
+class Diagnosis:
     """The reason for the present state of a run.
 
     `cause` is one word of: over, effect, confirmation, paused, trouble, ending, waiting, budget_paused, no_worker,
@@ -40,19 +40,19 @@ class Why:
         return self.says if self.says.startswith(status) else f"{status}: {self.says}"
 
 
-def why(runtime: Runtime, run_id: str) -> Why:
+def why(runtime: Runtime, run_id: str) -> Diagnosis:
     """Return the first of the possible causes that applies. Raises NotFound for a run that does not exist."""
     with runtime.store.transaction() as tx:
         run = tx.runs.get(run_id)
         workers = [] if run.is_final else live_workers(runtime)
-        troubled = {} if run.is_final else troubled_workers(runtime)
+        troubled = {} if run.is_final else worker_troubles(runtime)
         case = _Case(runtime, tx, run, workers, troubled)
         reasons = (explain(case) for explain in _EXPLANATIONS)
         reason = next((reason for reason in reasons if reason is not None), None)
         return _with_waiting_effects(case, reason or case.why("running", _progress(run, workers), workers=workers))
 
 
-def _with_waiting_effects(case: _Case, why: Why) -> Why:
+def _with_waiting_effects(case: _Case, why: Diagnosis) -> Diagnosis:
     """Add the number of effects that wait for approval to the reason of a run that is active otherwise."""
     if case.run.is_final or case.run.status == "paused":
         return why
@@ -74,11 +74,11 @@ class _Case:
     workers: list[str]
     troubled: Mapping[str, str]
 
-    def why(self, cause: str, says: str, until: datetime | None = None, **details: Any) -> Why:
-        return Why(self.run.id, self.run.status, cause, says, until, details)
+    def why(self, cause: str, says: str, until: datetime | None = None, **details: Any) -> Diagnosis:
+        return Diagnosis(self.run.id, self.run.status, cause, says, until, details)
 
 
-def _unknown_effect(case: _Case) -> Why | None:
+def _unknown_effect(case: _Case) -> Diagnosis | None:
     """Explain a run with an effect of unknown outcome, also one that failed because of it."""
     for effect in case.tx.effects.of_run(case.run.id):
         if effect["status"] == "unknown" or (effect["status"] in UNRESOLVED and case.run.is_final):
@@ -91,7 +91,7 @@ def _unknown_effect(case: _Case) -> Why | None:
     return None
 
 
-def _ended(case: _Case) -> Why | None:
+def _ended(case: _Case) -> Diagnosis | None:
     run = case.run
     if not run.is_final:
         return None
@@ -104,7 +104,7 @@ def _ended(case: _Case) -> Why | None:
     return case.why("over", f"{outcome_text(run)}: {because}{do}", reason=run.reason, failed=run.failed)
 
 
-def _approval(case: _Case) -> Why | None:
+def _approval(case: _Case) -> Diagnosis | None:
     if case.run.status != "paused" or case.run.hold is not None:
         return None
     waiting = _waiting_effects(case.tx, case.run)
@@ -117,7 +117,7 @@ def _approval(case: _Case) -> Why | None:
     return case.why("confirmation", says, first["expires_at"], effects=[effect["key"] for effect in waiting])
 
 
-def _paused(case: _Case) -> Why | None:
+def _paused(case: _Case) -> Diagnosis | None:
     if case.run.status != "paused":
         return None
     moved = case.tx.levers.last(case.run.id, "pause", "pause now", HALT)
@@ -129,7 +129,7 @@ def _paused(case: _Case) -> Why | None:
     return case.why("paused", says, by=by, reason=reason, moved_at=at, hold=case.run.hold)
 
 
-def _ending(case: _Case) -> Why | None:
+def _ending(case: _Case) -> Diagnosis | None:
     if case.run.ending is None:
         return None
     running = case.tx.iterations.performing(case.run.id)
@@ -138,7 +138,7 @@ def _ending(case: _Case) -> Why | None:
     return case.why("ending", says, ending=case.run.ending, reason=case.run.reason, performing=running)
 
 
-def _waiting(case: _Case) -> Why | None:
+def _waiting(case: _Case) -> Diagnosis | None:
     run, refusal = case.run, case.run.waiting_for
     if run.status != "waiting":
         return None
@@ -159,7 +159,7 @@ def _waiting(case: _Case) -> Why | None:
     return case.why("waiting", says + held, run.due_at, **refusal, holders=holders)
 
 
-def _trouble(case: _Case) -> Why | None:
+def _trouble(case: _Case) -> Diagnosis | None:
     """Explain a run that stalls because every living worker reports trouble."""
     if not case.workers or case.workers != sorted(case.troubled):
         return None
@@ -167,7 +167,7 @@ def _trouble(case: _Case) -> Why | None:
     return case.why("trouble", f"worker {worker} can't continue: {trouble}", workers=dict(case.troubled))
 
 
-def _unconsumed_queue(case: _Case) -> Why | None:
+def _unconsumed_queue(case: _Case) -> Diagnosis | None:
     """Explain a run that stalls because no worker consumes the queue: the canary task is unanswered."""
     canary = case.tx.canaries.unanswered(QUEUE)
     timeout_seconds = case.runtime.settings.worker.canary_timeout_seconds
@@ -179,13 +179,13 @@ def _unconsumed_queue(case: _Case) -> Why | None:
     return case.why("unheard", f"{says}; restart the workers", asked_at=canary.asked_at)
 
 
-def _no_worker(case: _Case) -> Why | None:
+def _no_worker(case: _Case) -> Diagnosis | None:
     if case.workers:
         return None
     return case.why("no_worker", "no worker is alive; start a worker: celery -A botticelli worker")
 
 
-def _queued(case: _Case) -> Why | None:
+def _queued(case: _Case) -> Diagnosis | None:
     """Explain a run whose admitted iterations wait in the queue while the workers are busy with other runs."""
     tx, run = case.tx, case.run
     opened = tx.iterations.open(run.id)
@@ -197,7 +197,7 @@ def _queued(case: _Case) -> Why | None:
     return case.why("queued", says, queued=opened.in_flight, behind=others)
 
 
-_EXPLANATIONS: tuple[Callable[[_Case], Why | None], ...] = (
+_EXPLANATIONS: tuple[Callable[[_Case], Diagnosis | None], ...] = (
     _unknown_effect,
     _ended,
     _approval,

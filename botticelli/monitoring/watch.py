@@ -13,10 +13,10 @@ from typing import Any
 from botticelli.carousel.result import result_of
 from botticelli.errors import NotFound
 from botticelli.runtime.process import Runtime
-from botticelli.store import ActRow, Iteration, Moved, Run, Transaction
+from botticelli.store import ActRow, Iteration, Run, RunAction, Transaction
 from botticelli.telemetry.events import Event, EventLog
 
-__all__ = ["Event", "Look", "Watcher", "finished_data", "watch"]
+__all__ = ["Event", "RunUpdate", "Watcher", "result_data", "watch"]
 STREAM_ONLY_EVENTS = ("act_started", "call_waiting", "call_failed", "worker_lost", "run_waiting")
 """Events that only the stream has; all others are derived from rows."""
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -24,7 +24,7 @@ MICROSECOND = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class RunUpdate:
     """The result of reading a run once.
 
     `events` are new since the last read. `run` is its row, None while no worker has accepted it. `performing` counts
@@ -79,7 +79,7 @@ class Watcher:
         self._seen: dict[int, frozenset[Any]] = {}
         """The keys of the events that were yielded, by unfinished iteration."""
 
-    def look(self, tx: Transaction) -> Look:
+    def look(self, tx: Transaction) -> RunUpdate:
         """Return what is new since the last read.
 
         The run's row is read first, so that whatever it has counted can be read after it.
@@ -87,7 +87,7 @@ class Watcher:
         try:
             run = tx.runs.get(self._run_id)
         except NotFound:
-            return Look([])
+            return RunUpdate([])
         events = [] if self._started else [_started(run)]
         self._started = True
         streamed = self._streamed()
@@ -100,8 +100,8 @@ class Watcher:
         events += self._parking(run)
         if run.is_final and not self._ended:
             self._ended = True
-            events.append(Event("run_finished", run.id, finished_data(run), at=run.finished_at))
-        return Look(list(self._numbered(events, run)), run, len(running))
+            events.append(Event("run_finished", run.id, result_data(run), at=run.finished_at))
+        return RunUpdate(list(self._numbered(events, run)), run, len(running))
 
     def _numbered(self, events: Iterable[Event], run: Run) -> Iterator[Event]:
         """Give the events increasing ids, and drop those up to `since`."""
@@ -185,7 +185,7 @@ class Watcher:
         self._parked = parked
 
 
-def finished_data(run: Run) -> dict[str, Any]:
+def result_data(run: Run) -> dict[str, Any]:
     """Return the fields of the result but for `run_id`, with the cost as a float."""
     result = asdict(result_of(run))
     result.pop("run_id")
@@ -196,7 +196,7 @@ def _started(run: Run) -> Event:
     return Event("run_started", run.id, {"narrative": run.narrative, "iterations": run.iterations}, at=run.created_at)
 
 
-def _control_event(action: Moved) -> Event:
+def _control_event(action: RunAction) -> Event:
     data = {"lever": action.lever, "by": action.moved_by, "reason": action.reason}
     return Event("lever_moved", action.run_id, data, at=action.moved_at)
 

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from botticelli.narrative.assembly.act_order import visible
     from botticelli.narrative.assembly.load import Loaded, load_all, load_narrative, parse_all, parse_narrative
-    from botticelli.narrative.language.media_formats import fault_of_content, mime_of_content, usual_mime
+    from botticelli.narrative.language.media_formats import canonical_mime, content_problem, detect_mime
     from botticelli.narrative.model import Narrative
     from botticelli.narrative.source.environment import Environment
     from botticelli.narrative.templates.conditions import holds
-    from botticelli.narrative.templates.json_path import json_or_text, look_up, parse_json
-    from botticelli.narrative.templates.references import guilds_of, missing_variables, references
+    from botticelli.narrative.templates.json_path import look_up, parse_json, parse_json_or_text
+    from botticelli.narrative.templates.references import literal_guilds, missing_variables, references
     from botticelli.narrative.templates.template import as_text, parse_template, render, render_text, render_value
 
 _HOMES = {
@@ -25,14 +25,14 @@ _HOMES = {
     "Loaded": "assembly.load",
     "Narrative": "model",
     "as_text": "templates.template",
-    "fault_of_content": "language.media_formats",
-    "guilds_of": "templates.references",
+    "content_problem": "language.media_formats",
+    "literal_guilds": "templates.references",
     "holds": "templates.conditions",
-    "json_or_text": "templates.json_path",
+    "parse_json_or_text": "templates.json_path",
     "load_all": "assembly.load",
     "load_narrative": "assembly.load",
     "look_up": "templates.json_path",
-    "mime_of_content": "language.media_formats",
+    "detect_mime": "language.media_formats",
     "missing_variables": "templates.references",
     "parse_all": "assembly.load",
     "parse_json": "templates.json_path",
@@ -42,7 +42,7 @@ _HOMES = {
     "render": "templates.template",
     "render_text": "templates.template",
     "render_value": "templates.template",
-    "usual_mime": "language.media_formats",
+    "canonical_mime": "language.media_formats",
     "visible": "assembly.act_order",
 }
 
@@ -51,24 +51,24 @@ __all__ = [
     "Loaded",
     "Narrative",
     "as_text",
-    "fault_of_content",
-    "guilds_of",
+    "canonical_mime",
+    "content_problem",
+    "detect_mime",
     "holds",
-    "json_or_text",
+    "literal_guilds",
     "load_all",
     "load_narrative",
     "look_up",
-    "mime_of_content",
     "missing_variables",
     "parse_all",
     "parse_json",
+    "parse_json_or_text",
     "parse_narrative",
     "parse_template",
     "references",
     "render",
     "render_text",
     "render_value",
-    "usual_mime",
     "visible",
 ]
 

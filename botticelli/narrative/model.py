@@ -40,14 +40,14 @@ class Template(Frozen):
         return tuple(part for part in self.parts if isinstance(part, Reference))
 
 
-class Items(Frozen):
+class NestedArguments(Frozen):
     """Holds a list or a table among the arguments of a command; exactly one of the two is set."""
 
     array: tuple[Value, ...] | None = None
     table: dict[str, Value] | None = None
 
 
-Value = Template | Items | bool | int | float
+Value = Template | NestedArguments | bool | int | float
 
 
 class Condition(Frozen):
@@ -143,7 +143,7 @@ class MediaInput(Frozen):
     line: int = 0
 
 
-class Moment(Frozen):
+class PointInTime(Frozen):
     """Stands for a point in time, computed by the database: `base` is `now`, `today`, or a date or time as written.
 
     `offset` is an interval of Postgres that is added, such as `-7 days`; empty: none.
@@ -161,7 +161,7 @@ class OtherColumn(Frozen):
     name: str
 
 
-Operand = Value | Moment | OtherColumn
+Operand = Value | PointInTime | OtherColumn
 
 
 class Comparison(Frozen):
@@ -207,7 +207,7 @@ class Not(Frozen):
 Filter = Annotated[Comparison | Constant | AllOf | AnyOf | Not, Field(discriminator="node")]
 
 
-class Order(Frozen):
+class SortOrder(Frozen):
     column: str
     descending: bool = False
 
@@ -219,7 +219,7 @@ class TableInput(Frozen):
     table_name: str
     columns: tuple[str, ...] = ()
     where: Filter | None = None
-    order_by: tuple[Order, ...] = ()
+    order_by: tuple[SortOrder, ...] = ()
     limit: int = Field(default=10, ge=1, le=1000)
     offset: int = Field(default=0, ge=0)
     sample: int | None = Field(default=None, ge=1, le=1000)
@@ -298,7 +298,7 @@ class Act(Frozen):
         return self.name.removeprefix(self.scope.prefix) if self.scope else self.name
 
 
-def is_beside(act: Act, other: Act) -> bool:
+def are_siblings(act: Act, other: Act) -> bool:
     """Tell whether two acts belong to the same performance of the same narrative."""
     if act.scope is None or other.scope is None:
         return act.scope is other.scope
@@ -358,7 +358,7 @@ class Narrative(Frozen):
 
     def positions_beside(self, act: Act) -> list[int]:
         """Return the positions of all acts of the same performance of the same narrative, its own included."""
-        return [number for number, other in enumerate(self.acts) if is_beside(other, act)]
+        return [number for number, other in enumerate(self.acts) if are_siblings(other, act)]
 
     def name_for(self, act: Act) -> str:
         """Return the name of the narrative that an act comes from: its `{narrative.name}` and the scope of its state."""
@@ -378,6 +378,6 @@ class Narrative(Frozen):
         return self.model_dump(mode="json", exclude_none=True)
 
 
-Items.model_rebuild()
+NestedArguments.model_rebuild()
 for _recursive in (Comparison, AllOf, AnyOf, Not, TableInput, Act, Narrative):
     _recursive.model_rebuild()

@@ -34,7 +34,7 @@ def jsonable(value: Any) -> Any:
             return str(value)
 
 
-def as_text_of(input_: TableInput, rows: Sequence[dict[str, Any]]) -> str:
+def format_rows(input_: TableInput, rows: Sequence[dict[str, Any]]) -> str:
     """Format rows as the input asks for, under its alias if it has one."""
     body = _WRITERS[input_.format](rows)
     return f"{input_.alias}:\n{body}" if input_.alias else body

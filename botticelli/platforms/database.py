@@ -11,7 +11,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from botticelli.errors import PlatformError, SettingsError
-from botticelli.platforms.protocol import Announced, CommandOutput, CommandSpec
+from botticelli.platforms.protocol import CommandOutput, CommandSpec, EffectIntent
 
 DATABASE = "database"
 """The platform of `update_table`, by its name."""
@@ -37,6 +37,6 @@ class DatabasePlatform:
         return self.commands().get(command)
 
     def execute(
-        self, command: str, args: Mapping[str, Any], key: str, *, announced: Announced | None = None
+        self, command: str, args: Mapping[str, Any], key: str, *, announced: EffectIntent | None = None
     ) -> CommandOutput:
         raise PlatformError(f"{command} is performed by a worker, within its own transaction")

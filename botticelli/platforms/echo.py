@@ -12,7 +12,7 @@ from typing import Any
 from botticelli.errors import PlatformError, SettingsError
 from botticelli.platforms.discord.fake.persistent import KeptWorld
 from botticelli.platforms.discord.platform import DiscordPlatform
-from botticelli.platforms.protocol import Announced, CommandOutput, CommandSpec, Place, Platform
+from botticelli.platforms.protocol import CommandOutput, CommandSpec, EffectIntent, Place, Platform
 
 READING = frozenset({"get", "list", "get_stats", "list_posts", "get_post"})
 MADE = {"channels": "channel", "messages": "message", "roles": "role", "threads": "thread", "events": "event"}
@@ -61,7 +61,7 @@ class AnyPlatform:
         return CommandSpec(command, verb not in READING, "idempotent", captures)
 
     def execute(
-        self, command: str, args: Mapping[str, Any], key: str, *, announced: Announced | None = None
+        self, command: str, args: Mapping[str, Any], key: str, *, announced: EffectIntent | None = None
     ) -> CommandOutput:
         spec = self.spec(command)
         if spec is None:

@@ -77,7 +77,7 @@ class CommandOutput:
 
 
 @dataclass(frozen=True, slots=True)
-class Announced:
+class EffectIntent:
     """An effect as the ledger has it, before it is tried.
 
     An effect as the ledger has it, before it is tried: `repeated` when it may have been done before. `taken` are ids
@@ -147,7 +147,7 @@ class Platform(Protocol):
         ...
 
     def execute(
-        self, command: str, args: Mapping[str, Any], key: str, *, announced: Announced | None = None
+        self, command: str, args: Mapping[str, Any], key: str, *, announced: EffectIntent | None = None
     ) -> CommandOutput:
         """Perform a command.
 
@@ -162,7 +162,7 @@ class Platform(Protocol):
 class Resolves(Protocol):
     """A platform that can look whether something was done."""
 
-    def resolve(self, announced: Announced) -> CommandOutput | Unknown | None:
+    def resolve(self, announced: EffectIntent) -> CommandOutput | Unknown | None:
         """Return the output of an effect of unknown outcome; None when it was not (completely) done and may be tried again."""
         ...
 

@@ -25,7 +25,7 @@ BROKER_VARIABLES = ("CELERY_BROKER_URL", "CELERY_BROKER_READ_URL", "CELERY_BROKE
 """The variables that take precedence over an app's broker setting in Celery; `--broker` sets the first one."""
 
 
-def command_name() -> str | None:
+def celery_subcommand() -> str | None:
     """Return the subcommand of the `celery` command that runs in this process; None in every other process."""
     context = click.get_current_context(silent=True)
     root = context.find_root() if context else None
@@ -35,7 +35,7 @@ def command_name() -> str | None:
 
 
 @contextmanager
-def one_line_errors() -> Iterator[None]:
+def report_errors_in_one_line() -> Iterator[None]:
     """End the `celery` command with one line on an error of Botticelli; other processes get the exception.
 
     The error of a plug-in is shown with its traceback, with secrets masked.
@@ -43,11 +43,11 @@ def one_line_errors() -> Iterator[None]:
     try:
         yield
     except BotticelliError as error:
-        if command_name() is None:
+        if celery_subcommand() is None:
             raise
         _end(error)
     except Exception as error:  # a plug-in's: Celery would print it as it is
-        if command_name() is None:
+        if celery_subcommand() is None:
             raise
         _show_masked(error)
         raise SystemExit(1) from None

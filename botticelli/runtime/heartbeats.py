@@ -10,19 +10,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from botticelli.drivers import SaysReadiness
+from botticelli.drivers import ReportsReadiness
 from botticelli.errors import BotticelliError
 from botticelli.runtime.process import Runtime
 from botticelli.settings.demands import demands_of, fingerprint
 
-PRESENCE_SECONDS = 10.0
+HEARTBEAT_SECONDS = 10.0
 """How long a heartbeat counts."""
-DEAF = "is stalled"
+STALLED = "is stalled"
 """The words by which a worker reports that its consumer receives nothing any more; only a restart helps."""
 
 
 @dataclass(frozen=True, slots=True)
-class WorkerFacts:
+class WorkerReport:
     """What a worker reports with its heartbeat.
 
     `demands` and `limits` are fingerprints of its settings, None for a worker of an older version. `ready` says for each
@@ -39,24 +39,24 @@ class WorkerFacts:
         return self.worker.rpartition(":")[0]
 
 
-def presence_key(prefix: str, worker: str) -> str:
+def heartbeat_key(prefix: str, worker: str) -> str:
     return f"{prefix}:worker:{worker}"
 
 
-def facts_key(prefix: str, worker: str) -> str:
+def report_key(prefix: str, worker: str) -> str:
     return f"{prefix}:worker-facts:{worker}"
 
 
 def live_workers(runtime: Runtime) -> list[str]:
     """Return the names (`HOST:PID`) of all workers whose heartbeat is at most PRESENCE_SECONDS old."""
-    pattern = presence_key(runtime.settings.redis.prefix, "*")
+    pattern = heartbeat_key(runtime.settings.redis.prefix, "*")
     return sorted(key.decode().removeprefix(pattern[:-1]) for key in runtime.redis.scan_iter(pattern, count=1000))
 
 
-def troubled_workers(runtime: Runtime) -> dict[str, str]:
+def worker_troubles(runtime: Runtime) -> dict[str, str]:
     """Return the trouble that living workers report, by name; those without trouble are left out."""
     names = live_workers(runtime)
-    keys = [presence_key(runtime.settings.redis.prefix, name) for name in names]
+    keys = [heartbeat_key(runtime.settings.redis.prefix, name) for name in names]
     values = runtime.redis.mget(keys) if keys else []
     reports = zip(names, values, strict=True)
     return {name: str(value, "utf-8") for name, value in reports if isinstance(value, bytes) and value}
@@ -81,23 +81,23 @@ def is_ready(runtime: Runtime, driver: str) -> bool:
         instance = runtime.drivers.get(driver)
     except BotticelliError:
         return False
-    if not isinstance(instance, SaysReadiness):
+    if not isinstance(instance, ReportsReadiness):
         return True
     readiness = instance.readiness()
     return not readiness.sdk_missing and (readiness.has_key is not False or readiness.base_url is not None)
 
 
-def fleet(runtime: Runtime) -> list[WorkerFacts]:
+def fleet(runtime: Runtime) -> list[WorkerReport]:
     """Return what each living worker reports."""
     names = live_workers(runtime)
-    keys = [facts_key(runtime.settings.redis.prefix, name) for name in names]
+    keys = [report_key(runtime.settings.redis.prefix, name) for name in names]
     values = runtime.redis.mget(keys) if keys else []
     return [_parse_facts(name, value) for name, value in zip(names, values, strict=True)]
 
 
-def _parse_facts(worker: str, value: bytes | str | None) -> WorkerFacts:
+def _parse_facts(worker: str, value: bytes | str | None) -> WorkerReport:
     try:
         facts = json.loads(value or b"{}")
-        return WorkerFacts(worker, facts.get("demands"), facts.get("limits"), dict(facts.get("ready", {})))
+        return WorkerReport(worker, facts.get("demands"), facts.get("limits"), dict(facts.get("ready", {})))
     except (ValueError, AttributeError, TypeError):
-        return WorkerFacts(worker)
+        return WorkerReport(worker)

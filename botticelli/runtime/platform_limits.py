@@ -17,7 +17,7 @@ LATER_THAN_ANY_MS = 2**52
 Result = TypeVar("Result")
 
 
-class BudgetPacing:
+class BudgetRateLimits:
     """Charges platform calls to the budget, and returns how long a call must wait.
 
     `paused` returns the refusal of a scope that is paused, `in_force` a scope with its temporary limits. `guard_ms`

@@ -17,7 +17,7 @@ from botticelli.budget.limits import ModelBudget, lowered, model_budget, named_s
 from botticelli.budget.scope_paused import PAUSED, ScopePaused
 from botticelli.drivers import Drivers, ModelName
 from botticelli.platforms import Place, Platforms
-from botticelli.runtime.platform_limits import BudgetPacing
+from botticelli.runtime.platform_limits import BudgetRateLimits
 from botticelli.settings import Provider, Settings, Tier, load_settings
 
 if TYPE_CHECKING:
@@ -26,10 +26,10 @@ if TYPE_CHECKING:
 
     from botticelli.services import Membership
     from botticelli.settings.definitions import BudgetsSettings
-    from botticelli.store import FreshOverrides, InForce, Override, Store, Transaction
+    from botticelli.store import ActiveOverrides, Override, OverridesCache, Store, Transaction
     from botticelli.telemetry.events import EventLog
 
-LOWERED_WAIT_MS = 10_000
+OVERRIDE_WAIT_MS = 10_000
 """The wait for a pause, or a temporary limit that is smaller than the request; longer than a worker waits in place."""
 
 
@@ -147,14 +147,14 @@ class Runtime:
         return Platforms(settings.platforms, place)
 
     @cached_property
-    def pacing(self) -> BudgetPacing:
+    def pacing(self) -> BudgetRateLimits:
         """The rate limits of platforms, enforced by the budget."""
-        return BudgetPacing(
+        return BudgetRateLimits(
             lambda: self.budget,
             self.paused,
             self.in_force,
             guard_ms=self.settings.budget.guard_ms,
-            later_ms=LOWERED_WAIT_MS,
+            later_ms=OVERRIDE_WAIT_MS,
         )
 
     @cached_property
@@ -202,7 +202,7 @@ class Runtime:
         """Return the budget scope of a model, with the limits that apply."""
         return self.model_budget(model).scope
 
-    def own_scopes(
+    def custom_scopes(
         self,
         *,
         narrative: str = "",
@@ -225,16 +225,16 @@ class Runtime:
         return tuple(scopes)
 
     @cached_property
-    def _overrides(self) -> FreshOverrides:
-        from botticelli.store import FreshOverrides
+    def _overrides(self) -> OverridesCache:
+        from botticelli.store import OverridesCache
 
-        return FreshOverrides()
+        return OverridesCache()
 
     def overrides_of(self, scope: str, tx: Transaction | None = None) -> Mapping[str, Override]:
         """Return the temporary limits of a scope by window, at most a second old. Pass the open transaction, if any."""
         return self._overrides.of(scope, tx.overrides.in_force if tx else self._read_overrides)
 
-    def _read_overrides(self) -> InForce:
+    def _read_overrides(self) -> ActiveOverrides:
         with self.store.transaction() as tx:
             return tx.overrides.in_force()
 
@@ -251,11 +251,11 @@ class Runtime:
             pause = self.overrides_of(scope.name, tx).get(WHOLE)
             if pause is not None:
                 return ScopePaused(
-                    scope.name, PAUSED, 0, 0, 0, LOWERED_WAIT_MS, paused_by=pause.set_by, reason=pause.reason
+                    scope.name, PAUSED, 0, 0, 0, OVERRIDE_WAIT_MS, paused_by=pause.set_by, reason=pause.reason
                 )
         return None
 
-    def is_reopening(self, refusal: Refusal, scopes: Iterable[Scope]) -> bool:
+    def is_rebuilding(self, refusal: Refusal, scopes: Iterable[Scope]) -> bool:
         """Whether a window refuses only because Redis lost its charges; it opens again within its period."""
         from botticelli.budget.redis.redis_budget import RedisBudget
 
@@ -264,12 +264,12 @@ class Runtime:
             scope is not None and isinstance(self.budget, RedisBudget) and self.budget.reopening(scope, refusal.window)
         )
 
-    def softened(self, refusal: Refusal, tx: Transaction | None = None) -> Refusal:
+    def with_retry(self, refusal: Refusal, tx: Transaction | None = None) -> Refusal:
         """Make a refusal retryable when only a temporary limit makes the request too large."""
         override = self.overrides_of(refusal.scope, tx).get(refusal.window)
         if not refusal.too_large or override is None or override.limit != refusal.limit:
             return refusal
-        return dataclasses.replace(refusal, retry_after_ms=LOWERED_WAIT_MS)
+        return dataclasses.replace(refusal, retry_after_ms=OVERRIDE_WAIT_MS)
 
     def close(self) -> None:
         """Close all connections and leave the services. A part that is used afterwards is created again."""

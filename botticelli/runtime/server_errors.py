@@ -8,4 +8,4 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from botticelli.errors import ServiceUnavailable
 
-SERVERS_AWAY = (OperationalError, InterfaceError, PoolTimeout, RedisError, ServiceUnavailable)
+SERVER_ERRORS = (OperationalError, InterfaceError, PoolTimeout, RedisError, ServiceUnavailable)

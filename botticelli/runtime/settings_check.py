@@ -81,7 +81,7 @@ def _check_budgets(runtime: Runtime) -> None:
                 narrative = name if kind == "narratives" else ""
                 guilds = (name,) if kind == "guilds" else ()
                 tenant = name if kind == "tenants" else ""
-                runtime.own_scopes(narrative=narrative, guilds=guilds, tenant=tenant)
+                runtime.custom_scopes(narrative=narrative, guilds=guilds, tenant=tenant)
 
 
 def _check_security(runtime: Runtime) -> None:

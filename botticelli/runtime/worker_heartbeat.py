@@ -6,7 +6,7 @@ import json
 import os
 import socket
 
-from botticelli.runtime.heartbeats import PRESENCE_SECONDS, facts_key, own_facts, presence_key
+from botticelli.runtime.heartbeats import HEARTBEAT_SECONDS, heartbeat_key, own_facts, report_key
 from botticelli.runtime.process import Runtime
 
 
@@ -17,14 +17,14 @@ def worker_name(pid: int | None = None) -> str:
 
 def announce(runtime: Runtime, trouble: str = "") -> None:
     """Send the heartbeat of this worker. `trouble` is one line on what keeps it from working, without secrets."""
-    prefix, lasts_ms = runtime.settings.redis.prefix, round(PRESENCE_SECONDS * 1000)
+    prefix, lasts_ms = runtime.settings.redis.prefix, round(HEARTBEAT_SECONDS * 1000)
     with runtime.redis.pipeline(transaction=False) as together:
-        together.set(presence_key(prefix, worker_name()), trouble, px=lasts_ms)
-        together.set(facts_key(prefix, worker_name()), json.dumps(own_facts(runtime)), px=lasts_ms)
+        together.set(heartbeat_key(prefix, worker_name()), trouble, px=lasts_ms)
+        together.set(report_key(prefix, worker_name()), json.dumps(own_facts(runtime)), px=lasts_ms)
         together.execute()
 
 
 def depart(runtime: Runtime) -> None:
     """Remove the heartbeat of this worker."""
     prefix = runtime.settings.redis.prefix
-    runtime.redis.delete(presence_key(prefix, worker_name()), facts_key(prefix, worker_name()))
+    runtime.redis.delete(heartbeat_key(prefix, worker_name()), report_key(prefix, worker_name()))

@@ -11,7 +11,7 @@ from botticelli.platforms.database import DATABASE
 from botticelli.security.policy import PLACES, Call, Rules
 from botticelli.settings.definitions import SecuritySettings
 
-AS_TEXT = "text"
+SENT_AS_TEXT = "text"
 """The source of a narrative that was sent as text, which is untrusted."""
 OPERATOR = "[security] of the settings"
 ENQUEUER = "[security] of the settings that it was enqueued with"
@@ -33,7 +33,7 @@ def rules_for(
     can only restrict itself further.
     """
     own = _narrative_rules(narrative, act, command)
-    lists_allowed = source != AS_TEXT and any(rules.allowed is not None for rules in own)
+    lists_allowed = source != SENT_AS_TEXT and any(rules.allowed is not None for rules in own)
     collected = [*_settings_rules(settings, OPERATOR, source, lists_allowed=lists_allowed)]
     for other in enqueued:
         if other != settings:
@@ -51,7 +51,7 @@ def _settings_rules(settings: SecuritySettings, origin: str, source: str, *, lis
         channel_prefix=settings.channel_prefix,
         channel_ids=settings.channel_ids,
     )
-    if source == AS_TEXT:
+    if source == SENT_AS_TEXT:
         yield Rules("[security] wire_policy for a narrative sent as text", default=settings.wire_policy)
     elif not lists_allowed:
         yield Rules(origin.replace("]", "] default_policy"), default=settings.default_policy)

@@ -12,7 +12,7 @@ Judge = Callable[[str, int], str]
 """Returns the address to connect to for a host and a port; raises FetchError when none is allowed."""
 
 
-class JudgedNetwork(httpcore2.NetworkBackend):
+class CheckedNetwork(httpcore2.NetworkBackend):
     """Connects to the addresses that were checked, without resolving the name again."""
 
     def __init__(self, judge: Judge, deadline: float) -> None:

@@ -79,13 +79,13 @@ class Denied:
 
 
 @dataclass(frozen=True, slots=True)
-class NeedsConfirmation:
+class NeedsApproval:
     """The command needs approval, because the rules of `origin` require it."""
 
     origin: str
 
 
-Verdict = Allowed | Denied | NeedsConfirmation
+Verdict = Allowed | Denied | NeedsApproval
 
 
 def judge(rules: Iterable[Rules], call: Call, locate: Locate | None = None) -> Verdict:
@@ -105,7 +105,7 @@ def judge(rules: Iterable[Rules], call: Call, locate: Locate | None = None) -> V
     for authority in authorities:
         confirm = authority.confirm
         if call.writes and (confirm is True or (confirm and _fits(confirm, call))):
-            return NeedsConfirmation(authority.origin)
+            return NeedsApproval(authority.origin)
     return Allowed()
 
 

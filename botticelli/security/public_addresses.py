@@ -82,7 +82,7 @@ def parsed_address(text: str) -> IPv4 | IPv6 | None:
         return None
 
 
-def fault_of_host(host: str) -> str | None:
+def host_fault(host: str) -> str | None:
     """Return why the host of a URL is refused by its spelling alone, else None. It may still resolve to a private address."""
     address = parsed_address(host)
     if address is not None:

@@ -17,7 +17,7 @@ from typing import Any
 from urllib.parse import SplitResult, urljoin, urlsplit
 
 from botticelli.errors import FetchError
-from botticelli.security.public_addresses import fault_of_host, is_public, parsed_address
+from botticelli.security.public_addresses import host_fault, is_public, parsed_address
 from botticelli.settings.definitions import FetchSettings
 from botticelli.settings.network import trust_fault
 
@@ -33,7 +33,7 @@ _REDIRECTS = (301, 302, 303, 307, 308)
 
 
 @dataclass(frozen=True, slots=True)
-class Fetched:
+class FetchedContent:
     """The content of a URL. `mime` is the Content-Type of the response, empty if there is none."""
 
     data: bytes
@@ -56,10 +56,10 @@ def fault_of_url(url: str, settings: FetchSettings) -> str | None:
         return None
     if parts.port is not None and parts.port < LEAST_PORT and parts.port not in PORTS:
         return f"port {parts.port} is not allowed for media"
-    return fault_of_host(host)
+    return host_fault(host)
 
 
-def fetch(url: str, settings: FetchSettings, *, resolve: Resolver | None = None, trust: Any = None) -> Fetched:
+def fetch(url: str, settings: FetchSettings, *, resolve: Resolver | None = None, trust: Any = None) -> FetchedContent:
     """Return the content of `url`, after at most three redirects, or raise FetchError. `trust` is an SSL context for tests."""
     deadline = time.monotonic() + settings.timeout_seconds
     for _ in range(MAX_REDIRECTS + 1):
@@ -67,23 +67,23 @@ def fetch(url: str, settings: FetchSettings, *, resolve: Resolver | None = None,
         if fault is not None:
             raise FetchError(fault, where=_shown(url), do="see [fetch] of the settings")
         response = _get(url, settings, deadline, resolve or _resolve, trust)
-        if isinstance(response, Fetched):
+        if isinstance(response, FetchedContent):
             return response
         url = urljoin(url, response)
     raise FetchError(f"redirects more than {MAX_REDIRECTS} times", where=_shown(url), do="use the final URL")
 
 
-def _get(url: str, settings: FetchSettings, deadline: float, resolve: Resolver, trust: Any) -> Fetched | str:
+def _get(url: str, settings: FetchSettings, deadline: float, resolve: Resolver, trust: Any) -> FetchedContent | str:
     """Return the content, or the target of a redirect."""
     import httpcore2
 
-    from botticelli.security.fetch_transport import JudgedNetwork
+    from botticelli.security.fetch_transport import CheckedNetwork
 
     where = _shown(url)
     fault = trust_fault(os.environ) if trust is None and url.startswith("https") else None
     if fault is not None:
         raise FetchError(f"can't be fetched: {fault.where}: {fault.what}", where=where, do=fault.do)
-    backend = JudgedNetwork(lambda host, port: _public_address(host, port, settings, resolve), deadline)
+    backend = CheckedNetwork(lambda host, port: _public_address(host, port, settings, resolve), deadline)
     context = trust or ssl.create_default_context()
     parts, host = _split_url(url)
     target = f"{parts.path or '/'}{'?' + parts.query if parts.query else ''}".encode("ascii", "strict")
@@ -106,7 +106,7 @@ def _get(url: str, settings: FetchSettings, deadline: float, resolve: Resolver, 
         raise FetchError(f"can't be fetched: {type(error).__name__}", where=where) from None
 
 
-def _content(response: Any, settings: FetchSettings, deadline: float, where: str) -> Fetched | str:
+def _content(response: Any, settings: FetchSettings, deadline: float, where: str) -> FetchedContent | str:
     headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in response.headers}
     if response.status in _REDIRECTS and "location" in headers:
         return str(headers["location"])
@@ -121,7 +121,7 @@ def _content(response: Any, settings: FetchSettings, deadline: float, where: str
             raise FetchError(f"is larger than {settings.max_mb:g} MB", where=where)
         if time.monotonic() > deadline:
             raise TimeoutError
-    return Fetched(bytes(data), headers.get("content-type", ""))
+    return FetchedContent(bytes(data), headers.get("content-type", ""))
 
 
 def _public_address(host: str, port: int, settings: FetchSettings, resolve: Resolver) -> str:

@@ -40,7 +40,7 @@ def demands_of(settings: Settings) -> Demands:
     return Demands(security=settings.security, tables=settings.tables, budgets=settings.budgets)
 
 
-def asked_demands(settings: Settings) -> dict[str, Any] | None:
+def demands_to_send(settings: Settings) -> dict[str, Any] | None:
     """Return the settings to send with a request over the wire; None when nothing is set.
 
     Only settings that are set count, because a program that enqueues needs none.
@@ -52,7 +52,7 @@ def asked_demands(settings: Settings) -> dict[str, Any] | None:
     return {name: table for name, table in tables_by_name.items() if table} or None
 
 
-def read_asked(request: Mapping[str, Any]) -> Demands:
+def read_request_demands(request: Mapping[str, Any]) -> Demands:
     """Read the demands of a request. Raises InvalidInput for those that this version does not know and can't keep."""
     security = request.get("security")
     filled = {**request, "security": {**NO_DEMAND, **security}} if isinstance(security, Mapping) else dict(request)
@@ -75,7 +75,7 @@ def stored(demands: Iterable[Demands]) -> list[dict[str, Any]]:
     return rows
 
 
-def read_stored(rows: Sequence[Mapping[str, Any]]) -> tuple[Demands, ...]:
+def demands_from_rows(rows: Sequence[Mapping[str, Any]]) -> tuple[Demands, ...]:
     return tuple(Demands.model_validate(row) for row in rows)
 
 

@@ -13,7 +13,7 @@ NOTHING = Decimal(0)
 
 
 @dataclass(slots=True)
-class Carry:
+class CostRounder:
     """Carries the rounding remainder of a call to the next call with the same key: sums are off by less than $0.000001.
 
     With `ahead` a sum is never less than what was spent, else never more.

@@ -17,15 +17,32 @@ from botticelli.store.connection.database import as_unwritable, connected
 from botticelli.store.fleet.canaries import Canaries, Canary
 from botticelli.store.fleet.elections import Duties
 from botticelli.store.runs.acts import ActRow, Acts
-from botticelli.store.runs.effects import UNDECIDED, Decision, EffectRecord, Effects, Intent, Question, Twin
-from botticelli.store.runs.iterations import Claim, ClaimKey, Iteration, Iterations, Lost, Open, Unclaimed, Wanted
+from botticelli.store.runs.effects import (
+    UNDECIDED,
+    ApprovalRequest,
+    ConflictingEffect,
+    Decision,
+    EffectRecord,
+    Effects,
+    Intent,
+)
+from botticelli.store.runs.iterations import (
+    Claim,
+    ClaimKey,
+    ExpiredLease,
+    Iteration,
+    Iterations,
+    Open,
+    RunIntent,
+    Unclaimed,
+)
 from botticelli.store.runs.media import MediaRepository, NewMedium
-from botticelli.store.runs.run_actions import HALT, Moved, RunActions
+from botticelli.store.runs.run_actions import HALT, RunAction, RunActions
 from botticelli.store.runs.runs import FINAL, UNRESOLVED, NewRun, Run, Runs
 from botticelli.store.schema.statements import statement
 from botticelli.store.usage.learned_limits import LearnedLimit, LearnedLimits
 from botticelli.store.usage.ledger import Entry, Ledger, PastCalls, PastUsage, Settled
-from botticelli.store.usage.overrides import WHOLE, FreshOverrides, InForce, Override, Overrides
+from botticelli.store.usage.overrides import WHOLE, ActiveOverrides, Override, Overrides, OverridesCache
 from botticelli.store.usage.usage_history import ActUsage, SpendingHistory, SpentRow, Step
 from botticelli.store.user_data.content_tables import Content, ContentTable, NewRow, Origin
 from botticelli.store.user_data.state import StateEntry, StateRepository, escape_segment
@@ -43,33 +60,35 @@ __all__ = [
     "WHOLE",
     "ActRow",
     "ActUsage",
+    "ActiveOverrides",
+    "ApprovalRequest",
     "Canary",
     "Claim",
     "ClaimKey",
+    "ConflictingEffect",
     "Content",
     "ContentTable",
     "Decision",
     "EffectRecord",
     "Entry",
-    "FreshOverrides",
-    "InForce",
+    "ExpiredLease",
     "Intent",
     "Iteration",
     "LearnedLimit",
-    "Lost",
     "MediaRepository",
-    "Moved",
     "NewMedium",
     "NewRow",
     "NewRun",
     "Open",
     "Origin",
     "Override",
+    "OverridesCache",
     "PastCalls",
     "PastUsage",
     "Query",
-    "Question",
     "Run",
+    "RunAction",
+    "RunIntent",
     "Settled",
     "SpentRow",
     "StateEntry",
@@ -78,9 +97,7 @@ __all__ = [
     "Tables",
     "ThreadLocks",
     "Transaction",
-    "Twin",
     "Unclaimed",
-    "Wanted",
     "escape_segment",
 ]
 
@@ -106,7 +123,7 @@ class Transaction:
         self.duties = Duties(connection)
 
     @contextmanager
-    def tried_out(self, only: bool) -> Iterator[None]:
+    def in_savepoint(self, only: bool) -> Iterator[None]:
         """Run the block in a savepoint, which is rolled back at its end if `only` is true."""
         savepoint = self.connection.begin_nested()
         try:

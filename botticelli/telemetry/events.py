@@ -86,9 +86,9 @@ class EventLog:
         return [(position.decode(), _event(run_id, position.decode(), fields)) for position, fields in entries]
 
     @contextmanager
-    def listening(self, run_id: str) -> Iterator[Ear]:
+    def listening(self, run_id: str) -> Iterator[TextSubscription]:
         """Subscribe to the live text of a run from now on."""
-        ear = Ear(self._client, self._channel(run_id), run_id)
+        ear = TextSubscription(self._client, self._channel(run_id), run_id)
         try:
             yield ear
         finally:
@@ -161,7 +161,7 @@ class EventLog:
         return f"{self._prefix}:text:{run_id}"
 
 
-class Ear:
+class TextSubscription:
     """Receives the live text of a run; nothing while Redis is away."""
 
     def __init__(self, client: Redis, channel: str, run_id: str) -> None:

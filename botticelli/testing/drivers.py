@@ -20,7 +20,7 @@ from botticelli.drivers import (
     Message,
     Readiness,
     ReportsLimits,
-    SaysReadiness,
+    ReportsReadiness,
     Streams,
     TakesMedia,
 )
@@ -134,7 +134,7 @@ class DriverConformance:
             assert all(isinstance(limit, int) and limit > 0 for limit in limits)
 
     def test_readiness_contains_no_key(self, driver: Driver) -> None:
-        if isinstance(driver, SaysReadiness):
+        if isinstance(driver, ReportsReadiness):
             readiness = driver.readiness()
             assert isinstance(readiness, Readiness)
             assert not self.secret or self.secret not in repr(readiness)

@@ -12,9 +12,9 @@ import pytest
 
 from botticelli.errors import PlatformError
 from botticelli.platforms import (
-    Announced,
     Catalogued,
     CommandOutput,
+    EffectIntent,
     Platform,
     Resolves,
     check_arguments,
@@ -33,10 +33,10 @@ class PlatformConformance:
     def platform(self) -> Platform:
         raise NotImplementedError
 
-    def announced(self, key: str = "k1") -> Announced:
-        return Announced(key, self.write[0], self.write[1], "run", "act", datetime.now(UTC))
+    def announced(self, key: str = "k1") -> EffectIntent:
+        return EffectIntent(key, self.write[0], self.write[1], "run", "act", datetime.now(UTC))
 
-    def perform(self, platform: Platform, announced: Announced) -> CommandOutput:
+    def perform(self, platform: Platform, announced: EffectIntent) -> CommandOutput:
         return platform.execute(announced.command, announced.args, announced.key, announced=announced)
 
     def test_spec_says_whether_a_command_writes(self, platform: Platform) -> None:

@@ -13,7 +13,7 @@ _OTHER_MARKS = {
 """Byte order marks of other encodings; UTF-32 first, as its little-endian mark begins with that of UTF-16."""
 
 
-class Undecodable(ValueError):
+class NotUtf8(ValueError):
     """Says why bytes are not UTF-8 text. `line` counts from 1; 0 when the problem is not in one line."""
 
     def __init__(self, message: str, line: int = 0) -> None:
@@ -25,11 +25,11 @@ def decoded(raw: bytes) -> str:
     r"""Decode UTF-8, drop a byte order mark and make every line end `\n`. Raises Undecodable."""
     for mark, name in _OTHER_MARKS.items():
         if raw.startswith(mark):
-            raise Undecodable(f"is {name} text, not UTF-8; save it as UTF-8")
+            raise NotUtf8(f"is {name} text, not UTF-8; save it as UTF-8")
     if b"\0" in raw:
-        raise Undecodable("holds a NUL byte, so it is not text", raw.count(b"\n", 0, raw.index(b"\0")) + 1)
+        raise NotUtf8("holds a NUL byte, so it is not text", raw.count(b"\n", 0, raw.index(b"\0")) + 1)
     try:
         return raw.decode("utf-8-sig").replace("\r\n", "\n")
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
-        raise Undecodable(f"is not UTF-8 text (line {line})", line) from None
+        raise NotUtf8(f"is not UTF-8 text (line {line})", line) from None

@@ -20,7 +20,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from botticelli.client import Client
-from botticelli.runtime.server_errors import SERVERS_AWAY
+from botticelli.runtime.server_errors import SERVER_ERRORS
 from botticelli.store import Run
 from tests.chaos.fleet.cluster import Cluster
 from tests.chaos.fleet.faults import FAULTS
@@ -139,7 +139,7 @@ class Campaign:
         try:
             with self.cluster.runtime.store.transaction() as tx:
                 return tx.runs.get(run_id)
-        except SERVERS_AWAY:
+        except SERVER_ERRORS:
             return None
 
     def _count(self, run_id: str, tag: str) -> None:

@@ -110,7 +110,7 @@ RECOVERY = (
     Mutant(
         "a last act is kept when its iteration's end can't be written",
         "workers/executor/completion.py",
-        "        with suppress(Stale):\n            _record_last_acts(stage)\n        raise\n",
+        "        with suppress(StaleLease):\n            _record_last_acts(stage)\n        raise\n",
         "        raise\n",
         (CAROUSEL + "executor/test_last_acts.py", "-k", "last_act_is_kept"),
     ),

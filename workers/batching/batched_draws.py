@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from botticelli.budget import Draw, Refusal
 from botticelli.runtime.process import Runtime
 from botticelli.spending.draws import Request, confirm_all, draw_all
-from botticelli.store import Claim, Entry, Wanted
+from botticelli.store import Claim, Entry, RunIntent
 from botticelli.telemetry.failpoints import reach
 from workers.batching.batcher import Batcher
 from workers.batching.wait_window import busy_counter
@@ -36,7 +36,7 @@ class GrantedDraw:
     """
 
     draw: Draw
-    run: Wanted | None
+    run: RunIntent | None
     confirmed: Draw | Refusal | None = None
     requested_at: float = 0.0
     """Time of the request, in seconds of this process's monotonic clock: the grant is not older."""
@@ -66,7 +66,7 @@ def _enter(runtime: Runtime, granted: Sequence[tuple[PendingDraw, Draw]]) -> lis
     with runtime.store.transaction() as tx:
         held = tx.iterations.guard_all([drawing.claim for drawing, _ in granted], lease_seconds=lease_seconds)
         runs = [held.get(drawing.claim.key) for drawing, _ in granted]
-        entered = [n for n, run in enumerate(runs) if run is not None and run.is_going_on]
+        entered = [n for n, run in enumerate(runs) if run is not None and run.allows_next_step]
         if entered:
             tx.ledger.draw(*(granted[n][0].entry(granted[n][1]) for n in entered))
     reach("draw_in_ledger")

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from threading import Event, Lock
 from typing import Any, Generic, TypeVar
 
-from botticelli.runtime.server_errors import SERVERS_AWAY
+from botticelli.runtime.server_errors import SERVER_ERRORS
 
 Key = TypeVar("Key")
 Item = TypeVar("Item")
@@ -137,7 +137,7 @@ class Batcher(Generic[Key, Item, Result]):
         try:
             results = self._ask(key, [entry.item for entry in batch])
         except Exception as error:
-            if len(batch) > 1 and not isinstance(error, SERVERS_AWAY):
+            if len(batch) > 1 and not isinstance(error, SERVER_ERRORS):
                 for entry in batch:
                     self._ask_for(key, [entry])
                 return

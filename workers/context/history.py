@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from botticelli.drivers import Media, Message
 from botticelli.narrative.model import Act, NarrativeInput, Retention
 from botticelli.store import ActRow
-from workers.context.iteration_context import Stage
+from workers.context.iteration_context import IterationContext
 
 LONG_CHARACTERS = 10_000
 """Fetched data longer than this is summarised for later acts, even with full history."""
@@ -54,7 +54,7 @@ def summary(piece: Piece) -> str:
     return f"[{piece.kind} of {len(piece.text):,} characters, which begins:]\n{begins}\n[...]"
 
 
-def messages(stage: Stage, prompt: str, media: Sequence[Media] = ()) -> tuple[Message, ...]:
+def messages(stage: IterationContext, prompt: str, media: Sequence[Media] = ()) -> tuple[Message, ...]:
     """Build the conversation so far, with the prompt and its media at its end.
 
     It contains only acts of the same narrative that finished before this one. What acts without a model call brought is
@@ -72,7 +72,7 @@ def messages(stage: Stage, prompt: str, media: Sequence[Media] = ()) -> tuple[Me
     return (*conversation, Message("user", "\n\n".join((*waiting, prompt)), tuple(media)))
 
 
-def _exchanges(stage: Stage) -> Iterator[tuple[str, str | None]]:
+def _exchanges(stage: IterationContext) -> Iterator[tuple[str, str | None]]:
     """Yield the prompt and the answer of each earlier act; without an answer, the content that it brought."""
     if not stage.act.history:
         return
@@ -91,7 +91,7 @@ def _exchanges(stage: Stage) -> Iterator[tuple[str, str | None]]:
             yield f"{act.own_name}: {brought}", None
 
 
-def _last_exchange(stage: Stage, act: Act, row: ActRow) -> tuple[str, str] | None:
+def _last_exchange(stage: IterationContext, act: Act, row: ActRow) -> tuple[str, str] | None:
     """Return the last exchange of the narrative that `act` performs; None when the act does something else."""
     performed = [input_ for input_ in act.inputs if isinstance(input_, NarrativeInput)]
     if not performed:

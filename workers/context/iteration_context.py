@@ -13,12 +13,12 @@ from botticelli.budget import Draw, Refusal
 from botticelli.carousel.control.run_control import BEGIN_WITHIN_SECONDS
 from botticelli.carousel.plan.planned_calls import Plan
 from botticelli.narrative import visible
-from botticelli.narrative.model import Act, Narrative, NarrativeInput, is_beside
+from botticelli.narrative.model import Act, Narrative, NarrativeInput, are_siblings
 from botticelli.runtime.process import Runtime
 from botticelli.settings.definitions import TablesSettings
 from botticelli.settings.demands import Demands, strictest_tables
 from botticelli.spending.draws import Request
-from botticelli.store import ActRow, Claim, Entry, Run, Transaction, Wanted
+from botticelli.store import ActRow, Claim, Entry, Run, RunIntent, Transaction
 from workers.batching.act_records import ActRecord
 from workers.batching.batched_draws import GrantedDraw, PendingDraw, draw
 from workers.context.outcomes import RunEnding, RunPaused
@@ -40,7 +40,7 @@ class Retries:
             self.used += 1
 
 
-def require_going_on(intent: Wanted) -> None:
+def require_going_on(intent: RunIntent) -> None:
     """Raise RunEnding when the run wants no further call, RunPaused when it was paused with `--now`."""
     if intent.ending is not None:
         raise RunEnding
@@ -49,7 +49,7 @@ def require_going_on(intent: Wanted) -> None:
 
 
 @dataclass(slots=True)
-class Stage:
+class IterationContext:
     """One claimed iteration, as the act at `position` sees it.
 
     `finished` holds the act rows so far, those of earlier attempts included; parallel acts share it.
@@ -80,7 +80,7 @@ class Stage:
     def __post_init__(self) -> None:
         self.seen = self.seen or visible(self.narrative.acts)
 
-    def at(self, position: int) -> Stage:
+    def at(self, position: int) -> IterationContext:
         """Return the same iteration as the act at `position` sees it."""
         return replace(self, position=position)
 
@@ -106,7 +106,7 @@ class Stage:
 
     def earlier(self) -> list[ActRow]:
         """Return those of `rows` that belong to this act's own narrative."""
-        return [row for row in self.rows() if is_beside(self.narrative.acts[row.position], self.act)]
+        return [row for row in self.rows() if are_siblings(self.narrative.acts[row.position], self.act)]
 
     def turn_of(self, act: Act, performed: NarrativeInput, turn: int) -> Sequence[int]:
         """Return the positions of one turn of a narrative that `act` performs."""

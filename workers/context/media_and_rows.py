@@ -13,13 +13,13 @@ from botticelli.carousel.plan.planned_calls import Call
 from botticelli.carousel.plan.table_queries import query_of
 from botticelli.drivers import Media
 from botticelli.errors import FetchError, InvalidInput
-from botticelli.narrative import fault_of_content, mime_of_content, render_text, usual_mime
+from botticelli.narrative import canonical_mime, content_problem, detect_mime, render_text
 from botticelli.narrative.model import MediaInput, TableInput
 from botticelli.narrative.table_text import jsonable
 from botticelli.narrative.templates.template import Resolve
 from botticelli.security.safe_fetch import fault_of_url, fetch
 from botticelli.store import Intent, Query, Tables
-from workers.context.iteration_context import Stage
+from workers.context.iteration_context import IterationContext
 from workers.context.outcomes import ActFailed
 
 CACHE_BYTES = 64 * 1024 * 1024
@@ -33,7 +33,7 @@ class _Contents:
         self._lock = Lock()
         self._by_hash: OrderedDict[str, bytes] = OrderedDict()
 
-    def read(self, stage: Stage, sha256: str) -> bytes:
+    def read(self, stage: IterationContext, sha256: str) -> bytes:
         with self._lock:
             if sha256 in self._by_hash:
                 self._by_hash.move_to_end(sha256)
@@ -52,7 +52,7 @@ class _Contents:
 _contents = _Contents()
 
 
-def resolve_medium(stage: Stage, input_: MediaInput, call: Call, resolve: Resolve) -> Media:
+def resolve_medium(stage: IterationContext, input_: MediaInput, call: Call, resolve: Resolve) -> Media:
     """Return the medium for the driver: its bytes, or its URL when every provider of the call fetches it itself.
 
     ActFailed when the URL is not allowed, can't be fetched, or brings other data than its type says.
@@ -75,16 +75,18 @@ def resolve_medium(stage: Stage, input_: MediaInput, call: Call, resolve: Resolv
         fetched = fetch(url, settings)
     except FetchError as error:
         raise ActFailed(f"{input_.type} by url: {error}") from None
-    mime = input_.mime or usual_mime(fetched.mime)
-    if not input_.mime and fault_of_content(fetched.data, mime) is not None:
-        mime = mime_of_content(fetched.data, input_.type) or mime
-    fault = fault_of_content(fetched.data, mime)
+    mime = input_.mime or canonical_mime(fetched.mime)
+    if not input_.mime and content_problem(fetched.data, mime) is not None:
+        mime = detect_mime(fetched.data, input_.type) or mime
+    fault = content_problem(fetched.data, mime)
     if fault is not None:
         raise ActFailed(f"{input_.type} by url: the content {fault}")
     return Media(kind=input_.type, mime=mime, data=fetched.data, filename=input_.filename)
 
 
-def resolve_rows(stage: Stage, act: str, name: str, input_: TableInput, resolve: Resolve) -> list[dict[str, Any]]:
+def resolve_rows(
+    stage: IterationContext, act: str, name: str, input_: TableInput, resolve: Resolve
+) -> list[dict[str, Any]]:
     """Return the rows as JSON.
 
     `name` is unique within the iteration. ActFailed when the table or Postgres refuses the query.
@@ -103,7 +105,7 @@ def resolve_rows(stage: Stage, act: str, name: str, input_: TableInput, resolve:
     return values
 
 
-def _pull(stage: Stage, act: str, name: str, query: Query) -> list[dict[str, Any]]:
+def _pull(stage: IterationContext, act: str, name: str, query: Query) -> list[dict[str, Any]]:
     """Pull rows, and record them as an effect.
 
     Rows are deleted and written to the effect ledger in one transaction, so that a repeated act finds them there. A
@@ -119,7 +121,7 @@ def _pull(stage: Stage, act: str, name: str, query: Query) -> list[dict[str, Any
             recorded: list[dict[str, Any]] = record.output
             return recorded
         tx.limit_statements(settings.timeout_seconds)
-        with tx.tried_out(stage.run.rehearse):
+        with tx.in_savepoint(stage.run.rehearse):
             tables = Tables(tx.connection, allow=settings.allow, write=settings.write, rehearse=stage.is_rehearsal)
             pulled = tables.pull(query)
         rows: list[dict[str, Any]] = jsonable(pulled)

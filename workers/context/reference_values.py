@@ -10,16 +10,16 @@ from datetime import UTC
 from typing import Any
 
 from botticelli.errors import TemplateError
-from botticelli.narrative import guilds_of, holds, look_up
+from botticelli.narrative import holds, literal_guilds, look_up
 from botticelli.narrative.model import Condition, Narrative, Reference
 from botticelli.store import ActRow, Transaction, escape_segment
-from workers.context.iteration_context import Stage
+from workers.context.iteration_context import IterationContext
 
 Complete = Callable[[str], str | None]
 """Completes a key as a narrative writes it to a full one; None where the key doesn't fit."""
 
 
-def resolver(stage: Stage, reference: Reference) -> Any:
+def resolver(stage: IterationContext, reference: Reference) -> Any:
     """Return the value of a reference now. TemplateError says what was looked for and what exists."""
     scope = stage.act.scope
     match reference.kind:
@@ -43,12 +43,12 @@ def resolver(stage: Stage, reference: Reference) -> Any:
             return stage.claim.started_at.astimezone(UTC).isoformat(timespec="seconds")
 
 
-def is_skipped(stage: Stage, condition: Condition | None) -> bool:
+def is_skipped(stage: IterationContext, condition: Condition | None) -> bool:
     """Whether `skip_if` holds; a reference without a value counts as false."""
     return condition is not None and holds(condition, condition_value(stage, condition))
 
 
-def condition_value(stage: Stage, condition: Condition) -> Any:
+def condition_value(stage: IterationContext, condition: Condition) -> Any:
     """Return the value that a condition refers to now; None where there is none."""
     try:
         return resolver(stage, condition.reference)
@@ -58,17 +58,17 @@ def condition_value(stage: Stage, condition: Condition) -> Any:
 
 def guild_of(narrative: Narrative) -> str | None:
     """Return the guild of the narrative's commands when they all name the same one; else None."""
-    guilds = guilds_of(narrative)
+    guilds = literal_guilds(narrative)
     return guilds[0] if len(guilds) == 1 else None
 
 
-def _variable(stage: Stage, name: str) -> str:
+def _variable(stage: IterationContext, name: str) -> str:
     """Return a variable of the run, else the default of the act's own narrative, else of the whole one."""
     own = stage.act.scope.variables if stage.act.scope else {}
     return stage.given.get(name, own.get(name, stage.variables.get(name, "")))
 
 
-def _act(stage: Stage, reference: Reference) -> Any:
+def _act(stage: IterationContext, reference: Reference) -> Any:
     rows = [row for row in stage.rows() if row.name == reference.name]
     last = [row for row in rows if row.position == rows[-1].position]
     kind, *path = reference.path or ("output",)
@@ -81,7 +81,7 @@ def _act(stage: Stage, reference: Reference) -> Any:
     return look_up("\n\n".join(_output(row) for row in last), path, reference=reference.text)
 
 
-def _previous(stage: Stage, reference: Reference) -> Any:
+def _previous(stage: IterationContext, reference: Reference) -> Any:
     spoken = [row for row in stage.earlier() if row.output is not None]
     if not spoken:
         raise TemplateError("no act before this one has an output", where=reference.text)
@@ -94,7 +94,7 @@ def _output(row: ActRow) -> str:
     return row.output or ""
 
 
-def _state(stage: Stage, reference: Reference) -> Any:
+def _state(stage: IterationContext, reference: Reference) -> Any:
     with stage.runtime.store.transaction() as tx:
         narrative, guild = stage.narrative.name_for(stage.act), guild_of(stage.narrative)
         prefixes = tuple(dict.fromkeys((stage.state_prefix, "")))

@@ -11,17 +11,19 @@ from botticelli.carousel.control.approvals import valid_seconds
 from botticelli.errors import PlatformError
 from botticelli.narrative.model import Act, BotCommandInput
 from botticelli.security.act_rules import rules_for
-from botticelli.security.policy import Call, Denied, Locate, NeedsConfirmation, judge
+from botticelli.security.policy import Call, Denied, Locate, NeedsApproval, judge
 from botticelli.settings.demands import lowest_cap
 from botticelli.store import Intent, Transaction
 from botticelli.telemetry.log import log
-from workers.context.iteration_context import Stage
+from workers.context.iteration_context import IterationContext
 from workers.context.outcomes import ActFailed, BlockRun, ParkUntil
 
 SHOWN_CHARACTERS = 8
 
 
-def authorize(stage: Stage, act: Act, command: BotCommandInput, call: Call, locate: Locate | None) -> str | None:
+def authorize(
+    stage: IterationContext, act: Act, command: BotCommandInput, call: Call, locate: Locate | None
+) -> str | None:
     """Return which rule requires an approval; None when no rule does.
 
     ActFailed when the command is denied, even if optional.
@@ -33,13 +35,13 @@ def authorize(stage: Stage, act: Act, command: BotCommandInput, call: Call, loca
         case Denied() as denied:
             log("command_denied", level=logging.WARNING, run=stage.claim.run_id, command=call.command, reason=denied)
             raise ActFailed(str(denied))
-        case NeedsConfirmation(origin):
+        case NeedsApproval(origin):
             return origin
         case _:
             return None
 
 
-def require_approval(stage: Stage, intent: Intent, origin: str) -> None:
+def require_approval(stage: IterationContext, intent: Intent, origin: str) -> None:
     """BlockRun while the approval is pending, PlatformError when it was rejected. An effect that has begun needs none."""
     with stage.about_to_act() as tx:
         approval = tx.effects.ask(intent, valid_seconds(stage.runtime, stage.demands))
@@ -52,7 +54,7 @@ def require_approval(stage: Stage, intent: Intent, origin: str) -> None:
         raise BlockRun(f"{need}; `botticelli effects approve {short}` or `reject {short}`", waits_for=intent.key)
 
 
-def enforce_caps(stage: Stage, tx: Transaction, key: str) -> None:
+def enforce_caps(stage: IterationContext, tx: Transaction, key: str) -> None:
     """Enforce the operator's caps: ActFailed at the cap per run, ParkUntil at the cap per hour."""
     most_of_run, most_of_hour = (
         lowest_cap(name, stage.runtime.settings.security, stage.demands)

@@ -16,9 +16,9 @@ from botticelli.narrative import as_text, render_value
 from botticelli.narrative.model import Act, BotCommandInput
 from botticelli.platforms import (
     UNKNOWN,
-    Announced,
     CommandOutput,
     CommandSpec,
+    EffectIntent,
     Locates,
     Platform,
     Resolves,
@@ -27,10 +27,10 @@ from botticelli.platforms import (
     check_arguments,
 )
 from botticelli.security.act_rules import call_of
-from botticelli.store import EffectRecord, Intent, Twin
+from botticelli.store import ConflictingEffect, EffectRecord, Intent
 from botticelli.telemetry.failpoints import reach
 from botticelli.telemetry.log import log
-from workers.context.iteration_context import Stage
+from workers.context.iteration_context import IterationContext
 from workers.context.outcomes import ActFailed, BlockRun, ParkUntil
 from workers.context.reference_values import condition_value, guild_of, is_skipped, resolver
 from workers.context.retry_waits import next_wait
@@ -54,7 +54,7 @@ class OutcomeUnknown(Exception):
 class Command:
     """Performs one command input of one turn of an act."""
 
-    def __init__(self, stage: Stage, act: Act, name: str, input_: BotCommandInput) -> None:
+    def __init__(self, stage: IterationContext, act: Act, name: str, input_: BotCommandInput) -> None:
         self._stage = stage
         self._act = act
         self._name = name
@@ -201,7 +201,7 @@ class Command:
             with self._stage.guarded() as tx:
                 taken = tx.effects.taken_ids(self._input.platform, spec.name, twin.intended_at)
             names = twin.key, spec.name, twin.args, twin.run_id, twin.act
-            announced = Announced(*names, twin.intended_at, True, taken, twin.age_seconds)
+            announced = EffectIntent(*names, twin.intended_at, True, taken, twin.age_seconds)
             try:
                 output = self._with_retries(lambda effect=announced: self._earlier_result(platform, spec, effect))  # type: ignore[misc]
             except OutcomeUnknown:
@@ -214,7 +214,7 @@ class Command:
             with self._stage.guarded() as tx:
                 tx.effects.finish(twin.key, "failed", error="its worker was lost before the command was done")
 
-    def _lost_twins(self, spec: CommandSpec, args: Mapping[str, Any]) -> list[Twin]:
+    def _lost_twins(self, spec: CommandSpec, args: Mapping[str, Any]) -> list[ConflictingEffect]:
         """Return the lost effects of other iterations; wait for those whose worker still holds them, at most one lease."""
         place, name, key = _place(args), str(args.get("name")), self._key(args)
         while True:
@@ -241,7 +241,7 @@ class Command:
         key = self._key(args)
         return Intent(key, claim.run_id, claim.number, self._act.name, platform, spec.name, args, claim.fence, plan)
 
-    def _record_intent(self, spec: CommandSpec, args: Mapping[str, Any]) -> tuple[EffectRecord, Announced]:
+    def _record_intent(self, spec: CommandSpec, args: Mapping[str, Any]) -> tuple[EffectRecord, EffectIntent]:
         claim, platform, intent = self._stage.claim, self._input.platform, self._intent(spec, args)
         key = intent.key
         with self._stage.about_to_act() as tx:
@@ -252,9 +252,9 @@ class Command:
                 repeated = False
             taken = tx.effects.taken_ids(platform, spec.name, record.intended_at) if repeated else frozenset[str]()
         names = key, spec.name, args, claim.run_id, self._act.name
-        return record, Announced(*names, record.intended_at, repeated, taken, record.age_seconds)
+        return record, EffectIntent(*names, record.intended_at, repeated, taken, record.age_seconds)
 
-    def _execute(self, platform: Platform, spec: CommandSpec, announced: Announced) -> CommandOutput:
+    def _execute(self, platform: Platform, spec: CommandSpec, announced: EffectIntent) -> CommandOutput:
         """Perform the command, or find that it was performed. After an answer is lost, the platform is asked first."""
         if announced.repeated:
             output = self._earlier_result(platform, spec, announced)
@@ -267,7 +267,7 @@ class Command:
                 raise
             return self._with_retries(lambda: self._execute(platform, spec, replace(announced, repeated=True)))
 
-    def _earlier_result(self, platform: Platform, spec: CommandSpec, announced: Announced) -> CommandOutput | None:
+    def _earlier_result(self, platform: Platform, spec: CommandSpec, announced: EffectIntent) -> CommandOutput | None:
         """Return the earlier result; None when the command may be performed again.
 
         OutcomeUnknown when neither is certain.
@@ -314,18 +314,18 @@ class Command:
             raise ParkUntil(wait_seconds, reason)
         threading.Event().wait(wait_seconds)
 
-    def _finish(self, announced: Announced, spec: CommandSpec, output: CommandOutput) -> None:
+    def _finish(self, announced: EffectIntent, spec: CommandSpec, output: CommandOutput) -> None:
         """Record the result and the captured ids in one transaction."""
         with self._stage.guarded() as tx:
             tx.effects.finish(announced.key, "done", output=output.data)
             self._capture(spec).write(tx, announced.args, output)
 
-    def _unknown(self, announced: Announced) -> BlockRun:
+    def _unknown(self, announced: EffectIntent) -> BlockRun:
         with self._stage.guarded() as tx:
             tx.effects.finish(announced.key, "unknown", error="a worker or an answer was lost")
         return self._block_run(announced)
 
-    def _block_run(self, announced: Announced) -> BlockRun:
+    def _block_run(self, announced: EffectIntent) -> BlockRun:
         key = announced.key[:8]
         return BlockRun(
             f"it is unknown whether {announced.command} was done (effect {announced.key}); see `botticelli effects show "

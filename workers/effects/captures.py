@@ -9,7 +9,7 @@ from typing import Any
 from botticelli.narrative.model import Act, BotCommandInput
 from botticelli.platforms import CommandOutput, CommandSpec, Verifies
 from botticelli.store import Transaction, escape_segment
-from workers.context.iteration_context import Stage
+from workers.context.iteration_context import IterationContext
 from workers.context.reference_values import guild_of
 
 VERIFIED_SECONDS = 60.0
@@ -20,7 +20,7 @@ _verified: dict[tuple[str, str, str], float] = {}
 class Capture:
     """Stores the id of the object that a command creates."""
 
-    def __init__(self, stage: Stage, input_: BotCommandInput, spec: CommandSpec, captured_as: str) -> None:
+    def __init__(self, stage: IterationContext, input_: BotCommandInput, spec: CommandSpec, captured_as: str) -> None:
         self._stage = stage
         self._input = input_
         self._spec = spec
@@ -59,7 +59,7 @@ class Capture:
             tx.state.set(key, value, metadata={"run": self._stage.claim.run_id, "command": self._spec.name})
 
 
-def no_longer_exists(stage: Stage, act: Act, value: Any) -> bool:
+def no_longer_exists(stage: IterationContext, act: Act, value: Any) -> bool:
     """Whether the object in `skip_if` was created by this act and no longer exists; deletes it from state."""
     identity = value.get("id") if isinstance(value, Mapping) else None
     if not isinstance(identity, str):
@@ -71,7 +71,9 @@ def no_longer_exists(stage: Stage, act: Act, value: Any) -> bool:
     return False
 
 
-def _no_longer_exists(stage: Stage, input_: BotCommandInput, identity: str, metadata: Mapping[str, Any]) -> bool:
+def _no_longer_exists(
+    stage: IterationContext, input_: BotCommandInput, identity: str, metadata: Mapping[str, Any]
+) -> bool:
     platform = stage.runtime.platforms.get(input_.platform, rehearse=stage.run.rehearse)
     spec = platform.spec(input_.command)
     if spec is None or spec.captures is None or not spec.writes or not isinstance(platform, Verifies):
@@ -87,7 +89,7 @@ def _no_longer_exists(stage: Stage, input_: BotCommandInput, identity: str, meta
     return False
 
 
-def forget_ids(stage: Stage, platform: str, ids: list[str]) -> None:
+def forget_ids(stage: IterationContext, platform: str, ids: list[str]) -> None:
     """Delete ids that no longer exist on the platform, from state and from the verified ones."""
     for known in [key for key in tuple(_verified) if key[0] == platform and key[2] in ids]:
         _verified.pop(known, None)

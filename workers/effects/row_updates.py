@@ -20,7 +20,7 @@ from botticelli.narrative.templates.row_filter import Refused
 from botticelli.platforms.database import UPDATE_TABLE
 from botticelli.security.policy import Call
 from botticelli.store import Intent, Tables
-from workers.context.iteration_context import Stage
+from workers.context.iteration_context import IterationContext
 from workers.context.outcomes import ActFailed
 from workers.context.reference_values import resolver
 from workers.effects.authorization import authorize, enforce_caps, require_approval
@@ -28,7 +28,7 @@ from workers.effects.authorization import authorize, enforce_caps, require_appro
 PLATFORM = "database"
 
 
-def update_table(stage: Stage, act: Act, name: str, input_: BotCommandInput) -> Any:
+def update_table(stage: IterationContext, act: Act, name: str, input_: BotCommandInput) -> Any:
     """Update a table, and return `rows_affected` and `table_name`.
 
     `name` is unique within the iteration. ActFailed when a required update failed; else the failure text.
@@ -41,7 +41,7 @@ def update_table(stage: Stage, act: Act, name: str, input_: BotCommandInput) -> 
         return f"{input_.command} failed: {error}"
 
 
-def _updated(stage: Stage, act: Act, name: str, input_: BotCommandInput) -> Any:
+def _updated(stage: IterationContext, act: Act, name: str, input_: BotCommandInput) -> Any:
     update = read_update(input_.args)
     resolve = partial(resolver, stage)
     where = condition_of(update.where, resolve)
@@ -61,7 +61,7 @@ def _updated(stage: Stage, act: Act, name: str, input_: BotCommandInput) -> Any:
             return record.output
         tx.limit_statements(settings.timeout_seconds)
         tables = Tables(tx.connection, allow=settings.allow, write=settings.write, rehearse=stage.is_rehearsal)
-        with tx.tried_out(stage.run.rehearse):
+        with tx.in_savepoint(stage.run.rehearse):
             rows = tables.change(update.table_name, where, values, update.limit)
         if rows > MAX_ROWS:
             raise InvalidInput(

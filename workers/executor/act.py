@@ -11,16 +11,16 @@ from sqlalchemy.exc import DataError
 
 from botticelli.drivers import GenerateRequest, GenerateResponse, Media
 from botticelli.errors import TemplateError
-from botticelli.narrative import json_or_text, render_text
+from botticelli.narrative import parse_json_or_text, render_text
 from botticelli.narrative.model import Act, BotCommandInput, MediaInput, NarrativeInput, TableInput, TextInput
-from botticelli.narrative.table_text import as_text_of
+from botticelli.narrative.table_text import format_rows
 from botticelli.store import ActRow, NewRow, Origin, Settled, Transaction, escape_segment
 from botticelli.telemetry.failpoints import reach
 from botticelli.telemetry.log import logger
 from botticelli.untrusted.storable import is_blank, storable
 from workers.batching.act_records import ActRecord, record_act
 from workers.context.history import Piece, messages, remembered
-from workers.context.iteration_context import Stage
+from workers.context.iteration_context import IterationContext
 from workers.context.media_and_rows import resolve_medium, resolve_rows
 from workers.context.outcomes import ActFailed
 from workers.context.reference_values import condition_value, is_skipped, resolver
@@ -31,7 +31,7 @@ from workers.outputs.content_output import Schema, rows_in, schema_of, store
 from workers.outputs.response_checks import CheckedAnswer, check_answer
 
 
-def perform_act(stage: Stage) -> None:
+def perform_act(stage: IterationContext) -> None:
     """Perform all turns of an act that are not done yet.
 
     ActFailed after the failure was written to the act's row. An act whose own carousel continues after errors fails
@@ -63,7 +63,7 @@ MAX_REASONING_CHARACTERS = 100_000
 Rows = tuple[Schema, list[NewRow]]
 
 
-def skip_act(stage: Stage) -> None:
+def skip_act(stage: IterationContext) -> None:
     """Record an act as skipped because an enclosing act was skipped."""
     _Turn(stage, 1).skip()
 
@@ -71,7 +71,7 @@ def skip_act(stage: Stage) -> None:
 class _Turn:
     """Performs one turn of one act."""
 
-    def __init__(self, stage: Stage, turn: int) -> None:
+    def __init__(self, stage: IterationContext, turn: int) -> None:
         self._stage = stage
         self._position = stage.position
         self._act: Act = stage.act
@@ -145,7 +145,9 @@ class _Turn:
                 case NarrativeInput():
                     text = self._narrative_output(input_)
                     given.bring(
-                        json_or_text(text), Piece(text, f"narrative {input_.name}", input_.history_retention), text
+                        parse_json_or_text(text),
+                        Piece(text, f"narrative {input_.name}", input_.history_retention),
+                        text,
                     )
                 case MediaInput():
                     call = self._stage.plan[self._position]
@@ -161,7 +163,7 @@ class _Turn:
             if query.required:
                 raise
             return failure.error, failure.error
-        return rows, as_text_of(query, rows)
+        return rows, format_rows(query, rows)
 
     def _narrative_output(self, performed: NarrativeInput) -> str:
         """Return what the narrative said last in this turn. ActFailed when one of its acts failed."""
@@ -223,7 +225,7 @@ class _Turn:
         output = row.output or ""
         try:
             content = (schema, rows_in(output, schema)) if schema else None
-            self._record(row, answer=answer, bound=json_or_text(output), content=content)
+            self._record(row, answer=answer, bound=parse_json_or_text(output), content=content)
         except ActFailed as failure:
             return failure.error
         except (DataError, ValueError, TypeError, RecursionError, OverflowError) as error:

@@ -11,17 +11,17 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 
-from botticelli.errors import Stale
+from botticelli.errors import StaleLease
 from botticelli.narrative.model import Act, NarrativeInput
-from botticelli.runtime.server_errors import SERVERS_AWAY
-from workers.context.iteration_context import Stage
+from botticelli.runtime.server_errors import SERVER_ERRORS
+from workers.context.iteration_context import IterationContext
 from workers.context.outcomes import ActFailed, BlockRun, ParkUntil, RunEnding, RunPaused
 from workers.context.reference_values import is_skipped
 from workers.executor.act import perform_act, skip_act
 
 _MOST_SEVERE: tuple[type[Exception] | tuple[type[Exception], ...], ...] = (
-    Stale,
-    SERVERS_AWAY,
+    StaleLease,
+    SERVER_ERRORS,
     RunEnding,
     BlockRun,
     ActFailed,
@@ -44,7 +44,7 @@ class Group:
         return self.start <= position <= self.end
 
 
-def perform_acts(stage: Stage) -> None:
+def perform_acts(stage: IterationContext) -> None:
     """Perform all acts that are not done yet. Raises the most severe of their failures."""
     acts = stage.narrative.acts
     order = _GroupDecisions(stage)
@@ -97,7 +97,7 @@ def _gravity(error: BaseException) -> int:
 class _GroupDecisions:
     """Decides for groups of acts: whether an act with all it performs is skipped, and whether a turn of it is lost."""
 
-    def __init__(self, stage: Stage) -> None:
+    def __init__(self, stage: IterationContext) -> None:
         self._stage = stage
         self._acts = stage.narrative.acts
         self._groups = [Group(act.composes, end) for end, act in enumerate(self._acts) if act.composes is not None]

@@ -12,15 +12,15 @@ from botticelli.runtime.worker_heartbeat import worker_name
 from botticelli.store import ActRow, Transaction
 from workers.batching.batcher import Batcher
 from workers.batching.wait_window import busy_counter
-from workers.context.iteration_context import Retries, Stage
+from workers.context.iteration_context import IterationContext, Retries
 
 
-def claim(runtime: Runtime, run_id: str, number: int) -> Stage | None:
+def claim(runtime: Runtime, run_id: str, number: int) -> IterationContext | None:
     """Claim an iteration and count the attempt; None when there is nothing to do."""
     return _claims.ask((runtime, run_id), number)
 
 
-def _claim_together(key: tuple[Runtime, str], numbers: Sequence[int]) -> list[Stage | None]:
+def _claim_together(key: tuple[Runtime, str], numbers: Sequence[int]) -> list[IterationContext | None]:
     """Claim iterations of one run; a number that is offered twice goes to the first."""
     runtime, run_id = key
     lease_seconds = runtime.settings.worker.lease_seconds
@@ -35,7 +35,7 @@ def _claim_together(key: tuple[Runtime, str], numbers: Sequence[int]) -> list[St
         demands = demands_of_run(tx, run_id)
         finished, failed_acts = _earlier(tx, run_id, [claim.number for claim in claims.values() if claim.fence > 1])
         stages = {
-            number: Stage(
+            number: IterationContext(
                 runtime=runtime,
                 claim=claim,
                 run=run,
@@ -70,4 +70,6 @@ def _earlier(
     return finished, failed_acts
 
 
-_claims: Batcher[tuple[Runtime, str], int, Stage | None] = Batcher(_claim_together, busy_counter.gather_seconds)
+_claims: Batcher[tuple[Runtime, str], int, IterationContext | None] = Batcher(
+    _claim_together, busy_counter.gather_seconds
+)

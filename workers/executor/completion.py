@@ -14,7 +14,7 @@ from datetime import timedelta
 from botticelli.budget import Ticket
 from botticelli.carousel import advance, publish
 from botticelli.carousel.control.run_control import release_all, stop_admission
-from botticelli.errors import Stale
+from botticelli.errors import StaleLease
 from botticelli.messages import Publication
 from botticelli.runtime.process import Runtime
 from botticelli.runtime.worker_heartbeat import worker_name
@@ -24,7 +24,7 @@ from botticelli.telemetry.log import log
 from workers.batching.act_records import ActRecord, record_act, write_acts
 from workers.batching.batcher import Batcher
 from workers.batching.wait_window import busy_counter
-from workers.context.iteration_context import Stage
+from workers.context.iteration_context import IterationContext
 from workers.context.outcomes import Blocked, Cancelled, Failed, Outcome, Parked, Paused, Succeeded
 from workers.recovery.hand_back import release
 from workers.recovery.sweep_thread import wake
@@ -33,7 +33,7 @@ _run_rows = ThreadLocks()
 """Serialises writes to a run's row within this process, so that waiting threads hold no connection."""
 
 
-def conclude(stage: Stage, outcome: Outcome) -> None:
+def conclude(stage: IterationContext, outcome: Outcome) -> None:
     """End an iteration with its outcome. Stale when another worker holds it."""
     if isinstance(outcome, Succeeded):
         _succeed(stage)
@@ -49,13 +49,13 @@ class _Success:
     last_acts: tuple[ActRecord, ...]
 
 
-def _succeed(stage: Stage) -> None:
+def _succeed(stage: IterationContext) -> None:
     claim = stage.claim
     success = _Success(claim, tuple(stage.last_acts))
     try:
         is_held, publications = _successes.ask((stage.runtime, claim.run_id), success)
     except Exception:
-        with suppress(Stale):
+        with suppress(StaleLease):
             _record_last_acts(stage)
         raise
     if publications is not None:
@@ -95,14 +95,14 @@ def _count(runtime: Runtime, tx: Transaction, run: Run, ended: Sequence[_Success
     return advance(runtime, tx, run)
 
 
-def _record_last_acts(stage: Stage) -> None:
+def _record_last_acts(stage: IterationContext) -> None:
     """Record the last acts without the iteration's end, to keep what was paid for. Stale when the lease is lost."""
     while stage.last_acts:
         record_act(stage.runtime, stage.last_acts[0])
         del stage.last_acts[0]
 
 
-def _write_end(stage: Stage, outcome: Outcome) -> None:
+def _write_end(stage: IterationContext, outcome: Outcome) -> None:
     """Write an outcome other than success, alone in its transaction, since it may change the run."""
     runtime, claim = stage.runtime, stage.claim
     release(runtime, claim)
@@ -131,7 +131,7 @@ def _is_decided(tx: Transaction, blocked: Blocked) -> bool:
     return blocked.waits_for is not None and tx.effects.status_of(blocked.waits_for) != "waiting"
 
 
-def _write_outcome(stage: Stage, tx: Transaction, run: Run, outcome: Outcome) -> tuple[Run, list[Ticket]]:
+def _write_outcome(stage: IterationContext, tx: Transaction, run: Run, outcome: Outcome) -> tuple[Run, list[Ticket]]:
     """Write the outcome; return the changed run, and the tickets to release after the commit."""
     runtime, claim = stage.runtime, stage.claim
     match outcome:
@@ -162,7 +162,7 @@ def _write_outcome(stage: Stage, tx: Transaction, run: Run, outcome: Outcome) ->
     return run, []
 
 
-def _park(stage: Stage, tx: Transaction, run: Run, outcome: Parked) -> None:
+def _park(stage: IterationContext, tx: Transaction, run: Run, outcome: Parked) -> None:
     claim = stage.claim
     tx.iterations.requeue(claim.run_id, claim.number, claim.fence, retries_used=outcome.retries_used)
     if run.status == "running":

@@ -6,13 +6,13 @@ import logging
 
 from celery.exceptions import SoftTimeLimitExceeded
 
-from botticelli.errors import BotticelliError, Stale
+from botticelli.errors import BotticelliError, StaleLease
 from botticelli.runtime.process import Runtime
-from botticelli.runtime.server_errors import SERVERS_AWAY
+from botticelli.runtime.server_errors import SERVER_ERRORS
 from botticelli.telemetry.failpoints import reach
 from botticelli.telemetry.log import log, logger
 from workers.batching.wait_window import busy_counter
-from workers.context.iteration_context import Stage
+from workers.context.iteration_context import IterationContext
 from workers.context.outcomes import (
     ActFailed,
     Blocked,
@@ -43,7 +43,7 @@ def perform(runtime: Runtime, run_id: str, number: int) -> Failed | None:
     try:
         with busy_counter.busy():
             return _claim_and_perform(runtime, run_id, number)
-    except SERVERS_AWAY as error:
+    except SERVER_ERRORS as error:
         log("iteration_interrupted", level=logging.WARNING, run=run_id, iteration=number, error=type(error).__name__)
         return None
 
@@ -59,7 +59,7 @@ def _claim_and_perform(runtime: Runtime, run_id: str, number: int) -> Failed | N
     return outcome if isinstance(outcome, Failed) else None
 
 
-def _perform(stage: Stage) -> Outcome | None:
+def _perform(stage: IterationContext) -> Outcome | None:
     """Run the acts and return the outcome; None when the lease was lost and its own ticket is released."""
     runtime, held = stage.runtime, stage.claim
     try:
@@ -67,7 +67,7 @@ def _perform(stage: Stage) -> Outcome | None:
             outcome = _acts(stage)
             reach("acts_performed")
             return _conclude(stage, outcome)
-    except Stale:
+    except StaleLease:
         log("iteration_taken_over", level=logging.WARNING, run=held.run_id, iteration=held.number)
         release(runtime, held)
     except SoftTimeLimitExceeded:
@@ -75,7 +75,7 @@ def _perform(stage: Stage) -> Outcome | None:
     return None
 
 
-def _acts(stage: Stage) -> Outcome:
+def _acts(stage: IterationContext) -> Outcome:
     try:
         perform_acts(stage)
     except ActFailed as failure:
@@ -90,7 +90,7 @@ def _acts(stage: Stage) -> Outcome:
         return Blocked(halt.reason, stage.retries_used, halt.waits_for)
     except SoftTimeLimitExceeded:
         return Failed("longer than the worker's soft time limit; raise task_soft_time_limit, or lower timeout_seconds")
-    except (Stale, *SERVERS_AWAY):
+    except (StaleLease, *SERVER_ERRORS):
         raise
     except BotticelliError as error:
         return Failed(str(error))
@@ -99,12 +99,12 @@ def _acts(stage: Stage) -> Outcome:
     return Succeeded()
 
 
-def _conclude(stage: Stage, outcome: Outcome) -> Outcome:
+def _conclude(stage: IterationContext, outcome: Outcome) -> Outcome:
     """Record the outcome and return it; an iteration whose last act can't be written has failed."""
     try:
         conclude(stage, outcome)
         return outcome
-    except (Stale, SoftTimeLimitExceeded, *SERVERS_AWAY):
+    except (StaleLease, SoftTimeLimitExceeded, *SERVER_ERRORS):
         raise
     except Exception as error:
         if not stage.last_acts:
@@ -115,7 +115,7 @@ def _conclude(stage: Stage, outcome: Outcome) -> Outcome:
         return outcome
 
 
-def _unexpected_failure(stage: Stage, error: Exception) -> Failed:
+def _unexpected_failure(stage: IterationContext, error: Exception) -> Failed:
     """Log an unexpected error, and return it as the iteration's failure."""
     logger.error("iteration_broken run=%s iteration=%s", stage.claim.run_id, stage.claim.number, exc_info=error)
     return Failed(f"internal error ({type(error).__name__}); the worker's log has the details")

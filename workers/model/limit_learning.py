@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from botticelli.carousel.plan.planned_calls import Call
 from botticelli.drivers import Driver, ReportsLimits
 from botticelli.runtime.process import Runtime
-from botticelli.runtime.server_errors import SERVERS_AWAY
+from botticelli.runtime.server_errors import SERVER_ERRORS
 from botticelli.telemetry.log import log
 
 _written: dict[str, Mapping[str, int]] = {}
@@ -27,5 +27,5 @@ def record_learned_limits(runtime: Runtime, driver: Driver, call: Call) -> None:
         with runtime.store.transaction() as tx:
             tx.learned.learn(call.scope.name, limits)
         _written[key] = limits
-    except SERVERS_AWAY as error:
+    except SERVER_ERRORS as error:
         log("limits_not_learned", level=logging.WARNING, error=type(error).__name__)

@@ -11,28 +11,28 @@ from decimal import Decimal
 from typing import Any, NoReturn
 
 from botticelli.budget import Amounts, Draw, Refusal, Scope, Ticket
-from botticelli.carousel.admission.dispatch import in_short
+from botticelli.carousel.admission.dispatch import refusal_summary
 from botticelli.carousel.plan.planned_calls import Call
 from botticelli.drivers import (
     Driver,
     GenerateRequest,
     GenerateResponse,
     ModelName,
-    Prepares,
     Streams,
     Usage,
+    Warmable,
     checked_response,
 )
-from botticelli.drivers.transport.departures import on_departure
+from botticelli.drivers.transport.departures import on_request_sent
 from botticelli.errors import DriverError, DriverTerminal, DriverTransient, DriverUnknown
-from botticelli.spending.costs import Carry
+from botticelli.spending.costs import CostRounder
 from botticelli.spending.draws import Draws, Request, granted
 from botticelli.store import Entry, Settled, Transaction
 from botticelli.telemetry.failpoints import reach
 from botticelli.telemetry.log import log
 from workers.batching.batched_draws import GrantedDraw
 from workers.batching.wait_window import busy_counter
-from workers.context.iteration_context import Stage
+from workers.context.iteration_context import IterationContext
 from workers.context.outcomes import ActFailed, ParkUntil
 from workers.context.retry_waits import next_wait, unstated_limits
 from workers.model.limit_learning import record_learned_limits
@@ -63,7 +63,7 @@ class ModelDown(ActFailed):
 class ModelCall:
     """Performs the calls for one turn of an act: with its model, then with the next one when that is exhausted or down."""
 
-    def __init__(self, stage: Stage, act: str, retries: int, call: Call, name: str) -> None:
+    def __init__(self, stage: IterationContext, act: str, retries: int, call: Call, name: str) -> None:
         self._stage = stage
         self._act = act
         self._retries = retries
@@ -112,7 +112,7 @@ class ModelCall:
         while True:
             draw = self._draw()
             try:
-                with busy_counter.waiting_for_model(), on_departure(self._measure_delay):
+                with busy_counter.waiting_for_model(), on_request_sent(self._measure_delay):
                     self._measure_delay()
                     response = self._generate(driver, request)
                 reach("model_answered")
@@ -138,7 +138,7 @@ class ModelCall:
 
     def _prepare(self, driver: Driver) -> None:
         """Prepare the driver before the draw: a window counts from the draw, the provider from the request's arrival."""
-        if isinstance(driver, Prepares):
+        if isinstance(driver, Warmable):
             try:
                 driver.prepare()
             except DriverError as error:
@@ -177,7 +177,7 @@ class ModelCall:
             draw_id += f":{self._call.model}"
         self._spreads.report(self._stage.runtime.budget, self._call.scope)
         while isinstance(drawn := self._drawn(draw_id), Refusal):
-            self._wait_for(self._stage.runtime.softened(drawn))
+            self._wait_for(self._stage.runtime.with_retry(drawn))
         self._requested_at = drawn.requested_at
         if isinstance(drawn.confirmed, Refusal):
             self._give_up_draw(drawn.draw, drawn.confirmed)
@@ -191,10 +191,10 @@ class ModelCall:
         """
         with self._stage.guarded() as tx:
             self._undo_draw(tx, draw)
-        refusal = self._stage.runtime.softened(refusal)
+        refusal = self._stage.runtime.with_retry(refusal)
         if refusal.retry_after_ms is None:
             self._wait_for(refusal)
-        raise ParkUntil((refusal.retry_after_ms or 0) / 1000, str(refusal), in_short(refusal))
+        raise ParkUntil((refusal.retry_after_ms or 0) / 1000, str(refusal), refusal_summary(refusal))
 
     def _undo_draw(self, tx: Transaction, draw: Draw) -> None:
         """Undo a draw whose call is not made, though its ledger row exists."""
@@ -233,7 +233,7 @@ class ModelCall:
             raise ModelDown(f"{refusal}; lower the estimate or choose another tier")
         wait_seconds = refusal.retry_after_ms / 1000
         self._stage.tell("call_waiting", act=self._act, reason=str(refusal), wait_seconds=wait_seconds)
-        self._sleep(wait_seconds, str(refusal), in_short(refusal))
+        self._sleep(wait_seconds, str(refusal), refusal_summary(refusal))
 
     def _settle_failure(self, draw: Draw, error: DriverError) -> None:
         """Settle a call that failed.
@@ -313,7 +313,7 @@ class ModelCall:
             threading.Event().wait(wait_seconds)
 
 
-_costs = Carry()
+_costs = CostRounder()
 """Fractions of a microdollar to carry over, by scope, in this process."""
 
 

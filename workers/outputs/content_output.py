@@ -12,7 +12,7 @@ from botticelli.errors import InvalidInput
 from botticelli.narrative.model import Act, Narrative
 from botticelli.store import NewRow, Origin, Tables, Transaction
 from botticelli.store.user_data.content_tables import BOOKKEEPING, MAX_COLUMNS, NAME
-from workers.context.iteration_context import Stage
+from workers.context.iteration_context import IterationContext
 from workers.context.outcomes import ActFailed
 from workers.outputs.response_json import read_json
 
@@ -50,7 +50,7 @@ class Schema:
         )
 
 
-def schema_of(stage: Stage, position: int) -> Schema | None:
+def schema_of(stage: IterationContext, position: int) -> Schema | None:
     """Return where an act's content goes; None for an act that stores none.
 
     ActFailed when its template doesn't exist.

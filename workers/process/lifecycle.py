@@ -15,12 +15,12 @@ from typing import Any
 from celery import signals
 from celery.worker import state
 
-from botticelli.errors import BotticelliError, ServiceUnavailable, Unwritable
+from botticelli.errors import BotticelliError, DatabaseUnwritable, ServiceUnavailable
 from botticelli.runtime.process import current
 from botticelli.runtime.worker_heartbeat import announce
 from botticelli.telemetry.masking import mask_logs
 from workers.process import remote_control, shutdown
-from workers.process.shutdown import Departure
+from workers.process.shutdown import WorkerShutdown
 from workers.process.slots import slots
 from workers.recovery import sweep_thread
 from workers.recovery.canary import ConsumerWatchdog
@@ -34,9 +34,9 @@ NEW_OBJECTS_BEFORE_COLLECTION = 10_000
 """Garbage collection threshold; Python's own, 700, is less than one model call creates."""
 STALLED_EXIT_CODE = 75
 """EX_TEMPFAIL: the supervisor should restart the worker."""
-RETRIED_ERRORS = (ServiceUnavailable, Unwritable)
+RETRIED_ERRORS = (ServiceUnavailable, DatabaseUnwritable)
 
-_departures: list[Departure] = []
+_departures: list[WorkerShutdown] = []
 _pools: list[Any] = []
 """Celery's pool of this process, once it is ready."""
 
@@ -172,7 +172,7 @@ def depart(finish_seconds: float) -> None:
 
 def _depart(finish_seconds: float, exit_code: int) -> None:
     sweep_thread.stop()
-    departing = Departure(current(), finish_seconds=finish_seconds, exit_code=exit_code, children=children)
+    departing = WorkerShutdown(current(), finish_seconds=finish_seconds, exit_code=exit_code, children=children)
     _departures.append(departing)
     if _departures[0] is departing:  # a signal may have started another one in this moment
         departing.start()

@@ -19,7 +19,7 @@ from celery.worker import state
 from redis.exceptions import RedisError
 
 from botticelli.runtime.process import Runtime
-from botticelli.runtime.server_errors import SERVERS_AWAY
+from botticelli.runtime.server_errors import SERVER_ERRORS
 from botticelli.runtime.worker_heartbeat import depart, worker_name
 from botticelli.telemetry.log import log
 from workers.recovery.hand_back import hand_back
@@ -59,7 +59,7 @@ stopping = Flag()
 """Set once this process is shutting down; waits on it then end."""
 
 
-class Departure(threading.Thread):
+class WorkerShutdown(threading.Thread):
     """Shuts a worker down, beginning at once.
 
     `exit_code` applies when Celery doesn't end the process by itself; `children` are the processes of its pool, if any:
@@ -108,7 +108,7 @@ class Departure(threading.Thread):
                 keeper_of(self._runtime).hand_back_all(why)
                 self._hand_back_of_children(busy, why)
                 return busy
-            except SERVERS_AWAY as error:
+            except SERVER_ERRORS as error:
                 if time.monotonic() >= deadline:
                     log("left_to_the_leases", level=logging.WARNING, error=type(error).__name__)
                     return busy

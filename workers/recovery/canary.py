@@ -15,7 +15,7 @@ from redis.exceptions import RedisError
 
 from botticelli.messages import QUEUE, publish_canary
 from botticelli.runtime.process import Runtime
-from botticelli.runtime.server_errors import SERVERS_AWAY
+from botticelli.runtime.server_errors import SERVER_ERRORS
 from botticelli.runtime.worker_heartbeat import worker_name
 from botticelli.store import Canary
 from botticelli.telemetry.log import log
@@ -75,5 +75,5 @@ def answer(runtime: Runtime, queue: object) -> None:
     try:
         with runtime.store.transaction() as tx:
             tx.canaries.answer(QUEUE, worker_name())
-    except SERVERS_AWAY as error:
+    except SERVER_ERRORS as error:
         log("canary_not_stamped", level=logging.WARNING, error=type(error).__name__)

@@ -11,7 +11,7 @@ from functools import cache
 from botticelli.budget import Ticket
 from botticelli.carousel.admission.dispatch import TICKET_LEASE_SECONDS
 from botticelli.runtime.process import Runtime
-from botticelli.runtime.server_errors import SERVERS_AWAY
+from botticelli.runtime.server_errors import SERVER_ERRORS
 from botticelli.store import Claim, ClaimKey
 from botticelli.telemetry.log import log
 from workers.recovery.hand_back import hand_back
@@ -43,7 +43,7 @@ class LeaseKeeper:
                 self._thread.start()
         try:
             yield
-        except SERVERS_AWAY:
+        except SERVER_ERRORS:
             with self._lock:
                 self._interrupted[key] = claim
             raise
@@ -73,7 +73,7 @@ class LeaseKeeper:
     def _hand_back(self, claim: Claim, why: str) -> None:
         try:
             hand_back(self._runtime, claim, why)
-        except SERVERS_AWAY:
+        except SERVER_ERRORS:
             with self._lock:
                 self._interrupted[claim.key] = claim
             raise
@@ -88,7 +88,7 @@ class LeaseKeeper:
                     return
             try:
                 self._renew(claims)
-            except SERVERS_AWAY as error:
+            except SERVER_ERRORS as error:
                 log("lease_renewal_failed", level=logging.WARNING, claims=len(claims), error=type(error).__name__)
 
     def _renew(self, claims: list[Claim]) -> None:

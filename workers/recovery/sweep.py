@@ -16,8 +16,8 @@ from botticelli.carousel.admission.dispatch import TICKET_LEASE_SECONDS
 from botticelli.carousel.control.run_control import release_all, stop_admission
 from botticelli.messages import Publication
 from botticelli.runtime.process import Runtime
-from botticelli.runtime.server_errors import SERVERS_AWAY
-from botticelli.store import Lost, Transaction
+from botticelli.runtime.server_errors import SERVER_ERRORS
+from botticelli.store import ExpiredLease, Transaction
 from botticelli.telemetry.log import log, logger
 from workers.recovery.queued_tasks import lost_tasks
 
@@ -49,7 +49,7 @@ def _requeue_lost(runtime: Runtime) -> None:
         publish(runtime, publications)
 
 
-def _requeue_or_fail(runtime: Runtime, tx: Transaction, lost: Lost) -> list[Ticket] | None:
+def _requeue_or_fail(runtime: Runtime, tx: Transaction, lost: ExpiredLease) -> list[Ticket] | None:
     """Queue a lost iteration again, or fail it when it has cost too many workers.
 
     Returns the tickets to release; None when another sweep was first.
@@ -81,7 +81,7 @@ def _publish_unclaimed(runtime: Runtime) -> None:
         return
     lost = lost_tasks(runtime, {row.key for row in unclaimed})
     with runtime.store.transaction() as tx:
-        again = tx.iterations.put_off(unclaimed, lost, grace_seconds=grace_seconds)
+        again = tx.iterations.postpone(unclaimed, lost, grace_seconds=grace_seconds)
     for row in unclaimed:
         ticket = Ticket.from_json(row.ticket)
         runtime.budget.renew(ticket.id, [share.scope for share in ticket.shares], TICKET_LEASE_SECONDS)
@@ -102,7 +102,7 @@ def wake_due(runtime: Runtime) -> None:
                 is_due = run.due_at is not None and run.due_at <= run.now
                 publications = advance(runtime, tx, run) if is_due else []
             publish(runtime, publications)
-        except SERVERS_AWAY:
+        except SERVER_ERRORS:
             raise
         except Exception:
             logger.exception("run_not_advanced run=%s", run_id)

@@ -13,9 +13,9 @@ from queue import Empty, SimpleQueue
 
 from botticelli import services
 from botticelli.errors import BotticelliError
-from botticelli.runtime.heartbeats import DEAF
+from botticelli.runtime.heartbeats import STALLED
 from botticelli.runtime.process import Runtime
-from botticelli.runtime.server_errors import SERVERS_AWAY
+from botticelli.runtime.server_errors import SERVER_ERRORS
 from botticelli.runtime.worker_heartbeat import announce, worker_name
 from botticelli.store.connection.sessions import LOCK_SECONDS
 from botticelli.telemetry.log import log, logger
@@ -78,7 +78,7 @@ class Sweep(threading.Thread):
                 due_seconds = tx.runs.seconds_to_next_due()
             self._check_consumer()
             self._log_trouble("")
-        except (*SERVERS_AWAY, OSError) as error:
+        except (*SERVER_ERRORS, OSError) as error:
             self._spare_expired_leases()
             self._log_lock_holders(error)
             self._log_trouble(str(error) if isinstance(error, BotticelliError) else type(error).__name__)
@@ -106,7 +106,7 @@ class Sweep(threading.Thread):
         """Log which sessions held rows locked for too long, as far as the server says it."""
         if getattr(getattr(error, "orig", None), "pgcode", None) not in LOCKED:
             return
-        with suppress(*SERVERS_AWAY):
+        with suppress(*SERVER_ERRORS):
             for holder in self._runtime.store.lock_holders(LOCK_SECONDS / 2):
                 log("rows_held", level=logging.WARNING, **{name: _rounded(value) for name, value in holder.items()})
 
@@ -126,7 +126,7 @@ class Sweep(threading.Thread):
             self._stalled = ""
             return
         self._stalled = (
-            f"the consumer of this worker {DEAF}: a canary of {canary_row.asked_at:%H:%M:%S} UTC is unanswered"
+            f"the consumer of this worker {STALLED}: a canary of {canary_row.asked_at:%H:%M:%S} UTC is unanswered"
         )
         announce(self._runtime, self._stalled)
         log("worker_deaf", level=logging.ERROR, silent_seconds=round(canary_row.silent_seconds))

@@ -17,8 +17,8 @@ from redis.exceptions import RedisError
 
 from botticelli.budget import BLOCKED, Refusal, Scope, Share, Ticket
 from botticelli.budget.scope_paused import PAUSED
-from botticelli.carousel.actor import Mover
-from botticelli.carousel.admission.run_caps import own_scope, past_cap
+from botticelli.carousel.actor import Actor
+from botticelli.carousel.admission.run_caps import exceeded_cap, run_scope
 from botticelli.carousel.admission.state_machine import AwaitApproval, End, Idle, Start, next_step
 from botticelli.carousel.plan.planned_calls import Plan, shares, without_scope
 from botticelli.carousel.plan.snapshots import plan_of
@@ -96,7 +96,7 @@ def _numbers(run: Run, opened: Open, first: int) -> range:
     if first <= run.dispatched:
         return range(first, first + 1)
     most = min(run.concurrency - opened.in_flight, run.iterations - run.dispatched, AT_ONCE)
-    within_caps = takewhile(lambda more: past_cap(run, _plus(opened, more)) is None, range(1, most))
+    within_caps = takewhile(lambda more: exceeded_cap(run, _plus(opened, more)) is None, range(1, most))
     return range(first, first + 1 + sum(1 for _ in within_caps))
 
 
@@ -108,7 +108,7 @@ def _ask(
     Tickets of the first of these numbers, or the refusal of the very first. None: Redis is away, and nothing is granted
     while it is.
     """
-    capped = past_cap(run, opened)
+    capped = exceeded_cap(run, opened)
     if capped is not None:
         return capped
     try:
@@ -117,8 +117,8 @@ def _ask(
         reach("ticket_reserved")
         if isinstance(answer, list):
             return answer
-        reopening = runtime.is_reopening(answer, (share.scope for share in shares(plan)))
-        return runtime.softened(dataclasses.replace(answer, reopening=reopening), tx)
+        reopening = runtime.is_rebuilding(answer, (share.scope for share in shares(plan)))
+        return runtime.with_retry(dataclasses.replace(answer, reopening=reopening), tx)
     except RedisError as error:
         log("budget_unreachable", level=logging.WARNING, run=run.id, error=type(error).__name__)
         return None
@@ -223,7 +223,7 @@ def _refused(
         tx.runs.set(run.id, due_at=_after(run, refusal))
     elif ending is None:
         since = run.waiting_since or run.now
-        waiting = {"reason": str(refusal), "waiting_since": since, "waiting_for": in_short(refusal)}
+        waiting = {"reason": str(refusal), "waiting_since": since, "waiting_for": refusal_summary(refusal)}
         seconds = None if refusal.retry_after_ms is None else refusal.retry_after_ms / 1000
         runtime.events.tell(run.id, "run_waiting", reason=str(refusal), retry_after_seconds=seconds)
         tx.runs.set(run.id, status="waiting", due_at=_after(run, refusal), **waiting)
@@ -237,14 +237,14 @@ def _refused(
 
 def _ending(run: Run, refusal: Refusal, *, again: bool) -> str | None:
     """Return the status with which the refusal ends the run; None when the run may wait."""
-    if refusal.scope == own_scope(run):
+    if refusal.scope == run_scope(run):
         return "budget_exhausted"
     if refusal.too_large:
         return "failed"
     return None if _may_wait(run, refusal, again) else "budget_exhausted"
 
 
-def in_short(refusal: Refusal) -> dict[str, Any]:
+def refusal_summary(refusal: Refusal) -> dict[str, Any]:
     """For the row of a run that waits."""
     return {name: getattr(refusal, name) for name in ("scope", "window", "limit", "used", "requested")}
 
@@ -286,7 +286,7 @@ def _await_approval(tx: Transaction, run: Run) -> None:
             f"{len(others) + 1:,} iterations wait for approval; `botticelli effects list --waiting --run {run.id}` "
         )
         reason += f"shows what for, `botticelli effects approve --run {run.id}` approves all of it"
-    tx.levers.record(run.id, HALT, moved_by=Mover().name, reason=reason)
+    tx.levers.record(run.id, HALT, moved_by=Actor().name, reason=reason)
     tx.runs.set(run.id, status="paused", reason=reason, due_at=None, waiting_for=None)
 
 

@@ -12,12 +12,12 @@ from botticelli.store import Open, Run
 NANO = 1_000_000_000
 
 
-def own_scope(run: Run) -> str:
+def run_scope(run: Run) -> str:
     """The scope of a refusal by the run's own cap."""
     return f"run:{run.id}"
 
 
-def past_cap(run: Run, opened: Open) -> Refusal | None:
+def exceeded_cap(run: Run, opened: Open) -> Refusal | None:
     """Return the refusal of another iteration that would pass a cap of the run.
 
     The refusal of another iteration, if it would pass a cap of the run; what is in flight or parked counts with its
@@ -28,7 +28,7 @@ def past_cap(run: Run, opened: Open) -> Refusal | None:
     for name, cap, used, each in _caps(run):
         spent = used + (opened.in_flight + opened.parked) * each
         if spent + each > cap:
-            return Refusal(own_scope(run), name, cap, spent, each, None)
+            return Refusal(run_scope(run), name, cap, spent, each, None)
     return None
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from botticelli.carousel.checks.media_and_tables import update_fault
 from botticelli.errors import InvalidInput, NarrativeError, Problem
-from botticelli.narrative.model import Act, BotCommandInput, Items, Narrative, Template, Value
+from botticelli.narrative.model import Act, BotCommandInput, Narrative, NestedArguments, Template, Value
 from botticelli.narrative.source.environment import PLACEHOLDER
 from botticelli.platforms import TEMPLATED, Catalogued, Platform, Restricts, Settled, check_arguments, unknown_commands
 from botticelli.platforms.database import DATABASE
@@ -142,9 +142,9 @@ def _known(value: Value) -> Any:
         case Template():
             text = "".join(map(str, value.parts))
             return TEMPLATED if value.references or PLACEHOLDER in text else text
-        case Items(array=tuple() as array):
+        case NestedArguments(array=tuple() as array):
             return [_known(item) for item in array]
-        case Items():
+        case NestedArguments():
             return {key: _known(item) for key, item in (value.table or {}).items()}
         case _:
             return value

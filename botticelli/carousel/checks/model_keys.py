@@ -9,8 +9,8 @@ from redis.exceptions import RedisError
 
 from botticelli.carousel.checks.run_checks import NotHere
 from botticelli.carousel.plan.planned_calls import Call, Plan
-from botticelli.drivers import SaysReadiness
-from botticelli.runtime.heartbeats import WorkerFacts, fleet, is_ready
+from botticelli.drivers import ReportsReadiness
+from botticelli.runtime.heartbeats import WorkerReport, fleet, is_ready
 from botticelli.runtime.process import Runtime
 
 
@@ -35,14 +35,14 @@ def key_notes(runtime: Runtime, plan: Plan, *, worker_here: bool) -> list[str]:
     return [f"{name}: {_lack(runtime, name)} here; {_elsewhere(workers, name)}" for name in names]
 
 
-def _fleet(runtime: Runtime) -> list[WorkerFacts]:
+def _fleet(runtime: Runtime) -> list[WorkerReport]:
     try:
         return fleet(runtime)
     except RedisError:
         return []
 
 
-def _is_here(workers: Sequence[WorkerFacts], *, worker_here: bool) -> bool:
+def _is_here(workers: Sequence[WorkerReport], *, worker_here: bool) -> bool:
     """Whether a worker of this machine would perform it: the ones that are alive, or the one that is started."""
     if not workers:
         return worker_here
@@ -53,11 +53,11 @@ def _providers(call: Call) -> list[str]:
     return [option.model.provider for option in (call, *call.fallbacks)]
 
 
-def _have(workers: Sequence[WorkerFacts], provider: str) -> list[str]:
+def _have(workers: Sequence[WorkerReport], provider: str) -> list[str]:
     return [worker.worker for worker in workers if worker.ready.get(provider)]
 
 
-def _elsewhere(workers: Sequence[WorkerFacts], provider: str) -> str:
+def _elsewhere(workers: Sequence[WorkerReport], provider: str) -> str:
     have = _have(workers, provider)
     if have:
         return f"workers that have it: {', '.join(have)}"
@@ -70,7 +70,7 @@ def _elsewhere(workers: Sequence[WorkerFacts], provider: str) -> str:
 
 def _lack(runtime: Runtime, provider: str) -> str:
     driver = runtime.drivers.get(provider)
-    readiness = driver.readiness() if isinstance(driver, SaysReadiness) else None
+    readiness = driver.readiness() if isinstance(driver, ReportsReadiness) else None
     if readiness is not None and readiness.sdk_missing:
         return "its SDK is not installed"
     return (
@@ -82,7 +82,7 @@ def _lack(runtime: Runtime, provider: str) -> str:
 
 def _do(runtime: Runtime, provider: str) -> str:
     driver = runtime.drivers.get(provider)
-    readiness = driver.readiness() if isinstance(driver, SaysReadiness) else None
+    readiness = driver.readiness() if isinstance(driver, ReportsReadiness) else None
     if readiness is not None and readiness.sdk_missing:
         return readiness.sdk_missing
     return "set it and start the workers with it, or choose another model"

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from botticelli.budget import Refusal, Share
 from botticelli.carousel.plan.estimates import Estimates
 from botticelli.carousel.plan.planned_calls import Plan, carousel_of, estimated_cost_usd, plan_iteration, shares
-from botticelli.drivers import SaysReadiness, UnclaimedModel
+from botticelli.drivers import ReportsReadiness, UnclaimedModel
 from botticelli.errors import InvalidInput
 from botticelli.narrative import missing_variables, references
 from botticelli.narrative.model import Narrative
@@ -60,7 +60,7 @@ def readiness_notes(runtime: Runtime, plan: Plan) -> list[str]:
     notes = []
     for name in dict.fromkeys(call.model.provider for call in calls):
         driver = runtime.drivers.get(name)
-        if not isinstance(driver, SaysReadiness):
+        if not isinstance(driver, ReportsReadiness):
             continue
         readiness = driver.readiness()
         if readiness.sdk_missing:

@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import func
 
-from botticelli.carousel.actor import Mover
+from botticelli.carousel.actor import Actor
 from botticelli.carousel.admission.dispatch import advance, publish
 from botticelli.carousel.plan.snapshots import demands_of_run
 from botticelli.errors import InvalidInput
@@ -36,13 +36,13 @@ def valid_seconds(runtime: Runtime, demands: Iterable[Demands]) -> float:
     return confirmation_hours(runtime.settings.security, demands) * SECONDS_PER_HOUR
 
 
-def decide(runtime: Runtime, effect: str, decision: Decision, mover: Mover | None = None) -> Decided:
+def decide(runtime: Runtime, effect: str, decision: Decision, mover: Actor | None = None) -> Decided:
     """`effect` is the beginning of its id. What is approved is this command with these arguments, once.
 
     The first answer counts: NotFound when there is no such effect, InvalidInput when it doesn't wait (any more) or the
     opposite was said.
     """
-    mover = mover or Mover()
+    mover = mover or Actor()
     with runtime.store.transaction() as tx:
         row = tx.effects.find(effect)
         key = row["key"]
@@ -62,7 +62,7 @@ def decide(runtime: Runtime, effect: str, decision: Decision, mover: Mover | Non
     return Decided(after, changed)
 
 
-def waiting_of(runtime: Runtime, run_id: str) -> list[dict[str, Any]]:
+def effects_waiting(runtime: Runtime, run_id: str) -> list[dict[str, Any]]:
     """The effects of a run that wait for a word, in the order in which they were asked."""
     with runtime.store.transaction() as tx:
         return [row for row in tx.effects.of_run(run_id) if row["status"] == "waiting"]

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from sqlalchemy import func
 
 from botticelli.budget import Ticket
-from botticelli.carousel.actor import Mover
+from botticelli.carousel.actor import Actor
 from botticelli.carousel.admission.dispatch import advance, give_up_place, publish
 from botticelli.errors import InvalidInput
 from botticelli.runtime.process import Runtime
@@ -24,13 +24,13 @@ CONFIRM_SECONDS = 2.5
 POLL_SECONDS = 0.05
 
 
-def pause(runtime: Runtime, run_id: str, mover: Mover | None = None, *, now: bool = False) -> Run:
+def pause(runtime: Runtime, run_id: str, mover: Actor | None = None, *, now: bool = False) -> Run:
     """No further iteration is started; what a worker holds ends. Nothing changes for a run that is over or being ended.
 
     `now`: what a worker holds is given back before its next call or effect. Returns when no call can begin any more;
     calls that have begun are answered, paid and kept.
     """
-    mover = mover or Mover()
+    mover = mover or Actor()
     tickets: list[Ticket] = []
     with runtime.store.transaction() as tx:
         run = tx.runs.lock(run_id)
@@ -46,12 +46,12 @@ def pause(runtime: Runtime, run_id: str, mover: Mover | None = None, *, now: boo
     return _confirmed(runtime, after) if now else after
 
 
-def resume(runtime: Runtime, run_id: str, mover: Mover | None = None) -> Run:
+def resume(runtime: Runtime, run_id: str, mover: Actor | None = None) -> Run:
     """Go on with a run that was paused, or that ended as budget_exhausted, failed or cancelled.
 
     Finished iterations and acts are kept. InvalidInput for a run that is complete, or that is just being ended.
     """
-    mover = mover or Mover()
+    mover = mover or Actor()
     with runtime.store.transaction() as tx:
         run = tx.runs.lock(run_id)
         _require_accepted(run)
@@ -73,13 +73,13 @@ def resume(runtime: Runtime, run_id: str, mover: Mover | None = None) -> Run:
     return after
 
 
-def retry(runtime: Runtime, run_id: str, mover: Mover | None = None) -> Run:
+def retry(runtime: Runtime, run_id: str, mover: Actor | None = None) -> Run:
     """Perform the failed iterations again, and what their failure kept from being performed.
 
     Their acts that are done are kept. Nothing changes for a run without failures; InvalidInput for a run that was
     cancelled.
     """
-    mover = mover or Mover()
+    mover = mover or Actor()
     with runtime.store.transaction() as tx:
         run = tx.runs.lock(run_id)
         _require_accepted(run)
@@ -96,12 +96,12 @@ def retry(runtime: Runtime, run_id: str, mover: Mover | None = None) -> Run:
     return after
 
 
-def cancel(runtime: Runtime, run_id: str, mover: Mover | None = None, *, now: bool = False) -> Run:
+def cancel(runtime: Runtime, run_id: str, mover: Actor | None = None, *, now: bool = False) -> Run:
     """Start nothing more; an iteration that is running stops at its next call. Nothing changes for a run that is over.
 
     `now`: returns when no call and no effect can begin any more.
     """
-    mover = mover or Mover()
+    mover = mover or Actor()
     with runtime.store.transaction() as tx:
         run = tx.runs.lock(run_id)
         tickets = []

@@ -27,7 +27,7 @@ from botticelli.carousel.plan.planned_calls import (
 from botticelli.carousel.plan.table_sizes import table_sizes
 from botticelli.errors import InvalidInput
 from botticelli.messages import new_run_id, run_id_for
-from botticelli.narrative import Loaded, guilds_of
+from botticelli.narrative import Loaded, literal_guilds
 from botticelli.narrative.execution import Multipliers, Terms
 from botticelli.narrative.model import Narrative
 from botticelli.runtime.process import Runtime
@@ -146,7 +146,7 @@ def new_run(runtime: Runtime, narrative: Narrative, plan: Plan, source: str, opt
         estimates=to_json(estimates_in(plan)),
         retries=carousel.retries,
         tags=list(options.tags),
-        guilds=guilds_of(narrative),
+        guilds=literal_guilds(narrative),
         rehearse=options.rehearse,
         demands=stored([demands_of(runtime.settings), *options.demands]),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from botticelli.carousel.actor import Mover
+from botticelli.carousel.actor import Actor
 from botticelli.carousel.admission.dispatch import advance, publish
 from botticelli.carousel.checks.command_checks import check_commands
 from botticelli.carousel.checks.media_and_tables import check_media
@@ -38,13 +38,13 @@ class Fork:
     idempotency_key: str | None = None
 
 
-def fork(runtime: Runtime, run_id: str, request: Fork, mover: Mover | None = None) -> Enqueued:
+def fork(runtime: Runtime, run_id: str, request: Fork, mover: Actor | None = None) -> Enqueued:
     """Fork a run, and return the new one, admitted.
 
     What it keeps was paid by the older run, and costs the new one nothing. InvalidInput when something before that
     place isn't finished, or when the narrative can't be performed as it is changed.
     """
-    mover = mover or Mover()
+    mover = mover or Actor()
     with runtime.store.transaction() as tx:
         old = tx.runs.get(run_id)
         _require_place(tx, old, request)

@@ -16,7 +16,7 @@ from botticelli.loading.app_folder import app_folder
 from botticelli.narrative import Environment, Loaded, load_narrative, parse_narrative
 from botticelli.narrative.source.suggest import did_you_mean, shown
 from botticelli.runtime.process import Runtime
-from botticelli.security.act_rules import AS_TEXT
+from botticelli.security.act_rules import SENT_AS_TEXT
 from botticelli.security.request_checks import NAME_CHARACTERS
 from botticelli.store import NewRun
 from botticelli.telemetry.log import logger
@@ -97,7 +97,7 @@ def _from_text(runtime: Runtime, text: str, name: str | None) -> tuple[Loaded, s
         text, source="narrative", folder=None, name=name, environment=environment, media_limits=limits
     )
     check_pulls(loaded.narrative, "narrative")
-    return loaded, AS_TEXT
+    return loaded, SENT_AS_TEXT
 
 
 def reject(runtime: Runtime, name: str, options: EnqueueOptions, error: BotticelliError) -> None:

@@ -20,7 +20,7 @@ from botticelli.carousel.plan.table_sizes import TableSizes, table_sizes
 from botticelli.errors import BotticelliError
 from botticelli.narrative.model import Narrative
 from botticelli.runtime.process import Runtime
-from botticelli.store import InForce, PastCalls, Run, SpentRow, Transaction
+from botticelli.store import ActiveOverrides, PastCalls, Run, SpentRow, Transaction
 
 GOING_ON = ("queued", "running", "waiting")
 MOST_RUNS = 50
@@ -45,7 +45,7 @@ class Knowledge:
 
     estimates: Estimates
     calls: Mapping[int, PastCalls] = field(default_factory=dict)
-    overrides: InForce = field(default_factory=dict)
+    overrides: ActiveOverrides = field(default_factory=dict)
     usages: Mapping[str, ScopeUsage] = field(default_factory=dict)
     charges: Sequence[PastCharge] = ()
     others: Sequence[Other] = ()

@@ -21,7 +21,7 @@ from botticelli.carousel.admission.dispatch import advance
 from botticelli.carousel.plan.planned_calls import Call, Plan
 from botticelli.narrative.model import Narrative
 from botticelli.runtime.process import Runtime
-from botticelli.store import InForce, Open, Override, Run, Transaction
+from botticelli.store import ActiveOverrides, Open, Override, Run, Transaction
 
 ITERATION_SECONDS = 0.05
 """What an iteration takes beside its calls: queue, rows, admission."""
@@ -72,7 +72,7 @@ class SimulatedRun:
 class SimulatedRuntime(Runtime):
     """The settings, drivers and platforms of `real`; a Budget and lowered limits of its own."""
 
-    def __init__(self, real: Runtime, clock_ms: Callable[[], int], overrides: InForce) -> None:
+    def __init__(self, real: Runtime, clock_ms: Callable[[], int], overrides: ActiveOverrides) -> None:
         super().__init__(real.settings)
         self.__dict__["drivers"] = real.drivers
         self._clock_ms = clock_ms
@@ -109,7 +109,7 @@ class _Silence:
 class Simulation:
     """Runs side by side from `start_ms` on. Add them, then `run_until_end` of one."""
 
-    def __init__(self, real: Runtime, start_ms: int, overrides: InForce, *, slots: int) -> None:
+    def __init__(self, real: Runtime, start_ms: int, overrides: ActiveOverrides, *, slots: int) -> None:
         self.now_ms = start_ms
         self.runtime = SimulatedRuntime(real, lambda: self.now_ms, overrides)
         self.runs: dict[str, SimulatedRun] = {}
@@ -199,7 +199,7 @@ class Simulation:
         call = _granted(simulated.plan[position], ticket)
         for scope in call.scopes:
             while isinstance(refusal := budget.draw(ticket.id, draw_id, self._in_force(scope), call.amounts), Refusal):
-                wait_ms = self.runtime.softened(refusal, self._rows).retry_after_ms
+                wait_ms = self.runtime.with_retry(refusal, self._rows).retry_after_ms
                 yield NEVER_MS if wait_ms is None else max(1, wait_ms)
         yield round(simulated.figures[position].seconds * 1000) if position in simulated.figures else 0
         for scope in reversed(call.scopes):

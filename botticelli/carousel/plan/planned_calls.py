@@ -15,7 +15,7 @@ from botticelli.budget import Amounts, Scope, Share, merged
 from botticelli.budget.limits import Prices, multiplied
 from botticelli.carousel.plan.estimates import Estimate, Estimates, fallback_names, first_estimates, model_name, turns
 from botticelli.drivers import ModelName
-from botticelli.narrative import guilds_of
+from botticelli.narrative import literal_guilds
 from botticelli.narrative.execution import Carousel, Multipliers, Terms
 from botticelli.narrative.model import Narrative
 from botticelli.runtime.process import Runtime
@@ -100,8 +100,8 @@ def plan_iteration(
     InvalidInput when an act names a model that nobody answers for, SettingsError for a tier that isn't there.
     """
     terms = narrative.terms or Terms()
-    names = {"narrative": narrative.name, "guilds": guilds_of(narrative), "tenant": terms.tenant}
-    own = runtime.own_scopes(**names, enqueued=[demand.budgets for demand in demands])  # type: ignore[arg-type]
+    names = {"narrative": narrative.name, "guilds": literal_guilds(narrative), "tenant": terms.tenant}
+    own = runtime.custom_scopes(**names, enqueued=[demand.budgets for demand in demands])  # type: ignore[arg-type]
     plan: Plan = {}
     for position, estimate in (first_estimates(narrative) | estimates).items():
         act = narrative.acts[position]

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from botticelli.carousel.plan.estimates import DEFAULT_MAX_TOKENS, FEWEST_SAMPLES, literal_tokens, turns
 from botticelli.carousel.plan.table_sizes import TableSizes
 from botticelli.narrative import visible
-from botticelli.narrative.model import Act, BotCommandInput, Narrative, Reference, TableInput, is_beside
+from botticelli.narrative.model import Act, BotCommandInput, Narrative, Reference, TableInput, are_siblings
 from botticelli.store import PastCalls
 
 
@@ -118,7 +118,7 @@ class Prompts:
         return sorted(visible(self.narrative.acts)[position])
 
     def _is_beside(self, earlier: int, position: int) -> bool:
-        return is_beside(self.narrative.acts[earlier], self.narrative.acts[position])
+        return are_siblings(self.narrative.acts[earlier], self.narrative.acts[position])
 
 
 def _unknown(act: Act, what: str) -> Size:

@@ -10,7 +10,7 @@ from botticelli.carousel.plan.estimates import Estimates, from_json
 from botticelli.carousel.plan.planned_calls import Plan, plan_iteration
 from botticelli.narrative.model import Narrative
 from botticelli.runtime.process import Runtime
-from botticelli.settings.demands import Demands, read_stored
+from botticelli.settings.demands import Demands, demands_from_rows
 from botticelli.store import Transaction
 
 KEPT = 256
@@ -39,7 +39,10 @@ class _Snapshots:
                 return snapshot
         row = tx.runs.snapshot(run_id)
         snapshot = _Kept(
-            Narrative.model_validate(row.narrative), row.variables, from_json(row.estimates), read_stored(row.demands)
+            Narrative.model_validate(row.narrative),
+            row.variables,
+            from_json(row.estimates),
+            demands_from_rows(row.demands),
         )
         with self._lock:
             self._kept[run_id] = snapshot

@@ -3,7 +3,17 @@
 from __future__ import annotations
 
 from botticelli.narrative import as_text, render_value
-from botticelli.narrative.model import AllOf, AnyOf, Comparison, Constant, Filter, Moment, Not, OtherColumn, TableInput
+from botticelli.narrative.model import (
+    AllOf,
+    AnyOf,
+    Comparison,
+    Constant,
+    Filter,
+    Not,
+    OtherColumn,
+    PointInTime,
+    TableInput,
+)
 from botticelli.narrative.templates.template import Resolve
 from botticelli.store.user_data.row_conditions import Condition, Instant, Junction, Negation, Operand, Other, Test
 from botticelli.store.user_data.user_tables import Query
@@ -44,7 +54,7 @@ def _values(comparison: Comparison, resolve: Resolve) -> tuple[Operand, ...]:
     """
     values: list[Operand] = []
     for operand in comparison.values:
-        if isinstance(operand, Moment):
+        if isinstance(operand, PointInTime):
             values.append(Instant(operand.base, operand.offset))
             continue
         if isinstance(operand, OtherColumn):

@@ -11,7 +11,7 @@ from botticelli.carousel.plan.table_queries import query_of
 from botticelli.drivers.interface.token_estimate import estimate_tokens
 from botticelli.errors import BotticelliError
 from botticelli.narrative.model import Act, Narrative, TableInput
-from botticelli.narrative.table_text import as_text_of, jsonable
+from botticelli.narrative.table_text import format_rows, jsonable
 from botticelli.runtime.process import Runtime
 from botticelli.store.user_data.user_tables import Tables
 
@@ -45,7 +45,7 @@ def _tokens_of(runtime: Runtime, input_: TableInput) -> int:
     query = query_of(input_, _later)
     with runtime.store.reading(settings.timeout_seconds) as connection:
         rows = Tables(connection, allow=settings.allow, write=settings.write).read(query)
-    return estimate_tokens(as_text_of(input_, jsonable(rows)))
+    return estimate_tokens(format_rows(input_, jsonable(rows)))
 
 
 def _later(reference: Any) -> Any:

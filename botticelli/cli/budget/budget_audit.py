@@ -13,7 +13,7 @@ from botticelli.cli.base.formatting import number, safe
 from botticelli.cli.base.layout import table
 from botticelli.cli.budget.budget_scopes import usual_scopes
 from botticelli.runtime.process import Runtime
-from botticelli.spending.costs import Carry
+from botticelli.spending.costs import CostRounder
 from botticelli.store import SpentRow
 
 HEAD = ("scope", "window", "charges", "worst", "limit", "of it", "from", "to", "verdict")
@@ -64,7 +64,7 @@ def lines(result: dict[str, Any]) -> list[str]:
 def spent_by(rows: Iterable[SpentRow], usual: Mapping[str, Scope], unlimited: set[str]) -> Iterator[Spent]:
     """Yield a `Spent` for each scope of each row, since estimates differ by scope; fills `unlimited`."""
     cache: dict[str, Granted] = {}
-    carry = Carry(ahead=False)
+    carry = CostRounder(ahead=False)
     for row in rows:
         settled_at = None if row.outcome == "drawn" else row.settled_at or row.drawn_at
         settled_at_ms = None if settled_at is None else _ms(settled_at)

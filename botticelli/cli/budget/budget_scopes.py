@@ -9,7 +9,7 @@ from typing import Any
 from botticelli.budget import Scope, Ticket
 from botticelli.budget.limits import multiplied
 from botticelli.cli.follow.budget_bars import scopes_of
-from botticelli.drivers import Driver, ModelName, SaysReadiness
+from botticelli.drivers import Driver, ModelName, ReportsReadiness
 from botticelli.errors import NotFound
 from botticelli.runtime.process import Runtime
 
@@ -67,10 +67,10 @@ def scope_in(share: Mapping[str, Any] | None) -> Scope | None:
 def _own_scopes(runtime: Runtime) -> Iterator[Scope]:
     budgets = runtime.settings.budgets
     for narrative in budgets.narratives:
-        yield from runtime.own_scopes(narrative=narrative)
-    yield from runtime.own_scopes(guilds=budgets.guilds)
+        yield from runtime.custom_scopes(narrative=narrative)
+    yield from runtime.custom_scopes(guilds=budgets.guilds)
     for tenant in budgets.tenants:
-        yield from runtime.own_scopes(tenant=tenant)
+        yield from runtime.custom_scopes(tenant=tenant)
 
 
 def _models(runtime: Runtime) -> Iterator[ModelName]:
@@ -86,7 +86,7 @@ def _models(runtime: Runtime) -> Iterator[ModelName]:
 
 def _is_set_up(driver: Driver) -> bool:
     """Return whether the driver is usable: it needs no key, has one, or has a custom server."""
-    if not isinstance(driver, SaysReadiness):
+    if not isinstance(driver, ReportsReadiness):
         return True
     readiness = driver.readiness()
     return readiness.has_key is not False or readiness.base_url is not None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from botticelli.carousel import Mover, pause_scope, resume_scope, user_at_host
+from botticelli.carousel import Actor, pause_scope, resume_scope, user_at_host
 from botticelli.cli.base.formatting import moment, number, safe, sparkline
 from botticelli.cli.budget.budget_scopes import find_scope
 from botticelli.errors import InvalidInput
@@ -31,13 +31,13 @@ def lower(runtime: Runtime, name: str, window: str, limit: str, *, reason: str, 
 
 def pause(runtime: Runtime, name: str, *, reason: str, until: datetime | None) -> Override:
     """Pause a scope and return the override in force. NotFound for an unknown scope."""
-    return pause_scope(runtime, find_scope(runtime, name).name, Mover(reason), until=until)
+    return pause_scope(runtime, find_scope(runtime, name).name, Actor(reason), until=until)
 
 
 def resume(runtime: Runtime, name: str, *, reason: str) -> tuple[str, Override | None]:
     """Resume a scope; return its name and the override, None when it was not paused. NotFound."""
     scope = find_scope(runtime, name).name
-    return scope, resume_scope(runtime, scope, Mover(reason))
+    return scope, resume_scope(runtime, scope, Actor(reason))
 
 
 def history_of(runtime: Runtime, name: str | None) -> dict[str, Any]:

@@ -107,12 +107,12 @@ def _decide(
     invocation: Invocation, rows: Sequence[dict[str, Any]], decision: Decision, reason: str, as_json: bool
 ) -> int:
     """Decide each effect on its own; one that was decided otherwise meanwhile is reported, and the rest go on."""
-    from botticelli.carousel import Mover, decide
+    from botticelli.carousel import Actor, decide
 
     code, printed = 0, []
     for row in rows:
         try:
-            decided = decide(invocation.runtime, row["key"], decision, Mover(reason))
+            decided = decide(invocation.runtime, row["key"], decision, Actor(reason))
         except InvalidInput as error:
             if len(rows) == 1:
                 raise

@@ -20,7 +20,7 @@ from botticelli.cli.follow.plain_views import SilentView
 from botticelli.cli.follow.view import RunSnapshot, View
 from botticelli.cli.follow.worker_supervisor import WorkerSupervisor
 from botticelli.errors import ServiceUnavailable
-from botticelli.monitoring.watch import Look, Watcher
+from botticelli.monitoring.watch import RunUpdate, Watcher
 from botticelli.store import Run
 
 POLL_SECONDS = 0.2
@@ -81,7 +81,7 @@ class Follower:
                         self._pause()
                     if not look.at_rest:
                         self._supervisor.ensure()
-                self._show(Look(subscription.wait(POLL_SECONDS)))
+                self._show(RunUpdate(subscription.wait(POLL_SECONDS)))
         return run
 
     @property
@@ -89,7 +89,7 @@ class Follower:
         """Return whether the user has left: at the first Ctrl-C, or at the second where the first pauses the run."""
         return self._signals.count > int(self._pauses)
 
-    def _look(self) -> Look:
+    def _look(self) -> RunUpdate:
         """Read what is new; the watcher advances only on success, so that no event is lost."""
         if self._runtime.services is not None:
             services.ensure(self._runtime.settings.home)
@@ -100,12 +100,12 @@ class Follower:
         self._count_rest(look)
         return look
 
-    def _count_rest(self, look: Look) -> None:
+    def _count_rest(self, look: RunUpdate) -> None:
         """Count polls at rest; a pause must be seen twice, since a worker may claim an iteration as the run pauses."""
         is_final = look.run is not None and look.run.is_final
         self._rests = 0 if not look.at_rest else CONFIRMATIONS if is_final else self._rests + 1
 
-    def _show(self, look: Look) -> None:
+    def _show(self, look: RunUpdate) -> None:
         try:
             for event in look.events:
                 self.view.event(event)

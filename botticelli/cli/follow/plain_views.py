@@ -54,10 +54,10 @@ class JsonView(PlainView):
         print_json(event.as_json())
 
     def end(self, run: Run) -> None:
-        from botticelli.monitoring.watch import Event, finished_data
+        from botticelli.monitoring.watch import Event, result_data
 
         if not self._is_finished:
-            self.event(Event("run_finished", run.id, finished_data(run)))
+            self.event(Event("run_finished", run.id, result_data(run)))
         for step in next_steps(run)[1:]:
             self.note(step.strip())
 

@@ -113,13 +113,13 @@ class WorkerSupervisor:
         """Delete the heartbeat of a killed worker, which the next `run` would take for alive."""
         from redis.exceptions import RedisError
 
-        from botticelli.runtime.heartbeats import live_workers, presence_key
+        from botticelli.runtime.heartbeats import heartbeat_key, live_workers
 
         runtime = self._invocation.runtime
         with contextlib.suppress(RedisError):  # the heartbeat expires by itself
             for name in live_workers(runtime):
                 if name.endswith(f":{own.pid}"):
-                    runtime.redis.delete(presence_key(runtime.settings.redis.prefix, name))
+                    runtime.redis.delete(heartbeat_key(runtime.settings.redis.prefix, name))
 
     def _too_many_restarts(self, own: WorkerProcess, how: str) -> BotticelliError:
         end = " | ".join(own.last_lines(LAST_LINES)) or "nothing"

@@ -41,9 +41,9 @@ def pause_run(invocation: Invocation, *, run_id: str, now: bool, reason: str, as
     Iterations in progress finish; with --now they are handed back before their next call or effect. Calls in flight
     finish and are kept. A run that is over does not change.
     """
-    from botticelli.carousel import Mover, pause
+    from botticelli.carousel import Actor, pause
 
-    _print(pause(invocation.runtime, resolve(invocation, run_id), Mover(reason), now=now), as_json)
+    _print(pause(invocation.runtime, resolve(invocation, run_id), Actor(reason), now=now), as_json)
 
 
 @click.command("cancel", short_help="Cancel a run.")
@@ -54,9 +54,9 @@ def pause_run(invocation: Invocation, *, run_id: str, now: bool, reason: str, as
 @pass_invocation
 def cancel_run(invocation: Invocation, *, run_id: str, now: bool, reason: str, as_json: bool) -> None:
     """Cancel a run: iterations in progress stop at their next call. A run that is over does not change."""
-    from botticelli.carousel import Mover, cancel
+    from botticelli.carousel import Actor, cancel
 
-    _print(cancel(invocation.runtime, resolve(invocation, run_id), Mover(reason), now=now), as_json)
+    _print(cancel(invocation.runtime, resolve(invocation, run_id), Actor(reason), now=now), as_json)
 
 
 @click.command("resume", short_help="Resume a run.")
@@ -67,18 +67,18 @@ def cancel_run(invocation: Invocation, *, run_id: str, now: bool, reason: str, a
 @pass_invocation
 def resume_run(invocation: Invocation, *, run_id: str, follow: bool, reason: str, as_json: bool) -> int:
     """Resume a run that is paused or ended before it was complete. Finished iterations are kept."""
-    from botticelli.carousel import Mover, resume
+    from botticelli.carousel import Actor, resume
     from botticelli.cli.base.signals import SignalCounter
     from botticelli.cli.follow.plain_views import PlainView, view_for
     from botticelli.cli.follow.session import run_session, warn_if_no_worker
 
     full_id = resolve(invocation, run_id)
     if not follow:
-        _print(resume(invocation.runtime, full_id, Mover(reason)), as_json)
+        _print(resume(invocation.runtime, full_id, Actor(reason)), as_json)
         warn_if_no_worker(invocation, PlainView())
         return 0
     with SignalCounter() as signals:
-        resume(invocation.runtime, full_id, Mover(reason))
+        resume(invocation.runtime, full_id, Actor(reason))
         return run_session(invocation, full_id, view_for(as_json=as_json), signals, starts_worker=True)
 
 
@@ -92,11 +92,11 @@ def retry_run(invocation: Invocation, *, run_id: str, reason: str, as_json: bool
 
     A run that ended because of a failure resumes. A run without failures does not change.
     """
-    from botticelli.carousel import Mover, retry
+    from botticelli.carousel import Actor, retry
     from botticelli.cli.follow.plain_views import PlainView
     from botticelli.cli.follow.session import warn_if_no_worker
 
-    run = retry(invocation.runtime, resolve(invocation, run_id), Mover(reason))
+    run = retry(invocation.runtime, resolve(invocation, run_id), Actor(reason))
     _print(run, as_json)
     if not run.is_final:
         warn_if_no_worker(invocation, PlainView())
@@ -142,12 +142,12 @@ def fork_run(
     It copies the iterations before N with their outputs, at no cost, and performs the rest. KEY is prompt, system,
     model, temperature or max_tokens. Prints the id of the new run.
     """
-    from botticelli.carousel import Fork, Mover, fork
+    from botticelli.carousel import Actor, Fork, fork
     from botticelli.cli.follow.plain_views import PlainView
     from botticelli.cli.follow.session import warn_if_no_worker
 
     options = Fork(number, act, changes, allow_effects, idempotency_key)
-    forked = fork(invocation.runtime, resolve(invocation, run_id), options, Mover(reason))
+    forked = fork(invocation.runtime, resolve(invocation, run_id), options, Actor(reason))
     view = PlainView()
     for warning in forked.warnings:
         view.note(f"warning: {warning}")

@@ -15,7 +15,7 @@ from botticelli.cli.base.json_output import as_json, plain
 from botticelli.cli.base.layout import table, wrapped
 from botticelli.cli.follow.summary import summary
 from botticelli.errors import NotFound
-from botticelli.store import ActRow, Iteration, Moved, Run, Store
+from botticelli.store import ActRow, Iteration, Run, RunAction, Store
 
 
 class Layout(TypedDict):
@@ -179,7 +179,7 @@ def _term_lines(terms: Mapping[str, Any]) -> list[str]:
     return [f"  {name:<10} {safe(text)}" for name, text in named.items() if text]
 
 
-def action_line(action: Moved) -> str:
+def action_line(action: RunAction) -> str:
     """Return a line like `pause now  by alice@home at 2026-01-31 12:00:00: too loud`."""
     reason = f": {safe(action.reason)}" if action.reason else ""
     return f"{action.lever:<10} by {safe(action.moved_by)} at {moment(action.moved_at)}{reason}"

@@ -24,8 +24,8 @@ from botticelli.drivers import (
     GenerateResponse,
     Message,
     ModelName,
-    Prepares,
     Usage,
+    Warmable,
     checked_response,
 )
 from botticelli.drivers.interface.token_estimate import estimate_request_tokens
@@ -46,7 +46,7 @@ def trial(runtime: Runtime, text: str) -> Iterator[Finding]:
     request = GenerateRequest(model=model.model, messages=(Message("user", PROMPT),), max_tokens=MAX_OUTPUT_TOKENS)
     driver = runtime.drivers.get(model.provider)
     try:
-        if isinstance(driver, Prepares):
+        if isinstance(driver, Warmable):
             driver.prepare()
         result = Trial(runtime, _call(runtime, model, request)).perform(driver, request)
     except DriverError as error:

@@ -17,11 +17,11 @@ from sqlalchemy import text
 from botticelli import services
 from botticelli.cli.base.context import Invocation
 from botticelli.cli.base.error_lines import described
-from botticelli.drivers import Driver, SaysReadiness
+from botticelli.drivers import Driver, ReportsReadiness
 from botticelli.errors import BotticelliError
 from botticelli.loading.app_folder import app_folder
 from botticelli.platforms import Settled
-from botticelli.runtime.heartbeats import DEAF, fleet, live_workers, own_facts, troubled_workers
+from botticelli.runtime.heartbeats import STALLED, fleet, live_workers, own_facts, worker_troubles
 from botticelli.settings import shown_url
 from botticelli.settings.network import connection_fault
 from botticelli.store.connection.database import connected, make_engine, schema_status
@@ -65,7 +65,7 @@ def guarded(name: str, findings: Iterator[Finding]) -> Iterator[Finding]:
 def alive(invocation: Invocation) -> Iterator[Finding]:
     """Check that a worker of this host has sent a heartbeat lately and that its consumer is not stalled."""
     try:
-        workers, troubled = live_workers(invocation.runtime), troubled_workers(invocation.runtime)
+        workers, troubled = live_workers(invocation.runtime), worker_troubles(invocation.runtime)
     except RedisError as error:
         yield Finding("worker", "warn", f"Redis doesn't answer ({type(error).__name__})", "wait until Redis is back")
         return
@@ -74,7 +74,7 @@ def alive(invocation: Invocation) -> Iterator[Finding]:
         yield Finding("worker", "fail", f"no worker on {socket.gethostname()} is alive", "restart it")
     for name in ours:
         words = troubled.get(name, "")
-        state: State = "fail" if DEAF in words else "warn" if words else "ok"
+        state: State = "fail" if STALLED in words else "warn" if words else "ok"
         yield Finding("worker", state, f"{name}: {words or 'alive'}", "restart it" if state == "fail" else "")
 
 
@@ -161,7 +161,7 @@ def _drivers(invocation: Invocation) -> Iterator[Finding]:
 
 def _driver(driver: Driver, name: str, *, is_configured: bool) -> Finding:
     """Check the SDK and the key of a driver, without showing the key; an unused driver is only a note."""
-    if not isinstance(driver, SaysReadiness):
+    if not isinstance(driver, ReportsReadiness):
         return Finding("driver", "ok", f"{name}: answers offline, for demos and tests" if name == "echo" else name)
     readiness = driver.readiness()
     keys = " or ".join(readiness.key_names)
@@ -215,7 +215,7 @@ def _narratives(invocation: Invocation) -> Iterator[Finding]:
 
 
 def _workers(invocation: Invocation) -> Iterator[Finding]:
-    workers, troubled = live_workers(invocation.runtime), troubled_workers(invocation.runtime)
+    workers, troubled = live_workers(invocation.runtime), worker_troubles(invocation.runtime)
     for worker, words in troubled.items():
         yield Finding("worker", "fail", f"{worker}: {words}", "fix this, or restart it")
     if workers:

@@ -34,7 +34,7 @@ class Streams(Protocol):
 
 
 @runtime_checkable
-class Prepares(Protocol):
+class Warmable(Protocol):
     def prepare(self) -> None:
         """Prepare the process for its first call.
 
@@ -92,7 +92,7 @@ class Readiness:
 
 
 @runtime_checkable
-class SaysReadiness(Protocol):
+class ReportsReadiness(Protocol):
     def readiness(self) -> Readiness:
         """Report readiness without a request and without importing the SDK. Never contains a key."""
         ...

@@ -10,7 +10,7 @@ _listening = threading.local()
 
 
 @contextmanager
-def on_departure(hear: Callable[[], None]) -> Iterator[None]:
+def on_request_sent(hear: Callable[[], None]) -> Iterator[None]:
     """Call `hear` for each request that leaves from this thread. It must be quick and never fail."""
     _listening.hear = hear
     try:

@@ -63,7 +63,7 @@ _OTHER_NAMES = {
 }
 
 
-def usual_mime(mime: str) -> str:
+def canonical_mime(mime: str) -> str:
     """Return a MIME type under its registered name, in lower case and without parameters."""
     plain = mime.partition(";")[0].strip().lower()
     return _OTHER_NAMES.get(plain, plain)
@@ -75,7 +75,7 @@ def mime_of_name(name: str) -> str | None:
     return format_.mime if format_ else None
 
 
-def mime_of_content(data: bytes, kind: MediaKind) -> str | None:
+def detect_mime(data: bytes, kind: MediaKind) -> str | None:
     """Return the MIME type of the first format of this kind that the content matches; None when none does."""
     return next((format_.mime for format_ in FORMATS if format_.kind == kind and _matches(format_, data)), None)
 
@@ -88,7 +88,7 @@ def fault_of_mime(mime: str, kind: MediaKind) -> str | None:
     return None if known.kind == kind else f"{mime} is not of type {kind}"
 
 
-def fault_of_content(data: bytes, mime: str) -> str | None:
+def content_problem(data: bytes, mime: str) -> str | None:
     """Return why `data` is not what `mime` says; None when it is."""
     if not data:
         return "is empty"

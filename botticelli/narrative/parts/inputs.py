@@ -16,8 +16,8 @@ from botticelli.narrative.model import (
     MEDIA_KINDS,
     BotCommandInput,
     Input,
-    Items,
     NarrativeInput,
+    NestedArguments,
     Template,
     TextInput,
     Value,
@@ -258,9 +258,11 @@ def _value(texts: TemplateReader, path: TomlPath, value: Any) -> Value:
         case str():
             return texts.argument(path, value)
         case list():
-            return Items(array=tuple(_value(texts, (*path, index), inner) for index, inner in enumerate(value)))
+            return NestedArguments(
+                array=tuple(_value(texts, (*path, index), inner) for index, inner in enumerate(value))
+            )
         case dict():
-            return Items(table={key: _value(texts, (*path, key), inner) for key, inner in value.items()})
+            return NestedArguments(table={key: _value(texts, (*path, key), inner) for key, inner in value.items()})
         case datetime.date() | datetime.time():
             return Template(parts=(value.isoformat(),))
         case float() if not math.isfinite(value):

@@ -15,11 +15,11 @@ from urllib.parse import urlsplit
 
 from botticelli.narrative.language import keys
 from botticelli.narrative.language.media_formats import (
-    fault_of_content,
+    canonical_mime,
+    content_problem,
+    detect_mime,
     fault_of_mime,
-    mime_of_content,
     mime_of_name,
-    usual_mime,
 )
 from botticelli.narrative.language.value_rules import read_table
 from botticelli.narrative.model import MEDIA_KINDS, MediaInput, MediaKind, Template
@@ -78,7 +78,7 @@ class _MediaReader:
         kind = self._kind(mime)
         if kind is None or mime is None:
             return None
-        fault = fault_of_content(data, mime)
+        fault = content_problem(data, mime)
         if fault is not None:
             self._report(here, f"{shown(name)}: {fault}" if name else fault, "correct mime, or the content")
             return None
@@ -123,13 +123,13 @@ class _MediaReader:
     def _mime(self, name: str, data: bytes | None) -> str | None:
         """Return the MIME type as written, else by the name, else by the content for the kind in `type`."""
         if "mime" in self._table:
-            return usual_mime(self._table["mime"])
+            return canonical_mime(self._table["mime"])
         named = _DATA_URL.match(self._table.get("base64", ""))
         by_name = mime_of_name(str(self._table.get("filename", ""))) or mime_of_name(name)
         if by_name or (named and named[1]):
-            return by_name or usual_mime(named[1] if named else "")
+            return by_name or canonical_mime(named[1] if named else "")
         kind = self._table.get("type")
-        return mime_of_content(data, kind) if data and kind in MEDIA_KINDS else None
+        return detect_mime(data, kind) if data and kind in MEDIA_KINDS else None
 
     def _kind(self, mime: str | None) -> MediaKind | None:
         """Return the kind in `type`; `[media.NAME]` may leave it out, then the MIME type decides."""

@@ -6,7 +6,7 @@ from typing import Any, get_args
 
 from botticelli.narrative.language import keys
 from botticelli.narrative.language.value_rules import TABLE, TEXT, fits, read_table
-from botticelli.narrative.model import AllOf, Comparison, Filter, Not, Order, TableInput, Value
+from botticelli.narrative.model import AllOf, Comparison, Filter, Not, SortOrder, TableInput, Value
 from botticelli.narrative.source.suggest import nearest, shown
 from botticelli.narrative.templates.row_filter import COLUMN, COLUMN_WORDS, Refused, parse_where
 from botticelli.narrative.templates.template_reader import TemplateReader
@@ -63,7 +63,7 @@ def _is_column(texts: TemplateReader, path: TomlPath, name: Any) -> bool:
     return good
 
 
-def _order(texts: TemplateReader, path: TomlPath, written: str | list[Any]) -> tuple[Order, ...]:
+def _order(texts: TemplateReader, path: TomlPath, written: str | list[Any]) -> tuple[SortOrder, ...]:
     """Read `order_by`: `"name"`, `"name desc, id"` or a list of those."""
     orders = []
     for text in [written] if isinstance(written, str) else written:
@@ -77,7 +77,7 @@ def _order(texts: TemplateReader, path: TomlPath, written: str | list[Any]) -> t
                     path, f"{shown(part.strip())} is not a sort order", 'write "name", or "name desc, id"'
                 )
             elif _is_column(texts, path, name):
-                orders.append(Order(column=name, descending=words == ["desc"]))
+                orders.append(SortOrder(column=name, descending=words == ["desc"]))
     return tuple(orders[:MAX_COLUMNS])
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from botticelli.narrative.language.keys import MAX_ROWS, TABLE_NAME
-from botticelli.narrative.model import AllOf, AnyOf, Constant, Filter, Items, Not, Template, Value
+from botticelli.narrative.model import AllOf, AnyOf, Constant, Filter, NestedArguments, Not, Template, Value
 from botticelli.narrative.templates.row_filter import COLUMN, COLUMN_WORDS, Refused, parse_where
 
 _ARGUMENTS = ("table_name", "where_clause", "updates", "limit")
@@ -63,7 +63,7 @@ def _table(written: Value | None) -> str:
 
 
 def _values(written: Value | None) -> Mapping[str, Value]:
-    if not isinstance(written, Items) or not written.table:
+    if not isinstance(written, NestedArguments) or not written.table:
         raise Refused("update_table needs updates, a table of columns and their new values")
     for column in written.table:
         if not COLUMN.fullmatch(column):

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from botticelli.toml_text.decoding import Undecodable, decoded
+from botticelli.toml_text.decoding import NotUtf8, decoded
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +120,7 @@ def decode(raw: bytes) -> str:
     r"""Decode UTF-8 and make every line end `\n`. Raises Unreadable."""
     try:
         return decoded(raw)
-    except Undecodable as error:
+    except NotUtf8 as error:
         raise Unreadable(str(error), error.line) from error
 
 

@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from botticelli.narrative.model import Condition, Reference, Template
-from botticelli.narrative.templates.json_path import json_or_text
+from botticelli.narrative.templates.json_path import parse_json_or_text
 from botticelli.narrative.templates.template import as_text
 
 USE = 'write "{state.KEY}", "!{state.KEY}", "{act.NAME.output} == word" or "... != word"'
@@ -44,5 +44,5 @@ def holds(condition: Condition, value: Any) -> bool:
     elif condition.equals is not None:
         met = as_text(value).strip() == condition.equals
     else:
-        met = bool(json_or_text(value.strip()) if isinstance(value, str) else value)
+        met = bool(parse_json_or_text(value.strip()) if isinstance(value, str) else value)
     return met != condition.negate

@@ -38,7 +38,7 @@ def parse_json(text: str) -> Any:
         raise
 
 
-def json_or_text(text: str) -> Any:
+def parse_json_or_text(text: str) -> Any:
     """Parse a text as JSON, or return the text when it is not JSON."""
     try:
         return parse_json(text)

@@ -27,7 +27,7 @@ def missing_variables(narrative: Narrative, given: Collection[str] = ()) -> list
     return list(missing)
 
 
-def guilds_of(narrative: Narrative) -> list[str]:
+def literal_guilds(narrative: Narrative) -> list[str]:
     """Return the ids of the guilds that its commands name literally, without a reference; each once, sorted."""
     commands = (input_ for act in narrative.acts for input_ in act.inputs if input_.type == "bot_command")
     named = (command.args.get("guild_id") for command in commands)

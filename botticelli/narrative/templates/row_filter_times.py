@@ -6,7 +6,7 @@ import datetime
 import re
 from typing import Any
 
-from botticelli.narrative.model import Moment
+from botticelli.narrative.model import PointInTime
 
 MAX_PARTS = 8
 """Limits the intervals of one date or time."""
@@ -22,7 +22,7 @@ class NotAMoment(ValueError):
     """Refuses a node that begins as a date or time but is not one; the message says what would be accepted."""
 
 
-def moment_of(node: Any) -> Moment | None:
+def moment_of(node: Any) -> PointInTime | None:
     """Read a node of the parser as a date or time; None for a node of another kind. Raises NotAMoment."""
     parts: list[str] = []
     while type(node).__name__ in ("Add", "Sub", "Paren"):
@@ -37,7 +37,7 @@ def moment_of(node: Any) -> Moment | None:
         return None
     if len(parts) > MAX_PARTS:
         raise NotAMoment(f"has more than {MAX_PARTS} intervals")
-    return Moment(base=base, offset=" ".join(parts))
+    return PointInTime(base=base, offset=" ".join(parts))
 
 
 def _base(node: Any) -> str | None:

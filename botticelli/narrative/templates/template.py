@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-from botticelli.narrative.model import Items, Reference, ReferenceKind, Template, Value
+from botticelli.narrative.model import NestedArguments, Reference, ReferenceKind, Template, Value
 from botticelli.narrative.source.environment import OPEN_PREFIX, Environment
 from botticelli.narrative.source.suggest import shown
 
@@ -107,9 +107,9 @@ def render_value(value: Value, resolve: Resolve) -> Any:
     match value:
         case Template():
             return render(value, resolve)
-        case Items(array=tuple() as array):
+        case NestedArguments(array=tuple() as array):
             return [render_value(item, resolve) for item in array]
-        case Items():
+        case NestedArguments():
             return {key: render_value(item, resolve) for key, item in (value.table or {}).items()}
         case _:
             return value

@@ -19,7 +19,7 @@ from botticelli.platforms.discord.rest.api import Api, Transport
 from botticelli.platforms.discord.rest.global_limits import OPTIONS as LIMITS
 from botticelli.platforms.discord.rest.global_limits import Pacer, paces
 from botticelli.platforms.discord.rest.timeouts import timeout_seconds
-from botticelli.platforms.protocol import Announced, CommandOutput, CommandSpec, Place, Unknown, Whereabouts
+from botticelli.platforms.protocol import CommandOutput, CommandSpec, EffectIntent, Place, Unknown, Whereabouts
 from botticelli.platforms.rate_limits import Pace
 from botticelli.settings import UrlFault, did_you_mean, http_url
 from botticelli.settings.network import connection_fault, header_fault, secret
@@ -104,7 +104,7 @@ class DiscordPlatform:
         return entry.spec if entry else None
 
     def execute(
-        self, command: str, args: Mapping[str, Any], key: str, *, announced: Announced | None = None
+        self, command: str, args: Mapping[str, Any], key: str, *, announced: EffectIntent | None = None
     ) -> CommandOutput:
         job = self._job(command, args, key, announced)
         try:
@@ -116,7 +116,7 @@ class DiscordPlatform:
             data = answered(job.entry.answer, args, {}) if isinstance(job.entry.answer, Mapping) else {"success": True}
         return self._output(job, data)
 
-    def resolve(self, announced: Announced) -> CommandOutput | Unknown | None:
+    def resolve(self, announced: EffectIntent) -> CommandOutput | Unknown | None:
         job = self._job(announced.command, announced.args, announced.key, announced)
         with foreign_shapes(writes=True):
             outcome = find(job)
@@ -143,7 +143,7 @@ class DiscordPlatform:
                 channel = api.call("GET /channels/{channel_id}", {"channel_id": str(channel["parent_id"])})
             return Whereabouts(guild, str(channel["id"]), channel.get("name"))
 
-    def _job(self, command: str, args: Mapping[str, Any], key: str, announced: Announced | None) -> Job:
+    def _job(self, command: str, args: Mapping[str, Any], key: str, announced: EffectIntent | None) -> Job:
         entry = catalogue().entries.get(command)
         if entry is None:
             raise PlatformError(f"{self.name} has no command {command!r}")

@@ -11,7 +11,7 @@ from typing import Any
 
 from botticelli.errors import SettingsError
 from botticelli.settings.sources.founding_settings import is_founding, without_nulls
-from botticelli.toml_text.decoding import Undecodable, decoded
+from botticelli.toml_text.decoding import NotUtf8, decoded
 from botticelli.toml_text.positions import Positions
 from botticelli.toml_text.tokens import Refusal, tokenize
 
@@ -80,5 +80,5 @@ def _text(path: Path) -> str:
         raise SettingsError(f"is larger than {MAX_BYTES:,} bytes", where=str(path), do="check --config")
     try:
         return decoded(raw)
-    except Undecodable as error:
+    except NotUtf8 as error:
         raise SettingsError(str(error), where=f"{path}:{error.line}" if error.line else str(path)) from None

@@ -15,10 +15,10 @@ from sqlalchemy.exc import DBAPIError
 from botticelli.errors import (
     DatabaseBehind,
     DatabaseUnfit,
+    DatabaseUnwritable,
     InvalidInput,
     ServiceUnavailable,
     SettingsError,
-    Unwritable,
 )
 from botticelli.loading.app_folder import app_folder
 from botticelli.settings import shown_url
@@ -130,11 +130,11 @@ def require_utf8(connection: Connection) -> None:
         )
 
 
-def as_unwritable(engine: Engine, error: DBAPIError) -> Unwritable | None:
+def as_unwritable(engine: Engine, error: DBAPIError) -> DatabaseUnwritable | None:
     """Return Unwritable if the error says that the server accepts no writes now, else None."""
     if getattr(error.orig, "pgcode", None) not in NO_WRITES:
         return None
-    return Unwritable(
+    return DatabaseUnwritable(
         f"Postgres accepts no writes: {str(error.orig).strip().splitlines()[0]}",
         where=shown(engine),
         do="free its disk or end its read-only mode; work then continues automatically",

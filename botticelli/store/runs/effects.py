@@ -60,7 +60,7 @@ class EffectRecord:
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class ApprovalRequest:
     """The approval of an effect. `status` is waiting, approved or rejected, or that of an effect that has begun."""
 
     status: str
@@ -79,7 +79,7 @@ class EffectCount:
 
 
 @dataclass(frozen=True, slots=True)
-class Twin:
+class ConflictingEffect:
     """An unfinished effect that creates the same name as another one. `is_held`: a worker may still perform it."""
 
     key: str
@@ -101,10 +101,10 @@ class Effects:
         """Announce an effect before it is tried."""
         return EffectRecord(**self._connection.execute(statement("intend_effect"), _values(intent)).mappings().one())
 
-    def ask(self, intent: Intent, valid_seconds: float) -> Question:
+    def ask(self, intent: Intent, valid_seconds: float) -> ApprovalRequest:
         """Request an approval, which can be given within `valid_seconds`; return its state."""
         values = _values(intent) | {"seconds": valid_seconds}
-        return Question(**self._connection.execute(statement("ask_effect"), values).mappings().one())
+        return ApprovalRequest(**self._connection.execute(statement("ask_effect"), values).mappings().one())
 
     def decide(self, key: str, decision: Decision, *, by: str, reason: str, valid_seconds: float) -> bool:
         """Approve or reject an effect; False when no request is open. An approval is valid for `valid_seconds`."""
@@ -148,10 +148,12 @@ class Effects:
         values = {"platform": platform, "command": command, "since": since}
         return frozenset(self._connection.execute(statement("taken_ids"), values).scalars())
 
-    def twins(self, key: str, platform: str, command: str, *, place: str, name: str) -> list[Twin]:
+    def twins(self, key: str, platform: str, command: str, *, place: str, name: str) -> list[ConflictingEffect]:
         """List unfinished effects, except `key`, that create this name in this place; the oldest first."""
         values = {"key": key, "platform": platform, "command": command, "place": place, "name": name}
-        return [Twin(**row) for row in self._connection.execute(statement("effect_twins"), values).mappings()]
+        return [
+            ConflictingEffect(**row) for row in self._connection.execute(statement("effect_twins"), values).mappings()
+        ]
 
     def of_run(self, run_id: str) -> list[dict[str, Any]]:
         """List the effects of a run in the order of their announcement."""

@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import Connection, and_, func, select, tuple_, update
 
-from botticelli.errors import Stale
+from botticelli.errors import StaleLease
 from botticelli.store.schema.statements import statement
 from botticelli.store.schema.tables import iterations
 
@@ -40,9 +40,9 @@ class Claim:
     def key(self) -> ClaimKey:
         return self.run_id, self.number, self.fence
 
-    def stale(self) -> Stale:
+    def stale(self) -> StaleLease:
         """Make the error to raise when another worker holds the iteration by now."""
-        return Stale("this iteration is no longer held by this worker", where=f"{self.run_id}#{self.number}")
+        return StaleLease("this iteration is no longer held by this worker", where=f"{self.run_id}#{self.number}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ class Failures:
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class RunIntent:
     """The state that an iteration's run is to be in: its status, its intended ending, and how it is paused."""
 
     status: str
@@ -72,13 +72,13 @@ class Wanted:
         return self.status == "paused" and self.hold == "now"
 
     @property
-    def is_going_on(self) -> bool:
+    def allows_next_step(self) -> bool:
         """Whether the next call or effect is allowed."""
         return self.ending is None and not self.is_held
 
 
 @dataclass(frozen=True, slots=True)
-class Lost:
+class ExpiredLease:
     """An iteration whose lease has expired."""
 
     run_id: str
@@ -194,7 +194,7 @@ class Iterations:
         query = query.where(iterations.c.status == "running", iterations.c.worker.in_(workers))
         return [Claim(**row) for row in self._connection.execute(query).mappings()]
 
-    def guard(self, claim: Claim, *, lease_seconds: float) -> Wanted:
+    def guard(self, claim: Claim, *, lease_seconds: float) -> RunIntent:
         """Renew the lease, and return the intended state of the run.
 
         Raises Stale when another worker holds the iteration: stop, and write nothing.
@@ -204,7 +204,7 @@ class Iterations:
             raise claim.stale()
         return intent
 
-    def guard_all(self, claims: Sequence[Claim], *, lease_seconds: float) -> dict[ClaimKey, Wanted]:
+    def guard_all(self, claims: Sequence[Claim], *, lease_seconds: float) -> dict[ClaimKey, RunIntent]:
         """Renew leases; return the intended state of the run of each claim, without claims that are stale."""
         values = {
             "run_ids": [claim.run_id for claim in claims],
@@ -213,7 +213,7 @@ class Iterations:
             "lease_seconds": lease_seconds,
         }
         rows = self._connection.execute(statement("guard"), values)
-        return {(run_id, number, fence): Wanted(*intent) for run_id, number, fence, *intent in rows}
+        return {(run_id, number, fence): RunIntent(*intent) for run_id, number, fence, *intent in rows}
 
     def finish(self, claim: Claim, status: str, error: str | None) -> None:
         """Write the final status. The caller has locked the run and called `guard` in the same transaction.
@@ -252,9 +252,9 @@ class Iterations:
             .values(status="failed", error=error, finished_at=func.clock_timestamp(), ticket=None, due_at=None)
         )
 
-    def lost(self, limit: int) -> list[Lost]:
+    def lost(self, limit: int) -> list[ExpiredLease]:
         rows = self._connection.execute(statement("lost_iterations"), {"limit": limit}).mappings()
-        return [Lost(**row) for row in rows]
+        return [ExpiredLease(**row) for row in rows]
 
     def requeue(
         self,
@@ -292,7 +292,7 @@ class Iterations:
         rows = self._connection.execute(statement("unclaimed_iterations"), {"limit": limit}).mappings()
         return [Unclaimed(**row) for row in rows]
 
-    def put_off(
+    def postpone(
         self, unclaimed: Sequence[Unclaimed], lost: AbstractSet[Key], *, grace_seconds: float
     ) -> dict[Key, int]:
         """Postpone the next check of all; return those of `lost` to publish now, each with its count of publishes."""

@@ -14,7 +14,7 @@ HALT = "halt"
 
 
 @dataclass(frozen=True, slots=True)
-class Moved:
+class RunAction:
     """One action on a run.
 
     `lever` is pause, pause now, resume, cancel, cancel now, retry or fork; or `halt`, recorded by a worker that can't
@@ -29,7 +29,7 @@ class Moved:
     moved_at: datetime
 
 
-_COLUMNS = tuple(run_levers.c[name] for name in Moved.__slots__)
+_COLUMNS = tuple(run_levers.c[name] for name in RunAction.__slots__)
 
 
 class RunActions:
@@ -38,21 +38,21 @@ class RunActions:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def record(self, run_id: str, lever: str, *, moved_by: str, reason: str) -> Moved:
+    def record(self, run_id: str, lever: str, *, moved_by: str, reason: str) -> RunAction:
         """Record an action at the time of Postgres's clock."""
         values = {"run_id": run_id, "lever": lever, "moved_by": storable(moved_by), "reason": storable(reason)}
         row = self._connection.execute(insert(run_levers).values(values).returning(*_COLUMNS)).mappings().one()
-        return Moved(**row)
+        return RunAction(**row)
 
-    def of_run(self, run_id: str, after: int = 0) -> list[Moved]:
+    def of_run(self, run_id: str, after: int = 0) -> list[RunAction]:
         """List the actions on a run with an id above `after`, in order."""
         query = (
             select(*_COLUMNS).where(run_levers.c.run_id == run_id, run_levers.c.id > after).order_by(run_levers.c.id)
         )
-        return [Moved(**row) for row in self._connection.execute(query).mappings()]
+        return [RunAction(**row) for row in self._connection.execute(query).mappings()]
 
-    def last(self, run_id: str, *levers: str) -> Moved | None:
+    def last(self, run_id: str, *levers: str) -> RunAction | None:
         """Return the newest action of these kinds, or None."""
         query = select(*_COLUMNS).where(run_levers.c.run_id == run_id, run_levers.c.lever.in_(levers))
         row = self._connection.execute(query.order_by(run_levers.c.id.desc()).limit(1)).mappings().first()
-        return Moved(**row) if row else None
+        return RunAction(**row) if row else None

@@ -31,7 +31,7 @@ class Override:
     until: datetime | None
 
 
-InForce = Mapping[str, Mapping[str, Override]]
+ActiveOverrides = Mapping[str, Mapping[str, Override]]
 """Overrides by scope, then by window."""
 _READ = select(*(budget_overrides.c[name] for name in Override.__slots__))
 
@@ -51,7 +51,7 @@ class Overrides:
         row = self._connection.execute(insert(budget_overrides).values(values).returning(*columns)).mappings().one()
         return Override(**row)
 
-    def in_force(self) -> InForce:
+    def in_force(self) -> ActiveOverrides:
         """Return the overrides that are in force by Postgres's clock."""
         rows = self._connection.execute(statement("overrides_in_force")).mappings()
         overrides: dict[str, dict[str, Override]] = {}
@@ -67,7 +67,7 @@ class Overrides:
         return [Override(**row) for row in self._connection.execute(query).mappings()]
 
 
-class FreshOverrides:
+class OverridesCache:
     """Caches the overrides in force for all threads, for at most `FRESH_SECONDS`.
 
     There is no lock: a thread that finds the cache stale reads with the connection that it already holds, so that no
@@ -75,9 +75,9 @@ class FreshOverrides:
     """
 
     def __init__(self) -> None:
-        self._cached: tuple[float, InForce] | None = None
+        self._cached: tuple[float, ActiveOverrides] | None = None
 
-    def of(self, scope: str, read: Callable[[], InForce]) -> Mapping[str, Override]:
+    def of(self, scope: str, read: Callable[[], ActiveOverrides]) -> Mapping[str, Override]:
         """Return the overrides of `scope` by window; calls `read`, whose errors are passed on, when the cache is stale."""
         now, cached = time.monotonic(), self._cached
         if cached is None or now - cached[0] >= FRESH_SECONDS:

@@ -19,7 +19,7 @@ from sqlalchemy import text
 from botticelli import services
 from botticelli.messages import run_id_for
 from botticelli.runtime.process import Runtime
-from botticelli.runtime.server_errors import SERVERS_AWAY
+from botticelli.runtime.server_errors import SERVER_ERRORS
 from botticelli.services.files.paths import Paths
 from botticelli.settings import load_settings
 from botticelli.telemetry.failpoints import Point
@@ -106,7 +106,7 @@ class Cluster:
         try:
             with self.runtime.store.engine.connect() as connection:
                 name = connection.execute(text("select worker from duties where name = 'sweep'")).scalar()
-        except SERVERS_AWAY:
+        except SERVER_ERRORS:
             return None
         pid = str(name).rpartition(":")[2]
         return next((one for one in self.workers if str(one.pid) == pid), None)
@@ -141,7 +141,7 @@ class Cluster:
             with self.runtime.store.engine.connect() as connection:
                 query = text("select count(*) from runs where id = :id")
                 return bool(connection.execute(query, {"id": run_id_for(name)}).scalar())
-        except SERVERS_AWAY:
+        except SERVER_ERRORS:
             return False
 
     def replace_enqueuer(self, victim: Process) -> None:

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from sqlalchemy import func, update
 
-from botticelli.carousel import Mover, cancel, decide, pause, resume
-from botticelli.carousel.control.approvals import waiting_of
+from botticelli.carousel import Actor, cancel, decide, pause, resume
+from botticelli.carousel.control.approvals import effects_waiting
 from botticelli.monitoring.diagnosis import why
 from botticelli.runtime.process import Runtime
 from botticelli.store import Run
@@ -22,7 +22,7 @@ from tests.support.narratives import narrative_text, perform_all, perform_open, 
 from workers.recovery.sweep import sweep
 
 OnDiscord = Callable[..., Runtime]
-ADA = Mover("fine", "ada@house")
+ADA = Actor("fine", "ada@house")
 
 
 @pytest.fixture
@@ -47,7 +47,7 @@ def numbers(rows: Iterable[dict[str, Any]]) -> list[int]:
 
 
 def decide_number(runtime: Runtime, run: Run, number: int, decision: Any = "approved") -> None:
-    (row,) = [row for row in waiting_of(runtime, run.id) if row["number"] == number]
+    (row,) = [row for row in effects_waiting(runtime, run.id) if row["number"] == number]
     decide(runtime, row["key"], decision, ADA)
 
 
@@ -57,7 +57,7 @@ def test_iteration_that_waits_for_approval_lets_the_others_go_on(
 ) -> None:
     run = perform_all(careful, start(careful, posts(channel, concurrency=concurrency)).id)
     assert (run.status, run.dispatched, discord.contents(channel)) == ("paused", 3, [])
-    assert numbers(waiting_of(careful, run.id)) == [1, 2, 3]
+    assert numbers(effects_waiting(careful, run.id)) == [1, 2, 3]
     assert f"3 iterations wait for approval; `botticelli effects list --waiting --run {run.id}`" in (run.reason or "")
     found = why(careful, run.id)
     assert (found.cause, len(found.details["effects"])) == ("confirmation", 3)
@@ -114,7 +114,7 @@ def test_cancelled_run_drops_parked_iterations_and_resume_asks_again(
     assert cancel(careful, run.id).status == "cancelled"
     resume(careful, run.id)
     assert perform_all(careful, run.id).status == "paused"
-    assert numbers(waiting_of(careful, run.id)) == [1, 2, 3]
+    assert numbers(effects_waiting(careful, run.id)) == [1, 2, 3]
     for number in (3, 1, 2):
         decide_number(careful, run, number)
     assert perform_all(careful, run.id).status == "completed"
@@ -127,7 +127,7 @@ def test_approval_while_others_are_performed_admits_its_iteration(
     monkeypatch.setattr("botticelli.monitoring.diagnosis.live_workers", lambda _: ["worker@here"])
     run = start(careful, posts(channel))
     perform_open(careful, run.id)
-    assert (run_of(careful, run.id).status, numbers(waiting_of(careful, run.id))) == ("running", [1])
+    assert (run_of(careful, run.id).status, numbers(effects_waiting(careful, run.id))) == ("running", [1])
     found = why(careful, run.id)
     assert (found.cause, "1 effect waits for approval" in found.says) == ("queued", True)
     decide_number(careful, run, 1)
@@ -140,7 +140,7 @@ def test_approval_of_a_run_that_a_person_holds_waits_for_the_resume(
 ) -> None:
     run = start(careful, posts(channel))
     perform_open(careful, run.id)
-    pause(careful, run.id, Mover("lunch"))
+    pause(careful, run.id, Actor("lunch"))
     decide_number(careful, run, 1)
     held = perform_all(careful, run.id)
     assert (held.status, held.reason, discord.contents(channel)) == ("paused", "lunch", [])
@@ -157,7 +157,7 @@ def test_worker_killed_while_it_asks_loses_neither_question_nor_approval(
     with monkeypatch.context() as killed:
         killed.setattr("workers.executor.iteration.conclude", lambda *_: None)
         perform_open(careful, run.id)
-    assert [row["status"] for row in waiting_of(careful, run.id)] == ["waiting"]
+    assert [row["status"] for row in effects_waiting(careful, run.id)] == ["waiting"]
     decide_number(careful, run, 1)
     with careful.store.transaction() as tx:
         past = func.now() - timedelta(seconds=1)
@@ -166,7 +166,7 @@ def test_worker_killed_while_it_asks_loses_neither_question_nor_approval(
     sweep(careful)
     stopped = perform_all(careful, run.id)
     assert (stopped.status, stopped.succeeded, discord.contents(channel)) == ("paused", 1, ["post 1"])
-    assert numbers(waiting_of(careful, run.id)) == [2, 3]
+    assert numbers(effects_waiting(careful, run.id)) == [2, 3]
 
 
 def test_exhausted_budget_ends_the_run_only_after_parked_iterations_are_finished(
@@ -174,7 +174,7 @@ def test_exhausted_budget_ends_the_run_only_after_parked_iterations_are_finished
 ) -> None:
     text = posts(channel, estimated_tokens_per_iteration=400, max_tokens_total=402)
     run = perform_all(careful, start(careful, text).id)
-    assert (run.status, numbers(waiting_of(careful, run.id))) == ("paused", [1])
+    assert (run.status, numbers(effects_waiting(careful, run.id))) == ("paused", [1])
     decide_number(careful, run, 1)
     ended = perform_all(careful, run.id)
     assert (ended.status, ended.succeeded, discord.contents(channel)) == ("budget_exhausted", 1, ["post 1"])

@@ -15,12 +15,12 @@ from botticelli.carousel import resume
 from botticelli.errors import InvalidInput, PlatformUnknown
 from botticelli.messages import run_id_for
 from botticelli.monitoring.diagnosis import why
-from botticelli.platforms import Announced, CommandOutput, CommandSpec
+from botticelli.platforms import CommandOutput, CommandSpec, EffectIntent
 from botticelli.platforms.discord.commands import message_commands
 from botticelli.platforms.echo import AnyPlatform
 from botticelli.runtime.process import Runtime
 from botticelli.runtime.worker_heartbeat import worker_name
-from botticelli.store import Run, Store, Twin
+from botticelli.store import ConflictingEffect, Run, Store
 from botticelli.store.runs.effects import Effects
 from botticelli.testing.discord import GUILD, FakeDiscord, Fault
 from tests.support.commands import act, create, outputs, play, state
@@ -75,7 +75,7 @@ def test_a_worker_that_died_after_doing_it_doubles_nothing(
     runtime = on_discord(worker__lease_seconds="1")
     died: list[str] = []
 
-    def die(self: bot_command.Command, announced: Announced, spec: CommandSpec, output: CommandOutput) -> None:
+    def die(self: bot_command.Command, announced: EffectIntent, spec: CommandSpec, output: CommandOutput) -> None:
         if spec.name not in died:
             died.append(spec.name)
             raise KeyboardInterrupt
@@ -113,7 +113,7 @@ def test_a_worker_whose_clock_is_slow_doubles_nothing(
     with monkeypatch.context() as patch, contextlib.suppress(KeyboardInterrupt):
         finish = bot_command.Command._finish
 
-        def die(self: bot_command.Command, announced: Announced, spec: CommandSpec, output: CommandOutput) -> None:
+        def die(self: bot_command.Command, announced: EffectIntent, spec: CommandSpec, output: CommandOutput) -> None:
             if spec.name == "messages.send":
                 raise KeyboardInterrupt
             finish(self, announced, spec, output)
@@ -190,7 +190,7 @@ def test_what_a_lost_worker_asked_for_may_still_come(
     """Its request is on its way to Discord when it dies: nobody looks for the channel, and makes it, before its lease ends."""
     runtime, looks, twins = on_discord(worker__lease_seconds="60"), [], Effects.twins
 
-    def counted(self: Effects, *args: Any, **named: Any) -> list[Twin]:
+    def counted(self: Effects, *args: Any, **named: Any) -> list[ConflictingEffect]:
         looks.append(args)
         return twins(self, *args, **named)
 
@@ -340,7 +340,7 @@ class Uncertain(AnyPlatform):
         return CommandSpec(command, True, "once", "channel")
 
     def execute(
-        self, command: str, args: Mapping[str, Any], key: str, *, announced: Announced | None = None
+        self, command: str, args: Mapping[str, Any], key: str, *, announced: EffectIntent | None = None
     ) -> CommandOutput:
         self.performed += 1
         if not self.is_certain:

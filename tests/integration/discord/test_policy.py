@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from sqlalchemy import func, update
 
-from botticelli.carousel import Mover, accept, cancel, decide, pause, resume
+from botticelli.carousel import Actor, accept, cancel, decide, pause, resume
 from botticelli.carousel.enqueuing.enqueue import EnqueueOptions
 from botticelli.client import Client
 from botticelli.errors import InvalidInput, NarrativeError
@@ -26,7 +26,7 @@ from workers.executor.iteration import perform
 from workers.recovery.sweep import sweep
 
 OnDiscord = Callable[..., Runtime]
-ADA, BOB = Mover("fine", "ada@house"), Mover("too loud", "bob@house")
+ADA, BOB = Actor("fine", "ada@house"), Actor("too loud", "bob@house")
 
 
 @pytest.fixture

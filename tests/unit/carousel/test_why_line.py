@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from botticelli.monitoring.diagnosis import Why
+from botticelli.monitoring.diagnosis import Diagnosis
 
 
 @pytest.mark.parametrize(
@@ -20,4 +20,4 @@ from botticelli.monitoring.diagnosis import Why
     ],
 )
 def test_line_of_why_says_the_status_once(status: str, says: str, line: str) -> None:
-    assert Why("r", status, "c", says).line == line
+    assert Diagnosis("r", status, "c", says).line == line

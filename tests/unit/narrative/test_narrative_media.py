@@ -13,9 +13,9 @@ from botticelli.errors import NarrativeError
 from botticelli.narrative import Loaded, load_narrative
 from botticelli.narrative.language.media_formats import (
     FORMATS,
-    fault_of_content,
+    content_problem,
+    detect_mime,
     fault_of_mime,
-    mime_of_content,
     mime_of_name,
 )
 from botticelli.narrative.model import MediaInput
@@ -136,8 +136,8 @@ def test_data_url_is_accepted_as_base64(folder: Path) -> None:
 @pytest.mark.parametrize("mime", BEGINNINGS)
 def test_format_is_detected_by_its_first_bytes(mime: str) -> None:
     known = next(format_ for format_ in FORMATS if format_.mime == mime)
-    assert fault_of_content(BEGINNINGS[mime], mime) is None
-    assert mime_of_content(BEGINNINGS[mime], known.kind) == mime
-    assert fault_of_content(b"\x00\xffother", mime) is not None
+    assert content_problem(BEGINNINGS[mime], mime) is None
+    assert detect_mime(BEGINNINGS[mime], known.kind) == mime
+    assert content_problem(b"\x00\xffother", mime) is not None
     assert mime_of_name(f"A FILE.{known.suffixes[0].upper()}") == mime
     assert fault_of_mime(mime, known.kind) is None

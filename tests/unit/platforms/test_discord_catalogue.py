@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from botticelli.platforms import Announced, CommandOutput, Platform
+from botticelli.platforms import CommandOutput, EffectIntent, Platform
 from botticelli.platforms.discord.catalogue.catalogue import catalogue
 from botticelli.platforms.discord.catalogue.reference_page import page
 from botticelli.platforms.discord.commands.guild_commands import STEPS
@@ -97,7 +97,7 @@ def test_after_minutes_a_message_is_found_by_author_text_and_time() -> None:
     platform = DiscordPlatform("discord", {}, transport)
     channel = platform.execute("channels.create", {"guild_id": "1", "name": "news"}, "c").data["id"]
     args = {"channel_id": channel, "content": "a" * 2500}
-    announced = Announced(
+    announced = EffectIntent(
         "k", "messages.send", args, "r", "a", datetime.now(UTC) - timedelta(minutes=5), True, age_seconds=300
     )
     data = transport.world.data

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from botticelli.celery import pool_named
+from botticelli.celery import requested_pool
 
 
 @pytest.mark.parametrize(
@@ -19,4 +19,4 @@ from botticelli.celery import pool_named
     ],
 )
 def test_the_pool_of_a_command_line(words: str, pool: str | None) -> None:
-    assert pool_named(words.split()) == pool
+    assert requested_pool(words.split()) == pool

@@ -12,7 +12,7 @@ from botticelli.narrative import Environment, Loaded, parse_narrative
 from botticelli.narrative.model import Act, BotCommandInput
 from botticelli.runtime.process import Runtime
 from botticelli.runtime.settings_check import check_settings
-from botticelli.security.act_rules import AS_TEXT, rules_for
+from botticelli.security.act_rules import SENT_AS_TEXT, rules_for
 from botticelli.security.policy import Call, Denied, judge
 from botticelli.settings import load_settings
 from botticelli.settings.definitions import SecuritySettings
@@ -46,10 +46,10 @@ ONE = '[narrative]\nname = "one"\n[acts]\nx = "bots.x"\n[bots.x]\ncommand = "{co
     [
         ("", "x.toml", {}, True),
         ("", "x.toml", {"default_policy": "deny_writes"}, False),
-        ("", AS_TEXT, {}, False),
-        ("", AS_TEXT, {"wire_policy": "allow"}, True),
+        ("", SENT_AS_TEXT, {}, False),
+        ("", SENT_AS_TEXT, {"wire_policy": "allow"}, True),
         ('allowed_commands = ["*"]', "x.toml", {"default_policy": "deny"}, True),
-        ('allowed_commands = ["*"]', AS_TEXT, {}, False),
+        ('allowed_commands = ["*"]', SENT_AS_TEXT, {}, False),
         ('allowed_commands = ["*"]', "x.toml", {"denied_commands": ("messages.*",)}, False),
         ('allowed_commands = ["*"]', "x.toml", {"allowed_commands": ("channels.*",)}, False),
         ("require_confirmation = true", "x.toml", {"default_policy": "deny"}, False),

@@ -9,7 +9,7 @@ import pytest
 from botticelli.platforms import TEMPLATED, CommandSpec, Platforms, Whereabouts
 from botticelli.platforms.discord.catalogue.catalogue import catalogue
 from botticelli.security.act_rules import call_of
-from botticelli.security.policy import Allowed, Call, Denied, NeedsConfirmation, Rules, Verdict, judge
+from botticelli.security.policy import Allowed, Call, Denied, NeedsApproval, Rules, Verdict, judge
 
 HOUSE = Rules("the house")
 
@@ -157,7 +157,7 @@ def test_a_place_without_guilds_has_no_constraints() -> None:
 )
 def test_confirmations(confirm: bool | tuple[str, ...], writes: bool, asked: bool) -> None:
     verdict = judge([HOUSE, Rules("ada", confirm=confirm)], call(writes=writes))
-    assert verdict == (NeedsConfirmation("ada") if asked else Allowed())
+    assert verdict == (NeedsApproval("ada") if asked else Allowed())
 
 
 def test_what_is_denied_is_not_asked_for() -> None:

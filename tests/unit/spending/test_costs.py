@@ -7,20 +7,20 @@ from decimal import Decimal
 
 import pytest
 
-from botticelli.spending.costs import Carry
+from botticelli.spending.costs import CostRounder
 
 TINY = Decimal("0.0000025")
 
 
 @pytest.mark.parametrize("ahead", [True, False])
 def test_sum_of_tiny_costs_is_exact(ahead: bool) -> None:
-    carry = Carry(ahead)
+    carry = CostRounder(ahead)
     assert sum(carry.microusd("a", TINY) for _ in range(20)) == 50
 
 
 @pytest.mark.parametrize("ahead", [True, False])
 def test_sum_is_never_off_by_a_millionth(ahead: bool) -> None:
-    carry, chance, exact, whole = Carry(ahead), random.Random(3), Decimal(0), 0
+    carry, chance, exact, whole = CostRounder(ahead), random.Random(3), Decimal(0), 0
     for _ in range(2_000):
         cost = Decimal(chance.randrange(10**8)) / 10**13
         exact, whole = exact + cost * 1_000_000, whole + carry.microusd("a", cost)
@@ -28,7 +28,7 @@ def test_sum_is_never_off_by_a_millionth(ahead: bool) -> None:
 
 
 def test_scopes_round_apart() -> None:
-    carry = Carry()
+    carry = CostRounder()
     sums = {"a": 0, "b": 0}
     for _ in range(10):
         for key in sums:

@@ -10,7 +10,7 @@ from typing import Any
 from botticelli.errors import PlatformError
 from botticelli.platforms.discord.catalogue.catalogue import Entry, catalogue
 from botticelli.platforms.discord.rest.api import Api
-from botticelli.platforms.protocol import Announced
+from botticelli.platforms.protocol import EffectIntent
 
 EPOCH_MS = 1_420_070_400_000
 """Discord's: the first second of 2015. Source: its documentation, "Snowflakes"."""
@@ -27,7 +27,7 @@ class Job:
     entry: Entry
     args: Mapping[str, Any]
     key: str = ""
-    announced: Announced | None = None
+    announced: EffectIntent | None = None
     allow_mentions: tuple[str, ...] = ()
 
     @property

@@ -6,14 +6,14 @@ from collections.abc import Callable
 
 import pytest
 
-from botticelli.carousel import Mover, pause_scope, resume_scope
+from botticelli.carousel import Actor, pause_scope, resume_scope
 from botticelli.runtime.process import Runtime
 from botticelli.store import WHOLE
 from tests.support.narratives import narrative_text, perform_all, perform_open, run_of, start
 from workers.recovery.sweep import sweep
 
 MakeRuntime = Callable[..., Runtime]
-ADA = Mover("bill is too high", "ada@home")
+ADA = Actor("bill is too high", "ada@home")
 
 
 @pytest.fixture(autouse=True)
@@ -25,7 +25,7 @@ def fresh(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_paused_scope_admits_nothing_and_outlives_redis(runtime: Runtime) -> None:
     scope = runtime.scope(runtime.drivers.resolve("echo/echo")).name
     first = pause_scope(runtime, scope, ADA)
-    assert pause_scope(runtime, scope, Mover("again", "bob")) == first
+    assert pause_scope(runtime, scope, Actor("again", "bob")) == first
     run = start(runtime, narrative_text(3, on_budget_exhausted="stop"))
     assert (run.status, run.reason) == ("waiting", f"{scope}: paused by ada@home: bill is too high")
     runtime.redis.flushall()

@@ -13,7 +13,7 @@ from botticelli.carousel.plan.planned_calls import shares
 from botticelli.messages import WIRE_VERSION, run_id_for
 from botticelli.runtime.process import Runtime
 from botticelli.settings import load_settings
-from botticelli.settings.demands import asked_demands
+from botticelli.settings.demands import demands_to_send
 from botticelli.store import Run
 from tests.support.commands import create
 from tests.support.narratives import narrative_text, perform_all, run_of, start
@@ -119,7 +119,7 @@ def test_demands_of_a_request_hold_beside_those_of_the_worker(make_runtime: Make
     folder.mkdir()
     (folder / "guarded.toml").write_text(narrative_text(1, CREATES, name="guarded"))
     environ = {"BOTTICELLI_SECURITY__REQUIRE_CONFIRMATION": "true"}
-    demands = asked_demands(load_settings(environ=environ, cwd=runtime.settings.base))
+    demands = demands_to_send(load_settings(environ=environ, cwd=runtime.settings.base))
     assert demands == {"security": {"require_confirmation": True}}
     assert perform_all(runtime, request(runtime, "a", json.loads(json.dumps(demands))).id).status == "paused"
     assert perform_all(runtime, request(runtime, "b", None).id).status == "completed"
@@ -147,4 +147,4 @@ def test_demand_that_is_not_understood_refuses_the_request(make_runtime: MakeRun
 def test_program_without_settings_demands_nothing() -> None:
     from pathlib import Path
 
-    assert asked_demands(load_settings(environ={}, cwd=Path("/"))) is None
+    assert demands_to_send(load_settings(environ={}, cwd=Path("/"))) is None

@@ -7,9 +7,9 @@ from collections.abc import Callable
 import pytest
 from sqlalchemy import text
 
-from botticelli.carousel import Mover, cancel, pause, pause_scope
+from botticelli.carousel import Actor, cancel, pause, pause_scope
 from botticelli.messages import QUEUE, run_id_for
-from botticelli.monitoring.diagnosis import Why, why
+from botticelli.monitoring.diagnosis import Diagnosis, why
 from botticelli.runtime.process import Runtime
 from botticelli.runtime.worker_heartbeat import announce
 from tests.integration.carousel.executor.test_runs import SMALL
@@ -26,10 +26,10 @@ WRITES = (
 @pytest.fixture(autouse=True)
 def present(monkeypatch: pytest.MonkeyPatch) -> None:
     """A worker that has spoken once is there until the end of the test."""
-    monkeypatch.setattr("botticelli.runtime.worker_heartbeat.PRESENCE_SECONDS", 3600.0)
+    monkeypatch.setattr("botticelli.runtime.worker_heartbeat.HEARTBEAT_SECONDS", 3600.0)
 
 
-def of(runtime: Runtime, run_id: str, cause: str) -> Why:
+def of(runtime: Runtime, run_id: str, cause: str) -> Diagnosis:
     found = why(runtime, run_id)
     assert found.cause == cause
     return found
@@ -44,9 +44,9 @@ def test_from_no_worker_to_its_end(runtime: Runtime) -> None:
         tx.iterations.claim(other.id, 1, worker="w:1", lease_seconds=60)
     assert of(runtime, run.id, "queued").details == {"queued": 1, "behind": {other.id: 1}}
     of(runtime, other.id, "running")
-    pause(runtime, run.id, Mover("lunch", "ada"))
+    pause(runtime, run.id, Actor("lunch", "ada"))
     assert of(runtime, run.id, "paused").says.startswith("paused by ada: lunch; ")
-    cancel(runtime, other.id, Mover("wrong", "ada"))
+    cancel(runtime, other.id, Actor("wrong", "ada"))
     assert of(runtime, other.id, "ending").details["performing"] == 1
     cancel(runtime, run.id)
     of(runtime, run.id, "over")
@@ -64,7 +64,7 @@ def test_what_it_waits_for_until_when_and_who_holds_it(
     assert (found.details["window"], found.details["requested"]) == ("tokens/60s", 2000)
     assert found.details["holders"] == [holder.id]
     assert found.until is not None
-    pause_scope(runtime, scope, Mover("bill", "ada"))
+    pause_scope(runtime, scope, Actor("bill", "ada"))
     with runtime.store.transaction() as tx:
         tx.runs.set(run.id, waiting_for={**found.details})
     assert of(runtime, run.id, "budget_paused").details["by"] == "ada"

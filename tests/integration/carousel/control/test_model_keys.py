@@ -12,7 +12,7 @@ from botticelli.carousel import EnqueueOptions, enqueue
 from botticelli.cli.base.context import Invocation
 from botticelli.cli.system.doctor_checks import CHECKS
 from botticelli.errors import InvalidInput
-from botticelli.runtime.heartbeats import facts_key, fleet, presence_key
+from botticelli.runtime.heartbeats import fleet, heartbeat_key, report_key
 from botticelli.runtime.process import Runtime
 from botticelli.runtime.worker_heartbeat import announce, depart
 from tests.support.narratives import loaded, narrative_text
@@ -31,8 +31,8 @@ def _no_keys(monkeypatch: pytest.MonkeyPatch) -> None:
 def worker(runtime: Runtime, name: str, *, has_key: bool, **said: object) -> None:
     prefix = runtime.settings.redis.prefix
     facts = {"demands": "d", "limits": "l", "ready": {"gemini": has_key}} | said
-    runtime.redis.set(presence_key(prefix, name), "")
-    runtime.redis.set(facts_key(prefix, name), json.dumps(facts))
+    runtime.redis.set(heartbeat_key(prefix, name), "")
+    runtime.redis.set(report_key(prefix, name), json.dumps(facts))
 
 
 def notes(runtime: Runtime, *, worker_here: bool = False, acts: str = KEYLESS) -> str:
@@ -82,7 +82,7 @@ def test_worker_says_what_it_has_and_takes_it_back(runtime: Runtime, monkeypatch
     announce(runtime)
     [facts] = fleet(runtime)
     assert (facts.ready["gemini"], facts.ready["echo"], facts.host) == (True, True, HERE)
-    stored = runtime.redis.get(facts_key(runtime.settings.redis.prefix, facts.worker))
+    stored = runtime.redis.get(report_key(runtime.settings.redis.prefix, facts.worker))
     assert isinstance(stored, bytes)
     assert b"hunter2" not in stored
     depart(runtime)
@@ -92,8 +92,8 @@ def test_worker_says_what_it_has_and_takes_it_back(runtime: Runtime, monkeypatch
 @pytest.mark.parametrize("facts", ["", "[]", "nonsense", "{"])
 def test_facts_that_cannot_be_read_are_none(runtime: Runtime, facts: str) -> None:
     prefix = runtime.settings.redis.prefix
-    runtime.redis.set(presence_key(prefix, "old:1"), "")
-    runtime.redis.set(facts_key(prefix, "old:1"), facts)
+    runtime.redis.set(heartbeat_key(prefix, "old:1"), "")
+    runtime.redis.set(report_key(prefix, "old:1"), facts)
     assert [(one.worker, one.demands, one.ready) for one in fleet(runtime)] == [("old:1", None, {})]
 
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from botticelli.carousel import Fork, Mover, cancel, fork, pause, prune, resume, retry
+from botticelli.carousel import Actor, Fork, cancel, fork, pause, prune, resume, retry
 from botticelli.drivers import GenerateRequest, GenerateResponse, Usage
 from botticelli.errors import InvalidInput
 from botticelli.runtime.process import Runtime
@@ -61,7 +61,7 @@ def test_pause_now_holds_before_the_next_call_and_resume_pays_nothing_twice(
     runtime: Runtime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = start(runtime, narrative_text(2, TWO_ACTS, estimated_tokens_per_iteration=100))
-    ada = Mover("too loud", "ada@home")
+    ada = Actor("too loud", "ada@home")
 
     def pause_in_the_first_call(prompt: str) -> None:
         if prompt == "first 1":
@@ -88,13 +88,13 @@ def test_a_soft_pause_lets_the_iteration_end_and_now_makes_it_harder(
     runtime: Runtime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = start(runtime, narrative_text(3, TWO_ACTS))
-    driver = interfere(runtime, monkeypatch, lambda prompt: pause(runtime, run.id, Mover("lunch", "bob")) and None)
+    driver = interfere(runtime, monkeypatch, lambda prompt: pause(runtime, run.id, Actor("lunch", "bob")) and None)
     perform(runtime, run.id, 1)
     after = run_of(runtime, run.id)
     assert (after.status, after.hold, after.succeeded, after.reason) == ("paused", "soft", 1, "lunch")
     assert len(driver.prompts) == 2
-    pause(runtime, run.id, Mover("really", "bob"), now=True)
-    pause(runtime, run.id, Mover("and again", "bob"))
+    pause(runtime, run.id, Actor("really", "bob"), now=True)
+    pause(runtime, run.id, Actor("and again", "bob"))
     assert run_of(runtime, run.id).hold == "now"
     assert moves(runtime, run.id) == [("pause", "bob", "lunch"), ("pause now", "bob", "really")]
 
@@ -112,10 +112,10 @@ def test_a_guard_that_is_old_is_asked_again_before_the_call(runtime: Runtime, mo
             self.asked_at -= 60  # type: ignore[attr-defined]
         original(self, undo)  # type: ignore[arg-type]
 
-    from workers.context.iteration_context import Stage
+    from workers.context.iteration_context import IterationContext
 
-    original = Stage.begin
-    monkeypatch.setattr(Stage, "begin", begins_late)
+    original = IterationContext.begin
+    monkeypatch.setattr(IterationContext, "begin", begins_late)
     perform(runtime, run.id, 1)
     with runtime.store.transaction() as tx:
         entry = tx.ledger.of_run(run.id)[0]
@@ -131,7 +131,7 @@ def test_cancel_is_recorded_once_and_a_run_that_is_being_ended_is_left_alone(run
     with runtime.store.transaction() as tx:
         tx.iterations.claim(run.id, 1, worker="slow:1", lease_seconds=60)
     for _ in range(2):
-        assert cancel(runtime, run.id, Mover("wrong file", "eve")).ending == "cancelled"
+        assert cancel(runtime, run.id, Actor("wrong file", "eve")).ending == "cancelled"
     pause(runtime, run.id)
     with pytest.raises(InvalidInput, match="is being ended as cancelled"):
         resume(runtime, run.id)
@@ -145,7 +145,7 @@ def test_retry_performs_failed_iterations_of_a_complete_run_and_keeps_their_done
     text = narrative_text(3, TWO_ACTS, continue_on_error=True, estimated_tokens_per_iteration=100)
     run = perform_all(runtime, start(runtime, text).id)
     assert (run.status, run.succeeded, run.failed) == ("completed", 2, 1)
-    assert retry(runtime, run.id, Mover("once more", "ada")).status == "running"
+    assert retry(runtime, run.id, Actor("once more", "ada")).status == "running"
     retry(runtime, run.id)
     after = perform_all(runtime, run.id)
     with runtime.store.transaction() as tx:
@@ -182,7 +182,7 @@ def test_fork_keeps_what_came_before_and_pays_only_the_rest(runtime: Runtime, mo
     old = perform_all(runtime, start(runtime, narrative_text(4, TWO_ACTS), tags=("nightly",)).id)
     driver = interfere(runtime, monkeypatch, lambda prompt: None)
     wanted = Fork(3, changes={"two.prompt": "changed {act.one.output}"}, idempotency_key="f")
-    forked = fork(runtime, old.id, wanted, Mover("other words", "ada"))
+    forked = fork(runtime, old.id, wanted, Actor("other words", "ada"))
     assert not fork(runtime, old.id, wanted).created
     after = perform_all(runtime, forked.run.id)
     with runtime.store.transaction() as tx:

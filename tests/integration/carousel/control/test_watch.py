@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from botticelli.carousel import Mover, pause, resume
+from botticelli.carousel import Actor, pause, resume
 from botticelli.monitoring.watch import Watcher, watch
 from botticelli.runtime.process import Runtime
 from botticelli.telemetry.events import Event
@@ -36,8 +36,8 @@ def test_a_replay_is_complete_and_goes_on_after_any_event(make_runtime: MakeRunt
     runtime = make_runtime(drivers__echo__errors='["ok", "429:0.01"]')
     run = start(runtime, narrative_text(2, TWO_ACTS))
     perform_open(runtime, run.id)
-    pause(runtime, run.id, Mover("lunch", "ada"))
-    resume(runtime, run.id, Mover("", "ada"))
+    pause(runtime, run.id, Actor("lunch", "ada"))
+    resume(runtime, run.id, Actor("", "ada"))
     perform_all(runtime, run.id)
     wait_until(lambda: "run_finished" in in_the_stream(runtime, run.id), "the stream to be written")
     events = replay(runtime, run.id)

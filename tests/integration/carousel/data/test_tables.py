@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import ProgrammingError
 
-from botticelli.carousel import EnqueueOptions, Mover, decide
+from botticelli.carousel import Actor, EnqueueOptions, decide
 from botticelli.carousel.control.run_control import resume
 from botticelli.carousel.enqueuing.from_wire import accept
 from botticelli.errors import InvalidInput, NarrativeError
@@ -304,13 +304,13 @@ def test_an_update_waits_for_a_person_and_is_done_once(make_runtime: MakeRuntime
         (waiting,) = tx.effects.recent(status="waiting")
         tx.state.set("global.title", "another")
     assert [row["title"] for row in rows_of(runtime, "posts")] == ["a"]
-    decide(runtime, waiting["key"], "approved", Mover("", "ada@house"))
+    decide(runtime, waiting["key"], "approved", Actor("", "ada@house"))
     assert perform_all(runtime, started.id).status == "paused", "that was about another value"
     assert [row["title"] for row in rows_of(runtime, "posts")] == ["a"]
     with runtime.store.transaction() as tx:
         (again,) = tx.effects.recent(status="waiting")
     assert again["args"]["updates"] == {"title": "another"}
-    decide(runtime, again["key"], "approved", Mover("", "ada@house"))
+    decide(runtime, again["key"], "approved", Actor("", "ada@house"))
     assert perform_all(runtime, started.id).status == "completed"
     assert [row["title"] for row in rows_of(runtime, "posts")] == ["another"]
 

@@ -6,11 +6,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 from sqlalchemy import text
 
-from botticelli.errors import Stale
+from botticelli.errors import StaleLease
 from botticelli.runtime.process import Runtime
 from tests.support.narratives import narrative_text, run_of, start
 from tests.support.waiting import wait_until
-from workers.context.iteration_context import Stage
+from workers.context.iteration_context import IterationContext
 from workers.context.outcomes import Failed, Outcome, Succeeded
 from workers.executor.claims import claim
 from workers.executor.completion import _run_rows, _successes, conclude
@@ -19,11 +19,11 @@ TOGETHER = 8
 FIRST, LOST, FAILING = 1, 3, 5
 
 
-def ended(stage: Stage | None, outcome: Outcome) -> str:
+def ended(stage: IterationContext | None, outcome: Outcome) -> str:
     assert stage is not None
     try:
         conclude(stage, outcome)
-    except Stale:
+    except StaleLease:
         return "stale"
     return "written"
 

@@ -9,11 +9,11 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
-from botticelli.errors import Stale
+from botticelli.errors import StaleLease
 from botticelli.runtime.process import Runtime
 from tests.integration.carousel.recovery.test_recovery import let_lease_run_out
 from tests.support.narratives import narrative_text, perform_all, run_of, start
-from workers.context.iteration_context import Stage
+from workers.context.iteration_context import IterationContext
 from workers.context.outcomes import Failed, Succeeded
 from workers.executor import completion
 from workers.executor.act_sequence import perform_acts
@@ -25,7 +25,7 @@ TWO_ACTS = 'one = "Say hello"\ntwo = "Say goodbye"'
 SIDE_BY_SIDE = 'one = "Say hello"\n[acts.two]\nprompt = "Say goodbye"\nneeds = []'
 
 
-def performed(runtime: Runtime, run_id: str) -> Stage:
+def performed(runtime: Runtime, run_id: str) -> IterationContext:
     """Iteration 1 with all its answers, right before its end."""
     stage = claim(runtime, run_id, 1)
     assert stage is not None
@@ -96,7 +96,7 @@ def test_worker_that_was_given_up_writes_no_last_act(runtime: Runtime) -> None:
     stage = performed(runtime, run_id)
     with runtime.store.transaction() as tx:
         tx.iterations.requeue(run_id, 1, stage.claim.fence)
-    with pytest.raises(Stale):
+    with pytest.raises(StaleLease):
         conclude(stage, Succeeded())
     assert (acts(runtime, run_id), outcomes(runtime, run_id)) == ([], ["drawn"])
 

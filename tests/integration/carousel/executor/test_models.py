@@ -14,7 +14,7 @@ from botticelli.store import ActRow, Run
 from botticelli.testing.providers import JSON, FakeProvider, Limits
 from tests.support.narratives import narrative_text, perform_all, start
 from tests.support.waiting import wait_until
-from workers.context.iteration_context import Stage
+from workers.context.iteration_context import IterationContext
 
 MakeRuntime = Callable[..., Runtime]
 MODELS = {"gemini": "gemini/gemini-2.5-flash", "anthropic": "anthropic/claude-sonnet-4", "openai": "openai/gpt-4.1"}
@@ -180,7 +180,7 @@ def test_partial_text_reaches_the_stage(
     make_runtime: MakeRuntime, serve: Callable[..., FakeProvider], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     heard: list[str] = []
-    monkeypatch.setattr(Stage, "partial", lambda self, act, turn, text: heard.append(text))
+    monkeypatch.setattr(IterationContext, "partial", lambda self, act, turn, text: heard.append(text))
     runtime = served(make_runtime, serve("openai"), drivers__openai__stream="true")
     run = perform_all(runtime, start(runtime, narrative_text(1)).id)
     output = acts_of(runtime, run)[0].output or ""

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import text
 
 from botticelli.messages import QUEUE
-from botticelli.runtime.heartbeats import DEAF, troubled_workers
+from botticelli.runtime.heartbeats import STALLED, worker_troubles
 from botticelli.runtime.process import Runtime
 from workers.recovery.canary import ConsumerWatchdog, answer
 from workers.recovery.sweep_thread import Sweep
@@ -80,7 +80,7 @@ def test_a_deaf_worker_is_said_to_be_deaf_until_it_hears(
     said: list[bool] = []
 
     def told() -> None:
-        said.append(any(DEAF in words for words in troubled_workers(runtime).values()))
+        said.append(any(STALLED in words for words in worker_troubles(runtime).values()))
 
     one = Sweep(runtime, watchdog)
     monkeypatch.setattr(one, "_sweep_or_wake", told)

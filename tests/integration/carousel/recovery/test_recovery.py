@@ -11,7 +11,7 @@ from sqlalchemy import text
 
 from botticelli.budget import Ticket
 from botticelli.carousel import resume, retry
-from botticelli.errors import Stale
+from botticelli.errors import StaleLease
 from botticelli.runtime.process import Runtime
 from botticelli.store import Claim, Entry, Transaction
 from tests.support.narratives import narrative_text, perform_all, run_of, start
@@ -105,11 +105,11 @@ def test_a_worker_that_wakes_up_after_its_lease_writes_nothing(runtime: Runtime)
     old = claim(runtime, run.id)
     let_lease_run_out(runtime, run.id)
     sweep(runtime)
-    with runtime.store.transaction() as tx, pytest.raises(Stale):
+    with runtime.store.transaction() as tx, pytest.raises(StaleLease):
         tx.iterations.guard(old, lease_seconds=60)
     new = claim(runtime, run.id)
     assert new.fence > old.fence
-    with runtime.store.transaction() as tx, pytest.raises(Stale):
+    with runtime.store.transaction() as tx, pytest.raises(StaleLease):
         tx.iterations.guard(old, lease_seconds=60)
 
 
@@ -178,9 +178,9 @@ def test_a_task_that_nobody_claims_is_published_again(make_runtime: MakeRuntime)
     with runtime.store.transaction() as tx:
         due = tx.iterations.unclaimed(10)
         assert [(one.key, one.publishes) for one in due] == [((run.id, 1), 1)]
-        assert tx.iterations.put_off(due, {(run.id, 1)}, grace_seconds=600) == {(run.id, 1): 2}
+        assert tx.iterations.postpone(due, {(run.id, 1)}, grace_seconds=600) == {(run.id, 1): 2}
     with runtime.store.transaction() as tx:
-        assert tx.iterations.put_off(due, {(run.id, 1)}, grace_seconds=600) == {}, "another sweep was first"
+        assert tx.iterations.postpone(due, {(run.id, 1)}, grace_seconds=600) == {}, "another sweep was first"
         assert tx.iterations.unclaimed(10) == []
 
 
@@ -303,7 +303,7 @@ def test_what_is_handed_back_goes_on_at_once_and_its_old_holder_writes_nothing(r
     hand_back(runtime, old, "a test")
     with runtime.store.transaction() as tx:
         assert tx.ledger.totals(run.id)["unknown_requests"] == 1
-    with runtime.store.transaction() as tx, pytest.raises(Stale):
+    with runtime.store.transaction() as tx, pytest.raises(StaleLease):
         tx.iterations.guard(old, lease_seconds=60)
     after = perform_all(runtime, run.id)
     assert (after.status, after.succeeded, after.used_tokens) == ("completed", 1, 100)

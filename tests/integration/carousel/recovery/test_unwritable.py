@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from botticelli.errors import Unwritable
+from botticelli.errors import DatabaseUnwritable
 from botticelli.runtime.process import Runtime
 from botticelli.store.connection.database import make_engine
 from tests.support.narratives import narrative_text, perform_all, start
@@ -43,7 +43,7 @@ def test_a_database_that_takes_no_writes_costs_nothing(
     administer(runtime, spoil)
     perform(runtime, run.id, 1)
     assert caplog.text.count("iteration_interrupted") == 1 and "Traceback" not in caplog.text
-    with pytest.raises(Unwritable, match=rf"Postgres accepts no writes: .*{says}.*continues automatically"):
+    with pytest.raises(DatabaseUnwritable, match=rf"Postgres accepts no writes: .*{says}.*continues automatically"):
         start(runtime, narrative_text(2))
     administer(runtime, mend)
     after = perform_all(runtime, run.id)

@@ -153,8 +153,8 @@ def test_error_of_a_plug_in_shows_no_secret(monkeypatch, error):
 @pytest.mark.parametrize("command", ["worker", "flower"])
 def test_error_of_a_plug_in_at_the_celery_command_shows_no_secret(monkeypatch, capsys, command, error):
     monkeypatch.setenv("HOUSE_TOKEN", "t9Kx4Wq7Zr2Mv5Ba")
-    monkeypatch.setattr(celery_command, "command_name", lambda: command)
-    with pytest.raises(SystemExit) as ended, celery_command.one_line_errors():
+    monkeypatch.setattr(celery_command, "celery_subcommand", lambda: command)
+    with pytest.raises(SystemExit) as ended, celery_command.report_errors_in_one_line():
         raise error
     said = capsys.readouterr().err
     assert ended.value.code == 1

@@ -18,7 +18,7 @@ from botticelli.cli.follow.plain_views import JsonView, PlainView, event_line
 from botticelli.cli.follow.summary import next_steps, summary
 from botticelli.cli.follow.view import RunSnapshot
 from botticelli.cli.runs.run_details import run_table
-from botticelli.monitoring.watch import Event, Look
+from botticelli.monitoring.watch import Event, RunUpdate
 from botticelli.store import Run
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -224,11 +224,11 @@ def test_the_result_is_said_once(capsys):
     [("running", 0, False), ("waiting", 0, False), ("paused", 1, False), ("paused", 0, True), ("failed", 0, True)],
 )
 def test_a_run_is_at_rest_when_nothing_more_will_come(status, performing, at_rest):
-    assert Look([], replace(RUN, status=status), performing).at_rest is at_rest
+    assert RunUpdate([], replace(RUN, status=status), performing).at_rest is at_rest
 
 
 def test_a_run_that_nobody_has_accepted_is_not_at_rest():
-    assert not Look([]).at_rest
+    assert not RunUpdate([]).at_rest
 
 
 def test_the_list_of_runs_is_a_table():

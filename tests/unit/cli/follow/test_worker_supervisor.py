@@ -17,7 +17,7 @@ from botticelli.cli.follow import worker_process
 from botticelli.cli.follow import worker_supervisor as supervisor_module
 from botticelli.cli.follow.worker_supervisor import MAX_RESTARTS, WorkerSupervisor
 from botticelli.errors import BotticelliError
-from botticelli.runtime.heartbeats import presence_key
+from botticelli.runtime.heartbeats import heartbeat_key
 from botticelli.settings import load_settings
 from tests.support.waiting import wait_until
 
@@ -89,7 +89,7 @@ def test_no_worker_alive_starts_one_that_ends_with_us(monkeypatch, supervisor, n
 
 def test_a_living_worker_of_others_is_enough_until_it_is_gone(monkeypatch, supervisor, notes, invocation):
     stand_in(monkeypatch, STAYS)
-    key = presence_key(invocation.settings.redis.prefix, "elsewhere:1")
+    key = heartbeat_key(invocation.settings.redis.prefix, "elsewhere:1")
     invocation.runtime.redis.set(key, "")
     monkeypatch.setattr(supervisor_module, "ABSENT_SECONDS", 3600)
     supervisor.ensure()
@@ -148,7 +148,7 @@ def test_a_worker_that_does_not_end_is_killed_and_forgotten(monkeypatch, supervi
     supervisor.ensure()
     pid = supervisor.own_pid
     wait_until(lambda: has_said_ready(home, pid), "the worker to ignore SIGTERM")
-    key = presence_key(invocation.settings.redis.prefix, f"here:{pid}")
+    key = heartbeat_key(invocation.settings.redis.prefix, f"here:{pid}")
     invocation.runtime.redis.set(key, "")
     monkeypatch.setattr(supervisor_module, "BEYOND_STOP_SECONDS", 0.2)
     supervisor.stop()

@@ -10,7 +10,7 @@ import pytest
 from botticelli.errors import NarrativeError
 from botticelli.narrative import Loaded, Narrative, parse_narrative
 from botticelli.narrative.execution import Carousel, Multipliers
-from botticelli.narrative.model import BotCommandInput, Items, Template, TextInput
+from botticelli.narrative.model import BotCommandInput, NestedArguments, Template, TextInput
 
 Load = Callable[[str], Loaded]
 
@@ -125,7 +125,7 @@ def test_inputs_of_every_type_are_read_in_order(load: Load) -> None:
     assert many.calls_model and look.calls_model
     assert command.args["when"] == Template(parts=("2026-01-02T03:04:05+00:00",))
     flags = command.args["flags"]
-    assert isinstance(flags, Items) and flags.array is not None
+    assert isinstance(flags, NestedArguments) and flags.array is not None
     assert flags.array[:3] == (1, True, 0.5)
     assert command.line == 50
 

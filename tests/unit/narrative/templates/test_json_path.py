@@ -11,7 +11,7 @@ from botticelli.errors import TemplateError
 from botticelli.narrative.source.environment import Environment
 from botticelli.narrative.source.suggest import MAX_COMPARED, comparable
 from botticelli.narrative.templates.conditions import holds, read_condition
-from botticelli.narrative.templates.json_path import json_or_text, look_up, parse_json
+from botticelli.narrative.templates.json_path import look_up, parse_json, parse_json_or_text
 from botticelli.narrative.templates.template import parse_template
 
 DATA = '{"a": [{"b": "x"}, 2], "inner": "[1]"}'
@@ -57,8 +57,8 @@ def test_wrong_path_names_the_missing_step(value: Any, path: str, message: str) 
 
 
 def test_text_is_parsed_only_when_it_is_json() -> None:
-    assert json_or_text("NaN") == "NaN"
-    assert json_or_text(" 12 ") == 12
+    assert parse_json_or_text("NaN") == "NaN"
+    assert parse_json_or_text(" 12 ") == 12
     with pytest.raises(ValueError, match=r"Expecting value"):
         parse_json("```\nnot this either\n```")
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from botticelli.narrative.model import Items, Reference, Template
+from botticelli.narrative.model import NestedArguments, Reference, Template
 from botticelli.narrative.source.environment import Environment
 from botticelli.narrative.templates.template import (
     MAX_FAULTS,
@@ -150,7 +150,15 @@ def test_value_inside_a_text_is_written_as_text(value: Any, text: str) -> None:
 
 def test_arguments_keep_their_shape() -> None:
     reference = parse_template("{state.x}", HOME).template
-    value = Items(array=(1, True, 0.5, reference, Items(table={"k": Template(parts=("v",)), "e": Items(array=())})))
+    value = NestedArguments(
+        array=(
+            1,
+            True,
+            0.5,
+            reference,
+            NestedArguments(table={"k": Template(parts=("v",)), "e": NestedArguments(array=())}),
+        )
+    )
     assert render_value(value, lambda _: [9]) == [1, True, 0.5, [9], {"k": "v", "e": []}]
 
 
@@ -183,7 +191,7 @@ def test_value_with_references_is_never_expanded(value: str) -> None:
 
     template = parse_template("before {act.a.output} between {{a}}{ after", HOME).template
     assert render(template, resolve) == f"before {value} between {value}{{ after"
-    assert render_value(Items(array=(template,)), resolve) == [f"before {value} between {value}{{ after"]
+    assert render_value(NestedArguments(array=(template,)), resolve) == [f"before {value} between {value}{{ after"]
     assert set(requests) == {"{act.a.output}", "{{a}}"}
 
 

@@ -11,9 +11,9 @@ from botticelli.narrative.model import (
     AnyOf,
     Comparison,
     Constant,
-    Moment,
     Not,
     OtherColumn,
+    PointInTime,
     TableInput,
     Template,
 )
@@ -150,14 +150,14 @@ def test_comparison_of_constants_is_a_constant(text: str, holds: bool) -> None:
 @pytest.mark.parametrize(
     ("text", "op", "value"),
     [
-        ("a > NOW()", ">", Moment(base="now")),
-        ("a = CURRENT_TIMESTAMP", "=", Moment(base="now")),
-        ("a > CURRENT_TIMESTAMP - INTERVAL '7 DAYS'", ">", Moment(base="now", offset="-7 days")),
-        ("NOW() < a", ">", Moment(base="now")),
-        ("a >= current_date - 7", ">=", Moment(base="today", offset="-7 days")),
-        ("a < now() + interval '1 month 2 days'", "<", Moment(base="now", offset="1 month 2 days")),
-        ("a < now() - interval '1 day' * 3", "<", Moment(base="now", offset="-3 day")),
-        ("a < date '2026-01-31' - interval '1 hour'", "<", Moment(base="2026-01-31", offset="-1 hour")),
+        ("a > NOW()", ">", PointInTime(base="now")),
+        ("a = CURRENT_TIMESTAMP", "=", PointInTime(base="now")),
+        ("a > CURRENT_TIMESTAMP - INTERVAL '7 DAYS'", ">", PointInTime(base="now", offset="-7 days")),
+        ("NOW() < a", ">", PointInTime(base="now")),
+        ("a >= current_date - 7", ">=", PointInTime(base="today", offset="-7 days")),
+        ("a < now() + interval '1 month 2 days'", "<", PointInTime(base="now", offset="1 month 2 days")),
+        ("a < now() - interval '1 day' * 3", "<", PointInTime(base="now", offset="-3 day")),
+        ("a < date '2026-01-31' - interval '1 hour'", "<", PointInTime(base="2026-01-31", offset="-1 hour")),
         ("a < timestamp '2026-01-31 10:00'", "<", Template(parts=("2026-01-31 10:00",))),
         ("a < b", "<", OtherColumn(name="b")),
     ],
@@ -172,7 +172,7 @@ def test_moments_and_constants_survive_the_snapshot() -> None:
     where = query("where = \"a > NOW() - INTERVAL '7 days' AND b < c AND 1 = 1\"").where
     assert where == AllOf(
         parts=(
-            Comparison(column="a", op=">", values=(Moment(base="now", offset="-7 days"),)),
+            Comparison(column="a", op=">", values=(PointInTime(base="now", offset="-7 days"),)),
             Comparison(column="b", op="<", values=(OtherColumn(name="c"),)),
             Constant(holds=True),
         )

@@ -9,7 +9,7 @@ from decimal import Decimal
 import pytest
 
 from botticelli.narrative.model import TableInput
-from botticelli.narrative.table_text import as_text_of, jsonable
+from botticelli.narrative.table_text import format_rows, jsonable
 from workers.context.outcomes import ActFailed
 from workers.outputs.content_output import Schema, columns_of, kind_of_type, rows_in
 
@@ -82,9 +82,9 @@ def test_rows_as_text() -> None:
     rows = jsonable([{"n": Decimal("3"), "x": Decimal("2.5"), "at": datetime(2026, 1, 2, tzinfo=UTC), "t": 'a|"b"\nc'}])
     assert rows == [{"n": 3, "x": 2.5, "at": "2026-01-02T00:00:00+00:00", "t": 'a|"b"\nc'}]
     query = TableInput(table_name="t", alias="latest")
-    assert as_text_of(query, rows).startswith('latest:\n[{"n": 3, "x": 2.5')
+    assert format_rows(query, rows).startswith('latest:\n[{"n": 3, "x": 2.5')
     markdown = query.model_copy(update={"format": "markdown", "alias": None})
-    assert as_text_of(markdown, rows).splitlines()[2] == '| 3 | 2.5 | 2026-01-02T00:00:00+00:00 | a\\|"b" c |'
+    assert format_rows(markdown, rows).splitlines()[2] == '| 3 | 2.5 | 2026-01-02T00:00:00+00:00 | a\\|"b" c |'
     csv = query.model_copy(update={"format": "csv", "alias": None})
-    assert as_text_of(csv, rows) == 'n,x,at,t\n3,2.5,2026-01-02T00:00:00+00:00,"a|""b""\nc"'
-    assert as_text_of(csv, []) == "(no rows)"
+    assert format_rows(csv, rows) == 'n,x,at,t\n3,2.5,2026-01-02T00:00:00+00:00,"a|""b""\nc"'
+    assert format_rows(csv, []) == "(no rows)"

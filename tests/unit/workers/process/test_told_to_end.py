@@ -15,7 +15,7 @@ from celery import signals
 
 from botticelli.runtime import process
 from workers.process import lifecycle, shutdown
-from workers.process.shutdown import Departure, Flag
+from workers.process.shutdown import Flag, WorkerShutdown
 from workers.recovery import sweep_thread
 from workers.recovery.sweep_thread import Sweep
 
@@ -23,7 +23,7 @@ SECONDS = 5.0
 """What takes longer waits for itself."""
 
 
-class Leaving(Departure):
+class Leaving(WorkerShutdown):
     """It begins, and leaves its process alone."""
 
     @property
@@ -46,7 +46,7 @@ def worker(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     settings = SimpleNamespace(worker=SimpleNamespace(stop_seconds=60.0, sweep_interval_seconds=60.0))
     monkeypatch.setattr(process, "_current", [SimpleNamespace(pid=os.getpid(), settings=settings)])
     monkeypatch.setattr(lifecycle, "_pools", [object()])
-    monkeypatch.setattr(lifecycle, "Departure", Leaving)
+    monkeypatch.setattr(lifecycle, "WorkerShutdown", Leaving)
     signal.signal(signal.SIGALRM, give_up)
     yield
     for one, handler in before.items():
