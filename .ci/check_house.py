@@ -15,7 +15,6 @@ FUNCTION_LINES = 40
 LUA_LINES = 80
 FOLDER_MODULES = 12
 SAME_NAMES = {
-    "canary": "a task of the wire, and its implementation",
     "database": "the platform of that name, and the connection to Postgres",
     "echo": "the offline driver, and the offline platform",
     "enqueue": "a task of the wire, and its implementation",

@@ -22,7 +22,7 @@ TASK_PREFIX = "botticelli."
 """The prefix of every task that workers perform; Celery's built-in tasks are refused."""
 ENQUEUE = "botticelli.enqueue"
 RUN_ITERATION = "botticelli.run_iteration"
-CANARY = "botticelli.canary"
+PROBE = "botticelli.probe"
 _RUN_IDS = uuid.UUID("9f0c1e52-6a39-4b6f-8c57-62f1f1f0b0aa")
 
 PUBLISH_BATCH = 16
@@ -109,6 +109,6 @@ def publish_enqueue(app: Celery, run_id: str, request: Mapping[str, Any]) -> Non
     )
 
 
-def publish_canary(app: Celery, queue: str) -> None:
-    """Publish a canary task, which proves that a worker consumes the queue."""
-    app.send_task(CANARY, kwargs={"queue": queue}, **{**PUBLISH_OPTIONS, "queue": queue})
+def publish_probe(app: Celery, queue: str) -> None:
+    """Publish a probe task, which proves that a worker consumes the queue."""
+    app.send_task(PROBE, kwargs={"queue": queue}, **{**PUBLISH_OPTIONS, "queue": queue})

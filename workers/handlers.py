@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar, cast
 
 from botticelli.carousel import EnqueueOptions, accept
-from botticelli.carousel.checks.run_options import terms_of
+from botticelli.carousel.checks.run_options import checked_run_options
 from botticelli.carousel.enqueuing.from_wire import refusal_of
 from botticelli.errors import InvalidInput
 from botticelli.messages import WIRE_HEADER, WIRE_VERSION
@@ -103,7 +103,7 @@ def _options_of(version: int, arguments: Mapping[str, Any], own_id: str) -> Enqu
     key = given.get("idempotency_key")
     run_id = given.get("run_id") or (None if key else own_id)
     tags = tuple(given.get("tags", ()))
-    terms = terms_of(given.get("tiers"), given.get("tenant"))
+    run_options = checked_run_options(given.get("tiers"), given.get("tenant"))
     demands = (read_request_demands(given["demands"]),) if given.get("demands") else ()
     return EnqueueOptions(
         variables=given.get("variables", {}),
@@ -112,7 +112,7 @@ def _options_of(version: int, arguments: Mapping[str, Any], own_id: str) -> Enqu
         idempotency_key=key,
         tags=tags,
         rehearse=given.get("rehearse", False),
-        terms=terms,
+        run_options=run_options,
         demands=demands,
     )
 

@@ -12,7 +12,7 @@ from botticelli.loading.lazy_package import make_lazy
 if TYPE_CHECKING:
     from botticelli.carousel.actor import Actor, user_at_host
     from botticelli.carousel.admission.dispatch import advance, dispatch, publish
-    from botticelli.carousel.control.approvals import Decided, decide, effects_waiting
+    from botticelli.carousel.control.approvals import ApprovalResult, decide, effects_waiting
     from botticelli.carousel.control.budget_pauses import pause_scope, resume_scope
     from botticelli.carousel.control.retention import Pruned, prune
     from botticelli.carousel.control.run_control import cancel, pause, resume, retry
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Actor",
+    "ApprovalResult",
     "CarouselResult",
-    "Decided",
     "EnqueueOptions",
     "Enqueued",
     "Fork",
@@ -60,7 +60,7 @@ make_lazy(
     __name__,
     {
         "CarouselResult": "result",
-        "Decided": "control.approvals",
+        "ApprovalResult": "control.approvals",
         "EnqueueOptions": "enqueuing.enqueue",
         "Enqueued": "enqueuing.enqueue",
         "Fork": "enqueuing.fork",

@@ -21,15 +21,15 @@ BUSY = ("running", "waiting", "paused")
 class Diagnosis:
     """The reason for the present state of a run.
 
-    `cause` is one word of: over, effect, confirmation, paused, trouble, ending, waiting, budget_paused, no_worker,
-    unheard, queued, running. `says` is the reason in one line. `until` is when the run is checked again, or when an
+    `cause` is one word of: ended, effect, approval, paused, worker_trouble, ending, waiting, budget_paused, no_worker,
+    queue_stalled, queued, running. `summary` is the reason in one line. `until` is when the run is checked again, or when an
     approval request expires, if that is known. `details` are the figures behind it, by cause.
     """
 
     run_id: str
     status: str
     cause: str
-    says: str
+    summary: str
     until: datetime | None = None
     details: Mapping[str, Any] = field(default_factory=dict)
 
@@ -37,7 +37,7 @@ class Diagnosis:
     def line(self) -> str:
         """Return the status and the reason, without repeating the status."""
         status = self.status.replace("_", " ")
-        return self.says if self.says.startswith(status) else f"{status}: {self.says}"
+        return self.summary if self.summary.startswith(status) else f"{status}: {self.summary}"
 
 
 def why(runtime: Runtime, run_id: str) -> Diagnosis:
@@ -60,8 +60,8 @@ def _with_waiting_effects(case: _Case, why: Diagnosis) -> Diagnosis:
     if count == 0:
         return why
     effects = "1 effect waits" if count == 1 else f"{count:,} effects wait"
-    says = f"{why.says}; {effects} for approval: `botticelli effects list --waiting --run {case.run.id}`"
-    return replace(why, says=says, details={**why.details, "waiting_effects": count})
+    summary = f"{why.summary}; {effects} for approval: `botticelli effects list --waiting --run {case.run.id}`"
+    return replace(why, summary=summary, details={**why.details, "waiting_effects": count})
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +74,8 @@ class _Case:
     workers: list[str]
     troubled: Mapping[str, str]
 
-    def why(self, cause: str, says: str, until: datetime | None = None, **details: Any) -> Diagnosis:
-        return Diagnosis(self.run.id, self.run.status, cause, says, until, details)
+    def why(self, cause: str, summary: str, until: datetime | None = None, **details: Any) -> Diagnosis:
+        return Diagnosis(self.run.id, self.run.status, cause, summary, until, details)
 
 
 def _unknown_effect(case: _Case) -> Diagnosis | None:
@@ -83,11 +83,11 @@ def _unknown_effect(case: _Case) -> Diagnosis | None:
     for effect in case.tx.effects.of_run(case.run.id):
         if effect["status"] == "unknown" or (effect["status"] in UNRESOLVED and case.run.is_final):
             key, place = effect["key"], f"iteration {effect['number']}, act {effect['act']}"
-            says = (
+            summary = (
                 f"the outcome of {effect['command']} in {place} is unknown; check whether it was performed, then run "
             )
-            says += f"`botticelli effects resolve {key[:8]} --done`, `--retry` if it was not, or `--abandon`"
-            return case.why("effect", says, effect=key, command=effect["command"], number=effect["number"])
+            summary += f"`botticelli effects resolve {key[:8]} --done`, `--retry` if it was not, or `--abandon`"
+            return case.why("effect", summary, effect=key, command=effect["command"], number=effect["number"])
     return None
 
 
@@ -101,7 +101,7 @@ def _ended(case: _Case) -> Diagnosis | None:
     if run.iterations == 0:  # it was never accepted, so it can't be resumed
         do = "; fix this and enqueue again"
     because = run.reason if run.reason and run.reason != run.status else "the run has ended"
-    return case.why("over", f"{outcome_text(run)}: {because}{do}", reason=run.reason, failed=run.failed)
+    return case.why("ended", f"{outcome_text(run)}: {because}{do}", reason=run.reason, failed=run.failed)
 
 
 def _approval(case: _Case) -> Diagnosis | None:
@@ -112,21 +112,21 @@ def _approval(case: _Case) -> Diagnosis | None:
         return None
     first, verb = waiting[0], f"and {len(waiting) - 1} more wait" if len(waiting) > 1 else "waits"
     key, place = first["key"], f"iteration {first['number']}, act {first['act']}"
-    says = f"{first['command']} of {place} {verb} for approval{_until(first['expires_at'])}; "
-    says += f"`botticelli effects approve {key[:8]}` or `reject {key[:8]}`"
-    return case.why("confirmation", says, first["expires_at"], effects=[effect["key"] for effect in waiting])
+    summary = f"{first['command']} of {place} {verb} for approval{_until(first['expires_at'])}; "
+    summary += f"`botticelli effects approve {key[:8]}` or `reject {key[:8]}`"
+    return case.why("approval", summary, first["expires_at"], effects=[effect["key"] for effect in waiting])
 
 
 def _paused(case: _Case) -> Diagnosis | None:
     if case.run.status != "paused":
         return None
-    moved = case.tx.levers.last(case.run.id, "pause", "pause now", HALT)
-    by, reason = (moved.moved_by, moved.reason) if moved else ("somebody", "")
-    verb = "stopped" if moved and moved.lever == HALT else "paused"
+    moved = case.tx.run_actions.last(case.run.id, "pause", "pause now", HALT)
+    by, reason = (moved.actor, moved.reason) if moved else ("somebody", "")
+    verb = "stopped" if moved and moved.action == HALT else "paused"
     because = f": {reason}" if reason else ""
-    says = f"{verb} by {by}{because}; `botticelli runs resume {case.run.id}` continues it"
-    at = moved.moved_at if moved else None
-    return case.why("paused", says, by=by, reason=reason, moved_at=at, hold=case.run.hold)
+    summary = f"{verb} by {by}{because}; `botticelli runs resume {case.run.id}` continues it"
+    at = moved.at if moved else None
+    return case.why("paused", summary, by=by, reason=reason, at=at, hold=case.run.hold)
 
 
 def _ending(case: _Case) -> Diagnosis | None:
@@ -134,8 +134,8 @@ def _ending(case: _Case) -> Diagnosis | None:
         return None
     running = case.tx.iterations.performing(case.run.id)
     ending = case.run.ending.replace("_", " ")
-    says = f"it will be {ending} ({case.run.reason}) once {_count(running, 'running iteration')} stopped"
-    return case.why("ending", says, ending=case.run.ending, reason=case.run.reason, performing=running)
+    summary = f"it will be {ending} ({case.run.reason}) once {_count(running, 'running iteration')} stopped"
+    return case.why("ending", summary, ending=case.run.ending, reason=case.run.reason, performing=running)
 
 
 def _waiting(case: _Case) -> Diagnosis | None:
@@ -147,16 +147,16 @@ def _waiting(case: _Case) -> Diagnosis | None:
         return case.why("waiting", f"the next attempt {when}: {run.reason}", run.due_at)
     pause = case.tx.overrides.in_force().get(refusal["scope"], {}).get(WHOLE)
     if pause is not None:
-        says = f"{run.reason}{_until(pause.until)}; `botticelli budget resume {refusal['scope']}` ends the pause"
+        summary = f"{run.reason}{_until(pause.until)}; `botticelli budget resume {refusal['scope']}` ends the pause"
         return case.why(
-            "budget_paused", says, pause.until, scope=refusal["scope"], by=pause.set_by, reason=pause.reason
+            "budget_paused", summary, pause.until, scope=refusal["scope"], by=pause.set_by, reason=pause.reason
         )
     holders = _holders(case, refusal["scope"])
     held = f"; held by {', '.join(holders)}" if holders else ""
     window = f"{refusal['window']} of {refusal['scope']}"
-    says = f"waiting for {window}{_until(run.due_at)}: {refusal['requested']:,} requested, "
-    says += f"{refusal['used']:,} of {refusal['limit']:,} used"
-    return case.why("waiting", says + held, run.due_at, **refusal, holders=holders)
+    summary = f"waiting for {window}{_until(run.due_at)}: {refusal['requested']:,} requested, "
+    summary += f"{refusal['used']:,} of {refusal['limit']:,} used"
+    return case.why("waiting", summary + held, run.due_at, **refusal, holders=holders)
 
 
 def _trouble(case: _Case) -> Diagnosis | None:
@@ -164,19 +164,19 @@ def _trouble(case: _Case) -> Diagnosis | None:
     if not case.workers or case.workers != sorted(case.troubled):
         return None
     worker, trouble = next(iter(case.troubled.items()))
-    return case.why("trouble", f"worker {worker} can't continue: {trouble}", workers=dict(case.troubled))
+    return case.why("worker_trouble", f"worker {worker} can't continue: {trouble}", workers=dict(case.troubled))
 
 
 def _unconsumed_queue(case: _Case) -> Diagnosis | None:
-    """Explain a run that stalls because no worker consumes the queue: the canary task is unanswered."""
-    canary = case.tx.canaries.unanswered(QUEUE)
-    timeout_seconds = case.runtime.settings.worker.canary_timeout_seconds
-    if canary is None or canary.silent_seconds < timeout_seconds:
+    """Explain a run that stalls because no worker consumes the queue: the probe task is unanswered."""
+    probe = case.tx.probes.unanswered(QUEUE)
+    timeout_seconds = case.runtime.settings.worker.probe_timeout_seconds
+    if probe is None or probe.silent_seconds < timeout_seconds:
         return None
     if case.tx.iterations.performing(case.run.id) or case.tx.iterations.busy_runs(case.run.id):
         return None
-    says = f"no worker consumes the queue: the canary task sent at {_clock(canary.asked_at)} is unanswered"
-    return case.why("unheard", f"{says}; restart the workers", asked_at=canary.asked_at)
+    summary = f"no worker consumes the queue: the probe task sent at {_clock(probe.requested_at)} is unanswered"
+    return case.why("queue_stalled", f"{summary}; restart the workers", requested_at=probe.requested_at)
 
 
 def _no_worker(case: _Case) -> Diagnosis | None:
@@ -193,8 +193,8 @@ def _queued(case: _Case) -> Diagnosis | None:
         return None
     others = tx.iterations.busy_runs(run.id)
     busy = ", ".join(f"run {run_id} ({count} iteration{'' if count == 1 else 's'})" for run_id, count in others.items())
-    says = f"{_count(opened.in_flight, 'iteration')} in the queue" + (f" behind {busy}" if busy else "")
-    return case.why("queued", says, queued=opened.in_flight, behind=others)
+    summary = f"{_count(opened.in_flight, 'iteration')} in the queue" + (f" behind {busy}" if busy else "")
+    return case.why("queued", summary, queued=opened.in_flight, behind=others)
 
 
 _EXPLANATIONS: tuple[Callable[[_Case], Diagnosis | None], ...] = (

@@ -91,7 +91,7 @@ class Watcher:
         events = [] if self._started else [_started(run)]
         self._started = True
         streamed = self._streamed()
-        actions = tx.levers.of_run(run.id, self._last_action)
+        actions = tx.run_actions.of_run(run.id, self._last_action)
         self._last_action = actions[-1].id if actions else self._last_action
         new = [*streamed, *(_control_event(action) for action in actions), *self._finished_iterations(tx)]
         running = tx.iterations.running(run.id)
@@ -197,8 +197,8 @@ def _started(run: Run) -> Event:
 
 
 def _control_event(action: RunAction) -> Event:
-    data = {"lever": action.lever, "by": action.moved_by, "reason": action.reason}
-    return Event("lever_moved", action.run_id, data, at=action.moved_at)
+    data = {"action": action.action, "by": action.actor, "reason": action.reason}
+    return Event("run_action", action.run_id, data, at=action.at)
 
 
 def _act_data(act: ActRow) -> dict[str, Any]:

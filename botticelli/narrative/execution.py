@@ -24,7 +24,7 @@ class Multipliers(Frozen):
         return Multipliers(**{**general.model_dump(exclude_none=True), **self.model_dump(exclude_none=True)})
 
 
-class Terms(Frozen):
+class RunOptions(Frozen):
     """Holds the options that a run was enqueued with, which no narrative file sets.
 
     `tiers` are by provider; `tenant` is whom the run is for.

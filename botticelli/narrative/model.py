@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from botticelli.narrative.execution import Carousel, Multipliers, Schedule, Terms
+from botticelli.narrative.execution import Carousel, Multipliers, RunOptions, Schedule
 from botticelli.narrative.frozen import Frozen
 
 ReferenceKind = Literal["act", "previous", "state", "var", "iteration", "iterations", "run", "narrative", "now"]
@@ -329,7 +329,7 @@ class Narrative(Frozen):
     """Keeps the rows that are read, even with `pull_and_delete`."""
     schedule: Schedule | None = None
     security: Security | None = None
-    terms: Terms | None = None
+    run_options: RunOptions | None = None
     """Options of the run; None when none were given at enqueue."""
     rehearsed: tuple[str, ...] = ()
     """Platforms that rehearse by the settings of the process that enqueued the run. Not a key of the file."""

@@ -170,27 +170,27 @@ class SecuritySettings(Section):
     """Maximum over all runs in any 60 minutes; the next one waits."""
     max_iterations: int | None = Field(default=1_000_000, ge=1)
     """Maximum of one run, whatever it requests; None: no maximum beyond that of the file format."""
-    confirmation_hours: float = Field(default=24, gt=0)
+    approval_hours: float = Field(default=24, gt=0)
     """Hours for which a pending command can be approved, and for which the approval is valid."""
 
 
 class WorkerSettings(Section):
     threads: int = Field(default=16, ge=1)
     """Iterations that one worker runs in parallel."""
-    acts_at_once: int = Field(default=4, ge=1)
+    max_parallel_acts: int = Field(default=4, ge=1)
     """Acts of one iteration that run in parallel, where `needs` allow it."""
     lease_seconds: float = Field(default=15, gt=0)
     """Silence of a worker after which its iteration is given to another worker."""
     max_attempts: int = Field(default=5, ge=1)
     """Number of workers that may die during an iteration before it fails."""
-    stop_seconds: float = Field(default=60, ge=0)
+    shutdown_grace_seconds: float = Field(default=60, ge=0)
     """Time that a stopping worker has to finish its tasks; then it hands the rest back and exits."""
-    canary_interval_seconds: float = Field(default=30, gt=0)
-    """Time between two canaries: tasks that show that the queue is consumed."""
-    canary_timeout_seconds: float = Field(default=90, gt=0)
-    """Time after which a worker with free threads that received nothing, not even a pending canary, is deaf."""
-    end_when_deaf: bool = True
-    """A deaf worker exits, so that its supervisor starts another."""
+    probe_interval_seconds: float = Field(default=30, gt=0)
+    """Time between two probes: tasks that show that the queue is consumed."""
+    probe_timeout_seconds: float = Field(default=90, gt=0)
+    """Time after which a worker with free threads that received nothing, not even a pending probe, is stalled."""
+    exit_when_stalled: bool = True
+    """A stalled worker exits, so that its supervisor starts another."""
     sweep_interval_seconds: float = Field(default=1, gt=0)
     redelivery_grace_seconds: float = Field(default=5, gt=0)
     """Time after which a task that is neither claimed nor in the queue is published again; doubles each time, up to a

@@ -18,7 +18,7 @@ from botticelli.settings.explain import in_plain_words
 NO_DEMAND: Mapping[str, Any] = {
     "default_policy": "allow",
     "wire_policy": "allow",
-    "confirmation_hours": 1_000_000.0,
+    "approval_hours": 1_000_000.0,
     "max_iterations": None,
 }
 """Values of `[security]` that demand nothing where they are not the default."""
@@ -95,8 +95,8 @@ def lowest_cap(name: str, settings: SecuritySettings, demands: Iterable[Demands]
     return min((cap for cap in caps if cap is not None), default=None)
 
 
-def confirmation_hours(settings: SecuritySettings, demands: Iterable[Demands]) -> float:
-    return min([settings.confirmation_hours, *(demand.security.confirmation_hours for demand in demands)])
+def approval_hours(settings: SecuritySettings, demands: Iterable[Demands]) -> float:
+    return min([settings.approval_hours, *(demand.security.approval_hours for demand in demands)])
 
 
 def fingerprint(*settings: BaseModel | Mapping[str, Any]) -> str:

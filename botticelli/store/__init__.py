@@ -14,8 +14,8 @@ from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError
 
 from botticelli.store.connection.database import as_unwritable, connected
-from botticelli.store.fleet.canaries import Canaries, Canary
 from botticelli.store.fleet.elections import Duties
+from botticelli.store.fleet.probes import Probe, Probes
 from botticelli.store.runs.acts import ActRow, Acts
 from botticelli.store.runs.effects import (
     UNDECIDED,
@@ -62,7 +62,6 @@ __all__ = [
     "ActUsage",
     "ActiveOverrides",
     "ApprovalRequest",
-    "Canary",
     "Claim",
     "ClaimKey",
     "ConflictingEffect",
@@ -85,6 +84,7 @@ __all__ = [
     "OverridesCache",
     "PastCalls",
     "PastUsage",
+    "Probe",
     "Query",
     "Run",
     "RunAction",
@@ -115,11 +115,11 @@ class Transaction:
         self.ledger = Ledger(connection)
         self.spending = SpendingHistory(connection)
         self.overrides = Overrides(connection)
-        self.levers = RunActions(connection)
+        self.run_actions = RunActions(connection)
         self.learned = LearnedLimits(connection)
         self.media = MediaRepository(connection)
         self.content = Content(connection)
-        self.canaries = Canaries(connection)
+        self.probes = Probes(connection)
         self.duties = Duties(connection)
 
     @contextmanager

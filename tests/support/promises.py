@@ -34,13 +34,10 @@ def violations(runtime: Runtime, run_id: str, *, calls_lost: int) -> list[str]:
     effects = Counter(row[0] for row in _rows(runtime, "select status from effects where run_id = :run", run_id))
     if set(effects) - {"done"}:
         broken.append(f"I4: effects are {dict(effects)}")
-    fences = _rows(
-        runtime,
-        "select a.number from acts a join iterations i using (run_id, number) where run_id = :run and a.fence > i.fence",
-        run_id,
-    )
-    if fences:
-        broken.append(f"I4: acts with a fence that was never given: {fences}")
+    query = "select a.number from acts a join iterations i using (run_id, number) where run_id = :run"
+    fenced = _rows(runtime, f"{query} and a.fencing_token > i.fencing_token", run_id)
+    if fenced:
+        broken.append(f"I4: acts with a fencing token that was never given: {fenced}")
     return broken
 
 

@@ -39,7 +39,7 @@ def _record_together(runtime: Runtime, records: Sequence[ActRecord]) -> list[boo
     """Return for each record whether its lease was still valid, so that it was written."""
     lease_seconds = runtime.settings.worker.lease_seconds
     with runtime.store.transaction() as tx:
-        held = tx.iterations.guard_all([record.claim for record in records], lease_seconds=lease_seconds)
+        held = tx.iterations.check_leases([record.claim for record in records], lease_seconds=lease_seconds)
         write_acts(tx, [record for record in records if record.claim.key in held])
     return [record.claim.key in held for record in records]
 

@@ -64,7 +64,7 @@ def _enter(runtime: Runtime, granted: Sequence[tuple[PendingDraw, Draw]]) -> lis
     """Write the ledger rows of iterations whose lease is valid, then confirm the draws."""
     lease_seconds = runtime.settings.worker.lease_seconds
     with runtime.store.transaction() as tx:
-        held = tx.iterations.guard_all([drawing.claim for drawing, _ in granted], lease_seconds=lease_seconds)
+        held = tx.iterations.check_leases([drawing.claim for drawing, _ in granted], lease_seconds=lease_seconds)
         runs = [held.get(drawing.claim.key) for drawing, _ in granted]
         entered = [n for n, run in enumerate(runs) if run is not None and run.allows_next_step]
         if entered:

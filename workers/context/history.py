@@ -31,7 +31,7 @@ class Piece:
     """True for content from a platform or a table, False for the author's own text."""
 
 
-def remembered(pieces: Sequence[Piece]) -> str | None:
+def history_text(pieces: Sequence[Piece]) -> str | None:
     """Return what later acts see of the pieces; None when they see all of them unchanged."""
     texts = [_remembered_text(piece) for piece in pieces]
     if all(text is piece.text for text, piece in zip(texts, pieces, strict=True)):
@@ -81,10 +81,10 @@ def _exchanges(stage: IterationContext) -> Iterator[tuple[str, str | None]]:
         if row.output is None:
             continue
         if row.prompt is not None:
-            yield row.prompt if row.remembered is None else row.remembered, row.output
+            yield row.prompt if row.history_text is None else row.history_text, row.output
             continue
-        exchange = _last_exchange(stage, act, row) if row.remembered is None else None
-        brought = row.output if row.remembered is None else row.remembered
+        exchange = _last_exchange(stage, act, row) if row.history_text is None else None
+        brought = row.output if row.history_text is None else row.history_text
         if exchange is not None:
             yield exchange
         elif brought:
@@ -99,5 +99,7 @@ def _last_exchange(stage: IterationContext, act: Act, row: ActRow) -> tuple[str,
     positions = stage.turn_of(act, performed[-1], row.turn)
     for earlier in reversed(stage.rows()):
         if earlier.position in positions and earlier.prompt is not None and earlier.output is not None:
-            return (earlier.prompt if earlier.remembered is None else earlier.remembered) or LEFT_OUT, earlier.output
+            return (
+                earlier.prompt if earlier.history_text is None else earlier.history_text
+            ) or LEFT_OUT, earlier.output
     return None

@@ -71,7 +71,7 @@ class IterationContext:
     last_acts: list[ActRecord] = field(default_factory=list)
     """The record of the last act, once it has an answer; it is written in the transaction that ends the iteration."""
     retries: Retries = field(default_factory=Retries)
-    asked_at: float = 0.0
+    requested_at: float = 0.0
     """When this act last checked that the run wants its next step, in seconds of this process's monotonic clock."""
     seen: list[frozenset[int]] = field(default_factory=list)
     """For each position, the positions that finish before it."""
@@ -134,7 +134,7 @@ class IterationContext:
     def guarded(self) -> Iterator[Transaction]:
         """Open a transaction that first checks and renews the lease. Stale when another worker holds the iteration."""
         with self.runtime.store.transaction() as tx:
-            tx.iterations.guard(self.claim, lease_seconds=self.runtime.settings.worker.lease_seconds)
+            tx.iterations.check_lease(self.claim, lease_seconds=self.runtime.settings.worker.lease_seconds)
             yield tx
 
     @contextmanager
@@ -143,16 +143,16 @@ class IterationContext:
 
         As `guarded`; also RunEnding when the run wants no further call, RunPaused when it was paused with `--now`.
         """
-        self.asked_at = time.monotonic()
+        self.requested_at = time.monotonic()
         with self.runtime.store.transaction() as tx:
             lease_seconds = self.runtime.settings.worker.lease_seconds
-            intent = tx.iterations.guard(self.claim, lease_seconds=lease_seconds)
+            intent = tx.iterations.check_lease(self.claim, lease_seconds=lease_seconds)
             require_going_on(intent)
             yield tx
 
     def draw(self, request: Request, entry: Callable[[Draw], Entry]) -> GrantedDraw | Refusal:
         """Draw and write the call's ledger row. Raises as `about_to_act` does; then nothing stays drawn."""
-        self.asked_at = time.monotonic()
+        self.requested_at = time.monotonic()
         try:
             drawn = draw(self.runtime, PendingDraw(self.claim, request, entry))
             if isinstance(drawn, GrantedDraw):
@@ -180,7 +180,7 @@ class IterationContext:
         taken back what was recorded.
         """
         try:
-            while time.monotonic() - self.asked_at > BEGIN_WITHIN_SECONDS:
+            while time.monotonic() - self.requested_at > BEGIN_WITHIN_SECONDS:
                 with self.about_to_act():
                     pass
         except (RunEnding, RunPaused):

@@ -116,7 +116,9 @@ def _pull(stage: IterationContext, act: str, name: str, query: Query) -> list[di
     key = hashlib.sha256(json.dumps(content).encode()).hexdigest()[:32]
     args = {"table_name": query.table, "limit": query.limit}
     with stage.about_to_act() as tx:
-        record = tx.effects.intend(Intent(key, claim.run_id, claim.number, act, "database", PULL, args, claim.fence))
+        record = tx.effects.record_intent(
+            Intent(key, claim.run_id, claim.number, act, "database", PULL, args, claim.fencing_token)
+        )
         if record.status == "done":
             recorded: list[dict[str, Any]] = record.output
             return recorded

@@ -146,7 +146,7 @@ class Command:
 
     def _effect(self, platform: Platform, spec: CommandSpec, args: Mapping[str, Any], rule: str | None) -> Any:
         with self._serialised(spec, args):
-            self._settle_lost_twins(platform, spec, args)
+            self._settle_lost_conflicts(platform, spec, args)
             existing = self._created_elsewhere(spec, args)
             if existing is not None:
                 return existing
@@ -186,18 +186,18 @@ class Command:
         with self._stage.runtime.store.named_lock(name):
             yield
 
-    def _settle_lost_twins(self, platform: Platform, spec: CommandSpec, args: Mapping[str, Any]) -> None:
+    def _settle_lost_conflicts(self, platform: Platform, spec: CommandSpec, args: Mapping[str, Any]) -> None:
         """Settle effects of other iterations that have the same name and place and whose worker was lost.
 
         What the platform has of them is recorded as theirs, as they would have done. A command that reuses existing
         objects by itself only waits for them.
         """
         if spec.reuses:
-            self._lost_twins(spec, args)
+            self._lost_conflicts(spec, args)
             return
         if spec.repeat != "lookup" or self._act.skip_if is None or not isinstance(platform, Resolves):
             return
-        for twin in self._lost_twins(spec, args):
+        for twin in self._lost_conflicts(spec, args):
             with self._stage.guarded() as tx:
                 taken = tx.effects.taken_ids(self._input.platform, spec.name, twin.intended_at)
             names = twin.key, spec.name, twin.args, twin.run_id, twin.act
@@ -214,12 +214,12 @@ class Command:
             with self._stage.guarded() as tx:
                 tx.effects.finish(twin.key, "failed", error="its worker was lost before the command was done")
 
-    def _lost_twins(self, spec: CommandSpec, args: Mapping[str, Any]) -> list[ConflictingEffect]:
+    def _lost_conflicts(self, spec: CommandSpec, args: Mapping[str, Any]) -> list[ConflictingEffect]:
         """Return the lost effects of other iterations; wait for those whose worker still holds them, at most one lease."""
         place, name, key = _place(args), str(args.get("name")), self._key(args)
         while True:
             with self._stage.about_to_act() as tx:
-                twins = tx.effects.twins(key, self._input.platform, spec.name, place=place, name=name)
+                twins = tx.effects.conflicting(key, self._input.platform, spec.name, place=place, name=name)
             if not any(twin.is_held for twin in twins):
                 return twins
             threading.Event().wait(TWIN_POLL_SECONDS)
@@ -239,14 +239,16 @@ class Command:
     def _intent(self, spec: CommandSpec, args: Mapping[str, Any]) -> Intent:
         claim, platform, plan = self._stage.claim, self._input.platform, self._capture(spec).state_keys(args)
         key = self._key(args)
-        return Intent(key, claim.run_id, claim.number, self._act.name, platform, spec.name, args, claim.fence, plan)
+        return Intent(
+            key, claim.run_id, claim.number, self._act.name, platform, spec.name, args, claim.fencing_token, plan
+        )
 
     def _record_intent(self, spec: CommandSpec, args: Mapping[str, Any]) -> tuple[EffectRecord, EffectIntent]:
         claim, platform, intent = self._stage.claim, self._input.platform, self._intent(spec, args)
         key = intent.key
         with self._stage.about_to_act() as tx:
             enforce_caps(self._stage, tx, key)
-            record = tx.effects.intend(intent)
+            record = tx.effects.record_intent(intent)
             repeated = record.tries > 0 and record.resolution != "retry"
             if repeated and spec.repeat == "once" and record.earlier == "failed":
                 repeated = False

@@ -50,13 +50,13 @@ def _updated(stage: IterationContext, act: Act, name: str, input_: BotCommandInp
     settings, claim = stage.tables, stage.claim
     content = [claim.run_id, claim.number, name, PLATFORM, UPDATE_TABLE, args]
     key = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:32]
-    intent = Intent(key, claim.run_id, claim.number, act.name, PLATFORM, UPDATE_TABLE, args, claim.fence)
+    intent = Intent(key, claim.run_id, claim.number, act.name, PLATFORM, UPDATE_TABLE, args, claim.fencing_token)
     rule = authorize(stage, act, input_, Call(PLATFORM, UPDATE_TABLE, True, args, has_places=False), None)
     if rule is not None:
         require_approval(stage, intent, rule)
     with stage.about_to_act() as tx:
         enforce_caps(stage, tx, key)
-        record = tx.effects.intend(intent)
+        record = tx.effects.record_intent(intent)
         if record.status == "done":
             return record.output
         tx.limit_statements(settings.timeout_seconds)

@@ -19,7 +19,7 @@ from botticelli.telemetry.failpoints import reach
 from botticelli.telemetry.log import logger
 from botticelli.untrusted.storable import is_blank, storable
 from workers.batching.act_records import ActRecord, record_act
-from workers.context.history import Piece, messages, remembered
+from workers.context.history import Piece, history_text, messages
 from workers.context.iteration_context import IterationContext
 from workers.context.media_and_rows import resolve_medium, resolve_rows
 from workers.context.outcomes import ActFailed
@@ -177,7 +177,7 @@ class _Turn:
 
     def _record_inputs(self, given: _Given) -> None:
         """Record an act without a model call; the answer of another narrative may become content."""
-        row = self._row("done", output=given.output, remembered=remembered(given.pieces))
+        row = self._row("done", output=given.output, history_text=history_text(given.pieces))
         schema = schema_of(self._stage, self._position)
         content = (schema, rows_in(given.output, schema)) if schema else None
         self._record(row, bound=given.data, content=content)
@@ -204,7 +204,7 @@ class _Turn:
         answer = ModelCall(self._stage, self._act.name, retries, call, self._name).perform(request)
         checked = self._checked(answer.response)
         row = self._row(
-            "done", prompt=prompt, output=checked.output, remembered=remembered(given.pieces), answer=answer
+            "done", prompt=prompt, output=checked.output, history_text=history_text(given.pieces), answer=answer
         )
         row = replace(row, raw_output=checked.raw, warning=checked.warning)
         fault = checked.fault or self._record_answer(answer, row, schema)
@@ -238,7 +238,7 @@ class _Turn:
         status: str,
         *,
         prompt: str | None = None,
-        remembered: str | None = None,
+        history_text: str | None = None,
         output: str | None = None,
         error: str | None = None,
         answer: Answer | None = None,
@@ -252,7 +252,7 @@ class _Turn:
             name=self._act.name,
             status=status,
             prompt=prompt,
-            remembered=remembered,
+            history_text=history_text,
             output=output,
             error=error,
             model=str(answer.model) if answer else None,
@@ -265,7 +265,7 @@ class _Turn:
             reasoning=(answer.response.reasoning[:MAX_REASONING_CHARACTERS] or None) if answer else None,
             cost_usd=answer.response.cost_usd if answer else None,
             tries=answer.tries if answer else 0,
-            fence=self._stage.claim.fence,
+            fencing_token=self._stage.claim.fencing_token,
             started_at=self._started_at,
             drawn_at=answer.drawn_at if answer else None,
             settled_at=answer.settled_at if answer else None,

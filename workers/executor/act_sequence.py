@@ -52,7 +52,7 @@ def perform_acts(stage: IterationContext) -> None:
         for position in range(len(acts)):
             order.perform(position)
     else:
-        _side_by_side(order, acts, stage.runtime.settings.worker.acts_at_once)
+        _side_by_side(order, acts, stage.runtime.settings.worker.max_parallel_acts)
 
 
 def _side_by_side(order: _GroupDecisions, acts: Sequence[Act], at_once: int) -> None:

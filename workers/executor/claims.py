@@ -33,7 +33,9 @@ def _claim_together(key: tuple[Runtime, str], numbers: Sequence[int]) -> list[It
         run, narrative, plan = tx.runs.get(run_id), narrative_of(tx, run_id), plan_of(runtime, tx, run_id)
         variables, given = variables_of(tx, run_id), given_variables_of(tx, run_id)
         demands = demands_of_run(tx, run_id)
-        finished, failed_acts = _earlier(tx, run_id, [claim.number for claim in claims.values() if claim.fence > 1])
+        finished, failed_acts = _earlier(
+            tx, run_id, [claim.number for claim in claims.values() if claim.fencing_token > 1]
+        )
         stages = {
             number: IterationContext(
                 runtime=runtime,
@@ -65,7 +67,7 @@ def _earlier(
     for row in tx.acts.of_numbers(run_id, numbers) if numbers else ():
         if row.status != "failed":
             finished[row.number].append(row)
-        elif row.fence:
+        elif row.fencing_token:
             failed_acts[row.number][row.position, row.turn] = row.error or ""
     return finished, failed_acts
 

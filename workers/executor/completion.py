@@ -110,7 +110,7 @@ def _write_end(stage: IterationContext, outcome: Outcome) -> None:
     _record_last_acts(stage)
     with _run_rows.of(claim.run_id), runtime.store.transaction() as tx:
         run = tx.runs.lock(claim.run_id)
-        tx.iterations.guard(claim, lease_seconds=runtime.settings.worker.lease_seconds)
+        tx.iterations.check_lease(claim, lease_seconds=runtime.settings.worker.lease_seconds)
         if isinstance(outcome, Parked | Paused | Blocked) and run.ending is not None:
             outcome = Cancelled()
         if isinstance(outcome, Blocked) and _is_decided(tx, outcome):
@@ -138,14 +138,14 @@ def _write_outcome(stage: IterationContext, tx: Transaction, run: Run, outcome: 
         case Parked():
             _park(stage, tx, run, outcome)
         case Paused(retries_used):
-            tx.iterations.requeue(claim.run_id, claim.number, claim.fence, retries_used=retries_used)
+            tx.iterations.requeue(claim.run_id, claim.number, claim.fencing_token, retries_used=retries_used)
         case Blocked(reason, retries_used, waits_for) if waits_for is not None:
-            place = claim.run_id, claim.number, claim.fence
+            place = claim.run_id, claim.number, claim.fencing_token
             tx.iterations.requeue(*place, retries_used=retries_used, parked_for=reason)
         case Blocked(reason, retries_used):
-            tx.iterations.requeue(claim.run_id, claim.number, claim.fence, retries_used=retries_used)
+            tx.iterations.requeue(claim.run_id, claim.number, claim.fencing_token, retries_used=retries_used)
             if (run.status, run.reason) != ("paused", reason):
-                tx.levers.record(run.id, HALT, moved_by=f"worker {worker_name()}", reason=reason)
+                tx.run_actions.record(run.id, HALT, actor=f"worker {worker_name()}", reason=reason)
             tx.runs.set(run.id, status="paused", reason=reason, due_at=None, waiting_for=None)
             tickets = [Ticket.from_json(ticket) for ticket in tx.iterations.withdraw(run.id)]
             return tx.runs.lock(run.id), tickets
@@ -164,7 +164,7 @@ def _write_outcome(stage: IterationContext, tx: Transaction, run: Run, outcome: 
 
 def _park(stage: IterationContext, tx: Transaction, run: Run, outcome: Parked) -> None:
     claim = stage.claim
-    tx.iterations.requeue(claim.run_id, claim.number, claim.fence, retries_used=outcome.retries_used)
+    tx.iterations.requeue(claim.run_id, claim.number, claim.fencing_token, retries_used=outcome.retries_used)
     if run.status == "running":
         stage.runtime.events.tell(
             run.id, "run_waiting", reason=outcome.reason, retry_after_seconds=round(outcome.wait_seconds, 3)

@@ -172,7 +172,7 @@ class ModelCall:
         """Return a granted draw that has its ledger row; wait for the windows if necessary."""
         claim = self._stage.claim
         self._tries += 1
-        draw_id = f"{claim.run_id}:{claim.number}:{claim.fence}:{self._name}:{self._tries - 1}"
+        draw_id = f"{claim.run_id}:{claim.number}:{claim.fencing_token}:{self._name}:{self._tries - 1}"
         if self._call.model != self._calls[0].model:
             draw_id += f":{self._call.model}"
         self._spreads.report(self._stage.runtime.budget, self._call.scope)

@@ -23,7 +23,7 @@ from workers.process import remote_control, shutdown
 from workers.process.shutdown import WorkerShutdown
 from workers.process.slots import slots
 from workers.recovery import sweep_thread
-from workers.recovery.canary import ConsumerWatchdog
+from workers.recovery.queue_probe import ConsumerWatchdog
 from workers.transport import redis_transport
 
 PR_SET_PDEATHSIG = 1
@@ -62,7 +62,7 @@ def exit_stalled(says: str) -> None:
     """Shut down because the consumer has stalled; running tasks may finish within the usual time."""
     if not _departures:
         print(f"botticelli: {says}; it ends with exit code {STALLED_EXIT_CODE}", file=sys.stderr, flush=True)
-        _depart(current().settings.worker.stop_seconds, STALLED_EXIT_CODE)
+        _depart(current().settings.worker.shutdown_grace_seconds, STALLED_EXIT_CODE)
 
 
 _watchdog = ConsumerWatchdog(is_busy, exit_stalled)
@@ -150,7 +150,7 @@ def start_sweep(sender: Any, **_: Any) -> None:
 
 @signals.worker_shutting_down.connect
 def stop_in_time(**_: Any) -> None:
-    """Shut down within `stop_seconds`; each further signal makes the shutdown immediate.
+    """Shut down within `shutdown_grace_seconds`; each further signal makes the shutdown immediate.
 
     Celery waits for running tasks, and a Departure limits that wait.
     """
@@ -159,7 +159,7 @@ def stop_in_time(**_: Any) -> None:
     if _pools:
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):
             signal.signal(number, lambda *_: depart(0))
-        depart(current().settings.worker.stop_seconds)
+        depart(current().settings.worker.shutdown_grace_seconds)
 
 
 def depart(finish_seconds: float) -> None:

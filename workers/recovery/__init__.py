@@ -4,7 +4,7 @@ sweep_thread, each second --> sweep:  lease expired --> queue the iteration agai
                                       never claimed --> publish its task again, if queued_tasks finds it lost
                                       run due       --> admit its next iterations
     from time to time     --> unacked_requests:  requests of lost workers go back into the queue
-                              canary:            a heartbeat task; unanswered, it exposes a stalled consumer
+                              probe:            a heartbeat task; unanswered, it exposes a stalled consumer
 
 leases: renews the claims of this process       hand_back: gives claims up early, at shutdown or server loss
 """

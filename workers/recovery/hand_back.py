@@ -31,7 +31,7 @@ def hand_back(runtime: Runtime, claim: Claim, why: str) -> None:
     release(runtime, claim)
     with runtime.store.transaction() as tx:
         run = tx.runs.lock(claim.run_id)
-        if not tx.iterations.requeue(claim.run_id, claim.number, claim.fence, retries_used=claim.retries_used):
+        if not tx.iterations.requeue(claim.run_id, claim.number, claim.fencing_token, retries_used=claim.retries_used):
             return
         tx.ledger.abandon(claim.run_id, claim.number)
         if run.ending is not None:

@@ -93,7 +93,7 @@ class LeaseKeeper:
 
     def _renew(self, claims: list[Claim]) -> None:
         with self._runtime.store.transaction() as tx:
-            held = tx.iterations.guard_all(claims, lease_seconds=self._runtime.settings.worker.lease_seconds)
+            held = tx.iterations.check_leases(claims, lease_seconds=self._runtime.settings.worker.lease_seconds)
         for claim in claims:
             if claim.key in held:
                 ticket = Ticket.from_json(claim.ticket)

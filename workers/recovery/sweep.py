@@ -55,7 +55,7 @@ def _requeue_or_fail(runtime: Runtime, tx: Transaction, lost: ExpiredLease) -> l
     Returns the tickets to release; None when another sweep was first.
     """
     run = tx.runs.lock(lost.run_id)
-    if not tx.iterations.requeue(lost.run_id, lost.number, lost.fence, lost=True):
+    if not tx.iterations.requeue(lost.run_id, lost.number, lost.fencing_token, lost=True):
         return None
     log("worker_lost", level=logging.WARNING, run=lost.run_id, iteration=lost.number, worker=lost.worker)
     runtime.events.tell(lost.run_id, "worker_lost", number=lost.number, worker=lost.worker, attempt=lost.attempt)
@@ -63,8 +63,8 @@ def _requeue_or_fail(runtime: Runtime, tx: Transaction, lost: ExpiredLease) -> l
     tickets = [Ticket.from_json(lost.ticket)] if lost.ticket else []
     if run.ending is not None:
         tx.iterations.cancel_queued(lost.run_id)
-    elif lost.losses + 1 >= runtime.settings.worker.max_attempts:
-        error = f"{lost.losses + 1} workers were lost while they performed it"
+    elif lost.lost_count + 1 >= runtime.settings.worker.max_attempts:
+        error = f"{lost.lost_count + 1} workers were lost while they performed it"
         tx.iterations.fail_queued(lost.run_id, lost.number, error)
         tx.runs.count_iterations(run, [lost.number], failed=1)
         if not run.continue_on_error:

@@ -19,9 +19,9 @@ from botticelli.runtime.server_errors import SERVER_ERRORS
 from botticelli.runtime.worker_heartbeat import announce, worker_name
 from botticelli.store.connection.sessions import LOCK_SECONDS
 from botticelli.telemetry.log import log, logger
-from workers.recovery import canary
-from workers.recovery.canary import ConsumerWatchdog
+from workers.recovery import queue_probe
 from workers.recovery.leases import keeper_of
+from workers.recovery.queue_probe import ConsumerWatchdog
 from workers.recovery.sweep import sweep, wake_due
 from workers.recovery.unacked_requests import UnackedTracker
 
@@ -94,7 +94,7 @@ class Sweep(threading.Thread):
         if elected:
             sweep(self._runtime, judge_leases=time.monotonic() >= self._spare_leases_until)
             self._taken.put_back(self._runtime)
-            canary.ask(self._runtime)
+            queue_probe.ask(self._runtime)
         else:
             wake_due(self._runtime)
 
@@ -121,16 +121,16 @@ class Sweep(threading.Thread):
             log("sweep_goes_on", level=logging.WARNING)
 
     def _check_consumer(self) -> None:
-        canary_row = self._watchdog.check(self._runtime, most_seconds=2 * self._interval_seconds)
-        if canary_row is None:
+        unanswered = self._watchdog.check(self._runtime, most_seconds=2 * self._interval_seconds)
+        if unanswered is None:
             self._stalled = ""
             return
         self._stalled = (
-            f"the consumer of this worker {STALLED}: a canary of {canary_row.asked_at:%H:%M:%S} UTC is unanswered"
+            f"the consumer of this worker {STALLED}: a probe of {unanswered.requested_at:%H:%M:%S} UTC is unanswered"
         )
         announce(self._runtime, self._stalled)
-        log("worker_deaf", level=logging.ERROR, silent_seconds=round(canary_row.silent_seconds))
-        if self._runtime.settings.worker.end_when_deaf:
+        log("consumer_stalled", level=logging.ERROR, silent_seconds=round(unanswered.silent_seconds))
+        if self._runtime.settings.worker.exit_when_stalled:
             self._watchdog.end(self._stalled)
 
     @property

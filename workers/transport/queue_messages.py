@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from botticelli.messages import CANARY, ENQUEUE, MAX_ENTRY_BYTES, RUN_ITERATION, TASK_PREFIX, WIRE_HEADER
+from botticelli.messages import ENQUEUE, MAX_ENTRY_BYTES, PROBE, RUN_ITERATION, TASK_PREFIX, WIRE_HEADER
 
 MAX_DEPTH = 32
 MAX_VALUES = 100_000
@@ -30,7 +30,7 @@ ENCODINGS = ("utf-8", "utf8", "us-ascii", "ascii")
 POSITIONAL: Mapping[str, tuple[str, ...]] = {
     ENQUEUE: ("narrative",),
     RUN_ITERATION: ("run_id", "number"),
-    CANARY: ("queue",),
+    PROBE: ("queue",),
 }
 """Names of each task's positional arguments."""
 MARKED = {"__type__", "__value__"}

@@ -286,7 +286,7 @@ def _await_approval(tx: Transaction, run: Run) -> None:
             f"{len(others) + 1:,} iterations wait for approval; `botticelli effects list --waiting --run {run.id}` "
         )
         reason += f"shows what for, `botticelli effects approve --run {run.id}` approves all of it"
-    tx.levers.record(run.id, HALT, moved_by=Actor().name, reason=reason)
+    tx.run_actions.record(run.id, HALT, actor=Actor().name, reason=reason)
     tx.runs.set(run.id, status="paused", reason=reason, due_at=None, waiting_for=None)
 
 

@@ -1,4 +1,4 @@
-"""The terms of a run: tiers and tenant, checked and written into its narrative. Knows no limit and spends nothing."""
+"""Checks the options of a run (tiers, tenant) and writes them into its narrative. Knows no limit and spends nothing."""
 
 from __future__ import annotations
 
@@ -8,33 +8,35 @@ from typing import Any
 
 from botticelli.drivers import ModelName
 from botticelli.errors import InvalidInput
-from botticelli.narrative.execution import Terms
+from botticelli.narrative.execution import RunOptions
 from botticelli.narrative.model import Narrative
 from botticelli.runtime.process import Runtime
 
 LONGEST_TENANT = 200
 
 
-def terms_of(tiers: Mapping[str, Any] | None = None, tenant: str | None = None) -> Terms:
-    """InvalidInput for a tier that is no text, and for a tenant's name that is empty, too long or can't be printed."""
+def checked_run_options(tiers: Mapping[str, Any] | None = None, tenant: str | None = None) -> RunOptions:
+    """Return checked options.
+
+    Raises InvalidInput for a tier that is not a string, and for a tenant name that is empty, too long or not printable.
+    """
     for provider, tier in (tiers or {}).items():
         if not (isinstance(tier, str) and tier):
             raise InvalidInput(f"the tier of {provider} is no text", where="tiers", do="write PROVIDER=TIER")
     if tenant is not None and not (tenant.isprintable() and 0 < len(tenant) <= LONGEST_TENANT):
         do = f"1 to {LONGEST_TENANT} characters that can be printed"
         raise InvalidInput("this can't be the name of a tenant", where="tenant", do=do)
-    return Terms(tiers=dict(tiers or {}), tenant=tenant)
+    return RunOptions(tiers=dict(tiers or {}), tenant=tenant)
 
 
-def with_terms(runtime: Runtime, narrative: Narrative, terms: Terms) -> Narrative:
-    """Write the terms of one run into the narrative.
+def with_options(runtime: Runtime, narrative: Narrative, run_options: RunOptions) -> Narrative:
+    """Return the narrative with the options of one run written into it, where every worker reads them.
 
-    The narrative with the terms of one run written into it: every worker reads them there. InvalidInput for a tier of a
-    provider that isn't there, also when no act asks it.
+    Raises InvalidInput for a tier of an unknown provider, even if no act uses that provider.
     """
-    for provider in terms.tiers:
-        _require_tier(runtime, provider, terms.tiers[provider])
-    return narrative if terms == Terms() else narrative.model_copy(update={"terms": terms})
+    for provider in run_options.tiers:
+        _require_tier(runtime, provider, run_options.tiers[provider])
+    return narrative if run_options == RunOptions() else narrative.model_copy(update={"run_options": run_options})
 
 
 def _require_tier(runtime: Runtime, provider: str, tier: str) -> None:

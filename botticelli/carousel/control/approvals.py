@@ -17,14 +17,14 @@ from botticelli.carousel.plan.snapshots import demands_of_run
 from botticelli.errors import InvalidInput
 from botticelli.messages import Publication
 from botticelli.runtime.process import Runtime
-from botticelli.settings.demands import Demands, confirmation_hours
+from botticelli.settings.demands import Demands, approval_hours
 from botticelli.store import Decision, Run, Transaction
 
 SECONDS_PER_HOUR = 3600
 
 
 @dataclass(frozen=True, slots=True)
-class Decided:
+class ApprovalResult:
     """The effect's row after it. `changed` is False when the same had been said before."""
 
     effect: Mapping[str, Any]
@@ -33,10 +33,10 @@ class Decided:
 
 def valid_seconds(runtime: Runtime, demands: Iterable[Demands]) -> float:
     """For so long a question is open, and for so long an approval holds: the shortest of what holds for the run."""
-    return confirmation_hours(runtime.settings.security, demands) * SECONDS_PER_HOUR
+    return approval_hours(runtime.settings.security, demands) * SECONDS_PER_HOUR
 
 
-def decide(runtime: Runtime, effect: str, decision: Decision, mover: Actor | None = None) -> Decided:
+def decide(runtime: Runtime, effect: str, decision: Decision, mover: Actor | None = None) -> ApprovalResult:
     """`effect` is the beginning of its id. What is approved is this command with these arguments, once.
 
     The first answer counts: NotFound when there is no such effect, InvalidInput when it doesn't wait (any more) or the
@@ -59,7 +59,7 @@ def decide(runtime: Runtime, effect: str, decision: Decision, mover: Actor | Non
             _require_same(after, decision)
         publications = _go_on(runtime, tx, run, after["number"]) if changed else []
     publish(runtime, publications)
-    return Decided(after, changed)
+    return ApprovalResult(after, changed)
 
 
 def effects_waiting(runtime: Runtime, run_id: str) -> list[dict[str, Any]]:

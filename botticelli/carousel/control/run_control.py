@@ -40,7 +40,7 @@ def pause(runtime: Runtime, run_id: str, mover: Actor | None = None, *, now: boo
             reason = mover.reason or "paused"
             tx.runs.set(run_id, status="paused", hold=hold, reason=reason, due_at=None, waiting_for=None)
             tickets = [Ticket.from_json(ticket) for ticket in tx.iterations.withdraw(run_id)]
-            tx.levers.record(run_id, "pause now" if now else "pause", moved_by=mover.name, reason=mover.reason)
+            tx.run_actions.record(run_id, "pause now" if now else "pause", actor=mover.name, reason=mover.reason)
         after = tx.runs.get(run_id)
     release_all(runtime, tickets)
     return _confirmed(runtime, after) if now else after
@@ -66,7 +66,7 @@ def resume(runtime: Runtime, run_id: str, mover: Actor | None = None) -> Run:
         elif run.ending is not None:
             raise InvalidInput(f"run {run_id} is being ended as {run.ending}", do="resume it when that is done")
         if run.status == "paused" or run.is_final:
-            tx.levers.record(run_id, "resume", moved_by=mover.name, reason=mover.reason)
+            tx.run_actions.record(run_id, "resume", actor=mover.name, reason=mover.reason)
         publications = advance(runtime, tx, tx.runs.lock(run_id))
         after = tx.runs.get(run_id)
     publish(runtime, publications)
@@ -89,7 +89,7 @@ def retry(runtime: Runtime, run_id: str, mover: Actor | None = None) -> Run:
             raise InvalidInput(f"run {run_id} is being ended as {run.ending}", do="retry it when that is done")
         if run.failed:
             tx.runs.reopen(run_id)
-            tx.levers.record(run_id, "retry", moved_by=mover.name, reason=mover.reason)
+            tx.run_actions.record(run_id, "retry", actor=mover.name, reason=mover.reason)
         publications = advance(runtime, tx, tx.runs.lock(run_id))
         after = tx.runs.get(run_id)
     publish(runtime, publications)
@@ -107,7 +107,7 @@ def cancel(runtime: Runtime, run_id: str, mover: Actor | None = None, *, now: bo
         tickets = []
         if not run.is_final and run.ending is None:
             tickets = stop_admission(runtime, tx, run, "cancelled", mover.reason or "cancelled")
-            tx.levers.record(run_id, "cancel now" if now else "cancel", moved_by=mover.name, reason=mover.reason)
+            tx.run_actions.record(run_id, "cancel now" if now else "cancel", actor=mover.name, reason=mover.reason)
             advance(runtime, tx, tx.runs.lock(run_id))
         after = tx.runs.get(run_id)
     release_all(runtime, tickets)

@@ -13,7 +13,7 @@ from botticelli.carousel.checks.command_checks import check_commands, with_rehea
 from botticelli.carousel.checks.media_and_tables import check_media, media_in, table_notes
 from botticelli.carousel.checks.model_keys import key_notes
 from botticelli.carousel.checks.run_checks import check_variables, checked_plan, limit_notes
-from botticelli.carousel.checks.run_options import with_terms
+from botticelli.carousel.checks.run_options import with_options
 from botticelli.carousel.plan.estimates import learned_estimates, to_json
 from botticelli.carousel.plan.planned_calls import (
     Plan,
@@ -28,7 +28,7 @@ from botticelli.carousel.plan.table_sizes import table_sizes
 from botticelli.errors import InvalidInput
 from botticelli.messages import new_run_id, run_id_for
 from botticelli.narrative import Loaded, literal_guilds
-from botticelli.narrative.execution import Multipliers, Terms
+from botticelli.narrative.execution import Multipliers, RunOptions
 from botticelli.narrative.model import Narrative
 from botticelli.runtime.process import Runtime
 from botticelli.security.request_checks import check_options
@@ -36,7 +36,7 @@ from botticelli.settings.demands import Demands, demands_of, lowest_cap, stored
 from botticelli.store import NewRun, Run
 
 CHECKED = ("variables", "iterations", "run_id", "idempotency_key", "tags", "rehearse")
-"""Options of every door; terms are checked where they are read."""
+"""Options of every door; run_options are checked where they are read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class EnqueueOptions:
     multipliers: Multipliers = field(default_factory=Multipliers)
     """Shares of the limits that this run may use; they take precedence over the narrative's and the settings'."""
 
-    terms: Terms = field(default_factory=Terms)
+    run_options: RunOptions = field(default_factory=RunOptions)
     """The tiers that this run uses, before those of environment and settings; and whom it is run for."""
 
     demands: tuple[Demands, ...] = ()
@@ -80,7 +80,7 @@ class Enqueued:
 def enqueue(runtime: Runtime, loaded: Loaded, source: str, options: EnqueueOptions) -> Enqueued:
     """Check, store and admit. NarrativeError, InvalidInput or SettingsError when it can't be performed as it is."""
     check_options({name: getattr(options, name) for name in CHECKED})
-    narrative = with_terms(runtime, with_multipliers(loaded.narrative, options.multipliers), options.terms)
+    narrative = with_options(runtime, with_multipliers(loaded.narrative, options.multipliers), options.run_options)
     warnings = [*map(str, loaded.warnings), *_of_commands(runtime, narrative, source, options)]
     rows = table_sizes(runtime, narrative)
     with runtime.store.transaction() as tx:

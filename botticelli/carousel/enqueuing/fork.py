@@ -72,7 +72,7 @@ def fork(runtime: Runtime, run_id: str, request: Fork, mover: Actor | None = Non
             tx.runs.copy(old.id, new.id, before=request.number, position=position)
             tx.media.share(old.id, new.id)
             reason = f"from {old.id}, iteration {request.number}" + (f": {mover.reason}" if mover.reason else "")
-            tx.levers.record(new.id, "fork", moved_by=mover.name, reason=reason)
+            tx.run_actions.record(new.id, "fork", actor=mover.name, reason=reason)
         publications = advance(runtime, tx, tx.runs.lock(new.id)) if created else []
         run = tx.runs.get(new.id)
     publish(runtime, publications)

@@ -16,7 +16,7 @@ from typing import Any, Literal
 from botticelli.carousel.checks.command_checks import check_commands
 from botticelli.carousel.checks.media_and_tables import check_media
 from botticelli.carousel.checks.run_checks import check_variables, checked_plan, limit_notes, readiness_notes
-from botticelli.carousel.checks.run_options import with_terms
+from botticelli.carousel.checks.run_options import with_options
 from botticelli.carousel.enqueuing.enqueue import EnqueueOptions, new_run
 from botticelli.carousel.forecast.act_forecasts import (
     ASSUMED_SECONDS,
@@ -99,7 +99,7 @@ def forecast(
     call_seconds: float | None = None,  # of each call, instead of its past
 ) -> Forecast:
     """Forecast a run, and refuse what enqueuing refuses, with the same errors."""
-    narrative = with_terms(runtime, with_multipliers(loaded.narrative, options.multipliers), options.terms)
+    narrative = with_options(runtime, with_multipliers(loaded.narrative, options.multipliers), options.run_options)
     knowledge = gather(runtime, narrative, services_run=services_run)
     new, plan, warnings = _checked(runtime, narrative, source, options, knowledge)
     acts = act_forecasts(runtime, narrative, plan, knowledge.calls, call_seconds=call_seconds, rows=knowledge.rows)

@@ -16,7 +16,7 @@ from botticelli.budget.limits import Prices, multiplied
 from botticelli.carousel.plan.estimates import Estimate, Estimates, fallback_names, first_estimates, model_name, turns
 from botticelli.drivers import ModelName
 from botticelli.narrative import literal_guilds
-from botticelli.narrative.execution import Carousel, Multipliers, Terms
+from botticelli.narrative.execution import Carousel, Multipliers, RunOptions
 from botticelli.narrative.model import Narrative
 from botticelli.runtime.process import Runtime
 from botticelli.settings.demands import Demands
@@ -99,8 +99,8 @@ def plan_iteration(
 
     InvalidInput when an act names a model that nobody answers for, SettingsError for a tier that isn't there.
     """
-    terms = narrative.terms or Terms()
-    names = {"narrative": narrative.name, "guilds": literal_guilds(narrative), "tenant": terms.tenant}
+    run_options = narrative.run_options or RunOptions()
+    names = {"narrative": narrative.name, "guilds": literal_guilds(narrative), "tenant": run_options.tenant}
     own = runtime.custom_scopes(**names, enqueued=[demand.budgets for demand in demands])  # type: ignore[arg-type]
     plan: Plan = {}
     for position, estimate in (first_estimates(narrative) | estimates).items():
@@ -108,7 +108,7 @@ def plan_iteration(
         calls = []
         for name in (model_name(runtime, narrative, act), *fallback_names(narrative, act)):
             model = runtime.drivers.resolve(name)
-            budget = runtime.model_budget(model, terms.tiers.get(model.provider))
+            budget = runtime.model_budget(model, run_options.tiers.get(model.provider))
             scopes = (*own, _multiplied(runtime, narrative, budget.scope))
             calls.append(Call(model, scopes, turns(act), estimate, budget.prices, limits_note=budget.note))
         plan[position] = replace(calls[0], fallbacks=tuple(calls[1:]))

@@ -78,14 +78,14 @@ def enqueue_options(
     **others: Any,
 ) -> EnqueueOptions:
     """Build `EnqueueOptions` from the options above; `others` are passed by their field names."""
-    from botticelli.carousel.checks.run_options import terms_of
+    from botticelli.carousel.checks.run_options import checked_run_options
     from botticelli.carousel.enqueuing.enqueue import EnqueueOptions
     from botticelli.narrative.execution import Multipliers
 
     multipliers = Multipliers(
         rpm_multiplier=rpm_multiplier, tpm_multiplier=tpm_multiplier, rpd_multiplier=rpd_multiplier
     )
-    return EnqueueOptions(**others, multipliers=multipliers, terms=terms_of(tiers, tenant))
+    return EnqueueOptions(**others, multipliers=multipliers, run_options=checked_run_options(tiers, tenant))
 
 
 def _tiers(ctx: click.Context, parameter: click.Parameter, given: tuple[str, ...]) -> dict[str, str]:

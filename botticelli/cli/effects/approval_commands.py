@@ -17,7 +17,7 @@ from botticelli.cli.effects.effect_texts import effect_lines
 from botticelli.errors import InvalidInput, NotFound
 
 if TYPE_CHECKING:
-    from botticelli.carousel.control.approvals import Decided
+    from botticelli.carousel.control.approvals import ApprovalResult
     from botticelli.store import Decision
 
 ID_CHARACTERS = 12
@@ -130,7 +130,7 @@ def _decide(
     return code
 
 
-def _outcome(decided: Decided, decision: Decision) -> str:
+def _outcome(decided: ApprovalResult, decision: Decision) -> str:
     effect = decided.effect
     outcome = f"already {decision}, by {safe(effect['decided_by'])}"
     if decided.changed:

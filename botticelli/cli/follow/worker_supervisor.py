@@ -17,7 +17,7 @@ ABSENT_SECONDS = 3.0
 """How long no heartbeat must be seen before a worker is started; workers send one every second."""
 CHECK_SECONDS = 1.0
 BEYOND_STOP_SECONDS = 25.0
-"""Time after `worker.stop_seconds` for a worker to hand back and exit, before it is killed."""
+"""Time after `worker.shutdown_grace_seconds` for a worker to hand back and exit, before it is killed."""
 HURRY_SECONDS = 5.0
 """Time to hand back after a second Ctrl-C; without a server it can't, and its leases expire instead."""
 LAST_LINES = 5
@@ -57,14 +57,14 @@ class WorkerSupervisor:
     def stop(self, *, hurry: Callable[[], bool] = lambda: False) -> None:
         """Stop the own worker, and wait for it.
 
-        It may finish its iterations within `worker.stop_seconds`, then hands the rest back; at once when `hurry`
+        It may finish its iterations within `worker.shutdown_grace_seconds`, then hands the rest back; at once when `hurry`
         returns True.
         """
         own, self._own = self._own, None
         if own is None or own.ended():
             return
         own.ask_to_end()
-        deadline, hurried = time.monotonic() + self._max_stop_seconds, False
+        deadline, hurried = time.monotonic() + self._max_shutdown_seconds, False
         while own.ended() is None:
             if hurry() and not hurried:
                 own.ask_to_end()
@@ -75,8 +75,8 @@ class WorkerSupervisor:
             time.sleep(_POLL_SECONDS)
 
     @property
-    def _max_stop_seconds(self) -> float:
-        return self._invocation.settings.worker.stop_seconds + BEYOND_STOP_SECONDS
+    def _max_shutdown_seconds(self) -> float:
+        return self._invocation.settings.worker.shutdown_grace_seconds + BEYOND_STOP_SECONDS
 
     def _check_others(self, now: float) -> None:
         """Count live workers; start one when there is none at first, or none for ABSENT_SECONDS."""

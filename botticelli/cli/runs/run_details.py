@@ -77,8 +77,8 @@ class Details:
         self._only = iteration
         with store.transaction() as tx:
             self._run = tx.runs.get(run_id)
-            self._terms = _terms(tx.runs.snapshot(self._run.id).narrative)
-            self._actions = tx.levers.of_run(run_id)
+            self._options = _options(tx.runs.snapshot(self._run.id).narrative)
+            self._actions = tx.run_actions.of_run(run_id)
             self._ledger = {name: int(total) for name, total in tx.ledger.totals(run_id).items()}
             if iteration is not None and not self._numbered(tx.iterations.of_run(run_id, after=iteration - 1, limit=1)):
                 raise NotFound(
@@ -86,9 +86,9 @@ class Details:
                 )
 
     def print_json(self) -> None:
-        """Print `{"run", "result", "terms", "ledger", "levers", "iterations": [{..., "acts": [...]}]}`, page by page."""
-        head = {"run": self._run, "result": result_of(self._run), "terms": self._terms, "ledger": self._ledger}
-        head["levers"] = self._actions
+        """Print `{"run", "result", "options", "ledger", "actions", "iterations": [{..., "acts": [...]}]}`, page by page."""
+        head = {"run": self._run, "result": result_of(self._run), "options": self._options, "ledger": self._ledger}
+        head["actions"] = self._actions
         click.echo(as_json(head)[:-1] + ', "iterations": [', nl=False)
         separator = ""
         for page in self._pages(after=0):
@@ -118,7 +118,7 @@ class Details:
             f"  requests   {requests}, of which {unknown} have an unknown outcome",
             *_doubtful_line(ledger["doubtful_requests"]),
             *([f"  forked     from {safe(run.forked_from)}, iteration {run.forked_at}"] if run.forked_from else []),
-            *_term_lines(self._terms),
+            *_option_lines(self._options),
             *([f"  tags       {safe(', '.join(run.tags))}"] if run.tags else []),
             *summary(run),
             *(f"  {action_line(action)}" for action in self._actions),
@@ -165,24 +165,24 @@ def _doubtful_line(requests: int) -> list[str]:
     return [f"  usage      estimated for {number(requests)} requests: the provider's count can't be true"]
 
 
-def _terms(snapshot: Mapping[str, Any]) -> dict[str, Any]:
+def _options(snapshot: Mapping[str, Any]) -> dict[str, Any]:
     """Return `{"tiers", "tenant", "multipliers"}` from a run's snapshot; empty values for a rejected request."""
-    terms, carousel = snapshot.get("terms") or {}, snapshot.get("carousel") or {}
+    run_options, carousel = snapshot.get("run_options") or {}, snapshot.get("carousel") or {}
     multipliers = {**(snapshot.get("budget") or {}), **(carousel.get("budget") or {})}
-    return {"tiers": terms.get("tiers", {}), "tenant": terms.get("tenant"), "multipliers": multipliers}
+    return {"tiers": run_options.get("tiers", {}), "tenant": run_options.get("tenant"), "multipliers": multipliers}
 
 
-def _term_lines(terms: Mapping[str, Any]) -> list[str]:
-    tiers = ", ".join(f"{provider}={tier}" for provider, tier in terms["tiers"].items())
-    multipliers = ", ".join(f"{name.removesuffix('_multiplier')} {x:g}" for name, x in terms["multipliers"].items())
-    named = {"tiers": tiers, "tenant": terms["tenant"], "uses": multipliers and f"of the limits: {multipliers}"}
+def _option_lines(options: Mapping[str, Any]) -> list[str]:
+    tiers = ", ".join(f"{provider}={tier}" for provider, tier in options["tiers"].items())
+    multipliers = ", ".join(f"{name.removesuffix('_multiplier')} {x:g}" for name, x in options["multipliers"].items())
+    named = {"tiers": tiers, "tenant": options["tenant"], "uses": multipliers and f"of the limits: {multipliers}"}
     return [f"  {name:<10} {safe(text)}" for name, text in named.items() if text]
 
 
 def action_line(action: RunAction) -> str:
     """Return a line like `pause now  by alice@home at 2026-01-31 12:00:00: too loud`."""
     reason = f": {safe(action.reason)}" if action.reason else ""
-    return f"{action.lever:<10} by {safe(action.moved_by)} at {moment(action.moved_at)}{reason}"
+    return f"{action.action:<10} by {safe(action.actor)} at {moment(action.at)}{reason}"
 
 
 def _took(began: datetime | None, ended: datetime | None) -> str:

@@ -50,7 +50,7 @@ def doctor(invocation: Invocation, live: bool, call: str | None, as_json: bool) 
 
 
 def _object(finding: Finding) -> dict[str, str]:
-    return {"name": finding.name, "state": finding.state, "found": finding.detail, "do": finding.do}
+    return {"name": finding.name, "state": finding.state, "detail": finding.detail, "do": finding.do}
 
 
 def _findings(invocation: Invocation, live: bool, call: str | None) -> Iterator[Finding]:

@@ -164,18 +164,35 @@ def schema_status(engine: Engine) -> SchemaStatus:
 
 def head_revision() -> str:
     """Return the last revision in migrations/, which this version of Botticelli needs."""
-    texts = [file.read_text(encoding="utf-8") for file in (app_folder() / "migrations" / "versions").glob("*.py")]
-    revisions, earlier = (
-        {match[1] for match in map(line.search, texts) if match} for line in (_REVISION, _DOWN_REVISION)
-    )
+    revisions, earlier = _revisions()
     (head,) = revisions - earlier
     return head
+
+
+def _revisions() -> tuple[set[str], set[str]]:
+    """Return the revisions in migrations/, and those of them that another one builds on."""
+    texts = [file.read_text(encoding="utf-8") for file in (app_folder() / "migrations" / "versions").glob("*.py")]
+    lines = (_REVISION, _DOWN_REVISION)
+    revisions, earlier = ({match[1] for match in map(line.search, texts) if match} for line in lines)
+    return revisions, earlier
+
+
+def require_known(engine: Engine) -> None:
+    """Raise DatabaseBehind for a schema of a revision that this version can't upgrade: of a newer or unreleased one."""
+    current = schema_status(engine).current
+    if current is not None and current not in _revisions()[0]:
+        raise DatabaseBehind(
+            f"the database schema is at {current}, which this version of Botticelli doesn't know",
+            where=shown(engine),
+            do="start the version that made it, or use a new database (embedded: another BOTTICELLI_HOME)",
+        )
 
 
 def upgrade(engine: Engine, revision: str = "head") -> SchemaStatus:
     """Upgrade the schema to `revision`; any number of processes may do so at once."""
     from alembic import command
 
+    require_known(engine)
     _migrate(engine, lambda config: command.upgrade(config, revision), revision)
     return schema_status(engine)
 
@@ -184,6 +201,7 @@ def downgrade(engine: Engine, revision: str) -> SchemaStatus:
     """Downgrade the schema to `revision` (`base`: empty). Data of the removed tables is lost."""
     from alembic import command
 
+    require_known(engine)
     _migrate(engine, lambda config: command.downgrade(config, revision), revision)
     return schema_status(engine)
 
@@ -191,6 +209,7 @@ def downgrade(engine: Engine, revision: str) -> SchemaStatus:
 def require_current(engine: Engine) -> None:
     """Raise DatabaseBehind unless the schema has the revision that this version of Botticelli needs."""
     status = schema_status(engine)
+    require_known(engine)
     if not status.up_to_date:
         raise DatabaseBehind(
             f"the database schema is at {status.current or 'nothing'}, this version needs {status.required}",

@@ -1,4 +1,4 @@
 """Stores what the workers of a fleet agree on.
 
-Elections decide which worker performs a duty in an interval; canaries show whether each queue is consumed.
+Elections decide which worker performs a duty in an interval; probes show whether each queue is consumed.
 """

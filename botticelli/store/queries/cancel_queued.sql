@@ -7,7 +7,7 @@ with chosen as (
     for update
 )
 update iterations
-set status = 'cancelled', ticket = null, parked_for = null, due_at = null, finished_at = clock_timestamp(), fence = fence + 1
+set status = 'cancelled', ticket = null, parked_for = null, due_at = null, finished_at = clock_timestamp(), fencing_token = fencing_token + 1
 from chosen
 where iterations.run_id = :run_id and iterations.number = chosen.number
 returning chosen.number, chosen.ticket

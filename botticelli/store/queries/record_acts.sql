@@ -1,17 +1,17 @@
 -- Writes act rows. An act that is recorded as done is never replaced; a failed one is, and its usage adds up.
 -- in: rows (a JSON array of objects with the names of the columns)
 -- returns: run_id, number, position, turn of those that are new; no row where the act was done already
-insert into acts (run_id, number, position, turn, name, status, prompt, remembered, output, error, model, finish_reason,
-                  input_tokens, cached_tokens, output_tokens, cost_usd, tries, fence, started_at, drawn_at, settled_at,
+insert into acts (run_id, number, position, turn, name, status, prompt, history_text, output, error, model, finish_reason,
+                  input_tokens, cached_tokens, output_tokens, cost_usd, tries, fencing_token, started_at, drawn_at, settled_at,
                   reasoning_tokens, raw_output, reasoning, usage_doubtful, warning)
-select run_id, number, position, turn, name, status, prompt, remembered, output, error, model, finish_reason,
-       input_tokens, cached_tokens, output_tokens, cost_usd, tries, fence, started_at, drawn_at, settled_at,
+select run_id, number, position, turn, name, status, prompt, history_text, output, error, model, finish_reason,
+       input_tokens, cached_tokens, output_tokens, cost_usd, tries, fencing_token, started_at, drawn_at, settled_at,
        reasoning_tokens, raw_output, reasoning, usage_doubtful, warning
 from jsonb_populate_recordset(cast(null as acts), cast(:rows as jsonb))
 on conflict (run_id, number, position, turn) do update
 set status = excluded.status,
     prompt = excluded.prompt,
-    remembered = excluded.remembered,
+    history_text = excluded.history_text,
     output = excluded.output,
     error = excluded.error,
     model = excluded.model,
@@ -26,7 +26,7 @@ set status = excluded.status,
     warning = excluded.warning,
     cost_usd = acts.cost_usd + excluded.cost_usd,
     tries = acts.tries + excluded.tries,
-    fence = excluded.fence,
+    fencing_token = excluded.fencing_token,
     drawn_at = excluded.drawn_at,
     settled_at = excluded.settled_at,
     finished_at = now()

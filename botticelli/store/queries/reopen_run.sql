@@ -1,17 +1,17 @@
 -- Resumes or retries a run: failed and cancelled iterations are executed again; finished iterations and acts stay.
--- Failed acts get the fence 0, since they belong to no further attempt.
+-- Failed acts get the fencing_token 0, since they belong to no further attempt.
 -- The usage of reopened iterations is subtracted from the counters, and added again when they finish.
 -- A paused run stays paused.
 -- in: run_id
 -- returns: how many iterations were reopened
 with reopened as (
     update iterations
-    set status = 'queued', ticket = null, due_at = null, lease_until = null, attempt = 0, retries_used = 0, losses = 0,
-        error = null, finished_at = null, fence = fence + 1
+    set status = 'queued', ticket = null, due_at = null, lease_until = null, attempt = 0, retries_used = 0, lost_count = 0,
+        error = null, finished_at = null, fencing_token = fencing_token + 1
     where run_id = :run_id and status in ('failed', 'cancelled')
     returning number
 ), forgiven as (
-    update acts set fence = 0 from reopened
+    update acts set fencing_token = 0 from reopened
     where acts.run_id = :run_id and acts.number = reopened.number and acts.status = 'failed'
 ), used as (
     select coalesce(sum(input_tokens), 0) as input_tokens,

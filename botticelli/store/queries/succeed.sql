@@ -1,13 +1,13 @@
 -- Marks iterations of one run as succeeded, those that are still held.
 -- The caller has locked the run; rows of iterations are locked in order of their numbers. `finished_at` follows the order of
 -- the commits, as for every end of an iteration.
--- in: run_id, numbers, fences (arrays of one length)
--- returns: number, fence of those that were still held
+-- in: run_id, numbers, fencing_tokens (arrays of one length)
+-- returns: number, fencing_token of those that were still held
 with held as (
     select iterations.number
     from iterations
-    join unnest(cast(:numbers as bigint[]), cast(:fences as bigint[])) as claim (number, fence)
-        on iterations.number = claim.number and iterations.fence = claim.fence
+    join unnest(cast(:numbers as bigint[]), cast(:fencing_tokens as bigint[])) as claim (number, fencing_token)
+        on iterations.number = claim.number and iterations.fencing_token = claim.fencing_token
     where iterations.run_id = :run_id and iterations.status = 'running'
     order by iterations.number
     for update of iterations
@@ -16,4 +16,4 @@ update iterations
 set status = 'succeeded', error = null, finished_at = clock_timestamp(), ticket = null, lease_until = null, due_at = null
 from held
 where iterations.run_id = :run_id and iterations.number = held.number
-returning iterations.number, iterations.fence
+returning iterations.number, iterations.fencing_token

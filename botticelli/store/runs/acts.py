@@ -24,7 +24,7 @@ class ActRow:
     name: str
     status: str
     prompt: str | None = None
-    remembered: str | None = None
+    history_text: str | None = None
     """Text that later acts see in place of the prompt (or of the output, if there is no prompt); None: no replacement."""
     output: str | None = None
     raw_output: str | None = None
@@ -44,7 +44,7 @@ class ActRow:
     """True when the tokens of a try are estimated, because the provider's count was implausible."""
     cost_usd: Decimal | None = None
     tries: int = 0
-    fence: int
+    fencing_token: int
     started_at: datetime | None = None
     drawn_at: datetime | None = None
     settled_at: datetime | None = None

@@ -37,7 +37,7 @@ class Intent:
     platform: str
     command: str
     args: Mapping[str, Any]
-    fence: int
+    fencing_token: int
     capture: Mapping[str, Any] | None = None
 
 
@@ -97,14 +97,14 @@ class Effects:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def intend(self, intent: Intent) -> EffectRecord:
+    def record_intent(self, intent: Intent) -> EffectRecord:
         """Announce an effect before it is tried."""
-        return EffectRecord(**self._connection.execute(statement("intend_effect"), _values(intent)).mappings().one())
+        return EffectRecord(**self._connection.execute(statement("record_intent"), _values(intent)).mappings().one())
 
     def ask(self, intent: Intent, valid_seconds: float) -> ApprovalRequest:
         """Request an approval, which can be given within `valid_seconds`; return its state."""
         values = _values(intent) | {"seconds": valid_seconds}
-        return ApprovalRequest(**self._connection.execute(statement("ask_effect"), values).mappings().one())
+        return ApprovalRequest(**self._connection.execute(statement("request_approval"), values).mappings().one())
 
     def decide(self, key: str, decision: Decision, *, by: str, reason: str, valid_seconds: float) -> bool:
         """Approve or reject an effect; False when no request is open. An approval is valid for `valid_seconds`."""
@@ -148,11 +148,12 @@ class Effects:
         values = {"platform": platform, "command": command, "since": since}
         return frozenset(self._connection.execute(statement("taken_ids"), values).scalars())
 
-    def twins(self, key: str, platform: str, command: str, *, place: str, name: str) -> list[ConflictingEffect]:
+    def conflicting(self, key: str, platform: str, command: str, *, place: str, name: str) -> list[ConflictingEffect]:
         """List unfinished effects, except `key`, that create this name in this place; the oldest first."""
         values = {"key": key, "platform": platform, "command": command, "place": place, "name": name}
         return [
-            ConflictingEffect(**row) for row in self._connection.execute(statement("effect_twins"), values).mappings()
+            ConflictingEffect(**row)
+            for row in self._connection.execute(statement("conflicting_effects"), values).mappings()
         ]
 
     def of_run(self, run_id: str) -> list[dict[str, Any]]:

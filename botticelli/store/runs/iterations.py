@@ -25,12 +25,12 @@ ClaimKey = tuple[str, int, int]
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """An iteration that this worker holds while `fence` (the fencing token) equals that of the row."""
+    """An iteration that this worker holds while `fencing_token` (the fencing token) equals that of the row."""
 
     run_id: str
     number: int
     attempt: int
-    fence: int
+    fencing_token: int
     ticket: Mapping[str, Any]
     retries_used: int
     started_at: datetime
@@ -38,7 +38,7 @@ class Claim:
 
     @property
     def key(self) -> ClaimKey:
-        return self.run_id, self.number, self.fence
+        return self.run_id, self.number, self.fencing_token
 
     def stale(self) -> StaleLease:
         """Make the error to raise when another worker holds the iteration by now."""
@@ -84,9 +84,9 @@ class ExpiredLease:
     run_id: str
     number: int
     attempt: int
-    losses: int
+    lost_count: int
     """How many workers were lost during this iteration before."""
-    fence: int
+    fencing_token: int
     ticket: Mapping[str, Any] | None
     worker: str | None
 
@@ -194,29 +194,29 @@ class Iterations:
         query = query.where(iterations.c.status == "running", iterations.c.worker.in_(workers))
         return [Claim(**row) for row in self._connection.execute(query).mappings()]
 
-    def guard(self, claim: Claim, *, lease_seconds: float) -> RunIntent:
+    def check_lease(self, claim: Claim, *, lease_seconds: float) -> RunIntent:
         """Renew the lease, and return the intended state of the run.
 
         Raises Stale when another worker holds the iteration: stop, and write nothing.
         """
-        intent = self.guard_all([claim], lease_seconds=lease_seconds).get(claim.key)
+        intent = self.check_leases([claim], lease_seconds=lease_seconds).get(claim.key)
         if intent is None:
             raise claim.stale()
         return intent
 
-    def guard_all(self, claims: Sequence[Claim], *, lease_seconds: float) -> dict[ClaimKey, RunIntent]:
+    def check_leases(self, claims: Sequence[Claim], *, lease_seconds: float) -> dict[ClaimKey, RunIntent]:
         """Renew leases; return the intended state of the run of each claim, without claims that are stale."""
         values = {
             "run_ids": [claim.run_id for claim in claims],
             "numbers": [claim.number for claim in claims],
-            "fences": [claim.fence for claim in claims],
+            "fencing_tokens": [claim.fencing_token for claim in claims],
             "lease_seconds": lease_seconds,
         }
-        rows = self._connection.execute(statement("guard"), values)
-        return {(run_id, number, fence): RunIntent(*intent) for run_id, number, fence, *intent in rows}
+        rows = self._connection.execute(statement("check_leases"), values)
+        return {(run_id, number, fencing_token): RunIntent(*intent) for run_id, number, fencing_token, *intent in rows}
 
     def finish(self, claim: Claim, status: str, error: str | None) -> None:
-        """Write the final status. The caller has locked the run and called `guard` in the same transaction.
+        """Write the final status. The caller has locked the run and called `check_lease` in the same transaction.
 
         Under the run's lock `finished_at` follows the order of the commits, so that a watcher that reads on from the
         last one misses nothing.
@@ -239,10 +239,10 @@ class Iterations:
         values = {
             "run_id": run_id,
             "numbers": [claim.number for claim in claims],
-            "fences": [claim.fence for claim in claims],
+            "fencing_tokens": [claim.fencing_token for claim in claims],
         }
         ended = self._connection.execute(statement("succeed"), values)
-        return frozenset((run_id, number, fence) for number, fence in ended)
+        return frozenset((run_id, number, fencing_token) for number, fencing_token in ended)
 
     def fail_queued(self, run_id: str, number: int, error: str) -> None:
         """Fail an iteration that no worker holds."""
@@ -260,7 +260,7 @@ class Iterations:
         self,
         run_id: str,
         number: int,
-        fence: int,
+        fencing_token: int,
         *,
         retries_used: int = 0,
         lost: bool = False,
@@ -270,7 +270,12 @@ class Iterations:
 
         `lost`: the worker died, which is counted. `parked_for`: the iteration isn't admitted again before `unpark`.
         """
-        values: dict[str, Any] = {"run_id": run_id, "number": number, "fence": fence, "retries_used": retries_used}
+        values: dict[str, Any] = {
+            "run_id": run_id,
+            "number": number,
+            "fencing_token": fencing_token,
+            "retries_used": retries_used,
+        }
         values |= {"lost": int(lost), "parked_for": parked_for}
         return self._connection.execute(statement("requeue"), values).first() is not None
 
@@ -303,11 +308,11 @@ class Iterations:
             "lost": [iteration.key in lost for iteration in unclaimed],
             "grace_seconds": grace_seconds,
         }
-        return {(row[0], row[1]): row[2] for row in self._connection.execute(statement("put_off_iterations"), values)}
+        return {(row[0], row[1]): row[2] for row in self._connection.execute(statement("postpone_iterations"), values)}
 
     def withdraw(self, run_id: str) -> list[Mapping[str, Any]]:
         """Recall and return the tickets of iterations that no worker has claimed; they wait to be admitted again."""
-        rows = self._connection.execute(statement("withdraw"), {"run_id": run_id})
+        rows = self._connection.execute(statement("recall_tickets"), {"run_id": run_id})
         return [row.ticket for row in rows]
 
     def cancel_queued(self, run_id: str) -> list[Mapping[str, Any]]:

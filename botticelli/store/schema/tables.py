@@ -84,16 +84,16 @@ runs = Table(
     Index("ix_runs_created_at", "created_at"),
 )
 
-run_levers = Table(
-    "run_levers",
+run_actions = Table(
+    "run_actions",
     metadata,
     Column("id", BigInteger, Identity(), primary_key=True),
     Column("run_id", Text, ForeignKey("runs.id", ondelete="CASCADE"), nullable=False),
-    Column("lever", Text, nullable=False),
+    Column("action", Text, nullable=False),
     Column("reason", Text, nullable=False, server_default=text("''")),
-    Column("moved_by", Text, nullable=False),
-    Column("moved_at", DateTime(timezone=True), nullable=False, server_default=text("clock_timestamp()")),
-    Index("ix_run_levers_run", "run_id", "id"),
+    Column("actor", Text, nullable=False),
+    Column("at", DateTime(timezone=True), nullable=False, server_default=text("clock_timestamp()")),
+    Index("ix_run_actions_run", "run_id", "id"),
 )
 
 iterations = Table(
@@ -103,12 +103,12 @@ iterations = Table(
     Column("number", BigInteger, primary_key=True),
     Column("status", Text, nullable=False),
     Column("attempt", Integer, nullable=False, server_default=text("0")),
-    Column("fence", BigInteger, nullable=False, server_default=text("0")),
+    Column("fencing_token", BigInteger, nullable=False, server_default=text("0")),
     Column("worker", Text),
     Column("ticket", JSONB),
     Column("publishes", Integer, nullable=False, server_default=text("0")),
     Column("retries_used", Integer, nullable=False, server_default=text("0")),
-    Column("losses", Integer, nullable=False, server_default=text("0")),
+    Column("lost_count", Integer, nullable=False, server_default=text("0")),
     Column("parked_for", Text),
     Column("error", Text),
     _moment("lease_until"),
@@ -138,7 +138,7 @@ acts = Table(
     Column("error", Text),
     Column("model", Text),
     Column("finish_reason", Text),
-    Column("remembered", Text),
+    Column("history_text", Text),
     _count("input_tokens"),
     _count("cached_tokens"),
     _count("output_tokens"),
@@ -146,7 +146,7 @@ acts = Table(
     Column("usage_doubtful", Boolean, nullable=False, server_default=text("false")),
     Column("cost_usd", Numeric(24, 12)),
     Column("tries", Integer, nullable=False, server_default=text("0")),
-    Column("fence", BigInteger, nullable=False),
+    Column("fencing_token", BigInteger, nullable=False),
     _moment("started_at"),
     _moment("drawn_at"),
     _moment("settled_at"),
@@ -168,7 +168,7 @@ effects = Table(
     Column("output", JSONB),
     Column("error", Text),
     Column("tries", Integer, nullable=False, server_default=text("0")),
-    Column("fence", BigInteger, nullable=False),
+    Column("fencing_token", BigInteger, nullable=False),
     Column("capture", JSONB),
     Column("resolution", Text),
     Column("resolved_by", Text),
@@ -240,11 +240,11 @@ budget_overrides = Table(
     Index("ix_budget_overrides_window", "scope", "window", "id"),
 )
 
-canaries = Table(
-    "canaries",
+probes = Table(
+    "probes",
     metadata,
     Column("queue", Text, primary_key=True),
-    _moment("asked_at", required=True),
+    _moment("requested_at", required=True),
     _moment("published_at", required=True),
     Column("publishes", Integer, nullable=False, server_default=text("1")),
     _moment("answered_at"),

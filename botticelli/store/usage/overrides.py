@@ -53,7 +53,7 @@ class Overrides:
 
     def in_force(self) -> ActiveOverrides:
         """Return the overrides that are in force by Postgres's clock."""
-        rows = self._connection.execute(statement("overrides_in_force")).mappings()
+        rows = self._connection.execute(statement("active_overrides")).mappings()
         overrides: dict[str, dict[str, Override]] = {}
         for row in rows:
             overrides.setdefault(row["scope"], {})[row["window"]] = Override(**row)

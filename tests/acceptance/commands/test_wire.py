@@ -122,8 +122,8 @@ def test_flower_shows_run_narrative_and_iteration_and_no_prompt(house: House) ->
         return done if all(any(one in str(task["kwargs"]) for task in done.values()) for one in expected) else {}
 
     def is_named(task: dict[str, Any]) -> bool:
-        """Not a canary, nor one that arrived before Flower listened: of that it never hears the name."""
-        return task["name"] is not None and "canary" not in task["name"]
+        """Not a probe, nor one that arrived before Flower listened: of that it never hears the name."""
+        return task["name"] is not None and "probe" not in task["name"]
 
     tasks = wait_until(shown, "both iterations in Flower, as finished tasks")
     assert {task["name"] for task in tasks.values()} == {"botticelli.run_iteration"}

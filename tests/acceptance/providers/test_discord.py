@@ -240,7 +240,7 @@ def test_a_person_approves_and_the_workers_go_on(bot: House, discord: FakeDiscor
     with bot.client() as client:
         wait_until(lambda: client.waiting_effects(run_id), "a question")
         wait_until(lambda: client.status(run_id) == "paused", "the run to be laid down")
-        assert bot.json("runs", "why", run_id, "--json")["cause"] == "confirmation"
+        assert bot.json("runs", "why", run_id, "--json")["cause"] == "approval"
         (row,) = bot.json("effects", "--waiting", "--json")
         assert (row["command"], row["args"]["name"], discord.channels("log")) == ("channels.create", "log", [])
         unasked = bot.run("effects", "approve", row["id"][:8])

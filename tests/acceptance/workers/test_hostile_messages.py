@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from botticelli.messages import CANARY, ENQUEUE, QUEUE, RUN_ITERATION
+from botticelli.messages import ENQUEUE, PROBE, QUEUE, RUN_ITERATION
 from tests.support.fleet.processes import BIN, House, Process
 from tests.support.narratives import narrative_text
 from tests.support.servers.odd_messages import MARKER, odd_entries, raw_entries
@@ -57,7 +57,7 @@ def test_odd_messages_end_no_worker_and_hold_no_place(house: House, worker: Proc
     assert "Traceback" not in worker.text()
 
 
-@pytest.mark.parametrize("task", [ENQUEUE, CANARY])
+@pytest.mark.parametrize("task", [ENQUEUE, PROBE])
 def test_odd_requests_end_no_worker_and_hold_no_place(house: House, worker: Process, task: str) -> None:
     entries = [odd for name, odd in odd_entries(task) if name.startswith("body")]
     entries += [odd for _, odd in raw_entries(task)]

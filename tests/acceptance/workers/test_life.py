@@ -29,7 +29,7 @@ from tests.support.waiting import wait_until
 LEAN = ("--without-mingle", "--without-gossip")
 SLOW = "BOTTICELLI_DRIVERS__ECHO__LATENCY_SECONDS"
 NOT_STALLED_SECONDS = 9
-"""A canary that waits for so long was not only met by a machine that stood still for some seconds."""
+"""A probe that waits for so long was not only met by a machine that stood still for some seconds."""
 
 
 @pytest.fixture
@@ -40,15 +40,15 @@ def servers(house: House) -> Iterator[Membership]:
 
 
 def seconds_of_silence(house: House) -> float:
-    """How long the last canary has been unanswered."""
+    """How long the last probe has been unanswered."""
     with house.client() as client, client._runtime.store.transaction() as tx:
-        canary = tx.canaries.unanswered(QUEUE)
-    return 0 if canary is None else canary.silent_seconds
+        probe = tx.probes.unanswered(QUEUE)
+    return 0 if probe is None else probe.silent_seconds
 
 
 def is_said_to_be_deaf(house: House, run_id: str) -> bool:
     why = house.json("runs", "why", run_id, "--json")
-    return why["cause"] == "trouble" and "is stalled" in why["says"]
+    return why["cause"] == "worker_trouble" and "is stalled" in why["summary"]
 
 
 def redis_socket(servers: Membership) -> Path:
@@ -74,22 +74,22 @@ def enqueue(house: House, iterations: int, **carousel: object) -> str:
     return house.run("run", "n.toml", "--detach").stdout.strip()
 
 
-def test_a_deaf_worker_says_so_and_ends_and_another_goes_on(house: House, servers: Membership) -> None:
-    house.settings |= {"BOTTICELLI_WORKER__CANARY_TIMEOUT_SECONDS": "3"}
-    house.settings |= {"BOTTICELLI_WORKER__CANARY_INTERVAL_SECONDS": "0.5"}
+def test_stalled_worker_exits_and_another_continues(house: House, servers: Membership) -> None:
+    house.settings |= {"BOTTICELLI_WORKER__PROBE_TIMEOUT_SECONDS": "3"}
+    house.settings |= {"BOTTICELLI_WORKER__PROBE_INTERVAL_SECONDS": "0.5"}
     with Proxy(redis_socket(servers), swallowed=b"BRPOP") as proxy:
         url = {"BOTTICELLI_REDIS_URL": f"redis://127.0.0.1:{proxy.port}/0"}
-        deaf = house.worker(environ=url | {"BOTTICELLI_WORKER__END_WHEN_DEAF": "false"})
+        deaf = house.worker(environ=url | {"BOTTICELLI_WORKER__EXIT_WHEN_STALLED": "false"})
         run_id = enqueue(house, 1)
         wait_until(lambda: is_said_to_be_deaf(house, run_id), "`runs why` to say it")
-        wait_until(lambda: "worker_deaf" in deaf.text(), "the log to say it")
+        wait_until(lambda: "consumer_stalled" in deaf.text(), "the log to say it")
         wait_until(lambda: "stalled" in house.run("doctor").stdout, "the doctor to say it")
         wait_until(lambda: house.run("doctor", "--live").returncode == 1, "the doctor's exit code")
         assert deaf.stop() == 0
         ends = house.worker(environ=url)
         assert ends.popen.wait(240) == 75, ends.text()
-    assert "a canary of" in ends.text() and "Traceback" not in ends.text()
-    house.settings["BOTTICELLI_WORKER__CANARY_TIMEOUT_SECONDS"] = str(NOT_STALLED_SECONDS)
+    assert "a probe of" in ends.text() and "Traceback" not in ends.text()
+    house.settings["BOTTICELLI_WORKER__PROBE_TIMEOUT_SECONDS"] = str(NOT_STALLED_SECONDS)
     gate = with_gate(house, answered=".*")
     busy = house.worker("--concurrency", "1")
     with house.client() as client:
@@ -98,8 +98,8 @@ def test_a_deaf_worker_says_so_and_ends_and_another_goes_on(house: House, server
         before = len(gate.begun())
         slow = enqueue(house, 1)
         wait_until(lambda: len(gate.begun()) > before, "the call")
-        wait_until(lambda: seconds_of_silence(house) > NOT_STALLED_SECONDS + 2, "a canary that nobody answers")
-        assert busy.popen.poll() is None and "worker_deaf" not in busy.text(), "with no free thread it is not deaf"
+        wait_until(lambda: seconds_of_silence(house) > NOT_STALLED_SECONDS + 2, "a probe that nobody answers")
+        assert busy.popen.poll() is None and "consumer_stalled" not in busy.text(), "with no free thread it is not deaf"
         gate.open()
         assert client.wait(slow, timeout_seconds=240).successful_iterations == 1
     assert busy.popen.poll() is None, busy.text()
@@ -113,7 +113,7 @@ def test_a_deaf_worker_says_so_and_ends_and_another_goes_on(house: House, server
 def test_a_call_that_takes_too_long_is_handed_back_at_once(house: House, again: signal.Signals | None) -> None:
     """No lease has to run out: it is 1000 s long."""
     house.settings |= {SLOW: "600", "BOTTICELLI_WORKER__LEASE_SECONDS": "1000"}
-    house.settings["BOTTICELLI_WORKER__STOP_SECONDS"] = "1" if again is None else "500"
+    house.settings["BOTTICELLI_WORKER__SHUTDOWN_GRACE_SECONDS"] = "1" if again is None else "500"
     worker = house.worker()
     run_id = enqueue(house, 1)
     wait_until(lambda: performing(house, run_id), "the call")
@@ -132,7 +132,7 @@ def test_a_call_that_takes_too_long_is_handed_back_at_once(house: House, again: 
 
 def test_a_rolling_restart_under_load_fails_and_doubles_nothing(house: House, servers: Membership) -> None:
     """Two workers end by SIGTERM, one is killed soon after it, as containers are: it may cost what it was performing."""
-    house.settings |= {SLOW: "0.3", "BOTTICELLI_WORKER__STOP_SECONDS": "30"}
+    house.settings |= {SLOW: "0.3", "BOTTICELLI_WORKER__SHUTDOWN_GRACE_SECONDS": "30"}
     fleet = [house.worker(*LEAN, "--concurrency", "2") for _ in range(3)]
     runs = []
     with house.client() as client:

@@ -1,4 +1,4 @@
-"""A worker with processes instead of threads: its time limits, its canary, its end in time."""
+"""A worker with processes instead of threads: its time limits, its probe, its end in time."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def test_it_ends_in_time_and_hands_back_what_its_children_hold(
     house: House, servers: Membership, provider: FakeProvider, again: bool
 ) -> None:
     """No lease has to run out: it is 100 s long."""
-    house.settings["BOTTICELLI_WORKER__STOP_SECONDS"] = "500" if again else "1"
+    house.settings["BOTTICELLI_WORKER__SHUTDOWN_GRACE_SECONDS"] = "500" if again else "1"
     provider.play(HANGS)
     worker = prefork(house)
     run_id = enqueue(house)
@@ -110,10 +110,10 @@ def test_it_ends_in_time_and_hands_back_what_its_children_hold(
 
 
 def test_a_deaf_one_says_so_and_ends(house: House, servers: Membership) -> None:
-    house.settings |= {"BOTTICELLI_WORKER__CANARY_TIMEOUT_SECONDS": "3"}
-    house.settings |= {"BOTTICELLI_WORKER__CANARY_INTERVAL_SECONDS": "0.5"}
+    house.settings |= {"BOTTICELLI_WORKER__PROBE_TIMEOUT_SECONDS": "3"}
+    house.settings |= {"BOTTICELLI_WORKER__PROBE_INTERVAL_SECONDS": "0.5"}
     with Proxy(Path(servers.redis_url.removeprefix("unix://").partition("?")[0]), swallowed=b"BRPOP") as proxy:
         house.settings["BOTTICELLI_REDIS_URL"] = f"redis://127.0.0.1:{proxy.port}/0"
         worker = prefork(house)
         assert worker.popen.wait(240) == 75, worker.text()
-    assert "worker_deaf" in worker.text()
+    assert "consumer_stalled" in worker.text()

@@ -1,4 +1,4 @@
-"""Levers over real workers: a pause that is confirmed lets no call begin, and nothing is paid twice."""
+"""Actions over real workers: a pause that is confirmed lets no call begin, and nothing is paid twice."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_after_a_confirmed_pause_no_call_begins_and_resume_pays_nothing_twice(
         gate.open()
         wait_until(lambda: performing() == 0, "the calls to be answered")
         assert len(gate.begun()) == 50
-        assert "too dear" in client.why(run_id).says
+        assert "too dear" in client.why(run_id).summary
 
         for at_least, answered in ((60, UP_TO_20), (110, UP_TO_79)):  # in the middle of calls that come and go
             gate.open(answered)
@@ -61,5 +61,5 @@ def test_after_a_confirmed_pause_no_call_begins_and_resume_pays_nothing_twice(
     assert Counter(gate.begun()).most_common(1)[0][1] == 1
     assert len(gate.begun()) == shown["ledger"]["requests"] == 160
     assert result.input_tokens + result.output_tokens == 80 * 100
-    levers = [(one["lever"], one["reason"]) for one in shown["levers"]]
-    assert levers == [("pause now", "too dear"), ("resume", ""), *[("pause now", ""), ("resume", "")] * 2]
+    actions = [(one["action"], one["reason"]) for one in shown["actions"]]
+    assert actions == [("pause now", "too dear"), ("resume", ""), *[("pause now", ""), ("resume", "")] * 2]

@@ -57,11 +57,12 @@ def violations(
         *_calls(world, tag, iterations, acts=acts, ledger=ledger, unanswered=unanswered),
         *_effects(runtime, world, tag, run_id, iterations),
     ]
-    query = (
-        "select a.number from acts a join iterations i using (run_id, number) where run_id = :run and a.fence > i.fence"
-    )
-    fences = _rows(runtime, query, run_id)
-    return [*found, *(["I4: acts with a fence that was never given: " + str(fences)] if fences else [])]
+    query = "select a.number from acts a join iterations i using (run_id, number) where run_id = :run"
+    fenced = _rows(runtime, f"{query} and a.fencing_token > i.fencing_token", run_id)
+    return [
+        *found,
+        *([f"I4: acts with a fencing token that was never given: {fenced}"] if fenced else []),
+    ]
 
 
 def _ends(run: Run, iterations: list[Iteration], scarce: bool, falls: bool) -> Iterator[str]:

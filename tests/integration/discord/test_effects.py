@@ -188,7 +188,7 @@ def test_what_a_lost_worker_asked_for_may_still_come(
     on_discord: OnDiscord, discord: FakeDiscord, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its request is on its way to Discord when it dies: nobody looks for the channel, and makes it, before its lease ends."""
-    runtime, looks, twins = on_discord(worker__lease_seconds="60"), [], Effects.twins
+    runtime, looks, twins = on_discord(worker__lease_seconds="60"), [], Effects.conflicting
 
     def counted(self: Effects, *args: Any, **named: Any) -> list[ConflictingEffect]:
         looks.append(args)
@@ -200,7 +200,7 @@ def test_what_a_lost_worker_asked_for_may_still_come(
     with monkeypatch.context() as patch, contextlib.suppress(KeyboardInterrupt):
         patch.setattr(bot_command.Command, "_execute", interrupted)
         perform(runtime, run.id, 1)
-    monkeypatch.setattr(Effects, "twins", counted)
+    monkeypatch.setattr(Effects, "conflicting", counted)
     other = threading.Thread(target=perform, args=(runtime, run.id, 2))
     other.start()
     wait_until(lambda: len(looks) > 1 or discord.channels("news"), "the other to wait")
@@ -363,9 +363,9 @@ def test_what_nobody_knows_stops_the_run_until_somebody_says(
     assert run.status == "paused"
     assert "it is unknown whether channels.create was done" in (run.reason or "")
     with runtime.store.transaction() as tx:
-        halted = tx.levers.last(run.id, "halt")
+        halted = tx.run_actions.last(run.id, "halt")
     assert halted is not None
-    assert (halted.moved_by, halted.reason) == (f"worker {worker_name()}", run.reason)
+    assert (halted.actor, halted.reason) == (f"worker {worker_name()}", run.reason)
     (row,) = all_effects(runtime, status="unknown")
     assert (row["capture"]["keys"], platform.performed) == ([f"discord.{GUILD}.channel.news"], 1)
     resume(runtime, run.id)
@@ -377,7 +377,9 @@ def test_what_nobody_knows_stops_the_run_until_somebody_says(
         tx.effects.resolve(row["key"], "done", by="ada@house")
     found = why(runtime, run.id)
     assert (found.cause, found.details["by"]) == ("paused", f"worker {worker_name()}")
-    assert found.says.startswith(f"stopped by worker {worker_name()}: it is unknown whether channels.create was done")
+    assert found.summary.startswith(
+        f"stopped by worker {worker_name()}: it is unknown whether channels.create was done"
+    )
     resume(runtime, run.id)
     ended = perform_all(runtime, run.id)
     assert ended.status == status, ended.reason

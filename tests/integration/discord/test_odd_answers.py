@@ -275,7 +275,7 @@ def test_advice_about_an_effect_that_was_left_is_a_command_that_works(
         key = tx.effects.of_run(run.id)[0]["key"]
         tx.effects.finish(key, "intended")
         tx.runs.set(run.id, status="failed")
-    says = why(runtime, run.id).says
+    says = why(runtime, run.id).summary
     assert f"effects resolve {key[:8]} {resolution}" in says or resolution in says
     settings = runtime.settings
     flags = {"database.url": settings.database.url, "redis.url": settings.redis.url}

@@ -250,8 +250,8 @@ def test_a_person_approves_exactly_this_and_the_run_goes_on(
         timedelta(hours=24),
     )
     found = why(runtime, run.id)
-    assert (found.cause, found.details["effects"]) == ("confirmation", [row["key"], second["key"]])
-    assert f"botticelli effects approve {row['key'][:8]}" in found.says
+    assert (found.cause, found.details["effects"]) == ("approval", [row["key"], second["key"]])
+    assert f"botticelli effects approve {row['key'][:8]}" in found.summary
     assert "2 iterations wait for approval" in (run.reason or "")
     resume(runtime, run.id)
     assert perform_all(runtime, run.id).status == "paused", "a resume is no approval"

@@ -57,10 +57,10 @@ def test_renewing_tells_what_is_still_held(runtime: Runtime) -> None:
     with runtime.store.transaction() as tx:
         claims = [tx.iterations.claim(run.id, number, worker="w", lease_seconds=60) for number in (1, 2)]
         held = [claim for claim in claims if claim is not None]
-        assert tx.iterations.requeue(run.id, 1, held[0].fence)
+        assert tx.iterations.requeue(run.id, 1, held[0].fencing_token)
         tx.iterations.admit(run.id, {1: held[0].ticket}, grace_seconds=5)
         assert tx.iterations.claim(run.id, 1, worker="other", lease_seconds=60)
-        assert set(tx.iterations.guard_all(held, lease_seconds=60)) == {(run.id, 2, 1)}
+        assert set(tx.iterations.check_leases(held, lease_seconds=60)) == {(run.id, 2, 1)}
 
 
 def test_admitting_many_at_once_admits_each_number_once(runtime: Runtime) -> None:

@@ -58,6 +58,17 @@ def test_unknown_revision_is_refused(engine: Engine) -> None:
         upgrade(engine, "9999")
 
 
+def test_database_at_a_revision_of_another_version_is_refused(engine: Engine) -> None:
+    upgrade(engine)
+    with connected(engine) as connection:
+        connection.execute(text("update alembic_version set version_num = '9017'"))
+    for use in (upgrade, require_current):
+        with pytest.raises(
+            DatabaseBehind, match=r"is at 9017, which this version of Botticelli doesn't know.*start the version"
+        ):
+            use(engine)
+
+
 def test_configured_database_is_not_migrated_automatically(empty_database_url: str, tmp_path: Path) -> None:
     flags = {"database.url": empty_database_url, "redis.url": "redis://127.0.0.1:1/0"}
     runtime = Runtime(load_settings(flags, environ={}, cwd=tmp_path))

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any
 
-from botticelli.messages import CANARY, ENQUEUE, QUEUE, RUN_ITERATION
+from botticelli.messages import ENQUEUE, PROBE, QUEUE, RUN_ITERATION
 
 
 def _words(text: str) -> tuple[str, ...]:
@@ -57,7 +57,7 @@ EMBEDDED = ("callbacks", "errbacks", "chain", "chord")
 ARGUMENTS: Mapping[str, dict[str, Any]] = {
     RUN_ITERATION: {"run_id": "nobody", "number": 1},
     ENQUEUE: {"narrative": "nobody-wrote-it"},
-    CANARY: {"queue": QUEUE},
+    PROBE: {"queue": QUEUE},
 }
 
 

@@ -14,7 +14,7 @@ from botticelli.carousel.enqueuing.enqueue import EnqueueOptions
 from botticelli.carousel.forecast.forecast import Forecast, forecast
 from botticelli.cli.main import root
 from botticelli.errors import InvalidInput
-from botticelli.narrative.execution import Multipliers, Terms
+from botticelli.narrative.execution import Multipliers, RunOptions
 from botticelli.runtime.process import Runtime
 from botticelli.settings import load_settings
 from tests.support.narratives import loaded, narrative_text
@@ -125,8 +125,12 @@ def test_a_run_that_uses_a_part_of_the_limits_ends_sooner(plan: Plan) -> None:
 def test_the_tier_and_the_tenant_of_a_run_are_reckoned_with(plan: Plan) -> None:
     settings = LIMITS + "rpm = 2\n[providers.echo.tiers.u]\nrpm = 5\n[budgets.tenants.acme]\nrpm = 4\n"
     found = [
-        plan(narrative_text(8), settings, terms=terms)
-        for terms in (Terms(), Terms(tiers={"echo": "u"}), Terms(tiers={"echo": "u"}, tenant="acme"))
+        plan(narrative_text(8), settings, run_options=run_options)
+        for run_options in (
+            RunOptions(),
+            RunOptions(tiers={"echo": "u"}),
+            RunOptions(tiers={"echo": "u"}, tenant="acme"),
+        )
     ]
     assert [one.performed for one in found] == [2, 5, 4]
     assert [one.binding and one.binding.scope for one in found] == ["echo/echo@t", "echo/echo@u", "tenant:acme"]

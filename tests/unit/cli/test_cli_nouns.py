@@ -140,7 +140,7 @@ def test_what_a_model_wrote_is_shown_escaped_with_its_line_ends():
         model="echo/echo",
         cost_usd=Decimal("0.5"),
         tries=2,
-        fence=1,
+        fencing_token=1,
         started_at=NOW,
     )
     lines = _act_lines(iteration, [act])

@@ -16,7 +16,7 @@ from botticelli.settings.definitions import WorkerSettings
 
 DEPLOY = Path(__file__).parents[3] / "deploy"
 FILES = {str(one.relative_to(DEPLOY)): one.read_text() for one in DEPLOY.rglob("*") if one.is_file()}
-STOP_SECONDS = WorkerSettings().stop_seconds
+STOP_SECONDS = WorkerSettings().shutdown_grace_seconds
 NOBODY = ("BOTTICELLI_DATABASE_URL", "BOTTICELLI_REDIS_URL", "BOTTICELLI_HOME")
 
 

@@ -37,7 +37,7 @@ def of(runtime: Runtime, run_id: str, cause: str) -> Diagnosis:
 
 def test_from_no_worker_to_its_end(runtime: Runtime) -> None:
     run = start(runtime, narrative_text(2))
-    assert "celery -A botticelli worker" in of(runtime, run.id, "no_worker").says
+    assert "celery -A botticelli worker" in of(runtime, run.id, "no_worker").summary
     announce(runtime)
     other = start(runtime, narrative_text(2))
     with runtime.store.transaction() as tx:
@@ -45,11 +45,11 @@ def test_from_no_worker_to_its_end(runtime: Runtime) -> None:
     assert of(runtime, run.id, "queued").details == {"queued": 1, "behind": {other.id: 1}}
     of(runtime, other.id, "running")
     pause(runtime, run.id, Actor("lunch", "ada"))
-    assert of(runtime, run.id, "paused").says.startswith("paused by ada: lunch; ")
+    assert of(runtime, run.id, "paused").summary.startswith("paused by ada: lunch; ")
     cancel(runtime, other.id, Actor("wrong", "ada"))
     assert of(runtime, other.id, "ending").details["performing"] == 1
     cancel(runtime, run.id)
-    of(runtime, run.id, "over")
+    of(runtime, run.id, "ended")
 
 
 def test_what_it_waits_for_until_when_and_who_holds_it(
@@ -75,7 +75,7 @@ def test_the_next_retry(make_runtime: MakeRuntime) -> None:
     run = start(runtime, narrative_text(1))
     perform_open(runtime, run.id)
     found = of(runtime, run.id, "waiting")
-    assert found.says.startswith("the next attempt is at") and found.until is not None
+    assert found.summary.startswith("the next attempt is at") and found.until is not None
 
 
 def test_an_unclear_effect_comes_first(runtime: Runtime) -> None:
@@ -87,17 +87,17 @@ def test_an_unclear_effect_comes_first(runtime: Runtime) -> None:
 
 
 def test_what_keeps_workers_from_working(make_runtime: MakeRuntime) -> None:
-    runtime = make_runtime(worker__canary_timeout_seconds="600")
+    runtime = make_runtime(worker__probe_timeout_seconds="600")
     run = start(runtime, narrative_text(1))
     announce(runtime, "Postgres takes no writes: the disk is full")
-    assert "the disk is full" in of(runtime, run.id, "trouble").says
+    assert "the disk is full" in of(runtime, run.id, "worker_trouble").summary
     announce(runtime)
     with runtime.store.transaction() as tx:
-        tx.canaries.ask(QUEUE, interval_seconds=1)
+        tx.probes.ask(QUEUE, interval_seconds=1)
     of(runtime, run.id, "queued")
     with runtime.store.transaction() as tx:
-        tx.connection.execute(text("update canaries set asked_at = now() - interval '1 hour'"))
-    assert "restart the workers" in of(runtime, run.id, "unheard").says
+        tx.connection.execute(text("update probes set requested_at = now() - interval '1 hour'"))
+    assert "restart the workers" in of(runtime, run.id, "queue_stalled").summary
     other = start(runtime, narrative_text(1))
     with runtime.store.transaction() as tx:
         tx.iterations.claim(other.id, 1, worker="w:1", lease_seconds=60)
@@ -107,5 +107,5 @@ def test_what_keeps_workers_from_working(make_runtime: MakeRuntime) -> None:
 def test_run_that_was_never_accepted_is_not_to_be_resumed(runtime: Runtime) -> None:
     request = {"text": "[narrative", "run_id": run_id_for("never")}
     store_request(runtime, 1, "task", request)
-    says = of(runtime, request["run_id"], "over").says
+    says = of(runtime, request["run_id"], "ended").summary
     assert "resume" not in says and says.endswith("fix this and enqueue again")

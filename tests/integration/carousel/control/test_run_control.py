@@ -1,4 +1,4 @@
-"""The levers over a run: each may be pulled twice, each is recorded, and what is done stays done."""
+"""The actions over a run: each may be pulled twice, each is recorded, and what is done stays done."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def interfere(runtime: Runtime, monkeypatch: pytest.MonkeyPatch, during: Callabl
 
 def moves(runtime: Runtime, run_id: str) -> list[tuple[str, str, str]]:
     with runtime.store.transaction() as tx:
-        return [(one.lever, one.moved_by, one.reason) for one in tx.levers.of_run(run_id)]
+        return [(one.action, one.actor, one.reason) for one in tx.run_actions.of_run(run_id)]
 
 
 def acts_of(runtime: Runtime, run_id: str) -> list[ActRow]:
@@ -109,7 +109,7 @@ def test_a_guard_that_is_old_is_asked_again_before_the_call(runtime: Runtime, mo
         if next(slow, False):
             with runtime.store.transaction() as tx:
                 tx.runs.set(run.id, status="paused", hold="now")
-            self.asked_at -= 60  # type: ignore[attr-defined]
+            self.requested_at -= 60  # type: ignore[attr-defined]
         original(self, undo)  # type: ignore[arg-type]
 
     from workers.context.iteration_context import IterationContext

@@ -42,7 +42,7 @@ def test_a_replay_is_complete_and_goes_on_after_any_event(make_runtime: MakeRunt
     wait_until(lambda: "run_finished" in in_the_stream(runtime, run.id), "the stream to be written")
     events = replay(runtime, run.id)
     kinds = [event.event for event in rows_only(events)]
-    assert kinds == ["run_started", *OF_ONE, "lever_moved", "lever_moved", *OF_ONE, "run_finished"]
+    assert kinds == ["run_started", *OF_ONE, "run_action", "run_action", *OF_ONE, "run_finished"]
     assert [event.event for event in events].count("act_started") == 4
     assert [event.data["act"] for event in events if event.event == "call_failed"] == ["two"]
     ids = [event.id for event in events]

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from importlib import import_module
 
 import pytest
-from sqlalchemy import text
 
 from botticelli.errors import InvalidInput
 from botticelli.runtime.process import Runtime
@@ -81,15 +79,6 @@ def test_samples_pulls_and_updates_pass_over_rehearsed_rows(both: Runtime) -> No
         assert Tables(tx.connection, allow=()).change("posts", every, {"title": "changed"}, 5) == 1
     with both.store.transaction() as tx:
         assert titles(Tables(tx.connection, allow=()).pull(Query("posts", ("title",)))) == ["changed"]
-    assert titles(rows_of(both, "posts", "rehearsed")) == ["rehearsed"]
-
-
-def test_migration_takes_rows_of_earlier_rehearsals_out_of_the_queue(both: Runtime) -> None:
-    with both.store.transaction() as tx:
-        tx.connection.execute(text("update botticelli_content.posts set review_status = 'pending'"))
-        migration = import_module("migrations.versions.0017_rehearsed_content")
-        migration.move(tx.connection, "pending", "rehearsed")
-    assert titles(rows_of(both, "posts", "pending")) == ["real"]
     assert titles(rows_of(both, "posts", "rehearsed")) == ["rehearsed"]
 
 

@@ -269,9 +269,9 @@ def test_an_effect_that_is_done_is_not_done_again(runtime: Runtime) -> None:
 
     intent = Intent("k", start(runtime, narrative_text(1)).id, 1, "post", "discord", "messages.send", {"a": 1}, 1)
     with runtime.store.transaction() as tx:
-        assert (tx.effects.intend(intent).status, tx.effects.intend(intent).tries) == ("intended", 1)
+        assert (tx.effects.record_intent(intent).status, tx.effects.record_intent(intent).tries) == ("intended", 1)
         tx.effects.finish("k", "done", output={"id": "7"})
-        again = tx.effects.intend(intent)
+        again = tx.effects.record_intent(intent)
     assert (again.status, again.output) == ("done", {"id": "7"})
 
 

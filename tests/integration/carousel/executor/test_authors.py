@@ -27,7 +27,7 @@ EFFECT = {
     "command": "messages.send",
     "args": {},
     "status": "unknown",
-    "fence": 1,
+    "fencing_token": 1,
 }
 EXAMPLE = Path(__file__).parents[4] / "narratives/examples/remember_me.toml"
 

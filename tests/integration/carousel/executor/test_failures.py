@@ -33,7 +33,7 @@ def test_run_with_some_failures_completes_with_its_own_exit_code(make_runtime: M
     run = perform_all(runtime, start(runtime, narrative_text(4, continue_on_error=True)).id)
     assert (run.status, run.succeeded, run.failed, exit_code(run)) == ("completed", 2, 2, 5)
     assert (run.reason or "").startswith("2 of 4 iterations failed: 2 x ")
-    says = why(runtime, run.id).says
+    says = why(runtime, run.id).summary
     assert says.startswith("completed with failures: 2 of 4 iterations failed: 2 x ")
     assert f"`botticelli runs retry {run.id}`" in says
     with runtime.store.transaction() as tx:

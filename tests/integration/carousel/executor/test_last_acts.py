@@ -95,7 +95,7 @@ def test_worker_that_was_given_up_writes_no_last_act(runtime: Runtime) -> None:
     run_id = start(runtime, narrative_text(1)).id
     stage = performed(runtime, run_id)
     with runtime.store.transaction() as tx:
-        tx.iterations.requeue(run_id, 1, stage.claim.fence)
+        tx.iterations.requeue(run_id, 1, stage.claim.fencing_token)
     with pytest.raises(StaleLease):
         conclude(stage, Succeeded())
     assert (acts(runtime, run_id), outcomes(runtime, run_id)) == ([], ["drawn"])
@@ -106,7 +106,7 @@ def test_last_act_of_the_one_who_holds_the_iteration_wins_in_a_batch_with_an_old
     old = performed(runtime, run_id)
     let_lease_run_out(runtime, run_id)
     with runtime.store.transaction() as tx:
-        tx.iterations.requeue(run_id, 1, old.claim.fence)
+        tx.iterations.requeue(run_id, 1, old.claim.fencing_token)
         tx.iterations.admit(run_id, {1: old.claim.ticket}, 60)
     new = performed(runtime, run_id)
     record = replace(old.last_acts[0], row=replace(old.last_acts[0].row, output="of the old one"))

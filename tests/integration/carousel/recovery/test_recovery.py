@@ -106,11 +106,11 @@ def test_a_worker_that_wakes_up_after_its_lease_writes_nothing(runtime: Runtime)
     let_lease_run_out(runtime, run.id)
     sweep(runtime)
     with runtime.store.transaction() as tx, pytest.raises(StaleLease):
-        tx.iterations.guard(old, lease_seconds=60)
+        tx.iterations.check_lease(old, lease_seconds=60)
     new = claim(runtime, run.id)
-    assert new.fence > old.fence
+    assert new.fencing_token > old.fencing_token
     with runtime.store.transaction() as tx, pytest.raises(StaleLease):
-        tx.iterations.guard(old, lease_seconds=60)
+        tx.iterations.check_lease(old, lease_seconds=60)
 
 
 def test_poison_ends_after_the_last_attempt(make_runtime: MakeRuntime) -> None:
@@ -304,7 +304,7 @@ def test_what_is_handed_back_goes_on_at_once_and_its_old_holder_writes_nothing(r
     with runtime.store.transaction() as tx:
         assert tx.ledger.totals(run.id)["unknown_requests"] == 1
     with runtime.store.transaction() as tx, pytest.raises(StaleLease):
-        tx.iterations.guard(old, lease_seconds=60)
+        tx.iterations.check_lease(old, lease_seconds=60)
     after = perform_all(runtime, run.id)
     assert (after.status, after.succeeded, after.used_tokens) == ("completed", 1, 100)
     assert runtime.budget.usage(runtime.scope(runtime.drivers.resolve("echo/echo"))).held.tokens == 0

@@ -10,7 +10,7 @@ from sqlalchemy import text
 
 from botticelli.runtime.process import Runtime
 from tests.support.narratives import narrative_text, start
-from workers.recovery.canary import ConsumerWatchdog
+from workers.recovery.queue_probe import ConsumerWatchdog
 from workers.recovery.sweep_thread import Sweep
 
 

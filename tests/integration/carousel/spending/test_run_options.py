@@ -1,4 +1,4 @@
-"""The terms of a run: its tiers and its tenant are kept with it, and everything that plans, draws and prices reads them."""
+"""Tests the options of a run: tiers and tenant are stored with it, and all that plans, draws and prices reads them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from botticelli.cli.runs.run_details import Details
 from botticelli.client import Client
 from botticelli.errors import InvalidInput
 from botticelli.messages import QUEUE, run_id_for
-from botticelli.narrative.execution import Multipliers, Terms
+from botticelli.narrative.execution import Multipliers, RunOptions
 from botticelli.runtime.process import Runtime
 from tests.support.narratives import narrative_text, perform_all, perform_open, run_of, start
 from workers.handlers import store_request
@@ -34,7 +34,7 @@ TIERS = json.dumps(
         }
     }
 )
-LARGE = Terms(tiers={"echo": "large"})
+LARGE = RunOptions(tiers={"echo": "large"})
 
 
 def used(runtime: Runtime, tier: str) -> int:
@@ -54,7 +54,7 @@ def scopes_of_plan(runtime: Runtime, run_id: str) -> list[str]:
 def test_runs_of_one_model_spend_from_the_tiers_that_they_name(make_runtime: MakeRuntime) -> None:
     runtime = make_runtime(providers=TIERS)
     plain = perform_all(runtime, start(runtime, narrative_text(5)).id)
-    large = perform_all(runtime, start(runtime, narrative_text(5), terms=LARGE).id)
+    large = perform_all(runtime, start(runtime, narrative_text(5), run_options=LARGE).id)
     assert (plain.status, plain.succeeded, large.status, large.succeeded) == ("budget_exhausted", 2, "completed", 5)
     assert (used(runtime, "small"), used(runtime, "large")) == (2, 5)
     assert (plain.cost_usd, large.cost_usd) == (0, Decimal(large.input_tokens))
@@ -66,8 +66,8 @@ def test_runs_of_one_model_spend_from_the_tiers_that_they_name(make_runtime: Mak
 def test_every_worker_and_every_fork_keeps_the_terms_of_a_run(make_runtime: MakeRuntime) -> None:
     budgets = {"budgets__tenants": '{"acme": {"rpm": 50}}'}
     first = make_runtime(providers=TIERS, **budgets)
-    terms = Terms(tiers={"echo": "large"}, tenant="acme")
-    run = start(first, narrative_text(6), terms=terms, multipliers=Multipliers(rpm_multiplier=0.5))
+    run_options = RunOptions(tiers={"echo": "large"}, tenant="acme")
+    run = start(first, narrative_text(6), run_options=run_options, multipliers=Multipliers(rpm_multiplier=0.5))
     perform_open(first, run.id)
     pause(first, run.id)
     other = Runtime(first.settings.model_copy(update={"default_tier": "small"}))
@@ -84,22 +84,24 @@ def test_every_worker_and_every_fork_keeps_the_terms_of_a_run(make_runtime: Make
 
 def test_the_budget_of_a_tenant_is_spent_by_all_of_its_runs_and_by_no_other(make_runtime: MakeRuntime) -> None:
     runtime = make_runtime(budgets__tenants='{"acme": {"rpm": 3}}')
-    first = perform_all(runtime, start(runtime, narrative_text(2), terms=Terms(tenant="acme")).id)
-    second = perform_all(runtime, start(runtime, narrative_text(2, name="other"), terms=Terms(tenant="acme")).id)
+    first = perform_all(runtime, start(runtime, narrative_text(2), run_options=RunOptions(tenant="acme")).id)
+    second = perform_all(
+        runtime, start(runtime, narrative_text(2, name="other"), run_options=RunOptions(tenant="acme")).id
+    )
     assert (first.status, second.status, second.succeeded) == ("completed", "budget_exhausted", 1)
     assert "tenant:acme: 1 requested, 3 of 3 used" in (second.reason or "")
-    for terms in (Terms(tenant="nobody"), Terms()):
-        assert perform_all(runtime, start(runtime, narrative_text(9), terms=terms).id).status == "completed"
+    for run_options in (RunOptions(tenant="nobody"), RunOptions()):
+        assert perform_all(runtime, start(runtime, narrative_text(9), run_options=run_options).id).status == "completed"
     assert tenant_usage(runtime, "acme").windows[0].used == 3
 
 
 def test_the_same_key_with_other_terms_is_another_request(make_runtime: MakeRuntime) -> None:
     runtime = make_runtime(providers=TIERS)
-    first = start(runtime, narrative_text(1), idempotency_key="k", terms=LARGE)
-    assert start(runtime, narrative_text(1), idempotency_key="k", terms=LARGE).id == first.id
-    for terms in (Terms(), Terms(tiers={"echo": "large"}, tenant="acme")):
+    first = start(runtime, narrative_text(1), idempotency_key="k", run_options=LARGE)
+    assert start(runtime, narrative_text(1), idempotency_key="k", run_options=LARGE).id == first.id
+    for run_options in (RunOptions(), RunOptions(tiers={"echo": "large"}, tenant="acme")):
         with pytest.raises(InvalidInput, match="enqueued before with another narrative or other options"):
-            start(runtime, narrative_text(1), idempotency_key="k", terms=terms)
+            start(runtime, narrative_text(1), idempotency_key="k", run_options=run_options)
 
 
 def test_terms_over_the_wire(make_runtime: MakeRuntime) -> None:
@@ -124,17 +126,17 @@ def test_terms_over_the_wire(make_runtime: MakeRuntime) -> None:
     assert "can't be the name of a tenant" in (name.reason or "")
 
 
-def test_a_run_shows_its_terms(make_runtime: MakeRuntime, capsys: pytest.CaptureFixture[str]) -> None:
+def test_run_shows_its_options(make_runtime: MakeRuntime, capsys: pytest.CaptureFixture[str]) -> None:
     runtime = make_runtime(providers=TIERS)
-    terms = Terms(tiers={"echo": "large"}, tenant="acme")
+    run_options = RunOptions(tiers={"echo": "large"}, tenant="acme")
     text = narrative_text(1).replace("[acts]", "[narrative.carousel.budget]\ntpm_multiplier = 0.25\n[acts]")
-    run = start(runtime, text, terms=terms, multipliers=Multipliers(rpm_multiplier=0.5))
+    run = start(runtime, text, run_options=run_options, multipliers=Multipliers(rpm_multiplier=0.5))
     details = Details(runtime.store, run.id, None)
     details.print_text(acts=False, show_all=False)
     shown = capsys.readouterr().out
     assert "  tiers      echo=large\n  tenant     acme\n  uses       of the limits: rpm 0.5, tpm 0.25\n" in shown
     details.print_json()
-    found = json.loads(capsys.readouterr().out)["terms"]
+    found = json.loads(capsys.readouterr().out)["options"]
     multipliers = {"rpm_multiplier": 0.5, "tpm_multiplier": 0.25}
     assert found == {"tiers": {"echo": "large"}, "tenant": "acme", "multipliers": multipliers}
     plain = Details(runtime.store, start(runtime, narrative_text(1)).id, None)

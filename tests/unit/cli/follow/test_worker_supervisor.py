@@ -40,7 +40,7 @@ DIES = "import sys; print('boom'); sys.exit(3)"
 
 @pytest.fixture
 def invocation(home) -> Iterator[Invocation]:
-    made = Invocation(None, {"worker.threads": "3", "worker.stop_seconds": "0"})
+    made = Invocation(None, {"worker.threads": "3", "worker.shutdown_grace_seconds": "0"})
     made.runtime.__dict__["redis"] = fakeredis.FakeRedis()
     yield made
     made.close()
@@ -159,7 +159,7 @@ def test_a_worker_that_does_not_end_is_killed_and_forgotten(monkeypatch, supervi
 def test_a_worker_has_the_time_that_its_settings_give_it(monkeypatch, home):
     """And somebody who is in a hurry has it hand back, which takes a second signal."""
     stand_in(monkeypatch, FINISHES)
-    invocation = Invocation(None, {"worker.stop_seconds": "60"})
+    invocation = Invocation(None, {"worker.shutdown_grace_seconds": "60"})
     invocation.runtime.__dict__["redis"] = fakeredis.FakeRedis()
     monkeypatch.setattr(supervisor_module, "BEYOND_STOP_SECONDS", 0)
     monkeypatch.setattr(supervisor_module, "HURRY_SECONDS", 60)

@@ -43,7 +43,7 @@ def worker(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """This process is one, as far as its signals are concerned."""
     told = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGALRM)
     before = {one: signal.getsignal(one) for one in told}
-    settings = SimpleNamespace(worker=SimpleNamespace(stop_seconds=60.0, sweep_interval_seconds=60.0))
+    settings = SimpleNamespace(worker=SimpleNamespace(shutdown_grace_seconds=60.0, sweep_interval_seconds=60.0))
     monkeypatch.setattr(process, "_current", [SimpleNamespace(pid=os.getpid(), settings=settings)])
     monkeypatch.setattr(lifecycle, "_pools", [object()])
     monkeypatch.setattr(lifecycle, "WorkerShutdown", Leaving)

@@ -14,9 +14,9 @@ from celery import Celery, chain, chord, group, signature
 from celery.app.task import Context
 
 from botticelli.messages import (
-    CANARY,
     ENQUEUE,
     MAX_ENTRY_BYTES,
+    PROBE,
     QUEUE,
     RUN_ITERATION,
     WIRE_HEADER,
@@ -28,7 +28,7 @@ from tests.support.servers.odd_messages import EMBEDDED, MARKER, entry, message,
 from tests.support.waiting import at_best
 from workers.transport.queue_messages import MAX_VALUES, Refused, admit, read_entry
 
-TASKS = (RUN_ITERATION, ENQUEUE, CANARY)
+TASKS = (RUN_ITERATION, ENQUEUE, PROBE)
 WORST_SECONDS = 1.0
 
 

@@ -1,10 +1,10 @@
 -- Requests the approval of an effect, unless it was requested before. An expired request or approval is requested anew.
 -- An effect that has begun needs no new approval, unless it failed and its approval has expired.
--- in: key, run_id, number, act, platform, command, args (json), capture (json), fence, seconds
+-- in: key, run_id, number, act, platform, command, args (json), capture (json), fencing_token, seconds
 -- returns: status, decided_by, decision_reason, expires_at
-insert into effects (key, run_id, number, act, platform, command, args, capture, status, fence, expires_at)
+insert into effects (key, run_id, number, act, platform, command, args, capture, status, fencing_token, expires_at)
 values (
-    :key, :run_id, :number, :act, :platform, :command, cast(:args as jsonb), cast(:capture as jsonb), 'waiting', :fence,
+    :key, :run_id, :number, :act, :platform, :command, cast(:args as jsonb), cast(:capture as jsonb), 'waiting', :fencing_token,
     now() + make_interval(secs => :seconds)
 )
 on conflict (key) do update

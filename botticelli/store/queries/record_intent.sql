@@ -1,19 +1,19 @@
 -- Announces an effect before it is tried, or returns the existing row of the same key.
 -- A failed effect is announced again, unless a person abandoned it; one that a person resolved as retry is tried again
 -- once. An approved effect begins now, for the first time.
--- in: key, run_id, number, act, platform, command, args (json), capture (json), fence
+-- in: key, run_id, number, act, platform, command, args (json), capture (json), fencing_token
 -- returns: status, output, error, tries (0: this is the first try), intended_at, age_seconds, resolution (before),
 -- earlier (status before)
 with earlier as (
     select key, status, resolution from effects where key = :key
 ), announced as (
-    insert into effects (key, run_id, number, act, platform, command, args, capture, status, fence)
+    insert into effects (key, run_id, number, act, platform, command, args, capture, status, fencing_token)
     values (
-        :key, :run_id, :number, :act, :platform, :command, cast(:args as jsonb), cast(:capture as jsonb), 'intended', :fence
+        :key, :run_id, :number, :act, :platform, :command, cast(:args as jsonb), cast(:capture as jsonb), 'intended', :fencing_token
     )
     on conflict (key) do update
     set tries = case when effects.status = 'approved' then effects.tries else effects.tries + 1 end,
-        fence = excluded.fence,
+        fencing_token = excluded.fencing_token,
         status = case
             when effects.status = 'approved' then 'intended'
             when effects.status = 'failed' and effects.resolution is distinct from 'abandon' then 'intended'

@@ -1,7 +1,7 @@
-"""Notices a stalled consumer: publishes a heartbeat task, the canary, and records every task that arrives.
+"""Notices a stalled consumer: publishes a heartbeat task, the probe, and records every task that arrives.
 
-A consumer is stalled when a canary has long been unanswered while this process had free threads and received nothing: a
-queue is consumed in order, so its own consumer would have received the canary.
+A consumer is stalled when a probe has long been unanswered while this process had free threads and received nothing: a
+queue is consumed in order, so its own consumer would have received the probe.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from collections.abc import Callable
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
-from botticelli.messages import QUEUE, publish_canary
+from botticelli.messages import QUEUE, publish_probe
 from botticelli.runtime.process import Runtime
 from botticelli.runtime.server_errors import SERVER_ERRORS
 from botticelli.runtime.worker_heartbeat import worker_name
-from botticelli.store import Canary
+from botticelli.store import Probe
 from botticelli.telemetry.log import log
 
 
@@ -37,8 +37,8 @@ class ConsumerWatchdog:
         """Record that a task has arrived."""
         self._quiet_seconds = 0.0
 
-    def check(self, runtime: Runtime, *, most_seconds: float) -> Canary | None:
-        """Return the canary that this process should have received; None while the consumer works.
+    def check(self, runtime: Runtime, *, most_seconds: float) -> Probe | None:
+        """Return the probe that this process should have received; None while the consumer works.
 
         To be called repeatedly. A pause between two calls counts as `most_seconds` at most, since a stopped process
         isn't listening. Postgres is read only after a long silence.
@@ -47,33 +47,33 @@ class ConsumerWatchdog:
         passed_seconds = min(now - self._looked_at, most_seconds)
         self._looked_at = now
         self._quiet_seconds = 0.0 if self._is_busy() else self._quiet_seconds + passed_seconds
-        timeout_seconds = runtime.settings.worker.canary_timeout_seconds
+        timeout_seconds = runtime.settings.worker.probe_timeout_seconds
         if self._quiet_seconds < timeout_seconds:
             return None
         with runtime.store.transaction() as tx:
-            canary = tx.canaries.unanswered(QUEUE)
-        return canary if canary is not None and canary.silent_seconds >= timeout_seconds else None
+            probe = tx.probes.unanswered(QUEUE)
+        return probe if probe is not None and probe.silent_seconds >= timeout_seconds else None
 
 
 def ask(runtime: Runtime) -> None:
-    """Publish a canary when one is due; a lost one is published again."""
+    """Publish a probe when one is due; a lost one is published again."""
     with runtime.store.transaction() as tx:
-        publishes = tx.canaries.ask(QUEUE, interval_seconds=runtime.settings.worker.canary_interval_seconds)
+        publishes = tx.probes.ask(QUEUE, interval_seconds=runtime.settings.worker.probe_interval_seconds)
     if publishes is None:
         return
     try:
-        publish_canary(runtime.celery, QUEUE)
+        publish_probe(runtime.celery, QUEUE)
     except (OperationalError, RedisError, OSError) as error:
-        log("canary_not_published", level=logging.WARNING, error=type(error).__name__)
+        log("probe_not_published", level=logging.WARNING, error=type(error).__name__)
 
 
 def answer(runtime: Runtime, queue: object) -> None:
-    """Record the canary's answer in its row; without Postgres, the next canary does."""
+    """Record the probe's answer in its row; without Postgres, the next probe does."""
     if queue != QUEUE:
-        log("canary_of_another_queue", level=logging.WARNING)
+        log("probe_of_another_queue", level=logging.WARNING)
         return
     try:
         with runtime.store.transaction() as tx:
-            tx.canaries.answer(QUEUE, worker_name())
+            tx.probes.answer(QUEUE, worker_name())
     except SERVER_ERRORS as error:
-        log("canary_not_stamped", level=logging.WARNING, error=type(error).__name__)
+        log("probe_not_stamped", level=logging.WARNING, error=type(error).__name__)

@@ -3,7 +3,7 @@
 -- returns: key, run_id, act, args, intended_at, age_seconds, is_held (its worker may still perform it)
 select effects.key, effects.run_id, effects.act, effects.args, effects.intended_at,
     extract(epoch from clock_timestamp() - effects.intended_at)::float as age_seconds,
-    coalesce(iterations.status = 'running' and iterations.fence = effects.fence, false) as is_held
+    coalesce(iterations.status = 'running' and iterations.fencing_token = effects.fencing_token, false) as is_held
 from effects
 left join iterations on iterations.run_id = effects.run_id and iterations.number = effects.number
 where effects.platform = :platform
