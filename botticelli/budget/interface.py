@@ -60,9 +60,8 @@ class Window:
                 do='write Window(metric, limit, 86_400, "calendar", "America/Los_Angeles")',
             )
         if self.zone is not None and not is_zone(self.zone):
-            raise InvalidInput(
-                f"{self.zone!r} is no time zone", where=self.name, do="take a name of the IANA list, e.g. Europe/Rome"
-            )
+            do = "give an IANA name, e.g. Europe/Rome"
+            raise InvalidInput(f"{self.zone!r} is not a time zone", where=self.name, do=do)
 
     @property
     def name(self) -> str:

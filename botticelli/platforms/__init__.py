@@ -1,55 +1,55 @@
-"""Platforms: who performs bot commands, behind one small protocol. Knows nothing of runs or Postgres."""
+"""Performs bot commands through platforms such as Discord, behind one small protocol. Knows no runs and no Postgres."""
 
 from botticelli.platforms.arguments import TEMPLATED, Checked, check_arguments
 from botticelli.platforms.protocol import (
     UNKNOWN,
     Arg,
     Catalogued,
+    ChannelLocation,
     CommandOutput,
     CommandSpec,
+    Configurable,
     EffectIntent,
     Locates,
-    Place,
     PlaceKind,
     Platform,
+    PlatformContext,
     Resolves,
-    Restricts,
-    Settled,
+    Restricted,
     Unknown,
     Verifies,
-    Whereabouts,
 )
-from botticelli.platforms.rate_limits import Pace, Paced, Pacing, Wait
-from botticelli.platforms.registry import KNOWN as KNOWN_PLATFORMS
+from botticelli.platforms.rate_limits import PlatformLimit, RateLimited, RateLimiter, Wait
+from botticelli.platforms.registry import KNOWN as SHIPPED_PLATFORMS
 from botticelli.platforms.registry import Platforms
-from botticelli.platforms.unknown_commands import name_fits, unknown_commands
+from botticelli.platforms.unknown_commands import matches_command, unknown_commands
 
 __all__ = [
-    "KNOWN_PLATFORMS",
+    "SHIPPED_PLATFORMS",
     "TEMPLATED",
     "UNKNOWN",
     "Arg",
     "Catalogued",
+    "ChannelLocation",
     "Checked",
     "CommandOutput",
     "CommandSpec",
+    "Configurable",
     "EffectIntent",
     "Locates",
-    "Pace",
-    "Paced",
-    "Pacing",
-    "Place",
     "PlaceKind",
     "Platform",
+    "PlatformContext",
+    "PlatformLimit",
     "Platforms",
+    "RateLimited",
+    "RateLimiter",
     "Resolves",
-    "Restricts",
-    "Settled",
+    "Restricted",
     "Unknown",
     "Verifies",
     "Wait",
-    "Whereabouts",
     "check_arguments",
-    "name_fits",
+    "matches_command",
     "unknown_commands",
 ]

@@ -1,4 +1,4 @@
-"""Arguments of a command against its catalogue entry, at load and again when they are rendered. Performs nothing."""
+"""Checks the arguments of a command against its catalogue entry, at load and again once rendered. Performs nothing."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class _Templated:
 
 
 TEMPLATED: Final = _Templated()
-"""Stands for a value that is known only when an act is performed."""
+"""Stands for a value that is only known when the act is performed."""
 _WHITE = 0xFFFFFF
 _COLOR = re.compile(r"#[0-9A-Fa-f]{6}")
 _TRUTH = {"true": True, "false": False}
@@ -25,19 +25,19 @@ _TRUTH = {"true": True, "false": False}
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """Say what is wrong with the argument `name`, and what to do."""
+    """Holds the problem with the argument `name`, and the remedy."""
 
     name: str
     message: str
     hint: str = ""
     is_of_sample: bool = False
-    """Files of the founding system have it: a text in the place of an id, a name instead of an id, more or fewer
-    arguments. It is no slip of the keyboard."""
+    """Narratives of the earlier system contain it on purpose: a text or a name instead of an id, missing or additional
+    arguments. It is not a typing error."""
 
 
 @dataclass(slots=True)
 class Checked:
-    """`args` under their own names with values of their types; `faults` make them useless, `warnings` don't."""
+    """Holds checked arguments by canonical name and type. With `faults`, the command can't be performed."""
 
     args: dict[str, Any] = field(default_factory=dict)
     faults: list[Fault] = field(default_factory=list)
@@ -45,15 +45,15 @@ class Checked:
 
 
 class _Wrong(ValueError):
-    """An argument that is not what it has to be; the text says what that is."""
+    """Signals an invalid argument; the text says what is expected."""
 
 
 class _Placeholder(_Wrong):
-    """A text in the place of an id."""
+    """Signals a text where an id is expected."""
 
 
 def check_arguments(spec: CommandSpec, given: Mapping[str, Any], *, default_guild: str | None = None) -> Checked:
-    """TEMPLATED values pass. Numbers beyond a limit become the limit, with a warning."""
+    """Check `given` arguments. TEMPLATED values pass; a number beyond a bound becomes the bound, with a warning."""
     checked = Checked()
     if spec.args is None:
         checked.args = dict(given)
@@ -70,12 +70,12 @@ def check_arguments(spec: CommandSpec, given: Mapping[str, Any], *, default_guil
             hint = (
                 "write it, or set platforms.discord.options.guild_id" if name == "guild_id" else f"write {name} = ..."
             )
-            checked.faults.append(Fault(name, f"{spec.name} needs it", hint, is_of_sample=True))
+            checked.faults.append(Fault(name, f"is required by {spec.name}", hint, is_of_sample=True))
         elif arg.default is not None:
             checked.args[name] = arg.default
     if spec.changes and not faulty.union(checked.args).intersection(spec.changes):
         checked.faults.append(
-            Fault("args", f"name nothing that {spec.name} is to change", f"give {_either(spec.changes)}")
+            Fault("args", f"contain nothing for {spec.name} to change", f"give {_either(spec.changes)}")
         )
     return checked
 
@@ -89,7 +89,7 @@ def _one(checked: Checked, args: Mapping[str, Arg], name: str, value: Any) -> No
     if own not in args:
         checked.faults.append(_unknown(name, args))
     elif own in checked.args:
-        checked.faults.append(Fault(name, f"is {own} once more", "write one of them"))
+        checked.faults.append(Fault(name, f"is another name of {own}, which is given too", "keep one of them"))
     elif value is TEMPLATED:
         checked.args[own] = value
     else:
@@ -102,11 +102,16 @@ def _one(checked: Checked, args: Mapping[str, Arg], name: str, value: Any) -> No
 def _unknown(name: str, args: Mapping[str, Arg]) -> Fault:
     meant = _id_meant_by(name, args)
     if meant is not None:
-        return Fault(name, "is no argument of it: names are not looked up", f"write {meant} = ...", is_of_sample=True)
+        return Fault(
+            name,
+            "is not an argument of this command: names are not looked up",
+            f"write {meant} = ...",
+            is_of_sample=True,
+        )
     guess = _nearest(name, args)
     if guess is not None:
-        return Fault(name, "is no argument of it", f"did you mean {guess}?")
-    return Fault(name, "is no argument of it", f"it has {', '.join(args) or 'none'}", is_of_sample=True)
+        return Fault(name, "is not an argument of this command", f"did you mean {guess}?")
+    return Fault(name, "is not an argument of this command", f"it has {', '.join(args) or 'none'}", is_of_sample=True)
 
 
 def _id_meant_by(name: str, args: Mapping[str, Arg]) -> str | None:
@@ -139,7 +144,7 @@ def _identity(arg: Arg, value: Any, warn: Warn) -> str:
         return str(value)
     if isinstance(value, str) and value.isascii() and value.strip().isdigit() and len(value.strip()) <= 20:
         return value.strip()
-    raise (_Placeholder if isinstance(value, str) and value.strip() else _Wrong)("must be an id: a text of digits")
+    raise (_Placeholder if isinstance(value, str) and value.strip() else _Wrong)("must be an id: digits")
 
 
 def _identities(arg: Arg, value: Any, warn: Warn) -> list[Any]:
@@ -160,12 +165,12 @@ def _integer(arg: Arg, value: Any, warn: Warn) -> int:
             nearest = min(
                 (choice for choice in arg.choices if isinstance(choice, int)), key=lambda item: abs(item - value)
             )
-            warn(f"{value} is none of {_listed(arg)}; {nearest} is used")
+            warn(f"{value} is not one of {_listed(arg)}; using {nearest}")
             return nearest
         return value
     within = max(value if arg.least is None else arg.least, min(value, value if arg.most is None else arg.most))
     if within != value:
-        warn(f"{value} is beyond the limits {arg.least} to {arg.most}; {within} is used")
+        warn(f"{value} is outside {arg.least} to {arg.most}; using {within}")
     return within
 
 
@@ -186,7 +191,7 @@ def _text(arg: Arg, value: Any, warn: Warn) -> str:
     if len(value.strip()) < (arg.least or 0):
         raise _Wrong("is empty")
     if arg.most is not None and len(value) > arg.most:
-        raise _Wrong(f"has {len(value)} characters, {arg.most} are the most")
+        raise _Wrong(f"has {len(value)} characters; at most {arg.most} are allowed")
     return value.lower() if arg.choices else value
 
 
@@ -194,9 +199,9 @@ def _moment(arg: Arg, value: Any, warn: Warn) -> str:
     try:
         moment = datetime.fromisoformat(value)
     except (TypeError, ValueError):
-        raise _Wrong("must be a moment like 2030-01-31T18:00:00+00:00") from None
+        raise _Wrong("must be a time like 2030-01-31T18:00:00+00:00") from None
     if moment.tzinfo is None:
-        warn("has no time zone; UTC is taken")
+        warn("has no time zone; using UTC")
         return moment.isoformat() + "+00:00"
     return moment.isoformat()
 
@@ -205,7 +210,7 @@ def _list(arg: Arg, value: Any, warn: Warn) -> list[Any]:
     if not isinstance(value, list):
         raise _Wrong("must be a list")
     if arg.most is not None and len(value) > arg.most:
-        raise _Wrong(f"has {len(value)} items, {arg.most} are the most")
+        raise _Wrong(f"has {len(value)} items; at most {arg.most} are allowed")
     return value
 
 

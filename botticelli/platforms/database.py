@@ -1,7 +1,6 @@
-"""The platform `database`: changes rows of content tables.
+"""Describes the commands of the platform `database`, which change rows of content tables.
 
-Only says what there is: the worker performs it itself, in the transaction that records the effect, so that it is done
-once.
+The worker performs them in the transaction that records the effect, so each is performed exactly once.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from botticelli.errors import PlatformError, SettingsError
 from botticelli.platforms.protocol import CommandOutput, CommandSpec, EffectIntent
 
 DATABASE = "database"
-"""The platform of `update_table`, by its name."""
+"""Name of the platform of `update_table`."""
 UPDATE_TABLE = "update_table"
 
 

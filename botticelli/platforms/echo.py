@@ -1,6 +1,6 @@
-"""The platform without a world outside: rehearses bot commands offline, in a little world of its own.
+"""Rehearses bot commands offline.
 
-What is called discord has Discord's commands, checks and answers; anything else takes every `noun.verb`.
+Under the name discord it has Discord's commands, checks and answers; under other names it accepts every `noun.verb`.
 """
 
 from __future__ import annotations
@@ -10,39 +10,39 @@ from collections.abc import Mapping
 from typing import Any
 
 from botticelli.errors import PlatformError, SettingsError
-from botticelli.platforms.discord.fake.persistent import KeptWorld
+from botticelli.platforms.discord.fake.persistent import PersistentFake
 from botticelli.platforms.discord.platform import DiscordPlatform
-from botticelli.platforms.protocol import CommandOutput, CommandSpec, EffectIntent, Place, Platform
+from botticelli.platforms.protocol import CommandOutput, CommandSpec, EffectIntent, Platform, PlatformContext
 
-READING = frozenset({"get", "list", "get_stats", "list_posts", "get_post"})
-MADE = {"channels": "channel", "messages": "message", "roles": "role", "threads": "thread", "events": "event"}
-MAKING = ("create", "get_or_create", "send")
+READING_VERBS = frozenset({"get", "list", "get_stats", "list_posts", "get_post"})
+CREATED_KINDS = {"channels": "channel", "messages": "message", "roles": "role", "threads": "thread", "events": "event"}
+CREATING_VERBS = ("create", "get_or_create", "send")
 DEFAULT_GUILD = "1"
 
 
 def EchoPlatform(name: str, options: Mapping[str, Any]) -> Platform:
-    """The rehearsing platform of that name."""
+    """Make the rehearsing platform of that name."""
     return RehearsedDiscord(name, options) if name == "discord" else AnyPlatform(name, options)
 
 
 class RehearsedDiscord(DiscordPlatform):
-    """Discord's commands in a file of the data directory. Whatever channel, message or user is named is there."""
+    """Answers Discord's commands from a file in the data directory; every channel, message or user that is named exists."""
 
     is_rehearsal = True
 
     def __init__(self, name: str, options: Mapping[str, Any]) -> None:
-        super().__init__(name, options, KeptWorld(None))
+        super().__init__(name, options, PersistentFake(None))
 
-    def settle_in(self, place: Place) -> None:
-        super().settle_in(place)
-        self._transport = KeptWorld(place.home)
+    def configure(self, place: PlatformContext) -> None:
+        super().configure(place)
+        self._transport = PersistentFake(place.home)
 
     def default_guild(self) -> str | None:
         return super().default_guild() or DEFAULT_GUILD
 
 
 class AnyPlatform:
-    """Takes every `noun.verb`; a verb that reads (get, list, ...) has no effect. The same arguments bring the same ids."""
+    """Accepts every `noun.verb`; verbs such as get and list don't write. Equal arguments give equal ids."""
 
     is_rehearsal = True
 
@@ -57,15 +57,15 @@ class AnyPlatform:
         noun, dot, verb = command.partition(".")
         if not (noun.isidentifier() and dot and verb.isidentifier()):
             return None
-        captures = MADE.get(noun) if verb in MAKING else None
-        return CommandSpec(command, verb not in READING, "idempotent", captures)
+        captures = CREATED_KINDS.get(noun) if verb in CREATING_VERBS else None
+        return CommandSpec(command, verb not in READING_VERBS, "idempotent", captures)
 
     def execute(
         self, command: str, args: Mapping[str, Any], key: str, *, announced: EffectIntent | None = None
     ) -> CommandOutput:
         spec = self.spec(command)
         if spec is None:
-            raise PlatformError(f"{self.name} has no command {command!r}", do="commands are written noun.verb")
+            raise PlatformError(f"{self.name} has no command {command!r}", do="write noun.verb, such as messages.send")
         captured = spec.captures
         data: dict[str, Any] = dict(args)
         if captured:
@@ -76,6 +76,6 @@ class AnyPlatform:
 
 
 def _snowflake(identity: str) -> str:
-    """Eighteen digits, the same for the same identity."""
+    """Return eighteen digits that only depend on `identity`."""
     number = int.from_bytes(hashlib.sha256(identity.encode()).digest()[:8])
     return str(10**17 + number % (9 * 10**17))

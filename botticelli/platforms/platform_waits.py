@@ -1,4 +1,4 @@
-"""Reads the wait that a platform asks for, from any value: a number, a text, a date, nonsense. Waits for nothing."""
+"""Reads the wait that a platform asks for from a number, a text, a date or an unusable value. Doesn't wait itself."""
 
 from __future__ import annotations
 
@@ -9,28 +9,26 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 MAX_SECONDS = 3600.0
-"""No platform's word closes anything for longer: then it is asked again."""
-UNSAID_SECONDS = 1.0
+"""Longest wait that an answer of a platform can cause; then the platform is tried again."""
+DEFAULT_WAIT_SECONDS = 1.0
 
 
 def wait_seconds(body_says: Any, headers: Mapping[str, str]) -> float:
-    """Read how long to wait from an answer.
+    """Return the wait of an answer in seconds.
 
-    The first figure above 0 of the body and of the headers (lower-case names), up to an hour; a second when nobody says
-    one.
+    The first figure above 0 in the body or the headers (lower-case names), at most an hour; one second without any.
     """
     for said in (body_says, headers.get("retry-after"), headers.get("x-ratelimit-reset-after")):
-        seconds = usable_seconds(said, headers.get("date"))
+        seconds = parse_wait_seconds(said, headers.get("date"))
         if seconds:
             return seconds
-    return UNSAID_SECONDS
+    return DEFAULT_WAIT_SECONDS
 
 
-def usable_seconds(said: Any, date: str | None = None) -> float | None:
-    """Read a wait as seconds from 0 to an hour; None for anything else.
+def parse_wait_seconds(said: Any, date: str | None = None) -> float | None:
+    """Parse a finite number, a text with one, or an HTTP date into seconds from 0 to an hour; None for anything else.
 
-    A finite number, a text with one, or an HTTP date, as seconds from 0 to an hour; None for anything else. `date` is
-    the sender's own clock, where it is known.
+    `date` is the sender's own clock, if known.
     """
     seconds: float | None = None
     if isinstance(said, int | float) and not isinstance(said, bool):
@@ -45,7 +43,7 @@ def usable_seconds(said: Any, date: str | None = None) -> float | None:
 
 
 def whole_number(text: str | None, most: int) -> int | None:
-    """Read a whole number from a header; None for anything but digits that make at most `most`."""
+    """Parse a whole number from 0 to `most` in a header; None for anything else."""
     if text is None or not text.isascii() or not text.isdigit() or len(text) > 9 or int(text) > most:
         return None
     return int(text)

@@ -1,4 +1,4 @@
-"""The protocol of a platform: its capabilities, and the input and output of bot commands."""
+"""Defines the protocol of a platform: required methods, optional capabilities, input and output of bot commands."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from enum import Enum
 from pathlib import Path
 from typing import Any, Literal, Protocol, runtime_checkable
 
-from botticelli.platforms.rate_limits import Pacing
+from botticelli.platforms.rate_limits import RateLimiter
 
 Repeat = Literal["idempotent", "nonce", "lookup", "once"]
 ArgType = Literal["text", "id", "ids", "integer", "boolean", "moment", "list", "any"]
 PlaceKind = Literal["guild", "channel", "thread"]
-"""A category is a channel, too."""
+"""Kinds of places that policies judge. A category counts as a channel."""
 
 
 @dataclass(frozen=True, slots=True)
 class Arg:
-    """An argument of a command.
+    """Describes one argument of a command.
 
-    `least` and `most` are of the number, the text's characters or the list's items. `place`: it is the id of one, which
-    policies judge.
+    `least` and `most` bound a number, the characters of a text or the items of a list. `place` is set if the argument is
+    the id of a place, which policies judge.
     """
 
     type: ArgType
@@ -39,13 +39,13 @@ class Arg:
 
 @dataclass(frozen=True, slots=True)
 class CommandSpec:
-    """A command of the catalogue.
+    """Describes one command of the catalogue.
 
-    `repeat`: what may be done when nobody knows whether it was performed: `idempotent` ones are simply done again;
-    `nonce` and `lookup` ones after the platform was asked (`Resolves`); `once` ones never. `captures` is the kind under
-    which a success is stored in state (`channel`, `message`, ...). `args` is None where anything goes. `needs`:
-    permissions, for people to read. `reuses`: it takes what is there of that name. `changes`: of these arguments one at
-    least has to be given, else the command would do nothing.
+    `repeat` tells what is safe when the outcome is unknown: an `idempotent` command is performed again, a `nonce` or
+    `lookup` command only after `Resolves` has looked, a `once` command never. `captures` is the kind under which the
+    created id is stored in state (`channel`, `message`, ...). `args` is None if any arguments are accepted. `needs` names
+    permissions, for people. `reuses`: the command returns an existing object of that name. `changes`: at least one of
+    these arguments must be given, or the command would change nothing.
     """
 
     name: str
@@ -60,10 +60,10 @@ class CommandSpec:
 
 @dataclass(frozen=True, slots=True)
 class CommandOutput:
-    """`data` is the command's result; `captured_ids` names the ids in it, e.g. `{"channel_id": "123"}`.
+    """Holds the result of a command.
 
-    `guild_id` is where it happened, as far as the platform knows. `deleted_ids` exist no longer. `name` is that of what
-    was captured, where it has one; `metadata` is kept with it.
+    `data` is the answer; `captured_ids` are the created ids in it, such as `{"channel_id": "123"}`. `guild_id` is where it
+    happened, if the platform knows. `deleted_ids` no longer exist. `name` and `metadata` are stored with a captured id.
     """
 
     success: bool
@@ -78,11 +78,11 @@ class CommandOutput:
 
 @dataclass(frozen=True, slots=True)
 class EffectIntent:
-    """An effect as the ledger has it, before it is tried.
+    """Holds an effect as recorded in Postgres before it is attempted.
 
-    An effect as the ledger has it, before it is tried: `repeated` when it may have been done before. `taken` are ids
-    that other effects of the same command have brought: whatever is found under them is not this one's. `age_seconds`
-    is that of the intent when this was made, by the ledger's clock: the clock of this machine may be hours off.
+    `repeated`: it may have been performed before. `taken` are ids created by other effects of the same command, so an
+    object with such an id isn't this effect's. `age_seconds` is the age of the record by Postgres's clock, since the clock
+    of this machine may be wrong.
     """
 
     key: str
@@ -97,17 +97,17 @@ class EffectIntent:
     made_at: float = field(default_factory=time.monotonic, compare=False)
 
     def is_older_than(self, seconds: float) -> bool:
-        """Whether it was first announced so long ago."""
+        """Return whether the intent was recorded at least `seconds` ago."""
         return self.age_seconds + time.monotonic() - self.made_at >= seconds
 
     @property
     def marker(self) -> str:
-        """For an audit log; tells this effect from every other."""
+        """Return a text for the platform's audit log that identifies this effect."""
         return f"botticelli run={self.run_id} act={self.act[:80]} effect={self.key}"
 
 
 class Unknown(Enum):
-    """The platform can't tell whether an effect was done."""
+    """Marks that the platform can't tell whether an effect was performed."""
 
     UNKNOWN = "unknown"
 
@@ -116,19 +116,22 @@ UNKNOWN = Unknown.UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """The resources that this installation offers to its platforms. `redis` is called on first use; `pacing` is the Budget."""
+class PlatformContext:
+    """Holds what this installation offers its platforms.
+
+    `redis` makes a client on first use; `limiter` is the Budget; `inline_wait_seconds` is the longest wait inside a call.
+    """
 
     home: Path
     inline_wait_seconds: float = 5.0
     redis: Callable[[], Any] | None = None
     prefix: str = "botticelli"
-    pacing: Pacing | None = None
+    limiter: RateLimiter | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Whereabouts:
-    """The place of a channel. For a thread, `channel_id` and `channel_name` are those of its channel."""
+class ChannelLocation:
+    """Locates a channel. For a thread, `channel_id` and `channel_name` are those of its parent channel."""
 
     guild_id: str | None
     channel_id: str | None
@@ -136,14 +139,14 @@ class Whereabouts:
 
 
 class Platform(Protocol):
-    """One instance per process; `execute` is called from many threads."""
+    """Performs commands. A process has one instance, whose methods are called from many threads."""
 
     name: str
     is_rehearsal: bool
-    """True when nothing outside is changed: commands are answered, not performed."""
+    """True if commands are answered without changing anything outside."""
 
     def spec(self, command: str) -> CommandSpec | None:
-        """None for a command that the platform doesn't have."""
+        """Return the description of a command, or None if the platform doesn't have it."""
         ...
 
     def execute(
@@ -151,81 +154,83 @@ class Platform(Protocol):
     ) -> CommandOutput:
         """Perform a command.
 
-        `key` is the same for every try of the same effect; `announced` is its row, for commands that write.
-        PlatformError when it failed, PlatformTransient when it may be tried again, PlatformUnknown when nobody knows
-        whether it was done.
+        `key` is the same for every attempt of one effect; `announced` is its record, for commands that write. Raises
+        PlatformError if it failed, PlatformTransient if it may be tried again, PlatformUnknown if the outcome is unknown.
         """
         ...
 
 
 @runtime_checkable
 class Resolves(Protocol):
-    """A platform that can look whether something was done."""
+    """Can look up whether an effect was performed."""
 
     def resolve(self, announced: EffectIntent) -> CommandOutput | Unknown | None:
-        """Return the output of an effect of unknown outcome; None when it was not (completely) done and may be tried again."""
+        """Return the output of an effect of unknown outcome, or None if it was not completed and may be tried again."""
         ...
 
 
 @runtime_checkable
 class Catalogued(Protocol):
-    """A platform with a fixed list of commands."""
+    """Has a fixed list of commands."""
 
     def commands(self) -> Mapping[str, CommandSpec]: ...
 
     def suggestion(self, command: str) -> str | None:
-        """The command that a name which doesn't exist was probably meant to be."""
+        """Return the existing command that an unknown name most resembles, or None."""
         ...
 
 
 @runtime_checkable
 class Verifies(Protocol):
-    """A platform that can say whether something that was captured is still there."""
+    """Can check whether a captured object still exists."""
 
     def exists(self, kind: str, identity: str, metadata: Mapping[str, Any]) -> bool:
-        """True as well when it can't be told."""
+        """Return False only if the object certainly no longer exists."""
         ...
 
 
 @runtime_checkable
 class Locates(Protocol):
-    """A platform that can say where a channel is."""
+    """Can locate a channel."""
 
-    def locate(self, identity: str) -> Whereabouts | None:
-        """Return the guild of a channel or thread, read anew each time; None if it can't be told. Raises PlatformError."""
+    def locate(self, identity: str) -> ChannelLocation | None:
+        """Return the guild of a channel or thread, read anew each time, or None if unknown. Raises PlatformError."""
         ...
 
 
 @runtime_checkable
-class Restricts(Protocol):
-    """A platform whose settings allow less than its catalogue."""
+class Restricted(Protocol):
+    """Has settings that allow less than its catalogue."""
 
-    def beyond(self, args: Mapping[str, Any]) -> tuple[str, str, str] | None:
-        """The argument that asks for more, what is wrong with it, and what to do. Values may be TEMPLATED."""
+    def violation(self, args: Mapping[str, Any]) -> tuple[str, str, str] | None:
+        """Return the first argument that exceeds the settings, the problem and the remedy; None if there is none.
+
+        Values may be TEMPLATED.
+        """
         ...
 
 
 @runtime_checkable
 class Closes(Protocol):
-    """A platform that has connections."""
+    """Holds connections."""
 
     def close(self) -> None:
-        """End them; they are made anew when they are needed."""
+        """Close them; they are opened again on demand."""
         ...
 
 
 @runtime_checkable
-class Settled(Protocol):
-    """A platform that needs something of its surroundings."""
+class Configurable(Protocol):
+    """Needs resources of the installation."""
 
-    def settle_in(self, place: Place) -> None:
-        """Called once, before anything else."""
+    def configure(self, place: PlatformContext) -> None:
+        """Receive the resources. Called once, before any other method."""
         ...
 
-    def lacks(self) -> tuple[str, str] | None:
-        """Return what is missing before a command can be performed, and what to do."""
+    def missing_requirement(self) -> tuple[str, str] | None:
+        """Return what is missing before commands can be performed and the remedy, or None."""
         ...
 
     def default_guild(self) -> str | None:
-        """The guild of commands that name none."""
+        """Return the guild of commands that name none, or None."""
         ...

@@ -1,6 +1,6 @@
-"""Limits of a platform that all its processes keep together: what the platform says of them, and whom it asks.
+"""Defines rate limits that all processes of an installation share, and keeps them within one process.
 
-For an installation they are kept by the Budget; here is only what one process does by itself.
+Across processes the Budget keeps them (botticelli/runtime/platform_limits.py).
 """
 
 from __future__ import annotations
@@ -13,10 +13,11 @@ from typing import Protocol, runtime_checkable
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
-    """At most `requests` in any `period_seconds`. `scope` is its name in the Budget, `source` the setting that says so.
+class PlatformLimit:
+    """Allows at most `requests` in any `period_seconds`.
 
-    `closed_at_first`: what nobody remembers counts as used up, so that it opens after a period; else as unused.
+    `scope` is its name in the Budget, `source` the setting it comes from. `closed_at_first`: without a record of past
+    requests the limit counts as exhausted and opens after one period; otherwise it counts as unused.
     """
 
     scope: str
@@ -28,65 +29,65 @@ class Pace:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Not now. `why` is for people."""
+    """Refuses a request for `wait_ms`. `why` is for people."""
 
     wait_ms: int
     why: str
 
 
-class Pacing(Protocol):
-    """PlatformTransient when nobody can be asked."""
+class RateLimiter(Protocol):
+    """Grants requests. Its methods raise PlatformTransient if the shared record can't be reached."""
 
-    def take(self, pace: Pace) -> Wait | None:
-        """None when one request is granted, which is counted."""
+    def take(self, limit: PlatformLimit) -> Wait | None:
+        """Grant and count one request (None), or return the wait."""
         ...
 
-    def close(self, pace: Pace, wait_ms: int) -> None:
-        """Grant nothing for so long from now; never shortens such a time."""
+    def close(self, limit: PlatformLimit, wait_ms: int) -> None:
+        """Grant nothing for `wait_ms` from now; never shortens an earlier closure."""
         ...
 
-    def is_used_up(self, pace: Pace) -> bool: ...
+    def is_exhausted(self, limit: PlatformLimit) -> bool: ...
 
 
 @runtime_checkable
-class Paced(Protocol):
-    """A platform with such limits."""
+class RateLimited(Protocol):
+    """Has rate limits."""
 
-    def paces(self) -> tuple[Pace, ...]:
-        """None where nothing outside is asked."""
+    def platform_limits(self) -> tuple[PlatformLimit, ...]:
+        """List them; empty for a platform that sends no requests."""
         ...
 
 
-class MemoryPacing:
-    """For the threads of one process."""
+class MemoryRateLimiter:
+    """Keeps rate limits for the threads of one process."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._taken: dict[str, deque[float]] = defaultdict(deque)
         self._closed_until: dict[str, float] = {}
 
-    def take(self, pace: Pace) -> Wait | None:
+    def take(self, limit: PlatformLimit) -> Wait | None:
         with self._lock:
-            now, taken = time.monotonic(), self._counted(pace)
-            until = self._closed_until.get(pace.scope, now)
-            if len(taken) >= pace.requests:
-                until = max(until, taken[0] + pace.period_seconds)
+            now, taken = time.monotonic(), self._counted(limit)
+            until = self._closed_until.get(limit.scope, now)
+            if len(taken) >= limit.requests:
+                until = max(until, taken[0] + limit.period_seconds)
             if until > now:
-                return Wait(round((until - now) * 1000) + 1, f"{pace.scope}: closed, or used up")
+                return Wait(round((until - now) * 1000) + 1, f"{limit.scope}: closed, or used up")
             taken.append(now)
             return None
 
-    def close(self, pace: Pace, wait_ms: int) -> None:
+    def close(self, limit: PlatformLimit, wait_ms: int) -> None:
         with self._lock:
             until = time.monotonic() + wait_ms / 1000
-            self._closed_until[pace.scope] = max(until, self._closed_until.get(pace.scope, until))
+            self._closed_until[limit.scope] = max(until, self._closed_until.get(limit.scope, until))
 
-    def is_used_up(self, pace: Pace) -> bool:
+    def is_exhausted(self, limit: PlatformLimit) -> bool:
         with self._lock:
-            return len(self._counted(pace)) >= pace.requests
+            return len(self._counted(limit)) >= limit.requests
 
-    def _counted(self, pace: Pace) -> deque[float]:
-        taken, since = self._taken[pace.scope], time.monotonic() - pace.period_seconds
+    def _counted(self, limit: PlatformLimit) -> deque[float]:
+        taken, since = self._taken[limit.scope], time.monotonic() - limit.period_seconds
         while taken and taken[0] <= since:
             taken.popleft()
         return taken

@@ -1,4 +1,4 @@
-"""Finds platforms by entry point, and the one that the settings name for `platform = "..."`. Performs no command."""
+"""Finds the platform for `platform = "..."`, by settings and entry points. Performs no command."""
 
 from __future__ import annotations
 
@@ -7,46 +7,44 @@ from collections.abc import Mapping
 from importlib.metadata import entry_points
 
 from botticelli.errors import InvalidInput
-from botticelli.platforms.protocol import Closes, Place, Platform, Settled
-from botticelli.platforms.rate_limits import Pace, Paced
+from botticelli.platforms.protocol import Closes, Configurable, Platform, PlatformContext
+from botticelli.platforms.rate_limits import PlatformLimit, RateLimited
 from botticelli.settings import did_you_mean
 from botticelli.settings.definitions import PlatformSettings
 
 GROUP = "botticelli.platforms"
 KNOWN = ("discord",)
-"""Names that narratives may use without a table of their own in the settings."""
+"""Names that narratives may use without a `[platforms.NAME]` table in the settings."""
 REHEARSING = "echo"
 
 
 class Platforms:
-    """The platforms of one process, each made when it is first used."""
+    """Makes the platforms of one process, each on first use."""
 
-    def __init__(self, settings: Mapping[str, PlatformSettings], place: Place | None = None) -> None:
+    def __init__(self, settings: Mapping[str, PlatformSettings], place: PlatformContext | None = None) -> None:
         self._settings = settings
         self._place = place
         self._made: dict[tuple[str, bool], Platform] = {}
         self._lock = threading.Lock()
 
     def names(self) -> list[str]:
-        """All implementations that are installed."""
+        """List the installed implementations."""
         return sorted({point.name for point in entry_points(group=GROUP)})
 
-    def paces(self) -> list[Pace]:
-        """Return the pace of every platform that the settings name or that is ready to be used."""
-        by_scope: dict[str, Pace] = {}
+    def platform_limits(self) -> list[PlatformLimit]:
+        """List the rate limits of each platform that is configured or ready to use."""
+        by_scope: dict[str, PlatformLimit] = {}
         for name in (*KNOWN, *sorted(self._settings.keys() - set(KNOWN))):
             platform = self.get(name)
-            ready = name in self._settings or not (isinstance(platform, Settled) and platform.lacks())
-            by_scope |= {
-                pace.scope: pace for pace in (platform.paces() if ready and isinstance(platform, Paced) else ())
-            }
+            lacks = platform.missing_requirement() if isinstance(platform, Configurable) else None
+            if isinstance(platform, RateLimited) and (name in self._settings or not lacks):
+                by_scope |= {limit.scope: limit for limit in platform.platform_limits()}
         return list(by_scope.values())
 
     def get(self, name: str, *, rehearse: bool = False) -> Platform:
-        """Return the implementation of what a narrative calls `name`.
+        """Return the platform that a narrative calls `name`; with `rehearse`, one that changes nothing outside.
 
-        The implementation of what a narrative calls `name`; with `rehearse` the one that changes nothing outside.
-        InvalidInput when there is none.
+        Raises InvalidInput if there is none.
         """
         with self._lock:
             if (name, rehearse) not in self._made:
@@ -54,7 +52,7 @@ class Platforms:
             return self._made[name, rehearse]
 
     def close(self) -> None:
-        """End the connections of all."""
+        """Close the connections of all platforms."""
         with self._lock:
             made = [self._made.pop(key) for key in list(self._made)]
         for item in made:
@@ -64,16 +62,16 @@ class Platforms:
     def _make(self, name: str, rehearse: bool) -> Platform:
         settings = self._settings.get(name) or PlatformSettings()
         if name not in self._settings and name not in KNOWN and name not in self.names():
-            raise InvalidInput(f"there is no platform {name!r}", do=f"known: {', '.join({*KNOWN, *self.names()})}")
+            raise InvalidInput(f"unknown platform {name!r}", do=f"known: {', '.join({*KNOWN, *self.names()})}")
         own = settings.implementation or (name if name in self.names() else REHEARSING)
         implementation = REHEARSING if rehearse else own
         point = next((point for point in entry_points(group=GROUP) if point.name == implementation), None)
         if point is None:
             do = did_you_mean(implementation, self.names()) or f"installed: {', '.join(self.names()) or 'none'}"
             where = f"[platforms.{name}] implementation"
-            raise InvalidInput(f"there is no platform {implementation!r}", where=where, do=do)
+            raise InvalidInput(f"unknown platform {implementation!r}", where=where, do=do)
         base_url = {} if settings.base_url is None else {"base_url": settings.base_url}
         platform: Platform = point.load()(name, settings.options | base_url)
-        if self._place is not None and isinstance(platform, Settled):
-            platform.settle_in(self._place)
+        if self._place is not None and isinstance(platform, Configurable):
+            platform.configure(self._place)
         return platform

@@ -1,4 +1,4 @@
-"""Commands that policies name and no platform has. Allows and denies nothing itself."""
+"""Finds commands that policies name and no platform has. Allows and denies nothing."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ DATABASE = "database"
 GLOB_KEYS = ("allowed_commands", "denied_commands", "require_confirmation")
 
 
-def name_fits(glob: str, platform: str, command: str) -> bool:
+def matches_command(glob: str, platform: str, command: str) -> bool:
     return fnmatchcase(command, glob) or fnmatchcase(f"{platform}.{command}", glob)
 
 
 @dataclass(frozen=True, slots=True)
 class UnknownCommand:
-    """A name or a glob of a policy that fits no command of the platforms: `key` and `index` say where, `do` what to write."""
+    """Holds a glob of a policy that matches no command; `key` and `index` locate it, `do` is the remedy."""
 
     key: str
     index: int
@@ -29,7 +29,7 @@ class UnknownCommand:
 
     @property
     def lack(self) -> str:
-        return f"no platform here has a command {self.glob}"
+        return f"no platform has a command {self.glob}"
 
     @property
     def what(self) -> str:
@@ -37,9 +37,9 @@ class UnknownCommand:
 
 
 def unknown_commands(platforms: Platforms, names: Iterable[str], policy: object) -> Iterator[UnknownCommand]:
-    """Yield each command that a policy lists and no platform has: a misspelt one would have no effect.
+    """Yield each command that a policy lists and no platform has; a misspelt one would have no effect.
 
-    `policy` has some of the lists GLOB_KEYS; `names` are the platforms that the settings have beside the known ones.
+    `policy` has some of the lists GLOB_KEYS; `names` are platforms of the settings, in addition to the shipped ones.
     """
     names = tuple(dict.fromkeys((*KNOWN, DATABASE, *names)))
     for key in GLOB_KEYS:
@@ -50,11 +50,14 @@ def unknown_commands(platforms: Platforms, names: Iterable[str], policy: object)
 
 
 def _may_fit(platforms: Platforms, names: Iterable[str], glob: str) -> bool:
-    """A platform without a catalogue may have any command; one that no setting has is meant only where it is named."""
+    """Return whether any platform may have a matching command.
+
+    A platform without a catalogue may have any command; a platform outside the settings only counts if the glob names it.
+    """
     for name in names:
         platform, bare = platforms.get(name), glob.removeprefix(f"{name}.")
         if isinstance(platform, Catalogued):
-            if any(name_fits(glob, name, command) for command in platform.commands()):
+            if any(matches_command(glob, name, command) for command in platform.commands()):
                 return True
         elif "*" in bare or platform.spec(bare) is not None:
             return True

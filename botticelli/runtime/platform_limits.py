@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from botticelli.budget import Amounts, Budget, PastCharge, Refusal, Scope, Window
 from botticelli.errors import PlatformTransient, ServiceUnavailable
-from botticelli.platforms.rate_limits import Pace, Wait
+from botticelli.platforms.rate_limits import PlatformLimit, Wait
 
 ONE = Amounts(requests=1)
 AWAY_SECONDS = 1.0
@@ -38,31 +38,31 @@ class BudgetRateLimits:
         self._in_force = in_force
         self._guard_ms = guard_ms
         self._later_ms = later_ms
-        self._known: dict[str, Pace] = {}
+        self._known: dict[str, PlatformLimit] = {}
 
-    def scope(self, pace: Pace) -> Scope:
+    def scope(self, limit: PlatformLimit) -> Scope:
         """Return the scope with its configured limit, and remember that the ledger has no rows for it."""
-        self._known[pace.scope] = pace
-        return Scope(pace.scope, (Window("requests", pace.requests, pace.period_seconds),), self._guard_ms)
+        self._known[limit.scope] = limit
+        return Scope(limit.scope, (Window("requests", limit.requests, limit.period_seconds),), self._guard_ms)
 
-    def take(self, pace: Pace) -> Wait | None:
-        scope = self.scope(pace)
+    def take(self, limit: PlatformLimit) -> Wait | None:
+        scope = self.scope(limit)
         refusal = self._paused([scope]) or self._call(lambda budget: budget.charge(self._in_force(scope), ONE))
         if refusal is None:
             return None
         return Wait(self._later_ms if refusal.retry_after_ms is None else refusal.retry_after_ms, str(refusal))
 
-    def close(self, pace: Pace, wait_ms: int) -> None:
-        self._call(lambda budget: budget.block_until(self.scope(pace), wait_ms))
+    def close(self, limit: PlatformLimit, wait_ms: int) -> None:
+        self._call(lambda budget: budget.block_until(self.scope(limit), wait_ms))
 
-    def is_used_up(self, pace: Pace) -> bool:
-        usage = self._call(lambda budget: budget.usage(self.scope(pace)))
+    def is_exhausted(self, limit: PlatformLimit) -> bool:
+        usage = self._call(lambda budget: budget.usage(self.scope(limit)))
         return any(window.remaining == 0 for window in usage.windows)
 
     def past_charges(self, scopes: Sequence[Scope]) -> tuple[list[PastCharge], list[Scope]]:
         """Return the charges that rebuild these scopes on a server that lost them, and the scopes of the ledger."""
         known = [self._known[scope.name] for scope in scopes if scope.name in self._known]
-        past = [PastCharge(pace.scope, ONE, LATER_THAN_ANY_MS) for pace in known if pace.closed_at_first]
+        past = [PastCharge(limit.scope, ONE, LATER_THAN_ANY_MS) for limit in known if limit.closed_at_first]
         return past, [scope for scope in scopes if scope.name not in self._known]
 
     def _call(self, operation: Callable[[Budget], Result]) -> Result:

@@ -16,7 +16,7 @@ from botticelli.budget import Amounts, Budget, PastCharge, Refusal, Scope
 from botticelli.budget.limits import ModelBudget, lowered, model_budget, named_scope, strictest
 from botticelli.budget.scope_paused import PAUSED, ScopePaused
 from botticelli.drivers import Drivers, ModelName
-from botticelli.platforms import Place, Platforms
+from botticelli.platforms import PlatformContext, Platforms
 from botticelli.runtime.platform_limits import BudgetRateLimits
 from botticelli.settings import Provider, Settings, Tier, load_settings
 
@@ -113,7 +113,7 @@ class Runtime:
 
     def _past_charges(self, scopes: Sequence[Scope]) -> Sequence[PastCharge]:
         """Return the past charges with which to rebuild scopes that Redis lost: from the ledger, or assumed for platforms."""
-        past, scopes = self.pacing.past_charges(scopes)
+        past, scopes = self.limiter.past_charges(scopes)
         if not scopes:
             return past
         seconds = max((window.period_ms + scope.guard_ms) / 1000 for scope in scopes for window in scope.windows)
@@ -141,13 +141,13 @@ class Runtime:
     @cached_property
     def platforms(self) -> Platforms:
         settings = self.settings
-        place = Place(
-            settings.home, settings.worker.inline_wait_seconds, lambda: self.redis, settings.redis.prefix, self.pacing
+        place = PlatformContext(
+            settings.home, settings.worker.inline_wait_seconds, lambda: self.redis, settings.redis.prefix, self.limiter
         )
         return Platforms(settings.platforms, place)
 
     @cached_property
-    def pacing(self) -> BudgetRateLimits:
+    def limiter(self) -> BudgetRateLimits:
         """The rate limits of platforms, enforced by the budget."""
         return BudgetRateLimits(
             lambda: self.budget,

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 from botticelli.drivers import ModelName
 from botticelli.errors import BotticelliError, InvalidInput, SettingsError
-from botticelli.platforms import KNOWN_PLATFORMS, unknown_commands
+from botticelli.platforms import SHIPPED_PLATFORMS, unknown_commands
 from botticelli.runtime.process import Runtime
 from botticelli.settings import did_you_mean, foreign_providers
 
@@ -62,11 +62,11 @@ def _check_providers(runtime: Runtime) -> None:
 
 
 def _check_platforms(runtime: Runtime) -> None:
-    known = sorted({*KNOWN_PLATFORMS, *runtime.platforms.names()})
+    known = sorted({*SHIPPED_PLATFORMS, *runtime.platforms.names()})
     for name, platform in runtime.settings.platforms.items():
         suggestion = None if platform.implementation or name in known else did_you_mean(name, known)
         if suggestion:
-            problem = f"there is no platform {name!r} and it has no implementation"
+            problem = f"unknown platform {name!r} without an implementation"
             do = f"{suggestion} or set implementation, for a platform of your own"
             raise SettingsError(problem, where=runtime.settings.where("platforms", name), do=do)
         with _placed(runtime, "platforms", name):

@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from botticelli.platforms import TEMPLATED, PlaceKind, Whereabouts, name_fits
+from botticelli.platforms import TEMPLATED, ChannelLocation, PlaceKind, matches_command
 
 Default = Literal["allow", "deny_writes", "deny"]
-Locate = Callable[[str], Whereabouts | None]
+Locate = Callable[[str], ChannelLocation | None]
 """Returns where a channel or a thread is, by its id; None when that is unknown."""
 PLACES: Mapping[str, PlaceKind] = {
     "guild_id": "guild",
@@ -174,7 +174,7 @@ def _needs_location(rules: Rules, call: Call, key: str) -> bool:
     return rules.guild_ids is not None or rules.channel_prefix is not None or by_id
 
 
-def _check_location(rules: Rules, call: Call, key: str, place: Whereabouts | None) -> Denied | None:
+def _check_location(rules: Rules, call: Call, key: str, place: ChannelLocation | None) -> Denied | None:
     """Check the place that an argument names. It is denied when where it is can't be known."""
     value = call.args[key]
     if rules.guild_ids is not None and (place is None or place.guild_id not in rules.guild_ids):
@@ -211,4 +211,4 @@ def _listed(names: tuple[str, ...]) -> str:
 
 
 def _fits(globs: tuple[str, ...], call: Call) -> bool:
-    return any(name_fits(glob, call.platform, call.command) for glob in globs)
+    return any(matches_command(glob, call.platform, call.command) for glob in globs)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.mutants.mutation import Mutant
 
-READING, BODIES = "botticelli/drivers/reading/", "tests/unit/drivers/reading/test_bodies.py"
+READING_VERBS, BODIES = "botticelli/drivers/reading/", "tests/unit/drivers/reading/test_bodies.py"
 ANSWERS_TESTS, WAITS_TESTS = (
     "tests/integration/carousel/executor/test_odd_responses.py",
     "tests/unit/drivers/test_waits_answers.py",
@@ -13,21 +13,21 @@ ANSWERS_TESTS, WAITS_TESTS = (
 ANSWERS = (
     Mutant(
         "a count of zero is not believed",
-        READING + "usage.py",
+        READING_VERBS + "usage.py",
         "    if said_tokens == 0:\n        return bool(text.strip())\n",
         "    if said_tokens == 0:\n        return False\n",
         (BODIES, "-k", "usage-zero"),
     ),
     Mutant(
         "a count that is too small for its text is not believed",
-        READING + "usage.py",
+        READING_VERBS + "usage.py",
         '    return most < estimate_tokens(_RUN.sub(r"\\1", text))\n',
         "    return False\n",
         (BODIES, "-k", "far-too-small"),
     ),
     Mutant(
         "an error inside a 200 is one",
-        READING + "wires.py",
+        READING_VERBS + "wires.py",
         ' or body.get("error"):',
         ":",
         (BODIES, "-k", "error-429-in-200 or error-after-text"),

@@ -16,14 +16,14 @@ from botticelli.narrative import as_text, render_value
 from botticelli.narrative.model import Act, BotCommandInput
 from botticelli.platforms import (
     UNKNOWN,
+    ChannelLocation,
     CommandOutput,
     CommandSpec,
+    Configurable,
     EffectIntent,
     Locates,
     Platform,
     Resolves,
-    Settled,
-    Whereabouts,
     check_arguments,
 )
 from botticelli.security.act_rules import call_of
@@ -105,7 +105,9 @@ class Command:
             value = render_value(written, lambda reference: resolver(self._stage, reference))
             wants_text = name.endswith("_id") or (spec.args and name in spec.args and spec.args[name].type == "text")
             rendered[name] = as_text(value) if wants_text else value
-        guild = (platform.default_guild() if isinstance(platform, Settled) else None) or guild_of(self._stage.narrative)
+        guild = (platform.default_guild() if isinstance(platform, Configurable) else None) or guild_of(
+            self._stage.narrative
+        )
         checked = check_arguments(spec, rendered, default_guild=guild)
         if checked.faults:
             fault = checked.faults[0]
@@ -124,7 +126,7 @@ class Command:
                 if tx.effects.status_of(self._key(args)) == "done":
                     return None
 
-        def locate(identity: str) -> Whereabouts | None:
+        def locate(identity: str) -> ChannelLocation | None:
             return self._with_retries(lambda: platform.locate(identity)) if isinstance(platform, Locates) else None
 
         return authorize(

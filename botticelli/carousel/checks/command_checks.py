@@ -10,7 +10,15 @@ from botticelli.carousel.checks.media_and_tables import update_fault
 from botticelli.errors import InvalidInput, NarrativeError, Problem
 from botticelli.narrative.model import Act, BotCommandInput, Narrative, NestedArguments, Template, Value
 from botticelli.narrative.source.environment import PLACEHOLDER
-from botticelli.platforms import TEMPLATED, Catalogued, Platform, Restricts, Settled, check_arguments, unknown_commands
+from botticelli.platforms import (
+    TEMPLATED,
+    Catalogued,
+    Configurable,
+    Platform,
+    Restricted,
+    check_arguments,
+    unknown_commands,
+)
 from botticelli.platforms.database import DATABASE
 from botticelli.runtime.process import Runtime
 from botticelli.security.act_rules import call_of, rules_for
@@ -30,10 +38,10 @@ def check_commands(
 ) -> list[str]:
     """Check the bot commands of a narrative before it runs.
 
-    A warning for each platform that only rehearses and for each argument that is clamped; NarrativeError for what can
-    be known to fail: unknown commands and arguments, values of a wrong kind, a token that is missing (a warning unless
-    `needs_token`). Of a sample, a text in the place of an id, a name instead of an id, and a platform, a command or an
-    argument that nobody knows are warnings: whoever enqueues it is refused.
+    Returns a warning for each platform that only rehearses and each argument that is clamped. Raises NarrativeError for
+    what is certain to fail: unknown commands and arguments, invalid values, a missing token (a warning unless
+    `needs_token`). In a sample, placeholders for ids and unknown platforms, commands and arguments are warnings; enqueuing
+    it is still refused.
     """
     problems: list[Problem] = _unconfirmed(runtime, narrative, source, demands)
     lacking: list[Problem] = [problems.pop() for _ in list(problems) if is_sample]
@@ -45,11 +53,11 @@ def check_commands(
         except InvalidInput as error:
             (lacking if is_sample else problems).append(problem_of(source, act, command, error.what, error.do))
             continue
-        if command.platform not in platforms and isinstance(platform, Settled) and (lack := platform.lacks()):
+        if command.platform not in platforms and (lack := _missing_requirement(platform)):
             (problems if needs_token else lacking).append(problem_of(source, act, command, *lack))
         platforms[command.platform] = platform
-        others = [each.security for each in demands]
-        rules = rules_for(runtime.settings.security, narrative, act, command, source, enqueued=others)
+        security, enqueued = runtime.settings.security, [each.security for each in demands]
+        rules = rules_for(security, narrative, act, command, source, enqueued=enqueued)
         faults, warned = _of_command(platform, source, act, command, rules, is_sample=is_sample)
         problems += faults
         warnings += map(str, warned)
@@ -58,6 +66,10 @@ def check_commands(
     rehearsed = sorted(name for name, platform in platforms.items() if platform.is_rehearsal)
     warnings += map(str, lacking)
     return [*warnings, *(f"commands of {name} are rehearsed offline; nothing outside is changed" for name in rehearsed)]
+
+
+def _missing_requirement(platform: Platform) -> tuple[str, str] | None:
+    return platform.missing_requirement() if isinstance(platform, Configurable) else None
 
 
 def with_rehearsed(runtime: Runtime, narrative: Narrative) -> Narrative:
@@ -82,7 +94,7 @@ def commands_of(narrative: Narrative) -> Iterator[tuple[Act, BotCommandInput]]:
 def problem_of(
     source: str, act: Act, command: BotCommandInput, message: str, hint: str, *, key: str = "command"
 ) -> Problem:
-    """Place a problem in the file that the act comes from, which may be a file beside the narrative."""
+    """PlatformContext a problem in the file that the act comes from, which may be a file beside the narrative."""
     if act.scope is not None and act.scope.file:
         source = str(Path(source).parent / f"{act.scope.file}.toml")
     return Problem(source, command.line or act.line, 1, f"act {act.name}", key, message, hint)
@@ -94,11 +106,11 @@ def _of_command(
     spec = platform.spec(command.command)
     if spec is None:
         guess = platform.suggestion(command.command) if isinstance(platform, Catalogued) else None
-        hint = f"did you mean {guess}?" if guess else "commands are written noun.verb"
+        hint = f"did you mean {guess}?" if guess else "write noun.verb, such as messages.send"
         message = f"{command.platform} has no command {command.command!r}"
         unknown = [problem_of(source, act, command, message, hint)]
         return ([], unknown) if is_sample else (unknown, [])
-    guild = platform.default_guild() if isinstance(platform, Settled) else None
+    guild = platform.default_guild() if isinstance(platform, Configurable) else None
     checked = check_arguments(spec, {name: _known(value) for name, value in command.args.items()}, default_guild=guild)
 
     def place(name: str, message: str, hint: str) -> Problem:
@@ -112,7 +124,7 @@ def _of_command(
         return [problem_of(source, act, command, denied.reason, denied.do, key=key)], []
     samples = [fault for fault in checked.faults if is_sample and fault.is_of_sample]
     faults = [place(item.name, item.message, item.hint) for item in checked.faults if item not in samples]
-    beyond = platform.beyond(checked.args) if isinstance(platform, Restricts) else None
+    beyond = platform.violation(checked.args) if isinstance(platform, Restricted) else None
     faults += [place(*beyond)] if beyond else []
     put_yours = [place(sample.name, sample.message, sample.hint or "put yours before you run it") for sample in samples]
     return faults, [*(place(warning.name, warning.message, warning.hint) for warning in checked.warnings), *put_yours]

@@ -104,9 +104,9 @@ def _guard(guard: dict[str, int]) -> str:
 
 def _origin(runtime: Runtime, scope: Scope) -> dict[str, str | None] | None:
     """Return the source of the limits; None for custom scopes and models whose driver is not installed."""
-    pace = next((pace for pace in runtime.platforms.paces() if pace.scope == scope.name), None)
-    if pace is not None:
-        return {"as_of": None, "source": pace.source, "note": None}
+    limit = next((limit for limit in runtime.platforms.platform_limits() if limit.scope == scope.name), None)
+    if limit is not None:
+        return {"as_of": None, "source": limit.source, "note": None}
     name, _, tier = scope.name.rpartition("@")
     provider, slash, model = name.partition("/")
     if not slash:

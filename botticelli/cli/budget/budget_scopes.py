@@ -23,7 +23,7 @@ def usual_scopes(runtime: Runtime) -> dict[str, Scope]:
     multipliers = runtime.settings.budget.model_dump(include=MULTIPLIERS)
     scopes = {scope.name: multiplied(scope, multipliers) for scope in map(runtime.scope, _models(runtime))}
     scopes |= {scope.name: scope for scope in _own_scopes(runtime)}
-    scopes |= {pace.scope: runtime.pacing.scope(pace) for pace in runtime.platforms.paces()}
+    scopes |= {limit.scope: runtime.limiter.scope(limit) for limit in runtime.platforms.platform_limits()}
     with runtime.store.transaction() as tx:
         for name, share in tx.spending.recent_scopes().items():
             scopes.setdefault(name, scope_in(share) or Scope(name))

@@ -122,15 +122,15 @@ class Follower:
             with self._runtime.store.transaction() as tx:
                 usage = self._budget_bars.read(tx)
                 failures = tx.iterations.failures(run.id).causes if run.failed else ()
-        pace = self._seconds_each(run)
+        limit = self._seconds_each(run)
         return RunSnapshot(
             run,
             performing,
             usage,
             tuple(self._budget_bars.models),
             self._workers(),
-            eta_seconds(run, pace),
-            60 / pace if pace else None,
+            eta_seconds(run, limit),
+            60 / limit if limit else None,
             failures,
         )
 

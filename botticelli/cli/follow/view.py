@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class RunSnapshot:
-    """Holds a run at one moment, with its budgets, workers and pace."""
+    """Holds a run at one moment, with its budgets, workers and limit."""
 
     run: Run
     performing: int

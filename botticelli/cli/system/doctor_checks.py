@@ -20,7 +20,7 @@ from botticelli.cli.base.error_lines import described
 from botticelli.drivers import Driver, ReportsReadiness
 from botticelli.errors import BotticelliError
 from botticelli.loading.app_folder import app_folder
-from botticelli.platforms import Settled
+from botticelli.platforms import Configurable
 from botticelli.runtime.heartbeats import STALLED, fleet, live_workers, own_facts, worker_troubles
 from botticelli.settings import shown_url
 from botticelli.settings.network import connection_fault
@@ -191,7 +191,7 @@ def _platforms(invocation: Invocation) -> Iterator[Finding]:
     platforms = invocation.runtime.platforms
     for name in sorted({*invocation.settings.platforms, "discord"}):
         platform = platforms.get(name)
-        lack = platform.lacks() if isinstance(platform, Settled) else None
+        lack = platform.missing_requirement() if isinstance(platform, Configurable) else None
         if lack is not None:
             yield Finding("platform", "warn", *lack)
         elif platform.is_rehearsal:

@@ -1,1 +1,1 @@
-"""Discord by its HTTP API: a catalogue, a thin client, and the steps of commands that are more than one request."""
+"""Performs commands on Discord through its HTTP API: a catalogue, a thin client, and commands of several requests."""

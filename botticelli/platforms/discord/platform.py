@@ -1,4 +1,4 @@
-"""The platform "discord": catalogue, steps and finding over one transport. Keeps no record of what was done."""
+"""Implements the platform "discord": catalogue, commands and effect lookup over one transport. Stores no effects."""
 
 from __future__ import annotations
 
@@ -17,10 +17,17 @@ from botticelli.platforms.discord.commands.guild_commands import perform
 from botticelli.platforms.discord.commands.message_commands import mentions_refused, refused_mentions
 from botticelli.platforms.discord.rest.api import Api, Transport
 from botticelli.platforms.discord.rest.global_limits import OPTIONS as LIMITS
-from botticelli.platforms.discord.rest.global_limits import Pacer, paces
+from botticelli.platforms.discord.rest.global_limits import GlobalLimits, discord_limits
 from botticelli.platforms.discord.rest.timeouts import timeout_seconds
-from botticelli.platforms.protocol import CommandOutput, CommandSpec, EffectIntent, Place, Unknown, Whereabouts
-from botticelli.platforms.rate_limits import Pace
+from botticelli.platforms.protocol import (
+    ChannelLocation,
+    CommandOutput,
+    CommandSpec,
+    EffectIntent,
+    PlatformContext,
+    Unknown,
+)
+from botticelli.platforms.rate_limits import PlatformLimit
 from botticelli.settings import UrlFault, did_you_mean, http_url
 from botticelli.settings.network import connection_fault, header_fault, secret
 
@@ -37,12 +44,12 @@ _WHERE = {
     "event": "GET /guilds/{guild_id}/scheduled-events/{id}",
 }
 _THREADS = (10, 11, 12)
-"""Types of a channel: threads of announcements, public and private ones."""
+"""Channel types of announcement, public and private threads."""
 _PLACES = ("channel_id", "thread_id")
 
 
 class DiscordPlatform:
-    """Performs on Discord by its HTTP API; `transport` in the place of the network is for rehearsals and tests."""
+    """Performs commands through Discord's HTTP API; `transport` replaces the network in rehearsals and tests."""
 
     is_rehearsal = False
 
@@ -53,18 +60,18 @@ class DiscordPlatform:
             path = ("platforms", name, "options", unknown[0])
             do = did_you_mean(unknown[0], list(OPTIONS)) or f"known: {', '.join(OPTIONS)}"
             raise SettingsError(f"unknown setting {'.'.join(path)}", path=path, do=do)
-        self._paces = paces(options, name)
+        self._limits = discord_limits(options, name)
         self._options = dict(options)
         self._transport = transport
         self._require_usable(options)
         self._api: Api | None = None
         self._http: Client | None = None
-        self._place: Place | None = None
+        self._place: PlatformContext | None = None
         self._lock = threading.Lock()
         self._guilds: dict[str, str] = {}
 
     def _require_usable(self, options: Mapping[str, Any]) -> None:
-        """SettingsError for a URL or a time that no request can be made with."""
+        """Raise SettingsError for an unusable URL or timeout."""
         try:
             http_url(str(options["base_url"])) if options.get("base_url") else None
         except UrlFault as fault:
@@ -72,10 +79,10 @@ class DiscordPlatform:
         if self._transport is None:
             timeout_seconds(options)
 
-    def settle_in(self, place: Place) -> None:
+    def configure(self, place: PlatformContext) -> None:
         self._place = place
 
-    def lacks(self) -> tuple[str, str] | None:
+    def missing_requirement(self) -> tuple[str, str] | None:
         if self._transport is not None:
             return None
         fault = header_fault(os.environ, [TOKEN])
@@ -86,8 +93,8 @@ class DiscordPlatform:
         do = f"set {TOKEN} to the bot's token, or rehearse offline with --rehearse"
         return f"commands of {self.name} need a token", do
 
-    def paces(self) -> tuple[Pace, ...]:
-        return () if self._transport is not None else self._paces
+    def platform_limits(self) -> tuple[PlatformLimit, ...]:
+        return () if self._transport is not None else self._limits
 
     def default_guild(self) -> str | None:
         guild = self._options.get("guild_id")
@@ -134,14 +141,14 @@ class DiscordPlatform:
             return True
         return True
 
-    def locate(self, identity: str) -> Whereabouts | None:
+    def locate(self, identity: str) -> ChannelLocation | None:
         api = self._made_api()
         with foreign_shapes(writes=False):
             channel = api.call("GET /channels/{channel_id}", {"channel_id": identity})
             guild = None if channel.get("guild_id") is None else str(channel["guild_id"])
             if channel.get("type") in _THREADS and channel.get("parent_id"):
                 channel = api.call("GET /channels/{channel_id}", {"channel_id": str(channel["parent_id"])})
-            return Whereabouts(guild, str(channel["id"]), channel.get("name"))
+            return ChannelLocation(guild, str(channel["id"]), channel.get("name"))
 
     def _job(self, command: str, args: Mapping[str, Any], key: str, announced: EffectIntent | None) -> Job:
         entry = catalogue().entries.get(command)
@@ -158,19 +165,19 @@ class DiscordPlatform:
     def _client(self) -> Transport:
         from botticelli.platforms.discord.rest.rest_client import Client
 
-        lack = self.lacks()
+        lack = self.missing_requirement()
         if lack is not None:
             raise PlatformError(lack[0], do=lack[1])
         fault = connection_fault()
         if fault is not None:
             raise PlatformError(f"no request can be sent: {fault.where}: {fault.what}", do=fault.do)
         token = secret(os.environ, TOKEN)
-        pacer = Pacer(self._place.pacing if self._place else None, self._options, self.name)
-        self._http = Client(token, self._options, self._place, pacer)
+        global_limits = GlobalLimits(self._place.limiter if self._place else None, self._options, self.name)
+        self._http = Client(token, self._options, self._place, global_limits)
         return self._http
 
-    def beyond(self, args: Mapping[str, Any]) -> tuple[str, str, str] | None:
-        """Mentions that the settings don't let a narrative allow."""
+    def violation(self, args: Mapping[str, Any]) -> tuple[str, str, str] | None:
+        """Return the mentions that the settings don't let a narrative allow."""
         allowed_mentions = args.get("allowed_mentions")
         allowed = self._allow_mentions
         if not isinstance(allowed_mentions, list) or not refused_mentions(allowed_mentions, allowed):
@@ -218,7 +225,7 @@ class DiscordPlatform:
         )
 
     def _identity(self, spec: CommandSpec, data: Any) -> str | None:
-        """The id of what a command made. PlatformUnknown when the answer to a write names none: it can't be captured."""
+        """Return the created id. Raises PlatformUnknown if the answer to a write names none, since it can't be captured."""
         if not spec.captures:
             return None
         names = ("id", f"{spec.captures}_id")
@@ -228,7 +235,7 @@ class DiscordPlatform:
         return None if identity is None else str(identity)
 
     def _guild(self, job: Job, data: Mapping[str, Any]) -> str | None:
-        """The guild it happened in: as it was said, else that of the channel. None when it can't be told."""
+        """Return the guild of the command: the one that was named, else that of the channel; None if unknown."""
         named = job.args.get("guild_id") or data.get("guild_id")
         if named:
             return str(named)
@@ -248,14 +255,14 @@ class DiscordPlatform:
 
 @contextmanager
 def foreign_shapes(writes: bool) -> Iterator[None]:
-    """JSON that isn't shaped as Discord's: whether a write was done is unknown, a read has failed."""
+    """Turn an answer of an unexpected shape into an error: the outcome of a write is unknown, a read has failed."""
     try:
         yield
     except (AttributeError, IndexError, KeyError, TypeError, ValueError, OverflowError) as error:
-        what = f"Discord's answer has another shape than its documentation says ({type(error).__name__})"
+        what = f"Discord's answer doesn't have the documented form ({type(error).__name__})"
         raise (PlatformUnknown if writes else PlatformError)(what) from None
 
 
 def _deletes(entry: Entry) -> bool:
-    """Whether "it doesn't exist" is what the command wants to bring about."""
+    """Return whether the command deletes, so that "it doesn't exist" is a success."""
     return (entry.route or "").startswith("DELETE ") or entry.steps == "remove_reaction"

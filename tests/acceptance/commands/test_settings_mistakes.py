@@ -87,12 +87,12 @@ FILES = {
     "unknown zone of a budget": (
         '[[budgets.tenants.a.windows]]\nmetric = "tokens"\nlimit = 1\nperiod_seconds = 86400\nkind = "calendar"\n'
         'zone = "Mars/X"\n',
-        "budgets.tenants.a: 'Mars/X' is no time zone",
+        "budgets.tenants.a: 'Mars/X' is not a time zone",
     ),
     "unknown platform": ('[platforms.discrod]\nbase_url = "http://x"\n', "did you mean discord?"),
     "unknown implementation": (
         '[platforms.chat]\nimplementation = "discrod"\n',
-        "platforms.chat: there is no platform 'discrod'",
+        "platforms.chat: unknown platform 'discrod'",
     ),
     "unknown option of a platform": ("[platforms.discord.options]\nguild = 1\n", "platforms.discord"),
     "bad table name": ('[tables]\nallow = ["pg_shadow"]\n', "tables.allow"),

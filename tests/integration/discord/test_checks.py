@@ -22,8 +22,8 @@ OnDiscord = Callable[..., Runtime]
     [
         ("channels.create_message", {}, "did you mean messages.send?"),
         ("message.send", {}, "did you mean messages.send?"),
-        ("messages.send", {"content": "x"}, "messages.send channel_id: messages.send needs it"),
-        ("messages.send", {"channel_id": "12a", "content": "x"}, "must be an id: a text of digits"),
+        ("messages.send", {"content": "x"}, "messages.send channel_id: is required by messages.send"),
+        ("messages.send", {"channel_id": "12a", "content": "x"}, "must be an id: digits"),
         ("messages.send", {"chanel_id": "1", "content": "x"}, "did you mean channel_id?"),
         ("channels.create", {"guild_id": "1", "name": "x", "kind": "radio"}, "must be one of text, voice"),
         ("members.timeout", {"guild_id": "1", "user_id": USER, "duration_seconds": "soon"}, "must be a whole number"),
@@ -46,7 +46,7 @@ def test_mentions_beyond_the_settings_are_found_before_the_run(on_discord: OnDis
         for who in ("users", "roles")
     }
     runtime = on_discord(**{option: '["users"]'})
-    with pytest.raises(NarrativeError, match=r"allowed_mentions: mentions of roles are not allowed here"):
+    with pytest.raises(NarrativeError, match=r"allowed_mentions: mentions of roles are not allowed"):
         start(runtime, narrative_text(1, sends["roles"]))
     assert start(runtime, narrative_text(1, sends["users"])).status == "running"
     assert discord.requests == []

@@ -20,7 +20,7 @@ from botticelli.cli.main import root
 from botticelli.errors import InvalidInput, PlatformError, PlatformTransient, PlatformUnknown, SettingsError
 from botticelli.monitoring.diagnosis import why
 from botticelli.platforms.discord.platform import DiscordPlatform
-from botticelli.platforms.platform_waits import MAX_SECONDS, usable_seconds, wait_seconds
+from botticelli.platforms.platform_waits import MAX_SECONDS, parse_wait_seconds, wait_seconds
 from botticelli.runtime.process import Runtime
 from botticelli.testing.discord import GUILD, FakeDiscord, Fault, Odd
 from tests.support.commands import create, play
@@ -217,9 +217,9 @@ def test_wait_is_finite_and_bounded_whatever_is_said(said: Any) -> None:
 def test_wait_of_a_date_is_by_the_clock_of_the_one_who_says_it() -> None:
     now = datetime(2020, 1, 1, tzinfo=UTC)
     then = format_datetime(now + timedelta(seconds=30), usegmt=True)
-    assert usable_seconds(then, format_datetime(now, usegmt=True)) == 30
-    assert usable_seconds(then) == 0
-    assert usable_seconds("Mon, 99 Foo 9999 99:99:99 GMT") is None
+    assert parse_wait_seconds(then, format_datetime(now, usegmt=True)) == 30
+    assert parse_wait_seconds(then) == 0
+    assert parse_wait_seconds("Mon, 99 Foo 9999 99:99:99 GMT") is None
 
 
 @pytest.mark.parametrize("token", ["“abc”", "a\nb", "abc\u200b", "ключ"])
@@ -227,7 +227,7 @@ def test_token_that_no_header_carries_is_told_before_anything_is_sent(
     bot: DiscordPlatform, discord: FakeDiscord, monkeypatch: pytest.MonkeyPatch, token: str
 ) -> None:
     monkeypatch.setenv("DISCORD_TOKEN", token)
-    assert bot.lacks() is not None and "DISCORD_TOKEN" in bot.lacks()[0]  # type: ignore[index]
+    assert bot.missing_requirement() is not None and "DISCORD_TOKEN" in bot.missing_requirement()[0]  # type: ignore[index]
     with pytest.raises(PlatformError, match="the key in DISCORD_TOKEN has characters"):
         bot.execute("channels.get", {"channel_id": "42"}, "")
     assert discord.requests == []

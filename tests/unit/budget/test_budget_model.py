@@ -41,7 +41,7 @@ def test_impossible_windows_scopes_and_amounts_are_invalid_input() -> None:
     ):
         with pytest.raises(InvalidInput, match="a calendar window is a day in a time zone"):
             made()
-    with pytest.raises(InvalidInput, match="'Europe/Paradise' is no time zone"):
+    with pytest.raises(InvalidInput, match="'Europe/Paradise' is not a time zone"):
         Window("tokens", 1, 86_400, "calendar", "Europe/Paradise")
     with pytest.raises(InvalidInput, match="-1 tokens"):
         Amounts(tokens=-1)

@@ -59,7 +59,7 @@ def test_discord_is_real_unless_somebody_wants_a_rehearsal() -> None:
     assert not Platforms({}).get("discord").is_rehearsal
     assert Platforms({}).get("discord", rehearse=True).is_rehearsal
     assert Platforms({"discord": PlatformSettings(implementation="echo")}).get("discord").is_rehearsal
-    with pytest.raises(InvalidInput, match="no platform 'matrix'"):
+    with pytest.raises(InvalidInput, match="unknown platform 'matrix'"):
         Platforms({}).get("matrix")
     with pytest.raises(InvalidInput, match=r"\[platforms.discord\] implementation"):
         Platforms({"discord": PlatformSettings(implementation="real")}).get("discord")

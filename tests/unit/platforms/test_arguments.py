@@ -81,7 +81,7 @@ def test_edit_without_change_is_refused(command: str) -> None:
     for given in (named, {**named, "reason": "because"}, {**named, "guild_id": "1"}):
         usual = {name: value for name, value in given.items() if name in spec.args}
         assert any(
-            "nothing" in fault.message or "needs it" in fault.message for fault in check(command, **usual).faults
+            "nothing" in fault.message or "is required by" in fault.message for fault in check(command, **usual).faults
         )
     for name in spec.changes:
         faults = check(command, **named, **{name: TEMPLATED}).faults

@@ -14,13 +14,13 @@ from botticelli.platforms.discord.catalogue.catalogue import catalogue
 from botticelli.platforms.discord.catalogue.reference_page import page
 from botticelli.platforms.discord.commands.guild_commands import STEPS
 from botticelli.platforms.discord.fake import BOT_ID, World
-from botticelli.platforms.discord.fake.persistent import KeptWorld
+from botticelli.platforms.discord.fake.persistent import PersistentFake
 from botticelli.platforms.discord.fake.stored_messages import add
 from botticelli.platforms.discord.platform import DiscordPlatform
 from botticelli.platforms.discord.rest.api import Reply, Request
 from botticelli.platforms.discord.rest.route_limits import MemoryMeter
 from botticelli.platforms.echo import AnyPlatform, RehearsedDiscord
-from botticelli.platforms.protocol import Place
+from botticelli.platforms.protocol import PlatformContext
 from botticelli.testing.platforms import PlatformConformance
 
 PAGE = Path(__file__).parents[3] / "docs" / "reference" / "discord.md"
@@ -57,7 +57,7 @@ class Transport:
         self.world.data.add_guild("1")
 
     def send(self, request: Request) -> Reply:
-        return KeptWorld._answer(self.world, request)
+        return PersistentFake._answer(self.world, request)
 
 
 class TestDiscord(PlatformConformance):
@@ -70,7 +70,7 @@ class TestRehearsedDiscord(PlatformConformance):
     @pytest.fixture
     def platform(self, tmp_path: Path) -> Platform:
         made = RehearsedDiscord("discord", {})
-        made.settle_in(Place(tmp_path))
+        made.configure(PlatformContext(tmp_path))
         return made
 
 
@@ -83,7 +83,7 @@ class TestAnyPlatform(PlatformConformance):
 def test_two_processes_rehearse_in_one_world(tmp_path: Path) -> None:
     first, second = RehearsedDiscord("discord", {}), RehearsedDiscord("discord", {})
     for one in (first, second):
-        one.settle_in(Place(tmp_path))
+        one.configure(PlatformContext(tmp_path))
     made = first.execute("channels.create", {"guild_id": "1", "name": "news"}, "a")
     found = second.execute("channels.get_or_create", {"guild_id": "1", "name": "news"}, "b")
     assert (made.captured_ids, found.data["existed"]) == (found.captured_ids, True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from botticelli.platforms.platform_waits import MAX_SECONDS, usable_seconds, wait_seconds
+from botticelli.platforms.platform_waits import MAX_SECONDS, parse_wait_seconds, wait_seconds
 
 
 @pytest.mark.parametrize(
@@ -13,5 +13,5 @@ from botticelli.platforms.platform_waits import MAX_SECONDS, usable_seconds, wai
     ids=repr,
 )
 def test_number_of_any_size_is_a_bounded_wait(said: float, seconds: float) -> None:
-    assert usable_seconds(said) == seconds
+    assert parse_wait_seconds(said) == seconds
     assert 0 < wait_seconds(said, {}) <= MAX_SECONDS

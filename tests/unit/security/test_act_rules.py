@@ -105,7 +105,7 @@ def test_misspelt_command_in_security_settings_is_refused(tmp_path: Path, key: s
     runtime = runtime_with(tmp_path, {f"security.{key}": f'["messages.*", "{glob}"]'})
     with pytest.raises(SettingsError) as caught:
         check_settings(runtime)
-    assert str(caught.value).startswith(f"--set security.{key}: security.{key}: no platform here has a command {glob};")
+    assert str(caught.value).startswith(f"--set security.{key}: security.{key}: no platform has a command {glob};")
     assert MISSPELT[glob] in str(caught.value)
 
 
@@ -135,7 +135,7 @@ def test_glob_of_platform_without_catalogue_is_taken(tmp_path: Path) -> None:
 def test_misspelt_command_that_enqueuer_demands_is_refused(tmp_path: Path) -> None:
     demands = [Demands(security=SecuritySettings(require_confirmation=("mesages.send",)))]
     loaded = parsed(ONE.format(command="channels.get"))
-    with pytest.raises(InvalidInput, match=r"no platform here has a command mesages.send"):
+    with pytest.raises(InvalidInput, match=r"no platform has a command mesages.send"):
         check_commands(runtime_with(tmp_path), loaded.narrative, "x.toml", rehearse=True, demands=demands)
 
 
@@ -144,7 +144,7 @@ def test_misspelt_command_in_confirmations_of_narrative_is_refused(tmp_path: Pat
     loaded = parsed(ONE.format(command="channels.get") + policy)
     with pytest.raises(NarrativeError) as caught:
         check_commands(runtime_with(tmp_path), loaded.narrative, "x.toml", rehearse=True)
-    what = "x.toml: [security.policy] require_confirmation: no platform here has a command mesages.send"
+    what = "x.toml: [security.policy] require_confirmation: no platform has a command mesages.send"
     assert str(caught.value) == f"{what}; did you mean messages.send?"
 
 
@@ -153,7 +153,7 @@ def test_misspelt_command_in_confirmations_of_narrative_is_refused(tmp_path: Pat
     [
         ("platforms.discord.options.guild_di", "1", "options.guild_di; did you mean guild_id?"),
         ("platforms.discord.options.x", "1", "options.x; known: base_url, guild_id"),
-        ("platforms.discord.implementation", "ehco", "there is no platform 'ehco'; did you mean echo?"),
+        ("platforms.discord.implementation", "ehco", "unknown platform 'ehco'; did you mean echo?"),
         ("drivers.openai.api_key_env", "sk-proj-abcdefGHIJ1234567890", "must be the name of an environment variable"),
         ("default_model", "gemini/models/", "no installed driver claims the model 'gemini/models/'"),
         ("platforms.discord", "3", "platforms.discord: input should be a table"),

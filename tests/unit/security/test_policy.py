@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from botticelli.platforms import TEMPLATED, CommandSpec, Platforms, Whereabouts
+from botticelli.platforms import TEMPLATED, ChannelLocation, CommandSpec, Platforms
 from botticelli.platforms.discord.catalogue.catalogue import catalogue
 from botticelli.security.act_rules import call_of
 from botticelli.security.policy import Allowed, Call, Denied, NeedsApproval, Rules, Verdict, judge
@@ -18,17 +18,17 @@ def call(command: str = "messages.send", *, writes: bool = True, makes: str | No
     return Call("discord", command, writes, args or {"channel_id": "7"}, makes)
 
 
-def located(identity: str) -> Whereabouts | None:
+def located(identity: str) -> ChannelLocation | None:
     """7 is the channel `bot-news` of guild 1; 70 is a thread in it; 8 is `general` of guild 2; nobody knows 9."""
     known = {
-        "7": Whereabouts("1", "7", "bot-news"),
-        "70": Whereabouts("1", "7", "bot-news"),
-        "8": Whereabouts("2", "8", "general"),
+        "7": ChannelLocation("1", "7", "bot-news"),
+        "70": ChannelLocation("1", "7", "bot-news"),
+        "8": ChannelLocation("2", "8", "general"),
     }
     return known.get(identity)
 
 
-def never(identity: str) -> Whereabouts | None:
+def never(identity: str) -> ChannelLocation | None:
     raise AssertionError(f"{identity} was looked up")
 
 

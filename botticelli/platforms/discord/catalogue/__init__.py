@@ -1,1 +1,1 @@
-"""The commands of Discord as data (catalogue.toml), and the reference page that is made from them."""
+"""Describes Discord's commands as data (catalogue.toml), and makes the reference page from them."""

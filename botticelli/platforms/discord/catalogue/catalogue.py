@@ -18,7 +18,7 @@ _ARGUMENT = re.compile(r"(?P<name>\w+)(?P<star>\*?)(?:\((?P<least>\d+)\.\.(?P<mo
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A command as the catalogue has it. `body` and `query` map the name there to the argument here."""
+    """Holds one command of the catalogue. `body` and `query` map Discord's field names to argument names."""
 
     spec: CommandSpec
     route: str | None
@@ -33,7 +33,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
-    """`shapes` map the name in an answer to the path in Discord's object; `mistakes` the names that people guess."""
+    """Holds all commands. `shapes` map answer fields to paths in Discord's objects; `mistakes` guessed names to real ones."""
 
     entries: Mapping[str, Entry]
     shapes: Mapping[str, Mapping[str, str]]
@@ -86,7 +86,7 @@ def _entry(name: str, table: Mapping[str, Any], known: Mapping[str, Arg]) -> Ent
 
 
 def _changes(args: Mapping[str, Arg]) -> tuple[str, ...]:
-    """Return the arguments that an edit can change: all but the reason and those that name the object and its place."""
+    """List the arguments that an edit can change: all but the reason and the ids of the object and its place."""
     return tuple(name for name, arg in args.items() if name not in ("reason", "guild_id") and not _names_it(arg))
 
 
@@ -105,5 +105,5 @@ def _written(word: str, known: Mapping[str, Arg]) -> tuple[str, Arg]:
 
 
 def _pairs(text: str) -> dict[str, str]:
-    """`there=here`, or one word for both."""
+    """Parse `there=here` pairs; a single word stands for both."""
     return {there: here or there for there, _, here in (word.partition("=") for word in text.split())}

@@ -1,4 +1,4 @@
-"""The page of the command reference, made from the catalogue: docs/reference/discord.md is this text. Writes no file."""
+"""Makes the text of docs/reference/discord.md from the catalogue. Writes no file."""
 
 from __future__ import annotations
 

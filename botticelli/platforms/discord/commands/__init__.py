@@ -1,1 +1,1 @@
-"""Commands that are more than one request, and how one is recognised whose outcome is unknown."""
+"""Performs commands that take several requests, and finds effects whose outcome is unknown."""

@@ -1,4 +1,4 @@
-"""The context of a command's steps and the helpers they share. Knows no command."""
+"""Holds the context of one command, and helpers that commands share. Knows no command."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from botticelli.platforms.discord.rest.api import Api
 from botticelli.platforms.protocol import EffectIntent
 
 EPOCH_MS = 1_420_070_400_000
-"""Discord's: the first second of 2015. Source: its documentation, "Snowflakes"."""
+"""Start of Discord's ids, the first second of 2015. Source: its documentation, "Snowflakes"."""
 SKEW_SECONDS = 10
-"""By how much Discord's clock may be behind the one that stamped an intent."""
+"""Largest lag of Discord's clock behind the one that stamped an intent."""
 REASON_CHARACTERS = 512
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One command on its way. `allow_mentions` is what the settings let a narrative allow."""
+    """Holds one command in progress. `allow_mentions` are the mentions that the settings let a narrative allow."""
 
     api: Api
     entry: Entry
@@ -36,7 +36,7 @@ class Job:
 
     @property
     def reason(self) -> str | None:
-        """For the audit log: the narrative's, and which effect this is."""
+        """Return the audit-log reason: the narrative's reason and the marker of the effect."""
         if self.announced is None:
             return self.args.get("reason")
         marker = self.announced.marker
@@ -49,11 +49,11 @@ class Job:
         return self.api.call(route, args, body=body, query=query, reason=reason, needs=self.entry.spec.needs)
 
     def given(self, *names: str) -> dict[str, Any]:
-        """The arguments of these names that were given."""
+        """Return the given arguments among these names."""
         return {name: self.args[name] for name in names if name in self.args}
 
     def is_fresh(self, identity: str) -> bool:
-        """Whether something of this id can have been made by this effect."""
+        """Return whether an object of this id may have been created by this effect."""
         assert self.announced is not None
         since = self.announced.intended_at - timedelta(seconds=SKEW_SECONDS)
         return made_at(identity) >= since and identity not in self.announced.taken
@@ -64,12 +64,12 @@ def made_at(identity: str) -> datetime:
 
 
 def snowflake_at(moment: datetime) -> str:
-    """The smallest id of that moment."""
+    """Return the smallest id of that time."""
     return str(max(0, round(moment.timestamp() * 1000) - EPOCH_MS) << 22)
 
 
 def shaped(shape: str, value: Any) -> dict[str, Any]:
-    """Discord's object with our names. What is missing is null."""
+    """Return Discord's object with the field names of the catalogue; missing fields are null."""
     fields = catalogue().shapes[shape]
     return {name: _at(value, path.split(".")) for name, path in fields.items()}
 
@@ -79,7 +79,7 @@ def all_shaped(shape: str, values: Any) -> list[dict[str, Any]]:
 
 
 def answered(template: Mapping[str, Any], args: Mapping[str, Any], value: Any) -> dict[str, Any]:
-    """`@name` is an argument, `=name` a field of Discord's object, `{name}` within a text such a field."""
+    """Fill in an answer: `@name` is an argument, `=name` a field of Discord's object, `{name}` such a field in a text."""
 
     def fill(written: Any) -> Any:
         if not isinstance(written, str):
@@ -100,6 +100,6 @@ def _at(value: Any, path: list[str]) -> Any:
 
 
 def required(condition: bool, what: str, do: str) -> None:
-    """PlatformError unless it holds."""
+    """Raise PlatformError unless the condition holds."""
     if not condition:
         raise PlatformError(what, do=do)

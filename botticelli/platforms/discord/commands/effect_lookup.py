@@ -1,4 +1,4 @@
-"""Whether something was made by an effect of unknown outcome: by name and time, and by the marker in the audit log."""
+"""Finds what an effect of unknown outcome created: by name and time, and by its marker in the audit log."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ CHANNEL_CREATE, ROLE_CREATE, EVENT_CREATE, THREAD_CREATE = 10, 30, 100, 110
 
 
 def find(job: Job) -> Found:
-    """Return the result of the command; None when it wasn't performed."""
+    """Return the result of the command, or None if it wasn't performed."""
     finder = _FINDERS.get(job.entry.spec.name)
     return finder(job) if finder else None
 
@@ -70,7 +70,7 @@ def _event(job: Job) -> Found:
 
 
 def _match(job: Job, alike: list[dict[str, Any]], action: int, **more: Any) -> Found:
-    """Among those that are like it: the one that bears the marker; without a readable audit log, the only fresh one."""
+    """Return the candidate with the effect's marker; without a readable audit log, the only recent one."""
     fresh = [candidate for candidate in alike if job.is_fresh(candidate["id"])]
     if not fresh:
         return None
@@ -86,7 +86,7 @@ def _match(job: Job, alike: list[dict[str, Any]], action: int, **more: Any) -> F
 
 
 def _marks(job: Job, action: int, **more: Any) -> dict[str, str]:
-    """Reasons by what they are about; none where the bot may not read the audit log."""
+    """Return audit-log reasons by target; none if the bot may not read the audit log."""
     query = {"action_type": action, "limit": 100}
     try:
         entries = job.call("GET /guilds/{guild_id}/audit-logs", query=query, **more)["audit_log_entries"]

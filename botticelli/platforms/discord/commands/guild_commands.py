@@ -1,4 +1,4 @@
-"""Commands of guilds, channels, roles, members, threads and events that are more than their one route."""
+"""Performs commands on guilds, channels, roles, members, threads and events that are more than one route."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from botticelli.platforms.discord.commands.command_context import Job, all_shape
 KINDS = {"text": 0, "voice": 2, "category": 4, "announcement": 5, "stage": 13, "forum": 15}
 """Source: Discord's documentation, "Channel types"."""
 NAMED_LOOSELY = (0, 5, 15)
-"""Types whose names Discord writes in small letters with dashes."""
+"""Channel types whose names Discord writes in lower case with dashes."""
 PUBLIC_THREAD, PRIVATE_THREAD = 11, 12
 STAGE, VOICE, EXTERNAL = 1, 2, 3
-"""The places of an event."""
+"""Kinds of place of an event."""
 CHANNELS = "GET /guilds/{guild_id}/channels"
 
 
@@ -53,7 +53,7 @@ def channel_answer(channel: dict[str, Any]) -> dict[str, Any]:
 
 
 def is_that_channel(job: Job, channel: dict[str, Any]) -> bool:
-    """Whether a channel has the name and kind of the arguments, and their category if they name one."""
+    """Return whether a channel has the name, the kind and, if given, the category of the arguments."""
     kind = KINDS[job.args.get("kind", "text")]
     category = job.args.get("category_id")
     if channel["type"] != kind or (category is not None and channel.get("parent_id") != category):
@@ -83,7 +83,7 @@ def ban_member(job: Job) -> dict[str, Any]:
 
 
 def time_out_member(job: Job) -> dict[str, Any]:
-    """The end is counted from the intent, so that a repetition lengthens nothing."""
+    """Time a member out until a time counted from the intent, so that a repetition doesn't extend it."""
     since = job.announced.intended_at if job.announced else datetime.now(UTC)
     until = (since + timedelta(seconds=job.args["duration_seconds"])).astimezone(UTC).isoformat()
     job.call("PATCH /guilds/{guild_id}/members/{user_id}", body={"communication_disabled_until": until})
@@ -113,7 +113,7 @@ def thread_answer(thread: dict[str, Any]) -> dict[str, Any]:
 
 
 def list_threads(job: Job) -> dict[str, Any]:
-    """The active ones; with a channel, those of it."""
+    """List active threads, of one channel if it is given."""
     active = job.call("GET /guilds/{guild_id}/threads/active")["threads"]
     channel = job.args.get("channel_id")
     threads = all_shaped("thread", [item for item in active if channel in (None, item.get("parent_id"))])
@@ -128,7 +128,7 @@ def create_post(job: Job) -> dict[str, Any]:
 
 
 def list_posts(job: Job) -> Any:
-    """The active ones, then those that are archived."""
+    """List the posts of a forum: active ones, then archived ones."""
     guild = job.call("GET /channels/{channel_id}")["guild_id"]
     active = job.call("GET /guilds/{guild_id}/threads/active", guild_id=guild)["threads"]
     archived = job.call("GET /channels/{channel_id}/threads/archived/public", query={"limit": 100})["threads"]
@@ -138,7 +138,7 @@ def list_posts(job: Job) -> Any:
 
 
 def create_event(job: Job) -> dict[str, Any]:
-    """In a channel, or elsewhere; an event elsewhere has an end, an hour after its start where none is said."""
+    """Create an event in a channel or elsewhere; one elsewhere ends an hour after its start unless an end is given."""
     start = job.args["start_time"]
     body = {"name": job.args["name"], "privacy_level": 2, "scheduled_start_time": start, **job.given("description")}
     if "end_time" in job.args:

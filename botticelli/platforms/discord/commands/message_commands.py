@@ -1,4 +1,4 @@
-"""Commands of messages and reactions that are more than one request, or whose body is more than its arguments."""
+"""Performs commands on messages and reactions that take several requests or a computed body."""
 
 from __future__ import annotations
 
@@ -30,16 +30,16 @@ SEND = "POST /channels/{channel_id}/messages"
 LIST = "GET /channels/{channel_id}/messages"
 DELETE = "DELETE /channels/{channel_id}/messages/{message_id}"
 BULK_DAYS = 14
-"""Older messages are deleted one by one. Source: Discord's documentation, "Bulk delete messages"."""
+"""Older messages can only be deleted singly. Source: Discord's documentation, "Bulk delete messages"."""
 PAGE = 100
 NONCE_CHARACTERS = 25
 NONCE_SECONDS = 60
-"""For so long Discord certainly tells a repetition by its nonce. Source: its documentation, "Create message": "in the
+"""Time for which Discord certainly recognises a repeated nonce. Source: its documentation, "Create message": "in the
 past few minutes"."""
 
 
 def send_message(job: Job) -> dict[str, Any]:
-    """All parts; on a repetition only those that aren't there yet."""
+    """Send all parts of a message; on a repetition only those that are missing."""
     there = _parts_there(job) if job.repeated else {}
     bodies = _bodies(job)
     sent = [there.get(index) or job.call(SEND, body=body) for index, body in enumerate(bodies)]
@@ -47,7 +47,7 @@ def send_message(job: Job) -> dict[str, Any]:
 
 
 def find_message(job: Job) -> dict[str, Any] | None:
-    """Return the messages of a text of which every part was sent."""
+    """Return the messages if every part was sent, else None."""
     there = _parts_there(job)
     count = len(_bodies(job))
     return _sent(job, [there[index] for index in range(count)]) if len(there) == count else None
@@ -91,14 +91,14 @@ def _allowed(job: Job) -> list[str]:
 
 
 def refused_mentions(mentions: Iterable[Any], allowed: Iterable[str]) -> list[str]:
-    """Return the literal kinds of mentions that the settings don't let a narrative allow."""
+    """List the kinds of mentions that the settings don't let a narrative allow."""
     return [mention for mention in mentions if isinstance(mention, str) and mention not in allowed]
 
 
 def mentions_refused(mentions: Iterable[Any], allowed: Iterable[str]) -> tuple[str, str]:
-    """Return what is wrong with the mentions, and what to do."""
+    """Return the problem with the mentions, and the remedy."""
     do = "list it in platforms.discord.options.allow_mentions of the settings"
-    return f"mentions of {', '.join(refused_mentions(mentions, allowed))} are not allowed here", do
+    return f"mentions of {', '.join(refused_mentions(mentions, allowed))} are not allowed", do
 
 
 def _flags(job: Job, text: str) -> dict[str, Any]:
@@ -111,10 +111,10 @@ def _nonce(key: str, index: int) -> str:
 
 
 def _parts_there(job: Job) -> dict[int, dict[str, Any]]:
-    """Find the parts of a message that are there already, by number.
+    """Return the parts that were already sent, by part number.
 
-    By the number of the part: own messages since the intent, by nonce where Discord tells it, else by their text. Of a
-    fresh intent none: sent with the same nonce it is not sent twice, and texts that are alike are not mixed up.
+    Looks at own messages since the intent, by nonce if Discord returns it, else by text. Returns none for a recent intent:
+    Discord itself drops a repeated nonce, and equal texts can't be confused.
     """
     assert job.announced is not None
     if not job.announced.is_older_than(NONCE_SECONDS):
@@ -142,7 +142,7 @@ def _parts_there(job: Job) -> dict[int, dict[str, Any]]:
 
 
 def _since(job: Job, after: str) -> Iterable[dict[str, Any]]:
-    """The oldest first."""
+    """Yield messages, oldest first."""
     while page := job.call(LIST, query={"after": after, "limit": PAGE}):
         page.sort(key=lambda item: int(item["id"]))
         yield from page
@@ -152,7 +152,7 @@ def _since(job: Job, after: str) -> Iterable[dict[str, Any]]:
 
 
 def one_body(job: Job) -> dict[str, Any]:
-    """The content as one message that isn't split. PlatformError when it doesn't fit."""
+    """Return the body of a single message. Raises PlatformError if the content doesn't fit."""
     allowed = _allowed(job)
     text = defused(job.args["content"], allowed)
     required(len(text) <= MOST_CHARACTERS, f"the text has {len(text)} characters", f"at most {MOST_CHARACTERS} fit")
@@ -178,7 +178,7 @@ def bulk_delete_messages(job: Job) -> dict[str, Any]:
 
 
 def _newest(job: Job) -> list[str]:
-    """On a repetition, nothing that came after the first try."""
+    """List the ids to delete; on a repetition, none newer than the first attempt."""
     query = {"limit": job.args["limit"]}
     if job.repeated and job.announced is not None:
         query["before"] = snowflake_at(job.announced.intended_at + timedelta(seconds=SKEW_SECONDS))
@@ -190,7 +190,7 @@ def _seen(job: Job) -> set[str]:
 
 
 def _delete(job: Job, ids: list[str], known: set[str] | None = None) -> list[str]:
-    """The ids that really were deleted. Only what is known to be there goes in bulk: Discord doesn't say what was."""
+    """Delete messages and return the ids that existed. Only known ones are deleted in bulk, whose answer names none."""
     oldest = datetime.now(UTC) - timedelta(days=BULK_DAYS) + timedelta(minutes=5)
     bulk = [item for item in ids if made_at(item) > oldest and (known is None or item in known)]
     if len(bulk) < 2:

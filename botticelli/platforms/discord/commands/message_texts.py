@@ -1,4 +1,4 @@
-"""Message texts: splits long ones, and takes the sting out of mentions. Sends nothing.
+"""Splits long message texts and disarms mentions. Sends nothing.
 
 Source of the 2,000 characters and of the flags: Discord's documentation, "Create message".
 """
@@ -19,7 +19,7 @@ _JOINERS = ("\u200d", "\ufe0f")
 
 
 def defused(text: str, allowed: Sequence[str] = ()) -> str:
-    """With a zero-width space in @everyone and @here, unless these are allowed."""
+    """Insert a zero-width space into @everyone and @here unless they are allowed."""
     return text if "everyone" in allowed else _MASS.sub("@\u200b", text)
 
 
@@ -28,15 +28,15 @@ def has_link(text: str) -> bool:
 
 
 def mentions(allowed: Sequence[str]) -> dict[str, Any]:
-    """`allowed_mentions`: who may be pinged by a text; nobody unless said otherwise."""
+    """Return Discord's `allowed_mentions`: whom the text may ping, by default nobody."""
     return {"parse": list(allowed), "replied_user": False}
 
 
 def split_text(text: str, most: int = MOST_CHARACTERS) -> list[str]:
-    """Split a text into parts that Discord accepts.
+    """Split a text into parts of at most `most` characters.
 
-    Parts of at most `most` characters, cut at lines, else at words, else between letters. A code block stays whole; one
-    that is too long for a part is closed and opened again.
+    Cuts at line ends, else between words, else between letters. A code block stays whole if it fits in a part, else it is
+    closed and reopened.
     """
     parts, rest = [], text.strip("\n")
     while len(rest) > most:
@@ -64,7 +64,7 @@ def _cut(text: str, most: int) -> tuple[str, str]:
 
 
 def _blocks(text: str) -> list[tuple[int, int, str]]:
-    """Start, end and first line's mark of each code block; one that isn't closed goes to the end."""
+    """Yield start, end and opening mark of each code block; an unclosed one extends to the end."""
     blocks, opened = [], None
     for fence in _FENCE.finditer(text):
         if opened is None:
@@ -78,7 +78,7 @@ def _blocks(text: str) -> list[tuple[int, int, str]]:
 
 
 def _cut_block(text: str, most: int, mark: str) -> tuple[str, str]:
-    """Inside a block that begins the text and is longer than a part."""
+    """Cut inside a code block that starts the text and is longer than a part."""
     mark = mark if len(mark) < 40 else "```"
     ticks = "`" * (len(mark) - len(mark.lstrip("`")))
     room = most - len(ticks) - 1
@@ -89,7 +89,7 @@ def _cut_block(text: str, most: int, mark: str) -> tuple[str, str]:
 
 
 def _between_letters(text: str, at: int) -> int:
-    """The last border at or before `at` that parts no letter from what belongs to it."""
+    """Return the last position at or before `at` that doesn't split a combined character."""
     best = at
     while best > max(1, at - 64):
         joined = text[best] in _JOINERS or text[best - 1] == _JOINERS[0] or unicodedata.combining(text[best])

@@ -1,4 +1,4 @@
-"""A little Discord: guilds, channels, messages and the rest as plain data, and what requests do to them. No network."""
+"""Imitates Discord: guilds, channels and messages as plain data, and what requests do to them. No network."""
 
 from botticelli.platforms.discord.fake.router import BOT_ID, World
 

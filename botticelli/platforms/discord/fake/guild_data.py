@@ -1,4 +1,4 @@
-"""The data of a little Discord, and its refusals. One JSON document holds all of it."""
+"""Holds the data of the fake Discord as one JSON document, and its refusals."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ UNKNOWN_CODES = {
 
 
 class Refused(Exception):
-    """An answer that is no success."""
+    """Signals an error answer of Discord."""
 
     def __init__(self, status: int, code: int, message: str, errors: Mapping[str, Any] | None = None) -> None:
         super().__init__(message)
@@ -47,16 +47,16 @@ def invalid(name: str, message: str) -> Refused:
 
 @dataclass
 class Data:
-    """`lenient`: guilds, channels, messages, roles and users that are asked for are there; for rehearsals."""
+    """Holds all data. `lenient` creates guilds, channels, messages, roles and users on first mention, for rehearsals."""
 
     lenient: bool = False
     guilds: dict[str, Any] = field(default_factory=dict)
     channels: dict[str, Any] = field(default_factory=dict)
     messages: dict[str, dict[str, Any]] = field(default_factory=dict)
-    """By channel, then by id."""
+    """Messages by channel id, then by message id."""
     users: dict[str, Any] = field(default_factory=dict)
     gone: list[str] = field(default_factory=list)
-    """Ids of what was deleted: not even a lenient world brings it back."""
+    """Deleted ids, which a lenient fake doesn't create again."""
     sequence: int = 0
 
     def new_id(self, at_ms: float | None = None) -> str:
@@ -159,7 +159,7 @@ def role(identity: str, name: str) -> dict[str, Any]:
 
 
 def colors(primary: int) -> dict[str, Any]:
-    """Return a role's colours; `color` is the older name of the first."""
+    """Return the colours of a role; the older field `color` equals the first."""
     return {"primary_color": primary, "secondary_color": None, "tertiary_color": None}
 
 
@@ -189,7 +189,7 @@ def channel(identity: str, guild_id: str, name: str, kind: int) -> dict[str, Any
 
 
 def attachment(identity: str, channel_id: str, file: Mapping[str, Any]) -> dict[str, Any]:
-    """`file`: its name, size in bytes and type. Where it could be read is only said."""
+    """Return an attachment for a `file` with name, size in bytes and type; its URLs lead nowhere."""
     place = f"attachments/{channel_id}/{identity}/{quote(file['filename'])}"
     urls = {"url": f"https://cdn.discordapp.com/{place}", "proxy_url": f"https://media.discordapp.net/{place}"}
     words = ("filename", "description", "title", "size", "content_type")

@@ -1,4 +1,4 @@
-"""Guilds, channels, roles, members, events and lists of a little Discord."""
+"""Answers requests about guilds, channels, roles, members, events and audit logs of the fake Discord."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def application(data: Data, request: Request) -> Answer:  # noqa: ARG001 (called
 
 
 def my_guilds(data: Data, request: Request) -> Answer:
-    """By their ids, after or before the one that is named."""
+    """List guilds by id, after or before the given one."""
     after, before = int(request.query.get("after", 0)), int(request.query.get("before", 2**63))
     guilds = [data.guilds[identity] for identity in sorted(data.guilds, key=int) if after < int(identity) < before]
     limit = request.limit(200, 200)
@@ -273,7 +273,7 @@ def bans(data: Data, request: Request) -> Answer:
 
 
 def _page(data: Data, request: Request, entries: dict[str, Any], default: int) -> list[dict[str, Any]]:
-    """By user, after the one that is named."""
+    """Return a page of entries by user id, after the given one."""
     after = int(request.query.get("after", 0))
     later = [entry | {"user": data.user(who)} for who, entry in sorted(entries.items()) if int(who) > after]
     return later[: request.limit(default, 1000)]

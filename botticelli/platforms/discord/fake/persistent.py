@@ -1,4 +1,4 @@
-"""A little Discord in a file, for all processes of one data directory: each request is one transaction."""
+"""Keeps the fake Discord in a file for all processes of a data directory; each request is one transaction."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ FILE = "rehearsal.sqlite"
 BUSY_SECONDS = 30
 
 
-class KeptWorld:
-    """A transport. `home` None: the world lives as long as this object."""
+class PersistentFake:
+    """Answers requests as a transport. Without `home`, the data lives as long as this object."""
 
     def __init__(self, home: Path | None) -> None:
         self._file = None if home is None else home / FILE

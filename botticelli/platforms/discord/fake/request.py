@@ -1,4 +1,4 @@
-"""A request to a little Discord, with the small checks that many routes share."""
+"""Holds a request to the fake Discord, with checks that many routes share."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Request:
         return {name: self.body[name] for name in names if name in self.body}
 
     def note(self, data: Data, guild_id: str, action: int, target: str) -> None:
-        """In the guild's audit log."""
+        """Add an entry to the guild's audit log."""
         entry = {"id": data.new_id(), "action_type": action, "target_id": target, "user_id": BOT_ID}
         reason = {"reason": self.reason} if self.reason else {}
         audit = data.guild(guild_id)["audit"]

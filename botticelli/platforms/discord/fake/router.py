@@ -1,4 +1,4 @@
-"""Requests to a little Discord: finds what a route does, and answers as Discord does. Keeps no file, opens no socket."""
+"""Routes requests to the fake Discord and answers as Discord does. Keeps no file, opens no socket."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ ROUTES = _compiled(guilds.ROUTES | stored_messages.ROUTES | threads.ROUTES)
 
 @dataclass
 class World:
-    """One at a time: `answer` is for one thread after the other, in this process."""
+    """Answers requests, one at a time."""
 
     data: Data = field(default_factory=Data)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -44,7 +44,7 @@ class World:
         body: Any = None,
         reason: str | None = None,
     ) -> Reply:
-        """`path` without its query, quoted as it came."""
+        """Answer a request; `path` has no query and is still percent-encoded."""
         for listed_method, pattern, action in ROUTES:
             match = pattern.fullmatch(path) if listed_method == method else None
             if match is not None:

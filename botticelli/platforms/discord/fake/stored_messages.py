@@ -1,4 +1,4 @@
-"""Messages, pins and reactions of a little Discord."""
+"""Answers requests about messages, pins and reactions of the fake Discord."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from botticelli.platforms.discord.fake.request import Request
 
 Answer = tuple[int, Any]
 NONCE_SECONDS = 180
-"""For about so long a nonce tells a repetition from a new message."""
+"""Time for which a nonce identifies a repeated message."""
 CHANNEL = "/channels/{channel_id}"
 MESSAGE = f"{CHANNEL}/messages/{{message_id}}"
 TEXT_TYPES = (0, 2, 5, 10, 11, 12, 13)
@@ -47,7 +47,7 @@ def send(data: Data, request: Request) -> Answer:
 
 
 def add(data: Data, channel_id: str, body: dict[str, Any], author: str, at_ms: float | None = None) -> dict[str, Any]:
-    """A message as if `author` had sent it."""
+    """Store a message of `author`."""
     content = body.get("content") or ""
     if len(content) > MOST_CHARACTERS:
         raise invalid("content", f"Must be {MOST_CHARACTERS} or fewer in length.")
@@ -70,7 +70,7 @@ def add(data: Data, channel_id: str, body: dict[str, Any], author: str, at_ms: f
 def _attachments(
     data: Data, channel_id: str, uploads: list[dict[str, Any]], held: list[dict[str, Any]]
 ) -> list[dict[str, Any]]:
-    """Return the stored attachments that are named again, and the files that came with the request, which have a size."""
+    """Return the stored attachments that the request repeats, and its new files, which have a size."""
     named = {str(upload["id"]) for upload in uploads if "size" not in upload}
     remaining = [upload for upload in held if upload["id"] in named]
     if len(remaining) < len(named):
@@ -79,7 +79,7 @@ def _attachments(
 
 
 def _shown(message_: dict[str, Any]) -> dict[str, Any]:
-    """Discord tells the nonce only to who sends."""
+    """Return a message as others see it: Discord returns the nonce only to the sender."""
     hidden = ("_nonce", "_reactions")
     return {name: value for name, value in message_.items() if name not in hidden} | {"reactions": _counts(message_)}
 

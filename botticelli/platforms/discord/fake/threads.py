@@ -1,4 +1,4 @@
-"""Threads and forum posts of a little Discord."""
+"""Answers requests about threads and forum posts of the fake Discord."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def create(data: Data, request: Request) -> Answer:
 
 
 def from_message(data: Data, request: Request) -> Answer:
-    """A thread of a message has the message's id."""
+    """Create a thread of a message; it has the message's id."""
     data.message(request.channel_id, request.message_id)
     if request.message_id in data.channels:
         raise Refused(400, 160004, "A thread has already been created for this message")

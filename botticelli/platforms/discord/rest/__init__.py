@@ -1,1 +1,1 @@
-"""Discord's HTTP API: one request, its answer, and the rate limits that all processes of a bot keep together."""
+"""Talks to Discord's HTTP API: one request, its answer, and the rate limits that all processes of a bot share."""

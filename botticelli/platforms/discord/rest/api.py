@@ -1,4 +1,4 @@
-"""One request to Discord: route and arguments in, its JSON or an error in our words out. Knows no transport's inside."""
+"""Sends one request to Discord: takes a route and arguments, returns JSON or raises an error with a remedy."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _FIELD = re.compile(r"\{(\w+)\}")
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """`route` is the path with names, for rate limits; `major` the id that has limits of its own."""
+    """Holds one request. `route` is the path with placeholders, for rate limits; `major` the id with limits of its own."""
 
     method: str
     route: str
@@ -53,13 +53,13 @@ class Reply:
 
 
 class Transport(Protocol):
-    """PlatformTransient: not sent, or refused with a delay. PlatformUnknown: sent, and the answer was lost."""
+    """Sends requests. Raises PlatformTransient if not sent or refused with a delay, PlatformUnknown if the answer was lost."""
 
     def send(self, request: Request) -> Reply: ...
 
 
 class Api:
-    """`needs` are the permissions to name when Discord refuses."""
+    """Calls routes of Discord over a transport."""
 
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
@@ -74,7 +74,10 @@ class Api:
         reason: str | None = None,
         needs: tuple[str, ...] = (),
     ) -> Any:
-        """`route` is `METHOD /path/{argument}`. PlatformError and its kinds."""
+        """Call `METHOD /path/{argument}` and return its JSON.
+
+        `needs` are the permissions to name if Discord refuses. Raises PlatformError and its subclasses.
+        """
         method, _, path = route.partition(" ")
         filled = _FIELD.sub(lambda name: quote(str(args[name[1]]), safe=""), path)
         match = _FIELD.search(path)
@@ -87,7 +90,7 @@ class Api:
 
 
 def refusal(reply: Reply, needs: tuple[str, ...], *, writes: bool) -> PlatformError:
-    """Discord's answer in our words, with its own code and message."""
+    """Turn a refusal of Discord into an error with its code, its message and a remedy."""
     body = reply.body if isinstance(reply.body, dict) else {}
     code = body["code"] if isinstance(body.get("code"), int) else 0
     message = " ".join(str(body.get("message", "no reason given")).split())[:_DETAIL_CHARACTERS]

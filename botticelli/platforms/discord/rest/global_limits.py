@@ -1,4 +1,4 @@
-"""Discord's limits for one bot over all routes: requests per second, and refused requests before an address is locked out.
+"""Keeps Discord's limits of one bot over all routes: requests per second, and refused requests before a lockout.
 
 Source: Discord's documentation, "Rate limits": 50 requests a second for a bot (more for very large ones); "Invalid request
 limit": 10,000 answers 401, 403 or 429 in 10 minutes, those of scope `shared` not counted. We count 404 as well: asking
@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from botticelli.errors import PlatformTransient, SettingsError
-from botticelli.platforms.rate_limits import MemoryPacing, Pace, Pacing, Wait
+from botticelli.platforms.rate_limits import MemoryRateLimiter, PlatformLimit, RateLimiter, Wait
 from botticelli.telemetry.log import log
 
 PER_SECOND, MOST_PER_SECOND = 50, 10_000
@@ -23,40 +23,40 @@ REFUSING = (401, 403, 404, 429)
 OPTIONS = ("requests_per_second", "invalid_requests")
 
 
-def paces(options: Mapping[str, Any], name: str) -> tuple[Pace, Pace]:
-    """All requests, and those that were refused. What was refused may be forgotten: the limit leaves room for that."""
+def discord_limits(options: Mapping[str, Any], name: str) -> tuple[PlatformLimit, PlatformLimit]:
+    """Return the limit of all requests and that of refused ones, whose count may be lost: its limit leaves room for that."""
     every = _number(options, name, OPTIONS[0], PER_SECOND, MOST_PER_SECOND)
     invalid = _number(options, name, OPTIONS[1], INVALID, LOCKED_OUT_AT - 1)
     where = f"platforms.{name}.options"
     return (
-        Pace("discord/global", every, 1.0, f"{where}.{OPTIONS[0]}"),
-        Pace("discord/invalid", invalid, INVALID_MINUTES * 60, f"{where}.{OPTIONS[1]}", closed_at_first=False),
+        PlatformLimit("discord/global", every, 1.0, f"{where}.{OPTIONS[0]}"),
+        PlatformLimit("discord/invalid", invalid, INVALID_MINUTES * 60, f"{where}.{OPTIONS[1]}", closed_at_first=False),
     )
 
 
-class Pacer:
-    """Asks before each request, and closes all when Discord says so or has refused too much."""
+class GlobalLimits:
+    """Grants each request, and stops all requests if Discord says so or has refused too many."""
 
-    def __init__(self, pacing: Pacing | None, options: Mapping[str, Any], name: str) -> None:
-        self._pacing = pacing or MemoryPacing()
-        self._every, self._invalid = paces(options, name)
+    def __init__(self, limiter: RateLimiter | None, options: Mapping[str, Any], name: str) -> None:
+        self._limiter = limiter or MemoryRateLimiter()
+        self._every, self._invalid = discord_limits(options, name)
 
     def take(self) -> Wait | None:
-        """None when one request may be sent, which is counted. PlatformTransient when nobody can be asked."""
-        wait = self._pacing.take(self._every)
+        """Grant and count one request (None), or return the wait. Raises PlatformTransient if the limits can't be reached."""
+        wait = self._limiter.take(self._every)
         if wait is None or wait.wait_ms <= self._every.period_seconds * 1000:
             return wait
         return Wait(wait.wait_ms, self._why(wait))
 
     def close(self, wait_ms: int) -> None:
-        self._pacing.close(self._every, wait_ms)
+        self._limiter.close(self._every, wait_ms)
 
     def learn(self, status: int, scope: str | None) -> None:
-        """Count an answer that was a refusal. It was given, whether it can be counted or not."""
+        """Count an answer that was a refusal; if that fails, only log it."""
         if status not in REFUSING or (status == 429 and scope == "shared"):
             return
         try:
-            wait = self._pacing.take(self._invalid)
+            wait = self._limiter.take(self._invalid)
             if wait is not None:
                 log("discord_invalid_requests", level=logging.ERROR, closed_ms=wait.wait_ms)
                 self.close(wait.wait_ms)
@@ -64,7 +64,7 @@ class Pacer:
             log("discord_refusal_uncounted", level=logging.WARNING, error=error)
 
     def _why(self, wait: Wait) -> str:
-        if not self._pacing.is_used_up(self._invalid):
+        if not self._limiter.is_exhausted(self._invalid):
             return wait.why
         until = (datetime.now(UTC) + timedelta(milliseconds=wait.wait_ms)).strftime("%H:%M:%S UTC")
         return (

@@ -1,4 +1,4 @@
-"""Reads one answer of Discord, whatever stands between us and it: bounded, and JSON or nothing. Judges no status."""
+"""Reads one answer of Discord within bounds of size and time, as JSON or nothing. Doesn't judge the status."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ import httpx2
 from botticelli.untrusted.bounded_body import Unreadable, strict_json, unpacked
 
 MAX_BYTES = 16 * 1024 * 1024
-"""The largest answers of Discord, a thousand members, have about one."""
+"""Discord's largest answers (a thousand members) have about 1 MB."""
 NO_CONTENT = (204, 205)
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """`body` is JSON, or None: of an answer without content, and of a refusal in another form."""
+    """Holds an answer. `body` is JSON; None without content, and for a refusal that isn't JSON."""
 
     status: int
     headers: Mapping[str, str]
@@ -26,9 +26,9 @@ class Answer:
 
 
 def read_answer(response: httpx2.Response, *, whole_by: float) -> Answer:
-    """The whole answer. Unreadable for one that says that something was done, but not what: no JSON object or list.
+    """Read the whole answer before `whole_by` (monotonic clock).
 
-    `whole_by` is on the monotonic clock.
+    Raises Unreadable for a success whose body is neither a JSON object nor a list.
     """
     headers = {name.lower(): value for name, value in response.headers.items()}
     says_done = response.status_code < 300 and response.status_code not in NO_CONTENT
@@ -42,12 +42,12 @@ def read_answer(response: httpx2.Response, *, whole_by: float) -> Answer:
             raise
         return Answer(response.status_code, headers, None)
     if says_done and not isinstance(body, dict | list):
-        raise Unreadable("is empty" if body is None else "is no object")
+        raise Unreadable("is empty" if body is None else "is not a JSON object or list")
     return Answer(response.status_code, headers, body)
 
 
 def _in_time(pieces: Iterator[bytes], whole_by: float) -> Iterator[bytes]:
     for piece in pieces:
         if time.monotonic() > whole_by:
-            raise Unreadable("was not whole in time")
+            raise Unreadable("was not complete in time")
         yield piece

@@ -1,4 +1,4 @@
-"""Discord over HTTP: one synchronous client of a process. Sends what it is given once, and waits where Discord says so."""
+"""Sends requests to Discord over HTTP and waits where its rate limits require it. A process has one client."""
 
 from __future__ import annotations
 
@@ -14,33 +14,35 @@ from pydantic import SecretStr
 
 from botticelli.errors import PlatformError, PlatformTransient, PlatformUnknown
 from botticelli.platforms.discord.rest.api import Reply, Request
-from botticelli.platforms.discord.rest.global_limits import Pacer
+from botticelli.platforms.discord.rest.global_limits import GlobalLimits
 from botticelli.platforms.discord.rest.response_body import Answer, read_answer
 from botticelli.platforms.discord.rest.route_limits import Buckets
 from botticelli.platforms.discord.rest.timeouts import timeout_seconds
-from botticelli.platforms.platform_waits import usable_seconds, wait_seconds
-from botticelli.platforms.protocol import Place
+from botticelli.platforms.platform_waits import parse_wait_seconds, wait_seconds
+from botticelli.platforms.protocol import PlatformContext
 from botticelli.untrusted.bounded_body import ACCEPTED, Unreadable
 
 BASE_URL = "https://discord.com/api/v10"
 BODY_TIMEOUTS = 4
-"""An answer that is not whole after so many times the timeout of one read is given up."""
+"""An answer that is incomplete after this many read timeouts is given up."""
 FIRST_PAUSE_SECONDS = 0.05
 READ_TRIES = 3
 BACKOFF_SECONDS = 0.3
 REFUSED_SECONDS = 60.0
-"""For so long nothing is sent after a 401: Discord locks out addresses that go on with a bad token."""
+"""Nothing is sent for this time after a 401: Discord locks out addresses that continue with a bad token."""
 UNSENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.ProxyError)
 
 
 class Client:
-    """A write is never sent again by itself, unless Discord said that it wasn't done (429)."""
+    """Sends requests. Reads are repeated after errors; a write only if Discord said it wasn't performed (429)."""
 
-    def __init__(self, token: str, options: Mapping[str, Any], place: Place | None, pacer: Pacer) -> None:
+    def __init__(
+        self, token: str, options: Mapping[str, Any], place: PlatformContext | None, global_limits: GlobalLimits
+    ) -> None:
         self._token = SecretStr(token)
         self._inline_wait_seconds = place.inline_wait_seconds if place else 5.0
         self._buckets = Buckets(place)
-        self._pacer = pacer
+        self._global_limits = global_limits
         self._refused_until = 0.0
         user_agent = f"DiscordBot (botticelli, {version('botticelli')})"
         self._timeout_seconds = timeout_seconds(options)
@@ -67,7 +69,7 @@ class Client:
         return reply
 
     def _until_let_in(self, request: Request, deadline: float) -> Reply:
-        """A 429 says that it wasn't done: it is sent again after the wait, with growing pauses whatever the wait is."""
+        """Send until the answer isn't 429, waiting as long as it says and at least a growing pause."""
         pause_seconds = FIRST_PAUSE_SECONDS
         while True:
             self._let_in(request, deadline)
@@ -76,26 +78,26 @@ class Client:
                 self._buckets.learn(request, answer.headers)
                 return Reply(answer.status, answer.body)
             body = answer.body if isinstance(answer.body, dict) else {}
-            said = usable_seconds(body.get("retry_after"))
+            said = parse_wait_seconds(body.get("retry_after"))
             seconds = max(wait_seconds(said, answer.headers), pause_seconds)
             pause_seconds *= 2
             everywhere = body.get("global") is True or ("via" not in answer.headers and said is None)
             self._buckets.learn(request, {"x-ratelimit-bucket": answer.headers.get("x-ratelimit-bucket", "")})
             wait_ms = round(seconds * 1000) + 1
             if everywhere:
-                self._pacer.close(wait_ms)
+                self._global_limits.close(wait_ms)
             else:
                 self._buckets.close(request, wait_ms)
 
     def _let_in(self, request: Request, deadline: float) -> None:
-        """Counted in its bucket, and then in all that is sent."""
+        """Wait until the limit of the route and the global limit grant the request."""
         while wait_ms := self._buckets.take(request):
             self._wait(wait_ms / 1000, deadline, f"the rate limit of {request.method} {request.route} is used up")
-        while (wait := self._pacer.take()) is not None:
+        while (wait := self._global_limits.take()) is not None:
             self._wait(wait.wait_ms / 1000, deadline, wait.why)
 
     def _wait(self, seconds: float, deadline: float, why: str) -> None:
-        """Short waits are sat through; for a long one the iteration is given back."""
+        """Wait, or raise PlatformTransient if that would pass the deadline: the iteration is then parked."""
         if time.monotonic() + seconds > deadline:
             raise PlatformTransient(f"Discord asks to wait: {why}", retry_after_seconds=seconds)
         threading.Event().wait(seconds)
@@ -114,10 +116,13 @@ class Client:
                 json=request.body if request.body is not None else None,
                 headers=headers,
             )
-        except (ValueError, httpx2.InvalidURL) as error:  # a text that has no UTF-8, a path that no URL has
-            raise PlatformError(f"it can't be written as a request ({type(error).__name__})") from None
+        except (
+            ValueError,
+            httpx2.InvalidURL,
+        ) as error:  # a text that isn't valid UTF-8, a path that isn't valid in a URL
+            raise PlatformError(f"the arguments can't be sent as a request ({type(error).__name__})") from None
         answer = self._answer(sent, request)
-        self._pacer.learn(answer.status, answer.headers.get("x-ratelimit-scope"))
+        self._global_limits.learn(answer.status, answer.headers.get("x-ratelimit-scope"))
         if answer.status == 401:
             self._refused_until = time.monotonic() + REFUSED_SECONDS
         return answer

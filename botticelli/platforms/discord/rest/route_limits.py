@@ -1,7 +1,7 @@
-"""Discord's rate limits of single routes: buckets as its headers tell them, shared by threads and processes.
+"""Keeps Discord's rate limits of single routes: buckets, as its headers name them, shared by threads and processes.
 
-Source: Discord's documentation, "Rate limits": X-RateLimit-Bucket, -Remaining, -Reset-After. What holds for all routes
-together is in `global_limits.py`.
+Source: Discord's documentation, "Rate limits": X-RateLimit-Bucket, -Remaining, -Reset-After. The limits over all routes
+are in `global_limits.py`.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from typing import Any, Protocol
 from redis.exceptions import RedisError
 
 from botticelli.platforms.discord.rest.api import Request
-from botticelli.platforms.platform_waits import usable_seconds, whole_number
-from botticelli.platforms.protocol import Place
+from botticelli.platforms.platform_waits import parse_wait_seconds, whole_number
+from botticelli.platforms.protocol import PlatformContext
 from botticelli.telemetry.log import log
 
 MAX_REMAINING = 100_000
@@ -27,19 +27,19 @@ _NAME = re.compile(r"[\x21-\x7e]{1,128}")
 
 
 class Meter(Protocol):
-    """Where the buckets are kept."""
+    """Stores buckets."""
 
     def take(self, bucket: str) -> int:
-        """0 when a request may be sent now, which is counted; else the milliseconds to wait."""
+        """Grant and count one request (0), or return the milliseconds to wait."""
         ...
 
     def learn(self, bucket: str, remaining: int, reset_ms: int) -> None: ...
 
 
 class Buckets:
-    """Which bucket a route has is told by its first answer; until then a route is its own bucket."""
+    """Maps routes to buckets. The first answer of a route names its bucket; until then the route is its own bucket."""
 
-    def __init__(self, place: Place | None) -> None:
+    def __init__(self, place: PlatformContext | None) -> None:
         self._meter: Meter = MemoryMeter() if place is None or place.redis is None else SharedMeter(place)
         self._names: dict[str, str] = {}
 
@@ -47,17 +47,17 @@ class Buckets:
         return self._meter.take(self._bucket(request))
 
     def learn(self, request: Request, headers: Mapping[str, str]) -> None:
-        """Headers that can't be read say nothing."""
+        """Record what the headers of an answer say; unreadable headers are ignored."""
         name = headers.get("x-ratelimit-bucket", "")
         if _NAME.fullmatch(name):
             self._names[self._route(request)] = name
         remaining = whole_number(headers.get("x-ratelimit-remaining"), MAX_REMAINING)
-        reset_seconds = usable_seconds(headers.get("x-ratelimit-reset-after"))
+        reset_seconds = parse_wait_seconds(headers.get("x-ratelimit-reset-after"))
         if remaining is not None and reset_seconds is not None:
             self._meter.learn(self._bucket(request), remaining, round(reset_seconds * 1000))
 
     def close(self, request: Request, wait_ms: int) -> None:
-        """After a 429: nothing in this bucket for so long."""
+        """Close the bucket of a request for `wait_ms`, after a 429."""
         self._meter.learn(self._bucket(request), 0, wait_ms)
 
     def _route(self, request: Request) -> str:
@@ -69,9 +69,9 @@ class Buckets:
 
 
 class SharedMeter:
-    """In Redis, for all processes with this bot. Without Redis each process counts for itself."""
+    """Stores buckets in Redis for all processes of the bot; without Redis each process counts for itself."""
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, place: PlatformContext) -> None:
         self._place = place
         self._alone = MemoryMeter()
         self._prefix = f"{{{place.prefix}:discord}}"
@@ -103,7 +103,7 @@ class SharedMeter:
 
 
 class MemoryMeter:
-    """For the threads of one process; the same rules as the scripts."""
+    """Stores buckets for the threads of one process, by the same rules as the Lua scripts."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

@@ -1,4 +1,4 @@
-"""The option `timeout_seconds` of Discord's client, judged when the platform is made. Opens no connection."""
+"""Checks the option `timeout_seconds` of Discord's client when the platform is made. Opens no connection."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ MAX_TIMEOUT_SECONDS = 3600.0
 
 
 def timeout_seconds(options: Mapping[str, Any]) -> float:
-    """Read the timeout of one connect, write or read in seconds. SettingsError for an invalid one."""
+    """Return the timeout of one connect, write or read in seconds. Raises SettingsError if it is invalid."""
     given = options.get("timeout_seconds", TIMEOUT_SECONDS)
     try:
         seconds = 0.0 if isinstance(given, bool) else float(given)
@@ -20,5 +20,5 @@ def timeout_seconds(options: Mapping[str, Any]) -> float:
         seconds = 0.0
     if not 0 < seconds <= MAX_TIMEOUT_SECONDS:
         where, do = "platforms.discord.options.timeout_seconds", f"give a number up to {MAX_TIMEOUT_SECONDS:g}"
-        raise SettingsError("is no number of seconds", where=where, do=do)
+        raise SettingsError("must be a number of seconds", where=where, do=do)
     return seconds

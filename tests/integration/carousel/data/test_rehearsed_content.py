@@ -16,7 +16,7 @@ from botticelli.testing.discord import GUILD
 from tests.support.commands import act
 from tests.support.content import generating, rows_of, run, script
 
-READING = """
+READING_VERBS = """
 [narrative]
 name = "reads"
 [acts.look]
@@ -64,7 +64,7 @@ def test_rehearsed_row_is_not_reviewed(both: Runtime) -> None:
 @pytest.mark.parametrize(("rehearse", "seen"), [(False, ["real"]), (True, ["real", "rehearsed"])])
 def test_table_query_of_a_real_run_returns_no_rehearsed_row(both: Runtime, rehearse: bool, seen: list[str]) -> None:
     driver = script(both, "fine")
-    assert run(both, READING, rehearse=rehearse)[0] == "completed"
+    assert run(both, READING_VERBS, rehearse=rehearse)[0] == "completed"
     asked = "".join(message.text for message in driver.asked[0].messages)
     assert [title for title in ("real", "rehearsed") if f'"{title}"' in asked] == seen
 

@@ -277,7 +277,7 @@ def test_an_effect_that_is_done_is_not_done_again(runtime: Runtime) -> None:
 
 def test_commands_that_do_not_exist_are_found_before_the_run(runtime: Runtime) -> None:
     acts = '[acts.a]\n[[acts.a.input]]\ntype = "bot_command"\nplatform = "nowhere"\ncommand = "x.y"'
-    with pytest.raises(NarrativeError, match="no platform 'nowhere'"):
+    with pytest.raises(NarrativeError, match="unknown platform 'nowhere'"):
         start(runtime, narrative_text(1, acts))
 
 

@@ -156,7 +156,7 @@ def test_placeholder_of_a_founding_sample_is_a_warning_and_of_a_new_file_an_erro
     Path("new.toml").write_text('toc = ["a", "b"]\n' + FOUNDING_SAMPLE)
     old = call("narrative", "check", "old.toml")
     assert old.exit_code == 0
-    assert "must be an id: a text of digits; put yours before you run it" in old.stderr
+    assert "must be an id: digits; put yours before you run it" in old.stderr
     assert "no installed driver claims the model 'whisper-large-v3'" in old.stderr
     new = call("narrative", "check", "new.toml")
     assert new.exit_code == 2

@@ -24,8 +24,11 @@ SAMPLES = {
         f'command = "roles.assign"\n{GUILD}user_id = "123456789012345678"\nrole_name = "Moderator"\n',
         "names are not looked up; write role_id",
     ),
-    "unknown argument": (f'command = "channels.list"\n{GUILD}cache_duration = 300\n', "cache_duration: is no argument"),
-    "missing argument": ('command = "messages.send"\ncontent = "hi"\n', "messages.send needs it"),
+    "unknown argument": (
+        f'command = "channels.list"\n{GUILD}cache_duration = 300\n',
+        "cache_duration: is not an argument",
+    ),
+    "missing argument": ('command = "messages.send"\ncontent = "hi"\n', "is required by messages.send"),
 }
 
 
@@ -50,7 +53,7 @@ def test_unknown_platform_of_a_founding_sample_is_a_warning(call):
     Path("old.toml").write_text(HEAD.replace('"discord"', '"slack"') + 'command = "channels.list"\n')
     result = call("narrative", "check", "old.toml")
     assert result.exit_code == 0
-    assert "there is no platform 'slack'" in result.stderr
+    assert "unknown platform 'slack'" in result.stderr
 
 
 def test_unset_variable_is_warned_of_once_at_its_first_place(call, monkeypatch):

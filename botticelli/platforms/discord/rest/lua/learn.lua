@@ -1,4 +1,4 @@
--- Note what Discord said of a bucket. Answers that overtake each other never open more.
+-- Records what Discord said about a bucket. Answers that arrive out of order never grant more.
 -- KEYS: 1 bucket (hash: remaining, reset_ms)
 -- ARGV: 1 remaining  2 milliseconds until the bucket resets
 -- returns: 0

@@ -1,6 +1,6 @@
--- Ask whether one request may be sent now as far as its bucket goes, and count it if so.
+-- Grants and counts one request of a bucket, or returns the wait.
 -- KEYS: 1 bucket (hash: remaining, reset_ms)
--- returns: 0 when it may; else the milliseconds to wait
+-- returns: 0 if granted, else the milliseconds to wait
 local remaining = redis.call('HGET', KEYS[1], 'remaining')
 if not remaining then
   return 0
