@@ -103,7 +103,7 @@ def _options_of(version: int, arguments: Mapping[str, Any], own_id: str) -> Enqu
     key = given.get("idempotency_key")
     run_id = given.get("run_id") or (None if key else own_id)
     tags = tuple(given.get("tags", ()))
-    run_options = checked_run_options(given.get("tiers"), given.get("tenant"))
+    run_options = checked_run_options(given.get("tiers"), given.get("tenant"), given.get("model"))
     demands = (read_request_demands(given["demands"]),) if given.get("demands") else ()
     return EnqueueOptions(
         variables=given.get("variables", {}),

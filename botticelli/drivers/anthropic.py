@@ -38,6 +38,7 @@ class AnthropicDriver(SdkDriver["Anthropic", AnthropicOptions]):
     url_names: ClassVar[tuple[str, ...]] = ("ANTHROPIC_BASE_URL",)
     extra = "anthropic"
     key_names = ("ANTHROPIC_API_KEY",)
+    recommended = "claude-haiku-5-5"
     options_type = AnthropicOptions
     wire = ANTHROPIC
     prefixes = ("claude-",)

@@ -35,6 +35,7 @@ class GeminiDriver(SdkDriver["genai.Client", GeminiOptions]):
     url_names: ClassVar[tuple[str, ...]] = ("GOOGLE_GEMINI_BASE_URL",)
     extra = "gemini"
     key_names = ("GEMINI_API_KEY", "GOOGLE_API_KEY")
+    recommended = "gemini-3.5-flash-lite"
     options_type = GeminiOptions
     wire = GEMINI
     prefixes = ("gemini-", "gemma-")

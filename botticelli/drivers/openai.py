@@ -29,6 +29,7 @@ class OpenAIDriver(SdkDriver["OpenAI", SdkOptions]):
     package = "openai"
     extra = "openai"
     key_names: ClassVar[tuple[str, ...]] = ("OPENAI_API_KEY",)
+    recommended: ClassVar[str] = "gpt-6-luna"
     wire = OPENAI
     sent_names: ClassVar[tuple[str, ...]] = ("OPENAI_ORG_ID", "OPENAI_PROJECT_ID")
     sent_lines: ClassVar[tuple[str, ...]] = ("OPENAI_CUSTOM_HEADERS",)

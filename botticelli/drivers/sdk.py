@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from botticelli.drivers.failures.sdk_errors import Translator, time_limit_in
@@ -47,6 +48,8 @@ class SdkDriver(ABC, Generic[Client, Options]):
     key_names: ClassVar[tuple[str, ...]]
     options_type: ClassVar[type[SdkOptions]] = SdkOptions
     prefixes: ClassVar[tuple[str, ...]]
+    recommended: ClassVar[str] = ""
+    """The model for runs that name none: current, and the provider's low-priced one."""
     sent_names: ClassVar[tuple[str, ...]] = ()
     """Further variables that the SDK reads by itself and sends in a header."""
     sent_lines: ClassVar[tuple[str, ...]] = ()
@@ -71,6 +74,9 @@ class SdkDriver(ABC, Generic[Client, Options]):
     def model_name(self, model: str) -> str:
         """Return the name in lower case for the provider's own server; a self-hosted server may distinguish case."""
         return model.strip().lower() if self.claims(model.strip().lower()) else model.strip()
+
+    def recommended_model(self) -> str:
+        return self.recommended
 
     def rate_limits(self) -> Provider:
         return published_limits(self.name)
@@ -115,7 +121,12 @@ class SdkDriver(ABC, Generic[Client, Options]):
         missing = None if _is_installed(self.package) else self._install
         fault = self._variables_fault()
         return Readiness(
-            missing, self._key_names, bool(self._key()), self._options.base_url, str(fault) if fault else None
+            missing,
+            self._key_names,
+            bool(self._key()),
+            self._options.base_url,
+            str(fault) if fault else None,
+            self._key_name,
         )
 
     def close(self) -> None:
@@ -207,7 +218,7 @@ class SdkDriver(ABC, Generic[Client, Options]):
 
     def _variables_fault(self) -> Fault | None:
         """Return what is wrong with this provider's own variables."""
-        key_name = next((name for name in self._key_names if secret(os.environ, name)), None)
+        key_name = self._key_name
         urls = () if self._options.base_url else self.url_names
         names = (*((key_name,) if key_name else ()), *self.sent_names)
         return header_fault(os.environ, names, self.sent_lines) or url_fault(os.environ, urls)
@@ -239,7 +250,11 @@ class SdkDriver(ABC, Generic[Client, Options]):
         raise failure
 
     def _key(self) -> str:
-        return next((value for name in self._key_names if (value := secret(os.environ, name))), "")
+        return secret(os.environ, self._key_name) if self._key_name else ""
+
+    @property
+    def _key_name(self) -> str | None:
+        return next((name for name in self._key_names if secret(os.environ, name)), None)
 
     @property
     def _key_names(self) -> tuple[str, ...]:
@@ -260,7 +275,12 @@ class SdkDriver(ABC, Generic[Client, Options]):
 
 
 def _is_installed(package: str) -> bool:
+    """Return whether a package can be found, without importing it or the namespace that it is in."""
+    top, _, inner = package.partition(".")
     try:
-        return find_spec(package) is not None
-    except ModuleNotFoundError:
+        spec = find_spec(top)
+    except (ImportError, ValueError):
         return False
+    if spec is None or not inner:
+        return spec is not None
+    return any((Path(folder) / inner).is_dir() for folder in spec.submodule_search_locations or ())

@@ -27,11 +27,12 @@ class Multipliers(Frozen):
 class RunOptions(Frozen):
     """Holds the options that a run was enqueued with, which no narrative file sets.
 
-    `tiers` are by provider; `tenant` is whom the run is for.
+    `tiers` are by provider; `tenant` is whom the run is for. `model` replaces the models of all acts.
     """
 
     tiers: dict[str, str] = Field(default_factory=dict)
     tenant: str | None = None
+    model: str | None = None
 
 
 class Carousel(Frozen):

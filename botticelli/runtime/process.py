@@ -17,6 +17,7 @@ from botticelli.budget.limits import ModelBudget, lowered, model_budget, named_s
 from botticelli.budget.scope_paused import PAUSED, ScopePaused
 from botticelli.drivers import Drivers, ModelName
 from botticelli.platforms import PlatformContext, Platforms
+from botticelli.runtime.default_model import DefaultModel, choose_default_model
 from botticelli.runtime.platform_limits import BudgetRateLimits
 from botticelli.settings import Provider, Settings, Tier, load_settings
 
@@ -137,6 +138,11 @@ class Runtime:
     def drivers(self) -> Drivers:
         local = {"home": str(self.settings.home), **self.settings.drivers.get("local", {})}
         return Drivers({**self.settings.drivers, "local": local}, self.settings.where)
+
+    @cached_property
+    def default_model(self) -> DefaultModel:
+        """The model of acts that name none."""
+        return choose_default_model(self.drivers, self.settings.default_model)
 
     @cached_property
     def platforms(self) -> Platforms:

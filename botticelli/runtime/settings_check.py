@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from botticelli.drivers import ModelName
 from botticelli.errors import BotticelliError, InvalidInput, SettingsError
 from botticelli.platforms import SHIPPED_PLATFORMS, unknown_commands
+from botticelli.runtime.default_model import AUTO
 from botticelli.runtime.process import Runtime
 from botticelli.settings import did_you_mean, foreign_providers
 
@@ -44,7 +45,8 @@ def _check_drivers(runtime: Runtime) -> None:
         with _placed(runtime, "drivers", name):
             runtime.drivers.get(name)
     with _placed(runtime, "default_model"):
-        runtime.drivers.resolve(settings.default_model)
+        if settings.default_model != AUTO:
+            runtime.drivers.resolve(settings.default_model)
 
 
 def _check_providers(runtime: Runtime) -> None:

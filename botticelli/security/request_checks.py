@@ -144,6 +144,7 @@ CHECKS: Mapping[str, Check] = {
     "tags": _tags,
     "tiers": _tiers,
     "tenant": _name,
+    "model": _name,
     "rehearse": _flag,
     "demands": _demands,
 }

@@ -294,7 +294,9 @@ class Settings(Section):
     """Base of relative paths: the folder of botticelli.toml, else the working directory."""
     left_out: tuple[str, ...] = ()
     """Keys of a file of the founding system that have no effect; computed, not written in a file."""
-    default_model: str = "echo/echo"
+    default_model: str = "auto"
+    """`provider/model` of narratives that name none. `auto`: the recommended model of a provider whose key is set, else
+    the offline echo."""
     default_tier: str | None = None
     """Tier of every provider that sets none of its own."""
     database: DatabaseSettings = DatabaseSettings()

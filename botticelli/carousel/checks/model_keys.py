@@ -10,8 +10,17 @@ from redis.exceptions import RedisError
 from botticelli.carousel.checks.run_checks import NotHere
 from botticelli.carousel.plan.planned_calls import Call, Plan
 from botticelli.drivers import ReportsReadiness
+from botticelli.narrative.model import Narrative
 from botticelli.runtime.heartbeats import WorkerReport, fleet, is_ready
 from botticelli.runtime.process import Runtime
+
+
+def default_model_notes(runtime: Runtime, narrative: Narrative) -> list[str]:
+    """Say which model answers for acts that name none and why; empty if every act names one, or the settings do."""
+    chosen = narrative.run_options.model if narrative.run_options else None
+    is_used = not chosen and any(act.calls_model and not (act.model or narrative.model) for act in narrative.acts)
+    note = runtime.default_model.note
+    return [note] if is_used and note else []
 
 
 def key_notes(runtime: Runtime, plan: Plan, *, worker_here: bool) -> list[str]:

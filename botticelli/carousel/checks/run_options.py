@@ -15,7 +15,9 @@ from botticelli.runtime.process import Runtime
 LONGEST_TENANT = 200
 
 
-def checked_run_options(tiers: Mapping[str, Any] | None = None, tenant: str | None = None) -> RunOptions:
+def checked_run_options(
+    tiers: Mapping[str, Any] | None = None, tenant: str | None = None, model: str | None = None
+) -> RunOptions:
     """Return checked options.
 
     Raises InvalidInput for a tier that is not a string, and for a tenant name that is empty, too long or not printable.
@@ -26,7 +28,9 @@ def checked_run_options(tiers: Mapping[str, Any] | None = None, tenant: str | No
     if tenant is not None and not (tenant.isprintable() and 0 < len(tenant) <= LONGEST_TENANT):
         do = f"1 to {LONGEST_TENANT} characters that can be printed"
         raise InvalidInput("this can't be the name of a tenant", where="tenant", do=do)
-    return RunOptions(tiers=dict(tiers or {}), tenant=tenant)
+    if model is not None and not (isinstance(model, str) and model.strip() and model.isprintable()):
+        raise InvalidInput("this can't be the name of a model", where="model", do="write PROVIDER/MODEL")
+    return RunOptions(tiers=dict(tiers or {}), tenant=tenant, model=model)
 
 
 def with_options(runtime: Runtime, narrative: Narrative, run_options: RunOptions) -> Narrative:
@@ -34,9 +38,18 @@ def with_options(runtime: Runtime, narrative: Narrative, run_options: RunOptions
 
     Raises InvalidInput for a tier of an unknown provider, even if no act uses that provider.
     """
+    if run_options.model is not None:
+        _require_model(runtime, run_options.model)
     for provider in run_options.tiers:
         _require_tier(runtime, provider, run_options.tiers[provider])
     return narrative if run_options == RunOptions() else narrative.model_copy(update={"run_options": run_options})
+
+
+def _require_model(runtime: Runtime, model: str) -> None:
+    try:
+        runtime.drivers.resolve(model)
+    except InvalidInput as error:
+        raise InvalidInput(error.what, where=f"model {model}", do=error.do) from None
 
 
 def _require_tier(runtime: Runtime, provider: str, tier: str) -> None:

@@ -11,7 +11,7 @@ from decimal import Decimal
 from botticelli.carousel.admission.dispatch import advance, publish
 from botticelli.carousel.checks.command_checks import check_commands, with_rehearsed
 from botticelli.carousel.checks.media_and_tables import check_media, media_in, table_notes
-from botticelli.carousel.checks.model_keys import key_notes
+from botticelli.carousel.checks.model_keys import default_model_notes, key_notes
 from botticelli.carousel.checks.run_checks import check_variables, checked_plan, limit_notes
 from botticelli.carousel.checks.run_options import with_options
 from botticelli.carousel.plan.estimates import learned_estimates, to_json
@@ -70,11 +70,12 @@ class EnqueueOptions:
 
 @dataclass(frozen=True, slots=True)
 class Enqueued:
-    """`created` is False when this request had been enqueued before. `warnings` are one line each."""
+    """`created` is False when this request had been enqueued before. `warnings` and `notes` are one line each."""
 
     run: Run
     created: bool
     warnings: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def enqueue(runtime: Runtime, loaded: Loaded, source: str, options: EnqueueOptions) -> Enqueued:
@@ -104,7 +105,7 @@ def enqueue(runtime: Runtime, loaded: Loaded, source: str, options: EnqueueOptio
         publications = advance(runtime, tx, run) if created else []
         run = tx.runs.get(new.id)
     publish(runtime, publications)
-    return Enqueued(run, created, tuple(warnings))
+    return Enqueued(run, created, tuple(warnings), tuple(default_model_notes(runtime, narrative)))
 
 
 def _of_commands(runtime: Runtime, narrative: Narrative, source: str, options: EnqueueOptions) -> list[str]:

@@ -81,12 +81,15 @@ def learned_estimates(
 
 
 def model_name(runtime: Runtime, narrative: Narrative, act: Act) -> str:
-    """Return the model of the act, else of the narrative, else of the settings, as it is written."""
-    return act.model or narrative.model or runtime.settings.default_model
+    """Return the model of the run's options, else of the act, the narrative or the settings, as it is written."""
+    chosen = narrative.run_options.model if narrative.run_options else None
+    return chosen or act.model or narrative.model or runtime.default_model.model
 
 
 def fallback_names(narrative: Narrative, act: Act) -> tuple[str, ...]:
     """Return the fallback models of the place that names the model, as they are written."""
+    if narrative.run_options and narrative.run_options.model:
+        return ()
     return act.fallbacks if act.model else narrative.fallbacks if narrative.model else ()
 
 

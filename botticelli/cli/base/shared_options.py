@@ -54,8 +54,9 @@ def multiplier_option(figure: str, words: str) -> Callable[[Command], Command]:
     )
 
 
-def terms_options(command: Command) -> Command:
-    """Add the repeatable `--tier PROVIDER=TIER`, parsed into the mapping `tiers`, and `--tenant`."""
+def run_options_options(command: Command) -> Command:
+    """Add `--model`, the repeatable `--tier PROVIDER=TIER`, parsed into the mapping `tiers`, and `--tenant`."""
+    model = click.option("--model", metavar="PROVIDER/MODEL", help="Use this model for all acts.")
     tenant = click.option("--tenant", metavar="NAME", help="Also spend from this tenant's budget in the settings.")
     tiers = click.option(
         "--tier",
@@ -65,7 +66,7 @@ def terms_options(command: Command) -> Command:
         callback=_tiers,
         help="Use this tier of a provider; repeatable.",
     )
-    return tiers(tenant(command))
+    return model(tiers(tenant(command)))
 
 
 def enqueue_options(
@@ -75,6 +76,7 @@ def enqueue_options(
     rpd_multiplier: float | None,
     tiers: dict[str, str],
     tenant: str | None,
+    model: str | None = None,
     **others: Any,
 ) -> EnqueueOptions:
     """Build `EnqueueOptions` from the options above; `others` are passed by their field names."""
@@ -85,7 +87,7 @@ def enqueue_options(
     multipliers = Multipliers(
         rpm_multiplier=rpm_multiplier, tpm_multiplier=tpm_multiplier, rpd_multiplier=rpd_multiplier
     )
-    return EnqueueOptions(**others, multipliers=multipliers, run_options=checked_run_options(tiers, tenant))
+    return EnqueueOptions(**others, multipliers=multipliers, run_options=checked_run_options(tiers, tenant, model))
 
 
 def _tiers(ctx: click.Context, parameter: click.Parameter, given: tuple[str, ...]) -> dict[str, str]:

@@ -76,7 +76,7 @@ def _own_scopes(runtime: Runtime) -> Iterator[Scope]:
 def _models(runtime: Runtime) -> Iterator[ModelName]:
     """Yield the default model, and every model with limits of the providers that are set up here."""
     settings = runtime.settings
-    yield runtime.drivers.resolve(settings.default_model)
+    yield runtime.drivers.resolve(runtime.default_model.model)
     for provider in runtime.drivers.names():
         driver, configured = runtime.drivers.get(provider), settings.providers.get(provider)
         for source in (driver.rate_limits() if _is_set_up(driver) else None, configured):

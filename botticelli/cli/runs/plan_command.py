@@ -14,8 +14,8 @@ from botticelli.cli.base.shared_options import (
     enqueue_options,
     json_option,
     multiplier_option,
+    run_options_options,
     services_run,
-    terms_options,
     variables_option,
 )
 from botticelli.cli.runs.narrative_lookup import narrative_file
@@ -36,7 +36,7 @@ from botticelli.cli.runs.run_command import load
 @multiplier_option("rpm", "requests per minute")
 @multiplier_option("tpm", "tokens per minute")
 @multiplier_option("rpd", "requests per day")
-@terms_options
+@run_options_options
 @click.option(
     "--call-seconds",
     type=click.FloatRange(min=0),

@@ -15,7 +15,7 @@ from botticelli.cli.base.shared_options import (
     enqueue_options,
     json_option,
     multiplier_option,
-    terms_options,
+    run_options_options,
     variables_option,
 )
 from botticelli.cli.runs.narrative_lookup import narrative_file
@@ -48,7 +48,7 @@ class LocalFiles(TypedDict):
 @multiplier_option("rpm", "requests per minute")
 @multiplier_option("tpm", "tokens per minute")
 @multiplier_option("rpd", "requests per day")
-@terms_options
+@run_options_options
 @click.option("--detach", is_flag=True, help="Print the id of the run and exit; workers perform it.")
 @click.option("--no-worker", is_flag=True, help="Start no worker; wait for one.")
 @json_option
@@ -116,6 +116,8 @@ def _enqueue(invocation: Invocation, loaded: Loaded, file: Path, options: Enqueu
 
     invocation.runtime.require_redis()
     enqueued = enqueue(invocation.runtime, loaded, str(file), options)
+    for note in enqueued.notes:
+        view.note(note)
     for warning in enqueued.warnings:
         view.note(f"warning: {warning}")
     return enqueued

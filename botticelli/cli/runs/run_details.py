@@ -166,16 +166,26 @@ def _doubtful_line(requests: int) -> list[str]:
 
 
 def _options(snapshot: Mapping[str, Any]) -> dict[str, Any]:
-    """Return `{"tiers", "tenant", "multipliers"}` from a run's snapshot; empty values for a rejected request."""
+    """Return `{"tiers", "tenant", "model", "multipliers"}` from a run's snapshot; empty values for a rejected request."""
     run_options, carousel = snapshot.get("run_options") or {}, snapshot.get("carousel") or {}
     multipliers = {**(snapshot.get("budget") or {}), **(carousel.get("budget") or {})}
-    return {"tiers": run_options.get("tiers", {}), "tenant": run_options.get("tenant"), "multipliers": multipliers}
+    return {
+        "tiers": run_options.get("tiers", {}),
+        "tenant": run_options.get("tenant"),
+        "model": run_options.get("model"),
+        "multipliers": multipliers,
+    }
 
 
 def _option_lines(options: Mapping[str, Any]) -> list[str]:
     tiers = ", ".join(f"{provider}={tier}" for provider, tier in options["tiers"].items())
     multipliers = ", ".join(f"{name.removesuffix('_multiplier')} {x:g}" for name, x in options["multipliers"].items())
-    named = {"tiers": tiers, "tenant": options["tenant"], "uses": multipliers and f"of the limits: {multipliers}"}
+    named = {
+        "tiers": tiers,
+        "tenant": options["tenant"],
+        "model": options["model"],
+        "uses": multipliers and f"of the limits: {multipliers}",
+    }
     return [f"  {name:<10} {safe(text)}" for name, text in named.items() if text]
 
 

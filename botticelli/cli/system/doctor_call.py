@@ -67,7 +67,7 @@ def trial(runtime: Runtime, text: str) -> Iterator[Finding]:
 
 def model_of(runtime: Runtime, text: str) -> ModelName:
     """Resolve `provider/model`, a bare model, a provider with a known model, or "" for the default. InvalidInput."""
-    default = runtime.drivers.resolve(runtime.settings.default_model)
+    default = runtime.drivers.resolve(runtime.default_model.model)
     if text in ("", default.provider):
         return default
     if text not in runtime.drivers.names():

@@ -89,6 +89,15 @@ class Readiness:
     has_key: bool | None = None
     base_url: str | None = None
     fault: str | None = None
+    key_name: str | None = None
+    """The variable whose key is used; None without a key."""
+
+
+@runtime_checkable
+class RecommendsModel(Protocol):
+    def recommended_model(self) -> str:
+        """Return the model for runs that name none: a current, low-priced one. Without `provider/`."""
+        ...
 
 
 @runtime_checkable

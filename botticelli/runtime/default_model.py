@@ -1,0 +1,64 @@
+"""Chooses the model of narratives that name none: the one of the settings, else by the API keys that are set.
+
+Sends no request. The choice is made once, at enqueue, and stored with the run.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from botticelli.drivers import Drivers, ModelName, RecommendsModel, ReportsReadiness
+
+AUTO = "auto"
+"""Value of `default_model` that leaves the choice to the keys of the environment."""
+OFFLINE_MODEL = "echo/echo"
+PROVIDERS = ("anthropic", "openai", "gemini")
+"""Order of preference: by the price of the recommended models, the lowest first (docs/reference/settings.md)."""
+
+
+@dataclass(frozen=True, slots=True)
+class DefaultModel:
+    """A chosen model. `key_name` is the variable whose key decided; None for a configured model and for the echo.
+
+    `others` are providers that have a key as well. `missing_keys` are the variables that would choose a real model.
+    """
+
+    model: str
+    key_name: str | None = None
+    others: tuple[str, ...] = ()
+    missing_keys: tuple[str, ...] = ()
+
+    @property
+    def note(self) -> str | None:
+        """One line for a person: which model answers and why, or what to set; None for a configured model."""
+        if self.missing_keys:
+            keys = ", ".join(self.missing_keys[:-1]) + f" or {self.missing_keys[-1]}"
+            return f"no API key is set: the offline echo answers and no model is called; set {keys}"
+        if self.key_name is None:
+            return None
+        line = f"model {self.model}: {self.key_name} is set"
+        if not self.others:
+            return line
+        also = ", ".join(self.others)
+        return f"{line}; so are keys of {also}, but this model costs least (--model or default_model chooses another)"
+
+
+def choose_default_model(drivers: Drivers, configured: str) -> DefaultModel:
+    """Return the configured model, else the recommended model of the first provider that has a key, else the echo."""
+    if configured != AUTO:
+        return DefaultModel(configured)
+    ready: list[tuple[str, str, str]] = []
+    missing: list[str] = []
+    for provider in (name for name in PROVIDERS if name in drivers.names()):
+        driver = drivers.get(provider)
+        if not (isinstance(driver, RecommendsModel) and isinstance(driver, ReportsReadiness)):
+            continue
+        readiness = driver.readiness()
+        if readiness.has_key:
+            ready.append((provider, driver.recommended_model(), readiness.key_name or readiness.key_names[0]))
+        else:
+            missing.append(readiness.key_names[0])
+    if not ready:
+        return DefaultModel(OFFLINE_MODEL, missing_keys=tuple(missing))
+    provider, model, key_name = ready[0]
+    return DefaultModel(str(ModelName(provider, model)), key_name, tuple(name for name, _, _ in ready[1:]))
