@@ -17,6 +17,7 @@ from sqlalchemy import text
 from botticelli import services
 from botticelli.cli.base.context import Invocation
 from botticelli.cli.base.error_lines import described
+from botticelli.cli.system.model_facts import model_facts
 from botticelli.drivers import Driver, ReportsReadiness
 from botticelli.errors import BotticelliError
 from botticelli.loading.app_folder import app_folder
@@ -154,9 +155,18 @@ def _drivers(invocation: Invocation) -> Iterator[Finding]:
             yield Finding("driver", "fail", f"{name}: {error.what}", error.do or "see the message")
         else:
             yield _driver(driver, name, is_configured=name in settings.drivers)
-    model = drivers.resolve(settings.default_model)
+    yield _default_model(invocation)
+
+
+def _default_model(invocation: Invocation) -> Finding:
+    """Say which model a run uses that names none, with its limits and its price."""
+    runtime = invocation.runtime
+    chosen = runtime.default_model
+    model = runtime.drivers.resolve(chosen.model)
     if model.provider == "echo":
-        yield Finding("model", "warn", f"the default model is {model}: no model is called", "set default_model")
+        do = f"set {' or '.join(chosen.missing_keys)}" if chosen.missing_keys else "set default_model"
+        return Finding("model", "warn", f"the default model is {model}: no model is called", do)
+    return Finding("model", "ok", "; ".join([chosen.note or f"model {model}", *model_facts(runtime, model)]))
 
 
 def _driver(driver: Driver, name: str, *, is_configured: bool) -> Finding:
