@@ -19,6 +19,7 @@ from botticelli.cli.base.streams import flush_streams, open_streams
 
 GLOBAL_OPTIONS = ("--set", "--config")
 COMMANDS = {
+    "init": "Write botticelli.toml and a first narrative.",
     "run": "Run a narrative and show how it goes.",
     "plan": "Forecast the cost, the limits and the end of a run.",
     "runs": "List, show, watch and control runs.",
@@ -35,6 +36,7 @@ COMMANDS = {
 }
 """Maps each command to its short help, which stands here so that `--help` imports no command."""
 MODULES = {
+    "init": "system.init_command",
     "run": "runs.run_command",
     "plan": "runs.plan_command",
     "runs": "runs.runs_command",
