@@ -28,7 +28,7 @@ $(LOCAL): $(READY) requirements-local.lock
 demo: $(READY)  ## run the founding example end to end: 50 iterations, no key, no server needed
 	@mkdir -p .botticelli
 	@echo "Running narratives/examples/daily_digest.toml with embedded Postgres and Redis (data: .botticelli/)."
-	@BOTTICELLI_HOME="$(CURDIR)/.botticelli" sh -c '$(BIN)/botticelli run narratives/examples/daily_digest.toml; \
+	@BOTTICELLI_HOME="$(CURDIR)/.botticelli" sh -c '$(BIN)/botticelli run narratives/examples/daily_digest.toml --model echo/echo; \
 		code=$$?; $(BIN)/botticelli services down >/dev/null 2>&1; exit $$code'
 
 test: $(LOCAL)  ## all tests, on real embedded services

@@ -53,7 +53,9 @@ def main() -> None:
 
 def measure(home: Path, iterations: int) -> dict[str, float]:
     """Measure all paths in turns, and return the rates of their best rounds."""
-    runtime = Runtime(load_settings(environ={"BOTTICELLI_HOME": str(home)}, cwd=home))
+    runtime = Runtime(
+        load_settings(environ={"BOTTICELLI_HOME": str(home), "BOTTICELLI_DEFAULT_MODEL": "echo/echo"}, cwd=home)
+    )
     try:
         rates: dict[str, list[float]] = {"bare": [], "full": [], "in_turn": []}
         for _ in range(ROUNDS):

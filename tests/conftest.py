@@ -1,10 +1,11 @@
-"""For all tests: a house where real processes run, and Hypothesis without limits of time, which a busy machine breaks.
+"""For all tests: no key of a provider, a house where real processes run, and Hypothesis without limits of time.
 
 Its examples are fixed; `pytest --hypothesis-profile explore` looks for new ones.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +15,11 @@ from hypothesis import HealthCheck, settings
 
 if TYPE_CHECKING:
     from tests.support.fleet.processes import House
+
+KEYS = ("ANTHROPIC_API_KEY", "OPENAI_API_KEY", "GEMINI_API_KEY", "GOOGLE_API_KEY")
+"""Keys of whoever runs the tests: a run without a model would call, and pay for, a real one."""
+for name in KEYS:
+    os.environ.pop(name, None)
 
 settings.register_profile("explore", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("steady", settings.get_profile("explore"), derandomize=True)
