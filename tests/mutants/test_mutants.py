@@ -17,7 +17,7 @@ from tests.mutants.mutation import ROOT, Mutant
 FAILED = 1
 """The exit code of pytest for failed tests; others say that it could not even begin."""
 NAMED = {
-    "fencing_token",
+    "fencing token",
     "guard before a call",
     "pause at once",
     "attempt count",

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections import OrderedDict
 from threading import Lock
 from typing import Any
@@ -19,6 +17,7 @@ from botticelli.narrative.table_text import jsonable
 from botticelli.narrative.templates.template import Resolve
 from botticelli.security.safe_fetch import fault_of_url, fetch
 from botticelli.store import Intent, Query, Tables
+from workers.context.effect_keys import effect_key
 from workers.context.iteration_context import IterationContext
 from workers.context.outcomes import ActFailed
 
@@ -112,13 +111,18 @@ def _pull(stage: IterationContext, act: str, name: str, query: Query) -> list[di
     rehearsal leaves them in the table.
     """
     settings, claim = stage.tables, stage.claim
-    content = [claim.run_id, claim.number, name, PULL, query.table]
-    key = hashlib.sha256(json.dumps(content).encode()).hexdigest()[:32]
-    args = {"table_name": query.table, "limit": query.limit}
+    intent = Intent(
+        key=effect_key(claim, name, PULL, query.table),
+        run_id=claim.run_id,
+        number=claim.number,
+        act=act,
+        platform="database",
+        command=PULL,
+        args={"table_name": query.table, "limit": query.limit},
+        fencing_token=claim.fencing_token,
+    )
     with stage.about_to_act() as tx:
-        record = tx.effects.record_intent(
-            Intent(key, claim.run_id, claim.number, act, "database", PULL, args, claim.fencing_token)
-        )
+        record = tx.effects.record_intent(intent)
         if record.status == "done":
             recorded: list[dict[str, Any]] = record.output
             return recorded
@@ -127,5 +131,5 @@ def _pull(stage: IterationContext, act: str, name: str, query: Query) -> list[di
             tables = Tables(tx.connection, allow=settings.allow, write=settings.write, rehearse=stage.is_rehearsal)
             pulled = tables.pull(query)
         rows: list[dict[str, Any]] = jsonable(pulled)
-        tx.effects.finish(key, "done", output=rows)
+        tx.effects.finish(intent.key, "done", output=rows)
     return rows

@@ -1,11 +1,25 @@
 """Performs bot commands so that no effect happens twice.
 
-authorization --> intent recorded --> command performed --> output and captured state recorded
-(policy, caps,    (committed)         (on the platform)     (one transaction)
- approval)
+How an effect lives; the words are the statuses of its row in the ledger (table `effects`):
 
-a repeated command finds its record:
-    done     --> replay the recorded output
-    intended --> look on the platform: done --> record it, not done --> perform it
-    unknown  --> pause the run, until somebody resolves the effect
+    prepared --> authorized --+------------------> intended --> performed --> done      result and captured ids,
+    (arguments   (policy,     |                       |     on the platform             in one transaction
+     rendered)    places,     | needs approval        |                 +---> failed    certainly not performed
+                  caps)       v                       |                 +---> unknown   nobody can tell: the run pauses
+                           waiting --> approved ------+                          |
+                              +------> rejected                                  +--> done | failed, as a person resolves
+                                                                                      it: --done, --retry, --abandon
+
+The intent is committed before the command is performed. A repeated attempt finds the row:
+
+    done     --> return the recorded result
+    intended --> ask the platform: performed --> record it, not performed --> perform it, can't tell --> unknown
+    failed   --> perform it, unless it was abandoned
+    unknown  --> pause the run, until a person resolves the effect
+
+bot_command      the way through all of it: reads, and effects
+prepared_command renders the arguments, retries temporary failures       effect_ledger    writes the row
+authorization    asks the policy, requests approval, enforces the caps   effect_attempt   performs, or finds what was done
+conflicts        lets one iteration at a time create a name in a place   captures         writes created ids into the state
+row_updates      updates a table: the change and its row in one transaction
 """

@@ -21,57 +21,68 @@ from workers.context.outcomes import ActFailed, BlockRun, ParkUntil
 SHOWN_CHARACTERS = 8
 
 
-def authorize(
-    stage: IterationContext, act: Act, command: BotCommandInput, call: Call, locate: Locate | None
-) -> str | None:
-    """Return which rule requires an approval; None when no rule does.
+class Authorization:
+    """Decides whether one command of an act may have its effect."""
 
-    ActFailed when the command is denied, even if optional.
-    """
-    enqueued = [demands.security for demands in stage.demands]
-    security = stage.runtime.settings.security
-    rules = rules_for(security, stage.narrative, act, command, stage.run.source, enqueued=enqueued)
-    match judge(rules, call, locate):
-        case Denied() as denied:
-            log("command_denied", level=logging.WARNING, run=stage.claim.run_id, command=call.command, reason=denied)
-            raise ActFailed(str(denied))
-        case NeedsApproval(origin):
-            return origin
-        case _:
-            return None
+    def __init__(self, stage: IterationContext, act: Act, command: BotCommandInput) -> None:
+        self._stage = stage
+        self._act = act
+        self._command = command
 
+    def required_approval(self, call: Call, locate: Locate | None) -> str | None:
+        """Return which rule requires an approval; None when no rule does.
 
-def require_approval(stage: IterationContext, intent: Intent, origin: str) -> None:
-    """BlockRun while the approval is pending, PlatformError when it was rejected. An effect that has begun needs none."""
-    with stage.about_to_act() as tx:
-        approval = tx.effects.ask(intent, valid_seconds(stage.runtime, stage.demands))
-    if approval.status == "rejected":
-        reason = f": {approval.decision_reason}" if approval.decision_reason else ""
-        raise PlatformError(f"it was rejected by {approval.decided_by}{reason}")
-    if approval.status == "waiting":
-        need = f"{intent.command} of act {intent.act} needs approval, required by {origin} (effect {intent.key})"
-        short = intent.key[:SHOWN_CHARACTERS]
-        raise BlockRun(f"{need}; `botticelli effects approve {short}` or `reject {short}`", waits_for=intent.key)
+        ActFailed when the policy denies the command, or the guild or the channel it names, even if it is optional.
+        """
+        stage = self._stage
+        enqueued = [demands.security for demands in stage.demands]
+        security = stage.runtime.settings.security
+        rules = rules_for(security, stage.narrative, self._act, self._command, stage.run.source, enqueued=enqueued)
+        match judge(rules, call, locate):
+            case Denied() as denied:
+                run_id = stage.claim.run_id
+                log("command_denied", level=logging.WARNING, run=run_id, command=call.command, reason=denied)
+                raise ActFailed(str(denied))
+            case NeedsApproval(origin):
+                return origin
+            case _:
+                return None
 
+    def require_approval(self, intent: Intent, origin: str) -> None:
+        """Check that the effect is approved, or has begun, and so needs no approval.
 
-def enforce_caps(stage: IterationContext, tx: Transaction, key: str) -> None:
-    """Enforce the operator's caps: ActFailed at the cap per run, ParkUntil at the cap per hour."""
-    most_of_run, most_of_hour = (
-        lowest_cap(name, stage.runtime.settings.security, stage.demands)
-        for name in ("max_effects_per_run", "max_effects_per_hour")
-    )
-    if most_of_run is None and most_of_hour is None:
-        return
-    if not tx.effects.is_announced(key):
+        BlockRun while the approval is pending, PlatformError when it was rejected.
+        """
+        stage = self._stage
+        with stage.about_to_act() as tx:
+            approval = tx.effects.ask(intent, valid_seconds(stage.runtime, stage.demands))
+        if approval.status == "rejected":
+            reason = f": {approval.decision_reason}" if approval.decision_reason else ""
+            raise PlatformError(f"it was rejected by {approval.decided_by}{reason}")
+        if approval.status == "waiting":
+            need = f"{intent.command} of act {intent.act} needs approval, required by {origin} (effect {intent.key})"
+            short = intent.key[:SHOWN_CHARACTERS]
+            advice = f"`botticelli effects approve {short}` or `reject {short}`"
+            raise BlockRun(f"{need}; {advice}", waits_for=intent.key)
+
+    def enforce_caps(self, tx: Transaction, key: str) -> None:
+        """Enforce the operator's caps: ActFailed at the cap per run, ParkUntil at the cap per hour."""
+        stage = self._stage
+        most_of_run, most_of_hour = (
+            lowest_cap(name, stage.runtime.settings.security, stage.demands)
+            for name in ("max_effects_per_run", "max_effects_per_hour")
+        )
+        if most_of_run is None and most_of_hour is None:
+            return
+        if tx.effects.is_announced(key):
+            return
         begun = tx.effects.begun(stage.claim.run_id, key)
-        most = most_of_run
-        if most is not None and begun.of_run >= most:
-            log("effects_used_up", level=logging.WARNING, run=stage.claim.run_id, most=most)
+        if most_of_run is not None and begun.of_run >= most_of_run:
+            log("effects_used_up", level=logging.WARNING, run=stage.claim.run_id, most=most_of_run)
             effects = "effect" if begun.of_run == 1 else "effects"
-            raise ActFailed(f"the run has had {begun.of_run} {effects}; [security] max_effects_per_run is {most}")
-        most = most_of_hour
-        if most is not None and begun.of_hour >= most and not stage.run.rehearse:
-            wait_seconds = max(1.0, begun.free_seconds or 1.0)
-            raise ParkUntil(
-                wait_seconds, f"[security] max_effects_per_hour is {most}; begun in the last hour: {begun.of_hour}"
+            raise ActFailed(
+                f"the run has had {begun.of_run} {effects}; [security] max_effects_per_run is {most_of_run}"
             )
+        if most_of_hour is not None and begun.of_hour >= most_of_hour and not stage.run.rehearse:
+            counted = f"[security] max_effects_per_hour is {most_of_hour}; begun in the last hour: {begun.of_hour}"
+            raise ParkUntil(max(1.0, begun.free_seconds or 1.0), counted)

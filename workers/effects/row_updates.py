@@ -5,8 +5,6 @@ A rehearsal makes the change and rolls it back: its answer is true, and the tabl
 
 from __future__ import annotations
 
-import hashlib
-import json
 from functools import partial
 from typing import Any
 
@@ -20,10 +18,11 @@ from botticelli.narrative.templates.row_filter import Refused
 from botticelli.platforms.database import UPDATE_TABLE
 from botticelli.security.policy import Call
 from botticelli.store import Intent, Tables
+from workers.context.effect_keys import effect_key
 from workers.context.iteration_context import IterationContext
 from workers.context.outcomes import ActFailed
 from workers.context.reference_values import resolver
-from workers.effects.authorization import authorize, enforce_caps, require_approval
+from workers.effects.authorization import Authorization
 
 PLATFORM = "database"
 
@@ -48,14 +47,22 @@ def _updated(stage: IterationContext, act: Act, name: str, input_: BotCommandInp
     values = {column: as_text(render_value(value, resolve)) for column, value in update.values.items()}
     args = {"table_name": update.table_name, "where": repr(where), "updates": values, "limit": update.limit}
     settings, claim = stage.tables, stage.claim
-    content = [claim.run_id, claim.number, name, PLATFORM, UPDATE_TABLE, args]
-    key = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:32]
-    intent = Intent(key, claim.run_id, claim.number, act.name, PLATFORM, UPDATE_TABLE, args, claim.fencing_token)
-    rule = authorize(stage, act, input_, Call(PLATFORM, UPDATE_TABLE, True, args, has_places=False), None)
+    intent = Intent(
+        key=effect_key(claim, name, PLATFORM, UPDATE_TABLE, args),
+        run_id=claim.run_id,
+        number=claim.number,
+        act=act.name,
+        platform=PLATFORM,
+        command=UPDATE_TABLE,
+        args=args,
+        fencing_token=claim.fencing_token,
+    )
+    authorization = Authorization(stage, act, input_)
+    rule = authorization.required_approval(Call(PLATFORM, UPDATE_TABLE, True, args, has_places=False), None)
     if rule is not None:
-        require_approval(stage, intent, rule)
+        authorization.require_approval(intent, rule)
     with stage.about_to_act() as tx:
-        enforce_caps(stage, tx, key)
+        authorization.enforce_caps(tx, intent.key)
         record = tx.effects.record_intent(intent)
         if record.status == "done":
             return record.output
@@ -68,5 +75,5 @@ def _updated(stage: IterationContext, act: Act, name: str, input_: BotCommandInp
                 f"it would change {rows:,} rows, at most {MAX_ROWS:,} are allowed", do="narrow its where, or set limit"
             )
         output = {"rows_affected": rows, "table_name": update.table_name}
-        tx.effects.finish(key, "done", output=output)
+        tx.effects.finish(intent.key, "done", output=output)
     return output

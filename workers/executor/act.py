@@ -24,7 +24,7 @@ from workers.context.iteration_context import IterationContext
 from workers.context.media_and_rows import resolve_medium, resolve_rows
 from workers.context.outcomes import ActFailed
 from workers.context.reference_values import condition_value, is_skipped, resolver
-from workers.effects.bot_command import Command
+from workers.effects.bot_command import perform_command
 from workers.effects.captures import no_longer_exists
 from workers.model.model_call import Answer, ModelCall
 from workers.outputs.content_output import Schema, rows_in, schema_of, store
@@ -135,7 +135,7 @@ class _Turn:
                     given.pieces.append(Piece(text, "text", input_.history_retention))
                     given.is_empty = given.is_empty and _is_blank(text)
                 case BotCommandInput():
-                    data = Command(self._stage, self._act, name, input_).perform()
+                    data = perform_command(self._stage, self._act, name, input_)
                     kind = f"{input_.platform} {input_.command}"
                     given.bring(data, Piece(_as_output(data), kind, input_.history_retention, is_fetched=True))
                 case TableInput():

@@ -26,7 +26,10 @@ from botticelli.testing.discord import GUILD, FakeDiscord, Fault
 from tests.support.commands import act, create, outputs, play, state
 from tests.support.narratives import narrative_text, perform_all, run_of, start
 from tests.support.waiting import wait_until
-from workers.effects import bot_command, captures
+from workers.effects import captures, effect_attempt
+from workers.effects.conflicts import Conflicts
+from workers.effects.effect_attempt import EffectAttempt
+from workers.effects.effect_ledger import EffectLedger
 from workers.executor.iteration import perform
 from workers.handlers import store_request
 from workers.recovery.sweep import sweep
@@ -75,14 +78,14 @@ def test_a_worker_that_died_after_doing_it_doubles_nothing(
     runtime = on_discord(worker__lease_seconds="1")
     died: list[str] = []
 
-    def die(self: bot_command.Command, announced: EffectIntent, spec: CommandSpec, output: CommandOutput) -> None:
-        if spec.name not in died:
-            died.append(spec.name)
+    def die(self: EffectLedger, effect: EffectIntent, output: CommandOutput) -> None:
+        if effect.command not in died:
+            died.append(effect.command)
             raise KeyboardInterrupt
-        finish(self, announced, spec, output)
+        record_done(self, effect, output)
 
-    finish = bot_command.Command._finish
-    monkeypatch.setattr(bot_command.Command, "_finish", die)
+    record_done = EffectLedger.record_done
+    monkeypatch.setattr(EffectLedger, "record_done", die)
     send = act("sent", "messages.send", channel_id="{state.made.id}", content="the same text")
     run = start(runtime, narrative_text(2, create(f"{{state.discord.{GUILD}.channel.news}}") + send))
     for _ in range(3):
@@ -111,30 +114,30 @@ def test_a_worker_whose_clock_is_slow_doubles_nothing(
         narrative_text(1, create() + act("sent", "messages.send", channel_id="{state.made.id}", content="once")),
     )
     with monkeypatch.context() as patch, contextlib.suppress(KeyboardInterrupt):
-        finish = bot_command.Command._finish
+        record_done = EffectLedger.record_done
 
-        def die(self: bot_command.Command, announced: EffectIntent, spec: CommandSpec, output: CommandOutput) -> None:
-            if spec.name == "messages.send":
+        def die(self: EffectLedger, effect: EffectIntent, output: CommandOutput) -> None:
+            if effect.command == "messages.send":
                 raise KeyboardInterrupt
-            finish(self, announced, spec, output)
+            record_done(self, effect, output)
 
-        patch.setattr(bot_command.Command, "_finish", die)
+        patch.setattr(EffectLedger, "record_done", die)
         perform_all(runtime, run.id)
     with runtime.store.transaction() as tx:
         tx.connection.execute(text("update effects set intended_at = intended_at - interval '10 minutes'"))
     for sent in discord.world.data.messages[discord.channels("news")[0]["id"]].values():
         del sent["_nonce"]
-    for module in (bot_command, message_commands):
+    for module in (effect_attempt, message_commands):
         monkeypatch.setattr(module, "datetime", Slow, raising=False)
     assert perform_all(runtime, run.id).status == "completed"
     assert discord.contents(discord.channels("news")[0]["id"]) == ["once"]
 
 
-def lost_at(runtime: Runtime, monkeypatch: pytest.MonkeyPatch, step: str) -> Run:
+def lost_at(runtime: Runtime, monkeypatch: pytest.MonkeyPatch, owner: type, step: str) -> Run:
     """Two iterations side by side, of which the first was lost at this step of its effect."""
     run = start(runtime, narrative_text(2, create(CHANNEL), concurrency=2))
     with monkeypatch.context() as patch, contextlib.suppress(KeyboardInterrupt):
-        patch.setattr(bot_command.Command, step, interrupted)
+        patch.setattr(owner, step, interrupted)
         perform(runtime, run.id, 1)
     with runtime.store.transaction() as tx:
         tx.connection.execute(text("update iterations set lease_until = now() where number = 1"))
@@ -147,7 +150,7 @@ def test_another_iteration_finds_what_a_lost_one_has_made(
 ) -> None:
     """The channel is there, but nobody has written it down: whoever comes next makes no second one."""
     runtime = on_discord()
-    run = lost_at(runtime, monkeypatch, "_finish")
+    run = lost_at(runtime, monkeypatch, EffectLedger, "record_done")
     perform(runtime, run.id, 2)
     assert perform_all(runtime, run.id).status == "completed"
     (channel,) = discord.channels("news")
@@ -159,7 +162,7 @@ def test_what_a_lost_one_has_not_made_is_made_by_the_next(
     on_discord: OnDiscord, discord: FakeDiscord, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     runtime = on_discord()
-    run = lost_at(runtime, monkeypatch, "_execute")
+    run = lost_at(runtime, monkeypatch, EffectAttempt, "_execute")
     perform(runtime, run.id, 2)
     assert perform_all(runtime, run.id).status == "completed"
     assert len(discord.channels("news")) == 1
@@ -170,15 +173,15 @@ def test_who_asked_before_another_made_it_makes_no_second_one(
     on_discord: OnDiscord, discord: FakeDiscord, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It was lost, comes back, finds no channel in state, and waits for its turn while the other one makes the channel."""
-    runtime, late, alone = on_discord(), [2], bot_command.Command._serialised
+    runtime, late, alone = on_discord(), [2], Conflicts.serialised
 
-    def later(self: bot_command.Command, spec: CommandSpec, args: Mapping[str, Any]) -> Any:
-        if late and self._stage.claim.number == 1:
+    def later(self: Conflicts) -> Any:
+        if late and self._command.stage.claim.number == 1:
             perform(runtime, run.id, late.pop())
-        return alone(self, spec, args)
+        return alone(self)
 
-    run = lost_at(runtime, monkeypatch, "_execute")
-    monkeypatch.setattr(bot_command.Command, "_serialised", later)
+    run = lost_at(runtime, monkeypatch, EffectAttempt, "_execute")
+    monkeypatch.setattr(Conflicts, "serialised", later)
     assert perform_all(runtime, run.id).status == "completed"
     assert late == []
     assert len(discord.channels("news")) == 1
@@ -198,7 +201,7 @@ def test_what_a_lost_worker_asked_for_may_still_come(
         runtime, narrative_text(2, act("made", "channels.get_or_create", guild_id=GUILD, name="news"), concurrency=2)
     )
     with monkeypatch.context() as patch, contextlib.suppress(KeyboardInterrupt):
-        patch.setattr(bot_command.Command, "_execute", interrupted)
+        patch.setattr(EffectAttempt, "_execute", interrupted)
         perform(runtime, run.id, 1)
     monkeypatch.setattr(Effects, "conflicting", counted)
     other = threading.Thread(target=perform, args=(runtime, run.id, 2))
@@ -229,7 +232,7 @@ def test_what_is_recorded_is_not_even_asked_for_again(
             if seen.count("effect_recorded") == 2:
                 raise KeyboardInterrupt
 
-        patch.setattr(bot_command, "reach", second_record)
+        patch.setattr(effect_attempt, "reach", second_record)
         perform(runtime, run.id, 1)
     with runtime.store.transaction() as tx:
         tx.connection.execute(text("update iterations set lease_until = now() where number = 1"))
