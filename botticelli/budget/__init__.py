@@ -1,6 +1,24 @@
-"""May this be spent now? Windows and limits per scope, tickets that hold and spend them.
+"""Answers one question for all processes on all machines at once: may this be spent now? Knows no provider and no run.
 
-Knows no provider and no run.
+A scope (a model, a run) has windows: limits of one metric in a period. How an amount moves through a window:
+
+            reserve                 draw                     settle
+    free ------------> held ---------------> in flight ----------------> charged -----> free
+                        |    right before        |      what was used       ^    when it leaves
+                        |    the request         |                          |    the window
+                        |                        +--> settle(None), release, or the lease of the ticket runs out:
+                        |                             what was drawn
+                        +--> release, or the lease runs out: free
+
+    reserve, draw  or a Refusal: which window, and when the same request fits; then nothing is held
+    charge         free --> charged at once, without a ticket
+
+`reserve` gives a ticket: all scopes at once, or nothing. Requests and input tokens are charged at the draw already; slots
+(`concurrency`) are free again after the settle. A provider's Retry-After closes a scope for everyone (`block_until`).
+
+interface     the words, and the protocol of every budget    redis/   one Lua script for each call, for a fleet
+scope_budget  the short form for one scope                   memory/  the same answers in one process, with any clock
+limits, scope_paused, days   narrower limits, pauses         audit/   counts from what was spent whether a limit held
 
 Names are loaded when they are first asked for.
 """

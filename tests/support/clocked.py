@@ -9,7 +9,7 @@ from sqlalchemy import func
 from botticelli.budget.redis.redis_budget import RedisBudget
 from botticelli.runtime.process import Runtime
 from botticelli.testing.budget_cases.clock import ManualClock
-from workers.recovery.sweep import sweep
+from tests.support.narratives import sweep
 
 
 def with_clock(runtime: Runtime) -> ManualClock:

@@ -8,7 +8,10 @@ from botticelli.runtime.process import Runtime
 from botticelli.store import Run
 from tests.support.waiting import wait_until
 from workers.executor.iteration import perform
-from workers.recovery.sweep import sweep
+from workers.recovery.duties.due_runs import DueRuns
+from workers.recovery.duties.expired_data import ExpiredData
+from workers.recovery.duties.expired_leases import ExpiredLeases
+from workers.recovery.duties.unclaimed_tasks import UnclaimedTasks
 
 MOST_TURNS = 1000
 ONE_ACT = 'one = "Say hello {iteration}"'
@@ -53,6 +56,12 @@ def perform_all(runtime: Runtime, run_id: str) -> Run:
         return run if _stands(run) else None
 
     return wait_until(pass_over, f"run {run_id} to end, wait or be paused")
+
+
+def sweep(runtime: Runtime) -> None:
+    """Perform the duties that bring runs on, once, as the elected worker does."""
+    for make in (ExpiredLeases, UnclaimedTasks, DueRuns, ExpiredData):
+        make(runtime).run()
 
 
 def _stands(run: Run) -> bool:

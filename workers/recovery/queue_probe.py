@@ -1,4 +1,4 @@
-"""Notices a stalled consumer: publishes a heartbeat task, the probe, and records every task that arrives.
+"""Notices a stalled consumer: records every task that arrives, and answers the probe, a heartbeat task.
 
 A consumer is stalled when a probe has long been unanswered while this process had free threads and received nothing: a
 queue is consumed in order, so its own consumer would have received the probe.
@@ -10,10 +10,7 @@ import logging
 import time
 from collections.abc import Callable
 
-from kombu.exceptions import OperationalError
-from redis.exceptions import RedisError
-
-from botticelli.messages import QUEUE, publish_probe
+from botticelli.messages import QUEUE
 from botticelli.runtime.process import Runtime
 from botticelli.runtime.server_errors import SERVER_ERRORS
 from botticelli.runtime.worker_heartbeat import worker_name
@@ -53,18 +50,6 @@ class ConsumerWatchdog:
         with runtime.store.transaction() as tx:
             probe = tx.probes.unanswered(QUEUE)
         return probe if probe is not None and probe.silent_seconds >= timeout_seconds else None
-
-
-def ask(runtime: Runtime) -> None:
-    """Publish a probe when one is due; a lost one is published again."""
-    with runtime.store.transaction() as tx:
-        publishes = tx.probes.ask(QUEUE, interval_seconds=runtime.settings.worker.probe_interval_seconds)
-    if publishes is None:
-        return
-    try:
-        publish_probe(runtime.celery, QUEUE)
-    except (OperationalError, RedisError, OSError) as error:
-        log("probe_not_published", level=logging.WARNING, error=type(error).__name__)
 
 
 def answer(runtime: Runtime, queue: object) -> None:

@@ -1,15 +1,13 @@
-"""Runs the sweep in a thread: decides when, how patiently, and what to log when it fails.
-
-A pass itself is in sweep.py.
-"""
+"""Runs the sweep in a thread: decides when a pass is due, which duties it runs, and what to log when one fails."""
 
 from __future__ import annotations
 
 import logging
 import threading
-import time
+from collections.abc import Callable
 from contextlib import suppress
 from queue import Empty, SimpleQueue
+from typing import TypeVar
 
 from botticelli import services
 from botticelli.errors import BotticelliError
@@ -19,18 +17,17 @@ from botticelli.runtime.server_errors import SERVER_ERRORS
 from botticelli.runtime.worker_heartbeat import announce, worker_name
 from botticelli.store.connection.sessions import LOCK_SECONDS
 from botticelli.telemetry.log import log, logger
-from workers.recovery import queue_probe
-from workers.recovery.leases import keeper_of
+from workers.recovery.duties import FLEET_DUTIES, WORKER_DUTIES
+from workers.recovery.duties.duty import Duty, OutageAware
 from workers.recovery.queue_probe import ConsumerWatchdog
-from workers.recovery.sweep import sweep, wake_due
-from workers.recovery.unacked_requests import UnackedTracker
 
+SWEEP = "sweep"
+"""The name of the election of the worker that performs the duties of the fleet."""
 PART_OF_INTERVAL = 0.9
 """A sweep counts for this part of the interval, so that clock jitter doesn't skip every second one."""
-
-
 LOCKED = ("55P03", "57014")
 """SQLSTATEs of a lock, and of a statement, that took too long."""
+Result = TypeVar("Result")
 
 
 class Sweep(threading.Thread):
@@ -40,13 +37,14 @@ class Sweep(threading.Thread):
         super().__init__(name="sweep", daemon=True)
         self._runtime = runtime
         self._watchdog = watchdog
+        self._worker_duties: list[Duty] = [make(runtime) for make in WORKER_DUTIES]
+        self._fleet_duties: list[Duty] = [make(runtime) for make in FLEET_DUTIES]
         self._wakes: SimpleQueue[None] = SimpleQueue()
         """Re-entrant, since a signal handler may stop the sweep while the same thread wakes it."""
         self._stopped = False
-        self._trouble = ""
+        self._outages: dict[str, str] = {}
+        """The steps of the last pass that a server error has interrupted, with the error."""
         self._stalled = ""
-        self._spare_leases_until = 0.0
-        self._taken = UnackedTracker()
 
     def run(self) -> None:
         pause_seconds = self._interval_seconds
@@ -67,40 +65,67 @@ class Sweep(threading.Thread):
 
     def _pass(self) -> float:
         """Run one pass; return the seconds until the next one."""
+        before, self._outages = self._outages, {}
         due_seconds = None
-        try:
-            if self._runtime.services is not None:
-                services.ensure(self._runtime.settings.home)
-            announce(self._runtime, self._trouble or self._stalled)
-            keeper_of(self._runtime).hand_back_interrupted()
-            self._sweep_or_wake()
-            with self._runtime.store.transaction() as tx:
-                due_seconds = tx.runs.seconds_to_next_due()
-            self._check_consumer()
-            self._log_trouble("")
-        except (*SERVER_ERRORS, OSError) as error:
-            self._spare_expired_leases()
-            self._log_lock_holders(error)
-            self._log_trouble(str(error) if isinstance(error, BotticelliError) else type(error).__name__)
-        except Exception:
-            logger.exception("sweep_failed")
+        duties = self._attempt("begin", lambda: self._begin(before))
+        if duties is not None:
+            for duty in duties:
+                self._perform(duty)
+            due_seconds = self._attempt("next_due", self._seconds_to_next_due)
+            if not self._outages:
+                self._attempt("consumer", self._check_consumer)
+        self._log_change(before)
         return self._interval_seconds if due_seconds is None else min(self._interval_seconds, due_seconds)
 
-    def _sweep_or_wake(self) -> None:
-        """Sweep if this worker is elected for the interval; always look at the runs that are due."""
-        interval_seconds = self._interval_seconds * PART_OF_INTERVAL
-        with self._runtime.store.transaction() as tx:
-            elected = tx.duties.take("sweep", worker=worker_name(), interval_seconds=interval_seconds)
-        if elected:
-            sweep(self._runtime, judge_leases=time.monotonic() >= self._spare_leases_until)
-            self._taken.put_back(self._runtime)
-            queue_probe.ask(self._runtime)
-        else:
-            wake_due(self._runtime)
+    def _begin(self, outages: dict[str, str]) -> list[Duty]:
+        """Report that this worker is alive; return its duties of this pass. Raises when a server is away."""
+        if self._runtime.services is not None:
+            services.ensure(self._runtime.settings.home)
+        self._announce(outages)
+        return [*self._worker_duties, *self._elected_duties()]
 
-    def _spare_expired_leases(self) -> None:
-        """Give holders whose leases expired while no server could renew them one more lease to do so."""
-        self._spare_leases_until = time.monotonic() + self._runtime.settings.worker.lease_seconds
+    def _announce(self, outages: dict[str, str]) -> None:
+        announce(self._runtime, next(iter(outages.values()), self._stalled))
+
+    def _elected_duties(self) -> list[Duty]:
+        """Return the duties of the fleet that this worker performs now; none when another one was elected."""
+        interval_seconds = self._interval_seconds
+        with self._runtime.store.transaction() as tx:
+            if not tx.duties.take(SWEEP, worker=worker_name(), interval_seconds=interval_seconds * PART_OF_INTERVAL):
+                return []
+            return [
+                duty
+                for duty in self._fleet_duties
+                if duty.interval_seconds <= interval_seconds
+                or tx.duties.take(duty.name, worker=worker_name(), interval_seconds=duty.interval_seconds)
+            ]
+
+    def _perform(self, duty: Duty) -> None:
+        """Run a duty; when it was interrupted, perhaps after a long wait, report again that this worker is alive."""
+        self._attempt(duty.name, duty.run)
+        if duty.name in self._outages:
+            self._attempt("heartbeat", lambda: self._announce(self._outages))
+
+    def _attempt(self, name: str, step: Callable[[], Result]) -> Result | None:
+        """Run one step of the pass. A failure is recorded and logged, and doesn't stop the other steps."""
+        try:
+            return step()
+        except (*SERVER_ERRORS, OSError) as error:
+            self._outages[name] = str(error) if isinstance(error, BotticelliError) else type(error).__name__
+            self._note_outage()
+            self._log_lock_holders(error)
+        except Exception:
+            logger.exception("duty_failed duty=%s", name)
+        return None
+
+    def _note_outage(self) -> None:
+        for duty in (*self._worker_duties, *self._fleet_duties):
+            if isinstance(duty, OutageAware):
+                duty.note_outage()
+
+    def _seconds_to_next_due(self) -> float | None:
+        with self._runtime.store.transaction() as tx:
+            return tx.runs.seconds_to_next_due()
 
     def _log_lock_holders(self, error: Exception) -> None:
         """Log which sessions held rows locked for too long, as far as the server says it."""
@@ -110,13 +135,13 @@ class Sweep(threading.Thread):
             for holder in self._runtime.store.lock_holders(LOCK_SECONDS / 2):
                 log("rows_held", level=logging.WARNING, **{name: _rounded(value) for name, value in holder.items()})
 
-    def _log_trouble(self, trouble: str) -> None:
-        """Log a trouble once when it begins or changes, and once when it is over."""
-        if trouble == self._trouble:
+    def _log_change(self, before: dict[str, str]) -> None:
+        """Log an outage once when it begins or changes, and once when it is over."""
+        if self._outages == before:
             return
-        self._trouble = trouble
-        if trouble:
-            log("sweep_interrupted", level=logging.WARNING, error=trouble)
+        if self._outages:
+            error, duties = next(iter(self._outages.values())), ",".join(self._outages)
+            log("sweep_interrupted", level=logging.WARNING, error=error, duties=duties)
         else:
             log("sweep_goes_on", level=logging.WARNING)
 

@@ -18,8 +18,7 @@ from botticelli.store import Run
 from botticelli.store.schema.tables import iterations as iterations_table
 from botticelli.testing.discord import GUILD, FakeDiscord
 from tests.support.commands import act
-from tests.support.narratives import narrative_text, perform_all, perform_open, run_of, start
-from workers.recovery.sweep import sweep
+from tests.support.narratives import narrative_text, perform_all, perform_open, run_of, start, sweep
 
 OnDiscord = Callable[..., Runtime]
 ADA = Actor("fine", "ada@house")

@@ -24,7 +24,7 @@ from botticelli.store import ConflictingEffect, Run, Store
 from botticelli.store.runs.effects import Effects
 from botticelli.testing.discord import GUILD, FakeDiscord, Fault
 from tests.support.commands import act, create, outputs, play, state
-from tests.support.narratives import narrative_text, perform_all, run_of, start
+from tests.support.narratives import narrative_text, perform_all, run_of, start, sweep
 from tests.support.waiting import wait_until
 from workers.effects import captures, effect_attempt
 from workers.effects.conflicts import Conflicts
@@ -32,7 +32,6 @@ from workers.effects.effect_attempt import EffectAttempt
 from workers.effects.effect_ledger import EffectLedger
 from workers.executor.iteration import perform
 from workers.handlers import store_request
-from workers.recovery.sweep import sweep
 
 OnDiscord = Callable[..., Runtime]
 CHANNEL = f"{{state.discord.{GUILD}.channel.news}}"

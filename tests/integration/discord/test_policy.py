@@ -20,10 +20,9 @@ from botticelli.runtime.process import Runtime
 from botticelli.store.schema.tables import effects as effects_table
 from botticelli.testing.discord import GUILD, FakeDiscord
 from tests.support.commands import act, play
-from tests.support.narratives import narrative_text, perform_all, run_of, start
+from tests.support.narratives import narrative_text, perform_all, run_of, start, sweep
 from workers.executor.completion import conclude
 from workers.executor.iteration import perform
-from workers.recovery.sweep import sweep
 
 OnDiscord = Callable[..., Runtime]
 ADA, BOB = Actor("fine", "ada@house"), Actor("too loud", "bob@house")

@@ -9,8 +9,7 @@ import pytest
 from botticelli.carousel import Actor, pause_scope, resume_scope
 from botticelli.runtime.process import Runtime
 from botticelli.store import WHOLE
-from tests.support.narratives import narrative_text, perform_all, perform_open, run_of, start
-from workers.recovery.sweep import sweep
+from tests.support.narratives import narrative_text, perform_all, perform_open, run_of, start, sweep
 
 MakeRuntime = Callable[..., Runtime]
 ADA = Actor("bill is too high", "ada@home")

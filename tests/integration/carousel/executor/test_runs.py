@@ -15,9 +15,8 @@ from botticelli.carousel.plan.snapshots import narrative_of
 from botticelli.errors import InvalidInput
 from botticelli.narrative.execution import Multipliers
 from botticelli.runtime.process import Runtime
-from tests.support.narratives import loaded, narrative_text, perform_all, perform_open, run_of, start
+from tests.support.narratives import loaded, narrative_text, perform_all, perform_open, run_of, start, sweep
 from workers.executor.iteration import perform
-from workers.recovery.sweep import sweep
 
 MakeRuntime = Callable[..., Runtime]
 SMALL = {

@@ -13,10 +13,9 @@ from botticelli.client import Client
 from botticelli.errors import InvalidInput
 from botticelli.messages import MAX_REQUEST_BYTES, QUEUE, publish_enqueue, run_id_for
 from botticelli.runtime.process import Runtime
-from tests.support.narratives import narrative_text, run_of, start
+from tests.support.narratives import narrative_text, run_of, start, sweep
 from workers.handlers import store_request
-from workers.recovery.sweep import sweep
-from workers.recovery.unacked_requests import UnackedTracker
+from workers.recovery.duties.unacked_requests import UnackedRequests
 from workers.transport.queue_messages import Refused, admit
 
 MakeRuntime = Callable[..., Runtime]
@@ -111,20 +110,21 @@ def tags(runtime: Runtime) -> list[bytes]:
 
 
 def test_a_request_that_a_dead_worker_held_comes_back_once_and_poison_is_refused(make_runtime: MakeRuntime) -> None:
-    runtime, taken = make_runtime(worker__max_attempts="3"), UnackedTracker()
+    runtime = make_runtime(worker__max_attempts="3")
+    duty = UnackedRequests(runtime)
     publish_enqueue(runtime.celery, "wanted", {"narrative": "digest"})
     take(runtime)
     start(runtime, narrative_text(1))
     take(runtime)
     assert (len(queued(runtime)), len(tags(runtime))) == (0, 2)
-    taken.put_back(runtime)
+    duty.run()
     assert queued(runtime) == [], "it may still be stored by who has it"
     for _ in range(2):
-        taken.put_back(runtime, grace_seconds=0)
+        duty.put_back(grace_seconds=0)
         assert [json.loads(one)["headers"]["task"] for one in queued(runtime)] == ["botticelli.enqueue"]
         assert len(tags(runtime)) == 1, "that of the iteration stays: its lease decides"
         take(runtime)
-    taken.put_back(runtime, grace_seconds=0)
+    duty.put_back(grace_seconds=0)
     assert (queued(runtime), len(tags(runtime))) == ([], 1)
     assert run_of(runtime, "wanted").reason == "3 workers were lost while they stored the request; enqueue it again"
 

@@ -14,11 +14,11 @@ from botticelli.carousel import resume, retry
 from botticelli.errors import StaleLease
 from botticelli.runtime.process import Runtime
 from botticelli.store import Claim, Entry, Transaction
-from tests.support.narratives import narrative_text, perform_all, run_of, start
+from tests.support.narratives import narrative_text, perform_all, run_of, start, sweep
 from workers.executor.iteration import perform
+from workers.recovery.duties.expired_leases import ExpiredLeases
 from workers.recovery.hand_back import hand_back
 from workers.recovery.leases import keeper_of
-from workers.recovery.sweep import sweep
 
 MakeRuntime = Callable[..., Runtime]
 
@@ -321,5 +321,7 @@ def test_a_sweep_that_is_patient_judges_no_lease(runtime: Runtime) -> None:
     run = start(runtime, narrative_text(1))
     claim(runtime, run.id)
     let_lease_run_out(runtime, run.id)
-    sweep(runtime, judge_leases=False)
+    duty = ExpiredLeases(runtime)
+    duty.note_outage()
+    duty.run()
     assert statuses(runtime, run.id) == ["running"]

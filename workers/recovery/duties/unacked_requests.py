@@ -17,6 +17,7 @@ from botticelli.errors import BotticelliError
 from botticelli.messages import ENQUEUE
 from botticelli.runtime.process import Runtime
 from botticelli.telemetry.log import log
+from workers.recovery.duties.duty import EACH_SWEEP
 from workers.recovery.rejections import own_id_of, refuse
 from workers.transport.queue_messages import read_arguments
 
@@ -33,19 +34,26 @@ class _Request:
     """True when it was sent to the queue by name, as Celery does unless told to use another exchange."""
 
 
-class UnackedTracker:
-    """Tracks the messages that were taken and not acknowledged, and since when this process has seen them so.
+class UnackedRequests:
+    """Puts back requests that were taken and not acknowledged for long, as this process has seen.
 
     Times are of this process's monotonic clock, since the broker's own index has times of workers' clocks.
     """
 
-    def __init__(self) -> None:
+    name = "unacked_requests"
+    interval_seconds = EACH_SWEEP
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
         self._since: dict[str, float] = {}
 
-    def put_back(self, runtime: Runtime, *, grace_seconds: float | None = None) -> None:
+    def run(self) -> None:
         """Put back requests that have been with a worker for longer than the grace. Raises Redis's errors."""
-        if grace_seconds is None:
-            grace_seconds = GRACES * runtime.settings.worker.redelivery_grace_seconds
+        self.put_back(grace_seconds=GRACES * self._runtime.settings.worker.redelivery_grace_seconds)
+
+    def put_back(self, *, grace_seconds: float) -> None:
+        """Put back requests that have been with a worker for `grace_seconds`."""
+        runtime = self._runtime
         prefix, now = runtime.settings.redis.prefix, time.monotonic()
         tags = [
             tag.decode() for tag in runtime.redis.zrange(f"{prefix}:unacked_index", 0, -1) if isinstance(tag, bytes)
