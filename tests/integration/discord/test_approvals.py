@@ -51,7 +51,7 @@ def decide_number(runtime: Runtime, run: Run, number: int, decision: Any = "appr
 
 
 @pytest.mark.parametrize("concurrency", [1, 3])
-def test_iteration_that_waits_for_approval_lets_the_others_go_on(
+def test_iteration_waiting_for_approval_lets_the_others_go_on(
     careful: Runtime, discord: FakeDiscord, channel: str, concurrency: int
 ) -> None:
     run = perform_all(careful, start(careful, posts(channel, concurrency=concurrency)).id)
@@ -78,7 +78,7 @@ def test_approvals_in_any_order_complete_the_run(
 
 
 @pytest.mark.parametrize("number", [1, 2, 3])
-def test_rejection_fails_its_own_iteration_only_where_the_carousel_goes_on(
+def test_rejection_fails_only_its_iteration_when_the_carousel_continues_on_error(
     careful: Runtime, discord: FakeDiscord, channel: str, number: int
 ) -> None:
     run = perform_all(careful, start(careful, posts(channel, continue_on_error=True)).id)
@@ -93,7 +93,7 @@ def test_rejection_fails_its_own_iteration_only_where_the_carousel_goes_on(
     assert sorted(discord.contents(channel)) == [f"post {other}" for other in others]
 
 
-def test_rejection_ends_a_run_that_stops_at_errors_and_resume_asks_for_the_rest(
+def test_rejection_ends_a_run_that_stops_at_errors_and_resume_requests_the_other_approvals(
     careful: Runtime, discord: FakeDiscord, channel: str
 ) -> None:
     run = perform_all(careful, start(careful, posts(channel)).id)
@@ -106,7 +106,7 @@ def test_rejection_ends_a_run_that_stops_at_errors_and_resume_asks_for_the_rest(
     assert discord.contents(channel) == ["post 1"]
 
 
-def test_cancelled_run_drops_parked_iterations_and_resume_asks_again(
+def test_cancelled_run_drops_parked_iterations_and_resume_requests_approval_again(
     careful: Runtime, discord: FakeDiscord, channel: str
 ) -> None:
     run = perform_all(careful, start(careful, posts(channel)).id)
@@ -120,7 +120,7 @@ def test_cancelled_run_drops_parked_iterations_and_resume_asks_again(
     assert sorted(discord.contents(channel)) == ["post 1", "post 2", "post 3"]
 
 
-def test_approval_while_others_are_performed_admits_its_iteration(
+def test_approval_while_other_iterations_run_admits_its_iteration(
     careful: Runtime, discord: FakeDiscord, channel: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("botticelli.monitoring.diagnosis.live_workers", lambda _: ["worker@here"])
@@ -134,9 +134,7 @@ def test_approval_while_others_are_performed_admits_its_iteration(
     assert (stopped.status, stopped.succeeded, discord.contents(channel)) == ("paused", 1, ["post 1"])
 
 
-def test_approval_of_a_run_that_a_person_holds_waits_for_the_resume(
-    careful: Runtime, discord: FakeDiscord, channel: str
-) -> None:
+def test_approval_in_a_paused_run_waits_for_the_resume(careful: Runtime, discord: FakeDiscord, channel: str) -> None:
     run = start(careful, posts(channel))
     perform_open(careful, run.id)
     pause(careful, run.id, Actor("lunch"))
@@ -148,7 +146,7 @@ def test_approval_of_a_run_that_a_person_holds_waits_for_the_resume(
     assert discord.contents(channel) == ["post 1"]
 
 
-def test_worker_killed_while_it_asks_loses_neither_question_nor_approval(
+def test_worker_killed_while_requesting_approval_loses_neither_request_nor_approval(
     careful: Runtime, discord: FakeDiscord, channel: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It dies between the question and the end of the iteration; the approval comes before the lease runs out."""
@@ -168,7 +166,7 @@ def test_worker_killed_while_it_asks_loses_neither_question_nor_approval(
     assert numbers(effects_waiting(careful, run.id)) == [2, 3]
 
 
-def test_exhausted_budget_ends_the_run_only_after_parked_iterations_are_finished(
+def test_exhausted_budget_ends_the_run_only_after_parked_iterations_finish(
     careful: Runtime, discord: FakeDiscord, channel: str
 ) -> None:
     text = posts(channel, estimated_tokens_per_iteration=400, max_tokens_total=402)
@@ -179,7 +177,7 @@ def test_exhausted_budget_ends_the_run_only_after_parked_iterations_are_finished
     assert (ended.status, ended.succeeded, discord.contents(channel)) == ("budget_exhausted", 1, ["post 1"])
 
 
-def test_resume_lets_go_what_no_rule_wants_approved_any_more(
+def test_resume_performs_effects_that_no_rule_requires_approved_any_more(
     careful: Runtime, on_discord: OnDiscord, discord: FakeDiscord, channel: str
 ) -> None:
     trusting = on_discord()

@@ -30,7 +30,7 @@ OnDiscord = Callable[..., Runtime]
         ("channels.create", {"name": "x"}, "platforms.discord.options.guild_id"),
     ],
 )
-def test_what_can_be_known_to_be_wrong_is_found_before_the_run(
+def test_invalid_command_is_reported_before_the_run(
     on_discord: OnDiscord, command: str, args: dict[str, Any], said: str
 ) -> None:
     with pytest.raises(NarrativeError) as error:
@@ -39,7 +39,7 @@ def test_what_can_be_known_to_be_wrong_is_found_before_the_run(
     assert str(error.value).startswith("test.toml:")
 
 
-def test_mentions_beyond_the_settings_are_found_before_the_run(on_discord: OnDiscord, discord: FakeDiscord) -> None:
+def test_mentions_beyond_the_settings_are_reported_before_the_run(on_discord: OnDiscord, discord: FakeDiscord) -> None:
     option = "platforms__discord__options__allow_mentions"
     sends = {
         who: act("sent", "messages.send", channel_id="5", content="x", allowed_mentions=[who])
@@ -52,7 +52,7 @@ def test_mentions_beyond_the_settings_are_found_before_the_run(on_discord: OnDis
     assert discord.requests == []
 
 
-def test_a_missing_token_is_found_before_the_run(on_discord: OnDiscord, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_token_is_reported_before_the_run(on_discord: OnDiscord, monkeypatch: pytest.MonkeyPatch) -> None:
     runtime = on_discord()
     monkeypatch.delenv("DISCORD_TOKEN")
     with pytest.raises(NarrativeError, match=r"need a token.*--rehearse"):
@@ -63,7 +63,7 @@ def test_a_missing_token_is_found_before_the_run(on_discord: OnDiscord, monkeypa
     assert state(runtime, f"rehearsal.discord.{GUILD}.channel.news")["name"] == "news"
 
 
-def test_a_check_of_the_file_only_warns_of_a_missing_token(
+def test_check_of_the_file_alone_warns_of_a_missing_token(
     on_discord: OnDiscord, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     runtime = on_discord()
@@ -74,7 +74,7 @@ def test_a_check_of_the_file_only_warns_of_a_missing_token(
     assert "need a token" in warning
 
 
-def test_a_rendered_argument_is_checked_again(on_discord: OnDiscord, discord: FakeDiscord) -> None:
+def test_rendered_argument_is_checked_again(on_discord: OnDiscord, discord: FakeDiscord) -> None:
     runtime = on_discord()
     with runtime.store.transaction() as tx:
         tx.state.set("global.where", "../../guilds/1")

@@ -22,7 +22,7 @@ OPENAPI = os.environ.get("BOTTICELLI_TEST_DISCORD_OPENAPI")
 """Discord's own description of its HTTP API, where somebody has it."""
 
 
-def test_every_command_of_every_family(on_discord: OnDiscord, discord: FakeDiscord) -> None:
+def test_every_command_of_every_family_succeeds(on_discord: OnDiscord, discord: FakeDiscord) -> None:
     g, channel, message = {"guild_id": GUILD}, "{state.made.id}", "{state.sent.id}"
     here = {"channel_id": channel, "message_id": message}
     soon = (datetime.now(UTC) + timedelta(days=1)).isoformat()
@@ -123,7 +123,7 @@ def test_every_command_of_every_family(on_discord: OnDiscord, discord: FakeDisco
     assert any(f"no news (botticelli run={run.id} act=gone" in one for one in reasons)
 
 
-def test_requests_are_held_against_discord_s_own_description() -> None:
+def test_requests_match_the_openapi_description_of_discord() -> None:
     """Of every test here, when it ends. This is what such a request would be told."""
     wrong = {"content": "x" * 4001, "tts": 1, "nonce": 5.5, "embed": {}}
     said = "\n".join(faults("POST", "/channels/1/messages", wrong))
@@ -135,7 +135,7 @@ def test_requests_are_held_against_discord_s_own_description() -> None:
     assert "is no route" in "".join(faults("POST", "/channels/1/secrets", None))
 
 
-def test_the_extract_is_what_the_whole_description_says() -> None:
+def test_openapi_extract_equals_the_full_description() -> None:
     """All routes that our sources name are in it; where somebody has the whole description, it says the same."""
     assert named_routes() <= {(method, path) for path, methods in extract()["paths"].items() for method in methods}
     if OPENAPI is not None:
@@ -143,7 +143,7 @@ def test_the_extract_is_what_the_whole_description_says() -> None:
         assert extracted(described, extract()["taken_at"]) == extract()
 
 
-def test_a_model_s_text_is_sent_as_harmless_text(on_discord: OnDiscord, discord: FakeDiscord) -> None:
+def test_text_of_a_model_is_sent_without_mentions(on_discord: OnDiscord, discord: FakeDiscord) -> None:
     hostile = "@everyone {state.discord.1.channel.x} ${DISCORD_TOKEN} https://evil.example/?d=1"
     runtime = on_discord()
     with runtime.store.transaction() as tx:
@@ -178,14 +178,14 @@ def test_long_texts_are_sent_in_parts(on_discord: OnDiscord, discord: FakeDiscor
 
 
 @pytest.mark.parametrize("kind", ["429", "429-global", "429-shared", "503"])
-def test_discord_s_delay_is_kept(on_discord: OnDiscord, discord: FakeDiscord, kind: Any) -> None:
+def test_retry_after_of_discord_is_waited_for(on_discord: OnDiscord, discord: FakeDiscord, kind: Any) -> None:
     discord.faults = [Fault("POST .*/channels$", kind, seconds=0.3)]
     run, _ = play(on_discord(), act("made", "channels.create", guild_id=GUILD, name="news"), retries=2)
     assert run.status == "completed"
     assert len(discord.channels("news")) == 1
 
 
-def test_a_bucket_is_not_overdrawn(on_discord: OnDiscord, discord: FakeDiscord) -> None:
+def test_rate_limit_bucket_is_not_overdrawn(on_discord: OnDiscord, discord: FakeDiscord) -> None:
     discord.limits = {"POST .*/messages$": (2, 0.5)}
     made = act("made", "channels.get_or_create", guild_id=GUILD, name="news")
     sends = [act(f"s{one}", "messages.send", channel_id="{state.made.id}", content=f"{one}") for one in range(5)]
@@ -195,7 +195,7 @@ def test_a_bucket_is_not_overdrawn(on_discord: OnDiscord, discord: FakeDiscord) 
     assert [one.status for one in discord.requests if one.status == 429] == []
 
 
-def test_a_long_wait_gives_the_iteration_back(on_discord: OnDiscord, discord: FakeDiscord) -> None:
+def test_long_wait_hands_the_iteration_back(on_discord: OnDiscord, discord: FakeDiscord) -> None:
     discord.faults = [Fault("PATCH", "429", seconds=300)]
     made = act("made", "channels.create", guild_id=GUILD, name="news")
     run, _ = play(on_discord(), made, act("edited", "channels.edit", channel_id="{state.made.id}", topic="x"))
@@ -203,14 +203,14 @@ def test_a_long_wait_gives_the_iteration_back(on_discord: OnDiscord, discord: Fa
     assert "Discord asks to wait" in (run.reason or "")
 
 
-def test_refusals_say_what_is_needed(on_discord: OnDiscord, discord: FakeDiscord) -> None:
+def test_refused_command_names_the_missing_permission(on_discord: OnDiscord, discord: FakeDiscord) -> None:
     discord.faults = [Fault("POST .*/channels$", "403")]
     run, _ = play(on_discord(), act("made", "channels.create", guild_id=GUILD, name="news"))
     assert run.status == "failed"
     assert "50013: Missing Permissions; it needs MANAGE_CHANNELS" in (run.reason or "")
 
 
-def test_a_bad_token_is_not_tried_on_and_on(
+def test_invalid_token_is_not_retried(
     on_discord: OnDiscord, discord: FakeDiscord, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DISCORD_TOKEN", "another")

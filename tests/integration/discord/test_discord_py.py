@@ -44,7 +44,7 @@ async def new_channel(client: discord.Client, name: str, **options: Any) -> disc
     return await guild.create_text_channel(name, **options)
 
 
-def test_the_founding_use_case(server: FakeDiscord, run: Run) -> None:
+def test_client_creates_a_channel_and_edits_its_messages(server: FakeDiscord, run: Run) -> None:
     async def steps(client: discord.Client) -> None:
         assert client.user is not None and (client.user.id, client.user.bot) == (int(BOT_ID), True)
         guild = await client.fetch_guild(int(GUILD))
@@ -79,7 +79,7 @@ def test_the_founding_use_case(server: FakeDiscord, run: Run) -> None:
     assert [one["reason"] for one in server.world.data.guilds[GUILD]["audit"]] == ["a test: é"]
 
 
-def test_the_rest_of_a_guild(server: FakeDiscord, run: Run) -> None:
+def test_client_manages_roles_members_and_threads(server: FakeDiscord, run: Run) -> None:
     async def steps(client: discord.Client) -> None:
         guild = await client.fetch_guild(int(GUILD))
         may_send = discord.Permissions(send_messages=True)
@@ -102,7 +102,7 @@ def test_the_rest_of_a_guild(server: FakeDiscord, run: Run) -> None:
     assert (ada["nick"], len(ada["roles"])) == ("Ada", 1)
 
 
-def test_all_kinds_of_things_are_read(server: FakeDiscord, run: Run) -> None:
+def test_client_reads_all_kinds_of_objects(server: FakeDiscord, run: Run) -> None:
     async def steps(client: discord.Client) -> None:
         guild = await client.fetch_guild(int(GUILD))
         assert client.application is not None and client.application.approximate_guild_count == 1
@@ -141,7 +141,7 @@ def test_all_kinds_of_things_are_read(server: FakeDiscord, run: Run) -> None:
     run(steps)
 
 
-def test_refusals_are_its_own_exceptions(server: FakeDiscord, run: Run) -> None:
+def test_refusals_raise_the_exceptions_of_the_client(server: FakeDiscord, run: Run) -> None:
     server.faults = [Fault("POST .*/channels$", "403")]
 
     async def steps(client: discord.Client) -> None:
@@ -167,7 +167,7 @@ def test_refusals_are_its_own_exceptions(server: FakeDiscord, run: Run) -> None:
     assert refused == [404, 403, 400, 403, 401]
 
 
-def test_it_waits_as_it_is_told(server: FakeDiscord, run: Run) -> None:
+def test_client_waits_as_long_as_discord_says(server: FakeDiscord, run: Run) -> None:
     """After a refusal as long as that says, and before one by the headers of the answers."""
     server.limits = {"POST .*/messages$": (1, 0.4)}
 

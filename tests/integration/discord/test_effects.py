@@ -44,9 +44,7 @@ def all_effects(runtime: Runtime, **query: Any) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize("kind", ["drop-after-doing", "drop", "500"])
 @pytest.mark.parametrize("readable", [True, False], ids=["audit log", "no audit log"])
-def test_an_answer_that_is_lost_doubles_nothing(
-    on_discord: OnDiscord, discord: FakeDiscord, kind: Any, readable: bool
-) -> None:
+def test_lost_answer_doubles_no_effect(on_discord: OnDiscord, discord: FakeDiscord, kind: Any, readable: bool) -> None:
     patterns = ["/channels$", "/roles$", "/scheduled-events$", "/messages$", "/threads$"]
     discord.faults = [Fault(f"POST .*{pattern}", kind) for pattern in patterns]
     discord.faults += [] if readable else [Fault("audit-logs", "403", times=100)]
@@ -70,7 +68,7 @@ def test_an_answer_that_is_lost_doubles_nothing(
     assert len(world.guilds[GUILD]["events"]) == 1
 
 
-def test_a_worker_that_died_after_doing_it_doubles_nothing(
+def test_worker_killed_after_the_request_doubles_no_effect(
     on_discord: OnDiscord, discord: FakeDiscord, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The row says intended, the channel and the message are there: both are found, each by its own effect."""
@@ -97,7 +95,7 @@ def test_a_worker_that_died_after_doing_it_doubles_nothing(
     assert {one["status"] for one in all_effects(runtime)} == {"done"}
 
 
-def test_a_worker_whose_clock_is_slow_doubles_nothing(
+def test_worker_with_a_slow_clock_doubles_no_effect(
     on_discord: OnDiscord, discord: FakeDiscord, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whether Discord still knows a nonce is told by Postgres's clock, not by that of whoever asks."""
@@ -144,7 +142,7 @@ def lost_at(runtime: Runtime, monkeypatch: pytest.MonkeyPatch, owner: type, step
     return run
 
 
-def test_another_iteration_finds_what_a_lost_one_has_made(
+def test_channel_of_a_lost_iteration_is_found_by_the_next(
     on_discord: OnDiscord, discord: FakeDiscord, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The channel is there, but nobody has written it down: whoever comes next makes no second one."""
@@ -157,7 +155,7 @@ def test_another_iteration_finds_what_a_lost_one_has_made(
     assert [(one["number"], one["status"]) for one in all_effects(runtime)] == [(1, "done")]
 
 
-def test_what_a_lost_one_has_not_made_is_made_by_the_next(
+def test_channel_that_a_lost_iteration_did_not_create_is_created_by_the_next(
     on_discord: OnDiscord, discord: FakeDiscord, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     runtime = on_discord()
@@ -168,7 +166,7 @@ def test_what_a_lost_one_has_not_made_is_made_by_the_next(
     assert {(one["number"], one["status"]) for one in all_effects(runtime)} == {(1, "failed"), (2, "done")}
 
 
-def test_who_asked_before_another_made_it_makes_no_second_one(
+def test_iteration_that_saw_no_channel_before_its_turn_creates_no_second_one(
     on_discord: OnDiscord, discord: FakeDiscord, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It was lost, comes back, finds no channel in state, and waits for its turn while the other one makes the channel."""
@@ -186,7 +184,7 @@ def test_who_asked_before_another_made_it_makes_no_second_one(
     assert len(discord.channels("news")) == 1
 
 
-def test_what_a_lost_worker_asked_for_may_still_come(
+def test_request_of_a_lost_worker_in_flight_is_awaited_until_its_lease_ends(
     on_discord: OnDiscord, discord: FakeDiscord, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its request is on its way to Discord when it dies: nobody looks for the channel, and makes it, before its lease ends."""
@@ -216,7 +214,7 @@ def test_what_a_lost_worker_asked_for_may_still_come(
     assert len(discord.channels("news")) == 1
 
 
-def test_what_is_recorded_is_not_even_asked_for_again(
+def test_recorded_effect_is_replayed_without_a_request(
     on_discord: OnDiscord, discord: FakeDiscord, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A worker dies right after the record: the next one sends no request for it, though a nonce would forgive one."""
@@ -243,7 +241,7 @@ def interrupted(*_: object) -> None:
     raise KeyboardInterrupt
 
 
-def test_two_at_once_make_one_channel(on_discord: OnDiscord, discord: FakeDiscord) -> None:
+def test_concurrent_iterations_create_one_channel(on_discord: OnDiscord, discord: FakeDiscord) -> None:
     runtime, other = on_discord(), on_discord()
     discord.faults = [Fault("POST .*/channels$", "slow", seconds=0.4)]
     acts = create(CHANNEL) + act("got", "channels.get_or_create", guild_id=GUILD, name="both")
@@ -260,7 +258,7 @@ def test_two_at_once_make_one_channel(on_discord: OnDiscord, discord: FakeDiscor
     assert [len(discord.channels(one)) for one in ("news", "both")] == [1, 1]
 
 
-def test_what_discord_no_longer_knows_is_made_again(on_discord: OnDiscord, discord: FakeDiscord) -> None:
+def test_channel_that_no_longer_exists_is_created_again(on_discord: OnDiscord, discord: FakeDiscord) -> None:
     runtime = on_discord()
     acts = (create(CHANNEL), act("sent", "messages.send", channel_id=CHANNEL, content="hello"))
     first, _ = play(runtime, *acts)
@@ -279,7 +277,7 @@ def test_what_discord_no_longer_knows_is_made_again(on_discord: OnDiscord, disco
     assert state(runtime, f"discord.{GUILD}.channel.news") is None
 
 
-def test_a_request_over_the_wire_is_rehearsed_by_workers_that_perform(
+def test_wire_request_with_rehearse_is_rehearsed_by_a_performing_worker(
     on_discord: OnDiscord, discord: FakeDiscord
 ) -> None:
     runtime, acts = on_discord(), create() + act("sent", "messages.send", channel_id="{state.made.id}", content="hello")
@@ -293,7 +291,7 @@ def test_a_request_over_the_wire_is_rehearsed_by_workers_that_perform(
 
 
 @pytest.mark.parametrize("enqueued_by", ["echo", "real"])
-def test_no_worker_rehearses_a_real_run_or_performs_a_rehearsed_one(
+def test_worker_with_another_implementation_pauses_the_run(
     on_discord: OnDiscord, discord: FakeDiscord, enqueued_by: str
 ) -> None:
     """Whose settings differ from those where it was enqueued pauses it; it goes on where they are the same."""
@@ -311,7 +309,7 @@ def test_no_worker_rehearses_a_real_run_or_performs_a_rehearsed_one(
     assert bool(discord.requests) == (enqueued_by == "real")
 
 
-def test_what_is_deleted_by_us_is_forgotten(on_discord: OnDiscord, discord: FakeDiscord) -> None:
+def test_deleted_object_is_removed_from_state(on_discord: OnDiscord, discord: FakeDiscord) -> None:
     runtime = on_discord()
     acts = (
         create(),
@@ -354,7 +352,7 @@ class Uncertain(AnyPlatform):
     ("resolution", "status", "performed"),
     [("done", "completed", 1), ("retry", "completed", 2), ("abandon", "failed", 1)],
 )
-def test_what_nobody_knows_stops_the_run_until_somebody_says(
+def test_effect_of_unknown_outcome_pauses_the_run_until_resolved(
     runtime: Runtime, resolution: Any, status: str, performed: int
 ) -> None:
     platform = Uncertain()
@@ -390,7 +388,7 @@ def test_what_nobody_knows_stops_the_run_until_somebody_says(
     assert platform.performed == performed + (status == "completed")
 
 
-def test_a_name_is_locked_once_among_threads_and_processes(runtime: Runtime) -> None:
+def test_named_lock_is_held_once_among_threads_and_processes(runtime: Runtime) -> None:
     other = Store(runtime.store.engine)
     order: list[str] = []
 

@@ -45,7 +45,7 @@ def run(server: FakeDiscord, steps: Callable[[RESTClient], Awaitable[Any]], toke
     return asyncio.run(all_of_it())
 
 
-def test_the_founding_use_case(server: FakeDiscord) -> None:
+def test_client_creates_a_channel_and_edits_its_messages(server: FakeDiscord) -> None:
     async def steps(rest: RESTClient) -> None:
         me = await rest.fetch_my_user()
         assert (me.id, me.is_bot) == (int(BOT_ID), True)
@@ -81,7 +81,7 @@ def test_the_founding_use_case(server: FakeDiscord) -> None:
     assert [one["reason"] for one in server.world.data.guilds[GUILD]["audit"]] == ["a test: é"]
 
 
-def test_the_rest_of_a_guild(server: FakeDiscord) -> None:
+def test_client_manages_roles_members_and_threads(server: FakeDiscord) -> None:
     async def steps(rest: RESTClient) -> None:
         guild = int(GUILD)
         role = await rest.create_role(guild, name="painter", color=255, permissions=hikari.Permissions.SEND_MESSAGES)
@@ -104,7 +104,7 @@ def test_the_rest_of_a_guild(server: FakeDiscord) -> None:
     assert (ada["nick"], len(ada["roles"])) == ("Ada", 1)
 
 
-def test_all_kinds_of_things_are_read(server: FakeDiscord) -> None:
+def test_client_reads_all_kinds_of_objects(server: FakeDiscord) -> None:
     guild, ada = int(GUILD), int(USER)
 
     async def steps(rest: RESTClient) -> None:
@@ -140,7 +140,7 @@ def test_all_kinds_of_things_are_read(server: FakeDiscord) -> None:
     run(server, steps)
 
 
-def test_refusals_are_its_own_exceptions(server: FakeDiscord) -> None:
+def test_refusals_raise_the_exceptions_of_the_client(server: FakeDiscord) -> None:
     server.faults = [Fault("POST .*/channels$", "403")]
 
     async def steps(rest: RESTClient) -> None:
@@ -165,7 +165,7 @@ def test_refusals_are_its_own_exceptions(server: FakeDiscord) -> None:
     assert [one.status for one in server.requests] == [404, 403, 201, 400, 403, 401]
 
 
-def test_it_waits_as_it_is_told(server: FakeDiscord) -> None:
+def test_client_waits_as_long_as_discord_says(server: FakeDiscord) -> None:
     """After a refusal as long as that says, and before one by the headers of the answers."""
     server.limits = {"POST .*/messages$": (1, 0.4), "GET .*": (50, 60.0)}
 

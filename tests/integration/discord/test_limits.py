@@ -34,7 +34,7 @@ def usage(runtime: Runtime, scope: str) -> Any:
     return explanation(runtime, scope)["usage"]
 
 
-def test_all_processes_keep_one_limit_of_the_budget(on_discord: OnDiscord, discord: FakeDiscord) -> None:
+def test_all_processes_share_one_global_limit(on_discord: OnDiscord, discord: FakeDiscord) -> None:
     """Two of them want more than it allows; Discord, which counts as well, never has to refuse."""
     discord.limits = {".*": (10, 1.0)}
     keys = {PER_SECOND: "10", "budget__guard_ms": "300", "worker__inline_wait_seconds": "60"}
@@ -57,7 +57,7 @@ def test_all_processes_keep_one_limit_of_the_budget(on_discord: OnDiscord, disco
     assert [window.window.limit for window in usage(runtimes[1], GLOBAL).windows] == [10]
 
 
-def test_a_global_refusal_closes_it_for_all(on_discord: OnDiscord, discord: FakeDiscord) -> None:
+def test_global_429_closes_the_limit_for_all_processes(on_discord: OnDiscord, discord: FakeDiscord) -> None:
     discord.faults = [Fault("GET", "429-global", seconds=300)]
     first, other = (on_discord(worker__inline_wait_seconds="60") for _ in range(2))
     for runtime in (first, other):
@@ -69,7 +69,7 @@ def test_a_global_refusal_closes_it_for_all(on_discord: OnDiscord, discord: Fake
     assert usage(other, GLOBAL).blocked_for_ms > 200_000
 
 
-def test_it_is_lowered_and_paused_like_any_scope(on_discord: OnDiscord, discord: FakeDiscord) -> None:
+def test_global_limit_is_lowered_and_paused_like_any_scope(on_discord: OnDiscord, discord: FakeDiscord) -> None:
     runtime, other = on_discord(), on_discord()
     lower(runtime, GLOBAL, "requests/1s", "0", reason="a test", until=None)
     with pytest.raises(PlatformTransient, match="requests/1s"):
@@ -83,7 +83,9 @@ def test_it_is_lowered_and_paused_like_any_scope(on_discord: OnDiscord, discord:
     assert len(discord.requests) == 1
 
 
-def test_a_redis_that_forgot_opens_it_after_a_second(on_discord: OnDiscord, discord: FakeDiscord) -> None:
+def test_redis_that_lost_its_data_opens_the_global_limit_after_a_second(
+    on_discord: OnDiscord, discord: FakeDiscord
+) -> None:
     runtime = on_discord(worker__inline_wait_seconds="0")
     clock = with_clock(runtime)
     assert usage(runtime, GLOBAL).windows[0].remaining == 0, "nobody remembers anything of it at first"
@@ -99,7 +101,9 @@ def test_a_redis_that_forgot_opens_it_after_a_second(on_discord: OnDiscord, disc
     assert (perform_all(runtime, run.id).status, len(discord.channels("news"))) == ("completed", 1)
 
 
-def test_nothing_more_is_sent_long_before_discord_locks_us_out(on_discord: OnDiscord, discord: FakeDiscord) -> None:
+def test_invalid_requests_stop_long_before_discord_bans_the_address(
+    on_discord: OnDiscord, discord: FakeDiscord
+) -> None:
     runtime = on_discord(**{MOST_INVALID: "3", "worker__inline_wait_seconds": "60"})
     discord.faults = [
         Fault("GET", "429-shared", times=2, seconds=0.1),
@@ -120,7 +124,7 @@ def test_nothing_more_is_sent_long_before_discord_locks_us_out(on_discord: OnDis
 
 
 @pytest.mark.parametrize("value", ["0", "fast", "10001"])
-def test_a_limit_that_can_t_be_is_found_at_once(on_discord: OnDiscord, value: str) -> None:
+def test_impossible_limit_is_reported_at_once(on_discord: OnDiscord, value: str) -> None:
     with pytest.raises(SettingsError) as error:
         on_discord(**{PER_SECOND: json.dumps(value)}).platforms.get("discord")
     assert "platforms.discord.options.requests_per_second" in str(error.value)

@@ -83,7 +83,7 @@ def odd(discord: FakeDiscord, pattern: str, answer: Odd, times: int = 1) -> None
 
 @pytest.mark.parametrize("done", [True, False], ids=["done", "not done"])
 @pytest.mark.parametrize("kind", ODD_SUCCESSES)
-def test_success_that_says_nothing_is_looked_up(
+def test_success_with_an_unreadable_body_is_looked_up(
     on_discord: OnDiscord, discord: FakeDiscord, kind: str, done: bool
 ) -> None:
     raw, headers = ODD_SUCCESSES[kind]
@@ -98,7 +98,7 @@ def test_success_that_says_nothing_is_looked_up(
 
 
 @pytest.mark.parametrize("kind", [kind for kind in ODD_SUCCESSES if "id" not in kind])
-def test_read_that_brings_nothing_fails_in_one_line(bot: DiscordPlatform, discord: FakeDiscord, kind: str) -> None:
+def test_read_with_an_unreadable_body_fails_in_one_line(bot: DiscordPlatform, discord: FakeDiscord, kind: str) -> None:
     raw, headers = ODD_SUCCESSES[kind]
     odd(discord, "GET .*/channels/", Odd(200, raw, headers), times=9)
     for ask in (lambda bot: bot.execute("channels.get", {"channel_id": "1"}, ""), lambda bot: bot.locate("1")):
@@ -120,7 +120,7 @@ def test_read_that_brings_nothing_fails_in_one_line(bot: DiscordPlatform, discor
         (b'{"retry_after": 1000000000}', {}),
     ],
 )
-def test_long_wait_of_a_429_is_bounded_and_was_certainly_not_sent(
+def test_long_retry_after_is_bounded_and_the_effect_counts_as_not_performed(
     bot: DiscordPlatform, discord: FakeDiscord, raw: bytes, headers: dict[str, str]
 ) -> None:
     odd(discord, "POST .*/channels$", Odd(429, raw, headers), times=100)
@@ -132,7 +132,7 @@ def test_long_wait_of_a_429_is_bounded_and_was_certainly_not_sent(
 
 
 @pytest.mark.parametrize("said", ["-1", "1e999"])
-def test_429_without_a_usable_wait_is_not_asked_again_without_a_pause(
+def test_429_without_a_usable_wait_is_retried_after_a_pause(
     bot: DiscordPlatform, discord: FakeDiscord, said: str
 ) -> None:
     odd(discord, "POST .*/channels$", Odd(429, f'{{"retry_after": {said}, "global": false}}'.encode()), times=10_000)
@@ -163,7 +163,7 @@ def test_global_wait_of_thirty_years_closes_the_fleet_for_an_hour(on_discord: On
         {"X-RateLimit-Bucket": "b" * 5_000, "X-RateLimit-Remaining": "٣", "X-RateLimit-Reset-After": "1"},
     ],
 )
-def test_bad_rate_headers_fail_nothing_that_was_done(
+def test_invalid_rate_limit_headers_fail_no_performed_command(
     on_discord: OnDiscord, discord: FakeDiscord, headers: dict[str, str]
 ) -> None:
     latin = {name: value.encode().decode("latin-1") for name, value in headers.items()}
@@ -174,14 +174,16 @@ def test_bad_rate_headers_fail_nothing_that_was_done(
 
 
 @pytest.mark.parametrize("packed", [gzip.compress, zlib.compress, lambda data: zlib.compress(data)[2:-4]])
-def test_packed_answer_is_read(bot: DiscordPlatform, discord: FakeDiscord, packed: Callable[[bytes], bytes]) -> None:
+def test_compressed_answer_is_read(
+    bot: DiscordPlatform, discord: FakeDiscord, packed: Callable[[bytes], bytes]
+) -> None:
     raw = packed(json.dumps({"id": "42", "name": "news", "type": 0}).encode())
     encoding = "gzip" if packed is gzip.compress else "deflate"
     odd(discord, "GET .*/channels/42", Odd(200, raw, {"Content-Encoding": encoding}))
     assert bot.execute("channels.get", {"channel_id": "42"}, "").data["id"] == "42"
 
 
-def test_packed_bomb_costs_no_memory(bot: DiscordPlatform, discord: FakeDiscord) -> None:
+def test_decompression_bomb_costs_no_memory(bot: DiscordPlatform, discord: FakeDiscord) -> None:
     bomb = gzip.compress(b'{"id": "' + b"1" * 300_000_000 + b'"}', 9)
     odd(discord, "GET .*/channels/42", Odd(200, bomb, {"Content-Encoding": "gzip"}), times=9)
     tracemalloc.start()
@@ -198,7 +200,9 @@ def test_packed_bomb_costs_no_memory(bot: DiscordPlatform, discord: FakeDiscord)
     [b'{"code": [1], "message": {"a": 1}}', b'{"code": {}, "errors": {"_errors": 5}}', b"[]", b'"x"', HTML, DEEP,
      b'{"errors": ' + b'{"a":' * 500 + b"1" + b"}" * 500 + b"}", b'{"message": "' + b"m" * 100_000 + b'"}'],
 )  # fmt: skip
-def test_refusal_of_odd_shape_is_one_bounded_line(bot: DiscordPlatform, discord: FakeDiscord, raw: bytes) -> None:
+def test_error_body_of_unexpected_shape_is_one_bounded_line(
+    bot: DiscordPlatform, discord: FakeDiscord, raw: bytes
+) -> None:
     for status in (400, 404):
         odd(discord, "POST .*/channels$", Odd(status, raw))
         with pytest.raises(PlatformError) as caught:
@@ -208,13 +212,13 @@ def test_refusal_of_odd_shape_is_one_bounded_line(bot: DiscordPlatform, discord:
 
 
 @pytest.mark.parametrize("said", WAITS)
-def test_wait_is_finite_and_bounded_whatever_is_said(said: Any) -> None:
+def test_retry_after_of_any_value_gives_a_finite_bounded_wait(said: Any) -> None:
     for headers in ({}, {"retry-after": str(said)}):
         assert 0 < wait_seconds(said, headers) <= MAX_SECONDS
     assert wait_seconds(said, {"retry-after": "1e300"}) <= MAX_SECONDS
 
 
-def test_wait_of_a_date_is_by_the_clock_of_the_one_who_says_it() -> None:
+def test_retry_after_date_is_measured_by_the_server_clock() -> None:
     now = datetime(2020, 1, 1, tzinfo=UTC)
     then = format_datetime(now + timedelta(seconds=30), usegmt=True)
     assert parse_wait_seconds(then, format_datetime(now, usegmt=True)) == 30
@@ -223,7 +227,7 @@ def test_wait_of_a_date_is_by_the_clock_of_the_one_who_says_it() -> None:
 
 
 @pytest.mark.parametrize("token", ["“abc”", "a\nb", "abc\u200b", "ключ"])
-def test_token_that_no_header_carries_is_told_before_anything_is_sent(
+def test_token_that_no_header_can_carry_is_reported_before_any_request(
     bot: DiscordPlatform, discord: FakeDiscord, monkeypatch: pytest.MonkeyPatch, token: str
 ) -> None:
     monkeypatch.setenv("DISCORD_TOKEN", token)
@@ -233,14 +237,14 @@ def test_token_that_no_header_carries_is_told_before_anything_is_sent(
     assert discord.requests == []
 
 
-def test_line_end_behind_the_token_is_stripped(
+def test_line_end_after_the_token_is_stripped(
     bot: DiscordPlatform, discord: FakeDiscord, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DISCORD_TOKEN", f" {os.environ['DISCORD_TOKEN']}\r\n")
     assert bot.execute("channels.list", {"guild_id": GUILD}, "").success
 
 
-def test_proxy_that_can_not_be_used_is_told_before_anything_is_sent(
+def test_unusable_proxy_is_reported_before_any_request(
     on_discord: OnDiscord, discord: FakeDiscord, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ALL_PROXY", "socks4://user:hunter2@proxy")
@@ -258,14 +262,14 @@ ODD_OPTIONS += [{"timeout_seconds": seconds} for seconds in ("x", "nan", -1, "1e
 
 
 @pytest.mark.parametrize("options", ODD_OPTIONS)
-def test_option_that_no_request_can_be_made_with_is_a_settings_error(options: dict[str, Any]) -> None:
+def test_option_that_makes_requests_impossible_is_a_settings_error(options: dict[str, Any]) -> None:
     with pytest.raises(SettingsError) as caught:
         DiscordPlatform("discord", options)
     assert "hunter2" not in str(caught.value)
 
 
 @pytest.mark.parametrize("resolution", ["--done", "--retry", "--abandon"])
-def test_advice_about_an_effect_that_was_left_is_a_command_that_works(
+def test_advice_about_an_unresolved_effect_is_a_working_command(
     on_discord: OnDiscord, discord: FakeDiscord, resolution: str
 ) -> None:
     """A run that ended with an effect announced, and no word about it."""
@@ -289,7 +293,7 @@ def test_advice_about_an_effect_that_was_left_is_a_command_that_works(
     assert why(runtime, run.id).cause != "effect"
 
 
-def test_effect_that_is_being_performed_is_not_resolved_by_hand(on_discord: OnDiscord, discord: FakeDiscord) -> None:
+def test_effect_being_performed_can_not_be_resolved_by_hand(on_discord: OnDiscord, discord: FakeDiscord) -> None:
     runtime = on_discord()
     run, _ = play(runtime, create())
     with runtime.store.transaction() as tx:

@@ -96,7 +96,7 @@ def run_out(runtime: Runtime) -> None:
         ),
     ],
 )
-def test_what_is_written_is_judged_before_the_run(
+def test_written_command_is_judged_before_the_run(
     on_discord: OnDiscord, discord: FakeDiscord, settings: dict[str, str], acts: str, said: str
 ) -> None:
     runtime = on_discord(**{f"security__{key}": value for key, value in settings.items()})
@@ -128,7 +128,7 @@ channel_prefix = "bot-"
         (act("x", "channels.get", guild_id=GUILD, channel_id="8"), "allowed commands: messages.*, channels.list"),
     ],
 )
-def test_a_narrative_keeps_its_own_policy_at_load(on_discord: OnDiscord, acts: str, said: str) -> None:
+def test_policy_of_the_narrative_is_enforced_at_load(on_discord: OnDiscord, acts: str, said: str) -> None:
     text = narrative_text(1, acts) + POLICY.replace("GUILD", GUILD)
     with pytest.raises(NarrativeError) as error:
         start(on_discord(security__default_policy="deny"), text)
@@ -136,7 +136,7 @@ def test_a_narrative_keeps_its_own_policy_at_load(on_discord: OnDiscord, acts: s
     assert str(error.value).startswith("test.toml:")
 
 
-def test_a_narrative_keeps_its_own_policy_when_it_is_performed(
+def test_policy_of_the_narrative_is_enforced_when_performed(
     on_discord: OnDiscord, discord: FakeDiscord, channels: dict[str, str]
 ) -> None:
     """Its own policy stands in the place of the default; the operator's rules hold as well."""
@@ -154,7 +154,7 @@ def test_a_narrative_keeps_its_own_policy_when_it_is_performed(
     assert discord.contents(channels["general"]) == []
 
 
-def test_a_bot_keeps_its_own_policy(on_discord: OnDiscord, discord: FakeDiscord, channels: dict[str, str]) -> None:
+def test_policy_of_the_bot_is_enforced(on_discord: OnDiscord, discord: FakeDiscord, channels: dict[str, str]) -> None:
     """The bot's prefix is about the bot's command; another command of the same name is not held by it."""
     free = send(channels["general"], "free")
     bot = '[bots.say]\nplatform = "discord"\ncommand = "messages.send"\nchannel_prefix = "bot-"\n'
@@ -171,7 +171,7 @@ def test_a_bot_keeps_its_own_policy(on_discord: OnDiscord, discord: FakeDiscord,
     assert (discord.contents(channels["bot-news"]), discord.contents(channels["general"])) == (["loud"], ["free"])
 
 
-def test_where_a_model_says_to_go_is_judged_before_any_request(
+def test_place_named_by_a_model_is_judged_before_any_request(
     on_discord: OnDiscord, discord: FakeDiscord, channels: dict[str, str]
 ) -> None:
     chosen = chooses(channels["general"])
@@ -189,7 +189,7 @@ def test_where_a_model_says_to_go_is_judged_before_any_request(
         assert [one["status"] for one in tx.effects.recent()] == ["done"]
 
 
-def test_a_guild_is_that_of_the_channel_whatever_is_written(
+def test_guild_of_the_channel_wins_over_the_written_guild(
     on_discord: OnDiscord, discord: FakeDiscord, channels: dict[str, str]
 ) -> None:
     runtime = on_discord(security__guild_ids='["4242"]')
@@ -198,7 +198,7 @@ def test_a_guild_is_that_of_the_channel_whatever_is_written(
     assert discord.contents(channels["general"]) == []
 
 
-def test_text_from_anybody_writes_only_where_the_operator_lets_it(
+def test_wire_narrative_writes_only_where_the_operator_allows(
     on_discord: OnDiscord, discord: FakeDiscord, channels: dict[str, str]
 ) -> None:
     text = narrative_text(1, send(channels["general"]))
@@ -217,7 +217,9 @@ def test_text_from_anybody_writes_only_where_the_operator_lets_it(
     assert discord.contents(channels["general"]) == []
 
 
-def test_caps_of_effects(on_discord: OnDiscord, discord: FakeDiscord, channels: dict[str, str]) -> None:
+def test_caps_of_effects_end_the_run_or_park_it(
+    on_discord: OnDiscord, discord: FakeDiscord, channels: dict[str, str]
+) -> None:
     per_run = on_discord(security__max_effects_per_run="2")
     run, _ = play(per_run, send(channels["general"]), iterations=4)
     assert "the run has had 2 effects" in (run.reason or "")
@@ -235,7 +237,7 @@ def test_caps_of_effects(on_discord: OnDiscord, discord: FakeDiscord, channels: 
     assert perform_all(per_hour, run.id).status == "completed"
 
 
-def test_a_person_approves_exactly_this_and_the_run_goes_on(
+def test_approved_effect_is_performed_and_the_run_goes_on(
     on_discord: OnDiscord, discord: FakeDiscord, channels: dict[str, str]
 ) -> None:
     runtime = on_discord(security__require_confirmation='["messages.*"]')
@@ -277,7 +279,7 @@ def test_a_person_approves_exactly_this_and_the_run_goes_on(
 
 
 @pytest.mark.parametrize(("required", "status"), [(True, "failed"), (False, "completed")])
-def test_what_is_rejected_is_not_done(
+def test_rejected_effect_is_not_performed(
     on_discord: OnDiscord, discord: FakeDiscord, channels: dict[str, str], required: bool, status: str
 ) -> None:
     runtime = on_discord(security__require_confirmation="true")
@@ -295,7 +297,9 @@ def test_what_is_rejected_is_not_done(
         decide(runtime, row["key"], "approved", ADA)
 
 
-def test_questions_and_answers_run_out(on_discord: OnDiscord, discord: FakeDiscord, channels: dict[str, str]) -> None:
+def test_approval_requests_and_approvals_expire(
+    on_discord: OnDiscord, discord: FakeDiscord, channels: dict[str, str]
+) -> None:
     runtime = on_discord(security__require_confirmation="true")
     run, _ = play(runtime, send(channels["general"]))
     (row,) = waiting(runtime)
@@ -313,9 +317,7 @@ def test_questions_and_answers_run_out(on_discord: OnDiscord, discord: FakeDisco
     assert perform_all(runtime, run.id).status == "completed"
 
 
-def test_an_answer_starts_no_run_that_somebody_else_holds(
-    on_discord: OnDiscord, discord: FakeDiscord, channels: dict[str, str]
-) -> None:
+def test_approval_starts_no_paused_run(on_discord: OnDiscord, discord: FakeDiscord, channels: dict[str, str]) -> None:
     runtime = on_discord(security__require_confirmation="true")
     held, _ = play(runtime, send(channels["general"], "held"))
     pause(runtime, held.id)
@@ -331,7 +333,7 @@ def test_an_answer_starts_no_run_that_somebody_else_holds(
     assert discord.contents(channels["general"]) == ["held"]
 
 
-def test_an_answer_that_comes_while_the_worker_lays_it_down_is_not_lost(
+def test_approval_given_while_the_iteration_is_parked_is_not_lost(
     on_discord: OnDiscord, discord: FakeDiscord, channels: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     runtime = on_discord(security__require_confirmation="true")

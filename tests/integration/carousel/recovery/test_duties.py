@@ -128,7 +128,7 @@ def test_consumer_is_not_judged_while_a_server_is_away(make_runtime: MakeRuntime
     assert len(ended) == 1
 
 
-def test_one_worker_of_the_fleet_takes_a_duty_in_each_interval(runtime: Runtime) -> None:
+def test_duty_is_taken_by_one_worker_of_the_fleet_in_each_interval(runtime: Runtime) -> None:
     def take(worker: str) -> bool:
         with runtime.store.transaction() as tx:
             return tx.duties.take("sweep", worker=worker, interval_seconds=60)
@@ -139,7 +139,7 @@ def test_one_worker_of_the_fleet_takes_a_duty_in_each_interval(runtime: Runtime)
     assert (take("b:2"), take("a:1")) == (True, False)
 
 
-def test_a_probe_is_asked_again_until_it_is_answered(make_runtime: MakeRuntime) -> None:
+def test_unanswered_probe_is_published_again(make_runtime: MakeRuntime) -> None:
     runtime = make_runtime(worker__probe_interval_seconds="1000")
 
     def ask(after_seconds: int) -> int | None:
@@ -158,7 +158,7 @@ def test_a_probe_is_asked_again_until_it_is_answered(make_runtime: MakeRuntime) 
     assert [ask(900), ask(100)] == [None, 1]
 
 
-def test_only_a_worker_that_could_have_heard_is_deaf(make_runtime: MakeRuntime) -> None:
+def test_busy_or_stopped_worker_is_not_stalled(make_runtime: MakeRuntime) -> None:
     runtime = make_runtime(worker__probe_timeout_seconds="5")
     busy = [False]
     watchdog = ConsumerWatchdog(lambda: busy[0], lambda _: None)

@@ -45,7 +45,7 @@ def limits(**limits: int) -> str:
 
 
 @pytest.mark.parametrize("data", ["none", "old"])
-def test_a_draw_that_was_lost_before_the_ledger_knew_it_is_drawn_anew(make_runtime: MakeRuntime, data: str) -> None:
+def test_draw_lost_before_its_ledger_row_is_drawn_again(make_runtime: MakeRuntime, data: str) -> None:
     runtime = make_runtime(providers=limits(rpd=10))
     budget, prefix = runtime.budget, runtime.settings.redis.prefix
     run = start(runtime, narrative_text(4, estimated_tokens_per_iteration=100))
@@ -67,7 +67,7 @@ def test_a_draw_that_was_lost_before_the_ledger_knew_it_is_drawn_anew(make_runti
         assert tx.ledger.totals(run.id)["requests"] == 4
 
 
-def test_a_draw_for_which_there_is_no_room_any_more_is_not_made(make_runtime: MakeRuntime) -> None:
+def test_draw_without_room_is_not_made(make_runtime: MakeRuntime) -> None:
     runtime = make_runtime(providers=limits(rpm=10))
     budget = runtime.budget
     run = start(runtime, narrative_text(2, estimated_tokens_per_iteration=100))

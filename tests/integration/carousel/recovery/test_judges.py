@@ -9,7 +9,7 @@ from tests.chaos.fleet.invariants import _order
 from tests.support.narratives import narrative_text, perform_all, run_of, start
 
 
-def test_what_begins_after_a_final_failure_is_noticed(runtime: Runtime) -> None:
+def test_iteration_begun_after_a_final_failure_is_reported(runtime: Runtime) -> None:
     run = perform_all(runtime, start(runtime, narrative_text(2)).id)
     assert list(_order(runtime, run)) == []
     fails = "update iterations set status = 'failed', finished_at = now() - interval '1 minute' where number = 1"

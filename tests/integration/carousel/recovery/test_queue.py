@@ -37,7 +37,7 @@ def numbers(messages: list[bytes]) -> list[int]:
     return sorted(int(json.loads(one)["headers"]["id"].split(".")[1]) for one in messages)
 
 
-def test_a_burst_that_waits_is_not_sent_again_and_what_is_lost_of_it_is(runtime: Runtime) -> None:
+def test_queued_tasks_of_a_burst_are_not_published_again_and_lost_ones_are(runtime: Runtime) -> None:
     run = start(runtime, narrative_text(BURST, concurrency=BURST))
     key = f"{runtime.settings.redis.prefix}:{QUEUE}"
     assert len(queued(runtime)) == BURST
@@ -61,7 +61,9 @@ def test_a_burst_that_waits_is_not_sent_again_and_what_is_lost_of_it_is(runtime:
     assert run_of(runtime, run.id).status == "running"
 
 
-def test_only_the_oldest_of_a_very_long_queue_are_looked_at(runtime: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_the_oldest_messages_of_a_very_long_queue_are_read(
+    runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """What isn't among them may lie further back: nothing says that it is lost."""
     monkeypatch.setattr("workers.recovery.queued_tasks.MESSAGES_READ", 3)
     start(runtime, narrative_text(6, concurrency=6))
@@ -76,7 +78,9 @@ def test_only_the_oldest_of_a_very_long_queue_are_looked_at(runtime: Runtime, mo
 
 
 @pytest.mark.parametrize("named", [{"idempotency_key": "key"}, {"idempotency_key": "key", "run_id": "own"}, {}])
-def test_a_request_that_is_refused_is_answered_where_it_is_looked_for(runtime: Runtime, named: dict[str, str]) -> None:
+def test_rejected_request_is_a_failed_run_under_the_id_its_sender_expects(
+    runtime: Runtime, named: dict[str, str]
+) -> None:
     store_request(runtime, 1, "task-1", {"narrative": "digest", "iterations": "many", **named})
     expected = named.get("run_id") or run_id_for(named.get("idempotency_key", "task task-1"))
     refused = run_of(runtime, expected)
@@ -86,12 +90,12 @@ def test_a_request_that_is_refused_is_answered_where_it_is_looked_for(runtime: R
     )
 
 
-def test_a_key_of_a_wrong_type_names_nothing(runtime: Runtime) -> None:
+def test_idempotency_key_of_a_wrong_type_names_no_run(runtime: Runtime) -> None:
     store_request(runtime, 1, "task-2", {"narrative": "digest", "idempotency_key": 7, "run_id": ["x"]})
     assert run_of(runtime, run_id_for("task task-2")).status == "failed"
 
 
-def test_a_refused_request_leaves_the_run_of_its_key_alone(runtime: Runtime) -> None:
+def test_rejected_request_leaves_the_run_of_its_key_unchanged(runtime: Runtime) -> None:
     run = start(runtime, narrative_text(1), idempotency_key="key")
     store_request(runtime, 1, "task-3", {"narrative": "digest", "iterations": "many", "idempotency_key": "key"})
     assert run_of(runtime, run.id).status == "running"
@@ -109,7 +113,7 @@ def tags(runtime: Runtime) -> list[bytes]:
     return list(runtime.redis.hkeys(f"{runtime.settings.redis.prefix}:unacked"))
 
 
-def test_a_request_that_a_dead_worker_held_comes_back_once_and_poison_is_refused(make_runtime: MakeRuntime) -> None:
+def test_unacked_request_of_a_dead_worker_is_put_back_and_poison_is_rejected(make_runtime: MakeRuntime) -> None:
     runtime = make_runtime(worker__max_attempts="3")
     duty = UnackedRequests(runtime)
     publish_enqueue(runtime.celery, "wanted", {"narrative": "digest"})
@@ -130,7 +134,7 @@ def test_a_request_that_a_dead_worker_held_comes_back_once_and_poison_is_refused
 
 
 @pytest.mark.parametrize("letter", ["x", "\u00e9", '"'])
-def test_request_of_the_largest_size_is_taken_and_a_larger_one_is_refused_before_it_is_sent(
+def test_request_of_the_largest_size_is_accepted_and_a_larger_one_is_rejected_unsent(
     make_runtime: MakeRuntime, letter: str
 ) -> None:
     runtime = make_runtime()
@@ -146,7 +150,9 @@ def test_request_of_the_largest_size_is_taken_and_a_larger_one_is_refused_before
 
 
 @pytest.mark.parametrize("options", [{"narrative": "n", "variables": {"a": "x" * 900_000}}, {"text": "x" * 1_000_000}])
-def test_client_refuses_a_request_that_no_worker_takes(make_runtime: MakeRuntime, options: dict[str, Any]) -> None:
+def test_client_rejects_a_request_that_no_worker_would_accept(
+    make_runtime: MakeRuntime, options: dict[str, Any]
+) -> None:
     runtime = make_runtime()
     with Client(runtime.settings) as client, pytest.raises(InvalidInput, match="bytes as JSON"):
         client.enqueue(**options)

@@ -42,28 +42,28 @@ def statuses(runtime: Runtime, run_id: str) -> list[str]:
         return [one.status for one in tx.iterations.of_run(run_id)]
 
 
-def test_an_iteration_is_claimed_once(runtime: Runtime) -> None:
+def test_iteration_is_claimed_once(runtime: Runtime) -> None:
     run = start(runtime, narrative_text(1))
     claim(runtime, run.id)
     with runtime.store.transaction() as tx:
         assert tx.iterations.claim(run.id, 1, worker="late:2", lease_seconds=60) is None
 
 
-def test_a_doubled_message_does_nothing(runtime: Runtime) -> None:
+def test_doubled_message_does_nothing(runtime: Runtime) -> None:
     run = start(runtime, narrative_text(2))
     perform(runtime, run.id, 1)
     perform(runtime, run.id, 1)
     assert run_of(runtime, run.id).succeeded == 1
 
 
-def test_a_message_for_nothing_does_nothing(runtime: Runtime) -> None:
+def test_message_for_an_unknown_iteration_does_nothing(runtime: Runtime) -> None:
     run = start(runtime, narrative_text(2))
     perform(runtime, run.id, 77)
     perform(runtime, "no-such-run", 1)
     assert statuses(runtime, run.id) == ["queued"]
 
 
-def test_a_lost_worker_s_iteration_is_performed_by_another(runtime: Runtime) -> None:
+def test_iteration_of_a_lost_worker_is_performed_by_another(runtime: Runtime) -> None:
     run = start(runtime, narrative_text(2))
     claim(runtime, run.id)
     sweep(runtime)
@@ -76,7 +76,7 @@ def test_a_lost_worker_s_iteration_is_performed_by_another(runtime: Runtime) -> 
     assert (after.status, after.succeeded, attempts) == ("completed", 2, [2, 1])
 
 
-def test_a_failed_act_whose_iteration_was_lost_before_it_ended_is_not_made_again_but_after_a_resume(
+def test_failed_act_of_a_lost_iteration_is_performed_again_only_after_a_resume(
     make_runtime: MakeRuntime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def away(*_: object) -> None:
@@ -100,7 +100,7 @@ def test_a_failed_act_whose_iteration_was_lost_before_it_ended_is_not_made_again
     assert (perform_all(runtime, run.id).status, called(run.id)) == ("completed", ["refused", "settled"])
 
 
-def test_a_worker_that_wakes_up_after_its_lease_writes_nothing(runtime: Runtime) -> None:
+def test_worker_that_wakes_after_its_lease_writes_nothing(runtime: Runtime) -> None:
     run = start(runtime, narrative_text(1))
     old = claim(runtime, run.id)
     let_lease_run_out(runtime, run.id)
@@ -113,7 +113,7 @@ def test_a_worker_that_wakes_up_after_its_lease_writes_nothing(runtime: Runtime)
         tx.iterations.check_lease(old, lease_seconds=60)
 
 
-def test_poison_ends_after_the_last_attempt(make_runtime: MakeRuntime) -> None:
+def test_poison_iteration_fails_after_the_last_attempt(make_runtime: MakeRuntime) -> None:
     runtime = make_runtime(worker__max_attempts="2")
     run = start(runtime, narrative_text(3))
     for _ in range(2):
@@ -125,7 +125,7 @@ def test_poison_ends_after_the_last_attempt(make_runtime: MakeRuntime) -> None:
     assert "2 workers were lost" in (after.reason or "")
 
 
-def test_poison_lets_the_others_go_on_when_errors_are_allowed(make_runtime: MakeRuntime) -> None:
+def test_poison_iteration_stops_no_other_when_the_carousel_continues_on_error(make_runtime: MakeRuntime) -> None:
     runtime = make_runtime(worker__max_attempts="1")
     run = start(runtime, narrative_text(3, continue_on_error=True))
     claim(runtime, run.id)
@@ -157,7 +157,7 @@ def perform_first_act_only(runtime: Runtime, run_id: str) -> None:
     perform_act(stage.at(0))
 
 
-def test_a_lost_draw_is_counted_as_unknown(runtime: Runtime) -> None:
+def test_draw_of_a_lost_worker_counts_as_unknown(runtime: Runtime) -> None:
     run = start(runtime, narrative_text(1, estimated_tokens_per_iteration=100))
     taken = claim(runtime, run.id)
     with runtime.store.transaction() as tx:
@@ -169,7 +169,7 @@ def test_a_lost_draw_is_counted_as_unknown(runtime: Runtime) -> None:
         assert tx.ledger.totals(run.id)["unknown_requests"] == 1
 
 
-def test_a_task_that_nobody_claims_is_published_again(make_runtime: MakeRuntime) -> None:
+def test_unclaimed_task_is_published_again(make_runtime: MakeRuntime) -> None:
     runtime = make_runtime(worker__redelivery_grace_seconds="600")
     run = start(runtime, narrative_text(1))
     with runtime.store.transaction() as tx:
@@ -184,7 +184,7 @@ def test_a_task_that_nobody_claims_is_published_again(make_runtime: MakeRuntime)
         assert tx.iterations.unclaimed(10) == []
 
 
-def test_a_run_whose_enqueuer_died_before_admission_is_started_by_the_sweep(runtime: Runtime) -> None:
+def test_run_whose_enqueuer_died_before_admission_is_started_by_the_sweep(runtime: Runtime) -> None:
     run = start(runtime, narrative_text(2))
     change = "delete from iterations; update runs set status = 'queued', dispatched = 0, due_at = now()"
     with runtime.store.transaction() as tx:
@@ -193,7 +193,7 @@ def test_a_run_whose_enqueuer_died_before_admission_is_started_by_the_sweep(runt
     assert perform_all(runtime, run.id).succeeded == 2
 
 
-def test_a_finished_iteration_whose_worker_died_before_the_next_admission(runtime: Runtime) -> None:
+def test_run_whose_worker_died_before_the_next_admission_is_advanced_by_the_sweep(runtime: Runtime) -> None:
     run = start(runtime, narrative_text(2))
     perform(runtime, run.id, 1)
     with runtime.store.transaction() as tx:
@@ -203,7 +203,7 @@ def test_a_finished_iteration_whose_worker_died_before_the_next_admission(runtim
     assert perform_all(runtime, run.id).succeeded == 2
 
 
-def test_a_run_that_can_not_be_advanced_does_not_keep_the_others_waiting(runtime: Runtime) -> None:
+def test_run_that_can_not_be_advanced_delays_no_other(runtime: Runtime) -> None:
     broken, whole = start(runtime, narrative_text(2)), start(runtime, narrative_text(2))
     change = """
     delete from iterations;
@@ -226,7 +226,7 @@ def _forget_snapshots() -> None:
     snapshots._snapshots._kept.clear()
 
 
-def test_a_run_that_was_never_accepted_can_not_be_resumed(runtime: Runtime) -> None:
+def test_run_never_accepted_can_not_be_resumed(runtime: Runtime) -> None:
     from botticelli.carousel import EnqueueOptions, accept
     from botticelli.errors import InvalidInput
 
@@ -235,14 +235,14 @@ def test_a_run_that_was_never_accepted_can_not_be_resumed(runtime: Runtime) -> N
         resume(runtime, "wrong")
 
 
-def test_redis_that_lost_everything_costs_no_iteration(runtime: Runtime) -> None:
+def test_redis_that_lost_its_data_costs_no_iteration(runtime: Runtime) -> None:
     run = start(runtime, narrative_text(3, estimated_tokens_per_iteration=100))
     runtime.redis.flushall()
     after = perform_all(runtime, run.id)
     assert (after.status, after.succeeded) == ("completed", 3)
 
 
-def test_a_ticket_is_released_when_its_run_is_cancelled(make_runtime: MakeRuntime) -> None:
+def test_ticket_is_released_when_its_run_is_cancelled(make_runtime: MakeRuntime) -> None:
     from botticelli.carousel import cancel
 
     runtime = make_runtime()
@@ -253,7 +253,7 @@ def test_a_ticket_is_released_when_its_run_is_cancelled(make_runtime: MakeRuntim
     assert runtime.budget.usage(scope).held.tokens == 0
 
 
-def test_a_ticket_survives_its_row(runtime: Runtime) -> None:
+def test_ticket_survives_its_row(runtime: Runtime) -> None:
     run = start(runtime, narrative_text(1, estimated_tokens_per_iteration=100))
     ticket = Ticket.from_json(claim(runtime, run.id).ticket)
     assert ticket.id == f"{run.id}:1:0"
@@ -267,7 +267,7 @@ def lose(runtime: Runtime, run_id: str) -> None:
     sweep(runtime)
 
 
-def test_what_was_given_back_is_no_poison(make_runtime: MakeRuntime) -> None:
+def test_handed_back_iteration_does_not_count_as_lost(make_runtime: MakeRuntime) -> None:
     """Only workers that were lost count, not those that gave the iteration back."""
     runtime = make_runtime(worker__max_attempts="2")
     run = start(runtime, narrative_text(1))
@@ -280,7 +280,7 @@ def test_what_was_given_back_is_no_poison(make_runtime: MakeRuntime) -> None:
         assert (after.status, tx.iterations.of_run(run.id)[0].attempt) == ("completed", 5)
 
 
-def test_a_poisoned_run_is_retried_with_all_its_attempts(make_runtime: MakeRuntime) -> None:
+def test_retried_poison_run_has_all_its_attempts_again(make_runtime: MakeRuntime) -> None:
     runtime = make_runtime(worker__max_attempts="2")
     run = start(runtime, narrative_text(2))
     for move in (retry, resume):
@@ -293,7 +293,7 @@ def test_a_poisoned_run_is_retried_with_all_its_attempts(make_runtime: MakeRunti
     assert perform_all(runtime, run.id).succeeded == 2
 
 
-def test_what_is_handed_back_goes_on_at_once_and_its_old_holder_writes_nothing(runtime: Runtime) -> None:
+def test_handed_back_iteration_continues_at_once_and_its_old_holder_writes_nothing(runtime: Runtime) -> None:
     run = start(runtime, narrative_text(1, 'one = "a"\ntwo = "b"', estimated_tokens_per_iteration=100))
     perform_first_act_only(runtime, run.id)
     with runtime.store.transaction() as tx:
@@ -317,7 +317,7 @@ def _ticket_of(tx: Transaction, run_id: str) -> dict[str, Any]:
     return ticket
 
 
-def test_a_sweep_that_is_patient_judges_no_lease(runtime: Runtime) -> None:
+def test_expired_lease_is_spared_after_an_outage(runtime: Runtime) -> None:
     run = start(runtime, narrative_text(1))
     claim(runtime, run.id)
     let_lease_run_out(runtime, run.id)

@@ -18,7 +18,7 @@ def forget(runtime: Runtime) -> None:
     runtime.redis.delete(*keys)
 
 
-def test_a_run_that_stops_when_exhausted_waits_for_windows_to_open_again(make_runtime: Callable[..., Runtime]) -> None:
+def test_run_that_stops_when_exhausted_waits_for_reopening_windows(make_runtime: Callable[..., Runtime]) -> None:
     runtime = make_runtime(providers__echo=LIMITS)
     clock = with_clock(runtime)
     assert perform_all(runtime, start(runtime, narrative_text(1)).id).status == "completed"
@@ -34,7 +34,7 @@ def test_a_run_that_stops_when_exhausted_waits_for_windows_to_open_again(make_ru
     assert perform_all(runtime, run.id).status == "completed"
 
 
-def test_a_window_that_is_really_used_up_ends_it(make_runtime: Callable[..., Runtime]) -> None:
+def test_run_that_stops_when_exhausted_ends_at_a_used_up_window(make_runtime: Callable[..., Runtime]) -> None:
     runtime = make_runtime(providers__echo=LIMITS.replace("100", "2"))
     run = start(runtime, narrative_text(3))
     assert perform_all(runtime, run.id).status == "budget_exhausted"

@@ -34,7 +34,7 @@ FREE = "drop trigger full_disk on iterations; drop function full_disk"
 
 
 @pytest.mark.parametrize(("spoil", "mend", "says"), [(READ_ONLY, WRITABLE, "read-only"), (FULL, FREE, "No space left")])
-def test_a_database_that_takes_no_writes_costs_nothing(
+def test_unwritable_database_costs_no_model_call_and_no_iteration(
     make_runtime: MakeRuntime, spoil: str, mend: str, says: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Nothing is called, nothing fails, and it goes on by itself."""
@@ -53,7 +53,7 @@ def test_a_database_that_takes_no_writes_costs_nothing(
     assert (after.status, after.succeeded, requests) == ("completed", 2, 2)
 
 
-def test_a_call_that_can_not_be_recorded_is_handed_back_when_it_can(
+def test_iteration_with_an_unrecordable_call_is_handed_back_once_writes_work(
     make_runtime: MakeRuntime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The disk fills up during the call: it is paid, counted as unknown, and made again, without a lost worker."""
