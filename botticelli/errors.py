@@ -135,11 +135,12 @@ class DatabaseUnwritable(ServiceUnavailable):
 class DriverError(BotticelliError):
     """A model call that failed.
 
-    `served_tokens` are the input and output tokens of a response that failed after it began: they are charged. If
+    `served_tokens` are the token counts of a response that failed after it began, in the order of `Usage` (input and
+    output first): they are charged. If
     `was_sent` is False, the request certainly never left this machine and nothing is charged.
     """
 
-    served_tokens: tuple[int, int] = (0, 0)
+    served_tokens: tuple[int, ...] = (0, 0)
     was_sent: bool = True
 
     def __reduce__(self) -> tuple[object, ...]:

@@ -6,10 +6,10 @@ import dataclasses
 import difflib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 
 from botticelli.budget.interface import Metric, Scope, Window, WindowKind
 from botticelli.errors import SettingsError
+from botticelli.pricing import SET_NAMES, SetPrice
 from botticelli.settings import Limits, ModelLimits, Provider, Tier
 
 MINUTE_SECONDS = 60.0
@@ -40,28 +40,7 @@ class Counting:
     day_zone: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Prices:
-    """US dollars for a million tokens; None where nobody says it."""
-
-    usd_per_million_input: Decimal | None = None
-    usd_per_million_cached: Decimal | None = None
-    usd_per_million_output: Decimal | None = None
-
-    def cost_usd(self, *, input_tokens: int, cached_tokens: int, output_tokens: int) -> Decimal | None:
-        """Return the cost of one call; None when a price is missing.
-
-        Of one call; `input_tokens` includes the cached ones, which cost as much as others where no price of theirs is
-        known. None when a price is missing: unknown is not 0.
-        """
-        if self.usd_per_million_input is None or self.usd_per_million_output is None:
-            return None
-        cached = self.usd_per_million_input if self.usd_per_million_cached is None else self.usd_per_million_cached
-        fresh_usd = (input_tokens - cached_tokens) * self.usd_per_million_input
-        return (fresh_usd + cached_tokens * cached + output_tokens * self.usd_per_million_output) / 1_000_000
-
-
-UNKNOWN = Prices()
+NO_PRICE = SetPrice()
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +53,8 @@ class ModelBudget:
 
     scope: Scope
     known: bool = True
-    prices: Prices = UNKNOWN
+    set_price: SetPrice = NO_PRICE
+    """The prices that the settings name, or the driver."""
     as_of: str | None = None
     source: str | None = None
 
@@ -109,7 +89,7 @@ def model_budget(
     return ModelBudget(
         Scope(f"{provider}/{model}@{tier}", windows, guard_ms),
         known=bool(named) or not any(item.models for item in tiers),
-        prices=_prices(_places(tiers, model)),
+        set_price=_set_price(_places(tiers, model)),
         as_of=next((place.as_of for place in published), None),
         source=next((place.source for place in published), None),
     )
@@ -141,7 +121,7 @@ def _tier(
     named = (
         text or (configured.default_tier if configured else None) or (default_tier if default_tier in tiers else None)
     )
-    tier = named or shipped.default_tier
+    tier = named or shipped.default_tier or ("default" if "default" in tiers else None)
     if tier is not None and tier not in tiers:
         near = difflib.get_close_matches(tier, tiers, 1) or sorted(tiers)
         offer = ", ".join(near) or "none"
@@ -171,10 +151,9 @@ def _places(tiers: Iterable[Tier], model: str) -> list[ModelLimits]:
     return [place for tier in tiers for place in ([tier.models[model]] if model in tier.models else []) + [tier]]
 
 
-def _prices(places: Sequence[ModelLimits]) -> Prices:
-    names = [field.name for field in dataclasses.fields(Prices)]
-    return Prices(
-        **{name: next((p for place in places if (p := getattr(place, name)) is not None), None) for name in names}
+def _set_price(places: Sequence[ModelLimits]) -> SetPrice:
+    return SetPrice(
+        **{name: next((p for place in places if (p := getattr(place, name)) is not None), None) for name in SET_NAMES}
     )
 
 

@@ -31,7 +31,9 @@ class CarouselResult:
 
     `completed` means that all requested iterations were performed and at least one succeeded; `failed_iterations` counts
     the others, and `reason` names the causes. A run without any success has failed. `cost_usd` is in US dollars, None
-    when the price of a model is unknown; `duration_seconds` is wall-clock time from start to end.
+    when the price of a model is unknown. `cached_tokens` and `cache_write_tokens` are parts of `input_tokens`;
+    `cache_write_long_tokens` is the part of the latter that the provider keeps for its longer life. `duration_seconds` is
+    wall-clock time from start to end.
     """
 
     run_id: str
@@ -49,6 +51,8 @@ class CarouselResult:
     reasoning_tokens: int
     cost_usd: Decimal | None
     duration_seconds: float
+    cache_write_tokens: int = 0
+    cache_write_long_tokens: int = 0
 
 
 def result_of(run: Run) -> CarouselResult:
@@ -70,4 +74,6 @@ def result_of(run: Run) -> CarouselResult:
         reasoning_tokens=run.reasoning_tokens,
         cost_usd=run.cost_usd,
         duration_seconds=round(max(0.0, (ended - began).total_seconds()), 3),
+        cache_write_tokens=run.cache_write_tokens,
+        cache_write_long_tokens=run.cache_write_long_tokens,
     )

@@ -2,6 +2,7 @@
 
 from botticelli.drivers.interface.capabilities import (
     CountsTokens,
+    HasServer,
     NamesModels,
     OnText,
     Readiness,
@@ -31,6 +32,7 @@ __all__ = [
     "Drivers",
     "GenerateRequest",
     "GenerateResponse",
+    "HasServer",
     "Media",
     "MediaKind",
     "Message",

@@ -113,6 +113,10 @@ class SdkDriver(ABC, Generic[Client, Options]):
     def url_kinds(self, model: str) -> frozenset[MediaKind]:
         return self.media_kinds(model)
 
+    @property
+    def server_url(self) -> str | None:
+        return self._options.base_url or next((url for name in self.url_names if (url := os.environ.get(name))), None)
+
     def learned_limits(self) -> Mapping[str, Mapping[str, int]]:
         with self._lock:
             return {model: dict(limits) for model, limits in self._limits.items()}

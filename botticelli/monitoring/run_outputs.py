@@ -35,6 +35,10 @@ class ActResult:
     input_tokens: int
     output_tokens: int
     cost_usd: Decimal | None
+    cached_tokens: int = 0
+    cache_write_tokens: int = 0
+    cache_write_long_tokens: int = 0
+    reasoning_tokens: int = 0
 
     def json(self) -> Any:
         """Return the output parsed as JSON. Raises ValueError when it is not valid JSON."""
@@ -125,6 +129,10 @@ def _iteration_result(iteration: Iteration, rows: list[ActRow]) -> IterationResu
             input_tokens=row.input_tokens,
             output_tokens=row.output_tokens,
             cost_usd=row.cost_usd,
+            cached_tokens=row.cached_tokens,
+            cache_write_tokens=row.cache_write_tokens,
+            cache_write_long_tokens=row.cache_write_long_tokens,
+            reasoning_tokens=row.reasoning_tokens,
         )
         for row in rows
     )

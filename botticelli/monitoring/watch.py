@@ -12,6 +12,7 @@ from typing import Any
 
 from botticelli.carousel.result import result_of
 from botticelli.errors import NotFound
+from botticelli.pricing import TOKEN_FIELDS
 from botticelli.runtime.process import Runtime
 from botticelli.store import ActRow, Iteration, Run, RunAction, Transaction
 from botticelli.telemetry.events import Event, EventLog
@@ -202,7 +203,7 @@ def _control_event(action: RunAction) -> Event:
 
 
 def _act_data(act: ActRow) -> dict[str, Any]:
-    names = ("position", "turn", "status", "model", "input_tokens", "output_tokens", "tries", "error", "output")
+    names = ("position", "turn", "status", "model", *TOKEN_FIELDS, "tries", "error", "output")
     seconds = (act.finished_at - act.started_at).total_seconds() if act.finished_at and act.started_at else None
     cost_usd = None if act.cost_usd is None else float(act.cost_usd)
     fields = {name: getattr(act, name) for name in names}

@@ -9,14 +9,15 @@ import dataclasses
 import os
 import threading
 from collections.abc import Iterable, Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 from botticelli.budget import Amounts, Budget, PastCharge, Refusal, Scope
 from botticelli.budget.limits import ModelBudget, lowered, model_budget, named_scope, strictest
 from botticelli.budget.scope_paused import PAUSED, ScopePaused
-from botticelli.drivers import Drivers, ModelName
+from botticelli.drivers import Drivers, HasServer, ModelName
 from botticelli.platforms import PlatformContext, Platforms
+from botticelli.pricing import Catalogue, KnownPrice, with_set_price
 from botticelli.runtime.default_model import DefaultModel, choose_default_model
 from botticelli.runtime.platform_limits import BudgetRateLimits
 from botticelli.settings import Provider, Settings, Tier, load_settings
@@ -179,6 +180,18 @@ class Runtime:
         if budget is None:
             budget = self._model_budgets[model, tier] = self._find_model_budget(model, tier)
         return budget
+
+    @cached_property
+    def catalogue(self) -> Catalogue:
+        return Catalogue(self.settings.home)
+
+    def price(self, model: ModelName, tier: str | None = None) -> KnownPrice:
+        """Return the price of a model: what the settings name of it, and what the price lists know."""
+        driver = self.drivers.get(model.provider)
+        url = driver.server_url if isinstance(driver, HasServer) else None
+        set_price = self.model_budget(model, tier).set_price
+        listed = partial(self.catalogue.price, model.provider, model.model, url)
+        return KnownPrice(lambda: with_set_price(listed(), set_price))
 
     def _find_model_budget(self, model: ModelName, tier: str | None) -> ModelBudget:
         return model_budget(

@@ -244,7 +244,18 @@ class ModelLimits(Limits):
     usd_per_million_input: Decimal | None = Field(default=None, ge=0)
     usd_per_million_cached: Decimal | None = Field(default=None, ge=0)
     """Price of input tokens that the provider had in its cache."""
+    usd_per_million_cache_write: Decimal | None = Field(default=None, ge=0)
+    """Price of input tokens that the provider writes to its cache for its ordinary life: 5 minutes at Anthropic."""
+    usd_per_million_cache_write_long: Decimal | None = Field(default=None, ge=0)
+    """Price of those that it keeps for its longer life: 1 hour at Anthropic."""
     usd_per_million_output: Decimal | None = Field(default=None, ge=0)
+    long_context_tokens: int | None = Field(default=None, ge=1)
+    """Size of a prompt beyond which the whole request is priced by the two factors below."""
+    long_context_input_factor: Decimal | None = Field(default=None, gt=0)
+    long_context_output_factor: Decimal | None = Field(default=None, gt=0)
+    batch_price_factor: Decimal | None = Field(default=None, gt=0)
+    """Part of the price that batches cost, such as 0.5."""
+    flex_price_factor: Decimal | None = Field(default=None, gt=0)
     as_of: str | None = None
     """Month or day of the figures."""
     source: str | None = None
@@ -263,6 +274,11 @@ class Provider(Section):
     day_zone: str | None = None
     """IANA name of the zone at whose midnight the daily limits reset."""
     tiers: dict[str, Tier] = Field(default_factory=dict)
+
+
+class PricesSettings(Section):
+    list_url: Annotated[str, AfterValidator(http_url)] | None = None
+    """Where `botticelli prices update` fetches the price list; None: where genai-prices publishes it."""
 
 
 class BudgetsSettings(Section):
@@ -311,6 +327,7 @@ class Settings(Section):
     worker: WorkerSettings = WorkerSettings()
     budget: BudgetSettings = BudgetSettings()
     budgets: BudgetsSettings = BudgetsSettings()
+    prices: PricesSettings = PricesSettings()
     providers: dict[str, Provider] = Field(default_factory=dict)
     drivers: dict[str, DriverOptions] = Field(default_factory=dict)
     """`[drivers.NAME]`: the options of one driver, checked by the driver itself."""

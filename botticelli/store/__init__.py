@@ -41,7 +41,7 @@ from botticelli.store.runs.run_actions import HALT, RunAction, RunActions
 from botticelli.store.runs.runs import FINAL, UNRESOLVED, NewRun, Run, Runs
 from botticelli.store.schema.statements import statement
 from botticelli.store.usage.learned_limits import LearnedLimit, LearnedLimits
-from botticelli.store.usage.ledger import Entry, Ledger, PastCalls, PastUsage, Settled
+from botticelli.store.usage.ledger import Entry, Ledger, PastCalls, PastUsage, RunMoney, Settled
 from botticelli.store.usage.overrides import WHOLE, ActiveOverrides, Override, Overrides, OverridesCache
 from botticelli.store.usage.usage_history import ActUsage, SpendingHistory, SpentRow, Step
 from botticelli.store.user_data.content_tables import Content, ContentTable, NewRow, Origin
@@ -89,6 +89,7 @@ __all__ = [
     "Run",
     "RunAction",
     "RunIntent",
+    "RunMoney",
     "Settled",
     "SpentRow",
     "StateEntry",

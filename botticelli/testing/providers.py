@@ -80,10 +80,16 @@ class FakeProvider:
     output_tokens: int | None = None
     cached_tokens: int = 0
     reasoning_tokens: int = 0
+    cache_write_tokens: int = 0
+    cache_write_long_tokens: int = 0
+    service: str = ""
+    """The service tier that every answer names."""
     latency_seconds: float = 0
     received: list[Received] = field(default_factory=list)
     counted_tokens: int = 0
     """Tokens of all answers that were begun."""
+    contents: list[AnswerContent] = field(default_factory=list)
+    """All answers that were begun: what a provider puts on its bill."""
     count_fault: str = ""
     """Name of the error that answers token counting, optionally with `:SECONDS`; empty: tokens are counted."""
     echo_headers: tuple[str, ...] = ()
@@ -160,6 +166,7 @@ class FakeProvider:
             self.received.append(received)
             if content is not None:
                 self.counted_tokens += content.input_tokens + content.output_tokens
+                self.contents.append(content)
 
     def wait(self, seconds: float) -> None:
         self._closing.wait(seconds)
@@ -185,11 +192,22 @@ class FakeProvider:
         output = self.output_tokens if self.output_tokens is not None else math.ceil(len(text) / CHARACTERS_PER_TOKEN)
         finish = {"length": "length", "refusal": "refused", "truncated": None}.get(word, "stop")
         model = body.get("model") or path.rpartition("/")[2].partition(":")[0]
-        input_tokens = max(1, math.ceil(len(prompt) / CHARACTERS_PER_TOKEN), self.cached_tokens)
+        stored_tokens = self.cached_tokens + self.cache_write_tokens
+        input_tokens = max(1, math.ceil(len(prompt) / CHARACTERS_PER_TOKEN), stored_tokens)
         output = max(1, output, self.reasoning_tokens)
         counts = word != "no-usage"
         return AnswerContent(
-            model, text, finish, input_tokens, output, self.cached_tokens, self.reasoning_tokens, counts
+            model,
+            text,
+            finish,
+            input_tokens,
+            output,
+            self.cached_tokens,
+            self.reasoning_tokens,
+            counts,
+            0 if self.wire == "gemini" else self.cache_write_tokens,
+            0 if self.wire == "gemini" else self.cache_write_long_tokens,
+            self.service,
         )
 
 

@@ -10,9 +10,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from botticelli.budget import Draw, Refusal
+from botticelli.carousel.admission.money_cap import check_call
 from botticelli.runtime.process import Runtime
 from botticelli.spending.draws import Request, confirm_all, draw_all
-from botticelli.store import Claim, Entry, RunIntent
+from botticelli.store import Claim, Entry, Run, RunIntent, Transaction
 from botticelli.telemetry.failpoints import reach
 from workers.batching.batcher import Batcher
 from workers.batching.wait_window import busy_counter
@@ -25,6 +26,8 @@ class PendingDraw:
     claim: Claim
     request: Request
     entry: Callable[[Draw], Entry]
+    is_capped: bool = False
+    """Whether the run has a cap on money, which each of its calls must fit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +35,13 @@ class GrantedDraw:
     """A granted draw.
 
     `run` says what the run intends now; None when the lease is lost. The ledger row exists, and `confirmed` is set,
-    only when the run still wants calls.
+    only when the run still wants calls, and its cap on money has room for this one; else `capped` is the refusal.
     """
 
     draw: Draw
     run: RunIntent | None
     confirmed: Draw | Refusal | None = None
+    capped: Refusal | None = None
     requested_at: float = 0.0
     """Time of the request, in seconds of this process's monotonic clock: the grant is not older."""
 
@@ -63,16 +67,34 @@ def _draw_together(runtime: Runtime, drawings: Sequence[PendingDraw]) -> list[Gr
 def _enter(runtime: Runtime, granted: Sequence[tuple[PendingDraw, Draw]]) -> list[GrantedDraw]:
     """Write the ledger rows of iterations whose lease is valid, then confirm the draws."""
     lease_seconds = runtime.settings.worker.lease_seconds
+    capped: dict[int, Refusal] = {}
     with runtime.store.transaction() as tx:
+        capped_runs = _locked(tx, [drawing for drawing, _ in granted])
         held = tx.iterations.check_leases([drawing.claim for drawing, _ in granted], lease_seconds=lease_seconds)
         runs = [held.get(drawing.claim.key) for drawing, _ in granted]
-        entered = [n for n, run in enumerate(runs) if run is not None and run.allows_next_step]
-        if entered:
-            tx.ledger.draw(*(granted[n][0].entry(granted[n][1]) for n in entered))
+        allowed = [n for n, run in enumerate(runs) if run is not None and run.allows_next_step]
+        free = [n for n in allowed if granted[n][0].claim.run_id not in capped_runs]
+        if free:
+            tx.ledger.draw(*(granted[n][0].entry(granted[n][1]) for n in free))
+        for n in allowed:
+            drawing, draw = granted[n]
+            if drawing.claim.run_id in capped_runs:
+                verdict = check_call(runtime, tx, capped_runs[drawing.claim.run_id], drawing.entry(draw))
+                if isinstance(verdict, Refusal):
+                    capped[n] = verdict
+                else:
+                    tx.ledger.draw(verdict.entry)
     reach("draw_in_ledger")
+    entered = [n for n in allowed if n not in capped]
     confirmed = confirm_all(runtime.budget, [(granted[n][0].request, granted[n][1]) for n in entered])
     by_place = dict(zip(entered, confirmed, strict=True))
-    return [GrantedDraw(granted[n][1], run, by_place.get(n)) for n, run in enumerate(runs)]
+    return [GrantedDraw(granted[n][1], run, by_place.get(n), capped.get(n)) for n, run in enumerate(runs)]
+
+
+def _locked(tx: Transaction, drawings: Sequence[PendingDraw]) -> dict[str, Run]:
+    """Lock the runs with a cap on money, before their iterations: their calls are allowed one by one."""
+    run_ids = sorted({drawing.claim.run_id for drawing in drawings if drawing.is_capped})
+    return {run_id: tx.runs.lock(run_id) for run_id in run_ids}
 
 
 _drawings: Batcher[Runtime, PendingDraw, GrantedDraw | Refusal] = Batcher(_draw_together, busy_counter.gather_seconds)

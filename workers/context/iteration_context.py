@@ -151,14 +151,18 @@ class IterationContext:
             yield tx
 
     def draw(self, request: Request, entry: Callable[[Draw], Entry]) -> GrantedDraw | Refusal:
-        """Draw and write the call's ledger row. Raises as `about_to_act` does; then nothing stays drawn."""
+        """Draw and write the call's ledger row. Raises as `about_to_act` does; then nothing stays drawn, nor when refused."""
         self.requested_at = time.monotonic()
         try:
-            drawn = draw(self.runtime, PendingDraw(self.claim, request, entry))
+            is_capped = self.run.max_cost_usd is not None
+            drawn = draw(self.runtime, PendingDraw(self.claim, request, entry, is_capped))
             if isinstance(drawn, GrantedDraw):
                 if drawn.run is None:
                     raise self.claim.stale()
                 require_going_on(drawn.run)
+                if drawn.capped is not None:
+                    request.draws.undo(request.draw_id)
+                    return drawn.capped
         except BaseException:
             request.draws.undo(request.draw_id)
             raise

@@ -52,7 +52,15 @@ class Blocked:
     """The effect that needs an approval, if that is the decision."""
 
 
-Outcome = Succeeded | Failed | Cancelled | Parked | Paused | Blocked
+@dataclass(frozen=True, slots=True)
+class Capped:
+    """The next call would pass the run's cap on money: the run ends, and can be resumed; finished acts are kept."""
+
+    reason: str
+    retries_used: int
+
+
+Outcome = Capped | Succeeded | Failed | Cancelled | Parked | Paused | Blocked
 
 
 class ActFailed(Exception):
@@ -78,6 +86,14 @@ class BlockRun(Exception):
         super().__init__(reason)
         self.reason = reason
         self.waits_for = waits_for
+
+
+class CapReached(Exception):
+    """Stops an act before a call that would pass the run's cap on money."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
 
 
 class ParkUntil(Exception):

@@ -261,6 +261,8 @@ class _Turn:
             cached_tokens=usage.cached_tokens if usage else 0,
             output_tokens=usage.output_tokens if usage else 0,
             reasoning_tokens=usage.reasoning_tokens if usage else 0,
+            cache_write_tokens=usage.cache_write_tokens if usage else 0,
+            cache_write_long_tokens=usage.cache_write_long_tokens if usage else 0,
             usage_doubtful=bool(answer and answer.response.usage_doubtful),
             reasoning=(answer.response.reasoning[:MAX_REASONING_CHARACTERS] or None) if answer else None,
             cost_usd=answer.response.cost_usd if answer else None,
@@ -348,7 +350,9 @@ class _Given:
 def _settled(answer: Answer) -> Settled:
     response = answer.response
     doubtful = bool(response.usage_doubtful)
-    return Settled(answer.draw_id, "settled", answer.settled_at, response.usage, response.cost_usd, doubtful)
+    return Settled(
+        answer.draw_id, "settled", answer.settled_at, response.usage, response.cost_usd, doubtful, answer.price
+    )
 
 
 def _is_blank(data: Any) -> bool:

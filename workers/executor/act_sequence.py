@@ -15,7 +15,7 @@ from botticelli.errors import StaleLease
 from botticelli.narrative.model import Act, NarrativeInput
 from botticelli.runtime.server_errors import SERVER_ERRORS
 from workers.context.iteration_context import IterationContext
-from workers.context.outcomes import ActFailed, BlockRun, ParkUntil, RunEnding, RunPaused
+from workers.context.outcomes import ActFailed, BlockRun, CapReached, ParkUntil, RunEnding, RunPaused
 from workers.context.reference_values import is_skipped
 from workers.executor.act import perform_act, skip_act
 
@@ -23,6 +23,7 @@ _MOST_SEVERE: tuple[type[Exception] | tuple[type[Exception], ...], ...] = (
     StaleLease,
     SERVER_ERRORS,
     RunEnding,
+    CapReached,
     BlockRun,
     ActFailed,
 )

@@ -25,7 +25,7 @@ from workers.batching.act_records import ActRecord, record_act, write_acts
 from workers.batching.batcher import Batcher
 from workers.batching.wait_window import busy_counter
 from workers.context.iteration_context import IterationContext
-from workers.context.outcomes import Blocked, Cancelled, Failed, Outcome, Parked, Paused, Succeeded
+from workers.context.outcomes import Blocked, Cancelled, Capped, Failed, Outcome, Parked, Paused, Succeeded
 from workers.recovery.hand_back import release
 from workers.recovery.sweep_thread import wake
 
@@ -111,7 +111,7 @@ def _write_end(stage: IterationContext, outcome: Outcome) -> None:
     with _run_rows.of(claim.run_id), runtime.store.transaction() as tx:
         run = tx.runs.lock(claim.run_id)
         tx.iterations.check_lease(claim, lease_seconds=runtime.settings.worker.lease_seconds)
-        if isinstance(outcome, Parked | Paused | Blocked) and run.ending is not None:
+        if isinstance(outcome, Parked | Paused | Blocked | Capped) and run.ending is not None:
             outcome = Cancelled()
         if isinstance(outcome, Blocked) and _is_decided(tx, outcome):
             outcome = Paused(outcome.retries_used)
@@ -139,6 +139,10 @@ def _write_outcome(stage: IterationContext, tx: Transaction, run: Run, outcome: 
             _park(stage, tx, run, outcome)
         case Paused(retries_used):
             tx.iterations.requeue(claim.run_id, claim.number, claim.fencing_token, retries_used=retries_used)
+        case Capped(reason, retries_used):
+            tx.iterations.requeue(claim.run_id, claim.number, claim.fencing_token, retries_used=retries_used)
+            tickets = stop_admission(runtime, tx, run, "budget_exhausted", reason)
+            return tx.runs.lock(run.id), tickets
         case Blocked(reason, retries_used, waits_for) if waits_for is not None:
             place = claim.run_id, claim.number, claim.fencing_token
             tx.iterations.requeue(*place, retries_used=retries_used, parked_for=reason)

@@ -18,6 +18,8 @@ from workers.context.outcomes import (
     Blocked,
     BlockRun,
     Cancelled,
+    Capped,
+    CapReached,
     Failed,
     Outcome,
     Parked,
@@ -86,6 +88,8 @@ def _acts(stage: IterationContext) -> Outcome:
         return Paused(stage.retries_used)
     except ParkUntil as wait:
         return Parked(wait.wait_seconds, wait.reason, stage.retries_used, wait.waiting_for)
+    except CapReached as cap:
+        return Capped(cap.reason, stage.retries_used)
     except BlockRun as halt:
         return Blocked(halt.reason, stage.retries_used, halt.waits_for)
     except SoftTimeLimitExceeded:

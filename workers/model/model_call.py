@@ -12,6 +12,8 @@ from typing import Any, NoReturn
 
 from botticelli.budget import Amounts, Draw, Refusal, Scope, Ticket
 from botticelli.carousel.admission.dispatch import refusal_summary
+from botticelli.carousel.admission.money_cap import cap_reason
+from botticelli.carousel.admission.run_caps import run_scope
 from botticelli.carousel.plan.planned_calls import Call
 from botticelli.drivers import (
     Driver,
@@ -33,7 +35,7 @@ from botticelli.telemetry.log import log
 from workers.batching.batched_draws import GrantedDraw
 from workers.batching.wait_window import busy_counter
 from workers.context.iteration_context import IterationContext
-from workers.context.outcomes import ActFailed, ParkUntil
+from workers.context.outcomes import ActFailed, CapReached, ParkUntil
 from workers.context.retry_waits import next_wait, unstated_limits
 from workers.model.limit_learning import record_learned_limits
 from workers.model.send_delays import spreads_of
@@ -49,6 +51,8 @@ class Answer:
     """An answer and its usage. The settlement of its ledger row is written later, with the act."""
 
     response: GenerateResponse
+    price: Mapping[str, Any] | None
+    """The rates of its cost, as the ledger stores them."""
     model: ModelName
     draw_id: str
     tries: int
@@ -127,17 +131,21 @@ class ModelCall:
             finally:
                 self._spreads.report(self._stage.runtime.budget, self._call.scope)
                 record_learned_limits(self._stage.runtime, driver, self._call)
-            response = self._priced(response)
+            response, price = self._priced(response, draw)
             settled = self._draws.settle(draw.id, _used(response.usage, response.cost_usd, self._call.scope))
             reach("request_settled")
             moments = _moment(draw.drawn_at_ms), _moment(settled.settled_at_ms)
-            return Answer(response, self._call.model, draw.id, self._tries, *moments)
+            return Answer(response, price, self._call.model, draw.id, self._tries, *moments)
 
     def _measure_delay(self) -> None:
         self._spreads.measure(self._call.scope, self._requested_at)
 
     def _prepare(self, driver: Driver) -> None:
-        """Prepare the driver before the draw: a window counts from the draw, the provider from the request's arrival."""
+        """Prepare the driver before the draw: a window counts from the draw, the provider from the request's arrival.
+
+        Looks the price up, too: nothing that may fail or take long is left for after the answer.
+        """
+        _ = self._call.price.price
         if isinstance(driver, Warmable):
             try:
                 driver.prepare()
@@ -158,15 +166,12 @@ class ModelCall:
         if others:
             self._stage.runtime.budget.release(self._ticket.id, others)
 
-    def _priced(self, response: GenerateResponse) -> GenerateResponse:
+    def _priced(self, response: GenerateResponse, draw: Draw) -> tuple[GenerateResponse, Mapping[str, Any] | None]:
         """Add the cost by known prices; else keep the driver's own figure. An unknown cost stays unknown."""
-        cost_usd = self._cost_usd(response.usage)
-        return response if cost_usd is None else replace(response, cost_usd=cost_usd)
-
-    def _cost_usd(self, usage: Usage) -> Decimal | None:
-        return self._call.prices.cost_usd(
-            input_tokens=usage.input_tokens, cached_tokens=usage.cached_tokens, output_tokens=usage.output_tokens
-        )
+        charge = self._call.price.charge(response.usage, _moment(draw.drawn_at_ms), response.service)
+        if charge is None:
+            return response, None
+        return replace(response, cost_usd=charge.usd), charge.applied.as_json()
 
     def _draw(self) -> Draw:
         """Return a granted draw that has its ledger row; wait for the windows if necessary."""
@@ -176,8 +181,13 @@ class ModelCall:
         if self._call.model != self._calls[0].model:
             draw_id += f":{self._call.model}"
         self._spreads.report(self._stage.runtime.budget, self._call.scope)
-        while isinstance(drawn := self._drawn(draw_id), Refusal):
-            self._wait_for(self._stage.runtime.with_retry(drawn))
+        looks = 0
+        while isinstance(drawn := self._drawn(f"{draw_id}:{looks}" if looks else draw_id), Refusal):
+            if drawn.scope == run_scope(self._stage.run):
+                looks += 1
+                self._wait_for_cap(drawn, looks)
+            else:
+                self._wait_for(self._stage.runtime.with_retry(drawn))
         self._requested_at = drawn.requested_at
         if isinstance(drawn.confirmed, Refusal):
             self._give_up_draw(drawn.draw, drawn.confirmed)
@@ -212,6 +222,12 @@ class ModelCall:
         self._draws = replace(self._draws, scopes=scopes)
         return self._draws
 
+    @property
+    def _counts_money(self) -> bool:
+        """Whether a window or a cap counts the cost of calls, so that an estimate of it is needed."""
+        windows = (window for scope in self._call.scopes for window in scope.windows)
+        return self._stage.run.max_cost_usd is not None or any(w.metric == "cost_microusd" for w in windows)
+
     def _entry(self, draw: Draw) -> Entry:
         claim = self._stage.claim
         return Entry(
@@ -222,11 +238,21 @@ class ModelCall:
             attempt=claim.attempt,
             scope=self._call.scope.name,
             estimated_tokens=self._call.tokens,
+            estimated_cost_usd=self._call.cost_usd if self._counts_money else None,
             drawn_at=_moment(draw.drawn_at_ms),
             narrative=self._stage.run.narrative,
             model=str(self._call.model),
             shares=granted(self._ticket, self._draws.scopes, draw.amounts),
         )
+
+    def _wait_for_cap(self, refusal: Refusal, looks: int) -> None:
+        """Wait until calls in flight have shown their cost; CapReached when none is in flight."""
+        if refusal.retry_after_ms is None:
+            raise CapReached(cap_reason(refusal))
+        wait_seconds = refusal.retry_after_ms / 1000
+        if looks == 1:
+            self._stage.tell("call_waiting", act=self._act, reason=str(refusal), wait_seconds=wait_seconds)
+        self._sleep(wait_seconds, str(refusal), refusal_summary(refusal))
 
     def _wait_for(self, refusal: Refusal) -> None:
         if refusal.retry_after_ms is None:
@@ -247,11 +273,13 @@ class ModelCall:
                 tx.ledger.settle(draw.id, "not_sent", _moment(draw.drawn_at_ms), Usage(0, 0))
             return
         usage = Usage(*error.served_tokens)
-        cost_usd = self._cost_usd(usage) if usage.total_tokens else None
+        charge = self._call.price.charge(usage, _moment(draw.drawn_at_ms)) if usage.total_tokens else None
+        cost_usd, price = (charge.usd, charge.applied.as_json()) if charge else (None, None)
         unknown, served = isinstance(error, DriverUnknown), usage.total_tokens > 0
         settled = self._draws.settle(draw.id, None if unknown else _used(usage, cost_usd, self._call.scope))
         outcome = "unknown" if unknown else "settled" if served else "refused"
-        row = Settled(draw.id, outcome, _moment(settled.settled_at_ms), None if unknown else usage, cost_usd, served)
+        settled_at = _moment(settled.settled_at_ms)
+        row = Settled(draw.id, outcome, settled_at, None if unknown else usage, cost_usd, served, price)
         with self._stage.guarded() as tx:
             tx.ledger.settle_all([row])
 

@@ -38,9 +38,9 @@ def _caps(run: Run) -> Iterator[tuple[str, int, int, int]]:
         yield "max_tokens_total", run.max_tokens_total, run.used_tokens, run.estimated_tokens
     if run.max_cost_usd is not None:
         cap = math.floor(run.max_cost_usd * NANO)
-        used = cap + 1 if run.cost_usd is None else _nano(run.cost_usd)
-        yield "max_cost_usd (in billionths)", cap, used, _nano(run.estimated_cost_usd or Decimal(0))
+        used = cap + 1 if run.cost_usd is None else nano(run.cost_usd)
+        yield "max_cost_usd (in billionths)", cap, used, nano(run.estimated_cost_usd or Decimal(0))
 
 
-def _nano(usd: Decimal) -> int:
+def nano(usd: Decimal) -> int:
     return math.ceil(usd * NANO)

@@ -32,13 +32,7 @@ def checked_plan(
     except UnclaimedModel as error:
         raise NotHere(error.what, where=source, do=error.do) from None
     if carousel_of(narrative).max_cost_usd is not None and estimated_cost_usd(plan) is None:
-        calls = [option for call in plan.values() for option in (call, *call.fallbacks)]
-        unpriced = ", ".join(sorted({str(call.model) for call in calls if call.cost_usd is None}))
-        raise NotHere(
-            f"max_cost_usd can't be kept: the price of {unpriced} is unknown",
-            where=source,
-            do="set usd_per_million_input and usd_per_million_output of its tier, or use max_tokens_total",
-        )
+        raise _unpriced(narrative, plan, source)
     refusal = _never_fits(shares(plan))
     if refusal is not None:
         raise NotHere(
@@ -47,6 +41,25 @@ def checked_plan(
             do="lower estimated_tokens_per_iteration or choose another tier",
         )
     return plan
+
+
+def _unpriced(narrative: Narrative, plan: Plan, source: str) -> NotHere:
+    """Return the refusal of a cap on money, which names the models without a price and what to set."""
+    acts: dict[str, list[str]] = {}
+    places = []
+    for position, act_call in plan.items():
+        for call in (act_call, *act_call.fallbacks):
+            if call.cost_usd is None:
+                acts.setdefault(str(call.model), []).append(narrative.acts[position].name)
+                tier = call.scope.name.rpartition("@")[2]
+                places.append(f'[providers.{call.model.provider}.tiers.{tier}.models."{call.model.model}"]')
+    models = (f"{model} ({'act' if len(names) == 1 else 'acts'} {', '.join(names)})" for model, names in acts.items())
+    return NotHere(
+        f"max_cost_usd can't be kept: the price of {', '.join(models)} is unknown",
+        where=source,
+        do=f"set usd_per_million_input and usd_per_million_output in {places[0]}, "
+        "run `botticelli prices update`, or use max_tokens_total",
+    )
 
 
 def limit_notes(plan: Plan) -> list[str]:

@@ -142,7 +142,7 @@ def new_run(runtime: Runtime, narrative: Narrative, plan: Plan, source: str, opt
         max_wait_seconds=carousel.max_wait_seconds,
         max_tokens_total=carousel.max_tokens_total,
         max_cost_usd=None if carousel.max_cost_usd is None else Decimal(str(carousel.max_cost_usd)),
-        estimated_cost_usd=estimated_cost_usd(plan),
+        estimated_cost_usd=None if carousel.max_cost_usd is None else estimated_cost_usd(plan),
         estimated_tokens=estimated_tokens(plan),
         estimates=to_json(estimates_in(plan)),
         retries=carousel.retries,

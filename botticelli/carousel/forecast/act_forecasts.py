@@ -198,7 +198,7 @@ def _cost(call: Call, past: PastCalls | None, stated: Stated) -> tuple[Range[Dec
 
 
 def _price(call: Call, input_tokens: int, output_tokens: int) -> Decimal | None:
-    return call.prices.cost_usd(input_tokens=input_tokens, cached_tokens=0, output_tokens=output_tokens)
+    return call.price.expected_usd(input_tokens, output_tokens)
 
 
 def _seconds(runtime: Runtime, call: Call, past: PastCalls) -> tuple[float, SecondsSource]:

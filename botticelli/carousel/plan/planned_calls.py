@@ -12,17 +12,17 @@ from decimal import Decimal
 from typing import Any
 
 from botticelli.budget import Amounts, Scope, Share, merged
-from botticelli.budget.limits import Prices, multiplied
+from botticelli.budget.limits import multiplied
 from botticelli.carousel.plan.estimates import Estimate, Estimates, fallback_names, first_estimates, model_name, turns
 from botticelli.drivers import ModelName
 from botticelli.narrative import literal_guilds
 from botticelli.narrative.execution import Carousel, Multipliers, RunOptions
 from botticelli.narrative.model import Narrative
+from botticelli.pricing import UNKNOWN_PRICE, KnownPrice
 from botticelli.runtime.process import Runtime
 from botticelli.settings.demands import Demands
 
 ONCE = Carousel(iterations=1)
-UNKNOWN_PRICES = Prices()
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class Call:
     scopes: tuple[Scope, ...]
     turns: int
     estimate: Estimate
-    prices: Prices = UNKNOWN_PRICES
+    price: KnownPrice = UNKNOWN_PRICE
     fallbacks: tuple[Call, ...] = ()
     """The same call of other models, in the order in which they are asked when this one is exhausted or down."""
     limits_note: str | None = None
@@ -44,11 +44,8 @@ class Call:
 
     @property
     def cost_usd(self) -> Decimal | None:
-        """Cost of one call by the estimate; None when a price is unknown."""
-        estimate = self.estimate
-        return self.prices.cost_usd(
-            input_tokens=estimate.input_tokens, cached_tokens=0, output_tokens=estimate.output_tokens
-        )
+        """Cost of one call by the estimate and the highest price that it can have; None when the price is unknown."""
+        return self.price.reserved_usd(self.estimate.input_tokens, self.estimate.output_tokens)
 
     @property
     def dearest_usd(self) -> Decimal | None:
@@ -75,9 +72,9 @@ class Call:
     def amounts(self) -> Amounts:
         """Return the amounts that one call draws, in the metrics that its windows count."""
         estimate = self.estimate
-        cost_microusd = math.ceil((self.cost_usd or 0) * 1_000_000)
-        full = Amounts(1, estimate.tokens, estimate.input_tokens, estimate.output_tokens, cost_microusd, 1)
         counted = {"requests", "tokens"} | {window.metric for scope in self.scopes for window in scope.windows}
+        cost_microusd = math.ceil((self.cost_usd or 0) * 1_000_000) if "cost_microusd" in counted else 0
+        full = Amounts(1, estimate.tokens, estimate.input_tokens, estimate.output_tokens, cost_microusd, 1)
         return Amounts.each(lambda metric: full.of(metric) if metric in counted else 0)
 
 
@@ -108,9 +105,10 @@ def plan_iteration(
         calls = []
         for name in (model_name(runtime, narrative, act), *fallback_names(narrative, act)):
             model = runtime.drivers.resolve(name)
-            budget = runtime.model_budget(model, run_options.tiers.get(model.provider))
+            tier = run_options.tiers.get(model.provider)
+            budget = runtime.model_budget(model, tier)
             scopes = (*own, _multiplied(runtime, narrative, budget.scope))
-            calls.append(Call(model, scopes, turns(act), estimate, budget.prices, limits_note=budget.note))
+            calls.append(Call(model, scopes, turns(act), estimate, runtime.price(model, tier), limits_note=budget.note))
         plan[position] = replace(calls[0], fallbacks=tuple(calls[1:]))
     return plan
 

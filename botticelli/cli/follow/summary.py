@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from botticelli.cli.base.formatting import duration, iterations, money, number, safe
 
 if TYPE_CHECKING:
+    from botticelli.pricing import TokenCounts
     from botticelli.store import Run
 
 START_A_WORKER = "start a worker: celery -A botticelli worker"
@@ -23,10 +24,22 @@ def summary(run: Run) -> list[str]:
         lines.append(f"  reason     {safe(run.reason)}")
     lines += [
         f"  succeeded  {number(run.succeeded)}, failed {number(run.failed)}",
-        f"  tokens     {number(run.input_tokens)} in ({number(run.cached_tokens)} cached), {number(run.output_tokens)} out",
+        f"  tokens     {usage_text(run)}",
         f"  cost       {money(run.cost_usd)}",
     ]
     return lines
+
+
+def usage_text(usage: TokenCounts) -> str:
+    """Return a text like `1,000 in (200 cached, 100 written to a cache), 300 out (50 reasoning)`."""
+    read = [f"{number(usage.cached_tokens)} cached"]
+    if usage.cache_write_tokens:
+        long = usage.cache_write_long_tokens
+        read.append(
+            f"{number(usage.cache_write_tokens)} written to a cache" + (f", {number(long)} for longer" if long else "")
+        )
+    reasoning = f" ({number(usage.reasoning_tokens)} reasoning)" if usage.reasoning_tokens else ""
+    return f"{number(usage.input_tokens)} in ({', '.join(read)}), {number(usage.output_tokens)} out{reasoning}"
 
 
 def next_steps(run: Run) -> list[str]:

@@ -13,7 +13,7 @@ from botticelli.carousel.result import outcome_text
 from botticelli.cli.base.formatting import duration, moment, money, number, one_line, safe, short
 from botticelli.cli.base.json_output import as_json, plain
 from botticelli.cli.base.layout import table, wrapped
-from botticelli.cli.follow.summary import summary
+from botticelli.cli.follow.summary import summary, usage_text
 from botticelli.errors import NotFound
 from botticelli.store import ActRow, Iteration, Run, RunAction, Store
 
@@ -219,6 +219,8 @@ def _act_lines(iteration: Iteration, acts: Sequence[ActRow]) -> list[str]:
     if acts:
         lines += table(ACT_HEAD, map(_act_row, acts), **ACT_LAYOUT)
     for act in acts:
+        if act.cached_tokens or act.cache_write_tokens or act.reasoning_tokens:
+            lines.append(f"  {safe(act.name)} {act.turn}, tokens: {usage_text(act)}")
         for field in ("prompt", "output", "raw_output", "reasoning", "warning", "error"):
             text = getattr(act, field)
             if text:

@@ -30,6 +30,7 @@ from botticelli.drivers import (
 )
 from botticelli.drivers.interface.token_estimate import estimate_request_tokens
 from botticelli.errors import DriverError, DriverTransient, DriverUnknown, InvalidInput
+from botticelli.pricing import STANDARD
 from botticelli.runtime.process import Runtime
 from botticelli.store import Entry, Settled
 
@@ -115,7 +116,8 @@ class Trial:
         except BaseException:
             self._settle(draw, "unknown", None)
             raise
-        self._settle(draw, "settled", response.usage, doubtful=bool(response.usage_doubtful))
+        doubtful = bool(response.usage_doubtful)
+        self._settle(draw, "settled", response.usage, doubtful=doubtful, service=response.service)
         return response, time.monotonic() - began
 
     def _settle_failure(self, draw: Draw, error: DriverError) -> None:
@@ -129,20 +131,26 @@ class Trial:
             self._settle(draw, "not_sent", usage, requests=0)
 
     def _settle(
-        self, draw: Draw, outcome: str, usage: Usage | None, *, doubtful: bool = False, requests: int = 1
+        self,
+        draw: Draw,
+        outcome: str,
+        usage: Usage | None,
+        *,
+        doubtful: bool = False,
+        requests: int = 1,
+        service: str = STANDARD,
     ) -> None:
         """Settle the draw in budget and ledger. `usage` None means unknown: the estimate stays charged."""
-        actual, cost_usd = None, None
+        actual, cost_usd, price = None, None, None
         if usage is not None:
-            cost_usd = self.call.prices.cost_usd(
-                input_tokens=usage.input_tokens, cached_tokens=usage.cached_tokens, output_tokens=usage.output_tokens
-            )
+            charge = self.call.price.charge(usage, _moment(draw.drawn_at_ms), service)
+            cost_usd, price = (charge.usd, charge.applied.as_json()) if charge else (None, None)
             fresh_tokens, cost_microusd = usage.input_tokens - usage.cached_tokens, math.ceil((cost_usd or 0) * 10**6)
             actual = Amounts(requests, usage.total_tokens, fresh_tokens, usage.output_tokens, cost_microusd)
         settled = self.runtime.budget.settle(self._ticket_id, draw.id, self.call.scope, actual)
         with self.runtime.store.transaction() as tx:
             moment = _moment(settled.settled_at_ms)
-            tx.ledger.settle_all([Settled(draw.id, outcome, moment, usage, cost_usd, doubtful)])
+            tx.ledger.settle_all([Settled(draw.id, outcome, moment, usage, cost_usd, doubtful, price)])
 
     def _entry(self, draw: Draw) -> Entry:
         call = self.call
@@ -168,7 +176,7 @@ def _call(runtime: Runtime, model: ModelName, request: GenerateRequest) -> Call:
     scope = runtime.in_force(multiplied(budget.scope, multipliers))
     input_tokens = estimate_request_tokens(request)
     estimate = Estimate(input_tokens + MAX_OUTPUT_TOKENS, "prompt", input_tokens)
-    return Call(model, (scope,), 1, estimate, budget.prices)
+    return Call(model, (scope,), 1, estimate, runtime.price(model))
 
 
 def _remedy(error: DriverError) -> str:

@@ -1,15 +1,29 @@
-"""Describes a model in one line for `doctor` and `init`: its limits, as they apply here. Calls nothing."""
+"""Describes a model in one line for `doctor` and `init`: its limits and its price, as they apply here. Calls nothing."""
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from botticelli.cli.base.formatting import number
 from botticelli.drivers import ModelName
+from botticelli.pricing import plain_decimal
 from botticelli.runtime.process import Runtime
 
 
 def model_facts(runtime: Runtime, model: ModelName) -> list[str]:
-    """Return the limits of a model, such as `1,000 requests/60s`, and the tier that they belong to."""
+    """Return the limits of a model, such as `1,000 requests/60s`, with the tier that they belong to, and its price."""
     scope = runtime.model_budget(model).scope
     limits = ", ".join(f"{number(window.limit)} {window.name}" for window in scope.windows)
     _, _, tier = scope.name.rpartition("@")
-    return [f"limits of tier {tier}: {limits}" if limits else "no limit is known"]
+    return [f"limits of tier {tier}: {limits}" if limits else "no limit is known", price_fact(runtime, model)]
+
+
+def price_fact(runtime: Runtime, model: ModelName) -> str:
+    """Return the price of today, such as `$2 in, $10 out for a million tokens`."""
+    price = runtime.price(model).price
+    if price is None:
+        return "no price is known"
+    rates = price.at(datetime.now(UTC)).rates
+    if not rates.input and not rates.output:
+        return "free of charge"
+    return f"${plain_decimal(rates.input)} in, ${plain_decimal(rates.output)} out for a million tokens"

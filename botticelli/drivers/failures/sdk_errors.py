@@ -6,7 +6,7 @@ Sources: the providers' pages on errors and on rate limits (docs/reference/drive
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from typing import Any
 
 from botticelli.drivers.failures.provider_waits import requested_wait_seconds
@@ -73,7 +73,7 @@ class Translator:
         lower = {name.lower(): value for name, value in headers.items()}
         translated = self.of_answer(Answer(error.status or 200, error.message, lower, error.body))
         if failure.usage is not None:
-            translated.served_tokens = failure.usage.input_tokens, failure.usage.output_tokens
+            translated.served_tokens = astuple(failure.usage)
         return translated
 
     def not_sent(self, error: Exception) -> DriverError:

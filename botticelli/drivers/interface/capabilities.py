@@ -66,6 +66,14 @@ class NamesModels(Protocol):
 
 
 @runtime_checkable
+class HasServer(Protocol):
+    @property
+    def server_url(self) -> str | None:
+        """The URL of the server that is called, which may be that of another provider; None: the provider's own."""
+        ...
+
+
+@runtime_checkable
 class ReportsLimits(Protocol):
     def learned_limits(self) -> Mapping[str, Mapping[str, int]]:
         """Return the limits that the provider's last answers named.

@@ -55,12 +55,19 @@ class GenerateRequest:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """The provider's token counts. `input_tokens` includes cached tokens, `output_tokens` includes reasoning."""
+    """The provider's token counts.
+
+    `input_tokens` includes what was read from a cache (`cached_tokens`) and what was written to it
+    (`cache_write_tokens`); `cache_write_long_tokens` is the part of the latter that the provider keeps for its longer
+    life. `output_tokens` includes reasoning.
+    """
 
     input_tokens: int
     output_tokens: int
     cached_tokens: int = 0
     reasoning_tokens: int = 0
+    cache_write_tokens: int = 0
+    cache_write_long_tokens: int = 0
 
     @property
     def total_tokens(self) -> int:
@@ -75,7 +82,8 @@ class GenerateResponse:
     its provider withheld, else the provider's own word, which fails the act. `cost_usd` is None when unknown.
     `warnings` say in one line each which part of the request was ignored. `usage_doubtful`: the usage is an estimate,
     because the provider's counts can't be true; None: nobody has checked, so the worker does. `reasoning` is the
-    model's thinking before its answer; `text` does not include it.
+    model's thinking before its answer; `text` does not include it. `service` is the service by which the provider says
+    that it charges: `standard`, `batch`, `flex`, `priority` or `fast`.
     """
 
     text: str
@@ -85,6 +93,7 @@ class GenerateResponse:
     warnings: tuple[str, ...] = ()
     usage_doubtful: bool | None = None
     reasoning: str = ""
+    service: str = "standard"
 
 
 class Driver(Protocol):

@@ -17,6 +17,7 @@ from botticelli.drivers.reading.parts import Parts
 from botticelli.drivers.reading.thinking import ThinkingFilter, split_thinking, tags_in
 from botticelli.drivers.reading.usage import check_usage
 from botticelli.drivers.reading.wires import Wire
+from botticelli.pricing import SERVICES, STANDARD
 from botticelli.telemetry.log import log
 from botticelli.untrusted.storable import storable
 
@@ -162,6 +163,7 @@ def _response(request: GenerateRequest, gathered: Gathered, accepted: tuple[str,
         warnings=(*checked.doubts, *map(storable, warnings), *_left_out(gathered, parts)),
         usage_doubtful=bool(checked.doubts) or gathered.is_damaged,
         reasoning=reasoning,
+        service=gathered.service if gathered.service.partition("+")[0] in SERVICES else STANDARD,
     )
 
 

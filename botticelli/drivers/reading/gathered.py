@@ -24,6 +24,7 @@ class Gathered:
     reason: str = ""
     finish: str = ""
     counts: Counts = NOTHING
+    service: str = ""
     error: ErrorBody | None = None
     is_begun: bool = False
     is_damaged: bool = False
@@ -46,6 +47,10 @@ class Gathered:
 
     def count(self, counts: Counts) -> None:
         self.counts = self.counts.largest(counts)
+
+    def serve(self, service: str) -> None:
+        """Keep the last service that is named."""
+        self.service = service or self.service
 
     def joined(self) -> Parts:
         """Join all parts in order. Joins halves of a character that arrived in two pieces."""

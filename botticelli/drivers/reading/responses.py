@@ -26,6 +26,7 @@ def _cleaned(response: GenerateResponse) -> GenerateResponse:
         text=storable(response.text),
         reasoning=storable(response.reasoning),
         finish_reason=storable(response.finish_reason),
+        service=storable(response.service),
         warnings=tuple(map(storable, response.warnings)),
     )
 

@@ -20,7 +20,15 @@ LEAST_PART = 5
 """Divisor of the estimate that gives a text's fewest plausible tokens: the estimate is at most 2.6 times the real
 count."""
 MAX_TOKENS_PER_CHARACTER = 2
-FIELDS = ("input_tokens", "output_tokens", "total_tokens", "cached_tokens", "reasoning_tokens")
+FIELDS = (
+    "input_tokens",
+    "output_tokens",
+    "total_tokens",
+    "cached_tokens",
+    "reasoning_tokens",
+    "cache_write_tokens",
+    "cache_write_long_tokens",
+)
 
 _RUN = re.compile(r"(.)\1{7,}", re.DOTALL)
 
@@ -29,7 +37,7 @@ _RUN = re.compile(r"(.)\1{7,}", re.DOTALL)
 class Counts:
     """The counts of a provider, field by field; None for a field without a valid count.
 
-    `input_tokens` includes cached tokens, `output_tokens` includes reasoning. `oddity` shows the first invalid field.
+    As in `Usage`: `input_tokens` includes those read from and written to a cache. `oddity` shows the first invalid field.
     """
 
     input_tokens: int | None = None
@@ -37,6 +45,8 @@ class Counts:
     total_tokens: int | None = None
     cached_tokens: int | None = None
     reasoning_tokens: int | None = None
+    cache_write_tokens: int | None = None
+    cache_write_long_tokens: int | None = None
     oddity: str = ""
 
     def __bool__(self) -> bool:
@@ -111,7 +121,7 @@ def check_usage(request: GenerateRequest, text: str, counts: Counts) -> CheckedU
     elif reasoning_tokens > output_tokens:
         doubts += [f"{reasoning_tokens} reasoning tokens are more than all {output_tokens} output tokens"]
         output_tokens += reasoning_tokens
-    usage = Usage(input_tokens, output_tokens, min(counts.cached_tokens or 0, input_tokens), reasoning_tokens)
+    usage = Usage(input_tokens, output_tokens, *_cache_tokens(counts, input_tokens, reasoning_tokens))
     said_too_little = counts.input_tokens is None or counts.output_tokens is None
     return CheckedUsage(usage, _warnings(doubts, usage, said_too_little))
 
@@ -120,14 +130,20 @@ def with_checked_usage(request: GenerateRequest, response: GenerateResponse) -> 
     """Return the response of a driver that did not check its own counts, with plausible counts."""
     if response.usage_doubtful is not None:
         return response
-    names = ("input_tokens", "output_tokens", "cached_tokens", "reasoning_tokens")
-    raw = {name: getattr(response.usage, name, None) for name in names}
+    raw: dict[str, Any] = {name: getattr(response.usage, name, None) for name in FIELDS if name != "total_tokens"}
     reader = CountReader(raw)
-    input_tokens, output_tokens, cached_tokens, reasoning_tokens = map(reader.count, raw)
-    counts = Counts(input_tokens, output_tokens, None, cached_tokens, reasoning_tokens, reader.oddity)
-    checked = check_usage(request, response.text, counts)
+    read: dict[str, Any] = {name: reader.count(name) for name in raw}
+    checked = check_usage(request, response.text, Counts(**read | {"oddity": reader.oddity}))
     warnings = (*response.warnings, *checked.doubts)
     return replace(response, usage=checked.usage, usage_doubtful=bool(checked.doubts), warnings=warnings)
+
+
+def _cache_tokens(counts: Counts, input_tokens: int, reasoning_tokens: int) -> tuple[int, int, int, int]:
+    """Return the last four fields of `Usage`: no part is larger than its whole."""
+    cached = min(counts.cached_tokens or 0, input_tokens)
+    long = counts.cache_write_long_tokens or 0
+    written = min(max(counts.cache_write_tokens or 0, long), input_tokens - cached)
+    return cached, reasoning_tokens, written, min(long, written)
 
 
 def _completed(counts: Counts) -> Counts:

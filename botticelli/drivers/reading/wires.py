@@ -10,6 +10,9 @@ from typing import Any
 from botticelli.drivers.reading.gathered import Gathered, objects
 from botticelli.drivers.reading.parts import Parts, read_content, read_message
 from botticelli.drivers.reading.usage import CountReader, Counts
+from botticelli.pricing import STANDARD
+
+PROMPT_DETAILS = ("prompt_tokens_details", "input_tokens_details")
 
 
 class Wire(ABC):
@@ -23,6 +26,7 @@ class Wire(ABC):
         if name == "error" or body.get("error"):
             gathered.fail(body)
         self._count(gathered, body)
+        gathered.serve(self._service(body))
         return self._take(gathered, body)
 
     @abstractmethod
@@ -39,6 +43,10 @@ class Wire(ABC):
 
     @abstractmethod
     def _counts(self, raw: Any) -> Counts: ...
+
+    @abstractmethod
+    def _service(self, body: Mapping[str, Any]) -> str:
+        """Return the service by which the answer says that it is charged; "" where it says nothing."""
 
 
 class OpenAIWire(Wire):
@@ -62,7 +70,7 @@ class OpenAIWire(Wire):
         return [body.get("usage"), groq.get("usage") if isinstance(groq, Mapping) else None]
 
     def _counts(self, raw: Any) -> Counts:
-        """Count reasoning as part of the completion, cached tokens as part of the prompt."""
+        """Count reasoning as part of the completion, tokens read from and written to a cache as part of the prompt."""
         reader = CountReader(raw)
         counts = Counts(
             reader.count("prompt_tokens", "input_tokens"),
@@ -74,8 +82,13 @@ class OpenAIWire(Wire):
                 "output_tokens_details.reasoning_tokens",
                 "reasoning_tokens",
             ),
+            reader.count(*(f"{details}.cache_write_tokens" for details in PROMPT_DETAILS)),
+            reader.count(*(f"{details}.cache_write_tokens_details.ttl_12h_tokens" for details in PROMPT_DETAILS)),
         )
         return replace(counts, oddity=reader.oddity)
+
+    def _service(self, body: Mapping[str, Any]) -> str:
+        return _word(body.get("service_tier"))
 
 
 class AnthropicWire(Wire):
@@ -107,14 +120,27 @@ class AnthropicWire(Wire):
         fresh, written, read = (
             reader.count(name) for name in ("input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens")
         )
+        short, long = (reader.count(f"cache_creation.ephemeral_{life}_input_tokens") for life in ("5m", "1h"))
+        written = max(written or 0, (short or 0) + (long or 0))
         counts = Counts(
-            None if fresh is None else fresh + (written or 0) + (read or 0),
+            None if fresh is None else fresh + written + (read or 0),
             reader.count("output_tokens"),
             None,
             read,
             reader.count("output_tokens_details.thinking_tokens"),
+            written,
+            long,
         )
         return replace(counts, oddity=reader.oddity)
+
+    def _service(self, body: Mapping[str, Any]) -> str:
+        """Return `fast` or `batch`, with `+us` for calls that stay in the United States, which cost more."""
+        for usage in self._usages(body):
+            if isinstance(usage, Mapping) and (usage.get("service_tier") or usage.get("speed")):
+                name = "fast" if usage.get("speed") == "fast" else _word(usage.get("service_tier"))
+                name = name if name in ("fast", "batch") else STANDARD
+                return f"{name}+us" if usage.get("inference_geo") == "us" else name
+        return ""
 
 
 def _delta(delta: Mapping[str, Any]) -> Parts:
@@ -155,6 +181,16 @@ class GeminiWire(Wire):
             thoughts,
         )
         return replace(counts, oddity=reader.oddity)
+
+    def _service(self, body: Mapping[str, Any]) -> str:
+        usage = body.get("usageMetadata")
+        usage = usage if isinstance(usage, Mapping) else {}
+        named = usage.get("serviceTier") or body.get("serviceTier") or usage.get("trafficType")
+        return _word(named).removeprefix("service_tier_").removeprefix("on_demand_")
+
+
+def _word(value: Any) -> str:
+    return value.lower() if isinstance(value, str) else ""
 
 
 OPENAI, ANTHROPIC, GEMINI = OpenAIWire(), AnthropicWire(), GeminiWire()

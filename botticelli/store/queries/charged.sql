@@ -10,7 +10,7 @@ select spent.share ->> 'scope' as scope,
                 else coalesce(input_tokens, 0) - coalesce(cached_tokens, 0) end) as input_tokens,
        sum(case when guess then coalesce((spent.share ->> 'output_tokens')::bigint, 0)
                 else coalesce(output_tokens, 0) end) as output_tokens,
-       ceil(sum(coalesce(cost_usd, 0)) * 1000000) as cost_microusd
+       ceil(sum(case when guess then coalesce(estimated_cost_usd, 0) else coalesce(cost_usd, 0) end) * 1000000) as cost_microusd
 from ledger
 cross join lateral (select outcome in ('drawn', 'unknown') as guess) as known
 cross join lateral jsonb_array_elements(ledger.shares) as spent (share)

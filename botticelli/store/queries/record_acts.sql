@@ -3,10 +3,10 @@
 -- returns: run_id, number, position, turn of those that are new; no row where the act was done already
 insert into acts (run_id, number, position, turn, name, status, prompt, history_text, output, error, model, finish_reason,
                   input_tokens, cached_tokens, output_tokens, cost_usd, tries, fencing_token, started_at, drawn_at, settled_at,
-                  reasoning_tokens, raw_output, reasoning, usage_doubtful, warning)
+                  reasoning_tokens, cache_write_tokens, cache_write_long_tokens, raw_output, reasoning, usage_doubtful, warning)
 select run_id, number, position, turn, name, status, prompt, history_text, output, error, model, finish_reason,
        input_tokens, cached_tokens, output_tokens, cost_usd, tries, fencing_token, started_at, drawn_at, settled_at,
-       reasoning_tokens, raw_output, reasoning, usage_doubtful, warning
+       reasoning_tokens, cache_write_tokens, cache_write_long_tokens, raw_output, reasoning, usage_doubtful, warning
 from jsonb_populate_recordset(cast(null as acts), cast(:rows as jsonb))
 on conflict (run_id, number, position, turn) do update
 set status = excluded.status,
@@ -20,6 +20,8 @@ set status = excluded.status,
     cached_tokens = acts.cached_tokens + excluded.cached_tokens,
     output_tokens = acts.output_tokens + excluded.output_tokens,
     reasoning_tokens = acts.reasoning_tokens + excluded.reasoning_tokens,
+    cache_write_tokens = acts.cache_write_tokens + excluded.cache_write_tokens,
+    cache_write_long_tokens = acts.cache_write_long_tokens + excluded.cache_write_long_tokens,
     raw_output = excluded.raw_output,
     reasoning = excluded.reasoning,
     usage_doubtful = acts.usage_doubtful or excluded.usage_doubtful,

@@ -17,6 +17,8 @@ with reopened as (
     select coalesce(sum(input_tokens), 0) as input_tokens,
            coalesce(sum(cached_tokens), 0) as cached_tokens,
            coalesce(sum(reasoning_tokens), 0) as reasoning_tokens,
+           coalesce(sum(cache_write_tokens), 0) as cache_write_tokens,
+           coalesce(sum(cache_write_long_tokens), 0) as cache_write_long_tokens,
            coalesce(sum(output_tokens), 0) as output_tokens,
            coalesce(sum(cost_usd), 0) as cost_usd
     from ledger
@@ -34,6 +36,8 @@ set status = case runs.status when 'paused' then 'paused' else 'running' end,
     input_tokens = runs.input_tokens - used.input_tokens,
     cached_tokens = runs.cached_tokens - used.cached_tokens,
     reasoning_tokens = runs.reasoning_tokens - used.reasoning_tokens,
+    cache_write_tokens = runs.cache_write_tokens - used.cache_write_tokens,
+    cache_write_long_tokens = runs.cache_write_long_tokens - used.cache_write_long_tokens,
     output_tokens = runs.output_tokens - used.output_tokens,
     cost_usd = runs.cost_usd - used.cost_usd
 from used

@@ -7,8 +7,11 @@ set outcome = outcomes.outcome,
     cached_tokens = outcomes.cached_tokens,
     output_tokens = outcomes.output_tokens,
     reasoning_tokens = outcomes.reasoning_tokens,
+    cache_write_tokens = outcomes.cache_write_tokens,
+    cache_write_long_tokens = outcomes.cache_write_long_tokens,
     usage_doubtful = coalesce(outcomes.usage_doubtful, false),
-    cost_usd = outcomes.cost_usd
+    cost_usd = outcomes.cost_usd,
+    price = outcomes.price
 from jsonb_populate_recordset(cast(null as ledger), cast(:rows as jsonb)) as outcomes
 where ledger.draw_id = outcomes.draw_id
   and ledger.outcome = 'drawn'

@@ -40,6 +40,10 @@ class ActRow:
     output_tokens: int = 0
     reasoning_tokens: int = 0
     """Part of `output_tokens`."""
+    cache_write_tokens: int = 0
+    """Part of `input_tokens`, like `cached_tokens`."""
+    cache_write_long_tokens: int = 0
+    """Part of `cache_write_tokens`: what the provider keeps for its longer life."""
     usage_doubtful: bool = False
     """True when the tokens of a try are estimated, because the provider's count was implausible."""
     cost_usd: Decimal | None = None

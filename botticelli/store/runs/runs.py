@@ -110,6 +110,8 @@ class Run:
     forked_from: str | None = None
     forked_at: int | None = None
     """The first iteration that a forked run executes itself."""
+    cache_write_tokens: int = 0
+    cache_write_long_tokens: int = 0
 
     @property
     def is_final(self) -> bool:

@@ -6,14 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, Protocol
+from typing import Any
 
 from sqlalchemy import Connection, case, func, select, update
 
+from botticelli.pricing import TOKEN_FIELDS, TokenCounts
 from botticelli.store.schema.statements import as_rows, columns_of, statement
 from botticelli.store.schema.tables import ledger
 
-TOKENS = ("input_tokens", "cached_tokens", "output_tokens", "reasoning_tokens")
 SAMPLES = 200
 """How many of an act's last calls its statistics cover."""
 
@@ -33,6 +33,8 @@ class Entry:
     narrative: str = ""
     model: str = ""
     """`provider/model`."""
+    estimated_cost_usd: Decimal | None = None
+    """What the request costs at most, by its estimate; None where nothing counts money."""
     shares: Sequence[Mapping[str, Any]] = ()
     """All scopes that the request spends from, with the limits under which it was granted, as in a ticket."""
 
@@ -61,20 +63,16 @@ class PastCalls:
     seconds: float = 0.0
 
 
-class TokenCounts(Protocol):
-    """Token counts of a request, as the provider reported them."""
+@dataclass(frozen=True, slots=True)
+class RunMoney:
+    """The money of a run with a cap, as queries/run_money.sql explains it."""
 
-    @property
-    def input_tokens(self) -> int: ...
-
-    @property
-    def cached_tokens(self) -> int: ...
-
-    @property
-    def output_tokens(self) -> int: ...
-
-    @property
-    def reasoning_tokens(self) -> int: ...
+    spent: Decimal | None
+    in_flight: Decimal
+    calls: int
+    blind: int
+    usual: Decimal | None
+    dearest: Decimal | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,11 +85,13 @@ class Settled:
     usage: TokenCounts | None
     cost_usd: Decimal | None = None
     usage_doubtful: bool = False
+    price: Mapping[str, Any] | None = None
+    """The rates by which `cost_usd` was computed; None when the cost is unknown, or the driver's own figure."""
 
     def as_row(self) -> dict[str, Any]:
         row = {"draw_id": self.draw_id, "outcome": self.outcome, "settled_at": self.settled_at}
-        usage = {name: getattr(self.usage, name) for name in TOKENS} if self.usage else {}
-        return {**row, **usage, "cost_usd": self.cost_usd, "usage_doubtful": self.usage_doubtful}
+        usage = {name: getattr(self.usage, name) for name in TOKEN_FIELDS} if self.usage else {}
+        return {**row, **usage, "cost_usd": self.cost_usd, "usage_doubtful": self.usage_doubtful, "price": self.price}
 
 
 class Ledger:
@@ -131,6 +131,12 @@ class Ledger:
         """Compute a quantile over the last settled draws of this act and model, in all runs of the narrative."""
         values = {"narrative": narrative, "act": act, "model": model, "quantile": quantile, "limit": SAMPLES}
         return PastUsage(**self._connection.execute(statement("past_usage"), values).mappings().one())
+
+    def run_money(self, run_id: str, narrative: str, act: str, model: str, quantile: float) -> RunMoney:
+        """Read what a run has spent, with the past cost of one of its calls."""
+        values: dict[str, Any] = {"run_id": run_id, "narrative": narrative, "act": act, "model": model}
+        values |= {"quantile": quantile, "samples": SAMPLES}
+        return RunMoney(**self._connection.execute(statement("run_money"), values).mappings().one())
 
     def prune(self, kept_seconds: float) -> int:
         """Delete draws of deleted runs once no window and no audit needs them; return how many."""

@@ -16,7 +16,8 @@ class AnswerContent:
     """The content of an answer, for any provider.
 
     `finish` is stop, length or refused, None in a stream that breaks off; `counts` False leaves the usage out.
-    `input_tokens` includes `cached_tokens`, `output_tokens` includes `reasoning_tokens`.
+    `input_tokens` includes `cached_tokens` and `cache_write_tokens`, these include `cache_write_long_tokens`;
+    `output_tokens` includes `reasoning_tokens`. `service` is the service tier that the answer names; "": none.
     """
 
     model: str
@@ -27,6 +28,9 @@ class AnswerContent:
     cached_tokens: int = 0
     reasoning_tokens: int = 0
     counts: bool = True
+    cache_write_tokens: int = 0
+    cache_write_long_tokens: int = 0
+    service: str = ""
 
 
 class Wire(ABC):
@@ -65,7 +69,9 @@ class Gemini(Wire):
             candidate["finishReason"] = self.reasons[content.finish]
         body: Body = {"candidates": [candidate], "modelVersion": content.model, "responseId": "fake"}
         if content.counts:
+            tier = {"serviceTier": content.service} if content.service else {}
             body["usageMetadata"] = {
+                **tier,
                 "promptTokenCount": content.input_tokens,
                 "candidatesTokenCount": content.output_tokens - content.reasoning_tokens,
                 "thoughtsTokenCount": content.reasoning_tokens,
@@ -112,9 +118,14 @@ class Anthropic(Wire):
     def _usage(self, content: AnswerContent) -> Body:
         if not content.counts:
             return {}
+        written, long = content.cache_write_tokens, content.cache_write_long_tokens
+        lives = {"ephemeral_5m_input_tokens": written - long, "ephemeral_1h_input_tokens": long}
+        tier = {"service_tier": content.service} if content.service else {}
         return {
-            "input_tokens": content.input_tokens - content.cached_tokens,
-            "cache_creation_input_tokens": 0,
+            **tier,
+            "input_tokens": content.input_tokens - content.cached_tokens - written,
+            "cache_creation_input_tokens": written,
+            "cache_creation": lives,
             "cache_read_input_tokens": content.cached_tokens,
             "output_tokens": content.output_tokens,
             "output_tokens_details": {"thinking_tokens": content.reasoning_tokens},
@@ -163,14 +174,19 @@ class OpenAI(Wire):
         return body | ({"usage": self._usage(content)} if content.counts else {})
 
     def _frame(self, content: AnswerContent, kind: str, choices: list[Body]) -> Body:
-        return {"id": "chatcmpl-fake", "object": kind, "created": 1, "model": content.model, "choices": choices}
+        tier = {"service_tier": content.service} if content.service else {}
+        return {"id": "chatcmpl-fake", "object": kind, "created": 1, "model": content.model, "choices": choices, **tier}
 
     def _usage(self, content: AnswerContent) -> Body:
         return {
             "prompt_tokens": content.input_tokens,
             "completion_tokens": content.output_tokens,
             "total_tokens": content.input_tokens + content.output_tokens,
-            "prompt_tokens_details": {"cached_tokens": content.cached_tokens},
+            "prompt_tokens_details": {
+                "cached_tokens": content.cached_tokens,
+                "cache_write_tokens": content.cache_write_tokens,
+                "cache_write_tokens_details": {"ttl_12h_tokens": content.cache_write_long_tokens},
+            },
             "completion_tokens_details": {"reasoning_tokens": content.reasoning_tokens},
         }
 

@@ -75,6 +75,19 @@ def test_everything_that_was_counted_arrives(wire: Any, stream: bool) -> None:
 
 
 @ALL
+@pytest.mark.parametrize("stream", [True, False])
+def test_cache_writes_and_service_of_answer_arrive(wire: Any, stream: bool) -> None:
+    counts = {"cached_tokens": 70, "cache_write_tokens": 30, "cache_write_long_tokens": 12}
+    service = "batch" if wire == "anthropic" else "flex"
+    with FakeProvider(wire, output_tokens=40, reasoning_tokens=11, service=service, **counts) as server:
+        driver = driver_for(server, stream=stream)
+        response = driver.stream(request(wire, "four" * 110), lambda piece: None)
+        written, long = (0, 0) if wire == "gemini" else (30, 12)
+        assert response.usage == Usage(110, 40, 70, 11, written, long)
+        assert (response.service, response.warnings) == (service, ())
+
+
+@ALL
 def test_a_missing_count_is_estimated_and_said(wire: Any, server: FakeProvider) -> None:
     server.play("no-usage")
     response = driver_for(server).generate(request(wire, system="Be short."))

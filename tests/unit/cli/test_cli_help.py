@@ -15,7 +15,7 @@ import pytest
 from botticelli import __version__
 from botticelli.cli.main import COMMANDS, MODULES, root
 
-SDKS = {"openai", "anthropic", "google", "httpx2", "xllamacpp"}
+SDKS = {"genai_prices", "openai", "anthropic", "google", "httpx2", "xllamacpp"}
 HEAVY = {"sqlalchemy", "celery", "redis", "rich", "kombu", "pydantic"} | SDKS
 
 

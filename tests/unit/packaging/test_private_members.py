@@ -19,9 +19,10 @@ import workers
 
 ROOT = Path(__file__).parents[3]
 OURS = ("botticelli", "workers", "tasks")
-LIBRARIES = ("celery", "kombu", "redis", "httpx2", "httpcore2", "flower")
+LIBRARIES = ("celery", "kombu", "redis", "httpx2", "httpcore2", "flower", "genai_prices")
 MEMBERS = {
     "celery.worker.consumer:Consumer._flush_events": "workers/transport/consumer.py sends task events together",
+    "genai_prices.types:_providers_from_raw": "botticelli/pricing/price_list.py reads a list that was fetched and stored",
     "kombu.transport:_transport_cache": "workers/transport/redis_transport.py takes the place of the Redis transport",
     "kombu.transport.redis:Channel._brpop_read": "workers/transport/redis_transport.py takes several messages at once",
     "kombu.transport.redis:Channel._brpop_sent_at": "workers/transport/redis_transport.py knows how soon a message came",

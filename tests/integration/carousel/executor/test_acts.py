@@ -201,8 +201,9 @@ def test_text_that_postgres_can_not_keep_is_paid_once_and_stored_as_far_as_it_ca
     }
 
 
-def test_an_unknown_price_makes_the_cost_unknown(runtime: Runtime) -> None:
-    runtime.drivers._made["echo"] = OddDriver("text")
+def test_an_unknown_price_makes_the_cost_unknown(make_runtime: MakeRuntime) -> None:
+    runtime = make_runtime(default_model="openai-compatible/own")
+    runtime.drivers._made["openai-compatible"] = OddDriver("text")
     assert perform_all(runtime, start(runtime, narrative_text(1)).id).cost_usd is None
 
 

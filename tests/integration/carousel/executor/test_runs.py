@@ -124,9 +124,19 @@ def test_max_cost_usd_caps_the_run(make_runtime: MakeRuntime) -> None:
     assert "max_cost_usd" in (after.reason or "")
 
 
-def test_max_cost_usd_needs_prices(runtime: Runtime) -> None:
-    with pytest.raises(InvalidInput, match="the price of echo/echo is unknown"):
-        start(runtime, narrative_text(2, max_cost_usd=1))
+def test_max_cost_usd_needs_prices(make_runtime: MakeRuntime) -> None:
+    acts = '[acts.plain]\nprompt = "Hi"\n[acts.own]\nmodel = "openai-compatible/mine"\nprompt = "Hi"'
+    with pytest.raises(InvalidInput) as refusal:
+        start(make_runtime(), narrative_text(2, acts, max_cost_usd=1))
+    message = str(refusal.value)
+    assert "max_cost_usd can't be kept: the price of openai-compatible/mine (act own) is unknown" in message
+    assert '[providers.openai-compatible.tiers.local.models."mine"]' in message
+
+
+def test_max_cost_usd_holds_for_free_echo(make_runtime: MakeRuntime) -> None:
+    runtime = make_runtime()
+    run = perform_all(runtime, start(runtime, narrative_text(2, max_cost_usd=1)).id)
+    assert (run.status, run.cost_usd) == ("completed", 0)
 
 
 def test_multipliers_make_the_limits_smaller(make_runtime: MakeRuntime) -> None:

@@ -223,11 +223,11 @@ def test_worst_has_quoted_answers_and_history(make_runtime: MakeRuntime) -> None
 
 def test_cost_is_unknown_when_second_model_has_no_price(make_runtime: MakeRuntime) -> None:
     runtime = make_runtime(**MIXED)
-    acts = '[acts.say]\nprompt = "Hi"\nmodel = ["echo/priced", "echo/other"]'
+    acts = '[acts.say]\nprompt = "Hi"\nmodel = ["echo/priced", "openai-compatible/other"]'
     found = planned(runtime, narrative_text(1, acts))
     assert (found.cost_usd, found.acts[0].cost_usd) == (None, None)
-    assert any("no price of echo/other" in note for note in found.notes)
-    with pytest.raises(InvalidInput, match="echo/other is unknown"):
+    assert any("no price of openai-compatible/other" in note for note in found.notes)
+    with pytest.raises(InvalidInput, match=r"openai-compatible/other \(act say\) is unknown"):
         start(runtime, narrative_text(1, acts, max_cost_usd=1))
 
 

@@ -48,6 +48,8 @@ RUN = Run(
     failed=1,
     input_tokens=1200,
     cached_tokens=200,
+    cache_write_tokens=150,
+    cache_write_long_tokens=50,
     output_tokens=3400,
     reasoning_tokens=0,
     cost_usd=Decimal("0.0123"),
@@ -235,3 +237,11 @@ def test_the_list_of_runs_is_a_table():
     head, line = run_table([RUN])
     assert head.split() == ["run", "narrative", "status", "iterations", "tokens", "cost", "created"]
     assert line.split()[:6] == ["0f0e0d0c", "digest", "running", "4/10", "4,600", "$0.0123"]
+
+
+def test_summary_names_cache_writes_and_reasoning_only_where_there_are_any():
+    thinking = replace(RUN, input_tokens=1200, output_tokens=3400, reasoning_tokens=900)
+    line = "  tokens     1,200 in (200 cached, 150 written to a cache, 50 for longer), 3,400 out (900 reasoning)"
+    assert line in summary(thinking)
+    plain = replace(thinking, cache_write_tokens=0, cache_write_long_tokens=0, reasoning_tokens=0)
+    assert "  tokens     1,200 in (200 cached), 3,400 out" in summary(plain)
