@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -62,8 +63,6 @@ def init(
 
     Asks for provider, tier and the most dollars to spend in a month, unless options or a missing terminal answer.
     """
-    from botticelli.cli.narrative.narrative_write import write
-
     drivers = invocation.runtime.drivers
     asks = sys.stdin.isatty() and not as_json
     if provider is None and model is not None:
@@ -77,18 +76,24 @@ def init(
         _key_names(drivers, provider),
     )
     files = {folder / "botticelli.toml": settings_text(choices), folder / NARRATIVE: narrative_text()}
-    existing = [file for file in files if file.exists()]
-    if existing and not force:
-        raise InvalidInput(
-            "the file already exists", where=str(existing[0]), do="give --force to replace it, or another FOLDER"
-        )
-    for file, text in files.items():
-        file.parent.mkdir(parents=True, exist_ok=True)
-        write(file, text, force=force)
+    _write(files, force=force)
     if as_json:
         print_json({"files": [str(file) for file in files], "model": choices.model, "tier": choices.tier})
         return
     click.echo("\n".join([*(f"wrote {safe(str(file))}" for file in files), *next_steps(folder, choices, drivers)]))
+
+
+def _write(files: Mapping[Path, str], *, force: bool) -> None:
+    """Write all files, or raise InvalidInput and write none if one exists and `force` is not given."""
+    from botticelli.cli.narrative.narrative_write import write
+
+    existing = [file for file in files if file.exists()]
+    if existing and not force:
+        do = "give --force to replace it, or another FOLDER"
+        raise InvalidInput("the file already exists", where=str(existing[0]), do=do)
+    for file, text in files.items():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        write(file, text, force=force)
 
 
 def settings_text(choices: Choices) -> str:
