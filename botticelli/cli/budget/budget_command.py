@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -9,12 +10,13 @@ import click
 
 from botticelli.cli.base.completions import complete_scopes
 from botticelli.cli.base.context import Invocation, pass_invocation
-from botticelli.cli.base.json_output import plain, print_json
+from botticelli.cli.base.json_output import emit, plain
 from botticelli.cli.base.shared_options import NounGroup, json_option
-from botticelli.cli.base.times import ahead, past
+from botticelli.cli.base.times import AHEAD, PAST
 
 if TYPE_CHECKING:
     from botticelli.budget import ScopeUsage
+    from botticelli.runtime.process import Runtime
 
 
 @click.group(cls=NounGroup, bare="show", short_help="Show, explain and audit spending; lower limits or pause it.")
@@ -31,27 +33,32 @@ def show(invocation: Invocation, as_json: bool) -> None:
     Covers models with limits in the settings or drivers, budgets of narratives, guilds and tenants, scopes of runs that
     are not over, and scopes with spending in the last day.
     """
-    from botticelli.cli.base.formatting import sparkline
-    from botticelli.cli.base.layout import wrapped
     from botticelli.cli.budget.budget_scopes import known_scopes
-    from botticelli.cli.budget.lower_limits import override_line
-    from botticelli.cli.follow.budget_bars import gauge_lines
     from botticelli.store import WHOLE
 
     runtime = invocation.runtime
     usages = [runtime.budget.usage(scope) for scope in known_scopes(runtime)]
-    if as_json:
-        print_json([{**as_object(usage), "paused": runtime.overrides_of(usage.scope).get(WHOLE)} for usage in usages])
-        return
+    data = [{**as_object(usage), "paused": runtime.overrides_of(usage.scope).get(WHOLE)} for usage in usages]
+    emit(data, lambda: _usage_lines(runtime, usages), as_json=as_json)
+
+
+def _usage_lines(runtime: Runtime, usages: Sequence[ScopeUsage]) -> Iterator[str]:
+    """Yield the bars of each scope, its pause and its last hour."""
+    from botticelli.cli.base.formatting import sparkline
+    from botticelli.cli.base.layout import wrapped
+    from botticelli.cli.budget.lower_limits import override_line
+    from botticelli.cli.follow.budget_bars import gauge_lines
+    from botticelli.store import WHOLE
+
     with runtime.store.transaction() as tx:
         hour = tx.spending.by_time(step_seconds=120, steps=30)
     for usage in usages:
-        click.echo("\n".join(piece for line in gauge_lines([usage]) for piece in wrapped(line)))
+        yield from (piece for line in gauge_lines([usage]) for piece in wrapped(line))
         paused = runtime.overrides_of(usage.scope).get(WHOLE)
         if paused is not None:
-            click.echo(f"  {override_line(paused)}")
+            yield f"  {override_line(paused)}"
         if usage.scope in hour:
-            click.echo(f"  {'last hour':<16} {sparkline([step.tokens for step in hour[usage.scope]])} tokens")
+            yield f"  {'last hour':<16} {sparkline([step.tokens for step in hour[usage.scope]])} tokens"
 
 
 @budget.command("explain", short_help="Explain what holds a scope, and its estimates.")
@@ -67,14 +74,11 @@ def explain(invocation: Invocation, scope: str, as_json: bool) -> None:
     from botticelli.cli.budget.budget_explain import explanation, lines
 
     result = explanation(invocation.runtime, scope)
-    if as_json:
-        print_json(result)
-    else:
-        click.echo("\n".join(lines(result)))
+    emit(result, lambda: lines(result), as_json=as_json)
 
 
 @budget.command("audit", short_help="Check the ledger against all limits.")
-@click.option("--since", callback=past, metavar="WHEN", help="Start at `2h` or `7d` ago, or at a date; default: all.")
+@click.option("--since", type=PAST, help="Start at `2h` or `7d` ago, or at a date; default: all.")
 @json_option
 @pass_invocation
 def audit(invocation: Invocation, since: datetime | None, as_json: bool) -> int:
@@ -86,10 +90,7 @@ def audit(invocation: Invocation, since: datetime | None, as_json: bool) -> int:
     from botticelli.cli.budget.budget_audit import audited, lines
 
     result = audited(invocation.runtime, since)
-    if as_json:
-        print_json(result)
-    else:
-        click.echo("\n".join(lines(result)))
+    emit(result, lambda: lines(result), as_json=as_json)
     return 0 if result["ok"] else 1
 
 
@@ -100,8 +101,7 @@ def audit(invocation: Invocation, since: datetime | None, as_json: bool) -> int:
 @click.option("--reason", required=True, help="Reason, for the record.")
 @click.option(
     "--until",
-    callback=ahead,
-    metavar="WHEN",
+    type=AHEAD,
     help="End after `30m` or `2h`, or at a date; default: until `default` is set.",
 )
 @json_option
@@ -117,18 +117,13 @@ def set_(
     from botticelli.cli.budget.lower_limits import lower, override_line
 
     override = lower(invocation.runtime, scope, window, limit, reason=reason, until=until)
-    if as_json:
-        print_json(override)
-    else:
-        click.echo(override_line(override))
+    emit(override, override_line(override), as_json=as_json)
 
 
 @budget.command("pause", short_help="Pause spending from a scope.")
 @click.argument("scope", shell_complete=complete_scopes)
 @click.option("--reason", default="", metavar="TEXT", help="Reason, recorded with user and time.")
-@click.option(
-    "--until", callback=ahead, metavar="WHEN", help="End after `30m` or `2h`, or at a date; default: until `resume`."
-)
+@click.option("--until", type=AHEAD, help="End after `30m` or `2h`, or at a date; default: until `resume`.")
 @json_option
 @pass_invocation
 def pause_budget(invocation: Invocation, scope: str, *, reason: str, until: datetime | None, as_json: bool) -> None:
@@ -140,10 +135,7 @@ def pause_budget(invocation: Invocation, scope: str, *, reason: str, until: date
     from botticelli.cli.budget.lower_limits import override_line, pause
 
     override = pause(invocation.runtime, scope, reason=reason, until=until)
-    if as_json:
-        print_json(override)
-    else:
-        click.echo(override_line(override))
+    emit(override, override_line(override), as_json=as_json)
 
 
 @budget.command("resume", short_help="Resume spending from a paused scope.")
@@ -156,10 +148,8 @@ def resume_budget(invocation: Invocation, scope: str, *, reason: str, as_json: b
     from botticelli.cli.budget.lower_limits import override_line, resume
 
     name, override = resume(invocation.runtime, scope, reason=reason)
-    if as_json:
-        print_json({"scope": name, "resumed": override is not None})
-    else:
-        click.echo(override_line(override) if override else f"{name} is not paused")
+    line = override_line(override) if override else f"{name} is not paused"
+    emit({"scope": name, "resumed": override is not None}, line, as_json=as_json)
 
 
 @budget.command("history", short_help="Show lowered limits, and usage by the hour.")
@@ -171,10 +161,7 @@ def history(invocation: Invocation, scope: str | None, as_json: bool) -> None:
     from botticelli.cli.budget.lower_limits import history_lines, history_of
 
     result = history_of(invocation.runtime, scope)
-    if as_json:
-        print_json(result)
-    else:
-        click.echo("\n".join(history_lines(result)))
+    emit(result, lambda: history_lines(result), as_json=as_json)
 
 
 def as_object(usage: ScopeUsage) -> dict[str, object]:

@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from botticelli.cli.base.completions import complete_tables
+from botticelli.cli.base.confirmation import confirm
 from botticelli.cli.base.context import Invocation, pass_invocation
 from botticelli.cli.base.formatting import moment, number, one_line, safe
 from botticelli.cli.base.json_output import as_json as json_line
-from botticelli.cli.base.json_output import plain, print_json
+from botticelli.cli.base.json_output import emit, plain
 from botticelli.cli.base.layout import table
 from botticelli.cli.base.shared_options import NounGroup, json_option
-from botticelli.cli.data.db_command import confirm
 from botticelli.errors import NotFound
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from botticelli.store import ContentTable
     from botticelli.store.user_data.content_rows import ContentRows
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -51,22 +52,23 @@ def tables(invocation: Invocation, as_json: bool) -> None:
 
     with invocation.runtime.store.transaction() as tx:
         counted = [(entry, ContentRows(tx.connection, entry).count()) for entry in tx.content.tables()]
-    if as_json:
-        print_json([plain(entry) | {"rows": counts} for entry, counts in counted])
-        return
+    data = [plain(entry) | {"rows": counts} for entry, counts in counted]
+    emit(data, lambda: _tables(counted), as_json=as_json, empty="there are no content tables yet")
+
+
+def _tables(counted: Sequence[tuple[ContentTable, Mapping[str, int]]]) -> list[str]:
     shown = STATUSES if any(counts.get("rehearsed") for _, counts in counted) else REVIEW
     rows = [
         (entry.name, *(number(counts.get(status, 0)) for status in shown), entry.narrative, ", ".join(entry.columns))
         for entry, counts in counted
     ]
-    lines = table(
+    return table(
         ("table", *shown, "narrative", "columns"),
         rows,
         right=shown,
         drops=("columns",),
         wraps=("table", "narrative", "columns"),
     )
-    click.echo("\n".join(lines) if counted else "there are no content tables yet", err=not counted)
 
 
 @content.command("list", short_help="List rows of a table.")
@@ -79,17 +81,8 @@ def list_rows(invocation: Invocation, name: str, status: str | None, limit: int,
     """List rows of TABLE, newest first; rows of rehearsals only with --status rehearsed."""
     with _rows(invocation, name) as rows:
         newest = list(rows.newest(status=status, limit=limit))
-    if as_json:
-        print_json([jsonable(row) for row in newest])
-        return
-    lines = table(
-        ("id", "review", "rating", "content", "generated"),
-        map(_short, newest),
-        right=("id", "rating"),
-        drops=("generated",),
-        wraps=("content",),
-    )
-    click.echo("\n".join(lines) if newest else "there are no such rows", err=not newest)
+    data = [jsonable(row) for row in newest]
+    emit(data, lambda: _rows_table(newest), as_json=as_json, empty="there are no such rows")
 
 
 @content.command("show", short_help="Show a row in full.")
@@ -101,7 +94,8 @@ def show(invocation: Invocation, name: str, row_id: int, as_json: bool) -> None:
     """Show all columns of row ID of TABLE. Exit code 2 when there is no such row."""
     with _rows(invocation, name) as rows:
         row = rows.get(row_id)
-    _print(_existing(row, name, row_id), as_json)
+    data = jsonable(_existing(row, name, row_id))
+    emit(data, lambda: _full(data), as_json=as_json)
 
 
 @content.command("review", short_help="Approve, reject, rate and tag a row.")
@@ -130,12 +124,10 @@ def review(
     with _rows(invocation, name) as rows:
         reviewed = rows.review(row_id, status=status, rating=rating, tags=tags)
     row = _existing(reviewed, name, row_id)
-    if as_json:
-        print_json(jsonable(row))
-    else:
-        rated = f", rated {row['rating']}" if row["rating"] is not None else ""
-        tagged = f", tagged {', '.join(row['tags'])}" if row["tags"] else ""
-        click.echo(safe(f"row {row_id} of {name} is {row['review_status']}{rated}{tagged}"))
+    rated = f", rated {row['rating']}" if row["rating"] is not None else ""
+    tagged = f", tagged {', '.join(row['tags'])}" if row["tags"] else ""
+    outcome = f"row {row_id} of {name} is {row['review_status']}{rated}{tagged}"
+    emit(jsonable(row), safe(outcome), as_json=as_json)
 
 
 @content.command("export", short_help="Export the rows of a table.")
@@ -155,10 +147,7 @@ def export(invocation: Invocation, name: str, file: str, status: str | None, as_
             output.write(f"{json_line(jsonable(row))}\n")
             count += 1
     if file != "-":
-        if as_json:
-            print_json({"exported": count, "file": file})
-        else:
-            click.echo(safe(f"exported {_count(count)} to {file}"))
+        emit({"exported": count, "file": file}, lambda: safe(f"exported {_count(count)} to {file}"), as_json=as_json)
 
 
 @content.command("delete", short_help="Delete rows, or a table.")
@@ -189,10 +178,10 @@ def delete(
         confirm(f"delete {_count(selected)}{' and the table' if whole else ''}?", yes)
     with _rows(invocation, name, drops=whole) as rows:
         deleted = 0 if whole else rows.delete(row_ids) if row_ids else rows.delete_with_status(str(status))
-    if as_json:
-        print_json({"table": name} if whole else {"deleted": deleted})
+    if whole:
+        emit({"table": name}, f"deleted table {name}", as_json=as_json)
     else:
-        click.echo(f"deleted table {name}" if whole else f"deleted {_count(deleted)}")
+        emit({"deleted": deleted}, f"deleted {_count(deleted)}", as_json=as_json)
 
 
 @contextmanager
@@ -221,14 +210,22 @@ def jsonable(row: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value.isoformat() if hasattr(value, "isoformat") else plain(value) for name, value in row.items()}
 
 
-def _print(row: dict[str, Any], as_json: bool) -> None:
-    if as_json:
-        print_json(jsonable(row))
-        return
-    for name, value in jsonable(row).items():
+def _full(row: Mapping[str, Any]) -> Iterator[str]:
+    """Yield a line for each column."""
+    for name, value in row.items():
         text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
         shown = "-" if value is None else safe(text, keep="\n\t")
-        click.echo(f"{safe(name)}: {shown}")
+        yield f"{safe(name)}: {shown}"
+
+
+def _rows_table(rows: Sequence[dict[str, Any]]) -> list[str]:
+    return table(
+        ("id", "review", "rating", "content", "generated"),
+        map(_short, rows),
+        right=("id", "rating"),
+        drops=("generated",),
+        wraps=("content",),
+    )
 
 
 def _short(row: dict[str, Any]) -> tuple[str, ...]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
 
 import click
 
+from botticelli.cli.base.confirmation import confirm
 from botticelli.cli.base.context import Invocation, pass_invocation
-from botticelli.cli.base.json_output import print_json
+from botticelli.cli.base.json_output import emit
 from botticelli.cli.base.shared_options import NounGroup, json_option
 
 if TYPE_CHECKING:
@@ -67,21 +67,9 @@ def engine_of(invocation: Invocation) -> Engine:
     return make_engine(url, pool_size=1, statement_timeout_seconds=MIGRATION_SECONDS, origin=origin)
 
 
-def confirm(question: str, yes: bool, action: str = "deleting data") -> None:
-    """Ask the user to confirm, unless `yes`. UsageError without a terminal, click.Abort for no."""
-    if yes:
-        return
-    if not sys.stdin.isatty():
-        raise click.UsageError(f"{action} needs a terminal to ask; pass --yes to go ahead without one")
-    click.confirm(question, abort=True, err=True)
-
-
 def _print(schema: SchemaStatus, as_json: bool) -> int:
-    if as_json:
-        print_json({"current": schema.current, "required": schema.required, "up_to_date": schema.up_to_date})
-    else:
-        tail = (
-            "up to date" if schema.up_to_date else f"this version needs {schema.required}; run `botticelli db upgrade`"
-        )
-        click.echo(f"schema {schema.current or 'empty'}: {tail}")
+    data = {"current": schema.current, "required": schema.required, "up_to_date": schema.up_to_date}
+    needed = f"this version needs {schema.required}; run `botticelli db upgrade`"
+    tail = "up to date" if schema.up_to_date else needed
+    emit(data, f"schema {schema.current or 'empty'}: {tail}", as_json=as_json)
     return 0 if schema.up_to_date else 1

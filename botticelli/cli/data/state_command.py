@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
 import click
 
 from botticelli.cli.base.completions import complete_keys
+from botticelli.cli.base.confirmation import confirm
 from botticelli.cli.base.context import Invocation, pass_invocation
 from botticelli.cli.base.formatting import moment, number, one_line, safe
 from botticelli.cli.base.json_output import as_json as json_line
-from botticelli.cli.base.json_output import plain, print_json
+from botticelli.cli.base.json_output import emit, plain
 from botticelli.cli.base.layout import table
 from botticelli.cli.base.shared_options import NounGroup, json_option
-from botticelli.cli.data.db_command import confirm
+from botticelli.cli.base.times import Duration
 from botticelli.cli.data.state_file import entries_in, storable_json
 from botticelli.errors import BotticelliError, InvalidInput, NotFound
 
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
-UNIT_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
-MAX_SECONDS = 100 * 365 * 86_400
 SHOWN_CHARACTERS = 60
 SHOWN_KEYS = 5
 
@@ -42,20 +40,6 @@ def _prefix(ctx: click.Context, parameter: click.Parameter, prefix: str | None) 
     if prefix is not None:
         _key(ctx, parameter, prefix.removesuffix("."))
     return prefix
-
-
-def _seconds(ctx: click.Context, parameter: click.Parameter, text: str | None) -> int | None:
-    """Parse `90s`, `15m`, `1h30m`, `7d` or `2w` into seconds."""
-    if text is None:
-        return None
-    is_duration = re.fullmatch(r"([0-9]{1,12}[smhdw])+", text)
-    parts = re.findall(r"([0-9]+)([smhdw])", text) if is_duration else []
-    seconds = sum(int(count) * UNIT_SECONDS[unit] for count, unit in parts)
-    if not 0 < seconds <= MAX_SECONDS:
-        raise click.BadParameter(
-            f"{text!r} is not a duration like 90s, 15m, 1h30m or 7d, up to 100 years", ctx, parameter
-        )
-    return seconds
 
 
 def key_argument(command: Command) -> Command:
@@ -107,12 +91,13 @@ def list_state(invocation: Invocation, /, as_json: bool, **given: str | None) ->
     prefixes = _scope(**given)
     with invocation.runtime.store.transaction() as tx:
         entries = tx.state.list_with_prefix(*prefixes(tx))
-    if as_json:
-        print_json([_object(key, entry) for key, entry in entries.items()])
-        return
+    data = [_object(key, entry) for key, entry in entries.items()]
+    emit(data, lambda: _table(entries), as_json=as_json, empty="there are no such keys")
+
+
+def _table(entries: Mapping[str, StateEntry]) -> list[str]:
     rows = [(key, _short(entry), moment(entry.updated_at), moment(entry.expires_at)) for key, entry in entries.items()]
-    lines = table(("key", "value", "updated", "expires"), rows, drops=("updated",), wraps=("key", "value"))
-    click.echo("\n".join(lines) if entries else "there are no such keys", err=not entries)
+    return table(("key", "value", "updated", "expires"), rows, drops=("updated",), wraps=("key", "value"))
 
 
 @state.command("get", short_help="Show the value of a key.")
@@ -128,18 +113,16 @@ def get(invocation: Invocation, key: str, as_json: bool) -> None:
         entry = tx.state.get(key)
         if entry is None:
             raise _missing(tx, key)
-    if as_json:
-        print_json(_object(key, entry))
-        return
     value = entry.value
-    click.echo(safe(value if isinstance(value, str) else json.dumps(value, indent=2, ensure_ascii=False), keep="\n\t"))
+    text = value if isinstance(value, str) else json.dumps(value, indent=2, ensure_ascii=False)
+    emit(_object(key, entry), safe(text, keep="\n\t"), as_json=as_json)
 
 
 @state.command("set", short_help="Create or replace a key.")
 @key_argument
 @click.argument("value")
 @click.option("--text", "is_text", is_flag=True, help="VALUE is a text, even if it looks like JSON.")
-@click.option("--ttl", "ttl_seconds", callback=_seconds, metavar="DURATION", help="Expire after 90s, 15m, 1h30m or 7d.")
+@click.option("--ttl", "ttl_seconds", type=Duration(whole=True), help="Expire after this time: 45s, 1h30m, 3d.")
 @click.option("--if-absent", is_flag=True, help="Only if the key does not exist; else exit code 1.")
 @json_option
 @pass_invocation
@@ -163,7 +146,7 @@ def set_value(
             )
         entry = tx.state.get_many([key])[key]
     expiry = f", until {moment(entry.expires_at)}" if entry.expires_at else ""
-    _print(as_json, _object(key, entry), f"set {key}{expiry}")
+    emit(_object(key, entry), safe(f"set {key}{expiry}"), as_json=as_json)
 
 
 @state.command("delete", short_help="Delete a key.")
@@ -175,7 +158,7 @@ def delete(invocation: Invocation, key: str, as_json: bool) -> None:
     with invocation.runtime.store.transaction() as tx:
         if not tx.state.delete(key):
             raise _missing(tx, key)
-    _print(as_json, {"deleted": key}, f"deleted {key}")
+    emit({"deleted": key}, safe(f"deleted {key}"), as_json=as_json)
 
 
 @state.command("clear", short_help="Delete many keys.")
@@ -196,7 +179,7 @@ def clear(invocation: Invocation, /, *, clears_all: bool, yes: bool, as_json: bo
         confirm(f"delete {_keys(count)}?", yes)
     with invocation.runtime.store.transaction() as tx:
         cleared = tx.state.clear_all() if clears_all else tx.state.clear_with_prefix(*prefixes(tx))
-    _print(as_json, {"cleared": cleared}, f"deleted {_keys(cleared)}")
+    emit({"cleared": cleared}, safe(f"deleted {_keys(cleared)}"), as_json=as_json)
 
 
 @state.command("export", short_help="Export keys to a file.")
@@ -215,7 +198,9 @@ def export(invocation: Invocation, /, file: str, as_json: bool, **given: str | N
     with click.open_file(file, "w", encoding="utf-8", atomic=file != "-") as output:
         output.writelines(f"{json_line(_object(key, entry))}\n" for key, entry in entries.items())
     if file != "-":
-        _print(as_json, {"exported": len(entries), "file": file}, f"exported {_keys(len(entries))} to {file}")
+        emit(
+            {"exported": len(entries), "file": file}, safe(f"exported {_keys(len(entries))} to {file}"), as_json=as_json
+        )
 
 
 @state.command("import", short_help="Import keys from a file.")
@@ -234,9 +219,8 @@ def import_file(invocation: Invocation, file: BinaryIO, replace: bool, as_json: 
         if loaded.existing:
             raise _existing(loaded.existing, file.name)
     expired = f", {number(loaded.expired)} already expired" if loaded.expired else ""
-    _print(
-        as_json, {"imported": loaded.written, "expired": loaded.expired}, f"imported {_keys(loaded.written)}{expired}"
-    )
+    data = {"imported": loaded.written, "expired": loaded.expired}
+    emit(data, f"imported {_keys(loaded.written)}{expired}", as_json=as_json)
 
 
 def _value(text: str) -> Any:
@@ -269,10 +253,3 @@ def _existing(keys: Sequence[str], name: str) -> InvalidInput:
     exist = "already exists" if len(keys) == 1 else "already exist"
     problem = f"nothing imported: {_keys(len(keys))} {exist}: {', '.join(keys[:SHOWN_KEYS])}{more}"
     return InvalidInput(problem, where=name, do="give --replace to replace them")
-
-
-def _print(as_json: bool, data: dict[str, Any], text: str) -> None:
-    if as_json:
-        print_json(data)
-    else:
-        click.echo(safe(text))

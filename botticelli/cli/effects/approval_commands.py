@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from botticelli.cli.base.completions import complete_names, complete_runs, complete_waiting
+from botticelli.cli.base.confirmation import confirm
 from botticelli.cli.base.context import Invocation, pass_invocation
 from botticelli.cli.base.formatting import safe
 from botticelli.cli.base.json_output import print_json
 from botticelli.cli.base.shared_options import json_option
-from botticelli.cli.data.db_command import confirm
 from botticelli.cli.effects.effect_texts import effect_lines
 from botticelli.errors import InvalidInput, NotFound
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import getpass
 import json
 import platform
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Literal
 
 import click
@@ -12,7 +13,7 @@ import click
 from botticelli.cli.base.completions import complete_effects, complete_names, complete_runs
 from botticelli.cli.base.context import Invocation, pass_invocation
 from botticelli.cli.base.formatting import moment, one_line, safe, short
-from botticelli.cli.base.json_output import plain, print_json
+from botticelli.cli.base.json_output import emit, plain
 from botticelli.cli.base.layout import table
 from botticelli.cli.base.shared_options import NounGroup, json_option
 from botticelli.cli.effects.approval_commands import approve, reject
@@ -61,12 +62,12 @@ def list_effects(
     with invocation.runtime.store.transaction() as tx:
         run_id = tx.runs.resolve(run_prefix) if run_prefix else None
         rows = tx.effects.recent(status=status, run_id=run_id, narrative=narrative, limit=limit)
-    if as_json:
-        print_json([_object(row) for row in rows])
-        return
-    if status == "waiting" and rows:
-        _print_waiting(rows)
-        return
+    lines = _waiting if status == "waiting" else _table
+    data = [_object(row) for row in rows]
+    emit(data, lambda: lines(rows), as_json=as_json, empty="there are no such effects")
+
+
+def _table(rows: list[dict[str, Any]]) -> list[str]:
     cells = [
         (
             row["key"][:ID_CHARACTERS],
@@ -78,13 +79,12 @@ def list_effects(
         )
         for row in rows
     ]
-    lines = table(
+    return table(
         ("effect", "status", "command", "run", "intended", "outcome"),
         cells,
         drops=("intended",),
         wraps=("command", "outcome"),
     )
-    click.echo("\n".join(lines) if rows else "there are no such effects", err=not rows)
 
 
 @effects.command("show", short_help="Show one effect in full.")
@@ -95,12 +95,15 @@ def show(invocation: Invocation, effect: str, as_json: bool) -> None:
     """Show one effect in full, with its arguments and its result."""
     with invocation.runtime.store.transaction() as tx:
         row = tx.effects.find(effect)
-    if as_json:
-        print_json(_object(row))
-        return
-    for name, value in plain(_object(row)).items():
+    data = plain(_object(row))
+    emit(data, lambda: _full(data), as_json=as_json)
+
+
+def _full(data: dict[str, Any]) -> Iterator[str]:
+    """Yield a line for each field that has a value."""
+    for name, value in data.items():
         if value is not None:
-            click.echo(f"{name}: {safe(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))}")
+            yield f"{name}: {safe(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))}"
 
 
 @effects.command("resolve", short_help="Record the outcome of an effect.")
@@ -135,10 +138,8 @@ def resolve(
             _capture(tx, row, value)
         after = tx.effects.find(row["key"])
         run = tx.runs.get(row["run_id"])
-    if as_json:
-        print_json(_object(after))
-        return
-    click.echo(f"effect {row['key'][:ID_CHARACTERS]} is {after['status']}{_next_step(run)}")
+    outcome = f"effect {row['key'][:ID_CHARACTERS]} is {after['status']}{_next_step(run)}"
+    emit(_object(after), outcome, as_json=as_json)
 
 
 effects.add_command(approve)
@@ -154,13 +155,14 @@ def _next_step(run: Run) -> str:
     return f"; its run is {run.status} and continues by itself"
 
 
-def _print_waiting(rows: list[dict[str, Any]]) -> None:
-    """Print each waiting effect in full, oldest first, and the commands that approve them."""
+def _waiting(rows: list[dict[str, Any]]) -> Iterator[str]:
+    """Yield each waiting effect in full, oldest first, and the commands that approve them."""
     for row in reversed(rows):
-        click.echo("\n".join(effect_lines(row)) + "\n")
+        yield from effect_lines(row)
+        yield ""
     runs = {row["run_id"] for row in rows}
     scope = f"--run {rows[0]['run_id']}" if len(runs) == 1 else "--all"
-    click.echo(f"approve one: `botticelli effects approve EFFECT`; all: `botticelli effects approve {scope}`")
+    yield f"approve one: `botticelli effects approve EFFECT`; all: `botticelli effects approve {scope}`"
 
 
 def _parsed(data: str | None) -> Any:

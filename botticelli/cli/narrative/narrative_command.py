@@ -10,7 +10,7 @@ import click
 from botticelli.cli.base.completions import complete_narratives
 from botticelli.cli.base.context import Invocation, pass_invocation
 from botticelli.cli.base.formatting import number
-from botticelli.cli.base.json_output import print_json
+from botticelli.cli.base.json_output import emit, print_json
 from botticelli.cli.base.layout import table
 from botticelli.cli.base.shared_options import NounGroup, json_option
 from botticelli.cli.narrative.narrative_files import default_folders, files_of, listed, print_report, report
@@ -37,16 +37,11 @@ def list_(invocation: Invocation, folder: Path | None, as_json: bool) -> None:
     """List the narratives below FOLDER; without FOLDER, those of the configured folders and the shipped ones."""
     folders = [folder] if folder else default_folders(invocation)
     entries = [entry for place in folders for entry in listed(invocation, place)]
-    if as_json:
-        print_json(entries)
-        return
-    rows = [_row(entry) for entry in entries]
-    click.echo(
-        "\n".join(table(HEAD, rows, right=HEAD[1:3], wraps=("name", "file", "description")))
-        if entries
-        else "no narratives found",
-        err=not entries,
-    )
+    emit(entries, lambda: _table(entries), as_json=as_json, empty="no narratives found")
+
+
+def _table(entries: list[dict[str, Any]]) -> list[str]:
+    return table(HEAD, map(_row, entries), right=HEAD[1:3], wraps=("name", "file", "description"))
 
 
 def _row(entry: dict[str, Any]) -> tuple[str, ...]:
@@ -96,10 +91,7 @@ def show(invocation: Invocation, narrative: str, name: str | None, as_json: bool
     check_commands(invocation.runtime, loaded.narrative, str(file), rehearse=True)
     plan = plan_iteration(invocation.runtime, loaded.narrative, {})
     details = resolved(invocation.runtime, loaded.narrative, plan)
-    if as_json:
-        print_json({"file": str(file), **details})
-    else:
-        click.echo("\n".join(lines(details)))
+    emit({"file": str(file), **details}, lambda: lines(details), as_json=as_json)
 
 
 for command in (plan, new, convert, schema, forget):

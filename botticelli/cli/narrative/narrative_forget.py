@@ -5,11 +5,11 @@ from __future__ import annotations
 import click
 
 from botticelli.cli.base.completions import complete_names
+from botticelli.cli.base.confirmation import confirm
 from botticelli.cli.base.context import Invocation, pass_invocation
 from botticelli.cli.base.formatting import number, safe
-from botticelli.cli.base.json_output import print_json
+from botticelli.cli.base.json_output import emit
 from botticelli.cli.base.shared_options import json_option
-from botticelli.cli.data.db_command import confirm
 from botticelli.errors import InvalidInput
 
 
@@ -43,7 +43,5 @@ def forget(invocation: Invocation, *, name: str, with_runs: bool, dry_run: bool,
         with invocation.runtime.store.transaction() as tx:
             keys = tx.state.clear_with_prefix(prefix)
             runs = tx.runs.forget_narrative(name) if with_runs else 0
-    if as_json:
-        print_json({"narrative": name, "state": keys, "runs": runs, "dry_run": dry_run})
-    else:
-        click.echo(f"{safe(name)}: {'would delete' if dry_run else 'deleted'} {counts}")
+    outcome = f"{safe(name)}: {'would delete' if dry_run else 'deleted'} {counts}"
+    emit({"narrative": name, "state": keys, "runs": runs, "dry_run": dry_run}, outcome, as_json=as_json)

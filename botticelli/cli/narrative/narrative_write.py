@@ -13,7 +13,7 @@ from pathlib import Path
 import click
 
 from botticelli.cli.base.formatting import safe
-from botticelli.cli.base.json_output import print_json
+from botticelli.cli.base.json_output import emit
 from botticelli.cli.base.shared_options import json_option
 from botticelli.errors import BotticelliError, InvalidInput
 
@@ -45,7 +45,7 @@ def new(*, name: str, output: Path | None, form: str, kind: str, force: bool, as
         click.echo(text, nl=False)
         return
     write(file, text, force=force)
-    say(as_json, {"file": str(file), "name": name, "kind": kind, "form": form}, f"wrote {file}")
+    emit({"file": str(file), "name": name, "kind": kind, "form": form}, safe(f"wrote {file}"), as_json=as_json)
 
 
 @click.command(short_help="Convert a narrative to the table form.")
@@ -72,7 +72,7 @@ def convert(*, file: Path, in_place: bool, output: Path | None, as_json: bool) -
         click.echo(after, nl=False)
         return
     changed = {"file": str(target or file), "changed": after != text, **({} if target else {"text": after})}
-    say(as_json, changed, f"{target} is {'converted' if after != text else 'already in the table form'}")
+    emit(changed, safe(f"{target} is {'converted' if after != text else 'already in the table form'}"), as_json=as_json)
 
 
 @click.command(short_help="Print the JSON Schema of narrative files.")
@@ -88,10 +88,10 @@ def schema(output: Path | None, as_json: bool) -> None:
     schema_ = narrative_schema()
     text = json.dumps(schema_, indent=2)
     if output is None:
-        click.echo(json.dumps(schema_) if as_json else text)
+        emit(schema_, text, as_json=as_json)
         return
     write(output, f"{text}\n", force=True)
-    say(as_json, {"file": str(output)}, f"wrote {output}")
+    emit({"file": str(output)}, safe(f"wrote {output}"), as_json=as_json)
 
 
 def write(file: Path, text: str, *, force: bool) -> None:
@@ -121,10 +121,3 @@ def mode_of(file: Path) -> int:
     mask = os.umask(0)
     os.umask(mask)
     return 0o666 & ~mask
-
-
-def say(as_json: bool, data: dict[str, object], text: str) -> None:
-    if as_json:
-        print_json(data)
-    else:
-        click.echo(safe(text))

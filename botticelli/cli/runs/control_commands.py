@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from botticelli.cli.base.confirmation import confirm
 from botticelli.cli.base.context import Invocation, pass_invocation
-from botticelli.cli.base.json_output import print_json
+from botticelli.cli.base.json_output import emit
 from botticelli.cli.base.shared_options import json_option, run_argument
-from botticelli.cli.base.times import past
+from botticelli.cli.base.times import PAST
 
 if TYPE_CHECKING:
     from botticelli.store import Run
@@ -151,10 +152,7 @@ def fork_run(
     view = PlainView()
     for warning in forked.warnings:
         view.note(f"warning: {warning}")
-    if as_json:
-        print_json(forked.run)
-    else:
-        click.echo(forked.run.id)
+    emit(forked.run, forked.run.id, as_json=as_json)
     warn_if_no_worker(invocation, view)
 
 
@@ -162,9 +160,8 @@ def fork_run(
 @click.option(
     "--older-than",
     "before",
-    callback=past,
+    type=PAST,
     required=True,
-    metavar="WHEN",
     help="Ended more than `30d` ago, or before a date.",
 )
 @click.option(
@@ -190,13 +187,10 @@ def prune_runs(
     chosen = statuses or FINAL_STATUSES
     pruned = prune(invocation.runtime, before, chosen, dry_run=True)
     if not dry_run and pruned.runs:
-        if not yes:
-            click.confirm(f"delete {pruned.runs:,} runs for good?", abort=True, err=True)
+        confirm(f"delete {pruned.runs:,} runs for good?", yes)
         pruned = prune(invocation.runtime, before, chosen)
-    if as_json:
-        print_json({"runs": pruned.runs, "ledger": pruned.ledger, "dry_run": dry_run})
-    else:
-        click.echo(f"{'would delete' if dry_run else 'deleted'} {pruned.runs:,} runs")
+    data = {"runs": pruned.runs, "ledger": pruned.ledger, "dry_run": dry_run}
+    emit(data, f"{'would delete' if dry_run else 'deleted'} {pruned.runs:,} runs", as_json=as_json)
 
 
 CONTROL_COMMANDS = (pause_run, resume_run, cancel_run, retry_run, fork_run, prune_runs)
@@ -210,9 +204,6 @@ def resolve(invocation: Invocation, prefix: str) -> str:
 
 def _print(run: Run, as_json: bool) -> None:
     """Print the run as it is after the action."""
-    if as_json:
-        print_json(run)
-        return
     ending = f", will be {run.ending}" if run.ending and not run.is_final else ""
     held = " and stops before its next call" if run.hold == "now" else ""
-    click.echo(f"run {run.id} is {run.status}{held}{ending}")
+    emit(run, f"run {run.id} is {run.status}{held}{ending}", as_json=as_json)

@@ -9,7 +9,7 @@ import click
 from botticelli.cli.base.completions import complete_narratives
 from botticelli.cli.base.context import Invocation, pass_invocation
 from botticelli.cli.base.formatting import safe
-from botticelli.cli.base.json_output import print_json
+from botticelli.cli.base.json_output import emit
 from botticelli.cli.base.shared_options import (
     enqueue_options,
     json_option,
@@ -18,6 +18,7 @@ from botticelli.cli.base.shared_options import (
     services_run,
     variables_option,
 )
+from botticelli.cli.base.times import Duration
 from botticelli.cli.runs.narrative_lookup import narrative_file
 from botticelli.cli.runs.run_command import load
 
@@ -39,9 +40,8 @@ from botticelli.cli.runs.run_command import load
 @run_options_options
 @click.option(
     "--call-seconds",
-    type=click.FloatRange(min=0),
-    metavar="S",
-    help="Seconds that a call takes, instead of past durations.",
+    type=Duration(zero=True),
+    help="How long a call takes, such as 2 or 1.5s, instead of past durations.",
 )
 @click.option("--rehearse", is_flag=True, help="Plan a rehearsal of bot commands, which needs no token.")
 @json_option
@@ -79,12 +79,10 @@ def plan(
         workers=_workers(invocation) if is_live else 0,
         call_seconds=call_seconds,
     )
-    if as_json:
-        print_json(result)
-        return
-    for warning in result.warnings:
-        click.echo(f"botticelli: warning: {safe(warning)}", err=True)
-    click.echo("\n".join(lines(result)))
+    if not as_json:
+        for warning in result.warnings:
+            click.echo(f"botticelli: warning: {safe(warning)}", err=True)
+    emit(result, lambda: lines(result), as_json=as_json)
 
 
 def _workers(invocation: Invocation) -> int:

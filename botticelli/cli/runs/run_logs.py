@@ -9,7 +9,7 @@ import click
 
 from botticelli.cli.base.context import Invocation, pass_invocation
 from botticelli.cli.base.formatting import moment, one_line, safe
-from botticelli.cli.base.json_output import print_json
+from botticelli.cli.base.json_output import emit
 from botticelli.cli.base.shared_options import json_option, run_argument
 from botticelli.cli.runs.control_commands import resolve
 
@@ -36,10 +36,8 @@ def logs(invocation: Invocation, run_id: str, *, iteration: int | None, follow: 
     for event in _events(invocation, resolve(invocation, run_id), follow=follow):
         if iteration is not None and event.data.get("number") != iteration:
             continue
-        if as_json:
-            print_json({name: value for name, value in event.as_json().items() if name not in LONG})
-        else:
-            click.echo(log_line(event))
+        data = {name: value for name, value in event.as_json().items() if name not in LONG}
+        emit(data, log_line(event), as_json=as_json)
 
 
 @click.command("why", short_help="Explain why a run is in its present state.")
@@ -55,10 +53,7 @@ def why_run(invocation: Invocation, run_id: str, as_json: bool) -> None:
     from botticelli.monitoring.diagnosis import why
 
     diagnosis = why(invocation.runtime, resolve(invocation, run_id))
-    if as_json:
-        print_json(diagnosis)
-    else:
-        click.echo(safe(diagnosis.line))
+    emit(diagnosis, safe(diagnosis.line), as_json=as_json)
 
 
 LOG_COMMANDS = (logs, why_run)

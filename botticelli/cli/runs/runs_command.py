@@ -8,9 +8,9 @@ import click
 
 from botticelli.cli.base.completions import complete_names
 from botticelli.cli.base.context import Invocation, pass_invocation
-from botticelli.cli.base.json_output import print_json
+from botticelli.cli.base.json_output import emit
 from botticelli.cli.base.shared_options import NounGroup, json_option, run_argument
-from botticelli.cli.base.times import past
+from botticelli.cli.base.times import PAST
 from botticelli.cli.runs.control_commands import CONTROL_COMMANDS, resolve
 from botticelli.cli.runs.run_logs import LOG_COMMANDS
 
@@ -30,10 +30,8 @@ def runs() -> None:
     "--status", "statuses", multiple=True, type=click.Choice(STATUSES), help="Only runs with this status; repeatable."
 )
 @click.option("--narrative", metavar="NAME", shell_complete=complete_names, help="Only runs of this narrative.")
-@click.option(
-    "--since", callback=past, metavar="WHEN", help="Only runs enqueued since `2h` or `7d` ago, or since a date."
-)
-@click.option("--until", callback=past, metavar="WHEN", help="Only runs enqueued before then.")
+@click.option("--since", type=PAST, help="Only runs enqueued since `2h` or `7d` ago, or since a date.")
+@click.option("--until", type=PAST, help="Only runs enqueued before then.")
 @click.option("--guild", metavar="ID", help="Only runs whose commands name this guild.")
 @click.option("--tag", metavar="TAG", help="Only runs that were enqueued with this tag.")
 @click.option("--text", metavar="TEXT", help="Only runs with this text in narrative, source or reason.")
@@ -54,15 +52,12 @@ def list_runs(
     as_json: bool,
 ) -> None:
     """List runs, newest first. A run must match all filters."""
+    from botticelli.cli.runs.run_details import run_table
+
     filters = {"narrative": narrative, "since": since, "until": until, "guild": guild, "tag": tag, "text": text}
     with invocation.runtime.store.transaction() as tx:
         rows = tx.runs.recent(statuses=statuses, limit=limit, **filters)  # type: ignore[arg-type]
-    if as_json:
-        print_json(rows)
-        return
-    from botticelli.cli.runs.run_details import run_table
-
-    click.echo("\n".join(run_table(rows)) if rows else "there are no such runs", err=not rows)
+    emit(rows, lambda: run_table(rows), as_json=as_json, empty="there are no such runs")
 
 
 @runs.command("show", short_help="Show one run.")

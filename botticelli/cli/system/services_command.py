@@ -8,7 +8,7 @@ import click
 
 from botticelli.cli.base.context import Invocation, pass_invocation
 from botticelli.cli.base.formatting import duration, safe
-from botticelli.cli.base.json_output import plain, print_json
+from botticelli.cli.base.json_output import emit, plain
 from botticelli.cli.base.layout import wrapped
 from botticelli.cli.base.shared_options import NounGroup, json_option
 from botticelli.errors import BotticelliError
@@ -30,12 +30,9 @@ def services() -> None:
 def status(invocation: Invocation, as_json: bool) -> None:
     """Show what runs, since when and for how many processes. Starts nothing."""
     states = statuses(invocation.settings)
-    if as_json:
-        print_json({"home": invocation.settings.home, "services": states})
-        return
-    click.echo(f"data directory {invocation.settings.home}")
-    for service in states:
-        click.echo("\n".join(wrapped(_line(service))))
+    home = invocation.settings.home
+    lines = (piece for service in states for piece in wrapped(_line(service)))
+    emit({"home": home, "services": states}, lambda: [f"data directory {home}", *lines], as_json=as_json)
 
 
 @services.command("up", short_help="Start the services and keep them running.")
@@ -76,10 +73,7 @@ def logs(invocation: Invocation, name: str, lines: int, as_json: bool) -> None:
     from botticelli import services
 
     for line in services.logs(invocation.settings.home, name, lines):
-        if as_json:
-            print_json({"log": name, "line": line})
-        else:
-            click.echo(safe(line, keep="\t"))
+        emit({"log": name, "line": line}, safe(line, keep="\t"), as_json=as_json)
 
 
 def statuses(settings: Settings) -> list[dict[str, Any]]:
@@ -100,10 +94,7 @@ def statuses(settings: Settings) -> list[dict[str, Any]]:
 
 def _print(invocation: Invocation, as_json: bool, state: str, words: str) -> None:
     home = invocation.settings.home
-    if as_json:
-        print_json({"home": home, "state": state})
-    else:
-        click.echo(f"the services of {home} {words}")
+    emit({"home": home, "state": state}, f"the services of {home} {words}", as_json=as_json)
 
 
 def _line(service: dict[str, Any]) -> str:

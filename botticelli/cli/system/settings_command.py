@@ -6,8 +6,10 @@ from pathlib import Path
 
 import click
 
+from botticelli.cli.base.formatting import safe
+from botticelli.cli.base.json_output import emit
 from botticelli.cli.base.shared_options import json_option
-from botticelli.cli.narrative.narrative_write import OUTPUT, say, write
+from botticelli.cli.narrative.narrative_write import OUTPUT, write
 
 FILE = "botticelli.toml"
 
@@ -41,4 +43,4 @@ def convert(*, file: Path, in_place: bool, output: Path | None, as_json: bool) -
         click.echo(after, nl=False)
         return
     data = {"file": str(target or file), "changed": is_changed, **({} if target else {"text": after})}
-    say(as_json, data, f"{target} is {'converted' if is_changed else 'already in the current format'}")
+    emit(data, safe(f"{target} is {'converted' if is_changed else 'already in the current format'}"), as_json=as_json)

@@ -23,6 +23,7 @@ from botticelli.cli.narrative.narrative_command import narrative
 from botticelli.cli.system import doctor_command, services_command
 from botticelli.cli.system.doctor_checks import Finding
 from botticelli.settings import load_settings
+from botticelli.store.user_data.state import StateEntry
 from tests.unit.cli.follow.test_cli_views import USAGE
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -60,7 +61,7 @@ def holds(text: str, *needed: str) -> bool:
 
 def test_state_fits_and_keeps_keys(width: int) -> None:
     key = "narrative.a_narrative_with_a_long_name.topics"
-    entry = SimpleNamespace(value={"text": LONG}, updated_at=NOW, expires_at=None)
+    entry = StateEntry({"text": LONG}, created_at=NOW, updated_at=NOW, expires_at=None, metadata={})
     store = SimpleNamespace(list_with_prefix=lambda *_: {key: entry, "global.x": entry})
     assert holds(shown(state, "list", width=width, state=store), "narrative.a_na", "global.x")
 
