@@ -11,6 +11,7 @@ from botticelli.drivers import ReportsReadiness, UnclaimedModel
 from botticelli.errors import InvalidInput
 from botticelli.narrative import missing_variables, references
 from botticelli.narrative.model import Narrative
+from botticelli.narrative.source.suggest import nearest
 from botticelli.runtime.process import Runtime
 from botticelli.settings.demands import Demands
 
@@ -98,7 +99,10 @@ def check_variables(narrative: Narrative, given: Mapping[str, str]) -> None:
     if missing:
         named = ", ".join(f"{{var.{name}}}" for name in missing)
         do = " ".join(f"--var {name}=VALUE" for name in missing)
-        raise InvalidInput(f"no value for {named}", do=f"give {'one' if len(missing) == 1 else 'them'} with {do}")
+        guess = _meant_variable(narrative, missing)
+        raise InvalidInput(
+            f"no value for {named}", do=f"{guess}give {'one' if len(missing) == 1 else 'them'} with {do}"
+        )
     inner = (act.scope.variables for act in narrative.acts if act.scope)
     known = {
         *narrative.variables,
@@ -109,3 +113,10 @@ def check_variables(narrative: Narrative, given: Mapping[str, str]) -> None:
     if unused:
         offer = ", ".join(sorted(known)) or "none"
         raise InvalidInput(f"the narrative has no variable {unused[0]!r}", do=f"its variables: {offer}")
+
+
+def _meant_variable(narrative: Narrative, missing: Sequence[str]) -> str:
+    """Return the beginning of a hint with the variable that the first missing name was probably meant to be."""
+    names = sorted(narrative.variables)
+    near = ((name, nearest(name, names)) for name in missing)
+    return next((f"did you mean {{var.{guess}}} by {{var.{name}}}? Else " for name, guess in near if guess), "")

@@ -13,10 +13,10 @@ from botticelli.cli.base.formatting import number
 from botticelli.cli.base.json_output import emit, print_json
 from botticelli.cli.base.layout import table
 from botticelli.cli.base.shared_options import NounGroup, json_option
-from botticelli.cli.narrative.narrative_files import default_folders, files_of, listed, print_report, report
+from botticelli.cli.narrative.narrative_files import files_of, listed, print_report, report
 from botticelli.cli.narrative.narrative_forget import forget
 from botticelli.cli.narrative.narrative_write import convert, new, schema
-from botticelli.cli.runs.narrative_lookup import narrative_file
+from botticelli.cli.runs.narrative_lookup import default_folders, narrative_file
 from botticelli.cli.runs.plan_command import plan
 from botticelli.cli.runs.run_command import load
 from botticelli.errors import InvalidInput

@@ -46,15 +46,6 @@ def narratives_in(folder: Path) -> Iterator[Path]:
             yield file
 
 
-def default_folders(invocation: Invocation) -> list[Path]:
-    """Return the configured folders that exist, and the shipped one."""
-    from botticelli.loading.app_folder import app_folder
-
-    settings = invocation.settings
-    folders = [settings.base / folder for folder in settings.narratives.path]
-    return [*dict.fromkeys(folder.resolve() for folder in (*folders, app_folder() / "narratives") if folder.is_dir())]
-
-
 def report(invocation: Invocation, text: str, name: str | None = None, *, rehearse: bool = False) -> dict[str, Any]:
     """Check one file, all its narratives or the named one; return `ok`, `problems`, `warnings` and `narratives`."""
     from botticelli.carousel.checks.command_checks import check_commands

@@ -51,9 +51,10 @@ def new(*, name: str, output: Path | None, form: str, kind: str, force: bool, as
 @click.command(short_help="Convert a narrative to the table form.")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--in-place", is_flag=True, help="Replace FILE itself.")
-@click.option("--output", type=OUTPUT, metavar="FILE", help="Write to this file, which must not exist.")
+@click.option("--output", type=OUTPUT, metavar="FILE", help="Write to this file.")
+@click.option("--force", is_flag=True, help="Replace an existing file.")
 @json_option
-def convert(*, file: Path, in_place: bool, output: Path | None, as_json: bool) -> None:
+def convert(*, file: Path, in_place: bool, output: Path | None, force: bool, as_json: bool) -> None:
     """Convert FILE to the table form, with its comments, and print it.
 
     The result is checked to mean the same; converting it again changes nothing.
@@ -67,7 +68,7 @@ def convert(*, file: Path, in_place: bool, output: Path | None, as_json: bool) -
     after = converted(text, source=str(file), folder=file.parent)
     target = file if in_place else output
     if target is not None and (output or after != text):
-        write(target, after, force=in_place)
+        write(target, after, force=in_place or force)
     if target is None and not as_json:
         click.echo(after, nl=False)
         return

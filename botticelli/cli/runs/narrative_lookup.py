@@ -10,6 +10,7 @@ from botticelli.cli.base.context import Invocation
 from botticelli.errors import InvalidInput, NotFound
 
 SHOWN_FILES = 5
+MAX_COMPARED_FILES = 1000
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 
 
@@ -33,7 +34,7 @@ def narrative_file(invocation: Invocation, text: str, name: str | None = None) -
     if _is_folder(text):
         raise InvalidInput("is a folder, not a narrative", where=text, do=_inside(Path(text)))
     if text.endswith(".toml"):
-        return _missing(text, part)
+        raise _missing(invocation, text, part)
     return _named(invocation, text, part), name
 
 
@@ -55,16 +56,53 @@ def _with_part(file: str | Path, part: str) -> str:
     return f"{file}#{part}" if part else str(file)
 
 
-def _missing(text: str, part: str) -> tuple[Path, str | None]:
+def _missing(invocation: Invocation, text: str, part: str) -> NotFound:
+    near = _nearest_file(invocation, Path(text))
+    do = f"did you mean {_with_part(near, part)}?" if near else "see `botticelli narrative list`"
+    return NotFound("there is no such file", where=text, do=do)
+
+
+def _nearest_file(invocation: Invocation, path: Path) -> Path | None:
+    """Return the file of that name elsewhere, else one of a similar name; None when there is none.
+
+    Looks in the folder of the path, then in the working directory, the folders in it and those of `narrative list`.
+    """
     from botticelli.narrative.source.suggest import nearest
 
-    path = Path(text)
+    beside = _files(path.parent, "*.toml")
+    others = [*_files(Path(), "*.toml"), *_files(Path(), "[!.]*/*.toml")]
+    for folder in default_folders(invocation):
+        others += map(_short, _files(folder, "**/*.toml"))
+    same = next((file for file in others if file.name == path.name), None)
+    if same is not None:
+        return same
+    for files in (beside, others):
+        near = nearest(path.name, dict.fromkeys(file.name for file in files))
+        if near is not None:
+            return next(file for file in files if file.name == near)
+    return None
+
+
+def default_folders(invocation: Invocation) -> list[Path]:
+    """Return the configured folders that exist, and the shipped one."""
+    from botticelli.loading.app_folder import app_folder
+
+    settings = invocation.settings
+    folders = [settings.base / folder for folder in settings.narratives.path]
+    return [*dict.fromkeys(folder.resolve() for folder in (*folders, app_folder() / "narratives") if folder.is_dir())]
+
+
+def _files(folder: Path, pattern: str) -> list[Path]:
+    """Return the files that match, sorted; none for a folder that can't be read."""
     try:
-        near = nearest(path.name, [file.name for file in islice(path.parent.glob("*.toml"), 1000)])
-    except OSError:
-        near = None
-    do = f"did you mean {_with_part(path.with_name(near), part)}?" if near else "see `botticelli narrative list`"
-    raise NotFound("there is no such file", where=text, do=do)
+        return sorted(file for file in islice(folder.glob(pattern), MAX_COMPARED_FILES) if _is_file(str(file)))
+    except (OSError, ValueError):
+        return []
+
+
+def _short(file: Path) -> Path:
+    """Return the path from the working directory for a file in it."""
+    return file.relative_to(Path.cwd()) if file.is_relative_to(Path.cwd()) else file
 
 
 def _inside(folder: Path) -> str:

@@ -22,9 +22,10 @@ def settings() -> None:
 @settings.command(short_help="Convert a settings file of the founding system.")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path), default=FILE)
 @click.option("--in-place", is_flag=True, help="Replace FILE itself.")
-@click.option("--output", type=OUTPUT, metavar="FILE", help="Write to this file, which must not exist.")
+@click.option("--output", type=OUTPUT, metavar="FILE", help="Write to this file.")
+@click.option("--force", is_flag=True, help="Replace an existing file.")
 @json_option
-def convert(*, file: Path, in_place: bool, output: Path | None, as_json: bool) -> None:
+def convert(*, file: Path, in_place: bool, output: Path | None, force: bool, as_json: bool) -> None:
     """Convert FILE (default: botticelli.toml) to the current format, with its comments, and print it.
 
     Keys without effect become comments; converting it again changes nothing.
@@ -38,7 +39,7 @@ def convert(*, file: Path, in_place: bool, output: Path | None, as_json: bool) -
     is_changed = after != file.read_text(encoding="utf-8-sig")
     target = file if in_place else output
     if target is not None and (output or is_changed):
-        write(target, after, force=in_place)
+        write(target, after, force=in_place or force)
     if target is None and not as_json:
         click.echo(after, nl=False)
         return

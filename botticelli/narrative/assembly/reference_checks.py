@@ -8,7 +8,7 @@ from botticelli.narrative.assembly.act_order import Waits
 from botticelli.narrative.assembly.draft import NarrativeDraft
 from botticelli.narrative.model import Act, Reference
 from botticelli.narrative.source.problems import Problems
-from botticelli.narrative.source.suggest import shown
+from botticelli.narrative.source.suggest import nearest, shown
 from botticelli.narrative.templates.template_reader import ReferenceUse
 
 _SINGLE_BRACES = {
@@ -45,6 +45,8 @@ def check_uses(draft: NarrativeDraft, seen: Waits | None, inside: InnerActs, pro
                     _check_path(use, draft.acts[use.reference.name], inside, problems)
                 case "act":
                     _unreadable(use, name, draft, order[:index], problems)
+                case "var" if use.reference.name not in draft.narrative.variables:
+                    _warn_of_variable(use, draft.narrative.variables, problems)
                 case _:
                     pass
 
@@ -84,6 +86,14 @@ def _unreadable(
     else:
         hint = problems.guess(name, outline.acts, otherwise="the acts are")
         _report(use, problems, f"there is no act {shown(name)}", hint)
+
+
+def _warn_of_variable(use: ReferenceUse, variables: Collection[str], problems: Problems) -> None:
+    """Warn of a variable without a default whose name is nearly that of another: `--var` may still give its value."""
+    guess = nearest(use.reference.name, variables)
+    if guess is not None:
+        text = f"{use.place}{shown(use.reference.text)}: there is no variable {use.reference.name} in variables"
+        problems.warn(use.path, text, f"did you mean {{var.{guess}}}?", offset=use.offset)
 
 
 def _not_needed(use: ReferenceUse, name: str, problems: Problems) -> None:

@@ -138,7 +138,7 @@ def without_change(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [{name: value for name, value in entry.items() if name != "updated_at"} for entry in entries]
 
 
-def test_what_was_exported_comes_back(house: House) -> None:
+def test_exported_state_is_restored_by_import(house: House) -> None:
     values = ["é\u2028\x1b\n", None, {"deep": [1, None]}, 12345678901234567890, 1.5]
     for number, value in enumerate(values):
         house.run("state", "set", f"global.{number}", json.dumps(value), "--ttl", "7d")

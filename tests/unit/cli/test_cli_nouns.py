@@ -40,7 +40,7 @@ def test_one_bad_narrative_among_good_ones_is_exit_code_2(call):
     assert reports[1]["problems"][0]["line"] == 4
 
 
-def test_what_only_an_enqueue_would_find_is_found(call):
+def test_check_finds_faults_that_otherwise_only_enqueue_finds(call):
     Path("good.toml").write_text(GOOD.replace("[acts]", 'model = "nobody/model"\n[acts]'))
     result = call("narrative", "check", "good.toml")
     assert result.exit_code == 2
@@ -127,7 +127,7 @@ def test_every_window_has_its_figures():
     ]
 
 
-def test_what_a_model_wrote_is_shown_escaped_with_its_line_ends():
+def test_text_of_a_model_is_escaped_and_keeps_its_line_ends():
     iteration = Iteration("r", 7, "succeeded", 1, "host:1", None, NOW, NOW, NOW)
     act = ActRow(
         run_id="r",

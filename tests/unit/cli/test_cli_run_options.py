@@ -22,7 +22,7 @@ Call = Callable[..., Result]
         (["--tenant", ""], "tenant: this can't be the name of a tenant; 1 to 200 characters that can be printed"),
     ],
 )
-def test_what_is_wrong_is_one_line(call: Call, tmp_path: Path, arguments: list[str], message: str) -> None:
+def test_wrong_option_is_reported_in_one_line(call: Call, tmp_path: Path, arguments: list[str], message: str) -> None:
     (tmp_path / "hello.toml").write_text('[acts]\none = "Hello"\n')
     result = call("plan", "hello.toml", *arguments)
     assert result.exit_code == 2

@@ -45,7 +45,7 @@ args = { guild_id = "${TEST_GUILD_ID}", note = "${OTHER_ID} ${TEST_GUILD_ID}" }
     ],
 )
 @pytest.mark.parametrize("command", ["run", "plan"])
-def test_what_is_no_narrative_is_told_with_what_was_meant(call, given, told, command):
+def test_argument_that_is_no_narrative_is_refused_with_the_nearest_one(call, given, told, command):
     Path("hello.toml").write_text(GOOD)
     Path("empty.toml").touch()
     Path("bad.toml").write_bytes(b"\x00\xff\xfe")
@@ -56,6 +56,31 @@ def test_what_is_no_narrative_is_told_with_what_was_meant(call, given, told, com
     assert told in result.stderr
     assert "pw" not in result.stderr
     assert len(result.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [
+        ("stories/hello.toml", "hello.toml"),
+        ("stories/hello.toml#second", "hello.toml#second"),
+        ("inner.toml", "inside/inner.toml"),
+        ("insde/inner.toml", "inside/inner.toml"),
+        ("inside/hello.toml", "hello.toml"),
+        ("inside/inne.toml", "inside/inner.toml"),
+        ("stories/helo.toml", "hello.toml"),
+        ("nowhere/daily_digest.toml", "/narratives/examples/daily_digest.toml"),
+    ],
+)
+@pytest.mark.parametrize("command", [("narrative", "check"), ("run",), ("plan",)], ids=" ".join)
+def test_wrong_path_is_refused_with_the_nearest_existing_file(call, command, given, meant):
+    Path("inside").mkdir()
+    Path("hello.toml").write_text(GOOD)
+    Path("inside/inner.toml").write_text(GOOD)
+    result = call(*command, given)
+    assert result.exit_code == 2
+    [line] = result.stderr.splitlines()
+    near = line.partition("did you mean ")[2]
+    assert near == f"{meant}?" or (meant.startswith("/") and near.endswith(f"{meant}?"))
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,7 @@ GOOD = {"key": "global.x", "value": None}
         (["import", "missing.jsonl"], "missing.jsonl"),
     ],
 )
-def test_what_makes_no_sense_is_refused_without_a_service(call, home, arguments, said):
+def test_invalid_arguments_are_refused_without_a_service(call, home, arguments, said):
     result = call("state", *arguments)
     assert result.exit_code == 2
     [line] = result.stderr.splitlines()
@@ -103,7 +103,7 @@ def test_dates_are_read_in_every_form_of_iso_8601():
         ("\udcff", "not valid JSON"),
     ],
 )
-def test_what_is_wrong_with_a_file_is_said_with_its_line(line, said):
+def test_fault_of_a_file_is_reported_with_its_line(line, said):
     data = f"{json.dumps(GOOD)}\n\n{line}\n".encode("utf-8", "surrogateescape")
     with pytest.raises(InvalidInput) as caught:
         entries_in(data, "x.jsonl")

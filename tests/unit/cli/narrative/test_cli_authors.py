@@ -82,11 +82,45 @@ def test_convert_prints_replaces_or_writes(call):
     }
     assert call("narrative", "convert", "a.toml", "--output", "b.toml").exit_code == 0
     assert call("narrative", "convert", "a.toml", "--output", "b.toml").exit_code == 2
+    Path("b.toml").write_text("older")
+    assert call("narrative", "convert", "a.toml", "--output", "b.toml", "--force").exit_code == 0
     os.chmod("a.toml", 0o640)
     assert call("narrative", "convert", "a.toml", "--in-place").stdout == "a.toml is converted\n"
     assert Path("a.toml").read_text() == Path("b.toml").read_text() == after
     assert Path("a.toml").stat().st_mode & 0o777 == 0o640
     assert call("narrative", "convert", "a.toml", "--in-place").stdout == "a.toml is already in the table form\n"
+
+
+def test_settings_convert_replaces_an_existing_output_only_with_force(call):
+    Path("old.toml").write_text("[budget]\n")
+    Path("new.toml").write_text("precious")
+    kept = call("settings", "convert", "old.toml", "--output", "new.toml")
+    assert kept.exit_code == 2
+    assert "new.toml: the file already exists; give --force" in kept.stderr
+    assert Path("new.toml").read_text() == "precious"
+    assert call("settings", "convert", "old.toml", "--output", "new.toml", "--force").exit_code == 0
+    assert "precious" not in Path("new.toml").read_text()
+
+
+@pytest.mark.parametrize(
+    ("written", "hint"),
+    [
+        ("plcae", "did you mean {var.place}?"),
+        ("Place", "did you mean {var.place}?"),
+        ("places", "did you mean {var.place}?"),
+        ("weather", ""),
+    ],
+)
+def test_variable_without_a_default_gets_a_hint_only_when_it_is_nearly_another(call, written, hint):
+    head = '[narrative]\nname = "a"\n[narrative.variables]\nplace = "Rome"\n'
+    Path("a.toml").write_text(f'{head}[acts]\nsay = "Say {{var.{written}}} and {{var.place}}"\n')
+    checked = call("narrative", "check", "a.toml")
+    assert checked.exit_code == 0
+    assert (hint in checked.stderr, "there is no variable" in checked.stderr) == (True, bool(hint))
+    planned = call("run", "a.toml")
+    assert planned.exit_code == 2
+    assert f"--var {written}=VALUE" in planned.stderr
+    assert ("did you mean {var.place}" in planned.stderr) == bool(hint)
 
 
 def test_schema_is_printed_and_written(call):
