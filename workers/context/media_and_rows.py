@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from contextlib import suppress
 from threading import Lock
 from typing import Any
+
+from cachetools import LRUCache
 
 from botticelli.carousel.checks.media_and_tables import fetches_itself
 from botticelli.carousel.plan.planned_calls import Call
@@ -25,30 +27,23 @@ CACHE_BYTES = 64 * 1024 * 1024
 PULL = "pull"
 
 
-class _Contents:
-    """Caches recently used media by content hash; the content of a hash never changes."""
+_contents: LRUCache[str, bytes] = LRUCache(CACHE_BYTES, getsizeof=len)
+"""Recently used media by content hash; the content of a hash never changes."""
+_lock = Lock()
 
-    def __init__(self) -> None:
-        self._lock = Lock()
-        self._by_hash: OrderedDict[str, bytes] = OrderedDict()
 
-    def read(self, stage: IterationContext, sha256: str) -> bytes:
-        with self._lock:
-            if sha256 in self._by_hash:
-                self._by_hash.move_to_end(sha256)
-                return self._by_hash[sha256]
+def _content(stage: IterationContext, sha256: str) -> bytes:
+    """Return the content of a medium. ActFailed when it is no longer in the database."""
+    with _lock:
+        content: bytes | None = _contents.get(sha256)
+    if content is None:
         with stage.runtime.store.transaction() as tx:
             content = tx.media.content(sha256)
         if content is None:
             raise ActFailed(f"the medium {sha256[:12]} is no longer in the database")
-        with self._lock:
-            self._by_hash[sha256] = content
-            while sum(map(len, self._by_hash.values())) > CACHE_BYTES and len(self._by_hash) > 1:
-                self._by_hash.popitem(last=False)
-        return content
-
-
-_contents = _Contents()
+        with _lock, suppress(ValueError):  # larger than the whole cache
+            _contents[sha256] = content
+    return content
 
 
 def resolve_medium(stage: IterationContext, input_: MediaInput, call: Call, resolve: Resolve) -> Media:
@@ -57,9 +52,7 @@ def resolve_medium(stage: IterationContext, input_: MediaInput, call: Call, reso
     ActFailed when the URL is not allowed, can't be fetched, or brings other data than its type says.
     """
     if input_.sha256 is not None:
-        return Media(
-            kind=input_.type, mime=input_.mime, data=_contents.read(stage, input_.sha256), filename=input_.filename
-        )
+        return Media(kind=input_.type, mime=input_.mime, data=_content(stage, input_.sha256), filename=input_.filename)
     if input_.url is None:
         raise ActFailed("a medium has neither content nor url")
     url = render_text(input_.url, resolve)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from dataclasses import dataclass
 from threading import Lock
+
+from cachetools import LRUCache
 
 from botticelli.carousel.plan.estimates import Estimates, from_json
 from botticelli.carousel.plan.planned_calls import Plan, plan_iteration
@@ -13,63 +14,53 @@ from botticelli.runtime.process import Runtime
 from botticelli.settings.demands import Demands, demands_from_rows
 from botticelli.store import Transaction
 
-KEPT = 256
+CACHE_SIZE = 256
 
 
 @dataclass(frozen=True, slots=True)
-class _Kept:
+class _Snapshot:
     narrative: Narrative
     variables: dict[str, str]
     estimates: Estimates
     demands: tuple[Demands, ...]
 
 
-class _Snapshots:
-    """The last few hundred, by run."""
+_snapshots: LRUCache[str, _Snapshot] = LRUCache(CACHE_SIZE)
+_lock = Lock()
 
-    def __init__(self) -> None:
-        self._lock = Lock()
-        self._kept: OrderedDict[str, _Kept] = OrderedDict()
 
-    def read(self, tx: Transaction, run_id: str) -> _Kept:
-        with self._lock:
-            snapshot = self._kept.get(run_id)
-            if snapshot is not None:
-                self._kept.move_to_end(run_id)
-                return snapshot
+def _read(tx: Transaction, run_id: str) -> _Snapshot:
+    with _lock:
+        snapshot = _snapshots.get(run_id)
+    if snapshot is None:
         row = tx.runs.snapshot(run_id)
-        snapshot = _Kept(
+        snapshot = _Snapshot(
             Narrative.model_validate(row.narrative),
             row.variables,
             from_json(row.estimates),
             demands_from_rows(row.demands),
         )
-        with self._lock:
-            self._kept[run_id] = snapshot
-            while len(self._kept) > KEPT:
-                self._kept.popitem(last=False)
-        return snapshot
-
-
-_snapshots = _Snapshots()
+        with _lock:
+            _snapshots[run_id] = snapshot
+    return snapshot
 
 
 def narrative_of(tx: Transaction, run_id: str) -> Narrative:
-    return _snapshots.read(tx, run_id).narrative
+    return _read(tx, run_id).narrative
 
 
 def estimates_of(tx: Transaction, run_id: str) -> Estimates:
     """Return the estimates of a run as decided at enqueue, so that every plan of its iterations is the same."""
-    return _snapshots.read(tx, run_id).estimates
+    return _read(tx, run_id).estimates
 
 
 def plan_of(runtime: Runtime, tx: Transaction, run_id: str) -> Plan:
     """Return the plan of this run's iterations, made once per process: neither its snapshot nor the settings change."""
     plan: Plan | None = runtime.plans.get(run_id)
     if plan is None:
-        while len(runtime.plans) >= KEPT:
+        while len(runtime.plans) >= CACHE_SIZE:
             runtime.plans.pop(next(iter(runtime.plans)), None)
-        snapshot = _snapshots.read(tx, run_id)
+        snapshot = _read(tx, run_id)
         plan = plan_iteration(runtime, snapshot.narrative, snapshot.estimates, snapshot.demands)
         runtime.plans[run_id] = plan
     return plan
@@ -77,15 +68,15 @@ def plan_of(runtime: Runtime, tx: Transaction, run_id: str) -> Plan:
 
 def demands_of_run(tx: Transaction, run_id: str) -> tuple[Demands, ...]:
     """Return the demands of the settings that the run was enqueued with."""
-    return _snapshots.read(tx, run_id).demands
+    return _read(tx, run_id).demands
 
 
 def given_variables_of(tx: Transaction, run_id: str) -> dict[str, str]:
     """Return the variables given at enqueue; they win over every default, also over those of embedded narratives."""
-    return _snapshots.read(tx, run_id).variables
+    return _read(tx, run_id).variables
 
 
 def variables_of(tx: Transaction, run_id: str) -> dict[str, str]:
     """Return the variables of a run: those given at enqueue over the narrative's defaults."""
-    snapshot = _snapshots.read(tx, run_id)
+    snapshot = _read(tx, run_id)
     return snapshot.narrative.variables | snapshot.variables
