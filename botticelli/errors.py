@@ -13,6 +13,7 @@ BotticelliError
 ├── DriverError                 a failed model call; carries no key and no SDK object
 │   ├── DriverTransient         may pass: 429, 5xx, dropped connection; retry_after_seconds when known
 │   ├── DriverTerminal          will not pass without a change: bad key, billing, bad request
+│   │   └── DriverSpendCap      the provider's own spend limit is reached; passes at a date, `until`
 │   └── DriverUnknown           the request may have been served (timeout, connection lost after sending)
 ├── PlatformError               a bot command that failed
 │   ├── PlatformGone            its channel, message, role, ... doesn't exist on the platform
@@ -27,6 +28,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from botticelli.telemetry.masking import masked
 
@@ -151,8 +153,10 @@ class DriverTransient(DriverError):
     """A model call that may be retried.
 
     `retry_after_seconds` is the provider's figure, the minimum wait before the next attempt, or None. `limited` means
-    that a rate limit or quota is used up, not that the server is in trouble.
+    that a rate limit or quota is used up, not that the server is in trouble; `too_steep`, that the rate rose too fast.
     """
+
+    too_steep: bool = False
 
     def __init__(
         self,
@@ -174,6 +178,14 @@ class DriverTerminal(DriverError):
     def __init__(self, what: str, *, where: str = "", do: str = "", elsewhere: bool = False) -> None:
         super().__init__(what, where=where, do=do)
         self.elsewhere = elsewhere
+
+
+class DriverSpendCap(DriverTerminal):
+    """A model call that the provider refused because a spend limit of the account is reached, `until` a date."""
+
+    def __init__(self, what: str, *, where: str = "", do: str = "", until: datetime | None = None) -> None:
+        super().__init__(what, where=where, do=do, elsewhere=True)
+        self.until = until or datetime.now(UTC)
 
 
 class DriverUnknown(DriverError):

@@ -35,7 +35,6 @@ if TYPE_CHECKING:
         CHARGED_AT,
         METRICS,
         Amounts,
-        Budget,
         Draw,
         DrawRequest,
         Holding,
@@ -50,12 +49,14 @@ if TYPE_CHECKING:
         Share,
         Ticket,
         Waiter,
+        WarmAct,
         Window,
         WindowKind,
         WindowUsage,
         merged,
     )
     from botticelli.budget.memory.memory_budget import MemoryBudget
+    from botticelli.budget.protocol import Budget
     from botticelli.budget.redis.rebuild import nothing_charged
     from botticelli.budget.redis.redis_budget import RedisBudget
     from botticelli.budget.scope_budget import BudgetRemaining, ScopeBudget
@@ -84,6 +85,7 @@ __all__ = [
     "Share",
     "Ticket",
     "Waiter",
+    "WarmAct",
     "Window",
     "WindowKind",
     "WindowUsage",
@@ -98,7 +100,7 @@ make_lazy(
         "CHARGED_AT": "interface",
         "METRICS": "interface",
         "Amounts": "interface",
-        "Budget": "interface",
+        "Budget": "protocol",
         "BudgetRemaining": "scope_budget",
         "Draw": "interface",
         "DrawRequest": "interface",
@@ -117,6 +119,7 @@ make_lazy(
         "Share": "interface",
         "Ticket": "interface",
         "Waiter": "interface",
+        "WarmAct": "interface",
         "Window": "interface",
         "WindowKind": "interface",
         "WindowUsage": "interface",

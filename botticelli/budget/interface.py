@@ -1,17 +1,20 @@
-"""The words of the Budget: windows, scopes, amounts, tickets, and the protocol of every Budget. No storage here."""
+"""The words of the Budget: windows, scopes, amounts, tickets, draws and refusals. No storage here."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple
 
-from botticelli.budget.days import DAY_SECONDS, is_zone
+from botticelli.budget.days import DAY_SECONDS, HOUR_MS, MONTH_SECONDS, is_zone, midnights, month_starts
 from botticelli.errors import InvalidInput
 
 Metric = Literal["requests", "tokens", "input_tokens", "output_tokens", "cost_microusd", "concurrency"]
-WindowKind = Literal["sliding", "fixed", "calendar", "bucket"]
+WindowKind = Literal["sliding", "fixed", "calendar", "month", "bucket"]
+CALENDAR_SECONDS: Mapping[str, int] = {"calendar": DAY_SECONDS, "month": MONTH_SECONDS}
+"""Period of the kinds that begin and end by the calendar of a zone."""
 SettleOutcome = Literal["settled", "repeated"]
+WarmAct = Literal["look", "use", "restart"]
 METRICS: tuple[Metric, ...] = ("requests", "tokens", "input_tokens", "output_tokens", "cost_microusd", "concurrency")
 CHARGED_AT: Mapping[Metric, Literal["draw", "settle", "never"]] = {
     "requests": "draw",
@@ -32,8 +35,9 @@ class Window:
 
     sliding: in any interval of the period. fixed: counted from the first use on, then anew (60 s and 86,400 s in the
     founding documents). calendar: from midnight to midnight in `zone` (IANA), days of 23 and 25 hours included; the
-    period is 86,400. bucket: `limit` at once, and limit / period comes back all the time. For `concurrency` the limit
-    is a number of slots, and the period only says for how long they stay closed when the server lost its data.
+    period is 86,400. month: from the first of a month to the next in `zone`; the period is 2,678,400. bucket: `limit`
+    at once, and limit / period comes back all the time. For `concurrency` the limit is a number of slots, and the
+    period only says for how long they stay closed when the server lost its data.
     """
 
     metric: Metric
@@ -52,12 +56,14 @@ class Window:
             )
 
     def _check_zone(self) -> None:
-        daily = self.kind == "calendar"
-        if (self.zone is not None) != daily or (daily and self.period_seconds != DAY_SECONDS):
+        period_seconds = CALENDAR_SECONDS.get(self.kind)
+        if (self.zone is None) != (period_seconds is None) or self.period_seconds != (
+            period_seconds or self.period_seconds
+        ):
             raise InvalidInput(
-                "a calendar window is a day in a time zone, and no other window has a zone",
+                "a calendar window is a day in a time zone, a month window is a month in one, and no other has a zone",
                 where=self.name,
-                do='write Window(metric, limit, 86_400, "calendar", "America/Los_Angeles")',
+                do='write Window(metric, limit, 86_400, "calendar", "America/Los_Angeles"), or 2_678_400 and "month"',
             )
         if self.zone is not None and not is_zone(self.zone):
             do = "give an IANA name, e.g. Europe/Rome"
@@ -75,7 +81,14 @@ class Window:
 
     @property
     def period_ms(self) -> int:
-        return round(self.period_seconds * 1000)
+        """The longest that its charges may count; a month may have an hour more than 31 days."""
+        return round(self.period_seconds * 1000) + (HOUR_MS if self.kind == "month" else 0)
+
+    def boundaries(self, around_ms: int) -> tuple[int, ...] | None:
+        """When the days or months of its calendar begin around that time, in ms; None for other kinds."""
+        if self.zone is None:
+            return None
+        return (month_starts if self.kind == "month" else midnights)(self.zone, around_ms)
 
 
 @dataclass(frozen=True, slots=True)
@@ -325,74 +338,3 @@ class ScopeUsage:
     """The queue, in order of arrival."""
     guard_ms: int = 0
     """Milliseconds by which its windows are longer than the provider's now; fixed and calendar ones keep the scope's guard."""
-
-
-class Budget(Protocol):
-    """May this be spent now? All methods are atomic over everything they name, for all processes on all machines."""
-
-    def reserve(self, ticket_id: str, shares: Sequence[Share], lease_seconds: float) -> Ticket | Refusal:
-        """Hold all shares, or nothing. The same id again gives the same holds back, with a new lease.
-
-        Whoever comes back when the refusal says keeps a place: nobody who came later gets what it needs.
-        """
-        ...
-
-    def reserve_all(
-        self, ticket_ids: Sequence[str], shares: Sequence[Share], lease_seconds: float
-    ) -> list[Ticket] | Refusal:
-        """Reserve all shares for each of these ids, until one is refused.
-
-        All shares for each of these ids, as `reserve` would give them one after the other at this moment, until one is
-        refused. The ids differ, and there is one at least.
-
-        The refusal is that of the first; a later one that is refused keeps no place, for it can be asked for anew.
-        """
-        ...
-
-    def draw(self, ticket_id: str, draw_id: str, scope: Scope, amounts: Amounts) -> Draw | Refusal:
-        """Right before a provider request: move `amounts` of one scope from held to in flight.
-
-        What the ticket does not hold (it asked for too little, or its lease ran out) is asked of the windows now.
-        """
-        ...
-
-    def draw_all(self, draw_requests: Sequence[DrawRequest]) -> list[Draw | Refusal]:
-        """Draw each request in order, as `draw` does."""
-        ...
-
-    def settle(self, ticket_id: str, draw_id: str, scope: Scope, actual: Amounts | None) -> Settlement:
-        """After the request: charge what was really used; None when nobody knows, which charges what was drawn."""
-        ...
-
-    def release(self, ticket_id: str, scopes: Sequence[Scope]) -> None:
-        """Give back what was never drawn, and a place in the queue; draws that are still open stay charged."""
-        ...
-
-    def release_all(self, tickets: Sequence[Ticket]) -> None:
-        """Release each ticket in order and in all of its scopes, as `release` does."""
-        ...
-
-    def renew(self, ticket_id: str, scopes: Sequence[Scope], lease_seconds: float) -> bool:
-        """Lengthen the lease; False when the ticket is gone."""
-        ...
-
-    def charge(self, scope: Scope, amounts: Amounts) -> Refusal | None:
-        """Spend at once, without a ticket; None when it was granted."""
-        ...
-
-    def block_until(self, scope: Scope, wait_ms: int) -> None:
-        """Close the scope for everyone for `wait_ms` from now (a provider's Retry-After); never shortens a block."""
-        ...
-
-    def widen(self, scope: Scope, spread_ms: int, keep_ms: int) -> int:
-        """Widen sliding windows and buckets for everyone.
-
-        Make sliding windows and buckets at least `spread_ms` longer than the provider's, for everyone and for
-        `keep_ms`; the widest counts, and it ends by itself. Answers by how much they are longer now, the scope's guard
-        not counted.
-        """
-        ...
-
-    def usage(self, scope: Scope) -> ScopeUsage:
-        """Return what is used and held now. Drops what has expired, and changes nothing else."""
-        ...

@@ -3,26 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from botticelli.budget.adaptation import CAREFUL, DAY_SECONDS, MINUTE_SECONDS, PUBLISHED, LearnedRange
+from botticelli.budget.days import MONTH_SECONDS
 from botticelli.budget.interface import Metric, Scope, Window, WindowKind
-from botticelli.errors import SettingsError
+from botticelli.budget.tiers import ANY_MODEL, find_entry, find_tier
 from botticelli.pricing import SET_NAMES, SetPrice
 from botticelli.settings import Limits, ModelLimits, Provider, Tier
+from botticelli.settings.ramp import Ramp
 
-MINUTE_SECONDS = 60.0
-DAY_SECONDS = 86_400.0
-PUBLISHED: Mapping[str, tuple[Metric, float]] = {
-    "rpm": ("requests", MINUTE_SECONDS),
-    "tpm": ("tokens", MINUTE_SECONDS),
-    "itpm": ("input_tokens", MINUTE_SECONDS),
-    "otpm": ("output_tokens", MINUTE_SECONDS),
-    "rpd": ("requests", DAY_SECONDS),
-    "tpd": ("tokens", DAY_SECONDS),
-    "max_concurrent": ("concurrency", MINUTE_SECONDS),
-}
+RATES = (*(name for name in PUBLISHED if name != "max_concurrent"), "windows")
+"""Figures that a provider may change."""
+MICRO = 1_000_000
 MULTIPLIERS: Mapping[tuple[Metric, float], str] = {
     ("requests", MINUTE_SECONDS): "rpm_multiplier",
     ("tokens", MINUTE_SECONDS): "tpm_multiplier",
@@ -34,10 +28,15 @@ MULTIPLIERS: Mapping[tuple[Metric, float], str] = {
 
 @dataclass(frozen=True, slots=True)
 class Counting:
-    """The way a provider counts: the kind of its minute windows, and the zone of its days (None: any 24 h)."""
+    """The way a provider counts: the kind of its minute windows, and the zone of its days (None: any 24 h).
+
+    `cached_input`: whether input tokens that were read from a cache count.
+    """
 
     minute_kind: WindowKind = "sliding"
     day_zone: str | None = None
+    month_zone: str = "UTC"
+    cached_input: bool = False
 
 
 NO_PRICE = SetPrice()
@@ -47,8 +46,10 @@ NO_PRICE = SetPrice()
 class ModelBudget:
     """The scope of a model, and where its limits come from.
 
-    `known` is False for a model that its tier doesn't name while it names others: the tier's defaults apply then.
-    `as_of` and `source` are those of the shipped figures.
+    `account` is the scope of the spend limits that all models of the provider share. `known` is False for a model that
+    its tier doesn't name while it names others: careful figures apply then. `as_of`, `source` and `confidence` are
+    those of the figures; `has_rates` is False where there are none that could be out of date. `former_tier` is the name
+    under which the settings ask for the tier, when that is no longer its name.
     """
 
     scope: Scope
@@ -57,12 +58,24 @@ class ModelBudget:
     """The prices that the settings name, or the driver."""
     as_of: str | None = None
     source: str | None = None
+    confidence: str | None = None
+    has_rates: bool = False
+    account: Scope | None = None
+    former_tier: str | None = None
+    counts_cached: bool = False
+    learned: LearnedRange | None = None
+    """Bounds of the limits that follow the provider's answers; None where the figures hold as they are."""
+    ramp: Ramp | None = None
 
     @property
     def note(self) -> str | None:
-        """A note for the user about limits that are a guess."""
-        name = self.scope.name
-        return None if self.known else f"{name}: no limits are known for this model; its tier's defaults apply"
+        """A note for the user about limits that are a guess, and about a former name of a tier."""
+        name, tier = self.scope.name, self.scope.name.rpartition("@")[2]
+        notes = (
+            [f"tier {self.former_tier} of {name.partition('/')[0]} is called {tier} now"] if self.former_tier else []
+        )
+        notes += [] if self.known else [f"{name}: no limits are known for this model; its tier's defaults apply"]
+        return "; ".join(notes) or None
 
 
 def model_budget(
@@ -77,21 +90,32 @@ def model_budget(
 ) -> ModelBudget:
     """The scope `provider/model@tier`. `configured` wins over `shipped`, key by key; `asked_tier` over every other tier.
 
-    SettingsError when the tier that is asked for by name doesn't exist.
+    Models of one class share the scope `provider/class@tier`. SettingsError when the tier that is asked for by name
+    doesn't exist.
     """
-    tier = _tier(provider, shipped, configured, default_tier, asked_tier)
+    tier = find_tier(provider, shipped, configured, default_tier, asked_tier)
     if tier is None:
         return ModelBudget(Scope(f"{provider}/{model}@default", (), guard_ms))
-    tiers = [item.tiers[tier] for item in (configured, shipped) if item and tier in item.tiers]
-    named = [item.models[model] for item in tiers if model in item.models]
-    published = [place for place in _places(tiers, model) if place.as_of or place.source]
-    windows = tuple(_windows(_places(tiers, model), _counting(configured, shipped)))
+    entries = [entry for place in tier.places if (entry := find_entry(place.models, model))]
+    learns = _learns(tier.places, configured, shipped)
+    places = _places(tier.places, model)
+    places += [CAREFUL] if learns and not any(getattr(place, rate) for place in places for rate in RATES) else []
+    dated = next((place for place in places if place.as_of or place.source), None)
+    counting = _counting(configured, shipped)
+    name = next((limits.shared for _, limits in entries if limits.shared), None) or model
     return ModelBudget(
-        Scope(f"{provider}/{model}@{tier}", windows, guard_ms),
-        known=bool(named) or not any(item.models for item in tiers),
-        set_price=_set_price(_places(tiers, model)),
-        as_of=next((place.as_of for place in published), None),
-        source=next((place.source for place in published), None),
+        Scope(f"{provider}/{name}@{tier.name}", tuple(_windows(places, counting)), guard_ms),
+        known=any(key != ANY_MODEL for key, _ in entries) or not any(place.models for place in tier.places),
+        set_price=_set_price(places),
+        as_of=dated.as_of if dated else None,
+        source=dated.source if dated else None,
+        confidence=dated.confidence if dated else None,
+        has_rates=dated is not None and any(getattr(dated, rate) is not None for rate in RATES),
+        account=_account_scope(f"{provider}@{tier.name}", tier.places, counting, guard_ms),
+        former_tier=tier.former,
+        counts_cached=counting.cached_input,
+        learned=_learned_range(places, configured, shipped) if learns else None,
+        ramp=next((source.ramp for source in (configured, shipped) if source and source.ramp), None),
     )
 
 
@@ -107,28 +131,6 @@ def strictest(scopes: Sequence[Scope]) -> Scope:
         known = windows.get(window.name)
         windows[window.name] = window if known is None or window.limit < known.limit else known
     return dataclasses.replace(scopes[0], windows=tuple(windows.values()))
-
-
-def _tier(
-    provider: str, shipped: Provider, configured: Provider | None, default_tier: str | None, text: str | None
-) -> str | None:
-    """Choose the tier whose limits apply.
-
-    What was asked for; else the provider's own choice; else the general one, where the provider has such a tier; else
-    the shipped one.
-    """
-    tiers = shipped.tiers | (configured.tiers if configured else {})
-    named = (
-        text or (configured.default_tier if configured else None) or (default_tier if default_tier in tiers else None)
-    )
-    tier = named or shipped.default_tier or ("default" if "default" in tiers else None)
-    if tier is not None and tier not in tiers:
-        near = difflib.get_close_matches(tier, tiers, 1) or sorted(tiers)
-        offer = ", ".join(near) or "none"
-        settings = f"[providers.{provider}] default_tier, or {provider.upper().replace('-', '_')}_TIER"
-        where = f"--tier {provider}" if text else settings
-        raise SettingsError(f"there is no tier {tier!r}", where=where, do=f"tiers of {provider}: {offer}")
-    return tier
 
 
 def multiplied(scope: Scope, multipliers: Mapping[str, float | None]) -> Scope:
@@ -148,7 +150,8 @@ def lowered(scope: Scope, limits: Mapping[str, int]) -> Scope:
 
 def _places(tiers: Iterable[Tier], model: str) -> list[ModelLimits]:
     """Return the places of a figure, the most specific first: configured model, configured tier, shipped model, tier."""
-    return [place for tier in tiers for place in ([tier.models[model]] if model in tier.models else []) + [tier]]
+    entries = ((find_entry(tier.models, model), tier) for tier in tiers)
+    return [place for entry, tier in entries for place in ([entry[1], tier] if entry else [tier])]
 
 
 def _set_price(places: Sequence[ModelLimits]) -> SetPrice:
@@ -158,10 +161,37 @@ def _set_price(places: Sequence[ModelLimits]) -> SetPrice:
 
 
 def _counting(*providers: Provider | None) -> Counting:
-    """The first of the providers that says how it counts wins, for minutes and days each."""
+    """The first of the providers that says how it counts wins, for each part by itself."""
     named = [provider for provider in providers if provider]
     kind: WindowKind = next((item.minute_kind for item in named if item.minute_kind), "sliding")
-    return Counting(kind, next((item.day_zone for item in named if item.day_zone), None))
+    cached = next((item.cached_input_counts for item in named if item.cached_input_counts is not None), False)
+    day_zone = next((item.day_zone for item in named if item.day_zone), None)
+    return Counting(kind, day_zone, next((item.month_zone for item in named if item.month_zone), "UTC"), cached)
+
+
+def _learns(tiers: Iterable[Tier], configured: Provider | None, shipped: Provider) -> bool:
+    """Whether limits are learned: the configured tier says so, else its provider, else the shipped tier or provider."""
+    mine = list(configured.tiers.values()) if configured else []
+    modes = [tier.limits for tier in tiers if tier in mine] + [configured.limits if configured else None]
+    modes += [*(tier.limits for tier in tiers if tier not in mine), shipped.limits]
+    return next((mode for mode in modes if mode), None) == "learned"
+
+
+def _learned_range(places: Sequence[Limits], *providers: Provider | None) -> LearnedRange:
+    named = [provider for provider in providers if provider]
+    least = next((provider.learned_min for provider in named if provider.learned_min), None)
+    most = next((provider.learned_max for provider in named if provider.learned_max), None)
+    return LearnedRange.of(places, least, most)
+
+
+def _account_scope(name: str, tiers: Sequence[Tier], counting: Counting, guard_ms: int) -> Scope | None:
+    """Return the scope of a tier's spend limits, in micro-dollars; None when it has none."""
+    ten_minutes = next((tier.usd_per_10_minutes for tier in tiers if tier.usd_per_10_minutes), None)
+    month = next((tier.usd_per_month for tier in tiers if tier.usd_per_month), None)
+    windows = [Window("cost_microusd", int(ten_minutes * MICRO), 10 * MINUTE_SECONDS)] if ten_minutes else []
+    if month:
+        windows.append(Window("cost_microusd", int(month * MICRO), MONTH_SECONDS, "month", counting.month_zone))
+    return Scope(name, tuple(windows), guard_ms) if windows else None
 
 
 def _windows(places: Sequence[Limits], counting: Counting) -> Iterator[Window]:

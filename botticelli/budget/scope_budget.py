@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from botticelli.budget.interface import Amounts, Budget, Metric, Refusal, Scope, ScopeUsage, WindowUsage
+from botticelli.budget.interface import Amounts, Metric, Refusal, Scope, ScopeUsage, WindowUsage
+from botticelli.budget.protocol import Budget
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from botticelli.carousel.actor import Actor, user_at_host
     from botticelli.carousel.admission.dispatch import advance, dispatch, publish
     from botticelli.carousel.control.approvals import ApprovalResult, decide, effects_waiting
-    from botticelli.carousel.control.budget_pauses import pause_scope, resume_scope
+    from botticelli.carousel.control.budget_pauses import pause_at_spend_cap, pause_scope, resume_scope
     from botticelli.carousel.control.retention import Pruned, prune
     from botticelli.carousel.control.run_control import cancel, pause, resume, retry
     from botticelli.carousel.enqueuing.enqueue import Enqueued, EnqueueOptions, enqueue
@@ -43,6 +43,7 @@ __all__ = [
     "given_variables_of",
     "narrative_of",
     "pause",
+    "pause_at_spend_cap",
     "pause_scope",
     "plan_of",
     "prune",
@@ -78,6 +79,7 @@ make_lazy(
         "given_variables_of": "plan.snapshots",
         "narrative_of": "plan.snapshots",
         "pause": "control.run_control",
+        "pause_at_spend_cap": "control.budget_pauses",
         "pause_scope": "control.budget_pauses",
         "plan_of": "plan.snapshots",
         "prune": "control.retention",

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 REASONING = re.compile(r"o\d|gpt-[5-9]")
 """Reasoning models: they accept max_completion_tokens and no temperature."""
+PER_DAY = re.compile(r"^https?://([\w-]+\.)*groq\.com(?:[:/]|$)", re.IGNORECASE)
+"""Servers whose x-ratelimit-limit-requests is a limit per day."""
 LOCAL_URL = "http://127.0.0.1:11434/v1"
 
 
@@ -84,6 +86,11 @@ class CompatibleDriver(OpenAIDriver):
 
     def __init__(self, options: Mapping[str, Any] | None = None) -> None:
         super().__init__({"base_url": LOCAL_URL, **(options or {})})
+
+    def _limit_headers(self) -> Mapping[str, str]:
+        """Read the limit of requests as one per day where the server counts so: Groq does."""
+        per_day = PER_DAY.search(self._options.base_url or "") is not None
+        return {**self.limit_headers, "x-ratelimit-limit-requests": "rpd" if per_day else "rpm"}
 
 
 def _payload(request: GenerateRequest) -> dict[str, Any]:

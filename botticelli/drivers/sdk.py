@@ -13,6 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
+from botticelli.drivers.failures.quota_values import quota_values
 from botticelli.drivers.failures.sdk_errors import Translator, time_limit_in
 from botticelli.drivers.interface.capabilities import OnText, Readiness
 from botticelli.drivers.interface.options import SdkOptions, checked_options
@@ -188,8 +189,15 @@ class SdkDriver(ABC, Generic[Client, Options]):
 
     def _learn(self, model: str, headers: Mapping[str, str]) -> None:
         """Store the limits that an answer's headers name."""
-        headers_by_limit = {limit: headers.get(header, "") for header, limit in self.limit_headers.items()}
-        limits = {limit: int(text) for limit, text in headers_by_limit.items() if text.isdigit() and int(text)}
+        headers_by_limit = {limit: headers.get(header, "") for header, limit in self._limit_headers().items()}
+        texts = {limit: text.strip() for limit, text in headers_by_limit.items()}
+        known = {limit: int(text) for limit, text in texts.items() if text.isascii() and text.isdigit()}
+        self._add_limits(model, {limit: value for limit, value in known.items() if 0 < value < 2**53})
+
+    def _limit_headers(self) -> Mapping[str, str]:
+        return self.limit_headers
+
+    def _add_limits(self, model: str, limits: Mapping[str, int]) -> None:
         if limits:
             with self._lock:
                 self._limits.setdefault(model, {}).update(limits)
@@ -249,6 +257,7 @@ class SdkDriver(ABC, Generic[Client, Options]):
             if limit is not None:
                 raise limit from None
             self._learn(request.model, getattr(getattr(error, "response", None), "headers", {}))
+            self._add_limits(request.model, quota_values(getattr(error, "details", None)))
             failure = self._translator.translate(error)
         failure.__cause__ = failure.__context__ = failure.__traceback__ = None
         raise failure

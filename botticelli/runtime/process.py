@@ -12,7 +12,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
-from botticelli.budget import Amounts, Budget, PastCharge, Refusal, Scope
+from botticelli.budget import Amounts, Budget, PastCharge, Refusal, Scope, WarmAct
+from botticelli.budget.effective_limits import EffectiveLimits, LearnedCache
 from botticelli.budget.limits import ModelBudget, lowered, model_budget, named_scope, strictest
 from botticelli.budget.scope_paused import PAUSED, ScopePaused
 from botticelli.drivers import Drivers, HasServer, ModelName
@@ -179,6 +180,7 @@ class Runtime:
         budget = self._model_budgets.get((model, tier))
         if budget is None:
             budget = self._model_budgets[model, tier] = self._find_model_budget(model, tier)
+            self.effective_limits.add(budget)
         return budget
 
     @cached_property
@@ -192,6 +194,19 @@ class Runtime:
         set_price = self.model_budget(model, tier).set_price
         listed = partial(self.catalogue.price, model.provider, model.model, url)
         return KnownPrice(lambda: with_set_price(listed(), set_price))
+
+    @cached_property
+    def effective_limits(self) -> EffectiveLimits:
+        """The limits of models as they hold now: learned ones, and rates that grow after a silence."""
+
+        def find(model: str, tier: str) -> ModelBudget:
+            return self.model_budget(self.drivers.resolve(model), tier)
+
+        return EffectiveLimits(lambda: self.budget, find, LearnedCache(self._read_learned).of)
+
+    def _read_learned(self, scope: str) -> Mapping[str, int]:
+        with self.store.transaction() as tx:
+            return {limit.name: limit.limit for limit in tx.learned.of(scope)}
 
     def _find_model_budget(self, model: ModelName, tier: str | None) -> ModelBudget:
         return model_budget(
@@ -257,8 +272,12 @@ class Runtime:
         with self.store.transaction() as tx:
             return tx.overrides.in_force()
 
-    def in_force(self, scope: Scope, tx: Transaction | None = None) -> Scope:
-        """Return the scope with its temporary limits, as it is granted now."""
+    def in_force(self, scope: Scope, tx: Transaction | None = None, act: WarmAct = "use") -> Scope:
+        """Return the scope with its learned, growing and temporary limits, as it is granted now.
+
+        `look`: only to show it; `use`: for a request, after which growing rates go on growing.
+        """
+        scope = self.effective_limits.adapted(scope, act)
         overrides = self.overrides_of(scope.name, tx).items()
         return lowered(scope, {name: override.limit for name, override in overrides if override.limit is not None})
 

@@ -5,20 +5,13 @@ from __future__ import annotations
 import re
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    Field,
-    PrivateAttr,
-    SecretStr,
-    ValidationInfo,
-    field_validator,
-)
+from pydantic import AfterValidator, Field, PrivateAttr, SecretStr
 
 from botticelli.settings.origins import Origins
+from botticelli.settings.ramp import Ramp
+from botticelli.settings.section import Section
 from botticelli.settings.urls import UrlFault, checked_url, http_url
 
 POSTGRES_SCHEMES = ("postgresql", "postgres")
@@ -45,20 +38,6 @@ def _redis_url(url: SecretStr) -> SecretStr:
     elif not re.fullmatch(r"(/\d{0,5})?", checked.path):
         raise UrlFault("is not a valid URL: its path must be the number of a database, such as /0")
     return SecretStr(checked.text)
-
-
-class Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, allow_inf_nan=False)
-
-    @field_validator("*", mode="before")
-    @classmethod
-    def _refuse_boolean(cls, value: Any, info: ValidationInfo) -> Any:
-        """Refuse `true` where a number is expected: pydantic would read it as 1."""
-        annotation = cls.model_fields[info.field_name or ""].annotation
-        kinds = get_args(annotation) or (annotation,)
-        if isinstance(value, bool) and bool not in kinds and not {int, float, Decimal}.isdisjoint(kinds):
-            raise ValueError("must be a number, not true or false")
-        return value
 
 
 class DatabaseSettings(Section):
@@ -217,9 +196,10 @@ class WindowSetting(Section):
     metric: Literal["requests", "tokens", "input_tokens", "output_tokens", "cost_microusd", "concurrency"]
     limit: int = Field(ge=1)
     period_seconds: float = Field(gt=0)
-    kind: Literal["sliding", "fixed", "calendar", "bucket"] = "sliding"
+    kind: Literal["sliding", "fixed", "calendar", "month", "bucket"] = "sliding"
     zone: str | None = None
-    """IANA name, required for the kind `calendar` and allowed only there: its day runs from midnight to midnight."""
+    """IANA name, required for the kinds `calendar` (its day runs from midnight to midnight, `period_seconds` is 86400)
+    and `month` (from the first of a month to the next, 2678400), and allowed only there."""
 
 
 class Limits(Section):
@@ -260,19 +240,43 @@ class ModelLimits(Limits):
     """Month or day of the figures."""
     source: str | None = None
     """Where the figures are published."""
+    confidence: Literal["published", "third-party", "measured", "inferred", "default"] | None = None
+    """How the figures are known; `default`: the provider prints none, and these are careful guesses."""
+    shared: str | None = Field(default=None, min_length=1)
+    """Name under which all models of this entry spend from one budget: their model class."""
 
 
 class Tier(ModelLimits):
+    limits: Literal["published", "learned"] | None = None
+    """Like the provider's key, for this tier alone."""
+    usd_per_10_minutes: Decimal | None = Field(default=None, gt=0)
+    """Spend limit over all models of the provider in any 10 minutes."""
+    usd_per_month: Decimal | None = Field(default=None, gt=0)
+    """Spend limit over all models of the provider in a calendar month."""
     models: dict[str, ModelLimits] = Field(default_factory=dict)
-    """Limits of single models; a model inherits the tier's values for those that it does not set."""
+    """Limits of single models, by name or by the beginning of names with `*` behind it; the longest one counts. A model
+    inherits the tier's values for those that it does not set."""
 
 
 class Provider(Section):
     default_tier: str | None = None
+    former_tiers: dict[str, str] = Field(default_factory=dict)
+    """Former names of tiers, and what each is called now."""
+    limits: Literal["published", "learned"] | None = None
+    """`learned`: start from the figures of the tier, and follow those that the provider's answers name."""
+    learned_min: Limits | None = None
+    """Lower bounds for learned limits; None: a tenth of the figure from which they start."""
+    learned_max: Limits | None = None
+    """Upper bounds for learned limits; None: 100 times the figure from which they start."""
     minute_kind: Literal["sliding", "fixed", "bucket"] | None = None
     """Kind of window in which the provider counts its limits per minute."""
     day_zone: str | None = None
     """IANA name of the zone at whose midnight the daily limits reset."""
+    month_zone: str | None = None
+    """IANA name of the zone at whose midnight a month begins for spend limits; None: UTC."""
+    cached_input_counts: bool | None = None
+    """Whether input tokens that the provider had in its cache count in its limits of input tokens."""
+    ramp: Ramp | None = None
     tiers: dict[str, Tier] = Field(default_factory=dict)
 
 

@@ -106,6 +106,7 @@ class LossConformance(ABC):
             Window("tokens", 100, 86_400, "calendar", "America/Los_Angeles"),
             Window("tokens", 100, 864_000, "bucket"),
             Window("cost_microusd", 100, 315_360_000),
+            Window("cost_microusd", 100, 2_678_400, "month", "America/Los_Angeles"),
             Window("input_tokens", 100, 86_400),
         ],
         ids=lambda window: window.name,

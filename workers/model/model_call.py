@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, NoReturn
 
-from botticelli.budget import Amounts, Draw, Refusal, Scope, Ticket
+from botticelli.budget import Amounts, Draw, Refusal, Ticket
 from botticelli.carousel.admission.dispatch import refusal_summary
 from botticelli.carousel.admission.money_cap import cap_reason
 from botticelli.carousel.admission.run_caps import run_scope
@@ -26,7 +26,7 @@ from botticelli.drivers import (
     checked_response,
 )
 from botticelli.drivers.transport.departures import on_request_sent
-from botticelli.errors import DriverError, DriverTerminal, DriverTransient, DriverUnknown
+from botticelli.errors import DriverError, DriverSpendCap, DriverTerminal, DriverTransient, DriverUnknown
 from botticelli.spending.costs import CostRounder
 from botticelli.spending.draws import Draws, Request, granted
 from botticelli.store import Entry, Settled, Transaction
@@ -39,6 +39,7 @@ from workers.context.outcomes import ActFailed, CapReached, ParkUntil
 from workers.context.retry_waits import next_wait, unstated_limits
 from workers.model.limit_learning import record_learned_limits
 from workers.model.send_delays import spreads_of
+from workers.model.spend_cap import pause_for_spend_cap
 from workers.model.streaming import StreamedText
 from workers.model.token_counts import with_counted_tokens
 
@@ -132,7 +133,7 @@ class ModelCall:
                 self._spreads.report(self._stage.runtime.budget, self._call.scope)
                 record_learned_limits(self._stage.runtime, driver, self._call)
             response, price = self._priced(response, draw)
-            settled = self._draws.settle(draw.id, _used(response.usage, response.cost_usd, self._call.scope))
+            settled = self._draws.settle(draw.id, _used(response.usage, response.cost_usd, self._call))
             reach("request_settled")
             moments = _moment(draw.drawn_at_ms), _moment(settled.settled_at_ms)
             return Answer(response, price, self._call.model, draw.id, self._tries, *moments)
@@ -276,7 +277,7 @@ class ModelCall:
         charge = self._call.price.charge(usage, _moment(draw.drawn_at_ms)) if usage.total_tokens else None
         cost_usd, price = (charge.usd, charge.applied.as_json()) if charge else (None, None)
         unknown, served = isinstance(error, DriverUnknown), usage.total_tokens > 0
-        settled = self._draws.settle(draw.id, None if unknown else _used(usage, cost_usd, self._call.scope))
+        settled = self._draws.settle(draw.id, None if unknown else _used(usage, cost_usd, self._call))
         outcome = "unknown" if unknown else "settled" if served else "refused"
         settled_at = _moment(settled.settled_at_ms)
         row = Settled(draw.id, outcome, settled_at, None if unknown else usage, cost_usd, served, price)
@@ -286,8 +287,12 @@ class ModelCall:
     def _back_off(self, error: DriverError) -> None:
         """Wait for the next try; ActFailed when there is none."""
         model = self._call.model
+        if isinstance(error, DriverSpendCap):
+            pause_for_spend_cap(self._stage, self._call, error, self._act)
         if isinstance(error, DriverTerminal):
             raise (ModelDown if error.elsewhere else ActFailed)(f"{model}: {error}") from None
+        if isinstance(error, DriverTransient) and error.too_steep:
+            self._stage.runtime.effective_limits.restart(self._call.scope)
         limited = isinstance(error, DriverTransient) and error.limited
         requested_seconds = error.retry_after_seconds if isinstance(error, DriverTransient) else None
         failed = self._stage.retries_used - self._first_retry
@@ -345,11 +350,11 @@ _costs = CostRounder()
 """Fractions of a microdollar to carry over, by scope, in this process."""
 
 
-def _used(usage: Usage, cost_usd: Decimal | None, scope: Scope) -> Amounts:
-    """Return the amounts used. Cached input tokens don't count in windows of input tokens."""
-    cost_microusd = _costs.microusd(scope.name, cost_usd)
-    fresh_tokens = usage.input_tokens - usage.cached_tokens
-    return Amounts(1, usage.total_tokens, fresh_tokens, usage.output_tokens, cost_microusd)
+def _used(usage: Usage, cost_usd: Decimal | None, call: Call) -> Amounts:
+    """Return the amounts used. Cached input tokens count in windows of input tokens where the provider counts them."""
+    cost_microusd = _costs.microusd(call.scope.name, cost_usd)
+    input_tokens = usage.input_tokens if call.counts_cached else usage.input_tokens - usage.cached_tokens
+    return Amounts(1, usage.total_tokens, input_tokens, usage.output_tokens, cost_microusd)
 
 
 def _moment(clock_ms: int) -> datetime:

@@ -79,7 +79,7 @@ def _sliding(charges: Sequence[Charge], period_ms: int) -> Iterator[Interval]:
 
 
 def _spans(charges: Sequence[Charge], window: Window, guard_ms: int) -> Iterator[Interval]:
-    """`fixed` and `calendar`: one interval for each span, or for each local day; both end a guard later."""
+    """`fixed`, `calendar`, `month`: an interval for each span, local day or month; each ends a guard later."""
     span: Interval | None = None
     ends_ms = 0
     for charge in charges:

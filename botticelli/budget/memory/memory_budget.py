@@ -15,6 +15,7 @@ from botticelli.budget.interface import (
     Share,
     Ticket,
     Waiter,
+    WarmAct,
     merged,
 )
 from botticelli.budget.memory.memory_scope import (
@@ -151,6 +152,16 @@ class MemoryBudget:
             state.spread = (spread_ms, now + keep_ms)
             self._keep(state)
         return state.spread_ms
+
+    def warm_ms(self, scope: Scope, idle_ms: int, act: WarmAct) -> int:
+        [state], now = self._open([scope])
+        since, used_at = state.warm or (now, now)
+        if used_at + idle_ms <= now or act == "restart":
+            since = now
+        if act != "look":
+            state.warm = (since, now)
+            self._keep(state)
+        return now - since
 
     def usage(self, scope: Scope) -> ScopeUsage:
         [state], now = self._open([scope])

@@ -42,6 +42,9 @@ class ScopeState:
     spread: tuple[int, int] = (0, 0)
     """The milliseconds by which sliding windows and buckets are longer than the provider's, and until when."""
 
+    warm: tuple[int, int] | None = None
+    """When the use of the scope began after its last silence, and when it was used last."""
+
     @property
     def spread_ms(self) -> int:
         return self.spread[0] if self.spread[1] > self.now else 0

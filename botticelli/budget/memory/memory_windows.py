@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from botticelli.budget.days import midnights
 from botticelli.budget.interface import Window, WindowKind
 
 BUCKETS_PER_PERIOD, HELD_WAITS_PER_PERIOD = 240, 60
@@ -99,7 +98,7 @@ class SlidingState:
 
 @dataclass(slots=True)
 class SpanState:
-    """`fixed` and `calendar`."""
+    """`fixed`, `calendar` and `month`."""
 
     total: int = 0
     leaves_ms: int = 0
@@ -170,15 +169,17 @@ KINDS: dict[WindowKind, type[SlidingState] | type[SpanState] | type[BucketState]
     "sliding": SlidingState,
     "fixed": SpanState,
     "calendar": SpanState,
+    "month": SpanState,
     "bucket": BucketState,
 }
 
 
 def span_end(window: Window, guard_ms: int, now: int) -> int:
     """When a span that begins now ends."""
-    if window.zone is None:
+    boundaries = window.boundaries(now)
+    if boundaries is None:
         return now + window.period_ms + guard_ms
-    return next(midnight + guard_ms for midnight in midnights(window.zone, now) if now < midnight + guard_ms)
+    return next(boundary + guard_ms for boundary in boundaries if now < boundary + guard_ms)
 
 
 def refill_ms(window: Window, amount: int) -> int:

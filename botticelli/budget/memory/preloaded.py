@@ -56,7 +56,7 @@ def _window(usage: WindowUsage, guard_ms: int, past: Sequence[PastCharge], now: 
     if usage.window.kind == "sliding":
         return _sliding(usage, guard_ms, past, now)
     if total == 0:
-        return SpanState() if usage.window.kind in ("fixed", "calendar") else BucketState()
+        return BucketState() if usage.window.kind == "bucket" else SpanState()
     if usage.window.kind == "bucket":
         return BucketState(total, now)
     state = SpanState()

@@ -12,7 +12,7 @@ from functools import lru_cache
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
-from botticelli.budget.days import HOUR_MS, midnights
+from botticelli.budget.days import HOUR_MS
 from botticelli.budget.interface import (
     BLOCKED,
     METRICS,
@@ -28,6 +28,7 @@ from botticelli.budget.interface import (
     Share,
     Ticket,
     Waiter,
+    WarmAct,
     Window,
     WindowUsage,
     merged,
@@ -151,6 +152,10 @@ class RedisBudget:
         reply: int = self._call("widen", _named([scope]), spread_ms, keep_ms)
         return reply
 
+    def warm_ms(self, scope: Scope, idle_ms: int, act: WarmAct) -> int:
+        reply: int = self._call("warm", _named([scope]), idle_ms, act)
+        return reply
+
     def usage(self, scope: Scope) -> ScopeUsage:
         blocked, amounts, tickets, windows, holders, waiting, now, guard_ms = self._call("usage", _named([scope]))
         held = Amounts(*amounts)
@@ -242,8 +247,9 @@ def _limits(scopes: tuple[Scope, ...], hour: int) -> str:
 
 
 def _limit(window: Window, hour: int) -> list[Any]:
-    days = [midnights(window.zone, hour * HOUR_MS)] if window.zone else []
-    return [window.name, METRICS.index(window.metric) + 1, window.limit, window.period_ms, window.kind, *days]
+    boundaries = window.boundaries(hour * HOUR_MS)
+    spec = [window.name, METRICS.index(window.metric) + 1, window.limit, window.period_ms, window.kind]
+    return [*spec, boundaries] if boundaries else spec
 
 
 def _packed(amounts: Amounts) -> str:

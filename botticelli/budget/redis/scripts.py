@@ -30,7 +30,7 @@ GATE = "lib_gate"
 SEED = "seed"
 SERVER = "server"
 """These two pass without the gate: they are what the gate asks for. `server` needs nothing else either."""
-SCRIPTS = ("reserve", "draw", "settle", "release", "renew", "charge", "block", "widen", "usage", SEED, SERVER)
+SCRIPTS = ("reserve", "draw", "settle", "release", "renew", "charge", "block", "widen", "warm", "usage", SEED, SERVER)
 FILES = (CALL, *SHORT_WAYS.values(), *LIBRARIES, GATE, *SCRIPTS)
 
 

@@ -1,4 +1,4 @@
-"""Pause a budget: nothing is admitted or drawn in its scope until somebody resumes it. Recorded with the lower limits."""
+"""Pause a budget: nothing is admitted or drawn in its scope until it is resumed. Recorded with the lower limits."""
 
 from __future__ import annotations
 
@@ -21,6 +21,15 @@ def pause_scope(runtime: Runtime, scope: str, mover: Actor | None = None, *, unt
         if present is not None and present.until == until:
             return present
         return tx.overrides.add(scope, WHOLE, 0, reason=mover.reason, set_by=mover.name, until=until)
+
+
+def pause_at_spend_cap(runtime: Runtime, scope: str, provider: str, reason: str, until: datetime) -> Override:
+    """Pause a scope until a provider's spend limit ends; it resumes by itself. A pause that lasts longer stays."""
+    with runtime.store.transaction() as tx:
+        present = tx.overrides.in_force().get(scope, {}).get(WHOLE)
+        if present is not None and (present.until is None or present.until >= until):
+            return present
+        return tx.overrides.add(scope, WHOLE, 0, reason=reason, set_by=provider, until=until)
 
 
 def resume_scope(runtime: Runtime, scope: str, mover: Actor | None = None) -> Override | None:

@@ -46,6 +46,8 @@ class Knowledge:
     estimates: Estimates
     calls: Mapping[int, PastCalls] = field(default_factory=dict)
     overrides: ActiveOverrides = field(default_factory=dict)
+    learned: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    """Limits that providers' answers named, by scope."""
     usages: Mapping[str, ScopeUsage] = field(default_factory=dict)
     charges: Sequence[PastCharge] = ()
     others: Sequence[Other] = ()
@@ -76,8 +78,9 @@ def _live(runtime: Runtime, narrative: Narrative) -> Knowledge:
         scopes = scopes_in(plan)
         others = [other for run in _going_on(tx) if (other := _other(runtime, tx, run, scopes)) is not None]
         charges = _charges(tx, scopes.values())
-    usages = {name: runtime.budget.usage(runtime.in_force(scope)) for name, scope in scopes.items()}
-    return Knowledge(estimates, calls, overrides, usages, charges, others, is_live=True, rows=rows)
+        learned = {name: {limit.name: limit.limit for limit in tx.learned.of(name)} for name in scopes}
+    usages = {name: runtime.budget.usage(runtime.in_force(scope, act="look")) for name, scope in scopes.items()}
+    return Knowledge(estimates, calls, overrides, learned, usages, charges, others, is_live=True, rows=rows)
 
 
 def _past_calls(runtime: Runtime, tx: Transaction, narrative: Narrative, position: int) -> PastCalls:

@@ -157,10 +157,12 @@ class _End:
 def _simulate(runtime: Runtime, ours: SimulatedRun, knowledge: Knowledge, *, slots: int) -> _End:
     """Beside the other runs."""
     start_ms = round(time.time() * 1000)
-    simulation = Simulation(runtime, start_ms, knowledge.overrides, slots=slots)
+    simulation = Simulation(runtime, start_ms, knowledge.overrides, knowledge.learned, slots=slots)
     scopes = scopes_in(ours.plan)
     for name, usage in knowledge.usages.items():
-        simulation.runtime.budget.begin_with(simulation.runtime.in_force(scopes[name]), usage, knowledge.charges)
+        simulation.runtime.budget.begin_with(
+            simulation.runtime.in_force(scopes[name], act="look"), usage, knowledge.charges
+        )
     for other in knowledge.others:
         simulation.add(_as_simulated(runtime, other))
     simulation.add(ours)

@@ -69,11 +69,17 @@ class SimulatedRun:
         return self.figures[position].amounts if position in self.figures else self.plan[position].amounts
 
 
+LearnedByScope = Mapping[str, Mapping[str, int]]
+
+
 class SimulatedRuntime(Runtime):
     """The settings, drivers and platforms of `real`; a Budget and lowered limits of its own."""
 
-    def __init__(self, real: Runtime, clock_ms: Callable[[], int], overrides: ActiveOverrides) -> None:
+    def __init__(
+        self, real: Runtime, clock_ms: Callable[[], int], overrides: ActiveOverrides, learned: LearnedByScope
+    ) -> None:
         super().__init__(real.settings)
+        self._learned = learned
         self.__dict__["drivers"] = real.drivers
         self._clock_ms = clock_ms
         self._lowered = overrides
@@ -95,6 +101,9 @@ class SimulatedRuntime(Runtime):
         """Nobody watches."""
         return _Silence()
 
+    def _read_learned(self, scope: str) -> Mapping[str, int]:
+        return self._learned.get(scope, {})
+
     def overrides_of(self, scope: str, tx: Transaction | None = None) -> Mapping[str, Override]:
         now = _moment(self._clock_ms())
         lowered = self._lowered.get(scope, {})
@@ -109,9 +118,17 @@ class _Silence:
 class Simulation:
     """Runs side by side from `start_ms` on. Add them, then `run_until_end` of one."""
 
-    def __init__(self, real: Runtime, start_ms: int, overrides: ActiveOverrides, *, slots: int) -> None:
+    def __init__(
+        self,
+        real: Runtime,
+        start_ms: int,
+        overrides: ActiveOverrides,
+        learned: LearnedByScope | None = None,
+        *,
+        slots: int,
+    ) -> None:
         self.now_ms = start_ms
-        self.runtime = SimulatedRuntime(real, lambda: self.now_ms, overrides)
+        self.runtime = SimulatedRuntime(real, lambda: self.now_ms, overrides, learned or {})
         self.runs: dict[str, SimulatedRun] = {}
         self._start_ms = start_ms
         self._events: list[tuple[int, int, Callable[[], None]]] = []

@@ -29,7 +29,8 @@ ONCE = Carousel(iterations=1)
 class Call:
     """The model calls of one act: `turns` of them, each reserved with the estimate in all `scopes`.
 
-    The provider's scope is the last one; before it the run's own: its narrative's, its guilds' and its tenant's.
+    The model's scope is the last one; before it that of the spend limits of its provider, and before that the run's own:
+    its narrative's, its guilds' and its tenant's.
     """
 
     model: ModelName
@@ -41,6 +42,8 @@ class Call:
     """The same call of other models, in the order in which they are asked when this one is exhausted or down."""
     limits_note: str | None = None
     """A note for the user about limits that are a guess."""
+    counts_cached: bool = False
+    """Whether cached input tokens count in the provider's windows of input tokens."""
 
     @property
     def cost_usd(self) -> Decimal | None:
@@ -56,8 +59,17 @@ class Call:
 
     @property
     def scope(self) -> Scope:
-        """The provider's."""
+        """The model's."""
         return self.scopes[-1]
+
+    @property
+    def account_scope(self) -> Scope | None:
+        """The scope that all models of the provider share: its spend limits; None without any."""
+        return next((scope for scope in self.scopes if scope.name == f"{self.model.provider}@{self._tier}"), None)
+
+    @property
+    def _tier(self) -> str:
+        return self.scope.name.rpartition("@")[2]
 
     @property
     def tokens(self) -> int:
@@ -107,8 +119,10 @@ def plan_iteration(
             model = runtime.drivers.resolve(name)
             tier = run_options.tiers.get(model.provider)
             budget = runtime.model_budget(model, tier)
-            scopes = (*own, _multiplied(runtime, narrative, budget.scope))
-            calls.append(Call(model, scopes, turns(act), estimate, runtime.price(model, tier), limits_note=budget.note))
+            account = (budget.account,) if budget.account else ()
+            scopes = (*own, *account, _multiplied(runtime, narrative, budget.scope))
+            call = Call(model, scopes, turns(act), estimate, runtime.price(model, tier))
+            calls.append(replace(call, limits_note=budget.note, counts_cached=budget.counts_cached))
         plan[position] = replace(calls[0], fallbacks=tuple(calls[1:]))
     return plan
 
@@ -117,7 +131,8 @@ def without_scope(plan: Plan, scope: str) -> Plan | None:
     """The plan without a model whose scope refuses: its calls go to their next model. None when one has no other."""
     other: Plan = {}
     for position, call in plan.items():
-        rest = [option for option in (call, *call.fallbacks) if option.scope.name != scope]
+        options = (call, *call.fallbacks)
+        rest = [option for option in options if all(other.name != scope for other in option.scopes)]
         if not rest:
             return None
         other[position] = replace(rest[0], fallbacks=tuple(rest[1:]))

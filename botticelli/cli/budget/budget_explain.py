@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import UTC, date, datetime
 from typing import Any
 
 from botticelli.budget import Scope
-from botticelli.budget.limits import PUBLISHED
+from botticelli.budget.adaptation import PUBLISHED, LearnedRange, needs_ramp
+from botticelli.budget.figure_age import age_days, is_old
+from botticelli.budget.limits import ModelBudget
 from botticelli.cli.base.formatting import number, safe
 from botticelli.cli.base.layout import table, wrapped
 from botticelli.cli.budget.budget_scopes import find_scope
@@ -19,7 +22,7 @@ from botticelli.store import ActUsage, LearnedLimit
 ACT_HEAD = ("narrative", "act", "model", "calls", "estimate", "actual", "p90", "actual/estimate")
 
 
-def explanation(runtime: Runtime, name: str) -> dict[str, Any]:
+def explanation(runtime: Runtime, name: str, today: date | None = None) -> dict[str, Any]:
     """Collect everything about a scope; NotFound for an unknown or ambiguous name.
 
     `limits` names the source of its limits (None for custom scopes); `overrides` are in force; `learned` are limits in
@@ -27,7 +30,9 @@ def explanation(runtime: Runtime, name: str) -> dict[str, Any]:
     seven days.
     """
     scope = find_scope(runtime, name)
-    usage = runtime.budget.usage(runtime.in_force(scope))
+    limits = runtime.effective_limits.of(scope.name)
+    bounds = limits.learned if limits else None
+    usage = runtime.budget.usage(runtime.in_force(scope, act="look"))
     with runtime.store.transaction() as tx:
         acts = tx.spending.by_act(scope.name)
         learned = tx.learned.of(scope.name)
@@ -38,7 +43,8 @@ def explanation(runtime: Runtime, name: str) -> dict[str, Any]:
         "scope": scope.name,
         "usage": usage,
         "usual_limits": {window.name: window.limit for window in scope.windows},
-        "limits": _origin(runtime, scope),
+        "limits": _origin(runtime, scope, today or datetime.now(UTC).date()),
+        "ramp": _ramp(scope, limits),
         "guard": {
             "guard_ms": usage.guard_ms,
             "least_ms": scope.guard_ms,
@@ -46,7 +52,7 @@ def explanation(runtime: Runtime, name: str) -> dict[str, Any]:
         },
         "overrides": list(runtime.overrides_of(scope.name).values()),
         "holders": [_holder(ticket, narratives) for ticket in usage.holders],
-        "learned": [_learned(scope, limit) for limit in learned],
+        "learned": [_learned(scope, limit, bounds) for limit in learned],
         "acts": acts,
     }
 
@@ -54,16 +60,13 @@ def explanation(runtime: Runtime, name: str) -> dict[str, Any]:
 def lines(result: dict[str, Any]) -> list[str]:
     """Format the explanation for people."""
     texts = gauge_lines([result["usage"]])
-    origin = "; ".join(text for text in (result["limits"] or {}).values() if text)
+    shown = {"confidence": "confidence: {}"}
+    origin = "; ".join(shown.get(key, "{}").format(text) for key, text in (result["limits"] or {}).items() if text)
     texts += [f"  limits: {origin}"] if origin else []
+    texts += [f"  ramp: {result['ramp']}"] if result.get("ramp") else []
     texts += [_guard(result["guard"])]
     texts += [f"  now: {override_line(override)}" for override in result["overrides"]]
-    for learned in result["learned"]:
-        if learned["differs"]:
-            configured = number(learned["configured"]) if learned["configured"] is not None else "none"
-            texts.append(
-                f"  differs: the provider says {learned['name']} = {number(learned['limit'])}, configured: {configured}"
-            )
+    texts += [_learned_line(learned) for learned in result["learned"] if learned["differs"] or learned["followed"]]
     for holder in result["holders"]:
         texts.append(
             f"  held by run {safe(holder['run_id'])}, iteration {holder['number']} of {safe(holder['narrative'])}"
@@ -102,36 +105,81 @@ def _guard(guard: dict[str, int]) -> str:
     return f"  guard: windows are {number(now)} ms longer than the provider's, {source} (maximum {most} ms)"
 
 
-def _origin(runtime: Runtime, scope: Scope) -> dict[str, str | None] | None:
-    """Return the source of the limits; None for custom scopes and models whose driver is not installed."""
+def _origin(runtime: Runtime, scope: Scope, today: date) -> dict[str, str | None] | None:
+    """Return the source of the limits; None for custom scopes and models whose driver is not installed.
+
+    `confidence` says how the figures are known; `age` is a sentence on figures that are too old.
+    """
     limit = next((limit for limit in runtime.platforms.platform_limits() if limit.scope == scope.name), None)
     if limit is not None:
-        return {"as_of": None, "source": limit.source, "note": None}
+        return {"as_of": None, "source": limit.source, "note": None, "confidence": None, "age": None}
     name, _, tier = scope.name.rpartition("@")
-    provider, slash, model = name.partition("/")
-    if not slash:
+    provider, _, model = name.partition("/")
+    if not tier or provider not in runtime.drivers.names():
         return None
     try:
-        budget = runtime.model_budget(ModelName(provider, model))
-        if budget.scope.name != scope.name:
-            budget = runtime.model_budget(ModelName(provider, model), tier)
+        budget = runtime.model_budget(ModelName(provider, model), tier)
     except BotticelliError:
+        try:
+            budget = runtime.model_budget(ModelName(provider, model))
+        except BotticelliError:
+            return None
+    if not model:
+        return _account_origin(budget)
+    days = age_days(budget.as_of, today)
+    old = budget.has_rates and is_old(budget.as_of, today)
+    return {
+        "as_of": budget.as_of,
+        "source": budget.source,
+        "note": budget.note,
+        "confidence": budget.confidence,
+        "age": f"the figures are {days} days old: compare them with their source" if old else None,
+    }
+
+
+def _account_origin(budget: ModelBudget) -> dict[str, str | None]:
+    note = "spend limits of all models of the provider; they count the cost of calls, where prices are known"
+    return {"as_of": budget.as_of, "source": budget.source, "note": note, "confidence": None, "age": None}
+
+
+def _ramp(scope: Scope, limits: ModelBudget | None) -> str | None:
+    """Describe how the rates of a scope grow after a silence; None where they hold at once."""
+    if limits is None or limits.ramp is None or not needs_ramp(scope, limits.ramp):
         return None
-    return {"as_of": budget.as_of, "source": budget.source, "note": budget.note}
+    ramp = limits.ramp
+    names = [name for name in ("rpm", "tpm", "itpm", "otpm") if getattr(ramp, name) is not None]
+    bases = ", ".join(f"{name} {number(getattr(ramp, name))}" for name in names)
+    growth, step, idle = f"{ramp.growth:g}", f"{ramp.step_seconds:g}", f"{ramp.idle_seconds:g}"
+    return f"starts from {bases} after {idle} s without use, and grows {growth}-fold every {step} s"
 
 
-def _learned(scope: Scope, learned: LearnedLimit) -> dict[str, Any]:
-    """Compare a limit in the provider's responses with the configured one, multipliers aside."""
+def _learned(scope: Scope, learned: LearnedLimit, bounds: LearnedRange | None) -> dict[str, Any]:
+    """Compare a limit in the provider's responses with the configured one, multipliers aside.
+
+    `followed` is the limit in force because of it, within `bounds`; None where limits are not learned.
+    """
     metric, period_seconds = PUBLISHED[learned.name]
     windows = [w.limit for w in scope.windows if (w.metric, w.period_seconds) == (metric, period_seconds)]
     configured = min(windows, default=None)
+    followed = bounds.bounded(learned.name, learned.limit) if bounds else None
     return {
         "name": learned.name,
         "limit": learned.limit,
         "learned_at": learned.learned_at,
         "configured": configured,
         "differs": configured != learned.limit,
+        "followed": followed,
+        "bounds": [bounds.least[learned.name], bounds.most[learned.name]] if bounds and followed else None,
     }
+
+
+def _learned_line(learned: dict[str, Any]) -> str:
+    said = f"the provider says {learned['name']} = {number(learned['limit'])}"
+    if learned["followed"] is not None:
+        least, most = map(number, learned["bounds"])
+        return f"  learned: {said}, in force: {number(learned['followed'])} (bounds {least} to {most})"
+    configured = number(learned["configured"]) if learned["configured"] is not None else "none"
+    return f"  differs: {said}, configured: {configured}"
 
 
 def _run_id(ticket: str) -> str:

@@ -8,9 +8,10 @@ from typing import Any
 
 from botticelli.budget import Scope, Ticket
 from botticelli.budget.limits import multiplied
+from botticelli.budget.tiers import model_names
 from botticelli.cli.follow.budget_bars import scopes_of
 from botticelli.drivers import Driver, ModelName, ReportsReadiness
-from botticelli.errors import NotFound
+from botticelli.errors import NotFound, SettingsError
 from botticelli.runtime.process import Runtime
 
 UNFINISHED = ("queued", "running", "waiting", "paused")
@@ -21,7 +22,9 @@ MULTIPLIERS = {"rpm_multiplier", "tpm_multiplier", "rpd_multiplier"}
 def usual_scopes(runtime: Runtime) -> dict[str, Scope]:
     """Return all scopes by name with their usual limits; runs take precedence over settings, settings over the ledger."""
     multipliers = runtime.settings.budget.model_dump(include=MULTIPLIERS)
-    scopes = {scope.name: multiplied(scope, multipliers) for scope in map(runtime.scope, _models(runtime))}
+    budgets = [runtime.model_budget(model) for model in models_in_use(runtime)]
+    scopes = {budget.account.name: budget.account for budget in budgets if budget.account}
+    scopes |= {budget.scope.name: multiplied(budget.scope, multipliers) for budget in budgets}
     scopes |= {scope.name: scope for scope in _own_scopes(runtime)}
     scopes |= {limit.scope: runtime.limiter.scope(limit) for limit in runtime.platforms.platform_limits()}
     with runtime.store.transaction() as tx:
@@ -34,7 +37,7 @@ def usual_scopes(runtime: Runtime) -> dict[str, Scope]:
 
 def known_scopes(runtime: Runtime) -> list[Scope]:
     """Return all scopes sorted by name, with the limits in force."""
-    return [runtime.in_force(scope) for scope in usual_scopes(runtime).values()]
+    return [runtime.in_force(scope, act="look") for scope in usual_scopes(runtime).values()]
 
 
 def find_scope(runtime: Runtime, name: str) -> Scope:
@@ -51,12 +54,21 @@ def find_scope(runtime: Runtime, name: str) -> Scope:
 
 
 def _normalized(runtime: Runtime, name: str) -> str:
-    """Normalize a model's scope: `gemini/models/gemini-x@free` becomes `gemini/gemini-x@free`."""
+    """Normalize a model's scope: `gemini/models/gemini-x@free` becomes `gemini/gemini-x@free`.
+
+    A model that shares the scope of its class is found by its own name as well.
+    """
     model, at, tier = name.strip().partition("@")
     provider, slash, bare = model.partition("/")
     if not (slash and bare and provider.lower() in runtime.drivers.names()):
         return name.strip()
-    return f"{runtime.drivers.resolve(model)}{at}{tier}"
+    resolved = runtime.drivers.resolve(model)
+    try:
+        scope = runtime.model_budget(resolved, tier or None).scope.name
+    except SettingsError:
+        return f"{resolved}{at}{tier}"
+    plain = f"{resolved}{at}{tier}"
+    return plain if scope.startswith(plain) else scope if tier else scope.partition("@")[0]
 
 
 def scope_in(share: Mapping[str, Any] | None) -> Scope | None:
@@ -73,7 +85,7 @@ def _own_scopes(runtime: Runtime) -> Iterator[Scope]:
         yield from runtime.custom_scopes(tenant=tenant)
 
 
-def _models(runtime: Runtime) -> Iterator[ModelName]:
+def models_in_use(runtime: Runtime) -> Iterator[ModelName]:
     """Yield the default model, and every model with limits of the providers that are set up here."""
     settings = runtime.settings
     yield runtime.drivers.resolve(runtime.default_model.model)
@@ -81,7 +93,7 @@ def _models(runtime: Runtime) -> Iterator[ModelName]:
         driver, configured = runtime.drivers.get(provider), settings.providers.get(provider)
         for source in (driver.rate_limits() if _is_set_up(driver) else None, configured):
             for tier in source.tiers.values() if source else ():
-                yield from (runtime.drivers.resolve(f"{provider}/{model}") for model in tier.models)
+                yield from (runtime.drivers.resolve(f"{provider}/{model}") for model in model_names(tier.models))
 
 
 def _is_set_up(driver: Driver) -> bool:

@@ -24,6 +24,7 @@ from botticelli.drivers import (
     GenerateResponse,
     Message,
     ModelName,
+    RecommendsModel,
     Usage,
     Warmable,
     checked_response,
@@ -73,8 +74,11 @@ def model_of(runtime: Runtime, text: str) -> ModelName:
         return default
     if text not in runtime.drivers.names():
         return runtime.drivers.resolve(text)
-    sources = runtime.settings.providers.get(text), runtime.drivers.get(text).rate_limits()
-    known = [model for source in sources if source for tier in source.tiers.values() for model in tier.models]
+    driver, configured = runtime.drivers.get(text), runtime.settings.providers.get(text)
+    tiers = [tier for source in (configured, driver.rate_limits()) if source for tier in source.tiers.values()]
+    recommended = driver.recommended_model() if isinstance(driver, RecommendsModel) else ""
+    known = [recommended] if driver.claims(recommended) else []
+    known += [name for tier in tiers for name in tier.models if not name.endswith("*")]
     if not known:
         raise InvalidInput(f"no model of {text} is known here", do=f"write --call {text}/MODEL")
     return runtime.drivers.resolve(f"{text}/{known[0]}")

@@ -15,8 +15,10 @@ from redis.exceptions import RedisError
 from sqlalchemy import text
 
 from botticelli import services
+from botticelli.budget.figure_age import MAX_DAYS
 from botticelli.cli.base.context import Invocation
 from botticelli.cli.base.error_lines import described
+from botticelli.cli.system.limit_checks import old_figures
 from botticelli.cli.system.model_facts import model_facts
 from botticelli.drivers import Driver, ReportsReadiness
 from botticelli.errors import BotticelliError
@@ -169,6 +171,14 @@ def _default_model(invocation: Invocation) -> Finding:
     return Finding("model", "ok", "; ".join([chosen.note or f"model {model}", *model_facts(runtime, model)]))
 
 
+def _limits(invocation: Invocation) -> Iterator[Finding]:
+    """Check the age of the limits of the models that can be called here."""
+    old = list(old_figures(invocation.runtime, datetime.now(UTC).date()))
+    yield from (Finding("limits", "warn", detail, do) for detail, do in old)
+    if not old:
+        yield Finding("limits", "ok", f"no published figure is older than {MAX_DAYS} days")
+
+
 def _driver(driver: Driver, name: str, *, is_configured: bool) -> Finding:
     """Check the SDK and the key of a driver, without showing the key; an unused driver is only a note."""
     if not isinstance(driver, ReportsReadiness):
@@ -259,6 +269,7 @@ CHECKS: dict[str, Check] = {
     "redis": _redis,
     "network": _network,
     "driver": _drivers,
+    "limits": _limits,
     "platform": _platforms,
     "narratives": _narratives,
     "workers": _workers,

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from botticelli.budget import Window
 from botticelli.cli.base.formatting import number
 from botticelli.drivers import ModelName
 from botticelli.pricing import plain_decimal
 from botticelli.runtime.process import Runtime
 
+MICRO = 1_000_000
+
 
 def model_facts(runtime: Runtime, model: ModelName) -> list[str]:
-    """Return the limits of a model, such as `1,000 requests/60s`, with the tier that they belong to, and its price."""
-    scope = runtime.model_budget(model).scope
-    limits = ", ".join(f"{number(window.limit)} {window.name}" for window in scope.windows)
-    _, _, tier = scope.name.rpartition("@")
-    return [f"limits of tier {tier}: {limits}" if limits else "no limit is known", price_fact(runtime, model)]
+    """Return the limits of a model, such as `1,000 requests/60s`, with their tier, its spend limits, and its price."""
+    budget = runtime.model_budget(model)
+    limits = ", ".join(f"{number(window.limit)} {window.name}" for window in budget.scope.windows)
+    _, _, tier = budget.scope.name.rpartition("@")
+    facts = [f"limits of tier {tier}: {limits}" if limits else "no limit is known"]
+    facts += [_spend_limit(window) for window in (budget.account.windows if budget.account else ())]
+    return [*facts, price_fact(runtime, model)]
 
 
 def price_fact(runtime: Runtime, model: ModelName) -> str:
@@ -27,3 +32,8 @@ def price_fact(runtime: Runtime, model: ModelName) -> str:
     if not rates.input and not rates.output:
         return "free of charge"
     return f"${plain_decimal(rates.input)} in, ${plain_decimal(rates.output)} out for a million tokens"
+
+
+def _spend_limit(window: Window) -> str:
+    period = "a calendar month" if window.kind == "month" else f"{window.period_seconds:g} s"
+    return f"at most ${number(window.limit // MICRO)} in {period}"

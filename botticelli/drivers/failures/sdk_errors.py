@@ -7,17 +7,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import astuple, dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
+from botticelli.drivers.failures.error_details import collect_details
 from botticelli.drivers.failures.provider_waits import requested_wait_seconds
+from botticelli.drivers.failures.spend_caps import cap_ends
 from botticelli.drivers.failures.verdicts import PASSES, SAME_EVERYWHERE, Verdict, judge_error, remedy
 from botticelli.drivers.reading.bodies import Failure
 from botticelli.drivers.reading.error_bodies import in_words, read_error_body
-from botticelli.errors import DriverError, DriverTerminal, DriverTransient, DriverUnknown
+from botticelli.errors import DriverError, DriverSpendCap, DriverTerminal, DriverTransient, DriverUnknown
 from botticelli.telemetry.masking import masked, remember
 
 LONGEST_MESSAGE = 300
 NOT_SENT = ("ConnectError", "ConnectTimeout", "PoolTimeout", "ProxyError")
+TOO_STEEP = frozenset(("ramp_limit_exceeded", "slow_down"))
+"""Codes of Anthropic and OpenAI for a rate that rose too fast."""
 SOFT_TIME_LIMIT = "SoftTimeLimitExceeded"
 
 
@@ -55,10 +60,16 @@ class Translator:
     def of_answer(self, answer: Answer) -> DriverError:
         message = f"{answer.status}: {self._plain(answer.message)}" if answer.message else f"status {answer.status}"
         verdict = judge_error(answer)
+        if verdict is Verdict.SPEND_CAP:
+            details = collect_details(answer.body)
+            until = cap_ends((answer.message, *details.messages), details.codes, datetime.now(UTC))
+            return DriverSpendCap(message, where=self.where, do=remedy(verdict, self.key_name), until=until)
         if verdict in PASSES:
             wait_seconds = requested_wait_seconds(answer.headers, answer.body)
             limited = verdict is Verdict.LIMITED
-            return DriverTransient(message, where=self.where, retry_after_seconds=wait_seconds, limited=limited)
+            transient = DriverTransient(message, where=self.where, retry_after_seconds=wait_seconds, limited=limited)
+            transient.too_steep = not TOO_STEEP.isdisjoint(collect_details(answer.body).codes)
+            return transient
         elsewhere = verdict not in SAME_EVERYWHERE
         return DriverTerminal(message, where=self.where, do=remedy(verdict, self.key_name), elsewhere=elsewhere)
 

@@ -11,6 +11,7 @@ from enum import Enum
 from typing import Any, Protocol
 
 from botticelli.drivers.failures.error_details import Details, collect_details
+from botticelli.drivers.failures.spend_caps import is_spend_cap
 
 TOO_MANY = 429
 PASSING = frozenset((408, 409, 425, TOO_MANY))
@@ -19,13 +20,13 @@ REQUEST_FAULTS = frozenset((400, 422))
 BILLING = frozenset(
     (
         "insufficient_quota",
-        "billing_hard_limit_reached",
         "billing_not_active",
         "billing_error",
         "billing_disabled",
-        "enforced_spend_limit_reached",
         "contract_spend_limit_reached",
+        "linked_organization_spend_limit_reached",
         "spend_limit_reached",
+        "credit_balance_exhausted",
         "payment_required",
         "insufficient_credits",
         "insufficient_balance",
@@ -104,6 +105,8 @@ class Verdict(Enum):
     OVERLOADED = "overloaded"
     """The server's own trouble; passes by itself."""
     BILLING = "billing"
+    SPEND_CAP = "spend cap"
+    """A spend limit of the account; passes with the month, or at the date that the provider names."""
     KEY = "key"
     MISSING = "missing"
     TOO_LONG = "too long"
@@ -139,6 +142,8 @@ def judge_error(answer: ErrorAnswer) -> Verdict:
     """Classify an error response."""
     details = collect_details(answer.body)
     status = _status(answer.status, details)
+    if is_spend_cap(status, details.codes, (answer.message, *details.messages)):
+        return Verdict.SPEND_CAP
     if status == PAYMENT_REQUIRED or details.codes & BILLING:
         return Verdict.BILLING
     text = " ".join((answer.message, *details.messages)).lower()
@@ -197,6 +202,7 @@ def remedy(verdict: Verdict, key_name: str) -> str:
     """Return what the user can do about it; nothing for a transient error."""
     return {
         Verdict.BILLING: "check the account's plan, billing and spending limits",
+        Verdict.SPEND_CAP: "wait for that date, or raise the provider's spend limit",
         Verdict.KEY: f"check the key in {key_name} and its permissions",
         Verdict.MISSING: "check the model's name, base_url and the key's permissions",
         Verdict.TOO_LONG: "shorten the prompt or the history (history = false), or choose a model with a larger context",

@@ -78,7 +78,7 @@ class ReportsLimits(Protocol):
     def learned_limits(self) -> Mapping[str, Mapping[str, int]]:
         """Return the limits that the provider's last answers named.
 
-        Keyed by model, then by the names of the settings (`rpm`, `tpm`, `itpm`, `otpm`).
+        Keyed by model, then by the names of the settings (`rpm`, `tpm`, `itpm`, `otpm`, `rpd`).
         """
         ...
 

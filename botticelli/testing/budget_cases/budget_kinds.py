@@ -1,4 +1,4 @@
-"""Tests calendar days in their time zones, and buckets that refill continuously."""
+"""Tests calendar days and months in their time zones, and buckets that refill continuously."""
 
 from __future__ import annotations
 
@@ -18,6 +18,10 @@ BUCKET = Scope("bucket", (Window("tokens", 100, 60, "bucket"),), guard_ms=0)
 
 def day_in(zone: str, guard_ms: int = 0) -> Scope:
     return Scope("day", (Window("requests", 100, 86_400, "calendar", zone),), guard_ms)
+
+
+def month_in(zone: str, guard_ms: int = 0) -> Scope:
+    return Scope("month", (Window("cost_microusd", 100, 2_678_400, "month", zone),), guard_ms)
 
 
 def local_ms(zone: str, year: int, month: int, day: int, hour: int = 0, *, minute: int = 0) -> int:
@@ -75,6 +79,45 @@ class KindCases(BudgetCases):
         budget.settle("t", "d", scope, Amounts(0))
         assert used(budget, scope) == [7]
 
+    @pytest.mark.parametrize(
+        ("zone", "month", "hours"),
+        [
+            ("UTC", (2026, 11), 30 * 24),
+            ("UTC", (2026, 12), 31 * 24),
+            ("UTC", (2024, 2), 29 * 24),
+            ("UTC", (2026, 2), 28 * 24),
+            (PACIFIC, (2026, 3), 31 * 24 - 1),
+            ("Europe/Rome", (2026, 10), 31 * 24 + 1),
+        ],
+    )
+    def test_local_month_has_the_length_of_its_zone(
+        self, budget: Budget, clock: ManualClock, zone: str, month: tuple[int, int], hours: int
+    ) -> None:
+        scope, clock.ms = month_in(zone), local_ms(zone, *month, 1)
+        assert budget.charge(scope, Amounts(cost_microusd=99)) is None
+        assert wait_of(budget.charge(scope, Amounts(cost_microusd=2))) == hours * HOUR_MS
+        clock.advance(hours * HOUR_MS - 1)
+        assert wait_of(budget.charge(scope, Amounts(cost_microusd=2))) == 1
+        clock.advance(1)
+        assert budget.charge(scope, Amounts(cost_microusd=100)) is None
+
+    def test_month_counts_from_its_first_day_whenever_it_is_first_used(
+        self, budget: Budget, clock: ManualClock
+    ) -> None:
+        scope, clock.ms = month_in("UTC", guard_ms=250), local_ms("UTC", 2026, 12, 31, 23)
+        assert budget.charge(scope, Amounts(cost_microusd=100)) is None
+        assert wait_of(budget.charge(scope, Amounts(cost_microusd=1))) == HOUR_MS + 250
+        clock.advance(HOUR_MS + 250)
+        assert used(budget, scope) == [0]
+
+    def test_money_in_flight_is_held_and_the_rest_returns(self, budget: Budget, clock: ManualClock) -> None:
+        scope, clock.ms = month_in("UTC"), local_ms("UTC", 2026, 11, 29, 12)
+        drawn(budget.draw("t", "d", scope, Amounts(1, cost_microusd=60)))
+        assert refused(budget.charge(scope, Amounts(cost_microusd=41))).used == 60
+        budget.settle("t", "d", scope, Amounts(1, cost_microusd=15))
+        assert used(budget, scope) == [15]
+        assert budget.charge(scope, Amounts(cost_microusd=85)) is None
+
     def test_bucket_refills_continuously(self, budget: Budget, clock: ManualClock) -> None:
         assert budget.charge(BUCKET, Amounts(tokens=100)) is None
         seen = []
@@ -125,6 +168,33 @@ class KindCases(BudgetCases):
         assert budget.charge(scope, Amounts(input_tokens=40)) is None
         budget.settle("t", "d", scope, Amounts(input_tokens=0))
         assert used(budget, scope) == [40]
+
+    def test_warmth_counts_from_the_first_use_after_a_silence(self, budget: Budget, clock: ManualClock) -> None:
+        scope, idle_ms, seen = Scope("warm", (Window("tokens", 100, 60),)), 900_000, []
+        for ms in (0, 60_000, 899_999, 900_000, 1):
+            clock.advance(ms)
+            seen.append(budget.warm_ms(scope, idle_ms, "use"))
+        assert seen == [0, 60_000, 959_999, 0, 1]
+
+    def test_look_at_warmth_is_no_use(self, budget: Budget, clock: ManualClock) -> None:
+        scope = Scope("warm", (Window("tokens", 100, 60),))
+        assert budget.warm_ms(scope, 1_000, "look") == 0
+        clock.advance(500)
+        assert [budget.warm_ms(scope, 1_000, "look"), budget.warm_ms(scope, 1_000, "use")] == [0, 0]
+        clock.advance(999)
+        assert budget.warm_ms(scope, 1_000, "look") == 999
+        clock.advance(1)
+        assert budget.warm_ms(scope, 1_000, "look") == 0
+
+    def test_warmth_restarts_on_demand_and_outlives_other_calls(self, budget: Budget, clock: ManualClock) -> None:
+        scope = Scope("warm", (Window("tokens", 100, 60),))
+        assert budget.warm_ms(scope, 900_000, "use") == 0
+        assert budget.charge(scope, Amounts(tokens=7)) is None
+        clock.advance(200_000)
+        assert budget.warm_ms(scope, 900_000, "use") == 200_000
+        assert budget.warm_ms(scope, 900_000, "restart") == 0
+        clock.advance(10)
+        assert budget.warm_ms(scope, 900_000, "use") == 10
 
     def test_kinds_are_mixed_freely(self, budget: Budget, clock: ManualClock) -> None:
         clock.ms = local_ms("UTC", 2025, 7, 1, 12)

@@ -67,8 +67,8 @@ def _of_minute(wire: Wire, seconds: float) -> Fault:
 
 def _of_money(wire: Wire, seconds: float) -> Fault:
     if isinstance(wire, Anthropic):
-        details = [{"error_code": "enforced_spend_limit_reached"}]
-        return Fault(429, "rate_limit_error", "The spend limit of the month is reached.", {}, details)
+        details = [{"error_code": "contract_spend_limit_reached"}]
+        return Fault(429, "rate_limit_error", "The spend limit of the contract is reached.", {}, details)
     return Fault(429, "insufficient_quota", "You exceeded your current quota, please check your plan and billing.")
 
 

@@ -125,3 +125,23 @@ def arrivals(server: FakeProvider) -> list[float]:
     ahead = time.time() - time.monotonic()
     numbered = [(int(str(one.body["messages"][-1]["content"]).split()[-1]), one.at) for one in server.received]
     return [at + ahead for _, at in sorted(numbered)]
+
+
+def test_anthropic_with_one_key_and_nothing_else_is_admitted_at_the_rate_of_its_entry_tier(
+    house: House, tmp_path: Path
+) -> None:
+    """160 calls of a real worker with shipped limits, against a server that enforces 1,000 requests a minute."""
+    calls = 160
+    with FakeProvider("anthropic", limits=Limits(1_000, 2_400_000)) as server:
+        house.settings |= {
+            "BOTTICELLI_DEFAULT_MODEL": "anthropic/claude-haiku-5-5",
+            "BOTTICELLI_DRIVERS__ANTHROPIC__BASE_URL": server.url,
+            "ANTHROPIC_API_KEY": KEY,
+        }
+        house.worker()
+        narrative = tmp_path / "many.toml"
+        narrative.write_text(narrative_text(calls, concurrency=16))
+        code, lines = house.json_lines("run", str(narrative), "--json")
+    assert (code, lines[-1]["successful_iterations"]) == (0, calls)
+    assert server.statuses() == [200] * calls
+    assert not [line for line in lines if line.get("event") in ("run_waiting", "call_waiting")]

@@ -231,6 +231,7 @@ WINDOWS = (
     Window("output_tokens", 70, 10, "bucket"),
     Window("cost_microusd", 5000, 30),
     Window("cost_microusd", 5000, 17, "bucket"),
+    Window("cost_microusd", 60_000, 2_678_400, "month", "America/Los_Angeles"),
     Window("concurrency", 3, 60),
 )
 """Of each kind for each moment of charging, and limits that are all in the way now and then."""

@@ -58,10 +58,17 @@ SCOPES = {
         Window("requests", 9, 86_400, "calendar", "UTC"),
         Window("tokens", MOST, 86_400, "calendar", "UTC"),
     ),
+    "month": variants(
+        "month",
+        40,
+        Window("cost_microusd", 20, 2_678_400, "month", "UTC"),
+        Window("requests", 9, 2_678_400, "month", "UTC"),
+    ),
     "bucket": 2
     * [Scope("bucket", (Window("tokens", MOST, 0.5, "bucket"), Window("input_tokens", 40, 0.3, "bucket")), 7)],
 }
-MIDNIGHT_MS = 1_700_006_400_000
+MIDNIGHT_MS = 1_701_388_800_000
+"""Midnight of the first of a month, in UTC."""
 names = st.sampled_from(list(SCOPES))
 scopes = names.flatmap(lambda name: st.sampled_from(SCOPES[name]))
 amounts = st.builds(

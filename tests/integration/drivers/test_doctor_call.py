@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from botticelli.cli.system.doctor_call import trial
+from botticelli.cli.system.doctor_call import model_of, trial
 from botticelli.cli.system.doctor_checks import Finding
 from botticelli.errors import InvalidInput
 from botticelli.runtime.process import Runtime
@@ -87,9 +87,17 @@ def test_without_a_key_or_without_room_nothing_is_sent(
     assert len(server.received) == len(ledger(runtime)) == 1
 
 
-def test_a_provider_finds_a_model_of_its_own(runtime: Runtime) -> None:
+def test_provider_is_called_by_its_recommended_model_else_by_one_that_its_settings_name(
+    make_runtime: Callable[..., Runtime],
+) -> None:
+    own = '{"default_tier": "t", "tiers": {"t": {"models": {"llama*": {"rpm": 1}, "llama3": {"rpm": 1}}}}}'
+    runtime = make_runtime(**{"providers__openai-compatible": own})
     assert called(runtime, "echo").detail.startswith("echo/echo answered")
-    with pytest.raises(InvalidInput, match="write --call anthropic/MODEL"):
-        called(runtime, "anthropic")
+    names = {text: str(model_of(runtime, text)) for text in ("anthropic", "gemini", "openai-compatible")}
+    assert names["anthropic"].startswith("anthropic/claude-") and names["gemini"].startswith("gemini/gemini-")
+    assert names["openai-compatible"] == "openai-compatible/llama3"
+    assert not [name for name in names.values() if name.endswith("*")]
+    with pytest.raises(InvalidInput, match="write --call openai-compatible/MODEL"):
+        model_of(make_runtime(), "openai-compatible")
     with pytest.raises(InvalidInput, match="claims the model 'nonsense'"):
         called(runtime, "nonsense")

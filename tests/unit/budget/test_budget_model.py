@@ -18,6 +18,7 @@ from botticelli.testing.budget_cases.clock import ManualClock
         (Window("tokens", 1, 0.5), "tokens/0.5s"),
         (Window("input_tokens", 1, 1, "bucket"), "input_tokens/1s bucket"),
         (Window("requests", 1, 86_400, "calendar", "Europe/Rome"), "requests/86400s calendar Europe/Rome"),
+        (Window("cost_microusd", 1, 2_678_400, "month", "UTC"), "cost_microusd/2678400s month UTC"),
     ],
 )
 def test_window_names_say_metric_period_and_kind(window: Window, name: str) -> None:
@@ -37,6 +38,9 @@ def test_impossible_windows_scopes_and_amounts_are_invalid_input() -> None:
     for made in (
         lambda: Window("tokens", 1, 86_400, "calendar"),
         lambda: Window("tokens", 1, 60, "calendar", "Europe/Rome"),
+        lambda: Window("tokens", 1, 86_400, "month", "Europe/Rome"),
+        lambda: Window("tokens", 1, 2_678_400, "calendar", "Europe/Rome"),
+        lambda: Window("tokens", 1, 2_678_400, "month"),
         lambda: Window("tokens", 1, 86_400, "fixed", "Europe/Rome"),
     ):
         with pytest.raises(InvalidInput, match="a calendar window is a day in a time zone"):

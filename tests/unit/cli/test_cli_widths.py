@@ -116,13 +116,17 @@ def test_explanation_of_budget_fits_and_keeps_numbers(width: int) -> None:
     act |= {"model": "openai-compatible/a-model-of-a-long-name", "estimated_tokens": 1_000_000, "p90_tokens": 1_234_567}
     acts = [SimpleNamespace(**act, actual_tokens=1_234_567, doubtful_calls=7)]
     holder = {"run_id": RUN_ID, "number": 7, "narrative": "a_narrative_with_a_long_name"}
-    learned = {"name": "requests/60s", "limit": 1_000, "configured": None, "differs": True}
-    found = {"usage": USAGE, "limits": {"source": LONG}, "overrides": [], "holders": [holder], "learned": [learned]}
+    differs = {"name": "rpm", "limit": 1_000, "configured": None, "differs": True, "followed": None, "bounds": None}
+    followed = {**differs, "followed": 900, "bounds": [5, 5_000_000]}
+    learned = [differs, followed]
+    found = {"usage": USAGE, "limits": {"source": LONG}, "overrides": [], "holders": [holder], "learned": learned}
     found |= {"acts": acts, "guard": {"guard_ms": 25, "least_ms": 25, "most_ms": 2_000}}
     said = explained(found)
     assert max(map(cells, said)) <= width, "\n".join(said)
     text = "".join("".join(said).split())
-    assert holds(text, "12 + 3 held of 30", RUN_ID, "configured: none", "1,234,567", "doubtful usage: 7")
+    assert holds(
+        text, "12 + 3 held of 30", RUN_ID, "configured: none", "in force: 900", "1,234,567", "doubtful usage: 7"
+    )
 
 
 @pytest.mark.parametrize("text", ["終わり " * 60, "words and 終わり " * 20, "é" * 30 + " x" * 80, "  終" * 90])

@@ -2,7 +2,7 @@
 --
 -- Keys, limits, amounts and heads are those of lib_call. The field "state" of the usage hash is JSON: expires (when the
 -- keys vanish), blocked, who is waiting, what is kept of each window, and spread: how much longer than the provider's the
--- windows are for now, and until when (see widen).
+-- windows are for now, and until when (see widen), and warm (see warm).
 
 local KEEP_MS = 50000 -- unused scopes vanish at least this long after their last window and lease
 local limits = cjson.decode(string.sub(ARGV[1], scope_count * DIGEST_SIZE + 1))

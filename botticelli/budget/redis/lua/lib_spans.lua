@@ -1,9 +1,10 @@
--- Library: the kinds `fixed` (one span from the first charge on) and `calendar` (from one local midnight to the next).
+-- Library: the kinds `fixed` (one span from the first charge on), `calendar` (from one local midnight to the next) and
+-- `month` (from the first of one month to the first of the next).
 --
--- Kept of a window: used, leaves (when the span ends; 0: nothing is charged). The midnights of a calendar window come
--- with the call, ascending; the time now is among them (see lib_gate).
+-- Kept of a window: used, leaves (when the span ends; 0: nothing is charged). The midnights at which the days or months
+-- of a window begin come with the call, ascending; the time now is among them (see lib_gate).
 
-local function make_span(daily)
+local function make_span(by_calendar)
   local function span_new() return {used = 0, leaves = 0} end
 
   local function span_expire(scope, w)
@@ -18,7 +19,7 @@ local function make_span(daily)
     end
   end
 
-  local ends_at = daily and until_midnight or from_first_charge
+  local ends_at = by_calendar and until_midnight or from_first_charge
 
   -- Charge now; the end of the span is the mark by which `correct` finds this charge again.
   local function span_charge(scope, w, amount)
@@ -35,7 +36,7 @@ local function make_span(daily)
   local function span_used_at(_, w, at) return at < w.kept.leaves and w.kept.used or 0 end
   local function span_leaves(_, w) return w.kept.leaves end
 
-  -- Whether the midnights that came with the call tell which day it is.
+  -- Whether the midnights that came with the call tell which day or month it is.
   local function span_knows(now, w)
     local first, last = w.midnights[1], w.midnights[#w.midnights]
     return now >= first + w.guard_ms and now < last + w.guard_ms

@@ -23,7 +23,7 @@ local function kind_of(name)
   if not kinds[name] then
     if name == 'sliding' then kinds[name] = make_sliding()
     elseif name == 'bucket' then kinds[name] = make_bucket()
-    else kinds[name] = make_span(name == 'calendar') end
+    else kinds[name] = make_span(name ~= 'fixed') end
   end
   return kinds[name]
 end
