@@ -19,9 +19,14 @@ ADDRESS = "server"
 class Fork:
     """Offers the used part of `subprocess.Popen`. The process ends at the latest with the process that holds this."""
 
-    stdin: IO[str] | None = None
-
-    def __init__(self, address: str, request: Mapping[str, Any], descriptors: Sequence[int]) -> None:
+    def __init__(
+        self,
+        address: str,
+        request: Mapping[str, Any],
+        descriptors: Sequence[int],
+        stdin: IO[str] | None = None,
+    ) -> None:
+        self.stdin = stdin
         self._line = socket.socket(socket.AF_UNIX)
         self._line.connect(address)
         words = json.dumps({"raw_code": True, **request}).encode() + b"\n"

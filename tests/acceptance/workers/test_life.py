@@ -20,7 +20,7 @@ from botticelli.services import Membership
 from botticelli.store import Iteration
 from tests.support.fleet.gate import NOTHING, with_gate
 from tests.support.fleet.processes import BIN, House, Process
-from tests.support.fleet.wrong_clock import START
+from tests.support.fleet.wrong_clock import CLOCK
 from tests.support.narratives import narrative_text
 from tests.support.promises import violations
 from tests.support.servers.proxy import Proxy
@@ -191,14 +191,11 @@ def sweep_of(client: Client) -> tuple[str, datetime] | None:
 def test_a_worker_whose_clock_is_two_hours_ahead_changes_nothing(house: House, servers: Membership) -> None:
     """Leases go by the clock of Postgres, windows by that of Redis; what its broker restores too early is claimed."""
     gate = with_gate(house)
-    house.write("ahead/sitecustomize.py", START)
     usual = house.worker(*LEAN, "--concurrency", "2", environ={"BOTTICELLI_WORKER__SWEEP_INTERVAL_SECONDS": "1000"})
     house.write("n.toml", narrative_text(4, estimated_tokens_per_iteration=100, concurrency=4))
     run_id = house.run("run", "n.toml", "--detach").stdout.strip()
     wait_until(lambda: len(gate.begun()) == 2, "the first calls")
-    path = os.pathsep.join((str(house.folder / "ahead"), str(house.folder)))
-    wrong = {"PYTHONPATH": path, "BOTTICELLI_TEST_CLOCK": str(house.write("clock", "7200"))}
-    ahead = house.worker("--concurrency", "2", environ=wrong)
+    ahead = house.worker("--concurrency", "2", environ={CLOCK: str(house.write("clock", "7200"))})
     wait_until(lambda: len(gate.begun()) == 4, "its calls")
     with house.client() as client:
         begun = len(sweeps := {sweep_of(client)})

@@ -24,8 +24,8 @@ from botticelli.services.files.paths import Paths
 from botticelli.settings import load_settings
 from botticelli.telemetry.failpoints import Point
 from tests.chaos.fleet.world import World
-from tests.support.fleet.processes import MUTANT, House, Process
-from tests.support.fleet.wrong_clock import START
+from tests.support.fleet.processes import House, Process
+from tests.support.fleet.wrong_clock import CLOCK
 from tests.support.waiting import wait_until
 
 ROOT = Path(__file__).parents[3]
@@ -51,7 +51,7 @@ class Cluster:
         house.settings |= SETTINGS | world.settings(tiers)
         self.points = house.folder / "failpoints"
         self.points.mkdir()
-        house.write("clock/sitecustomize.py", START + MUTANT)
+        (house.folder / "clock").mkdir()
         self._membership = services.join(house.home)
         self.runtime = Runtime(load_settings(environ=house.environ, cwd=house.folder))
         wait_until(lambda: not self.strangers(), "others than this test to leave these servers")
@@ -72,13 +72,10 @@ class Cluster:
             return sessions + [one["name"] for one in line.client_list() if one["id"] != str(line.client_id())]
 
     def _environ(self, number: int) -> dict[str, str]:
-        clock = self.house.folder / "clock"
-        path = os.pathsep.join((str(clock), str(ROOT)))
-        mutant = {"MUTANT": os.environ["MUTANT"]} if "MUTANT" in os.environ else {}
-        return mutant | {
+        return {
             "BOTTICELLI_FAILPOINTS": str(self.points),
-            "BOTTICELLI_TEST_CLOCK": str(clock / str(number)),
-            "PYTHONPATH": path,
+            CLOCK: str(self.house.folder / "clock" / str(number)),
+            "PYTHONPATH": str(ROOT),
         }
 
     def _worker(self, pool: str) -> Process:

@@ -1,6 +1,7 @@
 """Runs `botticelli` and `celery` as forks of a process that has imported everything, so that they start in milliseconds.
 
-A command behaves as when it is started normally; only the duration and the extent of its imports aren't tested so.
+A command behaves as when it is started normally; only the duration and the extent of its imports aren't tested so. Its
+wall clocks are those of `wrong_clock.py`. `python` runs a module.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import io
 import json
 import os
 import pkgutil
+import runpy
 import select
 import shlex
 import shutil
@@ -31,6 +33,7 @@ from typing import Any, NoReturn
 
 from botticelli.telemetry import failpoints
 from tests.support import forks
+from tests.support.fleet.wrong_clock import START
 
 ROOT = Path(__file__).parents[3]
 LONGEST_REQUEST_BYTES = 1 << 20
@@ -88,7 +91,7 @@ def command_folder() -> Path:
         [
             sys.executable,
             "-c",
-            "import tests.support.fleet.command_server as s; s.main()",
+            f"exec({START!r}, {{}}); import tests.support.fleet.command_server as s; s.main()",
             str(address),
             str(write_end),
         ],
@@ -182,7 +185,7 @@ def _end_with(program: str, address: str) -> NoReturn:
     """Run a program; end without finalizing the interpreter, which would copy all memory that the processes share."""
     code: object
     try:
-        sys.exit(_run_celery() if program == "celery" else _run_botticelli(address))
+        sys.exit(_run(program, address))
     except SystemExit as end:
         code = end.code
     except BaseException as error:
@@ -195,6 +198,14 @@ def _end_with(program: str, address: str) -> NoReturn:
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code if isinstance(code, int) else 0 if code is None else 1)
+
+
+def _run(program: str, address: str) -> object:
+    if program == "python":
+        sys.path.insert(0, os.getcwd())
+        del sys.argv[:2]
+        return runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True) and None
+    return _run_celery() if program == "celery" else _run_botticelli(address)
 
 
 def _run_botticelli(address: str) -> object:

@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from botticelli import services
 from botticelli.client import Client
@@ -24,6 +24,7 @@ from botticelli.services.files.paths import Paths
 from botticelli.settings import load_settings
 from tests.support import forks
 from tests.support.fleet.command_server import command_folder
+from tests.support.fleet.wrong_clock import CLOCK, START
 from tests.support.waiting import wait_until
 
 BIN = Path(sys.executable).parent
@@ -40,7 +41,7 @@ import os
 if os.environ.get("MUTANT"):
     import tests.mutants.plugin
 """
-"""A `sitecustomize.py` that makes a process the mutant with which the tests run."""
+"""Part of a `sitecustomize.py`: makes a process the mutant with which the tests run."""
 ROOT = Path(__file__).parents[3]
 CLEAN = ("PATH", "LANG", "LC_ALL", "TMPDIR")
 
@@ -56,6 +57,11 @@ def made_database() -> Path:
     return Paths(house.home).data("postgres")
 
 
+def _pipe() -> tuple[int, IO[str]]:
+    read_end, write_end = os.pipe()
+    return read_end, open(write_end, "w", encoding="utf-8")
+
+
 @dataclass
 class Process:
     """One process in its own session, so that a signal reaches it alone or with all its children."""
@@ -69,7 +75,8 @@ class Process:
 
     def kill(self) -> None:
         """Kill the process and its children with SIGKILL, as a power cut would."""
-        os.killpg(self.pid, signal.SIGKILL)
+        with suppress(ProcessLookupError):
+            os.killpg(self.pid, signal.SIGKILL)
         self.popen.wait(180)
         if self.popen.stdin is not None:
             with suppress(BrokenPipeError):
@@ -156,29 +163,35 @@ class House:
         self, *command: str, environ: Mapping[str, str] | None = None, stdin: int = subprocess.DEVNULL
     ) -> Process:
         """Start a process in the background; its output goes to a file."""
-        if stdin == subprocess.DEVNULL and self._is_forked(command, environ or {}):
-            return self._fork(Path(command[0]).name, command[1:], environ or {})
+        own = self.environ | dict(environ or {})
         log = self.folder / f"process-{len(self.started)}.log"
         with log.open("w", encoding="utf-8") as output:
-            popen = subprocess.Popen(
-                (*TIE, *command) if self.tied else command,
-                cwd=self.folder,
-                env=self.environ | self._mutated() | dict(environ or {}),
-                stdin=stdin,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                text=True,
-                start_new_session=True,
-            )
+            if self._is_forked(command):
+                popen: subprocess.Popen[str] | forks.Fork = self._fork(command, own, stdin, output)
+            else:
+                popen = subprocess.Popen(
+                    (*TIE, *command) if self.tied else command,
+                    cwd=self.folder,
+                    env=own | self._begun_early(own),
+                    stdin=stdin,
+                    stdout=output,
+                    stderr=subprocess.STDOUT,
+                    text=True,
+                    start_new_session=True,
+                )
         self.started.append(Process(popen, log))
         return self.started[-1]
 
-    def _mutated(self) -> dict[str, str]:
-        """Return variables that make a process a mutant if this one is."""
-        if "MUTANT" not in os.environ:
+    def _begun_early(self, environ: Mapping[str, str]) -> dict[str, str]:
+        """Return variables by which a process gets wrong clocks if it has one, and is a mutant if this one is."""
+        if CLOCK not in environ and "MUTANT" not in os.environ:
             return {}
-        begins = self.write("mutant/sitecustomize.py", MUTANT)
-        return {"MUTANT": os.environ["MUTANT"], "PYTHONPATH": os.pathsep.join((str(begins.parent), str(ROOT)))}
+        early = self.folder / "early"
+        if not early.exists():
+            self.write("early/sitecustomize.py", START + MUTANT)
+        folders = (str(early), str(ROOT), *filter(None, [environ.get("PYTHONPATH")]))
+        mutant = {"MUTANT": os.environ["MUTANT"]} if "MUTANT" in os.environ else {}
+        return mutant | {"PYTHONPATH": os.pathsep.join(folders)}
 
     def worker(self, *options: str, environ: Mapping[str, str] | None = None) -> Process:
         """Start a Celery worker and wait until it is ready."""
@@ -191,22 +204,23 @@ class House:
         words = ("-A", "botticelli", "worker", "--loglevel", "INFO", "--hostname", f"w{len(self.started)}@%h")
         return self.start(str(BIN / "celery"), *words, *options, environ=environ)
 
-    def _is_forked(self, command: Sequence[str], environ: Mapping[str, str]) -> bool:
-        """Return whether the command server can run a command: not if it loads a `sitecustomize.py`."""
-        if command[0] not in (str(BIN / "celery"), str(BIN / "botticelli")) or not self.tied or "MUTANT" in os.environ:
+    def _is_forked(self, command: Sequence[str]) -> bool:
+        """Return whether the command server can run a command."""
+        if not self.tied or "MUTANT" in os.environ:
             return False
-        folders = (self.environ | dict(environ)).get("PYTHONPATH", "").split(os.pathsep)
-        return "multi" not in command and not any(Path(folder, "sitecustomize.py").exists() for folder in folders)
+        if command[:2] == (sys.executable, "-m"):
+            return True
+        return command[0] in (str(BIN / "celery"), str(BIN / "botticelli")) and "multi" not in command
 
-    def _fork(self, program: str, words: Sequence[str], environ: Mapping[str, str]) -> Process:
-        log = self.folder / f"process-{len(self.started)}.log"
-        request = {"program": program, "arguments": words, "folder": str(self.folder)}
-        request["environ"] = self.environ | dict(environ)
-        with log.open("w", encoding="utf-8") as output, open(os.devnull, encoding="utf-8") as nothing:
-            address = str(command_folder() / forks.ADDRESS)
-            fork = forks.Fork(address, request, (nothing.fileno(), output.fileno(), output.fileno()))
-        self.started.append(Process(fork, log))
-        return self.started[-1]
+    def _fork(self, command: Sequence[str], environ: Mapping[str, str], stdin: int, output: IO[str]) -> forks.Fork:
+        program = "python" if command[0] == sys.executable else Path(command[0]).name
+        request = {"program": program, "arguments": command[1:], "folder": str(self.folder), "environ": environ}
+        address = str(command_folder() / forks.ADDRESS)
+        read_end, writer = _pipe() if stdin == subprocess.PIPE else (os.open(os.devnull, os.O_RDONLY), None)
+        try:
+            return forks.Fork(address, request, (read_end, output.fileno(), output.fileno()), writer)
+        finally:
+            os.close(read_end)
 
     @contextmanager
     def client(self) -> Iterator[Client]:

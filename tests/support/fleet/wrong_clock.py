@@ -1,8 +1,11 @@
-"""Contains a `sitecustomize.py` that shifts all of Python's wall clocks in a process.
+"""Shifts all of Python's wall clocks in a process that runs START before it imports anything else.
 
 The shift in seconds is read from the file named by BOTTICELLI_TEST_CLOCK at each look; 0 without it. Monotonic clocks
 aren't shifted, as on a machine whose wall clock jumps.
 """
+
+CLOCK = "BOTTICELLI_TEST_CLOCK"
+"""The variable that names the file."""
 
 START = '''
 """How the process begins: with wall clocks that are as wrong as a file says."""
