@@ -9,6 +9,8 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 p
 BIN := .venv/bin
 # Most tests wait for processes, so more of them than there are cores go side by side.
 TEST_PROCESSES ?= 5
+# Many processes import the same modules: their compiled form is kept.
+unexport PYTHONDONTWRITEBYTECODE
 READY := .venv/.ready
 LOCAL := .venv/.local-ready
 
@@ -32,7 +34,7 @@ demo: $(READY)  ## run the founding example end to end: 50 iterations, no key, n
 		code=$$?; $(BIN)/botticelli services down >/dev/null 2>&1; exit $$code'
 
 test: $(LOCAL)  ## all tests, on real embedded services
-	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist worksteal
+	$(BIN)/python -m pytest -n $(TEST_PROCESSES)
 
 test-unit: $(READY)  ## the tests that need no service
 	$(BIN)/python -m pytest -q -n 2 tests/unit

@@ -37,7 +37,7 @@ def busy(count: int) -> Iterator[None]:
 
 def run(paths: Sequence[str], workers: int) -> tuple[list[str], str]:
     """Run the tests once; return the failed ones, and the last line of pytest's output."""
-    command = [sys.executable, "-m", "pytest", "-q", "-n", str(workers), "--dist", "loadfile", *paths]
+    command = [sys.executable, "-m", "pytest", "-q", "-n", str(workers), *paths]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     lines = done.stdout.strip().splitlines() or done.stderr.strip().splitlines() or ["pytest printed nothing"]
     failed = FAILED.findall(done.stdout)

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import Connection, text
-from sqlalchemy.engine import make_url
 
 from botticelli import services
 from botticelli.runtime.process import Runtime
 from botticelli.settings import Settings, load_settings
 from botticelli.store.connection.database import make_engine, upgrade
+from tests.support.databases import Databases
 from tests.support.waiting import wait_until
 
 TEMPLATE = "migrated"
@@ -30,44 +30,46 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[services.Membe
 
 
 @pytest.fixture(scope="session")
-def migrated(servers: services.Membership) -> str:
-    """The URL of the database that is the template of all others: empty but for its schema.
+def databases(servers: services.Membership) -> Databases:
+    """Lend copies of a database that is empty but for its schema.
 
-    Nobody may connect to it any more, not even for a vacuum, and everybody has left: while somebody is there, it can't
+    Nobody may connect to that any more, not even for a vacuum, and everybody has left: while somebody is there, it can't
     be copied.
     """
-    url = _create(servers, TEMPLATE, None)
-    engine = make_engine(url, pool_size=1, statement_timeout_seconds=STATEMENT_SECONDS)
+    made = Databases(servers.database_url, TEMPLATE)
+    engine = make_engine(made.create(TEMPLATE), pool_size=1, statement_timeout_seconds=STATEMENT_SECONDS)
     upgrade(engine)
     engine.dispose()
     left = f"select count(*) = 0 from pg_stat_activity where datname = '{TEMPLATE}'"
     with _administering(servers) as connection:
         connection.execute(text(f"alter database {TEMPLATE} allow_connections false"))
         wait_until(lambda: connection.execute(text(left)).scalar_one(), "the template to be left alone")
-    return url
+    return made
 
 
 @pytest.fixture
-def empty_database_url(servers: services.Membership) -> str:
+def empty_database_url(databases: Databases) -> str:
     """A database without any table."""
-    return _create(servers, f"empty_{next(_numbers)}", None)
+    return databases.create(f"empty_{next(_numbers)}")
 
 
 @pytest.fixture
-def make_runtime(servers: services.Membership, migrated: str, tmp_path: Path) -> Iterator[Callable[..., Runtime]]:
+def make_runtime(
+    servers: services.Membership, databases: Databases, tmp_path: Path
+) -> Iterator[Callable[..., Runtime]]:
     """Runtimes over one fresh database; keyword arguments are settings, with `__` for a dot."""
-    database_url = _create(servers, f"test_{next(_numbers)}", TEMPLATE)
     prefix = f"test{os.getpid()}-{next(_numbers)}"
     made: list[Runtime] = []
+    with databases.lent() as database_url:
 
-    def make(**flags: str) -> Runtime:
-        runtime = Runtime(_settings(tmp_path, database_url, servers.redis_url, prefix, flags))
-        made.append(runtime)
-        return runtime
+        def make(**flags: str) -> Runtime:
+            runtime = Runtime(_settings(tmp_path, database_url, servers.redis_url, prefix, flags))
+            made.append(runtime)
+            return runtime
 
-    yield make
-    for runtime in made:
-        runtime.close()
+        yield make
+        for runtime in made:
+            runtime.close()
 
 
 @pytest.fixture
@@ -89,9 +91,3 @@ def _administering(servers: services.Membership) -> Iterator[Connection]:
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         yield connection
     engine.dispose()
-
-
-def _create(servers: services.Membership, name: str, template: str | None) -> str:
-    with _administering(servers) as connection:
-        connection.execute(text(f"create database {name}" + (f" template {template}" if template else "")))
-    return make_url(servers.database_url).set(database=name).render_as_string(hide_password=False)
