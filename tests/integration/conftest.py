@@ -25,7 +25,11 @@ _numbers = itertools.count(1)
 
 @pytest.fixture(scope="session")
 def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[services.Membership]:
+    """Servers that wait for no disk: tests cut no power."""
     with services.join(tmp_path_factory.mktemp("servers"), deadline_seconds=300) as membership:
+        with _administering(membership) as connection:
+            connection.execute(text("alter system set fsync = off"))
+            connection.execute(text("select pg_reload_conf()"))
         yield membership
 
 
