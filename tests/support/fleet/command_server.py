@@ -9,6 +9,7 @@ from __future__ import annotations
 import array
 import atexit
 import ctypes
+import fcntl
 import gc
 import io
 import json
@@ -39,6 +40,11 @@ ROOT = Path(__file__).parents[3]
 LONGEST_REQUEST_BYTES = 1 << 20
 PR_SET_PDEATHSIG = 1
 LIBC = ctypes.CDLL(None)
+USERS = "users"
+"""A file in the server's folder that each process with commands in it holds a lock of."""
+LOOK_SECONDS = 1.0
+_started: list[subprocess.Popen[bytes]] = []
+"""Servers of this process, so that nothing warns of them."""
 NOT_PRELOADED = ("botticelli.testing", "botticelli.celery", "botticelli._app")
 FOREIGN = (
     "sqlalchemy.dialects.postgresql.psycopg2",
@@ -69,47 +75,59 @@ sys.exit(int(code) if code else "the command server has lost the command")
 
 @cache
 def command_folder() -> Path:
-    """Return a folder with executables `botticelli` and `celery`; their server ends with this process.
+    """Return a folder with executables `botticelli` and `celery`; their server ends with the last process that called this.
 
-    `celery multi` gets a Python without a blank in its path, which it needs. Outside Linux, which has process file
-    descriptors, the folder is that of the installed commands.
+    All workers of one run of pytest-xdist share a server. `celery multi` gets a Python without a blank in its path, which it
+    needs. Outside Linux, which has process file descriptors, the folder is that of the installed commands.
     """
     if not sys.platform.startswith("linux"):
         return Path(sys.executable).parent
-    folder = Path(tempfile.mkdtemp(prefix="commands"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    address, client = folder / forks.ADDRESS, folder / "client.py"
+    run = os.environ.get("PYTEST_XDIST_TESTRUNUID")
+    folder = Path(tempfile.gettempdir(), f"commands-{run}") if run else Path(tempfile.mkdtemp(prefix="commands-"))
+    folder.mkdir(mode=0o700, exist_ok=True)
+    users = os.open(folder / USERS, os.O_RDWR | os.O_CREAT, 0o600)
+    fcntl.flock(users, fcntl.LOCK_SH)
+    with (folder / "starting").open("w") as starting:
+        fcntl.flock(starting, fcntl.LOCK_EX)
+        if not (folder / forks.ADDRESS).exists():
+            _write_programs(folder)
+            _start(folder / forks.ADDRESS)
+    return folder
+
+
+def _write_programs(folder: Path) -> None:
+    client = folder / "client.py"
     client.write_text(CLIENT)
     (folder / "environment").symlink_to(sys.prefix, target_is_directory=True)
-    ask = f'exec {shlex.join((sys.executable, "-IS", str(client), str(address)))} "${{0##*/}}" "$@"\n'
+    ask = f'exec {shlex.join((sys.executable, "-IS", str(client), str(folder / forks.ADDRESS)))} "${{0##*/}}" "$@"\n'
     multi = f'[ "$1" = multi ] && exec {folder}/environment/bin/python -P -m celery "$@"\n'
     for program, lines in (("botticelli", ask), ("celery", multi + ask)):
         (folder / program).write_text("#!/bin/sh\n" + lines)
         (folder / program).chmod(0o700)
+
+
+def _start(address: Path) -> None:
+    """Start the server, and wait until it has imported everything."""
     read_end, write_end = os.pipe()
-    server = subprocess.Popen(
-        [
-            sys.executable,
-            "-c",
-            f"exec({START!r}, {{}}); import tests.support.fleet.command_server as s; s.main()",
-            str(address),
-            str(write_end),
-        ],
-        cwd=ROOT,
-        env={name: os.environ[name] for name in ("PATH", "LANG", "LC_ALL", "TMPDIR", "HOME") if name in os.environ},
-        stdin=subprocess.PIPE,
-        pass_fds=(write_end,),
+    code = f"exec({START!r}, {{}}); import tests.support.fleet.command_server as s; s.main()"
+    _started.append(
+        subprocess.Popen(
+            [sys.executable, "-c", code, str(address), str(write_end)],
+            cwd=ROOT,
+            env={name: os.environ[name] for name in ("PATH", "LANG", "LC_ALL", "TMPDIR", "HOME") if name in os.environ},
+            stdin=subprocess.DEVNULL,
+            pass_fds=(write_end,),
+        )
     )
     os.close(write_end)
-    atexit.register(server.kill)
     assert os.read(read_end, 1) == b"1", "the command server doesn't start"
     os.close(read_end)
-    return folder
 
 
 def main() -> None:
-    """Serve until the parent process ends; each fork becomes a command and ends with it."""
+    """Serve until the last user has ended; each fork becomes a command and ends with it."""
     address, ready = sys.argv[1], int(sys.argv[2])
+    users = os.open(Path(address).with_name(USERS), os.O_RDWR)
     _preload()
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(address)
@@ -117,12 +135,23 @@ def main() -> None:
         os.write(ready, b"1")
         os.close(ready)
         signal.signal(signal.SIGCHLD, signal.SIG_IGN)
-        while sys.stdin not in (readable := select.select([listener, sys.stdin], [], [])[0]):
-            line, _ = readable[0].accept()
-            if os.fork() == 0:
-                listener.close()
-                _attend(line, address)
-            line.close()
+        while _is_used(users):
+            if select.select([listener], [], [], LOOK_SECONDS)[0]:
+                line, _ = listener.accept()
+                if os.fork() == 0:
+                    listener.close()
+                    _attend(line, address)
+                line.close()
+    shutil.rmtree(Path(address).parent, ignore_errors=True)
+
+
+def _is_used(users: int) -> bool:
+    """Return whether a process holds the lock that `command_folder` takes; it lasts as long as the process."""
+    try:
+        fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    return False
 
 
 def _preload() -> None:
