@@ -11,7 +11,7 @@ from tests.support.fleet.processes import House
 
 DRIVER = '''
 """The echo driver behind a gate: writes down each call as it begins, and answers those that the file `open` describes."""
-import pathlib, re, time
+import pathlib, re, threading
 from botticelli.drivers.echo import EchoDriver
 
 HERE = pathlib.Path(__file__).parent
@@ -28,7 +28,7 @@ class GateDriver(EchoDriver):
         with open(HERE / "calls", "a") as file:
             file.write(prompt + "\\n")
         while not re.fullmatch((HERE / "open").read_text(), prompt):
-            time.sleep(0.05)
+            threading.Event().wait(0.05)
         return super().generate(request)
 '''
 NOTHING = "(?!)"
