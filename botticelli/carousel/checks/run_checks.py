@@ -6,7 +6,14 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from botticelli.budget import Refusal, Share
 from botticelli.carousel.plan.estimates import Estimates
-from botticelli.carousel.plan.planned_calls import Plan, carousel_of, estimated_cost_usd, plan_iteration, shares
+from botticelli.carousel.plan.planned_calls import (
+    Plan,
+    carousel_of,
+    estimated_cost_usd,
+    plan_iteration,
+    shares,
+    without_prices,
+)
 from botticelli.drivers import ReportsReadiness, UnclaimedModel
 from botticelli.errors import InvalidInput
 from botticelli.narrative import missing_variables, references
@@ -26,15 +33,20 @@ def checked_plan(
     source: str,
     estimates: Estimates | None = None,
     demands: Sequence[Demands] = (),
+    *,
+    with_prices: bool = True,
 ) -> Plan:
-    """Plan an iteration and check that it fits its limits; `estimates` default to the first ones. NotHere if it never fits."""
+    """Plan an iteration and check that it fits its limits; `estimates` default to the first ones. NotHere if it never fits.
+
+    Without prices, limits of money are left out: loading the price list takes longer than all other checks.
+    """
     try:
         plan = plan_iteration(runtime, narrative, estimates or {}, demands)
     except UnclaimedModel as error:
         raise NotHere(error.what, where=source, do=error.do) from None
     if carousel_of(narrative).max_cost_usd is not None and estimated_cost_usd(plan) is None:
         raise _unpriced(narrative, plan, source)
-    refusal = _never_fits(shares(plan))
+    refusal = _never_fits(shares(plan if with_prices else without_prices(plan)))
     if refusal is not None:
         raise NotHere(
             f"one iteration is larger than a limit: {refusal}",

@@ -194,8 +194,14 @@ def shares(plan: Plan) -> tuple[Share, ...]:
     return merged([Share(scope, _turns(call)) for call in plan.values() for scope in call.scopes])
 
 
+def without_prices(plan: Plan) -> Plan:
+    """Return the plan with calls that cost nothing, for what needs no money and should not load the price list."""
+    return {position: replace(call, price=UNKNOWN_PRICE) for position, call in plan.items()}
+
+
 def _turns(call: Call) -> Amounts:
-    return replace(Amounts.each(lambda metric: call.amounts.of(metric) * call.turns), concurrency=0)
+    amounts = call.amounts
+    return replace(Amounts.each(lambda metric: amounts.of(metric) * call.turns), concurrency=0)
 
 
 def _multiplied(runtime: Runtime, narrative: Narrative, scope: Scope) -> Scope:

@@ -68,7 +68,7 @@ def report(invocation: Invocation, text: str, name: str | None = None, *, rehear
                 is_sample=loaded.is_founding,
             )
             try:
-                plan = checked_plan(invocation.runtime, loaded.narrative, str(file))
+                plan = checked_plan(invocation.runtime, loaded.narrative, str(file), with_prices=False)
             except NotHere as error:
                 warnings.append(str(error))
             else:
