@@ -253,9 +253,10 @@ def written(default: Any) -> str:
 
 def test_every_setting_is_on_its_page_with_its_default() -> None:
     rows = dict(re.findall(r"^\| `([a-z_]+[\w.]*)` \| ([^|]+?) \|", SETTINGS_PAGE, re.MULTILINE))
-    models = "providers.NAME.tiers.NAME.models.NAME"  # one row: the keys of a model are those of a tier
-    expected = {name: written(default) for name, default in KNOWN.items() if not name.startswith(models)}
-    assert rows == expected | {models: "none"}
+    # One row each: the keys of a model are those of a tier, and the bounds of learned limits have those of its limits.
+    tables = ("providers.NAME.tiers.NAME.models.NAME", "providers.NAME.learned_min", "providers.NAME.learned_max")
+    expected = {name: written(default) for name, default in KNOWN.items() if not name.startswith(tables)}
+    assert rows == expected | dict.fromkeys(tables, "none")
 
 
 @ALL

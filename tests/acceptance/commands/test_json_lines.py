@@ -79,8 +79,11 @@ COMMANDS = (
     "state delete global.mood",
     "state clear --prefix global --yes",
     "narrative forget gen --runs --yes",
+    "init shop --provider echo",
+    "prices list echo/echo",
+    "prices update --from none.json",
     "doctor",
-    "db downgrade 0016 --yes",
+    "db downgrade 0001 --yes",
     "db upgrade",
     "services down --force",
 )

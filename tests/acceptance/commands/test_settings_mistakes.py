@@ -82,7 +82,7 @@ FILES = {
     "unknown tier": ('[providers.gemini]\ndefault_tier = "fre"\n', "there is no tier 'fre'"),
     "unknown zone": (
         '[providers.echo]\nday_zone = "Mars/X"\ndefault_tier = "a"\n[providers.echo.tiers.a]\nrpd = 1\n',
-        "no time zone",
+        "not a time zone",
     ),
     "unknown zone of a budget": (
         '[[budgets.tenants.a.windows]]\nmetric = "tokens"\nlimit = 1\nperiod_seconds = 86400\nkind = "calendar"\n'

@@ -223,7 +223,7 @@ def test_run_that_can_not_be_advanced_delays_no_other(runtime: Runtime) -> None:
 def _forget_snapshots() -> None:
     from botticelli.carousel.plan import snapshots
 
-    snapshots._snapshots._kept.clear()
+    snapshots._snapshots.clear()
 
 
 def test_run_never_accepted_can_not_be_resumed(runtime: Runtime) -> None:

@@ -61,7 +61,7 @@ def serve() -> Iterator[Callable[..., FakeProvider]]:
 
 def served(make: MakeRuntime, server: FakeProvider, **flags: str) -> Runtime:
     """A runtime that knows the server and nothing of prices but what is shipped."""
-    free = {f"providers__{server.wire}": '{"default_tier": "t", "tiers": {"t": {}}}'}
+    free = {f"providers__{server.wire}": '{"default_tier": "t", "limits": "published", "tiers": {"t": {}}}'}
     model = f"{server.wire}/{MODELS[server.wire][0]}"
     return make(default_model=model, **{f"drivers__{server.wire}__base_url": server.url}, **(free | flags))
 
