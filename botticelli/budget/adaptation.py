@@ -25,7 +25,7 @@ PUBLISHED: Mapping[str, tuple[Metric, float]] = {
     "tpd": ("tokens", DAY_SECONDS),
     "max_concurrent": ("concurrency", MINUTE_SECONDS),
 }
-"""What each figure of the settings limits, and in how long."""
+"""Maps each figure of the settings to the metric that it limits and its period in seconds."""
 CAREFUL = ModelLimits(rpm=50, tpm=30_000, max_concurrent=4)
 """The limits from which learning starts where nothing is named."""
 LEAST_PART, MOST_TIMES = 10, 100

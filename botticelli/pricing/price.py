@@ -86,7 +86,7 @@ class Applied:
 
 @dataclass(frozen=True, slots=True)
 class Charge:
-    """What one call cost, and by which rates."""
+    """Holds the cost of one call, and the rates that were applied."""
 
     usd: Decimal
     applied: Applied

@@ -23,7 +23,7 @@ STALLED = "is stalled"
 
 @dataclass(frozen=True, slots=True)
 class WorkerReport:
-    """What a worker reports with its heartbeat.
+    """Holds what a worker reports with its heartbeat.
 
     `demands` and `limits` are fingerprints of its settings, None for a worker of an older version. `ready` says for each
     driver whether its key and its SDK are there.

@@ -94,7 +94,7 @@ def commands_of(narrative: Narrative) -> Iterator[tuple[Act, BotCommandInput]]:
 def problem_of(
     source: str, act: Act, command: BotCommandInput, message: str, hint: str, *, key: str = "command"
 ) -> Problem:
-    """PlatformContext a problem in the file that the act comes from, which may be a file beside the narrative."""
+    """Place a problem in the file that the act comes from, which may be a file beside the narrative."""
     if act.scope is not None and act.scope.file:
         source = str(Path(source).parent / f"{act.scope.file}.toml")
     return Problem(source, command.line or act.line, 1, f"act {act.name}", key, message, hint)

@@ -1,4 +1,4 @@
-"""Checks the options of a run (tiers, tenant) and writes them into its narrative. Knows no limit and spends nothing."""
+"""Checks the options of a run (tiers, tenant, model) and writes them into its narrative. Knows no limit and spends nothing."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def checked_run_options(
 ) -> RunOptions:
     """Return checked options.
 
-    Raises InvalidInput for a tier that is not a string, and for a tenant name that is empty, too long or not printable.
+    Raises InvalidInput for a tier that is not a string, and for a tenant or model that can't be a name.
     """
     for provider, tier in (tiers or {}).items():
         if not (isinstance(tier, str) and tier):
@@ -36,7 +36,7 @@ def checked_run_options(
 def with_options(runtime: Runtime, narrative: Narrative, run_options: RunOptions) -> Narrative:
     """Return the narrative with the options of one run written into it, where every worker reads them.
 
-    Raises InvalidInput for a tier of an unknown provider, even if no act uses that provider.
+    Raises InvalidInput for a model that no driver has, and for a tier of an unknown provider, even if no act uses it.
     """
     if run_options.model is not None:
         _require_model(runtime, run_options.model)

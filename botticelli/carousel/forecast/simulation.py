@@ -24,7 +24,7 @@ from botticelli.runtime.process import Runtime
 from botticelli.store import ActiveOverrides, Open, Override, Run, Transaction
 
 ITERATION_SECONDS = 0.05
-"""What an iteration takes beside its calls: queue, rows, admission."""
+"""Duration of an iteration beside its calls: queue, rows, admission."""
 MOST_STEPS = 50_000
 MOST_IDLE_STEPS = 2000
 """Steps in which no iteration of any run ends: whoever waits then waits for a person."""

@@ -54,7 +54,7 @@ def multiplier_option(figure: str, words: str) -> Callable[[Command], Command]:
     )
 
 
-def run_options_options(command: Command) -> Command:
+def model_and_tier_options(command: Command) -> Command:
     """Add `--model`, the repeatable `--tier PROVIDER=TIER`, parsed into the mapping `tiers`, and `--tenant`."""
     model = click.option("--model", metavar="PROVIDER/MODEL", help="Use this model for all acts.")
     tenant = click.option("--tenant", metavar="NAME", help="Also spend from this tenant's budget in the settings.")

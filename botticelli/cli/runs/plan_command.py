@@ -13,8 +13,8 @@ from botticelli.cli.base.json_output import emit
 from botticelli.cli.base.shared_options import (
     enqueue_options,
     json_option,
+    model_and_tier_options,
     multiplier_option,
-    run_options_options,
     services_run,
     variables_option,
 )
@@ -37,7 +37,7 @@ from botticelli.cli.runs.run_command import load
 @multiplier_option("rpm", "requests per minute")
 @multiplier_option("tpm", "tokens per minute")
 @multiplier_option("rpd", "requests per day")
-@run_options_options
+@model_and_tier_options
 @click.option(
     "--call-seconds",
     type=Duration(zero=True),

@@ -14,8 +14,8 @@ from botticelli.cli.base.context import Invocation, pass_invocation
 from botticelli.cli.base.shared_options import (
     enqueue_options,
     json_option,
+    model_and_tier_options,
     multiplier_option,
-    run_options_options,
     variables_option,
 )
 from botticelli.cli.runs.narrative_lookup import narrative_file
@@ -48,7 +48,7 @@ class LocalFiles(TypedDict):
 @multiplier_option("rpm", "requests per minute")
 @multiplier_option("tpm", "tokens per minute")
 @multiplier_option("rpd", "requests per day")
-@run_options_options
+@model_and_tier_options
 @click.option("--detach", is_flag=True, help="Print the id of the run and exit; workers perform it.")
 @click.option("--no-worker", is_flag=True, help="Start no worker; wait for one.")
 @json_option

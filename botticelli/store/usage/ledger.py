@@ -34,7 +34,7 @@ class Entry:
     model: str = ""
     """`provider/model`."""
     estimated_cost_usd: Decimal | None = None
-    """What the request costs at most, by its estimate; None where nothing counts money."""
+    """Highest cost of the request by its estimate; None where nothing counts money."""
     shares: Sequence[Mapping[str, Any]] = ()
     """All scopes that the request spends from, with the limits under which it was granted, as in a ticket."""
 
