@@ -72,6 +72,10 @@ class Budget(Protocol):
         """Spend at once, without a ticket; None when it was granted."""
         ...
 
+    def reopening(self, scope: Scope, window: str) -> bool:
+        """Whether a window is closed only because the server forgot what was spent, and not because it was spent."""
+        ...
+
     def block_until(self, scope: Scope, wait_ms: int) -> None:
         """Close the scope for everyone for `wait_ms` from now (a provider's Retry-After); never shortens a block."""
         ...

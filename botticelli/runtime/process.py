@@ -5,35 +5,28 @@ Each part is created when it is first used, and again in a forked child: connect
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
-from botticelli.budget import Amounts, Budget, PastCharge, Refusal, Scope, WarmAct
-from botticelli.budget.effective_limits import EffectiveLimits, LearnedCache
-from botticelli.budget.limits import ModelBudget, lowered, model_budget, named_scope, strictest
-from botticelli.budget.scope_paused import PAUSED, ScopePaused
+from botticelli.budget import Amounts, Budget, PastCharge, Scope
 from botticelli.drivers import Drivers, HasServer, ModelName
 from botticelli.platforms import PlatformContext, Platforms
 from botticelli.pricing import Catalogue, KnownPrice, with_set_price
 from botticelli.runtime.default_model import DefaultModel, choose_default_model
 from botticelli.runtime.platform_limits import BudgetRateLimits
-from botticelli.settings import Provider, Settings, Tier, load_settings
+from botticelli.runtime.scopes import OVERRIDE_WAIT_MS, OverrideRows, ScopePolicy
+from botticelli.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     import redis
     from celery import Celery
 
     from botticelli.services import Membership
-    from botticelli.settings.definitions import BudgetsSettings
-    from botticelli.store import ActiveOverrides, Override, OverridesCache, Store, Transaction
+    from botticelli.store import ActiveOverrides, Override, OverridesCache, Store
     from botticelli.telemetry.events import EventLog
-
-OVERRIDE_WAIT_MS = 10_000
-"""The wait for a pause, or a temporary limit that is smaller than the request; longer than a worker waits in place."""
 
 
 class Runtime:
@@ -46,7 +39,6 @@ class Runtime:
         """A cache of what one iteration requests, by run; used by carousel/plan."""
         self.facts: dict[str, Any] | None = None
         """A cache of what this process reports with its heartbeat; used by heartbeats.py."""
-        self._model_budgets: dict[tuple[ModelName, str | None], ModelBudget] = {}
 
     @cached_property
     def services(self) -> Membership | None:
@@ -159,8 +151,8 @@ class Runtime:
         """The rate limits of platforms, enforced by the budget."""
         return BudgetRateLimits(
             lambda: self.budget,
-            self.paused,
-            self.in_force,
+            self.scopes.paused,
+            self.scopes.in_force,
             guard_ms=self.settings.budget.guard_ms,
             later_ms=OVERRIDE_WAIT_MS,
         )
@@ -175,13 +167,15 @@ class Runtime:
         app = configured(Celery("botticelli", set_as_current=False))
         return connected(app, self.redis_url, self.settings.redis.prefix)
 
-    def model_budget(self, model: ModelName, tier: str | None = None) -> ModelBudget:
-        """Return the limits that apply to a model, and their sources. `tier` overrides the tier of the settings."""
-        budget = self._model_budgets.get((model, tier))
-        if budget is None:
-            budget = self._model_budgets[model, tier] = self._find_model_budget(model, tier)
-            self.effective_limits.add(budget)
-        return budget
+    @cached_property
+    def scopes(self) -> ScopePolicy:
+        """Which limits apply."""
+        return ScopePolicy(
+            self.settings, lambda: self.drivers, lambda: self.budget, self._overrides_of, self._read_learned
+        )
+
+    def _overrides_of(self, scope: str, rows: OverrideRows | None) -> Mapping[str, Override]:
+        return self._overrides.of(scope, rows.overrides.in_force if rows else self._read_overrides)
 
     @cached_property
     def catalogue(self) -> Catalogue:
@@ -191,72 +185,13 @@ class Runtime:
         """Return the price of a model: what the settings name of it, and what the price lists know."""
         driver = self.drivers.get(model.provider)
         url = driver.server_url if isinstance(driver, HasServer) else None
-        set_price = self.model_budget(model, tier).set_price
+        set_price = self.scopes.model_budget(model, tier).set_price
         listed = partial(self.catalogue.price, model.provider, model.model, url)
         return KnownPrice(lambda: with_set_price(listed(), set_price))
-
-    @cached_property
-    def effective_limits(self) -> EffectiveLimits:
-        """The limits of models as they hold now: learned ones, and rates that grow after a silence."""
-
-        def find(model: str, tier: str) -> ModelBudget:
-            return self.model_budget(self.drivers.resolve(model), tier)
-
-        return EffectiveLimits(lambda: self.budget, find, LearnedCache(self._read_learned).of)
 
     def _read_learned(self, scope: str) -> Mapping[str, int]:
         with self.store.transaction() as tx:
             return {limit.name: limit.limit for limit in tx.learned.of(scope)}
-
-    def _find_model_budget(self, model: ModelName, tier: str | None) -> ModelBudget:
-        return model_budget(
-            model.provider,
-            model.model,
-            shipped=self.drivers.get(model.provider).rate_limits(),
-            configured=self._configured(model.provider),
-            default_tier=self.settings.default_tier,
-            asked_tier=tier,
-            guard_ms=self.settings.budget.guard_ms,
-        )
-
-    def _configured(self, provider: str) -> Provider | None:
-        """Return the settings of a provider, with the names of its models as budgets spell them."""
-        configured = self.settings.providers.get(provider)
-        if configured is None:
-            return None
-
-        def respelled(tier: Tier) -> Tier:
-            models = {self.drivers.model_name(provider, name): limits for name, limits in tier.models.items()}
-            return tier.model_copy(update={"models": models})
-
-        tiers = {name: respelled(tier) for name, tier in configured.tiers.items()}
-        return configured.model_copy(update={"tiers": tiers})
-
-    def scope(self, model: ModelName) -> Scope:
-        """Return the budget scope of a model, with the limits that apply."""
-        return self.model_budget(model).scope
-
-    def custom_scopes(
-        self,
-        *,
-        narrative: str = "",
-        guilds: Iterable[str] = (),
-        tenant: str | None = None,
-        enqueued: Iterable[BudgetsSettings] = (),
-    ) -> tuple[Scope, ...]:
-        """Return the scopes of the budgets that the settings define for this narrative, these guilds and this tenant.
-
-        The settings with which the run was `enqueued` apply as well: the lower of two limits of a window counts.
-        """
-        named = [("narrative", narrative, "narratives"), *(("guild", guild, "guilds") for guild in guilds)]
-        named += [("tenant", tenant, "tenants")] if tenant else []
-        sources = [self.settings.budgets, *enqueued]
-        scopes = []
-        for kind, name, table in named:
-            limits = [getattr(source, table)[name] for source in sources if name in getattr(source, table)]
-            candidates = [named_scope(kind, name, each, self.settings.budget.guard_ms) for each in limits]
-            scopes += [strictest(candidates)] if candidates else []
-        return tuple(scopes)
 
     @cached_property
     def _overrides(self) -> OverridesCache:
@@ -264,50 +199,9 @@ class Runtime:
 
         return OverridesCache()
 
-    def overrides_of(self, scope: str, tx: Transaction | None = None) -> Mapping[str, Override]:
-        """Return the temporary limits of a scope by window, at most a second old. Pass the open transaction, if any."""
-        return self._overrides.of(scope, tx.overrides.in_force if tx else self._read_overrides)
-
     def _read_overrides(self) -> ActiveOverrides:
         with self.store.transaction() as tx:
             return tx.overrides.in_force()
-
-    def in_force(self, scope: Scope, tx: Transaction | None = None, act: WarmAct = "use") -> Scope:
-        """Return the scope with its learned, growing and temporary limits, as it is granted now.
-
-        `look`: only to show it; `use`: for a request, after which growing rates go on growing.
-        """
-        scope = self.effective_limits.adapted(scope, act)
-        overrides = self.overrides_of(scope.name, tx).items()
-        return lowered(scope, {name: override.limit for name, override in overrides if override.limit is not None})
-
-    def paused(self, scopes: Iterable[Scope], tx: Transaction | None = None) -> ScopePaused | None:
-        """Return the refusal of the first of these scopes that is paused, else None."""
-        from botticelli.store import WHOLE
-
-        for scope in scopes:
-            pause = self.overrides_of(scope.name, tx).get(WHOLE)
-            if pause is not None:
-                return ScopePaused(
-                    scope.name, PAUSED, 0, 0, 0, OVERRIDE_WAIT_MS, paused_by=pause.set_by, reason=pause.reason
-                )
-        return None
-
-    def is_rebuilding(self, refusal: Refusal, scopes: Iterable[Scope]) -> bool:
-        """Whether a window refuses only because Redis lost its charges; it opens again within its period."""
-        from botticelli.budget.redis.redis_budget import RedisBudget
-
-        scope = next((scope for scope in scopes if scope.name == refusal.scope), None)
-        return (
-            scope is not None and isinstance(self.budget, RedisBudget) and self.budget.reopening(scope, refusal.window)
-        )
-
-    def with_retry(self, refusal: Refusal, tx: Transaction | None = None) -> Refusal:
-        """Make a refusal retryable when only a temporary limit makes the request too large."""
-        override = self.overrides_of(refusal.scope, tx).get(refusal.window)
-        if not refusal.too_large or override is None or override.limit != refusal.limit:
-            return refusal
-        return dataclasses.replace(refusal, retry_after_ms=OVERRIDE_WAIT_MS)
 
     def close(self) -> None:
         """Close all connections and leave the services. A part that is used afterwards is created again."""

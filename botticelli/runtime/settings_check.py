@@ -60,7 +60,7 @@ def _check_providers(runtime: Runtime) -> None:
         _require_driver(runtime, name, "providers")
         with _placed(runtime, "providers", name):
             for tier in [None, *runtime.settings.providers[name].tiers]:
-                runtime.model_budget(ModelName(name, ""), tier)
+                runtime.scopes.model_budget(ModelName(name, ""), tier)
 
 
 def _check_platforms(runtime: Runtime) -> None:
@@ -83,7 +83,7 @@ def _check_budgets(runtime: Runtime) -> None:
                 narrative = name if kind == "narratives" else ""
                 guilds = (name,) if kind == "guilds" else ()
                 tenant = name if kind == "tenants" else ""
-                runtime.custom_scopes(narrative=narrative, guilds=guilds, tenant=tenant)
+                runtime.scopes.custom(narrative=narrative, guilds=guilds, tenant=tenant)
 
 
 def _check_security(runtime: Runtime) -> None:

@@ -188,7 +188,7 @@ class ModelCall:
                 looks += 1
                 self._wait_for_cap(drawn, looks)
             else:
-                self._wait_for(self._stage.runtime.with_retry(drawn))
+                self._wait_for(self._stage.runtime.scopes.with_retry(drawn))
         self._requested_at = drawn.requested_at
         if isinstance(drawn.confirmed, Refusal):
             self._give_up_draw(drawn.draw, drawn.confirmed)
@@ -202,7 +202,7 @@ class ModelCall:
         """
         with self._stage.guarded() as tx:
             self._undo_draw(tx, draw)
-        refusal = self._stage.runtime.with_retry(refusal)
+        refusal = self._stage.runtime.scopes.with_retry(refusal)
         if refusal.retry_after_ms is None:
             self._wait_for(refusal)
         raise ParkUntil((refusal.retry_after_ms or 0) / 1000, str(refusal), refusal_summary(refusal))
@@ -213,13 +213,13 @@ class ModelCall:
         tx.ledger.settle(draw.id, "refused", _moment(draw.drawn_at_ms), Usage(0, 0))
 
     def _drawn(self, draw_id: str) -> GrantedDraw | Refusal:
-        paused = self._stage.runtime.paused(self._call.scopes)
+        paused = self._stage.runtime.scopes.paused(self._call.scopes)
         request = Request(self._draws_now(), draw_id, self._call.amounts)
         return paused or self._stage.draw(request, self._entry)
 
     def _draws_now(self) -> Draws:
         """Return the draws in all scopes of the call, with the limits that are in force now."""
-        scopes = tuple(map(self._stage.runtime.in_force, self._call.scopes))
+        scopes = tuple(map(self._stage.runtime.scopes.in_force, self._call.scopes))
         self._draws = replace(self._draws, scopes=scopes)
         return self._draws
 
@@ -292,7 +292,7 @@ class ModelCall:
         if isinstance(error, DriverTerminal):
             raise (ModelDown if error.elsewhere else ActFailed)(f"{model}: {error}") from None
         if isinstance(error, DriverTransient) and error.too_steep:
-            self._stage.runtime.effective_limits.restart(self._call.scope)
+            self._stage.runtime.scopes.effective_limits.restart(self._call.scope)
         limited = isinstance(error, DriverTransient) and error.limited
         requested_seconds = error.retry_after_seconds if isinstance(error, DriverTransient) else None
         failed = self._stage.retries_used - self._first_retry

@@ -141,6 +141,9 @@ class MemoryBudget:
             self._keep(state)
         return refusal
 
+    def reopening(self, scope: Scope, window: str) -> bool:
+        return False
+
     def block_until(self, scope: Scope, wait_ms: int) -> None:
         [state], now = self._open([scope])
         state.blocked_until_ms = max(state.blocked_until_ms, now + wait_ms)

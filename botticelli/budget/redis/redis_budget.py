@@ -136,7 +136,6 @@ class RedisBudget:
         return None if reply[0] else _refusal(shares, reply)
 
     def reopening(self, scope: Scope, window: str) -> bool:
-        """Whether a window is still closed only because the server forgot what was spent, and not because it was."""
         usage = _keys(self._prefix, (scope,))[0]
         reopens_ms = self._connections.client.hget(usage.encode(), f"reopens {window}")
         if reopens_ms is None:

@@ -18,6 +18,7 @@ from redis.exceptions import RedisError
 from botticelli.budget import BLOCKED, Refusal, Scope, Share, Ticket
 from botticelli.budget.scope_paused import PAUSED
 from botticelli.carousel.actor import Actor
+from botticelli.carousel.admission.ports import AdmissionParts, AdmissionRows
 from botticelli.carousel.admission.run_caps import exceeded_cap, run_scope
 from botticelli.carousel.admission.state_machine import AwaitApproval, End, Idle, Start, next_step
 from botticelli.carousel.plan.planned_calls import Plan, shares, without_scope
@@ -25,7 +26,7 @@ from botticelli.carousel.plan.snapshots import plan_of
 from botticelli.errors import BotticelliError
 from botticelli.messages import Publication, publish_iterations
 from botticelli.runtime.process import Runtime
-from botticelli.store import HALT, Open, Run, Transaction
+from botticelli.store import HALT, Open, Run
 from botticelli.telemetry.events import LAST
 from botticelli.telemetry.failpoints import reach
 from botticelli.telemetry.log import log
@@ -44,7 +45,7 @@ def dispatch(runtime: Runtime, run_id: str) -> None:
     publish(runtime, publications)
 
 
-def advance(runtime: Runtime, tx: Transaction, run: Run) -> list[Publication]:
+def advance(runtime: AdmissionParts, tx: AdmissionRows, run: Run) -> list[Publication]:
     """Bring a locked run as far as it can go now. The caller commits, then publishes what comes back."""
     publications: list[Publication] = []
     admitted: dict[str, Any] = {}
@@ -101,7 +102,7 @@ def _numbers(run: Run, opened: Open, first: int) -> range:
 
 
 def _ask(
-    runtime: Runtime, tx: Transaction, run: Run, opened: Open, numbers: Sequence[int]
+    runtime: AdmissionParts, tx: AdmissionRows, run: Run, opened: Open, numbers: Sequence[int]
 ) -> list[Ticket] | Refusal | None:
     """Reserve tickets for the iterations.
 
@@ -117,14 +118,22 @@ def _ask(
         reach("ticket_reserved")
         if isinstance(answer, list):
             return answer
-        reopening = runtime.is_rebuilding(answer, (share.scope for share in shares(plan)))
-        return runtime.with_retry(dataclasses.replace(answer, reopening=reopening), tx)
+        reopening = _is_reopening(runtime, answer, plan)
+        return runtime.scopes.with_retry(dataclasses.replace(answer, reopening=reopening), tx)
     except RedisError as error:
         log("budget_unreachable", level=logging.WARNING, run=run.id, error=type(error).__name__)
         return None
 
 
-def _reserve(runtime: Runtime, tx: Transaction, plan: Plan, ticket_ids: Sequence[str]) -> list[Ticket] | Refusal:
+def _is_reopening(runtime: AdmissionParts, refusal: Refusal, plan: Plan) -> bool:
+    """Whether a window refuses only because Redis lost its charges; it opens again within its period."""
+    scope = next((share.scope for share in shares(plan) if share.scope.name == refusal.scope), None)
+    return scope is not None and runtime.budget.reopening(scope, refusal.window)
+
+
+def _reserve(
+    runtime: AdmissionParts, tx: AdmissionRows, plan: Plan, ticket_ids: Sequence[str]
+) -> list[Ticket] | Refusal:
     """Reserve, with fallbacks to other models.
 
     The first refusal, unless calls can go to other models instead of waiting long for theirs. What was asked on the way
@@ -135,8 +144,8 @@ def _reserve(runtime: Runtime, tx: Transaction, plan: Plan, ticket_ids: Sequence
     tried: dict[str, Scope] = {}
     current: Plan | None = plan
     while current is not None:
-        requested = [Share(runtime.in_force(share.scope, tx), share.amounts) for share in shares(current)]
-        paused = runtime.paused((share.scope for share in requested), tx)
+        requested = [Share(runtime.scopes.in_force(share.scope, tx), share.amounts) for share in shares(current)]
+        paused = runtime.scopes.paused((share.scope for share in requested), tx)
         answer = paused or runtime.budget.reserve_all(ticket_ids, requested, TICKET_LEASE_SECONDS)
         if isinstance(answer, list):
             held = {share.scope.name for share in answer[0].shares}
@@ -155,12 +164,12 @@ def _reserve(runtime: Runtime, tx: Transaction, plan: Plan, ticket_ids: Sequence
     return first
 
 
-def _is_long(runtime: Runtime, refusal: Refusal) -> bool:
+def _is_long(runtime: AdmissionParts, refusal: Refusal) -> bool:
     wait_ms = refusal.retry_after_ms
     return wait_ms is None or wait_ms > runtime.settings.worker.inline_wait_seconds * 1000
 
 
-def give_up_place(runtime: Runtime, tx: Transaction, run: Run, opened: Open | None = None) -> None:
+def give_up_place(runtime: AdmissionParts, tx: AdmissionRows, run: Run, opened: Open | None = None) -> None:
     """Give up the run's place in the Budget's queue.
 
     A run that was refused stands in the Budget's queue; one that doesn't come back would hold up those behind it.
@@ -181,7 +190,9 @@ def _ticket_id(run: Run, number: int, opened: Open) -> str:
     return f"{run.id}:{number}:{attempt or 0}"
 
 
-def _admit(runtime: Runtime, tx: Transaction, run: Run, first: int, tickets: Sequence[Ticket]) -> list[Publication]:
+def _admit(
+    runtime: AdmissionParts, tx: AdmissionRows, run: Run, first: int, tickets: Sequence[Ticket]
+) -> list[Publication]:
     """Tickets of iterations that follow each other, from the first number on."""
     stored = {number: ticket.to_json() for number, ticket in enumerate(tickets, start=first)}
     publishes = tx.iterations.admit(run.id, stored, runtime.settings.worker.redelivery_grace_seconds)
@@ -200,7 +211,7 @@ def _as_admitted(run: Run) -> dict[str, Any]:
     }
 
 
-def _with_more(tx: Transaction, opened: Open, run: Run, admitted: int) -> Open:
+def _with_more(tx: AdmissionRows, opened: Open, run: Run, admitted: int) -> Open:
     """Return the open iterations after admissions under the run's lock; read only when more may wait for a second one."""
     return tx.iterations.open(run.id) if opened.waiting_number is not None else _plus(opened, admitted)
 
@@ -210,7 +221,7 @@ def _plus(opened: Open, admitted: int) -> Open:
 
 
 def _refused(
-    runtime: Runtime, tx: Transaction, run: Run, opened: Open, refusal: Refusal | None, *, again: bool
+    runtime: AdmissionParts, tx: AdmissionRows, run: Run, opened: Open, refusal: Refusal | None, *, again: bool
 ) -> None:
     """Park the run until the time that the refusal names, or end it.
 
@@ -269,7 +280,7 @@ def _after(run: Run, refusal: Refusal) -> datetime | None:
     return None if refusal.retry_after_ms is None else run.now + timedelta(milliseconds=refusal.retry_after_ms)
 
 
-def _failures(tx: Transaction, run: Run) -> str | None:
+def _failures(tx: AdmissionRows, run: Run) -> str | None:
     """Summarise the failures of a run that performed all of its iterations, by cause."""
     if not run.failed:
         return None
@@ -277,7 +288,7 @@ def _failures(tx: Transaction, run: Run) -> str | None:
     return f"{which}: {tx.iterations.failures(run.id)}"
 
 
-def _await_approval(tx: Transaction, run: Run) -> None:
+def _await_approval(tx: AdmissionRows, run: Run) -> None:
     """Pause the run: all that is left of it waits until a person approves or rejects an effect."""
     first, *others = tx.iterations.parked(run.id)
     reason = first
@@ -290,7 +301,7 @@ def _await_approval(tx: Transaction, run: Run) -> None:
     tx.runs.set(run.id, status="paused", reason=reason, due_at=None, waiting_for=None)
 
 
-def _end(runtime: Runtime, tx: Transaction, run: Run, status: str, reason: str | None) -> None:
+def _end(runtime: AdmissionParts, tx: AdmissionRows, run: Run, status: str, reason: str | None) -> None:
     if status != "completed":
         tx.iterations.cancel_queued(run.id)
     tx.runs.finish(run.id, status, reason or _failures(tx, run))

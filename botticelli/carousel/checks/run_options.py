@@ -57,4 +57,4 @@ def _require_tier(runtime: Runtime, provider: str, tier: str) -> None:
     if provider not in known:
         near = difflib.get_close_matches(provider, known, 1) or sorted(known)
         raise InvalidInput(f"there is no provider {provider!r}", where="--tier", do=f"providers: {', '.join(near)}")
-    runtime.model_budget(ModelName(provider, ""), tier)
+    runtime.scopes.model_budget(ModelName(provider, ""), tier)

@@ -79,7 +79,7 @@ def _live(runtime: Runtime, narrative: Narrative) -> Knowledge:
         others = [other for run in _going_on(tx) if (other := _other(runtime, tx, run, scopes)) is not None]
         charges = _charges(tx, scopes.values())
         learned = {name: {limit.name: limit.limit for limit in tx.learned.of(name)} for name in scopes}
-    usages = {name: runtime.budget.usage(runtime.in_force(scope, act="look")) for name, scope in scopes.items()}
+    usages = {name: runtime.budget.usage(runtime.scopes.in_force(scope, act="look")) for name, scope in scopes.items()}
     return Knowledge(estimates, calls, overrides, learned, usages, charges, others, is_live=True, rows=rows)
 
 

@@ -160,8 +160,8 @@ def _simulate(runtime: Runtime, ours: SimulatedRun, knowledge: Knowledge, *, slo
     simulation = Simulation(runtime, start_ms, knowledge.overrides, knowledge.learned, slots=slots)
     scopes = scopes_in(ours.plan)
     for name, usage in knowledge.usages.items():
-        simulation.runtime.budget.begin_with(
-            simulation.runtime.in_force(scopes[name], act="look"), usage, knowledge.charges
+        simulation.parts.budget.begin_with(
+            simulation.parts.scopes.in_force(scopes[name], act="look"), usage, knowledge.charges
         )
     for other in knowledge.others:
         simulation.add(_as_simulated(runtime, other))

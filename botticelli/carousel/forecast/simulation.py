@@ -8,20 +8,20 @@ from __future__ import annotations
 import dataclasses
 import heapq
 import itertools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
-from functools import cached_property
-from typing import Any, cast
+from typing import Any
 
 from botticelli.budget import Amounts, Refusal, Scope, Ticket
 from botticelli.budget.memory.preloaded import PreloadedBudget
 from botticelli.carousel.admission.dispatch import advance
+from botticelli.carousel.plan.plan_parts import PlanParts
 from botticelli.carousel.plan.planned_calls import Call, Plan
 from botticelli.narrative.model import Narrative
-from botticelli.runtime.process import Runtime
-from botticelli.store import ActiveOverrides, Open, Override, Run, Transaction
+from botticelli.runtime.scopes import ScopePolicy
+from botticelli.store import ActiveOverrides, Open, Override, Run
 
 ITERATION_SECONDS = 0.05
 """Duration of an iteration beside its calls: queue, rows, admission."""
@@ -72,42 +72,33 @@ class SimulatedRun:
 LearnedByScope = Mapping[str, Mapping[str, int]]
 
 
-class SimulatedRuntime(Runtime):
-    """The settings, drivers and platforms of `real`; a Budget and lowered limits of its own."""
+class SimulatedParts:
+    """The settings, drivers and prices of `real`, with a Budget and temporary limits of its own."""
 
     def __init__(
-        self, real: Runtime, clock_ms: Callable[[], int], overrides: ActiveOverrides, learned: LearnedByScope
+        self, real: PlanParts, clock_ms: Callable[[], int], overrides: ActiveOverrides, learned: LearnedByScope
     ) -> None:
-        super().__init__(real.settings)
-        self._learned = learned
-        self.__dict__["drivers"] = real.drivers
+        self.settings = real.settings
+        self.drivers = real.drivers
+        self.default_model = real.default_model
+        self.price = real.price
+        self.plans: dict[str, Plan] = {}
+        self.events = _Silence()
+        self.budget = PreloadedBudget(clock_ms)
+        self.scopes = ScopePolicy(
+            real.settings,
+            lambda: real.drivers,
+            lambda: self.budget,
+            lambda scope, _: self._active(scope),
+            lambda scope: learned.get(scope, {}),
+        )
         self._clock_ms = clock_ms
-        self._lowered = overrides
+        self._overrides = overrides
 
-    @cached_property
-    def budget(self) -> PreloadedBudget:
-        return PreloadedBudget(self._clock_ms)
-
-    @property
-    def services(self) -> Any:
-        raise AssertionError("a simulation asks no service")
-
-    @property
-    def redis(self) -> Any:
-        raise AssertionError("a simulation asks no service")
-
-    @property
-    def events(self) -> Any:
-        """Nobody watches."""
-        return _Silence()
-
-    def _read_learned(self, scope: str) -> Mapping[str, int]:
-        return self._learned.get(scope, {})
-
-    def overrides_of(self, scope: str, tx: Transaction | None = None) -> Mapping[str, Override]:
+    def _active(self, scope: str) -> Mapping[str, Override]:
         now = _moment(self._clock_ms())
-        lowered = self._lowered.get(scope, {})
-        return {name: override for name, override in lowered.items() if override.until is None or override.until > now}
+        of_scope = self._overrides.get(scope, {})
+        return {name: override for name, override in of_scope.items() if override.until is None or override.until > now}
 
 
 class _Silence:
@@ -120,7 +111,7 @@ class Simulation:
 
     def __init__(
         self,
-        real: Runtime,
+        real: PlanParts,
         start_ms: int,
         overrides: ActiveOverrides,
         learned: LearnedByScope | None = None,
@@ -128,7 +119,7 @@ class Simulation:
         slots: int,
     ) -> None:
         self.now_ms = start_ms
-        self.runtime = SimulatedRuntime(real, lambda: self.now_ms, overrides, learned or {})
+        self.parts = SimulatedParts(real, lambda: self.now_ms, overrides, learned or {})
         self.runs: dict[str, SimulatedRun] = {}
         self._start_ms = start_ms
         self._events: list[tuple[int, int, Callable[[], None]]] = []
@@ -136,12 +127,12 @@ class Simulation:
         self._idle_steps = 0
         self._free_slots = slots
         self._queue: list[Iterator[int]] = []
-        self._rows = cast(Transaction, _Rows(self))
+        self._rows = _Rows(self)
 
     def add(self, simulated: SimulatedRun) -> None:
         """A run that is parked is looked at when it is due, others now."""
         self.runs[simulated.run.id] = simulated
-        self.runtime.plans[simulated.run.id] = simulated.plan
+        self.parts.plans[simulated.run.id] = simulated.plan
         due_ms = (
             _ms(simulated.run.due_at) if simulated.run.status == "waiting" and simulated.run.due_at else self.now_ms
         )
@@ -194,9 +185,9 @@ class Simulation:
             self._advance(simulated)
 
     def _advance(self, simulated: SimulatedRun) -> None:
-        refusals = self.runtime.budget.refusals
+        refusals = self.parts.budget.refusals
         refusals.clear()
-        advance(self.runtime, self._rows, self._rows.runs.lock(simulated.run.id))
+        advance(self.parts, self._rows, self._rows.runs.lock(simulated.run.id))
         simulated.refusals += [Refused(refusal, self.now_ms, simulated.run.dispatched) for refusal in refusals]
 
     def _iteration(self, simulated: SimulatedRun, ticket: Ticket) -> Iterator[int]:
@@ -205,25 +196,25 @@ class Simulation:
         for position, call in simulated.plan.items():
             for turn in range(call.turns):
                 yield from self._call(simulated, ticket, f"{position}.{turn}", position)
-        self.runtime.budget.release(ticket.id, [share.scope for share in ticket.shares])
+        self.parts.budget.release(ticket.id, [share.scope for share in ticket.shares])
         self._count(simulated)
         self._free_slots += 1
         self._advance(simulated)
         self._start_queued()
 
     def _call(self, simulated: SimulatedRun, ticket: Ticket, name: str, position: int) -> Iterator[int]:
-        budget, draw_id = self.runtime.budget, f"{ticket.id}:{name}"
+        budget, draw_id = self.parts.budget, f"{ticket.id}:{name}"
         call = _granted(simulated.plan[position], ticket)
         for scope in call.scopes:
             while isinstance(refusal := budget.draw(ticket.id, draw_id, self._in_force(scope), call.amounts), Refusal):
-                wait_ms = self.runtime.with_retry(refusal, self._rows).retry_after_ms
+                wait_ms = self.parts.scopes.with_retry(refusal, self._rows).retry_after_ms
                 yield NEVER_MS if wait_ms is None else max(1, wait_ms)
         yield round(simulated.figures[position].seconds * 1000) if position in simulated.figures else 0
         for scope in reversed(call.scopes):
             budget.settle(ticket.id, draw_id, self._in_force(scope), simulated.used(position))
 
     def _in_force(self, scope: Scope) -> Scope:
-        return self.runtime.in_force(scope, self._rows)
+        return self.parts.scopes.in_force(scope, self._rows)
 
     def _count(self, simulated: SimulatedRun) -> None:
         turns = [simulated.used(position) for position, call in simulated.plan.items() for _ in range(call.turns)]
@@ -243,11 +234,11 @@ class Simulation:
 
 
 class _Rows:
-    """The rows that admission reads and writes, in memory: what `Transaction` gives it, as far as it asks."""
+    """Keeps the rows that admission reads and writes in memory: one object for all its repositories."""
 
     def __init__(self, simulation: Simulation) -> None:
         self._simulation = simulation
-        self.runs = self.iterations = self
+        self.runs = self.iterations = self.run_actions = self.overrides = self
 
     def get(self, run_id: str) -> Run:
         simulated = self._simulation.runs[run_id]
@@ -273,8 +264,23 @@ class _Rows:
             self._simulation.perform(self._simulation.runs[run_id], Ticket.from_json(ticket))
         return dict.fromkeys(tickets, 1)
 
-    def cancel_queued(self, run_id: str) -> int:
-        return 0
+    def cancel_queued(self, run_id: str) -> Sequence[Mapping[str, Any]]:
+        return ()
+
+    def parked(self, run_id: str) -> list[str]:
+        return []
+
+    def failures(self, run_id: str, limit: int = 3) -> str:
+        return ""
+
+    def record(self, run_id: str, action: str, *, actor: str, reason: str) -> None:
+        pass
+
+    def snapshot(self, run_id: str) -> Any:
+        raise KeyError(run_id)  # the plan of a simulated run is given
+
+    def in_force(self) -> ActiveOverrides:
+        return {}
 
 
 def _granted(call: Call, ticket: Ticket) -> Call:

@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
+from botticelli.carousel.plan.plan_parts import PlanParts
 from botticelli.drivers.interface.token_estimate import estimate_tokens
 from botticelli.narrative.model import Act, Narrative, Template
-from botticelli.runtime.process import Runtime
 
 if TYPE_CHECKING:
     from botticelli.store import Transaction
@@ -55,7 +55,7 @@ def first_estimates(narrative: Narrative) -> Estimates:
 
 
 def learned_estimates(
-    runtime: Runtime, tx: Transaction, narrative: Narrative, rows: Mapping[int, int | None] | None = None
+    runtime: PlanParts, tx: Transaction, narrative: Narrative, rows: Mapping[int, int | None] | None = None
 ) -> Estimates:
     """Estimate each act from its own past.
 
@@ -80,7 +80,7 @@ def learned_estimates(
     return estimates
 
 
-def model_name(runtime: Runtime, narrative: Narrative, act: Act) -> str:
+def model_name(runtime: PlanParts, narrative: Narrative, act: Act) -> str:
     """Return the model of the run's options, else of the act, the narrative or the settings, as it is written."""
     chosen = narrative.run_options.model if narrative.run_options else None
     return chosen or act.model or narrative.model or runtime.default_model.model

@@ -14,12 +14,12 @@ from typing import Any
 from botticelli.budget import Amounts, Scope, Share, merged
 from botticelli.budget.limits import multiplied
 from botticelli.carousel.plan.estimates import Estimate, Estimates, fallback_names, first_estimates, model_name, turns
+from botticelli.carousel.plan.plan_parts import PlanParts
 from botticelli.drivers import ModelName
 from botticelli.narrative import literal_guilds
 from botticelli.narrative.execution import Carousel, Multipliers, RunOptions
 from botticelli.narrative.model import Narrative
 from botticelli.pricing import UNKNOWN_PRICE, KnownPrice
-from botticelli.runtime.process import Runtime
 from botticelli.settings.demands import Demands
 
 ONCE = Carousel(iterations=1)
@@ -99,7 +99,7 @@ def carousel_of(narrative: Narrative) -> Carousel:
 
 
 def plan_iteration(
-    runtime: Runtime, narrative: Narrative, estimates: Estimates, demands: Sequence[Demands] = ()
+    runtime: PlanParts, narrative: Narrative, estimates: Estimates, demands: Sequence[Demands] = ()
 ) -> Plan:
     """Plan the calls of one iteration.
 
@@ -110,7 +110,7 @@ def plan_iteration(
     """
     run_options = narrative.run_options or RunOptions()
     names = {"narrative": narrative.name, "guilds": literal_guilds(narrative), "tenant": run_options.tenant}
-    own = runtime.custom_scopes(**names, enqueued=[demand.budgets for demand in demands])  # type: ignore[arg-type]
+    own = runtime.scopes.custom(**names, enqueued=[demand.budgets for demand in demands])  # type: ignore[arg-type]
     plan: Plan = {}
     for position, estimate in (first_estimates(narrative) | estimates).items():
         act = narrative.acts[position]
@@ -118,7 +118,7 @@ def plan_iteration(
         for name in (model_name(runtime, narrative, act), *fallback_names(narrative, act)):
             model = runtime.drivers.resolve(name)
             tier = run_options.tiers.get(model.provider)
-            budget = runtime.model_budget(model, tier)
+            budget = runtime.scopes.model_budget(model, tier)
             account = (budget.account,) if budget.account else ()
             scopes = (*own, *account, _multiplied(runtime, narrative, budget.scope))
             call = Call(model, scopes, turns(act), estimate, runtime.price(model, tier))
@@ -204,7 +204,7 @@ def _turns(call: Call) -> Amounts:
     return replace(Amounts.each(lambda metric: amounts.of(metric) * call.turns), concurrency=0)
 
 
-def _multiplied(runtime: Runtime, narrative: Narrative, scope: Scope) -> Scope:
+def _multiplied(runtime: PlanParts, narrative: Narrative, scope: Scope) -> Scope:
     """A model's limits, with the multipliers of the most specific place that has them."""
     general = Multipliers.model_validate(runtime.settings.budget.model_dump(include=set(Multipliers.model_fields)))
     return multiplied(scope, multipliers_of(narrative).over(general).model_dump())

@@ -8,11 +8,10 @@ from threading import Lock
 from cachetools import LRUCache
 
 from botticelli.carousel.plan.estimates import Estimates, from_json
+from botticelli.carousel.plan.plan_parts import PlanParts, PlanRows
 from botticelli.carousel.plan.planned_calls import Plan, plan_iteration
 from botticelli.narrative.model import Narrative
-from botticelli.runtime.process import Runtime
 from botticelli.settings.demands import Demands, demands_from_rows
-from botticelli.store import Transaction
 
 CACHE_SIZE = 256
 
@@ -29,7 +28,7 @@ _snapshots: LRUCache[str, _Snapshot] = LRUCache(CACHE_SIZE)
 _lock = Lock()
 
 
-def _read(tx: Transaction, run_id: str) -> _Snapshot:
+def _read(tx: PlanRows, run_id: str) -> _Snapshot:
     with _lock:
         snapshot = _snapshots.get(run_id)
     if snapshot is None:
@@ -45,16 +44,16 @@ def _read(tx: Transaction, run_id: str) -> _Snapshot:
     return snapshot
 
 
-def narrative_of(tx: Transaction, run_id: str) -> Narrative:
+def narrative_of(tx: PlanRows, run_id: str) -> Narrative:
     return _read(tx, run_id).narrative
 
 
-def estimates_of(tx: Transaction, run_id: str) -> Estimates:
+def estimates_of(tx: PlanRows, run_id: str) -> Estimates:
     """Return the estimates of a run as decided at enqueue, so that every plan of its iterations is the same."""
     return _read(tx, run_id).estimates
 
 
-def plan_of(runtime: Runtime, tx: Transaction, run_id: str) -> Plan:
+def plan_of(runtime: PlanParts, tx: PlanRows, run_id: str) -> Plan:
     """Return the plan of this run's iterations, made once per process: neither its snapshot nor the settings change."""
     plan: Plan | None = runtime.plans.get(run_id)
     if plan is None:
@@ -66,17 +65,17 @@ def plan_of(runtime: Runtime, tx: Transaction, run_id: str) -> Plan:
     return plan
 
 
-def demands_of_run(tx: Transaction, run_id: str) -> tuple[Demands, ...]:
+def demands_of_run(tx: PlanRows, run_id: str) -> tuple[Demands, ...]:
     """Return the demands of the settings that the run was enqueued with."""
     return _read(tx, run_id).demands
 
 
-def given_variables_of(tx: Transaction, run_id: str) -> dict[str, str]:
+def given_variables_of(tx: PlanRows, run_id: str) -> dict[str, str]:
     """Return the variables given at enqueue; they win over every default, also over those of embedded narratives."""
     return _read(tx, run_id).variables
 
 
-def variables_of(tx: Transaction, run_id: str) -> dict[str, str]:
+def variables_of(tx: PlanRows, run_id: str) -> dict[str, str]:
     """Return the variables of a run: those given at enqueue over the narrative's defaults."""
     snapshot = _read(tx, run_id)
     return snapshot.narrative.variables | snapshot.variables

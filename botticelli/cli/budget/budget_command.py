@@ -38,7 +38,7 @@ def show(invocation: Invocation, as_json: bool) -> None:
 
     runtime = invocation.runtime
     usages = [runtime.budget.usage(scope) for scope in known_scopes(runtime)]
-    data = [{**as_object(usage), "paused": runtime.overrides_of(usage.scope).get(WHOLE)} for usage in usages]
+    data = [{**as_object(usage), "paused": runtime.scopes.overrides_of(usage.scope).get(WHOLE)} for usage in usages]
     emit(data, lambda: _usage_lines(runtime, usages), as_json=as_json)
 
 
@@ -54,7 +54,7 @@ def _usage_lines(runtime: Runtime, usages: Sequence[ScopeUsage]) -> Iterator[str
         hour = tx.spending.by_time(step_seconds=120, steps=30)
     for usage in usages:
         yield from (piece for line in gauge_lines([usage]) for piece in wrapped(line))
-        paused = runtime.overrides_of(usage.scope).get(WHOLE)
+        paused = runtime.scopes.overrides_of(usage.scope).get(WHOLE)
         if paused is not None:
             yield f"  {override_line(paused)}"
         if usage.scope in hour:

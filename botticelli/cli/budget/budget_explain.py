@@ -30,9 +30,9 @@ def explanation(runtime: Runtime, name: str, today: date | None = None) -> dict[
     seven days.
     """
     scope = find_scope(runtime, name)
-    limits = runtime.effective_limits.of(scope.name)
+    limits = runtime.scopes.effective_limits.of(scope.name)
     bounds = limits.learned if limits else None
-    usage = runtime.budget.usage(runtime.in_force(scope, act="look"))
+    usage = runtime.budget.usage(runtime.scopes.in_force(scope, act="look"))
     with runtime.store.transaction() as tx:
         acts = tx.spending.by_act(scope.name)
         learned = tx.learned.of(scope.name)
@@ -50,7 +50,7 @@ def explanation(runtime: Runtime, name: str, today: date | None = None) -> dict[
             "least_ms": scope.guard_ms,
             "most_ms": runtime.settings.budget.guard_max_ms,
         },
-        "overrides": list(runtime.overrides_of(scope.name).values()),
+        "overrides": list(runtime.scopes.overrides_of(scope.name).values()),
         "holders": [_holder(ticket, narratives) for ticket in usage.holders],
         "learned": [_learned(scope, limit, bounds) for limit in learned],
         "acts": acts,
@@ -118,10 +118,10 @@ def _origin(runtime: Runtime, scope: Scope, today: date) -> dict[str, str | None
     if not tier or provider not in runtime.drivers.names():
         return None
     try:
-        budget = runtime.model_budget(ModelName(provider, model), tier)
+        budget = runtime.scopes.model_budget(ModelName(provider, model), tier)
     except BotticelliError:
         try:
-            budget = runtime.model_budget(ModelName(provider, model))
+            budget = runtime.scopes.model_budget(ModelName(provider, model))
         except BotticelliError:
             return None
     if not model:

@@ -22,7 +22,7 @@ MULTIPLIERS = {"rpm_multiplier", "tpm_multiplier", "rpd_multiplier"}
 def usual_scopes(runtime: Runtime) -> dict[str, Scope]:
     """Return all scopes by name with their usual limits; runs take precedence over settings, settings over the ledger."""
     multipliers = runtime.settings.budget.model_dump(include=MULTIPLIERS)
-    budgets = [runtime.model_budget(model) for model in models_in_use(runtime)]
+    budgets = [runtime.scopes.model_budget(model) for model in models_in_use(runtime)]
     scopes = {budget.account.name: budget.account for budget in budgets if budget.account}
     scopes |= {budget.scope.name: multiplied(budget.scope, multipliers) for budget in budgets}
     scopes |= {scope.name: scope for scope in _own_scopes(runtime)}
@@ -37,7 +37,7 @@ def usual_scopes(runtime: Runtime) -> dict[str, Scope]:
 
 def known_scopes(runtime: Runtime) -> list[Scope]:
     """Return all scopes sorted by name, with the limits in force."""
-    return [runtime.in_force(scope, act="look") for scope in usual_scopes(runtime).values()]
+    return [runtime.scopes.in_force(scope, act="look") for scope in usual_scopes(runtime).values()]
 
 
 def find_scope(runtime: Runtime, name: str) -> Scope:
@@ -64,7 +64,7 @@ def _normalized(runtime: Runtime, name: str) -> str:
         return name.strip()
     resolved = runtime.drivers.resolve(model)
     try:
-        scope = runtime.model_budget(resolved, tier or None).scope.name
+        scope = runtime.scopes.model_budget(resolved, tier or None).scope.name
     except SettingsError:
         return f"{resolved}{at}{tier}"
     plain = f"{resolved}{at}{tier}"
@@ -79,10 +79,10 @@ def scope_in(share: Mapping[str, Any] | None) -> Scope | None:
 def _own_scopes(runtime: Runtime) -> Iterator[Scope]:
     budgets = runtime.settings.budgets
     for narrative in budgets.narratives:
-        yield from runtime.custom_scopes(narrative=narrative)
-    yield from runtime.custom_scopes(guilds=budgets.guilds)
+        yield from runtime.scopes.custom(narrative=narrative)
+    yield from runtime.scopes.custom(guilds=budgets.guilds)
     for tenant in budgets.tenants:
-        yield from runtime.custom_scopes(tenant=tenant)
+        yield from runtime.scopes.custom(tenant=tenant)
 
 
 def models_in_use(runtime: Runtime) -> Iterator[ModelName]:

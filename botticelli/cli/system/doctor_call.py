@@ -98,7 +98,9 @@ class Trial:
     def perform(self, driver: Driver, request: GenerateRequest) -> tuple[GenerateResponse, float] | Refusal:
         """Return the response and its duration in seconds, or the refusal of the budget. DriverError as `generate`."""
         scope, budget = self.call.scope, self.runtime.budget
-        draw = self.runtime.paused([scope]) or budget.draw(self._ticket_id, self._run_id, scope, self.call.amounts)
+        draw = self.runtime.scopes.paused([scope]) or budget.draw(
+            self._ticket_id, self._run_id, scope, self.call.amounts
+        )
         if isinstance(draw, Refusal):
             return draw
         try:
@@ -175,9 +177,9 @@ class Trial:
 
 def _call(runtime: Runtime, model: ModelName, request: GenerateRequest) -> Call:
     """Plan the call under the limits that are in force now."""
-    budget = runtime.model_budget(model)
+    budget = runtime.scopes.model_budget(model)
     multipliers = runtime.settings.budget.model_dump(include=MULTIPLIERS)
-    scope = runtime.in_force(multiplied(budget.scope, multipliers))
+    scope = runtime.scopes.in_force(multiplied(budget.scope, multipliers))
     input_tokens = estimate_request_tokens(request)
     estimate = Estimate(input_tokens + MAX_OUTPUT_TOKENS, "prompt", input_tokens)
     return Call(model, (scope,), 1, estimate, runtime.price(model))

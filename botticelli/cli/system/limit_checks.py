@@ -16,7 +16,7 @@ def old_figures(runtime: Runtime, today: date) -> Iterator[tuple[str, str]]:
     """Yield what is old and what to do, for each tier whose figures are older than 90 days."""
     by_tier: dict[str, dict[str, ModelBudget]] = defaultdict(dict)
     for model in models_in_use(runtime):
-        budget = runtime.model_budget(model)
+        budget = runtime.scopes.model_budget(model)
         if budget.has_rates and is_old(budget.as_of, today):
             by_tier[f"{model.provider} {budget.scope.name.rpartition('@')[2]}"][budget.scope.name] = budget
     for tier, budgets in sorted(by_tier.items()):

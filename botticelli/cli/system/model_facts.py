@@ -15,7 +15,7 @@ MICRO = 1_000_000
 
 def model_facts(runtime: Runtime, model: ModelName) -> list[str]:
     """Return the limits of a model, such as `1,000 requests/60s`, with their tier, its spend limits, and its price."""
-    budget = runtime.model_budget(model)
+    budget = runtime.scopes.model_budget(model)
     limits = ", ".join(f"{number(window.limit)} {window.name}" for window in budget.scope.windows)
     _, _, tier = budget.scope.name.rpartition("@")
     facts = [f"limits of tier {tier}: {limits}" if limits else "no limit is known"]

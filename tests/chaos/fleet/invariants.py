@@ -194,7 +194,7 @@ def limits_passed(
     I2, by the provider's own record; and how many calls came later than the guard allows for (a process was stopped
     between its draw and its call): those count for the day, and not for the short window.
     """
-    scope = runtime.scope(runtime.drivers.resolve(f"openai/{model}")).name
+    scope = runtime.scopes.of(runtime.drivers.resolve(f"openai/{model}")).name
     query = "select narrative, act, number, drawn_at from ledger where scope = :run order by drawn_at"
     draws: dict[Row, list[float]] = defaultdict(list)
     for *what, at in _rows(runtime, query, scope):
@@ -247,7 +247,7 @@ def _holds(file: Path, secrets: tuple[bytes, ...]) -> bool:
 
 def held(runtime: Runtime, model: str) -> list[str]:
     """I5: the tickets that the Budget still holds for a model."""
-    return list(runtime.budget.usage(runtime.scope(runtime.drivers.resolve(model))).holders)
+    return list(runtime.budget.usage(runtime.scopes.of(runtime.drivers.resolve(model))).holders)
 
 
 def wait_for_end(runtime: Runtime, run_id: str, timeout_seconds: float = 240) -> None:

@@ -44,7 +44,7 @@ def ledger(runtime: Runtime) -> list[Any]:
 
 
 def used(runtime: Runtime) -> dict[str, tuple[int, int]]:
-    usage = runtime.budget.usage(runtime.scope(runtime.drivers.resolve(MODEL)))
+    usage = runtime.budget.usage(runtime.scopes.of(runtime.drivers.resolve(MODEL)))
     return {one.window.name: (one.used, one.held) for one in usage.windows if one.window.metric != "concurrency"}
 
 

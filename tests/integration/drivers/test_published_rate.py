@@ -77,7 +77,7 @@ def test_default_settings_admit_the_rate_of_the_entry_tier_and_no_call_is_refuse
 ) -> None:
     clock, late, begin_ms = server.clock, random.Random(15), server.clock.ms
     model = runtime.drivers.resolve("anthropic/claude-opus-5-5")
-    driver, scope = runtime.drivers.get(model.provider), runtime.scope(model)
+    driver, scope = runtime.drivers.get(model.provider), runtime.scopes.of(model)
     request = GenerateRequest(model=model.model, messages=(Message("user", "Say hello."),), max_tokens=1_000)
     refusals = 0
     with valkey_socket() as socket, Redis(unix_socket_path=socket) as client:

@@ -102,5 +102,5 @@ def test_settings_of_model_apply_by_any_spelling(tmp_path: Path) -> None:
     provider = '{"default_tier": "t", "tiers": {"t": {"models": ' + models + "}}}"
     settings = load_settings({"providers.gemini": provider}, environ={"BOTTICELLI_HOME": str(tmp_path)}, cwd=tmp_path)
     runtime = Runtime(settings)
-    scopes = {runtime.scope(runtime.drivers.resolve(f"gemini/{name}")) for name in ("gemini-x", "models/GEMINI-x")}
+    scopes = {runtime.scopes.of(runtime.drivers.resolve(f"gemini/{name}")) for name in ("gemini-x", "models/GEMINI-x")}
     assert [(scope.name, scope.windows[0].limit) for scope in scopes] == [("gemini/gemini-x@t", 7)]

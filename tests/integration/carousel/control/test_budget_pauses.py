@@ -22,7 +22,7 @@ def fresh(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_paused_scope_admits_nothing_and_outlives_redis(runtime: Runtime) -> None:
-    scope = runtime.scope(runtime.drivers.resolve("echo/echo")).name
+    scope = runtime.scopes.of(runtime.drivers.resolve("echo/echo")).name
     first = pause_scope(runtime, scope, ADA)
     assert pause_scope(runtime, scope, Actor("again", "bob")) == first
     run = start(runtime, narrative_text(3, on_budget_exhausted="stop"))
@@ -43,7 +43,7 @@ def test_a_paused_scope_admits_nothing_and_outlives_redis(runtime: Runtime) -> N
 
 def test_a_paused_scope_is_not_drawn_from(runtime: Runtime) -> None:
     run = start(runtime, narrative_text(1))
-    scope = runtime.scope(runtime.drivers.resolve("echo/echo")).name
+    scope = runtime.scopes.of(runtime.drivers.resolve("echo/echo")).name
     pause_scope(runtime, scope)
     perform_open(runtime, run.id)
     after = run_of(runtime, run.id)

@@ -81,7 +81,7 @@ def test_pause_now_holds_before_the_next_call_and_resume_pays_nothing_twice(
     assert (after.status, after.succeeded, after.used_tokens) == ("completed", 2, 40)
     assert len(driver.prompts) == 4
     assert moves(runtime, run.id) == [("resume", "ada@home", "too loud")]
-    assert runtime.budget.usage(runtime.scope(runtime.drivers.resolve("echo/echo"))).tickets == 0
+    assert runtime.budget.usage(runtime.scopes.of(runtime.drivers.resolve("echo/echo"))).tickets == 0
 
 
 def test_a_soft_pause_lets_the_iteration_end_and_now_makes_it_harder(
@@ -119,7 +119,7 @@ def test_a_guard_that_is_old_is_asked_again_before_the_call(runtime: Runtime, mo
     perform(runtime, run.id, 1)
     with runtime.store.transaction() as tx:
         entry = tx.ledger.of_run(run.id)[0]
-    usage = runtime.budget.usage(runtime.scope(runtime.drivers.resolve("echo/echo")))
+    usage = runtime.budget.usage(runtime.scopes.of(runtime.drivers.resolve("echo/echo")))
     assert (driver.prompts, entry["outcome"], usage.tickets) == ([], "refused", 0)
     resume(runtime, run.id)
     assert perform_all(runtime, run.id).status == "completed"

@@ -141,7 +141,7 @@ def test_the_next_model_answers_when_the_first_is_down(
 
 
 def scopes_of(runtime: Runtime) -> list[Any]:
-    return [runtime.scope(runtime.drivers.resolve(model)) for model in (MODELS["openai"], MODELS["anthropic"])]
+    return [runtime.scopes.of(runtime.drivers.resolve(model)) for model in (MODELS["openai"], MODELS["anthropic"])]
 
 
 def test_the_next_model_answers_when_the_first_one_s_budget_is_exhausted(

@@ -81,7 +81,7 @@ def test_a_run_that_no_longer_waits_keeps_no_place_in_the_queue(make_runtime: Ma
 def test_a_run_that_fails_gives_up_its_place_at_once(make_runtime: MakeRuntime, others: int) -> None:
     """Whether it ends with this iteration or waits for others in flight."""
     runtime = make_runtime(drivers__echo__errors='["400"]', **SMALL)
-    scope = runtime.scope(runtime.drivers.resolve("echo/echo"))
+    scope = runtime.scopes.of(runtime.drivers.resolve("echo/echo"))
     each = 3000 if others == 0 else 2000
     run = start(runtime, narrative_text(9, estimated_tokens_per_iteration=each, concurrency=3))
     assert [waiter.ticket for waiter in runtime.budget.usage(scope).waiting] == [f"{run.id}:{2 + others}:0"]
@@ -194,7 +194,7 @@ def test_input_and_output_have_limits_of_their_own(make_runtime: MakeRuntime) ->
     runtime = make_runtime(**one_tier(itpm=100, otpm=1000))
     text = narrative_text(50, f'one = "{"x" * 100}"', estimated_tokens_per_iteration=100)
     run = perform_all(runtime, start(runtime, text).id)
-    usage = runtime.budget.usage(runtime.scope(runtime.drivers.resolve("echo/echo")))
+    usage = runtime.budget.usage(runtime.scopes.of(runtime.drivers.resolve("echo/echo")))
     assert run.status == "budget_exhausted"
     assert "input_tokens/60s" in (run.reason or "")
     assert {one.window.metric: one.used for one in usage.windows} == {
@@ -205,7 +205,7 @@ def test_input_and_output_have_limits_of_their_own(make_runtime: MakeRuntime) ->
 
 def test_a_lack_of_slots_is_waited_for_whatever_the_policy(make_runtime: MakeRuntime) -> None:
     runtime = make_runtime(worker__inline_wait_seconds="0", **one_tier(max_concurrent=1))
-    scope, slot = runtime.scope(runtime.drivers.resolve("echo/echo")), Amounts(1, 1, concurrency=1)
+    scope, slot = runtime.scopes.of(runtime.drivers.resolve("echo/echo")), Amounts(1, 1, concurrency=1)
     assert isinstance(runtime.budget.draw("somebody else", "a call", scope, slot), Draw)
     run = start(runtime, narrative_text(1))
     perform(runtime, run.id, 1)
@@ -344,7 +344,7 @@ def test_pause_holds_and_resume_goes_on(runtime: Runtime) -> None:
 
 def test_pause_gives_back_the_tickets_of_what_nobody_has_begun(runtime: Runtime) -> None:
     run = start(runtime, narrative_text(4, estimated_tokens_per_iteration=100, concurrency=3))
-    scope = runtime.scope(runtime.drivers.resolve("echo/echo"))
+    scope = runtime.scopes.of(runtime.drivers.resolve("echo/echo"))
     assert runtime.budget.usage(scope).held.tokens == 300
     pause(runtime, run.id)
     assert runtime.budget.usage(scope).held.tokens == 0
@@ -386,7 +386,7 @@ def test_a_complete_run_can_not_be_resumed(runtime: Runtime) -> None:
 def test_nothing_is_held_when_nothing_is_in_flight(make_runtime: MakeRuntime) -> None:
     runtime = make_runtime(**SMALL)
     run = perform_all(runtime, start(runtime, narrative_text(3, estimated_tokens_per_iteration=1000)).id)
-    usage = runtime.budget.usage(runtime.scope(runtime.drivers.resolve("echo/echo")))
+    usage = runtime.budget.usage(runtime.scopes.of(runtime.drivers.resolve("echo/echo")))
     assert run.status == "completed"
     assert (usage.held.requests, usage.held.tokens, usage.tickets) == (0, 0, 0)
     assert usage.windows[0].used == 3000

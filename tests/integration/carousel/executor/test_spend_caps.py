@@ -43,7 +43,7 @@ def runtime(make_runtime: MakeRuntime, capped: RawServer) -> Runtime:
 
 
 def pause_of(runtime: Runtime, scope: str) -> Override | None:
-    return runtime.overrides_of(scope).get(WHOLE)
+    return runtime.scopes.overrides_of(scope).get(WHOLE)
 
 
 @pytest.mark.parametrize("policy", ["stop", "wait"])

@@ -37,7 +37,7 @@ class Forgetful:
 
 
 def day(runtime: Runtime) -> Scope:
-    return runtime.scope(runtime.drivers.resolve("echo/echo"))
+    return runtime.scopes.of(runtime.drivers.resolve("echo/echo"))
 
 
 def limits(**limits: int) -> str:

@@ -247,7 +247,7 @@ def test_ticket_is_released_when_its_run_is_cancelled(make_runtime: MakeRuntime)
 
     runtime = make_runtime()
     run = start(runtime, narrative_text(2, estimated_tokens_per_iteration=100, concurrency=2))
-    scope = runtime.scope(runtime.drivers.resolve("echo/echo"))
+    scope = runtime.scopes.of(runtime.drivers.resolve("echo/echo"))
     assert runtime.budget.usage(scope).held.tokens == 200
     cancel(runtime, run.id)
     assert runtime.budget.usage(scope).held.tokens == 0
@@ -307,7 +307,7 @@ def test_handed_back_iteration_continues_at_once_and_its_old_holder_writes_nothi
         tx.iterations.check_lease(old, lease_seconds=60)
     after = perform_all(runtime, run.id)
     assert (after.status, after.succeeded, after.used_tokens) == ("completed", 1, 100)
-    assert runtime.budget.usage(runtime.scope(runtime.drivers.resolve("echo/echo"))).held.tokens == 0
+    assert runtime.budget.usage(runtime.scopes.of(runtime.drivers.resolve("echo/echo"))).held.tokens == 0
 
 
 def _ticket_of(tx: Transaction, run_id: str) -> dict[str, Any]:

@@ -100,7 +100,7 @@ def test_calls_that_used_more_than_estimated_are_listed_apart(make_runtime: Make
 def test_a_ticket_that_was_granted_before_the_limit_was_lowered_passes_nothing(runtime: Runtime, call: Call) -> None:
     run = start(runtime, TEXT.replace("[acts]", "concurrency = 5\n[acts]"))
     found(call, "set", SCOPE, "tokens/60s", "1000", "--reason", "try")
-    wait_until(lambda: runtime.overrides_of(SCOPE), "the lower limit to be known")
+    wait_until(lambda: runtime.scopes.overrides_of(SCOPE), "the lower limit to be known")
     assert perform_all(runtime, run.id).succeeded == 5
     assert found(call, "audit")["ok"]
 
@@ -110,7 +110,7 @@ def test_a_lower_limit_is_kept_by_every_process_within_a_second_and_recorded(run
     assert perform_open(runtime, run.id) == 1
     override = found(call, "set", "echo/echo", "tokens/60s", "3000", "--reason", "the bill", "--until", "1h")
     assert (override["scope"], override["limit"], override["reason"]) == (SCOPE, 3000, "the bill")
-    wait_until(lambda: runtime.overrides_of(SCOPE), "the lower limit to be known")
+    wait_until(lambda: runtime.scopes.overrides_of(SCOPE), "the lower limit to be known")
     after = perform_all(runtime, run.id)
     assert (after.status, after.succeeded) == ("budget_exhausted", 3)
     assert "3,000 of 3,000 used" in (after.reason or "")
@@ -129,14 +129,14 @@ def test_a_limit_that_lets_nothing_pass_parks_a_run_and_ends_by_itself(runtime: 
     assert run.due_at is not None and (run.due_at - run.now).total_seconds() < 11
     with runtime.store.transaction() as tx:
         tx.connection.execute(text("update budget_overrides set until = now(); update runs set due_at = now()"))
-    wait_until(lambda: not runtime.overrides_of(SCOPE), "the limit to be over")
+    wait_until(lambda: not runtime.scopes.overrides_of(SCOPE), "the limit to be over")
     assert perform_all(runtime, run.id).status == "completed"
 
 
 def test_default_ends_a_lower_limit(runtime: Runtime, call: Call) -> None:
     found(call, "set", SCOPE, "tokens/60s", "1", "--reason", "a")
     assert call("set", SCOPE, "tokens/60s", "default", "--reason", "b").exit_code == 0
-    assert runtime.overrides_of(SCOPE) == {}
+    assert runtime.scopes.overrides_of(SCOPE) == {}
     assert [one["reason"] for one in found(call, "history")["overrides"]] == ["b", "a"]
     assert run_of(runtime, start(runtime, TEXT).id).status == "running"
 

@@ -33,7 +33,7 @@ def test_costs_of_tiny_calls_add_up_exactly(make_runtime: MakeRuntime) -> None:
         costs = [row["cost_usd"] for row in tx.ledger.of_run(run.id)]
     assert costs == [TINY] * 20
     assert run.cost_usd == 20 * TINY
-    scope = runtime.scope(runtime.drivers.resolve("echo/cheap"))
+    scope = runtime.scopes.of(runtime.drivers.resolve("echo/cheap"))
     assert [window.used for window in runtime.budget.usage(scope).windows] == [50]
     [past] = runtime._past_charges([scope])
     assert past.amounts.cost_microusd == 50

@@ -80,7 +80,7 @@ def test_a_plan_finishes_when_the_run_does_after_what_others_used(make_runtime: 
     clock = with_clock(runtime)
     runtime.drivers._made["echo"] = Timed(clock)
     text = narrative_text(18, estimated_tokens_per_iteration=1000, on_budget_exhausted="wait", name="mine")
-    assert runtime.budget.charge(runtime.scope(runtime.drivers.resolve("echo/echo")), Amounts(3, 3000)) is None
+    assert runtime.budget.charge(runtime.scopes.of(runtime.drivers.resolve("echo/echo")), Amounts(3, 3000)) is None
     found = planned(runtime, text)
     assert (found.status, found.performed, found.is_live) == ("completed", 18, True)
     assert found.binding is not None
@@ -112,7 +112,7 @@ def test_blocks_and_lowered_limits_are_in_force(make_runtime: MakeRuntime) -> No
     waiting = narrative_text(130, estimated_tokens_per_iteration=1000, on_budget_exhausted="wait")
     assert planned(runtime, waiting).seconds == pytest.approx(3600 + (130 - 120) / 5 * 60, rel=0.05)
     [call] = planned(runtime, narrative_text(1)).acts
-    scope = runtime.scope(runtime.drivers.resolve(call.model))
+    scope = runtime.scopes.of(runtime.drivers.resolve(call.model))
     runtime.budget.block_until(scope, 600_000)
     found = planned(runtime, narrative_text(1))
     assert found.binding is not None

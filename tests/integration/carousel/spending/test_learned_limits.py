@@ -98,8 +98,8 @@ RAMP = {"rpm": 10, "growth": 2, "step_seconds": 60, "idle_seconds": 600}
 
 def test_rate_starts_from_its_base_and_is_explained(make_runtime: MakeRuntime, server: FakeProvider) -> None:
     runtime = served(make_runtime, server, limits="published", ramp=RAMP)
-    scope = runtime.scope(runtime.drivers.resolve(MODEL))
-    assert [window.limit for window in runtime.in_force(scope).windows] == [10, 30_000]
+    scope = runtime.scopes.of(runtime.drivers.resolve(MODEL))
+    assert [window.limit for window in runtime.scopes.in_force(scope).windows] == [10, 30_000]
     assert in_force(runtime, f"{MODEL}@t")["requests/60s bucket"] == 10
     text = "\n".join(lines(explanation(runtime, f"{MODEL}@t")))
     assert "ramp: starts from rpm 10 after 600 s without use, and grows 2-fold every 60 s" in text

@@ -35,7 +35,7 @@ def usage(runtime: Runtime, kind: str, name: str) -> ScopeUsage:
 
 
 def provider_usage(runtime: Runtime) -> ScopeUsage:
-    return runtime.budget.usage(runtime.scope(runtime.drivers.resolve("echo/echo")))
+    return runtime.budget.usage(runtime.scopes.of(runtime.drivers.resolve("echo/echo")))
 
 
 def test_all_runs_of_a_narrative_share_its_budget_and_others_do_not(make_runtime: MakeRuntime) -> None:

@@ -39,7 +39,7 @@ LARGE = RunOptions(tiers={"echo": "large"})
 
 def used(runtime: Runtime, tier: str) -> int:
     model = runtime.drivers.resolve("echo/echo")
-    return runtime.budget.usage(runtime.model_budget(model, tier).scope).windows[0].used
+    return runtime.budget.usage(runtime.scopes.model_budget(model, tier).scope).windows[0].used
 
 
 def tenant_usage(runtime: Runtime, name: str) -> ScopeUsage:

@@ -1,0 +1,158 @@
+"""Decides which limits apply: the scopes of models and custom budgets, temporary and learned limits, and pauses.
+
+Asks settings, drivers and rows. Spends nothing.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Protocol
+
+from botticelli.budget import Budget, Refusal, Scope, WarmAct
+from botticelli.budget.effective_limits import EffectiveLimits, LearnedCache
+from botticelli.budget.limits import ModelBudget, lowered, model_budget, named_scope, strictest
+from botticelli.budget.scope_paused import PAUSED, ScopePaused
+from botticelli.drivers import Drivers, ModelName
+from botticelli.settings import Provider, Settings, Tier
+
+if TYPE_CHECKING:
+    from botticelli.settings.definitions import BudgetsSettings
+    from botticelli.store import ActiveOverrides, Override
+
+OVERRIDE_WAIT_MS = 10_000
+"""The wait for a pause, or a temporary limit that is smaller than the request; longer than a worker waits in place."""
+
+
+class ReadsOverrides(Protocol):
+    """Reads all temporary limits that are in force."""
+
+    def in_force(self) -> ActiveOverrides: ...
+
+
+class OverrideRows(Protocol):
+    """An open transaction, as far as temporary limits are read in it."""
+
+    @property
+    def overrides(self) -> ReadsOverrides: ...
+
+
+OverridesOf = Callable[[str, OverrideRows | None], "Mapping[str, Override]"]
+"""Returns the temporary limits of a scope by window, read in the open transaction if one is given."""
+
+
+class ScopePolicy:
+    """The limits of one process. `budget` and `drivers` are asked for when they are first needed.
+
+    `overrides` and `learned` return the temporary and the learned limits of a scope, from rows that may be a second old.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        drivers: Callable[[], Drivers],
+        budget: Callable[[], Budget],
+        overrides: OverridesOf,
+        learned: Callable[[str], Mapping[str, int]],
+    ) -> None:
+        self._settings = settings
+        self._drivers = drivers
+        self._budget = budget
+        self._overrides = overrides
+        self._model_budgets: dict[tuple[ModelName, str | None], ModelBudget] = {}
+        self.effective_limits = EffectiveLimits(budget, self._find, LearnedCache(learned).of)
+        """The limits of models as they hold now: learned ones, and rates that grow after a silence."""
+
+    def of(self, model: ModelName) -> Scope:
+        """Return the budget scope of a model, with the limits that apply."""
+        return self.model_budget(model).scope
+
+    def model_budget(self, model: ModelName, tier: str | None = None) -> ModelBudget:
+        """Return the limits that apply to a model, and their sources. `tier` overrides the tier of the settings."""
+        budget = self._model_budgets.get((model, tier))
+        if budget is None:
+            budget = self._model_budgets[model, tier] = self._make_model_budget(model, tier)
+            self.effective_limits.add(budget)
+        return budget
+
+    def custom(
+        self,
+        *,
+        narrative: str = "",
+        guilds: Iterable[str] = (),
+        tenant: str | None = None,
+        enqueued: Iterable[BudgetsSettings] = (),
+    ) -> tuple[Scope, ...]:
+        """Return the scopes of the budgets that the settings define for this narrative, these guilds and this tenant.
+
+        The settings with which the run was `enqueued` apply as well: the lower of two limits of a window counts.
+        """
+        named = [("narrative", narrative, "narratives"), *(("guild", guild, "guilds") for guild in guilds)]
+        named += [("tenant", tenant, "tenants")] if tenant else []
+        sources = [self._settings.budgets, *enqueued]
+        scopes = []
+        for kind, name, table in named:
+            limits = [getattr(source, table)[name] for source in sources if name in getattr(source, table)]
+            candidates = [named_scope(kind, name, each, self._settings.budget.guard_ms) for each in limits]
+            scopes += [strictest(candidates)] if candidates else []
+        return tuple(scopes)
+
+    def overrides_of(self, scope: str, rows: OverrideRows | None = None) -> Mapping[str, Override]:
+        """Return the temporary limits of a scope by window, at most a second old. Pass the open transaction, if any."""
+        return self._overrides(scope, rows)
+
+    def in_force(self, scope: Scope, rows: OverrideRows | None = None, act: WarmAct = "use") -> Scope:
+        """Return the scope with its learned, growing and temporary limits, as it is granted now.
+
+        `look`: only to show it; `use`: for a request, after which growing rates go on growing.
+        """
+        scope = self.effective_limits.adapted(scope, act)
+        overrides = self.overrides_of(scope.name, rows).items()
+        return lowered(scope, {name: override.limit for name, override in overrides if override.limit is not None})
+
+    def paused(self, scopes: Iterable[Scope], rows: OverrideRows | None = None) -> ScopePaused | None:
+        """Return the refusal of the first of these scopes that is paused, else None."""
+        from botticelli.store import WHOLE
+
+        for scope in scopes:
+            pause = self.overrides_of(scope.name, rows).get(WHOLE)
+            if pause is not None:
+                return ScopePaused(
+                    scope.name, PAUSED, 0, 0, 0, OVERRIDE_WAIT_MS, paused_by=pause.set_by, reason=pause.reason
+                )
+        return None
+
+    def with_retry(self, refusal: Refusal, rows: OverrideRows | None = None) -> Refusal:
+        """Make a refusal retryable when only a temporary limit makes the request too large."""
+        override = self.overrides_of(refusal.scope, rows).get(refusal.window)
+        if not refusal.too_large or override is None or override.limit != refusal.limit:
+            return refusal
+        return dataclasses.replace(refusal, retry_after_ms=OVERRIDE_WAIT_MS)
+
+    def _find(self, model: str, tier: str) -> ModelBudget:
+        return self.model_budget(self._drivers().resolve(model), tier)
+
+    def _make_model_budget(self, model: ModelName, tier: str | None) -> ModelBudget:
+        return model_budget(
+            model.provider,
+            model.model,
+            shipped=self._drivers().get(model.provider).rate_limits(),
+            configured=self._configured(model.provider),
+            default_tier=self._settings.default_tier,
+            asked_tier=tier,
+            guard_ms=self._settings.budget.guard_ms,
+        )
+
+    def _configured(self, provider: str) -> Provider | None:
+        """Return the settings of a provider, with the names of its models as budgets spell them."""
+        configured = self._settings.providers.get(provider)
+        if configured is None:
+            return None
+        drivers = self._drivers()
+
+        def respelled(tier: Tier) -> Tier:
+            models = {drivers.model_name(provider, name): limits for name, limits in tier.models.items()}
+            return tier.model_copy(update={"models": models})
+
+        tiers = {name: respelled(tier) for name, tier in configured.tiers.items()}
+        return configured.model_copy(update={"tiers": tiers})
