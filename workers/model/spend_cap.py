@@ -10,7 +10,7 @@ from botticelli.carousel import pause_at_spend_cap
 from botticelli.carousel.admission.dispatch import refusal_summary
 from botticelli.carousel.plan.planned_calls import Call
 from botticelli.errors import DriverSpendCap
-from botticelli.runtime.scopes import OVERRIDE_WAIT_MS
+from botticelli.runtime.limits.scopes import OVERRIDE_WAIT_MS
 from botticelli.telemetry.log import log
 from workers.context.iteration_context import IterationContext
 from workers.context.outcomes import ParkUntil

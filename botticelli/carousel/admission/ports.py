@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from botticelli.budget import Budget
 from botticelli.carousel.plan.plan_parts import PlanParts, SnapshotRows
-from botticelli.runtime.scopes import ReadsOverrides
+from botticelli.runtime.limits.scopes import ReadsOverrides
 from botticelli.store import Open
 
 

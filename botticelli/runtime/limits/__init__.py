@@ -1,0 +1,1 @@
+"""Decides which limits apply to models, custom budgets and platforms."""
