@@ -16,6 +16,7 @@ from sqlalchemy.exc import DBAPIError
 from botticelli.store.connection.database import as_unwritable, connected
 from botticelli.store.fleet.elections import Duties
 from botticelli.store.fleet.probes import Probe, Probes
+from botticelli.store.notices.outbox import Notice, Outbox
 from botticelli.store.runs.acts import ActRow, Acts
 from botticelli.store.runs.effects import (
     UNDECIDED,
@@ -78,6 +79,7 @@ __all__ = [
     "NewMedium",
     "NewRow",
     "NewRun",
+    "Notice",
     "Open",
     "Origin",
     "Override",
@@ -122,6 +124,7 @@ class Transaction:
         self.content = Content(connection)
         self.probes = Probes(connection)
         self.duties = Duties(connection)
+        self.notices = Outbox(connection)
 
     @contextmanager
     def in_savepoint(self, only: bool) -> Iterator[None]:
