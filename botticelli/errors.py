@@ -153,10 +153,12 @@ class DriverTransient(DriverError):
     """A model call that may be retried.
 
     `retry_after_seconds` is the provider's figure, the minimum wait before the next attempt, or None. `limited` means
-    that a rate limit or quota is used up, not that the server is in trouble; `too_steep`, that the rate rose too fast.
+    that a rate limit or quota is used up, not that the server is in trouble; `too_steep`, that the rate rose too fast;
+    `no_capacity`, that the service tier flex has no room now: nothing was charged, and the account's limits are not used up.
     """
 
     too_steep: bool = False
+    no_capacity: bool = False
 
     def __init__(
         self,

@@ -3,6 +3,7 @@
 from botticelli.drivers.interface.capabilities import (
     CountsTokens,
     HasServer,
+    KnowsParameters,
     NamesModels,
     OnText,
     Readiness,
@@ -14,6 +15,7 @@ from botticelli.drivers.interface.capabilities import (
     Warmable,
 )
 from botticelli.drivers.interface.media_support import media_refusal
+from botticelli.drivers.interface.model_parameters import NO_PARAMETERS, Choice, Finding, ModelParameters
 from botticelli.drivers.interface.protocol import (
     Driver,
     GenerateRequest,
@@ -27,16 +29,21 @@ from botticelli.drivers.reading.responses import checked_response
 from botticelli.drivers.registry import Drivers, ModelName, UnclaimedModel
 
 __all__ = [
+    "NO_PARAMETERS",
+    "Choice",
     "CountsTokens",
     "Driver",
     "Drivers",
+    "Finding",
     "GenerateRequest",
     "GenerateResponse",
     "HasServer",
+    "KnowsParameters",
     "Media",
     "MediaKind",
     "Message",
     "ModelName",
+    "ModelParameters",
     "NamesModels",
     "OnText",
     "Readiness",

@@ -5,10 +5,12 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field
 
+from botticelli.drivers.interface.model_parameters import ModelParameters
 from botticelli.drivers.interface.options import SdkOptions
 from botticelli.drivers.interface.protocol import GenerateRequest, Media, MediaKind, Message
 from botticelli.drivers.reading.wires import ANTHROPIC
@@ -20,7 +22,8 @@ if TYPE_CHECKING:
     from anthropic import Anthropic
 
 LEGACY_VERSION = "2023-06-01"
-"""Last version of the API that accepts a temperature."""
+"""Last version of the API that accepts a temperature: it is sent with `temperature` and `top_p`."""
+SAMPLING = ("temperature", "top_p")
 SUFFIX = re.compile(r"/v1/?$")
 
 
@@ -28,7 +31,7 @@ class AnthropicOptions(SdkOptions):
     max_tokens: int = Field(default=4096, ge=1)
     """Limit for requests whose act and narrative set none: the API requires a number."""
     legacy_temperature: bool = False
-    """Send `temperature` with the last version of the API that accepted it; only older models answer to that version."""
+    """Send `temperature` and `top_p` to every model. Without it they are sent to models that are known to accept them."""
 
 
 class AnthropicDriver(SdkDriver["Anthropic", AnthropicOptions]):
@@ -49,6 +52,10 @@ class AnthropicDriver(SdkDriver["Anthropic", AnthropicOptions]):
         "anthropic-ratelimit-output-tokens-limit": "otpm",
     }
 
+    def parameters(self, model: str) -> ModelParameters:
+        known = super().parameters(model)
+        return replace(known, refused=known.refused - {*SAMPLING}) if self._options.legacy_temperature else known
+
     def media_kinds(self, model: str) -> frozenset[MediaKind]:
         return frozenset(("image", "document"))
 
@@ -68,11 +75,6 @@ class AnthropicDriver(SdkDriver["Anthropic", AnthropicOptions]):
         payload = self._payload(request) | ({"stream": True} if stream else {})
         return lambda: client.messages.with_raw_response.create(**payload)
 
-    def _remarks(self, request: GenerateRequest) -> tuple[str, ...]:
-        if request.temperature is not None and not self._options.legacy_temperature:
-            return ("temperature was not sent: Anthropic's API doesn't accept it (legacy_temperature = true sends it)",)
-        return ()
-
     def _count(self, client: Anthropic, request: GenerateRequest) -> int | None:
         payload = self._payload(request)
         counted = {name: payload[name] for name in ("model", "messages", "system") if name in payload}
@@ -90,10 +92,27 @@ class AnthropicDriver(SdkDriver["Anthropic", AnthropicOptions]):
             payload["stop_sequences"] = list(request.stop)
         if request.json and request.json_schema:
             payload["output_config"] = {"format": {"type": "json_schema", "schema": dict(request.json_schema)}}
-        if request.temperature is not None and self._options.legacy_temperature:
-            payload["extra_body"] = {"temperature": request.temperature}
-            payload["extra_headers"] = {"anthropic-version": LEGACY_VERSION}
+        if sampling := {name: value for name in SAMPLING if (value := getattr(request, name)) is not None}:
+            payload |= {"extra_body": sampling, "extra_headers": {"anthropic-version": LEGACY_VERSION}}
+        parameters = self.parameters(request.model)
+        if request.service_tier is not None and (tier := parameters.tiers.get(request.service_tier)):
+            payload["service_tier"] = tier
+        return _with_thinking(payload, request, parameters)
+
+
+def _with_thinking(payload: dict[str, Any], request: GenerateRequest, parameters: ModelParameters) -> dict[str, Any]:
+    """Add the level of thinking: as an effort, or for older models as a budget, beside which the answer has its room."""
+    level = request.thinking
+    if level is None or (sent := parameters.levels.get(level)) is None:
         return payload
+    if level == "off":
+        return payload | {"thinking": {"type": sent}}
+    if isinstance(sent, int):
+        room = request.max_tokens if request.max_tokens is not None and request.max_tokens > sent else None
+        thinking = {"type": "enabled", "budget_tokens": sent}
+        return payload | {"thinking": thinking, "max_tokens": room or payload["max_tokens"] + sent}
+    adaptive = {"thinking": {"type": "adaptive"}} if parameters.thinks == "off" else {}
+    return payload | adaptive | {"output_config": payload.get("output_config", {}) | {"effort": sent}}
 
 
 def _message(message: Message) -> dict[str, Any]:

@@ -16,8 +16,10 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from botticelli.drivers.interface.capabilities import OnText
+from botticelli.drivers.interface.model_parameters import ModelParameters
 from botticelli.drivers.interface.options import checked_options
 from botticelli.drivers.interface.protocol import GenerateRequest, GenerateResponse, Media, MediaKind, Message, Usage
+from botticelli.drivers.parameters.parameter_classes import accepted_parameters
 from botticelli.errors import DriverTerminal, DriverTransient, DriverUnknown
 from botticelli.settings import Provider
 
@@ -80,6 +82,9 @@ class EchoDriver:
 
     def rate_limits(self) -> Provider:
         return Provider()
+
+    def parameters(self, model: str) -> ModelParameters:
+        return accepted_parameters(model, self.name) or ModelParameters()
 
     def media_kinds(self, model: str) -> frozenset[MediaKind]:
         return ANY_MEDIA

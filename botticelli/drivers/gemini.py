@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from pydantic import Field
 
 from botticelli.drivers.gemini_files import Uploads
+from botticelli.drivers.interface.model_parameters import ModelParameters
 from botticelli.drivers.interface.options import SdkOptions
 from botticelli.drivers.interface.protocol import GenerateRequest, Media, MediaKind, Message
 from botticelli.drivers.reading.wires import GEMINI
@@ -68,7 +69,7 @@ class GeminiDriver(SdkDriver["genai.Client", GeminiOptions]):
         )
 
     def _prepare_call(self, client: genai.Client, request: GenerateRequest, *, stream: bool) -> Callable[[], object]:
-        contents, config = self._contents(client, request), _config(request)
+        contents, config = self._contents(client, request), self._config(request)
         if stream:
             chunks = client.models.generate_content_stream
             return lambda: list(chunks(model=request.model, contents=contents, config=config))
@@ -81,6 +82,27 @@ class GeminiDriver(SdkDriver["genai.Client", GeminiOptions]):
         if request.system:
             contents = [*_parts_of("user", [{"text": request.system}]), *contents]
         return client.models.count_tokens(model=request.model, contents=contents).total_tokens
+
+    def _config(self, request: GenerateRequest) -> types.GenerateContentConfig:
+        """Build the configuration of a call. The SDK may neither continue an answer nor call functions by itself."""
+        from google.genai import types
+
+        parameters = self.parameters(request.model)
+        tier = parameters.tiers.get(request.service_tier) if request.service_tier else None
+        return types.GenerateContentConfig(
+            automatic_continuation=False,
+            automatic_function_calling=types.AutomaticFunctionCallingConfig(disable=True),
+            http_options=types.HttpOptions(timeout=round(self._options.call_seconds(request) * 1000)) if tier else None,
+            system_instruction=request.system,
+            temperature=request.temperature,
+            top_p=request.top_p,
+            max_output_tokens=request.max_tokens,
+            stop_sequences=list(request.stop) or None,
+            response_mime_type="application/json" if request.json else None,
+            response_json_schema=dict(request.json_schema) if request.json and request.json_schema else None,
+            thinking_config=_thinking(request, parameters),
+            service_tier=types.ServiceTier(tier) if tier else None,
+        )
 
     def _contents(self, client: genai.Client, request: GenerateRequest) -> Any:
         sent = sum(len(media.data or b"") for message in request.messages for media in message.media)
@@ -107,17 +129,12 @@ def _media_part(client: genai.Client, media: Media, uploads: Uploads | None) -> 
     return {"inline_data": {"data": media.data, "mime_type": media.mime}}
 
 
-def _config(request: GenerateRequest) -> types.GenerateContentConfig:
-    """Build the configuration of a call. The SDK may neither continue an answer nor call functions by itself."""
+def _thinking(request: GenerateRequest, parameters: ModelParameters) -> types.ThinkingConfig | None:
     from google.genai import types
 
-    return types.GenerateContentConfig(
-        automatic_continuation=False,
-        automatic_function_calling=types.AutomaticFunctionCallingConfig(disable=True),
-        system_instruction=request.system,
-        temperature=request.temperature,
-        max_output_tokens=request.max_tokens,
-        stop_sequences=list(request.stop) or None,
-        response_mime_type="application/json" if request.json else None,
-        response_json_schema=dict(request.json_schema) if request.json and request.json_schema else None,
-    )
+    sent = parameters.levels.get(request.thinking) if request.thinking else None
+    if sent is None:
+        return None
+    if isinstance(sent, int):
+        return types.ThinkingConfig(thinking_budget=sent)
+    return types.ThinkingConfig(thinking_level=types.ThinkingLevel(sent.upper()))

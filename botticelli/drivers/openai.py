@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from botticelli.drivers.interface.model_parameters import ModelParameters
 from botticelli.drivers.interface.options import SdkOptions
 from botticelli.drivers.interface.protocol import GenerateRequest, Media, MediaKind, Message
 from botticelli.drivers.reading.wires import OPENAI
@@ -19,8 +20,7 @@ if TYPE_CHECKING:
     import httpx2
     from openai import OpenAI
 
-REASONING = re.compile(r"o\d|gpt-[5-9]")
-"""Reasoning models: they accept max_completion_tokens and no temperature."""
+SAMPLING = ("temperature", "top_p")
 PER_DAY = re.compile(r"^https?://([\w-]+\.)*groq\.com(?:[:/]|$)", re.IGNORECASE)
 """Servers whose x-ratelimit-limit-requests is a limit per day."""
 LOCAL_URL = "http://127.0.0.1:11434/v1"
@@ -62,15 +62,10 @@ class OpenAIDriver(SdkDriver["OpenAI", SdkOptions]):
         )
 
     def _prepare_call(self, client: OpenAI, request: GenerateRequest, *, stream: bool) -> Callable[[], object]:
-        payload = _payload(request)
+        payload = _payload(request, self.parameters(request.model))
         if stream:
             payload |= {"stream": True, "stream_options": {"include_usage": True}}
         return lambda: client.chat.completions.with_raw_response.create(**_sdk_arguments(payload))
-
-    def _remarks(self, request: GenerateRequest) -> tuple[str, ...]:
-        if request.temperature is not None and _thinks(request):
-            return (f"temperature was not sent: {request.model} doesn't accept it",)
-        return ()
 
     def _count(self, client: OpenAI, request: GenerateRequest) -> int | None:
         """Return None: chat completions have no token count of their own."""
@@ -83,6 +78,7 @@ class CompatibleDriver(OpenAIDriver):
     name = "openai-compatible"
     key_names = ("OPENAI_COMPATIBLE_API_KEY",)
     prefixes = ()
+    classes: ClassVar[tuple[str, ...]] = ("openai-compatible", "openai")
 
     def __init__(self, options: Mapping[str, Any] | None = None) -> None:
         super().__init__({"base_url": LOCAL_URL, **(options or {})})
@@ -93,14 +89,16 @@ class CompatibleDriver(OpenAIDriver):
         return {**self.limit_headers, "x-ratelimit-limit-requests": "rpd" if per_day else "rpm"}
 
 
-def _payload(request: GenerateRequest) -> dict[str, Any]:
-    thinks = _thinks(request)
+def _payload(request: GenerateRequest, parameters: ModelParameters) -> dict[str, Any]:
     system = [{"role": "system", "content": request.system}] if request.system else []
     payload: dict[str, Any] = {"model": request.model, "messages": [*system, *map(_message, request.messages)]}
     if request.max_tokens is not None:
-        payload["max_completion_tokens" if thinks else "max_tokens"] = request.max_tokens
-    if request.temperature is not None and not thinks:
-        payload["temperature"] = request.temperature
+        payload[parameters.limit] = request.max_tokens
+    payload |= {name: value for name in SAMPLING if (value := getattr(request, name)) is not None}
+    if request.thinking is not None and request.thinking in parameters.levels:
+        payload["reasoning_effort"] = parameters.levels[request.thinking]
+    if request.service_tier is not None and (tier := parameters.tiers.get(request.service_tier)):
+        payload["service_tier"] = tier
     if request.stop:
         payload["stop"] = list(request.stop)
     if request.json and request.json_schema:
@@ -119,10 +117,6 @@ def _sdk_arguments(payload: Mapping[str, Any]) -> dict[str, Any]:
     """
     stream = {"stream": True} if payload.get("stream") else {}
     return {"model": payload["model"], "messages": (), **stream, "extra_body": payload}
-
-
-def _thinks(request: GenerateRequest) -> bool:
-    return REASONING.match(request.model) is not None
 
 
 def _message(message: Message) -> dict[str, Any]:

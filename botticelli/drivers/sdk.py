@@ -16,8 +16,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 from botticelli.drivers.failures.quota_values import quota_values
 from botticelli.drivers.failures.sdk_errors import Translator, time_limit_in
 from botticelli.drivers.interface.capabilities import OnText, Readiness
+from botticelli.drivers.interface.model_parameters import ModelParameters, accepted_request, other_tier
 from botticelli.drivers.interface.options import SdkOptions, checked_options
 from botticelli.drivers.interface.protocol import GenerateRequest, GenerateResponse, MediaKind
+from botticelli.drivers.parameters.parameter_classes import accepted_parameters
 from botticelli.drivers.reading.bodies import Failure, Preview, read_answer
 from botticelli.drivers.reading.wires import Wire
 from botticelli.drivers.transport.exchange import Exchange, recording
@@ -49,6 +51,8 @@ class SdkDriver(ABC, Generic[Client, Options]):
     key_names: ClassVar[tuple[str, ...]]
     options_type: ClassVar[type[SdkOptions]] = SdkOptions
     prefixes: ClassVar[tuple[str, ...]]
+    classes: ClassVar[tuple[str, ...]] = ()
+    """Providers in parameters/models.toml whose classes describe the models of this driver; empty: its own name."""
     recommended: ClassVar[str] = ""
     """The model for runs that name none: current, and the provider's low-priced one."""
     sent_names: ClassVar[tuple[str, ...]] = ()
@@ -81,6 +85,10 @@ class SdkDriver(ABC, Generic[Client, Options]):
 
     def rate_limits(self) -> Provider:
         return published_limits(self.name)
+
+    def parameters(self, model: str) -> ModelParameters:
+        """Return what a model accepts. Of a model that nobody knows everything is sent as it is."""
+        return accepted_parameters(model, *(self.classes or (self.name,))) or ModelParameters()
 
     def prepare(self) -> None:
         self._client()
@@ -149,18 +157,15 @@ class SdkDriver(ABC, Generic[Client, Options]):
     def _prepare_call(self, client: Client, request: GenerateRequest, *, stream: bool) -> Callable[[], object]:
         """Do all that precedes the request, such as uploads; return a callable that sends it and drops the answer."""
 
-    def _remarks(self, request: GenerateRequest) -> tuple[str, ...]:
-        """Return warnings about parts of the request that were not sent."""
-        return ()
-
     @abstractmethod
     def _count(self, client: Client, request: GenerateRequest) -> int | None: ...
 
     def _answer(self, request: GenerateRequest, on_text: OnText | None) -> GenerateResponse:
         """Send one request through the SDK, and read its answer here, whatever the SDK does with it."""
+        request, remarks = self._accepted(request)
         send = self._prepare_call(self._client(), request, stream=on_text is not None)
         preview = Preview(self.wire, request, on_text) if on_text else None
-        exchange = Exchange(preview.feed if preview else None)
+        exchange = Exchange(preview.feed if preview else None, self._options.call_seconds(request))
         with recording(exchange):
             self._send(send, exchange)
         self._learn(request.model, exchange.headers)
@@ -172,7 +177,18 @@ class SdkDriver(ABC, Generic[Client, Options]):
             raise self._translator.of_failure(answer, exchange.headers)
         if preview is not None:
             preview.finish(answer)
-        return replace(answer, warnings=(*answer.warnings, *self._remarks(request)))
+        return replace(answer, warnings=(*answer.warnings, *remarks, *other_tier(request, answer)))
+
+    def _accepted(self, request: GenerateRequest) -> tuple[GenerateRequest, tuple[str, ...]]:
+        """Return the request without what its model refuses or ignores, and a warning for each of these parameters."""
+        parameters = self.parameters(request.model)
+        begins_answer = bool(request.messages) and request.messages[-1].role == "assistant"
+        if begins_answer and "prefill" in parameters.refused_with(request.thinking):
+            do = "end the messages with one of the user"
+            refusal = DriverTerminal(f"{request.model} accepts no begun answer", where=self.name, do=do, elsewhere=True)
+            refusal.was_sent = False
+            raise refusal
+        return accepted_request(request, parameters)
 
     def _send(self, send: Callable[[], object], exchange: Exchange) -> None:
         """Send the request.
@@ -259,6 +275,8 @@ class SdkDriver(ABC, Generic[Client, Options]):
             self._learn(request.model, getattr(getattr(error, "response", None), "headers", {}))
             self._add_limits(request.model, quota_values(getattr(error, "details", None)))
             failure = self._translator.translate(error)
+        if isinstance(failure, DriverTransient):
+            failure.no_capacity &= request.service_tier == "flex" and not any(failure.served_tokens)
         failure.__cause__ = failure.__context__ = failure.__traceback__ = None
         raise failure
 

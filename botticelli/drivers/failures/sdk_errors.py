@@ -13,7 +13,14 @@ from typing import Any
 from botticelli.drivers.failures.error_details import collect_details
 from botticelli.drivers.failures.provider_waits import requested_wait_seconds
 from botticelli.drivers.failures.spend_caps import cap_ends
-from botticelli.drivers.failures.verdicts import PASSES, SAME_EVERYWHERE, Verdict, judge_error, remedy
+from botticelli.drivers.failures.verdicts import (
+    PASSES,
+    SAME_EVERYWHERE,
+    Verdict,
+    is_without_capacity,
+    judge_error,
+    remedy,
+)
 from botticelli.drivers.reading.bodies import Failure
 from botticelli.drivers.reading.error_bodies import in_words, read_error_body
 from botticelli.errors import DriverError, DriverSpendCap, DriverTerminal, DriverTransient, DriverUnknown
@@ -68,6 +75,7 @@ class Translator:
             wait_seconds = requested_wait_seconds(answer.headers, answer.body)
             limited = verdict is Verdict.LIMITED
             transient = DriverTransient(message, where=self.where, retry_after_seconds=wait_seconds, limited=limited)
+            transient.no_capacity = is_without_capacity(answer)
             transient.too_steep = not TOO_STEEP.isdisjoint(collect_details(answer.body).codes)
             return transient
         elsewhere = verdict not in SAME_EVERYWHERE

@@ -72,6 +72,10 @@ OVERLOADED = frozenset(
         "service_unavailable",
     )
 )
+NO_CAPACITY = ("resource_unavailable", "capacity_exceeded")
+NO_CAPACITY_PHRASES = ("resource unavailable", "resources unavailable", "capacity")
+"""Words of OpenAI and Google for a flex request that there is no room for."""
+NO_ROOM = 503
 BAD_KEY = frozenset(
     (
         "api_key_invalid",
@@ -153,6 +157,15 @@ def judge_error(answer: ErrorAnswer) -> Verdict:
         return verdict if advice != "false" else Verdict.FINAL
     verdict = _permanent(status, details.codes, text)
     return Verdict.OVERLOADED if advice == "true" and verdict in (Verdict.INVALID, Verdict.UNFIT) else verdict
+
+
+def is_without_capacity(answer: ErrorAnswer) -> bool:
+    """Return whether the server has no room now, whatever the limits of the account: for requests that may wait."""
+    details = collect_details(answer.body)
+    text = " ".join((answer.message, *details.messages)).lower()
+    if not details.codes.isdisjoint(NO_CAPACITY) or _says(text, NO_CAPACITY_PHRASES):
+        return True
+    return _status(answer.status, details) == NO_ROOM and not details.quotas
 
 
 def _status(status: int, details: Details) -> int:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
+from botticelli.drivers.interface.model_parameters import ModelParameters
 from botticelli.drivers.interface.protocol import GenerateRequest, GenerateResponse, MediaKind
 
 OnText = Callable[[str], None]
@@ -52,6 +53,13 @@ class TakesMedia(Protocol):
 
     def url_kinds(self, model: str) -> frozenset[MediaKind]:
         """Return the kinds of media that the provider fetches from their URL itself."""
+        ...
+
+
+@runtime_checkable
+class KnowsParameters(Protocol):
+    def parameters(self, model: str) -> ModelParameters:
+        """Return which parameters this model accepts: sampling, levels of thinking, service tiers."""
         ...
 
 

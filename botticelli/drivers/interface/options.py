@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
+from botticelli.drivers.interface.protocol import GenerateRequest
 from botticelli.errors import SettingsError
 from botticelli.settings import did_you_mean, http_url, in_plain_words
 
@@ -32,6 +33,8 @@ class SdkOptions(BaseModel):
     """Name of the environment variable that holds the key. The key itself is never a setting."""
     timeout_seconds: float = Field(default=120, gt=0)
     """Limit for the whole answer, and for every single wait for a part of it."""
+    flex_timeout_seconds: float = Field(default=900, gt=0)
+    """The same limit for calls of the service tier flex, which wait until the provider has room for them."""
     connect_timeout_seconds: float = Field(default=10, gt=0)
     max_connections: int = Field(default=1000, ge=1)
     """Limit per worker process; a connection is opened when a call needs it. Fewer than the worker's threads make
@@ -42,6 +45,11 @@ class SdkOptions(BaseModel):
     """Stream the answer, so that it is visible while it grows. Unset: only from the provider's own server."""
     accepted_finish_reasons: tuple[str, ...] = ()
     """Further finish reasons, in the provider's words, that count as a complete answer. Others fail the act."""
+
+    def call_seconds(self, request: GenerateRequest) -> float:
+        """Return the limit for the answer to a request."""
+        is_flex = request.service_tier == "flex"
+        return max(self.timeout_seconds, self.flex_timeout_seconds) if is_flex else self.timeout_seconds
 
 
 def checked_options(kind: type[Options], name: str, options: Mapping[str, Any] | None) -> Options:

@@ -39,7 +39,8 @@ class GenerateRequest:
     """One model call.
 
     `json` asks for JSON; `json_schema` is the JSON Schema it must follow, where the provider has such a mode.
-    `expected_tokens` is the narrative's own figure for all tokens of this call, or None.
+    `expected_tokens` is the narrative's own figure for all tokens of this call, or None. `thinking` is how much the model
+    may think before it answers, `service_tier` the tier that is asked for; None: the provider decides.
     """
 
     model: str
@@ -51,6 +52,9 @@ class GenerateRequest:
     expected_tokens: int | None = None
     stop: tuple[str, ...] = ()
     json_schema: Mapping[str, Any] | None = None
+    top_p: float | None = None
+    thinking: Literal["off", "low", "medium", "high"] | None = None
+    service_tier: Literal["default", "flex", "priority"] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,10 +15,12 @@ class Exchange:
     """One request of an SDK and its answer.
 
     `was_sent`: the request may have left this machine. `content` is the decoded body of an answer with a status below
-    300, None until it has arrived. `on_bytes` receives the body as it arrives.
+    300, None until it has arrived. `on_bytes` receives the body as it arrives. `timeout_seconds` is the limit for this
+    answer, None: that of the client.
     """
 
-    def __init__(self, on_bytes: Callable[[bytes], None] | None = None) -> None:
+    def __init__(self, on_bytes: Callable[[bytes], None] | None = None, timeout_seconds: float | None = None) -> None:
+        self.timeout_seconds = timeout_seconds
         self.was_sent = False
         self.headers: Mapping[str, str] = {}
         self.content: bytes | None = None

@@ -37,8 +37,8 @@ def http_client(options: SdkOptions, socket: Path | None = None) -> httpx2.Clien
         limits=httpx2.Limits(max_connections=most, max_keepalive_connections=most),
         transport=None if _needs_proxy(socket) else Connections(most, socket),
         event_hooks={
-            "request": [RequestBegin(timeouts(options))],
-            "response": [ResponseBound(options.timeout_seconds, MAX_BYTES)],
+            "request": [RequestBegin(options.timeout_seconds, options.connect_timeout_seconds)],
+            "response": [ResponseBound(MAX_BYTES)],
         },
     )
 

@@ -16,32 +16,35 @@ from botticelli.drivers.transport.exchange import Exchange, current_exchange
 from botticelli.telemetry.log import log
 from botticelli.untrusted.bounded_body import Unreadable, unpacked
 
-BEGUN = "botticelli_begun"
-"""Request extension that holds its start, on the monotonic clock."""
+DEADLINE = "botticelli_deadline"
+"""Request extension that holds the end of its time, on the monotonic clock."""
 
 
 class RequestBegin:
-    """Records the start of each request and sets its timeouts."""
+    """Records the deadline of each request and sets its timeouts: those of its call, else those of the client."""
 
-    def __init__(self, timeout: httpx2.Timeout) -> None:
-        self._timeout = timeout
+    def __init__(self, timeout_seconds: float, connect_timeout_seconds: float) -> None:
+        self._timeout_seconds = timeout_seconds
+        self._connect_timeout_seconds = connect_timeout_seconds
 
     def __call__(self, request: httpx2.Request) -> None:
         leaves()
-        request.extensions = {**request.extensions, "timeout": self._timeout.as_dict(), BEGUN: time.monotonic()}
-        if (exchange := current_exchange()) is not None:
+        exchange = current_exchange()
+        seconds = (exchange.timeout_seconds if exchange is not None else None) or self._timeout_seconds
+        timeout = httpx2.Timeout(seconds, connect=self._connect_timeout_seconds).as_dict()
+        request.extensions = {**request.extensions, "timeout": timeout, DEADLINE: time.monotonic() + seconds}
+        if exchange is not None:
             exchange.begin()
 
 
 class ResponseBound:
     """Aborts an answer that takes too long as a whole, or is too large when decompressed."""
 
-    def __init__(self, timeout_seconds: float, max_bytes: int) -> None:
-        self._timeout_seconds = timeout_seconds
+    def __init__(self, max_bytes: int) -> None:
         self._max_bytes = max_bytes
 
     def __call__(self, response: httpx2.Response) -> None:
-        deadline = response.request.extensions[BEGUN] + self._timeout_seconds
+        deadline = response.request.extensions[DEADLINE]
         exchange = current_exchange()
         if isinstance(response.stream, httpx2.SyncByteStream):
             encoding = response.headers.pop("content-encoding", "")  # decompressed here, not by httpx2

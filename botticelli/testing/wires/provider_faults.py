@@ -72,12 +72,20 @@ def _of_money(wire: Wire, seconds: float) -> Fault:
     return Fault(429, "insufficient_quota", "You exceeded your current quota, please check your plan and billing.")
 
 
+def _no_capacity(wire: Wire, seconds: float) -> Fault:
+    """Refuse a flex request that there is no room for; nothing is charged."""
+    if isinstance(wire, Gemini):
+        return Fault(503, "UNAVAILABLE", "The model is at capacity. Please try again later.")
+    return Fault(429, "resource_unavailable", "Resource Unavailable")
+
+
 def _plain(status: int, code: str, message: str, **headers: str) -> Callable[[Wire, float], Fault]:
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     return lambda wire, seconds: Fault(status, code, message, named)
 
 
 ERRORS: dict[str, Callable[[Wire, float], Fault]] = {
+    "no-capacity": _no_capacity,
     "429": _limited,
     "429-bare": _plain(429, "rate_limit_error", "Slow down."),
     "429-resets": _limited_by_resets,

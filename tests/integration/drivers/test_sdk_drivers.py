@@ -133,7 +133,15 @@ def test_what_anthropic_is_sent() -> None:
     schema = {"type": "object", "properties": {}}
     by_url = Media(kind="image", mime="image/png", url="https://example.org/a.png")
     with FakeProvider("anthropic") as server:
-        asked = request("anthropic", temperature=0.5, stop=("END",), json=True, json_schema=schema, system="Be brief.")
+        asked = request(
+            "anthropic",
+            model="claude-sonnet-5-5",
+            temperature=0.5,
+            stop=("END",),
+            json=True,
+            json_schema=schema,
+            system="Be brief.",
+        )
         response = driver_for(server).generate(asked)
         older = driver_for(server, legacy_temperature=True, max_tokens=77).generate(asked)
         with_media = GenerateRequest(model="claude-x", messages=(Message("user", "a", (PNG, PDF, by_url)),))
