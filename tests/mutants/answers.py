@@ -48,7 +48,7 @@ ANSWERS = (
     ),
     Mutant(
         "what never left is not charged",
-        "workers/model/model_call.py",
+        "botticelli/spending/account.py",
         "        if not error.was_sent:\n",
         "        if False:\n",
         (ANSWERS_TESTS, "-k", "never_left"),

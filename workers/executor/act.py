@@ -269,8 +269,8 @@ class _Turn:
             tries=answer.tries if answer else 0,
             fencing_token=self._stage.claim.fencing_token,
             started_at=self._started_at,
-            drawn_at=answer.drawn_at if answer else None,
-            settled_at=answer.settled_at if answer else None,
+            drawn_at=answer.paid.drawn_at if answer else None,
+            settled_at=answer.paid.settled.settled_at if answer else None,
         )
 
     def _record(
@@ -281,7 +281,7 @@ class _Turn:
         The act row, the ledger row, content and `output_var` are written in one transaction, which also ends the
         iteration when this is its last act.
         """
-        settled = _settled(answer) if answer else None
+        settled = answer.paid.settled if answer else None
         record = ActRecord(self._stage.claim, row, settled)
         if content is not None or (self._act.output_var is not None and bound is not None):
             self._record_with(row, settled, bound, content)
@@ -345,14 +345,6 @@ class _Given:
         self.data = data
         self.output = _as_output(data) if output is None else output
         self.is_empty = self.is_empty and _is_blank(data)
-
-
-def _settled(answer: Answer) -> Settled:
-    response = answer.response
-    doubtful = bool(response.usage_doubtful)
-    return Settled(
-        answer.draw_id, "settled", answer.settled_at, response.usage, response.cost_usd, doubtful, answer.price
-    )
 
 
 def _is_blank(data: Any) -> bool:

@@ -6,11 +6,9 @@ import logging
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from decimal import Decimal
 from typing import Any, NoReturn
 
-from botticelli.budget import Amounts, Draw, Refusal, Ticket
+from botticelli.budget import Draw, Refusal, Ticket
 from botticelli.carousel.admission.dispatch import refusal_summary
 from botticelli.carousel.admission.money_cap import cap_reason
 from botticelli.carousel.admission.run_caps import run_scope
@@ -21,15 +19,13 @@ from botticelli.drivers import (
     GenerateResponse,
     ModelName,
     Streams,
-    Usage,
     Warmable,
     checked_response,
 )
 from botticelli.drivers.transport.departures import on_request_sent
 from botticelli.errors import DriverError, DriverSpendCap, DriverTerminal, DriverTransient, DriverUnknown
-from botticelli.spending.costs import CostRounder
-from botticelli.spending.draws import Draws, Request, granted
-from botticelli.store import Entry, Settled, Transaction
+from botticelli.spending.account import Account, PaidResponse, Spender
+from botticelli.store import Transaction
 from botticelli.telemetry.failpoints import reach
 from botticelli.telemetry.log import log
 from workers.batching.batched_draws import GrantedDraw
@@ -49,16 +45,15 @@ MINUTES_SECONDS = 120.0
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An answer and its usage. The settlement of its ledger row is written later, with the act."""
+    """A paid answer. The settlement of its ledger row is written later, with the act."""
 
-    response: GenerateResponse
-    price: Mapping[str, Any] | None
-    """The rates of its cost, as the ledger stores them."""
+    paid: PaidResponse
     model: ModelName
-    draw_id: str
     tries: int
-    drawn_at: datetime
-    settled_at: datetime
+
+    @property
+    def response(self) -> GenerateResponse:
+        return self.paid.response
 
 
 class ModelDown(ActFailed):
@@ -77,7 +72,7 @@ class ModelCall:
         self._name = name
         """Unique within the iteration: position and turn."""
         self._ticket = Ticket.from_json(stage.claim.ticket)
-        self._draws = Draws(stage.runtime.budget, self._ticket.id, call.scopes)
+        self._account = self._account_for(call)
         self._spreads = spreads_of(stage.runtime)
         self._requested_at = 0.0
         """When the last granted draw was requested, in seconds of this process's monotonic clock."""
@@ -96,6 +91,7 @@ class ModelCall:
         down: list[str] = []
         for number, call in enumerate(self._calls):
             self._call = with_counted_tokens(call, request, self._stage.runtime.drivers.get(call.model.provider))
+            self._account = self._account_for(self._call)
             self._first_retry = self._stage.retries_used if number else 0
             self._tries_before = self._tries
             try:
@@ -105,10 +101,16 @@ class ModelCall:
             except ModelDown as failure:
                 down.append(failure.error)
             finally:
-                self._release_places()
+                self._account.release()
         if waits:
             raise min(waits, key=lambda wait: wait.wait_seconds)
         raise ActFailed("; ".join(down))
+
+    def _account_for(self, call: Call) -> Account:
+        claim, run, runtime = self._stage.claim, self._stage.run, self._stage.runtime
+        is_capped = run.max_cost_usd is not None
+        spender = Spender(claim.run_id, claim.number, self._act, claim.attempt, run.narrative, is_capped)
+        return Account(runtime.budget, self._ticket, call, spender, runtime.scopes.in_force)
 
     def _call_model(self, request: GenerateRequest) -> Answer:
         """Call one model, with its retries."""
@@ -132,11 +134,9 @@ class ModelCall:
             finally:
                 self._spreads.report(self._stage.runtime.budget, self._call.scope)
                 record_learned_limits(self._stage.runtime, driver, self._call)
-            response, price = self._priced(response, draw)
-            settled = self._draws.settle(draw.id, _used(response.usage, response.cost_usd, self._call))
+            paid = self._account.settle(draw, response)
             reach("request_settled")
-            moments = _moment(draw.drawn_at_ms), _moment(settled.settled_at_ms)
-            return Answer(response, price, self._call.model, draw.id, self._tries, *moments)
+            return Answer(paid, self._call.model, self._tries)
 
     def _measure_delay(self) -> None:
         self._spreads.measure(self._call.scope, self._requested_at)
@@ -159,20 +159,6 @@ class ModelCall:
             partials = StreamedText(lambda text: self._stage.partial(self._act, turn, text))
             return checked_response(request, driver.stream(request, partials.add))
         return checked_response(request, driver.generate(request))
-
-    def _release_places(self) -> None:
-        """Release the places in scopes that the ticket doesn't cover; what was drawn there is settled already."""
-        covered = {share.scope.name for share in self._ticket.shares}
-        others = [scope for scope in self._call.scopes if scope.name not in covered]
-        if others:
-            self._stage.runtime.budget.release(self._ticket.id, others)
-
-    def _priced(self, response: GenerateResponse, draw: Draw) -> tuple[GenerateResponse, Mapping[str, Any] | None]:
-        """Add the cost by known prices; else keep the driver's own figure. An unknown cost stays unknown."""
-        charge = self._call.price.charge(response.usage, _moment(draw.drawn_at_ms), response.service)
-        if charge is None:
-            return response, None
-        return replace(response, cost_usd=charge.usd), charge.applied.as_json()
 
     def _draw(self) -> Draw:
         """Return a granted draw that has its ledger row; wait for the windows if necessary."""
@@ -209,42 +195,11 @@ class ModelCall:
 
     def _undo_draw(self, tx: Transaction, draw: Draw) -> None:
         """Undo a draw whose call is not made, though its ledger row exists."""
-        self._draws.undo(draw.id)
-        tx.ledger.settle(draw.id, "refused", _moment(draw.drawn_at_ms), Usage(0, 0))
+        tx.ledger.settle_all([self._account.cancel(draw)])
 
     def _drawn(self, draw_id: str) -> GrantedDraw | Refusal:
         paused = self._stage.runtime.scopes.paused(self._call.scopes)
-        request = Request(self._draws_now(), draw_id, self._call.amounts)
-        return paused or self._stage.draw(request, self._entry)
-
-    def _draws_now(self) -> Draws:
-        """Return the draws in all scopes of the call, with the limits that are in force now."""
-        scopes = tuple(map(self._stage.runtime.scopes.in_force, self._call.scopes))
-        self._draws = replace(self._draws, scopes=scopes)
-        return self._draws
-
-    @property
-    def _counts_money(self) -> bool:
-        """Whether a window or a cap counts the cost of calls, so that an estimate of it is needed."""
-        windows = (window for scope in self._call.scopes for window in scope.windows)
-        return self._stage.run.max_cost_usd is not None or any(w.metric == "cost_microusd" for w in windows)
-
-    def _entry(self, draw: Draw) -> Entry:
-        claim = self._stage.claim
-        return Entry(
-            draw_id=draw.id,
-            run_id=claim.run_id,
-            number=claim.number,
-            act=self._act,
-            attempt=claim.attempt,
-            scope=self._call.scope.name,
-            estimated_tokens=self._call.tokens,
-            estimated_cost_usd=self._call.cost_usd if self._counts_money else None,
-            drawn_at=_moment(draw.drawn_at_ms),
-            narrative=self._stage.run.narrative,
-            model=str(self._call.model),
-            shares=granted(self._ticket, self._draws.scopes, draw.amounts),
-        )
+        return paused or self._stage.draw(self._account.request(draw_id), self._account.entry)
 
     def _wait_for_cap(self, refusal: Refusal, looks: int) -> None:
         """Wait until calls in flight have shown their cost; CapReached when none is in flight."""
@@ -263,26 +218,9 @@ class ModelCall:
         self._sleep(wait_seconds, str(refusal), refusal_summary(refusal))
 
     def _settle_failure(self, draw: Draw, error: DriverError) -> None:
-        """Settle a call that failed.
-
-        A refused request counts one request and no tokens; one with an unknown outcome, its whole estimate; one that
-        had begun, what was counted; one that was never sent, nothing.
-        """
-        if not error.was_sent:
-            self._draws.undo(draw.id)
-            with self._stage.guarded() as tx:
-                tx.ledger.settle(draw.id, "not_sent", _moment(draw.drawn_at_ms), Usage(0, 0))
-            return
-        usage = Usage(*error.served_tokens)
-        charge = self._call.price.charge(usage, _moment(draw.drawn_at_ms)) if usage.total_tokens else None
-        cost_usd, price = (charge.usd, charge.applied.as_json()) if charge else (None, None)
-        unknown, served = isinstance(error, DriverUnknown), usage.total_tokens > 0
-        settled = self._draws.settle(draw.id, None if unknown else _used(usage, cost_usd, self._call))
-        outcome = "unknown" if unknown else "settled" if served else "refused"
-        settled_at = _moment(settled.settled_at_ms)
-        row = Settled(draw.id, outcome, settled_at, None if unknown else usage, cost_usd, served, price)
+        settled = self._account.settle_failure(draw, error)
         with self._stage.guarded() as tx:
-            tx.ledger.settle_all([row])
+            tx.ledger.settle_all([settled])
 
     def _back_off(self, error: DriverError) -> None:
         """Wait for the next try; ActFailed when there is none."""
@@ -344,18 +282,3 @@ class ModelCall:
             raise ParkUntil(wait_seconds, reason, waiting_for)
         with busy_counter.waiting_for_model():
             threading.Event().wait(wait_seconds)
-
-
-_costs = CostRounder()
-"""Fractions of a microdollar to carry over, by scope, in this process."""
-
-
-def _used(usage: Usage, cost_usd: Decimal | None, call: Call) -> Amounts:
-    """Return the amounts used. Cached input tokens count in windows of input tokens where the provider counts them."""
-    cost_microusd = _costs.microusd(call.scope.name, cost_usd)
-    input_tokens = usage.input_tokens if call.counts_cached else usage.input_tokens - usage.cached_tokens
-    return Amounts(1, usage.total_tokens, input_tokens, usage.output_tokens, cost_microusd)
-
-
-def _moment(clock_ms: int) -> datetime:
-    return datetime.fromtimestamp(clock_ms / 1000, UTC)

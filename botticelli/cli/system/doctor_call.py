@@ -5,14 +5,11 @@ Does not retry.
 
 from __future__ import annotations
 
-import math
 import time
 import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import UTC, datetime
 
-from botticelli.budget import Amounts, Draw, Refusal, Share, Ticket
+from botticelli.budget import Draw, Refusal, Ticket
 from botticelli.budget.limits import multiplied
 from botticelli.carousel.plan.estimates import Estimate
 from botticelli.carousel.plan.planned_calls import Call
@@ -25,15 +22,15 @@ from botticelli.drivers import (
     Message,
     ModelName,
     RecommendsModel,
-    Usage,
     Warmable,
     checked_response,
 )
 from botticelli.drivers.interface.token_estimate import estimate_request_tokens
 from botticelli.errors import DriverError, DriverTransient, DriverUnknown, InvalidInput
-from botticelli.pricing import STANDARD
 from botticelli.runtime.process import Runtime
-from botticelli.store import Entry, Settled
+from botticelli.spending.account import Account, Spender
+from botticelli.spending.draws import draw_all
+from botticelli.store import Settled
 
 PROMPT = "Say ok."
 MAX_OUTPUT_TOKENS = 16
@@ -84,112 +81,66 @@ def model_of(runtime: Runtime, text: str) -> ModelName:
     return runtime.drivers.resolve(f"{text}/{known[0]}")
 
 
-@dataclass
 class Trial:
     """Performs one call: draws from the budget, calls the driver, settles."""
 
-    runtime: Runtime
-    call: Call
-
-    def __post_init__(self) -> None:
+    def __init__(self, runtime: Runtime, call: Call) -> None:
+        self._runtime = runtime
+        self._call = call
         self._run_id = str(uuid.uuid4())
-        self._ticket_id = f"{self._run_id}:0:1"
+        ticket = Ticket(f"{self._run_id}:0:1", (), 0)
+        spender = Spender(self._run_id, number=0, act=NAME, attempt=1, narrative=NARRATIVE)
+        self._account = Account(runtime.budget, ticket, call, spender, runtime.scopes.in_force)
 
     def perform(self, driver: Driver, request: GenerateRequest) -> tuple[GenerateResponse, float] | Refusal:
         """Return the response and its duration in seconds, or the refusal of the budget. DriverError as `generate`."""
-        scope, budget = self.call.scope, self.runtime.budget
-        draw = self.runtime.scopes.paused([scope]) or budget.draw(
-            self._ticket_id, self._run_id, scope, self.call.amounts
-        )
-        if isinstance(draw, Refusal):
-            return draw
+        drawn = self._runtime.scopes.paused(self._call.scopes) or self._draw()
+        if isinstance(drawn, Refusal):
+            return drawn
         try:
-            return self._generate(draw, driver, request)
+            return self._generate(drawn, driver, request)
         finally:
-            budget.release(self._ticket_id, [scope])
+            self._account.release()
+
+    def _draw(self) -> Draw | Refusal:
+        [drawn] = draw_all(self._runtime.budget, [self._account.request(self._run_id)])
+        return drawn
 
     def _generate(self, draw: Draw, driver: Driver, request: GenerateRequest) -> tuple[GenerateResponse, float]:
-        with self.runtime.store.transaction() as tx:
-            tx.ledger.draw(self._entry(draw))
+        with self._runtime.store.transaction() as tx:
+            tx.ledger.draw(self._account.entry(draw))
         began = time.monotonic()
         try:
             response = checked_response(request, driver.generate(request))
         except DriverError as error:
-            self._settle_failure(draw, error)
+            self._write(self._account.settle_failure(draw, error))
             if isinstance(error, DriverTransient) and error.retry_after_seconds is not None:
-                self.runtime.budget.block_until(self.call.scope, round(error.retry_after_seconds * 1000))
+                self._runtime.budget.block_until(self._call.scope, round(error.retry_after_seconds * 1000))
             raise
         except BaseException:
-            self._settle(draw, "unknown", None)
+            self._write(self._account.settle_failure(draw, DriverUnknown("the call was interrupted")))
             raise
-        doubtful = bool(response.usage_doubtful)
-        self._settle(draw, "settled", response.usage, doubtful=doubtful, service=response.service)
-        return response, time.monotonic() - began
+        seconds = time.monotonic() - began
+        self._write(self._account.settle(draw, response).settled)
+        return response, seconds
 
-    def _settle_failure(self, draw: Draw, error: DriverError) -> None:
-        """Settle a failed call as a worker does: charge what was sent, not what never left."""
-        usage = Usage(*error.served_tokens)
-        if isinstance(error, DriverUnknown):
-            self._settle(draw, "unknown", None)
-        elif error.was_sent:
-            self._settle(draw, "settled" if usage.total_tokens else "refused", usage, doubtful=usage.total_tokens > 0)
-        else:
-            self._settle(draw, "not_sent", usage, requests=0)
-
-    def _settle(
-        self,
-        draw: Draw,
-        outcome: str,
-        usage: Usage | None,
-        *,
-        doubtful: bool = False,
-        requests: int = 1,
-        service: str = STANDARD,
-    ) -> None:
-        """Settle the draw in budget and ledger. `usage` None means unknown: the estimate stays charged."""
-        actual, cost_usd, price = None, None, None
-        if usage is not None:
-            charge = self.call.price.charge(usage, _moment(draw.drawn_at_ms), service)
-            cost_usd, price = (charge.usd, charge.applied.as_json()) if charge else (None, None)
-            fresh_tokens, cost_microusd = usage.input_tokens - usage.cached_tokens, math.ceil((cost_usd or 0) * 10**6)
-            actual = Amounts(requests, usage.total_tokens, fresh_tokens, usage.output_tokens, cost_microusd)
-        settled = self.runtime.budget.settle(self._ticket_id, draw.id, self.call.scope, actual)
-        with self.runtime.store.transaction() as tx:
-            moment = _moment(settled.settled_at_ms)
-            tx.ledger.settle_all([Settled(draw.id, outcome, moment, usage, cost_usd, doubtful, price)])
-
-    def _entry(self, draw: Draw) -> Entry:
-        call = self.call
-        return Entry(
-            draw_id=draw.id,
-            run_id=self._run_id,
-            number=0,
-            act=NAME,
-            attempt=1,
-            scope=call.scope.name,
-            estimated_tokens=call.tokens,
-            drawn_at=_moment(draw.drawn_at_ms),
-            narrative=NARRATIVE,
-            model=str(call.model),
-            shares=Ticket(self._ticket_id, (Share(call.scope, draw.amounts),), 0).to_json()["shares"],
-        )
+    def _write(self, settled: Settled) -> None:
+        with self._runtime.store.transaction() as tx:
+            tx.ledger.settle_all([settled])
 
 
 def _call(runtime: Runtime, model: ModelName, request: GenerateRequest) -> Call:
-    """Plan the call under the limits that are in force now."""
+    """Plan the call in the scopes of the model and of its provider's spend limits."""
     budget = runtime.scopes.model_budget(model)
     multipliers = runtime.settings.budget.model_dump(include=MULTIPLIERS)
-    scope = runtime.scopes.in_force(multiplied(budget.scope, multipliers))
+    account = (budget.account,) if budget.account else ()
+    scopes = (*account, multiplied(budget.scope, multipliers))
     input_tokens = estimate_request_tokens(request)
     estimate = Estimate(input_tokens + MAX_OUTPUT_TOKENS, "prompt", input_tokens)
-    return Call(model, (scope,), 1, estimate, runtime.price(model))
+    return Call(model, scopes, 1, estimate, runtime.price(model), counts_cached=budget.counts_cached)
 
 
 def _remedy(error: DriverError) -> str:
     if isinstance(error, DriverTransient):
         return "try again later; check the network, the proxy and base_url"
     return "check base_url, and whether the provider is up"
-
-
-def _moment(clock_ms: int) -> datetime:
-    return datetime.fromtimestamp(clock_ms / 1000, UTC)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -101,3 +102,17 @@ def test_provider_is_called_by_its_recommended_model_else_by_one_that_its_settin
         model_of(make_runtime(), "openai-compatible")
     with pytest.raises(InvalidInput, match="claims the model 'nonsense'"):
         called(runtime, "nonsense")
+
+
+def test_spend_limit_of_the_account_counts_the_call_of_doctor(
+    pointed: Callable[..., Runtime], server: FakeProvider
+) -> None:
+    tiers = '{"default_tier": "t", "tiers": {"t": {"rpm": 100, "usd_per_month": 5}}}'
+    runtime = pointed(providers__openai=tiers)
+    assert called(runtime).state == "ok"
+    account = runtime.scopes.model_budget(runtime.drivers.resolve(MODEL)).account
+    assert account is not None
+    [window] = runtime.budget.usage(account).windows
+    with runtime.store.engine.connect() as connection:
+        cost_usd = connection.execute(text("select cost_usd from ledger")).scalar_one()
+    assert window.used == math.ceil(cost_usd * 1_000_000) > 0

@@ -1,0 +1,188 @@
+"""Draws, settles and cancels the model calls of one act: charges the budgets, and prepares the rows of the ledger.
+
+Used by workers and by the test call of `doctor`. Makes no call and writes no row: the caller chooses the transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Protocol
+
+from botticelli.budget import Amounts, Budget, Draw, Scope, Ticket
+from botticelli.drivers import GenerateResponse, ModelName, Usage
+from botticelli.errors import DriverError, DriverUnknown
+from botticelli.pricing import Charge, KnownPrice, TokenCounts
+from botticelli.spending.costs import CostRounder
+from botticelli.spending.draws import Draws, Request, granted
+from botticelli.store import Entry, Settled
+
+costs = CostRounder()
+"""The fractions of micro-dollars that this process carries over, by scope."""
+
+
+class PricedCall(Protocol):
+    """A planned model call: what it may use of which scopes, and its price."""
+
+    @property
+    def model(self) -> ModelName: ...
+
+    @property
+    def scopes(self) -> tuple[Scope, ...]: ...
+
+    @property
+    def scope(self) -> Scope: ...
+
+    @property
+    def price(self) -> KnownPrice: ...
+
+    @property
+    def amounts(self) -> Amounts: ...
+
+    @property
+    def tokens(self) -> int: ...
+
+    @property
+    def cost_usd(self) -> Decimal | None: ...
+
+    @property
+    def counts_cached(self) -> bool: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Spender:
+    """The act that spends, as the ledger names it."""
+
+    run_id: str
+    number: int
+    act: str
+    attempt: int
+    narrative: str
+    is_capped: bool = False
+    """Whether the run has a cap on money, so that the ledger needs the estimated cost."""
+
+
+@dataclass(frozen=True, slots=True)
+class PaidResponse:
+    """A response with its cost, and the outcome of its draw, which is to be written to the ledger."""
+
+    response: GenerateResponse
+    settled: Settled
+    drawn_at: datetime
+
+
+class Account:
+    """Spends from one ticket for one call of an act and its retries.
+
+    `limits` returns a scope with the limits that are in force now.
+    """
+
+    def __init__(
+        self, budget: Budget, ticket: Ticket, call: PricedCall, spender: Spender, limits: Callable[[Scope], Scope]
+    ) -> None:
+        self.call = call
+        self._budget = budget
+        self._ticket = ticket
+        self._spender = spender
+        self._limits = limits
+        self._draws = Draws(budget, ticket.id, call.scopes)
+
+    def request(self, draw_id: str) -> Request:
+        """Return the request to draw the estimate in all scopes, with the limits that are in force now."""
+        self._draws = replace(self._draws, scopes=tuple(map(self._limits, self.call.scopes)))
+        return Request(self._draws, draw_id, self.call.amounts)
+
+    def entry(self, draw: Draw) -> Entry:
+        """Return the ledger row of a granted draw; it is written before the call is made."""
+        spender = self._spender
+        return Entry(
+            draw_id=draw.id,
+            run_id=spender.run_id,
+            number=spender.number,
+            act=spender.act,
+            attempt=spender.attempt,
+            scope=self.call.scope.name,
+            estimated_tokens=self.call.tokens,
+            estimated_cost_usd=self.call.cost_usd if self._counts_money else None,
+            drawn_at=moment(draw.drawn_at_ms),
+            narrative=spender.narrative,
+            model=str(self.call.model),
+            shares=granted(self._ticket, self._draws.scopes, draw.amounts),
+        )
+
+    def settle(self, draw: Draw, response: GenerateResponse) -> PaidResponse:
+        """Charge what a call has used; its cost is by the known price, else the driver's own figure, else unknown."""
+        drawn_at = moment(draw.drawn_at_ms)
+        charge = self.call.price.charge(response.usage, drawn_at, response.service)
+        if charge is not None:
+            response = replace(response, cost_usd=charge.usd)
+        settled_at_ms = self._charge(draw, response.usage, response.cost_usd)
+        doubtful = bool(response.usage_doubtful)
+        row = _row(draw, "settled", settled_at_ms, response.usage, charge, doubtful=doubtful)
+        return PaidResponse(response, replace(row, cost_usd=response.cost_usd), drawn_at)
+
+    def settle_failure(self, draw: Draw, error: DriverError) -> Settled:
+        """Charge a call that failed.
+
+        One that never left this machine counts nothing; a refused one, one request and no tokens; one that had begun,
+        the tokens that were counted; one with an unknown outcome, its whole estimate.
+        """
+        if not error.was_sent:
+            return self.cancel(draw, "not_sent")
+        if isinstance(error, DriverUnknown):
+            settled_at_ms = self._draws.settle(draw.id, None).settled_at_ms
+            return _row(draw, "unknown", settled_at_ms, None, None)
+        usage = Usage(*error.served_tokens)
+        was_served = usage.total_tokens > 0
+        charge = self.call.price.charge(usage, moment(draw.drawn_at_ms)) if was_served else None
+        settled_at_ms = self._charge(draw, usage, charge.usd if charge else None)
+        outcome = "settled" if was_served else "refused"
+        return _row(draw, outcome, settled_at_ms, usage, charge, doubtful=was_served)
+
+    def cancel(self, draw: Draw, outcome: str = "refused") -> Settled:
+        """Return the amounts of a draw whose call is not made."""
+        self._draws.undo(draw.id)
+        return _row(draw, outcome, draw.drawn_at_ms, Usage(0, 0), None)
+
+    def release(self) -> None:
+        """Release the places in scopes that the ticket does not cover; what was drawn there is settled already."""
+        covered = {share.scope.name for share in self._ticket.shares}
+        others = [scope for scope in self.call.scopes if scope.name not in covered]
+        if others:
+            self._budget.release(self._ticket.id, others)
+
+    @property
+    def _counts_money(self) -> bool:
+        """Whether a window or a cap counts the cost of calls, so that an estimate of it is needed."""
+        windows = (window for scope in self.call.scopes for window in scope.windows)
+        return self._spender.is_capped or any(window.metric == "cost_microusd" for window in windows)
+
+    def _charge(self, draw: Draw, usage: Usage, cost_usd: Decimal | None) -> int:
+        return self._draws.settle(draw.id, _used(self.call, usage, cost_usd)).settled_at_ms
+
+
+def moment(clock_ms: int) -> datetime:
+    """Return a time of the budget's clock."""
+    return datetime.fromtimestamp(clock_ms / 1000, UTC)
+
+
+def _used(call: PricedCall, usage: Usage, cost_usd: Decimal | None) -> Amounts:
+    """Return the amounts used. Cached input tokens count in windows of input tokens where the provider counts them."""
+    cost_microusd = costs.microusd(call.scope.name, cost_usd)
+    input_tokens = usage.input_tokens if call.counts_cached else usage.input_tokens - usage.cached_tokens
+    return Amounts(1, usage.total_tokens, input_tokens, usage.output_tokens, cost_microusd)
+
+
+def _row(
+    draw: Draw,
+    outcome: str,
+    settled_at_ms: int,
+    usage: TokenCounts | None,
+    charge: Charge | None,
+    *,
+    doubtful: bool = False,
+) -> Settled:
+    cost_usd, price = (charge.usd, charge.applied.as_json()) if charge else (None, None)
+    return Settled(draw.id, outcome, moment(settled_at_ms), usage, cost_usd, doubtful, price)
