@@ -70,7 +70,7 @@ def test_a_soft_time_limit_interrupts_a_call_that_hangs(
         assert "soft time limit" in (result.reason or "")
         assert (
             client._runtime.budget.usage(
-                client._runtime.scope(client._runtime.drivers.resolve(f"openai/{MODEL}"))
+                client._runtime.scopes.of(client._runtime.drivers.resolve(f"openai/{MODEL}"))
             ).holders
             == ()
         )

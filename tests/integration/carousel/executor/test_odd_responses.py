@@ -121,7 +121,7 @@ def test_provider_that_counts_zero_switches_no_budget_off(served: Runtime, serve
     assert all(row["usage_doubtful"] for row in ledger_of(served, run))
     with served.store.transaction() as tx:
         assert tx.ledger.totals(run.id)["doubtful_requests"] == run.succeeded
-    scope = served.model_budget(served.drivers.resolve(MODEL)).scope.name
+    scope = served.scopes.model_budget(served.drivers.resolve(MODEL)).scope.name
     assert "doubtful usage" in "\n".join(lines(explanation(served, scope)))
 
 
