@@ -95,16 +95,16 @@ class Runtime:
         from botticelli.budget.redis.redis_budget import RedisBudget
 
         return RedisBudget(
-            self.redis, prefix=self.settings.redis.prefix, reseed=self._past_charges, continued=self._continued
+            self.redis, prefix=self.settings.redis.prefix, reseed=self._past_charges, data_id=self._data_id
         )
 
-    def _continued(self) -> str | None:
-        """Return the id of the embedded server whose data the running one has in full; None if there is none, or unknown."""
+    def _data_id(self) -> str | None:
+        """Return the id of the embedded Redis's data; None if it is unknown, or another server is used."""
         if self.settings.redis.url:
             return None
         from botticelli import services
 
-        return services.continued(self.settings.home)
+        return services.data_id(self.settings.home)
 
     def _past_charges(self, scopes: Sequence[Scope]) -> Sequence[PastCharge]:
         """Return the past charges with which to rebuild scopes that Redis lost: from the ledger, or assumed for platforms."""

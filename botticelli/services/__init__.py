@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from botticelli.services.local_model import join_model, model_missing
     from botticelli.services.membership import Membership, ensure, join
     from botticelli.services.servers.binaries import available
-    from botticelli.services.servers.clean_stop import continued
+    from botticelli.services.servers.clean_stop import data_id
     from botticelli.services.status import LOGS, ServiceStatus, logs, status
 
 __all__ = [
@@ -33,7 +33,7 @@ __all__ = [
     "Membership",
     "ServiceStatus",
     "available",
-    "continued",
+    "data_id",
     "down",
     "ensure",
     "join",
@@ -52,7 +52,7 @@ make_lazy(
         "Membership": "membership",
         "ServiceStatus": "status",
         "available": "servers.binaries",
-        "continued": "servers.clean_stop",
+        "data_id": "servers.clean_stop",
         "down": "control",
         "ensure": "membership",
         "join": "membership",

@@ -13,7 +13,7 @@ from pathlib import Path
 from botticelli.errors import BotticelliError
 from botticelli.services.files.locks import EXCLUSIVE, open_lock, take
 from botticelli.services.files.paths import last_line, open_log
-from botticelli.services.servers.server import Server, ServerFacts, lives, recorded_pid
+from botticelli.services.servers.server import Server, lives, recorded_pid
 
 _FIRST_DELAY_SECONDS = 0.5
 _LONGEST_DELAY_SECONDS = 5.0
@@ -54,7 +54,7 @@ class ServerProcess:
 
         Returns when none of its processes is left, or when no signal helps.
         """
-        before = self._facts()
+        self._exit_code = None
         for stop_signal in self._server.stop_signals:
             if self._ended():
                 break
@@ -65,21 +65,11 @@ class ServerProcess:
             while not self._ended() and time.monotonic() < deadline:
                 time.sleep(_POLL_SECONDS)
         _log.info("%s %s", self._server.name, "stopped" if self._ended() else "did not stop")
-        if before is not None and self._exit_code == 0 and self._ended():
+        if self._exit_code == 0 and self._ended():
             try:
-                self._server.stopped(before)
+                self._server.stopped()
             except OSError as error:
                 _log.warning("can't record the end of %s: %s", self._server.name, error)
-
-    def _facts(self) -> ServerFacts | None:
-        """Return what the server reports; None when it does not answer, or when nobody will see its exit code."""
-        self._exit_code = None
-        if self._child is None:
-            return None
-        try:
-            return self._server.ask()
-        except BotticelliError:
-            return None
 
     def _runs(self) -> bool:
         if self._child is not None:

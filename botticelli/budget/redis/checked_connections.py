@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from redis import Redis
     from redis.commands.core import Script
 
-Continued = Callable[[], str | None]
-"""The run id of the server whose data the present one has whole, because it was stopped in good order; None: of none."""
+DataId = Callable[[], str | None]
+"""Returns an id that the server shares with those before it of which it has all data; None when unknown."""
 
 
 class Connections:
@@ -29,7 +29,7 @@ class Connections:
         self,
         client: Redis,
         keys: tuple[str, str],
-        continued: Continued | None = None,
+        data_id: DataId | None = None,
         clock_ms: Callable[[], int] | None = None,
     ) -> None:
         """`keys`: of the epoch and of the server. `clock_ms` is for tests."""
@@ -43,7 +43,7 @@ class Connections:
             )
         self._errors = exceptions
         self._keys = keys
-        self._continued = continued
+        self._data_id = data_id
         self._clock_ms = clock_ms
         self._pool = copy.copy(client.connection_pool)
         self._pool.connection_class = _asking(client.connection_pool.connection_class, self._ask)
@@ -95,10 +95,9 @@ class Connections:
             self._pool.release(connection)
 
     def _ask(self, connection: Any) -> None:
-        run_id = _run_id(connection)
-        continued = self._continued() if self._continued else None
+        memory = (self._data_id() if self._data_id else None) or _run_id(connection)
         time = [] if self._clock_ms is None else [str(self._clock_ms())]
-        _command(connection, "EVAL", scripts.source(scripts.SERVER), 2, *self._keys, run_id, continued or "", *time)
+        _command(connection, "EVAL", scripts.source(scripts.SERVER), 2, *self._keys, memory, *time)
 
 
 def _asking(plain: type[Any], ask: Callable[[Any], None]) -> type[Any]:

@@ -34,7 +34,7 @@ from botticelli.budget.interface import (
     merged,
 )
 from botticelli.budget.redis import scripts
-from botticelli.budget.redis.checked_connections import Connections, Continued
+from botticelli.budget.redis.checked_connections import Connections, DataId
 from botticelli.budget.redis.rebuild import seed_request
 from botticelli.budget.redis.resp import Lasting, Prepared
 from botticelli.errors import ServiceUnavailable
@@ -55,8 +55,8 @@ class RedisBudget:
     `reseed` is asked for past charges when the server does not know what a scope has used: in a new server, after it
     lost its data, and for a new scope. None: nobody knows, so every window starts full; `nothing_charged`: for tests and
     budgets that may be forgotten. `lease_seconds`: for a draw by
-    a ticket whose lease ran out. `clock_ms`: for tests; the server's clock otherwise. `continued` knows a server that was
-    stopped in good order before this one was started with its data.
+    a ticket whose lease ran out. `clock_ms`: for tests; the server's clock otherwise. `data_id` returns an
+    id that the server shares with those before it of which it has all data; None: unknown.
 
     Connections are made as `client` makes them, but are the Budget's own; `close` ends them.
     """
@@ -69,12 +69,12 @@ class RedisBudget:
         reseed: Reseed | None,
         lease_seconds: float = DEFAULT_LEASE_SECONDS,
         clock_ms: Callable[[], int] | None = None,
-        continued: Continued | None = None,
+        data_id: DataId | None = None,
     ) -> None:
         self._prefix = prefix
         self._epoch_key = f"{{{prefix}}}:budget:epoch"
         keys = (self._epoch_key, f"{{{prefix}}}:budget:server")
-        self._connections = Connections(client, keys, continued, clock_ms)
+        self._connections = Connections(client, keys, data_id, clock_ms)
         self._scripts = scripts.registered(self._connections.client)
         self._reseed = reseed
         self._server_ahead_ms = 0

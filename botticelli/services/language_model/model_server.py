@@ -59,7 +59,7 @@ class LanguageModel:
             line.close()
         return ServerFacts(f"SmolLM2-135M-Instruct ({SERVER_PACKAGE}: {status})", max(0.0, time.time() - started))
 
-    def stopped(self, before: ServerFacts) -> None:
+    def stopped(self) -> None:
         pass  # it has no state
 
 

@@ -1,44 +1,51 @@
-"""Records whether the embedded Redis still has all data from before its last stop. Reads and writes no key.
+"""Gives the data of the embedded Redis an id, which changes when anything may have been lost. Reads and writes no key.
 
-A server that stopped in good order, and whose files are unchanged since, continues where it was. A killed server may
-lack the last second, and a copy put in its place may lack anything.
+A server whose predecessor stopped in good order, and whose files are unchanged since, has the data of its predecessor and
+the same id. A killed server may lack the last second, and a copy put in its place may lack anything: a new id.
 """
 
 from __future__ import annotations
 
 import json
+import uuid
 from pathlib import Path
 from typing import Any
 
 from botticelli.services.files.paths import Paths
 
 
-def note_stop(paths: Paths, run_id: str) -> None:
-    """Record that the server with this run id ended in good order. Raises OSError when the note can't be written."""
-    _stopped(paths).write_text(json.dumps({"run_id": run_id, "files": _files(paths)}))
+def note_stop(paths: Paths) -> None:
+    """Record that the server ended in good order. Raises OSError when the note can't be written."""
+    note = {"data_id": _data_id(paths), "files": _files(paths)}
+    _stopped(paths).write_text(json.dumps(note))
 
 
 def note_start(paths: Paths) -> None:
-    """Record before a start whose data the server will have completely. Holds for its whole life."""
-    _continued(paths).unlink(missing_ok=True)
+    """Record the id of the data before a start. Holds for the whole life of the server."""
+    _running(paths).unlink(missing_ok=True)
     note = _read(_stopped(paths))
     _stopped(paths).unlink(missing_ok=True)
-    if note and note.get("files") == _files(paths):
-        _continued(paths).write_text(json.dumps(note))
+    is_complete = note is not None and note.get("files") == _files(paths)
+    data_id = note.get("data_id") if note and is_complete else None
+    _running(paths).write_text(json.dumps({"data_id": data_id or uuid.uuid4().hex}))
 
 
-def continued(home: Path) -> str | None:
-    """Return the run id of the server whose data the running one has completely; None when unknown or none."""
-    note = _read(_continued(Paths(home)))
-    return str(note["run_id"]) if note else None
+def data_id(home: Path) -> str | None:
+    """Return the id of the data of the running server; None when unknown."""
+    return _data_id(Paths(home))
+
+
+def _data_id(paths: Paths) -> str | None:
+    note = _read(_running(paths))
+    return str(note["data_id"]) if note else None
 
 
 def _stopped(paths: Paths) -> Path:
     return paths.root / "redis.stopped"
 
 
-def _continued(paths: Paths) -> Path:
-    return paths.root / "redis.continued"
+def _running(paths: Paths) -> Path:
+    return paths.root / "redis.running"
 
 
 def _read(note: Path) -> dict[str, Any] | None:

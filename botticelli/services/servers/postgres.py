@@ -125,5 +125,5 @@ class Postgres:
             reason = " ".join(str(error).split())
             raise ServiceUnavailable(reason, where=self.url, do="see its log") from error
 
-    def stopped(self, before: ServerFacts) -> None:
+    def stopped(self) -> None:
         pass  # commits survive any kind of end

@@ -17,7 +17,6 @@ class ServerFacts:
 
     version: str
     uptime_seconds: float
-    run_id: str = ""  # changes with every start; Redis only
 
 
 class Server(Protocol):
@@ -43,8 +42,8 @@ class Server(Protocol):
     def ask(self) -> ServerFacts:
         """Query the server; raise ServiceUnavailable, with the reason, when it does not answer."""
 
-    def stopped(self, before: ServerFacts) -> None:
-        """Record an end in good order, with the facts from before it. Raises OSError when they can't be written."""
+    def stopped(self) -> None:
+        """Record an end in good order. Raises OSError when it can't be written."""
 
 
 def lives(server: Server) -> bool:

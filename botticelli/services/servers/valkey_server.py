@@ -66,11 +66,11 @@ class Valkey:
             raise self._unanswered(f"answered {greeting!r}")
         facts = dict(line.split(":", 1) for line in text.splitlines() if ":" in line)
         return ServerFacts(
-            f"{facts['server_name']} {facts['valkey_version']}", float(facts["uptime_in_seconds"]), facts["run_id"]
+            f"{facts['server_name']} {facts['valkey_version']}", float(facts["uptime_in_seconds"])
         )
 
-    def stopped(self, before: ServerFacts) -> None:
-        note_stop(self.paths, before.run_id)
+    def stopped(self) -> None:
+        note_stop(self.paths)
 
     def _unanswered(self, reason: str) -> ServiceUnavailable:
         return ServiceUnavailable(reason, where=self.url, do="see its log")

@@ -40,6 +40,18 @@ class WindowCases(BudgetCases):
         clock.advance(1)
         granted(hold(budget, "t", scope, tokens=55))
 
+    @pytest.mark.parametrize("kind", ["sliding", "fixed", "bucket"])
+    def test_usage_agrees_with_what_is_granted(self, budget: Budget, clock: ManualClock, kind: WindowKind) -> None:
+        scope = window_of(kind, limit=1_000)
+        assert budget.charge(scope, Amounts(tokens=300)) is None
+        granted(hold(budget, "holder", scope, tokens=200))
+        clock.advance(7_001)
+        window = budget.usage(scope).windows[0]
+        assert (window.used, window.held) == (300 - 7_001 * 1_000 // MINUTE_MS if kind == "bucket" else 300, 200)
+        assert refused(budget.charge(scope, Amounts(tokens=window.remaining + 1))).used == window.used + window.held
+        assert budget.charge(scope, Amounts(tokens=window.remaining)) is None
+        assert budget.usage(scope).windows[0].remaining == 0
+
     def test_sliding_allows_no_burst_at_a_border(self, budget: Budget, clock: ManualClock) -> None:
         scope = tokens_per_minute(100)
         clock.ms -= clock.ms % MINUTE_MS + 1

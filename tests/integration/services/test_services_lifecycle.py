@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import time
+import uuid
 
 import kombu
 import pytest
@@ -13,6 +14,7 @@ import redis
 import sqlalchemy
 
 from botticelli import services
+from botticelli.budget import Amounts, PastCharge, RedisBudget, Scope, Window, nothing_charged
 from botticelli.services.files.locks import is_held
 from botticelli.services.files.paths import Paths
 from tests.support.waiting import at_best
@@ -171,40 +173,50 @@ def test_a_warm_start_takes_less_than_a_second_and_ensure_less_than_a_millisecon
     assert at_best(is_quick, seconds=60)
 
 
-def run_id(url):
-    with redis.Redis.from_url(url) as client:
-        return client.info("server")["run_id"]
+def test_data_id_is_kept_after_a_stop_in_good_order_and_changes_after_a_kill_or_in_a_copy(home, until, pids):
+    def started() -> str:
+        with services.join(home):
+            return services.data_id(home)
 
-
-def test_a_redis_that_was_stopped_in_good_order_is_continued_and_one_that_was_killed_is_not(home, until, pids):
     def stopped() -> str:
-        """The run id of a server that was in use, which has ended."""
+        """Return the id of a server that was in use, after its end."""
         with services.join(home) as membership:
             redis.Redis.from_url(membership.redis_url).set("kept", "Venus")
-            found = run_id(membership.redis_url)
+            data_id = services.data_id(home)
         until(lambda: not is_held(Paths(home).keeper))
-        return found
+        return data_id
 
-    def is_continued() -> bool:
-        """One that is slow to answer at its end is not: nobody knows who it was."""
-        first = stopped()
-        with services.join(home) as membership:
-            return services.continued(home) == first != run_id(membership.redis_url)
-
+    assert at_best(lambda: stopped() == started())
     with services.join(home):
-        assert services.continued(home) is None
-    assert at_best(is_continued)
-    with services.join(home) as membership:
-        second = run_id(membership.redis_url)
+        second = services.data_id(home)
         _, redis_pid = pids()
         os.kill(redis_pid, signal.SIGKILL)
         until(lambda: len(now := pids()) == 2 and redis_pid not in now)
-        assert services.continued(home) is None
-        third = run_id(membership.redis_url)
+        third = services.data_id(home)
     until(lambda: not is_held(Paths(home).keeper))  # it notes the end of its servers before its own
     data = Paths(home).data("redis")
     copy = data.rename(data.with_name("copy"))
     shutil.copytree(copy, data)
-    with services.join(home):
-        assert services.continued(home) is None
-    assert third != second
+    assert len({None, second, third, started()}) == 4
+
+
+def test_budget_continues_after_a_start_in_which_nobody_used_it(home, until):
+    def usage(scope, charges, reseed):
+        with services.join(home) as membership:
+            client = redis.Redis.from_url(membership.redis_url)
+            budget = RedisBudget(client, reseed=reseed, data_id=lambda: services.data_id(home))
+            assert [budget.charge(scope, charge) for charge in charges] == [None] * len(charges)
+            used = budget.usage(scope).windows[0].used
+            budget.close()
+        until(lambda: not is_held(Paths(home).keeper))
+        return used
+
+    def is_continued() -> bool:
+        scope = Scope(uuid.uuid4().hex, (Window("requests", 1000, 3600, "bucket"),))
+        used = usage(scope, [Amounts(3)], nothing_charged)
+        past = [PastCharge(scope.name, Amounts(3), time.time_ns() // 1_000_000)]
+        services.join(home).leave()  # as a command that only reads rows
+        until(lambda: not is_held(Paths(home).keeper))
+        return usage(scope, [], lambda _: past) <= used == 3
+
+    assert at_best(is_continued)

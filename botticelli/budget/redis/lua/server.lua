@@ -1,17 +1,17 @@
 -- The first words on every new connection: whose memory is this? Opens an epoch when it is not the one that was known.
 --
--- KEYS, ARGV  epoch (string), server (string: the run id of the server whose memory the epoch is of);
---             the run id of the server at the other end; the run id of one whose data it has whole, because that one was
---             stopped in good order ('': of none); the time in milliseconds, for tests only, in place of TIME
+-- KEYS, ARGV  epoch (string), server (string: the id of the server whose memory the epoch is of);
+--             the id of the server at the other end: the id of its data where one is known, which a server shares with
+--             those before it that were stopped in good order, else its run id; the time in milliseconds, for tests
+--             only, in place of TIME
 -- Returns     1 when an epoch was opened, else 0
 -- A server that was started again from a file, or a replica that took
--- over, may lack the last charges: it has another run id, and counts as one that forgot. An epoch is never used twice.
+-- over, may lack the last charges: it has another id, and counts as one that forgot. An epoch is never used twice.
 
 local epoch, opened_by = redis.call('GET', KEYS[1]), redis.call('GET', KEYS[2])
 if epoch and opened_by == ARGV[1] then return 0 end
 redis.call('SET', KEYS[2], ARGV[1])
-if epoch and opened_by and opened_by == ARGV[2] then return 0 end
 local time = redis.call('TIME')
-local now = tonumber(ARGV[3]) or time[1] * 1000 + math.floor(time[2] / 1000)
+local now = tonumber(ARGV[2]) or time[1] * 1000 + math.floor(time[2] / 1000)
 redis.call('SET', KEYS[1], string.format('%d', math.max(now, tonumber(epoch or 0) + 1)))
 return 1
