@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field
 
+from botticelli.answer_schema.dialects import ANTHROPIC as SCHEMAS
+from botticelli.answer_schema.dialects import adapted
 from botticelli.drivers.interface.model_parameters import ModelParameters
 from botticelli.drivers.interface.options import SdkOptions
 from botticelli.drivers.interface.protocol import GenerateRequest, Media, MediaKind, Message
@@ -59,6 +61,10 @@ class AnthropicDriver(SdkDriver["Anthropic", AnthropicOptions]):
     def media_kinds(self, model: str) -> frozenset[MediaKind]:
         return frozenset(("image", "document"))
 
+    def knows_schema(self, model: str, schema: Mapping[str, Any]) -> bool:
+        """Return False for a schema with an open object, which Anthropic doesn't take: it is not sent."""
+        return adapted(dict(schema), SCHEMAS).is_exact
+
     def _make(self, key: str, http: httpx2.Client) -> Anthropic:
         from anthropic import Anthropic
 
@@ -90,8 +96,8 @@ class AnthropicDriver(SdkDriver["Anthropic", AnthropicOptions]):
             payload["system"] = request.system
         if request.stop:
             payload["stop_sequences"] = list(request.stop)
-        if request.json and request.json_schema:
-            payload["output_config"] = {"format": {"type": "json_schema", "schema": dict(request.json_schema)}}
+        if request.json and request.json_schema and (sent := adapted(dict(request.json_schema), SCHEMAS)).is_exact:
+            payload["output_config"] = {"format": {"type": "json_schema", "schema": sent.schema}}
         if sampling := {name: value for name in SAMPLING if (value := getattr(request, name)) is not None}:
             payload |= {"extra_body": sampling, "extra_headers": {"anthropic-version": LEGACY_VERSION}}
         parameters = self.parameters(request.model)

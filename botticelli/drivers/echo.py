@@ -6,6 +6,7 @@ Its options (`[drivers.echo]`) reproduce every outcome that a real provider can 
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 import threading
 from collections.abc import Mapping
@@ -15,6 +16,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from botticelli.answer_schema.examples import example_of
 from botticelli.drivers.interface.capabilities import OnText
 from botticelli.drivers.interface.model_parameters import ModelParameters
 from botticelli.drivers.interface.options import checked_options
@@ -103,7 +105,8 @@ class EchoDriver:
         call = next(self._calls)
         self._misbehave(self._script(call, request))
         _wait(self._options.latency_seconds)
-        text = self._answer(request.messages[-1] if request.messages else Message("user", ""), as_json=request.json)
+        prompt = request.messages[-1] if request.messages else Message("user", "")
+        text = self._typed(request) or self._answer(prompt, as_json=request.json)
         usage = self._usage(request, text)
         return GenerateResponse(text=text, usage=usage, cost_usd=FREE, usage_doubtful=False)
 
@@ -127,6 +130,15 @@ class EchoDriver:
             limited = status == "429"
             raise DriverTransient(message, where="echo", retry_after_seconds=wait_seconds, limited=limited)
         raise DriverTerminal(message, where="echo", do="change `errors` in [drivers.echo]")
+
+    def knows_schema(self, model: str, schema: Mapping[str, Any]) -> bool:
+        return True
+
+    def _typed(self, request: GenerateRequest) -> str | None:
+        """Return a value of the schema of a typed answer, always the same one."""
+        if not request.json or not request.json_schema:
+            return None
+        return json.dumps(example_of(dict(request.json_schema)), ensure_ascii=False)
 
     def _answer(self, prompt: Message, *, as_json: bool) -> str:
         """Return the text of the answer.

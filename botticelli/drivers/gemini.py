@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field
 
+from botticelli.answer_schema.dialects import GEMINI as SCHEMAS
+from botticelli.answer_schema.dialects import adapted
 from botticelli.drivers.gemini_files import Uploads
 from botticelli.drivers.interface.model_parameters import ModelParameters
 from botticelli.drivers.interface.options import SdkOptions
@@ -51,6 +53,9 @@ class GeminiDriver(SdkDriver["genai.Client", GeminiOptions]):
     def url_kinds(self, model: str) -> frozenset[MediaKind]:
         """Accept only uploaded files by URL: other URLs are fetched here and sent as bytes."""
         return frozenset()
+
+    def knows_schema(self, model: str, schema: Mapping[str, Any]) -> bool:
+        return True
 
     def _make(self, key: str, http: httpx2.Client) -> genai.Client:
         from google import genai
@@ -99,7 +104,7 @@ class GeminiDriver(SdkDriver["genai.Client", GeminiOptions]):
             max_output_tokens=request.max_tokens,
             stop_sequences=list(request.stop) or None,
             response_mime_type="application/json" if request.json else None,
-            response_json_schema=dict(request.json_schema) if request.json and request.json_schema else None,
+            response_json_schema=_schema(request),
             thinking_config=_thinking(request, parameters),
             service_tier=types.ServiceTier(tier) if tier else None,
         )
@@ -138,3 +143,8 @@ def _thinking(request: GenerateRequest, parameters: ModelParameters) -> types.Th
     if isinstance(sent, int):
         return types.ThinkingConfig(thinking_budget=sent)
     return types.ThinkingConfig(thinking_level=types.ThinkingLevel(sent.upper()))
+
+
+def _schema(request: GenerateRequest) -> dict[str, Any] | None:
+    """Return the schema of a typed answer as Gemini takes it."""
+    return adapted(dict(request.json_schema), SCHEMAS).schema if request.json and request.json_schema else None

@@ -6,12 +6,14 @@ import base64
 import os
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from botticelli.answer_schema.dialects import LLAMA, OPENAI, Dialect, adapted
 from botticelli.drivers.interface.model_parameters import ModelParameters
 from botticelli.drivers.interface.options import SdkOptions
 from botticelli.drivers.interface.protocol import GenerateRequest, Media, MediaKind, Message
-from botticelli.drivers.reading.wires import OPENAI
+from botticelli.drivers.reading.wires import OPENAI as WIRE
 from botticelli.drivers.sdk import SdkDriver
 from botticelli.drivers.transport.http_client import timeouts
 from botticelli.settings.network import secret
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
 SAMPLING = ("temperature", "top_p")
 PER_DAY = re.compile(r"^https?://([\w-]+\.)*groq\.com(?:[:/]|$)", re.IGNORECASE)
 """Servers whose x-ratelimit-limit-requests is a limit per day."""
+NO_SCHEMAS = re.compile(r"^https?://([\w-]+\.)*(deepseek|anthropic)\.com(?:[:/]|$)", re.IGNORECASE)
+"""Servers whose chat completions refuse a JSON Schema, or ignore it."""
 LOCAL_URL = "http://127.0.0.1:11434/v1"
 
 
@@ -32,7 +36,8 @@ class OpenAIDriver(SdkDriver["OpenAI", SdkOptions]):
     extra = "openai"
     key_names: ClassVar[tuple[str, ...]] = ("OPENAI_API_KEY",)
     recommended: ClassVar[str] = "gpt-6-luna"
-    wire = OPENAI
+    wire = WIRE
+    schemas: ClassVar[Dialect] = OPENAI
     sent_names: ClassVar[tuple[str, ...]] = ("OPENAI_ORG_ID", "OPENAI_PROJECT_ID")
     sent_lines: ClassVar[tuple[str, ...]] = ("OPENAI_CUSTOM_HEADERS",)
     url_names: ClassVar[tuple[str, ...]] = ("OPENAI_BASE_URL",)
@@ -62,26 +67,56 @@ class OpenAIDriver(SdkDriver["OpenAI", SdkOptions]):
         )
 
     def _prepare_call(self, client: OpenAI, request: GenerateRequest, *, stream: bool) -> Callable[[], object]:
-        payload = _payload(request, self.parameters(request.model))
+        payload = _payload(request, self.parameters(request.model)) | self._response_format(request)
         if stream:
             payload |= {"stream": True, "stream_options": {"include_usage": True}}
         return lambda: client.chat.completions.with_raw_response.create(**_sdk_arguments(payload))
+
+    def knows_schema(self, model: str, schema: Mapping[str, Any]) -> bool:
+        return adapted(dict(schema), self.schemas).is_exact
+
+    def _response_format(self, request: GenerateRequest) -> dict[str, Any]:
+        """Ask for JSON, by a schema if there is one; strictly, where OpenAI can: it wants every object closed."""
+        if not request.json or not request.json_schema:
+            return {"response_format": {"type": "json_object"}} if request.json else {}
+        sent = adapted(dict(request.json_schema), self.schemas)
+        strict = {"strict": sent.is_exact} if self.schemas.requires_all else {}
+        schema = {"name": "answer", **strict, "schema": sent.schema}
+        return {"response_format": {"type": "json_schema", "json_schema": schema}}
 
     def _count(self, client: OpenAI, request: GenerateRequest) -> int | None:
         """Return None: chat completions have no token count of their own."""
         return None
 
 
+class CompatibleOptions(SdkOptions):
+    json_schema: bool | None = None
+    """Send the schema of a typed answer. Unset: to all servers but those that are known to refuse or ignore it."""
+
+
 class CompatibleDriver(OpenAIDriver):
     """Calls a self-hosted server, `openai-compatible/model`; Ollama on this machine unless `base_url` is set."""
 
     name = "openai-compatible"
+    options_type = CompatibleOptions
+    schemas = LLAMA
     key_names = ("OPENAI_COMPATIBLE_API_KEY",)
     prefixes = ()
     classes: ClassVar[tuple[str, ...]] = ("openai-compatible", "openai")
 
     def __init__(self, options: Mapping[str, Any] | None = None) -> None:
         super().__init__({"base_url": LOCAL_URL, **(options or {})})
+
+    def knows_schema(self, model: str, schema: Mapping[str, Any]) -> bool:
+        """Return False: such servers constrain the answer by the schema, but don't show it to the model."""
+        return False
+
+    def _response_format(self, request: GenerateRequest) -> dict[str, Any]:
+        options = self._options
+        takes = options.json_schema if isinstance(options, CompatibleOptions) else None
+        if takes is None:
+            takes = NO_SCHEMAS.search(options.base_url or "") is None
+        return super()._response_format(request if takes else replace(request, json_schema=None))
 
     def _limit_headers(self) -> Mapping[str, str]:
         """Read the limit of requests as one per day where the server counts so: Groq does."""
@@ -101,11 +136,6 @@ def _payload(request: GenerateRequest, parameters: ModelParameters) -> dict[str,
         payload["service_tier"] = tier
     if request.stop:
         payload["stop"] = list(request.stop)
-    if request.json and request.json_schema:
-        schema = {"name": "answer", "schema": dict(request.json_schema)}
-        payload["response_format"] = {"type": "json_schema", "json_schema": schema}
-    elif request.json:
-        payload["response_format"] = {"type": "json_object"}
     return payload
 
 

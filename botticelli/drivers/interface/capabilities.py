@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 from botticelli.drivers.interface.model_parameters import ModelParameters
 from botticelli.drivers.interface.protocol import GenerateRequest, GenerateResponse, MediaKind
@@ -60,6 +60,16 @@ class TakesMedia(Protocol):
 class KnowsParameters(Protocol):
     def parameters(self, model: str) -> ModelParameters:
         """Return which parameters this model accepts: sampling, levels of thinking, service tiers."""
+        ...
+
+
+@runtime_checkable
+class KnowsSchemas(Protocol):
+    def knows_schema(self, model: str, schema: Mapping[str, Any]) -> bool:
+        """Return whether the provider holds the model to this schema of a typed answer, and tells it so.
+
+        Where it doesn't, and for drivers without this method, the prompt shows the schema.
+        """
         ...
 
 

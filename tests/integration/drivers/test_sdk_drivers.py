@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from botticelli.drivers import Driver, GenerateRequest, Media, Message, Usage
+from botticelli.drivers.openai import CompatibleDriver
 from botticelli.errors import DriverError, DriverTerminal, DriverTransient, DriverUnknown
 from botticelli.testing.drivers import DriverConformance
 from botticelli.testing.providers import JSON, FakeProvider, Limits
@@ -130,7 +131,7 @@ def test_large_media_are_uploaded_to_gemini_once() -> None:
 
 
 def test_what_anthropic_is_sent() -> None:
-    schema = {"type": "object", "properties": {}}
+    schema = {"type": "object", "properties": {"a": {"type": "integer", "minimum": 1}}, "additionalProperties": False}
     by_url = Media(kind="image", mime="image/png", url="https://example.org/a.png")
     with FakeProvider("anthropic") as server:
         asked = request(
@@ -150,7 +151,8 @@ def test_what_anthropic_is_sent() -> None:
     assert (first.path, first.headers["authorization"]) == ("/v1/messages", f"Bearer {CANARY}")
     assert (first.body["max_tokens"], second.body["max_tokens"]) == (4096, 77)
     assert first.body["system"] == "Be brief." and first.body["stop_sequences"] == ["END"]
-    assert first.body["output_config"]["format"]["schema"] == schema
+    sent = first.body["output_config"]["format"]["schema"]
+    assert sent == {**schema, "properties": {"a": {"type": "integer", "description": "minimum: 1"}}}
     assert "temperature" not in first.body and "temperature was not sent" in response.warnings[0]
     assert second.body["temperature"] == 0.5 and older.warnings == ()
     assert second.headers["anthropic-version"] == "2023-06-01"
@@ -167,7 +169,8 @@ def test_what_openai_is_sent() -> None:
         thinking = driver.generate(request("openai", model="o3-mini", temperature=0.5, max_tokens=9))
         turns = (Message("user", "a", (PNG, PDF, sound, by_url)),)
         driver.generate(GenerateRequest(model="gpt-x", messages=turns, json=True, json_schema={"type": "object"}))
-    first, second, third = (one.body for one in server.received)
+        driver.generate(request("openai", json=True, json_schema=OPTIONAL))
+    first, second, third, fourth = (one.body for one in server.received)
     assert first["messages"][0] == {"role": "system", "content": "Be brief."}
     assert (first["temperature"], first["max_tokens"], first["stop"]) == (0.5, 9, ["END"])
     assert first["response_format"] == {"type": "json_object"}
@@ -175,7 +178,33 @@ def test_what_openai_is_sent() -> None:
     assert {"max_tokens", "temperature"}.isdisjoint(second) and "temperature was not sent" in thinking.warnings[0]
     kinds = [part["type"] for part in third["messages"][0]["content"]]
     assert kinds == ["image_url", "file", "input_audio", "image_url", "text"]
-    assert third["response_format"]["json_schema"]["schema"] == {"type": "object"}
+    assert third["response_format"]["json_schema"] == {"name": "answer", "strict": False, "schema": {"type": "object"}}
+    strict = fourth["response_format"]["json_schema"]
+    assert strict["strict"] is True
+    assert strict["schema"]["properties"] == {"a": {"type": ["string", "null"]}} and strict["schema"]["required"] == [
+        "a"
+    ]
+
+
+def test_schema_of_typed_answer_is_sent_to_gemini_and_to_servers_that_take_it() -> None:
+    with FakeProvider("gemini") as gemini, FakeProvider("openai") as server:
+        driver_for(gemini).generate(request("gemini", json=True, json_schema=OPTIONAL))
+        for options in ({}, {"json_schema": False}):
+            driver = CompatibleDriver({"base_url": server.url, **options})
+            driver.generate(request("openai", json=True, json_schema=OPTIONAL))
+            driver.close()
+    config = gemini.received[0].body["generationConfig"]
+    sent = config.get("responseJsonSchema") or config["response_json_schema"]
+    closed = {**OPTIONAL, "additionalProperties": False}
+    assert sent == closed
+    formats = [call.body["response_format"] for call in server.received]
+    assert formats == [
+        {"type": "json_schema", "json_schema": {"name": "answer", "schema": closed}},
+        {"type": "json_object"},
+    ]
+
+
+OPTIONAL = {"type": "object", "properties": {"a": {"type": "string"}}}
 
 
 @ALL

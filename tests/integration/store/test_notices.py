@@ -98,4 +98,8 @@ def test_emitting_the_same_key_again_writes_nothing(runtime: Runtime) -> None:
     with runtime.store.transaction() as tx:
         assert not tx.notices.emit("schedule.missed", {"schedule": "hourly"}, **about)
     (notice,) = written(runtime)
-    assert (notice["type"], notice["narrative"], notice["data"]) == ("schedule.missed", "digest", {"schedule": "hourly"})
+    assert (notice["type"], notice["narrative"], notice["data"]) == (
+        "schedule.missed",
+        "digest",
+        {"schedule": "hourly"},
+    )

@@ -84,3 +84,9 @@ def test_the_error_rate_is_met_and_repeatable() -> None:
 def test_options_that_are_wrong_are_settings_errors(options: dict[str, Any]) -> None:
     with pytest.raises(SettingsError, match=r"drivers\.echo"):
         EchoDriver(options)
+
+
+def test_typed_request_is_answered_with_a_value_of_its_schema() -> None:
+    schema = {"type": "object", "properties": {"score": {"type": "integer", "minimum": 3}}, "required": ["score"]}
+    request = GenerateRequest(model="echo", messages=(Message("user", "Judge."),), json=True, json_schema=schema)
+    assert EchoDriver().generate(request).text == '{"score": 3}'
