@@ -109,6 +109,9 @@ bench-imports: $(READY)
 bench-waiting: $(READY)
 	$(BIN)/python -m benchmarks.waiting
 
+profile-iteration: $(READY)  ## statements, commits, trips to Redis, wake-ups and processor time of one iteration
+	$(BIN)/python -m benchmarks.profile_iteration
+
 demo-llm: $(LOCAL)  ## the same with a real, very small language model on this machine: no key, no server needed
 	@mkdir -p .botticelli
 	@echo "Running narratives/examples/small_model.toml with SmolLM2-135M, a small model: expect real words, not good ones."
