@@ -1,4 +1,4 @@
-"""Defines how a narrative is run: its carousel, its share of the budgets, its schedule, and the options of one run."""
+"""Defines how a narrative is run: its carousel, its share of the budgets, and the options of one run."""
 
 from __future__ import annotations
 
@@ -48,14 +48,3 @@ class Carousel(Frozen):
     max_tokens_total: int | None = Field(default=None, ge=1)
     max_cost_usd: float | None = Field(default=None, gt=0)
     budget: Multipliers = Multipliers()
-
-
-class Schedule(Frozen):
-    """Says when a narrative is to be run: by `cron` in local time of `timezone`, or `every_seconds`.
-
-    Botticelli doesn't start it: cron or your own beat must.
-    """
-
-    cron: str | None = None
-    every_seconds: float | None = Field(default=None, gt=0)
-    timezone: str = "UTC"

@@ -6,8 +6,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from botticelli.narrative.execution import Carousel, Multipliers, RunOptions, Schedule
+from botticelli.narrative.execution import Carousel, Multipliers, RunOptions
 from botticelli.narrative.frozen import Frozen
+from botticelli.schedules.definition import ScheduleDefinition
 
 ReferenceKind = Literal["act", "previous", "state", "var", "iteration", "iterations", "run", "narrative", "now"]
 
@@ -327,7 +328,7 @@ class Narrative(Frozen):
     skip_content_generation: bool = False
     preserve_source: bool = False
     """Keeps the rows that are read, even with `pull_and_delete`."""
-    schedule: Schedule | None = None
+    schedule: ScheduleDefinition | None = None
     security: Security | None = None
     run_options: RunOptions | None = None
     """Options of the run; None when none were given at enqueue."""

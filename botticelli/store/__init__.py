@@ -40,6 +40,8 @@ from botticelli.store.runs.iterations import (
 from botticelli.store.runs.media import MediaRepository, NewMedium
 from botticelli.store.runs.run_actions import HALT, RunAction, RunActions
 from botticelli.store.runs.runs import FINAL, UNRESOLVED, NewRun, Run, Runs
+from botticelli.store.schedules.firing_rows import Backlog, Firing, Firings, FiringView
+from botticelli.store.schedules.schedule_rows import DueSchedule, Schedule, Schedules, StoredNarrative
 from botticelli.store.schema.statements import statement
 from botticelli.store.usage.learned_limits import LearnedLimit, LearnedLimits
 from botticelli.store.usage.ledger import Entry, Ledger, PastCalls, PastUsage, RunMoney, Settled
@@ -63,15 +65,19 @@ __all__ = [
     "ActUsage",
     "ActiveOverrides",
     "ApprovalRequest",
+    "Backlog",
     "Claim",
     "ClaimKey",
     "ConflictingEffect",
     "Content",
     "ContentTable",
     "Decision",
+    "DueSchedule",
     "EffectRecord",
     "Entry",
     "ExpiredLease",
+    "Firing",
+    "FiringView",
     "Intent",
     "Iteration",
     "LearnedLimit",
@@ -92,11 +98,13 @@ __all__ = [
     "RunAction",
     "RunIntent",
     "RunMoney",
+    "Schedule",
     "Settled",
     "SpentRow",
     "StateEntry",
     "Step",
     "Store",
+    "StoredNarrative",
     "Tables",
     "ThreadLocks",
     "Transaction",
@@ -125,6 +133,8 @@ class Transaction:
         self.probes = Probes(connection)
         self.duties = Duties(connection)
         self.notices = Outbox(connection)
+        self.schedules = Schedules(connection)
+        self.firings = Firings(connection)
 
     @contextmanager
     def in_savepoint(self, only: bool) -> Iterator[None]:

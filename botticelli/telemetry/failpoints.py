@@ -30,6 +30,9 @@ Point = Literal[
     "iteration_finished",
     "before_ack",
 ]
+SchedulePoint = Literal["firing_recorded", "scheduled_run_stored", "schedule_fired"]
+SCHEDULE_POINTS: tuple[SchedulePoint, ...] = get_args(SchedulePoint)
+"""Points of a schedule's time that becomes a run: two within its transaction, and one right after the commit."""
 POINTS: tuple[Point, ...] = get_args(Point)
 """All points, in the order in which a request that becomes an iteration passes them."""
 
@@ -37,13 +40,13 @@ _POLL_SECONDS = 0.005
 _folder = os.environ.get("BOTTICELLI_FAILPOINTS")
 
 
-def reach(point: Point) -> None:
+def reach(point: Point | SchedulePoint) -> None:
     """Hold this process here if a test has armed the point; else this costs one comparison."""
     if _folder is not None:
         _hold(Path(_folder), point)
 
 
-def _hold(folder: Path, point: Point) -> None:
+def _hold(folder: Path, point: str) -> None:
     reached = folder / f"{point}.reached"
     token = folder / f"{point}.{os.getpid()}.{threading.get_ident()}"
     try:

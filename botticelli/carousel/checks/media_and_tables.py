@@ -29,10 +29,15 @@ def media_limits(settings: Settings) -> MediaLimits:
 
 def media_in(loaded: Loaded) -> dict[str, NewMedium]:
     """Return the media that a run of the narrative stores, by SHA-256."""
-    named = {medium.sha256: medium.mime for _, medium in _media_of(loaded.narrative) if medium.sha256 is not None}
+    named = media_types(loaded.narrative)
     from botticelli.store import NewMedium
 
     return {sha256: NewMedium(mime, loaded.media[sha256]) for sha256, mime in named.items()}
+
+
+def media_types(narrative: Narrative) -> dict[str, str]:
+    """Return the MIME types of a narrative's stored media, by SHA-256."""
+    return {medium.sha256: medium.mime for _, medium in _media_of(narrative) if medium.sha256 is not None}
 
 
 def check_media(runtime: Runtime, plan: Plan, narrative: Narrative, source: str) -> None:

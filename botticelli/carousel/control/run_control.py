@@ -101,17 +101,22 @@ def cancel(runtime: Runtime, run_id: str, mover: Actor | None = None, *, now: bo
 
     `now`: returns when no call and no effect can begin any more.
     """
-    mover = mover or Actor()
     with runtime.store.transaction() as tx:
-        run = tx.runs.lock(run_id)
-        tickets = []
-        if not run.is_final and run.ending is None:
-            tickets = stop_admission(runtime, tx, run, "cancelled", mover.reason or "cancelled")
-            tx.run_actions.record(run_id, "cancel now" if now else "cancel", actor=mover.name, reason=mover.reason)
-            advance(runtime, tx, tx.runs.lock(run_id))
+        tickets = cancel_within(runtime, tx, run_id, mover or Actor(), now=now)
         after = tx.runs.get(run_id)
     release_all(runtime, tickets)
     return _confirmed(runtime, after) if now else after
+
+
+def cancel_within(runtime: Runtime, tx: Transaction, run_id: str, mover: Actor, *, now: bool = False) -> list[Ticket]:
+    """Cancel a run within an open transaction; return the tickets to release once it is committed."""
+    run = tx.runs.lock(run_id)
+    if run.is_final or run.ending is not None:
+        return []
+    tickets = stop_admission(runtime, tx, run, "cancelled", mover.reason or "cancelled")
+    tx.run_actions.record(run_id, "cancel now" if now else "cancel", actor=mover.name, reason=mover.reason)
+    advance(runtime, tx, tx.runs.lock(run_id))
+    return tickets
 
 
 def stop_admission(runtime: Runtime, tx: Transaction, run: Run, ending: str, reason: str) -> list[Ticket]:

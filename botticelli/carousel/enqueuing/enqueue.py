@@ -78,20 +78,19 @@ class Enqueued:
     notes: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A run that passed every check and is not stored yet. `warnings` and `notes` are one line each."""
+
+    new: NewRun
+    warnings: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
 def enqueue(runtime: Runtime, loaded: Loaded, source: str, options: EnqueueOptions) -> Enqueued:
     """Check, store and admit. NarrativeError, InvalidInput or SettingsError when it can't be performed as it is."""
-    check_options({name: getattr(options, name) for name in CHECKED})
-    narrative = with_options(runtime, with_multipliers(loaded.narrative, options.multipliers), options.run_options)
-    warnings = [*map(str, loaded.warnings), *_of_commands(runtime, narrative, source, options)]
-    rows = table_sizes(runtime, narrative)
-    with runtime.store.transaction() as tx:
-        estimates = learned_estimates(runtime, tx, narrative, rows)
-        warnings += table_notes(runtime, tx, narrative, source)
-    plan = checked_plan(runtime, narrative, source, estimates, options.demands)
-    check_media(runtime, plan, narrative, source)
-    warnings += [*limit_notes(plan), *key_notes(runtime, plan, worker_here=options.worker_here)]
-    check_variables(narrative, options.variables)
-    new = new_run(runtime, with_rehearsed(runtime, narrative), plan, source, options)
+    prepared = prepare(runtime, loaded, source, options)
+    new = prepared.new
     with runtime.store.transaction() as tx:
         created = tx.runs.insert(new)
         run = tx.runs.lock(new.id)
@@ -105,7 +104,24 @@ def enqueue(runtime: Runtime, loaded: Loaded, source: str, options: EnqueueOptio
         publications = advance(runtime, tx, run) if created else []
         run = tx.runs.get(new.id)
     publish(runtime, publications)
-    return Enqueued(run, created, tuple(warnings), tuple(default_model_notes(runtime, narrative)))
+    return Enqueued(run, created, prepared.warnings, prepared.notes)
+
+
+def prepare(runtime: Runtime, loaded: Loaded, source: str, options: EnqueueOptions) -> Prepared:
+    """Check whatever can be known before a run exists. Raises what `enqueue` raises; stores nothing."""
+    check_options({name: getattr(options, name) for name in CHECKED})
+    narrative = with_options(runtime, with_multipliers(loaded.narrative, options.multipliers), options.run_options)
+    warnings = [*map(str, loaded.warnings), *_of_commands(runtime, narrative, source, options)]
+    rows = table_sizes(runtime, narrative)
+    with runtime.store.transaction() as tx:
+        estimates = learned_estimates(runtime, tx, narrative, rows)
+        warnings += table_notes(runtime, tx, narrative, source)
+    plan = checked_plan(runtime, narrative, source, estimates, options.demands)
+    check_media(runtime, plan, narrative, source)
+    warnings += [*limit_notes(plan), *key_notes(runtime, plan, worker_here=options.worker_here)]
+    check_variables(narrative, options.variables)
+    new = new_run(runtime, with_rehearsed(runtime, narrative), plan, source, options)
+    return Prepared(new, tuple(warnings), tuple(default_model_notes(runtime, narrative)))
 
 
 def _of_commands(runtime: Runtime, narrative: Narrative, source: str, options: EnqueueOptions) -> list[str]:

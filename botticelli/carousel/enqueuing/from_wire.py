@@ -45,7 +45,7 @@ def accept(
         if (narrative is None) == (text is None):
             raise InvalidInput("give either the name of a narrative or its text")
         from_text = text is not None
-        loaded, source = _from_text(runtime, str(text), name) if from_text else _by_name(runtime, str(narrative), name)
+        loaded, source = _from_text(runtime, str(text), name) if from_text else _named(runtime, str(narrative), name)
         enqueue(runtime, loaded, source, options)
         return True
     except (ServiceUnavailable, OperationalError, InterfaceError, PoolTimeout, RedisError):
@@ -79,14 +79,21 @@ def _folders(runtime: Runtime) -> list[Path]:
     return [*own, shipped, shipped / "examples"]
 
 
-def _by_name(runtime: Runtime, narrative: str, name: str | None) -> tuple[Loaded, str]:
+def load_by_name(runtime: Runtime, narrative: str, name: str | None = None) -> tuple[Loaded, str]:
+    """Load a narrative that is read where it is performed, by name or by path, each perhaps with `#name`; and its file."""
     file_name, _, part = narrative.partition("#")
-    file = find_narrative(runtime, file_name)
+    file = Path(file_name) if Path(file_name).is_absolute() else find_narrative(runtime, file_name)
     environment = Environment.for_wire(os.environ, runtime.settings.environment.allow)
     context = runtime.settings.context_folders
     limits = media_limits(runtime.settings)
     loaded = load_narrative(file, name=part or name, environment=environment, context=context, media_limits=limits)
     return loaded, str(file)
+
+
+def _named(runtime: Runtime, narrative: str, name: str | None) -> tuple[Loaded, str]:
+    """Whoever sends a request names a narrative of the workers' folders, and no other file."""
+    find_narrative(runtime, narrative.partition("#")[0])
+    return load_by_name(runtime, narrative, name)
 
 
 def _from_text(runtime: Runtime, text: str, name: str | None) -> tuple[Loaded, str]:

@@ -18,7 +18,8 @@ from botticelli.narrative.language import keys
 from botticelli.narrative.language.value_rules import IDENTIFIER, NAME_WORDS, fits, read_table
 from botticelli.narrative.model import Act, Condition, Narrative, Template
 from botticelli.narrative.parts.inputs import PERFORMS, RESOURCES, Resource, read_inputs, read_resource
-from botticelli.narrative.parts.policies import read_schedule, read_security
+from botticelli.narrative.parts.policies import read_security
+from botticelli.narrative.parts.schedule_table import read_schedule
 from botticelli.narrative.source.environment import Environment
 from botticelli.narrative.source.media_store import MediaStore
 from botticelli.narrative.source.problems import Problems

@@ -16,6 +16,7 @@ from botticelli.narrative.execution import Carousel
 from botticelli.narrative.language import keys
 from botticelli.narrative.language.value_rules import IDENTIFIER, LIST, TABLE, Keys, Rule
 from botticelli.narrative.model import Act, BotCommandInput, TextInput
+from botticelli.schedules.definition import ScheduleDefinition
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
 TITLE = "A narrative of Botticelli"
@@ -45,6 +46,7 @@ _NEEDED: Mapping[str, Schema] = {
     "NARRATIVE_INPUT": {"required": ["name"]},
     "REFERRING": {"required": ["narrative"]},
     "FILTER": {"required": ["column"]},
+    "SCHEDULE": {"oneOf": [{"required": ["cron"]}, {"required": ["every_seconds"]}]},
 }
 """Required keys of each table, added to the schema of its keys."""
 _TABLES = {name: value for name, value in vars(keys).items() if isinstance(value, Keys)}
@@ -55,6 +57,7 @@ _DEFAULTS: Mapping[str, type[BaseModel]] = {
     "TEXT_INPUT": TextInput,
     "COMMAND_INPUT": BotCommandInput,
     "BOT": BotCommandInput,
+    "SCHEDULE": ScheduleDefinition,
 }
 
 
@@ -156,6 +159,8 @@ def _held() -> Schema:
         "policy": _ref("POLICY"),
         "constraints": _ref("CONSTRAINTS"),
         "schedule": _ref("SCHEDULE"),
+        "tags": _TEXTS,
+        "tiers": _named({"type": "string"}),
         "budget": _ref("BUDGET"),
         "variables": _named(dict(keys.VARIABLE.schema)),
         "input": _ref("inputs"),

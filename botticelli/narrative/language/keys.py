@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from datetime import date
 
 from botticelli.narrative.language.value_rules import (
     FLAG,
@@ -20,6 +21,7 @@ from botticelli.narrative.language.value_rules import (
     whole,
 )
 from botticelli.narrative.model import MEDIA_KINDS
+from botticelli.schedules.definition import CATCH_UPS, OVERLAPS
 
 ALLOWED = matching(re.compile(r"[A-Za-z0-9_.*]{1,128}"), 'the name of a command, such as "messages.send"')
 
@@ -45,6 +47,18 @@ def _is_models(value: object) -> bool:
 
 
 _MODELS = Rule(f"a model, or a list of up to {MAX_MODELS} different models, the preferred one first", _is_models)
+
+LINES = Rule(
+    "text or a list of texts",
+    lambda value: LINE.accepts(value) or (isinstance(value, list) and value != [] and all(map(LINE.accepts, value))),
+    {"type": ["string", "array"], "items": {"type": "string"}, "minItems": 1},
+)
+MOMENT = Rule("a date and a time", lambda value: isinstance(value, date) or LINE.accepts(value))
+DAYS = Rule(
+    "a list of days, ranges of days and cron expressions",
+    lambda value: isinstance(value, list) and all(isinstance(day, date) or LINE.accepts(day) for day in value),
+    {"type": "array"},
+)
 
 VARIABLE = Rule(
     "text, a number, true or false",
@@ -132,7 +146,33 @@ REFERRING = Keys(
 )
 """Keys of `[narratives.NAME] narrative = "file"`, which gives a narrative of another file a name in this one."""
 
-SCHEDULE = Keys(known={"cron": LINE, "every_seconds": _POSITIVE, "timezone": LINE})
+SCHEDULE = Keys(
+    known={
+        "name": IDENTIFIER,
+        "cron": LINES,
+        "every_seconds": number("from 1", lambda value: value >= 1),
+        "anchor": MOMENT,
+        "timezone": LINE,
+        "exclude": DAYS,
+        "starts_at": MOMENT,
+        "ends_at": MOMENT,
+        "jitter_seconds": number("from 0", lambda value: value >= 0),
+        "overlap": one_of(*OVERLAPS),
+        "catch_up": one_of(*CATCH_UPS),
+        "catch_up_seconds": number("from 0", lambda value: value >= 0),
+        "max_runs": whole(1),
+        "pause_after_failures": whole(1),
+        "live": FLAG,
+        "variables": TABLE,
+        "iterations": whole(1),
+        "tags": LIST,
+        "tiers": TABLE,
+        "tenant": LINE,
+        "rehearse": FLAG,
+    }
+)
+SCHEDULE_REQUEST = ("variables", "iterations", "tags", "tiers", "tenant", "rehearse")
+"""Keys of a schedule that are options of its runs."""
 
 SECURITY = Keys(known={"policy": TABLE, "constraints": TABLE})
 POLICY = Keys(known={"allowed_commands": LIST, "require_confirmation": CONFIRMATION})

@@ -1,14 +1,11 @@
-"""Reads which commands a narrative allows and when it is scheduled. Enforces nothing and starts nothing."""
+"""Reads which commands a narrative allows. Enforces nothing."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from typing import Any
-from zoneinfo import ZoneInfo
 
-from botticelli.narrative.execution import Schedule
 from botticelli.narrative.language import keys
 from botticelli.narrative.language.value_rules import fits, read_table
 from botticelli.narrative.model import Security
@@ -16,9 +13,6 @@ from botticelli.narrative.source.problems import Problems
 from botticelli.narrative.source.suggest import shown
 from botticelli.narrative.templates.template_reader import TemplateReader
 from botticelli.toml_text.positions import TomlPath
-
-_CRON = re.compile(r"(?:@(?:hourly|daily|weekly|monthly|yearly))|\S+(?:[ \t]+\S+){4}")
-_CRON_FIELD = re.compile(r"[A-Za-z0-9*]+(?:[-/,][A-Za-z0-9*]+){0,60}")
 
 
 def read_security(written: Any, texts: TemplateReader) -> Security | None:
@@ -83,36 +77,3 @@ def _text(path: TomlPath, value: str | int, texts: TemplateReader) -> str:
         message = f"{shown(reference.text)} is not known when commands are checked"
         texts.problems.add(path, message, "only ${NAME} may stand here")
     return "".join(part for part in template.parts if isinstance(part, str))
-
-
-def read_schedule(path: TomlPath, written: Any, problems: Problems) -> Schedule | None:
-    """Read [narrative.schedule]: either cron or every_seconds. Unknown keys are only warned of."""
-    for key in [key for key in written if key not in keys.SCHEDULE.known]:
-        problems.warn((*path, key), "has no effect")
-    known = {key: value for key, value in written.items() if key in keys.SCHEDULE.known}
-    table = read_table(problems, path, known, keys.SCHEDULE, subject="[narrative.schedule]")
-    if "cron" in known and "every_seconds" in known:
-        problems.add((*path, "every_seconds"), "cron and every_seconds exclude each other", "keep one of the two")
-    if "cron" in table and not _is_cron(table["cron"]):
-        hint = 'minute, hour, day, month, weekday: "0 9 * * 1"'
-        problems.add((*path, "cron"), f"{shown(table['cron'])} is not a cron expression of five fields", hint)
-    if "timezone" in table and not _is_zone(table["timezone"]):
-        problems.add((*path, "timezone"), f"there is no time zone {shown(table['timezone'])}", 'such as "Europe/Rome"')
-    problems.warn(
-        path, "a schedule in a narrative does not start it", "let cron or a beat call botticelli run at these times"
-    )
-    return Schedule(**table)
-
-
-def _is_cron(text: str) -> bool:
-    if not _CRON.fullmatch(text):
-        return False
-    return text.startswith("@") or all(_CRON_FIELD.fullmatch(field) for field in text.split())
-
-
-def _is_zone(name: str) -> bool:
-    try:
-        ZoneInfo(name)
-    except (ValueError, OSError, KeyError):
-        return False
-    return True

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, func, literal, select, update
@@ -27,10 +27,12 @@ class MediaRepository:
         self._connection = connection
 
     def attach(self, run_id: str, contents: Mapping[str, NewMedium]) -> None:
-        """Store new contents by their SHA-256, and link all of them to the run.
+        """Store new contents by their SHA-256, and link all of them to the run."""
+        self.store(contents)
+        self.link(run_id, contents)
 
-        Existing rows are touched, so that a concurrent sweep leaves them.
-        """
+    def store(self, contents: Mapping[str, NewMedium]) -> None:
+        """Store new contents by their SHA-256. Existing rows are touched, so that a concurrent sweep leaves them."""
         if not contents:
             return
         existing = media.c.sha256.in_(contents)
@@ -43,8 +45,12 @@ class MediaRepository:
             self._connection.execute(
                 new.on_conflict_do_update(constraint=media.primary_key, set_={"created_at": func.now()})
             )
-        links = [{"run_id": run_id, "sha256": sha256} for sha256 in sorted(contents)]
-        self._connection.execute(insert(run_media).values(links).on_conflict_do_nothing())
+
+    def link(self, run_id: str, hashes: Iterable[str]) -> None:
+        """Link stored contents to a run."""
+        links = [{"run_id": run_id, "sha256": sha256} for sha256 in sorted(hashes)]
+        if links:
+            self._connection.execute(insert(run_media).values(links).on_conflict_do_nothing())
 
     def share(self, run_id: str, other: str) -> None:
         """Link the media of `run_id` to the run `other` as well."""

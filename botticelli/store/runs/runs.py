@@ -52,6 +52,7 @@ class NewRun:
     """True when bot commands are rehearsed, whatever the settings of a worker say."""
     demands: Sequence[Mapping[str, Any]] = ()
     """Demands of the settings at the time of enqueuing; they apply in addition to those of a worker."""
+    schedule_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +113,8 @@ class Run:
     """The first iteration that a forked run executes itself."""
     cache_write_tokens: int = 0
     cache_write_long_tokens: int = 0
+    schedule_id: str | None = None
+    """The schedule that started it."""
 
     @property
     def is_final(self) -> bool:

@@ -54,6 +54,7 @@ runs = Table(
     Column("guilds", JSONB, nullable=False, server_default=text("'[]'::jsonb")),
     Column("forked_from", Text),
     Column("forked_at", BigInteger),
+    Column("schedule_id", Text),
     Column("iterations", BigInteger, nullable=False),
     Column("concurrency", Integer, nullable=False),
     Column("continue_on_error", Boolean, nullable=False),
@@ -84,6 +85,11 @@ runs = Table(
     _moment("finished_at"),
     Index("ix_runs_due_at", "due_at", postgresql_where=text("due_at is not null")),
     Index("ix_runs_created_at", "created_at"),
+    Index(
+        "ix_runs_schedule",
+        "schedule_id",
+        postgresql_where=text("schedule_id is not null and finished_at is null"),
+    ),
 )
 
 run_actions = Table(

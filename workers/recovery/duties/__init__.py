@@ -22,6 +22,7 @@ from collections.abc import Callable
 
 from botticelli.runtime.process import Runtime
 from workers.recovery.duties.due_runs import DueRuns
+from workers.recovery.duties.due_schedules import DueSchedules
 from workers.recovery.duties.duty import Duty
 from workers.recovery.duties.expired_data import ExpiredData
 from workers.recovery.duties.expired_leases import ExpiredLeases
@@ -32,6 +33,7 @@ from workers.recovery.duties.unclaimed_tasks import UnclaimedTasks
 
 FLEET_DUTIES: tuple[Callable[[Runtime], Duty], ...] = (
     ExpiredLeases,
+    DueSchedules,
     UnclaimedTasks,
     ExpiredData,
     UnackedRequests,

@@ -1,0 +1,1 @@
+"""Runs schedules: defines them, fires their times, and answers what fired and what will."""

@@ -1,0 +1,1 @@
+"""Stores schedules, and what each of their nominal times came to."""
