@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
 from botticelli.narrative.frozen import Frozen
+
+NO_CAP = 2**31 - 1
+"""Iterations of a carousel that goes through all of its rows, however many there are."""
 
 
 class Multipliers(Frozen):
@@ -35,10 +38,32 @@ class RunOptions(Frozen):
     model: str | None = None
 
 
+class ForEach(Frozen):
+    """Names the rows that a carousel goes through. Exactly one of `file` and `rows` is set, unless a run brought its own.
+
+    `encoding` and `delimiter` are those of a file that does not show them.
+    """
+
+    file: str | None = None
+    format: Literal["csv", "tsv", "jsonl"] | None = None
+    encoding: str | None = None
+    delimiter: str | None = None
+    rows: tuple[dict[str, Any], ...] = ()
+    columns: tuple[str, ...] | None = None
+    """Columns that every row has, where they are known."""
+
+
 class Carousel(Frozen):
-    """Repeats a narrative or an act, within limits on concurrency, waiting, tokens and cost."""
+    """Repeats a narrative or an act, within limits on concurrency, waiting, tokens and cost.
+
+    With `foreach`, each iteration has a row, or `batch_rows` of them, and `iterations` is the most that are performed.
+    """
 
     iterations: int = Field(ge=1)
+    foreach: ForEach | None = None
+    key: tuple[str, ...] = ()
+    """Columns whose values name a row; empty: its content does."""
+    batch_rows: int | None = Field(default=None, ge=1)
     estimated_tokens_per_iteration: int | None = Field(default=None, ge=0)
     continue_on_error: bool = False
     concurrency: int = Field(default=1, ge=1)

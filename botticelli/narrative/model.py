@@ -10,7 +10,12 @@ from botticelli.narrative.execution import Carousel, Multipliers, RunOptions
 from botticelli.narrative.frozen import Frozen
 from botticelli.schedules.definition import ScheduleDefinition
 
-ReferenceKind = Literal["act", "previous", "state", "var", "iteration", "iterations", "run", "narrative", "now"]
+RowKind = Literal["row", "rows", "row_number"]
+ReferenceKind = (
+    Literal["act", "previous", "state", "var", "iteration", "iterations", "run", "narrative", "now"] | RowKind
+)
+ROW_KINDS: tuple[RowKind, ...] = ("row", "rows", "row_number")
+"""Kinds of references to the row of an iteration, which a run without rows can't resolve."""
 
 
 MediaKind = Literal["image", "audio", "video", "document"]
@@ -22,6 +27,7 @@ class Reference(Frozen):
 
     `path` leads into the value. act, previous: it begins with `output`, `outputs` or `acts`. state: `name` is the
     whole dotted key, which is split into key and path at look-up. run, narrative: `name` is the attribute (`id`, `name`).
+    row, rows: `path` is the column and what is in it.
     """
 
     kind: ReferenceKind

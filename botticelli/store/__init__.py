@@ -27,6 +27,7 @@ from botticelli.store.runs.effects import (
     Effects,
     Intent,
 )
+from botticelli.store.runs.items import Item, Items, NewItem
 from botticelli.store.runs.iterations import (
     Claim,
     ClaimKey,
@@ -79,9 +80,11 @@ __all__ = [
     "Firing",
     "FiringView",
     "Intent",
+    "Item",
     "Iteration",
     "LearnedLimit",
     "MediaRepository",
+    "NewItem",
     "NewMedium",
     "NewRow",
     "NewRun",
@@ -120,6 +123,7 @@ class Transaction:
         self.connection = connection
         self.runs = Runs(connection)
         self.iterations = Iterations(connection)
+        self.items = Items(connection)
         self.acts = Acts(connection)
         self.effects = Effects(connection)
         self.state = StateRepository(connection)

@@ -13,6 +13,7 @@ from typing import Literal, get_args
 
 Point = Literal[
     "request_received",
+    "rows_copied",
     "ticket_reserved",
     "row_committed",
     "message_published",

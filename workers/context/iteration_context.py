@@ -18,7 +18,7 @@ from botticelli.runtime.process import Runtime
 from botticelli.settings.definitions import TablesSettings
 from botticelli.settings.demands import Demands, strictest_tables
 from botticelli.spending.draws import Request
-from botticelli.store import ActRow, Claim, Entry, Run, RunIntent, Transaction
+from botticelli.store import ActRow, Claim, Entry, Item, Run, RunIntent, Transaction
 from workers.batching.act_records import ActRecord
 from workers.batching.batched_draws import GrantedDraw, PendingDraw, draw
 from workers.context.outcomes import RunEnding, RunPaused
@@ -71,6 +71,8 @@ class IterationContext:
     last_acts: list[ActRecord] = field(default_factory=list)
     """The record of the last act, once it has an answer; it is written in the transaction that ends the iteration."""
     retries: Retries = field(default_factory=Retries)
+    items: tuple[Item, ...] = ()
+    """The rows of the iteration; none in a run without rows."""
     requested_at: float = 0.0
     """When this act last checked that the run wants its next step, in seconds of this process's monotonic clock."""
     seen: list[frozenset[int]] = field(default_factory=list)

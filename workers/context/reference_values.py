@@ -12,6 +12,8 @@ from typing import Any
 from botticelli.errors import TemplateError
 from botticelli.narrative import holds, literal_guilds, look_up
 from botticelli.narrative.model import Condition, Narrative, Reference
+from botticelli.narrative.templates.row_values import row_value
+from botticelli.rows.row_keys import compact
 from botticelli.store import ActRow, Transaction, escape_segment
 from workers.context.iteration_context import IterationContext
 
@@ -35,6 +37,8 @@ def resolver(stage: IterationContext, reference: Reference) -> Any:
             return (scope and scope.iteration) or stage.claim.number
         case "iterations":
             return (scope and scope.iterations) or stage.run.iterations
+        case "row" | "rows" | "row_number":
+            return _of_row(stage, reference)
         case "run":
             return stage.run.id
         case "narrative":
@@ -60,6 +64,19 @@ def guild_of(narrative: Narrative) -> str | None:
     """Return the guild of the narrative's commands when they all name the same one; else None."""
     guilds = literal_guilds(narrative)
     return guilds[0] if len(guilds) == 1 else None
+
+
+def _of_row(stage: IterationContext, reference: Reference) -> Any:
+    """Return a value of the row, or all of the row as JSON text: an `id` among its columns doesn't stand for it."""
+    path, items = reference.path, stage.items
+    if reference.kind == "rows":
+        rows = [item.row for item in items]
+        return look_up(rows, path, reference=reference.text) if path else compact(rows)
+    if len(items) != 1:
+        raise TemplateError(f"the iteration has {len(items) or 'no'} rows", where=reference.text)
+    if reference.kind == "row_number":
+        return items[0].number
+    return row_value(items[0].row, path, reference=reference.text) if path else compact(items[0].row)
 
 
 def _variable(stage: IterationContext, name: str) -> str:

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 
 from botticelli.carousel import given_variables_of, narrative_of, plan_of, variables_of
 from botticelli.carousel.plan.snapshots import demands_of_run
+from botticelli.narrative.model import Narrative
 from botticelli.runtime.process import Runtime
 from botticelli.runtime.worker_heartbeat import worker_name
-from botticelli.store import ActRow, Transaction
+from botticelli.store import ActRow, Item, Run, Transaction
 from workers.batching.batcher import Batcher
 from workers.batching.wait_window import busy_counter
 from workers.context.iteration_context import IterationContext, Retries
@@ -36,6 +37,7 @@ def _claim_together(key: tuple[Runtime, str], numbers: Sequence[int]) -> list[It
         finished, failed_acts = _earlier(
             tx, run_id, [claim.number for claim in claims.values() if claim.fencing_token > 1]
         )
+        items = _items(tx, run, narrative, list(claims))
         stages = {
             number: IterationContext(
                 runtime=runtime,
@@ -49,10 +51,23 @@ def _claim_together(key: tuple[Runtime, str], numbers: Sequence[int]) -> list[It
                 finished=finished[number],
                 failed_acts=failed_acts[number],
                 retries=Retries(claim.retries_used),
+                items=items.get(number, ()),
             )
             for number, claim in claims.items()
         }
     return [stages.pop(number, None) for number in numbers]
+
+
+def _items(tx: Transaction, run: Run, narrative: Narrative, numbers: Sequence[int]) -> dict[int, tuple[Item, ...]]:
+    """Return the rows of iterations, by their numbers."""
+    if run.rows is None:
+        return {}
+    batch = (narrative.carousel and narrative.carousel.batch_rows) or 1
+    row_numbers = [(number - 1) * batch + place for number in numbers for place in range(1, batch + 1)]
+    items: dict[int, list[Item]] = defaultdict(list)
+    for item in tx.items.of_numbers(run.id, row_numbers):
+        items[(item.number - 1) // batch + 1].append(item)
+    return {number: tuple(rows) for number, rows in items.items()}
 
 
 def _earlier(

@@ -53,8 +53,9 @@ def advance(runtime: AdmissionParts, tx: AdmissionRows, run: Run) -> list[Public
     while True:
         match next_step(run, opened):
             case Idle():
-                if admitted or (run.due_at is not None and not run.is_final):
-                    tx.runs.set(run.id, **admitted, due_at=None)
+                due_at = _due_without_rows(run)
+                if admitted or (run.due_at != due_at and not run.is_final):
+                    tx.runs.set(run.id, **admitted, due_at=due_at)
                 return publications
             case End(status, reason):
                 _end(runtime, tx, run, status, reason)
@@ -96,9 +97,14 @@ def _numbers(run: Run, opened: Open, first: int) -> range:
     """
     if first <= run.dispatched:
         return range(first, first + 1)
-    most = min(run.concurrency - opened.in_flight, run.iterations - run.dispatched, AT_ONCE)
+    most = min(run.concurrency - opened.in_flight, run.admissible - run.dispatched, AT_ONCE)
     within_caps = takewhile(lambda more: exceeded_cap(run, _plus(opened, more)) is None, range(1, most))
     return range(first, first + 1 + sum(1 for _ in within_caps))
+
+
+def _due_without_rows(run: Run) -> datetime | None:
+    """Return when to look whether a run still gets its rows; None for a run that has all of them, or may not go on."""
+    return run.rows_lease_until if run.lacks_rows and run.status in ("queued", "running", "waiting") else None
 
 
 def _ask(

@@ -42,6 +42,19 @@ class AwaitApproval:
 Step = Start | Idle | End | AwaitApproval
 
 
+def rows_missing(run: Run) -> str:
+    """Say that the rows of a run were not all copied."""
+    return (
+        f"{run.admissible:,} of {run.iterations:,} iterations have their rows: the program that enqueued the run ended "
+        "before it had copied all; enqueue again with the same idempotency key to go on"
+    )
+
+
+def is_abandoned(run: Run) -> bool:
+    """Whether rows are missing and nobody copies them any more."""
+    return run.lacks_rows and (run.rows_lease_until is None or run.rows_lease_until <= run.now)
+
+
 def next_step(run: Run, opened: Open) -> Step:
     """The next thing to do for a locked run."""
     if run.is_final or run.status == "paused":
@@ -57,6 +70,6 @@ def next_step(run: Run, opened: Open) -> Step:
         return Idle()
     if opened.waiting_number is not None:
         return Start(opened.waiting_number, again=bool(opened.waiting_attempt))
-    if run.dispatched >= run.iterations:
-        return Idle()
+    if run.dispatched >= run.admissible:
+        return End("failed", rows_missing(run)) if nothing_to_do and is_abandoned(run) else Idle()
     return Start(run.dispatched + 1, again=False)

@@ -14,6 +14,8 @@ from botticelli.carousel.checks.media_and_tables import check_media, media_in, t
 from botticelli.carousel.checks.model_keys import default_model_notes, key_notes
 from botticelli.carousel.checks.run_checks import check_variables, checked_plan, limit_notes
 from botticelli.carousel.checks.run_options import with_options
+from botticelli.carousel.enqueuing.row_copy import RowCopy, begin_copy
+from botticelli.carousel.enqueuing.row_options import RowOptions, RunRows, rows_of, tokens_brought, without_rows
 from botticelli.carousel.plan.estimates import learned_estimates, to_json
 from botticelli.carousel.plan.planned_calls import (
     Plan,
@@ -24,11 +26,10 @@ from botticelli.carousel.plan.planned_calls import (
     with_models,
     with_multipliers,
 )
-from botticelli.carousel.plan.table_sizes import table_sizes
 from botticelli.errors import InvalidInput
 from botticelli.messages import new_run_id, run_id_for
 from botticelli.narrative import Loaded, literal_guilds
-from botticelli.narrative.execution import Multipliers, RunOptions
+from botticelli.narrative.execution import NO_CAP, Multipliers, RunOptions
 from botticelli.narrative.model import Narrative
 from botticelli.runtime.process import Runtime
 from botticelli.security.request_checks import check_options
@@ -59,6 +60,8 @@ class EnqueueOptions:
     demands: tuple[Demands, ...] = ()
     """Demands of the callers' operators; they hold beside the settings of this process."""
 
+    rows: RowOptions = field(default_factory=RowOptions)
+
     worker_here: bool = False
     """Whoever enqueues starts a worker of this machine where none is alive."""
 
@@ -76,6 +79,8 @@ class Enqueued:
     created: bool
     warnings: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    row_copy: RowCopy | None = None
+    """Copies the rows that are left; None when there are none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,12 +90,37 @@ class Prepared:
     new: NewRun
     warnings: tuple[str, ...]
     notes: tuple[str, ...]
+    rows: RunRows | None = None
+
+    def close(self) -> None:
+        """Close the source of the rows."""
+        if self.rows is not None:
+            self.rows.chosen.close()
 
 
 def enqueue(runtime: Runtime, loaded: Loaded, source: str, options: EnqueueOptions) -> Enqueued:
     """Check, store and admit. NarrativeError, InvalidInput or SettingsError when it can't be performed as it is."""
+    enqueued = begin(runtime, loaded, source, options)
+    if enqueued.row_copy is not None:
+        enqueued.row_copy.run()
+    return enqueued
+
+
+def begin(runtime: Runtime, loaded: Loaded, source: str, options: EnqueueOptions) -> Enqueued:
+    """Enqueue, but leave all rows after the first batch to the caller, who runs `row_copy` while the run goes on."""
     prepared = prepare(runtime, loaded, source, options)
-    new = prepared.new
+    is_copying = False
+    try:
+        enqueued = _store(runtime, loaded, prepared)
+        is_copying = enqueued.row_copy is not None
+        return enqueued
+    finally:
+        if not is_copying:
+            prepared.close()
+
+
+def _store(runtime: Runtime, loaded: Loaded, prepared: Prepared) -> Enqueued:
+    new, rows = prepared.new, prepared.rows
     with runtime.store.transaction() as tx:
         created = tx.runs.insert(new)
         run = tx.runs.lock(new.id)
@@ -101,27 +131,46 @@ def enqueue(runtime: Runtime, loaded: Loaded, source: str, options: EnqueueOptio
             )
         if created:
             tx.media.attach(new.id, media_in(loaded))
-        publications = advance(runtime, tx, run) if created else []
+        row_copy = begin_copy(runtime, tx, run, rows) if rows is not None else None
+        publications = advance(runtime, tx, tx.runs.lock(new.id)) if created or row_copy else []
         run = tx.runs.get(new.id)
     publish(runtime, publications)
-    return Enqueued(run, created, prepared.warnings, prepared.notes)
+    return Enqueued(run, created, prepared.warnings, prepared.notes, row_copy)
 
 
 def prepare(runtime: Runtime, loaded: Loaded, source: str, options: EnqueueOptions) -> Prepared:
     """Check whatever can be known before a run exists. Raises what `enqueue` raises; stores nothing."""
     check_options({name: getattr(options, name) for name in CHECKED})
     narrative = with_options(runtime, with_multipliers(loaded.narrative, options.multipliers), options.run_options)
+    rows = rows_of(runtime, loaded, narrative, options.rows)
+    try:
+        return _checked(runtime, loaded, narrative, source, options, rows=rows)
+    except BaseException:
+        if rows is not None:
+            rows.chosen.close()
+        raise
+
+
+def _checked(
+    runtime: Runtime,
+    loaded: Loaded,
+    narrative: Narrative,
+    source: str,
+    options: EnqueueOptions,
+    *,
+    rows: RunRows | None,
+) -> Prepared:
     warnings = [*map(str, loaded.warnings), *_of_commands(runtime, narrative, source, options)]
-    rows = table_sizes(runtime, narrative)
+    brought = tokens_brought(runtime, narrative, rows)
     with runtime.store.transaction() as tx:
-        estimates = learned_estimates(runtime, tx, narrative, rows)
+        estimates = learned_estimates(runtime, tx, narrative, brought)
         warnings += table_notes(runtime, tx, narrative, source)
     plan = checked_plan(runtime, narrative, source, estimates, options.demands)
     check_media(runtime, plan, narrative, source)
     warnings += [*limit_notes(plan), *key_notes(runtime, plan, worker_here=options.worker_here)]
     check_variables(narrative, options.variables)
-    new = new_run(runtime, with_rehearsed(runtime, narrative), plan, source, options)
-    return Prepared(new, tuple(warnings), tuple(default_model_notes(runtime, narrative)))
+    new = new_run(runtime, with_rehearsed(runtime, narrative), plan, source, options, rows=rows)
+    return Prepared(new, tuple(warnings), tuple(default_model_notes(runtime, narrative)), rows)
 
 
 def _of_commands(runtime: Runtime, narrative: Narrative, source: str, options: EnqueueOptions) -> list[str]:
@@ -136,14 +185,31 @@ def _require_few(runtime: Runtime, iterations: int, demands: tuple[Demands, ...]
         raise InvalidInput(f"{iterations:,} iterations are asked for, [security] max_iterations is {most:,}", do=do)
 
 
-def new_run(runtime: Runtime, narrative: Narrative, plan: Plan, source: str, options: EnqueueOptions) -> NewRun:
-    """Build the row of a run from a checked narrative and the options of the caller."""
+def _iterations(narrative: Narrative, options: EnqueueOptions, rows: RunRows | None) -> int:
+    """Return how many iterations are performed; with rows, the number of the carousel or of the caller is the most."""
     carousel = carousel_of(narrative)
-    snapshot = with_models(narrative, plan).snapshot()
     iterations = carousel.iterations if options.iterations is None else options.iterations
+    if rows is None:
+        return iterations
+    is_capped = options.iterations is not None or carousel.foreach is not None
+    return rows.iterations(iterations if is_capped else NO_CAP)
+
+
+def new_run(
+    runtime: Runtime,
+    narrative: Narrative,
+    plan: Plan,
+    source: str,
+    options: EnqueueOptions,
+    *,
+    rows: RunRows | None = None,
+) -> NewRun:
+    """Build the row of a run from a checked narrative, the options of the caller and the rows."""
+    carousel, iterations = carousel_of(narrative), _iterations(narrative, options, rows)
+    snapshot = without_rows(with_models(narrative, plan)).snapshot()
     _require_few(runtime, iterations, options.demands)
-    rehearse = [True] if options.rehearse else []
-    request = json.dumps([snapshot, dict(options.variables), iterations, *rehearse], sort_keys=True)
+    rest = [*([True] if options.rehearse else []), *([rows.chosen.digest] if rows else [])]
+    request = json.dumps([snapshot, dict(options.variables), iterations, *rest], sort_keys=True)
     return NewRun(
         id=options.id_of_run(),
         narrative=narrative.name,
@@ -166,4 +232,5 @@ def new_run(runtime: Runtime, narrative: Narrative, plan: Plan, source: str, opt
         guilds=literal_guilds(narrative),
         rehearse=options.rehearse,
         demands=stored([demands_of(runtime.settings), *options.demands]),
+        rows=None if rows is None else rows.count(iterations),
     )

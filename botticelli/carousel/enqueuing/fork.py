@@ -17,6 +17,7 @@ from botticelli.carousel.plan.snapshots import demands_of_run, narrative_of, var
 from botticelli.errors import InvalidInput
 from botticelli.narrative.model import Narrative
 from botticelli.runtime.process import Runtime
+from botticelli.settings.demands import Demands
 from botticelli.store import Run, Transaction
 
 KEPT = ("succeeded", "failed")
@@ -62,21 +63,37 @@ def fork(runtime: Runtime, run_id: str, request: Fork, mover: Actor | None = Non
         *readiness_notes(runtime, plan),
     ]
     check_variables(narrative, variables)
-    said = (variables, old.iterations, None, request.idempotency_key, tuple(old.tags), old.rehearse)
-    options = EnqueueOptions(*said, demands=demands)
+    options = _options(old, request, variables, demands)
     new = replace(new_run(runtime, narrative, plan, old.source, options), forked_from=old.id, forked_at=request.number)
     with runtime.store.transaction() as tx:
         created = tx.runs.insert(new)
         if created:
-            _require_place(tx, tx.runs.lock(old.id), request)
+            old = tx.runs.lock(old.id)
+            _require_place(tx, old, request)
             tx.runs.copy(old.id, new.id, before=request.number, position=position)
             tx.media.share(old.id, new.id)
+            _share_rows(tx, old, new.id)
             reason = f"from {old.id}, iteration {request.number}" + (f": {mover.reason}" if mover.reason else "")
             tx.run_actions.record(new.id, "fork", actor=mover.name, reason=reason)
         publications = advance(runtime, tx, tx.runs.lock(new.id)) if created else []
         run = tx.runs.get(new.id)
     publish(runtime, publications)
     return Enqueued(run, created, tuple(warnings))
+
+
+def _options(old: Run, request: Fork, variables: Mapping[str, str], demands: tuple[Demands, ...]) -> EnqueueOptions:
+    said = (variables, old.iterations, None, request.idempotency_key, tuple(old.tags), old.rehearse)
+    return EnqueueOptions(*said, demands=demands)
+
+
+def _share_rows(tx: Transaction, old: Run, new_id: str) -> None:
+    """Give a fork the rows of its run, if it has rows; all of them must be there."""
+    if old.rows is None:
+        return
+    if old.lacks_rows:
+        raise InvalidInput(f"the rows of run {old.id} are not all copied", do="fork it when they are")
+    tx.items.share(old.id, new_id)
+    tx.runs.set(new_id, rows=old.rows, iterations_ready=old.iterations)
 
 
 def _require_place(tx: Transaction, old: Run, request: Fork) -> None:

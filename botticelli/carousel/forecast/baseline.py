@@ -6,17 +6,24 @@ Without services nothing is known, and nothing is started to find out.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 from redis.exceptions import RedisError
 from sqlalchemy.exc import OperationalError
 
 from botticelli.budget import Amounts, PastCharge, Scope, ScopeUsage
-from botticelli.carousel.plan.estimates import Estimates, first_estimates, learned_estimates, model_name
+from botticelli.carousel.enqueuing.row_options import RunRows, tokens_brought, tokens_of_rows
+from botticelli.carousel.plan.estimates import (
+    Estimates,
+    first_estimates,
+    learned_estimates,
+    model_name,
+    with_brought,
+)
 from botticelli.carousel.plan.planned_calls import plan_iteration, scopes_in
 from botticelli.carousel.plan.snapshots import estimates_of, narrative_of
-from botticelli.carousel.plan.table_sizes import TableSizes, table_sizes
+from botticelli.carousel.plan.table_sizes import TableSizes
 from botticelli.errors import BotticelliError
 from botticelli.narrative.model import Narrative
 from botticelli.runtime.process import Runtime
@@ -56,22 +63,23 @@ class Knowledge:
     rows: TableSizes = field(default_factory=dict)
 
 
-def gather(runtime: Runtime, narrative: Narrative, *, services_run: bool) -> Knowledge:
+def gather(runtime: Runtime, narrative: Narrative, *, services_run: bool, rows: RunRows | None = None) -> Knowledge:
     """With `services_run`, from Postgres and Redis; a note says it when they don't answer."""
-    nothing = Knowledge(first_estimates(narrative))
+    brought = tokens_of_rows(runtime, rows)
+    nothing = Knowledge(with_brought(first_estimates(narrative), brought), rows=brought)
     if not services_run:
         return nothing
     try:
-        return _live(runtime, narrative)
+        return _live(runtime, narrative, rows)
     except (OperationalError, RedisError, OSError) as error:
         note = f"the services don't answer ({type(error).__name__}): planned from empty budgets"
-        return Knowledge(nothing.estimates, note=note)
+        return replace(nothing, note=note)
 
 
-def _live(runtime: Runtime, narrative: Narrative) -> Knowledge:
-    rows = table_sizes(runtime, narrative)
+def _live(runtime: Runtime, narrative: Narrative, rows: RunRows | None) -> Knowledge:
+    brought = tokens_brought(runtime, narrative, rows)
     with runtime.store.transaction() as tx:
-        estimates = learned_estimates(runtime, tx, narrative, rows)
+        estimates = learned_estimates(runtime, tx, narrative, brought)
         plan = plan_iteration(runtime, narrative, estimates)
         calls = {position: _past_calls(runtime, tx, narrative, position) for position in plan}
         overrides = tx.overrides.in_force()
@@ -80,7 +88,7 @@ def _live(runtime: Runtime, narrative: Narrative) -> Knowledge:
         charges = _charges(tx, scopes.values())
         learned = {name: {limit.name: limit.limit for limit in tx.learned.of(name)} for name in scopes}
     usages = {name: runtime.budget.usage(runtime.scopes.in_force(scope, act="look")) for name, scope in scopes.items()}
-    return Knowledge(estimates, calls, overrides, learned, usages, charges, others, is_live=True, rows=rows)
+    return Knowledge(estimates, calls, overrides, learned, usages, charges, others, is_live=True, rows=brought)
 
 
 def _past_calls(runtime: Runtime, tx: Transaction, narrative: Narrative, position: int) -> PastCalls:

@@ -18,6 +18,7 @@ from botticelli.carousel.checks.media_and_tables import check_media
 from botticelli.carousel.checks.run_checks import check_variables, checked_plan, limit_notes, readiness_notes
 from botticelli.carousel.checks.run_options import with_options
 from botticelli.carousel.enqueuing.enqueue import EnqueueOptions, new_run
+from botticelli.carousel.enqueuing.row_options import RunRows, measured_rows
 from botticelli.carousel.forecast.act_forecasts import (
     ASSUMED_SECONDS,
     ActForecast,
@@ -100,8 +101,9 @@ def forecast(
 ) -> Forecast:
     """Forecast a run, and refuse what enqueuing refuses, with the same errors."""
     narrative = with_options(runtime, with_multipliers(loaded.narrative, options.multipliers), options.run_options)
-    knowledge = gather(runtime, narrative, services_run=services_run)
-    new, plan, warnings = _checked(runtime, narrative, source, options, knowledge)
+    rows = measured_rows(runtime, loaded, narrative, options.rows)
+    knowledge = gather(runtime, narrative, services_run=services_run, rows=rows)
+    new, plan, warnings = _checked(runtime, narrative, source, options, knowledge, rows=rows)
     acts = act_forecasts(runtime, narrative, plan, knowledge.calls, call_seconds=call_seconds, rows=knowledge.rows)
     retries = _retries(narrative, plan, new.retries)
     ours = SimulatedRun(_as_run(new), narrative, plan, call_figures(plan, acts, knowledge.calls))
@@ -129,14 +131,20 @@ def forecast(
 
 
 def _checked(
-    runtime: Runtime, narrative: Narrative, source: str, options: EnqueueOptions, knowledge: Knowledge
+    runtime: Runtime,
+    narrative: Narrative,
+    source: str,
+    options: EnqueueOptions,
+    knowledge: Knowledge,
+    *,
+    rows: RunRows | None,
 ) -> tuple[NewRun, Plan, list[str]]:
     """Return the run as it would be stored, the plan of an iteration, and the warnings."""
     warnings = check_commands(runtime, narrative, source, rehearse=options.rehearse)
     plan = checked_plan(runtime, narrative, source, knowledge.estimates)
     check_media(runtime, plan, narrative, source)
     check_variables(narrative, options.variables)
-    new = new_run(runtime, narrative, plan, source, options)
+    new = new_run(runtime, narrative, plan, source, options, rows=rows)
     return new, plan, [*warnings, *limit_notes(plan), *readiness_notes(runtime, plan)]
 
 

@@ -73,11 +73,21 @@ def learned_estimates(
             past = tx.ledger.past_usage(narrative.name, act.name, str(model), quantile)
             if past.samples >= FEWEST_SAMPLES:
                 estimates[position] = Estimate(past.tokens, "history", min(estimate.input_tokens, past.tokens))
-            elif brought := (rows or {}).get(position):
-                estimates[position] = replace(
-                    estimate, tokens=estimate.tokens + brought, input_tokens=estimate.input_tokens + brought
-                )
+            else:
+                estimates |= with_brought({position: estimate}, rows or {})
     return estimates
+
+
+def with_brought(estimates: Estimates, brought: Mapping[int, int | None]) -> Estimates:
+    """Return the estimates with the tokens that rows bring into the prompts, where these are estimated by their text."""
+    grown = dict(estimates)
+    for position, estimate in estimates.items():
+        more = brought.get(position)
+        if more and estimate.source == "prompt":
+            grown[position] = replace(
+                estimate, tokens=estimate.tokens + more, input_tokens=estimate.input_tokens + more
+            )
+    return grown
 
 
 def model_name(runtime: PlanParts, narrative: Narrative, act: Act) -> str:

@@ -68,7 +68,7 @@ class Prompts:
     def _rows(self, position: int) -> Size:
         """The local estimate of a row may be twice the provider's count."""
         act = self.narrative.acts[position]
-        if not any(isinstance(input_, TableInput) for input_ in act.inputs):
+        if position not in self.tables and not any(isinstance(input_, TableInput) for input_ in act.inputs):
             return NOTHING
         rows = self.tables.get(position)
         return _unknown(act, "the rows of its table") if rows is None else Size(rows // 2, rows, rows)

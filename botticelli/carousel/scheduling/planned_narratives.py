@@ -15,9 +15,9 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from botticelli.carousel.checks.media_and_tables import media_in, media_types
 from botticelli.carousel.checks.run_options import checked_run_options
-from botticelli.carousel.enqueuing.enqueue import EnqueueOptions, prepare
+from botticelli.carousel.enqueuing.enqueue import EnqueueOptions, Prepared, prepare
 from botticelli.carousel.enqueuing.from_wire import load_by_name, refusal_of
-from botticelli.errors import ServiceUnavailable
+from botticelli.errors import InvalidInput, ServiceUnavailable
 from botticelli.messages import run_id_for
 from botticelli.narrative import Loaded
 from botticelli.narrative.model import Narrative
@@ -76,10 +76,20 @@ def options_of(request: Mapping[str, Any], demands: StoredNarrative | None = Non
 def checked_template(runtime: Runtime, request: Mapping[str, Any], stored: StoredNarrative) -> RunTemplate:
     """Prepare the runs of a schedule. Raises what enqueuing raises when there can be none."""
     loaded, source = narrative_to_run(runtime, stored)
-    prepared = prepare(runtime, loaded, source, options_of(request, stored))
+    prepared = prepare_without_rows(runtime, loaded, source, options_of(request, stored))
     media = {} if stored.snapshot is not None else media_in(loaded)
     has_variable = NOMINAL_VARIABLE in loaded.narrative.variables
     return RunTemplate(prepared.new, media, tuple(stored.media), None, has_variable)
+
+
+def prepare_without_rows(runtime: Runtime, loaded: Loaded, source: str, options: EnqueueOptions) -> Prepared:
+    """Prepare a run of a schedule. InvalidInput for a narrative that goes through rows, which nobody would copy."""
+    prepared = prepare(runtime, loaded, source, options)
+    prepared.close()
+    if prepared.rows is not None:
+        do = "start it with `botticelli run` from cron"
+        raise InvalidInput("a schedule can't perform a narrative that goes through rows", where=source, do=do)
+    return prepared
 
 
 def template_of(runtime: Runtime, schedule: Schedule, stored: StoredNarrative) -> RunTemplate:

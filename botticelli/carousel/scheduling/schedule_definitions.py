@@ -10,9 +10,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from botticelli.carousel.checks.media_and_tables import media_in
-from botticelli.carousel.enqueuing.enqueue import prepare
 from botticelli.carousel.enqueuing.from_wire import load_by_name
-from botticelli.carousel.scheduling.planned_narratives import hashes_of, options_of
+from botticelli.carousel.scheduling.planned_narratives import hashes_of, options_of, prepare_without_rows
 from botticelli.errors import InvalidInput
 from botticelli.narrative import Loaded
 from botticelli.runtime.process import Runtime
@@ -104,7 +103,7 @@ def _checked(runtime: Runtime, wish: Wish, now: datetime) -> _Checked:
     for fault in faults_of(definition, now):
         raise InvalidInput(f"{fault.key}: {fault.message}", where=where, do=fault.hint)
     check_options(definition.request)
-    prepared = prepare(runtime, loaded, wish.source, options_of(definition.request))
+    prepared = prepare_without_rows(runtime, loaded, wish.source, options_of(definition.request))
     stored_narrative = StoredNarrative(
         narrative=narrative.name,
         source=wish.source,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import click
@@ -20,6 +21,7 @@ from botticelli.cli.base.shared_options import (
 )
 from botticelli.cli.base.times import Duration
 from botticelli.cli.runs.narrative_lookup import narrative_file
+from botticelli.cli.runs.row_flags import rows_options, take_row_options
 from botticelli.cli.runs.run_command import load
 
 
@@ -34,6 +36,7 @@ from botticelli.cli.runs.run_command import load
     help="Number of iterations, instead of the carousel's.",
 )
 @variables_option
+@rows_options
 @multiplier_option("rpm", "requests per minute")
 @multiplier_option("tpm", "tokens per minute")
 @multiplier_option("rpd", "requests per day")
@@ -67,7 +70,8 @@ def plan(
     from botticelli.carousel.forecast.forecast import forecast
     from botticelli.cli.runs.plan_text import lines
 
-    options = enqueue_options(**chosen)
+    rows = take_row_options(chosen)
+    options = replace(enqueue_options(**chosen), rows=rows)
     is_live = services_run(invocation)
     file, name = narrative_file(invocation, narrative, name)
     result = forecast(

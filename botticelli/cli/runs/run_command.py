@@ -19,6 +19,7 @@ from botticelli.cli.base.shared_options import (
     variables_option,
 )
 from botticelli.cli.runs.narrative_lookup import narrative_file
+from botticelli.cli.runs.row_flags import rows_options, take_row_options
 
 if TYPE_CHECKING:
     from botticelli.carousel import Enqueued, EnqueueOptions
@@ -42,6 +43,7 @@ class LocalFiles(TypedDict):
     "--iterations", type=click.IntRange(min=1), metavar="N", help="Number of iterations, instead of the carousel's."
 )
 @variables_option
+@rows_options
 @click.option("--idempotency-key", metavar="KEY", help="A repeated key follows the first run instead of starting one.")
 @click.option("--tag", "tags", multiple=True, metavar="TAG", help="Tag to find the run by; repeatable.")
 @click.option("--rehearse", is_flag=True, help="Answer bot commands offline, without performing them.")
@@ -73,8 +75,10 @@ def run(
     from botticelli.cli.base.signals import SignalCounter
     from botticelli.cli.follow.plain_views import PlainView, view_for
     from botticelli.cli.follow.session import run_session, warn_if_no_worker
+    from botticelli.cli.runs.row_copying import copying
 
-    options = replace(enqueue_options(**chosen), worker_here=not (detach or no_worker))
+    rows = take_row_options(chosen)
+    options = replace(enqueue_options(**chosen), rows=rows, worker_here=not (detach or no_worker))
     file, name = narrative_file(invocation, narrative, name)
     loaded = load(invocation, file, name)
     view: View = PlainView() if detach and not as_json else view_for(as_json=as_json)
@@ -83,11 +87,14 @@ def run(
         if as_json:
             _show_enqueued(view, enqueued)
         if detach:
+            if enqueued.row_copy is not None:
+                enqueued.row_copy.run()
             if not as_json:
                 click.echo(enqueued.run.id)
             warn_if_no_worker(invocation, view)
             return 0
-        return run_session(invocation, enqueued.run.id, view, signals, starts_worker=not no_worker)
+        with copying(enqueued.row_copy, view, signals):
+            return run_session(invocation, enqueued.run.id, view, signals, starts_worker=not no_worker)
 
 
 def load(invocation: Invocation, file: Path, name: str | None = None) -> Loaded:
@@ -112,10 +119,10 @@ def local_files(invocation: Invocation) -> LocalFiles:
 
 
 def _enqueue(invocation: Invocation, loaded: Loaded, file: Path, options: EnqueueOptions, view: View) -> Enqueued:
-    from botticelli.carousel import enqueue
+    from botticelli.carousel.enqueuing.enqueue import begin
 
     invocation.runtime.require_redis()
-    enqueued = enqueue(invocation.runtime, loaded, str(file), options)
+    enqueued = begin(invocation.runtime, loaded, str(file), options)
     for note in enqueued.notes:
         view.note(note)
     for warning in enqueued.warnings:

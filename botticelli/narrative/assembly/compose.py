@@ -11,7 +11,13 @@ from dataclasses import dataclass, field
 from botticelli.narrative.assembly.act_order import Waits, all_before, arrange
 from botticelli.narrative.assembly.draft import LoadContext, NarrativeDraft, build_draft
 from botticelli.narrative.assembly.flatten import Embedded, FlatActs
-from botticelli.narrative.assembly.reference_checks import InnerActs, check_braces, check_uses, resolve_inner_act
+from botticelli.narrative.assembly.reference_checks import (
+    InnerActs,
+    check_braces,
+    check_row_uses,
+    check_uses,
+    resolve_inner_act,
+)
 from botticelli.narrative.document.outline import build_outline
 from botticelli.narrative.document.sections import NarrativeSection, NarrativeSections
 from botticelli.narrative.model import Act, Narrative, Reference
@@ -81,6 +87,7 @@ class Composer:
         order = dict.fromkeys(draft.outline.order)
         names = (*order, *(f"{name}.acts.{inner}" for name in order for inner in inside.get(name) or ()))
         check_uses(draft, all_before(waits) if waits is not None else None, inside, problems)
+        check_row_uses(draft, problems)
         check_braces(draft, problems)
         depth = 1 + max((whole.depth for pairs in performed.values() for whole, _ in pairs), default=0)
         embedded = {name: [inner for _, inner in pairs] for name, pairs in performed.items()}

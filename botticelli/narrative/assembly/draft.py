@@ -17,6 +17,7 @@ from botticelli.narrative.execution import Carousel, Multipliers
 from botticelli.narrative.language import keys
 from botticelli.narrative.language.value_rules import IDENTIFIER, NAME_WORDS, fits, read_table
 from botticelli.narrative.model import Act, Condition, Narrative, Template
+from botticelli.narrative.parts.carousels import read_budget, read_carousel
 from botticelli.narrative.parts.inputs import PERFORMS, RESOURCES, Resource, read_inputs, read_resource
 from botticelli.narrative.parts.policies import read_security
 from botticelli.narrative.parts.schedule_table import read_schedule
@@ -25,7 +26,7 @@ from botticelli.narrative.source.media_store import MediaStore
 from botticelli.narrative.source.problems import Problems
 from botticelli.narrative.source.source_text import SourceLimits
 from botticelli.narrative.templates.conditions import USE, read_condition
-from botticelli.narrative.templates.template_reader import TemplateReader, check_header_uses
+from botticelli.narrative.templates.template_reader import ReferenceUse, TemplateReader, check_header_uses
 from botticelli.toml_text.positions import TomlPath
 
 _ACT_FIELDS = (
@@ -90,6 +91,8 @@ class NarrativeDraft:
     needs: dict[str, list[TomlPath]] = field(default_factory=dict)
     """Places in the file where the needs of each act are written."""
     size: int = 0
+    header_uses: tuple[ReferenceUse, ...] = ()
+    """References in the narrative's own system text."""
 
 
 def build_draft(outline: Outline, sections: NarrativeSections, context: LoadContext, *, stem: str) -> NarrativeDraft:
@@ -103,19 +106,19 @@ def build_draft(outline: Outline, sections: NarrativeSections, context: LoadCont
     texts = context.texts()
     system = texts.template((*path, "system"), header["system"]) if "system" in header else None
     check_header_uses(texts.uses, problems)
-    budget = _read_budget((*path, "budget"), header.get("budget"), problems)
+    budget = read_budget((*path, "budget"), header.get("budget"), problems)
     narrative = Narrative(
         name=_read_name(outline, header, problems, stem=stem),
         system=system,
         variables=_read_variables((*path, "variables"), header.get("variables", {}), problems),
         budget=budget,
-        carousel=_narrative_carousel(outline, budget, problems),
+        carousel=_narrative_carousel(outline, budget, context),
         schedule=read_schedule((*path, "schedule"), header["schedule"], problems) if "schedule" in header else None,
         acts=(),
         **_split_models(header),
         **_pick(header, _HEADER_FIELDS),
     )
-    draft = NarrativeDraft(narrative, outline, {}, {}, size=texts.size)
+    draft = NarrativeDraft(narrative, outline, {}, {}, size=texts.size, header_uses=tuple(texts.uses))
     _build_acts(draft, context)
     security = read_security(sections.root.get("security", {}), context.texts())
     draft.narrative = narrative.model_copy(update={"security": security})
@@ -142,24 +145,13 @@ def _as_text(value: str | float) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 
-def _read_budget(path: TomlPath, table: dict[str, Any] | None, problems: Problems) -> Multipliers:
-    if table is None:
-        return Multipliers()
-    return Multipliers(**read_table(problems, path, table, keys.BUDGET, subject=f"[{'.'.join(map(str, path))}]"))
-
-
-def _read_carousel(written: TomlValue, problems: Problems) -> Carousel | None:
-    path, table_name = written.path, "a carousel"
-    table = read_table(problems, path, written.value, keys.CAROUSEL, subject=table_name)
-    budget = _read_budget((*path, "budget"), table.pop("budget", None), problems)
-    if "iterations" not in written.value:
-        problems.add((*path, "iterations"), "is missing", "say how often: iterations = 10")
-    return Carousel(**table, budget=budget) if "iterations" in table else None
-
-
-def _narrative_carousel(outline: Outline, budget: Multipliers, problems: Problems) -> Carousel | None:
+def _narrative_carousel(outline: Outline, budget: Multipliers, context: LoadContext) -> Carousel | None:
     """Return the carousel of the narrative; multipliers that it leaves open are those of the narrative."""
-    written = [(carousel.path, _read_carousel(carousel, problems)) for carousel in outline.carousels]
+    problems = context.problems
+    written = [
+        (carousel.path, read_carousel(carousel.path, carousel.value, problems, context.folders))
+        for carousel in outline.carousels
+    ]
     valid = [(path, carousel) for path, carousel in written if carousel is not None]
     toc = outline.toc_turns
     if toc is not None and (not valid or valid[0][1].iterations != toc.value):
@@ -224,7 +216,9 @@ def _read_act_carousel(
 ) -> Carousel | None:
     path, value = (*written.path, "carousel"), table.get("carousel")
     if isinstance(value, dict):
-        return _read_carousel(TomlValue(path, value), problems)
+        if "foreach" in value:
+            problems.add((*path, "foreach"), "belongs to the carousel of the narrative, not of an act")
+        return read_carousel(path, value, problems)
     if value is True:
         draft.repeats.add(written.name)
     return None

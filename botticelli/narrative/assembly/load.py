@@ -53,6 +53,8 @@ class Loaded:
     """Contents of its media files and base64 texts, by SHA-256 in hexadecimal."""
     is_founding: bool = False
     """Tells whether the file is of the founding form."""
+    folders: tuple[Path, ...] = ()
+    """Folders that its file of rows is in; none for a narrative that was sent as text."""
 
 
 def load_narrative(
@@ -166,7 +168,7 @@ class _Loader:
         self._raise_if_any()
         assert whole is not None, "a narrative that isn't there is a problem"
         is_founding = file.context.problems.is_lenient
-        return Loaded(whole.narrative, self._warnings(), dict(self._media.contents), is_founding)
+        return Loaded(whole.narrative, self._warnings(), dict(self._media.contents), is_founding, self._folders or ())
 
     @property
     def first(self) -> File:
@@ -191,7 +193,8 @@ class _Loader:
         warnings, media = self._warnings(), dict(self._media.contents)
         is_founding = file.context.problems.is_lenient
         return tuple(
-            Loaded(whole.narrative, () if index else warnings, media, is_founding) for index, whole in enumerate(wholes)
+            Loaded(whole.narrative, () if index else warnings, media, is_founding, self._folders or ())
+            for index, whole in enumerate(wholes)
         )
 
     def _read_file(self, text: str, source: str, name: str, folder: Path | None = None) -> File:

@@ -6,9 +6,11 @@ from collections.abc import Collection, Mapping, Sequence
 
 from botticelli.narrative.assembly.act_order import Waits
 from botticelli.narrative.assembly.draft import NarrativeDraft
-from botticelli.narrative.model import Act, Reference
+from botticelli.narrative.execution import Carousel
+from botticelli.narrative.model import ROW_KINDS, Act, Reference
 from botticelli.narrative.source.problems import Problems
 from botticelli.narrative.source.suggest import nearest, shown
+from botticelli.narrative.templates.row_values import column_of
 from botticelli.narrative.templates.template_reader import ReferenceUse
 
 _SINGLE_BRACES = {
@@ -49,6 +51,28 @@ def check_uses(draft: NarrativeDraft, seen: Waits | None, inside: InnerActs, pro
                     _warn_of_variable(use, draft.narrative.variables, problems)
                 case _:
                     pass
+
+
+def check_row_uses(draft: NarrativeDraft, problems: Problems) -> None:
+    """Check references to the row of an iteration against the columns, where they are known."""
+    carousel = draft.narrative.carousel
+    if carousel is None or carousel.foreach is None:
+        return
+    texts = (draft.texts[name].uses for name in dict.fromkeys(draft.outline.order))
+    for use in (*draft.header_uses, *(use for uses in texts for use in uses)):
+        if use.reference.kind in ROW_KINDS:
+            _check_row_use(use, carousel, carousel.foreach.columns, problems)
+
+
+def _check_row_use(use: ReferenceUse, carousel: Carousel, columns: Sequence[str] | None, problems: Problems) -> None:
+    path = use.reference.path
+    if carousel.batch_rows is None and use.reference.kind == "rows":
+        _report(use, problems, "an iteration has one row", "write {row}, or set batch_rows")
+    elif carousel.batch_rows is not None and use.reference.kind != "rows":
+        _report(use, problems, f"an iteration has {carousel.batch_rows} rows", "write {rows}, or remove batch_rows")
+    elif use.reference.kind == "row" and path and columns is not None and column_of(path, columns) is None:
+        hint = problems.guess(".".join(path), columns, otherwise="the columns are")
+        _report(use, problems, f"the rows have no column {shown('.'.join(path))}", hint)
 
 
 def check_braces(draft: NarrativeDraft, problems: Problems) -> None:

@@ -130,8 +130,17 @@ DESCRIPTIONS: Mapping[str, Mapping[str, str]] = {
         "order": "The names of acts in order; the same act may be listed twice.",
         "carousel": "The number of iterations.",
     },
+    "FOREACH": {
+        "file": "File of rows, beside the narrative: csv, tsv or jsonl, also with .gz.",
+        "format": "Format of the file, instead of what its name and content show.",
+        "encoding": "Encoding of the file, such as cp1252; by default UTF-8, or what a byte order mark says.",
+        "delimiter": "Delimiter of the fields, instead of the detected one.",
+    },
     "CAROUSEL": {
-        "iterations": "The number of iterations.",
+        "iterations": "The number of iterations; with rows, the most that are performed.",
+        "foreach": "The rows that the narrative is performed for: a file, or a list of tables.",
+        "key": "Column whose value names a row, or several columns; by default its content does.",
+        "batch_rows": "How many rows one iteration has, as {rows}.",
         "estimated_tokens_per_iteration": "Tokens of one iteration, all calls together; by default estimated.",
         "continue_on_error": "Continue after a failed iteration.",
         "concurrency": "How many iterations run at the same time.",

@@ -35,7 +35,11 @@ _INPUTS: Mapping[str, tuple[str, ...]] = {
 }
 """Tables of inputs in `keys`, with the types that choose them."""
 _NEEDED: Mapping[str, Schema] = {
-    "CAROUSEL": {"required": ["iterations"]},
+    "CAROUSEL": {
+        "if": {"anyOf": [{"required": [key]} for key in ("foreach", "key", "batch_rows")]},
+        "else": {"required": ["iterations"]},
+    },
+    "FOREACH": {"required": ["file"]},
     "LISTED_ACT": {"oneOf": [{"required": ["name"]}, {"required": ["act_name"]}]},
     "TEXT_INPUT": {"oneOf": [{"required": ["content"]}, {"required": ["file"]}]},
     "COMMAND_INPUT": {"required": ["command"]},
@@ -183,6 +187,9 @@ def _finished(name: str) -> Schema:
             table["properties"][key] = _described(value, held.get(key, dict(rule.schema) if rule else {}))
         elif key == "model" and rule is not None and not rule.schema:
             table["properties"][key] = _described(value, {"anyOf": [{"type": "string"}, {**_TEXTS, "minItems": 1}]})
+        elif key == "foreach":
+            rows = {"type": "array", "minItems": 1, "items": dict(TABLE.schema)}
+            table["properties"][key] = _described(value, _by_type(array=rows, otherwise=_ref("FOREACH")))
         elif key == "carousel" and name in ("ACT", "LISTED_ACT"):
             table["properties"][key] = _described(value, {"anyOf": [_ref("CAROUSEL"), {"type": "boolean"}]})
     if _NEEDED.get(name, {}).get("additionalProperties"):

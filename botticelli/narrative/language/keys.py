@@ -94,6 +94,21 @@ _ORDER_BY = Rule(
     lambda value: isinstance(value, str | list),
     {"type": ["string", "array"], "items": {"type": "string"}},
 )
+_SOURCE = Rule("a table, or a list of tables", lambda value: isinstance(value, dict | list))
+
+
+def _is_key(value: object) -> bool:
+    """Accept a column, or a list of different columns."""
+    if isinstance(value, list):
+        return len(value) > 0 and all(map(LINE.accepts, value)) and len(set(value)) == len(value)
+    return LINE.accepts(value)
+
+
+_KEY = Rule(
+    "a column, or a list of different columns",
+    _is_key,
+    {"type": ["string", "array"], "items": {"type": "string"}},
+)
 _SAMPLE = Rule(
     f"true or a whole number from 1 to {MAX_ROWS}",
     _is_sample,
@@ -183,6 +198,9 @@ TOC = Keys(known={"order": LIST, "carousel": whole(1)})
 CAROUSEL = Keys(
     known={
         "iterations": whole(1),
+        "foreach": _SOURCE,
+        "key": _KEY,
+        "batch_rows": whole(1, MAX_ROWS),
         "estimated_tokens_per_iteration": whole(0),
         "continue_on_error": FLAG,
         "concurrency": whole(1),
@@ -192,6 +210,15 @@ CAROUSEL = Keys(
         "max_tokens_total": whole(1, _MAX_TOKENS_TOTAL),
         "max_cost_usd": _POSITIVE,
         "budget": TABLE,
+    }
+)
+
+FOREACH = Keys(
+    known={
+        "file": LINE,
+        "format": one_of("csv", "tsv", "jsonl"),
+        "encoding": LINE,
+        "delimiter": matching(re.compile(r"[^\r\n\"]"), "one character, such as a comma"),
     }
 )
 

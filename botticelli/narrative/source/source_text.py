@@ -96,9 +96,26 @@ def read_beside(folder: Path, name: str, limit_bytes: int) -> str:
 
 
 def read_bytes_beside(folder: Path, name: str, limit_bytes: int) -> bytes:
-    """Return the content of a file inside `folder`, which `name` may not leave by `..`, a symbolic link or a hard link.
+    """Return the content of a file inside `folder`, as `open_beside` opens it."""
+    return _read(open_beside(folder, name), limit_bytes)
 
-    Raises Unreadable. Hard links are allowed among installed packages, because installers create them.
+
+def open_within(folders: Sequence[Path], name: str) -> int:
+    """Open the file `name` of the first folder that has it, and return its descriptor. Raises Unreadable."""
+    first: Unreadable | None = None
+    for folder in folders:
+        try:
+            return open_beside(folder, name)
+        except FileMissing as error:
+            first = first or error
+    raise first or FileMissing("there is no such file")
+
+
+def open_beside(folder: Path, name: str) -> int:
+    """Open a file inside `folder`, which `name` may not leave by `..`, a symbolic link or a hard link.
+
+    Returns its descriptor. Raises Unreadable. Hard links are allowed among installed packages, because installers create
+    them.
     """
     parts = [part for part in name.split("/") if part != "."]
     if name.startswith(("/", "~")) or "\\" in name or ":" in name or ".." in parts or "" in parts or "\0" in name:
@@ -109,7 +126,7 @@ def read_bytes_beside(folder: Path, name: str, limit_bytes: int) -> bytes:
         if stat.S_ISREG(status.st_mode) and status.st_nlink > 1 and not folder.resolve().is_relative_to(_INSTALLED):
             os.close(descriptor)
             raise Unreadable("has a second name (a hard link), perhaps outside the folder; copy the file instead")
-        return _read(descriptor, limit_bytes)
+        return descriptor
     except FileNotFoundError as error:
         raise FileMissing(_reason(error)) from error
     except OSError as error:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from botticelli.narrative.model import Condition, Reference, Template
+from botticelli.narrative.model import ROW_KINDS, Condition, Reference, Template
 from botticelli.narrative.templates.json_path import parse_json_or_text
 from botticelli.narrative.templates.template import as_text
 
 USE = 'write "{state.KEY}", "!{state.KEY}", "{act.NAME.output} == word" or "... != word"'
 
-_KINDS = {"act", "previous", "state", "var", "iteration", "iterations"}
+_KINDS = {"act", "previous", "state", "var", "iteration", "iterations", *ROW_KINDS}
 _COMPARISON = re.compile(r"\s*(==|!=)\s*(?:'([^']*)'|\"([^\"]*)\"|([^\s'\"!=]+))\s*")
 
 

@@ -27,6 +27,7 @@ _VARIABLE = r"[A-Za-z_][A-Za-z0-9_]*"
 _WORD = r"[A-Za-z_][A-Za-z0-9_-]*"
 _NAME = r"[A-Za-z0-9_-]+"
 _STEP = r"(?:\.[\w-]+)"
+_COLUMN = r"(?:\.[^\s{}.](?:[^\n{}.]*[^\s{}.])?)"
 _KEY = r"(?:[^\s{}$]|\$(?!\{)|\$\{(?:env:)?" + _VARIABLE + r"\})+"
 
 _REFERENCE = re.compile(
@@ -37,14 +38,15 @@ _REFERENCE = re.compile(
     r"|(?:env:)?(?P<variable>" + _VARIABLE + r"))\}"
     r"|\{(?:state\.(?P<state_c>" + _KEY + r")"
     r"|act\.(?P<act_c>" + _NAME + r")(?P<path_c>\.(?:outputs?|acts(?=\.))" + _STEP + r"*)"
-    r"|var\.(?P<var>" + _NAME + r")|(?P<plain>iterations?|now)|(?P<attribute>run\.id|narrative\.name))\}"
+    r"|var\.(?P<var>" + _NAME + r")|(?P<plain>iterations?|now|row_number)|(?P<row>rows?)(?P<column>" + _COLUMN + r"*)"
+    r"|(?P<attribute>run\.id|narrative\.name))\}"
     r"|(?P<wrong>\$\{(?:env|state|STATE):[^\s{}]*[{}]|\{\{state:[^\s{}]*[{}]|\{(?:act|state|var|run|narrative)\.[^\s{}]*[{}])"
 )
 _LOOSE = re.compile(
     r"(?<![\\${])\{[ ]*(?P<dotted>"
-    r"(?i:acts?|states?|vars?|variables?|iterations?|runs?|narratives?|now|previous|env|environment)"
+    r"(?i:acts?|states?|vars?|variables?|iterations?|rows?|runs?|narratives?|now|previous|env|environment)"
     r"(?:\.[\w.-]*|:[A-Za-z_][\w.-]*|\[['\"\w-]{1,80}\][\w.-]*|/[A-Za-z_][\w./-]*))[ ]*\}(?!\})"
-    r"|(?<![\w\\${])\{[ ]*(?P<single>(?i:acts?|states?|vars?|iterations?|run|narrative|now))[ ]*\}(?!\})"
+    r"|(?<![\w\\${])\{[ ]*(?P<single>(?i:acts?|states?|vars?|iterations?|rows?|run|narrative|now))[ ]*\}(?!\})"
     r"|(?<![\w\\${])\{(?P<name>" + _WORD + r")(?P<path>" + _STEP + r"*)\}(?!\})"
 )
 """Matches braces that are not a reference: almost one, or around a name that may be that of an act or of a variable."""
@@ -187,6 +189,9 @@ class _Parser:
             return Reference(kind="act", name=name, path=("output", *path), text=text)
         if name := groups["act_c"]:
             return Reference(kind="act", name=name, path=_steps(groups["path_c"]), text=text)
+        if kind := groups["row"]:
+            path = _steps(groups["column"])
+            return Reference(kind=cast(ReferenceKind, kind), path=path, text=text)
         if name := groups["var"]:
             return Reference(kind="var", name=name, text=text)
         kind, _, attribute = (groups["plain"] or groups["attribute"]).partition(".")
@@ -274,6 +279,8 @@ def suggest_reference(meant: str) -> str:
             return f"did you mean {{{{previous{'.' if path else ''}{path}}}}}?"
         case "environment", _:
             return f"did you mean ${{{rest or 'NAME'}}}?"
+        case "row", _ if rest:
+            return f"did you mean {{row.{rest}}}?"
         case "run" | "narrative", _:
             return f"did you mean {{{'run.id' if word == 'run' else 'narrative.name'}}}?"
         case "state" | "variable", _:

@@ -53,6 +53,8 @@ class NewRun:
     demands: Sequence[Mapping[str, Any]] = ()
     """Demands of the settings at the time of enqueuing; they apply in addition to those of a worker."""
     schedule_id: str | None = None
+    rows: int | None = None
+    """Number of rows that the run goes through; None for a run without rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +117,24 @@ class Run:
     cache_write_long_tokens: int = 0
     schedule_id: str | None = None
     """The schedule that started it."""
+    rows: int | None = None
+    """Number of rows that the run goes through; None for a run without rows."""
+    iterations_ready: int | None = None
+    """Number of iterations, from the first one on, whose rows are stored; None for a run without rows."""
+    rows_copier: str | None = None
+    """The process that copies the rows; None once all are stored."""
+    rows_lease_until: datetime | None = None
+    """Until when the copying process is taken to be alive."""
+
+    @property
+    def admissible(self) -> int:
+        """The last iteration that may be admitted now: all of them, unless rows are still to be copied."""
+        return self.iterations if self.iterations_ready is None else min(self.iterations, self.iterations_ready)
+
+    @property
+    def lacks_rows(self) -> bool:
+        """Whether rows of the run are still to be copied."""
+        return self.admissible < self.iterations
 
     @property
     def is_final(self) -> bool:
@@ -144,6 +164,7 @@ class Runs:
         """Insert a run; False, and nothing changed, when a run with this id exists already."""
         values = {name: getattr(new, name) for name in NewRun.__slots__}
         values |= {"tags": list(new.tags), "guilds": list(new.guilds), "demands": list(new.demands)}
+        values["iterations_ready"] = None if new.rows is None else 0
         query = insert(runs).values(**values, status="queued", cost_usd=0, due_at=func.now())
         return self._connection.execute(query.on_conflict_do_nothing().returning(runs.c.id)).first() is not None
 

@@ -20,7 +20,7 @@ from sqlalchemy import (
     Text,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import JSON, JSONB
 
 metadata = MetaData()
 
@@ -78,6 +78,10 @@ runs = Table(
     _count("cache_write_tokens"),
     _count("cache_write_long_tokens"),
     Column("cost_usd", Numeric(24, 12)),
+    Column("rows", BigInteger),
+    Column("iterations_ready", BigInteger),
+    Column("rows_copier", Text),
+    _moment("rows_lease_until"),
     _moment("due_at"),
     _moment("waiting_since"),
     _moment("created_at", required=True),
@@ -127,6 +131,25 @@ iterations = Table(
     Index("ix_iterations_due_at", "due_at", postgresql_where=text("status = 'queued' and ticket is not null")),
     Index("ix_iterations_lease_until", "lease_until", postgresql_where=text("status = 'running'")),
     Index("ix_iterations_open", "run_id", "number", postgresql_where=text("status in ('queued', 'running')")),
+)
+
+run_items = Table(
+    "run_items",
+    metadata,
+    Column("run_id", Text, ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True),
+    Column("number", BigInteger, primary_key=True),
+    Column("key", Text, nullable=False),
+    Column("line", BigInteger, nullable=False),
+    Column("row", JSON, nullable=False),
+    Index("ix_run_items_key", "key", "run_id"),
+)
+
+run_bad_rows = Table(
+    "run_bad_rows",
+    metadata,
+    Column("run_id", Text, ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True),
+    Column("line", BigInteger, primary_key=True),
+    Column("reason", Text, nullable=False),
 )
 
 acts = Table(

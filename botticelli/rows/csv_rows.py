@@ -1,0 +1,129 @@
+"""Reads rows of comma-separated text, or with another delimiter: the first record names the columns."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Iterator
+
+from botticelli.errors import InvalidInput
+from botticelli.rows.row import MAX_ROW_CHARACTERS, BadRow, Row, place, unstorable
+
+DELIMITERS = ",;\t|"
+"""Delimiters that are recognised in the first line, in this order when several are equally frequent."""
+_QUOTE = '"'
+
+
+def detect_delimiter(header: str) -> str:
+    """Return the delimiter that is most frequent in the first line, outside of quotes; a comma when there is none."""
+    outside = "".join(header.split(_QUOTE)[::2])
+    return max(DELIMITERS, key=outside.count)
+
+
+def read_header(lines: Iterable[str], source: str, delimiter: str | None) -> tuple[str, ...]:
+    """Return the names of the columns. InvalidInput when there are none, or two of the same name."""
+    return _Reader(lines, source, delimiter).columns
+
+
+def read_csv(lines: Iterable[str], source: str, delimiter: str | None) -> Iterator[Row | BadRow]:
+    """Yield the rows of a text with a header. InvalidInput for a header that can't be used."""
+    yield from _Reader(lines, source, delimiter).rows()
+
+
+class _Reader:
+    def __init__(self, lines: Iterable[str], source: str, delimiter: str | None) -> None:
+        csv.field_size_limit(MAX_ROW_CHARACTERS)
+        self._source = source
+        self._lines = _Peeked(lines)
+        self._records = csv.reader(
+            self._lines, delimiter=delimiter or detect_delimiter(self._lines.first), quotechar=_QUOTE, strict=True
+        )
+        self._delimiter = delimiter or detect_delimiter(self._lines.first)
+        self.columns = self._header()
+
+    def rows(self) -> Iterator[Row | BadRow]:
+        columns, count, records = self.columns, len(self.columns), self._records
+        while True:
+            line = records.line_num + 1
+            try:
+                fields = next(records)
+            except StopIteration:
+                return
+            except csv.Error as error:
+                yield BadRow(line, self._broken(error), 1)
+                continue
+            if not fields:
+                continue
+            if len(fields) != count:
+                yield self._uneven(line, fields)
+            elif (reason := unstorable("".join(fields))) is not None:
+                yield _unstorable_field(line, columns, fields, reason)
+            else:
+                yield Row(line, dict(zip(columns, fields, strict=True)))
+
+    def _header(self) -> tuple[str, ...]:
+        try:
+            names = [name.strip() for name in next(self._records, [])]
+        except csv.Error as error:
+            raise InvalidInput(self._broken(error), where=place(self._source, 1, 1)) from None
+        if not names or not any(names):
+            raise InvalidInput("is empty: there is no header", where=self._source, do="name the columns in line 1")
+        for number, name in enumerate(names):
+            column = _character(names, number)
+            if not name:
+                do = "name it, or remove it from every line"
+                raise InvalidInput(f"column {number + 1} has no name", where=place(self._source, 1, column), do=do)
+            if name in names[:number]:
+                problem = f"column {name!r} stands twice, as column {names.index(name) + 1} and {number + 1}"
+                raise InvalidInput(problem, where=place(self._source, 1, column), do="give each a name of its own")
+            if (reason := unstorable(name)) is not None:
+                do = "save the file as UTF-8, or say its encoding"
+                raise InvalidInput(f"the header {reason}", where=place(self._source, 1, column), do=do)
+        return tuple(names)
+
+    def _uneven(self, line: int, fields: list[str]) -> BadRow:
+        count, expected = len(fields), len(self.columns)
+        column = _character(fields, min(count, expected))
+        has = f"has {count} field{'' if count == 1 else 's'}, the header has {expected}"
+        hint = "" if count < expected else f" (put a field with a {self._shown} in quotes)"
+        return BadRow(line, has + hint, column)
+
+    @property
+    def _shown(self) -> str:
+        return {"\t": "tab"}.get(self._delimiter, self._delimiter)
+
+    def _broken(self, error: csv.Error) -> str:
+        text = str(error)
+        if "field larger" in text:
+            return f"a field is longer than {MAX_ROW_CHARACTERS:,} characters; is a quote not closed?"
+        if "unexpected end" in text:
+            return "a quote that is opened in this row is never closed"
+        return f"can't be read: {text}"
+
+
+class _Peeked:
+    """Iterates over lines, of which the first one was read already."""
+
+    def __init__(self, lines: Iterable[str]) -> None:
+        self._lines = iter(lines)
+        self.first = next(self._lines, "")
+        self._is_first = True
+
+    def __iter__(self) -> _Peeked:
+        return self
+
+    def __next__(self) -> str:
+        if self._is_first:
+            self._is_first = False
+            if self.first:
+                return self.first
+        return next(self._lines)
+
+
+def _character(fields: list[str], number: int) -> int:
+    """Return the character of its line at which a field begins, if none of the fields before it is quoted."""
+    return 1 + sum(len(field) + 1 for field in fields[:number])
+
+
+def _unstorable_field(line: int, columns: tuple[str, ...], fields: list[str], reason: str) -> BadRow:
+    number = next(number for number, field in enumerate(fields) if unstorable(field) is not None)
+    return BadRow(line, f"{columns[number]} {reason}", _character(fields, number))
