@@ -98,21 +98,21 @@ def _adapt(schema: Schema, dialect: Dialect) -> Schema:
     """Adapt one schema and those inside it, and add to its description what is left out."""
     schema = _as_any_of(schema, dialect)
     schema = _const_as_enum(schema) if not dialect.takes_const else schema
-    kept: Schema = {}
+    adapted: Schema = {}
     left_out: Schema = {}
     for key, value in schema.items():
         if _is_sent(key, value, dialect):
-            kept[key] = _inner(key, value, dialect)
+            adapted[key] = _inner(key, value, dialect)
         elif key not in _NOTES:
             left_out[key] = value
-    if "object" in types_of(kept) and kept.get("properties") and not _is_open(schema):
-        kept["additionalProperties"] = False
+    if "object" in types_of(adapted) and adapted.get("properties") and not _is_open(schema):
+        adapted["additionalProperties"] = False
         if dialect.requires_all:
-            kept |= _all_required(kept)
+            adapted |= _all_required(adapted)
     if left_out:
         words = ", ".join(f"{key}: {_words(value)}" for key, value in left_out.items())
-        kept["description"] = f"{kept['description']} ({words})" if kept.get("description") else words
-    return kept
+        adapted["description"] = f"{adapted['description']} ({words})" if adapted.get("description") else words
+    return adapted
 
 
 def _words(value: Any) -> str:

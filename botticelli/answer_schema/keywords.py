@@ -13,7 +13,7 @@ HOLD_ONE = (
 )
 """Keywords whose value is a schema."""
 MAY_BE_FLAGS = ("additionalProperties", "unevaluatedItems", "unevaluatedProperties")
-"""Of these, the ones that stay true or false where the author wrote that."""
+"""Keywords that may also be true or false, and stay so where the author wrote that."""
 HOLD_LIST = ("prefixItems", "anyOf", "oneOf", "allOf")
 HOLD_NAMED = ("properties", "patternProperties", "dependentSchemas")
 """Keywords whose value is a table of schemas."""

@@ -6,11 +6,11 @@ import difflib
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from importlib.metadata import entry_points
 
 from botticelli.drivers.interface.capabilities import NamesModels
 from botticelli.drivers.interface.protocol import Driver
 from botticelli.errors import InvalidInput, SettingsError
+from botticelli.loading.plug_ins import plug_ins
 from botticelli.settings import DriverOptions
 
 GROUP = "botticelli.drivers"
@@ -43,7 +43,7 @@ class Drivers:
 
     def names(self) -> list[str]:
         """Return the names of all installed drivers."""
-        return sorted({point.name for point in entry_points(group=GROUP)})
+        return sorted(plug_ins(GROUP))
 
     def get(self, name: str) -> Driver:
         """Return a driver. Raises InvalidInput when it is not installed, SettingsError for options it does not know."""
@@ -88,7 +88,7 @@ class Drivers:
                 close()
 
     def _make(self, name: str) -> Driver:
-        point = next((point for point in entry_points(group=GROUP) if point.name == name), None)
+        point = plug_ins(GROUP).get(name)
         if point is None:
             raise InvalidInput(f"there is no driver {name!r}", do=self.instead_of(name))
         try:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
-from importlib.metadata import entry_points
 
 from botticelli.errors import InvalidInput
+from botticelli.loading.plug_ins import plug_ins
 from botticelli.platforms.protocol import Closes, Configurable, Platform, PlatformContext
 from botticelli.platforms.rate_limits import PlatformLimit, RateLimited
 from botticelli.settings import did_you_mean
@@ -29,7 +29,7 @@ class Platforms:
 
     def names(self) -> list[str]:
         """List the installed implementations."""
-        return sorted({point.name for point in entry_points(group=GROUP)})
+        return sorted(plug_ins(GROUP))
 
     def platform_limits(self) -> list[PlatformLimit]:
         """List the rate limits of each platform that is configured or ready to use."""
@@ -65,7 +65,7 @@ class Platforms:
             raise InvalidInput(f"unknown platform {name!r}", do=f"known: {', '.join({*KNOWN, *self.names()})}")
         own = settings.implementation or (name if name in self.names() else REHEARSING)
         implementation = REHEARSING if rehearse else own
-        point = next((point for point in entry_points(group=GROUP) if point.name == implementation), None)
+        point = plug_ins(GROUP).get(implementation)
         if point is None:
             do = did_you_mean(implementation, self.names()) or f"installed: {', '.join(self.names()) or 'none'}"
             where = f"[platforms.{name}] implementation"

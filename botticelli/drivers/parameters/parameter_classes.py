@@ -57,8 +57,8 @@ class _File(BaseModel):
 
 def accepted_parameters(model: str, *providers: str) -> ModelParameters | None:
     """Return what a model accepts, by the classes of the first of `providers` that has one for it; None if none has."""
-    found = (entry for provider in providers for entry in parameter_classes() if entry.matches(provider, model))
-    return next((entry.parameters() for entry in found), None)
+    entries = (entry for provider in providers for entry in parameter_classes() if entry.matches(provider, model))
+    return next((entry.parameters() for entry in entries), None)
 
 
 @cache

@@ -65,9 +65,7 @@ class Valkey:
         if greeting != "+PONG":
             raise self._unanswered(f"answered {greeting!r}")
         facts = dict(line.split(":", 1) for line in text.splitlines() if ":" in line)
-        return ServerFacts(
-            f"{facts['server_name']} {facts['valkey_version']}", float(facts["uptime_in_seconds"])
-        )
+        return ServerFacts(f"{facts['server_name']} {facts['valkey_version']}", float(facts["uptime_in_seconds"]))
 
     def stopped(self) -> None:
         note_stop(self.paths)
