@@ -39,6 +39,10 @@ class ActResult:
     cache_write_tokens: int = 0
     cache_write_long_tokens: int = 0
     reasoning_tokens: int = 0
+    attempt: int = 1
+    """Which of the answers it is; those before it were not accepted."""
+    verdict: str | None = None
+    """`kept` or `review`: the answer was not accepted, but is used, or waits for a person."""
 
     def json(self) -> Any:
         """Return the output parsed as JSON. Raises ValueError when it is not valid JSON."""
@@ -133,6 +137,8 @@ def _iteration_result(iteration: Iteration, rows: list[ActRow]) -> IterationResu
             cache_write_tokens=row.cache_write_tokens,
             cache_write_long_tokens=row.cache_write_long_tokens,
             reasoning_tokens=row.reasoning_tokens,
+            attempt=row.attempt,
+            verdict=row.verdict,
         )
         for row in rows
     )

@@ -14,7 +14,7 @@ from botticelli.carousel.result import result_of
 from botticelli.errors import NotFound
 from botticelli.pricing import TOKEN_FIELDS
 from botticelli.runtime.process import Runtime
-from botticelli.store import ActRow, Iteration, Run, RunAction, Transaction
+from botticelli.store import REJECTED, ActRow, Iteration, Run, RunAction, Transaction
 from botticelli.telemetry.events import Event, EventLog
 
 __all__ = ["Event", "RunUpdate", "Watcher", "result_data", "watch"]
@@ -152,7 +152,7 @@ class Watcher:
     ) -> tuple[dict[int, list[ActRow]], dict[int, list[dict[str, Any]]]]:
         acts: dict[int, list[ActRow]] = {}
         effects: dict[int, list[dict[str, Any]]] = {}
-        for act in tx.acts.of_numbers(self._run_id, numbers):
+        for act in tx.acts.of_numbers(self._run_id, numbers, rejected=True):
             acts.setdefault(act.number, []).append(act)
         for effect in tx.effects.of_numbers(self._run_id, numbers):
             effects.setdefault(effect["number"], []).append(effect)
@@ -167,8 +167,9 @@ class Watcher:
             data = {"number": number, "attempt": iteration.attempt, "worker": iteration.worker}
             events["attempt", iteration.attempt] = Event("iteration_started", run_id, data, at=iteration.started_at)
         for act in acts:
-            key = ("act", act.position, act.turn, act.status, act.tries)
-            events[key] = Event("act_finished", run_id, _act_data(act), at=act.finished_at)
+            key = ("act", act.position, act.turn, act.attempt, act.status, act.tries)
+            name = "answer_rejected" if act.status == REJECTED else "act_finished"
+            events[key] = Event(name, run_id, _act_data(act), at=act.finished_at)
         for effect in effects:
             if effect["finished_at"] is not None:
                 event = Event("effect_finished", run_id, _effect_data(effect), at=effect["finished_at"])
@@ -203,7 +204,7 @@ def _control_event(action: RunAction) -> Event:
 
 
 def _act_data(act: ActRow) -> dict[str, Any]:
-    names = ("position", "turn", "status", "model", *TOKEN_FIELDS, "tries", "error", "output")
+    names = ("position", "turn", "attempt", "status", "verdict", "model", *TOKEN_FIELDS, "tries", "error", "output")
     seconds = (act.finished_at - act.started_at).total_seconds() if act.finished_at and act.started_at else None
     cost_usd = None if act.cost_usd is None else float(act.cost_usd)
     fields = {name: getattr(act, name) for name in names}
@@ -215,12 +216,13 @@ def _effect_data(effect: dict[str, Any]) -> dict[str, Any]:
 
 
 def _iteration_data(iteration: Iteration, acts: list[ActRow]) -> dict[str, Any]:
-    outputs = [act.output for act in acts if act.output is not None]
+    accepted = [act for act in acts if act.status != REJECTED]
+    outputs = [act.output for act in accepted if act.output is not None]
     return {
         "number": iteration.number,
         "status": iteration.status,
         "error": iteration.error,
-        "acts": len(acts),
+        "acts": len(accepted),
         "input_tokens": sum(act.input_tokens for act in acts),
         "output_tokens": sum(act.output_tokens for act in acts),
         "output": outputs[-1] if outputs else None,

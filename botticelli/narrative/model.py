@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
 from botticelli.narrative.execution import Carousel, Multipliers, RunOptions
 from botticelli.narrative.frozen import Frozen
+from botticelli.narrative.gate import Gate
 from botticelli.schedules.definition import ScheduleDefinition
 
 RowKind = Literal["row", "rows", "row_number"]
@@ -290,6 +292,8 @@ class Act(Frozen):
     """Stores its JSON output as rows of the content table; without any such act the last act's output is stored."""
     skip_content_generation: bool = False
     """Stores no rows of content from its output."""
+    gate: Gate | None = None
+    """Judges its answers; None: each answer that can be used is accepted."""
     composes: int | None = None
     scope: Scope | None = None
     """Embedded narrative it comes from; None: the narrative itself."""
@@ -297,12 +301,17 @@ class Act(Frozen):
 
     @property
     def calls_model(self) -> bool:
-        return any(input_.type == "text" or input_.type in MEDIA_KINDS for input_ in self.inputs)
+        return is_spoken(self.inputs)
 
     @property
     def own_name(self) -> str:
         """Return its name in the narrative that it comes from."""
         return self.name.removeprefix(self.scope.prefix) if self.scope else self.name
+
+
+def is_spoken(inputs: Sequence[Input]) -> bool:
+    """Tell whether inputs are put to a model: whether a text or media is among them."""
+    return any(input_.type == "text" or input_.type in MEDIA_KINDS for input_ in inputs)
 
 
 def are_siblings(act: Act, other: Act) -> bool:

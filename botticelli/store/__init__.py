@@ -17,7 +17,7 @@ from botticelli.store.connection.database import as_unwritable, connected
 from botticelli.store.fleet.elections import Duties
 from botticelli.store.fleet.probes import Probe, Probes
 from botticelli.store.notices.outbox import Notice, Outbox
-from botticelli.store.runs.acts import ActRow, Acts
+from botticelli.store.runs.acts import REJECTED, ActRow, Acts
 from botticelli.store.runs.effects import (
     UNDECIDED,
     ApprovalRequest,
@@ -59,6 +59,7 @@ NAMED_LOCK_SECONDS = 600.0
 __all__ = [
     "FINAL",
     "HALT",
+    "REJECTED",
     "UNDECIDED",
     "UNRESOLVED",
     "WHOLE",

@@ -22,6 +22,7 @@ Point = Literal[
     "draw_in_ledger",
     "model_answered",
     "request_settled",
+    "attempt_rejected",
     "act_recorded",
     "effect_intended",
     "effect_performed",

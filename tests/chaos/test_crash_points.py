@@ -14,11 +14,11 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from botticelli.messages import run_id_for
-from botticelli.telemetry.failpoints import POINTS, Point
+from botticelli.telemetry.failpoints import Point
 from botticelli.testing.discord import GUILD
 from tests.chaos.fleet.cluster import LEASE_SECONDS, Cluster
 from tests.chaos.fleet.invariants import held, violations, wait_for_end
-from tests.chaos.fleet.world import KEY, PERIOD_SECONDS, TOKEN, narrative_of, world
+from tests.chaos.fleet.world import KEY, PERIOD_SECONDS, REACHED, TOKEN, narrative_of, world
 from tests.support.fleet.processes import House
 from tests.support.waiting import wait_until
 
@@ -69,7 +69,7 @@ IN_SHORT = {
 }
 OF_EFFECT: tuple[Point, ...] = ("effect_intended", "effect_performed", "effect_recorded")
 OF_REQUEST: tuple[Point, ...] = ("request_received", *OF_ENQUEUER)
-PLACES = [("worker", point) for point in POINTS] + [("enqueuer", point) for point in OF_ENQUEUER]
+PLACES = [("worker", point) for point in REACHED] + [("enqueuer", point) for point in OF_ENQUEUER]
 PLACES += [("message", point) for point in OF_EFFECT]
 """The first effect of a worker is a channel; where that is there already, a message."""
 CASES = [

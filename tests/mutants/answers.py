@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.mutants.mutation import Mutant
 
 READING_VERBS, BODIES = "botticelli/drivers/reading/", "tests/unit/drivers/reading/test_bodies.py"
+GATE_TESTS = "tests/integration/carousel/executor/test_gates.py"
 ANSWERS_TESTS, WAITS_TESTS = (
     "tests/integration/carousel/executor/test_odd_responses.py",
     "tests/unit/drivers/test_waits_answers.py",
@@ -59,6 +60,20 @@ ANSWERS = (
         "        if given.is_empty:\n",
         "        if False:\n",
         (ANSWERS_TESTS, "-k", "renders_to_nothing"),
+    ),
+    Mutant(
+        "attempts of an earlier worker count",
+        "workers/executor/claims.py",
+        "rejected=rejected[number],",
+        "rejected=[],",
+        (GATE_TESTS, "-k", "taken_over"),
+    ),
+    Mutant(
+        "the ticket holds all attempts",
+        "botticelli/carousel/plan/planned_calls.py",
+        "sum([self.again.amounts] * (self.attempts - 1), self.amounts)",
+        "self.amounts",
+        (GATE_TESTS, "-k", "ticket_holds"),
     ),
     Mutant(
         "what a failed try took counts for its run",

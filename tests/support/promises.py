@@ -15,7 +15,9 @@ def violations(runtime: Runtime, run_id: str, *, calls_lost: int) -> list[str]:
     with runtime.store.transaction() as tx:
         run = tx.runs.get(run_id)
         iterations = tx.iterations.of_run(run_id)
-        acts = [act for iteration in iterations for act in tx.acts.of_iteration(run_id, iteration.number)]
+        acts = [
+            act for iteration in iterations for act in tx.acts.of_iteration(run_id, iteration.number, rejected=True)
+        ]
     if run.status != "completed":
         broken.append(f"I1: the run is {run.status} ({run.reason})")
     statuses = Counter(iteration.status for iteration in iterations)

@@ -66,6 +66,8 @@ class IterationContext:
     given: dict[str, str] = field(default_factory=dict)
     """The variables of the run itself, which win over any default."""
     finished: list[ActRow] = field(default_factory=list)
+    rejected: list[ActRow] = field(default_factory=list)
+    """Rows of earlier attempts whose answers were not accepted, in order."""
     failed_acts: dict[tuple[int, int], str] = field(default_factory=dict)
     """Errors of acts that failed in an earlier attempt whose worker was lost, by position and turn."""
     last_acts: list[ActRecord] = field(default_factory=list)

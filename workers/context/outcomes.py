@@ -71,6 +71,10 @@ class ActFailed(Exception):
         self.error = error
 
 
+class ForReview(Exception):
+    """Ends the iteration after an answer that was not accepted: a person reviews it, and no later act uses it."""
+
+
 class RunEnding(Exception):
     """Stops an act before its next call, because the run was cancelled or has failed elsewhere."""
 

@@ -22,10 +22,11 @@ from workers.batching.act_records import ActRecord, record_act
 from workers.context.history import Piece, history_text, messages
 from workers.context.iteration_context import IterationContext
 from workers.context.media_and_rows import resolve_medium, resolve_rows
-from workers.context.outcomes import ActFailed
+from workers.context.outcomes import ActFailed, ForReview
 from workers.context.reference_values import condition_value, is_skipped, resolver
 from workers.effects.bot_command import perform_command
 from workers.effects.captures import no_longer_exists
+from workers.executor.attempts import REVIEW, Attempts, attempts_of, call_name
 from workers.model.model_call import Answer, ModelCall
 from workers.outputs.content_output import Schema, rows_in, schema_of, store
 from workers.outputs.response_checks import CheckedAnswer, check_answer
@@ -199,18 +200,37 @@ class _Turn:
             json=self._act.format == "json",
             expected_tokens=call.expected_tokens,
         )
-        retries = self._stage.run.retries if self._act.retries is None else self._act.retries
         self._stage.tell("act_started", act=self._act.name, turn=self._turn, model=str(call.model))
-        answer = ModelCall(self._stage, self._act.name, retries, call, self._name).perform(request)
+        attempts = attempts_of(self._stage, self._turn)
+        while not self._attempt(attempts, request, prompt, history_text(given.pieces), schema):
+            reach("attempt_rejected")
+
+    def _attempt(
+        self, attempts: Attempts, request: GenerateRequest, prompt: str, history: str | None, schema: Schema | None
+    ) -> bool:
+        """Ask for one answer and record it; False when it was rejected and there are attempts left."""
+        retries = self._stage.run.retries if self._act.retries is None else self._act.retries
+        call = attempts.call(self._stage.plan[self._position])
+        name = call_name(self._position, self._turn, attempts.number)
+        answer = ModelCall(self._stage, self._act.name, retries, call, name).perform(attempts.request(request))
         checked = self._checked(answer.response)
-        row = self._row(
-            "done", prompt=prompt, output=checked.output, history_text=history_text(given.pieces), answer=answer
-        )
-        row = replace(row, raw_output=checked.raw, warning=checked.warning)
-        fault = checked.fault or self._record_answer(answer, row, schema)
+        row = self._row("done", prompt=attempts.prompt(prompt), output=checked.output, answer=answer)
+        row = replace(row, raw_output=checked.raw, warning=checked.warning, attempt=attempts.number)
+        row = replace(row, history_text=history if row.prompt == prompt or history is not None else prompt)
+        failures = () if checked.fault else attempts.failures(checked.output)
+        if failures and not attempts.is_last:
+            row = attempts.reject(row, failures)
+            record_act(self._stage.runtime, ActRecord(self._stage.claim, row, answer.paid.settled))
+            self._started_at = datetime.now(UTC)
+            return False
+        row = attempts.outcome(row, failures) if failures else row
+        fault = checked.fault or row.error or self._record_answer(answer, row, schema)
         if fault:
             self._record(replace(row, status="failed", error=fault), answer=answer)
             raise ActFailed(fault)
+        if row.verdict == REVIEW:
+            raise ForReview
+        return True
 
     def _checked(self, response: GenerateResponse) -> CheckedAnswer:
         """Judge an answer; a defect in the checks fails the act but keeps the answer, which is paid for."""
@@ -300,7 +320,7 @@ class _Turn:
             is_new = tx.acts.record(row)
             if content is not None and is_new:
                 source, rehearsed = self._stage.narrative.name_for(self._act), self._stage.is_rehearsal
-                origin = Origin(source, row.run_id, row.name, row.model, rehearsed)
+                origin = Origin(source, row.run_id, row.name, row.model, rehearsed, flagged=row.verdict == REVIEW)
                 store(tx, *content, origin)
             if settled is not None:
                 tx.ledger.settle_all([settled])

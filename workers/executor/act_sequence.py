@@ -15,9 +15,10 @@ from botticelli.errors import StaleLease
 from botticelli.narrative.model import Act, NarrativeInput
 from botticelli.runtime.server_errors import SERVER_ERRORS
 from workers.context.iteration_context import IterationContext
-from workers.context.outcomes import ActFailed, BlockRun, CapReached, ParkUntil, RunEnding, RunPaused
+from workers.context.outcomes import ActFailed, BlockRun, CapReached, ForReview, ParkUntil, RunEnding, RunPaused
 from workers.context.reference_values import is_skipped
 from workers.executor.act import perform_act, skip_act
+from workers.executor.attempts import REVIEW
 
 _MOST_SEVERE: tuple[type[Exception] | tuple[type[Exception], ...], ...] = (
     StaleLease,
@@ -26,6 +27,7 @@ _MOST_SEVERE: tuple[type[Exception] | tuple[type[Exception], ...], ...] = (
     CapReached,
     BlockRun,
     ActFailed,
+    ForReview,
 )
 _LEAST_SEVERE = (ParkUntil, RunPaused)
 """When parallel acts fail, the most severe failure decides the outcome.
@@ -46,7 +48,22 @@ class Group:
 
 
 def perform_acts(stage: IterationContext) -> None:
-    """Perform all acts that are not done yet. Raises the most severe of their failures."""
+    """Perform all acts that are not done yet. Raises the most severe of their failures.
+
+    After an answer that is for review, the other acts are skipped.
+    """
+    try:
+        if any(row.verdict == REVIEW for row in stage.finished):
+            raise ForReview
+        _perform_in_order(stage)
+    except ForReview:
+        done = {row.position for row in stage.finished}
+        for position in range(len(stage.narrative.acts)):
+            if position not in done:
+                skip_act(stage.at(position))
+
+
+def _perform_in_order(stage: IterationContext) -> None:
     acts = stage.narrative.acts
     order = _GroupDecisions(stage)
     if all(act.after is None for act in acts):

@@ -10,7 +10,7 @@ from botticelli.carousel.plan.snapshots import demands_of_run
 from botticelli.narrative.model import Narrative
 from botticelli.runtime.process import Runtime
 from botticelli.runtime.worker_heartbeat import worker_name
-from botticelli.store import ActRow, Item, Run, Transaction
+from botticelli.store import REJECTED, ActRow, Item, Run, Transaction
 from workers.batching.batcher import Batcher
 from workers.batching.wait_window import busy_counter
 from workers.context.iteration_context import IterationContext, Retries
@@ -34,7 +34,7 @@ def _claim_together(key: tuple[Runtime, str], numbers: Sequence[int]) -> list[It
         run, narrative, plan = tx.runs.get(run_id), narrative_of(tx, run_id), plan_of(runtime, tx, run_id)
         variables, given = variables_of(tx, run_id), given_variables_of(tx, run_id)
         demands = demands_of_run(tx, run_id)
-        finished, failed_acts = _earlier(
+        finished, rejected, failed_acts = _earlier(
             tx, run_id, [claim.number for claim in claims.values() if claim.fencing_token > 1]
         )
         items = _items(tx, run, narrative, list(claims))
@@ -49,6 +49,7 @@ def _claim_together(key: tuple[Runtime, str], numbers: Sequence[int]) -> list[It
                 demands=demands,
                 given=dict(given),
                 finished=finished[number],
+                rejected=rejected[number],
                 failed_acts=failed_acts[number],
                 retries=Retries(claim.retries_used),
                 items=items.get(number, ()),
@@ -72,19 +73,22 @@ def _items(tx: Transaction, run: Run, narrative: Narrative, numbers: Sequence[in
 
 def _earlier(
     tx: Transaction, run_id: str, numbers: Sequence[int]
-) -> tuple[dict[int, list[ActRow]], dict[int, dict[tuple[int, int], str]]]:
-    """Return the rows that earlier attempts finished, by number, and the acts that failed in them.
+) -> tuple[dict[int, list[ActRow]], dict[int, list[ActRow]], dict[int, dict[tuple[int, int], str]]]:
+    """Return the rows that earlier attempts finished, those that a gate rejected, and the acts that failed, by number.
 
     A failed act without a fencing token is performed again: the run was resumed since (reopen_run.sql).
     """
     finished: dict[int, list[ActRow]] = defaultdict(list)
+    rejected: dict[int, list[ActRow]] = defaultdict(list)
     failed_acts: dict[int, dict[tuple[int, int], str]] = defaultdict(dict)
-    for row in tx.acts.of_numbers(run_id, numbers) if numbers else ():
-        if row.status != "failed":
+    for row in tx.acts.of_numbers(run_id, numbers, rejected=True) if numbers else ():
+        if row.status == REJECTED:
+            rejected[row.number].append(row)
+        elif row.status != "failed":
             finished[row.number].append(row)
         elif row.fencing_token:
             failed_acts[row.number][row.position, row.turn] = row.error or ""
-    return finished, failed_acts
+    return finished, rejected, failed_acts
 
 
 _claims: Batcher[tuple[Runtime, str], int, IterationContext | None] = Batcher(

@@ -23,7 +23,7 @@ class TaskFailed(BotticelliError):
 def iteration_failed(runtime: Runtime, run_id: str, number: int, error: str) -> TaskFailed:
     """Build the error of an iteration that failed for good; its reason quotes no prompt or output."""
     with runtime.store.transaction() as tx:
-        rows = tx.acts.of_iteration(run_id, number)
+        rows = tx.acts.of_iteration(run_id, number, rejected=True)
         variables = tx.runs.snapshot(run_id).variables.values()
     texts = [text for row in rows for text in (row.prompt, row.output, row.raw_output) if text]
     return TaskFailed(f"iteration {number} failed: {without(error, [*texts, *variables])[:REASON_CHARACTERS]}")

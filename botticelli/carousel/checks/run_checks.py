@@ -48,10 +48,11 @@ def checked_plan(
         raise _unpriced(narrative, plan, source)
     refusal = _never_fits(shares(plan if with_prices else without_prices(plan)))
     if refusal is not None:
+        gated = "attempts, " if any(call.attempts > 1 for call in plan.values()) else ""
         raise NotHere(
             f"one iteration is larger than a limit: {refusal}",
             where=source,
-            do="lower estimated_tokens_per_iteration or choose another tier",
+            do=f"lower {gated}estimated_tokens_per_iteration or choose another tier",
         )
     return plan
 

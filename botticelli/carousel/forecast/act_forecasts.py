@@ -11,7 +11,7 @@ from typing import Generic, Literal, TypeVar
 from botticelli.budget import Amounts
 from botticelli.carousel.forecast.simulation import CallFigures
 from botticelli.carousel.plan.estimates import FEWEST_SAMPLES, Source
-from botticelli.carousel.plan.planned_calls import Call, Plan
+from botticelli.carousel.plan.planned_calls import REASONS_TOKENS, Call, Plan
 from botticelli.carousel.plan.prompt_sizes import Prompts, Size
 from botticelli.carousel.plan.table_sizes import TableSizes
 from botticelli.narrative.model import Narrative
@@ -47,6 +47,8 @@ class ActForecast:
     act: str
     model: str
     calls_per_iteration: int
+    attempts: int
+    """How many answers one call may ask for; the worst case has all of them."""
     may_be_skipped: bool
     tokens: Range[int] | None
     """None where nobody can know what comes into the prompt; `unknown` says what that is."""
@@ -76,7 +78,8 @@ def act_forecasts(
     for position, call in plan.items():
         calls = past.get(position, PastCalls(0))
         seconds = _seconds(runtime, call, calls) if call_seconds is None else (call_seconds, _GIVEN)
-        stated = _stated(call, prompts.prompt(position), prompts.answer(position))
+        answer = prompts.answer(position)
+        stated = _stated(call, prompts.prompt(position) + _quoted_again(call, answer), answer)
         result.append(_act(narrative, position, call, past=calls, seconds=seconds, stated=stated))
     return result
 
@@ -92,7 +95,7 @@ def call_figures(plan: Plan, acts: Sequence[ActForecast], past: Mapping[int, Pas
 def requests(acts: Sequence[ActForecast], retries: int, iterations: int) -> Range[int]:
     low = sum(0 if act.may_be_skipped else act.calls_per_iteration for act in acts)
     calls = sum(act.calls_per_iteration for act in acts)
-    worst = calls + retries if calls else 0
+    worst = sum(act.calls_per_iteration * act.attempts for act in acts) + retries if calls else 0
     return Range(low * iterations, calls * iterations, worst * iterations)
 
 
@@ -113,7 +116,7 @@ def _total(
 ) -> Range[Number]:
     low = sum((span.low * act.calls_per_iteration for act, span in each if not act.may_be_skipped), nothing)
     expected = sum((span.expected * act.calls_per_iteration for act, span in each), nothing)
-    worst = sum((span.worst * act.calls_per_iteration for act, span in each), nothing)
+    worst = sum((span.worst * act.calls_per_iteration * act.attempts for act, span in each), nothing)
     worst += max((span.worst for _, span in each), default=nothing) * retries
     return Range(low * iterations, expected * iterations, worst * iterations)
 
@@ -149,6 +152,7 @@ def _act(
         act=act.name,
         model=str(call.model),
         calls_per_iteration=call.turns,
+        attempts=call.attempts,
         may_be_skipped=narrative.may_skip(position),
         tokens=Range(*past.tokens) if is_known and past.tokens else None if stated.unknown else stated.tokens,
         tokens_source="history" if is_known else estimate.source,
@@ -161,6 +165,11 @@ def _act(
         samples=past.samples,
         unknown=() if is_known else stated.unknown,
     )
+
+
+def _quoted_again(call: Call, answer: Size) -> Size:
+    """Return what the prompt of a further attempt adds: the answer before it and the reasons."""
+    return Size(worst=answer.worst + REASONS_TOKENS) if call.attempts > 1 else Size()
 
 
 def _stated(call: Call, prompt: Size, answer: Size) -> Stated:

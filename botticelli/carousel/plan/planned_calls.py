@@ -23,6 +23,8 @@ from botticelli.pricing import UNKNOWN_PRICE, KnownPrice
 from botticelli.settings.demands import Demands
 
 ONCE = Carousel(iterations=1)
+REASONS_TOKENS = 200
+"""Reserved for the reasons of a rejection in the prompt of the next attempt."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,8 @@ class Call:
     """The same call of other models, in the order in which they are asked when this one is exhausted or down."""
     limits_note: str | None = None
     """A note for the user about limits that are a guess."""
+    attempts: int = 1
+    """How many answers one turn may ask for; those after the first also hold the answer before and why it was rejected."""
     counts_cached: bool = False
     """Whether cached input tokens count in the provider's windows of input tokens."""
 
@@ -52,10 +56,41 @@ class Call:
 
     @property
     def dearest_usd(self) -> Decimal | None:
-        """Cost of one call by the most expensive of its models; None when any price is unknown."""
-        costs = [call.cost_usd for call in (self, *self.fallbacks)]
+        """Cost of all attempts of one turn by the most expensive of its models; None when any price is unknown."""
+        costs = [call._reserved_usd for call in (self, *self.fallbacks)]
         known = [cost for cost in costs if cost is not None]
         return max(known) if len(known) == len(costs) else None
+
+    @property
+    def _reserved_usd(self) -> Decimal | None:
+        first = self.cost_usd
+        later = first if self.attempts == 1 else self.again.cost_usd
+        return None if first is None or later is None else first + later * (self.attempts - 1)
+
+    @property
+    def reserved_tokens(self) -> int:
+        """Tokens of all attempts of one turn."""
+        return self.tokens + self.again.tokens * (self.attempts - 1)
+
+    @property
+    def reserved(self) -> Amounts:
+        """Amounts of all attempts of one turn."""
+        return self.amounts if self.attempts == 1 else sum([self.again.amounts] * (self.attempts - 1), self.amounts)
+
+    @property
+    def again(self) -> Call:
+        """An attempt after the first one."""
+        return self.with_input(self.estimate.output_tokens + REASONS_TOKENS)
+
+    def with_input(self, tokens: int) -> Call:
+        """Return the call, and those of its other models, with this many more tokens in the prompt."""
+        estimate = replace(
+            self.estimate,
+            tokens=self.estimate.tokens + tokens,
+            input_tokens=self.estimate.input_tokens + tokens,
+        )
+        fallbacks = tuple(fallback.with_input(tokens) for fallback in self.fallbacks)
+        return replace(self, estimate=estimate, fallbacks=fallbacks)
 
     @property
     def scope(self) -> Scope:
@@ -122,7 +157,8 @@ def plan_iteration(
             account = (budget.account,) if budget.account else ()
             scopes = (*own, *account, _multiplied(runtime, narrative, budget.scope))
             call = Call(model, scopes, turns(act), estimate, runtime.price(model, tier))
-            calls.append(replace(call, limits_note=budget.note, counts_cached=budget.counts_cached))
+            attempts = act.gate.attempts if act.gate else 1
+            calls.append(replace(call, limits_note=budget.note, counts_cached=budget.counts_cached, attempts=attempts))
         plan[position] = replace(calls[0], fallbacks=tuple(calls[1:]))
     return plan
 
@@ -176,7 +212,7 @@ def estimates_in(plan: Plan) -> Estimates:
 
 
 def estimated_tokens(plan: Plan) -> int:
-    return sum(call.turns * call.tokens for call in plan.values())
+    return sum(call.turns * call.reserved_tokens for call in plan.values())
 
 
 def estimated_cost_usd(plan: Plan) -> Decimal | None:
@@ -200,8 +236,8 @@ def without_prices(plan: Plan) -> Plan:
 
 
 def _turns(call: Call) -> Amounts:
-    amounts = call.amounts
-    return replace(Amounts.each(lambda metric: amounts.of(metric) * call.turns), concurrency=0)
+    reserved = call.reserved
+    return replace(Amounts.each(lambda metric: reserved.of(metric) * call.turns), concurrency=0)
 
 
 def _multiplied(runtime: PlanParts, narrative: Narrative, scope: Scope) -> Scope:

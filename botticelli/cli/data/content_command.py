@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 REVIEW = ("pending", "approved", "rejected")
-STATUSES = (*REVIEW, "rehearsed")
+STATUSES = (*REVIEW, "flagged", "rehearsed")
 SHOWN_CHARACTERS = 60
 SHOWN_COLUMNS = 3
 MANY = 1_000_000
@@ -57,7 +57,7 @@ def tables(invocation: Invocation, as_json: bool) -> None:
 
 
 def _tables(counted: Sequence[tuple[ContentTable, Mapping[str, int]]]) -> list[str]:
-    shown = STATUSES if any(counts.get("rehearsed") for _, counts in counted) else REVIEW
+    shown = [status for status in STATUSES if status in REVIEW or any(counts.get(status) for _, counts in counted)]
     rows = [
         (entry.name, *(number(counts.get(status, 0)) for status in shown), entry.narrative, ", ".join(entry.columns))
         for entry, counts in counted

@@ -92,6 +92,9 @@ def event_line(event: Event) -> str | None:
         return f"run {event.run_id}: {safe(data['narrative'])}, {iterations(data['iterations'])}"
     if event.event == "iteration_finished":
         return _iteration_line(data)
+    if event.event == "answer_rejected":
+        place = f"iteration {data['number']}, act {safe(data['act'])}, attempt {data['attempt']}"
+        return f"{place} rejected: {one_line(data['error'] or '', OUTPUT_CHARACTERS)}"
     if event.event in ("run_waiting", "run_paused"):
         return _parked_line(event.event.removeprefix("run_"), data)
     return None

@@ -15,7 +15,7 @@ from botticelli.cli.base.json_output import as_json, plain
 from botticelli.cli.base.layout import table, wrapped
 from botticelli.cli.follow.summary import summary, usage_text
 from botticelli.errors import NotFound
-from botticelli.store import ActRow, Iteration, Run, RunAction, Store
+from botticelli.store import REJECTED, ActRow, Iteration, Run, RunAction, Store
 
 
 class Layout(TypedDict):
@@ -149,7 +149,7 @@ class Details:
             iterations = tx.iterations.of_run(self._run.id, after=after, limit=limit)
             if not iterations:
                 return []
-            acts = tx.acts.of_iterations(self._run.id, iterations[0].number, iterations[-1].number)
+            acts = tx.acts.of_iterations(self._run.id, iterations[0].number, iterations[-1].number, rejected=True)
         of_number: dict[int, list[ActRow]] = {iteration.number: [] for iteration in iterations}
         for act in acts:
             of_number[act.number].append(act)
@@ -220,20 +220,40 @@ def _act_lines(iteration: Iteration, acts: Sequence[ActRow]) -> list[str]:
         lines += table(ACT_HEAD, map(_act_row, acts), **ACT_LAYOUT)
     for act in acts:
         if act.cached_tokens or act.cache_write_tokens or act.reasoning_tokens:
-            lines.append(f"  {safe(act.name)} {act.turn}, tokens: {usage_text(act)}")
+            lines.append(f"  {_label(act)}, tokens: {usage_text(act)}")
         for field in ("prompt", "output", "raw_output", "reasoning", "warning", "error"):
             text = getattr(act, field)
             if text:
-                lines += [f"  {safe(act.name)} {act.turn}, {field}:", *(f"    {line}" for line in _lines(text))]
+                lines += [f"  {_label(act)}, {field}:", *(f"    {line}" for line in _lines(text))]
     return [*lines, ""]
+
+
+def _label(act: ActRow) -> str:
+    return f"{safe(act.name)} {_turn(act)}"
+
+
+def _turn(act: ActRow) -> str:
+    """Return the turn of an act, with the attempt if there were several."""
+    return str(act.turn) + (f" attempt {act.attempt}" if act.attempt > 1 or act.status == REJECTED else "")
 
 
 def _act_row(act: ActRow) -> tuple[str, ...]:
     tokens = number(act.input_tokens), number(act.output_tokens)
     cost = money(act.cost_usd) if act.model else "-"
     times = _took(act.started_at, act.finished_at), _took(act.drawn_at, act.settled_at)
-    name, turn, reason = f"  {act.name}", str(act.turn), act.finish_reason or "-"
-    return (name, turn, act.status, act.model or "-", *tokens, cost, str(act.tries), *times, reason)
+    name, reason = f"  {act.name}", act.finish_reason or "-"
+    status = f"{act.status} ({act.verdict})" if act.verdict else act.status
+    return (
+        name,
+        _turn(act),
+        status,
+        act.model or "-",
+        *tokens,
+        cost,
+        str(act.tries),
+        *times,
+        reason,
+    )
 
 
 def _lines(text: str) -> list[str]:

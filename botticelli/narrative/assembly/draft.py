@@ -18,6 +18,7 @@ from botticelli.narrative.language import keys
 from botticelli.narrative.language.value_rules import IDENTIFIER, NAME_WORDS, fits, read_table
 from botticelli.narrative.model import Act, Condition, Narrative, Template
 from botticelli.narrative.parts.carousels import read_budget, read_carousel
+from botticelli.narrative.parts.gates import read_gate
 from botticelli.narrative.parts.inputs import PERFORMS, RESOURCES, Resource, read_inputs, read_resource
 from botticelli.narrative.parts.policies import read_security
 from botticelli.narrative.parts.schedule_table import read_schedule
@@ -198,9 +199,11 @@ def _build_act(
     elif not isinstance(written.value, str | list):
         problems.add(path, "an act must be text, a list of inputs, or a table", f'write {written.name} = "..."')
         return Act(name=written.name, inputs=())
+    inputs = read_inputs(written, table, texts, resources)
     return Act(
         name=written.name,
-        inputs=read_inputs(written, table, texts, resources),
+        inputs=inputs,
+        gate=read_gate(path, table, inputs, problems),
         system=_read_system(path, table, texts),
         skip_if=_read_skip_if((*path, "skip_if"), table.get("skip_if"), texts),
         carousel=_read_act_carousel(written, table, draft, problems),

@@ -172,6 +172,7 @@ def _held() -> Schema:
         "needs": {"type": "array", "items": dict(IDENTIFIER.schema)},
         "columns": _TEXTS,
         "allowed_commands": _TEXTS,
+        "checks": _ref("CHECKS"),
         "filter": {"type": "array", "items": _ref("FILTER")},
     }
 

@@ -6,6 +6,7 @@ import math
 import re
 from datetime import date
 
+from botticelli.narrative.gate import MAX_ATTEMPTS
 from botticelli.narrative.language.value_rules import (
     FLAG,
     IDENTIFIER,
@@ -108,6 +109,11 @@ _KEY = Rule(
     "a column, or a list of different columns",
     _is_key,
     {"type": ["string", "array"], "items": {"type": "string"}},
+)
+_TEXTS = Rule(
+    "text or a list of texts",
+    lambda value: TEXT.accepts(value) or (isinstance(value, list) and bool(value) and all(map(TEXT.accepts, value))),
+    {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]},
 )
 _SAMPLE = Rule(
     f"true or a whole number from 1 to {MAX_ROWS}",
@@ -244,6 +250,22 @@ ACT = Keys(
         "retries": whole(0),
         "extract_output": FLAG,
         "skip_content_generation": FLAG,
+        "checks": TABLE,
+        "attempts": whole(1, MAX_ATTEMPTS),
+        "otherwise": one_of("fail", "review", "keep"),
+    }
+)
+
+CHECKS = Keys(
+    known={
+        "field": LINE,
+        "min_chars": whole(1),
+        "max_chars": whole(1),
+        "must_match": _TEXTS,
+        "must_not_match": _TEXTS,
+        "language": _TEXTS,
+        "no_links": FLAG,
+        "no_mentions": FLAG,
     }
 )
 

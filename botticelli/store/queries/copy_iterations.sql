@@ -11,9 +11,9 @@ with copied as (
     where :position > 0
     returning number, status
 ), copied_acts as (
-    insert into acts (run_id, number, position, turn, name, status, prompt, output, error, model, finish_reason, fencing_token,
+    insert into acts (run_id, number, position, turn, attempt, verdict, name, status, prompt, output, error, model, finish_reason, fencing_token,
                       cost_usd, started_at, finished_at)
-    select :new, number, position, turn, name, status, prompt, output, error, model, finish_reason, 0,
+    select :new, number, position, turn, attempt, verdict, name, status, prompt, output, error, model, finish_reason, 0,
            0, started_at, finished_at
     from acts
     where run_id = :old and (number < :before or (number = :before and position < :position and status <> 'failed'))

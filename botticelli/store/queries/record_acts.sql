@@ -1,15 +1,17 @@
--- Writes act rows. An act that is recorded as done is never replaced; a failed one is, and its usage adds up.
+-- Writes act rows, one for each attempt. An act that is recorded as done, skipped or rejected is never replaced; a failed
+-- one is, and its usage adds up.
 -- in: rows (a JSON array of objects with the names of the columns)
--- returns: run_id, number, position, turn of those that are new; no row where the act was done already
-insert into acts (run_id, number, position, turn, name, status, prompt, history_text, output, error, model, finish_reason,
+-- returns: run_id, number, position, turn of those that are new; no row where the act was recorded already
+insert into acts (run_id, number, position, turn, attempt, verdict, name, status, prompt, history_text, output, error, model, finish_reason,
                   input_tokens, cached_tokens, output_tokens, cost_usd, tries, fencing_token, started_at, drawn_at, settled_at,
                   reasoning_tokens, cache_write_tokens, cache_write_long_tokens, raw_output, reasoning, usage_doubtful, warning)
-select run_id, number, position, turn, name, status, prompt, history_text, output, error, model, finish_reason,
+select run_id, number, position, turn, attempt, verdict, name, status, prompt, history_text, output, error, model, finish_reason,
        input_tokens, cached_tokens, output_tokens, cost_usd, tries, fencing_token, started_at, drawn_at, settled_at,
        reasoning_tokens, cache_write_tokens, cache_write_long_tokens, raw_output, reasoning, usage_doubtful, warning
 from jsonb_populate_recordset(cast(null as acts), cast(:rows as jsonb))
-on conflict (run_id, number, position, turn) do update
+on conflict (run_id, number, position, turn, attempt) do update
 set status = excluded.status,
+    verdict = excluded.verdict,
     prompt = excluded.prompt,
     history_text = excluded.history_text,
     output = excluded.output,

@@ -1,5 +1,5 @@
 -- Resumes or retries a run: failed and cancelled iterations are executed again; finished iterations and acts stay.
--- Failed acts get the fencing_token 0, since they belong to no further attempt.
+-- Failed acts and rejected answers get the fencing_token 0: they count no more for the acts that are performed again.
 -- The usage of reopened iterations is subtracted from the counters, and added again when they finish.
 -- A paused run stays paused.
 -- in: run_id
@@ -12,7 +12,8 @@ with reopened as (
     returning number
 ), forgiven as (
     update acts set fencing_token = 0 from reopened
-    where acts.run_id = :run_id and acts.number = reopened.number and acts.status = 'failed'
+    where acts.run_id = :run_id and acts.number = reopened.number
+    and acts.status in ('failed', 'rejected')
 ), used as (
     select coalesce(sum(input_tokens), 0) as input_tokens,
            coalesce(sum(cached_tokens), 0) as cached_tokens,

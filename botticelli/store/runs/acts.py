@@ -6,11 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
 from sqlalchemy import Connection, select
 
 from botticelli.store.schema.statements import as_rows, columns_of, statement
 from botticelli.store.schema.tables import acts
+
+REJECTED = "rejected"
+"""Status of an answer that the act's gate did not accept."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,8 +25,11 @@ class ActRow:
     number: int
     position: int
     turn: int = 1
+    attempt: int = 1
+    """Counts the answers of this turn. All but the last one are `rejected`."""
     name: str
     status: str
+    """done, failed, skipped, or rejected: an answer that the act's gate did not accept."""
     prompt: str | None = None
     history_text: str | None = None
     """Text that later acts see in place of the prompt (or of the output, if there is no prompt); None: no replacement."""
@@ -33,6 +40,8 @@ class ActRow:
     """The model's reasoning before its answer, where the provider shows it; no later act sees it."""
     warning: str | None = None
     error: str | None = None
+    verdict: str | None = None
+    """What became of an answer that was not accepted but is used: `kept`, or `review` when a person decides."""
     model: str | None = None
     finish_reason: str | None = None
     input_tokens: int = 0
@@ -67,21 +76,24 @@ class Acts:
         return bool(self.record_all([act]))
 
     def record_all(self, rows: Sequence[ActRow]) -> set[tuple[str, int, int, int]]:
-        """Write the acts that were not done before; return the run id, number, position and turn of each."""
+        """Write the acts that were not recorded before; return the run id, number, position and turn of each."""
         recorded = self._connection.execute(statement("record_acts"), {"rows": as_rows(map(columns_of, rows))})
         return {(run_id, number, position, turn) for run_id, number, position, turn in recorded}
 
-    def of_iteration(self, run_id: str, number: int) -> list[ActRow]:
-        return self._read(acts.c.run_id == run_id, acts.c.number == number)
+    def of_iteration(self, run_id: str, number: int, *, rejected: bool = False) -> list[ActRow]:
+        """List the acts of an iteration; with `rejected` also the answers that a gate did not accept."""
+        return self._read(rejected, acts.c.run_id == run_id, acts.c.number == number)
 
-    def of_numbers(self, run_id: str, numbers: Sequence[int]) -> list[ActRow]:
-        return self._read(acts.c.run_id == run_id, acts.c.number.in_(numbers))
+    def of_numbers(self, run_id: str, numbers: Sequence[int], *, rejected: bool = False) -> list[ActRow]:
+        return self._read(rejected, acts.c.run_id == run_id, acts.c.number.in_(numbers))
 
-    def of_iterations(self, run_id: str, first: int, last: int) -> list[ActRow]:
+    def of_iterations(self, run_id: str, first: int, last: int, *, rejected: bool = False) -> list[ActRow]:
         """List the acts of the iterations from `first` to `last`, both included."""
-        return self._read(acts.c.run_id == run_id, acts.c.number.between(first, last))
+        return self._read(rejected, acts.c.run_id == run_id, acts.c.number.between(first, last))
 
-    def _read(self, *conditions: object) -> list[ActRow]:
-        query = select(*(acts.c[name] for name in ActRow.__slots__)).where(*conditions)  # type: ignore[arg-type]
-        query = query.order_by(acts.c.number, acts.c.position, acts.c.turn)
+    def _read(self, rejected: bool, *conditions: Any) -> list[ActRow]:
+        query = select(*(acts.c[name] for name in ActRow.__slots__)).where(*conditions)
+        if not rejected:
+            query = query.where(acts.c.status != REJECTED)
+        query = query.order_by(acts.c.number, acts.c.position, acts.c.turn, acts.c.attempt)
         return [ActRow(**row) for row in self._connection.execute(query).mappings()]

@@ -48,6 +48,8 @@ SCHEMA = "botticelli_content"
 MAX_COLUMNS = 64
 REHEARSED = "rehearsed"
 """Review status of rows that a rehearsal has generated."""
+FLAGGED = "flagged"
+"""Review status of rows that the gate of their act did not accept."""
 NAME = re.compile(r"[a-z_][a-z0-9_]{0,62}")
 TYPES: Mapping[str, TypeEngine[Any]] = {
     "text": Text(),
@@ -92,6 +94,8 @@ class Origin:
     model: str | None
     rehearsed: bool = False
     """True for rows of a rehearsal, which have the status `rehearsed` and are invisible to real runs."""
+    flagged: bool = False
+    """True for rows that the gate of their act did not accept, which have the status `flagged`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,8 +157,8 @@ class Content:
             "source_act": origin.act,
             "generation_model": origin.model,
         }
-        if origin.rehearsed:
-            own["review_status"] = REHEARSED
+        if origin.rehearsed or origin.flagged:
+            own["review_status"] = REHEARSED if origin.rehearsed else FLAGGED
         values = [
             {column: _typed(kind, row.values.get(column)) for column, kind in target.columns.items()}
             | own

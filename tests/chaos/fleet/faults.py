@@ -10,9 +10,9 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from botticelli.messages import Publication, publish_iterations, run_id_for
-from botticelli.telemetry.failpoints import POINTS
 from botticelli.testing.discord import Fault as DiscordFault
 from tests.chaos.fleet.cluster import LEASE_SECONDS, Cluster
+from tests.chaos.fleet.world import REACHED
 from tests.support.waiting import wait_until
 
 LONGER_THAN_LEASE_SECONDS = LEASE_SECONDS * 1.6
@@ -83,7 +83,7 @@ def held_and_paused(cluster: Cluster, chance: random.Random, tags: list[str]) ->
 
 
 def _held(cluster: Cluster, chance: random.Random, *, kill: bool) -> int:
-    point = chance.choice(POINTS)
+    point = chance.choice(REACHED)
     cluster.arm(point)
     reached = cluster.points / f"{point}.reached"
     try:

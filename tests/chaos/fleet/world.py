@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from botticelli.telemetry.failpoints import POINTS
 from botticelli.testing.discord import GUILD, FakeDiscord, serving
 from botticelli.testing.providers import FakeProvider, Received
 from tests.support.narratives import narrative_text
@@ -52,6 +53,8 @@ args = {{ channel_id = "{{state.discord.{guild}.channel.{tag}}}", content = "{ta
 [acts.end]
 prompt = "Say goodbye to {tag} {{iteration}}"
 """
+REACHED = tuple(point for point in POINTS if point != "attempt_rejected")
+"""Failpoints that these acts pass; none of them has a gate."""
 PROMPTS = {"Think about": "think", "Say goodbye to": "end"}
 PROMPT = re.compile(rf"({'|'.join(PROMPTS)}) (\S+) (\d+)")
 

@@ -1,0 +1,125 @@
+"""Judges the answers of one turn of an act by its gate, and asks again while there are attempts left.
+
+Each attempt is a draw of the iteration's ticket and a row of its own: a worker that is lost in between costs no answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from botticelli.carousel.plan.planned_calls import Call
+from botticelli.drivers import GenerateRequest
+from botticelli.errors import TemplateError
+from botticelli.gates.text_checks import Failure, failed_checks
+from botticelli.narrative import as_text, look_up
+from botticelli.narrative.gate import Gate
+from botticelli.store import REJECTED, ActRow
+from workers.context.feedback import feedback, feedback_tokens, with_feedback
+from workers.context.iteration_context import IterationContext
+
+UNGATED = Gate(attempts=1)
+REVIEW = "review"
+"""Verdict on an answer that was not accepted and that a person is to review."""
+
+
+def call_name(position: int, turn: int, attempt: int) -> str:
+    """Return the name of a call, unique within the iteration: position, attempt and turn."""
+    return f"{position}.{turn}" if attempt == 1 else f"{position}-{attempt}.{turn}"
+
+
+@dataclass(slots=True)
+class Attempts:
+    """Counts the answers of one turn; `rejected` are the rows of those that were not accepted, in order."""
+
+    gate: Gate
+    rejected: list[ActRow] = field(default_factory=list)
+
+    @property
+    def number(self) -> int:
+        """The number of the current attempt, unique among the rows of this turn."""
+        return self.rejected[-1].attempt + 1 if self.rejected else 1
+
+    @property
+    def is_last(self) -> bool:
+        counted = [row for row in self.rejected if row.fencing_token]
+        return len(counted) + 1 >= self.gate.attempts
+
+    @property
+    def _previous(self) -> ActRow | None:
+        """The answer that this attempt replaces; None for a first attempt, also when the run was resumed since."""
+        last = self.rejected[-1] if self.rejected else None
+        return last if last is not None and last.fencing_token else None
+
+    def request(self, request: GenerateRequest) -> GenerateRequest:
+        """Return the request of this attempt."""
+        previous = self._previous
+        if previous is None:
+            return request
+        return with_feedback(request, previous.output or "", self._feedback(previous))
+
+    def call(self, call: Call) -> Call:
+        """Return the call with an estimate that covers the longer prompt."""
+        previous = self._previous
+        if previous is None:
+            return call
+        return call.with_input(feedback_tokens(previous.output or "", self._feedback(previous)))
+
+    def prompt(self, prompt: str) -> str:
+        """Return the prompt as it is recorded: with the feedback on the answer before."""
+        previous = self._previous
+        return prompt if previous is None else f"{prompt}\n\n{self._feedback(previous)}"
+
+    def failures(self, output: str) -> tuple[Failure, ...]:
+        """Return why the gate doesn't accept an answer; none when it does."""
+        checks = self.gate.checks
+        if checks is None:
+            return ()
+        text = output if checks.field is None else _field(output, checks.field)
+        if text is None:
+            return (Failure("field", f"it is not JSON with a text at {checks.field}"),)
+        return failed_checks(text, checks)
+
+    def reject(self, row: ActRow, failures: Sequence[Failure]) -> ActRow:
+        """Return the row of a rejected answer, and count it."""
+        rejected = replace(row, status=REJECTED, error=_lines(failures))
+        self.rejected.append(rejected)
+        return rejected
+
+    def outcome(self, row: ActRow, failures: Sequence[Failure]) -> ActRow:
+        """Return the row of the last answer, which was not accepted either, as `otherwise` says."""
+        count = "the only attempt" if self.gate.attempts == 1 else f"any of {self.gate.attempts} attempts"
+        reason = f"no answer was accepted in {count}: {'; '.join(failure.reason for failure in failures)}"
+        match self.gate.otherwise:
+            case "fail":
+                return replace(row, status="failed", error=reason)
+            case "review":
+                return replace(row, verdict=REVIEW, warning=_joined(row.warning, f"{reason}; for review"))
+            case "keep":
+                return replace(row, verdict="kept", warning=_joined(row.warning, f"{reason}; kept"))
+
+    @staticmethod
+    def _feedback(row: ActRow) -> str:
+        return feedback((row.error or "").splitlines())
+
+
+def attempts_of(stage: IterationContext, turn: int) -> Attempts:
+    """Return the attempts of a turn, with those of earlier workers."""
+    rejected = [row for row in tuple(stage.rejected) if (row.position, row.turn) == (stage.position, turn)]
+    return Attempts(stage.act.gate or UNGATED, rejected)
+
+
+def _field(output: str, path: str) -> str | None:
+    try:
+        value = look_up(output, path.split("."), reference=path)
+    except TemplateError:
+        return None
+    return as_text(value)
+
+
+def _lines(failures: Sequence[Failure]) -> str:
+    return "\n".join(" ".join(failure.reason.split()) for failure in failures)
+
+
+def _joined(*parts: str | None) -> str:
+    return "; ".join(part for part in parts if part)
