@@ -45,7 +45,7 @@ def accept(
         if (narrative is None) == (text is None):
             raise InvalidInput("give either the name of a narrative or its text")
         from_text = text is not None
-        loaded, source = _from_text(runtime, str(text), name) if from_text else _named(runtime, str(narrative), name)
+        loaded, source = load_text(runtime, str(text), name) if from_text else _named(runtime, str(narrative), name)
         enqueue(runtime, loaded, source, options)
         return True
     except (ServiceUnavailable, OperationalError, InterfaceError, PoolTimeout, RedisError):
@@ -96,7 +96,7 @@ def _named(runtime: Runtime, narrative: str, name: str | None) -> tuple[Loaded, 
     return load_by_name(runtime, narrative, name)
 
 
-def _from_text(runtime: Runtime, text: str, name: str | None) -> tuple[Loaded, str]:
+def load_text(runtime: Runtime, text: str, name: str | None = None) -> tuple[Loaded, str]:
     """Text may come from anybody: it reads no file, takes no rows away, and `enqueue` allows it what [security] says."""
     environment = Environment.for_wire(os.environ, runtime.settings.environment.allow)
     limits = media_limits(runtime.settings)

@@ -105,8 +105,8 @@ def forecast(
     knowledge = gather(runtime, narrative, services_run=services_run, rows=rows)
     new, plan, warnings = _checked(runtime, narrative, source, options, knowledge, rows=rows)
     acts = act_forecasts(runtime, narrative, plan, knowledge.calls, call_seconds=call_seconds, rows=knowledge.rows)
-    retries = _retries(narrative, plan, new.retries)
-    ours = SimulatedRun(_as_run(new), narrative, plan, call_figures(plan, acts, knowledge.calls))
+    retries = retries_of(narrative, plan, new.retries)
+    ours = SimulatedRun(as_run(new), narrative, plan, call_figures(plan, acts, knowledge.calls))
     end = _simulate(runtime, ours, knowledge, slots=runtime.settings.worker.threads * max(1, workers))
     return Forecast(
         narrative=narrative.name,
@@ -172,7 +172,7 @@ def _simulate(runtime: Runtime, ours: SimulatedRun, knowledge: Knowledge, *, slo
             simulation.parts.scopes.in_force(scopes[name], act="look"), usage, knowledge.charges
         )
     for other in knowledge.others:
-        simulation.add(_as_simulated(runtime, other))
+        simulation.add(as_simulated(runtime, other))
     simulation.add(ours)
     iterations = ours.run.iterations
     is_over = simulation.run_until_end(ours, iterations=min(iterations, MOST_SIMULATED))
@@ -192,7 +192,7 @@ def _simulate(runtime: Runtime, ours: SimulatedRun, knowledge: Knowledge, *, slo
     return _End(start_ms, status, iterations, seconds + rest_seconds, waiting_seconds, is_extrapolated=True)
 
 
-def _as_run(new: NewRun) -> Run:
+def as_run(new: NewRun) -> Run:
     """The row as it would be read right after it was stored."""
     names = {field.name for field in dataclasses.fields(Run)}
     fixed = {name: getattr(new, name) for name in NewRun.__slots__ if name in names}
@@ -201,14 +201,14 @@ def _as_run(new: NewRun) -> Run:
     return Run(**(values | counts | {"status": "queued", "cost_usd": Decimal(0)}))
 
 
-def _as_simulated(runtime: Runtime, other: Other) -> SimulatedRun:
+def as_simulated(runtime: Runtime, other: Other) -> SimulatedRun:
     """Simulate another run: its calls in flight are in the budget's figures already, and last as long as ours would."""
     plan = plan_iteration(runtime, other.narrative, other.estimates)
     acts = act_forecasts(runtime, other.narrative, plan, {})
     return SimulatedRun(other.run, other.narrative, plan, call_figures(plan, acts, {}))
 
 
-def _retries(narrative: Narrative, plan: Plan, of_run: int) -> int:
+def retries_of(narrative: Narrative, plan: Plan, of_run: int) -> int:
     """Return how many tries of one iteration may fail."""
     own = [narrative.acts[position].retries for position in plan]
     return max((of_run if item is None else item for item in own), default=0)

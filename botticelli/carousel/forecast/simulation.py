@@ -122,6 +122,8 @@ class Simulation:
         self.parts = SimulatedParts(real, lambda: self.now_ms, overrides, learned or {})
         self.runs: dict[str, SimulatedRun] = {}
         self._start_ms = start_ms
+        self.on_end: Callable[[str], None] | None = None
+        """Called with the id of each run that has ended."""
         self._events: list[tuple[int, int, Callable[[], None]]] = []
         self._numbers = itertools.count()
         self._idle_steps = 0
@@ -154,6 +156,33 @@ class Simulation:
             self.now_ms, _, step = heapq.heappop(self._events)
             step()
         return False
+
+    def at(self, at_ms: int, step: Callable[[], None]) -> None:
+        """Let something happen at a moment: a step from outside counts as progress."""
+
+        def happen() -> None:
+            self._idle_steps = 0
+            step()
+
+        self._at(max(self.now_ms, at_ms), happen)
+
+    def run_until_idle(self, most_steps: int) -> bool:
+        """Simulate until nothing is left to happen; False when something goes on after all that may be simulated."""
+        for _ in range(most_steps):
+            if not self._events:
+                return True
+            self._idle_steps += 1
+            if self._idle_steps > MOST_IDLE_STEPS:
+                return False
+            if self._events[0][0] - self._start_ms > MOST_DAYS * 86_400_000:
+                return False
+            self.now_ms, _, step = heapq.heappop(self._events)
+            step()
+        return False
+
+    def cancel(self, run_id: str) -> None:
+        """End a run: what it has in flight ends, and nothing more is admitted."""
+        self._rows.runs.finish(run_id, "cancelled", None)
 
     def perform(self, simulated: SimulatedRun, ticket: Ticket) -> None:
         """An admitted iteration waits for a slot of a worker."""
@@ -258,6 +287,8 @@ class _Rows:
 
     def finish(self, run_id: str, status: str, reason: str | None) -> None:
         self.set(run_id, status=status, ending=status, reason=reason, due_at=None)
+        if self._simulation.on_end is not None:
+            self._simulation.on_end(run_id)
 
     def admit(self, run_id: str, tickets: Mapping[int, Mapping[str, Any]], grace_seconds: float) -> dict[int, int]:
         for ticket in tickets.values():

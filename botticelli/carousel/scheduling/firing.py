@@ -153,6 +153,7 @@ def _start_buffered(tx: Transaction, schedule: Schedule, template: RunTemplate, 
     action, reason = ("backfilled", firing.reason) if is_backfill else ("started", f"was buffered: {firing.reason}")
     tx.firings.start(schedule.id, firing.nominal_at, action, run_id_of(schedule.id, firing.nominal_at), reason)
     store_run(tx, schedule, template, firing.nominal_at)
+    log("schedule_fired", schedule=schedule.name, at=f"{firing.nominal_at:%FT%TZ}", action=action)
 
 
 def _pause_after_failures(tx: Transaction, schedule: Schedule) -> str | None:

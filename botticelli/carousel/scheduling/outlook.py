@@ -11,7 +11,7 @@ from botticelli.runtime.process import Runtime
 from botticelli.schedules.timetable import Timetable
 from botticelli.store import FiringView, Schedule
 
-NEAR = timedelta(minutes=2)
+NEAR, LOOKED_AT = timedelta(minutes=2), 500
 """A time that is asked about means a nominal time this close."""
 
 
@@ -115,9 +115,10 @@ def _as_it_stands(schedule: Schedule) -> str:
 
 def _of_time(schedule: Schedule, at: datetime) -> str:
     """Say why a time has no firing."""
-    near = next(Timetable(schedule.definition).after(at - NEAR), None)
-    if near is None or near > at + NEAR:
-        after = "no later one" if near is None else f"the next one after it is {_text(near)}"
+    ahead = [*islice(Timetable(schedule.definition).after(at - NEAR), LOOKED_AT)]
+    near = min(ahead, key=lambda time: abs(time - at), default=None)
+    if near is None or abs(near - at) > NEAR:
+        after = "it has no later one" if near is None else f"the next one after it is {_text(near)}"
         return f"{_text(at)} is not a time of the schedule; {after}"
     if near <= schedule.created_at:
         return f"{_text(near)} is before the schedule was made, at {_text(schedule.created_at)}; backfill runs it"

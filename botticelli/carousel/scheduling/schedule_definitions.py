@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from botticelli.carousel.checks.media_and_tables import media_in
-from botticelli.carousel.enqueuing.from_wire import load_by_name
+from botticelli.carousel.enqueuing.from_wire import load_by_name, load_text
 from botticelli.carousel.scheduling.planned_narratives import hashes_of, options_of, prepare_without_rows
 from botticelli.errors import InvalidInput
 from botticelli.narrative import Loaded
@@ -47,6 +47,7 @@ class Change:
     differences: tuple[str, ...] = ()
     next_at: datetime | None = None
     warnings: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,20 @@ class _Checked:
     stored: StoredNarrative
     media: Mapping[str, NewMedium]
     warnings: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+def wish_of(
+    runtime: Runtime, definition: ScheduleDefinition, narrative: str | None = None, text: str | None = None
+) -> Wish:
+    """Return the wish for a narrative of the settings' folders, or for a text that nobody vouches for. InvalidInput."""
+    if (narrative is None) == (text is None) or (definition.live and text is not None):
+        do = "a live schedule needs a name" if definition.live else ""
+        raise InvalidInput("give either the name of a narrative or its text", do=do)
+    if text is not None:
+        return Wish(definition, *load_text(runtime, text))
+    loaded, source = load_by_name(runtime, str(narrative))
+    return Wish(definition, loaded, str(narrative) if definition.live else source)
 
 
 def create_schedule(runtime: Runtime, wish: Wish) -> Change:
@@ -113,7 +128,7 @@ def _checked(runtime: Runtime, wish: Wish, now: datetime) -> _Checked:
         applied_from=wish.file,
     )
     media = {} if definition.live else media_in(loaded)
-    return _Checked(definition, stored_narrative, media, (*prepared.warnings, *prepared.notes))
+    return _Checked(definition, stored_narrative, media, prepared.warnings, prepared.notes)
 
 
 def _require_different_names(checked: Sequence[_Checked], wishes: Sequence[Wish]) -> None:
@@ -133,7 +148,7 @@ def _apply(tx: Transaction, checked: _Checked) -> Change:
     before = tx.schedules.stored(old.id)
     differences = _differences(old, before, checked)
     if not differences:
-        return Change(old.name, "keep", next_at=old.next_at, warnings=checked.warnings)
+        return Change(old.name, "keep", next_at=old.next_at, warnings=checked.warnings, notes=checked.notes)
     tx.media.store(checked.media)
     table = Timetable(checked.definition)
     next_at = table.next_due(old.id, old.last_nominal)
@@ -143,7 +158,7 @@ def _apply(tx: Transaction, checked: _Checked) -> Change:
         tx.schedules.set(old.id, last_nominal=old.now)
     tx.schedules.define(old, checked.definition, checked.stored, next_at)
     after = tx.schedules.named(old.name)
-    return Change(old.name, "change", tuple(differences), after.next_at, checked.warnings)
+    return Change(old.name, "change", tuple(differences), after.next_at, checked.warnings, checked.notes)
 
 
 def _insert(tx: Transaction, checked: _Checked) -> Change:
@@ -151,7 +166,7 @@ def _insert(tx: Transaction, checked: _Checked) -> Change:
     tx.media.store(checked.media)
     next_at = Timetable(checked.definition).next_due(schedule_id, now)
     tx.schedules.insert(schedule_id, checked.definition, checked.stored, next_at)
-    return Change(str(checked.definition.name), "create", (), next_at, checked.warnings)
+    return Change(str(checked.definition.name), "create", (), next_at, checked.warnings, checked.notes)
 
 
 def _times_of(definition: ScheduleDefinition) -> tuple[Any, ...]:

@@ -33,6 +33,7 @@ _SCOPES = """select distinct scope, 'spent from in the last day' from ledger
     where drawn_at > now() - interval '1 day' and starts_with(scope, %s) order by scope limit 100"""
 _NARRATIVES = """select narrative, count(*) || ' runs' from runs where starts_with(narrative, %s)
     group by narrative order by max(created_at) desc limit 50"""
+_SCHEDULES = "select name, narrative from schedules where starts_with(name, %s) order by name limit 100"
 
 
 def _rows_completer(query: str, *fixed: str) -> Completer:
@@ -48,6 +49,7 @@ def _rows_completer(query: str, *fixed: str) -> Completer:
     return complete
 
 
+complete_schedules = _rows_completer(_SCHEDULES)
 complete_runs = _rows_completer(_RUNS, "latest")
 complete_effects = _rows_completer(_EFFECTS)
 complete_waiting = _rows_completer(_WAITING)

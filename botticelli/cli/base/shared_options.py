@@ -58,15 +58,19 @@ def model_and_tier_options(command: Command) -> Command:
     """Add `--model`, the repeatable `--tier PROVIDER=TIER`, parsed into the mapping `tiers`, and `--tenant`."""
     model = click.option("--model", metavar="PROVIDER/MODEL", help="Use this model for all acts.")
     tenant = click.option("--tenant", metavar="NAME", help="Also spend from this tenant's budget in the settings.")
-    tiers = click.option(
+    return model(tiers_option(tenant(command)))
+
+
+def tiers_option(command: Command) -> Command:
+    """Add the repeatable `--tier PROVIDER=TIER`, parsed into the mapping `tiers`."""
+    return click.option(
         "--tier",
         "tiers",
         multiple=True,
         metavar="PROVIDER=TIER",
         callback=_tiers,
         help="Use this tier of a provider; repeatable.",
-    )
-    return model(tiers(tenant(command)))
+    )(command)
 
 
 def enqueue_options(

@@ -80,7 +80,7 @@ def plan(
         str(file),
         options,
         services_run=is_live,
-        workers=_workers(invocation) if is_live else 0,
+        workers=live_worker_count(invocation) if is_live else 0,
         call_seconds=call_seconds,
     )
     if not as_json:
@@ -89,7 +89,7 @@ def plan(
     emit(result, lambda: lines(result), as_json=as_json)
 
 
-def _workers(invocation: Invocation) -> int:
+def live_worker_count(invocation: Invocation) -> int:
     """Count live workers; 0 when Redis doesn't answer."""
     from redis.exceptions import RedisError
 

@@ -19,7 +19,7 @@ from tests.support.narratives import narrative_text
 NARRATIVES = Path(__file__).parents[3] / "narratives"
 DIGEST = NARRATIVES / "examples" / "daily_digest.toml"
 WELCOME = NARRATIVES / "discord" / "welcome_carousel.toml"
-HOUR = re.compile(r"at (\d+) o'clock")
+HOUR = re.compile(r"number (\d+), for people")
 MODELS = {"gemini": "gemini/gemini-2.5-flash", "anthropic": "anthropic/claude-sonnet-4", "openai": "openai/gpt-4.1"}
 KEY = "sk-canary-in-the-environment"
 REQUESTS, TOKENS, PERIOD_SECONDS, CALLS = 30, 15_000, 7.0, 150

@@ -1,0 +1,1 @@
+"""`botticelli schedules`: one file for each kind of command, and their texts."""
