@@ -19,7 +19,7 @@ from pathlib import Path
 
 import redis
 
-from botticelli.carousel import EnqueueOptions, enqueue, result_of
+from botticelli.carousel import EnqueueRequest, enqueue, result_of
 from botticelli.client import Client
 from botticelli.narrative import parse_narrative
 from botticelli.runtime.heartbeats import live_workers
@@ -79,7 +79,7 @@ def full_rate(runtime: Runtime, iterations: int, concurrency: int) -> float:
     """Measure from the first admission to the end of the run: reserve, publish, claim, draw, call, settle, record."""
     text = NARRATIVE.format(iterations=iterations, concurrency=concurrency)
     loaded = parse_narrative(text, source="bench", folder=None)
-    run_id = enqueue(runtime, loaded, "bench", EnqueueOptions()).run.id
+    run_id = enqueue(runtime, loaded, "bench", EnqueueRequest()).run.id
     with Client(runtime.settings) as client:
         client.wait(run_id, timeout_seconds=600)
     with runtime.store.transaction() as tx:

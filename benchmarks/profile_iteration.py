@@ -21,7 +21,7 @@ from pathlib import Path
 from sqlalchemy import text
 
 from benchmarks.carousel import CONCURRENCY, worker
-from botticelli.carousel import EnqueueOptions, enqueue, result_of
+from botticelli.carousel import EnqueueRequest, enqueue, result_of
 from botticelli.client import Client
 from botticelli.narrative import parse_narrative
 from botticelli.runtime.process import Runtime
@@ -110,7 +110,7 @@ class Fleet:
         lines = "".join(f'act_{n} = "Say hello {{iteration}}"\n' for n in range(acts))
         toml = NARRATIVE.format(iterations=iterations, concurrency=in_flight) + lines
         loaded = parse_narrative(toml, source="profile", folder=None)
-        run_id = enqueue(self.runtime, loaded, "profile", EnqueueOptions()).run.id
+        run_id = enqueue(self.runtime, loaded, "profile", EnqueueRequest()).run.id
         with Client(self.runtime.settings) as client:
             client.wait(run_id, timeout_seconds=RUN_SECONDS)
         with self.runtime.store.transaction() as tx:

@@ -22,7 +22,7 @@ from celery import Celery
 from benchmarks.carousel import until_counted
 from benchmarks.waiting_fleet import Fleet, fleet
 from benchmarks.waiting_provider import COUNTER, MAX_TOKENS, MODELS, PROMPT, Wire
-from botticelli.carousel import EnqueueOptions, enqueue, result_of
+from botticelli.carousel import EnqueueRequest, enqueue, result_of
 from botticelli.client import Client
 from botticelli.narrative import parse_narrative
 from botticelli.runtime.celery_app import configured, connected
@@ -184,7 +184,7 @@ class Bench:
             repeats=repeats,
         )
         loaded = parse_narrative(text, source="bench", folder=None)
-        run_id = enqueue(self._runtime, loaded, "bench", EnqueueOptions()).run.id
+        run_id = enqueue(self._runtime, loaded, "bench", EnqueueRequest()).run.id
         with Client(self._runtime.settings) as client:
             client.wait(run_id, timeout_seconds=RUN_SECONDS)
         with self._runtime.store.transaction() as tx:

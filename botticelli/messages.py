@@ -63,8 +63,9 @@ class Publication(NamedTuple):
 
 
 def publish_iterations(app: Celery, publications: Sequence[Publication]) -> None:
-    """Publish iterations, LOT of them in each round trip to the broker. Flower shows run, narrative and iteration of each.
+    """Publish iterations, PUBLISH_BATCH of them in each round trip to the broker.
 
+    Flower shows run, narrative and iteration of each.
     Raises KombuError, RedisError or OSError; any number of them may have arrived then.
     """
     with app.producer_or_acquire() as producer:

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar, cast
 
-from botticelli.carousel import EnqueueOptions, accept
+from botticelli.carousel import EnqueueRequest, accept
 from botticelli.carousel.checks.run_options import checked_run_options
 from botticelli.carousel.enqueuing.from_wire import refusal_of
 from botticelli.errors import InvalidInput
@@ -91,7 +91,7 @@ def store_request(runtime: Runtime, version: int, task_id: str, arguments: Mappi
     return _when_possible(lambda: accept(runtime, options, **source))
 
 
-def _options_of(version: int, arguments: Mapping[str, Any], own_id: str) -> EnqueueOptions:
+def _options_of(version: int, arguments: Mapping[str, Any], own_id: str) -> EnqueueRequest:
     """Return the options of a request. InvalidInput when this worker would understand it only in part."""
     if not is_supported(version):
         raise InvalidInput(
@@ -105,7 +105,7 @@ def _options_of(version: int, arguments: Mapping[str, Any], own_id: str) -> Enqu
     tags = tuple(given.get("tags", ()))
     run_options = checked_run_options(given.get("tiers"), given.get("tenant"), given.get("model"))
     demands = (read_request_demands(given["demands"]),) if given.get("demands") else ()
-    return EnqueueOptions(
+    return EnqueueRequest(
         variables=given.get("variables", {}),
         iterations=given.get("iterations"),
         run_id=run_id,

@@ -12,11 +12,11 @@ from botticelli.loading.lazy_package import make_lazy
 if TYPE_CHECKING:
     from botticelli.carousel.actor import Actor, user_at_host
     from botticelli.carousel.admission.dispatch import advance, dispatch, publish
-    from botticelli.carousel.control.approvals import ApprovalResult, decide, effects_waiting
+    from botticelli.carousel.control.approvals import ApprovalResult, decide
     from botticelli.carousel.control.budget_pauses import pause_at_spend_cap, pause_scope, resume_scope
     from botticelli.carousel.control.retention import Pruned, prune
     from botticelli.carousel.control.run_control import cancel, pause, resume, retry
-    from botticelli.carousel.enqueuing.enqueue import Enqueued, EnqueueOptions, enqueue
+    from botticelli.carousel.enqueuing.enqueue import Enqueued, EnqueueRequest, enqueue
     from botticelli.carousel.enqueuing.fork import Fork, fork
     from botticelli.carousel.enqueuing.from_wire import accept, find_narrative, reject
     from botticelli.carousel.plan.snapshots import estimates_of, given_variables_of, narrative_of, plan_of, variables_of
@@ -26,7 +26,7 @@ __all__ = [
     "Actor",
     "ApprovalResult",
     "CarouselResult",
-    "EnqueueOptions",
+    "EnqueueRequest",
     "Enqueued",
     "Fork",
     "Pruned",
@@ -35,7 +35,6 @@ __all__ = [
     "cancel",
     "decide",
     "dispatch",
-    "effects_waiting",
     "enqueue",
     "estimates_of",
     "find_narrative",
@@ -62,7 +61,7 @@ make_lazy(
     {
         "CarouselResult": "result",
         "ApprovalResult": "control.approvals",
-        "EnqueueOptions": "enqueuing.enqueue",
+        "EnqueueRequest": "enqueuing.enqueue",
         "Enqueued": "enqueuing.enqueue",
         "Fork": "enqueuing.fork",
         "Actor": "actor",
@@ -91,6 +90,5 @@ make_lazy(
         "retry": "control.run_control",
         "user_at_host": "actor",
         "variables_of": "plan.snapshots",
-        "effects_waiting": "control.approvals",
     },
 )

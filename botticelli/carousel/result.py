@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
+from botticelli.statuses import RunStatus
 from botticelli.store import Run
 
-EXIT_CODES = {"completed": 0, "failed": 1, "budget_exhausted": 3, "cancelled": 4, "paused": 4}
+EXIT_CODES: Mapping[str, int] = {"completed": 0, "failed": 1, "budget_exhausted": 3, "cancelled": 4, "paused": 4}
 EXIT_WITH_FAILURES = 5
 """The exit code of a run that performed all of its iterations, of which some failed and some succeeded."""
 
@@ -38,7 +40,7 @@ class CarouselResult:
 
     run_id: str
     narrative: str
-    status: str
+    status: RunStatus
     reason: str | None
     iterations_attempted: int
     successful_iterations: int

@@ -5,30 +5,43 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from botticelli.budget import Scope
 from botticelli.carousel.result import outcome_text
 from botticelli.messages import QUEUE
 from botticelli.runtime.heartbeats import live_workers, worker_troubles
 from botticelli.runtime.process import Runtime
-from botticelli.store import HALT, UNRESOLVED, WHOLE, Run, Transaction
+from botticelli.statuses import UNRESOLVED, RunStatus
+from botticelli.store import HALT, WHOLE, Run, Transaction
 
-BUSY = ("running", "waiting", "paused")
+Cause = Literal[
+    "ended",
+    "effect",
+    "approval",
+    "paused",
+    "worker_trouble",
+    "ending",
+    "waiting",
+    "budget_paused",
+    "no_worker",
+    "queue_stalled",
+    "queued",
+    "running",
+]
 
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
     """The reason for the present state of a run.
 
-    `cause` is one word of: ended, effect, approval, paused, worker_trouble, ending, waiting, budget_paused, no_worker,
-    queue_stalled, queued, running. `summary` is the reason in one line. `until` is when the run is checked again, or when an
-    approval request expires, if that is known. `details` are the figures behind it, by cause.
+    `cause` is the reason in one word, `summary` in one line. `until` is when the run is checked again, or when an approval
+    request expires, if that is known. `details` are the figures behind it, by cause.
     """
 
     run_id: str
-    status: str
-    cause: str
+    status: RunStatus
+    cause: Cause
     summary: str
     until: datetime | None = None
     details: Mapping[str, Any] = field(default_factory=dict)
@@ -56,7 +69,7 @@ def _with_waiting_effects(case: _Case, why: Diagnosis) -> Diagnosis:
     """Add the number of effects that wait for approval to the reason of a run that is active otherwise."""
     if case.run.is_final or case.run.status == "paused":
         return why
-    count = len(_waiting_effects(case.tx, case.run))
+    count = len(case.tx.effects.of_run(case.run.id, "waiting"))
     if count == 0:
         return why
     effects = "1 effect waits" if count == 1 else f"{count:,} effects wait"
@@ -74,20 +87,20 @@ class _Case:
     workers: list[str]
     troubled: Mapping[str, str]
 
-    def why(self, cause: str, summary: str, until: datetime | None = None, **details: Any) -> Diagnosis:
+    def why(self, cause: Cause, summary: str, until: datetime | None = None, **details: Any) -> Diagnosis:
         return Diagnosis(self.run.id, self.run.status, cause, summary, until, details)
 
 
 def _unknown_effect(case: _Case) -> Diagnosis | None:
     """Explain a run with an effect of unknown outcome, also one that failed because of it."""
     for effect in case.tx.effects.of_run(case.run.id):
-        if effect["status"] == "unknown" or (effect["status"] in UNRESOLVED and case.run.is_final):
-            key, place = effect["key"], f"iteration {effect['number']}, act {effect['act']}"
+        if effect.status == "unknown" or (effect.status in UNRESOLVED and case.run.is_final):
+            key, place = effect.key, f"iteration {effect.number}, act {effect.act}"
             summary = (
-                f"the outcome of {effect['command']} in {place} is unknown; check whether it was performed, then run "
+                f"the outcome of {effect.command} in {place} is unknown; check whether it was performed, then run "
             )
             summary += f"`botticelli effects resolve {key[:8]} --done`, `--retry` if it was not, or `--abandon`"
-            return case.why("effect", summary, effect=key, command=effect["command"], number=effect["number"])
+            return case.why("effect", summary, effect=key, command=effect.command, number=effect.number)
     return None
 
 
@@ -107,14 +120,14 @@ def _ended(case: _Case) -> Diagnosis | None:
 def _approval(case: _Case) -> Diagnosis | None:
     if case.run.status != "paused" or case.run.hold is not None:
         return None
-    waiting = _waiting_effects(case.tx, case.run)
+    waiting = case.tx.effects.of_run(case.run.id, "waiting")
     if not waiting:
         return None
     first, verb = waiting[0], f"and {len(waiting) - 1} more wait" if len(waiting) > 1 else "waits"
-    key, place = first["key"], f"iteration {first['number']}, act {first['act']}"
-    summary = f"{first['command']} of {place} {verb} for approval{_until(first['expires_at'])}; "
+    key, place = first.key, f"iteration {first.number}, act {first.act}"
+    summary = f"{first.command} of {place} {verb} for approval{_until(first.expires_at)}; "
     summary += f"`botticelli effects approve {key[:8]}` or `reject {key[:8]}`"
-    return case.why("approval", summary, first["expires_at"], effects=[effect["key"] for effect in waiting])
+    return case.why("approval", summary, first.expires_at, effects=[effect.key for effect in waiting])
 
 
 def _paused(case: _Case) -> Diagnosis | None:
@@ -220,11 +233,6 @@ def _progress(run: Run, workers: list[str]) -> str:
 def _count(number: int, noun: str) -> str:
     """Return `1 worker is`, `3 workers are`."""
     return f"1 {noun} is" if number == 1 else f"{number:,} {noun}s are"
-
-
-def _waiting_effects(tx: Transaction, run: Run) -> list[dict[str, Any]]:
-    """Return the effects of a run that wait for approval."""
-    return [effect for effect in tx.effects.of_run(run.id) if effect["status"] == "waiting"]
 
 
 def _holders(case: _Case, scope: str) -> list[str]:

@@ -11,6 +11,7 @@ from typing import Any
 from botticelli.carousel.result import CarouselResult
 from botticelli.errors import NotFound
 from botticelli.runtime.process import Runtime
+from botticelli.statuses import ActStatus, IterationStatus
 from botticelli.store import ActRow, Iteration
 
 PAGE = 200
@@ -28,7 +29,7 @@ class ActResult:
 
     name: str
     turn: int
-    status: str
+    status: ActStatus
     output: str | None
     error: str | None
     model: str | None
@@ -54,7 +55,7 @@ class IterationResult:
     """One iteration as it stands, with the acts that have ended, in the order of the narrative. `number` counts from 1."""
 
     number: int
-    status: str
+    status: IterationStatus
     error: str | None
     acts: tuple[ActResult, ...]
 
@@ -104,13 +105,19 @@ class Iterations:
 
 
 class RunResult(CarouselResult):
-    """A `CarouselResult` with the `iterations` of its run, which are read from Postgres when they are used."""
+    """The result of a run as it stands, with its `iterations`, which are read from Postgres when they are used.
+
+    `completed` means that all requested iterations were performed and at least one succeeded; `failed_iterations` counts
+    the others, and `reason` names the causes. `cost_usd` is in US dollars, None when the price of a model is unknown.
+    `cached_tokens` and `cache_write_tokens` are parts of `input_tokens`. `duration_seconds` is wall-clock time.
+    """
 
     __slots__ = ("_iterations",)
     _iterations: Iterations
 
     @property
     def iterations(self) -> Iterations:
+        """The iterations that have started, in order, read anew with each pass; `get(number)` returns one of them."""
         return self._iterations
 
 

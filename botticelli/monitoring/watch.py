@@ -14,7 +14,7 @@ from botticelli.carousel.result import result_of
 from botticelli.errors import NotFound
 from botticelli.pricing import TOKEN_FIELDS
 from botticelli.runtime.process import Runtime
-from botticelli.store import REJECTED, ActRow, Iteration, Run, RunAction, Transaction
+from botticelli.store import REJECTED, ActRow, Effect, Iteration, Run, RunAction, Transaction
 from botticelli.telemetry.events import Event, EventLog
 
 __all__ = ["Event", "RunUpdate", "Watcher", "result_data", "watch"]
@@ -46,8 +46,8 @@ def watch(runtime: Runtime, run_id: str, *, poll_seconds: float, since: int = 0)
     """Yield the events of a run until it ends, from its start or after the event with the id `since`.
 
     The first is `run_started`, the last `run_finished` with the result; between them come iterations, acts, effects,
-    control actions, waits and live text. Waits for a run that no worker has accepted yet. Reads the run every
-    `poll_seconds`.
+    control actions, waits and live text. Waits for a run that no worker has accepted yet; raises RedisError when Redis,
+    where its request would be, is away. Reads the run every `poll_seconds`.
     """
     watcher = Watcher(run_id, runtime.events, since)
     with runtime.events.listening(run_id) as ear:
@@ -55,7 +55,9 @@ def watch(runtime: Runtime, run_id: str, *, poll_seconds: float, since: int = 0)
             with runtime.store.transaction() as tx:
                 look = watcher.look(tx)
             yield from look.events
-            if look.run is not None and look.run.is_final:
+            if look.run is None:
+                runtime.redis.ping()
+            elif look.run.is_final:
                 return
             yield from ear.wait(poll_seconds)
 
@@ -149,16 +151,16 @@ class Watcher:
 
     def _acts_and_effects(
         self, tx: Transaction, numbers: list[int]
-    ) -> tuple[dict[int, list[ActRow]], dict[int, list[dict[str, Any]]]]:
+    ) -> tuple[dict[int, list[ActRow]], dict[int, list[Effect]]]:
         acts: dict[int, list[ActRow]] = {}
-        effects: dict[int, list[dict[str, Any]]] = {}
+        effects: dict[int, list[Effect]] = {}
         for act in tx.acts.of_numbers(self._run_id, numbers, rejected=True):
             acts.setdefault(act.number, []).append(act)
         for effect in tx.effects.of_numbers(self._run_id, numbers):
-            effects.setdefault(effect["number"], []).append(effect)
+            effects.setdefault(effect.number, []).append(effect)
         return acts, effects
 
-    def _within(self, iteration: Iteration, acts: list[ActRow], effects: list[dict[str, Any]]) -> Iterator[Event]:
+    def _within(self, iteration: Iteration, acts: list[ActRow], effects: list[Effect]) -> Iterator[Event]:
         """Yield the start of each attempt of an iteration, its acts and its effects, each once."""
         run_id, number = iteration.run_id, iteration.number
         seen = self._seen.get(number, frozenset())
@@ -171,9 +173,9 @@ class Watcher:
             name = "answer_rejected" if act.status == REJECTED else "act_finished"
             events[key] = Event(name, run_id, _act_data(act), at=act.finished_at)
         for effect in effects:
-            if effect["finished_at"] is not None:
-                event = Event("effect_finished", run_id, _effect_data(effect), at=effect["finished_at"])
-                events["effect", effect["key"], effect["status"]] = event
+            if effect.finished_at is not None:
+                event = Event("effect_finished", run_id, _effect_data(effect), at=effect.finished_at)
+                events["effect", effect.key, effect.status] = event
         yield from (event for key, event in events.items() if key not in seen)
         self._seen = {**self._seen, number: seen | events.keys()}
 
@@ -211,8 +213,8 @@ def _act_data(act: ActRow) -> dict[str, Any]:
     return {"number": act.number, "act": act.name, **fields, "cost_usd": cost_usd, "seconds": seconds}
 
 
-def _effect_data(effect: dict[str, Any]) -> dict[str, Any]:
-    return {name: effect[name] for name in ("number", "act", "platform", "command", "status", "error")}
+def _effect_data(effect: Effect) -> dict[str, Any]:
+    return {name: getattr(effect, name) for name in ("number", "act", "platform", "command", "status", "error")}
 
 
 def _iteration_data(iteration: Iteration, acts: list[ActRow]) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from botticelli.errors import DriverError, DriverUnknown
 from botticelli.pricing import Charge, KnownPrice, TokenCounts
 from botticelli.spending.costs import CostRounder
 from botticelli.spending.draws import Draws, Request, granted
+from botticelli.statuses import LedgerOutcome
 from botticelli.store import Entry, Settled
 
 costs = CostRounder()
@@ -138,10 +139,10 @@ class Account:
         was_served = usage.total_tokens > 0
         charge = self.call.price.charge(usage, moment(draw.drawn_at_ms)) if was_served else None
         settled_at_ms = self._charge(draw, usage, charge.usd if charge else None)
-        outcome = "settled" if was_served else "refused"
+        outcome: LedgerOutcome = "settled" if was_served else "refused"
         return _row(draw, outcome, settled_at_ms, usage, charge, doubtful=was_served)
 
-    def cancel(self, draw: Draw, outcome: str = "refused") -> Settled:
+    def cancel(self, draw: Draw, outcome: LedgerOutcome = "refused") -> Settled:
         """Return the amounts of a draw whose call is not made."""
         self._draws.undo(draw.id)
         return _row(draw, outcome, draw.drawn_at_ms, Usage(0, 0), None)
@@ -177,7 +178,7 @@ def _used(call: PricedCall, usage: Usage, cost_usd: Decimal | None) -> Amounts:
 
 def _row(
     draw: Draw,
-    outcome: str,
+    outcome: LedgerOutcome,
     settled_at_ms: int,
     usage: TokenCounts | None,
     charge: Charge | None,

@@ -18,15 +18,15 @@ from botticelli.store.fleet.elections import Duties
 from botticelli.store.fleet.probes import Probe, Probes
 from botticelli.store.notices.outbox import Notice, Outbox
 from botticelli.store.runs.acts import REJECTED, ActRow, Acts
-from botticelli.store.runs.effects import (
-    UNDECIDED,
+from botticelli.store.runs.effect_rows import (
     ApprovalRequest,
     ConflictingEffect,
-    Decision,
+    Effect,
     EffectRecord,
-    Effects,
     Intent,
+    WaitingEffect,
 )
+from botticelli.store.runs.effects import Effects
 from botticelli.store.runs.items import Item, Items, NewItem
 from botticelli.store.runs.iterations import (
     Claim,
@@ -40,7 +40,8 @@ from botticelli.store.runs.iterations import (
 )
 from botticelli.store.runs.media import MediaRepository, NewMedium
 from botticelli.store.runs.run_actions import HALT, RunAction, RunActions
-from botticelli.store.runs.runs import FINAL, UNRESOLVED, NewRun, Run, Runs
+from botticelli.store.runs.run_filter import RunFilter
+from botticelli.store.runs.runs import NewRun, Run, Runs
 from botticelli.store.schedules.firing_rows import Backlog, Firing, Firings, FiringView
 from botticelli.store.schedules.schedule_rows import DueSchedule, Schedule, Schedules, StoredNarrative
 from botticelli.store.schema.statements import statement
@@ -57,11 +58,8 @@ NAMED_LOCK_SECONDS = 600.0
 """Longest time that a named lock is held. Its holder sends nothing meanwhile; TCP keepalives find a lost machine."""
 
 __all__ = [
-    "FINAL",
     "HALT",
     "REJECTED",
-    "UNDECIDED",
-    "UNRESOLVED",
     "WHOLE",
     "ActRow",
     "ActUsage",
@@ -73,8 +71,8 @@ __all__ = [
     "ConflictingEffect",
     "Content",
     "ContentTable",
-    "Decision",
     "DueSchedule",
+    "Effect",
     "EffectRecord",
     "Entry",
     "ExpiredLease",
@@ -100,6 +98,7 @@ __all__ = [
     "Query",
     "Run",
     "RunAction",
+    "RunFilter",
     "RunIntent",
     "RunMoney",
     "Schedule",
@@ -113,6 +112,7 @@ __all__ = [
     "ThreadLocks",
     "Transaction",
     "Unclaimed",
+    "WaitingEffect",
     "escape_segment",
 ]
 

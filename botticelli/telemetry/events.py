@@ -50,7 +50,8 @@ class Event:
     id: int = 0
     at: datetime | None = None
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> Mapping[str, Any]:
+        """Return the event as `run --json` prints it."""
         known = {"id": self.id} if self.id else {}
         moment = {"at": self.at.isoformat(timespec="microseconds")} if self.at else {}
         return {"event": self.event, "run_id": self.run_id, **known, **moment, **self.data}

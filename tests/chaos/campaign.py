@@ -117,7 +117,7 @@ class Campaign:
             wait_until(lambda: self._is_over(run_id, scarce), f"run {tag}", HUNG_SECONDS)
         except AssertionError:
             with Client(self.cluster.runtime.settings) as client:
-                why = client.why(run_id).summary
+                why = client.diagnose(run_id).summary
                 client.cancel(run_id)
             return [f"hung: {tag}: {why}"]
         found = violations(self.cluster.runtime, self.cluster.world, run_id, tag, unanswered=unanswered, scarce=scarce)

@@ -187,8 +187,8 @@ class Kills:
         counts["iterations"] += len(iterations)
         counts["attempts lost"] += sum(max(0, one.attempt - 1) for one in iterations)
         counts["effects"] += len(effects)
-        counts["effects tried again"] += sum(row["tries"] > 0 for row in effects)
-        counts["effects of unknown outcome"] += sum(row["status"] == "unknown" for row in effects)
+        counts["effects tried again"] += sum(effect.tries > 0 for effect in effects)
+        counts["effects of unknown outcome"] += sum(effect.status == "unknown" for effect in effects)
         counts["runs with lost answers"] += lost is not None
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from botticelli.carousel import EnqueueOptions, enqueue
+from botticelli.carousel import EnqueueRequest, enqueue
 from botticelli.narrative import Environment, Loaded, parse_narrative
 from botticelli.runtime.process import Runtime
 from botticelli.store import Run
@@ -32,7 +32,7 @@ def loaded(text: str, **environment: str) -> Loaded:
 
 def start(runtime: Runtime, text: str, **options: object) -> Run:
     """Enqueue a run, without executing it yet."""
-    return enqueue(runtime, loaded(text), "test.toml", EnqueueOptions(**options)).run  # type: ignore[arg-type]
+    return enqueue(runtime, loaded(text), "test.toml", EnqueueRequest(**options)).run  # type: ignore[arg-type]
 
 
 def perform_open(runtime: Runtime, run_id: str) -> int:

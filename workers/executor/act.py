@@ -14,6 +14,7 @@ from botticelli.errors import TemplateError
 from botticelli.narrative import parse_json_or_text, render_text
 from botticelli.narrative.model import Act, BotCommandInput, MediaInput, NarrativeInput, TableInput, TextInput
 from botticelli.narrative.table_text import format_rows
+from botticelli.statuses import ActStatus
 from botticelli.store import ActRow, NewRow, Origin, Settled, Transaction, escape_segment
 from botticelli.telemetry.failpoints import reach
 from botticelli.telemetry.log import logger
@@ -255,7 +256,7 @@ class _Turn:
 
     def _row(
         self,
-        status: str,
+        status: ActStatus,
         *,
         prompt: str | None = None,
         history_text: str | None = None,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from botticelli.carousel import EnqueueOptions, reject
+from botticelli.carousel import EnqueueRequest, reject
 from botticelli.errors import BotticelliError
 from botticelli.messages import run_id_for
 from botticelli.runtime.process import Runtime
@@ -28,7 +28,7 @@ def refuse(runtime: Runtime, own_id: str, arguments: Mapping[str, Any], error: B
     named = run_id if _is_name(run_id) else None
     if named is None:
         named = run_id_for(str(key)) if _is_name(key) else own_id
-    reject(runtime, str(arguments.get("narrative") or "as text"), EnqueueOptions(run_id=named), error)
+    reject(runtime, str(arguments.get("narrative") or "as text"), EnqueueRequest(run_id=named), error)
 
 
 def _is_name(value: object) -> bool:

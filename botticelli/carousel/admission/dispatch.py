@@ -26,6 +26,7 @@ from botticelli.carousel.plan.snapshots import plan_of
 from botticelli.errors import BotticelliError
 from botticelli.messages import Publication, publish_iterations
 from botticelli.runtime.process import Runtime
+from botticelli.statuses import FinalStatus
 from botticelli.store import HALT, Open, Run
 from botticelli.telemetry.events import LAST
 from botticelli.telemetry.failpoints import reach
@@ -252,7 +253,7 @@ def _refused(
         give_up_place(runtime, tx, run, opened)
 
 
-def _ending(run: Run, refusal: Refusal, *, again: bool) -> str | None:
+def _ending(run: Run, refusal: Refusal, *, again: bool) -> FinalStatus | None:
     """Return the status with which the refusal ends the run; None when the run may wait."""
     if refusal.scope == run_scope(run):
         return "budget_exhausted"
@@ -307,7 +308,7 @@ def _await_approval(tx: AdmissionRows, run: Run) -> None:
     tx.runs.set(run.id, status="paused", reason=reason, due_at=None, waiting_for=None)
 
 
-def _end(runtime: AdmissionParts, tx: AdmissionRows, run: Run, status: str, reason: str | None) -> None:
+def _end(runtime: AdmissionParts, tx: AdmissionRows, run: Run, status: FinalStatus, reason: str | None) -> None:
     if status != "completed":
         tx.iterations.cancel_queued(run.id)
     tx.runs.finish(run.id, status, reason or _failures(tx, run))

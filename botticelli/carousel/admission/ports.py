@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from botticelli.budget import Budget
 from botticelli.carousel.plan.plan_parts import PlanParts, SnapshotRows
 from botticelli.runtime.limits.scopes import ReadsOverrides
+from botticelli.statuses import FinalStatus
 from botticelli.store import Open
 
 
@@ -35,7 +36,7 @@ class RunRows(SnapshotRows, Protocol):
 
     def set(self, run_id: str, **values: Any) -> None: ...
 
-    def finish(self, run_id: str, status: str, reason: str | None) -> None: ...
+    def finish(self, run_id: str, status: FinalStatus, reason: str | None) -> None: ...
 
 
 class IterationRows(Protocol):

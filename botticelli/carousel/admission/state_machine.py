@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from botticelli.statuses import FinalStatus
 from botticelli.store import Open, Run
 
 
@@ -30,7 +31,7 @@ class Idle:
 class End:
     """The run is over."""
 
-    status: str
+    status: FinalStatus
     reason: str | None = None
 
 

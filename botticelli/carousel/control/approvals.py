@@ -5,9 +5,8 @@ Performs nothing: the worker does, when it finds the answer.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 from sqlalchemy import func
 
@@ -18,16 +17,17 @@ from botticelli.errors import InvalidInput
 from botticelli.messages import Publication
 from botticelli.runtime.process import Runtime
 from botticelli.settings.demands import Demands, approval_hours
-from botticelli.store import Decision, Run, Transaction
+from botticelli.statuses import Decision
+from botticelli.store import Effect, Run, Transaction
 
 SECONDS_PER_HOUR = 3600
 
 
 @dataclass(frozen=True, slots=True)
 class ApprovalResult:
-    """The effect's row after it. `changed` is False when the same had been said before."""
+    """The effect after a decision. `changed` is False when the same decision was made before."""
 
-    effect: Mapping[str, Any]
+    effect: Effect
     changed: bool
 
 
@@ -44,28 +44,21 @@ def decide(runtime: Runtime, effect: str, decision: Decision, mover: Actor | Non
     """
     mover = mover or Actor()
     with runtime.store.transaction() as tx:
-        row = tx.effects.find(effect)
-        key = row["key"]
-        run = tx.runs.lock(row["run_id"])
+        before = tx.effects.find(effect)
+        run = tx.runs.lock(before.run_id)
         changed = tx.effects.decide(
-            key,
+            before.key,
             decision,
             by=mover.name,
             reason=mover.reason,
             valid_seconds=valid_seconds(runtime, demands_of_run(tx, run.id)),
         )
-        after = tx.effects.find(key)
+        after = tx.effects.find(before.key)
         if not changed:
             _require_same(after, decision)
-        publications = _go_on(runtime, tx, run, after["number"]) if changed else []
+        publications = _go_on(runtime, tx, run, after.number) if changed else []
     publish(runtime, publications)
     return ApprovalResult(after, changed)
-
-
-def effects_waiting(runtime: Runtime, run_id: str) -> list[dict[str, Any]]:
-    """The effects of a run that wait for a word, in the order in which they were asked."""
-    with runtime.store.transaction() as tx:
-        return [row for row in tx.effects.of_run(run_id) if row["status"] == "waiting"]
 
 
 def _go_on(runtime: Runtime, tx: Transaction, run: Run, number: int) -> list[Publication]:
@@ -78,13 +71,13 @@ def _go_on(runtime: Runtime, tx: Transaction, run: Run, number: int) -> list[Pub
     return advance(runtime, tx, tx.runs.lock(run.id))
 
 
-def _require_same(row: Mapping[str, Any], decision: Decision) -> None:
-    key = row["key"]
-    if row["status"] == "waiting":
-        do = f"`botticelli runs resume {row['run_id']}` asks again"
+def _require_same(effect: Effect, decision: Decision) -> None:
+    key = effect.key
+    if effect.status == "waiting":
+        do = f"`botticelli runs resume {effect.run_id}` asks again"
         raise InvalidInput(f"effect {key} was not answered in time", do=do)
-    if row["decided_by"] is None:
-        raise InvalidInput(f"effect {key} is {row['status']}", do="only effects that wait are approved or rejected")
-    said = "rejected" if row["status"] == "rejected" else "approved"
-    if said != decision:
-        raise InvalidInput(f"effect {key} was {said} by {row['decided_by']}", do="the first word counts")
+    if effect.decided_by is None:
+        raise InvalidInput(f"effect {key} is {effect.status}", do="only effects that wait are approved or rejected")
+    earlier: Decision = "rejected" if effect.status == "rejected" else "approved"
+    if earlier != decision:
+        raise InvalidInput(f"effect {key} was {earlier} by {effect.decided_by}", do="the first word counts")

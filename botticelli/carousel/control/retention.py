@@ -8,7 +8,7 @@ from datetime import datetime
 
 from botticelli.errors import InvalidInput
 from botticelli.runtime.process import Runtime
-from botticelli.store import FINAL
+from botticelli.statuses import FINAL, FinalStatus
 
 LEDGER_SECONDS = 90 * 86_400.0
 BATCH = 200
@@ -22,7 +22,9 @@ class Pruned:
     ledger: int = 0
 
 
-def prune(runtime: Runtime, before: datetime, statuses: Sequence[str] = FINAL, *, dry_run: bool = False) -> Pruned:
+def prune(
+    runtime: Runtime, before: datetime, statuses: Sequence[FinalStatus] = FINAL, *, dry_run: bool = False
+) -> Pruned:
     """Delete runs that ended before then.
 
     InvalidInput for a status that isn't final. Runs with an effect of unknown outcome are kept. In transactions of 200

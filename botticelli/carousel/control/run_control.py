@@ -15,6 +15,7 @@ from botticelli.carousel.actor import Actor
 from botticelli.carousel.admission.dispatch import advance, give_up_place, publish
 from botticelli.errors import InvalidInput
 from botticelli.runtime.process import Runtime
+from botticelli.statuses import FinalStatus, Hold
 from botticelli.store import Run, Transaction
 
 BEGIN_WITHIN_SECONDS = 2.0
@@ -34,7 +35,7 @@ def pause(runtime: Runtime, run_id: str, mover: Actor | None = None, *, now: boo
     tickets: list[Ticket] = []
     with runtime.store.transaction() as tx:
         run = tx.runs.lock(run_id)
-        hold = "now" if now or run.hold == "now" else "soft"
+        hold: Hold = "now" if now or run.hold == "now" else "soft"
         if not run.is_final and run.ending is None and (run.status != "paused" or run.hold != hold):
             give_up_place(runtime, tx, run)
             reason = mover.reason or "paused"
@@ -119,7 +120,7 @@ def cancel_within(runtime: Runtime, tx: Transaction, run_id: str, mover: Actor, 
     return tickets
 
 
-def stop_admission(runtime: Runtime, tx: Transaction, run: Run, ending: str, reason: str) -> list[Ticket]:
+def stop_admission(runtime: Runtime, tx: Transaction, run: Run, ending: FinalStatus, reason: str) -> list[Ticket]:
     """Stop all admissions of a run.
 
     From now on nothing starts, and the run ends as `ending` when the last iteration in flight has ended. Its place in

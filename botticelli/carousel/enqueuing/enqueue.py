@@ -41,7 +41,7 @@ CHECKED = ("variables", "iterations", "run_id", "idempotency_key", "tags", "rehe
 
 
 @dataclass(frozen=True, slots=True)
-class EnqueueOptions:
+class EnqueueRequest:
     """Options of an enqueue. The same `idempotency_key` again returns the first run."""
 
     variables: Mapping[str, str] = field(default_factory=dict)
@@ -98,7 +98,7 @@ class Prepared:
             self.rows.chosen.close()
 
 
-def enqueue(runtime: Runtime, loaded: Loaded, source: str, options: EnqueueOptions) -> Enqueued:
+def enqueue(runtime: Runtime, loaded: Loaded, source: str, options: EnqueueRequest) -> Enqueued:
     """Check, store and admit. NarrativeError, InvalidInput or SettingsError when it can't be performed as it is."""
     enqueued = begin(runtime, loaded, source, options)
     if enqueued.row_copy is not None:
@@ -106,7 +106,7 @@ def enqueue(runtime: Runtime, loaded: Loaded, source: str, options: EnqueueOptio
     return enqueued
 
 
-def begin(runtime: Runtime, loaded: Loaded, source: str, options: EnqueueOptions) -> Enqueued:
+def begin(runtime: Runtime, loaded: Loaded, source: str, options: EnqueueRequest) -> Enqueued:
     """Enqueue, but leave all rows after the first batch to the caller, who runs `row_copy` while the run goes on."""
     prepared = prepare(runtime, loaded, source, options)
     is_copying = False
@@ -138,7 +138,7 @@ def _store(runtime: Runtime, loaded: Loaded, prepared: Prepared) -> Enqueued:
     return Enqueued(run, created, prepared.warnings, prepared.notes, row_copy)
 
 
-def prepare(runtime: Runtime, loaded: Loaded, source: str, options: EnqueueOptions) -> Prepared:
+def prepare(runtime: Runtime, loaded: Loaded, source: str, options: EnqueueRequest) -> Prepared:
     """Check whatever can be known before a run exists. Raises what `enqueue` raises; stores nothing."""
     check_options({name: getattr(options, name) for name in CHECKED})
     narrative = with_options(runtime, with_multipliers(loaded.narrative, options.multipliers), options.run_options)
@@ -156,7 +156,7 @@ def _checked(
     loaded: Loaded,
     narrative: Narrative,
     source: str,
-    options: EnqueueOptions,
+    options: EnqueueRequest,
     *,
     rows: RunRows | None,
 ) -> Prepared:
@@ -173,7 +173,7 @@ def _checked(
     return Prepared(new, tuple(warnings), tuple(default_model_notes(runtime, narrative)), rows)
 
 
-def _of_commands(runtime: Runtime, narrative: Narrative, source: str, options: EnqueueOptions) -> list[str]:
+def _of_commands(runtime: Runtime, narrative: Narrative, source: str, options: EnqueueRequest) -> list[str]:
     return check_commands(runtime, narrative, source, rehearse=options.rehearse, demands=options.demands)
 
 
@@ -185,7 +185,7 @@ def _require_few(runtime: Runtime, iterations: int, demands: tuple[Demands, ...]
         raise InvalidInput(f"{iterations:,} iterations are asked for, [security] max_iterations is {most:,}", do=do)
 
 
-def _iterations(narrative: Narrative, options: EnqueueOptions, rows: RunRows | None) -> int:
+def _iterations(narrative: Narrative, options: EnqueueRequest, rows: RunRows | None) -> int:
     """Return how many iterations are performed; with rows, the number of the carousel or of the caller is the most."""
     carousel = carousel_of(narrative)
     iterations = carousel.iterations if options.iterations is None else options.iterations
@@ -200,7 +200,7 @@ def new_run(
     narrative: Narrative,
     plan: Plan,
     source: str,
-    options: EnqueueOptions,
+    options: EnqueueRequest,
     *,
     rows: RunRows | None = None,
 ) -> NewRun:

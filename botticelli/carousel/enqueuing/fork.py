@@ -11,7 +11,7 @@ from botticelli.carousel.checks.command_checks import check_commands
 from botticelli.carousel.checks.media_and_tables import check_media
 from botticelli.carousel.checks.run_checks import check_variables, checked_plan, limit_notes, readiness_notes
 from botticelli.carousel.enqueuing.act_changes import changed
-from botticelli.carousel.enqueuing.enqueue import Enqueued, EnqueueOptions, new_run
+from botticelli.carousel.enqueuing.enqueue import Enqueued, EnqueueRequest, new_run
 from botticelli.carousel.plan.estimates import learned_estimates
 from botticelli.carousel.plan.snapshots import demands_of_run, narrative_of, variables_of
 from botticelli.errors import InvalidInput
@@ -81,9 +81,9 @@ def fork(runtime: Runtime, run_id: str, request: Fork, mover: Actor | None = Non
     return Enqueued(run, created, tuple(warnings))
 
 
-def _options(old: Run, request: Fork, variables: Mapping[str, str], demands: tuple[Demands, ...]) -> EnqueueOptions:
+def _options(old: Run, request: Fork, variables: Mapping[str, str], demands: tuple[Demands, ...]) -> EnqueueRequest:
     said = (variables, old.iterations, None, request.idempotency_key, tuple(old.tags), old.rehearse)
-    return EnqueueOptions(*said, demands=demands)
+    return EnqueueRequest(*said, demands=demands)
 
 
 def _share_rows(tx: Transaction, old: Run, new_id: str) -> None:

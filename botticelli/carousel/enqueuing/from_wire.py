@@ -10,7 +10,7 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from botticelli.carousel.checks.media_and_tables import check_pulls, media_limits
-from botticelli.carousel.enqueuing.enqueue import EnqueueOptions, enqueue
+from botticelli.carousel.enqueuing.enqueue import EnqueueRequest, enqueue
 from botticelli.errors import BotticelliError, InvalidInput, NotFound, ServiceUnavailable
 from botticelli.loading.app_folder import app_folder
 from botticelli.narrative import Environment, Loaded, load_narrative, parse_narrative
@@ -27,7 +27,7 @@ LONGEST_NAME = 200
 
 def accept(
     runtime: Runtime,
-    options: EnqueueOptions,
+    options: EnqueueRequest,
     *,
     narrative: str | None = None,
     text: str | None = None,
@@ -107,7 +107,7 @@ def load_text(runtime: Runtime, text: str, name: str | None = None) -> tuple[Loa
     return loaded, SENT_AS_TEXT
 
 
-def reject(runtime: Runtime, name: str, options: EnqueueOptions, error: BotticelliError) -> None:
+def reject(runtime: Runtime, name: str, options: EnqueueRequest, error: BotticelliError) -> None:
     """A failed run without a narrative; an id that is in use already keeps its run as it is."""
     run_id = options.id_of_run()
     rejected = NewRun(id=run_id, narrative=storable(name)[:NAME_CHARACTERS], source="wire", iterations=0)

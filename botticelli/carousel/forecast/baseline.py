@@ -27,9 +27,9 @@ from botticelli.carousel.plan.table_sizes import TableSizes
 from botticelli.errors import BotticelliError
 from botticelli.narrative.model import Narrative
 from botticelli.runtime.process import Runtime
-from botticelli.store import ActiveOverrides, PastCalls, Run, SpentRow, Transaction
+from botticelli.statuses import DISPATCHABLE
+from botticelli.store import ActiveOverrides, PastCalls, Run, RunFilter, SpentRow, Transaction
 
-GOING_ON = ("queued", "running", "waiting")
 MOST_RUNS = 50
 """How many of the other active runs a forecast takes into account."""
 SHORT_SECONDS = 120.0
@@ -99,7 +99,7 @@ def _past_calls(runtime: Runtime, tx: Transaction, narrative: Narrative, positio
 
 def _going_on(tx: Transaction) -> list[Run]:
     """The oldest first."""
-    return list(reversed(tx.runs.recent(statuses=GOING_ON, limit=MOST_RUNS)))
+    return list(reversed(tx.runs.recent(RunFilter(statuses=DISPATCHABLE, limit=MOST_RUNS))))
 
 
 def _other(runtime: Runtime, tx: Transaction, run: Run, scopes: Mapping[str, Scope]) -> Other | None:

@@ -17,7 +17,7 @@ from botticelli.carousel.checks.command_checks import check_commands
 from botticelli.carousel.checks.media_and_tables import check_media
 from botticelli.carousel.checks.run_checks import check_variables, checked_plan, limit_notes, readiness_notes
 from botticelli.carousel.checks.run_options import with_options
-from botticelli.carousel.enqueuing.enqueue import EnqueueOptions, new_run
+from botticelli.carousel.enqueuing.enqueue import EnqueueRequest, new_run
 from botticelli.carousel.enqueuing.row_options import RunRows, measured_rows
 from botticelli.carousel.forecast.act_forecasts import (
     ASSUMED_SECONDS,
@@ -93,7 +93,7 @@ def forecast(
     runtime: Runtime,
     loaded: Loaded,
     source: str,
-    options: EnqueueOptions,
+    options: EnqueueRequest,
     *,
     services_run: bool,  # so Postgres and Redis can be asked
     workers: int = 0,  # that are alive; without any, one is assumed
@@ -134,7 +134,7 @@ def _checked(
     runtime: Runtime,
     narrative: Narrative,
     source: str,
-    options: EnqueueOptions,
+    options: EnqueueRequest,
     knowledge: Knowledge,
     *,
     rows: RunRows | None,

@@ -21,6 +21,7 @@ from botticelli.carousel.plan.plan_parts import PlanParts
 from botticelli.carousel.plan.planned_calls import Call, Plan
 from botticelli.narrative.model import Narrative
 from botticelli.runtime.limits.scopes import ScopePolicy
+from botticelli.statuses import FinalStatus
 from botticelli.store import ActiveOverrides, Open, Override, Run
 
 ITERATION_SECONDS = 0.05
@@ -285,7 +286,7 @@ class _Rows:
         if simulated.run.due_at is not None and "due_at" in values:
             self._simulation.due(simulated, simulated.run.due_at)
 
-    def finish(self, run_id: str, status: str, reason: str | None) -> None:
+    def finish(self, run_id: str, status: FinalStatus, reason: str | None) -> None:
         self.set(run_id, status=status, ending=status, reason=reason, due_at=None)
         if self._simulation.on_end is not None:
             self._simulation.on_end(run_id)

@@ -15,7 +15,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from botticelli.carousel.checks.media_and_tables import media_in, media_types
 from botticelli.carousel.checks.run_options import checked_run_options
-from botticelli.carousel.enqueuing.enqueue import EnqueueOptions, Prepared, prepare
+from botticelli.carousel.enqueuing.enqueue import EnqueueRequest, Prepared, prepare
 from botticelli.carousel.enqueuing.from_wire import load_by_name, refusal_of
 from botticelli.errors import InvalidInput, ServiceUnavailable
 from botticelli.messages import run_id_for
@@ -64,13 +64,13 @@ def local_text(schedule: Schedule, moment: datetime) -> str:
     return moment.astimezone(ZoneInfo(schedule.timezone)).isoformat(timespec="minutes")
 
 
-def options_of(request: Mapping[str, Any], demands: StoredNarrative | None = None) -> EnqueueOptions:
+def options_of(request: Mapping[str, Any], demands: StoredNarrative | None = None) -> EnqueueRequest:
     """Return the enqueue options that a schedule's request stands for. InvalidInput."""
     given = dict(request)
     run_options = checked_run_options(given.pop("tiers", None), given.pop("tenant", None))
     rows = () if demands is None else demands_from_rows(demands.demands)
     tags = tuple(given.pop("tags", ()))
-    return EnqueueOptions(**given, tags=tags, run_options=run_options, demands=rows)
+    return EnqueueRequest(**given, tags=tags, run_options=run_options, demands=rows)
 
 
 def checked_template(runtime: Runtime, request: Mapping[str, Any], stored: StoredNarrative) -> RunTemplate:
@@ -82,7 +82,7 @@ def checked_template(runtime: Runtime, request: Mapping[str, Any], stored: Store
     return RunTemplate(prepared.new, media, tuple(stored.media), None, has_variable)
 
 
-def prepare_without_rows(runtime: Runtime, loaded: Loaded, source: str, options: EnqueueOptions) -> Prepared:
+def prepare_without_rows(runtime: Runtime, loaded: Loaded, source: str, options: EnqueueRequest) -> Prepared:
     """Prepare a run of a schedule. InvalidInput for a narrative that goes through rows, which nobody would copy."""
     prepared = prepare(runtime, loaded, source, options)
     prepared.close()

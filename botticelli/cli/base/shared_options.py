@@ -11,7 +11,7 @@ from botticelli.cli.base.completions import complete_runs
 from botticelli.cli.base.context import Invocation
 
 if TYPE_CHECKING:
-    from botticelli.carousel.enqueuing.enqueue import EnqueueOptions
+    from botticelli.carousel.enqueuing.enqueue import EnqueueRequest
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -82,16 +82,16 @@ def enqueue_options(
     tenant: str | None,
     model: str | None = None,
     **others: Any,
-) -> EnqueueOptions:
-    """Build `EnqueueOptions` from the options above; `others` are passed by their field names."""
+) -> EnqueueRequest:
+    """Build `EnqueueRequest` from the options above; `others` are passed by their field names."""
     from botticelli.carousel.checks.run_options import checked_run_options
-    from botticelli.carousel.enqueuing.enqueue import EnqueueOptions
+    from botticelli.carousel.enqueuing.enqueue import EnqueueRequest
     from botticelli.narrative.execution import Multipliers
 
     multipliers = Multipliers(
         rpm_multiplier=rpm_multiplier, tpm_multiplier=tpm_multiplier, rpd_multiplier=rpd_multiplier
     )
-    return EnqueueOptions(**others, multipliers=multipliers, run_options=checked_run_options(tiers, tenant, model))
+    return EnqueueRequest(**others, multipliers=multipliers, run_options=checked_run_options(tiers, tenant, model))
 
 
 def _tiers(ctx: click.Context, parameter: click.Parameter, given: tuple[str, ...]) -> dict[str, str]:

@@ -13,8 +13,9 @@ from botticelli.cli.follow.budget_bars import scopes_of
 from botticelli.drivers import Driver, ModelName, ReportsReadiness
 from botticelli.errors import NotFound, SettingsError
 from botticelli.runtime.process import Runtime
+from botticelli.statuses import UNFINISHED
+from botticelli.store import RunFilter
 
-UNFINISHED = ("queued", "running", "waiting", "paused")
 MAX_RUNS = 1000
 MULTIPLIERS = {"rpm_multiplier", "tpm_multiplier", "rpd_multiplier"}
 
@@ -30,7 +31,7 @@ def usual_scopes(runtime: Runtime) -> dict[str, Scope]:
     with runtime.store.transaction() as tx:
         for name, share in tx.spending.recent_scopes().items():
             scopes.setdefault(name, scope_in(share) or Scope(name))
-        for run in reversed(tx.runs.recent(statuses=UNFINISHED, limit=MAX_RUNS)):
+        for run in reversed(tx.runs.recent(RunFilter(statuses=UNFINISHED, limit=MAX_RUNS))):
             scopes |= {scope.name: scope for scope in scopes_of(runtime, tx, run.id)[0]}
     return dict(sorted(scopes.items()))
 

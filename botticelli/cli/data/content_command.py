@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 import click
 
@@ -18,6 +18,7 @@ from botticelli.cli.base.json_output import emit, plain
 from botticelli.cli.base.layout import table
 from botticelli.cli.base.shared_options import NounGroup, json_option
 from botticelli.errors import NotFound
+from botticelli.statuses import REVIEW_STATUSES, ReviewStatus
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,8 +28,7 @@ if TYPE_CHECKING:
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
-REVIEW = ("pending", "approved", "rejected")
-STATUSES = (*REVIEW, "flagged", "rehearsed")
+STATUSES: tuple[ReviewStatus, ...] = get_args(ReviewStatus)
 SHOWN_CHARACTERS = 60
 SHOWN_COLUMNS = 3
 MANY = 1_000_000
@@ -57,7 +57,9 @@ def tables(invocation: Invocation, as_json: bool) -> None:
 
 
 def _tables(counted: Sequence[tuple[ContentTable, Mapping[str, int]]]) -> list[str]:
-    shown = [status for status in STATUSES if status in REVIEW or any(counts.get(status) for _, counts in counted)]
+    shown = [
+        status for status in STATUSES if status in REVIEW_STATUSES or any(counts.get(status) for _, counts in counted)
+    ]
     rows = [
         (entry.name, *(number(counts.get(status, 0)) for status in shown), entry.narrative, ", ".join(entry.columns))
         for entry, counts in counted
@@ -77,7 +79,7 @@ def _tables(counted: Sequence[tuple[ContentTable, Mapping[str, int]]]) -> list[s
 @click.option("--limit", type=click.IntRange(1, MANY), default=20, show_default=True, help="Maximum number of rows.")
 @json_option
 @pass_invocation
-def list_rows(invocation: Invocation, name: str, status: str | None, limit: int, as_json: bool) -> None:
+def list_rows(invocation: Invocation, name: str, status: ReviewStatus | None, limit: int, as_json: bool) -> None:
     """List rows of TABLE, newest first; rows of rehearsals only with --status rehearsed."""
     with _rows(invocation, name) as rows:
         newest = list(rows.newest(status=status, limit=limit))
@@ -112,7 +114,7 @@ def review(
     *,
     name: str,
     row_id: int,
-    status: str | None,
+    status: ReviewStatus | None,
     rating: int | None,
     tags: tuple[str, ...],
     as_json: bool,
@@ -136,7 +138,7 @@ def review(
 @status_option
 @json_option
 @pass_invocation
-def export(invocation: Invocation, name: str, file: str, status: str | None, as_json: bool) -> None:
+def export(invocation: Invocation, name: str, file: str, status: ReviewStatus | None, as_json: bool) -> None:
     """Write the rows of TABLE to FILE, or to standard output: one line of JSON each, newest first.
 
     FILE is replaced atomically. With FILE, --json prints how many rows were written.
@@ -163,7 +165,7 @@ def delete(
     *,
     name: str,
     row_ids: tuple[int, ...],
-    status: str | None,
+    status: ReviewStatus | None,
     whole: bool,
     yes: bool,
     as_json: bool,
@@ -177,7 +179,7 @@ def delete(
         selected = sum(counts.values()) if whole else counts.get(str(status), 0)
         confirm(f"delete {_count(selected)}{' and the table' if whole else ''}?", yes)
     with _rows(invocation, name, drops=whole) as rows:
-        deleted = 0 if whole else rows.delete(row_ids) if row_ids else rows.delete_with_status(str(status))
+        deleted = 0 if whole else rows.delete(row_ids) if row_ids else rows.delete_with_status(status) if status else 0
     if whole:
         emit({"table": name}, f"deleted table {name}", as_json=as_json)
     else:

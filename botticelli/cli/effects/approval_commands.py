@@ -18,7 +18,8 @@ from botticelli.errors import InvalidInput, NotFound
 
 if TYPE_CHECKING:
     from botticelli.carousel.control.approvals import ApprovalResult
-    from botticelli.store import Decision
+    from botticelli.statuses import Decision
+    from botticelli.store import Effect
 
 ID_CHARACTERS = 12
 
@@ -58,13 +59,13 @@ def approve(invocation: Invocation, /, *, reason: str, yes: bool, as_json: bool,
     EFFECT is the beginning of an id; --all, --run and --narrative choose several. Their runs resume by themselves.
     Who decided, when and why is recorded with the effect; the first decision is final.
     """
-    rows = _chosen(invocation, **chosen)
-    for row in rows:
-        click.echo("\n".join(effect_lines(row)), err=True)
-    if any(row["status"] == "waiting" for row in rows):
-        question = f"approve {'it' if len(rows) == 1 else f'these {len(rows):,}'}?"
+    effects = _chosen(invocation, **chosen)
+    for effect in effects:
+        click.echo("\n".join(effect_lines(effect)), err=True)
+    if any(effect.status == "waiting" for effect in effects):
+        question = f"approve {'it' if len(effects) == 1 else f'these {len(effects):,}'}?"
         confirm(question, yes, "approval")
-    return _decide(invocation, rows, "approved", reason, as_json)
+    return _decide(invocation, effects, "approved", reason, as_json)
 
 
 @click.command(short_help="Reject waiting effects.")
@@ -83,8 +84,8 @@ def reject(invocation: Invocation, /, *, reason: str, as_json: bool, **chosen: A
 
 def _chosen(
     invocation: Invocation, effect: str | None, every: bool, run_prefix: str | None, narrative: str | None
-) -> list[dict[str, Any]]:
-    """Return the rows of the chosen effects. UsageError for no choice or two, NotFound when none waits."""
+) -> Sequence[Effect]:
+    """Return the chosen effects. UsageError for no choice or two, NotFound when none waits."""
     is_many = every or run_prefix is not None or narrative is not None
     if (effect is None) != is_many:
         message = "name one EFFECT, or several with --all, --run or --narrative"
@@ -93,36 +94,34 @@ def _chosen(
         if effect is not None:
             return [tx.effects.find(effect)]
         run_id = tx.runs.resolve(run_prefix) if run_prefix is not None else None
-        rows = tx.effects.waiting(run_id=run_id, narrative=narrative)
-    if not rows:
+        waiting = tx.effects.waiting(run_id=run_id, narrative=narrative)
+    if not waiting:
         of_run = f" of run {run_id}" if run_id else ""
         of_narrative = f" of narrative {narrative!r}" if narrative else ""
         raise NotFound(
             f"no effect{of_run}{of_narrative} waits for approval", do="see `botticelli effects list --waiting`"
         )
-    return rows
+    return waiting
 
 
-def _decide(
-    invocation: Invocation, rows: Sequence[dict[str, Any]], decision: Decision, reason: str, as_json: bool
-) -> int:
+def _decide(invocation: Invocation, effects: Sequence[Effect], decision: Decision, reason: str, as_json: bool) -> int:
     """Decide each effect on its own; one that was decided otherwise meanwhile is reported, and the rest go on."""
     from botticelli.carousel import Actor, decide
 
     code, printed = 0, []
-    for row in rows:
+    for effect in effects:
         try:
-            decided = decide(invocation.runtime, row["key"], decision, Actor(reason))
+            decided = decide(invocation.runtime, effect.key, decision, Actor(reason))
         except InvalidInput as error:
-            if len(rows) == 1:
+            if len(effects) == 1:
                 raise
             click.echo(f"botticelli: error: {safe(str(error))}", err=True)
             code = error.exit_code
             continue
         if as_json:
             names = ("status", "command", "args", "run_id", "decided_by", "decided_at", "decision_reason")
-            effect = {"id": decided.effect["key"], **{name: decided.effect[name] for name in names}}
-            printed.append({**effect, "changed": decided.changed})
+            data = {"id": decided.effect.key, **{name: getattr(decided.effect, name) for name in names}}
+            printed.append({**data, "changed": decided.changed})
         else:
             click.echo(_outcome(decided, decision))
     if as_json:
@@ -132,7 +131,7 @@ def _decide(
 
 def _outcome(decided: ApprovalResult, decision: Decision) -> str:
     effect = decided.effect
-    outcome = f"already {decision}, by {safe(effect['decided_by'])}"
+    outcome = f"already {decision}, by {safe(effect.decided_by or '')}"
     if decided.changed:
-        outcome = f"{decision}; run {effect['run_id']} resumes"
-    return f"effect {effect['key'][:ID_CHARACTERS]} is {outcome}"
+        outcome = f"{decision}; run {effect.run_id} resumes"
+    return f"effect {effect.key[:ID_CHARACTERS]} is {outcome}"

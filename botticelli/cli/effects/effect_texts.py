@@ -4,23 +4,29 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from botticelli.cli.base.formatting import moment, safe
+
+if TYPE_CHECKING:
+    from botticelli.store import Effect
 
 ID_CHARACTERS = 12
 
 
-def effect_lines(effect: Mapping[str, Any]) -> list[str]:
-    """Return lines for an effect: id, command, iteration and act, then each argument in full."""
-    narrative = f" of {safe(effect['narrative'])}" if effect.get("narrative") else ""
-    rehearsal = ", rehearsed" if effect.get("rehearse") else ""
-    place = f"iteration {effect['number']:,}, act {safe(effect['act'])}, run {safe(effect['run_id'])}"
-    until = f"; waits until {moment(effect['expires_at'])}" if effect["status"] == "waiting" else ""
-    head = (
-        f"{effect['key'][:ID_CHARACTERS]}  {safe(effect['platform'])} {safe(effect['command'])}{narrative}{rehearsal}"
-    )
-    return [head, f"  {place}{until}", *_argument_lines(effect["args"])]
+def effect_lines(effect: Effect) -> list[str]:
+    """Return lines for an effect: id, command, iteration and act, then each argument in full.
+
+    A `WaitingEffect` shows the narrative of its run, and whether it is a rehearsal.
+    """
+    from botticelli.store import WaitingEffect
+
+    narrative = f" of {safe(effect.narrative)}" if isinstance(effect, WaitingEffect) else ""
+    rehearsal = ", rehearsed" if isinstance(effect, WaitingEffect) and effect.rehearse else ""
+    place = f"iteration {effect.number:,}, act {safe(effect.act)}, run {safe(effect.run_id)}"
+    until = f"; waits until {moment(effect.expires_at)}" if effect.status == "waiting" else ""
+    head = f"{effect.key[:ID_CHARACTERS]}  {safe(effect.platform)} {safe(effect.command)}{narrative}{rehearsal}"
+    return [head, f"  {place}{until}", *_argument_lines(effect.args)]
 
 
 def _argument_lines(args: Mapping[str, Any]) -> Iterator[str]:

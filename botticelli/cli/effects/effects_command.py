@@ -5,8 +5,9 @@ from __future__ import annotations
 import getpass
 import json
 import platform
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Iterator, Sequence
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -18,13 +19,13 @@ from botticelli.cli.base.layout import table
 from botticelli.cli.base.shared_options import NounGroup, json_option
 from botticelli.cli.effects.approval_commands import approve, reject
 from botticelli.cli.effects.effect_texts import effect_lines
+from botticelli.statuses import EFFECT_STATUSES, EffectStatus, Resolution
 
 if TYPE_CHECKING:
-    from botticelli.store import Run, Transaction
+    from botticelli.store import Effect, Run, Transaction
 
 SHOWN_CHARACTERS = 60
 ID_CHARACTERS = 12
-STATUSES = ("waiting", "approved", "rejected", "intended", "done", "failed", "unknown")
 
 
 @click.group(cls=NounGroup, short_help="List effects of bot commands; approve, reject and resolve them.")
@@ -38,7 +39,7 @@ def effects() -> None:
 @effects.command("list", short_help="List the newest effects.")
 @click.option("--unknown", is_flag=True, help="Only effects of unknown outcome.")
 @click.option("--waiting", is_flag=True, help="Only effects that wait for approval.")
-@click.option("--status", type=click.Choice(STATUSES), help="Only effects with this status.")
+@click.option("--status", type=click.Choice(EFFECT_STATUSES), help="Only effects with this status.")
 @click.option("--run", "run_prefix", metavar="RUN", shell_complete=complete_runs, help="Only effects of this run.")
 @click.option(
     "--narrative", metavar="NAME", shell_complete=complete_names, help="Only effects of this narrative's runs."
@@ -51,7 +52,7 @@ def list_effects(
     *,
     unknown: bool,
     waiting: bool,
-    status: str | None,
+    status: EffectStatus | None,
     run_prefix: str | None,
     narrative: str | None,
     limit: int,
@@ -61,23 +62,23 @@ def list_effects(
     status = "unknown" if unknown else "waiting" if waiting else status
     with invocation.runtime.store.transaction() as tx:
         run_id = tx.runs.resolve(run_prefix) if run_prefix else None
-        rows = tx.effects.recent(status=status, run_id=run_id, narrative=narrative, limit=limit)
+        chosen = tx.effects.recent(status=status, run_id=run_id, narrative=narrative, limit=limit)
     lines = _waiting if status == "waiting" else _table
-    data = [_object(row) for row in rows]
-    emit(data, lambda: lines(rows), as_json=as_json, empty="there are no such effects")
+    data = [_object(effect) for effect in chosen]
+    emit(data, lambda: lines(chosen), as_json=as_json, empty="there are no such effects")
 
 
-def _table(rows: list[dict[str, Any]]) -> list[str]:
+def _table(chosen: Sequence[Effect]) -> list[str]:
     cells = [
         (
-            row["key"][:ID_CHARACTERS],
-            row["status"],
-            row["command"],
-            short(row["run_id"]),
-            moment(row["intended_at"]),
-            _detail(row),
+            effect.key[:ID_CHARACTERS],
+            effect.status,
+            effect.command,
+            short(effect.run_id),
+            moment(effect.intended_at),
+            _detail(effect),
         )
-        for row in rows
+        for effect in chosen
     ]
     return table(
         ("effect", "status", "command", "run", "intended", "outcome"),
@@ -94,8 +95,7 @@ def _table(rows: list[dict[str, Any]]) -> list[str]:
 def show(invocation: Invocation, effect: str, as_json: bool) -> None:
     """Show one effect in full, with its arguments and its result."""
     with invocation.runtime.store.transaction() as tx:
-        row = tx.effects.find(effect)
-    data = plain(_object(row))
+        data = plain(_object(tx.effects.find(effect)))
     emit(data, lambda: _full(data), as_json=as_json)
 
 
@@ -118,7 +118,7 @@ def resolve(
     invocation: Invocation,
     *,
     effect: str,
-    resolution: Literal["done", "retry", "abandon"] | None,
+    resolution: Resolution | None,
     data: str | None,
     as_json: bool,
 ) -> None:
@@ -132,13 +132,13 @@ def resolve(
         raise click.UsageError("--data needs --done", click.get_current_context())
     value = _parsed(data)
     with invocation.runtime.store.transaction() as tx:
-        row = tx.effects.find(effect, lock=True)
-        tx.effects.resolve(row["key"], resolution, by=f"{getpass.getuser()}@{platform.node()}", data=value)
+        before = tx.effects.find(effect, lock=True)
+        tx.effects.resolve(before.key, resolution, by=f"{getpass.getuser()}@{platform.node()}", data=value)
         if resolution == "done":
-            _capture(tx, row, value)
-        after = tx.effects.find(row["key"])
-        run = tx.runs.get(row["run_id"])
-    outcome = f"effect {row['key'][:ID_CHARACTERS]} is {after['status']}{_next_step(run)}"
+            _capture(tx, before, value)
+        after = tx.effects.find(before.key)
+        run = tx.runs.get(before.run_id)
+    outcome = f"effect {before.key[:ID_CHARACTERS]} is {after.status}{_next_step(run)}"
     emit(_object(after), outcome, as_json=as_json)
 
 
@@ -155,13 +155,13 @@ def _next_step(run: Run) -> str:
     return f"; its run is {run.status} and continues by itself"
 
 
-def _waiting(rows: list[dict[str, Any]]) -> Iterator[str]:
+def _waiting(chosen: Sequence[Effect]) -> Iterator[str]:
     """Yield each waiting effect in full, oldest first, and the commands that approve them."""
-    for row in reversed(rows):
-        yield from effect_lines(row)
+    for effect in reversed(chosen):
+        yield from effect_lines(effect)
         yield ""
-    runs = {row["run_id"] for row in rows}
-    scope = f"--run {rows[0]['run_id']}" if len(runs) == 1 else "--all"
+    runs = {effect.run_id for effect in chosen}
+    scope = f"--run {chosen[0].run_id}" if len(runs) == 1 else "--all"
     yield f"approve one: `botticelli effects approve EFFECT`; all: `botticelli effects approve {scope}`"
 
 
@@ -174,24 +174,26 @@ def _parsed(data: str | None) -> Any:
         raise click.UsageError("--data is not valid JSON", click.get_current_context()) from None
 
 
-def _capture(tx: Transaction, row: dict[str, Any], value: Any) -> None:
+def _capture(tx: Transaction, effect: Effect, value: Any) -> None:
     """Store the id of what was created in state, as the command does when it succeeds."""
-    plan = row["capture"]
-    names = ("id", f"{plan['kind']}_id") if plan else ()
-    identity = next((str(value[name]) for name in names if isinstance(value, dict) and value.get(name)), None)
+    plan = tx.effects.capture_of(effect.key)
+    if plan is None or not isinstance(value, dict):
+        return
+    identity = next((str(value[name]) for name in ("id", f"{plan['kind']}_id") if value.get(name)), None)
     if identity is None:
         return
-    entry = {"id": identity, "name": plan["name"], "created_at": row["intended_at"].isoformat(), "metadata": {}}
+    entry = {"id": identity, "name": plan["name"], "created_at": effect.intended_at.isoformat(), "metadata": {}}
     for key in plan["keys"]:
-        tx.state.set(key, entry, metadata={"run": row["run_id"], "command": row["command"]})
+        tx.state.set(key, entry, metadata={"run": effect.run_id, "command": effect.command})
 
 
-def _object(row: dict[str, Any]) -> dict[str, Any]:
-    return {"id": row["key"], **{name: value for name, value in row.items() if name not in ("key", "capture", "fence")}}
+def _object(effect: Effect) -> dict[str, Any]:
+    names = [field.name for field in fields(effect) if field.name != "key"]
+    return {"id": effect.key, **{name: getattr(effect, name) for name in names}}
 
 
-def _detail(row: dict[str, Any]) -> str:
-    if row["status"] == "waiting":
-        return one_line(json.dumps(row["args"], ensure_ascii=False), SHOWN_CHARACTERS)
-    detail = row["error"] or (json.dumps(row["output"], ensure_ascii=False) if row["output"] is not None else "")
+def _detail(effect: Effect) -> str:
+    if effect.status == "waiting":
+        return one_line(json.dumps(effect.args, ensure_ascii=False), SHOWN_CHARACTERS)
+    detail = effect.error or (json.dumps(effect.output, ensure_ascii=False) if effect.output is not None else "")
     return one_line(detail, SHOWN_CHARACTERS)

@@ -13,11 +13,11 @@ from botticelli.cli.base.context import Invocation, pass_invocation
 from botticelli.cli.base.json_output import emit
 from botticelli.cli.base.shared_options import json_option, run_argument
 from botticelli.cli.base.times import PAST
+from botticelli.statuses import FINAL, FinalStatus
 
 if TYPE_CHECKING:
     from botticelli.store import Run
 
-FINAL_STATUSES = ("completed", "failed", "budget_exhausted", "cancelled")
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
@@ -168,7 +168,7 @@ def fork_run(
     "--status",
     "statuses",
     multiple=True,
-    type=click.Choice(FINAL_STATUSES),
+    type=click.Choice(FINAL),
     help="Only runs with this status; repeatable.",
 )
 @click.option("--dry-run", is_flag=True, help="Only say how many would be deleted.")
@@ -176,7 +176,13 @@ def fork_run(
 @json_option
 @pass_invocation
 def prune_runs(
-    invocation: Invocation, *, before: datetime, statuses: tuple[str, ...], dry_run: bool, yes: bool, as_json: bool
+    invocation: Invocation,
+    *,
+    before: datetime,
+    statuses: tuple[FinalStatus, ...],
+    dry_run: bool,
+    yes: bool,
+    as_json: bool,
 ) -> None:
     """Delete runs that ended before WHEN, with their iterations, outputs, effects and recorded actions.
 
@@ -184,7 +190,7 @@ def prune_runs(
     """
     from botticelli.carousel import prune
 
-    chosen = statuses or FINAL_STATUSES
+    chosen = statuses or FINAL
     pruned = prune(invocation.runtime, before, chosen, dry_run=True)
     if not dry_run and pruned.runs:
         confirm(f"delete {pruned.runs:,} runs for good?", yes)

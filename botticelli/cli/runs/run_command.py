@@ -22,7 +22,7 @@ from botticelli.cli.runs.narrative_lookup import narrative_file
 from botticelli.cli.runs.row_flags import rows_options, take_row_options
 
 if TYPE_CHECKING:
-    from botticelli.carousel import Enqueued, EnqueueOptions
+    from botticelli.carousel import Enqueued, EnqueueRequest
     from botticelli.cli.follow.view import View
     from botticelli.narrative import Environment, Loaded
     from botticelli.narrative.source.media_store import MediaLimits
@@ -118,7 +118,7 @@ def local_files(invocation: Invocation) -> LocalFiles:
     }
 
 
-def _enqueue(invocation: Invocation, loaded: Loaded, file: Path, options: EnqueueOptions, view: View) -> Enqueued:
+def _enqueue(invocation: Invocation, loaded: Loaded, file: Path, options: EnqueueRequest, view: View) -> Enqueued:
     from botticelli.carousel.enqueuing.enqueue import begin
 
     invocation.runtime.require_redis()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from typing import Any
 
 import click
 
@@ -13,8 +13,7 @@ from botticelli.cli.base.shared_options import NounGroup, json_option, run_argum
 from botticelli.cli.base.times import PAST
 from botticelli.cli.runs.control_commands import CONTROL_COMMANDS, resolve
 from botticelli.cli.runs.run_logs import LOG_COMMANDS
-
-STATUSES = ("queued", "running", "waiting", "paused", "completed", "failed", "budget_exhausted", "cancelled")
+from botticelli.statuses import RUN_STATUSES
 
 
 @click.group(cls=NounGroup, short_help="List, show, watch and control runs.")
@@ -27,7 +26,11 @@ def runs() -> None:
 
 @runs.command("list", short_help="List the newest runs.")
 @click.option(
-    "--status", "statuses", multiple=True, type=click.Choice(STATUSES), help="Only runs with this status; repeatable."
+    "--status",
+    "statuses",
+    multiple=True,
+    type=click.Choice(RUN_STATUSES),
+    help="Only runs with this status; repeatable.",
 )
 @click.option("--narrative", metavar="NAME", shell_complete=complete_names, help="Only runs of this narrative.")
 @click.option("--since", type=PAST, help="Only runs enqueued since `2h` or `7d` ago, or since a date.")
@@ -38,25 +41,13 @@ def runs() -> None:
 @click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True, help="Maximum number of runs.")
 @json_option
 @pass_invocation
-def list_runs(
-    invocation: Invocation,
-    *,
-    statuses: tuple[str, ...],
-    narrative: str | None,
-    since: datetime | None,
-    until: datetime | None,
-    guild: str | None,
-    tag: str | None,
-    text: str | None,
-    limit: int,
-    as_json: bool,
-) -> None:
+def list_runs(invocation: Invocation, /, *, as_json: bool, **conditions: Any) -> None:
     """List runs, newest first. A run must match all filters."""
     from botticelli.cli.runs.run_details import run_table
+    from botticelli.store import RunFilter
 
-    filters = {"narrative": narrative, "since": since, "until": until, "guild": guild, "tag": tag, "text": text}
     with invocation.runtime.store.transaction() as tx:
-        rows = tx.runs.recent(statuses=statuses, limit=limit, **filters)  # type: ignore[arg-type]
+        rows = tx.runs.recent(RunFilter(**conditions))
     emit(rows, lambda: run_table(rows), as_json=as_json, empty="there are no such runs")
 
 

@@ -6,14 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Connection, select
 
+from botticelli.statuses import ActStatus
 from botticelli.store.schema.statements import as_rows, columns_of, statement
 from botticelli.store.schema.tables import acts
 
-REJECTED = "rejected"
+REJECTED: Final = "rejected"
 """Status of an answer that the act's gate did not accept."""
 
 
@@ -28,8 +29,8 @@ class ActRow:
     attempt: int = 1
     """Counts the answers of this turn. All but the last one are `rejected`."""
     name: str
-    status: str
-    """done, failed, skipped, or rejected: an answer that the act's gate did not accept."""
+    status: ActStatus
+    """`rejected`: an answer that the act's gate did not accept."""
     prompt: str | None = None
     history_text: str | None = None
     """Text that later acts see in place of the prompt (or of the output, if there is no prompt); None: no replacement."""

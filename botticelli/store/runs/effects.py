@@ -4,91 +4,27 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, Connection, and_, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Select, and_, exists, func, or_, select, update
 
 from botticelli.errors import InvalidInput, NotFound
-from botticelli.store.runs.runs import FINAL
+from botticelli.statuses import FINAL, UNDECIDED, Decision, EffectStatus, Resolution
+from botticelli.store.runs.effect_rows import (
+    ApprovalRequest,
+    ConflictingEffect,
+    Effect,
+    EffectCount,
+    EffectRecord,
+    Intent,
+    WaitingEffect,
+)
 from botticelli.store.schema.statements import statement
 from botticelli.store.schema.tables import effects, iterations, runs
 from botticelli.untrusted.storable import storable
 
-Resolution = Literal["done", "retry", "abandon"]
-Decision = Literal["approved", "rejected"]
-UNDECIDED = ("waiting", "approved", "rejected")
-"""Statuses of an effect that needs an approval and has not begun."""
-
-
-@dataclass(frozen=True, slots=True)
-class Intent:
-    """An effect to announce.
-
-    The same `key` is the same effect, whichever worker tries it. `capture` names the state keys that receive its id
-    when a person resolves it as done.
-    """
-
-    key: str
-    run_id: str
-    number: int
-    act: str
-    platform: str
-    command: str
-    args: Mapping[str, Any]
-    fencing_token: int
-    capture: Mapping[str, Any] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class EffectRecord:
-    """An effect as it is after an announcement.
-
-    `tries` is 0 when this is the first announcement; `age_seconds` counts from the first one. `earlier` (the status) and
-    `resolution` are as they were before this one.
-    """
-
-    status: str
-    output: Any
-    error: str | None
-    tries: int
-    intended_at: datetime
-    age_seconds: float
-    resolution: str | None = None
-    earlier: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class ApprovalRequest:
-    """The approval of an effect. `status` is waiting, approved or rejected, or that of an effect that has begun."""
-
-    status: str
-    decided_by: str | None
-    decision_reason: str | None
-    expires_at: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
-class EffectCount:
-    """Numbers of effects that have begun. `free_seconds`: time until the oldest of the hour no longer counts."""
-
-    of_run: int
-    of_hour: int
-    free_seconds: float | None
-
-
-@dataclass(frozen=True, slots=True)
-class ConflictingEffect:
-    """An unfinished effect that creates the same name as another one. `is_held`: a worker may still perform it."""
-
-    key: str
-    run_id: str
-    act: str
-    args: Mapping[str, Any]
-    intended_at: datetime
-    age_seconds: float
-    is_held: bool
+_READ = select(*(effects.c[name] for name in Effect.__slots__))
 
 
 class Effects:
@@ -118,9 +54,11 @@ class Effects:
         free = None if row["free_seconds"] is None else float(row["free_seconds"])
         return EffectCount(row["of_run"], row["of_hour"], free)
 
-    def status_of(self, key: str) -> str | None:
+    def status_of(self, key: str) -> EffectStatus | None:
         """Return the status of an effect; None when it was never announced."""
-        return self._connection.execute(select(effects.c.status).where(effects.c.key == key)).scalar()
+        status: EffectStatus | None
+        status = self._connection.execute(select(effects.c.status).where(effects.c.key == key)).scalar()
+        return status
 
     def withdraw(self, key: str) -> None:
         """Take one try back from an effect that was announced but not tried."""
@@ -132,16 +70,17 @@ class Effects:
         status = self.status_of(key)
         return status is not None and status not in UNDECIDED
 
-    def finish(self, key: str, status: str, *, output: Any = None, error: str | None = None) -> None:
-        """Record the end of an effect; `status` is done, failed or unknown."""
+    def finish(
+        self, key: str, status: Literal["done", "failed", "unknown"], *, output: Any = None, error: str | None = None
+    ) -> None:
+        """Record the end of an effect."""
         values = {"status": status, "output": storable(output), "error": storable(error), "finished_at": func.now()}
         self._connection.execute(update(effects).where(effects.c.key == key).values(values))
 
-    def of_numbers(self, run_id: str, numbers: Sequence[int]) -> list[dict[str, Any]]:
+    def of_numbers(self, run_id: str, numbers: Sequence[int]) -> list[Effect]:
         """List the effects of these iterations in the order of their announcement."""
-        query = select(effects).where(effects.c.run_id == run_id, effects.c.number.in_(numbers))
-        query = query.order_by(effects.c.intended_at, effects.c.key)
-        return [dict(row) for row in self._connection.execute(query).mappings()]
+        query = _READ.where(effects.c.run_id == run_id, effects.c.number.in_(numbers))
+        return self._read(query.order_by(effects.c.intended_at, effects.c.key))
 
     def taken_ids(self, platform: str, command: str, since: datetime) -> frozenset[str]:
         """Return the ids of objects that done effects of this command have created since about `since`."""
@@ -156,52 +95,59 @@ class Effects:
             for row in self._connection.execute(statement("conflicting_effects"), values).mappings()
         ]
 
-    def of_run(self, run_id: str) -> list[dict[str, Any]]:
-        """List the effects of a run in the order of their announcement."""
-        query = select(effects).where(effects.c.run_id == run_id).order_by(effects.c.intended_at, effects.c.key)
-        return [dict(row) for row in self._connection.execute(query).mappings()]
+    def of_run(self, run_id: str, *statuses: EffectStatus) -> list[Effect]:
+        """List the effects of a run, or those with one of `statuses`, in the order of their announcement."""
+        query = _READ.where(effects.c.run_id == run_id)
+        query = query.where(effects.c.status.in_(statuses)) if statuses else query
+        return self._read(query.order_by(effects.c.intended_at, effects.c.key))
 
     def recent(
         self,
         *,
-        status: str | None = None,
+        status: EffectStatus | None = None,
         run_id: str | None = None,
         narrative: str | None = None,
         limit: int = 50,
-    ) -> list[dict[str, Any]]:
+    ) -> list[Effect]:
         """List effects, newest first."""
-        query = select(effects).order_by(effects.c.intended_at.desc(), effects.c.key).limit(limit)
+        query = _READ.order_by(effects.c.intended_at.desc(), effects.c.key).limit(limit)
         if status is not None:
             query = query.where(effects.c.status == status)
         if run_id is not None:
             query = query.where(effects.c.run_id == run_id)
         if narrative is not None:
             query = query.where(effects.c.run_id.in_(select(runs.c.id).where(runs.c.narrative == narrative)))
-        return [dict(row) for row in self._connection.execute(query).mappings()]
+        return self._read(query)
 
-    def waiting(self, *, run_id: str | None = None, narrative: str | None = None) -> list[dict[str, Any]]:
-        """List the effects that can be approved or rejected now, oldest first, with `narrative` and `rehearse` of the run.
+    def waiting(self, *, run_id: str | None = None, narrative: str | None = None) -> list[WaitingEffect]:
+        """List the effects that can be approved or rejected now, oldest first.
 
         Expired requests, and those of runs that have ended, are left out.
         """
         is_open = (effects.c.status == "waiting", effects.c.expires_at > func.now(), runs.c.status.not_in(FINAL))
-        query = select(effects, runs.c.narrative, runs.c.rehearse).join(runs, runs.c.id == effects.c.run_id)
+        query = _READ.add_columns(runs.c.narrative, runs.c.rehearse).join(runs, runs.c.id == effects.c.run_id)
         query = query.where(*is_open).order_by(effects.c.intended_at, effects.c.key)
         if run_id is not None:
             query = query.where(effects.c.run_id == run_id)
         if narrative is not None:
             query = query.where(runs.c.narrative == narrative)
-        return [dict(row) for row in self._connection.execute(query).mappings()]
+        return [WaitingEffect(**row) for row in self._connection.execute(query).mappings()]
 
-    def find(self, prefix: str, *, lock: bool = False) -> dict[str, Any]:
+    def find(self, prefix: str, *, lock: bool = False) -> Effect:
         """Return the only effect whose key begins with `prefix`. Raises NotFound for none or several."""
-        query = select(effects).where(effects.c.key.startswith(prefix, autoescape=True)).limit(2)
-        rows = list(self._connection.execute(query.with_for_update() if lock else query).mappings())
+        query = _READ.where(effects.c.key.startswith(prefix, autoescape=True)).limit(2)
+        rows = self._read(query.with_for_update() if lock else query)
         if len(rows) > 1:
             raise NotFound(f"several effects begin with {prefix!r}", do="give more of the id")
         if not rows or not prefix:
             raise NotFound(f"there is no effect {prefix!r}", do="see `botticelli effects`")
-        return dict(rows[0])
+        return rows[0]
+
+    def capture_of(self, key: str) -> Mapping[str, Any] | None:
+        """Return the kind, name and state keys of the id that the effect captures; None when it captures none."""
+        capture: Mapping[str, Any] | None
+        capture = self._connection.execute(select(effects.c.capture).where(effects.c.key == key)).scalar()
+        return capture
 
     def resolve(self, key: str, resolution: Resolution, *, by: str, data: Any = None) -> None:
         """Record how a person resolves an effect of unknown outcome.
@@ -209,17 +155,20 @@ class Effects:
         An effect that was announced counts as unknown once its iteration is no longer running. Raises InvalidInput for
         any other effect.
         """
-        status = "done" if resolution == "done" else "failed"
+        status: EffectStatus = "done" if resolution == "done" else "failed"
         error = {"done": None, "retry": "to be tried again", "abandon": f"given up by {by}"}[resolution]
         values = {"status": status, "output": storable(data), "error": error, "resolution": resolution}
         query = update(effects).where(effects.c.key == key, or_(effects.c.status == "unknown", _forgotten()))
         changed = self._connection.execute(query.values(**values, resolved_by=by, resolved_at=func.now()))
         if changed.rowcount == 0:
-            row = self.find(key)
+            effect = self.find(key)
             do = "only effects of unknown outcome are resolved by hand"
-            if row["status"] == "intended":
-                do = f"its iteration is still running: wait, or stop it with `botticelli runs cancel {row['run_id']}`"
-            raise InvalidInput(f"effect {key} is {row['status']}", do=do)
+            if effect.status == "intended":
+                do = f"its iteration is still running: wait, or stop it with `botticelli runs cancel {effect.run_id}`"
+            raise InvalidInput(f"effect {key} is {effect.status}", do=do)
+
+    def _read(self, query: Select[Any]) -> list[Effect]:
+        return [Effect(**row) for row in self._connection.execute(query).mappings()]
 
 
 def _forgotten() -> ColumnElement[bool]:

@@ -7,11 +7,12 @@ from collections.abc import Collection, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from sqlalchemy import Connection, and_, func, select, tuple_, update
 
 from botticelli.errors import StaleLease
+from botticelli.statuses import FinalStatus, Hold, IterationStatus, RunStatus
 from botticelli.store.schema.statements import statement
 from botticelli.store.schema.tables import iterations
 
@@ -62,9 +63,9 @@ class Failures:
 class RunIntent:
     """The state that an iteration's run is to be in: its status, its intended ending, and how it is paused."""
 
-    status: str
-    ending: str | None
-    hold: str | None
+    status: RunStatus
+    ending: FinalStatus | None
+    hold: Hold | None
 
     @property
     def is_held(self) -> bool:
@@ -126,7 +127,7 @@ class Iteration:
 
     run_id: str
     number: int
-    status: str
+    status: IterationStatus
     attempt: int
     worker: str | None
     error: str | None
@@ -197,7 +198,7 @@ class Iterations:
     def check_lease(self, claim: Claim, *, lease_seconds: float) -> RunIntent:
         """Renew the lease, and return the intended state of the run.
 
-        Raises Stale when another worker holds the iteration: stop, and write nothing.
+        Raises StaleLease when another worker holds the iteration: stop, and write nothing.
         """
         intent = self.check_leases([claim], lease_seconds=lease_seconds).get(claim.key)
         if intent is None:
@@ -215,7 +216,7 @@ class Iterations:
         rows = self._connection.execute(statement("check_leases"), values)
         return {(run_id, number, fencing_token): RunIntent(*intent) for run_id, number, fencing_token, *intent in rows}
 
-    def finish(self, claim: Claim, status: str, error: str | None) -> None:
+    def finish(self, claim: Claim, status: Literal["failed", "cancelled"], error: str | None) -> None:
         """Write the final status. The caller has locked the run and called `check_lease` in the same transaction.
 
         Under the run's lock `finished_at` follows the order of the commits, so that a watcher that reads on from the

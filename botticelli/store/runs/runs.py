@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
@@ -12,13 +12,10 @@ from sqlalchemy import Column, ColumnElement, Connection, RowMapping, delete, ex
 from sqlalchemy.dialects.postgresql import insert
 
 from botticelli.errors import NotFound
+from botticelli.statuses import DISPATCHABLE, FINAL, UNRESOLVED, FinalStatus, Hold, OnBudgetExhausted, RunStatus
+from botticelli.store.runs.run_filter import RunFilter
 from botticelli.store.schema.statements import statement
 from botticelli.store.schema.tables import effects, runs
-
-_OPEN = ("queued", "running", "waiting")
-UNRESOLVED = ("intended", "unknown")
-"""Statuses of effects that may or may not have been done."""
-FINAL = ("completed", "failed", "budget_exhausted", "cancelled")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +31,7 @@ class NewRun:
     request_sha256: str = ""
     concurrency: int = 1
     continue_on_error: bool = False
-    on_budget_exhausted: str = "stop"
+    on_budget_exhausted: OnBudgetExhausted = "stop"
     max_wait_seconds: float | None = None
     max_tokens_total: int | None = None
     max_cost_usd: Decimal | None = None
@@ -69,19 +66,24 @@ class Snapshot:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A row of `runs`, without the snapshot. `dispatched` is the highest iteration that was ever admitted."""
+    """One run as it stands: its options, counters and times, without the narrative.
+
+    `status` is where it stands, `ending` the final status that it is about to have, `reason` why. `dispatched` is the
+    highest iteration that was ever admitted. Tokens and `cost_usd` (US dollars; None when a price is unknown) are those of
+    the iterations that have ended. `due_at` is when admission looks at it again.
+    """
 
     id: str
     narrative: str
     source: str
     request_sha256: str
-    status: str
-    ending: str | None
+    status: RunStatus
+    ending: FinalStatus | None
     reason: str | None
     iterations: int
     concurrency: int
     continue_on_error: bool
-    on_budget_exhausted: str
+    on_budget_exhausted: OnBudgetExhausted
     max_wait_seconds: float | None
     max_tokens_total: int | None
     max_cost_usd: Decimal | None
@@ -104,7 +106,7 @@ class Run:
     finished_at: datetime | None
     now: datetime
     """The time of Postgres's clock when the row was read."""
-    hold: str | None = None
+    hold: Hold | None = None
     """How a paused run is paused: `soft`, or `now` when it also stops before the next provider call or effect."""
     waiting_for: Mapping[str, Any] | None = None
     """Scope and window of the Budget that a waiting run waits for, if the Budget refused it."""
@@ -213,34 +215,10 @@ class Runs:
             raise _unknown(prefix)
         return ids[0]
 
-    def recent(
-        self,
-        *,
-        statuses: Sequence[str] = (),
-        narrative: str | None = None,
-        since: datetime | None = None,
-        until: datetime | None = None,
-        guild: str | None = None,
-        tag: str | None = None,
-        text: str | None = None,
-        limit: int = 20,
-    ) -> list[Run]:
-        """List runs, newest first.
-
-        `since` and `until` limit their creation; `text` is searched in the narrative's name, its source and the reason,
-        ignoring case.
-        """
-        conditions = [
-            runs.c.status.in_(statuses) if statuses else None,
-            runs.c.narrative == narrative if narrative else None,
-            runs.c.created_at >= since if since else None,
-            runs.c.created_at < until if until else None,
-            runs.c.guilds.contains([guild]) if guild else None,
-            runs.c.tags.contains([tag]) if tag else None,
-            _in_any(text, runs.c.narrative, runs.c.source, runs.c.reason) if text else None,
-        ]
-        query = _READ.where(*(condition for condition in conditions if condition is not None))
-        query = query.order_by(runs.c.created_at.desc()).limit(limit)
+    def recent(self, chosen: RunFilter | None = None) -> list[Run]:
+        """List the runs that match the filter, newest first."""
+        chosen = chosen or RunFilter()
+        query = _READ.where(*_conditions(chosen)).order_by(runs.c.created_at.desc()).limit(chosen.limit)
         return [_run(row) for row in self._connection.execute(query).mappings()]
 
     def copy(self, old: str, new: str, *, before: int, position: int) -> None:
@@ -248,7 +226,7 @@ class Runs:
         values = {"old": old, "new": new, "before": before, "position": position}
         self._connection.execute(statement("copy_iterations"), values)
 
-    def prunable(self, before: datetime, statuses: Sequence[str]) -> int:
+    def prunable(self, before: datetime, statuses: Sequence[FinalStatus]) -> int:
         """Count the runs of these final statuses that `prune` would delete."""
         unresolved = select(effects.c.key).where(effects.c.run_id == runs.c.id, effects.c.status.in_(UNRESOLVED))
         conditions = (runs.c.status.in_(statuses), runs.c.finished_at < before, ~unresolved.exists())
@@ -256,7 +234,7 @@ class Runs:
         count: int = self._connection.execute(query).scalar_one()
         return count
 
-    def prune(self, before: datetime, statuses: Sequence[str], limit: int) -> list[str]:
+    def prune(self, before: datetime, statuses: Sequence[FinalStatus], limit: int) -> list[str]:
         """Delete up to `limit` runs that ended before `before`, with their rows except the ledger's; return their ids.
 
         Runs with an effect of unknown outcome are left.
@@ -268,7 +246,7 @@ class Runs:
         """Write columns of one run; values may be SQL expressions such as `func.now()`."""
         self._connection.execute(update(runs).where(runs.c.id == run_id).values(**values))
 
-    def finish(self, run_id: str, status: str, reason: str | None) -> None:
+    def finish(self, run_id: str, status: FinalStatus, reason: str | None) -> None:
         """Write the final status; other columns stay, so that the run can be resumed."""
         self.set(
             run_id,
@@ -290,7 +268,7 @@ class Runs:
         """List the ids of runs that are due for dispatch."""
         query = (
             select(runs.c.id)
-            .where(runs.c.due_at <= func.now(), runs.c.status.in_(_OPEN))
+            .where(runs.c.due_at <= func.now(), runs.c.status.in_(DISPATCHABLE))
             .order_by(runs.c.due_at)
             .limit(limit)
         )
@@ -299,7 +277,7 @@ class Runs:
     def seconds_to_next_due(self) -> float | None:
         """Return the seconds until the next run is due: 0 when one is due, None when none will be."""
         wait = func.extract("epoch", func.min(runs.c.due_at) - func.clock_timestamp())
-        seconds = self._connection.execute(select(wait).where(runs.c.status.in_(_OPEN))).scalar()
+        seconds = self._connection.execute(select(wait).where(runs.c.status.in_(DISPATCHABLE))).scalar()
         return None if seconds is None else max(0.0, float(seconds))
 
     def count_iterations(self, run: Run, numbers: Iterable[int], *, succeeded: int = 0, failed: int = 0) -> Run:
@@ -328,6 +306,23 @@ class Runs:
         """Reopen the failed and cancelled iterations of a run; return how many."""
         reopened: int = self._connection.execute(statement("reopen_run"), {"run_id": run_id}).scalar_one()
         return reopened
+
+
+def _conditions(chosen: RunFilter) -> Iterator[ColumnElement[bool]]:
+    if chosen.statuses:
+        yield runs.c.status.in_(chosen.statuses)
+    if chosen.narrative:
+        yield runs.c.narrative == chosen.narrative
+    if chosen.since:
+        yield runs.c.created_at >= chosen.since
+    if chosen.until:
+        yield runs.c.created_at < chosen.until
+    if chosen.guild:
+        yield runs.c.guilds.contains([chosen.guild])
+    if chosen.tag:
+        yield runs.c.tags.contains([chosen.tag])
+    if chosen.text:
+        yield _in_any(chosen.text, runs.c.narrative, runs.c.source, runs.c.reason)
 
 
 def _in_any(text: str, *columns: Column[Any]) -> ColumnElement[bool]:

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
-from botticelli.store.runs.runs import FINAL
+from botticelli.statuses import FINAL
 from botticelli.store.schema.schedule_tables import firings
 from botticelli.store.schema.statements import statement
 from botticelli.store.schema.tables import runs

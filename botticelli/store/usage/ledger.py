@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, case, func, select, update
 
 from botticelli.pricing import TOKEN_FIELDS, TokenCounts
+from botticelli.statuses import LedgerOutcome
 from botticelli.store.schema.statements import as_rows, columns_of, statement
 from botticelli.store.schema.tables import ledger
 
@@ -80,7 +81,7 @@ class Settled:
     """The outcome of a request. `usage` is None when it is unknown."""
 
     draw_id: str
-    outcome: str
+    outcome: LedgerOutcome
     settled_at: datetime
     usage: TokenCounts | None
     cost_usd: Decimal | None = None
@@ -109,7 +110,7 @@ class Ledger:
     def settle(
         self,
         draw_id: str,
-        outcome: str,
+        outcome: LedgerOutcome,
         settled_at: datetime,
         usage: TokenCounts | None,
         cost_usd: Decimal | None = None,

@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
+from botticelli.statuses import LedgerOutcome
 from botticelli.store.schema.statements import statement
 from botticelli.store.schema.tables import ledger
 
@@ -63,7 +64,7 @@ class SpentRow:
     act: str
     scope: str
     shares: Sequence[Mapping[str, Any]]
-    outcome: str
+    outcome: LedgerOutcome
     estimated_tokens: int
     input_tokens: int | None
     cached_tokens: int | None

@@ -8,10 +8,9 @@ from typing import Any
 from sqlalchemy import Connection, Table, delete, func, select, update
 
 from botticelli.errors import InvalidInput
+from botticelli.statuses import ReviewStatus
 from botticelli.store.user_data.content_tables import BOOKKEEPING, REHEARSED, ContentTable, table_of
 from botticelli.untrusted.storable import storable
-
-REVIEW = ("pending", "approved", "rejected")
 
 
 class ContentRows:
@@ -27,7 +26,7 @@ class ContentRows:
         rows = self._connection.execute(select(status, func.count()).group_by(status))
         return {row[0]: row[1] for row in rows}
 
-    def newest(self, *, status: str | None, limit: int | None) -> Iterator[dict[str, Any]]:
+    def newest(self, *, status: ReviewStatus | None, limit: int | None) -> Iterator[dict[str, Any]]:
         """Stream rows, newest first; all without a limit. Rows of rehearsals appear only if `status` names them."""
         query = select(*self._columns()).order_by(self._table.c.id.desc()).limit(limit)
         reviewed = self._table.c.review_status
@@ -40,7 +39,7 @@ class ContentRows:
         return dict(row) if row else None
 
     def review(
-        self, row_id: int, *, status: str | None, rating: int | None, tags: Sequence[str]
+        self, row_id: int, *, status: ReviewStatus | None, rating: int | None, tags: Sequence[str]
     ) -> dict[str, Any] | None:
         """Review a row and return its new state; None when it doesn't exist. Tags are added to the existing ones.
 
@@ -70,7 +69,7 @@ class ContentRows:
         """Delete rows; return how many."""
         return self._connection.execute(delete(self._table).where(self._table.c.id.in_(row_ids))).rowcount
 
-    def delete_with_status(self, status: str) -> int:
+    def delete_with_status(self, status: ReviewStatus) -> int:
         """Delete the rows with a review status; return how many."""
         return self._connection.execute(delete(self._table).where(self._table.c.review_status == status)).rowcount
 

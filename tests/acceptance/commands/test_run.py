@@ -126,7 +126,7 @@ def test_sigint_pauses_and_resume_goes_on(house: House, monkeypatch: pytest.Monk
     wait_until(lambda: "say 3" in gate.begun(), "the third call")
     running.popen.send_signal(signal.SIGINT)
     with house.client() as client:
-        wait_until(lambda: client.list()[0].status == "paused", "the pause")
+        wait_until(lambda: client.runs()[0].status == "paused", "the pause")
     gate.open()
     assert running.popen.wait(240) == 4
     run = house.json("runs", "--json")[0]
@@ -163,7 +163,7 @@ def test_a_worker_of_the_command_that_is_killed_is_replaced(house: House) -> Non
 
 def kill_worker_of(house: House) -> None:
     with house.client() as client:
-        run = client.list()[0]
+        run = client.runs()[0]
         with client._runtime.store.transaction() as tx:
             workers = {one.worker for one in tx.iterations.of_run(run.id) if one.worker and one.status == "running"}
     for worker in workers:

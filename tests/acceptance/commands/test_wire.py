@@ -11,6 +11,7 @@ from typing import Any
 from celery import Celery
 
 from botticelli.messages import run_id_for
+from botticelli.store import RunFilter
 from tests.support.fleet.ports import free_port
 from tests.support.fleet.processes import BIN, House, Process
 from tests.support.narratives import narrative_text
@@ -29,7 +30,7 @@ def test_the_client_enqueues_by_name(house: House) -> None:
         result = run.wait(timeout_seconds=240)
         assert (result.status, result.successful_iterations) == ("completed", 3)
         assert [event.event for event in run.watch()][-1] == "run_finished"
-        assert [one.id for one in client.list(narrative="digest")] == [run.id]
+        assert [one.id for one in client.runs(RunFilter(narrative="digest"))] == [run.id]
 
 
 def test_a_narrative_that_can_not_be_performed_is_a_failed_run_that_says_why(house: House) -> None:

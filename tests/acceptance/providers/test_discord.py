@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import redis
 
-from botticelli.store import FINAL
+from botticelli.statuses import FINAL
 from botticelli.testing.discord import GUILD, TOKEN, FakeDiscord, Fault, serving
 from tests.support.fleet.processes import House
 from tests.support.waiting import wait_until
@@ -238,7 +238,7 @@ def test_a_person_approves_and_the_workers_go_on(bot: House, discord: FakeDiscor
     run_id = bot.run("run", "one.toml", "--detach").stdout.strip()
     worker = bot.worker()
     with bot.client() as client:
-        wait_until(lambda: client.waiting_effects(run_id), "a question")
+        wait_until(lambda: client.effects(run_id, ["waiting"]), "a question")
         wait_until(lambda: client.status(run_id) == "paused", "the run to be laid down")
         assert bot.json("runs", "why", run_id, "--json")["cause"] == "approval"
         (row,) = bot.json("effects", "--waiting", "--json")
@@ -248,12 +248,12 @@ def test_a_person_approves_and_the_workers_go_on(bot: House, discord: FakeDiscor
         (told,) = bot.json("effects", "approve", "--run", run_id, "--yes", "--reason", "a good name", "--json")
         assert (told["changed"], told["decision_reason"], "@" in told["decided_by"]) == (True, "a good name", True)
         wait_until(lambda: discord.channels("log"), "the channel")
-        (sending,) = wait_until(lambda: client.waiting_effects(run_id), "the next question")
-        assert (sending["command"], bot.run("effects", "reject", sending["key"]).returncode) == ("messages.send", 0)
+        (sending,) = wait_until(lambda: client.effects(run_id, ["waiting"]), "the next question")
+        assert (sending.command, bot.run("effects", "reject", sending.key).returncode) == ("messages.send", 0)
         wait_until(lambda: client.status(run_id) in FINAL, "the run to end")
         assert "was rejected by" in (client.result(run_id).reason or "")
     worker.stop()
-    late = bot.run("effects", "approve", sending["key"], "--yes")
+    late = bot.run("effects", "approve", sending.key, "--yes")
     assert (late.returncode, "the first word counts" in late.stderr) == (2, True)
     assert discord.contents(discord.channels("log")[0]["id"]) == []
 
@@ -285,7 +285,7 @@ def test_effects_approved_all_at_once_after_their_worker_was_killed_are_done_by_
     run_id = bot.run("run", "three.toml", "--detach").stdout.strip()
     with bot.client() as client:
         worker = bot.worker()
-        wait_until(lambda: len(client.waiting_effects(run_id)) == 3, "all three to be asked for")
+        wait_until(lambda: len(client.effects(run_id, ["waiting"])) == 3, "all three to be asked for")
         worker.kill()
         told = bot.json("effects", "approve", "--all", "--yes", "--json")
         assert [row["changed"] for row in told] == [True] * 3

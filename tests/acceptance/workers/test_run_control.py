@@ -42,7 +42,7 @@ def test_after_a_confirmed_pause_no_call_begins_and_resume_pays_nothing_twice(
         gate.open()
         wait_until(lambda: performing() == 0, "the calls to be answered")
         assert len(gate.begun()) == 50
-        assert "too dear" in client.why(run_id).summary
+        assert "too dear" in client.diagnose(run_id).summary
 
         for at_least, answered in ((60, UP_TO_20), (110, UP_TO_79)):  # in the middle of calls that come and go
             gate.open(answered)

@@ -9,7 +9,7 @@ import json
 import sys
 from pathlib import Path
 
-from botticelli.carousel import EnqueueOptions, enqueue
+from botticelli.carousel import EnqueueRequest, enqueue
 from botticelli.client import Client
 from botticelli.narrative import load_narrative
 from botticelli.runtime.process import current
@@ -26,7 +26,7 @@ def main() -> None:
                 client.enqueue(name, idempotency_key=key)
             else:
                 file = Path("narratives") / f"{name}.toml"
-                enqueue(current(), load_narrative(file), str(file), EnqueueOptions(idempotency_key=key))
+                enqueue(current(), load_narrative(file), str(file), EnqueueRequest(idempotency_key=key))
             print(f"enqueued {name}", flush=True)
         except Exception as error:
             print(f"not enqueued {name}: {error!r}", flush=True)

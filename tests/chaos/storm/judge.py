@@ -57,7 +57,7 @@ def _ends(client: Client, runs: Mapping[str, StormRun], record: Storm, iteration
     for run_id, run in runs.items():
         result = client.result(run_id)
         if result.status != "completed" or result.iterations_attempted != run.iterations:
-            yield f"{run.tag} is {result.status} after {result.iterations_attempted}: {client.run(run_id).why().summary}"
+            yield f"{run.tag} is {result.status} after {result.iterations_attempted}: {client.diagnose(run_id).summary}"
             continue
         for number in range(1, run.iterations + 1):
             outcomes = [event.outcome for act in ACT_NAMES for event in record.events.get((run.tag, act, number), ())]

@@ -11,10 +11,9 @@ import pytest
 from sqlalchemy import func, update
 
 from botticelli.carousel import Actor, cancel, decide, pause, resume
-from botticelli.carousel.control.approvals import effects_waiting
 from botticelli.monitoring.diagnosis import why
 from botticelli.runtime.process import Runtime
-from botticelli.store import Run
+from botticelli.store import Effect, Run
 from botticelli.store.schema.tables import iterations as iterations_table
 from botticelli.testing.discord import GUILD, FakeDiscord
 from tests.support.commands import act
@@ -41,13 +40,18 @@ def posts(channel: str, count: int = 3, **carousel: Any) -> str:
     return narrative_text(count, f'say = "Write post {{iteration}}"\n{send}', **carousel)
 
 
-def numbers(rows: Iterable[dict[str, Any]]) -> list[int]:
-    return sorted(row["number"] for row in rows)
+def effects_waiting(runtime: Runtime, run_id: str) -> list[Effect]:
+    with runtime.store.transaction() as tx:
+        return tx.effects.of_run(run_id, "waiting")
+
+
+def numbers(rows: Iterable[Effect]) -> list[int]:
+    return sorted(row.number for row in rows)
 
 
 def decide_number(runtime: Runtime, run: Run, number: int, decision: Any = "approved") -> None:
-    (row,) = [row for row in effects_waiting(runtime, run.id) if row["number"] == number]
-    decide(runtime, row["key"], decision, ADA)
+    (row,) = [row for row in effects_waiting(runtime, run.id) if row.number == number]
+    decide(runtime, row.key, decision, ADA)
 
 
 @pytest.mark.parametrize("concurrency", [1, 3])
@@ -154,7 +158,7 @@ def test_worker_killed_while_requesting_approval_loses_neither_request_nor_appro
     with monkeypatch.context() as killed:
         killed.setattr("workers.executor.iteration.conclude", lambda *_: None)
         perform_open(careful, run.id)
-    assert [row["status"] for row in effects_waiting(careful, run.id)] == ["waiting"]
+    assert [row.status for row in effects_waiting(careful, run.id)] == ["waiting"]
     decide_number(careful, run, 1)
     with careful.store.transaction() as tx:
         past = func.now() - timedelta(seconds=1)

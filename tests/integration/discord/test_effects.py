@@ -20,7 +20,7 @@ from botticelli.platforms.discord.commands import message_commands
 from botticelli.platforms.echo import AnyPlatform
 from botticelli.runtime.process import Runtime
 from botticelli.runtime.worker_heartbeat import worker_name
-from botticelli.store import ConflictingEffect, Run, Store
+from botticelli.store import ConflictingEffect, Effect, Run, Store
 from botticelli.store.runs.effects import Effects
 from botticelli.testing.discord import GUILD, FakeDiscord, Fault
 from tests.support.commands import act, create, outputs, play, state
@@ -37,7 +37,7 @@ OnDiscord = Callable[..., Runtime]
 CHANNEL = f"{{state.discord.{GUILD}.channel.news}}"
 
 
-def all_effects(runtime: Runtime, **query: Any) -> list[dict[str, Any]]:
+def all_effects(runtime: Runtime, **query: Any) -> list[Effect]:
     with runtime.store.transaction() as tx:
         return tx.effects.recent(**query)
 
@@ -92,7 +92,7 @@ def test_worker_killed_after_the_request_doubles_no_effect(
     assert (after.status, died) == ("completed", ["channels.create", "messages.send"])
     assert len(discord.channels("news")) == 1
     assert discord.contents(discord.channels("news")[0]["id"]) == ["the same text", "the same text"]
-    assert {one["status"] for one in all_effects(runtime)} == {"done"}
+    assert {one.status for one in all_effects(runtime)} == {"done"}
 
 
 def test_worker_with_a_slow_clock_doubles_no_effect(
@@ -152,7 +152,7 @@ def test_channel_of_a_lost_iteration_is_found_by_the_next(
     assert perform_all(runtime, run.id).status == "completed"
     (channel,) = discord.channels("news")
     assert state(runtime, f"discord.{GUILD}.channel.news")["id"] == channel["id"]
-    assert [(one["number"], one["status"]) for one in all_effects(runtime)] == [(1, "done")]
+    assert [(one.number, one.status) for one in all_effects(runtime)] == [(1, "done")]
 
 
 def test_channel_that_a_lost_iteration_did_not_create_is_created_by_the_next(
@@ -163,7 +163,7 @@ def test_channel_that_a_lost_iteration_did_not_create_is_created_by_the_next(
     perform(runtime, run.id, 2)
     assert perform_all(runtime, run.id).status == "completed"
     assert len(discord.channels("news")) == 1
-    assert {(one["number"], one["status"]) for one in all_effects(runtime)} == {(1, "failed"), (2, "done")}
+    assert {(one.number, one.status) for one in all_effects(runtime)} == {(1, "failed"), (2, "done")}
 
 
 def test_iteration_that_saw_no_channel_before_its_turn_creates_no_second_one(
@@ -367,14 +367,16 @@ def test_effect_of_unknown_outcome_pauses_the_run_until_resolved(
     assert halted is not None
     assert (halted.actor, halted.reason) == (f"worker {worker_name()}", run.reason)
     (row,) = all_effects(runtime, status="unknown")
-    assert (row["capture"]["keys"], platform.performed) == ([f"discord.{GUILD}.channel.news"], 1)
+    with runtime.store.transaction() as tx:
+        capture = tx.effects.capture_of(row.key)
+    assert (capture and capture["keys"], platform.performed) == ([f"discord.{GUILD}.channel.news"], 1)
     resume(runtime, run.id)
     assert perform_all(runtime, run.id).status == "paused"
     platform.is_certain = True
     with runtime.store.transaction() as tx:
-        tx.effects.resolve(row["key"], resolution, by="ada@house", data={"id": "7"} if resolution == "done" else None)
+        tx.effects.resolve(row.key, resolution, by="ada@house", data={"id": "7"} if resolution == "done" else None)
     with pytest.raises(InvalidInput, match=r"effect \w+ is "), runtime.store.transaction() as tx:
-        tx.effects.resolve(row["key"], "done", by="ada@house")
+        tx.effects.resolve(row.key, "done", by="ada@house")
     found = why(runtime, run.id)
     assert (found.cause, found.details["by"]) == ("paused", f"worker {worker_name()}")
     assert found.summary.startswith(
@@ -383,8 +385,8 @@ def test_effect_of_unknown_outcome_pauses_the_run_until_resolved(
     resume(runtime, run.id)
     ended = perform_all(runtime, run.id)
     assert ended.status == status, ended.reason
-    after = next(one for one in all_effects(runtime) if one["key"] == row["key"])
-    assert (after["resolved_by"], after["resolved_at"] is not None) == ("ada@house", True)
+    after = next(one for one in all_effects(runtime) if one.key == row.key)
+    assert (after.resolved_by, after.resolved_at is not None) == ("ada@house", True)
     assert platform.performed == performed + (status == "completed")
 
 

@@ -94,7 +94,7 @@ def test_success_with_an_unreadable_body_is_looked_up(
     [channel] = discord.channels("news")
     with runtime.store.transaction() as tx:
         [effect] = tx.effects.of_run(run.id)
-    assert (effect["status"], effect["output"]["id"]) == ("done", channel["id"])
+    assert (effect.status, effect.output["id"]) == ("done", channel["id"])
 
 
 @pytest.mark.parametrize("kind", [kind for kind in ODD_SUCCESSES if "id" not in kind])
@@ -252,7 +252,7 @@ def test_unusable_proxy_is_reported_before_any_request(
     run, _ = play(runtime, create())
     assert run.status == "failed" and "ALL_PROXY" in (run.reason or "") and "hunter2" not in (run.reason or "")
     with runtime.store.transaction() as tx:
-        assert [effect["status"] for effect in tx.effects.of_run(run.id)] == ["failed"]
+        assert [effect.status for effect in tx.effects.of_run(run.id)] == ["failed"]
 
 
 ODD_OPTIONS: list[dict[str, Any]] = [
@@ -276,7 +276,7 @@ def test_advice_about_an_unresolved_effect_is_a_working_command(
     runtime = on_discord()
     run, _ = play(runtime, create())
     with runtime.store.transaction() as tx:
-        key = tx.effects.of_run(run.id)[0]["key"]
+        key = tx.effects.of_run(run.id)[0].key
         tx.effects.finish(key, "intended")
         tx.runs.set(run.id, status="failed")
     says = why(runtime, run.id).summary
@@ -297,7 +297,7 @@ def test_effect_being_performed_can_not_be_resolved_by_hand(on_discord: OnDiscor
     runtime = on_discord()
     run, _ = play(runtime, create())
     with runtime.store.transaction() as tx:
-        key = tx.effects.of_run(run.id)[0]["key"]
+        key = tx.effects.of_run(run.id)[0].key
         tx.effects.finish(key, "intended")
         tx.connection.execute(text("update iterations set status = 'running' where run_id = :run"), {"run": run.id})
     with pytest.raises(InvalidInput, match="its iteration is still running"), runtime.store.transaction() as tx:

@@ -12,11 +12,12 @@ import pytest
 from sqlalchemy import func, update
 
 from botticelli.carousel import Actor, accept, cancel, decide, pause, resume
-from botticelli.carousel.enqueuing.enqueue import EnqueueOptions
+from botticelli.carousel.enqueuing.enqueue import EnqueueRequest
 from botticelli.client import Client
 from botticelli.errors import InvalidInput, NarrativeError
 from botticelli.monitoring.diagnosis import why
 from botticelli.runtime.process import Runtime
+from botticelli.store import Effect
 from botticelli.store.schema.tables import effects as effects_table
 from botticelli.testing.discord import GUILD, FakeDiscord
 from tests.support.commands import act, play
@@ -50,7 +51,7 @@ def chooses(channel: str) -> str:
     return asked + send("{act.choose.output.channel}")
 
 
-def waiting(runtime: Runtime) -> list[dict[str, Any]]:
+def waiting(runtime: Runtime) -> list[Effect]:
     with runtime.store.transaction() as tx:
         return tx.effects.recent(status="waiting")
 
@@ -164,9 +165,9 @@ def test_policy_of_the_bot_is_enforced(on_discord: OnDiscord, discord: FakeDisco
     assert "channel 'general' is not allowed by the policy of its bot" in (run.reason or "")
     bot = bot.replace(channels["general"], channels["bot-news"])
     run = perform_all(runtime, start(runtime, narrative_text(1, ACT_OF_BOT + free) + bot).id)
-    assert (run.status, [row["args"]["content"] for row in waiting(runtime)]) == ("paused", ["loud"])
+    assert (run.status, [row.args["content"] for row in waiting(runtime)]) == ("paused", ["loud"])
     assert discord.contents(channels["general"]) == []
-    decide(runtime, waiting(runtime)[0]["key"], "approved", ADA)
+    decide(runtime, waiting(runtime)[0].key, "approved", ADA)
     assert perform_all(runtime, run.id).status == "completed"
     assert (discord.contents(channels["bot-news"]), discord.contents(channels["general"])) == (["loud"], ["free"])
 
@@ -186,7 +187,7 @@ def test_place_named_by_a_model_is_judged_before_any_request(
     run, _ = play(by_name, chooses(channels["bot-news"]))
     assert (run.status, discord.contents(channels["bot-news"])) == ("completed", ["hello"])
     with by_name.store.transaction() as tx:
-        assert [one["status"] for one in tx.effects.recent()] == ["done"]
+        assert [one.status for one in tx.effects.recent()] == ["done"]
 
 
 def test_guild_of_the_channel_wins_over_the_written_guild(
@@ -205,7 +206,7 @@ def test_wire_narrative_writes_only_where_the_operator_allows(
     reads = narrative_text(1, act("x", "channels.list", guild_id=GUILD))
 
     def accepted(runtime: Runtime, text: str, run_id: str) -> str:
-        accept(runtime, EnqueueOptions(run_id=run_id), text=text)
+        accept(runtime, EnqueueRequest(run_id=run_id), text=text)
         return f"{run_of(runtime, run_id).status}: {run_of(runtime, run_id).reason}"
 
     runtime = on_discord()
@@ -245,35 +246,35 @@ def test_approved_effect_is_performed_and_the_run_goes_on(
     run, acts = play(runtime, typing + send(channels["general"], "number {iteration}"), iterations=2)
     second, row = waiting(runtime)
     assert (run.status, [*acts], discord.contents(channels["general"])) == ("paused", ["typed"], [])
-    assert (row["args"]["content"], row["tries"], row["expires_at"] - row["intended_at"]) == (
+    assert (row.args["content"], row.tries, row.expires_at - row.intended_at) == (
         "number 1",
         0,
         timedelta(hours=24),
     )
     found = why(runtime, run.id)
-    assert (found.cause, found.details["effects"]) == ("approval", [row["key"], second["key"]])
-    assert f"botticelli effects approve {row['key'][:8]}" in found.summary
+    assert (found.cause, found.details["effects"]) == ("approval", [row.key, second.key])
+    assert f"botticelli effects approve {row.key[:8]}" in found.summary
     assert "2 iterations wait for approval" in (run.reason or "")
     resume(runtime, run.id)
     assert perform_all(runtime, run.id).status == "paused", "a resume is no approval"
     with Client(runtime.settings, name="ada@house") as client:
-        assert [one["key"] for one in client.waiting_effects(run.id)] == [row["key"], second["key"]]
-        assert (client.approve(row["key"], reason="fine"), client.approve(row["key"])) == (True, False)
+        assert [one.key for one in client.effects(run.id, ["waiting"])] == [row.key, second.key]
+        assert (client.approve(row.key, reason="fine"), client.approve(row.key)) == (True, False)
         with pytest.raises(InvalidInput, match="was approved by ada@house; the first word counts"):
-            client.reject(row["key"])
+            client.reject(row.key)
     assert perform_all(runtime, run.id).status == "paused"
     assert discord.contents(channels["general"]) == ["number 1"]
-    assert f"effect {second['key']}" in (run_of(runtime, run.id).reason or "")
-    assert (second["number"], second["key"] != row["key"]) == (2, True)
+    assert f"effect {second.key}" in (run_of(runtime, run.id).reason or "")
+    assert (second.number, second.key != row.key) == (2, True)
     with runtime.store.transaction() as tx:
-        after = tx.effects.find(row["key"])
-    assert (after["status"], after["tries"], after["decided_by"], after["decision_reason"]) == (
+        after = tx.effects.find(row.key)
+    assert (after.status, after.tries, after.decided_by, after.decision_reason) == (
         "done",
         0,
         "ada@house",
         "fine",
     )
-    decide(runtime, second["key"], "approved", ADA)
+    decide(runtime, second.key, "approved", ADA)
     assert perform_all(runtime, run.id).status == "completed"
     assert discord.contents(channels["general"]) == ["number 1", "number 2"]
 
@@ -286,15 +287,15 @@ def test_rejected_effect_is_not_performed(
     acts = send(channels["general"]).replace("args =", f"required = {str(required).lower()}\nargs =")
     run, _ = play(runtime, acts)
     (row,) = waiting(runtime)
-    decide(runtime, row["key"], "rejected", BOB)
+    decide(runtime, row.key, "rejected", BOB)
     ended = perform_all(runtime, run.id)
     with runtime.store.transaction() as tx:
         (sent,) = tx.acts.of_iteration(run.id, 1)
-        assert tx.effects.find(row["key"])["status"] == "rejected"
+        assert tx.effects.find(row.key).status == "rejected"
     assert (ended.status, discord.contents(channels["general"])) == (status, [])
     assert "rejected by bob@house: too loud" in (sent.error or sent.output or "")
     with pytest.raises(InvalidInput, match="was rejected by bob@house"):
-        decide(runtime, row["key"], "approved", ADA)
+        decide(runtime, row.key, "approved", ADA)
 
 
 def test_approval_requests_and_approvals_expire(
@@ -305,15 +306,15 @@ def test_approval_requests_and_approvals_expire(
     (row,) = waiting(runtime)
     run_out(runtime)
     with pytest.raises(InvalidInput, match=f"not answered in time; `botticelli runs resume {run.id}` asks again"):
-        decide(runtime, row["key"], "approved", ADA)
+        decide(runtime, row.key, "approved", ADA)
     resume(runtime, run.id)
     assert perform_all(runtime, run.id).status == "paused"
-    decide(runtime, row["key"], "approved", ADA)
+    decide(runtime, row.key, "approved", ADA)
     run_out(runtime)
     assert perform_all(runtime, run.id).status == "paused", "the approval came to nothing"
     (again,) = waiting(runtime)
-    assert (again["decided_by"], discord.contents(channels["general"])) == (None, [])
-    decide(runtime, row["key"], "approved", BOB)
+    assert (again.decided_by, discord.contents(channels["general"])) == (None, [])
+    decide(runtime, row.key, "approved", BOB)
     assert perform_all(runtime, run.id).status == "completed"
 
 
@@ -321,11 +322,11 @@ def test_approval_starts_no_paused_run(on_discord: OnDiscord, discord: FakeDisco
     runtime = on_discord(security__require_confirmation="true")
     held, _ = play(runtime, send(channels["general"], "held"))
     pause(runtime, held.id)
-    decide(runtime, waiting(runtime)[0]["key"], "approved", ADA)
+    decide(runtime, waiting(runtime)[0].key, "approved", ADA)
     assert perform_all(runtime, held.id).status == "paused"
     ended, _ = play(runtime, send(channels["general"], "ended"))
     cancel(runtime, ended.id)
-    decide(runtime, waiting(runtime)[0]["key"], "approved", ADA)
+    decide(runtime, waiting(runtime)[0].key, "approved", ADA)
     assert perform_all(runtime, ended.id).status == "cancelled"
     assert discord.contents(channels["general"]) == []
     resume(runtime, held.id)
@@ -352,7 +353,7 @@ def test_approval_given_while_the_iteration_is_parked_is_not_lost(
     assert asked.wait(60)
     monkeypatch.undo()
     monkeypatch.setenv("DISCORD_TOKEN", "x")
-    decide(runtime, waiting(runtime)[0]["key"], "approved", ADA)
+    decide(runtime, waiting(runtime)[0].key, "approved", ADA)
     decided.set()
     worker.join(60)
     assert run_of(runtime, run.id).status == "running"

@@ -10,7 +10,7 @@ from sqlalchemy import text
 from botticelli.drivers import Usage
 from botticelli.errors import NotFound
 from botticelli.runtime.process import Runtime
-from botticelli.store import Claim, Entry
+from botticelli.store import Claim, Entry, RunFilter
 from tests.support.narratives import narrative_text, start
 
 
@@ -20,7 +20,7 @@ def test_run_is_found_by_a_prefix_of_its_id(runtime: Runtime) -> None:
         assert tx.runs.resolve(first.id[:13]) == first.id
         assert tx.runs.resolve("latest") == second.id
         assert [run.id for run in tx.runs.recent()] == [second.id, first.id]
-        assert tx.runs.recent(statuses=["completed"]) == []
+        assert tx.runs.recent(RunFilter(statuses=["completed"])) == []
         for wrong in ("zzz", "", "%", "_"):
             with pytest.raises(NotFound):
                 tx.runs.resolve(wrong)

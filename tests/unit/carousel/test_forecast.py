@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from botticelli.carousel.enqueuing.enqueue import EnqueueOptions
+from botticelli.carousel.enqueuing.enqueue import EnqueueRequest
 from botticelli.carousel.forecast.forecast import Forecast, forecast
 from botticelli.cli.main import root
 from botticelli.errors import InvalidInput
@@ -48,7 +48,7 @@ def plan(tmp_path: Path) -> Plan:
                 runtime,
                 loaded(text),
                 "test.toml",
-                EnqueueOptions(**options),  # type: ignore[arg-type]
+                EnqueueRequest(**options),  # type: ignore[arg-type]
                 services_run=False,
                 call_seconds=seconds,  # type: ignore[arg-type]
             )

@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 import pytest
 
 from botticelli.carousel.admission.state_machine import AwaitApproval, End, Idle, Start, Step, next_step
-from botticelli.store import FINAL, Open, Run
+from botticelli.statuses import FINAL
+from botticelli.store import Open, Run
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 RUN = Run(

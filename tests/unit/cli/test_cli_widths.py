@@ -23,13 +23,14 @@ from botticelli.cli.narrative.narrative_command import narrative
 from botticelli.cli.system import doctor_command, services_command
 from botticelli.cli.system.doctor_checks import Finding
 from botticelli.settings import load_settings
+from botticelli.statuses import EFFECT_STATUSES, EffectStatus
+from botticelli.store import Effect
 from botticelli.store.user_data.state import StateEntry
 from tests.unit.cli.follow.test_cli_views import USAGE
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 RUN_ID = "88d4cd44-1902-44f8-9685-a5788d1719f6"
 LONG = "a reason of many words that goes on and on until it is longer than any terminal of our days, 終わり " * 2
-STATUSES = ("intended", "waiting", "done", "failed", "unknown")
 
 
 @pytest.fixture(params=[60, 80, 100, 120])
@@ -66,11 +67,21 @@ def test_state_fits_and_keeps_keys(width: int) -> None:
     assert holds(shown(state, "list", width=width, state=store), "narrative.a_na", "global.x")
 
 
-@pytest.mark.parametrize("status", STATUSES)
-def test_effects_fit_and_keep_ids_and_statuses(width: int, status: str) -> None:
-    row = {"key": "f" * 40, "status": status, "command": "messages.bulk_delete", "run_id": RUN_ID, "intended_at": NOW}
-    row |= {"args": {"content": LONG}, "error": LONG, "output": None}
-    store = SimpleNamespace(recent=lambda **_: [row] * 3)
+@pytest.mark.parametrize("status", EFFECT_STATUSES)
+def test_effects_fit_and_keep_ids_and_statuses(width: int, status: EffectStatus) -> None:
+    effect = Effect(
+        key="f" * 40,
+        run_id=RUN_ID,
+        number=1,
+        act="clear",
+        platform="discord",
+        command="messages.bulk_delete",
+        args={"content": LONG},
+        status=status,
+        error=LONG,
+        intended_at=NOW,
+    )
+    store = SimpleNamespace(recent=lambda **_: [effect] * 3)
     text = shown(effects, "list", width=width, effects=store)
     assert holds(text, "ffffffff", status, RUN_ID[:8]) and "messages" in text
 

@@ -43,7 +43,7 @@ def test_confirmation_that_either_side_demands_is_asked_for(make_runtime: MakeRu
     assert (run.status, "needs approval" in (run.reason or "")) == ("paused", True)
     with worker.store.transaction() as tx:
         [effect] = tx.effects.of_run(run.id)
-    decide(worker, effect["key"], "approved")
+    decide(worker, effect.key, "approved")
     assert perform_all(worker, run.id).status == "completed"
 
 

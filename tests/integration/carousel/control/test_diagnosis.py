@@ -81,7 +81,7 @@ def test_the_next_retry(make_runtime: MakeRuntime) -> None:
 def test_an_unclear_effect_comes_first(runtime: Runtime) -> None:
     run = perform_all(runtime, start(runtime, WRITES).id)
     with runtime.store.transaction() as tx:
-        key = tx.effects.of_run(run.id)[0]["key"]
+        key = tx.effects.of_run(run.id)[0].key
         tx.effects.finish(key, "unknown")
     assert of(runtime, run.id, "effect").details["effect"] == key
 

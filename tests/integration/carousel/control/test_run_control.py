@@ -11,7 +11,7 @@ from botticelli.carousel import Actor, Fork, cancel, fork, pause, prune, resume,
 from botticelli.drivers import GenerateRequest, GenerateResponse, Usage
 from botticelli.errors import InvalidInput
 from botticelli.runtime.process import Runtime
-from botticelli.store import ActRow
+from botticelli.store import ActRow, RunFilter
 from tests.support.narratives import narrative_text, perform_all, perform_open, run_of, start
 from workers.executor.iteration import perform
 
@@ -187,7 +187,7 @@ def test_fork_keeps_what_came_before_and_pays_only_the_rest(runtime: Runtime, mo
     after = perform_all(runtime, forked.run.id)
     with runtime.store.transaction() as tx:
         totals = tx.ledger.totals(after.id)
-        assert [one.id for one in tx.runs.recent(tag="nightly")] == [after.id, old.id]
+        assert [one.id for one in tx.runs.recent(RunFilter(tag="nightly"))] == [after.id, old.id]
     assert (after.status, after.succeeded, after.forked_from, after.forked_at) == ("completed", 4, old.id, 3)
     assert after.used_tokens == totals["input_tokens"] + totals["output_tokens"] == 40
     assert [prompt.split()[0] for prompt in driver.prompts] == ["first", "changed", "first", "changed"]
@@ -240,8 +240,8 @@ def test_effects_are_done_again_only_when_that_is_allowed(runtime: Runtime) -> N
     assert perform_all(runtime, forked.id).succeeded == 2
     with runtime.store.transaction() as tx:
         assert len(tx.effects.of_run(forked.id)) == 1
-        assert [one.id for one in tx.runs.recent(guild="1")] == [forked.id, run.id]
-        assert tx.runs.recent(guild="2") == []
+        assert [one.id for one in tx.runs.recent(RunFilter(guild="1"))] == [forked.id, run.id]
+        assert tx.runs.recent(RunFilter(guild="2")) == []
 
 
 def test_prune_forgets_old_runs_that_are_over_and_keeps_the_ledger(runtime: Runtime) -> None:
@@ -249,7 +249,7 @@ def test_prune_forgets_old_runs_that_are_over_and_keeps_the_ledger(runtime: Runt
     going = start(runtime, narrative_text(2))
     unclear = perform_all(runtime, start(runtime, WRITES).id)
     with runtime.store.transaction() as tx:
-        tx.effects.finish(tx.effects.of_run(unclear.id)[0]["key"], "unknown")
+        tx.effects.finish(tx.effects.of_run(unclear.id)[0].key, "unknown")
     assert prune(runtime, done.now - timedelta(days=1)).runs == 0
     later = done.now + timedelta(days=1)
     assert prune(runtime, later, dry_run=True).runs == 1
@@ -267,7 +267,10 @@ def test_runs_are_found_by_text_and_time(runtime: Runtime) -> None:
     digest = start(runtime, narrative_text(1, name="daily_digest"))
     start(runtime, narrative_text(1, name="other"))
     with runtime.store.transaction() as tx:
-        assert [one.id for one in tx.runs.recent(text="Digest")] == [digest.id]
-        assert tx.runs.recent(text="%") == []
-        assert tx.runs.recent(since=digest.now + timedelta(hours=1)) == []
-        assert tx.runs.recent(until=digest.now + timedelta(hours=1), narrative="daily_digest")[0].id == digest.id
+        assert [one.id for one in tx.runs.recent(RunFilter(text="Digest"))] == [digest.id]
+        assert tx.runs.recent(RunFilter(text="%")) == []
+        assert tx.runs.recent(RunFilter(since=digest.now + timedelta(hours=1))) == []
+        assert (
+            tx.runs.recent(RunFilter(until=digest.now + timedelta(hours=1), narrative="daily_digest"))[0].id
+            == digest.id
+        )

@@ -8,9 +8,12 @@ from collections.abc import Callable
 import pytest
 
 from botticelli.carousel import Actor, pause, resume
+from botticelli.client import Client
+from botticelli.errors import ServiceUnavailable
 from botticelli.monitoring.watch import Watcher, watch
 from botticelli.runtime.process import Runtime
 from botticelli.telemetry.events import Event
+from tests.support.fleet.ports import refusing
 from tests.support.narratives import narrative_text, perform_all, perform_open, start
 from tests.support.waiting import wait_until
 from workers.executor.claims import claim
@@ -51,6 +54,21 @@ def test_a_replay_is_complete_and_goes_on_after_any_event(make_runtime: MakeRunt
         assert [event.id for event in replay(runtime, run.id, since=ids[place])] == ids[place + 1 :]
     act = next(event.as_json() for event in events if event.event == "act_finished")
     assert act["output"].startswith("[echo") and act["seconds"] >= 0 and act["id"] > 0
+
+
+def test_watch_of_an_unaccepted_run_without_redis_raises(make_runtime: MakeRuntime) -> None:
+    with refusing() as port:
+        settings = make_runtime(redis__url=f"redis://127.0.0.1:{port}/0").settings
+        with Client(settings) as client, pytest.raises(ServiceUnavailable, match="Redis is not available"):
+            next(client.watch("a run that nobody has accepted"))
+
+
+def test_watch_of_an_accepted_run_without_redis_goes_on(make_runtime: MakeRuntime, runtime: Runtime) -> None:
+    run_id = perform_all(runtime, start(runtime, narrative_text(1)).id).id
+    with refusing() as port:
+        settings = make_runtime(redis__url=f"redis://127.0.0.1:{port}/0").settings
+        with Client(settings) as client:
+            assert [event.event for event in client.watch(run_id)][-1] == "run_finished"
 
 
 def test_a_redis_that_lost_the_events_changes_neither_their_order_nor_their_ids(runtime: Runtime) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from botticelli.carousel import EnqueueOptions, enqueue
+from botticelli.carousel import EnqueueRequest, enqueue
 from botticelli.errors import NarrativeError
 from botticelli.narrative import load_narrative
 from botticelli.runtime.process import Runtime
@@ -36,7 +36,7 @@ def test_media_travel_with_the_run_and_go_when_nobody_needs_them(runtime: Runtim
     file = tmp_path / "look.toml"
     file.write_text(LOOK, encoding="utf-8")
     (tmp_path / "dot.png").write_bytes(PNG)
-    runs = [enqueue(runtime, load_narrative(file), str(file), EnqueueOptions()).run for _ in range(2)]
+    runs = [enqueue(runtime, load_narrative(file), str(file), EnqueueRequest()).run for _ in range(2)]
     (tmp_path / "dot.png").unlink()
     driver = script(runtime)
     assert [perform_all(runtime, one.id).status for one in runs] == ["completed", "completed"]

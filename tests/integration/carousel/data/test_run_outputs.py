@@ -32,7 +32,7 @@ def client_of() -> Iterator[Callable[[Runtime], Client]]:
 
 def test_outputs_are_those_of_the_last_act_in_order(runtime: Runtime, client_of: Callable[[Runtime], Client]) -> None:
     run_id = perform_all(runtime, start(runtime, narrative_text(3, TWO_ACTS)).id).id
-    run = client_of(runtime).run(run_id)
+    run = client_of(runtime).get(run_id)
     outputs = list(run.outputs())
     assert len(outputs) == 3
     assert all(f"two of {number}" in output for number, output in enumerate(outputs, 1))

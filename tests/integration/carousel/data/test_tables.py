@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import ProgrammingError
 
-from botticelli.carousel import Actor, EnqueueOptions, decide
+from botticelli.carousel import Actor, EnqueueRequest, decide
 from botticelli.carousel.control.run_control import resume
 from botticelli.carousel.enqueuing.from_wire import accept
 from botticelli.errors import InvalidInput, NarrativeError
@@ -185,7 +185,7 @@ def test_rows_are_pulled_once_whatever_happens_to_the_act(runtime: Runtime) -> N
     assert len(rows_of(runtime, "posts")) == 3
     with runtime.store.transaction() as tx:
         (effect,) = tx.effects.of_run(started.id)
-    assert (effect["command"], effect["status"], effect["output"]) == (
+    assert (effect.command, effect.status, effect.output) == (
         "pull",
         "done",
         [{"title": "t0"}, {"title": "t1"}],
@@ -240,7 +240,7 @@ updates = { review_status = "approved", rating = 5, title = "{{one.table_name}}'
 
 
 def test_text_over_the_wire_deletes_no_rows(runtime: Runtime) -> None:
-    accept(runtime, EnqueueOptions(run_id="w" * 32), text=PULL.format(keys=""))
+    accept(runtime, EnqueueRequest(run_id="w" * 32), text=PULL.format(keys=""))
     with runtime.store.transaction() as tx:
         rejected = tx.runs.get("w" * 32)
     assert rejected.status == "failed" and "deletes no rows" in str(rejected.reason)
@@ -262,7 +262,7 @@ args = { table_name = "posts", where_clause = "title = 'a'", updates = { title =
     assert perform_all(runtime, started.id).status == "completed"
     assert rows_of(runtime, "posts") == before
     with runtime.store.transaction() as tx:
-        done = {one["command"]: one["output"] for one in tx.effects.of_run(started.id)}
+        done = {one.command: one.output for one in tx.effects.of_run(started.id)}
     assert done["pull"] == [{"title": "a"}, {"title": "b"}]
     assert done["update_table"] == {"rows_affected": 1, "table_name": "posts"}
 
@@ -304,13 +304,13 @@ def test_an_update_waits_for_a_person_and_is_done_once(make_runtime: MakeRuntime
         (waiting,) = tx.effects.recent(status="waiting")
         tx.state.set("global.title", "another")
     assert [row["title"] for row in rows_of(runtime, "posts")] == ["a"]
-    decide(runtime, waiting["key"], "approved", Actor("", "ada@house"))
+    decide(runtime, waiting.key, "approved", Actor("", "ada@house"))
     assert perform_all(runtime, started.id).status == "paused", "that was about another value"
     assert [row["title"] for row in rows_of(runtime, "posts")] == ["a"]
     with runtime.store.transaction() as tx:
         (again,) = tx.effects.recent(status="waiting")
-    assert again["args"]["updates"] == {"title": "another"}
-    decide(runtime, again["key"], "approved", Actor("", "ada@house"))
+    assert again.args["updates"] == {"title": "another"}
+    decide(runtime, again.key, "approved", Actor("", "ada@house"))
     assert perform_all(runtime, started.id).status == "completed"
     assert [row["title"] for row in rows_of(runtime, "posts")] == ["another"]
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from botticelli.carousel import EnqueueOptions, enqueue
+from botticelli.carousel import EnqueueRequest, enqueue
 from botticelli.drivers import GenerateRequest, GenerateResponse, Usage
 from botticelli.drivers.echo import EchoDriver
 from botticelli.errors import InvalidInput, NarrativeError
@@ -259,9 +259,9 @@ def test_a_channel_is_created_once_and_reused(runtime: Runtime) -> None:
         effects = [*tx.effects.of_run(run.id), *tx.effects.of_run(again.id)]
     channel = state_of(runtime, "discord.1.channel.welcome")
     assert isinstance(channel, dict) and channel["name"] == "welcome"
-    assert [effect["command"] for effect in effects] == ["channels.create", *["messages.send"] * 3]
-    assert {effect["args"].get("channel_id") for effect in effects[1:]} == {channel["id"]}
-    assert {effect["status"] for effect in effects} == {"done"}
+    assert [effect.command for effect in effects] == ["channels.create", *["messages.send"] * 3]
+    assert {effect.args.get("channel_id") for effect in effects[1:]} == {channel["id"]}
+    assert {effect.status for effect in effects} == {"done"}
 
 
 def test_an_effect_that_is_done_is_not_done_again(runtime: Runtime) -> None:
@@ -283,7 +283,7 @@ def test_commands_that_do_not_exist_are_found_before_the_run(runtime: Runtime) -
 
 
 def test_rehearsed_platforms_are_announced(runtime: Runtime) -> None:
-    enqueued = enqueue(runtime, loaded(narrative_text(1, COMMANDS)), "test.toml", EnqueueOptions())
+    enqueued = enqueue(runtime, loaded(narrative_text(1, COMMANDS)), "test.toml", EnqueueRequest())
     assert enqueued.warnings == ("commands of discord are rehearsed offline; nothing outside is changed",)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from click.testing import CliRunner
 from sqlalchemy import insert
 
-from botticelli.carousel import EnqueueOptions, enqueue
+from botticelli.carousel import EnqueueRequest, enqueue
 from botticelli.cli.base.context import Invocation
 from botticelli.cli.narrative.narrative_command import narrative as narrative_command
 from botticelli.narrative import Environment, load_narrative, parse_narrative
@@ -34,7 +34,7 @@ EXAMPLE = Path(__file__).parents[4] / "narratives/examples/remember_me.toml"
 
 def acts_of_example(runtime: Runtime) -> dict[str, ActRow]:
     loaded = load_narrative(EXAMPLE, environment=Environment())
-    run = perform_all(runtime, enqueue(runtime, loaded, str(EXAMPLE), EnqueueOptions()).run.id)
+    run = perform_all(runtime, enqueue(runtime, loaded, str(EXAMPLE), EnqueueRequest()).run.id)
     assert run.status == "completed"
     with runtime.store.transaction() as tx:
         return {row.name: row for row in tx.acts.of_iteration(run.id, 1)}
@@ -55,7 +55,7 @@ def test_every_starter_is_performed(runtime: Runtime) -> None:
     for kind, form in itertools.product(KINDS, FORMS):
         text = starter("mine", kind=kind, form=form)
         loaded = parse_narrative(text, source="mine.toml", folder=Path(), name="mine", environment=Environment())
-        run = enqueue(runtime, loaded, "mine.toml", EnqueueOptions()).run
+        run = enqueue(runtime, loaded, "mine.toml", EnqueueRequest()).run
         assert perform_all(runtime, run.id).status == "completed", (kind, form)
 
 

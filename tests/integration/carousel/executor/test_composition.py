@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from botticelli.carousel import EnqueueOptions, accept
+from botticelli.carousel import EnqueueRequest, accept
 from botticelli.drivers import GenerateRequest, GenerateResponse, Usage
 from botticelli.drivers.echo import EchoDriver
 from botticelli.errors import DriverTerminal
@@ -349,7 +349,7 @@ def test_one_of_several_over_the_wire(runtime: Runtime, tmp_path: Path) -> None:
         {"text": SUITE},
     ]
     for number, request in enumerate(asked):
-        accept(runtime, EnqueueOptions(run_id=f"run-{number}"), **request)
+        accept(runtime, EnqueueRequest(run_id=f"run-{number}"), **request)
     runs = [run_of(runtime, f"run-{number}") for number in range(4)]
     assert [run.narrative for run in runs] == ["a", "b", "b", "as text"]
     assert [run.status for run in runs] == ["running", "running", "running", "failed"]

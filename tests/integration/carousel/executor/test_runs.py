@@ -9,7 +9,7 @@ from decimal import Decimal
 import pytest
 
 from botticelli.budget import Amounts, Draw
-from botticelli.carousel import EnqueueOptions, cancel, enqueue, pause, result_of, resume
+from botticelli.carousel import EnqueueRequest, cancel, enqueue, pause, result_of, resume
 from botticelli.carousel.plan.planned_calls import plan_iteration, shares
 from botticelli.carousel.plan.snapshots import narrative_of
 from botticelli.errors import InvalidInput
@@ -182,7 +182,7 @@ TEN_THOUSAND = '{"echo": {"default_tier": "t", "tiers": {"t": {"tpm": 10000}}}}'
 def test_a_model_whose_limits_are_a_guess_is_announced(make_runtime: MakeRuntime) -> None:
     providers = '{"echo": {"default_tier": "t", "tiers": {"t": {"tpm": 10000, "models": {"echo": {"rpm": 9}}}}}}'
     runtime = make_runtime(providers=providers, default_model="echo/echo-new")
-    enqueued = enqueue(runtime, loaded(narrative_text(1)), "test.toml", EnqueueOptions())
+    enqueued = enqueue(runtime, loaded(narrative_text(1)), "test.toml", EnqueueRequest())
     assert enqueued.warnings == ("echo/echo-new@t: no limits are known for this model; its tier's defaults apply",)
 
 
@@ -317,7 +317,7 @@ def test_a_long_retry_after_gives_the_iteration_back(make_runtime: MakeRuntime) 
 
 def test_the_same_key_names_the_same_run(runtime: Runtime) -> None:
     text = narrative_text(2)
-    options = EnqueueOptions(idempotency_key="monday")
+    options = EnqueueRequest(idempotency_key="monday")
     first = enqueue(runtime, loaded(text), "test.toml", options)
     second = enqueue(runtime, loaded(text), "test.toml", options)
     assert (first.created, second.created) == (True, False)

@@ -227,10 +227,10 @@ def _forget_snapshots() -> None:
 
 
 def test_run_never_accepted_can_not_be_resumed(runtime: Runtime) -> None:
-    from botticelli.carousel import EnqueueOptions, accept
+    from botticelli.carousel import EnqueueRequest, accept
     from botticelli.errors import InvalidInput
 
-    accept(runtime, EnqueueOptions(run_id="wrong", iterations=3), narrative="nobody_wrote_this")
+    accept(runtime, EnqueueRequest(run_id="wrong", iterations=3), narrative="nobody_wrote_this")
     with pytest.raises(InvalidInput, match=r"never accepted.*nobody_wrote_this"):
         resume(runtime, "wrong")
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func
 
-from botticelli.carousel import EnqueueOptions, Fork, enqueue, fork
+from botticelli.carousel import EnqueueRequest, Fork, enqueue, fork
 from botticelli.carousel.enqueuing import row_copy
 from botticelli.carousel.enqueuing.enqueue import begin
 from botticelli.carousel.enqueuing.row_options import RowOptions
@@ -40,7 +40,7 @@ def _outputs(runtime: Runtime, run: Run) -> list[str | None]:
 
 def _enqueue(runtime: Runtime, text: str, rows: list[dict[str, object]], **options: object) -> Run:
     given = RowOptions(ListSource(rows, "rows"))
-    return enqueue(runtime, loaded(text), "test.toml", EnqueueOptions(rows=given, **options)).run  # type: ignore[arg-type]
+    return enqueue(runtime, loaded(text), "test.toml", EnqueueRequest(rows=given, **options)).run  # type: ignore[arg-type]
 
 
 def test_each_row_is_one_iteration_with_its_values_as_data(runtime: Runtime) -> None:
@@ -79,7 +79,7 @@ def test_rows_of_a_file_beside_the_narrative_are_copied_once(runtime: Runtime, t
     )
     environment = Environment.for_local_files({}, ())
     read = load_narrative(file, environment=environment)
-    run = enqueue(runtime, read, str(file), EnqueueOptions()).run
+    run = enqueue(runtime, read, str(file), EnqueueRequest()).run
     (tmp_path / "people.csv").unlink()
     assert _outputs(runtime, perform_all(runtime, run.id)) == ["Ada", "Bob, the\nbuilder"]
 
@@ -90,7 +90,7 @@ def test_first_iterations_start_while_rows_are_copied_and_a_lost_copier_fails_th
     monkeypatch.setattr(row_copy, "BATCH_ROWS", 2)
     rows = [{"email": f"{number}@x", "name": "n", "note": {"tone": "t"}} for number in range(5)]
     source = SpooledSource(iter(rows), "rows")
-    options = EnqueueOptions(rows=RowOptions(source), idempotency_key="once")
+    options = EnqueueRequest(rows=RowOptions(source), idempotency_key="once")
     begun = begin(runtime, loaded(TEXT), "test.toml", options)
     run = begun.run
     assert (run.iterations, run.admissible, run.dispatched, run.due_at) == (5, 2, 2, run.rows_lease_until)
@@ -104,7 +104,7 @@ def test_first_iterations_start_while_rows_are_copied_and_a_lost_copier_fails_th
     failed = run_of(runtime, run.id)
     assert failed.status == "failed" and "2 of 5 iterations have their rows" in (failed.reason or "")
 
-    again = EnqueueOptions(rows=RowOptions(SpooledSource(iter(rows), "rows")), idempotency_key="once")
+    again = EnqueueRequest(rows=RowOptions(SpooledSource(iter(rows), "rows")), idempotency_key="once")
     resumed = enqueue(runtime, loaded(TEXT), "test.toml", again)
     assert not resumed.created
     ended = perform_all(runtime, run.id)
@@ -115,10 +115,10 @@ def test_first_iterations_start_while_rows_are_copied_and_a_lost_copier_fails_th
 
 def test_a_copier_that_was_replaced_writes_nothing(runtime: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(row_copy, "BATCH_ROWS", 1)
-    first = begin(runtime, loaded(TEXT), "t", EnqueueOptions(rows=RowOptions(ListSource(ROWS, "r")), run_id="r"))
+    first = begin(runtime, loaded(TEXT), "t", EnqueueRequest(rows=RowOptions(ListSource(ROWS, "r")), run_id="r"))
     with runtime.store.transaction() as tx:
         tx.runs.set("r", rows_lease_until=func.now())
-    second = begin(runtime, loaded(TEXT), "t", EnqueueOptions(rows=RowOptions(ListSource(ROWS, "r")), run_id="r"))
+    second = begin(runtime, loaded(TEXT), "t", EnqueueRequest(rows=RowOptions(ListSource(ROWS, "r")), run_id="r"))
     assert first.row_copy is not None and second.row_copy is not None
     first.row_copy.run()
     assert run_of(runtime, "r").admissible == 2

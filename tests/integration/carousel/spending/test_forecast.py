@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import text
 
 from botticelli.budget import Amounts
-from botticelli.carousel import EnqueueOptions
+from botticelli.carousel import EnqueueRequest
 from botticelli.carousel.forecast.forecast import Forecast, forecast
 from botticelli.cli.runs.plan_text import lines
 from botticelli.drivers import GenerateRequest, GenerateResponse, Usage
@@ -42,7 +42,7 @@ def limited(make_runtime: MakeRuntime, **windows: float) -> Runtime:
 
 
 def planned(runtime: Runtime, text: str, **options: object) -> Forecast:
-    return forecast(runtime, loaded(text), "test.toml", EnqueueOptions(**options), services_run=True)  # type: ignore[arg-type]
+    return forecast(runtime, loaded(text), "test.toml", EnqueueRequest(**options), services_run=True)  # type: ignore[arg-type]
 
 
 class Timed(EchoDriver):
