@@ -49,11 +49,11 @@ def unacked(runtime: Runtime) -> tuple[int, int]:
     return runtime.redis.hlen(f"{prefix}:unacked"), runtime.redis.zcard(f"{prefix}:unacked_index")
 
 
-def received(connection: Connection, queue: Queue, wanted: int, channel: Any) -> list[Any]:
+def received(connection: Connection, queue: Queue, count: int, channel: Any) -> list[Any]:
     messages: list[Any] = []
     consumer = connection.Consumer([queue], channel=channel, callbacks=[lambda _, message: messages.append(message)])
     with consumer:
-        wait_until(lambda: drained(connection) and len(messages) == wanted, "the messages")
+        wait_until(lambda: drained(connection) and len(messages) == count, "the messages")
     return messages
 
 
@@ -74,7 +74,7 @@ def number_of(message: Any) -> int:
     return int(message.payload[1]["number"])
 
 
-def test_what_is_acknowledged_goes_with_the_next_message_or_by_itself(
+def test_acknowledgement_goes_with_the_next_message_or_by_itself(
     runtime: Runtime, connect: Callable[[], Connection]
 ) -> None:
     connection, queue = connect(), Queue("work")
@@ -130,11 +130,11 @@ def test_of_iterations_the_server_keeps_no_copy_and_all_that_were_not_begun_are_
     refused.reject()
     again.requeue()
     channel.qos.remove_acked()
-    waiting = [json.loads(one) for one in runtime.redis.lrange(f"{runtime.settings.redis.prefix}:work", 0, -1)]
-    assert [one["properties"]["delivery_tag"] for one in waiting] == [again.delivery_tag]
+    waiting = [json.loads(entry) for entry in runtime.redis.lrange(f"{runtime.settings.redis.prefix}:work", 0, -1)]
+    assert [entry["properties"]["delivery_tag"] for entry in waiting] == [again.delivery_tag]
     channel.close()
     assert runtime.redis.llen(f"{runtime.settings.redis.prefix}:work") == 2
-    assert {number_of(one) for one in received(connection, queue, 2, connection.channel())} == {2, 3}
+    assert {number_of(delivery) for delivery in received(connection, queue, 2, connection.channel())} == {2, 3}
 
 
 def waiting(runtime: Runtime) -> int:
@@ -176,7 +176,7 @@ def test_a_request_is_never_taken_in_a_lot(runtime: Runtime, connect: Callable[[
     client = connection.channel()._create_client()
     take = client.register_script(redis_transport._take_more_script())
     lot = take(["work"], [8, redis_transport.ITERATION_MARK])
-    assert [json.loads(one)["headers"]["task"] for one in lot] == [RUN_ITERATION] * 2
+    assert [json.loads(entry)["headers"]["task"] for entry in lot] == [RUN_ITERATION] * 2
     assert take(["work"], [8, redis_transport.ITERATION_MARK]) == []
     assert waiting(runtime) == 2
     assert len(received(connection, queue, 2, connection.channel())) == 2

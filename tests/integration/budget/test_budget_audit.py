@@ -67,7 +67,7 @@ def test_requests_count_when_drawn_and_tokens_when_settled() -> None:
     assert audit([spent(1, 900, settled=False)]) == []
 
 
-def test_what_calls_used_beyond_their_estimate_is_no_violation() -> None:
+def test_usage_beyond_the_estimate_is_no_violation() -> None:
     finding = only(spent(1, 90, estimate=50), spent(2, 50, estimate=50))
     assert finding.violations == ()
     assert finding.excesses == (Interval(1000, 2000, 140, 40, 100),)
@@ -88,8 +88,8 @@ def test_where_limits_changed_the_largest_of_an_interval_counts() -> None:
 
 def test_each_scope_and_window_has_its_own_finding() -> None:
     both = Scope("a", (REQUESTS, TOKENS), 0), Scope("b", (TOKENS,), 0)
-    found = audit([Spent(both, 0, 10, Amounts(1, 5), Amounts(1, 5))])
-    assert [(one.scope, one.window) for one in found] == [
+    passed = audit([Spent(both, 0, 10, Amounts(1, 5), Amounts(1, 5))])
+    assert [(passage.scope, passage.window) for passage in passed] == [
         ("a", "requests/10s"),
         ("a", "tokens/10s"),
         ("b", "tokens/10s"),
@@ -122,8 +122,8 @@ def test_every_kind_of_every_metric_is_filled_in_peace_and_passed_by_one(metric:
 
 @pytest.mark.parametrize("metric", METRICS)
 def test_in_flight_only_that_counts_which_is_charged_at_the_draw_or_is_a_slot(metric: Metric) -> None:
-    found = audit([used(Window(metric, 100, 10), 1, None, 101)])
-    assert [bool(finding.violations) for finding in found] == ([] if CHARGED_AT[metric] == "settle" else [True])
+    passed = audit([used(Window(metric, 100, 10), 1, None, 101)])
+    assert [bool(finding.violations) for finding in passed] == ([] if CHARGED_AT[metric] == "settle" else [True])
 
 
 def test_input_beyond_the_estimate_is_charged_at_the_settle() -> None:
@@ -132,7 +132,7 @@ def test_input_beyond_the_estimate_is_charged_at_the_settle() -> None:
     assert only(used(window, 1, 12, 199, 90), used(window, 4, 5, 10)).worst == Interval(4000, 12_000, 119, 109, 100)
 
 
-def test_what_was_given_back_has_begun_its_window() -> None:
+def test_returned_tokens_have_begun_their_window() -> None:
     window = Window("input_tokens", 100, 10, "fixed")
     rows = used(window, 1, 2, 0, 50), used(window, 9, 10, 100), used(window, 11, 12, 100)
     assert only(*rows).violations == ()
@@ -247,7 +247,7 @@ def test_whatever_the_budget_grants_is_cleared(seed: int, guard_ms: int) -> None
 
 
 @pytest.mark.parametrize("window", WINDOWS, ids=lambda window: window.name)
-def test_what_is_cleared_fills_the_window(window: Window) -> None:
+def test_cleared_usage_fills_the_window(window: Window) -> None:
     [finding] = audit(excess_demand(Scope("s", (window,)), random.Random(4)))
     assert finding.violations == ()
     assert finding.worst.ratio > 0.85
@@ -278,7 +278,7 @@ def excess_demand(scope: Scope, chance: random.Random) -> list[Spent]:
             settled_at_ms = budget.settle(ticket, ticket, scope, actual).settled_at_ms
             budget.release(ticket, [scope])
             rows.append(Spent((scope,), drawn.drawn_at_ms, settled_at_ms, actual, drawn.amounts))
-    return rows + [Spent((scope,), one.drawn_at_ms, None, one.amounts, one.amounts) for _, one in in_flight]
+    return rows + [Spent((scope,), spent.drawn_at_ms, None, spent.amounts, spent.amounts) for _, spent in in_flight]
 
 
 def leap(now_ms: int, chance: random.Random) -> int:

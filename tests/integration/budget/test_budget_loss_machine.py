@@ -98,17 +98,17 @@ class LossMachine(RuleBasedStateMachine):
         if copied:
             self.copy_data()
         self.draws += 1
-        draw_id, asked = f"d{self.draws}", Amounts(1, self.held.pop(ticket, tokens))
-        answer = self.budget.draw(ticket, draw_id, SCOPE, asked)
+        draw_id, spent = f"d{self.draws}", Amounts(1, self.held.pop(ticket, tokens))
+        answer = self.budget.draw(ticket, draw_id, SCOPE, spent)
         if not isinstance(answer, Draw):
             return
         self.lose(loss)
         if loss:
             self.budget.usage(SCOPE)
         drawn_at_ms = answer.drawn_at_ms
-        self.rows[draw_id] = Row(drawn_at_ms, drawn_at_ms, asked.tokens, ticket)
+        self.rows[draw_id] = Row(drawn_at_ms, drawn_at_ms, spent.tokens, ticket)
         self.lose(late)
-        if not isinstance(self.budget.draw(ticket, draw_id, SCOPE, asked), Draw):
+        if not isinstance(self.budget.draw(ticket, draw_id, SCOPE, spent), Draw):
             del self.rows[draw_id]
 
     @rule(part=st.floats(0, 1), loss=losses, data=st.data())

@@ -38,7 +38,7 @@ class Ledger:
         return False
 
 
-def test_what_is_granted_before_and_after_two_losses_stays_within_the_day(socket: str) -> None:
+def test_grants_around_two_losses_stay_within_the_day(socket: str) -> None:
     ledger, granted = Ledger(), [0] * SPENDERS
     losses = {0.3: threading.Event(), 0.6: threading.Event()}
 

@@ -122,12 +122,17 @@ class BudgetMachine(RuleBasedStateMachine):
             self.naive[name].sweep(now)
         return now
 
-    def same(self, one: Answer, other: Answer) -> Answer:
-        assert one == other
-        return one
+    def same(self, first: Answer, second: Answer) -> Answer:
+        assert first == second
+        return first
 
-    def judge(self, refused: bool, asked: list[tuple[Scope, Amounts, Amounts, list[NaiveWaiter]]], now: int) -> None:
-        verdicts = [self.naive[s.name].verdicts(s, wanted, own, now, ahead) for s, wanted, own, ahead in asked]
+    def judge(
+        self, refused: bool, requested: list[tuple[Scope, Amounts, Amounts, list[NaiveWaiter]]], now: int
+    ) -> None:
+        verdicts = [
+            self.naive[s.name].verdicts(s, wanted_amounts, own, now, ahead)
+            for s, wanted_amounts, own, ahead in requested
+        ]
         if refused:
             assert any(may for _, may in verdicts), "refused, though everything fitted"
         else:
@@ -149,11 +154,14 @@ class BudgetMachine(RuleBasedStateMachine):
             self.naive[share.scope.name].wait(ticket, share.amounts, at_ms, at_ms + late_ms, join)
 
     @rule(
-        ticket=tickets, asked=st.dictionaries(names, amounts, min_size=1, max_size=3), low=st.booleans(), ms=leases_ms
+        ticket=tickets,
+        requested=st.dictionaries(names, amounts, min_size=1, max_size=3),
+        low=st.booleans(),
+        ms=leases_ms,
     )
-    def reserve(self, ticket: str, asked: dict[str, Amounts], low: bool, ms: int) -> None:
-        shares = [Share(SCOPES[name][low], wanted) for name, wanted in asked.items()]
-        now = self.begin(list(asked))
+    def reserve(self, ticket: str, requested: dict[str, Amounts], low: bool, ms: int) -> None:
+        shares = [Share(SCOPES[name][low], wanted_amounts) for name, wanted_amounts in requested.items()]
+        now = self.begin(list(requested))
         answer = self.same(
             self.redis.reserve(ticket, shares, ms / 1000), self.memory.reserve(ticket, shares, ms / 1000)
         )
@@ -161,14 +169,14 @@ class BudgetMachine(RuleBasedStateMachine):
 
     @rule(
         several=st.lists(tickets, min_size=2, max_size=5, unique=True),
-        asked=st.dictionaries(names, amounts, min_size=1, max_size=3),
+        requested=st.dictionaries(names, amounts, min_size=1, max_size=3),
         low=st.booleans(),
         ms=leases_ms,
     )
-    def reserve_all(self, several: list[str], asked: dict[str, Amounts], low: bool, ms: int) -> None:
+    def reserve_all(self, several: list[str], requested: dict[str, Amounts], low: bool, ms: int) -> None:
         """As one after the other; only that the one who ends it keeps no place."""
-        shares = [Share(SCOPES[name][low], wanted) for name, wanted in asked.items()]
-        now = self.begin(list(asked))
+        shares = [Share(SCOPES[name][low], wanted_amounts) for name, wanted_amounts in requested.items()]
+        now = self.begin(list(requested))
         answer = self.same(
             self.redis.reserve_all(several, shares, ms / 1000), self.memory.reserve_all(several, shares, ms / 1000)
         )
@@ -195,27 +203,29 @@ class BudgetMachine(RuleBasedStateMachine):
                 self.naive[share.scope.name].leave(ticket)
                 self.naive[share.scope.name].reserve(ticket, share.amounts, now + ms)
 
-    @rule(ticket=tickets, draw=draws, scope=scopes, asked=amounts)
-    def draw(self, ticket: str, draw: str, scope: Scope, asked: Amounts) -> None:
-        answer = self.same(self.redis.draw(ticket, draw, scope, asked), self.memory.draw(ticket, draw, scope, asked))
-        self.drew(ticket, draw, scope, asked, answer)
+    @rule(ticket=tickets, draw=draws, scope=scopes, requested=amounts)
+    def draw(self, ticket: str, draw: str, scope: Scope, requested: Amounts) -> None:
+        answer = self.same(
+            self.redis.draw(ticket, draw, scope, requested), self.memory.draw(ticket, draw, scope, requested)
+        )
+        self.drew(ticket, draw, scope, requested, answer)
 
     @rule(several=st.lists(st.builds(DrawRequest, tickets, draws, scopes, amounts), min_size=2, max_size=4))
     def draw_all(self, several: list[DrawRequest]) -> None:
         answers = self.same(self.redis.draw_all(several), self.memory.draw_all(several))
-        for one, answer in zip(several, answers, strict=True):
-            self.drew(*one, answer)
+        for request, answer in zip(several, answers, strict=True):
+            self.drew(*request, answer)
 
-    def drew(self, ticket: str, draw: str, scope: Scope, asked: Amounts, answer: Draw | Refusal) -> None:
+    def drew(self, ticket: str, draw: str, scope: Scope, requested: Amounts, answer: Draw | Refusal) -> None:
         now, naive = self.begin([scope.name]), self.naive[scope.name]
         if ticket in naive.holds and draw in naive.holds[ticket].draws:
             assert not isinstance(answer, Refusal)
             assert answer.amounts == naive.holds[ticket].draws[draw].amounts
             return
-        self.judge(isinstance(answer, Refusal), [(scope, asked, naive.covered(ticket, asked), [])], now)
+        self.judge(isinstance(answer, Refusal), [(scope, requested, naive.covered(ticket, requested), [])], now)
         if not isinstance(answer, Refusal):
             assert answer.drawn_at_ms == now
-            naive.draw(ticket, draw, asked, now, DRAW_LEASE_MS)
+            naive.draw(ticket, draw, requested, now, DRAW_LEASE_MS)
 
     @rule(ticket=tickets, draw=draws, scope=scopes, actual=st.none() | amounts)
     def settle(self, ticket: str, draw: str, scope: Scope, actual: Amounts | None) -> None:
@@ -251,20 +261,20 @@ class BudgetMachine(RuleBasedStateMachine):
 
     @rule(ticket=tickets, called=st.lists(names, min_size=1, unique=True), ms=leases_ms)
     def renew(self, ticket: str, called: list[str], ms: int) -> None:
-        now, wanted = self.begin(called), [SCOPES[name][0] for name in called]
-        answer = self.same(*(budget.renew(ticket, wanted, ms / 1000) for budget in (self.redis, self.memory)))
+        now, called_scopes = self.begin(called), [SCOPES[name][0] for name in called]
+        answer = self.same(*(budget.renew(ticket, called_scopes, ms / 1000) for budget in (self.redis, self.memory)))
         holds = [self.naive[name].holds[ticket] for name in called if ticket in self.naive[name].holds]
         for hold in holds:
             hold.lease_until_ms = now + ms
         assert answer is (len(holds) == len(called))
 
-    @rule(scope=scopes, asked=amounts)
-    def charge(self, scope: Scope, asked: Amounts) -> None:
+    @rule(scope=scopes, requested=amounts)
+    def charge(self, scope: Scope, requested: Amounts) -> None:
         now, naive = self.begin([scope.name]), self.naive[scope.name]
-        answer = self.same(self.redis.charge(scope, asked), self.memory.charge(scope, asked))
-        self.judge(answer is not None, [(scope, asked, NOTHING, naive.ahead_of(""))], now)
+        answer = self.same(self.redis.charge(scope, requested), self.memory.charge(scope, requested))
+        self.judge(answer is not None, [(scope, requested, NOTHING, naive.ahead_of(""))], now)
         if answer is None:
-            naive.record(AT_DRAW + AT_SETTLE, now, asked)
+            naive.record(AT_DRAW + AT_SETTLE, now, requested)
 
     @rule(scope=scopes, ms=st.sampled_from([1, 80]))
     def block(self, scope: Scope, ms: int) -> None:

@@ -73,8 +73,8 @@ def test_so_many_grants_take_no_more_than_the_bound(
         bulk = client.register_script(bulk_source())
         while granted < grants:
             assert budget.charge(scope, ASKED) is None
-            lasting, (asked, *_) = budget.sent
-            in_bulk = bulk(lasting.keys, [lasting.limits, json.dumps([*json.loads(str(asked))[:-1], clock.ms])])
+            lasting, (arguments, *_) = budget.sent
+            in_bulk = bulk(lasting.keys, [lasting.limits, json.dumps([*json.loads(str(arguments))[:-1], clock.ms])])
             granted += 1 + in_bulk
             clock.advance((1 + in_bulk) * STEP_MS)
             most = max(most, memory_bytes(client))

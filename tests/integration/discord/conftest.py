@@ -19,8 +19,8 @@ def discord(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeDiscord]:
     captures._verified.clear()
     with serving() as fake:
         yield fake
-    asked = {(one.method, one.path, json.dumps(one.body)) for one in fake.requests}
-    assert [fault for method, path, body in asked for fault in faults(method, path, json.loads(body))] == []
+    requests = {(request.method, request.path, json.dumps(request.body)) for request in fake.requests}
+    assert [fault for method, path, body in requests for fault in faults(method, path, json.loads(body))] == []
 
 
 @pytest.fixture

@@ -62,8 +62,8 @@ def test_iteration_waiting_for_approval_lets_the_others_go_on(
     assert (run.status, run.dispatched, discord.contents(channel)) == ("paused", 3, [])
     assert numbers(effects_waiting(careful, run.id)) == [1, 2, 3]
     assert f"3 iterations wait for approval; `botticelli effects list --waiting --run {run.id}`" in (run.reason or "")
-    found = why(careful, run.id)
-    assert (found.cause, len(found.details["effects"])) == ("approval", 3)
+    diagnosis = why(careful, run.id)
+    assert (diagnosis.cause, len(diagnosis.details["effects"])) == ("approval", 3)
 
 
 @pytest.mark.parametrize("concurrency", [1, 3])
@@ -131,8 +131,8 @@ def test_approval_while_other_iterations_run_admits_its_iteration(
     run = start(careful, posts(channel))
     perform_open(careful, run.id)
     assert (run_of(careful, run.id).status, numbers(effects_waiting(careful, run.id))) == ("running", [1])
-    found = why(careful, run.id)
-    assert (found.cause, "1 effect waits for approval" in found.summary) == ("queued", True)
+    diagnosis = why(careful, run.id)
+    assert (diagnosis.cause, "1 effect waits for approval" in diagnosis.summary) == ("queued", True)
     decide_number(careful, run, 1)
     stopped = perform_all(careful, run.id)
     assert (stopped.status, stopped.succeeded, discord.contents(channel)) == ("paused", 1, ["post 1"])

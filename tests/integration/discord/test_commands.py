@@ -103,7 +103,7 @@ def test_every_command_of_every_family_succeeds(on_discord: OnDiscord, discord: 
     run, done = play(on_discord(), *acts)
     assert run.status == "completed", run.reason
     seen = outputs(done)
-    commands = {one.split('command = "')[1].split('"')[0] for one in acts}
+    commands = {text.split('command = "')[1].split('"')[0] for text in acts}
     assert catalogue().entries.keys() - commands == set()
     assert seen["made"]["name"] == "some-news"
     assert (seen["got"]["id"], seen["got"]["existed"]) == (seen["made"]["id"], True)
@@ -113,22 +113,22 @@ def test_every_command_of_every_family_succeeds(on_discord: OnDiscord, discord: 
     assert seen["message"]["content"] == "hello again"
     assert seen["reactions"]["count"] == 1
     assert seen["thread_of"]["thread_id"] == seen["sent"]["id"]
-    assert [one["name"] for one in seen["posts"]] == ["first"]
+    assert [post["name"] for post in seen["posts"]] == ["first"]
     assert seen["member"]["roles"] == [seen["role"]["id"]]
     assert seen["renamed"]["changes"] == ["nickname"]
-    assert [one["name"] for one in seen["events"]] == ["party"]
+    assert [event["name"] for event in seen["events"]] == ["party"]
     assert (seen["bulk"]["deleted_count"], seen["cleared"]["cleared"]) == (1, 0)
     assert discord.channels("some-news") == []
-    reasons = [one["reason"] for one in discord.world.data.guilds[GUILD]["audit"] if one["action_type"] == 12]
-    assert any(f"no news (botticelli run={run.id} act=gone" in one for one in reasons)
+    reasons = [entry["reason"] for entry in discord.world.data.guilds[GUILD]["audit"] if entry["action_type"] == 12]
+    assert any(f"no news (botticelli run={run.id} act=gone" in reason for reason in reasons)
 
 
 def test_requests_match_the_openapi_description_of_discord() -> None:
     """Of every test here, when it ends. This is what such a request would be told."""
     wrong = {"content": "x" * 4001, "tts": 1, "nonce": 5.5, "embed": {}}
     said = "\n".join(faults("POST", "/channels/1/messages", wrong))
-    for one in ("$.content", "$.tts 1 is not of type", "$.nonce 5.5", "no field embed"):
-        assert one in said
+    for fault in ("$.content", "$.tts 1 is not of type", "$.nonce 5.5", "no field embed"):
+        assert fault in said
     assert "'name' is a required property" in "".join(faults("POST", "/guilds/1/channels", {"type": 0}))
     assert "$.type 77 is not valid" in "".join(faults("POST", "/guilds/1/channels", {"name": "n", "type": 77}))
     assert faults("POST", "/guilds/1/channels", {"name": "n", "type": 0}) == []
@@ -154,12 +154,12 @@ def test_text_of_a_model_is_sent_without_mentions(on_discord: OnDiscord, discord
     ]
     run, _ = play(runtime, *acts)
     assert run.status == "completed"
-    sent = next(one.body for one in discord.requests if one.path.endswith("/messages"))
+    sent = next(request.body for request in discord.requests if request.path.endswith("/messages"))
     assert sent["content"] == hostile.replace("@everyone", "@\u200beveryone")
     assert sent["allowed_mentions"] == {"parse": [], "replied_user": False}
     assert sent["flags"] == 4
-    found = next(iter(discord.world.data.messages[discord.channels("news")[0]["id"]].values()))
-    assert found["mention_everyone"] is False
+    message = next(iter(discord.world.data.messages[discord.channels("news")[0]["id"]].values()))
+    assert message["mention_everyone"] is False
 
 
 def test_long_texts_are_sent_in_parts(on_discord: OnDiscord, discord: FakeDiscord) -> None:
@@ -188,11 +188,13 @@ def test_retry_after_of_discord_is_waited_for(on_discord: OnDiscord, discord: Fa
 def test_rate_limit_bucket_is_not_overdrawn(on_discord: OnDiscord, discord: FakeDiscord) -> None:
     discord.limits = {"POST .*/messages$": (2, 0.5)}
     made = act("made", "channels.get_or_create", guild_id=GUILD, name="news")
-    sends = [act(f"s{one}", "messages.send", channel_id="{state.made.id}", content=f"{one}") for one in range(5)]
+    sends = [
+        act(f"s{number}", "messages.send", channel_id="{state.made.id}", content=f"{number}") for number in range(5)
+    ]
     run, _ = play(on_discord(), made, *sends)
     assert run.status == "completed"
     assert discord.contents(discord.channels("news")[0]["id"]) == ["0", "1", "2", "3", "4"]
-    assert [one.status for one in discord.requests if one.status == 429] == []
+    assert [request.status for request in discord.requests if request.status == 429] == []
 
 
 def test_long_wait_hands_the_iteration_back(on_discord: OnDiscord, discord: FakeDiscord) -> None:
@@ -215,8 +217,8 @@ def test_invalid_token_is_not_retried(
 ) -> None:
     monkeypatch.setenv("DISCORD_TOKEN", "another")
     acts = [
-        act(f"a{one}", "channels.list", guild_id=GUILD).replace("output_var", "retries = 0\noutput_var")
-        for one in (1, 2)
+        act(f"a{number}", "channels.list", guild_id=GUILD).replace("output_var", "retries = 0\noutput_var")
+        for number in (1, 2)
     ]
     run, _ = play(on_discord(), *acts, iterations=4, continue_on_error=True)
     assert run.failed == 4

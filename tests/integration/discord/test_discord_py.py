@@ -54,21 +54,24 @@ def test_client_creates_a_channel_and_edits_its_messages(server: FakeDiscord, ru
         table = discord.File(io.BytesIO(b"a,b\n1,2\n"), "table.csv")
         first = await channel.send("hello", file=table, nonce=1234)
         assert (first.content, first.author.id, first.pinned, first.nonce) == ("hello", int(BOT_ID), False, "1234")
-        assert [(one.filename, one.size) for one in first.attachments] == [("table.csv", 8)]
+        assert [(attachment.filename, attachment.size) for attachment in first.attachments] == [("table.csv", 8)]
         await first.pin(reason="to be seen")
         second = await first.reply("and @everyone")
         await first.edit(content="hello again")
         read = await channel.fetch_message(first.id)
         assert (read.content, read.pinned, read.edited_at is None) == ("hello again", True, False)
-        assert [one.filename for one in read.attachments] == ["table.csv"]
-        assert [one.id async for one in channel.pins()] == [first.id]
+        assert [attachment.filename for attachment in read.attachments] == ["table.csv"]
+        assert [message.id async for message in channel.pins()] == [first.id]
         await first.add_reaction("🎨")
         read = await channel.fetch_message(first.id)
-        assert [(one.emoji, one.count, one.me) for one in read.reactions] == [("🎨", 1, True)]
-        newest = [one.id async for one in channel.history()]
+        assert [(reaction.emoji, reaction.count, reaction.me) for reaction in read.reactions] == [("🎨", 1, True)]
+        newest = [message.id async for message in channel.history()]
         assert newest == [second.id, first.id]
         both = await first.add_files(discord.File(io.BytesIO(b"\xff\r\n\x00"), "a_b.bin", description="bytes"))
-        assert [(one.filename, one.size) for one in both.attachments] == [("table.csv", 8), ("a_b.bin", 4)]
+        assert [(attachment.filename, attachment.size) for attachment in both.attachments] == [
+            ("table.csv", 8),
+            ("a_b.bin", 4),
+        ]
         assert (await first.edit(attachments=[])).attachments == []
         await second.delete()
 
@@ -76,7 +79,7 @@ def test_client_creates_a_channel_and_edits_its_messages(server: FakeDiscord, ru
     (channel,) = server.channels("some-news")
     (message,) = server.world.data.messages[channel["id"]].values()
     assert (message["content"], message["pinned"]) == ("hello again", True)
-    assert [one["reason"] for one in server.world.data.guilds[GUILD]["audit"]] == ["a test: é"]
+    assert [entry["reason"] for entry in server.world.data.guilds[GUILD]["audit"]] == ["a test: é"]
 
 
 def test_client_manages_roles_members_and_threads(server: FakeDiscord, run: Run) -> None:
@@ -89,13 +92,13 @@ def test_client_manages_roles_members_and_threads(server: FakeDiscord, run: Run)
         await member.add_roles(role)
         edited = await member.edit(nick="Ada")
         assert edited is not None and (edited.nick, edited.name) == ("Ada", "ada")
-        assert {one.name for one in await guild.fetch_roles()} == {"@everyone", "painter"}
+        assert {role.name for role in await guild.fetch_roles()} == {"@everyone", "painter"}
         channel = await new_channel(client, "talk")
         thread = await channel.create_thread(name="about it", type=discord.ChannelType.public_thread)
         assert (thread.parent_id, thread.name) == (channel.id, "about it")
-        assert [one.id for one in await guild.active_threads()] == [thread.id]
+        assert [thread.id for thread in await guild.active_threads()] == [thread.id]
         await thread.delete()
-        assert [one.id for one in await guild.fetch_channels()] == [channel.id]
+        assert [channel.id for channel in await guild.fetch_channels()] == [channel.id]
 
     run(steps)
     ada = server.world.data.guilds[GUILD]["members"][USER]
@@ -106,7 +109,9 @@ def test_client_reads_all_kinds_of_objects(server: FakeDiscord, run: Run) -> Non
     async def steps(client: discord.Client) -> None:
         guild = await client.fetch_guild(int(GUILD))
         assert client.application is not None and client.application.approximate_guild_count == 1
-        assert [(one.name, one.approximate_member_count) async for one in client.fetch_guilds()] == [("The guild", 2)]
+        assert [(guild.name, guild.approximate_member_count) async for guild in client.fetch_guilds()] == [
+            ("The guild", 2)
+        ]
         voice = await guild.create_voice_channel("Talk here", bitrate=32_000)
         stage = await guild.create_stage_channel("On Stage")
         assert (voice.name, voice.bitrate, stage.bitrate, stage.rtc_region) == ("Talk here", 32_000, 64_000, None)
@@ -114,10 +119,10 @@ def test_client_reads_all_kinds_of_objects(server: FakeDiscord, run: Run) -> Non
         post = await forum.create_thread(name="how?", content="like this")
         await post.message.add_reaction("🎨")
         message = await post.thread.fetch_message(post.message.id)
-        reactors = [one.id async for one in message.reactions[0].users()]
+        reactors = [reaction.id async for reaction in message.reactions[0].users()]
         assert (message.content, reactors) == ("like this", [int(BOT_ID)])
         invite = await voice.create_invite(max_age=60)
-        assert [(one.code, one.max_age) for one in await guild.invites()] == [(invite.code, 60)]
+        assert [(invite.code, invite.max_age) for invite in await guild.invites()] == [(invite.code, 60)]
         soon = discord.utils.utcnow() + timedelta(days=1)
         event = await guild.create_scheduled_event(
             name="party",
@@ -132,7 +137,7 @@ def test_client_reads_all_kinds_of_objects(server: FakeDiscord, run: Run) -> Non
         await event.delete()
         ada = discord.Object(int(USER))
         await guild.ban(ada, reason="a test")
-        assert [(one.user.id, one.reason) async for one in guild.bans()] == [(ada.id, "a test")]
+        assert [(ban.user.id, ban.reason) async for ban in guild.bans()] == [(ada.id, "a test")]
         await guild.unban(ada)
         newest = await anext(guild.audit_logs())
         assert newest.action == discord.AuditLogAction.unban and newest.target is not None
@@ -163,7 +168,7 @@ def test_refusals_raise_the_exceptions_of_the_client(server: FakeDiscord, run: R
     run(steps)
     with pytest.raises(discord.LoginFailure):
         run(steps, "another")
-    refused = [one.status for one in server.requests if (one.status or 0) >= 400]
+    refused = [request.status for request in server.requests if (request.status or 0) >= 400]
     assert refused == [404, 403, 400, 403, 401]
 
 
@@ -180,11 +185,11 @@ def test_client_waits_as_long_as_discord_says(server: FakeDiscord, run: Run) -> 
             await channel.send(str(number))
         server.faults = [Fault("GET", "429-global", seconds=0.3)]
         began = time.monotonic()
-        assert [one.content async for one in channel.history(oldest_first=True)] == ["0", "1", "2"]
+        assert [message.content async for message in channel.history(oldest_first=True)] == ["0", "1", "2"]
         assert time.monotonic() - began >= 0.3
 
     run(steps)
     (channel,) = server.channels("news")
     assert server.contents(channel["id"]) == ["0", "1", "2"]
     login_and_guild = [200] * 3
-    assert [one.status for one in server.requests] == [*login_and_guild, 429, 201, 200, 200, 200, 429, 200]
+    assert [request.status for request in server.requests] == [*login_and_guild, 429, 201, 200, 200, 200, 429, 200]

@@ -62,9 +62,9 @@ def test_lost_answer_doubles_no_effect(on_discord: OnDiscord, discord: FakeDisco
     run, done = play(on_discord(), *acts)
     assert run.status == "completed", run.reason
     world = discord.world.data
-    assert [len(discord.channels(one)) for one in ("news", "forum", "talk", "first")] == [1, 1, 1, 1]
-    assert [len(one) for one in discord.contents(outputs(done)["made"]["id"])] == [2000, 500]
-    assert [one["name"] for one in world.guilds[GUILD]["roles"].values()].count("painter") == 1
+    assert [len(discord.channels(name)) for name in ("news", "forum", "talk", "first")] == [1, 1, 1, 1]
+    assert [len(content) for content in discord.contents(outputs(done)["made"]["id"])] == [2000, 500]
+    assert [role["name"] for role in world.guilds[GUILD]["roles"].values()].count("painter") == 1
     assert len(world.guilds[GUILD]["events"]) == 1
 
 
@@ -92,7 +92,7 @@ def test_worker_killed_after_the_request_doubles_no_effect(
     assert (after.status, died) == ("completed", ["channels.create", "messages.send"])
     assert len(discord.channels("news")) == 1
     assert discord.contents(discord.channels("news")[0]["id"]) == ["the same text", "the same text"]
-    assert {one.status for one in all_effects(runtime)} == {"done"}
+    assert {effect.status for effect in all_effects(runtime)} == {"done"}
 
 
 def test_worker_with_a_slow_clock_doubles_no_effect(
@@ -152,7 +152,7 @@ def test_channel_of_a_lost_iteration_is_found_by_the_next(
     assert perform_all(runtime, run.id).status == "completed"
     (channel,) = discord.channels("news")
     assert state(runtime, f"discord.{GUILD}.channel.news")["id"] == channel["id"]
-    assert [(one.number, one.status) for one in all_effects(runtime)] == [(1, "done")]
+    assert [(effect.number, effect.status) for effect in all_effects(runtime)] == [(1, "done")]
 
 
 def test_channel_that_a_lost_iteration_did_not_create_is_created_by_the_next(
@@ -163,7 +163,7 @@ def test_channel_that_a_lost_iteration_did_not_create_is_created_by_the_next(
     perform(runtime, run.id, 2)
     assert perform_all(runtime, run.id).status == "completed"
     assert len(discord.channels("news")) == 1
-    assert {(one.number, one.status) for one in all_effects(runtime)} == {(1, "failed"), (2, "done")}
+    assert {(effect.number, effect.status) for effect in all_effects(runtime)} == {(1, "failed"), (2, "done")}
 
 
 def test_iteration_that_saw_no_channel_before_its_turn_creates_no_second_one(
@@ -247,15 +247,15 @@ def test_concurrent_iterations_create_one_channel(on_discord: OnDiscord, discord
     acts = create(CHANNEL) + act("got", "channels.get_or_create", guild_id=GUILD, name="both")
     run = start(runtime, narrative_text(4, acts, concurrency=4))
     threads = [
-        threading.Thread(target=perform, args=(one, run.id, number))
-        for number, one in enumerate((runtime, other, runtime, other), 1)
+        threading.Thread(target=perform, args=(process, run.id, number))
+        for number, process in enumerate((runtime, other, runtime, other), 1)
     ]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join(60)
     assert run_of(runtime, run.id).status == "completed"
-    assert [len(discord.channels(one)) for one in ("news", "both")] == [1, 1]
+    assert [len(discord.channels(name)) for name in ("news", "both")] == [1, 1]
 
 
 def test_channel_that_no_longer_exists_is_created_again(on_discord: OnDiscord, discord: FakeDiscord) -> None:
@@ -377,15 +377,15 @@ def test_effect_of_unknown_outcome_pauses_the_run_until_resolved(
         tx.effects.resolve(row.key, resolution, by="ada@house", data={"id": "7"} if resolution == "done" else None)
     with pytest.raises(InvalidInput, match=r"effect \w+ is "), runtime.store.transaction() as tx:
         tx.effects.resolve(row.key, "done", by="ada@house")
-    found = why(runtime, run.id)
-    assert (found.cause, found.details["by"]) == ("paused", f"worker {worker_name()}")
-    assert found.summary.startswith(
+    diagnosis = why(runtime, run.id)
+    assert (diagnosis.cause, diagnosis.details["by"]) == ("paused", f"worker {worker_name()}")
+    assert diagnosis.summary.startswith(
         f"stopped by worker {worker_name()}: it is unknown whether channels.create was done"
     )
     resume(runtime, run.id)
     ended = perform_all(runtime, run.id)
     assert ended.status == status, ended.reason
-    after = next(one for one in all_effects(runtime) if one.key == row.key)
+    after = next(effect for effect in all_effects(runtime) if effect.key == row.key)
     assert (after.resolved_by, after.resolved_at is not None) == ("ada@house", True)
     assert platform.performed == performed + (status == "completed")
 

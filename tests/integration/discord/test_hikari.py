@@ -55,22 +55,27 @@ def test_client_creates_a_channel_and_edits_its_messages(server: FakeDiscord) ->
         assert (channel.name, channel.topic, channel.guild_id) == ("some-news", "what is new", guild.id)
         first = await rest.create_message(channel, "hello", attachment=hikari.Bytes("a,b\n1,2\n", "table.csv"))
         assert (first.content, first.author.id, first.is_pinned) == ("hello", me.id, False)
-        assert [(one.filename, one.size) for one in first.attachments] == [("table.csv", 8)]
+        assert [(attachment.filename, attachment.size) for attachment in first.attachments] == [("table.csv", 8)]
         await rest.pin_message(channel, first)
         second = await rest.create_message(channel, "and @everyone", reply=first)
         await rest.edit_message(channel, first, "hello again")
         read = await rest.fetch_message(channel, first)
         assert (read.content, read.is_pinned, read.edited_timestamp is None) == ("hello again", True, False)
-        assert [one.filename for one in read.attachments] == ["table.csv"]
-        assert [one.message.id for one in await rest.fetch_pins(channel)] == [first.id]
+        assert [attachment.filename for attachment in read.attachments] == ["table.csv"]
+        assert [message.message.id for message in await rest.fetch_pins(channel)] == [first.id]
         await rest.add_reaction(channel, first, "🎨")
         read = await rest.fetch_message(channel, first)
-        assert [(str(one.emoji), one.count, one.is_me) for one in read.reactions] == [("🎨", 1, True)]
-        newest = [one.id async for one in rest.fetch_messages(channel)]
+        assert [(str(reaction.emoji), reaction.count, reaction.is_me) for reaction in read.reactions] == [
+            ("🎨", 1, True)
+        ]
+        newest = [message.id async for message in rest.fetch_messages(channel)]
         assert newest == [second.id, first.id]
         more = hikari.Bytes(b"\xff\r\n\x00", "a b.bin")
         both = await rest.edit_message(channel, first, attachments=[read.attachments[0], more])
-        assert [(one.filename, one.size) for one in both.attachments] == [("table.csv", 8), ("a b.bin", 4)]
+        assert [(attachment.filename, attachment.size) for attachment in both.attachments] == [
+            ("table.csv", 8),
+            ("a b.bin", 4),
+        ]
         assert (await rest.edit_message(channel, first, attachment=None)).attachments == []
         await rest.delete_message(channel, second)
 
@@ -78,7 +83,7 @@ def test_client_creates_a_channel_and_edits_its_messages(server: FakeDiscord) ->
     (channel,) = server.channels("some-news")
     (message,) = server.world.data.messages[channel["id"]].values()
     assert (message["content"], message["pinned"]) == ("hello again", True)
-    assert [one["reason"] for one in server.world.data.guilds[GUILD]["audit"]] == ["a test: é"]
+    assert [entry["reason"] for entry in server.world.data.guilds[GUILD]["audit"]] == ["a test: é"]
 
 
 def test_client_manages_roles_members_and_threads(server: FakeDiscord) -> None:
@@ -90,14 +95,14 @@ def test_client_manages_roles_members_and_threads(server: FakeDiscord) -> None:
         member = await rest.edit_member(guild, int(USER), nickname="Ada")
         assert (member.nickname, member.username) == ("Ada", "ada")
         assert role.id in (await rest.fetch_member(guild, int(USER))).role_ids
-        assert {one.name for one in await rest.fetch_roles(guild)} == {"@everyone", "painter"}
-        assert {str(one.id) async for one in rest.fetch_members(guild)} == {BOT_ID, USER}
+        assert {role.name for role in await rest.fetch_roles(guild)} == {"@everyone", "painter"}
+        assert {str(member.id) async for member in rest.fetch_members(guild)} == {BOT_ID, USER}
         channel = await rest.create_guild_text_channel(guild, "talk")
         thread = await rest.create_thread(channel, hikari.ChannelType.GUILD_PUBLIC_THREAD, "about it")
         assert (thread.parent_id, thread.name) == (channel.id, "about it")
-        assert [one.id for one in await rest.fetch_active_threads(guild)] == [thread.id]
+        assert [thread.id for thread in await rest.fetch_active_threads(guild)] == [thread.id]
         await rest.delete_channel(thread)
-        assert [one.id for one in await rest.fetch_guild_channels(guild)] == [channel.id]
+        assert [channel.id for channel in await rest.fetch_guild_channels(guild)] == [channel.id]
 
     run(server, steps)
     ada = server.world.data.guilds[GUILD]["members"][USER]
@@ -110,18 +115,20 @@ def test_client_reads_all_kinds_of_objects(server: FakeDiscord) -> None:
     async def steps(rest: RESTClient) -> None:
         application = await rest.fetch_application()
         assert (application.owner.id, application.approximate_guild_count) == (int(BOT_ID), 1)
-        assert [(one.name, one.approximate_member_count) async for one in rest.fetch_my_guilds()] == [("The guild", 2)]
+        assert [(guild.name, guild.approximate_member_count) async for guild in rest.fetch_my_guilds()] == [
+            ("The guild", 2)
+        ]
         voice = await rest.create_guild_voice_channel(guild, "Talk here", bitrate=32_000)
         stage = await rest.create_guild_stage_channel(guild, "On Stage")
         assert (voice.name, voice.bitrate, stage.bitrate, stage.region) == ("Talk here", 32_000, 64_000, None)
         forum = await rest.create_guild_forum_channel(guild, "questions")
         post = await rest.create_forum_post(forum, "how?", "like this")
-        (message,) = [one async for one in rest.fetch_messages(post)]
+        (message,) = [message async for message in rest.fetch_messages(post)]
         await rest.add_reaction(post, message, "🎨")
-        reactors = [one.id async for one in rest.fetch_reactions_for_emoji(post, message, "🎨")]
+        reactors = [user.id async for user in rest.fetch_reactions_for_emoji(post, message, "🎨")]
         assert (message.content, reactors) == ("like this", [int(BOT_ID)])
         invite = await rest.create_invite(voice, max_age=60)
-        assert [one.code for one in await rest.fetch_guild_invites(guild)] == [invite.code]
+        assert [invite.code for invite in await rest.fetch_guild_invites(guild)] == [invite.code]
         soon = datetime.now(UTC) + timedelta(days=1)
         event = await rest.create_external_event(guild, "party", "the garden", soon, soon + timedelta(hours=1))
         seen = await rest.fetch_scheduled_event(guild, event)
@@ -131,7 +138,7 @@ def test_client_reads_all_kinds_of_objects(server: FakeDiscord) -> None:
         )
         await rest.delete_scheduled_event(guild, event)
         await rest.ban_user(guild, ada, reason="a test")
-        assert [(one.user.id, one.reason) async for one in rest.fetch_bans(guild)] == [(ada, "a test")]
+        assert [(ban.user.id, ban.reason) async for ban in rest.fetch_bans(guild)] == [(ada, "a test")]
         await rest.unban_user(guild, ada)
         first = await anext(aiter(rest.fetch_audit_log(guild)))
         newest = next(iter(first.entries.values()))
@@ -162,7 +169,7 @@ def test_refusals_raise_the_exceptions_of_the_client(server: FakeDiscord) -> Non
     run(server, steps)
     with pytest.raises(hikari.UnauthorizedError):
         run(server, lambda rest: rest.fetch_my_user(), token="another")
-    assert [one.status for one in server.requests] == [404, 403, 201, 400, 403, 401]
+    assert [request.status for request in server.requests] == [404, 403, 201, 400, 403, 401]
 
 
 def test_client_waits_as_long_as_discord_says(server: FakeDiscord) -> None:
@@ -182,4 +189,4 @@ def test_client_waits_as_long_as_discord_says(server: FakeDiscord) -> None:
     run(server, steps)
     (channel,) = server.channels("news")
     assert server.contents(channel["id"]) == ["0", "1", "2"]
-    assert [one.status for one in server.requests] == [429, 201, 200, 200, 200, 200, 429, 200]
+    assert [request.status for request in server.requests] == [429, 201, 200, 200, 200, 200, 429, 200]

@@ -46,10 +46,12 @@ def test_all_processes_share_one_global_limit(on_discord: OnDiscord, discord: Fa
         discord.requests.clear()
         began = time.monotonic()
         with ThreadPoolExecutor(4) as threads:
-            asking = [threads.submit(lambda one=one: [look(one) for _ in range(6)]) for one in runtimes * 2]
-        assert [one.result() for one in asking] == [[[]] * 6] * 4
+            asking = [
+                threads.submit(lambda runtime=runtime: [look(runtime) for _ in range(6)]) for runtime in runtimes * 2
+            ]
+        assert [future.result() for future in asking] == [[[]] * 6] * 4
         assert time.monotonic() - began > 2, "24 requests at 10 in a second"
-        return [one.status for one in discord.requests] == [200] * 24
+        return [request.status for request in discord.requests] == [200] * 24
 
     assert at_best(is_never_refused)
     said = "\n".join(lines(explanation(runtimes[0], GLOBAL)))
@@ -114,7 +116,7 @@ def test_invalid_requests_stop_long_before_discord_bans_the_address(
     for _ in range(3):
         with pytest.raises(PlatformError, match="50013"):
             look(runtime)
-    assert [one.status for one in discord.requests] == [429, 429, 403, 403, 429, 403]
+    assert [request.status for request in discord.requests] == [429, 429, 403, 403, 429, 403]
     run, _ = play(on_discord(**{MOST_INVALID: "3"}), act("made", "channels.create", guild_id=GUILD, name="news"))
     assert (run.status, len(discord.requests)) == ("waiting", 6)
     assert "refused 3 requests within 10 minutes" in (run.reason or "")

@@ -47,8 +47,8 @@ def send(channel: str, content: str = "hello", **more: Any) -> str:
 def chooses(channel: str) -> str:
     """A model's answer says where the next act sends: the echo driver answers with the example of its prompt."""
     example = json.dumps({"channel": channel})
-    asked = f"[acts.choose]\nformat = \"json\"\nprompt = '''\n```json\n{example}\n```\n'''\n"
-    return asked + send("{act.choose.output.channel}")
+    choice = f"[acts.choose]\nformat = \"json\"\nprompt = '''\n```json\n{example}\n```\n'''\n"
+    return choice + send("{act.choose.output.channel}")
 
 
 def waiting(runtime: Runtime) -> list[Effect]:
@@ -183,11 +183,11 @@ def test_place_named_by_a_model_is_judged_before_any_request(
     by_name = on_discord(security__channel_prefix="bot-")
     run, _ = play(by_name, chosen)
     assert "channel 'general' is not allowed" in (run.reason or "")
-    assert {one.method for one in discord.requests} == {"GET"}
+    assert {request.method for request in discord.requests} == {"GET"}
     run, _ = play(by_name, chooses(channels["bot-news"]))
     assert (run.status, discord.contents(channels["bot-news"])) == ("completed", ["hello"])
     with by_name.store.transaction() as tx:
-        assert [one.status for one in tx.effects.recent()] == ["done"]
+        assert [effect.status for effect in tx.effects.recent()] == ["done"]
 
 
 def test_guild_of_the_channel_wins_over_the_written_guild(
@@ -251,14 +251,14 @@ def test_approved_effect_is_performed_and_the_run_goes_on(
         0,
         timedelta(hours=24),
     )
-    found = why(runtime, run.id)
-    assert (found.cause, found.details["effects"]) == ("approval", [row.key, second.key])
-    assert f"botticelli effects approve {row.key[:8]}" in found.summary
+    diagnosis = why(runtime, run.id)
+    assert (diagnosis.cause, diagnosis.details["effects"]) == ("approval", [row.key, second.key])
+    assert f"botticelli effects approve {row.key[:8]}" in diagnosis.summary
     assert "2 iterations wait for approval" in (run.reason or "")
     resume(runtime, run.id)
     assert perform_all(runtime, run.id).status == "paused", "a resume is no approval"
     with Client(runtime.settings, name="ada@house") as client:
-        assert [one.key for one in client.effects(run.id, ["waiting"])] == [row.key, second.key]
+        assert [effect.key for effect in client.effects(run.id, ["waiting"])] == [row.key, second.key]
         assert (client.approve(row.key, reason="fine"), client.approve(row.key)) == (True, False)
         with pytest.raises(InvalidInput, match="was approved by ada@house; the first word counts"):
             client.reject(row.key)
@@ -339,18 +339,18 @@ def test_approval_given_while_the_iteration_is_parked_is_not_lost(
 ) -> None:
     runtime = on_discord(security__require_confirmation="true")
     run = start(runtime, narrative_text(1, send(channels["general"])))
-    asked = threading.Event()
+    requested = threading.Event()
     decided = threading.Event()
 
     def conclude_late(*arguments: Any) -> None:
-        asked.set()
+        requested.set()
         decided.wait(60)
         conclude(*arguments)
 
     monkeypatch.setattr("workers.executor.iteration.conclude", conclude_late)
     worker = threading.Thread(target=perform, args=(runtime, run.id, 1))
     worker.start()
-    assert asked.wait(60)
+    assert requested.wait(60)
     monkeypatch.undo()
     monkeypatch.setenv("DISCORD_TOKEN", "x")
     decide(runtime, waiting(runtime)[0].key, "approved", ADA)

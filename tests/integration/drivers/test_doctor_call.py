@@ -32,8 +32,8 @@ def pointed(server: FakeProvider, make_runtime: Callable[..., Runtime]) -> Calla
     return lambda **flags: make_runtime(drivers__openai__base_url=server.url, default_model=MODEL, **flags)
 
 
-def called(runtime: Runtime, asked: str = "") -> Finding:
-    (finding,) = trial(runtime, asked)
+def called(runtime: Runtime, model: str = "") -> Finding:
+    (finding,) = trial(runtime, model)
     assert KEY not in str(finding)
     return finding
 
@@ -46,13 +46,17 @@ def ledger(runtime: Runtime) -> list[Any]:
 
 def used(runtime: Runtime) -> dict[str, tuple[int, int]]:
     usage = runtime.budget.usage(runtime.scopes.of(runtime.drivers.resolve(MODEL)))
-    return {one.window.name: (one.used, one.held) for one in usage.windows if one.window.metric != "concurrency"}
+    return {
+        window.window.name: (window.used, window.held)
+        for window in usage.windows
+        if window.window.metric != "concurrency"
+    }
 
 
 def test_a_model_that_answers_is_paid_and_counted_once(pointed: Callable[..., Runtime], server: FakeProvider) -> None:
     runtime = pointed()
-    found = called(runtime)
-    assert (found.state, f"{MODEL} answered" in found.detail) == ("ok", True)
+    finding = called(runtime)
+    assert (finding.state, f"{MODEL} answered" in finding.detail) == ("ok", True)
     (request,) = server.received
     assert request.body["max_tokens"] <= 16
     assert ledger(runtime) == [(MODEL, "settled", server.counted_tokens)]
@@ -60,13 +64,15 @@ def test_a_model_that_answers_is_paid_and_counted_once(pointed: Callable[..., Ru
     assert used(runtime)["tokens/60s"] == (server.counted_tokens, 0)
 
 
-def test_what_is_wrong_is_said_with_what_to_do(pointed: Callable[..., Runtime], server: FakeProvider) -> None:
+def test_failed_trial_call_says_what_to_do(pointed: Callable[..., Runtime], server: FakeProvider) -> None:
     runtime = pointed()
     server.play("401", "404", "429-money", "500", "drop")
-    found = [called(runtime) for _ in range(5)]
-    assert [one.state for one in found] == ["fail"] * 5
-    for one, do in zip(found, ("OPENAI_API_KEY", "model's name", "billing", "try again", "base_url"), strict=True):
-        assert do in one.do, one
+    findings = [called(runtime) for _ in range(5)]
+    assert [finding.state for finding in findings] == ["fail"] * 5
+    for finding, do in zip(
+        findings, ("OPENAI_API_KEY", "model's name", "billing", "try again", "base_url"), strict=True
+    ):
+        assert do in finding.do, finding
     assert [outcome for _, outcome, _ in ledger(runtime)] == ["refused"] * 4 + ["unknown"]
     server.close()
     with refusing(server.port):

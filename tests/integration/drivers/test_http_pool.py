@@ -78,7 +78,7 @@ def test_the_connection_that_was_used_last_is_used_next(server: Server) -> None:
             held = [threads.submit(http.get, f"{server.url}/held") for _ in range(4)]
             wait_until(lambda: len(server.asked) == 7, "four at once")
             server.open.set()
-            assert [one.result().text for one in held] == ["ok"] * 4
+            assert [connection.result().text for connection in held] == ["ok"] * 4
         last = http.get(server.url)
     assert last.status_code == 200
     assert len(set(server.callers[:3])) == 1
@@ -98,19 +98,19 @@ def test_more_than_there_may_be_wait_and_say_so_when_it_is_too_long(server: Serv
             both = [threads.submit(patient.get, f"{server.url}/held") for _ in range(2)]
             wait_until(lambda: len(server.asked) == 3, "the first of two")
             server.open.set()
-            assert [one.result().text for one in both] == ["ok", "ok"]
+            assert [future.result().text for future in both] == ["ok", "ok"]
     assert server.callers[-1] == server.callers[-2]
 
 
-def test_what_nobody_has_used_for_long_is_closed(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    kept = Connections(10)
-    with httpx2.Client(transport=kept) as http:
+def test_idle_connection_is_closed(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    connections = Connections(10)
+    with httpx2.Client(transport=connections) as http:
         with http.stream("GET", server.url), http.stream("GET", server.url):
             pass
-        assert len(kept._free) == 2
+        assert len(connections._free) == 2
         monkeypatch.setattr(http_pool, "IDLE_SECONDS", -1.0)
         http.get(server.url)
-        assert len(kept._free) == 1
+        assert len(connections._free) == 1
 
 
 def test_a_proxy_of_the_environment_is_asked(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:

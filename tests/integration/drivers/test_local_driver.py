@@ -44,7 +44,7 @@ class TestLocal(DriverConformance):
         """The same answer every time, and a short one."""
         return super().request(text, **{"temperature": 0.0, "max_tokens": LONGEST_TOKENS, **fields})
 
-    def test_it_says_once_that_it_is_small(self, driver: Driver) -> None:
+    def test_local_driver_says_once_that_its_model_is_small(self, driver: Driver) -> None:
         said = [driver.generate(self.request(max_tokens=4)).warnings for _ in range(2)]
         assert said == [(SMALL,), ()]
 
@@ -57,7 +57,7 @@ class TestLocal(DriverConformance):
         with pytest.raises(DriverTerminal, match="write local/smollm2"):
             driver.generate(GenerateRequest(model="smollm3", messages=self.request().messages))
 
-    def test_what_is_too_long_for_it_says_so(self, driver: Driver) -> None:
+    def test_prompt_too_long_for_the_local_model_fails(self, driver: Driver) -> None:
         with pytest.raises(DriverTerminal, match="shorten the prompt"):
             driver.generate(self.request("a long word " * 9000))
 

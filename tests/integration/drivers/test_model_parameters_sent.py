@@ -66,15 +66,15 @@ def test_openai_thinking_frees_or_forbids_the_temperature() -> None:
 )
 def test_gemini_thinking_is_a_level_or_a_budget(model: str, level: str, config: dict[str, Any]) -> None:
     body, _ = sent("gemini", model, thinking=level)
-    found = body["generationConfig"]["thinkingConfig"]
-    assert {key.replace("_l", "L").replace("_b", "B"): value for key, value in found.items()} == config
+    thinking = body["generationConfig"]["thinkingConfig"]
+    assert {key.replace("_l", "L").replace("_b", "B"): value for key, value in thinking.items()} == config
 
 
 def test_gemini_leaves_out_what_it_would_ignore_and_names_its_tier() -> None:
     with FakeProvider("gemini", service="standard") as server:
         driver = driver_for(server, flex_timeout_seconds=600)
-        asked = request("gemini", model="gemini-3.8-flash", temperature=0.2, service_tier="flex")
-        response = driver.generate(asked)
+        whole_request = request("gemini", model="gemini-3.8-flash", temperature=0.2, service_tier="flex")
+        response = driver.generate(whole_request)
         received = server.received[0]
     assert received.body["serviceTier"] == "flex" and "temperature" not in received.body.get("generationConfig", {})
     assert received.headers["x-server-timeout"] == "600"

@@ -69,9 +69,9 @@ def test_media_that_a_provider_does_not_take_are_refused_by_name() -> None:
 def test_counting_is_the_provider_s_own_where_it_is_asked_for() -> None:
     for wire, count in (("gemini", 10), ("anthropic", 10), ("openai", None)):
         with FakeProvider(wire) as server:  # type: ignore[arg-type]
-            asked = request(wire, "four" * 10)
-            assert driver_for(server).count_tokens(asked) is None
-            assert driver_for(server, estimate="count").count_tokens(asked) == count
+            whole_request = request(wire, "four" * 10)
+            assert driver_for(server).count_tokens(whole_request) is None
+            assert driver_for(server, estimate="count").count_tokens(whole_request) == count
 
 
 @pytest.mark.parametrize("wire", ["gemini", "anthropic"])
@@ -90,7 +90,7 @@ def test_counting_that_fails_is_left_alone_for_a_while(
     assert (again is None) == (fault == "429:90")
     passed_seconds = 91.0
     assert driver.count_tokens(request(wire)) == 3
-    counts = [one.status for one in server.received if one.word == "count"]
+    counts = [exchange.status for exchange in server.received if exchange.word == "count"]
     assert counts == ([429, 200] if fault == "429:90" else [404, 200, 200])
 
 
@@ -130,7 +130,7 @@ def test_every_client_has_finite_timeouts(wire: Any, server: FakeProvider) -> No
     limits = {"connect": 30, "read": 70, "write": 70, "pool": 70}
     assert http.timeout.as_dict() == limits
     sent: list[dict[str, Any]] = []
-    http.event_hooks["request"].append(lambda one: sent.append(one.extensions["timeout"]))
+    http.event_hooks["request"].append(lambda sent_request: sent.append(sent_request.extensions["timeout"]))
     http.event_hooks = http.event_hooks
     driver.generate(request(wire))
     assert sent == [limits]

@@ -96,10 +96,10 @@ def test_a_missing_count_is_estimated_and_said(wire: Any, server: FakeProvider) 
     assert "didn't say what the call used" in response.warnings[0]
 
 
-def test_what_gemini_is_sent() -> None:
+def test_gemini_gets_the_whole_request() -> None:
     with FakeProvider("gemini") as server:
-        asked = request("gemini", temperature=0, max_tokens=9, stop=("END",), json=True, system="Be brief.")
-        driver_for(server).generate(asked)
+        whole_request = request("gemini", temperature=0, max_tokens=9, stop=("END",), json=True, system="Be brief.")
+        driver_for(server).generate(whole_request)
         turns = (Message("user", "a", (PNG, PDF)), Message("assistant", "b"), Message("user", "c"))
         driver_for(server, api_version="v1").generate(GenerateRequest(model="gemini-x", messages=turns))
     first, second = server.received
@@ -110,9 +110,9 @@ def test_what_gemini_is_sent() -> None:
     assert config["responseMimeType"] == "application/json"
     assert first.body["systemInstruction"]["parts"][0]["text"] == "Be brief."
     assert second.path == "/v1/models/gemini-x:generateContent"
-    assert [one["role"] for one in second.body["contents"]] == ["user", "model", "user"]
+    assert [content["role"] for content in second.body["contents"]] == ["user", "model", "user"]
     inline = [part["inlineData"] for part in second.body["contents"][0]["parts"][:2]]
-    kinds = [one.get("mimeType") or one["mime_type"] for one in inline]
+    kinds = [media_part.get("mimeType") or media_part["mime_type"] for media_part in inline]
     assert kinds == ["image/png", "application/pdf"]
 
 
@@ -120,21 +120,21 @@ def test_large_media_are_uploaded_to_gemini_once() -> None:
     film = Media(kind="video", mime="video/mp4", data=b"x" * 16_000_000)
     with FakeProvider("gemini") as server:
         driver = driver_for(server, timeout_seconds=60)
-        asked = GenerateRequest(model="gemini-x", messages=(Message("user", "a", (film,)),))
-        driver.generate(asked)
-        driver.generate(asked)
-    uploads = [one.body["bytes"] for one in server.received if one.word == "upload"]
+        whole_request = GenerateRequest(model="gemini-x", messages=(Message("user", "a", (film,)),))
+        driver.generate(whole_request)
+        driver.generate(whole_request)
+    uploads = [exchange.body["bytes"] for exchange in server.received if exchange.word == "upload"]
     assert sum(uploads) >= 16_000_000 and len(uploads) <= 4
-    calls = [one.body for one in server.received if one.word == "ok"]
+    calls = [exchange.body for exchange in server.received if exchange.word == "ok"]
     parts = [call["contents"][0]["parts"][0]["fileData"] for call in calls]
     assert [part.get("fileUri") or part["file_uri"] for part in parts] == ["https://files.example/one"] * 2
 
 
-def test_what_anthropic_is_sent() -> None:
+def test_anthropic_gets_the_whole_request() -> None:
     schema = {"type": "object", "properties": {"a": {"type": "integer", "minimum": 1}}, "additionalProperties": False}
     by_url = Media(kind="image", mime="image/png", url="https://example.org/a.png")
     with FakeProvider("anthropic") as server:
-        asked = request(
+        whole_request = request(
             "anthropic",
             model="claude-sonnet-5-5",
             temperature=0.5,
@@ -143,8 +143,8 @@ def test_what_anthropic_is_sent() -> None:
             json_schema=schema,
             system="Be brief.",
         )
-        response = driver_for(server).generate(asked)
-        older = driver_for(server, legacy_temperature=True, max_tokens=77).generate(asked)
+        response = driver_for(server).generate(whole_request)
+        older = driver_for(server, legacy_temperature=True, max_tokens=77).generate(whole_request)
         with_media = GenerateRequest(model="claude-x", messages=(Message("user", "a", (PNG, PDF, by_url)),))
         driver_for(server).generate(with_media)
     first, second, third = server.received
@@ -160,7 +160,7 @@ def test_what_anthropic_is_sent() -> None:
     assert sources == [("image", "base64"), ("document", "base64"), ("image", "url"), ("text", None)]
 
 
-def test_what_openai_is_sent() -> None:
+def test_openai_gets_the_whole_request() -> None:
     sound = Media(kind="audio", mime="audio/mpeg", data=b"ID3")
     by_url = Media(kind="image", mime="image/png", url="https://example.org/a.png")
     with FakeProvider("openai") as server:
@@ -170,7 +170,7 @@ def test_what_openai_is_sent() -> None:
         turns = (Message("user", "a", (PNG, PDF, sound, by_url)),)
         driver.generate(GenerateRequest(model="gpt-x", messages=turns, json=True, json_schema={"type": "object"}))
         driver.generate(request("openai", json=True, json_schema=OPTIONAL))
-    first, second, third, fourth = (one.body for one in server.received)
+    first, second, third, fourth = (exchange.body for exchange in server.received)
     assert first["messages"][0] == {"role": "system", "content": "Be brief."}
     assert (first["temperature"], first["max_tokens"], first["stop"]) == (0.5, 9, ["END"])
     assert first["response_format"] == {"type": "json_object"}
@@ -212,7 +212,7 @@ def test_why_an_answer_ended(wire: Any, server: FakeProvider) -> None:
     server.play("length", "refusal", "empty")
     driver = driver_for(server)
     answers = [driver.generate(request(wire)) for _ in range(3)]
-    assert [one.finish_reason for one in answers] == ["length", "refused", "stop"]
+    assert [answer.finish_reason for answer in answers] == ["length", "refused", "stop"]
     assert answers[2].text == ""
 
 
@@ -230,7 +230,7 @@ def test_why_an_answer_ended(wire: Any, server: FakeProvider) -> None:
         ("not-json", None),
     ],
 )
-def test_what_may_pass(wire: Any, server: FakeProvider, word: str, wait_seconds: float | None) -> None:
+def test_temporary_failure_is_transient(wire: Any, server: FakeProvider, word: str, wait_seconds: float | None) -> None:
     error = failure(server, word)
     assert isinstance(error, DriverTransient), error
     assert error.retry_after_seconds == wait_seconds
@@ -267,7 +267,7 @@ def test_a_quota_of_the_day_waits_for_midnight_in_california() -> None:
         ("413", "shorten"),
     ],
 )
-def test_what_will_not_pass(wire: Any, server: FakeProvider, word: str, do: str) -> None:
+def test_permanent_failure_is_terminal(wire: Any, server: FakeProvider, word: str, do: str) -> None:
     server.echo_headers = ("authorization", "x-goog-api-key")
     error = failure(server, word)
     assert isinstance(error, DriverTerminal), error
@@ -280,7 +280,7 @@ def test_what_will_not_pass(wire: Any, server: FakeProvider, word: str, do: str)
 
 @ALL
 @pytest.mark.parametrize("word", ["slow:20", "drip:0.05", "drop", "drop-midway"])
-def test_what_nobody_knows(wire: Any, server: FakeProvider, word: str) -> None:
+def test_lost_answer_is_unknown(wire: Any, server: FakeProvider, word: str) -> None:
     error = failure(server, word, timeout_seconds=0.4)
     assert isinstance(error, DriverUnknown), error
     assert CANARY not in str(error) and error.__context__ is None

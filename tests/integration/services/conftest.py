@@ -90,9 +90,11 @@ def deserted_afterwards(home: Path, until: Until) -> Iterator[Path]:
 
 def processes_of(home: Path) -> list[str]:
     """Command lines that name the data directory or its sockets, except those of users."""
-    found = subprocess.run(["ps", "-ww", "-eo", "args"], capture_output=True, text=True, check=True).stdout
+    commands = subprocess.run(["ps", "-ww", "-eo", "args"], capture_output=True, text=True, check=True).stdout
     names = (str(home), str(Paths(home).sockets))
-    return [line for line in found.splitlines() if any(name in line for name in names) and "services_user" not in line]
+    return [
+        line for line in commands.splitlines() if any(name in line for name in names) and "services_user" not in line
+    ]
 
 
 @pytest.fixture
@@ -120,10 +122,10 @@ def pids(home: Path, until: Until) -> Callable[[], list[int]]:
     """The process ids of Postgres and Redis, of those two that run. One that is slow to answer is asked again."""
 
     def settled() -> list[services.ServiceStatus] | None:
-        found = services.status(home)
-        return None if any(one.state == "unresponsive" for one in found) else found
+        statuses = services.status(home)
+        return None if any(service.state == "unresponsive" for service in statuses) else statuses
 
-    return lambda: [one.pid for one in until(settled) if one.state == "running" and one.pid is not None]
+    return lambda: [service.pid for service in until(settled) if service.state == "running" and service.pid is not None]
 
 
 @pytest.fixture

@@ -19,13 +19,13 @@ from tests.support.waiting import wait_until
 
 
 def states(home):
-    return [one.state for one in services.status(home)]
+    return [service.state for service in services.status(home)]
 
 
 def running(home):
     """What both say of themselves; None while one of them is slow to answer."""
-    found = services.status(home)
-    return found if [one.state for one in found] == ["running", "running"] else None
+    statuses = services.status(home)
+    return statuses if [service.state for service in statuses] == ["running", "running"] else None
 
 
 def test_looking_starts_nothing_and_makes_nothing(home):
@@ -51,9 +51,9 @@ def test_status_describes_running_servers(home, keeper_pid, until):
 
 def test_up_keeps_the_servers_without_users_until_down(home, until):
     services.up(home)
-    until(lambda: (found := running(home)) and found[0].uptime_seconds > 2 * LINGER_SECONDS)
+    until(lambda: (servers := running(home)) and servers[0].uptime_seconds > 2 * LINGER_SECONDS)
     # The keeper has the users' lock for moments, in which nobody can count them.
-    until(lambda: [(one.users, one.pinned) for one in services.status(home)] == [(0, True)] * 2)
+    until(lambda: [(service.users, service.pinned) for service in services.status(home)] == [(0, True)] * 2)
     assert services.down(home) is None
     assert states(home) == ["stopped", "stopped"]
     assert not services.status(home)[0].pinned
@@ -68,15 +68,15 @@ def test_servers_that_were_up_stop_when_the_pin_is_gone_and_the_last_user_leaves
 def test_down_refuses_while_others_use_the_services_and_changes_nothing(home, user, pids):
     services.up(home)
     users = [user(), user()]
-    for one in users:
-        one.joined()
+    for program in users:
+        program.joined()
     before = pids()
     assert services.down(home) == services.InUse(2)
     assert str(services.down(home)) == "2 processes use them"
     assert pids() == before
     assert services.status(home)[0].pinned
-    for one in users:
-        one.leave()
+    for program in users:
+        program.leave()
     assert services.down(home) is None
 
 

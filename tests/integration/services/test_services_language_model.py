@@ -22,7 +22,7 @@ def ask(socket: Path) -> dict[str, object]:
 
 
 def model_of(home: Path) -> services.ServiceStatus:
-    return next(one for one in services.status(home) if one.name == "model")
+    return next(service for service in services.status(home) if service.name == "model")
 
 
 def test_a_real_model_answers_and_counts_its_tokens_without_postgres_and_redis(home, until):
@@ -31,8 +31,8 @@ def test_a_real_model_answers_and_counts_its_tokens_without_postgres_and_redis(h
         answer = ask(socket)
         assert 1 <= answer["usage"]["completion_tokens"] <= 8
         assert answer["choices"][0]["message"]["content"].strip()
-        until(lambda: [one.name for one in services.status(home) if one.state == "running"] == ["model"])
-        assert [one.name for one in services.status(home) if one.state != "stopped"] == ["model"]
+        until(lambda: [service.name for service in services.status(home) if service.state == "running"] == ["model"])
+        assert [service.name for service in services.status(home) if service.state != "stopped"] == ["model"]
 
 
 def test_a_killed_model_is_back_in_seconds(home, until):

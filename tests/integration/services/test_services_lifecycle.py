@@ -36,14 +36,14 @@ def test_servers_run_while_anyone_uses_them_and_stop_when_the_last_one_leaves(ho
     first.leave()
     assert pids() == running
     second.leave()
-    until(lambda: [one.state for one in services.status(home)] == ["stopped", "stopped"])
+    until(lambda: [service.state for service in services.status(home)] == ["stopped", "stopped"])
 
 
 def test_data_outlives_the_servers(home, until):
     with services.join(home) as membership:
         sql(membership.database_url, "CREATE TABLE kept AS SELECT 'Primavera' AS title")
         redis.Redis.from_url(membership.redis_url).set("kept", "Venus")
-    until(lambda: [one.state for one in services.status(home)] == ["stopped", "stopped"])
+    until(lambda: [service.state for service in services.status(home)] == ["stopped", "stopped"])
     with services.join(home) as membership:
         assert sql(membership.database_url, "SELECT title FROM kept") == "Primavera"
         assert redis.Redis.from_url(membership.redis_url).get("kept") == b"Venus"
@@ -104,18 +104,18 @@ def test_only_the_owner_can_reach_the_servers(home):
 
 def test_eight_that_start_at_once_get_the_same_servers(home, user, processes, until):
     users = [user() for _ in range(8)]
-    urls = [one.joined() for one in users]
+    urls = [program.joined() for program in users]
     assert all(each == urls[0] for each in urls)
-    assert [one.users for one in services.status(home)] == [8, 8]
+    assert [service.users for service in services.status(home)] == [8, 8]
     kinds = ["bin/postgres -D", "botticelli.services.supervisor", "valkey-server"]
 
     def found() -> list[str]:
         """Of each process its kind. What a server has just forked looks like another server for a moment."""
-        return sorted(next((kind for kind in kinds if kind in one), one) for one in processes(home))
+        return sorted(next((kind for kind in kinds if kind in process), process) for process in processes(home))
 
     until(lambda: found() == kinds)
-    for one in users:
-        one.leave()
+    for program in users:
+        program.leave()
 
 
 def test_joining_while_the_servers_are_being_stopped_ends_with_running_servers(home, until):
@@ -164,11 +164,11 @@ def test_a_warm_start_takes_less_than_a_second_and_ensure_less_than_a_millisecon
             return joined - started, (time.perf_counter() - joined) / 100
 
     def is_quick() -> bool:
-        found.append(measured())
-        warm_start_seconds, ensure_seconds = map(min, zip(*found, strict=True))
+        measurements.append(measured())
+        warm_start_seconds, ensure_seconds = map(min, zip(*measurements, strict=True))
         return warm_start_seconds < 1.0 and ensure_seconds < 0.001
 
-    found: list[tuple[float, float]] = []
+    measurements: list[tuple[float, float]] = []
     services.join(home).leave()
     assert at_best(is_quick, seconds=60)
 

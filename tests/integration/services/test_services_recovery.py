@@ -65,7 +65,7 @@ def test_servers_outlive_a_killed_keeper_and_the_next_one_adopts_and_later_stops
         until(lambda: _ensured(home) and keeper_pid() != keeper)
         until(lambda: sum("adopted as process" in line for line in services.logs(home, "keeper")) == 2)
         assert pids() == servers
-    until(lambda: [one.state for one in services.status(home)] == ["stopped", "stopped"])
+    until(lambda: [service.state for service in services.status(home)] == ["stopped", "stopped"])
 
 
 @pytest.mark.parametrize("victim", [POSTGRES, REDIS])
@@ -83,7 +83,7 @@ def test_the_last_user_to_leave_does_not_leave_servers_without_a_keeper(home, ke
     with services.join(home):
         os.kill(keeper_pid(), signal.SIGKILL)
         until(lambda: not is_held(Paths(home).keeper))
-    until(lambda: [one.state for one in services.status(home)] == ["stopped", "stopped"])
+    until(lambda: [service.state for service in services.status(home)] == ["stopped", "stopped"])
 
 
 def test_all_killed_at_once_are_back_after_ensure(home, pids, keeper_pid, until):
@@ -99,7 +99,7 @@ def test_servers_stop_when_their_only_user_is_killed(home, user, pids, until):
     program.joined()
     assert len(pids()) == 2
     program.die(signal.SIGKILL)
-    until(lambda: [one.state for one in services.status(home)] == ["stopped", "stopped"])
+    until(lambda: [service.state for service in services.status(home)] == ["stopped", "stopped"])
 
 
 def test_ctrl_c_in_the_terminal_that_started_them_does_not_reach_the_servers(home, user, pids):
@@ -125,7 +125,7 @@ def test_stale_files_that_name_a_living_process_do_not_stop_a_start(home, until)
     paths.postgres_socket.with_name(f"{paths.postgres_socket.name}.lock").write_text(mine)
     paths.keeper.write_text(mine)
     with services.join(home):
-        assert os.getpid() not in [one.pid for one in services.status(home)]
+        assert os.getpid() not in [service.pid for service in services.status(home)]
 
 
 def test_a_cluster_that_was_never_finished_is_made_again(home):

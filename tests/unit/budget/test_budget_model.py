@@ -60,9 +60,9 @@ def test_refusals_read_as_one_line_with_the_numbers() -> None:
 
 
 def test_merging_adds_up_what_is_asked_of_the_same_scope() -> None:
-    one, other = Scope("one"), Scope("other")
-    shares = [Share(one, Amounts(1, 10)), Share(other, Amounts(1, 5)), Share(one, Amounts(2, 20))]
-    assert merged(shares) == (Share(one, Amounts(3, 30)), Share(other, Amounts(1, 5)))
+    first, other = Scope("one"), Scope("other")
+    shares = [Share(first, Amounts(1, 10)), Share(other, Amounts(1, 5)), Share(first, Amounts(2, 20))]
+    assert merged(shares) == (Share(first, Amounts(3, 30)), Share(other, Amounts(1, 5)))
     assert merged([]) == ()
 
 

@@ -191,9 +191,7 @@ OLD_STATE = (
 
 @pytest.mark.parametrize("scope", [SCOPE, Scope("model")], ids=["limited", "unlimited"])
 @pytest.mark.parametrize("head", [None, '[1,"","1"]', '[3,"","1"]'])
-def test_what_another_version_left_behind_is_lost_and_not_misread(
-    client: FakeRedis, scope: Scope, head: str | None
-) -> None:
+def test_keys_of_another_version_count_as_lost(client: FakeRedis, scope: Scope, head: str | None) -> None:
     clock = ManualClock()
     soon, root = clock.ms + 60_000, "{botticelli}:budget"
     client.set(EPOCH, clock.ms - 7_200_000)
@@ -241,18 +239,18 @@ def test_several_releases_reach_a_server_that_forgot_the_script_or_a_scope(clien
 def test_of_several_draws_those_that_the_server_must_be_told_something_for_are_asked_again(client: FakeRedis) -> None:
     """The scripts are forgotten, and so is one of two scopes: a draw of it is the ledger's to tell."""
     other = Scope("other", SCOPE.windows)
-    told: list[str] = []
+    rebuilt: list[str] = []
 
     def past(scopes: Sequence[Scope]) -> list[PastCharge]:
-        told.extend(scope.name for scope in scopes)
+        rebuilt.extend(scope.name for scope in scopes)
         return []
 
     budget = RedisBudget(client, reseed=past)
     budget.reserve("t", [Share(scope, Amounts(2, 20)) for scope in (SCOPE, other)], 60)
     client.script_flush()
     client.delete(*(f"{{botticelli}}:budget:{kind}:other" for kind in ("usage", "holds", "leases")))
-    told.clear()
+    rebuilt.clear()
     answers = budget.draw_all([DrawRequest("t", "d", scope, Amounts(1, 10)) for scope in (SCOPE, other)])
     assert [answer.scope for answer in answers if isinstance(answer, Draw)] == ["model", "other"]
-    assert told == ["other"]
+    assert rebuilt == ["other"]
     assert [budget.usage(scope).windows[1].used for scope in (SCOPE, other)] == [1, 1]

@@ -46,11 +46,11 @@ class World:
         answer = self.budget.reserve(ticket, [Share(scope, ASKED) for scope in scopes], LEASE_SECONDS)
         return not isinstance(answer, Refusal)
 
-    def short(self, *scopes: Scope, asked: Amounts = ASKED, lease_seconds: float = LEASE_SECONDS) -> bool:
+    def short(self, *scopes: Scope, amounts: Amounts = ASKED, lease_seconds: float = LEASE_SECONDS) -> bool:
         """Whether a reservation takes the short way now."""
         before = self.dump()
         self.scripts["reserve"] = one_way(self.client, short=True)
-        answer = self.budget.reserve("new", [Share(scope, asked) for scope in scopes], lease_seconds)
+        answer = self.budget.reserve("new", [Share(scope, amounts) for scope in scopes], lease_seconds)
         self.scripts["reserve"] = self.whole
         assert not isinstance(answer, Refusal)
         took_it = answer.lease_until_ms != -7
@@ -79,7 +79,7 @@ def world() -> World:
 
 
 @pytest.mark.parametrize("scopes", [(SCOPE,), (DAY,), (SCOPE, DAY), (DAY, SCOPE)])
-def test_it_is_taken_when_nothing_has_happened(world: World, scopes: tuple[Scope, ...]) -> None:
+def test_short_way_is_taken_when_nothing_has_happened(world: World, scopes: tuple[Scope, ...]) -> None:
     assert world.short(*scopes)
 
 
@@ -102,7 +102,7 @@ HAPPENINGS: dict[str, Callable[[World], object]] = {
 
 
 @pytest.mark.parametrize("happening", HAPPENINGS)
-def test_it_is_not_taken_when(world: World, happening: str) -> None:
+def test_short_way_is_not_taken_when(world: World, happening: str) -> None:
     assert world.short(SCOPE)
     world.budget.release("new", [SCOPE])
     HAPPENINGS[happening](world)
@@ -110,7 +110,7 @@ def test_it_is_not_taken_when(world: World, happening: str) -> None:
     assert not world.short(DAY, SCOPE)
 
 
-def test_it_is_not_taken_when_a_charge_has_left_or_a_day_has_ended() -> None:
+def test_short_way_is_not_taken_when_a_charge_has_left_or_a_day_has_ended() -> None:
     world = World()
     world.budget.reserve("long", [Share(SCOPE, ASKED), Share(DAY, ASKED)], 200_000)
     world.budget.charge(SCOPE, ASKED)
@@ -124,12 +124,12 @@ def test_it_is_not_taken_when_a_charge_has_left_or_a_day_has_ended() -> None:
     assert not world.short(DAY, lease_seconds=19_960)
 
 
-def test_it_is_not_taken_for_what_the_keys_or_the_leases_know_nothing_of(world: World) -> None:
+def test_short_way_is_not_taken_without_keys_or_leases(world: World) -> None:
     assert not world.short(SCOPE, lease_seconds=LEASE_SECONDS - 1)
     assert not world.short(SCOPE, lease_seconds=LEASE_SECONDS + 51)
-    assert not world.short(SCOPE, asked=Amounts(tokens=901))
-    assert not world.short(SCOPE, DAY, asked=Amounts(requests=10))
-    assert world.short(SCOPE, DAY, asked=Amounts(9, 900))
+    assert not world.short(SCOPE, amounts=Amounts(tokens=901))
+    assert not world.short(SCOPE, DAY, amounts=Amounts(requests=10))
+    assert world.short(SCOPE, DAY, amounts=Amounts(9, 900))
 
 
 def test_several_tickets_take_it_together_or_not_at_all(world: World) -> None:
@@ -151,7 +151,7 @@ def test_both_ways_leave_the_same_behind() -> None:
     both, long = World(), World()
     long.scripts["reserve"] = one_way(long.client, short=False)
     for turn in range(80):
-        asked, lease_seconds, ms = (
+        requested, lease_seconds, ms = (
             Amounts(1, choose.randint(0, 300)),
             choose.choice((20, 30, 90)),
             choose.choice((1, 900)),
@@ -162,7 +162,7 @@ def test_both_ways_leave_the_same_behind() -> None:
             world.clock.advance(ms)
             if step == "reserve":
                 tickets = [f"t{turn}"] if turn % 3 else [f"t{turn}", f"t{turn - 1}", f"and{turn}"]
-                answers.append(world.budget.reserve_all(tickets, [Share(s, asked) for s in scopes], lease_seconds))
+                answers.append(world.budget.reserve_all(tickets, [Share(s, requested) for s in scopes], lease_seconds))
             elif step == "release":
                 world.budget.release(f"t{turn - 1}", scopes)
             else:

@@ -24,7 +24,7 @@ def view(clock: ManualClock) -> ScopeBudget:
     return ScopeBudget(MemoryBudget(clock), SCOPE)
 
 
-def test_what_can_be_afforded_can_be_consumed(view: ScopeBudget) -> None:
+def test_affordable_tokens_can_be_consumed(view: ScopeBudget) -> None:
     assert not view.can_afford(1001)
     assert view.can_afford(1000)
     assert view.consume(1000) is None

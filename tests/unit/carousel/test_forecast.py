@@ -59,16 +59,16 @@ def plan(tmp_path: Path) -> Plan:
 
 
 def test_narrative_s_figure_is_expected_and_no_bound(plan: Plan) -> None:
-    found = plan(narrative_text(4, estimated_tokens_per_iteration=300, retries=2))
-    assert (found.requests.low, found.requests.expected, found.requests.worst) == (4, 4, 12)
-    assert (found.tokens.low, found.tokens.expected, found.tokens.worst) == (12, 1200, 12324)
-    assert [(one.tokens_source, one.reserved_tokens) for one in found.acts] == [("narrative", 300)]
+    forecast = plan(narrative_text(4, estimated_tokens_per_iteration=300, retries=2))
+    assert (forecast.requests.low, forecast.requests.expected, forecast.requests.worst) == (4, 4, 12)
+    assert (forecast.tokens.low, forecast.tokens.expected, forecast.tokens.worst) == (12, 1200, 12324)
+    assert [(act.tokens_source, act.reserved_tokens) for act in forecast.acts] == [("narrative", 300)]
 
 
 def test_without_a_figure_the_prompt_is_certain_and_the_answer_is_not(plan: Plan) -> None:
-    found = plan(narrative_text(1, '[acts.one]\nprompt = "1234567890"\nmax_tokens = 90', retries=0))
-    assert (found.tokens.low, found.tokens.expected, found.tokens.worst) == (10, 100, 100)
-    assert found.acts[0].tokens_source == "prompt"
+    forecast = plan(narrative_text(1, '[acts.one]\nprompt = "1234567890"\nmax_tokens = 90', retries=0))
+    assert (forecast.tokens.low, forecast.tokens.expected, forecast.tokens.worst) == (10, 100, 100)
+    assert forecast.acts[0].tokens_source == "prompt"
 
 
 def test_an_unknown_price_is_unknown_and_a_known_one_is_of_input_and_output(plan: Plan) -> None:
@@ -82,26 +82,26 @@ def test_an_unknown_price_is_unknown_and_a_known_one_is_of_input_and_output(plan
 def test_one_act_without_a_price_makes_the_whole_unknown(plan: Plan) -> None:
     acts = '[acts.one]\nmodel = "openai-compatible/own"\nprompt = "Hello"\n'
     acts += '[acts.two]\nmodel = "echo/echo-2"\nprompt = "Hello"'
-    found = plan(narrative_text(1, acts), LIMITS + "[providers.echo.tiers.t.models.echo-2]\n" + PRICES)
-    assert found.cost_usd is None
-    assert [one.cost_source for one in found.acts] == ["unknown", "prices"]
+    forecast = plan(narrative_text(1, acts), LIMITS + "[providers.echo.tiers.t.models.echo-2]\n" + PRICES)
+    assert forecast.cost_usd is None
+    assert [act.cost_source for act in forecast.acts] == ["unknown", "prices"]
 
 
 def test_stop_ends_where_the_window_is_full(plan: Plan) -> None:
-    found = plan(narrative_text(8, estimated_tokens_per_iteration=1000), TOKENS)
-    assert (found.status, found.performed, found.exit_code) == ("budget_exhausted", 5, 3)
-    assert found.binding is not None
-    assert (found.binding.scope, found.binding.window) == ("echo/echo@t", "tokens/20s")
-    assert (found.binding.iteration, found.binding.limit, found.binding.requested) == (6, 5000, 1000)
-    assert found.reason == "echo/echo@t: 1,000 requested, 5,000 of 5,000 used in tokens/20s"
+    forecast = plan(narrative_text(8, estimated_tokens_per_iteration=1000), TOKENS)
+    assert (forecast.status, forecast.performed, forecast.exit_code) == ("budget_exhausted", 5, 3)
+    assert forecast.binding is not None
+    assert (forecast.binding.scope, forecast.binding.window) == ("echo/echo@t", "tokens/20s")
+    assert (forecast.binding.iteration, forecast.binding.limit, forecast.binding.requested) == (6, 5000, 1000)
+    assert forecast.reason == "echo/echo@t: 1,000 requested, 5,000 of 5,000 used in tokens/20s"
 
 
 def test_wait_goes_on_when_the_window_has_room(plan: Plan) -> None:
     text = narrative_text(12, estimated_tokens_per_iteration=1000, on_budget_exhausted="wait")
-    found = plan(text, TOKENS, call_seconds=1)
-    assert (found.status, found.performed, found.exit_code) == ("completed", 12, 0)
-    assert 40 < found.seconds < 48
-    assert 25 < found.waiting_seconds < found.seconds
+    forecast = plan(text, TOKENS, call_seconds=1)
+    assert (forecast.status, forecast.performed, forecast.exit_code) == ("completed", 12, 0)
+    assert 40 < forecast.seconds < 48
+    assert 25 < forecast.waiting_seconds < forecast.seconds
     short = plan(
         narrative_text(12, estimated_tokens_per_iteration=1000, on_budget_exhausted="wait", max_wait_seconds=5), TOKENS
     )
@@ -110,9 +110,9 @@ def test_wait_goes_on_when_the_window_has_room(plan: Plan) -> None:
 
 def test_of_two_windows_the_one_that_is_full_first_binds(plan: Plan) -> None:
     settings = LIMITS + "rpm = 3\ntpm = 100000\nrpd = 1000\n"
-    found = plan(narrative_text(5, estimated_tokens_per_iteration=1000), settings)
-    assert found.binding is not None
-    assert found.binding.window == "requests/60s"
+    forecast = plan(narrative_text(5, estimated_tokens_per_iteration=1000), settings)
+    assert forecast.binding is not None
+    assert forecast.binding.window == "requests/60s"
     narrow = plan(narrative_text(5, estimated_tokens_per_iteration=40_000), settings)
     assert narrow.binding is not None
     assert narrow.binding.window == "tokens/60s"
@@ -125,7 +125,7 @@ def test_a_run_that_uses_a_part_of_the_limits_ends_sooner(plan: Plan) -> None:
 
 def test_the_tier_and_the_tenant_of_a_run_are_reckoned_with(plan: Plan) -> None:
     settings = LIMITS + "rpm = 2\n[providers.echo.tiers.u]\nrpm = 5\n[budgets.tenants.acme]\nrpm = 4\n"
-    found = [
+    forecasts = [
         plan(narrative_text(8), settings, run_options=run_options)
         for run_options in (
             RunOptions(),
@@ -133,8 +133,12 @@ def test_the_tier_and_the_tenant_of_a_run_are_reckoned_with(plan: Plan) -> None:
             RunOptions(tiers={"echo": "u"}, tenant="acme"),
         )
     ]
-    assert [one.performed for one in found] == [2, 5, 4]
-    assert [one.binding and one.binding.scope for one in found] == ["echo/echo@t", "echo/echo@u", "tenant:acme"]
+    assert [forecast.performed for forecast in forecasts] == [2, 5, 4]
+    assert [forecast.binding and forecast.binding.scope for forecast in forecasts] == [
+        "echo/echo@t",
+        "echo/echo@u",
+        "tenant:acme",
+    ]
 
 
 def test_another_model_is_reckoned_with(plan: Plan) -> None:
@@ -142,8 +146,8 @@ def test_another_model_is_reckoned_with(plan: Plan) -> None:
     settings = TOKENS + "[providers.echo.tiers.t.models.echo-2]\nwindows = [WINDOW]\n".replace(
         "WINDOW", '{ metric = "tokens", limit = 2000, period_seconds = 20 }'
     )
-    found = plan(narrative_text(9, acts, estimated_tokens_per_iteration=1000), settings)
-    assert (found.status, found.performed) == ("budget_exhausted", 7)
+    forecast = plan(narrative_text(9, acts, estimated_tokens_per_iteration=1000), settings)
+    assert (forecast.status, forecast.performed) == ("budget_exhausted", 7)
 
 
 def test_calls_last_and_run_side_by_side(plan: Plan) -> None:
@@ -156,37 +160,42 @@ def test_calls_last_and_run_side_by_side(plan: Plan) -> None:
 
 
 def test_a_cap_of_the_run_ends_it(plan: Plan) -> None:
-    found = plan(narrative_text(9, estimated_tokens_per_iteration=1000, max_tokens_total=3500))
-    assert (found.status, found.performed) == ("budget_exhausted", 3)
-    assert found.reason is not None
-    assert "max_tokens_total" in found.reason
+    forecast = plan(narrative_text(9, estimated_tokens_per_iteration=1000, max_tokens_total=3500))
+    assert (forecast.status, forecast.performed) == ("budget_exhausted", 3)
+    assert forecast.reason is not None
+    assert "max_tokens_total" in forecast.reason
 
 
 def test_a_very_long_run_goes_on_at_its_pace(plan: Plan) -> None:
     text = narrative_text(1_000_000, estimated_tokens_per_iteration=10, on_budget_exhausted="wait")
-    found = plan(text, LIMITS + "rpm = 10\n")
-    assert (found.status, found.performed) == ("completed", 1_000_000)
-    assert found.seconds == pytest.approx(1_000_000 / 10 * 60, rel=0.02)
-    assert any("were simulated" in note for note in found.notes)
+    forecast = plan(text, LIMITS + "rpm = 10\n")
+    assert (forecast.status, forecast.performed) == ("completed", 1_000_000)
+    assert forecast.seconds == pytest.approx(1_000_000 / 10 * 60, rel=0.02)
+    assert any("were simulated" in note for note in forecast.notes)
 
 
-def test_what_is_larger_than_a_window_is_refused_with_the_numbers(plan: Plan) -> None:
+def test_iteration_larger_than_a_window_is_refused_with_the_numbers(plan: Plan) -> None:
     with pytest.raises(InvalidInput, match="6,000 requested, but tokens/20s allows 5,000 in all"):
         plan(narrative_text(1, estimated_tokens_per_iteration=6000), TOKENS)
 
 
 def test_only_commands_that_write_are_effects(plan: Plan) -> None:
-    found = plan(narrative_text(7, WRITES), rehearse=True)
-    assert [(one.act, one.command, one.times, one.may_be_skipped, one.is_rehearsed) for one in found.effects] == [
-        ("make", "channels.create", 7, True, True)
-    ]
-    assert found.requests.worst == 0
-    assert float(found.cost_usd.worst) == 0.0  # type: ignore[union-attr]
+    forecast = plan(narrative_text(7, WRITES), rehearse=True)
+    assert [
+        (effect.act, effect.command, effect.times, effect.may_be_skipped, effect.is_rehearsed)
+        for effect in forecast.effects
+    ] == [("make", "channels.create", 7, True, True)]
+    assert forecast.requests.worst == 0
+    assert float(forecast.cost_usd.worst) == 0.0  # type: ignore[union-attr]
 
 
 @pytest.fixture
 def call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
-    for name in [one for one in os.environ if one.startswith("BOTTICELLI_") or one in ("DATABASE_URL", "REDIS_URL")]:
+    for name in [
+        variable
+        for variable in os.environ
+        if variable.startswith("BOTTICELLI_") or variable in ("DATABASE_URL", "REDIS_URL")
+    ]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("BOTTICELLI_HOME", str(tmp_path / "home"))
     monkeypatch.chdir(tmp_path)
@@ -209,8 +218,8 @@ def test_plan_says_it_in_words_and_starts_nothing(call: Callable[..., Result]) -
 def test_plan_as_json(call: Callable[..., Result]) -> None:
     Path("test.toml").write_text(narrative_text(8, 'one = "Hello"', estimated_tokens_per_iteration=1000))
     result = call("plan", "test.toml", "-n", "3", "--json", "--call-seconds", "2")
-    found = json.loads(result.stdout)
-    assert (found["performed"], found["status"], found["is_live"]) == (3, "completed", False)
-    assert {key: float(value) for key, value in found["cost_usd"].items()} == {"low": 0, "expected": 0, "worst": 0}
-    assert found["acts"][0]["seconds_source"] == "given"
-    assert found["binding"] is None
+    printed = json.loads(result.stdout)
+    assert (printed["performed"], printed["status"], printed["is_live"]) == (3, "completed", False)
+    assert {key: float(value) for key, value in printed["cost_usd"].items()} == {"low": 0, "expected": 0, "worst": 0}
+    assert printed["acts"][0]["seconds_source"] == "given"
+    assert printed["binding"] is None

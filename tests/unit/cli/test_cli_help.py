@@ -21,14 +21,14 @@ HEAVY = {"sqlalchemy", "celery", "redis", "rich", "kombu", "pydantic"} | SDKS
 
 def paths(command: click.Command, path: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
     """The path of every command and of everything below it."""
-    found = [path]
+    collected = [path]
     if isinstance(command, click.Group):
         ctx = click.Context(command)
         for name in command.list_commands(ctx):
             below = command.get_command(ctx, name)
             assert below is not None
-            found += paths(below, (*path, name))
-    return found
+            collected += paths(below, (*path, name))
+    return collected
 
 
 @pytest.mark.parametrize("path", paths(root), ids=" ".join)

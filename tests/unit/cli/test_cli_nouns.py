@@ -73,7 +73,7 @@ def test_all_narratives_of_a_file_are_checked_or_the_one_that_is_named(call):
 def test_services_status_starts_nothing(call, home):
     result = call("services", "--json")
     assert result.exit_code == 0
-    assert [(one["name"], one["state"]) for one in json.loads(result.stdout)["services"]] == [
+    assert [(service["name"], service["state"]) for service in json.loads(result.stdout)["services"]] == [
         ("postgres", "stopped"),
         ("redis", "stopped"),
     ]

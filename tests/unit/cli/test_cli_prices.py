@@ -171,9 +171,9 @@ def test_fetched_list_wins_over_shipped_file_only_for_models_that_it_has(
     file = tmp_path / "data.json"
     file.write_text(json.dumps([*price_data()[1:], provider("openai", {"gpt-6.2-sol": (1, 2)})]))
     assert call("prices", "update", "--from", str(file)).exit_code == 0
-    newer, kept = (Catalogue(home).price("openai", name) for name in ("gpt-6.2-sol", "gpt-6.2-astra"))
+    newer, prices = (Catalogue(home).price("openai", name) for name in ("gpt-6.2-sol", "gpt-6.2-astra"))
     assert newer is not None and newer.source.startswith("price list fetched")
-    assert kept is not None and kept.source.startswith("price pages of the providers")
+    assert prices is not None and prices.source.startswith("price pages of the providers")
 
 
 def test_price_of_model_shows_settings_services_and_next_change(call: Call) -> None:

@@ -115,9 +115,9 @@ def test_doctor_fits_and_keeps_what_to_do(width: int, state_: Any, monkeypatch: 
 
 
 def test_services_fit_and_keep_states(width: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    one = {"name": "postgres", "state": "running", "version": "18.4", "uptime_seconds": 360_000, "pid": 1_234_567}
-    one |= {"users": 12, "pinned": True, "detail": LONG, "url": None}
-    monkeypatch.setattr(services_command, "statuses", lambda _: [one])
+    service = {"name": "postgres", "state": "running", "version": "18.4", "uptime_seconds": 360_000, "pid": 1_234_567}
+    service |= {"users": 12, "pinned": True, "detail": LONG, "url": None}
+    monkeypatch.setattr(services_command, "statuses", lambda _: [service])
     text = shown(services_command.services, "status", width=width)
     assert holds(text, "/srv/data", "postgres", "running", "version18.4", "process1234567", "keptrunning")
 
@@ -130,9 +130,9 @@ def test_explanation_of_budget_fits_and_keeps_numbers(width: int) -> None:
     differs = {"name": "rpm", "limit": 1_000, "configured": None, "differs": True, "followed": None, "bounds": None}
     followed = {**differs, "followed": 900, "bounds": [5, 5_000_000]}
     learned = [differs, followed]
-    found = {"usage": USAGE, "limits": {"source": LONG}, "overrides": [], "holders": [holder], "learned": learned}
-    found |= {"acts": acts, "guard": {"guard_ms": 25, "least_ms": 25, "most_ms": 2_000}}
-    said = explained(found)
+    explanation = {"usage": USAGE, "limits": {"source": LONG}, "overrides": [], "holders": [holder], "learned": learned}
+    explanation |= {"acts": acts, "guard": {"guard_ms": 25, "least_ms": 25, "most_ms": 2_000}}
+    said = explained(explanation)
     assert max(map(cells, said)) <= width, "\n".join(said)
     text = "".join("".join(said).split())
     assert holds(

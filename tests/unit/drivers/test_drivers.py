@@ -66,7 +66,7 @@ def test_discord_is_real_unless_somebody_wants_a_rehearsal() -> None:
     assert Platforms({"matrix": PlatformSettings()}).get("matrix").name == "matrix"
 
 
-def test_what_is_rehearsed_for_other_platforms_has_one_id_for_ever() -> None:
+def test_rehearsed_object_of_another_platform_keeps_its_id() -> None:
     platform = EchoPlatform("matrix", {})
     first = platform.execute("channels.create", {"guild_id": "1", "name": "welcome"}, "key one")
     again = platform.execute("channels.create", {"guild_id": "1", "name": "welcome"}, "key two")

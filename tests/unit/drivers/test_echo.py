@@ -16,7 +16,7 @@ def request(text: str = "Say hello", **values: Any) -> GenerateRequest:
     return GenerateRequest(model="echo", messages=(Message("user", text),), **values)
 
 
-def test_it_says_what_it_is_and_always_the_same() -> None:
+def test_echo_says_what_it_is_and_always_the_same() -> None:
     driver: Driver = EchoDriver()
     first, second = driver.generate(request()), EchoDriver().generate(request())
     assert first == second
@@ -24,12 +24,12 @@ def test_it_says_what_it_is_and_always_the_same() -> None:
     assert first.cost_usd == 0
 
 
-def test_it_counts_four_characters_as_a_token() -> None:
+def test_echo_counts_four_characters_as_a_token() -> None:
     usage = EchoDriver().generate(request("x" * 9, system="y" * 3)).usage
     assert usage.input_tokens == 3
 
 
-def test_it_uses_what_the_narrative_expects_unless_told_otherwise() -> None:
+def test_echo_uses_the_tokens_that_the_narrative_expects() -> None:
     assert EchoDriver().generate(request(expected_tokens=1000)).usage.total_tokens == 1000
     assert EchoDriver().generate(request("x" * 400, expected_tokens=10)).usage.total_tokens == 10
     assert EchoDriver({"output_tokens": 7}).generate(request(expected_tokens=1000)).usage.output_tokens == 7

@@ -102,8 +102,8 @@ SOON = NOW.timestamp() + 30
     ids=str,
 )
 def test_wait_is_read_in_any_form(value: Any, seconds: float | None) -> None:
-    found = wait_seconds(value, NOW)
-    assert found == (seconds if seconds is None else pytest.approx(seconds, abs=1e-3))
+    waited_seconds = wait_seconds(value, NOW)
+    assert waited_seconds == (seconds if seconds is None else pytest.approx(seconds, abs=1e-3))
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from botticelli.settings import load_settings
 from botticelli.settings.definitions import WorkerSettings
 
 DEPLOY = Path(__file__).parents[3] / "deploy"
-FILES = {str(one.relative_to(DEPLOY)): one.read_text() for one in DEPLOY.rglob("*") if one.is_file()}
+FILES = {str(path.relative_to(DEPLOY)): path.read_text() for path in DEPLOY.rglob("*") if path.is_file()}
 STOP_SECONDS = WorkerSettings().shutdown_grace_seconds
 NOBODY = ("BOTTICELLI_DATABASE_URL", "BOTTICELLI_REDIS_URL", "BOTTICELLI_HOME")
 
@@ -24,8 +24,8 @@ def commands() -> list[list[str]]:
     """As lists in JSON or YAML, and as a line of systemd."""
     text = "\n".join(FILES.values())
     lists = re.findall(r"\[((?:\"[^\"]*\"(?:, )?)+)\]", text)
-    found = [re.findall(r"\"([^\"]*)\"", one) for one in lists]
-    return found + [shlex.split(line) for line in re.findall(r"^ExecStart=(.*)$", text, re.MULTILINE)]
+    words_of_lists = [re.findall(r"\"([^\"]*)\"", list_) for list_ in lists]
+    return words_of_lists + [shlex.split(line) for line in re.findall(r"^ExecStart=(.*)$", text, re.MULTILINE)]
 
 
 def test_there_are_deployments() -> None:
@@ -43,10 +43,10 @@ def test_commands_of_botticelli_exist() -> None:
     for _, *words in ours:
         command: click.Command = root
         while words and isinstance(command, click.Group):
-            found = command.get_command(click.Context(command), words.pop(0))
-            assert found is not None
-            command = found
-        options = {name for one in command.params for name in one.opts}
+            below = command.get_command(click.Context(command), words.pop(0))
+            assert below is not None
+            command = below
+        options = {name for parameter in command.params for name in parameter.opts}
         assert set(words) <= options
 
 

@@ -57,8 +57,8 @@ def test_numbers_beyond_a_limit_become_the_limit(given: dict[str, Any], used: in
         ({"channel_id": "1", "content": "x", "embeds": [{}] * 11}, "embeds has 11 items"),
     ],
 )
-def test_what_is_wrong_is_said(given: dict[str, Any], said: str) -> None:
-    faults = [f"{one.name} {one.message}; {one.hint}" for one in check("messages.send", **given).faults]
+def test_wrong_argument_is_named(given: dict[str, Any], said: str) -> None:
+    faults = [f"{message.name} {message.message}; {message.hint}" for message in check("messages.send", **given).faults]
     assert len(faults) == 1
     assert said in faults[0]
 
@@ -67,7 +67,7 @@ def test_a_guild_that_the_settings_name_is_taken_only_where_it_is_needed() -> No
     spec = catalogue().entries["channels.create"].spec
     assert check_arguments(spec, {"name": "x"}, default_guild="9").args["guild_id"] == "9"
     assert "guild_id" not in check_arguments(catalogue().entries["channels.get"].spec, {"channel_id": "1"}).args
-    assert [one.name for one in check_arguments(spec, {"name": "x"}).faults] == ["guild_id"]
+    assert [fault.name for fault in check_arguments(spec, {"name": "x"}).faults] == ["guild_id"]
 
 
 EDITS = sorted(name for name in catalogue().entries if name.endswith(".edit"))

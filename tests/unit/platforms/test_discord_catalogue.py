@@ -82,11 +82,11 @@ class TestAnyPlatform(PlatformConformance):
 
 def test_two_processes_rehearse_in_one_world(tmp_path: Path) -> None:
     first, second = RehearsedDiscord("discord", {}), RehearsedDiscord("discord", {})
-    for one in (first, second):
-        one.configure(PlatformContext(tmp_path))
+    for platform in (first, second):
+        platform.configure(PlatformContext(tmp_path))
     made = first.execute("channels.create", {"guild_id": "1", "name": "news"}, "a")
-    found = second.execute("channels.get_or_create", {"guild_id": "1", "name": "news"}, "b")
-    assert (made.captured_ids, found.data["existed"]) == (found.captured_ids, True)
+    existing = second.execute("channels.get_or_create", {"guild_id": "1", "name": "news"}, "b")
+    assert (made.captured_ids, existing.data["existed"]) == (existing.captured_ids, True)
     second.execute("channels.delete", {"channel_id": made.data["id"]}, "c")
     assert not first.exists("channel", made.data["id"], {})
 
@@ -114,9 +114,9 @@ def test_after_minutes_a_message_is_found_by_author_text_and_time() -> None:
     assert platform.resolve(announced) is None
     done = platform.execute("messages.send", args, "k", announced=announced)
     assert done.data["ids"][0] == first["id"]
-    found = platform.resolve(announced)
-    assert isinstance(found, CommandOutput)
-    assert found.data["ids"] == done.data["ids"]
+    resolved = platform.resolve(announced)
+    assert isinstance(resolved, CommandOutput)
+    assert resolved.data["ids"] == done.data["ids"]
     assert platform.resolve(replace(announced, taken=frozenset(done.data["ids"]))) is None
 
 

@@ -14,7 +14,7 @@ def test_a_text_that_fits_is_one_part() -> None:
     assert split_text(" \n ") == []
 
 
-def test_it_is_cut_at_lines_then_at_words_then_between_letters() -> None:
+def test_long_text_is_cut_at_lines_then_words_then_letters() -> None:
     assert split_text("aaa\nbbb ccc", 8) == ["aaa", "bbb ccc"]
     assert split_text("aaa bbb ccc", 8) == ["aaa bbb", "ccc"]
     assert split_text("abcdefghij", 4) == ["abcd", "efgh", "ij"]

@@ -30,8 +30,8 @@ def named(**figures: str | int) -> SetPrice:
 
 def rates(price: ModelPrice | None, service: str = "standard", tokens: int = 1) -> tuple[str, ...]:
     assert price is not None
-    found = price.at(NOW, service).rates_for(tokens).as_json()
-    return found["input"], found["cached"], found["cache_write"], found["cache_write_long"], found["output"]
+    rates = price.at(NOW, service).rates_for(tokens).as_json()
+    return rates["input"], rates["cached"], rates["cache_write"], rates["cache_write_long"], rates["output"]
 
 
 def test_input_rate_moves_cache_rates_with_it(tmp_path: Path) -> None:

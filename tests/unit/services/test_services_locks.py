@@ -58,7 +58,7 @@ def test_sharers_are_counted(opened, tmp_path):
     assert locks.sharers(path) == 3
 
 
-def test_who_holds_it_exclusively_shares_it_with_nobody(opened, tmp_path):
+def test_exclusive_lock_excludes_everybody(opened, tmp_path):
     assert locks.take(opened(), locks.EXCLUSIVE)
     assert locks.sharers(tmp_path / "x.lock") == 0
 

@@ -37,9 +37,9 @@ def test_the_longest_path_that_a_socket_can_have():
 def test_homes_do_not_share_sockets_and_spellings_of_one_home_do(tmp_path):
     (tmp_path / "one two").mkdir()
     (tmp_path / "link").symlink_to(tmp_path / "one two")
-    one = Paths(tmp_path / "one two")
-    assert Paths(tmp_path / "link" / ".." / "one two") == Paths(tmp_path / "link") == one
-    assert Paths(tmp_path / "one three").sockets != one.sockets
+    home = Paths(tmp_path / "one two")
+    assert Paths(tmp_path / "link" / ".." / "one two") == Paths(tmp_path / "link") == home
+    assert Paths(tmp_path / "one three").sockets != home.sockets
 
 
 def test_the_broker_and_redis_urls_name_one_socket():

@@ -58,7 +58,7 @@ def test_a_tier_is_named_by_settings_environment_or_flag(tmp_path: Path) -> None
     assert tier(environ | {named: "ours"}, {}) == "ours"
     assert tier(environ, {key: "flag"}) == "flag"
     providers = load_settings(environ=environ, cwd=tmp_path).providers
-    assert {name: one.default_tier for name, one in providers.items()} == {
+    assert {name: provider.default_tier for name, provider in providers.items()} == {
         "gemini": "general",
         "openai-compatible": "local",
         "my_own": "t",
@@ -78,7 +78,7 @@ def test_a_tier_is_named_by_settings_environment_or_flag(tmp_path: Path) -> None
         ("", {}, {"worker.threads": "0"}, ["--set worker.threads"]),
     ],
 )
-def test_what_is_wrong_is_named_with_its_place(
+def test_wrong_setting_is_named_with_its_place(
     tmp_path: Path, file: str, environ: dict[str, str], flags: dict[str, str], said: list[str]
 ) -> None:
     (tmp_path / "botticelli.toml").write_text(file)

@@ -55,7 +55,7 @@ def loaded(folder: Path, text: str) -> Settings:
     return load_settings(environ={}, cwd=folder)
 
 
-def test_what_means_the_same_is_read(tmp_path: Path) -> None:
+def test_founding_setting_with_the_same_meaning_is_read(tmp_path: Path) -> None:
     settings = loaded(tmp_path, FILE)
     paid = settings.providers["gemini"].tiers["paid"]
     assert (paid.rpm, paid.usd_per_million_input, paid.usd_per_million_output) == (100, Decimal("0.5"), 2)
@@ -68,7 +68,7 @@ def test_what_means_the_same_is_read(tmp_path: Path) -> None:
     assert settings.context.path == ("prompts",)
 
 
-def test_what_has_no_effect_is_named_once(tmp_path: Path) -> None:
+def test_founding_setting_without_effect_is_named_once(tmp_path: Path) -> None:
     assert loaded(tmp_path, FILE).left_out == ("inference", "bot_server", "telemetry_sinks")
 
 

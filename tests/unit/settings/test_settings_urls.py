@@ -69,8 +69,8 @@ def test_password_that_breaks_a_url_is_refused_without_its_text(
 def test_password_that_is_not_ambiguous_reaches_both_libraries_whole(tmp_path: Path, special: str) -> None:
     password = f"hunter{special}2"
     redis_url = read(tmp_path, "REDIS_URL", f"redis://user:{password}@cache.example:7000/3")
-    found = parse_url(redis_url)
-    assert (found["username"], found["password"], found["host"], found["port"], found["db"]) == (
+    parsed = parse_url(redis_url)
+    assert (parsed["username"], parsed["password"], parsed["host"], parsed["port"], parsed["db"]) == (
         "user",
         password,
         "cache.example",

@@ -93,13 +93,13 @@ def test_requests_of_several_tickets_are_drawn_together_each_in_all_of_its_scope
     """The second finds no room in its second scope, the fourth none in its third; those of one scope are done early."""
     of_all = [Draws(budget, f"t{n}", SCOPES) for n in range(4)]
     of_one = Draws(budget, "other", (MODEL,))
-    asked = [
+    requests = [
         Request(of_all[0], "a", CALL),
         Request(of_all[1], "b", Amounts(1, 250)),
         Request(of_one, "c", CALL),
         Request(of_all[3], "d", CALL),
     ]
-    answers = draw_all(budget, asked)
+    answers = draw_all(budget, requests)
     assert [answer.scope if isinstance(answer, Refusal) else answer.id for answer in answers] == [
         "a",
         "guild:1",
@@ -113,9 +113,9 @@ def test_requests_of_several_tickets_are_drawn_together_each_in_all_of_its_scope
 
 def test_of_several_draws_only_those_that_were_forgotten_are_drawn_anew(budget: MemoryBudget) -> None:
     draws = Draws(budget, "t", (MODEL,))
-    [kept] = draw_all(budget, [Request(draws, "kept", CALL)])
-    assert isinstance(kept, Draw)
-    lost = dataclasses.replace(kept, id="lost", drawn_at_ms=kept.drawn_at_ms - 1)
-    again = confirm_all(budget, [(Request(draws, "lost", CALL), lost), (Request(draws, "kept", CALL), kept)])
+    [drawn] = draw_all(budget, [Request(draws, "kept", CALL)])
+    assert isinstance(drawn, Draw)
+    lost = dataclasses.replace(drawn, id="lost", drawn_at_ms=drawn.drawn_at_ms - 1)
+    again = confirm_all(budget, [(Request(draws, "lost", CALL), lost), (Request(draws, "kept", CALL), drawn)])
     assert [draw.id for draw in again if isinstance(draw, Draw)] == ["lost", "kept"]
     assert used(budget)["p/m@t"] == [2, 0]

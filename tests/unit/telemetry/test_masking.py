@@ -102,7 +102,7 @@ def test_key_that_no_variable_names_is_masked_after_it_was_used() -> None:
         ("-----BEGIN PRIVATE KEY-----\nMIIEvQ\n-----END PRIVATE KEY-----", "MIIEvQ"),
     ],
 )
-def test_what_looks_like_a_secret_is_masked(text: str, secret: str) -> None:
+def test_text_that_looks_like_a_secret_is_masked(text: str, secret: str) -> None:
     assert secret not in masked(text)
     assert secret not in str(BotticelliError("it failed", where=text, do=text))
 

@@ -37,7 +37,7 @@ def test_a_paused_scope_admits_nothing_and_outlives_redis(runtime: Runtime) -> N
     sweep(runtime)
     assert perform_all(runtime, run.id).status == "completed"
     with runtime.store.transaction() as tx:
-        history = [(one.window, one.limit, one.set_by) for one in tx.overrides.history(scope)]
+        history = [(override.window, override.limit, override.set_by) for override in tx.overrides.history(scope)]
     assert history == [(WHOLE, None, "ada@home"), (WHOLE, 0, "ada@home")]
 
 

@@ -30,9 +30,9 @@ def present(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def of(runtime: Runtime, run_id: str, cause: str) -> Diagnosis:
-    found = why(runtime, run_id)
-    assert found.cause == cause
-    return found
+    diagnosis = why(runtime, run_id)
+    assert diagnosis.cause == cause
+    return diagnosis
 
 
 def test_from_no_worker_to_its_end(runtime: Runtime) -> None:
@@ -52,21 +52,21 @@ def test_from_no_worker_to_its_end(runtime: Runtime) -> None:
     of(runtime, run.id, "ended")
 
 
-def test_what_it_waits_for_until_when_and_who_holds_it(
+def test_diagnosis_of_a_waiting_run_names_window_time_and_holders(
     make_runtime: MakeRuntime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("botticelli.store.usage.overrides.FRESH_SECONDS", 0.0)
     runtime = make_runtime(**SMALL)
     holder = start(runtime, narrative_text(1, estimated_tokens_per_iteration=4000))
     run = start(runtime, narrative_text(2, estimated_tokens_per_iteration=2000, on_budget_exhausted="wait"))
-    found = of(runtime, run.id, "waiting")
-    scope = found.details["scope"]
-    assert (found.details["window"], found.details["requested"]) == ("tokens/60s", 2000)
-    assert found.details["holders"] == [holder.id]
-    assert found.until is not None
+    diagnosis = of(runtime, run.id, "waiting")
+    scope = diagnosis.details["scope"]
+    assert (diagnosis.details["window"], diagnosis.details["requested"]) == ("tokens/60s", 2000)
+    assert diagnosis.details["holders"] == [holder.id]
+    assert diagnosis.until is not None
     pause_scope(runtime, scope, Actor("bill", "ada"))
     with runtime.store.transaction() as tx:
-        tx.runs.set(run.id, waiting_for={**found.details})
+        tx.runs.set(run.id, waiting_for={**diagnosis.details})
     assert of(runtime, run.id, "budget_paused").details["by"] == "ada"
 
 
@@ -74,8 +74,8 @@ def test_the_next_retry(make_runtime: MakeRuntime) -> None:
     runtime = make_runtime(drivers__echo__errors='["429:300", "ok"]')
     run = start(runtime, narrative_text(1))
     perform_open(runtime, run.id)
-    found = of(runtime, run.id, "waiting")
-    assert found.summary.startswith("the next attempt is at") and found.until is not None
+    diagnosis = of(runtime, run.id, "waiting")
+    assert diagnosis.summary.startswith("the next attempt is at") and diagnosis.until is not None
 
 
 def test_an_unclear_effect_comes_first(runtime: Runtime) -> None:
@@ -86,7 +86,7 @@ def test_an_unclear_effect_comes_first(runtime: Runtime) -> None:
     assert of(runtime, run.id, "effect").details["effect"] == key
 
 
-def test_what_keeps_workers_from_working(make_runtime: MakeRuntime) -> None:
+def test_diagnosis_names_the_trouble_of_workers(make_runtime: MakeRuntime) -> None:
     runtime = make_runtime(worker__probe_timeout_seconds="600")
     run = start(runtime, narrative_text(1))
     announce(runtime, "Postgres takes no writes: the disk is full")

@@ -94,7 +94,7 @@ def test_facts_that_cannot_be_read_are_none(runtime: Runtime, facts: str) -> Non
     prefix = runtime.settings.redis.prefix
     runtime.redis.set(heartbeat_key(prefix, "old:1"), "")
     runtime.redis.set(report_key(prefix, "old:1"), facts)
-    assert [(one.worker, one.demands, one.ready) for one in fleet(runtime)] == [("old:1", None, {})]
+    assert [(worker.worker, worker.demands, worker.ready) for worker in fleet(runtime)] == [("old:1", None, {})]
 
 
 @pytest.mark.parametrize(

@@ -49,7 +49,7 @@ def interfere(runtime: Runtime, monkeypatch: pytest.MonkeyPatch, during: Callabl
 
 def moves(runtime: Runtime, run_id: str) -> list[tuple[str, str, str]]:
     with runtime.store.transaction() as tx:
-        return [(one.action, one.actor, one.reason) for one in tx.run_actions.of_run(run_id)]
+        return [(action.action, action.actor, action.reason) for action in tx.run_actions.of_run(run_id)]
 
 
 def acts_of(runtime: Runtime, run_id: str) -> list[ActRow]:
@@ -181,13 +181,13 @@ def test_resume_after_a_pause_leaves_failed_iterations_alone(make_runtime: MakeR
 def test_fork_keeps_what_came_before_and_pays_only_the_rest(runtime: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
     old = perform_all(runtime, start(runtime, narrative_text(4, TWO_ACTS), tags=("nightly",)).id)
     driver = interfere(runtime, monkeypatch, lambda prompt: None)
-    wanted = Fork(3, changes={"two.prompt": "changed {act.one.output}"}, idempotency_key="f")
-    forked = fork(runtime, old.id, wanted, Actor("other words", "ada"))
-    assert not fork(runtime, old.id, wanted).created
+    options = Fork(3, changes={"two.prompt": "changed {act.one.output}"}, idempotency_key="f")
+    forked = fork(runtime, old.id, options, Actor("other words", "ada"))
+    assert not fork(runtime, old.id, options).created
     after = perform_all(runtime, forked.run.id)
     with runtime.store.transaction() as tx:
         totals = tx.ledger.totals(after.id)
-        assert [one.id for one in tx.runs.recent(RunFilter(tag="nightly"))] == [after.id, old.id]
+        assert [run.id for run in tx.runs.recent(RunFilter(tag="nightly"))] == [after.id, old.id]
     assert (after.status, after.succeeded, after.forked_from, after.forked_at) == ("completed", 4, old.id, 3)
     assert after.used_tokens == totals["input_tokens"] + totals["output_tokens"] == 40
     assert [prompt.split()[0] for prompt in driver.prompts] == ["first", "changed", "first", "changed"]
@@ -205,7 +205,7 @@ def test_fork_inside_an_iteration_keeps_its_first_acts(runtime: Runtime, monkeyp
 
 
 @pytest.mark.parametrize(
-    ("wanted", "said"),
+    ("options", "said"),
     [
         (Fork(9), "has no iteration 9"),
         (Fork(2, "three"), "there is no act 'three'"),
@@ -217,10 +217,10 @@ def test_fork_inside_an_iteration_keeps_its_first_acts(runtime: Runtime, monkeyp
         (Fork(1, changes={"one.model": "nobody/x"}), "there is no driver"),
     ],
 )
-def test_a_fork_that_can_not_be_performed_is_refused(runtime: Runtime, wanted: Fork, said: str) -> None:
+def test_a_fork_that_can_not_be_performed_is_refused(runtime: Runtime, options: Fork, said: str) -> None:
     run = perform_all(runtime, start(runtime, narrative_text(2, TWO_ACTS)).id)
     with pytest.raises(InvalidInput, match=said):
-        fork(runtime, run.id, wanted)
+        fork(runtime, run.id, options)
 
 
 def test_a_fork_of_what_is_not_finished_is_refused(runtime: Runtime) -> None:
@@ -240,7 +240,7 @@ def test_effects_are_done_again_only_when_that_is_allowed(runtime: Runtime) -> N
     assert perform_all(runtime, forked.id).succeeded == 2
     with runtime.store.transaction() as tx:
         assert len(tx.effects.of_run(forked.id)) == 1
-        assert [one.id for one in tx.runs.recent(RunFilter(guild="1"))] == [forked.id, run.id]
+        assert [run.id for run in tx.runs.recent(RunFilter(guild="1"))] == [forked.id, run.id]
         assert tx.runs.recent(RunFilter(guild="2")) == []
 
 
@@ -255,7 +255,7 @@ def test_prune_forgets_old_runs_that_are_over_and_keeps_the_ledger(runtime: Runt
     assert prune(runtime, later, dry_run=True).runs == 1
     assert prune(runtime, later).runs == 1
     with runtime.store.transaction() as tx:
-        assert {one.id for one in tx.runs.recent()} == {going.id, unclear.id}
+        assert {run.id for run in tx.runs.recent()} == {going.id, unclear.id}
         assert tx.ledger.totals(done.id)["requests"] == 2
         tx.connection.exec_driver_sql("update ledger set drawn_at = drawn_at - interval '100 days'")
     assert prune(runtime, later).ledger == 2
@@ -267,7 +267,7 @@ def test_runs_are_found_by_text_and_time(runtime: Runtime) -> None:
     digest = start(runtime, narrative_text(1, name="daily_digest"))
     start(runtime, narrative_text(1, name="other"))
     with runtime.store.transaction() as tx:
-        assert [one.id for one in tx.runs.recent(RunFilter(text="Digest"))] == [digest.id]
+        assert [run.id for run in tx.runs.recent(RunFilter(text="Digest"))] == [digest.id]
         assert tx.runs.recent(RunFilter(text="%")) == []
         assert tx.runs.recent(RunFilter(since=digest.now + timedelta(hours=1))) == []
         assert (

@@ -36,7 +36,7 @@ def test_json_of_an_answer_becomes_rows(runtime: Runtime) -> None:
     assert driver.asked[0].messages[-1].text == "Write posts."
 
 
-def test_what_can_not_be_stored_fails_the_act_and_is_paid_once(runtime: Runtime) -> None:
+def test_content_that_cannot_be_stored_fails_the_act_and_is_paid_once(runtime: Runtime) -> None:
     refused = {
         "There is nothing.": "holds no JSON object",
         '{"a\\"; drop table runs; --": 1}': "not a valid column name",
@@ -116,7 +116,7 @@ def test_a_narrative_within_another_keeps_its_own_rows(runtime: Runtime) -> None
     assert [message.text for message in driver.asked[1].messages] == ["y"]
 
 
-def test_what_another_narrative_answers_may_be_content(runtime: Runtime) -> None:
+def test_answer_of_another_narrative_may_be_content(runtime: Runtime) -> None:
     script(runtime, '{"n": 1}')
     inner = '[narratives.inner]\ntoc = ["write"]\nacts.write = "y"\n'
     outer = '[narrative]\nname = "outer"\ntarget = "outer_rows"\ntoc = ["b"]\n[acts.b]\nnarrative = "inner"\n'

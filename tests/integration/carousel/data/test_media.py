@@ -39,10 +39,12 @@ def test_media_travel_with_the_run_and_go_when_nobody_needs_them(runtime: Runtim
     runs = [enqueue(runtime, load_narrative(file), str(file), EnqueueRequest()).run for _ in range(2)]
     (tmp_path / "dot.png").unlink()
     driver = script(runtime)
-    assert [perform_all(runtime, one.id).status for one in runs] == ["completed", "completed"]
-    media = [one.media for request in driver.asked for one in request.messages]
-    sent = [one for some in media for one in some]
-    assert {(one.kind, one.mime, one.data, one.filename) for one in sent} == {("image", "image/png", PNG, "dot.png")}
+    assert [perform_all(runtime, run.id).status for run in runs] == ["completed", "completed"]
+    media = [message.media for request in driver.asked for message in request.messages]
+    sent = [medium for some in media for medium in some]
+    assert {(medium.kind, medium.mime, medium.data, medium.filename) for medium in sent} == {
+        ("image", "image/png", PNG, "dot.png")
+    }
     assert len(sent) == 8
     with runtime.store.transaction() as tx:
         count = text("select count(*), (select count(*) from run_media) from media")

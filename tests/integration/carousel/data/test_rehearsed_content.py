@@ -65,8 +65,8 @@ def test_rehearsed_row_is_not_reviewed(both: Runtime) -> None:
 def test_table_query_of_a_real_run_returns_no_rehearsed_row(both: Runtime, rehearse: bool, seen: list[str]) -> None:
     driver = script(both, "fine")
     assert run(both, READING_VERBS, rehearse=rehearse)[0] == "completed"
-    asked = "".join(message.text for message in driver.asked[0].messages)
-    assert [title for title in ("real", "rehearsed") if f'"{title}"' in asked] == seen
+    prompt = "".join(message.text for message in driver.asked[0].messages)
+    assert [title for title in ("real", "rehearsed") if f'"{title}"' in prompt] == seen
 
 
 def test_samples_pulls_and_updates_pass_over_rehearsed_rows(both: Runtime) -> None:

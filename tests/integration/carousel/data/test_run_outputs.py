@@ -26,8 +26,8 @@ def client_of() -> Iterator[Callable[[Runtime], Client]]:
         return made[-1]
 
     yield client
-    for one in made:
-        one.close()
+    for item in made:
+        item.close()
 
 
 def test_outputs_are_those_of_the_last_act_in_order(runtime: Runtime, client_of: Callable[[Runtime], Client]) -> None:
@@ -46,8 +46,8 @@ def test_pages_of_a_large_run_bring_each_iteration_once(
     monkeypatch.setattr(run_outputs.Iterations._page, "__defaults__", (2,))
     run_id = perform_all(runtime, start(runtime, narrative_text(5)).id).id
     result = client_of(runtime).result(run_id)
-    assert [one.number for one in result.iterations] == [1, 2, 3, 4, 5]
-    assert [one.number for one in result.iterations] == [1, 2, 3, 4, 5]
+    assert [iteration.number for iteration in result.iterations] == [1, 2, 3, 4, 5]
+    assert [iteration.number for iteration in result.iterations] == [1, 2, 3, 4, 5]
     assert result.iterations.get(4).number == 4
     with pytest.raises(NotFound, match="has no iteration 6"):
         result.iterations.get(6)
@@ -59,7 +59,7 @@ def test_failed_iteration_has_its_error_and_no_output(
     runtime = make_runtime(drivers__echo__errors='["ok", "400"]')
     run_id = perform_all(runtime, start(runtime, narrative_text(3, continue_on_error=True)).id).id
     result = client_of(runtime).wait(run_id, 60)
-    assert [one.status for one in result.iterations] == ["succeeded", "failed", "succeeded"]
+    assert [iteration.status for iteration in result.iterations] == ["succeeded", "failed", "succeeded"]
     failed = result.iterations.get(2)
     assert "400" in (failed.error or "")
     assert (failed.output, failed.acts[0].status) == (None, "failed")

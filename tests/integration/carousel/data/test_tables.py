@@ -88,9 +88,9 @@ columns = ["score"]
 sample = 2
 """
     acts = 'none = "tables.none"\none = ["tables.all", "tables.some", "tables.csv", "Go."]\nany = "tables.any"'
-    status, (none, one, some) = run(runtime, f'[narrative]\nname = "q"\n[acts]\n{acts}\n{tables}')
+    status, (none, rows, some) = run(runtime, f'[narrative]\nname = "q"\n[acts]\n{acts}\n{tables}')
     assert (status, none.output) == ("completed", "[]")
-    assert one.prompt == (
+    assert rows.prompt == (
         '[{"title": "d", "score": 3}, {"title": "say \\"c\\"", "score": 2}]\n\n'
         "recent:\n| title |\n| --- |\n| a\\|b |\n| d |\n\n"
         'title\n"say ""c"""\n\nGo.'
@@ -178,10 +178,10 @@ def test_rows_are_pulled_once_whatever_happens_to_the_act(runtime: Runtime) -> N
     assert perform_all(runtime, started.id).status == "failed"
     resume(runtime, started.id)
     assert perform_all(runtime, started.id).status == "completed"
-    assert [one.messages[-1].text for one in driver.asked] == ['[{"title": "t0"}, {"title": "t1"}]\n\nGo.'] * 2
+    assert [request.messages[-1].text for request in driver.asked] == ['[{"title": "t0"}, {"title": "t1"}]\n\nGo.'] * 2
     assert [row["title"] for row in rows_of(runtime, "posts")] == ["t2", "t3", "t4"]
-    status, (kept,) = run(runtime, PULL.format(keys="preserve_source = true"))
-    assert status == "completed" and kept.prompt == '[{"title": "t2"}, {"title": "t3"}]\n\nGo.'
+    status, (pulled,) = run(runtime, PULL.format(keys="preserve_source = true"))
+    assert status == "completed" and pulled.prompt == '[{"title": "t2"}, {"title": "t3"}]\n\nGo.'
     assert len(rows_of(runtime, "posts")) == 3
     with runtime.store.transaction() as tx:
         (effect,) = tx.effects.of_run(started.id)
@@ -196,9 +196,9 @@ def test_two_pullers_never_share_a_row(runtime: Runtime) -> None:
     put(runtime, "posts", {"title": "a"}, {"title": "b"}, {"title": "c"})
     query = Query("posts", ("title",), order_by=(("id", False),), limit=2)
     with runtime.store.transaction() as first, runtime.store.transaction() as second:
-        one = Tables(first.connection, allow=()).pull(query)
+        first_rows = Tables(first.connection, allow=()).pull(query)
         two = Tables(second.connection, allow=()).pull(query)
-    assert [row["title"] for row in one + two] == ["a", "b", "c"]
+    assert [row["title"] for row in first_rows + two] == ["a", "b", "c"]
     assert rows_of(runtime, "posts") == []
 
 
@@ -262,7 +262,7 @@ args = { table_name = "posts", where_clause = "title = 'a'", updates = { title =
     assert perform_all(runtime, started.id).status == "completed"
     assert rows_of(runtime, "posts") == before
     with runtime.store.transaction() as tx:
-        done = {one.command: one.output for one in tx.effects.of_run(started.id)}
+        done = {effect.command: effect.output for effect in tx.effects.of_run(started.id)}
     assert done["pull"] == [{"title": "a"}, {"title": "b"}]
     assert done["update_table"] == {"rows_affected": 1, "table_name": "posts"}
 

@@ -61,7 +61,7 @@ def test_a_variable_without_a_value_and_a_value_without_a_variable(runtime: Runt
     max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
 @given(output=st.text(st.characters(blacklist_categories=("Cs",), blacklist_characters="\x00"), min_size=1))
-def test_what_a_value_brings_in_is_never_expanded(runtime: Runtime, output: str) -> None:
+def test_template_within_a_value_is_never_expanded(runtime: Runtime, output: str) -> None:
     """I7: references, environment and state in a model's text or in state stay as they are written."""
     hostile = output + " {state.secret} ${HOME} {{one}} {act.one.output} {var.x} \\{ {{{{"
     put_state(runtime, "secret", "NEVER")
@@ -86,7 +86,7 @@ def test_state_is_looked_up_in_order(runtime: Runtime) -> None:
     put_state(runtime, "a", "exact")
     again = start(runtime, narrative_text(1, 'one = "{state.a}"'))
     perform_all(runtime, again.id)
-    assert [acts_of(runtime, one.id)[0].prompt for one in (run, again)] == ["narrative", "exact"]
+    assert [acts_of(runtime, started.id)[0].prompt for started in (run, again)] == ["narrative", "exact"]
 
 
 def test_output_var_is_read_by_later_acts_and_later_runs(runtime: Runtime) -> None:
@@ -158,9 +158,9 @@ def test_earlier_acts_are_the_conversation(runtime: Runtime) -> None:
     )
     run = start(runtime, narrative_text(1, acts))
     perform_all(runtime, run.id)
-    one, two, three = acts_of(runtime, run.id)
-    assert (one.input_tokens, three.input_tokens) == (2, 1)
-    assert two.input_tokens == -(-(8 + len(one.output or "") + 4) // 4)
+    first_act, two, three = acts_of(runtime, run.id)
+    assert (first_act.input_tokens, three.input_tokens) == (2, 1)
+    assert two.input_tokens == -(-(8 + len(first_act.output or "") + 4) // 4)
 
 
 def test_a_json_act_that_answers_something_else_fails_and_is_paid(make_runtime: MakeRuntime) -> None:
@@ -300,5 +300,5 @@ prompt = "{act.look.output.0.name}"
     perform_all(runtime, start(runtime, narrative_text(1, COMMANDS)).id)
     run = perform_all(runtime, start(runtime, narrative_text(1, acts)).id)
     look, tell = acts_of(runtime, run.id)
-    assert [one["name"] for one in json.loads(look.output or "")] == ["welcome"]
+    assert [channel["name"] for channel in json.loads(look.output or "")] == ["welcome"]
     assert tell.prompt == "welcome"

@@ -42,13 +42,13 @@ def acts_of_example(runtime: Runtime) -> dict[str, ActRow]:
 
 def test_the_second_run_reads_what_the_first_has_written(runtime: Runtime) -> None:
     first, second = acts_of_example(runtime), acts_of_example(runtime)
-    assert [one.status for one in first.values()] == ["done", "skipped", "done"]
-    assert [one.status for one in second.values()] == ["skipped", "done", "done"]
+    assert [row.status for row in first.values()] == ["done", "skipped", "done"]
+    assert [row.status for row in second.values()] == ["skipped", "done", "done"]
     assert str(first["teach"].output) in str(second["recall"].prompt)
     assert str(first["plan"].output) in str(second["teach"].prompt)
     with runtime.store.transaction() as tx:
-        kept = tx.state.list_with_prefix("narrative.remember_me")
-    assert {key.rpartition(".")[2] for key in kept} == {"course", "question", "lesson"}
+        remembered = tx.state.list_with_prefix("narrative.remember_me")
+    assert {key.rpartition(".")[2] for key in remembered} == {"course", "question", "lesson"}
 
 
 def test_every_starter_is_performed(runtime: Runtime) -> None:

@@ -42,8 +42,8 @@ def test_successes_that_wait_for_the_runs_row_are_written_together(runtime: Runt
         answers |= {number: threads.submit(ended, stage, Succeeded()) for number, stage in stages.items()}
         rest = TOGETHER - 2
         wait_until(lambda: _successes.waiting((runtime, run_id)) == rest, "all successes but one to stand in line")
-    told = {number: answer.result() for number, answer in answers.items()}
-    assert told == {number: "stale" if number == LOST else "written" for number in range(1, TOGETHER + 1)}
+    outcomes = {number: answer.result() for number, answer in answers.items()}
+    assert outcomes == {number: "stale" if number == LOST else "written" for number in range(1, TOGETHER + 1)}
     run = run_of(runtime, run_id)
     assert (run.succeeded, run.failed, run.dispatched) == (TOGETHER - 2, 1, TOGETHER + 2)
     with runtime.store.transaction() as tx:

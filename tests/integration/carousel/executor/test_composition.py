@@ -38,8 +38,8 @@ class Recorder(EchoDriver):
 
     def asked(self, prompt: str) -> list[tuple[str, str]]:
         """The messages of the one request whose prompt ends so."""
-        (found,) = [one for one in self.requests if one.messages[-1].text.endswith(prompt)]
-        return [(one.role, one.text) for one in found.messages]
+        (request,) = [request for request in self.requests if request.messages[-1].text.endswith(prompt)]
+        return [(message.role, message.text) for message in request.messages]
 
 
 @pytest.fixture
@@ -98,11 +98,11 @@ def test_another_narrative_is_performed_with_what_is_its_own(runtime: Runtime, d
     assert (done[3].output, done[3].prompt, done[3].tries) == (done[2].output, None, 0)
     assert done[4].prompt == f"tell {done[2].output} and {done[1].output} {done[2].output}"
     assert {request.system for request in driver.requests[1:3]} == {"I dig for dig."}
-    assert [one.system for one in (driver.requests[0], driver.requests[3])] == [None, None]
+    assert [sent.system for sent in (driver.requests[0], driver.requests[3])] == [None, None]
     assert driver.asked("look keen tea Rome dig") == [("user", "look keen tea Rome dig")]
     assert driver.asked(str(done[4].prompt))[2:4] == [("user", done[2].prompt), ("assistant", done[2].output)]
-    kept = {key: entry.value for key, entry in state(runtime).items()}  # type: ignore[attr-defined]
-    assert kept == {"narrative.dig.seen": done[1].output, "narrative.whole.found": done[2].output}
+    values = {key: entry.value for key, entry in state(runtime).items()}  # type: ignore[attr-defined]
+    assert values == {"narrative.dig.seen": done[1].output, "narrative.whole.found": done[2].output}
 
 
 SKIPPED = """
@@ -248,7 +248,7 @@ def test_acts_run_side_by_side_and_see_what_they_need(runtime: Runtime, driver: 
         assert tx.ledger.totals(run.id)["requests"] == 5
 
 
-def test_what_runs_beside_a_failure_is_kept_and_nothing_new_begins(make_runtime: MakeRuntime) -> None:
+def test_act_beside_a_failure_finishes_and_nothing_new_begins(make_runtime: MakeRuntime) -> None:
     runtime = make_runtime()
     both, failed = threading.Barrier(2, timeout=60), threading.Event()
 
@@ -342,13 +342,13 @@ SUITE = '[narrative.a]\ntoc = ["x"]\n[narrative.b]\ntoc = ["y"]\n[acts]\nx = "X"
 def test_one_of_several_over_the_wire(runtime: Runtime, tmp_path: Path) -> None:
     (tmp_path / "narratives").mkdir()
     (tmp_path / "narratives/suite.toml").write_text(SUITE)
-    asked: list[dict[str, str]] = [
+    requests: list[dict[str, str]] = [
         {"narrative": "suite#a"},
         {"narrative": "suite", "name": "b"},
         {"text": SUITE, "name": "b"},
         {"text": SUITE},
     ]
-    for number, request in enumerate(asked):
+    for number, request in enumerate(requests):
         accept(runtime, EnqueueRequest(run_id=f"run-{number}"), **request)
     runs = [run_of(runtime, f"run-{number}") for number in range(4)]
     assert [run.narrative for run in runs] == ["a", "b", "b", "as text"]

@@ -30,14 +30,14 @@ def serve() -> Iterator[Callable[..., FakeProvider]]:
         return made[-1]
 
     yield serve
-    for one in made:
-        one.close()
+    for item in made:
+        item.close()
 
 
 def served(make: MakeRuntime, *servers: FakeProvider, **flags: str) -> Runtime:
     """A runtime whose drivers know these servers, and no limits but those of `flags`."""
-    urls = {f"drivers__{one.wire}__base_url": one.url for one in servers}
-    free = {f"providers__{one.wire}": '{"default_tier": "t", "tiers": {"t": {}}}' for one in servers}
+    urls = {f"drivers__{server.wire}__base_url": server.url for server in servers}
+    free = {f"providers__{server.wire}": '{"default_tier": "t", "tiers": {"t": {}}}' for server in servers}
     return make(default_model=MODELS[servers[0].wire], **(urls | free | flags))
 
 
@@ -86,7 +86,7 @@ def test_a_call_of_unknown_outcome_stays_charged_and_is_tried_again(
     ("word", "said"),
     [("refusal", "refused to answer"), ("empty", "empty answer"), ("401", "OPENAI_API_KEY"), ("429-money", "billing")],
 )
-def test_what_is_no_answer_fails_the_act_at_once(
+def test_unusable_answer_fails_the_act_at_once(
     make_runtime: MakeRuntime, serve: Callable[..., FakeProvider], word: str, said: str
 ) -> None:
     server = serve("openai", word)
@@ -102,12 +102,12 @@ def test_broken_json_is_repaired_and_the_raw_text_is_kept(
 ) -> None:
     runtime = served(make_runtime, serve("gemini", word))
     run = perform_all(runtime, start(runtime, narrative_text(1, JSON_ACTS)).id)
-    one, two = acts_of(runtime, run)
+    first_act, two = acts_of(runtime, run)
     assert two.prompt == "tea"
-    assert one.raw_output == (JSON[:-1] if is_repaired else None)
-    assert ("repaired" in (one.warning or "")) == is_repaired
+    assert first_act.raw_output == (JSON[:-1] if is_repaired else None)
+    assert ("repaired" in (first_act.warning or "")) == is_repaired
     if is_repaired:
-        assert json.loads(one.output or "") == json.loads(JSON)
+        assert json.loads(first_act.output or "") == json.loads(JSON)
 
 
 @pytest.mark.parametrize(("word", "said"), [("length", "raise max_tokens"), ("ok", "not JSON")])
@@ -168,12 +168,12 @@ def test_limits_of_headers_are_learned_and_shown(make_runtime: MakeRuntime, serv
     tier = '{"default_tier": "t", "tiers": {"t": {"rpm": 5, "tpm": 40000}}}'
     runtime = served(make_runtime, server, providers__anthropic=tier)
     perform_all(runtime, start(runtime, narrative_text(2)).id)
-    found = explanation(runtime, "anthropic/claude-sonnet-4@t")
-    assert [(one["name"], one["limit"], one["differs"]) for one in found["learned"]] == [
+    explained = explanation(runtime, "anthropic/claude-sonnet-4@t")
+    assert [(limit["name"], limit["limit"], limit["differs"]) for limit in explained["learned"]] == [
         ("rpm", 50, True),
         ("tpm", 40_000, False),
     ]
-    assert "  differs: the provider says rpm = 50, configured: 5" in lines(found)
+    assert "  differs: the provider says rpm = 50, configured: 5" in lines(explained)
 
 
 def test_partial_text_reaches_the_stage(
@@ -193,4 +193,4 @@ def test_the_provider_s_count_sizes_the_draw(make_runtime: MakeRuntime, serve: C
     acts = '[acts.one]\nprompt = "1234567890123456"\nmax_tokens = 100'
     run = perform_all(runtime, start(runtime, narrative_text(1, acts)).id)
     assert ledger_of(runtime, run)[0]["estimated_tokens"] == 104
-    assert [one.word for one in server.received] == ["count", "ok"]
+    assert [request.word for request in server.received] == ["count", "ok"]

@@ -169,8 +169,8 @@ def test_the_multiplier_of_a_run_is_before_all_others(make_runtime: MakeRuntime,
         text = '[narrative]\nname = "test"\n[narrative.budget]\ntpm_multiplier = 0.2\n[acts]\none = "Hello"\n'
     run = start(runtime, text, multipliers=Multipliers(tpm_multiplier=0.4))
     with runtime.store.transaction() as tx:
-        kept = narrative_of(tx, run.id)
-    [share] = shares(plan_iteration(runtime, kept, {}))
+        narrative = narrative_of(tx, run.id)
+    [share] = shares(plan_iteration(runtime, narrative, {}))
     assert [window.limit for window in share.scope.windows] == [4000]
     if carousel:
         assert perform_all(runtime, run.id).succeeded == 4
@@ -197,7 +197,7 @@ def test_input_and_output_have_limits_of_their_own(make_runtime: MakeRuntime) ->
     usage = runtime.budget.usage(runtime.scopes.of(runtime.drivers.resolve("echo/echo")))
     assert run.status == "budget_exhausted"
     assert "input_tokens/60s" in (run.reason or "")
-    assert {one.window.metric: one.used for one in usage.windows} == {
+    assert {window.window.metric: window.used for window in usage.windows} == {
         "input_tokens": run.input_tokens,
         "output_tokens": run.output_tokens,
     }
@@ -224,8 +224,8 @@ def test_several_acts_need_one_slot(make_runtime: MakeRuntime) -> None:
 
 
 def perform_some(runtime: Runtime, run_id: str, number: int) -> None:
-    for one in range(1, number + 1):
-        perform(runtime, run_id, one)
+    for current in range(1, number + 1):
+        perform(runtime, run_id, current)
 
 
 def test_a_redis_that_forgot_the_day_is_told_by_the_ledger(make_runtime: MakeRuntime) -> None:
@@ -262,7 +262,7 @@ def test_failure_with_others_in_flight_cancels_the_queued_ones(make_runtime: Mak
     run = start(runtime, narrative_text(9, concurrency=4))
     perform(runtime, run.id, 1)
     with runtime.store.transaction() as tx:
-        statuses = [one.status for one in tx.iterations.of_run(run.id)]
+        statuses = [iteration.status for iteration in tx.iterations.of_run(run.id)]
     after = run_of(runtime, run.id)
     assert statuses == ["failed", "cancelled", "cancelled", "cancelled"]
     assert (after.status, after.failed) == ("failed", 1)

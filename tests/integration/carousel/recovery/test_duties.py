@@ -150,8 +150,8 @@ def test_unanswered_probe_is_published_again(make_runtime: MakeRuntime) -> None:
 
     assert [ask(0), ask(900), ask(100), ask(1900), ask(100)] == [1, None, 2, None, 3]
     with runtime.store.transaction() as tx:
-        found = tx.probes.unanswered(QUEUE)
-    assert found is not None and found.silent_seconds >= 2900
+        probe = tx.probes.unanswered(QUEUE)
+    assert probe is not None and probe.silent_seconds >= 2900
     answer(runtime, QUEUE)
     with runtime.store.transaction() as tx:
         assert tx.probes.unanswered(QUEUE) is None

@@ -24,8 +24,8 @@ class Forgetful:
     def __getattr__(self, name: str) -> object:
         return getattr(self._budget, name)
 
-    def draw_all(self, asked: Sequence[DrawRequest]) -> list[Draw | Refusal]:
-        answers = self._budget.draw_all(asked)
+    def draw_all(self, requests: Sequence[DrawRequest]) -> list[Draw | Refusal]:
+        answers = self._budget.draw_all(requests)
         if self._forget and isinstance(answers[0], Draw):
             forget, self._forget = self._forget, None
             forget()

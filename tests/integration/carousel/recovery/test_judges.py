@@ -15,8 +15,8 @@ def test_iteration_begun_after_a_final_failure_is_reported(runtime: Runtime) -> 
     fails = "update iterations set status = 'failed', finished_at = now() - interval '1 minute' where number = 1"
     with runtime.store.transaction() as tx:
         tx.connection.execute(text(fails))
-    found = sorted(_order(runtime, run_of(runtime, run.id)))
-    assert [line.partition(" after")[0] for line in found] == [
+    order = sorted(_order(runtime, run_of(runtime, run.id)))
+    assert [line.partition(" after")[0] for line in order] == [
         "I6: iteration 2 was begun",
         "I6: iteration 2 was drawn",
     ]

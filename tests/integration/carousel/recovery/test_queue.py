@@ -34,7 +34,7 @@ def queued(runtime: Runtime) -> list[bytes]:
 
 
 def numbers(messages: list[bytes]) -> list[int]:
-    return sorted(int(json.loads(one)["headers"]["id"].split(".")[1]) for one in messages)
+    return sorted(int(json.loads(message)["headers"]["id"].split(".")[1]) for message in messages)
 
 
 def test_queued_tasks_of_a_burst_are_not_published_again_and_lost_ones_are(runtime: Runtime) -> None:
@@ -70,8 +70,8 @@ def test_only_the_oldest_messages_of_a_very_long_queue_are_read(
     let_grace_pass(runtime)
     sweep(runtime)
     assert numbers(queued(runtime)) == [1, 2, 3, 4, 5, 6]
-    for one in queued(runtime)[:3]:
-        runtime.redis.lrem(f"{runtime.settings.redis.prefix}:{QUEUE}", 1, one)
+    for entry in queued(runtime)[:3]:
+        runtime.redis.lrem(f"{runtime.settings.redis.prefix}:{QUEUE}", 1, entry)
     let_grace_pass(runtime)
     sweep(runtime)
     assert numbers(queued(runtime)) == [1, 2, 3, 4, 5, 6]
@@ -125,7 +125,7 @@ def test_unacked_request_of_a_dead_worker_is_put_back_and_poison_is_rejected(mak
     assert queued(runtime) == [], "it may still be stored by who has it"
     for _ in range(2):
         duty.put_back(grace_seconds=0)
-        assert [json.loads(one)["headers"]["task"] for one in queued(runtime)] == ["botticelli.enqueue"]
+        assert [json.loads(entry)["headers"]["task"] for entry in queued(runtime)] == ["botticelli.enqueue"]
         assert len(tags(runtime)) == 1, "that of the iteration stays: its lease decides"
         take(runtime)
     duty.put_back(grace_seconds=0)

@@ -39,7 +39,7 @@ def let_lease_run_out(runtime: Runtime, run_id: str) -> None:
 
 def statuses(runtime: Runtime, run_id: str) -> list[str]:
     with runtime.store.transaction() as tx:
-        return [one.status for one in tx.iterations.of_run(run_id)]
+        return [iteration.status for iteration in tx.iterations.of_run(run_id)]
 
 
 def test_iteration_is_claimed_once(runtime: Runtime) -> None:
@@ -72,7 +72,7 @@ def test_iteration_of_a_lost_worker_is_performed_by_another(runtime: Runtime) ->
     sweep(runtime)
     after = perform_all(runtime, run.id)
     with runtime.store.transaction() as tx:
-        attempts = [one.attempt for one in tx.iterations.of_run(run.id)]
+        attempts = [iteration.attempt for iteration in tx.iterations.of_run(run.id)]
     assert (after.status, after.succeeded, attempts) == ("completed", 2, [2, 1])
 
 
@@ -177,7 +177,7 @@ def test_unclaimed_task_is_published_again(make_runtime: MakeRuntime) -> None:
         tx.connection.execute(text("update iterations set due_at = now() - interval '1 second'"))
     with runtime.store.transaction() as tx:
         due = tx.iterations.unclaimed(10)
-        assert [(one.key, one.publishes) for one in due] == [((run.id, 1), 1)]
+        assert [(iteration.key, iteration.publishes) for iteration in due] == [((run.id, 1), 1)]
         assert tx.iterations.postpone(due, {(run.id, 1)}, grace_seconds=600) == {(run.id, 1): 2}
     with runtime.store.transaction() as tx:
         assert tx.iterations.postpone(due, {(run.id, 1)}, grace_seconds=600) == {}, "another sweep was first"

@@ -29,6 +29,6 @@ def test_sweep_that_waits_for_a_locked_run_names_the_session(
         holder.execute(text("select from runs where id = :run for update"), {"run": run.id})
         pid = holder.exec_driver_sql("select pg_backend_pid()").scalar_one()
         sweep._pass()
-    [line] = [one for one in caplog.messages if one.startswith("rows_held ")]
+    [line] = [message for message in caplog.messages if message.startswith("rows_held ")]
     assert f"pid={pid} " in line and "botticelli " in line and "held=runs" in line
     assert 'state="idle in transaction"' in line

@@ -20,7 +20,7 @@ MakeRuntime = Callable[..., Runtime]
 
 def statuses(runtime: Runtime, run_id: str) -> list[str]:
     with runtime.store.transaction() as tx:
-        return [one.status for one in tx.iterations.of_run(run_id)]
+        return [iteration.status for iteration in tx.iterations.of_run(run_id)]
 
 
 READ_ONLY = "alter database {} set default_transaction_read_only = on"
@@ -49,7 +49,7 @@ def test_unwritable_database_costs_no_model_call_and_no_iteration(
     after = perform_all(runtime, run.id)
     with runtime.store.transaction() as tx:
         requests = tx.ledger.totals(run.id)["requests"]
-        assert [one.error for one in tx.iterations.of_run(run.id)] == [None, None]
+        assert [iteration.error for iteration in tx.iterations.of_run(run.id)] == [None, None]
     assert (after.status, after.succeeded, requests) == ("completed", 2, 2)
 
 

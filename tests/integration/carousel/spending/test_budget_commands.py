@@ -114,10 +114,10 @@ def test_a_lower_limit_is_kept_by_every_process_within_a_second_and_recorded(run
     after = perform_all(runtime, run.id)
     assert (after.status, after.succeeded) == ("budget_exhausted", 3)
     assert "3,000 of 3,000 used" in (after.reason or "")
-    [window] = [one for one in found(call, "show")[0]["windows"] if one["window"] == "tokens/60s"]
+    [window] = [window for window in found(call, "show")[0]["windows"] if window["window"] == "tokens/60s"]
     assert window["limit"] == 3000
     history = found(call, "history", SCOPE)
-    assert [(one["limit"], one["reason"]) for one in history["overrides"]] == [(3000, "the bill")]
+    assert [(override["limit"], override["reason"]) for override in history["overrides"]] == [(3000, "the bill")]
     assert sum(step["tokens"] for step in history["usage"][SCOPE]) == 3000
     assert "the bill" in call("history").output
 
@@ -137,7 +137,7 @@ def test_default_ends_a_lower_limit(runtime: Runtime, call: Call) -> None:
     found(call, "set", SCOPE, "tokens/60s", "1", "--reason", "a")
     assert call("set", SCOPE, "tokens/60s", "default", "--reason", "b").exit_code == 0
     assert runtime.scopes.overrides_of(SCOPE) == {}
-    assert [one["reason"] for one in found(call, "history")["overrides"]] == ["b", "a"]
+    assert [override["reason"] for override in found(call, "history")["overrides"]] == ["b", "a"]
     assert run_of(runtime, start(runtime, TEXT).id).status == "running"
 
 
@@ -166,7 +166,7 @@ def test_explain_names_the_holders_and_compares_estimates(runtime: Runtime, call
     perform_all(runtime, start(runtime, narrative_text(2, estimated_tokens_per_iteration=400)).id)
     run = start(runtime, narrative_text(3, estimated_tokens_per_iteration=1000, concurrency=2, name="holder"))
     explained = found(call, "explain", "echo/echo@s")
-    assert {(one["run_id"], one["number"], one["narrative"]) for one in explained["holders"]} == {
+    assert {(holder["run_id"], holder["number"], holder["narrative"]) for holder in explained["holders"]} == {
         (run.id, "1", "holder"),
         (run.id, "2", "holder"),
     }

@@ -36,9 +36,9 @@ def spend(runtime: Runtime, *tokens: int, act: str = "one", model: str = "echo/e
 def estimates(runtime: Runtime, run_id: str) -> Estimates:
     """Without the part of the prompt, which is never more than the whole."""
     with runtime.store.transaction() as tx:
-        found = estimates_of(tx, run_id)
-    assert all(0 <= one.input_tokens <= one.tokens for one in found.values())
-    return {position: replace(one, input_tokens=0) for position, one in found.items()}
+        estimates = estimates_of(tx, run_id)
+    assert all(0 <= estimate.input_tokens <= estimate.tokens for estimate in estimates.values())
+    return {position: replace(estimate, input_tokens=0) for position, estimate in estimates.items()}
 
 
 def test_the_narrative_s_figure_comes_first(runtime: Runtime) -> None:

@@ -81,14 +81,14 @@ def test_a_plan_finishes_when_the_run_does_after_what_others_used(make_runtime: 
     runtime.drivers._made["echo"] = Timed(clock)
     text = narrative_text(18, estimated_tokens_per_iteration=1000, on_budget_exhausted="wait", name="mine")
     assert runtime.budget.charge(runtime.scopes.of(runtime.drivers.resolve("echo/echo")), Amounts(3, 3000)) is None
-    found = planned(runtime, text)
-    assert (found.status, found.performed, found.is_live) == ("completed", 18, True)
-    assert found.binding is not None
-    assert (found.binding.scope, found.binding.window, found.binding.iteration) == (SCOPE, "tokens/15s", 3)
-    assert performed_seconds(runtime, text, clock) == pytest.approx(found.seconds, rel=0.02)
+    forecast = planned(runtime, text)
+    assert (forecast.status, forecast.performed, forecast.is_live) == ("completed", 18, True)
+    assert forecast.binding is not None
+    assert (forecast.binding.scope, forecast.binding.window, forecast.binding.iteration) == (SCOPE, "tokens/15s", 3)
+    assert performed_seconds(runtime, text, clock) == pytest.approx(forecast.seconds, rel=0.02)
 
 
-def test_what_others_hold_and_will_ask_counts(make_runtime: MakeRuntime) -> None:
+def test_tickets_of_other_runs_count_in_a_forecast(make_runtime: MakeRuntime) -> None:
     runtime = limited(make_runtime, s60=5000)
     text = narrative_text(9, estimated_tokens_per_iteration=1000, name="mine")
     assert planned(runtime, text).performed == 5
@@ -97,9 +97,9 @@ def test_what_others_hold_and_will_ask_counts(make_runtime: MakeRuntime) -> None
     perform_all(runtime, other.id)
     assert planned(runtime, text).performed == 3
     start(runtime, narrative_text(30, estimated_tokens_per_iteration=1000, name="third", on_budget_exhausted="wait"))
-    found = planned(runtime, text)
-    assert found.performed == 1, "one is held by the third run, which takes turns with ours over the other two"
-    assert any("1 other run" in note for note in found.notes)
+    forecast = planned(runtime, text)
+    assert forecast.performed == 1, "one is held by the third run, which takes turns with ours over the other two"
+    assert any("1 other run" in note for note in forecast.notes)
 
 
 def test_blocks_and_lowered_limits_are_in_force(make_runtime: MakeRuntime) -> None:
@@ -114,10 +114,10 @@ def test_blocks_and_lowered_limits_are_in_force(make_runtime: MakeRuntime) -> No
     [call] = planned(runtime, narrative_text(1)).acts
     scope = runtime.scopes.of(runtime.drivers.resolve(call.model))
     runtime.budget.block_until(scope, 600_000)
-    found = planned(runtime, narrative_text(1))
-    assert found.binding is not None
-    assert found.binding.window == "closed by the provider"
-    assert 500 < found.seconds < 601
+    forecast = planned(runtime, narrative_text(1))
+    assert forecast.binding is not None
+    assert forecast.binding.window == "closed by the provider"
+    assert 500 < forecast.seconds < 601
     with runtime.store.transaction() as tx:
         tx.overrides.add(SCOPE, "tokens/60s", 500, reason="test", set_by="test", until=None)
     endless = planned(runtime, waiting)
@@ -131,20 +131,20 @@ def test_the_past_says_what_calls_take_and_how_long(runtime: Runtime) -> None:
             tx.ledger.draw(Entry(f"d{n}", "past", n, "one", 1, "s", 100, moment, "test", "echo/echo"))
             settled_at, cost_usd = moment + timedelta(seconds=7), Decimal(n) / 100
             tx.ledger.settle(f"d{n}", "settled", settled_at, Usage(n * 10, n * 2), cost_usd)
-    found = planned(runtime, narrative_text(2, retries=0))
-    assert (found.tokens.low, found.tokens.expected, found.tokens.worst) == (24, 120, 240)
-    assert found.acts[0].tokens_source == "history"
-    assert found.acts[0].samples == 10
-    assert found.cost_usd is not None
-    assert (found.cost_usd.expected, found.cost_usd.worst) == (Decimal("0.10"), Decimal("0.20"))
-    assert found.seconds == pytest.approx(14.1)
+    forecast = planned(runtime, narrative_text(2, retries=0))
+    assert (forecast.tokens.low, forecast.tokens.expected, forecast.tokens.worst) == (24, 120, 240)
+    assert forecast.acts[0].tokens_source == "history"
+    assert forecast.acts[0].samples == 10
+    assert forecast.cost_usd is not None
+    assert (forecast.cost_usd.expected, forecast.cost_usd.worst) == (Decimal("0.10"), Decimal("0.20"))
+    assert forecast.seconds == pytest.approx(14.1)
 
 
 def test_services_that_do_not_answer_are_said(make_runtime: MakeRuntime) -> None:
     runtime = make_runtime(redis__url="redis://127.0.0.1:1")
-    found = planned(runtime, narrative_text(2))
-    assert found.is_live is False
-    assert any("don't answer" in note for note in found.notes)
+    forecast = planned(runtime, narrative_text(2))
+    assert forecast.is_live is False
+    assert any("don't answer" in note for note in forecast.notes)
 
 
 PRICED = '{"usd_per_million_input": "1", "usd_per_million_output": "2"}'
@@ -179,12 +179,12 @@ def reading(where: str = "") -> str:
 
 def test_rows_of_table_are_counted_before_run(make_runtime: MakeRuntime) -> None:
     runtime = tabled(make_runtime, 1000)
-    found = planned(runtime, reading())
-    assert found.tokens is not None and found.acts[0].unknown == ()
+    forecast = planned(runtime, reading())
+    assert forecast.tokens is not None and forecast.acts[0].unknown == ()
     run = perform_all(runtime, start(runtime, reading()).id)
     assert run.status == "completed"
-    assert found.tokens.low <= run.used_tokens <= found.tokens.worst
-    assert found.tokens.low > 10_000
+    assert forecast.tokens.low <= run.used_tokens <= forecast.tokens.worst
+    assert forecast.tokens.low > 10_000
 
 
 def test_rows_larger_than_limit_are_refused_before_run(make_runtime: MakeRuntime) -> None:
@@ -204,34 +204,34 @@ def test_rows_larger_than_limit_are_refused_before_run(make_runtime: MakeRuntime
     ids=["filter of an answer", "no such table"],
 )
 def test_rows_that_nobody_can_count_give_no_range(make_runtime: MakeRuntime, text: str) -> None:
-    found = planned(tabled(make_runtime, 3), text)
-    assert found.tokens is None
-    assert any("no range" in note for note in found.notes)
-    assert any("unknown" in line for line in lines(found))
+    forecast = planned(tabled(make_runtime, 3), text)
+    assert forecast.tokens is None
+    assert any("no range" in note for note in forecast.notes)
+    assert any("unknown" in line for line in lines(forecast))
 
 
 def test_worst_has_quoted_answers_and_history(make_runtime: MakeRuntime) -> None:
     runtime = make_runtime(default_model="echo/priced", **MIXED)
     narrative = narrative_text(2, CHAIN, retries=0)
-    found = planned(runtime, narrative)
+    forecast = planned(runtime, narrative)
     run = perform_all(runtime, start(runtime, narrative).id)
-    assert run.status == "completed" and found.tokens is not None and found.cost_usd is not None
-    assert found.tokens.low < found.tokens.expected
-    assert found.tokens.low <= run.used_tokens <= found.tokens.worst
-    assert run.cost_usd is not None and run.cost_usd <= found.cost_usd.worst
+    assert run.status == "completed" and forecast.tokens is not None and forecast.cost_usd is not None
+    assert forecast.tokens.low < forecast.tokens.expected
+    assert forecast.tokens.low <= run.used_tokens <= forecast.tokens.worst
+    assert run.cost_usd is not None and run.cost_usd <= forecast.cost_usd.worst
 
 
 def test_cost_is_unknown_when_second_model_has_no_price(make_runtime: MakeRuntime) -> None:
     runtime = make_runtime(**MIXED)
     acts = '[acts.say]\nprompt = "Hi"\nmodel = ["echo/priced", "openai-compatible/other"]'
-    found = planned(runtime, narrative_text(1, acts))
-    assert (found.cost_usd, found.acts[0].cost_usd) == (None, None)
-    assert any("no price of openai-compatible/other" in note for note in found.notes)
+    forecast = planned(runtime, narrative_text(1, acts))
+    assert (forecast.cost_usd, forecast.acts[0].cost_usd) == (None, None)
+    assert any("no price of openai-compatible/other" in note for note in forecast.notes)
     with pytest.raises(InvalidInput, match=r"openai-compatible/other \(act say\) is unknown"):
         start(runtime, narrative_text(1, acts, max_cost_usd=1))
 
 
 def test_narrative_s_figure_is_no_lower_bound(make_runtime: MakeRuntime) -> None:
-    found = planned(make_runtime(), narrative_text(2, estimated_tokens_per_iteration=500, retries=0))
-    assert found.tokens is not None
-    assert found.tokens.low < found.tokens.expected == 1000 < found.tokens.worst
+    forecast = planned(make_runtime(), narrative_text(2, estimated_tokens_per_iteration=500, retries=0))
+    assert forecast.tokens is not None
+    assert forecast.tokens.low < forecast.tokens.expected == 1000 < forecast.tokens.worst

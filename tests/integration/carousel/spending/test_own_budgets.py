@@ -62,14 +62,14 @@ def test_a_guild_s_budget_is_spent_by_all_that_name_it(make_runtime: MakeRuntime
 WINDOW = {"metric": "requests", "limit": 3, "period_seconds": 3600, "kind": "fixed"}
 
 
-def test_what_one_budget_refuses_is_held_in_no_other(make_runtime: MakeRuntime) -> None:
+def test_ticket_refused_by_one_budget_is_held_in_no_other(make_runtime: MakeRuntime) -> None:
     runtime = make_runtime(budgets__narratives__test__rpm="2")
     run = start(runtime, narrative_text(9, estimated_tokens_per_iteration=100, concurrency=5))
     assert provider_usage(runtime).held.requests == 2
     after = perform_all(runtime, run.id)
     assert (after.status, after.succeeded) == ("budget_exhausted", 2)
-    for one in (provider_usage(runtime), usage(runtime, "narrative", "test")):
-        assert (one.held.requests, one.held.tokens, one.tickets) == (0, 0, 0)
+    for spent in (provider_usage(runtime), usage(runtime, "narrative", "test")):
+        assert (spent.held.requests, spent.held.tokens, spent.tickets) == (0, 0, 0)
 
 
 def test_every_try_counts_in_every_budget(make_runtime: MakeRuntime) -> None:

@@ -58,9 +58,9 @@ def test_runs_of_one_model_spend_from_the_tiers_that_they_name(make_runtime: Mak
     assert (plain.status, plain.succeeded, large.status, large.succeeded) == ("budget_exhausted", 2, "completed", 5)
     assert (used(runtime, "small"), used(runtime, "large")) == (2, 5)
     assert (plain.cost_usd, large.cost_usd) == (0, Decimal(large.input_tokens))
-    found = explanation(runtime, "echo/echo@large")
-    assert found["usual_limits"] == {"requests/60s": 100}
-    assert [one.calls for one in found["acts"]] == [5]
+    explained = explanation(runtime, "echo/echo@large")
+    assert explained["usual_limits"] == {"requests/60s": 100}
+    assert [act.calls for act in explained["acts"]] == [5]
 
 
 def test_every_worker_and_every_fork_keeps_the_terms_of_a_run(make_runtime: MakeRuntime) -> None:
@@ -136,9 +136,9 @@ def test_run_shows_its_options(make_runtime: MakeRuntime, capsys: pytest.Capture
     shown = capsys.readouterr().out
     assert "  tiers      echo=large\n  tenant     acme\n  uses       of the limits: rpm 0.5, tpm 0.25\n" in shown
     details.print_json()
-    found = json.loads(capsys.readouterr().out)["options"]
+    printed = json.loads(capsys.readouterr().out)["options"]
     multipliers = {"rpm_multiplier": 0.5, "tpm_multiplier": 0.25}
-    assert found == {"tiers": {"echo": "large"}, "tenant": "acme", "model": None, "multipliers": multipliers}
+    assert printed == {"tiers": {"echo": "large"}, "tenant": "acme", "model": None, "multipliers": multipliers}
     plain = Details(runtime.store, start(runtime, narrative_text(1)).id, None)
     plain.print_text(acts=False, show_all=False)
     assert not {"tiers", "tenant", "uses"} & set(capsys.readouterr().out.split())

@@ -22,7 +22,7 @@ args = { guild_id = "${TEST_GUILD_ID}", note = "${OTHER_ID} ${TEST_GUILD_ID}" }
 
 
 @pytest.mark.parametrize(
-    ("given", "told"),
+    ("given", "said"),
     [
         ("hello", "there is no narrative 'hello'; did you mean the file hello.toml?"),
         ("hello#second", "there is no narrative 'hello'; did you mean the file hello.toml#second?"),
@@ -45,7 +45,7 @@ args = { guild_id = "${TEST_GUILD_ID}", note = "${OTHER_ID} ${TEST_GUILD_ID}" }
     ],
 )
 @pytest.mark.parametrize("command", ["run", "plan"])
-def test_argument_that_is_no_narrative_is_refused_with_the_nearest_one(call, given, told, command):
+def test_argument_that_is_no_narrative_is_refused_with_the_nearest_one(call, given, said, command):
     Path("hello.toml").write_text(GOOD)
     Path("empty.toml").touch()
     Path("bad.toml").write_bytes(b"\x00\xff\xfe")
@@ -53,7 +53,7 @@ def test_argument_that_is_no_narrative_is_refused_with_the_nearest_one(call, giv
     Path("folder.toml").mkdir()
     result = call(command, given)
     assert (result.exit_code, result.stdout) == (2, "")
-    assert told in result.stderr
+    assert said in result.stderr
     assert "pw" not in result.stderr
     assert len(result.stderr.splitlines()) == 1
 

@@ -65,7 +65,7 @@ def test_with_json_the_problems_are_one_object_on_stdout(call):
     assert result.exit_code == 2
     said = json.loads(result.stdout)
     assert (said["event"], said["exit_code"]) == ("error", 2)
-    assert [(one["file"], one["line"], one["key"]) for one in said["problems"]] == [
+    assert [(problem["file"], problem["line"], problem["key"]) for problem in said["problems"]] == [
         ("broken.toml", 4, "one"),
         ("broken.toml", 5, "three"),
     ]

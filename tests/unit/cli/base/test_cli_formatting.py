@@ -32,7 +32,7 @@ def test_control_characters_are_shown_not_obeyed(text, shown):
 @given(st.text())
 def test_nothing_that_a_terminal_obeys_is_left(text):
     for shown in (safe(text), one_line(text, 40)):
-        assert not any(ord(one) < 32 or 127 <= ord(one) < 160 for one in shown)
+        assert not any(ord(line) < 32 or 127 <= ord(line) < 160 for line in shown)
 
 
 @given(st.text(), st.integers(min_value=1, max_value=60))

@@ -157,7 +157,7 @@ def test_the_summary_has_the_reason_and_says_when_failures_were_tolerated():
 
 
 @pytest.mark.parametrize("status", ["failed", "budget_exhausted", "cancelled", "paused"])
-def test_whoever_can_resume_is_told_how(status):
+def test_panel_of_a_resumable_run_shows_the_command(status):
     assert any(f"botticelli runs resume {ID}" in line for line in next_steps(replace(RUN, status=status)))
 
 

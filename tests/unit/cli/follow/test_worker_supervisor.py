@@ -212,8 +212,8 @@ def sighup() -> Iterator[None]:
 def test_interruptions_are_counted_and_the_old_handlers_come_back(sighup):
     before = signal.getsignal(signal.SIGTERM)
     with SignalCounter() as interruptions:
-        for one in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.raise_signal(one)
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.raise_signal(number)
         wait_until(lambda: interruptions.count == 3, "all three to be counted")
     assert signal.getsignal(signal.SIGTERM) == before
 

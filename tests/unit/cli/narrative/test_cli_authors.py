@@ -51,19 +51,19 @@ def test_a_new_narrative_is_commented_accepted_and_planned(call, kind, form):
 
 def test_new_never_replaces_a_file_unless_it_is_told_to(call):
     Path("mine.toml").write_text("precious")
-    kept = call("narrative", "new", "mine")
-    assert kept.exit_code == 2
-    assert "mine.toml: the file already exists; give --force" in kept.stderr
+    refused = call("narrative", "new", "mine")
+    assert refused.exit_code == 2
+    assert "mine.toml: the file already exists; give --force" in refused.stderr
     assert Path("mine.toml").read_text() == "precious"
     assert call("narrative", "new", "mine", "--force", "--json").exit_code == 0
     assert Path("mine.toml").read_text().startswith("#")
-    assert [one for one in os.listdir() if one.startswith(".mine")] == []
+    assert [name for name in os.listdir() if name.startswith(".mine")] == []
 
 
 def test_new_goes_where_it_is_told(call):
     assert call("narrative", "new", "a", "--output", "-").stdout.startswith("# ")
     assert call("narrative", "new", "a", "--output", "b.toml").exit_code == 0
-    assert [one.suffix for one in Path().glob("*.toml")] == [".toml"]
+    assert [file.suffix for file in Path().glob("*.toml")] == [".toml"]
     bad = call("narrative", "new", "no name", "--json")
     assert (bad.exit_code, "is not a valid name" in bad.stderr) == (2, True)
     lost = call("narrative", "new", "a", "--output", "missing/a.toml")
@@ -94,9 +94,9 @@ def test_convert_prints_replaces_or_writes(call):
 def test_settings_convert_replaces_an_existing_output_only_with_force(call):
     Path("old.toml").write_text("[budget]\n")
     Path("new.toml").write_text("precious")
-    kept = call("settings", "convert", "old.toml", "--output", "new.toml")
-    assert kept.exit_code == 2
-    assert "new.toml: the file already exists; give --force" in kept.stderr
+    refused = call("settings", "convert", "old.toml", "--output", "new.toml")
+    assert refused.exit_code == 2
+    assert "new.toml: the file already exists; give --force" in refused.stderr
     assert Path("new.toml").read_text() == "precious"
     assert call("settings", "convert", "old.toml", "--output", "new.toml", "--force").exit_code == 0
     assert "precious" not in Path("new.toml").read_text()
@@ -131,9 +131,9 @@ def test_schema_is_printed_and_written(call):
 
 def test_show_resolves_acts(call):
     Path("rich.toml").write_text(RICH)
-    found = json.loads(call("narrative", "show", "rich.toml", "--json").stdout)
-    one, two = found["acts"]
-    assert (one["needs"], one["references"], one["estimate_source"]) == ([], ["{var.who}"], "prompt")
+    printed = json.loads(call("narrative", "show", "rich.toml", "--json").stdout)
+    first, two = printed["acts"]
+    assert (first["needs"], first["references"], first["estimate_source"]) == ([], ["{var.who}"], "prompt")
     assert (two["needs"], two["turns"], two["reads"]) == (["one"], 2, ["done", "global.tone"])
     assert two["writes"] == ["narrative.rich.sent", "discord.GUILD.message.NAME"]
     assert two["effects"] == ["discord messages.send"]
@@ -147,14 +147,14 @@ def test_list_and_check_take_folders(call):
         Path(name).parent.mkdir(parents=True, exist_ok=True)
         Path(name).write_text(text)
     Path("a/botticelli.toml").write_text("[worker]\nthreads = 2\n")
-    found = json.loads(call("narrative", "list", "a", "--json").stdout)
-    assert [(one["file"], one["name"], one["problems"]) for one in found] == [
+    printed = json.loads(call("narrative", "list", "a", "--json").stdout)
+    assert [(listed["file"], listed["name"], listed["problems"]) for listed in printed] == [
         ("a/b/bad.toml", None, 1),
         ("a/good.toml", "good", 0),
     ]
     result = call("narrative", "check", "a", "--json")
     assert result.exit_code == 2
-    assert [(one["file"], one["ok"]) for one in json.loads(result.stdout)] == [
+    assert [(checked["file"], checked["ok"]) for checked in json.loads(result.stdout)] == [
         ("a/b/bad.toml", False),
         ("a/good.toml", True),
     ]

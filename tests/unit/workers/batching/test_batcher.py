@@ -50,12 +50,12 @@ def answers(server: Server, count: int) -> dict[int, int | BaseException]:
         futures |= {number: threads.submit(batcher.ask, "key", number) for number in range(1, count)}
         wait_until(lambda: batcher.waiting("key") == count - 1, "the others to wait")
         server.open.set()
-        told = {number: future.exception(60) or future.result() for number, future in futures.items()}
+        outcomes = {number: future.exception(60) or future.result() for number, future in futures.items()}
     assert batcher.waiting("key") == 0
-    return told
+    return outcomes
 
 
-def test_who_comes_meanwhile_is_in_the_next_batch() -> None:
+def test_request_during_a_batch_is_in_the_next_batch() -> None:
     server = Server()
     assert answers(server, 5) == {number: number * 2 for number in range(5)}
     assert [len(batch) for batch in server.batches] == [1, 4]
@@ -68,25 +68,25 @@ def test_no_batch_is_longer_than_allowed() -> None:
 
 
 def test_a_bad_item_spoils_no_other() -> None:
-    told = answers(Server({3: ValueError("three")}), 6)
-    assert isinstance(told.pop(3), ValueError)
-    assert told == {number: number * 2 for number in (0, 1, 2, 4, 5)}
+    outcomes = answers(Server({3: ValueError("three")}), 6)
+    assert isinstance(outcomes.pop(3), ValueError)
+    assert outcomes == {number: number * 2 for number in (0, 1, 2, 4, 5)}
 
 
 def test_when_the_server_is_away_nothing_is_asked_twice() -> None:
     server = Server({2: RedisAway("gone")})
-    told = answers(server, 4)
-    assert told.pop(0) == 0
-    assert {type(answer) for answer in told.values()} == {RedisAway}
+    outcomes = answers(server, 4)
+    assert outcomes.pop(0) == 0
+    assert {type(answer) for answer in outcomes.values()} == {RedisAway}
     assert sorted(number for batch in server.batches for number in batch) == [0, 1, 2, 3]
 
 
 def test_an_interrupted_leader_leaves_nobody_waiting() -> None:
     server = Server(interrupted_batch=2)
-    told = answers(server, 4)
-    (leader,) = [number for number, answer in told.items() if isinstance(answer, KeyboardInterrupt)]
+    outcomes = answers(server, 4)
+    (leader,) = [number for number, answer in outcomes.items() if isinstance(answer, KeyboardInterrupt)]
     assert leader != 0
-    assert {number: told[number] for number in told if number != leader} == {
+    assert {number: outcomes[number] for number in outcomes if number != leader} == {
         number: number * 2 for number in range(4) if number != leader
     }
 
@@ -123,7 +123,7 @@ def stands_in_wait(thread: int) -> bool:
     return sys._current_frames()[thread].f_code is threading.Condition.wait.__code__
 
 
-def test_who_is_interrupted_while_waiting_is_not_waited_for() -> None:
+def test_interrupted_waiter_is_not_waited_for() -> None:
     """Celery's soft time limit comes as a signal, wherever the main thread stands."""
 
     def interrupt_once_it_waits() -> None:
@@ -191,28 +191,28 @@ def is_interrupted_at(line: int) -> bool:
     return interrupted.exception() is not None and server.batches[1:] == [[3]]
 
 
-def test_who_is_interrupted_before_it_waits_is_not_waited_for() -> None:
+def test_requester_interrupted_before_it_waits_is_not_waited_for() -> None:
     lines = list(itertools.takewhile(is_interrupted_at, itertools.count(1)))
     assert len(lines) > 2
 
 
-def test_who_gathers_a_batch_waits_until_it_is_full() -> None:
+def test_leader_of_a_batch_waits_until_it_is_full() -> None:
     server = Server()
     server.open.set()
     batcher = Batcher(server.double, gather_seconds=lambda: 600.0)
     with ThreadPoolExecutor(BATCH_SIZE) as threads:
-        told = list(threads.map(lambda number: batcher.ask("key", number), range(BATCH_SIZE), timeout=60))
-    assert told == [number * 2 for number in range(BATCH_SIZE)]
+        outcomes = list(threads.map(lambda number: batcher.ask("key", number), range(BATCH_SIZE), timeout=60))
+    assert outcomes == [number * 2 for number in range(BATCH_SIZE)]
     assert [sorted(batch) for batch in server.batches] == [list(range(BATCH_SIZE))]
 
 
-def test_who_gathers_alone_waits_no_longer_than_told() -> None:
+def test_lone_leader_waits_no_longer_than_its_window() -> None:
     server = Server()
     server.open.set()
     assert Batcher(server.double, gather_seconds=lambda: 0.001).ask("key", 4) == 8
 
 
-def test_who_is_interrupted_while_gathering_leaves_the_batch_to_those_who_came() -> None:
+def test_interrupted_leader_leaves_the_batch_to_the_others() -> None:
     server, main, gathers = Server(), threading.get_ident(), Event()
 
     def gather_seconds() -> float:
@@ -234,10 +234,10 @@ def test_who_is_interrupted_while_gathering_leaves_the_batch_to_those_who_came()
     before = signal.signal(signal.SIGUSR1, interrupt)
     try:
         with ThreadPoolExecutor(1) as threads:
-            told = threads.submit(interrupt_once_another_came)
+            outcomes = threads.submit(interrupt_once_another_came)
             with pytest.raises(Interrupted):
                 batcher.ask("key", 2)
-            assert told.result(60) == 6
+            assert outcomes.result(60) == 6
     finally:
         signal.signal(signal.SIGUSR1, before)
     assert server.batches == [[3]]

@@ -20,7 +20,7 @@ def test_the_more_have_something_to_do_the_longer_a_batch_gathers() -> None:
     assert busy_counter.gather_seconds() == 0.0
 
 
-def test_those_that_wait_for_a_model_do_not_count() -> None:
+def test_iterations_that_wait_for_a_model_do_not_count() -> None:
     busy_counter = BusyCounter()
     with ExitStack() as performed, ExitStack() as waiting:
         for _ in range(100):

@@ -50,7 +50,7 @@ def test_rows_are_found(answer: str, values: list[dict[str, object]]) -> None:
         ("x" * 1_000_001, "longer than 1,000,000 characters"),
     ],
 )
-def test_what_no_table_could_take_is_refused(answer: str, reason: str) -> None:
+def test_value_that_no_table_can_take_is_refused(answer: str, reason: str) -> None:
     with pytest.raises(ActFailed, match=reason):
         rows_in(answer, FREE)
 
@@ -66,7 +66,7 @@ def test_columns_follow_the_values() -> None:
     rows = rows_in('[{"a": 1, "b": "x", "c": true, "d": {}, "e": null}, {"a": 2.5, "b": 1, "d": [1]}]', FREE)
     assert columns_of(rows) == {"a": "number", "b": "text", "c": "boolean", "d": "json", "e": "text"}
     types = ("BIGINT", "VARCHAR(20)", "TIMESTAMP", "DATE", "JSONB", "TEXT[]", "INTEGER[]", "UUID")
-    assert [kind_of_type(one) for one in types] == [
+    assert [kind_of_type(type_) for type_ in types] == [
         "number",
         "text",
         "timestamp",

@@ -26,13 +26,13 @@ def judged(text: str, finish: str = "stop", *, as_json: bool = True, warnings: t
     ],
 )
 def test_broken_json_is_repaired_and_said(text: str, value: object) -> None:
-    found = judged(text)
-    assert (json.loads(found.output), found.raw, found.fault) == (value, text, None)
-    assert "repaired" in (found.warning or "")
+    checked = judged(text)
+    assert (json.loads(checked.output), checked.raw, checked.fault) == (value, text, None)
+    assert "repaired" in (checked.warning or "")
 
 
 @pytest.mark.parametrize("text", ["no", "I can't do that [sorry]", "{}}x", "[", "```json\n```"])
-def test_what_looks_like_no_json_is_not_made_into_some(text: str) -> None:
+def test_text_that_is_not_json_is_not_repaired(text: str) -> None:
     assert "not JSON" in (judged(text).fault or "")
 
 
@@ -52,8 +52,8 @@ def test_faults_name_what_the_driver_said() -> None:
 
 @pytest.mark.parametrize("finish", ["tool_calls", "pause_turn", "malformed_function_call", "other", "x"])
 def test_end_that_is_none_fails_the_act_and_says_how_to_accept_it(finish: str) -> None:
-    found = judged("Hello.", finish, as_json=False)
-    assert (found.output, f'accepted_finish_reasons = ["{finish}"]' in (found.fault or "")) == ("Hello.", True)
+    checked = judged("Hello.", finish, as_json=False)
+    assert (checked.output, f'accepted_finish_reasons = ["{finish}"]' in (checked.fault or "")) == ("Hello.", True)
 
 
 def test_partial_text_is_shown_five_times_a_second_at_most() -> None:

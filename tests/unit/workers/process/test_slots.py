@@ -50,7 +50,7 @@ def test_thread_within_a_task_is_counted(app: Celery) -> None:
 
 
 @pytest.mark.parametrize("raised", [MemoryError, SystemExit])
-def test_what_a_pool_of_threads_would_swallow_is_raised_as_an_error(app: Celery, raised: type[BaseException]) -> None:
+def test_exception_that_a_thread_pool_would_swallow_is_raised(app: Celery, raised: type[BaseException]) -> None:
     def fail() -> None:
         raise raised
 

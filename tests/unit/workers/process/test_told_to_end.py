@@ -41,16 +41,16 @@ def give_up(*_: object) -> None:
 @pytest.fixture(autouse=True)
 def worker(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """This process is one, as far as its signals are concerned."""
-    told = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGALRM)
-    before = {one: signal.getsignal(one) for one in told}
+    numbers = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGALRM)
+    before = {number: signal.getsignal(number) for number in numbers}
     settings = SimpleNamespace(worker=SimpleNamespace(shutdown_grace_seconds=60.0, sweep_interval_seconds=60.0))
     monkeypatch.setattr(process, "_current", [SimpleNamespace(pid=os.getpid(), settings=settings)])
     monkeypatch.setattr(lifecycle, "_pools", [object()])
     monkeypatch.setattr(lifecycle, "WorkerShutdown", Leaving)
     signal.signal(signal.SIGALRM, give_up)
     yield
-    for one, handler in before.items():
-        signal.signal(one, handler)
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 def interrupt_at(line: int, reached: list[str]) -> Any:
@@ -112,13 +112,13 @@ def test_a_second_signal_may_come_wherever_the_handler_of_the_first_stands(monke
     assert everywhere(is_told_twice) > 100
 
 
-def test_it_may_come_while_a_task_in_the_main_thread_wakes_the_sweep() -> None:
+def test_signal_may_come_while_a_task_in_the_main_thread_wakes_the_sweep() -> None:
     """As one of the pool `solo` does."""
     sweep = Sweep(process.current(), lifecycle._watchdog)
     signal.signal(signal.SIGTERM, lambda *_: sweep.stop())
     assert everywhere(lambda line: is_interrupted_at(line, sweep.wake)) >= 1
 
 
-def test_it_may_come_while_the_runtime_is_asked_for() -> None:
+def test_signal_may_come_while_the_runtime_is_requested() -> None:
     signal.signal(signal.SIGTERM, lambda *_: process.current())
     assert everywhere(lambda line: is_interrupted_at(line, process.current)) > 2

@@ -117,7 +117,7 @@ def test_own_messages_arrive_as_they_were_sent() -> None:
 
 
 @pytest.mark.parametrize("name", EMBEDDED)
-def test_what_celery_would_do_after_a_task_is_taken_off(name: str) -> None:
+def test_follow_up_of_a_task_is_taken_off(name: str) -> None:
     app = Celery("foreign", broker="memory://")
     other = signature("other.task", app=app)
     embedded = {
