@@ -27,6 +27,7 @@ WORDED = (*PRODUCTION, "benchmarks/", "celeryconfig.py")
 """Files whose names and docstrings are checked."""
 VAGUE_NAMES = frozenset({"one", "found", "asked", "wanted", "told", "kept"})
 WRONG_OPENINGS = ("Of ", "Who ", "Those ", "What is", "So ")
+GLOSSARY_WORDS = 45
 SUBJECT_LETTERS = 72
 FIRST_CHECKED = "101b6a00d854f459ede778f1b94ffe7417fde48c"
 """The last commit that isn't checked."""
@@ -113,6 +114,13 @@ def _docstrings(tree: ast.AST) -> Iterator[tuple[int, str]]:
                 yield node.lineno, text.lstrip()
 
 
+def check_glossary(text: str) -> Iterator[str]:
+    """Yield a line when the glossary has too many words; `text` is its Markdown, a row of a table for each."""
+    words = [line for line in text.splitlines() if line.startswith("| ")][2:]
+    if len(words) > GLOSSARY_WORDS:
+        yield f"docs/glossary.md: {len(words)} words; at most {GLOSSARY_WORDS}: drop one that the field has, too"
+
+
 def check_subjects(log: str) -> Iterator[str]:
     """Yield a line for each subject that is too long. `log` has a line for each commit: hash, space, subject."""
     for line in log.splitlines():
@@ -137,6 +145,7 @@ def main() -> int:
         text = (ROOT / name).read_text(encoding="utf-8")
         problems += check_file(name, text)
         problems += check_words(name, text)
+    problems += check_glossary((ROOT / "docs" / "glossary.md").read_text(encoding="utf-8"))
     problems += check_subjects(_git("log", "--no-merges", "--format=%h %s", f"{FIRST_CHECKED}..HEAD"))
     print("\n".join(problems) or f"{len(present)} files within the limits")
     return 1 if problems else 0

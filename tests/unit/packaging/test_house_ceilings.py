@@ -140,3 +140,10 @@ def test_subject_over_the_ceiling_is_reported_with_its_commit(house: ModuleType)
     assert not [*house.check_subjects(f"abc1234 {'x' * 72}\n")]
     (problem,) = house.check_subjects(f"abc1234 {'x' * 72}\ndef5678 {'y' * 73}\n")
     assert problem.startswith("commit def5678: a subject of 73 letters; at most 72: yyy")
+
+
+def test_glossary_over_the_ceiling_is_reported(house: ModuleType) -> None:
+    head = "# Glossary\n\n| word | meaning |\n| --- | --- |\n"
+    assert not [*house.check_glossary(head + "| act | a step |\n" * 45)]
+    (problem,) = house.check_glossary(head + "| act | a step |\n" * 46)
+    assert problem.startswith("docs/glossary.md: 46 words; at most 45")
