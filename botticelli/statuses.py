@@ -16,6 +16,8 @@ EffectStatus = Literal["waiting", "approved", "rejected", "intended", "done", "f
 Decision = Literal["approved", "rejected"]
 Resolution = Literal["done", "retry", "abandon"]
 """How a person resolves an effect of unknown outcome."""
+ScheduleStatus = Literal["active", "paused", "ended"]
+"""The status of a schedule; `ended` when it has no time ahead."""
 LedgerOutcome = Literal["drawn", "settled", "refused", "unknown", "not_sent"]
 """The outcome of a provider request: `drawn` while it is in flight; `not_sent` used nothing."""
 ReviewStatus = Literal["pending", "approved", "rejected", "flagged", "rehearsed"]

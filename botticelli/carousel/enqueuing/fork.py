@@ -20,9 +20,6 @@ from botticelli.runtime.process import Runtime
 from botticelli.settings.demands import Demands
 from botticelli.store import Run, Transaction
 
-KEPT = ("succeeded", "failed")
-PAGE = 1000
-
 
 @dataclass(frozen=True, slots=True)
 class Fork:

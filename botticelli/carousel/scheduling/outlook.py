@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from botticelli.runtime.process import Runtime
 from botticelli.schedules.timetable import Timetable
+from botticelli.statuses import ScheduleStatus
 from botticelli.store import FiringView, Schedule
 
 NEAR, LOOKED_AT = timedelta(minutes=2), 500
@@ -27,10 +28,10 @@ class Upcoming:
 
 @dataclass(frozen=True, slots=True)
 class ScheduleView:
-    """A schedule as it stands. `status` is active, paused or ended."""
+    """A schedule as it stands."""
 
     schedule: Schedule
-    status: str
+    status: ScheduleStatus
     running: tuple[str, ...]
     buffered: tuple[datetime, ...]
     firings: tuple[FiringView, ...]
@@ -45,8 +46,8 @@ class Reasons:
     firings: tuple[FiringView, ...]
 
 
-def status_of(schedule: Schedule) -> str:
-    """Return active, paused, or ended when no time is ahead."""
+def status_of(schedule: Schedule) -> ScheduleStatus:
+    """Return the status of a schedule."""
     if schedule.paused_at is not None:
         return "paused"
     return "ended" if schedule.next_at is None else "active"

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
-from botticelli.statuses import FINAL
+from botticelli.statuses import FINAL, RunStatus
 from botticelli.store.schema.schedule_tables import firings
 from botticelli.store.schema.statements import statement
 from botticelli.store.schema.tables import runs
@@ -46,7 +46,7 @@ class FiringView:
     reason: str
     fired_at: datetime
     run_id: str | None
-    run_status: str | None
+    run_status: RunStatus | None
     run_reason: str | None
 
 
