@@ -11,7 +11,7 @@ from typing import Literal
 from botticelli.testing.providers import FakeProvider
 
 Wire = Literal["anthropic", "openai"]
-MODELS: dict[Wire, str] = {"openai": "gpt-4.1", "anthropic": "claude-sonnet-4"}
+MODELS: dict[Wire, str] = {"openai": "gpt-6-luna", "anthropic": "claude-haiku-5-5"}
 PROMPT = "Say hello"
 MAX_TOKENS = 1024
 COUNTER = "bare:called"

@@ -47,7 +47,7 @@ def find_tier(
 
 
 def find_entry(models: Mapping[str, ModelLimits], model: str) -> tuple[str, ModelLimits] | None:
-    """Return the entry of a model with its key: its own name, else the longest pattern (`claude-opus-4*`) that fits."""
+    """Return the entry of a model with its key: its own name, else the longest pattern (`claude-opus-5*`) that fits."""
     if model in models:
         return model, models[model]
     fitting = [key for key in models if key.endswith("*") and model.startswith(key[:-1])]

@@ -10,7 +10,7 @@ import random
 import re
 import tempfile
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, get_args
@@ -22,6 +22,7 @@ from pydantic_core import PydanticUndefined
 from botticelli.narrative import Environment, parse_all
 from botticelli.settings import Settings, load_settings
 from botticelli.settings.sources.environment_variables import NOT_SETTINGS, SHORT_NAMES
+from botticelli.testing.providers import FakeProvider
 from tests.support.fleet.command_server import command_folder
 from tests.support.fleet.ports import free_port
 from tests.support.fleet.processes import BIN, House, Process
@@ -37,6 +38,13 @@ EXIT_CODE = re.compile(r"# exit code (\d+)")
 SETTINGS_PAGE = TEXTS["docs/reference/settings.md"]
 ALL = pytest.mark.parametrize("page", PAGES)
 PAGES_SEED = "7"
+KEY = re.compile(r"\bANTHROPIC_API_KEY=")
+"""A command with a key is answered by a local server that speaks the wire of the provider."""
+ANSWERS = {
+    "Make this sentence shorter:": "Welcome aboard, Ada!",
+    "Write one sentence that welcomes Ada.": "Welcome aboard, Ada: we saved you the seat by the window.",
+}
+"""The answers of that server by a part of the conversation; the first one that is in it counts."""
 
 
 @dataclass
@@ -153,8 +161,20 @@ def write(house: House, text: str) -> None:
 
 
 def play(house: House, command: Command) -> Process:
+    """Play a command, with a provider to answer it if it has a key."""
+    if not KEY.search(command.text):
+        return play_to_end(house, command, {})
+    with FakeProvider("anthropic", answer=answer_of_provider) as server:
+        return play_to_end(house, command, {"ANTHROPIC_BASE_URL": server.url})
+
+
+def answer_of_provider(conversation: str) -> str:
+    return next(answer for part, answer in ANSWERS.items() if part in conversation)
+
+
+def play_to_end(house: House, command: Command, environ: Mapping[str, str]) -> Process:
     """To its end; a command that goes on in the background, until it has printed what is shown."""
-    process = house.start("/bin/bash", "-c", command.text.removesuffix(" &"))
+    process = house.start("/bin/bash", "-c", command.text.removesuffix(" &"), environ=environ)
     if command.is_background:
         wait_until(lambda: command.is_answered_by(process.text()) or process.popen.poll() is not None, command.text)
     else:

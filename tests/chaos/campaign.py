@@ -175,7 +175,7 @@ def falls(number: int) -> bool:
 
 
 def model_of(number: int) -> str:
-    return f"gpt-4.1-{'scarce' if is_scarce(number) else 'round'}-{number}"
+    return f"gpt-6-luna-{'scarce' if is_scarce(number) else 'round'}-{number}"
 
 
 def tiers(rounds: int) -> dict[str, object]:

@@ -57,7 +57,7 @@ def cluster(provider: Holding, tmp_path_factory: pytest.TempPathFactory) -> Iter
 
 
 def begun(cluster: Cluster, tag: str, **carousel: object) -> str:
-    cluster.house.write(f"narratives/{tag}.toml", narrative_of(tag, f"gpt-4.1-{tag}", 1, **carousel))
+    cluster.house.write(f"narratives/{tag}.toml", narrative_of(tag, f"gpt-6-luna-{tag}", 1, **carousel))
     return cluster.enqueue(0, tag, wire=False)
 
 
@@ -93,7 +93,7 @@ def test_a_killed_worker_s_iteration_goes_on_within_its_lease_and_five_seconds(
 def seconds_to_go_on(cluster: Cluster, provider: Holding, tag: str) -> float:
     provider.hold()
     run_id = begun(cluster, tag)
-    wait_until(lambda: cluster.world.calls(f"gpt-4.1-{tag}"), "the call")
+    wait_until(lambda: cluster.world.calls(f"gpt-6-luna-{tag}"), "the call")
     victim, attempt = held_by(cluster, run_id)
     os.killpg(victim.pid, signal.SIGKILL)
     died = time.monotonic()
@@ -110,15 +110,15 @@ def seconds_to_go_on(cluster: Cluster, provider: Holding, tag: str) -> float:
 def test_a_worker_that_wakes_after_its_lease_does_nothing_more_and_says_so(cluster: Cluster, provider: Holding) -> None:
     provider.hold()
     run_id = begun(cluster, "paused")
-    wait_until(lambda: cluster.world.calls("gpt-4.1-paused"), "the call")
+    wait_until(lambda: cluster.world.calls("gpt-6-luna-paused"), "the call")
     victim, _ = held_by(cluster, run_id)
     with cluster.stopped(victim):
         provider.let_go()
         wait_for_end(cluster.runtime, run_id)
-        calls, asked = len(cluster.world.calls("gpt-4.1-paused")), len(cluster.world.discord.requests)
+        calls, asked = len(cluster.world.calls("gpt-6-luna-paused")), len(cluster.world.discord.requests)
     said = f"iteration_taken_over run={run_id} iteration=1"
     wait_until(lambda: said in victim.text(), "the worker to say so")
-    assert (len(cluster.world.calls("gpt-4.1-paused")), len(cluster.world.discord.requests)) == (calls, asked)
+    assert (len(cluster.world.calls("gpt-6-luna-paused")), len(cluster.world.discord.requests)) == (calls, asked)
     assert violations(cluster.runtime, cluster.world, run_id, "paused") == []
 
 
@@ -130,7 +130,7 @@ def dispatched(cluster: Cluster, run_id: str) -> int:
 def test_a_redis_that_loses_a_hundred_iterations_in_flight_costs_none_and_passes_no_limit(
     cluster: Cluster, provider: Holding
 ) -> None:
-    model, policy = "gpt-4.1-flushed", "wait"
+    model, policy = "gpt-6-luna-flushed", "wait"
     text = narrative_of("flushed", model, 100, concurrency=100, on_budget_exhausted=policy)
     cluster.house.write("narratives/flushed.toml", text)
     provider.hold(passes=10)

@@ -22,7 +22,7 @@ from tests.chaos.fleet.world import KEY, PERIOD_SECONDS, REACHED, TOKEN, narrati
 from tests.support.fleet.processes import House
 from tests.support.waiting import wait_until
 
-MODEL = "gpt-4.1"
+MODEL = "gpt-6-luna"
 TIER = {"windows": [{"metric": "requests", "limit": 10_000, "period_seconds": PERIOD_SECONDS}], "rpd": 100_000}
 """A Redis that was killed opens a short window only when its period is over."""
 Fault = Callable[[Cluster, Point, int], None]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-_MODEL = "The model: `provider/model`, or a bare name that a driver claims."
+_MODEL = "The model: `provider/model`, such as `anthropic/claude-haiku-5-5`, or a bare name that a driver claims."
 _TEMPERATURE = "The randomness of the answer, from 0 (always the likeliest word) to 2."
 _MAX_TOKENS = "The longest answer, in tokens."
 _CAROUSEL = "Repeats this, and says what happens when the budget is exhausted."

@@ -151,7 +151,7 @@ def _several(name: str, kind: _Kind) -> list[str]:
 def _about(kind: _Kind) -> list[str]:
     return [
         f'description = "{kind.description}"',
-        '# model = "gemini/gemini-2.5-flash" # else the default of the settings',
+        '# model = "anthropic/claude-haiku-5-5" # else the default of the settings',
     ]
 
 

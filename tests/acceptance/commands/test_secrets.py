@@ -32,7 +32,7 @@ iterations = 5
 continue_on_error = true
 retries = 0
 [acts.asked]
-model = "openai/gpt-4.1"
+model = "openai/gpt-6-luna"
 prompt = "Say something."
 [acts.made]
 [[acts.made.input]]

@@ -56,8 +56,8 @@ FILES = {
     "bad Redis URL": ('[redis]\nurl = "amqp://h"\n', "redis.url must be a redis://, rediss:// or unix:// URL"),
     "bad prefix": ('[redis]\nprefix = "a b"\n', "redis.prefix"),
     "unquoted model": (
-        "[providers.gemini.tiers.free.models.gemini-2.5-flash]\nrpm = 1\n",
-        '.models."gemini-2.5-flash"]',
+        "[providers.gemini.tiers.free.models.gemini-3.8-flash]\nrpm = 1\n",
+        '.models."gemini-3.8-flash"]',
     ),
     "unquoted model of three parts": ("[providers.echo.tiers.a.models]\nx-1.2.3.rpm = 1\n", '.models."x-1.2.3"]'),
     "unquoted tenant": ("[budgets.tenants.acme.com]\nrpm = 1\n", '[budgets.tenants."acme.com"]'),

@@ -20,7 +20,11 @@ NARRATIVES = Path(__file__).parents[3] / "narratives"
 DIGEST = NARRATIVES / "examples" / "daily_digest.toml"
 WELCOME = NARRATIVES / "discord" / "welcome_carousel.toml"
 HOUR = re.compile(r"number (\d+), for people")
-MODELS = {"gemini": "gemini/gemini-2.5-flash", "anthropic": "anthropic/claude-sonnet-4", "openai": "openai/gpt-4.1"}
+MODELS = {
+    "gemini": "gemini/gemini-3.8-flash",
+    "anthropic": "anthropic/claude-sonnet-5-5",
+    "openai": "openai/gpt-6-luna",
+}
 KEY = "sk-canary-in-the-environment"
 REQUESTS, TOKENS, PERIOD_SECONDS, CALLS = 30, 15_000, 7.0, 150
 GUARD_SECONDS = 0.25

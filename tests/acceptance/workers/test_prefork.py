@@ -18,7 +18,7 @@ from tests.support.promises import violations
 from tests.support.servers.proxy import Proxy
 from tests.support.waiting import wait_until
 
-MODEL = "gpt-4.1"
+MODEL = "gpt-6-luna"
 HANGS = "slow:200"
 SIDE_BY_SIDE = (
     'one = "Say one"\n[acts.two]\nprompt = "Say two"\nneeds = []\n[acts.three]\nprompt = "Three"\nneeds = ["one"]'

@@ -29,7 +29,7 @@ def _keys() -> Iterator[None]:
 
 class TestGemini(AnswerConformance):
     wire = "gemini"
-    model = "gemini-2.5-flash"
+    model = "gemini-3.8-flash"
 
     def make_driver(self, url: str) -> Driver:
         return GeminiDriver({"base_url": url, "stream": True})
@@ -37,7 +37,7 @@ class TestGemini(AnswerConformance):
 
 class TestAnthropic(AnswerConformance):
     wire = "anthropic"
-    model = "claude-sonnet-4"
+    model = "claude-sonnet-5-5"
 
     def make_driver(self, url: str) -> Driver:
         return AnthropicDriver({"base_url": url, "stream": True})

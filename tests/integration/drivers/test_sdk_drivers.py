@@ -98,8 +98,8 @@ def test_a_missing_count_is_estimated_and_said(wire: Any, server: FakeProvider) 
 
 def test_gemini_gets_the_whole_request() -> None:
     with FakeProvider("gemini") as server:
-        whole_request = request("gemini", temperature=0, max_tokens=9, stop=("END",), json=True, system="Be brief.")
-        driver_for(server).generate(whole_request)
+        sampled = dict(temperature=0, max_tokens=9, stop=("END",), json=True, system="Be brief.")
+        driver_for(server).generate(request("gemini", model="gemini-2.5-flash", **sampled))
         turns = (Message("user", "a", (PNG, PDF)), Message("assistant", "b"), Message("user", "c"))
         driver_for(server, api_version="v1").generate(GenerateRequest(model="gemini-x", messages=turns))
     first, second = server.received
@@ -165,7 +165,8 @@ def test_openai_gets_the_whole_request() -> None:
     by_url = Media(kind="image", mime="image/png", url="https://example.org/a.png")
     with FakeProvider("openai") as server:
         driver = driver_for(server)
-        driver.generate(request("openai", temperature=0.5, max_tokens=9, stop=("END",), json=True, system="Be brief."))
+        sampled = dict(temperature=0.5, max_tokens=9, stop=("END",), json=True, system="Be brief.")
+        driver.generate(request("openai", model="gpt-4.1", **sampled))
         thinking = driver.generate(request("openai", model="o3-mini", temperature=0.5, max_tokens=9))
         turns = (Message("user", "a", (PNG, PDF, sound, by_url)),)
         driver.generate(GenerateRequest(model="gpt-x", messages=turns, json=True, json_schema={"type": "object"}))

@@ -19,7 +19,7 @@ DRIVERS: dict[str, type[SdkDriver[Any, Any]]] = {
     "anthropic": AnthropicDriver,
     "openai": OpenAIDriver,
 }
-MODELS = {"gemini": "gemini-2.5-flash", "anthropic": "claude-sonnet-4", "openai": "gpt-4.1"}
+MODELS = {"gemini": "gemini-3.8-flash", "anthropic": "claude-sonnet-5-5", "openai": "gpt-6-luna"}
 ALL = pytest.mark.parametrize("wire", list(DRIVERS))
 made: list[SdkDriver[Any, Any]] = []
 """Drivers to close at the end of a test."""

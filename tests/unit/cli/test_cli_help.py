@@ -73,8 +73,8 @@ def test_completion_prints_a_script_for_this_command(call, shell):
 
 NARRATIVES = {
     "echo": 'say = "Say hello."',
-    "gemini": '[acts.say]\nmodel = "gemini/gemini-2.5-flash"\nprompt = "Say hello."',
-    "anthropic": '[acts.say]\nmodel = "anthropic/claude-haiku-4-5"\nprompt = "Say hello."',
+    "gemini": '[acts.say]\nmodel = "gemini/gemini-3.8-flash"\nprompt = "Say hello."',
+    "anthropic": '[acts.say]\nmodel = "anthropic/claude-haiku-5-5"\nprompt = "Say hello."',
     "openai": '[acts.say]\nmodel = "openai-compatible/x"\nprompt = "Say hello."',
 }
 

@@ -32,8 +32,8 @@ def test_wrong_option_is_reported_in_one_line(call: Call, tmp_path: Path, argume
 
 def test_the_flag_comes_before_the_environment(call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GEMINI_TIER", "free")
-    (tmp_path / "hello.toml").write_text('[acts]\none = { prompt = "Hello", model = "gemini/gemini-2.5-pro" }\n')
+    (tmp_path / "hello.toml").write_text('[acts]\none = { prompt = "Hello", model = "gemini/gemini-3.8-flash" }\n')
     result = call("plan", "hello.toml", "--iterations", "40", "--tier", "gemini=payasyougo")
     assert result.exit_code == 0, result.output
-    assert "gemini/gemini-2.5-pro@free" in call("plan", "hello.toml", "--iterations", "40").stdout
+    assert "gemini/gemini-3.8-flash@free" in call("plan", "hello.toml", "--iterations", "40").stdout
     assert "@free" not in result.stdout

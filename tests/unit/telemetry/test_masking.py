@@ -110,7 +110,7 @@ def test_text_that_looks_like_a_secret_is_masked(text: str, secret: str) -> None
 @pytest.mark.parametrize(
     "text",
     [
-        "gemini/gemini-2.5-flash@default: 429: quota exceeded; wait 30 s",
+        "gemini/gemini-3.8-flash@default: 429: quota exceeded; wait 30 s",
         "/srv/app/narratives/digest.toml:12:3: [acts] prompt: must be a string",
         "the run 9f0c1e52-6a39-4b6f-8c57-62f1f1f0b0aa has no iteration 3",
         "https://example.com/a/b?page=2#top is not a valid URL",

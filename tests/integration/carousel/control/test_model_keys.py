@@ -18,7 +18,7 @@ from botticelli.runtime.worker_heartbeat import announce, depart
 from tests.support.narratives import loaded, narrative_text
 
 MakeRuntime = Callable[..., Runtime]
-KEYLESS = 'one = { prompt = "Say hello", model = "gemini/gemini-2.5-flash" }'
+KEYLESS = 'one = { prompt = "Say hello", model = "gemini/gemini-3.8-flash" }'
 HERE = socket.gethostname()
 
 
@@ -68,7 +68,7 @@ def test_run_without_a_key_names_the_workers_that_have_it(
 
 
 def test_another_model_that_is_ready_is_good_enough(runtime: Runtime) -> None:
-    acts = 'one = { prompt = "Say hello", model = ["gemini/gemini-2.5-flash", "echo/echo"] }'
+    acts = 'one = { prompt = "Say hello", model = ["gemini/gemini-3.8-flash", "echo/echo"] }'
     assert "is not set here" in notes(runtime, worker_here=True, acts=acts)
 
 

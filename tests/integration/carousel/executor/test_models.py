@@ -17,7 +17,11 @@ from tests.support.waiting import wait_until
 from workers.context.iteration_context import IterationContext
 
 MakeRuntime = Callable[..., Runtime]
-MODELS = {"gemini": "gemini/gemini-2.5-flash", "anthropic": "anthropic/claude-sonnet-4", "openai": "openai/gpt-4.1"}
+MODELS = {
+    "gemini": "gemini/gemini-3.8-flash",
+    "anthropic": "anthropic/claude-sonnet-5-5",
+    "openai": "openai/gpt-6-luna",
+}
 JSON_ACTS = '[acts.one]\nprompt = "As JSON"\nformat = "json"\n[acts.two]\nprompt = "{act.one.output.topic}"'
 
 
@@ -168,7 +172,7 @@ def test_limits_of_headers_are_learned_and_shown(make_runtime: MakeRuntime, serv
     tier = '{"default_tier": "t", "tiers": {"t": {"rpm": 5, "tpm": 40000}}}'
     runtime = served(make_runtime, server, providers__anthropic=tier)
     perform_all(runtime, start(runtime, narrative_text(2)).id)
-    explained = explanation(runtime, "anthropic/claude-sonnet-4@t")
+    explained = explanation(runtime, "anthropic/claude-sonnet-5-5@t")
     assert [(limit["name"], limit["limit"], limit["differs"]) for limit in explained["learned"]] == [
         ("rpm", 50, True),
         ("tpm", 40_000, False),

@@ -17,7 +17,7 @@ from tests.support.narratives import narrative_text, perform_all, start
 from workers.context import retry_waits
 
 MakeRuntime = Callable[..., Runtime]
-MODEL = "openai/gpt-4.1"
+MODEL = "openai/gpt-6-luna"
 
 
 @pytest.fixture

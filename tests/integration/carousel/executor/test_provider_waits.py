@@ -14,7 +14,7 @@ from tests.support.servers.raw_server import RawServer, raw_server
 from workers.executor.iteration import perform
 
 MakeRuntime = Callable[..., Runtime]
-TWO = '[acts.say]\nprompt = "Say hello."\nmodel = ["openai/gpt-4.1", "anthropic/claude-sonnet-4"]'
+TWO = '[acts.say]\nprompt = "Say hello."\nmodel = ["openai/gpt-6-luna", "anthropic/claude-sonnet-5-5"]'
 SLOW = {"worker__inline_wait_seconds": "60"}
 
 
@@ -34,7 +34,7 @@ def served(make: MakeRuntime, urls: dict[str, str], **flags: str) -> Runtime:
     """A runtime without limits of its own whose drivers know these URLs."""
     bases = {f"drivers__{name}__base_url": url for name, url in urls.items()}
     free = {f"providers__{name}": '{"default_tier": "t", "tiers": {"t": {}}}' for name in urls}
-    return make(default_model="openai/gpt-4.1", **(bases | free | flags))
+    return make(default_model="openai/gpt-6-luna", **(bases | free | flags))
 
 
 def outcomes(runtime: Runtime, run: Run) -> list[tuple[str, str]]:
@@ -97,13 +97,13 @@ def test_next_model_answers_what_the_first_never_will(
     assert run.status == "completed", run.reason
     alone = perform_all(runtime, start(runtime, narrative_text(1)).id)
     assert alone.status == "failed" and said in (alone.reason or "")
-    assert outcomes(runtime, run)[-1] == ("anthropic/claude-sonnet-4", "settled")
+    assert outcomes(runtime, run)[-1] == ("anthropic/claude-sonnet-5-5", "settled")
 
 
 def test_gemini_s_rate_limit_with_its_billing_advice_is_waited_for(make_runtime: MakeRuntime) -> None:
     with FakeProvider("gemini", script=["429-minute:0.5", "ok"]) as server:
         runtime = served(make_runtime, {"gemini": server.url}, **SLOW)
-        text = narrative_text(1, '[acts.say]\nprompt = "Hi."\nmodel = "gemini/gemini-2.5-flash"')
+        text = narrative_text(1, '[acts.say]\nprompt = "Hi."\nmodel = "gemini/gemini-3.8-flash"')
         run = perform_all(runtime, start(runtime, text).id)
     assert (run.status, server.statuses()) == ("completed", [429, 200])
     assert server.received[1].at - server.received[0].at >= 0.5

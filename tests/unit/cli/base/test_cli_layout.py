@@ -23,7 +23,7 @@ WAITING = dataclasses.replace(
     RUN,
     narrative="a_narrative_with_a_very_long_name_" * 2,
     status="waiting",
-    reason="tokens/60s of gemini/gemini-2.5-flash@tier1: 12,345 requested, 249,000 of 250,000 used, more in a while",
+    reason="tokens/60s of gemini/gemini-3.8-flash@tier1: 12,345 requested, 249,000 of 250,000 used, more in a while",
     iterations=1_000_000,
     succeeded=123_456,
     due_at=NOW + timedelta(seconds=3725),

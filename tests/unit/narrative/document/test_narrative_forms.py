@@ -18,7 +18,7 @@ EVERYTHING = """
 [narrative]
 name = "everything"
 description = "All keys of the language"
-model = "gemini/gemini-2.5-flash"
+model = "gemini/gemini-3.8-flash"
 temperature = 1
 max_tokens = 500
 system = "You are brief. It is {now}."
@@ -91,7 +91,7 @@ def test_every_key_reaches_the_model(load: Load) -> None:
         budget=Multipliers(rpm_multiplier=0.5, tpm_multiplier=1, rpd_multiplier=0.25),
     )
     assert narrative.budget == Multipliers(rpm_multiplier=0.5, tpm_multiplier=0.5)
-    assert (narrative.model, narrative.temperature, narrative.max_tokens) == ("gemini/gemini-2.5-flash", 1.0, 500)
+    assert (narrative.model, narrative.temperature, narrative.max_tokens) == ("gemini/gemini-3.8-flash", 1.0, 500)
     assert narrative.variables == {"topic": "${NOT_READ_HERE}"}
     assert [act.name for act in narrative.acts] == ["ask", "look", "ask", "many"]
     assert narrative.acts[0] == narrative.acts[2]
