@@ -46,11 +46,10 @@ class Catalogue:
         name = self._provider_at(provider, base_url)
         if name is None:
             return None
-        listed = self._listed(name, model)
         shipped = self.file.price(name, model)
-        if shipped is None or (listed is not None and self._is_newer()):
-            return listed
-        return shipped
+        if shipped is not None and not self._is_newer():
+            return shipped
+        return self._listed(name, model) or shipped
 
     def models(self, provider: str) -> list[str]:
         """Return the models of a provider that have a price here."""

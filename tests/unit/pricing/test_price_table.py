@@ -187,3 +187,11 @@ def test_rates_subtract_every_kind_of_cached_token_once() -> None:
     assert rates.cost_usd(usage) == Decimal("0.6") + Decimal("0.01") + Decimal("0.25") + Decimal("0.2") + Decimal(
         "0.00005"
     )
+
+
+def test_price_of_a_shipped_entry_is_found_without_the_list(tmp_path: Path) -> None:
+    catalogue = Catalogue(tmp_path)
+    assert catalogue.price("openai", "gpt-6.2-sol") is not None
+    assert "price_list" not in vars(catalogue)
+    assert catalogue.price("openai", "gpt-6-luna") is not None
+    assert "price_list" in vars(catalogue)
