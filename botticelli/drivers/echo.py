@@ -24,6 +24,7 @@ from botticelli.drivers.interface.protocol import GenerateRequest, GenerateRespo
 from botticelli.drivers.parameters.parameter_classes import accepted_parameters
 from botticelli.errors import DriverTerminal, DriverTransient, DriverUnknown
 from botticelli.settings import Provider
+from botticelli.settings.seconds import Seconds
 
 WORD = re.compile(r"ok|hang|[1-5]\d\d(:\d+(\.\d+)?)?")
 WORDS = re.compile(r"\S*\s*")
@@ -45,11 +46,11 @@ class EchoOptions(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    latency_seconds: float = Field(default=0, ge=0)
+    latency_seconds: Seconds = Field(default=0, ge=0)
     output_tokens: int | None = Field(default=None, ge=0)
     error_rate: float = Field(default=0, ge=0, le=1)
     errors: tuple[str, ...] = ()
-    timeout_seconds: float = Field(default=60, gt=0)
+    timeout_seconds: Seconds = Field(default=60, gt=0)
 
     @field_validator("errors", mode="before")
     @classmethod

@@ -11,6 +11,7 @@ from pydantic import AfterValidator, Field, PrivateAttr, SecretStr
 
 from botticelli.settings.origins import Origins
 from botticelli.settings.ramp import Ramp
+from botticelli.settings.seconds import Seconds
 from botticelli.settings.section import Section
 from botticelli.settings.urls import UrlFault, checked_url, http_url
 
@@ -44,7 +45,7 @@ class DatabaseSettings(Section):
     url: Annotated[SecretStr, AfterValidator(_psycopg2_url)] | None = None
     """URL of a Postgres server; unset: the embedded one of the data directory."""
     pool_size: int = Field(default=20, ge=1)
-    statement_timeout_seconds: float = Field(default=30, gt=0)
+    statement_timeout_seconds: Seconds = Field(default=30, gt=0)
 
 
 class RedisSettings(Section):
@@ -111,7 +112,7 @@ class FetchSettings(Section):
     """Also allow URLs without encryption."""
     allow_hosts: tuple[str, ...] = ()
     """Hosts of your own network, by name or address: they may have addresses that are not public."""
-    timeout_seconds: float = Field(default=10, gt=0)
+    timeout_seconds: Seconds = Field(default=10, gt=0)
     """Limit from the first packet to the last."""
     max_mb: float = Field(default=20, gt=0)
 
@@ -121,7 +122,7 @@ class TablesSettings(Section):
     """Your own tables that narratives may read, beside content tables: `name` or `schema.name`."""
     write: TableNames = ()
     """The allowed tables that `pull_and_delete` and the command `update_table` may change."""
-    timeout_seconds: float = Field(default=2, gt=0)
+    timeout_seconds: Seconds = Field(default=2, gt=0)
     """Limit for one query of a narrative."""
 
 
@@ -158,23 +159,23 @@ class WorkerSettings(Section):
     """Iterations that one worker runs in parallel."""
     max_parallel_acts: int = Field(default=4, ge=1)
     """Acts of one iteration that run in parallel, where `needs` allow it."""
-    lease_seconds: float = Field(default=15, gt=0)
+    lease_seconds: Seconds = Field(default=15, gt=0)
     """Silence of a worker after which its iteration is given to another worker."""
     max_attempts: int = Field(default=5, ge=1)
     """Number of workers that may die during an iteration before it fails."""
-    shutdown_grace_seconds: float = Field(default=60, ge=0)
+    shutdown_grace_seconds: Seconds = Field(default=60, ge=0)
     """Time that a stopping worker has to finish its tasks; then it hands the rest back and exits."""
-    probe_interval_seconds: float = Field(default=30, gt=0)
+    probe_interval_seconds: Seconds = Field(default=30, gt=0)
     """Time between two probes: tasks that show that the queue is consumed."""
-    probe_timeout_seconds: float = Field(default=90, gt=0)
+    probe_timeout_seconds: Seconds = Field(default=90, gt=0)
     """Time after which a worker with free threads that received nothing, not even a pending probe, is stalled."""
     exit_when_stalled: bool = True
     """A stalled worker exits, so that its supervisor starts another."""
-    sweep_interval_seconds: float = Field(default=1, gt=0)
-    redelivery_grace_seconds: float = Field(default=5, gt=0)
+    sweep_interval_seconds: Seconds = Field(default=1, gt=0)
+    redelivery_grace_seconds: Seconds = Field(default=5, gt=0)
     """Time after which a task that is neither claimed nor in the queue is published again; doubles each time, up to a
     minute."""
-    inline_wait_seconds: float = Field(default=5, ge=0)
+    inline_wait_seconds: Seconds = Field(default=5, ge=0)
     """Longest wait for a provider or a window inside a task; a longer wait hands the task back."""
 
 
@@ -195,7 +196,7 @@ class BudgetSettings(Section):
 class WindowSetting(Section):
     metric: Literal["requests", "tokens", "input_tokens", "output_tokens", "cost_microusd", "concurrency"]
     limit: int = Field(ge=1)
-    period_seconds: float = Field(gt=0)
+    period_seconds: Seconds = Field(gt=0)
     kind: Literal["sliding", "fixed", "calendar", "month", "bucket"] = "sliding"
     zone: str | None = None
     """IANA name, required for the kinds `calendar` (its day runs from midnight to midnight, `period_seconds` is 86400)

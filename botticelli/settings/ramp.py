@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
+from botticelli.settings.seconds import Seconds
 from botticelli.settings.section import Section
 
 
@@ -16,6 +17,6 @@ class Ramp(Section):
     otpm: int | None = Field(default=None, ge=1)
     growth: float = Field(default=1.5, gt=1)
     """Factor by which the rates grow after each step."""
-    step_seconds: float = Field(default=60, gt=0)
-    idle_seconds: float = Field(default=900, gt=0)
+    step_seconds: Seconds = Field(default=60, gt=0)
+    idle_seconds: Seconds = Field(default=900, gt=0)
     """Silence after which a scope starts from these rates again."""

@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from botticelli.drivers.interface.protocol import GenerateRequest
 from botticelli.errors import SettingsError
 from botticelli.settings import did_you_mean, http_url, in_plain_words
+from botticelli.settings.seconds import Seconds
 
 Options = TypeVar("Options", bound=BaseModel)
 
@@ -31,11 +32,11 @@ class SdkOptions(BaseModel):
     """Another server that speaks the provider's protocol. It may need no key."""
     api_key_env: Annotated[str, AfterValidator(_variable_name)] | None = None
     """Name of the environment variable that holds the key. The key itself is never a setting."""
-    timeout_seconds: float = Field(default=120, gt=0)
+    timeout_seconds: Seconds = Field(default=120, gt=0)
     """Limit for the whole answer, and for every single wait for a part of it."""
-    flex_timeout_seconds: float = Field(default=900, gt=0)
+    flex_timeout_seconds: Seconds = Field(default=900, gt=0)
     """The same limit for calls of the service tier flex, which wait until the provider has room for them."""
-    connect_timeout_seconds: float = Field(default=10, gt=0)
+    connect_timeout_seconds: Seconds = Field(default=10, gt=0)
     max_connections: int = Field(default=1000, ge=1)
     """Limit per worker process; a connection is opened when a call needs it. Fewer than the worker's threads make
     calls wait."""

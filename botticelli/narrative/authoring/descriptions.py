@@ -109,7 +109,7 @@ DESCRIPTIONS: Mapping[str, Mapping[str, str]] = {
     "SCHEDULE": {
         "name": "The name of the schedule; by default that of the narrative.",
         "cron": "Five fields: minute, hour, day, month, day of the week; or a list of such expressions.",
-        "every_seconds": "Seconds between two times, counted from `anchor`.",
+        "every_seconds": "Seconds between two times, or a duration such as `1h30m`, counted from `anchor`.",
         "anchor": "A time from which `every_seconds` counts; by default 1970-01-01T00:00:00Z.",
         "timezone": "The time zone of `cron`, by its IANA name.",
         "exclude": "Times that don't fire: days, ranges of days such as `2026-12-24..2027-01-02`, cron expressions.",
@@ -148,7 +148,7 @@ DESCRIPTIONS: Mapping[str, Mapping[str, str]] = {
         "continue_on_error": "Continue after a failed iteration.",
         "concurrency": "How many iterations run at the same time.",
         "on_budget_exhausted": "stop: the run ends. wait: it continues when the limit has room again.",
-        "max_wait_seconds": "The longest wait for a limit, in seconds; consecutive waits count as one.",
+        "max_wait_seconds": "The longest wait for a limit, in seconds or as `1h30m`; consecutive waits count as one.",
         "retries": "How many failed calls of an iteration are retried.",
         "max_tokens_total": "Starts no iteration that would exceed this many tokens.",
         "max_cost_usd": "Starts no iteration that would exceed this many US dollars.",

@@ -11,11 +11,13 @@ from typing import Any
 from botticelli.narrative.source.problems import Problems
 from botticelli.narrative.source.suggest import nearest, shown
 from botticelli.toml_text.positions import TomlPath
+from botticelli.untrusted.durations import DURATION, parse_seconds
 
 NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 NAME_WORDS = "a name of up to 64 letters, digits, _ and -"
 MAX_WHOLE = 2**31 - 1
 _NUMBER_CHARACTERS = 20
+DURATION_FORMS = '"45s", "1h30m", "3d" or "2w"'
 _BOUNDS = {"from": "minimum", "to": "maximum", "over": "exclusiveMinimum", "up to": "maximum"}
 
 
@@ -26,6 +28,8 @@ class Rule:
     words: str
     accepts: Callable[[Any], bool]
     schema: Mapping[str, Any] = field(default_factory=dict, compare=False)
+    read: Callable[[Any], Any] = field(default=lambda value: value, compare=False)
+    """Turns an accepted value into the one that counts."""
 
 
 def whole(low: int, high: int = MAX_WHOLE) -> Rule:
@@ -51,6 +55,22 @@ def number(words: str, fits: Callable[[float], bool]) -> Rule:
 def _bounds(words: str) -> dict[str, float]:
     bounds = {_BOUNDS[word]: float(figure) for word, figure in re.findall(r"\b(from|over|up to|to) ([\d.]+)", words)}
     return {name: int(figure) if figure.is_integer() else figure for name, figure in bounds.items()}
+
+
+def duration(words: str, fits: Callable[[float], bool]) -> Rule:
+    """Build a rule for seconds, as a number or as a text such as `1h30m`; `words` are those of `number`."""
+    rule = number(words, fits)
+    pattern = f"(?=.*[1-9])(?:{DURATION.pattern})" if not fits(0) else DURATION.pattern
+
+    def seconds(value: Any) -> Any:
+        return parse_seconds(value) if isinstance(value, str) else value
+
+    return Rule(
+        f"{rule.words} (seconds), or a duration such as {DURATION_FORMS}",
+        lambda value: rule.accepts(seconds(value)),
+        {**rule.schema, "type": ["number", "string"], "pattern": f"^(?:{pattern})$"},
+        seconds,
+    )
 
 
 def one_of(*choices: str) -> Rule:
@@ -90,7 +110,7 @@ def read_table(problems: Problems, path: TomlPath, value: Any, keys: Keys, *, su
         here = (*path, key)
         if key in keys.known:
             if fits(problems, here, inner, keys.known[key]):
-                good[key] = inner
+                good[key] = keys.known[key].read(inner)
         elif key in keys.tolerated or (problems.is_lenient and nearest(key, keys.known) is None):
             problems.ignore(here)
         else:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from botticelli.drivers import Drivers
+from botticelli.drivers.echo import EchoOptions
 from botticelli.errors import SettingsError
 from botticelli.settings import find_home, load_settings
 
@@ -134,3 +135,27 @@ def test_drivers_are_set_from_the_environment(tmp_path: Path) -> None:
     }
     made = Drivers(drivers)
     assert all(made.get(name).name == name for name in drivers)
+
+
+def test_durations_are_numbers_of_seconds_or_texts_in_every_source(tmp_path: Path) -> None:
+    (tmp_path / "botticelli.toml").write_text(
+        '[fetch]\ntimeout_seconds = "1m30s"\n[tables]\ntimeout_seconds = 3\n[drivers.echo]\ntimeout_seconds = "2m"\n'
+        '[providers.echo.tiers.t]\nwindows = [{ metric = "tokens", limit = 9, period_seconds = "1h" }]\n'
+        '[providers.echo.ramp]\nrpm = 1\ngrowth = 2\nidle_seconds = "15m"\n',
+        encoding="utf-8",
+    )
+    environ = {"BOTTICELLI_WORKER__LEASE_SECONDS": "20s", "BOTTICELLI_WORKER__SHUTDOWN_GRACE_SECONDS": "0"}
+    settings = load_settings({"database.statement_timeout_seconds": "1.5h"}, environ=environ, cwd=tmp_path)
+    echo = settings.providers["echo"]
+    assert echo.ramp is not None
+    durations = (
+        settings.fetch.timeout_seconds,
+        settings.tables.timeout_seconds,
+        settings.worker.lease_seconds,
+        settings.worker.shutdown_grace_seconds,
+        settings.database.statement_timeout_seconds,
+        echo.tiers["t"].windows[0].period_seconds,
+        echo.ramp.idle_seconds,
+        EchoOptions.model_validate(settings.drivers["echo"]).timeout_seconds,
+    )
+    assert durations == (90, 3, 20, 0, 5400, 3600, 900, 120)

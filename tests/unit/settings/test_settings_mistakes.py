@@ -243,3 +243,9 @@ def test_name_that_no_variable_has_is_refused_without_being_shown(tmp_path: Path
 def test_names_of_variables_are_allowed(tmp_path: Path) -> None:
     settings = load_settings({"environment.allow": '["GUILD_ID", "_x", "a1"]'}, environ={}, cwd=tmp_path)
     assert settings.environment.allow == ("GUILD_ID", "_x", "a1")
+
+
+@pytest.mark.parametrize("text", ["soon", "2 minutes", "1h 30m", "-5m", "0s"])
+def test_duration_of_another_form_is_refused(tmp_path: Path, text: str) -> None:
+    assert "worker.lease_seconds" in said(tmp_path, worker__lease_seconds=text)
+    assert "botticelli.toml" in said(tmp_path, file=f'[worker]\nlease_seconds = "{text}"\n'.encode())

@@ -198,3 +198,21 @@ def test_name_of_an_act_or_variable_in_single_braces_is_a_warning() -> None:
         (4, "{who} is printed as it is"),
         (5, "{draft} is printed as it is"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("written", "seconds"), [("90", 90), ("0.5", 0.5), ('"90"', 90), ('"1h30m"', 5400), ('"2w"', 1_209_600)]
+)
+def test_duration_is_a_number_of_seconds_or_a_text(load: Load, written: str, seconds: float) -> None:
+    text = f"[narrative.carousel]\niterations = 2\nmax_wait_seconds = {written}\n[acts]\na = 'x'\n"
+    text += f"[narrative.schedule]\nevery_seconds = 3600\njitter_seconds = {written}\n"
+    narrative = load(text).narrative
+    assert narrative.carousel is not None and narrative.schedule is not None
+    assert (narrative.carousel.max_wait_seconds, narrative.schedule.jitter_seconds) == (seconds, seconds)
+
+
+@pytest.mark.parametrize("written", ['"0s"', '"soon"', '"1 h"', '"-5m"', '""', "true"])
+def test_duration_of_another_form_is_refused_with_the_forms(load: Load, written: str) -> None:
+    text = f"[narrative.carousel]\niterations = 2\nmax_wait_seconds = {written}\n[acts]\na = 'x'\n"
+    with pytest.raises(NarrativeError, match=r'over 0 .seconds., or a duration such as "45s", "1h30m"'):
+        load(text)
