@@ -1,6 +1,6 @@
-"""Answers one question for all processes on all machines at once: may this be spent now? Knows no provider and no run.
+"""Decides, for all processes on all machines at once, whether an amount may be spent now. Knows no provider and no run.
 
-A scope (a model, a run) has windows: limits of one metric in a period. How an amount moves through a window:
+A scope (a model, a run) has windows. A window limits one metric in a period. How an amount moves through a window:
 
             reserve                 draw                     settle
     free ------------> held ---------------> in flight ----------------> charged -----> free
@@ -10,17 +10,18 @@ A scope (a model, a run) has windows: limits of one metric in a period. How an a
                         |                             what was drawn
                         +--> release, or the lease runs out: free
 
-    reserve, draw  or a Refusal: which window, and when the same request fits; then nothing is held
+    reserve, draw  may return a Refusal: the window that refused, and when the same request fits; nothing is held then
     charge         free --> charged at once, without a ticket
 
-`reserve` gives a ticket: all scopes at once, or nothing. Requests and input tokens are charged at the draw already; slots
-(`concurrency`) are free again after the settle. A provider's Retry-After closes a scope for everyone (`block_until`).
+`reserve` returns a ticket that holds its amounts in all scopes, or in none. Requests and input tokens are charged at the
+draw; slots (`concurrency`) are free again after the settle. A provider's Retry-After closes a scope for every process
+(`block_until`).
 
-interface     the words, and the protocol of every budget    redis/   one Lua script for each call, for a fleet
-scope_budget  the short form for one scope                   memory/  the same answers in one process, with any clock
-limits, scope_paused, days   narrower limits, pauses         audit/   counts from what was spent whether a limit held
+interface, protocol   data types, methods of a budget       redis/   the budget of a fleet: one Lua script for each call
+scope_budget          short form for one scope              memory/  the same rules in one process, with any clock
+limits, tiers, adaptation   published limits as scopes      audit/   recounts past spending against the limits
 
-Names are loaded when they are first asked for.
+Names are imported on first use.
 """
 
 from __future__ import annotations

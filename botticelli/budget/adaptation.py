@@ -1,4 +1,4 @@
-"""Adapts the limits of a scope: to those that a provider's answers named, and to a gentle start after a silence.
+"""Adapts the limits of a scope to learned limits, and to a slow start after an idle time.
 
 Reads no clock and no database.
 """
@@ -29,7 +29,7 @@ PUBLISHED: Mapping[str, tuple[Metric, float]] = {
 CAREFUL = ModelLimits(rpm=50, tpm=30_000, max_concurrent=4)
 """The limits from which learning starts where nothing is named."""
 LEAST_PART, MOST_TIMES = 10, 100
-"""Bounds of learned limits without bounds in the settings: this part of the first figure, and so many times it."""
+"""Default bounds of learned limits: a tenth of the first figure, and a hundred times it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,14 +51,14 @@ class LearnedRange:
         )
 
     def bounded(self, name: str, limit: int) -> int | None:
-        """Return a learned limit within the bounds; None for one that this scope does not have."""
+        """Return a learned limit within the bounds; None for a limit that this scope does not have."""
         if name not in self.start:
             return None
         return min(max(limit, self.least[name]), max(self.least[name], self.most[name]))
 
 
 def with_learned(scope: Scope, bounds: LearnedRange, learned: Mapping[str, int]) -> Scope:
-    """Return the scope with learned limits, made smaller in proportion where multipliers made it smaller."""
+    """Return the scope with learned limits, scaled down as multipliers have scaled the original ones."""
     limits = {
         PUBLISHED[name]: (limit, bounds.start[name])
         for name, named in learned.items()
@@ -73,7 +73,7 @@ def with_learned(scope: Scope, bounds: LearnedRange, learned: Mapping[str, int])
 
 
 def needs_ramp(scope: Scope, ramp: Ramp | None) -> bool:
-    """Whether a limit of the scope is above the rate from which it has to start."""
+    """Return whether a limit of the scope is above the rate at which it has to start."""
     bases = _bases(ramp) if ramp else {}
     return any(
         window.limit > bases.get((window.metric, window.period_seconds), window.limit) for window in scope.windows
@@ -81,7 +81,7 @@ def needs_ramp(scope: Scope, ramp: Ramp | None) -> bool:
 
 
 def ramped(scope: Scope, ramp: Ramp, warm_ms: int) -> Scope:
-    """Return the scope with the rates that it has reached `warm_ms` after it came into use."""
+    """Return the scope with the rates that apply after `warm_ms` of use."""
     bases, steps = _bases(ramp), int(warm_ms / 1000 / ramp.step_seconds)
 
     def reached(window: Window) -> Window:

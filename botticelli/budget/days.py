@@ -1,4 +1,4 @@
-"""Local days and months in UTC: when they begin, in any IANA zone, daylight saving included. Reads no clock."""
+"""Computes when days and months begin in a time zone, daylight saving included. Reads no clock."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from zoneinfo import ZoneInfo
 
 DAY_SECONDS = 86_400
 MONTH_SECONDS = 2_678_400
-"""A month of 31 days: the period by which a window of a calendar month is named."""
+"""Period in the name of a calendar month's window: 31 days."""
 HOUR_MS = 3_600_000
 
 
 @lru_cache(maxsize=256)
 def is_zone(name: str) -> bool:
-    """Whether there is such a zone on this machine."""
+    """Return whether this machine knows a time zone of this IANA name."""
     try:
         ZoneInfo(name)
     except (KeyError, ValueError, OSError):
@@ -23,7 +23,7 @@ def is_zone(name: str) -> bool:
 
 
 def midnights(zone: str, around_ms: int) -> tuple[int, ...]:
-    """The beginnings of yesterday, today and the next three local days, in ms since the epoch."""
+    """Return when yesterday, today and the next three local days begin, in ms since the epoch."""
     return _midnights(zone, around_ms // HOUR_MS)
 
 
@@ -36,7 +36,7 @@ def _midnights(zone: str, hour: int) -> tuple[int, ...]:
 
 
 def month_starts(zone: str, around_ms: int) -> tuple[int, ...]:
-    """The beginnings of last month, this one and the next two, in local time, in ms since the epoch."""
+    """Return when the last, the present and the next two local months begin, in ms since the epoch."""
     return _month_starts(zone, around_ms // HOUR_MS)
 
 

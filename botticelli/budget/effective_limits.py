@@ -1,4 +1,4 @@
-"""Finds the limits of a model's scope that hold now: learned from answers, and reached after a silence."""
+"""Finds the limits of a model's scope that hold now: learned from answers, and those of a slow start."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from botticelli.budget.protocol import Budget
 from botticelli.errors import BotticelliError
 
 FRESH_SECONDS = 2.0
-"""For how many seconds a process may use the learned limits that it has read."""
+"""Time for which a process reuses the learned limits that it has read."""
 
 
 class LearnedCache:
@@ -23,7 +23,7 @@ class LearnedCache:
         self._cached: dict[str, tuple[float, Mapping[str, int]]] = {}
 
     def of(self, scope: str) -> Mapping[str, int]:
-        """Return the learned limits of a scope by the name of the setting; the errors of reading are passed on."""
+        """Return the learned limits of a scope by the name of the setting. Raises what reading raises."""
         now, cached = time.monotonic(), self._cached.get(scope)
         if cached is None or now - cached[0] >= FRESH_SECONDS:
             self._cached[scope] = cached = (now, self._read(scope))
@@ -31,9 +31,10 @@ class LearnedCache:
 
 
 class EffectiveLimits:
-    """Adapts the scopes of models. `find` returns the limits of a scope by `model` and `tier`; raises for unknown ones.
+    """Adapts the scopes of models to the limits that hold now.
 
-    `learned` returns the limits that answers named for a scope.
+    `find` returns the limits of a model and tier, and raises for unknown ones. `learned` returns the learned limits of a
+    scope.
     """
 
     def __init__(
@@ -52,7 +53,7 @@ class EffectiveLimits:
         self._known[budget.scope.name] = budget
 
     def of(self, name: str) -> ModelBudget | None:
-        """Return the limits of a scope by its name; None for one that is no model's, or of a tier that is gone."""
+        """Return the limits of a scope by its name; None for scopes that are not of a model, and for tiers that are gone."""
         if name not in self._known:
             model, at, tier = name.rpartition("@")
             self._known[name] = None
@@ -65,7 +66,7 @@ class EffectiveLimits:
         return self._known[name]
 
     def adapted(self, scope: Scope, act: WarmAct) -> Scope:
-        """Return the scope with the limits that hold now. `use` counts as a use, after which rates may grow."""
+        """Return the scope with the limits that hold now. The act `use` records a use, which lets rates go on growing."""
         limits = self.of(scope.name)
         if limits is None:
             return scope
@@ -76,7 +77,7 @@ class EffectiveLimits:
         return scope
 
     def restart(self, scope: Scope) -> None:
-        """Let the rates of a scope grow from their beginning: its provider refused a sudden rise."""
+        """Start the slow start of a scope again, because its provider refused a sudden rise."""
         limits = self.of(scope.name)
         if limits is not None and limits.ramp is not None:
             self._warm_ms(scope, limits, "restart")

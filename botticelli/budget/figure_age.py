@@ -1,4 +1,4 @@
-"""Tells how old published figures are. Reads no clock."""
+"""Computes the age of published limits from their date. Reads no clock."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 from datetime import date
 
 MAX_DAYS = 90
-"""Age from which figures are said to be old: providers change them several times a year."""
+"""Age above which figures count as old: providers change them several times a year."""
 AS_OF = re.compile(r"(\d{4})(?:-(\d{2}))?(?:-(\d{2}))?", re.ASCII)
 
 
@@ -25,6 +25,6 @@ def age_days(as_of: str | None, today: date) -> int | None:
 
 
 def is_old(as_of: str | None, today: date) -> bool:
-    """Whether figures are older than MAX_DAYS."""
+    """Return whether figures are older than MAX_DAYS."""
     age = age_days(as_of, today)
     return age is not None and age > MAX_DAYS

@@ -1,4 +1,4 @@
-"""The words of the Budget: windows, scopes, amounts, tickets, draws and refusals. No storage here."""
+"""Defines the data types of the Budget: windows, scopes, amounts, tickets, draws and refusals. Stores nothing."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from botticelli.errors import InvalidInput
 Metric = Literal["requests", "tokens", "input_tokens", "output_tokens", "cost_microusd", "concurrency"]
 WindowKind = Literal["sliding", "fixed", "calendar", "month", "bucket"]
 CALENDAR_SECONDS: Mapping[str, int] = {"calendar": DAY_SECONDS, "month": MONTH_SECONDS}
-"""Period of the kinds that begin and end by the calendar of a zone."""
+"""Periods of the window kinds that follow the calendar of a time zone."""
 SettleOutcome = Literal["settled", "repeated"]
 WarmAct = Literal["look", "use", "restart"]
 METRICS: tuple[Metric, ...] = ("requests", "tokens", "input_tokens", "output_tokens", "cost_microusd", "concurrency")
@@ -24,20 +24,23 @@ CHARGED_AT: Mapping[Metric, Literal["draw", "settle", "never"]] = {
     "cost_microusd": "settle",
     "concurrency": "never",
 }
-"""When a drawn amount is charged. It is held until then; slots (`concurrency`) are held until the settle and then free."""
+"""When a drawn amount is charged. Until then it is held. Slots (`concurrency`) are never charged: the settle frees them."""
 BLOCKED = "closed by the provider"
-"""The `window` of a refusal by a scope that `block_until` has closed."""
+"""Value of `Refusal.window` when `block_until` has closed the scope."""
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """One limit of a scope: at most `limit` of `metric` in `period_seconds`.
+    """Allows at most `limit` of `metric` in `period_seconds`. The kinds differ in when the period begins.
 
-    sliding: in any interval of the period. fixed: counted from the first use on, then anew (60 s and 86,400 s in the
-    founding documents). calendar: from midnight to midnight in `zone` (IANA), days of 23 and 25 hours included; the
-    period is 86,400. month: from the first of a month to the next in `zone`; the period is 2,678,400. bucket: `limit`
-    at once, and limit / period comes back all the time. For `concurrency` the limit is a number of slots, and the
-    period only says for how long they stay closed when the server lost its data.
+    sliding   any interval of this length
+    fixed     at the first use; the next period begins with the first use after its end
+    calendar  at local midnight in `zone` (IANA); the period is 86,400, and days of 23 and 25 hours are right
+    month     on the first of a month in `zone`; the period is 2,678,400
+    bucket    never: a full bucket holds `limit`, and refills continuously at limit / period
+
+    For `concurrency` the limit is a number of slots, and the period only says how long they stay closed after the server
+    has lost its data.
     """
 
     metric: Metric
@@ -71,21 +74,20 @@ class Window:
 
     @property
     def name(self) -> str:
-        """Name the window.
+        """Return a name that is unique within a scope, such as `tokens/60s` or `requests/86400s fixed`.
 
-        Stable within a scope, e.g. `tokens/60s` or `requests/86400s fixed`. What is used is kept under this name, so
-        that a new limit finds what the old one counted.
+        Usage is stored under this name, which has no limit in it: after a change of the limit the usage still counts.
         """
         period = f"{self.metric}/{self.period_seconds:.12g}s"
         return " ".join([period, *([] if self.kind == "sliding" else [self.kind]), *([self.zone] if self.zone else [])])
 
     @property
     def period_ms(self) -> int:
-        """The longest that its charges may count; a month may have an hour more than 31 days."""
+        """Return how long a charge can count at most, in ms. A month with the end of daylight saving is an hour longer."""
         return round(self.period_seconds * 1000) + (HOUR_MS if self.kind == "month" else 0)
 
     def boundaries(self, around_ms: int) -> tuple[int, ...] | None:
-        """When the days or months of its calendar begin around that time, in ms; None for other kinds."""
+        """Return when the days or months around that time begin, in ms; None for kinds without a calendar."""
         if self.zone is None:
             return None
         return (month_starts if self.kind == "month" else midnights)(self.zone, around_ms)
@@ -93,9 +95,9 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """The subject of a budget (`echo/echo@small`, `run:...`) and its limits. No windows means no limit.
+    """A named set of windows that are spent from together, such as `echo/echo@small`. No windows means no limit.
 
-    `guard_ms` lengthens every window by the spread between a grant and its arrival at the provider.
+    `guard_ms` lengthens each window, since requests take differently long from the grant to the provider.
     """
 
     name: str
@@ -118,13 +120,13 @@ class Amounts:
 
     requests: int = 0
     tokens: int = 0
-    """Input and output together."""
+    """Input and output tokens together."""
     input_tokens: int = 0
     output_tokens: int = 0
     cost_microusd: int = 0
     """Millionths of a US dollar."""
     concurrency: int = 0
-    """Slots: calls at the same time."""
+    """Calls in flight at the same time, called slots."""
 
     def __post_init__(self) -> None:
         if min(self.requests, self.tokens, self.input_tokens, self.output_tokens, self.cost_microusd) < 0 or (
@@ -139,12 +141,12 @@ class Amounts:
         return cls(*map(amount, METRICS))
 
     def of(self, metric: Metric) -> int:
-        """The amount of one metric."""
+        """Return the amount of one metric."""
         amount: int = getattr(self, metric)
         return amount
 
     def by_metric(self) -> dict[str, int]:
-        """The amounts that are not 0."""
+        """Return the amounts that are not 0, by metric."""
         return {metric: amount for metric in METRICS if (amount := getattr(self, metric))}
 
     def __add__(self, other: Amounts) -> Amounts:
@@ -153,14 +155,14 @@ class Amounts:
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """The amounts that a ticket asks of one scope."""
+    """The amounts that a ticket requests from one scope."""
 
     scope: Scope
     amounts: Amounts
 
 
 def merged(shares: Sequence[Share]) -> tuple[Share, ...]:
-    """One share for each scope name, in order of first mention: amounts added up, the first one's limits."""
+    """Merge shares of the same scope name: amounts are added up, and the limits of the first share count."""
     if len(shares) == 1:
         return (shares[0],)
     by_name: dict[str, Share] = {}
@@ -172,15 +174,15 @@ def merged(shares: Sequence[Share]) -> tuple[Share, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
-    """A granted reservation. Plain data: it crosses the broker and lives in the iteration's row."""
+    """A granted reservation. Plain data, which is stored in the row of the iteration."""
 
     id: str
     shares: tuple[Share, ...]
     lease_until_ms: int
-    """Redis's clock, milliseconds since the epoch."""
+    """End of the lease in milliseconds since the epoch, by Redis's clock."""
 
     def to_json(self) -> dict[str, Any]:
-        """Plain JSON values; `from_json` gives an equal ticket back."""
+        """Return the ticket as JSON values, from which `from_json` builds an equal ticket."""
         return {
             "id": self.id,
             "lease_until_ms": self.lease_until_ms,
@@ -197,7 +199,7 @@ class Ticket:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Ticket:
-        """The ticket that `to_json` described; KeyError when `data` is something else."""
+        """Build a ticket from the values of `to_json`. Raises KeyError for other data."""
         shares = tuple(
             Share(
                 Scope(s["scope"], tuple(Window(*w) for w in s["windows"]), s["guard_ms"]),
@@ -210,7 +212,7 @@ class Ticket:
 
 @dataclass(frozen=True, slots=True)
 class PastCharge:
-    """A charge that the ledger knows: charged, or drawn and perhaps charged, at `at_ms` (milliseconds since the epoch)."""
+    """A charge from the ledger at `at_ms` (milliseconds since the epoch). Open draws count as charged."""
 
     scope: str
     amounts: Amounts
@@ -218,17 +220,17 @@ class PastCharge:
 
 
 Reseed = Callable[[Sequence[Scope]], Sequence[PastCharge]]
-"""Gives every charge to these scopes that is not older than the scope's longest window, open draws included."""
+"""Returns all charges to these scopes within each scope's longest window, open draws included."""
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why nothing was granted: of all windows that refused, the one with the longest wait.
+    """The reason why nothing was granted: the refusing window with the longest wait.
 
-    `used` is what is charged, held, and kept for those who waited before, besides the `asked` amount.
-    `retry_after_ms` is when the same request fits, counted from now, if what is held stays held; when holds alone are
-    in its way, which may end at any moment, it is a short wait; None when it never fits, because it is larger than the
-    window. A closed scope has the window `BLOCKED`.
+    `used` is charged, held, or reserved for earlier waiters; `requested` is not included. `retry_after_ms` is the time
+    from now until the same request fits, if everything that is held stays held. It is a short wait when only holds are in
+    the way, since they may end at any moment, and None when the request is larger than the window and never fits. A closed
+    scope has the window `BLOCKED`.
     """
 
     scope: str
@@ -238,7 +240,7 @@ class Refusal:
     requested: int
     retry_after_ms: int | None
     reopening: bool = False
-    """The window is closed for its period because the server lost its charges; set by the caller that found this out."""
+    """Whether the window is full only because the server lost its charges. Set by the caller that has checked this."""
 
     @property
     def too_large(self) -> bool:
@@ -258,7 +260,7 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Draw:
-    """A granted draw: one provider request is on its way. `drawn_at_ms` is Redis's clock."""
+    """A granted draw, which permits one provider request. `drawn_at_ms` is by Redis's clock."""
 
     id: str
     scope: str
@@ -285,17 +287,17 @@ class Settlement:
 
 @dataclass(frozen=True, slots=True)
 class WindowUsage:
-    """One window as it stands now: `used` was charged in it, `held` is reserved or in flight."""
+    """The present state of one window: `used` is charged, `held` is reserved or in flight."""
 
     window: Window
     used: int
     held: int
     resets_after_ms: int
-    """When the oldest charge leaves (sliding), the window ends (fixed, calendar) or everything has come back (bucket);
-    0 when nothing is charged."""
+    """Time until the oldest charge leaves (sliding), the period ends (fixed, calendar, month) or the bucket is full
+    again; 0 when nothing is charged."""
 
     free_after_ms: int | None = 0
-    """When the next one of the metric fits, if what is held stays; None: never (the limit is 0)."""
+    """Time until one more of the metric fits, if everything that is held stays held; None: never, as the limit is 0."""
 
     @property
     def remaining(self) -> int:
@@ -304,7 +306,7 @@ class WindowUsage:
 
 @dataclass(frozen=True, slots=True)
 class Holding:
-    """The amounts of one ticket in a scope: not drawn yet, and in flight."""
+    """The amounts that one ticket holds in a scope: not drawn yet, and in flight."""
 
     ticket: str
     undrawn: Amounts
@@ -314,7 +316,7 @@ class Holding:
 
 @dataclass(frozen=True, slots=True)
 class Waiter:
-    """A refused reservation whose place in the queue is kept until it comes back in `back_after_ms`, and a bit longer."""
+    """A refused reservation in the queue. Its place is kept until `back_after_ms` from now, and a little longer."""
 
     ticket: str
     amounts: Amounts
@@ -327,14 +329,14 @@ class ScopeUsage:
     windows: tuple[WindowUsage, ...]
     held: Amounts
     tickets: int
-    """Tickets that hold something of this scope."""
+    """Number of tickets that hold an amount of this scope."""
     blocked_for_ms: int = 0
     """Milliseconds for which a provider has closed this scope; 0 when it is open."""
     holders: tuple[str, ...] = field(default=())
     """Ids of those tickets, at most a hundred."""
     holdings: tuple[Holding, ...] = field(default=())
-    """The amounts that the holders hold together."""
+    """The amounts of each holder."""
     waiting: tuple[Waiter, ...] = field(default=())
     """The queue, in order of arrival."""
     guard_ms: int = 0
-    """Milliseconds by which its windows are longer than the provider's now; fixed and calendar ones keep the scope's guard."""
+    """Milliseconds by which its sliding windows and buckets are longer than the provider's now."""

@@ -1,4 +1,4 @@
-"""From limits as they are published (rpm, tpm, rpd, tpd, windows) to the scope of one model. Grants nothing."""
+"""Builds the scope of a model from published limits such as rpm and tpd. Grants nothing."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from botticelli.settings import Limits, ModelLimits, Provider, Tier
 from botticelli.settings.ramp import Ramp
 
 RATES = (*(name for name in PUBLISHED if name != "max_concurrent"), "windows")
-"""Figures that a provider may change."""
+"""Names of the rates, which a provider may change."""
 MICRO = 1_000_000
 MULTIPLIERS: Mapping[tuple[Metric, float], str] = {
     ("requests", MINUTE_SECONDS): "rpm_multiplier",
@@ -28,7 +28,7 @@ MULTIPLIERS: Mapping[tuple[Metric, float], str] = {
 
 @dataclass(frozen=True, slots=True)
 class Counting:
-    """The way a provider counts: the kind of its minute windows, and the zone of its days (None: any 24 h).
+    """Describes how a provider counts: the kind of its minute windows, and the zone of its days (None: any 24 h).
 
     `cached_input`: whether input tokens that were read from a cache count.
     """
@@ -55,7 +55,7 @@ class ModelBudget:
     scope: Scope
     known: bool = True
     set_price: SetPrice = NO_PRICE
-    """The prices that the settings name, or the driver."""
+    """The prices from the settings or the driver."""
     as_of: str | None = None
     source: str | None = None
     confidence: str | None = None
@@ -64,7 +64,7 @@ class ModelBudget:
     former_tier: str | None = None
     counts_cached: bool = False
     learned: LearnedRange | None = None
-    """Bounds of the limits that follow the provider's answers; None where the figures hold as they are."""
+    """Bounds of learned limits; None when limits are not learned."""
     ramp: Ramp | None = None
 
     @property
@@ -88,10 +88,10 @@ def model_budget(
     asked_tier: str | None = None,
     guard_ms: int = 25,
 ) -> ModelBudget:
-    """The scope `provider/model@tier`. `configured` wins over `shipped`, key by key; `asked_tier` over every other tier.
+    """Return the limits of a model, with the scope `provider/model@tier`, or `provider/class@tier` for a shared class.
 
-    Models of one class share the scope `provider/class@tier`. SettingsError when the tier that is asked for by name
-    doesn't exist.
+    `configured` takes precedence over `shipped`, key by key, and `asked_tier` over any other choice of a tier. Raises
+    SettingsError for a tier that does not exist.
     """
     tier = find_tier(provider, shipped, configured, default_tier, asked_tier)
     if tier is None:
@@ -120,12 +120,12 @@ def model_budget(
 
 
 def named_scope(kind: str, name: str, limits: Limits, guard_ms: int = 25) -> Scope:
-    """The scope of a budget of one's own: `narrative:NAME`, `guild:ID` or `tenant:NAME`."""
+    """Build the scope of a custom budget: `narrative:NAME`, `guild:ID` or `tenant:NAME`."""
     return Scope(f"{kind}:{name}", tuple(_windows([limits], Counting())), guard_ms)
 
 
 def strictest(scopes: Sequence[Scope]) -> Scope:
-    """One scope with the windows of all, which have one name; of the same window the lowest limit."""
+    """Merge scopes of one name: all their windows, each with its lowest limit."""
     windows: dict[str, Window] = {}
     for window in (window for scope in scopes for window in scope.windows):
         known = windows.get(window.name)
@@ -134,7 +134,7 @@ def strictest(scopes: Sequence[Scope]) -> Scope:
 
 
 def multiplied(scope: Scope, multipliers: Mapping[str, float | None]) -> Scope:
-    """The scope with its minute and day limits made smaller; a limit never becomes less than 1."""
+    """Return the scope with smaller minute and day limits; a limit never becomes less than 1."""
     windows = []
     for window in scope.windows:
         factor = multipliers.get(MULTIPLIERS.get((window.metric, window.period_seconds), "")) or 1.0
@@ -143,13 +143,13 @@ def multiplied(scope: Scope, multipliers: Mapping[str, float | None]) -> Scope:
 
 
 def lowered(scope: Scope, limits: Mapping[str, int]) -> Scope:
-    """The scope with lower limits for the windows that `limits` names; a higher one changes nothing."""
+    """Return the scope with lower limits for the windows in `limits`; higher ones change nothing."""
     windows = (dataclasses.replace(w, limit=min(w.limit, limits.get(w.name, w.limit))) for w in scope.windows)
     return dataclasses.replace(scope, windows=tuple(windows)) if limits else scope
 
 
 def _places(tiers: Iterable[Tier], model: str) -> list[ModelLimits]:
-    """Return the places of a figure, the most specific first: configured model, configured tier, shipped model, tier."""
+    """Return where a figure may stand, most specific first: model and tier of the settings, then those that are shipped."""
     entries = ((find_entry(tier.models, model), tier) for tier in tiers)
     return [place for entry, tier in entries for place in ([entry[1], tier] if entry else [tier])]
 
@@ -161,7 +161,7 @@ def _set_price(places: Sequence[ModelLimits]) -> SetPrice:
 
 
 def _counting(*providers: Provider | None) -> Counting:
-    """The first of the providers that says how it counts wins, for each part by itself."""
+    """Return how the provider counts. For each property, the first of `providers` that sets it counts."""
     named = [provider for provider in providers if provider]
     kind: WindowKind = next((item.minute_kind for item in named if item.minute_kind), "sliding")
     cached = next((item.cached_input_counts for item in named if item.cached_input_counts is not None), False)
@@ -170,7 +170,7 @@ def _counting(*providers: Provider | None) -> Counting:
 
 
 def _learns(tiers: Iterable[Tier], configured: Provider | None, shipped: Provider) -> bool:
-    """Whether limits are learned: the configured tier says so, else its provider, else the shipped tier or provider."""
+    """Return whether limits are learned. The order: configured tier, its provider, shipped tier, shipped provider."""
     mine = list(configured.tiers.values()) if configured else []
     modes = [tier.limits for tier in tiers if tier in mine] + [configured.limits if configured else None]
     modes += [*(tier.limits for tier in tiers if tier not in mine), shipped.limits]
@@ -195,7 +195,7 @@ def _account_scope(name: str, tiers: Sequence[Tier], counting: Counting, guard_m
 
 
 def _windows(places: Sequence[Limits], counting: Counting) -> Iterator[Window]:
-    """The first place that names a figure wins. A window that `windows` spells out stands in for the published one."""
+    """Yield the windows of a scope. The first place that sets a figure counts; `windows` replaces figures of the same name."""
     spelled = [
         Window(item.metric, item.limit, item.period_seconds, item.kind, item.zone)
         for item in next((place.windows for place in places if place.windows), ())

@@ -1,4 +1,4 @@
-"""The protocol of every Budget: reserve, draw, settle, release. No storage here."""
+"""Defines the methods of every Budget: reserve, draw, settle, release and their relatives."""
 
 from __future__ import annotations
 
@@ -20,31 +20,31 @@ from botticelli.budget.interface import (
 
 
 class Budget(Protocol):
-    """May this be spent now? All methods are atomic over everything they name, for all processes on all machines."""
+    """Grants amounts. Each method is atomic over all its scopes, for all processes on all machines."""
 
     def reserve(self, ticket_id: str, shares: Sequence[Share], lease_seconds: float) -> Ticket | Refusal:
-        """Hold all shares, or nothing. The same id again gives the same holds back, with a new lease.
+        """Hold all shares, or none. A repeated id keeps its holds and gets a new lease.
 
-        Whoever comes back when the refusal says keeps a place: nobody who came later gets what it needs.
+        A refused ticket gets a place in the queue. It keeps the place if it asks again at the time in the refusal; until
+        then later requests get only what it does not need.
         """
         ...
 
     def reserve_all(
         self, ticket_ids: Sequence[str], shares: Sequence[Share], lease_seconds: float
     ) -> list[Ticket] | Refusal:
-        """Reserve all shares for each of these ids, until one is refused.
+        """Reserve all shares for each id in turn, as `reserve` does, and stop at the first refusal.
 
-        All shares for each of these ids, as `reserve` would give them one after the other at this moment, until one is
-        refused. The ids differ, and there is one at least.
-
-        The refusal is that of the first; a later one that is refused keeps no place, for it can be asked for anew.
+        Returns the refusal only if the first id is refused. Later refused ids get no place in the queue. `ticket_ids` is
+        not empty and has no duplicates.
         """
         ...
 
     def draw(self, ticket_id: str, draw_id: str, scope: Scope, amounts: Amounts) -> Draw | Refusal:
-        """Right before a provider request: move `amounts` of one scope from held to in flight.
+        """Move `amounts` of one scope from held to in flight. Call it right before the provider request.
 
-        What the ticket does not hold (it asked for too little, or its lease ran out) is asked of the windows now.
+        Amounts that the ticket does not hold are requested from the windows now: it had reserved too little, or its lease
+        has expired. A draw id that is open already is returned again.
         """
         ...
 
@@ -53,11 +53,11 @@ class Budget(Protocol):
         ...
 
     def settle(self, ticket_id: str, draw_id: str, scope: Scope, actual: Amounts | None) -> Settlement:
-        """After the request: charge what was really used; None when nobody knows, which charges what was drawn."""
+        """Charge what the request has really used. `actual` None means unknown: the drawn amounts are charged."""
         ...
 
     def release(self, ticket_id: str, scopes: Sequence[Scope]) -> None:
-        """Give back what was never drawn, and a place in the queue; draws that are still open stay charged."""
+        """Close the ticket: return undrawn amounts and its place in the queue. Open draws are charged as drawn."""
         ...
 
     def release_all(self, tickets: Sequence[Ticket]) -> None:
@@ -65,34 +65,32 @@ class Budget(Protocol):
         ...
 
     def renew(self, ticket_id: str, scopes: Sequence[Scope], lease_seconds: float) -> bool:
-        """Lengthen the lease; False when the ticket is gone."""
+        """Extend the lease. Returns False when the ticket is gone in any of the scopes."""
         ...
 
     def charge(self, scope: Scope, amounts: Amounts) -> Refusal | None:
-        """Spend at once, without a ticket; None when it was granted."""
+        """Spend at once, without a ticket. Returns None when granted."""
         ...
 
     def reopening(self, scope: Scope, window: str) -> bool:
-        """Whether a window is closed only because the server forgot what was spent, and not because it was spent."""
+        """Return whether a window is full only because the server has lost its charges."""
         ...
 
     def block_until(self, scope: Scope, wait_ms: int) -> None:
-        """Close the scope for everyone for `wait_ms` from now (a provider's Retry-After); never shortens a block."""
+        """Close the scope for all processes for `wait_ms`, as a provider's Retry-After demands. Never shortens a block."""
         ...
 
     def widen(self, scope: Scope, spread_ms: int, keep_ms: int) -> int:
-        """Widen sliding windows and buckets for everyone.
+        """Lengthen sliding windows and buckets by `spread_ms` for all processes, for `keep_ms`.
 
-        Make sliding windows and buckets at least `spread_ms` longer than the provider's, for everyone and for
-        `keep_ms`; the widest counts, and it ends by itself. Answers by how much they are longer now, the scope's guard
-        not counted.
+        The largest spread in force counts. Returns it; the guard of the scope is not part of it.
         """
         ...
 
     def warm_ms(self, scope: Scope, idle_ms: int, act: WarmAct) -> int:
-        """Return for how long the scope has been in use since its last silence of `idle_ms`.
+        """Return for how many ms the scope has been in use since it was last idle for `idle_ms`.
 
-        `look` changes nothing, `use` counts as a use, `restart` lets its use begin now.
+        `look` changes nothing, `use` records a use, `restart` counts from now.
         """
         ...
 

@@ -1,4 +1,4 @@
-"""The founding interface over one scope: can this be afforded, spend it, what is left. Tickets are not its business."""
+"""Offers the founding interface for one scope: can_afford, consume, remaining. Uses no tickets."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from botticelli.budget.protocol import Budget
 
 @dataclass(frozen=True, slots=True)
 class BudgetRemaining:
-    """The amounts that may still be spent: the smallest rest over all windows of a metric; None when no window limits it."""
+    """The amounts that may still be spent: the smallest rest of all windows of a metric; None without such a window."""
 
     requests: int | None
     tokens: int | None
@@ -19,20 +19,20 @@ class BudgetRemaining:
 
 @dataclass(frozen=True, slots=True)
 class ScopeBudget:
-    """One scope of a budget, for callers that spend request by request."""
+    """Spends from one scope, request by request."""
 
     budget: Budget
     scope: Scope
 
     def can_afford(self, tokens: int) -> bool:
-        """Whether one request of `tokens` would be granted now. Others may be faster: only `consume` spends."""
+        """Return whether one request of `tokens` would be granted now. Another process may spend first: `consume` decides."""
         usage = self.budget.usage(self.scope)
         amounts = Amounts(requests=1, tokens=tokens)
         fits = (amounts.of(w.window.metric) <= w.remaining for w in usage.windows if amounts.of(w.window.metric))
         return usage.blocked_for_ms == 0 and all(fits)
 
     def consume(self, tokens: int) -> Refusal | None:
-        """Spend one request of `tokens`, or nothing and the reason why."""
+        """Spend one request of `tokens`. Returns the refusal, or None when granted."""
         return self.budget.charge(self.scope, Amounts(requests=1, tokens=tokens))
 
     def remaining(self) -> BudgetRemaining:

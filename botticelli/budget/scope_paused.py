@@ -1,4 +1,4 @@
-"""The refusal of a scope that a person has paused. Who paused which is kept elsewhere; nothing is counted here."""
+"""Defines the refusal of a scope that a person has paused. Pauses themselves are rows in the store."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from botticelli.budget.interface import Refusal
 
 PAUSED = "paused"
-"""The `window` of such a refusal."""
+"""Value of `Refusal.window` for a paused scope."""
 
 
 @dataclass(frozen=True, slots=True)
 class ScopePaused(Refusal):
-    """`retry_after_ms` is when to look again; the pause may end before or long after."""
+    """Refuses because a person paused the scope. `retry_after_ms` is only the time until the next check."""
 
     paused_by: str = ""
     reason: str = ""

@@ -11,12 +11,12 @@ from botticelli.errors import SettingsError
 from botticelli.settings import ModelLimits, Provider, Tier
 
 ANY_MODEL = "*"
-"""The entry of models that nothing is known about."""
+"""Key of the entry for models that no other entry fits."""
 
 
 @dataclass(frozen=True, slots=True)
 class FoundTier:
-    """A tier with its places: that of the settings first, then the shipped one. `former` is the name that led to it."""
+    """A tier by its present name. `places` are its tables: from the settings, then the shipped one. `former`: its old name."""
 
     name: str
     places: tuple[Tier, ...]
@@ -32,8 +32,8 @@ def find_tier(
 ) -> FoundTier | None:
     """Return the tier whose limits apply; None for a provider without tiers.
 
-    The requested one; else the provider's own choice; else the general one, where the provider has such a tier; else
-    the shipped one. SettingsError when the tier that is named does not exist.
+    The choice is `requested`, else that of the configured provider, else `default_tier` if the provider has such a tier,
+    else the shipped default. Raises SettingsError for a tier that does not exist.
     """
     sources = tuple(source for source in (configured, shipped) if source)
     general = default_tier if default_tier and _lookup(sources, default_tier) else None

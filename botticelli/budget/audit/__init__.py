@@ -1,4 +1,4 @@
-"""Proves from what was spent that no window passed its limit, by counting every interval anew.
+"""Recounts spending in every interval of every window, and reports limits that were exceeded.
 
-Reads no ledger; whoever has one brings its rows.
+Works on values: the caller reads the ledger.
 """

@@ -1,6 +1,6 @@
-"""Re-derives every window from what was spent, and finds the intervals that passed their limit. Reads no ledger.
+"""Recomputes every window from past requests, and finds the intervals that exceeded their limit. Reads no ledger.
 
-Counts as the Budget does: each metric when `CHARGED_AT` says, what goes beyond the estimate at the settle, and slots
+Counts like the Budget: each metric at the time in `CHARGED_AT`, amounts beyond the estimate at the settle, and slots
 while their calls are in flight.
 """
 
@@ -15,9 +15,9 @@ from botticelli.budget.interface import CHARGED_AT, Amounts, Scope, Window
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """One provider request, in the scopes that it spent from with this estimate, and their limits when it was granted.
+    """One provider request, and the scopes it spent from with the limits at the time of its grant.
 
-    `actual` is the estimate where nobody knows. `settled_at_ms` is None while it is in flight.
+    `actual` equals the estimate when the usage is unknown. `settled_at_ms` is None while the request is in flight.
     """
 
     scopes: tuple[Scope, ...]
@@ -29,10 +29,10 @@ class Spent:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """The findings of an audit for one window of one scope.
+    """The result for one window of one scope.
 
-    One window of one scope. `violations`: more was granted than the limit. `excesses`: passed only by calls that used
-    more than their estimate, which the next grants pay back.
+    `violations` are intervals with more granted than the limit. `excesses` are intervals that exceed it only because
+    calls used more than their estimate; the next grants make up for that.
     """
 
     scope: str
@@ -44,7 +44,7 @@ class Finding:
 
 
 def audit(spent: Iterable[Spent]) -> list[Finding]:
-    """A finding for each window that anything was charged in, by scope and window."""
+    """Return a finding for each window with charges, sorted by scope and window."""
     charged: dict[tuple[str, str], tuple[Window, int, list[Charge]]] = {}
     for item in spent:
         for scope in item.scopes:
@@ -56,7 +56,7 @@ def audit(spent: Iterable[Spent]) -> list[Finding]:
 
 
 def _charges(spent: Spent, window: Window) -> Iterator[Charge]:
-    """A charge at the draw remains if all of it was given back at the settle: it began its window."""
+    """Yield the charges of a request in a window. A draw that was returned in full still began its window: amount 0."""
     amount, estimated = spent.actual.of(window.metric), spent.estimated.of(window.metric)
     excess, settled_at_ms = max(0, amount - estimated), spent.settled_at_ms
     match CHARGED_AT[window.metric]:

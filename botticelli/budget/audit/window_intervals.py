@@ -1,4 +1,4 @@
-"""The intervals of one window, of each kind, with what was charged in them. Judges nothing."""
+"""Adds up charges in the intervals of a window, for each kind of window. Judges nothing."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from botticelli.budget.memory.memory_windows import span_end
 
 @dataclass(frozen=True, slots=True)
 class Charge:
-    """`excess` is the part of `amount` that was used beyond the estimate: nobody granted it, later grants pay it back.
+    """One charge. `excess` is the part of `amount` beyond the estimate, which was not granted.
 
-    `ends_ms` is for slots: when they were given back; None is not yet.
+    `ends_ms` is for slots: the time when they were returned; None: not yet.
     """
 
     at_ms: int
@@ -27,7 +27,7 @@ class Charge:
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """One interval of a window, from its first to its last charge (both included): amounts, and the limit in force."""
+    """One interval of a window from its first to its last charge, both included, with the limit in force."""
 
     from_ms: int
     to_ms: int
@@ -41,14 +41,14 @@ class Interval:
 
     @property
     def ratio(self) -> float:
-        """1.0 is a window that was used to its end; above it, the limit was passed."""
+        """Return the used part of the limit; above 1.0 the limit was exceeded."""
         return self.amount / self.limit if self.limit else float(self.amount)
 
 
 def intervals(window: Window, guard_ms: int, charges: Sequence[Charge]) -> Iterator[Interval]:
-    """Yield every interval that may be the worst.
+    """Yield every interval that may be the worst. `charges` are in order of time.
 
-    `charges` in order of time. Where limits changed within an interval, the largest one counts.
+    When limits changed within an interval, the largest one counts.
     """
     if window.metric == "concurrency":
         return _slots(charges)
@@ -60,7 +60,7 @@ def intervals(window: Window, guard_ms: int, charges: Sequence[Charge]) -> Itera
 
 
 def _sliding(charges: Sequence[Charge], period_ms: int) -> Iterator[Interval]:
-    """The interval that ends at each charge."""
+    """Yield the interval that ends at each charge."""
     inside: deque[Charge] = deque()
     limits: deque[Charge] = deque()  # falling: the first one is the largest inside
     amount = excess = 0
@@ -79,7 +79,7 @@ def _sliding(charges: Sequence[Charge], period_ms: int) -> Iterator[Interval]:
 
 
 def _spans(charges: Sequence[Charge], window: Window, guard_ms: int) -> Iterator[Interval]:
-    """`fixed`, `calendar`, `month`: an interval for each span, local day or month; each ends a guard later."""
+    """Yield an interval for each period of the kinds `fixed`, `calendar` and `month`; the guard is part of it."""
     span: Interval | None = None
     ends_ms = 0
     for charge in charges:
@@ -96,10 +96,10 @@ def _spans(charges: Sequence[Charge], window: Window, guard_ms: int) -> Iterator
 
 
 def _bucket(charges: Sequence[Charge], period_ms: int) -> Iterator[Interval]:
-    """The level at each charge, of all that was charged and of what was granted, since the bucket was full last.
+    """Yield the level at each charge since the bucket was last full.
 
-    Levels are kept in amounts times `period_ms`, so that they are whole, and told rounded down. They fall from the
-    first charge on; the Budget, which waits for a guard, is a bit stricter.
+    Levels are computed in amounts times `period_ms`, so that they are whole numbers, and yielded rounded down. Here the
+    refill begins with the first charge; the Budget starts it a guard later and is a bit stricter.
     """
     level = granted = since_ms = at_ms = limit = 0
     for charge in charges:
@@ -115,10 +115,7 @@ def _bucket(charges: Sequence[Charge], period_ms: int) -> Iterator[Interval]:
 
 
 def _slots(calls: Sequence[Charge]) -> Iterator[Interval]:
-    """Count what is in flight when each call begins, since the oldest of these calls began.
-
-    A slot that is given back is free at that moment.
-    """
+    """Yield the number of calls in flight when each call begins. A returned slot is free at that moment."""
     in_flight: list[tuple[float, int, Charge]] = []
     ends = [float("inf") if call.ends_ms is None else call.ends_ms for call in calls]
     amount = excess = 0

@@ -1,4 +1,4 @@
-"""The Budget in the memory of one process, with any clock: for plans and tests.
+"""Implements the Budget in the memory of one process, with any clock: for plans and tests.
 
-Every rule of redis/lua/ is here a second time in plain Python; one conformance suite holds both to the same answers.
+Repeats the rules of redis/lua/ in plain Python. One conformance suite checks that both give the same answers.
 """

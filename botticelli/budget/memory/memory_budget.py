@@ -1,4 +1,4 @@
-"""The Budget in one process's memory: the answers of `RedisBudget`, with any clock. For planning and tests."""
+"""Implements the Budget in memory, with the answers of `RedisBudget` and any clock. For planning and tests."""
 
 from __future__ import annotations
 
@@ -33,9 +33,10 @@ NOTHING = Amounts()
 
 
 class MemoryBudget:
-    """A `Budget` that lives as long as the object. Not for use by several threads at once.
+    """A `Budget` that lives as long as the object. Not thread-safe.
 
-    `clock_ms` gives the time in milliseconds; `lease_seconds` is for a draw by a ticket whose lease ran out.
+    `clock_ms` returns the time in milliseconds. `lease_seconds` is the new lease of a ticket that draws after its lease
+    has expired.
     """
 
     def __init__(self, clock_ms: Callable[[], int], *, lease_seconds: float = 300.0) -> None:
@@ -181,7 +182,10 @@ class MemoryBudget:
         )
 
     def _open(self, scopes: Sequence[Scope]) -> tuple[list[ScopeState], int]:
-        """The scopes' states, each once, at one common time that never goes back. New ones are kept by `_keep`."""
+        """Return the states of the scopes, without duplicates, and one time for all that never goes back.
+
+        States of new scopes are stored by `_keep`.
+        """
         named = {scope.name: scope for scope in scopes}
         states = [self._scopes.get(name) or ScopeState(scope) for name, scope in named.items()]
         now = max([self._clock_ms(), *(state.now for state in states)])

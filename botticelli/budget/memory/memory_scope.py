@@ -1,4 +1,4 @@
-"""One scope in plain Python: its windows, holds and leases, by the rules of `lua/lib_*.lua`. No clock, no calls."""
+"""Implements one scope: windows, holds and leases, by the rules of `lua/lib_*.lua`. Reads no clock."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Hold:
 
 @dataclass(slots=True)
 class ScopeState:
-    """Everything known of one scope; `scope` holds the limits of the call at hand."""
+    """The state of one scope; `scope` has the limits of the present call."""
 
     scope: Scope
     now: int = 0
@@ -40,17 +40,17 @@ class ScopeState:
     leases: dict[str, int] = field(default_factory=dict)
     queue: Queue = field(default_factory=Queue)
     spread: tuple[int, int] = (0, 0)
-    """The milliseconds by which sliding windows and buckets are longer than the provider's, and until when."""
+    """Milliseconds by which sliding windows and buckets are longer than the provider's, and the time until which they are."""
 
     warm: tuple[int, int] | None = None
-    """When the use of the scope began after its last silence, and when it was used last."""
+    """Times of the first use after the last idle time, and of the last use."""
 
     @property
     def spread_ms(self) -> int:
         return self.spread[0] if self.spread[1] > self.now else 0
 
     def guard_of(self, window: Window) -> int:
-        """Return the guard of a window in milliseconds; one that ends at a time of its own is never widened."""
+        """Return the guard of a window in milliseconds. Windows that end at a set time are never widened."""
         widened = window.kind in ("sliding", "bucket")
         return max(self.scope.guard_ms, self.spread_ms) if widened else self.scope.guard_ms
 
@@ -65,7 +65,7 @@ class ScopeState:
         return total
 
     def open(self, scope: Scope, now: int) -> None:
-        """Begin a call: take its limits and its time, and let go of what has run out."""
+        """Begin a call: set its limits and its time, and remove everything that has expired."""
         self.scope, self.now = scope, now
         for window, state in self.states():
             state.expire(window, self.guard_of(window), now)
@@ -77,7 +77,7 @@ class ScopeState:
             yield window, self.windows.setdefault(window.name, KINDS[window.kind]())
 
     def sweep(self) -> bool:
-        """Close tickets whose lease ran out, a few at a time; True when there may be more."""
+        """Close tickets whose lease has expired, a few at a time. Returns whether there may be more."""
         expired = [ticket for ticket, deadline in self.by_deadline() if deadline <= self.now][:SWEPT_PER_CALL]
         for ticket in expired:
             self.close(ticket)
@@ -87,13 +87,13 @@ class ScopeState:
         return sorted(self.leases.items(), key=lambda lease: (lease[1], lease[0]))
 
     def close(self, ticket_id: str) -> None:
-        """Undrawn amounts go back; draws whose outcome nobody knows are charged as drawn."""
+        """Return undrawn amounts, and charge open draws as drawn."""
         del self.leases[ticket_id]
         for draw in self.holds.pop(ticket_id).draws.values():
             self.charge(draw.amounts, "settle")
 
     def charge(self, amounts: Amounts, *moments: str) -> dict[str, int]:
-        """Charge what is charged at these moments; gives the marks by window."""
+        """Charge the metrics that are charged at these moments. Returns the marks by window."""
         return {
             window.name: state.charge(window, self.guard_of(window), self.now, amounts.of(window.metric))
             for window, state in self.states()
@@ -109,10 +109,9 @@ class ScopeState:
         return WindowUsage(window, used, held, resets_after_ms, free_after_ms)
 
     def refusals(self, amounts: Amounts, covered: Amounts, ahead: Sequence[Place]) -> Iterator[Refusal]:
-        """Return every refusal of this scope.
+        """Yield every reason of this scope to refuse `amounts`.
 
-        Everything here that stands against `asked`, of which the ticket holds `covered` already, while others wait
-        `ahead` of it.
+        The ticket already holds `covered` of them; `ahead` are the waiters before it.
         """
         name, held = self.scope.name, self.held
         if self.blocked_until_ms > self.now:
@@ -129,7 +128,7 @@ class ScopeState:
                 yield Refusal(name, window.name, window.limit, used + beside, amount, wait)
 
     def delays(self, window: Window, state: WindowState, beside: int, ahead: Sequence[Place]) -> bool:
-        """Whether one of those ahead couldn't start when it was told to, `beside` what else will be held then."""
+        """Return whether a waiter in `ahead` could not start at its time if `beside` was held then."""
         return any(
             state.used_at(window, self.guard_of(window), at_ms) + beside + kept_for(ahead, window.metric, at_ms)
             > window.limit
@@ -138,7 +137,7 @@ class ScopeState:
 
 
 def longest(refusals: list[Refusal]) -> Refusal | None:
-    """The refusal with the longest wait, the first of equals; never is the longest of all."""
+    """Return the refusal with the longest wait, the first of equals. No end of the wait is the longest of all."""
     endless = float("inf")
     waits = [endless if refusal.retry_after_ms is None else refusal.retry_after_ms for refusal in refusals]
     return refusals[waits.index(max(waits))] if refusals else None
@@ -149,7 +148,7 @@ def holding(ticket_id: str, hold: Hold, lease_for_ms: int) -> Holding:
 
 
 def wait_in_queues(ticket_id: str, states: list[tuple[ScopeState, Amounts]], refusal: Refusal) -> None:
-    """A place in the scope that refused for longest, and the place that the ticket has in others."""
+    """Queue the ticket in the scope with the longest wait, and keep its places in other scopes."""
     wait_ms = refusal.retry_after_ms
     if refusal.window == BLOCKED or wait_ms is None or wait_ms > LONGEST_WAIT_MS:
         return
@@ -161,12 +160,12 @@ def wait_in_queues(ticket_id: str, states: list[tuple[ScopeState, Amounts]], ref
 
 
 def in_flight(amounts: Amounts) -> Amounts:
-    """The part of drawn amounts that stays held while the call is in flight."""
+    """Return the part of drawn amounts that stays held while the call is in flight."""
     return Amounts.each(lambda metric: 0 if CHARGED_AT[metric] == "draw" else amounts.of(metric))
 
 
 def smaller(amounts: Amounts, other: Amounts) -> Amounts:
-    """The smaller amount of each metric."""
+    """Return the smaller amount of each metric."""
     return Amounts.each(lambda metric: min(amounts.of(metric), other.of(metric)))
 
 

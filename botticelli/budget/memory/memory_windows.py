@@ -1,4 +1,4 @@
-"""The window kinds in plain Python, by the rules of `lua/lib_sliding.lua`, `lib_spans.lua` and `lib_bucket.lua`."""
+"""Implements the window kinds, by the rules of `lua/lib_sliding.lua`, `lib_spans.lua` and `lib_bucket.lua`."""
 
 from __future__ import annotations
 
@@ -12,28 +12,28 @@ HELD_WAIT_MIN_MS, HELD_WAIT_MAX_MS = 50, 1000
 
 
 class WindowState(Protocol):
-    """Holds the charges of one window. Limits come with each call; so does the time, which never goes back."""
+    """The charges of one window. Each call passes the limits and the time, which never goes back."""
 
     def expire(self, window: Window, guard_ms: int, now: int) -> None:
-        """Let go of what has left."""
+        """Remove charges that have left the window."""
 
     def charge(self, window: Window, guard_ms: int, now: int, amount: int) -> int:
-        """Charge now; gives the mark by which `correct` finds this charge again."""
+        """Charge now. Returns the mark by which `correct` finds this charge."""
 
     def correct(self, window: Window, now: int, mark: int, amount: int) -> None:
-        """Give `amount` back where it was charged; what has left its window stays gone."""
+        """Return `amount` of the charge with this mark, unless it has already left the window."""
 
     def used(self, window: Window, now: int) -> int:
-        """Return the amounts that are charged now."""
+        """Return the amount that is charged now."""
 
     def used_at(self, window: Window, guard_ms: int, at_ms: int) -> int:
-        """Return the part of the charges that is still there at a later time."""
+        """Return the part of the present charges that will still count at a later time."""
 
     def room_at(self, window: Window, guard_ms: int, now: int, excess: int) -> int:
-        """When `excess` of what is charged will have left."""
+        """Return when `excess` of the present charges will have left."""
 
     def resets_at(self, window: Window) -> int:
-        """When the oldest charge leaves, the span ends, or all has come back."""
+        """Return when the oldest charge leaves, the period ends, or the bucket is full again."""
 
 
 @dataclass(slots=True)
@@ -98,7 +98,7 @@ class SlidingState:
 
 @dataclass(slots=True)
 class SpanState:
-    """`fixed`, `calendar` and `month`."""
+    """The kinds `fixed`, `calendar` and `month`: one total until the period ends."""
 
     total: int = 0
     leaves_ms: int = 0
@@ -175,7 +175,7 @@ KINDS: dict[WindowKind, type[SlidingState] | type[SpanState] | type[BucketState]
 
 
 def span_end(window: Window, guard_ms: int, now: int) -> int:
-    """When a span that begins now ends."""
+    """Return when a period that begins now ends."""
     boundaries = window.boundaries(now)
     if boundaries is None:
         return now + window.period_ms + guard_ms
@@ -183,14 +183,14 @@ def span_end(window: Window, guard_ms: int, now: int) -> int:
 
 
 def refill_ms(window: Window, amount: int) -> int:
-    """Return the milliseconds until `amount` has come back into a bucket."""
+    """Return the milliseconds in which `amount` flows back into a bucket."""
     return -(-amount * window.period_ms // max(1, window.limit))
 
 
 def wait_ms(
     state: WindowState, window: Window, guard_ms: int, now: int, *, held: int, amount: int, turn_ms: int = 0
 ) -> int | None:
-    """When `amount` fits beside `held`, if that stays; None: never. `turn_ms`: when the first of a queue comes back."""
+    """Return the ms until `amount` fits beside `held`; None: never. `turn_ms`: when the first waiter comes back."""
     if amount > window.limit:
         return None
     if held + amount > window.limit:
@@ -202,5 +202,5 @@ def wait_ms(
 
 
 def width_ms(window: Window) -> int:
-    """Return the milliseconds that one slot of a sliding window covers."""
+    """Return the width of one bucket of a sliding window in milliseconds."""
     return max(1, -(-window.period_ms // BUCKETS_PER_PERIOD))

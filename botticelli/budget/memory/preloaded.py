@@ -1,4 +1,4 @@
-"""A Budget in memory that begins with what another one holds: for planning. Spends nothing of the other one."""
+"""Implements a Budget in memory that starts with the usage of another one, for planning. Changes nothing in that one."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from botticelli.budget.memory.waiters import LATE_MAX_MS, Place
 
 FOREVER_SECONDS = 10 * 365 * 86_400.0
 WIDENED_MS = 3_600_000
-"""For so long what makes windows longer now is taken to last."""
+"""Time for which the present spread is assumed to last."""
 STEPS = 20
-"""Into so many equal charges a sliding window's usage is taken to be spread where nothing more is known of it."""
+"""Number of equal charges that stand for usage of a sliding window at unknown times."""
 
 
 class PreloadedBudget(MemoryBudget):
@@ -33,10 +33,10 @@ class PreloadedBudget(MemoryBudget):
         return answer
 
     def begin_with(self, scope: Scope, usage: ScopeUsage, past: Sequence[PastCharge]) -> None:
-        """Take over what is used and held of a scope, its block and its queue.
+        """Copy the usage of a scope, its block and its queue.
 
-        `past` says when it was charged; where it says less than `usage`, the rest is spread evenly. What others hold
-        counts as if it were charged now; their slots are taken to be free soon.
+        `past` has the times of charges; usage beyond them is spread evenly. Amounts that others hold count as charged
+        now, and their slots as free.
         """
         now = self._clock_ms()
         state = ScopeState(scope, now, spread=(usage.guard_ms, now + WIDENED_MS))
@@ -67,7 +67,7 @@ def _window(usage: WindowUsage, guard_ms: int, past: Sequence[PastCharge], now: 
 
 
 def _sliding(usage: WindowUsage, guard_ms: int, past: Sequence[PastCharge], now: int) -> SlidingState:
-    """Charges in the order of their moments, as many as are used; what is held comes last."""
+    """Build a sliding window from charges in order of time; held amounts are charged last."""
     window, state = usage.window, SlidingState()
     moments = sorted([*_charges(usage, guard_ms, past, now), *([(now, usage.held)] if usage.held else [])])
     for at_ms, amount in moments:
@@ -80,7 +80,7 @@ def _sliding(usage: WindowUsage, guard_ms: int, past: Sequence[PastCharge], now:
 
 
 def _charges(usage: WindowUsage, guard_ms: int, past: Sequence[PastCharge], now: int) -> list[tuple[int, int]]:
-    """Moments and amounts that add up to what is used: the newest of the past, the rest evenly since the oldest."""
+    """Return times and amounts that add up to the usage: the newest past charges, and the rest spread evenly."""
     window, rest = usage.window, usage.used
     oldest_ms = min(now, now - window.period_ms - guard_ms + usage.resets_after_ms)
     charges: list[tuple[int, int]] = []

@@ -30,20 +30,20 @@ class Queue:
         self.places.pop(ticket, None)
 
     def ahead_of(self, ticket: str | None) -> list[Place]:
-        """Return the requests that came before the ticket; all that wait for None."""
+        """Return the waiters before the ticket; for None, all waiters."""
         return [place for _, place in takewhile(lambda waiting: waiting[0] != ticket, self.places.items())]
 
     def turn_ms(self) -> int:
-        """When the first of all comes back."""
+        """Return when the first waiter comes back."""
         return next(place.at_ms for place in self.places.values())
 
     def wait(self, ticket: str, amounts: Amounts, window: Window, at_ms: int, *, join: bool) -> None:
-        """Keep the ticket's place; or join the queue, if that is what is asked."""
+        """Renew the place of a ticket that is in the queue. With `join`, add it if it is not."""
         if ticket in self.places or (join and len(self.places) < MOST_WAITING):
             late_ms = max(LATE_MIN_MS, min(LATE_MAX_MS, window.period_ms // 20))
             self.places[ticket] = Place(at_ms, at_ms + late_ms, amounts)
 
 
 def kept_for(ahead: Sequence[Place], metric: Metric, at_ms: float) -> int:
-    """Return the amount that earlier requests wait for and may take by `at_ms`."""
+    """Return the amount that the waiters in `ahead` may take by `at_ms`."""
     return sum(place.amounts.of(metric) for place in ahead if place.at_ms <= at_ms)

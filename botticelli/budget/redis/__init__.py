@@ -1,5 +1,5 @@
-"""The Budget on Redis or Valkey: each method is one script and one round trip.
+"""Implements the Budget on Redis or Valkey: each method is one script and one round trip.
 
-The rules are in lua/: scripts.py puts the libraries (lib_*.lua) in front of a script, checked_connections.py finds out
-whether the server has lost its memory, and rebuild.py says what it is told then.
+The rules are in lua/. scripts.py puts the libraries (lib_*.lua) in front of a script, checked_connections.py detects a
+server that has lost its data, and rebuild.py builds the request that restores it.
 """

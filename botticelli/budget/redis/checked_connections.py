@@ -1,7 +1,7 @@
-"""Connections of the Budget: each asks, before its first command, whose memory it talks to. Decides nothing else.
+"""Checks on each new connection of the Budget whether the server is still the one that knows what was spent.
 
-A server that was started again, or a replica that took over, may have its epoch and lack the last charges. It has another
-run id (INFO server), and a connection can't move from one process to another: one look for each new connection is enough.
+A restarted server, or a replica that took over, may have the epoch and lack the last charges. It has another run id (INFO
+server). A connection never moves to another process, so one check for each new connection is enough.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ DataId = Callable[[], str | None]
 
 
 class Connections:
-    """The pool of one Budget: made like the pool of `client`, with connections of its own."""
+    """The connection pool of one Budget, with the options of the pool of `client`."""
 
     def __init__(
         self,
@@ -32,7 +32,7 @@ class Connections:
         data_id: DataId | None = None,
         clock_ms: Callable[[], int] | None = None,
     ) -> None:
-        """`keys`: of the epoch and of the server. `clock_ms` is for tests."""
+        """Build the pool. `keys` are those of the epoch and of the server; `clock_ms` is for tests."""
         from redis import Redis, exceptions
 
         if not hasattr(client, "connection_pool"):
@@ -51,7 +51,7 @@ class Connections:
         self.client: Redis = Redis.from_pool(self._pool)
 
     def open_epoch(self) -> None:
-        """For a server that lost it while connections to it are open."""
+        """Open an epoch on a server that lost it while its connections stayed open."""
         connection = self._pool.get_connection()
         try:
             self._ask(connection)
@@ -59,10 +59,10 @@ class Connections:
             self._pool.release(connection)
 
     def run_all(self, script: Script, calls: Sequence[Prepared]) -> list[Any]:
-        """Return the script's answer to each call, in one round trip.
+        """Return the script's reply to each call, in one round trip.
 
-        A script that the server has forgotten is loaded again; a server that has become a replica gets new connections:
-        it may be a master again, with another's data.
+        Loads a script again that the server has lost. Disconnects from a server that has become a replica: when it is a
+        primary again, it may have another server's data.
         """
         try:
             return self._answers([evalsha(script.sha, *call) for call in calls])
@@ -74,10 +74,9 @@ class Connections:
             raise
 
     def _answers(self, commands: list[bytes]) -> list[Any]:
-        """Send packed commands and read their answers.
+        """Send packed commands and read their replies, with the retries of the client.
 
-        As redis-py does it, with the client's own retries, but without its bookkeeping, which takes longer than all
-        else that happens here.
+        Skips the bookkeeping of redis-py, which takes longer than everything else here.
         """
         connection: Any = self._pool.get_connection()
 
@@ -101,7 +100,7 @@ class Connections:
 
 
 def _asking(plain: type[Any], ask: Callable[[Any], None]) -> type[Any]:
-    """The connection class of a pool, with a question after each time that it has connected."""
+    """Return a connection class that calls `ask` after each connect."""
 
     class Asking(plain):  # type: ignore[misc]
         def __init__(self, *args: Any, **options: Any) -> None:
@@ -124,7 +123,7 @@ def _command(connection: Any, *words: Any) -> Any:
 
 
 def _run_id(connection: Any) -> str:
-    """'' for a server that has none, which can't be told from its successor: an imitation in memory."""
+    """Return the run id of the server; '' for an imitation of Redis in memory, which has none."""
     from redis.exceptions import NoPermissionError, ResponseError
 
     try:

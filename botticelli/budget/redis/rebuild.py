@@ -1,4 +1,4 @@
-"""Rebuilds a scope from the ledger on a server that lost it, before that server grants anything. Decides nothing."""
+"""Builds the request that restores scopes from the ledger on a server that lost them, before it grants anything."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from botticelli.budget.days import DAY_SECONDS
 from botticelli.budget.interface import METRICS, Amounts, PastCharge, Reseed, Scope
 
 LONG_MS = DAY_SECONDS * 1000
-"""Windows of at least this period are rebuilt from the ledger; shorter ones start full, if anything was charged."""
+"""Windows of at least this period are restored from the ledger. Shorter ones start full if there were any charges."""
 MINUTE_MS = 60_000
 
 
 def nothing_charged(scopes: Sequence[Scope]) -> Sequence[PastCharge]:  # noqa: ARG001 (the signature of every source of past charges)
-    """The ledger of somebody who has none and starts anew: for tests, benchmarks and budgets that may be forgotten."""
+    """Return no past charges: for tests, benchmarks, and budgets that may be forgotten."""
     return ()
 
 
 def seed_request(epoch: str, scopes: Sequence[Scope], reseed: Reseed | None) -> dict[str, Any]:
-    """The request of `lua/seed.lua` for these scopes; `epoch` is when the server's memory begins, in its own time."""
+    """Return the request of `lua/seed.lua` for these scopes. `epoch` is when the server's memory begins, by its clock."""
     past: dict[str, list[PastCharge]] = defaultdict(list)
     longest_ms = {scope.name: max(window.period_ms for window in scope.windows) + scope.guard_ms for scope in scopes}
     for charge in reseed(scopes) if reseed else ():
@@ -35,7 +35,7 @@ def seed_request(epoch: str, scopes: Sequence[Scope], reseed: Reseed | None) -> 
 
 
 def _by_minute(charges: Sequence[PastCharge]) -> list[tuple[int, list[int]]]:
-    """The charges in order, those of one minute as one at the time of the last of them."""
+    """Merge the charges of each minute into one at the time of the last of them, in order of time."""
     minutes: dict[int, tuple[int, Amounts]] = {}
     for charge in charges:
         at_ms, amounts = minutes.get(charge.at_ms // MINUTE_MS, (0, Amounts()))

@@ -1,6 +1,6 @@
-"""The Budget on Redis 6.2+ or Valkey: every method is one round trip. The rules are in `lua/`.
+"""Implements the Budget on Redis 6.2+ or Valkey, one round trip for each method. The rules are in `lua/`.
 
-A connection error leaves redis-py as it is; every method but `charge` may simply be repeated.
+Connection errors are those of redis-py. All methods except `charge` can be repeated safely.
 """
 
 from __future__ import annotations
@@ -45,20 +45,21 @@ if TYPE_CHECKING:
 DEFAULT_LEASE_SECONDS = 300.0
 TRIES = 10
 LOST, WHICH_DAY, NO_EPOCH = -1, -2, -3
-"""Replies of the gate in front of every script that ask for something instead of an answer (`lua/lib_gate.lua`)."""
+"""Replies of `lua/lib_gate.lua`, which precedes every script: the client has to send something first."""
 NOTHING = Amounts()
 
 
 class RedisBudget:
     """A `Budget` shared by every process that uses the same server and prefix.
 
-    `reseed` is asked for past charges when the server does not know what a scope has used: in a new server, after it
-    lost its data, and for a new scope. None: nobody knows, so every window starts full; `nothing_charged`: for tests and
-    budgets that may be forgotten. `lease_seconds`: for a draw by
-    a ticket whose lease ran out. `clock_ms`: for tests; the server's clock otherwise. `data_id` returns an
-    id that the server shares with those before it of which it has all data; None: unknown.
+    reseed         returns past charges of scopes that the server does not know: new scopes, and all scopes of a new server
+                   or one that lost its data. None: nobody knows them, so every window starts full. `nothing_charged`: for
+                   tests and budgets that may be forgotten.
+    lease_seconds  the new lease of a ticket that draws after its lease has expired
+    clock_ms       a clock for tests, in place of the server's
+    data_id        returns an id that the server shares with its predecessors whose data it has in full; None: unknown
 
-    Connections are made as `client` makes them, but are the Budget's own; `close` ends them.
+    The Budget has connections of its own, made with the options of `client`; `close` closes them.
     """
 
     def __init__(
@@ -99,7 +100,7 @@ class RedisBudget:
         return _drawn(draw_id, shares, self._call("draw", shares, ticket_id, draw_id, self._lease_ms))
 
     def draw_all(self, draw_requests: Sequence[DrawRequest]) -> list[Draw | Refusal]:
-        """One round trip for all. What the server has to be told something for is asked again, alone."""
+        """Draw all in one round trip. A draw for which the server needs something first is repeated alone."""
         shares = [(Share(request.scope, request.amounts),) for request in draw_requests]
         calls = [
             self._prepared(mine, (request.ticket_id, request.draw_id, self._lease_ms))
@@ -120,7 +121,7 @@ class RedisBudget:
         self._call("release", _named(scopes), ticket_id)
 
     def release_all(self, tickets: Sequence[Ticket]) -> None:
-        """One round trip for all. What the server has to be told something for is released again, alone."""
+        """Release all in one round trip. A ticket for which the server needs something first is released again alone."""
         scopes = [[share.scope for share in ticket.shares] for ticket in tickets]
         calls = [self._prepared(_named(held), (ticket.id,)) for ticket, held in zip(tickets, scopes, strict=True)]
         for ticket, held, reply in zip(tickets, scopes, self._send("release", calls), strict=True):
@@ -177,11 +178,11 @@ class RedisBudget:
         )
 
     def close(self) -> None:
-        """End the connections; they are made anew when they are needed."""
+        """Close the connections. The next call opens new ones."""
         self._connections.client.close()
 
     def _call(self, script: str, shares: Sequence[Share], *arguments: str | int) -> Any:
-        """One round trip, unless the server has to be told first what a scope has used or which day it is."""
+        """Run a script: one round trip, unless the server first needs past charges, the calendar or an epoch."""
         for _ in range(TRIES):
             reply = self._run(script, shares, arguments)
             if not isinstance(reply, list) or reply[0] >= 0:
@@ -232,14 +233,14 @@ def _lasting(prefix: str, scopes: tuple[Scope, ...], hour: int) -> Lasting:
 
 
 def _keys(prefix: str, scopes: tuple[Scope, ...]) -> tuple[str, ...]:
-    """Three keys of each scope, and the epoch; the braces put all of a prefix into one hash slot."""
+    """Return three keys for each scope, and the epoch key. The braces put all keys of a prefix into one hash slot."""
     root = f"{{{prefix}}}:budget"
     kinds = ("usage", "holds", "leases")
     return (*(f"{root}:{kind}:{scope.name}" for scope in scopes for kind in kinds), f"{root}:epoch")
 
 
 def _limits(scopes: tuple[Scope, ...], hour: int) -> str:
-    """The limits as the scripts read them, behind a digest of each scope's."""
+    """Return the limits as the scripts read them, after a digest for each scope."""
     limits = [json.dumps([scope.guard_ms, *(_limit(window, hour) for window in scope.windows)]) for scope in scopes]
     digests = [blake2b(limit.encode(), digest_size=8).hexdigest() for limit in limits]
     return f"{''.join(digests)}[{','.join(limits)}]"
@@ -252,7 +253,7 @@ def _limit(window: Window, hour: int) -> list[Any]:
 
 
 def _packed(amounts: Amounts) -> str:
-    """All amounts as a JSON list, in the order of METRICS."""
+    """Return all amounts as a JSON list in the order of METRICS."""
     a = amounts
     return f"[{a.requests},{a.tokens},{a.input_tokens},{a.output_tokens},{a.cost_microusd},{a.concurrency}]"
 
@@ -262,7 +263,7 @@ def _text(reply: bytes | str) -> str:
 
 
 def _holding(reply: Sequence[Any], now: int) -> Holding:
-    """One ticket as `lua/usage.lua` describes it."""
+    """Build a holding from the reply of `lua/usage.lua`."""
     ticket, deadline, packed = reply
     undrawn, draws = json.loads(packed)
     in_flight = sum((Amounts(*draw["amounts"]) for draw in draws.values()), NOTHING)
@@ -277,7 +278,7 @@ def _drawn(draw_id: str, shares: Sequence[Share], reply: Sequence[int]) -> Draw 
 
 
 def _refusal(shares: Sequence[Share], reply: Sequence[int]) -> Refusal:
-    """Read the refusal in a script's reply; numbers count from 1, as in Lua."""
+    """Build a refusal from the reply of a script, in which numbers count from 1."""
     _, number, window_number, used, requested, wait_ms = reply
     scope = shares[number - 1].scope
     if window_number == 0:

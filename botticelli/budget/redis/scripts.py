@@ -1,4 +1,4 @@
-"""The Lua scripts as the server gets them: the libraries in front of each script. redis-py loads and reloads them."""
+"""Builds the Lua scripts: libraries, then the script itself. redis-py loads and reloads them."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ if TYPE_CHECKING:
     from redis.commands.core import Script
 
 CALL = "lib_call"
-"""In front of everything else: what came with a call."""
+"""First in every script: the arguments of the call, and the time."""
 SHORT_WAYS = {"reserve": "lib_quick"}
-"""Come before the libraries and may answer without them: making their functions is a good part of a call's time."""
+"""Precede the libraries and may answer without them: defining their functions takes a good part of a call."""
 LIBRARIES = (
     "lib_ring",
     "lib_sliding",
@@ -29,14 +29,14 @@ LIBRARIES = (
 GATE = "lib_gate"
 SEED = "seed"
 SERVER = "server"
-"""These two pass without the gate: they are what the gate asks for. `server` needs nothing else either."""
+"""Scripts without the gate, which asks for them. `server` needs no library either."""
 SCRIPTS = ("reserve", "draw", "settle", "release", "renew", "charge", "block", "widen", "warm", "usage", SEED, SERVER)
 FILES = (CALL, *SHORT_WAYS.values(), *LIBRARIES, GATE, *SCRIPTS)
 
 
 @cache
 def source(name: str) -> str:
-    """The full text of one script of `SCRIPTS`."""
+    """Return the full text of one script of `SCRIPTS`."""
     short_way = [SHORT_WAYS[name]] if name in SHORT_WAYS else []
     gate = [] if name == SEED else [GATE]
     folder = files("botticelli.budget.redis") / "lua"
@@ -45,5 +45,5 @@ def source(name: str) -> str:
 
 
 def registered(client: Redis) -> dict[str, Script]:
-    """All scripts, called by EVALSHA, and sent again when the server has forgotten them (NOSCRIPT)."""
+    """Register all scripts with the client. They are called by EVALSHA, and sent again after NOSCRIPT."""
     return {name: client.register_script(source(name)) for name in SCRIPTS}

@@ -1,4 +1,4 @@
--- Spend at once, without a ticket.
+-- Spend amounts of one scope at once, without a ticket.
 --
 -- KEYS, ARGV  see lib_call (one scope)
 -- Returns     {1, time in ms} | {0, scope number, window number (0: blocked), used, asked, wait in ms or -1}

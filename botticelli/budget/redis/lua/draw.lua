@@ -1,11 +1,11 @@
--- Right before a provider request: move amounts of one scope from held to in flight.
+-- Move amounts of one scope from held to in flight, right before the provider request.
 --
--- KEYS, ARGV  see lib_call (one scope); besides: [3] ticket, [4] draw, [5] lease in ms for a ticket that is gone
+-- KEYS, ARGV  see lib_call (one scope); besides: [3] ticket, [4] draw, [5] lease in ms if the ticket is gone
 -- Returns     {1, time of the draw in ms, amount of each metric ...} |
 --             {0, scope number, window number (0: blocked), used, asked, wait in ms or -1}
--- What CHARGED_AT names `draw` is charged now; the rest stays held, in every window, until the settle. A draw that is
--- open is given again, unless it is of another epoch: the ledger may not have known it when the scope was begun, so it
--- is drawn anew. A draw waits for nobody's place in the queue: its iteration is already running.
+-- Metrics that CHARGED_AT lists under `draw` are charged now. The others stay held until the settle. An open draw is
+-- returned again. If it is of another epoch, it is drawn anew, since the ledger may not have had it when the scope was
+-- restored. Draws ignore the queue, because their iteration is already running.
 
 local scope = scopes[1]
 local asked, ticket, draw, lease_ms = scope.asked, ARGV[3], ARGV[4], tonumber(ARGV[5])

@@ -1,8 +1,8 @@
--- Library: the kind `bucket`: it holds the limit when full, and gets limit / period back all the time.
+-- Library: the window kind `bucket`, which holds the limit when full and refills continuously at limit / period.
 --
--- Kept of a window: used and since: what was charged, of which limit / period has come back each moment from `since`
--- on. Both are whole numbers, and nothing is rounded from one call to the next: `since` moves by whole periods. A
--- bucket that was full begins to refill a guard after its first charge, for that is when the provider's may begin.
+-- State of a window: used (charges), and since (the time from which they flow back at limit / period). Both are whole
+-- numbers, and rounding errors don't add up, because `since` moves by whole periods. The refill of a full bucket begins a
+-- guard after its first charge: the request may reach the provider that much later.
 
 local function make_bucket()
   local function refilled(scope, w, since)
@@ -29,14 +29,14 @@ local function make_bucket()
     return math.max(0, w.kept.used - back)
   end
 
-  -- Charge now; the time is the mark by which `correct` knows what has come back since.
+  -- Charge now. Return the time, which is the mark by which `correct` knows how much has flowed back since.
   local function bucket_charge(scope, w, amount)
     if w.kept.used == 0 then w.kept.since = scope.now + w.guard_ms end
     w.kept.used = w.kept.used + amount
     return scope.now
   end
 
-  -- What may have come back by itself since the charge is not given back a second time.
+  -- Return `amount` of the charge with this mark, except what may have flowed back since.
   local function bucket_correct(scope, w, mark, amount)
     local rest = math.min(amount - math.ceil(refilled(scope, w, mark)), bucket_used(scope, w))
     if rest > 0 then w.kept.used = w.kept.used - rest end

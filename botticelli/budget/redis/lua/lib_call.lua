@@ -1,20 +1,20 @@
--- Library: what came with a call, and the time. First in every script; `lib_quick` needs no more than this.
+-- Library: the arguments of a call, and the time. First in every script; lib_quick needs nothing else.
 --
 -- KEYS       three for each scope: usage (hash), holds (hash), leases (sorted set); the last one: epoch (string)
 -- ARGV[1]    the limits: for each scope a digest of its own, then JSON of them all: for each scope
 --            [guard_ms, [name, number of the metric, limit, period_ms, kind, midnights], ...]
--- ARGV[2]    JSON: what is asked of each scope, as amounts; then, for tests only, the time in milliseconds
--- ARGV[3...] what each script names in its header
+-- ARGV[2]    JSON: the amounts that are requested from each scope; then, for tests only, the time in milliseconds
+-- ARGV[3...] see the header of each script
 -- Amounts are lists: one number for each metric, in the order of CHARGED_AT (lib_windows).
 --
--- The usage hash has the buckets of sliding windows, "state" (see lib_scopes), and "head", a JSON list:
--- the format, the digest of the limits, the epoch in which the scope was begun, and in ms: the latest time seen (time
--- never goes back), until when nothing runs out and nobody waits (0: somebody may), how long a lease may be without
--- longer lives for the keys, and before when no lease runs out (0: there is no ticket). Then the held amounts, and the
--- room in the windows of each metric: the least that limits leave beside what is charged.
+-- The usage hash has the buckets of sliding windows (see lib_ring), "state" (see lib_scopes) and "head", a JSON list:
+-- the format; the digest of the limits; the epoch in which the scope was begun; then in ms: the latest time seen (time
+-- never goes back), until when nothing expires and nobody waits (0: unknown), the latest end of a lease for which the keys
+-- live long enough, the first end of a lease (0: no ticket). Then the held amounts, and for each metric the room: the
+-- smallest difference between the limit of a window and its charges.
 
 local FORMAT, DIGEST_SIZE = 2, 16
-local DIGEST, EPOCH, SEEN, QUIET, LASTS, NEXT_LEASE, HELD, ROOM = 2, 3, 4, 5, 6, 7, 7, 13 -- where it is in a head
+local DIGEST, EPOCH, SEEN, QUIET, LASTS, NEXT_LEASE, HELD, ROOM = 2, 3, 4, 5, 6, 7, 7, 13 -- positions in a head
 local ENDLESS = 2 ^ 53 -- the room of a metric without a window
 
 local scope_count, asked = (#KEYS - 1) / 3, cjson.decode(ARGV[2])
@@ -34,5 +34,5 @@ local HOLD = '[[%d,%d,%d,%d,%d,%d],{}]'
 
 local function packed_head(head) return string.format(HEAD, unpack(head)) end
 
--- A ticket that has drawn nothing, as lib_holds reads it.
+-- Return the hold of a ticket without draws, as lib_holds reads it.
 local function packed_hold(undrawn) return string.format(HOLD, unpack(undrawn)) end

@@ -1,11 +1,13 @@
--- Library: no call passes before the server remembers what its scopes have used, and which day it is.
+-- Library: refuse every call until the server knows what its scopes have used, and the calendar.
 --
--- The epoch is the time at which this server's memory begins, in ms; it is lost together with everything else, and
--- opened by `server`. A scope was begun in the epoch that its head names. A scope that is not known in an epoch as old
--- as its longest window has used nothing that still counts. Any other has to be begun by `seed`, with what the ledger
--- knows of it; so has a window that is new in a scope that is known.
--- Returns to the client, in place of the script's answer: {-1, epoch, numbers of the scopes to begin ...} |
---          {-2, time in ms}: send the midnights around that time | {-3}: open an epoch
+-- The epoch is the time at which the memory of this server begins, in ms. `server` opens it, and it is lost together
+-- with all other data. The head of a scope names the epoch in which the scope was begun. An unknown scope needs nothing
+-- when the epoch is older than its longest window: it has used nothing that still counts. Any other unknown scope, and a
+-- new window of a known scope, has to be begun by `seed` with past charges from the ledger.
+-- Uses        read_scopes, save_scope, expire_scope (lib_scopes)
+-- Defines     scopes, now, epoch
+-- Returns     to the client, in place of the reply of the script: {-1, epoch, numbers of the scopes to begin ...} |
+--             {-2, time in ms}: send the midnights around that time | {-3}: open an epoch
 
 local scopes, now = read_scopes()
 local epoch = redis.call('GET', KEYS[#KEYS])

@@ -1,12 +1,14 @@
--- Library: the one check that every grant passes, and what a refusal says.
+-- Library: the check of every grant, and the reply of a refusal.
+--
+-- Uses        kept_for, delays_others (lib_queue), wait_ms (lib_windows)
 
 local function longer(worst, number, window, used, asked, wait)
   if worst and worst.wait >= wait then return worst end
   return {scope = number, window = window, used = used, asked = asked, wait = wait}
 end
 
--- The refusal with the longest wait: `worst`, or one that `scope.asked` meets here (window 0: the scope is blocked);
--- `covered` of what is asked is in the ticket already, and so many wait `ahead` of it.
+-- Return the refusal with the longest wait: `worst`, or one of this scope for `scope.asked`; nil without any. The ticket
+-- already holds `covered`; `ahead` is the number of waiters before it. Window 0 means that the scope is blocked.
 local function examine(scope, number, covered, ahead, worst)
   local asked, rest_ms = scope.asked, scope.state.blocked - scope.now
   if rest_ms > 0 then worst = longer(worst, number, 0, 0, asked[1], rest_ms) end

@@ -1,6 +1,8 @@
--- Library: the head of a scope, as `lib_quick` will read it (see lib_call).
+-- Library: the head of a scope, which lib_quick reads (see lib_call).
+--
+-- Uses        CHARGED_AT (lib_windows) and the constants of lib_call
 
--- Until when nothing runs out and nobody waits; 0 when that can't be said.
+-- Return the time until which nothing expires and nobody waits; 0 when there is no such time.
 local function quiet_until(scope)
   if #scope.state.waiting > 0 or scope.state.blocked > scope.now then return 0 end
   local until_ms = scope.next_lease
@@ -12,7 +14,7 @@ local function quiet_until(scope)
   return until_ms
 end
 
--- Every call on these limits that finds this head has this room at least: what is charged can only have left.
+-- Return the head of a scope. The room in it is a lower bound for later calls with these limits: charges only expire.
 local function head_of(scope, keep_ms)
   local head = {
     FORMAT, scope.digest, scope.epoch, scope.now, quiet_until(scope), scope.state.expires - scope.longest_ms - keep_ms,

@@ -1,8 +1,9 @@
--- Library: what tickets hold of one scope, and how they end.
+-- Library: the amounts that tickets hold in a scope, and their leases.
 --
--- The holds hash: ticket id -> JSON [undrawn amounts, {draw id -> {"amounts": amounts, "at": ms, "epoch": epoch,
--- "marks": {window -> mark of what was charged}}}]. The leases set: ticket id -> deadline in ms. `scope.held` is the sum of what is undrawn
--- and of what is in flight and not charged yet.
+-- Hash `holds`: ticket id -> JSON [undrawn amounts, {draw id -> {"amounts": amounts, "at": ms, "epoch": epoch,
+-- "marks": {window -> mark of its charge}}}]. Sorted set `leases`: ticket id -> deadline in ms. `scope.held` is the sum of
+-- the undrawn amounts, and of those in flight that are not charged yet.
+-- Uses        CHARGED_AT, charge (lib_windows), packed_hold (lib_call)
 
 local SWEPT_PER_CALL = 20
 
@@ -23,7 +24,7 @@ local function hold_more(scope, some, sign)
   for metric, amount in ipairs(some) do held[metric] = held[metric] + sign * amount end
 end
 
--- The part of drawn amounts that stays held while the call is in flight.
+-- Return the part of drawn amounts that stays held while the call is in flight.
 local function in_flight(some)
   local part = {}
   for metric, amount in ipairs(some) do part[metric] = CHARGED_AT[metric] ~= 'draw' and amount or 0 end
@@ -35,7 +36,7 @@ local function lease(scope, ticket, deadline)
   if scope.next_lease == 0 or deadline < scope.next_lease then scope.next_lease = deadline end
 end
 
--- A ticket that is new here: its keys may be new too, and then need their end of life.
+-- Add a new ticket. Its keys may be new as well, and then need an expiry.
 local function open_hold(scope, ticket, undrawn, deadline)
   hold_more(scope, undrawn, 1)
   scope.new_keys = scope.new_keys or scope.next_lease == 0
@@ -43,7 +44,7 @@ local function open_hold(scope, ticket, undrawn, deadline)
   return {undrawn = undrawn, draws = {}}
 end
 
--- Undrawn amounts go back; draws whose outcome nobody knows are charged as drawn; the ticket is gone.
+-- Remove a ticket: return undrawn amounts, and charge open draws as drawn.
 local function close_hold(scope, ticket, hold)
   hold_more(scope, hold.undrawn, -1)
   for _, draw in pairs(hold.draws) do
@@ -55,7 +56,7 @@ local function close_hold(scope, ticket, hold)
   if redis.call('ZCARD', scope.leases) == 0 then scope.next_lease = 0 end
 end
 
--- Close tickets whose lease ran out, a few at a time; true when there may be more.
+-- Close tickets whose lease has expired, a few at a time. Return whether there may be more.
 local function sweep_leases(scope)
   if scope.next_lease == 0 or scope.next_lease > scope.now then return false end
   local expired = redis.call('ZRANGEBYSCORE', scope.leases, '-inf', scope.now, 'LIMIT', 0, SWEPT_PER_CALL)

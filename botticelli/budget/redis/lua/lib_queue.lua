@@ -1,9 +1,10 @@
--- Library: who waits for room in a scope, in order of arrival, so that small requests don't starve a large one.
+-- Library: the queue of refused reservations of a scope, so that small requests don't starve a large one.
 --
--- `state.waiting` is a list of {ticket, at, until_ms, amounts}: refused reservations that were told to come back at
--- `at`. Until then, and a little longer, what they asked for is kept for them: whoever came later is granted only what
--- leaves everyone ahead the room that they need at the time they were told. Places are kept for waits of two minutes at
--- most, and for 32 tickets: nobody who stays away closes a scope.
+-- `state.waiting` is a list of {ticket, at, until_ms, amounts} in order of arrival. Each was told to ask again at `at`.
+-- Until `until_ms` its amounts are reserved for that time: a later request is granted only if every waiter before it can
+-- still start at its time. The queue takes waits of up to two minutes and 32 tickets, so a waiter that never comes back
+-- can't close a scope.
+-- Uses        the window kinds (lib_windows)
 
 local MOST_WAITING, LONGEST_WAIT_MS = 32, 120000
 local LATE_MIN_MS, LATE_MAX_MS = 50, 2000 -- how late a waiter may come back: a twentieth of the window's period
@@ -26,10 +27,10 @@ local function leave_queue(scope, ticket)
   if place then table.remove(scope.state.waiting, place) end
 end
 
--- How many came before the ticket (nil: all who wait).
+-- Return the number of waiters before the ticket; without a ticket, of all waiters.
 local function ahead_of(scope, ticket) return (place_of(scope, ticket) or #scope.state.waiting + 1) - 1 end
 
--- What the first `ahead` of the queue wait for and were told to come for by `at`.
+-- Return the amounts of the first `ahead` waiters whose time is not after `at`.
 local function kept_for(scope, w, ahead, at)
   local kept, waiting = 0, scope.state.waiting
   for n = 1, ahead do
@@ -38,7 +39,7 @@ local function kept_for(scope, w, ahead, at)
   return kept
 end
 
--- Whether `amount` more beside what is `held` would keep one of those ahead from starting when it was told to.
+-- Return whether `amount` in addition to `held` would keep one of the first `ahead` waiters from starting at its time.
 local function delays_others(scope, w, held, amount, ahead)
   for n = 1, ahead do
     local at = math.max(scope.now, scope.state.waiting[n].at)
@@ -47,7 +48,7 @@ local function delays_others(scope, w, held, amount, ahead)
   return false
 end
 
--- After a refusal: a place in the scope that refused for longest, and the place that the ticket has in others.
+-- After a refusal, queue the ticket in the scope with the longest wait, and keep its places in other scopes.
 local function wait_in_queues(scopes, worst, ticket)
   local w = scopes[worst.scope].windows[worst.window]
   if not w or worst.wait > LONGEST_WAIT_MS then return end

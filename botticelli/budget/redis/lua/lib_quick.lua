@@ -1,9 +1,10 @@
--- Library: the short way of `reserve`, when the heads alone show that everything fits.
+-- Library: the short way of `reserve`, for when the heads alone show that everything fits.
 --
--- It is taken when the limits are those of the last call, nothing has run out since, nobody waits, and no key needs a
--- longer life. The room in a head is never more than there is, so what is granted here would be granted by the long
--- way too, and leaves the same behind. Whatever else there may be, refusals included, is for the long way. A ticket that
--- is known is found out by HSETNX, before anything is written; of several scopes or tickets all are asked for beforehand.
+-- Requires that the limits are those of the last call, nothing has expired since, nobody waits, and no key needs a longer
+-- life. The room in a head is a lower bound, so the long way would grant the same and leave the same data. Everything
+-- else, refusals included, takes the long way. Known tickets take the long way as well: with one scope and ticket HSETNX
+-- detects them before anything is written; with more of them HMGET does.
+-- Uses        lib_call only, since it runs before the libraries
 
 local function any_known(holds)
   for _, known in ipairs(redis.call('HMGET', holds, unpack(ARGV, 4))) do
@@ -12,7 +13,7 @@ local function any_known(holds)
   return false
 end
 
--- ARGV as `reserve` gets it.
+-- Return the reply of `reserve`; nil when the long way is needed. KEYS and ARGV are those of `reserve`.
 local function quick_reserve()
   local now, epoch, heads = server_ms(), redis.call('GET', KEYS[#KEYS]), {}
   local deadline, tickets = now + tonumber(ARGV[3]), #ARGV - 3

@@ -1,6 +1,7 @@
--- Library: the buckets of a sliding window (see lib_sliding): how they are kept, and what will be left of them.
+-- Library: the buckets of a sliding window (see lib_sliding).
 --
--- Bucket n takes what is charged from n * width_ms on, in the field "<window>@<n>" of the usage hash: "amount last_ms".
+-- Bucket n has the charges from n * width_ms on. It is the field "<window>@<n>" of the usage hash: "amount last_ms", where
+-- last_ms is the time of its last charge.
 
 local BUCKETS_PER_PERIOD = 240
 
@@ -19,7 +20,8 @@ local function make_ring()
     redis.call('HSET', scope.usage, bucket_field(w, n), string.format('%d %d', amount, last))
   end
 
-  -- What of the charges will not have left; each bucket is read once in a call, for nothing is charged before this is asked.
+  -- Return the part of the charges that will still count at `at`. Reads each bucket once in a call, which is right since
+  -- nothing is charged before this is called.
   local function used_at(scope, w, at)
     local rest = w.kept.used
     w.read = w.read or {}
@@ -32,7 +34,7 @@ local function make_ring()
     return rest
   end
 
-  -- When `excess` of what is charged will have left.
+  -- Return when `excess` of the charges will have left.
   local function room_at(scope, w, excess)
     local leaves = w.kept.leaves
     for n = w.kept.head, w.kept.tail do

@@ -1,13 +1,14 @@
--- Library: the scopes of one call: each read with one HMGET, swept, and written back with one HSET.
+-- Library: reads the scopes of a call with one HMGET each, and writes each back with one HSET.
 --
 -- Keys, limits, amounts and heads are those of lib_call. The field "state" of the usage hash is JSON: expires (when the
--- keys vanish), blocked, who is waiting, what is kept of each window, and spread: how much longer than the provider's the
--- windows are for now, and until when (see widen), and warm (see warm).
+-- keys expire); blocked (until when the scope is closed); waiting (see lib_queue); windows (the state of each); spread (how
+-- much longer than the provider's the windows are, and until when; see widen); warm (see warm).
+-- Uses        lib_call, lib_windows, lib_queue, lib_holds, lib_head
 
-local KEEP_MS = 50000 -- unused scopes vanish at least this long after their last window and lease
+local KEEP_MS = 50000 -- keys of an unused scope expire at least this long after its last window and lease
 local limits = cjson.decode(string.sub(ARGV[1], scope_count * DIGEST_SIZE + 1))
 
--- Head and state. What another version left behind can't be read: all of it goes, and the scope is known and lost.
+-- Return head, state and whether the scope is known. Data of another format is deleted: the scope is `foreign`.
 local function read_state(usage, holds, leases)
   local packed = redis.call('HMGET', usage, 'head', 'state')
   local head = packed[1] and cjson.decode(packed[1])
@@ -17,7 +18,7 @@ local function read_state(usage, holds, leases)
   return nil, {expires = 0, blocked = 0, waiting = {}, windows = {}}, foreign and 'foreign'
 end
 
--- How much longer windows are than the limits say, at `now`: 0 when nobody widened them, or that is over.
+-- Return the spread in force at `now`, in ms.
 local function spread_of(state, now)
   local spread = state.spread
   return spread and spread[2] > now and spread[1] or 0
@@ -39,7 +40,7 @@ local function read_scope(number, now)
   }
 end
 
--- All scopes of the call, at one common time.
+-- Return all scopes of the call, and one time for all of them, which never goes back.
 local function read_scopes()
   local scopes, now = {}, server_ms()
   for number = 1, scope_count do
@@ -50,14 +51,14 @@ local function read_scopes()
   return scopes, now
 end
 
--- Everything that has run out is gone.
+-- Remove everything that has expired from a scope.
 local function expire_scope(scope)
   for _, w in ipairs(scope.windows) do w.kind.expire(scope, w) end
   expire_queue(scope)
   sweep_leases(scope)
 end
 
--- Write a scope back and keep its keys for `beyond_ms` (a lease, a block) and the longest window after that.
+-- Write a scope back. Its keys live for `beyond_ms` (a lease, a block) and the longest window after that.
 local function save_scope(scope, beyond_ms)
   local state, needed = scope.state, scope.now + scope.longest_ms + (beyond_ms or 0) + KEEP_MS
   local extend = needed > state.expires
@@ -69,7 +70,7 @@ local function save_scope(scope, beyond_ms)
   end
 end
 
--- After a call that granted nothing: a scope that nobody has used leaves no key behind.
+-- Write scopes back after a call that granted nothing. Unused scopes get no keys.
 local function save_known(scopes)
   for _, scope in ipairs(scopes) do
     if scope.known then save_scope(scope) end

@@ -1,13 +1,14 @@
--- Library: the kind `sliding`: never more than the limit in any interval of the period.
+-- Library: the window kind `sliding`, which allows no more than the limit in any interval of the period.
 --
--- Kept of a window: used, leaves (when its oldest bucket leaves; 0: nothing is charged), head and tail (the numbers of
--- its oldest and newest bucket; see lib_ring). A bucket leaves when its LAST charge is a full span old, never earlier.
+-- State of a window: used; leaves (when its oldest bucket leaves; 0: no charges); head and tail (the numbers of its oldest
+-- and newest bucket; see lib_ring). A bucket leaves when its LAST charge is a full span old, never earlier.
+-- Uses        make_ring (lib_ring)
 
 local function make_sliding()
   local ring = make_ring()
   local read_bucket, write_bucket = ring.read, ring.write
 
-  -- Let go of what has left: each bucket is visited once in its life.
+  -- Remove buckets that have left. Each bucket is visited once in its life.
   local function sliding_expire(scope, w)
     local kept = w.kept
     if kept.leaves == 0 or scope.now < kept.leaves then return end
@@ -23,7 +24,7 @@ local function make_sliding()
     kept.used, kept.leaves = 0, 0
   end
 
-  -- Charge now; gives the mark by which `correct` finds this charge again.
+  -- Charge now. Return the mark by which `correct` finds this charge.
   local function sliding_charge(scope, w, amount)
     local kept, n = w.kept, math.floor(scope.now / ring.width_ms(w))
     kept.used = kept.used + amount
@@ -34,7 +35,7 @@ local function make_sliding()
     return n
   end
 
-  -- Give `amount` back where it was charged, and only there: what has left its window stays gone.
+  -- Return `amount` of the charge with this mark, unless it has already left.
   local function sliding_correct(scope, w, mark, amount)
     local charged, last = read_bucket(scope, w, mark)
     if not last then return end

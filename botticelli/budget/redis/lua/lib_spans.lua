@@ -1,8 +1,8 @@
--- Library: the kinds `fixed` (one span from the first charge on), `calendar` (from one local midnight to the next) and
--- `month` (from the first of one month to the first of the next).
+-- Library: the window kinds `fixed` (a span begins with its first charge), `calendar` (local midnight to midnight) and
+-- `month` (the first of a month to the next).
 --
--- Kept of a window: used, leaves (when the span ends; 0: nothing is charged). The midnights at which the days or months
--- of a window begin come with the call, ascending; the time now is among them (see lib_gate).
+-- State of a window: used; leaves (when the span ends; 0: no charges). The call brings the midnights at which days or
+-- months begin, ascending. lib_gate makes sure that the present time is between them.
 
 local function make_span(by_calendar)
   local function span_new() return {used = 0, leaves = 0} end
@@ -21,7 +21,7 @@ local function make_span(by_calendar)
 
   local ends_at = by_calendar and until_midnight or from_first_charge
 
-  -- Charge now; the end of the span is the mark by which `correct` finds this charge again.
+  -- Charge now. Return the end of the span, which is the mark by which `correct` finds this charge.
   local function span_charge(scope, w, amount)
     if w.kept.leaves == 0 then w.kept.leaves = ends_at(scope, w) end
     w.kept.used = w.kept.used + amount
@@ -36,7 +36,7 @@ local function make_span(by_calendar)
   local function span_used_at(_, w, at) return at < w.kept.leaves and w.kept.used or 0 end
   local function span_leaves(_, w) return w.kept.leaves end
 
-  -- Whether the midnights that came with the call tell which day or month it is.
+  -- Return whether the present time is between the midnights of the call.
   local function span_knows(now, w)
     local first, last = w.midnights[1], w.midnights[#w.midnights]
     return now >= first + w.guard_ms and now < last + w.guard_ms

@@ -1,10 +1,13 @@
--- Library: the windows of one scope, whatever their kind. A kind gives what is kept of a `new` window, knows how to
--- `expire` what has left, to `charge` now (which gives a mark), to `correct` a charge by its mark, and tells what is
--- `used`, what of it will be left at a time (`used_at`), when some room will be (`room_at`) and when all is gone
--- (`resets_at`).
+-- Library: the windows of one scope, whatever their kind. A kind is a table of functions:
+--
+-- new        the state of a window without charges           used        the amount that is charged now
+-- expire     remove charges that have left                   used_at     the part of it that still counts at a time
+-- charge     charge now, and return a mark                   room_at     when an amount of it will have left
+-- correct    return a part of the charge with a mark         resets_at   when all of it will have left
+-- Uses       make_sliding, make_span, make_bucket (lib_sliding, lib_spans, lib_bucket)
 
--- When amounts are charged: when they are drawn, or when they are settled and held until then. Slots are never
--- charged: they are held until the settle.
+-- When each metric is charged: at the draw, or at the settle, until which it is held. Slots are never charged: they are
+-- held until the settle.
 local CHARGED_AT = {
   'draw', -- requests
   'settle', -- tokens
@@ -14,8 +17,8 @@ local CHARGED_AT = {
   'never', -- concurrency
 }
 
-local kinds = {} -- those that this call needs: making functions takes time
-local HELD_WAIT_MIN_MS, HELD_WAIT_MAX_MS = 50, 1000 -- the wait for holds, which may end at any moment: period / 60
+local kinds = {} -- the kinds that this call needs: defining functions takes time
+local HELD_WAIT_MIN_MS, HELD_WAIT_MAX_MS = 50, 1000 -- wait when holds are in the way, which may end at any moment: period / 60
 
 local function amounts() return {0, 0, 0, 0, 0, 0} end
 
@@ -28,8 +31,8 @@ local function kind_of(name)
   return kinds[name]
 end
 
--- The window of one spec (see lib_call), with what is kept of it.
--- Those that end at a time of their own (fixed, calendar) are never widened: a later end would take from the next span.
+-- Return the window of one spec (see lib_call), with its state.
+-- Windows that end at a set time (fixed, calendar, month) are not widened: a later end would take from the next span.
 local function open_window(spec, guard_ms, spread_ms, kept_windows)
   local name, period_ms, kind = spec[1], spec[4], kind_of(spec[5])
   if spec[5] == 'sliding' or spec[5] == 'bucket' then guard_ms = math.max(guard_ms, spread_ms) end
@@ -44,7 +47,7 @@ local function open_window(spec, guard_ms, spread_ms, kept_windows)
   }
 end
 
--- Charge all that is charged at `moment` (nil: everything that is ever charged); gives the marks by window.
+-- Charge the metrics that are charged at `moment` (nil: at either). Return the marks by window.
 local function charge(scope, some, moment)
   local marks = {}
   for _, w in ipairs(scope.windows) do
@@ -56,8 +59,8 @@ local function charge(scope, some, moment)
   return marks
 end
 
--- When `amount` fits beside the `held` amounts, if those stay: enough charges have left, or else a holder settled.
--- Whoever is `queued` behind others waits at least for the first of them.
+-- Return the ms until `amount` fits beside `held`, if that stays held; a short wait when only holds are in the way. A
+-- ticket that is `queued` behind others waits at least until the first of them comes back.
 local function wait_ms(scope, w, held, amount, queued)
   if amount > w.limit then return math.huge end
   if held + amount > w.limit then

@@ -1,7 +1,7 @@
--- Close a ticket, or give up its place in the queue: what was never drawn goes back, draws that are still open are charged as drawn.
+-- Close a ticket: return undrawn amounts and its place in the queue, and charge open draws as drawn.
 --
 -- KEYS, ARGV  see lib_call; besides: [3] ticket
--- Returns     the number of scopes in which the ticket held something
+-- Returns     the number of scopes in which the ticket was known
 
 local ticket, closed = ARGV[3], 0
 for _, scope in ipairs(scopes) do

@@ -1,7 +1,7 @@
--- Give a ticket a new lease in every scope in which it still has a record.
+-- Extend the lease of a ticket in every scope in which it is known.
 --
 -- KEYS, ARGV  see lib_call; besides: [3] ticket, [4] lease in ms
--- Returns     1 when that was so in all scopes, else 0
+-- Returns     1 when it is known in all scopes, else 0
 
 local ticket, lease_ms, whole = ARGV[3], tonumber(ARGV[4]), 1
 for _, scope in ipairs(scopes) do

@@ -1,15 +1,15 @@
--- Hold the amounts of every scope for a ticket, or nothing; for several tickets as many times as it fits, in their order.
+-- Hold amounts of all scopes for a ticket, or none of them. Several tickets are granted in order, as many as fit.
 --
 -- KEYS, ARGV  see lib_call; besides: [3] lease in ms, [4...] tickets, each once
 -- Returns     {number of tickets granted, lease deadline in ms}
 --             | {0, scope number, window number (0: blocked), used, asked, wait in ms or -1}
--- If the first is refused it keeps a place in the queue; a grant never delays those who came before.
--- A scope in which a ticket already holds something keeps that, with a new lease: nothing is held twice.
+-- A refused first ticket gets a place in the queue, and a grant never delays earlier waiters.
+-- A ticket that is already known in a scope keeps its amounts there and gets a new lease: nothing is held twice.
 
 local lease_ms, granted = tonumber(ARGV[3]), 0
 local deadline = now + lease_ms
 
--- The refusal of a ticket, and in which scopes it holds nothing yet.
+-- Return the refusal of a ticket, if any, and in which scopes it is new.
 local function judge(ticket)
   local fresh, worst = {}, nil
   for number, scope in ipairs(scopes) do

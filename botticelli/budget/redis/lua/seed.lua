@@ -1,10 +1,10 @@
--- Begin scopes in an epoch, and windows that are new in a scope, with what was charged before the server knew them.
+-- Begin scopes in an epoch, and new windows of known scopes, with past charges that the server does not know.
 --
--- KEYS, ARGV  see lib_call; besides: [3] JSON: epoch, long_ms, and for each scope past (charges [ms, amounts], ascending;
---             all that still count) and closed (whether anything may have been charged that nobody recorded yet)
--- Returns     how many windows were begun. None in another epoch than the one that was asked for, and none twice.
--- Windows of at least `long_ms` get the past charges at their own times; without a record of the past ("all") they and
--- the shorter windows of a closed scope start full, and open with time.
+-- KEYS, ARGV  see lib_call; besides: [3] JSON: epoch, long_ms, and for each scope: past (all charges that still count,
+--             [ms, amounts], ascending) and closed (true: recent charges may be missing; "all": there is no record at all)
+-- Returns     the number of windows that were begun: 0 in another epoch, and for windows that were begun before
+-- Windows of at least `long_ms` get the past charges at their own times. Shorter windows of a closed scope, and all windows
+-- when closed is "all", start full and open with time.
 
 local request = cjson.decode(ARGV[3])
 
@@ -20,11 +20,11 @@ local function begin(scope, w, past, closed)
   w.kind.expire(scope, w)
   if not full then return end
   w.kind.charge(scope, w, w.limit)
-  -- For whoever asks why it is full (see RedisBudget.reopening): nobody knows that it was used up.
+  -- Record that the window is full only because its charges are unknown (see RedisBudget.reopening).
   redis.call('HSET', scope.usage, 'reopens ' .. w.name, string.format('%d', now + w.period_ms + w.guard_ms))
 end
 
--- Of a scope that the server knew in another epoch nothing is left but its tickets, its queue and its block.
+-- Remove everything of a scope of another epoch, except its tickets, its queue and its block.
 local function forget(scope)
   redis.call('DEL', scope.usage)
   scope.epoch, scope.state.windows, scope.state.expires = request.epoch, {}, 0

@@ -1,12 +1,12 @@
--- The first words on every new connection: whose memory is this? Opens an epoch when it is not the one that was known.
+-- Check the identity of the server on a new connection, and open an epoch if it is not the one that the epoch is of.
 --
 -- KEYS, ARGV  epoch (string), server (string: the id of the server whose memory the epoch is of);
 --             the id of the server at the other end: the id of its data where one is known, which a server shares with
 --             those before it that were stopped in good order, else its run id; the time in milliseconds, for tests
 --             only, in place of TIME
 -- Returns     1 when an epoch was opened, else 0
--- A server that was started again from a file, or a replica that took
--- over, may lack the last charges: it has another id, and counts as one that forgot. An epoch is never used twice.
+-- A server that was restarted from a file, or a replica that took over, may lack the last charges. It has another id, and
+-- counts as a server that lost its data. An epoch is never used twice.
 
 local epoch, opened_by = redis.call('GET', KEYS[1]), redis.call('GET', KEYS[2])
 if epoch and opened_by == ARGV[1] then return 0 end

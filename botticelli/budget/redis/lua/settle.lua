@@ -1,10 +1,10 @@
--- After the provider request: charge what was really used, once.
+-- Charge what a provider request has really used, once.
 --
--- KEYS, ARGV  see lib_call (one scope); besides: [3] ticket, [4] draw, [5] 1: what is asked was used, 0: nobody knows what
---             was used, so what was drawn is charged
+-- KEYS, ARGV  see lib_call (one scope); besides: [3] ticket, [4] draw, [5] 1: the requested amounts were used, 0: unknown,
+--             so the drawn amounts are charged
 -- Returns     {1 settled | 0 no such draw is open: nothing changed, time in ms}
--- What was not charged at the draw is charged now. Of what was: less than drawn goes back where it was charged, more is
--- charged now.
+-- Metrics that were not charged at the draw are charged now. For the others the difference counts: less than drawn is
+-- returned where it was charged, more is charged now.
 
 local scope = scopes[1]
 local ticket, known = ARGV[3], ARGV[5] == '1'

@@ -1,8 +1,8 @@
--- What is used and held of one scope now, and who waits. Changes nothing, except that what has run out is gone.
+-- Return what is used and held in one scope, and its queue. Removes what has expired, and changes nothing else.
 --
 -- KEYS, ARGV  see lib_call (one scope)
 -- Returns     {blocked for ms, [held amount of each metric], tickets,
---             {used, resets after ms, next of its metric fits after ms or -1, ... for each window},
+--             {used, resets after ms, ms until one more fits or -1, ... for each window},
 --             {id, deadline in ms, hold as JSON, ... of at most a hundred tickets, the shortest lease first},
 --             the queue as JSON (see lib_queue), time in ms, guard in ms}
 

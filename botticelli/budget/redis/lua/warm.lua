@@ -1,9 +1,9 @@
--- For how long a scope has been in use since its last silence, for limits that grow after one.
+-- Return for how long a scope has been in use since it was last idle, for limits that grow after an idle time.
 --
--- KEYS, ARGV  see lib_call (one scope); besides: [3] silence in ms after which a scope begins anew,
---             [4] look: changes nothing; use: counts as a use; restart: begins anew now
+-- KEYS, ARGV  see lib_call (one scope); besides: [3] idle time in ms after which a scope starts anew,
+--             [4] look: changes nothing; use: records a use; restart: starts anew now
 -- Returns     for how long it has been in use, in ms
--- Kept in the state of the scope: warm, when its use began and when it was used last.
+-- State of the scope: warm, a list of the time at which its use began and that of its last use.
 
 local scope, idle_ms, act = scopes[1], tonumber(ARGV[3]), ARGV[4]
 local warm = scope.state.warm

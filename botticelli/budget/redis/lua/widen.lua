@@ -1,7 +1,7 @@
--- Make the sliding windows and buckets of a scope longer than the provider's, for some time; the widest counts.
+-- Lengthen the sliding windows and buckets of a scope for some time. The largest spread in force counts.
 --
 -- KEYS, ARGV  see lib_call (one scope); besides: [3] by how much in ms, [4] for how long in ms
--- Returns     by how much they are longer now, in ms, what the limits say not counted
+-- Returns     the spread in force, in ms, without the guard of the limits
 
 local scope, spread_ms, keep_ms = scopes[1], tonumber(ARGV[3]), tonumber(ARGV[4])
 if spread_ms > 0 and spread_ms >= spread_of(scope.state, now) then
