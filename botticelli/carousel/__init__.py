@@ -1,6 +1,6 @@
 """Takes a narrative to a finished run: enqueues it, admits its iterations, controls it, reports its result.
 
-Performs no act: workers do. Names are loaded when they are first used.
+Performs no act: workers do. Names are imported on first use.
 """
 
 from __future__ import annotations

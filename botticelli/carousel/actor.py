@@ -19,7 +19,7 @@ def user_at_host() -> str:
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """The author of an action, and the reason that was given, which may be empty."""
+    """The author of an action, with a reason, which may be empty."""
 
     reason: str = ""
     name: str = field(default_factory=user_at_host)

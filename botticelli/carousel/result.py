@@ -11,11 +11,11 @@ from botticelli.store import Run
 
 EXIT_CODES: Mapping[str, int] = {"completed": 0, "failed": 1, "budget_exhausted": 3, "cancelled": 4, "paused": 4}
 EXIT_WITH_FAILURES = 5
-"""The exit code of a run that performed all of its iterations, of which some failed and some succeeded."""
+"""The exit code of a completed run in which some iterations failed and some succeeded."""
 
 
 def exit_code(run: Run) -> int:
-    """Return the exit code of `botticelli run`; 4 also for a run that was left before it ended."""
+    """Return the exit code of `botticelli run`; 4 also for a run that has not ended."""
     if run.status == "completed" and run.failed:
         return EXIT_WITH_FAILURES
     return EXIT_CODES.get(run.status, EXIT_CODES["paused"])
@@ -58,7 +58,7 @@ class CarouselResult:
 
 
 def result_of(run: Run) -> CarouselResult:
-    """Return the result of a run as it stands; before its end, the figures are those of its finished iterations."""
+    """Return the result of a run. Before its end, the figures are those of its finished iterations."""
     began, ended = run.started_at or run.now, run.finished_at or run.now
     return CarouselResult(
         run_id=run.id,

@@ -1,4 +1,4 @@
-"""Admits iterations: asks the Budget for tickets, stores what was granted, publishes it.
+"""Admits iterations: reserves tickets in the Budget, stores the granted ones, publishes their tasks.
 
-What is next for a run is one pure function (state_machine.py).
+state_machine.py decides what a run does next, as a pure function.
 """

@@ -1,6 +1,6 @@
-"""Admission: ask the Budget for tickets, store what was granted, publish it. Safe to call any number of times.
+"""Admits iterations of a run: reserves tickets, stores the granted ones, publishes their tasks.
 
-Used by enqueue, by workers after an iteration, and by the sweep. Performs nothing.
+Can be repeated safely. Called after enqueuing, by workers after an iteration, and by the sweep.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ from botticelli.telemetry.failpoints import reach
 from botticelli.telemetry.log import log
 
 TICKET_LEASE_SECONDS = 90
-"""Longer than the longest wait between two messages for one iteration; a worker that claims it renews it."""
+"""Lease of a ticket until a worker claims and renews it: more than the longest wait for a message that is sent again."""
 REDIS_AWAY_SECONDS = 1.0
 AT_ONCE = 64
-"""Tickets of one call of the Budget: while it works on one, nobody else is answered."""
+"""Maximum of tickets in one call of the Budget, which answers nobody else meanwhile."""
 
 
 def dispatch(runtime: Runtime, run_id: str) -> None:
@@ -47,7 +47,7 @@ def dispatch(runtime: Runtime, run_id: str) -> None:
 
 
 def advance(runtime: AdmissionParts, tx: AdmissionRows, run: Run) -> list[Publication]:
-    """Bring a locked run as far as it can go now. The caller commits, then publishes what comes back."""
+    """Admit whatever a locked run may start now. The caller commits, and then publishes the returned messages."""
     publications: list[Publication] = []
     admitted: dict[str, Any] = {}
     opened = tx.iterations.open(run.id)
@@ -79,7 +79,7 @@ def advance(runtime: AdmissionParts, tx: AdmissionRows, run: Run) -> list[Public
 
 
 def publish(runtime: Runtime, publications: Sequence[Publication]) -> None:
-    """Wake workers. What can't be published now is published by the sweep: the rows are committed."""
+    """Publish messages for workers. The sweep publishes those that fail, since their rows are committed."""
     if not publications:
         return
     reach("row_committed")
@@ -91,10 +91,9 @@ def publish(runtime: Runtime, publications: Sequence[Publication]) -> None:
 
 
 def _numbers(run: Run, opened: Open, first: int) -> range:
-    """Choose the iterations to ask for together.
+    """Return the iterations to reserve together: the next ones in order.
 
-    The iterations to ask for together: from the first on, those that would be next. What waits for its second admission
-    is asked for alone.
+    An iteration that waits for its second admission is reserved alone.
     """
     if first <= run.dispatched:
         return range(first, first + 1)
@@ -111,10 +110,9 @@ def _due_without_rows(run: Run) -> datetime | None:
 def _ask(
     runtime: AdmissionParts, tx: AdmissionRows, run: Run, opened: Open, numbers: Sequence[int]
 ) -> list[Ticket] | Refusal | None:
-    """Reserve tickets for the iterations.
+    """Reserve tickets for the iterations in order, as many as fit.
 
-    Tickets of the first of these numbers, or the refusal of the very first. None: Redis is away, and nothing is granted
-    while it is.
+    Returns the refusal if the first one is refused; None while Redis is away, when nothing is granted.
     """
     capped = exceeded_cap(run, opened)
     if capped is not None:
@@ -133,7 +131,7 @@ def _ask(
 
 
 def _is_reopening(runtime: AdmissionParts, refusal: Refusal, plan: Plan) -> bool:
-    """Whether a window refuses only because Redis lost its charges; it opens again within its period."""
+    """Return whether a window refuses only because Redis lost its charges; it opens within its period."""
     scope = next((share.scope for share in shares(plan) if share.scope.name == refusal.scope), None)
     return scope is not None and runtime.budget.reopening(scope, refusal.window)
 
@@ -141,10 +139,9 @@ def _is_reopening(runtime: AdmissionParts, refusal: Refusal, plan: Plan) -> bool
 def _reserve(
     runtime: AdmissionParts, tx: AdmissionRows, plan: Plan, ticket_ids: Sequence[str]
 ) -> list[Ticket] | Refusal:
-    """Reserve, with fallbacks to other models.
+    """Reserve tickets; when a model would have to wait long, with its fallback models.
 
-    The first refusal, unless calls can go to other models instead of waiting long for theirs. What was asked on the way
-    keeps no place in a queue: for the first ticket only, since no later one is ever told of a refusal.
+    Returns the first refusal if no fallback helps. Requests for fallbacks keep no place in a queue.
     """
     ticket_id = ticket_ids[0]
     first: Refusal | None = None
@@ -177,10 +174,9 @@ def _is_long(runtime: AdmissionParts, refusal: Refusal) -> bool:
 
 
 def give_up_place(runtime: AdmissionParts, tx: AdmissionRows, run: Run, opened: Open | None = None) -> None:
-    """Give up the run's place in the Budget's queue.
+    """Remove a refused run that will not ask again from the Budget's queue, where it would hold up others.
 
-    A run that was refused stands in the Budget's queue; one that doesn't come back would hold up those behind it.
-    Without Redis the place runs out by itself.
+    When Redis is away, the place expires by itself.
     """
     opened = opened or tx.iterations.open(run.id)
     number = opened.waiting_number or run.dispatched + 1
@@ -192,7 +188,7 @@ def give_up_place(runtime: AdmissionParts, tx: AdmissionRows, run: Run, opened: 
 
 
 def _ticket_id(run: Run, number: int, opened: Open) -> str:
-    """The same attempt of the same iteration asks under the same name: a reservation is never made twice."""
+    """Return the id of an attempt's ticket. It is always the same, so that nothing is reserved twice."""
     attempt = opened.waiting_attempt if opened.waiting_number == number else 0
     return f"{run.id}:{number}:{attempt or 0}"
 
@@ -200,7 +196,7 @@ def _ticket_id(run: Run, number: int, opened: Open) -> str:
 def _admit(
     runtime: AdmissionParts, tx: AdmissionRows, run: Run, first: int, tickets: Sequence[Ticket]
 ) -> list[Publication]:
-    """Tickets of iterations that follow each other, from the first number on."""
+    """Store consecutive iterations with their tickets, and return their messages."""
     stored = {number: ticket.to_json() for number, ticket in enumerate(tickets, start=first)}
     publishes = tx.iterations.admit(run.id, stored, runtime.settings.worker.redelivery_grace_seconds)
     return [Publication(run.id, number, run.narrative, publishes[number]) for number in stored]
@@ -230,9 +226,9 @@ def _plus(opened: Open, admitted: int) -> Open:
 def _refused(
     runtime: AdmissionParts, tx: AdmissionRows, run: Run, opened: Open, refusal: Refusal | None, *, again: bool
 ) -> None:
-    """Park the run until the time that the refusal names, or end it.
+    """Park the run until the time in the refusal, or end it.
 
-    While something of the run is in flight nothing is decided: its end may give back what is missing.
+    Decides nothing while iterations are in flight: their end may free what is missing.
     """
     ending = _ending(run, refusal, again=again) if refusal is not None and not opened.in_flight else None
     if refusal is None:
@@ -263,15 +259,15 @@ def _ending(run: Run, refusal: Refusal, *, again: bool) -> FinalStatus | None:
 
 
 def refusal_summary(refusal: Refusal) -> dict[str, Any]:
-    """For the row of a run that waits."""
+    """Describe a refusal for the row of a waiting run."""
     return {name: getattr(refusal, name) for name in ("scope", "window", "limit", "used", "requested")}
 
 
 def _may_wait(run: Run, refusal: Refusal, again: bool) -> bool:
-    """Whether the run may wait instead of ending.
+    """Return whether the run may wait instead of ending.
 
-    What has begun is finished; a provider's Retry-After, a pause and a Redis that forgot are no exhausted budget: all
-    of them wait always.
+    Iterations that have begun always wait. So does a run that a Retry-After, a pause or a Redis without its data stops,
+    since its budget is not exhausted.
     """
     if refusal.window in (BLOCKED, PAUSED) or refusal.reopening or again:
         return True
@@ -296,7 +292,7 @@ def _failures(tx: AdmissionRows, run: Run) -> str | None:
 
 
 def _await_approval(tx: AdmissionRows, run: Run) -> None:
-    """Pause the run: all that is left of it waits until a person approves or rejects an effect."""
+    """Pause the run: everything that is left of it waits for the approval or rejection of an effect."""
     first, *others = tx.iterations.parked(run.id)
     reason = first
     if others:

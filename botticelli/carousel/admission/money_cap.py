@@ -1,4 +1,4 @@
-"""Checks max_cost_usd of a run before each of its calls: what is spent and in flight, and what the call may cost."""
+"""Enforces max_cost_usd before each call of a run: counts money spent, calls in flight, and the call itself."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from botticelli.runtime.process import Runtime
 from botticelli.store import Entry, Run, RunMoney, Transaction
 
 RETRY_MS = 200
-"""Wait before the next look, while calls in flight decide whether there is room for another."""
+"""Wait before the next check, when calls in flight decide whether another one fits."""
 WINDOW = "max_cost_usd (in billionths)"
 
 
 @dataclass(frozen=True, slots=True)
 class Allowed:
-    """The call may be made. Its ledger row holds the most that it is expected to cost while it is in flight."""
+    """Permits the call. While it is in flight, its ledger row has the highest cost that is expected."""
 
     entry: Entry
 

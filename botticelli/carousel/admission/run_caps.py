@@ -13,17 +13,15 @@ NANO = 1_000_000_000
 
 
 def run_scope(run: Run) -> str:
-    """The scope of a refusal by the run's own cap."""
+    """Return the name of the scope in a refusal by a cap of the run."""
     return f"run:{run.id}"
 
 
 def exceeded_cap(run: Run, opened: Open) -> Refusal | None:
-    """Return the refusal of another iteration that would pass a cap of the run.
+    """Return the refusal of another iteration that would exceed a cap of the run; None if none would be exceeded.
 
-    The refusal of another iteration, if it would pass a cap of the run; what is in flight or parked counts with its
-    estimate.
-
-    A cost that has become unknown can't be compared with a cap, so nothing more is started.
+    Iterations in flight and parked ones count with their estimates. After a call of unknown cost nothing more is started,
+    since the cost can't be compared with the cap.
     """
     for name, cap, used, each in _caps(run):
         spent = used + (opened.in_flight + opened.parked) * each
@@ -33,7 +31,7 @@ def exceeded_cap(run: Run, opened: Open) -> Refusal | None:
 
 
 def _caps(run: Run) -> Iterator[tuple[str, int, int, int]]:
-    """Name, cap, used so far, and the estimate of one iteration; money in billionths of a dollar."""
+    """Return name, limit, use and estimate of one iteration for each cap; money in billionths of a dollar."""
     if run.max_tokens_total is not None:
         yield "max_tokens_total", run.max_tokens_total, run.used_tokens, run.estimated_tokens
     if run.max_cost_usd is not None:

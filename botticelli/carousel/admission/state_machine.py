@@ -1,6 +1,6 @@
-"""The state machine of a run: what to do next, as a pure function of its row and of what is open. Touches nothing.
+"""Decides what a run does next, as a pure function of its row and its open iterations.
 
-A run of which nothing succeeded has failed, also under continue_on_error.
+A run without any success has failed, even with continue_on_error.
 
 queued -> running <-> waiting          paused <-> running
 running | waiting | paused -> completed | failed | budget_exhausted | cancelled     and back by resume
@@ -16,7 +16,7 @@ from botticelli.store import Open, Run
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """Ask for a ticket for this iteration. `again`: it ran before, and only waits for its second admission."""
+    """Reserve a ticket for this iteration. `again`: it has run before, and waits for its second admission."""
 
     number: int
     again: bool
@@ -24,12 +24,12 @@ class Start:
 
 @dataclass(frozen=True, slots=True)
 class Idle:
-    """Nothing to start: what is in flight will come back, or somebody has paused the run."""
+    """Start nothing now: iterations are in flight, or the run is paused."""
 
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """The run is over."""
+    """End the run."""
 
     status: FinalStatus
     reason: str | None = None
@@ -37,7 +37,7 @@ class End:
 
 @dataclass(frozen=True, slots=True)
 class AwaitApproval:
-    """Nothing is left to start but iterations that wait for a person: the run is paused until an effect is decided."""
+    """Pause the run: all iterations that are left wait for the approval of an effect."""
 
 
 Step = Start | Idle | End | AwaitApproval
@@ -57,7 +57,7 @@ def is_abandoned(run: Run) -> bool:
 
 
 def next_step(run: Run, opened: Open) -> Step:
-    """The next thing to do for a locked run."""
+    """Return what to do next for a locked run."""
     if run.is_final or run.status == "paused":
         return Idle()
     nothing_to_do = opened.in_flight == 0 and opened.waiting_number is None

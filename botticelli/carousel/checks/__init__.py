@@ -1,4 +1,4 @@
-"""Finds what is wrong with a narrative before a run of it exists: models, limits, commands, media, tables, options.
+"""Checks a narrative before it becomes a run: models, limits, commands, media, tables, options.
 
 Stores nothing and performs nothing.
 """

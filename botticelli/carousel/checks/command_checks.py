@@ -1,4 +1,4 @@
-"""The bot commands of a narrative against the catalogues of their platforms, before a run exists. Performs nothing."""
+"""Checks the bot commands of a narrative against the catalogues of their platforms, before a run exists."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def check_commands(
     """Check the bot commands of a narrative before it runs.
 
     Returns a warning for each platform that only rehearses and each argument that is clamped. Raises NarrativeError for
-    what is certain to fail: unknown commands and arguments, invalid values, a missing token (a warning unless
+    certain failures: unknown commands and arguments, invalid values, a missing token (a warning unless
     `needs_token`). In a sample, placeholders for ids and unknown platforms, commands and arguments are warnings; enqueuing
     it is still refused.
     """
@@ -73,9 +73,9 @@ def _missing_requirement(platform: Platform) -> tuple[str, str] | None:
 
 
 def with_rehearsed(runtime: Runtime, narrative: Narrative) -> Narrative:
-    """Write the platforms that only rehearse here into the narrative.
+    """Write into the narrative which platforms only rehearse here. Call it after `check_commands`.
 
-    A worker where they don't, or where others do, performs none of their commands. Comes after `check_commands`.
+    A worker on which other platforms rehearse performs none of the commands.
     """
     names = {command.platform for _, command in commands_of(narrative)} - {DATABASE}
     rehearsed = tuple(sorted(name for name in names if runtime.platforms.get(name).is_rehearsal))
@@ -83,7 +83,7 @@ def with_rehearsed(runtime: Runtime, narrative: Narrative) -> Narrative:
 
 
 def platform_of(runtime: Runtime, command: BotCommandInput, *, rehearse: bool = False) -> Platform:
-    """Return the platform that performs a command; tables have the same one in a rehearsal. InvalidInput if there is none."""
+    """Return the platform that performs a command. Raises InvalidInput if there is none. Tables are never rehearsed."""
     return runtime.platforms.get(command.platform, rehearse=rehearse and command.platform != DATABASE)
 
 
@@ -94,7 +94,7 @@ def commands_of(narrative: Narrative) -> Iterator[tuple[Act, BotCommandInput]]:
 def problem_of(
     source: str, act: Act, command: BotCommandInput, message: str, hint: str, *, key: str = "command"
 ) -> Problem:
-    """Place a problem in the file that the act comes from, which may be a file beside the narrative."""
+    """Return a problem with its place in the file of the act, which may be an included file."""
     if act.scope is not None and act.scope.file:
         source = str(Path(source).parent / f"{act.scope.file}.toml")
     return Problem(source, command.line or act.line, 1, f"act {act.name}", key, message, hint)
@@ -131,9 +131,9 @@ def _of_command(
 
 
 def _unconfirmed(runtime: Runtime, narrative: Narrative, source: str, demands: Sequence[Demands]) -> list[Problem]:
-    """Return a problem for each command that the narrative's policies want approved and no platform has.
+    """Return a problem for each command that needs approval by the narrative's policies and that no platform has.
 
-    InvalidInput for a command that whoever enqueues demands something of, and that no platform has.
+    Raises InvalidInput for an unknown command in the demands of the request.
     """
     names = runtime.settings.platforms
     for each in demands:
@@ -149,7 +149,7 @@ def _unconfirmed(runtime: Runtime, narrative: Narrative, source: str, demands: S
 
 
 def _known(value: Value) -> Any:
-    """Return what is known of an argument before its act is performed."""
+    """Return the known part of an argument before its act is performed."""
     match value:
         case Template():
             text = "".join(map(str, value.parts))

@@ -41,7 +41,7 @@ def media_types(narrative: Narrative) -> dict[str, str]:
 
 
 def check_media(runtime: Runtime, plan: Plan, narrative: Narrative, source: str) -> None:
-    """NarrativeError for media that the act's model doesn't take, and for URLs that nobody would fetch."""
+    """Raise NarrativeError for media that the act's model doesn't accept, and for URLs that can't be fetched."""
     problems = []
     for position, act in enumerate(narrative.acts):
         for input_ in act.inputs:
@@ -52,7 +52,7 @@ def check_media(runtime: Runtime, plan: Plan, narrative: Narrative, source: str)
 
 
 def table_notes(runtime: Runtime, tx: Transaction, narrative: Narrative, source: str) -> list[str]:
-    """A warning for each table that is not there yet: an act or another run may still make it."""
+    """Return a warning for each missing table, which an act or another run may still create."""
     settings = runtime.settings.tables
     from botticelli.store import Tables
 
@@ -72,7 +72,7 @@ def table_notes(runtime: Runtime, tx: Transaction, narrative: Narrative, source:
 
 
 def check_pulls(narrative: Narrative, source: str) -> None:
-    """NarrativeError when it would take rows away: text that anybody may have sent does not."""
+    """Raise NarrativeError for pull_and_delete in a narrative that arrived as text: anybody may have sent it."""
     problems = [
         Problem(source, item.line, 1, f"act {act.name}", "pull_and_delete", "a narrative sent as text deletes no rows")
         for act, item in _queries_of(narrative)
@@ -83,13 +83,13 @@ def check_pulls(narrative: Narrative, source: str) -> None:
 
 
 def fetches_itself(runtime: Runtime, model: ModelName, kind: MediaKind) -> bool:
-    """Whether the provider fetches such media by their URL."""
+    """Return whether the provider itself fetches such media by URL."""
     driver = runtime.drivers.get(model.provider)
     return isinstance(driver, TakesMedia) and kind in driver.url_kinds(model.model)
 
 
 def update_fault(command: BotCommandInput) -> str | None:
-    """Why this `update_table` can't be performed as it is written."""
+    """Return why this `update_table` can't be performed; None if it can."""
     try:
         read_update(command.args)
     except Refused as error:

@@ -1,4 +1,4 @@
-"""Which workers can call the models of a run; one that nobody could perform is refused. Never sees a key."""
+"""Finds the workers that can call the models of a run, and refuses a run without any. Never sees a key."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ def default_model_notes(runtime: Runtime, narrative: Narrative) -> list[str]:
 def key_notes(runtime: Runtime, plan: Plan, *, worker_here: bool) -> list[str]:
     """Warn of each provider that can't be called from here, with the workers that can.
 
-    NotHere where the worker would be one of this machine, which can't either; another model that an act falls back to
-    is good enough.
+    Raises NotHere if the worker would be on this machine, which can't call it either. A fallback model of the act that can
+    be called is enough.
     """
     lacking = [call for call in plan.values() if not is_ready(runtime, call.model.provider)]
     if not lacking:
@@ -52,7 +52,7 @@ def _fleet(runtime: Runtime) -> list[WorkerReport]:
 
 
 def _is_here(workers: Sequence[WorkerReport], *, worker_here: bool) -> bool:
-    """Whether a worker of this machine would perform it: the ones that are alive, or the one that is started."""
+    """Return whether a worker of this machine would perform the run: a live one, or the one to be started."""
     if not workers:
         return worker_here
     return all(worker.host == socket.gethostname() and worker.demands is not None for worker in workers)

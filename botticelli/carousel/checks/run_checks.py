@@ -24,7 +24,7 @@ from botticelli.settings.demands import Demands
 
 
 class NotHere(InvalidInput):
-    """The narrative is right; the settings of this installation would refuse a run of it."""
+    """Says that a narrative is valid, but the settings of this installation refuse to run it."""
 
 
 def checked_plan(
@@ -77,12 +77,12 @@ def _unpriced(narrative: Narrative, plan: Plan, source: str) -> NotHere:
 
 
 def limit_notes(plan: Plan) -> list[str]:
-    """A warning for each model whose limits are a guess."""
+    """Return a warning for each model whose limits are a guess."""
     return [note for note in dict.fromkeys(call.limits_note for call in plan.values()) if note is not None]
 
 
 def readiness_notes(runtime: Runtime, plan: Plan) -> list[str]:
-    """A warning for each provider that can't be called from here as it is: workers elsewhere may have what is missing."""
+    """Return a warning for each provider that can't be called from here. Workers elsewhere may have what is missing."""
     calls = [option for call in plan.values() for option in (call, *call.fallbacks)]
     notes = []
     for name in dict.fromkeys(call.model.provider for call in calls):
@@ -107,7 +107,7 @@ def _never_fits(requested: Iterable[Share]) -> Refusal | None:
 
 
 def check_variables(narrative: Narrative, given: Mapping[str, str]) -> None:
-    """InvalidInput for a variable without a value, and for a value without a variable."""
+    """Raise InvalidInput for a variable without a value, and for a value without a variable."""
     missing = missing_variables(narrative, given)
     if missing:
         named = ", ".join(f"{{var.{name}}}" for name in missing)
@@ -129,7 +129,7 @@ def check_variables(narrative: Narrative, given: Mapping[str, str]) -> None:
 
 
 def _meant_variable(narrative: Narrative, missing: Sequence[str]) -> str:
-    """Return the beginning of a hint with the variable that the first missing name was probably meant to be."""
+    """Return the beginning of a hint with the variable that is closest to the first missing name."""
     names = sorted(narrative.variables)
     near = ((name, nearest(name, names)) for name in missing)
     return next((f"did you mean {{var.{guess}}} by {{var.{name}}}? Else " for name, guess in near if guess), "")

@@ -1,1 +1,1 @@
-"""Controls what exists: pauses, resumes, cancels and retries runs, approves effects, pauses budgets, prunes old runs."""
+"""Controls existing runs and budgets: pauses, resumes, cancels, retries, prunes; approves effects."""

@@ -1,6 +1,6 @@
 """Approves or rejects pending effects. The first decision is final; the run then resumes by itself.
 
-Performs nothing: the worker does, when it finds the answer.
+A worker performs the approved effect.
 """
 
 from __future__ import annotations
@@ -32,15 +32,15 @@ class ApprovalResult:
 
 
 def valid_seconds(runtime: Runtime, demands: Iterable[Demands]) -> float:
-    """For so long a question is open, and for so long an approval holds: the shortest of what holds for the run."""
+    """Return how long an effect can be approved, and how long an approval is valid: the shortest of the run's demands."""
     return approval_hours(runtime.settings.security, demands) * SECONDS_PER_HOUR
 
 
 def decide(runtime: Runtime, effect: str, decision: Decision, mover: Actor | None = None) -> ApprovalResult:
-    """`effect` is the beginning of its id. What is approved is this command with these arguments, once.
+    """Approve or reject an effect, by the beginning of its id. An approval is for this command with these arguments, once.
 
-    The first answer counts: NotFound when there is no such effect, InvalidInput when it doesn't wait (any more) or the
-    opposite was said.
+    The first decision counts. Raises NotFound for an unknown effect, and InvalidInput for one that is not pending or was
+    decided the other way.
     """
     mover = mover or Actor()
     with runtime.store.transaction() as tx:
@@ -62,7 +62,7 @@ def decide(runtime: Runtime, effect: str, decision: Decision, mover: Actor | Non
 
 
 def _go_on(runtime: Runtime, tx: Transaction, run: Run, number: int) -> list[Publication]:
-    """Admit the iteration again. A run that only the question had paused goes on; one that a person holds does not."""
+    """Admit the iteration again. The run resumes if only the pending effect had paused it, and not a person."""
     tx.iterations.unpark(run.id, number)
     if run.is_final or run.hold is not None:
         return []

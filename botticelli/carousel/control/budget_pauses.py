@@ -1,4 +1,4 @@
-"""Pause a budget: nothing is admitted or drawn in its scope until it is resumed. Recorded with the lower limits."""
+"""Pauses budgets: nothing is admitted or drawn in a paused scope. Pauses are stored with the temporary limits."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from botticelli.store import WHOLE, Override
 def pause_scope(runtime: Runtime, scope: str, mover: Actor | None = None, *, until: datetime | None = None) -> Override:
     """Pause a scope, and return the record that is in force.
 
-    All processes keep to it within a second; calls that have begun are settled. A paused scope stays as it is, unless
-    `until` is another moment. The record that is in force.
+    Takes effect in all processes within a second. Calls that have begun are settled. An existing pause changes only if
+    `until` differs.
     """
     mover = mover or Actor()
     with runtime.store.transaction() as tx:
@@ -33,7 +33,7 @@ def pause_at_spend_cap(runtime: Runtime, scope: str, provider: str, reason: str,
 
 
 def resume_scope(runtime: Runtime, scope: str, mover: Actor | None = None) -> Override | None:
-    """Runs that wait for it are looked at again at once. None when it wasn't paused."""
+    """Resume a scope, and check the runs that wait for it at once. Returns None if it wasn't paused."""
     mover = mover or Actor()
     with runtime.store.transaction() as tx:
         if WHOLE not in tx.overrides.in_force().get(scope, {}):

@@ -1,4 +1,4 @@
-"""Forget runs that ended long ago. The ledger stays as long as a window, an audit or an estimate may need it."""
+"""Deletes runs that ended long ago. Keeps the ledger as long as a window, an audit or an estimate may need it."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ class Pruned:
 def prune(
     runtime: Runtime, before: datetime, statuses: Sequence[FinalStatus] = FINAL, *, dry_run: bool = False
 ) -> Pruned:
-    """Delete runs that ended before then.
+    """Delete runs that ended before a time.
 
-    InvalidInput for a status that isn't final. Runs with an effect of unknown outcome are kept. In transactions of 200
-    runs each: it may be interrupted and repeated.
+    Raises InvalidInput for a status that isn't final. Keeps runs with an effect of unknown outcome. Commits after every 200
+    runs, so that it can be interrupted and repeated.
     """
     open_ones = sorted(set(statuses) - set(FINAL))
     if open_ones:

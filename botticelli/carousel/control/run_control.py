@@ -1,6 +1,6 @@
-"""Pause, resume, cancel and retry: what a person may do to a run at any time, as often as they like. Starts no worker.
+"""Pauses, resumes, cancels and retries runs, at any time and any number of times. Starts no worker.
 
-Each move that changes something is recorded with who, when and why; one that changes nothing is not.
+Each action that changes something is recorded with its author, time and reason.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ from botticelli.statuses import FinalStatus, Hold
 from botticelli.store import Run, Transaction
 
 BEGIN_WITHIN_SECONDS = 2.0
-"""A worker begins a call or an effect so soon after it asked whether the run still wants it; else it asks again."""
+"""Time within which a worker begins a call or an effect after its check of the run; later it checks again."""
 CONFIRM_SECONDS = 2.5
-"""After so long no call begins that was allowed before the run was held: the above, and some time for slow threads."""
+"""Time after which no call begins that was allowed before a pause: the above, with a reserve for slow threads."""
 POLL_SECONDS = 0.05
 
 
 def pause(runtime: Runtime, run_id: str, mover: Actor | None = None, *, now: bool = False) -> Run:
-    """No further iteration is started; what a worker holds ends. Nothing changes for a run that is over or being ended.
+    """Start no further iteration; running ones end normally. Changes nothing for a run that has ended or is ending.
 
-    `now`: what a worker holds is given back before its next call or effect. Returns when no call can begin any more;
-    calls that have begun are answered, paid and kept.
+    `now`: running iterations are handed back before their next call or effect. Returns when no call can begin any more.
+    Calls that have begun are completed, paid and kept.
     """
     mover = mover or Actor()
     tickets: list[Ticket] = []
@@ -48,9 +48,9 @@ def pause(runtime: Runtime, run_id: str, mover: Actor | None = None, *, now: boo
 
 
 def resume(runtime: Runtime, run_id: str, mover: Actor | None = None) -> Run:
-    """Go on with a run that was paused, or that ended as budget_exhausted, failed or cancelled.
+    """Resume a run that is paused, or that ended as budget_exhausted, failed or cancelled.
 
-    Finished iterations and acts are kept. InvalidInput for a run that is complete, or that is just being ended.
+    Keeps finished iterations and acts. Raises InvalidInput for a run that is completed or is ending.
     """
     mover = mover or Actor()
     with runtime.store.transaction() as tx:
@@ -75,10 +75,9 @@ def resume(runtime: Runtime, run_id: str, mover: Actor | None = None) -> Run:
 
 
 def retry(runtime: Runtime, run_id: str, mover: Actor | None = None) -> Run:
-    """Perform the failed iterations again, and what their failure kept from being performed.
+    """Perform failed iterations again, and the iterations that were not performed because of them.
 
-    Their acts that are done are kept. Nothing changes for a run without failures; InvalidInput for a run that was
-    cancelled.
+    Keeps finished acts. Changes nothing for a run without failures. Raises InvalidInput for a cancelled run.
     """
     mover = mover or Actor()
     with runtime.store.transaction() as tx:
@@ -98,7 +97,7 @@ def retry(runtime: Runtime, run_id: str, mover: Actor | None = None) -> Run:
 
 
 def cancel(runtime: Runtime, run_id: str, mover: Actor | None = None, *, now: bool = False) -> Run:
-    """Start nothing more; an iteration that is running stops at its next call. Nothing changes for a run that is over.
+    """Cancel a run: running iterations stop before their next call. Changes nothing for a run that has ended.
 
     `now`: returns when no call and no effect can begin any more.
     """
@@ -123,8 +122,7 @@ def cancel_within(runtime: Runtime, tx: Transaction, run_id: str, mover: Actor, 
 def stop_admission(runtime: Runtime, tx: Transaction, run: Run, ending: FinalStatus, reason: str) -> list[Ticket]:
     """Stop all admissions of a run.
 
-    From now on nothing starts, and the run ends as `ending` when the last iteration in flight has ended. Its place in
-    the Budget's queue is free at once; the tickets that come back are to be released once this is committed.
+    Frees its place in the Budget's queue at once. Returns the tickets to release after the commit.
     """
     give_up_place(runtime, tx, run)
     tx.runs.set(run.id, status="running", hold=None, ending=ending, reason=reason, due_at=func.now())
@@ -143,7 +141,7 @@ def _require_accepted(run: Run) -> None:
 
 
 def _confirmed(runtime: Runtime, run: Run) -> Run:
-    """The run once nothing of it can begin: no worker holds any of it, or what was allowed before has begun by now."""
+    """Return the run once no call of it can begin: no worker holds an iteration, or CONFIRM_SECONDS have passed."""
     deadline = time.monotonic() + CONFIRM_SECONDS
     while time.monotonic() < deadline:
         with runtime.store.transaction() as tx:

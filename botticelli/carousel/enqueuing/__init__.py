@@ -1,1 +1,1 @@
-"""Makes runs: of a narrative, of a request over the wire, or of an earlier run."""
+"""Creates runs from a narrative, from a request over the wire, or from an earlier run."""

@@ -1,4 +1,4 @@
-"""A narrative with some keys of some acts changed, checked as a file would be: for forks. Stores nothing."""
+"""Changes keys of acts for a fork, with the checks of a narrative file. Stores nothing."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ from botticelli.narrative.model import Act, Narrative, Template, TextInput
 
 
 def changed(narrative: Narrative, changes: Mapping[str, str]) -> Narrative:
-    """`changes`: `ACT.KEY` to a text, KEY one of prompt, system, model, temperature, max_tokens. InvalidInput."""
+    """Return the narrative with `changes` (`ACT.KEY`: text) to prompt, system, model, temperature or max_tokens of acts.
+
+    Raises InvalidInput.
+    """
     for key, text in changes.items():
         name, dot, what = key.rpartition(".")
         if not dot or what not in _KEYS:
@@ -34,7 +37,7 @@ def _with_act(narrative: Narrative, name: str, key: str, text: str) -> Narrative
 
 
 def _prompt(act: Act, key: str, text: str) -> Act:
-    """The text stands where the first text stood; further texts are gone, everything else stays."""
+    """Replace the first text input of the act, and remove its other text inputs."""
     first = next((position for position, item in enumerate(act.inputs) if item.type == "text"), None)
     if first is None:
         raise InvalidInput(f"act {act.name} has no prompt", where="--set", do="it calls no model")
@@ -52,7 +55,7 @@ def _system(act: Act, key: str, text: str) -> Act:
 
 
 def _plain(act: Act, key: str, text: str) -> Act:
-    """A value that the model checks as it checks a file's."""
+    """Return the act with a changed value, checked like a value of a file."""
     try:
         return Act.model_validate({**act.model_dump(), key: text})
     except ValidationError as error:
@@ -70,7 +73,7 @@ _KEYS: Mapping[str, Callable[[Act, str, str], Act]] = {
 
 
 def _template(text: str, where: str) -> Template:
-    """No environment variable is read: the text comes from a person at a terminal."""
+    """Parse a template without environment variables, since the text comes from a terminal."""
     parsed = parse_template(text, Environment.for_local_files({}, ()))
     if parsed.faults:
         fault = parsed.faults[0]

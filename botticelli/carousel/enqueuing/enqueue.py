@@ -1,4 +1,4 @@
-"""A narrative becomes a run: everything that can be known before the first call is checked here. Performs nothing."""
+"""Turns a narrative into a run, after all checks that are possible before the first call. Performs nothing."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ from botticelli.settings.demands import Demands, demands_of, lowest_cap, stored
 from botticelli.store import NewRun, Run
 
 CHECKED = ("variables", "iterations", "run_id", "idempotency_key", "tags", "rehearse")
-"""Options of every door; run_options are checked where they are read."""
+"""Names of options that are checked here, whoever enqueues; `run_options` are checked where they are read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,18 +52,18 @@ class EnqueueRequest:
     rehearse: bool = False
     """Answer bot commands offline, without doing them."""
     multipliers: Multipliers = field(default_factory=Multipliers)
-    """Shares of the limits that this run may use; they take precedence over the narrative's and the settings'."""
+    """Shares of the limits that this run may use, in place of those of the narrative and the settings."""
 
     run_options: RunOptions = field(default_factory=RunOptions)
-    """The tiers that this run uses, before those of environment and settings; and whom it is run for."""
+    """Tiers of this run, which take precedence over environment and settings, and its tenant and model."""
 
     demands: tuple[Demands, ...] = ()
-    """Demands of the callers' operators; they hold beside the settings of this process."""
+    """Demands of the settings of callers, which apply in addition to the settings of this process."""
 
     rows: RowOptions = field(default_factory=RowOptions)
 
     worker_here: bool = False
-    """Whoever enqueues starts a worker of this machine where none is alive."""
+    """Whether the caller starts a worker on this machine if none is alive."""
 
     def id_of_run(self) -> str:
         if self.run_id:
@@ -73,7 +73,7 @@ class EnqueueRequest:
 
 @dataclass(frozen=True, slots=True)
 class Enqueued:
-    """`created` is False when this request had been enqueued before. `warnings` and `notes` are one line each."""
+    """A stored run. `created` is False if the same request had been enqueued before. `warnings`, `notes`: one line each."""
 
     run: Run
     created: bool
@@ -99,7 +99,7 @@ class Prepared:
 
 
 def enqueue(runtime: Runtime, loaded: Loaded, source: str, options: EnqueueRequest) -> Enqueued:
-    """Check, store and admit. NarrativeError, InvalidInput or SettingsError when it can't be performed as it is."""
+    """Check, store and admit a run. Raises NarrativeError, InvalidInput or SettingsError if it can't be performed."""
     enqueued = begin(runtime, loaded, source, options)
     if enqueued.row_copy is not None:
         enqueued.row_copy.run()
@@ -139,7 +139,7 @@ def _store(runtime: Runtime, loaded: Loaded, prepared: Prepared) -> Enqueued:
 
 
 def prepare(runtime: Runtime, loaded: Loaded, source: str, options: EnqueueRequest) -> Prepared:
-    """Check whatever can be known before a run exists. Raises what `enqueue` raises; stores nothing."""
+    """Check everything that is possible before a run exists. Raises what `enqueue` raises; stores nothing."""
     check_options({name: getattr(options, name) for name in CHECKED})
     narrative = with_options(runtime, with_multipliers(loaded.narrative, options.multipliers), options.run_options)
     rows = rows_of(runtime, loaded, narrative, options.rows)
@@ -178,7 +178,7 @@ def _of_commands(runtime: Runtime, narrative: Narrative, source: str, options: E
 
 
 def _require_few(runtime: Runtime, iterations: int, demands: tuple[Demands, ...]) -> None:
-    """InvalidInput for more iterations than an operator allows."""
+    """Raise InvalidInput for more iterations than the settings allow."""
     most = lowest_cap("max_iterations", runtime.settings.security, demands)
     if most is not None and iterations > most:
         do = "ask for fewer, or raise max_iterations where it is set"

@@ -1,4 +1,4 @@
-"""A new run out of an older one: keeps what came before an iteration (or an act of it), and performs the rest anew."""
+"""Creates a run from an older one: keeps everything before an iteration or act, and performs the rest again."""
 
 from __future__ import annotations
 
@@ -23,10 +23,9 @@ from botticelli.store import Run, Transaction
 
 @dataclass(frozen=True, slots=True)
 class Fork:
-    """The place where a fork begins, and its changes.
+    """Where a fork begins: with iteration `number`, or at an act of it. `changes` are those of `act_changes.changed`.
 
-    Where the new run begins: with iteration `number`, or within it with the act of this name. `changes` are those of
-    `changed`. Commands that change the world outside are done anew, so they have to be allowed.
+    Writing commands after this place are performed again, so they have to be allowed explicitly.
     """
 
     number: int
@@ -39,8 +38,8 @@ class Fork:
 def fork(runtime: Runtime, run_id: str, request: Fork, mover: Actor | None = None) -> Enqueued:
     """Fork a run, and return the new one, admitted.
 
-    What it keeps was paid by the older run, and costs the new one nothing. InvalidInput when something before that
-    place isn't finished, or when the narrative can't be performed as it is changed.
+    Everything it keeps was paid by the older run. Raises InvalidInput if anything before the place is unfinished, or if the
+    changed narrative can't be performed.
     """
     mover = mover or Actor()
     with runtime.store.transaction() as tx:
@@ -94,7 +93,7 @@ def _share_rows(tx: Transaction, old: Run, new_id: str) -> None:
 
 
 def _require_place(tx: Transaction, old: Run, request: Fork) -> None:
-    """Everything before it has to be finished, or there would be nothing to keep."""
+    """Raise InvalidInput unless everything before the place is finished."""
     if not 1 <= request.number <= max(1, old.iterations):
         raise InvalidInput(f"run {old.id} has no iteration {request.number}", do=f"it has {old.iterations:,}")
     unfinished = tx.iterations.first_unfinished(old.id, request.number - 1)

@@ -1,4 +1,4 @@
-"""Enqueuing for those who only know the broker: by name, or as text that nobody vouches for. Answers by the run's row."""
+"""Enqueues requests from the broker: a narrative by name, or as text that is not trusted. The row of the run answers."""
 
 from __future__ import annotations
 
@@ -33,13 +33,10 @@ def accept(
     text: str | None = None,
     name: str | None = None,
 ) -> bool:
-    """Enqueue what arrived over the wire; False when it was refused.
+    """Enqueue a request from the wire: the name of a narrative of this installation, or its text.
 
-    Enqueue what arrived over the wire, the name of a narrative of this installation or the text of one; False when it
-    was refused. `name` says which one of a file, or of a text, that holds several; `file#name` says the same.
-
-    Nobody waits for an exception here: a request that can't be performed becomes a failed run that says why. Only that
-    Postgres is away is raised: the request is good, and can be stored later.
+    `name` selects one of several narratives, like `file#name`. A request that can't be performed becomes a failed run with
+    the reason, and False is returned. Raises only if Postgres is away, since the request can be stored later.
     """
     try:
         if (narrative is None) == (text is None):
@@ -56,7 +53,7 @@ def accept(
 
 
 def find_narrative(runtime: Runtime, name: str) -> Path:
-    """The file of a narrative in the folders of the settings, or among those that are shipped. NotFound."""
+    """Find the file of a narrative in the folders of the settings, then among the shipped ones. Raises NotFound."""
     if len(name) > LONGEST_NAME or not all(
         part.isidentifier() or part.replace("-", "_").isidentifier() for part in name.split("/")
     ):
@@ -73,14 +70,14 @@ def find_narrative(runtime: Runtime, name: str) -> Path:
 
 
 def _folders(runtime: Runtime) -> list[Path]:
-    """In which a name is looked up, the first first."""
+    """Yield the folders in which a name is looked up, in order."""
     shipped = app_folder() / "narratives"
     own = [runtime.settings.base / folder for folder in runtime.settings.narratives.path]
     return [*own, shipped, shipped / "examples"]
 
 
 def load_by_name(runtime: Runtime, narrative: str, name: str | None = None) -> tuple[Loaded, str]:
-    """Load a narrative that is read where it is performed, by name or by path, each perhaps with `#name`; and its file."""
+    """Load a narrative by name or path, each with an optional `#name`. Returns its file, too."""
     file_name, _, part = narrative.partition("#")
     file = Path(file_name) if Path(file_name).is_absolute() else find_narrative(runtime, file_name)
     environment = Environment.for_wire(os.environ, runtime.settings.environment.allow)
@@ -91,13 +88,13 @@ def load_by_name(runtime: Runtime, narrative: str, name: str | None = None) -> t
 
 
 def _named(runtime: Runtime, narrative: str, name: str | None) -> tuple[Loaded, str]:
-    """Whoever sends a request names a narrative of the workers' folders, and no other file."""
+    """Load a narrative by name. A request can name only narratives in the folders of the worker."""
     find_narrative(runtime, narrative.partition("#")[0])
     return load_by_name(runtime, narrative, name)
 
 
 def load_text(runtime: Runtime, text: str, name: str | None = None) -> tuple[Loaded, str]:
-    """Text may come from anybody: it reads no file, takes no rows away, and `enqueue` allows it what [security] says."""
+    """Parse untrusted text: it may read no file and delete no rows; [security] decides about its commands."""
     environment = Environment.for_wire(os.environ, runtime.settings.environment.allow)
     limits = media_limits(runtime.settings)
     loaded = parse_narrative(
@@ -108,7 +105,7 @@ def load_text(runtime: Runtime, text: str, name: str | None = None) -> tuple[Loa
 
 
 def reject(runtime: Runtime, name: str, options: EnqueueRequest, error: BotticelliError) -> None:
-    """A failed run without a narrative; an id that is in use already keeps its run as it is."""
+    """Store a failed run without a narrative. An existing run of this id is not changed."""
     run_id = options.id_of_run()
     rejected = NewRun(id=run_id, narrative=storable(name)[:NAME_CHARACTERS], source="wire", iterations=0)
     with runtime.store.transaction() as tx:
@@ -117,7 +114,7 @@ def reject(runtime: Runtime, name: str, options: EnqueueRequest, error: Botticel
 
 
 def refusal_of(error: Exception) -> BotticelliError:
-    """Return the error that refuses a request: our own as it is; for any other, which is a defect, its kind without values."""
+    """Return the error to store for a refused request; of an unexpected one only its kind, since it may quote values."""
     if isinstance(error, BotticelliError):
         return error
     logger.error("request_broken", exc_info=error)

@@ -1,4 +1,4 @@
-"""Says what a run would take before it is paid for: tokens, money, time, effects.
+"""Forecasts tokens, cost, duration and effects of a run before it is paid for.
 
-Plays it against a Budget in memory, on a clock that needs no time.
+Simulates the run with a Budget in memory and a simulated clock.
 """

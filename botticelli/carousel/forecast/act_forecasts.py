@@ -22,13 +22,13 @@ Number = TypeVar("Number", int, Decimal)
 CostSource = Literal["history", "prices", "unknown"]
 SecondsSource = Literal["given", "history", "driver", "assumed"]
 ASSUMED_SECONDS = 4.0
-"""How long a call lasts where nobody knows better."""
+"""Duration of a call without any past."""
 _GIVEN: SecondsSource = "given"
 
 
 @dataclass(frozen=True, slots=True)
 class Range(Generic[Number]):
-    """low: acts that may be skipped are. expected. worst: the longest answers, and every retry is needed."""
+    """A figure in three cases: `low` (all optional acts are skipped), `expected`, `worst` (longest answers, all retries)."""
 
     low: Number
     expected: Number
@@ -39,8 +39,8 @@ class Range(Generic[Number]):
 class ActForecast:
     """The forecast of one act with a model call.
 
-    `tokens` and `cost_usd` (None: unknown) are of one call, `reserved_tokens` what its ticket asks for it; a source
-    `history` has seen `samples` calls.
+    `tokens` and `cost_usd` (None: unknown) are of one call, and `reserved_tokens` is its part of the ticket. With the
+    source `history` they are from `samples` past calls.
     """
 
     position: int
@@ -51,7 +51,7 @@ class ActForecast:
     """How many answers one call may ask for; the worst case has all of them."""
     may_be_skipped: bool
     tokens: Range[int] | None
-    """None where nobody can know what comes into the prompt; `unknown` says what that is."""
+    """None when the size of the prompt can't be known; `unknown` says why."""
     tokens_source: Source
     reserved_tokens: int
     reserved_source: Source
@@ -72,7 +72,7 @@ def act_forecasts(
     call_seconds: float | None = None,
     rows: TableSizes | None = None,
 ) -> list[ActForecast]:
-    """In order. `call_seconds` stands in for whatever is known about how long calls last."""
+    """Forecast the acts in order. `call_seconds` replaces the known durations of calls."""
     result = []
     prompts = Prompts(narrative, rows or {}, past)
     for position, call in plan.items():
@@ -100,13 +100,13 @@ def requests(acts: Sequence[ActForecast], retries: int, iterations: int) -> Rang
 
 
 def tokens(acts: Sequence[ActForecast], retries: int, iterations: int) -> Range[int] | None:
-    """A failed try whose outcome nobody knows is charged like an answer. None when those of any call are unknown."""
+    """Return the tokens of all calls; None if those of any call are unknown. Tries of unknown outcome are charged in full."""
     known = [(act, act.tokens) for act in acts if act.tokens is not None]
     return _total(known, retries, iterations, 0) if len(known) == len(acts) else None
 
 
 def cost_usd(acts: Sequence[ActForecast], retries: int, iterations: int) -> Range[Decimal] | None:
-    """None when the cost of any call is unknown."""
+    """Return the cost of all calls; None if that of any call is unknown."""
     known = [(act, act.cost_usd) for act in acts if act.cost_usd is not None]
     return _total(known, retries, iterations, Decimal(0)) if len(known) == len(acts) else None
 
@@ -173,7 +173,7 @@ def _quoted_again(call: Call, answer: Size) -> Size:
 
 
 def _stated(call: Call, prompt: Size, answer: Size) -> Stated:
-    """By what the narrative says of a call, which is no bound: the answer may be shorter, and what is quoted longer."""
+    """Return usage by the narrative's own figure, which is not a bound: answers and quotes may be shorter or longer."""
     unknown = tuple(sorted(prompt.unknown))
     if call.estimate.source != "narrative":
         inputs = (prompt.low, max(prompt.expected, call.estimate.input_tokens), max(prompt.worst, prompt.expected))
@@ -187,7 +187,7 @@ def _stated(call: Call, prompt: Size, answer: Size) -> Stated:
 
 
 def _cost(call: Call, past: PastCalls | None, stated: Stated) -> tuple[Range[Decimal] | None, CostSource]:
-    """Return the past cost, else the price of the expected usage. Unknown where any of the call's models has no price."""
+    """Return the past cost, else the price of the expected usage; unknown if any model of the call has no price."""
     if past is None and stated.unknown:
         return None, "unknown"
     others = [fallback for fallback in call.fallbacks if fallback.cost_usd is None]

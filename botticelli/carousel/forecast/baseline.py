@@ -1,6 +1,6 @@
-"""Collects what is known before a run begins: past acts, usage of the budgets, other active runs. Changes nothing.
+"""Collects facts for a forecast: past acts, usage of the budgets, other active runs. Changes nothing.
 
-Without services nothing is known, and nothing is started to find out.
+Starts no services: without running ones there are no facts.
 """
 
 from __future__ import annotations
@@ -31,15 +31,15 @@ from botticelli.statuses import DISPATCHABLE
 from botticelli.store import ActiveOverrides, PastCalls, Run, RunFilter, SpentRow, Transaction
 
 MOST_RUNS = 50
-"""How many of the other active runs a forecast takes into account."""
+"""Maximum of other active runs that a forecast considers."""
 SHORT_SECONDS = 120.0
-"""For so many seconds back single draws are read; older ones are summed by the minute."""
+"""Age up to which single draws are read; older ones are added up by the minute."""
 NO_CALLS = PastCalls(0)
 
 
 @dataclass(frozen=True, slots=True)
 class Other:
-    """A run that goes on beside, and would ask the same budgets."""
+    """Another active run that spends from the same budgets."""
 
     run: Run
     narrative: Narrative
@@ -48,13 +48,13 @@ class Other:
 
 @dataclass(frozen=True, slots=True)
 class Knowledge:
-    """`is_live`: it comes from the services; else from the narrative and the settings alone. By position of the act."""
+    """The facts of a forecast, by position of the act. `is_live`: from the services; else from narrative and settings only."""
 
     estimates: Estimates
     calls: Mapping[int, PastCalls] = field(default_factory=dict)
     overrides: ActiveOverrides = field(default_factory=dict)
     learned: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
-    """Limits that providers' answers named, by scope."""
+    """Learned limits, by scope."""
     usages: Mapping[str, ScopeUsage] = field(default_factory=dict)
     charges: Sequence[PastCharge] = ()
     others: Sequence[Other] = ()
@@ -64,7 +64,7 @@ class Knowledge:
 
 
 def gather(runtime: Runtime, narrative: Narrative, *, services_run: bool, rows: RunRows | None = None) -> Knowledge:
-    """With `services_run`, from Postgres and Redis; a note says it when they don't answer."""
+    """Collect the facts; with `services_run` from Postgres and Redis. A note says if they don't answer."""
     brought = tokens_of_rows(runtime, rows)
     nothing = Knowledge(with_brought(first_estimates(narrative), brought), rows=brought)
     if not services_run:
@@ -98,12 +98,12 @@ def _past_calls(runtime: Runtime, tx: Transaction, narrative: Narrative, positio
 
 
 def _going_on(tx: Transaction) -> list[Run]:
-    """The oldest first."""
+    """Return other active runs, oldest first."""
     return list(reversed(tx.runs.recent(RunFilter(statuses=DISPATCHABLE, limit=MOST_RUNS))))
 
 
 def _other(runtime: Runtime, tx: Transaction, run: Run, scopes: Mapping[str, Scope]) -> Other | None:
-    """None for a run that spends from none of these scopes, or that can't be planned here."""
+    """Return a run that spends from these scopes; None if it doesn't, or can't be planned here."""
     if run.ending is not None:
         return None
     try:
@@ -115,7 +115,7 @@ def _other(runtime: Runtime, tx: Transaction, run: Run, scopes: Mapping[str, Sco
 
 
 def _charges(tx: Transaction, scopes: Iterable[Scope]) -> list[PastCharge]:
-    """When these scopes were charged: each draw of the last two minutes, and sums of minutes before."""
+    """Return the charges of these scopes: each draw of the last two minutes, and sums by minute before that."""
     periods = [window.period_seconds for scope in scopes for window in scope.windows if window.kind == "sliding"]
     names, since = [scope.name for scope in scopes], datetime.now(UTC) - timedelta(seconds=SHORT_SECONDS)
     rows = [charge for row in tx.spending.rows(since) for charge in _of_draw(row) if charge.scope in names]
@@ -130,7 +130,7 @@ def _charges(tx: Transaction, scopes: Iterable[Scope]) -> list[PastCharge]:
 
 
 def _of_draw(row: SpentRow) -> Iterator[PastCharge]:
-    """One for each scope; a draw whose usage nobody knows counts with its estimate."""
+    """Yield the charge of a draw in each scope; a draw of unknown usage counts with its estimate."""
     at_ms = round((row.settled_at or row.drawn_at).timestamp() * 1000)
     is_known = row.input_tokens is not None and row.output_tokens is not None
     tokens = (row.input_tokens or 0) + (row.output_tokens or 0) if is_known else row.estimated_tokens

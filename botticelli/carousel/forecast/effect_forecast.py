@@ -1,4 +1,4 @@
-"""Forecasts the effects of a run: which writing bot commands of a narrative would run, and how often. Performs none."""
+"""Forecasts which writing bot commands of a narrative would be performed, and how often. Performs none."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from botticelli.runtime.process import Runtime
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """A command that writes, `times` in all; `may_be_skipped`: or less. A rehearsed one changes nothing outside."""
+    """A writing command, performed `times` in all, or less with `may_be_skipped`. If rehearsed, it changes nothing outside."""
 
     act: str
     platform: str
@@ -25,7 +25,7 @@ class Effect:
 def effects_of(
     runtime: Runtime, narrative: Narrative, iterations: int, *, rehearse: bool = False
 ) -> tuple[Effect, ...]:
-    """In order, of `iterations` iterations. InvalidInput for a platform that isn't there."""
+    """Return the effects of so many iterations, in order. Raises InvalidInput for a missing platform."""
     result = []
     positions = {id(act): position for position, act in enumerate(narrative.acts)}
     for act, command in commands_of(narrative):

@@ -39,7 +39,7 @@ from botticelli.runtime.process import Runtime
 from botticelli.store import NewRun, Run
 
 MOST_SIMULATED = 2000
-"""Iterations; of a longer run the rest is taken to go on at the pace of the last half of them."""
+"""Maximum of simulated iterations. The rest of a longer run is extrapolated from the last half of them."""
 NO_WORKER = "no worker is alive: the time in which one starts, some seconds, comes on top"
 EXIT_CODES = {"completed": 0, "budget_exhausted": 3, "failed": 1}
 Status = Literal["completed", "budget_exhausted", "failed", "endless"]
@@ -47,10 +47,7 @@ Status = Literal["completed", "budget_exhausted", "failed", "endless"]
 
 @dataclass(frozen=True, slots=True)
 class Binding:
-    """The first limit that refuses an iteration, and when it does.
-
-    `window` may be a cap of the run.
-    """
+    """The first limit that refuses an iteration, and when. `window` may be a cap of the run."""
 
     scope: str
     window: str
@@ -65,8 +62,8 @@ class Binding:
 class Forecast:
     """The forecast of a run: its end and its usage.
 
-    Totals are for all requested iterations. `status` is how the run would end, `performed` how many iterations it would
-    perform till then, `exit_code` that of `botticelli run`. `is_live`: planned from what the services know.
+    Totals are for all requested iterations. `status` is the final status, `performed` the number of iterations until then,
+    `exit_code` that of `botticelli run`. `is_live`: with facts from running services.
     """
 
     narrative: str
@@ -99,7 +96,7 @@ def forecast(
     workers: int = 0,  # that are alive; without any, one is assumed
     call_seconds: float | None = None,  # of each call, instead of its past
 ) -> Forecast:
-    """Forecast a run, and refuse what enqueuing refuses, with the same errors."""
+    """Forecast a run. Raises the same errors as enqueuing."""
     narrative = with_options(runtime, with_multipliers(loaded.narrative, options.multipliers), options.run_options)
     rows = measured_rows(runtime, loaded, narrative, options.rows)
     knowledge = gather(runtime, narrative, services_run=services_run, rows=rows)
@@ -163,7 +160,7 @@ class _End:
 
 
 def _simulate(runtime: Runtime, ours: SimulatedRun, knowledge: Knowledge, *, slots: int) -> _End:
-    """Beside the other runs."""
+    """Simulate the run together with the other active runs."""
     start_ms = round(time.time() * 1000)
     simulation = Simulation(runtime, start_ms, knowledge.overrides, knowledge.learned, slots=slots)
     scopes = scopes_in(ours.plan)
@@ -193,7 +190,7 @@ def _simulate(runtime: Runtime, ours: SimulatedRun, knowledge: Knowledge, *, slo
 
 
 def as_run(new: NewRun) -> Run:
-    """The row as it would be read right after it was stored."""
+    """Return the row of the run as if it had just been stored."""
     names = {field.name for field in dataclasses.fields(Run)}
     fixed = {name: getattr(new, name) for name in NewRun.__slots__ if name in names}
     values: dict[str, Any] = dict.fromkeys(names - fixed.keys()) | fixed
@@ -202,14 +199,14 @@ def as_run(new: NewRun) -> Run:
 
 
 def as_simulated(runtime: Runtime, other: Other) -> SimulatedRun:
-    """Simulate another run: its calls in flight are in the budget's figures already, and last as long as ours would."""
+    """Return another run for the simulation. Its calls in flight are in the usage already, and last as long as ours."""
     plan = plan_iteration(runtime, other.narrative, other.estimates)
     acts = act_forecasts(runtime, other.narrative, plan, {})
     return SimulatedRun(other.run, other.narrative, plan, call_figures(plan, acts, {}))
 
 
 def retries_of(narrative: Narrative, plan: Plan, of_run: int) -> int:
-    """Return how many tries of one iteration may fail."""
+    """Return the number of tries of one iteration that may fail."""
     own = [narrative.acts[position].retries for position in plan]
     return max((of_run if item is None else item for item in own), default=0)
 
@@ -230,7 +227,7 @@ def _binding(ours: SimulatedRun, start_ms: int) -> Binding | None:
 
 
 def _unknowns(plan: Plan, acts: Sequence[ActForecast]) -> Iterator[str]:
-    """Why a figure has no range."""
+    """Yield why figures have no range."""
     for what in dict.fromkeys(what for act in acts for what in act.unknown):
         yield f"{what} is known only when the act is performed: no range"
     calls = [option for call in plan.values() for option in (call, *call.fallbacks)]

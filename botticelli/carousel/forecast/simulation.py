@@ -1,6 +1,6 @@
-"""A run on a clock that needs no time: admission as it is, a Budget in memory, calls that last as long as they did before.
+"""Simulates runs with a simulated clock, a Budget in memory, and calls that last as long as past ones.
 
-The admission is `advance` itself, over rows in memory. Performs nothing, stores nothing.
+Admission is the real `advance`, on rows in memory. Performs nothing, stores nothing.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ from botticelli.statuses import FinalStatus
 from botticelli.store import ActiveOverrides, Open, Override, Run
 
 ITERATION_SECONDS = 0.05
-"""Duration of an iteration beside its calls: queue, rows, admission."""
+"""Duration of an iteration in addition to its calls: queue, rows, admission."""
 MOST_STEPS = 50_000
 MOST_IDLE_STEPS = 2000
-"""Steps in which no iteration of any run ends: whoever waits then waits for a person."""
+"""Steps without the end of any iteration, after which the rest is assumed to wait for a person."""
 MOST_DAYS = 400
 NEVER_MS = 3_600_000
-"""How long a call that is never granted waits before it asks again."""
+"""Wait of a call that will never be granted before it asks again."""
 NOTHING = Amounts()
 
 
@@ -45,7 +45,7 @@ class CallFigures:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """A refusal, when it was, and how many iterations had been admitted by then."""
+    """A refusal, its time, and the number of iterations that had been admitted by then."""
 
     refusal: Refusal
     at_ms: int
@@ -54,7 +54,7 @@ class Refused:
 
 @dataclass(slots=True)
 class SimulatedRun:
-    """A run with what it has in hand. `ends` are the moments at which its iterations ended."""
+    """A simulated run with its state. `ends` are the times at which its iterations ended."""
 
     run: Run
     narrative: Narrative
@@ -66,7 +66,7 @@ class SimulatedRun:
     waiting_ms: int = 0
 
     def used(self, position: int) -> Amounts:
-        """By one call; without a figure, what it is drawn with."""
+        """Return the usage of one call; without a figure, its drawn amounts."""
         return self.figures[position].amounts if position in self.figures else self.plan[position].amounts
 
 
@@ -108,7 +108,7 @@ class _Silence:
 
 
 class Simulation:
-    """Runs side by side from `start_ms` on. Add them, then `run_until_end` of one."""
+    """Simulates runs side by side from `start_ms` on: `add` them, then call `run_until_end` for one."""
 
     def __init__(
         self,
@@ -133,7 +133,7 @@ class Simulation:
         self._rows = _Rows(self)
 
     def add(self, simulated: SimulatedRun) -> None:
-        """A run that is parked is looked at when it is due, others now."""
+        """Add a run. A parked one is advanced when it is due, others now."""
         self.runs[simulated.run.id] = simulated
         self.parts.plans[simulated.run.id] = simulated.plan
         due_ms = (
@@ -186,7 +186,7 @@ class Simulation:
         self._rows.runs.finish(run_id, "cancelled", None)
 
     def perform(self, simulated: SimulatedRun, ticket: Ticket) -> None:
-        """An admitted iteration waits for a slot of a worker."""
+        """Queue an admitted iteration for a slot of a worker."""
         simulated.in_flight += 1
         self._queue.append(self._iteration(simulated, ticket))
         self._start_queued()
@@ -221,7 +221,7 @@ class Simulation:
         simulated.refusals += [Refused(refusal, self.now_ms, simulated.run.dispatched) for refusal in refusals]
 
     def _iteration(self, simulated: SimulatedRun, ticket: Ticket) -> Iterator[int]:
-        """Yields how long to wait before it goes on."""
+        """Perform an iteration; yields the waits of the simulated clock."""
         yield round(ITERATION_SECONDS * 1000)
         for position, call in simulated.plan.items():
             for turn in range(call.turns):
@@ -316,7 +316,7 @@ class _Rows:
 
 
 def _granted(call: Call, ticket: Ticket) -> Call:
-    """The call of the model for which the ticket was granted."""
+    """Return the call of the model for which the ticket was granted."""
     held = {share.scope.name for share in ticket.shares}
     return next((option for option in (call, *call.fallbacks) if option.scope.name in held), call)
 

@@ -1,4 +1,4 @@
 """Plans the calls of one iteration and estimates their tokens from the narrative, its past and its tables.
 
-Kept with the run, so that everybody who plans it plans the same.
+Estimates are stored with the run, so that every process makes the same plan.
 """

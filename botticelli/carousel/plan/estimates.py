@@ -1,6 +1,6 @@
-"""Estimates the tokens of one call of each act, with the source of the figure. Decided at enqueue and kept with the run.
+"""Estimates the tokens of one call of each act, with the source of the figure. Done at enqueue, stored with the run.
 
-The narrative's own figure; else a quantile of what the act took before; else the tokens of its prompt and `max_tokens`.
+The sources in order: the figure of the narrative; a quantile of the act's past usage; its prompt and `max_tokens`.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ Source = Literal["narrative", "history", "prompt"]
 DEFAULT_MAX_TOKENS = 1024
 """Estimated tokens of an answer whose length neither the narrative nor the act limits."""
 FEWEST_SAMPLES = 5
-"""Fewer calls than this are no history."""
+"""Minimum of past calls for a quantile."""
 
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """Tokens of one call, input and output together; `input_tokens` of them are the prompt's own text."""
+    """Tokens of one call, input and output together; `input_tokens` are those of the prompt's own text."""
 
     tokens: int
     source: Source
@@ -37,11 +37,11 @@ class Estimate:
 
 
 Estimates = dict[int, Estimate]
-"""By the position of the act, from 0; acts without a model call are not in it."""
+"""Estimates by position of the act, from 0, without acts that call no model."""
 
 
 def first_estimates(narrative: Narrative) -> Estimates:
-    """Without any history: the narrative's figures, else the prompt's."""
+    """Estimate each act without history: by the narrative's figure, else by its prompt."""
     speaking = [(position, act) for position, act in enumerate(narrative.acts) if act.calls_model]
     stated = _stated(narrative, [act for _, act in speaking])
     estimates: Estimates = {}
@@ -57,12 +57,10 @@ def first_estimates(narrative: Narrative) -> Estimates:
 def learned_estimates(
     runtime: PlanParts, tx: Transaction, narrative: Narrative, rows: Mapping[int, int | None] | None = None
 ) -> Estimates:
-    """Estimate each act from its own past.
+    """Estimate each act from its own past, with one indexed query for each act.
 
-    As `first_estimates`, with the act's own past in place of its prompt: one indexed query for each such act. Without a
-    past, with the tokens of the `rows` that its tables bring into the prompt, by position.
-
-    InvalidInput when an act names a model that nobody answers for.
+    An act without a past is estimated as by `first_estimates`, with the tokens of its table rows (`rows`, by position).
+    Raises InvalidInput for a model without a driver.
     """
     estimates = first_estimates(narrative)
     quantile = runtime.settings.budget.estimate_quantile
@@ -91,13 +89,13 @@ def with_brought(estimates: Estimates, brought: Mapping[int, int | None]) -> Est
 
 
 def model_name(runtime: PlanParts, narrative: Narrative, act: Act) -> str:
-    """Return the model of the run's options, else of the act, the narrative or the settings, as it is written."""
+    """Return the name of the model as written in the run's options, else the act, the narrative or the settings."""
     chosen = narrative.run_options.model if narrative.run_options else None
     return chosen or act.model or narrative.model or runtime.default_model.model
 
 
 def fallback_names(narrative: Narrative, act: Act) -> tuple[str, ...]:
-    """Return the fallback models of the place that names the model, as they are written."""
+    """Return the names of the fallback models as written beside the model."""
     if narrative.run_options and narrative.run_options.model:
         return ()
     return act.fallbacks if act.model else narrative.fallbacks if narrative.model else ()
@@ -116,10 +114,9 @@ def from_json(data: Mapping[str, Any]) -> Estimates:
 
 
 def _stated(narrative: Narrative, speaking: Sequence[Act]) -> list[int | None]:
-    """Return what the narrative says that one turn of each act takes.
+    """Return the narrative's figure for one turn of each act, None where it has none.
 
-    What the narrative says that one turn of each act takes: its own carousel's figure, else an even part of what the
-    narrative's figure leaves; the first calls take what doesn't divide. None where nothing is said.
+    It is the figure of the act's own carousel, else an even part of the rest of the narrative's figure.
     """
     own = [act.carousel.estimated_tokens_per_iteration if act.carousel else None for act in speaking]
     total = narrative.carousel.estimated_tokens_per_iteration if narrative.carousel else None
@@ -138,7 +135,7 @@ def _stated(narrative: Narrative, speaking: Sequence[Act]) -> list[int | None]:
 
 
 def literal_tokens(act: Act, narrative: Narrative) -> int:
-    """Count the tokens that are written in the narrative; what references bring in is not known yet."""
+    """Count the tokens of the prompt's literal text. The values of references are not known yet."""
     texts = [item.content for item in act.inputs if item.type == "text"]
     texts += [system for system in (narrative.system_for(act),) if system]
     return sum(map(_literal_tokens, texts))

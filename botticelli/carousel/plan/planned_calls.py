@@ -31,8 +31,7 @@ REASONS_TOKENS = 200
 class Call:
     """The model calls of one act: `turns` of them, each reserved with the estimate in all `scopes`.
 
-    The model's scope is the last one; before it that of the spend limits of its provider, and before that the run's own:
-    its narrative's, its guilds' and its tenant's.
+    The scopes in order: narrative, guilds and tenant of the run; spend limits of the provider; the model.
     """
 
     model: ModelName
@@ -41,7 +40,7 @@ class Call:
     estimate: Estimate
     price: KnownPrice = UNKNOWN_PRICE
     fallbacks: tuple[Call, ...] = ()
-    """The same call of other models, in the order in which they are asked when this one is exhausted or down."""
+    """The same call with the fallback models, in order."""
     limits_note: str | None = None
     """A note for the user about limits that are a guess."""
     attempts: int = 1
@@ -51,7 +50,7 @@ class Call:
 
     @property
     def cost_usd(self) -> Decimal | None:
-        """Cost of one call by the estimate and the highest price that it can have; None when the price is unknown."""
+        """Return the cost of one call by its estimate and the highest price that may apply; None if the price is unknown."""
         return self.price.reserved_usd(self.estimate.input_tokens, self.estimate.output_tokens)
 
     @property
@@ -94,12 +93,12 @@ class Call:
 
     @property
     def scope(self) -> Scope:
-        """The model's."""
+        """Return the scope of the model."""
         return self.scopes[-1]
 
     @property
     def account_scope(self) -> Scope | None:
-        """The scope that all models of the provider share: its spend limits; None without any."""
+        """Return the scope of the provider's spend limits, which all its models share; None without any."""
         return next((scope for scope in self.scopes if scope.name == f"{self.model.provider}@{self._tier}"), None)
 
     @property
@@ -112,7 +111,7 @@ class Call:
 
     @property
     def expected_tokens(self) -> int | None:
-        """The narrative's own figure for one call, None when the estimate is ours."""
+        """Return the narrative's own figure for one call; None if it has none."""
         return self.estimate.tokens if self.estimate.source == "narrative" else None
 
     @property
@@ -126,7 +125,7 @@ class Call:
 
 
 Plan = dict[int, Call]
-"""By the position of the act, from 0; acts without a model call are not in it."""
+"""Calls by position of the act, from 0, without acts that call no model."""
 
 
 def carousel_of(narrative: Narrative) -> Carousel:
@@ -138,10 +137,10 @@ def plan_iteration(
 ) -> Plan:
     """Plan the calls of one iteration.
 
-    `estimates` are those of the run; what they leave open is estimated as at first. `demands`: budgets of one's own
-    that it was enqueued with hold beside those of this process.
+    `estimates` are those of the run; acts without one are estimated by `first_estimates`. The custom budgets in `demands`
+    apply in addition to those of this process.
 
-    InvalidInput when an act names a model that nobody answers for, SettingsError for a tier that isn't there.
+    Raises InvalidInput for a model without a driver, and SettingsError for a missing tier.
     """
     run_options = narrative.run_options or RunOptions()
     names = {"narrative": narrative.name, "guilds": literal_guilds(narrative), "tenant": run_options.tenant}
@@ -164,7 +163,7 @@ def plan_iteration(
 
 
 def without_scope(plan: Plan, scope: str) -> Plan | None:
-    """The plan without a model whose scope refuses: its calls go to their next model. None when one has no other."""
+    """Return the plan with the next models in place of one whose scope refuses; None if a call has no next one."""
     other: Plan = {}
     for position, call in plan.items():
         options = (call, *call.fallbacks)
@@ -176,7 +175,7 @@ def without_scope(plan: Plan, scope: str) -> Plan | None:
 
 
 def with_models(narrative: Narrative, plan: Plan) -> Narrative:
-    """The narrative with the models of its plan written into its acts: whatever a worker's settings say, these answer."""
+    """Return the narrative with the models of its plan in its acts, so that the settings of workers don't change them."""
     acts = [
         act.model_copy(update=_models(plan[position])) if position in plan else act
         for position, act in enumerate(narrative.acts)
@@ -189,7 +188,7 @@ def _models(call: Call) -> dict[str, Any]:
 
 
 def with_multipliers(narrative: Narrative, own: Multipliers) -> Narrative:
-    """The narrative with the multipliers of one run written into its most specific place: every worker reads them there."""
+    """Return the narrative with the multipliers of one run in its most specific place, where every worker reads them."""
     if narrative.carousel is None:
         return narrative.model_copy(update={"budget": own.over(narrative.budget)})
     carousel = narrative.carousel.model_copy(update={"budget": own.over(narrative.carousel.budget)})
@@ -202,7 +201,7 @@ def multipliers_of(narrative: Narrative) -> Multipliers:
 
 
 def scopes_in(plan: Plan) -> dict[str, Scope]:
-    """By name, all that its calls may spend from, those of other models included."""
+    """Return the scopes of all calls of a plan by name, fallback models included."""
     calls = [option for call in plan.values() for option in (call, *call.fallbacks)]
     return {scope.name: scope for call in calls for scope in call.scopes}
 
@@ -223,9 +222,9 @@ def estimated_cost_usd(plan: Plan) -> Decimal | None:
 
 
 def shares(plan: Plan) -> tuple[Share, ...]:
-    """List what the ticket of one iteration asks, a share for each scope.
+    """Return the shares of one iteration's ticket, one for each scope.
 
-    Slots are taken by the draws: a task that waits in the queue occupies none.
+    They have no slots, which draws take: a task that waits in the queue occupies none.
     """
     return merged([Share(scope, _turns(call)) for call in plan.values() for scope in call.scopes])
 
@@ -241,6 +240,6 @@ def _turns(call: Call) -> Amounts:
 
 
 def _multiplied(runtime: PlanParts, narrative: Narrative, scope: Scope) -> Scope:
-    """A model's limits, with the multipliers of the most specific place that has them."""
+    """Return the scope of a model with the multipliers of the most specific place that sets them."""
     general = Multipliers.model_validate(runtime.settings.budget.model_dump(include=set(Multipliers.model_fields)))
     return multiplied(scope, multipliers_of(narrative).over(general).model_dump())

@@ -14,7 +14,7 @@ from botticelli.store import PastCalls
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """Tokens: at least, expected, at most. `unknown` says what can't be known before."""
+    """A number of tokens: at least, expected, at most. `unknown` says which part can't be known in advance."""
 
     low: int = 0
     expected: int = 0
@@ -34,7 +34,7 @@ NOTHING = Size()
 
 @dataclass(slots=True)
 class Prompts:
-    """The prompts and answers of one narrative. `tables` are the sizes of rows, `past` what calls took before."""
+    """Computes the sizes of prompts and answers. `tables` has the sizes of rows, `past` those of past calls."""
 
     narrative: Narrative
     tables: TableSizes
@@ -42,7 +42,7 @@ class Prompts:
     _prompts: dict[int, Size] = field(default_factory=dict)
 
     def prompt(self, position: int) -> Size:
-        """All that one call of the act sends."""
+        """Return the size of everything that one call of the act sends."""
         return self.said(position) + self._history(position)
 
     def answer(self, position: int) -> Size:
@@ -55,7 +55,7 @@ class Prompts:
         return Size(low, expected, max(worst, most))
 
     def said(self, position: int) -> Size:
-        """The act's own prompt, without history: literal text, quoted answers, rows, what commands bring."""
+        """Return the size of the act's own prompt, without history: text, quoted answers, rows, results of commands."""
         if position not in self._prompts:
             act = self.narrative.acts[position]
             sizes = [self._quoted(position, reference) for reference in self._references(act)]
@@ -66,7 +66,7 @@ class Prompts:
         return self._prompts[position]
 
     def _rows(self, position: int) -> Size:
-        """The local estimate of a row may be twice the provider's count."""
+        """Return the size of rows. The provider's count may be half of the local estimate."""
         act = self.narrative.acts[position]
         if position not in self.tables and not any(isinstance(input_, TableInput) for input_ in act.inputs):
             return NOTHING
@@ -79,7 +79,7 @@ class Prompts:
         return [reference for text in texts for reference in text.references]
 
     def _quoted(self, position: int, reference: Reference) -> Size:
-        """An answer of an earlier act, or a part of it."""
+        """Return the size of a quoted answer of an earlier act, or of a part of it."""
         earlier = self._meant(position, reference)
         if earlier is None:
             return NOTHING
@@ -100,7 +100,7 @@ class Prompts:
         return self.answer(position).times(turns(act)) if act.calls_model else self.said(position)
 
     def _history(self, position: int) -> Size:
-        """The conversation of the acts before it."""
+        """Return the size of the conversation before the act."""
         act = self.narrative.acts[position]
         earlier = [n for n in self._before(position) if self._is_beside(n, position)] if act.history else []
         return sum((self._exchange(n) for n in earlier), NOTHING)

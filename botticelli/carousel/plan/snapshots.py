@@ -1,4 +1,4 @@
-"""The checked narrative of a run, read from its row once per process: a snapshot never changes."""
+"""Reads the checked narrative of a run from its row, once per process, since a snapshot never changes."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def estimates_of(tx: PlanRows, run_id: str) -> Estimates:
 
 
 def plan_of(runtime: PlanParts, tx: PlanRows, run_id: str) -> Plan:
-    """Return the plan of this run's iterations, made once per process: neither its snapshot nor the settings change."""
+    """Return the plan of the run's iterations, which is computed once per process."""
     plan: Plan | None = runtime.plans.get(run_id)
     if plan is None:
         while len(runtime.plans) >= CACHE_SIZE:
@@ -71,7 +71,7 @@ def demands_of_run(tx: PlanRows, run_id: str) -> tuple[Demands, ...]:
 
 
 def given_variables_of(tx: PlanRows, run_id: str) -> dict[str, str]:
-    """Return the variables given at enqueue; they win over every default, also over those of embedded narratives."""
+    """Return the variables given at enqueue. They override all defaults, those of embedded narratives included."""
     return _read(tx, run_id).variables
 
 

@@ -1,4 +1,4 @@
-"""The query and the filter of a narrative with their values filled in, as the store takes them. Runs nothing."""
+"""Builds queries and filters of table inputs with their values, for the store to run."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def query_of(input_: TableInput, resolve: Resolve) -> Query:
 
 
 def condition_of(filter_: Filter, resolve: Resolve) -> Condition:
-    """Values are data: what they hold never becomes a part of the filter."""
+    """Build the condition of a filter. Values are bound as data and never parsed as a part of the filter."""
     match filter_:
         case Comparison():
             return Test(filter_.column, filter_.op, _values(filter_, resolve))
@@ -49,8 +49,8 @@ def condition_of(filter_: Filter, resolve: Resolve) -> Condition:
 def _values(comparison: Comparison, resolve: Resolve) -> tuple[Operand, ...]:
     """Return the values of a comparison.
 
-    As texts, but for what only the database knows. Where many values may stand, a reference to a list stands for its
-    members.
+    Values are texts, except those that only the database knows. In the place of many values, a reference to a list stands
+    for its members.
     """
     values: list[Operand] = []
     for operand in comparison.values:

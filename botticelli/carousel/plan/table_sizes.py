@@ -1,4 +1,4 @@
-"""Counts the tokens that table rows bring into prompts, through the read-only role. Keeps no row."""
+"""Counts the tokens that table rows add to prompts, through the read-only role. Stores no row."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from botticelli.runtime.process import Runtime
 from botticelli.store.user_data.user_tables import Tables
 
 TableSizes = Mapping[int, int | None]
-"""By position of an act with tables: tokens of their rows; None where they can't be known before it is performed."""
+"""Tokens of table rows by position of the act; None if they are only known when it is performed."""
 
 
 class _OnlyLater(BotticelliError):
-    """A value that is there when the act is performed."""
+    """A value that is only known when the act is performed."""
 
 
 def table_sizes(runtime: Runtime, narrative: Narrative) -> dict[int, int | None]:
-    """Estimate the rows of all acts that read tables. Call it outside of transactions: it takes its own connection."""
+    """Estimate the rows of all acts that read tables. Call it outside a transaction: it uses a connection of its own."""
     acts = {position: _tables(act) for position, act in enumerate(narrative.acts)}
     return {position: _tokens(runtime, tables) for position, tables in acts.items() if tables}
 
