@@ -14,7 +14,7 @@ import time
 STARTS = {
     "python that does nothing": "pass",
     "import botticelli": "import botticelli",
-    "import botticelli.client": "import botticelli.client",
+    "import botticelli.client": "from botticelli.client import Client",
     "botticelli --help": "import sys; sys.argv = ['botticelli', '--help']; from botticelli.cli.main import main; main()",
 }
 """Code for each way in which a user starts Botticelli."""

@@ -13,8 +13,9 @@ HEAVY = ("celery", "sqlalchemy", "redis", "pydantic", "alembic", "rich", "psycop
 SDKS = ("genai_prices", "openai", "anthropic", "google", "httpx2", "xllamacpp")
 
 
-def imported_by(module: str) -> set[str]:
-    code = f"import {module}, sys, json; print(json.dumps(sorted(sys.modules)))"
+def imported_by(module: str, *names: str) -> set[str]:
+    statement = f"from {module} import {', '.join(names)}" if names else f"import {module}"
+    code = f"{statement}\nimport sys, json; print(json.dumps(sorted(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     return {name.split(".")[0] for name in json.loads(done.stdout)}
 
@@ -22,6 +23,11 @@ def imported_by(module: str) -> set[str]:
 @pytest.mark.parametrize("module", ["botticelli", "botticelli.client", "botticelli.messages", "botticelli.errors"])
 def test_importing_it_imports_nothing_heavy(module: str) -> None:
     assert imported_by(module).isdisjoint({*HEAVY, *SDKS})
+
+
+def test_client_and_its_options_import_nothing_heavy() -> None:
+    names = ("Client", "RunHandle", "EnqueueOptions", "WaitTimeout")
+    assert imported_by("botticelli.client", *names).isdisjoint({*HEAVY, *SDKS})
 
 
 def test_public_names_are_found_on_first_use() -> None:
