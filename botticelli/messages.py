@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 WIRE_VERSION = 1
 WIRE_HEADER = "botticelli_wire"
 QUEUE = "botticelli"
+SERVICE_TIERS = ("default", "flex", "priority")
+"""The service tiers that a request may choose for all calls of its run."""
 TASK_PREFIX = "botticelli."
 """The prefix of every task that workers perform; Celery's built-in tasks are refused."""
 ENQUEUE = "botticelli.enqueue"

@@ -103,7 +103,8 @@ def _options_of(version: int, arguments: Mapping[str, Any], own_id: str) -> Enqu
     key = given.get("idempotency_key")
     run_id = given.get("run_id") or (None if key else own_id)
     tags = tuple(given.get("tags", ()))
-    run_options = checked_run_options(given.get("tiers"), given.get("tenant"), given.get("model"))
+    named = {name: given.get(name) for name in ("tiers", "tenant", "model", "service_tier")}
+    run_options = checked_run_options(**named)
     demands = (read_request_demands(given["demands"]),) if given.get("demands") else ()
     return EnqueueRequest(
         variables=given.get("variables", {}),

@@ -44,6 +44,7 @@ class Client(RunReader, RunControls, EffectApprovals):
         tags: Sequence[str] = (),
         tiers: Mapping[str, str] | None = None,
         tenant: str | None = None,
+        service_tier: str | None = None,
         rehearse: bool = False,
     ) -> RunHandle:
         """Ask the workers to run a narrative, and return a handle at once, before any of them has accepted it.
@@ -65,6 +66,7 @@ class Client(RunReader, RunControls, EffectApprovals):
             tags=tags,
             tiers={} if tiers is None else tiers,
             tenant=tenant,
+            service_tier=service_tier,
             rehearse=rehearse,
         )
         if options is not None and keywords != EnqueueOptions():
@@ -113,7 +115,7 @@ class Client(RunReader, RunControls, EffectApprovals):
             print(fork.wait(timeout_seconds=60).status)
 
         It keeps the iterations before `number` (counted from 1), and in iteration `number` the acts before `act`; it
-        performs the rest. `changes` replace the prompt, system, model, temperature or max_tokens of acts. Raises
+        performs the rest. `changes` replace the prompt, system, model or a parameter of the calls of acts. Raises
         InvalidInput when this can't be performed, or would repeat an effect without `allow_effects`.
         """
         from botticelli.carousel import Fork, fork

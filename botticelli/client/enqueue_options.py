@@ -33,5 +33,7 @@ class EnqueueOptions:
     """By provider, the tier that the run uses in place of the one in the workers' settings."""
     tenant: str | None = None
     """Whose budget the run spends from, too."""
+    service_tier: str | None = None
+    """`default`, `flex` or `priority` for all calls, in place of the narrative's."""
     rehearse: bool = False
     """Answers bot commands offline and leaves tables unchanged; models are called."""

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from botticelli.narrative.call_parameters import ServiceTier
 from botticelli.narrative.frozen import Frozen
 
 NO_CAP = 2**31 - 1
@@ -30,12 +31,14 @@ class Multipliers(Frozen):
 class RunOptions(Frozen):
     """Holds the options that a run was enqueued with, which no narrative file sets.
 
-    `tiers` are by provider; `tenant` is whom the run is for. `model` replaces the models of all acts.
+    `tiers` are by provider; `tenant` is whom the run is for. `model` replaces the models of all acts, `service_tier` the
+    service tiers of all their calls.
     """
 
     tiers: dict[str, str] = Field(default_factory=dict)
     tenant: str | None = None
     model: str | None = None
+    service_tier: ServiceTier | None = None
 
 
 class ForEach(Frozen):

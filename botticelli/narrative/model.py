@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from botticelli.narrative.call_parameters import PARAMETERS, CallParameters, Place
 from botticelli.narrative.execution import Carousel, Multipliers, RunOptions
 from botticelli.narrative.frozen import Frozen
 from botticelli.narrative.gate import Gate
@@ -263,7 +264,7 @@ class Scope(Frozen):
     content: Content = Content()
 
 
-class Act(Frozen):
+class Act(CallParameters):
     """Describes one step of a narrative. Without any text or media among its inputs it makes no model call.
 
     An act that performs another narrative stands behind the acts of that narrative: `composes` is the position where
@@ -276,8 +277,6 @@ class Act(Frozen):
     model: str | None = None
     fallbacks: tuple[str, ...] = ()
     """Models to call instead, in this order, when the budget of `model` is exhausted or its provider is down."""
-    temperature: float | None = Field(default=None, ge=0, le=2)
-    max_tokens: int | None = Field(default=None, ge=1)
     output_var: str | None = None
     skip_if: Condition | None = None
     carousel: Carousel | None = None
@@ -321,15 +320,13 @@ def are_siblings(act: Act, other: Act) -> bool:
     return (act.scope.prefix, act.scope.start) == (other.scope.prefix, other.scope.start)
 
 
-class Narrative(Frozen):
+class Narrative(CallParameters):
     """Describes a whole, checked narrative. `snapshot` serialises it to JSON; `model_validate` reads it back."""
 
     name: str
     description: str = ""
     model: str | None = None
     fallbacks: tuple[str, ...] = ()
-    temperature: float | None = Field(default=None, ge=0, le=2)
-    max_tokens: int | None = Field(default=None, ge=1)
     system: Template | None = None
     variables: dict[str, str] = Field(default_factory=dict)
     """Default values of the variables that may be given at enqueue."""
@@ -383,6 +380,19 @@ class Narrative(Frozen):
     def system_for(self, act: Act) -> Template | None:
         """Return the system text of an act; that of the narrative holds only for the narrative's own acts."""
         return act.system or (None if act.scope else self.system)
+
+    def parameters_for(self, act: Act) -> CallParameters:
+        """Return the parameters of an act's calls; what it leaves open is the narrative's. A tier of the run wins."""
+        chosen: dict[str, Any] = {}
+        places: dict[str, Place] = {}
+        for name in PARAMETERS:
+            level: CallParameters = self if getattr(act, name) is None else act
+            chosen[name] = getattr(level, name)
+            places |= {name: level.places[name]} if name in level.places else {}
+        if self.run_options is not None and self.run_options.service_tier is not None:
+            chosen["service_tier"] = self.run_options.service_tier
+            places.pop("service_tier", None)
+        return CallParameters(**chosen, places=places)
 
     def securities_for(self, act: Act, command: BotCommandInput) -> tuple[Security, ...]:
         """Return every security rule that a command of an act must obey."""

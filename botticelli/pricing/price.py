@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
+from functools import reduce
 from typing import Any
 
 from botticelli.pricing.rates import Rates, TokenCounts
@@ -135,14 +136,17 @@ class ModelPrice:
         over = [step.over_tokens for step in price.steps if usage.input_tokens > step.over_tokens]
         return Charge(rates.cost_usd(usage), Applied(rates, name, self.source, over[-1] if over else None))
 
-    def highest(self, moment: datetime, input_tokens: int) -> Rates:
-        """Return the highest standard rates for a prompt of this size from `moment` to a day later."""
+    def highest(self, moment: datetime, input_tokens: int, service: str = STANDARD) -> Rates:
+        """Return the highest rates for a prompt of this size from `moment` to a day later.
+
+        Those of the service that is asked for, or of the standard one, which may answer instead.
+        """
         moment = moment.astimezone(UTC)
-        periods = self.periods[STANDARD]
-        rates = _active(periods, moment).rates_for(input_tokens)
-        for change in _changes(periods, moment):
-            rates = rates.highest(_active(periods, change).rates_for(input_tokens))
-        return rates
+        services = {STANDARD, self.known(service)}
+        periods = [period for name in services for period in self.periods.get(name.partition("+")[0], ())]
+        moments = [moment, *_changes(periods, moment)]
+        rates = [self.at(each, name).rates_for(input_tokens) for name in services for each in moments]
+        return reduce(Rates.highest, rates)
 
     def next_change(self, moment: datetime) -> date | None:
         """Return the next day on which a price starts."""
@@ -156,7 +160,7 @@ def _active(periods: tuple[Period, ...], moment: datetime) -> Price:
     return active[-1] if active else periods[0].price
 
 
-def _changes(periods: tuple[Period, ...], moment: datetime) -> Iterator[datetime]:
+def _changes(periods: Sequence[Period], moment: datetime) -> Iterator[datetime]:
     """Yield the moments within the horizon at which a period starts."""
     for period in periods:
         first = period.hours[0] if period.hours else time()

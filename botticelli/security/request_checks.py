@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from botticelli.errors import InvalidInput
+from botticelli.messages import SERVICE_TIERS
 from botticelli.untrusted.storable import is_blank
 
 MOST_ITERATIONS = 2**31 - 1
@@ -98,6 +99,11 @@ def _tiers(name: str, value: Any) -> None:
         _name(f"{name}.{key}", tier)
 
 
+def _service_tier(name: str, value: Any) -> None:
+    if value not in SERVICE_TIERS:
+        raise _wrong(name, f"must be one of {', '.join(SERVICE_TIERS)}")
+
+
 def _table(name: str, value: Any) -> None:
     if not isinstance(value, Mapping):
         raise _wrong(name, f"must be a table, not {_kind(value)}")
@@ -145,6 +151,7 @@ CHECKS: Mapping[str, Check] = {
     "tiers": _tiers,
     "tenant": _name,
     "model": _name,
+    "service_tier": _service_tier,
     "rehearse": _flag,
     "demands": _demands,
 }

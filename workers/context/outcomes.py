@@ -75,6 +75,10 @@ class ForReview(Exception):
     """Ends the iteration after an answer that was not accepted: a person reviews it, and no later act uses it."""
 
 
+class ModelDown(ActFailed):
+    """Ends the calls of one model, which will not answer now; another one may."""
+
+
 class RunEnding(Exception):
     """Stops an act before its next call, because the run was cancelled or has failed elsewhere."""
 

@@ -80,6 +80,8 @@ class UnstatedLimits:
 
 
 unstated_limits = UnstatedLimits()
+flex_refusals = UnstatedLimits()
+"""The same for requests of the service tier flex that a provider has no room for."""
 
 
 def _jitter(seconds: float, part: float) -> float:

@@ -191,13 +191,16 @@ class _Turn:
         schema = schema_of(self._stage, self._position)
         prompt = storable("\n\n".join(piece.text for piece in given.pieces) + (schema.note if schema else ""))
         system = self._stage.narrative.system_for(self._act)
-        temperature = self._act.temperature
+        parameters = self._stage.narrative.parameters_for(self._act)
         request = GenerateRequest(
             model=call.model.model,
             messages=messages(self._stage, prompt, given.media),
             system=storable(render_text(system, self._resolve)) if system else None,
-            temperature=self._stage.narrative.temperature if temperature is None else temperature,
-            max_tokens=self._act.max_tokens or self._stage.narrative.max_tokens,
+            temperature=parameters.temperature,
+            top_p=parameters.top_p,
+            max_tokens=parameters.max_tokens,
+            thinking=parameters.thinking,
+            service_tier=parameters.service_tier,
             json=self._act.format == "json",
             expected_tokens=call.expected_tokens,
         )

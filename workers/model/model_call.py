@@ -31,8 +31,9 @@ from botticelli.telemetry.log import log
 from workers.batching.batched_draws import GrantedDraw
 from workers.batching.wait_window import busy_counter
 from workers.context.iteration_context import IterationContext
-from workers.context.outcomes import ActFailed, CapReached, ParkUntil
-from workers.context.retry_waits import next_wait, unstated_limits
+from workers.context.outcomes import ActFailed, CapReached, ModelDown, ParkUntil
+from workers.context.retry_waits import flex_refusals, next_wait, unstated_limits
+from workers.model.flex_capacity import wait_for_capacity
 from workers.model.limit_learning import record_learned_limits
 from workers.model.send_delays import spreads_of
 from workers.model.spend_cap import pause_for_spend_cap
@@ -54,10 +55,6 @@ class Answer:
     @property
     def response(self) -> GenerateResponse:
         return self.paid.response
-
-
-class ModelDown(ActFailed):
-    """This model will not answer now; another one may."""
 
 
 class ModelCall:
@@ -124,6 +121,7 @@ class ModelCall:
                     response = self._generate(driver, request)
                 reach("model_answered")
                 unstated_limits.end(self._call.scope.name)
+                flex_refusals.end(self._call.scope.name)
             except DriverError as error:
                 self._settle_failure(draw, error)
                 self._back_off(error)
@@ -229,6 +227,8 @@ class ModelCall:
             pause_for_spend_cap(self._stage, self._call, error, self._act)
         if isinstance(error, DriverTerminal):
             raise (ModelDown if error.elsewhere else ActFailed)(f"{model}: {error}") from None
+        if isinstance(error, DriverTransient) and error.no_capacity:
+            wait_for_capacity(self._stage, self._call, error, self._act)
         if isinstance(error, DriverTransient) and error.too_steep:
             self._stage.runtime.scopes.effective_limits.restart(self._call.scope)
         limited = isinstance(error, DriverTransient) and error.limited

@@ -1,4 +1,4 @@
-"""Checks the options of a run (tiers, tenant, model) and writes them into its narrative. Knows no limit and spends nothing."""
+"""Checks the options of a run (tiers, tenant, models, service tier) and writes them into its narrative. Spends nothing."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 from botticelli.drivers import ModelName
 from botticelli.errors import InvalidInput
+from botticelli.narrative.call_parameters import ServiceTier
 from botticelli.narrative.execution import RunOptions
 from botticelli.narrative.model import Narrative
 from botticelli.runtime.process import Runtime
@@ -16,7 +17,10 @@ LONGEST_TENANT = 200
 
 
 def checked_run_options(
-    tiers: Mapping[str, Any] | None = None, tenant: str | None = None, model: str | None = None
+    tiers: Mapping[str, Any] | None = None,
+    tenant: str | None = None,
+    model: str | None = None,
+    service_tier: ServiceTier | None = None,
 ) -> RunOptions:
     """Return checked options.
 
@@ -30,7 +34,7 @@ def checked_run_options(
         raise InvalidInput("this can't be the name of a tenant", where="tenant", do=do)
     if model is not None and not (isinstance(model, str) and model.strip() and model.isprintable()):
         raise InvalidInput("this can't be the name of a model", where="model", do="write PROVIDER/MODEL")
-    return RunOptions(tiers=dict(tiers or {}), tenant=tenant, model=model)
+    return RunOptions(tiers=dict(tiers or {}), tenant=tenant, model=model, service_tier=service_tier)
 
 
 def with_options(runtime: Runtime, narrative: Narrative, run_options: RunOptions) -> Narrative:

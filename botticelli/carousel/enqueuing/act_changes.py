@@ -9,11 +9,12 @@ from pydantic import ValidationError
 
 from botticelli.errors import InvalidInput
 from botticelli.narrative import Environment, parse_template
+from botticelli.narrative.call_parameters import PARAMETERS
 from botticelli.narrative.model import Act, Narrative, Template, TextInput
 
 
 def changed(narrative: Narrative, changes: Mapping[str, str]) -> Narrative:
-    """Return the narrative with `changes` (`ACT.KEY`: text) to prompt, system, model, temperature or max_tokens of acts.
+    """Return the narrative with `changes` (`ACT.KEY`: text) to prompt, system, model or a parameter of the calls of acts.
 
     Raises InvalidInput.
     """
@@ -57,7 +58,8 @@ def _system(act: Act, key: str, text: str) -> Act:
 def _plain(act: Act, key: str, text: str) -> Act:
     """Return the act with a changed value, checked like a value of a file."""
     try:
-        return Act.model_validate({**act.model_dump(), key: text})
+        places = {name: place for name, place in act.places.items() if name != key}
+        return Act.model_validate({**act.model_dump(), "places": places, key: text})
     except ValidationError as error:
         message = error.errors(include_input=False, include_url=False)[0]["msg"]
         raise InvalidInput(f"{text!r}: {message}", where=f"{act.name}.{key}", do="give another value") from None
@@ -67,8 +69,7 @@ _KEYS: Mapping[str, Callable[[Act, str, str], Act]] = {
     "prompt": _prompt,
     "system": _system,
     "model": _plain,
-    "temperature": _plain,
-    "max_tokens": _plain,
+    **dict.fromkeys(PARAMETERS, _plain),
 }
 
 

@@ -12,6 +12,7 @@ from botticelli.carousel.admission.dispatch import advance, publish
 from botticelli.carousel.checks.command_checks import check_commands, with_rehearsed
 from botticelli.carousel.checks.media_and_tables import check_media, media_in, table_notes
 from botticelli.carousel.checks.model_keys import default_model_notes, key_notes
+from botticelli.carousel.checks.model_parameters import check_parameters
 from botticelli.carousel.checks.run_checks import check_variables, checked_plan, limit_notes
 from botticelli.carousel.checks.run_options import with_options
 from botticelli.carousel.enqueuing.row_copy import RowCopy, begin_copy
@@ -167,6 +168,7 @@ def _checked(
         warnings += table_notes(runtime, tx, narrative, source)
     plan = checked_plan(runtime, narrative, source, estimates, options.demands)
     check_media(runtime, plan, narrative, source)
+    warnings += check_parameters(runtime, plan, narrative, source)
     warnings += [*limit_notes(plan), *key_notes(runtime, plan, worker_here=options.worker_here)]
     check_variables(narrative, options.variables)
     new = new_run(runtime, with_rehearsed(runtime, narrative), plan, source, options, rows=rows)

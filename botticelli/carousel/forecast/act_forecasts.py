@@ -15,6 +15,7 @@ from botticelli.carousel.plan.planned_calls import REASONS_TOKENS, Call, Plan
 from botticelli.carousel.plan.prompt_sizes import Prompts, Size
 from botticelli.carousel.plan.table_sizes import TableSizes
 from botticelli.narrative.model import Narrative
+from botticelli.pricing import STANDARD
 from botticelli.runtime.process import Runtime
 from botticelli.store import PastCalls
 
@@ -60,6 +61,8 @@ class ActForecast:
     seconds: float
     seconds_source: SecondsSource
     samples: int
+    service: str = STANDARD
+    """The service that the act asks for, by which its cost is priced."""
     unknown: tuple[str, ...] = ()
 
 
@@ -163,6 +166,7 @@ def _act(
         seconds=seconds[0],
         seconds_source=seconds[1],
         samples=past.samples,
+        service=call.service,
         unknown=() if is_known else stated.unknown,
     )
 
@@ -207,7 +211,7 @@ def _cost(call: Call, past: PastCalls | None, stated: Stated) -> tuple[Range[Dec
 
 
 def _price(call: Call, input_tokens: int, output_tokens: int) -> Decimal | None:
-    return call.price.expected_usd(input_tokens, output_tokens)
+    return call.price.expected_usd(input_tokens, output_tokens, call.service)
 
 
 def _seconds(runtime: Runtime, call: Call, past: PastCalls) -> tuple[float, SecondsSource]:

@@ -18,10 +18,9 @@ from botticelli.carousel.plan.estimates import (
     Estimates,
     first_estimates,
     learned_estimates,
-    model_name,
     with_brought,
 )
-from botticelli.carousel.plan.planned_calls import plan_iteration, scopes_in
+from botticelli.carousel.plan.planned_calls import Call, plan_iteration, scopes_in
 from botticelli.carousel.plan.snapshots import estimates_of, narrative_of
 from botticelli.carousel.plan.table_sizes import TableSizes
 from botticelli.errors import BotticelliError
@@ -81,7 +80,7 @@ def _live(runtime: Runtime, narrative: Narrative, rows: RunRows | None) -> Knowl
     with runtime.store.transaction() as tx:
         estimates = learned_estimates(runtime, tx, narrative, brought)
         plan = plan_iteration(runtime, narrative, estimates)
-        calls = {position: _past_calls(runtime, tx, narrative, position) for position in plan}
+        calls = {position: _past_calls(tx, narrative, position, call) for position, call in plan.items()}
         overrides = tx.overrides.in_force()
         scopes = scopes_in(plan)
         others = [other for run in _going_on(tx) if (other := _other(runtime, tx, run, scopes)) is not None]
@@ -91,10 +90,8 @@ def _live(runtime: Runtime, narrative: Narrative, rows: RunRows | None) -> Knowl
     return Knowledge(estimates, calls, overrides, learned, usages, charges, others, is_live=True, rows=brought)
 
 
-def _past_calls(runtime: Runtime, tx: Transaction, narrative: Narrative, position: int) -> PastCalls:
-    act = narrative.acts[position]
-    model = runtime.drivers.resolve(model_name(runtime, narrative, act))
-    return tx.ledger.past_calls(narrative.name, act.name, str(model))
+def _past_calls(tx: Transaction, narrative: Narrative, position: int, call: Call) -> PastCalls:
+    return tx.ledger.past_calls(narrative.name, narrative.acts[position].name, str(call.model), call.service)
 
 
 def _going_on(tx: Transaction) -> list[Run]:

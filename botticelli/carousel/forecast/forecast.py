@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 from botticelli.carousel.checks.command_checks import check_commands
 from botticelli.carousel.checks.media_and_tables import check_media
+from botticelli.carousel.checks.model_parameters import check_parameters
 from botticelli.carousel.checks.run_checks import check_variables, checked_plan, limit_notes, readiness_notes
 from botticelli.carousel.checks.run_options import with_options
 from botticelli.carousel.enqueuing.enqueue import EnqueueRequest, new_run
@@ -140,6 +141,7 @@ def _checked(
     warnings = check_commands(runtime, narrative, source, rehearse=options.rehearse)
     plan = checked_plan(runtime, narrative, source, knowledge.estimates)
     check_media(runtime, plan, narrative, source)
+    warnings += check_parameters(runtime, plan, narrative, source)
     check_variables(narrative, options.variables)
     new = new_run(runtime, narrative, plan, source, options, rows=rows)
     return new, plan, [*warnings, *limit_notes(plan), *readiness_notes(runtime, plan)]

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 Source = Literal["narrative", "history", "prompt"]
 DEFAULT_MAX_TOKENS = 1024
 """Estimated tokens of an answer whose length neither the narrative nor the act limits."""
+THINKING_TOKENS = {"low": 1024, "medium": 4096, "high": 16_384}
+"""Estimated tokens of thinking before an answer without a limit, by the level that the narrative chooses."""
 FEWEST_SAMPLES = 5
 """Minimum of past calls for a quantile."""
 
@@ -47,11 +49,18 @@ def first_estimates(narrative: Narrative) -> Estimates:
     estimates: Estimates = {}
     for (position, act), figure in zip(speaking, stated, strict=True):
         prompt_tokens = literal_tokens(act, narrative)
-        answer_tokens = act.max_tokens or narrative.max_tokens or DEFAULT_MAX_TOKENS
+        answer_tokens = expected_answer_tokens(narrative, act)
         tokens = prompt_tokens + answer_tokens if figure is None else figure
         source: Source = "prompt" if figure is None else "narrative"
         estimates[position] = Estimate(tokens, source, min(prompt_tokens, tokens))
     return estimates
+
+
+def expected_answer_tokens(narrative: Narrative, act: Act) -> int:
+    """Return the limit of an answer, which includes thinking; without one what is usual for its level of thinking."""
+    parameters = narrative.parameters_for(act)
+    usual_tokens = DEFAULT_MAX_TOKENS + THINKING_TOKENS.get(parameters.thinking or "off", 0)
+    return usual_tokens if parameters.max_tokens is None else parameters.max_tokens
 
 
 def learned_estimates(

@@ -19,7 +19,7 @@ from botticelli.drivers import ModelName
 from botticelli.narrative import literal_guilds
 from botticelli.narrative.execution import Carousel, Multipliers, RunOptions
 from botticelli.narrative.model import Narrative
-from botticelli.pricing import UNKNOWN_PRICE, KnownPrice
+from botticelli.pricing import STANDARD, UNKNOWN_PRICE, KnownPrice
 from botticelli.settings.demands import Demands
 
 ONCE = Carousel(iterations=1)
@@ -45,13 +45,15 @@ class Call:
     """A note for the user about limits that are a guess."""
     attempts: int = 1
     """How many answers one turn may ask for; those after the first also hold the answer before and why it was rejected."""
+    service: str = STANDARD
+    """The service that is asked for, by the word of the prices: `flex` costs less, but the standard one may answer."""
     counts_cached: bool = False
     """Whether cached input tokens count in the provider's windows of input tokens."""
 
     @property
     def cost_usd(self) -> Decimal | None:
         """Return the cost of one call by its estimate and the highest price that may apply; None if the price is unknown."""
-        return self.price.reserved_usd(self.estimate.input_tokens, self.estimate.output_tokens)
+        return self.price.reserved_usd(self.estimate.input_tokens, self.estimate.output_tokens, self.service)
 
     @property
     def dearest_usd(self) -> Decimal | None:
@@ -148,6 +150,8 @@ def plan_iteration(
     plan: Plan = {}
     for position, estimate in (first_estimates(narrative) | estimates).items():
         act = narrative.acts[position]
+        tier_of_act = narrative.parameters_for(act).service_tier
+        service = STANDARD if tier_of_act in (None, "default") else tier_of_act
         calls = []
         for name in (model_name(runtime, narrative, act), *fallback_names(narrative, act)):
             model = runtime.drivers.resolve(name)
@@ -155,7 +159,7 @@ def plan_iteration(
             budget = runtime.scopes.model_budget(model, tier)
             account = (budget.account,) if budget.account else ()
             scopes = (*own, *account, _multiplied(runtime, narrative, budget.scope))
-            call = Call(model, scopes, turns(act), estimate, runtime.price(model, tier))
+            call = Call(model, scopes, turns(act), estimate, runtime.price(model, tier), service=service)
             attempts = act.gate.attempts if act.gate else 1
             calls.append(replace(call, limits_note=budget.note, counts_cached=budget.counts_cached, attempts=attempts))
         plan[position] = replace(calls[0], fallbacks=tuple(calls[1:]))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from botticelli.carousel.plan.estimates import DEFAULT_MAX_TOKENS, FEWEST_SAMPLES, literal_tokens, turns
+from botticelli.carousel.plan.estimates import FEWEST_SAMPLES, expected_answer_tokens, literal_tokens, turns
 from botticelli.carousel.plan.table_sizes import TableSizes
 from botticelli.narrative import visible
 from botticelli.narrative.model import Act, BotCommandInput, Narrative, Reference, TableInput, are_siblings
@@ -48,7 +48,7 @@ class Prompts:
     def answer(self, position: int) -> Size:
         """Return the size of one call: its past size, else the largest possible one."""
         act, past = self.narrative.acts[position], self.past.get(position, PastCalls(0))
-        most = act.max_tokens or self.narrative.max_tokens or DEFAULT_MAX_TOKENS
+        most = expected_answer_tokens(self.narrative, act)
         if past.samples < FEWEST_SAMPLES or not past.output_tokens:
             return Size(0, most, most)
         low, expected, worst = past.output_tokens

@@ -9,9 +9,11 @@ import click
 
 from botticelli.cli.base.completions import complete_runs
 from botticelli.cli.base.context import Invocation
+from botticelli.messages import SERVICE_TIERS
 
 if TYPE_CHECKING:
     from botticelli.carousel.enqueuing.enqueue import EnqueueRequest
+    from botticelli.narrative.call_parameters import ServiceTier
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -55,10 +57,15 @@ def multiplier_option(figure: str, words: str) -> Callable[[Command], Command]:
 
 
 def model_and_tier_options(command: Command) -> Command:
-    """Add `--model`, the repeatable `--tier PROVIDER=TIER`, parsed into the mapping `tiers`, and `--tenant`."""
+    """Add `--model`, `--service-tier`, the repeatable `--tier PROVIDER=TIER`, a mapping `tiers`, and `--tenant`."""
     model = click.option("--model", metavar="PROVIDER/MODEL", help="Use this model for all acts.")
+    service_tier = click.option(
+        "--service-tier",
+        type=click.Choice(SERVICE_TIERS),
+        help="Use this service tier for all calls: flex is slower at about half the price, priority faster and dearer.",
+    )
     tenant = click.option("--tenant", metavar="NAME", help="Also spend from this tenant's budget in the settings.")
-    return model(tiers_option(tenant(command)))
+    return model(service_tier(tiers_option(tenant(command))))
 
 
 def tiers_option(command: Command) -> Command:
@@ -81,6 +88,7 @@ def enqueue_options(
     tiers: dict[str, str],
     tenant: str | None,
     model: str | None = None,
+    service_tier: ServiceTier | None = None,
     **others: Any,
 ) -> EnqueueRequest:
     """Build `EnqueueRequest` from the options above; `others` are passed by their field names."""
@@ -91,7 +99,8 @@ def enqueue_options(
     multipliers = Multipliers(
         rpm_multiplier=rpm_multiplier, tpm_multiplier=tpm_multiplier, rpd_multiplier=rpd_multiplier
     )
-    return EnqueueRequest(**others, multipliers=multipliers, run_options=checked_run_options(tiers, tenant, model))
+    run_options = checked_run_options(tiers, tenant, model, service_tier)
+    return EnqueueRequest(**others, multipliers=multipliers, run_options=run_options)
 
 
 def _tiers(ctx: click.Context, parameter: click.Parameter, given: tuple[str, ...]) -> dict[str, str]:

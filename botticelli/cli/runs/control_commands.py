@@ -141,7 +141,7 @@ def fork_run(
     """Start a new run from iteration N of an older one.
 
     It copies the iterations before N with their outputs, at no cost, and performs the rest. KEY is prompt, system,
-    model, temperature or max_tokens. Prints the id of the new run.
+    model, temperature, top_p, max_tokens, thinking or service_tier. Prints the id of the new run.
     """
     from botticelli.carousel import Actor, Fork, fork
     from botticelli.cli.follow.plain_views import PlainView

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from botticelli.cli.base.formatting import duration, iterations, moment, money, number, safe
 from botticelli.cli.base.layout import table
+from botticelli.pricing import STANDARD
 
 if TYPE_CHECKING:
     from botticelli.carousel.forecast.act_forecasts import ActForecast, Range
@@ -53,7 +54,7 @@ def _act(act: ActForecast) -> tuple[str, ...]:
     tokens, cost = act.tokens, act.cost_usd
     return (
         act.act,
-        act.model,
+        act.model if act.service == STANDARD else f"{act.model} ({act.service})",
         number(act.calls_per_iteration) + ("?" if act.may_be_skipped else ""),
         "unknown" if tokens is None else f"{number(tokens.low)}/{number(tokens.expected)}/{number(tokens.worst)}",
         act.tokens_source,

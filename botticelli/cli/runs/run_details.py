@@ -15,6 +15,7 @@ from botticelli.cli.base.json_output import as_json, plain
 from botticelli.cli.base.layout import table, wrapped
 from botticelli.cli.follow.summary import summary, usage_text
 from botticelli.errors import NotFound
+from botticelli.pricing import STANDARD
 from botticelli.store import REJECTED, ActRow, Iteration, Run, RunAction, Store
 
 
@@ -79,6 +80,7 @@ class Details:
             self._run = tx.runs.get(run_id)
             self._options = _options(tx.runs.snapshot(self._run.id).narrative)
             self._actions = tx.run_actions.of_run(run_id)
+            self._services = tx.ledger.services(run_id)
             self._ledger = {name: int(total) for name, total in tx.ledger.totals(run_id).items()}
             if iteration is not None and not self._numbered(tx.iterations.of_run(run_id, after=iteration - 1, limit=1)):
                 raise NotFound(
@@ -86,9 +88,9 @@ class Details:
                 )
 
     def print_json(self) -> None:
-        """Print `{"run", "result", "options", "ledger", "actions", "iterations": [{..., "acts": [...]}]}`, page by page."""
+        """Print the run with `iterations`, each with `acts`, as one line of JSON, page by page."""
         head = {"run": self._run, "result": result_of(self._run), "options": self._options, "ledger": self._ledger}
-        head["actions"] = self._actions
+        head |= {"services": self._services, "actions": self._actions}
         click.echo(as_json(head)[:-1] + ', "iterations": [', nl=False)
         separator = ""
         for page in self._pages(after=0):
@@ -117,6 +119,7 @@ class Details:
             f"  created    {moment(run.created_at)}, started {moment(run.started_at)}, ended {moment(run.finished_at)}",
             f"  requests   {requests}, of which {unknown} have an unknown outcome",
             *_doubtful_line(ledger["doubtful_requests"]),
+            *_services_line(self._services),
             *([f"  forked     from {safe(run.forked_from)}, iteration {run.forked_at}"] if run.forked_from else []),
             *_option_lines(self._options),
             *([f"  tags       {safe(', '.join(run.tags))}"] if run.tags else []),
@@ -165,14 +168,23 @@ def _doubtful_line(requests: int) -> list[str]:
     return [f"  usage      estimated for {number(requests)} requests: the provider's count can't be true"]
 
 
+def _services_line(services: Mapping[str, int]) -> list[str]:
+    """Return the answers by service tier, unless all are of the standard one."""
+    if not services.keys() - {STANDARD}:
+        return []
+    counts = ", ".join(f"{number(count)} {safe(name)}" for name, count in services.items())
+    return [f"  answered   by service tier: {counts}"]
+
+
 def _options(snapshot: Mapping[str, Any]) -> dict[str, Any]:
-    """Return `{"tiers", "tenant", "model", "multipliers"}` from a run's snapshot; empty values for a rejected request."""
+    """Return the options from a run's snapshot by name; empty values for a rejected request."""
     run_options, carousel = snapshot.get("run_options") or {}, snapshot.get("carousel") or {}
     multipliers = {**(snapshot.get("budget") or {}), **(carousel.get("budget") or {})}
     return {
         "tiers": run_options.get("tiers", {}),
         "tenant": run_options.get("tenant"),
         "model": run_options.get("model"),
+        "service_tier": run_options.get("service_tier") or snapshot.get("service_tier"),
         "multipliers": multipliers,
     }
 
@@ -184,6 +196,7 @@ def _option_lines(options: Mapping[str, Any]) -> list[str]:
         "tiers": tiers,
         "tenant": options["tenant"],
         "model": options["model"],
+        "service": options["service_tier"] and f"tier {options['service_tier']}",
         "uses": multipliers and f"of the limits: {multipliers}",
     }
     return [f"  {name:<10} {safe(text)}" for name, text in named.items() if text]

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from botticelli.narrative.call_parameters import PARAMETERS, Place
 from botticelli.narrative.document.outline import Outline, WrittenAct
 from botticelli.narrative.document.sections import NarrativeSection, NarrativeSections, TomlValue
 from botticelli.narrative.execution import Carousel, Multipliers
@@ -31,8 +32,7 @@ from botticelli.narrative.templates.template_reader import ReferenceUse, Templat
 from botticelli.toml_text.positions import TomlPath
 
 _ACT_FIELDS = (
-    "temperature",
-    "max_tokens",
+    *PARAMETERS,
     "output_var",
     "format",
     "history",
@@ -42,7 +42,7 @@ _ACT_FIELDS = (
 )
 _NOWHERE = NarrativeSection(None, TomlValue(("narrative",), {}), {})
 _HEADER_FIELDS = (
-    *("description", "temperature", "max_tokens"),
+    *("description", *PARAMETERS),
     *("target", "template", "skip_content_generation", "preserve_source"),
 )
 
@@ -116,6 +116,7 @@ def build_draft(outline: Outline, sections: NarrativeSections, context: LoadCont
         carousel=_narrative_carousel(outline, budget, context),
         schedule=read_schedule((*path, "schedule"), header["schedule"], problems) if "schedule" in header else None,
         acts=(),
+        places=_places(path, header, problems),
         **_split_models(header),
         **_pick(header, _HEADER_FIELDS),
     )
@@ -209,6 +210,7 @@ def _build_act(
         carousel=_read_act_carousel(written, table, draft, problems),
         needs=_read_needs(written, table, draft, problems),
         line=problems.line_of(path),
+        places=_places(path, table, problems),
         **_split_models(table),
         **_pick(table, _ACT_FIELDS),
     )
@@ -264,6 +266,11 @@ def _split_models(table: Mapping[str, Any]) -> dict[str, Any]:
         return {}
     first, *rest = [table["model"]] if isinstance(table["model"], str) else table["model"]
     return {"model": first, "fallbacks": tuple(rest)}
+
+
+def _places(path: TomlPath, table: Mapping[str, Any], problems: Problems) -> dict[str, Place]:
+    at = {name: problems.place_of((*path, name)) for name in PARAMETERS if name in table}
+    return {name: Place(line=line, column=column) for name, (line, column) in at.items()}
 
 
 def _pick(table: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Any]:

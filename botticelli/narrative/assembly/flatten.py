@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from botticelli.narrative.call_parameters import PARAMETERS, CallParameters, Place
 from botticelli.narrative.model import Act, Input, Narrative, NarrativeInput, Reference, Scope
 from botticelli.narrative.templates.reference_walk import map_references
 
@@ -65,7 +66,8 @@ class FlatActs:
 
         for number, inner_act in enumerate(inner.acts):
             scope = self._build_scope(inner_act, inner, prefix, start, turn)
-            update = {"name": prefix + inner_act.name, "scope": scope, **_defaults(inner_act, inner.narrative, act)}
+            update = {"name": prefix + inner_act.name, "scope": scope}
+            update |= _defaults(inner_act, inner.narrative, act, inner.file)
             after = entry if number == 0 else (start + number - 1,)
             if inner_act.after is not None:
                 after = tuple(start + position for position in inner_act.after) or entry
@@ -106,17 +108,29 @@ class FlatActs:
         return tuple(after) if self.is_ordered else None
 
 
-def _defaults(act: Act, inner: Narrative, performer: Act) -> dict[str, object]:
+def _defaults(act: Act, inner: Narrative, performer: Act, file: str) -> dict[str, object]:
     """Fill in what an act leaves open from its narrative, then from the act that performs it."""
     chooser = next((level for level in (act, inner, performer) if level.model is not None), act)
     defaults: dict[str, object] = {"model": chooser.model, "fallbacks": chooser.fallbacks}
-    for name in ("temperature", "max_tokens"):
-        values = (getattr(act, name), getattr(inner, name), getattr(performer, name))
-        defaults[name] = next((value for value in values if value is not None), None)
+    defaults |= _parameters(act, inner, performer, file)
     defaults["retries"] = performer.retries if act.retries is None else act.retries
     if act.scope is None:
         defaults["system"] = act.system or inner.system
     return defaults
+
+
+def _parameters(act: Act, inner: Narrative, performer: Act, file: str) -> dict[str, object]:
+    """Return the parameters of an act's calls, with their places; `file` is that of the act and its narrative."""
+    chosen: dict[str, object] = {}
+    places: dict[str, Place] = {}
+    for name in PARAMETERS:
+        levels: tuple[CallParameters, ...] = (act, inner, performer)
+        level = next((level for level in levels if getattr(level, name) is not None), act)
+        chosen[name] = getattr(level, name)
+        if (place := level.places.get(name)) is not None:
+            is_own = level is performer or place.file
+            places[name] = place if is_own else place.model_copy(update={"file": file})
+    return {**chosen, "places": places}
 
 
 def _with_ends(act: Act, ends: Sequence[tuple[int, ...]]) -> tuple[object, ...]:

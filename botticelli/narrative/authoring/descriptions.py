@@ -6,7 +6,10 @@ from collections.abc import Mapping
 
 _MODEL = "The model: `provider/model`, such as `anthropic/claude-haiku-5-5`, or a bare name that a driver claims."
 _TEMPERATURE = "The randomness of the answer, from 0 (always the likeliest word) to 2."
-_MAX_TOKENS = "The longest answer, in tokens."
+_MAX_TOKENS = "The longest answer, in tokens, with what the model thinks before it."
+_TOP_P = "Only the likeliest words, of this share of the probability, over 0 and up to 1."
+_THINKING = "How much the model thinks before it answers; without it the model decides."
+_SERVICE_TIER = "flex: slower at about half the price. priority: faster, and dearer. default: neither."
 _CAROUSEL = "Repeats this, and says what happens when the budget is exhausted."
 _BUDGET = "How much of the providers' limits may be used."
 _REQUIRED = "true: when the command fails, the act fails. false: its failure becomes the input."
@@ -19,6 +22,9 @@ _ACT: Mapping[str, str] = {
     "model": _MODEL,
     "temperature": _TEMPERATURE,
     "max_tokens": _MAX_TOKENS,
+    "top_p": _TOP_P,
+    "thinking": _THINKING,
+    "service_tier": _SERVICE_TIER,
     "output_var": "The name under which the output is kept in state, for later acts and later runs.",
     "skip_if": "Skips the act when this exists and is true: `{state.KEY}`, `!{state.KEY}`, `{act.NAME.output} == word`.",
     "carousel": "How often this act is repeated within an iteration.",
@@ -97,6 +103,9 @@ DESCRIPTIONS: Mapping[str, Mapping[str, str]] = {
         "model": _MODEL,
         "temperature": _TEMPERATURE,
         "max_tokens": _MAX_TOKENS,
+        "top_p": _TOP_P,
+        "thinking": _THINKING,
+        "service_tier": _SERVICE_TIER,
         "system": "The system text for every act without one of its own.",
         "skip_content_generation": "Store no rows of content.",
         "carousel": _CAROUSEL,

@@ -48,7 +48,7 @@ _CAROUSEL = (
 _DRAFT = _Act(
     "draft",
     "Each act is one prompt to a model. References are replaced by their values when the prompt is sent.",
-    ('prompt = "Write three sentences about {var.subject}."', "# temperature = 0.8", "# max_tokens = 300"),
+    ('prompt = "Write three sentences about {var.subject}."', '# thinking = "low"', "# max_tokens = 300"),
 )
 _POLISH = _Act(
     "polish",

@@ -6,6 +6,7 @@ import math
 import re
 from datetime import date
 
+from botticelli.messages import SERVICE_TIERS
 from botticelli.narrative.gate import MAX_ATTEMPTS
 from botticelli.narrative.language.value_rules import (
     FLAG,
@@ -36,6 +37,9 @@ _ANYTHING = Rule("anything", lambda value: True)  # noqa: ARG005 (called as its 
 _MAX_TEMPERATURE = 2
 _TEMPERATURE = number(f"from 0 to {_MAX_TEMPERATURE}", lambda value: 0 <= value <= _MAX_TEMPERATURE)
 _SHARE = number("over 0 and up to 1", lambda value: 0 < value <= 1)
+_TOP_P = number("over 0 and up to 1", lambda value: 0 < value <= 1)
+_THINKING = one_of("off", "low", "medium", "high")
+_SERVICE_TIER = one_of(*SERVICE_TIERS)
 _POSITIVE = number("over 0", lambda value: value > 0)
 _MAX_TOKENS_TOTAL = 2**53
 MAX_MODELS = 8
@@ -49,6 +53,13 @@ def _is_models(value: object) -> bool:
 
 
 _MODELS = Rule(f"a model, or a list of up to {MAX_MODELS} different models, the preferred one first", _is_models)
+CALL_PARAMETERS = {
+    "temperature": _TEMPERATURE,
+    "top_p": _TOP_P,
+    "max_tokens": whole(1),
+    "thinking": _THINKING,
+    "service_tier": _SERVICE_TIER,
+}
 
 LINES = Rule(
     "text or a list of texts",
@@ -144,8 +155,7 @@ NARRATIVE = Keys(
         "name": IDENTIFIER,
         "description": TEXT,
         "model": _MODELS,
-        "temperature": _TEMPERATURE,
-        "max_tokens": whole(1),
+        **CALL_PARAMETERS,
         "system": TEXT,
         "target": CONTENT_TABLE,
         "template": TABLE_NAME,
@@ -238,8 +248,7 @@ ACT = Keys(
         "system": TEXT,
         "character": LINE,
         "model": _MODELS,
-        "temperature": _TEMPERATURE,
-        "max_tokens": whole(1),
+        **CALL_PARAMETERS,
         "output_var": IDENTIFIER,
         "skip_if": TEXT,
         "carousel": REPEATS,

@@ -71,6 +71,10 @@ class Problems:
     def line_of(self, path: TomlPath) -> int:
         return self._positions.at(self.written(path))[0]
 
+    def place_of(self, path: TomlPath) -> tuple[int, int]:
+        """Return the line and the column of a key."""
+        return self._positions.at(self.written(path))
+
     @property
     def has_errors(self) -> bool:
         return bool(self._errors)

@@ -143,14 +143,20 @@ class Ledger:
         """Delete draws of deleted runs once no window and no audit needs them; return how many."""
         return len(self._connection.execute(statement("prune_ledger"), {"kept_seconds": kept_seconds}).all())
 
-    def past_calls(self, narrative: str, act: str, model: str) -> PastCalls:
-        """Compute statistics over the same draws as `past_usage`."""
-        values = {"narrative": narrative, "act": act, "model": model, "limit": SAMPLES}
+    def past_calls(self, narrative: str, act: str, model: str, service: str) -> PastCalls:
+        """Compute statistics over the same draws as `past_usage`; their cost only where `service` answered all of them."""
+        values = {"narrative": narrative, "act": act, "model": model, "limit": SAMPLES, "service": service}
         return PastCalls(**self._connection.execute(statement("past_calls"), values).mappings().one())
 
     def of_run(self, run_id: str) -> list[dict[str, Any]]:
         query = select(ledger).where(ledger.c.run_id == run_id).order_by(ledger.c.drawn_at, ledger.c.draw_id)
         return [dict(row) for row in self._connection.execute(query).mappings()]
+
+    def services(self, run_id: str) -> dict[str, int]:
+        """Count the answers of one run by the service that gave and charged them, where the price is known."""
+        service = ledger.c.price["service"].astext
+        query = select(service, func.count()).where(ledger.c.run_id == run_id, service.is_not(None)).group_by(service)
+        return {name: int(count) for name, count in self._connection.execute(query.order_by(service))}
 
     def totals(self, run_id: str) -> dict[str, int]:
         """Sum up the requests and tokens of one run."""

@@ -61,6 +61,8 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"tags": [1]}, "tags, entry 1 must be a string"),
     ({"tags": ["t"] * 101}, "tags has 101 entries"),
     ({"tiers": {"gemini": ""}}, "tiers.gemini is empty"),
+    ({"service_tier": "cheap"}, "service_tier must be one of default, flex, priority"),
+    ({"service_tier": ["flex"]}, "service_tier must be one of default, flex, priority"),
     ({"tiers": {"gemini": 1}}, "tiers.gemini must be a string"),
     ({"tenant": ""}, "tenant is empty"),
     ({"tenant": "a\0"}, "tenant contains a NUL"),
@@ -86,7 +88,12 @@ def test_request_that_cannot_be_taken_is_one_line(said: dict[str, Any], says: st
     [
         {"iterations": 1},
         {"iterations": 2**31 - 1, "variables": {"a": "", "b": "ü\N{GRINNING FACE}"}, "tags": ("a",), "rehearse": False},
-        {"tenant": "acme", "tiers": {"gemini": "free"}, "demands": {"security": {"denied_commands": ["a"]}}},
+        {
+            "tenant": "acme",
+            "tiers": {"gemini": "free"},
+            "service_tier": "flex",
+            "demands": {"security": {"denied_commands": ["a"]}},
+        },
         {"iterations": None, "tags": [], "variables": None},
     ],
 )
