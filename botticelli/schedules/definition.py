@@ -42,4 +42,5 @@ class ScheduleDefinition(BaseModel):
     live: bool = False
     """True: the narrative is read again at each time; False: each run performs the snapshot taken when it was applied."""
     request: dict[str, Any] = Field(default_factory=dict)
-    """Options of each run, with the names of the wire: variables, iterations, tags, tiers, tenant, rehearse."""
+    """Options of each run, with the names of the wire: variables, iterations, tags, tiers, tenant, service_tier and
+    rehearse."""

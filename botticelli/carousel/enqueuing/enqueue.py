@@ -12,7 +12,7 @@ from botticelli.carousel.admission.dispatch import advance, publish
 from botticelli.carousel.checks.command_checks import check_commands, with_rehearsed
 from botticelli.carousel.checks.media_and_tables import check_media, media_in, table_notes
 from botticelli.carousel.checks.model_keys import default_model_notes, key_notes
-from botticelli.carousel.checks.model_parameters import check_parameters
+from botticelli.carousel.checks.parameter_checks import check_parameters
 from botticelli.carousel.checks.run_checks import check_variables, checked_plan, limit_notes
 from botticelli.carousel.checks.run_options import with_options
 from botticelli.carousel.enqueuing.row_copy import RowCopy, begin_copy

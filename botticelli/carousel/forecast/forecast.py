@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from botticelli.carousel.checks.command_checks import check_commands
 from botticelli.carousel.checks.media_and_tables import check_media
-from botticelli.carousel.checks.model_parameters import check_parameters
+from botticelli.carousel.checks.parameter_checks import check_parameters
 from botticelli.carousel.checks.run_checks import check_variables, checked_plan, limit_notes, readiness_notes
 from botticelli.carousel.checks.run_options import with_options
 from botticelli.carousel.enqueuing.enqueue import EnqueueRequest, new_run

@@ -67,7 +67,8 @@ def local_text(schedule: Schedule, moment: datetime) -> str:
 def options_of(request: Mapping[str, Any], demands: StoredNarrative | None = None) -> EnqueueRequest:
     """Return the enqueue options that a schedule's request stands for. InvalidInput."""
     given = dict(request)
-    run_options = checked_run_options(given.pop("tiers", None), given.pop("tenant", None))
+    named = {name: given.pop(name, None) for name in ("tiers", "tenant", "service_tier")}
+    run_options = checked_run_options(**named)
     rows = () if demands is None else demands_from_rows(demands.demands)
     tags = tuple(given.pop("tags", ()))
     return EnqueueRequest(**given, tags=tags, run_options=run_options, demands=rows)

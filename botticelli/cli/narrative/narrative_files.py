@@ -50,7 +50,7 @@ def report(invocation: Invocation, text: str, name: str | None = None, *, rehear
     """Check one file, all its narratives or the named one; return `ok`, `problems`, `warnings` and `narratives`."""
     from botticelli.carousel.checks.command_checks import check_commands
     from botticelli.carousel.checks.media_and_tables import check_media
-    from botticelli.carousel.checks.model_parameters import check_parameters
+    from botticelli.carousel.checks.parameter_checks import check_parameters
     from botticelli.carousel.checks.run_checks import NotHere, checked_plan
     from botticelli.narrative import load_all, load_narrative
 

@@ -135,6 +135,7 @@ DESCRIPTIONS: Mapping[str, Mapping[str, str]] = {
         "iterations": "The number of iterations of each run, instead of the carousel's.",
         "tags": "Texts to find the runs by.",
         "tiers": "The tier of each provider, by its name.",
+        "service_tier": "The service tier of all calls of the runs, instead of the narrative's.",
         "tenant": "Whose budget the runs spend from, too.",
         "rehearse": "true: bot commands are answered offline, without performing them.",
     },

@@ -200,10 +200,11 @@ SCHEDULE = Keys(
         "tags": LIST,
         "tiers": TABLE,
         "tenant": LINE,
+        "service_tier": _SERVICE_TIER,
         "rehearse": FLAG,
     }
 )
-SCHEDULE_REQUEST = ("variables", "iterations", "tags", "tiers", "tenant", "rehearse")
+SCHEDULE_REQUEST = ("variables", "iterations", "tags", "tiers", "tenant", "service_tier", "rehearse")
 """Keys of a schedule that are options of its runs."""
 
 SECURITY = Keys(known={"policy": TABLE, "constraints": TABLE})
