@@ -54,12 +54,9 @@ def fork(runtime: Runtime, run_id: str, request: Fork, mover: Actor | None = Non
     _require_allowed(runtime, narrative, request, 0 if old.iterations > request.number else position)
     plan = checked_plan(runtime, narrative, old.source, estimates, demands)
     check_media(runtime, plan, narrative, old.source)
-    warnings = [
-        *check_parameters(runtime, plan, narrative, old.source),
-        *check_commands(runtime, narrative, old.source, rehearse=old.rehearse, demands=demands),
-        *limit_notes(plan),
-        *readiness_notes(runtime, plan),
-    ]
+    warnings = check_parameters(runtime, plan, narrative, old.source)
+    warnings += check_commands(runtime, narrative, old.source, rehearse=old.rehearse, demands=demands)
+    warnings += [*limit_notes(plan), *readiness_notes(runtime, plan)]
     check_variables(narrative, variables)
     options = _options(old, request, variables, demands)
     new = replace(new_run(runtime, narrative, plan, old.source, options), forked_from=old.id, forked_at=request.number)
