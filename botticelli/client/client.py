@@ -52,11 +52,10 @@ class Client(RunReader, RunControls, EffectApprovals):
             run = client.enqueue("digest", variables={"topic": "tides"}, iterations=3, tags=["nightly"])
             print(run.id)
 
-        Pass the `narrative`'s name in the workers' folders (`"hello"`, `"file#name"`) or its TOML as `text`. The rest is
-        given as keywords or as EnqueueOptions, which explain each of them.
-
-        A narrative that can't be performed becomes a failed run. Raises InvalidInput, before anything is sent, for an
-        option that is always wrong, for options and keywords at once, and for a request too large for the queue.
+        Pass the `narrative`'s name in the workers' folders (`"hello"`, `"file#name"`) or its TOML as `text`. The rest
+        is given as keywords or as EnqueueOptions, which explain each of them. A narrative that can't be performed
+        becomes a failed run. Raises InvalidInput, before anything is sent, for an option that is always wrong, for
+        options and keywords at once, and for a request too large for the queue.
         """
         keywords = EnqueueOptions(
             name=name,

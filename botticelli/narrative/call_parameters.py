@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Sequence
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -32,3 +33,31 @@ class CallParameters(Frozen):
     service_tier: ServiceTier | None = None
     places: dict[str, Place] = Field(default_factory=dict)
     """Places of the parameters that are written in a file."""
+
+    def with_tier(self, tier: ServiceTier | None) -> CallParameters:
+        """Return them with this service tier, which is not written in the file; None changes nothing."""
+        if tier is None:
+            return self
+        places = {name: place for name, place in self.places.items() if name != "service_tier"}
+        return self.model_copy(update={"service_tier": tier, "places": places})
+
+
+def first_given(levels: Sequence[CallParameters]) -> CallParameters:
+    """Return each parameter with its place from the first level that sets it."""
+    chosen: dict[str, Any] = {}
+    places: dict[str, Place] = {}
+    for name in PARAMETERS:
+        level = next((level for level in levels if getattr(level, name) is not None), levels[0])
+        chosen[name] = getattr(level, name)
+        if name in level.places:
+            places[name] = level.places[name]
+    return CallParameters(**chosen, places=places)
+
+
+def placed_in(parameters: CallParameters, file: str) -> CallParameters:
+    """Return the parameters alone, with places in that file where they name none."""
+    places = {
+        name: place if place.file else place.model_copy(update={"file": file})
+        for name, place in parameters.places.items()
+    }
+    return CallParameters(**{name: getattr(parameters, name) for name in PARAMETERS}, places=places)

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from botticelli.narrative.call_parameters import PARAMETERS, CallParameters, Place
+from botticelli.narrative.call_parameters import CallParameters, first_given
 from botticelli.narrative.execution import Carousel, Multipliers, RunOptions
 from botticelli.narrative.frozen import Frozen
 from botticelli.narrative.gate import Gate
@@ -383,16 +383,7 @@ class Narrative(CallParameters):
 
     def parameters_for(self, act: Act) -> CallParameters:
         """Return the parameters of an act's calls; what it leaves open is the narrative's. A tier of the run wins."""
-        chosen: dict[str, Any] = {}
-        places: dict[str, Place] = {}
-        for name in PARAMETERS:
-            level: CallParameters = self if getattr(act, name) is None else act
-            chosen[name] = getattr(level, name)
-            places |= {name: level.places[name]} if name in level.places else {}
-        if self.run_options is not None and self.run_options.service_tier is not None:
-            chosen["service_tier"] = self.run_options.service_tier
-            places.pop("service_tier", None)
-        return CallParameters(**chosen, places=places)
+        return first_given((act, self)).with_tier(self.run_options.service_tier if self.run_options else None)
 
     def securities_for(self, act: Act, command: BotCommandInput) -> tuple[Security, ...]:
         """Return every security rule that a command of an act must obey."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from botticelli.narrative.call_parameters import PARAMETERS, CallParameters, Place
+from botticelli.narrative.call_parameters import PARAMETERS, first_given, placed_in
 from botticelli.narrative.model import Act, Input, Narrative, NarrativeInput, Reference, Scope
 from botticelli.narrative.templates.reference_walk import map_references
 
@@ -112,25 +112,12 @@ def _defaults(act: Act, inner: Narrative, performer: Act, file: str) -> dict[str
     """Fill in what an act leaves open from its narrative, then from the act that performs it."""
     chooser = next((level for level in (act, inner, performer) if level.model is not None), act)
     defaults: dict[str, object] = {"model": chooser.model, "fallbacks": chooser.fallbacks}
-    defaults |= _parameters(act, inner, performer, file)
+    parameters = first_given((placed_in(act, file), placed_in(inner, file), performer))
+    defaults |= {name: getattr(parameters, name) for name in (*PARAMETERS, "places")}
     defaults["retries"] = performer.retries if act.retries is None else act.retries
     if act.scope is None:
         defaults["system"] = act.system or inner.system
     return defaults
-
-
-def _parameters(act: Act, inner: Narrative, performer: Act, file: str) -> dict[str, object]:
-    """Return the parameters of an act's calls, with their places; `file` is that of the act and its narrative."""
-    chosen: dict[str, object] = {}
-    places: dict[str, Place] = {}
-    for name in PARAMETERS:
-        levels: tuple[CallParameters, ...] = (act, inner, performer)
-        level = next((level for level in levels if getattr(level, name) is not None), act)
-        chosen[name] = getattr(level, name)
-        if (place := level.places.get(name)) is not None:
-            is_own = level is performer or place.file
-            places[name] = place if is_own else place.model_copy(update={"file": file})
-    return {**chosen, "places": places}
 
 
 def _with_ends(act: Act, ends: Sequence[tuple[int, ...]]) -> tuple[object, ...]:

@@ -138,7 +138,13 @@ def test_run_shows_its_options(make_runtime: MakeRuntime, capsys: pytest.Capture
     details.print_json()
     printed = json.loads(capsys.readouterr().out)["options"]
     multipliers = {"rpm_multiplier": 0.5, "tpm_multiplier": 0.25}
-    assert printed == {"tiers": {"echo": "large"}, "tenant": "acme", "model": None, "multipliers": multipliers}
+    assert printed == {
+        "tiers": {"echo": "large"},
+        "tenant": "acme",
+        "model": None,
+        "service_tier": None,
+        "multipliers": multipliers,
+    }
     plain = Details(runtime.store, start(runtime, narrative_text(1)).id, None)
     plain.print_text(acts=False, show_all=False)
     assert not {"tiers", "tenant", "uses"} & set(capsys.readouterr().out.split())
