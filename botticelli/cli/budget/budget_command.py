@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -15,7 +15,7 @@ from botticelli.cli.base.shared_options import NounGroup, json_option
 from botticelli.cli.base.times import AHEAD, PAST
 
 if TYPE_CHECKING:
-    from botticelli.budget import ScopeUsage
+    from botticelli.budget import Scope, ScopeUsage
     from botticelli.runtime.process import Runtime
 
 
@@ -37,13 +37,29 @@ def show(invocation: Invocation, as_json: bool) -> None:
     from botticelli.store import WHOLE
 
     runtime = invocation.runtime
-    usages = [runtime.budget.usage(scope) for scope in known_scopes(runtime)]
-    data = [{**as_object(usage), "paused": runtime.scopes.overrides_of(usage.scope).get(WHOLE)} for usage in usages]
-    emit(data, lambda: _usage_lines(runtime, usages), as_json=as_json)
+    scopes = known_scopes(runtime)
+    usages = [runtime.budget.usage(scope) for scope in scopes]
+    reopening = {scope.name: _reopening(runtime, scope, usage) for scope, usage in zip(scopes, usages, strict=True)}
+    data = [
+        {
+            **as_object(usage, reopening[usage.scope]),
+            "paused": runtime.scopes.overrides_of(usage.scope).get(WHOLE),
+        }
+        for usage in usages
+    ]
+    emit(data, lambda: _usage_lines(runtime, usages, reopening), as_json=as_json)
 
 
-def _usage_lines(runtime: Runtime, usages: Sequence[ScopeUsage]) -> Iterator[str]:
-    """Yield the bars of each scope, its pause and its last hour."""
+def _reopening(runtime: Runtime, scope: Scope, usage: ScopeUsage) -> list[str]:
+    """Return the names of windows that are used only because Redis lost what was charged in them."""
+    names = [window.window.name for window in usage.windows if window.used]
+    return [name for name in names if runtime.budget.reopening(scope, name)]
+
+
+def _usage_lines(
+    runtime: Runtime, usages: Sequence[ScopeUsage], reopening: Mapping[str, Sequence[str]]
+) -> Iterator[str]:
+    """Yield the bars of each scope, its windows without charges, its pause and its last hour."""
     from botticelli.cli.base.formatting import sparkline
     from botticelli.cli.base.layout import wrapped
     from botticelli.cli.budget.lower_limits import override_line
@@ -54,6 +70,8 @@ def _usage_lines(runtime: Runtime, usages: Sequence[ScopeUsage]) -> Iterator[str
         hour = tx.spending.by_time(step_seconds=120, steps=30)
     for usage in usages:
         yield from (piece for line in gauge_lines([usage]) for piece in wrapped(line))
+        for window in reopening[usage.scope]:
+            yield f"  {window}: Redis lost its charges: full at first, opens with time"
         paused = runtime.scopes.overrides_of(usage.scope).get(WHOLE)
         if paused is not None:
             yield f"  {override_line(paused)}"
@@ -164,8 +182,11 @@ def history(invocation: Invocation, scope: str | None, as_json: bool) -> None:
     emit(result, lambda: history_lines(result), as_json=as_json)
 
 
-def as_object(usage: ScopeUsage) -> dict[str, object]:
-    """Convert usage to JSON values: limit, used, held and remaining of each window, and the holders of the scope."""
+def as_object(usage: ScopeUsage, reopening: Sequence[str] = ()) -> dict[str, object]:
+    """Convert usage to JSON values: limit, used, held and remaining of each window, and the holders of the scope.
+
+    `reopening` are the windows that are used only because Redis lost what was charged in them.
+    """
     windows = [
         {
             "window": window.window.name,
@@ -174,6 +195,7 @@ def as_object(usage: ScopeUsage) -> dict[str, object]:
             "held": window.held,
             "remaining": window.remaining,
             "resets_after_ms": window.resets_after_ms,
+            "reopening": window.window.name in reopening,
         }
         for window in usage.windows
     ]

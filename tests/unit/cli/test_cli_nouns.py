@@ -123,6 +123,7 @@ def test_every_window_has_its_figures():
             "held": 100,
             "remaining": 200,
             "resets_after_ms": 3000,
+            "reopening": False,
         }
     ]
 

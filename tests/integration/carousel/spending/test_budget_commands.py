@@ -179,6 +179,19 @@ def test_explain_names_the_holders_and_compares_estimates(runtime: Runtime, call
     assert "actual/estimate" in shown and "1.00" in shown
 
 
+def test_windows_whose_charges_redis_lost_are_told_from_used_ones(runtime: Runtime, call: Call) -> None:
+    perform_all(runtime, start(runtime, narrative_text(1)).id)
+    assert "Redis" not in call("show").output
+    runtime.redis.delete(*runtime.redis.scan_iter(f"*{runtime.settings.redis.prefix}*"))
+    lost = "Redis lost its charges: full at first, opens with time"
+    assert [line.strip() for line in call("show").output.splitlines() if "Redis" in line] == [
+        f"requests/60s: {lost}",
+        f"tokens/60s: {lost}",
+    ]
+    [usage] = [usage for usage in found(call, "show") if usage["scope"] == SCOPE]
+    assert [window["reopening"] for window in usage["windows"]] == [True, True]
+
+
 def test_scopes_that_only_the_ledger_knows_are_shown(runtime: Runtime, call: Call) -> None:
     plant(runtime, "x", 7, datetime.now(UTC), scope="gone/model@tier")
     shown = {scope["scope"] for scope in found(call, "show")}
