@@ -7,14 +7,13 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar, cast
 
 from botticelli.carousel import EnqueueRequest, accept
-from botticelli.carousel.checks.run_options import checked_run_options
 from botticelli.carousel.enqueuing.from_wire import refusal_of
+from botticelli.carousel.enqueuing.request_options import options_of_request
 from botticelli.errors import InvalidInput
 from botticelli.messages import WIRE_HEADER, WIRE_VERSION
 from botticelli.runtime.process import Runtime
 from botticelli.runtime.server_errors import SERVER_ERRORS
 from botticelli.security.request_checks import check_request
-from botticelli.settings.demands import read_request_demands
 from botticelli.telemetry.failpoints import reach
 from botticelli.telemetry.log import log
 from workers.executor.iteration import perform
@@ -102,20 +101,7 @@ def _options_of(version: int, arguments: Mapping[str, Any], own_id: str) -> Enqu
     given = {name: value for name, value in arguments.items() if value is not None}
     key = given.get("idempotency_key")
     run_id = given.get("run_id") or (None if key else own_id)
-    tags = tuple(given.get("tags", ()))
-    named = {name: given.get(name) for name in ("tiers", "tenant", "model", "service_tier")}
-    run_options = checked_run_options(**named)
-    demands = (read_request_demands(given["demands"]),) if given.get("demands") else ()
-    return EnqueueRequest(
-        variables=given.get("variables", {}),
-        iterations=given.get("iterations"),
-        run_id=run_id,
-        idempotency_key=key,
-        tags=tags,
-        rehearse=given.get("rehearse", False),
-        run_options=run_options,
-        demands=demands,
-    )
+    return options_of_request(given, run_id)
 
 
 def _when_possible(store: Callable[[], T]) -> T:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
@@ -12,8 +12,6 @@ from botticelli.client.run_controls import RunControls
 from botticelli.client.run_handle import RunHandle
 from botticelli.client.run_reader import RunReader
 from botticelli.errors import InvalidInput
-from botticelli.messages import new_run_id, publish_enqueue, run_id_for
-from botticelli.security.request_checks import check_request
 
 
 class Client(RunReader, RunControls, EffectApprovals):
@@ -46,16 +44,15 @@ class Client(RunReader, RunControls, EffectApprovals):
         tenant: str | None = None,
         service_tier: str | None = None,
         rehearse: bool = False,
+        rows: Iterable[Mapping[str, object]] | None = None,
     ) -> RunHandle:
         """Ask the workers to run a narrative, and return a handle at once, before any of them has accepted it.
 
             run = client.enqueue("digest", variables={"topic": "tides"}, iterations=3, tags=["nightly"])
             print(run.id)
 
-        Pass the `narrative`'s name in the workers' folders (`"hello"`, `"file#name"`) or its TOML as `text`. The rest
-        is given as keywords or as EnqueueOptions, which explain each of them. A narrative that can't be performed
-        becomes a failed run. Raises InvalidInput, before anything is sent, for an option that is always wrong, for
-        options and keywords at once, and for a request too large for the queue.
+        Pass the `narrative`'s name in the workers' folders, or its TOML as `text`; EnqueueOptions explain the rest. What
+        can't be performed becomes a failed run; InvalidInput is raised, before anything is sent, for wrong options.
         """
         keywords = EnqueueOptions(
             name=name,
@@ -67,24 +64,20 @@ class Client(RunReader, RunControls, EffectApprovals):
             tenant=tenant,
             service_tier=service_tier,
             rehearse=rehearse,
+            rows=rows,
         )
         if options is not None and keywords != EnqueueOptions():
             raise InvalidInput("enqueue takes EnqueueOptions or keywords, not both", do="use dataclasses.replace")
         return self._publish(narrative, text, options or keywords)
 
     def _publish(self, narrative: str | None, text: str | None, options: EnqueueOptions) -> RunHandle:
-        from botticelli.settings.demands import demands_to_send
+        from botticelli.carousel.enqueuing.sending import send
 
         given: dict[str, Any] = {field.name: getattr(options, field.name) for field in fields(options)}
-        given |= {"narrative": narrative, "text": text}
-        check_request(given)
-        key = options.idempotency_key
-        run_id = run_id_for(key) if key else new_run_id()
-        request = given | {"variables": dict(options.variables), "tags": [*options.tags], "tiers": dict(options.tiers)}
+        rows = given.pop("rows")
+        given |= {"narrative": narrative, "text": text, "row_key": options.row_key or None}
         with self._connected() as runtime:
-            request["demands"] = demands_to_send(runtime.settings)
-            publish_enqueue(runtime.celery, run_id, {name: value for name, value in request.items() if value})
-        return RunHandle(self, run_id)
+            return RunHandle(self, send(runtime, given, rows))
 
     def get(self, run_id: str) -> RunHandle:
         """Return a handle for a run, by its id, a unique prefix of it, or `latest`.

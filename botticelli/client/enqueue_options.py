@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 
@@ -37,3 +37,12 @@ class EnqueueOptions:
     """`default`, `flex` or `priority` for all calls, in place of the narrative's."""
     rehearse: bool = False
     """Answers bot commands offline and leaves tables unchanged; models are called."""
+    rows: Iterable[Mapping[str, object]] | None = None
+    """Performs the narrative for each of these rows of JSON values, in place of those that it names. More than 500,000
+    characters of them are stored by `enqueue` itself, which then needs Postgres and the narrative in its own folders."""
+    row_key: str | Sequence[str] = ()
+    """The column, or the columns, whose value names a row."""
+    only_new: bool = False
+    """Leaves out rows whose key has succeeded in an earlier run of the narrative."""
+    skip_bad: bool = False
+    """Leaves out rows that can't be used, instead of refusing all."""

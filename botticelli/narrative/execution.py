@@ -42,16 +42,21 @@ class RunOptions(Frozen):
 
 
 class ForEach(Frozen):
-    """Names the rows that a carousel goes through. Exactly one of `file` and `rows` is set, unless a run brought its own.
+    """Names the rows that a carousel goes through: one of `file`, `rows`, `table` and `run` is set.
 
-    `encoding` and `delimiter` are those of a file that does not show them.
+    `encoding` and `delimiter` are those of a file that does not show them. The rows of a `run` are the outputs of its
+    `act`, by default of the last one.
     """
 
     file: str | None = None
-    format: Literal["csv", "tsv", "jsonl"] | None = None
+    format: Literal["csv", "tsv", "jsonl", "parquet"] | None = None
     encoding: str | None = None
     delimiter: str | None = None
     rows: tuple[dict[str, Any], ...] = ()
+    table: dict[str, Any] | None = None
+    """The fields of a table input that were written."""
+    run: str | None = None
+    act: str | None = None
     columns: tuple[str, ...] | None = None
     """Columns that every row has, where they are known."""
 

@@ -14,12 +14,9 @@ from botticelli.narrative.gate import Gate
 from botticelli.schedules.definition import ScheduleDefinition
 
 RowKind = Literal["row", "rows", "row_number"]
-ReferenceKind = (
-    Literal["act", "previous", "state", "var", "iteration", "iterations", "run", "narrative", "now"] | RowKind
-)
 ROW_KINDS: tuple[RowKind, ...] = ("row", "rows", "row_number")
-"""Kinds of references to the row of an iteration, which a run without rows can't resolve."""
-
+PlainKind = Literal["act", "previous", "state", "var", "iteration", "iterations", "run", "narrative", "now"]
+ReferenceKind = PlainKind | RowKind
 
 MediaKind = Literal["image", "audio", "video", "document"]
 MEDIA_KINDS: tuple[MediaKind, ...] = ("image", "audio", "video", "document")
@@ -280,6 +277,8 @@ class Act(CallParameters):
     output_var: str | None = None
     skip_if: Condition | None = None
     carousel: Carousel | None = None
+    foreach: Template | None = None
+    """The list whose items are the rows of its turns; its carousel says how many at most."""
     format: Literal["text", "json"] = "text"
     history: bool = True
     retries: int | None = Field(default=None, ge=0)

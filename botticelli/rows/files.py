@@ -1,4 +1,4 @@
-"""Opens files of rows: csv, tsv and jsonl, packed with gzip or not, and what comes through a pipe."""
+"""Opens files of rows: csv, tsv, jsonl and parquet, packed with gzip or not, and what comes through a pipe."""
 
 from __future__ import annotations
 
@@ -15,15 +15,16 @@ from typing import BinaryIO, Literal, cast
 from botticelli.errors import InvalidInput
 from botticelli.rows.csv_rows import read_csv, read_header
 from botticelli.rows.jsonl_rows import read_jsonl
+from botticelli.rows.parquet_rows import parquet_columns, read_parquet
 from botticelli.rows.row import BadRow, Row
 from botticelli.rows.text_lines import first_bytes, read_lines
 
-RowFormat = Literal["csv", "tsv", "jsonl"]
-FORMATS: tuple[RowFormat, ...] = ("csv", "tsv", "jsonl")
+RowFormat = Literal["csv", "tsv", "jsonl", "parquet"]
 _ENDINGS: dict[str, RowFormat] = {
     **{".csv": "csv", ".txt": "csv", ".tsv": "tsv", ".tab": "tsv"},
-    **{".jsonl": "jsonl", ".ndjson": "jsonl"},
+    **{".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet", ".pq": "parquet"},
 }
+_PARQUET = b"PAR1"
 STANDARD_INPUT = "standard input"
 
 
@@ -57,10 +58,14 @@ class FileSource:
     def columns(self) -> tuple[str, ...] | None:
         if self.format == "jsonl":
             return None
+        if self.format == "parquet":
+            return parquet_columns(self._file, self._name)
         return read_header(self._lines(), self._name, self._delimiter)
 
     def read(self) -> Iterator[Row | BadRow]:
-        if self.format == "jsonl":
+        if self.format == "parquet":
+            yield from read_parquet(self._file, self._name)
+        elif self.format == "jsonl":
             yield from read_jsonl(self._lines())
         else:
             yield from read_csv(self._lines(), self._name, self._delimiter)
@@ -122,6 +127,8 @@ def _by_content(file: BinaryIO, name: str) -> RowFormat:
     if start.startswith(b"["):
         do = "write one JSON object in each line, without brackets around them"
         raise InvalidInput("is a JSON list, not rows", where=name, do=do)
+    if start.startswith(_PARQUET):
+        return "parquet"
     return "jsonl" if start.startswith(b"{") else "csv"
 
 

@@ -9,6 +9,7 @@ from typing import IO, Any
 
 from botticelli.rows.jsonl_rows import row_of
 from botticelli.rows.row import BadRow, Row
+from botticelli.rows.row_keys import compact
 
 
 class ListSource:
@@ -43,9 +44,16 @@ class SpooledSource:
     def __init__(self, rows: Iterable[Any], name: str) -> None:
         self._name = name
         self._file: IO[str] = tempfile.TemporaryFile("w+", encoding="utf-8", newline="\n")  # noqa: SIM115
+        try:
+            self._write(rows)
+        except BaseException:
+            self._file.close()
+            raise
+
+    def _write(self, rows: Iterable[Any]) -> None:
         for line, values in enumerate(rows, 1):
             row = checked_row(line, values)
-            text = json.dumps(row.values, ensure_ascii=False) if isinstance(row, Row) else json.dumps(row.reason)
+            text = compact(row.values) if isinstance(row, Row) else json.dumps(row.reason)
             self._file.write(text + "\n")
         self._file.flush()
 

@@ -68,6 +68,8 @@ class RowSet:
     done: int = 0
     """Rows that succeeded before."""
     digest: str = ""
+    reason: str = ""
+    """Reason of the first bad row."""
 
     def rows(self) -> Iterator[ChosenRow | BadRow]:
         """Yield the rows that are taken, and the bad ones among all. InvalidInput when the source has changed."""
@@ -102,6 +104,8 @@ def choose_rows(source: RowSource, choice: Choice, judge: Judge) -> RowSet:
         hashes.extend(map(hash, keys))
     if not chosen.taken:
         raise InvalidInput("has no rows", where=source.name, do="give at least one")
+    if chosen.bad == len(chosen.taken):
+        raise InvalidInput(f"none of its rows can be used: {chosen.reason}", where=source.name, do="correct them")
     if choice.key:
         _refuse_duplicates(chosen, _repeated(hashes))
     _reduce(chosen)
@@ -156,6 +160,7 @@ def _accepted(chosen: RowSet, row: Row | BadRow) -> tuple[str, str] | None:
 
 def _reject(chosen: RowSet, row: BadRow) -> None:
     chosen.bad += 1
+    chosen.reason = chosen.reason or f"line {row.line} {row.reason}"
     if not chosen.choice.skip_bad:
         do = "correct it, or leave out bad rows with --skip-bad"
         raise InvalidInput(row.reason, where=place(chosen.source.name, row.line, row.column), do=do)

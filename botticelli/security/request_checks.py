@@ -120,6 +120,26 @@ def _demands(name: str, value: Any) -> None:
         level = [part for parts in inner for part in parts if isinstance(part, Mapping | list | tuple)]
 
 
+def _rows(name: str, value: Any) -> None:
+    """Check the form of rows; what is in them is checked where they are read."""
+    if isinstance(value, str) or not isinstance(value, list | tuple):
+        raise _wrong(name, f"must be a list of tables, not {_kind(value)}")
+    for number, row in enumerate(value, 1):
+        _table(f"{name}, entry {number}", row)
+
+
+def _row_key(name: str, value: Any) -> None:
+    if isinstance(value, str):
+        _name(name, value)
+    else:
+        _tags(name, value)
+
+
+def _seed(name: str, value: Any) -> None:
+    if type(value) is not int:
+        raise _wrong(name, f"must be a whole number, not {_kind(value)}")
+
+
 def _wrong(name: str, mistake: str) -> InvalidInput:
     return InvalidInput(f"{_shown(name)} {mistake}", where="the request")
 
@@ -154,5 +174,12 @@ CHECKS: Mapping[str, Check] = {
     "service_tier": _service_tier,
     "rehearse": _flag,
     "demands": _demands,
+    "rows": _rows,
+    "row_key": _row_key,
+    "skip_bad": _flag,
+    "only_new": _flag,
+    "limit": check_iterations,
+    "sample": check_iterations,
+    "seed": _seed,
 }
 """The check of each option of an enqueue, by its name on the wire."""

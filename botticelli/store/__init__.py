@@ -27,7 +27,7 @@ from botticelli.store.runs.effect_rows import (
     WaitingEffect,
 )
 from botticelli.store.runs.effects import Effects
-from botticelli.store.runs.items import Item, Items, NewItem
+from botticelli.store.runs.items import Item, Items, ItemStatus, NewItem
 from botticelli.store.runs.iterations import (
     Claim,
     ClaimKey,
@@ -80,6 +80,7 @@ __all__ = [
     "FiringView",
     "Intent",
     "Item",
+    "ItemStatus",
     "Iteration",
     "LearnedLimit",
     "MediaRepository",

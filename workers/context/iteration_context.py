@@ -88,6 +88,10 @@ class IterationContext:
         """Return the same iteration as the act at `position` sees it."""
         return replace(self, position=position)
 
+    def with_item(self, number: int, value: Any) -> IterationContext:
+        """Return the same iteration as a turn sees it that goes through a list: its row is the item."""
+        return replace(self, items=(Item(number, "", 0, value),))
+
     @property
     def act(self) -> Act:
         return self.narrative.acts[self.position]

@@ -10,8 +10,9 @@ from datetime import UTC
 from typing import Any
 
 from botticelli.errors import TemplateError
-from botticelli.narrative import holds, literal_guilds, look_up
-from botticelli.narrative.model import Condition, Narrative, Reference
+from botticelli.narrative import as_text, holds, literal_guilds, look_up, parse_json_or_text
+from botticelli.narrative.model import Condition, Narrative, Reference, Template
+from botticelli.narrative.source.suggest import shown
 from botticelli.narrative.templates.row_values import row_value
 from botticelli.rows.row_keys import compact
 from botticelli.store import ActRow, Transaction, escape_segment
@@ -47,6 +48,17 @@ def resolver(stage: IterationContext, reference: Reference) -> Any:
             return stage.claim.started_at.astimezone(UTC).isoformat(timespec="seconds")
 
 
+def list_of(stage: IterationContext, template: Template) -> list[Any]:
+    """Return the list that a template refers to, as it is or as JSON text. TemplateError where it is no list."""
+    (reference,) = template.references
+    value = resolver(stage, reference)
+    items = parse_json_or_text(value) if isinstance(value, str) else value
+    if not isinstance(items, list):
+        do = 'ask for a JSON list, and set format = "json"'
+        raise TemplateError(f"is not a list: {shown(as_text(value))}", where=reference.text, do=do)
+    return items
+
+
 def is_skipped(stage: IterationContext, condition: Condition | None) -> bool:
     """Whether `skip_if` holds; a reference without a value counts as false."""
     return condition is not None and holds(condition, condition_value(stage, condition))
@@ -76,7 +88,10 @@ def _of_row(stage: IterationContext, reference: Reference) -> Any:
         raise TemplateError(f"the iteration has {len(items) or 'no'} rows", where=reference.text)
     if reference.kind == "row_number":
         return items[0].number
-    return row_value(items[0].row, path, reference=reference.text) if path else compact(items[0].row)
+    row = items[0].row
+    if path:
+        return row_value(row, path, reference=reference.text)
+    return row if isinstance(row, str) else compact(row)
 
 
 def _variable(stage: IterationContext, name: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NoReturn
 
 from sqlalchemy.exc import DataError
 
@@ -24,7 +24,7 @@ from workers.context.history import Piece, history_text, messages
 from workers.context.iteration_context import IterationContext
 from workers.context.media_and_rows import resolve_medium, resolve_rows
 from workers.context.outcomes import ActFailed, ForReview
-from workers.context.reference_values import condition_value, is_skipped, resolver
+from workers.context.reference_values import condition_value, is_skipped, list_of, resolver
 from workers.effects.bot_command import perform_command
 from workers.effects.captures import no_longer_exists
 from workers.executor.attempts import REVIEW, Attempts, attempts_of, call_name
@@ -41,14 +41,14 @@ def perform_act(stage: IterationContext) -> None:
     """
     position, act = stage.position, stage.act
     done = {row.turn for row in tuple(stage.finished) if row.position == position}
-    turns = act.carousel.iterations if act.carousel else 1
+    stages = turn_stages(stage)
     goes_on = act.carousel is not None and act.carousel.continue_on_error
     failure: ActFailed | None = None
-    for turn in range(1, turns + 1):
+    for turn, turn_stage in enumerate(stages, 1):
         if turn in done:
             continue
         try:
-            _Turn(stage, turn).perform()
+            _Turn(turn_stage, turn).perform()
         except ActFailed as error:
             if not goes_on:
                 raise
@@ -63,6 +63,24 @@ MAX_REASONING_CHARACTERS = 100_000
 """Longest reasoning text that is stored with an act."""
 
 Rows = tuple[Schema, list[NewRow]]
+
+
+def turn_stages(stage: IterationContext) -> list[IterationContext]:
+    """Return what each turn of the act sees. ActFailed, written to the act's row, when its list is not there.
+
+    An act whose list is empty is recorded as skipped.
+    """
+    act = stage.act
+    most = act.carousel.iterations if act.carousel else 1
+    if act.foreach is None:
+        return [stage] * most
+    try:
+        items = list_of(stage, act.foreach)
+    except TemplateError as error:
+        _Turn(stage, 1).fail(str(error))
+    if not items and all(row.position != stage.position for row in tuple(stage.finished)):
+        skip_act(stage)
+    return [stage.with_item(number, item) for number, item in enumerate(items[:most], 1)]
 
 
 def skip_act(stage: IterationContext) -> None:
@@ -86,7 +104,7 @@ class _Turn:
         error = self._stage.failed_acts.get((self._position, self._turn))
         if error is not None:
             self._recorded = True
-            self._fail(error)
+            self.fail(error)
         try:
             if self._is_skipped():
                 return
@@ -96,9 +114,9 @@ class _Turn:
             else:
                 self._record_inputs(given)
         except TemplateError as error:
-            self._fail(str(error))
+            self.fail(str(error))
         except ActFailed as failure:
-            self._fail(failure.error)
+            self.fail(failure.error)
 
     def _is_skipped(self) -> bool:
         """Skip the act and record so, where its condition says so.
@@ -340,7 +358,7 @@ class _Turn:
         narrative = escape_segment(self._stage.narrative.name_for(self._act))
         return f"{self._stage.state_prefix}narrative.{narrative}.{variable}"
 
-    def _fail(self, error: str) -> None:
+    def fail(self, error: str) -> NoReturn:
         """Write the failed row, unless the failure came with an answer and is in its row already."""
         if not self._recorded:
             self._record(self._row("failed", error=error))

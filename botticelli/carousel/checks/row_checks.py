@@ -6,12 +6,13 @@ Measures what they bring into prompts. Stores nothing.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
 from botticelli.carousel.plan.estimates import DEFAULT_MAX_TOKENS, literal_tokens, turns
 from botticelli.carousel.plan.planned_calls import Plan
+from botticelli.carousel.plan.prompt_sizes import Size
 from botticelli.drivers.interface.token_estimate import estimate_tokens
 from botticelli.errors import InvalidInput, TemplateError
 from botticelli.narrative.model import ROW_KINDS, Act, Narrative, Reference
@@ -29,9 +30,13 @@ TOKEN_METRICS = ("tokens", "input_tokens")
 
 
 def row_references(narrative: Narrative) -> Iterator[tuple[Act, Reference]]:
-    """Yield the references to rows that must have a value, with their acts: those of `skip_if` may have none."""
+    """Yield the references to rows that must have a value, with their acts: those of `skip_if` may have none.
+
+    An act with a list of its own reads the row of the run only for that list.
+    """
     for act in narrative.acts:
-        for reference in references_in((narrative.system_for(act), *act.inputs)):
+        own = (act.foreach,) if act.foreach else (narrative.system_for(act), *act.inputs)
+        for reference in references_in(own):
             if reference.kind in ROW_KINDS:
                 yield act, reference
 
@@ -104,6 +109,16 @@ class RowJudge:
             if prompt.sizes and prompt.paths
         }
 
+    def sizes(self) -> dict[int, Size]:
+        """Return the tokens that the rows of one iteration bring into each act's prompt, by those measured."""
+        return {
+            position: Size(min(prompt.sizes), round(sum(prompt.sizes) / len(prompt.sizes)), max(prompt.sizes)).times(
+                self._batch
+            )
+            for position, prompt in self._prompts.items()
+            if prompt.sizes and prompt.paths
+        }
+
     @cached_property
     def _checked(self) -> list[Reference]:
         """References that each row must have a value for."""
@@ -135,6 +150,8 @@ class RowJudge:
         limit = f"and {window.name} of {scope.name} is {window.limit:,}" if window and scope else ""
         texts = [input_.content for input_ in act.inputs if input_.type == "text"]
         texts += [system for system in (narrative.system_for(act),) if system]
+        if act.foreach is not None:
+            texts = []
         quoted = (part for text in texts for part in text.references if part.kind in ("row", "rows"))
         paths = tuple(part.path if part.kind == "row" else () for part in quoted)
         return _Prompt(act, paths, room and math.floor(room / (turns(act) * self._batch)), limit)
@@ -142,7 +159,3 @@ class RowJudge:
 
 def _tokens(row: Row, path: tuple[str, ...], text: str) -> int:
     return estimate_tokens(as_text(row_value(row.values, path, reference="")) if path else text)
-
-
-Brought = Mapping[int, int]
-"""Tokens that rows bring into prompts, by position of the act."""

@@ -136,7 +136,7 @@ def release_all(runtime: Runtime, tickets: Iterable[Ticket]) -> None:
 
 
 def _require_accepted(run: Run) -> None:
-    if run.iterations == 0:
+    if run.iterations == 0 and run.rows is None:
         raise InvalidInput(f"run {run.id} was never accepted: {run.reason}", do="mend that, then enqueue it again")
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
+from functools import partial
 
 from botticelli.carousel.admission.dispatch import advance, publish
 from botticelli.carousel.checks.command_checks import check_commands, with_rehearsed
@@ -27,6 +28,7 @@ from botticelli.carousel.plan.planned_calls import (
     with_models,
     with_multipliers,
 )
+from botticelli.carousel.plan.table_sizes import table_sizes
 from botticelli.errors import InvalidInput
 from botticelli.messages import new_run_id, run_id_for
 from botticelli.narrative import Loaded, literal_guilds
@@ -102,9 +104,11 @@ class Prepared:
 def enqueue(runtime: Runtime, loaded: Loaded, source: str, options: EnqueueRequest) -> Enqueued:
     """Check, store and admit a run. Raises NarrativeError, InvalidInput or SettingsError if it can't be performed."""
     enqueued = begin(runtime, loaded, source, options)
-    if enqueued.row_copy is not None:
-        enqueued.row_copy.run()
-    return enqueued
+    if enqueued.row_copy is None:
+        return enqueued
+    enqueued.row_copy.run()
+    with runtime.store.transaction() as tx:
+        return replace(enqueued, run=tx.runs.get(enqueued.run.id), row_copy=None)
 
 
 def begin(runtime: Runtime, loaded: Loaded, source: str, options: EnqueueRequest) -> Enqueued:
@@ -134,6 +138,8 @@ def _store(runtime: Runtime, loaded: Loaded, prepared: Prepared) -> Enqueued:
             tx.media.attach(new.id, media_in(loaded))
         row_copy = begin_copy(runtime, tx, run, rows) if rows is not None else None
         publications = advance(runtime, tx, tx.runs.lock(new.id)) if created or row_copy else []
+        if created and rows is not None and not rows.chosen.count:
+            tx.runs.set(new.id, reason=f"no row is new: {rows.chosen.done:,} succeeded in earlier runs")
         run = tx.runs.get(new.id)
     publish(runtime, publications)
     return Enqueued(run, created, prepared.warnings, prepared.notes, row_copy)
@@ -143,7 +149,8 @@ def prepare(runtime: Runtime, loaded: Loaded, source: str, options: EnqueueReque
     """Check everything that is possible before a run exists. Raises what `enqueue` raises; stores nothing."""
     check_options({name: getattr(options, name) for name in CHECKED})
     narrative = with_options(runtime, with_multipliers(loaded.narrative, options.multipliers), options.run_options)
-    rows = rows_of(runtime, loaded, narrative, options.rows)
+    known = partial(rows_of, variables=options.variables, demands=options.demands)
+    rows = known(runtime, loaded, narrative, options.rows)
     try:
         return _checked(runtime, loaded, narrative, source, options, rows=rows)
     except BaseException:
@@ -162,7 +169,7 @@ def _checked(
     rows: RunRows | None,
 ) -> Prepared:
     warnings = [*map(str, loaded.warnings), *_of_commands(runtime, narrative, source, options)]
-    brought = tokens_brought(runtime, narrative, rows)
+    brought = tokens_brought(runtime, table_sizes(runtime, narrative), rows)
     with runtime.store.transaction() as tx:
         estimates = learned_estimates(runtime, tx, narrative, brought)
         warnings += table_notes(runtime, tx, narrative, source)

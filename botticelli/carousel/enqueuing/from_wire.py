@@ -18,7 +18,7 @@ from botticelli.narrative.source.suggest import did_you_mean, shown
 from botticelli.runtime.process import Runtime
 from botticelli.security.act_rules import SENT_AS_TEXT
 from botticelli.security.request_checks import NAME_CHARACTERS
-from botticelli.store import NewRun
+from botticelli.store import NewRun, Run
 from botticelli.telemetry.log import logger
 from botticelli.untrusted.storable import storable
 
@@ -39,17 +39,26 @@ def accept(
     the reason, and False is returned. Raises only if Postgres is away, since the request can be stored later.
     """
     try:
-        if (narrative is None) == (text is None):
-            raise InvalidInput("give either the name of a narrative or its text")
-        from_text = text is not None
-        loaded, source = load_text(runtime, str(text), name) if from_text else _named(runtime, str(narrative), name)
-        enqueue(runtime, loaded, source, options)
+        run = enqueue_named(runtime, options, narrative=narrative, text=text, name=name)
+        if run.lacks_rows and not run.is_final:
+            raise ServiceUnavailable("another worker copies the rows of this run", where=run.id, do="wait for it")
         return True
     except (ServiceUnavailable, OperationalError, InterfaceError, PoolTimeout, RedisError):
         raise
     except Exception as error:
         reject(runtime, narrative or "as text", options, refusal_of(error))
         return False
+
+
+def enqueue_named(
+    runtime: Runtime, options: EnqueueRequest, *, narrative: str | None, text: str | None, name: str | None
+) -> Run:
+    """Enqueue a narrative by its name in the folders of the settings, or by its text. Raises what `enqueue` raises."""
+    if (narrative is None) == (text is None):
+        raise InvalidInput("give either the name of a narrative or its text")
+    from_text = text is not None
+    loaded, source = load_text(runtime, str(text), name) if from_text else _named(runtime, str(narrative), name)
+    return enqueue(runtime, loaded, source, options).run
 
 
 def find_narrative(runtime: Runtime, name: str) -> Path:

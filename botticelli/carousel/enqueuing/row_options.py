@@ -2,33 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING
 
 from botticelli.carousel.checks.row_checks import RowJudge, require_no_rows
+from botticelli.carousel.enqueuing.row_sources import named_rows
 from botticelli.carousel.plan.estimates import first_estimates
 from botticelli.carousel.plan.planned_calls import carousel_of, plan_iteration, without_prices
-from botticelli.carousel.plan.table_sizes import table_sizes
+from botticelli.carousel.plan.table_sizes import TableSizes
 from botticelli.errors import InvalidInput
 from botticelli.narrative import Loaded
-from botticelli.narrative.execution import ForEach
 from botticelli.narrative.model import Narrative
-from botticelli.narrative.parts.carousels import open_file
-from botticelli.narrative.source.source_text import Unreadable
 from botticelli.narrative.source.suggest import did_you_mean, shown
-from botticelli.rows.lists import ListSource
 from botticelli.rows.row import RowSource
 from botticelli.rows.row_set import Choice, RowSet, choose_rows
 from botticelli.runtime.process import Runtime
+from botticelli.settings.demands import Demands
+
+if TYPE_CHECKING:
+    from botticelli.carousel.enqueuing.enqueue import EnqueueRequest
+
+OPTIONS = ("key", "skip_bad", "only_new", "limit", "sample")
 
 
 @dataclass(frozen=True, slots=True)
 class RowOptions:
-    """Options of the rows of a run. `source` replaces the rows that the narrative names, `key` its key."""
+    """Options of the rows of a run. `source` replaces the rows that the narrative names, `key` its key.
+
+    `only_new` leaves out rows that have succeeded in an earlier run of the narrative, by their keys.
+    """
 
     source: RowSource | None = None
     key: tuple[str, ...] = ()
     skip_bad: bool = False
+    only_new: bool = False
     limit: int | None = None
     sample: int | None = None
     seed: int = 0
@@ -51,11 +60,20 @@ class RunRows:
         return min(self.chosen.count, self.iterations(most) * self.batch)
 
 
-def rows_of(runtime: Runtime, loaded: Loaded, narrative: Narrative, options: RowOptions) -> RunRows | None:
+def rows_of(
+    runtime: Runtime,
+    loaded: Loaded,
+    narrative: Narrative,
+    options: RowOptions,
+    *,
+    variables: Mapping[str, str],
+    demands: Sequence[Demands] = (),
+) -> RunRows | None:
     """Read and check the rows of a run; None for a run without rows. InvalidInput for the first that is wrong."""
-    source = options.source or _named(loaded, narrative)
+    source = options.source or named_rows(runtime, loaded, narrative, variables, demands)
     if source is None:
         require_no_rows(narrative)
+        _require_no_options(options)
         return None
     try:
         return _checked(runtime, narrative, source, options)
@@ -64,9 +82,31 @@ def rows_of(runtime: Runtime, loaded: Loaded, narrative: Narrative, options: Row
         raise
 
 
-def measured_rows(runtime: Runtime, loaded: Loaded, narrative: Narrative, options: RowOptions) -> RunRows | None:
-    """Return the rows as `rows_of` does, for a forecast: they are counted and measured, and can't be read again."""
-    rows = rows_of(runtime, loaded, narrative, options)
+def _require_no_options(options: RowOptions) -> None:
+    names = [name for name in OPTIONS if getattr(options, name) != getattr(RowOptions(), name)]
+    if names:
+        problem = f"{names[0]} is given, and the run has no rows"
+        raise InvalidInput(problem, do="give rows with --rows FILE, or leave it out")
+
+
+def measured_rows(
+    runtime: Runtime,
+    loaded: Loaded,
+    narrative: Narrative,
+    options: EnqueueRequest,
+    *,
+    is_live: bool,
+) -> RunRows | None:
+    """Return the rows as `rows_of` does, for a forecast: they are counted and measured, and can't be read again.
+
+    Without services (`is_live`), all rows count as new, and those of tables and runs can't be read.
+    """
+    foreach = narrative.carousel.foreach if narrative.carousel else None
+    if not is_live and options.rows.source is None and foreach is not None and (foreach.table or foreach.run):
+        do = "start them: botticelli services up"
+        raise InvalidInput("the rows are in Postgres, and no services are running", do=do)
+    chosen = replace(options.rows, only_new=options.rows.only_new and is_live)
+    rows = rows_of(runtime, loaded, narrative, chosen, variables=options.variables)
     if rows is not None:
         rows.chosen.close()
     return rows
@@ -80,8 +120,14 @@ def _checked(runtime: Runtime, narrative: Narrative, source: RowSource, options:
     judge.check_columns(source.columns, source.name)
     key = options.key or carousel.key
     _check_key(key, source)
-    choice = Choice(key, options.skip_bad, options.limit, options.sample, options.seed)
+    succeeded = partial(_succeeded, runtime, narrative.name) if options.only_new else None
+    choice = Choice(key, options.skip_bad, options.limit, options.sample, options.seed, succeeded)
     return RunRows(choose_rows(source, choice, judge), judge, batch)
+
+
+def _succeeded(runtime: Runtime, narrative: str, keys: Sequence[str]) -> set[str]:
+    with runtime.store.transaction() as tx:
+        return tx.items.succeeded_keys(narrative, keys)
 
 
 def _check_key(key: Sequence[str], source: RowSource) -> None:
@@ -92,25 +138,9 @@ def _check_key(key: Sequence[str], source: RowSource) -> None:
             raise InvalidInput(f"has no column {shown(column)}, which is its key", where=source.name, do=do)
 
 
-def _named(loaded: Loaded, narrative: Narrative) -> RowSource | None:
-    """Open the rows that the narrative names; None when it names none."""
-    foreach = narrative.carousel.foreach if narrative.carousel else None
-    if foreach is None:
-        return None
-    return _file(loaded, foreach) if foreach.file is not None else ListSource(foreach.rows, "foreach")
-
-
-def _file(loaded: Loaded, foreach: ForEach) -> RowSource:
-    try:
-        return open_file(foreach, loaded.folders)
-    except Unreadable as error:
-        do = "put it beside the narrative, or give rows with --rows FILE"
-        raise InvalidInput(str(error), where=str(foreach.file), do=do) from None
-
-
-def tokens_brought(runtime: Runtime, narrative: Narrative, rows: RunRows | None) -> dict[int, int | None]:
+def tokens_brought(runtime: Runtime, tables: TableSizes, rows: RunRows | None) -> dict[int, int | None]:
     """Return the tokens that tables and rows bring into the prompt of each act; None where they can't be known before."""
-    brought = table_sizes(runtime, narrative)
+    brought = dict(tables)
     for position, tokens in tokens_of_rows(runtime, rows).items():
         known = brought.get(position, 0)
         brought[position] = None if known is None else known + tokens

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -53,7 +54,7 @@ class ActForecast:
     may_be_skipped: bool
     tokens: Range[int] | None
     """None when the size of the prompt can't be known; `unknown` says why."""
-    tokens_source: Source
+    tokens_source: Source | Literal["rows"]
     reserved_tokens: int
     reserved_source: Source
     cost_usd: Range[Decimal] | None
@@ -73,17 +74,25 @@ def act_forecasts(
     past: Mapping[int, PastCalls],
     *,
     call_seconds: float | None = None,
-    rows: TableSizes | None = None,
+    tables: TableSizes | None = None,
+    rows: Mapping[int, Size] | None = None,
 ) -> list[ActForecast]:
-    """Forecast the acts in order. `call_seconds` replaces the known durations of calls."""
+    """Forecast the acts in order. `call_seconds` replaces the known durations of calls.
+
+    `tables` and `rows` are what table inputs, and the rows of an iteration, bring into prompts. Prompts with rows are
+    measured by these rows, whatever earlier calls took.
+    """
     result = []
-    prompts = Prompts(narrative, rows or {}, past)
+    prompts = Prompts(narrative, tables or {}, past, rows or {})
     for position, call in plan.items():
         calls = past.get(position, PastCalls(0))
         seconds = _seconds(runtime, call, calls) if call_seconds is None else (call_seconds, _GIVEN)
-        answer = prompts.answer(position)
-        stated = _stated(call, prompts.prompt(position) + _quoted_again(call, answer), answer)
-        result.append(_act(narrative, position, call, past=calls, seconds=seconds, stated=stated))
+        has_rows, answer = position in prompts.rows, prompts.answer(position)
+        prompt = prompts.prompt(position) + _quoted_again(call, answer)
+        stated = _stated(call, prompt, answer, is_measured=has_rows)
+        past_calls = PastCalls(0) if has_rows else calls
+        forecast = _act(narrative, position, call, past=past_calls, seconds=seconds, stated=stated)
+        result.append(dataclasses.replace(forecast, tokens_source="rows") if has_rows else forecast)
     return result
 
 
@@ -176,11 +185,15 @@ def _quoted_again(call: Call, answer: Size) -> Size:
     return Size(worst=answer.worst + REASONS_TOKENS) if call.attempts > 1 else Size()
 
 
-def _stated(call: Call, prompt: Size, answer: Size) -> Stated:
-    """Return usage by the narrative's own figure, which is not a bound: answers and quotes may be shorter or longer."""
+def _stated(call: Call, prompt: Size, answer: Size, *, is_measured: bool) -> Stated:
+    """Return usage by the narrative's own figure, which is not a bound: answers and quotes may be shorter or longer.
+
+    A prompt that is measured counts with its mean: the estimate is a higher quantile.
+    """
     unknown = tuple(sorted(prompt.unknown))
     if call.estimate.source != "narrative":
-        inputs = (prompt.low, max(prompt.expected, call.estimate.input_tokens), max(prompt.worst, prompt.expected))
+        expected = prompt.expected if is_measured else max(prompt.expected, call.estimate.input_tokens)
+        inputs = (prompt.low, expected, max(prompt.worst, prompt.expected))
         return Stated(inputs, (0, answer.expected, answer.worst), unknown)
     expected = call.tokens
     input_tokens = min(prompt.expected, expected)

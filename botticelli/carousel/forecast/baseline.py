@@ -22,7 +22,7 @@ from botticelli.carousel.plan.estimates import (
 )
 from botticelli.carousel.plan.planned_calls import Call, plan_iteration, scopes_in
 from botticelli.carousel.plan.snapshots import estimates_of, narrative_of
-from botticelli.carousel.plan.table_sizes import TableSizes
+from botticelli.carousel.plan.table_sizes import TableSizes, table_sizes
 from botticelli.errors import BotticelliError
 from botticelli.narrative.model import Narrative
 from botticelli.runtime.process import Runtime
@@ -59,13 +59,12 @@ class Knowledge:
     others: Sequence[Other] = ()
     is_live: bool = False
     note: str | None = None
-    rows: TableSizes = field(default_factory=dict)
+    tables: TableSizes = field(default_factory=dict)
 
 
 def gather(runtime: Runtime, narrative: Narrative, *, services_run: bool, rows: RunRows | None = None) -> Knowledge:
     """Collect the facts; with `services_run` from Postgres and Redis. A note says if they don't answer."""
-    brought = tokens_of_rows(runtime, rows)
-    nothing = Knowledge(with_brought(first_estimates(narrative), brought), rows=brought)
+    nothing = Knowledge(with_brought(first_estimates(narrative), tokens_of_rows(runtime, rows)))
     if not services_run:
         return nothing
     try:
@@ -76,7 +75,8 @@ def gather(runtime: Runtime, narrative: Narrative, *, services_run: bool, rows: 
 
 
 def _live(runtime: Runtime, narrative: Narrative, rows: RunRows | None) -> Knowledge:
-    brought = tokens_brought(runtime, narrative, rows)
+    tables = table_sizes(runtime, narrative)
+    brought = tokens_brought(runtime, tables, rows)
     with runtime.store.transaction() as tx:
         estimates = learned_estimates(runtime, tx, narrative, brought)
         plan = plan_iteration(runtime, narrative, estimates)
@@ -87,7 +87,7 @@ def _live(runtime: Runtime, narrative: Narrative, rows: RunRows | None) -> Knowl
         charges = _charges(tx, scopes.values())
         learned = {name: {limit.name: limit.limit for limit in tx.learned.of(name)} for name in scopes}
     usages = {name: runtime.budget.usage(runtime.scopes.in_force(scope, act="look")) for name, scope in scopes.items()}
-    return Knowledge(estimates, calls, overrides, learned, usages, charges, others, is_live=True, rows=brought)
+    return Knowledge(estimates, calls, overrides, learned, usages, charges, others, is_live=True, tables=tables)
 
 
 def _past_calls(tx: Transaction, narrative: Narrative, position: int, call: Call) -> PastCalls:

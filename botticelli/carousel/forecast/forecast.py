@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import partial
 from typing import Any, Literal
 
 from botticelli.carousel.checks.command_checks import check_commands
@@ -99,10 +100,11 @@ def forecast(
 ) -> Forecast:
     """Forecast a run. Raises the same errors as enqueuing."""
     narrative = with_options(runtime, with_multipliers(loaded.narrative, options.multipliers), options.run_options)
-    rows = measured_rows(runtime, loaded, narrative, options.rows)
+    rows = measured_rows(runtime, loaded, narrative, options, is_live=services_run)
     knowledge = gather(runtime, narrative, services_run=services_run, rows=rows)
     new, plan, warnings = _checked(runtime, narrative, source, options, knowledge, rows=rows)
-    acts = act_forecasts(runtime, narrative, plan, knowledge.calls, call_seconds=call_seconds, rows=knowledge.rows)
+    known = partial(act_forecasts, runtime, narrative, plan, knowledge.calls, call_seconds=call_seconds)
+    acts = known(tables=knowledge.tables, rows=rows.judge.sizes() if rows else {})
     retries = retries_of(narrative, plan, new.retries)
     ours = SimulatedRun(as_run(new), narrative, plan, call_figures(plan, acts, knowledge.calls))
     end = _simulate(runtime, ours, knowledge, slots=runtime.settings.worker.threads * max(1, workers))

@@ -34,11 +34,13 @@ NOTHING = Size()
 
 @dataclass(slots=True)
 class Prompts:
-    """Computes the sizes of prompts and answers. `tables` has the sizes of rows, `past` those of past calls."""
+    """Computes the sizes of prompts and answers. `tables` is what table inputs bring, `past` the sizes of past calls."""
 
     narrative: Narrative
     tables: TableSizes
     past: Mapping[int, PastCalls]
+    rows: Mapping[int, Size] = field(default_factory=dict)
+    """What the rows of an iteration bring into the prompt of each act."""
     _prompts: dict[int, Size] = field(default_factory=dict)
 
     def prompt(self, position: int) -> Size:
@@ -60,7 +62,7 @@ class Prompts:
             act = self.narrative.acts[position]
             sizes = [self._quoted(position, reference) for reference in self._references(act)]
             text = literal_tokens(act, self.narrative)
-            sizes += [Size(text, text, text), self._rows(position)]
+            sizes += [Size(text, text, text), self._rows(position), self.rows.get(position, NOTHING)]
             sizes += [_unknown(act, input_.command) for input_ in act.inputs if isinstance(input_, BotCommandInput)]
             self._prompts[position] = sum(sizes, NOTHING)
         return self._prompts[position]
@@ -68,7 +70,7 @@ class Prompts:
     def _rows(self, position: int) -> Size:
         """Return the size of rows. The provider's count may be half of the local estimate."""
         act = self.narrative.acts[position]
-        if position not in self.tables and not any(isinstance(input_, TableInput) for input_ in act.inputs):
+        if not any(isinstance(input_, TableInput) for input_ in act.inputs):
             return NOTHING
         rows = self.tables.get(position)
         return _unknown(act, "the rows of its table") if rows is None else Size(rows // 2, rows, rows)

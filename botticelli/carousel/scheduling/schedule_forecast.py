@@ -117,7 +117,7 @@ def _figures(runtime: Runtime, template: RunTemplate, call_seconds: float | None
     narrative = Narrative.model_validate(new.snapshot)
     knowledge = gather(runtime, narrative, services_run=True)
     plan = plan_iteration(runtime, narrative, knowledge.estimates, demands_from_rows(new.demands))
-    acts = act_forecasts(runtime, narrative, plan, knowledge.calls, call_seconds=call_seconds, rows=knowledge.rows)
+    acts = act_forecasts(runtime, narrative, plan, knowledge.calls, call_seconds=call_seconds, tables=knowledge.tables)
     retries = retries_of(narrative, plan, new.retries)
     figures = RunFigures(
         as_run(new),

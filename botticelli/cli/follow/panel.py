@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import timedelta
 
@@ -11,12 +12,13 @@ from rich.live import Live
 from rich.panel import Panel
 from rich.text import Text
 
+from botticelli.budget import ScopeUsage
 from botticelli.carousel import result_of
 from botticelli.carousel.result import outcome_text
-from botticelli.cli.base.formatting import duration, gauge, iterations, money, number, one_line, safe, short
+from botticelli.cli.base.formatting import duration, gauge, money, number, one_line, safe, short
 from botticelli.cli.base.layout import wrapped
 from botticelli.cli.follow.budget_bars import gauge_lines
-from botticelli.cli.follow.summary import next_steps, summary
+from botticelli.cli.follow.summary import done_text, next_steps, summary
 from botticelli.cli.follow.view import RunSnapshot
 from botticelli.monitoring.watch import Event
 from botticelli.store import Run
@@ -99,10 +101,11 @@ def _coloured(text: str) -> Text:
 def _figures(snapshot: RunSnapshot) -> list[str]:
     run, result = snapshot.run, result_of(snapshot.run)
     bar = gauge(result.iterations_attempted, snapshot.performing, run.iterations, BAR_CHARACTERS)
-    rate = f"  {snapshot.per_minute:.1f} iterations/min" if snapshot.per_minute is not None else ""
+    unit = "rows" if run.rows == run.iterations else "iterations"
+    rate = f"  {snapshot.per_minute:.1f} {unit}/min" if snapshot.per_minute is not None else ""
     eta = f"  ETA {duration(snapshot.eta_seconds)}" if snapshot.eta_seconds is not None else ""
     lines = [
-        f"{bar}  {number(result.iterations_attempted)} of {iterations(run.iterations)}",
+        f"{bar}  {done_text(run)}{_copied(run)}",
         f"succeeded {number(run.succeeded)}  failed {number(run.failed)}  performing {snapshot.performing}"
         f"  elapsed {duration(result.duration_seconds)}{rate}{eta}",
         f"tokens {number(run.input_tokens)} in, {number(run.output_tokens)} out  cost {money(run.cost_usd)}{_projected(run)}",
@@ -112,7 +115,26 @@ def _figures(snapshot: RunSnapshot) -> list[str]:
         lines.append(
             f"this run's cap {gauge(run.used_tokens, 0, cap)} {number(run.used_tokens)} of {number(cap)} tokens"
         )
-    return [*lines, *gauge_lines(snapshot.usage)]
+    return [*lines, *gauge_lines(snapshot.usage), *_binding(snapshot.usage)]
+
+
+def _copied(run: Run) -> str:
+    """Say how far the rows are copied, while they are."""
+    if not run.lacks_rows:
+        return ""
+    return f", {number(run.admissible)} of {number(run.iterations)} copied"
+
+
+def _binding(usages: Sequence[ScopeUsage]) -> list[str]:
+    """Name the window that is fullest, once it is near its limit: it sets the pace of the run."""
+    shares = [
+        ((window.used + window.held) / window.window.limit, window.window.name, usage.scope)
+        for usage in usages
+        for window in usage.windows
+        if window.window.limit
+    ]
+    share, name, scope = max(shares, default=(0.0, "", ""))
+    return [f"binding: {name} of {safe(scope)}, {min(1.0, share):.0%} claimed"] if share >= NEAR else []
 
 
 def _projected(run: Run) -> str:

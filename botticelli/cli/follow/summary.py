@@ -18,7 +18,7 @@ def summary(run: Run) -> list[str]:
     from botticelli.carousel.result import outcome_text, result_of
 
     result = result_of(run)
-    done = f"{number(result.iterations_attempted)} of {iterations(run.iterations)}"
+    done = done_text(run)
     lines = [f"{outcome_text(run)}: {done} in {duration(result.duration_seconds)}"]
     if run.reason and run.reason != run.status:
         lines.append(f"  reason     {safe(run.reason)}")
@@ -28,6 +28,15 @@ def summary(run: Run) -> list[str]:
         f"  cost       {money(run.cost_usd)}",
     ]
     return lines
+
+
+def done_text(run: Run) -> str:
+    """Return a text like `5 of 7 iterations`, of a run with rows `5 of 7 rows`."""
+    attempted = number(run.succeeded + run.failed)
+    if run.rows is None or run.rows != run.iterations:
+        rows = "" if run.rows is None else f" ({number(run.rows)} rows)"
+        return f"{attempted} of {iterations(run.iterations)}{rows}"
+    return f"{attempted} of {number(run.rows)} row{'' if run.rows == 1 else 's'}"
 
 
 def usage_text(usage: TokenCounts) -> str:

@@ -20,8 +20,8 @@ from botticelli.cli.base.shared_options import (
     variables_option,
 )
 from botticelli.cli.base.times import Duration
+from botticelli.cli.rows.row_flags import rows_options, take_row_options
 from botticelli.cli.runs.narrative_lookup import narrative_file
-from botticelli.cli.runs.row_flags import rows_options, take_row_options
 from botticelli.cli.runs.run_command import load
 
 

@@ -18,8 +18,8 @@ from botticelli.cli.base.shared_options import (
     multiplier_option,
     variables_option,
 )
+from botticelli.cli.rows.row_flags import rows_options, take_row_options
 from botticelli.cli.runs.narrative_lookup import narrative_file
-from botticelli.cli.runs.row_flags import rows_options, take_row_options
 
 if TYPE_CHECKING:
     from botticelli.carousel import Enqueued, EnqueueRequest
@@ -75,7 +75,7 @@ def run(
     from botticelli.cli.base.signals import SignalCounter
     from botticelli.cli.follow.plain_views import PlainView, view_for
     from botticelli.cli.follow.session import run_session, warn_if_no_worker
-    from botticelli.cli.runs.row_copying import copying
+    from botticelli.cli.rows.row_copying import copying
 
     rows = take_row_options(chosen)
     options = replace(enqueue_options(**chosen), rows=rows, worker_here=not (detach or no_worker))

@@ -11,6 +11,7 @@ from botticelli.cli.base.context import Invocation, pass_invocation
 from botticelli.cli.base.json_output import emit
 from botticelli.cli.base.shared_options import NounGroup, json_option, run_argument
 from botticelli.cli.base.times import PAST
+from botticelli.cli.rows.rows_command import iteration_of_key, list_rows
 from botticelli.cli.runs.control_commands import CONTROL_COMMANDS, resolve
 from botticelli.cli.runs.run_logs import LOG_COMMANDS
 from botticelli.statuses import RUN_STATUSES
@@ -56,17 +57,27 @@ def list_runs(invocation: Invocation, /, *, as_json: bool, **conditions: Any) ->
 @click.option(
     "--iteration", type=click.IntRange(min=1), metavar="N", help="Show one iteration, with prompts and outputs."
 )
+@click.option("--row", "row_key", metavar="KEY", help="Show the iteration of the row with this key.")
 @click.option("--acts", is_flag=True, help="Show the acts of each iteration, with prompts and outputs.")
 @click.option("--all", "show_all", is_flag=True, help="Show every iteration, not only the first and last 20.")
 @json_option
 @pass_invocation
 def show(
-    invocation: Invocation, *, run_id: str, iteration: int | None, acts: bool, show_all: bool, as_json: bool
+    invocation: Invocation,
+    *,
+    run_id: str,
+    iteration: int | None,
+    row_key: str | None,
+    acts: bool,
+    show_all: bool,
+    as_json: bool,
 ) -> None:
     """Show a run: its result, its iterations and their acts. JSON always contains all of them."""
     from botticelli.cli.runs import run_details
 
     full_id = resolve(invocation, run_id)
+    if row_key is not None:
+        iteration = iteration_of_key(invocation.runtime.store, full_id, row_key)
     details = run_details.Details(invocation.runtime.store, full_id, iteration)
     if as_json:
         details.print_json()
@@ -93,5 +104,5 @@ def watch_run(invocation: Invocation, run_id: str, since: int, as_json: bool) ->
         return watch(invocation, resolve(invocation, run_id), view, signals, since=since)
 
 
-for command in (*LOG_COMMANDS, *CONTROL_COMMANDS):
+for command in (list_rows, *LOG_COMMANDS, *CONTROL_COMMANDS):
     runs.add_command(command)

@@ -18,7 +18,7 @@ from botticelli.narrative.execution import Carousel, Multipliers
 from botticelli.narrative.language import keys
 from botticelli.narrative.language.value_rules import IDENTIFIER, NAME_WORDS, fits, read_table
 from botticelli.narrative.model import Act, Condition, Narrative, Template
-from botticelli.narrative.parts.carousels import read_budget, read_carousel
+from botticelli.narrative.parts.carousels import RowContext, read_budget, read_carousel
 from botticelli.narrative.parts.gates import read_gate
 from botticelli.narrative.parts.inputs import PERFORMS, RESOURCES, Resource, read_inputs, read_resource
 from botticelli.narrative.parts.policies import read_security
@@ -149,10 +149,9 @@ def _as_text(value: str | float) -> str:
 
 def _narrative_carousel(outline: Outline, budget: Multipliers, context: LoadContext) -> Carousel | None:
     """Return the carousel of the narrative; multipliers that it leaves open are those of the narrative."""
-    problems = context.problems
+    problems, rows = context.problems, RowContext(context.folders, context.resources)
     written = [
-        (carousel.path, read_carousel(carousel.path, carousel.value, problems, context.folders))
-        for carousel in outline.carousels
+        (carousel.path, read_carousel(carousel.path, carousel.value, problems, rows)) for carousel in outline.carousels
     ]
     valid = [(path, carousel) for path, carousel in written if carousel is not None]
     toc = outline.toc_turns
@@ -208,6 +207,7 @@ def _build_act(
         system=_read_system(path, table, texts),
         skip_if=_read_skip_if((*path, "skip_if"), table.get("skip_if"), texts),
         carousel=_read_act_carousel(written, table, draft, problems),
+        foreach=_read_items(written, table, texts),
         needs=_read_needs(written, table, draft, problems),
         line=problems.line_of(path),
         places=_places(path, table, problems),
@@ -221,12 +221,24 @@ def _read_act_carousel(
 ) -> Carousel | None:
     path, value = (*written.path, "carousel"), table.get("carousel")
     if isinstance(value, dict):
-        if "foreach" in value:
-            problems.add((*path, "foreach"), "belongs to the carousel of the narrative, not of an act")
         return read_carousel(path, value, problems)
     if value is True:
         draft.repeats.add(written.name)
     return None
+
+
+def _read_items(written: WrittenAct, table: Mapping[str, Any], texts: TemplateReader) -> Template | None:
+    """Read the list that the turns of an act go through: one reference, and nothing else."""
+    carousel, path = table.get("carousel"), (*written.path, "carousel", "foreach")
+    if not isinstance(carousel, dict) or "foreach" not in carousel:
+        return None
+    text = carousel["foreach"]
+    template = texts.template(path, text) if isinstance(text, str) else Template()
+    if any(key in table for key in PERFORMS):
+        texts.problems.add(path, "can't be given to an act that performs a narrative", "give it to an act of its own")
+    elif len(template.parts) != 1 or not template.references:
+        texts.problems.add(path, "must be one reference to a list", 'write foreach = "{act.plan.output.items}"')
+    return template
 
 
 def _read_needs(

@@ -58,7 +58,8 @@ def check_row_uses(draft: NarrativeDraft, problems: Problems) -> None:
     carousel = draft.narrative.carousel
     if carousel is None or carousel.foreach is None:
         return
-    texts = (draft.texts[name].uses for name in dict.fromkeys(draft.outline.order))
+    names = [name for name in dict.fromkeys(draft.outline.order) if draft.acts[name].foreach is None]
+    texts = (draft.texts[name].uses for name in names)
     for use in (*draft.header_uses, *(use for uses in texts for use in uses)):
         if use.reference.kind in ROW_KINDS:
             _check_row_use(use, carousel, carousel.foreach.columns, problems)

@@ -144,14 +144,16 @@ DESCRIPTIONS: Mapping[str, Mapping[str, str]] = {
         "carousel": "The number of iterations.",
     },
     "FOREACH": {
-        "file": "File of rows, beside the narrative: csv, tsv or jsonl, also with .gz.",
+        "file": "File of rows, beside the narrative: csv, tsv, jsonl or parquet; text may be packed with gzip.",
+        "run": "A finished run whose outputs are the rows: its id, or the beginning of it.",
+        "act": "The act of that run whose outputs are the rows; by default its last one.",
         "format": "Format of the file, instead of what its name and content show.",
         "encoding": "Encoding of the file, such as cp1252; by default UTF-8, or what a byte order mark says.",
         "delimiter": "Delimiter of the fields, instead of the detected one.",
     },
     "CAROUSEL": {
         "iterations": "The number of iterations; with rows, the most that are performed.",
-        "foreach": "The rows that the narrative is performed for: a file, or a list of tables.",
+        "foreach": "The rows of the iterations: a file, a list, a table query or a run; of an act, a reference to a list.",
         "key": "Column whose value names a row, or several columns; by default its content does.",
         "batch_rows": "How many rows one iteration has, as {rows}.",
         "estimated_tokens_per_iteration": "Tokens of one iteration, all calls together; by default estimated.",

@@ -39,7 +39,7 @@ _NEEDED: Mapping[str, Schema] = {
         "if": {"anyOf": [{"required": [key]} for key in ("foreach", "key", "batch_rows")]},
         "else": {"required": ["iterations"]},
     },
-    "FOREACH": {"required": ["file"]},
+    "FOREACH": {"oneOf": [{"required": ["file"]}, {"required": ["run"]}]},
     "LISTED_ACT": {"oneOf": [{"required": ["name"]}, {"required": ["act_name"]}]},
     "TEXT_INPUT": {"oneOf": [{"required": ["content"]}, {"required": ["file"]}]},
     "COMMAND_INPUT": {"required": ["command"]},
@@ -190,7 +190,9 @@ def _finished(name: str) -> Schema:
             table["properties"][key] = _described(value, {"anyOf": [{"type": "string"}, {**_TEXTS, "minItems": 1}]})
         elif key == "foreach":
             rows = {"type": "array", "minItems": 1, "items": dict(TABLE.schema)}
-            table["properties"][key] = _described(value, _by_type(array=rows, otherwise=_ref("FOREACH")))
+            table["properties"][key] = _described(
+                value, _by_type(array=rows, object=_ref("FOREACH"), otherwise={"type": "string"})
+            )
         elif key == "carousel" and name in ("ACT", "LISTED_ACT"):
             table["properties"][key] = _described(value, {"anyOf": [_ref("CAROUSEL"), {"type": "boolean"}]})
     if _NEEDED.get(name, {}).get("additionalProperties"):

@@ -107,7 +107,10 @@ _ORDER_BY = Rule(
     lambda value: isinstance(value, str | list),
     {"type": ["string", "array"], "items": {"type": "string"}},
 )
-_SOURCE = Rule("a table, or a list of tables", lambda value: isinstance(value, dict | list))
+_SOURCE = Rule(
+    'a table, a list of tables, or "tables.NAME"',
+    lambda value: isinstance(value, dict | list) or LINE.accepts(value),
+)
 
 
 def _is_key(value: object) -> bool:
@@ -234,7 +237,9 @@ CAROUSEL = Keys(
 FOREACH = Keys(
     known={
         "file": LINE,
-        "format": one_of("csv", "tsv", "jsonl"),
+        "run": LINE,
+        "act": LINE,
+        "format": one_of("csv", "tsv", "jsonl", "parquet"),
         "encoding": LINE,
         "delimiter": matching(re.compile(r"[^\r\n\"]"), "one character, such as a comma"),
     }

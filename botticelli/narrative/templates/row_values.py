@@ -10,13 +10,14 @@ from botticelli.narrative.source.suggest import did_you_mean, shown
 from botticelli.narrative.templates.json_path import look_up
 
 
-def row_value(row: Mapping[str, Any], path: Sequence[str], *, reference: str) -> Any:
+def row_value(row: Any, path: Sequence[str], *, reference: str) -> Any:
     """Return the value at `path`: the longest name of a column that it begins with, then a path into its value.
 
-    An empty path is the row itself. Raises TemplateError where there is no such column or value.
+    An empty path is the row itself; an item of a list need not have columns. Raises TemplateError where there is no such
+    column or value.
     """
-    if not path:
-        return row
+    if not path or not isinstance(row, Mapping):
+        return look_up(row, path, reference=reference)
     column = column_of(path, row)
     if column is None:
         hint = did_you_mean(".".join(path), row, otherwise="its columns are")

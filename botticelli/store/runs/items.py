@@ -31,12 +31,25 @@ class NewItem:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """A stored row. `number` counts the rows of the run from 1."""
+    """A stored row, or an item of a list that an act goes through. `number` counts them from 1."""
+
+    number: int
+    key: str
+    line: int
+    row: Any
+
+
+@dataclass(frozen=True, slots=True)
+class ItemStatus:
+    """A stored row with its iteration, and the status and error of that; `pending` before it was admitted."""
 
     number: int
     key: str
     line: int
     row: Mapping[str, Any]
+    iteration: int
+    status: str
+    error: str | None
 
 
 _READ = select(*(run_items.c[name] for name in Item.__slots__))
@@ -94,6 +107,15 @@ class Items:
         query = _READ.where(run_items.c.run_id == run_id, run_items.c.number > after)
         query = query.order_by(run_items.c.number).limit(limit)
         return [Item(**row) for row in self._connection.execute(query).mappings()]
+
+    def with_status(
+        self, run_id: str, *, batch_rows: int, statuses: Sequence[str] = (), after: int = 0, limit: int = 1000
+    ) -> list[ItemStatus]:
+        """List the rows with a number above `after` whose iteration has one of the statuses (empty: any)."""
+        values = {"run_id": run_id, "batch_rows": batch_rows, "statuses": list(statuses)}
+        values |= {"after": after, "limit": limit}
+        rows = self._connection.execute(statement("items_with_status"), values).mappings()
+        return [ItemStatus(**row) for row in rows]
 
     def of_key(self, run_id: str, key: str) -> list[Item]:
         """Read the rows with this key: one, or several where the content of the row is its key."""

@@ -6,7 +6,7 @@ time, and run as a role that sees nothing else where such a role could be create
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,6 +40,8 @@ from botticelli.store.user_data.row_conditions import Condition, clause, columns
 from botticelli.untrusted.storable import storable
 
 READER = "botticelli_reader"
+STREAMED_ROWS = 1000
+"""Rows that are fetched at once when all rows of a table are read."""
 _CHECK = "check its where, order_by and values"
 
 
@@ -113,6 +115,16 @@ class Tables:
             self._take_role(readable)
             rows = self._connection.execute(self._select(readable, query)).mappings()
             return [dict(row) for row in rows]
+
+    def stream(self, query: Query, limit: int | None) -> Iterator[dict[str, Any]]:
+        """Yield the rows of a query, all of one snapshot, without holding them; `limit` replaces the query's own."""
+        readable = self._known(query, to_write=False)
+        with as_invalid_input(query.table, _CHECK):
+            self._take_role(readable)
+            chosen = self._select(readable, query).limit(limit)
+            options = {"stream_results": True, "yield_per": STREAMED_ROWS}
+            for row in self._connection.execute(chosen, execution_options=options).mappings():
+                yield dict(row)
 
     def pull(self, query: Query) -> list[dict[str, Any]]:
         """Read rows and delete them in this transaction; rows that another transaction is pulling are skipped."""

@@ -79,7 +79,7 @@ def test_missing_file_is_only_warned_of_because_rows_may_be_given_later(tmp_path
         ),
         (
             HEAD + '[acts.a]\nprompt = "A"\n[acts.a.carousel]\niterations = 2\nforeach = [{ a = 1 }]\n',
-            "mail.toml:7:1: [acts.a.carousel] foreach: belongs to the carousel of the narrative, not of an act",
+            "mail.toml:7:1: [acts.a.carousel] foreach: must be one reference to a list; write foreach = ",
         ),
         (
             '[carousel]\nforeach = { file = "../people.csv" }\n[acts]\na = "A"\n',
@@ -95,7 +95,7 @@ def test_missing_file_is_only_warned_of_because_rows_may_be_given_later(tmp_path
         ),
         (
             '[carousel]\nforeach = {}\n[acts]\na = "A"\n',
-            'mail.toml:2:1: [carousel.foreach] file: is missing; name the file of the rows: file = "rows.csv"',
+            'mail.toml:2:1: [carousel.foreach] file: is missing; name one: file = "rows.csv", or run = "RUN"',
         ),
         (
             '[carousel]\nforeach = { file = "people.csv", delimiter = ",," }\n[acts]\na = "A"\n',

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -155,3 +156,32 @@ def test_rows_of_a_program_are_checked(make: Any) -> None:
         "contains a set, which is not JSON",
     ]
     source.close()
+
+
+def test_parquet_file_is_read_with_its_types(tmp_path: Path) -> None:
+    from datetime import date
+    from decimal import Decimal
+
+    from pyarrow import parquet, table
+
+    columns = {"id": [1, 2], "price": [Decimal("1.50"), None], "on": [date(2026, 1, 2)] * 2, "tags": [["a"], []]}
+    parquet.write_table(table(columns), tmp_path / "a.parquet")
+    source = open_rows(tmp_path / "a.parquet")
+    assert source.columns == ("id", "price", "on", "tags")
+    source.close()
+    assert _read(tmp_path / "a.parquet") == [
+        Row(1, {"id": 1, "price": 1.5, "on": "2026-01-02", "tags": ["a"]}),
+        Row(2, {"id": 2, "price": None, "on": "2026-01-02", "tags": []}),
+    ]
+    (tmp_path / "b.parquet").write_bytes(b"PAR1 is not enough")
+    with pytest.raises(InvalidInput, match="is not a Parquet file"):
+        _read(tmp_path / "b.parquet")
+
+
+def test_parquet_without_pyarrow_names_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a.parquet").write_bytes(b"PAR1")
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with pytest.raises(
+        InvalidInput, match=r'Parquet files need pyarrow; install it: pip install "botticelli\[parquet\]"'
+    ):
+        _read(tmp_path / "a.parquet")

@@ -134,3 +134,36 @@ def test_a_fork_performs_the_same_rows_and_pruning_takes_them_away(runtime: Runt
     with runtime.store.transaction() as tx:
         tx.runs.forget_narrative("rows")
         assert tx.items.of_run(run.id) == tx.items.of_run(forked.id) == []
+
+
+ITEMS = """
+[carousel]
+key = "id"
+[acts.each]
+prompt = "{row_number}: {row.name}, {row}"
+[acts.each.carousel]
+foreach = "{row.items}"
+iterations = 2
+[acts.last]
+prompt = "{row.id} {act.each.outputs.0}"
+history = false
+skip_if = "{row.is_empty}"
+"""
+
+
+def test_turns_of_an_act_go_through_a_list_up_to_its_iterations(runtime: Runtime) -> None:
+    items: list[object] = [{"name": "a"}, {"name": "b"}, {"name": "c"}]
+    run = perform_all(runtime, _enqueue(runtime, ITEMS, [{"id": 1, "items": items, "is_empty": False}]).id)
+    with runtime.store.transaction() as tx:
+        prompts = [row.prompt for row in tx.acts.of_iteration(run.id, 1)]
+    assert prompts[:2] == ['1: a, {"name":"a"}', '2: b, {"name":"b"}']
+    assert (run.status, prompts[2]) == ("completed", '1 [echo: no model was called] 1: a, {"name":"a"}')
+
+
+def test_empty_list_skips_the_act_and_no_list_fails_it(runtime: Runtime) -> None:
+    run = perform_all(runtime, _enqueue(runtime, ITEMS, [{"id": 1, "items": [], "is_empty": True}]).id)
+    with runtime.store.transaction() as tx:
+        assert [row.status for row in tx.acts.of_iteration(run.id, 1)] == ["skipped", "skipped"]
+    assert run.status == "completed"
+    failed = perform_all(runtime, _enqueue(runtime, ITEMS, [{"id": 1, "items": "two, three", "is_empty": True}]).id)
+    assert failed.status == "failed" and "{row.items}: is not a list: two, three" in (failed.reason or "")
