@@ -1,6 +1,7 @@
 """Botticelli runs LLM narratives unattended, at scale, under budgets that cannot be overspent.
 
-Other programs use `Client`. Importing this package loads nothing until one of its names is used.
+Other programs use `Client`, and `verify_webhook` for the notices that they receive. Importing this package loads nothing
+until one of its names is used.
 """
 
 from __future__ import annotations
@@ -10,11 +11,17 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from botticelli.client import Client
-    from botticelli.errors import BotticelliError
+    from botticelli.errors import BotticelliError, WebhookRejected
+    from botticelli.security.webhook_signatures import verify_webhook
 
 __version__ = "0.1.0"
-__all__ = ["BotticelliError", "Client", "__version__"]
-_HOMES = {"BotticelliError": "botticelli.errors", "Client": "botticelli.client"}
+__all__ = ["BotticelliError", "Client", "WebhookRejected", "__version__", "verify_webhook"]
+_HOMES = {
+    "BotticelliError": "botticelli.errors",
+    "Client": "botticelli.client",
+    "WebhookRejected": "botticelli.errors",
+    "verify_webhook": "botticelli.security.webhook_signatures",
+}
 
 
 def __getattr__(name: str) -> Any:

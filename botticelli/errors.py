@@ -4,7 +4,8 @@ BotticelliError
 ├── InvalidInput                exit code 2: a file, a flag or a setting must be corrected
 │   ├── NarrativeError          one or more Problems in a narrative file
 │   ├── SettingsError           botticelli.toml, an environment variable or a flag
-│   └── NotFound                a run, a key, a narrative that does not exist
+│   ├── NotFound                a run, a key, a narrative that does not exist
+│   └── WebhookRejected         a webhook whose signature, time or form is wrong
 ├── ServiceUnavailable          Postgres or Redis can't be reached, or can't be used as it is
 │   ├── DatabaseBehind          the schema of a configured database is not the one this version needs
 │   ├── DatabaseUnfit           the database can't hold what is to be stored: its encoding is not UTF8
@@ -112,6 +113,10 @@ class SettingsError(InvalidInput):
 
 class NotFound(InvalidInput):
     """A run, an effect, a key or a narrative that does not exist."""
+
+
+class WebhookRejected(InvalidInput):
+    """A webhook that must not be trusted: its signature, its time or its form is wrong."""
 
 
 class ServiceUnavailable(BotticelliError):

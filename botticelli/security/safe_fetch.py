@@ -11,7 +11,8 @@ import re
 import socket
 import ssl
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import SplitResult, urljoin, urlsplit
@@ -27,6 +28,8 @@ PORTS = (80, 443)
 LEAST_PORT = 1024
 """The lowest other port: those below belong to services other than web servers."""
 
+Judge = Callable[[str, int], str]
+"""Returns the address to connect to for a host and a port; raises FetchError when none is allowed."""
 Resolver = Callable[[str, int], Sequence[str]]
 """Returns the addresses of a host and a port, as text."""
 _REDIRECTS = (301, 302, 303, 307, 308)
@@ -49,13 +52,13 @@ def fault_of_url(url: str, settings: FetchSettings) -> str | None:
     if parts.scheme != "https" and not (parts.scheme == "http" and settings.allow_http):
         return "is not an https URL"
     if "@" in parts.netloc:
-        return "contains a user name, which media URLs must not"
+        return "contains a user name, which it must not"
     if not host:
         return "names no host"
     if host in settings.allow_hosts:
         return None
     if parts.port is not None and parts.port < LEAST_PORT and parts.port not in PORTS:
-        return f"port {parts.port} is not allowed for media"
+        return f"port {parts.port} is not allowed"
     return host_fault(host)
 
 
@@ -75,6 +78,37 @@ def fetch(url: str, settings: FetchSettings, *, resolve: Resolver | None = None,
 
 def _get(url: str, settings: FetchSettings, deadline: float, resolve: Resolver, trust: Any) -> FetchedContent | str:
     """Return the content, or the target of a redirect."""
+    headers = {"Accept": "*/*", "Accept-Encoding": "identity"}
+    limits = RequestLimits(
+        settings.timeout_seconds, deadline, lambda host, port: _public_address(host, port, settings, resolve)
+    )
+    with checked_request("GET", url, limits, headers=headers, trust=trust) as response:
+        return _content(response, settings, deadline, _shown(url))
+
+
+@dataclass(frozen=True, slots=True)
+class RequestLimits:
+    """How long a request may take, when that is over by the monotonic clock, and which addresses it may go to."""
+
+    timeout_seconds: float
+    deadline: float
+    judge: Judge
+
+
+@contextmanager
+def checked_request(
+    method: str,
+    url: str,
+    limits: RequestLimits,
+    *,
+    headers: Mapping[str, str],
+    content: bytes | None = None,
+    trust: Any = None,
+) -> Iterator[Any]:
+    """Send one request to an address that was checked, and yield the response of httpcore. Follows no redirect.
+
+    Raises FetchError for everything that can go wrong, also inside the block.
+    """
     import httpcore2
 
     from botticelli.security.fetch_transport import CheckedNetwork
@@ -82,28 +116,31 @@ def _get(url: str, settings: FetchSettings, deadline: float, resolve: Resolver, 
     where = _shown(url)
     fault = trust_fault(os.environ) if trust is None and url.startswith("https") else None
     if fault is not None:
-        raise FetchError(f"can't be fetched: {fault.where}: {fault.what}", where=where, do=fault.do)
-    backend = CheckedNetwork(lambda host, port: _public_address(host, port, settings, resolve), deadline)
+        raise FetchError(f"can't be reached: {fault.where}: {fault.what}", where=where, do=fault.do)
+    backend = CheckedNetwork(limits.judge, limits.deadline)
     context = trust or ssl.create_default_context()
-    parts, host = _split_url(url)
-    target = f"{parts.path or '/'}{'?' + parts.query if parts.query else ''}".encode("ascii", "strict")
-    location = httpcore2.URL(scheme=parts.scheme, host=host, port=parts.port, target=target)
-    headers: dict[str | bytes, str | bytes] = {
-        "Host": parts.netloc,
-        "User-Agent": "botticelli",
-        "Accept": "*/*",
-        "Accept-Encoding": "identity",
-    }
+    location, fields = _location(url, headers)
     try:
         with (
             httpcore2.ConnectionPool(ssl_context=context, network_backend=backend) as pool,
-            pool.stream("GET", location, headers=headers) as response,
+            pool.stream(method, location, headers=fields, content=content) as response,
         ):
-            return _content(response, settings, deadline, where)
+            yield response
     except (httpcore2.TimeoutException, TimeoutError):
-        raise FetchError(f"took longer than {settings.timeout_seconds:g} s", where=where) from None
+        raise FetchError(f"took longer than {limits.timeout_seconds:g} s", where=where) from None
     except (httpcore2.NetworkError, httpcore2.ProtocolError, OSError) as error:
-        raise FetchError(f"can't be fetched: {type(error).__name__}", where=where) from None
+        raise FetchError(f"can't be reached: {type(error).__name__}", where=where) from None
+
+
+def _location(url: str, headers: Mapping[str, str]) -> tuple[Any, dict[str | bytes, str | bytes]]:
+    """Return the URL as httpcore takes it, and the headers with those of every request."""
+    import httpcore2
+
+    parts, host = _split_url(url)
+    target = f"{parts.path or '/'}{'?' + parts.query if parts.query else ''}".encode("ascii", "strict")
+    fields: dict[str | bytes, str | bytes] = {"Host": parts.netloc, "User-Agent": "botticelli"}
+    fields.update(headers)
+    return httpcore2.URL(scheme=parts.scheme, host=host, port=parts.port, target=target), fields
 
 
 def _content(response: Any, settings: FetchSettings, deadline: float, where: str) -> FetchedContent | str:
@@ -126,15 +163,27 @@ def _content(response: Any, settings: FetchSettings, deadline: float, where: str
 
 def _public_address(host: str, port: int, settings: FetchSettings, resolve: Resolver) -> str:
     """Return the first address of the host, or raise FetchError unless all its addresses are public."""
-    addresses = list(resolve(host, port))
+    try:
+        return checked_address(host, port, allow_private=host in settings.allow_hosts, resolve=resolve)
+    except PrivateAddress as error:
+        raise FetchError(error.what, where=host, do="list the host in [fetch] allow_hosts if it is yours") from None
+
+
+class PrivateAddress(FetchError):
+    """A host that has an address which is not public."""
+
+
+def checked_address(host: str, port: int, *, allow_private: bool, resolve: Resolver | None = None) -> str:
+    """Return the first address of a host. Raises PrivateAddress unless all of them are public or private ones allowed."""
+    addresses = list((resolve or _resolve)(host, port))
     if not addresses:
         raise FetchError("does not resolve to an address", where=host, do="check the URL")
-    if host not in settings.allow_hosts:
+    if not allow_private:
         for text in addresses:
             address = parsed_address(text)
             if address is None or not is_public(address):
-                problem = "resolves to a private address"
-                raise FetchError(problem, where=host, do="list the host in [fetch] allow_hosts if it is yours")
+                do = "set allow_private = true if it is in your own network"
+                raise PrivateAddress("resolves to a private address", where=host, do=do)
     return addresses[0]
 
 

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, PrivateAttr, SecretStr
 
+from botticelli.settings.notify import NotifyTarget
 from botticelli.settings.origins import Origins
 from botticelli.settings.ramp import Ramp
 from botticelli.settings.seconds import Seconds
@@ -306,6 +307,15 @@ class PlatformSettings(Section):
     options: DriverOptions = Field(default_factory=dict)
 
 
+def _distinct(targets: tuple[NotifyTarget, ...]) -> tuple[NotifyTarget, ...]:
+    """Refuse a name that two targets share: it identifies one of them in the database."""
+    names = [target.name for target in targets]
+    doubled = next((name for name in names if names.count(name) > 1), None)
+    if doubled is not None:
+        raise ValueError(f"two targets are called {doubled!r}; give each a name of its own")
+    return targets
+
+
 class Settings(Section):
     """All settings. `home` and `base` are computed, not written in a file."""
 
@@ -337,6 +347,8 @@ class Settings(Section):
     drivers: dict[str, DriverOptions] = Field(default_factory=dict)
     """`[drivers.NAME]`: the options of one driver, checked by the driver itself."""
     platforms: dict[str, PlatformSettings] = Field(default_factory=dict)
+    notify: Annotated[tuple[NotifyTarget, ...], AfterValidator(_distinct)] = ()
+    """`[[notify]]`: who is told of what happens."""
 
     _origins: Origins = PrivateAttr(default_factory=Origins)
 

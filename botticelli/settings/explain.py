@@ -145,7 +145,7 @@ def _settable() -> dict[str, str]:
 def _dotted_names(kind: Any, path: tuple[str, ...]) -> Iterator[str]:
     for name, field in kind.model_fields.items():
         inner = _plain(field.annotation)
-        if _is_model(inner):
+        if _is_model(inner) and get_origin(field.annotation) is not tuple:
             yield from _dotted_names(inner, (*path, name))
         else:
             yield ".".join((*path, name))
@@ -189,7 +189,7 @@ def _kind_at(path: SettingPath) -> tuple[list[str], bool]:
     """
     kind: Any = Settings
     is_named = False
-    for part in path:
+    for part in (part for part in path if isinstance(part, str)):
         is_named = _is_table_of(kind)
         kind = get_args(kind)[1] if is_named else _field(kind, part)
     return (

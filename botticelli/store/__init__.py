@@ -16,7 +16,9 @@ from sqlalchemy.exc import DBAPIError
 from botticelli.store.connection.database import as_unwritable, connected
 from botticelli.store.fleet.elections import Duties
 from botticelli.store.fleet.probes import Probe, Probes
+from botticelli.store.notices.deliveries import Deliveries, DeliveryRow, DueDelivery
 from botticelli.store.notices.outbox import Notice, Outbox
+from botticelli.store.notices.targets import NoticeTargets, TargetState
 from botticelli.store.runs.acts import REJECTED, ActRow, Acts
 from botticelli.store.runs.effect_rows import (
     ApprovalRequest,
@@ -71,6 +73,8 @@ __all__ = [
     "ConflictingEffect",
     "Content",
     "ContentTable",
+    "DeliveryRow",
+    "DueDelivery",
     "DueSchedule",
     "Effect",
     "EffectRecord",
@@ -110,6 +114,7 @@ __all__ = [
     "Store",
     "StoredNarrative",
     "Tables",
+    "TargetState",
     "ThreadLocks",
     "Transaction",
     "Unclaimed",
@@ -141,6 +146,8 @@ class Transaction:
         self.notices = Outbox(connection)
         self.schedules = Schedules(connection)
         self.firings = Firings(connection)
+        self.deliveries = Deliveries(connection)
+        self.notice_targets = NoticeTargets(connection)
 
     @contextmanager
     def in_savepoint(self, only: bool) -> Iterator[None]:

@@ -36,13 +36,15 @@ SchedulePoint = Literal["firing_recorded", "scheduled_run_stored", "schedule_fir
 SCHEDULE_POINTS: tuple[SchedulePoint, ...] = get_args(SchedulePoint)
 """Points of a schedule's time that becomes a run: two within its transaction, and one right after the commit."""
 POINTS: tuple[Point, ...] = get_args(Point)
-"""All points, in the order in which a request that becomes an iteration passes them."""
+"""The points that a request which becomes an iteration passes, in this order."""
+NoticePoint = Literal["notice_sent"]
+"""The point between sending a notice and recording that."""
 
 _POLL_SECONDS = 0.005
 _folder = os.environ.get("BOTTICELLI_FAILPOINTS")
 
 
-def reach(point: Point | SchedulePoint) -> None:
+def reach(point: Point | SchedulePoint | NoticePoint) -> None:
     """Hold this process here if a test has armed the point; else this costs one comparison."""
     if _folder is not None:
         _hold(Path(_folder), point)

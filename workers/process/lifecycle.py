@@ -10,13 +10,16 @@ import resource
 import signal
 import sys
 import threading
+from contextlib import suppress
 from typing import Any
 
 from celery import signals
 from celery.worker import state
 
 from botticelli.errors import BotticelliError, DatabaseUnwritable, ServiceUnavailable
+from botticelli.notices.deliverer import deliverer_of
 from botticelli.runtime.process import current
+from botticelli.runtime.server_errors import SERVER_ERRORS
 from botticelli.runtime.worker_heartbeat import announce
 from botticelli.telemetry.masking import mask_logs
 from workers.process import remote_control, shutdown
@@ -83,6 +86,8 @@ def check_services(**_: Any) -> None:
             runtime = current()
             runtime.require_redis()
             runtime.store  # noqa: B018  (connects, and checks the schema)
+            with suppress(*SERVER_ERRORS):  # the sweep tries it again
+                deliverer_of(runtime).register()
             return
         except BotticelliError as error:
             if str(error) != logged:

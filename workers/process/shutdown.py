@@ -18,6 +18,7 @@ from contextlib import suppress
 from celery.worker import state
 from redis.exceptions import RedisError
 
+from botticelli.notices.deliverer import deliverer_of
 from botticelli.runtime.process import Runtime
 from botticelli.runtime.server_errors import SERVER_ERRORS
 from botticelli.runtime.worker_heartbeat import depart, worker_name
@@ -29,6 +30,8 @@ CELERY_SECONDS = 10.0
 """Grace period in seconds for Celery to exit once no task is running."""
 HAND_BACK_SECONDS = 10.0
 """Seconds to keep trying to hand back; after that the leases expire."""
+NOTICES_SECONDS = 3.0
+"""Seconds in which a worker that ends delivers notices."""
 POLL_SECONDS = 0.05
 
 Children = Callable[[], Iterable[int]]
@@ -127,9 +130,20 @@ class WorkerShutdown(threading.Thread):
 
 
 def leave(runtime: Runtime) -> None:
-    """Record that this worker is gone, and close its connections."""
+    """Deliver the last notices, record that this worker is gone, and close its connections."""
+    _deliver_notices(runtime)
     try:
         depart(runtime)
     except RedisError as error:
         log("departure_not_said", level=logging.INFO, error=type(error).__name__)
     runtime.close()
+
+
+def _deliver_notices(runtime: Runtime) -> None:
+    """Deliver what is due, such as the end of the last run: perhaps no other worker is there. The rest waits for one."""
+    if not runtime.settings.notify:
+        return
+    try:
+        deliverer_of(runtime).flush(NOTICES_SECONDS)
+    except SERVER_ERRORS as error:
+        log("notices_left", level=logging.WARNING, error=type(error).__name__)
