@@ -97,8 +97,12 @@ def _threshold(data: Facts) -> tuple[str, str]:
 
 
 def _missed(data: Facts) -> tuple[str, str]:
-    title = f"schedule {_line(data.get('schedule'))} missed its time {_line(data.get('nominal_at'))}"
-    return title, f"botticelli schedules why {_word(data.get('schedule'))}"
+    count = data.get("missed") or 1
+    times = _line(data.get("last_at")) if count == 1 else f"{count:,} times, the last one {_line(data.get('last_at'))}"
+    return (
+        f"schedule {_line(data.get('schedule'))} missed {times}",
+        f"botticelli schedules why {_word(data.get('schedule'))}",
+    )
 
 
 def _no_worker(data: Facts) -> tuple[str, str]:

@@ -40,7 +40,7 @@ DATA: dict[str, dict[str, Any]] = {
         "used": 200,
         "limit": 250,
     },
-    "schedule.missed": {"schedule": "hourly", "nominal_at": "2026-11-29T03:00:00+00:00"},
+    "schedule.missed": {"schedule": "hourly", "missed": 2, "last_at": "2026-11-29T03:00:00Z", "reason": "too late"},
     "worker.none": {"due_runs": 3, "last_seen_at": "2026-11-29T02:00:00+00:00"},
 }
 COMMANDS = {
