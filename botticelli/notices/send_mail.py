@@ -14,9 +14,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from botticelli.errors import BotticelliError
-from botticelli.notices.message_text import message_text
 from botticelli.notices.outcome import Delivered, Failed, Outcome
 from botticelli.notices.send_web import variable
+from botticelli.notices.wording.message_text import message_text
 from botticelli.security.safe_fetch import Resolver, checked_address
 from botticelli.settings.notify import PORTS, NotifyTarget
 from botticelli.store.notices.outbox import Notice
@@ -37,7 +37,8 @@ def send_mail(target: NotifyTarget, notice: Notice, output: Any, *, resolve: Res
     except BotticelliError as error:
         return Failed(str(error))
     except smtplib.SMTPResponseException as error:
-        return Failed(f"the mail server answered {error.smtp_code}", error.smtp_code)
+        code = error.smtp_code if error.smtp_code > 0 else None
+        return Failed(f"the mail server answered {code or 'something unreadable'}", code)
     except smtplib.SMTPRecipientsRefused:
         return Failed("the mail server refused all recipients")
     except (smtplib.SMTPException, OSError, ValueError) as error:

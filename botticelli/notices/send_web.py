@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from botticelli.errors import BotticelliError, FetchError, InvalidInput
-from botticelli.notices.chat_body import discord_body, slack_body
-from botticelli.notices.message_text import message_text
 from botticelli.notices.outcome import Delivered, Failed, Gone, Outcome
-from botticelli.notices.webhook_body import webhook_body
+from botticelli.notices.wording.chat_body import discord_body, slack_body
+from botticelli.notices.wording.message_text import message_text
+from botticelli.notices.wording.webhook_body import webhook_body
 from botticelli.security.safe_fetch import Resolver
 from botticelli.security.safe_post import PostAnswer, post
 from botticelli.security.webhook_signatures import sign_webhook, signing_key

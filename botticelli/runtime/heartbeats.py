@@ -25,13 +25,14 @@ STALLED = "is stalled"
 class WorkerReport:
     """Holds what a worker reports with its heartbeat.
 
-    `demands` and `limits` are fingerprints of its settings, None for a worker of an older version. `ready` says for each
-    driver whether its key and its SDK are there.
+    `demands`, `limits` and `notify` are fingerprints of its settings, None for a worker of an older version.
+    `ready` says for each driver whether its key and its SDK are there.
     """
 
     worker: str
     demands: str | None = None
     limits: str | None = None
+    notify: str | None = None
     ready: Mapping[str, bool] = field(default_factory=dict)
 
     @property
@@ -70,6 +71,7 @@ def own_facts(runtime: Runtime) -> dict[str, Any]:
         runtime.facts = {
             "demands": fingerprint(demands_of(settings)),
             "limits": fingerprint({**limits, "tier": settings.default_tier}, settings.budget),
+            "notify": fingerprint(*settings.notify),
             "ready": {name: is_ready(runtime, name) for name in runtime.drivers.names()},
         }
     return runtime.facts
@@ -98,6 +100,7 @@ def fleet(runtime: Runtime) -> list[WorkerReport]:
 def _parse_facts(worker: str, value: bytes | str | None) -> WorkerReport:
     try:
         facts = json.loads(value or b"{}")
-        return WorkerReport(worker, facts.get("demands"), facts.get("limits"), dict(facts.get("ready", {})))
+        demands, limits, notify = (facts.get(name) for name in ("demands", "limits", "notify"))
+        return WorkerReport(worker, demands, limits, notify, dict(facts.get("ready", {})))
     except (ValueError, AttributeError, TypeError):
         return WorkerReport(worker)

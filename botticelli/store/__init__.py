@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError
 
 from botticelli.store.connection.database import as_unwritable, connected
-from botticelli.store.fleet.elections import Duties
+from botticelli.store.fleet.elections import SWEEP, Absence, Duties
 from botticelli.store.fleet.probes import Probe, Probes
 from botticelli.store.notices.deliveries import Deliveries, DeliveryRow, DueDelivery
 from botticelli.store.notices.outbox import Notice, Outbox
@@ -62,7 +62,11 @@ NAMED_LOCK_SECONDS = 600.0
 __all__ = [
     "HALT",
     "REJECTED",
+    "SWEEP",
+    "UNDECIDED",
+    "UNRESOLVED",
     "WHOLE",
+    "Absence",
     "ActRow",
     "ActUsage",
     "ActiveOverrides",

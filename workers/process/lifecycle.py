@@ -17,6 +17,7 @@ from celery import signals
 from celery.worker import state
 
 from botticelli.errors import BotticelliError, DatabaseUnwritable, ServiceUnavailable
+from botticelli.notices.absent_workers import record_absence
 from botticelli.notices.deliverer import deliverer_of
 from botticelli.runtime.process import current
 from botticelli.runtime.server_errors import SERVER_ERRORS
@@ -149,6 +150,9 @@ def start_sweep(sender: Any, **_: Any) -> None:
     runtime = current()
     _pools.append(sender.pool)
     signal.signal(signal.SIGQUIT, lambda *_: depart(0))
+    if runtime.settings.notify:
+        with suppress(*SERVER_ERRORS):
+            record_absence(runtime)
     announce(runtime)
     sweep_thread.start(runtime, _watchdog)
 

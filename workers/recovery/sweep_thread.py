@@ -15,14 +15,13 @@ from botticelli.runtime.heartbeats import STALLED
 from botticelli.runtime.process import Runtime
 from botticelli.runtime.server_errors import SERVER_ERRORS
 from botticelli.runtime.worker_heartbeat import announce, worker_name
+from botticelli.store import SWEEP
 from botticelli.store.connection.sessions import LOCK_SECONDS
 from botticelli.telemetry.log import log, logger
 from workers.recovery.duties import FLEET_DUTIES, WORKER_DUTIES
 from workers.recovery.duties.duty import Duty, OutageAware
 from workers.recovery.queue_probe import ConsumerWatchdog
 
-SWEEP = "sweep"
-"""The name of the election of the worker that performs the duties of the fleet."""
 PART_OF_INTERVAL = 0.9
 """A sweep counts for this part of the interval, so that clock jitter doesn't skip every second one."""
 LOCKED = ("55P03", "57014")

@@ -20,6 +20,7 @@ from botticelli.cli.base.context import Invocation
 from botticelli.cli.base.error_lines import described
 from botticelli.cli.system.limit_checks import old_figures
 from botticelli.cli.system.model_facts import model_facts
+from botticelli.cli.system.notice_checks import target_lines
 from botticelli.drivers import Driver, ReportsReadiness
 from botticelli.errors import BotticelliError
 from botticelli.loading.app_folder import app_folder
@@ -259,6 +260,17 @@ def _differences(invocation: Invocation) -> Iterator[Finding]:
             yield Finding(
                 "workers", "warn", detail, "give all the same settings; until then each worker counts by its own"
             )
+        if facts.notify not in (None, own["notify"]):
+            detail = f"{facts.worker}: [[notify]] differs from the settings here"
+            yield Finding(
+                "workers", "warn", detail, "give all the same; until then, the worker that takes a notice decides"
+            )
+
+
+def _notices(invocation: Invocation) -> Iterator[Finding]:
+    """Check that each target of notices can be told."""
+    for state, detail, do in target_lines(invocation.runtime):
+        yield Finding("notify", state, detail, do)
 
 
 CHECKS: dict[str, Check] = {
@@ -272,5 +284,6 @@ CHECKS: dict[str, Check] = {
     "limits": _limits,
     "platform": _platforms,
     "narratives": _narratives,
+    "notify": _notices,
     "workers": _workers,
 }

@@ -264,6 +264,12 @@ class Runs:
         mine = (runs.c.status == "waiting", runs.c.waiting_for["scope"].astext == scope)
         self._connection.execute(update(runs).where(*mine).values(due_at=func.now()))
 
+    def waited_for(self) -> frozenset[tuple[str, str]]:
+        """Return the scopes and windows of the Budget that runs wait for."""
+        place = runs.c.waiting_for
+        query = select(place["scope"].astext, place["window"].astext).distinct().where(runs.c.status == "waiting")
+        return frozenset((scope, window) for scope, window in self._connection.execute(query) if scope and window)
+
     def due(self, limit: int) -> list[str]:
         """List the ids of runs that are due for dispatch."""
         query = (

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from botticelli.notices.chat_body import discord_body, slack_body
 from botticelli.notices.fan_out import is_told
-from botticelli.notices.message_text import message_text
 from botticelli.notices.retry_schedule import MAX_ATTEMPTS, retry_wait_seconds
-from botticelli.notices.webhook_body import MAX_BYTES, webhook_body
+from botticelli.notices.wording.chat_body import discord_body, slack_body
+from botticelli.notices.wording.message_text import message_text
+from botticelli.notices.wording.webhook_body import MAX_BYTES, webhook_body
 from botticelli.settings.notify import EVENTS, NotifyTarget
 from botticelli.store import Notice
 

@@ -29,6 +29,7 @@ from workers.recovery.duties.expired_leases import ExpiredLeases
 from workers.recovery.duties.interrupted_claims import InterruptedClaims
 from workers.recovery.duties.notices import Notices
 from workers.recovery.duties.probe_publication import ProbePublication
+from workers.recovery.duties.threshold_notices import ThresholdNotices
 from workers.recovery.duties.unacked_requests import UnackedRequests
 from workers.recovery.duties.unclaimed_tasks import UnclaimedTasks
 
@@ -41,5 +42,5 @@ FLEET_DUTIES: tuple[Callable[[Runtime], Duty], ...] = (
     ProbePublication,
 )
 """Duties that one elected worker performs for the whole fleet, in this order."""
-WORKER_DUTIES: tuple[Callable[[Runtime], Duty], ...] = (InterruptedClaims, DueRuns, Notices)
+WORKER_DUTIES: tuple[Callable[[Runtime], Duty], ...] = (InterruptedClaims, DueRuns, ThresholdNotices, Notices)
 """Duties that each worker performs in each pass, before those of the fleet."""

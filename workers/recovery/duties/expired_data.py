@@ -1,13 +1,16 @@
-"""Deletes state entries that have expired, and media that no run uses any more."""
+"""Deletes state entries that have expired, media that no run uses any more, and old notices."""
 
 from __future__ import annotations
 
 from botticelli.runtime.process import Runtime
 from workers.recovery.duties.duty import EACH_SWEEP
 
+NOTICE_DAYS = 35
+"""Longer than a month, in which a threshold of a budget is told once."""
+
 
 class ExpiredData:
-    """Deletes expired state and unused media."""
+    """Deletes expired state, unused media and old notices."""
 
     name = "expired_data"
     interval_seconds = EACH_SWEEP
@@ -16,7 +19,8 @@ class ExpiredData:
         self._runtime = runtime
 
     def run(self) -> None:
-        """Delete both in one transaction."""
+        """Delete all of it in one transaction."""
         with self._runtime.store.transaction() as tx:
             tx.state.sweep()
             tx.media.sweep()
+            tx.deliveries.sweep(NOTICE_DAYS)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 
-from botticelli.notices.message_text import MessageText
+from botticelli.notices.wording.message_text import MessageText
 
 DISCORD_CHARACTERS = 2000
 SLACK_CHARACTERS = 4000
