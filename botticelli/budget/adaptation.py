@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from botticelli.budget.interface import Metric, Scope, Window
 from botticelli.settings import Limits, ModelLimits
-from botticelli.settings.ramp import Ramp
+from botticelli.settings.sections.ramp import Ramp
 
 MINUTE_SECONDS = 60.0
 DAY_SECONDS = 86_400.0

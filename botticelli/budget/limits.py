@@ -12,7 +12,7 @@ from botticelli.budget.interface import Metric, Scope, Window, WindowKind
 from botticelli.budget.tiers import ANY_MODEL, find_entry, find_tier
 from botticelli.pricing import SET_NAMES, SetPrice
 from botticelli.settings import Limits, ModelLimits, Provider, Tier
-from botticelli.settings.ramp import Ramp
+from botticelli.settings.sections.ramp import Ramp
 
 RATES = (*(name for name in PUBLISHED if name != "max_concurrent"), "windows")
 """Names of the rates, which a provider may change."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from botticelli.runtime.process import Runtime
-from botticelli.settings.notify import WORKER_NONE
+from botticelli.settings.sections.notify import WORKER_NONE
 from botticelli.store import Absence
 
 ABSENT_SECONDS = 60.0

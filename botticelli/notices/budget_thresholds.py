@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 from botticelli.budget import Scope, Ticket, Window, WindowUsage
 from botticelli.budget.days import midnights, month_starts
 from botticelli.runtime.process import Runtime
-from botticelli.settings.notify import BUDGET_THRESHOLD
+from botticelli.settings.sections.notify import BUDGET_THRESHOLD
 from botticelli.store import Transaction
 
 THRESHOLDS = (100, 80, 50)

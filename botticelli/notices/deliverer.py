@@ -19,7 +19,7 @@ from botticelli.notices.send_mail import send_mail
 from botticelli.notices.send_web import send_web
 from botticelli.runtime.process import Runtime
 from botticelli.runtime.server_errors import SERVER_ERRORS
-from botticelli.settings.notify import NotifyTarget
+from botticelli.settings.sections.notify import NotifyTarget
 from botticelli.store import DueDelivery, Notice
 from botticelli.store.notices.deliveries import DeliveryStatus
 from botticelli.telemetry.failpoints import reach

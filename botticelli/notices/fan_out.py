@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from fnmatch import fnmatchcase
 
-from botticelli.settings.notify import NotifyTarget
+from botticelli.settings.sections.notify import NotifyTarget
 from botticelli.store import Notice, Store
 
 BATCH_SIZE = 500

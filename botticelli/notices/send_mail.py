@@ -18,7 +18,7 @@ from botticelli.notices.outcome import Delivered, Failed, Outcome
 from botticelli.notices.send_web import variable
 from botticelli.notices.wording.message_text import message_text
 from botticelli.security.safe_fetch import Resolver, checked_address
-from botticelli.settings.notify import PORTS, NotifyTarget
+from botticelli.settings.sections.notify import PORTS, NotifyTarget
 from botticelli.store.notices.outbox import Notice
 
 TIMEOUT_SECONDS = 15.0

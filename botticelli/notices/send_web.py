@@ -15,7 +15,7 @@ from botticelli.notices.wording.webhook_body import webhook_body
 from botticelli.security.safe_fetch import Resolver
 from botticelli.security.safe_post import PostAnswer, post
 from botticelli.security.webhook_signatures import sign_webhook, signing_key
-from botticelli.settings.notify import NotifyTarget
+from botticelli.settings.sections.notify import NotifyTarget
 from botticelli.store.notices.outbox import Notice
 from botticelli.untrusted.retry_after import wait_seconds
 

@@ -8,7 +8,7 @@ from botticelli.errors import BotticelliError
 from botticelli.notices.send_web import keys_of, url_of, variable
 from botticelli.security.safe_fetch import fault_of_url
 from botticelli.settings.definitions import FetchSettings
-from botticelli.settings.notify import NotifyTarget
+from botticelli.settings.sections.notify import NotifyTarget
 
 
 def target_problem(target: NotifyTarget) -> str | None:

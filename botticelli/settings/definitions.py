@@ -9,11 +9,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, PrivateAttr, SecretStr
 
-from botticelli.settings.notify import NotifyTarget
 from botticelli.settings.origins import Origins
-from botticelli.settings.ramp import Ramp
 from botticelli.settings.seconds import Seconds
 from botticelli.settings.section import Section
+from botticelli.settings.sections.notify import NotifyTarget
+from botticelli.settings.sections.ramp import Ramp
 from botticelli.settings.urls import UrlFault, checked_url, http_url
 
 POSTGRES_SCHEMES = ("postgresql", "postgres")

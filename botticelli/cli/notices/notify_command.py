@@ -18,7 +18,7 @@ from botticelli.errors import NotFound
 
 if TYPE_CHECKING:
     from botticelli.notices.outcome import Outcome
-    from botticelli.settings.notify import NotifyTarget
+    from botticelli.settings.sections.notify import NotifyTarget
     from botticelli.store import DeliveryRow, Notice
 
 ID_CHARACTERS = 8

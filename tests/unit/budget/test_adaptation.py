@@ -10,7 +10,7 @@ from botticelli.budget import Scope, Window
 from botticelli.budget.adaptation import LearnedRange, needs_ramp, ramped, with_learned
 from botticelli.budget.limits import ModelBudget, model_budget, multiplied
 from botticelli.settings import Limits, Provider, published_limits
-from botticelli.settings.ramp import Ramp
+from botticelli.settings.sections.ramp import Ramp
 
 START = Limits(rpm=50, tpm=30_000)
 

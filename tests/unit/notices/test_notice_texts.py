@@ -13,7 +13,7 @@ from botticelli.notices.retry_schedule import MAX_ATTEMPTS, retry_wait_seconds
 from botticelli.notices.wording.chat_body import discord_body, slack_body
 from botticelli.notices.wording.message_text import message_text
 from botticelli.notices.wording.webhook_body import MAX_BYTES, webhook_body
-from botticelli.settings.notify import EVENTS, NotifyTarget
+from botticelli.settings.sections.notify import EVENTS, NotifyTarget
 from botticelli.store import Notice
 
 AT = datetime(2026, 11, 29, 3, 0, tzinfo=UTC)

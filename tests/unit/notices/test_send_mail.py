@@ -13,7 +13,7 @@ import pytest
 from botticelli.notices import send_mail as module
 from botticelli.notices.outcome import Delivered, Failed
 from botticelli.notices.send_mail import send_mail
-from botticelli.settings.notify import NotifyTarget
+from botticelli.settings.sections.notify import NotifyTarget
 from botticelli.store import Notice
 from tests.support.servers.mail_server import HOST, MailServer, mail_server, make_certificate
 

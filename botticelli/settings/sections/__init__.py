@@ -1,0 +1,1 @@
+"""Defines tables of settings that have a module of their own."""
