@@ -9,62 +9,21 @@ from pydantic import Field
 
 from botticelli.narrative.call_parameters import CallParameters, first_given
 from botticelli.narrative.execution import Carousel, Multipliers, RunOptions
+from botticelli.narrative.expressions import ROW_KINDS as ROW_KINDS
+from botticelli.narrative.expressions import Condition as Condition
+from botticelli.narrative.expressions import NestedArguments as NestedArguments
+from botticelli.narrative.expressions import PlainKind as PlainKind
+from botticelli.narrative.expressions import Reference as Reference
+from botticelli.narrative.expressions import ReferenceKind as ReferenceKind
+from botticelli.narrative.expressions import RowKind as RowKind
+from botticelli.narrative.expressions import Template as Template
+from botticelli.narrative.expressions import Value as Value
 from botticelli.narrative.frozen import Frozen
 from botticelli.narrative.gate import Gate
 from botticelli.schedules.definition import ScheduleDefinition
 
-RowKind = Literal["row", "rows", "row_number"]
-ROW_KINDS: tuple[RowKind, ...] = ("row", "rows", "row_number")
-PlainKind = Literal["act", "previous", "state", "var", "iteration", "iterations", "run", "narrative", "now"]
-ReferenceKind = PlainKind | RowKind
-
 MediaKind = Literal["image", "audio", "video", "document"]
 MEDIA_KINDS: tuple[MediaKind, ...] = ("image", "audio", "video", "document")
-
-
-class Reference(Frozen):
-    """Refers to a value: one `{...}` of a template. `name` is the act, the variable or the state key.
-
-    `path` leads into the value. act, previous: it begins with `output`, `outputs` or `acts`. state: `name` is the
-    whole dotted key, which is split into key and path at look-up. run, narrative: `name` is the attribute (`id`, `name`).
-    row, rows: `path` is the column and what is in it.
-    """
-
-    kind: ReferenceKind
-    name: str = ""
-    path: tuple[str, ...] = ()
-    text: str
-    """The reference as written, for error messages."""
-
-
-class Template(Frozen):
-    """Holds literal text and references in order. Parsed once, at load: values that are filled in are never expanded."""
-
-    parts: tuple[str | Reference, ...] = ()
-
-    @property
-    def references(self) -> tuple[Reference, ...]:
-        return tuple(part for part in self.parts if isinstance(part, Reference))
-
-
-class NestedArguments(Frozen):
-    """Holds a list or a table among the arguments of a command; exactly one of the two is set."""
-
-    array: tuple[Value, ...] | None = None
-    table: dict[str, Value] | None = None
-
-
-Value = Template | NestedArguments | bool | int | float
-
-
-class Condition(Frozen):
-    """Holds the condition of `skip_if`: the reference exists and is truthy, or is the text `equals`; `negate` inverts it."""
-
-    reference: Reference
-    negate: bool = False
-    equals: str | None = None
-    line: int = 0
-
 
 Retention = Literal["full", "summary", "drop"]
 """Detail in which later acts see an input. Very long fetched content is summarised even when it is `full`."""
@@ -394,6 +353,5 @@ class Narrative(CallParameters):
         return self.model_dump(mode="json", exclude_none=True)
 
 
-NestedArguments.model_rebuild()
 for _recursive in (Comparison, AllOf, AnyOf, Not, TableInput, Act, Narrative):
     _recursive.model_rebuild()

@@ -19,7 +19,7 @@ from botticelli.store.fleet.probes import Probe, Probes
 from botticelli.store.notices.deliveries import Deliveries, DeliveryRow, DueDelivery
 from botticelli.store.notices.outbox import Notice, Outbox
 from botticelli.store.notices.targets import NoticeTargets, TargetState
-from botticelli.store.runs.acts import REJECTED, ActRow, Acts
+from botticelli.store.runs.acts import REDO, REDONE, REJECTED, ActRow, Acts
 from botticelli.store.runs.effect_rows import (
     ApprovalRequest,
     ConflictingEffect,
@@ -51,6 +51,7 @@ from botticelli.store.usage.learned_limits import LearnedLimit, LearnedLimits
 from botticelli.store.usage.ledger import Entry, Ledger, PastCalls, PastUsage, RunMoney, Settled
 from botticelli.store.usage.overrides import WHOLE, ActiveOverrides, Override, Overrides, OverridesCache
 from botticelli.store.usage.usage_history import ActUsage, SpendingHistory, SpentRow, Step
+from botticelli.store.user_data.accepted_texts import AcceptedTexts, TextColumn, TextPlace
 from botticelli.store.user_data.content_tables import Content, ContentTable, NewRow, Origin
 from botticelli.store.user_data.state import StateEntry, StateRepository, escape_segment
 from botticelli.store.user_data.user_tables import Query, Tables
@@ -61,6 +62,8 @@ NAMED_LOCK_SECONDS = 600.0
 
 __all__ = [
     "HALT",
+    "REDO",
+    "REDONE",
     "REJECTED",
     "SWEEP",
     "UNDECIDED",
@@ -119,6 +122,8 @@ __all__ = [
     "StoredNarrative",
     "Tables",
     "TargetState",
+    "TextColumn",
+    "TextPlace",
     "ThreadLocks",
     "Transaction",
     "Unclaimed",
@@ -145,6 +150,7 @@ class Transaction:
         self.learned = LearnedLimits(connection)
         self.media = MediaRepository(connection)
         self.content = Content(connection)
+        self.texts = AcceptedTexts(connection)
         self.probes = Probes(connection)
         self.duties = Duties(connection)
         self.notices = Outbox(connection)

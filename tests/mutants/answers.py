@@ -5,7 +5,8 @@ from __future__ import annotations
 from tests.mutants.mutation import Mutant
 
 READING_VERBS, BODIES = "botticelli/drivers/reading/", "tests/unit/drivers/reading/test_bodies.py"
-GATE_TESTS = "tests/integration/carousel/executor/test_gates.py"
+REDO_TESTS = "tests/integration/carousel/gates/test_redo.py"
+GATE_TESTS = "tests/integration/carousel/gates/test_gates.py"
 ANSWERS_TESTS, WAITS_TESTS = (
     "tests/integration/carousel/executor/test_odd_responses.py",
     "tests/unit/drivers/test_waits_answers.py",
@@ -67,6 +68,20 @@ ANSWERS = (
         "rejected=rejected[number],",
         "rejected=[],",
         (GATE_TESTS, "-k", "taken_over"),
+    ),
+    Mutant(
+        "a text is compared again when it is accepted",
+        "workers/executor/recording.py",
+        "[] if row.verdict else list(near_copies(stage, tx, unique, row, recent=True))",
+        "list[Failure]()",
+        (REDO_TESTS, "-k", "at_the_same_time"),
+    ),
+    Mutant(
+        "what a loop leaves is kept when its gate accepts",
+        "workers/executor/recording.py",
+        "if loop_end(acts, stage.position) != stage.position:",
+        "if False:",
+        (REDO_TESTS, "-k", "only_when_the_judge_accepts"),
     ),
     Mutant(
         "the ticket holds all attempts",

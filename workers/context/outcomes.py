@@ -79,6 +79,14 @@ class ModelDown(ActFailed):
     """Ends the calls of one model, which will not answer now; another one may."""
 
 
+class RedoFrom(Exception):
+    """Has acts performed again, because the gate of the last of them did not accept the result. Everything is recorded."""
+
+    def __init__(self, start: int, end: int) -> None:
+        super().__init__(f"acts {start} to {end} are performed again")
+        self.positions = range(start, end + 1)
+
+
 class RunEnding(Exception):
     """Stops an act before its next call, because the run was cancelled or has failed elsewhere."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, NoReturn
@@ -11,25 +12,27 @@ from sqlalchemy.exc import DataError
 
 from botticelli.drivers import GenerateRequest, GenerateResponse, Media
 from botticelli.errors import TemplateError
+from botticelli.gates.text_checks import Failure
 from botticelli.narrative import parse_json_or_text, render_text
 from botticelli.narrative.model import Act, BotCommandInput, MediaInput, NarrativeInput, TableInput, TextInput
 from botticelli.narrative.table_text import format_rows
 from botticelli.statuses import ActStatus
-from botticelli.store import ActRow, NewRow, Origin, Settled, Transaction, escape_segment
+from botticelli.store import ActRow
 from botticelli.telemetry.failpoints import reach
 from botticelli.telemetry.log import logger
 from botticelli.untrusted.storable import is_blank, storable
-from workers.batching.act_records import ActRecord, record_act
 from workers.context.history import Piece, history_text, messages
 from workers.context.iteration_context import IterationContext
 from workers.context.media_and_rows import resolve_medium, resolve_rows
-from workers.context.outcomes import ActFailed, ForReview
+from workers.context.outcomes import ActFailed, ForReview, RedoFrom
 from workers.context.reference_values import condition_value, is_skipped, list_of, resolver
 from workers.effects.bot_command import perform_command
 from workers.effects.captures import no_longer_exists
 from workers.executor.attempts import REVIEW, Attempts, attempts_of, call_name
+from workers.executor.judgement import failures_of
+from workers.executor.recording import NearCopy, Result, Rows, record_rejection, record_result, variable_key
 from workers.model.model_call import Answer, ModelCall
-from workers.outputs.content_output import Schema, rows_in, schema_of, store
+from workers.outputs.content_output import Schema, rows_in, schema_of
 from workers.outputs.response_checks import CheckedAnswer, check_answer
 
 
@@ -61,8 +64,6 @@ EMPTY_TEXTS = ("[]", "{}", "null", "(no rows)")
 """How data without a row or a value is written in a text that quotes it."""
 MAX_REASONING_CHARACTERS = 100_000
 """Longest reasoning text that is stored with an act."""
-
-Rows = tuple[Schema, list[NewRow]]
 
 
 def turn_stages(stage: IterationContext) -> list[IterationContext]:
@@ -142,7 +143,7 @@ class _Turn:
         if self._act.output_var is None:
             return False
         with self._stage.runtime.store.transaction() as tx:
-            return tx.state.get(self._variable_key(self._act.output_var)) is None
+            return tx.state.get(variable_key(self._stage, self._act.output_var)) is None
 
     def _inputs(self) -> _Given:
         """Resolve the inputs in order; data of commands, queries and narratives also becomes text of the prompt."""
@@ -237,22 +238,38 @@ class _Turn:
         answer = ModelCall(self._stage, self._act.name, retries, call, name).perform(attempts.request(request))
         checked = self._checked(answer.response)
         row = self._row("done", prompt=attempts.prompt(prompt), output=checked.output, answer=answer)
-        row = replace(row, raw_output=checked.raw, warning=checked.warning, attempt=attempts.number)
+        row = replace(row, raw_output=checked.raw, warning=checked.warning)
         row = replace(row, history_text=history if row.prompt == prompt or history is not None else prompt)
-        failures = () if checked.fault else attempts.failures(checked.output)
+        if checked.fault:
+            self._fail_with(row, answer, checked.fault)
+        failures = failures_of(self._stage, attempts.gate, row)
+        try:
+            return self._conclude(attempts, row, answer, schema, failures)
+        except NearCopy as copy:
+            return self._conclude(attempts, row, answer, schema, copy.failures)
+
+    def _conclude(
+        self, attempts: Attempts, row: ActRow, answer: Answer, schema: Schema | None, failures: Sequence[Failure]
+    ) -> bool:
+        """Record an answer as it was judged; False when it was rejected and there are attempts left."""
         if failures and not attempts.is_last:
-            row = attempts.reject(row, failures)
-            record_act(self._stage.runtime, ActRecord(self._stage.claim, row, answer.paid.settled))
+            record_rejection(self._stage, attempts.reject(row, failures), answer.paid.settled)
             self._started_at = datetime.now(UTC)
+            if attempts.gate.back:
+                reach("attempt_rejected")
+                raise RedoFrom(self._position - attempts.gate.back, self._position)
             return False
         row = attempts.outcome(row, failures) if failures else row
-        fault = checked.fault or row.error or self._record_answer(answer, row, schema)
+        fault = row.error or self._record_answer(answer, row, schema)
         if fault:
-            self._record(replace(row, status="failed", error=fault), answer=answer)
-            raise ActFailed(fault)
+            self._fail_with(row, answer, fault)
         if row.verdict == REVIEW:
             raise ForReview
         return True
+
+    def _fail_with(self, row: ActRow, answer: Answer, fault: str) -> NoReturn:
+        self._record(replace(row, status="failed", error=fault), answer=answer)
+        raise ActFailed(fault)
 
     def _checked(self, response: GenerateResponse) -> CheckedAnswer:
         """Judge an answer; a defect in the checks fails the act but keeps the answer, which is paid for."""
@@ -291,6 +308,7 @@ class _Turn:
             number=self._stage.claim.number,
             position=self._position,
             turn=self._turn,
+            attempt=attempts_of(self._stage, self._turn).number,
             name=self._act.name,
             status=status,
             prompt=prompt,
@@ -318,45 +336,8 @@ class _Turn:
     def _record(
         self, row: ActRow, *, answer: Answer | None = None, bound: Any = None, content: Rows | None = None
     ) -> None:
-        """Record what the act brought.
-
-        The act row, the ledger row, content and `output_var` are written in one transaction, which also ends the
-        iteration when this is its last act.
-        """
-        settled = answer.paid.settled if answer else None
-        record = ActRecord(self._stage.claim, row, settled)
-        if content is not None or (self._act.output_var is not None and bound is not None):
-            self._record_with(row, settled, bound, content)
-            reach("act_recorded")
-        elif answer is not None and row.status == "done" and self._stage.is_last(self._turn):
-            self._stage.last_acts.append(record)
-        else:
-            record_act(self._stage.runtime, record)
-            reach("act_recorded")
-        if row.status != "failed":
-            self._stage.finished.append(row)
+        record_result(Result(self._stage, row, bound, content), answer.paid.settled if answer else None)
         self._recorded = True
-
-    def _record_with(self, row: ActRow, settled: Settled | None, bound: Any, content: Rows | None) -> None:
-        with self._stage.guarded() as tx:
-            is_new = tx.acts.record(row)
-            if content is not None and is_new:
-                source, rehearsed = self._stage.narrative.name_for(self._act), self._stage.is_rehearsal
-                origin = Origin(source, row.run_id, row.name, row.model, rehearsed, flagged=row.verdict == REVIEW)
-                store(tx, *content, origin)
-            if settled is not None:
-                tx.ledger.settle_all([settled])
-            if self._act.output_var and bound is not None:
-                self._bind(tx, self._act.output_var, bound)
-
-    def _bind(self, tx: Transaction, variable: str, value: Any) -> None:
-        tx.state.set(
-            self._variable_key(variable), value, metadata={"run": self._stage.claim.run_id, "act": self._act.name}
-        )
-
-    def _variable_key(self, variable: str) -> str:
-        narrative = escape_segment(self._stage.narrative.name_for(self._act))
-        return f"{self._stage.state_prefix}narrative.{narrative}.{variable}"
 
     def fail(self, error: str) -> NoReturn:
         """Write the failed row, unless the failure came with an answer and is in its row already."""

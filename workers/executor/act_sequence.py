@@ -15,7 +15,16 @@ from botticelli.errors import StaleLease
 from botticelli.narrative.model import Act, NarrativeInput
 from botticelli.runtime.server_errors import SERVER_ERRORS
 from workers.context.iteration_context import IterationContext
-from workers.context.outcomes import ActFailed, BlockRun, CapReached, ForReview, ParkUntil, RunEnding, RunPaused
+from workers.context.outcomes import (
+    ActFailed,
+    BlockRun,
+    CapReached,
+    ForReview,
+    ParkUntil,
+    RedoFrom,
+    RunEnding,
+    RunPaused,
+)
 from workers.context.reference_values import is_skipped
 from workers.executor.act import perform_act, skip_act
 from workers.executor.attempts import REVIEW
@@ -67,10 +76,20 @@ def _perform_in_order(stage: IterationContext) -> None:
     acts = stage.narrative.acts
     order = _GroupDecisions(stage)
     if all(act.after is None for act in acts):
-        for position in range(len(acts)):
-            order.perform(position)
+        position = 0
+        while position < len(acts):
+            position = _after(order, position)
     else:
         _side_by_side(order, acts, stage.runtime.settings.worker.max_parallel_acts)
+
+
+def _after(order: _GroupDecisions, position: int) -> int:
+    """Perform the act at a position, and return the position of the next one."""
+    try:
+        order.perform(position)
+    except RedoFrom as redo:
+        return redo.positions[0]
+    return position + 1
 
 
 def _side_by_side(order: _GroupDecisions, acts: Sequence[Act], at_once: int) -> None:
@@ -95,7 +114,11 @@ def _side_by_side(order: _GroupDecisions, acts: Sequence[Act], at_once: int) -> 
             for future in ended:
                 done.add(running.pop(future))
                 error = future.exception()
-                failures.extend([error] if error is not None else ())
+                if isinstance(error, RedoFrom):
+                    done.difference_update(error.positions)
+                    waiting |= {position: acts[position] for position in error.positions}
+                elif error is not None:
+                    failures.append(error)
     except BaseException:  # this thread itself was interrupted, so it waits for no call
         pool.shutdown(wait=False, cancel_futures=True)
         raise

@@ -10,11 +10,9 @@ from dataclasses import dataclass, field, replace
 
 from botticelli.carousel.plan.planned_calls import Call
 from botticelli.drivers import GenerateRequest
-from botticelli.errors import TemplateError
-from botticelli.gates.text_checks import Failure, failed_checks
-from botticelli.narrative import as_text, look_up
+from botticelli.gates.text_checks import Failure
 from botticelli.narrative.gate import Gate
-from botticelli.store import REJECTED, ActRow
+from botticelli.store import REDO, REDONE, REJECTED, ActRow
 from workers.context.feedback import feedback, feedback_tokens, with_feedback
 from workers.context.iteration_context import IterationContext
 
@@ -42,14 +40,22 @@ class Attempts:
 
     @property
     def is_last(self) -> bool:
-        counted = [row for row in self.rejected if row.fencing_token]
-        return len(counted) + 1 >= self.gate.attempts
+        """Whether the gate gives no further attempt: since the run was resumed, and since a later gate went back here."""
+        counted = 0
+        for row in self.rejected:
+            counted = 0 if row.verdict in (REDO, REDONE) or not row.fencing_token else counted + 1
+        return counted + 1 >= self.gate.attempts
 
     @property
     def _previous(self) -> ActRow | None:
-        """The answer that this attempt replaces; None for a first attempt, also when the run was resumed since."""
+        """The answer that this attempt is to improve, if there is one.
+
+        None for a first attempt, when the run was resumed since, and when the answer that has to change is another act's.
+        """
         last = self.rejected[-1] if self.rejected else None
-        return last if last is not None and last.fencing_token else None
+        if last is None or last.output is None or not last.fencing_token:
+            return None
+        return last if last.verdict == REDO or (last.verdict is None and not self.gate.back) else None
 
     def request(self, request: GenerateRequest) -> GenerateRequest:
         """Return the request of this attempt."""
@@ -70,19 +76,9 @@ class Attempts:
         previous = self._previous
         return prompt if previous is None else f"{prompt}\n\n{self._feedback(previous)}"
 
-    def failures(self, output: str) -> tuple[Failure, ...]:
-        """Return why the gate doesn't accept an answer; none when it does."""
-        checks = self.gate.checks
-        if checks is None:
-            return ()
-        text = output if checks.field is None else _field(output, checks.field)
-        if text is None:
-            return (Failure("field", f"it is not JSON with a text at {checks.field}"),)
-        return failed_checks(text, checks)
-
     def reject(self, row: ActRow, failures: Sequence[Failure]) -> ActRow:
         """Return the row of a rejected answer, and count it."""
-        rejected = replace(row, status=REJECTED, error=_lines(failures))
+        rejected = replace(row, status=REJECTED, error=reasons_in(failures))
         self.rejected.append(rejected)
         return rejected
 
@@ -106,18 +102,12 @@ class Attempts:
 def attempts_of(stage: IterationContext, turn: int) -> Attempts:
     """Return the attempts of a turn, with those of earlier workers."""
     rejected = [row for row in tuple(stage.rejected) if (row.position, row.turn) == (stage.position, turn)]
+    rejected.sort(key=lambda row: row.attempt)
     return Attempts(stage.act.gate or UNGATED, rejected)
 
 
-def _field(output: str, path: str) -> str | None:
-    try:
-        value = look_up(output, path.split("."), reference=path)
-    except TemplateError:
-        return None
-    return as_text(value)
-
-
-def _lines(failures: Sequence[Failure]) -> str:
+def reasons_in(failures: Sequence[Failure]) -> str:
+    """Return the reasons, one to a line."""
     return "\n".join(" ".join(failure.reason.split()) for failure in failures)
 
 

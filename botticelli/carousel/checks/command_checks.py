@@ -8,6 +8,7 @@ from typing import Any
 
 from botticelli.carousel.checks.media_and_tables import update_fault
 from botticelli.errors import InvalidInput, NarrativeError, Problem
+from botticelli.narrative.loops import is_redone
 from botticelli.narrative.model import Act, BotCommandInput, Narrative, NestedArguments, Template, Value
 from botticelli.narrative.source.environment import PLACEHOLDER
 from botticelli.platforms import (
@@ -59,7 +60,7 @@ def check_commands(
         security, enqueued = runtime.settings.security, [each.security for each in demands]
         rules = rules_for(security, narrative, act, command, source, enqueued=enqueued)
         faults, warned = _of_command(platform, source, act, command, rules, is_sample=is_sample)
-        problems += faults
+        problems += faults or _redone_effect(platform, narrative, source, act, command)
         warnings += map(str, warned)
     if problems:
         raise NarrativeError(problems)
@@ -128,6 +129,18 @@ def _of_command(
     faults += [place(*beyond)] if beyond else []
     put_yours = [place(sample.name, sample.message, sample.hint or "put yours before you run it") for sample in samples]
     return faults, [*(place(warning.name, warning.message, warning.hint) for warning in checked.warnings), *put_yours]
+
+
+def _redone_effect(
+    platform: Platform, narrative: Narrative, source: str, act: Act, command: BotCommandInput
+) -> list[Problem]:
+    """Return a problem for an effect that would be repeated whenever a gate has its act performed again."""
+    spec = platform.spec(command.command)
+    position = next(place for place, other in enumerate(narrative.acts) if other is act)
+    if spec is None or not spec.writes or not is_redone(narrative.acts, position):
+        return []
+    message = f"{command.command} changes something, and a gate may have this act performed again"
+    return [problem_of(source, act, command, message, "move it behind the act that judges")]
 
 
 def _unconfirmed(runtime: Runtime, narrative: Narrative, source: str, demands: Sequence[Demands]) -> list[Problem]:

@@ -18,6 +18,7 @@ from botticelli.carousel.plan.plan_parts import PlanParts
 from botticelli.drivers import ModelName
 from botticelli.narrative import literal_guilds
 from botticelli.narrative.execution import Carousel, Multipliers, RunOptions
+from botticelli.narrative.loops import answers_per_turn
 from botticelli.narrative.model import Narrative
 from botticelli.pricing import STANDARD, UNKNOWN_PRICE, KnownPrice
 from botticelli.settings.demands import Demands
@@ -160,7 +161,7 @@ def plan_iteration(
             account = (budget.account,) if budget.account else ()
             scopes = (*own, *account, _multiplied(runtime, narrative, budget.scope))
             call = Call(model, scopes, turns(act), estimate, runtime.price(model, tier), service=service)
-            attempts = act.gate.attempts if act.gate else 1
+            attempts = answers_per_turn(narrative.acts, position)
             calls.append(replace(call, limits_note=budget.note, counts_cached=budget.counts_cached, attempts=attempts))
         plan[position] = replace(calls[0], fallbacks=tuple(calls[1:]))
     return plan

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from botticelli.narrative.assembly.act_order import Waits, all_before, arrange
 from botticelli.narrative.assembly.draft import LoadContext, NarrativeDraft, build_draft
 from botticelli.narrative.assembly.flatten import Embedded, FlatActs
+from botticelli.narrative.assembly.loop_checks import check_loops
 from botticelli.narrative.assembly.reference_checks import (
     InnerActs,
     check_braces,
@@ -88,6 +89,7 @@ class Composer:
         names = (*order, *(f"{name}.acts.{inner}" for name in order for inner in inside.get(name) or ()))
         check_uses(draft, all_before(waits) if waits is not None else None, inside, problems)
         check_row_uses(draft, problems)
+        check_loops(draft, [name for name in draft.acts if draft.texts[name].performs], problems)
         check_braces(draft, problems)
         depth = 1 + max((whole.depth for pairs in performed.values() for whole, _ in pairs), default=0)
         embedded = {name: [inner for _, inner in pairs] for name, pairs in performed.items()}

@@ -17,9 +17,9 @@ from botticelli.narrative.document.sections import NarrativeSection, NarrativeSe
 from botticelli.narrative.execution import Carousel, Multipliers
 from botticelli.narrative.language import keys
 from botticelli.narrative.language.value_rules import IDENTIFIER, NAME_WORDS, fits, read_table
-from botticelli.narrative.model import Act, Condition, Narrative, Template
+from botticelli.narrative.model import Act, Narrative, Template
 from botticelli.narrative.parts.carousels import RowContext, read_budget, read_carousel
-from botticelli.narrative.parts.gates import read_gate
+from botticelli.narrative.parts.gates import read_condition_of, read_gate
 from botticelli.narrative.parts.inputs import PERFORMS, RESOURCES, Resource, read_inputs, read_resource
 from botticelli.narrative.parts.policies import read_security
 from botticelli.narrative.parts.schedule_table import read_schedule
@@ -27,7 +27,6 @@ from botticelli.narrative.source.environment import Environment
 from botticelli.narrative.source.media_store import MediaStore
 from botticelli.narrative.source.problems import Problems
 from botticelli.narrative.source.source_text import SourceLimits
-from botticelli.narrative.templates.conditions import USE, read_condition
 from botticelli.narrative.templates.template_reader import ReferenceUse, TemplateReader, check_header_uses
 from botticelli.toml_text.positions import TomlPath
 
@@ -203,9 +202,9 @@ def _build_act(
     return Act(
         name=written.name,
         inputs=inputs,
-        gate=read_gate(path, table, inputs, problems),
+        gate=read_gate(path, table, inputs, texts),
         system=_read_system(path, table, texts),
-        skip_if=_read_skip_if((*path, "skip_if"), table.get("skip_if"), texts),
+        skip_if=read_condition_of((*path, "skip_if"), table.get("skip_if"), texts),
         carousel=_read_act_carousel(written, table, draft, problems),
         foreach=_read_items(written, table, texts),
         needs=_read_needs(written, table, draft, problems),
@@ -260,16 +259,6 @@ def _read_system(path: TomlPath, table: Mapping[str, Any], texts: TemplateReader
         return None
     character = texts.template((*path, "character"), table["character"])
     return Template(parts=("You are ", *character.parts, "."))
-
-
-def _read_skip_if(path: TomlPath, text: str | None, texts: TemplateReader) -> Condition | None:
-    if text is None:
-        return None
-    faults = texts.faults
-    condition = read_condition(texts.template(path, text), texts.problems.line_of(path))
-    if condition is None and texts.faults == faults:
-        texts.problems.add(path, "is not a condition", USE)
-    return condition
 
 
 def _split_models(table: Mapping[str, Any]) -> dict[str, Any]:

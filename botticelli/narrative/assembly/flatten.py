@@ -50,8 +50,16 @@ class FlatActs:
         inputs = _with_ends(act, ends)
         composes = start if inners else None
         waits = self._waits(entry if not inners else range(start, len(self.acts)))
+        act = self._with_loop(act)
         self.acts.append(act.model_copy(update={"inputs": inputs, "composes": composes, "after": waits}))
         return len(self.acts) - 1
+
+    def _with_loop(self, act: Act) -> Act:
+        """Write into the gate how many positions before it the act stands that it has redone."""
+        if act.gate is None or act.gate.redo in (None, act.name):
+            return act
+        start = max(position for position, earlier in enumerate(self.acts) if earlier.name == act.gate.redo)
+        return act.model_copy(update={"gate": act.gate.model_copy(update={"back": len(self.acts) - start})})
 
     def _add_turn(
         self, act: Act, inner: Embedded, entry: tuple[int, ...], turn: tuple[int, int] | None

@@ -43,7 +43,10 @@ def check_uses(draft: NarrativeDraft, seen: Waits | None, inside: InnerActs, pro
                     _report(use, problems, "there is no act before the first one", "name an act, or remove it")
                 case "previous" if order[index - 1] not in readable:
                     _not_needed(use, order[index - 1], problems)
-                case "act" if use.reference.name in readable:
+                case "act" if use.reference.name in readable or (use.reference.name, use.path[-1]) == (
+                    name,
+                    "accept_if",
+                ):
                     _check_path(use, draft.acts[use.reference.name], inside, problems)
                 case "act":
                     _unreadable(use, name, draft, order[:index], problems)

@@ -37,6 +37,9 @@ _ACT: Mapping[str, str] = {
     "extract_output": "Store the JSON in the output as rows of content.",
     "skip_content_generation": "Store no rows of content from this act.",
     "checks": "Rules that the answer must keep; they cost nothing.",
+    "accept_if": "Accepts the answer when this holds: `{act.NAME.output.score} >= 4`.",
+    "redo": "The act that begins again when the answer is not accepted; by default only this one.",
+    "unique": "Rejects an answer that is nearly the same as an earlier text.",
     "attempts": "How many answers are asked for until one is accepted, the first included; by default 3.",
     "otherwise": "When no answer was accepted. fail: the act fails. review: a person decides. keep: the last one is used.",
     "name": "The name of the act.",
@@ -170,6 +173,11 @@ DESCRIPTIONS: Mapping[str, Mapping[str, str]] = {
         "rpm_multiplier": "The share of the requests per minute.",
         "tpm_multiplier": "The share of the tokens per minute.",
         "rpd_multiplier": "The share of the requests per day.",
+    },
+    "UNIQUE": {
+        "column": "The column of a content table that holds earlier texts: `content.TABLE.COLUMN`.",
+        "within": "How old a text may be to count, such as `90d`; by default however old.",
+        "threshold": "The similarity, over 0 and up to 1, from which on a text is a copy; by default 0.5.",
     },
     "CHECKS": {
         "field": "The key of a JSON answer whose text is checked; by default the whole answer.",

@@ -50,6 +50,7 @@ _NEEDED: Mapping[str, Schema] = {
     "NARRATIVE_INPUT": {"required": ["name"]},
     "REFERRING": {"required": ["narrative"]},
     "FILTER": {"required": ["column"]},
+    "UNIQUE": {"required": ["column"]},
     "SCHEDULE": {"oneOf": [{"required": ["cron"]}, {"required": ["every_seconds"]}]},
 }
 """Required keys of each table, added to the schema of its keys."""
@@ -173,6 +174,7 @@ def _held() -> Schema:
         "columns": _TEXTS,
         "allowed_commands": _TEXTS,
         "checks": _ref("CHECKS"),
+        "unique": _ref("UNIQUE"),
         "filter": {"type": "array", "items": _ref("FILTER")},
     }
 

@@ -25,6 +25,7 @@ from botticelli.narrative.language.value_rules import (
 )
 from botticelli.narrative.model import MEDIA_KINDS
 from botticelli.schedules.definition import CATCH_UPS, OVERLAPS
+from botticelli.untrusted.durations import MAX_SECONDS, parse_seconds
 
 ALLOWED = matching(re.compile(r"[A-Za-z0-9_.*]{1,128}"), 'the name of a command, such as "messages.send"')
 
@@ -95,6 +96,10 @@ TABLE_NAME = matching(
     re.compile(r"(?!pg_|information_schema)[a-z_][a-z0-9_]{0,62}(?:\.(?!pg_)[a-z_][a-z0-9_]{0,62})?"),
     'a name such as "posts" or "schema.posts"',
 )
+_CONTENT_COLUMN = matching(
+    re.compile(r"content\.[a-z_][a-z0-9_]{0,62}\.[a-z_][a-z0-9_]{0,62}"),
+    'a column of a content table, such as "content.posts.body"',
+)
 MAX_ROWS = 1000
 
 
@@ -102,6 +107,12 @@ def _is_sample(value: object) -> bool:
     return value is True or (type(value) is int and 1 <= value <= MAX_ROWS)
 
 
+def _is_duration(value: object) -> bool:
+    seconds = parse_seconds(value) if isinstance(value, str) else None
+    return seconds is not None and 0 < seconds <= MAX_SECONDS
+
+
+_DURATION = Rule('a duration such as "90d" or "12h"', _is_duration, {"type": "string"})
 _ORDER_BY = Rule(
     "text or a list of texts",
     lambda value: isinstance(value, str | list),
@@ -267,10 +278,15 @@ ACT = Keys(
         "extract_output": FLAG,
         "skip_content_generation": FLAG,
         "checks": TABLE,
+        "accept_if": TEXT,
+        "redo": IDENTIFIER,
+        "unique": TABLE,
         "attempts": whole(1, MAX_ATTEMPTS),
         "otherwise": one_of("fail", "review", "keep"),
     }
 )
+
+UNIQUE = Keys(known={"column": _CONTENT_COLUMN, "within": _DURATION, "threshold": _SHARE})
 
 CHECKS = Keys(
     known={

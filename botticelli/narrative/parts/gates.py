@@ -8,32 +8,63 @@ from typing import Any
 from botticelli.gates.languages import LANGUAGES
 from botticelli.gates.patterns import pattern_fault
 from botticelli.gates.text_checks import Checks
-from botticelli.narrative.gate import Gate
+from botticelli.narrative.gate import Gate, Unique
 from botticelli.narrative.language import keys
 from botticelli.narrative.language.value_rules import MAX_WHOLE, read_table
-from botticelli.narrative.model import Input, is_spoken
+from botticelli.narrative.model import Condition, Input, is_spoken
 from botticelli.narrative.source.problems import Problems
 from botticelli.narrative.source.suggest import shown
+from botticelli.narrative.templates.conditions import USE, read_condition
+from botticelli.narrative.templates.template_reader import TemplateReader
 from botticelli.toml_text.positions import TomlPath
+from botticelli.untrusted.durations import parse_seconds
 
-JUDGES = ("checks",)
+JUDGES = ("checks", "unique", "accept_if")
 """Keys that judge an answer."""
-CONSEQUENCES = ("attempts", "otherwise")
+CONSEQUENCES = ("redo", "attempts", "otherwise")
 """Keys that say what follows from a judgement."""
 
 
-def read_gate(path: TomlPath, table: Mapping[str, Any], inputs: Sequence[Input], problems: Problems) -> Gate | None:
+def read_gate(path: TomlPath, table: Mapping[str, Any], inputs: Sequence[Input], texts: TemplateReader) -> Gate | None:
     """Read the gate of an act from its table; None when nothing judges its answers."""
-    if not any(key in table for key in JUDGES):
+    problems = texts.problems
+    judges = [key for key in JUDGES if key in table]
+    if not judges:
         for key in (key for key in CONSEQUENCES if key in table):
-            hint = f"add {' or '.join(JUDGES)}, or remove it"
-            problems.add((*path, key), "has no effect, since nothing judges the answers of this act", hint)
+            problems.add((*path, key), "has no effect, since nothing judges the answers of this act", _ADD)
         return None
     if inputs and not is_spoken(inputs):
-        key = next(key for key in JUDGES if key in table)
-        problems.add((*path, key), "judges answers of a model, but this act makes no model call", "give it a prompt")
-    checks = _read_checks((*path, "checks"), table["checks"], problems) if "checks" in table else None
-    return Gate(checks=checks, **{key: table[key] for key in CONSEQUENCES if key in table})
+        message = "judges answers of a model, but this act makes no model call"
+        problems.add((*path, judges[0]), message, "give it a prompt")
+    return Gate(
+        checks=_read_checks((*path, "checks"), table["checks"], problems) if "checks" in table else None,
+        unique=_read_unique((*path, "unique"), table["unique"], problems) if "unique" in table else None,
+        accept_if=read_condition_of((*path, "accept_if"), table.get("accept_if"), texts),
+        **{key: table[key] for key in CONSEQUENCES if key in table},
+    )
+
+
+def read_condition_of(path: TomlPath, text: str | None, texts: TemplateReader) -> Condition | None:
+    """Read the condition of a key; None without one."""
+    if text is None:
+        return None
+    faults = texts.faults
+    condition = read_condition(texts.template(path, text), texts.problems.line_of(path))
+    if condition is None and texts.faults == faults:
+        texts.problems.add(path, "is not a condition", USE)
+    return condition
+
+
+def _read_unique(path: TomlPath, written: Mapping[str, Any], problems: Problems) -> Unique | None:
+    table = read_table(problems, path, written, keys.UNIQUE, subject="unique")
+    if "column" not in written:
+        problems.add((*path, "column"), "is missing", 'say what to compare with: column = "content.posts.body"')
+    if "column" not in table:
+        return None
+    _, name, column = table["column"].split(".")
+    optional = {"threshold": table["threshold"]} if "threshold" in table else {}
+    seconds = parse_seconds(table["within"]) if "within" in table else None
+    return Unique(table=name, column=column, within_seconds=seconds, **optional)
 
 
 def _read_checks(path: TomlPath, written: Mapping[str, Any], problems: Problems) -> Checks | None:
@@ -57,6 +88,7 @@ def _read_checks(path: TomlPath, written: Mapping[str, Any], problems: Problems)
     return Checks.model_validate(table | texts)
 
 
+_ADD = f"add {', '.join(JUDGES[:-1])} or {JUDGES[-1]}, or remove it"
 _HINT = "write it in the syntax of Rust's regex, which has no look-around"
 
 

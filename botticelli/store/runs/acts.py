@@ -16,6 +16,10 @@ from botticelli.store.schema.tables import acts
 
 REJECTED: Final = "rejected"
 """Status of an answer that the act's gate did not accept."""
+REDO = "redo"
+"""Verdict on an answer that the gate of a later act did not accept."""
+REDONE = "redone"
+"""Verdict on what was performed between such an answer and that gate, and is performed again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +46,11 @@ class ActRow:
     warning: str | None = None
     error: str | None = None
     verdict: str | None = None
-    """What became of an answer that was not accepted but is used: `kept`, or `review` when a person decides."""
+    """What became of an answer that was not accepted.
+
+    `kept` or `review`: it is used, or a person decides. Of a rejected one: `redo` or `redone` when the gate of a later act
+    rejected it, None when its own did.
+    """
     model: str | None = None
     finish_reason: str | None = None
     input_tokens: int = 0
@@ -80,6 +88,11 @@ class Acts:
         """Write the acts that were not recorded before; return the run id, number, position and turn of each."""
         recorded = self._connection.execute(statement("record_acts"), {"rows": as_rows(map(columns_of, rows))})
         return {(run_id, number, position, turn) for run_id, number, position, turn in recorded}
+
+    def reject(self, run_id: str, number: int, positions: range, reason: str) -> None:
+        """Reject the answers at consecutive positions, of which the first is performed again for that reason."""
+        places = {"run_id": run_id, "number": number, "first": positions[0], "last": positions[-1]}
+        self._connection.execute(statement("reject_acts"), {**places, "redo": REDO, "redone": REDONE, "reason": reason})
 
     def of_iteration(self, run_id: str, number: int, *, rejected: bool = False) -> list[ActRow]:
         """List the acts of an iteration; with `rejected` also the answers that a gate did not accept."""

@@ -189,6 +189,21 @@ acts = Table(
     ForeignKeyConstraint(["run_id", "number"], ["iterations.run_id", "iterations.number"], ondelete="CASCADE"),
 )
 
+accepted_texts = Table(
+    "accepted_texts",
+    metadata,
+    Column("run_id", Text, primary_key=True),
+    Column("number", BigInteger, primary_key=True),
+    Column("position", Integer, primary_key=True),
+    Column("turn", Integer, primary_key=True),
+    Column("item", Integer, primary_key=True),
+    Column("column_key", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("accepted_at", DateTime(timezone=True), nullable=False, server_default=text("clock_timestamp()")),
+    ForeignKeyConstraint(["run_id", "number"], ["iterations.run_id", "iterations.number"], ondelete="CASCADE"),
+    Index("ix_accepted_texts_column", "column_key", "accepted_at"),
+)
+
 effects = Table(
     "effects",
     metadata,

@@ -84,6 +84,8 @@ def condition(text: str) -> Any:
         ("{state.x} == ''", [""], [None, "x"]),
         ("{{previous.ok}} == true", [True], [False]),
         ("{var.mode} == 'dry'", ["dry"], ["wet"]),
+        ("{state.x} >= 4", [4, "4", " 4.5 ", 1e9], [3.99, "3", None, "", "four", True, [], {"id": "5"}, "nan", "inf"]),
+        ("{state.x}<-0.5", [-1, "-0.6"], [-0.5, 0, None]),
     ],
 )
 def test_condition_holds_for_its_value(text: str, true_for: list[Any], false_for: list[Any]) -> None:
