@@ -15,6 +15,7 @@ from botticelli.notices.wording.webhook_body import webhook_body
 from botticelli.security.safe_fetch import Resolver
 from botticelli.security.safe_post import PostAnswer, post
 from botticelli.security.webhook_signatures import sign_webhook, signing_key
+from botticelli.settings import UrlFault, checked_url
 from botticelli.settings.sections.notify import NotifyTarget
 from botticelli.store.notices.outbox import Notice
 from botticelli.untrusted.retry_after import wait_seconds
@@ -58,10 +59,14 @@ def request_of(target: NotifyTarget, notice: Notice, output: Any, now: float) ->
 
 
 def url_of(target: NotifyTarget) -> str:
-    """Return the address of a target. Raises InvalidInput when its variable is not set."""
+    """Return the address of a target. Raises InvalidInput, without the address, when its variable is not set or wrong."""
     if target.url is not None:
         return target.url.get_secret_value()
-    return variable(target.url_env or "").strip()
+    name = target.url_env or ""
+    try:
+        return checked_url(variable(name), ("http", "https"), login=False).text
+    except UrlFault as fault:
+        raise InvalidInput(str(fault), where=f"environment variable {name}", do="correct it for the workers") from None
 
 
 def keys_of(target: NotifyTarget) -> list[bytes]:

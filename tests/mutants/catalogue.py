@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from tests.mutants.answers import ANSWERS
 from tests.mutants.budget import BUDGET
+from tests.mutants.notices import NOTICES
 from tests.mutants.recovery import EFFECTS, MESSAGES, RECOVERY
 
-GROUPS = (BUDGET, RECOVERY, EFFECTS, MESSAGES, ANSWERS)
+GROUPS = (BUDGET, RECOVERY, EFFECTS, MESSAGES, ANSWERS, NOTICES)
 """The first of each group is the one for the usual suite: choose one that is quick."""
 
 MUTANTS = {mutant.name: mutant for group in GROUPS for mutant in group}

@@ -251,6 +251,16 @@ def test_two_deliverers_send_each_notice_once(ops: Runtime, hook: Receiver) -> N
     assert len(hook.requests) == len(set(hook.ids)) == 6
 
 
+def test_target_is_held_by_one_thread_until_that_is_silent_for_a_minute(ops: Runtime) -> None:
+    def hold(holder: str) -> bool:
+        with ops.store.transaction() as tx:
+            return tx.notice_targets.hold("ops", holder, 60)
+
+    assert (hold("first"), hold("second"), hold("first")) == (True, False, True)
+    pass_time(ops, 61)
+    assert (hold("second"), hold("first")) == (True, False)
+
+
 def test_deliverer_killed_after_sending_sends_the_same_id_again(ops: Runtime, hook: Receiver, tmp_path: Path) -> None:
     (tmp_path / "notice_sent").touch()
     end_runs(ops)

@@ -70,6 +70,20 @@ def test_list_shows_what_is_off_and_what_is_not_set_and_no_address(call: Call, o
     assert hook.url not in shown
 
 
+@pytest.mark.parametrize(
+    "address", ["https://[hunter2", "hunter2", "https://a:hunter2@x.test/y", "http://x.test/hunter2"]
+)
+def test_wrong_address_in_a_variable_is_named_and_not_shown(
+    call: Call, monkeypatch: pytest.MonkeyPatch, address: str
+) -> None:
+    monkeypatch.setenv("CHAT_URL", address)
+    problem = answer(call, "list")[1]["problem"]
+    assert "CHAT_URL" in problem or "is not an https URL" in problem
+    tried = call("test", "chat")
+    assert tried.exit_code == 1
+    assert "hunter2" not in problem + tried.output
+
+
 def test_target_that_is_switched_on_gets_what_waits(call: Call, ops: Runtime, hook: Receiver) -> None:
     hook.status = 410
     end_run(ops)
