@@ -1,7 +1,7 @@
 # Botticelli: `make demo` shows it, `make test` proves it. Both set everything up first; only Python 3.11+ and make are needed.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-llm test test-steady test-unit mutants million load storm sweep pages kills chaos check lint types arrows bench bench-budget bench-carousel bench-imports bench-rivals bench-waiting lock clean
+.PHONY: help setup demo demo-llm test test-steady test-unit mutants million load storm typed sweep pages kills chaos check lint types arrows bench bench-budget bench-carousel bench-imports bench-rivals bench-waiting lock clean
 
 # The first interpreter that is new enough; `make PYTHON=... ` names another.
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 python; do \
@@ -68,6 +68,10 @@ load: $(READY)  ## many iterations over four workers: nothing may grow but their
 CALLS ?= 10000
 storm: $(READY)  ## calls of providers that give all odd answers at once: each paid answer kept, each count equal; CALLS=10000 SEED=... (5 minutes)
 	CALLS=$(CALLS) SEED=$(SEED) $(BIN)/python -m pytest tests/chaos/test_odd_answers.py -m long -s
+
+ANSWERS ?= 100
+typed: $(LOCAL)  ## typed answers of the small local model: each fits or fails with a reason, one repair at most; ANSWERS=100 (minutes)
+	ANSWERS=$(ANSWERS) $(BIN)/python -m pytest tests/chaos/typed/test_typed_model.py -m long -s
 
 check: $(READY) lint types arrows test-unit  ## lint, types, imports between folders, unit tests: for every change; two minutes
 

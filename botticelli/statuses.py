@@ -10,8 +10,9 @@ Hold = Literal["soft", "now"]
 """How a run is paused: `soft`, or `now` when it also stops before the next provider call or effect."""
 OnBudgetExhausted = Literal["stop", "wait"]
 IterationStatus = Literal["queued", "running", "succeeded", "failed", "cancelled"]
-ActStatus = Literal["done", "failed", "skipped", "rejected"]
-"""The status of an act; `rejected` is an answer that its gate did not accept, and that was not the last one."""
+ActStatus = Literal["done", "failed", "skipped", "rejected", "repairing"]
+"""The status of an act; `rejected` is an answer that its gate did not accept, and that was not the last one; `repairing` a
+typed answer that does not fit, until its repair is recorded."""
 EffectStatus = Literal["waiting", "approved", "rejected", "intended", "done", "failed", "unknown"]
 Decision = Literal["approved", "rejected"]
 Resolution = Literal["done", "retry", "abandon"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from difflib import get_close_matches
 from typing import Any
 
 from botticelli.answer_schema.keywords import (
@@ -12,6 +13,7 @@ from botticelli.answer_schema.keywords import (
     HOLD_NAMED,
     HOLD_ONE,
     IDENTITIES,
+    KNOWN,
     MAY_BE_FLAGS,
     REGEXES,
     UNSUPPORTED,
@@ -110,6 +112,8 @@ class _Reader:
         if self._values > MAX_VALUES:
             raise SchemaFault((*path, "enum"), f"all enums together have more than {MAX_VALUES:,} values")
         for key in schema:
+            if key not in KNOWN and (meant := get_close_matches(key, KNOWN, n=1, cutoff=0.8)):
+                raise SchemaFault((*path, key), "is not a keyword of JSON Schema", f"did you mean {meant[0]}?")
             if key in UNSUPPORTED:
                 raise SchemaFault((*path, key), "is not supported", 'use $defs and "$ref": "#/$defs/NAME"')
             if key in REGEXES and not self._allow_patterns:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from pydantic import Field
 
 from botticelli import services
-from botticelli.answer_schema.dialects import LLAMA
+from botticelli.answer_schema.dialects import LLAMA, Dialect
 from botticelli.drivers.interface.capabilities import OnText, Readiness
 from botticelli.drivers.interface.options import SdkOptions
 from botticelli.drivers.interface.protocol import GenerateRequest, GenerateResponse, MediaKind
@@ -46,7 +46,6 @@ class LocalDriver(OpenAIDriver):
     url_names: ClassVar[tuple[str, ...]] = ()
     prefixes = (MODEL,)
     options_type = LocalOptions
-    schemas = LLAMA
 
     def __init__(self, options: Mapping[str, Any] | None = None) -> None:
         super().__init__(options)
@@ -60,6 +59,10 @@ class LocalDriver(OpenAIDriver):
 
     def url_kinds(self, model: str) -> frozenset[MediaKind]:
         return frozenset()
+
+    @property
+    def _dialect(self) -> Dialect:
+        return LLAMA
 
     def knows_schema(self, model: str, schema: Mapping[str, Any]) -> bool:
         """Return False: the server turns the schema into a grammar, of which the model knows nothing."""

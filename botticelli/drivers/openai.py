@@ -27,6 +27,8 @@ PER_DAY = re.compile(r"^https?://([\w-]+\.)*groq\.com(?:[:/]|$)", re.IGNORECASE)
 """Servers whose x-ratelimit-limit-requests is a limit per day."""
 NO_SCHEMAS = re.compile(r"^https?://([\w-]+\.)*(deepseek|anthropic)\.com(?:[:/]|$)", re.IGNORECASE)
 """Servers whose chat completions refuse a JSON Schema, or ignore it."""
+LIKE_OPENAI = re.compile(r"^https?://([\w-]+\.)*(x\.ai|groq\.com|mistral\.ai|openrouter\.ai)(?:[:/]|$)", re.IGNORECASE)
+"""Servers that take a JSON Schema as OpenAI does; others turn more of it into a grammar."""
 LOCAL_URL = "http://127.0.0.1:11434/v1"
 
 
@@ -37,7 +39,6 @@ class OpenAIDriver(SdkDriver["OpenAI", SdkOptions]):
     key_names: ClassVar[tuple[str, ...]] = ("OPENAI_API_KEY",)
     recommended: ClassVar[str] = "gpt-6-luna"
     wire = WIRE
-    schemas: ClassVar[Dialect] = OPENAI
     sent_names: ClassVar[tuple[str, ...]] = ("OPENAI_ORG_ID", "OPENAI_PROJECT_ID")
     sent_lines: ClassVar[tuple[str, ...]] = ("OPENAI_CUSTOM_HEADERS",)
     url_names: ClassVar[tuple[str, ...]] = ("OPENAI_BASE_URL",)
@@ -73,14 +74,19 @@ class OpenAIDriver(SdkDriver["OpenAI", SdkOptions]):
         return lambda: client.chat.completions.with_raw_response.create(**_sdk_arguments(payload))
 
     def knows_schema(self, model: str, schema: Mapping[str, Any]) -> bool:
-        return adapted(dict(schema), self.schemas).is_exact
+        return adapted(dict(schema), self._dialect).is_exact
+
+    @property
+    def _dialect(self) -> Dialect:
+        """The schemas that the server accepts."""
+        return OPENAI
 
     def _response_format(self, request: GenerateRequest) -> dict[str, Any]:
         """Ask for JSON, by a schema if there is one; strictly, where OpenAI can: it wants every object closed."""
         if not request.json or not request.json_schema:
             return {"response_format": {"type": "json_object"}} if request.json else {}
-        sent = adapted(dict(request.json_schema), self.schemas)
-        strict = {"strict": sent.is_exact} if self.schemas.requires_all else {}
+        sent = adapted(dict(request.json_schema), self._dialect)
+        strict = {"strict": sent.is_exact} if self._dialect.requires_all else {}
         schema = {"name": "answer", **strict, "schema": sent.schema}
         return {"response_format": {"type": "json_schema", "json_schema": schema}}
 
@@ -99,7 +105,6 @@ class CompatibleDriver(OpenAIDriver):
 
     name = "openai-compatible"
     options_type = CompatibleOptions
-    schemas = LLAMA
     key_names = ("OPENAI_COMPATIBLE_API_KEY",)
     prefixes = ()
     classes: ClassVar[tuple[str, ...]] = ("openai-compatible", "openai")
@@ -110,6 +115,10 @@ class CompatibleDriver(OpenAIDriver):
     def knows_schema(self, model: str, schema: Mapping[str, Any]) -> bool:
         """Return False: such servers constrain the answer by the schema, but don't show it to the model."""
         return False
+
+    @property
+    def _dialect(self) -> Dialect:
+        return OPENAI if LIKE_OPENAI.search(self._options.base_url or "") else LLAMA
 
     def _response_format(self, request: GenerateRequest) -> dict[str, Any]:
         options = self._options

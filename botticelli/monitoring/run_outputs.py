@@ -44,6 +44,8 @@ class ActResult:
     """Which of the answers it is; those before it were not accepted."""
     verdict: str | None = None
     """`kept` or `review`: the answer was not accepted, but is used, or waits for a person."""
+    repairs: int = 0
+    """Calls that asked for a typed answer once more, because the first did not fit its schema."""
 
     def json(self) -> Any:
         """Return the output parsed as JSON. Raises ValueError when it is not valid JSON."""
@@ -146,6 +148,7 @@ def _iteration_result(iteration: Iteration, rows: list[ActRow]) -> IterationResu
             reasoning_tokens=row.reasoning_tokens,
             attempt=row.attempt,
             verdict=row.verdict,
+            repairs=row.repairs,
         )
         for row in rows
     )

@@ -14,11 +14,11 @@ from botticelli.carousel.result import result_of
 from botticelli.errors import NotFound
 from botticelli.pricing import TOKEN_FIELDS
 from botticelli.runtime.process import Runtime
-from botticelli.store import REJECTED, ActRow, Effect, Iteration, Run, RunAction, Transaction
+from botticelli.store import REJECTED, REPAIRING, ActRow, Effect, Iteration, Run, RunAction, Transaction
 from botticelli.telemetry.events import Event, EventLog
 
 __all__ = ["Event", "RunUpdate", "Watcher", "result_data", "watch"]
-STREAM_ONLY_EVENTS = ("act_started", "call_waiting", "call_failed", "worker_lost", "run_waiting")
+STREAM_ONLY_EVENTS = ("act_started", "call_waiting", "call_failed", "answer_misfit", "worker_lost", "run_waiting")
 """Events that only the stream has; all others are derived from rows."""
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
@@ -168,7 +168,7 @@ class Watcher:
         if iteration.started_at is not None:
             data = {"number": number, "attempt": iteration.attempt, "worker": iteration.worker}
             events["attempt", iteration.attempt] = Event("iteration_started", run_id, data, at=iteration.started_at)
-        for act in acts:
+        for act in (act for act in acts if act.status != REPAIRING):
             key = ("act", act.position, act.turn, act.attempt, act.status, act.tries)
             name = "answer_rejected" if act.status == REJECTED else "act_finished"
             events[key] = Event(name, run_id, _act_data(act), at=act.finished_at)

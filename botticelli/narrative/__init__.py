@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from botticelli.narrative.model import Narrative
     from botticelli.narrative.source.environment import Environment
     from botticelli.narrative.templates.conditions import holds
-    from botticelli.narrative.templates.json_path import look_up, parse_json, parse_json_or_text
+    from botticelli.narrative.templates.json_path import look_up, parse_json, parse_json_or_text, parse_whole_json
     from botticelli.narrative.templates.references import literal_guilds, missing_variables, references
     from botticelli.narrative.templates.template import as_text, parse_template, render, render_text, render_value
 
@@ -37,6 +37,7 @@ _HOMES = {
     "parse_all": "assembly.load",
     "parse_json": "templates.json_path",
     "parse_narrative": "assembly.load",
+    "parse_whole_json": "templates.json_path",
     "parse_template": "templates.template",
     "references": "templates.references",
     "render": "templates.template",
@@ -65,6 +66,7 @@ __all__ = [
     "parse_json_or_text",
     "parse_narrative",
     "parse_template",
+    "parse_whole_json",
     "references",
     "render",
     "render_text",

@@ -20,6 +20,7 @@ from botticelli.narrative.expressions import Template as Template
 from botticelli.narrative.expressions import Value as Value
 from botticelli.narrative.frozen import Frozen
 from botticelli.narrative.gate import Gate
+from botticelli.narrative.permissions import Content, Security
 from botticelli.schedules.definition import ScheduleDefinition
 
 MediaKind = Literal["image", "audio", "video", "document"]
@@ -36,33 +37,6 @@ class TextInput(Frozen):
     content: Template
     history_retention: Retention = "full"
     line: int = 0
-
-
-class Security(Frozen):
-    """Limits what the commands of a narrative may do; None: the settings decide."""
-
-    allowed_commands: tuple[str, ...] | None = None
-    require_confirmation: bool | tuple[str, ...] = False
-    """True: approval for every command that writes; a tuple: for these commands."""
-    guild_id: str | None = None
-    channel_prefix: str | None = None
-    channel_ids: tuple[str, ...] | None = None
-
-
-class Content(Frozen):
-    """Says what a narrative does with rows of content: those it generates, and those it reads."""
-
-    target: str | None = None
-    """The content table that rows are stored in."""
-    template: str | None = None
-    """The table whose columns are the schema of generated rows."""
-    skip_content_generation: bool = False
-    preserve_source: bool = False
-    """Keeps the rows that are read, even with `pull_and_delete`."""
-
-    @property
-    def is_generated(self) -> bool:
-        return not self.skip_content_generation and (self.target is not None or self.template is not None)
 
 
 class BotCommandInput(Frozen):
@@ -239,6 +213,10 @@ class Act(CallParameters):
     foreach: Template | None = None
     """The list whose items are the rows of its turns; its carousel says how many at most."""
     format: Literal["text", "json"] = "text"
+    answer_schema: str | None = None
+    """JSON Schema of its answer, as JSON text, since jsonb would lose the order of the properties."""
+    schema_table: str | None = None
+    """Content table whose columns are that schema; put in place of it when the run is enqueued."""
     history: bool = True
     retries: int | None = Field(default=None, ge=0)
     needs: tuple[str, ...] | None = None
@@ -259,6 +237,10 @@ class Act(CallParameters):
     @property
     def calls_model(self) -> bool:
         return is_spoken(self.inputs)
+
+    @property
+    def is_typed(self) -> bool:
+        return self.answer_schema is not None or self.schema_table is not None
 
     @property
     def own_name(self) -> str:

@@ -63,6 +63,7 @@ class Spender:
     narrative: str
     is_capped: bool = False
     """Whether the run has a cap on money, so that the ledger needs the estimated cost."""
+    is_repair: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +111,7 @@ class Account:
             drawn_at=moment(draw.drawn_at_ms),
             narrative=spender.narrative,
             model=str(self.call.model),
+            is_repair=spender.is_repair,
             shares=granted(self._ticket, self._draws.scopes, draw.amounts),
         )
 

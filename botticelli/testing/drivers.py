@@ -17,6 +17,7 @@ from botticelli.drivers import (
     Driver,
     GenerateRequest,
     GenerateResponse,
+    KnowsSchemas,
     Message,
     Readiness,
     ReportsLimits,
@@ -28,6 +29,7 @@ from botticelli.errors import DriverTerminal, DriverTransient, DriverUnknown, Se
 from botticelli.settings import Provider
 
 THREADS = 8
+SCHEMA = {"type": "object", "required": ["a"], "properties": {"a": {"type": "integer"}}, "additionalProperties": False}
 
 
 class DriverConformance:
@@ -90,6 +92,13 @@ class DriverConformance:
     def test_json_request_is_answered_with_json(self, driver: Driver) -> None:
         text = driver.generate(self.request('Answer with {"a": 1} as JSON.', json=True, max_tokens=50)).text
         assert json.loads(text) is not None
+
+    def test_typed_request_is_answered_with_json(self, driver: Driver) -> None:
+        if isinstance(driver, KnowsSchemas):
+            assert isinstance(driver.knows_schema(self.model, SCHEMA), bool)
+            prompt = 'Answer with {"a": 1} as JSON.'
+            text = driver.generate(self.request(prompt, json=True, json_schema=SCHEMA, max_tokens=50)).text
+            assert isinstance(json.loads(text), dict)
 
     def test_driver_serves_many_threads(self, driver: Driver) -> None:
         with ThreadPoolExecutor(THREADS) as pool:

@@ -65,7 +65,7 @@ ANSWERS = (
     Mutant(
         "attempts of an earlier worker count",
         "workers/executor/claims.py",
-        "rejected=rejected[number],",
+        "rejected=earlier[number].rejected,",
         "rejected=[],",
         (GATE_TESTS, "-k", "taken_over"),
     ),
@@ -86,8 +86,8 @@ ANSWERS = (
     Mutant(
         "the ticket holds all attempts",
         "botticelli/carousel/plan/planned_calls.py",
-        "sum([self.again.amounts] * (self.attempts - 1), self.amounts)",
-        "self.amounts",
+        "attempts = [self, *([self.again] * (self.attempts - 1))]",
+        "attempts = [self]",
         (GATE_TESTS, "-k", "ticket_holds"),
     ),
     Mutant(

@@ -89,16 +89,30 @@ RECOVERY = (
     Mutant(
         "finished acts are kept",
         "workers/executor/claims.py",
-        "finished=finished[number],",
+        "finished=earlier[number].finished,",
         "finished=[],",
         (CAROUSEL + "recovery/test_recovery.py", "-k", "finished_acts_are_kept"),
     ),
     Mutant(
         "failed acts of a lost iteration are kept",
         "workers/executor/claims.py",
-        "failed_acts=failed_acts[number],",
+        "failed_acts=earlier[number].failed_acts,",
         "failed_acts={},",
         (CAROUSEL + "recovery/test_recovery.py", "-k", "failed_act_of_a_lost_iteration"),
+    ),
+    Mutant(
+        "a paid answer that awaits its repair is kept",
+        "workers/executor/claims.py",
+        "unrepaired=earlier[number].unrepaired,",
+        "unrepaired={},",
+        ("tests/chaos/typed/test_repair_crash.py",),
+    ),
+    Mutant(
+        "a ticket reserves the repairs of typed answers",
+        "botticelli/carousel/plan/planned_calls.py",
+        "for call in (attempt, attempt.repair) if call is not None]",
+        "for call in (attempt, None) if call is not None]",
+        (CAROUSEL + "data/test_typed_answers.py", "-k", "ticket_reserves"),
     ),
     Mutant(
         "a last act is written only by who holds its iteration",

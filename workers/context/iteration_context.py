@@ -70,6 +70,8 @@ class IterationContext:
     """Rows of earlier attempts whose answers were not accepted, in order."""
     failed_acts: dict[tuple[int, int], str] = field(default_factory=dict)
     """Errors of acts that failed in an earlier attempt whose worker was lost, by position and turn."""
+    unrepaired: dict[tuple[int, int, int], ActRow] = field(default_factory=dict)
+    """Typed answers of earlier workers that are paid for and await their repair, by position, turn and attempt."""
     last_acts: list[ActRecord] = field(default_factory=list)
     """The record of the last act, once it has an answer; it is written in the transaction that ends the iteration."""
     retries: Retries = field(default_factory=Retries)

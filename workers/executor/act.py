@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, NoReturn
 
 from sqlalchemy.exc import DataError
 
-from botticelli.drivers import GenerateRequest, GenerateResponse, Media
+from botticelli.carousel.plan.planned_calls import Call
+from botticelli.drivers import GenerateRequest
 from botticelli.errors import TemplateError
 from botticelli.gates.text_checks import Failure
 from botticelli.narrative import parse_json_or_text, render_text
@@ -20,7 +21,7 @@ from botticelli.statuses import ActStatus
 from botticelli.store import ActRow
 from botticelli.telemetry.failpoints import reach
 from botticelli.telemetry.log import logger
-from botticelli.untrusted.storable import is_blank, storable
+from botticelli.untrusted.storable import storable
 from workers.context.history import Piece, history_text, messages
 from workers.context.iteration_context import IterationContext
 from workers.context.media_and_rows import resolve_medium, resolve_rows
@@ -28,12 +29,15 @@ from workers.context.outcomes import ActFailed, ForReview, RedoFrom
 from workers.context.reference_values import condition_value, is_skipped, list_of, resolver
 from workers.effects.bot_command import perform_command
 from workers.effects.captures import no_longer_exists
-from workers.executor.attempts import REVIEW, Attempts, attempts_of, call_name
+from workers.executor.answer_rows import unrepaired_row
+from workers.executor.asking import Asking
+from workers.executor.attempts import REVIEW, Attempts, attempts_of
+from workers.executor.given_inputs import GivenInputs, as_output, has_no_content
 from workers.executor.judgement import failures_of
 from workers.executor.recording import NearCopy, Result, Rows, record_rejection, record_result, variable_key
-from workers.model.model_call import Answer, ModelCall
+from workers.model.model_call import Answer
 from workers.outputs.content_output import Schema, rows_in, schema_of
-from workers.outputs.response_checks import CheckedAnswer, check_answer
+from workers.outputs.typed_answers import fault_of, knows_schema, schema_note
 
 
 def perform_act(stage: IterationContext) -> None:
@@ -58,12 +62,6 @@ def perform_act(stage: IterationContext) -> None:
             failure = error
     if failure is not None and all(row.position != position for row in tuple(stage.finished)):
         raise failure
-
-
-EMPTY_TEXTS = ("[]", "{}", "null", "(no rows)")
-"""How data without a row or a value is written in a text that quotes it."""
-MAX_REASONING_CHARACTERS = 100_000
-"""Longest reasoning text that is stored with an act."""
 
 
 def turn_stages(stage: IterationContext) -> list[IterationContext]:
@@ -100,6 +98,7 @@ class _Turn:
         self._name = f"{stage.position}.{turn}"
         self._started_at = datetime.now(UTC)
         self._recorded = False
+        self._asking = Asking(stage)
 
     def perform(self) -> None:
         error = self._stage.failed_acts.get((self._position, self._turn))
@@ -145,20 +144,20 @@ class _Turn:
         with self._stage.runtime.store.transaction() as tx:
             return tx.state.get(variable_key(self._stage, self._act.output_var)) is None
 
-    def _inputs(self) -> _Given:
+    def _inputs(self) -> GivenInputs:
         """Resolve the inputs in order; data of commands, queries and narratives also becomes text of the prompt."""
-        given = _Given()
+        given = GivenInputs()
         for number, input_ in enumerate(self._act.inputs):
             name = f"{self._name}.{number}"
             match input_:
                 case TextInput():
                     text = render_text(input_.content, self._resolve)
                     given.pieces.append(Piece(text, "text", input_.history_retention))
-                    given.is_empty = given.is_empty and _is_blank(text)
+                    given.is_empty = given.is_empty and has_no_content(text)
                 case BotCommandInput():
                     data = perform_command(self._stage, self._act, name, input_)
                     kind = f"{input_.platform} {input_.command}"
-                    given.bring(data, Piece(_as_output(data), kind, input_.history_retention, is_fetched=True))
+                    given.bring(data, Piece(as_output(data), kind, input_.history_retention, is_fetched=True))
                 case TableInput():
                     data, text = self._rows(name, input_)
                     kind = f"table {input_.table_name}"
@@ -196,22 +195,39 @@ class _Turn:
         outputs = [row.output or "" for row in last if row.position == last[-1].position]
         return "\n\n".join(outputs)
 
-    def _record_inputs(self, given: _Given) -> None:
+    def _record_inputs(self, given: GivenInputs) -> None:
         """Record an act without a model call; the answer of another narrative may become content."""
         row = self._row("done", output=given.output, history_text=history_text(given.pieces))
         schema = schema_of(self._stage, self._position)
         content = (schema, rows_in(given.output, schema)) if schema else None
         self._record(row, bound=given.data, content=content)
 
-    def _perform_call(self, given: _Given) -> None:
+    def _perform_call(self, given: GivenInputs) -> None:
         if given.is_empty:
             raise ActFailed("the prompt is empty; give the act a text, or skip it with skip_if")
         call = self._stage.plan[self._position]
         schema = schema_of(self._stage, self._position)
-        prompt = storable("\n\n".join(piece.text for piece in given.pieces) + (schema.note if schema else ""))
+        prompt, history = self._texts(given, call, schema)
+        request = self._request(given, call, prompt)
+        self._stage.tell("act_started", act=self._act.name, turn=self._turn, model=str(call.model))
+        attempts = attempts_of(self._stage, self._turn)
+        while not self._attempt(attempts, request, prompt, history, schema):
+            reach("attempt_rejected")
+
+    def _texts(self, given: GivenInputs, call: Call, schema: Schema | None) -> tuple[str, str | None]:
+        """Return the prompt, with what the model must be told about the form of its answer, and what later acts see."""
+        text = "\n\n".join(piece.text for piece in given.pieces)
+        remembered, typed = history_text(given.pieces), self._act.answer_schema
+        if typed is None:
+            return storable(text + (schema.note if schema else "")), remembered
+        if knows_schema(self._stage.runtime.drivers, call, typed):
+            return storable(text), remembered
+        return storable(text + schema_note(typed)), storable(text) if remembered is None else remembered
+
+    def _request(self, given: GivenInputs, call: Call, prompt: str) -> GenerateRequest:
         system = self._stage.narrative.system_for(self._act)
         parameters = self._stage.narrative.parameters_for(self._act)
-        request = GenerateRequest(
+        return GenerateRequest(
             model=call.model.model,
             messages=messages(self._stage, prompt, given.media),
             system=storable(render_text(system, self._resolve)) if system else None,
@@ -221,27 +237,20 @@ class _Turn:
             thinking=parameters.thinking,
             service_tier=parameters.service_tier,
             json=self._act.format == "json",
+            json_schema=json.loads(self._act.answer_schema) if self._act.answer_schema else None,
             expected_tokens=call.expected_tokens,
         )
-        self._stage.tell("act_started", act=self._act.name, turn=self._turn, model=str(call.model))
-        attempts = attempts_of(self._stage, self._turn)
-        while not self._attempt(attempts, request, prompt, history_text(given.pieces), schema):
-            reach("attempt_rejected")
 
     def _attempt(
         self, attempts: Attempts, request: GenerateRequest, prompt: str, history: str | None, schema: Schema | None
     ) -> bool:
         """Ask for one answer and record it; False when it was rejected and there are attempts left."""
-        retries = self._stage.run.retries if self._act.retries is None else self._act.retries
         call = attempts.call(self._stage.plan[self._position])
-        name = call_name(self._position, self._turn, attempts.number)
-        answer = ModelCall(self._stage, self._act.name, retries, call, name).perform(attempts.request(request))
-        checked = self._checked(answer.response)
-        row = self._row("done", prompt=attempts.prompt(prompt), output=checked.output, answer=answer)
-        row = replace(row, raw_output=checked.raw, warning=checked.warning)
-        row = replace(row, history_text=history if row.prompt == prompt or history is not None else prompt)
-        if checked.fault:
-            self._fail_with(row, answer, checked.fault)
+        base = self._row("done", prompt=attempts.prompt(prompt))
+        base = replace(base, history_text=history if base.prompt == prompt or history is not None else prompt)
+        row, answer, checked = self._asking.ask(base, call, attempts.request(request))
+        if fault := checked.fault or fault_of(checked.misfits):
+            self._fail_with(row, answer, fault)
         failures = failures_of(self._stage, attempts.gate, row)
         try:
             return self._conclude(attempts, row, answer, schema, failures)
@@ -271,14 +280,6 @@ class _Turn:
         self._record(replace(row, status="failed", error=fault), answer=answer)
         raise ActFailed(fault)
 
-    def _checked(self, response: GenerateResponse) -> CheckedAnswer:
-        """Judge an answer; a defect in the checks fails the act but keeps the answer, which is paid for."""
-        try:
-            return check_answer(response, as_json=self._act.format == "json")
-        except Exception as error:
-            logger.exception("answer_not_judged run=%s act=%s", self._stage.claim.run_id, self._act.name)
-            return CheckedAnswer(response.text, fault=f"the answer can't be checked ({type(error).__name__})")
-
     def _record_answer(self, answer: Answer, row: ActRow, schema: Schema | None) -> str | None:
         """Record a usable answer with the rows it holds; return why it can't be stored, or None."""
         output = row.output or ""
@@ -300,9 +301,7 @@ class _Turn:
         history_text: str | None = None,
         output: str | None = None,
         error: str | None = None,
-        answer: Answer | None = None,
     ) -> ActRow:
-        usage = answer.response.usage if answer else None
         return ActRow(
             run_id=self._stage.claim.run_id,
             number=self._stage.claim.number,
@@ -315,22 +314,8 @@ class _Turn:
             history_text=history_text,
             output=output,
             error=error,
-            model=str(answer.model) if answer else None,
-            finish_reason=answer.response.finish_reason if answer else None,
-            input_tokens=usage.input_tokens if usage else 0,
-            cached_tokens=usage.cached_tokens if usage else 0,
-            output_tokens=usage.output_tokens if usage else 0,
-            reasoning_tokens=usage.reasoning_tokens if usage else 0,
-            cache_write_tokens=usage.cache_write_tokens if usage else 0,
-            cache_write_long_tokens=usage.cache_write_long_tokens if usage else 0,
-            usage_doubtful=bool(answer and answer.response.usage_doubtful),
-            reasoning=(answer.response.reasoning[:MAX_REASONING_CHARACTERS] or None) if answer else None,
-            cost_usd=answer.response.cost_usd if answer else None,
-            tries=answer.tries if answer else 0,
             fencing_token=self._stage.claim.fencing_token,
             started_at=self._started_at,
-            drawn_at=answer.paid.drawn_at if answer else None,
-            settled_at=answer.paid.settled.settled_at if answer else None,
         )
 
     def _record(
@@ -342,40 +327,9 @@ class _Turn:
     def fail(self, error: str) -> NoReturn:
         """Write the failed row, unless the failure came with an answer and is in its row already."""
         if not self._recorded:
-            self._record(self._row("failed", error=error))
+            row, first = self._row("failed", error=error), self._asking.first
+            self._record(row if first is None else unrepaired_row(row, first))
         raise ActFailed(f"act {self._act.name}: {error}")
 
     def _resolve(self, reference: Any) -> Any:
         return resolver(self._stage, reference)
-
-
-@dataclass(slots=True)
-class _Given:
-    """The data that the inputs of an act bring in.
-
-    `data` is the result of the last command, query or narrative, `output` its text.
-    """
-
-    pieces: list[Piece] = field(default_factory=list)
-    media: list[Media] = field(default_factory=list)
-    data: Any = None
-    output: str = ""
-    is_empty: bool = True
-    """True while inputs brought only blanks, or data without a row or a value."""
-
-    def bring(self, data: Any, piece: Piece, output: str | None = None) -> None:
-        self.pieces.append(piece)
-        self.data = data
-        self.output = _as_output(data) if output is None else output
-        self.is_empty = self.is_empty and _is_blank(data)
-
-
-def _is_blank(data: Any) -> bool:
-    """Whether a text or the data of an input has no content."""
-    if isinstance(data, str):
-        return is_blank(data) or data.strip() in EMPTY_TEXTS
-    return data is None or data in ([], {})
-
-
-def _as_output(data: Any) -> str:
-    return data if isinstance(data, str) else json.dumps(data, ensure_ascii=False)

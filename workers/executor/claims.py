@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 from botticelli.carousel import given_variables_of, narrative_of, plan_of, variables_of
 from botticelli.carousel.plan.snapshots import demands_of_run
 from botticelli.narrative.model import Narrative
 from botticelli.runtime.process import Runtime
 from botticelli.runtime.worker_heartbeat import worker_name
-from botticelli.store import REJECTED, ActRow, Item, Run, Transaction
+from botticelli.store import REJECTED, REPAIRING, ActRow, Item, Run, Transaction
 from workers.batching.batcher import Batcher
 from workers.batching.wait_window import busy_counter
 from workers.context.iteration_context import IterationContext, Retries
@@ -34,9 +35,7 @@ def _claim_together(key: tuple[Runtime, str], numbers: Sequence[int]) -> list[It
         run, narrative, plan = tx.runs.get(run_id), narrative_of(tx, run_id), plan_of(runtime, tx, run_id)
         variables, given = variables_of(tx, run_id), given_variables_of(tx, run_id)
         demands = demands_of_run(tx, run_id)
-        finished, rejected, failed_acts = _earlier(
-            tx, run_id, [claim.number for claim in claims.values() if claim.fencing_token > 1]
-        )
+        earlier = _earlier(tx, run_id, [claim.number for claim in claims.values() if claim.fencing_token > 1])
         items = _items(tx, run, narrative, list(claims))
         stages = {
             number: IterationContext(
@@ -48,9 +47,10 @@ def _claim_together(key: tuple[Runtime, str], numbers: Sequence[int]) -> list[It
                 plan=plan,
                 demands=demands,
                 given=dict(given),
-                finished=finished[number],
-                rejected=rejected[number],
-                failed_acts=failed_acts[number],
+                finished=earlier[number].finished,
+                rejected=earlier[number].rejected,
+                failed_acts=earlier[number].failed_acts,
+                unrepaired=earlier[number].unrepaired,
                 retries=Retries(claim.retries_used),
                 items=items.get(number, ()),
             )
@@ -71,24 +71,33 @@ def _items(tx: Transaction, run: Run, narrative: Narrative, numbers: Sequence[in
     return {number: tuple(rows) for number, rows in items.items()}
 
 
-def _earlier(
-    tx: Transaction, run_id: str, numbers: Sequence[int]
-) -> tuple[dict[int, list[ActRow]], dict[int, list[ActRow]], dict[int, dict[tuple[int, int], str]]]:
-    """Return the rows that earlier attempts finished, those that a gate rejected, and the acts that failed, by number.
+@dataclass(slots=True)
+class _Earlier:
+    """What earlier attempts of an iteration have left: rows of acts by their status, and errors of failed ones."""
 
-    A failed act without a fencing token is performed again: the run was resumed since (reopen_run.sql).
-    """
-    finished: dict[int, list[ActRow]] = defaultdict(list)
-    rejected: dict[int, list[ActRow]] = defaultdict(list)
-    failed_acts: dict[int, dict[tuple[int, int], str]] = defaultdict(dict)
-    for row in tx.acts.of_numbers(run_id, numbers, rejected=True) if numbers else ():
-        if row.status == REJECTED:
-            rejected[row.number].append(row)
+    finished: list[ActRow] = field(default_factory=list)
+    rejected: list[ActRow] = field(default_factory=list)
+    failed_acts: dict[tuple[int, int], str] = field(default_factory=dict)
+    unrepaired: dict[tuple[int, int, int], ActRow] = field(default_factory=dict)
+
+    def add(self, row: ActRow) -> None:
+        """Add a row. A failed act without a fencing token is performed again: the run was resumed (reopen_run.sql)."""
+        if row.status == REPAIRING:
+            self.unrepaired[row.position, row.turn, row.attempt] = row
+        elif row.status == REJECTED:
+            self.rejected.append(row)
         elif row.status != "failed":
-            finished[row.number].append(row)
+            self.finished.append(row)
         elif row.fencing_token:
-            failed_acts[row.number][row.position, row.turn] = row.error or ""
-    return finished, rejected, failed_acts
+            self.failed_acts[row.position, row.turn] = row.error or ""
+
+
+def _earlier(tx: Transaction, run_id: str, numbers: Sequence[int]) -> dict[int, _Earlier]:
+    """Return what earlier attempts have left, by number."""
+    earlier: dict[int, _Earlier] = defaultdict(_Earlier)
+    for row in tx.acts.of_numbers(run_id, numbers, rejected=True) if numbers else ():
+        earlier[row.number].add(row)
+    return earlier
 
 
 _claims: Batcher[tuple[Runtime, str], int, IterationContext | None] = Batcher(

@@ -60,14 +60,18 @@ class Answer:
 class ModelCall:
     """Performs the calls for one turn of an act: with its model, then with the next one when that is exhausted or down."""
 
-    def __init__(self, stage: IterationContext, act: str, retries: int, call: Call, name: str) -> None:
+    def __init__(
+        self, stage: IterationContext, act: str, retries: int, call: Call, name: str, *, is_repair: bool = False
+    ) -> None:
         self._stage = stage
         self._act = act
         self._retries = retries
         self._calls = (call, *call.fallbacks)
         self._call = call
-        self._name = name
-        """Unique within the iteration: position and turn."""
+        self._turn = int(name.rpartition(".")[2])
+        self._name = f"{name}.repair" if is_repair else name
+        """Unique within the iteration: position and turn, and whether it repairs."""
+        self._is_repair = is_repair
         self._ticket = Ticket.from_json(stage.claim.ticket)
         self._account = self._account_for(call)
         self._spreads = spreads_of(stage.runtime)
@@ -106,7 +110,9 @@ class ModelCall:
     def _account_for(self, call: Call) -> Account:
         claim, run, runtime = self._stage.claim, self._stage.run, self._stage.runtime
         is_capped = run.max_cost_usd is not None
-        spender = Spender(claim.run_id, claim.number, self._act, claim.attempt, run.narrative, is_capped)
+        spender = Spender(
+            claim.run_id, claim.number, self._act, claim.attempt, run.narrative, is_capped, self._is_repair
+        )
         return Account(runtime.budget, self._ticket, call, spender, runtime.scopes.in_force)
 
     def _call_model(self, request: GenerateRequest) -> Answer:
@@ -153,8 +159,7 @@ class ModelCall:
 
     def _generate(self, driver: Driver, request: GenerateRequest) -> GenerateResponse:
         if isinstance(driver, Streams):
-            turn = int(self._name.rpartition(".")[2])
-            partials = StreamedText(lambda text: self._stage.partial(self._act, turn, text))
+            partials = StreamedText(lambda text: self._stage.partial(self._act, self._turn, text))
             return checked_response(request, driver.stream(request, partials.add))
         return checked_response(request, driver.generate(request))
 

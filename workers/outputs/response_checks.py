@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
+from botticelli.answer_schema.checking import Misfit
 from botticelli.drivers import GenerateResponse
 from workers.outputs.response_json import read_json
+from workers.outputs.typed_answers import read_typed
 
 REFUSED, CUT = "refused", "length"
 WHOLE = ("stop", CUT)
@@ -34,15 +36,22 @@ class CheckedAnswer:
     raw: str | None = None
     fault: str | None = None
     warning: str | None = None
+    misfits: tuple[Misfit, ...] = ()
+    """What of a typed answer does not fit its schema."""
 
 
-def check_answer(response: GenerateResponse, *, as_json: bool) -> CheckedAnswer:
+def check_answer(response: GenerateResponse, *, as_json: bool, schema: str | None = None) -> CheckedAnswer:
+    """Judge an answer: as text, as JSON, or by its schema."""
     text, warnings = response.text, list(response.warnings)
     fault = _unusable(response)
     if fault is not None:
         return CheckedAnswer(text, fault="; ".join([fault, *warnings]))
     if response.finish_reason == CUT:
         warnings.append(f"the answer was truncated after {response.usage.output_tokens} tokens; raise max_tokens")
+    if schema is not None:
+        typed = read_typed(text, schema, cut_after=cut_after(response))
+        raw = text if typed.output != text.strip() else None
+        return CheckedAnswer(typed.output, raw, warning="; ".join(warnings) or None, misfits=typed.misfits)
     if not as_json:
         return CheckedAnswer(text, warning="; ".join(warnings) or None)
     parsed = read_json(text)
@@ -56,6 +65,11 @@ def check_answer(response: GenerateResponse, *, as_json: bool) -> CheckedAnswer:
         return CheckedAnswer(text, fault=f"the answer is not JSON (finish reason: {response.finish_reason})")
     warnings += parsed.remarks
     return CheckedAnswer(json.dumps(parsed.value, ensure_ascii=False), raw=text, warning="; ".join(warnings))
+
+
+def cut_after(response: GenerateResponse) -> int | None:
+    """Return the tokens after which an answer was truncated; None for a whole one."""
+    return response.usage.output_tokens if response.finish_reason == CUT else None
 
 
 def _unusable(response: GenerateResponse) -> str | None:

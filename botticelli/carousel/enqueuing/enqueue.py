@@ -16,6 +16,7 @@ from botticelli.carousel.checks.model_keys import default_model_notes, key_notes
 from botticelli.carousel.checks.parameter_checks import check_parameters
 from botticelli.carousel.checks.run_checks import check_variables, checked_plan, limit_notes
 from botticelli.carousel.checks.run_options import with_options
+from botticelli.carousel.checks.table_schemas import with_table_schemas
 from botticelli.carousel.enqueuing.row_copy import RowCopy, begin_copy
 from botticelli.carousel.enqueuing.row_options import RowOptions, RunRows, rows_of, tokens_brought, without_rows
 from botticelli.carousel.plan.estimates import learned_estimates, to_json
@@ -171,6 +172,7 @@ def _checked(
     warnings = [*map(str, loaded.warnings), *_of_commands(runtime, narrative, source, options)]
     brought = tokens_brought(runtime, table_sizes(runtime, narrative), rows)
     with runtime.store.transaction() as tx:
+        narrative = with_table_schemas(tx, narrative, source)
         estimates = learned_estimates(runtime, tx, narrative, brought)
         warnings += table_notes(runtime, tx, narrative, source)
     plan = checked_plan(runtime, narrative, source, estimates, options.demands)

@@ -109,7 +109,11 @@ def _position(narrative: Narrative, act: str | None) -> int:
 
 
 def _require_acts(tx: Transaction, old: Run, request: Fork, position: int) -> None:
-    done = {row.position for row in tx.acts.of_iteration(old.id, request.number) if row.status != "failed"}
+    done = {
+        row.position
+        for row in tx.acts.of_iteration(old.id, request.number)
+        if row.status not in ("failed", "repairing")
+    }
     if not done.issuperset(range(position)):
         raise InvalidInput(
             f"iteration {request.number} of run {old.id} didn't come as far as act {request.act}",

@@ -11,7 +11,7 @@ from typing import Generic, Literal, TypeVar
 
 from botticelli.budget import Amounts
 from botticelli.carousel.forecast.simulation import CallFigures
-from botticelli.carousel.plan.estimates import FEWEST_SAMPLES, Source
+from botticelli.carousel.plan.estimates import FEWEST_SAMPLES, REPAIR_TOKENS, Source
 from botticelli.carousel.plan.planned_calls import REASONS_TOKENS, Call, Plan
 from botticelli.carousel.plan.prompt_sizes import Prompts, Size
 from botticelli.carousel.plan.table_sizes import TableSizes
@@ -65,6 +65,11 @@ class ActForecast:
     service: str = STANDARD
     """The service that the act asks for, by which its cost is priced."""
     unknown: tuple[str, ...] = ()
+    repairs_per_iteration: int = 0
+    """Calls that are made besides when no typed answer of this act fits; only the worst figures count them."""
+    repair_tokens: int | None = None
+    """Tokens of one of them at most; None: unknown."""
+    repair_cost_usd: Decimal | None = None
 
 
 def act_forecasts(
@@ -107,29 +112,35 @@ def call_figures(plan: Plan, acts: Sequence[ActForecast], past: Mapping[int, Pas
 def requests(acts: Sequence[ActForecast], retries: int, iterations: int) -> Range[int]:
     low = sum(0 if act.may_be_skipped else act.calls_per_iteration for act in acts)
     calls = sum(act.calls_per_iteration for act in acts)
-    worst = sum(act.calls_per_iteration * act.attempts for act in acts) + retries if calls else 0
+    worst = (
+        sum(act.calls_per_iteration * act.attempts + act.repairs_per_iteration for act in acts) + retries
+        if calls
+        else 0
+    )
     return Range(low * iterations, calls * iterations, worst * iterations)
 
 
 def tokens(acts: Sequence[ActForecast], retries: int, iterations: int) -> Range[int] | None:
     """Return the tokens of all calls; None if those of any call are unknown. Tries of unknown outcome are charged in full."""
-    known = [(act, act.tokens) for act in acts if act.tokens is not None]
+    known = [(act, act.tokens, act.repair_tokens or 0) for act in acts if act.tokens is not None]
     return _total(known, retries, iterations, 0) if len(known) == len(acts) else None
 
 
 def cost_usd(acts: Sequence[ActForecast], retries: int, iterations: int) -> Range[Decimal] | None:
     """Return the cost of all calls; None if that of any call is unknown."""
-    known = [(act, act.cost_usd) for act in acts if act.cost_usd is not None]
+    known = [(act, act.cost_usd, act.repair_cost_usd or Decimal(0)) for act in acts if act.cost_usd is not None]
     return _total(known, retries, iterations, Decimal(0)) if len(known) == len(acts) else None
 
 
 def _total(
-    each: Sequence[tuple[ActForecast, Range[Number]]], retries: int, iterations: int, nothing: Number
+    each: Sequence[tuple[ActForecast, Range[Number], Number]], retries: int, iterations: int, nothing: Number
 ) -> Range[Number]:
-    low = sum((span.low * act.calls_per_iteration for act, span in each if not act.may_be_skipped), nothing)
-    expected = sum((span.expected * act.calls_per_iteration for act, span in each), nothing)
-    worst = sum((span.worst * act.calls_per_iteration * act.attempts for act, span in each), nothing)
-    worst += max((span.worst for _, span in each), default=nothing) * retries
+    """Sum up the calls; the last item of each is what one repair takes at most."""
+    low = sum((span.low * act.calls_per_iteration for act, span, _ in each if not act.may_be_skipped), nothing)
+    expected = sum((span.expected * act.calls_per_iteration for act, span, _ in each), nothing)
+    worst = sum((span.worst * act.calls_per_iteration * act.attempts for act, span, _ in each), nothing)
+    worst += sum((repair * act.repairs_per_iteration for act, _, repair in each), nothing)
+    worst += max((max(span.worst, repair) for _, span, repair in each), default=nothing) * retries
     return Range(low * iterations, expected * iterations, worst * iterations)
 
 
@@ -159,6 +170,7 @@ def _act(
     act, estimate = narrative.acts[position], call.estimate
     is_known = past.samples >= FEWEST_SAMPLES and past.tokens is not None
     cost, cost_source = _cost(call, past if is_known else None, stated)
+    repair = _repair_tokens(call, past if is_known else None, stated)
     return ActForecast(
         position=position,
         act=act.name,
@@ -168,7 +180,7 @@ def _act(
         may_be_skipped=narrative.may_skip(position),
         tokens=Range(*past.tokens) if is_known and past.tokens else None if stated.unknown else stated.tokens,
         tokens_source="history" if is_known else estimate.source,
-        reserved_tokens=estimate.tokens,
+        reserved_tokens=estimate.tokens + (call.repair.tokens if call.repair else 0),
         reserved_source=estimate.source,
         cost_usd=cost,
         cost_source=cost_source,
@@ -177,12 +189,32 @@ def _act(
         samples=past.samples,
         service=call.service,
         unknown=() if is_known else stated.unknown,
+        repairs_per_iteration=call.turns if call.may_repair else 0,
+        repair_tokens=sum(repair) if repair else None,
+        repair_cost_usd=_dearest(call, *repair) if repair else None,
     )
 
 
 def _quoted_again(call: Call, answer: Size) -> Size:
     """Return what the prompt of a further attempt adds: the answer before it and the reasons."""
     return Size(worst=answer.worst + REASONS_TOKENS) if call.attempts > 1 else Size()
+
+
+def _repair_tokens(call: Call, past: PastCalls | None, stated: Stated) -> tuple[int, int] | None:
+    """Return the input and output tokens of a repair at most: its input holds the answer that it repairs."""
+    if not call.may_repair:
+        return None
+    input_tokens, output_tokens = stated.input_tokens[-1], stated.output_tokens[-1]
+    if past is not None and past.input_tokens and past.output_tokens:
+        input_tokens, output_tokens = past.input_tokens[-1], past.output_tokens[-1]
+    return input_tokens + output_tokens + REPAIR_TOKENS, output_tokens
+
+
+def _dearest(call: Call, input_tokens: int, output_tokens: int) -> Decimal | None:
+    """Return the cost of a call by the most expensive of its models; None when any price is unknown."""
+    prices = [_price(option, input_tokens, output_tokens) for option in (call, *call.fallbacks)]
+    known = [price for price in prices if price is not None]
+    return max(known) if len(known) == len(prices) else None
 
 
 def _stated(call: Call, prompt: Size, answer: Size, *, is_measured: bool) -> Stated:

@@ -6,6 +6,7 @@ Starts no services: without running ones there are no facts.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
@@ -13,6 +14,7 @@ from redis.exceptions import RedisError
 from sqlalchemy.exc import OperationalError
 
 from botticelli.budget import Amounts, PastCharge, Scope, ScopeUsage
+from botticelli.carousel.checks.table_schemas import with_table_schemas
 from botticelli.carousel.enqueuing.row_options import RunRows, tokens_brought, tokens_of_rows
 from botticelli.carousel.plan.estimates import (
     Estimates,
@@ -72,6 +74,14 @@ def gather(runtime: Runtime, narrative: Narrative, *, services_run: bool, rows: 
     except (OperationalError, RedisError, OSError) as error:
         note = f"the services don't answer ({type(error).__name__}): planned from empty budgets"
         return replace(nothing, note=note)
+
+
+def with_schemas(runtime: Runtime, narrative: Narrative, source: str, *, services_run: bool) -> Narrative:
+    """Return the narrative with the schemas of content tables, where Postgres can be asked."""
+    if services_run:
+        with suppress(OperationalError, OSError), runtime.store.transaction() as tx:
+            return with_table_schemas(tx, narrative, source)
+    return narrative
 
 
 def _live(runtime: Runtime, narrative: Narrative, rows: RunRows | None) -> Knowledge:

@@ -31,7 +31,7 @@ from botticelli.carousel.forecast.act_forecasts import (
     requests,
     tokens,
 )
-from botticelli.carousel.forecast.baseline import Knowledge, Other, gather
+from botticelli.carousel.forecast.baseline import Knowledge, Other, gather, with_schemas
 from botticelli.carousel.forecast.effect_forecast import Effect, effects_of
 from botticelli.carousel.forecast.simulation import MOST_DAYS, SimulatedRun, Simulation
 from botticelli.carousel.plan.planned_calls import Plan, plan_iteration, scopes_in, with_multipliers
@@ -99,7 +99,7 @@ def forecast(
     call_seconds: float | None = None,  # of each call, instead of its past
 ) -> Forecast:
     """Forecast a run. Raises the same errors as enqueuing."""
-    narrative = with_options(runtime, with_multipliers(loaded.narrative, options.multipliers), options.run_options)
+    narrative = _resolved(runtime, loaded.narrative, source, options, services_run=services_run)
     rows = measured_rows(runtime, loaded, narrative, options, is_live=services_run)
     knowledge = gather(runtime, narrative, services_run=services_run, rows=rows)
     new, plan, warnings = _checked(runtime, narrative, source, options, knowledge, rows=rows)
@@ -128,6 +128,14 @@ def forecast(
         warnings=(*map(str, loaded.warnings), *warnings),
         notes=(*_notes(knowledge, acts, end, new.iterations), *_unknowns(plan, acts), *([NO_WORKER] * (not workers))),
     )
+
+
+def _resolved(
+    runtime: Runtime, narrative: Narrative, source: str, options: EnqueueRequest, *, services_run: bool
+) -> Narrative:
+    """Return the narrative as the run would store it: with the options, and the schemas of content tables."""
+    narrative = with_schemas(runtime, narrative, source, services_run=services_run)
+    return with_options(runtime, with_multipliers(narrative, options.multipliers), options.run_options)
 
 
 def _checked(
@@ -248,6 +256,8 @@ def _notes(knowledge: Knowledge, acts: Sequence[ActForecast], end: _End, iterati
         yield f"{len(knowledge.others)} other run{'' if len(knowledge.others) == 1 else 's'} ask the same budgets"
     if assumed := [act.act for act in acts if act.seconds_source == "assumed"]:
         yield f"a call of {', '.join(assumed)} is assumed to last {ASSUMED_SECONDS:g} s; give --call-seconds to say better"
+    if typed := [act.act for act in acts if act.repairs_per_iteration]:
+        yield f"a typed answer of {', '.join(typed)} that does not fit is asked for once more: the worst figures count that"
     if end.is_extrapolated:
         yield f"{MOST_SIMULATED:,} of {iterations:,} iterations were simulated; the rest goes on at their pace"
     if end.status == "endless":

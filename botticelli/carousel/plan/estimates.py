@@ -38,6 +38,9 @@ class Estimate:
         return self.tokens - self.input_tokens
 
 
+REPAIR_TOKENS = 512
+"""Tokens of a repair's own words: what does not fit, at most ten lines of it, and what to do."""
+
 Estimates = dict[int, Estimate]
 """Estimates by position of the act, from 0, without acts that call no model."""
 
@@ -147,7 +150,7 @@ def literal_tokens(act: Act, narrative: Narrative) -> int:
     """Count the tokens of the prompt's literal text. The values of references are not known yet."""
     texts = [item.content for item in act.inputs if item.type == "text"]
     texts += [system for system in (narrative.system_for(act),) if system]
-    return sum(map(_literal_tokens, texts))
+    return sum(map(_literal_tokens, texts)) + estimate_tokens(act.answer_schema or "")
 
 
 def _literal_tokens(template: Template) -> int:

@@ -13,7 +13,15 @@ from typing import Any
 
 from botticelli.budget import Amounts, Scope, Share, merged
 from botticelli.budget.limits import multiplied
-from botticelli.carousel.plan.estimates import Estimate, Estimates, fallback_names, first_estimates, model_name, turns
+from botticelli.carousel.plan.estimates import (
+    REPAIR_TOKENS,
+    Estimate,
+    Estimates,
+    fallback_names,
+    first_estimates,
+    model_name,
+    turns,
+)
 from botticelli.carousel.plan.plan_parts import PlanParts
 from botticelli.drivers import ModelName
 from botticelli.narrative import literal_guilds
@@ -50,6 +58,8 @@ class Call:
     """The service that is asked for, by the word of the prices: `flex` costs less, but the standard one may answer."""
     counts_cached: bool = False
     """Whether cached input tokens count in the provider's windows of input tokens."""
+    may_repair: bool = False
+    """Whether a typed answer that doesn't fit is asked for once more, for which the ticket reserves."""
 
     @property
     def cost_usd(self) -> Decimal | None:
@@ -65,19 +75,33 @@ class Call:
 
     @property
     def _reserved_usd(self) -> Decimal | None:
-        first = self.cost_usd
-        later = first if self.attempts == 1 else self.again.cost_usd
-        return None if first is None or later is None else first + later * (self.attempts - 1)
+        costs = [call.cost_usd for call in self._of_turn]
+        known = [cost for cost in costs if cost is not None]
+        return sum(known, Decimal(0)) if len(known) == len(costs) else None
 
     @property
     def reserved_tokens(self) -> int:
-        """Tokens of all attempts of one turn."""
-        return self.tokens + self.again.tokens * (self.attempts - 1)
+        """Tokens of all attempts of one turn, and of the repair of each."""
+        return sum(call.tokens for call in self._of_turn)
 
     @property
     def reserved(self) -> Amounts:
-        """Amounts of all attempts of one turn."""
-        return self.amounts if self.attempts == 1 else sum([self.again.amounts] * (self.attempts - 1), self.amounts)
+        """Amounts of all attempts of one turn, and of the repair of each."""
+        first, *others = [call.amounts for call in self._of_turn]
+        return sum(others, first)
+
+    @property
+    def _of_turn(self) -> list[Call]:
+        """The calls that one turn may make: its attempts, and the repair of each."""
+        attempts = [self, *([self.again] * (self.attempts - 1))]
+        return [call for attempt in attempts for call in (attempt, attempt.repair) if call is not None]
+
+    @property
+    def repair(self) -> Call | None:
+        """Return the call that asks for a typed answer once more, with the answer that does not fit; None without one."""
+        if not self.may_repair:
+            return None
+        return replace(self.with_input(self.estimate.output_tokens + REPAIR_TOKENS), may_repair=False)
 
     @property
     def again(self) -> Call:
@@ -162,7 +186,8 @@ def plan_iteration(
             scopes = (*own, *account, _multiplied(runtime, narrative, budget.scope))
             call = Call(model, scopes, turns(act), estimate, runtime.price(model, tier), service=service)
             attempts = answers_per_turn(narrative.acts, position)
-            calls.append(replace(call, limits_note=budget.note, counts_cached=budget.counts_cached, attempts=attempts))
+            call = replace(call, limits_note=budget.note, counts_cached=budget.counts_cached)
+            calls.append(replace(call, attempts=attempts, may_repair=act.is_typed))
         plan[position] = replace(calls[0], fallbacks=tuple(calls[1:]))
     return plan
 
@@ -216,11 +241,12 @@ def estimates_in(plan: Plan) -> Estimates:
 
 
 def estimated_tokens(plan: Plan) -> int:
+    """Return the tokens of one iteration, with further attempts and repairs."""
     return sum(call.turns * call.reserved_tokens for call in plan.values())
 
 
 def estimated_cost_usd(plan: Plan) -> Decimal | None:
-    """Return the cost of one iteration by the most expensive of its models; None when any price is unknown."""
+    """Return the cost of one iteration by its most expensive models, with repairs; None when a price is unknown."""
     costs = [call.dearest_usd for call in plan.values()]
     known = [cost * call.turns for cost, call in zip(costs, plan.values(), strict=True) if cost is not None]
     return sum(known, Decimal(0)) if len(known) == len(costs) else None

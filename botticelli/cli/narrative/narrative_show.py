@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -41,6 +42,8 @@ def _act(runtime: Runtime, narrative: Narrative, plan: Plan, position: int) -> d
         "line": act.line,
         "inputs": [_input(input_) for input_ in act.inputs],
         "model": str(call.model) if call else None,
+        "schema": json.loads(act.answer_schema) if act.answer_schema else None,
+        "schema_table": act.schema_table,
         "turns": call.turns if call else (act.carousel.iterations if act.carousel else 1),
         "estimated_tokens": call.tokens if call else 0,
         "estimate_source": call.estimate.source if call else None,
@@ -114,10 +117,18 @@ def _facts(act: dict[str, Any]) -> Iterator[tuple[str, str]]:
             "model",
             f"{act['model']}, about {number(act['estimated_tokens'])} tokens ({act['estimate_source']}){turns}",
         )
+    yield "answers", _answer(act)
     yield "skip if", act["skip_if"] or ""
     yield "refers", ", ".join(text for text in act["references"] if not text.startswith("{state."))
     for label in ("needs", "reads", "writes", "effects"):
         yield label, ", ".join(act[label])
+
+
+def _answer(act: dict[str, Any]) -> str:
+    """Return the fields of a typed answer, such as `title, score`."""
+    if act["schema"]:
+        return ", ".join(act["schema"].get("properties", ())) or "an object"
+    return f"the columns of {act['schema_table']}" if act["schema_table"] else ""
 
 
 def _input_name(input_: dict[str, Any]) -> str:

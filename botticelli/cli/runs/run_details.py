@@ -120,6 +120,7 @@ class Details:
             f"  requests   {requests}, of which {unknown} have an unknown outcome",
             *_doubtful_line(ledger["doubtful_requests"]),
             *_services_line(self._services),
+            *_repairs_line(ledger["repairs"]),
             *([f"  forked     from {safe(run.forked_from)}, iteration {run.forked_at}"] if run.forked_from else []),
             *_option_lines(self._options),
             *([f"  tags       {safe(', '.join(run.tags))}"] if run.tags else []),
@@ -174,6 +175,17 @@ def _services_line(services: Mapping[str, int]) -> list[str]:
         return []
     counts = ", ".join(f"{number(count)} {safe(name)}" for name, count in services.items())
     return [f"  answered   by service tier: {counts}"]
+
+
+def _repairs_line(repairs: int) -> list[str]:
+    if not repairs:
+        return []
+    answers = (
+        "1 typed answer that did not fit its"
+        if repairs == 1
+        else f"{number(repairs)} typed answers that did not fit their"
+    )
+    return [f"  repairs    {answers} schema: asked for once more"]
 
 
 def _options(snapshot: Mapping[str, Any]) -> dict[str, Any]:

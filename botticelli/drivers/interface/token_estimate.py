@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 
 from botticelli.drivers.interface.protocol import GenerateRequest, Media, MediaKind
@@ -47,8 +48,9 @@ def estimate_media_tokens(media: Media) -> int:
 
 
 def estimate_request_tokens(request: GenerateRequest) -> int:
-    """Estimate the input tokens of a whole request: system text, conversation and media."""
+    """Estimate the input tokens of a whole request: system text, conversation, media, and the schema of its answer."""
     tokens = estimate_tokens(request.system) if request.system else 0
+    tokens += estimate_tokens(json.dumps(request.json_schema)) if request.json_schema else 0
     for message in request.messages:
         tokens += estimate_tokens(message.text) + sum(map(estimate_media_tokens, message.media))
     return tokens

@@ -87,7 +87,13 @@ class Composer:
         }
         order = dict.fromkeys(draft.outline.order)
         names = (*order, *(f"{name}.acts.{inner}" for name in order for inner in inside.get(name) or ()))
-        check_uses(draft, all_before(waits) if waits is not None else None, inside, problems)
+        inner = {
+            f"{name}.acts.{act.name}": act
+            for name, pairs in performed.items()
+            for whole, _ in pairs
+            for act in whole.narrative.acts
+        }
+        check_uses(draft, all_before(waits) if waits is not None else None, inside, inner, problems)
         check_row_uses(draft, problems)
         check_loops(draft, [name for name in draft.acts if draft.texts[name].performs], problems)
         check_braces(draft, problems)

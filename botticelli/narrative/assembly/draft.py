@@ -18,6 +18,7 @@ from botticelli.narrative.execution import Carousel, Multipliers
 from botticelli.narrative.language import keys
 from botticelli.narrative.language.value_rules import IDENTIFIER, NAME_WORDS, fits, read_table
 from botticelli.narrative.model import Act, Narrative, Template
+from botticelli.narrative.parts.answer_schemas import read_answer_schema
 from botticelli.narrative.parts.carousels import RowContext, read_budget, read_carousel
 from botticelli.narrative.parts.gates import read_condition_of, read_gate
 from botticelli.narrative.parts.inputs import PERFORMS, RESOURCES, Resource, read_inputs, read_resource
@@ -211,8 +212,20 @@ def _build_act(
         line=problems.line_of(path),
         places=_places(path, table, problems),
         **_split_models(table),
-        **_pick(table, _ACT_FIELDS),
+        **(_pick(table, _ACT_FIELDS) | _read_schema(written, table, texts)),
     )
+
+
+def _read_schema(written: WrittenAct, table: Mapping[str, Any], texts: TemplateReader) -> dict[str, Any]:
+    if "schema" not in table:
+        return {}
+    if not ({"prompt", "input"} & table.keys()) or any(key in table for key in PERFORMS):
+        texts.problems.add(
+            (*written.path, "schema"), "only an act that calls a model has an answer", "give it a prompt"
+        )
+    if table.get("format") == "text":
+        texts.problems.add((*written.path, "format"), "a typed answer is JSON", "remove format, or the schema")
+    return read_answer_schema((*written.path, "schema"), table["schema"], texts)
 
 
 def _read_act_carousel(

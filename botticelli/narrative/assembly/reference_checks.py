@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 from botticelli.narrative.assembly.act_order import Waits
 from botticelli.narrative.assembly.draft import NarrativeDraft
+from botticelli.narrative.assembly.field_checks import check_field
 from botticelli.narrative.execution import Carousel
 from botticelli.narrative.model import ROW_KINDS, Act, Reference
 from botticelli.narrative.source.problems import Problems
@@ -28,8 +29,13 @@ InnerActs = Mapping[str, Sequence[str] | None]
 """Names of the acts inside an act that performs other narratives, by its name; None when they are not known."""
 
 
-def check_uses(draft: NarrativeDraft, seen: Waits | None, inside: InnerActs, problems: Problems) -> None:
-    """Check each act where it is first performed, where it can read least. `seen` is None when no act has needs."""
+def check_uses(
+    draft: NarrativeDraft, seen: Waits | None, inside: InnerActs, inner: Mapping[str, Act], problems: Problems
+) -> None:
+    """Check each act where it is first performed, where it can read least. `seen` is None when no act has needs.
+
+    `inner` are the acts inside others, by their whole names.
+    """
     order = draft.outline.order
     checked: set[str] = set()
     for index, name in enumerate(order):
@@ -43,11 +49,15 @@ def check_uses(draft: NarrativeDraft, seen: Waits | None, inside: InnerActs, pro
                     _report(use, problems, "there is no act before the first one", "name an act, or remove it")
                 case "previous" if order[index - 1] not in readable:
                     _not_needed(use, order[index - 1], problems)
+                case "previous" if draft.acts[order[index - 1]].skip_if is None:
+                    check_field(use, draft.acts[order[index - 1]], use.reference.path, problems)
                 case "act" if use.reference.name in readable or (use.reference.name, use.path[-1]) == (
                     name,
                     "accept_if",
                 ):
                     _check_path(use, draft.acts[use.reference.name], inside, problems)
+                    act, path = _meant_act(use.reference, draft, inside, inner)
+                    check_field(use, act, path, problems)
                 case "act":
                     _unreadable(use, name, draft, order[:index], problems)
                 case "var" if use.reference.name not in draft.narrative.variables:
@@ -175,6 +185,14 @@ def _stray(reference: Reference, names: Collection[str]) -> str | None:
     if inner and rest[:1] != ("acts",):
         return None
     return ".acts.".join(part for part in (inner, rest[1] if len(rest) > 1 else "") if part)
+
+
+def _meant_act(
+    reference: Reference, draft: NarrativeDraft, inside: InnerActs, inner: Mapping[str, Act]
+) -> tuple[Act, Sequence[str]]:
+    """Return the act whose answer is read, and the path into it."""
+    resolved = resolve_inner_act(reference, inside)
+    return inner.get(resolved.name, draft.acts[reference.name]), resolved.path
 
 
 def _check_turn(use: ReferenceUse, rest: Sequence[str], act: Act, problems: Problems) -> None:

@@ -29,6 +29,7 @@ _ACT: Mapping[str, str] = {
     "skip_if": "Skips the act when this exists and is true: `{state.KEY}`, `!{state.KEY}`, `{act.NAME.output} == word`.",
     "carousel": "How often this act is repeated within an iteration.",
     "format": "json: the answer must be JSON.",
+    "schema": "The JSON Schema of the answer: a `.json` file beside the narrative, a table, or `content.TABLE`.",
     "history": "Whether the model sees the prompts and answers of earlier acts.",
     "retries": "How many failed calls of an iteration are retried.",
     "needs": "The acts that must be done before this one.",

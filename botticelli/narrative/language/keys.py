@@ -87,6 +87,11 @@ GUILD = Rule(
 CONFIRMATION = Rule(
     "true, false or a list", lambda value: isinstance(value, bool | list), {"type": ["boolean", "array"]}
 )
+SCHEMA = Rule(
+    "the name of a file, a content table, or a table",
+    lambda value: isinstance(value, str | dict),
+    {"type": ["string", "object"]},
+)
 REPEATS = Rule("a table or true", lambda value: isinstance(value, bool | dict))
 COMMAND = matching(re.compile(r"[A-Za-z_]\w{0,63}(?:\.\w{1,64}){0,7}", re.ASCII), 'a name such as "messages.send"')
 
@@ -273,6 +278,7 @@ ACT = Keys(
         "narrative_ref": LINE,
         "needs": LIST,
         "format": one_of("text", "json"),
+        "schema": SCHEMA,
         "history": FLAG,
         "retries": whole(0),
         "extract_output": FLAG,

@@ -8,7 +8,7 @@ from typing import Any
 
 from botticelli.narrative.language import keys
 from botticelli.narrative.language.value_rules import fits, read_table
-from botticelli.narrative.model import Security
+from botticelli.narrative.permissions import Security
 from botticelli.narrative.source.problems import Problems
 from botticelli.narrative.source.suggest import shown
 from botticelli.narrative.templates.template_reader import TemplateReader

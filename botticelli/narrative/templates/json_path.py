@@ -20,6 +20,7 @@ MAX_DEPTH = 200
 _INDEX = re.compile("[0-9]{1,9}")
 CACHE_SIZE = 4
 """Number of parsed answers that are cached: one answer may be a megabyte long and have a thousand references to it."""
+_WHOLE_FENCE = re.compile(r"```[A-Za-z]*[ \t]*\n(.*?)```", re.DOTALL)
 _FENCE = re.compile(r"```[^\n`]*\n(.*?)```", re.DOTALL)
 
 
@@ -36,6 +37,12 @@ def parse_json(text: str) -> Any:
             with suppress(ValueError):
                 return _loads(fence[1])
         raise
+
+
+def parse_whole_json(text: str) -> Any:
+    """Parse a text that is JSON, or a code fence that holds JSON, and nothing besides. Raises ValueError otherwise."""
+    fence = _WHOLE_FENCE.fullmatch(text.strip())
+    return _loads(fence[1] if fence else text)
 
 
 def parse_json_or_text(text: str) -> Any:

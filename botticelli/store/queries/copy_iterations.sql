@@ -16,7 +16,7 @@ with copied as (
     select :new, number, position, turn, attempt, verdict, name, status, prompt, output, error, model, finish_reason, 0,
            0, started_at, finished_at
     from acts
-    where run_id = :old and (number < :before or (number = :before and position < :position and status <> 'failed'))
+    where run_id = :old and (number < :before or (number = :before and position < :position and status not in ('failed', 'repairing')))
 )
 update runs
 set dispatched = (select coalesce(max(number), 0) from copied),

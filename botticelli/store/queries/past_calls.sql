@@ -1,4 +1,4 @@
--- Computes the usage of the last calls of an act: for each figure its 10th and 50th percentile and its maximum.
+-- Computes the usage of the last calls of an act, without repairs: of each figure its 10th and 50th percentile and maximum.
 -- in: narrative, act, model, limit, service
 -- returns: samples; tokens, input_tokens, output_tokens (arrays of three, null without any sample);
 --          cost_usd (null when the cost of any of the calls is unknown, or another service answered it); seconds (the median)
@@ -15,6 +15,7 @@ from (
            coalesce(split_part(price ->> 'service', '+', 1), 'standard') as service
     from ledger
     where narrative = :narrative and act = :act and model = :model and outcome = 'settled'
+      and not is_repair
     order by settled_at desc
     limit :limit
 ) as recent

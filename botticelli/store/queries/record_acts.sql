@@ -1,13 +1,13 @@
--- Writes act rows, one for each attempt. An act that is recorded as done, skipped or rejected is never replaced; a failed
--- one is, and its usage adds up.
+-- Writes act rows, one for each attempt. An act that is recorded as done, skipped or rejected is never replaced; one that
+-- failed or awaits its repair is, and its usage adds up.
 -- in: rows (a JSON array of objects with the names of the columns)
 -- returns: run_id, number, position, turn of those that are new; no row where the act was recorded already
 insert into acts (run_id, number, position, turn, attempt, verdict, name, status, prompt, history_text, output, error, model, finish_reason,
                   input_tokens, cached_tokens, output_tokens, cost_usd, tries, fencing_token, started_at, drawn_at, settled_at,
-                  reasoning_tokens, cache_write_tokens, cache_write_long_tokens, raw_output, reasoning, usage_doubtful, warning)
+                  reasoning_tokens, cache_write_tokens, cache_write_long_tokens, raw_output, reasoning, usage_doubtful, warning, repairs)
 select run_id, number, position, turn, attempt, verdict, name, status, prompt, history_text, output, error, model, finish_reason,
        input_tokens, cached_tokens, output_tokens, cost_usd, tries, fencing_token, started_at, drawn_at, settled_at,
-       reasoning_tokens, cache_write_tokens, cache_write_long_tokens, raw_output, reasoning, usage_doubtful, warning
+       reasoning_tokens, cache_write_tokens, cache_write_long_tokens, raw_output, reasoning, usage_doubtful, warning, repairs
 from jsonb_populate_recordset(cast(null as acts), cast(:rows as jsonb))
 on conflict (run_id, number, position, turn, attempt) do update
 set status = excluded.status,
@@ -30,9 +30,10 @@ set status = excluded.status,
     warning = excluded.warning,
     cost_usd = acts.cost_usd + excluded.cost_usd,
     tries = acts.tries + excluded.tries,
+    repairs = acts.repairs + excluded.repairs,
     fencing_token = excluded.fencing_token,
     drawn_at = excluded.drawn_at,
     settled_at = excluded.settled_at,
     finished_at = now()
-where acts.status = 'failed'
+where acts.status in ('failed', 'repairing')
 returning run_id, number, position, turn

@@ -20,6 +20,8 @@ REDO = "redo"
 """Verdict on an answer that the gate of a later act did not accept."""
 REDONE = "redone"
 """Verdict on what was performed between such an answer and that gate, and is performed again."""
+REPAIRING: Final = "repairing"
+"""Status of a typed answer that does not fit its schema, while its repair is not paid for yet."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,13 +36,13 @@ class ActRow:
     """Counts the answers of this turn. All but the last one are `rejected`."""
     name: str
     status: ActStatus
-    """`rejected`: an answer that the act's gate did not accept."""
+    """`rejected`: an answer that the act's gate did not accept; `repairing`: a typed one that awaits its repair."""
     prompt: str | None = None
     history_text: str | None = None
     """Text that later acts see in place of the prompt (or of the output, if there is no prompt); None: no replacement."""
     output: str | None = None
     raw_output: str | None = None
-    """The model's original text, where `output` is its repaired JSON."""
+    """The model's own text, where `output` is not: JSON taken out or repaired, or an answer after a repair call."""
     reasoning: str | None = None
     """The model's reasoning before its answer, where the provider shows it; no later act sees it."""
     warning: str | None = None
@@ -66,6 +68,8 @@ class ActRow:
     """True when the tokens of a try are estimated, because the provider's count was implausible."""
     cost_usd: Decimal | None = None
     tries: int = 0
+    repairs: int = 0
+    """Calls among `tries` that asked for a typed answer anew, because the one before did not fit its schema."""
     fencing_token: int
     started_at: datetime | None = None
     drawn_at: datetime | None = None

@@ -36,6 +36,8 @@ class Entry:
     """`provider/model`."""
     estimated_cost_usd: Decimal | None = None
     """Highest cost of the request by its estimate; None where nothing counts money."""
+    is_repair: bool = False
+    """Whether it asks for a typed answer anew, because the one before did not fit its schema."""
     shares: Sequence[Mapping[str, Any]] = ()
     """All scopes that the request spends from, with the limits under which it was granted, as in a ticket."""
 
@@ -166,7 +168,8 @@ class Ledger:
             func.coalesce(func.sum(ledger.c.output_tokens), 0),
             func.count(case((ledger.c.outcome == "unknown", 1))),
             func.count(case((ledger.c.usage_doubtful, 1))),
+            func.count(case((ledger.c.is_repair & (ledger.c.outcome != "not_sent"), 1))),
         )
         row = self._connection.execute(select(*counts).where(ledger.c.run_id == run_id)).one()
-        names = ("requests", "input_tokens", "output_tokens", "unknown_requests", "doubtful_requests")
+        names = ("requests", "input_tokens", "output_tokens", "unknown_requests", "doubtful_requests", "repairs")
         return {name: int(count) for name, count in zip(names, row, strict=True)}

@@ -12,6 +12,7 @@ from click.testing import CliRunner, Result
 
 from botticelli.carousel.enqueuing.enqueue import EnqueueRequest
 from botticelli.carousel.forecast.forecast import Forecast, forecast
+from botticelli.carousel.plan.estimates import REPAIR_TOKENS
 from botticelli.cli.main import root
 from botticelli.errors import InvalidInput
 from botticelli.narrative.execution import Multipliers, RunOptions
@@ -223,3 +224,17 @@ def test_plan_as_json(call: Callable[..., Result]) -> None:
     assert {key: float(value) for key, value in printed["cost_usd"].items()} == {"low": 0, "expected": 0, "worst": 0}
     assert printed["acts"][0]["seconds_source"] == "given"
     assert printed["binding"] is None
+
+
+def test_worst_case_of_a_typed_answer_has_a_repair(plan: Plan) -> None:
+    act = '[acts.one]\nprompt = "1234567890"\nmax_tokens = 90\n'
+    schema = 'schema = {type = "object", required = ["a"], properties = {a = {type = "string"}}}\n'
+    plain, typed = (plan(narrative_text(2, text, retries=0), LIMITS + PRICES) for text in (act, act + schema))
+    (forecasted,) = typed.acts
+    assert (plain.requests.worst, typed.requests.worst) == (2, 4)
+    assert typed.tokens is not None and forecasted.tokens is not None and forecasted.repair_tokens is not None
+    assert forecasted.repair_tokens == forecasted.tokens.worst + 90 + REPAIR_TOKENS
+    assert typed.tokens.worst == 2 * (forecasted.tokens.worst + forecasted.repair_tokens)
+    assert typed.tokens.expected == 2 * forecasted.tokens.expected
+    assert forecasted.reserved_tokens == forecasted.tokens.expected + forecasted.repair_tokens
+    assert typed.cost_usd is not None and typed.cost_usd.worst > 2 * typed.cost_usd.expected

@@ -198,6 +198,7 @@ def test_text_that_postgres_can_not_keep_is_paid_once_and_stored_as_far_as_it_ca
         "output_tokens": 8,
         "unknown_requests": 0,
         "doubtful_requests": 0,
+        "repairs": 0,
     }
 
 
