@@ -11,6 +11,7 @@ from botticelli.cli.base.context import Invocation, pass_invocation
 from botticelli.cli.base.json_output import emit
 from botticelli.cli.base.shared_options import NounGroup, json_option, run_argument
 from botticelli.cli.base.times import PAST
+from botticelli.cli.rows.export_command import export
 from botticelli.cli.rows.rows_command import iteration_of_key, list_rows
 from botticelli.cli.runs.control_commands import CONTROL_COMMANDS, resolve
 from botticelli.cli.runs.run_logs import LOG_COMMANDS
@@ -104,5 +105,5 @@ def watch_run(invocation: Invocation, run_id: str, since: int, as_json: bool) ->
         return watch(invocation, resolve(invocation, run_id), view, signals, since=since)
 
 
-for command in (list_rows, *LOG_COMMANDS, *CONTROL_COMMANDS):
+for command in (list_rows, export, *LOG_COMMANDS, *CONTROL_COMMANDS):
     runs.add_command(command)
