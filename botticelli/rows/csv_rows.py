@@ -82,7 +82,7 @@ class _Reader:
 
     def _uneven(self, line: int, fields: list[str]) -> BadRow:
         count, expected = len(fields), len(self.columns)
-        column = _character(fields, min(count, expected))
+        column = _character(fields, expected) if count > expected else _character(fields, count) - 1
         has = f"has {count} field{'' if count == 1 else 's'}, the header has {expected}"
         hint = "" if count < expected else f" (put a field with a {self._shown} in quotes)"
         return BadRow(line, has + hint, column)

@@ -21,6 +21,7 @@ def read_jsonl(lines: Iterable[str]) -> Iterator[Row | BadRow]:
 
 def parse_row(line: int, text: str) -> Row | BadRow:
     """Parse the JSON object of one line."""
+    text = text.rstrip("\r\n")
     reason = unstorable(text)
     if reason is not None:
         return BadRow(line, reason)

@@ -13,7 +13,6 @@ from typing import Literal, get_args
 
 Point = Literal[
     "request_received",
-    "rows_copied",
     "ticket_reserved",
     "row_committed",
     "message_published",
@@ -33,6 +32,9 @@ Point = Literal[
     "before_ack",
 ]
 SchedulePoint = Literal["firing_recorded", "scheduled_run_stored", "schedule_fired"]
+RowPoint = Literal["rows_stored", "rows_copied"]
+ROW_POINTS: tuple[RowPoint, ...] = get_args(RowPoint)
+"""Points of a batch of rows: within its transaction, and right after the commit."""
 SCHEDULE_POINTS: tuple[SchedulePoint, ...] = get_args(SchedulePoint)
 """Points of a schedule's time that becomes a run: two within its transaction, and one right after the commit."""
 POINTS: tuple[Point, ...] = get_args(Point)
@@ -44,7 +46,7 @@ _POLL_SECONDS = 0.005
 _folder = os.environ.get("BOTTICELLI_FAILPOINTS")
 
 
-def reach(point: Point | SchedulePoint | NoticePoint) -> None:
+def reach(point: Point | SchedulePoint | NoticePoint | RowPoint) -> None:
     """Hold this process here if a test has armed the point; else this costs one comparison."""
     if _folder is not None:
         _hold(Path(_folder), point)

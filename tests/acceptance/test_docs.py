@@ -33,7 +33,9 @@ PAGES = {str(page.relative_to(ROOT)): page for page in (*sorted(ROOT.glob("*.md"
 TEXTS = {name: page.read_text(encoding="utf-8") for name, page in PAGES.items()}
 PROGRAMS = ("botticelli", "celery", "python")
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
-FILE = re.compile(r"# (\S+\.(?:toml|py))\n")
+FILE = re.compile(r"# (\S+\.(?:toml|py|csv))\n")
+DATA = (".csv",)
+"""Files of these names don't have the line with their name."""
 EXIT_CODE = re.compile(r"# exit code (\d+)")
 SETTINGS_PAGE = TEXTS["docs/reference/settings.md"]
 ALL = pytest.mark.parametrize("page", PAGES)
@@ -135,7 +137,7 @@ def play_page(house: House, page: str) -> None:
     }
     house.settings |= own | {"FLOWER_PORT": str(free_port()), "FLOWER_ADDRESS": "127.0.0.1"}
     background = []
-    for kind, text in blocks(page, "toml", "python", "console"):
+    for kind, text in blocks(page, "toml", "python", "csv", "console"):
         if kind != "console":
             write(house, text)
             continue
@@ -151,7 +153,7 @@ def write(house: House, text: str) -> None:
     name = FILE.match(text)
     if name is None:
         return
-    house.write(name[1], text)
+    house.write(name[1], text[name.end() :] if name[1].endswith(DATA) else text)
     if name[1] == "pyproject.toml":
         project = tomllib.loads(text)["project"]
         for group, points in project["entry-points"].items():
@@ -187,10 +189,13 @@ def play_to_end(house: House, command: Command, environ: Mapping[str, str]) -> P
 @ALL
 def test_toml_loads(page: str, tmp_path: Path) -> None:
     environment = Environment.for_local_files({"TEST_GUILD_ID": "1"}, ["TEST_GUILD_ID"])
+    data = [(match[1], text[match.end() :]) for _, text in blocks(page, "csv") if (match := FILE.match(text))]
+    for name, text in data:
+        (tmp_path / name).write_text(text, encoding="utf-8")
     for number, (_, text) in enumerate(blocks(page, "toml")):
         tables = tomllib.loads(text)
         if {"act", "acts"} & tables.keys():
-            found = parse_all(text, source=page, folder=None, environment=environment)
+            found = parse_all(text, source=page, folder=tmp_path if data else None, environment=environment)
             assert found and found[0].warnings == ()
         elif "project" not in tables:
             file = tmp_path / f"{number}.toml"

@@ -78,6 +78,7 @@ class RowCopy:
         ready = min(self._last, -(-self._stored // self._rows.batch))
         tx.items.extend(self._run_id, ready, LEASE_SECONDS)
         self.is_done = ready >= self._last
+        reach("rows_stored")
 
     def _batch(self) -> list[NewItem]:
         batch: list[NewItem] = []

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 STATUSES = ("pending", "queued", "running", "succeeded", "failed", "cancelled", "bad")
 BAD = "bad"
 HEAD = ("row", "key", "line", "iteration", "status", "error")
+NUMBERS = ("row", "line", "iteration")
 PAGE = 1000
 ERROR_CHARACTERS = 80
 Line = dict[str, Any]
@@ -53,7 +54,7 @@ def list_rows(
     is_empty = True
     for page in _pages(lines):
         is_empty = False
-        click.echo("\n".join(table(HEAD, map(_cells, page), right=HEAD[:1], wraps=("key", "error"))))
+        click.echo("\n".join(table(HEAD, map(_cells, page), right=NUMBERS, wraps=("key", "error"))))
     if is_empty:
         click.echo("there are no such rows")
 

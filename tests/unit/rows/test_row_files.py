@@ -54,7 +54,7 @@ def test_form_of_a_file_is_detected_or_told(tmp_path: Path, name: str, content: 
 @pytest.mark.parametrize(
     ("name", "content", "place", "reason"),
     [
-        ("a.csv", b"a,b\n1,2\n3\n", (3, 3), "has 1 field, the header has 2"),
+        ("a.csv", b"a,b\n1,2\n3\n", (3, 2), "has 1 field, the header has 2"),
         (
             "a.csv",
             b'a,b\n1,"two\nlines"\n3,4,5\n',
@@ -65,7 +65,7 @@ def test_form_of_a_file_is_detected_or_told(tmp_path: Path, name: str, content: 
         ("a.csv", b"a,b\n1,x\0y\n", (2, 3), "b contains a NUL character"),
         ("a.csv", b"a,b\n1,Z\xfcrich\n", (2, 3), "b contains the byte 0xFC, which is not valid in this encoding"),
         ("a.csv", b"a,b\n1," + b"x" * (MAX_ROW_CHARACTERS + 1), (2, 1), "a field is longer than 1,000,000 characters"),
-        ("a.jsonl", b'{"a": 1}\n{"a": \n', (2, 1), "is not JSON: Expecting value"),
+        ("a.jsonl", b'{"a": 1}\n{"a": \n', (2, 7), "is not JSON: Expecting value"),
         ("a.jsonl", b"[1]\n", (1, 1), "is not a JSON object"),
         ("a.jsonl", b'{"a": NaN}\n', (1, 0), "NaN is not JSON"),
         ("a.jsonl", b'{"a": 1e999}\n', (1, 0), "a number is too large"),
