@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from botticelli.errors import InvalidInput
@@ -36,6 +36,10 @@ class Schema:
     table: str
     template: str | None
     columns: Mapping[str, str] | None
+    key: tuple[str, ...] = ()
+    """The columns that name a row of the run: rows that were stored for the same key before are replaced."""
+    own: Mapping[str, Any] = field(default_factory=dict)
+    """The values of these columns; empty when an answer is about several rows, and must name them itself."""
 
     @property
     def note(self) -> str:
@@ -63,7 +67,7 @@ def schema_of(stage: IterationContext, position: int) -> Schema | None:
     if not NAME.fullmatch(target):
         raise ActFailed(f"{name} is not a valid name of a content table; set target in the narrative")
     if content.template is None:
-        return Schema(target, None, None)
+        return _keyed(Schema(target, None, None), stage)
     settings = stage.tables
     with stage.runtime.store.reading(settings.timeout_seconds) as connection:
         tables = Tables(connection, allow=settings.allow, write=settings.write)
@@ -72,7 +76,31 @@ def schema_of(stage: IterationContext, position: int) -> Schema | None:
     if seen is None:
         raise ActFailed(f"the template {content.template} is not a readable table; readable tables: {offer}")
     columns = {name: kind_of_type(kind) for name, kind in seen.columns.items() if name not in BOOKKEEPING}
-    return Schema(target, content.template, columns)
+    return _keyed(Schema(target, content.template, columns), stage)
+
+
+def _keyed(schema: Schema, stage: IterationContext) -> Schema:
+    """Add the key of the iteration's row, if its run goes through rows with a key."""
+    names = stage.narrative.carousel.key if stage.narrative.carousel else ()
+    if not names or not stage.items:
+        return schema
+    columns = {name: _key_column(name) for name in names}
+    absent = [column for column in columns.values() if schema.columns is not None and column not in schema.columns]
+    if absent:
+        raise ActFailed(f"the template {schema.template} has no column {absent[0]} for the key of the rows")
+    single = stage.items[0].row if len(stage.items) == 1 else {}
+    own = {column: _key_value(single[name]) for name, column in columns.items() if name in single}
+    return replace(schema, key=tuple(columns.values()), own=own)
+
+
+def _key_column(name: str) -> str:
+    """Return the column of a content table for a column of the key: `id` and the like are taken there."""
+    column = _column_name(name)
+    return f"row_{column}" if column in BOOKKEEPING else column
+
+
+def _key_value(value: Any) -> Any:
+    return value if value is None or isinstance(value, str | int | float | bool) else json.dumps(value)
 
 
 def stores_content(narrative: Narrative, position: int) -> bool:
@@ -108,14 +136,22 @@ def rows_in(output: str, schema: Schema) -> list[NewRow]:
         raise ActFailed("the answer holds no JSON object that could be stored; ask for JSON in the prompt")
     if len(objects) > MAX_ROWS:
         raise ActFailed(f"the answer holds more than {MAX_ROWS} rows")
-    return [_row(object_, schema) for object_ in objects]
+    return [_with_key(_row(object_, schema), schema) for object_ in objects]
+
+
+def _with_key(row: NewRow, schema: Schema) -> NewRow:
+    values = {**row.values, **schema.own}
+    absent = [column for column in schema.key if values.get(column) is None]
+    if absent and not schema.own:
+        raise ActFailed(f"an object of the answer has no {absent[0]}, which says what row it is about; ask for it")
+    return replace(row, values=values)
 
 
 def store(tx: Transaction, schema: Schema, rows: Sequence[NewRow], origin: Origin) -> None:
     """Store rows within the act's transaction. ActFailed when the table refuses them."""
     columns = schema.columns if schema.columns is not None else columns_of(rows)
     try:
-        tx.content.add(schema.table, rows, origin, template=schema.template, columns=columns)
+        tx.content.add(schema.table, rows, origin, template=schema.template, columns=columns, key=schema.key)
     except InvalidInput as error:
         raise ActFailed(f"the rows can't be stored: {error}") from None
 

@@ -5,7 +5,6 @@ They have a separate schema, so that none can be mistaken for a table of Bottice
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,33 +14,27 @@ from typing import Any
 from sqlalchemy import (
     ARRAY,
     BigInteger,
-    Boolean,
     Column,
     Connection,
-    Date,
     DateTime,
     Identity,
     Integer,
     MetaData,
-    Numeric,
     RowMapping,
     Table,
     Text,
-    cast,
     func,
     insert,
-    literal,
-    null,
     select,
     text,
     update,
 )
-from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.types import TypeEngine
 
 from botticelli.errors import InvalidInput
 from botticelli.store.schema.sql_errors import as_invalid_input
 from botticelli.store.schema.tables import content_tables
+from botticelli.store.user_data.content_keys import KeyColumns, delete_keys
+from botticelli.store.user_data.content_values import TYPES, typed
 from botticelli.untrusted.storable import storable
 
 SCHEMA = "botticelli_content"
@@ -51,14 +44,6 @@ REHEARSED = "rehearsed"
 FLAGGED = "flagged"
 """Review status of rows that the gate of their act did not accept."""
 NAME = re.compile(r"[a-z_][a-z0-9_]{0,62}")
-TYPES: Mapping[str, TypeEngine[Any]] = {
-    "text": Text(),
-    "number": Numeric(),
-    "boolean": Boolean(),
-    "timestamp": DateTime(timezone=True),
-    "date": Date(),
-    "json": JSONB(),
-}
 BOOKKEEPING = (
     "id",
     "source_narrative",
@@ -142,29 +127,28 @@ class Content:
         return _table(row) if row else None
 
     def add(
-        self, name: str, rows: Sequence[NewRow], origin: Origin, *, template: str | None, columns: Mapping[str, str]
+        self,
+        name: str,
+        rows: Sequence[NewRow],
+        origin: Origin,
+        *,
+        template: str | None,
+        columns: Mapping[str, str],
+        key: Sequence[str] = (),
     ) -> list[int]:
         """Add rows and return their ids.
+
+        With `key`, rows that the same act of the narrative has stored with the same values in these columns are deleted.
 
         `columns` are those that the rows need: a missing table is created with them, and an existing one without a
         template gets the missing ones. Raises InvalidInput for too many columns and for values that don't fit.
         """
         target = self._fit(name, columns, template, origin.narrative)
         table = table_of(name, target.columns)
-        own = {
-            "source_narrative": origin.narrative,
-            "source_run": origin.run,
-            "source_act": origin.act,
-            "generation_model": origin.model,
-        }
-        if origin.rehearsed or origin.flagged:
-            own["review_status"] = REHEARSED if origin.rehearsed else FLAGGED
-        values = [
-            {column: _typed(kind, row.values.get(column)) for column, kind in target.columns.items()}
-            | own
-            | {"tags": list(storable(list(row.tags))), "rating": row.rating}
-            for row in rows
-        ]
+        if key:
+            keys = {tuple(row.values.get(column) for column in key) for row in rows}
+            delete_keys(self._connection, KeyColumns(table, target.columns, tuple(key)), origin, keys)
+        values = [_columns_of(row, target.columns, origin) for row in rows]
         ids: list[int] = []
         for start in range(0, len(values), _ROWS_AT_ONCE):
             query = insert(table).values(values[start : start + _ROWS_AT_ONCE]).returning(table.c.id)
@@ -210,6 +194,21 @@ class Content:
         return _table(row.one())
 
 
+def _columns_of(row: NewRow, kinds: Mapping[str, str], origin: Origin) -> dict[str, Any]:
+    values = {column: typed(kind, row.values.get(column)) for column, kind in kinds.items()}
+    values |= {
+        "source_narrative": origin.narrative,
+        "source_run": origin.run,
+        "source_act": origin.act,
+        "generation_model": origin.model,
+        "tags": list(storable(list(row.tags))),
+        "rating": row.rating,
+    }
+    if origin.rehearsed or origin.flagged:
+        values["review_status"] = REHEARSED if origin.rehearsed else FLAGGED
+    return values
+
+
 def _table(row: RowMapping) -> ContentTable:
     return ContentTable(**{**row, "columns": dict(row["columns"])})
 
@@ -220,13 +219,3 @@ def _check(name: str, columns: Mapping[str, str]) -> None:
             raise InvalidInput(f"{identifier[:80]!r} can't be the name of a table or column", do="use a-z, 0-9 and _")
     if len(columns) > MAX_COLUMNS:
         raise InvalidInput(f"content table {name} would have more than {MAX_COLUMNS} columns", do="ask for fewer keys")
-
-
-def _typed(kind: str, value: Any) -> Any:
-    """Express a JSON value in SQL, so that Postgres decides whether it fits the column."""
-    if value is None:
-        return null()
-    if kind == "json":
-        return storable(value)
-    plain = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    return cast(literal(storable(plain), Text()), TYPES[kind])
