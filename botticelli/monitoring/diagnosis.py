@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Literal
 
 from botticelli.budget import Scope
@@ -13,8 +13,10 @@ from botticelli.messages import QUEUE
 from botticelli.runtime.heartbeats import live_workers, worker_troubles
 from botticelli.runtime.process import Runtime
 from botticelli.statuses import UNRESOLVED, RunStatus
-from botticelli.store import HALT, WHOLE, Run, Transaction
+from botticelli.store import HALT, REJECTED, WHOLE, Run, Transaction
 
+REASON_CHARACTERS = 300
+_EPOCH = datetime.fromtimestamp(0, UTC)
 Cause = Literal[
     "ended",
     "effect",
@@ -62,7 +64,26 @@ def why(runtime: Runtime, run_id: str) -> Diagnosis:
         case = _Case(runtime, tx, run, workers, troubled)
         reasons = (explain(case) for explain in _EXPLANATIONS)
         reason = next((reason for reason in reasons if reason is not None), None)
-        return _with_waiting_effects(case, reason or case.why("running", _progress(run, workers), workers=workers))
+        why = reason or case.why("running", _progress(run, workers), workers=workers)
+        return _with_gates(case, _with_waiting_effects(case, why))
+
+
+def _with_gates(case: _Case, why: Diagnosis) -> Diagnosis:
+    """Add what gates did: answers that wait for a person, and the last one that a running iteration has to give again."""
+    for_review = case.tx.acts.for_review(case.run.id)
+    if for_review:
+        answers = "1 answer waits" if for_review == 1 else f"{for_review:,} answers wait"
+        summary = f"{why.summary}; {answers} for review, since no gate accepted them"
+        why = replace(why, summary=summary, details={**why.details, "for_review": for_review})
+    running = [] if case.run.is_final else [each.number for each in case.tx.iterations.running(case.run.id)]
+    rows = case.tx.acts.of_numbers(case.run.id, running, rejected=True) if running else []
+    last = max((row for row in rows if row.status == REJECTED), key=lambda row: row.finished_at or _EPOCH, default=None)
+    if last is None:
+        return why
+    place = f"iteration {last.number}, act {last.name}, attempt {last.attempt}"
+    reason = " ".join((last.error or "").split())[:REASON_CHARACTERS]
+    details = {**why.details, "rejected": {"number": last.number, "act": last.name, "attempt": last.attempt}}
+    return replace(why, summary=f"{why.summary}; {place} was rejected: {reason}", details=details)
 
 
 def _with_waiting_effects(case: _Case, why: Diagnosis) -> Diagnosis:

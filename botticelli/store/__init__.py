@@ -19,7 +19,7 @@ from botticelli.store.fleet.probes import Probe, Probes
 from botticelli.store.notices.deliveries import Deliveries, DeliveryRow, DueDelivery
 from botticelli.store.notices.outbox import Notice, Outbox
 from botticelli.store.notices.targets import NoticeTargets, TargetState
-from botticelli.store.runs.acts import REDO, REDONE, REJECTED, REPAIRING, ActRow, Acts
+from botticelli.store.runs.acts import REDO, REDONE, REJECTED, REPAIRING, REVIEW, ActRow, Acts
 from botticelli.store.runs.effect_rows import (
     ApprovalRequest,
     ConflictingEffect,
@@ -66,6 +66,7 @@ __all__ = [
     "REDONE",
     "REJECTED",
     "REPAIRING",
+    "REVIEW",
     "SWEEP",
     "UNDECIDED",
     "UNRESOLVED",

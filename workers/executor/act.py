@@ -18,7 +18,7 @@ from botticelli.narrative import parse_json_or_text, render_text
 from botticelli.narrative.model import Act, BotCommandInput, MediaInput, NarrativeInput, TableInput, TextInput
 from botticelli.narrative.table_text import format_rows
 from botticelli.statuses import ActStatus
-from botticelli.store import ActRow
+from botticelli.store import REVIEW, ActRow
 from botticelli.telemetry.failpoints import reach
 from botticelli.telemetry.log import logger
 from botticelli.untrusted.storable import storable
@@ -31,7 +31,7 @@ from workers.effects.bot_command import perform_command
 from workers.effects.captures import no_longer_exists
 from workers.executor.answer_rows import unrepaired_row
 from workers.executor.asking import Asking
-from workers.executor.attempts import REVIEW, Attempts, attempts_of
+from workers.executor.attempts import Attempts, attempts_of
 from workers.executor.given_inputs import GivenInputs, as_output, has_no_content
 from workers.executor.judgement import failures_of
 from workers.executor.recording import NearCopy, Result, Rows, record_rejection, record_result, variable_key

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from botticelli.errors import StaleLease
 from botticelli.narrative.model import Act, NarrativeInput
 from botticelli.runtime.server_errors import SERVER_ERRORS
+from botticelli.store import REVIEW
 from workers.context.iteration_context import IterationContext
 from workers.context.outcomes import (
     ActFailed,
@@ -27,7 +28,6 @@ from workers.context.outcomes import (
 )
 from workers.context.reference_values import is_skipped
 from workers.executor.act import perform_act, skip_act
-from workers.executor.attempts import REVIEW
 
 _MOST_SEVERE: tuple[type[Exception] | tuple[type[Exception], ...], ...] = (
     StaleLease,

@@ -12,13 +12,11 @@ from botticelli.carousel.plan.planned_calls import Call
 from botticelli.drivers import GenerateRequest
 from botticelli.gates.text_checks import Failure
 from botticelli.narrative.gate import Gate
-from botticelli.store import REDO, REDONE, REJECTED, ActRow
+from botticelli.store import REDO, REDONE, REJECTED, REVIEW, ActRow
 from workers.context.feedback import feedback, feedback_tokens, with_feedback
 from workers.context.iteration_context import IterationContext
 
 UNGATED = Gate(attempts=1)
-REVIEW = "review"
-"""Verdict on an answer that was not accepted and that a person is to review."""
 
 
 def call_name(position: int, turn: int, attempt: int) -> str:

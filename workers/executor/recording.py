@@ -14,6 +14,7 @@ from botticelli.store import (
     REDO,
     REDONE,
     REJECTED,
+    REVIEW,
     ActRow,
     NewRow,
     Origin,
@@ -24,7 +25,6 @@ from botticelli.store import (
 from botticelli.telemetry.failpoints import reach
 from workers.batching.act_records import ActRecord, record_act
 from workers.context.iteration_context import IterationContext
-from workers.executor.attempts import REVIEW
 from workers.executor.judgement import column_of, near_copies, place_of, texts_of
 from workers.outputs.content_output import Schema, rows_in, schema_of, store
 

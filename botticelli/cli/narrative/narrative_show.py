@@ -50,9 +50,25 @@ def _act(runtime: Runtime, narrative: Narrative, plan: Plan, position: int) -> d
         "references": list(dict.fromkeys(reference.text for reference in named if reference.kind in NAMED_KINDS)),
         "needs": _needs(narrative, act, position, named),
         "skip_if": act.skip_if.reference.text if act.skip_if else None,
+        "gate": _gate(act),
         "reads": list(dict.fromkeys(reference.name for reference in named if reference.kind == "state")),
         "writes": _writes(runtime, narrative, act),
         "effects": [f"{effect.platform} {effect.command}" for effect in effects_of(runtime, alone, 1, rehearse=True)],
+    }
+
+
+def _gate(act: Act) -> dict[str, Any] | None:
+    """Return what judges the answers of an act, by the names of its keys; None when nothing does."""
+    gate = act.gate
+    if gate is None:
+        return None
+    judges = {"checks": gate.checks, "unique": gate.unique}
+    return {
+        **{name: judge.model_dump(mode="json", exclude_defaults=True) for name, judge in judges.items() if judge},
+        **({"accept_if": gate.accept_if.reference.text} if gate.accept_if else {}),
+        **({"redo": gate.redo} if gate.redo else {}),
+        "attempts": gate.attempts,
+        "otherwise": gate.otherwise,
     }
 
 
@@ -119,6 +135,9 @@ def _facts(act: dict[str, Any]) -> Iterator[tuple[str, str]]:
         )
     yield "answers", _answer(act)
     yield "skip if", act["skip_if"] or ""
+    if act["gate"]:
+        judges = ", ".join(name for name in ("checks", "unique", "accept_if") if name in act["gate"])
+        yield "gate", f"{judges}; {number(act['gate']['attempts'])} attempts, then {act['gate']['otherwise']}"
     yield "refers", ", ".join(text for text in act["references"] if not text.startswith("{state."))
     for label in ("needs", "reads", "writes", "effects"):
         yield label, ", ".join(act[label])

@@ -55,7 +55,9 @@ def _act(act: ActForecast) -> tuple[str, ...]:
     return (
         act.act,
         act.model if act.service == STANDARD else f"{act.model} ({act.service})",
-        number(act.calls_per_iteration) + ("?" if act.may_be_skipped else ""),
+        number(act.calls_per_iteration)
+        + ("?" if act.may_be_skipped else "")
+        + (f"-{number(act.calls_per_iteration * act.attempts)}" if act.attempts > 1 else ""),
         "unknown" if tokens is None else f"{number(tokens.low)}/{number(tokens.expected)}/{number(tokens.worst)}",
         act.tokens_source,
         number(act.reserved_tokens),

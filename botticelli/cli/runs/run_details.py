@@ -80,6 +80,7 @@ class Details:
             self._run = tx.runs.get(run_id)
             self._options = _options(tx.runs.snapshot(self._run.id).narrative)
             self._actions = tx.run_actions.of_run(run_id)
+            self._for_review = tx.acts.for_review(run_id)
             self._services = tx.ledger.services(run_id)
             self._ledger = {name: int(total) for name, total in tx.ledger.totals(run_id).items()}
             if iteration is not None and not self._numbered(tx.iterations.of_run(run_id, after=iteration - 1, limit=1)):
@@ -90,7 +91,7 @@ class Details:
     def print_json(self) -> None:
         """Print the run with `iterations`, each with `acts`, as one line of JSON, page by page."""
         head = {"run": self._run, "result": result_of(self._run), "options": self._options, "ledger": self._ledger}
-        head |= {"services": self._services, "actions": self._actions}
+        head |= {"services": self._services, "actions": self._actions, "for_review": self._for_review}
         click.echo(as_json(head)[:-1] + ', "iterations": [', nl=False)
         separator = ""
         for page in self._pages(after=0):
@@ -118,6 +119,11 @@ class Details:
             f"  narrative  {safe(run.narrative)} ({safe(run.source)})",
             f"  created    {moment(run.created_at)}, started {moment(run.started_at)}, ended {moment(run.finished_at)}",
             f"  requests   {requests}, of which {unknown} have an unknown outcome",
+            *(
+                [f"  review     {number(self._for_review)} wait for it: no gate accepted them"]
+                if self._for_review
+                else []
+            ),
             *_doubtful_line(ledger["doubtful_requests"]),
             *_services_line(self._services),
             *_repairs_line(ledger["repairs"]),

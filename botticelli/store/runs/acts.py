@@ -8,7 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
 from botticelli.statuses import ActStatus
 from botticelli.store.schema.statements import as_rows, columns_of, statement
@@ -16,6 +16,8 @@ from botticelli.store.schema.tables import acts
 
 REJECTED: Final = "rejected"
 """Status of an answer that the act's gate did not accept."""
+REVIEW = "review"
+"""Verdict on an answer that no gate accepted and that a person is to review."""
 REDO = "redo"
 """Verdict on an answer that the gate of a later act did not accept."""
 REDONE = "redone"
@@ -97,6 +99,11 @@ class Acts:
         """Reject the answers at consecutive positions, of which the first is performed again for that reason."""
         places = {"run_id": run_id, "number": number, "first": positions[0], "last": positions[-1]}
         self._connection.execute(statement("reject_acts"), {**places, "redo": REDO, "redone": REDONE, "reason": reason})
+
+    def for_review(self, run_id: str) -> int:
+        """Count the answers of a run that no gate accepted and that a person is to review."""
+        query = select(func.count()).where(acts.c.run_id == run_id, acts.c.verdict == REVIEW)
+        return int(self._connection.execute(query).scalar_one())
 
     def of_iteration(self, run_id: str, number: int, *, rejected: bool = False) -> list[ActRow]:
         """List the acts of an iteration; with `rejected` also the answers that a gate did not accept."""

@@ -188,6 +188,7 @@ acts = Table(
     _moment("settled_at"),
     _moment("finished_at", required=True),
     ForeignKeyConstraint(["run_id", "number"], ["iterations.run_id", "iterations.number"], ondelete="CASCADE"),
+    Index("ix_acts_review", "run_id", postgresql_where=text("verdict = 'review'")),
 )
 
 accepted_texts = Table(

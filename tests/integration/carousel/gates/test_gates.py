@@ -10,6 +10,7 @@ from sqlalchemy import text
 
 from botticelli.carousel import resume
 from botticelli.errors import InvalidInput
+from botticelli.monitoring.diagnosis import why
 from botticelli.runtime.process import Runtime
 from botticelli.store import ActRow, Run
 from tests.support.content import Scripted, rows_of, script
@@ -120,6 +121,7 @@ def test_gate_for_review_flags_the_content_and_performs_no_later_act(runtime: Ru
     ]
     (row,) = rows_of(runtime, "posts")
     assert (row["body"], row["review_status"]) == ("longest", "flagged")
+    assert "1 answer waits for review" in why(runtime, run.id).summary
 
 
 def test_only_the_accepted_answer_becomes_content(runtime: Runtime) -> None:
@@ -155,6 +157,7 @@ def test_attempts_of_a_worker_that_is_taken_over_count(runtime: Runtime, monkeyp
     with monkeypatch.context() as patch:
         patch.setattr(act, "reach", broken)
         perform_open(runtime, run.id)
+    assert "iteration 1, act draft, attempt 1 was rejected: it has 21 characters" in why(runtime, run.id).summary
     with runtime.store.transaction() as tx:
         tx.connection.execute(text("update iterations set lease_until = now() - interval '1 second'"))
     run = perform_all(runtime, run.id)
