@@ -1,7 +1,7 @@
 # Botticelli: `make demo` shows it, `make test` proves it. Both set everything up first; only Python 3.11+ and make are needed.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-llm test test-steady test-unit mutants million load storm typed sweep pages kills chaos check lint types arrows bench bench-budget bench-carousel bench-imports bench-rivals bench-waiting lock clean
+.PHONY: help setup demo demo-llm test test-steady test-unit mutants million load storm schedules typed sweep pages kills chaos check lint types arrows bench bench-budget bench-carousel bench-imports bench-rivals bench-waiting lock clean
 
 # The first interpreter that is new enough; `make PYTHON=... ` names another.
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 python; do \
@@ -72,6 +72,8 @@ storm: $(READY)  ## calls of providers that give all odd answers at once: each p
 ANSWERS ?= 100
 typed: $(LOCAL)  ## typed answers of the small local model: each fits or fails with a reason, one repair at most; ANSWERS=100 (minutes)
 	ANSWERS=$(ANSWERS) $(BIN)/python -m pytest tests/chaos/typed/test_typed_model.py -m long -s
+schedules: $(READY)  ## 1,000 schedules a minute, their processes killed at random: each nominal time fires once (5 minutes)
+	$(BIN)/python -m pytest tests/integration/carousel/scheduling/test_schedule_kills.py -m long -s
 
 check: $(READY) lint types arrows test-unit  ## lint, types, imports between folders, unit tests: for every change; two minutes
 

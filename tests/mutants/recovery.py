@@ -6,6 +6,7 @@ from tests.mutants.mutation import Mutant
 
 SQL = "botticelli/store/queries/"
 CAROUSEL, STORE = "tests/integration/carousel/", "tests/integration/store/"
+SCHEDULES = CAROUSEL + "scheduling/"
 DISCORD, SWEEP = "tests/integration/discord/", ("tests/chaos/test_crash_points.py", "-m", "long or not long", "-k")
 
 RECOVERY = (
@@ -29,6 +30,27 @@ RECOVERY = (
         " and iterations.fencing_token = claim.fencing_token",
         "",
         (STORE + "test_runs.py", "-k", "renewing"),
+    ),
+    Mutant(
+        "the run of a nominal time has an id of its own",
+        "botticelli/carousel/scheduling/planned_narratives.py",
+        """return run_id_for(f"schedule/{schedule_id}/{nominal_at.astimezone(UTC).isoformat(timespec='microseconds')}")""",
+        "return run_id_for(f'schedule/{schedule_id}')",
+        (SCHEDULES + "test_schedules.py", "-k", "limited_schedule"),
+    ),
+    Mutant(
+        "a run that waits counts as running for its schedule",
+        SQL + "schedule_backlog.sql",
+        "and finished_at is null",
+        "and status = 'running'",
+        (SCHEDULES + "test_schedules.py", "-k", "waits_for_its_budget"),
+    ),
+    Mutant(
+        "a time that has a run is not backfilled",
+        "botticelli/store/schedules/firing_rows.py",
+        """firings.c.run_id.is_(None) & (firings.c.action != "buffered")""",
+        """(firings.c.action != "buffered")""",
+        (SCHEDULES + "test_schedules.py", "-k", "backfill"),
     ),
     Mutant(
         "what no row knows of is taken from the queue alone",
