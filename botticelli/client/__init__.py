@@ -17,35 +17,68 @@ if TYPE_CHECKING:
     from botticelli.client.enqueue_options import EnqueueOptions
     from botticelli.client.run_handle import RunHandle
     from botticelli.client.run_reader import WaitTimeout
+    from botticelli.client.schedule_controls import ScheduleOptions
     from botticelli.client.values import (
         ActResult,
+        Backfill,
         Diagnosis,
         Effect,
         Event,
+        FiringView,
         IterationResult,
+        PlannedRun,
         Run,
         RunFilter,
         RunResult,
+        Schedule,
+        ScheduleChange,
+        ScheduleForecast,
+        ScheduleReasons,
+        SchedulesForecast,
+        ScheduleView,
+        UpcomingTime,
     )
 
 __all__ = [
     "ActResult",
+    "Backfill",
     "Client",
     "Diagnosis",
     "Effect",
     "EnqueueOptions",
     "Event",
+    "FiringView",
     "IterationResult",
+    "PlannedRun",
     "Run",
     "RunFilter",
     "RunHandle",
     "RunResult",
+    "Schedule",
+    "ScheduleChange",
+    "ScheduleForecast",
+    "ScheduleOptions",
+    "ScheduleReasons",
+    "ScheduleView",
+    "SchedulesForecast",
+    "UpcomingTime",
     "WaitTimeout",
 ]
 
 make_lazy(
     __name__,
     {
+        "ScheduleOptions": "schedule_controls",
+        "Backfill": "values",
+        "FiringView": "values",
+        "PlannedRun": "values",
+        "Schedule": "values",
+        "ScheduleChange": "values",
+        "ScheduleForecast": "values",
+        "ScheduleReasons": "values",
+        "ScheduleView": "values",
+        "SchedulesForecast": "values",
+        "UpcomingTime": "values",
         "ActResult": "values",
         "Client": "client",
         "Diagnosis": "values",

@@ -11,10 +11,11 @@ from botticelli.client.enqueue_options import EnqueueOptions
 from botticelli.client.run_controls import RunControls
 from botticelli.client.run_handle import RunHandle
 from botticelli.client.run_reader import RunReader
+from botticelli.client.schedule_controls import ScheduleControls
 from botticelli.errors import InvalidInput
 
 
-class Client(RunReader, RunControls, EffectApprovals):
+class Client(RunReader, RunControls, EffectApprovals, ScheduleControls):
     """Enqueues narratives, and reads and controls their runs.
 
         with Client() as client:

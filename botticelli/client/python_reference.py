@@ -32,16 +32,32 @@ GROUPS = {
     "Control": ("pause", "resume", "cancel", "retry", "prune"),
     "Effects": ("effects", "approve", "reject"),
     "Budgets": ("pause_budget", "resume_budget"),
+    "Schedules": (
+        *(
+            "create_schedule",
+            "schedules",
+            "schedule",
+            "next_times",
+            "why_schedule",
+            "pause_schedule",
+            "resume_schedule",
+        ),
+        *("trigger_schedule", "backfill_schedule", "plan_schedules", "delete_schedule"),
+    ),
     "Connections": ("close",),
 }
 """The methods of the client by what they are for."""
-INPUTS = ("EnqueueOptions", "RunFilter")
-RESULTS = ("RunResult", "IterationResult", "ActResult", "Run", "Effect", "Diagnosis", "Event")
+INPUTS = ("EnqueueOptions", "RunFilter", "ScheduleOptions")
+RESULTS = (
+    *("RunResult", "IterationResult", "ActResult", "Run", "Effect", "Diagnosis", "Event"),
+    *("Schedule", "ScheduleChange", "ScheduleView", "FiringView", "UpcomingTime", "ScheduleReasons", "Backfill"),
+    *("SchedulesForecast", "ScheduleForecast", "PlannedRun"),
+)
 RUN_ATTRIBUTES = (
     *("id", "narrative", "source", "status", "ending", "reason", "hold", "tags", "rehearse"),
     *("iterations", "concurrency", "dispatched", "succeeded", "failed"),
     *("input_tokens", "cached_tokens", "output_tokens", "reasoning_tokens", "cost_usd"),
-    *("created_at", "started_at", "finished_at", "due_at", "now", "forked_from", "forked_at"),
+    *("created_at", "started_at", "finished_at", "due_at", "now", "forked_from", "forked_at", "schedule_id"),
     *("is_final", "used_tokens"),
 )
 """The attributes of a run that are public; the others are the engine's own, and may change."""

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-Overlap = Literal["skip", "buffer_one", "buffer_all", "cancel_other", "allow"]
-CatchUp = Literal["last", "all", "none"]
-OVERLAPS: tuple[Overlap, ...] = ("skip", "buffer_one", "buffer_all", "cancel_other", "allow")
-CATCH_UPS: tuple[CatchUp, ...] = ("last", "all", "none")
-CATCH_UP_SECONDS = 3600.0
+from botticelli.schedules.schedule_policies import CATCH_UP_SECONDS, CatchUp, Overlap
 
 
 class ScheduleDefinition(BaseModel):

@@ -17,7 +17,7 @@ NEAR, LOOKED_AT = timedelta(minutes=2), 500
 
 
 @dataclass(frozen=True, slots=True)
-class Upcoming:
+class UpcomingTime:
     """A nominal time ahead, in UTC and in the schedule's zone, and when it is due; an excluded one fires nothing."""
 
     nominal_at: datetime
@@ -38,7 +38,7 @@ class ScheduleView:
 
 
 @dataclass(frozen=True, slots=True)
-class Reasons:
+class ScheduleReasons:
     """Why a schedule did what it did: a line about it as it stands, and its firings, the newest first."""
 
     name: str
@@ -72,14 +72,14 @@ def list_schedules(runtime: Runtime) -> list[Schedule]:
         return tx.schedules.all()
 
 
-def upcoming(runtime: Runtime, name: str, count: int) -> list[Upcoming]:
+def upcoming(runtime: Runtime, name: str, count: int) -> list[UpcomingTime]:
     """List the next nominal times of a schedule, excluded ones too. A pause and `max_runs` are not considered."""
     with runtime.store.transaction() as tx:
         schedule = tx.schedules.named(name)
     return times_ahead(schedule, max(schedule.last_nominal, schedule.now), count)
 
 
-def times_ahead(schedule: Schedule, moment: datetime, count: int) -> list[Upcoming]:
+def times_ahead(schedule: Schedule, moment: datetime, count: int) -> list[UpcomingTime]:
     """List the next nominal times after `moment`."""
     table, zone = Timetable(schedule.definition), ZoneInfo(schedule.timezone)
     times: list[datetime | None] = [*islice(table.after(moment), count + 1)]
@@ -89,19 +89,19 @@ def times_ahead(schedule: Schedule, moment: datetime, count: int) -> list[Upcomi
         if time is not None:
             due_at = table.due_at(schedule.id, time, following)
             local = time.astimezone(zone).isoformat(timespec="seconds")
-            ahead.append(Upcoming(time, local, due_at, table.exclusion_of(time)))
+            ahead.append(UpcomingTime(time, local, due_at, table.exclusion_of(time)))
     return ahead
 
 
-def reasons(runtime: Runtime, name: str, *, at: datetime | None = None, limit: int = 10) -> Reasons:
+def reasons(runtime: Runtime, name: str, *, at: datetime | None = None, limit: int = 10) -> ScheduleReasons:
     """Explain the newest firings of a schedule, or what became of the time `at`. Raises NotFound."""
     with runtime.store.transaction() as tx:
         schedule = tx.schedules.named(name)
         if at is None:
-            return Reasons(name, _as_it_stands(schedule), tuple(tx.firings.recent(schedule.id, limit=limit)))
+            return ScheduleReasons(name, _as_it_stands(schedule), tuple(tx.firings.recent(schedule.id, limit=limit)))
         near = tx.firings.recent(schedule.id, since=at - NEAR, until=at + NEAR, limit=limit)
     line = _of_time(schedule, at) if not near else _as_it_stands(schedule)
-    return Reasons(name, line, tuple(near))
+    return ScheduleReasons(name, line, tuple(near))
 
 
 def _as_it_stands(schedule: Schedule) -> str:

@@ -17,7 +17,7 @@ from botticelli.carousel.scheduling.planned_narratives import RunTemplate, check
 from botticelli.errors import InvalidInput
 from botticelli.runtime.process import Runtime
 from botticelli.schedules.decisions import Decision, Situation, Verdict, overlapped
-from botticelli.schedules.definition import Overlap
+from botticelli.schedules.schedule_policies import Overlap
 from botticelli.schedules.timetable import Timetable
 from botticelli.store import Firing, FiringView, Schedule
 from botticelli.untrusted.storable import storable

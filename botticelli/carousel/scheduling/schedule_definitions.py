@@ -39,7 +39,7 @@ class Wish:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class ScheduleChange:
     """What becomes of one schedule; `differences` are one line each."""
 
     name: str
@@ -72,7 +72,7 @@ def wish_of(
     return Wish(definition, loaded, str(narrative) if definition.live else source)
 
 
-def create_schedule(runtime: Runtime, wish: Wish) -> Change:
+def create_schedule(runtime: Runtime, wish: Wish) -> ScheduleChange:
     """Make a schedule of a name that is free. Raises InvalidInput, NarrativeError."""
     checked = _checked(runtime, wish, _now(runtime))
     with runtime.store.transaction() as tx:
@@ -85,7 +85,7 @@ def create_schedule(runtime: Runtime, wish: Wish) -> Change:
 
 def apply_schedules(
     runtime: Runtime, wishes: Sequence[Wish], *, prune: Sequence[Path] = (), dry_run: bool = False
-) -> list[Change]:
+) -> list[ScheduleChange]:
     """Make the schedules what the wishes say, all or none; the same wishes again change nothing.
 
     With `prune`, schedules that were applied from these files, or from files in these folders, and are not among the
@@ -100,7 +100,7 @@ def apply_schedules(
         for schedule in tx.schedules.all() if prune else ():
             if schedule.name not in names and _is_from(schedule, prune):
                 tx.schedules.delete(schedule.id)
-                changes.append(Change(schedule.name, "prune", (f"was applied from {schedule.applied_from}",)))
+                changes.append(ScheduleChange(schedule.name, "prune", (f"was applied from {schedule.applied_from}",)))
     return changes
 
 
@@ -141,14 +141,14 @@ def _require_different_names(checked: Sequence[_Checked], wishes: Sequence[Wish]
         places[name] = place
 
 
-def _apply(tx: Transaction, checked: _Checked) -> Change:
+def _apply(tx: Transaction, checked: _Checked) -> ScheduleChange:
     old = tx.schedules.find(str(checked.definition.name))
     if old is None:
         return _insert(tx, checked)
     before = tx.schedules.stored(old.id)
     differences = _differences(old, before, checked)
     if not differences:
-        return Change(old.name, "keep", next_at=old.next_at, warnings=checked.warnings, notes=checked.notes)
+        return ScheduleChange(old.name, "keep", next_at=old.next_at, warnings=checked.warnings, notes=checked.notes)
     tx.media.store(checked.media)
     table = Timetable(checked.definition)
     next_at = table.next_due(old.id, old.last_nominal)
@@ -158,15 +158,15 @@ def _apply(tx: Transaction, checked: _Checked) -> Change:
         tx.schedules.set(old.id, last_nominal=old.now)
     tx.schedules.define(old, checked.definition, checked.stored, next_at)
     after = tx.schedules.named(old.name)
-    return Change(old.name, "change", tuple(differences), after.next_at, checked.warnings, checked.notes)
+    return ScheduleChange(old.name, "change", tuple(differences), after.next_at, checked.warnings, checked.notes)
 
 
-def _insert(tx: Transaction, checked: _Checked) -> Change:
+def _insert(tx: Transaction, checked: _Checked) -> ScheduleChange:
     schedule_id, now = str(uuid.uuid4()), tx.schedules.now()
     tx.media.store(checked.media)
     next_at = Timetable(checked.definition).next_due(schedule_id, now)
     tx.schedules.insert(schedule_id, checked.definition, checked.stored, next_at)
-    return Change(str(checked.definition.name), "create", (), next_at, checked.warnings, checked.notes)
+    return ScheduleChange(str(checked.definition.name), "create", (), next_at, checked.warnings, checked.notes)
 
 
 def _times_of(definition: ScheduleDefinition) -> tuple[Any, ...]:

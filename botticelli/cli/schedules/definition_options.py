@@ -11,7 +11,8 @@ import click
 
 from botticelli.cli.base.shared_options import tiers_option
 from botticelli.cli.base.times import Duration
-from botticelli.schedules.definition import CATCH_UP_SECONDS, CATCH_UPS, OVERLAPS, ScheduleDefinition
+from botticelli.schedules.definition import ScheduleDefinition
+from botticelli.schedules.schedule_policies import CATCH_UP_SECONDS, CATCH_UPS, OVERLAPS
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 REQUEST = ("variables", "iterations", "tags", "tiers", "tenant", "rehearse")

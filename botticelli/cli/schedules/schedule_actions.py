@@ -15,11 +15,11 @@ from botticelli.cli.base.json_output import emit
 from botticelli.cli.base.shared_options import json_option
 from botticelli.cli.base.times import PAST
 from botticelli.cli.follow.session import warn_if_no_worker
-from botticelli.schedules.definition import OVERLAPS
+from botticelli.schedules.schedule_policies import OVERLAPS
 
 if TYPE_CHECKING:
     from botticelli.carousel.scheduling.schedule_control import Backfill, BackfillOverlap
-    from botticelli.schedules.definition import Overlap
+    from botticelli.schedules.schedule_policies import Overlap
     from botticelli.store import FiringView
 
 SHOWN_TIMES = 5

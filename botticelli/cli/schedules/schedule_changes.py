@@ -20,7 +20,7 @@ from botticelli.cli.schedules.definition_options import definition_of, definitio
 from botticelli.errors import InvalidInput
 
 if TYPE_CHECKING:
-    from botticelli.carousel.scheduling.schedule_definitions import Change, Wish
+    from botticelli.carousel.scheduling.schedule_definitions import ScheduleChange, Wish
 
 
 @click.command("create", short_help="Make a schedule from options.")
@@ -100,7 +100,9 @@ def _source(file: Path, part: str | None) -> str:
     return f"{file.absolute()}#{part}" if part else str(file.absolute())
 
 
-def _print(invocation: Invocation, changes: list[Change], *, dry_run: bool, as_json: bool, alone: bool = False) -> None:
+def _print(
+    invocation: Invocation, changes: list[ScheduleChange], *, dry_run: bool, as_json: bool, alone: bool = False
+) -> None:
     from botticelli.cli.follow.plain_views import PlainView
     from botticelli.cli.schedules.schedule_texts import change_lines
 

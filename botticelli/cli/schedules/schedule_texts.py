@@ -10,8 +10,8 @@ from botticelli.cli.base.json_output import plain
 from botticelli.cli.base.layout import table, wrapped
 
 if TYPE_CHECKING:
-    from botticelli.carousel.scheduling.outlook import Reasons, ScheduleView, Upcoming
-    from botticelli.carousel.scheduling.schedule_definitions import Change
+    from botticelli.carousel.scheduling.outlook import ScheduleReasons, ScheduleView, UpcomingTime
+    from botticelli.carousel.scheduling.schedule_definitions import ScheduleChange
     from botticelli.store import FiringView, Schedule
 
 VERBS = {"create": "created", "change": "changed", "keep": "unchanged", "prune": "deleted"}
@@ -77,13 +77,13 @@ def firing_table(firings: Sequence[FiringView]) -> list[str]:
     return table(("time", "came to", "run", "reason"), rows, wraps=("reason",))
 
 
-def reason_lines(answer: Reasons) -> Iterator[str]:
+def reason_lines(answer: ScheduleReasons) -> Iterator[str]:
     yield from wrapped(f"{safe(answer.name)} is {safe(answer.line)}" if answer.firings else safe(answer.line))
     if answer.firings:
         yield from firing_table(answer.firings)
 
 
-def upcoming_lines(times: Sequence[Upcoming]) -> list[str]:
+def upcoming_lines(times: Sequence[UpcomingTime]) -> list[str]:
     rows = [
         (each.local, moment(each.nominal_at), _due(each), f"excluded by {each.excluded_by}" if each.excluded_by else "")
         for each in times
@@ -92,7 +92,7 @@ def upcoming_lines(times: Sequence[Upcoming]) -> list[str]:
     return table(head, rows, drops=("due",))
 
 
-def change_lines(changes: Sequence[Change], *, dry_run: bool) -> Iterator[str]:
+def change_lines(changes: Sequence[ScheduleChange], *, dry_run: bool) -> Iterator[str]:
     words = WISHES if dry_run else VERBS
     for change in changes:
         following = f": next at {moment(change.next_at)}" if change.next_at and change.action != "prune" else ""
@@ -135,5 +135,5 @@ def _why_run(firing: FiringView) -> str | None:
     return firing.run_reason
 
 
-def _due(upcoming: Upcoming) -> str:
+def _due(upcoming: UpcomingTime) -> str:
     return "" if upcoming.due_at == upcoming.nominal_at else moment(upcoming.due_at)

@@ -24,7 +24,7 @@ from botticelli.narrative.language.value_rules import (
     whole,
 )
 from botticelli.narrative.model import MEDIA_KINDS
-from botticelli.schedules.definition import CATCH_UPS, OVERLAPS
+from botticelli.schedules.schedule_policies import CATCH_UPS, OVERLAPS
 from botticelli.untrusted.durations import MAX_SECONDS, parse_seconds
 
 ALLOWED = matching(re.compile(r"[A-Za-z0-9_.*]{1,128}"), 'the name of a command, such as "messages.send"')

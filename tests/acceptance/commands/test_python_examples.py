@@ -85,7 +85,9 @@ def test_each_example_of_the_page_runs(house: House, monkeypatch: pytest.MonkeyP
             exec(compile(code, f"{PAGE.name}: {heading}", "exec"), names)
             check(client, heading, names)
             headings.append(heading)
-    assert {"Client", "enqueue", "fork", "watch", "approve", "EnqueueOptions", "RunHandle"} <= {*headings}
+    assert {"Client", "enqueue", "fork", "watch", "approve", "EnqueueOptions", "RunHandle", "create_schedule"} <= {
+        *headings
+    }
 
 
 def check(client: Client, heading: str, names: dict[str, Any]) -> None:
