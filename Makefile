@@ -72,6 +72,7 @@ storm: $(READY)  ## calls of providers that give all odd answers at once: each p
 ANSWERS ?= 100
 typed: $(LOCAL)  ## typed answers of the small local model: each fits or fails with a reason, one repair at most; ANSWERS=100 (minutes)
 	ANSWERS=$(ANSWERS) $(BIN)/python -m pytest tests/chaos/typed/test_typed_model.py -m long -s
+
 schedules: $(READY)  ## 1,000 schedules a minute, their processes killed at random: each nominal time fires once (5 minutes)
 	$(BIN)/python -m pytest tests/integration/carousel/scheduling/test_schedule_kills.py -m long -s
 

@@ -25,7 +25,7 @@ class Pruned:
 def prune(
     runtime: Runtime, before: datetime, statuses: Sequence[FinalStatus] = FINAL, *, dry_run: bool = False
 ) -> Pruned:
-    """Delete runs that ended before a time.
+    """Delete runs that ended before a time, and the firings of schedules from before it that have no run any more.
 
     Raises InvalidInput for a status that isn't final. Keeps runs with an effect of unknown outcome. Commits after every 200
     runs, so that it can be interrupted and repeated.
@@ -44,4 +44,5 @@ def prune(
         if len(ids) < BATCH:
             break
     with runtime.store.transaction() as tx:
+        tx.firings.prune(before)
         return Pruned(gone, tx.ledger.prune(LEDGER_SECONDS))

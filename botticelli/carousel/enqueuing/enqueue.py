@@ -17,7 +17,7 @@ from botticelli.carousel.checks.parameter_checks import check_parameters
 from botticelli.carousel.checks.run_checks import check_variables, checked_plan, limit_notes
 from botticelli.carousel.checks.run_options import with_options
 from botticelli.carousel.checks.table_schemas import with_table_schemas
-from botticelli.carousel.enqueuing.row_copy import RowCopy, begin_copy
+from botticelli.carousel.enqueuing.row_copy import RowCopy, begin_copy, no_new_row
 from botticelli.carousel.enqueuing.row_options import RowOptions, RunRows, rows_of, tokens_brought, without_rows
 from botticelli.carousel.plan.estimates import learned_estimates, to_json
 from botticelli.carousel.plan.planned_calls import (
@@ -140,7 +140,7 @@ def _store(runtime: Runtime, loaded: Loaded, prepared: Prepared) -> Enqueued:
         row_copy = begin_copy(runtime, tx, run, rows) if rows is not None else None
         publications = advance(runtime, tx, tx.runs.lock(new.id)) if created or row_copy else []
         if created and rows is not None and not rows.chosen.count:
-            tx.runs.set(new.id, reason=f"no row is new: {rows.chosen.done:,} succeeded in earlier runs")
+            tx.runs.set(new.id, reason=no_new_row(rows))
         run = tx.runs.get(new.id)
     publish(runtime, publications)
     return Enqueued(run, created, prepared.warnings, prepared.notes, row_copy)

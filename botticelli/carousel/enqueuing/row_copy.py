@@ -45,6 +45,12 @@ class RowCopy:
         tx.items.begin_copy(self._run_id, self._copier, LEASE_SECONDS)
         self._write(tx, self._batch())
 
+    def store_all(self, tx: Transaction) -> None:
+        """Store all rows in the caller's transaction."""
+        self.begin(tx)
+        while not self.is_done:
+            self._write(tx, self._batch())
+
     def run(self) -> None:
         """Store all rows that are left, and let iterations start meanwhile. Ends early when the run is cancelled."""
         try:
@@ -111,6 +117,18 @@ class RowCopy:
             else:
                 publications = []
         publish(self._runtime, publications)
+
+
+def copy_rows(runtime: Runtime, tx: Transaction, run: Run, rows: RunRows) -> None:
+    """Store all rows of a new, locked run within an open transaction, which stays short for few; without any, end it."""
+    RowCopy(runtime, run, rows).store_all(tx)
+    if not rows.chosen.count:
+        tx.runs.finish(run.id, "completed", no_new_row(rows))
+
+
+def no_new_row(rows: RunRows) -> str:
+    """Say why a run has no rows."""
+    return f"no row is new: {rows.chosen.done:,} succeeded in earlier runs"
 
 
 def is_left(run: Run) -> bool:

@@ -16,6 +16,7 @@ from sqlalchemy import func
 from botticelli.budget import Ticket
 from botticelli.carousel.actor import Actor
 from botticelli.carousel.control.run_control import cancel_within, release_all
+from botticelli.carousel.enqueuing.row_copy import copy_rows
 from botticelli.carousel.scheduling.planned_narratives import RunTemplate, Templates, run_id_of
 from botticelli.runtime.process import Runtime
 from botticelli.schedules.decisions import Decision, Situation, Verdict, decide_times
@@ -44,11 +45,14 @@ def fire(runtime: Runtime, due: DueSchedule, templates: Templates) -> bool:
     template = templates.of(due)
     if template is None:
         return False
-    with runtime.store.transaction() as tx:
-        schedule = tx.schedules.lock_due(due)
-        if schedule is None:
-            return False
-        fired = settle(runtime, tx, schedule, template)
+    try:
+        with runtime.store.transaction() as tx:
+            schedule = tx.schedules.lock_due(due)
+            if schedule is None:
+                return False
+            fired = settle(runtime, tx, schedule, template)
+    finally:
+        template.close()
     reach("schedule_fired")
     release_all(runtime, fired.tickets)
     for decision in fired.decisions:
@@ -62,7 +66,7 @@ def settle(runtime: Runtime, tx: Transaction, schedule: Schedule, template: RunT
     definition, table = schedule.definition, Timetable(schedule.definition)
     due = table.due_between(schedule.id, schedule.last_nominal, schedule.now, MAX_TIMES)
     situation = Situation(remaining=schedule.remaining, pause=pause)
-    situation.running, situation.buffered = _going_on(tx, schedule, template, is_paused=pause is not None)
+    situation.running, situation.buffered = _going_on(runtime, tx, schedule, template, is_paused=pause is not None)
     verdict = decide_times(definition, table, due, schedule.now, situation)
     fired = write(runtime, tx, schedule, template, verdict)
     columns: dict[str, Any] = {"next_at": due.next_at}
@@ -92,7 +96,7 @@ def write(
     reach("firing_recorded")
     for decision in verdict.decisions:
         if template is not None and decision.action == "started" and decision.nominal_at in new:
-            store_run(tx, schedule, template, decision.nominal_at)
+            store_run(runtime, tx, schedule, template, decision.nominal_at)
     reach("scheduled_run_stored")
     if verdict.replaces:
         reason = "a later time was due (overlap = cancel_other)"
@@ -116,7 +120,9 @@ def _tell_missed(tx: Transaction, schedule: Schedule, decisions: Sequence[Decisi
         tx.notices.emit("schedule.missed", data, key=key, narrative=schedule.narrative, **about)
 
 
-def store_run(tx: Transaction, schedule: Schedule, template: RunTemplate, nominal_at: datetime) -> None:
+def store_run(
+    runtime: Runtime, tx: Transaction, schedule: Schedule, template: RunTemplate, nominal_at: datetime
+) -> None:
     """Store the run of a nominal time, due at once; a refused one as failed. Does nothing when it is there already."""
     new = template.of(schedule, nominal_at)
     if not tx.runs.insert(new):
@@ -125,6 +131,8 @@ def store_run(tx: Transaction, schedule: Schedule, template: RunTemplate, nomina
         tx.runs.finish(new.id, "failed", template.refusal)
     tx.media.attach(new.id, template.media)
     tx.media.link(new.id, template.stored_media)
+    if template.rows is not None:
+        copy_rows(runtime, tx, tx.runs.lock(new.id), template.rows)
 
 
 def _firing(schedule: Schedule, decision: Decision, origin: str) -> Firing:
@@ -132,7 +140,9 @@ def _firing(schedule: Schedule, decision: Decision, origin: str) -> Firing:
     return Firing(schedule.id, decision.nominal_at, decision.action, origin, run_id, storable(decision.reason))
 
 
-def _going_on(tx: Transaction, schedule: Schedule, template: RunTemplate | None, *, is_paused: bool) -> tuple[str, int]:
+def _going_on(
+    runtime: Runtime, tx: Transaction, schedule: Schedule, template: RunTemplate | None, *, is_paused: bool
+) -> tuple[str, int]:
     """Describe what goes on: an unfinished run, and how many times are buffered. Starts buffered times that may start.
 
     While the schedule is paused only those start that a person asked for.
@@ -142,17 +152,19 @@ def _going_on(tx: Transaction, schedule: Schedule, template: RunTemplate | None,
         if template is None or (backlog.runs and schedule.overlap != "allow"):
             break
         backlog.buffered.remove(firing)
-        _start_buffered(tx, schedule, template, firing)
+        _start_buffered(runtime, tx, schedule, template, firing)
         if template.refusal is None:
             backlog.runs.append(run_id_of(schedule.id, firing.nominal_at))
     return (f"run {backlog.runs[-1]}" if backlog.runs else "", len(backlog.buffered))
 
 
-def _start_buffered(tx: Transaction, schedule: Schedule, template: RunTemplate, firing: Firing) -> None:
+def _start_buffered(
+    runtime: Runtime, tx: Transaction, schedule: Schedule, template: RunTemplate, firing: Firing
+) -> None:
     is_backfill = firing.origin == "backfill"
     action, reason = ("backfilled", firing.reason) if is_backfill else ("started", f"was buffered: {firing.reason}")
     tx.firings.start(schedule.id, firing.nominal_at, action, run_id_of(schedule.id, firing.nominal_at), reason)
-    store_run(tx, schedule, template, firing.nominal_at)
+    store_run(runtime, tx, schedule, template, firing.nominal_at)
     log("schedule_fired", schedule=schedule.name, at=f"{firing.nominal_at:%FT%TZ}", action=action)
 
 

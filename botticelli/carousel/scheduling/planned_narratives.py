@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from cachetools import TTLCache
@@ -14,9 +15,10 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from botticelli.carousel.checks.media_and_tables import media_in, media_types
-from botticelli.carousel.checks.run_options import checked_run_options
 from botticelli.carousel.enqueuing.enqueue import EnqueueRequest, Prepared, prepare
 from botticelli.carousel.enqueuing.from_wire import load_by_name, refusal_of
+from botticelli.carousel.enqueuing.request_options import options_of_request
+from botticelli.carousel.enqueuing.row_options import RunRows
 from botticelli.errors import InvalidInput, ServiceUnavailable
 from botticelli.messages import run_id_for
 from botticelli.narrative import Loaded
@@ -30,6 +32,8 @@ AWAY = (ServiceUnavailable, OperationalError, InterfaceError, PoolTimeout, Redis
 """A server is away: the time is tried again, and no run is spent on it."""
 CACHE_SIZE, CACHE_SECONDS = 2000, 60.0
 """A prepared run is used again for so long: its checks see changed tables and settings only then."""
+MAX_ROWS = 100_000
+"""Rows are copied in the transaction that fires their run; so many take seconds."""
 NOMINAL_VARIABLE = "nominal_at"
 """A narrative with this variable gets the nominal time of its run, in local time of the schedule."""
 
@@ -44,6 +48,12 @@ class RunTemplate:
     stored_media: tuple[str, ...] = ()
     refusal: str | None = None
     has_nominal_variable: bool = False
+    rows: RunRows | None = None
+    """The rows of its runs, which `close` lets go; a template with rows is made for one firing."""
+
+    def close(self) -> None:
+        if self.rows is not None:
+            self.rows.chosen.close()
 
     def of(self, schedule: Schedule, nominal_at: datetime) -> NewRun:
         run_id = run_id_of(schedule.id, nominal_at)
@@ -66,30 +76,26 @@ def local_text(schedule: Schedule, moment: datetime) -> str:
 
 def options_of(request: Mapping[str, Any], demands: StoredNarrative | None = None) -> EnqueueRequest:
     """Return the enqueue options that a schedule's request stands for. InvalidInput."""
-    given = dict(request)
-    named = {name: given.pop(name, None) for name in ("tiers", "tenant", "service_tier")}
-    run_options = checked_run_options(**named)
     rows = () if demands is None else demands_from_rows(demands.demands)
-    tags = tuple(given.pop("tags", ()))
-    return EnqueueRequest(**given, tags=tags, run_options=run_options, demands=rows)
+    return replace(options_of_request(request, None), demands=rows)
 
 
 def checked_template(runtime: Runtime, request: Mapping[str, Any], stored: StoredNarrative) -> RunTemplate:
     """Prepare the runs of a schedule. Raises what enqueuing raises when there can be none."""
     loaded, source = narrative_to_run(runtime, stored)
-    prepared = prepare_without_rows(runtime, loaded, source, options_of(request, stored))
+    prepared = prepare_scheduled(runtime, loaded, source, options_of(request, stored))
     media = {} if stored.snapshot is not None else media_in(loaded)
     has_variable = NOMINAL_VARIABLE in loaded.narrative.variables
-    return RunTemplate(prepared.new, media, tuple(stored.media), None, has_variable)
+    return RunTemplate(prepared.new, media, tuple(stored.media), None, has_variable, prepared.rows)
 
 
-def prepare_without_rows(runtime: Runtime, loaded: Loaded, source: str, options: EnqueueRequest) -> Prepared:
-    """Prepare a run of a schedule. InvalidInput for a narrative that goes through rows, which nobody would copy."""
+def prepare_scheduled(runtime: Runtime, loaded: Loaded, source: str, options: EnqueueRequest) -> Prepared:
+    """Prepare a run of a schedule; the caller closes its rows. InvalidInput for more rows than one firing copies."""
     prepared = prepare(runtime, loaded, source, options)
-    prepared.close()
-    if prepared.rows is not None:
-        do = "start it with `botticelli run` from cron"
-        raise InvalidInput("a schedule can't perform a narrative that goes through rows", where=source, do=do)
+    if prepared.rows is not None and prepared.rows.chosen.count > MAX_ROWS:
+        prepared.close()
+        problem = f"has {prepared.rows.chosen.count:,} rows; a schedule takes up to {MAX_ROWS:,} at a time"
+        raise InvalidInput(problem, where=source, do="set only_new or limit, or start it with `botticelli run`")
     return prepared
 
 
@@ -108,7 +114,9 @@ def narrative_to_run(runtime: Runtime, stored: StoredNarrative) -> tuple[Loaded,
     """Return the narrative of a snapshot, or that of the file as it is now. NarrativeError, NotFound."""
     if stored.snapshot is None:
         return load_by_name(runtime, stored.source)
-    return Loaded(Narrative.model_validate(stored.snapshot)), stored.source
+    file = Path(stored.source.partition("#")[0])
+    folders = (file.parent,) if file.is_absolute() else ()
+    return Loaded(Narrative.model_validate(stored.snapshot), folders=folders), stored.source
 
 
 class Templates:
@@ -130,7 +138,7 @@ class Templates:
             if schedule is None or stored is None or schedule.version != due.version:
                 return None
             template = self._of_request(schedule, stored)
-            if not schedule.live:
+            if not schedule.live and template.rows is None:
                 self._by_version[key] = template
         return template
 
@@ -141,7 +149,9 @@ class Templates:
         key = json.dumps(request, sort_keys=True)
         template = self._by_request.get(key)
         if template is None:
-            template = self._by_request[key] = template_of(self._runtime, schedule, stored)
+            template = template_of(self._runtime, schedule, stored)
+            if template.rows is None:
+                self._by_request[key] = template
         return template
 
 

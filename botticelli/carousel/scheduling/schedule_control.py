@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice
@@ -67,8 +68,7 @@ def trigger(runtime: Runtime, name: str, actor: Actor | None = None, overlap: Ov
     `overlap` replaces the policy of the schedule this time. Raises what enqueuing raises when there can be no run.
     """
     actor = actor or Actor()
-    template = _template(runtime, name)
-    with runtime.store.transaction() as tx:
+    with _prepared(runtime, name) as template, runtime.store.transaction() as tx:
         schedule = tx.schedules.lock(name)
         backlog = tx.firings.backlog(schedule.id)
         situation = Situation(f"run {backlog.runs[-1]}" if backlog.runs else "", len(backlog.buffered))
@@ -100,8 +100,7 @@ def backfill(
 
     Excluded times stay out. Raises InvalidInput for a range that isn't past or has too many times.
     """
-    template = _template(runtime, name)
-    with runtime.store.transaction() as tx:
+    with _prepared(runtime, name) as template, runtime.store.transaction() as tx:
         schedule = tx.schedules.lock(name)
         times = _past_times(schedule, start, end)
         table = Timetable(schedule.definition)
@@ -111,7 +110,7 @@ def backfill(
         new = [_backfilled(schedule, time, action, reason) for time in open_times]
         written = tx.firings.backfill(new)
         for time in written if overlap == "allow" else ():
-            store_run(tx, schedule, template, time)
+            store_run(runtime, tx, schedule, template, time)
     excluded = len(times) - len(open_times)
     return Backfill(tuple(sorted(written)), len(open_times) - len(written), excluded)
 
@@ -124,12 +123,17 @@ def delete_schedule(runtime: Runtime, name: str) -> Schedule:
         return schedule
 
 
-def _template(runtime: Runtime, name: str) -> RunTemplate:
-    """Prepare the runs of a schedule, before it is locked."""
+@contextmanager
+def _prepared(runtime: Runtime, name: str) -> Iterator[RunTemplate]:
+    """Prepare the runs of a schedule, before it is locked, and close their rows at the end."""
     with runtime.store.transaction() as tx:
         schedule = tx.schedules.named(name)
         stored = tx.schedules.stored(schedule.id)
-    return checked_template(runtime, schedule.request, stored)
+    template = checked_template(runtime, schedule.request, stored)
+    try:
+        yield template
+    finally:
+        template.close()
 
 
 def _past_times(schedule: Schedule, start: datetime, end: datetime) -> Sequence[datetime]:

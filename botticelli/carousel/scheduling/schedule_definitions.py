@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from botticelli.carousel.checks.media_and_tables import media_in
 from botticelli.carousel.enqueuing.from_wire import load_by_name, load_text
-from botticelli.carousel.scheduling.planned_narratives import hashes_of, options_of, prepare_without_rows
+from botticelli.carousel.scheduling.planned_narratives import hashes_of, options_of, prepare_scheduled
 from botticelli.errors import InvalidInput
 from botticelli.narrative import Loaded
 from botticelli.runtime.process import Runtime
@@ -118,7 +118,8 @@ def _checked(runtime: Runtime, wish: Wish, now: datetime) -> _Checked:
     for fault in faults_of(definition, now):
         raise InvalidInput(f"{fault.key}: {fault.message}", where=where, do=fault.hint)
     check_options(definition.request)
-    prepared = prepare_without_rows(runtime, loaded, wish.source, options_of(definition.request))
+    prepared = prepare_scheduled(runtime, loaded, wish.source, options_of(definition.request))
+    prepared.close()
     stored_narrative = StoredNarrative(
         narrative=narrative.name,
         source=wish.source,

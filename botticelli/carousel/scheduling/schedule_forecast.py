@@ -95,7 +95,8 @@ def _cast(
 ) -> tuple[list[Knowledge], list[ScheduleRole], list[ScheduleForecast]]:
     """Prepare the runs of each schedule, the same request once; return what is known, the roles and what can't run."""
     templates = Templates(runtime)
-    figures: dict[int, RunFigures] = {}
+    figures: dict[int, tuple[RunTemplate, RunFigures]] = {}
+    """By the identity of a template, which lives as long as this does."""
     known: list[Knowledge] = []
     roles, problems = [], []
     for schedule in active:
@@ -105,9 +106,11 @@ def _cast(
             problems.append(ScheduleForecast(schedule.name, 0, 0, 0, 0, 0, None, None, 0.0, 0.0, problem))
             continue
         if id(template) not in figures:
-            figures[id(template)], knowledge = _figures(runtime, template, call_seconds)
+            template.close()
+            run, knowledge = _figures(runtime, template, call_seconds)
+            figures[id(template)] = template, run
             known.append(knowledge)
-        roles.append(ScheduleRole(schedule, figures[id(template)]))
+        roles.append(ScheduleRole(schedule, figures[id(template)][1]))
     return known, roles, problems
 
 

@@ -15,7 +15,10 @@ from botticelli.schedules.definition import ScheduleDefinition
 from botticelli.schedules.schedule_policies import CATCH_UP_SECONDS, CATCH_UPS, OVERLAPS
 
 Command = TypeVar("Command", bound=Callable[..., Any])
-REQUEST = ("variables", "iterations", "tags", "tiers", "tenant", "rehearse")
+REQUEST = (
+    *("variables", "iterations", "tags", "tiers", "tenant", "rehearse"),
+    *("only_new", "skip_bad", "limit"),
+)
 _WHEN = "A date and time, local in --timezone."
 _OPTIONS = (
     click.option(
@@ -73,6 +76,9 @@ _OPTIONS = (
     click.option("--iterations", type=click.IntRange(min=1), metavar="N", help="Number of iterations of each run."),
     click.option("--tag", "tags", multiple=True, metavar="TAG", help="Tag of the runs; repeatable."),
     click.option("--tenant", metavar="NAME", help="Also spend from this tenant's budget in the settings."),
+    click.option("--only-new", is_flag=True, help="Leave out rows that succeeded in an earlier run, by their keys."),
+    click.option("--skip-bad", is_flag=True, help="Leave out rows that can't be used, instead of refusing all."),
+    click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Take the first N rows at a time."),
     click.option("--rehearse", is_flag=True, help="Answer bot commands offline, without performing them."),
     tiers_option,
 )

@@ -142,6 +142,9 @@ DESCRIPTIONS: Mapping[str, Mapping[str, str]] = {
         "service_tier": "The service tier of all calls of the runs, instead of the narrative's.",
         "tenant": "Whose budget the runs spend from, too.",
         "rehearse": "true: bot commands are answered offline, without performing them.",
+        "only_new": "true: leave out rows that succeeded in an earlier run, by their keys.",
+        "skip_bad": "true: leave out rows that can't be used, instead of refusing all.",
+        "limit": "The greatest number of rows at a time.",
     },
     "TOC": {
         "order": "The names of acts in order; the same act may be listed twice.",

@@ -221,9 +221,15 @@ SCHEDULE = Keys(
         "tenant": LINE,
         "service_tier": _SERVICE_TIER,
         "rehearse": FLAG,
+        "only_new": FLAG,
+        "skip_bad": FLAG,
+        "limit": whole(1),
     }
 )
-SCHEDULE_REQUEST = ("variables", "iterations", "tags", "tiers", "tenant", "service_tier", "rehearse")
+SCHEDULE_REQUEST = (
+    *("variables", "iterations", "tags", "tiers", "tenant", "service_tier", "rehearse"),
+    *("only_new", "skip_bad", "limit"),
+)
 """Keys of a schedule that are options of its runs."""
 
 SECURITY = Keys(known={"policy": TABLE, "constraints": TABLE})

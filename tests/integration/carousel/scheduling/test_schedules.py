@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from botticelli.carousel import Actor
+from botticelli.carousel import Actor, prune
 from botticelli.carousel.scheduling.outlook import reasons, view_schedule
 from botticelli.carousel.scheduling.schedule_control import backfill, pause_schedule, resume_schedule, trigger
 from botticelli.carousel.scheduling.schedule_definitions import Wish, apply_schedules, create_schedule
@@ -188,6 +188,17 @@ def test_limited_schedule_ends_after_its_runs(runtime: Runtime, clock: MovedCloc
     assert fired(runtime) == [("09:00", "started"), ("10:00", "started")]
     assert view_schedule(runtime, "s").status == "ended"
     assert reasons(runtime, "s").line == "ended: it has started its 2 runs"
+
+
+def test_prune_deletes_old_firings_without_a_run_and_none_fires_again(runtime: Runtime, clock: MovedClock) -> None:
+    make(runtime)
+    clock.advance(hours=3, minutes=5)
+    DueSchedules(runtime).run()
+    assert fired(runtime) == [("09:00", "missed"), ("10:00", "missed"), ("11:00", "started")]
+    prune(runtime, datetime(2030, 6, 3, 10, 30, tzinfo=UTC))
+    DueSchedules(runtime).run()
+    assert fired(runtime) == [("11:00", "started")]
+    assert len(runs_of(runtime)) == 1
 
 
 def test_trigger_starts_a_run_now_and_skips_one_that_would_overlap(runtime: Runtime, clock: MovedClock) -> None:
