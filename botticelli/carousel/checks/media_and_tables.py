@@ -12,6 +12,7 @@ from botticelli.narrative import Loaded
 from botticelli.narrative.model import Act, BotCommandInput, MediaInput, MediaKind, Narrative, TableInput
 from botticelli.narrative.parts.table_updates import read_update
 from botticelli.narrative.source.media_store import MediaLimits
+from botticelli.narrative.source.suggest import did_you_mean
 from botticelli.narrative.templates.row_filter import Refused
 from botticelli.runtime.process import Runtime
 from botticelli.security.safe_fetch import fault_of_url
@@ -68,6 +69,19 @@ def table_notes(runtime: Runtime, tx: Transaction, narrative: Narrative, source:
     for template in dict.fromkeys(content.template for content in contents if content.template is not None):
         if tables.find(template) is None:
             notes.append(f"{source}: template: there is no table {template} that it may read yet")
+    return notes + _unique_notes(tx, narrative, source)
+
+
+def _unique_notes(tx: Transaction, narrative: Narrative, source: str) -> list[str]:
+    """Return a warning for each column of `unique` that its table, which exists, doesn't have: nothing in it is compared."""
+    notes = []
+    for act in narrative.acts:
+        unique = act.gate.unique if act.gate else None
+        table = tx.content.get(unique.table) if unique else None
+        if unique is not None and table is not None and unique.column not in table.columns:
+            hint = did_you_mean(unique.column, table.columns, otherwise="the columns are")
+            what = f"the content table {unique.table} has no column {unique.column} yet"
+            notes.append(f"{source}:{act.line}: [act {act.name}] unique: {what}; {hint}")
     return notes
 
 

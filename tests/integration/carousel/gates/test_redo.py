@@ -9,14 +9,17 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from redis.exceptions import ConnectionError as RedisConnectionError
+from sqlalchemy import text
 
-from botticelli.carousel import resume
+from botticelli.carousel import EnqueueRequest, enqueue, resume
 from botticelli.errors import NarrativeError
 from botticelli.runtime.process import Runtime
 from botticelli.store import ActRow, Run
 from tests.support.content import Scripted, rows_of, script
-from tests.support.narratives import loaded, narrative_text, perform_all, start
+from tests.support.narratives import loaded, narrative_text, perform_all, perform_open, start
 from tests.support.promises import violations
+from workers.executor import act
 from workers.executor.iteration import perform
 
 MakeRuntime = Callable[..., Runtime]
@@ -186,8 +189,6 @@ def test_iterations_at_the_same_time_do_not_both_accept_copies(
     make_runtime: MakeRuntime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Both compare before either has written; the lock of the column lets the second one see the first."""
-    from workers.executor import act
-
     runtime = make_runtime()
     body = '{"body": "Our lemon tart is back on Saturday, come early."}'
     script(runtime, *[body] * 4)
@@ -211,3 +212,30 @@ def test_iterations_at_the_same_time_do_not_both_accept_copies(
     assert (run.succeeded, run.failed) == (1, 1)
     assert len(rows_of(runtime, "posts")) == 1
     assert "too similar (1.00 of 1)" in (run.reason or "")
+
+
+def test_column_that_the_table_does_not_have_is_a_warning(runtime: Runtime) -> None:
+    performed(runtime, POSTS, '{"body": "Our lemon tart is back on Saturday."}', target="posts")
+    narrative = loaded(narrative_text(1, POSTS.replace("content.posts.body", "content.posts.boddy")))
+    (warning,) = enqueue(runtime, narrative, "test.toml", EnqueueRequest()).warnings
+    assert "unique: the content table posts has no column boddy yet; did you mean body?" in warning
+
+
+def test_worker_killed_after_a_rejected_round_pays_no_answer_again(
+    runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(point: str) -> None:
+        if point == "attempt_rejected":
+            raise RedisConnectionError("just then")
+
+    driver = script(runtime, "facts", "d1", "p1", '{"score": 1}', "d2", "p2", '{"score": 5}')
+    run = start(runtime, narrative_text(1, LOOP))
+    with monkeypatch.context() as patch:
+        patch.setattr(act, "reach", broken)
+        perform_open(runtime, run.id)
+    with runtime.store.transaction() as tx:
+        tx.connection.execute(text("update iterations set lease_until = now() - interval '1 second'"))
+    run = perform_all(runtime, run.id)
+    assert (run.status, len(driver.asked)) == ("completed", 7)
+    assert driver.asked[4].messages[-2].text == "d1"
+    assert violations(runtime, run.id, calls_lost=0) == []
