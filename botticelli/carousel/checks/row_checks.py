@@ -76,6 +76,8 @@ class RowJudge:
         self._prompts = {position: self._prompt(position, plan) for position in plan}
         self._judged = 0
         self._longest = 0
+        self._columns: frozenset[str] = frozenset()
+        """Columns that every row has, so that only what is in their values can be missing."""
 
     def __call__(self, row: Row, text: str) -> str | None:
         """Return why a row can't be performed, or None."""
@@ -93,7 +95,8 @@ class RowJudge:
         return None
 
     def check_columns(self, columns: Sequence[str] | None, source: str) -> None:
-        """Raise InvalidInput for a reference to a column that no row has."""
+        """Raise InvalidInput for a reference to a column that no row has. Call it before the first row."""
+        self._columns = frozenset(columns or ())
         for act, reference in row_references(self._narrative) if columns is not None else ():
             if reference.kind == "row" and reference.path and column_of(reference.path, columns or ()) is None:
                 name = ".".join(reference.path)
@@ -123,7 +126,8 @@ class RowJudge:
     def _checked(self) -> list[Reference]:
         """References that each row must have a value for."""
         references = (reference for _, reference in row_references(self._narrative))
-        return list(dict.fromkeys(item for item in references if item.kind == "row" and item.path))
+        read = (item for item in references if item.kind == "row" and item.path)
+        return [item for item in dict.fromkeys(read) if ".".join(item.path) not in self._columns]
 
     def _measure(self, row: Row, text: str) -> str | None:
         for prompt in self._prompts.values():
