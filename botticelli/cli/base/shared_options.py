@@ -59,13 +59,16 @@ def multiplier_option(figure: str, words: str) -> Callable[[Command], Command]:
 def model_and_tier_options(command: Command) -> Command:
     """Add `--model`, `--service-tier`, the repeatable `--tier PROVIDER=TIER`, a mapping `tiers`, and `--tenant`."""
     model = click.option("--model", metavar="PROVIDER/MODEL", help="Use this model for all acts.")
-    service_tier = click.option(
+    tenant = click.option("--tenant", metavar="NAME", help="Also spend from this tenant's budget in the settings.")
+    return model(service_tier_option(tiers_option(tenant(command))))
+
+
+def service_tier_option(command: Command) -> Command:
+    return click.option(
         "--service-tier",
         type=click.Choice(SERVICE_TIERS),
         help="Use this service tier for all calls: flex is slower at about half the price, priority faster and dearer.",
-    )
-    tenant = click.option("--tenant", metavar="NAME", help="Also spend from this tenant's budget in the settings.")
-    return model(service_tier(tiers_option(tenant(command))))
+    )(command)
 
 
 def tiers_option(command: Command) -> Command:

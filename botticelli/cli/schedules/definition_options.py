@@ -9,14 +9,14 @@ from zoneinfo import ZoneInfo
 
 import click
 
-from botticelli.cli.base.shared_options import tiers_option
+from botticelli.cli.base.shared_options import service_tier_option, tiers_option
 from botticelli.cli.base.times import Duration
 from botticelli.schedules.definition import ScheduleDefinition
 from botticelli.schedules.schedule_policies import CATCH_UP_SECONDS, CATCH_UPS, OVERLAPS
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 REQUEST = (
-    *("variables", "iterations", "tags", "tiers", "tenant", "rehearse"),
+    *("variables", "iterations", "tags", "tiers", "tenant", "service_tier", "rehearse"),
     *("only_new", "skip_bad", "limit"),
 )
 _WHEN = "A date and time, local in --timezone."
@@ -81,6 +81,7 @@ _OPTIONS = (
     click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Take the first N rows at a time."),
     click.option("--rehearse", is_flag=True, help="Answer bot commands offline, without performing them."),
     tiers_option,
+    service_tier_option,
 )
 
 
