@@ -218,3 +218,23 @@ def test_columns_of_a_content_table_are_a_schema(runtime: Runtime) -> None:
     for acts, words in ((typed % "titel", "did you mean title"), (typed.replace("ideas", "idea") % "title", "ideas")):
         with pytest.raises(InvalidInput, match=words):
             enqueue(runtime, loaded(narrative_text(1, acts)), "test.toml", EnqueueRequest())
+
+
+def test_each_attempt_of_a_gate_may_be_repaired_within_the_ticket(served: Runtime, server: FakeProvider) -> None:
+    server.answer_raw(chat(BAD), chat(GOOD), chat(GOOD | {"why": "ok"}))
+    gated = JUDGE + 'checks = { field = "why", max_chars = 3 }\nattempts = 2\n'
+    run = start(served, narrative_text(1, gated))
+    with served.store.transaction() as tx:
+        ticket = tx.connection.execute(
+            text("select ticket from iterations where run_id = :id"), {"id": run.id}
+        ).scalar_one()
+    run = perform_all(served, run.id)
+    with served.store.transaction() as tx:
+        rows = tx.acts.of_iteration(run.id, 1, rejected=True)
+    assert [(row.attempt, row.status, row.repairs, row.tries) for row in rows] == [
+        (1, "rejected", 1, 2),
+        (2, "done", 0, 1),
+    ]
+    assert draws_of(served, run) == [("settled", False), ("settled", True), ("settled", False)]
+    assert Ticket.from_json(ticket).shares[0].amounts.requests == 4
+    assert run.used_tokens == sum(row.input_tokens + row.output_tokens for row in rows)
