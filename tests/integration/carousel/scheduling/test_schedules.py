@@ -186,6 +186,7 @@ def test_limited_schedule_ends_after_its_runs(runtime: Runtime, clock: MovedCloc
         DueSchedules(runtime).run()
         finish_all(runtime)
     assert fired(runtime) == [("09:00", "started"), ("10:00", "started")]
+    assert len(runs_of(runtime)) == 2
     assert view_schedule(runtime, "s").status == "ended"
     assert reasons(runtime, "s").line == "ended: it has started its 2 runs"
 
