@@ -60,7 +60,7 @@ def test_defect_while_a_request_is_read_becomes_a_failed_run(runtime: Runtime, m
     def broken(*_: object) -> None:
         raise KeyError("a value of the request")
 
-    monkeypatch.setattr(handlers, "checked_run_options", broken)
+    monkeypatch.setattr(handlers, "options_of_request", broken)
     run = asked(runtime)
     assert run.status == "failed"
     assert run.reason == "the request can't be stored (KeyError); see the worker's log"
