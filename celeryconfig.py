@@ -59,8 +59,8 @@ worker_max_memory_per_child = 400_000  # KiB
 worker_proc_alive_timeout = 30
 worker_lost_wait = 10
 worker_hijack_root_logger = False
-task_time_limit = 900  # seconds; prefork only: with threads, every call has its own deadline
-task_soft_time_limit = 840
+task_time_limit = 1200  # seconds; prefork only: with threads, every call has its own deadline
+task_soft_time_limit = 1140
 
 worker_send_task_events = True  # Flower sees ids, never a prompt
 task_send_sent_event = True
