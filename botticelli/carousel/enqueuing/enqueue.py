@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from functools import partial
@@ -112,9 +112,19 @@ def enqueue(runtime: Runtime, loaded: Loaded, source: str, options: EnqueueReque
         return replace(enqueued, run=tx.runs.get(enqueued.run.id), row_copy=None)
 
 
-def begin(runtime: Runtime, loaded: Loaded, source: str, options: EnqueueRequest) -> Enqueued:
-    """Enqueue, but leave all rows after the first batch to the caller, who runs `row_copy` while the run goes on."""
-    prepared = prepare(runtime, loaded, source, options)
+def begin(
+    runtime: Runtime,
+    loaded: Loaded,
+    source: str,
+    options: EnqueueRequest,
+    *,
+    after_rows: Callable[[], None] = lambda: None,
+) -> Enqueued:
+    """Enqueue, but leave all rows after the first batch to the caller, who runs `row_copy` while the run goes on.
+
+    `after_rows` is called once the rows are checked, before servers are needed.
+    """
+    prepared = prepare(runtime, loaded, source, options, after_rows=after_rows)
     is_copying = False
     try:
         enqueued = _store(runtime, loaded, prepared)
@@ -146,13 +156,21 @@ def _store(runtime: Runtime, loaded: Loaded, prepared: Prepared) -> Enqueued:
     return Enqueued(run, created, prepared.warnings, prepared.notes, row_copy)
 
 
-def prepare(runtime: Runtime, loaded: Loaded, source: str, options: EnqueueRequest) -> Prepared:
+def prepare(
+    runtime: Runtime,
+    loaded: Loaded,
+    source: str,
+    options: EnqueueRequest,
+    *,
+    after_rows: Callable[[], None] = lambda: None,
+) -> Prepared:
     """Check everything that is possible before a run exists. Raises what `enqueue` raises; stores nothing."""
     check_options({name: getattr(options, name) for name in CHECKED})
     narrative = with_options(runtime, with_multipliers(loaded.narrative, options.multipliers), options.run_options)
     known = partial(rows_of, variables=options.variables, demands=options.demands)
     rows = known(runtime, loaded, narrative, options.rows)
     try:
+        after_rows()
         return _checked(runtime, loaded, narrative, source, options, rows=rows)
     except BaseException:
         if rows is not None:

@@ -121,8 +121,8 @@ def local_files(invocation: Invocation) -> LocalFiles:
 def _enqueue(invocation: Invocation, loaded: Loaded, file: Path, options: EnqueueRequest, view: View) -> Enqueued:
     from botticelli.carousel.enqueuing.enqueue import begin
 
-    invocation.runtime.require_redis()
-    enqueued = begin(invocation.runtime, loaded, str(file), options)
+    runtime = invocation.runtime
+    enqueued = begin(runtime, loaded, str(file), options, after_rows=runtime.require_redis)
     for note in enqueued.notes:
         view.note(note)
     for warning in enqueued.warnings:
