@@ -45,7 +45,8 @@ def texts() -> dict[str, list[str]]:
     """Return samples by kind, the same at each call."""
     chance = random.Random(7)
     prose = "\n".join(
-        re.sub(r"```.*?```|^\|.*$", "", page.read_text(), flags=re.S | re.M) for page in _files("docs/**/*.md")
+        re.sub(r"```.*?```|^\|.*$|`[^`\n]*`", "", page.read_text(), flags=re.S | re.M)
+        for page in _files("docs/**/*.md")
     )
     schema = (ROOT / "narratives" / "narrative.schema.json").read_text()
     ids = [", ".join(str(chance.randrange(10**17, 10**19)) for _ in range(12)) for _ in range(SAMPLES)]

@@ -9,7 +9,8 @@ import click
 
 from botticelli.cli.base.context import Invocation, pass_invocation
 from botticelli.cli.base.formatting import number
-from botticelli.cli.base.shared_options import run_argument
+from botticelli.cli.base.json_output import print_json
+from botticelli.cli.base.shared_options import json_option, run_argument
 from botticelli.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ STANDARD_OUTPUT = "-"
 @click.option("--output", metavar="FILE", default=STANDARD_OUTPUT, help="The file to write; - for standard output.")
 @click.option("--succeeded", is_flag=True, help="Only rows that have succeeded.")
 @click.option("--follow", is_flag=True, help="Write each row when it has ended, until the run ends.")
+@json_option
 @pass_invocation
 def export(
     invocation: Invocation,
@@ -40,15 +42,21 @@ def export(
     output: str,
     succeeded: bool,
     follow: bool,
+    as_json: bool,
 ) -> None:
     """Write a line for each row of a run, in row order; for each iteration of a run without rows.
 
     Without --columns: the key, the columns of the row, the output of each act, status, error and cost. Text that a
-    spreadsheet would run as a formula gets an apostrophe before it in CSV. A file appears when it is whole.
+    spreadsheet would run as a formula gets an apostrophe before it in CSV. A file appears when it is whole. With --json,
+    standard output has the rows as JSON lines, or what was written to --output.
     """
     from botticelli.monitoring.export.run_export import run_export, write_file, write_text
 
-    chosen = format_ or _format_of(output)
+    chosen = format_ or ("jsonl" if as_json and output == STANDARD_OUTPUT else _format_of(output))
+    if as_json and output == STANDARD_OUTPUT and chosen != "jsonl":
+        raise InvalidInput(
+            f"--json writes no {chosen}", where="--format", do="leave one of the two out, or name a file"
+        )
     if chosen == "parquet" and (follow or output == STANDARD_OUTPUT):
         problem = "can't be followed" if follow else "can't be written to standard output"
         raise InvalidInput(f"a Parquet file {problem}", where="--format", do="use csv or jsonl, or name a file")
@@ -60,7 +68,11 @@ def export(
             write_text(planned, chosen, stream, follow=follow)
         return
     count = write_file(planned, chosen, Path(output), follow=follow)
-    click.echo(f"{number(count)} {'row' if count == 1 else 'rows'} written to {output}", err=True)
+    written = {"run_id": full_id, "output": output, "format": chosen, "rows": count}
+    if as_json:
+        print_json(written)
+    else:
+        click.echo(f"{number(count)} {'row' if count == 1 else 'rows'} written to {output}", err=True)
 
 
 def _format_of(output: str) -> Format:

@@ -20,6 +20,15 @@ output_var = "topic"
 prompt = "Write a post."
 target = "posts"
 """
+SETTINGS = """
+[providers.echo.tiers.default]
+rpm = 600
+[[notify]]
+name = "ops"
+on = ["run.failed"]
+kind = "slack"
+url = "http://127.0.0.1:9/nobody"
+"""
 LONGEST_SECONDS = 240
 COMMANDS = (
     "db upgrade",
@@ -43,6 +52,7 @@ COMMANDS = (
     "runs watch latest",
     "runs logs latest",
     "runs why latest",
+    "runs export latest",
     "runs fork latest --from 1",
     "runs pause latest",
     "runs resume latest",
@@ -78,6 +88,25 @@ COMMANDS = (
     "state import state.jsonl --replace",
     "state delete global.mood",
     "state clear --prefix global --yes",
+    "runs rows latest",
+    "schedules create gen.toml --name daily --cron @daily",
+    "schedules apply gen.toml --dry-run",
+    "schedules list",
+    "schedules show daily",
+    "schedules next daily",
+    "schedules pause daily",
+    "schedules resume daily",
+    "schedules trigger daily",
+    "schedules backfill daily --from 2d --to 1h",
+    "schedules why daily",
+    "schedules plan",
+    "schedules delete daily --yes",
+    "notify list",
+    "notify test ops",
+    "notify deliveries",
+    "notify replay none",
+    "notify on ops",
+    "notify watch --once",
     "narrative forget gen --runs --yes",
     "init shop --provider echo",
     "prices list echo/echo",
@@ -91,7 +120,7 @@ COMMANDS = (
 
 def test_every_command_prints_one_json_document_per_line(house: House) -> None:
     house.write("gen.toml", NARRATIVE)
-    house.write("botticelli.toml", "[providers.echo.tiers.default]\nrpm = 600\n")
+    house.write("botticelli.toml", SETTINGS)
     broken = {}
     for command in COMMANDS:
         done = house.run(*command.split(), "--json", timeout_seconds=LONGEST_SECONDS)
