@@ -55,7 +55,7 @@ LLAMA = Dialect(
     frozenset(("date-time", "date", "time", "uuid")),
     needs_anchors=True,
 )
-"""What llama.cpp turns into a grammar, as vLLM, Ollama and SGLang do too."""
+"""Keywords that llama.cpp turns into a grammar, as vLLM, Ollama and SGLang do too."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 MAX_CHARACTERS = 20_000
-"""What comes later in a text is not compared."""
+"""Characters of a text that are compared; later ones are not."""
 _WORD = re.compile(r"[^\W_]+")
 
 

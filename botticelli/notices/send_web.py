@@ -23,7 +23,7 @@ from botticelli.untrusted.retry_after import wait_seconds
 TIMEOUT_SECONDS = 15.0
 GONE = 410
 NOT_FOUND = 404
-"""What Discord and Slack answer at an address that they have deleted."""
+"""Statuses that Discord and Slack answer at an address that they have deleted."""
 JSON = {"Content-Type": "application/json"}
 
 

@@ -36,7 +36,7 @@ class RowSource(Protocol):
 
     @property
     def name(self) -> str:
-        """What messages call it: a path, `standard input`."""
+        """Name of the source in messages: a path, `standard input`."""
 
     @property
     def columns(self) -> tuple[str, ...] | None:

@@ -27,7 +27,7 @@ MAX_BUFFERED = 1000
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What a nominal time comes to, and why. The reason is empty where there is nothing to explain."""
+    """Decision about a nominal time, and its reason. The reason is empty where there is nothing to explain."""
 
     nominal_at: datetime
     action: Action

@@ -73,7 +73,7 @@ def _items(tx: Transaction, run: Run, narrative: Narrative, numbers: Sequence[in
 
 @dataclass(slots=True)
 class _Earlier:
-    """What earlier attempts of an iteration have left: rows of acts by their status, and errors of failed ones."""
+    """Remains of earlier attempts of an iteration: rows of acts by their status, and errors of failed ones."""
 
     finished: list[ActRow] = field(default_factory=list)
     rejected: list[ActRow] = field(default_factory=list)

@@ -41,7 +41,7 @@ class NearCopy(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What an act leaves beyond its row: rows of content, and the value of its `output_var`."""
+    """Results of an act beyond its row: rows of content, and the value of its `output_var`."""
 
     stage: IterationContext
     row: ActRow

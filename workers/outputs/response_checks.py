@@ -37,7 +37,7 @@ class CheckedAnswer:
     fault: str | None = None
     warning: str | None = None
     misfits: tuple[Misfit, ...] = ()
-    """What of a typed answer does not fit its schema."""
+    """Faults of a typed answer: parts that do not fit its schema."""
 
 
 def check_answer(response: GenerateResponse, *, as_json: bool, schema: str | None = None) -> CheckedAnswer:

@@ -57,7 +57,7 @@ def require_no_rows(narrative: Narrative) -> None:
 
 @dataclass(slots=True)
 class _Prompt:
-    """What rows bring into the prompt of one act. `room` is how many tokens fit, None without a limit."""
+    """Text that rows bring into the prompt of one act. `room` is how many tokens fit, None without a limit."""
 
     act: Act
     paths: tuple[tuple[str, ...], ...]

@@ -40,7 +40,7 @@ class Prompts:
     tables: TableSizes
     past: Mapping[int, PastCalls]
     rows: Mapping[int, Size] = field(default_factory=dict)
-    """What the rows of an iteration bring into the prompt of each act."""
+    """Size of the text that the rows of an iteration bring into the prompt of each act."""
     _prompts: dict[int, Size] = field(default_factory=dict)
 
     def prompt(self, position: int) -> Size:

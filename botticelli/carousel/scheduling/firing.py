@@ -34,7 +34,7 @@ NOTE_CHARACTERS = 300
 
 @dataclass(slots=True)
 class Fired:
-    """What was decided in one transaction, and the tickets to release after it."""
+    """Decisions of one transaction, and the tickets to release after it."""
 
     decisions: Sequence[Decision] = ()
     tickets: list[Ticket] = field(default_factory=list)

@@ -29,7 +29,7 @@ MAX_BACKFILL = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Backfill:
-    """What a backfill did: `times` are those that it started or buffered; the others had a run or are excluded."""
+    """Result of a backfill: `times` are those that it started or buffered; the others had a run or are excluded."""
 
     times: tuple[datetime, ...]
     already: int

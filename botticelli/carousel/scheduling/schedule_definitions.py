@@ -40,7 +40,7 @@ class Wish:
 
 @dataclass(frozen=True, slots=True)
 class ScheduleChange:
-    """What becomes of one schedule; `differences` are one line each."""
+    """Change of one schedule; `differences` are one line each."""
 
     name: str
     action: Action

@@ -24,7 +24,7 @@ from botticelli.store import DueSchedule, Schedule
 
 @dataclass(frozen=True, slots=True)
 class PlannedRun:
-    """What a time would come to. `ends_at` is None for one that starts nothing, or has no end in sight."""
+    """Forecast of one time. `ends_at` is None for one that starts nothing, or has no end in sight."""
 
     schedule: str
     nominal_at: datetime

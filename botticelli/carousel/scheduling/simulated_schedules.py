@@ -27,7 +27,7 @@ MOST_STEPS = 200_000
 
 @dataclass(frozen=True, slots=True)
 class RunFigures:
-    """What each run of a schedule is expected to take."""
+    """Expected usage of each run of a schedule."""
 
     run: Run
     narrative: Narrative

@@ -117,7 +117,7 @@ class ModelParameters:
 
 
 NO_PARAMETERS = ModelParameters(thinks="never")
-"""What a driver accepts that says nothing about it: no level of thinking, and the default tier only."""
+"""Parameters of a driver that does not state them: no level of thinking, and the default tier only."""
 
 
 def choice_of(request: GenerateRequest) -> Choice:

@@ -20,7 +20,7 @@ PENDING = "pending"
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """What an export says of one row: its columns, and what its iteration brought.
+    """One row of an export: its columns, and what its iteration brought.
 
     `number` counts rows, or iterations in a run without rows, from 1. Costs and tokens of an iteration with several rows
     are shared equally among them. `status` is that of the iteration, `pending` before it was admitted.
@@ -59,7 +59,7 @@ def records(store: Store, run: Run, *, after: int = 0) -> Iterator[Record]:
 
 @dataclass(frozen=True, slots=True)
 class _Performed:
-    """What an iteration brought; `calls` contains answers that were not accepted, which cost money too."""
+    """Acts of one performed iteration; `calls` contains answers that were not accepted, which cost money too."""
 
     iteration: Iteration
     acts: Mapping[str, ActRow]

@@ -29,7 +29,7 @@ POLL_SECONDS = 0.5
 
 @dataclass(frozen=True, slots=True)
 class RunExport:
-    """What to export of a run. With `succeeded`, only rows whose iteration has succeeded."""
+    """Export of a run. With `succeeded`, only rows whose iteration has succeeded."""
 
     store: Store
     run: Run

@@ -18,7 +18,7 @@ from botticelli.store.schema.tables import runs
 
 @dataclass(frozen=True, slots=True)
 class Firing:
-    """What a nominal time came to. `origin` is schedule, trigger or backfill."""
+    """Outcome of a nominal time. `origin` is schedule, trigger or backfill."""
 
     schedule_id: str
     nominal_at: datetime
@@ -30,7 +30,7 @@ class Firing:
 
 @dataclass(slots=True)
 class Backlog:
-    """What goes on for a schedule: its unfinished runs and its buffered times, the oldest first."""
+    """Open work of a schedule: its unfinished runs and its buffered times, the oldest first."""
 
     runs: list[str]
     buffered: list[Firing]

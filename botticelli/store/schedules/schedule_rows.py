@@ -18,7 +18,7 @@ from botticelli.store.schema.statements import statement
 
 @dataclass(frozen=True, slots=True)
 class StoredNarrative:
-    """What a schedule runs: `snapshot` is None for a live one, which is read from `source` each time."""
+    """Narrative of a schedule: `snapshot` is None for a live one, which is read from `source` each time."""
 
     narrative: str
     source: str
@@ -67,7 +67,7 @@ class Schedule:
 
     @property
     def definition(self) -> ScheduleDefinition:
-        """What its author said of it."""
+        """Its definition, as its author wrote it."""
         names = ScheduleDefinition.model_fields
         return ScheduleDefinition.model_validate({name: getattr(self, name) for name in names})
 
