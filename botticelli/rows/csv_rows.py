@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterable, Iterator
+from itertools import chain, islice
+from json.encoder import encode_basestring
+from operator import add
 
 from botticelli.errors import InvalidInput
 from botticelli.rows.row import MAX_ROW_CHARACTERS, BadRow, Row, place, unstorable
@@ -11,6 +14,7 @@ from botticelli.rows.row import MAX_ROW_CHARACTERS, BadRow, Row, place, unstorab
 DELIMITERS = ",;\t|"
 """Delimiters that are recognised in the first line, in this order when several are equally frequent."""
 _QUOTE = '"'
+SCANNED_ROWS = 1000
 
 
 def detect_delimiter(header: str) -> str:
@@ -29,19 +33,28 @@ def read_csv(lines: Iterable[str], source: str, delimiter: str | None) -> Iterat
     yield from _Reader(lines, source, delimiter).rows()
 
 
+def scan_csv(lines: Iterable[str], source: str, delimiter: str | None) -> Iterator[list[list[str]]]:
+    """Yield the fields of the rows in batches, without a look at them; an empty line has none. Raises csv.Error."""
+    records = _Reader(lines, source, delimiter).records
+    while batch := list(islice(records, SCANNED_ROWS)):
+        yield batch
+
+
 class _Reader:
     def __init__(self, lines: Iterable[str], source: str, delimiter: str | None) -> None:
         csv.field_size_limit(MAX_ROW_CHARACTERS)
         self._source = source
-        self._lines = _Peeked(lines)
-        self._records = csv.reader(
-            self._lines, delimiter=delimiter or detect_delimiter(self._lines.first), quotechar=_QUOTE, strict=True
+        rest = iter(lines)
+        first = next(rest, "")
+        self._delimiter = delimiter or detect_delimiter(first)
+        self.records = csv.reader(
+            chain((first,) if first else (), rest), delimiter=self._delimiter, quotechar=_QUOTE, strict=True
         )
-        self._delimiter = delimiter or detect_delimiter(self._lines.first)
         self.columns = self._header()
 
     def rows(self) -> Iterator[Row | BadRow]:
-        columns, count, records = self.columns, len(self.columns), self._records
+        columns, count, records = self.columns, len(self.columns), self.records
+        starts = _starts(columns)
         while True:
             line = records.line_num + 1
             try:
@@ -58,11 +71,12 @@ class _Reader:
             elif (reason := unstorable("".join(fields))) is not None:
                 yield _unstorable_field(line, columns, fields, reason)
             else:
-                yield Row(line, dict(zip(columns, fields, strict=True)))
+                text = "{" + ",".join(map(add, starts, map(encode_basestring, fields))) + "}"
+                yield Row(line, dict(zip(columns, fields, strict=True)), text)
 
     def _header(self) -> tuple[str, ...]:
         try:
-            names = [name.strip() for name in next(self._records, [])]
+            names = [name.strip() for name in next(self.records, [])]
         except csv.Error as error:
             raise InvalidInput(self._broken(error), where=place(self._source, 1, 1)) from None
         if not names or not any(names):
@@ -100,23 +114,9 @@ class _Reader:
         return f"can't be read: {text}"
 
 
-class _Peeked:
-    """Iterates over lines, of which the first one was read already."""
-
-    def __init__(self, lines: Iterable[str]) -> None:
-        self._lines = iter(lines)
-        self.first = next(self._lines, "")
-        self._is_first = True
-
-    def __iter__(self) -> _Peeked:
-        return self
-
-    def __next__(self) -> str:
-        if self._is_first:
-            self._is_first = False
-            if self.first:
-                return self.first
-        return next(self._lines)
+def _starts(columns: Iterable[str]) -> list[str]:
+    """Return what stands before each value in the JSON of a row."""
+    return [encode_basestring(column) + ":" for column in columns]
 
 
 def _character(fields: list[str], number: int) -> int:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import BinaryIO, Literal, cast
 
 from botticelli.errors import InvalidInput
-from botticelli.rows.csv_rows import read_csv, read_header
+from botticelli.rows.csv_rows import read_csv, read_header, scan_csv
 from botticelli.rows.jsonl_rows import read_jsonl
 from botticelli.rows.parquet_rows import parquet_columns, read_parquet
 from botticelli.rows.row import BadRow, Row
@@ -69,6 +69,16 @@ class FileSource:
             yield from read_jsonl(self._lines())
         else:
             yield from read_csv(self._lines(), self._name, self._delimiter)
+        self._require_unchanged()
+
+    def scan(self) -> Iterator[list[list[str]]] | None:
+        return self._scanned() if self.format in ("csv", "tsv") else None
+
+    def _scanned(self) -> Iterator[list[list[str]]]:
+        yield from scan_csv(self._lines(), self._name, self._delimiter)
+        self._require_unchanged()
+
+    def _require_unchanged(self) -> None:
         if _stamp(self._file) != self._stamp:
             raise InvalidInput("has changed while it was read", where=self._name, do="run it again")
 

@@ -34,6 +34,9 @@ class ListSource:
         for line, values in enumerate(self._rows, 1):
             yield checked_row(line, values)
 
+    def scan(self) -> None:
+        return None
+
     def close(self) -> None:
         pass
 
@@ -69,7 +72,10 @@ class SpooledSource:
         self._file.seek(0)
         for line, text in enumerate(self._file, 1):
             value = json.loads(text)
-            yield BadRow(line, value) if isinstance(value, str) else Row(line, value)
+            yield BadRow(line, value) if isinstance(value, str) else Row(line, value, text.rstrip("\n"))
+
+    def scan(self) -> None:
+        return None
 
     def close(self) -> None:
         self._file.close()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 MAX_ROW_CHARACTERS = 1_000_000
@@ -14,12 +14,16 @@ _ESCAPED_BYTES = range(0xDC80, 0xDD00)
 """Surrogates that stand for bytes which are not valid in the encoding of a file."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Row:
-    """A row: the line where it begins, counted from 1, and its values by column."""
+    """A row: the line where it begins, counted from 1, its values by column, and its JSON where the reader has it.
+
+    Not frozen: a million of them are made, and a frozen one takes three times as long.
+    """
 
     line: int
     values: Mapping[str, Any]
+    text: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +48,12 @@ class RowSource(Protocol):
 
     def read(self) -> Iterator[Row | BadRow]:
         """Yield the rows from the first one on. InvalidInput when the source as a whole can't be read."""
+
+    def scan(self) -> Iterator[list[list[str]]] | None:
+        """Yield the fields of all rows in batches, unchecked; None when rows are more than fields of text.
+
+        Raises csv.Error where a row is broken; `read` says where and why.
+        """
 
     def close(self) -> None:
         """Close its files."""

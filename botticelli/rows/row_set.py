@@ -1,6 +1,7 @@
 """Chooses rows of a source in a first pass, which checks all of them, and yields those in a second one.
 
-Memory does not grow with the rows, but for a byte and the hash of the key of each.
+Memory does not grow with the rows, but for a byte and the hash of the key of each. A table of text is checked in batches
+first (quick_check.py); only where that finds something to look at, and for other sources, each row is.
 """
 
 from __future__ import annotations
@@ -8,12 +9,13 @@ from __future__ import annotations
 import hashlib
 import random
 from array import array
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice, pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from botticelli.errors import InvalidInput
+from botticelli.rows.quick_check import SEPARATOR, are_all_good
 from botticelli.rows.row import MAX_ROW_CHARACTERS, BadRow, Row, RowSource, place
 from botticelli.rows.row_keys import BadKey, compact, key_of
 
@@ -24,10 +26,27 @@ CHUNK = 1000
 """Rows whose keys are compared with earlier runs at once."""
 MAX_DUPLICATES = 100_000
 
-Judge = Callable[[Row, str], str | None]
-"""Returns why a row can't be performed, or None. The text is its JSON."""
+LEFT_OUT, TAKEN, BAD = 0, 1, 2
+"""Marks of the rows of a source."""
+
 Succeeded = Callable[[Sequence[str]], Collection[str]]
 """Returns those of the keys that need no further run."""
+
+
+class Judge(Protocol):
+    """Says whether a row can be performed: the same each time that it is asked about a row. The text is its JSON."""
+
+    def __call__(self, row: Row, text: str) -> str | None:
+        """Return why a row can't be performed, or None."""
+
+    def due(self, lengths: Sequence[int]) -> Iterable[int] | None:
+        """Return the positions of those of the next rows, of so many characters, to be measured; None: call for each."""
+
+    def measure(self, row: Row, text: str) -> str | None:
+        """Return why a row that is due can't be performed, or None."""
+
+    def begin(self) -> None:
+        """Begin again with the first row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +79,7 @@ class RowSet:
     choice: Choice
     judge: Judge
     taken: bytearray = field(default_factory=bytearray)
-    """For each row of the source, whether it is taken."""
+    """The mark of each row of the source."""
     duplicates: Mapping[int, int] = field(default_factory=dict)
     """Line of the first row of the same key, by the position of a row in the source."""
     count: int = 0
@@ -70,24 +89,55 @@ class RowSet:
     digest: str = ""
     reason: str = ""
     """Reason of the first bad row."""
+    content: _Hash = field(init=False)
+    """Hash of all good rows, taken or not."""
+    is_table: bool = field(init=False)
+    """Whether the rows are fields of text under the columns of the source."""
+
+    def __post_init__(self) -> None:
+        self.is_table = self.source.scan() is not None
+        self.content = self._new_content()
+
+    def mark_good(self, keys: Sequence[str], count: int) -> None:
+        """Mark the next rows as taken, but for those that succeeded before. `keys` is empty where rows have none."""
+        succeeded = self.choice.succeeded
+        done = succeeded(keys) if succeeded and keys else ()
+        self.taken += bytes(key not in done for key in keys) if done else bytes((TAKEN,)) * count
+        self.done += sum(key in done for key in keys) if done else 0
 
     def rows(self) -> Iterator[ChosenRow | BadRow]:
         """Yield the rows that are taken, and the bad ones among all. InvalidInput when the source has changed."""
-        content, number = hashlib.sha256(), 0
+        content, number = self._new_content(), 0
         for position, row in enumerate(islice(self.source.read(), len(self.taken))):
-            judged = judge_row(self, row)
-            if isinstance(judged, BadRow):
-                yield judged
+            mark = self.taken[position]
+            if mark == BAD:
+                yield self._bad_row(row, position, content)
                 continue
-            key, text = judged
-            content.update(text.encode())
-            if position in self.duplicates:
-                yield BadRow(row.line, _duplicate(key, self.duplicates[position]))
-            elif self.taken[position]:
+            named = name_row(self, row, content)
+            if isinstance(named, BadRow):
+                raise self._changed()
+            if mark == TAKEN:
                 number += 1
-                yield ChosenRow(number, row.line, key, text)
+                yield ChosenRow(number, row.line, *named)
         if _digest(content, self.taken) != self.digest:
-            raise InvalidInput("has changed while it was read", where=self.source.name, do="run it again")
+            raise self._changed()
+
+    def _bad_row(self, row: Row | BadRow, position: int, content: _Hash) -> BadRow:
+        """Return a bad row with its reason."""
+        if position in self.duplicates:
+            named = name_row(self, row, content)
+            if not isinstance(named, BadRow):
+                return BadRow(row.line, _duplicate(named[0], self.duplicates[position]))
+        judged = judge_row(self, row)
+        if not isinstance(judged, BadRow):
+            raise self._changed()
+        return judged
+
+    def _new_content(self) -> _Hash:
+        return hashlib.sha256(repr(self.source.columns).encode("utf-8", "replace") if self.is_table else b"")
+
+    def _changed(self) -> InvalidInput:
+        return InvalidInput("has changed while it was read", where=self.source.name, do="run it again")
 
     def close(self) -> None:
         self.source.close()
@@ -99,63 +149,89 @@ def choose_rows(source: RowSource, choice: Choice, judge: Judge) -> RowSet:
     InvalidInput for the first bad row, unless bad rows are skipped, and when there are no rows at all.
     """
     chosen = RowSet(source, choice, judge)
-    content, hashes = hashlib.sha256(), array("q")
-    for keys in _passed(chosen, content):
-        hashes.extend(map(hash, keys))
-    if not chosen.taken:
-        raise InvalidInput("has no rows", where=source.name, do="give at least one")
-    if chosen.bad == len(chosen.taken):
-        raise InvalidInput(f"none of its rows can be used: {chosen.reason}", where=source.name, do="correct them")
-    if choice.key:
-        _refuse_duplicates(chosen, _repeated(hashes))
+    if not are_all_good(chosen):
+        judge.begin()
+        chosen = RowSet(source, choice, judge)
+        _check_each(chosen)
     _reduce(chosen)
-    chosen.count = sum(chosen.taken)
-    chosen.digest = _digest(content, chosen.taken)
+    chosen.count = chosen.taken.count(TAKEN)
+    chosen.digest = _digest(chosen.content, chosen.taken)
     return chosen
 
 
 def judge_row(chosen: RowSet, row: Row | BadRow) -> tuple[str, str] | BadRow:
     """Return the key and the JSON of a row; a bad row where it has none, or can't be performed."""
+    named = name_row(chosen, row)
+    if isinstance(row, BadRow) or isinstance(named, BadRow):
+        return row if isinstance(row, BadRow) else named
+    reason = chosen.judge(row, named[1])
+    return named if reason is None else BadRow(row.line, reason)
+
+
+def name_row(chosen: RowSet, row: Row | BadRow, content: _Hash | None = None) -> tuple[str, str] | BadRow:
+    """Return the key and the JSON of a row, and add it to a hash of the content; a bad row where it has no key."""
     if isinstance(row, BadRow):
         return row
-    text = compact(row.values)
+    text = row.text or compact(row.values)
     if len(text) > MAX_ROW_CHARACTERS:
         return BadRow(row.line, f"has {len(text):,} characters, the limit is {MAX_ROW_CHARACTERS:,}")
     try:
         key = key_of(row.values, chosen.choice.key, text)
     except BadKey as error:
         return BadRow(row.line, str(error))
-    reason = chosen.judge(row, text)
-    return (key, text) if reason is None else BadRow(row.line, reason)
+    if content is not None:
+        content.update(_hashed(chosen, row, text))
+    return key, text
 
 
-def _passed(chosen: RowSet, content: _Hash) -> Iterator[list[str]]:
-    """Mark the rows that may be taken, chunk by chunk, and yield the keys of all good rows of each chunk.
+def _hashed(chosen: RowSet, row: Row, text: str) -> bytes:
+    """Return what stands for a row in the hash of the content: the fields of a table as they are, else its JSON."""
+    if chosen.is_table:
+        fields = SEPARATOR.join(row.values.values())
+        text = fields if fields.count(SEPARATOR) == len(row.values) - 1 else text
+    return (text + SEPARATOR).encode()
+
+
+def _check_each(chosen: RowSet) -> None:
+    """Check and mark each row by itself. InvalidInput as `choose_rows`."""
+    hashes = array("q")
+    for keys in _passed(chosen):
+        hashes.extend(map(hash, keys))
+    source = chosen.source
+    if not chosen.taken:
+        raise InvalidInput("has no rows", where=source.name, do="give at least one")
+    if chosen.bad == len(chosen.taken):
+        raise InvalidInput(f"none of its rows can be used: {chosen.reason}", where=source.name, do="correct them")
+    if chosen.choice.key:
+        _refuse_duplicates(chosen, _repeated(hashes))
+
+
+def _passed(chosen: RowSet) -> Iterator[list[str]]:
+    """Mark the rows, chunk by chunk, and yield the keys of all good rows of each chunk.
 
     Ends as soon as there are as many as the limit, unless they are to be drawn from all rows.
     """
     rows, choice = chosen.source.read(), chosen.choice
     most = None if choice.sample is not None else choice.limit
-    while chunk := list(islice(rows, CHUNK if most is None else min(CHUNK, most - chosen.count))):
+    while chunk := list(islice(rows, CHUNK if most is None else min(CHUNK, most - chosen.taken.count(TAKEN)))):
         judged = [_accepted(chosen, row) for row in chunk]
-        good = [pair[0] for pair in judged if pair is not None]
-        for pair in judged:
-            content.update(b"" if pair is None else pair[1].encode())
-        done = chosen.choice.succeeded(good) if chosen.choice.succeeded and good else ()
-        marks = bytes(pair is not None and pair[0] not in done for pair in judged)
-        chosen.taken += marks
-        chosen.count += sum(marks)
-        chosen.done += sum(key in done for key in good)
+        good = [key for key in judged if key is not None]
+        marks = len(chosen.taken)
+        chosen.mark_good(good, len(good))
+        own = iter(chosen.taken[marks:])
+        chosen.taken[marks:] = bytes(BAD if key is None else next(own) for key in judged)
         yield good
 
 
-def _accepted(chosen: RowSet, row: Row | BadRow) -> tuple[str, str] | None:
-    """Return the key and the JSON of a good row, None for a bad one that is left out. InvalidInput."""
+def _accepted(chosen: RowSet, row: Row | BadRow) -> str | None:
+    """Return the key of a good row, None for a bad one that is left out. InvalidInput."""
     judged = judge_row(chosen, row)
-    if not isinstance(judged, BadRow):
-        return judged
-    _reject(chosen, judged)
-    return None
+    if isinstance(judged, BadRow):
+        _reject(chosen, judged)
+        return None
+    if isinstance(row, Row):
+        chosen.content.update(_hashed(chosen, row, judged[1]))
+    return judged[0]
 
 
 def _reject(chosen: RowSet, row: BadRow) -> None:
@@ -185,7 +261,7 @@ def _refuse_duplicates(chosen: RowSet, suspects: Collection[int]) -> None:
             continue
         _reject(chosen, BadRow(row.line, _duplicate(key, first_lines[key])))
         duplicates[position] = first_lines[key]
-        chosen.taken[position] = 0
+        chosen.taken[position] = BAD
         if len(duplicates) > MAX_DUPLICATES:
             do = "is it the right key?"
             raise InvalidInput(f"more than {MAX_DUPLICATES:,} keys are repeated", where=chosen.source.name, do=do)
@@ -198,7 +274,7 @@ def _duplicate(key: str, first_line: int) -> str:
 
 def _reduce(chosen: RowSet) -> None:
     """Leave only the sample of the rows, and of these only the first ones up to the limit."""
-    choice, total = chosen.choice, sum(chosen.taken)
+    choice, total = chosen.choice, chosen.taken.count(TAKEN)
     left = range(total)
     drawn: Collection[int] = left
     if choice.sample is not None and choice.sample < total:
@@ -206,7 +282,7 @@ def _reduce(chosen: RowSet) -> None:
     drawn = set(islice(drawn, choice.limit)) if choice.limit is not None or len(drawn) < total else left
     ordinal = -1
     for position in range(len(chosen.taken)) if len(drawn) < total else ():
-        if chosen.taken[position]:
+        if chosen.taken[position] == TAKEN:
             ordinal += 1
             chosen.taken[position] = ordinal in drawn
 

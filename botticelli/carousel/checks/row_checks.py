@@ -24,8 +24,11 @@ from botticelli.rows.row import Row
 
 MEASURED_FIRST = 1000
 MEASURED_EVERY = 97
-"""Rows whose tokens are counted: the first ones, each so many later ones, and each that is longer than all before."""
+"""Rows whose tokens are counted: the first ones, each so many later ones, each that is longer than all before, and each
+that may be too large by its length."""
 MOST_TOKENS_PER_CHARACTER = 2
+MOST_ESCAPED = 6
+"""Characters of a row's JSON that a character of it may take."""
 TOKEN_METRICS = ("tokens", "input_tokens")
 
 
@@ -87,12 +90,39 @@ class RowJudge:
             except TemplateError as error:
                 act = next(act for act, other in row_references(self._narrative) if other == reference)
                 return f"{error.what}, which act {act.name} reads{f'; {error.do}' if error.do else ''}"
-        self._judged += 1
-        is_longer = len(text) > self._longest
-        self._longest = max(self._longest, len(text))
-        if is_longer or self._judged <= MEASURED_FIRST or self._judged % MEASURED_EVERY == 0:
-            return self._measure(row, text)
-        return None
+        return self.measure(row, text) if self._due([len(text)]) else None
+
+    def begin(self) -> None:
+        """Forget what was measured."""
+        self._judged = self._longest = 0
+        for prompt in self._prompts.values():
+            prompt.sizes.clear()
+
+    def due(self, lengths: Sequence[int]) -> set[int] | None:
+        """Return which of the next rows, of so many characters each, are to be measured; None: each is to be judged."""
+        return None if self._checked else self._due(lengths)
+
+    def _due(self, lengths: Sequence[int]) -> set[int]:
+        before, longest = self._judged, max(lengths)
+        self._judged += len(lengths)
+        due = set(range(min(len(lengths), max(0, MEASURED_FIRST - before))))
+        due |= set(range(-(before + 1) % MEASURED_EVERY, len(lengths), MEASURED_EVERY))
+        if longest > self._longest:
+            self._longest = longest
+            due.add(lengths.index(longest))
+        if longest > self._harmless:
+            due |= {position for position, length in enumerate(lengths) if length > self._harmless}
+        return due
+
+    @cached_property
+    def _harmless(self) -> float:
+        """Characters of a row that no limit can refuse, whatever they are."""
+        rooms = (
+            prompt.room / (len(prompt.paths) * MOST_TOKENS_PER_CHARACTER * MOST_ESCAPED)
+            for prompt in self._prompts.values()
+            if prompt.room is not None and prompt.paths
+        )
+        return min(rooms, default=math.inf)
 
     def check_columns(self, columns: Sequence[str] | None, source: str) -> None:
         """Raise InvalidInput for a reference to a column that no row has. Call it before the first row."""
@@ -129,7 +159,8 @@ class RowJudge:
         read = (item for item in references if item.kind == "row" and item.path)
         return [item for item in dict.fromkeys(read) if ".".join(item.path) not in self._columns]
 
-    def _measure(self, row: Row, text: str) -> str | None:
+    def measure(self, row: Row, text: str) -> str | None:
+        """Count the tokens that a row brings into each prompt; return why it is too large, or None."""
         for prompt in self._prompts.values():
             if not prompt.paths:
                 continue

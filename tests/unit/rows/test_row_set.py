@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import random
+from collections.abc import Iterable, Sequence
+from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from botticelli.errors import InvalidInput
-from botticelli.rows import row_set
+from botticelli.rows import csv_rows, row_set
+from botticelli.rows.files import open_rows
 from botticelli.rows.lists import ListSource
 from botticelli.rows.row import BadRow, Row
 from botticelli.rows.row_set import Choice, ChosenRow, RowSet, choose_rows
@@ -15,12 +20,23 @@ from botticelli.rows.row_set import Choice, ChosenRow, RowSet, choose_rows
 ROWS = [{"k": f"k{number}", "n": number} for number in range(10)]
 
 
-def _good(row: Row, text: str) -> str | None:
-    return "is odd" if row.values.get("n") == "odd" else None
+class _Judge:
+    """Refuses a row whose column n is odd."""
+
+    def __call__(self, row: Row, text: str) -> str | None:
+        return "is odd" if row.values.get("n") == "odd" else None
+
+    measure = __call__
+
+    def due(self, lengths: Sequence[int]) -> Iterable[int]:
+        return range(len(lengths))
+
+    def begin(self) -> None:
+        pass
 
 
 def _choose(rows: list[Any], **choice: Any) -> RowSet:
-    return choose_rows(ListSource(rows, "rows"), Choice(**choice), _good)
+    return choose_rows(ListSource(rows, "rows"), Choice(**choice), _Judge())
 
 
 def _keys(chosen: RowSet) -> list[str]:
@@ -110,3 +126,61 @@ def test_digest_depends_on_the_content_and_on_which_rows_are_taken() -> None:
     whole = _choose(ROWS).digest
     assert whole == _choose(ROWS).digest
     assert len({whole, _choose(ROWS[:9]).digest, _choose(ROWS, sample=3).digest, _choose(ROWS, sample=4).digest}) == 4
+
+
+FAULTS = (
+    'a,"b',
+    'k,"x\ny"',
+    "",
+    "k",
+    "k,1,2",
+    "k,odd",
+    ",1",
+    "k\0,1",
+    "k\x1f1,2",
+    "k\x1f,",
+    "é,ü",
+    '"k,",1',
+    "k" * 501 + ",1",
+)
+
+
+@pytest.mark.parametrize("seed", range(60))
+@pytest.mark.parametrize("key", [(), ("k",), ("n", "k")])
+def test_table_that_is_checked_in_batches_gives_what_a_look_at_each_row_gives(
+    seed: int, key: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chance = random.Random(seed)
+    lines = [f"k{chance.randrange(40) if chance.random() < 0.02 else number},{number}" for number in range(60)]
+    for _ in range(chance.randrange(3)):
+        lines[chance.randrange(60)] = chance.choice(FAULTS)
+    path = tmp_path / "rows.csv"
+    path.write_text("k,n\n" + "\n".join(lines) + chance.choice(["", "\n"]), encoding="utf-8", newline="")
+    monkeypatch.setattr(csv_rows, "SCANNED_ROWS", 16)
+    skip_bad, sample = chance.random() < 0.6, chance.choice([None, 7])
+    done = {f"k{number}" for number in range(20)} if chance.random() < 0.3 else set()
+    choice = Choice(key, skip_bad, None, sample, seed, done.intersection if done else None)
+    quick = _outcome(path, choice)
+    monkeypatch.setattr(row_set, "are_all_good", lambda chosen: False)
+    assert quick == _outcome(path, choice)
+
+
+def _outcome(path: Path, choice: Choice) -> object:
+    with closing(open_rows(path)) as source:
+        try:
+            chosen = choose_rows(source, choice, _Judge())
+        except InvalidInput as error:
+            return str(error)
+        return chosen.digest, chosen.count, chosen.done, chosen.bad, list(chosen.rows())
+
+
+def test_good_table_needs_no_look_at_each_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "rows.csv"
+    path.write_text("k,n\n" + "".join(f'"k{n}","a\n{n}"\n\n' for n in range(2500)), encoding="utf-8")
+    monkeypatch.delattr(row_set, "_check_each")
+    with closing(open_rows(path)) as source:
+        chosen = choose_rows(source, Choice(key=("k",)), _Judge())
+        rows = list(chosen.rows())
+    assert chosen.count == len(rows) == 2500 and rows[-1] == ChosenRow(
+        2500, 7499, "k2499", '{"k":"k2499","n":"a\\n2499"}'
+    )
