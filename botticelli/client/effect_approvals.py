@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from botticelli.client.client_session import Session
@@ -26,16 +26,18 @@ class EffectApprovals(Session):
         with self._connected() as runtime, runtime.store.transaction() as tx:
             return tx.effects.of_run(run_id, *statuses)
 
-    def approve(self, effect: str, *, reason: str = "") -> bool:
+    def approve(self, effect: str, *, reason: str = "", edits: Mapping[str, object] | None = None) -> bool:
         """Approve an effect: it is performed once, with exactly its arguments, and its run resumes.
 
             for effect in client.effects(run_id, ["waiting"]):
                 client.approve(effect.key, reason="checked")
 
-        `effect` is its key or a unique prefix of it. Returns False when it was approved before. Raises NotFound for an
-        unknown key, and InvalidInput for an effect that does not wait for approval or was rejected.
+        `effect` is its key or a unique prefix of it. `edits` replace arguments by name: the effect keeps both, and what
+        it then does is checked like the prepared one. Returns False when it was approved before. Raises NotFound for an
+        unknown key, and InvalidInput for an effect that does not wait for approval or was rejected, and for edits that
+        are not allowed.
         """
-        return self._decide(effect, "approved", reason)
+        return self._decide(effect, "approved", reason, edits)
 
     def reject(self, effect: str, *, reason: str = "") -> bool:
         """Reject an effect: it is not performed and its act fails.
@@ -43,12 +45,12 @@ class EffectApprovals(Session):
             for effect in client.effects(run_id, ["waiting"]):
                 client.reject(effect.key, reason="too loud")
 
-        Arguments, result and errors are those of `approve`.
+        Arguments, result and errors are those of `approve`, but for `edits`.
         """
         return self._decide(effect, "rejected", reason)
 
-    def _decide(self, effect: str, decision: Decision, reason: str) -> bool:
+    def _decide(self, effect: str, decision: Decision, reason: str, edits: Mapping[str, object] | None = None) -> bool:
         from botticelli.carousel import decide
 
         with self._connected() as runtime:
-            return decide(runtime, effect, decision, self._actor(reason)).changed
+            return decide(runtime, effect, decision, self._actor(reason), edits=edits).changed

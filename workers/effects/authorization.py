@@ -6,6 +6,8 @@ Runs before each command, with its rendered arguments.
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
+from typing import Any
 
 from botticelli.carousel.control.approvals import valid_seconds
 from botticelli.errors import PlatformError
@@ -48,8 +50,8 @@ class Authorization:
             case _:
                 return None
 
-    def require_approval(self, intent: Intent, origin: str) -> None:
-        """Check that the effect is approved, or has begun, and so needs no approval.
+    def require_approval(self, intent: Intent, origin: str) -> Mapping[str, Any] | None:
+        """Check that the effect is approved, or has begun, and so needs no approval; return its arguments if edited.
 
         BlockRun while the approval is pending, PlatformError when it was rejected.
         """
@@ -64,6 +66,7 @@ class Authorization:
             short = intent.key[:SHOWN_CHARACTERS]
             advice = f"`botticelli effects approve {short}` or `reject {short}`"
             raise BlockRun(f"{need}; {advice}", waits_for=intent.key)
+        return approval.edited_args
 
     def enforce_caps(self, tx: Transaction, key: str) -> None:
         """Enforce the operator's caps: ActFailed at the cap per run, ParkUntil at the cap per hour."""

@@ -70,20 +70,26 @@ def _read(command: PreparedCommand) -> Any:
 
 
 def _have_effect(command: PreparedCommand) -> Any:
-    """Have the command's effect once; return its result. A command that is already done is replayed without a check."""
+    """Have the command's effect once; return its result. A command that is already done is replayed without a check.
+
+    Arguments that a person edited replace the prepared ones before anything is judged.
+    """
+    status, edited_args = EffectLedger(command).standing()
+    command = command if edited_args is None else command.edited(edited_args)
     ledger = EffectLedger(command)
     attempt = EffectAttempt(command, ledger)
     conflicts = Conflicts(command, ledger, attempt)
-    rule = None if ledger.status() == "done" else _required_approval(command)
+    rule = None if status == "done" else _required_approval(command)
     with conflicts.serialised():
         conflicts.settle_lost()
         existing = conflicts.created_elsewhere()
         if existing is not None:
             return existing
         authorization = _authorization(command)
-        if rule is not None:
-            authorization.require_approval(ledger.intent, rule)
-        return attempt.perform(authorization.enforce_caps)
+        approved_args = edited_args if rule is None else authorization.require_approval(ledger.intent, rule)
+        if approved_args == edited_args:
+            return attempt.perform(authorization.enforce_caps)
+    return _have_effect(command)  # edited since it was read above
 
 
 def _authorization(command: PreparedCommand) -> Authorization:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cached_property
+from typing import Any
 
 from botticelli.platforms import CommandOutput, EffectIntent
+from botticelli.statuses import EffectStatus
 from botticelli.store import EffectRecord, Intent, Transaction
 from workers.effects.prepared_command import PreparedCommand
 
@@ -32,6 +34,11 @@ class EffectLedger:
             fencing_token=claim.fencing_token,
             capture=command.capture.state_keys(command.args),
         )
+
+    def standing(self) -> tuple[EffectStatus | None, Mapping[str, Any] | None]:
+        """Return the status of the effect, and its arguments if a person edited them; None for what there is not."""
+        with self._stage.runtime.store.transaction() as tx:
+            return tx.effects.standing(self._command.key)
 
     def status(self) -> str | None:
         """Return the status of the effect; None when it was never announced."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, TypeVar
 
@@ -26,7 +26,10 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True)
 class PreparedCommand:
-    """A command of one turn of an act, with its rendered arguments. `name` is unique within the iteration."""
+    """A command of one turn of an act, with its rendered arguments. `name` is unique within the iteration.
+
+    When a person has edited the arguments, `args` are the edited ones, and `prepared_args` those that were rendered.
+    """
 
     stage: IterationContext
     act: Act
@@ -35,11 +38,17 @@ class PreparedCommand:
     platform: Platform
     spec: CommandSpec
     args: Mapping[str, Any]
+    prepared_args: Mapping[str, Any] | None = None
 
     @cached_property
     def key(self) -> str:
-        """The key of the command's effect."""
-        return effect_key(self.stage.claim, self.name, self.input_.platform, self.input_.command, self.args)
+        """The key of the command's effect, by its arguments as they were prepared."""
+        args = self.args if self.prepared_args is None else self.prepared_args
+        return effect_key(self.stage.claim, self.name, self.input_.platform, self.input_.command, args)
+
+    def edited(self, args: Mapping[str, Any]) -> PreparedCommand:
+        """Return the command with the arguments that a person approved; its effect stays the same."""
+        return replace(self, args=args, prepared_args=self.args if self.prepared_args is None else self.prepared_args)
 
     @cached_property
     def capture(self) -> Capture:

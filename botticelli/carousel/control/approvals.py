@@ -5,13 +5,15 @@ A worker performs the approved effect.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import func
 
 from botticelli.carousel.actor import Actor
 from botticelli.carousel.admission.dispatch import advance, publish
+from botticelli.carousel.control.effect_edits import edited_args
 from botticelli.carousel.plan.snapshots import demands_of_run
 from botticelli.errors import InvalidInput
 from botticelli.messages import Publication
@@ -36,26 +38,40 @@ def valid_seconds(runtime: Runtime, demands: Iterable[Demands]) -> float:
     return approval_hours(runtime.settings.security, demands) * SECONDS_PER_HOUR
 
 
-def decide(runtime: Runtime, effect: str, decision: Decision, mover: Actor | None = None) -> ApprovalResult:
+def decide(
+    runtime: Runtime,
+    effect: str,
+    decision: Decision,
+    mover: Actor | None = None,
+    *,
+    edits: Mapping[str, Any] | None = None,
+) -> ApprovalResult:
     """Approve or reject an effect, by the beginning of its id. An approval is for this command with these arguments, once.
 
-    The first decision counts. Raises NotFound for an unknown effect, and InvalidInput for one that is not pending or was
-    decided the other way.
+    `edits` replace prepared arguments of an effect that is approved; both are kept. The first decision counts. Raises
+    NotFound for an unknown effect, and InvalidInput for one that is not pending or was decided the other way, and for
+    edits that the command or a policy does not allow.
     """
     mover = mover or Actor()
+    if edits and decision != "approved":
+        raise InvalidInput("a rejected effect can't be edited", do="approve it with the edits, or reject it as it is")
     with runtime.store.transaction() as tx:
         before = tx.effects.find(effect)
         run = tx.runs.lock(before.run_id)
+        before = tx.effects.find(before.key)
+        is_open = before.status == "waiting"
+        args = edited_args(runtime, tx, run, before, edits) if edits and is_open else None
         changed = tx.effects.decide(
             before.key,
             decision,
             by=mover.name,
             reason=mover.reason,
             valid_seconds=valid_seconds(runtime, demands_of_run(tx, run.id)),
+            args=args,
         )
         after = tx.effects.find(before.key)
         if not changed:
-            _require_same(after, decision)
+            _require_same(after, decision, edits or {})
         publications = _go_on(runtime, tx, run, after.number) if changed else []
     publish(runtime, publications)
     return ApprovalResult(after, changed)
@@ -71,7 +87,7 @@ def _go_on(runtime: Runtime, tx: Transaction, run: Run, number: int) -> list[Pub
     return advance(runtime, tx, tx.runs.lock(run.id))
 
 
-def _require_same(effect: Effect, decision: Decision) -> None:
+def _require_same(effect: Effect, decision: Decision, edits: Mapping[str, Any]) -> None:
     key = effect.key
     if effect.status == "waiting":
         do = f"`botticelli runs resume {effect.run_id}` asks again"
@@ -79,5 +95,6 @@ def _require_same(effect: Effect, decision: Decision) -> None:
     if effect.decided_by is None:
         raise InvalidInput(f"effect {key} is {effect.status}", do="only effects that wait are approved or rejected")
     earlier: Decision = "rejected" if effect.status == "rejected" else "approved"
-    if earlier != decision:
+    is_other = any(effect.args.get(name) != value for name, value in edits.items())
+    if earlier != decision or is_other:
         raise InvalidInput(f"effect {key} was {earlier} by {effect.decided_by}", do="the first word counts")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -50,22 +52,53 @@ def chosen_effects(command: Command) -> Command:
 @click.command(short_help="Approve waiting effects.")
 @chosen_effects
 @click.option("--reason", default="", metavar="TEXT", help="Recorded with the effect.")
+@click.option("--edit", "edits", multiple=True, metavar="NAME=TEXT", help="Replaces an argument of the one EFFECT.")
 @click.option("--yes", is_flag=True, help="Don't ask.")
 @json_option
 @pass_invocation
-def approve(invocation: Invocation, /, *, reason: str, yes: bool, as_json: bool, **chosen: Any) -> int:
+def approve(
+    invocation: Invocation, /, *, reason: str, edits: tuple[str, ...], yes: bool, as_json: bool, **chosen: Any
+) -> int:
     """Approve waiting effects: each is performed once, with the arguments shown.
 
     EFFECT is the beginning of an id; --all, --run and --narrative choose several. Their runs resume by themselves.
-    Who decided, when and why is recorded with the effect; the first decision is final.
+    Who decided, when and why is recorded with the effect; the first decision is final. With --edit the effect is
+    performed with the edited argument; the prepared one is recorded, too.
     """
+    given = _edits(edits, chosen)
     effects = _chosen(invocation, **chosen)
     for effect in effects:
-        click.echo("\n".join(effect_lines(effect)), err=True)
+        click.echo("\n".join([*effect_lines(effect), *_edit_lines(effect, given)]), err=True)
     if any(effect.status == "waiting" for effect in effects):
         question = f"approve {'it' if len(effects) == 1 else f'these {len(effects):,}'}?"
         confirm(question, yes, "approval")
-    return _decide(invocation, effects, "approved", reason, as_json)
+    return _decide(invocation, effects, "approved", reason, as_json=as_json, edits=given)
+
+
+def _edits(edits: Sequence[str], chosen: Mapping[str, Any]) -> dict[str, Any]:
+    """Read NAME=TEXT; a list or a table is written as JSON. UsageError for another form, or for several effects."""
+    if edits and chosen.get("effect") is None:
+        raise click.UsageError("--edit needs one EFFECT", click.get_current_context())
+    given: dict[str, Any] = {}
+    for edit in edits:
+        name, separator, text = edit.partition("=")
+        if not separator or not name:
+            raise click.UsageError("--edit takes NAME=TEXT, such as content=Hello", click.get_current_context())
+        try:
+            given[name] = json.loads(text) if text[:1] in ("[", "{") else text
+        except ValueError:
+            given[name] = text
+    return given
+
+
+def _edit_lines(effect: Effect, edits: Mapping[str, Any]) -> list[str]:
+    """Return what the edits change, as lines with `-` and `+`."""
+    from botticelli.carousel.control.effect_edits import difference
+
+    if not edits:
+        return []
+    edited = replace(effect, prepared_args=effect.args, args={**effect.args, **edits})
+    return ["  edited:", *(f"  {safe(line)}" for line in difference(edited))]
 
 
 @click.command(short_help="Reject waiting effects.")
@@ -79,7 +112,7 @@ def reject(invocation: Invocation, /, *, reason: str, as_json: bool, **chosen: A
     EFFECT is the beginning of an id; --all, --run and --narrative choose several. Their runs resume by themselves.
     Who decided, when and why is recorded with the effect; the first decision is final.
     """
-    return _decide(invocation, _chosen(invocation, **chosen), "rejected", reason, as_json)
+    return _decide(invocation, _chosen(invocation, **chosen), "rejected", reason, as_json=as_json)
 
 
 def _chosen(
@@ -104,14 +137,22 @@ def _chosen(
     return waiting
 
 
-def _decide(invocation: Invocation, effects: Sequence[Effect], decision: Decision, reason: str, as_json: bool) -> int:
+def _decide(
+    invocation: Invocation,
+    effects: Sequence[Effect],
+    decision: Decision,
+    reason: str,
+    *,
+    as_json: bool,
+    edits: Mapping[str, Any] | None = None,
+) -> int:
     """Decide each effect on its own; one that was decided otherwise meanwhile is reported, and the rest go on."""
     from botticelli.carousel import Actor, decide
 
     code, printed = 0, []
     for effect in effects:
         try:
-            decided = decide(invocation.runtime, effect.key, decision, Actor(reason))
+            decided = decide(invocation.runtime, effect.key, decision, Actor(reason), edits=edits)
         except InvalidInput as error:
             if len(effects) == 1:
                 raise
@@ -119,7 +160,16 @@ def _decide(invocation: Invocation, effects: Sequence[Effect], decision: Decisio
             code = error.exit_code
             continue
         if as_json:
-            names = ("status", "command", "args", "run_id", "decided_by", "decided_at", "decision_reason")
+            names = (
+                "status",
+                "command",
+                "args",
+                "prepared_args",
+                "run_id",
+                "decided_by",
+                "decided_at",
+                "decision_reason",
+            )
             data = {"id": decided.effect.key, **{name: getattr(decided.effect, name) for name in names}}
             printed.append({**data, "changed": decided.changed})
         else:

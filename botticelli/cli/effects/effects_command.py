@@ -95,8 +95,19 @@ def _table(chosen: Sequence[Effect]) -> list[str]:
 def show(invocation: Invocation, effect: str, as_json: bool) -> None:
     """Show one effect in full, with its arguments and its result."""
     with invocation.runtime.store.transaction() as tx:
-        data = plain(_object(tx.effects.find(effect)))
-    emit(data, lambda: _full(data), as_json=as_json)
+        shown = tx.effects.find(effect)
+    data = plain(_object(shown))
+    emit(data, lambda: [*_full(data), *_edited(shown)], as_json=as_json)
+
+
+def _edited(effect: Effect) -> Iterator[str]:
+    """Yield what was edited when it was approved."""
+    from botticelli.carousel.control.effect_edits import difference
+
+    for number, line in enumerate(difference(effect)):
+        if not number:
+            yield f"edited by {safe(effect.decided_by or '')}:"
+        yield f"  {safe(line)}"
 
 
 def _full(data: dict[str, Any]) -> Iterator[str]:

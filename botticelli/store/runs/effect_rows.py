@@ -49,12 +49,16 @@ class EffectRecord:
 
 @dataclass(frozen=True, slots=True)
 class ApprovalRequest:
-    """The approval of an effect. `status` is waiting, approved or rejected, or that of an effect that has begun."""
+    """The approval of an effect. `status` is waiting, approved or rejected, or that of an effect that has begun.
+
+    `edited_args` are the arguments as they were edited with the approval; None when they are as prepared.
+    """
 
     status: EffectStatus
     decided_by: str | None
     decision_reason: str | None
     expires_at: datetime | None
+    edited_args: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +88,10 @@ class Effect:
     """One change that a bot command makes outside, as it stands now.
 
     `key` is its id; `number` the iteration and `act` the act that it belongs to; `args` are the arguments of the
-    `command`. `output` is the platform's result as JSON, None unless it is done. An effect that needs an approval has
-    `expires_at`, when the request or the approval ends. `decided_by` is who approved or rejected it, `resolved_by` who
-    said what became of it after its outcome was unknown. Times are aware datetimes.
+    `command`, and `prepared_args` what they were before somebody edited them (None when nobody did). `output` is the
+    platform's result as JSON, None unless it is done. An effect that needs an approval has `expires_at`, when the
+    request or the approval ends. `decided_by` is who approved or rejected it, `resolved_by` who said what became of
+    it after its outcome was unknown. Times are aware datetimes.
     """
 
     key: str
@@ -109,6 +114,7 @@ class Effect:
     resolved_at: datetime | None = None
     decided_at: datetime | None = None
     expires_at: datetime | None = None
+    prepared_args: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

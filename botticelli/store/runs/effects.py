@@ -42,9 +42,22 @@ class Effects:
         values = _values(intent) | {"seconds": valid_seconds}
         return ApprovalRequest(**self._connection.execute(statement("request_approval"), values).mappings().one())
 
-    def decide(self, key: str, decision: Decision, *, by: str, reason: str, valid_seconds: float) -> bool:
-        """Approve or reject an effect; False when no request is open. An approval is valid for `valid_seconds`."""
+    def decide(
+        self,
+        key: str,
+        decision: Decision,
+        *,
+        by: str,
+        reason: str,
+        valid_seconds: float,
+        args: Mapping[str, Any] | None = None,
+    ) -> bool:
+        """Approve or reject an effect; False when no request is open. An approval is valid for `valid_seconds`.
+
+        `args` replace the prepared arguments.
+        """
         values = {"key": key, "status": decision, "by": by, "reason": storable(reason), "seconds": valid_seconds}
+        values |= {"args": None if args is None else json.dumps(storable(args))}
         return self._connection.execute(statement("decide_effect"), values).first() is not None
 
     def begun(self, run_id: str, key: str) -> EffectCount:
@@ -59,6 +72,12 @@ class Effects:
         status: EffectStatus | None
         status = self._connection.execute(select(effects.c.status).where(effects.c.key == key)).scalar()
         return status
+
+    def standing(self, key: str) -> tuple[EffectStatus | None, Mapping[str, Any] | None]:
+        """Return the status of an effect, and its arguments if they were edited; None for what there is not."""
+        columns = (effects.c.status, effects.c.args, effects.c.prepared_args)
+        row = self._connection.execute(select(*columns).where(effects.c.key == key)).first()
+        return (None, None) if row is None else (row.status, None if row.prepared_args is None else row.args)
 
     def withdraw(self, key: str) -> None:
         """Take one try back from an effect that was announced but not tried."""

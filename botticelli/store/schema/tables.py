@@ -216,6 +216,7 @@ effects = Table(
     Column("platform", Text, nullable=False),
     Column("command", Text, nullable=False),
     Column("args", JSONB, nullable=False),
+    Column("prepared_args", JSONB),
     Column("status", Text, nullable=False),
     Column("output", JSONB),
     Column("error", Text),
