@@ -34,6 +34,7 @@ COMMANDS = {
     "content": "Review and export generated content.",
     "db": "Upgrade the database schema, and show its version.",
     "services": "Start, stop and inspect the embedded Postgres and Redis.",
+    "serve": "Serve the HTTP API and the console.",
     "doctor": "Check this installation and say what to fix.",
     "completion": "Print the completion script of a shell.",
 }
@@ -54,6 +55,7 @@ MODULES = {
     "content": "data.content_command",
     "db": "data.db_command",
     "services": "system.services_command",
+    "serve": "system.serve_command",
     "doctor": "system.doctor_command",
     "completion": "system.completion_command",
 }

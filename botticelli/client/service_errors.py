@@ -18,13 +18,13 @@ def service_errors(settings: Settings) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        unavailable = _as_unavailable(error, settings)
+        unavailable = as_unavailable(error, settings)
         if unavailable is None:
             raise
         raise unavailable from None
 
 
-def _as_unavailable(error: Exception, settings: Settings) -> ServiceUnavailable | None:
+def as_unavailable(error: Exception, settings: Settings) -> ServiceUnavailable | None:
     """Return the error that names the server; None for an error that has nothing to do with one, or is ours already."""
     from kombu.exceptions import OperationalError as QueueError
     from redis.exceptions import RedisError

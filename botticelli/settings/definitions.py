@@ -12,6 +12,7 @@ from pydantic import AfterValidator, Field, PrivateAttr, SecretStr
 from botticelli.settings.origins import Origins
 from botticelli.settings.seconds import Seconds
 from botticelli.settings.section import Section
+from botticelli.settings.sections.http import HttpSettings
 from botticelli.settings.sections.notify import NotifyTarget
 from botticelli.settings.sections.ramp import Ramp
 from botticelli.settings.urls import UrlFault, checked_url, http_url
@@ -343,6 +344,7 @@ class Settings(Section):
     budget: BudgetSettings = BudgetSettings()
     budgets: BudgetsSettings = BudgetsSettings()
     prices: PricesSettings = PricesSettings()
+    http: HttpSettings = HttpSettings()
     providers: dict[str, Provider] = Field(default_factory=dict)
     drivers: dict[str, DriverOptions] = Field(default_factory=dict)
     """`[drivers.NAME]`: the options of one driver, checked by the driver itself."""

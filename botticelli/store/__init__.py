@@ -13,7 +13,9 @@ from typing import Any
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError
 
+from botticelli.store.access.api_tokens import ApiToken, ApiTokens
 from botticelli.store.connection.database import as_unwritable, connected
+from botticelli.store.connection.tenant_role import bind_to_tenant
 from botticelli.store.fleet.elections import SWEEP, Absence, Duties
 from botticelli.store.fleet.probes import Probe, Probes
 from botticelli.store.notices.deliveries import Deliveries, DeliveryRow, DueDelivery
@@ -75,6 +77,7 @@ __all__ = [
     "ActRow",
     "ActUsage",
     "ActiveOverrides",
+    "ApiToken",
     "ApprovalRequest",
     "Backlog",
     "Claim",
@@ -160,6 +163,7 @@ class Transaction:
         self.firings = Firings(connection)
         self.deliveries = Deliveries(connection)
         self.notice_targets = NoticeTargets(connection)
+        self.api_tokens = ApiTokens(connection)
 
     @contextmanager
     def in_savepoint(self, only: bool) -> Iterator[None]:
@@ -210,9 +214,14 @@ class ThreadLocks:
 class Store:
     """Opens transactions on one Postgres database."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, tenant: str | None = None) -> None:
         self.engine = engine
+        self._tenant = tenant
         self._threads = ThreadLocks()
+
+    def bound_to(self, tenant: str) -> Store:
+        """Return a store whose transactions see and write only rows of a tenant."""
+        return Store(self.engine, tenant)
 
     @contextmanager
     def named_lock(self, name: str) -> Iterator[None]:
@@ -238,6 +247,8 @@ class Store:
         """
         try:
             with connected(self.engine) as connection:
+                if self._tenant is not None:
+                    bind_to_tenant(connection, self._tenant)
                 yield Transaction(connection)
         except DBAPIError as error:
             if (refusal := as_unwritable(self.engine, error)) is not None:
@@ -249,5 +260,7 @@ class Store:
         """Open a read-only transaction in which each statement is limited to `timeout_seconds`."""
         with connected(self.engine) as connection:
             connection.execute(text("set transaction read only"))
+            if self._tenant is not None:
+                bind_to_tenant(connection, self._tenant)
             connection.execute(text(f"set local statement_timeout = {round(timeout_seconds * 1000)}"))
             yield connection

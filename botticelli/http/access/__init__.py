@@ -1,0 +1,1 @@
+"""Says whose a request is: tokens, sessions, scopes, tenants."""

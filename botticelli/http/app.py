@@ -1,0 +1,58 @@
+"""Makes the ASGI app: middleware, errors, the routers by name, and the pool of threads that handlers run in."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from importlib import import_module
+
+import anyio.to_thread
+from fastapi import APIRouter, FastAPI
+
+from botticelli import __version__
+from botticelli.http.routes import ROUTERS
+from botticelli.http.wire.body_limit import BodyLimit
+from botticelli.http.wire.faults import Faults
+from botticelli.http.wire.problem_answers import install
+from botticelli.runtime.process import Runtime
+
+DESCRIPTION = "Runs LLM narratives unattended, under budgets that cannot be overspent."
+
+
+def create_app(runtime: Runtime, *, is_loopback: bool = False, routers: Sequence[str] = ROUTERS) -> FastAPI:
+    """Make the app of a process. The runtime stays the caller's to close.
+
+    `is_loopback`: the server listens on this machine only, so that it may be used without a token until there is one.
+    """
+    app = FastAPI(
+        title="Botticelli",
+        version=__version__,
+        description=DESCRIPTION,
+        openapi_url="/v1/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+        lifespan=_lifespan,
+        separate_input_output_schemas=False,
+    )
+    app.state.runtime = runtime
+    app.state.is_loopback = is_loopback
+    install(app)
+    app.add_middleware(BodyLimit)
+    app.add_middleware(Faults, settings=runtime.settings)
+    for name in routers:
+        app.include_router(load_router(name))
+    return app
+
+
+def load_router(name: str) -> APIRouter:
+    """Import `module:attribute`."""
+    module, _, attribute = name.partition(":")
+    router: APIRouter = getattr(import_module(module), attribute)
+    return router
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    """Size the pool of threads."""
+    anyio.to_thread.current_default_thread_limiter().total_tokens = app.state.runtime.settings.http.request_threads
+    yield

@@ -1,0 +1,9 @@
+"""Answers requests: one module for each noun. ROUTERS names them all, in the order in which they are tried."""
+
+from __future__ import annotations
+
+ROUTERS = (
+    "botticelli.http.routes.health_routes:router",
+    "botticelli.http.routes.run_routes:router",
+)
+"""`module:attribute` of each APIRouter. Add yours here; a module that is missing is a defect, not an option."""

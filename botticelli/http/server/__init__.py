@@ -1,0 +1,1 @@
+"""Serves the app: the sockets, the start, the stop."""

@@ -1,0 +1,91 @@
+"""Listens and serves until a signal comes. Imports the app only when it listens already."""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from collections.abc import Callable
+from contextlib import closing
+from typing import Any
+
+from botticelli.errors import BotticelliError, InvalidInput
+from botticelli.http.server.lazy_app import LazyApp
+from botticelli.runtime.process import Runtime
+
+BACKLOG = 1024
+GRACE_SECONDS = 5
+NEEDS = ("fastapi", "uvicorn", "jinja2", "python_multipart")
+LOOPBACK = "127.0.0.1"
+
+
+def require_extra() -> None:
+    """Raise InvalidInput, with the command that helps, unless the packages of the extra are there."""
+    from importlib.util import find_spec
+
+    missing = [name for name in NEEDS if find_spec(name) is None]
+    if missing:
+        do = "install it with `pip install 'botticelli[http]'`"
+        raise InvalidInput(f"`botticelli serve` needs the extra http ({', '.join(missing)} missing)", do=do)
+
+
+def is_loopback_address(host: str) -> bool:
+    """Whether a host is this machine, and can't be reached from others."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Bind and listen. BotticelliError when the address is taken or is none of this machine."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    server = socket.socket(family, socket.SOCK_STREAM)
+    server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        server.bind((host, port))
+        server.listen(BACKLOG)
+    except OSError as error:
+        server.close()
+        do = "choose another with --port or --host"
+        raise BotticelliError(f"can't listen: {error.strerror or error}", where=f"{host}:{port}", do=do) from None
+    return server
+
+
+def serve(
+    make_runtime: Callable[[], Runtime],
+    host: str,
+    port: int,
+    *,
+    say: Callable[[str, int], None],
+) -> None:
+    """Serve until SIGINT or SIGTERM; open requests have some seconds to end. `say` is called once it listens."""
+    import uvicorn
+
+    def make() -> Any:
+        from botticelli.http.app import create_app
+
+        return create_app(make_runtime(), is_loopback=is_loopback_address(host))
+
+    with closing(listen(host, port)) as server:
+        say(host, server.getsockname()[1])
+        app = LazyApp(make)
+        config = uvicorn.Config(
+            app,
+            lifespan="on",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=GRACE_SECONDS,
+            proxy_headers=False,
+        )
+        server_loop = uvicorn.Server(config)
+
+        def stop() -> None:
+            server_loop.should_exit = True
+
+        app.on_error = stop
+        server_loop.run([server])
+    if app.error is not None:
+        raise app.error

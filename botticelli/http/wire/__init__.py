@@ -1,0 +1,1 @@
+"""Reads requests and writes answers: limits, strictness, errors as problem+json."""

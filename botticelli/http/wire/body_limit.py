@@ -1,0 +1,66 @@
+"""Refuses requests that are larger than 1 MB, while they arrive, and addresses with a NUL; for every route."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+from starlette.exceptions import HTTPException
+
+from botticelli.http.wire.problem_answers import Problem, problem_answer
+
+MAX_BODY_BYTES = 1_000_000
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+
+class TooLarge(HTTPException):
+    """More bytes arrived than are allowed."""
+
+    def __init__(self, limit_bytes: int) -> None:
+        detail = f"the body is larger than {limit_bytes:,} bytes"
+        super().__init__(413, detail, headers={"Connection": "close"})
+
+
+class BodyLimit:
+    """Counts the bytes of a body as they arrive; the header Content-Length is believed only when it is too large."""
+
+    def __init__(self, app: App, limit_bytes: int = MAX_BODY_BYTES) -> None:
+        self._app = app
+        self._limit = limit_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        refusal = self._refusal(scope)
+        if refusal is not None:
+            await problem_answer(refusal, close=True)(scope, receive, send)
+            return
+        await self._app(scope, self._counted(receive), send)
+
+    def _refusal(self, scope: Scope) -> Problem | None:
+        if "\0" in scope["path"]:
+            return Problem(404, "Not found", "there is nothing at an address with a NUL character")
+        if b"%00" in scope["query_string"]:
+            return Problem(422, "Invalid request", "the query contains a NUL character, which can't be stored")
+        declared = dict(scope["headers"]).get(b"content-length", b"0")
+        if declared.isdigit() and len(declared) < 20 and int(declared) <= self._limit:
+            return None
+        return Problem(413, "", TooLarge(self._limit).detail)
+
+    def _counted(self, receive: Receive) -> Receive:
+        seen = 0
+
+        async def counted() -> Message:
+            nonlocal seen
+            message = await receive()
+            seen += len(message.get("body", b""))
+            if seen > self._limit:
+                raise TooLarge(self._limit)
+            return message
+
+        return counted

@@ -1,0 +1,1 @@
+"""Stores who may use the HTTP door, and what it has answered."""
