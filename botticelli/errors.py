@@ -180,7 +180,12 @@ class DriverTransient(DriverError):
 
 
 class DriverTerminal(DriverError):
-    """A model call that retrying can't mend. `elsewhere`: another model may succeed (other key, account or size limit)."""
+    """A model call that retrying can't mend.
+
+    `elsewhere`: another model may succeed (other key, account or size limit). `refused_key`: the provider refused the key.
+    """
+
+    refused_key: bool = False
 
     def __init__(self, what: str, *, where: str = "", do: str = "", elsewhere: bool = False) -> None:
         super().__init__(what, where=where, do=do)

@@ -13,6 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
+from botticelli.drivers.api_key import ApiKey
 from botticelli.drivers.failures.quota_values import quota_values
 from botticelli.drivers.failures.sdk_errors import Translator, time_limit_in
 from botticelli.drivers.interface.capabilities import OnText, Readiness
@@ -24,9 +25,9 @@ from botticelli.drivers.reading.bodies import Failure, Preview, read_answer
 from botticelli.drivers.reading.wires import Wire
 from botticelli.drivers.transport.exchange import Exchange, recording
 from botticelli.drivers.transport.http_client import PerProcessClient
-from botticelli.errors import DriverError, DriverTerminal, DriverTransient
+from botticelli.errors import DriverError, DriverTerminal, DriverTransient, SettingsError
 from botticelli.settings import Provider, published_limits
-from botticelli.settings.network import Fault, connection_fault, header_fault, secret, url_fault
+from botticelli.settings.network import Fault, connection_fault, header_fault, url_fault
 
 if TYPE_CHECKING:
     import httpx2
@@ -68,6 +69,8 @@ class SdkDriver(ABC, Generic[Client, Options]):
 
     def __init__(self, options: Mapping[str, Any] | None = None) -> None:
         self._options: Options = checked_options(self.options_type, self.name, options)  # type: ignore[assignment]
+        names = (self._options.api_key_env,) if self._options.api_key_env else self.key_names
+        self._api_key = ApiKey(self.name, names, self._options.api_key_command)
         self._clients: PerProcessClient[Client] = PerProcessClient()
         self._limits: dict[str, dict[str, int]] = {}
         self._lock = threading.Lock()
@@ -135,12 +138,20 @@ class SdkDriver(ABC, Generic[Client, Options]):
         fault = self._variables_fault()
         return Readiness(
             missing,
-            self._key_names,
-            bool(self._key()),
+            self._api_key.names,
+            self._api_key.name is not None,
             self._options.base_url,
             str(fault) if fault else None,
-            self._key_name,
+            self._api_key.name,
         )
+
+    def key_fault(self) -> str | None:
+        try:
+            self._key()
+        except DriverTerminal as error:
+            return f"{error.what}; {error.do}"
+        fault = self._variables_fault()
+        return str(fault) if fault else None
 
     def close(self) -> None:
         """Close the connections of this process."""
@@ -219,15 +230,16 @@ class SdkDriver(ABC, Generic[Client, Options]):
                 self._limits.setdefault(model, {}).update(limits)
 
     def _client(self) -> Client:
-        key = self._key() or (NO_KEY if self._options.base_url else "")
-        if not key:
-            names = " or ".join(self._key_names)
-            raise DriverTerminal("no API key is set", where=self.name, do=f"set {names} for the worker", elsewhere=True)
+        key = self._key()
         fault = self._variables_fault()
         if fault is not None:
             raise DriverTerminal(fault.what, where=self.name, do=fault.do, elsewhere=True)
+        key = key or (NO_KEY if self._options.base_url else "")
+        if not key:
+            names = " or ".join(self._api_key.names)
+            raise DriverTerminal("no API key is set", where=self.name, do=f"set {names} for the worker", elsewhere=True)
         make = partial(self._checked_client, key)
-        return self._clients.get(os.getpid(), self._options, make, self._require_network)
+        return self._clients.get((os.getpid(), key), self._options, make, self._require_network)
 
     def _checked_client(self, key: str, http: httpx2.Client) -> Client:
         """Create the SDK's client, or raise DriverTerminal without the SDK's words, which may hold the key."""
@@ -246,10 +258,9 @@ class SdkDriver(ABC, Generic[Client, Options]):
 
     def _variables_fault(self) -> Fault | None:
         """Return what is wrong with this provider's own variables."""
-        key_name = self._key_name
         urls = () if self._options.base_url else self.url_names
-        names = (*((key_name,) if key_name else ()), *self.sent_names)
-        return header_fault(os.environ, names, self.sent_lines) or url_fault(os.environ, urls)
+        others = header_fault(os.environ, self.sent_names, self.sent_lines)
+        return self._api_key.fault() or others or url_fault(os.environ, urls)
 
     def _require_network(self) -> None:
         """Raise DriverTerminal when the proxies or certificates of the environment block every request."""
@@ -259,7 +270,17 @@ class SdkDriver(ABC, Generic[Client, Options]):
             raise DriverTerminal(problem, where=self.name, do=fault.do, elsewhere=True)
 
     def _guarded(self, request: GenerateRequest, call: Callable[[], Result]) -> Result:
-        """Turn whatever the SDK raises into an error of ours.
+        """Call, and once more with another key when the provider refused the present one and there is another now."""
+        key = self._key()
+        try:
+            return self._translated(request, call)
+        except DriverTerminal as error:
+            if not (error.refused_key and self._api_key.renew(key)):
+                raise
+        return self._translated(request, call)
+
+    def _translated(self, request: GenerateRequest, call: Callable[[], Result]) -> Result:
+        """Call, and turn whatever the SDK raises into an error of ours.
 
         The SDK's exception stays here: it may hold the key and does not survive pickling. Celery's soft time limit,
         which some SDKs take for a lost connection, is raised again.
@@ -281,19 +302,15 @@ class SdkDriver(ABC, Generic[Client, Options]):
         raise failure
 
     def _key(self) -> str:
-        return secret(os.environ, self._key_name) if self._key_name else ""
-
-    @property
-    def _key_name(self) -> str | None:
-        return next((name for name in self._key_names if secret(os.environ, name)), None)
-
-    @property
-    def _key_names(self) -> tuple[str, ...]:
-        return (self._options.api_key_env,) if self._options.api_key_env else self.key_names
+        """Return the key, "" without one. Raises DriverTerminal when its command fails."""
+        try:
+            return self._api_key.value()
+        except SettingsError as error:
+            raise DriverTerminal(f"{error.where}: {error.what}", where=self.name, do=error.do, elsewhere=True) from None
 
     @property
     def _translator(self) -> Translator:
-        return Translator(self.name, " or ".join(self._key_names), self._key())
+        return Translator(self.name, " or ".join(self._api_key.names), self._api_key.known())
 
     @property
     def _streams(self) -> bool:

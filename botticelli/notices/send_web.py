@@ -17,6 +17,7 @@ from botticelli.security.safe_post import PostAnswer, post
 from botticelli.security.webhook_signatures import sign_webhook, signing_key
 from botticelli.settings import UrlFault, checked_url
 from botticelli.settings.sections.notify import NotifyTarget
+from botticelli.settings.sources.secret_values import FILE_SUFFIX, read_secret
 from botticelli.store.notices.outbox import Notice
 from botticelli.untrusted.retry_after import wait_seconds
 
@@ -81,10 +82,11 @@ def keys_of(target: NotifyTarget) -> list[bytes]:
 
 
 def variable(name: str) -> str:
-    """Return an environment variable. Raises InvalidInput when it is not set."""
-    value = os.environ.get(name, "")
-    if not value.strip():
-        raise InvalidInput("is not set", where=f"environment variable {name}", do="set it for the workers, too")
+    """Return a secret of the environment, or of its file. Raises InvalidInput when there is none."""
+    value = read_secret(os.environ, name)
+    if not value:
+        do = f"set it, or {name}{FILE_SUFFIX}, for the workers, too"
+        raise InvalidInput("is not set", where=f"environment variable {name}", do=do)
     return value
 
 

@@ -16,10 +16,12 @@ from typing import NoReturn
 import click
 
 from botticelli.errors import BotticelliError, SettingsError
+from botticelli.settings.sources.secret_values import read_secret
 from botticelli.telemetry.masking import masked
 
 FLOWER = "flower"
 FLOWER_ADDRESS = "FLOWER_ADDRESS"
+FLOWER_LOGIN = "FLOWER_BASIC_AUTH"
 LOOPBACK = "127.0.0.1"
 BROKER_VARIABLES = ("CELERY_BROKER_URL", "CELERY_BROKER_READ_URL", "CELERY_BROKER_WRITE_URL")
 """The variables that take precedence over an app's broker setting in Celery; `--broker` sets the first one."""
@@ -62,10 +64,15 @@ def require_own_broker(url: str) -> None:
 
 
 def prepare(name: str) -> None:
-    """Prepare for a subcommand: late errors are one line, too, and Flower listens on loopback unless configured otherwise."""
+    """Prepare for a subcommand: late errors are one line, too.
+
+    Flower listens on loopback unless configured otherwise, and takes its login from a file, too.
+    """
     sys.excepthook = _show_flower_error if name == FLOWER else _show_error
     if name == FLOWER:
         os.environ.setdefault(FLOWER_ADDRESS, LOOPBACK)
+        if login := read_secret(os.environ, FLOWER_LOGIN):
+            os.environ[FLOWER_LOGIN] = login
 
 
 def _end(error: BotticelliError) -> NoReturn:

@@ -14,7 +14,9 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
+from botticelli.errors import SettingsError
 from botticelli.settings import UrlFault, checked_url
+from botticelli.settings.sources.secret_values import read_secret
 from botticelli.settings.urls import ESCAPES
 
 PROXY_SCHEMES = ("http", "https", "socks5", "socks5h")
@@ -38,20 +40,34 @@ class Fault:
 
 
 def secret(environ: Mapping[str, str], name: str) -> str:
-    """Return a key without the white space and line ends that files and shells put around it."""
-    return environ.get(name, "").strip()
+    """Return a key from its variable or its file; "" where there is none, and where `header_fault` says why.
+
+    White space and line ends, which files and shells put around it, are removed.
+    """
+    try:
+        return read_secret(environ, name)
+    except SettingsError:
+        return ""
 
 
 def header_fault(environ: Mapping[str, str], names: Iterable[str], lines: Iterable[str] = ()) -> Fault | None:
     """Return the first variable whose text can't be sent in a header; those in `lines` hold one header per line."""
-    texts = [(name, secret(environ, name)) for name in names]
-    for name, text in texts + [(name, secret(environ, name).replace("\n", " ")) for name in lines]:
-        match = SENDABLE.match(text)
-        sendable = match.end() if match else 0
-        if sendable < len(text):
-            problem = f"the key in {name} has characters that a header can't carry (character {sendable + 1})"
-            return Fault(name, problem, "copy it again, without typographic quotes, line ends or invisible characters")
-    return None
+    try:
+        texts = [(name, read_secret(environ, name)) for name in names]
+        texts += [(name, read_secret(environ, name).replace("\n", " ")) for name in lines]
+    except SettingsError as error:
+        return Fault(error.where, error.what, error.do)
+    return next(filter(None, (unsendable(name, text) for name, text in texts)), None)
+
+
+def unsendable(name: str, text: str) -> Fault | None:
+    """Return what keeps the key in `name` from being sent in a header."""
+    match = SENDABLE.match(text)
+    sendable = match.end() if match else 0
+    if sendable == len(text):
+        return None
+    problem = f"the key in {name} has characters that a header can't carry (character {sendable + 1})"
+    return Fault(name, problem, "copy it again, without typographic quotes, line ends or invisible characters")
 
 
 def url_fault(environ: Mapping[str, str], names: Iterable[str]) -> Fault | None:

@@ -60,6 +60,12 @@ def remember(secret: str) -> None:
         _Pieces.current = None
 
 
+def remember_value(value: str) -> None:
+    """Mask from now on what is secret in the value of a file: the password of a URL, else the whole of it."""
+    for secret in _parts_of(value):
+        remember(secret)
+
+
 def masked(text: str, *, fresh: bool = True) -> str:
     """Return `text` with its secrets masked. Without `fresh`, environment variables may be read up to a second ago."""
     for pattern in _KNOWN:

@@ -94,6 +94,8 @@ class FakeProvider:
     """Name of the error that answers token counting, optionally with `:SECONDS`; empty: tokens are counted."""
     echo_headers: tuple[str, ...] = ()
     """Names of request headers that every error repeats, as a server does that is careless with keys."""
+    valid_key: str = ""
+    """The only key that is accepted; any other is answered with 401. Empty: all are."""
     choose: Callable[[dict[str, Any], str], str | RawAnswer] | None = None
     """Chooses the answer by body and path, in place of the script: a word of the script, or a body."""
 
@@ -255,7 +257,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _generate(self, body: Any, at: float, path: str) -> None:
         """Answer as the next word of the script says, or with 429 when a limit is reached."""
-        answer = self.provider.chosen(body, path)
+        answer = self.provider.chosen(body, path) if self._has_valid_key() else "401"
         if isinstance(answer, RawAnswer):
             return self._raw(body, at, answer)
         word, _, number = answer.partition(":")
@@ -274,6 +276,10 @@ class _Handler(BaseHTTPRequestHandler):
             return self._break(word)
         streams = body.get("stream") or path.endswith(":streamGenerateContent")
         return self._whole(content, streams=bool(streams), drip_seconds=float(number) if word == "drip" else 0.0)
+
+    def _has_valid_key(self) -> bool:
+        sent = (self.headers.get(name) for name in ("authorization", "x-api-key", "x-goog-api-key"))
+        return not self.provider.valid_key or any(key and key.endswith(self.provider.valid_key) for key in sent)
 
     def _whole(self, content: AnswerContent, *, streams: bool, drip_seconds: float) -> None:
         """Send the answer in one body, or as a stream."""

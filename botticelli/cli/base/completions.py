@@ -107,7 +107,7 @@ def _one_line(text: str) -> str:
 def _database_url(ctx: click.Context) -> str | None:
     """Return the URL of the configured server, else of the embedded one while its socket exists."""
     _, tree = _settings_file(ctx)
-    named = _flags(ctx).get("database.url") or next(filter(None, map(os.environ.get, _URLS)), None)
+    named = _flags(ctx).get("database.url") or next(filter(None, map(_secret, _URLS)), None)
     url = named or tree.get("database", {}).get("url")
     if url is None:
         from botticelli.services.files.paths import Paths
@@ -118,6 +118,12 @@ def _database_url(ctx: click.Context) -> str | None:
             return None
         url = paths.database_url
     return f"postgresql://{str(url).partition('://')[2]}"
+
+
+def _secret(name: str) -> str:
+    from botticelli.settings.sources.secret_values import read_secret
+
+    return read_secret(os.environ, name)
 
 
 _URLS = ("BOTTICELLI_DATABASE__URL", "BOTTICELLI_DATABASE_URL", "DATABASE_URL")

@@ -21,7 +21,7 @@ from botticelli.cli.base.error_lines import described
 from botticelli.cli.system.limit_checks import old_figures
 from botticelli.cli.system.model_facts import model_facts
 from botticelli.cli.system.notice_checks import target_lines
-from botticelli.drivers import Driver, ReportsReadiness
+from botticelli.drivers import Driver, ReadsKey, ReportsReadiness
 from botticelli.errors import BotticelliError
 from botticelli.loading.app_folder import app_folder
 from botticelli.platforms import Configurable
@@ -190,8 +190,9 @@ def _driver(driver: Driver, name: str, *, is_configured: bool) -> Finding:
     if readiness.has_key is not None:
         parts.append(f"{keys} is {'set' if readiness.has_key else 'not set'}")
     parts += [f"base_url {shown_url(readiness.base_url)}"] if readiness.base_url else []
-    if readiness.fault is not None:
-        return Finding("driver", "fail", ", ".join([*parts, readiness.fault]), "correct the variable")
+    fault = driver.key_fault() if isinstance(driver, ReadsKey) and readiness.has_key else readiness.fault
+    if fault is not None:
+        return Finding("driver", "fail", ", ".join([*parts, fault]), "correct that")
     needs_key = readiness.has_key is False and readiness.base_url is None
     do = readiness.sdk_missing or (f"set {keys} to use it" if needs_key else "")
     is_used = is_configured or bool(readiness.has_key)

@@ -79,7 +79,9 @@ class Translator:
             transient.too_steep = not TOO_STEEP.isdisjoint(collect_details(answer.body).codes)
             return transient
         elsewhere = verdict not in SAME_EVERYWHERE
-        return DriverTerminal(message, where=self.where, do=remedy(verdict, self.key_name), elsewhere=elsewhere)
+        terminal = DriverTerminal(message, where=self.where, do=remedy(verdict, self.key_name), elsewhere=elsewhere)
+        terminal.refused_key = verdict is Verdict.KEY
+        return terminal
 
     def of_failure(self, failure: Failure, headers: Mapping[str, str]) -> DriverError:
         """Translate a failed answer with status 200.

@@ -131,3 +131,10 @@ class ReportsReadiness(Protocol):
     def readiness(self) -> Readiness:
         """Report readiness without a request and without importing the SDK. Never contains a key."""
         ...
+
+
+@runtime_checkable
+class ReadsKey(Protocol):
+    def key_fault(self) -> str | None:
+        """Read the key now, also where a command prints it; return what is wrong with it, without the key."""
+        ...

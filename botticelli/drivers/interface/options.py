@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, Self, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from botticelli.drivers.interface.protocol import GenerateRequest
 from botticelli.errors import SettingsError
 from botticelli.settings import did_you_mean, http_url, in_plain_words
 from botticelli.settings.seconds import Seconds
+from botticelli.settings.sources.secret_command import split_command
 
 Options = TypeVar("Options", bound=BaseModel)
 
@@ -23,6 +24,11 @@ def _variable_name(name: str) -> str:
     return name
 
 
+def _command(value: Any) -> Any:
+    """Split a command that is written as one text; a list is taken word by word."""
+    return split_command(value) if isinstance(value, str) else value
+
+
 class SdkOptions(BaseModel):
     """Options of every driver that uses an SDK."""
 
@@ -32,6 +38,8 @@ class SdkOptions(BaseModel):
     """Another server that speaks the provider's protocol. It may need no key."""
     api_key_env: Annotated[str, AfterValidator(_variable_name)] | None = None
     """Name of the environment variable that holds the key. The key itself is never a setting."""
+    api_key_command: Annotated[tuple[str, ...], BeforeValidator(_command)] = ()
+    """Command that prints the key, run without a shell when the key is needed, and again when the provider refuses it."""
     timeout_seconds: Seconds = Field(default=120, gt=0)
     """Limit for the whole answer, and for every single wait for a part of it."""
     flex_timeout_seconds: Seconds = Field(default=900, gt=0)
@@ -46,6 +54,12 @@ class SdkOptions(BaseModel):
     """Stream the answer, so that it is visible while it grows. Unset: only from the provider's own server."""
     accepted_finish_reasons: tuple[str, ...] = ()
     """Further finish reasons, in the provider's words, that count as a complete answer. Others fail the act."""
+
+    @model_validator(mode="after")
+    def _one_source_of_the_key(self) -> Self:
+        if self.api_key_env and self.api_key_command:
+            raise ValueError("api_key_env and api_key_command are both set; remove one of them")
+        return self
 
     def call_seconds(self, request: GenerateRequest) -> float:
         """Return the limit for the answer to a request."""

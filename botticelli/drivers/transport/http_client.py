@@ -57,32 +57,35 @@ def timeouts(options: SdkOptions) -> httpx2.Timeout:
 
 
 class PerProcessClient(Generic[Client]):
-    """Keeps one client per process: a connection opened before a fork must not be used after it."""
+    """Keeps one client per process and key: a connection opened before a fork must not be used after it.
+
+    The client of a former key stays until `close`, since calls of other threads may still use it.
+    """
 
     def __init__(self, socket: Callable[[], Path] | None = None) -> None:
         """Initialise without a client. `socket` returns a local server's Unix socket; called at the first use."""
         self._socket = socket
         self._lock = threading.Lock()
-        self._clients: list[tuple[int, httpx2.Client, Client]] = []
-        """Entries by process; a parent's entry stays, so that nothing closes its sockets."""
+        self._clients: list[tuple[tuple[int, str], httpx2.Client, Client]] = []
+        """Entries by process and key; a parent's entry stays, so that nothing closes its sockets."""
 
     def get(
         self,
-        pid: int,
+        owner: tuple[int, str],
         options: SdkOptions,
         make: Callable[[httpx2.Client], Client],
         require_network: Callable[[], None] = lambda: None,
     ) -> Client:
-        """Return the client of process `pid`. Calls `require_network` before creating one that leaves this machine."""
+        """Return the client of a process and a key. Calls `require_network` before creating one for another machine."""
         with self._lock:
-            if not self._clients or self._clients[-1][0] != pid:
+            if not self._clients or self._clients[-1][0] != owner:
                 if self._socket is None:
                     require_network()
                 http = http_client(options, self._socket() if self._socket else None)
-                self._clients.append((pid, http, make(http)))
+                self._clients.append((owner, http, make(http)))
             return self._clients[-1][2]
 
     def close(self, pid: int) -> None:
         with self._lock:
-            if self._clients and self._clients[-1][0] == pid:
+            while self._clients and self._clients[-1][0][0] == pid:
                 self._clients.pop()[1].close()

@@ -171,9 +171,8 @@ class DiscordPlatform:
         fault = connection_fault()
         if fault is not None:
             raise PlatformError(f"no request can be sent: {fault.where}: {fault.what}", do=fault.do)
-        token = secret(os.environ, TOKEN)
         global_limits = GlobalLimits(self._place.limiter if self._place else None, self._options, self.name)
-        self._http = Client(token, self._options, self._place, global_limits)
+        self._http = Client(lambda: secret(os.environ, TOKEN), self._options, self._place, global_limits)
         return self._http
 
     def violation(self, args: Mapping[str, Any]) -> tuple[str, str, str] | None:

@@ -8,9 +8,12 @@ from dataclasses import dataclass
 
 from botticelli.settings.origins import PREFIX, SHORT_NAMES
 from botticelli.settings.published_limits import published_providers
+from botticelli.settings.sources.secret_values import FILE_SUFFIX, read_secret
 
 TIER = "_TIER"
 """Suffix of `<PROVIDER>_TIER`, which names a provider's tier; it has no effect for a provider that is not used."""
+SECRET_NAMES = SHORT_NAMES | {f"{PREFIX}DATABASE__URL": "database.url", f"{PREFIX}REDIS__URL": "redis.url"}
+"""Variables whose value may be given as a file, by `NAME_FILE`."""
 NOT_SETTINGS = ("BOTTICELLI_HOME", "BOTTICELLI_CONFIG", "BOTTICELLI_FAILPOINTS")
 NOT_SETTINGS_PREFIXES = ("BOTTICELLI_VAR_", "BOTTICELLI_TEST_")
 _SERVICE_LINKS = (
@@ -33,8 +36,16 @@ class Variable:
 
 
 def variables(environ: Mapping[str, str]) -> Iterator[Variable]:
-    """Yield all settings of the environment, the general names (DATABASE_URL) first so that ours win."""
+    """Yield all settings of the environment, the general names (DATABASE_URL) first so that ours win.
+
+    Raises SettingsError for the file of a secret that can't be read.
+    """
     for name in sorted(environ, key=lambda name: (name.startswith(PREFIX), name)):
+        secret_name = name.removesuffix(FILE_SUFFIX)
+        if name.endswith(FILE_SUFFIX) and secret_name in SECRET_NAMES:
+            if environ[name].strip():
+                yield Variable(SECRET_NAMES[secret_name], read_secret(environ, secret_name), name)
+            continue
         key = _key_of(name, environ[name])
         if key is not None:
             yield Variable(key, environ[name], name)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from botticelli.carousel.checks.command_checks import check_commands
-from botticelli.errors import NarrativeError
+from botticelli.errors import NarrativeError, PlatformError
 from botticelli.runtime.process import Runtime
-from botticelli.testing.discord import GUILD, USER, FakeDiscord
+from botticelli.testing.discord import GUILD, TOKEN, USER, FakeDiscord
 from tests.support.commands import act, create, play, state
 from tests.support.narratives import loaded, narrative_text, perform_all, start
 
@@ -82,3 +83,22 @@ def test_rendered_argument_is_checked_again(on_discord: OnDiscord, discord: Fake
     assert run.status == "failed"
     assert "channel_id must be an id" in (run.reason or "")
     assert discord.requests == []
+
+
+def test_token_of_a_file_is_read_again_after_a_refusal(
+    on_discord: OnDiscord, discord: FakeDiscord, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "token"
+    file.write_text(TOKEN)
+    monkeypatch.delenv("DISCORD_TOKEN")
+    monkeypatch.setenv("DISCORD_TOKEN_FILE", str(file))
+    platform = on_discord().platforms.get("discord")
+    arguments = {"guild_id": GUILD}
+    assert platform.execute("channels.list", arguments, "1")
+    discord.token = "test-token-after-the-rotation"
+    for _ in range(2):
+        with pytest.raises(PlatformError, match="401"):
+            platform.execute("channels.list", arguments, "2")
+    file.write_text(f"{discord.token}\n")
+    assert platform.execute("channels.list", arguments, "3")
+    assert [request.status for request in discord.requests] == [200, 401, 200]

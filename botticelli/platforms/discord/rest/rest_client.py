@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib.metadata import version
 from typing import Any
 from urllib.parse import quote
@@ -37,9 +37,14 @@ class Client:
     """Sends requests. Reads are repeated after errors; a write only if Discord said it wasn't performed (429)."""
 
     def __init__(
-        self, token: str, options: Mapping[str, Any], place: PlatformContext | None, global_limits: GlobalLimits
+        self,
+        read_token: Callable[[], str],
+        options: Mapping[str, Any],
+        place: PlatformContext | None,
+        global_limits: GlobalLimits,
     ) -> None:
-        self._token = SecretStr(token)
+        self._read_token = read_token
+        self._token = SecretStr(read_token())
         self._inline_wait_seconds = place.inline_wait_seconds if place else 5.0
         self._buckets = Buckets(place)
         self._global_limits = global_limits
@@ -103,8 +108,25 @@ class Client:
         threading.Event().wait(seconds)
 
     def _once(self, request: Request) -> Answer:
-        if time.monotonic() < self._refused_until:
-            raise PlatformError("Discord refused the token a moment ago (401)", do="check DISCORD_TOKEN, then restart")
+        """Send a request. When Discord refuses the token and another one is there now, send it again with that one."""
+        if time.monotonic() < self._refused_until and not self._renewed():
+            raise PlatformError("Discord refused the token a moment ago (401)", do="check the token in DISCORD_TOKEN")
+        answer = self._sent(request)
+        if answer.status == 401 and self._renewed():
+            answer = self._sent(request)
+        if answer.status == 401:
+            self._refused_until = time.monotonic() + REFUSED_SECONDS
+        return answer
+
+    def _renewed(self) -> bool:
+        """Read the token again; return whether it is another one."""
+        token = self._read_token()
+        if not token or token == self._token.get_secret_value():
+            return False
+        self._token, self._refused_until = SecretStr(token), 0.0
+        return True
+
+    def _sent(self, request: Request) -> Answer:
         headers = {"Authorization": f"Bot {self._token.get_secret_value()}"}
         if request.reason:
             headers["X-Audit-Log-Reason"] = quote(request.reason, safe=" =")
@@ -123,8 +145,6 @@ class Client:
             raise PlatformError(f"the arguments can't be sent as a request ({type(error).__name__})") from None
         answer = self._answer(sent, request)
         self._global_limits.learn(answer.status, answer.headers.get("x-ratelimit-scope"))
-        if answer.status == 401:
-            self._refused_until = time.monotonic() + REFUSED_SECONDS
         return answer
 
     def _answer(self, sent: httpx2.Request, request: Request) -> Answer:
