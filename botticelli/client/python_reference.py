@@ -28,7 +28,7 @@ a `Client`, and `run_id` the id of a run.
 """
 GROUPS = {
     "Enqueue": ("enqueue", "fork"),
-    "Read": ("get", "runs", "status", "result", "outputs", "wait", "watch", "diagnose"),
+    "Read": ("get", "runs", "status", "result", "outputs", "wait", "watch", "progress", "diagnose"),
     "Control": ("pause", "resume", "cancel", "retry", "prune"),
     "Effects": ("effects", "approve", "reject"),
     "Budgets": ("pause_budget", "resume_budget"),
@@ -49,7 +49,8 @@ GROUPS = {
 """The methods of the client by what they are for."""
 INPUTS = ("EnqueueOptions", "RunFilter", "ScheduleOptions")
 RESULTS = (
-    *("RunResult", "IterationResult", "ActResult", "Run", "Effect", "Diagnosis", "Event"),
+    *("RunResult", "IterationResult", "ActResult", "Run", "Effect", "Progress", "BindingWindow", "Diagnosis"),
+    *("Event",),
     *("Schedule", "ScheduleChange", "ScheduleView", "FiringView", "UpcomingTime", "ScheduleReasons", "Backfill"),
     *("SchedulesForecast", "ScheduleForecast", "PlannedRun"),
 )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from botticelli.client.client import Client
-    from botticelli.client.values import Diagnosis, Effect, Event, RunResult
+    from botticelli.client.values import Diagnosis, Effect, Event, Progress, RunResult
     from botticelli.statuses import EffectStatus, RunStatus
 
 
@@ -40,6 +40,9 @@ class RunHandle:
 
     def watch(self, *, since: int = 0) -> Iterator[Event]:
         return self._client.watch(self.id, since=since)
+
+    def progress(self) -> Progress:
+        return self._client.progress(self.id)
 
     def diagnose(self) -> Diagnosis:
         return self._client.diagnose(self.id)

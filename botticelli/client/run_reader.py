@@ -10,7 +10,7 @@ from botticelli.client.client_session import Session
 from botticelli.errors import BotticelliError, NotFound
 
 if TYPE_CHECKING:
-    from botticelli.client.values import Diagnosis, Event, Run, RunFilter, RunResult
+    from botticelli.client.values import Diagnosis, Event, Progress, Run, RunFilter, RunResult
     from botticelli.statuses import RunStatus
 
 POLL_SECONDS = 0.2
@@ -114,6 +114,19 @@ class RunReader(Session):
 
         with self._connected() as runtime:
             yield from watch(runtime, run_id, poll_seconds=POLL_SECONDS, since=since)
+
+    def progress(self, run_id: str) -> Progress:
+        """Return how far a run is: rows done of rows, pace, time left, the window that binds, cost, causes of failures.
+
+            progress = client.progress(run_id)
+            print(progress.done, progress.total, progress.per_minute, progress.eta_seconds)
+
+        Raises NotFound for a run that no worker has accepted.
+        """
+        from botticelli.monitoring.progress import read_progress
+
+        with self._connected() as runtime:
+            return read_progress(runtime, run_id)
 
     def diagnose(self, run_id: str) -> Diagnosis:
         """Explain why a run is in its present state.

@@ -31,7 +31,7 @@ from botticelli.store.runs.effect_rows import (
     WaitingEffect,
 )
 from botticelli.store.runs.effects import Effects
-from botticelli.store.runs.items import Item, Items, ItemStatus, NewItem
+from botticelli.store.runs.items import Item, Items, ItemStatus, NewItem, batch_rows
 from botticelli.store.runs.iterations import (
     Claim,
     ClaimKey,
@@ -39,6 +39,7 @@ from botticelli.store.runs.iterations import (
     Iteration,
     Iterations,
     Open,
+    Pace,
     RunIntent,
     Unclaimed,
 )
@@ -109,6 +110,7 @@ __all__ = [
     "Origin",
     "Override",
     "OverridesCache",
+    "Pace",
     "PastCalls",
     "PastUsage",
     "Probe",
@@ -133,6 +135,7 @@ __all__ = [
     "Transaction",
     "Unclaimed",
     "WaitingEffect",
+    "batch_rows",
     "escape_segment",
 ]
 

@@ -17,7 +17,7 @@ from botticelli.rows.lists import ListSource, SpooledSource
 from botticelli.rows.row import RowSource
 from botticelli.runtime.process import Runtime
 from botticelli.settings.demands import Demands, strictest_tables
-from botticelli.store import ActRow, Item, Iteration, Tables, Transaction
+from botticelli.store import ActRow, Item, Iteration, Tables, Transaction, batch_rows
 
 PAGE = 500
 """Iterations of an earlier run that are read at once."""
@@ -84,7 +84,7 @@ def outputs_of(runtime: Runtime, run_id: str, act: str | None) -> RowSource:
     if not run.is_final:
         do = "wait for its end, or cancel it"
         raise InvalidInput(f"run {run.id} is {run.status}: its outputs are not complete", where="foreach", do=do)
-    batch = int((snapshot.get("carousel") or {}).get("batch_rows") or 1)
+    batch = batch_rows(snapshot)
     return SpooledSource(_outputs(runtime, run.id, act, batch), f"run {run.id}")
 
 

@@ -9,9 +9,9 @@ from typing import Any
 from botticelli.budget import Scope, Ticket
 from botticelli.budget.limits import multiplied
 from botticelli.budget.tiers import model_names
-from botticelli.cli.follow.budget_bars import scopes_of
 from botticelli.drivers import Driver, ModelName, ReportsReadiness
 from botticelli.errors import NotFound, SettingsError
+from botticelli.monitoring.progress import scopes_of
 from botticelli.runtime.process import Runtime
 from botticelli.statuses import UNFINISHED
 from botticelli.store import RunFilter

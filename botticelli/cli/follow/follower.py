@@ -11,15 +11,14 @@ from redis import exceptions as redis_errors
 from sqlalchemy import exc as sql_errors
 
 from botticelli import services
-from botticelli.budget import ScopeUsage
 from botticelli.carousel import pause
 from botticelli.cli.base.context import Invocation
 from botticelli.cli.base.signals import SignalCounter
-from botticelli.cli.follow.budget_bars import BudgetBars
 from botticelli.cli.follow.plain_views import SilentView
 from botticelli.cli.follow.view import RunSnapshot, View
 from botticelli.cli.follow.worker_supervisor import WorkerSupervisor
 from botticelli.errors import ServiceUnavailable
+from botticelli.monitoring.progress import ProgressReader
 from botticelli.monitoring.watch import RunUpdate, Watcher
 from botticelli.store import Run
 
@@ -59,8 +58,8 @@ class Follower:
         self._signals = signals
         self._pauses = pauses
         self._watcher = Watcher(run_id, self._runtime.events, since)
-        self._budget_bars = BudgetBars(self._runtime, run_id)
-        self._began: tuple[float, int] | None = None
+        self._progress = ProgressReader(self._runtime, run_id)
+        self._updated_at = time.monotonic()
         self._outage_began_at: float | None = None
         self._rests = 0
         self._is_pausing = False
@@ -109,30 +108,22 @@ class Follower:
         try:
             for event in look.events:
                 self.view.event(event)
-            if look.run is not None and self.view.is_live:
+            if look.run is not None and self._is_update_due:
                 self.view.update(self._snapshot(look.run, look.performing))
+                self._updated_at = time.monotonic()
         except OSError:  # the terminal or the pipe is gone
             self.view = SilentView()
             self._signals.add()
 
+    @property
+    def _is_update_due(self) -> bool:
+        return time.monotonic() - self._updated_at >= self.view.update_seconds
+
     def _snapshot(self, run: Run, performing: int) -> RunSnapshot:
-        usage: tuple[ScopeUsage, ...] = ()
-        failures: tuple[tuple[str, int], ...] = ()
-        if not run.is_final:
-            with self._runtime.store.transaction() as tx:
-                usage = self._budget_bars.read(tx)
-                failures = tx.iterations.failures(run.id).causes if run.failed else ()
-        limit = self._seconds_each(run)
-        return RunSnapshot(
-            run,
-            performing,
-            usage,
-            tuple(self._budget_bars.models),
-            self._workers(),
-            eta_seconds(run, limit),
-            60 / limit if limit else None,
-            failures,
-        )
+        with self._runtime.store.transaction() as tx:
+            progress = self._progress.read(tx, run, performing)
+        reader = self._progress
+        return RunSnapshot(run, performing, reader.usage, tuple(reader.models), self._workers(), progress)
 
     def _pause(self) -> None:
         if not self._is_pausing:
@@ -160,21 +151,3 @@ class Follower:
         return {None: "", 0: "no worker is alive", 1: "1 worker"}.get(
             self._supervisor.others, f"{self._supervisor.others} workers"
         )
-
-    def _seconds_each(self, run: Run) -> float | None:
-        """Return the seconds per iteration since the first poll; None before an iteration has finished."""
-        attempted = run.succeeded + run.failed
-        if self._began is None:
-            self._began = time.monotonic(), attempted
-        began_at, before = self._began
-        return (time.monotonic() - began_at) / (attempted - before) if attempted > before else None
-
-
-def eta_seconds(run: Run, seconds_each: float | None) -> float | None:
-    """Estimate the seconds until the run ends, including the wait of a waiting run; None while unknown."""
-    if seconds_each is None or run.status not in ("running", "waiting"):
-        return None
-    left = seconds_each * (run.iterations - run.succeeded - run.failed)
-    if run.status == "waiting" and run.due_at is not None:
-        left += max(0.0, (run.due_at - run.now).total_seconds())
-    return left

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from contextlib import suppress
 from datetime import timedelta
 
@@ -12,22 +11,21 @@ from rich.live import Live
 from rich.panel import Panel
 from rich.text import Text
 
-from botticelli.budget import ScopeUsage
 from botticelli.carousel import result_of
 from botticelli.carousel.result import outcome_text
 from botticelli.cli.base.formatting import duration, gauge, money, number, one_line, safe, short
 from botticelli.cli.base.layout import wrapped
 from botticelli.cli.follow.budget_bars import gauge_lines
+from botticelli.cli.follow.progress_lines import binding_lines, failure_lines
 from botticelli.cli.follow.summary import done_text, next_steps, summary
 from botticelli.cli.follow.view import RunSnapshot
+from botticelli.monitoring.progress import NEAR_LIMIT as NEAR
+from botticelli.monitoring.progress import Progress
 from botticelli.monitoring.watch import Event
 from botticelli.store import Run
 
 BAR_CHARACTERS = 30
-CAUSE_CHARACTERS = 100
 PROGRESS, USED, NEAR_LIMIT, HELD, FREE = "cyan", "green", "red", "yellow", "dim"
-NEAR = 0.9
-"""Share of a window, used or held, from which it counts as near its limit."""
 MAX_WIDTH = 120
 ECHO_CHARACTERS = 5
 """Space beside the panel for the `^C` that a terminal prints; a line it wraps could not be redrawn."""
@@ -38,7 +36,7 @@ OFFLINE = "the echo driver answers: no model is called"
 class PanelView:
     """Redraws a panel at each update; replaces it by the summary when the run has ended."""
 
-    is_live = True
+    update_seconds = 0.0
 
     def __init__(self, console: Console | None = None) -> None:
         self._console = console or Console(highlight=False, emoji=False)
@@ -78,7 +76,7 @@ class PanelView:
 def render(snapshot: RunSnapshot, last: Event | None, width: int) -> Panel:
     """Render the panel for a snapshot; long lines are wrapped, never cut."""
     inner = width - 4
-    lines = [*_figures(snapshot), *_failures(snapshot), *_state(snapshot), *_output(snapshot, last, inner)]
+    lines = [*_figures(snapshot), *failure_lines(snapshot.progress), *_state(snapshot), *_output(snapshot, last, inner)]
     body = _coloured("\n".join(piece for line in lines for piece in wrapped(line, inner)))
     title = Text(f"{safe(snapshot.run.narrative)} · run {short(snapshot.run.id)}")
     title.truncate(max(1, width - 6), overflow="ellipsis")
@@ -101,21 +99,22 @@ def _coloured(text: str) -> Text:
 def _figures(snapshot: RunSnapshot) -> list[str]:
     run, result = snapshot.run, result_of(snapshot.run)
     bar = gauge(result.iterations_attempted, snapshot.performing, run.iterations, BAR_CHARACTERS)
-    unit = "rows" if run.rows == run.iterations else "iterations"
-    rate = f"  {snapshot.per_minute:.1f} {unit}/min" if snapshot.per_minute is not None else ""
-    eta = f"  ETA {duration(snapshot.eta_seconds)}" if snapshot.eta_seconds is not None else ""
+    progress = snapshot.progress
+    rate = f"  {progress.per_minute:,.1f} {progress.unit}/min" if progress and progress.per_minute is not None else ""
+    eta = f"  ETA {duration(progress.eta_seconds)}" if progress and progress.eta_seconds is not None else ""
     lines = [
         f"{bar}  {done_text(run)}{_copied(run)}",
         f"succeeded {number(run.succeeded)}  failed {number(run.failed)}  performing {snapshot.performing}"
         f"  elapsed {duration(result.duration_seconds)}{rate}{eta}",
-        f"tokens {number(run.input_tokens)} in, {number(run.output_tokens)} out  cost {money(run.cost_usd)}{_projected(run)}",
+        f"tokens {number(run.input_tokens)} in, {number(run.output_tokens)} out"
+        f"  cost {money(run.cost_usd)}{_projected(progress)}",
     ]
     if run.max_tokens_total is not None:
         cap = run.max_tokens_total
         lines.append(
             f"this run's cap {gauge(run.used_tokens, 0, cap)} {number(run.used_tokens)} of {number(cap)} tokens"
         )
-    return [*lines, *gauge_lines(snapshot.usage), *_binding(snapshot.usage)]
+    return [*lines, *gauge_lines(snapshot.usage), *binding_lines(progress)]
 
 
 def _copied(run: Run) -> str:
@@ -125,29 +124,10 @@ def _copied(run: Run) -> str:
     return f", {number(run.admissible)} of {number(run.iterations)} copied"
 
 
-def _binding(usages: Sequence[ScopeUsage]) -> list[str]:
-    """Name the window that is fullest, once it is near its limit: it sets the pace of the run."""
-    shares = [
-        ((window.used + window.held) / window.window.limit, window.window.name, usage.scope)
-        for usage in usages
-        for window in usage.windows
-        if window.window.limit
-    ]
-    share, name, scope = max(shares, default=(0.0, "", ""))
-    return [f"binding: {name} of {safe(scope)}, {min(1.0, share):.0%} claimed"] if share >= NEAR else []
-
-
-def _projected(run: Run) -> str:
-    """Project the cost of the whole run from the iterations done so far."""
-    attempted = run.succeeded + run.failed
-    if not attempted or attempted >= run.iterations or run.cost_usd is None:
-        return ""
-    return f", about {money(run.cost_usd / attempted * run.iterations)} in all"
-
-
-def _failures(snapshot: RunSnapshot) -> list[str]:
-    """Format the causes of failures with their counts, most frequent first."""
-    return [f"failed {number(count)} x: {one_line(error, CAUSE_CHARACTERS)}" for error, count in snapshot.failures]
+def _projected(progress: Progress | None) -> str:
+    """Say what the whole run may cost, by the iterations done so far."""
+    cost_usd = progress.projected_cost_usd if progress else None
+    return "" if cost_usd is None else f", about {money(cost_usd)} in all"
 
 
 def _state(snapshot: RunSnapshot) -> list[str]:

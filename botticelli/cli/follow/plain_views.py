@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from botticelli.cli.base.formatting import duration, is_terminal, iterations, number, one_line, safe
-from botticelli.cli.base.json_output import print_json
+from botticelli.cli.base.json_output import plain, print_json
+from botticelli.cli.follow.progress_lines import failure_lines, progress_line
 from botticelli.cli.follow.summary import next_steps, summary
 
 if TYPE_CHECKING:
@@ -18,19 +19,22 @@ if TYPE_CHECKING:
     from botticelli.store import Run
 
 OUTPUT_CHARACTERS = 100
+PROGRESS_SECONDS = 30.0
+"""How often the progress is printed."""
 
 
 class PlainView:
     """Prints a line for each event."""
 
-    is_live = False
+    update_seconds = PROGRESS_SECONDS
 
     def event(self, event: Event) -> None:
         if line := event_line(event):
             click.echo(line)
 
     def update(self, snapshot: RunSnapshot) -> None:
-        pass
+        if snapshot.progress is not None and not snapshot.run.is_final:
+            click.echo("\n".join([progress_line(snapshot.progress), *failure_lines(snapshot.progress)]))
 
     def note(self, text: str) -> None:
         with suppress(OSError):  # the terminal may be gone
@@ -53,6 +57,12 @@ class JsonView(PlainView):
         self._is_finished = event.event == "run_finished"
         print_json(event.as_json())
 
+    def update(self, snapshot: RunSnapshot) -> None:
+        from botticelli.monitoring.watch import Event
+
+        if snapshot.progress is not None and not snapshot.run.is_final:
+            self.event(Event("progress", snapshot.run.id, plain(snapshot.progress)))
+
     def end(self, run: Run) -> None:
         from botticelli.monitoring.watch import Event, result_data
 
@@ -66,6 +76,9 @@ class SilentView(PlainView):
     """Prints nothing; replaces a view whose terminal or pipe is gone."""
 
     def event(self, event: Event) -> None:
+        pass
+
+    def update(self, snapshot: RunSnapshot) -> None:
         pass
 
     def note(self, text: str) -> None:

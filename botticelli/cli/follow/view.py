@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from botticelli.budget import ScopeUsage
+    from botticelli.monitoring.progress import Progress
     from botticelli.monitoring.watch import Event
     from botticelli.store import Run
 
@@ -20,18 +21,14 @@ class RunSnapshot:
     usage: tuple[ScopeUsage, ...] = ()
     models: tuple[str, ...] = ()
     workers: str = ""
-    eta_seconds: float | None = None
-    per_minute: float | None = None
-    """Iterations finished per minute, since following began."""
-    failures: tuple[tuple[str, int], ...] = ()
-    """The most frequent causes of failures with their counts."""
+    progress: Progress | None = None
 
 
 class View(Protocol):
     """Receives events, snapshots and notes of a followed run."""
 
-    is_live: bool
-    """Whether `update` is called several times a second."""
+    update_seconds: float
+    """How often `update` is called while the run goes on; 0: several times a second."""
 
     def event(self, event: Event) -> None: ...
 

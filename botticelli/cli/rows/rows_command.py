@@ -68,6 +68,8 @@ def run_with_rows(run: Run) -> Run:
 
 def iteration_of_key(store: Store, run_id: str, key: str) -> int:
     """Return the iteration that performs the row with this key. NotFound, InvalidInput for several."""
+    from botticelli.store import batch_rows
+
     with store.transaction() as tx:
         run = run_with_rows(tx.runs.get(run_id))
         items = tx.items.of_key(run_id, key)
@@ -78,11 +80,6 @@ def iteration_of_key(store: Store, run_id: str, key: str) -> int:
         numbers = ", ".join(number(item.number) for item in items[:5])
         raise InvalidInput(f"{len(items):,} rows have this key: {numbers}", do="name one by --iteration")
     return (items[0].number - 1) // batch + 1
-
-
-def batch_rows(snapshot: Any) -> int:
-    """Return how many rows one iteration of the run has."""
-    return int((snapshot.get("carousel") or {}).get("batch_rows") or 1)
 
 
 def _lines(store: Store, run: Run, statuses: Sequence[str], key: str | None) -> Iterator[Line]:
@@ -97,6 +94,8 @@ def _lines(store: Store, run: Run, statuses: Sequence[str], key: str | None) -> 
 
 
 def _items(store: Store, run: Run, statuses: Sequence[str], key: str | None) -> Iterator[Line]:
+    from botticelli.store import batch_rows
+
     with store.transaction() as tx:
         batch = batch_rows(tx.runs.snapshot(run.id).narrative)
         numbers = None if key is None else [item.number for item in tx.items.of_key(run.id, key)]

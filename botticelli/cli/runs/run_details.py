@@ -13,10 +13,13 @@ from botticelli.carousel.result import outcome_text
 from botticelli.cli.base.formatting import duration, moment, money, number, one_line, safe, short
 from botticelli.cli.base.json_output import as_json, plain
 from botticelli.cli.base.layout import table, wrapped
+from botticelli.cli.follow.progress_lines import failure_lines, progress_line
 from botticelli.cli.follow.summary import summary, usage_text
 from botticelli.errors import NotFound
+from botticelli.monitoring.progress import Progress, read_progress
 from botticelli.pricing import STANDARD
-from botticelli.store import REJECTED, ActRow, Iteration, Run, RunAction, Store
+from botticelli.runtime.process import Runtime
+from botticelli.store import REJECTED, ActRow, Iteration, Run, RunAction
 
 
 class Layout(TypedDict):
@@ -73,9 +76,10 @@ def _status(run: Run) -> str:
 class Details:
     """Reads and prints one run, or one iteration of it, page by page. NotFound for a missing iteration."""
 
-    def __init__(self, store: Store, run_id: str, iteration: int | None) -> None:
-        self._store = store
+    def __init__(self, runtime: Runtime, run_id: str, iteration: int | None) -> None:
+        store = self._store = runtime.store
         self._only = iteration
+        self._progress = read_progress(runtime, run_id)
         with store.transaction() as tx:
             self._run = tx.runs.get(run_id)
             self._options = _options(tx.runs.snapshot(self._run.id).narrative)
@@ -91,6 +95,7 @@ class Details:
     def print_json(self) -> None:
         """Print the run with `iterations`, each with `acts`, as one line of JSON, page by page."""
         head = {"run": self._run, "result": result_of(self._run), "options": self._options, "ledger": self._ledger}
+        head |= {"progress": self._progress}
         head |= {"services": self._services, "actions": self._actions, "for_review": self._for_review}
         click.echo(as_json(head)[:-1] + ', "iterations": [', nl=False)
         separator = ""
@@ -131,6 +136,7 @@ class Details:
             *_option_lines(self._options),
             *([f"  tags       {safe(', '.join(run.tags))}"] if run.tags else []),
             *summary(run),
+            *_progress_lines(self._progress, run),
             *(f"  {action_line(action)}" for action in self._actions),
             "",
         ]
@@ -167,6 +173,12 @@ class Details:
 
     def _numbered(self, rows: Sequence[Iteration]) -> bool:
         return [iteration.number for iteration in rows] == [self._only]
+
+
+def _progress_lines(progress: Progress, run: Run) -> list[str]:
+    """Return how far an open run is, and why iterations of any run failed."""
+    lines = [] if run.is_final else [f"  progress   {progress_line(progress)}"]
+    return lines + [f"  {line.replace('failed', 'failed    ', 1)}" for line in failure_lines(progress)]
 
 
 def _doubtful_line(requests: int) -> list[str]:

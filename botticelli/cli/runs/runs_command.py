@@ -79,7 +79,7 @@ def show(
     full_id = resolve(invocation, run_id)
     if row_key is not None:
         iteration = iteration_of_key(invocation.runtime.store, full_id, row_key)
-    details = run_details.Details(invocation.runtime.store, full_id, iteration)
+    details = run_details.Details(invocation.runtime, full_id, iteration)
     if as_json:
         details.print_json()
     else:

@@ -9,7 +9,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from botticelli.store import ActRow, ItemStatus, Iteration, Run, Store, Transaction
+from botticelli.store import ActRow, ItemStatus, Iteration, Run, Store, Transaction, batch_rows
 from botticelli.store.runs.acts import REJECTED
 
 PAGE = 500
@@ -49,7 +49,7 @@ class Record:
 def records(store: Store, run: Run, *, after: int = 0) -> Iterator[Record]:
     """Yield the records of a run with a number above `after`. Memory does not grow with the run."""
     with store.transaction() as tx:
-        batch = int((tx.runs.snapshot(run.id).narrative.get("carousel") or {}).get("batch_rows") or 1)
+        batch = batch_rows(tx.runs.snapshot(run.id).narrative)
     page_of = _row_page if run.rows is not None else _iteration_page
     size = max(1, PAGE // batch) * batch
     while page := page_of(store, run, batch, after, size):

@@ -52,6 +52,11 @@ class ItemStatus:
     error: str | None
 
 
+def batch_rows(snapshot: Mapping[str, Any]) -> int:
+    """Return how many rows each iteration of a run performs, by the snapshot of its narrative."""
+    return int((snapshot.get("carousel") or {}).get("batch_rows") or 1)
+
+
 _READ = select(*(run_items.c[name] for name in Item.__slots__))
 
 

@@ -47,6 +47,18 @@ class Claim:
 
 
 @dataclass(frozen=True, slots=True)
+class Pace:
+    """How fast a run is: its iterations that finished last, and the seconds from the first of them until now.
+
+    `is_whole`: these are all that have finished.
+    """
+
+    finished: int = 0
+    seconds: float = 0.0
+    is_whole: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Failures:
     """The most frequent errors of a run's failed iterations with their counts, and the number of different errors."""
 
@@ -329,6 +341,11 @@ class Iterations:
         query = _READ.where(iterations.c.run_id == run_id, iterations.c.number > after)
         query = query.order_by(iterations.c.number).limit(limit)
         return [Iteration(**row) for row in self._connection.execute(query).mappings()]
+
+    def pace(self, run_id: str, limit: int = 500) -> Pace:
+        """Measure the pace of a run by the iterations that finished last."""
+        row = self._connection.execute(statement("recent_finishes"), {"run_id": run_id, "limit": limit}).one()
+        return Pace(row.finished, row.seconds or 0.0, row.finished < limit)
 
     def failures(self, run_id: str, limit: int = 3) -> Failures:
         """Count the errors of the failed iterations of a run."""

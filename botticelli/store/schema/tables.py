@@ -130,6 +130,10 @@ iterations = Table(
     _moment("finished_at"),
     Index("ix_iterations_due_at", "due_at", postgresql_where=text("status = 'queued' and ticket is not null")),
     Index("ix_iterations_lease_until", "lease_until", postgresql_where=text("status = 'running'")),
+    Index(
+        "ix_iterations_finished", "run_id", "finished_at", "number", postgresql_where=text("finished_at is not null")
+    ),
+    Index("ix_iterations_failed", "run_id", postgresql_where=text("status = 'failed'")),
     Index("ix_iterations_open", "run_id", "number", postgresql_where=text("status in ('queued', 'running')")),
 )
 

@@ -131,7 +131,7 @@ def test_run_shows_its_options(make_runtime: MakeRuntime, capsys: pytest.Capture
     run_options = RunOptions(tiers={"echo": "large"}, tenant="acme")
     text = narrative_text(1).replace("[acts]", "[narrative.carousel.budget]\ntpm_multiplier = 0.25\n[acts]")
     run = start(runtime, text, run_options=run_options, multipliers=Multipliers(rpm_multiplier=0.5))
-    details = Details(runtime.store, run.id, None)
+    details = Details(runtime, run.id, None)
     details.print_text(acts=False, show_all=False)
     shown = capsys.readouterr().out
     assert "  tiers      echo=large\n  tenant     acme\n  uses       of the limits: rpm 0.5, tpm 0.25\n" in shown
@@ -145,6 +145,6 @@ def test_run_shows_its_options(make_runtime: MakeRuntime, capsys: pytest.Capture
         "service_tier": None,
         "multipliers": multipliers,
     }
-    plain = Details(runtime.store, start(runtime, narrative_text(1)).id, None)
+    plain = Details(runtime, start(runtime, narrative_text(1)).id, None)
     plain.print_text(acts=False, show_all=False)
     assert not {"tiers", "tenant", "uses"} & set(capsys.readouterr().out.split())

@@ -53,9 +53,7 @@ def acts(**keys: str) -> str:
 
 
 def details(runtime: Runtime, run_id: str) -> str:
-    command = click.Command(
-        "show", callback=lambda: Details(runtime.store, run_id, 1).print_text(acts=True, show_all=True)
-    )
+    command = click.Command("show", callback=lambda: Details(runtime, run_id, 1).print_text(acts=True, show_all=True))
     return CliRunner().invoke(command).output
 
 

@@ -12,10 +12,11 @@ from rich.console import Console
 
 from botticelli.cli.base.layout import cells, line_width, table, wrapped
 from botticelli.cli.budget.budget_audit import HEAD as AUDIT_HEAD
-from botticelli.cli.follow.follower import eta_seconds
 from botticelli.cli.follow.panel import HELD, NEAR_LIMIT, USED, render
 from botticelli.cli.follow.view import RunSnapshot
 from botticelli.cli.runs.run_details import run_table
+from botticelli.monitoring.progress import progress_of
+from botticelli.store import Pace
 from tests.unit.cli.follow.test_cli_views import NOW, RUN, USAGE
 
 WIDTHS = pytest.mark.parametrize("width", [60, 80, 100, 120, 200])
@@ -106,7 +107,10 @@ def drawn(picture: RunSnapshot, width: int) -> str:
 def test_panel_keeps_waits_causes_rates_and_costs_whole(width):
     failures = (("Error code: 503, the model is overloaded; try again later", 7),)
     run = dataclasses.replace(WAITING, cost_usd=Decimal("12.5"), failed=7)
-    text = " ".join(drawn(RunSnapshot(run, 3, (USAGE,), (), "2 workers", 86_400.0, 12.34, failures), width).split())
+    progress = dataclasses.replace(
+        progress_of(run, 3, Pace()), per_minute=12.34, eta_seconds=86_400.0, failures=failures, failure_causes=1
+    )
+    text = " ".join(drawn(RunSnapshot(run, 3, (USAGE,), (), "2 workers", progress), width).split())
     for needed in (
         "(in 1 h 02 min)",
         "12.3 iterations/min",
@@ -126,12 +130,3 @@ def test_bars_are_coloured_by_their_meaning(used, style):
     body = render(RunSnapshot(RUN, 1, (dataclasses.replace(USAGE, windows=(window,)),)), None, 100).renderable
     styles = {span.style for span in body.spans if span.start > body.plain.index("requests")}
     assert {style, HELD} <= styles
-
-
-def test_end_of_a_waiting_run_counts_its_wait():
-    assert eta_seconds(WAITING, None) is None
-    running = dataclasses.replace(RUN, iterations=10, succeeded=3, failed=1)
-    assert eta_seconds(running, 2.0) == 12.0
-    waiting = dataclasses.replace(running, status="waiting", due_at=NOW + timedelta(seconds=60))
-    assert eta_seconds(waiting, 2.0) == 72.0
-    assert eta_seconds(dataclasses.replace(running, status="paused"), 2.0) is None

@@ -18,8 +18,9 @@ from botticelli.cli.follow.plain_views import JsonView, PlainView, event_line
 from botticelli.cli.follow.summary import next_steps, summary
 from botticelli.cli.follow.view import RunSnapshot
 from botticelli.cli.runs.run_details import run_table
+from botticelli.monitoring.progress import progress_of
 from botticelli.monitoring.watch import Event, RunUpdate
-from botticelli.store import Run
+from botticelli.store import Pace, Run
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 ID = "0f0e0d0c-1111-2222-3333-444455556666"
@@ -67,6 +68,7 @@ USAGE = ScopeUsage(
     1,
     blocked_for_ms=5000,
 )
+PROGRESS = replace(progress_of(RUN, 2, Pace()), eta_seconds=90.0)
 FINISHED = Event(
     "iteration_finished",
     ID,
@@ -93,7 +95,7 @@ def test_exit_code_of_a_completed_run_with_failures_is_its_own():
 
 
 def test_the_panel_shows_all_that_matters():
-    text = drawn(RunSnapshot(RUN, 2, (USAGE,), ("echo/echo",), "worker 17", 90.0))
+    text = drawn(RunSnapshot(RUN, 2, (USAGE,), ("echo/echo",), "worker 17", PROGRESS))
     for part in (
         "digest · run 0f0e0d0c",
         "4 of 10 iterations",
@@ -116,7 +118,7 @@ def test_the_panel_obeys_no_output():
 
 @pytest.mark.parametrize("width", [20, 40, 80])
 def test_the_panel_keeps_within_its_width(width):
-    lines = drawn(RunSnapshot(RUN, 2, (USAGE,), ("echo/echo",), "worker 17", 90.0), width=width).splitlines()
+    lines = drawn(RunSnapshot(RUN, 2, (USAGE,), ("echo/echo",), "worker 17", PROGRESS), width=width).splitlines()
     assert {len(line) for line in lines} == {width}
 
 
@@ -245,3 +247,50 @@ def test_summary_names_cache_writes_and_reasoning_only_where_there_are_any():
     assert line in summary(thinking)
     plain = replace(thinking, cache_write_tokens=0, cache_write_long_tokens=0, reasoning_tokens=0)
     assert "  tokens     1,200 in (200 cached), 3,400 out" in summary(plain)
+
+
+ROWS_RUN = replace(RUN, iterations=100, rows=1000, iterations_ready=60, succeeded=20, failed=5, cost_usd=Decimal("0.5"))
+FULL = ScopeUsage("openai/gpt@t", (WindowUsage(Window("requests", 30, 60), 25, 4, 1), *USAGE.windows), Amounts(0, 0), 0)
+
+
+def test_progress_counts_rows_their_pace_end_cost_and_the_window_that_binds():
+    progress = progress_of(ROWS_RUN, 2, Pace(25, 50.0, is_whole=False), (USAGE, FULL), batch=10)
+    assert (progress.done, progress.total, progress.unit, progress.failed, progress.copied) == (
+        250,
+        1000,
+        "rows",
+        50,
+        600,
+    )
+    assert (progress.per_minute, progress.eta_seconds) == (300.0, 150.0)
+    assert progress.projected_cost_usd == Decimal("2.0")
+    assert (progress.binding.scope, progress.binding.window) == ("openai/gpt@t", "requests/60s")
+
+
+def test_progress_of_few_iterations_is_measured_from_the_start_of_the_run():
+    assert progress_of(ROWS_RUN, 2, Pace(25, 1.0), batch=10).per_minute == pytest.approx(250 / 65 * 60)
+    assert progress_of(ROWS_RUN, 2, Pace()).per_minute is None
+
+
+def test_end_of_a_waiting_run_counts_its_wait():
+    waiting = replace(ROWS_RUN, status="waiting", due_at=NOW + timedelta(seconds=60))
+    assert progress_of(waiting, 0, Pace(25, 50.0, is_whole=False)).eta_seconds == 210.0
+    for status in ("paused", "completed"):
+        assert progress_of(replace(waiting, status=status), 0, Pace(25, 50.0)).eta_seconds is None
+
+
+def test_progress_is_a_line_for_people_and_an_event_for_programs(capsys):
+    progress = progress_of(ROWS_RUN, 2, Pace(25, 50.0, is_whole=False), (FULL,), batch=10)
+    progress = replace(progress, failures=(("timeout", 4), (EVIL, 1)), failure_causes=3)
+    snapshot = RunSnapshot(ROWS_RUN, 2, progress=progress)
+    PlainView().update(snapshot)
+    first, *causes = capsys.readouterr().out.splitlines()
+    assert first == (
+        "250 of 1,000 rows (25%), 600 copied, 300.0 a minute, about 2 min 30 s left, cost $0.5000 of about $2.0000, "
+        "50 failed, binding: requests/60s of openai/gpt@t, 97% claimed"
+    )
+    assert causes[0] == "failed 4 x: timeout" and causes[-1] == "failed for 1 more reasons" and "\x1b" not in causes[1]
+    JsonView().update(snapshot)
+    (event,) = json_lines(capsys)
+    assert (event["event"], event["done"], event["binding"]["window"]) == ("progress", 250, "requests/60s")
+    assert event["failures"][0] == ["timeout", 4]
