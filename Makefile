@@ -1,7 +1,7 @@
 # Botticelli: `make demo` shows it, `make test` proves it. Both set everything up first; only Python 3.11+ and make are needed.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-llm test test-steady test-unit mutants million load storm schedules typed rows sweep pages kills chaos check lint types arrows bench bench-budget bench-carousel bench-imports bench-rivals bench-waiting lock clean
+.PHONY: help setup demo demo-llm test test-steady test-unit mutants million load storm schedules typed rows rows-million sweep pages kills chaos check lint types arrows bench bench-budget bench-carousel bench-imports bench-rivals bench-waiting lock clean
 
 # The first interpreter that is new enough; `make PYTHON=... ` names another.
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 python; do \
@@ -67,7 +67,11 @@ load: $(READY)  ## many iterations over four workers: nothing may grow but their
 
 ROWS ?= 10000
 rows: $(READY)  ## rows of a file, with 1 % of calls failing, while a worker is killed for every 600: each is answered once; ROWS=10000 (5 minutes)
-	ROWS=$(ROWS) $(BIN)/python -m pytest tests/chaos/test_rows_under_kills.py -m long -s
+	ROWS=$(ROWS) $(BIN)/python -m pytest tests/chaos/rows/test_rows_under_kills.py -m long -s
+
+MILLION ?= 1000000
+rows-million: $(READY)  ## a million rows: first answer within seconds, constant memory, cancel, space given back; MILLION=1000000 (5 minutes)
+	ROWS=$(MILLION) $(BIN)/python -m pytest tests/chaos/rows/test_million_rows.py -m long -s
 
 CALLS ?= 10000
 storm: $(READY)  ## calls of providers that give all odd answers at once: each paid answer kept, each count equal; CALLS=10000 SEED=... (5 minutes)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from botticelli.store import Run
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+MEGABYTE = 1_000_000
 
 
 def reason_option(command: Command) -> Command:
@@ -172,6 +173,7 @@ def fork_run(
     help="Only runs with this status; repeatable.",
 )
 @click.option("--dry-run", is_flag=True, help="Only say how many would be deleted.")
+@click.option("--vacuum", is_flag=True, help="Give the space back to the disk; else Postgres keeps it for later runs.")
 @click.option("--yes", is_flag=True, help="Don't ask.")
 @json_option
 @pass_invocation
@@ -181,6 +183,7 @@ def prune_runs(
     before: datetime,
     statuses: tuple[FinalStatus, ...],
     dry_run: bool,
+    vacuum: bool,
     yes: bool,
     as_json: bool,
 ) -> None:
@@ -192,11 +195,13 @@ def prune_runs(
 
     chosen = statuses or FINAL
     pruned = prune(invocation.runtime, before, chosen, dry_run=True)
-    if not dry_run and pruned.runs:
-        confirm(f"delete {pruned.runs:,} runs for good?", yes)
-        pruned = prune(invocation.runtime, before, chosen)
-    data = {"runs": pruned.runs, "ledger": pruned.ledger, "dry_run": dry_run}
-    emit(data, f"{'would delete' if dry_run else 'deleted'} {pruned.runs:,} runs", as_json=as_json)
+    if not dry_run and (pruned.runs or vacuum):
+        if pruned.runs:
+            confirm(f"delete {pruned.runs:,} runs for good?", yes)
+        pruned = prune(invocation.runtime, before, chosen, vacuum=vacuum)
+    data = {"runs": pruned.runs, "ledger": pruned.ledger, "freed_bytes": pruned.freed_bytes, "dry_run": dry_run}
+    freed = f", freed {pruned.freed_bytes / MEGABYTE:,.1f} MB" if vacuum and not dry_run else ""
+    emit(data, f"{'would delete' if dry_run else 'deleted'} {pruned.runs:,} runs{freed}", as_json=as_json)
 
 
 CONTROL_COMMANDS = (pause_run, resume_run, cancel_run, retry_run, fork_run, prune_runs)
