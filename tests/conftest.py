@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import HealthCheck, settings
 
+from botticelli.telemetry import masking
 from tests.support.order import dealt
 
 if TYPE_CHECKING:
@@ -34,6 +35,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
     if workers > 1:
         items[:] = dealt(items, lambda item: item.nodeid, workers)
+
+
+@pytest.fixture(autouse=True)
+def _forget_secrets() -> Iterator[None]:
+    """Forget what a test gave as a secret, `secret` say: in later ones it would be masked."""
+    before = set(masking._remembered)
+    yield
+    if masking._remembered != before:
+        masking._remembered.intersection_update(before)
+        masking._Pieces.current = None
 
 
 @pytest.fixture

@@ -1,10 +1,15 @@
-"""A set-up from the lock installs what is locked, although the index offers something newer of everything."""
+"""A set-up from the lock takes what is locked, although the index offers something newer of everything.
+
+pip downloads and checks everything and says what it would install; `make setup`, which comes before each test, installs it.
+"""
 
 from __future__ import annotations
 
 import base64
 import hashlib
+import json
 import os
+import re
 import subprocess
 import sys
 import zipfile
@@ -17,6 +22,8 @@ from packaging.utils import canonicalize_name
 from tests.support.lockfile import LOCAL_LOCK, LOCK, declared, environments, read_lock, unmet
 
 NEWER = "9999.0"
+INSTALLED = ("google-auth", "google-genai", "iniconfig")
+"""Locked packages that are really installed: one asks for another with an extra, and pip once took a newer one for that."""
 
 
 def write_wheel(folder: Path, name: str) -> None:
@@ -43,7 +50,13 @@ def install(arguments: Iterable[str], target: Path, links: Path) -> subprocess.C
     return subprocess.run(command, check=False, capture_output=True, text=True, env=environ)
 
 
-def test_set_up_installs_the_locked_versions_while_newer_ones_are_offered(tmp_path: Path) -> None:
+def lines_of(names: Iterable[str]) -> str:
+    """Return the lines of the lock for `names`, each with its hashes."""
+    pins = re.finditer(r"^(\S+?)==(?:.*\\\n)*.*\n", LOCK.read_text(encoding="utf-8"), re.MULTILINE)
+    return "".join(pin.group() for pin in pins if pin.group(1) in names)
+
+
+def test_set_up_takes_the_locked_versions_while_newer_ones_are_offered(tmp_path: Path) -> None:
     pins = read_lock(LOCK)
     links, target = tmp_path / "links", tmp_path / "target"
     links.mkdir()
@@ -56,11 +69,23 @@ def test_set_up_installs_the_locked_versions_while_newer_ones_are_offered(tmp_pa
         "the offer of something newer is not taken"
     )
 
-    done = install(["--no-deps", "--require-hashes", "--requirement", str(LOCK)], target, links)
+    report = tmp_path / "report.json"
+    locked = ["--no-deps", "--require-hashes", "--requirement", str(LOCK)]
+    done = install([*locked, "--dry-run", "--report", str(report)], target, links)
+    assert done.returncode == 0, done.stderr
+    chosen = {
+        canonicalize_name(each["metadata"]["name"]): each["metadata"]["version"]
+        for each in json.loads(report.read_text(encoding="utf-8"))["install"]
+    }
+    here = {name for name, pin in pins.items() if pin.requirement.marker is None or pin.requirement.marker.evaluate()}
+    assert chosen == {name: pins[name].version for name in here}
+
+    part = tmp_path / "part.lock"
+    part.write_text(lines_of(INSTALLED), encoding="utf-8")
+    done = install(["--no-deps", "--require-hashes", "--requirement", str(part)], target, links)
     assert done.returncode == 0, done.stderr
     installed = {canonicalize_name(each.name): each.version for each in distributions(path=[str(target)])}
-    here = {name for name, pin in pins.items() if pin.requirement.marker is None or pin.requirement.marker.evaluate()}
-    assert installed == {name: pins[name].version for name in here}
+    assert installed == {name: pins[name].version for name in INSTALLED}
 
 
 def test_lock_of_the_language_model_is_complete_beside_the_other_one() -> None:

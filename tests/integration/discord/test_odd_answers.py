@@ -81,8 +81,9 @@ def odd(discord: FakeDiscord, pattern: str, answer: Odd, times: int = 1) -> None
     discord.faults.append(Fault(pattern, "odd", times, odd=answer))
 
 
-@pytest.mark.parametrize("done", [True, False], ids=["done", "not done"])
-@pytest.mark.parametrize("kind", ODD_SUCCESSES)
+@pytest.mark.parametrize(
+    ("kind", "done"), [*((kind, True) for kind in ODD_SUCCESSES), ("html", False), ("null id", False)]
+)
 def test_success_with_an_unreadable_body_is_looked_up(
     on_discord: OnDiscord, discord: FakeDiscord, kind: str, done: bool
 ) -> None:

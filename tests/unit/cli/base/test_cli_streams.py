@@ -22,7 +22,7 @@ COMMANDS = {
     "services --json": 0,
     "narrative list": 0,
 }
-CLOSED = [">&-", "2>&-", ">&- 2>&-", "<&-", "<&- >&- 2>&-"]
+CLOSED = [">&-", "2>&-", "<&-", "<&- >&- 2>&-"]
 
 
 def shell(home: Path, command: str, streams: str) -> subprocess.CompletedProcess[str]:
@@ -33,7 +33,7 @@ def shell(home: Path, command: str, streams: str) -> subprocess.CompletedProcess
 
 
 @pytest.mark.parametrize("streams", CLOSED)
-@pytest.mark.parametrize("command", ["--help", "nonsense", "runs show --json", "services", "narrative check none.toml"])
+@pytest.mark.parametrize("command", ["--help", "runs show --json", "services"])
 def test_closed_stream_changes_no_exit_code_and_shows_no_traceback(home: Path, command: str, streams: str) -> None:
     done = shell(home, command, streams)
     assert done.returncode == COMMANDS[command]
@@ -53,7 +53,7 @@ def test_full_device_is_one_line_and_exit_code_1(home: Path, command: str) -> No
     assert done.stderr == "botticelli: error: No space left on device\n"
 
 
-@pytest.mark.parametrize("command", ["nonsense", "runs show --json", "runs show"])
+@pytest.mark.parametrize("command", ["nonsense", "runs show --json"])
 @pytest.mark.parametrize("streams", ["2> /dev/full", "> /dev/full 2> /dev/full"])
 def test_error_that_can_not_be_written_keeps_its_exit_code(home: Path, command: str, streams: str) -> None:
     done = shell(home, command, streams)
@@ -61,7 +61,7 @@ def test_error_that_can_not_be_written_keeps_its_exit_code(home: Path, command: 
     assert "Traceback" not in done.stderr
 
 
-@pytest.mark.parametrize("command", ["--help", "completion zsh", "nonsense", "runs show --json"])
+@pytest.mark.parametrize("command", ["completion zsh", "runs show --json"])
 @pytest.mark.parametrize("streams", ["| true", "2>&1 | true", "2>&1 >/dev/null | true", "| head -1"])
 def test_reader_that_leaves_sees_no_traceback(home: Path, command: str, streams: str) -> None:
     done = shell(home, command, streams)
