@@ -160,8 +160,8 @@ RECOVERY = (
     Mutant(
         "dispatchers take turns at a run",
         "botticelli/store/runs/runs.py",
-        ".with_for_update()).mappings().first()",
-        ").mappings().first()",
+        "_OF_ID.with_for_update())",
+        "_OF_ID)",
         (STORE + "test_runs.py", "-k", "admitting_many"),
     ),
     Mutant(

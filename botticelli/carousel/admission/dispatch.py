@@ -49,14 +49,13 @@ def dispatch(runtime: Runtime, run_id: str) -> None:
 def advance(runtime: AdmissionParts, tx: AdmissionRows, run: Run) -> list[Publication]:
     """Admit whatever a locked run may start now. The caller commits, and then publishes the returned messages."""
     publications: list[Publication] = []
-    admitted: dict[str, Any] = {}
     opened = tx.iterations.open(run.id)
     while True:
         match next_step(run, opened):
             case Idle():
                 due_at = _due_without_rows(run)
-                if admitted or (run.due_at != due_at and not run.is_final):
-                    tx.runs.set(run.id, **admitted, due_at=due_at)
+                if run.due_at != due_at and not run.is_final:
+                    tx.runs.set(run.id, due_at=due_at)
                 return publications
             case End(status, reason):
                 _end(runtime, tx, run, status, reason)
@@ -67,14 +66,13 @@ def advance(runtime: AdmissionParts, tx: AdmissionRows, run: Run) -> list[Public
             case Start(number, again):
                 answer = _ask(runtime, tx, run, opened, _numbers(run, opened, number))
                 if not isinstance(answer, list):
-                    if admitted:
-                        tx.runs.set(run.id, **admitted)
                     _refused(runtime, tx, run, opened, answer, again=again)
                     return publications
                 publications += _admit(runtime, tx, run, number, answer)
                 last = number + len(answer) - 1
-                run = dataclasses.replace(run, status="running", dispatched=max(run.dispatched, last))
-                admitted = _as_admitted(run)
+                run = dataclasses.replace(
+                    run, status="running", dispatched=max(run.dispatched, last), due_at=_due_without_rows(run)
+                )
                 opened = _with_more(tx, opened, run, len(answer))
 
 
@@ -196,22 +194,11 @@ def _ticket_id(run: Run, number: int, opened: Open) -> str:
 def _admit(
     runtime: AdmissionParts, tx: AdmissionRows, run: Run, first: int, tickets: Sequence[Ticket]
 ) -> list[Publication]:
-    """Store consecutive iterations with their tickets, and return their messages."""
+    """Store consecutive iterations with their tickets, and that the run goes on; return their messages."""
     stored = {number: ticket.to_json() for number, ticket in enumerate(tickets, start=first)}
-    publishes = tx.iterations.admit(run.id, stored, runtime.settings.worker.redelivery_grace_seconds)
+    grace_seconds, due_at = runtime.settings.worker.redelivery_grace_seconds, _due_without_rows(run)
+    publishes = tx.iterations.admit(run.id, stored, grace_seconds, due_at=due_at)
     return [Publication(run.id, number, run.narrative, publishes[number]) for number in stored]
-
-
-def _as_admitted(run: Run) -> dict[str, Any]:
-    """Return the columns of a run that admissions change; written once, after the last one."""
-    return {
-        "status": "running",
-        "dispatched": run.dispatched,
-        "started_at": run.started_at or run.now,
-        "waiting_since": None,
-        "waiting_for": None,
-        "reason": None,
-    }
 
 
 def _with_more(tx: AdmissionRows, opened: Open, run: Run, admitted: int) -> Open:

@@ -6,6 +6,7 @@ A worker passes its process and an open transaction; a simulation passes a Budge
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any, Protocol
 
 from botticelli.budget import Budget
@@ -44,7 +45,14 @@ class IterationRows(Protocol):
 
     def open(self, run_id: str) -> Open: ...
 
-    def admit(self, run_id: str, tickets: Mapping[int, Mapping[str, Any]], grace_seconds: float) -> dict[int, int]: ...
+    def admit(
+        self,
+        run_id: str,
+        tickets: Mapping[int, Mapping[str, Any]],
+        grace_seconds: float,
+        *,
+        due_at: datetime | None = None,
+    ) -> dict[int, int]: ...
 
     def cancel_queued(self, run_id: str) -> Sequence[Mapping[str, Any]]: ...
 

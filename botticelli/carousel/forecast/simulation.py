@@ -291,7 +291,18 @@ class _Rows:
         if self._simulation.on_end is not None:
             self._simulation.on_end(run_id)
 
-    def admit(self, run_id: str, tickets: Mapping[int, Mapping[str, Any]], grace_seconds: float) -> dict[int, int]:
+    def admit(
+        self,
+        run_id: str,
+        tickets: Mapping[int, Mapping[str, Any]],
+        grace_seconds: float,
+        *,
+        due_at: datetime | None = None,
+    ) -> dict[int, int]:
+        run = self._simulation.runs[run_id].run
+        going_on = {"status": "running", "dispatched": max(run.dispatched, *tickets), "reason": None}
+        started_at = run.started_at or run.now
+        self.set(run_id, **going_on, started_at=started_at, waiting_since=None, waiting_for=None, due_at=due_at)
         for ticket in tickets.values():
             self._simulation.perform(self._simulation.runs[run_id], Ticket.from_json(ticket))
         return dict.fromkeys(tickets, 1)

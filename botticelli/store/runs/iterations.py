@@ -13,6 +13,7 @@ from sqlalchemy import Connection, and_, func, select, tuple_, update
 
 from botticelli.errors import StaleLease
 from botticelli.statuses import FinalStatus, Hold, IterationStatus, RunStatus
+from botticelli.store.connection.prepared import execute, prepared
 from botticelli.store.schema.statements import statement
 from botticelli.store.schema.tables import iterations
 
@@ -160,7 +161,7 @@ class Iterations:
         self._connection = connection
 
     def open(self, run_id: str) -> Open:
-        return Open(**self._connection.execute(statement("open_iterations"), {"run_id": run_id}).mappings().one())
+        return Open(**execute(self._connection, prepared("open_iterations"), {"run_id": run_id}).mappings().one())
 
     def running(self, run_id: str) -> list[Iteration]:
         """List the iterations of a run that workers hold now."""
@@ -180,15 +181,26 @@ class Iterations:
         count: int = self._connection.execute(select(func.count()).where(*mine)).scalar_one()
         return count
 
-    def admit(self, run_id: str, tickets: Mapping[int, Mapping[str, Any]], grace_seconds: float) -> dict[int, int]:
-        """Store tickets by number; return how often a task was published for each, this time included."""
+    def admit(
+        self,
+        run_id: str,
+        tickets: Mapping[int, Mapping[str, Any]],
+        grace_seconds: float,
+        *,
+        due_at: datetime | None = None,
+    ) -> dict[int, int]:
+        """Store tickets by number, and that the run goes on and is next due at `due_at`.
+
+        Returns how often a task was published for each, this time included. The caller has locked the run.
+        """
         values = {
             "run_id": run_id,
             "numbers": list(tickets),
             "tickets": [json.dumps(ticket) for ticket in tickets.values()],
             "grace_seconds": grace_seconds,
+            "due_at": due_at,
         }
-        rows = self._connection.execute(statement("admit"), values)
+        rows = execute(self._connection, prepared("admit"), values)
         return {row.number: row.publishes for row in rows}
 
     def claim(self, run_id: str, number: int, *, worker: str, lease_seconds: float) -> Claim | None:
@@ -198,7 +210,7 @@ class Iterations:
     def claim_all(self, run_id: str, numbers: Sequence[int], *, worker: str, lease_seconds: float) -> dict[int, Claim]:
         """Claim iterations; return the claims by number, without those that can't be claimed."""
         values = {"run_id": run_id, "numbers": list(numbers), "worker": worker, "lease_seconds": lease_seconds}
-        rows = self._connection.execute(statement("claim"), values).mappings()
+        rows = execute(self._connection, prepared("claim"), values).mappings()
         return {row["number"]: Claim(run_id=run_id, **row) for row in rows}
 
     def held_by(self, workers: Collection[str]) -> list[Claim]:
@@ -225,7 +237,7 @@ class Iterations:
             "fencing_tokens": [claim.fencing_token for claim in claims],
             "lease_seconds": lease_seconds,
         }
-        rows = self._connection.execute(statement("check_leases"), values)
+        rows = execute(self._connection, prepared("check_leases"), values)
         return {(run_id, number, fencing_token): RunIntent(*intent) for run_id, number, fencing_token, *intent in rows}
 
     def finish(self, claim: Claim, status: Literal["failed", "cancelled"], error: str | None) -> None:
@@ -254,7 +266,7 @@ class Iterations:
             "numbers": [claim.number for claim in claims],
             "fencing_tokens": [claim.fencing_token for claim in claims],
         }
-        ended = self._connection.execute(statement("succeed"), values)
+        ended = execute(self._connection, prepared("succeed"), values)
         return frozenset((run_id, number, fencing_token) for number, fencing_token in ended)
 
     def fail_queued(self, run_id: str, number: int, error: str) -> None:

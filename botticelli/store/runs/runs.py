@@ -8,11 +8,12 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Connection, RowMapping, delete, exists, func, or_, select, update
+from sqlalchemy import Column, ColumnElement, Connection, Row, bindparam, delete, exists, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from botticelli.errors import NotFound
 from botticelli.statuses import DISPATCHABLE, FINAL, UNRESOLVED, FinalStatus, Hold, OnBudgetExhausted, RunStatus
+from botticelli.store.connection.prepared import execute, prepared, prepared_select
 from botticelli.store.runs.run_filter import RunFilter
 from botticelli.store.schema.statements import statement
 from botticelli.store.schema.tables import effects, runs
@@ -147,13 +148,15 @@ class Run:
         return self.input_tokens + self.output_tokens
 
 
-_NOT_READ = ("snapshot", "variables", "estimates", "demands")
-_COLUMNS = [column for column in runs.columns if column.name not in _NOT_READ]
-_READ = select(*_COLUMNS, func.clock_timestamp().label("now"))
+_NOW = func.clock_timestamp().label("now")
+_READ = select(*(_NOW if name == "now" else runs.c[name] for name in Run.__slots__))
+_OF_ID = _READ.where(runs.c.id == bindparam("run_id"))
+_GET = prepared_select("get_run", _OF_ID)
+_LOCK = prepared_select("lock_run", _OF_ID.with_for_update())
 
 
-def _run(row: RowMapping) -> Run:
-    return Run(**row)
+def _run(row: Row[*tuple[Any, ...]]) -> Run:
+    return Run(*row)
 
 
 class Runs:
@@ -172,14 +175,14 @@ class Runs:
 
     def get(self, run_id: str) -> Run:
         """Read a run. Raises NotFound when it doesn't exist."""
-        row = self._connection.execute(_READ.where(runs.c.id == run_id)).mappings().first()
+        row = execute(self._connection, _GET, {"run_id": run_id}).first()
         if row is None:
             raise _unknown(run_id)
         return _run(row)
 
     def lock(self, run_id: str) -> Run:
         """Read a run as `get` does, and lock it until this transaction ends."""
-        row = self._connection.execute(_READ.where(runs.c.id == run_id).with_for_update()).mappings().first()
+        row = execute(self._connection, _LOCK, {"run_id": run_id}).first()
         if row is None:
             raise _unknown(run_id)
         return _run(row)
@@ -219,7 +222,7 @@ class Runs:
         """List the runs that match the filter, newest first."""
         chosen = chosen or RunFilter()
         query = _READ.where(*_conditions(chosen)).order_by(runs.c.created_at.desc()).limit(chosen.limit)
-        return [_run(row) for row in self._connection.execute(query).mappings()]
+        return [_run(row) for row in self._connection.execute(query)]
 
     def copy(self, old: str, new: str, *, before: int, position: int) -> None:
         """Copy the iterations below `before` to a new run, and of iteration `before` the acts below `position`."""
@@ -292,7 +295,7 @@ class Runs:
         `succeeded` and `failed` are how many of `numbers` ended so; the others were cancelled.
         """
         values = {"run_id": run.id, "numbers": list(numbers), "succeeded": succeeded, "failed": failed}
-        counted = self._connection.execute(statement("count_iterations"), values).mappings().one()
+        counted = execute(self._connection, prepared("count_iterations"), values).mappings().one()
         return replace(run, **counted)
 
     def count_of_narrative(self, narrative: str) -> tuple[int, int]:

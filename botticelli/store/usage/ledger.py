@@ -12,6 +12,7 @@ from sqlalchemy import Connection, case, func, select, update
 
 from botticelli.pricing import TOKEN_FIELDS, TokenCounts
 from botticelli.statuses import LedgerOutcome
+from botticelli.store.connection.prepared import execute, prepared
 from botticelli.store.schema.statements import as_rows, columns_of, statement
 from botticelli.store.schema.tables import ledger
 
@@ -107,7 +108,7 @@ class Ledger:
         self._connection = connection
 
     def draw(self, *entries: Entry) -> None:
-        self._connection.execute(statement("enter_draws"), {"rows": as_rows(map(columns_of, entries))})
+        execute(self._connection, prepared("enter_draws"), {"rows": as_rows(map(columns_of, entries))})
 
     def settle(
         self,
@@ -123,7 +124,7 @@ class Ledger:
     def settle_all(self, settled: Sequence[Settled]) -> None:
         """Record outcomes of requests; a row that has one already is left unchanged."""
         rows = as_rows(outcome.as_row() for outcome in settled)
-        self._connection.execute(statement("settle_draws"), {"rows": rows})
+        execute(self._connection, prepared("settle_draws"), {"rows": rows})
 
     def abandon(self, run_id: str, number: int) -> None:
         """Mark the open draws of a lost worker as unknown, so that their estimates count."""
