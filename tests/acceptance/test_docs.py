@@ -33,8 +33,8 @@ PAGES = {str(page.relative_to(ROOT)): page for page in (*sorted(ROOT.glob("*.md"
 TEXTS = {name: page.read_text(encoding="utf-8") for name, page in PAGES.items()}
 PROGRAMS = ("botticelli", "celery", "python")
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
-FILE = re.compile(r"# (\S+\.(?:toml|py|csv))\n")
-DATA = (".csv",)
+FILE = re.compile(r"# (\S+\.(?:toml|py|csv|jsonl))\n")
+DATA = (".csv", ".jsonl")
 """Files of these names don't have the line with their name."""
 EXIT_CODE = re.compile(r"# exit code (\d+)")
 SETTINGS_PAGE = TEXTS["docs/reference/settings.md"]
@@ -137,7 +137,7 @@ def play_page(house: House, page: str) -> None:
     }
     house.settings |= own | {"FLOWER_PORT": str(free_port()), "FLOWER_ADDRESS": "127.0.0.1"}
     background = []
-    for kind, text in blocks(page, "toml", "python", "csv", "console"):
+    for kind, text in blocks(page, "toml", "python", "csv", "jsonl", "console"):
         if kind != "console":
             write(house, text)
             continue
@@ -189,7 +189,7 @@ def play_to_end(house: House, command: Command, environ: Mapping[str, str]) -> P
 @ALL
 def test_toml_loads(page: str, tmp_path: Path) -> None:
     environment = Environment.for_local_files({"TEST_GUILD_ID": "1"}, ["TEST_GUILD_ID"])
-    data = [(match[1], text[match.end() :]) for _, text in blocks(page, "csv") if (match := FILE.match(text))]
+    data = [(match[1], text[match.end() :]) for _, text in blocks(page, "csv", "jsonl") if (match := FILE.match(text))]
     for name, text in data:
         (tmp_path / name).write_text(text, encoding="utf-8")
     for number, (_, text) in enumerate(blocks(page, "toml")):
