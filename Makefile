@@ -84,6 +84,16 @@ typed: $(LOCAL)  ## typed answers of the small local model: each fits or fails w
 schedules: $(READY)  ## 1,000 schedules a minute, their processes killed at random: each nominal time fires once (5 minutes)
 	$(BIN)/python -m pytest tests/integration/carousel/scheduling/test_schedule_kills.py -m long -s
 
+.PHONY: deploy-check
+DEPLOY_TOOLS := .deploy-tools
+deploy-check:  ## Helm's own lint and rendering of the chart, schemas of Kubernetes, scores of systemd, the bill of materials
+	@[ -x $(DEPLOY_TOOLS)/bin/python ] || $(PYTHON) -m venv $(DEPLOY_TOOLS)
+	@$(DEPLOY_TOOLS)/bin/python -m pip install --quiet --disable-pip-version-check --requirement deploy/checks/requirements.txt
+	$(DEPLOY_TOOLS)/bin/python deploy/checks/check_chart.py
+	$(DEPLOY_TOOLS)/bin/python deploy/checks/check_units.py
+	$(DEPLOY_TOOLS)/bin/python deploy/checks/check_bill.py
+	$(DEPLOY_TOOLS)/bin/python deploy/checks/check_compose.py
+
 check: $(READY) lint types arrows test-unit  ## lint, types, imports between folders, unit tests: for every change; two minutes
 
 lint: $(READY)  ## ruff: rules and format; the ceilings of the house
@@ -143,4 +153,4 @@ lock: $(READY)  ## resolve requirements.lock anew from pyproject.toml
 
 clean:  ## remove what was made; stops the embedded services of this checkout
 	@if [ -x $(BIN)/botticelli ]; then BOTTICELLI_HOME="$(CURDIR)/.botticelli" $(BIN)/botticelli services down --force || true; fi
-	rm -rf .venv .botticelli dist build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf .venv $(DEPLOY_TOOLS) .botticelli dist build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
