@@ -35,3 +35,7 @@ UNDECIDED: tuple[EffectStatus, ...] = ("waiting", "approved", "rejected")
 UNRESOLVED: tuple[EffectStatus, ...] = ("intended", "unknown")
 """Statuses of effects that may or may not have been done."""
 REVIEW_STATUSES: tuple[ReviewStatus, ...] = ("pending", "approved", "rejected")
+
+AccessScope = Literal["read", "enqueue", "control", "approve", "admin"]
+"""What a token of the HTTP door may do: read; start runs; pause, resume and delete; approve; everything."""
+ACCESS_SCOPES: tuple[AccessScope, ...] = get_args(AccessScope)

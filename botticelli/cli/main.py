@@ -35,6 +35,7 @@ COMMANDS = {
     "db": "Upgrade the database schema, and show its version.",
     "services": "Start, stop and inspect the embedded Postgres and Redis.",
     "serve": "Serve the HTTP API and the console.",
+    "tokens": "Create, list and revoke tokens of the HTTP API.",
     "doctor": "Check this installation and say what to fix.",
     "completion": "Print the completion script of a shell.",
 }
@@ -55,7 +56,8 @@ MODULES = {
     "content": "data.content_command",
     "db": "data.db_command",
     "services": "system.services_command",
-    "serve": "system.serve_command",
+    "serve": "serving.serve_command",
+    "tokens": "serving.tokens_command",
     "doctor": "system.doctor_command",
     "completion": "system.completion_command",
 }

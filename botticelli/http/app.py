@@ -38,7 +38,7 @@ def create_app(runtime: Runtime, *, is_loopback: bool = False, routers: Sequence
     app.state.is_loopback = is_loopback
     install(app)
     app.add_middleware(BodyLimit)
-    app.add_middleware(Faults, settings=runtime.settings)
+    app.add_middleware(Faults)
     for name in routers:
         app.include_router(load_router(name))
     return app

@@ -10,16 +10,14 @@ import string
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal, get_args
 
 from botticelli.errors import InvalidInput, NotFound
 from botticelli.runtime.process import Runtime
 from botticelli.security.request_checks import check_options
+from botticelli.statuses import ACCESS_SCOPES
 from botticelli.store import ApiToken
+from botticelli.store.connection.tenant_role import prepare_tenant_role
 
-AccessScope = Literal["read", "enqueue", "control", "approve", "admin"]
-ACCESS_SCOPES: tuple[AccessScope, ...] = get_args(AccessScope)
-"""What a token may do: read; start runs; pause, resume and delete; approve effects and content; everything else."""
 ID_LETTERS = string.ascii_lowercase + string.digits
 SECRET_LETTERS = string.ascii_letters + string.digits
 ID_LENGTH, SECRET_LENGTH = 8, 32
@@ -64,6 +62,8 @@ def create_token(
     secret = "".join(secrets.choice(SECRET_LETTERS) for _ in range(SECRET_LENGTH))
     ordered = [scope for scope in ACCESS_SCOPES if scope in scopes]
     with runtime.store.transaction() as tx:
+        if tenant is not None:
+            prepare_tenant_role(tx.connection)
         token = tx.api_tokens.add(
             token_id, _hash(secret), name=name, scopes=ordered, tenant=tenant, expires_at=expires_at, by=by
         )

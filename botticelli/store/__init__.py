@@ -14,6 +14,7 @@ from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError
 
 from botticelli.store.access.api_tokens import ApiToken, ApiTokens
+from botticelli.store.access.stored_answers import StoredAnswer, StoredAnswers
 from botticelli.store.connection.database import as_unwritable, connected
 from botticelli.store.connection.tenant_role import bind_to_tenant
 from botticelli.store.fleet.elections import SWEEP, Absence, Duties
@@ -126,6 +127,7 @@ __all__ = [
     "StateEntry",
     "Step",
     "Store",
+    "StoredAnswer",
     "StoredNarrative",
     "Tables",
     "TargetState",
@@ -167,6 +169,7 @@ class Transaction:
         self.deliveries = Deliveries(connection)
         self.notice_targets = NoticeTargets(connection)
         self.api_tokens = ApiTokens(connection)
+        self.answers = StoredAnswers(connection)
 
     @contextmanager
     def in_savepoint(self, only: bool) -> Iterator[None]:

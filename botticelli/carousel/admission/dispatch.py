@@ -233,6 +233,8 @@ def _refused(
         give_up_place(runtime, tx, run, opened)
     else:
         _end(runtime, tx, run, ending, str(refusal))
+        if ending == "budget_exhausted":  # what refused it stays on the record, for those who ask when to try again
+            tx.runs.set(run.id, waiting_for={**refusal_summary(refusal), "retry_after_ms": refusal.retry_after_ms})
         give_up_place(runtime, tx, run, opened)
 
 

@@ -10,7 +10,7 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from botticelli.carousel.checks.media_and_tables import check_pulls, media_limits
-from botticelli.carousel.enqueuing.enqueue import EnqueueRequest, enqueue
+from botticelli.carousel.enqueuing.enqueue import Enqueued, EnqueueRequest, enqueue
 from botticelli.errors import BotticelliError, InvalidInput, NotFound, ServiceUnavailable
 from botticelli.loading.app_folder import app_folder
 from botticelli.narrative import Environment, Loaded, load_narrative, parse_narrative
@@ -54,11 +54,22 @@ def enqueue_named(
     runtime: Runtime, options: EnqueueRequest, *, narrative: str | None, text: str | None, name: str | None
 ) -> Run:
     """Enqueue a narrative by its name in the folders of the settings, or by its text. Raises what `enqueue` raises."""
+    return enqueue_with_notes(runtime, options, narrative=narrative, text=text, name=name).run
+
+
+def enqueue_with_notes(
+    runtime: Runtime, options: EnqueueRequest, *, narrative: str | None, text: str | None, name: str | None
+) -> Enqueued:
+    """Enqueue as `enqueue_named` does, and return the warnings and notes as well."""
+    loaded, source = load_named(runtime, narrative=narrative, text=text, name=name)
+    return enqueue(runtime, loaded, source, options)
+
+
+def load_named(runtime: Runtime, *, narrative: str | None, text: str | None, name: str | None) -> tuple[Loaded, str]:
+    """Load a narrative by its name in the folders of the settings, or from its text. Returns its source, too."""
     if (narrative is None) == (text is None):
         raise InvalidInput("give either the name of a narrative or its text")
-    from_text = text is not None
-    loaded, source = load_text(runtime, str(text), name) if from_text else _named(runtime, str(narrative), name)
-    return enqueue(runtime, loaded, source, options).run
+    return load_text(runtime, text, name) if text is not None else _named(runtime, str(narrative), name)
 
 
 def find_narrative(runtime: Runtime, name: str) -> Path:

@@ -6,32 +6,17 @@ Decimal becomes a number, times are in ISO 8601 with microseconds.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import fields, is_dataclass
-from datetime import datetime
-from decimal import Decimal
-from pathlib import Path
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import click
 
+from botticelli.telemetry.plain_values import plain
+
+__all__ = ["Lines", "Text", "as_json", "emit", "plain", "print_json"]
+
 Text = str | Iterable[str]
 Lines = Text | Callable[[], Text]
-
-
-def plain(value: Any) -> Any:
-    """Convert dataclasses, mappings, sets, times, decimals and paths to plain JSON values."""
-    if is_dataclass(value) and not isinstance(value, type):
-        return {field.name: plain(getattr(value, field.name)) for field in fields(value)}
-    if isinstance(value, Mapping):
-        return {str(key): plain(inner) for key, inner in value.items()}
-    if isinstance(value, list | tuple | set | frozenset):
-        return [plain(inner) for inner in value]
-    if isinstance(value, datetime):
-        return value.isoformat(timespec="microseconds")
-    if isinstance(value, Decimal):
-        return float(value)
-    return str(value) if isinstance(value, Path) else value
 
 
 def as_json(value: Any) -> str:

@@ -17,6 +17,7 @@ from botticelli.cli.follow.progress_lines import failure_lines, progress_line
 from botticelli.cli.follow.summary import summary, usage_text
 from botticelli.errors import NotFound
 from botticelli.monitoring.progress import Progress, read_progress
+from botticelli.monitoring.run_summary import run_summary
 from botticelli.pricing import STANDARD
 from botticelli.runtime.process import Runtime
 from botticelli.store import REJECTED, ActRow, Iteration, Run, RunAction
@@ -80,13 +81,10 @@ class Details:
         store = self._store = runtime.store
         self._only = iteration
         self._progress = read_progress(runtime, run_id)
+        summary_ = run_summary(store, run_id)
+        self._run, self._options, self._actions = summary_.run, summary_.options, summary_.actions
+        self._for_review, self._services, self._ledger = summary_.for_review, summary_.services, summary_.ledger
         with store.transaction() as tx:
-            self._run = tx.runs.get(run_id)
-            self._options = _options(tx.runs.snapshot(self._run.id).narrative)
-            self._actions = tx.run_actions.of_run(run_id)
-            self._for_review = tx.acts.for_review(run_id)
-            self._services = tx.ledger.services(run_id)
-            self._ledger = {name: int(total) for name, total in tx.ledger.totals(run_id).items()}
             if iteration is not None and not self._numbered(tx.iterations.of_run(run_id, after=iteration - 1, limit=1)):
                 raise NotFound(
                     f"run {run_id} has no iteration {iteration}", do=f"it has started {self._run.dispatched:,} so far"
@@ -204,19 +202,6 @@ def _repairs_line(repairs: int) -> list[str]:
         else f"{number(repairs)} typed answers that did not fit their"
     )
     return [f"  repairs    {answers} schema: asked for once more"]
-
-
-def _options(snapshot: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the options from a run's snapshot by name; empty values for a rejected request."""
-    run_options, carousel = snapshot.get("run_options") or {}, snapshot.get("carousel") or {}
-    multipliers = {**(snapshot.get("budget") or {}), **(carousel.get("budget") or {})}
-    return {
-        "tiers": run_options.get("tiers", {}),
-        "tenant": run_options.get("tenant"),
-        "model": run_options.get("model"),
-        "service_tier": run_options.get("service_tier") or snapshot.get("service_tier"),
-        "multipliers": multipliers,
-    }
 
 
 def _option_lines(options: Mapping[str, Any]) -> list[str]:

@@ -12,7 +12,7 @@ from botticelli.cli.base.json_output import emit
 from botticelli.cli.base.shared_options import NounGroup, json_option, run_argument
 from botticelli.cli.base.times import PAST
 from botticelli.cli.rows.export_command import export
-from botticelli.cli.rows.rows_command import iteration_of_key, list_rows
+from botticelli.cli.rows.rows_command import list_rows
 from botticelli.cli.runs.control_commands import CONTROL_COMMANDS, resolve
 from botticelli.cli.runs.run_logs import LOG_COMMANDS
 from botticelli.statuses import RUN_STATUSES
@@ -75,6 +75,7 @@ def show(
 ) -> None:
     """Show a run: its result, its iterations and their acts. JSON always contains all of them."""
     from botticelli.cli.runs import run_details
+    from botticelli.monitoring.row_lines import iteration_of_key
 
     full_id = resolve(invocation, run_id)
     if row_key is not None:

@@ -11,7 +11,8 @@ from starlette.requests import HTTPConnection
 from botticelli.http.access.browser_sessions import SAFE_METHODS, SESSION_COOKIE, has_csrf_token
 from botticelli.http.wire.problem_answers import Problem
 from botticelli.runtime.process import Runtime
-from botticelli.security.access_tokens import ACCESS_SCOPES, token_of, tokens_exist
+from botticelli.security.access_tokens import token_of, tokens_exist
+from botticelli.statuses import ACCESS_SCOPES
 
 CHALLENGE = {"WWW-Authenticate": 'Bearer realm="botticelli"'}
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 ROUTERS = (
     "botticelli.http.routes.health_routes:router",
-    "botticelli.http.routes.run_routes:router",
+    "botticelli.http.routes.runs.enqueue_routes:router",
+    "botticelli.http.routes.runs.control_routes:router",
+    "botticelli.http.routes.runs.list_routes:router",
 )
 """`module:attribute` of each APIRouter. Add yours here; a module that is missing is a defect, not an option."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
 import json
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from typing import Any
 
 from fastapi import Request, Response
@@ -20,13 +21,32 @@ class CheckedRoute(APIRoute):
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handler = super().get_route_handler()
+        known = frozenset(_query_names(self.dependant))
 
         async def checked(request: Request) -> Response:
+            check_query(request, known)
             if request.method not in ("GET", "HEAD"):
                 check_body(request.headers.get("content-type", ""), await request.body())
             return await handler(request)
 
         return checked
+
+
+def _query_names(dependant: Any) -> Iterator[str]:
+    for parameter in dependant.query_params:
+        yield parameter.alias
+    for inner in dependant.dependencies:
+        yield from _query_names(inner)
+
+
+def check_query(request: Request, known: frozenset[str]) -> None:
+    """Raise Problem for a parameter of the query that the route does not have: a filter that is misspelt."""
+    unknown = next((name for name in request.query_params if name not in known), None)
+    if unknown is not None:
+        close = difflib.get_close_matches(unknown, known, 1)
+        hint = f"did you mean {close[0]}?" if close else f"known: {', '.join(sorted(known)) or 'none'}"
+        problem = entry("is not a known parameter", key=f"query.{storable(unknown)}", hint=hint)
+        raise Problem(422, "", f"query: {unknown[:80]!r} is not a known parameter; {hint}", problems=[problem])
 
 
 def check_body(content_type: str, body: bytes) -> None:

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from botticelli.http.wire.body_limit import App, Message, Receive, Scope, Send
 from botticelli.http.wire.problem_answers import problem_answer, problem_of
-from botticelli.settings import Settings
 
 
 class Faults:
     """Turns an error that reaches it into an answer, unless one has begun."""
 
-    def __init__(self, app: App, settings: Settings) -> None:
+    def __init__(self, app: App) -> None:
         self._app = app
-        self._settings = settings
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -30,4 +28,6 @@ class Faults:
         except Exception as error:
             if has_begun:
                 raise
-            await problem_answer(problem_of(error, self._settings), scope["path"])(scope, receive, send)
+            await problem_answer(problem_of(error, scope["app"].state.runtime.settings), scope["path"])(
+                scope, receive, send
+            )

@@ -27,4 +27,6 @@ class RunFilter:
     guild: str | None = None
     tag: str | None = None
     text: str | None = None
+    before: tuple[datetime, str] | None = None
+    """Only runs that are listed after this one: its time of creation and its id."""
     limit: int = 20

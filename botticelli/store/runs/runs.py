@@ -8,7 +8,21 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Connection, Row, bindparam, delete, exists, func, or_, select, update
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Connection,
+    Row,
+    bindparam,
+    delete,
+    exists,
+    func,
+    literal,
+    or_,
+    select,
+    tuple_,
+    update,
+)
 from sqlalchemy.dialects.postgresql import insert
 
 from botticelli.errors import NotFound
@@ -128,6 +142,8 @@ class Run:
     """The process that copies the rows; None once all are stored."""
     rows_lease_until: datetime | None = None
     """Until when the copying process is taken to be alive."""
+    tenant: str | None = None
+    """The tenant that it was enqueued with."""
 
     @property
     def admissible(self) -> int:
@@ -221,7 +237,8 @@ class Runs:
     def recent(self, chosen: RunFilter | None = None) -> list[Run]:
         """List the runs that match the filter, newest first."""
         chosen = chosen or RunFilter()
-        query = _READ.where(*_conditions(chosen)).order_by(runs.c.created_at.desc()).limit(chosen.limit)
+        order = runs.c.created_at.desc(), runs.c.id.desc()
+        query = _READ.where(*_conditions(chosen)).order_by(*order).limit(chosen.limit)
         return [_run(row) for row in self._connection.execute(query)]
 
     def copy(self, old: str, new: str, *, before: int, position: int) -> None:
@@ -330,6 +347,8 @@ def _conditions(chosen: RunFilter) -> Iterator[ColumnElement[bool]]:
         yield runs.c.guilds.contains([chosen.guild])
     if chosen.tag:
         yield runs.c.tags.contains([chosen.tag])
+    if chosen.before:
+        yield tuple_(runs.c.created_at, runs.c.id) < tuple_(*map(literal, chosen.before))
     if chosen.text:
         yield _in_any(chosen.text, runs.c.narrative, runs.c.source, runs.c.reason)
 

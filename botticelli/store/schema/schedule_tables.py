@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, DateTime, Float, ForeignKey, Index, Integer, Table, Text, text
+from sqlalchemy import BigInteger, Column, Computed, DateTime, Float, ForeignKey, Index, Integer, Table, Text, text
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from botticelli.store.schema.tables import metadata
@@ -47,6 +47,7 @@ schedules = Table(
     Column("version", BigInteger, nullable=False, server_default=text("1")),
     Column("created_at", DateTime(timezone=True), nullable=False, server_default=text("now()")),
     Column("updated_at", DateTime(timezone=True), nullable=False, server_default=text("now()")),
+    Column("tenant", Text, Computed("request ->> 'tenant'", persisted=True)),
     Index("uq_schedules_name", "name", unique=True),
     Index("ix_schedules_next_at", "next_at", postgresql_where=text("next_at is not null")),
 )

@@ -6,6 +6,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    Computed,
     DateTime,
     Float,
     ForeignKey,
@@ -81,6 +82,7 @@ runs = Table(
     Column("rows", BigInteger),
     Column("iterations_ready", BigInteger),
     Column("rows_copier", Text),
+    Column("tenant", Text, Computed("snapshot #>> '{run_options,tenant}'", persisted=True)),
     _moment("rows_lease_until"),
     _moment("due_at"),
     _moment("waiting_since"),
@@ -89,6 +91,7 @@ runs = Table(
     _moment("finished_at"),
     Index("ix_runs_due_at", "due_at", postgresql_where=text("due_at is not null")),
     Index("ix_runs_created_at", "created_at"),
+    Index("ix_runs_tenant", "tenant", "created_at", postgresql_where=text("tenant is not null")),
     Index(
         "ix_runs_schedule",
         "schedule_id",

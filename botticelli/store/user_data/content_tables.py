@@ -32,6 +32,7 @@ from sqlalchemy import (
 
 from botticelli.errors import InvalidInput
 from botticelli.store.schema.sql_errors import as_invalid_input
+from botticelli.store.schema.statements import statement
 from botticelli.store.schema.tables import content_tables
 from botticelli.store.user_data.content_keys import KeyColumns, delete_keys
 from botticelli.store.user_data.content_values import TYPES, typed
@@ -177,6 +178,7 @@ class Content:
     def _create(self, name: str, columns: Mapping[str, str], template: str | None, narrative: str) -> ContentTable:
         _check(name, columns)
         table_of(name, columns).create(self._connection)
+        self._connection.execute(statement("guard_content"), {"name": name})
         values = {"name": name, "columns": list(columns.items()), "template": template, "narrative": narrative}
         row = self._connection.execute(insert(content_tables).values(values).returning(content_tables)).mappings()
         return _table(row.one())

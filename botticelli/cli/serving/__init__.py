@@ -1,0 +1,1 @@
+"""The commands of the HTTP door: `serve` and `tokens`."""

@@ -1,0 +1,1 @@
+"""Answers requests about runs: enqueue, list, show, control, export."""

@@ -1,0 +1,25 @@
+"""Converts values of the engine to plain JSON values, for the command line and the HTTP door alike."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+
+def plain(value: Any) -> Any:
+    """Convert dataclasses, mappings, sets, times, decimals and paths to plain JSON values."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return {field.name: plain(getattr(value, field.name)) for field in fields(value)}
+    if isinstance(value, Mapping):
+        return {str(key): plain(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [plain(inner) for inner in value]
+    if isinstance(value, datetime):
+        return value.isoformat(timespec="microseconds")
+    if isinstance(value, Decimal):
+        return float(value)
+    return str(value) if isinstance(value, Path) else value
