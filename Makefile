@@ -1,7 +1,7 @@
 # Botticelli: `make demo` shows it, `make test` proves it. Both set everything up first; only Python 3.11+ and make are needed.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-llm test test-steady test-unit mutants million load storm schedules typed rows rows-million sweep pages kills chaos check lint types arrows bench bench-budget bench-carousel bench-imports bench-rivals bench-waiting lock clean
+.PHONY: help setup demo demo-console console-test demo-llm test test-steady test-unit mutants million load storm schedules typed rows rows-million sweep pages kills chaos check lint types arrows bench bench-budget bench-carousel bench-imports bench-rivals bench-waiting lock clean
 
 # The first interpreter that is new enough; `make PYTHON=... ` names another.
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 python; do \
@@ -32,6 +32,9 @@ demo: $(READY)  ## run the founding example end to end: 50 iterations, no key, n
 	@echo "Running narratives/examples/daily_digest.toml with embedded Postgres and Redis (data: .botticelli/)."
 	@BOTTICELLI_HOME="$(CURDIR)/.botticelli" sh -c '$(BIN)/botticelli run narratives/examples/daily_digest.toml --model echo/echo; \
 		code=$$?; $(BIN)/botticelli services down >/dev/null 2>&1; exit $$code'
+
+demo-console: $(READY)  ## the console on a running demo, with something that waits in its inbox; PORT=8080, Ctrl-C ends all
+	@$(BIN)/python deploy/console/demo.py
 
 test: $(LOCAL)  ## all tests, on real embedded services
 	$(BIN)/python -m pytest -n $(TEST_PROCESSES)

@@ -79,7 +79,7 @@ def find_narrative(runtime: Runtime, name: str) -> Path:
     ):
         do = "names have letters, digits, `_`, `-` and `/`"
         raise NotFound(f"{shown(name)!r} is not the name of a narrative", do=do)
-    folders = _folders(runtime)
+    folders = narrative_folders(runtime)
     for folder in folders:
         file = folder / f"{name}.toml"
         if file.is_file():
@@ -89,7 +89,7 @@ def find_narrative(runtime: Runtime, name: str) -> Path:
     raise NotFound(f"there is no narrative {shown(name)!r}", where="[narratives] path", do=do)
 
 
-def _folders(runtime: Runtime) -> list[Path]:
+def narrative_folders(runtime: Runtime) -> list[Path]:
     """Yield the folders in which a name is looked up, in order."""
     shipped = app_folder() / "narratives"
     own = [runtime.settings.base / folder for folder in runtime.settings.narratives.path]

@@ -33,7 +33,7 @@ def show(invocation: Invocation, as_json: bool) -> None:
     Covers models with limits in the settings or drivers, budgets of narratives, guilds and tenants, scopes of runs that
     are not over, and scopes with spending in the last day.
     """
-    from botticelli.cli.budget.budget_scopes import known_scopes
+    from botticelli.monitoring.budget_scopes import known_scopes
     from botticelli.store import WHOLE
 
     runtime = invocation.runtime

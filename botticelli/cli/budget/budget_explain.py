@@ -11,11 +11,11 @@ from botticelli.budget.figure_age import age_days, is_old
 from botticelli.budget.limits import ModelBudget
 from botticelli.cli.base.formatting import number, safe
 from botticelli.cli.base.layout import table, wrapped
-from botticelli.cli.budget.budget_scopes import find_scope
 from botticelli.cli.budget.lower_limits import override_line
 from botticelli.cli.follow.budget_bars import gauge_lines
 from botticelli.drivers import ModelName
 from botticelli.errors import BotticelliError
+from botticelli.monitoring.budget_scopes import find_scope
 from botticelli.runtime.process import Runtime
 from botticelli.store import ActUsage, LearnedLimit
 

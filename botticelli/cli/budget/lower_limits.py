@@ -5,28 +5,20 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from botticelli.carousel import Actor, pause_scope, resume_scope, user_at_host
+from botticelli.carousel import Actor, pause_scope, resume_scope
+from botticelli.carousel.control.lowered_limits import lower_limit
 from botticelli.cli.base.formatting import moment, number, safe, sparkline
-from botticelli.cli.budget.budget_scopes import find_scope
-from botticelli.errors import InvalidInput
+from botticelli.monitoring.budget_scopes import find_scope
 from botticelli.runtime.process import Runtime
 from botticelli.store import WHOLE, Override
 
-DEFAULT = "default"
 HOUR_SECONDS = 3600
 HOURS = 24
 
 
 def lower(runtime: Runtime, name: str, window: str, limit: str, *, reason: str, until: datetime | None) -> Override:
     """Record a lower limit and return it. InvalidInput for an unknown window or a limit that is not lower."""
-    scope = find_scope(runtime, name)
-    usual = {known.name: known.limit for known in scope.windows}
-    if window not in usual:
-        offer = ", ".join(usual) or "none: it has no limits"
-        raise InvalidInput(f"there is no window {window!r}", where=scope.name, do=f"its windows: {offer}")
-    amount = None if limit == DEFAULT else _amount(limit, usual[window], scope.name)
-    with runtime.store.transaction() as tx:
-        return tx.overrides.add(scope.name, window, amount, reason=reason, set_by=user_at_host(), until=until)
+    return lower_limit(runtime, find_scope(runtime, name), window, limit, Actor(reason), until=until)
 
 
 def pause(runtime: Runtime, name: str, *, reason: str, until: datetime | None) -> Override:
@@ -71,13 +63,3 @@ def override_line(override: Override) -> str:
     until = f" until {moment(override.until)}" if override.until else ""
     why = f": {safe(override.reason)}" if override.reason else ""
     return f"{safe(override.scope)} {change}{until}, by {safe(override.set_by)} at {moment(override.set_at)}{why}"
-
-
-def _amount(text: str, usual: int, where: str) -> int:
-    if not (text.isascii() and text.isdigit()):
-        raise InvalidInput(f"{text!r} is not a limit", where=where, do=f"give a whole number from 0, or {DEFAULT}")
-    if int(text) >= usual:
-        raise InvalidInput(
-            f"{int(text):,} is not below the usual limit of {usual:,}", where=where, do="raise limits in the settings"
-        )
-    return int(text)

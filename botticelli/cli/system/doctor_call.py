@@ -13,7 +13,6 @@ from botticelli.budget import Draw, Refusal, Ticket
 from botticelli.budget.limits import multiplied
 from botticelli.carousel.plan.estimates import Estimate
 from botticelli.carousel.plan.planned_calls import Call
-from botticelli.cli.budget.budget_scopes import MULTIPLIERS
 from botticelli.cli.system.doctor_checks import Finding
 from botticelli.drivers import (
     Driver,
@@ -27,6 +26,7 @@ from botticelli.drivers import (
 )
 from botticelli.drivers.interface.token_estimate import estimate_request_tokens
 from botticelli.errors import DriverError, DriverTransient, DriverUnknown, InvalidInput
+from botticelli.monitoring.budget_scopes import MULTIPLIERS
 from botticelli.runtime.process import Runtime
 from botticelli.spending.account import Account, Spender
 from botticelli.spending.draws import draw_all

@@ -8,7 +8,7 @@ from datetime import date
 
 from botticelli.budget.figure_age import MAX_DAYS, is_old
 from botticelli.budget.limits import ModelBudget
-from botticelli.cli.budget.budget_scopes import models_in_use
+from botticelli.monitoring.budget_scopes import models_in_use
 from botticelli.runtime.process import Runtime
 
 

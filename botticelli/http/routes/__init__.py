@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+PAGES = tuple(
+    f"botticelli.http.console.pages.{name}_pages:router"
+    for name in ("login", "inbox", "run_list", "run", "budget", "schedule", "content", "narrative", "worker")
+)
+"""The routers of the console."""
 ROUTERS = (
     "botticelli.http.routes.health_routes:router",
     "botticelli.http.routes.runs.enqueue_routes:router",
     "botticelli.http.routes.runs.control_routes:router",
     "botticelli.http.routes.runs.list_routes:router",
+    *PAGES,
 )
 """`module:attribute` of each APIRouter. Add yours here; a module that is missing is a defect, not an option."""

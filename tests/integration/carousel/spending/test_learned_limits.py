@@ -11,7 +11,7 @@ import pytest
 
 from botticelli.budget.effective_limits import EffectiveLimits
 from botticelli.cli.budget.budget_explain import explanation, lines
-from botticelli.cli.budget.budget_scopes import known_scopes
+from botticelli.monitoring.budget_scopes import known_scopes
 from botticelli.runtime.process import Runtime
 from botticelli.testing.providers import FakeProvider, Limits
 from tests.support.narratives import narrative_text, perform_all, start
