@@ -1,7 +1,7 @@
 # Botticelli: `make demo` shows it, `make test` proves it. Both set everything up first; only Python 3.11+ and make are needed.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-console console-test demo-llm test test-steady test-unit mutants million load storm schedules typed rows rows-million sweep pages kills chaos check lint types arrows bench bench-budget bench-carousel bench-imports bench-rivals bench-waiting lock clean
+.PHONY: help setup demo demo-console console-test demo-llm test test-steady test-unit mutants million load storm schedules typed rows rows-million sweep pages kills chaos check lint types arrows bench bench-budget bench-carousel bench-deviations bench-imports bench-rivals bench-waiting lock clean
 
 # The first interpreter that is new enough; `make PYTHON=... ` names another.
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 python; do \
@@ -136,6 +136,9 @@ bench-imports: $(READY)
 
 bench-waiting: $(READY)
 	$(BIN)/python -m benchmarks.waiting
+
+bench-deviations: $(READY)  ## what each deviation from a library gains, in processor time of an iteration
+	$(BIN)/python -m benchmarks.deviations
 
 profile-iteration: $(READY)  ## statements, commits, trips to Redis, wake-ups and processor time of one iteration
 	$(BIN)/python -m benchmarks.profile_iteration

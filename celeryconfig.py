@@ -63,6 +63,6 @@ task_time_limit = 1200  # seconds; prefork only: with threads, every call has it
 task_soft_time_limit = 1140
 
 worker_send_task_events = True  # Flower sees ids, never a prompt
-task_send_sent_event = True
+task_send_sent_event = False  # as in Celery: every publish would be two; a task shows up once a worker has it
 timezone = "UTC"
 enable_utc = True

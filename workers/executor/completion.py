@@ -53,23 +53,31 @@ def _succeed(stage: IterationContext) -> None:
     claim = stage.claim
     success = _Success(claim, tuple(stage.last_acts))
     try:
-        is_held, publications = _successes.ask((stage.runtime, claim.run_id), success)
+        is_held, following = _successes.ask((stage.runtime, claim.run_id), success)
     except Exception:
         with suppress(StaleLease):
             _record_last_acts(stage)
         raise
-    if publications is not None:
+    if following is not None:
         reach("iteration_finished")
-        publish(stage.runtime, publications)
-        if not publications:
+        publish(stage.runtime, following.publications)
+        if following.may_be_due:
             wake()
     if not is_held:
         raise claim.stale()
     log("iteration_ended", run=claim.run_id, iteration=claim.number, outcome="succeeded")
 
 
-_Written = tuple[bool, list[Publication] | None]
-"""Whether the lease was still valid, and what is to be published: the first item of a batch has it for all."""
+@dataclass(frozen=True, slots=True)
+class _Following:
+    """What follows the ends of a batch: messages, or a look of the sweep at a run that goes on without any."""
+
+    publications: list[Publication]
+    may_be_due: bool
+
+
+_Written = tuple[bool, _Following | None]
+"""Whether the lease was still valid, and what follows: the first item of a batch has it for all."""
 
 
 def _succeed_together(key: tuple[Runtime, str], successes: Sequence[_Success]) -> list[_Written]:
@@ -81,18 +89,19 @@ def _succeed_together(key: tuple[Runtime, str], successes: Sequence[_Success]) -
         run = tx.runs.lock(run_id)
         ended = tx.iterations.succeed(run_id, [success.claim for success in successes])
         held = [success for success in successes if success.claim.key in ended]
-        publications = _count(runtime, tx, run, held) if held else []
-    return [(success.claim.key in ended, None if at else publications) for at, success in enumerate(successes)]
+        following = _count(runtime, tx, run, held) if held else _Following([], may_be_due=False)
+    return [(success.claim.key in ended, None if at else following) for at, success in enumerate(successes)]
 
 
 _successes: Batcher[tuple[Runtime, str], _Success, _Written] = Batcher(_succeed_together, busy_counter.gather_seconds)
 
 
-def _count(runtime: Runtime, tx: Transaction, run: Run, ended: Sequence[_Success]) -> list[Publication]:
+def _count(runtime: Runtime, tx: Transaction, run: Run, ended: Sequence[_Success]) -> _Following:
     """Count the successes in the run's row, after their last acts: the run's totals include those acts."""
     write_acts(tx, [record for success in ended for record in success.last_acts])
     run = tx.runs.count_iterations(run, [success.claim.number for success in ended], succeeded=len(ended))
-    return advance(runtime, tx, run)
+    publications = advance(runtime, tx, run)
+    return _Following(publications, may_be_due=not publications and run.succeeded + run.failed < run.iterations)
 
 
 def _record_last_acts(stage: IterationContext) -> None:

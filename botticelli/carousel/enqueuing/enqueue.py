@@ -148,7 +148,9 @@ def _store(runtime: Runtime, loaded: Loaded, prepared: Prepared) -> Enqueued:
         if created:
             tx.media.attach(new.id, media_in(loaded))
         row_copy = begin_copy(runtime, tx, run, rows) if rows is not None else None
-        publications = advance(runtime, tx, tx.runs.lock(new.id)) if created or row_copy else []
+        if row_copy is not None:
+            run = tx.runs.lock(new.id)
+        publications = advance(runtime, tx, run) if created or row_copy else []
         if created and rows is not None and not rows.chosen.count:
             tx.runs.set(new.id, reason=no_new_row(rows))
         run = tx.runs.get(new.id)

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, CursorResult, Dialect, Select
+from sqlalchemy import Connection, Dialect, Select
 from sqlalchemy.dialects import postgresql
+from sqlalchemy.exc import DBAPIError
 
 from botticelli.store.connection.sessions import POOLED
 from botticelli.store.schema.statements import statement
@@ -62,12 +63,38 @@ def prepared_select(name: str, query: Select[Any]) -> Prepared:
     return Prepared.of(name, str(query.compile(dialect=dialect)))
 
 
-def execute(connection: Connection, query: Prepared, values: Mapping[str, Any]) -> CursorResult[*tuple[Any, ...]]:
-    """Run a statement in the connection's transaction, after preparing it if this session has not yet."""
+def fetch(connection: Connection, query: Prepared, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+    """Run a statement in the transaction that the connection has begun, and return its rows.
+
+    Raises the errors that SQLAlchemy raises.
+    """
+    try:
+        cursor: Any = connection.connection.cursor()
+        with cursor:
+            _run(cursor, connection, query, values)
+            return cursor.fetchall() if cursor.description else []
+    except connection.dialect.loaded_dbapi.Error as error:
+        raise _translated(connection, query, error) from error
+
+
+def _run(cursor: Any, connection: Connection, query: Prepared, values: Mapping[str, Any]) -> None:
+    """Execute a statement, after preparing it if this session has not yet."""
     if connection.info.get(POOLED):
-        return connection.exec_driver_sql(query.whole, dict(values))
+        cursor.execute(query.whole, values)
+        return
     names = connection.info.setdefault(NAMES, set())
     if query.name not in names:
-        connection.exec_driver_sql(query.prepare, execution_options={"no_parameters": True})
+        cursor.execute(query.prepare)
         names.add(query.name)
-    return connection.exec_driver_sql(query.execute, tuple([values[name] for name in query.parameters]))
+    cursor.execute(query.execute, [values[name] for name in query.parameters])
+
+
+def _translated(connection: Connection, query: Prepared, error: Any) -> BaseException:
+    """Return the error as SQLAlchemy raises it, without parameters. A lost connection is given up."""
+    dialect = connection.dialect
+    is_lost = dialect.is_disconnect(error, connection.connection, None)
+    if is_lost:
+        connection.invalidate(error)
+    options: dict[str, Any] = {"hide_parameters": True, "connection_invalidated": is_lost, "dialect": dialect}
+    translated: BaseException = DBAPIError.instance(query.execute, None, error, dialect.loaded_dbapi.Error, **options)
+    return translated

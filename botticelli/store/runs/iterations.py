@@ -13,7 +13,7 @@ from sqlalchemy import Connection, and_, func, select, tuple_, update
 
 from botticelli.errors import StaleLease
 from botticelli.statuses import FinalStatus, Hold, IterationStatus, RunStatus
-from botticelli.store.connection.prepared import execute, prepared
+from botticelli.store.connection.prepared import fetch, prepared
 from botticelli.store.schema.statements import statement
 from botticelli.store.schema.tables import iterations
 
@@ -161,7 +161,7 @@ class Iterations:
         self._connection = connection
 
     def open(self, run_id: str) -> Open:
-        return Open(**execute(self._connection, prepared("open_iterations"), {"run_id": run_id}).mappings().one())
+        return Open(*fetch(self._connection, prepared("open_iterations"), {"run_id": run_id})[0])
 
     def running(self, run_id: str) -> list[Iteration]:
         """List the iterations of a run that workers hold now."""
@@ -200,8 +200,7 @@ class Iterations:
             "grace_seconds": grace_seconds,
             "due_at": due_at,
         }
-        rows = execute(self._connection, prepared("admit"), values)
-        return {row.number: row.publishes for row in rows}
+        return dict(fetch(self._connection, prepared("admit"), values))
 
     def claim(self, run_id: str, number: int, *, worker: str, lease_seconds: float) -> Claim | None:
         """Claim an iteration; None when the message is late or a duplicate, or the run no longer needs it."""
@@ -210,8 +209,8 @@ class Iterations:
     def claim_all(self, run_id: str, numbers: Sequence[int], *, worker: str, lease_seconds: float) -> dict[int, Claim]:
         """Claim iterations; return the claims by number, without those that can't be claimed."""
         values = {"run_id": run_id, "numbers": list(numbers), "worker": worker, "lease_seconds": lease_seconds}
-        rows = execute(self._connection, prepared("claim"), values).mappings()
-        return {row["number"]: Claim(run_id=run_id, **row) for row in rows}
+        claims = [Claim(run_id, *row) for row in fetch(self._connection, prepared("claim"), values)]
+        return {claim.number: claim for claim in claims}
 
     def held_by(self, workers: Collection[str]) -> list[Claim]:
         """List the iterations that these workers hold now."""
@@ -237,7 +236,7 @@ class Iterations:
             "fencing_tokens": [claim.fencing_token for claim in claims],
             "lease_seconds": lease_seconds,
         }
-        rows = execute(self._connection, prepared("check_leases"), values)
+        rows = fetch(self._connection, prepared("check_leases"), values)
         return {(run_id, number, fencing_token): RunIntent(*intent) for run_id, number, fencing_token, *intent in rows}
 
     def finish(self, claim: Claim, status: Literal["failed", "cancelled"], error: str | None) -> None:
@@ -266,7 +265,7 @@ class Iterations:
             "numbers": [claim.number for claim in claims],
             "fencing_tokens": [claim.fencing_token for claim in claims],
         }
-        ended = execute(self._connection, prepared("succeed"), values)
+        ended = fetch(self._connection, prepared("succeed"), values)
         return frozenset((run_id, number, fencing_token) for number, fencing_token in ended)
 
     def fail_queued(self, run_id: str, number: int, error: str) -> None:

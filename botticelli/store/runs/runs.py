@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -12,7 +13,6 @@ from sqlalchemy import (
     Column,
     ColumnElement,
     Connection,
-    Row,
     bindparam,
     delete,
     exists,
@@ -23,11 +23,10 @@ from sqlalchemy import (
     tuple_,
     update,
 )
-from sqlalchemy.dialects.postgresql import insert
 
 from botticelli.errors import NotFound
 from botticelli.statuses import DISPATCHABLE, FINAL, UNRESOLVED, FinalStatus, Hold, OnBudgetExhausted, RunStatus
-from botticelli.store.connection.prepared import execute, prepared, prepared_select
+from botticelli.store.connection.prepared import Prepared, fetch, prepared, prepared_select
 from botticelli.store.runs.run_filter import RunFilter
 from botticelli.store.schema.statements import statement
 from botticelli.store.schema.tables import effects, runs
@@ -169,10 +168,9 @@ _READ = select(*(_NOW if name == "now" else runs.c[name] for name in Run.__slots
 _OF_ID = _READ.where(runs.c.id == bindparam("run_id"))
 _GET = prepared_select("get_run", _OF_ID)
 _LOCK = prepared_select("lock_run", _OF_ID.with_for_update())
-
-
-def _run(row: Row[*tuple[Any, ...]]) -> Run:
-    return Run(*row)
+_JSON_COLUMNS = ("snapshot", "variables", "estimates", "tags", "guilds", "demands")
+_COUNTED = ("succeeded", "failed", "input_tokens", "cached_tokens", "output_tokens", "cost_usd")
+"""The counters that `count_iterations` returns, in order."""
 
 
 class Runs:
@@ -184,24 +182,23 @@ class Runs:
     def insert(self, new: NewRun) -> bool:
         """Insert a run; False, and nothing changed, when a run with this id exists already."""
         values = {name: getattr(new, name) for name in NewRun.__slots__}
-        values |= {"tags": list(new.tags), "guilds": list(new.guilds), "demands": list(new.demands)}
+        values |= {name: json.dumps(values[name]) for name in _JSON_COLUMNS}
         values["iterations_ready"] = None if new.rows is None else 0
-        query = insert(runs).values(**values, status="queued", cost_usd=0, due_at=func.now())
-        return self._connection.execute(query.on_conflict_do_nothing().returning(runs.c.id)).first() is not None
+        return bool(fetch(self._connection, prepared("insert_run"), values))
 
     def get(self, run_id: str) -> Run:
         """Read a run. Raises NotFound when it doesn't exist."""
-        row = execute(self._connection, _GET, {"run_id": run_id}).first()
-        if row is None:
-            raise _unknown(run_id)
-        return _run(row)
+        return self._one(_GET, run_id)
 
     def lock(self, run_id: str) -> Run:
         """Read a run as `get` does, and lock it until this transaction ends."""
-        row = execute(self._connection, _LOCK, {"run_id": run_id}).first()
-        if row is None:
+        return self._one(_LOCK, run_id)
+
+    def _one(self, query: Prepared, run_id: str) -> Run:
+        rows = fetch(self._connection, query, {"run_id": run_id})
+        if not rows:
             raise _unknown(run_id)
-        return _run(row)
+        return Run(*rows[0])
 
     def snapshot(self, run_id: str) -> Snapshot:
         """Read the narrative, variables, estimates and demands that were fixed at enqueuing, as plain JSON."""
@@ -239,7 +236,7 @@ class Runs:
         chosen = chosen or RunFilter()
         order = runs.c.created_at.desc(), runs.c.id.desc()
         query = _READ.where(*_conditions(chosen)).order_by(*order).limit(chosen.limit)
-        return [_run(row) for row in self._connection.execute(query)]
+        return [Run(*row) for row in self._connection.execute(query)]
 
     def copy(self, old: str, new: str, *, before: int, position: int) -> None:
         """Copy the iterations below `before` to a new run, and of iteration `before` the acts below `position`."""
@@ -312,8 +309,8 @@ class Runs:
         `succeeded` and `failed` are how many of `numbers` ended so; the others were cancelled.
         """
         values = {"run_id": run.id, "numbers": list(numbers), "succeeded": succeeded, "failed": failed}
-        counted = execute(self._connection, prepared("count_iterations"), values).mappings().one()
-        return replace(run, **counted)
+        [counted] = fetch(self._connection, prepared("count_iterations"), values)
+        return replace(run, **dict(zip(_COUNTED, counted, strict=True)))
 
     def count_of_narrative(self, narrative: str) -> tuple[int, int]:
         """Count the unfinished runs of this narrative, and those that `forget_narrative` would remove."""

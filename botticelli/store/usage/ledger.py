@@ -12,7 +12,7 @@ from sqlalchemy import Connection, case, func, select, update
 
 from botticelli.pricing import TOKEN_FIELDS, TokenCounts
 from botticelli.statuses import LedgerOutcome
-from botticelli.store.connection.prepared import execute, prepared
+from botticelli.store.connection.prepared import fetch, prepared
 from botticelli.store.schema.statements import as_rows, columns_of, statement
 from botticelli.store.schema.tables import ledger
 
@@ -108,7 +108,7 @@ class Ledger:
         self._connection = connection
 
     def draw(self, *entries: Entry) -> None:
-        execute(self._connection, prepared("enter_draws"), {"rows": as_rows(map(columns_of, entries))})
+        fetch(self._connection, prepared("enter_draws"), {"rows": as_rows(map(columns_of, entries))})
 
     def settle(
         self,
@@ -124,7 +124,7 @@ class Ledger:
     def settle_all(self, settled: Sequence[Settled]) -> None:
         """Record outcomes of requests; a row that has one already is left unchanged."""
         rows = as_rows(outcome.as_row() for outcome in settled)
-        execute(self._connection, prepared("settle_draws"), {"rows": rows})
+        fetch(self._connection, prepared("settle_draws"), {"rows": rows})
 
     def abandon(self, run_id: str, number: int) -> None:
         """Mark the open draws of a lost worker as unknown, so that their estimates count."""

@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 from sqlalchemy import text
-from sqlalchemy.exc import DataError
+from sqlalchemy.exc import DataError, OperationalError
 
 from botticelli.runtime.process import Runtime
-from botticelli.store.connection.prepared import Prepared, execute
+from botticelli.store.connection.prepared import Prepared, fetch
 from botticelli.store.connection.sessions import POOLED
 from tests.support.narratives import narrative_text, start
 
@@ -26,7 +26,7 @@ def test_statement_is_prepared_once_for_each_connection(runtime: Runtime) -> Non
         connection.execute(text("deallocate all"))
         connection.info.clear()
         for _ in range(2):
-            assert execute(connection, NUMBERS, values).one() == ("a%", 2, "a")
+            assert fetch(connection, NUMBERS, values) == [("a%", 2, "a")]
         assert list(connection.execute(NAMES).scalars()) == ["numbers"]
 
 
@@ -35,7 +35,7 @@ def test_statement_behind_a_pooler_is_sent_whole(runtime: Runtime) -> None:
         connection.execute(text("deallocate all"))
         connection.info[POOLED] = True
         try:
-            assert execute(connection, NUMBERS, {"first": "a", "second": 2}).one() == ("a%", 2, "a")
+            assert fetch(connection, NUMBERS, {"first": "a", "second": 2}) == [("a%", 2, "a")]
             assert list(connection.execute(NAMES).scalars()) == []
         finally:
             connection.invalidate()
@@ -43,10 +43,10 @@ def test_statement_behind_a_pooler_is_sent_whole(runtime: Runtime) -> None:
 
 def test_prepared_statement_outlives_the_transaction_that_failed(runtime: Runtime) -> None:
     with runtime.store.engine.connect() as connection:
-        with pytest.raises(DataError):
-            execute(connection, DIVIDED, {"by": 0})
-        connection.rollback()
-        assert execute(connection, DIVIDED, {"by": 1}).scalar_one() == 1
+        with pytest.raises(DataError), connection.begin():
+            fetch(connection, DIVIDED, {"by": 0})
+        with connection.begin():
+            assert fetch(connection, DIVIDED, {"by": 1}) == [(1,)]
 
 
 def test_run_that_another_connection_has_changed_is_read_anew(runtime: Runtime) -> None:
@@ -57,3 +57,17 @@ def test_run_that_another_connection_has_changed_is_read_anew(runtime: Runtime) 
         changed = tx.runs.lock(run.id)
         assert (changed.reason, changed.tags, changed.waiting_for) == ("changed", ["x"], {"scope": "s"})
         assert replace(tx.runs.recent()[0], now=changed.now) == changed
+
+
+def test_connection_that_the_server_ended_is_replaced(runtime: Runtime) -> None:
+    engine = runtime.store.engine
+    with engine.connect() as connection:
+        pid = connection.execute(text("select pg_backend_pid()")).scalar_one()
+        connection.rollback()
+        with engine.connect() as other:
+            other.execute(text("select pg_terminate_backend(:pid, 5000)"), {"pid": pid})
+        with pytest.raises(OperationalError) as raised, connection.begin():
+            fetch(connection, DIVIDED, {"by": 1})
+        assert (raised.value.connection_invalidated, connection.invalidated) == (True, True)
+    with engine.connect() as connection:
+        assert fetch(connection, DIVIDED, {"by": 1}) == [(1,)]

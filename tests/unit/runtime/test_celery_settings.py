@@ -35,7 +35,7 @@ PINNED = {
     "worker_hijack_root_logger": False,
     "task_time_limit": 1200,
     "task_soft_time_limit": 1140,
-    "task_send_sent_event": True,
+    "task_send_sent_event": False,
     "timezone": "UTC",
     "enable_utc": True,
     "worker_cancel_long_running_tasks_on_connection_loss": False,
