@@ -206,7 +206,19 @@ def _control_event(action: RunAction) -> Event:
 
 
 def _act_data(act: ActRow) -> dict[str, Any]:
-    names = ("position", "turn", "attempt", "status", "verdict", "model", *TOKEN_FIELDS, "tries", "error", "output")
+    names = (
+        "position",
+        "turn",
+        "attempt",
+        "status",
+        "verdict",
+        "model",
+        *TOKEN_FIELDS,
+        "tries",
+        "warning",
+        "error",
+        "output",
+    )
     seconds = (act.finished_at - act.started_at).total_seconds() if act.finished_at and act.started_at else None
     cost_usd = None if act.cost_usd is None else float(act.cost_usd)
     fields = {name: getattr(act, name) for name in names}

@@ -77,6 +77,8 @@ class IterationContext:
     retries: Retries = field(default_factory=Retries)
     items: tuple[Item, ...] = ()
     """The rows of the iteration; none in a run without rows."""
+    note: str | None = None
+    """A warning for the row of this turn."""
     requested_at: float = 0.0
     """When this act last checked that the run wants its next step, in seconds of this process's monotonic clock."""
     seen: list[frozenset[int]] = field(default_factory=list)
@@ -90,9 +92,9 @@ class IterationContext:
         """Return the same iteration as the act at `position` sees it."""
         return replace(self, position=position)
 
-    def with_item(self, number: int, value: Any) -> IterationContext:
+    def with_item(self, number: int, value: Any, note: str | None = None) -> IterationContext:
         """Return the same iteration as a turn sees it that goes through a list: its row is the item."""
-        return replace(self, items=(Item(number, "", 0, value),))
+        return replace(self, items=(Item(number, "", 0, value),), note=note)
 
     @property
     def act(self) -> Act:

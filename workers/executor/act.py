@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -20,7 +21,7 @@ from botticelli.narrative.table_text import format_rows
 from botticelli.statuses import ActStatus
 from botticelli.store import REVIEW, ActRow
 from botticelli.telemetry.failpoints import reach
-from botticelli.telemetry.log import logger
+from botticelli.telemetry.log import log, logger
 from botticelli.untrusted.storable import storable
 from workers.context.history import Piece, history_text, messages
 from workers.context.iteration_context import IterationContext
@@ -79,7 +80,18 @@ def turn_stages(stage: IterationContext) -> list[IterationContext]:
         _Turn(stage, 1).fail(str(error))
     if not items and all(row.position != stage.position for row in tuple(stage.finished)):
         skip_act(stage)
-    return [stage.with_item(number, item) for number, item in enumerate(items[:most], 1)]
+    note = _cut_note(stage, len(items), most)
+    turns = enumerate(items[:most], 1)
+    return [stage.with_item(number, item, note if number == most else None) for number, item in turns]
+
+
+def _cut_note(stage: IterationContext, items: int, most: int) -> str | None:
+    """Return a warning for the last turn of an act whose list is longer than its iterations, and log it."""
+    if items <= most:
+        return None
+    claim, note = stage.claim, f"its list has {items:,} items and iterations is {most:,}: {items - most:,} left out"
+    log("list_cut", level=logging.WARNING, run=claim.run_id, iteration=claim.number, act=stage.act.name, reason=note)
+    return note
 
 
 def skip_act(stage: IterationContext) -> None:
@@ -321,6 +333,7 @@ class _Turn:
     def _record(
         self, row: ActRow, *, answer: Answer | None = None, bound: Any = None, content: Rows | None = None
     ) -> None:
+        row = replace(row, warning="; ".join(filter(None, (self._stage.note, row.warning))) or None)
         record_result(Result(self._stage, row, bound, content), answer.paid.settled if answer else None)
         self._recorded = True
 

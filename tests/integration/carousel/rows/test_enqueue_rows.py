@@ -155,7 +155,10 @@ def test_turns_of_an_act_go_through_a_list_up_to_its_iterations(runtime: Runtime
     items: list[object] = [{"name": "a"}, {"name": "b"}, {"name": "c"}]
     run = perform_all(runtime, _enqueue(runtime, ITEMS, [{"id": 1, "items": items, "is_empty": False}]).id)
     with runtime.store.transaction() as tx:
-        prompts = [row.prompt for row in tx.acts.of_iteration(run.id, 1)]
+        acts = tx.acts.of_iteration(run.id, 1)
+    prompts = [row.prompt for row in acts]
+    cut = "its list has 3 items and iterations is 2: 1 left out"
+    assert [row.warning for row in acts] == [None, cut, None]
     assert prompts[:2] == ['1: a, {"name":"a"}', '2: b, {"name":"b"}']
     assert (run.status, prompts[2]) == ("completed", '1 [echo: no model was called] 1: a, {"name":"a"}')
 
