@@ -114,10 +114,14 @@ ROUNDS ?= 200
 chaos: $(READY)  ## faults by chance on a real cluster, every promise judged after each; ROUNDS=200 SEED=... (25 minutes)
 	$(BIN)/python -m tests.chaos.campaign --rounds $(ROUNDS) $(if $(SEED),--seed $(SEED))
 
-bench: bench-carousel bench-budget bench-waiting bench-imports  ## all benchmarks, as ratios against a baseline of the same run
+bench: bench-carousel bench-rows bench-budget bench-waiting bench-imports  ## all benchmarks, as ratios against a baseline of the same run
 
 bench-carousel: $(READY)
 	$(BIN)/python -m benchmarks.carousel
+
+.PHONY: bench-rows
+bench-rows: $(READY)
+	$(BIN)/python -m benchmarks.rows
 
 bench-budget: $(READY)
 	$(BIN)/python -m benchmarks.budget

@@ -39,7 +39,7 @@ def _opened(file: BinaryIO, source: str) -> Any:
     try:
         return ParquetFile(file)
     except (ArrowException, OSError) as error:
-        reason = str(error).splitlines()[0]
+        reason = str(error).splitlines()[0].rstrip(".")
         raise InvalidInput(f"is not a Parquet file: {reason}", where=source, do="write it again") from None
 
 

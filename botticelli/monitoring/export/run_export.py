@@ -73,7 +73,7 @@ def run_export(store: Store, run_id: str, columns: str | None, *, succeeded: boo
     with store.transaction() as tx:
         run = tx.runs.get(run_id)
         acts = [act.name for act in narrative_of(tx, run_id).acts]
-    known = Known(list(dict.fromkeys(acts)), _row_columns(store, run))
+    known = Known(list(dict.fromkeys(acts)), _row_columns(store, run, columns or ""))
     chosen = parse_columns(columns, known) if columns else default_columns(known, has_rows=run.rows is not None)
     return RunExport(store, run, chosen, succeeded)
 
@@ -128,10 +128,16 @@ def _umask() -> int:
     return mask
 
 
-def _row_columns(store: Store, run: Run) -> list[str] | None:
-    """Return the columns of the first rows, in order; None for a run without rows."""
+def _row_columns(store: Store, run: Run, columns: str) -> list[str] | None:
+    """Return the columns of the first rows, in order, and those named ones that later rows have.
+
+    Empty for a run without rows; None while it has no row, as after a night without a new one: any column may be named.
+    """
     if run.rows is None:
         return []
     with store.transaction() as tx:
         items = tx.items.of_run(run.id, limit=SAMPLE)
-    return list(dict.fromkeys(name for item in items for name in item.row))
+        known = list(dict.fromkeys(name for item in items for name in item.row))
+        named = (name.strip().split(".")[1] for name in columns.split(",") if name.strip().startswith("row."))
+        later = [name for name in named if name not in known and tx.items.has_column(run.id, name)]
+    return [*known, *later] if items else None

@@ -127,6 +127,12 @@ class Items:
         query = _READ.where(run_items.c.run_id == run_id, run_items.c.key == key).order_by(run_items.c.number)
         return [Item(**row) for row in self._connection.execute(query).mappings()]
 
+    def has_column(self, run_id: str, column: str) -> bool:
+        """Whether any row of a run has this column; reads all of them when none has."""
+        has = run_items.c.row.op("->")(column).is_not(None)
+        query = select(run_items.c.number).where(run_items.c.run_id == run_id, has).limit(1)
+        return self._connection.execute(query).first() is not None
+
     def bad_rows(self, run_id: str, *, after: int = 0, limit: int = 1000) -> list[tuple[int, str]]:
         """List the rows that were left out: line and reason, those with a line above `after`."""
         columns = (run_bad_rows.c.line, run_bad_rows.c.reason)

@@ -9,12 +9,14 @@ import threading
 from pathlib import Path
 from typing import Any
 
+import polars
 import pytest
 from pyarrow import parquet
 
 from botticelli.carousel import EnqueueRequest, enqueue
 from botticelli.carousel.enqueuing.row_options import RowOptions
 from botticelli.errors import InvalidInput
+from botticelli.monitoring.export import run_export as exports
 from botticelli.monitoring.export.run_export import run_export, write_file, write_text
 from botticelli.rows.lists import ListSource
 from botticelli.runtime.process import Runtime
@@ -93,6 +95,51 @@ def test_parquet_has_the_types_of_its_values(runtime: Runtime, tmp_path: Path) -
     ]
     assert table.column("row.price").to_pylist() == [5, 7, None]
     assert [path.name for path in tmp_path.glob(".out*")] == []
+
+
+def test_parquet_is_read_by_polars_with_the_same_types(runtime: Runtime, tmp_path: Path) -> None:
+    rows: list[dict[str, object]] = [
+        {
+            "id": "a",
+            "title": "x",
+            "whole": 2**40,
+            "real": 1.5,
+            "flag": True,
+            "tags": ["n"],
+            "mixed": 1,
+            "deep": {"x": 1},
+        },
+        {"id": "b", "title": "y", "whole": None, "real": 2, "flag": None, "tags": [], "mixed": "two", "deep": None},
+    ]
+    run = perform_all(runtime, enqueued(runtime, rows).id)
+    columns = "key,row.whole,row.real,row.flag,row.tags,row.mixed,row.deep,error,cost_usd,input_tokens,started_at"
+    write_file(run_export(runtime.store, run.id, columns, succeeded=False), "parquet", tmp_path / "out.parquet")
+    table = polars.read_parquet(tmp_path / "out.parquet")
+    assert dict(table.schema) == {
+        **{"key": polars.String, "row.whole": polars.Int64, "row.real": polars.Float64, "row.flag": polars.Boolean},
+        **{"row.tags": polars.List(polars.String), "row.mixed": polars.String, "row.deep": polars.String},
+        **{"error": polars.String, "cost_usd": polars.Float64, "input_tokens": polars.Int64},
+        "started_at": polars.Datetime("us", "UTC"),
+    }
+    assert table.select("row.whole", "row.real", "row.flag", "row.mixed", "row.deep").rows() == [
+        (2**40, 1.5, True, "1", '{"x": 1}'),
+        (None, 2.0, None, "two", None),
+    ]
+    assert table["error"].to_list() == [None, None] and table["cost_usd"].sum() == float(run.cost_usd or 0)
+    assert all(moment is not None and moment.tzinfo is not None for moment in table["started_at"])
+
+
+def test_column_of_a_later_row_and_any_column_of_a_run_without_rows_may_be_named(
+    runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(exports, "SAMPLE", 1)
+    run = perform_all(runtime, enqueued(runtime, [{"id": "a", "title": "x"}, {"id": "b", "title": "y", "late": 7}]).id)
+    assert written(runtime, run, "csv", "key,row.late").split() == ["key,row.late", "a,", "b,7"]
+    with pytest.raises(InvalidInput, match=r"there is no column 'row\.lste'"):
+        written(runtime, run, "csv", "row.lste")
+    request = EnqueueRequest(rows=RowOptions(ListSource([{"id": "a", "title": "x"}], "rows"), only_new=True))
+    nothing = enqueue(runtime, loaded(TEXT), "test.toml", request).run
+    assert nothing.rows == 0 and written(runtime, nothing, "csv", "key,row.title").split() == ["key,row.title"]
 
 
 def test_rows_that_have_not_ended_are_pending_and_can_be_left_out(runtime: Runtime) -> None:
