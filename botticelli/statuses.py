@@ -21,6 +21,8 @@ ScheduleStatus = Literal["active", "paused", "ended"]
 """The status of a schedule; `ended` when it has no time ahead."""
 LedgerOutcome = Literal["drawn", "settled", "refused", "unknown", "not_sent"]
 """The outcome of a provider request: `drawn` while it is in flight; `not_sent` used nothing."""
+CallFailure = Literal["rate_limited", "transient", "terminal"]
+"""Why a provider did not answer a request: a limit is used up, the trouble may pass, or it will not without a change."""
 ReviewStatus = Literal["pending", "approved", "rejected", "flagged", "rehearsed"]
 """The review of a row of a content table; `rehearsed` rows come from a rehearsal and are not reviewed."""
 

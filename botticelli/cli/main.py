@@ -36,6 +36,7 @@ COMMANDS = {
     "services": "Start, stop and inspect the embedded Postgres and Redis.",
     "serve": "Serve the HTTP API and the console.",
     "tokens": "Create, list and revoke tokens of the HTTP API.",
+    "metrics": "Serve metrics of the fleet for Prometheus.",
     "doctor": "Check this installation and say what to fix.",
     "completion": "Print the completion script of a shell.",
 }
@@ -58,6 +59,7 @@ MODULES = {
     "services": "system.services_command",
     "serve": "serving.serve_command",
     "tokens": "serving.tokens_command",
+    "metrics": "serving.metrics_command",
     "doctor": "system.doctor_command",
     "completion": "system.completion_command",
 }

@@ -20,14 +20,19 @@ MAX_RUNS = 1000
 MULTIPLIERS = {"rpm_multiplier", "tpm_multiplier", "rpd_multiplier"}
 
 
-def usual_scopes(runtime: Runtime) -> dict[str, Scope]:
-    """Return all scopes by name with their usual limits; runs take precedence over settings, settings over the ledger."""
+def configured_scopes(runtime: Runtime) -> dict[str, Scope]:
+    """Return the scopes of the settings by name, with their usual limits."""
     multipliers = runtime.settings.budget.model_dump(include=MULTIPLIERS)
     budgets = [runtime.scopes.model_budget(model) for model in models_in_use(runtime)]
     scopes = {budget.account.name: budget.account for budget in budgets if budget.account}
     scopes |= {budget.scope.name: multiplied(budget.scope, multipliers) for budget in budgets}
     scopes |= {scope.name: scope for scope in _own_scopes(runtime)}
-    scopes |= {limit.scope: runtime.limiter.scope(limit) for limit in runtime.platforms.platform_limits()}
+    return scopes | {limit.scope: runtime.limiter.scope(limit) for limit in runtime.platforms.platform_limits()}
+
+
+def usual_scopes(runtime: Runtime) -> dict[str, Scope]:
+    """Return all scopes by name with their usual limits; runs take precedence over settings, settings over the ledger."""
+    scopes = configured_scopes(runtime)
     with runtime.store.transaction() as tx:
         for name, share in tx.spending.recent_scopes().items():
             scopes.setdefault(name, scope_in(share) or Scope(name))

@@ -26,7 +26,7 @@ class WorkerReport:
     """Holds what a worker reports with its heartbeat.
 
     `demands`, `limits` and `notify` are fingerprints of its settings, None for a worker of an older version.
-    `ready` says for each driver whether its key and its SDK are there.
+    `ready` says for each driver whether its key and its SDK are there; `threads` how much it performs at the same time.
     """
 
     worker: str
@@ -34,6 +34,7 @@ class WorkerReport:
     limits: str | None = None
     notify: str | None = None
     ready: Mapping[str, bool] = field(default_factory=dict)
+    threads: int | None = None
 
     @property
     def host(self) -> str:
@@ -101,6 +102,7 @@ def _parse_facts(worker: str, value: bytes | str | None) -> WorkerReport:
     try:
         facts = json.loads(value or b"{}")
         demands, limits, notify = (facts.get(name) for name in ("demands", "limits", "notify"))
-        return WorkerReport(worker, demands, limits, notify, dict(facts.get("ready", {})))
+        threads = facts.get("threads")
+        return WorkerReport(worker, demands, limits, notify, dict(facts.get("ready", {})), threads and int(threads))
     except (ValueError, AttributeError, TypeError):
         return WorkerReport(worker)

@@ -13,11 +13,11 @@ from typing import Protocol
 
 from botticelli.budget import Amounts, Budget, Draw, Scope, Ticket
 from botticelli.drivers import GenerateResponse, ModelName, Usage
-from botticelli.errors import DriverError, DriverUnknown
+from botticelli.errors import DriverError, DriverTransient, DriverUnknown
 from botticelli.pricing import Charge, KnownPrice, TokenCounts
 from botticelli.spending.costs import CostRounder
 from botticelli.spending.draws import Draws, Request, granted
-from botticelli.statuses import LedgerOutcome
+from botticelli.statuses import CallFailure, LedgerOutcome
 from botticelli.store import Entry, Settled
 
 costs = CostRounder()
@@ -142,7 +142,7 @@ class Account:
         charge = self.call.price.charge(usage, moment(draw.drawn_at_ms)) if was_served else None
         settled_at_ms = self._charge(draw, usage, charge.usd if charge else None)
         outcome: LedgerOutcome = "settled" if was_served else "refused"
-        return _row(draw, outcome, settled_at_ms, usage, charge, doubtful=was_served)
+        return replace(_row(draw, outcome, settled_at_ms, usage, charge, doubtful=was_served), failure=_failure(error))
 
     def cancel(self, draw: Draw, outcome: LedgerOutcome = "refused") -> Settled:
         """Return the amounts of a draw whose call is not made."""
@@ -164,6 +164,12 @@ class Account:
 
     def _charge(self, draw: Draw, usage: Usage, cost_usd: Decimal | None) -> int:
         return self._draws.settle(draw.id, _used(self.call, usage, cost_usd)).settled_at_ms
+
+
+def _failure(error: DriverError) -> CallFailure:
+    if not isinstance(error, DriverTransient):
+        return "terminal"
+    return "rate_limited" if error.limited else "transient"
 
 
 def moment(clock_ms: int) -> datetime:

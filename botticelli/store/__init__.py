@@ -19,6 +19,8 @@ from botticelli.store.connection.database import as_unwritable, connected
 from botticelli.store.connection.tenant_role import bind_to_tenant
 from botticelli.store.fleet.elections import SWEEP, Absence, Duties
 from botticelli.store.fleet.probes import Probe, Probes
+from botticelli.store.metrics.horizon import Horizon
+from botticelli.store.metrics.metric_rows import Demand, Gauge, MetricRows, Total
 from botticelli.store.notices.deliveries import Deliveries, DeliveryRow, DueDelivery
 from botticelli.store.notices.outbox import Notice, Outbox
 from botticelli.store.notices.targets import NoticeTargets, TargetState
@@ -88,6 +90,7 @@ __all__ = [
     "Content",
     "ContentTable",
     "DeliveryRow",
+    "Demand",
     "DueDelivery",
     "DueSchedule",
     "Effect",
@@ -96,6 +99,8 @@ __all__ = [
     "ExpiredLease",
     "Firing",
     "FiringView",
+    "Gauge",
+    "Horizon",
     "Intent",
     "Item",
     "ItemStatus",
@@ -134,6 +139,7 @@ __all__ = [
     "TextColumn",
     "TextPlace",
     "ThreadLocks",
+    "Total",
     "Transaction",
     "Unclaimed",
     "WaitingEffect",
@@ -170,6 +176,7 @@ class Transaction:
         self.notice_targets = NoticeTargets(connection)
         self.api_tokens = ApiTokens(connection)
         self.answers = StoredAnswers(connection)
+        self.metrics = MetricRows(connection)
 
     @contextmanager
     def in_savepoint(self, only: bool) -> Iterator[None]:

@@ -19,6 +19,7 @@ from celery.worker import state
 from botticelli.errors import BotticelliError, DatabaseUnwritable, ServiceUnavailable
 from botticelli.notices.absent_workers import record_absence
 from botticelli.notices.deliverer import deliverer_of
+from botticelli.runtime.heartbeats import own_facts
 from botticelli.runtime.process import current
 from botticelli.runtime.server_errors import SERVER_ERRORS
 from botticelli.runtime.worker_heartbeat import announce
@@ -153,6 +154,7 @@ def start_sweep(sender: Any, **_: Any) -> None:
     if runtime.settings.notify:
         with suppress(*SERVER_ERRORS):
             record_absence(runtime)
+    own_facts(runtime)["threads"] = sender.pool.limit or 1
     announce(runtime)
     sweep_thread.start(runtime, _watchdog)
 

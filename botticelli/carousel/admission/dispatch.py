@@ -18,13 +18,14 @@ from redis.exceptions import RedisError
 from botticelli.budget import BLOCKED, Refusal, Scope, Share, Ticket
 from botticelli.budget.scope_paused import PAUSED
 from botticelli.carousel.actor import Actor
-from botticelli.carousel.admission.ports import AdmissionParts, AdmissionRows
+from botticelli.carousel.admission.ports import AdmissionParts, AdmissionRows, ReservingParts
 from botticelli.carousel.admission.run_caps import exceeded_cap, run_scope
 from botticelli.carousel.admission.state_machine import AwaitApproval, End, Idle, Start, next_step
 from botticelli.carousel.plan.planned_calls import Plan, shares, without_scope
 from botticelli.carousel.plan.snapshots import plan_of
 from botticelli.errors import BotticelliError
 from botticelli.messages import Publication, publish_iterations
+from botticelli.runtime.limits.scopes import OverrideRows
 from botticelli.runtime.process import Runtime
 from botticelli.statuses import FinalStatus
 from botticelli.store import HALT, Open, Run
@@ -64,7 +65,7 @@ def advance(runtime: AdmissionParts, tx: AdmissionRows, run: Run) -> list[Public
                 _await_approval(tx, run)
                 return publications
             case Start(number, again):
-                answer = _ask(runtime, tx, run, opened, _numbers(run, opened, number))
+                answer = _ask(runtime, tx, run, opened, next_numbers(run, opened, number))
                 if not isinstance(answer, list):
                     _refused(runtime, tx, run, opened, answer, again=again)
                     return publications
@@ -88,7 +89,7 @@ def publish(runtime: Runtime, publications: Sequence[Publication]) -> None:
         log("publish_failed", level=logging.WARNING, run=publications[0].run_id, error=type(error).__name__)
 
 
-def _numbers(run: Run, opened: Open, first: int) -> range:
+def next_numbers(run: Run, opened: Open, first: int) -> range:
     """Return the iterations to reserve together: the next ones in order.
 
     An iteration that waits for its second admission is reserved alone.
@@ -117,7 +118,7 @@ def _ask(
         return capped
     try:
         plan = plan_of(runtime, tx, run.id)
-        answer = _reserve(runtime, tx, plan, [_ticket_id(run, number, opened) for number in numbers])
+        answer = reserve(runtime, tx, plan, [ticket_id(run, number, opened) for number in numbers])
         reach("ticket_reserved")
         if isinstance(answer, list):
             return answer
@@ -134,14 +135,12 @@ def _is_reopening(runtime: AdmissionParts, refusal: Refusal, plan: Plan) -> bool
     return scope is not None and runtime.budget.reopening(scope, refusal.window)
 
 
-def _reserve(
-    runtime: AdmissionParts, tx: AdmissionRows, plan: Plan, ticket_ids: Sequence[str]
-) -> list[Ticket] | Refusal:
+def reserve(runtime: ReservingParts, tx: OverrideRows, plan: Plan, ticket_ids: Sequence[str]) -> list[Ticket] | Refusal:
     """Reserve tickets; when a model would have to wait long, with its fallback models.
 
     Returns the first refusal if no fallback helps. Requests for fallbacks keep no place in a queue.
     """
-    ticket_id = ticket_ids[0]
+    first_id = ticket_ids[0]
     first: Refusal | None = None
     tried: dict[str, Scope] = {}
     current: Plan | None = plan
@@ -153,7 +152,7 @@ def _reserve(
             held = {share.scope.name for share in answer[0].shares}
             left = [scope for name, scope in tried.items() if name not in held]
             if left:
-                runtime.budget.release(ticket_id, left)
+                runtime.budget.release(first_id, left)
             return answer
         first = first or answer
         tried |= {share.scope.name: share.scope for share in requested}
@@ -162,11 +161,11 @@ def _reserve(
     usual = {share.scope.name for share in shares(plan)}
     left = [scope for name, scope in tried.items() if name not in usual]
     if left:
-        runtime.budget.release(ticket_id, left)
+        runtime.budget.release(first_id, left)
     return first
 
 
-def _is_long(runtime: AdmissionParts, refusal: Refusal) -> bool:
+def _is_long(runtime: ReservingParts, refusal: Refusal) -> bool:
     wait_ms = refusal.retry_after_ms
     return wait_ms is None or wait_ms > runtime.settings.worker.inline_wait_seconds * 1000
 
@@ -180,12 +179,12 @@ def give_up_place(runtime: AdmissionParts, tx: AdmissionRows, run: Run, opened: 
     number = opened.waiting_number or run.dispatched + 1
     try:
         plan = plan_of(runtime, tx, run.id)
-        runtime.budget.release(_ticket_id(run, number, opened), [share.scope for share in shares(plan)])
+        runtime.budget.release(ticket_id(run, number, opened), [share.scope for share in shares(plan)])
     except (RedisError, BotticelliError) as error:  # whoever pauses a run needs no driver of it
         log("place_not_given_up", level=logging.WARNING, run=run.id, error=type(error).__name__)
 
 
-def _ticket_id(run: Run, number: int, opened: Open) -> str:
+def ticket_id(run: Run, number: int, opened: Open) -> str:
     """Return the id of an attempt's ticket. It is always the same, so that nothing is reserved twice."""
     attempt = opened.waiting_attempt if opened.waiting_number == number else 0
     return f"{run.id}:{number}:{attempt or 0}"

@@ -5,13 +5,15 @@ A worker passes its process and an open transaction; a simulation passes a Budge
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
-from botticelli.budget import Budget
+from botticelli.budget import Budget, Scope
+from botticelli.budget.scope_paused import ScopePaused
 from botticelli.carousel.plan.plan_parts import PlanParts, SnapshotRows
-from botticelli.runtime.limits.scopes import ReadsOverrides
+from botticelli.runtime.limits.scopes import OverrideRows, ReadsOverrides
+from botticelli.settings import Settings
 from botticelli.statuses import FinalStatus
 from botticelli.store import Open
 
@@ -20,6 +22,27 @@ class RunEvents(Protocol):
     """Publishes events of runs to watchers."""
 
     def tell(self, run_id: str, event: str, **data: Any) -> None: ...
+
+
+class GrantingScopes(Protocol):
+    """Says which limits and pauses are in force."""
+
+    def in_force(self, scope: Scope, rows: OverrideRows | None = None) -> Scope: ...
+
+    def paused(self, scopes: Iterable[Scope], rows: OverrideRows | None = None) -> ScopePaused | None: ...
+
+
+class ReservingParts(Protocol):
+    """The parts of a process that reserve tickets."""
+
+    @property
+    def settings(self) -> Settings: ...
+
+    @property
+    def budget(self) -> Budget: ...
+
+    @property
+    def scopes(self) -> GrantingScopes: ...
 
 
 class AdmissionParts(PlanParts, Protocol):

@@ -11,7 +11,9 @@ set outcome = outcomes.outcome,
     cache_write_long_tokens = outcomes.cache_write_long_tokens,
     usage_doubtful = coalesce(outcomes.usage_doubtful, false),
     cost_usd = outcomes.cost_usd,
-    price = outcomes.price
+    price = outcomes.price,
+    failure = outcomes.failure,
+    recorded_at = clock_timestamp()
 from jsonb_populate_recordset(cast(null as ledger), cast(:rows as jsonb)) as outcomes
 where ledger.draw_id = outcomes.draw_id
   and ledger.outcome = 'drawn'

@@ -46,6 +46,7 @@ notice_deliveries = Table(
     _moment("attempted_at"),
     _moment("finished_at"),
     Index("ix_notice_deliveries_due", "target", "due_at", postgresql_where=text("status = 'pending'")),
+    Index("ix_notice_deliveries_finished_at", "finished_at", postgresql_where=text("finished_at is not null")),
 )
 
 notice_targets = Table(

@@ -97,6 +97,8 @@ runs = Table(
         "schedule_id",
         postgresql_where=text("schedule_id is not null and finished_at is null"),
     ),
+    Index("ix_runs_finished_at", "finished_at", postgresql_where=text("finished_at is not null")),
+    Index("ix_runs_unfinished", "created_at", "status", postgresql_where=text("finished_at is null")),
 )
 
 run_actions = Table(
@@ -137,6 +139,7 @@ iterations = Table(
         "ix_iterations_finished", "run_id", "finished_at", "number", postgresql_where=text("finished_at is not null")
     ),
     Index("ix_iterations_failed", "run_id", postgresql_where=text("status = 'failed'")),
+    Index("ix_iterations_finished_at", "finished_at", postgresql_where=text("finished_at is not null")),
     Index("ix_iterations_open", "run_id", "number", postgresql_where=text("status in ('queued', 'running')")),
 )
 
@@ -243,6 +246,12 @@ effects = Table(
     Index("ix_effects_unknown", "intended_at", postgresql_where=text("status = 'unknown'")),
     Index("ix_effects_waiting", "intended_at", postgresql_where=text("status = 'waiting'")),
     Index("ix_effects_intended_at", "intended_at"),
+    Index("ix_effects_finished_at", "finished_at", postgresql_where=text("finished_at is not null")),
+    Index(
+        "ix_effects_open",
+        "status",
+        postgresql_where=text("status in ('waiting', 'approved', 'intended', 'unknown')"),
+    ),
     Index("ix_effects_command", "platform", "command", "intended_at"),
 )
 
@@ -283,11 +292,14 @@ ledger = Table(
     Column("usage_doubtful", Boolean, nullable=False, server_default=text("false")),
     Column("cost_usd", Numeric(24, 12)),
     Column("price", JSONB),
+    Column("failure", Text),
     _moment("drawn_at", required=True),
     _moment("settled_at"),
+    _moment("recorded_at"),
     Index("ix_ledger_scope_drawn_at", "scope", "drawn_at"),
     Index("ix_ledger_drawn_at", "drawn_at"),
     Index("ix_ledger_run", "run_id", "number"),
+    Index("ix_ledger_recorded_at", "recorded_at", postgresql_where=text("recorded_at is not null")),
     Index("ix_ledger_unknown", "run_id", postgresql_where=text("outcome = 'unknown'")),
     Index("ix_ledger_act", "narrative", "act", "model", "settled_at", postgresql_where=text("outcome = 'settled'")),
 )

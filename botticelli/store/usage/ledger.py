@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, case, func, select, update
 
 from botticelli.pricing import TOKEN_FIELDS, TokenCounts
-from botticelli.statuses import LedgerOutcome
+from botticelli.statuses import CallFailure, LedgerOutcome
 from botticelli.store.connection.prepared import fetch, prepared
 from botticelli.store.schema.statements import as_rows, columns_of, statement
 from botticelli.store.schema.tables import ledger
@@ -91,11 +91,20 @@ class Settled:
     usage_doubtful: bool = False
     price: Mapping[str, Any] | None = None
     """The rates by which `cost_usd` was computed; None when the cost is unknown, or the driver's own figure."""
+    failure: CallFailure | None = None
+    """The kind of the provider's error; None for an answer, and for a request that was not made."""
 
     def as_row(self) -> dict[str, Any]:
         row = {"draw_id": self.draw_id, "outcome": self.outcome, "settled_at": self.settled_at}
         usage = {name: getattr(self.usage, name) for name in TOKEN_FIELDS} if self.usage else {}
-        return {**row, **usage, "cost_usd": self.cost_usd, "usage_doubtful": self.usage_doubtful, "price": self.price}
+        return {
+            **row,
+            **usage,
+            "cost_usd": self.cost_usd,
+            "usage_doubtful": self.usage_doubtful,
+            "price": self.price,
+            "failure": self.failure,
+        }
 
 
 class Ledger:
@@ -129,7 +138,8 @@ class Ledger:
     def abandon(self, run_id: str, number: int) -> None:
         """Mark the open draws of a lost worker as unknown, so that their estimates count."""
         mine = (ledger.c.run_id == run_id, ledger.c.number == number, ledger.c.outcome == "drawn")
-        self._connection.execute(update(ledger).where(*mine).values(outcome="unknown", settled_at=func.now()))
+        lost = {"outcome": "unknown", "settled_at": func.now(), "recorded_at": func.clock_timestamp()}
+        self._connection.execute(update(ledger).where(*mine).values(lost))
 
     def past_usage(self, narrative: str, act: str, model: str, quantile: float) -> PastUsage:
         """Compute a quantile over the last settled draws of this act and model, in all runs of the narrative."""

@@ -1,4 +1,4 @@
-"""Deletes state entries that have expired, media that no run uses any more, and old notices."""
+"""Deletes state entries that have expired, media that no run uses any more, old notices, and waits that nobody counts."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ from workers.recovery.duties.duty import EACH_SWEEP
 
 NOTICE_DAYS = 35
 """Longer than a month, in which a threshold of a budget is told once."""
+WAIT_DAYS = 7
+"""How long the waits of an installation are kept whose metrics nobody reads."""
 
 
 class ExpiredData:
-    """Deletes expired state, unused media and old notices."""
+    """Deletes expired state, unused media, old notices and waits."""
 
     name = "expired_data"
     interval_seconds = EACH_SWEEP
@@ -24,3 +26,4 @@ class ExpiredData:
             tx.state.sweep()
             tx.media.sweep()
             tx.deliveries.sweep(NOTICE_DAYS)
+            tx.metrics.sweep(WAIT_DAYS)

@@ -1,0 +1,1 @@
+"""Stores what metrics count: totals that outlive rows and only grow, and what is open now."""
