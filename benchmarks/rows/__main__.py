@@ -47,7 +47,7 @@ truncate bench_items
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.rows", description=__doc__)
     parser.add_argument("--rows", type=int, default=100_000, help="rows that are checked and copied (default 100,000)")
     parser.add_argument("--answers", type=int, default=1000, help="rows that are answered (default 1,000)")
     parser.add_argument("--json", action="store_true")

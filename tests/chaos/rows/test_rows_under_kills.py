@@ -35,6 +35,12 @@ default_tier = "t"
 [providers.openai.tiers.t]
 windows = [{{ metric = "requests", limit = 600, period_seconds = 10 }}]
 """
+MS_TO_CALL = """
+select 1000 * avg(extract(epoch from ledger.drawn_at - iterations.created_at))
+from ledger join iterations using (run_id, number)
+where iterations.attempt = 1
+"""
+"""A ticket is held for so long before its call is counted: a rate of limit / (period + this) is the most that can be seen."""
 NARRATIVE = """
 [narrative]
 name = "leads"
@@ -94,10 +100,14 @@ def test_rows_are_answered_once_while_workers_are_killed(
                 kills += 1
             result = client.wait(run_id, timeout_seconds=300)
             unknown = _count(client, "select count(*) from ledger where outcome = 'unknown'")
+            waited = _count(client, MS_TO_CALL) / 1000
         begin, end = server.received[0].at, server.received[-1].at
         calls, statuses = len(server.received), Counter(server.statuses())
         rate = calls / (end - begin) / (LIMIT / PERIOD_SECONDS)
-        print(f"{rows} rows, {calls} calls, {kills} kills, {unknown} unknown, {statuses}, {rate:.3f} of the rate")
+        print(
+            f"{rows} rows, {calls} calls, {kills} kills, {unknown} unknown, {statuses}, {rate:.3f} of the rate, "
+            f"{waited:.2f} s from the ticket to the call"
+        )
         assert (result.status, result.successful_iterations, result.failed_iterations) == ("completed", rows, 0)
         assert set(choose.answered) == set(range(1, rows + 1))
         assert sum(choose.answered.values()) - rows <= unknown
