@@ -48,6 +48,11 @@ BUSY ?= 6
 test-steady: $(LOCAL)  ## does a test fail by chance? The suite 3 times, its tests with processes 10 times, beside 6 busy processes (hours)
 	$(BIN)/python -m tests.steady --suite $(SUITE) --processes $(PROCESSES) --busy $(BUSY) --workers $(TEST_PROCESSES)
 
+console-test: $(READY)  ## a person at the console in Chromium: every page, light and dark, wide and narrow; axe-core; pictures for the docs (4 minutes)
+	@sh deploy/console/browser.sh
+	@mkdir -p docs/images/console
+	AXE=.venv/console/axe.min.js IMAGES=docs/images/console $(BIN)/python -m pytest tests/acceptance/console -m long -s
+
 sweep: $(READY)  ## every crash point with every fault: killed, paused past its lease, Postgres killed, Redis killed (8 minutes)
 	$(BIN)/python -m pytest tests/chaos/test_crash_points.py -m "long or not long"
 

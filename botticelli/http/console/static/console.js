@@ -4,12 +4,17 @@
 (() => {
   const RETRY_MS = 2000;
   const QUIET_MS = 200;
+  const REST_MS = 700;
+  const EVENTS = ("run_started run_waiting run_paused run_action run_finished iteration_started iteration_finished act_started "
+    + "act_finished answer_rejected call_waiting call_failed effect_finished worker_lost").split(" ");
   const byId = (id) => document.getElementById(id);
   const main = () => byId("live");
   let stream = null;
   let streamed = "";
   let timer = 0;
   let pending = 0;
+  let dueAt = Infinity;
+  let readAt = 0;
   let busy = false;
   let again = false;
   let paused = sessionStorage.getItem("paused") === "yes";
@@ -49,12 +54,17 @@
       later(RETRY_MS);
     } finally {
       busy = false;
+      readAt = performance.now();
       if (again) { again = false; later(QUIET_MS); }
     }
   }
+  // Many events at once are one reading, and no stream of them can put it off.
   function later(delay) {
+    const at = Math.max(performance.now() + delay, readAt + (delay === 0 ? 0 : REST_MS));
+    if (at >= dueAt) return;
     clearTimeout(pending);
-    pending = setTimeout(() => { if (!document.hidden) refresh(); }, delay);
+    dueAt = at;
+    pending = setTimeout(() => { dueAt = Infinity; if (!document.hidden) refresh(); }, at - performance.now());
   }
   function soon() {
     if (!paused && !document.hidden) later(QUIET_MS);
@@ -67,8 +77,11 @@
 
   // ---- morph: `from` becomes like `to`; focus, selection, open details and what somebody writes stay
   const keyOf = (node) => (node.nodeType === 1 ? node.id || node.dataset.key || "" : "");
+  // htmx reads its attributes once, so that an element with other ones is another element.
+  const READ_ONCE = ["hx-post", "hx-get", "hx-target", "hx-trigger", "type"];
   function isSame(a, b) {
-    return a.nodeType === b.nodeType && a.nodeName === b.nodeName && keyOf(a) === keyOf(b);
+    if (a.nodeType !== b.nodeType || a.nodeName !== b.nodeName || keyOf(a) !== keyOf(b)) return false;
+    return a.nodeType !== 1 || READ_ONCE.every((name) => a.getAttribute(name) === b.getAttribute(name));
   }
   function morph(from, to) {
     if (from.isEqualNode(to) || from.hasAttribute("data-keep")) return;
@@ -116,7 +129,7 @@
     if (address === "") return;
     stream = new EventSource(address);
     stream.onmessage = soon;
-    for (const name of (main().dataset.events || "").split(" ")) if (name) stream.addEventListener(name, soon);
+    for (const name of EVENTS) stream.addEventListener(name, soon);
     stream.addEventListener("end", () => { stream?.close(); soon(); });
     stream.onopen = () => setAway("");
   }
