@@ -42,6 +42,11 @@ test: $(LOCAL)  ## all tests, on real embedded services
 test-unit: $(READY)  ## the tests that need no service
 	$(BIN)/python -m pytest -q -n 2 tests/unit
 
+.PHONY: forged
+FORGED ?= 10000
+forged: $(READY)  ## forged webhooks of the five kinds, over the functions and over HTTP: none is accepted; FORGED=10000 SEED=... (a minute)
+	FORGED=$(FORGED) SEED=$(or $(SEED),18) $(BIN)/python -m pytest tests/unit/webhooks tests/integration/webhooks -k forged -s
+
 SUITE ?= 3
 PROCESSES ?= 10
 BUSY ?= 6

@@ -15,12 +15,13 @@ from botticelli.http.wire.body_limit import BodyLimit
 from botticelli.http.wire.faults import Faults
 from botticelli.http.wire.problem_answers import install
 from botticelli.runtime.process import Runtime
+from botticelli.webhooks.webhook import read_webhooks
 
 DESCRIPTION = "Runs LLM narratives unattended, under budgets that cannot be overspent."
 
 
 def create_app(runtime: Runtime, *, is_loopback: bool = False, routers: Sequence[str] = ROUTERS) -> FastAPI:
-    """Make the app of a process. The runtime stays the caller's to close.
+    """Make the app of a process. The runtime stays the caller's to close. SettingsError for a webhook that can't be received.
 
     `is_loopback`: the server listens on this machine only, so that it may be used without a token until there is one.
     """
@@ -36,6 +37,7 @@ def create_app(runtime: Runtime, *, is_loopback: bool = False, routers: Sequence
     )
     app.state.runtime = runtime
     app.state.is_loopback = is_loopback
+    app.state.webhooks = read_webhooks(runtime)
     install(app)
     app.add_middleware(BodyLimit)
     app.add_middleware(Faults)

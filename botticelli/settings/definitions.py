@@ -15,6 +15,7 @@ from botticelli.settings.section import Section
 from botticelli.settings.sections.http import HttpSettings
 from botticelli.settings.sections.notify import NotifyTarget
 from botticelli.settings.sections.ramp import Ramp
+from botticelli.settings.sections.webhooks import WebhookName, WebhookSettings
 from botticelli.settings.urls import UrlFault, checked_url, http_url
 
 POSTGRES_SCHEMES = ("postgresql", "postgres")
@@ -100,6 +101,16 @@ COMMAND_GLOB = re.compile(r"[A-Za-z0-9_.*]{1,128}")
 CommandGlobs = Annotated[tuple[str, ...], AfterValidator(_globs)]
 
 
+def _discord_ids(ids: tuple[str, ...]) -> tuple[str, ...]:
+    for identity in ids:
+        if not re.fullmatch(r"[0-9]{1,20}", identity):
+            raise ValueError(f"{identity!r} is not an id of Discord: write its digits as a text")
+    return ids
+
+
+DiscordIds = Annotated[tuple[str, ...], AfterValidator(_discord_ids)]
+
+
 class MediaSettings(Section):
     max_file_mb: int = Field(default=20, ge=1)
     """Limit for one picture, sound, film or document."""
@@ -154,6 +165,10 @@ class SecuritySettings(Section):
     """Maximum of one run, whatever it requests; None: no maximum beyond that of the file format."""
     approval_hours: float = Field(default=24, gt=0)
     """Hours for which a pending command can be approved, and for which the approval is valid."""
+    approver_user_ids: DiscordIds | None = None
+    """Discord users who may decide by the buttons under a message that waits; None, and no roles: nobody."""
+    approver_role_ids: DiscordIds | None = None
+    """Discord roles whose members may decide by the buttons, too."""
 
 
 class WorkerSettings(Section):
@@ -351,6 +366,8 @@ class Settings(Section):
     platforms: dict[str, PlatformSettings] = Field(default_factory=dict)
     notify: Annotated[tuple[NotifyTarget, ...], AfterValidator(_distinct)] = ()
     """`[[notify]]`: who is told of what happens."""
+    webhooks: dict[WebhookName, WebhookSettings] = Field(default_factory=dict)
+    """`[webhooks.NAME]`: whose signed webhooks start which narrative."""
 
     _origins: Origins = PrivateAttr(default_factory=Origins)
 

@@ -61,6 +61,7 @@ from botticelli.store.user_data.accepted_texts import AcceptedTexts, TextColumn,
 from botticelli.store.user_data.content_tables import Content, ContentTable, NewRow, Origin
 from botticelli.store.user_data.state import StateEntry, StateRepository, escape_segment
 from botticelli.store.user_data.user_tables import Query, Tables
+from botticelli.store.webhooks.received import ReceivedWebhook, ReceivedWebhooks
 
 LOCK_POLL_SECONDS = 0.05
 NAMED_LOCK_SECONDS = 600.0
@@ -121,6 +122,7 @@ __all__ = [
     "PastUsage",
     "Probe",
     "Query",
+    "ReceivedWebhook",
     "Run",
     "RunAction",
     "RunFilter",
@@ -169,6 +171,7 @@ class Transaction:
         self.texts = AcceptedTexts(connection)
         self.probes = Probes(connection)
         self.duties = Duties(connection)
+        self.webhooks = ReceivedWebhooks(connection)
         self.notices = Outbox(connection)
         self.schedules = Schedules(connection)
         self.firings = Firings(connection)

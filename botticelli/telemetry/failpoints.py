@@ -41,12 +41,14 @@ POINTS: tuple[Point, ...] = get_args(Point)
 """The points that a request which becomes an iteration passes, in this order."""
 NoticePoint = Literal["notice_sent"]
 """The point between sending a notice and recording that."""
+WebhookPoint = Literal["webhook_run_stored"]
+"""The point between storing the run of a webhook and recording its delivery."""
 
 _POLL_SECONDS = 0.005
 _folder = os.environ.get("BOTTICELLI_FAILPOINTS")
 
 
-def reach(point: Point | SchedulePoint | NoticePoint | RowPoint) -> None:
+def reach(point: Point | SchedulePoint | NoticePoint | WebhookPoint | RowPoint) -> None:
     """Hold this process here if a test has armed the point; else this costs one comparison."""
     if _folder is not None:
         _hold(Path(_folder), point)

@@ -1,10 +1,8 @@
-"""Checks the arguments that a person gives a waiting effect in place of the prepared ones, and shows what was changed."""
+"""Checks the arguments that a person gives a waiting effect in place of the prepared ones."""
 
 from __future__ import annotations
 
-import difflib
-import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from botticelli.carousel.plan.snapshots import demands_of_run, narrative_of
@@ -15,9 +13,6 @@ from botticelli.runtime.process import Runtime
 from botticelli.security.act_rules import call_of, rules_for
 from botticelli.security.policy import Denied, judge
 from botticelli.store import Effect, Run, Transaction
-
-TEXT_ARGUMENT = "content"
-"""The argument that is the text of a message."""
 
 
 def edited_args(
@@ -65,28 +60,3 @@ def _require_allowed(
             denied = judge(rules, call_of(platform, effect.platform, spec, args))
             if isinstance(denied, Denied):
                 raise InvalidInput(denied.reason, do=denied.do)
-
-
-def difference(effect: Effect) -> list[str]:
-    """Return what was edited, line by line with `-` and `+`; nothing for an effect that is as it was prepared."""
-    if effect.prepared_args is None:
-        return []
-    names = list(dict.fromkeys([*effect.prepared_args, *effect.args]))
-    return [
-        line for name in names for line in _of_argument(name, effect.prepared_args.get(name), effect.args.get(name))
-    ]
-
-
-def _of_argument(name: str, before: Any, after: Any) -> Iterator[str]:
-    if before == after:
-        return
-    for line in difflib.ndiff(_lines(name, before), _lines(name, after)):
-        if not line.startswith("? "):
-            yield line
-
-
-def _lines(name: str, value: Any) -> list[str]:
-    if value is None:
-        return []
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    return [f"{name}: {line}" for line in text.splitlines()]

@@ -93,7 +93,7 @@ def _edits(edits: Sequence[str], chosen: Mapping[str, Any]) -> dict[str, Any]:
 
 def _edit_lines(effect: Effect, edits: Mapping[str, Any]) -> list[str]:
     """Return what the edits change, as lines with `-` and `+`."""
-    from botticelli.carousel.control.effect_edits import difference
+    from botticelli.store.runs.effect_difference import difference
 
     if not edits:
         return []

@@ -102,7 +102,7 @@ def show(invocation: Invocation, effect: str, as_json: bool) -> None:
 
 def _edited(effect: Effect) -> Iterator[str]:
     """Yield what was edited when it was approved."""
-    from botticelli.carousel.control.effect_edits import difference
+    from botticelli.store.runs.effect_difference import difference
 
     for number, line in enumerate(difference(effect)):
         if not number:

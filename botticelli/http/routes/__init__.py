@@ -12,6 +12,8 @@ ROUTERS = (
     "botticelli.http.routes.runs.enqueue_routes:router",
     "botticelli.http.routes.runs.control_routes:router",
     "botticelli.http.routes.runs.list_routes:router",
+    "botticelli.http.routes.webhook_routes:receiver",
+    "botticelli.http.routes.webhook_routes:router",
     *PAGES,
 )
 """`module:attribute` of each APIRouter. Add yours here; a module that is missing is a defect, not an option."""

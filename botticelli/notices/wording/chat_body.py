@@ -15,8 +15,8 @@ _MARKDOWN = re.compile(r"([\\*_~`|>#\[\]()<-])")
 
 def discord_body(message: MessageText) -> bytes:
     """Return a message of Discord that pings nobody and shows no preview of links."""
-    parts = [f"**{_plain_discord(message.title)}**", _plain_discord(message.reason)]
-    parts += [f"`{message.command.replace('`', '')}`" if message.command else "", _plain_discord(message.output)]
+    parts = [f"**{plain_discord(message.title)}**", plain_discord(message.reason)]
+    parts += [f"`{message.command.replace('`', '')}`" if message.command else "", plain_discord(message.output)]
     content = _joined(parts, DISCORD_CHARACTERS)
     body = {"content": content, "allowed_mentions": {"parse": []}, "flags": SUPPRESS_EMBEDS}
     return json.dumps(body).encode()
@@ -35,7 +35,7 @@ def _joined(parts: list[str], limit: int) -> str:
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
-def _plain_discord(text: str) -> str:
+def plain_discord(text: str) -> str:
     """Escape what Discord would format, and break the signs of mentions."""
     return _MARKDOWN.sub(r"\\\1", text).replace("@", "@\u200b")
 

@@ -7,10 +7,10 @@ from collections.abc import Callable
 import pytest
 
 from botticelli.carousel import Actor, decide, resume
-from botticelli.carousel.control.effect_edits import difference
 from botticelli.errors import InvalidInput
 from botticelli.runtime.process import Runtime
 from botticelli.store import Effect
+from botticelli.store.runs.effect_difference import difference
 from botticelli.testing.discord import GUILD, FakeDiscord
 from tests.support.commands import act
 from tests.support.narratives import narrative_text, perform_all, start

@@ -1,4 +1,4 @@
-"""Deletes state entries that have expired, media that no run uses any more, old notices, and waits that nobody counts."""
+"""Deletes what has expired: state, media that no run uses any more, notices, waits, and deliveries of webhooks."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ WAIT_DAYS = 7
 
 
 class ExpiredData:
-    """Deletes expired state, unused media, old notices and waits."""
+    """Deletes expired state, unused media, and old notices, waits and deliveries of webhooks."""
 
     name = "expired_data"
     interval_seconds = EACH_SWEEP
@@ -27,3 +27,4 @@ class ExpiredData:
             tx.media.sweep()
             tx.deliveries.sweep(NOTICE_DAYS)
             tx.metrics.sweep(WAIT_DAYS)
+            tx.webhooks.sweep()

@@ -1,0 +1,1 @@
+"""Stores the deliveries of webhooks that were received."""

@@ -1,0 +1,1 @@
+"""Serves the HTTP door in tests, and sends it webhooks."""
