@@ -97,7 +97,15 @@ typed: $(LOCAL)  ## typed answers of the small local model: each fits or fails w
 schedules: $(READY)  ## 1,000 schedules a minute, their processes killed at random: each nominal time fires once (5 minutes)
 	$(BIN)/python -m pytest tests/integration/carousel/scheduling/test_schedule_kills.py -m long -s
 
-.PHONY: deploy-check
+.PHONY: deploy-check upgrade-check scale
+UPGRADE_FROM ?=
+upgrade-check: $(READY)  ## a worker of a former version and one of this, while the schema is upgraded; UPGRADE_FROM=commit (2 minutes)
+	UPGRADE_FROM=$(UPGRADE_FROM) $(BIN)/python -m pytest tests/chaos/test_upgrade.py -m long -s
+
+SIZES ?= 1000,100000,1000000
+scale: $(READY)  ## what operations take beside a million finished iterations, and iterations a second by workers; SIZES=... (15 minutes)
+	$(BIN)/python -m benchmarks.scale --sizes $(SIZES)
+
 DEPLOY_TOOLS := .deploy-tools
 deploy-check:  ## Helm's own lint and rendering of the chart, schemas of Kubernetes, scores of systemd, the bill of materials
 	@[ -x $(DEPLOY_TOOLS)/bin/python ] || $(PYTHON) -m venv $(DEPLOY_TOOLS)

@@ -92,6 +92,8 @@ runs = Table(
     Index("ix_runs_due_at", "due_at", postgresql_where=text("due_at is not null")),
     Index("ix_runs_created_at", "created_at"),
     Index("ix_runs_tenant", "tenant", "created_at", postgresql_where=text("tenant is not null")),
+    Index("ix_runs_status", "status", "created_at"),
+    Index("ix_runs_narrative", "narrative", "created_at"),
     Index(
         "ix_runs_schedule",
         "schedule_id",

@@ -15,6 +15,8 @@ from botticelli.store.schema.statements import statement
 from botticelli.store.schema.tables import ledger
 
 DAY_SECONDS = 86_400
+RECENT_DRAWS = 100
+"""How many draws of each model's scope are read to find the scopes that are in use."""
 ROWS_AT_ONCE = 5000
 
 
@@ -81,10 +83,12 @@ class SpendingHistory:
         self._connection = connection
 
     def recent_scopes(self, seconds: float = DAY_SECONDS) -> dict[str, Mapping[str, Any] | None]:
-        """Return the scopes of the last `seconds` with the share of their last draw; None where no row has it."""
-        return {
-            row.scope: row.share for row in self._connection.execute(statement("recent_scopes"), {"seconds": seconds})
-        }
+        """Return the scopes of the last `seconds` with the share of their last draw; None where no row has it.
+
+        Of each model's scope only its last draws are read: other scopes that these did not spend from are left out.
+        """
+        values = {"seconds": seconds, "draws": RECENT_DRAWS}
+        return {row.scope: row.share for row in self._connection.execute(statement("recent_scopes"), values)}
 
     def charged(self, scopes: Sequence[str], seconds: float) -> list[ChargedMinute]:
         """List the spending of the last `seconds`, oldest first; draws in flight or unknown count as estimated."""
