@@ -11,9 +11,11 @@ from fastapi import APIRouter, FastAPI
 
 from botticelli import __version__
 from botticelli.http.routes import ROUTERS
+from botticelli.http.streams.event_hub import EventHub
 from botticelli.http.wire.body_limit import BodyLimit
 from botticelli.http.wire.faults import Faults
-from botticelli.http.wire.problem_answers import install
+from botticelli.http.wire.problem_answers import PROBLEM_RESPONSES, install
+from botticelli.http.wire.published import publish
 from botticelli.runtime.process import Runtime
 from botticelli.webhooks.webhook import read_webhooks
 
@@ -34,15 +36,18 @@ def create_app(runtime: Runtime, *, is_loopback: bool = False, routers: Sequence
         redoc_url=None,
         lifespan=_lifespan,
         separate_input_output_schemas=False,
+        responses=PROBLEM_RESPONSES,
     )
     app.state.runtime = runtime
     app.state.is_loopback = is_loopback
     app.state.webhooks = read_webhooks(runtime)
+    app.state.events = EventHub(runtime)
     install(app)
     app.add_middleware(BodyLimit)
     app.add_middleware(Faults)
     for name in routers:
         app.include_router(load_router(name))
+    publish(app)
     return app
 
 
@@ -57,4 +62,7 @@ def load_router(name: str) -> APIRouter:
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     """Size the pool of threads."""
     anyio.to_thread.current_default_thread_limiter().total_tokens = app.state.runtime.settings.http.request_threads
-    yield
+    try:
+        yield
+    finally:
+        app.state.events.close()

@@ -5,6 +5,7 @@ Most events are derived from rows of Postgres, so none is missed; a few come fro
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -68,19 +69,33 @@ class Watcher:
     A copy of it continues from the same position.
     """
 
-    def __init__(self, run_id: str, log: EventLog | None = None, since: int = 0) -> None:
+    def __init__(
+        self, run_id: str, log: EventLog | None = None, since: int = 0, *, after: datetime | None = None
+    ) -> None:
+        """Watch a run from its start, or after the event `since`; iterations that ended before `after` are not read."""
         self._run_id = run_id
         self._log = log
         self._since = since
         self._started = False
         self._ended = False
-        self._last: tuple[datetime | None, int] = (None, 0)
+        self._last: tuple[datetime | None, int] = (after, 0)
         self._last_id = 0
         self._last_action = 0
         self._stream_position = "0"
         self._parked: tuple[str, str | None] | None = None
         self._seen: dict[int, frozenset[Any]] = {}
         """The keys of the events that were yielded, by unfinished iteration."""
+
+    @property
+    def stream_position(self) -> str:
+        """Up to where the Redis stream of the run was read."""
+        return self._stream_position
+
+    def continue_for_all(self) -> Watcher:
+        """Return a watcher that continues from here, for those who came after any event."""
+        watcher = copy.copy(self)
+        watcher._since = 0
+        return watcher
 
     def look(self, tx: Transaction) -> RunUpdate:
         """Return what is new since the last read.
@@ -101,8 +116,8 @@ class Watcher:
         new += self._running_iterations(tx, running)
         events += sorted(new, key=lambda event: event.at or run.now)
         events += self._parking(run)
-        if run.is_final and not self._ended:
-            self._ended = True
+        has_ended, self._ended = self._ended, run.is_final
+        if run.is_final and not has_ended:
             events.append(Event("run_finished", run.id, result_data(run), at=run.finished_at))
         return RunUpdate(list(self._numbered(events, run)), run, len(running))
 

@@ -195,6 +195,10 @@ class Transaction:
         else:
             savepoint.commit()
 
+    def freeze(self) -> None:
+        """Let all further statements see the database as it is now. To be called before the first one."""
+        self.connection.execute(text("set transaction isolation level repeatable read"))
+
     def limit_statements(self, timeout_seconds: float) -> None:
         """Limit the duration of each further statement of this transaction."""
         self.connection.execute(text(f"set local statement_timeout = {round(timeout_seconds * 1000)}"))

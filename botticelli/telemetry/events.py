@@ -86,6 +86,14 @@ class EventLog:
             return []
         return [(position.decode(), _event(run_id, position.decode(), fields)) for position, fields in entries]
 
+    def wait_for_any(self, positions: Mapping[str, str], seconds: float) -> set[str]:
+        """Wait until a stream has an event after its position, and return the runs of those that have. RedisError."""
+        streams: dict[Any, Any] = {self._stream(run_id): position for run_id, position in positions.items()}
+        entries: Any = self._client.xread(streams, count=1, block=max(1, round(seconds * 1000)))
+        pairs = entries.items() if isinstance(entries, dict) else entries or ()
+        names = {self._stream(run_id): run_id for run_id in positions}
+        return {names[stream.decode() if isinstance(stream, bytes) else stream] for stream, _ in pairs}
+
     @contextmanager
     def listening(self, run_id: str) -> Iterator[TextSubscription]:
         """Subscribe to the live text of a run from now on."""

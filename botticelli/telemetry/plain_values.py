@@ -23,3 +23,8 @@ def plain(value: Any) -> Any:
     if isinstance(value, Decimal):
         return float(value)
     return str(value) if isinstance(value, Path) else value
+
+
+def jsonable_row(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Convert a row to JSON values, dates as ISO 8601 texts."""
+    return {name: value.isoformat() if hasattr(value, "isoformat") else plain(value) for name, value in row.items()}

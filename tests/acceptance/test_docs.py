@@ -31,7 +31,7 @@ from tests.support.waiting import wait_until
 ROOT = Path(__file__).parents[2]
 PAGES = {str(page.relative_to(ROOT)): page for page in (*sorted(ROOT.glob("*.md")), *sorted(ROOT.glob("docs/**/*.md")))}
 TEXTS = {name: page.read_text(encoding="utf-8") for name, page in PAGES.items()}
-PROGRAMS = ("botticelli", "celery", "python")
+PROGRAMS = ("botticelli", "celery", "python", "curl")
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 FILE = re.compile(r"# (\S+\.(?:toml|py|csv|jsonl))\n")
 DATA = (".csv", ".jsonl")
@@ -40,6 +40,8 @@ EXIT_CODE = re.compile(r"# exit code (\d+)")
 SETTINGS_PAGE = TEXTS["docs/reference/settings.md"]
 ALL = pytest.mark.parametrize("page", PAGES)
 PAGES_SEED = "7"
+HTTP_PORT = "8080"
+"""The port of the pages; a free one is taken in its place."""
 KEY = re.compile(r"\bANTHROPIC_API_KEY=")
 """A command with a key is answered by a local server that speaks the wire of the provider."""
 ANSWERS = {
@@ -135,6 +137,7 @@ def play_page(house: House, page: str) -> None:
         "PYTHONPATH": str(house.folder),
         "FLOWER_UNAUTHENTICATED_API": "true",
     }
+    own |= {"BOTTICELLI_HTTP__PORT": str(free_port()), "NO_PROXY": "*"}
     house.settings |= own | {"FLOWER_PORT": str(free_port()), "FLOWER_ADDRESS": "127.0.0.1"}
     background = []
     for kind, text in blocks(page, "toml", "python", "csv", "jsonl", "console"):
@@ -176,6 +179,9 @@ def answer_of_provider(conversation: str) -> str:
 
 def play_to_end(house: House, command: Command, environ: Mapping[str, str]) -> Process:
     """To its end; a command that goes on in the background, until it has printed what is shown."""
+    port = house.settings.get("BOTTICELLI_HTTP__PORT", HTTP_PORT)
+    command.text = command.text.replace(f"127.0.0.1:{HTTP_PORT}", f"127.0.0.1:{port}")
+    command.shown = [line.replace(f"127.0.0.1:{HTTP_PORT}", f"127.0.0.1:{port}") for line in command.shown]
     process = house.start("/bin/bash", "-c", command.text.removesuffix(" &"), environ=environ)
     if command.is_background:
         wait_until(lambda: command.is_answered_by(process.text()) or process.popen.poll() is not None, command.text)

@@ -90,7 +90,7 @@ def find_narrative(runtime: Runtime, name: str) -> Path:
 
 
 def narrative_folders(runtime: Runtime) -> list[Path]:
-    """Yield the folders in which a name is looked up, in order."""
+    """Return the folders in which a name is looked up, in order."""
     shipped = app_folder() / "narratives"
     own = [runtime.settings.base / folder for folder in runtime.settings.narratives.path]
     return [*own, shipped, shipped / "examples"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -104,6 +104,25 @@ def apply_schedules(
     return changes
 
 
+def redefine_schedule(
+    runtime: Runtime, name: str, changes: Mapping[str, Any], *, matches: Callable[[Schedule], bool]
+) -> tuple[Schedule, ScheduleChange | None]:
+    """Change when a schedule fires; what it runs stays. Returns it with the change, None where it does not match.
+
+    `changes` are fields of the definition. Raises NotFound, and InvalidInput for a definition that can't be kept.
+    """
+    with runtime.store.transaction() as tx:
+        old = tx.schedules.lock(name)
+        if not matches(old):
+            return old, None
+        definition = ScheduleDefinition.model_validate({**old.definition.model_dump(), **changes})
+        for fault in faults_of(definition, old.now):
+            raise InvalidInput(f"{fault.key}: {fault.message}", where=f"schedule {name}", do=fault.hint)
+        before = tx.schedules.stored(old.id)
+        change = _redefined(tx, old, _Checked(definition, before, {}, (), ()))
+        return tx.schedules.named(name), change
+
+
 def _now(runtime: Runtime) -> datetime:
     with runtime.store.transaction() as tx:
         return tx.schedules.now()
@@ -146,6 +165,11 @@ def _apply(tx: Transaction, checked: _Checked) -> ScheduleChange:
     old = tx.schedules.find(str(checked.definition.name))
     if old is None:
         return _insert(tx, checked)
+    return _redefined(tx, old, checked)
+
+
+def _redefined(tx: Transaction, old: Schedule, checked: _Checked) -> ScheduleChange:
+    """Write a definition over that of a locked schedule, and return what is different."""
     before = tx.schedules.stored(old.id)
     differences = _differences(old, before, checked)
     if not differences:

@@ -10,12 +10,12 @@ import click
 
 from botticelli.cli.base.completions import complete_scopes
 from botticelli.cli.base.context import Invocation, pass_invocation
-from botticelli.cli.base.json_output import emit, plain
+from botticelli.cli.base.json_output import emit
 from botticelli.cli.base.shared_options import NounGroup, json_option
 from botticelli.cli.base.times import AHEAD, PAST
 
 if TYPE_CHECKING:
-    from botticelli.budget import Scope, ScopeUsage
+    from botticelli.budget import ScopeUsage
     from botticelli.runtime.process import Runtime
 
 
@@ -34,26 +34,16 @@ def show(invocation: Invocation, as_json: bool) -> None:
     are not over, and scopes with spending in the last day.
     """
     from botticelli.monitoring.budget_scopes import known_scopes
-    from botticelli.store import WHOLE
+    from botticelli.monitoring.budgets.scope_usage import usage_object, windows_reopening
 
     runtime = invocation.runtime
     scopes = known_scopes(runtime)
     usages = [runtime.budget.usage(scope) for scope in scopes]
-    reopening = {scope.name: _reopening(runtime, scope, usage) for scope, usage in zip(scopes, usages, strict=True)}
-    data = [
-        {
-            **as_object(usage, reopening[usage.scope]),
-            "paused": runtime.scopes.overrides_of(usage.scope).get(WHOLE),
-        }
-        for usage in usages
-    ]
+    reopening = {
+        scope.name: windows_reopening(runtime, scope, usage) for scope, usage in zip(scopes, usages, strict=True)
+    }
+    data = [usage_object(runtime, usage, reopening[usage.scope]) for usage in usages]
     emit(data, lambda: _usage_lines(runtime, usages, reopening), as_json=as_json)
-
-
-def _reopening(runtime: Runtime, scope: Scope, usage: ScopeUsage) -> list[str]:
-    """Return the names of windows that are used only because Redis lost what was charged in them."""
-    names = [window.window.name for window in usage.windows if window.used]
-    return [name for name in names if runtime.budget.reopening(scope, name)]
 
 
 def _usage_lines(
@@ -89,7 +79,8 @@ def explain(invocation: Invocation, scope: str, as_json: bool) -> None:
     SCOPE may be the beginning of a name. Shows its windows, the source of its limits, overrides in force, the runs that
     hold budget, and estimated against actual tokens by act.
     """
-    from botticelli.cli.budget.budget_explain import explanation, lines
+    from botticelli.cli.budget.budget_explain import lines
+    from botticelli.monitoring.budgets.explanation import explanation
 
     result = explanation(invocation.runtime, scope)
     emit(result, lambda: lines(result), as_json=as_json)
@@ -105,7 +96,8 @@ def audit(invocation: Invocation, since: datetime | None, as_json: bool) -> int:
     Shows the worst interval of each window. Exit code 1 when a limit was exceeded. What calls used beyond their
     estimates is listed as an excess: later draws pay it back.
     """
-    from botticelli.cli.budget.budget_audit import audited, lines
+    from botticelli.cli.budget.budget_audit import lines
+    from botticelli.monitoring.budgets.ledger_audit import audited
 
     result = audited(invocation.runtime, since)
     emit(result, lambda: lines(result), as_json=as_json)
@@ -176,27 +168,8 @@ def resume_budget(invocation: Invocation, scope: str, *, reason: str, as_json: b
 @pass_invocation
 def history(invocation: Invocation, scope: str | None, as_json: bool) -> None:
     """Show lowered limits (who, why, until when), and requests and tokens of the last 24 hours by the hour."""
-    from botticelli.cli.budget.lower_limits import history_lines, history_of
+    from botticelli.cli.budget.lower_limits import history_lines
+    from botticelli.monitoring.budgets.scope_history import history_of
 
     result = history_of(invocation.runtime, scope)
     emit(result, lambda: history_lines(result), as_json=as_json)
-
-
-def as_object(usage: ScopeUsage, reopening: Sequence[str] = ()) -> dict[str, object]:
-    """Convert usage to JSON values: limit, used, held and remaining of each window, and the holders of the scope.
-
-    `reopening` are the windows that are used only because Redis lost what was charged in them.
-    """
-    windows = [
-        {
-            "window": window.window.name,
-            **plain(window.window),
-            "used": window.used,
-            "held": window.held,
-            "remaining": window.remaining,
-            "resets_after_ms": window.resets_after_ms,
-            "reopening": window.window.name in reopening,
-        }
-        for window in usage.windows
-    ]
-    return {**plain(usage), "windows": windows}

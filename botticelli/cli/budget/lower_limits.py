@@ -9,11 +9,9 @@ from botticelli.carousel import Actor, pause_scope, resume_scope
 from botticelli.carousel.control.lowered_limits import lower_limit
 from botticelli.cli.base.formatting import moment, number, safe, sparkline
 from botticelli.monitoring.budget_scopes import find_scope
+from botticelli.monitoring.budgets.scope_history import HOURS
 from botticelli.runtime.process import Runtime
 from botticelli.store import WHOLE, Override
-
-HOUR_SECONDS = 3600
-HOURS = 24
 
 
 def lower(runtime: Runtime, name: str, window: str, limit: str, *, reason: str, until: datetime | None) -> Override:
@@ -30,15 +28,6 @@ def resume(runtime: Runtime, name: str, *, reason: str) -> tuple[str, Override |
     """Resume a scope; return its name and the override, None when it was not paused. NotFound."""
     scope = find_scope(runtime, name).name
     return scope, resume_scope(runtime, scope, Actor(reason))
-
-
-def history_of(runtime: Runtime, name: str | None) -> dict[str, Any]:
-    """Return `overrides`, newest first, and `usage` by scope for the last 24 hours, oldest first. NotFound."""
-    scope = find_scope(runtime, name).name if name else None
-    with runtime.store.transaction() as tx:
-        overrides = tx.overrides.history(scope)
-        usage = tx.spending.by_time(step_seconds=HOUR_SECONDS, steps=HOURS)
-    return {"overrides": overrides, "usage": {known: usage[known] for known in sorted(usage) if scope in (None, known)}}
 
 
 def history_lines(result: dict[str, Any]) -> list[str]:

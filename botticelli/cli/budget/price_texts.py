@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, time
 
 from botticelli.cli.base.layout import table
-from botticelli.cli.budget.priced_models import PricedModel
+from botticelli.monitoring.priced_models import PricedModel
 from botticelli.pricing import Rates, plain_decimal
 
 HEAD = ("model", "in", "cached", "write", "long write", "out", "long context", "services")

@@ -31,7 +31,7 @@ def list_prices(invocation: Invocation, model: str | None, as_json: bool) -> Non
     or a part of names. Without it: all listed models of the installed drivers.
     """
     from botticelli.cli.budget.price_texts import detail_lines, table_lines
-    from botticelli.cli.budget.priced_models import priced_models
+    from botticelli.monitoring.priced_models import priced_models
 
     models = priced_models(invocation.runtime, model)
     now = datetime.now(UTC)

@@ -19,6 +19,7 @@ from botticelli.cli.base.layout import table
 from botticelli.cli.base.shared_options import NounGroup, json_option
 from botticelli.errors import NotFound
 from botticelli.statuses import REVIEW_STATUSES, ReviewStatus
+from botticelli.telemetry.plain_values import jsonable_row
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -83,7 +84,7 @@ def list_rows(invocation: Invocation, name: str, status: ReviewStatus | None, li
     """List rows of TABLE, newest first; rows of rehearsals only with --status rehearsed."""
     with _rows(invocation, name) as rows:
         newest = list(rows.newest(status=status, limit=limit))
-    data = [jsonable(row) for row in newest]
+    data = [jsonable_row(row) for row in newest]
     emit(data, lambda: _rows_table(newest), as_json=as_json, empty="there are no such rows")
 
 
@@ -96,7 +97,7 @@ def show(invocation: Invocation, name: str, row_id: int, as_json: bool) -> None:
     """Show all columns of row ID of TABLE. Exit code 2 when there is no such row."""
     with _rows(invocation, name) as rows:
         row = rows.get(row_id)
-    data = jsonable(_existing(row, name, row_id))
+    data = jsonable_row(_existing(row, name, row_id))
     emit(data, lambda: _full(data), as_json=as_json)
 
 
@@ -129,7 +130,7 @@ def review(
     rated = f", rated {row['rating']}" if row["rating"] is not None else ""
     tagged = f", tagged {', '.join(row['tags'])}" if row["tags"] else ""
     outcome = f"row {row_id} of {name} is {row['review_status']}{rated}{tagged}"
-    emit(jsonable(row), safe(outcome), as_json=as_json)
+    emit(jsonable_row(row), safe(outcome), as_json=as_json)
 
 
 @content.command("export", short_help="Export the rows of a table.")
@@ -146,7 +147,7 @@ def export(invocation: Invocation, name: str, file: str, status: ReviewStatus | 
     count = 0
     with _rows(invocation, name) as rows, click.open_file(file, "w", encoding="utf-8", atomic=file != "-") as output:
         for row in rows.newest(status=status, limit=None):
-            output.write(f"{json_line(jsonable(row))}\n")
+            output.write(f"{json_line(jsonable_row(row))}\n")
             count += 1
     if file != "-":
         emit({"exported": count, "file": file}, lambda: safe(f"exported {_count(count)} to {file}"), as_json=as_json)
@@ -205,11 +206,6 @@ def _existing(row: dict[str, Any] | None, name: str, row_id: int) -> dict[str, A
     if row is None:
         raise NotFound(f"{name} has no row {row_id}", do=f"see `botticelli content list {name}`")
     return row
-
-
-def jsonable(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Convert a row to JSON values, dates as ISO 8601 texts."""
-    return {name: value.isoformat() if hasattr(value, "isoformat") else plain(value) for name, value in row.items()}
 
 
 def _full(row: Mapping[str, Any]) -> Iterator[str]:

@@ -17,7 +17,6 @@ from botticelli.cli.base.json_output import emit, plain
 from botticelli.cli.base.layout import table
 from botticelli.cli.base.shared_options import NounGroup, json_option
 from botticelli.cli.base.times import Duration
-from botticelli.cli.data.state_file import entries_in, storable_json
 from botticelli.errors import BotticelliError, InvalidInput, NotFound
 
 if TYPE_CHECKING:
@@ -213,6 +212,8 @@ def import_file(invocation: Invocation, file: BinaryIO, replace: bool, as_json: 
 
     Refused when one of them exists, unless --replace is given. All dates are imported except `updated_at`.
     """
+    from botticelli.store.user_data.state_file import entries_in
+
     entries = entries_in(file.read(), file.name)
     with invocation.runtime.store.transaction() as tx:
         loaded = tx.state.load(entries, replace=replace)
@@ -224,6 +225,8 @@ def import_file(invocation: Invocation, file: BinaryIO, replace: bool, as_json: 
 
 
 def _value(text: str) -> Any:
+    from botticelli.store.user_data.state_file import storable_json
+
     try:
         return storable_json(text)
     except ValueError:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import getpass
 import json
-import platform
 from collections.abc import Iterator, Sequence
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
@@ -22,7 +20,7 @@ from botticelli.cli.effects.effect_texts import effect_lines
 from botticelli.statuses import EFFECT_STATUSES, EffectStatus, Resolution
 
 if TYPE_CHECKING:
-    from botticelli.store import Effect, Run, Transaction
+    from botticelli.store import Effect, Run
 
 SHOWN_CHARACTERS = 60
 ID_CHARACTERS = 12
@@ -137,19 +135,16 @@ def resolve(
 
     Who resolved it, and when, is recorded with the effect.
     """
+    from botticelli.carousel.actor import user_at_host
+    from botticelli.carousel.control.resolutions import resolve_effect
+
     if resolution is None:
         raise click.UsageError("give --done, --retry or --abandon", click.get_current_context())
     if data is not None and resolution != "done":
         raise click.UsageError("--data needs --done", click.get_current_context())
     value = _parsed(data)
-    with invocation.runtime.store.transaction() as tx:
-        before = tx.effects.find(effect, lock=True)
-        tx.effects.resolve(before.key, resolution, by=f"{getpass.getuser()}@{platform.node()}", data=value)
-        if resolution == "done":
-            _capture(tx, before, value)
-        after = tx.effects.find(before.key)
-        run = tx.runs.get(before.run_id)
-    outcome = f"effect {before.key[:ID_CHARACTERS]} is {after.status}{_next_step(run)}"
+    after, run = resolve_effect(invocation.runtime, effect, resolution, by=user_at_host(), data=value)
+    outcome = f"effect {after.key[:ID_CHARACTERS]} is {after.status}{_next_step(run)}"
     emit(_object(after), outcome, as_json=as_json)
 
 
@@ -183,19 +178,6 @@ def _parsed(data: str | None) -> Any:
         return json.loads(data)
     except ValueError:
         raise click.UsageError("--data is not valid JSON", click.get_current_context()) from None
-
-
-def _capture(tx: Transaction, effect: Effect, value: Any) -> None:
-    """Store the id of what was created in state, as the command does when it succeeds."""
-    plan = tx.effects.capture_of(effect.key)
-    if plan is None or not isinstance(value, dict):
-        return
-    identity = next((str(value[name]) for name in ("id", f"{plan['kind']}_id") if value.get(name)), None)
-    if identity is None:
-        return
-    entry = {"id": identity, "name": plan["name"], "created_at": effect.intended_at.isoformat(), "metadata": {}}
-    for key in plan["keys"]:
-        tx.state.set(key, entry, metadata={"run": effect.run_id, "command": effect.command})
 
 
 def _object(effect: Effect) -> dict[str, Any]:

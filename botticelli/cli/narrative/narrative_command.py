@@ -13,7 +13,7 @@ from botticelli.cli.base.formatting import number
 from botticelli.cli.base.json_output import emit, print_json
 from botticelli.cli.base.layout import table
 from botticelli.cli.base.shared_options import NounGroup, json_option
-from botticelli.cli.narrative.narrative_files import files_of, listed, print_report, report
+from botticelli.cli.narrative.narrative_files import files_of, print_report, report
 from botticelli.cli.narrative.narrative_forget import forget
 from botticelli.cli.narrative.narrative_write import convert, new, schema
 from botticelli.cli.runs.narrative_lookup import default_folders, narrative_file
@@ -35,8 +35,10 @@ def narrative() -> None:
 @pass_invocation
 def list_(invocation: Invocation, folder: Path | None, as_json: bool) -> None:
     """List the narratives below FOLDER; without FOLDER, those of the configured folders and the shipped ones."""
+    from botticelli.monitoring.narrative_list import listed
+
     folders = [folder] if folder else default_folders(invocation)
-    entries = [entry for place in folders for entry in listed(invocation, place)]
+    entries = [entry for place in folders for entry in listed(invocation.settings, place)]
     emit(entries, lambda: _table(entries), as_json=as_json, empty="no narratives found")
 
 
@@ -84,7 +86,8 @@ def show(invocation: Invocation, narrative: str, name: str | None, as_json: bool
     """Show the acts in order, each with its inputs, model, token estimate, and what it needs, reads and writes."""
     from botticelli.carousel.checks.command_checks import check_commands
     from botticelli.carousel.plan.planned_calls import plan_iteration
-    from botticelli.cli.narrative.narrative_show import lines, resolved
+    from botticelli.cli.narrative.narrative_show import lines
+    from botticelli.monitoring.narrative_acts import resolved
 
     file, name = narrative_file(invocation, narrative, name)
     loaded = load(invocation, file, name)

@@ -1,10 +1,8 @@
-"""Finds narrative files in folders, lists what they contain and checks them."""
+"""Finds narrative files in folders and checks them."""
 
 from __future__ import annotations
 
-import os
-import tomllib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,14 +17,12 @@ from botticelli.errors import BotticelliError, NotFound
 
 if TYPE_CHECKING:
     from botticelli.cli.runs.run_command import LocalFiles
-    from botticelli.narrative import Narrative
-
-MAX_FILES = 10_000
-MAX_BYTES = 1024 * 1024
 
 
 def files_of(given: Iterable[str]) -> list[str]:
     """Expand folders to the narrative files in them; files and names stay. NotFound for a folder without any."""
+    from botticelli.loading.narrative_folders import narratives_in
+
     files: list[str] = []
     for text in given:
         if not Path(text).is_dir():
@@ -37,13 +33,6 @@ def files_of(given: Iterable[str]) -> list[str]:
             raise NotFound("no narrative in this folder", where=text, do="narratives are .toml files with acts")
         files += inside
     return files
-
-
-def narratives_in(folder: Path) -> Iterator[Path]:
-    """Yield every .toml below that looks like a narrative or is invalid TOML; skips hidden files and folders."""
-    for file in sorted(_toml_files(folder))[:MAX_FILES]:
-        if file.is_file() and _looks_like_narrative(file):
-            yield file
 
 
 def report(invocation: Invocation, text: str, name: str | None = None, *, rehearse: bool = False) -> dict[str, Any]:
@@ -92,54 +81,8 @@ def print_report(report: dict[str, Any]) -> None:
         click.echo(f"{safe(str(Path(report['file'])))}: ok{safe(several)}")
 
 
-def listed(invocation: Invocation, folder: Path) -> Iterator[dict[str, Any]]:
-    """Yield an entry for each narrative of a folder: name, description, acts and iterations.
-
-    `problems` counts the problems of its file (the other fields are None then); `needs` names environment variables
-    that are not set.
-    """
-    for file in narratives_in(folder):
-        try:
-            narratives, needs = _loaded(invocation, file)
-        except BotticelliError as error:
-            unknown = dict.fromkeys(("name", "description", "acts", "iterations"))
-            yield {"file": str(file), **unknown, "problems": len(problems_of(error)), "needs": []}
-            continue
-        for narrative in narratives:
-            turns = narrative.carousel.iterations if narrative.carousel else 1
-            about = {"name": narrative.name, "description": narrative.description, "acts": len(narrative.acts)}
-            yield {"file": str(file), **about, "iterations": turns, "problems": 0, "needs": needs}
-
-
-def _loaded(invocation: Invocation, file: Path) -> tuple[list[Narrative], list[str]]:
-    """Load all narratives of a file; return them and the names of unset environment variables. NarrativeError."""
-    from botticelli.narrative import load_all
-
-    given = _with_placeholders(invocation)
-    return [loaded.narrative for loaded in load_all(file, **given)], given["environment"].missing
-
-
 def _with_placeholders(invocation: Invocation) -> LocalFiles:
     """Return load arguments as for a run, but with placeholders for unset environment variables."""
     given = local_files(invocation)
     given["environment"] = given["environment"].with_placeholders()
     return given
-
-
-def _toml_files(folder: Path) -> Iterator[Path]:
-    """Yield every .toml that is not hidden; unreadable folders yield nothing."""
-    for parent, folders, files in os.walk(folder):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        for name in files:
-            if name.endswith(".toml") and not name.startswith("."):
-                yield Path(parent, name)
-
-
-def _looks_like_narrative(file: Path) -> bool:
-    try:
-        if file.stat().st_size > MAX_BYTES:
-            return False
-        tables = tomllib.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
-        return True
-    return any(key in tables for key in ("act", "acts", "narrative", "narratives", "metadata", "narration"))

@@ -75,7 +75,7 @@ def apply_files(invocation: Invocation, *, files: tuple[str, ...], prune: bool, 
 
 def _expanded(files: tuple[str, ...]) -> Iterator[tuple[str, bool]]:
     """Yield the files to read, and whether each was named itself; narratives in a folder need no schedule."""
-    from botticelli.cli.narrative.narrative_files import narratives_in
+    from botticelli.loading.narrative_folders import narratives_in
 
     for text in files:
         if Path(text).is_dir():

@@ -41,6 +41,11 @@ class LazyApp:
             await self._living.__aexit__(None, None, None)
         await send({"type": "lifespan.shutdown.complete"})
 
+    def end_streams(self) -> None:
+        """Close the streams of events, which would last for ever."""
+        if self._made is not None and self._made.done() and self.error is None:
+            self._made.result().state.events.close()
+
     def _end(self, made: asyncio.Task[Any]) -> None:
         self.error = None if made.cancelled() else made.exception()
         if self.error is not None:

@@ -63,6 +63,8 @@ def serve(
     """Serve until SIGINT or SIGTERM; open requests have some seconds to end. `say` is called once it listens."""
     import uvicorn
 
+    from botticelli.http.server.door_server import DoorServer
+
     def make() -> Any:
         from botticelli.http.app import create_app
 
@@ -80,7 +82,7 @@ def serve(
             timeout_graceful_shutdown=GRACE_SECONDS,
             proxy_headers=False,
         )
-        server_loop = uvicorn.Server(config)
+        server_loop = DoorServer(config, app)
 
         def stop() -> None:
             server_loop.should_exit = True

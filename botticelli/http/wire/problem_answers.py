@@ -37,6 +37,12 @@ TITLES = {
     503: "Unavailable",
 }
 
+PROBLEM = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+PROBLEM_RESPONSES: dict[int | str, dict[str, Any]] = {
+    422: {"description": "The request is wrong; `problems` say what and where.", "content": PROBLEM},
+    "default": {"description": "It was not done; `title` and `detail` say why.", "content": PROBLEM},
+}
+
 
 class Problem(Exception):
     """An error answer with a status of its own. `more` are further fields, `headers` go with the answer."""

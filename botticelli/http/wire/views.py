@@ -16,6 +16,8 @@ from botticelli.http.wire.cursors import decoded, encoded
 from botticelli.telemetry.plain_values import plain
 
 STRICT = ConfigDict(extra="forbid", hide_input_in_errors=True)
+OPEN = ConfigDict(extra="allow")
+"""For answers with fields of the engine that are not listed here."""
 Limit = Annotated[int, Query(ge=1, le=200, description="How many items a page has at most.")]
 Cursor = Annotated[
     str | None, Query(max_length=500, description="`next` of the page before; leave it out for the first page.")

@@ -75,6 +75,11 @@ class ApiTokens:
         sha256 = values.pop("sha256")
         return ApiToken(**values), sha256
 
+    def valid_among(self, token_ids: Sequence[str]) -> frozenset[str]:
+        """Return those of the tokens that are neither revoked nor expired."""
+        query = select(api_tokens.c.id).where(api_tokens.c.id.in_(token_ids), _VALID)
+        return frozenset(self._connection.execute(query).scalars())
+
     def exist(self) -> bool:
         """Whether a token was ever created."""
         return self._connection.execute(select(select(api_tokens.c.id).exists())).scalar_one()

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Select, and_, exists, func, literal, or_, select, tuple_, update
 
 from botticelli.errors import InvalidInput, NotFound
 from botticelli.statuses import FINAL, UNDECIDED, Decision, EffectStatus, Resolution
@@ -126,10 +126,13 @@ class Effects:
         status: EffectStatus | None = None,
         run_id: str | None = None,
         narrative: str | None = None,
+        before: tuple[datetime, str] | None = None,
         limit: int = 50,
     ) -> list[Effect]:
-        """List effects, newest first."""
-        query = _READ.order_by(effects.c.intended_at.desc(), effects.c.key).limit(limit)
+        """List effects, newest first; with `before`, only those after the effect with this time and key."""
+        query = _READ.order_by(effects.c.intended_at.desc(), effects.c.key.desc()).limit(limit)
+        if before is not None:
+            query = query.where(tuple_(effects.c.intended_at, effects.c.key) < tuple_(*map(literal, before)))
         if status is not None:
             query = query.where(effects.c.status == status)
         if run_id is not None:

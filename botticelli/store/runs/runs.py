@@ -238,6 +238,11 @@ class Runs:
         query = _READ.where(*_conditions(chosen)).order_by(*order).limit(chosen.limit)
         return [Run(*row) for row in self._connection.execute(query)]
 
+    def marks(self, run_ids: Sequence[str]) -> dict[str, str]:
+        """Return by run a text that differs as soon as something has happened that its watchers are told of."""
+        rows = self._connection.execute(statement("run_marks"), {"ids": list(run_ids)})
+        return {row.id: row.mark for row in rows}
+
     def copy(self, old: str, new: str, *, before: int, position: int) -> None:
         """Copy the iterations below `before` to a new run, and of iteration `before` the acts below `position`."""
         values = {"old": old, "new": new, "before": before, "position": position}

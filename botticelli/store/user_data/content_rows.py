@@ -26,9 +26,15 @@ class ContentRows:
         rows = self._connection.execute(select(status, func.count()).group_by(status))
         return {row[0]: row[1] for row in rows}
 
-    def newest(self, *, status: ReviewStatus | None, limit: int | None) -> Iterator[dict[str, Any]]:
-        """Stream rows, newest first; all without a limit. Rows of rehearsals appear only if `status` names them."""
+    def newest(
+        self, *, status: ReviewStatus | None, limit: int | None, before: int | None = None
+    ) -> Iterator[dict[str, Any]]:
+        """Stream rows, newest first, those with an id below `before`; all without a limit.
+
+        Rows of rehearsals appear only if `status` names them.
+        """
         query = select(*self._columns()).order_by(self._table.c.id.desc()).limit(limit)
+        query = query if before is None else query.where(self._table.c.id < before)
         reviewed = self._table.c.review_status
         query = query.where(reviewed == status if status is not None else reviewed != REHEARSED)
         return (dict(row) for row in self._connection.execute(query).mappings())

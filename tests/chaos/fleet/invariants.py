@@ -10,7 +10,7 @@ from pathlib import Path
 
 from sqlalchemy import text
 
-from botticelli.cli.budget.budget_audit import audited
+from botticelli.monitoring.budgets.ledger_audit import audited
 from botticelli.runtime.process import Runtime
 from botticelli.store import ActRow, Iteration, Run
 from tests.chaos.fleet.world import (

@@ -15,7 +15,7 @@ from botticelli.budget.audit.passed_limits import Finding, Spent, audit
 from botticelli.budget.audit.window_intervals import Interval
 from botticelli.budget.days import midnights
 from botticelli.budget.interface import CHARGED_AT, METRICS, Metric
-from botticelli.cli.budget.budget_audit import spent_by
+from botticelli.monitoring.budgets.ledger_audit import spent_by
 from botticelli.store import SpentRow
 from botticelli.testing.budget_cases.clock import ManualClock
 

@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
-from botticelli.cli.budget.budget_explain import explanation, lines
+from botticelli.cli.budget.budget_explain import lines
 from botticelli.cli.budget.lower_limits import lower, pause, resume
 from botticelli.errors import PlatformError, PlatformTransient, SettingsError
+from botticelli.monitoring.budgets.explanation import explanation
 from botticelli.runtime.process import Runtime
 from botticelli.testing.discord import GUILD, FakeDiscord, Fault
 from tests.support.clocked import wake, with_clock

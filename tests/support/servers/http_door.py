@@ -12,6 +12,7 @@ from fastapi import FastAPI
 
 from botticelli.http.app import create_app
 from botticelli.http.server.serving import listen
+from botticelli.http.streams.event_hub import EventHub
 from botticelli.runtime.process import Runtime
 
 _started: list[tuple[FastAPI, str]] = []
@@ -32,6 +33,9 @@ def served(runtime: Runtime, *, is_loopback: bool = True) -> Iterator[httpx2.Cli
     if not _started:
         _started.append(_door(runtime))
     app, url = _started[0]
-    app.state.runtime, app.state.is_loopback = runtime, is_loopback
-    with httpx2.Client(base_url=url, timeout=30, trust_env=False) as client:
-        yield client
+    app.state.runtime, app.state.is_loopback, app.state.events = runtime, is_loopback, EventHub(runtime)
+    try:
+        with httpx2.Client(base_url=url, timeout=30, trust_env=False) as client:
+            yield client
+    finally:
+        app.state.events.close()

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from botticelli.budget import Amounts, ScopeUsage, Window, WindowUsage
-from botticelli.cli.budget.budget_command import as_object
 from botticelli.cli.follow.budget_bars import gauge_lines
 from botticelli.cli.runs.run_details import _act_lines
+from botticelli.monitoring.budgets.scope_usage import as_object
 from botticelli.settings import shown_url
 from botticelli.store import ActRow, Iteration
 

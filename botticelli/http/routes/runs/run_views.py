@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from botticelli.http.wire.views import STRICT, page_of, view_of
+from botticelli.http.wire.views import OPEN, STRICT, page_of, view_of
 from botticelli.monitoring.progress import Progress
 from botticelli.store import ActRow, Iteration, Run, RunAction
 
@@ -71,6 +71,7 @@ class RowPage(BaseModel):
 class EventView(BaseModel):
     """An event of a run; further fields depend on its name."""
 
+    model_config = OPEN
     event: str
     run_id: str
     id: int | None = None

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from botticelli.cli.budget.budget_explain import explanation, lines
+from botticelli.cli.budget.budget_explain import lines
+from botticelli.monitoring.budgets.explanation import explanation
 from botticelli.runtime.process import Runtime
 from botticelli.store import ActRow, Run
 from botticelli.testing.providers import JSON, FakeProvider, Limits

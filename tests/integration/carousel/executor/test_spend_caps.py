@@ -8,7 +8,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from botticelli.carousel import resume_scope
-from botticelli.cli.budget.budget_explain import explanation, lines
+from botticelli.cli.budget.budget_explain import lines
+from botticelli.monitoring.budgets.explanation import explanation
 from botticelli.monitoring.diagnosis import why
 from botticelli.runtime.process import Runtime
 from botticelli.store import WHOLE, Override

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from botticelli.budget.effective_limits import EffectiveLimits
-from botticelli.cli.budget.budget_explain import explanation, lines
+from botticelli.cli.budget.budget_explain import lines
 from botticelli.monitoring.budget_scopes import known_scopes
+from botticelli.monitoring.budgets.explanation import explanation
 from botticelli.runtime.process import Runtime
 from botticelli.testing.providers import FakeProvider, Limits
 from tests.support.narratives import narrative_text, perform_all, start

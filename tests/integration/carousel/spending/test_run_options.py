@@ -12,11 +12,11 @@ import pytest
 from botticelli.budget import ScopeUsage
 from botticelli.budget.limits import named_scope
 from botticelli.carousel import Fork, fork, pause, plan_of, resume
-from botticelli.cli.budget.budget_explain import explanation
 from botticelli.cli.runs.run_details import Details
 from botticelli.client import Client
 from botticelli.errors import InvalidInput
 from botticelli.messages import QUEUE, run_id_for
+from botticelli.monitoring.budgets.explanation import explanation
 from botticelli.narrative.execution import Multipliers, RunOptions
 from botticelli.runtime.process import Runtime
 from tests.support.narratives import narrative_text, perform_all, perform_open, run_of, start

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from botticelli.cli.data.state_command import _value
-from botticelli.cli.data.state_file import entries_in
 from botticelli.errors import InvalidInput
+from botticelli.store.user_data.state_file import entries_in
 
 GOOD = {"key": "global.x", "value": None}
 

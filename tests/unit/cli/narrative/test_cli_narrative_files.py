@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from botticelli.cli.narrative.narrative_files import narratives_in
+from botticelli.loading.narrative_folders import narratives_in
 
 NARRATIVE = '[narrative]\nname = "n"\n[acts.only]\nprompt = "hello"\n'
 

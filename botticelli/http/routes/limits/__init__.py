@@ -1,0 +1,1 @@
+"""Answers requests about what is allowed when: budgets, prices, schedules."""

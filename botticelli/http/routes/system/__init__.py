@@ -1,0 +1,1 @@
+"""Answers requests about the installation: narratives, prices, notices, workers, tokens, the database."""

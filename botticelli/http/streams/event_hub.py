@@ -1,0 +1,190 @@
+"""Reads the events of all watched runs in one thread, and fans them out to the streams of this process.
+
+A stream costs no thread and no connection. The thread waits on the Redis streams of the runs, and compares what Postgres
+says of all of them once a second, in one query; only runs that have changed are read.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+
+from redis.exceptions import RedisError
+from sqlalchemy.exc import SQLAlchemyError
+
+from botticelli.errors import ServiceUnavailable
+from botticelli.http.streams.subscription import Subscription
+from botticelli.monitoring.watch import Watcher
+from botticelli.runtime.process import Runtime
+from botticelli.store import Transaction
+from botticelli.telemetry.events import Event
+from botticelli.telemetry.log import logger
+
+POLL_SECONDS = 0.25
+COMPARE_SECONDS = 1.0
+TOKENS_SECONDS = 15.0
+AWAY_SECONDS = 1.0
+MAX_REPLAYED = 5000
+"""Iterations of a run that are replayed to a stream that names no event; of a longer run it begins with the present."""
+OVERLAP = timedelta(minutes=1)
+MAX_ID = 2**53
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+AWAY = (ServiceUnavailable, SQLAlchemyError, RedisError, OSError)
+
+
+class EventHub:
+    """Serves the subscriptions of one process."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+        self._lock = threading.Lock()
+        self._new: list[Subscription] = []
+        self._subscriptions: set[Subscription] = set()
+        self._watchers: dict[str, Watcher] = {}
+        self._marks: dict[str, str] = {}
+        self._awake = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._is_closed = False
+        self._compared_at = self._checked_at = 0.0
+
+    @property
+    def count(self) -> int:
+        with self._lock:
+            return len(self._subscriptions) + len(self._new)
+
+    def subscribe(self, subscription: Subscription) -> None:
+        """Let a stream have the events of its runs: first those that are past, then new ones."""
+        with self._lock:
+            self._new.append(subscription)
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="events", daemon=True)
+                self._thread.start()
+        self._awake.set()
+
+    def unsubscribe(self, subscription: Subscription) -> None:
+        """Forget a stream. Runs that nobody watches any more are no longer read."""
+        with self._lock:
+            self._subscriptions.discard(subscription)
+            if subscription in self._new:
+                self._new.remove(subscription)
+
+    def close(self) -> None:
+        """End all streams and the thread."""
+        with self._lock:
+            self._is_closed = True
+            subscriptions = [*self._subscriptions, *self._new]
+        for subscription in subscriptions:
+            subscription.end()
+        self._awake.set()
+
+    def _run(self) -> None:
+        while not self._is_closed:
+            try:
+                self._pass()
+            except AWAY as error:
+                logger.debug("events_away error=%s", type(error).__name__)
+                time.sleep(AWAY_SECONDS)
+            except Exception:
+                logger.exception("events_broken")
+                time.sleep(AWAY_SECONDS)
+
+    def _pass(self) -> None:
+        """Begin new streams, then read what has changed."""
+        with self._lock:
+            beginners = list(self._new)
+            watched = {run for subscription in self._subscriptions for run in subscription.runs}
+        if not watched and not beginners:
+            self._forget(set())
+            self._awake.wait()
+            self._awake.clear()
+            return
+        self._forget(watched | {run for subscription in beginners for run in subscription.runs})
+        if beginners:
+            self._begin(beginners)
+            return
+        dirty = self._stirred()
+        now = time.monotonic()
+        if now - self._compared_at >= COMPARE_SECONDS:
+            self._compared_at = now
+            dirty |= self._changed(watched)
+        if dirty:
+            with self._runtime.store.transaction() as tx:
+                self._read(tx, dirty)
+        if now - self._checked_at >= TOKENS_SECONDS:
+            self._checked_at = now
+            self._end_revoked()
+
+    def _begin(self, beginners: Iterable[Subscription]) -> None:
+        """Send each new stream what is past, up to where the others are, so that nothing is missed and nothing doubled."""
+        for subscription in beginners:
+            past: list[tuple[str, list[Event], bool]] = []
+            with self._runtime.store.transaction() as tx:
+                tx.freeze()
+                self._read(tx, [run for run in subscription.runs if run in self._watchers])
+                for run in subscription.runs:
+                    replay = self._replay(tx, run, subscription.since)
+                    update = replay.look(tx)
+                    past.append((run, update.events, update.run is None or update.run.is_final))
+                    self._watchers[run] = replay.continue_for_all()
+            for run, events, has_ended in past:
+                subscription.deliver(events, replayed=run, has_ended=has_ended)
+            with self._lock:
+                if subscription in self._new:
+                    self._new.remove(subscription)
+                    self._subscriptions.add(subscription)
+
+    def _replay(self, tx: Transaction, run_id: str, since: int) -> Watcher:
+        """Return a watcher from an event on. A long run is not read from its start: only what ended lately."""
+        after = EPOCH + timedelta(microseconds=min(since, MAX_ID)) - OVERLAP if since else None
+        if after is None:
+            run = tx.runs.get(run_id)
+            after = run.now - OVERLAP if run.succeeded + run.failed > MAX_REPLAYED else None
+        return Watcher(run_id, self._runtime.events, since, after=after)
+
+    def _read(self, tx: Transaction, runs: Iterable[str]) -> None:
+        """Read runs, and deliver what is new to the streams that watch them."""
+        with self._lock:
+            subscriptions = list(self._subscriptions)
+        for run in runs:
+            watcher = self._watchers.get(run)
+            events = watcher.look(tx).events if watcher else []
+            for subscription in subscriptions if events else ():
+                if run in subscription.runs:
+                    subscription.deliver(events)
+
+    def _stirred(self) -> set[str]:
+        """Wait for a moment for an event in the Redis streams of the watched runs, and return the runs of those that came."""
+        positions = {run: watcher.stream_position for run, watcher in self._watchers.items()}
+        try:
+            return self._runtime.events.wait_for_any(positions, POLL_SECONDS)
+        except (RedisError, OSError):
+            self._awake.wait(COMPARE_SECONDS)
+            return set()
+
+    def _changed(self, watched: set[str]) -> set[str]:
+        """Return the runs of which Postgres says something else than a second ago."""
+        with self._runtime.store.transaction() as tx:
+            marks = tx.runs.marks(sorted(watched))
+        changed = {run for run, mark in marks.items() if self._marks.get(run) != mark}
+        self._marks = marks
+        return changed
+
+    def _end_revoked(self) -> None:
+        """End the streams of tokens that are no longer valid."""
+        with self._lock:
+            by_token = {each.token_id for each in self._subscriptions if each.token_id}
+            subscriptions = list(self._subscriptions)
+        if not by_token:
+            return
+        with self._runtime.store.transaction() as tx:
+            valid = tx.api_tokens.valid_among(sorted(by_token))
+        for subscription in subscriptions:
+            if subscription.token_id and subscription.token_id not in valid:
+                subscription.end()
+
+    def _forget(self, watched: set[str]) -> None:
+        for run in self._watchers.keys() - watched:
+            self._watchers.pop(run)
+            self._marks.pop(run, None)

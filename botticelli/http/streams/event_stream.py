@@ -1,0 +1,71 @@
+"""Sends a subscription as server-sent events, with heartbeats, until it ends or its reader goes away."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any
+
+from starlette.responses import Response
+
+from botticelli.http.streams.event_hub import EventHub
+from botticelli.http.streams.subscription import Subscription
+from botticelli.telemetry.events import Event
+from botticelli.telemetry.plain_values import plain
+
+HEARTBEAT_SECONDS = 15.0
+RETRY_MS = 3000
+HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+
+
+class EventStream(Response):
+    """An answer that lasts. It holds no thread and no connection to a server."""
+
+    media_type = "text/event-stream"
+
+    def __init__(self, hub: EventHub, subscription: Subscription) -> None:
+        super().__init__(headers=HEADERS)
+        del self.headers["content-length"]
+        self._hub = hub
+        self._subscription = subscription
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        pump = asyncio.create_task(self._pump(send))
+        reader = asyncio.create_task(_gone(receive))
+        self._subscription.on_overflow = pump.cancel
+        try:
+            await asyncio.wait({pump, reader}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            self._hub.unsubscribe(self._subscription)
+            for task in (pump, reader):
+                task.cancel()
+            await asyncio.gather(pump, reader, return_exceptions=True)
+
+    async def _pump(self, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
+        await _send(send, f"retry: {RETRY_MS}\n\n")
+        while True:
+            event = await self._subscription.next(HEARTBEAT_SECONDS)
+            if event is not None:
+                await _send(send, frame(event))
+            elif self._subscription.is_closed:
+                await _send(send, "event: end\ndata: {}\n\n", more=False)
+                return
+            else:
+                await _send(send, ":\n\n")
+
+
+def frame(event: Event) -> str:
+    """Return an event as its lines. What can't be resumed from has no id."""
+    data = json.dumps(plain(event.as_json()), separators=(",", ":"))
+    known = f"id: {event.id}\n" if event.id else ""
+    return f"{known}event: {event.event}\ndata: {data}\n\n"
+
+
+async def _send(send: Any, text: str, *, more: bool = True) -> None:
+    await send({"type": "http.response.body", "body": text.encode(), "more_body": more})
+
+
+async def _gone(receive: Any) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass

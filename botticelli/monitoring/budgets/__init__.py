@@ -1,0 +1,1 @@
+"""Reads budgets: known scopes, their usage, explanations, audits. Changes nothing."""
