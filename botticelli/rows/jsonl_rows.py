@@ -26,7 +26,7 @@ def parse_row(line: int, text: str) -> Row | BadRow:
     if reason is not None:
         return BadRow(line, reason)
     try:
-        value = json.loads(text, parse_constant=_refuse_constant, parse_float=_finite)
+        value = _DECODER.decode(text)
     except json.JSONDecodeError as error:
         return BadRow(line, f"is not JSON: {error.msg}", error.colno)
     except (ValueError, RecursionError) as error:
@@ -75,3 +75,7 @@ def _finite(text: str) -> float:
     if not math.isfinite(number):
         raise ValueError("a number is too large")
     return number
+
+
+_DECODER = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=_finite)
+"""Made once: a decoder for each row would take as long as reading it."""

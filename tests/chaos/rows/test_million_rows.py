@@ -14,8 +14,10 @@ from tests.support.fleet.processes import BIN, House
 from tests.support.waiting import wait_until
 
 ROWS = int(os.environ.get("ROWS") or 1_000_000)
-FIRST_ROW_SECONDS = 20.0
-"""Of a busy machine with two cores; an idle one takes about half of it."""
+FIRST_ANSWER_SECONDS = 60.0
+"""On a machine that is busy with other work, too; an idle one takes a sixth of it."""
+START_CPU_SECONDS = 6.0
+"""Processor time of the command until the run starts, which other work hardly changes."""
 CANCEL_SECONDS = 20.0
 MAX_MEMORY_MB = 200
 MEGABYTE = 1_000_000
@@ -42,8 +44,9 @@ def test_million_rows_start_at_once_in_constant_memory_and_give_their_space_back
         empty = _number(client, "select pg_database_size(current_database())")
         began = time.monotonic()
         command = house.start(str(BIN / "botticelli"), "run", "n.toml", "--model", "echo/echo", "--json")
-        wait_until(lambda: '"run_started"' in command.text(), "the run", 240)
-        started = time.monotonic() - began
+        wait_until(lambda: '"run_started"' in command.text() or command.popen.poll() is not None, "the run", 240)
+        assert command.popen.poll() is None, command.text()
+        started, start_cpu = time.monotonic() - began, _cpu_seconds(command.pid)
         wait_until(lambda: '"iteration_finished"' in command.text(), "the first answer", 240)
         first = time.monotonic() - began
         sizes = [_size_at(client, ROWS * quarter // 4) - empty for quarter in (1, 2, 3, 4)]
@@ -62,12 +65,14 @@ def test_million_rows_start_at_once_in_constant_memory_and_give_their_space_back
         after = _number(client, "select pg_database_size(current_database())")
     halves = [sizes[1], sizes[3] - sizes[1]]
     print(
-        f"{ROWS:,} rows: run {started:.1f} s, first answer {first:.1f} s, all copied {copied:.1f} s and {answered:,} "
-        f"answered, peak {memory_mb:.0f} MB, cancelled in {cancelled:.1f} s; bytes of a row of the first and the second half "
+        f"{ROWS:,} rows: run {started:.1f} s ({start_cpu:.1f} s of one core), first answer {first:.1f} s, "
+        f"all copied {copied:.1f} s and {answered:,} answered, peak {memory_mb:.0f} MB, cancelled in {cancelled:.1f} s; "
+        "bytes of a row of the first and the second half "
         f"{[round(size / ROWS * 2) for size in halves]}; {before / MEGABYTE:.0f} MB, pruned in {given_back:.1f} s: "
         f"{after / MEGABYTE:.0f} MB, empty it had {empty / MEGABYTE:.0f} MB"
     )
-    assert first <= FIRST_ROW_SECONDS and cancelled <= CANCEL_SECONDS and memory_mb <= MAX_MEMORY_MB
+    assert start_cpu <= START_CPU_SECONDS and first <= FIRST_ANSWER_SECONDS
+    assert cancelled <= CANCEL_SECONDS and memory_mb <= MAX_MEMORY_MB
     assert halves[1] <= 1.3 * halves[0]
     assert pruned["runs"] == 1 and after - empty <= 0.1 * (before - empty) + 5 * MEGABYTE
 
@@ -87,6 +92,11 @@ def _size_at(client: Any, rows: int) -> int:
 def _peak_memory_mb(pid: int) -> float:
     status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
     return int(status.split("VmHWM:")[1].split()[0]) / 1000
+
+
+def _cpu_seconds(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _number(client: Any, query: str) -> int:
