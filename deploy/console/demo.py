@@ -18,7 +18,7 @@ BIN = Path(sys.executable).parent
 PORT = os.environ.get("PORT", "8080")
 HOME = os.environ.get("BOTTICELLI_HOME", str(ROOT / ".botticelli" / "console"))
 ENVIRON = {**os.environ, "BOTTICELLI_HOME": HOME, "PYTHONUNBUFFERED": "1"}
-START_SECONDS, STOP_SECONDS = 60.0, 20.0
+START_SECONDS, STOP_SECONDS = 180.0, 30.0
 RUNS = (
     ("announcement", "--tag", "spring"),
     ("examples/daily_digest", "--model", "echo/echo", "--tag", "daily"),

@@ -57,11 +57,7 @@ def _log_in(console: Console, page: Any) -> None:
         "--scope",
         "read",
         "--scope",
-        "enqueue",
-        "--scope",
-        "control",
-        "--scope",
-        "approve",
+        "admin",
         "--json",
     )["token"]
     page.goto(console.url + "/runs")
@@ -112,6 +108,9 @@ def _approve_an_edited_message(console: Console, page: Any) -> None:
     content = chosen.get_by_label("content")
     content.fill("Good morning, **Florence**")
     chosen.locator(".difference .come").get_by_text("Good morning").wait_for()
+    with page.expect_response(lambda answer: answer.url == console.url + "/"):
+        pass  # the page is read again meanwhile
+    assert content.input_value() == "Good morning, **Florence**", "what somebody writes stays"
     _picture(page, "edit-light-wide")
     chosen.get_by_role("button", name="Approve with these changes").click()
     page.locator("article").nth(1).wait_for(state="detached")

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, get_args
 
 from fastapi import APIRouter, Request, Response
 
 from botticelli.carousel import decide
+from botticelli.carousel.control.resolutions import resolve_effect
 from botticelli.errors import InvalidInput
 from botticelli.http.access.doors import Approver, Reader
 from botticelli.http.console.page_route import Fields, PageRoute
@@ -16,6 +17,7 @@ from botticelli.http.console.pages.content_cards import rows_for_review
 from botticelli.http.console.rendering import notice, page, part
 from botticelli.http.console.views.differences import difference
 from botticelli.http.console.views.effect_cards import card_of
+from botticelli.statuses import Resolution
 from botticelli.store import Effect
 from botticelli.store.runs.effects import Effects
 
@@ -23,6 +25,7 @@ router = APIRouter(route_class=PageRoute, include_in_schema=False)
 SHOWN_EFFECTS = 50
 ID_CHARACTERS = 12
 FIELD = "arg."
+RESOLUTIONS: tuple[Resolution, ...] = get_args(Resolution)
 
 
 @router.get("/")
@@ -69,6 +72,16 @@ def reject(key: str, door: Approver, fields: Fields) -> Response:
     result = decide(door.runtime, key, "rejected", door.actor(fields.get("reason", "")))
     said = "Rejected; its act fails, or goes on without it." if result.changed else "It was rejected before."
     return notice(f"{said} Effect {key[:ID_CHARACTERS]}.")
+
+
+@router.post("/inbox/{key}/resolve")
+def resolve(key: str, door: Approver, fields: Fields) -> Response:
+    """Say what became of an effect of unknown outcome; its run is to be resumed then."""
+    resolution = next((known for known in RESOLUTIONS if known == fields.get("resolution")), None)
+    if resolution is None:
+        raise InvalidInput("this is no resolution", do=f"write {', '.join(RESOLUTIONS)}")
+    effect, run = resolve_effect(door.runtime, key, resolution, by=door.identity.name)
+    return notice(f"Recorded: it is {effect.status}. Its run is {run.status}; resume it if it does not go on.")
 
 
 def changes_of(effect: Effect, fields: Mapping[str, str]) -> dict[str, Any]:

@@ -110,11 +110,13 @@ def _given(runtime: Runtime) -> dict[str, Any]:
 
 
 def _names(runtime: Runtime) -> Iterator[str]:
+    seen: set[Path] = set()
     for folder in narrative_folders(runtime):
         for file in sorted(folder.rglob("*.toml"))[:MAX_FILES] if folder.is_dir() else ():
             name = file.relative_to(folder).with_suffix("").as_posix()
             try:
-                if find_narrative(runtime, name) == file:
+                if find_narrative(runtime, name) == file and file not in seen:
+                    seen.add(file)
                     yield name
             except NotFound:
                 continue

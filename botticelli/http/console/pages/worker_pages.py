@@ -29,7 +29,8 @@ class WorkerRow:
 
 @router.get("/workers")
 def workers(request: Request, door: Reader) -> Response:
-    """Show the workers that are alive."""
+    """Show the workers that are alive, which all tenants share."""
+    door.require_no_tenant()
     with service_errors(door.runtime.settings):
         rows = worker_rows(door.runtime)
     return page(request, door, "pages/workers.html", section="workers", rows=rows)

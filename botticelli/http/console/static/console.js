@@ -86,8 +86,11 @@
   function morph(from, to) {
     if (from.isEqualNode(to) || from.hasAttribute("data-keep")) return;
     if (isDirty(from)) return;
-    for (const { name } of [...from.attributes]) if (!to.hasAttribute(name) && !(name === "open")) from.removeAttribute(name);
-    for (const { name, value } of [...to.attributes]) if (from.getAttribute(name) !== value) from.setAttribute(name, value);
+    for (const { name } of [...from.attributes]) if (!to.hasAttribute(name) && name !== "open" && !(name === "class" && from.matches("tr.current"))) from.removeAttribute(name);
+    for (const { name, value } of [...to.attributes]) {
+      const wanted = name === "class" && from.matches("[data-item].current") ? `${value} current` : value;
+      if (from.getAttribute(name) !== wanted) from.setAttribute(name, wanted);
+    }
     let at = from.firstChild;
     for (const next of [...to.childNodes]) {
       let match = at;
@@ -215,6 +218,7 @@
   });
   document.addEventListener("DOMContentLoaded", () => {
     setPaused(paused);
+    document.querySelector(".pages [aria-current]")?.scrollIntoView({ inline: "center", block: "nearest" });
     if (main()?.hasAttribute("data-fault-page")) later(RETRY_MS);
   });
 })();

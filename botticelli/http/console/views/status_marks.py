@@ -47,6 +47,8 @@ _MARKS: dict[str, tuple[Tone, str]] = {
     "approved": ("good", CHECK),
     "done": ("good", CHECK),
     "started": ("good", CHECK),
+    "ready": ("good", CHECK),
+    "faulty": ("bad", CROSS),
     "failed": ("bad", CROSS),
     "rejected": ("bad", CROSS),
     "missed": ("bad", CROSS),

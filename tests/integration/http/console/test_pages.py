@@ -84,6 +84,8 @@ def test_tenant_sees_only_its_own(careful: Runtime, browser: httpx2.Client, wait
     assert browser.get(f"/runs/{waiting_run.id}", headers=other).status_code == 404
     assert browser.post(f"/inbox/{effect.key}/approve", headers=other).status_code == 404
     assert browser.post("/budgets/pause", headers=other, data={"scope": "echo/echo@default"}).status_code == 403
+    assert "echo/echo" not in Page(browser.get("/budgets", headers=other)).text
+    assert browser.get("/workers", headers=other).status_code == 403
 
 
 @pytest.mark.parametrize("path", ["/console/rendering.py", "/console/..%2Frendering.py", "/console/vendored.toml"])
