@@ -109,8 +109,8 @@ class Follower:
             for event in look.events:
                 self.view.event(event)
             if look.run is not None and self._is_update_due:
+                self._updated_at = time.monotonic()  # also when Redis is away: the next poll reads Postgres alone
                 self.view.update(self._snapshot(look.run, look.performing))
-                self._updated_at = time.monotonic()
         except OSError:  # the terminal or the pipe is gone
             self.view = SilentView()
             self._signals.add()
