@@ -15,6 +15,7 @@ from typing import Any
 from botticelli.notices.fan_out import BATCH_SIZE, fan_out
 from botticelli.notices.outcome import Delivered, Failed, Gone, Outcome
 from botticelli.notices.retry_schedule import MAX_ATTEMPTS, retry_wait_seconds
+from botticelli.notices.send_bot import send_bot
 from botticelli.notices.send_mail import send_mail
 from botticelli.notices.send_web import send_web
 from botticelli.runtime.process import Runtime
@@ -102,7 +103,7 @@ class Deliverer:
             if due is None:
                 return False
             output = tx.deliveries.written_by_model(due.notice) if "output" in target.include else None
-        outcome = attempt(target, due.notice, output, due.now)
+        outcome = attempt(self._runtime, target, due.notice, output, now=due.now)
         reach("notice_sent")
         self._record(due, outcome)
         return isinstance(outcome, Delivered)
@@ -112,8 +113,8 @@ class Deliverer:
         off_reason = None
         with self._runtime.store.transaction() as tx:
             match outcome:
-                case Delivered(answer, note):
-                    tx.deliveries.record(due, "delivered", answer=answer, error=note)
+                case Delivered(answer, note, receipt):
+                    tx.deliveries.record(due, "delivered", answer=answer, error=note, receipt=receipt)
                 case Gone(error, answer):
                     tx.deliveries.record(due, "pending", answer=answer, error=error)
                     off_reason = error
@@ -130,10 +131,18 @@ class Deliverer:
         _log(due, outcome, off_reason)
 
 
-def attempt(target: NotifyTarget, notice: Notice, output: object, now: float) -> Outcome:
-    """Send a notice once. Any error is an outcome: a notice that can't be sent must end, too."""
+def attempt(runtime: Runtime, target: NotifyTarget, notice: Notice, output: object, *, now: float) -> Outcome:
+    """Send a notice once. Any error is an outcome, but for an absent server: a notice that can't be sent must end, too."""
     try:
-        return send_mail(target, notice, output) if target.kind == "email" else send_web(target, notice, output, now)
+        match target.kind:
+            case "email":
+                return send_mail(target, notice, output)
+            case "discord_bot":
+                return send_bot(runtime, target, notice, output)
+            case _:
+                return send_web(target, notice, output, now)
+    except SERVER_ERRORS:
+        raise
     except Exception as error:
         logger.exception("notice_broken id=%s target=%s", notice.id, target.name)
         return Failed(f"the notice can't be sent ({type(error).__name__})")
@@ -142,7 +151,8 @@ def attempt(target: NotifyTarget, notice: Notice, output: object, now: float) ->
 def fingerprint(target: NotifyTarget) -> str:
     """Return a short hash of where a target delivers to: another one makes it a new target, which is on."""
     url = target.url.get_secret_value() if target.url else target.url_env
-    place = (target.kind, url, target.smtp_url, target.smtp_user, target.sender, target.to)
+    place: tuple[object, ...] = (target.kind, url, target.smtp_url, target.smtp_user, target.sender, target.to)
+    place += (target.channel_id,) if target.channel_id is not None else ()
     return hashlib.sha256(repr(place).encode()).hexdigest()[:16]
 
 

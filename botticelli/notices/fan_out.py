@@ -13,7 +13,7 @@ BATCH_SIZE = 500
 
 def is_told(target: NotifyTarget, notice: Notice) -> bool:
     """Whether a target is told of a notice: its event, and each filter that is set. No value matches no filter."""
-    if notice.type not in target.on:
+    if notice.type not in target.events:
         return False
     values = ((target.narratives, [notice.narrative]), (target.tags, notice.tags), (target.tenants, [notice.tenant]))
     return all(_matches(globs, names) for globs, names in values if globs)

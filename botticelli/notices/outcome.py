@@ -7,10 +7,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """The receiver took it. `answer` is the status of HTTP; `note` says what else is to be known."""
+    """The receiver took it. `answer` is the status of HTTP; `note` says what else is to be known.
+
+    `receipt` is what the receiver calls it, such as the id of a message that is changed later.
+    """
 
     answer: int | None = None
     note: str | None = None
+    receipt: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

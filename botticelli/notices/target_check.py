@@ -10,6 +10,8 @@ from botticelli.security.safe_fetch import fault_of_url
 from botticelli.settings.definitions import FetchSettings
 from botticelli.settings.sections.notify import NotifyTarget
 
+BOT_TOKEN = "DISCORD_TOKEN"  # noqa: S105 (the name of a variable)
+
 
 def target_problem(target: NotifyTarget) -> str | None:
     """Return what is wrong with a target in this process; None when it can be told. Resolves no name and sends nothing."""
@@ -17,6 +19,9 @@ def target_problem(target: NotifyTarget) -> str | None:
         if target.kind == "email":
             if target.smtp_password_env is not None:
                 variable(target.smtp_password_env)
+            return None
+        if target.kind == "discord_bot":
+            variable(BOT_TOKEN)
             return None
         keys_of(target)
         url = url_of(target)

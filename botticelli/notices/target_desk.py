@@ -57,13 +57,13 @@ def known_target(settings: Settings, name: str) -> NotifyTarget:
     return targets[name]
 
 
-def try_target(settings: Settings, name: str) -> dict[str, Any]:
+def try_target(runtime: Runtime, name: str) -> dict[str, Any]:
     """Send a test message to a target, from this process, once. It is not recorded. NotFound."""
-    target = known_target(settings, name)
+    target = known_target(runtime.settings, name)
     now = datetime.now(UTC)
     data = {"target": target.name, "reason": "sent by `botticelli notify test`"}
     notice = Notice(str(uuid.uuid4()), "notify.test", None, None, (), None, data, now)
-    outcome = attempt(target, notice, None, now.timestamp())
+    outcome = attempt(runtime, target, notice, None, now=now.timestamp())
     return {"target": target.name, "delivered": isinstance(outcome, Delivered), **_explained(outcome)}
 
 

@@ -211,6 +211,19 @@ class Restricted(Protocol):
 
 
 @runtime_checkable
+class Messages(Protocol):
+    """Can write messages of Botticelli's own, which are no effect of a run."""
+
+    def post_message(self, channel_id: str, body: Mapping[str, Any], nonce: str) -> str:
+        """Write a message and return its id; the same nonce again, soon, is the same message. Raises PlatformError."""
+        ...
+
+    def edit_message(self, channel_id: str, message_id: str, body: Mapping[str, Any]) -> bool:
+        """Change a message; False when it does not exist any more. Raises PlatformError."""
+        ...
+
+
+@runtime_checkable
 class Closes(Protocol):
     """Holds connections."""
 

@@ -72,7 +72,7 @@ def test(invocation: Invocation, *, name: str | None, as_json: bool) -> int:
 
     settings = invocation.settings
     names = [target.name for target in settings.notify] if name is None else [known_target(settings, name).name]
-    results = [try_target(settings, each) for each in names]
+    results = [try_target(invocation.runtime, each) for each in names]
     lines = [f"{row['target']}: {'delivered' if row['delivered'] else safe(row['error'])}" for row in results]
     emit(results, lines, as_json=as_json, empty=NO_TARGETS)
     return 0 if results and all(row["delivered"] for row in results) else 1

@@ -84,6 +84,13 @@ def _waiting(data: Facts) -> tuple[str, str]:
     return title, f"botticelli effects approve {_word(data.get('effect_id'))}"
 
 
+def _decided(data: Facts) -> tuple[str, str]:
+    edited = "edited and " if data.get("edited") else ""
+    decision = f"was {edited}{_line(data.get('status'))} by {_line(data.get('decided_by'))}"
+    title = f"{_line(data.get('narrative'))}: {_line(data.get('command'))} {decision}{_place(data)}"
+    return title, f"botticelli effects show {_word(data.get('effect_id'))}"
+
+
 def _unknown(data: Facts) -> tuple[str, str]:
     title = f"{_line(data.get('narrative'))}: nobody knows whether {_line(data.get('command'))} was done{_place(data)}"
     return title, f"botticelli effects show {_word(data.get('effect_id'))}"
@@ -138,6 +145,7 @@ _WRITERS: Mapping[str, Callable[[Facts], tuple[str, str]]] = {
     "run.budget_exhausted": _exhausted,
     "run.paused": _paused,
     "effect.waiting": _waiting,
+    "effect.decided": _decided,
     "effect.unknown": _unknown,
     "budget.threshold": _threshold,
     "schedule.missed": _missed,

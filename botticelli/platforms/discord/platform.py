@@ -43,6 +43,8 @@ _WHERE = {
     "role": "GET /guilds/{guild_id}/roles/{id}",
     "event": "GET /guilds/{guild_id}/scheduled-events/{id}",
 }
+POSTING = ("View Channel", "Send Messages", "Embed Links")
+"""Permissions for messages of Botticelli's own."""
 _THREADS = (10, 11, 12)
 """Channel types of announcement, public and private threads."""
 _PLACES = ("channel_id", "thread_id")
@@ -149,6 +151,22 @@ class DiscordPlatform:
             if channel.get("type") in _THREADS and channel.get("parent_id"):
                 channel = api.call("GET /channels/{channel_id}", {"channel_id": str(channel["parent_id"])})
             return ChannelLocation(guild, str(channel["id"]), channel.get("name"))
+
+    def post_message(self, channel_id: str, body: Mapping[str, Any], nonce: str) -> str:
+        """Write a message of Botticelli's own and return its id."""
+        route, sent = "POST /channels/{channel_id}/messages", {**body, "nonce": nonce, "enforce_nonce": True}
+        with foreign_shapes(writes=True):
+            answer = self._made_api().call(route, {"channel_id": channel_id}, body=sent, needs=POSTING)
+            return str(answer["id"])
+
+    def edit_message(self, channel_id: str, message_id: str, body: Mapping[str, Any]) -> bool:
+        """Change a message; False when it, or its channel, does not exist any more."""
+        place = {"channel_id": channel_id, "message_id": message_id}
+        try:
+            self._made_api().call("PATCH /channels/{channel_id}/messages/{message_id}", place, body=body, needs=POSTING)
+        except PlatformGone:
+            return False
+        return True
 
     def _job(self, command: str, args: Mapping[str, Any], key: str, announced: EffectIntent | None) -> Job:
         entry = catalogue().entries.get(command)

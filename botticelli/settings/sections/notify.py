@@ -12,7 +12,8 @@ from botticelli.settings.section import Section
 from botticelli.settings.urls import UrlFault, checked_url
 
 RUN_EVENTS = ("run.completed", "run.failed", "run.budget_exhausted", "run.paused")
-EFFECT_EVENTS = ("effect.waiting", "effect.unknown")
+EFFECT_WAITING, EFFECT_DECIDED = "effect.waiting", "effect.decided"
+EFFECT_EVENTS = (EFFECT_WAITING, EFFECT_DECIDED, "effect.unknown")
 BUDGET_THRESHOLD, SCHEDULE_MISSED, WORKER_NONE = "budget.threshold", "schedule.missed", "worker.none"
 EVENTS = (*RUN_EVENTS, *EFFECT_EVENTS, BUDGET_THRESHOLD, SCHEDULE_MISSED, WORKER_NONE)
 MAX_SECRETS = 2
@@ -63,11 +64,13 @@ class NotifyTarget(Section):
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")
     on: tuple[Event, ...] = Field(min_length=1)
     """The events that are told."""
-    kind: Literal["webhook", "discord", "slack", "email"] = "webhook"
+    kind: Literal["webhook", "discord", "discord_bot", "slack", "email"] = "webhook"
     url: Annotated[SecretStr, AfterValidator(_web_url)] | None = None
     """Address of a webhook, or the webhook address that Discord or Slack gave you."""
     url_env: Variable | None = None
     """Environment variable that holds the address instead."""
+    channel_id: str | None = Field(default=None, pattern=r"^[0-9]{1,20}$")
+    """Discord channel that the bot writes to; an effect that waits is asked for there with buttons."""
     secret_envs: tuple[Variable, ...] = Field(default=(), max_length=MAX_SECRETS)
     """Environment variables with the secrets (`whsec_...`) that sign the webhook; two while they are rotated."""
     smtp_url: Annotated[str, AfterValidator(_mail_url)] | None = None
@@ -90,10 +93,24 @@ class NotifyTarget(Section):
 
     @model_validator(mode="after")
     def _require_complete(self) -> NotifyTarget:
-        fault = self._mail_fault() if self.kind == "email" else self._web_fault()
+        check = {"email": self._mail_fault, "discord_bot": self._bot_fault}.get(self.kind, self._web_fault)
+        fault = check()
         if fault is not None:
             raise ValueError(f"{self.name!r} {fault}")
         return self
+
+    @property
+    def events(self) -> tuple[str, ...]:
+        """The events that are told; where an effect was asked for with buttons, also that it was decided."""
+        asks = self.kind == "discord_bot" and EFFECT_WAITING in self.on
+        return (*self.on, EFFECT_DECIDED) if asks else self.on
+
+    def _bot_fault(self) -> str | None:
+        if self.channel_id is None:
+            return "is of kind discord_bot and needs the channel_id that the bot writes to"
+        if self.url or self.url_env or self.secret_envs or self.smtp_url or self.smtp_user or self.sender or self.to:
+            return "is of kind discord_bot, which takes channel_id only: the bot's token is DISCORD_TOKEN"
+        return None
 
     def _mail_fault(self) -> str | None:
         missing = [name for name in ("smtp_url", "sender", "to") if not getattr(self, name)]
@@ -101,11 +118,15 @@ class NotifyTarget(Section):
             return f"is of kind email and needs {' and '.join(missing)}"
         if self.url or self.url_env or self.secret_envs:
             return "is of kind email, which takes no url, url_env or secret_envs"
+        if self.channel_id is not None:
+            return "is of kind email, which takes no channel_id"
         if (self.smtp_user is None) != (self.smtp_password_env is None):
             return "needs both smtp_user and smtp_password_env, or neither"
         return None
 
     def _web_fault(self) -> str | None:
+        if self.channel_id is not None:
+            return f"is of kind {self.kind}, which takes no channel_id; a bot is of kind discord_bot"
         if (self.url is None) == (self.url_env is None):
             return "needs url or url_env, one of them"
         if self.kind == "webhook" and not self.secret_envs:

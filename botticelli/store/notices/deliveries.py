@@ -82,11 +82,19 @@ class Deliveries:
         answer: int | None = None,
         error: str | None = None,
         wait_seconds: float | None = None,
+        receipt: str | None = None,
     ) -> bool:
         """Record an attempt; False when another thread has recorded it already."""
         values = {"notice_id": due.notice.id, "target": due.target, "attempts": due.attempts, "status": status}
         values |= {"answer": answer, "error": storable(error), "wait_seconds": wait_seconds}
+        values |= {"receipt": receipt}
         return self._connection.execute(statement("record_attempt"), values).first() is not None
+
+    def receipt_of(self, notice_id: str, target: str) -> str | None:
+        """Return what the receiver called a notice; None when it was not delivered there."""
+        mine = (notice_deliveries.c.notice_id == notice_id, notice_deliveries.c.target == target)
+        receipt: str | None = self._connection.execute(select(notice_deliveries.c.receipt).where(*mine)).scalar()
+        return receipt
 
     def written_by_model(self, notice: Notice) -> Any:
         """Return what a model wrote: the arguments of an effect, or the last output of a run; None when there is none."""

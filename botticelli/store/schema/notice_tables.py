@@ -42,6 +42,7 @@ notice_deliveries = Table(
     Column("attempts", Integer, nullable=False, server_default=text("0")),
     Column("answer", Integer),
     Column("error", Text),
+    Column("receipt", Text),
     _moment("due_at", required=True),
     _moment("attempted_at"),
     _moment("finished_at"),

@@ -68,6 +68,22 @@ def test_waiting_effect_is_one_notice_for_each_request_and_has_no_arguments(runt
     assert "secret" not in str([first, second])
 
 
+def test_decision_is_one_notice_that_names_the_one_that_asked(runtime: Runtime) -> None:
+    run = start(runtime, narrative_text(1))
+    with runtime.store.transaction() as tx:
+        tx.effects.ask(intent(run.id), 3600)
+    decision: dict[str, Any] = {"by": "ada@house", "reason": "fine", "valid_seconds": 3600}
+    for _ in range(2):
+        with runtime.store.transaction() as tx:
+            tx.effects.decide("an effect", "approved", args={"content": "a secret text"}, **decision)
+    waiting, decided = written(runtime)
+    assert (decided["type"], decided["data"]["asked_id"]) == ("effect.decided", waiting["id"])
+    assert [decided["data"][name] for name in ("status", "decided_by", "reason", "edited")] == [
+        *("approved", "ada@house", "fine", True)
+    ]
+    assert "secret" not in str([waiting, decided])
+
+
 def test_effect_of_unknown_outcome_is_one_notice(runtime: Runtime) -> None:
     run = start(runtime, narrative_text(1))
     with runtime.store.transaction() as tx:

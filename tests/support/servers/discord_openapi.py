@@ -19,6 +19,8 @@ ROOT = Path(__file__).parents[3]
 SOURCES = ROOT / "botticelli" / "platforms" / "discord"
 EXTRACT = ROOT / "tests" / "integration" / "discord" / "data" / "discord_openapi_extract.json"
 SCHEMAS = "#/components/schemas/"
+CALLBACK = ("POST", "/interactions/{interaction_id}/{interaction_token}/callback")
+"""Answers to interactions have the form of its body, also when they are the answer of a webhook."""
 _ROUTE = re.compile(r"\b(GET|POST|PUT|PATCH|DELETE) (/[\w/{}@-]+)")
 _WORDS = ("description", "title", "x-discord-union", "deprecated")
 
@@ -77,11 +79,12 @@ def named_routes() -> set[tuple[str, str]]:
 def _routes() -> set[tuple[str, str]]:
     sources = [file for file in SOURCES.glob("**/*.py") if file.parent.name != "fake"]
     files = [*sources, SOURCES / "catalogue" / "catalogue.toml"]
-    return {
+    named = {
         match
         for file in files
         for match in _ROUTE.findall(file.read_text("utf-8").replace("{{", "{").replace("}}", "}"))
     }
+    return named | {CALLBACK}
 
 
 def _template(paths: dict[str, Any], method: str, path: str) -> str | None:

@@ -32,6 +32,7 @@ DATA: dict[str, dict[str, Any]] = {
     "run.budget_exhausted": RUN | {"reason": "gemini: 10 requested"},
     "run.paused": RUN | {"hold": "soft", "reason": "lunch"},
     "effect.waiting": EFFECT,
+    "effect.decided": EFFECT | {"status": "approved", "decided_by": "ada", "edited": True, "reason": "clearer"},
     "effect.unknown": EFFECT | {"error": "an answer was lost"},
     "budget.threshold": {
         "scope": "gemini/x@free",
@@ -49,6 +50,7 @@ COMMANDS = {
     "run.budget_exhausted": "botticelli runs resume run-1",
     "run.paused": "botticelli runs resume run-1",
     "effect.waiting": "botticelli effects approve e1",
+    "effect.decided": "botticelli effects show e1",
     "effect.unknown": "botticelli effects show e1",
     "budget.threshold": "botticelli budget explain gemini/x@free",
     "schedule.missed": "botticelli schedules why hourly",

@@ -11,6 +11,7 @@ from botticelli.settings import load_settings
 
 HOOK = '[[notify]]\nname = "ops"\non = ["run.failed"]\n'
 CHAT = f'{HOOK}kind = "slack"\n'
+BOT = f'{HOOK}kind = "discord_bot"\n'
 MAIL = f'{HOOK}kind = "email"\nsmtp_url = "smtp://mail.test"\nsender = "a@x.test"\nto = ["b@x.test"]\n'
 
 
@@ -36,6 +37,10 @@ MAIL = f'{HOOK}kind = "email"\nsmtp_url = "smtp://mail.test"\nsender = "a@x.test
         (MAIL.replace('["b@x.test"]', "[]"), "'ops' is of kind email and needs to"),
         (f'{MAIL}smtp_user = "a"', "needs both smtp_user and smtp_password_env, or neither"),
         (f'{MAIL}url = "https://x.test"', "is of kind email, which takes no url"),
+        (BOT, "'ops' is of kind discord_bot and needs the channel_id"),
+        (f'{BOT}channel_id = "news"', ":5:1: notify.0.channel_id: "),
+        (f'{BOT}channel_id = "1"\nurl = "https://x.test"', "takes channel_id only: the bot's token is DISCORD_TOKEN"),
+        (f'{CHAT}url = "https://x.test"\nchannel_id = "1"', "takes no channel_id; a bot is of kind discord_bot"),
         (f"{MAIL}{MAIL}", "notify: two targets are called 'ops'; give each a name of its own"),
         ('[notify]\nname = "ops"', ":1:2: notify: input should be a list"),
     ],

@@ -96,7 +96,7 @@ def list_deliveries(
 @router.post("/v1/notices/targets/{name}:test", response_model=Tested)
 def test(name: TargetName, door: Admin) -> Any:
     """Send a test message from this process. It is sent once, and is not recorded."""
-    return try_target(door.whole.settings, name)
+    return try_target(door.whole, name)
 
 
 @router.post("/v1/notices/targets/{name}:on", response_model=SwitchedOn)

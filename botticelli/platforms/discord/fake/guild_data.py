@@ -204,7 +204,7 @@ def message(identity: str, channel_id: str, author: Mapping[str, Any], body: Map
         "attachments": [],
         "mentions": [],
         "mention_roles": [],
-        "components": [],
+        "components": body.get("components") or [],
     }
     dates: dict[str, Any] = {
         "timestamp": now(),

@@ -117,7 +117,7 @@ def edit(data: Data, request: Request) -> Answer:
         message_["attachments"] = _attachments(
             data, request.channel_id, request.body["attachments"] or [], message_["attachments"]
         )
-    message_ |= request.only("content", "embeds", "flags") | {"edited_timestamp": now()}
+    message_ |= request.only("content", "embeds", "flags", "components") | {"edited_timestamp": now()}
     return 200, _shown(message_)
 
 

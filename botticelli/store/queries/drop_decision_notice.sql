@@ -1,0 +1,3 @@
+-- Drops what decision_notice.sql creates.
+drop trigger notices_of_decided_effect on effects;
+drop function botticelli_on_decision()
