@@ -1,7 +1,7 @@
 # Botticelli: `make demo` shows it, `make test` proves it. Both set everything up first; only Python 3.11+ and make are needed.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-console console-test demo-llm test test-steady test-unit mutants million load storm schedules typed rows rows-million sweep pages kills chaos check lint types arrows bench bench-budget bench-carousel bench-deviations bench-imports bench-rivals bench-waiting lock clean
+.PHONY: help api-cases streams setup demo demo-console console-test demo-llm test test-steady test-unit mutants million load storm schedules typed rows rows-million sweep pages kills chaos check lint types arrows bench bench-budget bench-carousel bench-deviations bench-imports bench-rivals bench-waiting lock clean
 
 # The first interpreter that is new enough; `make PYTHON=... ` names another.
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 python; do \
@@ -127,6 +127,15 @@ types: $(READY)  ## mypy, strict
 
 arrows: $(READY)  ## import-linter: imports go one way
 	$(BIN)/lint-imports
+
+CASES ?= 10000
+api-cases: $(READY)  ## generated requests to a real server, by its own OpenAPI: no 500, each answer as published; CASES=10000 SEED=... (15 minutes)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade "pip>=25.1"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --group api
+	$(BIN)/python -m tests.api_cases --cases $(CASES) $(if $(SEED),--seed $(SEED))
+
+streams: $(READY)  ## what 200 open streams of events cost a server
+	$(BIN)/python -m benchmarks.streams
 
 ROUNDS ?= 200
 chaos: $(READY)  ## faults by chance on a real cluster, every promise judged after each; ROUNDS=200 SEED=... (25 minutes)

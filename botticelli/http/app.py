@@ -45,9 +45,10 @@ def create_app(runtime: Runtime, *, is_loopback: bool = False, routers: Sequence
     install(app)
     app.add_middleware(BodyLimit)
     app.add_middleware(Faults)
-    for name in routers:
-        app.include_router(load_router(name))
-    publish(app)
+    loaded = [load_router(name) for name in routers]
+    for router in loaded:
+        app.include_router(router)
+    publish(app, loaded)
     return app
 
 

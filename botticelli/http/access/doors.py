@@ -55,6 +55,7 @@ def allows(scope: str) -> Callable[[Request], Door]:
             raise Problem(403, "", f"this needs a token with the scope {scope}")
         return Door(identity, runtime)
 
+    door.scope = scope  # type: ignore[attr-defined]
     return door
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from typing import Any
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
+from fastapi.routing import APIRoute
 
 ITEM = {
     "type": "object",
@@ -36,12 +38,14 @@ PROBLEM = {
         }
     ],
 }
+OPEN = ("/healthz", "/readyz")
 TOKEN = {"type": "http", "scheme": "bearer", "description": "A token of `botticelli tokens create`."}
 
 
-def publish(app: FastAPI) -> None:
-    """Let the app publish the completed document."""
+def publish(app: FastAPI, routers: Iterable[APIRouter]) -> None:
+    """Let the app publish the completed document, with the scope that each route of its routers demands."""
     generate = app.openapi
+    scopes = dict(_scopes(routers))
 
     def completed() -> dict[str, Any]:
         if app.openapi_schema is None:
@@ -50,7 +54,21 @@ def publish(app: FastAPI) -> None:
             components.setdefault("schemas", {})["Problem"] = PROBLEM
             components["securitySchemes"] = {"token": TOKEN}
             document["security"] = [{"token": []}]
+            for (method, path), scope in scopes.items():
+                if operation := document["paths"].get(path, {}).get(method):
+                    operation["x-required-scope"] = scope
+            for path in OPEN:
+                document["paths"].get(path, {}).get("get", {})["security"] = []
             app.openapi_schema = document
         return app.openapi_schema
 
     app.openapi = completed  # type: ignore[method-assign]
+
+
+def _scopes(routers: Iterable[APIRouter]) -> Iterator[tuple[tuple[str, str], str]]:
+    """Yield the scope of each route that demands one, by its method and its path as it is published."""
+    for route in (route for router in routers for route in router.routes if isinstance(route, APIRoute)):
+        for dependency in route.dependant.dependencies:
+            scope = getattr(dependency.call, "scope", None)
+            for method in (route.methods or ()) if isinstance(scope, str) else ():
+                yield (method.lower(), route.path_format), str(scope)

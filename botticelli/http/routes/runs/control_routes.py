@@ -13,7 +13,7 @@ from botticelli.http.access.doors import Admin, Controller, Enqueuer
 from botticelli.http.access.idempotency import Once
 from botticelli.http.routes.runs.enqueue_routes import Enqueued, accepted
 from botticelli.http.routes.runs.list_routes import MOST_NUMBER, RunId, aware, full_id, without_hidden
-from botticelli.http.routes.runs.run_views import Pruned, RunView
+from botticelli.http.routes.runs.run_views import PrunedView, RunView
 from botticelli.http.wire.checked_route import CheckedRoute
 from botticelli.http.wire.views import Body, shown
 from botticelli.statuses import FINAL, FinalStatus
@@ -94,7 +94,7 @@ def fork_run(run_id: RunId, door: Enqueuer, body: ForkBody, once: Once, response
     return once.perform(door, body, answer, response)
 
 
-@router.post("/v1/runs:prune", response_model=Pruned)
+@router.post("/v1/runs:prune", response_model=PrunedView)
 def prune_runs(door: Admin, body: PruneBody) -> Any:
     """Delete runs that ended before a time, with all their data but the ledger's."""
     before = aware(body.before)

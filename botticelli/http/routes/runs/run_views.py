@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from botticelli.carousel import Pruned
 from botticelli.http.wire.views import OPEN, STRICT, page_of, view_of
 from botticelli.monitoring.progress import Progress
 from botticelli.store import ActRow, Iteration, Run, RunAction
@@ -86,10 +87,10 @@ class EventList(BaseModel):
     next: str | None
 
 
-class Pruned(BaseModel):
+PrunedFields = view_of(Pruned, "PrunedFields")
+
+
+class PrunedView(PrunedFields):  # type: ignore[valid-type,misc]
     """How many runs were deleted, or would be, and how many rows of the ledger."""
 
-    model_config = STRICT
-    runs: int
-    ledger: int
     dry_run: bool

@@ -1,0 +1,125 @@
+"""Measures what open streams of events cost a server: `python -m benchmarks.streams`.
+
+In turns, the same requests are made to one `botticelli serve` without streams and with 200 of them, while something happens
+to the watched run. Memory is that of the server's process.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import httpx2
+
+PROGRAM = str(Path(sys.executable).with_name("botticelli"))
+NARRATIVE = '[narrative]\nname = "greet"\n[acts.hello]\nmodel = "echo/echo"\nprompt = "Hello."\n'
+REQUESTS, TURNS = 200, 3
+ACTION_SECONDS = 0.5
+
+
+@contextmanager
+def server(home: Path) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
+    """Start `botticelli serve` on a free port, and end it."""
+    environ = {**os.environ, "BOTTICELLI_HOME": str(home)}
+    command = [PROGRAM, "serve", "--port", "0", "--json"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, env=environ, cwd=home)
+    assert process.stdout is not None
+    url = json.loads(process.stdout.readline())["url"]
+    try:
+        yield process, url
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(30)
+        subprocess.run([PROGRAM, "services", "down", "--force"], env=environ, check=False)
+
+
+def memory_mb(pid: int) -> float:
+    """Return the resident memory of a process."""
+    status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
+    return int(next(line for line in status.splitlines() if line.startswith("VmRSS")).split()[1]) / 1024
+
+
+def p95_ms(client: httpx2.Client, path: str) -> float:
+    """Return the 95th percentile of the time that a request takes."""
+    times = []
+    for _ in range(REQUESTS):
+        began = time.perf_counter()
+        client.get(path).raise_for_status()
+        times.append((time.perf_counter() - began) * 1000)
+    return statistics.quantiles(times, n=20)[-1]
+
+
+def open_stream(url: str, run_id: str) -> socket.socket:
+    """Open a stream and read its first bytes. A thread of the benchmark reads the rest."""
+    host, port = url.removeprefix("http://").split(":")
+    stream = socket.create_connection((host, int(port)))
+    stream.sendall(f"GET /v1/runs/{run_id}/events HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
+    assert b"200 OK" in stream.recv(65536)
+    return stream
+
+
+def read_all(streams: list[socket.socket], stopped: threading.Event) -> None:
+    """Read what comes, so that no stream is slow."""
+    for stream in streams:
+        stream.setblocking(False)
+    while not stopped.wait(0.1):
+        for stream in streams:
+            try:
+                stream.recv(65536)
+            except BlockingIOError:
+                continue
+
+
+def act(url: str, run_id: str, stopped: threading.Event) -> None:
+    """Let something happen to the run, twice a second."""
+    with httpx2.Client(base_url=url) as client:
+        while not stopped.wait(ACTION_SECONDS):
+            for verb in ("pause", "resume"):
+                client.post(f"/v1/runs/{run_id}:{verb}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--streams", type=int, default=200)
+    count = parser.parse_args().streams
+    with ExitStack() as parts:
+        folder = Path(parts.enter_context(tempfile.TemporaryDirectory(prefix="streams")))
+        process, url = parts.enter_context(server(folder))
+        client = parts.enter_context(httpx2.Client(base_url=url, timeout=60))
+        run_id = client.post("/v1/runs", json={"text": NARRATIVE, "iterations": 5}).json()["run"]["id"]
+        p95_ms(client, "/v1/runs")
+        stopped = threading.Event()
+        threading.Thread(target=act, args=(url, run_id, stopped), daemon=True).start()
+        without, beside, memory = [], [], []
+        for _ in range(TURNS):
+            idle = memory_mb(process.pid)
+            without.append(p95_ms(client, "/v1/runs"))
+            with ExitStack() as stack:
+                streams = [stack.enter_context(open_stream(url, run_id)) for _ in range(count)]
+                ended = threading.Event()
+                reader = threading.Thread(target=read_all, args=(streams, ended), daemon=True)
+                reader.start()
+                beside.append(p95_ms(client, "/v1/runs"))
+                memory.append(memory_mb(process.pid) - idle)
+                ended.set()
+                reader.join()
+        stopped.set()
+    print("| streams | p95 of GET /v1/runs, ms | ratio | more memory, MB |\n| --- | --- | --- | --- |")
+    low, high = statistics.median(without), statistics.median(beside)
+    print(f"| 0 | {low:.1f} | 1.00 | 0 |\n| {count} | {high:.1f} | {high / low:.2f} | {max(memory):.0f} |")
+
+
+if __name__ == "__main__":
+    main()
