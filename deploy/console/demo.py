@@ -35,12 +35,13 @@ def main() -> int:
     try:
         wait_for(address, processes[0])
         processes.append(start(str(BIN / "celery"), "-A", "botticelli", "worker", "--loglevel", "warning"))
+        print(f"\nThe console is at {address}  Ctrl-C ends everything.", flush=True)
+        if os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY") or sys.platform == "darwin":
+            webbrowser.open(address)
         for run in RUNS:
             botticelli("run", *run, "--detach")
         botticelli("schedules", "create", "announcement", "--name", "weekly", "--cron", "0 9 * * 1")
-        print(f"\nThe console is at {address}  Something waits in its inbox. Ctrl-C ends everything.", flush=True)
-        if os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY") or sys.platform == "darwin":
-            webbrowser.open(address)
+        print("Runs are under way, and something waits in the inbox.", flush=True)
         return processes[0].wait()
     except KeyboardInterrupt:
         return 0
