@@ -37,6 +37,7 @@ CASES: dict[str, dict[str, Any]] = {
     },
     "workers only": {
         "serve": {"enabled": False},
+        "metrics": {"enabled": False},
         "migrate": {"enabled": False},
         "networkPolicy": {"enabled": False},
         "serviceAccount": {"create": False},

@@ -39,6 +39,7 @@ def test_there_are_deployments() -> None:
         "Dockerfile",
         "compose.yaml",
         "helm/botticelli/templates/worker.yaml",
+        "systemd/botticelli-metrics.service",
         "systemd/botticelli-serve.service",
         "systemd/botticelli-worker@.service",
     } <= FILES.keys()
@@ -96,7 +97,7 @@ def test_pods_are_killed_a_minute_after_the_grace_of_their_workers() -> None:
 
 def test_pods_get_no_variables_of_services_and_no_token() -> None:
     pods = [name for name, text in CHART.items() if "containers:" in text]
-    assert sorted(pods) == ["migrate.yaml", "serve.yaml", "worker.yaml"]
+    assert sorted(pods) == ["metrics.yaml", "migrate.yaml", "serve.yaml", "worker.yaml"]
     assert all('include "botticelli.pod"' in CHART[name] for name in pods)
     assert all('include "botticelli.container"' in CHART[name] for name in pods)
     assert "enableServiceLinks: false" in CHART["_helpers.tpl"]
