@@ -23,6 +23,8 @@ NO_DEMAND: Mapping[str, Any] = {
 }
 """Values of `[security]` that demand nothing where they are not the default."""
 FINGERPRINT_CHARACTERS = 8
+_WITH_DEFAULT = [name for name, field in SecuritySettings.model_fields.items() if field.default is not None]
+"""Settings that demand something when they are left out."""
 
 
 class Demands(BaseModel):
@@ -67,10 +69,14 @@ def read_request_demands(request: Mapping[str, Any]) -> Demands:
 
 
 def stored(demands: Iterable[Demands]) -> list[dict[str, Any]]:
-    """Return the demands as plain data for the run's row, each once."""
+    """Return the demands as plain data for the run's row, each once.
+
+    Settings that demand nothing are left out: a worker of a former version refuses those that it doesn't know.
+    """
     rows: list[dict[str, Any]] = []
     for demand in demands:
-        row = demand.model_dump(mode="json")
+        row = demand.model_dump(mode="json", exclude_none=True)
+        row["security"] |= {name: None for name in _WITH_DEFAULT if getattr(demand.security, name) is None}
         rows += [] if row in rows else [row]
     return rows
 

@@ -16,7 +16,7 @@ from botticelli.security.act_rules import SENT_AS_TEXT, rules_for
 from botticelli.security.policy import Call, Denied, judge
 from botticelli.settings import load_settings
 from botticelli.settings.definitions import SecuritySettings
-from botticelli.settings.demands import Demands
+from botticelli.settings.demands import Demands, demands_from_rows, stored
 
 
 def parsed(text: str) -> Loaded:
@@ -173,3 +173,12 @@ def test_misspelt_setting_of_a_plug_in_names_its_source_and_the_nearest(
 
 def runtime_with(folder: Path, flags: dict[str, str] | None = None) -> Runtime:
     return Runtime(load_settings(flags or {}, environ={}, cwd=folder))
+
+
+def test_stored_demands_name_no_setting_that_demands_nothing() -> None:
+    """So that a worker of a former version, which refuses what it doesn't know, is asked about nothing that is new."""
+    demands = (Demands(), Demands(security=SecuritySettings(max_iterations=None, guild_ids=("1",), approval_hours=2)))
+    rows = stored(demands)
+    assert demands_from_rows(rows) == demands
+    named = [name for row in rows for name, value in row["security"].items() if value is None]
+    assert named == ["max_iterations"]
