@@ -274,6 +274,19 @@ def _notices(invocation: Invocation) -> Iterator[Finding]:
         yield Finding("notify", state, detail, do)
 
 
+def _webhooks(invocation: Invocation) -> Iterator[Finding]:
+    """Check that each webhook can be received with the variables of this process."""
+    from botticelli.webhooks.overview import list_webhooks
+
+    for view in list_webhooks(invocation.runtime):
+        if view.problem is not None:
+            yield Finding("webhooks", "fail", view.problem, "correct this where `botticelli serve` runs")
+        else:
+            yield Finding(
+                "webhooks", "ok", f"{view.name}: {view.verify}, {view.narrative or 'buttons of approvals only'}"
+            )
+
+
 CHECKS: dict[str, Check] = {
     "python": _python,
     "settings": _settings,
@@ -286,5 +299,6 @@ CHECKS: dict[str, Check] = {
     "platform": _platforms,
     "narratives": _narratives,
     "notify": _notices,
+    "webhooks": _webhooks,
     "workers": _workers,
 }

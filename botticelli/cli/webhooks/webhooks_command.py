@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 OUTCOMES = ("accepted", "ignored", "refused")
 ID_CHARACTERS = 24
-SEND_SECONDS = 15.0
+SEND_SECONDS = 60.0
 NO_WEBHOOKS = "there are no webhooks; add [webhooks.NAME] to botticelli.toml"
 
 
@@ -108,7 +108,7 @@ def _delivery_lines(rows: Sequence[ReceivedWebhook]) -> list[str]:
 @click.option("--body", type=click.File("rb"), help="File with the body; `-` reads standard input. Default: {}")
 @click.option("--event", default="", metavar="EVENT", help="The event of a webhook of GitHub.")
 @click.option(
-    "--send", "url", metavar="URL", help="Sign it and send it there, such as http://127.0.0.1:8000/webhooks/NAME."
+    "--send", "url", metavar="URL", help="Sign it and send it there, such as http://127.0.0.1:8080/webhooks/NAME."
 )
 @json_option
 @pass_invocation
@@ -162,7 +162,7 @@ def _send(webhook: Webhook, raw: bytes, event: str, url: str, *, as_json: bool) 
         )
     except httpx2.HTTPError as error:
         raise click.ClickException(
-            f"{url} can't be reached ({type(error).__name__}); is `botticelli serve` running?"
+            f"{url} can't be reached, or doesn't answer ({type(error).__name__}); is `botticelli serve` running?"
         ) from None
     data: dict[str, Any] = {"status": answer.status_code, "body": answer.text}
     emit(data, f"{answer.status_code} {safe(answer.text)}", as_json=as_json)

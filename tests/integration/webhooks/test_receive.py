@@ -6,12 +6,14 @@ import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from sqlalchemy import func, select, update
 
 from botticelli.carousel import prune
+from botticelli.cli.system.doctor_checks import CHECKS
 from botticelli.errors import SettingsError
 from botticelli.runtime.process import Runtime
 from botticelli.runtime.server_errors import SERVER_ERRORS
@@ -195,6 +197,8 @@ def test_webhook_that_can_not_be_received_says_where(github: MakeRuntime, monkey
         assert part in str(refusal.value)
         assert "\n" not in str(refusal.value)
         assert [view.problem for view in list_webhooks(runtime)] == [str(refusal.value)]
+        invocation: Any = SimpleNamespace(runtime=runtime)
+        assert [(line.state, line.detail) for line in CHECKS["webhooks"](invocation)] == [("fail", str(refusal.value))]
 
 
 def test_expired_deliveries_are_deleted(github: MakeRuntime) -> None:
