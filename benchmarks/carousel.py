@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import redis
+from sqlalchemy import text
 
 from botticelli.carousel import EnqueueRequest, enqueue, result_of
 from botticelli.client import Client
@@ -36,6 +37,13 @@ estimated_tokens_per_iteration = 100
 [acts]
 only = "Say hello {{iteration}}"
 """
+SHORT = """
+[narrative]
+name = "short"
+[acts]
+only = "Say hello"
+"""
+SHORT_DONE = text("select count(*) from runs where narrative = 'short' and status = 'completed'")
 CONCURRENCY = 16
 WAIT_SECONDS = 60.0
 ROUNDS = 3
@@ -46,7 +54,7 @@ def main() -> None:
     parser.add_argument("--iterations", type=int, default=1000, help="iterations per round (default 1000)")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="bench") as folder:
+    with tempfile.TemporaryDirectory(prefix="bench", ignore_cleanup_errors=True) as folder:
         figures = measure(Path(folder), options.iterations)
     print(json.dumps(figures) if options.json else table(figures))
 
@@ -57,12 +65,15 @@ def measure(home: Path, iterations: int) -> dict[str, float]:
         load_settings(environ={"BOTTICELLI_HOME": str(home), "BOTTICELLI_DEFAULT_MODEL": "echo/echo"}, cwd=home)
     )
     try:
-        rates: dict[str, list[float]] = {"bare": [], "full": [], "in_turn": []}
+        rates: dict[str, list[float]] = {"bare": [], "full": [], "in_turn": [], "enqueues": [], "short": []}
         for _ in range(ROUNDS):
             rates["bare"].append(bare_rate(runtime, home, iterations))
             with worker("botticelli", home, runtime):
                 rates["full"].append(full_rate(runtime, iterations, CONCURRENCY))
                 rates["in_turn"].append(full_rate(runtime, max(1, iterations // 4), 1))
+                enqueues, runs = short_rates(runtime, max(1, iterations // 4))
+                rates["enqueues"].append(enqueues)
+                rates["short"].append(runs)
     finally:
         runtime.close()
     best = {name: round(max(values), 1) for name, values in rates.items()}
@@ -72,13 +83,16 @@ def measure(home: Path, iterations: int) -> dict[str, float]:
         "ratio": round(best["full"] / best["bare"], 3),
         "iterations_per_second_one_at_a_time": best["in_turn"],
         "ratio_one_at_a_time": round(best["in_turn"] / best["bare"], 3),
+        "enqueues_per_second": best["enqueues"],
+        "short_runs_per_second": best["short"],
+        "ratio_short_runs": round(best["short"] / best["bare"], 3),
     }
 
 
 def full_rate(runtime: Runtime, iterations: int, concurrency: int) -> float:
     """Measure from the first admission to the end of the run: reserve, publish, claim, draw, call, settle, record."""
-    text = NARRATIVE.format(iterations=iterations, concurrency=concurrency)
-    loaded = parse_narrative(text, source="bench", folder=None)
+    toml = NARRATIVE.format(iterations=iterations, concurrency=concurrency)
+    loaded = parse_narrative(toml, source="bench", folder=None)
     run_id = enqueue(runtime, loaded, "bench", EnqueueRequest()).run.id
     with Client(runtime.settings) as client:
         client.wait(run_id, timeout_seconds=600)
@@ -86,6 +100,32 @@ def full_rate(runtime: Runtime, iterations: int, concurrency: int) -> float:
         result = result_of(tx.runs.get(run_id))
     assert result.successful_iterations == iterations
     return iterations / result.duration_seconds
+
+
+def short_rates(runtime: Runtime, runs: int) -> tuple[float, float]:
+    """Measure runs of one iteration that a client enqueues one by one: the enqueues, and until all runs are completed."""
+    with Client(runtime.settings) as client:
+        done = _short_done(runtime) + 1
+        client.enqueue(text=SHORT)
+        _until_short(runtime, done)
+        started = time.monotonic()
+        for _ in range(runs):
+            client.enqueue(text=SHORT)
+        enqueued = time.monotonic()
+        _until_short(runtime, done + runs)
+    return runs / (enqueued - started), runs / (time.monotonic() - started)
+
+
+def _short_done(runtime: Runtime) -> int:
+    with runtime.store.transaction() as tx:
+        return int(tx.connection.execute(SHORT_DONE).scalar_one())
+
+
+def _until_short(runtime: Runtime, count: int) -> None:
+    deadline = time.monotonic() + WAIT_SECONDS * 10
+    while _short_done(runtime) < count:
+        assert time.monotonic() < deadline, "the worker is too slow or has ended"
+        time.sleep(0.02)
 
 
 def bare_rate(runtime: Runtime, home: Path, tasks: int) -> float:
@@ -142,6 +182,8 @@ def table(figures: dict[str, float]) -> str:
         f"| iteration, {CONCURRENCY} in flight | {figures['iterations_per_second']:,.0f} | {figures['ratio']:.2f} |",
         f"| iteration, one at a time | {figures['iterations_per_second_one_at_a_time']:,.0f} "
         f"| {figures['ratio_one_at_a_time']:.2f} |",
+        f"| run of one iteration | {figures['short_runs_per_second']:,.0f} | {figures['ratio_short_runs']:.2f} |",
+        f"| enqueue of such a run by a client | {figures['enqueues_per_second']:,.0f} | |",
     ]
     return "\n".join(rows)
 

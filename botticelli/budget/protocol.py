@@ -68,6 +68,10 @@ class Budget(Protocol):
         """Extend the lease. Returns False when the ticket is gone in any of the scopes."""
         ...
 
+    def renew_all(self, tickets: Sequence[Ticket], lease_seconds: float) -> None:
+        """Renew each ticket in all of its scopes, as `renew` does."""
+        ...
+
     def charge(self, scope: Scope, amounts: Amounts) -> Refusal | None:
         """Spend at once, without a ticket. Returns None when granted."""
         ...

@@ -94,10 +94,9 @@ class LeaseKeeper:
     def _renew(self, claims: list[Claim]) -> None:
         with self._runtime.store.transaction() as tx:
             held = tx.iterations.check_leases(claims, lease_seconds=self._runtime.settings.worker.lease_seconds)
-        for claim in claims:
-            if claim.key in held:
-                ticket = Ticket.from_json(claim.ticket)
-                self._runtime.budget.renew(ticket.id, [share.scope for share in ticket.shares], TICKET_LEASE_SECONDS)
+        tickets = [Ticket.from_json(claim.ticket) for claim in claims if claim.key in held]
+        if tickets:
+            self._runtime.budget.renew_all(tickets, TICKET_LEASE_SECONDS)
 
 
 @cache

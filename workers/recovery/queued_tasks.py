@@ -14,7 +14,7 @@ from workers.transport.queue_messages import read_entry
 
 Key = tuple[str, int]
 MESSAGES_READ = 2000
-"""How many of the oldest messages to read: they are taken next, so an old message is among them or lost."""
+"""Longest queue that is read: of a longer one, nothing says which of its tasks are lost."""
 CLAIM_SECONDS = 0.2
 """Longer than a worker takes from the queue to the claim."""
 
@@ -30,9 +30,9 @@ def lost_tasks(runtime: Runtime, keys: Set[Key]) -> set[Key]:
 
 def _missing(runtime: Runtime, keys: Set[Key]) -> set[Key]:
     name = f"{runtime.settings.redis.prefix}:{QUEUE}"
-    messages = runtime.redis.lrange(name, -MESSAGES_READ, -1)
-    if len(messages) == MESSAGES_READ and runtime.redis.llen(name) > MESSAGES_READ:
+    if runtime.redis.llen(name) > MESSAGES_READ:
         return set()
+    messages = runtime.redis.lrange(name, -MESSAGES_READ, -1)
     return set(keys) - {key for message in messages if (key := _key_of(message)) is not None}
 
 

@@ -134,6 +134,10 @@ class MemoryBudget:
             state.leases[ticket_id] = now + round(lease_seconds * 1000)
         return len(held) == len(states)
 
+    def renew_all(self, tickets: Sequence[Ticket], lease_seconds: float) -> None:
+        for ticket in tickets:
+            self.renew(ticket.id, [share.scope for share in ticket.shares], lease_seconds)
+
     def charge(self, scope: Scope, amounts: Amounts) -> Refusal | None:
         [state], _ = self._open([scope])
         refusal = longest(list(state.refusals(amounts, NOTHING, state.queue.ahead_of(None))))

@@ -121,15 +121,21 @@ class RedisBudget:
         self._call("release", _named(scopes), ticket_id)
 
     def release_all(self, tickets: Sequence[Ticket]) -> None:
-        """Release all in one round trip. A ticket for which the server needs something first is released again alone."""
-        scopes = [[share.scope for share in ticket.shares] for ticket in tickets]
-        calls = [self._prepared(_named(held), (ticket.id,)) for ticket, held in zip(tickets, scopes, strict=True)]
-        for ticket, held, reply in zip(tickets, scopes, self._send("release", calls), strict=True):
-            if isinstance(reply, list):
-                self.release(ticket.id, held)
+        self._call_for_all("release", tickets)
 
     def renew(self, ticket_id: str, scopes: Sequence[Scope], lease_seconds: float) -> bool:
         return bool(self._call("renew", _named(scopes), ticket_id, round(lease_seconds * 1000)))
+
+    def renew_all(self, tickets: Sequence[Ticket], lease_seconds: float) -> None:
+        self._call_for_all("renew", tickets, round(lease_seconds * 1000))
+
+    def _call_for_all(self, script: str, tickets: Sequence[Ticket], *arguments: int) -> None:
+        """Run a script for each ticket in one round trip; alone, where the server needs something first."""
+        scopes = [_named([share.scope for share in ticket.shares]) for ticket in tickets]
+        calls = [self._prepared(held, (ticket.id, *arguments)) for ticket, held in zip(tickets, scopes, strict=True)]
+        for ticket, held, reply in zip(tickets, scopes, self._send(script, calls), strict=True):
+            if isinstance(reply, list):
+                self._call(script, held, ticket.id, *arguments)
 
     def charge(self, scope: Scope, amounts: Amounts) -> Refusal | None:
         shares = (Share(scope, amounts),)

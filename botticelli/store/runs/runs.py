@@ -168,6 +168,10 @@ _READ = select(*(_NOW if name == "now" else runs.c[name] for name in Run.__slots
 _OF_ID = _READ.where(runs.c.id == bindparam("run_id"))
 _GET = prepared_select("get_run", _OF_ID)
 _LOCK = prepared_select("lock_run", _OF_ID.with_for_update())
+_SNAPSHOT_COLUMNS = [runs.c[name] for name in Snapshot.__slots__ if name != "narrative"]
+_SNAPSHOT = prepared_select(
+    "get_snapshot", select(runs.c.snapshot, *_SNAPSHOT_COLUMNS).where(runs.c.id == bindparam("run_id"))
+)
 _JSON_COLUMNS = ("snapshot", "variables", "estimates", "tags", "guilds", "demands")
 _COUNTED = ("succeeded", "failed", "input_tokens", "cached_tokens", "output_tokens", "cost_usd")
 """The counters that `count_iterations` returns, in order."""
@@ -202,11 +206,10 @@ class Runs:
 
     def snapshot(self, run_id: str) -> Snapshot:
         """Read the narrative, variables, estimates and demands that were fixed at enqueuing, as plain JSON."""
-        columns = (runs.c.snapshot, runs.c.variables, runs.c.estimates, runs.c.demands)
-        row = self._connection.execute(select(*columns).where(runs.c.id == run_id)).first()
-        if row is None:
+        rows = fetch(self._connection, _SNAPSHOT, {"run_id": run_id})
+        if not rows:
             raise _unknown(run_id)
-        return Snapshot(*row)
+        return Snapshot(*rows[0])
 
     def narrative_name(self, run_id: str) -> str:
         """Return the name of the run's narrative; empty when the run doesn't exist (any more)."""

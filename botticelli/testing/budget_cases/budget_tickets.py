@@ -136,6 +136,18 @@ class TicketCases(BudgetCases):
         assert (held(budget, scope), used(budget, scope)) == ((0, 10), [5])
         assert held(budget, other) == (0, 0)
 
+    def test_several_renewals_at_once_equal_renewals_in_turn(self, budget: Budget, clock: ManualClock) -> None:
+        scope, other = tokens_per_minute(100), Scope("other", (Window("requests", 2, 60),), guard_ms=0)
+        first = granted(
+            budget.reserve("t", [Share(scope, Amounts(tokens=60)), Share(other, Amounts(1))], LEASE_SECONDS)
+        )
+        second = granted(hold(budget, "u", scope, tokens=30))
+        granted(hold(budget, "v", scope, tokens=10))
+        clock.advance(LEASE_MS - 1)
+        budget.renew_all([first, Ticket("gone", first.shares, 0), second], LEASE_SECONDS)
+        clock.advance(1)
+        assert (held(budget, scope), held(budget, other)) == ((0, 90), (1, 0))
+
     def test_released_ticket_stays_charged_for_its_open_draw(self, budget: Budget) -> None:
         scope = tokens_per_minute(100)
         granted(hold(budget, "t", scope, tokens=60))

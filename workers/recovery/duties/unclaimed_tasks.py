@@ -33,8 +33,6 @@ class UnclaimedTasks:
         grace_seconds = runtime.settings.worker.redelivery_grace_seconds
         with runtime.store.transaction() as tx:
             again = tx.iterations.postpone(unclaimed, lost, grace_seconds=grace_seconds)
-        for row in unclaimed:
-            ticket = Ticket.from_json(row.ticket)
-            runtime.budget.renew(ticket.id, [share.scope for share in ticket.shares], TICKET_LEASE_SECONDS)
+        runtime.budget.renew_all([Ticket.from_json(row.ticket) for row in unclaimed], TICKET_LEASE_SECONDS)
         lost_rows = [row for row in unclaimed if row.key in again]
         publish(runtime, [Publication(row.run_id, row.number, row.narrative, again[row.key]) for row in lost_rows])

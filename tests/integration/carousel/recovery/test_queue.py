@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import event, text
 
 from botticelli.client import Client
 from botticelli.errors import InvalidInput
@@ -16,6 +16,7 @@ from botticelli.runtime.process import Runtime
 from tests.support.narratives import narrative_text, run_of, start, sweep
 from workers.handlers import store_request
 from workers.recovery.duties.unacked_requests import UnackedRequests
+from workers.recovery.duties.unclaimed_tasks import UnclaimedTasks
 from workers.transport.queue_messages import Refused, admit
 
 MakeRuntime = Callable[..., Runtime]
@@ -75,6 +76,35 @@ def test_only_the_oldest_messages_of_a_very_long_queue_are_read(
     let_grace_pass(runtime)
     sweep(runtime)
     assert numbers(queued(runtime)) == [1, 2, 3, 4, 5, 6]
+
+
+def test_sweep_of_many_waiting_tasks_takes_as_many_trips_as_one_of_few(runtime: Runtime) -> None:
+    duty = UnclaimedTasks(runtime)
+    statements, reads = [], []
+    for number in (2, 90):
+        start(runtime, narrative_text(number, concurrency=number))
+        let_grace_pass(runtime)
+        executed, received = trips_of(runtime, duty.run)
+        statements.append(executed)
+        reads.append(received)
+    assert statements[0] == statements[1]
+    assert reads[1] - reads[0] < 10, "a server reads a large pipeline in a few parts"
+    assert len(queued(runtime)) == 92
+
+
+def trips_of(runtime: Runtime, step: Callable[[], None]) -> tuple[int, int]:
+    """Return the statements of Postgres and the reads of Redis that a step takes."""
+    statements: list[str] = []
+
+    def note(*arguments: Any) -> None:
+        statements.append(arguments[2])
+
+    event.listen(runtime.store.engine, "before_cursor_execute", note)
+    before = runtime.redis.info("stats")["total_reads_processed"]
+    step()
+    after = runtime.redis.info("stats")["total_reads_processed"]
+    event.remove(runtime.store.engine, "before_cursor_execute", note)
+    return len(statements), after - before
 
 
 @pytest.mark.parametrize("named", [{"idempotency_key": "key"}, {"idempotency_key": "key", "run_id": "own"}, {}])
