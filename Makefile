@@ -1,7 +1,7 @@
 # Botticelli: `make demo` shows it, `make test` proves it. Both set everything up first; only Python 3.11+ and make are needed.
 
 .DEFAULT_GOAL := help
-.PHONY: help api-cases streams setup demo demo-console console-test demo-llm test test-steady test-unit mutants million load storm schedules typed rows rows-million sweep pages kills chaos check lint types arrows bench bench-budget bench-carousel bench-deviations bench-imports bench-rivals bench-waiting lock clean
+.PHONY: help api-cases streams setup demo demo-console console-test demo-llm test test-steady test-unit mutants million load burst storm schedules typed rows rows-million sweep pages kills chaos check lint types arrows bench bench-budget bench-carousel bench-deviations bench-imports bench-rivals bench-waiting lock clean
 
 # The first interpreter that is new enough; `make PYTHON=... ` names another.
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 python; do \
@@ -77,6 +77,10 @@ million: $(READY)  ## what a budget's scope takes in the server after a million 
 LOAD ?= 10000
 load: $(READY)  ## many iterations over four workers: nothing may grow but their own rows; LOAD=10000 (minutes)
 	LOAD=$(LOAD) $(BIN)/python -m pytest tests/chaos/test_load.py -m "long or not long" -s
+
+BURST ?= 5000
+burst: $(READY)  ## many runs enqueued at once: each starts in its turn; BURST=5000 (minutes)
+	BURST=$(BURST) $(BIN)/python -m pytest tests/chaos/storm/test_burst.py -m long -s
 
 ROWS ?= 10000
 rows: $(READY)  ## rows of a file, with 1 % of calls failing, while a worker is killed for every 600: each is answered once; ROWS=10000 (5 minutes)

@@ -55,39 +55,10 @@ def _messages_in_batches() -> None:
     _replace(Channel, "_take_more", lambda channel, queue: None)
 
 
-def _shared_broker_client() -> None:
-    from kombu.transport import redis
-
-    from workers.transport.redis_transport import Channel
-
-    _replace(Channel, "_create_client", redis.Channel._create_client)
-
-
-def _acks_together() -> None:
-    from workers.transport.redis_transport import QoS
-
-    together = QoS.ack
-
-    def alone(qos: QoS, delivery_tag: str) -> None:
-        together(qos, delivery_tag)
-        qos.remove_acked()
-
-    _replace(QoS, "ack", alone)
-
-
 def _no_copies_of_iterations() -> None:
     from workers.transport import redis_transport
 
     _replace(redis_transport, "_is_due_without_message", lambda message: False)
-
-
-def _events_together() -> None:
-    from celery.worker.consumer.consumer import Consumer as Plain
-
-    from workers.transport.consumer import Consumer
-
-    _replace(Consumer, "on_send_event_buffered", Plain.on_send_event_buffered)
-    _replace(Consumer, "_flush_events", Plain._flush_events)
 
 
 def _packed_commands() -> None:
@@ -107,10 +78,7 @@ DEVIATIONS: dict[str, Callable[[], None]] = {
     "ping_in_doubt": _ping_in_doubt,
     "wait_window": _wait_window,
     "messages_in_batches": _messages_in_batches,
-    "shared_broker_client": _shared_broker_client,
-    "acks_together": _acks_together,
     "no_copies_of_iterations": _no_copies_of_iterations,
-    "events_together": _events_together,
     "packed_commands": _packed_commands,
 }
 

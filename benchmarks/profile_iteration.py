@@ -203,8 +203,11 @@ def _family(pid: int) -> list[int]:
 
 
 def _cpu_ms(pid: int) -> float:
-    """Return the processor time of a process and of its children that have ended, in milliseconds."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    """Return the processor time of a process and of its children that have ended, in milliseconds; 0 if it has ended."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except FileNotFoundError:
+        return 0.0
     return 1000 * TICK_SECONDS * sum(map(int, fields[11:15]))
 
 

@@ -1,4 +1,4 @@
-"""Connects Celery to Redis: judges queue entries before Celery sees them, and takes and acknowledges them in batches.
+"""Connects Celery to Redis: judges queue entries before Celery sees them, and takes iterations in batches.
 
 A lost Redis ends no worker.
 """

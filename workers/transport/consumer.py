@@ -1,17 +1,15 @@
-"""Extends Celery's consumer: no lost Redis and no message ends the worker, and events are sent in batches.
+"""Extends Celery's consumer: no lost Redis and no message ends the worker.
 
 kombu 5.7 closes a lost connection twice; the second time, and at every later ack of a message that came through it, it
 raises an AttributeError that nobody catches. A message that can't be acknowledged is redelivered, and its claim finds
 nothing to do.
 
-Celery logs an unusable message in full; this consumer logs one line without the body. Private members of Celery used
-here: `Consumer._flush_events`.
+Celery logs an unusable message in full; this consumer logs one line without the body.
 """
 
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -20,14 +18,8 @@ from celery.worker import consumer, state
 from botticelli.telemetry.log import log, logger
 from workers.transport.redis_transport import without_key_error
 
-EVENT_INTERVAL_SECONDS = 0.2
-"""Seconds for which task events are collected, to be published together. Flower only sees them later."""
-
 
 class Consumer(consumer.Consumer):  # type: ignore[misc]
-    _flushed_at = 0.0
-    _requested_at = float("-inf")
-
     def __init__(self, *args: Any, **options: Any) -> None:
         """Ignore other workers and their events, which anybody could send: workers share rows only."""
         super().__init__(*args, **{**options, "without_mingle": True, "without_gossip": True})
@@ -68,31 +60,6 @@ class Consumer(consumer.Consumer):  # type: ignore[misc]
         log("message_refused", level=logging.WARNING, queue=queue, reason=reason, again=requeue)
         if not message.acknowledged:
             message.reject_log_error(logger, self.connection_errors, requeue=requeue)
-
-    def on_send_event_buffered(self) -> None:
-        """Flush events in the event loop, from any thread.
-
-        A flush that was lost with a connection is requested again.
-        """
-        now = time.monotonic()
-        if self.hub and now - self._requested_at > 2 * EVENT_INTERVAL_SECONDS:
-            self._requested_at = now
-            self.hub.call_soon(self._flush_soon)
-
-    def _flush_soon(self) -> None:
-        wait_seconds = self._flushed_at + EVENT_INTERVAL_SECONDS - time.monotonic()
-        if wait_seconds > 0:
-            self.hub.call_later(wait_seconds, self._flush_events)
-        else:
-            self._flush_events()
-
-    def _flush_events(self) -> None:
-        self._flushed_at, self._requested_at = time.monotonic(), float("-inf")
-        super()._flush_events()
-
-    def shutdown(self) -> None:
-        self._flush_events()
-        super().shutdown()
 
     def on_connection_error_after_connected(self, exc: BaseException) -> None:
         try:

@@ -1,14 +1,11 @@
-"""Extends kombu's Redis transport: judges entries before they become messages, and saves round trips by batching.
+"""Extends kombu's Redis transport: judges entries before they become messages, and takes iterations in batches.
 
-kombu 5.7 makes a new client of redis-py for every publish, event and acknowledgement, takes one message in each turn of
-the loop, and sends each acknowledgement alone; that took half of a busy worker's main thread. A late acknowledgement
-only means that a message may come twice. The server keeps no unacknowledged copy of iteration messages, since their
-rows stay due until they are done; therefore only they are taken in batches.
+The server keeps no unacknowledged copy of iteration messages, since their rows stay due until they are done; therefore
+only they are taken in batches. What each of this gains is in docs/benchmarks.md.
 
-Private members of kombu used here: `QoS._delivered`, `Channel._qos`, `_queue_cycle`, `_in_poll`, `_brpop_sent_at`,
-`_brpop_read`, `_receive_one`, `_handle_message`, `_deliver_fanout_message`, `_flush_brpop_reauth`, `_create_client`,
-`_do_restore_message`, `Transport._deliver`, `MultiChannelPoller._channels`, `Message._raw`,
-`transport._transport_cache`.
+Private members of kombu used here: `QoS._delivered`, `_remove_from_indices`, `Channel._queue_cycle`, `_in_poll`,
+`_brpop_sent_at`, `_brpop_read`, `_receive_one`, `_handle_message`, `_deliver_fanout_message`, `_flush_brpop_reauth`,
+`_do_restore_message`, `_disconnect_pools`, `Transport._deliver`, `Message._raw`, `transport._transport_cache`.
 """
 
 from __future__ import annotations
@@ -17,7 +14,6 @@ import logging
 import time
 import uuid
 from collections.abc import Iterable
-from contextlib import AbstractContextManager
 from functools import cache
 from importlib.resources import files
 from queue import Empty
@@ -26,8 +22,7 @@ from typing import Any
 from kombu import transport
 from kombu.transport import redis, virtual
 from kombu.utils.encoding import bytes_to_str
-from kombu.utils.json import dumps
-from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import ResponseError
 
 from botticelli.messages import MAX_ENTRY_BYTES, RUN_ITERATION
 from botticelli.telemetry.log import log
@@ -39,37 +34,24 @@ WAITING_SECONDS = 0.02
 """A message that arrives within these seconds was already waiting."""
 ITERATION_MARK = f'"task": "{RUN_ITERATION}"'
 """The task in the headers of a message, as kombu writes them."""
-ACK_INTERVAL_SECONDS = 0.2
-"""Seconds that acknowledged messages stay on the server at most; a received message removes them earlier."""
 UNREADABLE_COPY = (ValueError, TypeError, LookupError, AttributeError, RecursionError)
 """Errors that a message copy raises that kombu didn't write."""
 
 
 class QoS(redis.QoS):
-    """Tracks unacknowledged messages; used only by the event loop's thread, as kombu's."""
-
-    def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(*args, **options)
-        self._acked: list[str] = []
+    """Keeps no copy of iterations on the server; used only by the event loop's thread, as kombu's."""
 
     def append(self, message: Any, delivery_tag: str) -> None:
-        if not _is_due_without_message(message):
-            self._copy(message, delivery_tag)
-        virtual.QoS.append(self, message, delivery_tag)
-
-    def _copy(self, message: Any, delivery_tag: str) -> None:
-        info = message.delivery_info
-        unacked = dumps([message._raw, info["exchange"], info["routing_key"]])
-        with self._pipeline() as pipe:
-            pipe.zadd(self.unacked_index_key, {delivery_tag: time.time()})
-            pipe.hset(self.unacked_key, delivery_tag, unacked)
-            self._remove_acked(pipe)
+        if _is_due_without_message(message):
+            virtual.QoS.append(self, message, delivery_tag)
+        else:
+            super().append(message, delivery_tag)
 
     def ack(self, delivery_tag: str) -> None:
-        """Free the place for the next message at once; the server is informed later."""
         if self._has_copy(delivery_tag):
-            self._acked.append(delivery_tag)
-        virtual.QoS.ack(self, delivery_tag)
+            super().ack(delivery_tag)
+        else:
+            virtual.QoS.ack(self, delivery_tag)
 
     def restore_by_tag(self, tag: str, client: Any = None, leftmost: bool = False) -> None:
         """Put a message back into the queue, from the server's copy if it has one."""
@@ -89,40 +71,6 @@ class QoS(redis.QoS):
         """Whether Redis still holds a copy. An unknown tag belongs to a dead worker's message, which has one."""
         return tag not in self._delivered or not _is_due_without_message(self._delivered[tag])
 
-    def remove_acked(self) -> None:
-        """Remove acknowledged messages from the server."""
-        if self._acked:
-            with self._pipeline() as pipe:
-                self._remove_acked(pipe)
-
-    def restore_unacked_once(self, stderr: Any = None) -> None:
-        """Remove acknowledged messages from the server before a closed channel restores the others.
-
-        A lost server redelivers what it still holds as unacknowledged; such a message finds nothing to do.
-        """
-        try:
-            self.remove_acked()
-        except RedisError as error:
-            log("acks_lost_with_the_connection", level=logging.WARNING, error=type(error).__name__)
-        super().restore_unacked_once(stderr)
-
-    def _pipeline(self) -> AbstractContextManager[Any]:
-        """Open a pipeline without a transaction: kombu tidies up partly written copies when it restores."""
-        pipe: AbstractContextManager[Any] = self.channel._create_client().pipeline(transaction=False)
-        return pipe
-
-    def _remove_acked(self, pipe: Any) -> None:
-        """Remove acknowledged messages, and execute what is in the pipe.
-
-        When the server doesn't answer, they stay for the next time.
-        """
-        acked = tuple(self._acked)
-        if acked:
-            pipe.hdel(self.unacked_key, *acked)
-            pipe.zrem(self.unacked_index_key, *acked)
-        pipe.execute()
-        del self._acked[: len(acked)]
-
 
 def without_key_error(errors: Iterable[type[BaseException]]) -> tuple[type[BaseException], ...]:
     """Exclude KeyError, which kombu counts as a lost connection; here a message without a key raises it."""
@@ -140,7 +88,6 @@ def _is_due_without_message(message: Any) -> bool:
 
 class Channel(redis.Channel):
     QoS = QoS
-    _shared_client: Any = None
 
     def _brpop_read(self, **options: Any) -> bool:
         """Read an entry as kombu does, but judge it before a message is made of it."""
@@ -209,43 +156,23 @@ class Channel(redis.Channel):
         most = MAX_TAKEN if room is None else min(room, MAX_TAKEN)
         if most < 1:
             return
-        client = self._create_client()
         try:
-            messages = client.register_script(_take_more_script())([queue], [most, ITERATION_MARK])
+            with self.conn_or_acquire() as client:
+                messages = client.register_script(_take_more_script())([queue], [most, ITERATION_MARK])
         except ResponseError as error:  # a full server runs no script; messages then arrive singly
             log("messages_come_one_by_one", level=logging.DEBUG, error=error)
             return
         for message in messages:
             self._admit(message, queue)
 
-    def _create_client(self, asynchronous: bool = False) -> Any:
-        """Return one shared client, which holds no connection itself.
-
-        A new pool, after a fork or a lost connection, has its own.
-        """
-        if asynchronous:
-            return super()._create_client(asynchronous=True)
-        if self._shared_client is None or self._shared_client.connection_pool is not self.pool:
-            self._shared_client = super()._create_client()
-        return self._shared_client
+    def close(self) -> None:
+        """Close the channel, and the connection that restoring unacknowledged messages has opened anew."""
+        super().close()
+        self._disconnect_pools()
 
 
 class Transport(redis.Transport):
     Channel = Channel
-
-    def register_with_event_loop(self, connection: Any, loop: Any) -> None:
-        super().register_with_event_loop(connection, loop)
-        cycle: Any = self.cycle
-        earlier = getattr(cycle, "remove_acked_timer", None)
-        if earlier is not None:
-            earlier.cancel()
-        cycle.remove_acked_timer = loop.call_repeatedly(ACK_INTERVAL_SECONDS, _remove_acked_of, cycle)
-
-
-def _remove_acked_of(cycle: Any) -> None:
-    for channel in tuple(cycle._channels):
-        if channel._qos is not None:
-            channel._qos.remove_acked()
 
 
 def use() -> None:

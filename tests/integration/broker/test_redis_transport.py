@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 from kombu import Connection, Exchange, Queue, transport
-from kombu.asynchronous import Hub
 from redis.exceptions import ResponseError
 
 from botticelli.messages import ENQUEUE, RUN_ITERATION
@@ -74,40 +73,18 @@ def number_of(message: Any) -> int:
     return int(message.payload[1]["number"])
 
 
-def test_acknowledgement_goes_with_the_next_message_or_by_itself(
+def test_request_has_a_copy_on_the_server_until_it_is_acknowledged(
     runtime: Runtime, connect: Callable[[], Connection]
 ) -> None:
     connection, queue = connect(), Queue("work")
-    publish(connection, queue, 3)
-    channel = connection.channel()
-    messages = received(connection, queue, 3, channel)
-    assert unacked(runtime) == (3, 3)
-    for message in messages[:2]:
-        message.ack()
-    assert unacked(runtime) == (3, 3), "not yet"
-    publish(connect(), queue, 1)
-    received(connection, queue, 1, channel)
-    assert unacked(runtime) == (2, 2), "the third and the new one"
-    messages[2].ack()
-    channel.qos.remove_acked()
+    publish(connection, queue, 2)
+    messages = received(connection, queue, 2, connection.channel())
+    assert unacked(runtime) == (2, 2)
+    messages[0].ack()
     assert unacked(runtime) == (1, 1)
 
 
-def test_the_event_loop_sends_acknowledgements(runtime: Runtime, connect: Callable[[], Connection]) -> None:
-    connection, queue = connect(), Queue("work")
-    publish(connection, queue, 1)
-    (message,) = received(connection, queue, 1, connection.channel())
-    hub = Hub()
-    connection.transport.register_with_event_loop(connection.connection, hub)
-    message.ack()
-    loop = hub.create_loop()
-    wait_until(lambda: next(loop) is None and unacked(runtime) == (0, 0), "the acknowledgement")
-    hub.close()
-
-
-def test_closing_sends_what_is_acknowledged_and_puts_back_the_rest(
-    runtime: Runtime, connect: Callable[[], Connection]
-) -> None:
+def test_closing_puts_back_what_is_not_acknowledged(runtime: Runtime, connect: Callable[[], Connection]) -> None:
     connection, queue = connect(), Queue("work")
     publish(connection, queue, 3)
     channel = connection.channel()
@@ -129,7 +106,6 @@ def test_of_iterations_the_server_keeps_no_copy_and_all_that_were_not_begun_are_
     done.ack()
     refused.reject()
     again.requeue()
-    channel.qos.remove_acked()
     waiting = [json.loads(entry) for entry in runtime.redis.lrange(f"{runtime.settings.redis.prefix}:work", 0, -1)]
     assert [entry["properties"]["delivery_tag"] for entry in waiting] == [again.delivery_tag]
     channel.close()
@@ -199,16 +175,6 @@ def test_on_a_server_without_memory_iterations_come_one_by_one(
         runtime.redis.config_set("maxmemory", 0)
 
 
-def test_a_channel_makes_one_client_for_each_pool(connect: Callable[[], Connection]) -> None:
-    channel = connect().channel()
-    with channel.conn_or_acquire() as first, channel.conn_or_acquire() as second:
-        assert first is second
-    channel._disconnect_pools()
-    with channel.conn_or_acquire() as third:
-        assert third is not first
-        assert third.ping()
-
-
 @pytest.mark.usefixtures("our_transport")
 def test_use_means_every_broker_on_redis() -> None:
     for url in ("redis://localhost", "rediss://localhost", "redis+socket:///tmp/x.sock"):
@@ -237,7 +203,6 @@ def test_a_tag_that_two_messages_claim_is_given_to_neither(runtime: Runtime, con
     channel = connection.channel()
     first, second = received(connection, queue, 2, channel)
     first.ack()
-    channel.qos.remove_acked()
     assert first.delivery_tag != second.delivery_tag
     assert unacked(runtime) == (1, 1)
 

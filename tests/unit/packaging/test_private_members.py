@@ -21,23 +21,20 @@ ROOT = Path(__file__).parents[3]
 OURS = ("botticelli", "workers", "tasks")
 LIBRARIES = ("celery", "kombu", "redis", "httpx2", "httpcore2", "flower", "genai_prices")
 MEMBERS = {
-    "celery.worker.consumer:Consumer._flush_events": "workers/transport/consumer.py sends task events together",
     "genai_prices.types:_providers_from_raw": "botticelli/pricing/price_list.py reads a list that was fetched and stored",
     "kombu.transport:_transport_cache": "workers/transport/redis_transport.py takes the place of the Redis transport",
     "kombu.transport.redis:Channel._brpop_read": "workers/transport/redis_transport.py takes several messages at once",
     "kombu.transport.redis:Channel._brpop_sent_at": "workers/transport/redis_transport.py knows how soon a message came",
-    "kombu.transport.redis:Channel._create_client": "workers/transport/redis_transport.py keeps a channel's client",
     "kombu.transport.redis:Channel._deliver_fanout_message": "workers/transport/redis_transport.py judges broadcasts",
+    "kombu.transport.redis:Channel._disconnect_pools": "workers/transport/redis_transport.py closes what a restore opened",
     "kombu.transport.redis:Channel._do_restore_message": "workers/transport/redis_transport.py puts a message back",
     "kombu.transport.redis:Channel._flush_brpop_reauth": "workers/transport/redis_transport.py reads an answer as kombu does",
     "kombu.transport.redis:Channel._handle_message": "workers/transport/redis_transport.py judges broadcasts",
     "kombu.transport.redis:Channel._in_poll": "workers/transport/redis_transport.py reads an answer as kombu does",
     "kombu.transport.redis:Channel._queue_cycle": "workers/transport/redis_transport.py knows the queue of the last message",
     "kombu.transport.redis:Channel._receive_one": "workers/transport/redis_transport.py judges broadcasts",
-    "kombu.transport.redis:MultiChannelPoller._channels": "workers/transport/redis_transport.py sends them together",
     "kombu.transport.redis:QoS._remove_from_indices": "workers/transport/redis_transport.py drops an unreadable copy",
-    "kombu.transport.redis:QoS.append:message._raw": "workers/transport/redis_transport.py copies a message as it came",
-    "kombu.transport.virtual:Channel._qos": "workers/transport/redis_transport.py sends acknowledgements together",
+    "kombu.transport.redis:QoS.append:message._raw": "workers/transport/redis_transport.py puts a message back as it came",
     "kombu.transport.virtual:QoS._delivered": "workers/transport/redis_transport.py knows which messages have a copy",
     "kombu.transport.virtual:Transport._deliver": "workers/transport/redis_transport.py hands over what it took",
 }
