@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     import redis
     from celery import Celery
 
+    from botticelli.runtime.tracing.spans import Spans
     from botticelli.services import Membership
     from botticelli.store import ActiveOverrides, Override, OverridesCache, Store
     from botticelli.telemetry.events import EventLog
@@ -129,6 +130,13 @@ class Runtime:
         return EventLog(self.redis, self.settings.redis.prefix)
 
     @cached_property
+    def spans(self) -> Spans:
+        """The spans of this process, which are sent if a receiver is named. SettingsError when they can't be."""
+        from botticelli.runtime.tracing.choose_spans import choose_spans
+
+        return choose_spans(self.settings)
+
+    @cached_property
     def drivers(self) -> Drivers:
         local = {"home": str(self.settings.home), **self.settings.drivers.get("local", {})}
         return Drivers({**self.settings.drivers, "local": local}, self.settings.where)
@@ -206,7 +214,7 @@ class Runtime:
     def close(self) -> None:
         """Close all connections and leave the services. A part that is used afterwards is created again."""
         parts = self.__dict__  # holds the cached properties that were used
-        for name in ("celery", "events", "redis", "drivers", "platforms", "budget"):
+        for name in ("spans", "celery", "events", "redis", "drivers", "platforms", "budget"):
             if name in parts:
                 parts.pop(name).close()
         parts.pop("_overrides", None)

@@ -15,6 +15,7 @@ from botticelli.settings.section import Section
 from botticelli.settings.sections.http import HttpSettings
 from botticelli.settings.sections.notify import NotifyTarget
 from botticelli.settings.sections.ramp import Ramp
+from botticelli.settings.sections.traces import TracesSettings
 from botticelli.settings.sections.webhooks import WebhookName, WebhookSettings
 from botticelli.settings.urls import UrlFault, checked_url, http_url
 
@@ -360,6 +361,7 @@ class Settings(Section):
     budgets: BudgetsSettings = BudgetsSettings()
     prices: PricesSettings = PricesSettings()
     http: HttpSettings = HttpSettings()
+    traces: TracesSettings = TracesSettings()
     providers: dict[str, Provider] = Field(default_factory=dict)
     drivers: dict[str, DriverOptions] = Field(default_factory=dict)
     """`[drivers.NAME]`: the options of one driver, checked by the driver itself."""

@@ -10,6 +10,7 @@ from botticelli.platforms import ChannelLocation, Locates, Platform
 from botticelli.security.act_rules import call_of
 from workers.context.iteration_context import IterationContext
 from workers.context.outcomes import ActFailed, BlockRun
+from workers.context.trace_spans import command_span
 from workers.effects.authorization import Authorization
 from workers.effects.captures import forget_ids
 from workers.effects.conflicts import Conflicts
@@ -25,6 +26,11 @@ def perform_command(stage: IterationContext, act: Act, name: str, input_: BotCom
 
     `name` is unique within the iteration. ActFailed when a required command failed; else the failure text.
     """
+    with command_span(stage, input_):
+        return _perform_traced(stage, act, name, input_)
+
+
+def _perform_traced(stage: IterationContext, act: Act, name: str, input_: BotCommandInput) -> Any:
     if input_.platform == DATABASE:
         return update_table(stage, act, name, input_)
     platform = _platform(stage, input_.platform)

@@ -28,6 +28,7 @@ from workers.context.iteration_context import IterationContext
 from workers.context.media_and_rows import resolve_medium, resolve_rows
 from workers.context.outcomes import ActFailed, ForReview, RedoFrom
 from workers.context.reference_values import condition_value, is_skipped, list_of, resolver
+from workers.context.trace_spans import act_span
 from workers.effects.bot_command import perform_command
 from workers.effects.captures import no_longer_exists
 from workers.executor.answer_rows import unrepaired_row
@@ -56,7 +57,8 @@ def perform_act(stage: IterationContext) -> None:
         if turn in done:
             continue
         try:
-            _Turn(turn_stage, turn).perform()
+            with act_span(turn_stage, turn):
+                _Turn(turn_stage, turn).perform()
         except ActFailed as error:
             if not goes_on:
                 raise

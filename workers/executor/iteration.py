@@ -29,6 +29,7 @@ from workers.context.outcomes import (
     RunPaused,
     Succeeded,
 )
+from workers.context.trace_spans import end_iteration, iteration_span
 from workers.executor.act_sequence import perform_acts
 from workers.executor.claims import claim
 from workers.executor.completion import conclude
@@ -65,10 +66,10 @@ def _perform(stage: IterationContext) -> Outcome | None:
     """Run the acts and return the outcome; None when the lease was lost and its own ticket is released."""
     runtime, held = stage.runtime, stage.claim
     try:
-        with keeper_of(runtime).holding(held):
+        with keeper_of(runtime).holding(held), iteration_span(stage) as span:
             outcome = _acts(stage)
             reach("acts_performed")
-            return _conclude(stage, outcome)
+            return end_iteration(span, _conclude(stage, outcome))
     except StaleLease:
         log("iteration_taken_over", level=logging.WARNING, run=held.run_id, iteration=held.number)
         release(runtime, held)

@@ -33,6 +33,7 @@ from workers.batching.wait_window import busy_counter
 from workers.context.iteration_context import IterationContext
 from workers.context.outcomes import ActFailed, CapReached, ModelDown, ParkUntil
 from workers.context.retry_waits import flex_refusals, next_wait, unstated_limits
+from workers.context.trace_spans import CallSpan
 from workers.model.flex_capacity import wait_for_capacity
 from workers.model.limit_learning import record_learned_limits
 from workers.model.send_delays import spreads_of
@@ -121,18 +122,22 @@ class ModelCall:
         self._prepare(driver)
         while True:
             draw = self._draw()
+            span = CallSpan(self._stage, self._act, self._call, request, self._tries)
             try:
                 with busy_counter.waiting_for_model(), on_request_sent(self._measure_delay):
                     self._measure_delay()
                     response = self._generate(driver, request)
+                span.end(response)
                 reach("model_answered")
                 unstated_limits.end(self._call.scope.name)
                 flex_refusals.end(self._call.scope.name)
             except DriverError as error:
+                span.fail(error)
                 self._settle_failure(draw, error)
                 self._back_off(error)
                 continue
-            except BaseException:
+            except BaseException as error:
+                span.fail(error)
                 self._settle_failure(draw, DriverUnknown("the call was interrupted"))
                 raise
             finally:

@@ -29,6 +29,7 @@ from workers.process.shutdown import WorkerShutdown
 from workers.process.slots import slots
 from workers.recovery import sweep_thread
 from workers.recovery.queue_probe import ConsumerWatchdog
+from workers.recovery.run_spans import begin_reporting
 from workers.transport import redis_transport
 
 PR_SET_PDEATHSIG = 1
@@ -88,6 +89,7 @@ def check_services(**_: Any) -> None:
             runtime = current()
             runtime.require_redis()
             runtime.store  # noqa: B018  (connects, and checks the schema)
+            begin_reporting(runtime)
             with suppress(*SERVER_ERRORS):  # the sweep tries it again
                 deliverer_of(runtime).register()
             return
@@ -132,6 +134,12 @@ def end_with_the_worker(**_: Any) -> None:
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
         if os.getppid() == INIT_PID:
             os.kill(os.getpid(), signal.SIGKILL)
+
+
+@signals.worker_process_shutdown.connect
+def send_spans(**_: Any) -> None:
+    """Send the spans of a process of the pool."""
+    current().spans.close()
 
 
 @signals.worker_ready.connect

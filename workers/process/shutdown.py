@@ -25,6 +25,7 @@ from botticelli.runtime.worker_heartbeat import depart, worker_name
 from botticelli.telemetry.log import log
 from workers.recovery.hand_back import hand_back
 from workers.recovery.leases import keeper_of
+from workers.recovery.run_spans import report_last_runs
 
 CELERY_SECONDS = 10.0
 """Grace period in seconds for Celery to exit once no task is running."""
@@ -132,6 +133,7 @@ class WorkerShutdown(threading.Thread):
 def leave(runtime: Runtime) -> None:
     """Deliver the last notices, record that this worker is gone, and close its connections."""
     _deliver_notices(runtime)
+    report_last_runs(runtime)
     try:
         depart(runtime)
     except RedisError as error:

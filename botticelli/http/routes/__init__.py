@@ -9,6 +9,7 @@ PAGES = tuple(
 """The routers of the console."""
 ROUTERS = (
     "botticelli.http.routes.health_routes:router",
+    "botticelli.http.routes.metrics_routes:router",
     "botticelli.http.routes.runs.enqueue_routes:router",
     "botticelli.http.routes.runs.control_routes:router",
     "botticelli.http.routes.runs.event_routes:router",

@@ -17,3 +17,5 @@ class HttpSettings(Section):
     """Requests that are handled at once; further ones wait. Each may need a connection to Postgres."""
     max_streams: int = Field(default=1000, ge=1)
     """Streams of events that may be open at once; the next one is refused with 503."""
+    open_metrics: bool = False
+    """Whether /metrics needs no token, for a Prometheus in a network that only it can reach."""

@@ -114,6 +114,11 @@ class MetricRows:
             query.on_conflict_do_update(index_elements=["source"], set_={"counted_until": query.excluded.counted_until})
         )
 
+    def mark_first(self, source: str) -> None:
+        """Count a source from now on, if it never was."""
+        query = insert(metric_marks).values(source=source, counted_until=func.clock_timestamp())
+        self._connection.execute(query.on_conflict_do_nothing())
+
     def marked(self, source: str) -> datetime | None:
         """Return how far a source is counted; None when it never was."""
         query = select(metric_marks.c.counted_until).where(metric_marks.c.source == source)

@@ -103,6 +103,8 @@ class ExpiredLease:
     fencing_token: int
     ticket: Mapping[str, Any] | None
     worker: str | None
+    started_at: datetime | None = None
+    """When the first worker started the iteration."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import httpx2
@@ -103,3 +104,16 @@ def test_list_of_runs_is_that_of_the_tenant(runtime: Runtime) -> None:
     with served(runtime) as client:
         assert listed(client, mine) == {runs["a"]}
         assert listed(client, others) == set(runs.values())
+
+
+def test_metrics_need_a_token_of_no_tenant_unless_the_settings_open_them(make_runtime: Callable[..., Runtime]) -> None:
+    runtime = make_runtime()
+    ours, tenants = token(runtime), token(runtime, tenant="acme")
+    with served(runtime) as client:
+        assert client.get("/metrics").status_code == 401
+        assert client.get("/metrics", headers=bearer(tenants)).status_code == 403
+        page = client.get("/metrics", headers=bearer(ours))
+    assert (page.status_code, page.headers["content-type"].split(";")[0]) == (200, "text/plain")
+    assert "\nbotticelli_admissible_iterations 0.0\n" in page.text
+    with served(make_runtime(http__open_metrics="true")) as client:
+        assert client.get("/metrics").status_code == 200

@@ -32,6 +32,7 @@ from workers.recovery.duties.probe_publication import ProbePublication
 from workers.recovery.duties.threshold_notices import ThresholdNotices
 from workers.recovery.duties.unacked_requests import UnackedRequests
 from workers.recovery.duties.unclaimed_tasks import UnclaimedTasks
+from workers.recovery.run_spans import RunSpans
 
 FLEET_DUTIES: tuple[Callable[[Runtime], Duty], ...] = (
     ExpiredLeases,
@@ -42,5 +43,5 @@ FLEET_DUTIES: tuple[Callable[[Runtime], Duty], ...] = (
     ProbePublication,
 )
 """Duties that one elected worker performs for the whole fleet, in this order."""
-WORKER_DUTIES: tuple[Callable[[Runtime], Duty], ...] = (InterruptedClaims, DueRuns, ThresholdNotices, Notices)
+WORKER_DUTIES: tuple[Callable[[Runtime], Duty], ...] = (InterruptedClaims, DueRuns, ThresholdNotices, Notices, RunSpans)
 """Duties that each worker performs in each pass, before those of the fleet."""

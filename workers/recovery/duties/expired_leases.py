@@ -12,6 +12,7 @@ from botticelli.runtime.process import Runtime
 from botticelli.store import ExpiredLease, Transaction
 from botticelli.telemetry.log import log
 from workers.recovery.duties.duty import EACH_SWEEP
+from workers.recovery.run_spans import record_lost_iteration
 
 BATCH_SIZE = 100
 
@@ -56,6 +57,7 @@ class ExpiredLeases:
             return None
         log("worker_lost", level=logging.WARNING, run=lost.run_id, iteration=lost.number, worker=lost.worker)
         runtime.events.tell(lost.run_id, "worker_lost", number=lost.number, worker=lost.worker, attempt=lost.attempt)
+        record_lost_iteration(runtime, run, lost)
         tx.ledger.abandon(lost.run_id, lost.number)
         tickets = [Ticket.from_json(lost.ticket)] if lost.ticket else []
         if run.ending is not None:

@@ -73,6 +73,9 @@ env:
     value: {{ .Values.worker.threads | quote }}
   - name: BOTTICELLI_WORKER__SHUTDOWN_GRACE_SECONDS
     value: {{ .Values.worker.shutdownGraceSeconds | quote }}
+  {{- /* /metrics needs a token where an ingress would show it to others than Prometheus. */}}
+  - name: BOTTICELLI_HTTP__OPEN_METRICS
+    value: {{ not .Values.serve.ingress.enabled | quote }}
   {{- range .Values.secret.keys }}
   - name: {{ . }}_FILE
     value: /run/secrets/botticelli/{{ . }}
