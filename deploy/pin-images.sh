@@ -5,7 +5,9 @@ set -eu
 file=$(dirname "$0")/.env
 images='BASE_IMAGE=python:3.13-slim
 POSTGRES_IMAGE=postgres:18
-REDIS_IMAGE=valkey/valkey:9'
+REDIS_IMAGE=valkey/valkey:9
+PROMETHEUS_IMAGE=prom/prometheus:latest
+GRAFANA_IMAGE=grafana/grafana:latest'
 umask 077
 touch "$file"
 missing=0

@@ -47,8 +47,11 @@ def metrics(invocation: Invocation, host: str, port: int, once: bool, as_json: b
 
 
 def _settle(exporter: MetricsExporter) -> None:
-    """Count until nothing that had begun before is open any more: there is no later page that would have it."""
+    """Count all that had ended before: there is no later page that would have it."""
+    from botticelli.store.metrics.horizon import MARGIN_SECONDS
+
     pause = threading.Event()
+    pause.wait(MARGIN_SECONDS)
     for _ in range(ONCE_TRIES):
         if exporter.count():
             return

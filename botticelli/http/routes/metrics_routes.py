@@ -22,7 +22,12 @@ def allows_metrics(request: Request) -> None:
         door.require_no_tenant()
 
 
-@router.get("/metrics", response_class=Response, dependencies=[Depends(allows_metrics)])
+@router.get(
+    "/metrics",
+    response_class=Response,
+    dependencies=[Depends(allows_metrics)],
+    openapi_extra={"x-required-scope": "read"},
+)
 def metrics(request: Request) -> Response:
     """Return the metrics of the fleet in the text format of Prometheus; 503 while Postgres is away."""
     page = metrics_page(_exporter_of(request))

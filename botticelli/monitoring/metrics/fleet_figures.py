@@ -75,5 +75,6 @@ def _figures_of(usage: WindowUsage) -> Mapping[str, float]:
         "botticelli_budget_limit": usage.window.limit / unit,
         "botticelli_budget_used": usage.used / unit,
         "botticelli_budget_held": usage.held / unit,
+        "botticelli_budget_period_seconds": usage.window.period_seconds,
         "botticelli_budget_resets_seconds": usage.resets_after_ms / 1000,
     }

@@ -71,9 +71,9 @@ COUNTERS = (
     _counter("botticelli_firings", "Nominal times of schedules, by what they came to.", ("action",), _each("started")),
     _counter(
         "botticelli_webhook_deliveries",
-        "Deliveries of notices that ended.",
+        "Webhooks: notices that were sent (out), and requests that came in.",
         ("direction", "outcome"),
-        (("out", "delivered"), ("out", "failed")),
+        (("out", "delivered"), ("out", "failed"), ("in", "accepted"), ("in", "ignored"), ("in", "refused")),
     ),
 )
 HISTOGRAMS = (
@@ -103,6 +103,7 @@ GAUGES = (
     _gauge("botticelli_budget_used", "What was charged in a window, in its unit.", WINDOW),
     _gauge("botticelli_budget_held", "What is reserved or in flight in a window, in its unit.", WINDOW),
     _gauge("botticelli_budget_resets_seconds", "Time until the oldest charge of a window no longer counts.", WINDOW),
+    _gauge("botticelli_budget_period_seconds", "Length of a window.", WINDOW),
     _gauge("botticelli_budget_closed", "Whether a scope is paused, or closed by the provider: 1 or 0.", ("scope",)),
     _gauge(
         "botticelli_effects", "Effects that have not ended, or may not have, by status.", ("status",), _each(*EFFECTS)

@@ -22,6 +22,7 @@ from botticelli.store.schema.notice_tables import notice_deliveries
 from botticelli.store.schema.schedule_tables import firings
 from botticelli.store.schema.statements import statement
 from botticelli.store.schema.tables import effects, iterations, ledger, runs
+from botticelli.store.schema.webhook_tables import webhook_deliveries
 
 CHUNK_ROWS = 100_000
 """How many rows of a source are counted in one transaction, so that a long history ends in no timeout."""
@@ -34,6 +35,7 @@ SOURCES: Mapping[str, tuple[Table, Column[Any]]] = {
     "effects": (effects, effects.c.finished_at),
     "firings": (firings, firings.c.fired_at),
     "deliveries": (notice_deliveries, notice_deliveries.c.finished_at),
+    "webhooks": (webhook_deliveries, webhook_deliveries.c.received_at),
 }
 """Sources of totals: the table, and the time by which its rows are counted; `fold_{name}.sql` counts them."""
 Edges = Mapping[str, Sequence[float]]

@@ -245,6 +245,7 @@ class Runs:
         """Return by run a text that differs as soon as something has happened that its watchers are told of."""
         rows = self._connection.execute(statement("run_marks"), {"ids": list(run_ids)})
         return {row.id: row.mark for row in rows}
+
     def ended(self, after: datetime, until: datetime, limit: int) -> list[Run]:
         """List the runs that ended after `after` and up to `until`, in the order of their ends."""
         query = _READ.where(runs.c.finished_at > after, runs.c.finished_at <= until)

@@ -171,14 +171,16 @@ def test_no_password_is_an_argument_of_a_program() -> None:
 
 def test_every_image_can_be_pinned(tmp_path: Path) -> None:
     images = re.findall(r"\$\{([A-Z]+_IMAGE):-([^}]+)\}", FILES["compose.yaml"])
-    assert {"BASE_IMAGE", "POSTGRES_IMAGE", "REDIS_IMAGE"} == {name for name, _ in images}
+    assert {"BASE_IMAGE", "POSTGRES_IMAGE", "REDIS_IMAGE", "PROMETHEUS_IMAGE", "GRAFANA_IMAGE"} == {
+        name for name, _ in images
+    }
     assert all(f"{name}={image}" in FILES["pin-images.sh"] for name, image in images)
     assert re.findall(r"^FROM (\S+)", FILES["Dockerfile"], re.MULTILINE) == ["${BASE_IMAGE}"] * 2
     script = tmp_path / "pin-images.sh"
     script.write_text(FILES["pin-images.sh"])
     checked = subprocess.run(["sh", str(script), "--check"], capture_output=True, text=True, check=False)
     assert checked.returncode == 1
-    assert checked.stderr.count("is not pinned") == 3
+    assert checked.stderr.count("is not pinned") == 5
     (tmp_path / ".env").write_text("".join(f"{name}={image}@sha256:{'0' * 64}\n" for name, image in images))
     assert subprocess.run(["sh", str(script), "--check"], check=False).returncode == 0
 
