@@ -36,11 +36,13 @@ def main() -> int:
             url = json.loads(server.stdout.readline())["url"]
             document = httpx2.get(f"{url}/v1/openapi.json", timeout=60).json()
             httpx2.post(f"{url}/v1/runs", json={"text": SEEDS}, timeout=60).raise_for_status()
+            # With the first token that a case creates, all others need one.
+            made = httpx2.post(f"{url}/v1/tokens", json={"name": "cases", "scopes": ["admin"]}, timeout=60).json()
             operations = sum(len(item) for item in document["paths"].values())
             file = Path(folder, "openapi.json")
             file.write_text(json.dumps(document), encoding="utf-8")
             return subprocess.run(
-                schemathesis(url, file, max(1, given.cases // operations), given.seed), check=False
+                schemathesis(url, file, max(1, given.cases // operations), given.seed, made["token"]), check=False
             ).returncode
         finally:
             server.send_signal(signal.SIGTERM)
@@ -49,11 +51,12 @@ def main() -> int:
             subprocess.run(down, env=environ, check=False, stdout=subprocess.DEVNULL)
 
 
-def schemathesis(url: str, document: Path, examples: int, seed: int | None) -> list[str]:
+def schemathesis(url: str, document: Path, examples: int, seed: int | None, token: str) -> list[str]:
     """Return the command line: so many examples for each operation, without streams, which do not end."""
     program = str(Path(sys.executable).with_name("schemathesis"))
     chosen = ["--phases", "examples,coverage,fuzzing", "--max-examples", str(examples), "--checks", CHECKS]
     chosen += ["--exclude-path-regex", STREAMS, "--request-timeout", "30", "--continue-on-failure"]
+    chosen += ["--header", f"Authorization: Bearer {token}"]
     return [program, "run", str(document), "--url", url, *chosen, *(["--seed", str(seed)] if seed is not None else [])]
 
 
