@@ -45,7 +45,7 @@ def texts() -> dict[str, list[str]]:
     """Return samples by kind, the same at each call."""
     chance = random.Random(7)
     prose = "\n".join(
-        re.sub(r"```.*?```|^\|.*$|`[^`\n]*`", "", page.read_text(), flags=re.S | re.M)
+        re.sub(r"```.*?```|^\|.*$|`[^`\n]*`|(?<=\])\([^)]*\)", "", page.read_text(), flags=re.S | re.M)
         for page in _files("docs/**/*.md")
     )
     schema = (ROOT / "narratives" / "narrative.schema.json").read_text()

@@ -9,4 +9,5 @@ begin
   end loop;
 end
 $$;
-drop function botticelli_guard_content(text)
+drop function botticelli_guard_content(text);
+drop function botticelli_is_of_tenant(text)

@@ -33,13 +33,19 @@ begin
   end loop;
 end
 $$;
+-- Tells whether a run is the tenant's. It runs as its owner, since the role that reads content tables for narratives may
+-- read nothing else: a query of runs within the policy would be refused to it.
+create function botticelli_is_of_tenant(run text) returns boolean language sql stable security definer
+set search_path from current as $$
+  select exists (select from runs where id = run and tenant = current_setting('botticelli.tenant', true))
+$$;
 -- Guards a content table: its rows are visible with their run. Called for each new one, too (guard_content.sql).
 create function botticelli_guard_content(name text) returns void language plpgsql as $$
 begin
   execute format('alter table botticelli_content.%I enable row level security', name);
   execute format(
     'create policy botticelli_tenant on botticelli_content.%I using (
-       current_user <> ''botticelli_api'' or exists (select from runs where runs.id = source_run)
+       current_user <> ''botticelli_api'' or botticelli_is_of_tenant(source_run)
      )',
     name
   );
