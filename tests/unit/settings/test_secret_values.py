@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 import time
 from pathlib import Path
@@ -80,7 +81,8 @@ def test_urls_of_servers_come_from_files(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 def test_command_is_run_without_a_shell(tmp_path: Path) -> None:
-    words = split_command(f"{sys.executable} -c 'import sys; print(sys.argv[1:4])' '$HOME' ; touch {tmp_path / 'made'}")
+    python, made = shlex.quote(sys.executable), shlex.quote(str(tmp_path / "made"))
+    words = split_command(f"{python} -c 'import sys; print(sys.argv[1:4])' '$HOME' ; touch {made}")
     assert run_secret_command(words, "here") == "['$HOME', ';', 'touch']"
     assert not (tmp_path / "made").exists()
     for wrong in ("", "  ", "op 'read"):
