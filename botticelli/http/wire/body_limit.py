@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
@@ -10,6 +11,10 @@ from starlette.exceptions import HTTPException
 from botticelli.http.wire.problem_answers import Problem, problem_answer
 
 MAX_BODY_BYTES = 1_000_000
+DISCARDED_BYTES = 4_000_000
+"""How much more of a refused body is read and thrown away: clients that write all before they read would see no answer,
+but a connection that is reset."""
+DISCARDED_SECONDS = 2.0
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -38,6 +43,8 @@ class BodyLimit:
             return
         refusal = self._refusal(scope)
         if refusal is not None:
+            if self._is_on_its_way(scope):
+                await _discard(receive)
             await problem_answer(refusal, close=True)(scope, receive, send)
             return
         await self._app(scope, self._counted(receive), send)
@@ -52,6 +59,13 @@ class BodyLimit:
             return None
         return Problem(413, "", TooLarge(self._limit).detail)
 
+    def _is_on_its_way(self, scope: Scope) -> bool:
+        """Whether the client sends a body of moderate size without waiting to be told so."""
+        headers = dict(scope["headers"])
+        declared = headers.get(b"content-length", b"0")
+        moderate = declared.isdigit() and len(declared) < 20 and int(declared) <= self._limit + DISCARDED_BYTES
+        return moderate and b"expect" not in headers
+
     def _counted(self, receive: Receive) -> Receive:
         seen = 0
 
@@ -60,7 +74,22 @@ class BodyLimit:
             message = await receive()
             seen += len(message.get("body", b""))
             if seen > self._limit:
+                if message.get("more_body"):
+                    await _discard(receive)
                 raise TooLarge(self._limit)
             return message
 
         return counted
+
+
+async def _discard(receive: Receive) -> None:
+    """Read the rest of a body, up to DISCARDED_BYTES, for DISCARDED_SECONDS at most."""
+    seen, more = 0, True
+    try:
+        async with asyncio.timeout(DISCARDED_SECONDS):
+            while more and seen <= DISCARDED_BYTES:
+                message = await receive()
+                seen += len(message.get("body", b""))
+                more = message["type"] == "http.request" and message.get("more_body", False)
+    except TimeoutError:
+        return
