@@ -22,13 +22,14 @@ def serve(invocation: Invocation, host: str | None, port: int | None, as_json: b
     Until a token exists, it listens on this machine only: create one with `botticelli tokens create`. Several servers may
     run side by side; all they know is in Postgres and Redis.
     """
-    from botticelli.http.server.serving import is_loopback_address, require_extra
+    from botticelli.http.server.serving import require_extra
     from botticelli.http.server.serving import serve as serve_until_signal
+    from botticelli.http.wire.loopback import is_loopback
 
     require_extra()
     settings = invocation.settings.http
     chosen = host or settings.host
-    if not is_loopback_address(chosen):
+    if not is_loopback(chosen):
         chosen = _bound(invocation, chosen)
 
     def say(address: str, number: int) -> None:

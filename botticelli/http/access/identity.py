@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import ipaddress
 from dataclasses import dataclass
 from typing import Literal
 
 from starlette.requests import HTTPConnection
 
 from botticelli.http.access.browser_sessions import SAFE_METHODS, SESSION_COOKIE, has_csrf_token
+from botticelli.http.wire.loopback import is_loopback
 from botticelli.http.wire.problem_answers import Problem
 from botticelli.runtime.process import Runtime
 from botticelli.security.access_tokens import token_of, tokens_exist
@@ -84,16 +84,6 @@ def _is_local(connection: HTTPConnection) -> bool:
         return False
     site = connection.headers.get("sec-fetch-site", "none")
     return connection.scope.get("method") in SAFE_METHODS or site in ("none", "same-origin")
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a name or an address means this machine."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _host_name(header: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import socket
 from collections.abc import Callable
 from contextlib import closing
@@ -10,6 +9,7 @@ from typing import Any
 
 from botticelli.errors import BotticelliError, InvalidInput
 from botticelli.http.server.lazy_app import LazyApp
+from botticelli.http.wire.loopback import is_loopback
 from botticelli.runtime.process import Runtime
 
 BACKLOG = 1024
@@ -26,16 +26,6 @@ def require_extra() -> None:
     if missing:
         do = "install it with `pip install 'botticelli[http]'`"
         raise InvalidInput(f"`botticelli serve` needs the extra http ({', '.join(missing)} missing)", do=do)
-
-
-def is_loopback_address(host: str) -> bool:
-    """Whether a host is this machine, and can't be reached from others."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -68,7 +58,7 @@ def serve(
     def make() -> Any:
         from botticelli.http.app import create_app
 
-        return create_app(make_runtime(), is_loopback=is_loopback_address(host))
+        return create_app(make_runtime(), is_loopback=is_loopback(host))
 
     with closing(listen(host, port)) as server:
         say(host, server.getsockname()[1])

@@ -9,7 +9,8 @@ import pytest
 
 from botticelli.errors import BotticelliError
 from botticelli.http.http_reference import published, reference
-from botticelli.http.server.serving import is_loopback_address, listen
+from botticelli.http.server.serving import listen
+from botticelli.http.wire.loopback import is_loopback
 
 PAGE = Path(__file__).parents[3] / "docs/reference/http.md"
 NO_SCOPE = ("/healthz", "/readyz")
@@ -40,7 +41,7 @@ def test_port_that_is_taken_is_a_line_with_the_address() -> None:
 
 
 @pytest.mark.parametrize(
-    ("host", "is_loopback"),
+    ("host", "is_here"),
     [
         ("127.0.0.1", True),
         ("::1", True),
@@ -50,5 +51,5 @@ def test_port_that_is_taken_is_a_line_with_the_address() -> None:
         ("example.org", False),
     ],
 )
-def test_addresses_of_this_machine_are_known(host: str, is_loopback: bool) -> None:
-    assert is_loopback_address(host) is is_loopback
+def test_addresses_of_this_machine_are_known(host: str, is_here: bool) -> None:
+    assert is_loopback(host) is is_here
