@@ -88,7 +88,7 @@ class WebhookTry(BaseModel):
 
 
 class WebhookTrial(_Shown):
-    """What a delivery with this body would come to."""
+    """Says what a delivery with this body would come to."""
 
     outcome: Literal["accepted", "ignored", "answered"]
     narrative: str | None

@@ -74,7 +74,7 @@ def _generic_view(kind: type, arguments: tuple[Any, ...]) -> type[BaseModel]:
 @cache
 def page_of(item: type[BaseModel]) -> type[BaseModel]:
     """Return the model of a page of items."""
-    name = f"{item.__name__.removesuffix('View')}Page"
+    name = f"{item.__name__.removesuffix('View').removesuffix('Model')}Page"
     about = "A page of a list."
     following = Field(description="The cursor of the next page; null when this is the last one.", examples=[None])
     return create_model(name, __config__=STRICT, __doc__=about, items=(list[item], ...), next=(str | None, following))  # type: ignore[valid-type]

@@ -40,7 +40,7 @@ from botticelli.http.routes.runs.enqueue_routes import tenant_of
 from botticelli.http.routes.runs.list_routes import aware
 from botticelli.http.wire.checked_route import CheckedRoute
 from botticelli.http.wire.problem_answers import Problem
-from botticelli.http.wire.views import STRICT, Body, Cursor, Limit, page_by_name, shown, view_of
+from botticelli.http.wire.views import STRICT, Body, Cursor, Limit, page_by_name, page_of, shown, view_of
 from botticelli.runtime.heartbeats import live_workers
 from botticelli.schedules.definition import ScheduleDefinition
 from botticelli.schedules.schedule_policies import CATCH_UP_SECONDS, CatchUp, Overlap
@@ -77,12 +77,7 @@ class ScheduleDetails(ScheduleModel):
     firings: list[FiringModel]  # type: ignore[valid-type]
 
 
-class SchedulePage(BaseModel):
-    """A page of schedules, by name."""
-
-    model_config = STRICT
-    items: list[ScheduleModel]
-    next: str | None
+SchedulePage = page_of(ScheduleModel)
 
 
 class Times(BaseModel):

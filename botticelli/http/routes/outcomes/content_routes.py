@@ -13,7 +13,7 @@ from botticelli.errors import InvalidInput, NotFound
 from botticelli.http.access.doors import Admin, Approver, Door, Reader
 from botticelli.http.wire.checked_route import CheckedRoute
 from botticelli.http.wire.cursors import decoded
-from botticelli.http.wire.views import OPEN, STRICT, Body, Cursor, Limit, page, page_by_name, shown
+from botticelli.http.wire.views import OPEN, STRICT, Body, Cursor, Limit, page, page_by_name, page_of, shown
 from botticelli.statuses import ReviewStatus
 from botticelli.store.user_data.content_rows import ContentRows
 from botticelli.telemetry.plain_values import jsonable_row
@@ -35,12 +35,7 @@ class ContentTableView(BaseModel):
     rows: dict[str, int]
 
 
-class ContentTablePage(BaseModel):
-    """A page of content tables."""
-
-    model_config = STRICT
-    items: list[ContentTableView]
-    next: str | None
+ContentTablePage = page_of(ContentTableView)
 
 
 class ContentRow(BaseModel):
@@ -51,16 +46,11 @@ class ContentRow(BaseModel):
     review_status: str
 
 
-class ContentPage(BaseModel):
-    """A page of rows, newest first."""
-
-    model_config = STRICT
-    items: list[ContentRow]
-    next: str | None
+ContentPage = page_of(ContentRow)
 
 
 class ReviewBody(Body):
-    """What a person says of a row."""
+    """A person's decision about a row."""
 
     status: Annotated[ReviewStatus | None, Field(examples=["approved"])] = None
     rating: Annotated[int | None, Field(ge=1, le=5)] = None

@@ -37,7 +37,7 @@ class ApprovalBody(DecisionBody):
 
 
 class ResolveBody(Body):
-    """What became of an effect: `done` with its result, `retry` it, or `abandon` it."""
+    """The outcome of an effect: `done` with its result, `retry` it, or `abandon` it."""
 
     resolution: Resolution
     data: Annotated[dict[str, Any] | None, Field(description="With `done`: the result; its `id` goes to state.")] = None

@@ -11,7 +11,7 @@ from botticelli.errors import InvalidInput, NotFound
 from botticelli.http.access.doors import Admin, Reader
 from botticelli.http.wire.checked_route import CheckedRoute
 from botticelli.http.wire.problem_answers import Problem
-from botticelli.http.wire.views import STRICT, Body, Cursor, Limit, page_by_name, shown
+from botticelli.http.wire.views import STRICT, Body, Cursor, Limit, page_by_name, page_of, shown
 from botticelli.store import StateEntry, Transaction
 from botticelli.store.user_data.state import check_key, prefix_of_narrative
 from botticelli.store.user_data.state_file import entries_in
@@ -35,12 +35,7 @@ class StateView(BaseModel):
     metadata: dict[str, Any]
 
 
-class StatePage(BaseModel):
-    """A page of keys, sorted."""
-
-    model_config = STRICT
-    items: list[StateView]
-    next: str | None
+StatePage = page_of(StateView)
 
 
 class SetBody(Body):

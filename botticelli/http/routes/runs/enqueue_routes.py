@@ -64,7 +64,7 @@ class EnqueueBody(Body):
 
 
 class PlanBody(EnqueueBody):
-    """What would be run, and how long a call takes if that is known."""
+    """Everything that would be run, and how long a call takes if that is known."""
 
     call_seconds: Annotated[float | None, Field(ge=0, le=86_400)] = None
 

@@ -61,12 +61,7 @@ class RowView(BaseModel):
     columns: dict[str, Any] | None = None
 
 
-class RowPage(BaseModel):
-    """A page of rows."""
-
-    model_config = STRICT
-    items: list[RowView]
-    next: str | None
+RowPage = page_of(RowView)
 
 
 class EventView(BaseModel):

@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 
 from botticelli.http.access.doors import Admin, Enqueuer, Reader
 from botticelli.http.wire.checked_route import CheckedRoute
-from botticelli.http.wire.views import OPEN, STRICT, Body, Cursor, Limit, page_by_name, shown
+from botticelli.http.wire.views import OPEN, STRICT, Body, Cursor, Limit, page_by_name, page_of, shown
 from botticelli.monitoring.narrative_list import check_requested, describe_requested, list_narratives
 from botticelli.monitoring.priced_models import priced_models
 from botticelli.narrative.authoring.schema import narrative_schema
@@ -32,12 +32,7 @@ class NarrativeView(BaseModel):
     problems: int
 
 
-class NarrativePage(BaseModel):
-    """A page of narratives, by name."""
-
-    model_config = STRICT
-    items: list[NarrativeView]
-    next: str | None
+NarrativePage = page_of(NarrativeView)
 
 
 class NarrativeBody(Body):
@@ -88,12 +83,7 @@ class PriceView(BaseModel):
     known: bool
 
 
-class PricePage(BaseModel):
-    """A page of prices, by model."""
-
-    model_config = STRICT
-    items: list[PriceView]
-    next: str | None
+PricePage = page_of(PriceView)
 
 
 class Database(BaseModel):

@@ -42,7 +42,7 @@ class Deliveries(BaseModel):
 
 
 class Tested(BaseModel):
-    """What became of a test message."""
+    """The outcome of a test message."""
 
     model_config = STRICT
     target: str

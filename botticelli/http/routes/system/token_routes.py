@@ -6,13 +6,13 @@ from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Response
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from botticelli.http.access.doors import Admin
 from botticelli.http.access.idempotency import Once
 from botticelli.http.routes.runs.list_routes import aware
 from botticelli.http.wire.checked_route import CheckedRoute
-from botticelli.http.wire.views import STRICT, Body, Cursor, Limit, page_by_name, shown, view_of
+from botticelli.http.wire.views import Body, Cursor, Limit, page_by_name, page_of, shown, view_of
 from botticelli.security.access_tokens import create_token, list_tokens, revoke_token
 from botticelli.statuses import AccessScope
 from botticelli.store import ApiToken
@@ -36,12 +36,7 @@ class CreatedToken(TokenView):  # type: ignore[valid-type,misc]
     token: str | None
 
 
-class TokenPage(BaseModel):
-    """A page of tokens, by id."""
-
-    model_config = STRICT
-    items: list[TokenView]  # type: ignore[valid-type]
-    next: str | None
+TokenPage = page_of(TokenView)
 
 
 @router.get("/v1/tokens", response_model=TokenPage)
