@@ -26,7 +26,7 @@ PRODUCTION = ("botticelli/", "workers/", "tasks/")
 WORDED = (*PRODUCTION, "benchmarks/", "celeryconfig.py")
 """Files whose names and docstrings are checked."""
 VAGUE_NAMES = frozenset({"one", "found", "asked", "wanted", "told", "kept"})
-WRONG_OPENINGS = ("Of ", "Who ", "Those ", "What is", "So ")
+WRONG_OPENINGS = ("Of ", "Who ", "Those ", "What ", "So ")
 GLOSSARY_WORDS = 45
 SUBJECT_LETTERS = 72
 FIRST_CHECKED = "101b6a00d854f459ede778f1b94ffe7417fde48c"

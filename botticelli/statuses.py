@@ -39,5 +39,5 @@ UNRESOLVED: tuple[EffectStatus, ...] = ("intended", "unknown")
 REVIEW_STATUSES: tuple[ReviewStatus, ...] = ("pending", "approved", "rejected")
 
 AccessScope = Literal["read", "enqueue", "control", "approve", "admin"]
-"""What a token of the HTTP door may do: read; start runs; pause, resume and delete; approve; everything."""
+"""Permissions of a token of the HTTP door: read; start runs; pause, resume and delete; approve; everything."""
 ACCESS_SCOPES: tuple[AccessScope, ...] = get_args(AccessScope)

@@ -1,1 +1,1 @@
-"""What open streams of events cost a server."""
+"""Measures the memory and the delay that open streams of events cost a server."""

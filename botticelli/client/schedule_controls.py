@@ -44,7 +44,7 @@ class ScheduleOptions:
     jitter_seconds: float = 0.0
     """Delays each time by up to so many seconds, the same in every process."""
     overlap: Overlap = "skip"
-    """What a time comes to while a run of the schedule is unfinished."""
+    """Decides about a time that comes while a run of the schedule is unfinished."""
     catch_up: CatchUp = "last"
     """Which times fire that passed while no worker was alive."""
     catch_up_seconds: float = CATCH_UP_SECONDS

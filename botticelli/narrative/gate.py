@@ -41,7 +41,7 @@ class Gate(Frozen):
     attempts: int = Field(default=DEFAULT_ATTEMPTS, ge=1, le=MAX_ATTEMPTS)
     """How many answers there may be, the first included."""
     otherwise: Otherwise = "fail"
-    """What becomes of the last answer when none was accepted.
+    """The fate of the last answer when none was accepted.
 
     fail: the act fails. review: a person decides, and the iteration ends here. keep: it is used, with a warning.
     """

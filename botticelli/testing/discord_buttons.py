@@ -18,7 +18,7 @@ from botticelli.testing.discord import GUILD, USER, FakeDiscord
 
 PRIVATE_KEY = Ed25519PrivateKey.from_private_bytes(b"the key of an application, tests")
 PUBLIC_KEY = PRIVATE_KEY.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw).hex()
-"""What Discord shows as the public key of the application."""
+"""The public key of the application, as Discord shows it."""
 COMPONENT, FORM = 3, 5
 BUTTON, LABEL, TEXT_INPUT = 2, 18, 4
 PRIVATE, UPDATE, MODAL = 4, 7, 9
@@ -27,7 +27,7 @@ TIMEOUT_SECONDS = 30
 
 @dataclass(frozen=True)
 class Answer:
-    """What the server answered: its status and its JSON."""
+    """An answer of the server: its status and its JSON."""
 
     status: int
     body: Any

@@ -26,7 +26,7 @@ class Rejection:
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """What a delivery came to. `run_id` is its run, `is_new` whether it has just been started, `error` why not."""
+    """The outcome of a delivery. `run_id` is its run, `is_new` whether it has just been started, `error` why not."""
 
     outcome: WebhookOutcome
     delivery: Delivery

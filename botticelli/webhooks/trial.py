@@ -18,7 +18,7 @@ TRIED_ID = "tried"
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """What a delivery with this body would come to. `variables` are those of its run."""
+    """The outcome that a delivery with this body would have. `variables` are those of its run."""
 
     outcome: Literal["accepted", "ignored", "answered"]
     narrative: str | None = None

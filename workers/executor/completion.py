@@ -70,7 +70,7 @@ def _succeed(stage: IterationContext) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Following:
-    """What follows the ends of a batch: messages, or a look of the sweep at a run that goes on without any."""
+    """The consequences of the ends of a batch: messages, or a look of the sweep at a run that goes on without any."""
 
     publications: list[Publication]
     may_be_due: bool

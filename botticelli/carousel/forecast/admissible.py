@@ -30,7 +30,7 @@ MOST_ITERATIONS = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Admissible:
-    """What may run now.
+    """Counts of the iterations that may run now.
 
     `waiting` would be admitted if admission looked at all runs now; `closed` were admitted, but a scope that they need is
     closed or paused. `next_due_seconds` is the time until admission looks at a run again; None when none will be.

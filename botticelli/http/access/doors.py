@@ -20,7 +20,7 @@ from botticelli.runtime.tenant_runtime import tenant_runtime
 
 @dataclass(frozen=True)
 class Door:
-    """What one request may use."""
+    """The parts of the process that a request may use, and for whom."""
 
     identity: Identity
     whole: Runtime

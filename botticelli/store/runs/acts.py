@@ -51,7 +51,7 @@ class ActRow:
     warning: str | None = None
     error: str | None = None
     verdict: str | None = None
-    """What became of an answer that was not accepted.
+    """The outcome of an answer that was not accepted.
 
     `kept` or `review`: it is used, or a person decides. Of a rejected one: `redo` or `redone` when the gate of a later act
     rejected it, None when its own did.

@@ -41,7 +41,7 @@ class EffectCard:
 
     @property
     def title(self) -> str:
-        """What approving it does, in a few words."""
+        """Say in a few words what approving it does."""
         noun, _, verb = self.effect.command.partition(".")
         words = {"messages.send": "Send a message", "messages.edit": "Change a message"}
         return words.get(self.effect.command, f"{verb.replace('_', ' ').capitalize()} {noun.rstrip('s')}".strip())

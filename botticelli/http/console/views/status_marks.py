@@ -19,7 +19,7 @@ HAND = "M6 0.5l5.5 10.5h-11zM5.2 4.5h1.6v3h-1.6zM5.2 8.3h1.6v1.5h-1.6z"
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """What stands for a status: its word, its tone, and a path in a field of 12 by 12."""
+    """The sign of a status: its word, its tone, and a path in a field of 12 by 12."""
 
     word: str
     tone: Tone
