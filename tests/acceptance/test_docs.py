@@ -71,7 +71,7 @@ class Command:
     def is_answered_by(self, output: str) -> bool:
         """All shown lines are in the output, in their order; `…` stands for any text."""
         lines = iter(output.splitlines())
-        return all(any(re.fullmatch(_pattern(one), line.rstrip()) for line in lines) for one in self.shown)
+        return all(any(re.fullmatch(_pattern(shown), line.rstrip()) for line in lines) for shown in self.shown)
 
 
 def _pattern(shown: str) -> str:
@@ -94,7 +94,9 @@ def commands(text: str) -> list[Command]:
     return found
 
 
-PLAYED = [page for page in PAGES if any(one.is_run for _, text in blocks(page, "console") for one in commands(text))]
+PLAYED = [
+    page for page in PAGES if any(command.is_run for _, text in blocks(page, "console") for command in commands(text))
+]
 
 TUTORIAL = "docs/tutorial.md"
 
@@ -246,13 +248,13 @@ def test_named_tests_exist(page: str) -> None:
 
 def settings_of(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, Any]]:
     """Dotted name and default of everything that can be set; NAME stands for a name that somebody chooses."""
-    for name, one in model.model_fields.items():
-        is_table = getattr(one.annotation, "__origin__", None) is dict
-        key, inner = f"{prefix}{name}{'.NAME' if is_table else ''}", model_in(one.annotation)
+    for name, info in model.model_fields.items():
+        is_table = getattr(info.annotation, "__origin__", None) is dict
+        key, inner = f"{prefix}{name}{'.NAME' if is_table else ''}", model_in(info.annotation)
         if inner is not None:
             yield from settings_of(inner, f"{key}.")
         elif key not in FOUND:
-            yield key, one.get_default(call_default_factory=True)
+            yield key, info.get_default(call_default_factory=True)
 
 
 def model_in(annotation: Any) -> type[BaseModel] | None:
@@ -292,9 +294,13 @@ def test_every_setting_is_on_its_page_with_its_default() -> None:
 
 @ALL
 def test_every_variable_and_setting_that_is_named_exists(page: str) -> None:
-    variables = {one.rstrip("_") for one in re.findall(r"\bBOTTICELLI_[A-Z0-9_]+", TEXTS[page])}
+    variables = {variable.rstrip("_") for variable in re.findall(r"\bBOTTICELLI_[A-Z0-9_]+", TEXTS[page])}
     own = [*SHORT_NAMES, *(name.rstrip("_") for name in NOT_SETTINGS)]
-    named = [one.removeprefix("BOTTICELLI_").lower().replace("__", ".") for one in variables if not is_own(one, own)]
+    named = [
+        variable.removeprefix("BOTTICELLI_").lower().replace("__", ".")
+        for variable in variables
+        if not is_own(variable, own)
+    ]
     named += [f"{table}.{key}" for table, key in re.findall(r"`\[([\w.]+)\] (\w+)`", TEXTS[page])]
     patterns = [re.escape(name).replace("NAME", r"[^.]+") + r"(\..*)?" for name in KNOWN]
     roots = {name.split(".")[0] for name in KNOWN}

@@ -150,14 +150,16 @@ class Campaign:
         self.report.figures["iterations"] += len(iterations)
         self.report.figures["calls"] += answered.total()
         self.report.figures["calls paid twice"] += answered.total() - len(answered)
-        self.report.figures["attempts lost"] += sum(max(0, one.attempt - 1) for one in iterations)
+        self.report.figures["attempts lost"] += sum(max(0, iteration.attempt - 1) for iteration in iterations)
 
     def _end(self, rounds: int) -> None:
         runtime = self.cluster.runtime
         models = [model_of(number) for number in range(1, rounds + 1)]
         try:
             wait_until(
-                lambda: not any(held(runtime, f"openai/{one}") for one in models), "tickets", TICKET_LEASE_SECONDS
+                lambda: not any(held(runtime, f"openai/{model_name}") for model_name in models),
+                "tickets",
+                TICKET_LEASE_SECONDS,
             )
         except AssertionError:
             self.report.broken.append("end: I5: the Budget holds tickets of runs that are over")

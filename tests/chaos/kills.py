@@ -101,7 +101,7 @@ class Kills:
         if self._coming is not None:
             self._coming.wait_until_ready()
         discord = self.cluster.world.discord
-        discord.faults = [Fault(one, "slow", times=10_000, seconds=SLOW_SECONDS) for one in WRITES]
+        discord.faults = [Fault(pattern, "slow", times=10_000, seconds=SLOW_SECONDS) for pattern in WRITES]
         if chance.random() < 0.5:
             lost = Fault(chance.choice(WRITES), chance.choice(LOST), times=chance.randint(1, 2))
             discord.faults.insert(0, lost)
@@ -169,7 +169,7 @@ class Kills:
 
         def found() -> list[str | None]:
             with self.cluster.runtime.store.transaction() as tx:
-                return [one.worker for one in tx.iterations.of_run(run_id) if one.status == "running"]
+                return [iteration.worker for iteration in tx.iterations.of_run(run_id) if iteration.status == "running"]
 
         names = wait_until(found, f"an iteration of {run_id} that is performed")
         return self.cluster.of_pid(int(str(names[0]).rpartition(":")[2]))
@@ -177,15 +177,15 @@ class Kills:
     def _not_pinned(self, tag: str) -> list[str]:
         """By Discord's record: each message is pinned."""
         messages = self.cluster.world.discord.world.data.messages
-        there = [one for channel in self.cluster.world.channels(tag) for one in messages[channel].values()]
-        return [f"I4: {one['content']} is not pinned" for one in there if not one["pinned"]]
+        there = [message for channel in self.cluster.world.channels(tag) for message in messages[channel].values()]
+        return [f"I4: {message['content']} is not pinned" for message in there if not message["pinned"]]
 
     def _count(self, run_id: str, lost: str | None) -> None:
         with self.cluster.runtime.store.transaction() as tx:
             iterations, effects = tx.iterations.of_run(run_id), tx.effects.of_run(run_id)
         counts = self.figures.counts
         counts["iterations"] += len(iterations)
-        counts["attempts lost"] += sum(max(0, one.attempt - 1) for one in iterations)
+        counts["attempts lost"] += sum(max(0, iteration.attempt - 1) for iteration in iterations)
         counts["effects"] += len(effects)
         counts["effects tried again"] += sum(effect.tries > 0 for effect in effects)
         counts["effects of unknown outcome"] += sum(effect.status == "unknown" for effect in effects)

@@ -61,10 +61,10 @@ def held(client: Client, workers: list[Process]) -> Held:
         tables = sorted(set(inspect(connection).get_table_names()) - OWN_ROWS)
         rows = sum(connection.execute(text(f'select count(*) from "{name}"')).scalar_one() for name in tables)
     proc = [Path(f"/proc/{worker.pid}") for worker in workers]
-    pages = [int((one / "statm").read_text().split()[1]) for one in proc]
+    pages = [int((folder / "statm").read_text().split()[1]) for folder in proc]
     return Held(
         connections=connections,
-        files=[len(list((one / "fd").iterdir())) for one in proc],
+        files=[len(list((folder / "fd").iterdir())) for folder in proc],
         worker_mb=[number * os.sysconf("SC_PAGE_SIZE") / 2**20 for number in pages],
         redis_mb=runtime.redis.info("memory")["used_memory"] / 2**20,
         keys=runtime.redis.dbsize(),

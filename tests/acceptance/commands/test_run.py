@@ -72,7 +72,11 @@ def test_the_shipped_narratives_run_by_name(house: House, name: str, iterations:
     code, lines = house.json_lines("run", name, "--json")
     assert (code, lines[-1]["successful_iterations"]) == (0, iterations)
     shown = house.json("runs", "show", "latest", "--json")
-    assert all(act["status"] in ("done", "skipped", "rejected") for one in shown["iterations"] for act in one["acts"])
+    assert all(
+        act["status"] in ("done", "skipped", "rejected")
+        for iteration in shown["iterations"]
+        for act in iteration["acts"]
+    )
 
 
 def test_a_second_run_reuses_the_channel_that_the_first_created(house: House) -> None:
@@ -166,6 +170,10 @@ def kill_worker_of(house: House) -> None:
     with house.client() as client:
         run = client.runs()[0]
         with client._runtime.store.transaction() as tx:
-            workers = {one.worker for one in tx.iterations.of_run(run.id) if one.worker and one.status == "running"}
+            workers = {
+                iteration.worker
+                for iteration in tx.iterations.of_run(run.id)
+                if iteration.worker and iteration.status == "running"
+            }
     for worker in workers:
         os.kill(int(worker.rsplit(":", 1)[1]), signal.SIGKILL)

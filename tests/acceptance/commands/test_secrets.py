@@ -91,7 +91,7 @@ def _failures(house: House, discord: FakeDiscord, provider: FakeProvider) -> str
         worker = house.worker("--loglevel", "DEBUG")
         house.start(str(BIN / "celery"), "-A", "botticelli", "flower", "--address=127.0.0.1", f"--port={port}")
         wait_until(lambda: hears(port), "Flower to hear the worker")
-        told += [house.run("run", f"{one}.toml", "--no-worker", "--json") for one in ("unreached", "failing")]
+        told += [house.run("run", f"{name}.toml", "--no-worker", "--json") for name in ("unreached", "failing")]
         for command in (["runs", "show", "latest", "--acts"], ["runs", "logs", "latest"], ["effects"], ["doctor"]):
             told += [house.run(*command), house.run(*command, "--json")]
         flower = json.dumps([read(port, "/api/tasks"), read(port, "/api/workers")])
@@ -101,7 +101,7 @@ def _failures(house: House, discord: FakeDiscord, provider: FakeProvider) -> str
         rows = _rows(servers.database_url)
         worker.stop()
     logs = "".join(process.text() for process in house.started)
-    return "".join((*(one.stdout + one.stderr for one in told), flower, dump, rows, logs))
+    return "".join((*(done.stdout + done.stderr for done in told), flower, dump, rows, logs))
 
 
 def _rows(url: str) -> str:

@@ -30,7 +30,7 @@ def test_the_client_enqueues_by_name(house: House) -> None:
         result = run.wait(timeout_seconds=240)
         assert (result.status, result.successful_iterations) == ("completed", 3)
         assert [event.event for event in run.watch()][-1] == "run_finished"
-        assert [one.id for one in client.runs(RunFilter(narrative="digest"))] == [run.id]
+        assert [run.id for run in client.runs(RunFilter(narrative="digest"))] == [run.id]
 
 
 def test_a_narrative_that_can_not_be_performed_is_a_failed_run_that_says_why(house: House) -> None:
@@ -120,7 +120,7 @@ def test_flower_shows_run_narrative_and_iteration_and_no_prompt(house: House) ->
     def shown() -> dict[str, Any]:
         tasks: dict[str, Any] = read(port, "/api/tasks")
         done = {name: task for name, task in tasks.items() if task["state"] == "SUCCESS" and is_named(task)}
-        return done if all(any(one in str(task["kwargs"]) for task in done.values()) for one in expected) else {}
+        return done if all(any(word in str(task["kwargs"]) for task in done.values()) for word in expected) else {}
 
     def is_named(task: dict[str, Any]) -> bool:
         """Not a probe, nor one that arrived before Flower listened: of that it never hears the name."""

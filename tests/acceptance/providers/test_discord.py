@@ -193,11 +193,13 @@ def test_killed_workers_double_no_effect_and_lose_none(bot: House, discord: Fake
     shown = bot.json("runs", "show", run_id, "--json")
     assert shown["result"]["status"] == "completed"
     (channel,) = discord.channels("log")
-    assert sorted(discord.contents(channel["id"])) == sorted(f"iteration {one}" for one in range(1, ITERATIONS + 1))
+    assert sorted(discord.contents(channel["id"])) == sorted(
+        f"iteration {number}" for number in range(1, ITERATIONS + 1)
+    )
     assert bot.json("effects", "--unknown", "--json") == []
     effects = bot.json("effects", "--run", run_id, "--json", "--limit", "1000")
-    assert sum(one["status"] == "done" for one in effects) == ITERATIONS + 1
-    left = [(one["command"], one["status"]) for one in effects if one["status"] != "done"]
+    assert sum(effect["status"] == "done" for effect in effects) == ITERATIONS + 1
+    left = [(effect["command"], effect["status"]) for effect in effects if effect["status"] != "done"]
     assert set(left) <= {("channels.create", "failed")}, "its worker was lost before, and another iteration made it"
 
 

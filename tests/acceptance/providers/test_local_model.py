@@ -16,7 +16,7 @@ ACT = '[acts.greet]\nprompt = "Write one friendly sentence about the sea."\nmode
 
 
 def model_of(house: House) -> services.ServiceStatus:
-    return next(one for one in services.status(house.home) if one.name == "model")
+    return next(service for service in services.status(house.home) if service.name == "model")
 
 
 def running_model_of(house: House) -> int | None:

@@ -75,11 +75,11 @@ def test_the_founding_narratives_run_by_each_sdk(house: House, discord: FakeDisc
         shown = perform(house, server, DIGEST, digests)
         assert len(server.received) == 3 * digests
         shown += perform(house, server, WELCOME, hours)
-        welcomes = json.dumps([one.body for one in server.received[3 * digests :]])
+        welcomes = json.dumps([call.body for call in server.received[3 * digests :]])
         assert welcomes.count("You are ContentGenerator.") == len(server.received) - 3 * digests == hours
         assert KEY in str(server.received[0].headers)
         tried = house.json("doctor", "--call", wire, "--json")
-        assert [one["state"] for one in tried["checks"] if one["name"] == "call"] == ["ok"]
+        assert [check["state"] for check in tried["checks"] if check["name"] == "call"] == ["ok"]
         assert set(server.statuses()) == {200}
         assert worker.stop() == 0
     (channel,) = discord.channels("welcome")
@@ -127,7 +127,7 @@ def test_a_server_with_limits_is_used_to_the_full_and_never_refuses(house: House
 def arrivals(server: FakeProvider) -> list[float]:
     """When each call came, in the order of iterations, by the clock of this machine, which is that of its Redis too."""
     ahead = time.time() - time.monotonic()
-    numbered = [(int(str(one.body["messages"][-1]["content"]).split()[-1]), one.at) for one in server.received]
+    numbered = [(int(str(call.body["messages"][-1]["content"]).split()[-1]), call.at) for call in server.received]
     return [at + ahead for _, at in sorted(numbered)]
 
 

@@ -30,7 +30,7 @@ def test_two_workers_and_three_enqueuers_share_one_budget(house: House) -> None:
     house.worker()
     command = (str(BIN / "botticelli"), "run", "n.toml", "--json")
     enqueuers = [house.start(*command) for _ in range(3)]
-    assert [one.popen.wait(240) for one in enqueuers] == [0, 0, 0]
+    assert [process.popen.wait(240) for process in enqueuers] == [0, 0, 0]
     runs = [house.json("runs", "show", run["id"], "--json") for run in house.json("runs", "--json")]
     assert [run["result"]["successful_iterations"] for run in runs] == [10, 10, 10]
     for column in ("drawn_at", "settled_at"):
@@ -62,12 +62,12 @@ def test_a_killed_worker_costs_no_iteration_and_doubles_none(house: House) -> No
         result = client.wait(run_id, timeout_seconds=240)
     run = house.json("runs", "show", run_id, "--json")
     assert (result.status, result.successful_iterations, result.failed_iterations) == ("completed", 20, 0)
-    assert [one["number"] for one in run["iterations"]] == list(range(1, 21))
-    assert {one["status"] for one in run["iterations"]} == {"succeeded"}
-    assert all([act["name"] for act in one["acts"]] == ["one", "two"] for one in run["iterations"])
+    assert [iteration["number"] for iteration in run["iterations"]] == list(range(1, 21))
+    assert {iteration["status"] for iteration in run["iterations"]} == {"succeeded"}
+    assert all([act["name"] for act in iteration["acts"]] == ["one", "two"] for iteration in run["iterations"])
     assert result.input_tokens + result.output_tokens == 2000
     assert run["ledger"]["input_tokens"] + run["ledger"]["output_tokens"] == 2000
-    assert {one["number"] for one in run["iterations"] if one["attempt"] > 1} >= {5, 6, 7, 8}
+    assert {iteration["number"] for iteration in run["iterations"] if iteration["attempt"] > 1} >= {5, 6, 7, 8}
     assert gate.begun().count("a 5") == gate.begun().count("a 6") == 1
 
 
@@ -93,7 +93,7 @@ def test_sigterm_lets_a_worker_finish_what_it_holds(house: House) -> None:
         gate.open()
         assert worker.popen.wait(240) == 0
         with client._runtime.store.transaction() as tx:
-            statuses = [one.status for one in tx.iterations.of_run(run_id)]
+            statuses = [iteration.status for iteration in tx.iterations.of_run(run_id)]
         assert statuses[0] == "succeeded" and set(statuses) <= {"succeeded", "queued"}
         house.worker()
         assert client.wait(run_id, timeout_seconds=240).successful_iterations == 2

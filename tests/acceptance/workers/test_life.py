@@ -66,7 +66,7 @@ def iterations(house: House, run_id: str) -> list[Iteration]:
 
 
 def performing(house: House, run_id: str) -> bool:
-    return any(one.status == "running" for one in iterations(house, run_id))
+    return any(iteration.status == "running" for iteration in iterations(house, run_id))
 
 
 def enqueue(house: House, iterations: int, **carousel: object) -> str:
@@ -104,7 +104,7 @@ def test_stalled_worker_exits_and_another_continues(house: House, servers: Membe
         assert client.wait(slow, timeout_seconds=240).successful_iterations == 1
     assert busy.popen.poll() is None, busy.text()
     alive = house.json("doctor", "--live", "--json")
-    assert [one["state"] for one in alive["checks"]] == ["ok"]
+    assert [check["state"] for check in alive["checks"]] == ["ok"]
     assert busy.stop() == 0
     assert "no worker on" in house.run("doctor", "--live").stdout
 
@@ -122,7 +122,7 @@ def test_a_call_that_takes_too_long_is_handed_back_at_once(house: House, again: 
         wait_until(lambda: "worker_ends" in worker.text(), "the worker to be ending")
         worker.popen.send_signal(again)
     assert worker.popen.wait(240) == 0, worker.text()
-    assert [(one.status, one.attempt) for one in iterations(house, run_id)] == [("queued", 1)]
+    assert [(iteration.status, iteration.attempt) for iteration in iterations(house, run_id)] == [("queued", 1)]
     house.settings[SLOW] = "0"
     house.worker()
     with house.client() as client:
@@ -146,7 +146,7 @@ def test_a_rolling_restart_under_load_fails_and_doubles_nothing(house: House, se
             else:
                 assert old.stop() == 0, old.text()
         results = [client.wait(run, timeout_seconds=240) for run in runs]
-        assert [(one.successful_iterations, one.failed_iterations) for one in results] == [(60, 0)] * 3
+        assert [(result.successful_iterations, result.failed_iterations) for result in results] == [(60, 0)] * 3
         lost = [violations(client._runtime, run, calls_lost=2) for run in runs]
         assert lost == [[], [], []]
 
@@ -204,9 +204,9 @@ def test_a_worker_whose_clock_is_two_hours_ahead_changes_nothing(house: House, s
         assert client.wait(run_id, timeout_seconds=240).successful_iterations == 4
         assert violations(client._runtime, run_id, calls_lost=0) == []
     assert {worker.rpartition(":")[2] for worker, _ in sweeps - {None}} == {str(ahead.pid)}
-    assert {one.attempt for one in iterations(house, run_id)} == {1}
-    assert len({one.worker for one in iterations(house, run_id)}) == 2
-    assert [one.stop() for one in (usual, ahead)] == [0, 0]
+    assert {iteration.attempt for iteration in iterations(house, run_id)} == {1}
+    assert len({iteration.worker for iteration in iterations(house, run_id)}) == 2
+    assert [worker.stop() for worker in (usual, ahead)] == [0, 0]
 
 
 def test_messages_of_other_versions_are_understood_or_refused(house: House, servers: Membership) -> None:
@@ -232,7 +232,9 @@ def test_messages_of_other_versions_are_understood_or_refused(house: House, serv
         send("enqueue", 1, narrative="digest", run_id="unknown", priority="high")
         send("enqueue", 1, narrative="digest", run_id="wrong", iterations="many")
         assert client.wait(run_id_for("old"), timeout_seconds=240).successful_iterations == 1
-        reasons = {one: client.wait(one, timeout_seconds=240).reason or "" for one in ("newer", "unknown", "wrong")}
+        reasons = {
+            run_id: client.wait(run_id, timeout_seconds=240).reason or "" for run_id in ("newer", "unknown", "wrong")
+        }
     assert "wire version 2, this worker supports up to 1; upgrade the workers before" in reasons["newer"]
     assert "unknown option priority" in reasons["unknown"]
     assert "iterations must be a whole number, not a string" in reasons["wrong"]

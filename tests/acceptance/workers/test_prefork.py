@@ -106,7 +106,7 @@ def test_it_ends_in_time_and_hands_back_what_its_children_hold(
         assert client.wait(run_id, timeout_seconds=240).successful_iterations == 1
         assert violations(client._runtime, run_id, calls_lost=1) == []
         with client._runtime.store.transaction() as tx:
-            assert [one.attempt for one in tx.iterations.of_run(run_id)] == [2]
+            assert [iteration.attempt for iteration in tx.iterations.of_run(run_id)] == [2]
 
 
 def test_a_deaf_one_says_so_and_ends(house: House, servers: Membership) -> None:

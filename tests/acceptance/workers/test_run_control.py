@@ -61,5 +61,5 @@ def test_after_a_confirmed_pause_no_call_begins_and_resume_pays_nothing_twice(
     assert Counter(gate.begun()).most_common(1)[0][1] == 1
     assert len(gate.begun()) == shown["ledger"]["requests"] == 160
     assert result.input_tokens + result.output_tokens == 80 * 100
-    actions = [(one["action"], one["reason"]) for one in shown["actions"]]
+    actions = [(action["action"], action["reason"]) for action in shown["actions"]]
     assert actions == [("pause now", "too dear"), ("resume", ""), *[("pause now", ""), ("resume", "")] * 2]

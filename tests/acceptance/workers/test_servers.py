@@ -24,7 +24,8 @@ GRAIN_SECONDS = 1.5
 def pid_of(house: House, service: str) -> int:
     """Once it runs, and has written it down."""
     return wait_until(
-        lambda: next(one for one in services.status(house.home) if one.name == service).pid or 0, f"a running {service}"
+        lambda: next(status for status in services.status(house.home) if status.name == service).pid or 0,
+        f"a running {service}",
     )
 
 
@@ -43,8 +44,8 @@ def test_a_run_survives_the_death_of_redis_and_of_postgres(house: House) -> None
     assert running.popen.wait(240) == 0, running.text()
     run = house.json("runs", "show", "latest", "--json")
     assert run["result"]["successful_iterations"] == 30
-    assert [one["number"] for one in run["iterations"]] == list(range(1, 31))
-    assert all(len(one["acts"]) == 1 for one in run["iterations"])
+    assert [iteration["number"] for iteration in run["iterations"]] == list(range(1, 31))
+    assert all(len(iteration["acts"]) == 1 for iteration in run["iterations"])
     assert "Traceback" not in running.text()
 
 
@@ -56,7 +57,7 @@ def test_a_worker_lives_on_when_redis_dies_while_it_performs(house: House) -> No
     worker = house.worker()
     run_id = house.run("run", "n.toml", "--detach").stdout.strip()
     with house.client() as client:
-        wait_until(lambda: {f"say {one}" for one in (5, 6, 7, 8)} <= set(gate.begun()), "four calls that wait")
+        wait_until(lambda: {f"say {number}" for number in (5, 6, 7, 8)} <= set(gate.begun()), "four calls that wait")
         os.kill(pid_of(house, "redis"), signal.SIGKILL)
         gate.open()
         assert client.wait(run_id, timeout_seconds=240).successful_iterations == 16

@@ -40,7 +40,7 @@ def test_forked_children_have_clients_of_their_own_and_keep_them(house: House) -
             assert client.wait(run_id, timeout_seconds=240).successful_iterations == rounds * CHILDREN
         for server in servers:
             assert server.statuses() == [200] * rounds * CHILDREN
-            assert len({one.port for one in server.received}) >= 2
+            assert len({call.port for call in server.received}) >= 2
             assert at_once(server) <= CHILDREN, "one for each child, and another in its place after a pause of seconds"
         assert worker.stop() == 0
 
@@ -48,11 +48,11 @@ def test_forked_children_have_clients_of_their_own_and_keep_them(house: House) -
 def at_once(server: FakeProvider) -> int:
     """How many connections were opened, but for those in the place of an earlier one that had long been idle."""
     uses: dict[int, list[float]] = {}
-    for one in server.received:
-        uses.setdefault(one.port, []).append(one.at)
+    for call in server.received:
+        uses.setdefault(call.port, []).append(call.at)
     last_uses: list[float] = []
     for begun, ended in sorted((min(moments), max(moments)) for moments in uses.values()):
-        given_up = [one for one in last_uses if one + KEPT_SECONDS <= begun]
+        given_up = [last_use for last_use in last_uses if last_use + KEPT_SECONDS <= begun]
         if given_up:
             last_uses.remove(given_up[0])
         last_uses.append(ended)

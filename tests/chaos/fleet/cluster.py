@@ -69,7 +69,7 @@ class Cluster:
         with self.runtime.store.engine.connect() as connection:
             sessions = [str(row[0]) for row in connection.execute(text(query))]
         with redis.Redis.from_url(self._membership.redis_url) as line:
-            return sessions + [one["name"] for one in line.client_list() if one["id"] != str(line.client_id())]
+            return sessions + [client["name"] for client in line.client_list() if client["id"] != str(line.client_id())]
 
     def _environ(self, number: int) -> dict[str, str]:
         return {
@@ -106,7 +106,7 @@ class Cluster:
         except SERVER_ERRORS:
             return None
         pid = str(name).rpartition(":")[2]
-        return next((one for one in self.workers if str(one.pid) == pid), None)
+        return next((worker for worker in self.workers if str(worker.pid) == pid), None)
 
     # Enqueuing
 
@@ -176,7 +176,7 @@ class Cluster:
     def of_pid(self, pid: int) -> Process:
         """Whose process that is; a child belongs to its worker."""
         group = os.getpgid(pid)
-        return next(one for one in (*self.workers, *self.enqueuers) if one.pid == group)
+        return next(worker for worker in (*self.workers, *self.enqueuers) if worker.pid == group)
 
     # Processes
 
@@ -219,7 +219,7 @@ class Cluster:
         return wait_until(lambda: self._running(name), f"a running {name}") or 0
 
     def _running(self, name: str) -> int | None:
-        found = next(one for one in services.status(self.house.home) if one.name == name)
+        found = next(service for service in services.status(self.house.home) if service.name == name)
         return found.pid if found.state == "running" else None
 
     def line(self) -> redis.Redis:
@@ -259,7 +259,7 @@ class Cluster:
 
     def log_lines(self, event: str) -> list[str]:
         """What all processes said of one kind of event."""
-        return [line for one in self.house.started for line in one.text().splitlines() if event in line]
+        return [line for process in self.house.started for line in process.text().splitlines() if event in line]
 
     def close(self) -> None:
         self.runtime.close()

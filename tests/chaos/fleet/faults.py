@@ -195,8 +195,8 @@ def discord_fails(cluster: Cluster, chance: random.Random, tags: list[str]) -> i
 def clock_jumps(cluster: Cluster, chance: random.Random, tags: list[str]) -> int:
     """All wall clocks of one worker or enqueuer, by two hours; they stay wrong until the next jump."""
     clients = [*cluster.workers, *cluster.enqueuers]
-    for one in clients:
-        cluster.set_clock(one, 0)
+    for client in clients:
+        cluster.set_clock(client, 0)
     cluster.set_clock(chance.choice(clients), chance.choice((-7200, 7200)))
     return 0
 

@@ -45,7 +45,7 @@ def violations(
     with runtime.store.transaction() as tx:
         run = tx.runs.get(run_id)
         iterations = tx.iterations.of_run(run_id)
-        acts = [act for one in iterations for act in tx.acts.of_iteration(run_id, one.number)]
+        acts = [act for iteration in iterations for act in tx.acts.of_iteration(run_id, iteration.number)]
     ledger = _rows(
         runtime, "select number, outcome, input_tokens, output_tokens from ledger where run_id = :run", run_id
     )
@@ -67,7 +67,7 @@ def violations(
 
 def _ends(run: Run, iterations: list[Iteration], scarce: bool, falls: bool) -> Iterator[str]:
     """I1: each iteration has one end, and the run counts them. One that `falls` has an iteration that can't succeed."""
-    statuses = Counter(one.status for one in iterations)
+    statuses = Counter(iteration.status for iteration in iterations)
     open_ones = set(statuses) - FINAL
     if run.status == "completed" and statuses != {"succeeded": run.iterations}:
         yield f"I1: completed, with {dict(statuses)} of {run.iterations}"
@@ -142,14 +142,14 @@ def _calls(
     for (number, _), count in world.answered(tag).items():
         answered[number] += count
     lost = 0
-    for one in iterations:
-        rows = Counter(str(row[1]) for row in ledger if row[0] == one.number)
-        spoken = sum(1 for act in acts if act.number == one.number and act.tries)
+    for iteration in iterations:
+        rows = Counter(str(row[1]) for row in ledger if row[0] == iteration.number)
+        spoken = sum(1 for act in acts if act.number == iteration.number and act.tries)
         if rows["settled"] != spoken:
-            yield f"I4: iteration {one.number} has {spoken} answers and {rows['settled']} settled calls"
-        if not spoken <= answered[one.number] <= rows["settled"] + rows["unknown"]:
-            yield f"I4: iteration {one.number}: the provider answered {answered[one.number]} calls of {dict(rows)}"
-        lost += max(0, rows["unknown"] - (one.attempt - (one.status == "succeeded")))
+            yield f"I4: iteration {iteration.number} has {spoken} answers and {rows['settled']} settled calls"
+        if not spoken <= answered[iteration.number] <= rows["settled"] + rows["unknown"]:
+            yield f"I4: iteration {iteration.number}: the provider answered {answered[iteration.number]} calls of {dict(rows)}"
+        lost += max(0, rows["unknown"] - (iteration.attempt - (iteration.status == "succeeded")))
     if lost > unanswered:
         yield f"I4: {lost} calls of unknown outcome more than lost attempts; {unanswered} were left without an answer"
 
@@ -161,15 +161,15 @@ def _effects(runtime: Runtime, world: World, tag: str, run_id: str, iterations: 
     that an iteration was lost before making may have been made by another one.
     """
     channels, messages = world.channels(tag), world.messages(tag)
-    done = [f"{tag} {one.number}" for one in iterations if one.status == "succeeded"]
+    done = [f"{tag} {iteration.number}" for iteration in iterations if iteration.status == "succeeded"]
     texts = Counter(_name(content) for _, content in messages)
     if len(channels) > 1 or (done and not channels):
         yield f"I4: there are {len(channels)} channels {tag}"
-    if [one for one, count in texts.items() if count > 1] or set(done) - set(texts):
+    if [text for text, count in texts.items() if count > 1] or set(done) - set(texts):
         yield f"I4: messages {dict(texts)} for {done}"
     query = "select number, command, status, output ->> 'id' from effects where run_id = :run"
     rows = _rows(runtime, query, run_id)
-    succeeded = {one.number for one in iterations if one.status == "succeeded"}
+    succeeded = {iteration.number for iteration in iterations if iteration.status == "succeeded"}
     made = {row[1] for row in rows if row[2] == "done"}
     left = {(row[0], row[1]) for row in rows if row[1:3] == ("channels.create", "failed") and row[1] in made}
     unclear = [row for row in rows if row[0] in succeeded and row[2] != "done" and row[:2] not in left]
@@ -201,12 +201,12 @@ def limits_passed(
         assert isinstance(at, datetime)
         draws[tuple(what)].append(at.timestamp() * 1000)
     arrivals, late, found = [], 0, []
-    for one in world.calls(model):
-        known = draws[asked_of(one)]
-        at_ms = arrived_ms(one)
+    for call in world.calls(model):
+        known = draws[asked_of(call)]
+        at_ms = arrived_ms(call)
         before = bisect_right(known, at_ms + 5)
         if not before:
-            found.append(f"I2: a call without a draw: {asked_of(one)}")
+            found.append(f"I2: a call without a draw: {asked_of(call)}")
         elif at_ms - known[before - 1] > GUARD_MS:
             late += 1
         else:
@@ -227,7 +227,11 @@ def most_in_any_interval(moments_ms: list[float], period_ms: float) -> int:
 def audit_violations(runtime: Runtime, since: datetime) -> list[str]:
     """I2, by the ledger: what `botticelli budget audit` says."""
     windows = audited(runtime, since)["windows"]
-    return [f"I2: {one['scope']} {one['window']}: {one['violations']}" for one in windows if one["violations"]]
+    return [
+        f"I2: {window['scope']} {window['window']}: {window['violations']}"
+        for window in windows
+        if window["violations"]
+    ]
 
 
 def secrets_in(folder: Path) -> list[str]:
@@ -242,7 +246,7 @@ def _holds(file: Path, secrets: tuple[bytes, ...]) -> bool:
         data = file.read_bytes()
     except FileNotFoundError:  # a server has just removed it
         return False
-    return any(one in data for one in secrets)
+    return any(secret in data for secret in secrets)
 
 
 def held(runtime: Runtime, model: str) -> list[str]:

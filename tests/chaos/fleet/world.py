@@ -92,48 +92,58 @@ class World:
     def calls(self, model: str) -> list[Received]:
         """All requests to a model, whatever was answered."""
         with self.provider._lock:
-            return [one for one in self.provider.received if one.body.get("model") == model]
+            return [call for call in self.provider.received if call.body.get("model") == model]
 
     def answered(self, tag: str) -> Counter[tuple[int, str]]:
         """How often each prompt was answered: by iteration and act."""
         with self.provider._lock:
-            asked = [asked_of(one) for one in self.provider.received if one.status == OK]
+            asked = [asked_of(call) for call in self.provider.received if call.status == OK]
         return Counter((number, act) for whose, act, number in asked if whose == tag)
 
     def messages(self, tag: str) -> list[tuple[str, str]]:
         """Id and text of each message in the channels of that name."""
         data = self.discord.world.data.messages
-        return [(key, one["content"]) for channel in self.channels(tag) for key, one in data.get(channel, {}).items()]
+        return [
+            (key, message["content"])
+            for channel in self.channels(tag)
+            for key, message in data.get(channel, {}).items()
+        ]
 
     def pings(self, tag: str) -> list[str]:
         """What messages were sent with that could have pinged somebody."""
         channels = set(self.channels(tag))
-        sent = [one for one in list(self.discord.requests) if one.method == "POST" and one.path.endswith("/messages")]
-        mine = [one.body for one in sent if one.path.split("/")[-2] in channels]
+        sent = [
+            request
+            for request in list(self.discord.requests)
+            if request.method == "POST" and request.path.endswith("/messages")
+        ]
+        mine = [request.body for request in sent if request.path.split("/")[-2] in channels]
         return [
-            str(one.get("allowed_mentions")) for one in mine if (one.get("allowed_mentions") or {}).get("parse") != []
+            str(body.get("allowed_mentions"))
+            for body in mine
+            if (body.get("allowed_mentions") or {}).get("parse") != []
         ]
 
     def heard(self, tag: str) -> list[str]:
         """What stood before the last prompt of each iteration: what earlier acts brought."""
         with self.provider._lock:
-            calls = [one for one in self.provider.received if one.status == OK]
-        last = [one for one in calls if asked_of(one)[:2] == (tag, "end")]
-        return ["\n".join(str(message["content"]) for message in one.body["messages"]) for one in last]
+            calls = [call for call in self.provider.received if call.status == OK]
+        last = [call for call in calls if asked_of(call)[:2] == (tag, "end")]
+        return ["\n".join(str(message["content"]) for message in call.body["messages"]) for call in last]
 
     def channels(self, tag: str) -> list[str]:
-        return [one["id"] for one in self.discord.channels(tag)]
+        return [channel["id"] for channel in self.discord.channels(tag)]
 
 
-def asked_of(one: Received) -> tuple[str, str, int]:
+def asked_of(call: Received) -> tuple[str, str, int]:
     """Tag, act and iteration; what earlier acts brought may stand before the prompt."""
-    words, tag, number = PROMPT.findall(str(one.body["messages"][-1]["content"]))[-1]
+    words, tag, number = PROMPT.findall(str(call.body["messages"][-1]["content"]))[-1]
     return tag, PROMPTS[words], int(number)
 
 
-def arrived_ms(one: Received) -> float:
+def arrived_ms(call: Received) -> float:
     """By the clock of this machine, which is that of its Redis as well."""
-    return (one.at + time.time() - time.monotonic()) * 1000
+    return (call.at + time.time() - time.monotonic()) * 1000
 
 
 @contextmanager
