@@ -31,7 +31,8 @@ from tests.support.waiting import wait_until
 ROOT = Path(__file__).parents[2]
 PAGES = {str(page.relative_to(ROOT)): page for page in (*sorted(ROOT.glob("*.md")), *sorted(ROOT.glob("docs/**/*.md")))}
 TEXTS = {name: page.read_text(encoding="utf-8") for name, page in PAGES.items()}
-PROGRAMS = ("botticelli", "celery", "python", "curl")
+PROGRAMS = ("botticelli", "celery", "python", "curl", "until")
+"""First words of the commands that are run; a command that begins otherwise is only shown."""
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 FILE = re.compile(r"# (\S+\.(?:toml|py|csv|jsonl))\n")
 DATA = (".csv", ".jsonl")
