@@ -14,7 +14,7 @@ SPREAD_DAYS = 1
 _AT = f"now() - make_interval(secs => {SPREAD_DAYS} * 86400.0 * (1 - copy::float / :copies))"
 _RUN = "lpad(to_hex(copy), 8, '0') || substr(id, 9)"
 _OF_RUN = "lpad(to_hex(copy), 8, '0') || substr(run_id, 9)"
-_MOMENTS = ("created_at", "started_at", "finished_at", "drawn_at", "settled_at")
+_MOMENTS = ("created_at", "started_at", "finished_at", "drawn_at", "settled_at", "recorded_at")
 _OWN: Mapping[Table, dict[str, str]] = {
     runs: {"id": _RUN, "narrative": "narrative || '_' || copy % 5"},
     iterations: {"run_id": _OF_RUN},

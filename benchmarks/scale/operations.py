@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
+from threading import Event
 
 from botticelli.carousel import EnqueueRequest, enqueue
 from botticelli.monitoring.budget_scopes import known_scopes
+from botticelli.monitoring.metrics.exporter import MetricsExporter
 from botticelli.narrative import parse_narrative
 from botticelli.runtime.process import Runtime
 from botticelli.statuses import UNFINISHED
@@ -22,6 +24,7 @@ estimated_tokens_per_iteration = 100
 [acts]
 write = "Say hello {{iteration}}"
 """
+PAUSE_SECONDS = 0.05
 Operation = Callable[[], object]
 
 
@@ -31,10 +34,19 @@ def enqueued(runtime: Runtime, iterations: int, concurrency: int = 8) -> str:
     return enqueue(runtime, parse_narrative(toml, source="scale", folder=None), "scale", EnqueueRequest()).run.id
 
 
+def counted_exporter(runtime: Runtime) -> MetricsExporter:
+    """Return an exporter of a fleet whose history is counted, as it is after the first pages."""
+    exporter, pause = MetricsExporter(runtime, cache_seconds=0.0, margin_seconds=0.0), Event()
+    while not exporter.count():
+        pause.wait(PAUSE_SECONDS)  # until no transaction is open that began before
+    return exporter
+
+
 def operations(runtime: Runtime) -> Mapping[str, Operation]:
     """Return the operations by name. They change nothing that another one would see, but `enqueue`."""
     queued = enqueued(runtime, 8)
     hour_ago = datetime.now(UTC) - timedelta(hours=1)
+    exporter = counted_exporter(runtime)
 
     def reading(read: Callable[[Transaction], object]) -> Operation:
         def run() -> object:
@@ -67,4 +79,5 @@ def operations(runtime: Runtime) -> Mapping[str, Operation]:
         "budget": lambda: known_scopes(runtime),
         "estimate": reading(lambda tx: tx.ledger.past_usage("scale_2", "write", "echo/echo", 0.9)),
         "sweep": reading(sweep),
+        "page of metrics": exporter.page,
     }

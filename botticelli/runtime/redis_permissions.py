@@ -28,6 +28,7 @@ COMMANDS: tuple[tuple[str, ...], ...] = (
     ("HSETNX", "{key}", "a", "1"),
     ("HGET", "{key}", "a"),
     ("HMGET", "{key}", "a"),
+    ("HGETALL", "{key}"),
     ("HDEL", "{key}", "a"),
     ("HEXISTS", "{key}", "a"),
     ("HINCRBY", "{key}", "a", "1"),

@@ -30,8 +30,10 @@ GATE = "lib_gate"
 SEED = "seed"
 SERVER = "server"
 """Scripts without the gate, which asks for them. `server` needs no library either."""
+REFUSALS = "refusals"
+"""Sent by the exporter of metrics alone: no library, and not registered."""
 SCRIPTS = ("reserve", "draw", "settle", "release", "renew", "charge", "block", "widen", "warm", "usage", SEED, SERVER)
-FILES = (CALL, *SHORT_WAYS.values(), *LIBRARIES, GATE, *SCRIPTS)
+FILES = (CALL, *SHORT_WAYS.values(), *LIBRARIES, GATE, *SCRIPTS, REFUSALS)
 
 
 @cache
@@ -40,7 +42,7 @@ def source(name: str) -> str:
     short_way = [SHORT_WAYS[name]] if name in SHORT_WAYS else []
     gate = [] if name == SEED else [GATE]
     folder = files("botticelli.budget.redis") / "lua"
-    parts = [name] if name == SERVER else [CALL, *short_way, *LIBRARIES, *gate, name]
+    parts = [name] if name in (SERVER, REFUSALS) else [CALL, *short_way, *LIBRARIES, *gate, name]
     return "\n".join((folder / f"{part}.lua").read_text("utf-8") for part in parts)
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry
@@ -12,6 +13,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.metrics_core import Metric
 from redis.exceptions import RedisError
 
+from botticelli.budget.redis.refusal_counts import take_refusals
 from botticelli.monitoring.metrics.fleet_figures import FleetFigures
 from botticelli.monitoring.metrics.metric_catalogue import edges
 from botticelli.monitoring.metrics.series import NameCap, counted, gauged
@@ -40,14 +42,16 @@ class MetricsExporter:
         self._cache_seconds = cache_seconds
         self._lock = threading.Lock()
         self._page = b""
-        self._made_at: float | None = None
+        self._fresh_until = 0.0
+        self._opens_after = math.inf
+        """Seconds from the last page until a shut budget opens, after which the page is no longer true."""
 
     def page(self) -> bytes:
         """Return the page in the text format of Prometheus. Raises the errors of an absent Postgres."""
         with self._lock:
-            if self._made_at is None or time.monotonic() - self._made_at >= self._cache_seconds:
+            if time.monotonic() >= self._fresh_until:
                 self._page = self._make()
-                self._made_at = time.monotonic()
+                self._fresh_until = time.monotonic() + min(self._cache_seconds, self._opens_after)
             return self._page
 
     def count(self) -> bool:
@@ -55,11 +59,19 @@ class MetricsExporter:
         deadline = time.monotonic() + COUNT_SECONDS
         with self._runtime.store.transaction() as tx:
             until = self._horizon.advance(tx.metrics.sample())
+            tx.metrics.add("botticelli_budget_refusals", self._refusals())
         is_done = False
         while until is not None and not is_done and time.monotonic() < deadline:
             with self._runtime.store.transaction() as tx:
                 is_done = not tx.metrics.lock() or tx.metrics.fold(until, edges())
         return is_done
+
+    def _refusals(self) -> Mapping[tuple[str, str], int]:
+        """Take the refusals that Redis has counted. Those of seconds are lost if Postgres goes away at this moment."""
+        try:
+            return take_refusals(self._runtime.redis, self._runtime.settings.redis.prefix)
+        except RedisError:
+            return {}
 
     def collect(self) -> Iterator[Metric]:
         """Yield all metrics, for a registry of prometheus_client."""
@@ -73,6 +85,7 @@ class MetricsExporter:
             figures.set("botticelli_server_up", float(self._add_redis(figures, tx)), "redis")
         figures.set("botticelli_collect_seconds", time.monotonic() - started)
         cap = NameCap()
+        self._opens_after = figures.value("botticelli_next_admission_seconds") or math.inf
         yield from counted(totals, cap)
         yield from gauged(figures.figures, cap)
 

@@ -28,7 +28,7 @@ class FleetFigures:
         self.figures[metric][labels] = value
 
     def value(self, metric: str) -> float:
-        return self.figures[metric].get((), 0.0)
+        return self.figures.get(metric, {}).get((), 0.0)
 
     def add_rows(self, tx: Transaction) -> None:
         """Add what is open now."""

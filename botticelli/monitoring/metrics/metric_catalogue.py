@@ -66,7 +66,7 @@ COUNTERS = (
     ),
     _counter("botticelli_cost_usd", "Cost of calls in US dollars, by the price that the answer names.", MODEL),
     _counter("botticelli_cost_unknown_calls", "Answered calls whose cost is unknown, since their price is."),
-    _counter("botticelli_budget_refusals", "Refusals of the Budget that made a run wait.", WINDOW),
+    _counter("botticelli_budget_refusals", "Refusals of the Budget: each time that one was given.", WINDOW),
     _counter("botticelli_effects_finished", "Effects that ended: done, failed or unknown.", ("platform", "status")),
     _counter("botticelli_firings", "Nominal times of schedules, by what they came to.", ("action",), _each("started")),
     _counter(

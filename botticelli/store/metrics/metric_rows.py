@@ -127,6 +127,17 @@ class MetricRows:
         until: datetime | None = self._connection.execute(query).scalar()
         return until
 
+    def add(self, metric: str, counts: Mapping[tuple[str, str], int]) -> None:
+        """Add counts, by the values of two labels, to the totals of a counter."""
+        rows = [
+            {"metric": metric, "labels": list(labels), "bucket": -1, "value": n} for labels, n in sorted(counts.items())
+        ]
+        if rows:
+            query = insert(metric_totals)
+            added = {"value": metric_totals.c.value + query.excluded.value}
+            keys = ["metric", "labels", "bucket"]
+            self._connection.execute(query.on_conflict_do_update(index_elements=keys, set_=added), rows)
+
     def totals(self) -> list[Total]:
         """List all totals, those first that were first counted."""
         columns = (metric_totals.c[name] for name in ("metric", "labels", "bucket", "value"))

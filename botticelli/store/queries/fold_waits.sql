@@ -1,9 +1,11 @@
--- Adds refusals that made runs wait, and waits that have ended, to the totals of metrics; deletes the rows that it has added.
+-- Adds waits that have ended to the totals of metrics, and refusals that Redis was not asked about, which counts its own (see
+-- refusals.lua): of paused scopes, and of caps of runs. Deletes the rows of all waits.
 -- in: wait_edges: the upper bounds of the buckets, negated, ascending
 with ended as (
     delete from budget_waits returning scope, "window", waited_seconds
 ), points (metric, labels, bucket, value) as (
-    select 'botticelli_budget_refusals', array[scope, "window"], -1, 1 from ended where waited_seconds is null
+    select 'botticelli_budget_refusals', array[scope, "window"], -1, 1 from ended
+    where waited_seconds is null and ("window" = 'paused' or scope = 'run')
     union all
     select 'botticelli_budget_wait_seconds', array[]::text[],
            cardinality(cast(:wait_edges as float[])) - width_bucket(-waited_seconds, cast(:wait_edges as float[])), 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -10,7 +11,7 @@ from decimal import Decimal
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from botticelli.budget import Ticket
+from botticelli.budget import BLOCKED, Amounts, Ticket
 from botticelli.monitoring.metrics.exporter import MetricsExporter
 from botticelli.monitoring.metrics.metric_catalogue import CATALOGUE
 from botticelli.runtime.process import Runtime
@@ -117,8 +118,10 @@ def test_rows_of_a_transaction_that_commits_late_are_counted(priced: Callable[..
 
 
 def test_iterations_of_a_budget_that_is_shut_are_admissible_when_it_opens(runtime: Runtime) -> None:
+    """The page that said 0 is kept for a minute, and yet the number is there within 5 s of the opening."""
     scope = runtime.scopes.of(runtime.drivers.resolve("echo/echo"))
-    exporter = exporter_of(runtime)
+    exporter = MetricsExporter(runtime, cache_seconds=60.0, margin_seconds=0.0)
+    opens_at = time.monotonic() + 1.5
     runtime.budget.block_until(scope, 1500)
     run = start(runtime, narrative_text(10, concurrency=4, on_budget_exhausted="wait"))
     shut = read(exporter)
@@ -129,12 +132,31 @@ def test_iterations_of_a_budget_that_is_shut_are_admissible_when_it_opens(runtim
     opened = wait_until(
         lambda: (page := read(exporter)) and value(page, "botticelli_admissible_iterations") and page, "it to open"
     )
+    assert 0 <= time.monotonic() - opens_at < 5
     assert value(opened, "botticelli_admissible_iterations") == 4
     assert value(opened, "botticelli_runs", status="waiting") == 1
     perform_all(runtime, run.id)
-    done = read(exporter)
+    done = read(exporter_of(runtime))
     assert (run_of(runtime, run.id).status, value(done, "botticelli_admissible_iterations")) == ("completed", 0)
     assert value(done, "botticelli_budget_wait_seconds_count") == 1
+
+
+def test_each_refusal_is_counted_once_by_two_exporters(make_runtime: MakeRuntime) -> None:
+    """Of charges, and of a run that ends for it: none of them makes a run wait."""
+    tier = json.dumps({"small": {"windows": [{"metric": "requests", "limit": 1, "period_seconds": 86400}]}})
+    runtime = make_runtime(providers__echo__default_tier="small", providers__echo__tiers=tier)
+    perform_all(runtime, start(runtime, narrative_text(1)).id)
+    scope = runtime.scopes.of(runtime.drivers.resolve("echo/echo"))
+    assert [runtime.budget.charge(scope, Amounts(requests=1)) is None for _ in range(2)] == [False, False]
+    assert start(runtime, narrative_text(1)).status == "budget_exhausted"
+    exporters = exporter_of(runtime), exporter_of(runtime)
+    labels = {"scope": scope.name, "window": scope.windows[0].name}
+    pages = [read(exporter) for exporter in (*exporters, *exporters)]
+    assert [value(page, "botticelli_budget_refusals_total", **labels) for page in pages] == [3] * 4
+    runtime.budget.block_until(scope, 60_000)
+    runtime.budget.charge(scope, Amounts(tokens=1))
+    labels["window"] = BLOCKED
+    assert value(read(exporters[1]), "botticelli_budget_refusals_total", **labels) == 1
 
 
 def test_admissible_iterations_are_those_that_the_windows_have_room_for(make_runtime: MakeRuntime) -> None:

@@ -24,12 +24,14 @@ from botticelli.budget import (
     Window,
     nothing_charged,
 )
+from botticelli.budget.redis.refusal_counts import take_refusals
 from botticelli.budget.redis.scripts import FILES, SCRIPTS
 from botticelli.errors import InvalidInput, ServiceUnavailable
 from botticelli.testing.budget_cases.clock import ManualClock
 
 EPOCH = "{botticelli}:budget:epoch"
 SERVER = "{botticelli}:budget:server"
+REFUSALS = "{botticelli}:budget:refusals"
 SCOPE = Scope("model", (Window("tokens", 100, 60), Window("requests", 10, 3600)))
 
 
@@ -52,7 +54,7 @@ def test_all_keys_are_in_one_hash_slot_and_under_the_prefix(client: FakeRedis) -
     assert keys(client) == expected | {"{mine}:budget:epoch", "{mine}:budget:server"}
 
 
-def test_looking_and_being_refused_leave_no_key_behind(client: FakeRedis) -> None:
+def test_looking_and_being_refused_leave_nothing_but_a_count_behind(client: FakeRedis) -> None:
     budget = RedisBudget(client, reseed=nothing_charged)
     budget.usage(Scope("elsewhere"))
     client.set(EPOCH, 0)
@@ -63,6 +65,9 @@ def test_looking_and_being_refused_leave_no_key_behind(client: FakeRedis) -> Non
     budget.settle("t", "d", SCOPE, None)
     budget.renew("t", [SCOPE], 60)
     budget.release("t", [SCOPE])
+    assert keys(client) == {EPOCH, SERVER, REFUSALS}
+    assert 0 < client.ttl(REFUSALS) <= 86_400
+    assert take_refusals(client, "botticelli") == {("model", SCOPE.windows[0].name): 3}
     assert keys(client) == {EPOCH, SERVER}
 
 
