@@ -31,7 +31,7 @@ def require_extra() -> None:
 def listen(host: str, port: int) -> socket.socket:
     """Bind and listen. BotticelliError when the address is taken or is none of this machine."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    server = socket.socket(family, socket.SOCK_STREAM)
+    server = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         server.bind((host, port))
