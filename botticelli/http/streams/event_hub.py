@@ -6,21 +6,23 @@ says of all of them once a second, in one query; only runs that have changed are
 
 from __future__ import annotations
 
+import json
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 
 from redis.exceptions import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 
 from botticelli.errors import ServiceUnavailable
-from botticelli.http.streams.subscription import Subscription
+from botticelli.http.streams.subscription import Delivery, Subscription
 from botticelli.monitoring.watch import Watcher
 from botticelli.runtime.process import Runtime
 from botticelli.store import Transaction
 from botticelli.telemetry.events import Event
 from botticelli.telemetry.log import logger
+from botticelli.telemetry.plain_values import plain
 
 POLL_SECONDS = 0.25
 COMPARE_SECONDS = 1.0
@@ -119,17 +121,18 @@ class EventHub:
     def _begin(self, beginners: Iterable[Subscription]) -> None:
         """Send each new stream what is past, up to where the others are, so that nothing is missed and nothing doubled."""
         for subscription in beginners:
-            past: list[tuple[str, list[Event], bool]] = []
+            past: list[Delivery] = []
             with self._runtime.store.transaction() as tx:
                 tx.freeze()
                 self._read(tx, [run for run in subscription.runs if run in self._watchers])
                 for run in subscription.runs:
                     replay = self._replay(tx, run, subscription.since)
                     update = replay.look(tx)
-                    past.append((run, update.events, update.run is None or update.run.is_final))
+                    has_ended = update.run is None or update.run.is_final
+                    past.append(encoded(update.events, frozenset({run} if has_ended else ())))
                     self._watchers[run] = replay.continue_for_all()
-            for run, events, has_ended in past:
-                subscription.deliver(events, replayed=run, has_ended=has_ended)
+            for delivery in past:
+                subscription.replay(delivery)
             with self._lock:
                 if subscription in self._new:
                     self._new.remove(subscription)
@@ -150,9 +153,10 @@ class EventHub:
         for run in runs:
             watcher = self._watchers.get(run)
             events = watcher.look(tx).events if watcher else []
-            for subscription in subscriptions if events else ():
-                if run in subscription.runs:
-                    subscription.deliver(events)
+            if events:
+                ended = frozenset(event.run_id for event in events if event.event == "run_finished")
+                watching = [subscription for subscription in subscriptions if run in subscription.runs]
+                Subscription.deliver(watching, encoded(events, ended))
 
     def _stirred(self) -> set[str]:
         """Wait for a moment for an event in the Redis streams of the watched runs, and return the runs of those that came."""
@@ -188,3 +192,14 @@ class EventHub:
         for run in self._watchers.keys() - watched:
             self._watchers.pop(run)
             self._marks.pop(run, None)
+
+
+def encoded(events: Sequence[Event], ended: frozenset[str] = frozenset()) -> Delivery:
+    """Return events as server-sent ones. An event that can't be resumed from has no id."""
+    return Delivery([_frame(event) for event in events], ended)
+
+
+def _frame(event: Event) -> bytes:
+    data = json.dumps(plain(event.as_json()), separators=(",", ":"))
+    known = f"id: {event.id}\n" if event.id else ""
+    return f"{known}event: {event.event}\ndata: {data}\n\n".encode()

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from typing import Any
 
 from starlette.responses import Response
 
 from botticelli.http.streams.event_hub import EventHub
 from botticelli.http.streams.subscription import Subscription
-from botticelli.telemetry.events import Event
-from botticelli.telemetry.plain_values import plain
 
 HEARTBEAT_SECONDS = 15.0
 RETRY_MS = 3000
@@ -43,27 +40,17 @@ class EventStream(Response):
 
     async def _pump(self, send: Any) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
-        await _send(send, f"retry: {RETRY_MS}\n\n")
+        await _send(send, b"retry: %d\n\n" % RETRY_MS)
         while True:
-            event = await self._subscription.next(HEARTBEAT_SECONDS)
-            if event is not None:
-                await _send(send, frame(event))
-            elif self._subscription.is_closed:
-                await _send(send, "event: end\ndata: {}\n\n", more=False)
+            frames = await self._subscription.next(HEARTBEAT_SECONDS)
+            if not frames and self._subscription.is_closed:
+                await _send(send, b"event: end\ndata: {}\n\n", more=False)
                 return
-            else:
-                await _send(send, ":\n\n")
+            await _send(send, frames or b":\n\n")
 
 
-def frame(event: Event) -> str:
-    """Return an event as its lines. What can't be resumed from has no id."""
-    data = json.dumps(plain(event.as_json()), separators=(",", ":"))
-    known = f"id: {event.id}\n" if event.id else ""
-    return f"{known}event: {event.event}\ndata: {data}\n\n"
-
-
-async def _send(send: Any, text: str, *, more: bool = True) -> None:
-    await send({"type": "http.response.body", "body": text.encode(), "more_body": more})
+async def _send(send: Any, data: bytes, *, more: bool = True) -> None:
+    await send({"type": "http.response.body", "body": data, "more_body": more})
 
 
 async def _gone(receive: Any) -> None:

@@ -1,15 +1,23 @@
-"""The events that one stream has still to send; a stream that is too slow loses its place and comes back."""
+"""The frames that one stream has still to send; a stream that is too slow loses its place and comes back."""
 
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-
-from botticelli.telemetry.events import Event
+from dataclasses import dataclass
 
 QUEUE_LENGTH = 256
+AT_ONCE = 10
+"""Streams that are served in one turn of the loop: requests that wait come in between."""
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """Events as they are sent, encoded once for all streams. `ended` are the runs that they end."""
+
+    frames: Sequence[bytes]
+    ended: frozenset[str] = frozenset()
 
 
 class Subscription:
@@ -28,47 +36,63 @@ class Subscription:
         self.is_closed = False
         self.on_overflow: Callable[[], object] = lambda: None
         self._open: set[str] = set(runs)
-        self._events: deque[Event] = deque()
+        self._frames: list[bytes] = []
         self._loop = asyncio.get_running_loop()
         self._changed = asyncio.Event()
 
-    def deliver(self, events: Sequence[Event], *, replayed: str | None = None, has_ended: bool = False) -> None:
-        """Hand over events, from any thread. `replayed` is the run whose past they are, `has_ended` whether it is over."""
-        with suppress(RuntimeError):  # the loop has ended, and the stream with it
-            self._loop.call_soon_threadsafe(self._take, events, replayed, has_ended)
+    def replay(self, delivery: Delivery) -> None:
+        """Hand over the past of a run, from any thread."""
+        self._call(self._take, delivery, True)
+
+    @staticmethod
+    def deliver(subscriptions: Sequence[Subscription], delivery: Delivery) -> None:
+        """Hand over what is new to streams of one loop, from any thread."""
+        if subscriptions:
+            subscriptions[0]._call(_take_in_turns, list(subscriptions), delivery)
 
     def end(self) -> None:
         """Close the stream, from any thread."""
-        with suppress(RuntimeError):
-            self._loop.call_soon_threadsafe(self.close)
+        self._call(self.close)
 
     def close(self) -> None:
         self.is_closed = True
         self._changed.set()
 
-    async def next(self, timeout_seconds: float) -> Event | None:
-        """Return the next event; None when none came in time, or the stream is closed and all is sent."""
-        if not self._events and not self.is_closed:
+    async def next(self, timeout_seconds: float) -> bytes:
+        """Return what is to be sent; nothing when nothing came in time, or the stream is closed and all is sent."""
+        if not self._frames and not self.is_closed:
             self._changed.clear()
             try:
                 async with asyncio.timeout(timeout_seconds):
                     await self._changed.wait()
             except TimeoutError:
-                return None
-        return self._events.popleft() if self._events else None
+                return b""
+        frames, self._frames = self._frames, []
+        return b"".join(frames)
 
-    def _take(self, events: Sequence[Event], replayed: str | None, has_ended: bool) -> None:
+    def _call(self, function: Callable[..., object], *arguments: object) -> None:
+        with suppress(RuntimeError):  # the loop has ended, and the stream with it
+            self._loop.call_soon_threadsafe(function, *arguments)
+
+    def _take(self, delivery: Delivery, is_past: bool = False) -> None:
         if self.is_closed:
             return
-        if replayed is None and len(self._events) + len(events) > QUEUE_LENGTH:
-            self._events.clear()
+        if not is_past and len(self._frames) + len(delivery.frames) > QUEUE_LENGTH:
+            self._frames.clear()
             self.close()
             self.on_overflow()
             return
-        self._events.extend(events)
-        ended = {replayed} if has_ended else {event.run_id for event in events if event.event == "run_finished"}
-        self._open -= ended
+        self._frames.extend(delivery.frames)
+        self._open -= delivery.ended
         if not self._open and not self.is_endless:
             self.is_closed = True
-        if self._events or self.is_closed:
+        if self._frames or self.is_closed:
             self._changed.set()
+
+
+def _take_in_turns(subscriptions: Sequence[Subscription], delivery: Delivery) -> None:
+    """Let some streams take a delivery, and the others in the next turns of the loop."""
+    for subscription in subscriptions[:AT_ONCE]:
+        subscription._take(delivery)
+    if later := subscriptions[AT_ONCE:]:
+        asyncio.get_running_loop().call_soon(_take_in_turns, later, delivery)

@@ -15,6 +15,7 @@ from botticelli.carousel import cancel, pause, resume
 from botticelli.carousel.enqueuing.from_wire import enqueue_named
 from botticelli.carousel.enqueuing.request_options import options_of_request
 from botticelli.http.streams import event_hub
+from botticelli.http.streams.event_hub import encoded
 from botticelli.http.streams.subscription import QUEUE_LENGTH, Subscription
 from botticelli.runtime.process import Runtime
 from botticelli.security.access_tokens import create_token, revoke_token
@@ -137,9 +138,9 @@ def test_stream_that_is_too_slow_is_closed_and_keeps_nothing() -> None:
     async def fill() -> Subscription:
         slow = Subscription(["r"], 0)
         for number in range(QUEUE_LENGTH + 1):
-            slow.deliver([Event("act_finished", "r", id=number + 1)])
+            Subscription.deliver([slow], encoded([Event("act_finished", "r", id=number + 1)]))
         await asyncio.sleep(0)
         return slow
 
     slow = asyncio.run(fill())
-    assert slow.is_closed and not slow._events
+    assert slow.is_closed and not slow._frames
