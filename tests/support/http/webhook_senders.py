@@ -219,7 +219,7 @@ def time_that_is_none(webhook: Sent, chance: random.Random) -> Sent:
             "now",
             "-1",
             f"{NOW}.0",
-            f" {NOW} ",
+            f"{NOW // 1000} {NOW % 1000:03}",
             "1e9",
             "9" * 40,
             "0x6b49d200",
