@@ -23,7 +23,7 @@ SAME_NAMES = {
 }
 """Names that two modules may share, each with the reason: the same thing on two sides."""
 PRODUCTION = ("botticelli/", "workers/", "tasks/")
-WORDED = (*PRODUCTION, "benchmarks/", "celeryconfig.py")
+WORDED = (*PRODUCTION, "benchmarks/", "celeryconfig.py", "tests/")
 """Files whose names and docstrings are checked."""
 VAGUE_NAMES = frozenset({"one", "found", "asked", "wanted", "told", "kept"})
 WRONG_OPENINGS = ("Of ", "Who ", "Those ", "What ", "So ")
@@ -139,11 +139,12 @@ def main() -> int:
     """Print every problem; return the exit code."""
     tracked = [name for name in _git("ls-files", "*.py", "*.lua").splitlines() if (ROOT / name).is_file()]
     present = [name for name in tracked if not name.startswith("tests/")]
+    texts = {name: (ROOT / name).read_text(encoding="utf-8") for name in tracked}
     problems = [*check_folders(name for name in tracked if not name.startswith(GENERATED_FOLDERS))]
     problems += check_names(present)
     for name in present:
-        text = (ROOT / name).read_text(encoding="utf-8")
-        problems += check_file(name, text)
+        problems += check_file(name, texts[name])
+    for name, text in texts.items():
         problems += check_words(name, text)
     problems += check_glossary((ROOT / "docs" / "glossary.md").read_text(encoding="utf-8"))
     problems += check_subjects(_git("log", "--no-merges", "--format=%h %s", f"{FIRST_CHECKED}..HEAD"))

@@ -84,15 +84,15 @@ def blocks(page: str, *languages: str) -> list[tuple[str, str]]:
 
 
 def commands(text: str) -> list[Command]:
-    found: list[Command] = []
+    listed: list[Command] = []
     for line in text.splitlines():
         if line.startswith("$ "):
-            found.append(Command(line[2:]))
+            listed.append(Command(line[2:]))
         elif code := EXIT_CODE.fullmatch(line):
-            found[-1].exit_code = int(code[1])
+            listed[-1].exit_code = int(code[1])
         elif line.strip() and line != "…":
-            found[-1].shown.append(line)
-    return found
+            listed[-1].shown.append(line)
+    return listed
 
 
 PLAYED = [
@@ -204,8 +204,8 @@ def test_toml_loads(page: str, tmp_path: Path) -> None:
     for number, (_, text) in enumerate(blocks(page, "toml")):
         tables = tomllib.loads(text)
         if {"act", "acts"} & tables.keys():
-            found = parse_all(text, source=page, folder=tmp_path if data else None, environment=environment)
-            assert found and found[0].warnings == ()
+            narratives = parse_all(text, source=page, folder=tmp_path if data else None, environment=environment)
+            assert narratives and narratives[0].warnings == ()
         elif "project" not in tables:
             file = tmp_path / f"{number}.toml"
             file.write_text(text, encoding="utf-8")

@@ -50,10 +50,10 @@ class Report:
         faults = [f"  {name} {count}" for name, count in sorted(self.faults.items())]
         figures = ", ".join(f"{count} {name}" for name, count in self.figures.items())
         promises = Counter(line.split(":")[1].strip() for line in self.broken)
-        kept = [
+        verdicts = [
             f"  {name}: {promises[name] or 'kept'}" for name in ("I1", "I2", "I3", "I4", "I5", "I6", "I7", "I8", "hung")
         ]
-        return [f"seed {self.seed}: {self.faults.total()} faults", *faults, figures, *kept, *self.broken]
+        return [f"seed {self.seed}: {self.faults.total()} faults", *faults, figures, *verdicts, *self.broken]
 
 
 @dataclass
@@ -107,9 +107,9 @@ class Campaign:
         limit = SCARCE_REQUESTS if scarce else DAY_REQUESTS
         passed, late = limits_passed(self.cluster.runtime, self.cluster.world, model_of(number), REQUESTS, limit)
         self.report.figures["calls that came later than the guard allows for"] += late
-        found = [f"round {number} ({' + '.join(kinds)}): {line}" for line in [*broken, *passed]]
-        self.report.broken += found
-        self.say("\n".join([f"round {number}: {' + '.join(kinds)}, {time.monotonic() - began:.1f} s", *found]))
+        violated = [f"round {number} ({' + '.join(kinds)}): {line}" for line in [*broken, *passed]]
+        self.report.broken += violated
+        self.say("\n".join([f"round {number}: {' + '.join(kinds)}, {time.monotonic() - began:.1f} s", *violated]))
 
     def _judged(self, process: int, tag: str, scarce: bool, unanswered: int) -> list[str]:
         run_id = self.cluster.enqueue(process, tag, wire=bool(process))
@@ -120,9 +120,11 @@ class Campaign:
                 why = client.diagnose(run_id).summary
                 client.cancel(run_id)
             return [f"hung: {tag}: {why}"]
-        found = violations(self.cluster.runtime, self.cluster.world, run_id, tag, unanswered=unanswered, scarce=scarce)
+        violated = violations(
+            self.cluster.runtime, self.cluster.world, run_id, tag, unanswered=unanswered, scarce=scarce
+        )
         self._count(run_id, tag)
-        return [f"{line} [{tag}]" for line in found]
+        return [f"{line} [{tag}]" for line in violated]
 
     def _is_over(self, run_id: str, scarce: bool) -> bool:
         """One that waits for another day is not hung; it is cancelled, which is an end."""

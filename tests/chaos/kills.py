@@ -37,7 +37,7 @@ AROUND: tuple[Point, ...] = (
 MOST_PASSES = 3
 """At fewer passes than this of a point the worker is killed there."""
 SLOW_SECONDS = 0.15
-"""So long each write takes: a request may be on its way when its worker dies, and is done after that."""
+"""The delay of each write: a request may be on its way when its worker dies, and is performed after that."""
 LOST = ("drop-after-doing", "drop", "503")
 WRITES = ("POST .*/channels$", "POST .*/messages$", "PUT .*/pins/")
 GET_OR_CREATE = 'command = "channels.get_or_create"'
@@ -68,7 +68,7 @@ args = {{ channel_id = "{{state.discord.{guild}.channel.{tag}}}", message_id = "
 
 @dataclass
 class Figures:
-    """What was done, and what was found. `broken` has one line for each promise that was not kept."""
+    """Counts what was done and what came of it. `broken` has one line for each promise that was not kept."""
 
     seed: int
     kills: Counter[str] = field(default_factory=Counter)
@@ -111,11 +111,11 @@ class Kills:
         where = self._kill(tag, chance)
         run_id = run_id_for(tag)
         wait_for_end(self.cluster.runtime, run_id)
-        found = [*violations(self.cluster.runtime, self.cluster.world, run_id, tag), *self._not_pinned(tag)]
+        violated = [*violations(self.cluster.runtime, self.cluster.world, run_id, tag), *self._not_pinned(tag)]
         self._count(run_id, lost.kind if lost and not lost.times else None)
-        told = f"{tag}: {where}" + (f", {lost.kind} of {lost.pattern}" if lost else "")
-        self.figures.broken += [f"{told}: {line}" for line in found]
-        self.say("\n".join([told, *found]))
+        round_ = f"{tag}: {where}" + (f", {lost.kind} of {lost.pattern}" if lost else "")
+        self.figures.broken += [f"{round_}: {line}" for line in violated]
+        self.say("\n".join([round_, *violated]))
 
     def _kill(self, tag: str, chance: random.Random) -> str:
         """Where its worker was killed."""
@@ -167,11 +167,11 @@ class Kills:
     def _holder(self, run_id: str) -> Process:
         """A worker that has an iteration of it."""
 
-        def found() -> list[str | None]:
+        def holders() -> list[str | None]:
             with self.cluster.runtime.store.transaction() as tx:
                 return [iteration.worker for iteration in tx.iterations.of_run(run_id) if iteration.status == "running"]
 
-        names = wait_until(found, f"an iteration of {run_id} that is performed")
+        names = wait_until(holders, f"an iteration of {run_id} that is performed")
         return self.cluster.of_pid(int(str(names[0]).rpartition(":")[2]))
 
     def _not_pinned(self, tag: str) -> list[str]:

@@ -75,12 +75,12 @@ def held_by(cluster: Cluster, run_id: str) -> tuple[Process, int]:
     """The worker that performs it, and which attempt that is."""
 
     def taken() -> Iteration | None:
-        found = first(cluster, run_id)
-        return found if found.status == "running" and found.worker else None
+        iteration = first(cluster, run_id)
+        return iteration if iteration.status == "running" and iteration.worker else None
 
-    found = wait_until(taken, "a worker to take it")
-    assert found is not None
-    return cluster.of_pid(int(str(found.worker).rpartition(":")[2])), found.attempt
+    iteration = wait_until(taken, "a worker to take it")
+    assert iteration is not None
+    return cluster.of_pid(int(str(iteration.worker).rpartition(":")[2])), iteration.attempt
 
 
 def test_a_killed_worker_s_iteration_goes_on_within_its_lease_and_five_seconds(
@@ -115,10 +115,10 @@ def test_a_worker_that_wakes_after_its_lease_does_nothing_more_and_says_so(clust
     with cluster.stopped(victim):
         provider.let_go()
         wait_for_end(cluster.runtime, run_id)
-        calls, asked = len(cluster.world.calls("gpt-6-luna-paused")), len(cluster.world.discord.requests)
+        calls, requests = len(cluster.world.calls("gpt-6-luna-paused")), len(cluster.world.discord.requests)
     said = f"iteration_taken_over run={run_id} iteration=1"
     wait_until(lambda: said in victim.text(), "the worker to say so")
-    assert (len(cluster.world.calls("gpt-6-luna-paused")), len(cluster.world.discord.requests)) == (calls, asked)
+    assert (len(cluster.world.calls("gpt-6-luna-paused")), len(cluster.world.discord.requests)) == (calls, requests)
     assert violations(cluster.runtime, cluster.world, run_id, "paused") == []
 
 

@@ -26,7 +26,7 @@ MODEL = "gpt-6-luna"
 TIER = {"windows": [{"metric": "requests", "limit": 10_000, "period_seconds": PERIOD_SECONDS}], "rpd": 100_000}
 """A Redis that was killed opens a short window only when its period is over."""
 Fault = Callable[[Cluster, Point, int], None]
-"""What happens to the process that is held at a point. The point has been let go when it returns."""
+"""A fault of the process that is held at a point. The point has been released when it returns."""
 
 
 def killed(cluster: Cluster, point: Point, pid: int) -> None:

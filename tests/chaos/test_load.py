@@ -23,16 +23,16 @@ CONCURRENCY = 32
 OWN_ROWS = {"runs", "iterations", "acts", "ledger"}
 """Tables with rows of each run, iteration or call; all others are bookkeeping."""
 MOST_MB_MORE = 24
-"""Of each worker and of Redis, from one half of the load to the other: the noise of allocators, and a run's events."""
+"""The growth allowed to each worker and to Redis between halves of the load: noise of allocators, and a run's events."""
 MOST_MORE = 6
 """Keys, and rows of bookkeeping: a run has a few of its own."""
 THREADS = 16
-"""Of each worker. A busier moment than any before may open one more connection for each to either server, once."""
+"""Threads of each worker. The busiest moment so far may open one more connection for each of them to either server."""
 
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """What is there when nothing is performed."""
+    """Resources that are held while nothing is performed."""
 
     connections: int
     files: list[int]

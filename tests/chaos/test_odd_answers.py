@@ -44,9 +44,9 @@ def test_odd_answers_lose_no_paid_answer_and_end_no_run(
             ids = {client.enqueue(text=run.text(THREADS)).id: run for run in runs}
             for run_id in ids:
                 client.wait(run_id, timeout_seconds=240 + calls)
-            found = differences(client, record, ids, workers)
+            differing = differences(client, record, ids, workers)
     print("\n".join([f"seed {chance}, {time.monotonic() - begun:.0f} s", *figures(record)]))
-    assert found == [], "\n".join(found[:40])
+    assert differing == [], "\n".join(differing[:40])
     assert record.requests() >= 0.9 * calls
 
 

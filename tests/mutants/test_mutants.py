@@ -57,7 +57,7 @@ def test_the_table_of_mechanisms_names_mutants_and_the_tests_that_they_are_tried
 @pytest.mark.parametrize("name", chosen)
 def test_tests_turn_red_without(name: str) -> None:
     command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "tests.mutants.plugin", "-p", "no:cacheprovider"]
-    found = subprocess.run(
+    outcome = subprocess.run(
         [*command, *MUTANTS[name].tests],
         cwd=ROOT,
         env={**os.environ, "MUTANT": name},
@@ -65,5 +65,5 @@ def test_tests_turn_red_without(name: str) -> None:
         text=True,
         check=False,
     )
-    assert found.returncode == FAILED, found.stdout[-2000:]
-    assert " failed" in found.stdout.splitlines()[-1], found.stdout[-2000:]
+    assert outcome.returncode == FAILED, outcome.stdout[-2000:]
+    assert " failed" in outcome.stdout.splitlines()[-1], outcome.stdout[-2000:]

@@ -20,10 +20,10 @@ class Scripted(EchoDriver):
     def __init__(self, *answers: str) -> None:
         super().__init__()
         self.answers = list(answers)
-        self.asked: list[GenerateRequest] = []
+        self.requests: list[GenerateRequest] = []
 
     def generate(self, request: GenerateRequest) -> GenerateResponse:
-        self.asked.append(request)
+        self.requests.append(request)
         return GenerateResponse(
             text=self.answers.pop(0) if self.answers else "fine", usage=Usage(1, 1), usage_doubtful=False
         )

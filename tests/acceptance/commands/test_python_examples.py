@@ -91,7 +91,7 @@ def test_each_example_of_the_page_runs(house: House, monkeypatch: pytest.MonkeyP
 
 
 def check(client: Client, heading: str, names: dict[str, Any]) -> None:
-    """What the example of this heading has brought about."""
+    """Assert what the example under this heading has brought about."""
     run_id = names["run_id"]
     match heading:
         case "approve" | "reject":

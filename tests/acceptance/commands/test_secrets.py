@@ -83,17 +83,17 @@ def _failures(house: House, discord: FakeDiscord, provider: FakeProvider) -> str
     discord.faults = [Fault("POST", "403"), Fault("POST", "drop"), Fault("POST", "401")]
     house.write("failing.toml", FAILING)
     house.write("unreached.toml", UNREACHED)
-    port, told = free_port(), [house.run("doctor")]
+    port, results = free_port(), [house.run("doctor")]
     with services.join(house.home) as servers:
         url = make_url(servers.database_url).set(password=PASSWORD).render_as_string(hide_password=False)
         house.settings["BOTTICELLI_DATABASE_URL"] = url
-        told.append(house.run("db", "upgrade"))
+        results.append(house.run("db", "upgrade"))
         worker = house.worker("--loglevel", "DEBUG")
         house.start(str(BIN / "celery"), "-A", "botticelli", "flower", "--address=127.0.0.1", f"--port={port}")
         wait_until(lambda: hears(port), "Flower to hear the worker")
-        told += [house.run("run", f"{name}.toml", "--no-worker", "--json") for name in ("unreached", "failing")]
+        results += [house.run("run", f"{name}.toml", "--no-worker", "--json") for name in ("unreached", "failing")]
         for command in (["runs", "show", "latest", "--acts"], ["runs", "logs", "latest"], ["effects"], ["doctor"]):
-            told += [house.run(*command), house.run(*command, "--json")]
+            results += [house.run(*command), house.run(*command, "--json")]
         flower = json.dumps([read(port, "/api/tasks"), read(port, "/api/workers")])
         stored = redis.Redis.from_url(servers.redis_url)
         dump = "".join(repr(key) + repr(stored.dump(key)) for key in stored.scan_iter())
@@ -101,7 +101,7 @@ def _failures(house: House, discord: FakeDiscord, provider: FakeProvider) -> str
         rows = _rows(servers.database_url)
         worker.stop()
     logs = "".join(process.text() for process in house.started)
-    return "".join((*(done.stdout + done.stderr for done in told), flower, dump, rows, logs))
+    return "".join((*(done.stdout + done.stderr for done in results), flower, dump, rows, logs))
 
 
 def _rows(url: str) -> str:

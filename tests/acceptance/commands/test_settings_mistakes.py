@@ -211,7 +211,7 @@ def test_mistake_ends_a_real_worker_within_two_seconds(house: House) -> None:
 
 
 def _cpu_seconds(process: subprocess.Popen[str]) -> float:
-    """Of a process, once it has ended."""
+    """Return the processor seconds of a process that has ended."""
     import resource
 
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -266,11 +266,11 @@ def test_flower_listens_on_loopback_unless_told_otherwise(house: House) -> None:
 
 def _listening() -> dict[int, set[str]]:
     """The addresses of listening IPv4 sockets by port, as the kernel writes them; an IPv6 one is `6`."""
-    found: dict[int, set[str]] = {}
+    addresses: dict[int, set[str]] = {}
     for table, is_six in (("tcp", False), ("tcp6", True)):
         for line in Path(f"/proc/net/{table}").read_text().splitlines()[1:]:
             local, _, state = line.split()[1:4]
             address, _, port = local.partition(":")
             if state == "0A":
-                found.setdefault(int(port, 16), set()).add("6" if is_six else address)
-    return found
+                addresses.setdefault(int(port, 16), set()).add("6" if is_six else address)
+    return addresses

@@ -1,4 +1,4 @@
-"""What other programs meet: the client, a Celery app that knows nothing but the broker, inspect, and Flower."""
+"""Other programs on the wire: the client, a Celery app that knows nothing but the broker, inspect, and Flower."""
 
 from __future__ import annotations
 
@@ -98,11 +98,11 @@ def inspect(house: House, worker: Process, what: str) -> dict[str, Any]:
     """
     named = ("--destination", re.findall(r"\S+@\S+(?= ready\.)", worker.text())[0], "--timeout", "20")
 
-    def asked() -> str:
+    def reply() -> str:
         inspected = house.start(str(BIN / "celery"), "-A", "botticelli", "inspect", what, "--json", *named)
         return inspected.text() if inspected.popen.wait(240) == 0 else ""
 
-    text = wait_until(asked, "an answer of the worker")
+    text = wait_until(reply, "an answer of the worker")
     answer: dict[str, Any] = json.loads(text[text.index("{") : text.rindex("}") + 1])
     return answer
 

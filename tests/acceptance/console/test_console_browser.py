@@ -186,8 +186,8 @@ def _judge_every_page(console: Console, context: Any, pages: dict[str, str]) -> 
                 assert page.evaluate("document.documentElement.scrollWidth") <= size["width"], (name, width)
                 if axe:
                     page.evaluate(axe)
-                    if found := page.evaluate(AXE_RUN):
-                        violations[f"{name} {scheme} {width}"] = found
+                    if broken_rules := page.evaluate(AXE_RUN):
+                        violations[f"{name} {scheme} {width}"] = broken_rules
                 _picture(page, f"{name}-{scheme}-{width}")
             page.close()
     assert violations == {}

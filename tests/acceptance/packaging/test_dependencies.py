@@ -1,4 +1,4 @@
-"""What is declared is enough: a fresh environment has none of the tools of this checkout to borrow from."""
+"""The declared dependencies are enough: a fresh environment has none of the tools of this checkout to borrow from."""
 
 from __future__ import annotations
 
@@ -36,26 +36,29 @@ print(json.dumps(sorted({name.partition(".")[0] for name in sys.modules})))
 
 
 def needed_packages() -> set[str]:
-    """What `pip install botticelli` brings: the declared dependencies, and theirs, by their normalised names."""
+    """Return the packages that `pip install botticelli` brings: declared dependencies, and theirs, by normalised name."""
     declared = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
-    found: set[tuple[str, str]] = set()
-    asked = [Requirement(line) for line in declared]
-    while asked:
-        one = asked.pop()
-        for extra in ("", *one.extras):
-            if (one.marker and not one.marker.evaluate({"extra": ""})) or (one.name, extra) in found:
+    needed: set[tuple[str, str]] = set()
+    requirements = [Requirement(line) for line in declared]
+    while requirements:
+        requirement = requirements.pop()
+        for extra in ("", *requirement.extras):
+            if (requirement.marker and not requirement.marker.evaluate({"extra": ""})) or (
+                requirement.name,
+                extra,
+            ) in needed:
                 continue
-            found.add((one.name, extra))
-            for line in requires(one.name) or ():
+            needed.add((requirement.name, extra))
+            for line in requires(requirement.name) or ():
                 theirs = Requirement(line)
                 if theirs.marker is None or theirs.marker.evaluate({"extra": extra}):
                     theirs.marker = None
-                    asked.append(theirs)
-    return {canonicalize_name(name) for name, _ in found}
+                    requirements.append(theirs)
+    return {canonicalize_name(name) for name, _ in needed}
 
 
 def test_what_a_worker_imports_is_installed_with_it() -> None:
-    """What else this checkout has, for its tests, can't be imported here, as where only the package was installed."""
+    """Packages that only the tests of this checkout need can't be imported here, as in an installation of the package."""
     needed = needed_packages() | {"botticelli", "setuptools", "pip"}
     homes = {top: {canonicalize_name(name) for name in names} for top, names in packages_distributions().items()}
     absent = sorted(top for top, names in homes.items() if not names & needed)

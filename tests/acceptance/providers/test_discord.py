@@ -183,8 +183,11 @@ def test_killed_workers_double_no_effect_and_lose_none(bot: House, discord: Fake
 
         for _ in range(KILLS):
             worker = bot.worker()
-            asked = len(discord.requests)
-            wait_until(lambda asked=asked: len(discord.requests) > asked or is_over(), "a request")
+            requests_before = len(discord.requests)
+            wait_until(
+                lambda requests_before=requests_before: len(discord.requests) > requests_before or is_over(),
+                "a request",
+            )
             threading.Event().wait(chance.uniform(0, 0.2))
             worker.kill()
         last = bot.worker()
@@ -214,8 +217,8 @@ def test_a_person_resolves_what_nobody_knows(bot: House, discord: FakeDiscord, m
     assert row["command"] == "channels.create"
     assert bot.run("effects", "resolve", row["id"][:8]).returncode == 2
     mine = discord.channels("log")[0]["id"]
-    told = bot.json("effects", "resolve", row["id"][:8], "--done", "--data", f'{{"id": "{mine}"}}', "--json")
-    assert (told["status"], told["resolution"], "@" in told["resolved_by"]) == ("done", "done", True)
+    resolved = bot.json("effects", "resolve", row["id"][:8], "--done", "--data", f'{{"id": "{mine}"}}', "--json")
+    assert (resolved["status"], resolved["resolution"], "@" in resolved["resolved_by"]) == ("done", "done", True)
     assert "channels.create" in bot.run("effects", "show", row["id"][:8]).stdout
     resumed = bot.run("runs", "resume", "latest", "--follow")
     assert resumed.returncode == 0, resumed.stdout + resumed.stderr
@@ -247,8 +250,12 @@ def test_a_person_approves_and_the_workers_go_on(bot: House, discord: FakeDiscor
         assert (row["command"], row["args"]["name"], discord.channels("log")) == ("channels.create", "log", [])
         unasked = bot.run("effects", "approve", row["id"][:8])
         assert (unasked.returncode, "pass --yes" in unasked.stderr) == (2, True)
-        (told,) = bot.json("effects", "approve", "--run", run_id, "--yes", "--reason", "a good name", "--json")
-        assert (told["changed"], told["decision_reason"], "@" in told["decided_by"]) == (True, "a good name", True)
+        (approved,) = bot.json("effects", "approve", "--run", run_id, "--yes", "--reason", "a good name", "--json")
+        assert (approved["changed"], approved["decision_reason"], "@" in approved["decided_by"]) == (
+            True,
+            "a good name",
+            True,
+        )
         wait_until(lambda: discord.channels("log"), "the channel")
         (sending,) = wait_until(lambda: client.effects(run_id, ["waiting"]), "the next question")
         assert (sending.command, bot.run("effects", "reject", sending.key).returncode) == ("messages.send", 0)
@@ -289,8 +296,8 @@ def test_effects_approved_all_at_once_after_their_worker_was_killed_are_done_by_
         worker = bot.worker()
         wait_until(lambda: len(client.effects(run_id, ["waiting"])) == 3, "all three to be asked for")
         worker.kill()
-        told = bot.json("effects", "approve", "--all", "--yes", "--json")
-        assert [row["changed"] for row in told] == [True] * 3
+        approved = bot.json("effects", "approve", "--all", "--yes", "--json")
+        assert [row["changed"] for row in approved] == [True] * 3
         assert not any(discord.channels(f"post-{number}") for number in (1, 2, 3))
         other = bot.worker()
         wait_until(lambda: client.status(run_id) in FINAL, "the run to end")

@@ -21,8 +21,8 @@ def model_of(house: House) -> services.ServiceStatus:
 
 def running_model_of(house: House) -> int | None:
     """Its process, when it answers: a busy one may not."""
-    found = model_of(house)
-    return found.pid if found.state == "running" else None
+    model = model_of(house)
+    return model.pid if model.state == "running" else None
 
 
 def test_a_run_with_the_small_model_writes_real_words(house: House) -> None:

@@ -66,8 +66,8 @@ def test_the_founding_narratives_run_by_each_sdk(house: House, discord: FakeDisc
     digests, hours = 3, 5
 
     def answer(prompt: str) -> str:
-        found = HOUR.findall(prompt)
-        return f"Welcome at {found[-1]}." if found else JSON if "JSON" in prompt else "A digest."
+        hours_named = HOUR.findall(prompt)
+        return f"Welcome at {hours_named[-1]}." if hours_named else JSON if "JSON" in prompt else "A digest."
 
     with FakeProvider(wire, cached_tokens=1, answer=answer) as server:
         point_at(house, server, {})

@@ -69,9 +69,9 @@ def test_no_broadcast_ends_or_stops_a_worker(house: House, worker: Process) -> N
     orders = ("shutdown", "cancel_consumer botticelli", "pool_shrink 2", "rate_limit botticelli.run_iteration 1/h")
     for number, order in enumerate(orders, 1):
         words = ("-A", "botticelli", "control", "--timeout", "10", *order.split())
-        asked = house.start(str(BIN / "celery"), *words)
+        sender = house.start(str(BIN / "celery"), *words)
         wait_until(
             lambda n=number: worker.text().count("remote_control_refused") == n, f"the worker to hear of {order}"
         )
-        asked.kill()
+        sender.kill()
     require_an_ordinary_run(house, worker)

@@ -182,7 +182,7 @@ def test_servers_that_come_late_and_go_for_seconds(house: House, servers: Member
 
 
 def sweep_of(client: Client) -> tuple[str, datetime] | None:
-    """Who was the last to sweep for the fleet, and when."""
+    """Return the worker that swept last for the fleet, and the time."""
     with client._runtime.store.transaction() as tx:
         row = tx.connection.execute(text("select worker, taken_at from duties where name = 'sweep'")).first()
     return None if row is None else (row.worker, row.taken_at)

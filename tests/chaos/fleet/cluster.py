@@ -63,7 +63,7 @@ class Cluster:
         self.enqueuers = [self._enqueuer() for _ in range(enqueuers)]
 
     def strangers(self) -> list[str]:
-        """Who is connected to the servers beside this process. Whoever has just left may still be there for a moment."""
+        """Return the connections to the servers beside those of this process. A closed one may be listed a moment longer."""
         others = "backend_type = 'client backend' and pid <> pg_backend_pid()"
         query = f"select application_name from pg_stat_activity where {others}"
         with self.runtime.store.engine.connect() as connection:
@@ -195,8 +195,8 @@ class Cluster:
         return self.workers[number]
 
     def children(self, worker: Process) -> list[int]:
-        found = subprocess.run(["pgrep", "-P", str(worker.pid)], capture_output=True, text=True, check=False)
-        return list(map(int, found.stdout.split()))
+        listing = subprocess.run(["pgrep", "-P", str(worker.pid)], capture_output=True, text=True, check=False)
+        return list(map(int, listing.stdout.split()))
 
     @contextmanager
     def stopped(self, victim: Process) -> Iterator[None]:
@@ -219,8 +219,8 @@ class Cluster:
         return wait_until(lambda: self._running(name), f"a running {name}") or 0
 
     def _running(self, name: str) -> int | None:
-        found = next(service for service in services.status(self.house.home) if service.name == name)
-        return found.pid if found.state == "running" else None
+        service_now = next(service for service in services.status(self.house.home) if service.name == name)
+        return service_now.pid if service_now.state == "running" else None
 
     def line(self) -> redis.Redis:
         return redis.Redis.from_url(self._membership.redis_url)
@@ -231,7 +231,7 @@ class Cluster:
 
     @contextmanager
     def redis_goes_back(self) -> Iterator[None]:
-        """What Redis has on its disk now is what it has after the block: it is killed, and older files are in place."""
+        """Reset Redis after the block to the files that it has now: it is killed, and the older files are put back."""
         data, copy = self._paths.data("redis"), self.house.folder / "older"
         shutil.rmtree(copy, ignore_errors=True)
         shutil.copytree(data, copy)
@@ -258,7 +258,7 @@ class Cluster:
             connection.execute(text(f"select pg_terminate_backend(pid) from pg_stat_activity where {query}"))
 
     def log_lines(self, event: str) -> list[str]:
-        """What all processes said of one kind of event."""
+        """Return the log lines of all processes about one kind of event."""
         return [line for process in self.house.started for line in process.text().splitlines() if event in line]
 
     def close(self) -> None:

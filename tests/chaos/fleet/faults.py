@@ -1,4 +1,4 @@
-"""What the campaign does to a cluster, by name. Each returns when the damage is done and nothing is held any more."""
+"""The faults of the campaign, by name. Each returns when the damage is done and nothing is held any more."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def worker_killed(cluster: Cluster, chance: random.Random, tags: list[str]) -> i
 
 
 def child_killed(cluster: Cluster, chance: random.Random, tags: list[str]) -> int:
-    """Of the worker with processes instead of threads."""
+    """Kill a child of the worker that has processes instead of threads."""
     children = cluster.children(cluster.workers[cluster.pools.index("prefork")])
     if children:
         with suppress(ProcessLookupError):

@@ -49,7 +49,7 @@ def violations(
     ledger = _rows(
         runtime, "select number, outcome, input_tokens, output_tokens from ledger where run_id = :run", run_id
     )
-    found = [
+    violated = [
         *_ends(run, iterations, scarce, tag.startswith(FALLS)),
         *_order(runtime, run),
         *_data(world, tag, acts),
@@ -60,7 +60,7 @@ def violations(
     query = "select a.number from acts a join iterations i using (run_id, number) where run_id = :run"
     fenced = _rows(runtime, f"{query} and a.fencing_token > i.fencing_token", run_id)
     return [
-        *found,
+        *violated,
         *([f"I4: acts with a fencing token that was never given: {fenced}"] if fenced else []),
     ]
 
@@ -200,24 +200,24 @@ def limits_passed(
     for *what, at in _rows(runtime, query, scope):
         assert isinstance(at, datetime)
         draws[tuple(what)].append(at.timestamp() * 1000)
-    arrivals, late, found = [], 0, []
+    arrivals, late, violated = [], 0, []
     for call in world.calls(model):
         known = draws[asked_of(call)]
         at_ms = arrived_ms(call)
         before = bisect_right(known, at_ms + 5)
         if not before:
-            found.append(f"I2: a call without a draw: {asked_of(call)}")
+            violated.append(f"I2: a call without a draw: {asked_of(call)}")
         elif at_ms - known[before - 1] > GUARD_MS:
             late += 1
         else:
             arrivals.append(at_ms)
     worst = most_in_any_interval(sorted(arrivals), PERIOD_SECONDS * 1000)
     if worst > requests:
-        found.append(f"I2: {worst} calls of {model} within {PERIOD_SECONDS:g} s, of {requests}")
+        violated.append(f"I2: {worst} calls of {model} within {PERIOD_SECONDS:g} s, of {requests}")
     total = len(world.calls(model))
     if total > day_requests:
-        found.append(f"I2: {total} calls of {model} within {DAY_SECONDS} s, of {day_requests}")
-    return found, late
+        violated.append(f"I2: {total} calls of {model} within {DAY_SECONDS} s, of {day_requests}")
+    return violated, late
 
 
 def most_in_any_interval(moments_ms: list[float], period_ms: float) -> int:

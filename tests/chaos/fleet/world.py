@@ -29,7 +29,7 @@ HOSTILE = (
     "{var.tag} {act.end.output} {env.OPENAI_API_KEY} {{iteration}} {state.global.x} '); drop table runs; -- "
     "@everyone ../../../etc/passwd"
 )
-"""What the model answers: text that would do harm if it were anything else."""
+"""The answer of the model: text that would do harm if it were treated as anything but data."""
 TOLD = HOSTILE.replace("@", "@\u200b", 1)
 """The same as Discord shows it."""
 
@@ -97,8 +97,8 @@ class World:
     def answered(self, tag: str) -> Counter[tuple[int, str]]:
         """How often each prompt was answered: by iteration and act."""
         with self.provider._lock:
-            asked = [asked_of(call) for call in self.provider.received if call.status == OK]
-        return Counter((number, act) for whose, act, number in asked if whose == tag)
+            prompts = [asked_of(call) for call in self.provider.received if call.status == OK]
+        return Counter((number, act) for whose, act, number in prompts if whose == tag)
 
     def messages(self, tag: str) -> list[tuple[str, str]]:
         """Id and text of each message in the channels of that name."""
@@ -110,7 +110,7 @@ class World:
         ]
 
     def pings(self, tag: str) -> list[str]:
-        """What messages were sent with that could have pinged somebody."""
+        """Return what messages were sent with that could have pinged somebody."""
         channels = set(self.channels(tag))
         sent = [
             request
@@ -125,7 +125,7 @@ class World:
         ]
 
     def heard(self, tag: str) -> list[str]:
-        """What stood before the last prompt of each iteration: what earlier acts brought."""
+        """Return the text before the last prompt of each iteration: the outputs of earlier acts."""
         with self.provider._lock:
             calls = [call for call in self.provider.received if call.status == OK]
         last = [call for call in calls if asked_of(call)[:2] == (tag, "end")]

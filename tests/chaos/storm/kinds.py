@@ -66,126 +66,128 @@ class Served:
     texts: tuple[str, ...] = ()
 
 
-def good(asked: Request) -> Served:
-    reply, usage = asked.reply(finish=asked.chance.choice(("stop", "stop", "length")))
-    return Served(asked.raw(reply), "kept", usage, (reply.text,))
+def good(request: Request) -> Served:
+    reply, usage = request.reply(finish=request.chance.choice(("stop", "stop", "length")))
+    return Served(request.raw(reply), "kept", usage, (reply.text,))
 
 
-def slow(asked: Request) -> Served:
-    served = good(asked)
+def slow(request: Request) -> Served:
+    served = good(request)
     assert isinstance(served.answer, RawAnswer)
-    return replace(served, answer=replace(served.answer, delay_seconds=asked.chance.uniform(0.1, 1.0)))
+    return replace(served, answer=replace(served.answer, delay_seconds=request.chance.uniform(0.1, 1.0)))
 
 
-def in_parts(asked: Request) -> Served:
-    reply, usage = asked.reply(thinking="Let me see.", written="Let me see.")
-    return Served(asked.raw(reply), "kept", usage, (reply.text,))
+def in_parts(request: Request) -> Served:
+    reply, usage = request.reply(thinking="Let me see.", written="Let me see.")
+    return Served(request.raw(reply), "kept", usage, (reply.text,))
 
 
-def thinking_in_text(asked: Request) -> Served:
-    tag = asked.chance.choice(("think", "thinking"))
-    reply, usage = asked.reply(f"<{tag}>\nThe user asks.\n</{tag}>\n\n{asked.text}")
-    return Served(asked.raw(reply), "kept", usage, (asked.text,))
+def thinking_in_text(request: Request) -> Served:
+    tag = request.chance.choice(("think", "thinking"))
+    reply, usage = request.reply(f"<{tag}>\nThe user asks.\n</{tag}>\n\n{request.text}")
+    return Served(request.raw(reply), "kept", usage, (request.text,))
 
 
-def zero_usage(asked: Request) -> Served:
-    reply, _ = asked.reply()
-    return Served(asked.raw(replace(reply, usage=asked.speech.usage(0, 0))), "kept", None, (reply.text,))
+def zero_usage(request: Request) -> Served:
+    reply, _ = request.reply()
+    return Served(request.raw(replace(reply, usage=request.speech.usage(0, 0))), "kept", None, (reply.text,))
 
 
-def odd_usage(asked: Request) -> Served:
-    reply, (input_tokens, output_tokens) = asked.reply()
-    if asked.chance.random() < 0.3:
-        fractions = asked.speech.usage(input_tokens - 0.5, output_tokens - 0.25)
-        answer = asked.raw(replace(reply, usage=fractions))
+def odd_usage(request: Request) -> Served:
+    reply, (input_tokens, output_tokens) = request.reply()
+    if request.chance.random() < 0.3:
+        fractions = request.speech.usage(input_tokens - 0.5, output_tokens - 0.25)
+        answer = request.raw(replace(reply, usage=fractions))
         return Served(answer, "kept", (input_tokens, output_tokens), (reply.text,))
-    odd = [asked.speech.usage(*pair) for pair in ((-5, -20), ("11", True), (1e30, 10**20), (math.nan, math.inf))]
-    usage = asked.chance.choice([*odd, [1, 2], "many", None, {}])
-    return Served(asked.raw(replace(reply, usage=usage)), "kept", None, (reply.text,))
+    odd = [request.speech.usage(*pair) for pair in ((-5, -20), ("11", True), (1e30, 10**20), (math.nan, math.inf))]
+    usage = request.chance.choice([*odd, [1, 2], "many", None, {}])
+    return Served(request.raw(replace(reply, usage=usage)), "kept", None, (reply.text,))
 
 
-def rest_in_total(asked: Request) -> Served:
-    reply, (input_tokens, output_tokens) = asked.reply()
-    usage = asked.speech.usage_with_rest(input_tokens, output_tokens + 100)
-    return Served(asked.raw(replace(reply, usage=usage)), "kept", (input_tokens, output_tokens + 100), (reply.text,))
+def rest_in_total(request: Request) -> Served:
+    reply, (input_tokens, output_tokens) = request.reply()
+    usage = request.speech.usage_with_rest(input_tokens, output_tokens + 100)
+    return Served(request.raw(replace(reply, usage=usage)), "kept", (input_tokens, output_tokens + 100), (reply.text,))
 
 
-def prose(asked: Request) -> Served:
-    reply, usage = asked.reply(f"I cannot produce JSON {asked.serial}: the text {{is}} missing: sorry.")
-    return Served(asked.raw(reply), "failed" if asked.is_json else "kept", usage, (reply.text,))
+def prose(request: Request) -> Served:
+    reply, usage = request.reply(f"I cannot produce JSON {request.serial}: the text {{is}} missing: sorry.")
+    return Served(request.raw(reply), "failed" if request.is_json else "kept", usage, (reply.text,))
 
 
-def huge_number(asked: Request) -> Served:
-    reply, usage = asked.reply(f'{{"number": {asked.serial}, "a": {asked.chance.choice(("1e400", "-1e999", "NaN"))}}}')
-    nulled = f'{{"number": {asked.serial}, "a": null}}'
-    return Served(asked.raw(reply), "kept", usage, (nulled if asked.is_json else reply.text,))
+def huge_number(request: Request) -> Served:
+    reply, usage = request.reply(
+        f'{{"number": {request.serial}, "a": {request.chance.choice(("1e400", "-1e999", "NaN"))}}}'
+    )
+    nulled = f'{{"number": {request.serial}, "a": null}}'
+    return Served(request.raw(reply), "kept", usage, (nulled if request.is_json else reply.text,))
 
 
-def halves(asked: Request) -> Served:
+def halves(request: Request) -> Served:
     """Half a character, and NUL: as they are, or as JSON writes them."""
-    if asked.chance.random() < 0.5:
-        text = f'{{"number": {asked.serial}, "a": "\\ud83d\\u0000"}}'
-        replaced = json.dumps({"number": asked.serial, "a": "\ufffd\ufffd"}, ensure_ascii=False)
+    if request.chance.random() < 0.5:
+        text = f'{{"number": {request.serial}, "a": "\\ud83d\\u0000"}}'
+        replaced = json.dumps({"number": request.serial, "a": "\ufffd\ufffd"}, ensure_ascii=False)
     else:
-        text = f'{{"number": {asked.serial}, "a": "\ud83d\0"}}'
+        text = f'{{"number": {request.serial}, "a": "\ud83d\0"}}'
         replaced = text.replace("\ud83d", "\ufffd").replace("\0", "\ufffd")
-    reply, usage = asked.reply(text)
-    return Served(asked.raw(reply), "kept", usage, (text, replaced))
+    reply, usage = request.reply(text)
+    return Served(request.raw(reply), "kept", usage, (text, replaced))
 
 
-def ended_by_error(asked: Request) -> Served:
-    word = asked.chance.choice(("error", "network_error", "abort"))
-    reply, usage = asked.reply("Half of a", finish=word)
-    return Served(asked.raw(reply), "retried", usage)
+def ended_by_error(request: Request) -> Served:
+    word = request.chance.choice(("error", "network_error", "abort"))
+    reply, usage = request.reply("Half of a", finish=word)
+    return Served(request.raw(reply), "retried", usage)
 
 
-def error_after_text(asked: Request) -> Served:
+def error_after_text(request: Request) -> Served:
     """Streams of OpenAI say what was used at their end, which such a stream doesn't reach."""
-    error = {"message": "Server disconnected", "code": asked.chance.choice((502, 503, "529")), "type": "api_error"}
-    reply, usage = asked.reply("Hello, my dear", finish=None, error=error)
-    unsaid = asked.chance.random() < 0.5
-    return Served(asked.raw(replace(reply, usage=None) if unsaid else reply), "retried", None if unsaid else usage)
+    error = {"message": "Server disconnected", "code": request.chance.choice((502, 503, "529")), "type": "api_error"}
+    reply, usage = request.reply("Hello, my dear", finish=None, error=error)
+    unsaid = request.chance.random() < 0.5
+    return Served(request.raw(replace(reply, usage=None) if unsaid else reply), "retried", None if unsaid else usage)
 
 
-def broken_off(asked: Request) -> Served:
+def broken_off(request: Request) -> Served:
     """The body ends too early, cleanly."""
-    reply, _ = asked.reply(finish=None, text="Half of a")
-    raw = asked.raw(reply)
+    reply, _ = request.reply(finish=None, text="Half of a")
+    raw = request.raw(reply)
     body = b"".join(raw.body.partition(b"[DONE]")[:1]).removesuffix(b"data: ")
-    return Served(replace(raw, body=body if asked.streams else raw.body[:-9]), "unknown", None)
+    return Served(replace(raw, body=body if request.streams else raw.body[:-9]), "unknown", None)
 
 
-def dropped(asked: Request) -> Served:
+def dropped(request: Request) -> Served:
     """Before the answer or within its body."""
-    if asked.chance.random() < 0.5:
+    if request.chance.random() < 0.5:
         return Served(DROPPED, "unknown", None)
-    reply, _ = asked.reply()
-    raw = asked.raw(reply)
-    return Served(replace(raw, cut_at=asked.chance.randrange(len(raw.body) // 2)), "unknown", None)
+    reply, _ = request.reply()
+    raw = request.raw(reply)
+    return Served(replace(raw, cut_at=request.chance.randrange(len(raw.body) // 2)), "unknown", None)
 
 
-def closed(asked: Request) -> Served:
+def closed(request: Request) -> Served:
     """A good answer, after which the connection ends."""
-    served = good(asked)
+    served = good(request)
     assert isinstance(served.answer, RawAnswer)
     raw = replace(served.answer, cut_at=len(served.answer.body), headers={"connection": "close"})
     return replace(served, answer=raw)
 
 
-def quota(asked: Request) -> Served:
+def quota(request: Request) -> Served:
     """As Google says it, on its own wire and in a list on that of OpenAI; the advice about billing is in each."""
     violations = [{"quotaId": "GenerateRequestsPerMinutePerProjectPerModel-FreeTier"}]
     details = [
-        {"@type": f"{GOOGLE}QuotaFailure", "violations": asked.chance.choice((violations, violations, 5, [None]))},
-        {"@type": f"{GOOGLE}RetryInfo", "retryDelay": asked.chance.choice(("0.1s", "0s", "0.350000000s"))},
+        {"@type": f"{GOOGLE}QuotaFailure", "violations": request.chance.choice((violations, violations, 5, [None]))},
+        {"@type": f"{GOOGLE}RetryInfo", "retryDelay": request.chance.choice(("0.1s", "0s", "0.350000000s"))},
     ]
     body = {"error": {"code": 429, "message": ADVICE, "status": "RESOURCE_EXHAUSTED", "details": details}}
-    return Served(_error(429, [body] if asked.chance.random() < 0.5 else body), "retried")
+    return Served(_error(429, [body] if request.chance.random() < 0.5 else body), "retried")
 
 
-def limited(asked: Request) -> Served:
+def limited(request: Request) -> Served:
     now = datetime.now(UTC)
-    headers = asked.chance.choice(
+    headers = request.chance.choice(
         (
             {"retry-after": "0"},
             {"retry-after": "0.2"},
@@ -198,9 +200,9 @@ def limited(asked: Request) -> Served:
     return Served(_error(429, {"error": {"message": "Slow down.", "type": "rate_limit_error"}}, headers), "retried")
 
 
-def resets(asked: Request) -> Served:
+def resets(request: Request) -> Served:
     """When a limit is whole again, as a moment in several forms and as a duration."""
-    at = time.time() + asked.chance.uniform(0.1, 0.4)
+    at = time.time() + request.chance.uniform(0.1, 0.4)
     moments = (
         f"{math.ceil(at)}",
         f"{at * 1000:.0f}",
@@ -208,12 +210,12 @@ def resets(asked: Request) -> Served:
         datetime.fromtimestamp(at, UTC).isoformat(),
         "200ms",
     )
-    name = "anthropic-ratelimit-requests-" if asked.wire == "anthropic" else "x-ratelimit-requests-"
-    headers = {f"{name}remaining": "0", f"{name}reset": asked.chance.choice(moments)}
+    name = "anthropic-ratelimit-requests-" if request.wire == "anthropic" else "x-ratelimit-requests-"
+    headers = {f"{name}remaining": "0", f"{name}reset": request.chance.choice(moments)}
     return Served(_error(429, {"error": {"message": "Too many.", "type": "rate_limit_error"}}, headers), "retried")
 
 
-def error_in_200(asked: Request) -> Served:
+def error_in_200(request: Request) -> Served:
     bodies: tuple[Any, ...] = (
         {"error": {"message": "Provider returned error", "code": 503}},
         {"error": {"code": "502"}},
@@ -225,13 +227,13 @@ def error_in_200(asked: Request) -> Served:
         {"detail": [{"loc": ["body", "model"], "msg": "field required"}]},
         {"type": "error", "error": {"type": "overloaded_error", "message": "Over\ud800loaded\0"}},
     )
-    body = json.dumps(asked.chance.choice(bodies)).encode()
-    if asked.streams and asked.chance.random() < 0.7:
+    body = json.dumps(request.chance.choice(bodies)).encode()
+    if request.streams and request.chance.random() < 0.7:
         return Served(RawAnswer(b"data: " + body + b"\n\n", STREAM_TYPE), "retried")
     return Served(RawAnswer(body), "retried")
 
 
-def no_answer(asked: Request) -> Served:
+def no_answer(request: Request) -> Served:
     """200 with what is none."""
     bodies = (
         (b"", "application/json"),
@@ -242,11 +244,11 @@ def no_answer(asked: Request) -> Served:
         (b'{"id": "x", "choices": null, "candidates": null, "content": null}', "application/json"),
         (b"\x1f\x8b\x08\x00\xff\x00", "application/octet-stream"),
     )
-    return Served(RawAnswer(*asked.chance.choice(bodies)), "retried")
+    return Served(RawAnswer(*request.chance.choice(bodies)), "retried")
 
 
-def overloaded(asked: Request) -> Served:
-    status, headers, body = asked.chance.choice(
+def overloaded(request: Request) -> Served:
+    status, headers, body = request.chance.choice(
         (
             (503, {"x-should-retry": "true"}, {"error": {"message": "Overloaded."}}),
             (503, {"retry-after": "0"}, {"error": {"message": "Overloaded."}}),
@@ -260,9 +262,9 @@ def overloaded(asked: Request) -> Served:
     return Served(_error(status, body, headers), "retried")
 
 
-def refused(asked: Request) -> Served:
+def refused(request: Request) -> Served:
     """Errors that stay: the iteration fails."""
-    status, headers, body = asked.chance.choice(
+    status, headers, body = request.chance.choice(
         (
             (422, {}, {"detail": [{"loc": ["body", "max_tokens"], "msg": "field required"}]}),
             (400, {}, {"error": {"message": "A field is not permitted.", "type": "invalid_request_error"}}),
@@ -273,9 +275,11 @@ def refused(asked: Request) -> Served:
     return Served(_error(status, body, headers), "final")
 
 
-def odd_end(asked: Request) -> Served:
-    reply, usage = asked.reply(finish=asked.chance.choice(("tool_calls", "pause_turn", "gave_up", "content_filter")))
-    return Served(asked.raw(reply), "failed", usage, (reply.text,))
+def odd_end(request: Request) -> Served:
+    reply, usage = request.reply(
+        finish=request.chance.choice(("tool_calls", "pause_turn", "gave_up", "content_filter"))
+    )
+    return Served(request.raw(reply), "failed", usage, (reply.text,))
 
 
 def _error(status: int, body: Any, headers: dict[str, str] | None = None) -> RawAnswer:

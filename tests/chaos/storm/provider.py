@@ -51,7 +51,7 @@ class Event:
 
 @dataclass
 class Storm:
-    """What the providers of all wires have seen. The same seed gives each call of an iteration the same answers."""
+    """Records the calls that the providers of all wires have seen. The same seed gives each call the same answers."""
 
     seed: int
     events: defaultdict[Place, list[Event]] = field(default_factory=lambda: defaultdict(list))
@@ -63,12 +63,12 @@ class Storm:
     def choose(self, wire: str, body: dict[str, Any], path: str) -> str | RawAnswer:
         streams = bool(body.get("stream")) or path.endswith(":streamGenerateContent")
         prompt = WIRES[wire].prompt(body)
-        found = PROMPT.findall(_last_message(body))
+        prompts = PROMPT.findall(_last_message(body))
         with self._lock:
-            if not found:
+            if not prompts:
                 self.strangers.append(path)
                 return "500"
-            tag, act, number = found[-1]
+            tag, act, number = prompts[-1]
             events = self.events[tag, act, int(number)]
             self._serial += 1
             chance = random.Random(f"{self.seed} {tag} {act} {number} {len(events)}")

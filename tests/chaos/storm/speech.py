@@ -16,7 +16,7 @@ JSON_TYPE, STREAM_TYPE = "application/json", "text/event-stream"
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What an answer says.
+    """The content of an answer, before it is written for a wire.
 
     `finish` is the wire's own word or None; `usage` goes out as it is, None is left out; an `error` comes after all text,
     and ends a stream.
@@ -126,7 +126,7 @@ class AnthropicSpeech(Speech):
         return {"input_tokens": input_tokens, "output_tokens": output_tokens}
 
     def usage_with_rest(self, input_tokens: int, output_tokens: int) -> Body:
-        """What came out of the cache is no `input_tokens` there."""
+        """Return the usage as this wire has it: tokens from the cache are not in `input_tokens`."""
         return {**self.usage(1, output_tokens), "cache_read_input_tokens": input_tokens - 1}
 
 
@@ -169,7 +169,7 @@ def _error(reply: Reply) -> Body:
 
 
 def _pieces(text: str) -> Iterator[str]:
-    """Of a few characters each: tags and pairs of surrogates come apart."""
+    """Yield pieces of a few characters each: tags and pairs of surrogates come apart."""
     return (text[start : start + 7] for start in range(0, len(text), 7))
 
 

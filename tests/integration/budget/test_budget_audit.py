@@ -234,7 +234,7 @@ WINDOWS = (
     Window("cost_microusd", 60_000, 2_678_400, "month", "America/Los_Angeles"),
     Window("concurrency", 3, 60),
 )
-"""Of each kind for each moment of charging, and limits that are all in the way now and then."""
+"""Windows of each kind, for each moment of charging, with limits that all refuse now and then."""
 
 
 @pytest.mark.parametrize("seed", range(3))

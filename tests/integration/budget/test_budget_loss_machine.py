@@ -149,7 +149,7 @@ class LossMachine(RuleBasedStateMachine):
         self.clock.advance(ms)
 
     def teardown(self) -> None:
-        """What was really made stays within the day and within any five seconds; and all of it comes back."""
+        """Assert that real charges stay within the day and within any five seconds, and that all of them come back."""
         requests = [(row.drawn_at_ms, 1) for row in self.rows.values()]
         used = [(row.at_ms, row.tokens) for row in self.rows.values()]
         assert most_in_any_interval(requests, DAY_MS) <= 3

@@ -21,11 +21,11 @@ class Ledger:
     def __init__(self) -> None:
         self.lock = threading.Lock()
         self.charges: list[PastCharge] = []
-        self.asked = 0
+        self.calls = 0
 
     def __call__(self, scopes: Sequence[Scope]) -> Sequence[PastCharge]:
         with self.lock:
-            self.asked += 1
+            self.calls += 1
             return list(self.charges)
 
     def spend(self, budget: RedisBudget, at_ms: int) -> bool:
@@ -62,6 +62,6 @@ def test_grants_around_two_losses_stay_within_the_day(socket: str) -> None:
             lost.set()
     for thread in threads:
         thread.join(timeout=60)
-    assert ledger.asked >= 3
+    assert ledger.calls >= 3
     # Each of the three times that the ledger is asked, as many charges as there are spenders may count twice.
     assert LIMIT - 3 * SPENDERS <= sum(granted) <= LIMIT

@@ -1,4 +1,4 @@
-"""What a scope takes in the server after many grants, with windows of every kind: a bounded amount."""
+"""A scope takes a bounded amount of memory in the server after many grants, with windows of every kind."""
 
 from __future__ import annotations
 

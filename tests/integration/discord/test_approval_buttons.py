@@ -80,7 +80,7 @@ def tell(runtime: Runtime) -> None:
     Deliverer(runtime).flush(30)
 
 
-def asked(discord: FakeDiscord, desk: str) -> list[dict[str, Any]]:
+def questions(discord: FakeDiscord, desk: str) -> list[dict[str, Any]]:
     """Return the messages in the channel of approvals as they are now."""
     return deepcopy(list(discord.world.data.messages.get(desk, {}).values()))
 
@@ -112,18 +112,18 @@ def test_approved_effect_is_performed_once_and_its_message_says_who_decided(
 ) -> None:
     run_id = prepared(careful, news)
     tell(careful)
-    (message,) = asked(discord, desk)
+    (message,) = questions(discord, desk)
     assert "a bad text" in shown(message)
     assert [button["label"] for button in message["components"][0]["components"]] == ["Approve", "Edit", "Reject"]
     assert pressed(ada.press(message, "Approve")) == 7
-    (after,) = asked(discord, desk)
+    (after,) = questions(discord, desk)
     assert (after["components"], "ada (Discord 222222222222222222)" in shown(after)) == ([], True)
     assert perform_all(careful, run_id).status == "completed"
     assert discord.contents(news) == ["a bad text"]
     late = ada.press(message, "Reject")
     assert (pressed(late), late.private_text.startswith("It was already approved by ada")) == (4, True)
     tell(careful)
-    assert len(asked(discord, desk)) == 1
+    assert len(questions(discord, desk)) == 1
     assert perform_all(careful, run_id).status == "completed"
     assert discord.contents(news) == ["a bad text"]
 
@@ -133,12 +133,12 @@ def test_edited_text_is_sent_and_the_difference_is_shown(
 ) -> None:
     run_id = prepared(careful, news)
     tell(careful)
-    (message,) = asked(discord, desk)
+    (message,) = questions(discord, desk)
     form = ada.press(message, "Edit")
     assert pressed(form) == 9
     assert form.body["data"]["components"][0]["component"]["value"] == "a bad text"
     assert pressed(ada.fill(message, form, "a good text @everyone")) == 7
-    (after,) = asked(discord, desk)
+    (after,) = questions(discord, desk)
     assert all(line in shown(after) for line in ("- content: a bad text", "+ content: a good text @everyone"))
     assert perform_all(careful, run_id).status == "completed"
     assert discord.contents(news) == ["a good text @\u200beveryone"]
@@ -152,9 +152,9 @@ def test_rejected_effect_is_not_performed(
 ) -> None:
     run_id = prepared(careful, news)
     tell(careful)
-    (message,) = asked(discord, desk)
+    (message,) = questions(discord, desk)
     assert pressed(ada.press(message, "Reject")) == 7
-    assert "Rejected" in shown(asked(discord, desk)[0])
+    assert "Rejected" in shown(questions(discord, desk)[0])
     assert perform_all(careful, run_id).status == "failed"
     assert discord.contents(news) == []
 
@@ -162,7 +162,7 @@ def test_rejected_effect_is_not_performed(
 def test_only_approvers_may_decide(careful: Runtime, discord: FakeDiscord, ada: Person, news: str, desk: str) -> None:
     run_id = prepared(careful, news)
     tell(careful)
-    (message,) = asked(discord, desk)
+    (message,) = questions(discord, desk)
     stranger = replace(ada, user_id=STRANGER, name="mallory", roles=("555555555555555555",))
     for label in ("Approve", "Edit", "Reject"):
         answer = stranger.press(message, label)
@@ -177,7 +177,7 @@ def test_first_of_many_presses_counts(
 ) -> None:
     run_id = prepared(careful, news)
     tell(careful)
-    (message,) = asked(discord, desk)
+    (message,) = questions(discord, desk)
     barrier, answers = threading.Barrier(6), []
 
     def press(number: int) -> None:
@@ -193,7 +193,7 @@ def test_first_of_many_presses_counts(
     assert sorted(pressed(answer) for answer in answers) == [4, 4, 4, 4, 4, 7]
     winner = effect_of(careful, run_id).decided_by or ""
     assert all(winner in plain(answer.private_text) for answer in answers if answer.private_text)
-    assert winner in shown(asked(discord, desk)[0])
+    assert winner in shown(questions(discord, desk)[0])
 
 
 def test_decision_made_elsewhere_is_written_into_the_message(
@@ -203,7 +203,7 @@ def test_decision_made_elsewhere_is_written_into_the_message(
     tell(careful)
     decide(careful, effect_of(careful, run_id).key, "approved", Actor("it is fine", "bob@house"))
     tell(careful)
-    (message,) = asked(discord, desk)
+    (message,) = questions(discord, desk)
     assert (message["components"], "bob@house" in shown(message), "it is fine" in shown(message)) == ([], True, True)
 
 
@@ -213,7 +213,7 @@ def test_effect_decided_before_it_was_told_is_asked_for_nowhere(
     run_id = prepared(careful, news)
     decide(careful, effect_of(careful, run_id).key, "approved", Actor("", "bob@house"))
     tell(careful)
-    assert asked(discord, desk) == []
+    assert questions(discord, desk) == []
 
 
 def test_deliverer_killed_after_asking_asks_once(
@@ -230,7 +230,7 @@ def test_deliverer_killed_after_asking_asks_once(
         killed.setattr(Deliverer, "_record", lambda *_: (_ for _ in ()).throw(RedisError))
         tell(careful)
     tell(careful)
-    (message,) = asked(discord, desk)
+    (message,) = questions(discord, desk)
     assert pressed(ada.press(message, "Approve")) == 7
     assert perform_all(careful, run_id).status == "completed"
 
@@ -241,11 +241,11 @@ def test_press_whose_answer_was_lost_still_ends_in_the_message(
     """The server dies between the decision and its answer: the outbox tells it."""
     prepared(careful, news)
     tell(careful)
-    (message,) = asked(discord, desk)
+    (message,) = questions(discord, desk)
     ada.press(message, "Approve")
     discord.world.data.messages[desk][message["id"]] = deepcopy(message)
     tell(careful)
-    (after,) = asked(discord, desk)
+    (after,) = questions(discord, desk)
     assert (after["components"], "ada (Discord" in shown(after)) == ([], True)
 
 
@@ -254,7 +254,7 @@ def test_text_that_can_not_be_shown_whole_can_only_be_rejected_here(
 ) -> None:
     run_id = prepared(careful, news, "x" * 5000)
     tell(careful)
-    (message,) = asked(discord, desk)
+    (message,) = questions(discord, desk)
     assert [button["label"] for button in message["components"][0]["components"]] == ["Reject"]
     assert f"botticelli effects approve {effect_of(careful, run_id).key[:12]}" in shown(message)
 
@@ -264,7 +264,7 @@ def test_forged_or_odd_interactions_decide_nothing(
 ) -> None:
     run_id = prepared(careful, news)
     tell(careful)
-    (message,) = asked(discord, desk)
+    (message,) = questions(discord, desk)
     key = effect_of(careful, run_id).key
     assert ada.post(b'{"type": 3}', "1").status == 401, "it is too old"
     for data in (
@@ -286,7 +286,7 @@ def test_edit_that_the_command_does_not_allow_is_told_and_decides_nothing(
 ) -> None:
     run_id = prepared(careful, news)
     tell(careful)
-    (message,) = asked(discord, desk)
+    (message,) = questions(discord, desk)
     answer = ada.fill(message, ada.press(message, "Edit"), "   ")
     assert (pressed(answer), "Not possible" in answer.private_text) == (4, True)
     assert effect_of(careful, run_id).status == "waiting"

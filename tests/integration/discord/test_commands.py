@@ -124,7 +124,7 @@ def test_every_command_of_every_family_succeeds(on_discord: OnDiscord, discord: 
 
 
 def test_requests_match_the_openapi_description_of_discord() -> None:
-    """Of every test here, when it ends. This is what such a request would be told."""
+    """Each test here checks its requests when it ends. This is the message for one that doesn't match."""
     wrong = {"content": "x" * 4001, "tts": 1, "nonce": 5.5, "embed": {}}
     said = "\n".join(faults("POST", "/channels/1/messages", wrong))
     for fault in ("$.content", "$.tts 1 is not of type", "$.nonce 5.5", "no field embed"):

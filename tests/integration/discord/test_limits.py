@@ -1,4 +1,4 @@
-"""What Discord lets one bot ask in all: one scope of the Budget for all processes, and a stop well before it locks us out."""
+"""Discord's limit for all requests of one bot: one scope of the Budget, and a stop well before it locks us out."""
 
 from __future__ import annotations
 

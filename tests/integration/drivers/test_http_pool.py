@@ -25,7 +25,7 @@ class Server(ThreadingHTTPServer):
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
-        self.asked: list[tuple[int, str]] = []
+        self.requests: list[tuple[int, str]] = []
         self.open = threading.Event()
 
     @property
@@ -35,7 +35,7 @@ class Server(ThreadingHTTPServer):
     @property
     def callers(self) -> list[int]:
         """The port of the connection that each request came by."""
-        return [port for port, _ in self.asked]
+        return [port for port, _ in self.requests]
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -43,7 +43,7 @@ class Handler(BaseHTTPRequestHandler):
     server: Server
 
     def do_GET(self) -> None:
-        self.server.asked.append((self.client_address[1], self.path))
+        self.server.requests.append((self.client_address[1], self.path))
         if self.path.endswith("/held"):
             self.server.open.wait(60)
         self.send_response(200)
@@ -76,7 +76,7 @@ def test_the_connection_that_was_used_last_is_used_next(server: Server) -> None:
             http.get(server.url)
         with ThreadPoolExecutor(4) as threads:
             held = [threads.submit(http.get, f"{server.url}/held") for _ in range(4)]
-            wait_until(lambda: len(server.asked) == 7, "four at once")
+            wait_until(lambda: len(server.requests) == 7, "four at once")
             server.open.set()
             assert [connection.result().text for connection in held] == ["ok"] * 4
         last = http.get(server.url)
@@ -96,7 +96,7 @@ def test_more_than_there_may_be_wait_and_say_so_when_it_is_too_long(server: Serv
         assert hasty.get(server.url).text == "ok"
         with ThreadPoolExecutor(2) as threads:
             both = [threads.submit(patient.get, f"{server.url}/held") for _ in range(2)]
-            wait_until(lambda: len(server.asked) == 3, "the first of two")
+            wait_until(lambda: len(server.requests) == 3, "the first of two")
             server.open.set()
             assert [future.result().text for future in both] == ["ok", "ok"]
     assert server.callers[-1] == server.callers[-2]
@@ -118,4 +118,4 @@ def test_a_proxy_of_the_environment_is_asked(server: Server, monkeypatch: pytest
     monkeypatch.delenv("NO_PROXY", raising=False)
     with client() as http:
         assert http.get("http://provider.invalid/v1").text == "ok"
-    assert [path for _, path in server.asked] == ["http://provider.invalid/v1"]
+    assert [path for _, path in server.requests] == ["http://provider.invalid/v1"]

@@ -1,4 +1,4 @@
-"""What the real SDKs send for thinking, service tier and sampling, by model class; and how flex refusals are read."""
+"""Requests of the real SDKs for thinking, service tier and sampling, by model class; and how flex refusals are read."""
 
 from __future__ import annotations
 

@@ -123,7 +123,7 @@ def interrupt() -> None:
 
 @ALL
 def test_every_client_has_finite_timeouts(wire: Any, server: FakeProvider) -> None:
-    """Of its transport, and of the SDK's own settings where it has some."""
+    """Timeouts of its transport, and of the SDK's own settings where it has some."""
     driver = driver_for(server, timeout_seconds=70, connect_timeout_seconds=30)
     driver.prepare()
     ((_, http, _client),) = driver._clients._clients

@@ -142,7 +142,7 @@ def test_iterations_of_a_budget_that_is_shut_are_admissible_when_it_opens(runtim
 
 
 def test_each_refusal_is_counted_once_by_two_exporters(make_runtime: MakeRuntime) -> None:
-    """Of charges, and of a run that ends for it: none of them makes a run wait."""
+    """Refusals of charges, and one that ends its run: none of them makes a run wait."""
     tier = json.dumps({"small": {"windows": [{"metric": "requests", "limit": 1, "period_seconds": 86400}]}})
     runtime = make_runtime(providers__echo__default_tier="small", providers__echo__tiers=tier)
     perform_all(runtime, start(runtime, narrative_text(1)).id)
@@ -160,7 +160,7 @@ def test_each_refusal_is_counted_once_by_two_exporters(make_runtime: MakeRuntime
 
 
 def test_admissible_iterations_are_those_that_the_windows_have_room_for(make_runtime: MakeRuntime) -> None:
-    """Of 7 requests a day 2 are used and 1 is admitted: 4 of 20 iterations may start, also when that is read again."""
+    """With 7 requests a day, 2 used and 1 admitted, 4 of 20 iterations may start, also when that is read again."""
     windows = [{"metric": "requests", "limit": 7, "period_seconds": 86400}]
     tier = json.dumps({"small": {"windows": windows}})
     runtime = make_runtime(providers__echo__default_tier="small", providers__echo__tiers=tier)

@@ -22,7 +22,7 @@ DAILY = {"metric": "requests", "limit": 10, "period_seconds": 86_400, "kind": "c
 MINUTE = {"metric": "requests", "limit": 1000, "period_seconds": 60, "kind": "sliding"}
 
 
-def told(runtime: Runtime) -> list[dict[str, Any]]:
+def notices_data(runtime: Runtime) -> list[dict[str, Any]]:
     with runtime.store.transaction() as tx:
         query = select(notices.c.data).where(notices.c.type.in_(("budget.threshold", "worker.none")))
         return list(tx.connection.execute(query.order_by(notices.c.created_at)).scalars())
@@ -46,9 +46,9 @@ def test_each_threshold_of_a_window_is_told_once_in_its_period(budgeted: Runtime
         spend(budgeted, requests)
         for _ in range(2):
             record_thresholds(budgeted)
-        found = [data["percent"] for data in told(budgeted) if data["scope"].startswith("echo/")]
-        assert found == expected
-    last = told(budgeted)[-1]
+        percents = [data["percent"] for data in notices_data(budgeted) if data["scope"].startswith("echo/")]
+        assert percents == expected
+    last = notices_data(budgeted)[-1]
     assert (last["used"], last["limit"], last["window"].startswith("requests")) == (10, 10, True)
 
 
@@ -60,7 +60,7 @@ def test_window_for_which_a_run_waits_counts_as_used_up(make_runtime: Callable[.
     record_thresholds(runtime)
     assert start(runtime, narrative_text(1, **each)).status == "waiting"
     record_thresholds(runtime)
-    assert [(data["percent"], data["used"]) for data in told(runtime)] == [(80, 4000), (100, 4000)]
+    assert [(data["percent"], data["used"]) for data in notices_data(runtime)] == [(80, 4000), (100, 4000)]
 
 
 def usage(used: int, limit: int = 100, period_seconds: float = 86_400, kind: Any = "sliding") -> WindowUsage:
@@ -123,7 +123,7 @@ def test_absence_of_workers_is_told_once_while_runs_are_due(runtime: Runtime) ->
     assert record_absence(runtime) is None
     sweep_was(runtime, 61)
     assert record_absence(runtime) is not None
-    assert [data["due_runs"] for data in told(runtime)] == [1, 1]
+    assert [data["due_runs"] for data in notices_data(runtime)] == [1, 1]
 
 
 def test_absence_is_told_where_no_worker_ever_was(runtime: Runtime) -> None:

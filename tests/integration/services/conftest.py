@@ -52,7 +52,7 @@ class User:
 
 @pytest.fixture(scope="module", autouse=True)
 def patience() -> Iterator[None]:
-    """Who joins waits longer than its user would: what is proved is not how soon servers answer on a busy machine."""
+    """Let joining processes wait longer than their users would: the tests don't prove how soon servers answer."""
     with pytest.MonkeyPatch.context() as patch:
         for join in (membership.join, local_model.join_model):
             patch.setitem(join.__kwdefaults__, "deadline_seconds", PATIENCE_SECONDS)

@@ -23,7 +23,7 @@ def states(home):
 
 
 def running(home):
-    """What both say of themselves; None while one of them is slow to answer."""
+    """Return the statuses of both servers; None while one of them is slow to answer."""
     statuses = services.status(home)
     return statuses if [service.state for service in statuses] == ["running", "running"] else None
 
@@ -119,7 +119,7 @@ def test_logs_are_the_last_lines_of_each_server_and_of_the_keeper(home, until):
 
 
 def refusal(home):
-    """What somebody is told who has little time. The other server may be slow for once."""
+    """Return the error for a short timeout. The other server may be slow for once."""
     with pytest.raises(ServiceUnavailable) as caught:
         services.join(home, deadline_seconds=0.5)
     return str(caught.value)

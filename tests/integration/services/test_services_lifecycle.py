@@ -109,11 +109,11 @@ def test_eight_that_start_at_once_get_the_same_servers(home, user, processes, un
     assert [service.users for service in services.status(home)] == [8, 8]
     kinds = ["bin/postgres -D", "botticelli.services.supervisor", "valkey-server"]
 
-    def found() -> list[str]:
-        """Of each process its kind. What a server has just forked looks like another server for a moment."""
+    def running_kinds() -> list[str]:
+        """Return the kind of each process. A fork of a server looks like another server for a moment."""
         return sorted(next((kind for kind in kinds if kind in process), process) for process in processes(home))
 
-    until(lambda: found() == kinds)
+    until(lambda: running_kinds() == kinds)
     for program in users:
         program.leave()
 

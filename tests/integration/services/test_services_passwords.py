@@ -19,7 +19,7 @@ COMPOSE = (Path(__file__).parents[3] / "deploy/compose.yaml").read_text()
 
 
 def script_of_redis() -> str:
-    """What compose has a shell run."""
+    """Return the script that compose has a shell run."""
     block = re.search(r"^      - \|\n((?:        .*\n)+)", COMPOSE, re.MULTILINE)
     assert block is not None
     return textwrap.dedent(block[1]).replace("$$", "$")
@@ -33,7 +33,7 @@ def answers(client: Redis) -> bool:
 
 
 def test_password_of_redis_is_read_from_standard_input(tmp_path: Path) -> None:
-    """What compose runs, with the server in the place of the image's entry point."""
+    """Run the script of compose with the server in the place of the image's entry point."""
     script = script_of_redis()
     server = binaries.valkey_server()
     program = tmp_path / "docker-entrypoint.sh"

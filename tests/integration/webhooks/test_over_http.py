@@ -164,7 +164,7 @@ def test_api_lists_webhooks_and_deliveries_and_tries_a_body(runtime: Runtime, ur
 
 
 def test_standard_webhook_of_another_botticelli_is_received(url: str) -> None:
-    """What `[[notify]]` sends, `[webhooks.NAME]` takes."""
+    """`[webhooks.NAME]` takes what `[[notify]]` sends."""
     from botticelli.security.webhook_signatures import sign_webhook
 
     key = base64.b64decode(SECRETS["standard"].removeprefix("whsec_"))

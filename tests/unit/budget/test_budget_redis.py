@@ -1,4 +1,4 @@
-"""What only the Redis budget promises: its keys, their end, and scripts that the server may forget."""
+"""Promises of the Redis budget alone: its keys, their expiry, and scripts that the server may forget."""
 
 from __future__ import annotations
 
@@ -231,7 +231,7 @@ def test_nobody_makes_a_budget_that_forgets_without_saying_so(client: FakeRedis)
 
 
 def test_several_releases_reach_a_server_that_forgot_the_script_or_a_scope(client: FakeRedis) -> None:
-    """What the server must be told first is released again."""
+    """A release that the server can't take yet is sent again after the script or the scope."""
     other = Scope("other", SCOPE.windows)
     budget = RedisBudget(client, reseed=nothing_charged)
     tickets = [budget.reserve(f"t{n}", [Share(scope, Amounts(2, 20))], 60) for n, scope in enumerate((SCOPE, other))]

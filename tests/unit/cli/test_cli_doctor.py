@@ -1,4 +1,4 @@
-"""What the doctor says of drivers: a key that nobody has set is no finding to act on, and none that is well either."""
+"""Lines of doctor about drivers: a key that nobody has set is neither a finding to act on nor reported as well."""
 
 from __future__ import annotations
 

@@ -97,7 +97,7 @@ def test_narrative_check_imports_only_what_reads_a_narrative(home, provider):
 
 
 def complete(words: str, **environment: str) -> list[str]:
-    """What bash is offered for the last of `words`."""
+    """Return the completions that bash gets for the last of `words`."""
     known = {"_BOTTICELLI_COMPLETE": "bash_complete", "COMP_WORDS": words, "COMP_CWORD": str(words.count(" "))}
     code = "from botticelli.cli.main import main; main()"
     done = subprocess.run(

@@ -40,7 +40,7 @@ def width(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> in
 
 
 def shown(command: click.Command, *arguments: str, width: int, **parts: Any) -> str:
-    """What a command prints over these parts of a transaction, with all blanks taken out."""
+    """Return what a command prints over these parts of a transaction, with all blanks taken out."""
 
     @contextmanager
     def transaction() -> Iterator[Any]:

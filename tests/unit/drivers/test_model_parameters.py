@@ -10,7 +10,7 @@ from botticelli.drivers import Choice, Finding, ModelParameters
 from botticelli.drivers.parameters.parameter_classes import accepted_parameters, parameter_classes
 
 
-def found(model: str, **choice: Any) -> list[Finding]:
+def findings(model: str, **choice: Any) -> list[Finding]:
     provider, _, name = model.partition("/")
     parameters = accepted_parameters(name, provider)
     assert parameters is not None
@@ -18,7 +18,7 @@ def found(model: str, **choice: Any) -> list[Finding]:
 
 
 def keys(model: str, **choice: Any) -> list[tuple[str, bool]]:
-    return [(finding.key, finding.is_error) for finding in found(model, **choice)]
+    return [(finding.key, finding.is_error) for finding in findings(model, **choice)]
 
 
 @pytest.mark.parametrize(
@@ -58,10 +58,10 @@ def test_choice_is_compared_with_the_class_of_its_model(
 
 
 def test_finding_says_why_and_what_to_do() -> None:
-    (finding,) = found("openai/gpt-6-luna", temperature=0.4)
+    (finding,) = findings("openai/gpt-6-luna", temperature=0.4)
     assert finding.reason == "gpt-6-luna accepts no temperature while it thinks"
     assert finding.do == 'remove it, or write thinking = "off"'
-    (finding,) = found("openai/gpt-5.5-pro", thinking="off")
+    (finding,) = findings("openai/gpt-5.5-pro", thinking="off")
     assert (finding.reason, finding.do) == (
         "gpt-5.5-pro can't stop thinking",
         'write "medium" or "high", or choose another model',

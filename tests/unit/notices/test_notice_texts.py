@@ -128,7 +128,7 @@ def test_id_that_is_no_word_is_quoted_in_the_command() -> None:
 
 
 @pytest.mark.parametrize(
-    ("filters", "about", "told"),
+    ("filters", "about", "expected"),
     [
         ({}, {}, True),
         ({"on": ["run.paused"]}, {}, False),
@@ -141,8 +141,8 @@ def test_id_that_is_no_word_is_quoted_in_the_command() -> None:
         ({"narratives": ["digest"], "tenants": ["acme"]}, {"tenant": "other"}, False),
     ],
 )
-def test_target_is_told_what_all_its_filters_match(filters: Any, about: Any, told: bool) -> None:
-    assert is_told(target(**filters), notice(**about)) is told
+def test_target_is_told_what_all_its_filters_match(filters: Any, about: Any, expected: bool) -> None:
+    assert is_told(target(**filters), notice(**about)) is expected
 
 
 def test_retries_cover_75_hours_with_jitter_and_end() -> None:

@@ -1,4 +1,4 @@
-"""What the dashboard and the alerts ask for is exported, with its labels, and each alert has its section in the documents."""
+"""Metrics of the dashboard and the alerts are exported, with their labels; each alert has its section in the documents."""
 
 from __future__ import annotations
 

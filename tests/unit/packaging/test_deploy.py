@@ -1,4 +1,4 @@
-"""What deploy/ names exists: commands and their options, settings, files; and workers get the time that they need to end."""
+"""Commands, options, settings and files that deploy/ names exist, and workers get the time that they need to end."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_workers_and_flower_are_started_with_our_app() -> None:
 
 
 def test_compose_worker_has_nothing_that_only_one_container_can_have() -> None:
-    """So that `--scale worker=N` works."""
+    """`--scale worker=N` would fail otherwise."""
     service = re.search(r"^  worker:\n((?:    .*\n)+)", FILES["compose.yaml"], re.MULTILINE)
     assert service is not None
     assert re.findall(r"^    (container_name|hostname|ports|volumes):", service[1], re.MULTILINE) == []

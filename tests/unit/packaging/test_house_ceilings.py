@@ -131,8 +131,13 @@ def test_docstring_with_a_wrong_opening_is_reported(house: ModuleType, template:
     assert not [*house.check_words("benchmarks/a.py", template.format("Sorts "))]
 
 
-@pytest.mark.parametrize("name", ["tests/a.py", "migrations/versions/a.py", "workers/lua/a.lua"])
-def test_words_outside_production_code_are_not_checked(house: ModuleType, name: str) -> None:
+@pytest.mark.parametrize("name", ["workers/a.py", "benchmarks/a.py", "tests/unit/a.py"])
+def test_words_of_production_code_benchmarks_and_tests_are_checked(house: ModuleType, name: str) -> None:
+    assert len([*house.check_words(name, '"""Of it."""\none = 1\n')]) == 2
+
+
+@pytest.mark.parametrize("name", ["migrations/versions/a.py", "workers/lua/a.lua"])
+def test_words_of_generated_and_other_code_are_not_checked(house: ModuleType, name: str) -> None:
     assert not [*house.check_words(name, '"""Of it."""\none = 1\n')]
 
 

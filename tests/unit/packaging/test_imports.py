@@ -1,4 +1,4 @@
-"""What other programs pay for importing us, by what is imported: the time follows from it."""
+"""The price that other programs pay for importing us, by what is imported: the time follows from it."""
 
 from __future__ import annotations
 

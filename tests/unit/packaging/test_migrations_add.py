@@ -13,13 +13,13 @@ CHANGES = {"type_", "new_column_name"}
 
 
 def test_upgrades_take_nothing_away() -> None:
-    found = [
+    undeclared = [
         f"{file.name}:{call}"
         for file in MIGRATIONS
         if file.name >= FIRST
         for call in faults(file.read_text(encoding="utf-8"))
     ]
-    assert found == []
+    assert undeclared == []
 
 
 def test_faults_are_noticed() -> None:

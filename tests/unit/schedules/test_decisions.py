@@ -1,4 +1,4 @@
-"""What due times come to: catch-up after an outage, each overlap policy, exclusions, pauses and a limited count."""
+"""Decisions about due times: catch-up after an outage, each overlap policy, exclusions, pauses and a limited count."""
 
 from __future__ import annotations
 

@@ -176,7 +176,7 @@ def runtime_with(folder: Path, flags: dict[str, str] | None = None) -> Runtime:
 
 
 def test_stored_demands_name_no_setting_that_demands_nothing() -> None:
-    """So that a worker of a former version, which refuses what it doesn't know, is asked about nothing that is new."""
+    """A worker of a former version refuses rules that it doesn't know: new ones stand only where they demand something."""
     demands = (Demands(), Demands(security=SecuritySettings(max_iterations=None, guild_ids=("1",), approval_hours=2)))
     rows = stored(demands)
     assert demands_from_rows(rows) == demands

@@ -1,4 +1,4 @@
-"""What rules say of one command: globs, guilds, channels, confirmations; nothing is asked that need not be."""
+"""Rules about one command: globs, guilds, channels, confirmations; nothing is asked that need not be."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What whoever enqueues may say: one line for each thing that can't be taken, at every door."""
+"""Checks of requests to enqueue: one line for each thing that can't be taken, at every door."""
 
 from __future__ import annotations
 

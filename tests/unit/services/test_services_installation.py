@@ -1,4 +1,4 @@
-"""What is asked of the installation and the user: wheels, versions, an identity for Postgres, a clean environment."""
+"""Requirements on the installation and the user: wheels, versions, an identity for Postgres, a clean environment."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from botticelli.telemetry.masking import MASK, mask_logs, masked
 
 KEY = "Zq7+vW/3xK9pLr5T-yB2nM8&dF4hJ6s="
 LEFT = 7
-"""So many characters in a row may be left of it."""
+"""Characters in a row that may be left of it, at most."""
 
 
 @pytest.fixture(autouse=True)

@@ -1,4 +1,4 @@
-"""What is read of a webhook: handshakes, what identifies a delivery, conditions and variables."""
+"""Reading of webhooks: handshakes, what identifies a delivery, conditions and variables."""
 
 from __future__ import annotations
 

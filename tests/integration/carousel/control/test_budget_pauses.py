@@ -17,7 +17,7 @@ ADA = Actor("bill is too high", "ada@home")
 
 @pytest.fixture(autouse=True)
 def fresh(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is in force is asked for each time, not once a second."""
+    """Read the pauses that apply each time, not once a second."""
     monkeypatch.setattr("botticelli.store.usage.overrides.FRESH_SECONDS", 0.0)
 
 

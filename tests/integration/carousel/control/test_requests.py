@@ -20,7 +20,7 @@ from workers.process.failed_tasks import TaskFailed
 MakeRuntime = Callable[..., Runtime]
 
 
-def asked(runtime: Runtime, **arguments: Any) -> Run:
+def requested(runtime: Runtime, **arguments: Any) -> Run:
     store_request(runtime, WIRE_VERSION, "one", {"text": narrative_text(1), **arguments})
     return run_of(runtime, run_id_for("task one"))
 
@@ -48,7 +48,7 @@ def asked(runtime: Runtime, **arguments: Any) -> Run:
     ],
 )
 def test_bad_request_becomes_a_failed_run_that_says_why(runtime: Runtime, arguments: dict[str, Any], says: str) -> None:
-    run = asked(runtime, **arguments)
+    run = requested(runtime, **arguments)
     assert run.status == "failed"
     assert says in (run.reason or "")
     assert run.reason
@@ -61,7 +61,7 @@ def test_defect_while_a_request_is_read_becomes_a_failed_run(runtime: Runtime, m
         raise KeyError("a value of the request")
 
     monkeypatch.setattr(handlers, "options_of_request", broken)
-    run = asked(runtime)
+    run = requested(runtime)
     assert run.status == "failed"
     assert run.reason == "the request can't be stored (KeyError); see the worker's log"
 
@@ -84,7 +84,7 @@ def test_cap_of_the_operator_holds_at_every_door(make_runtime: MakeRuntime) -> N
     long = start(lax, narrative_text(4))
     with pytest.raises(InvalidInput, match="max_iterations is 3"):
         fork(capped, long.id, Fork(1))
-    refused = asked(lax, iterations=4, demands={"security": {"max_iterations": 3}})
+    refused = requested(lax, iterations=4, demands={"security": {"max_iterations": 3}})
     assert (refused.status, "max_iterations is 3" in (refused.reason or "")) == ("failed", True)
     assert start(capped, narrative_text(3)).iterations == 3
 

@@ -33,7 +33,7 @@ def test_json_of_an_answer_becomes_rows(runtime: Runtime) -> None:
     first = rows[0]
     assert (first["source_narrative"], first["source_act"], first["review_status"]) == ("gen", "write", "pending")
     assert first["generation_model"] == "echo/echo" and first["generated_at"] is not None
-    assert driver.asked[0].messages[-1].text == "Write posts."
+    assert driver.requests[0].messages[-1].text == "Write posts."
 
 
 def test_content_that_cannot_be_stored_fails_the_act_and_is_paid_once(runtime: Runtime) -> None:
@@ -65,7 +65,7 @@ def test_a_template_is_the_schema_of_the_prompt_and_of_the_table(make_runtime: M
     (row,) = rows_of(runtime, "made")
     assert (row["title"], row["n"], row["ok"], row["l"], row["at"].year) == ("t", 7, True, ["a"], 2026)
     assert row["id"] == 1 and "other" not in row
-    assert "- title: text\n- at: a time in ISO 8601\n- n: a number" in driver.asked[0].messages[-1].text
+    assert "- title: text\n- at: a time in ISO 8601\n- n: a number" in driver.requests[0].messages[-1].text
     status, (act,) = run(runtime, generating(keys))
     assert status == "failed" and act.error is not None and "invalid input syntax" in act.error
     assert act.status == "failed" and act.output is not None and len(rows_of(runtime, "made")) == 1
@@ -113,7 +113,7 @@ def test_a_narrative_within_another_keeps_its_own_rows(runtime: Runtime) -> None
     assert (inner["source_narrative"], inner["source_act"], inner["n"]) == ("inner", "b.acts.write", 1)
     assert (outer["source_narrative"], outer["source_act"], outer["n"]) == ("outer", "c", 2)
     assert [row["title"] for row in rows_of(runtime, "source")] == ["kept"]
-    assert [message.text for message in driver.asked[1].messages] == ["y"]
+    assert [message.text for message in driver.requests[1].messages] == ["y"]
 
 
 def test_answer_of_another_narrative_may_be_content(runtime: Runtime) -> None:

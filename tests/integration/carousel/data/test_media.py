@@ -40,7 +40,7 @@ def test_media_travel_with_the_run_and_go_when_nobody_needs_them(runtime: Runtim
     (tmp_path / "dot.png").unlink()
     driver = script(runtime)
     assert [perform_all(runtime, run.id).status for run in runs] == ["completed", "completed"]
-    media = [message.media for request in driver.asked for message in request.messages]
+    media = [message.media for request in driver.requests for message in request.messages]
     sent = [medium for some in media for medium in some]
     assert {(medium.kind, medium.mime, medium.data, medium.filename) for medium in sent} == {
         ("image", "image/png", PNG, "dot.png")

@@ -65,7 +65,7 @@ def test_rehearsed_row_is_not_reviewed(both: Runtime) -> None:
 def test_table_query_of_a_real_run_returns_no_rehearsed_row(both: Runtime, rehearse: bool, seen: list[str]) -> None:
     driver = script(both, "fine")
     assert run(both, READING_VERBS, rehearse=rehearse)[0] == "completed"
-    prompt = "".join(message.text for message in driver.asked[0].messages)
+    prompt = "".join(message.text for message in driver.requests[0].messages)
     assert [title for title in ("real", "rehearsed") if f'"{title}"' in prompt] == seen
 
 

@@ -1,4 +1,4 @@
-"""What a run has brought, as a program reads it."""
+"""The outputs of a run, as a program reads them."""
 
 from __future__ import annotations
 

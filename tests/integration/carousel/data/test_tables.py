@@ -178,7 +178,9 @@ def test_rows_are_pulled_once_whatever_happens_to_the_act(runtime: Runtime) -> N
     assert perform_all(runtime, started.id).status == "failed"
     resume(runtime, started.id)
     assert perform_all(runtime, started.id).status == "completed"
-    assert [request.messages[-1].text for request in driver.asked] == ['[{"title": "t0"}, {"title": "t1"}]\n\nGo.'] * 2
+    assert [request.messages[-1].text for request in driver.requests] == [
+        '[{"title": "t0"}, {"title": "t1"}]\n\nGo.'
+    ] * 2
     assert [row["title"] for row in rows_of(runtime, "posts")] == ["t2", "t3", "t4"]
     status, (pulled,) = run(runtime, PULL.format(keys="preserve_source = true"))
     assert status == "completed" and pulled.prompt == '[{"title": "t2"}, {"title": "t3"}]\n\nGo.'
@@ -293,7 +295,7 @@ def test_no_update_changes_more_rows_than_the_cap(runtime: Runtime) -> None:
 
 
 def test_an_update_waits_for_a_person_and_is_done_once(make_runtime: MakeRuntime) -> None:
-    """What was approved is the update with the values of then: another value is asked for again."""
+    """An approval is of the update with the values of that time: another value needs another approval."""
     runtime = make_runtime(security__require_confirmation='["update_table"]')
     put(runtime, "posts", {"title": "a", "score": 1})
     with runtime.store.transaction() as tx:

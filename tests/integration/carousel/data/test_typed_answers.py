@@ -213,8 +213,8 @@ def test_columns_of_a_content_table_are_a_schema(runtime: Runtime) -> None:
     perform_all(runtime, start(runtime, make % '[{"title": "Dome", "score": 3}]').id)
     typed = '[acts.one]\nprompt = "Give an idea."\nschema = "content.ideas"\n[acts.two]\nprompt = "{act.one.output.%s}"'
     run = performed(runtime, typed % "title")
-    one, _ = acts_of(runtime, run)
-    assert json.loads(one.output or "").keys() == {"title", "score"} and run.status == "completed"
+    first_act, _ = acts_of(runtime, run)
+    assert json.loads(first_act.output or "").keys() == {"title", "score"} and run.status == "completed"
     for acts, words in ((typed % "titel", "did you mean title"), (typed.replace("ideas", "idea") % "title", "ideas")):
         with pytest.raises(InvalidInput, match=words):
             enqueue(runtime, loaded(narrative_text(1, acts)), "test.toml", EnqueueRequest())

@@ -36,7 +36,7 @@ class Recorder(EchoDriver):
             raise DriverTerminal("told to fail")
         return GenerateResponse(text=f"<{prompt.splitlines()[-1]}>", usage=Usage(3, 4), usage_doubtful=False)
 
-    def asked(self, prompt: str) -> list[tuple[str, str]]:
+    def messages_of(self, prompt: str) -> list[tuple[str, str]]:
         """The messages of the one request whose prompt ends so."""
         (request,) = [request for request in self.requests if request.messages[-1].text.endswith(prompt)]
         return [(message.role, message.text) for message in request.messages]
@@ -99,8 +99,8 @@ def test_another_narrative_is_performed_with_what_is_its_own(runtime: Runtime, d
     assert done[4].prompt == f"tell {done[2].output} and {done[1].output} {done[2].output}"
     assert {request.system for request in driver.requests[1:3]} == {"I dig for dig."}
     assert [sent.system for sent in (driver.requests[0], driver.requests[3])] == [None, None]
-    assert driver.asked("look keen tea Rome dig") == [("user", "look keen tea Rome dig")]
-    assert driver.asked(str(done[4].prompt))[2:4] == [("user", done[2].prompt), ("assistant", done[2].output)]
+    assert driver.messages_of("look keen tea Rome dig") == [("user", "look keen tea Rome dig")]
+    assert driver.messages_of(str(done[4].prompt))[2:4] == [("user", done[2].prompt), ("assistant", done[2].output)]
     values = {key: entry.value for key, entry in state(runtime).items()}  # type: ignore[attr-defined]
     assert values == {"narrative.dig.seen": done[1].output, "narrative.whole.found": done[2].output}
 
@@ -165,7 +165,7 @@ def test_a_narrative_is_repeated_as_its_carousel_says(runtime: Runtime, driver: 
     assert [row.output for row in turns] == [f"<then <turn {number} of 3>>" for number in (1, 2, 3)]
     joined = "\n\n".join(str(row.output) for row in turns)
     assert done[-1].prompt == f"all {joined} | second <then <turn 2 of 3>>"
-    assert driver.asked("turn 2 of 3") == [("user", "turn 2 of 3")]
+    assert driver.messages_of("turn 2 of 3") == [("user", "turn 2 of 3")]
 
 
 class Choosy(Recorder):
@@ -226,14 +226,14 @@ def test_acts_run_side_by_side_and_see_what_they_need(runtime: Runtime, driver: 
     meeting = runtime.drivers._made["echo"] = Meeting()
     run = perform_all(runtime, start(runtime, SIDE).id)
     assert run.status == "completed"
-    assert meeting.asked("d") == [
+    assert meeting.messages_of("d") == [
         ("user", "a"),
         ("assistant", "<a>"),
         ("user", "c <a>"),
         ("assistant", "<c <a>>"),
         ("user", "d"),
     ]
-    assert [said for _, said in meeting.asked("e <b>")] == [
+    assert [said for _, said in meeting.messages_of("e <b>")] == [
         "a",
         "<a>",
         "b",
@@ -329,7 +329,7 @@ def test_later_acts_see_of_an_input_what_its_retention_says(runtime: Runtime, dr
         tx.state.set("global.long", "\n".join(f"line {number}" for number in range(2000)))
     run = perform_all(runtime, start(runtime, RETENTION).id)
     assert run.status == "completed"
-    (_, first), (_, answer), (_, last) = driver.asked("LAST")
+    (_, first), (_, answer), (_, last) = driver.messages_of("LAST")
     assert first.startswith("KEEP\n\n[text of 18,889 characters, which begins:]\nline 0\n") and len(first) < 300
     assert "SECRET" not in first and answer == "<line 1999>"
     assert last == "look: []\n\nLAST"

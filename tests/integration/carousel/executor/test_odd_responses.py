@@ -1,4 +1,4 @@
-"""What odd answers of a provider make of a run: no answer is lost, no budget is switched off, nothing unsent is charged."""
+"""Runs with odd answers of a provider: no answer is lost, no budget is switched off, nothing unsent is charged."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What providers' refusals do to a run: waits that are honoured, tries that are counted, and the next model."""
+"""Runs whose provider refuses calls: waits that are honoured, tries that are counted, and the next model."""
 
 from __future__ import annotations
 

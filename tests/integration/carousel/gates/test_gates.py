@@ -57,9 +57,9 @@ def test_rejected_answer_is_asked_for_again_with_the_reasons(runtime: Runtime) -
         (1, "rejected", "Hello, {state.secret} @everyone!"),
         (2, "done", "Hi, all."),
     ]
-    first, answer, reasons = driver.asked[1].messages
+    first, answer, reasons = driver.requests[1].messages
     assert (first.text, answer.text) == ("Write a post about {braces}.", "Hello, {state.secret} @everyone!")
-    assert [message.role for message in driver.asked[1].messages] == ["user", "assistant", "user"]
+    assert [message.role for message in driver.requests[1].messages] == ["user", "assistant", "user"]
     assert "- it has 32 characters; at most 12 are allowed" in reasons.text
     assert '- it contains the mention "@everyone"; no mentions are allowed' in reasons.text
     assert violations(runtime, run.id, calls_lost=0) == []
@@ -68,7 +68,7 @@ def test_rejected_answer_is_asked_for_again_with_the_reasons(runtime: Runtime) -
 def test_later_acts_see_the_request_and_the_accepted_answer_only(runtime: Runtime) -> None:
     acts = f'{SHORT}[acts.next]\nprompt = "Translate: {{act.draft.output}}"'
     driver, _, _ = performed(runtime, acts, LONG, "short", "kurz")
-    assert [message.text for message in driver.asked[2].messages] == [
+    assert [message.text for message in driver.requests[2].messages] == [
         "Write a post about {braces}.",
         "short",
         "Translate: short",
@@ -96,7 +96,7 @@ def test_gate_with_more_attempts_than_a_window_has_room_for_is_refused(make_runt
 @pytest.mark.parametrize("attempts", [1, 2])
 def test_gate_without_an_accepted_answer_fails_its_act(runtime: Runtime, attempts: int) -> None:
     driver, run, rows = performed(runtime, f"{SHORT}attempts = {attempts}", *[LONG] * 3)
-    assert (run.status, len(driver.asked)) == ("failed", attempts)
+    assert (run.status, len(driver.requests)) == ("failed", attempts)
     assert [row.status for row in rows] == ["rejected"] * (attempts - 1) + ["failed"]
     assert "no answer was accepted in" in (run.reason or "") and "it has 21 characters" in (run.reason or "")
     assert run.used_tokens == 2 * attempts
@@ -105,7 +105,7 @@ def test_gate_without_an_accepted_answer_fails_its_act(runtime: Runtime, attempt
 def test_gate_that_keeps_uses_the_last_answer_with_a_warning(runtime: Runtime) -> None:
     acts = f'{SHORT}attempts = 2\notherwise = "keep"\n[acts.next]\nprompt = "{{act.draft.output}}"'
     driver, run, rows = performed(runtime, acts, LONG, f"{LONG}!", "ok")
-    assert (run.status, driver.asked[2].messages[-1].text) == ("completed", f"{LONG}!")
+    assert (run.status, driver.requests[2].messages[-1].text) == ("completed", f"{LONG}!")
     assert (rows[1].status, rows[1].verdict) == ("done", "kept")
     assert "no answer was accepted in any of 2 attempts: it has 22 characters" in (rows[1].warning or "")
 
@@ -113,7 +113,7 @@ def test_gate_that_keeps_uses_the_last_answer_with_a_warning(runtime: Runtime) -
 def test_gate_for_review_flags_the_content_and_performs_no_later_act(runtime: Runtime) -> None:
     acts = f'{ROWS}attempts = 2\notherwise = "review"\n[acts.next]\nprompt = "Post {{act.draft.output}}"'
     driver, run, rows = performed(runtime, acts, '{"body": "longer"}', '{"body": "longest"}', "posted")
-    assert (run.status, len(driver.asked)) == ("completed", 2)
+    assert (run.status, len(driver.requests)) == ("completed", 2)
     assert [(row.name, row.status, row.verdict) for row in rows] == [
         ("draft", "rejected", None),
         ("draft", "done", "review"),
@@ -136,8 +136,8 @@ def test_resumed_run_has_all_attempts_anew_and_pays_no_accepted_answer_again(run
     driver = script(runtime, LONG, "short")
     resume(runtime, run.id)
     run = perform_all(runtime, run.id)
-    assert (run.status, len(driver.asked)) == ("completed", 2)
-    assert len(driver.asked[0].messages) == 3  # the first act, and the request without earlier reasons
+    assert (run.status, len(driver.requests)) == ("completed", 2)
+    assert len(driver.requests[0].messages) == 3  # the first act, and the request without earlier reasons
     assert [(row.name, row.attempt, row.status) for row in attempts_of(runtime, run)] == [
         ("first", 1, "done"),
         ("draft", 1, "rejected"),
@@ -161,6 +161,6 @@ def test_attempts_of_a_worker_that_is_taken_over_count(runtime: Runtime, monkeyp
     with runtime.store.transaction() as tx:
         tx.connection.execute(text("update iterations set lease_until = now() - interval '1 second'"))
     run = perform_all(runtime, run.id)
-    assert (run.status, len(driver.asked)) == ("completed", 2)
-    assert [message.text for message in driver.asked[1].messages][1] == LONG
+    assert (run.status, len(driver.requests)) == ("completed", 2)
+    assert [message.text for message in driver.requests[1].messages][1] == LONG
     assert [row.status for row in attempts_of(runtime, run)] == ["rejected", "done"]

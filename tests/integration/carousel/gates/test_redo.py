@@ -77,12 +77,12 @@ def test_judge_that_does_not_accept_has_the_draft_made_again_with_its_answer_as_
         ("judge", 1, "rejected", low),
         ("judge", 2, "done", high),
     ]
-    again = driver.asked[4].messages
+    again = driver.requests[4].messages
     assert again[-2].text == "d1"
     assert '- {act.judge.output.score} is "2"; it must be >= 4' in again[-1].text
     assert f'- the answer of judge: "{low}"' in again[-1].text
-    assert [message.text for message in driver.asked[5].messages][-1] == "Polish d2"
-    assert [message.text for message in driver.asked[6].messages][-1] == "Score p2"
+    assert [message.text for message in driver.requests[5].messages][-1] == "Polish d2"
+    assert [message.text for message in driver.requests[6].messages][-1] == "Score p2"
     assert violations(runtime, run.id, calls_lost=0) == []
     with runtime.store.transaction() as tx:
         entry = tx.state.get("narrative.test.draft")
@@ -170,8 +170,8 @@ def test_near_copy_of_a_stored_text_is_named_in_the_next_attempt(runtime: Runtim
     performed(runtime, POSTS, first, target="posts")
     driver, run, rows = performed(runtime, POSTS, copy, other, target="posts")
     assert (run.status, [row.status for row in rows]) == ("completed", ["rejected", "done"])
-    assert "too similar" in driver.asked[1].messages[-1].text
-    assert '"Our lemon tart is back on Saturday, come early."' in driver.asked[1].messages[-1].text
+    assert "too similar" in driver.requests[1].messages[-1].text
+    assert '"Our lemon tart is back on Saturday, come early."' in driver.requests[1].messages[-1].text
     assert [row["body"][:6] for row in rows_of(runtime, "posts")] == ["Our le", "Winter"]
 
 
@@ -236,6 +236,6 @@ def test_worker_killed_after_a_rejected_round_pays_no_answer_again(
     with runtime.store.transaction() as tx:
         tx.connection.execute(text("update iterations set lease_until = now() - interval '1 second'"))
     run = perform_all(runtime, run.id)
-    assert (run.status, len(driver.asked)) == ("completed", 7)
-    assert driver.asked[4].messages[-2].text == "d1"
+    assert (run.status, len(driver.requests)) == ("completed", 7)
+    assert driver.requests[4].messages[-2].text == "d1"
     assert violations(runtime, run.id, calls_lost=0) == []

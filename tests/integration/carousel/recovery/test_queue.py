@@ -1,4 +1,4 @@
-"""What lies in the queue is not sent again, what was lost is; requests that a dead worker held come back."""
+"""Tasks that lie in the queue are not sent again, lost ones are; requests that a dead worker held come back."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_queued_tasks_of_a_burst_are_not_published_again_and_lost_ones_are(runti
 def test_only_the_oldest_messages_of_a_very_long_queue_are_read(
     runtime: Runtime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What isn't among them may lie further back: nothing says that it is lost."""
+    """A task that isn't among those read may lie further back: nothing says that it is lost."""
     monkeypatch.setattr("workers.recovery.queued_tasks.MESSAGES_READ", 3)
     start(runtime, narrative_text(6, concurrency=6))
     let_grace_pass(runtime)

@@ -1,4 +1,4 @@
-"""What is left behind by a worker, an enqueuer or a Redis that is gone, and how the sweep mends it."""
+"""The sweep mends what a worker, an enqueuer or a Redis that is gone has left behind."""
 
 from __future__ import annotations
 

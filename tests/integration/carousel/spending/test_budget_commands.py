@@ -41,7 +41,7 @@ def call(runtime: Runtime, monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> Ca
     return lambda *arguments: CliRunner().invoke(root, ["budget", *arguments])
 
 
-def found(call: Call, *arguments: str, exit_code: int = 0) -> Any:
+def printed(call: Call, *arguments: str, exit_code: int = 0) -> Any:
     result = call(*arguments, "--json")
     assert result.exit_code == exit_code, result.output
     return json.loads(result.stdout)
@@ -62,7 +62,7 @@ def plant(
 def test_the_audit_clears_what_was_granted(runtime: Runtime, call: Call) -> None:
     for concurrency in (1, 8):
         perform_all(runtime, start(runtime, TEXT.replace("[acts]", f"concurrency = {concurrency}\n[acts]")).id)
-    audit = found(call, "audit")
+    audit = printed(call, "audit")
     assert (audit["ok"], audit["unlimited"]) == (True, [])
     worst = {window["window"]: window["worst"] for window in audit["windows"]}
     assert (worst["tokens/60s"]["amount"], worst["tokens/60s"]["ratio"]) == (5000, 1.0)
@@ -75,7 +75,7 @@ def test_the_audit_finds_what_was_planted_by_hand(runtime: Runtime, call: Call) 
     at = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
     plant(runtime, "a", 3000, at)
     plant(runtime, "b", 2001, at + timedelta(seconds=59), outcome="unknown")
-    audit = found(call, "audit", exit_code=1)
+    audit = printed(call, "audit", exit_code=1)
     [tokens] = [window for window in audit["windows"] if window["violations"]]
     assert (audit["ok"], tokens["scope"], tokens["window"]) == (False, SCOPE, "tokens/60s")
     [violation] = tokens["violations"]
@@ -84,13 +84,13 @@ def test_the_audit_finds_what_was_planted_by_hand(runtime: Runtime, call: Call) 
     shown = call("audit")
     assert shown.exit_code == 1
     assert "EXCEEDED" in shown.output and "1 limit was exceeded" in shown.output
-    assert found(call, "audit", "--since", "2026-01-03")["ok"]
+    assert printed(call, "audit", "--since", "2026-01-03")["ok"]
 
 
 def test_calls_that_used_more_than_estimated_are_listed_apart(make_runtime: MakeRuntime, call: Call) -> None:
     runtime = make_runtime(providers=PROVIDERS, drivers__echo__output_tokens="2000")
     perform_all(runtime, start(runtime, TEXT.replace("[acts]", "concurrency = 5\n[acts]")).id)
-    audit = found(call, "audit")
+    audit = printed(call, "audit")
     [tokens] = [window for window in audit["windows"] if window["window"] == "tokens/60s"]
     assert audit["ok"]
     assert tokens["excesses"][0]["amount"] > 10_000
@@ -99,31 +99,31 @@ def test_calls_that_used_more_than_estimated_are_listed_apart(make_runtime: Make
 
 def test_a_ticket_that_was_granted_before_the_limit_was_lowered_passes_nothing(runtime: Runtime, call: Call) -> None:
     run = start(runtime, TEXT.replace("[acts]", "concurrency = 5\n[acts]"))
-    found(call, "set", SCOPE, "tokens/60s", "1000", "--reason", "try")
+    printed(call, "set", SCOPE, "tokens/60s", "1000", "--reason", "try")
     wait_until(lambda: runtime.scopes.overrides_of(SCOPE), "the lower limit to be known")
     assert perform_all(runtime, run.id).succeeded == 5
-    assert found(call, "audit")["ok"]
+    assert printed(call, "audit")["ok"]
 
 
 def test_a_lower_limit_is_kept_by_every_process_within_a_second_and_recorded(runtime: Runtime, call: Call) -> None:
     run = start(runtime, TEXT)
     assert perform_open(runtime, run.id) == 1
-    override = found(call, "set", "echo/echo", "tokens/60s", "3000", "--reason", "the bill", "--until", "1h")
+    override = printed(call, "set", "echo/echo", "tokens/60s", "3000", "--reason", "the bill", "--until", "1h")
     assert (override["scope"], override["limit"], override["reason"]) == (SCOPE, 3000, "the bill")
     wait_until(lambda: runtime.scopes.overrides_of(SCOPE), "the lower limit to be known")
     after = perform_all(runtime, run.id)
     assert (after.status, after.succeeded) == ("budget_exhausted", 3)
     assert "3,000 of 3,000 used" in (after.reason or "")
-    [window] = [window for window in found(call, "show")[0]["windows"] if window["window"] == "tokens/60s"]
+    [window] = [window for window in printed(call, "show")[0]["windows"] if window["window"] == "tokens/60s"]
     assert window["limit"] == 3000
-    history = found(call, "history", SCOPE)
+    history = printed(call, "history", SCOPE)
     assert [(override["limit"], override["reason"]) for override in history["overrides"]] == [(3000, "the bill")]
     assert sum(step["tokens"] for step in history["usage"][SCOPE]) == 3000
     assert "the bill" in call("history").output
 
 
 def test_a_limit_that_lets_nothing_pass_parks_a_run_and_ends_by_itself(runtime: Runtime, call: Call) -> None:
-    found(call, "set", SCOPE, "requests/60s", "0", "--reason", "stop", "--until", "1h")
+    printed(call, "set", SCOPE, "requests/60s", "0", "--reason", "stop", "--until", "1h")
     run = start(runtime, narrative_text(2, estimated_tokens_per_iteration=10, on_budget_exhausted="wait"))
     assert run.status == "waiting"
     assert run.due_at is not None and (run.due_at - run.now).total_seconds() < 11
@@ -134,10 +134,10 @@ def test_a_limit_that_lets_nothing_pass_parks_a_run_and_ends_by_itself(runtime: 
 
 
 def test_default_ends_a_lower_limit(runtime: Runtime, call: Call) -> None:
-    found(call, "set", SCOPE, "tokens/60s", "1", "--reason", "a")
+    printed(call, "set", SCOPE, "tokens/60s", "1", "--reason", "a")
     assert call("set", SCOPE, "tokens/60s", "default", "--reason", "b").exit_code == 0
     assert runtime.scopes.overrides_of(SCOPE) == {}
-    assert [override["reason"] for override in found(call, "history")["overrides"]] == ["b", "a"]
+    assert [override["reason"] for override in printed(call, "history")["overrides"]] == ["b", "a"]
     assert run_of(runtime, start(runtime, TEXT).id).status == "running"
 
 
@@ -165,7 +165,7 @@ def test_limits_that_can_not_be_set(call: Call, arguments: tuple[str, ...], said
 def test_explain_names_the_holders_and_compares_estimates(runtime: Runtime, call: Call) -> None:
     perform_all(runtime, start(runtime, narrative_text(2, estimated_tokens_per_iteration=400)).id)
     run = start(runtime, narrative_text(3, estimated_tokens_per_iteration=1000, concurrency=2, name="holder"))
-    explained = found(call, "explain", "echo/echo@s")
+    explained = printed(call, "explain", "echo/echo@s")
     assert {(holder["run_id"], holder["number"], holder["narrative"]) for holder in explained["holders"]} == {
         (run.id, "1", "holder"),
         (run.id, "2", "holder"),
@@ -188,13 +188,13 @@ def test_windows_whose_charges_redis_lost_are_told_from_used_ones(runtime: Runti
         f"requests/60s: {lost}",
         f"tokens/60s: {lost}",
     ]
-    [usage] = [usage for usage in found(call, "show") if usage["scope"] == SCOPE]
+    [usage] = [usage for usage in printed(call, "show") if usage["scope"] == SCOPE]
     assert [window["reopening"] for window in usage["windows"]] == [True, True]
 
 
 def test_scopes_that_only_the_ledger_knows_are_shown(runtime: Runtime, call: Call) -> None:
     plant(runtime, "x", 7, datetime.now(UTC), scope="gone/model@tier")
-    shown = {scope["scope"] for scope in found(call, "show")}
+    shown = {scope["scope"] for scope in printed(call, "show")}
     assert shown == {SCOPE, "gone/model@tier"}
-    assert "gone/model@tier" in found(call, "audit")["unlimited"]
+    assert "gone/model@tier" in printed(call, "audit")["unlimited"]
     assert "last hour" in call("show").output

@@ -23,7 +23,7 @@ FLAGS = {
     "providers__echo": json.dumps({"default_tier": "t", "tiers": {"t": CHEAP}}),
 }
 TINY = Decimal("0.0000025")
-"""Of one call: 50 tokens for 5 cents a million."""
+"""The price of one call: 50 tokens for 5 cents a million."""
 
 
 def test_costs_of_tiny_calls_add_up_exactly(make_runtime: MakeRuntime) -> None:

@@ -25,7 +25,7 @@ LONG_CHARACTERS = 200_000
 
 @dataclass
 class Page(HTMLParser):
-    """What a test asks of a page: its elements with their attributes, and its text."""
+    """Reads a page for tests: its elements with their attributes, and its text."""
 
     def __init__(self, answer: httpx2.Response) -> None:
         super().__init__()

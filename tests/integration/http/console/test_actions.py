@@ -1,4 +1,4 @@
-"""What people do on pages: log in, decide, act on one run or on many, start one."""
+"""Actions on pages: log in, decide, act on one run or on many, start one."""
 
 from __future__ import annotations
 
@@ -71,8 +71,8 @@ def test_run_is_acted_on_with_a_reason(careful: Runtime, browser: httpx2.Client)
 def test_bulk_action_changes_what_was_confirmed_or_nothing(careful: Runtime, browser: httpx2.Client) -> None:
     first, second = (start(careful, narrative_text(1), tags=("old",)) for _ in range(2))
     other = start(careful, narrative_text(1))
-    asked = browser.get("/runs/actions/cancel", params={"tag": "old"})
-    assert "Cancel 2 runs" in asked.text
+    page = browser.get("/runs/actions/cancel", params={"tag": "old"})
+    assert "Cancel 2 runs" in page.text
     answer = browser.post("/runs/actions/cancel?tag=old", data={"count": "1"})
     assert answer.status_code == 422 and run_of(careful, first.id).status == "running"
     assert "2 runs cancelled" in browser.post("/runs/actions/cancel?tag=old", data={"count": "2"}).text

@@ -1,4 +1,4 @@
-"""What stands where a narrative, a command or an option is asked for: taken where it is clear, and told where it isn't."""
+"""Arguments in the place of a narrative, a command or an option: taken where they are clear, explained where not."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is wrong is said in lines and as JSON, with the right exit code and never with a traceback."""
+"""Errors are printed as lines and as JSON, with the right exit code and never with a traceback."""
 
 from __future__ import annotations
 
@@ -208,7 +208,7 @@ def test_a_probe_makes_no_call(call):
 
 
 class OfAPlugIn:
-    """What `entry_points` says of a plug-in in the module `acme_house`."""
+    """An entry point of a plug-in in the module `acme_house`."""
 
     name, module = "acme", "acme_house.driver"
 

@@ -1,4 +1,4 @@
-"""What a run looks like while it is followed and when it has ended: plain lines, JSON lines, the panel."""
+"""Views of a run while it is followed and when it has ended: plain lines, JSON lines, the panel."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What authors are helped with, without any service: narrative list, check of folders, new, convert, show, schema."""
+"""Commands for authors that need no service: narrative list, check of folders, new, convert, show, schema."""
 
 from __future__ import annotations
 

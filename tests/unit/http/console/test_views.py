@@ -1,4 +1,4 @@
-"""What pages show of rows: messages, timelines, differences, filters, figures."""
+"""Views of rows on pages: messages, timelines, differences, filters, figures."""
 
 from __future__ import annotations
 

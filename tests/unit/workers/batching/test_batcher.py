@@ -42,7 +42,7 @@ class Server:
 
 
 def answers(server: Server, count: int) -> dict[int, int | BaseException]:
-    """What `count` threads were told: the first is asked for alone, the others wait for it."""
+    """Return the answers of `count` threads: the first asks alone, the others wait for it."""
     batcher = Batcher(server.double)
     with ThreadPoolExecutor(count) as threads:
         futures: dict[int, Future[int]] = {0: threads.submit(batcher.ask, "key", 0)}

@@ -1,4 +1,4 @@
-"""What an attempt concludes from an earlier one: a result, leave to perform again, or that nobody can tell."""
+"""Conclusions of an attempt from an earlier one: a result, leave to perform again, or an unknown outcome."""
 
 from __future__ import annotations
 

@@ -88,7 +88,7 @@ def clock() -> ManualClock:
     return ManualClock()
 
 
-def told(spreads: Spreads, clock: ManualClock, scope: Scope = SCOPE) -> int:
+def delay_of(spreads: Spreads, clock: ManualClock, scope: Scope = SCOPE) -> int:
     budget = MemoryBudget(clock)
     spreads.report(budget, scope)
     return budget.widen(scope, 0, 0)
@@ -98,31 +98,31 @@ def test_refusal_below_limit_widens_and_time_narrows(clock: ManualClock) -> None
     spreads, widths = Spreads(BOUNDS, lambda: clock.ms / 1000), []
     for _ in range(4):
         spreads.refuse(SCOPE)
-        widths.append(told(spreads, clock))
+        widths.append(delay_of(spreads, clock))
     assert widths == sorted(widths) and widths[0] >= 100 and len(set(widths)) > 2
     assert widths[-1] <= PERIOD_MS // 12
     for _ in range(7):
         clock.advance(round(KEEP_SECONDS * 1000) + 1)
-        widths.append(told(spreads, clock))
+        widths.append(delay_of(spreads, clock))
     assert widths[-1] == 0
 
 
 def test_delay_counts_for_minute_and_is_forgotten(clock: ManualClock) -> None:
     spreads = Spreads(BOUNDS, lambda: clock.ms / 1000)
     spreads.measure(SCOPE, clock.ms / 1000 - 0.3)
-    first = told(spreads, clock)
+    first = delay_of(spreads, clock)
     assert 300 <= first < 600
     clock.advance(59_000)
-    assert told(spreads, clock) == first
+    assert delay_of(spreads, clock) == first
     clock.advance(130_000)
-    assert told(spreads, clock) == 0
+    assert delay_of(spreads, clock) == 0
 
 
 def test_same_spread_is_told_once_in_a_while(clock: ManualClock) -> None:
     spreads = Spreads(BOUNDS, lambda: clock.ms / 1000)
     for _ in range(5):
         spreads.measure(SCOPE, clock.ms / 1000 - 0.2)
-    assert [told(spreads, clock) > 0 for _ in range(3)] == [True, False, False]
+    assert [delay_of(spreads, clock) > 0 for _ in range(3)] == [True, False, False]
 
 
 @pytest.mark.parametrize(
@@ -138,7 +138,7 @@ def test_same_spread_is_told_once_in_a_while(clock: ManualClock) -> None:
 def test_guard_keeps_within_bounds(clock: ManualClock, bounds: tuple[int, int], window: Window, most: int) -> None:
     spreads, scope = Spreads(bounds, lambda: clock.ms / 1000), Scope("s", (window,))
     spreads.measure(scope, clock.ms / 1000 - 9)
-    assert told(spreads, clock, scope) == most
+    assert delay_of(spreads, clock, scope) == most
 
 
 def test_steps_are_few_and_never_smaller() -> None:

@@ -1,4 +1,4 @@
-"""What becomes of an answer: used, repaired, warned about or refused. And its text while it is written."""
+"""Checks of an answer: used, repaired, warned about or refused. And its text while it is written."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a worker process does to itself as it becomes ready."""
+"""Changes of a worker process to itself as it becomes ready."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ def app() -> Iterator[Celery]:
 
 
 def in_a_thread(call: Any) -> Any:
-    """What it returns or raises, in another thread than that of the signals."""
+    """Call it in another thread than that of the signals; return or raise what it does."""
     results: list[Any] = []
 
     def run() -> None:

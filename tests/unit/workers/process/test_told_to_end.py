@@ -20,7 +20,7 @@ from workers.recovery import sweep_thread
 from workers.recovery.sweep_thread import Sweep
 
 SECONDS = 5.0
-"""What takes longer waits for itself."""
+"""The timeout of a wait; longer waits bring their own."""
 
 
 class Leaving(WorkerShutdown):
