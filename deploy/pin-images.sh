@@ -1,20 +1,21 @@
 #!/bin/sh
-# Writes the images that deploy/ uses, with the digests that their tags have now, into deploy/.env (needs docker).
+# Writes the images that compose.yaml and the Dockerfile name, with the digests that their tags have now, into deploy/.env (needs
+# docker).
 # pin-images.sh --check: asks nobody; says which of them are not pinned there, with exit code 1.
 set -eu
 file=$(dirname "$0")/.env
-images='BASE_IMAGE=python:3.13-slim
-POSTGRES_IMAGE=postgres:18
-REDIS_IMAGE=valkey/valkey:9
-PROMETHEUS_IMAGE=prom/prometheus:latest
-GRAFANA_IMAGE=grafana/grafana:latest'
+images='BASE_IMAGE=python:3.13.16-slim
+POSTGRES_IMAGE=postgres:18.6
+REDIS_IMAGE=valkey/valkey:9.1.1
+PROMETHEUS_IMAGE=prom/prometheus:v3.13.2
+GRAFANA_IMAGE=grafana/grafana:13.1.1'
 umask 077
-touch "$file"
+[ "${1:-}" = --check ] || touch "$file"
 missing=0
 for pair in $images; do
     name=${pair%%=*} image=${pair#*=}
     if [ "${1:-}" = --check ]; then
-        grep -Eq "^$name=[^@]+@sha256:[0-9a-f]{64}$" "$file" && continue
+        grep -Eqs "^$name=$image@sha256:[0-9a-f]{64}$" "$file" && continue
         echo "$name ($image) is not pinned; run deploy/pin-images.sh" >&2
         missing=1
         continue
