@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from botticelli.store import Transaction
 
 CACHE_SECONDS = 5.0
-COUNT_SECONDS = 15.0
-"""How long one page may count a long history; the next one goes on."""
+COUNT_SECONDS = 5.0
+"""How long one page may count a long history; the next one goes on. A scraper waits for 10 s."""
 CONTENT_TYPE: str = CONTENT_TYPE_LATEST
 
 

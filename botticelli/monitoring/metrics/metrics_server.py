@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import NamedTuple
 
@@ -75,6 +76,11 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(page.body)
+
+    def handle(self) -> None:
+        """Answer, unless the client hangs up meanwhile: a scraper waits for no longer than its own timeout."""
+        with suppress(ConnectionError, TimeoutError):
+            super().handle()
 
     def log_message(self, format: str, *args: object) -> None:
         """Log no line for each request."""

@@ -24,8 +24,8 @@ from botticelli.store.schema.statements import statement
 from botticelli.store.schema.tables import effects, iterations, ledger, runs
 from botticelli.store.schema.webhook_tables import webhook_deliveries
 
-CHUNK_ROWS = 100_000
-"""How many rows of a source are counted in one transaction, so that a long history ends in no timeout."""
+CHUNK_ROWS = 20_000
+"""How many rows of a source are counted in one transaction, so that a page waits for seconds at most."""
 FIRST = datetime(1970, 1, 1, tzinfo=UTC)
 LOCK = "select pg_try_advisory_xact_lock(hashtext('botticelli metrics'))"
 SOURCES: Mapping[str, tuple[Table, Column[Any]]] = {
