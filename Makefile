@@ -120,7 +120,7 @@ deploy-check:  ## Helm's own lint and rendering of the chart, schemas of Kuberne
 	$(DEPLOY_TOOLS)/bin/python deploy/checks/check_compose.py
 
 .PHONY: metrics-check
-metrics-check: $(READY)  ## promtool on the alerts and the metrics, and every panel of the dashboard asked of a real Prometheus over a demo run (1 minute)
+metrics-check: $(READY)  ## promtool on alerts and metrics; each panel, and what a scaler asks while a budget is shut, asked of a real Prometheus (3 minutes)
 	$(BIN)/python deploy/checks/check_metrics.py
 
 check: $(READY) lint types arrows test-unit  ## lint, types, imports between folders, unit tests: for every change; two minutes

@@ -17,9 +17,15 @@ import time
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
+
+import check_scaler
+
+from botticelli.monitoring.budget_scopes import known_scopes
+from botticelli.runtime.process import Runtime
+from botticelli.settings import load_settings
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
@@ -65,9 +71,40 @@ def main() -> int:
         with _prometheus(folder / "prometheus", Path(place), port) as url:
             empty = [name for name, expression in _expressions() if not _answer(url, expression)]
             scaler = _answer(url, SCALER)
+    opening = _opening(folder / "prometheus")
     print(f"metrics: 8 alerts, {len(list(_expressions()))} expressions of panels, scaler {scaler[0]['value'][1]}")
+    print(
+        f"scaler: 0 in {opening.shut_answers} answers while the budget was shut for {check_scaler.SHUT_SECONDS:g} s, "
+        f"{opening.admissible:g} {opening.late_seconds:.1f} s after it opened"
+    )
     print("\n".join(f"no data: {name}" for name in empty))
-    return 1 if empty else 0
+    return 1 if empty or opening.admissible != check_scaler.CONCURRENCY else 0
+
+
+def _opening(program: Path) -> check_scaler.Opening:
+    """Shut a budget, and follow what the scaler asks until it opens."""
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
+        place = Path(folder)
+        check_scaler.write_files(place)
+        environ = {**os.environ, "BOTTICELLI_HOME": str(place / "home")}
+        port = urllib.parse.urlsplit(stack.enter_context(_serving(place, environ))).port or 0
+        run = [str(BOTTICELLI), "run", "demo.toml", "--model", "echo/echo", "--detach"]
+        subprocess.run(run, cwd=place, env=environ, check=True, capture_output=True)
+        with ExitStack() as fleet:
+            fleet.enter_context(_worker(place, environ))
+            url = stack.enter_context(_prometheus(program, place, port))
+            runtime = Runtime(load_settings(environ=environ, cwd=place))
+            stack.callback(runtime.close)
+
+            def query(expression: str) -> float | None:
+                answer = _answer(url, expression)
+                return float(answer[0]["value"][1]) if answer else None
+
+            def shut_for_seconds() -> float:
+                [scope] = known_scopes(runtime)
+                return runtime.budget.usage(scope).blocked_for_ms / 1000
+
+            return check_scaler.watch_budget_open(query, SCALER, fleet.close, shut_for_seconds)
 
 
 def _binaries() -> Path:
@@ -96,15 +133,21 @@ def _exporter(place: Path) -> Iterator[tuple[int, str]]:
     (place / "botticelli.toml").write_text(SETTINGS, encoding="utf-8")
     (place / "demo.toml").write_text(NARRATIVE, encoding="utf-8")
     environ = {**os.environ, "BOTTICELLI_HOME": str(place / "home")}
-    command = [str(BOTTICELLI), "metrics", "--port", "0"]
     run = [str(BOTTICELLI), "run", "demo.toml", "--model", "echo/echo"]
+    with _serving(place, environ) as url:
+        subprocess.run(run, cwd=place, env=environ, check=True, capture_output=True)
+        with _worker(place, environ):
+            yield urllib.parse.urlsplit(url).port or 0, _get(url)
+
+
+@contextmanager
+def _serving(place: Path, environ: dict[str, str]) -> Iterator[str]:
+    """Run the exporter, and the embedded servers that it starts; yield the URL of its page."""
+    command = [str(BOTTICELLI), "metrics", "--port", "0"]
     with subprocess.Popen(command, cwd=place, env=environ, stdout=subprocess.PIPE, text=True) as exporter:
         try:
             assert exporter.stdout is not None
-            url = exporter.stdout.readline().split()[-1]
-            subprocess.run(run, cwd=place, env=environ, check=True, capture_output=True)
-            with _worker(place, environ):
-                yield urllib.parse.urlsplit(url).port or 0, _get(url)
+            yield exporter.stdout.readline().split()[-1]
         finally:
             exporter.terminate()
             exporter.wait(30)
@@ -129,7 +172,7 @@ def _worker(place: Path, environ: dict[str, str]) -> Iterator[None]:
 def _prometheus(program: Path, place: Path, port: int) -> Iterator[str]:
     """Start Prometheus with the rules of deploy/, on a free port; yield its URL once it has several samples."""
     config = {
-        "global": {"scrape_interval": "1s", "evaluation_interval": "1s"},
+        "global": {"scrape_interval": "2s", "scrape_timeout": "2s", "evaluation_interval": "1s"},
         "rule_files": [str(DEPLOY / "prometheus" / "alerts.yml")],
         "scrape_configs": [{"job_name": "botticelli", "static_configs": [{"targets": [f"127.0.0.1:{port}"]}]}],
     }

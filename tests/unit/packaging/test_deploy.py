@@ -19,7 +19,11 @@ from botticelli.settings import load_settings
 from botticelli.settings.definitions import WorkerSettings
 
 DEPLOY = Path(__file__).parents[3] / "deploy"
-FILES = {str(path.relative_to(DEPLOY)): path.read_text() for path in DEPLOY.rglob("*") if path.is_file()}
+FILES = {
+    str(path.relative_to(DEPLOY)): path.read_text()
+    for path in DEPLOY.rglob("*")
+    if path.is_file() and path.suffix != ".pyc"
+}
 TEMPLATES = "helm/botticelli/templates/"
 CHART = {name.removeprefix(TEMPLATES): text for name, text in FILES.items() if name.startswith(TEMPLATES)}
 STOP_SECONDS = WorkerSettings().shutdown_grace_seconds
