@@ -18,8 +18,8 @@ from typing import Any
 
 from sqlalchemy import make_url, text
 
-from benchmarks.carousel import worker
 from benchmarks.scale import finished_data
+from benchmarks.scale.fleet import fleet_of, measure_fleet, simulated
 from benchmarks.scale.operations import counted_exporter, enqueued, operations
 from botticelli import services
 from botticelli.client import Client
@@ -48,7 +48,7 @@ def main() -> None:
         figures: dict[str, Any] = {"seconds_to_count_the_history": round(_history(runtimes[sizes[-1]]), 1)}
         figures["ms"] = measure(runtimes, options.rounds)
         figures["megabytes"] = _megabytes(runtimes[sizes[-1]])
-        figures |= fleet(runtimes[sizes[-1]], workers, options.queued)
+        figures |= measure_fleet(runtimes[sizes[-1]], workers, options.queued)
     print(json.dumps(figures) if options.json else table(figures, sizes))
 
 
@@ -77,27 +77,6 @@ def _history(runtime: Runtime) -> float:
     return time.perf_counter() - begun
 
 
-def fleet(runtime: Runtime, workers: Sequence[int], queued: int) -> dict[str, Any]:
-    """Measure iterations a second by the number of workers, and what many queued runs take from start to end."""
-    rates = {str(number): round(_rate(runtime, number, 2000)) for number in workers}
-    if not queued:
-        return {"iterations_per_second": rates}
-    begun = time.perf_counter()
-    ids = [enqueued(runtime, 1, 1) for _ in range(queued)]
-    enqueue_seconds = time.perf_counter() - begun
-    with _workers(runtime, 1), Client(runtime.settings) as client:
-        begun = time.perf_counter()
-        for run_id in ids:
-            client.wait(run_id, timeout_seconds=WAIT_SECONDS)
-    ended = time.perf_counter() - begun
-    return {
-        "iterations_per_second": rates,
-        "queued_runs": queued,
-        "queued_per_second": round(queued / enqueue_seconds),
-        "ended_per_second": round(queued / ended),
-    }
-
-
 def table(figures: dict[str, Any], sizes: Sequence[int]) -> str:
     """Format the figures as Markdown."""
     heads = ["operation", *(f"{size:,}" for size in sizes), "ratio"]
@@ -106,26 +85,9 @@ def table(figures: dict[str, Any], sizes: Sequence[int]) -> str:
         cells = " | ".join(f"{by_size[size]:.2f} ms" for size in sizes)
         lines.append(f"| {name} | {cells} | {by_size[sizes[-1]] / by_size[sizes[0]]:.2f} |")
     lines += ["", *(f"{name}: {value}" for name, value in figures.items() if name != "ms")]
+    if "cost_of_an_iteration" in figures:
+        lines += ["", *simulated(figures["cost_of_an_iteration"])]
     return "\n".join(lines)
-
-
-def _rate(runtime: Runtime, number: int, iterations: int) -> float:
-    with _workers(runtime, number), Client(runtime.settings) as client:
-        client.wait(enqueued(runtime, 200, 32), timeout_seconds=WAIT_SECONDS)
-        ids = [enqueued(runtime, iterations // 4, 16) for _ in range(4)]
-        begun = time.perf_counter()
-        for run_id in ids:
-            client.wait(run_id, timeout_seconds=WAIT_SECONDS)
-        return iterations / (time.perf_counter() - begun)
-
-
-@contextmanager
-def _workers(runtime: Runtime, number: int) -> Iterator[None]:
-    with contextlib.ExitStack() as stack:
-        for index in range(number):
-            options = ["--hostname", f"scale{index}@%h"]
-            stack.enter_context(worker("botticelli", runtime.settings.home, runtime, options, _environ_of(runtime)))
-        yield
 
 
 @contextmanager
@@ -145,7 +107,7 @@ def _filled(servers: services.Membership, home: Path, size: int) -> Iterator[Run
     runtime = Runtime(load_settings(environ=environ, cwd=home))
     try:
         if not is_filled:
-            with _workers(runtime, 1), Client(runtime.settings) as client:
+            with fleet_of(runtime, 1), Client(runtime.settings) as client:
                 pattern = enqueued(runtime, finished_data.ITERATIONS_PER_RUN)
                 client.wait(pattern, timeout_seconds=WAIT_SECONDS)
             _grow(runtime, pattern, size // finished_data.ITERATIONS_PER_RUN)
@@ -178,18 +140,6 @@ def _grow(runtime: Runtime, pattern: str, runs: int) -> None:
             connection.execute(text("commit"))
         finished_data.analyze(connection)
         assert finished_data.count(connection) == runs * finished_data.ITERATIONS_PER_RUN
-
-
-def _environ_of(runtime: Runtime) -> dict[str, str]:
-    settings = runtime.settings
-    assert settings.database.url and settings.redis.url
-    return {
-        "BOTTICELLI_HOME": str(settings.home),
-        "BOTTICELLI_DEFAULT_MODEL": "echo/echo",
-        "BOTTICELLI_DATABASE_URL": runtime.database_url,
-        "BOTTICELLI_REDIS_URL": runtime.redis_url,
-        "BOTTICELLI_REDIS__PREFIX": settings.redis.prefix,
-    }
 
 
 def _megabytes(runtime: Runtime) -> dict[str, float]:
