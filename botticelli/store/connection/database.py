@@ -24,11 +24,13 @@ from botticelli.loading.app_folder import app_folder
 from botticelli.settings import shown_url
 from botticelli.settings.network import Fault, certificates_fault, file_fault
 from botticelli.store.connection.pool_check import ping_doubtful_connections
+from botticelli.store.connection.schema_roles import restore_roles
 from botticelli.store.connection.sessions import SessionLimits, limit_sessions
 
 if TYPE_CHECKING:
     from alembic.config import Config
 
+NEWEST = "head"
 MIGRATION_LOCK = 0x426F7474
 """Key of the advisory lock under which the schema is changed."""
 ORIGIN = "botticelli_origin"
@@ -188,12 +190,21 @@ def require_known(engine: Engine) -> None:
         )
 
 
-def upgrade(engine: Engine, revision: str = "head") -> SchemaStatus:
-    """Upgrade the schema to `revision`; any number of processes may do so at once."""
+def upgrade(engine: Engine, revision: str = NEWEST) -> SchemaStatus:
+    """Upgrade the schema to `revision`; any number of processes may do so at once.
+
+    The newest one also gets back the roles that a backup restored without privileges lacks.
+    """
     from alembic import command
 
     require_known(engine)
-    _migrate(engine, lambda config: command.upgrade(config, revision), revision)
+
+    def run(config: Config) -> None:
+        command.upgrade(config, revision)
+        if revision == NEWEST:
+            restore_roles(config.attributes["connection"])
+
+    _migrate(engine, run, revision)
     return schema_status(engine)
 
 

@@ -13,6 +13,8 @@ from sqlalchemy.engine import make_url
 
 from botticelli.runtime.process import Runtime
 from botticelli.services.servers.binaries import postgres_folder
+from botticelli.store.connection.database import upgrade
+from tests.support.content import put
 from tests.support.databases import Databases
 from tests.support.narratives import narrative_text, perform_all, perform_open, run_of, start
 
@@ -29,13 +31,17 @@ def test_restored_run_goes_on_and_pays_nothing_again(
     run = start(first, narrative_text(5, concurrency=2))
     assert perform_open(first, run.id) == 2
     before = paid(first, run.id)
+    put(first, "posts", {"title": "a"})
     dump = tmp_path / "botticelli.dump"
     program("pg_dump", first, first.database_url, "--format=custom", f"--file={dump}")
     perform_all(first, run.id)  # what happens after the backup is lost with the server
 
     url = databases.create("restored")
-    program("pg_restore", first, url, "--exit-on-error", str(dump))
+    program("pg_restore", first, url, "--exit-on-error", "--no-privileges", str(dump))
     second = make_runtime(**LIMITS, database__url=url, redis__prefix="restored")
+    assert readers_of_posts(second) == []  # as on a server that knows none of the roles
+    upgrade(second.store.engine)
+    assert readers_of_posts(second) == ["botticelli_api", "botticelli_reader"]
     assert paid(second, run.id) == before
     assert run_of(second, run.id).succeeded == 2
     done = perform_all(second, run.id)
@@ -49,6 +55,14 @@ def test_restored_run_goes_on_and_pays_nothing_again(
 def paid(runtime: Runtime, run_id: str) -> dict[str, Any]:
     with runtime.store.transaction() as tx:
         return {row["draw_id"]: row["settled_at"] for row in tx.ledger.of_run(run_id) if row["outcome"] == "settled"}
+
+
+def readers_of_posts(runtime: Runtime) -> list[str]:
+    query = """select rolname from pg_roles where has_schema_privilege(oid, 'botticelli_content', 'usage')
+    and has_table_privilege(oid, 'botticelli_content.posts', 'select')
+    and rolname in ('botticelli_api', 'botticelli_reader') order by 1"""
+    with runtime.store.transaction() as tx:
+        return list(tx.connection.execute(text(query)).scalars())
 
 
 def program(name: str, runtime: Runtime, database_url: str, *arguments: str) -> None:
