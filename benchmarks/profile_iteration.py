@@ -197,8 +197,11 @@ def _name(statement: str) -> str:
 
 
 def _family(pid: int) -> list[int]:
-    """Return a process and its descendants."""
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    """Return a process and its descendants; itself alone if it has ended."""
+    try:
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    except FileNotFoundError:
+        children = []
     return [pid, *(descendant for child in children for descendant in _family(int(child)))]
 
 

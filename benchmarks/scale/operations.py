@@ -57,7 +57,7 @@ def operations(runtime: Runtime) -> Mapping[str, Operation]:
 
     def claim() -> object:
         with runtime.store.transaction() as tx:
-            claims = tx.iterations.claim_all(queued, range(1, 9), worker="scale", lease_seconds=15)
+            _, claims = tx.steps.claim(queued, range(1, 9), worker="scale", lease_seconds=15)
             assert len(claims) == 8
             tx.connection.rollback()  # so that the next round claims them again
             return claims

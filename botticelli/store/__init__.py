@@ -15,7 +15,7 @@ from sqlalchemy.exc import DBAPIError
 
 from botticelli.store.access.api_tokens import ApiToken, ApiTokens
 from botticelli.store.access.stored_answers import StoredAnswer, StoredAnswers
-from botticelli.store.connection.database import as_unwritable, connected
+from botticelli.store.connection.database import as_unwritable, committing, connected
 from botticelli.store.connection.tenant_role import bind_to_tenant
 from botticelli.store.fleet.elections import SWEEP, Absence, Duties
 from botticelli.store.fleet.probes import Probe, Probes
@@ -24,7 +24,7 @@ from botticelli.store.metrics.metric_rows import Demand, Gauge, MetricRows, Tota
 from botticelli.store.notices.deliveries import Deliveries, DeliveryRow, DueDelivery
 from botticelli.store.notices.outbox import Notice, Outbox
 from botticelli.store.notices.targets import NoticeTargets, TargetState
-from botticelli.store.runs.acts import REDO, REDONE, REJECTED, REPAIRING, REVIEW, ActRow, Acts
+from botticelli.store.runs.acts import REDO, REDONE, REJECTED, REPAIRING, REVIEW, ActRow, Acts, record_acts
 from botticelli.store.runs.effect_rows import (
     ApprovalRequest,
     ConflictingEffect,
@@ -35,6 +35,7 @@ from botticelli.store.runs.effect_rows import (
 )
 from botticelli.store.runs.effects import Effects
 from botticelli.store.runs.items import Item, Items, ItemStatus, NewItem, batch_rows
+from botticelli.store.runs.iteration_steps import IterationSteps
 from botticelli.store.runs.iterations import (
     Claim,
     ClaimKey,
@@ -54,7 +55,7 @@ from botticelli.store.schedules.firing_rows import Backlog, Firing, Firings, Fir
 from botticelli.store.schedules.schedule_rows import DueSchedule, Schedule, Schedules, StoredNarrative
 from botticelli.store.schema.statements import statement
 from botticelli.store.usage.learned_limits import LearnedLimit, LearnedLimits
-from botticelli.store.usage.ledger import Entry, Ledger, PastCalls, PastUsage, RunMoney, Settled
+from botticelli.store.usage.ledger import Entry, Ledger, PastCalls, PastUsage, RunMoney, Settled, settle_draws
 from botticelli.store.usage.overrides import WHOLE, ActiveOverrides, Override, Overrides, OverridesCache
 from botticelli.store.usage.usage_history import ActUsage, SpendingHistory, SpentRow, Step
 from botticelli.store.user_data.accepted_texts import AcceptedTexts, TextColumn, TextPlace
@@ -147,6 +148,8 @@ __all__ = [
     "WaitingEffect",
     "batch_rows",
     "escape_segment",
+    "record_acts",
+    "settle_draws",
 ]
 
 
@@ -157,6 +160,7 @@ class Transaction:
         self.connection = connection
         self.runs = Runs(connection)
         self.iterations = Iterations(connection)
+        self.steps = IterationSteps(connection)
         self.items = Items(connection)
         self.acts = Acts(connection)
         self.effects = Effects(connection)
@@ -265,11 +269,29 @@ class Store:
         Lock order: run first, then iteration. Raises Unwritable when the server accepts no writes: its disk is full, or
         it is in read-only mode.
         """
-        try:
-            with connected(self.engine) as connection:
-                if self._tenant is not None:
-                    bind_to_tenant(connection, self._tenant)
+        with self._refusals(), connected(self.engine) as connection:
+            if self._tenant is not None:
+                bind_to_tenant(connection, self._tenant)
+            yield Transaction(connection)
+
+    @contextmanager
+    def single_statements(self) -> Iterator[Transaction]:
+        """Open a connection whose statements are committed one by one, each in one trip in place of three.
+
+        Raises as `transaction` does. Behind a pooler, and for a tenant, the whole block is a transaction.
+        """
+        if self._tenant is not None:
+            with self.transaction() as tx:
+                yield tx
+        else:
+            with self._refusals(), committing(self.engine) as connection:
                 yield Transaction(connection)
+
+    @contextmanager
+    def _refusals(self) -> Iterator[None]:
+        """Raise Unwritable for errors that say that the server accepts no writes."""
+        try:
+            yield
         except DBAPIError as error:
             if (refusal := as_unwritable(self.engine, error)) is not None:
                 raise refusal from None

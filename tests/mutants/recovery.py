@@ -32,6 +32,20 @@ RECOVERY = (
         (STORE + "test_runs.py", "-k", "renewing"),
     ),
     Mutant(
+        "a draw is entered only by who holds its iteration",
+        SQL + "enter_held_draws.sql",
+        "\n        and renewed.fencing_token = requests.fencing_token",
+        "",
+        (STORE + "test_iteration_steps.py", "-k", "replaced_worker"),
+    ),
+    Mutant(
+        "a draw is entered only while its run allows calls",
+        SQL + "enter_held_draws.sql",
+        "\n    where renewed.ending is null\n",
+        "\n    where true\n",
+        (STORE + "test_iteration_steps.py", "-k", "next_step_is_allowed"),
+    ),
+    Mutant(
         "the run of a nominal time has an id of its own",
         "botticelli/carousel/scheduling/planned_narratives.py",
         """return run_id_for(f"schedule/{schedule_id}/{nominal_at.astimezone(UTC).isoformat(timespec='microseconds')}")""",

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from botticelli.runtime.process import Runtime
-from botticelli.store import ActRow, Claim, Settled, Transaction
+from botticelli.store import ActRow, Claim, Settled, record_acts, settle_draws
+from botticelli.store.connection.prepared import Step
 from workers.batching.batcher import Batcher
 from workers.batching.wait_window import busy_counter
 
@@ -26,13 +27,11 @@ def record_act(runtime: Runtime, record: ActRecord) -> None:
         raise record.claim.stale()
 
 
-def write_acts(tx: Transaction, records: Sequence[ActRecord]) -> None:
-    """Write act rows in the caller's transaction, which has checked the leases of their iterations."""
-    if records:
-        tx.acts.record_all([record.row for record in records])
+def steps_of(records: Sequence[ActRecord]) -> list[Step]:
+    """Return the statements that write act rows, for a transaction that has checked the leases of their iterations."""
     settled = [record.settled for record in records if record.settled is not None]
-    if settled:
-        tx.ledger.settle_all(settled)
+    rows = [record_acts([record.row for record in records])] if records else []
+    return [*rows, *([settle_draws(settled)] if settled else [])]
 
 
 def _record_together(runtime: Runtime, records: Sequence[ActRecord]) -> list[bool]:
@@ -40,7 +39,7 @@ def _record_together(runtime: Runtime, records: Sequence[ActRecord]) -> list[boo
     lease_seconds = runtime.settings.worker.lease_seconds
     with runtime.store.transaction() as tx:
         held = tx.iterations.check_leases([record.claim for record in records], lease_seconds=lease_seconds)
-        write_acts(tx, [record for record in records if record.claim.key in held])
+        tx.steps.run(steps_of([record for record in records if record.claim.key in held]))
     return [record.claim.key in held for record in records]
 
 

@@ -66,35 +66,58 @@ def _draw_together(runtime: Runtime, drawings: Sequence[PendingDraw]) -> list[Gr
 
 def _enter(runtime: Runtime, granted: Sequence[tuple[PendingDraw, Draw]]) -> list[GrantedDraw]:
     """Write the ledger rows of iterations whose lease is valid, then confirm the draws."""
-    lease_seconds = runtime.settings.worker.lease_seconds
-    capped: dict[int, Refusal] = {}
-    with runtime.store.transaction() as tx:
-        capped_runs = _locked(tx, [drawing for drawing, _ in granted])
-        held = tx.iterations.check_leases([drawing.claim for drawing, _ in granted], lease_seconds=lease_seconds)
-        runs = [held.get(drawing.claim.key) for drawing, _ in granted]
-        allowed = [n for n, run in enumerate(runs) if run is not None and run.allows_next_step]
-        free = [n for n in allowed if granted[n][0].claim.run_id not in capped_runs]
-        if free:
-            tx.ledger.draw(*(granted[n][0].entry(granted[n][1]) for n in free))
-        for n in allowed:
-            drawing, draw = granted[n]
-            if drawing.claim.run_id in capped_runs:
-                verdict = check_call(runtime, tx, capped_runs[drawing.claim.run_id], drawing.entry(draw))
-                if isinstance(verdict, Refusal):
-                    capped[n] = verdict
-                else:
-                    tx.ledger.draw(verdict.entry)
+    write = _enter_below_caps if any(drawing.is_capped for drawing, _ in granted) else _enter_together
+    runs, capped = write(runtime, granted)
     reach("draw_in_ledger")
-    entered = [n for n in allowed if n not in capped]
+    entered = [n for n, run in enumerate(runs) if run is not None and run.allows_next_step and n not in capped]
     confirmed = confirm_all(runtime.budget, [(granted[n][0].request, granted[n][1]) for n in entered])
     by_place = dict(zip(entered, confirmed, strict=True))
     return [GrantedDraw(granted[n][1], run, by_place.get(n), capped.get(n)) for n, run in enumerate(runs)]
 
 
-def _locked(tx: Transaction, drawings: Sequence[PendingDraw]) -> dict[str, Run]:
-    """Lock the runs with a cap on money, before their iterations: their calls are allowed one by one."""
-    run_ids = sorted({drawing.claim.run_id for drawing in drawings if drawing.is_capped})
-    return {run_id: tx.runs.lock(run_id) for run_id in run_ids}
+_Entered = tuple[list[RunIntent | None], dict[int, Refusal]]
+"""The intent of each draw's run (None: the lease is lost), and by place the refusals of caps on money."""
+
+
+def _enter_together(runtime: Runtime, granted: Sequence[tuple[PendingDraw, Draw]]) -> _Entered:
+    """Write all ledger rows in one statement, which checks the leases and what the runs intend."""
+    claims = [drawing.claim for drawing, _ in granted]
+    entries = [drawing.entry(draw) for drawing, draw in granted]
+    with runtime.store.single_statements() as tx:
+        held = tx.steps.draw(claims, entries, lease_seconds=runtime.settings.worker.lease_seconds)
+    return [held.get(claim.key) for claim in claims], {}
+
+
+def _enter_below_caps(runtime: Runtime, granted: Sequence[tuple[PendingDraw, Draw]]) -> _Entered:
+    """Write the ledger rows one by one: each call of a run with a cap must fit beside those before it.
+
+    These runs are locked, before their iterations.
+    """
+    lease_seconds, capped = runtime.settings.worker.lease_seconds, dict[int, Refusal]()
+    with runtime.store.transaction() as tx:
+        locked = {
+            run_id: tx.runs.lock(run_id)
+            for run_id in sorted({drawing.claim.run_id for drawing, _ in granted if drawing.is_capped})
+        }
+        held = tx.iterations.check_leases([drawing.claim for drawing, _ in granted], lease_seconds=lease_seconds)
+        runs = [held.get(drawing.claim.key) for drawing, _ in granted]
+        for n, run in enumerate(runs):
+            if run is not None and run.allows_next_step:
+                refusal = _enter_one(runtime, tx, *granted[n], locked.get(granted[n][0].claim.run_id))
+                capped |= {n: refusal} if refusal is not None else {}
+    return runs, capped
+
+
+def _enter_one(runtime: Runtime, tx: Transaction, drawing: PendingDraw, draw: Draw, run: Run | None) -> Refusal | None:
+    """Write a ledger row; return the refusal when the cap of `run` has no room for the call."""
+    entry = drawing.entry(draw)
+    if run is not None:
+        verdict = check_call(runtime, tx, run, entry)
+        if isinstance(verdict, Refusal):
+            return verdict
+        entry = verdict.entry
+    tx.ledger.draw(entry)
+    return None
 
 
 _drawings: Batcher[Runtime, PendingDraw, GrantedDraw | Refusal] = Batcher(_draw_together, busy_counter.gather_seconds)

@@ -21,7 +21,7 @@ from botticelli.runtime.worker_heartbeat import worker_name
 from botticelli.store import HALT, Claim, Run, ThreadLocks, Transaction
 from botticelli.telemetry.failpoints import reach
 from botticelli.telemetry.log import log
-from workers.batching.act_records import ActRecord, record_act, write_acts
+from workers.batching.act_records import ActRecord, record_act, steps_of
 from workers.batching.batcher import Batcher
 from workers.batching.wait_window import busy_counter
 from workers.context.iteration_context import IterationContext
@@ -86,21 +86,21 @@ def _succeed_together(key: tuple[Runtime, str], successes: Sequence[_Success]) -
     release(runtime, *(success.claim for success in successes))
     reach("ticket_released")
     with _run_rows.of(run_id), runtime.store.transaction() as tx:
-        run = tx.runs.lock(run_id)
-        ended = tx.iterations.succeed(run_id, [success.claim for success in successes])
+        ended = tx.steps.succeed(run_id, [success.claim for success in successes])
         held = [success for success in successes if success.claim.key in ended]
-        following = _count(runtime, tx, run, held) if held else _Following([], may_be_due=False)
+        following = _count(runtime, tx, run_id, held) if held else _Following([], may_be_due=False)
     return [(success.claim.key in ended, None if at else following) for at, success in enumerate(successes)]
 
 
 _successes: Batcher[tuple[Runtime, str], _Success, _Written] = Batcher(_succeed_together, busy_counter.gather_seconds)
 
 
-def _count(runtime: Runtime, tx: Transaction, run: Run, ended: Sequence[_Success]) -> _Following:
+def _count(runtime: Runtime, tx: Transaction, run_id: str, ended: Sequence[_Success]) -> _Following:
     """Count the successes in the run's row, after their last acts: the run's totals include those acts."""
-    write_acts(tx, [record for success in ended for record in success.last_acts])
-    run = tx.runs.count_iterations(run, [success.claim.number for success in ended], succeeded=len(ended))
-    publications = advance(runtime, tx, run)
+    acts = steps_of([record for success in ended for record in success.last_acts])
+    numbers = [success.claim.number for success in ended]
+    run, opened = tx.steps.count(run_id, numbers, succeeded=len(ended), after=acts)
+    publications = advance(runtime, tx, run, opened)
     return _Following(publications, may_be_due=not publications and run.succeeded + run.failed < run.iterations)
 
 
@@ -164,11 +164,11 @@ def _write_outcome(stage: IterationContext, tx: Transaction, run: Run, outcome: 
             return tx.runs.lock(run.id), tickets
         case Cancelled():
             tx.iterations.finish(claim, "cancelled", None)
-            run = tx.runs.count_iterations(run, [claim.number])
+            run, _ = tx.steps.count(run.id, [claim.number])
         case Failed(error):
             tx.iterations.finish(claim, "failed", error)
             tx.ledger.abandon(run.id, claim.number)
-            run = tx.runs.count_iterations(run, [claim.number], failed=1)
+            run, _ = tx.steps.count(run.id, [claim.number], failed=1)
             if not run.continue_on_error and run.ending is None:
                 tickets = stop_admission(runtime, tx, run, "failed", f"iteration {claim.number}: {error}")
                 return tx.runs.lock(run.id), tickets

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import cache
 
@@ -42,14 +42,21 @@ class LeaseKeeper:
                 self._thread = threading.Thread(target=self._renew_until_empty, name="leases", daemon=True)
                 self._thread.start()
         try:
-            yield
-        except SERVER_ERRORS:
-            with self._lock:
-                self._interrupted[key] = claim
-            raise
+            with self.handing_back([claim]):
+                yield
         finally:
             with self._lock:
                 self._claims.pop(key, None)
+
+    @contextmanager
+    def handing_back(self, claims: Iterable[Claim]) -> Iterator[None]:
+        """Let claims be handed back when a server goes away while the block runs."""
+        try:
+            yield
+        except SERVER_ERRORS:
+            with self._lock:
+                self._interrupted |= {claim.key: claim for claim in claims}
+            raise
 
     def hand_back_interrupted(self) -> None:
         """Hand interrupted claims back, so that they continue here or elsewhere.

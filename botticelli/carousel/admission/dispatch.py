@@ -47,10 +47,13 @@ def dispatch(runtime: Runtime, run_id: str) -> None:
     publish(runtime, publications)
 
 
-def advance(runtime: AdmissionParts, tx: AdmissionRows, run: Run) -> list[Publication]:
-    """Admit whatever a locked run may start now. The caller commits, and then publishes the returned messages."""
+def advance(runtime: AdmissionParts, tx: AdmissionRows, run: Run, opened: Open | None = None) -> list[Publication]:
+    """Admit whatever a locked run may start now. The caller commits, and then publishes the returned messages.
+
+    `opened` are the run's open iterations, for a caller that has read them since it locked the run.
+    """
     publications: list[Publication] = []
-    opened = tx.iterations.open(run.id)
+    opened = opened or tx.iterations.open(run.id)
     while True:
         match next_step(run, opened):
             case Idle():

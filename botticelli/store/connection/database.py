@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlsplit
 
 from sqlalchemy import Connection, Engine, create_engine, text
@@ -25,7 +25,7 @@ from botticelli.settings import shown_url
 from botticelli.settings.network import Fault, certificates_fault, file_fault
 from botticelli.store.connection.pool_check import ping_doubtful_connections
 from botticelli.store.connection.schema_roles import restore_roles
-from botticelli.store.connection.sessions import SessionLimits, limit_sessions
+from botticelli.store.connection.sessions import POOLED, SessionLimits, limit_sessions
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -93,12 +93,35 @@ def connected(engine: Engine) -> Iterator[Connection]:
 
     Raises ServiceUnavailable, without the password, when the server can't be reached or accepts no session.
     """
+    with _connection(engine) as connection, connection.begin():
+        yield connection
+
+
+@contextmanager
+def committing(engine: Engine) -> Iterator[Connection]:
+    """Connect, and let the server commit each statement by itself. Raises as `connected` does.
+
+    Behind a pooler the block is a transaction, since the timeouts of a session are set in each.
+    """
+    with _connection(engine) as connection:
+        if connection.info.get(POOLED):
+            with connection.begin():
+                yield connection
+            return
+        driver: Any = connection.connection.dbapi_connection
+        driver.autocommit = True
+        try:
+            yield connection
+        finally:
+            if not driver.closed:
+                driver.autocommit = False
+
+
+def _connection(engine: Engine) -> Connection:
     try:
-        connection = engine.connect()
+        return engine.connect()
     except DBAPIError as error:
         raise _unreachable(engine, error) from None
-    with connection, connection.begin():
-        yield connection
 
 
 def _unreachable(engine: Engine, error: DBAPIError) -> ServiceUnavailable:

@@ -7,7 +7,7 @@ the trip. Behind a pooler, where the next transaction may have another session, 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -63,30 +63,39 @@ def prepared_select(name: str, query: Select[Any]) -> Prepared:
     return Prepared.of(name, str(query.compile(dialect=dialect)))
 
 
-def fetch(connection: Connection, query: Prepared, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+Step = tuple[Prepared, Mapping[str, Any]]
+"""A statement and the values of its parameters."""
+
+
+def fetch(
+    connection: Connection, query: Prepared, values: Mapping[str, Any], *, after: Sequence[Step] = ()
+) -> list[tuple[Any, ...]]:
     """Run a statement in the transaction that the connection has begun, and return its rows.
 
-    Raises the errors that SQLAlchemy raises.
+    The statements of `after` are sent with it, in the same trip, and run before it; their rows are dropped. Raises the
+    errors that SQLAlchemy raises.
     """
     try:
         cursor: Any = connection.connection.cursor()
         with cursor:
-            _run(cursor, connection, query, values)
+            _run(cursor, connection, [*after, (query, values)])
             return cursor.fetchall() if cursor.description else []
     except connection.dialect.loaded_dbapi.Error as error:
         raise _translated(connection, query, error) from error
 
 
-def _run(cursor: Any, connection: Connection, query: Prepared, values: Mapping[str, Any]) -> None:
-    """Execute a statement, after preparing it if this session has not yet."""
+def _run(cursor: Any, connection: Connection, steps: Sequence[Step]) -> None:
+    """Execute statements in one trip, after preparing those that this session has not yet."""
     if connection.info.get(POOLED):
-        cursor.execute(query.whole, values)
+        cursor.execute(b";".join([cursor.mogrify(query.whole, values) for query, values in steps]))
         return
     names = connection.info.setdefault(NAMES, set())
-    if query.name not in names:
-        cursor.execute(query.prepare)
-        names.add(query.name)
-    cursor.execute(query.execute, [values[name] for name in query.parameters])
+    for query, _ in steps:
+        if query.name not in names:
+            cursor.execute(query.prepare)
+            names.add(query.name)
+    arguments = [values[name] for query, values in steps for name in query.parameters]
+    cursor.execute(";".join([query.execute for query, _ in steps]), arguments)
 
 
 def _translated(connection: Connection, query: Prepared, error: Any) -> BaseException:

@@ -1,29 +1,44 @@
--- Adds ended iterations to the counters of their run. The caller examines the run in the same transaction.
+-- Adds ended iterations to the counters of their run, which the caller has locked, and counts its open iterations as
+-- open_iterations.sql does.
 -- in: run_id, numbers (an array), succeeded and failed (how many of them)
--- returns: succeeded, failed, input_tokens, cached_tokens, output_tokens, cost_usd of the run
+-- returns: the run's fields (see IterationSteps); in_flight, waiting_number, waiting_attempt, parked
 -- Their usage is read from the ledger: answers, and tries that failed after an answer had begun. An unknown cost of one
 -- call makes the cost of the run unknown.
-update runs
-set succeeded = runs.succeeded + :succeeded,
-    failed = runs.failed + :failed,
-    input_tokens = runs.input_tokens + used.input_tokens,
-    cached_tokens = runs.cached_tokens + used.cached_tokens,
-    reasoning_tokens = runs.reasoning_tokens + used.reasoning_tokens,
-    cache_write_tokens = runs.cache_write_tokens + used.cache_write_tokens,
-    cache_write_long_tokens = runs.cache_write_long_tokens + used.cache_write_long_tokens,
-    output_tokens = runs.output_tokens + used.output_tokens,
-    cost_usd = case when used.unknown then null else runs.cost_usd + used.cost_usd end
-from (
-    select coalesce(sum(input_tokens), 0) as input_tokens,
-           coalesce(sum(cached_tokens), 0) as cached_tokens,
-           coalesce(sum(reasoning_tokens), 0) as reasoning_tokens,
-           coalesce(sum(cache_write_tokens), 0) as cache_write_tokens,
-           coalesce(sum(cache_write_long_tokens), 0) as cache_write_long_tokens,
-           coalesce(sum(output_tokens), 0) as output_tokens,
-           coalesce(sum(cost_usd), 0) as cost_usd,
-           coalesce(bool_or(cost_usd is null), false) as unknown
-    from ledger
-    where run_id = :run_id and outcome = 'settled' and number = any (cast(:numbers as bigint[]))
-) as used
-where runs.id = :run_id
-returning runs.succeeded, runs.failed, runs.input_tokens, runs.cached_tokens, runs.output_tokens, runs.cost_usd
+with counted as (
+    update runs
+    set succeeded = runs.succeeded + :succeeded,
+        failed = runs.failed + :failed,
+        input_tokens = runs.input_tokens + used.input_tokens,
+        cached_tokens = runs.cached_tokens + used.cached_tokens,
+        reasoning_tokens = runs.reasoning_tokens + used.reasoning_tokens,
+        cache_write_tokens = runs.cache_write_tokens + used.cache_write_tokens,
+        cache_write_long_tokens = runs.cache_write_long_tokens + used.cache_write_long_tokens,
+        output_tokens = runs.output_tokens + used.output_tokens,
+        cost_usd = case when used.unknown then null else runs.cost_usd + used.cost_usd end
+    from (
+        select coalesce(sum(input_tokens), 0) as input_tokens,
+               coalesce(sum(cached_tokens), 0) as cached_tokens,
+               coalesce(sum(reasoning_tokens), 0) as reasoning_tokens,
+               coalesce(sum(cache_write_tokens), 0) as cache_write_tokens,
+               coalesce(sum(cache_write_long_tokens), 0) as cache_write_long_tokens,
+               coalesce(sum(output_tokens), 0) as output_tokens,
+               coalesce(sum(cost_usd), 0) as cost_usd,
+               coalesce(bool_or(cost_usd is null), false) as unknown
+        from ledger
+        where run_id = :run_id and outcome = 'settled' and number = any (cast(:numbers as bigint[]))
+    ) as used
+    where runs.id = :run_id
+    returning runs.*
+), opened as (
+    select
+        count(*) filter (where status = 'running' or ticket is not null) as in_flight,
+        min(number) filter (where status = 'queued' and ticket is null and parked_for is null) as waiting_number,
+        (array_agg(attempt order by number)
+            filter (where status = 'queued' and ticket is null and parked_for is null))[1] as waiting_attempt,
+        count(*) filter (where status = 'queued' and parked_for is not null) as parked
+    from iterations
+    where run_id = :run_id and status in ('queued', 'running')
+)
+select counted.*, opened.*
+from counted
+cross join opened

@@ -204,16 +204,6 @@ class Iterations:
         }
         return dict(fetch(self._connection, prepared("admit"), values))
 
-    def claim(self, run_id: str, number: int, *, worker: str, lease_seconds: float) -> Claim | None:
-        """Claim an iteration; None when the message is late or a duplicate, or the run no longer needs it."""
-        return self.claim_all(run_id, [number], worker=worker, lease_seconds=lease_seconds).get(number)
-
-    def claim_all(self, run_id: str, numbers: Sequence[int], *, worker: str, lease_seconds: float) -> dict[int, Claim]:
-        """Claim iterations; return the claims by number, without those that can't be claimed."""
-        values = {"run_id": run_id, "numbers": list(numbers), "worker": worker, "lease_seconds": lease_seconds}
-        claims = [Claim(run_id, *row) for row in fetch(self._connection, prepared("claim"), values)]
-        return {claim.number: claim for claim in claims}
-
     def held_by(self, workers: Collection[str]) -> list[Claim]:
         """List the iterations that these workers hold now."""
         query = select(*(iterations.c[name] for name in Claim.__slots__))
@@ -259,16 +249,6 @@ class Iterations:
                 due_at=None,
             )
         )
-
-    def succeed(self, run_id: str, claims: Sequence[Claim]) -> frozenset[ClaimKey]:
-        """End the claims that are still held, and return their keys. The caller locks the run and counts them."""
-        values = {
-            "run_id": run_id,
-            "numbers": [claim.number for claim in claims],
-            "fencing_tokens": [claim.fencing_token for claim in claims],
-        }
-        ended = fetch(self._connection, prepared("succeed"), values)
-        return frozenset((run_id, number, fencing_token) for number, fencing_token in ended)
 
     def fail_queued(self, run_id: str, number: int, error: str) -> None:
         """Fail an iteration that no worker holds."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -167,14 +167,13 @@ _NOW = func.clock_timestamp().label("now")
 _READ = select(*(_NOW if name == "now" else runs.c[name] for name in Run.__slots__))
 _OF_ID = _READ.where(runs.c.id == bindparam("run_id"))
 _GET = prepared_select("get_run", _OF_ID)
-_LOCK = prepared_select("lock_run", _OF_ID.with_for_update())
+LOCK = prepared_select("lock_run", _OF_ID.with_for_update())
+"""Locks a run; takes its `run_id`."""
 _SNAPSHOT_COLUMNS = [runs.c[name] for name in Snapshot.__slots__ if name != "narrative"]
 _SNAPSHOT = prepared_select(
     "get_snapshot", select(runs.c.snapshot, *_SNAPSHOT_COLUMNS).where(runs.c.id == bindparam("run_id"))
 )
 _JSON_COLUMNS = ("snapshot", "variables", "estimates", "tags", "guilds", "demands")
-_COUNTED = ("succeeded", "failed", "input_tokens", "cached_tokens", "output_tokens", "cost_usd")
-"""The counters that `count_iterations` returns, in order."""
 
 
 class Runs:
@@ -196,7 +195,7 @@ class Runs:
 
     def lock(self, run_id: str) -> Run:
         """Read a run as `get` does, and lock it until this transaction ends."""
-        return self._one(_LOCK, run_id)
+        return self._one(LOCK, run_id)
 
     def _one(self, query: Prepared, run_id: str) -> Run:
         rows = fetch(self._connection, query, {"run_id": run_id})
@@ -278,16 +277,8 @@ class Runs:
 
     def finish(self, run_id: str, status: FinalStatus, reason: str | None) -> None:
         """Write the final status; other columns stay, so that the run can be resumed."""
-        self.set(
-            run_id,
-            status=status,
-            ending=status,
-            reason=reason,
-            due_at=None,
-            waiting_for=None,
-            hold=None,
-            finished_at=func.clock_timestamp(),
-        )
+        values = {"run_id": run_id, "status": status, "reason": reason}
+        fetch(self._connection, prepared("finish_run"), values)
 
     def wake(self, scope: str) -> None:
         """Make the runs that wait for this scope due now."""
@@ -315,15 +306,6 @@ class Runs:
         wait = func.extract("epoch", func.min(runs.c.due_at) - func.clock_timestamp())
         seconds = self._connection.execute(select(wait).where(runs.c.status.in_(DISPATCHABLE))).scalar()
         return None if seconds is None else max(0.0, float(seconds))
-
-    def count_iterations(self, run: Run, numbers: Iterable[int], *, succeeded: int = 0, failed: int = 0) -> Run:
-        """Add ended iterations to the counters of a locked run, and return it.
-
-        `succeeded` and `failed` are how many of `numbers` ended so; the others were cancelled.
-        """
-        values = {"run_id": run.id, "numbers": list(numbers), "succeeded": succeeded, "failed": failed}
-        [counted] = fetch(self._connection, prepared("count_iterations"), values)
-        return replace(run, **dict(zip(_COUNTED, counted, strict=True)))
 
     def count_of_narrative(self, narrative: str) -> tuple[int, int]:
         """Count the unfinished runs of this narrative, and those that `forget_narrative` would remove."""

@@ -41,7 +41,7 @@ def test_iteration_goes_to_one_of_many_workers(runtime: Runtime) -> None:
     def take(number: int) -> None:
         ready.wait()
         with runtime.store.transaction() as tx:
-            claims.append(tx.iterations.claim(run.id, 1, worker=f"w:{number}", lease_seconds=60))
+            claims.append(tx.steps.claim_one(run.id, 1, worker=f"w:{number}", lease_seconds=60))
 
     threads = [threading.Thread(target=take, args=(number,)) for number in range(6)]
     for thread in threads:
@@ -55,11 +55,11 @@ def test_iteration_goes_to_one_of_many_workers(runtime: Runtime) -> None:
 def test_renewing_tells_what_is_still_held(runtime: Runtime) -> None:
     run = start(runtime, narrative_text(2, concurrency=2))
     with runtime.store.transaction() as tx:
-        claims = [tx.iterations.claim(run.id, number, worker="w", lease_seconds=60) for number in (1, 2)]
+        claims = [tx.steps.claim_one(run.id, number, worker="w", lease_seconds=60) for number in (1, 2)]
         held = [claim for claim in claims if claim is not None]
         assert tx.iterations.requeue(run.id, 1, held[0].fencing_token)
         tx.iterations.admit(run.id, {1: held[0].ticket}, grace_seconds=5)
-        assert tx.iterations.claim(run.id, 1, worker="other", lease_seconds=60)
+        assert tx.steps.claim_one(run.id, 1, worker="other", lease_seconds=60)
         assert set(tx.iterations.check_leases(held, lease_seconds=60)) == {(run.id, 2, 1)}
 
 
@@ -94,16 +94,16 @@ def test_unknown_cost_makes_the_cost_of_the_run_unknown(runtime: Runtime, end: s
     with runtime.store.transaction() as tx:
         locked = tx.runs.lock(run.id)
         if end != "cancelled":
-            claim = tx.iterations.claim(run.id, 1, worker="w", lease_seconds=60)
+            claim = tx.steps.claim_one(run.id, 1, worker="w", lease_seconds=60)
             assert claim is not None
         tx.ledger.draw(Entry("d", run.id, 1, "one", 1, "a/b@default", 100, locked.now))
         tx.ledger.settle("d", "settled", locked.now, Usage(7, 3))
         match end:
             case "succeeded":
-                tx.iterations.succeed(run.id, [claim])
-                tx.runs.count_iterations(locked, [1], succeeded=1)
+                tx.steps.succeed(run.id, [claim])
+                tx.steps.count(run.id, [1], succeeded=1)
             case "failed":
-                tx.runs.count_iterations(locked, [1], failed=1)
+                tx.steps.count(run.id, [1], failed=1)
             case _:
                 tx.iterations.cancel_queued(run.id)
         after = tx.runs.get(run.id)

@@ -65,7 +65,7 @@ class ExpiredLeases:
         elif lost.lost_count + 1 >= runtime.settings.worker.max_attempts:
             error = f"{lost.lost_count + 1} workers were lost while they performed it"
             tx.iterations.fail_queued(lost.run_id, lost.number, error)
-            tx.runs.count_iterations(run, [lost.number], failed=1)
+            tx.steps.count(run.id, [lost.number], failed=1)
             if not run.continue_on_error:
                 tickets += stop_admission(runtime, tx, run, "failed", f"iteration {lost.number}: {error}")
         return tickets

@@ -41,7 +41,7 @@ def test_from_no_worker_to_its_end(runtime: Runtime) -> None:
     announce(runtime)
     other = start(runtime, narrative_text(2))
     with runtime.store.transaction() as tx:
-        tx.iterations.claim(other.id, 1, worker="w:1", lease_seconds=60)
+        tx.steps.claim_one(other.id, 1, worker="w:1", lease_seconds=60)
     assert of(runtime, run.id, "queued").details == {"queued": 1, "behind": {other.id: 1}}
     of(runtime, other.id, "running")
     pause(runtime, run.id, Actor("lunch", "ada"))
@@ -100,7 +100,7 @@ def test_diagnosis_names_the_trouble_of_workers(make_runtime: MakeRuntime) -> No
     assert "restart the workers" in of(runtime, run.id, "queue_stalled").summary
     other = start(runtime, narrative_text(1))
     with runtime.store.transaction() as tx:
-        tx.iterations.claim(other.id, 1, worker="w:1", lease_seconds=60)
+        tx.steps.claim_one(other.id, 1, worker="w:1", lease_seconds=60)
     of(runtime, run.id, "queued")
 
 

@@ -129,7 +129,7 @@ def test_a_guard_that_is_old_is_asked_again_before_the_call(runtime: Runtime, mo
 def test_cancel_is_recorded_once_and_a_run_that_is_being_ended_is_left_alone(runtime: Runtime) -> None:
     run = start(runtime, narrative_text(3))
     with runtime.store.transaction() as tx:
-        tx.iterations.claim(run.id, 1, worker="slow:1", lease_seconds=60)
+        tx.steps.claim_one(run.id, 1, worker="slow:1", lease_seconds=60)
     for _ in range(2):
         assert cancel(runtime, run.id, Actor("wrong file", "eve")).ending == "cancelled"
     pause(runtime, run.id)

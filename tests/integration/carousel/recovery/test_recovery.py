@@ -26,7 +26,7 @@ MakeRuntime = Callable[..., Runtime]
 def claim(runtime: Runtime, run_id: str, number: int = 1) -> Claim:
     """Take an iteration as a worker would, and do nothing with it: that worker is dead."""
     with runtime.store.transaction() as tx:
-        taken = tx.iterations.claim(run_id, number, worker="dead:1", lease_seconds=60)
+        taken = tx.steps.claim_one(run_id, number, worker="dead:1", lease_seconds=60)
     assert taken is not None
     return taken
 
@@ -46,7 +46,7 @@ def test_iteration_is_claimed_once(runtime: Runtime) -> None:
     run = start(runtime, narrative_text(1))
     claim(runtime, run.id)
     with runtime.store.transaction() as tx:
-        assert tx.iterations.claim(run.id, 1, worker="late:2", lease_seconds=60) is None
+        assert tx.steps.claim_one(run.id, 1, worker="late:2", lease_seconds=60) is None
 
 
 def test_doubled_message_does_nothing(runtime: Runtime) -> None:

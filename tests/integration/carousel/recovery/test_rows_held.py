@@ -22,7 +22,7 @@ def test_sweep_that_waits_for_a_locked_run_names_the_session(
     runtime = make_runtime()
     run = start(runtime, narrative_text(1))
     with runtime.store.transaction() as tx:
-        tx.iterations.claim(run.id, 1, worker="w:1", lease_seconds=60)
+        tx.steps.claim_one(run.id, 1, worker="w:1", lease_seconds=60)
         tx.connection.execute(text("update iterations set lease_until = now() - interval '1 hour'"))
     sweep = Sweep(runtime, ConsumerWatchdog(lambda: False, lambda says: None))
     with runtime.store.engine.connect() as holder, caplog.at_level(logging.WARNING, "botticelli"):

@@ -1,0 +1,94 @@
+"""Moves iterations on, from claim to count: each step is as few trips to Postgres as it can be."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
+
+from sqlalchemy import Connection
+
+from botticelli.store.connection.prepared import Prepared, Step, fetch, prepared
+from botticelli.store.runs.iterations import Claim, ClaimKey, Open, RunIntent
+from botticelli.store.runs.runs import LOCK, Run
+from botticelli.store.schema.statements import as_rows, columns_of, statement
+from botticelli.store.usage.ledger import Entry
+
+_RUN = tuple(Run.__slots__)
+_RUN_COLUMNS = ", ".join("clock_timestamp()" if name == "now" else f"runs.{name}" for name in _RUN)
+
+
+@cache
+def prepared_with_run(name: str) -> Prepared:
+    """Load `queries/{name}.sql`, where `runs.*` stands for the fields of `Run` in order."""
+    return Prepared.of(name, statement(name).text.replace("runs.*", _RUN_COLUMNS))
+
+
+class IterationSteps:
+    """Writes the steps of iterations."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def claim(
+        self, run_id: str, numbers: Sequence[int], *, worker: str, lease_seconds: float
+    ) -> tuple[Run | None, dict[int, Claim]]:
+        """Claim iterations of a run; return the run and the claims by number.
+
+        An iteration can't be claimed when its message is late or a duplicate, or the run no longer needs it. The run is
+        None when there is nothing to claim.
+        """
+        values = {"run_id": run_id, "numbers": list(numbers), "worker": worker, "lease_seconds": lease_seconds}
+        rows = fetch(self._connection, prepared_with_run("claim"), values)
+        claims = [Claim(run_id, *row[len(_RUN) :]) for row in rows]
+        return Run(*rows[0][: len(_RUN)]) if rows else None, {claim.number: claim for claim in claims}
+
+    def claim_one(self, run_id: str, number: int, *, worker: str, lease_seconds: float) -> Claim | None:
+        """Claim one iteration as `claim` does; None when it can't be claimed."""
+        return self.claim(run_id, [number], worker=worker, lease_seconds=lease_seconds)[1].get(number)
+
+    def draw(
+        self, claims: Sequence[Claim], entries: Sequence[Entry], *, lease_seconds: float
+    ) -> dict[ClaimKey, RunIntent]:
+        """Write the ledger rows of requests that are about to be sent, one for each claim, and renew the leases.
+
+        Returns the intended state of the run of each claim, without claims that are stale. Only claims that are held and
+        whose run allows the next step get their rows.
+        """
+        rows = [
+            {**columns_of(entry), "fencing_token": claim.fencing_token}
+            for claim, entry in zip(claims, entries, strict=True)
+        ]
+        values = {**_keys(claims), "lease_seconds": lease_seconds, "rows": as_rows(rows)}
+        held = fetch(self._connection, prepared("enter_held_draws"), values)
+        return {(run_id, number, fencing_token): RunIntent(*intent) for run_id, number, fencing_token, *intent in held}
+
+    def succeed(self, run_id: str, claims: Sequence[Claim]) -> frozenset[ClaimKey]:
+        """Lock the run, end the claims that are still held, and return their keys. The caller counts them."""
+        values = {"run_id": run_id, **_keys(claims)}
+        ended = fetch(self._connection, prepared("succeed"), values, after=[(LOCK, {"run_id": run_id})])
+        return frozenset((run_id, number, fencing_token) for number, fencing_token in ended)
+
+    def run(self, steps: Sequence[Step]) -> None:
+        """Run statements in one trip."""
+        if steps:
+            fetch(self._connection, *steps[-1], after=steps[:-1])
+
+    def count(
+        self, run_id: str, numbers: Iterable[int], *, succeeded: int = 0, failed: int = 0, after: Sequence[Step] = ()
+    ) -> tuple[Run, Open]:
+        """Add ended iterations to the counters of a locked run; return it, and its iterations that are still open.
+
+        `succeeded` and `failed` are how many of `numbers` ended so; the others were cancelled. The statements of `after`
+        run before, in the same trip.
+        """
+        values = {"run_id": run_id, "numbers": list(numbers), "succeeded": succeeded, "failed": failed}
+        [row] = fetch(self._connection, prepared_with_run("count_iterations"), values, after=after)
+        return Run(*row[: len(_RUN)]), Open(*row[len(_RUN) :])
+
+
+def _keys(claims: Sequence[Claim]) -> Mapping[str, list[str] | list[int]]:
+    return {
+        "run_ids": [claim.run_id for claim in claims],
+        "numbers": [claim.number for claim in claims],
+        "fencing_tokens": [claim.fencing_token for claim in claims],
+    }

@@ -1,0 +1,129 @@
+"""Tests the steps of iterations that take one trip: what a worker may write, and what is committed at once."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import DataError, OperationalError
+
+from botticelli.runtime.process import Runtime
+from botticelli.store import Claim, Entry, Transaction
+from botticelli.store.connection.prepared import Prepared, fetch
+from botticelli.store.connection.sessions import POOLED
+from botticelli.store.runs.items import Items
+from tests.support.narratives import narrative_text, start
+from workers.executor.iteration import perform
+from workers.recovery.leases import keeper_of
+
+NUMBER = Prepared.of("number", "select cast(:number as int)")
+NOTE = Prepared.of("note", "update runs set reason = :reason")
+DIVIDED = Prepared.of("divided", "select 1 / cast(:by as int)")
+
+
+def claimed(runtime: Runtime, run_id: str) -> Claim:
+    with runtime.store.single_statements() as tx:
+        claim = tx.steps.claim_one(run_id, 1, worker="w", lease_seconds=60)
+    assert claim is not None
+    return claim
+
+
+def test_claim_brings_the_run_as_it_stands(runtime: Runtime) -> None:
+    run = start(runtime, narrative_text(2, concurrency=2))
+    with runtime.store.transaction() as tx:
+        read, claims = tx.steps.claim(run.id, [1, 2, 3], worker="w", lease_seconds=60)
+        assert read is not None
+        assert read == replace(tx.runs.get(run.id), now=read.now)
+        assert [claims[number].ticket["id"] for number in (1, 2)] == [f"{run.id}:1:0", f"{run.id}:2:0"]
+        counted, opened = tx.steps.count(run.id, [1], succeeded=1)
+        assert counted == replace(tx.runs.get(run.id), now=counted.now)
+        assert (counted.succeeded, opened) == (1, tx.iterations.open(run.id))
+
+
+@pytest.mark.parametrize(
+    ("change", "is_entered"),
+    [
+        ("update runs set status = 'paused', hold = 'soft'", True),
+        ("update runs set status = 'paused', hold = 'now'", False),
+        ("update runs set ending = 'cancelled'", False),
+        ("update iterations set fencing_token = fencing_token + 1", False),
+        ("update iterations set status = 'queued'", False),
+    ],
+)
+def test_ledger_row_is_written_only_while_the_next_step_is_allowed(
+    runtime: Runtime, change: str, is_entered: bool
+) -> None:
+    run = start(runtime, narrative_text(1))
+    claim = claimed(runtime, run.id)
+    entry = Entry("d", run.id, 1, "one", 1, "a/b@default", 100, run.now)
+    with runtime.store.transaction() as tx:
+        tx.connection.execute(text(change))
+    with runtime.store.single_statements() as tx:
+        held = tx.steps.draw([claim], [entry], lease_seconds=60)
+    intent = held.get(claim.key)
+    assert (intent is not None and intent.allows_next_step) == is_entered
+    with runtime.store.transaction() as tx:
+        assert [row["draw_id"] for row in tx.ledger.of_run(run.id)] == ["d"] * is_entered
+
+
+def test_replaced_worker_enters_no_draw_beside_the_new_one(runtime: Runtime) -> None:
+    run = start(runtime, narrative_text(1))
+    old = claimed(runtime, run.id)
+    with runtime.store.transaction() as tx:
+        tx.iterations.requeue(run.id, 1, old.fencing_token)
+        tx.iterations.admit(run.id, {1: old.ticket}, grace_seconds=5)
+    new = claimed(runtime, run.id)
+    entries = [Entry(draw_id, run.id, 1, "one", 1, "a/b@default", 100, run.now) for draw_id in ("old", "new")]
+    with runtime.store.single_statements() as tx:
+        assert set(tx.steps.draw([old, new], entries, lease_seconds=60)) == {new.key}
+        assert [row["draw_id"] for row in tx.ledger.of_run(run.id)] == ["new"]
+
+
+@pytest.mark.parametrize("is_pooled", [False, True])
+def test_statements_before_another_run_in_its_trip(runtime: Runtime, is_pooled: bool) -> None:
+    run = start(runtime, narrative_text(1))
+    with runtime.store.engine.connect() as connection:
+        connection.info[POOLED] = is_pooled
+        try:
+            before = [(NUMBER, {"number": 1}), (NOTE, {"reason": "50%"})]
+            with connection.begin():
+                assert fetch(connection, NUMBER, {"number": 2}, after=before) == [(2,)]
+        finally:
+            connection.invalidate()
+    with runtime.store.transaction() as tx:
+        assert tx.runs.get(run.id).reason == "50%"
+
+
+def _fail_after(opened: AbstractContextManager[Transaction], run_id: str, reason: str) -> None:
+    with opened as tx:
+        tx.runs.set(run_id, reason=reason)
+        fetch(tx.connection, DIVIDED, {"by": 0})
+
+
+def test_single_statement_stays_when_a_later_one_fails(runtime: Runtime) -> None:
+    run = start(runtime, narrative_text(1))
+    for opened, reason in ((runtime.store.single_statements(), "stays"), (runtime.store.transaction(), "goes")):
+        with pytest.raises(DataError):
+            _fail_after(opened, run.id, reason)
+    with runtime.store.transaction() as tx:
+        assert tx.runs.get(run.id).reason == "stays"
+
+
+def test_server_that_goes_after_a_claim_costs_no_attempt(runtime: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The rows of the iteration can't be read: it is handed back, not lost."""
+
+    def gone(*_: Any) -> None:
+        raise OperationalError("select", None, Exception("the server is gone"))
+
+    run = start(runtime, narrative_text(1))
+    with runtime.store.transaction() as tx:
+        tx.connection.execute(text("update runs set rows = 1"))
+    monkeypatch.setattr(Items, "of_numbers", gone)
+    assert perform(runtime, run.id, 1) is None
+    keeper_of(runtime).hand_back_interrupted()
+    with runtime.store.transaction() as tx:
+        row = tx.connection.execute(text("select status, lost_count, ticket is not null from iterations")).one()
+    assert tuple(row) == ("queued", 0, True)
