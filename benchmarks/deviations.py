@@ -44,9 +44,9 @@ def _ping_in_doubt() -> None:
 
 
 def _wait_window() -> None:
-    from workers.batching import wait_window
+    from workers.batching import batcher
 
-    _replace(wait_window, "MIN_BUSY", 10**9)
+    _replace(batcher, "MIN_BUSY", 10**9)
 
 
 def _messages_in_batches() -> None:

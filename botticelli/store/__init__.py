@@ -6,9 +6,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError
@@ -153,37 +153,55 @@ __all__ = [
 ]
 
 
+R = TypeVar("R")
+
+
+class Repository(Generic[R]):
+    """An attribute of transactions that is made when a transaction first uses it."""
+
+    def __init__(self, make: Callable[[Connection], R]) -> None:
+        self._make = make
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, tx: Transaction, owner: type) -> R:
+        made = vars(tx)[self._name] = self._make(tx.connection)
+        return made
+
+
 class Transaction:
     """Groups the repositories over one connection; what they write is committed together or not at all."""
 
+    runs = Repository(Runs)
+    iterations = Repository(Iterations)
+    steps = Repository(IterationSteps)
+    items = Repository(Items)
+    acts = Repository(Acts)
+    effects = Repository(Effects)
+    state = Repository(StateRepository)
+    ledger = Repository(Ledger)
+    spending = Repository(SpendingHistory)
+    overrides = Repository(Overrides)
+    run_actions = Repository(RunActions)
+    learned = Repository(LearnedLimits)
+    media = Repository(MediaRepository)
+    content = Repository(Content)
+    texts = Repository(AcceptedTexts)
+    probes = Repository(Probes)
+    duties = Repository(Duties)
+    webhooks = Repository(ReceivedWebhooks)
+    notices = Repository(Outbox)
+    schedules = Repository(Schedules)
+    firings = Repository(Firings)
+    deliveries = Repository(Deliveries)
+    notice_targets = Repository(NoticeTargets)
+    api_tokens = Repository(ApiTokens)
+    answers = Repository(StoredAnswers)
+    metrics = Repository(MetricRows)
+
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
-        self.runs = Runs(connection)
-        self.iterations = Iterations(connection)
-        self.steps = IterationSteps(connection)
-        self.items = Items(connection)
-        self.acts = Acts(connection)
-        self.effects = Effects(connection)
-        self.state = StateRepository(connection)
-        self.ledger = Ledger(connection)
-        self.spending = SpendingHistory(connection)
-        self.overrides = Overrides(connection)
-        self.run_actions = RunActions(connection)
-        self.learned = LearnedLimits(connection)
-        self.media = MediaRepository(connection)
-        self.content = Content(connection)
-        self.texts = AcceptedTexts(connection)
-        self.probes = Probes(connection)
-        self.duties = Duties(connection)
-        self.webhooks = ReceivedWebhooks(connection)
-        self.notices = Outbox(connection)
-        self.schedules = Schedules(connection)
-        self.firings = Firings(connection)
-        self.deliveries = Deliveries(connection)
-        self.notice_targets = NoticeTargets(connection)
-        self.api_tokens = ApiTokens(connection)
-        self.answers = StoredAnswers(connection)
-        self.metrics = MetricRows(connection)
 
     @contextmanager
     def in_savepoint(self, only: bool) -> Iterator[None]:

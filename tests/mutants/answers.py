@@ -64,7 +64,7 @@ ANSWERS = (
     ),
     Mutant(
         "attempts of an earlier worker count",
-        "workers/executor/claims.py",
+        "workers/context/claims.py",
         "rejected=earlier[number].rejected,",
         "rejected=[],",
         (GATE_TESTS, "-k", "taken_over"),

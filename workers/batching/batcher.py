@@ -1,13 +1,15 @@
 """Batches concurrent requests from many threads into one server call.
 
-Requests that arrive while a batch is in flight form the next batch. The leader may wait briefly to collect more.
+Requests that arrive while a batch is in flight form the next batch. The leader may wait briefly to collect more,
+longer while more iterations of this process are busy.
 """
 
 from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from threading import Event, Lock
 from typing import Any, Generic, TypeVar
@@ -20,6 +22,10 @@ Result = TypeVar("Result")
 
 BATCH_SIZE = 64
 """Largest batch: a larger one would hold row locks for too long."""
+SECONDS_PER_ITERATION = 0.002
+MAX_SECONDS = 0.05
+MIN_BUSY = 16
+"""Up to this many busy iterations, a batch doesn't wait."""
 
 
 @dataclass(eq=False, slots=True)
@@ -158,3 +164,39 @@ class Batcher(Generic[Key, Item, Result]):
             following = queue.popleft()
             following.leads = True
         following.woken.set()
+
+
+class BusyCounter:
+    """Counts the iterations that this process performs, without those that wait for a model."""
+
+    def __init__(self) -> None:
+        self._all: deque[None] = deque()
+        self._waiting: deque[None] = deque()
+        """Holds an item per waiting iteration; a deque's append and pop need no lock that threads would contend for.
+        """
+
+    def busy(self) -> AbstractContextManager[None]:
+        """Count an iteration as busy while the block runs."""
+        return _longer(self._all)
+
+    def waiting_for_model(self) -> AbstractContextManager[None]:
+        """Count an iteration as waiting while the block runs; parallel acts of one iteration may wait at the same time."""
+        return _longer(self._waiting)
+
+    def gather_seconds(self) -> float:
+        """Return how many seconds the first request of a batch may wait for others."""
+        count = len(self._all) - len(self._waiting)
+        return min(MAX_SECONDS, count * SECONDS_PER_ITERATION) if count > MIN_BUSY else 0.0
+
+
+@contextmanager
+def _longer(line: deque[None]) -> Iterator[None]:
+    line.append(None)
+    try:
+        yield
+    finally:
+        line.pop()
+
+
+busy_counter = BusyCounter()
+"""The counter of this process."""

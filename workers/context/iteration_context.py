@@ -19,8 +19,7 @@ from botticelli.settings.definitions import TablesSettings
 from botticelli.settings.demands import Demands, strictest_tables
 from botticelli.spending.draws import Request
 from botticelli.store import ActRow, Claim, Entry, Item, Run, RunIntent, Transaction
-from workers.batching.act_records import ActRecord
-from workers.batching.batched_draws import GrantedDraw, PendingDraw, draw
+from workers.batching.batched_writes import ActRecord, GrantedDraw, PendingDraw, draw
 from workers.context.outcomes import RunEnding, RunPaused
 
 PARTIAL_CHARACTERS = 2000

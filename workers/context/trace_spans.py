@@ -99,8 +99,6 @@ class CallSpan:
 
     def __init__(self, stage: IterationContext, act: str, call: Call, request: GenerateRequest, tries: int) -> None:
         self._spans = stage.runtime.spans
-        if not self._spans.is_on:
-            return
         operation = "generate_content" if call.model.provider == GEMINI else "chat"
         attributes = {
             "gen_ai.operation.name": operation,
@@ -117,8 +115,6 @@ class CallSpan:
 
     def end(self, response: GenerateResponse) -> None:
         """End it with the answer."""
-        if not self._spans.is_on:
-            return
         usage = response.usage
         self._span.set(
             {
@@ -137,9 +133,8 @@ class CallSpan:
 
     def fail(self, error: BaseException) -> None:
         """End it with an error."""
-        if self._spans.is_on:
-            self._span.fail(str(error)[:ERROR_CHARACTERS], type(error).__name__)
-            self._span.end()
+        self._span.fail(str(error)[:ERROR_CHARACTERS], type(error).__name__)
+        self._span.end()
 
 
 def _of_request(call: Call, request: GenerateRequest) -> dict[str, str | int | float | None]:

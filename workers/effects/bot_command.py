@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import Any
 
 from botticelli.errors import PlatformError, PlatformGone
@@ -26,11 +27,11 @@ def perform_command(stage: IterationContext, act: Act, name: str, input_: BotCom
 
     `name` is unique within the iteration. ActFailed when a required command failed; else the failure text.
     """
-    with command_span(stage, input_):
-        return _perform_traced(stage, act, name, input_)
+    with command_span(stage, input_) if stage.runtime.spans.is_on else nullcontext():
+        return _perform_kind(stage, act, name, input_)
 
 
-def _perform_traced(stage: IterationContext, act: Act, name: str, input_: BotCommandInput) -> Any:
+def _perform_kind(stage: IterationContext, act: Act, name: str, input_: BotCommandInput) -> Any:
     if input_.platform == DATABASE:
         return update_table(stage, act, name, input_)
     platform = _platform(stage, input_.platform)

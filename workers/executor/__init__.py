@@ -1,4 +1,4 @@
-"""Performs one iteration: claims it, runs its acts in order or in parallel, and records its end.
+"""Performs one iteration: runs its acts in order or in parallel, records them and its end.
 
-iteration -> claims -> act_sequence -> act -> completion
+iteration -> act_sequence -> act -> attempts -> recording
 """

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, NoReturn
@@ -23,7 +24,7 @@ from botticelli.store import REVIEW, ActRow
 from botticelli.telemetry.failpoints import reach
 from botticelli.telemetry.log import log, logger
 from botticelli.untrusted.storable import storable
-from workers.context.history import Piece, history_text, messages
+from workers.context.history import GivenInputs, Piece, as_output, has_no_content, history_text, messages
 from workers.context.iteration_context import IterationContext
 from workers.context.media_and_rows import resolve_medium, resolve_rows
 from workers.context.outcomes import ActFailed, ForReview, RedoFrom
@@ -31,15 +32,12 @@ from workers.context.reference_values import condition_value, is_skipped, list_o
 from workers.context.trace_spans import act_span
 from workers.effects.bot_command import perform_command
 from workers.effects.captures import no_longer_exists
-from workers.executor.answer_rows import unrepaired_row
-from workers.executor.asking import Asking
-from workers.executor.attempts import Attempts, attempts_of
-from workers.executor.given_inputs import GivenInputs, as_output, has_no_content
+from workers.executor.attempts import Asking, Attempts, attempts_of, unrepaired_row
 from workers.executor.judgement import failures_of
 from workers.executor.recording import NearCopy, Result, Rows, record_rejection, record_result, variable_key
 from workers.model.model_call import Answer
 from workers.outputs.content_output import Schema, rows_in, schema_of
-from workers.outputs.typed_answers import fault_of, knows_schema, schema_note
+from workers.outputs.response_checks import fault_of, knows_schema, schema_note
 
 
 def perform_act(stage: IterationContext) -> None:
@@ -57,7 +55,7 @@ def perform_act(stage: IterationContext) -> None:
         if turn in done:
             continue
         try:
-            with act_span(turn_stage, turn):
+            with act_span(turn_stage, turn) if stage.runtime.spans.is_on else nullcontext():
                 _Turn(turn_stage, turn).perform()
         except ActFailed as error:
             if not goes_on:
@@ -212,15 +210,20 @@ class _Turn:
     def _record_inputs(self, given: GivenInputs) -> None:
         """Record an act without a model call; the answer of another narrative may become content."""
         row = self._row("done", output=given.output, history_text=history_text(given.pieces))
-        schema = schema_of(self._stage, self._position)
+        schema = self._schema()
         content = (schema, rows_in(given.output, schema)) if schema else None
         self._record(row, bound=given.data, content=content)
+
+    def _schema(self) -> Schema | None:
+        """Return where the act's content goes; None for an act that stores none, as most."""
+        is_generated = self._stage.narrative.content_for(self._act).is_generated
+        return schema_of(self._stage, self._position) if is_generated else None
 
     def _perform_call(self, given: GivenInputs) -> None:
         if given.is_empty:
             raise ActFailed("the prompt is empty; give the act a text, or skip it with skip_if")
         call = self._stage.plan[self._position]
-        schema = schema_of(self._stage, self._position)
+        schema = self._schema()
         prompt, history = self._texts(given, call, schema)
         request = self._request(given, call, prompt)
         self._stage.tell("act_started", act=self._act.name, turn=self._turn, model=str(call.model))
@@ -265,7 +268,7 @@ class _Turn:
         row, answer, checked = self._asking.ask(base, call, attempts.request(request))
         if fault := checked.fault or fault_of(checked.misfits):
             self._fail_with(row, answer, fault)
-        failures = failures_of(self._stage, attempts.gate, row)
+        failures = failures_of(self._stage, attempts.gate, row) if self._act.gate else ()
         try:
             return self._conclude(attempts, row, answer, schema, failures)
         except NearCopy as copy:

@@ -1,5 +1,6 @@
-"""Judges the answers of one turn of an act by its gate, and asks again while there are attempts left.
+"""Asks a model for the answers of one turn of an act, and counts the attempts that its gate allows.
 
+A typed answer that does not fit is recorded, and asked for once more.
 Each attempt is a draw of the iteration's ticket and a row of its own: a worker that is lost in between costs no answer.
 """
 
@@ -7,14 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from decimal import Decimal
 
 from botticelli.carousel.plan.planned_calls import Call
-from botticelli.drivers import GenerateRequest
+from botticelli.drivers import GenerateRequest, GenerateResponse
 from botticelli.gates.text_checks import Failure
 from botticelli.narrative.gate import Gate
-from botticelli.store import REDO, REDONE, REJECTED, REVIEW, ActRow
+from botticelli.store import REDO, REDONE, REJECTED, REPAIRING, REVIEW, ActRow
+from botticelli.telemetry.failpoints import reach
+from botticelli.telemetry.log import logger
+from workers.batching.batched_writes import ActRecord, record_act
 from workers.context.feedback import feedback, feedback_tokens, with_feedback
 from workers.context.iteration_context import IterationContext
+from workers.model.model_call import Answer, ModelCall
+from workers.outputs.response_checks import CUT, CheckedAnswer, check_answer, fault_of, read_typed, repair_request
 
 UNGATED = Gate(attempts=1)
 
@@ -111,3 +118,105 @@ def reasons_in(failures: Sequence[Failure]) -> str:
 
 def _joined(*parts: str | None) -> str:
     return "; ".join(part for part in parts if part)
+
+
+class Asking:
+    """Performs the calls of one turn of an act. `first` is the recorded answer that a repair call is to replace."""
+
+    def __init__(self, stage: IterationContext) -> None:
+        self._stage = stage
+        self._act = stage.act
+        self.first: ActRow | None = None
+
+    def ask(self, base: ActRow, call: Call, request: GenerateRequest) -> tuple[ActRow, Answer, CheckedAnswer]:
+        """Ask for an answer; a typed one that does not fit is recorded, and asked for once more."""
+        self.first = None
+        first = self._stage.unrepaired.get((base.position, base.turn, base.attempt))
+        if first is None:
+            answer = self._call(base, call, request)
+            checked = self._checked(answer.response)
+            row = replace(
+                paid_row(base, answer), output=checked.output, raw_output=checked.raw, warning=checked.warning
+            )
+            if not checked.misfits or call.repair is None:
+                return row, answer, checked
+            first = replace(row, status=REPAIRING, raw_output=None, warning=fault_of(checked.misfits))
+            record_act(self._stage.runtime, ActRecord(self._stage.claim, first, answer.paid.settled))
+            reach("act_recorded")
+        self.first = first
+        return self._repair(first, base, call, request)
+
+    def _repair(
+        self, first: ActRow, base: ActRow, call: Call, request: GenerateRequest
+    ) -> tuple[ActRow, Answer, CheckedAnswer]:
+        """Ask once more for a typed answer that does not fit; the row's figures are those of this call."""
+        schema, repair = self._act.answer_schema or "{}", call.repair or call
+        cut_after = first.output_tokens if first.finish_reason == CUT else None
+        wrong = read_typed(first.output or "", schema, cut_after=cut_after).misfits
+        self._stage.tell("answer_misfit", act=self._act.name, turn=base.turn, reason=fault_of(wrong))
+        request = replace(request, expected_tokens=repair.expected_tokens)
+        request = repair_request(request, first.output or "", wrong, schema)
+        answer = self._call(base, repair, request, is_repair=True)
+        checked = self._checked(answer.response)
+        warning = "; ".join(filter(None, (f"repaired: {fault_of(wrong)}", checked.warning)))
+        row = replace(
+            paid_row(base, answer), output=checked.output, raw_output=first.output, warning=warning, repairs=1
+        )
+        return row, answer, checked
+
+    def _call(self, base: ActRow, call: Call, request: GenerateRequest, *, is_repair: bool = False) -> Answer:
+        retries = self._stage.run.retries if self._act.retries is None else self._act.retries
+        name = call_name(base.position, base.turn, base.attempt)
+        return ModelCall(self._stage, self._act.name, retries, call, name, is_repair=is_repair).perform(request)
+
+    def _checked(self, response: GenerateResponse) -> CheckedAnswer:
+        """Judge an answer; a defect in the checks fails the act but keeps the answer, which is paid for."""
+        try:
+            return check_answer(response, as_json=self._act.format == "json", schema=self._act.answer_schema)
+        except Exception as error:
+            logger.exception("answer_not_judged run=%s act=%s", self._stage.claim.run_id, self._act.name)
+            return CheckedAnswer(response.text, fault=f"the answer can't be checked ({type(error).__name__})")
+
+
+MAX_REASONING_CHARACTERS = 100_000
+"""Longest reasoning text that is stored with an act."""
+
+
+def paid_row(row: ActRow, answer: Answer) -> ActRow:
+    """Return the row with the model, the usage and the times of an answer."""
+    response, usage = answer.response, answer.response.usage
+    return replace(
+        row,
+        model=str(answer.model),
+        finish_reason=response.finish_reason,
+        input_tokens=usage.input_tokens,
+        cached_tokens=usage.cached_tokens,
+        output_tokens=usage.output_tokens,
+        reasoning_tokens=usage.reasoning_tokens,
+        cache_write_tokens=usage.cache_write_tokens,
+        cache_write_long_tokens=usage.cache_write_long_tokens,
+        usage_doubtful=bool(response.usage_doubtful),
+        reasoning=response.reasoning[:MAX_REASONING_CHARACTERS] or None,
+        cost_usd=response.cost_usd,
+        tries=answer.tries,
+        drawn_at=answer.paid.drawn_at,
+        settled_at=answer.paid.settled.settled_at,
+    )
+
+
+def unrepaired_row(row: ActRow, first: ActRow) -> ActRow:
+    """Return the row of an act whose repair call failed, with the answer that it was to replace.
+
+    Its usage is that of nothing: the usage of the first answer stands in the row already.
+    """
+    return replace(
+        row,
+        attempt=first.attempt,
+        prompt=first.prompt,
+        history_text=first.history_text,
+        output=first.output,
+        model=first.model,
+        finish_reason=first.finish_reason,
+        warning=first.warning,
+        cost_usd=Decimal(0),
+    )

@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import timedelta
 
 from celery.exceptions import SoftTimeLimitExceeded
 
+from botticelli.budget import Ticket
+from botticelli.carousel import advance, publish
+from botticelli.carousel.control.run_control import release_all, stop_admission
 from botticelli.errors import BotticelliError, StaleLease
+from botticelli.messages import Publication
 from botticelli.runtime.process import Runtime
 from botticelli.runtime.server_errors import SERVER_ERRORS
+from botticelli.runtime.worker_heartbeat import worker_name
+from botticelli.store import HALT, Claim, Run, ThreadLocks, Transaction
 from botticelli.telemetry.failpoints import reach
 from botticelli.telemetry.log import log, logger
-from workers.batching.wait_window import busy_counter
+from workers.batching.batched_writes import ActRecord, record_act, steps_of
+from workers.batching.batcher import Batcher, busy_counter
+from workers.context.claims import claim, hand_back, keeper_of, release
 from workers.context.iteration_context import IterationContext
 from workers.context.outcomes import (
     ActFailed,
@@ -31,10 +43,7 @@ from workers.context.outcomes import (
 )
 from workers.context.trace_spans import end_iteration, iteration_span
 from workers.executor.act_sequence import perform_acts
-from workers.executor.claims import claim
-from workers.executor.completion import conclude
-from workers.recovery.hand_back import hand_back, release
-from workers.recovery.leases import keeper_of
+from workers.recovery.sweep_thread import wake
 
 
 def perform(runtime: Runtime, run_id: str, number: int) -> Failed | None:
@@ -66,16 +75,25 @@ def _perform(stage: IterationContext) -> Outcome | None:
     """Run the acts and return the outcome; None when the lease was lost and its own ticket is released."""
     runtime, held = stage.runtime, stage.claim
     try:
-        with keeper_of(runtime).holding(held), iteration_span(stage) as span:
-            outcome = _acts(stage)
-            reach("acts_performed")
-            return end_iteration(span, _conclude(stage, outcome))
+        with keeper_of(runtime).holding(held):
+            return _perform_traced(stage) if runtime.spans.is_on else _perform_to_end(stage)
     except StaleLease:
         log("iteration_taken_over", level=logging.WARNING, run=held.run_id, iteration=held.number)
         release(runtime, held)
     except SoftTimeLimitExceeded:
         hand_back(runtime, held, "the soft time limit came at its very end")
     return None
+
+
+def _perform_traced(stage: IterationContext) -> Outcome:
+    with iteration_span(stage) as span:
+        return end_iteration(span, _perform_to_end(stage))
+
+
+def _perform_to_end(stage: IterationContext) -> Outcome:
+    outcome = _acts(stage)
+    reach("acts_performed")
+    return _conclude(stage, outcome)
 
 
 def _acts(stage: IterationContext) -> Outcome:
@@ -124,3 +142,161 @@ def _unexpected_failure(stage: IterationContext, error: Exception) -> Failed:
     """Log an unexpected error, and return it as the iteration's failure."""
     logger.error("iteration_broken run=%s iteration=%s", stage.claim.run_id, stage.claim.number, exc_info=error)
     return Failed(f"internal error ({type(error).__name__}); the worker's log has the details")
+
+
+_run_rows = ThreadLocks()
+"""Serialises writes to a run's row within this process, so that waiting threads hold no connection."""
+
+
+def conclude(stage: IterationContext, outcome: Outcome) -> None:
+    """End an iteration with its outcome. Stale when another worker holds it."""
+    if isinstance(outcome, Succeeded):
+        _succeed(stage)
+    else:
+        _write_end(stage, outcome)
+
+
+@dataclass(frozen=True, slots=True)
+class _Success:
+    """A succeeded iteration; `last_acts` are the acts that are recorded only now."""
+
+    claim: Claim
+    last_acts: tuple[ActRecord, ...]
+
+
+def _succeed(stage: IterationContext) -> None:
+    claim = stage.claim
+    success = _Success(claim, tuple(stage.last_acts))
+    try:
+        is_held, following = _successes.ask((stage.runtime, claim.run_id), success)
+    except Exception:
+        with suppress(StaleLease):
+            _record_last_acts(stage)
+        raise
+    if following is not None:
+        reach("iteration_finished")
+        publish(stage.runtime, following.publications)
+        if following.may_be_due:
+            wake()
+    if not is_held:
+        raise claim.stale()
+    log("iteration_ended", run=claim.run_id, iteration=claim.number, outcome="succeeded")
+
+
+@dataclass(frozen=True, slots=True)
+class _Following:
+    """The consequences of the ends of a batch: messages, or a look of the sweep at a run that goes on without any."""
+
+    publications: list[Publication]
+    may_be_due: bool
+
+
+_Written = tuple[bool, _Following | None]
+"""Whether the lease was still valid, and what follows: the first item of a batch has it for all."""
+
+
+def _succeed_together(key: tuple[Runtime, str], successes: Sequence[_Success]) -> list[_Written]:
+    """Write the ends of several iterations of a run; the sweep publishes messages that don't go out after the commit."""
+    runtime, run_id = key
+    release(runtime, *(success.claim for success in successes))
+    reach("ticket_released")
+    with _run_rows.of(run_id), runtime.store.transaction() as tx:
+        ended = tx.steps.succeed(run_id, [success.claim for success in successes])
+        held = [success for success in successes if success.claim.key in ended]
+        following = _count(runtime, tx, run_id, held) if held else _Following([], may_be_due=False)
+    return [(success.claim.key in ended, None if at else following) for at, success in enumerate(successes)]
+
+
+_successes: Batcher[tuple[Runtime, str], _Success, _Written] = Batcher(_succeed_together, busy_counter.gather_seconds)
+
+
+def _count(runtime: Runtime, tx: Transaction, run_id: str, ended: Sequence[_Success]) -> _Following:
+    """Count the successes in the run's row, after their last acts: the run's totals include those acts."""
+    acts = steps_of([record for success in ended for record in success.last_acts])
+    numbers = [success.claim.number for success in ended]
+    run, opened = tx.steps.count(run_id, numbers, succeeded=len(ended), after=acts)
+    publications = advance(runtime, tx, run, opened)
+    return _Following(publications, may_be_due=not publications and run.succeeded + run.failed < run.iterations)
+
+
+def _record_last_acts(stage: IterationContext) -> None:
+    """Record the last acts without the iteration's end, to keep what was paid for. Stale when the lease is lost."""
+    while stage.last_acts:
+        record_act(stage.runtime, stage.last_acts[0])
+        del stage.last_acts[0]
+
+
+def _write_end(stage: IterationContext, outcome: Outcome) -> None:
+    """Write an outcome other than success, alone in its transaction, since it may change the run."""
+    runtime, claim = stage.runtime, stage.claim
+    release(runtime, claim)
+    reach("ticket_released")
+    _record_last_acts(stage)
+    with _run_rows.of(claim.run_id), runtime.store.transaction() as tx:
+        run = tx.runs.lock(claim.run_id)
+        tx.iterations.check_lease(claim, lease_seconds=runtime.settings.worker.lease_seconds)
+        if isinstance(outcome, Parked | Paused | Blocked | Capped) and run.ending is not None:
+            outcome = Cancelled()
+        if isinstance(outcome, Blocked) and _is_decided(tx, outcome):
+            outcome = Paused(outcome.retries_used)
+        run, tickets = _write_outcome(stage, tx, run, outcome)
+        is_parked = isinstance(outcome, Parked) or run.status == "paused"
+        publications = [] if is_parked else advance(runtime, tx, run)
+    reach("iteration_finished")
+    release_all(runtime, tickets)
+    publish(runtime, publications)
+    if not publications:
+        wake()
+    log("iteration_ended", run=run.id, iteration=claim.number, outcome=type(outcome).__name__.lower())
+
+
+def _is_decided(tx: Transaction, blocked: Blocked) -> bool:
+    """Whether the decision that the iteration would wait for has been made meanwhile."""
+    return blocked.waits_for is not None and tx.effects.status_of(blocked.waits_for) != "waiting"
+
+
+def _write_outcome(stage: IterationContext, tx: Transaction, run: Run, outcome: Outcome) -> tuple[Run, list[Ticket]]:
+    """Write the outcome; return the changed run, and the tickets to release after the commit."""
+    runtime, claim = stage.runtime, stage.claim
+    match outcome:
+        case Parked():
+            _park(stage, tx, run, outcome)
+        case Paused(retries_used):
+            tx.iterations.requeue(claim.run_id, claim.number, claim.fencing_token, retries_used=retries_used)
+        case Capped(reason, retries_used):
+            tx.iterations.requeue(claim.run_id, claim.number, claim.fencing_token, retries_used=retries_used)
+            tickets = stop_admission(runtime, tx, run, "budget_exhausted", reason)
+            return tx.runs.lock(run.id), tickets
+        case Blocked(reason, retries_used, waits_for) if waits_for is not None:
+            place = claim.run_id, claim.number, claim.fencing_token
+            tx.iterations.requeue(*place, retries_used=retries_used, parked_for=reason)
+        case Blocked(reason, retries_used):
+            tx.iterations.requeue(claim.run_id, claim.number, claim.fencing_token, retries_used=retries_used)
+            if (run.status, run.reason) != ("paused", reason):
+                tx.run_actions.record(run.id, HALT, actor=f"worker {worker_name()}", reason=reason)
+            tx.runs.set(run.id, status="paused", reason=reason, due_at=None, waiting_for=None)
+            tickets = [Ticket.from_json(ticket) for ticket in tx.iterations.withdraw(run.id)]
+            return tx.runs.lock(run.id), tickets
+        case Cancelled():
+            tx.iterations.finish(claim, "cancelled", None)
+            run, _ = tx.steps.count(run.id, [claim.number])
+        case Failed(error):
+            tx.iterations.finish(claim, "failed", error)
+            tx.ledger.abandon(run.id, claim.number)
+            run, _ = tx.steps.count(run.id, [claim.number], failed=1)
+            if not run.continue_on_error and run.ending is None:
+                tickets = stop_admission(runtime, tx, run, "failed", f"iteration {claim.number}: {error}")
+                return tx.runs.lock(run.id), tickets
+    return run, []
+
+
+def _park(stage: IterationContext, tx: Transaction, run: Run, outcome: Parked) -> None:
+    claim = stage.claim
+    tx.iterations.requeue(claim.run_id, claim.number, claim.fencing_token, retries_used=outcome.retries_used)
+    if run.status == "running":
+        stage.runtime.events.tell(
+            run.id, "run_waiting", reason=outcome.reason, retry_after_seconds=round(outcome.wait_seconds, 3)
+        )
+        due_at = run.now + timedelta(seconds=outcome.wait_seconds)
+        waiting = {"waiting_since": run.now, "waiting_for": outcome.waiting_for}
+        tx.runs.set(run.id, status="waiting", reason=outcome.reason, due_at=due_at, **waiting)

@@ -23,7 +23,7 @@ from botticelli.store import (
     escape_segment,
 )
 from botticelli.telemetry.failpoints import reach
-from workers.batching.act_records import ActRecord, record_act
+from workers.batching.batched_writes import ActRecord, record_act
 from workers.context.iteration_context import IterationContext
 from workers.executor.judgement import column_of, near_copies, place_of, texts_of
 from workers.outputs.content_output import Schema, rows_in, schema_of, store

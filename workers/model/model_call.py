@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, NoReturn
 
@@ -14,6 +15,7 @@ from botticelli.carousel.admission.money_cap import cap_reason
 from botticelli.carousel.admission.run_caps import run_scope
 from botticelli.carousel.plan.planned_calls import Call
 from botticelli.drivers import (
+    CountsTokens,
     Driver,
     GenerateRequest,
     GenerateResponse,
@@ -22,27 +24,64 @@ from botticelli.drivers import (
     Warmable,
     checked_response,
 )
+from botticelli.drivers.interface.token_estimate import estimate_request_tokens
 from botticelli.drivers.transport.departures import on_request_sent
 from botticelli.errors import DriverError, DriverSpendCap, DriverTerminal, DriverTransient, DriverUnknown
 from botticelli.spending.account import Account, PaidResponse, Spender
 from botticelli.store import Transaction
 from botticelli.telemetry.failpoints import reach
 from botticelli.telemetry.log import log
-from workers.batching.batched_draws import GrantedDraw
-from workers.batching.wait_window import busy_counter
+from workers.batching.batched_writes import GrantedDraw
+from workers.batching.batcher import busy_counter
 from workers.context.iteration_context import IterationContext
 from workers.context.outcomes import ActFailed, CapReached, ModelDown, ParkUntil
-from workers.context.retry_waits import flex_refusals, next_wait, unstated_limits
+from workers.context.retry_waits import next_wait
 from workers.context.trace_spans import CallSpan
-from workers.model.flex_capacity import wait_for_capacity
-from workers.model.limit_learning import record_learned_limits
+from workers.model.provider_limits import (
+    flex_refusals,
+    pause_for_spend_cap,
+    record_learned_limits,
+    unstated_limits,
+    wait_for_capacity,
+)
 from workers.model.send_delays import spreads_of
-from workers.model.spend_cap import pause_for_spend_cap
-from workers.model.streaming import StreamedText
-from workers.model.token_counts import with_counted_tokens
 
 MINUTES_SECONDS = 120.0
 """Longest wait of a limit per minute: a longer one is of a daily quota, for which a wider guard would not help."""
+PARTIAL_INTERVAL_SECONDS = 0.2
+
+
+def with_counted_tokens(call: Call, request: GenerateRequest, driver: Driver) -> Call:
+    """Return the call with the best count of its input tokens.
+
+    That is the provider's own count, if the driver is configured to request it. Otherwise, where the estimate knew only
+    the prompt's literal text, it is the estimate with references, history and media included, if that is larger.
+    """
+    estimate = call.estimate
+    counted = driver.count_tokens(request) if isinstance(driver, CountsTokens) else None
+    if counted is None:
+        if estimate.source != "prompt":
+            return call
+        counted = max(estimate.input_tokens, estimate_request_tokens(request))
+    tokens = counted + estimate.output_tokens
+    return replace(call, estimate=replace(estimate, tokens=tokens, input_tokens=counted))
+
+
+class StreamedText:
+    """Collects pieces of an answer; `show` is called with all text so far, at most five times a second."""
+
+    def __init__(self, show: Callable[[str], None], clock: Callable[[], float] = time.monotonic) -> None:
+        self._show = show
+        self._clock = clock
+        self._text: list[str] = []
+        self._next = 0.0
+
+    def add(self, piece: str) -> None:
+        self._text.append(piece)
+        now = self._clock()
+        if now >= self._next:
+            self._next = now + PARTIAL_INTERVAL_SECONDS
+            self._show("".join(self._text))
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,22 +161,23 @@ class ModelCall:
         self._prepare(driver)
         while True:
             draw = self._draw()
-            span = CallSpan(self._stage, self._act, self._call, request, self._tries)
+            span = self._begin_span(request)
             try:
                 with busy_counter.waiting_for_model(), on_request_sent(self._measure_delay):
                     self._measure_delay()
                     response = self._generate(driver, request)
-                span.end(response)
+                if span is not None:
+                    span.end(response)
                 reach("model_answered")
                 unstated_limits.end(self._call.scope.name)
                 flex_refusals.end(self._call.scope.name)
             except DriverError as error:
-                span.fail(error)
+                self._fail_span(span, error)
                 self._settle_failure(draw, error)
                 self._back_off(error)
                 continue
             except BaseException as error:
-                span.fail(error)
+                self._fail_span(span, error)
                 self._settle_failure(draw, DriverUnknown("the call was interrupted"))
                 raise
             finally:
@@ -224,6 +264,16 @@ class ModelCall:
         wait_seconds = refusal.retry_after_ms / 1000
         self._stage.tell("call_waiting", act=self._act, reason=str(refusal), wait_seconds=wait_seconds)
         self._sleep(wait_seconds, str(refusal), refusal_summary(refusal))
+
+    def _begin_span(self, request: GenerateRequest) -> CallSpan | None:
+        """Begin the span of one try; None where nothing is traced."""
+        is_traced = self._stage.runtime.spans.is_on
+        return CallSpan(self._stage, self._act, self._call, request, self._tries) if is_traced else None
+
+    @staticmethod
+    def _fail_span(span: CallSpan | None, error: BaseException) -> None:
+        if span is not None:
+            span.fail(error)
 
     def _settle_failure(self, draw: Draw, error: DriverError) -> None:
         settled = self._account.settle_failure(draw, error)

@@ -23,8 +23,7 @@ from botticelli.runtime.process import Runtime
 from botticelli.runtime.server_errors import SERVER_ERRORS
 from botticelli.runtime.worker_heartbeat import depart, worker_name
 from botticelli.telemetry.log import log
-from workers.recovery.hand_back import hand_back
-from workers.recovery.leases import keeper_of
+from workers.context.claims import hand_back, keeper_of
 from workers.recovery.run_spans import report_last_runs
 
 CELERY_SECONDS = 10.0

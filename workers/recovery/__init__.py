@@ -1,7 +1,7 @@
 """Recovers what lost workers, queues and servers left behind. Each iteration is held by a lease; each worker sweeps.
 
     worker A   claims an iteration: status running, lease_until = now + lease_seconds
-       |       leases renews all claims of the process, three times in a lease
+       |       one thread renews all claims of the process (context/claims), three times in a lease
        |
        +-- ends, or loses a server --> hand_back: queued again at once, finished acts are kept
        |

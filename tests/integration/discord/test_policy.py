@@ -22,8 +22,7 @@ from botticelli.store.schema.tables import effects as effects_table
 from botticelli.testing.discord import GUILD, FakeDiscord
 from tests.support.commands import act, play
 from tests.support.narratives import narrative_text, perform_all, run_of, start, sweep
-from workers.executor.completion import conclude
-from workers.executor.iteration import perform
+from workers.executor.iteration import conclude, perform
 
 OnDiscord = Callable[..., Runtime]
 ADA, BOB = Actor("fine", "ada@house"), Actor("too loud", "bob@house")

@@ -11,7 +11,7 @@ from botticelli.runtime.tracing.spans import SpanKey
 from tests.support.fleet.processes import House
 from tests.support.narratives import narrative_text, perform_all, run_of, start
 from tests.support.servers.otlp_receiver import OtlpReceiver, ReceivedSpan, otlp_receiver
-from workers.executor.claims import claim
+from workers.context.claims import claim
 from workers.recovery.run_spans import begin_reporting, report_last_runs
 
 MakeRuntime = Callable[..., Runtime]

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from botticelli.runtime.process import Runtime
+from workers.context.claims import keeper_of
 from workers.recovery.duties.duty import EACH_SWEEP
-from workers.recovery.leases import keeper_of
 
 
 class InterruptedClaims:

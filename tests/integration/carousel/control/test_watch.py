@@ -16,7 +16,7 @@ from botticelli.telemetry.events import Event
 from tests.support.fleet.ports import refusing
 from tests.support.narratives import narrative_text, perform_all, perform_open, start
 from tests.support.waiting import wait_until
-from workers.executor.claims import claim
+from workers.context.claims import claim
 
 MakeRuntime = Callable[..., Runtime]
 TWO_ACTS = 'one = "first {iteration}"\ntwo = "second"'

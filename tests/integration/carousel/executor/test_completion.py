@@ -10,10 +10,10 @@ from botticelli.errors import StaleLease
 from botticelli.runtime.process import Runtime
 from tests.support.narratives import narrative_text, run_of, start
 from tests.support.waiting import wait_until
+from workers.context.claims import claim
 from workers.context.iteration_context import IterationContext
 from workers.context.outcomes import Failed, Outcome, Succeeded
-from workers.executor.claims import claim
-from workers.executor.completion import _run_rows, _successes, conclude
+from workers.executor.iteration import _run_rows, _successes, conclude
 
 TOGETHER = 8
 FIRST, LOST, FAILING = 1, 3, 5

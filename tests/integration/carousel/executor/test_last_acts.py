@@ -13,13 +13,12 @@ from botticelli.errors import StaleLease
 from botticelli.runtime.process import Runtime
 from tests.integration.carousel.recovery.test_recovery import let_lease_run_out
 from tests.support.narratives import narrative_text, perform_all, run_of, start
+from workers.context.claims import claim
 from workers.context.iteration_context import IterationContext
 from workers.context.outcomes import Failed, Succeeded
-from workers.executor import completion
+from workers.executor import iteration as executed
 from workers.executor.act_sequence import perform_acts
-from workers.executor.claims import claim
-from workers.executor.completion import _succeed_together, _Success, conclude
-from workers.executor.iteration import _conclude, perform
+from workers.executor.iteration import _conclude, _succeed_together, _Success, conclude, perform
 
 TWO_ACTS = 'one = "Say hello"\ntwo = "Say goodbye"'
 SIDE_BY_SIDE = 'one = "Say hello"\n[acts.two]\nprompt = "Say goodbye"\nneeds = []'
@@ -125,7 +124,7 @@ def test_last_act_is_kept_when_the_end_cannot_be_written(runtime: Runtime, monke
         def refuse(*_: Any) -> None:
             raise OperationalError("lock", {}, Exception("canceling statement due to lock timeout"))
 
-        patch.setattr(completion, "advance", refuse)
+        patch.setattr(executed, "advance", refuse)
         with pytest.raises(OperationalError):
             conclude(stage, Succeeded())
     assert [act.status for act in acts(runtime, run_id)] == ["done"]

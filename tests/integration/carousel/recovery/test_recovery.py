@@ -15,10 +15,9 @@ from botticelli.errors import StaleLease
 from botticelli.runtime.process import Runtime
 from botticelli.store import Claim, Entry, Transaction
 from tests.support.narratives import narrative_text, perform_all, run_of, start, sweep
+from workers.context.claims import hand_back, keeper_of
 from workers.executor.iteration import perform
 from workers.recovery.duties.expired_leases import ExpiredLeases
-from workers.recovery.hand_back import hand_back
-from workers.recovery.leases import keeper_of
 
 MakeRuntime = Callable[..., Runtime]
 
@@ -149,8 +148,8 @@ def test_finished_acts_are_kept_when_a_worker_is_lost(runtime: Runtime) -> None:
 
 def perform_first_act_only(runtime: Runtime, run_id: str) -> None:
     """A worker that dies between two acts."""
+    from workers.context.claims import claim
     from workers.executor.act import perform_act
-    from workers.executor.claims import claim
 
     stage = claim(runtime, run_id, 1)
     assert stage is not None

@@ -12,8 +12,8 @@ from botticelli.errors import DatabaseUnwritable
 from botticelli.runtime.process import Runtime
 from botticelli.store.connection.database import make_engine
 from tests.support.narratives import narrative_text, perform_all, start
+from workers.context.claims import keeper_of
 from workers.executor.iteration import perform
-from workers.recovery.leases import keeper_of
 
 MakeRuntime = Callable[..., Runtime]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 
-from workers.batching.wait_window import MAX_SECONDS, MIN_BUSY, SECONDS_PER_ITERATION, BusyCounter
+from workers.batching.batcher import MAX_SECONDS, MIN_BUSY, SECONDS_PER_ITERATION, BusyCounter
 
 
 def test_the_more_have_something_to_do_the_longer_a_batch_gathers() -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from workers.context.retry_waits import LONGEST_BACKOFF_SECONDS, LONGEST_JITTER_SECONDS, UnstatedLimits, next_wait
+from workers.context.retry_waits import LONGEST_BACKOFF_SECONDS, LONGEST_JITTER_SECONDS, next_wait
+from workers.model.provider_limits import UnstatedLimits
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from botticelli.drivers import GenerateResponse, Usage
-from workers.model.streaming import StreamedText
+from workers.model.model_call import StreamedText
 from workers.outputs.response_checks import CheckedAnswer, check_answer
 
 

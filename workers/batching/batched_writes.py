@@ -1,6 +1,7 @@
-"""Draws from the budget, writes the ledger row and confirms it, for all concurrent calls in one batch.
+"""Writes what concurrent iterations spend: draws with their ledger rows before calls, act rows after them.
 
-A refusal is returned; waiting for the window is the caller's task.
+All requests that wait at the same time share one script of the Budget and one transaction. A refused draw is returned;
+waiting for the window is the caller's task.
 """
 
 from __future__ import annotations
@@ -13,10 +14,10 @@ from botticelli.budget import Draw, Refusal
 from botticelli.carousel.admission.money_cap import check_call
 from botticelli.runtime.process import Runtime
 from botticelli.spending.draws import Request, confirm_all, draw_all
-from botticelli.store import Claim, Entry, Run, RunIntent, Transaction
+from botticelli.store import ActRow, Claim, Entry, Run, RunIntent, Settled, Transaction, record_acts, settle_draws
+from botticelli.store.connection.prepared import Step
 from botticelli.telemetry.failpoints import reach
-from workers.batching.batcher import Batcher
-from workers.batching.wait_window import busy_counter
+from workers.batching.batcher import Batcher, busy_counter
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,3 +122,37 @@ def _enter_one(runtime: Runtime, tx: Transaction, drawing: PendingDraw, draw: Dr
 
 
 _drawings: Batcher[Runtime, PendingDraw, GrantedDraw | Refusal] = Batcher(_draw_together, busy_counter.gather_seconds)
+
+
+@dataclass(frozen=True, slots=True)
+class ActRecord:
+    """An act's row, and the settlement of its draw if it made one."""
+
+    claim: Claim
+    row: ActRow
+    settled: Settled | None
+
+
+def record_act(runtime: Runtime, record: ActRecord) -> None:
+    """Write an act's row; an act that is already recorded as done stays unchanged. Stale when the lease is lost."""
+    if not _acts.ask(runtime, record):
+        raise record.claim.stale()
+
+
+def steps_of(records: Sequence[ActRecord]) -> list[Step]:
+    """Return the statements that write act rows, for a transaction that has checked the leases of their iterations."""
+    settled = [record.settled for record in records if record.settled is not None]
+    rows = [record_acts([record.row for record in records])] if records else []
+    return [*rows, *([settle_draws(settled)] if settled else [])]
+
+
+def _record_together(runtime: Runtime, records: Sequence[ActRecord]) -> list[bool]:
+    """Return for each record whether its lease was still valid, so that it was written."""
+    lease_seconds = runtime.settings.worker.lease_seconds
+    with runtime.store.transaction() as tx:
+        held = tx.iterations.check_leases([record.claim for record in records], lease_seconds=lease_seconds)
+        tx.steps.run(steps_of([record for record in records if record.claim.key in held]))
+    return [record.claim.key in held for record in records]
+
+
+_acts: Batcher[Runtime, ActRecord, bool] = Batcher(_record_together, busy_counter.gather_seconds)
