@@ -10,7 +10,6 @@ import argparse
 import json
 import os
 import signal
-import socket
 import statistics
 import subprocess
 import sys
@@ -25,7 +24,7 @@ import httpx2
 
 PROGRAM = str(Path(sys.executable).with_name("botticelli"))
 NARRATIVE = '[narrative]\nname = "greet"\n[acts.hello]\nmodel = "echo/echo"\nprompt = "Hello."\n'
-REQUESTS, TURNS = 200, 3
+REQUESTS, TURNS = 300, 5
 ACTION_SECONDS = 0.5
 
 
@@ -61,25 +60,19 @@ def p95_ms(client: httpx2.Client, path: str) -> float:
     return statistics.quantiles(times, n=20)[-1]
 
 
-def open_stream(url: str, run_id: str) -> socket.socket:
-    """Open a stream and read its first bytes. A thread of the benchmark reads the rest."""
-    host, port = url.removeprefix("http://").split(":")
-    stream = socket.create_connection((host, int(port)))
-    stream.sendall(f"GET /v1/runs/{run_id}/events HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
-    assert b"200 OK" in stream.recv(65536)
-    return stream
-
-
-def read_all(streams: list[socket.socket], stopped: threading.Event) -> None:
-    """Read what comes, so that no stream is slow."""
-    for stream in streams:
-        stream.setblocking(False)
-    while not stopped.wait(0.1):
-        for stream in streams:
-            try:
-                stream.recv(65536)
-            except BlockingIOError:
-                continue
+@contextmanager
+def streams(url: str, run_id: str, count: int) -> Iterator[None]:
+    """Keep streams open, read by a process of its own: it must not share a lock with the client that is timed."""
+    command = [sys.executable, "-m", "benchmarks.streams.readers", url, run_id, str(count)]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert process.stdin is not None and process.stdout is not None
+    try:
+        assert process.stdout.readline() == b"open\n"
+        yield
+    finally:
+        process.stdin.close()
+        print(f"{process.stdout.read().decode().strip()}", file=sys.stderr)
+        process.wait(30)
 
 
 def act(url: str, run_id: str, stopped: threading.Event) -> None:
@@ -106,15 +99,9 @@ def main() -> None:
         for _ in range(TURNS):
             idle = memory_mb(process.pid)
             without.append(p95_ms(client, "/v1/runs"))
-            with ExitStack() as stack:
-                streams = [stack.enter_context(open_stream(url, run_id)) for _ in range(count)]
-                ended = threading.Event()
-                reader = threading.Thread(target=read_all, args=(streams, ended), daemon=True)
-                reader.start()
+            with streams(url, run_id, count):
                 beside.append(p95_ms(client, "/v1/runs"))
                 memory.append(memory_mb(process.pid) - idle)
-                ended.set()
-                reader.join()
         stopped.set()
     print("| streams | p95 of GET /v1/runs, ms | ratio | more memory, MB |\n| --- | --- | --- | --- |")
     low, high = statistics.median(without), statistics.median(beside)

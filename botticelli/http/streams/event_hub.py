@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import threading
 import time
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 
@@ -16,6 +17,7 @@ from redis.exceptions import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 
 from botticelli.errors import ServiceUnavailable
+from botticelli.http.streams.delivery_queue import DeliveryQueue
 from botticelli.http.streams.subscription import Delivery, Subscription
 from botticelli.monitoring.watch import Watcher
 from botticelli.runtime.process import Runtime
@@ -28,6 +30,7 @@ POLL_SECONDS = 0.25
 COMPARE_SECONDS = 1.0
 TOKENS_SECONDS = 15.0
 AWAY_SECONDS = 1.0
+DRAIN_SECONDS = 1.0
 MAX_REPLAYED = 5000
 """Iterations of a run that are replayed to a stream that names no event; of a longer run it begins with the present."""
 OVERLAP = timedelta(minutes=1)
@@ -46,6 +49,7 @@ class EventHub:
         self._subscriptions: set[Subscription] = set()
         self._watchers: dict[str, Watcher] = {}
         self._marks: dict[str, str] = {}
+        self._deliveries = DeliveryQueue()
         self._awake = threading.Event()
         self._thread: threading.Thread | None = None
         self._is_closed = False
@@ -85,6 +89,7 @@ class EventHub:
         while not self._is_closed:
             try:
                 self._pass()
+                self._deliveries.wait(DRAIN_SECONDS)
             except AWAY as error:
                 logger.debug("events_away error=%s", type(error).__name__)
                 time.sleep(AWAY_SECONDS)
@@ -119,24 +124,35 @@ class EventHub:
             self._end_revoked()
 
     def _begin(self, beginners: Iterable[Subscription]) -> None:
-        """Send each new stream what is past, up to where the others are, so that nothing is missed and nothing doubled."""
+        """Send new streams what is past, up to where the others are, so that nothing is missed and nothing doubled.
+
+        Streams of the same runs that begin at the same event are read for once: all clients come back together.
+        """
+        groups: dict[tuple[tuple[str, ...], int], list[Subscription]] = defaultdict(list)
         for subscription in beginners:
-            past: list[Delivery] = []
-            with self._runtime.store.transaction() as tx:
-                tx.freeze()
-                self._read(tx, [run for run in subscription.runs if run in self._watchers])
-                for run in subscription.runs:
-                    replay = self._replay(tx, run, subscription.since)
-                    update = replay.look(tx)
-                    has_ended = update.run is None or update.run.is_final
-                    past.append(encoded(update.events, frozenset({run} if has_ended else ())))
-                    self._watchers[run] = replay.continue_for_all()
-            for delivery in past:
-                subscription.replay(delivery)
+            groups[tuple(subscription.runs), subscription.since].append(subscription)
+        for (runs, since), group in groups.items():
+            for delivery in self._past(runs, since):
+                self._deliveries.put(group, delivery, is_past=True)
             with self._lock:
-                if subscription in self._new:
-                    self._new.remove(subscription)
-                    self._subscriptions.add(subscription)
+                for subscription in group:
+                    if subscription in self._new:
+                        self._new.remove(subscription)
+                        self._subscriptions.add(subscription)
+
+    def _past(self, runs: Sequence[str], since: int) -> list[Delivery]:
+        """Return the past of runs, and let their watchers go on from its end."""
+        past: list[Delivery] = []
+        with self._runtime.store.transaction() as tx:
+            tx.freeze()
+            self._read(tx, [run for run in runs if run in self._watchers])
+            for run in runs:
+                replay = self._replay(tx, run, since)
+                update = replay.look(tx)
+                has_ended = update.run is None or update.run.is_final
+                past.append(encoded(update.events, frozenset({run} if has_ended else ())))
+                self._watchers[run] = replay.continue_for_all()
+        return past
 
     def _replay(self, tx: Transaction, run_id: str, since: int) -> Watcher:
         """Return a watcher from an event on. A long run is not read from its start: only what ended lately."""
@@ -156,7 +172,7 @@ class EventHub:
             if events:
                 ended = frozenset(event.run_id for event in events if event.event == "run_finished")
                 watching = [subscription for subscription in subscriptions if run in subscription.runs]
-                Subscription.deliver(watching, encoded(events, ended))
+                self._deliveries.put(watching, encoded(events, ended))
 
     def _stirred(self) -> set[str]:
         """Wait for a moment for an event in the Redis streams of the watched runs, and return the runs of those that came."""

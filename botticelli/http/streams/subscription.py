@@ -8,8 +8,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 QUEUE_LENGTH = 256
-AT_ONCE = 10
-"""Streams that are served in one turn of the loop: requests that wait come in between."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,10 +19,7 @@ class Delivery:
 
 
 class Subscription:
-    """Belongs to the thread of its loop, but for `deliver`.
-
-    `replay` is not bounded by the queue: it is there before anything is sent. `is_endless`: it does not end with its runs.
-    """
+    """Belongs to the thread of its loop, but for `end`. `is_endless`: it does not end with its runs."""
 
     def __init__(
         self, runs: Sequence[str], since: int, *, token_id: str | None = None, is_endless: bool = False
@@ -37,22 +32,13 @@ class Subscription:
         self.on_overflow: Callable[[], object] = lambda: None
         self._open: set[str] = set(runs)
         self._frames: list[bytes] = []
-        self._loop = asyncio.get_running_loop()
+        self.loop = asyncio.get_running_loop()
         self._changed = asyncio.Event()
-
-    def replay(self, delivery: Delivery) -> None:
-        """Hand over the past of a run, from any thread."""
-        self._call(self._take, delivery, True)
-
-    @staticmethod
-    def deliver(subscriptions: Sequence[Subscription], delivery: Delivery) -> None:
-        """Hand over what is new to streams of one loop, from any thread."""
-        if subscriptions:
-            subscriptions[0]._call(_take_in_turns, list(subscriptions), delivery)
 
     def end(self) -> None:
         """Close the stream, from any thread."""
-        self._call(self.close)
+        with suppress(RuntimeError):  # the loop has ended, and the stream with it
+            self.loop.call_soon_threadsafe(self.close)
 
     def close(self) -> None:
         self.is_closed = True
@@ -70,11 +56,8 @@ class Subscription:
         frames, self._frames = self._frames, []
         return b"".join(frames)
 
-    def _call(self, function: Callable[..., object], *arguments: object) -> None:
-        with suppress(RuntimeError):  # the loop has ended, and the stream with it
-            self._loop.call_soon_threadsafe(function, *arguments)
-
-    def _take(self, delivery: Delivery, is_past: bool = False) -> None:
+    def take(self, delivery: Delivery, *, is_past: bool = False) -> None:
+        """Queue the frames of a delivery. The queue bounds what is new; what is past is there before anything is sent."""
         if self.is_closed:
             return
         if not is_past and len(self._frames) + len(delivery.frames) > QUEUE_LENGTH:
@@ -88,11 +71,3 @@ class Subscription:
             self.is_closed = True
         if self._frames or self.is_closed:
             self._changed.set()
-
-
-def _take_in_turns(subscriptions: Sequence[Subscription], delivery: Delivery) -> None:
-    """Let some streams take a delivery, and the others in the next turns of the loop."""
-    for subscription in subscriptions[:AT_ONCE]:
-        subscription._take(delivery)
-    if later := subscriptions[AT_ONCE:]:
-        asyncio.get_running_loop().call_soon(_take_in_turns, later, delivery)

@@ -138,8 +138,7 @@ def test_stream_that_is_too_slow_is_closed_and_keeps_nothing() -> None:
     async def fill() -> Subscription:
         slow = Subscription(["r"], 0)
         for number in range(QUEUE_LENGTH + 1):
-            Subscription.deliver([slow], encoded([Event("act_finished", "r", id=number + 1)]))
-        await asyncio.sleep(0)
+            slow.take(encoded([Event("act_finished", "r", id=number + 1)]))
         return slow
 
     slow = asyncio.run(fill())
