@@ -137,10 +137,12 @@ arrows: $(READY)  ## import-linter: imports go one way
 	$(BIN)/lint-imports
 
 CASES ?= 10000
+API_TOOLS := .api-tools
 api-cases: $(READY)  ## generated requests to a real server, by its own OpenAPI: no 500, each answer as published; CASES=10000 SEED=... (15 minutes)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade "pip>=25.1"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --group api
-	$(BIN)/python -m tests.api_cases --cases $(CASES) $(if $(SEED),--seed $(SEED))
+	@[ -x $(API_TOOLS)/bin/python ] || $(PYTHON) -m venv $(API_TOOLS)
+	@$(API_TOOLS)/bin/python -m pip install --quiet --disable-pip-version-check --upgrade "pip>=25.1"
+	@$(API_TOOLS)/bin/python -m pip install --quiet --disable-pip-version-check --group api
+	$(BIN)/python -m tests.api_cases --cases $(CASES) --schemathesis $(CURDIR)/$(API_TOOLS)/bin/schemathesis $(if $(SEED),--seed $(SEED))
 
 streams: $(READY)  ## what 200 open streams of events cost a server
 	$(BIN)/python -m benchmarks.streams
@@ -198,4 +200,4 @@ lock: $(READY)  ## resolve requirements.lock anew from pyproject.toml
 
 clean:  ## remove what was made; stops the embedded services of this checkout
 	@if [ -x $(BIN)/botticelli ]; then BOTTICELLI_HOME="$(CURDIR)/.botticelli" $(BIN)/botticelli services down --force || true; fi
-	rm -rf .venv $(DEPLOY_TOOLS) .botticelli dist build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf .venv $(DEPLOY_TOOLS) $(API_TOOLS) .botticelli dist build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
