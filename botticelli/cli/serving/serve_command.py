@@ -39,7 +39,9 @@ def serve(invocation: Invocation, host: str | None, port: int | None, as_json: b
             {"event": "listening", "url": url, "host": address, "port": number}, f"listening on {url}", as_json=as_json
         )
 
-    serve_until_signal(lambda: invocation.runtime, chosen, settings.port if port is None else port, say=say)
+    number = settings.port if port is None else port
+    proxies = settings.trusted_proxies
+    serve_until_signal(lambda: invocation.runtime, chosen, number, say=say, trusted_proxies=proxies)
 
 
 def _bound(invocation: Invocation, host: str) -> str:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from botticelli.errors import BotticelliError, InvalidInput
 from botticelli.http.server.lazy_app import LazyApp
 from botticelli.http.wire.loopback import is_loopback
 from botticelli.runtime.process import Runtime
+
+if TYPE_CHECKING:
+    import uvicorn
 
 BACKLOG = 1024
 GRACE_SECONDS = 5
@@ -43,16 +46,31 @@ def listen(host: str, port: int) -> socket.socket:
     return server
 
 
+def server_config(app: Any, trusted_proxies: Sequence[str] = ()) -> uvicorn.Config:
+    """Return how uvicorn serves an app. Only proxies that are trusted say over what, and for whom, they ask."""
+    import uvicorn
+
+    return uvicorn.Config(
+        app,
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=GRACE_SECONDS,
+        proxy_headers=bool(trusted_proxies),
+        forwarded_allow_ips=list(trusted_proxies),
+    )
+
+
 def serve(
     make_runtime: Callable[[], Runtime],
     host: str,
     port: int,
     *,
     say: Callable[[str, int], None],
+    trusted_proxies: Sequence[str] = (),
 ) -> None:
     """Serve until SIGINT or SIGTERM; open requests have some seconds to end. `say` is called once it listens."""
-    import uvicorn
-
     from botticelli.http.server.door_server import DoorServer
 
     def make() -> Any:
@@ -63,16 +81,7 @@ def serve(
     with closing(listen(host, port)) as server:
         say(host, server.getsockname()[1])
         app = LazyApp(make)
-        config = uvicorn.Config(
-            app,
-            lifespan="on",
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            timeout_graceful_shutdown=GRACE_SECONDS,
-            proxy_headers=False,
-        )
-        server_loop = DoorServer(config, app)
+        server_loop = DoorServer(server_config(app, trusted_proxies), app)
 
         def stop() -> None:
             server_loop.should_exit = True

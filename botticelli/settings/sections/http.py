@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+import ipaddress
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
 
 from botticelli.settings.section import Section
+
+
+def _network(text: str) -> str:
+    try:
+        ipaddress.ip_network(text, strict=False)
+    except ValueError:
+        raise ValueError("is not an IP address or network, such as 10.0.0.0/8") from None
+    return text
 
 
 class HttpSettings(Section):
@@ -17,5 +28,8 @@ class HttpSettings(Section):
     """Requests that are handled at once; further ones wait. Each may need a connection to Postgres."""
     max_streams: int = Field(default=1000, ge=1)
     """Streams of events that may be open at once; the next one is refused with 503."""
+    trusted_proxies: tuple[Annotated[str, AfterValidator(_network)], ...] = ()
+    """Addresses or networks of proxies whose X-Forwarded-Proto and X-Forwarded-For are believed: behind HTTPS the session's
+    cookie is sent over HTTPS only."""
     open_metrics: bool = False
     """Whether /metrics needs no token, for a Prometheus in a network that only it can reach."""

@@ -54,6 +54,9 @@ class PruneBody(Body):
     before: Annotated[datetime, Field(description="They ended before then.", examples=["2026-01-31T00:00:00Z"])]
     statuses: list[FinalStatus] = []
     dry_run: bool = False
+    vacuum: Annotated[
+        bool, Field(description="Give the space back to the disk; takes minutes after millions of rows.")
+    ] = False
 
 
 @router.post("/v1/runs/{run_id}:pause", response_model=RunView)
@@ -99,7 +102,7 @@ def prune_runs(door: Admin, body: PruneBody) -> Any:
     """Delete runs that ended before a time, with all their data but the ledger's."""
     before = aware(body.before)
     assert before is not None, "the field is required"
-    pruned = prune(door.runtime, before, body.statuses or FINAL, dry_run=body.dry_run)
+    pruned = prune(door.runtime, before, body.statuses or FINAL, dry_run=body.dry_run, vacuum=body.vacuum)
     return {**shown(pruned), "dry_run": body.dry_run}
 
 
