@@ -6,6 +6,7 @@ BotticelliError
 │   ├── SettingsError           botticelli.toml, an environment variable or a flag
 │   ├── NotFound                a run, a key, a narrative that does not exist
 │   └── WebhookRejected         a webhook whose signature, time or form is wrong
+│       └── WebhookOutdated     its time is too far away: an old copy, perhaps
 ├── ServiceUnavailable          Postgres or Redis can't be reached, or can't be used as it is
 │   ├── DatabaseBehind          the schema of a configured database is not the one this version needs
 │   ├── DatabaseUnfit           the database can't hold what is to be stored: its encoding is not UTF8
@@ -117,6 +118,10 @@ class NotFound(InvalidInput):
 
 class WebhookRejected(InvalidInput):
     """A webhook that must not be trusted: its signature, its time or its form is wrong."""
+
+
+class WebhookOutdated(WebhookRejected):
+    """A webhook whose time is too far from this machine's clock: a copy that somebody kept, or a clock that is wrong."""
 
 
 class ServiceUnavailable(BotticelliError):

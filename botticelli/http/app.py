@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from importlib import import_module
 
 import anyio.to_thread
@@ -17,6 +18,7 @@ from botticelli.http.wire.faults import Faults
 from botticelli.http.wire.problem_answers import PROBLEM_RESPONSES, install
 from botticelli.http.wire.published import publish
 from botticelli.runtime.process import Runtime
+from botticelli.webhooks.rejection_counts import RejectionCounts
 from botticelli.webhooks.webhook import read_webhooks
 
 DESCRIPTION = "Runs LLM narratives unattended, under budgets that cannot be overspent."
@@ -41,15 +43,23 @@ def create_app(runtime: Runtime, *, is_loopback: bool = False, routers: Sequence
     app.state.runtime = runtime
     app.state.is_loopback = is_loopback
     app.state.webhooks = read_webhooks(runtime)
+    app.state.webhook_rejections = RejectionCounts(runtime)
     app.state.events = EventHub(runtime)
     install(app)
-    app.add_middleware(BodyLimit)
+    app.add_middleware(BodyLimit, on_too_large=partial(count_too_large, app))
     app.add_middleware(Faults)
     loaded = [load_router(name) for name in routers]
     for router in loaded:
         app.include_router(router)
     publish(app, loaded)
     return app
+
+
+def count_too_large(app: FastAPI, path: str) -> None:
+    """Count a body that is too large, if it was for a webhook."""
+    name = path.removeprefix("/webhooks/")
+    if name != path and name in app.state.webhooks:
+        app.state.webhook_rejections.add(name, "too_large")
 
 
 def load_router(name: str) -> APIRouter:

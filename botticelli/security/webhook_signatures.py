@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from hashlib import sha256
 from typing import Any
 
-from botticelli.errors import InvalidInput, WebhookRejected
+from botticelli.errors import InvalidInput, WebhookOutdated, WebhookRejected
 
 ID, TIMESTAMP, SIGNATURE = "webhook-id", "webhook-timestamp", "webhook-signature"
 SECRET_PREFIX = "whsec_"  # noqa: S105 (the beginning of every secret)
@@ -146,4 +146,4 @@ def check_time(timestamp: str, tolerance_seconds: float, now: float, *, name: st
     age_seconds = now - int(timestamp)
     if abs(age_seconds) > tolerance_seconds:
         side = "old" if age_seconds > 0 else "far in the future"
-        raise WebhookRejected(f"the webhook is too {side}: {abs(age_seconds):.0f} s", do="check the clock")
+        raise WebhookOutdated(f"the webhook is too {side}: {abs(age_seconds):.0f} s", do="check the clock")

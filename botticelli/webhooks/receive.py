@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from botticelli.carousel.checks.run_options import checked_run_options
 from botticelli.carousel.enqueuing.enqueue import EnqueueRequest
 from botticelli.carousel.enqueuing.from_wire import enqueue_named
-from botticelli.errors import InvalidInput, WebhookRejected
+from botticelli.errors import InvalidInput, WebhookOutdated, WebhookRejected
 from botticelli.messages import run_id_for
 from botticelli.runtime.process import Runtime
 from botticelli.runtime.server_errors import SERVER_ERRORS
@@ -35,7 +35,7 @@ def receive(
     incoming = Incoming(lower, raw, time.time() if now is None else now)
     kind = webhook.settings.verify
     try:
-        verify(kind, incoming, webhook.secrets)
+        verify(kind, incoming, webhook.current_secrets())
         body = read_body(kind, incoming)
         answered = handshake(kind, incoming, body)
         if answered is not None:
@@ -46,10 +46,10 @@ def receive(
         delivery = read_delivery(kind, incoming, body)
     except WebhookRejected as error:
         log("webhook_rejected", level=logging.WARNING, webhook=webhook.name, reason=error.what)
-        return Rejection(401, error.what)
+        return Rejection(401, error.what, "outdated" if isinstance(error, WebhookOutdated) else "forged")
     except Malformed as error:
         log("webhook_malformed", level=logging.WARNING, webhook=webhook.name, reason=str(error))
-        return Rejection(400, str(error))
+        return Rejection(400, str(error), "malformed")
     received = accept_delivery(runtime, webhook, delivery)
     log("webhook_received", webhook=webhook.name, outcome=received.outcome, run=received.run_id)
     return reply_of(kind, received)

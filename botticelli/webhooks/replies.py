@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from botticelli.settings.sections.webhooks import WebhookKind
 from botticelli.store.webhooks.received import WebhookOutcome
@@ -16,12 +16,17 @@ CHANNEL_MESSAGE, UPDATE_MESSAGE, MODAL = 4, 7, 9
 """Types of answers to an interaction. Source: Discord's documentation, "Interaction callback type"."""
 
 
+RejectionKind = Literal["forged", "outdated", "malformed", "too_large"]
+"""Outcomes of requests that are no deliveries, and of which no row is kept."""
+
+
 @dataclass(frozen=True, slots=True)
 class Rejection:
-    """A webhook that is not accepted: the status of HTTP, and why."""
+    """A webhook that is not accepted: the status of HTTP, and why. `kind` None: it was verified, and has its row."""
 
     status: int
     reason: str
+    kind: RejectionKind | None = None
 
 
 @dataclass(frozen=True, slots=True)

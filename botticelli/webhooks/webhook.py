@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from botticelli.narrative.expressions import Condition, Template
 from botticelli.runtime.process import Runtime
 from botticelli.settings.sections.webhooks import WebhookSettings
 from botticelli.settings.sources.secret_values import read_secret
+from botticelli.telemetry.log import log
 from botticelli.telemetry.masking import remember_value
 from botticelli.webhooks.mapping import WebhookMapping, read_conditions, read_template
 from botticelli.webhooks.signatures import check_secret
@@ -30,6 +32,16 @@ class Webhook:
     settings: WebhookSettings
     mapping: WebhookMapping
     secrets: Secrets
+
+    def current_secrets(self) -> Secrets:
+        """Return the secrets, those in files as they are now. A file that is just being written changes none."""
+        if not any(f"{variable}_FILE" in os.environ for variable in self.settings.secret_env):
+            return self.secrets
+        try:
+            return _secrets(self.settings, os.environ)
+        except InvalidInput as error:
+            log("webhook_secret_unusable", level=logging.WARNING, webhook=self.name, reason=error.what)
+            return self.secrets
 
 
 class Secrets(tuple[str, ...]):

@@ -30,6 +30,7 @@ def allows_metrics(request: Request) -> None:
 )
 def metrics(request: Request) -> Response:
     """Return the metrics of the fleet in the text format of Prometheus; 503 while Postgres is away."""
+    request.app.state.webhook_rejections.write(at_once=True)
     page = metrics_page(_exporter_of(request))
     return Response(page.body, page.status, media_type=page.content_type)
 

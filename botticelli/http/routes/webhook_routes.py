@@ -15,10 +15,13 @@ from botticelli.http.access.doors import Admin, Reader
 from botticelli.http.wire.checked_route import CheckedRoute
 from botticelli.http.wire.problem_answers import Problem
 from botticelli.settings.sections.webhooks import WebhookKind
+from botticelli.webhooks.delivery import Reply
 from botticelli.webhooks.overview import find_webhook, list_webhooks
 from botticelli.webhooks.receive import receive
+from botticelli.webhooks.rejection_counts import RejectionCounts
 from botticelli.webhooks.replies import Rejection
 from botticelli.webhooks.trial import try_body
+from botticelli.webhooks.webhook import Webhook
 
 receiver = APIRouter(tags=["webhooks"])
 router = APIRouter(route_class=CheckedRoute, tags=["webhooks"])
@@ -105,12 +108,22 @@ async def receive_webhook(name: str, request: Request) -> Response:
     if webhook is None:
         raise Problem(404, "", "there is no such webhook")
     raw = await request.body()
-    answer = await run_in_threadpool(receive, request.app.state.runtime, webhook, request.headers, raw)
+    answer = await run_in_threadpool(_received, request, webhook, raw)
     if isinstance(answer, Rejection):
         raise Problem(answer.status, "", answer.reason)
     if answer.body is None:
         return Response(status_code=answer.status)
     return JSONResponse(answer.body, answer.status)
+
+
+def _received(request: Request, webhook: Webhook, raw: bytes) -> Reply | Rejection:
+    """Receive a webhook in a thread, and count it if it is rejected."""
+    answer = receive(request.app.state.runtime, webhook, request.headers, raw)
+    counts: RejectionCounts = request.app.state.webhook_rejections
+    if isinstance(answer, Rejection) and answer.kind is not None:
+        counts.add(webhook.name, answer.kind)
+    counts.write()
+    return answer
 
 
 @router.get("/v1/webhooks")

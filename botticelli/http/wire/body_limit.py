@@ -33,9 +33,12 @@ class TooLarge(HTTPException):
 class BodyLimit:
     """Counts the bytes of a body as they arrive; the header Content-Length is believed only when it is too large."""
 
-    def __init__(self, app: App, limit_bytes: int = MAX_BODY_BYTES) -> None:
+    def __init__(
+        self, app: App, limit_bytes: int = MAX_BODY_BYTES, *, on_too_large: Callable[[str], None] = lambda _: None
+    ) -> None:
         self._app = app
         self._limit = limit_bytes
+        self._on_too_large = on_too_large
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -47,7 +50,7 @@ class BodyLimit:
                 await _discard(receive)
             await problem_answer(refusal, close=True)(scope, receive, send)
             return
-        await self._app(scope, self._counted(receive), send)
+        await self._app(scope, self._counted(receive, scope["path"]), send)
 
     def _refusal(self, scope: Scope) -> Problem | None:
         if "\0" in scope["path"]:
@@ -57,6 +60,7 @@ class BodyLimit:
         declared = dict(scope["headers"]).get(b"content-length", b"0")
         if declared.isdigit() and len(declared) < 20 and int(declared) <= self._limit:
             return None
+        self._on_too_large(scope["path"])
         return Problem(413, "", TooLarge(self._limit).detail)
 
     def _is_on_its_way(self, scope: Scope) -> bool:
@@ -66,7 +70,7 @@ class BodyLimit:
         moderate = declared.isdigit() and len(declared) < 20 and int(declared) <= self._limit + DISCARDED_BYTES
         return moderate and b"expect" not in headers
 
-    def _counted(self, receive: Receive) -> Receive:
+    def _counted(self, receive: Receive, path: str) -> Receive:
         seen = 0
 
         async def counted() -> Message:
@@ -76,6 +80,7 @@ class BodyLimit:
             if seen > self._limit:
                 if message.get("more_body"):
                     await _discard(receive)
+                self._on_too_large(path)
                 raise TooLarge(self._limit)
             return message
 

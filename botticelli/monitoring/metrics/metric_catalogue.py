@@ -75,6 +75,11 @@ COUNTERS = (
         ("direction", "outcome"),
         (("out", "delivered"), ("out", "failed"), ("in", "accepted"), ("in", "ignored"), ("in", "refused")),
     ),
+    _counter(
+        "botticelli_webhook_requests",
+        "Requests to a webhook: accepted, ignored, refused (not performed), forged, outdated, malformed, too_large.",
+        ("webhook", "outcome"),
+    ),
 )
 HISTOGRAMS = (
     _histogram("botticelli_run_duration_seconds", "Time from a run's first admission to its end.", LONG_SECONDS),

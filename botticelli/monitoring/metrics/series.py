@@ -14,7 +14,7 @@ from botticelli.store import Total
 MOST_NAMES = 200
 """How many values a label may have whose values users choose; further ones are counted as OTHER."""
 OTHER = "other"
-CAPPED = ("narrative", "model", "scope")
+CAPPED = ("narrative", "model", "scope", "webhook")
 Labels = tuple[str, ...]
 Figures = Mapping[str, Mapping[Labels, float]]
 """Values by metric, then by label values."""

@@ -12,17 +12,22 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import httpx2
 import pytest
 from sqlalchemy import select
 
 from botticelli.errors import SettingsError
 from botticelli.http.app import create_app
+from botticelli.monitoring.metrics.exporter import MetricsExporter
 from botticelli.runtime.process import Runtime
 from botticelli.settings.sections.webhooks import WebhookKind
 from botticelli.store.schema.tables import runs
+from botticelli.webhooks.receive import receive
+from botticelli.webhooks.webhook import read_webhook
 from tests.support.http import webhook_senders
 from tests.support.http.served_app import served
 from tests.support.http.webhook_senders import KINDS, SECRETS, Sent, forgeries, sent
+from tests.support.waiting import wait_until
 
 TRIAGE = '[narrative]\nname = "triage"\n[acts]\nread = "Read {var.event}"\n'
 HANDSHAKES: dict[WebhookKind, tuple[dict[str, Any], dict[str, str], tuple[int, bytes]]] = {
@@ -144,8 +149,6 @@ def test_server_does_not_start_with_a_webhook_that_can_not_be_received(make_rece
 
 
 def test_api_lists_webhooks_and_deliveries_and_tries_a_body(runtime: Runtime, url: str) -> None:
-    import httpx2
-
     post(url, sent("github", at=now()))
     listed = {item["name"]: item for item in httpx2.get(f"{url}/v1/webhooks").json()["items"]}
     assert (set(listed), listed["github"]["accepted"], listed["github"]["problem"]) == (set(KINDS), 1, None)
@@ -171,3 +174,52 @@ def test_standard_webhook_of_another_botticelli_is_received(url: str) -> None:
     raw = b'{"type":"run.completed","timestamp":"2026-11-29T03:00:00+00:00","data":{"run_id":"r"}}'
     headers = sign_webhook("notice-1", now(), raw, [key])
     assert post(url, Sent("standard", dict(headers), raw, "webhook-signature"))[0] == 202
+
+
+def test_requests_to_a_webhook_are_counted_by_their_outcome(runtime: Runtime, url: str) -> None:
+    good = sent("stripe", at=now())
+    for webhook in (good, good, sent("stripe", at=now() - 400), sent("stripe", raw=b"{", at=now())):
+        post(url, webhook)
+    for _ in range(2):
+        post(url, good.having(stripe_signature="t=1,v1=00"), "github")
+    assert post(url, sent("github", raw=b" " * 1_000_001))[0] == 413
+    post(url, good, "nobody")
+    httpx2.get(f"{url}/metrics").raise_for_status()
+    exporter = MetricsExporter(runtime, cache_seconds=0, margin_seconds=0)
+
+    def counts() -> dict[str, str]:
+        lines = exporter.page().decode().splitlines()
+        return dict(line.split(" ") for line in lines if line.startswith("botticelli_webhook_requests_total"))
+
+    wait_until(lambda: any("accepted" in name for name in counts()), "the delivery to be counted")
+    assert counts() == {
+        f'botticelli_webhook_requests_total{{outcome="{outcome}",webhook="{webhook}"}}': number
+        for outcome, webhook, number in [
+            ("accepted", "stripe", "1.0"),
+            ("outdated", "stripe", "1.0"),
+            ("malformed", "stripe", "1.0"),
+            ("forged", "github", "2.0"),
+            ("too_large", "github", "1.0"),
+        ]
+    }
+
+
+def test_secret_in_a_file_is_rotated_without_a_restart(
+    make_receiver: MakeRuntime, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "secret"
+    file.write_text("the-first-secret\n")
+    monkeypatch.delenv("SECRET_OF_GITHUB")
+    monkeypatch.setenv("SECRET_OF_GITHUB_FILE", str(file))
+    runtime = make_receiver()
+    webhook = read_webhook(runtime, "github")
+
+    def status(secret: str) -> int:
+        ping = sent("github", {"zen": "x"}, secret=secret).having(x_github_event="ping")
+        return receive(runtime, webhook, ping.headers, ping.raw).status
+
+    assert (status("the-first-secret"), status("the-second-secret")) == (200, 401)
+    file.write_text("")
+    assert status("the-first-secret") == 200, "a file that is being written changes nothing"
+    file.write_text("the-second-secret")
+    assert (status("the-first-secret"), status("the-second-secret")) == (401, 200)
