@@ -145,14 +145,14 @@ def packed_call(client: Redis, case: str) -> Call:
     spending(recorder, case)("7-12345")
     connections = Connections(client, ("bench:epoch", "bench:server"))
     script = connections.client.register_script(NOTHING)
-    return lambda _: connections.run_all(script, [(recorder.lasting, recorder.others)])
+    return lambda _: connections.run_all([(script, (recorder.lasting, recorder.others))])
 
 
 class Recorder(RedisBudget):
     """Records the call that a budget would send."""
 
-    def _send(self, script: str, calls: Sequence[Prepared]) -> list[Any]:
-        self.lasting, self.others = calls[0]
+    def _send(self, calls: Sequence[tuple[str, Prepared]]) -> list[Any]:
+        [(_, (self.lasting, self.others))] = calls
         return [[1, 1]]
 
 

@@ -64,9 +64,9 @@ def _no_copies_of_iterations() -> None:
 def _packed_commands() -> None:
     from botticelli.budget.redis.checked_connections import Connections
 
-    def plain(connections: Connections, script: Any, calls: list[Any]) -> list[Any]:
+    def plain(connections: Connections, calls: list[Any]) -> list[Any]:
         with connections.client.pipeline(transaction=False) as pipe:
-            for lasting, arguments in calls:
+            for script, (lasting, arguments) in calls:
                 script(lasting.keys, [lasting.limits, *arguments], pipe)
             return list(pipe.execute())
 

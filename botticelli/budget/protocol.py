@@ -31,12 +31,18 @@ class Budget(Protocol):
         ...
 
     def reserve_all(
-        self, ticket_ids: Sequence[str], shares: Sequence[Share], lease_seconds: float
+        self,
+        ticket_ids: Sequence[str],
+        shares: Sequence[Share],
+        lease_seconds: float,
+        *,
+        released: Sequence[Ticket] = (),
     ) -> list[Ticket] | Refusal:
         """Reserve all shares for each id in turn, as `reserve` does, and stop at the first refusal.
 
         Returns the refusal only if the first id is refused. Later refused ids get no place in the queue. `ticket_ids` is
-        not empty and has no duplicates.
+        not empty and has no duplicates. The tickets of `released` are released before, in the same trip; each ticket is
+        atomic on its own.
         """
         ...
 

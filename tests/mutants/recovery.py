@@ -181,8 +181,8 @@ RECOVERY = (
     Mutant(
         "a ticket is released at the end",
         "workers/executor/iteration.py",
-        "    release(runtime, *(success.claim for success in successes))\n",
-        "",
+        "EndedTickets([Ticket.from_json(success.claim.ticket) for success in successes])",
+        "EndedTickets()",
         (CAROUSEL + "executor/test_runs.py", "-k", "nothing_is_held"),
     ),
     Mutant(

@@ -155,11 +155,17 @@ RENEWALS_PER_LEASE = 3
 
 
 def release(runtime: Runtime, *claims: Claim) -> None:
-    """Release what the iterations didn't draw, for the next ones. Without Redis, the tickets' leases expire instead."""
+    """Release what the iterations didn't draw, for the next ones."""
+    release_tickets(runtime, [Ticket.from_json(claim.ticket) for claim in claims])
+
+
+def release_tickets(runtime: Runtime, tickets: Sequence[Ticket]) -> None:
+    """Release tickets. Without Redis, their leases expire instead."""
     try:
-        runtime.budget.release_all([Ticket.from_json(claim.ticket) for claim in claims])
+        if tickets:
+            runtime.budget.release_all(tickets)
     except RedisError as error:
-        log("ticket_not_released", level=logging.WARNING, run=claims[0].run_id, error=type(error).__name__)
+        log("ticket_not_released", level=logging.WARNING, ticket=tickets[0].id, error=type(error).__name__)
 
 
 def hand_back(runtime: Runtime, claim: Claim, why: str) -> None:

@@ -12,6 +12,7 @@ from celery.exceptions import SoftTimeLimitExceeded
 
 from botticelli.budget import Ticket
 from botticelli.carousel import advance, publish
+from botticelli.carousel.admission.dispatch import EndedTickets
 from botticelli.carousel.control.run_control import release_all, stop_admission
 from botticelli.errors import BotticelliError, StaleLease
 from botticelli.messages import Publication
@@ -23,7 +24,7 @@ from botticelli.telemetry.failpoints import reach
 from botticelli.telemetry.log import log, logger
 from workers.batching.batched_writes import ActRecord, record_act, steps_of
 from workers.batching.batcher import Batcher, busy_counter
-from workers.context.claims import claim, hand_back, keeper_of, release
+from workers.context.claims import claim, hand_back, keeper_of, release, release_tickets
 from workers.context.iteration_context import IterationContext
 from workers.context.outcomes import (
     ActFailed,
@@ -196,26 +197,32 @@ _Written = tuple[bool, _Following | None]
 
 
 def _succeed_together(key: tuple[Runtime, str], successes: Sequence[_Success]) -> list[_Written]:
-    """Write the ends of several iterations of a run; the sweep publishes messages that don't go out after the commit."""
+    """Write the ends of several iterations of a run; the sweep publishes messages that don't go out after the commit.
+
+    Their tickets are released in the trip of the next reservation; in one of their own when there is none.
+    """
     runtime, run_id = key
-    release(runtime, *(success.claim for success in successes))
-    reach("ticket_released")
+    closed = EndedTickets([Ticket.from_json(success.claim.ticket) for success in successes])
     with _run_rows.of(run_id), runtime.store.transaction() as tx:
         ended = tx.steps.succeed(run_id, [success.claim for success in successes])
         held = [success for success in successes if success.claim.key in ended]
-        following = _count(runtime, tx, run_id, held) if held else _Following([], may_be_due=False)
+        following = _count(runtime, tx, run_id, held, closed) if held else _Following([], may_be_due=False)
+        release_tickets(runtime, closed.take())
+        reach("ticket_released")
     return [(success.claim.key in ended, None if at else following) for at, success in enumerate(successes)]
 
 
 _successes: Batcher[tuple[Runtime, str], _Success, _Written] = Batcher(_succeed_together, busy_counter.gather_seconds)
 
 
-def _count(runtime: Runtime, tx: Transaction, run_id: str, ended: Sequence[_Success]) -> _Following:
+def _count(
+    runtime: Runtime, tx: Transaction, run_id: str, ended: Sequence[_Success], closed: EndedTickets
+) -> _Following:
     """Count the successes in the run's row, after their last acts: the run's totals include those acts."""
     acts = steps_of([record for success in ended for record in success.last_acts])
     numbers = [success.claim.number for success in ended]
     run, opened = tx.steps.count(run_id, numbers, succeeded=len(ended), after=acts)
-    publications = advance(runtime, tx, run, opened)
+    publications = advance(runtime, tx, run, opened, closed)
     return _Following(publications, may_be_due=not publications and run.succeeded + run.failed < run.iterations)
 
 

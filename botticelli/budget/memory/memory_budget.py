@@ -49,8 +49,14 @@ class MemoryBudget:
         return answer if isinstance(answer, Refusal) else answer[0]
 
     def reserve_all(
-        self, ticket_ids: Sequence[str], shares: Sequence[Share], lease_seconds: float
+        self,
+        ticket_ids: Sequence[str],
+        shares: Sequence[Share],
+        lease_seconds: float,
+        *,
+        released: Sequence[Ticket] = (),
     ) -> list[Ticket] | Refusal:
+        self.release_all(released)
         granted: list[Ticket] = []
         for ticket_id in ticket_ids:
             answer = self._reserve(ticket_id, shares, lease_seconds, keep_place=not granted)

@@ -25,9 +25,14 @@ class PreloadedBudget(MemoryBudget):
         self.refusals: list[Refusal] = []
 
     def reserve_all(
-        self, ticket_ids: Sequence[str], shares: Sequence[Share], lease_seconds: float
+        self,
+        ticket_ids: Sequence[str],
+        shares: Sequence[Share],
+        lease_seconds: float,
+        *,
+        released: Sequence[Ticket] = (),
     ) -> list[Ticket] | Refusal:
-        answer = super().reserve_all(ticket_ids, shares, FOREVER_SECONDS)
+        answer = super().reserve_all(ticket_ids, shares, FOREVER_SECONDS, released=released)
         if isinstance(answer, Refusal):
             self.refusals.append(answer)
         return answer

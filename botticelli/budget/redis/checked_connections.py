@@ -58,17 +58,18 @@ class Connections:
         finally:
             self._pool.release(connection)
 
-    def run_all(self, script: Script, calls: Sequence[Prepared]) -> list[Any]:
-        """Return the script's reply to each call, in one round trip.
+    def run_all(self, calls: Sequence[tuple[Script, Prepared]]) -> list[Any]:
+        """Return the reply to each call of a script, in one round trip.
 
-        Loads a script again that the server has lost. Disconnects from a server that has become a replica: when it is a
-        primary again, it may have another server's data.
+        Loads scripts again that the server has lost; calls before the first of these are then made twice. Disconnects
+        from a server that has become a replica: when it is a primary again, it may have another server's data.
         """
         try:
-            return self._answers([evalsha(script.sha, *call) for call in calls])
+            return self._answers([evalsha(script.sha, *call) for script, call in calls])
         except self._errors.NoScriptError:
-            script.sha = self.client.script_load(script.script)
-            return self._answers([evalsha(script.sha, *call) for call in calls])
+            for script in {script.sha: script for script, _ in calls}.values():
+                script.sha = self.client.script_load(script.script)
+            return self._answers([evalsha(script.sha, *call) for script, call in calls])
         except self._errors.ReadOnlyError:
             self._pool.disconnect()
             raise

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from hashlib import blake2b
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from botticelli.budget.days import HOUR_MS
 from botticelli.budget.interface import (
@@ -47,6 +47,14 @@ TRIES = 10
 LOST, WHICH_DAY, NO_EPOCH = -1, -2, -3
 """Replies of `lua/lib_gate.lua`, which precedes every script: the client has to send something first."""
 NOTHING = Amounts()
+
+
+class Call(NamedTuple):
+    """A call of a script. Keys and arguments are those of `lua/lib_call.lua`."""
+
+    script: str
+    shares: Sequence[Share]
+    arguments: Sequence[str | int]
 
 
 class RedisBudget:
@@ -87,10 +95,16 @@ class RedisBudget:
         return answer if isinstance(answer, Refusal) else answer[0]
 
     def reserve_all(
-        self, ticket_ids: Sequence[str], shares: Sequence[Share], lease_seconds: float
+        self,
+        ticket_ids: Sequence[str],
+        shares: Sequence[Share],
+        lease_seconds: float,
+        *,
+        released: Sequence[Ticket] = (),
     ) -> list[Ticket] | Refusal:
         shares = merged(shares)
-        reply = self._call("reserve", shares, round(lease_seconds * 1000), *ticket_ids)
+        reservation = Call("reserve", shares, (round(lease_seconds * 1000), *ticket_ids))
+        *_, reply = self._call_together([*_of_tickets("release", released), reservation])
         if not reply[0]:
             return _refusal(shares, reply)
         return [Ticket(ticket_id, shares, reply[1]) for ticket_id in ticket_ids[: reply[0]]]
@@ -100,16 +114,14 @@ class RedisBudget:
         return _drawn(draw_id, shares, self._call("draw", shares, ticket_id, draw_id, self._lease_ms))
 
     def draw_all(self, draw_requests: Sequence[DrawRequest]) -> list[Draw | Refusal]:
-        """Draw all in one round trip. A draw for which the server needs something first is repeated alone."""
-        shares = [(Share(request.scope, request.amounts),) for request in draw_requests]
         calls = [
-            self._prepared(mine, (request.ticket_id, request.draw_id, self._lease_ms))
-            for request, mine in zip(draw_requests, shares, strict=True)
+            Call("draw", (Share(scope, amounts),), (ticket_id, draw_id, self._lease_ms))
+            for ticket_id, draw_id, scope, amounts in draw_requests
         ]
-        replies = self._send("draw", calls)
+        replies = self._call_together(calls)
         return [
-            _drawn(request.draw_id, mine, reply) if reply[0] >= 0 else self.draw(*request)
-            for request, mine, reply in zip(draw_requests, shares, replies, strict=True)
+            _drawn(request.draw_id, call.shares, reply)
+            for request, call, reply in zip(draw_requests, calls, replies, strict=True)
         ]
 
     def settle(self, ticket_id: str, draw_id: str, scope: Scope, actual: Amounts | None) -> Settlement:
@@ -121,21 +133,13 @@ class RedisBudget:
         self._call("release", _named(scopes), ticket_id)
 
     def release_all(self, tickets: Sequence[Ticket]) -> None:
-        self._call_for_all("release", tickets)
+        self._call_together(_of_tickets("release", tickets))
 
     def renew(self, ticket_id: str, scopes: Sequence[Scope], lease_seconds: float) -> bool:
         return bool(self._call("renew", _named(scopes), ticket_id, round(lease_seconds * 1000)))
 
     def renew_all(self, tickets: Sequence[Ticket], lease_seconds: float) -> None:
-        self._call_for_all("renew", tickets, round(lease_seconds * 1000))
-
-    def _call_for_all(self, script: str, tickets: Sequence[Ticket], *arguments: int) -> None:
-        """Run a script for each ticket in one round trip; alone, where the server needs something first."""
-        scopes = [_named([share.scope for share in ticket.shares]) for ticket in tickets]
-        calls = [self._prepared(held, (ticket.id, *arguments)) for ticket, held in zip(tickets, scopes, strict=True)]
-        for ticket, held, reply in zip(tickets, scopes, self._send(script, calls), strict=True):
-            if isinstance(reply, list):
-                self._call(script, held, ticket.id, *arguments)
+        self._call_together(_of_tickets("renew", tickets, round(lease_seconds * 1000)))
 
     def charge(self, scope: Scope, amounts: Amounts) -> Refusal | None:
         shares = (Share(scope, amounts),)
@@ -205,19 +209,26 @@ class RedisBudget:
             do="look for what empties it, and for an eviction policy other than noeviction",
         )
 
+    def _call_together(self, calls: Sequence[Call]) -> list[Any]:
+        """Run scripts in order, in one round trip; one by one from the first for which the server needs something."""
+        replies = self._send([(call.script, self._prepared(call.shares, call.arguments)) for call in calls])
+        for number, reply in enumerate(replies):
+            if isinstance(reply, list) and reply[0] < 0:
+                return [*replies[:number], *(self._call(c.script, c.shares, *c.arguments) for c in calls[number:])]
+        return replies
+
     def _seed(self, epoch: str, scopes: Sequence[Scope]) -> None:
         request = json.dumps(seed_request(epoch, scopes, self._reseed))
         self._run(scripts.SEED, [Share(scope, NOTHING) for scope in scopes], (request,))
 
     def _run(self, script: str, shares: Sequence[Share], arguments: Sequence[str | int]) -> Any:
-        [reply] = self._send(script, [self._prepared(shares, arguments)])
+        [reply] = self._send([(script, self._prepared(shares, arguments))])
         return reply
 
-    def _send(self, script: str, calls: Sequence[Prepared]) -> list[Any]:
-        return self._connections.run_all(self._scripts[script], calls)
+    def _send(self, calls: Sequence[tuple[str, Prepared]]) -> list[Any]:
+        return self._connections.run_all([(self._scripts[script], call) for script, call in calls])
 
     def _prepared(self, shares: Sequence[Share], arguments: Sequence[str | int]) -> Prepared:
-        """Keys and arguments are those of `lua/lib_call.lua`."""
         scopes = tuple([share.scope for share in shares])
         sizes = [_packed(share.amounts) for share in shares]
         if self._clock_ms is not None:
@@ -227,6 +238,11 @@ class RedisBudget:
 
     def _local_ms(self) -> int:
         return time.time_ns() // 1_000_000
+
+
+def _of_tickets(script: str, tickets: Sequence[Ticket], *arguments: int) -> list[Call]:
+    """Return a call for each ticket, in all of its scopes."""
+    return [Call(script, _named([share.scope for share in t.shares]), (t.id, *arguments)) for t in tickets]
 
 
 def _named(scopes: Sequence[Scope]) -> tuple[Share, ...]:

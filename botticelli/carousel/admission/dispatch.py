@@ -47,11 +47,27 @@ def dispatch(runtime: Runtime, run_id: str) -> None:
     publish(runtime, publications)
 
 
-def advance(runtime: AdmissionParts, tx: AdmissionRows, run: Run, opened: Open | None = None) -> list[Publication]:
+class EndedTickets:
+    """Tickets of ended iterations, which the next reservation releases in its own trip to the Budget."""
+
+    def __init__(self, tickets: Sequence[Ticket] = ()) -> None:
+        self._tickets = tuple(tickets)
+
+    def take(self) -> tuple[Ticket, ...]:
+        """Return the tickets that are not released yet: whoever takes them releases them."""
+        taken, self._tickets = self._tickets, ()
+        return taken
+
+
+def advance(
+    runtime: AdmissionParts, tx: AdmissionRows, run: Run, opened: Open | None = None, ended: EndedTickets | None = None
+) -> list[Publication]:
     """Admit whatever a locked run may start now. The caller commits, and then publishes the returned messages.
 
-    `opened` are the run's open iterations, for a caller that has read them since it locked the run.
+    `opened` are the run's open iterations, for a caller that has read them since it locked the run. Tickets of `ended`
+    are left in it when nothing was reserved.
     """
+    ended = ended or EndedTickets()
     publications: list[Publication] = []
     opened = opened or tx.iterations.open(run.id)
     while True:
@@ -68,7 +84,7 @@ def advance(runtime: AdmissionParts, tx: AdmissionRows, run: Run, opened: Open |
                 _await_approval(tx, run)
                 return publications
             case Start(number, again):
-                answer = _ask(runtime, tx, run, opened, next_numbers(run, opened, number))
+                answer = _ask(runtime, tx, run, opened, next_numbers(run, opened, number), ended=ended)
                 if not isinstance(answer, list):
                     _refused(runtime, tx, run, opened, answer, again=again)
                     return publications
@@ -110,7 +126,7 @@ def _due_without_rows(run: Run) -> datetime | None:
 
 
 def _ask(
-    runtime: AdmissionParts, tx: AdmissionRows, run: Run, opened: Open, numbers: Sequence[int]
+    runtime: AdmissionParts, tx: AdmissionRows, run: Run, opened: Open, numbers: Sequence[int], *, ended: EndedTickets
 ) -> list[Ticket] | Refusal | None:
     """Reserve tickets for the iterations in order, as many as fit.
 
@@ -121,7 +137,7 @@ def _ask(
         return capped
     try:
         plan = plan_of(runtime, tx, run.id)
-        answer = reserve(runtime, tx, plan, [ticket_id(run, number, opened) for number in numbers])
+        answer = reserve(runtime, tx, plan, [ticket_id(run, number, opened) for number in numbers], ended)
         reach("ticket_reserved")
         if isinstance(answer, list):
             return answer
@@ -138,7 +154,9 @@ def _is_reopening(runtime: AdmissionParts, refusal: Refusal, plan: Plan) -> bool
     return scope is not None and runtime.budget.reopening(scope, refusal.window)
 
 
-def reserve(runtime: ReservingParts, tx: OverrideRows, plan: Plan, ticket_ids: Sequence[str]) -> list[Ticket] | Refusal:
+def reserve(
+    runtime: ReservingParts, tx: OverrideRows, plan: Plan, ticket_ids: Sequence[str], ended: EndedTickets
+) -> list[Ticket] | Refusal:
     """Reserve tickets; when a model would have to wait long, with its fallback models.
 
     Returns the first refusal if no fallback helps. Requests for fallbacks keep no place in a queue.
@@ -150,7 +168,9 @@ def reserve(runtime: ReservingParts, tx: OverrideRows, plan: Plan, ticket_ids: S
     while current is not None:
         requested = [Share(runtime.scopes.in_force(share.scope, tx), share.amounts) for share in shares(current)]
         paused = runtime.scopes.paused((share.scope for share in requested), tx)
-        answer = paused or runtime.budget.reserve_all(ticket_ids, requested, TICKET_LEASE_SECONDS)
+        answer = paused or runtime.budget.reserve_all(
+            ticket_ids, requested, TICKET_LEASE_SECONDS, released=ended.take()
+        )
         if isinstance(answer, list):
             held = {share.scope.name for share in answer[0].shares}
             left = [scope for name, scope in tried.items() if name not in held]

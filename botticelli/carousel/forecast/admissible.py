@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from botticelli.budget import Refusal, Scope
 from botticelli.budget.memory.preloaded import PreloadedBudget
 from botticelli.budget.scope_paused import ScopePaused
-from botticelli.carousel.admission.dispatch import next_numbers, reserve, ticket_id
+from botticelli.carousel.admission.dispatch import EndedTickets, next_numbers, reserve, ticket_id
 from botticelli.carousel.admission.run_caps import exceeded_cap
 from botticelli.carousel.admission.state_machine import Start, next_step
 from botticelli.carousel.plan.planned_calls import Plan, scopes_in, shares
@@ -67,7 +67,7 @@ def _grantable(parts: _CopiedParts, tx: Transaction, plan: Plan, demand: Demand)
         if exceeded_cap(run, opened) is not None:
             break
         numbers = next_numbers(run, opened, step.number)
-        answer = reserve(parts, tx, plan, [ticket_id(run, number, opened) for number in numbers])
+        answer = reserve(parts, tx, plan, [ticket_id(run, number, opened) for number in numbers], EndedTickets())
         if isinstance(answer, Refusal):
             break
         granted += len(answer)

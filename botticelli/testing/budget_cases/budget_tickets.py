@@ -40,6 +40,25 @@ class TicketCases(BudgetCases):
         assert [waiter.ticket for scope in (first, other) for waiter in budget.usage(scope).waiting] == []
         granted(hold(budget, "behind", other, tokens=15))
 
+    def test_released_tickets_make_room_for_a_reservation_in_their_trip(self, budget: Budget) -> None:
+        scope, other = tokens_per_minute(100), tokens_per_minute(100, "other")
+        shares = [Share(scope, Amounts(1, 60)), Share(other, Amounts(1, 60))]
+        ended = granted(budget.reserve("ended", shares, LEASE_SECONDS))
+        drawn(budget.draw("ended", "d", scope, Amounts(1, 60)))
+        budget.settle("ended", "d", scope, Amounts(1, 20))
+        refused(budget.reserve("next", shares, LEASE_SECONDS))
+        for _ in range(2):  # a trip that comes twice holds nothing twice
+            answer = budget.reserve_all(["next"], shares, LEASE_SECONDS, released=[ended])
+            assert isinstance(answer, list), f"refused: {answer}"
+            assert [held(budget, each) for each in (scope, other)] == [(1, 60)] * 2
+            assert budget.usage(scope).holders == budget.usage(other).holders == ("next",)
+
+    def test_tickets_are_released_when_the_reservation_of_their_trip_is_refused(self, budget: Budget) -> None:
+        scope = tokens_per_minute(100)
+        ended = granted(hold(budget, "ended", scope, tokens=60))
+        refused(budget.reserve_all(["next"], [Share(scope, Amounts(1, 101))], LEASE_SECONDS, released=[ended]))
+        assert held(budget, scope) == (0, 0)
+
     def test_first_of_several_tickets_that_do_not_fit_is_refused(self, budget: Budget) -> None:
         scope = tokens_per_minute(100)
         drawn(budget.draw("first", "d", scope, Amounts(1, 80)))

@@ -172,13 +172,20 @@ class BudgetMachine(RuleBasedStateMachine):
         requested=st.dictionaries(names, amounts, min_size=1, max_size=3),
         low=st.booleans(),
         ms=leases_ms,
+        ended=st.lists(tickets, max_size=2, unique=True),
     )
-    def reserve_all(self, several: list[str], requested: dict[str, Amounts], low: bool, ms: int) -> None:
-        """As one after the other; only that the one who ends it keeps no place."""
+    def reserve_all(
+        self, several: list[str], requested: dict[str, Amounts], low: bool, ms: int, ended: list[str]
+    ) -> None:
+        """As one after the other; only that the one who ends it keeps no place. Tickets are released before."""
         shares = [Share(SCOPES[name][low], wanted_amounts) for name, wanted_amounts in requested.items()]
+        released = [Ticket(ticket, tuple(shares), 0) for ticket in ended]
         now = self.begin(list(requested))
+        for ticket in ended:
+            self.released(ticket, list(requested), now)
         answer = self.same(
-            self.redis.reserve_all(several, shares, ms / 1000), self.memory.reserve_all(several, shares, ms / 1000)
+            self.redis.reserve_all(several, shares, ms / 1000, released=released),
+            self.memory.reserve_all(several, shares, ms / 1000, released=released),
         )
         if isinstance(answer, Refusal):
             self.answered(several[0], shares, answer, now, ms)

@@ -35,9 +35,9 @@ ASKED = Amounts(1, 1234)
 class Recorder(RedisBudget):
     """Keeps what it sent last."""
 
-    def _send(self, script: str, calls: Sequence[Prepared]) -> list[Any]:
-        self.sent = calls[-1]
-        return super()._send(script, calls)
+    def _send(self, calls: Sequence[tuple[str, Prepared]]) -> list[Any]:
+        _, self.sent = calls[-1]
+        return super()._send(calls)
 
 
 def memory_bytes(client: Redis) -> int:

@@ -241,6 +241,20 @@ def test_several_releases_reach_a_server_that_forgot_the_script_or_a_scope(clien
     assert [budget.usage(scope).held.tokens for scope in (SCOPE, other)] == [0, 0]
 
 
+def test_reservation_in_the_trip_of_a_release_that_must_be_repeated_is_granted(client: FakeRedis) -> None:
+    """The scripts and one of two scopes are forgotten: the release comes first again, then the reservation."""
+    other = Scope("other", (Window("tokens", 20, 60),))
+    budget = RedisBudget(client, reseed=nothing_charged)
+    shares = [Share(scope, Amounts(1, 20)) for scope in (SCOPE, other)]
+    ended = budget.reserve("ended", shares, 60)
+    assert isinstance(ended, Ticket)
+    client.script_flush()
+    client.delete(*(f"{{botticelli}}:budget:{kind}:model" for kind in ("usage", "holds", "leases")))
+    answer = budget.reserve_all(["next"], shares, 60, released=[ended])
+    assert isinstance(answer, list)
+    assert [budget.usage(scope).holders for scope in (SCOPE, other)] == [("next",)] * 2
+
+
 def test_of_several_draws_those_that_the_server_must_be_told_something_for_are_asked_again(client: FakeRedis) -> None:
     """The scripts are forgotten, and so is one of two scopes: a draw of it is the ledger's to tell."""
     other = Scope("other", SCOPE.windows)
