@@ -30,7 +30,7 @@ BATCH = 500
 BATCH_WAIT_SECONDS = 0.02
 """How long an event waits for others to be written with it."""
 QUEUE_LENGTH = 20_000
-"""How many events of this process may wait to be written; further ones are dropped."""
+"""About how many events of this process may wait to be written; further ones are dropped."""
 CLOSE_SECONDS = 2.0
 LAST = "run_finished"
 """The last event of a run."""
@@ -63,7 +63,7 @@ class EventLog:
     def __init__(self, client: Redis, prefix: str) -> None:
         self._client = client
         self._prefix = prefix
-        self._queue: queue.Queue[tuple[str, str, str] | None] = queue.Queue(QUEUE_LENGTH)
+        self._queue: queue.SimpleQueue[tuple[str, str, str] | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._writer: threading.Thread | None = None
 
@@ -114,9 +114,9 @@ class EventLog:
     def _put(self, run_id: str, event: str, data: Mapping[str, Any]) -> None:
         if self._writer is None:
             self._start()
-        try:
-            self._queue.put_nowait((run_id, event, json.dumps(data, default=str)))
-        except queue.Full:
+        if self._queue.qsize() < QUEUE_LENGTH:
+            self._queue.put((run_id, event, json.dumps(data, default=str)))
+        else:
             logger.debug("event_dropped run=%s event=%s", run_id, event)
 
     def _start(self) -> None:
