@@ -12,7 +12,6 @@ from datetime import datetime, timedelta
 from itertools import takewhile
 from typing import Any
 
-from kombu.exceptions import KombuError
 from redis.exceptions import RedisError
 
 from botticelli.budget import BLOCKED, Refusal, Scope, Share, Ticket
@@ -102,9 +101,9 @@ def publish(runtime: Runtime, publications: Sequence[Publication]) -> None:
         return
     reach("row_committed")
     try:
-        publish_iterations(runtime.celery, publications)
+        publish_iterations(runtime.redis, runtime.settings.redis.prefix, publications)
         reach("message_published")
-    except (KombuError, RedisError, OSError) as error:
+    except (RedisError, OSError) as error:
         log("publish_failed", level=logging.WARNING, run=publications[0].run_id, error=type(error).__name__)
 
 
