@@ -38,7 +38,7 @@ from botticelli.narrative.model import Narrative
 from botticelli.runtime.process import Runtime
 from botticelli.security.request_checks import check_options
 from botticelli.settings.demands import Demands, demands_of, lowest_cap, stored
-from botticelli.store import NewRun, Run
+from botticelli.store import NewRun, Open, Run
 
 CHECKED = ("variables", "iterations", "run_id", "idempotency_key", "tags", "rehearse")
 """Names of options that are checked here, whoever enqueues; `run_options` are checked where they are read."""
@@ -102,6 +102,10 @@ class Prepared:
             self.rows.chosen.close()
 
 
+NONE_OPEN = Open(0, None, None)
+"""The open iterations of a run that was just created."""
+
+
 def enqueue(runtime: Runtime, loaded: Loaded, source: str, options: EnqueueRequest) -> Enqueued:
     """Check, store and admit a run. Raises NarrativeError, InvalidInput or SettingsError if it can't be performed."""
     enqueued = begin(runtime, loaded, source, options)
@@ -150,7 +154,7 @@ def _store(runtime: Runtime, loaded: Loaded, prepared: Prepared) -> Enqueued:
         row_copy = begin_copy(runtime, tx, run, rows) if rows is not None else None
         if row_copy is not None:
             run = tx.runs.lock(new.id)
-        publications = advance(runtime, tx, run) if created or row_copy else []
+        publications = advance(runtime, tx, run, NONE_OPEN if created else None) if created or row_copy else []
         if created and rows is not None and not rows.chosen.count:
             tx.runs.set(new.id, reason=no_new_row(rows))
         run = tx.runs.get(new.id)

@@ -148,7 +148,7 @@ class Ledger:
     def past_usage(self, narrative: str, act: str, model: str, quantile: float) -> PastUsage:
         """Compute a quantile over the last settled draws of this act and model, in all runs of the narrative."""
         values = {"narrative": narrative, "act": act, "model": model, "quantile": quantile, "limit": SAMPLES}
-        return PastUsage(**self._connection.execute(statement("past_usage"), values).mappings().one())
+        return PastUsage(*fetch(self._connection, prepared("past_usage"), values)[0])
 
     def run_money(self, run_id: str, narrative: str, act: str, model: str, quantile: float) -> RunMoney:
         """Read what a run has spent, with the past cost of one of its calls."""
