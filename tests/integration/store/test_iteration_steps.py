@@ -16,8 +16,8 @@ from botticelli.store.connection.prepared import Prepared, fetch
 from botticelli.store.connection.sessions import POOLED
 from botticelli.store.runs.items import Items
 from tests.support.narratives import narrative_text, start
+from workers.context.claims import keeper_of
 from workers.executor.iteration import perform
-from workers.recovery.leases import keeper_of
 
 NUMBER = Prepared.of("number", "select cast(:number as int)")
 NOTE = Prepared.of("note", "update runs set reason = :reason")
