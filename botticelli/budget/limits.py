@@ -142,12 +142,6 @@ def multiplied(scope: Scope, multipliers: Mapping[str, float | None]) -> Scope:
     return dataclasses.replace(scope, windows=tuple(windows))
 
 
-def lowered(scope: Scope, limits: Mapping[str, int]) -> Scope:
-    """Return the scope with lower limits for the windows in `limits`; higher ones change nothing."""
-    windows = (dataclasses.replace(w, limit=min(w.limit, limits.get(w.name, w.limit))) for w in scope.windows)
-    return dataclasses.replace(scope, windows=tuple(windows)) if limits else scope
-
-
 def _places(tiers: Iterable[Tier], model: str) -> list[ModelLimits]:
     """Return where a figure may stand, most specific first: model and tier of the settings, then those that are shipped."""
     entries = ((find_entry(tier.models, model), tier) for tier in tiers)

@@ -113,7 +113,7 @@ ANSWERS = (
     ),
     Mutant(
         "what is rounded off a cost is carried on",
-        "botticelli/spending/costs.py",
+        "botticelli/spending/account.py",
         "            self._rest[key] = exact - whole\n",
         "",
         ("tests/unit/spending/test_costs.py",),

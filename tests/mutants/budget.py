@@ -172,7 +172,7 @@ BUDGET = (
     ),
     Mutant(
         "a draw is confirmed once the ledger knows it",
-        "botticelli/spending/draws.py",
+        "botticelli/spending/account.py",
         "    repeated = budget.draw_all("
         "[request.draws.of(request.draw_id, request.amounts, -1) for request, _ in drawn])",
         "    return [draw for _, draw in drawn]\n    repeated = []",

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from botticelli.budget import Draw, Refusal
 from botticelli.carousel.admission.money_cap import check_call
 from botticelli.runtime.process import Runtime
-from botticelli.spending.draws import Request, confirm_all, draw_all
+from botticelli.spending.account import Request, confirm_all, draw_all
 from botticelli.store import ActRow, Claim, Entry, Run, RunIntent, Settled, Transaction, record_acts, settle_draws
 from botticelli.store.connection.prepared import Step
 from botticelli.telemetry.failpoints import reach

@@ -17,7 +17,7 @@ from botticelli.narrative.model import Act, Narrative, NarrativeInput, are_sibli
 from botticelli.runtime.process import Runtime
 from botticelli.settings.definitions import TablesSettings
 from botticelli.settings.demands import Demands, strictest_tables
-from botticelli.spending.draws import Request
+from botticelli.spending.account import Request
 from botticelli.store import ActRow, Claim, Entry, Item, Run, RunIntent, Transaction
 from workers.batching.batched_writes import ActRecord, GrantedDraw, PendingDraw, draw
 from workers.context.outcomes import RunEnding, RunPaused

@@ -160,6 +160,7 @@ class ModelCall:
         driver = self._stage.runtime.drivers.get(self._call.model.provider)
         self._prepare(driver)
         while True:
+            self._spreads.report(self._stage.runtime.budget, self._call.scope)
             draw = self._draw()
             span = self._begin_span(request)
             try:
@@ -215,7 +216,6 @@ class ModelCall:
         draw_id = f"{claim.run_id}:{claim.number}:{claim.fencing_token}:{self._name}:{self._tries - 1}"
         if self._call.model != self._calls[0].model:
             draw_id += f":{self._call.model}"
-        self._spreads.report(self._stage.runtime.budget, self._call.scope)
         looks = 0
         while isinstance(drawn := self._drawn(f"{draw_id}:{looks}" if looks else draw_id), Refusal):
             if drawn.scope == run_scope(self._stage.run):

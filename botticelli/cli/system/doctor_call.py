@@ -28,8 +28,7 @@ from botticelli.drivers.interface.token_estimate import estimate_request_tokens
 from botticelli.errors import DriverError, DriverTransient, DriverUnknown, InvalidInput
 from botticelli.monitoring.budget_scopes import MULTIPLIERS
 from botticelli.runtime.process import Runtime
-from botticelli.spending.account import Account, Spender
-from botticelli.spending.draws import draw_all
+from botticelli.spending.account import Account, Spender, draw_all
 from botticelli.store import Settled
 
 PROMPT = "Say ok."

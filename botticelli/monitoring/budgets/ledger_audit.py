@@ -11,7 +11,7 @@ from botticelli.budget.audit.passed_limits import Finding, Spent, audit
 from botticelli.budget.audit.window_intervals import Interval
 from botticelli.monitoring.budget_scopes import usual_scopes
 from botticelli.runtime.process import Runtime
-from botticelli.spending.costs import CostRounder
+from botticelli.spending.account import CostRounder
 from botticelli.store import SpentRow
 
 Granted = tuple[tuple[Scope, Amounts], ...]

@@ -6,14 +6,16 @@ Asks settings, drivers and rows. Spends nothing.
 from __future__ import annotations
 
 import dataclasses
+import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Protocol
 
 from botticelli.budget import Budget, Refusal, Scope, WarmAct
-from botticelli.budget.effective_limits import EffectiveLimits, LearnedCache
-from botticelli.budget.limits import ModelBudget, lowered, model_budget, named_scope, strictest
+from botticelli.budget.adaptation import needs_ramp, ramped, with_learned
+from botticelli.budget.limits import ModelBudget, model_budget, named_scope, strictest
 from botticelli.budget.scope_paused import PAUSED, ScopePaused
 from botticelli.drivers import Drivers, ModelName
+from botticelli.errors import BotticelliError
 from botticelli.settings import Provider, Settings, Tier
 
 if TYPE_CHECKING:
@@ -22,6 +24,80 @@ if TYPE_CHECKING:
 
 OVERRIDE_WAIT_MS = 10_000
 """The wait for a pause, or a temporary limit that is smaller than the request; longer than a worker waits in place."""
+FRESH_SECONDS = 2.0
+"""Time for which a process reuses the learned limits that it has read."""
+
+
+class LearnedCache:
+    """Caches the learned limits of each scope for all threads, for at most `FRESH_SECONDS`."""
+
+    def __init__(self, read: Callable[[str], Mapping[str, int]]) -> None:
+        self._read = read
+        self._cached: dict[str, tuple[float, Mapping[str, int]]] = {}
+
+    def of(self, scope: str) -> Mapping[str, int]:
+        """Return the learned limits of a scope by the name of the setting. Raises what reading raises."""
+        now, cached = time.monotonic(), self._cached.get(scope)
+        if cached is None or now - cached[0] >= FRESH_SECONDS:
+            self._cached[scope] = cached = (now, self._read(scope))
+        return cached[1]
+
+
+class EffectiveLimits:
+    """Adapts the scopes of models to the limits that hold now.
+
+    `find` returns the limits of a model and tier, and raises for unknown ones. `learned` returns the learned limits of a
+    scope.
+    """
+
+    def __init__(
+        self,
+        budget: Callable[[], Budget],
+        find: Callable[[str, str], ModelBudget],
+        learned: Callable[[str], Mapping[str, int]],
+    ) -> None:
+        self._budget = budget
+        self._find = find
+        self._learned = learned
+        self._known: dict[str, ModelBudget | None] = {}
+
+    def add(self, budget: ModelBudget) -> None:
+        """Remember the limits of a scope."""
+        self._known[budget.scope.name] = budget
+
+    def of(self, name: str) -> ModelBudget | None:
+        """Return the limits of a scope by its name; None for scopes that are not of a model, and for tiers that are gone."""
+        if name not in self._known:
+            model, at, tier = name.rpartition("@")
+            self._known[name] = None
+            if at and "/" in model:
+                try:
+                    budget = self._find(model, tier)
+                except BotticelliError:
+                    return None
+                self._known[name] = budget if budget.scope.name == name else None
+        return self._known[name]
+
+    def adapted(self, scope: Scope, act: WarmAct) -> Scope:
+        """Return the scope with the limits that hold now. The act `use` records a use, which lets rates go on growing."""
+        limits = self.of(scope.name)
+        if limits is None:
+            return scope
+        if limits.learned is not None:
+            scope = with_learned(scope, limits.learned, self._learned(scope.name))
+        if limits.ramp is not None and needs_ramp(scope, limits.ramp):
+            scope = ramped(scope, limits.ramp, self._warm_ms(scope, limits, act))
+        return scope
+
+    def restart(self, scope: Scope) -> None:
+        """Start the slow start of a scope again, because its provider refused a sudden rise."""
+        limits = self.of(scope.name)
+        if limits is not None and limits.ramp is not None:
+            self._warm_ms(scope, limits, "restart")
+
+    def _warm_ms(self, scope: Scope, limits: ModelBudget, act: WarmAct) -> int:
+        assert limits.ramp is not None, "only asked for with a ramp"
+        return self._budget().warm_ms(scope, round(limits.ramp.idle_seconds * 1000), act)
 
 
 class ReadsOverrides(Protocol):
@@ -108,7 +184,7 @@ class ScopePolicy:
         """
         scope = self.effective_limits.adapted(scope, act)
         overrides = self.overrides_of(scope.name, rows).items()
-        return lowered(scope, {name: override.limit for name, override in overrides if override.limit is not None})
+        return _lowered(scope, {name: override.limit for name, override in overrides if override.limit is not None})
 
     def paused(self, scopes: Iterable[Scope], rows: OverrideRows | None = None) -> ScopePaused | None:
         """Return the refusal of the first of these scopes that is paused, else None."""
@@ -156,3 +232,9 @@ class ScopePolicy:
 
         tiers = {name: respelled(tier) for name, tier in configured.tiers.items()}
         return configured.model_copy(update={"tiers": tiers})
+
+
+def _lowered(scope: Scope, limits: Mapping[str, int]) -> Scope:
+    """Return the scope with lower limits for the windows in `limits`; higher ones change nothing."""
+    windows = (dataclasses.replace(w, limit=min(w.limit, limits.get(w.name, w.limit))) for w in scope.windows)
+    return dataclasses.replace(scope, windows=tuple(windows)) if limits else scope

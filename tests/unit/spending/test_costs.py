@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 
-from botticelli.spending.costs import CostRounder
+from botticelli.spending.account import CostRounder
 
 TINY = Decimal("0.0000025")
 

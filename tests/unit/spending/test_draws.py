@@ -7,7 +7,7 @@ import dataclasses
 import pytest
 
 from botticelli.budget import Amounts, Draw, MemoryBudget, Refusal, Scope, Share, Ticket, Window
-from botticelli.spending.draws import Draws, Request, confirm_all, draw_all
+from botticelli.spending.account import Draws, Request, confirm_all, draw_all
 from botticelli.testing.budget_cases.clock import ManualClock
 
 NARRATIVE = Scope("narrative:a", (Window("requests", 10, 60), Window("tokens", 500, 60)), 0)

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from botticelli.budget.effective_limits import EffectiveLimits
 from botticelli.cli.budget.budget_explain import lines
 from botticelli.monitoring.budget_scopes import known_scopes
 from botticelli.monitoring.budgets.explanation import explanation
+from botticelli.runtime.limits.scopes import EffectiveLimits
 from botticelli.runtime.process import Runtime
 from botticelli.testing.providers import FakeProvider, Limits
 from tests.support.narratives import narrative_text, perform_all, start
@@ -25,7 +25,7 @@ MODEL = "anthropic/claude-opus-5-5"
 @pytest.fixture(autouse=True)
 def fresh(monkeypatch: pytest.MonkeyPatch) -> None:
     """Read what was learned each time, not every few seconds."""
-    monkeypatch.setattr("botticelli.budget.effective_limits.FRESH_SECONDS", 0.0)
+    monkeypatch.setattr("botticelli.runtime.limits.scopes.FRESH_SECONDS", 0.0)
 
 
 @pytest.fixture
