@@ -20,8 +20,7 @@ from redis import Redis
 
 from benchmarks.budget_rivals import measured, memories, print_rivals
 from botticelli.budget import Amounts, RedisBudget, Scope, Share, Window, nothing_charged
-from botticelli.budget.redis.checked_connections import Connections
-from botticelli.budget.redis.resp import Prepared
+from botticelli.budget.redis.checked_connections import Connections, Prepared
 from botticelli.testing import spenders
 from botticelli.testing.budget_cases.intervals import most_in_any_interval, use_of_a_period
 from botticelli.testing.valkey import valkey_socket

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -23,6 +25,7 @@ from workers.batching.batched_writes import ActRecord, GrantedDraw, PendingDraw,
 from workers.context.outcomes import RunEnding, RunPaused
 
 PARTIAL_CHARACTERS = 2000
+KEY_CHARACTERS = 32
 
 REHEARSAL = "rehearsal."
 
@@ -202,3 +205,12 @@ class IterationContext:
             with self.guarded() as tx:
                 undo(tx)
             raise
+
+
+def effect_key(claim: Claim, name: str, *content: object) -> str:
+    """Return the key of an effect of this iteration.
+
+    `name` is unique within the iteration; `content` is JSON data that says what the effect is.
+    """
+    text = json.dumps([claim.run_id, claim.number, name, *content], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:KEY_CHARACTERS]

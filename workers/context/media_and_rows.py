@@ -19,8 +19,7 @@ from botticelli.narrative.table_text import jsonable
 from botticelli.narrative.templates.template import Resolve
 from botticelli.security.safe_fetch import fault_of_url, fetch
 from botticelli.store import Intent, Query, Tables
-from workers.context.effect_keys import effect_key
-from workers.context.iteration_context import IterationContext
+from workers.context.iteration_context import IterationContext, effect_key
 from workers.context.outcomes import ActFailed
 
 CACHE_BYTES = 64 * 1024 * 1024

@@ -18,8 +18,10 @@ The intent is committed before the command is performed. A repeated attempt find
     unknown  --> pause the run, until a person resolves the effect
 
 bot_command      the way through all of it: reads, and effects
-prepared_command renders the arguments, retries temporary failures       effect_ledger    writes the row
-authorization    asks the policy, requests approval, enforces the caps   effect_attempt   performs, or finds what was done
-conflicts        lets one iteration at a time create a name in a place   captures         writes created ids into the state
+prepared_command renders the arguments, retries temporary failures
+authorization    asks the policy, requests approval, enforces the caps
+conflicts        lets one iteration at a time create a name in a place
+effect_attempt   writes the row, and performs the command or finds what was done
+captures         writes created ids into the state
 row_updates      updates a table: the change and its row in one transaction
 """

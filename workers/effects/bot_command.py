@@ -15,8 +15,7 @@ from workers.context.trace_spans import command_span
 from workers.effects.authorization import Authorization
 from workers.effects.captures import forget_ids
 from workers.effects.conflicts import Conflicts
-from workers.effects.effect_attempt import EffectAttempt
-from workers.effects.effect_ledger import EffectLedger
+from workers.effects.effect_attempt import EffectAttempt, EffectLedger
 from workers.effects.prepared_command import PreparedCommand, prepare
 from workers.effects.row_updates import PLATFORM as DATABASE
 from workers.effects.row_updates import update_table

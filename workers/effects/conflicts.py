@@ -10,8 +10,7 @@ from typing import Any
 from botticelli.platforms import EffectIntent, Resolves
 from botticelli.store import ConflictingEffect
 from workers.context.reference_values import condition_value, is_skipped
-from workers.effects.effect_attempt import EffectAttempt
-from workers.effects.effect_ledger import EffectLedger
+from workers.effects.effect_attempt import EffectAttempt, EffectLedger
 from workers.effects.prepared_command import PreparedCommand
 
 POLL_SECONDS = 0.2

@@ -14,8 +14,7 @@ from botticelli.narrative import as_text, render_value
 from botticelli.narrative.model import Act, BotCommandInput
 from botticelli.platforms import CommandSpec, Configurable, Platform, check_arguments
 from botticelli.telemetry.log import log
-from workers.context.effect_keys import effect_key
-from workers.context.iteration_context import IterationContext
+from workers.context.iteration_context import IterationContext, effect_key
 from workers.context.outcomes import ParkUntil
 from workers.context.reference_values import guild_of, resolver
 from workers.context.retry_waits import next_wait

@@ -18,8 +18,7 @@ from botticelli.narrative.templates.row_filter import Refused
 from botticelli.platforms.database import UPDATE_TABLE
 from botticelli.security.policy import Call
 from botticelli.store import Intent, Tables
-from workers.context.effect_keys import effect_key
-from workers.context.iteration_context import IterationContext
+from workers.context.iteration_context import IterationContext, effect_key
 from workers.context.outcomes import ActFailed
 from workers.context.reference_values import resolver
 from workers.effects.authorization import Authorization

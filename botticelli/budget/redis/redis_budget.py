@@ -34,9 +34,8 @@ from botticelli.budget.interface import (
     merged,
 )
 from botticelli.budget.redis import scripts
-from botticelli.budget.redis.checked_connections import Connections, DataId
+from botticelli.budget.redis.checked_connections import Connections, DataId, Lasting, Prepared
 from botticelli.budget.redis.rebuild import seed_request
-from botticelli.budget.redis.resp import Lasting, Prepared
 from botticelli.errors import ServiceUnavailable
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ import pytest
 from redis import Redis
 
 from botticelli.budget import Amounts, RedisBudget, Scope, Window, nothing_charged
-from botticelli.budget.redis.resp import Prepared
+from botticelli.budget.redis.checked_connections import Prepared
 from botticelli.budget.redis.scripts import GATE, source
 from botticelli.testing.budget_cases.clock import ManualClock
 

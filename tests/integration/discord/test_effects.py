@@ -28,8 +28,7 @@ from tests.support.narratives import narrative_text, perform_all, run_of, start,
 from tests.support.waiting import wait_until
 from workers.effects import captures, effect_attempt
 from workers.effects.conflicts import Conflicts
-from workers.effects.effect_attempt import EffectAttempt
-from workers.effects.effect_ledger import EffectLedger
+from workers.effects.effect_attempt import EffectAttempt, EffectLedger
 from workers.executor.iteration import perform
 from workers.handlers import store_request
 

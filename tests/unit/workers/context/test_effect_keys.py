@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from botticelli.store import Claim
-from workers.context.effect_keys import effect_key
+from workers.context.iteration_context import effect_key
 
 
 def claim(*, run_id: str = "run", number: int = 7, attempt: int = 1) -> Claim:

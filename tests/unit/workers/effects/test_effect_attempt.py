@@ -11,8 +11,7 @@ import pytest
 
 from botticelli.errors import PlatformError, PlatformGone, PlatformTransient, PlatformUnknown
 from botticelli.platforms import UNKNOWN, CommandOutput, CommandSpec, EffectIntent
-from workers.effects.effect_attempt import NONCE_SECONDS, EffectAttempt, OutcomeUnknown
-from workers.effects.effect_ledger import EffectLedger
+from workers.effects.effect_attempt import NONCE_SECONDS, EffectAttempt, EffectLedger, OutcomeUnknown
 from workers.effects.prepared_command import PreparedCommand
 
 OUTPUT = CommandOutput(True, "created", data={"id": "7"})

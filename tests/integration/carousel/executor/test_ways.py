@@ -1,0 +1,53 @@
+"""A plain iteration and a bot command enter the files that docs/architecture.md names, and few of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from botticelli.messages import WIRE_VERSION
+from botticelli.runtime.process import Runtime
+from botticelli.testing.discord import TOKEN, FakeDiscord, serving
+from tests.support.architecture.ways import entered, ways
+from tests.support.commands import create
+from tests.support.narratives import narrative_text, run_of, start
+from workers.effects import captures
+from workers.handlers import perform_message
+
+MAX_FILES = 16
+"""Two thirds of the 24 files of workers/ that a message entered when it was first measured."""
+
+
+@pytest.fixture
+def discord(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeDiscord]:
+    monkeypatch.setenv("DISCORD_TOKEN", TOKEN)
+    captures._verified.clear()
+    with serving() as fake:
+        yield fake
+
+
+def test_message_enters_the_files_of_its_way_only(runtime: Runtime) -> None:
+    text = narrative_text(2, concurrency=2)
+    run = start(runtime, text)
+    perform_message(runtime, WIRE_VERSION, run.id, 1)
+    with entered() as files:
+        perform_message(runtime, WIRE_VERSION, run.id, 2)
+    assert run_of(runtime, run.id).status == "completed"
+    workers = {file for file in files if file.startswith("workers/")}
+    named = {file for file in ways()["From a message to a finished row"] if file.startswith("workers/")}
+    assert workers == {file for file in named if not file.startswith("workers/transport/")}
+    assert len(workers) <= MAX_FILES
+
+
+def test_bot_command_enters_the_files_of_its_way(make_runtime: Callable[..., Runtime], discord: FakeDiscord) -> None:
+    runtime = make_runtime(platforms__discord__implementation="discord", platforms__discord__base_url=discord.url)
+    run = start(runtime, narrative_text(1, create()))
+    with entered() as files:
+        perform_message(runtime, WIRE_VERSION, run.id, 1)
+    assert run_of(runtime, run.id).status == "completed"
+    named = [file for file in ways()["From a bot command to its effect"] if file.endswith(".py")]
+    lost = {"botticelli/platforms/discord/commands/effect_lookup.py"}
+    assert {file for file in named if file not in lost} <= set(files)
+    effects = {file for file in files if file.startswith("workers/effects/")}
+    assert effects == {file for file in named if file.startswith("workers/effects/")}

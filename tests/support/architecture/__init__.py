@@ -1,0 +1,1 @@
+"""Reads what docs/architecture.md says, and holds it against the code."""
