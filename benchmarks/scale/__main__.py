@@ -35,6 +35,7 @@ def main() -> None:
     parser.add_argument("--sizes", default="1000,100000,1000000", help="finished iterations, ascending")
     parser.add_argument("--rounds", type=int, default=40, help="how often each operation is measured")
     parser.add_argument("--workers", default="1,2,4", help="numbers of workers; empty: none are measured")
+    parser.add_argument("--iterations", type=int, default=2000, help="iterations with which each fleet is measured")
     parser.add_argument("--queued", type=int, default=5000, help="runs that are queued at once; 0: not measured")
     parser.add_argument("--home", type=Path, help="folder in which the filled databases stay for the next time")
     parser.add_argument("--json", action="store_true")
@@ -48,7 +49,7 @@ def main() -> None:
         figures: dict[str, Any] = {"seconds_to_count_the_history": round(_history(runtimes[sizes[-1]]), 1)}
         figures["ms"] = measure(runtimes, options.rounds)
         figures["megabytes"] = _megabytes(runtimes[sizes[-1]])
-        figures |= measure_fleet(runtimes[sizes[-1]], workers, options.queued)
+        figures |= measure_fleet(runtimes[sizes[-1]], workers, options.iterations, options.queued)
     print(json.dumps(figures) if options.json else table(figures, sizes))
 
 

@@ -10,29 +10,34 @@ from dataclasses import asdict
 from threading import Event
 from typing import Any
 
+from sqlalchemy import text
+
 from benchmarks.carousel import worker
 from benchmarks.profile_iteration import Counts, Fleet
-from benchmarks.scale.operations import enqueued, operations
+from benchmarks.scale.operations import enqueued, sweep
 from benchmarks.scale.simulation import Cost, simulate
 from botticelli.client import Client
 from botticelli.runtime.heartbeats import live_workers
 from botticelli.runtime.process import Runtime
 
 WAIT_SECONDS = 1800
-ITERATIONS = 2000
 RUNS, IN_FLIGHT = 4, 16
 THREADS = 16
 LARGER_FLEETS = (1, 2, 4, 8, 16, 32)
 POSTGRES_CORES = (2, 4, 8)
 MANY_SWEEPS = 20
+WAIT = text(
+    "update runs set status = 'waiting', due_at = now() + interval '1 hour',"
+    """ waiting_for = '{"scope": "echo/echo@default", "window": "requests a minute"}' where id = any(:ids)"""
+)
 
 
-def measure_fleet(runtime: Runtime, workers: Sequence[int], queued: int) -> dict[str, Any]:
+def measure_fleet(runtime: Runtime, workers: Sequence[int], iterations: int, queued: int) -> dict[str, Any]:
     """Measure iterations a second by the number of workers, the cost of an iteration, and what many queued runs take."""
     figures: dict[str, Any] = {}
     if workers:
-        figures["iterations_per_second"] = {str(number): round(rate(runtime, number)) for number in workers}
-        cost = cost_of_an_iteration(runtime)
+        figures["iterations_per_second"] = {str(number): round(rate(runtime, number, iterations)) for number in workers}
+        cost = cost_of_an_iteration(runtime, iterations)
         figures["cost_of_an_iteration"] = {name: round(value, 2) for name, value in asdict(cost).items()}
         figures["simulated_on_2_cores"] = {
             str(number): round(simulate(cost, number, RUNS * IN_FLIGHT // number, 2, shared=True).per_second)
@@ -41,34 +46,35 @@ def measure_fleet(runtime: Runtime, workers: Sequence[int], queued: int) -> dict
     return figures | (queue_of(runtime, queued) if queued else {})
 
 
-def rate(runtime: Runtime, number: int) -> float:
+def rate(runtime: Runtime, number: int, iterations: int) -> float:
     """Return the iterations a second of so many workers, with several runs at the same time."""
     with fleet_of(runtime, number), Client(runtime.settings) as client:
         client.wait(enqueued(runtime, 200, 32), timeout_seconds=WAIT_SECONDS)
-        ids = [enqueued(runtime, ITERATIONS // RUNS, IN_FLIGHT) for _ in range(RUNS)]
+        ids = [enqueued(runtime, iterations // RUNS, IN_FLIGHT) for _ in range(RUNS)]
         begun = time.perf_counter()
         for run_id in ids:
             client.wait(run_id, timeout_seconds=WAIT_SECONDS)
-        return ITERATIONS / (time.perf_counter() - begun)
+        return iterations / (time.perf_counter() - begun)
 
 
-def cost_of_an_iteration(runtime: Runtime) -> Cost:
+def cost_of_an_iteration(runtime: Runtime, iterations: int) -> Cost:
     """Measure processor time with 16 in flight; and, with one at a time, the waits for commits and between processes."""
     with worker("botticelli", runtime.settings.home, runtime, environ=_environ_of(runtime)) as pid:
         fleet = Fleet(runtime, pid)
-        fleet.run(1, IN_FLIGHT, ITERATIONS // 10)
-        busy = _used(fleet, IN_FLIGHT, ITERATIONS // 2)
-        alone = _used(fleet, 1, ITERATIONS // 10)
+        fleet.run(1, IN_FLIGHT, iterations // 10)
+        busy = _used(fleet, IN_FLIGHT, iterations // 2)
+        alone = _used(fleet, 1, iterations // 10)
     return Cost(*busy[1:], waits_ms=max(0.0, alone[0] - sum(alone[1:])))
 
 
 def queue_of(runtime: Runtime, queued: int) -> dict[str, Any]:
     """Measure runs that are enqueued while no worker is there: how fast, what the sweep takes beside them, and their end."""
-    sweeps = {"before": _sweep_ms(runtime)}
+    sweeps = {"before": _sweep_ms(runtime, [])}
     begun = time.perf_counter()
     ids = [enqueued(runtime, 1, 1) for _ in range(queued)]
     enqueue_seconds = time.perf_counter() - begun
-    sweeps["beside them"] = _sweep_ms(runtime)
+    sweeps["beside queued runs"] = _sweep_ms(runtime, [])
+    sweeps["beside runs that wait for a budget"] = _sweep_ms(runtime, ids)
     with fleet_of(runtime, 1), Client(runtime.settings) as client:
         begun = time.perf_counter()
         for run_id in ids:
@@ -122,13 +128,17 @@ def _used(fleet: Fleet, in_flight: int, iterations: int) -> tuple[float, float, 
     return 1000 * seconds / iterations, worker_ms, postgres_ms, redis_ms
 
 
-def _sweep_ms(runtime: Runtime) -> float:
-    sweep = operations(runtime)["sweep"]
-    sweep()
-    begun = time.perf_counter()
-    for _ in range(MANY_SWEEPS):
-        sweep()
-    return round(1000 * (time.perf_counter() - begun) / MANY_SWEEPS, 2)
+def _sweep_ms(runtime: Runtime, waiting: Sequence[str]) -> float:
+    """Return what the queries of a pass of the sweep take, while the runs named wait for a budget."""
+    with runtime.store.transaction() as tx:
+        tx.connection.execute(WAIT, {"ids": list(waiting)})
+        sweep(tx)
+        begun = time.perf_counter()
+        for _ in range(MANY_SWEEPS):
+            sweep(tx)
+        took = time.perf_counter() - begun
+        tx.connection.rollback()
+    return round(1000 * took / MANY_SWEEPS, 2)
 
 
 def _environ_of(runtime: Runtime) -> dict[str, str]:

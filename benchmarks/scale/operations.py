@@ -42,6 +42,12 @@ def counted_exporter(runtime: Runtime) -> MetricsExporter:
     return exporter
 
 
+def sweep(tx: Transaction) -> object:
+    """Look for what is due, lost and unclaimed, as each pass does, and, as every 30 s, for the budgets that runs wait for."""
+    tx.runs.due(100), tx.iterations.lost(100), tx.iterations.unclaimed(100)
+    return tx.runs.seconds_to_next_due(), tx.runs.waited_for()
+
+
 def operations(runtime: Runtime) -> Mapping[str, Operation]:
     """Return the operations by name. They change nothing that another one would see, but `enqueue`."""
     queued = enqueued(runtime, 8)
@@ -61,10 +67,6 @@ def operations(runtime: Runtime) -> Mapping[str, Operation]:
             assert len(claims) == 8
             tx.connection.rollback()  # so that the next round claims them again
             return claims
-
-    def sweep(tx: Transaction) -> object:
-        tx.runs.due(100), tx.iterations.lost(100), tx.iterations.unclaimed(100)
-        return tx.runs.seconds_to_next_due(), tx.runs.waited_for()
 
     return {
         "enqueue": lambda: enqueued(runtime, 8),
