@@ -76,8 +76,8 @@ def create_schedule(runtime: Runtime, wish: Wish) -> ScheduleChange:
     """Make a schedule of a name that is free. Raises InvalidInput, NarrativeError."""
     checked = _checked(runtime, wish, _now(runtime))
     with runtime.store.transaction() as tx:
-        name = str(checked.definition.name)
-        if tx.schedules.find(name) is not None:
+        name, tenant = _identity(checked.definition)
+        if tx.schedules.find(name, tenant) is not None:
             do = "choose another --name, or delete that one first"
             raise InvalidInput(f"there is a schedule {name!r} already", do=do)
         return _insert(tx, checked)
@@ -96,9 +96,9 @@ def apply_schedules(
     _require_different_names(checked, wishes)
     with runtime.store.transaction() as tx, tx.in_savepoint(dry_run):
         changes = [_apply(tx, each) for each in checked]
-        names = {each.definition.name for each in checked}
+        identities = {_identity(each.definition) for each in checked}
         for schedule in tx.schedules.all() if prune else ():
-            if schedule.name not in names and _is_from(schedule, prune):
+            if (schedule.name, schedule.tenant) not in identities and _is_from(schedule, prune):
                 tx.schedules.delete(schedule.id)
                 changes.append(ScheduleChange(schedule.name, "prune", (f"was applied from {schedule.applied_from}",)))
     return changes
@@ -120,7 +120,7 @@ def redefine_schedule(
             raise InvalidInput(f"{fault.key}: {fault.message}", where=f"schedule {name}", do=fault.hint)
         before = tx.schedules.stored(old.id)
         change = _redefined(tx, old, _Checked(definition, before, {}, (), ()))
-        return tx.schedules.named(name), change
+        return tx.schedules.named(old.id), change
 
 
 def _now(runtime: Runtime) -> datetime:
@@ -152,17 +152,22 @@ def _checked(runtime: Runtime, wish: Wish, now: datetime) -> _Checked:
 
 
 def _require_different_names(checked: Sequence[_Checked], wishes: Sequence[Wish]) -> None:
-    places: dict[str, str] = {}
+    places: dict[tuple[str, str | None], str] = {}
     for each, wish in zip(checked, wishes, strict=True):
-        name, place = str(each.definition.name), wish.file or wish.source
-        if name in places:
+        identity, place = _identity(each.definition), wish.file or wish.source
+        if identity in places:
             do = "give one of them another name in its [narrative.schedule]"
-            raise InvalidInput(f"schedule {name} is also in {places[name]}", where=place, do=do)
-        places[name] = place
+            raise InvalidInput(f"schedule {identity[0]} is also in {places[identity]}", where=place, do=do)
+        places[identity] = place
+
+
+def _identity(definition: ScheduleDefinition) -> tuple[str, str | None]:
+    """Return what tells a schedule from all others: its name and its tenant."""
+    return str(definition.name), definition.request.get("tenant")
 
 
 def _apply(tx: Transaction, checked: _Checked) -> ScheduleChange:
-    old = tx.schedules.find(str(checked.definition.name))
+    old = tx.schedules.find(*_identity(checked.definition))
     if old is None:
         return _insert(tx, checked)
     return _redefined(tx, old, checked)
@@ -182,7 +187,7 @@ def _redefined(tx: Transaction, old: Schedule, checked: _Checked) -> ScheduleCha
         next_at = table.next_due(old.id, old.now)
         tx.schedules.set(old.id, last_nominal=old.now)
     tx.schedules.define(old, checked.definition, checked.stored, next_at)
-    after = tx.schedules.named(old.name)
+    after = tx.schedules.named(old.id)
     return ScheduleChange(old.name, "change", tuple(differences), after.next_at, checked.warnings, checked.notes)
 
 

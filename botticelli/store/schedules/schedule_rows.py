@@ -8,9 +8,9 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Select, delete, func, insert, select, update
+from sqlalchemy import Connection, Select, delete, func, insert, or_, select, update
 
-from botticelli.errors import NotFound
+from botticelli.errors import InvalidInput, NotFound
 from botticelli.schedules.definition import ScheduleDefinition
 from botticelli.store.schema.schedule_tables import schedules
 from botticelli.store.schema.statements import statement
@@ -64,6 +64,12 @@ class Schedule:
     now: datetime
     """The time of Postgres's clock when the row was read."""
     live: bool = False
+
+    @property
+    def tenant(self) -> str | None:
+        """Whose it is. Two tenants may have schedules of the same name."""
+        tenant: str | None = self.request.get("tenant")
+        return tenant
 
     @property
     def definition(self) -> ScheduleDefinition:
@@ -144,20 +150,21 @@ class Schedules:
         return self._first(_READ.where(schedules.c.id == schedule_id))
 
     def named(self, name: str) -> Schedule:
-        """Read a schedule by its name. Raises NotFound."""
+        """Read a schedule by its name, or by its id. Raises NotFound, and InvalidInput when several tenants have the name."""
         return self._by_name(name, _READ)
 
     def lock(self, name: str) -> Schedule:
         """Read a schedule as `named` does, and lock it until this transaction ends."""
         return self._by_name(name, _READ.with_for_update())
 
-    def find(self, name: str) -> Schedule | None:
-        """Read and lock a schedule; None when there is none of that name."""
-        return self._first(_READ.where(schedules.c.name == name).with_for_update())
+    def find(self, name: str, tenant: str | None) -> Schedule | None:
+        """Read and lock the schedule of a tenant, or of none; None when there is none of that name."""
+        owned = schedules.c.tenant.is_not_distinct_from(tenant)
+        return self._first(_READ.where(schedules.c.name == name, owned).with_for_update())
 
     def all(self) -> list[Schedule]:
         """List all schedules by name."""
-        return [Schedule(**row) for row in self._connection.execute(_READ.order_by(schedules.c.name)).mappings()]
+        return self._list(_READ.order_by(schedules.c.name, schedules.c.id))
 
     def stored(self, schedule_id: str) -> StoredNarrative:
         """Read what a schedule runs."""
@@ -165,18 +172,25 @@ class Schedules:
         row = self._connection.execute(select(*columns).where(schedules.c.id == schedule_id)).mappings().one()
         return StoredNarrative(**row)
 
+    def _list(self, query: Select[Any]) -> list[Schedule]:
+        return [Schedule(**row) for row in self._connection.execute(query).mappings()]
+
     def _first(self, query: Select[Any]) -> Schedule | None:
         row = self._connection.execute(query).mappings().first()
         return None if row is None else Schedule(**row)
 
     def _by_name(self, name: str, query: Select[Any]) -> Schedule:
-        schedule = self._first(query.where(schedules.c.name == name))
-        if schedule is None:
+        given = or_(schedules.c.name == name, schedules.c.id == name)
+        matching = self._list(query.where(given).order_by(schedules.c.tenant.nulls_first()))
+        if not matching:
             names = self._connection.execute(select(schedules.c.name).order_by(schedules.c.name)).scalars()
             near = difflib.get_close_matches(name, list(names), 1)
             do = f"did you mean {near[0]}?" if near else "see `botticelli schedules list`"
             raise NotFound(f"there is no schedule {name[:80]!r}", do=do)
-        return schedule
+        if len(matching) > 1 and matching[0].tenant is not None:
+            ids = ", ".join(f"{schedule.id} of {schedule.tenant}" for schedule in matching[:5])
+            raise InvalidInput(f"{len(matching)} tenants have a schedule {name!r}", do=f"give its id: {ids}")
+        return matching[0]
 
 
 def _columns(definition: ScheduleDefinition, stored: StoredNarrative) -> dict[str, Any]:

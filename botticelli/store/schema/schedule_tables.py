@@ -48,7 +48,7 @@ schedules = Table(
     Column("created_at", DateTime(timezone=True), nullable=False, server_default=text("now()")),
     Column("updated_at", DateTime(timezone=True), nullable=False, server_default=text("now()")),
     Column("tenant", Text, Computed("request ->> 'tenant'", persisted=True)),
-    Index("uq_schedules_name", "name", unique=True),
+    Index("uq_schedules_name", "name", text("coalesce(request ->> 'tenant', '')"), unique=True),
     Index("ix_schedules_next_at", "next_at", postgresql_where=text("next_at is not null")),
 )
 """`snapshot` is null for a live schedule, whose narrative is read again each time. `media` are hashes of its files."""

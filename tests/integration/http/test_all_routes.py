@@ -165,6 +165,8 @@ def test_token_of_a_tenant_finds_nothing_of_another_on_any_route(make_runtime: A
             assert answer.status_code in (403, 404), f"{method} {path}: {answer.status_code} {answer.text}"
             assert "of b" not in answer.text and '"b"' not in answer.text, f"{method} {path}"
         assert everything(runtime) == before
+        same_name = {"text": GREET, "name": others["name"], "every_seconds": 3600}
+        assert client.post("/v1/schedules", json=same_name, headers=bearer(token)).status_code == 201
 
 
 def test_lists_of_a_tenant_have_nothing_of_another(make_runtime: Any) -> None:

@@ -139,7 +139,7 @@ class BackfillBody(Note):
 def list_all(door: Reader, limit: Limit = 50, cursor: Cursor = None) -> Any:
     """List schedules by name."""
     items = [_model(schedule) for schedule in list_schedules(door.runtime)]
-    return page_by_name(items, limit, cursor, lambda item: str(item["name"]))
+    return page_by_name(items, limit, cursor, lambda item: f"{item['name']} {item['id']}")
 
 
 @router.post("/v1/schedules", status_code=201, response_model=ChangeView)

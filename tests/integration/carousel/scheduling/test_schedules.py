@@ -10,8 +10,14 @@ import pytest
 from sqlalchemy import text
 
 from botticelli.carousel import Actor, prune
-from botticelli.carousel.scheduling.outlook import reasons, view_schedule
-from botticelli.carousel.scheduling.schedule_control import backfill, pause_schedule, resume_schedule, trigger
+from botticelli.carousel.scheduling.outlook import list_schedules, reasons, view_schedule
+from botticelli.carousel.scheduling.schedule_control import (
+    backfill,
+    delete_schedule,
+    pause_schedule,
+    resume_schedule,
+    trigger,
+)
 from botticelli.carousel.scheduling.schedule_definitions import Wish, apply_schedules, create_schedule
 from botticelli.errors import InvalidInput
 from botticelli.runtime.process import Runtime
@@ -282,3 +288,21 @@ def test_apply_changes_only_what_differs_and_prunes_only_its_own(runtime: Runtim
         actions(wish("x", own), wish("x", other))
     with runtime.store.transaction() as tx:
         assert [schedule.name for schedule in tx.schedules.all()] == ["made", "y", "z"]
+
+
+def test_schedules_of_two_tenants_may_have_one_name(runtime: Runtime, clock: MovedClock) -> None:
+    for tenant in (None, "a", "b"):
+        make(runtime, request={"tenant": tenant} if tenant else {})
+    with pytest.raises(InvalidInput, match="there is a schedule 's' already"):
+        make(runtime, request={"tenant": "a"})
+    every = {schedule.tenant: schedule for schedule in list_schedules(runtime)}
+    assert every.keys() == {None, "a", "b"}
+    assert view_schedule(runtime, "s").schedule.id == every[None].id, "a name is that of nobody's schedule first"
+    assert pause_schedule(runtime, every["a"].id, ADA).tenant == "a"
+    delete_schedule(runtime, "s")
+    with pytest.raises(InvalidInput, match=f"2 tenants have a schedule 's'; give its id: {every['a'].id} of a, "):
+        delete_schedule(runtime, "s")
+    clock.advance(hours=1)
+    DueSchedules(runtime).run()
+    with runtime.store.transaction() as tx:
+        assert [run.tenant for run in tx.runs.recent()] == ["b"]
