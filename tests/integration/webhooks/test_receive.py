@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import http.client
+import json
+import os
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -28,6 +33,7 @@ from botticelli.webhooks.replies import Rejection
 from botticelli.webhooks.webhook import Webhook, read_webhooks
 from tests.support.http.webhook_senders import BODIES, NOW, SECRETS, Sent, sent
 from tests.support.narratives import perform_all
+from tests.support.waiting import wait_until
 from workers.recovery.duties.expired_data import ExpiredData
 
 TRIAGE = """
@@ -37,6 +43,7 @@ name = "triage"
 [acts]
 read = "Read {var.title} of {var.event}"
 """
+ROOT = Path(__file__).parents[3]
 VARIABLES = '{"title": "{body.issue.title}", "event": "{event}"}'
 MakeRuntime = Callable[..., Runtime]
 
@@ -210,3 +217,40 @@ def test_expired_deliveries_are_deleted(github: MakeRuntime) -> None:
         tx.connection.execute(update(webhook_deliveries).values(expires_at=func.now()))
     ExpiredData(runtime).run()
     assert rows(runtime) == []
+
+
+def test_server_killed_in_a_delivery_has_made_the_run_of_the_next_one(github: MakeRuntime, tmp_path: Path) -> None:
+    """The sender sees a connection that breaks, and delivers again to another replica."""
+    runtime, points, webhook = github(), tmp_path / "points", sent("github")
+    points.mkdir()
+    (points / "webhook_run_stored").touch()
+    program = [str(Path(sys.executable).with_name("botticelli")), "serve", "--port", "0", "--json"]
+    environ = environment_of(runtime) | {"BOTTICELLI_FAILPOINTS": str(points)}
+    with subprocess.Popen(program, stdout=subprocess.PIPE, env=environ, cwd=tmp_path) as server:
+        assert server.stdout is not None
+        address = json.loads(server.stdout.readline())
+        connection = http.client.HTTPConnection(address["host"], address["port"], timeout=60)
+        connection.request("POST", "/webhooks/hook", webhook.raw, webhook.headers)
+        wait_until((points / "webhook_run_stored.reached").exists, "the run to be stored")
+        server.kill()
+        with pytest.raises(ConnectionError):
+            connection.getresponse()
+        connection.close()
+    (run_id,) = all_runs(runtime)
+    assert rows(runtime) == []
+    answer = post(runtime, webhook)
+    assert isinstance(answer, Reply) and answer.body["run_id"] == run_id
+    assert (all_runs(runtime), [row.times for row in rows(runtime)]) == ([run_id], [1])
+    assert perform_all(runtime, run_id).status == "completed"
+
+
+def environment_of(runtime: Runtime) -> dict[str, str]:
+    """Return the environment of another process with the same settings."""
+    hook = runtime.settings.webhooks["hook"].model_dump(exclude_defaults=True, mode="json")
+    return dict(os.environ) | {
+        "BOTTICELLI_DATABASE_URL": runtime.database_url,
+        "BOTTICELLI_REDIS_URL": runtime.redis_url,
+        "BOTTICELLI_REDIS__PREFIX": runtime.settings.redis.prefix,
+        "BOTTICELLI_WEBHOOKS": json.dumps({"hook": hook}),
+        "PYTHONPATH": str(ROOT),
+    }
