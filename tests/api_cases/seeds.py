@@ -62,6 +62,7 @@ def write_seeds(folder: Path) -> None:
 
 def sow(client: httpx2.Client, folder: Path, environ: dict[str, str]) -> dict[str, list[str]]:
     """Make what requests can name, with a worker that ends again. Returns values by parameter of a path."""
+    await_servers(client)
     rows = [{"id": str(number)} for number in range(3)]
     run = _posted(client, "/v1/runs", {"narrative": "seed", "rows": rows, "row_key": "id", "tags": ["seed"]})["run"][
         "id"
@@ -85,6 +86,13 @@ def sow(client: httpx2.Client, folder: Path, environ: dict[str, str]) -> dict[st
         "scope": ["echo/echo@default", f"run:{run}"],
         "name": ["seed"],
     }
+
+
+def await_servers(client: httpx2.Client) -> None:
+    """Wait until Postgres and Redis answer."""
+    deadline = time.monotonic() + START_SECONDS
+    while not client.get("/readyz").is_success and time.monotonic() < deadline:
+        time.sleep(0.2)
 
 
 def _posted(client: httpx2.Client, path: str, body: Any) -> Any:
