@@ -138,6 +138,7 @@ def test_forged_webhooks_over_http_are_all_refused(runtime: Runtime, url: str, m
             status, body, _ = post(url, webhook)
             assert status == 401, (way, webhook, body)
             ways[way] += 1
+        webhook_senders.NOW = now()
     assert len(ways) > 60
     assert run_count(runtime) == 0
     print(f"\n{ways.total():,} forged webhooks over HTTP in {len(ways)} ways, 0 accepted")

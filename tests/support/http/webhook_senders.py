@@ -203,7 +203,8 @@ def too_old(webhook: Sent, chance: random.Random) -> Sent:
 
 
 def from_the_future(webhook: Sent, chance: random.Random) -> Sent:
-    return sent(webhook.kind, raw=webhook.raw, at=NOW + 301 + chance.randrange(10**6))
+    """Far enough that it is still in the future when it arrives late."""
+    return sent(webhook.kind, raw=webhook.raw, at=NOW + 600 + chance.randrange(10**6))
 
 
 def other_time(webhook: Sent, chance: random.Random) -> Sent:
