@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import sys
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 BACKLOG = 1024
 GRACE_SECONDS = 5
 NEEDS = ("fastapi", "uvicorn", "jinja2", "python_multipart")
+SWITCH_SECONDS = 0.0005
+"""How long a thread may compute while the loop waits for its turn. Python's 5 ms are more than most requests take: each time
+that the loop handed something to a thread, a busy one, such as that of the events, could cost them."""
 LOOPBACK = "127.0.0.1"
 
 
@@ -78,6 +82,7 @@ def serve(
 
         return create_app(make_runtime(), is_loopback=is_loopback(host))
 
+    sys.setswitchinterval(SWITCH_SECONDS)
     with closing(listen(host, port)) as server:
         say(host, server.getsockname()[1])
         app = LazyApp(make)
