@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+from botticelli.http.wire.moments import in_utc
 from botticelli.http.wire.problem_answers import Problem, entry
 from botticelli.untrusted.storable import storable
 
@@ -35,7 +36,7 @@ def _value(value: Any, kind: type) -> Any:
         moment = datetime.fromisoformat(value)
         if moment.tzinfo is None:
             raise ValueError
-        return moment
+        return in_utc(moment)
     if type(value) is not kind or (isinstance(value, int) and abs(value) >= 2**63):
         raise ValueError
     if kind is str and storable(value) != value:

@@ -141,3 +141,11 @@ def test_plan_starts_nothing(client: httpx2.Client) -> None:
     plan = client.post("/v1/plan", json={"text": GREET, "iterations": 3})
     assert plan.status_code == 200, plan.text
     assert plan.json()["iterations"] == 3 and client.get("/v1/runs").json()["items"] == []
+
+
+@pytest.mark.parametrize("time", ["2000-01-29T03:37:48+17:37", "0424-12-10T05:33:01+20:33", "2026-01-01T00:00:00"])
+def test_time_of_any_offset_is_understood(client: httpx2.Client, time: str) -> None:
+    assert client.post("/v1/runs:prune", json={"before": time}).status_code == 200
+    assert client.get("/v1/runs", params={"since": time}).status_code == 200
+    before_year_one = client.get("/v1/runs", params={"since": "0001-01-01T00:00:00+10:00"})
+    assert before_year_one.status_code == 422 and "year 1" in before_year_one.json()["detail"]

@@ -8,6 +8,7 @@ from datetime import datetime
 from urllib.parse import urlencode
 
 from botticelli.errors import InvalidInput
+from botticelli.http.wire.moments import in_utc
 from botticelli.statuses import RUN_STATUSES, RunStatus
 from botticelli.store import Run, RunFilter
 
@@ -67,11 +68,12 @@ def _moment(text: str) -> datetime | None:
         return None
     try:
         moment = datetime.fromisoformat(text)
+        in_utc(moment)
     except ValueError:
         raise InvalidInput("before is not a time", do="write 2030-01-31T18:00:00+00:00") from None
     if moment.tzinfo is None:
         raise InvalidInput("before has no time zone", do="write 2030-01-31T18:00:00+00:00")
-    return moment
+    return in_utc(moment)
 
 
 def can(action: str, run: Run) -> bool:

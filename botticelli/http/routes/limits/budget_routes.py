@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query
@@ -13,8 +12,8 @@ from botticelli.carousel import resume_scope as resume
 from botticelli.carousel.control.lowered_limits import DEFAULT, lower_limit
 from botticelli.errors import NotFound
 from botticelli.http.access.doors import Admin, Door, Reader
-from botticelli.http.routes.runs.list_routes import aware
 from botticelli.http.wire.checked_route import CheckedRoute
+from botticelli.http.wire.moments import Moment
 from botticelli.http.wire.views import OPEN, STRICT, Body, shown, view_of
 from botticelli.monitoring.budget_scopes import find_scope, known_scopes
 from botticelli.monitoring.budgets.explanation import explanation
@@ -88,7 +87,7 @@ class PauseBody(Body):
     """Why a scope is paused, and until when."""
 
     reason: Annotated[str, Field(max_length=2000, examples=["the month's money is spent"])] = ""
-    until: datetime | None = None
+    until: Moment | None = None
 
 
 class SetBody(PauseBody):
@@ -115,10 +114,10 @@ def list_scopes(door: Reader) -> Any:
 
 
 @router.get("/v1/budget:audit", response_model=Audit)
-def audit(door: Reader, since: datetime | None = None) -> Any:
+def audit(door: Reader, since: Moment | None = None) -> Any:
     """Recompute every window from the ledger, and compare it with the limit that was in force."""
     door.require_no_tenant()
-    return shown(audited(door.whole, aware(since)))
+    return shown(audited(door.whole, since))
 
 
 @router.get("/v1/budget:history", response_model=History)
@@ -140,7 +139,7 @@ def set_limit(scope: ScopeName, door: Admin, body: SetBody) -> Any:
     """Lower a limit for a while; it holds in all processes within a second."""
     limit = DEFAULT if body.limit is None else str(body.limit)
     named = find_scope(door.whole, scope)
-    return shown(lower_limit(door.whole, named, body.window, limit, door.actor(body.reason), until=aware(body.until)))
+    return shown(lower_limit(door.whole, named, body.window, limit, door.actor(body.reason), until=body.until))
 
 
 @router.post("/v1/budget/{scope:path}:pause", response_model=OverrideView)
@@ -148,7 +147,7 @@ def pause_scope(scope: ScopeName, door: Admin, body: PauseBody | None = None) ->
     """Pause a scope: nothing is admitted or drawn from it. Calls in flight are settled."""
     body = body or PauseBody()
     name = find_scope(door.whole, scope).name
-    return shown(pause(door.whole, name, door.actor(body.reason), until=aware(body.until)))
+    return shown(pause(door.whole, name, door.actor(body.reason), until=body.until))
 
 
 @router.post("/v1/budget/{scope:path}:resume", response_model=Resumed)

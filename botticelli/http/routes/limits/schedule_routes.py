@@ -37,8 +37,8 @@ from botticelli.carousel.scheduling.schedule_forecast import SchedulesForecast, 
 from botticelli.http.access.doors import Controller, Reader
 from botticelli.http.access.idempotency import Once
 from botticelli.http.routes.runs.enqueue_routes import tenant_of
-from botticelli.http.routes.runs.list_routes import aware
 from botticelli.http.wire.checked_route import CheckedRoute
+from botticelli.http.wire.moments import Moment
 from botticelli.http.wire.problem_answers import Problem
 from botticelli.http.wire.views import STRICT, Body, Cursor, Limit, page_by_name, page_of, shown, view_of
 from botticelli.runtime.heartbeats import live_workers
@@ -92,11 +92,11 @@ class Definition(Body):
 
     crons: Crons = []
     every_seconds: Seconds = None
-    anchor: datetime | None = None
+    anchor: Moment | None = None
     timezone: Zone = "UTC"
     exclude: Days = []
-    starts_at: datetime | None = None
-    ends_at: datetime | None = None
+    starts_at: Moment | None = None
+    ends_at: Moment | None = None
     jitter_seconds: Annotated[float, Field(ge=0, le=10**9)] = 0.0
     overlap: Overlap = "skip"
     catch_up: CatchUp = "last"
@@ -130,8 +130,8 @@ class TriggerBody(Note):
 class BackfillBody(Note):
     """The past times that are run."""
 
-    start: Annotated[datetime, Field(examples=["2026-01-05T00:00:00Z"])]
-    end: Annotated[datetime, Field(examples=["2026-01-07T00:00:00Z"])]
+    start: Annotated[Moment, Field(examples=["2026-01-05T00:00:00Z"])]
+    end: Annotated[Moment, Field(examples=["2026-01-07T00:00:00Z"])]
     overlap: BackfillOverlap = "buffer_all"
 
 
@@ -150,7 +150,7 @@ def create(door: Controller, body: ScheduleBody, once: Once, response: Response)
     def answer() -> Any:
         request = {**body.request, **({"tenant": tenant} if tenant else {})}
         given = body.model_dump(exclude={"narrative", "text", "request"})
-        definition = ScheduleDefinition(**_aware(given), request=request)
+        definition = ScheduleDefinition(**given, request=request)
         return shown(create_schedule(door.runtime, wish_of(door.runtime, definition, body.narrative, body.text)))
 
     return once.perform(door, body, answer, response)
@@ -189,7 +189,7 @@ def edit(
     """Change when a schedule fires: fields that are given replace the present ones. What it runs stays."""
     if if_match is None:
         raise Problem(428, "", "send the ETag of the schedule as If-Match")
-    changes = _aware({field: getattr(body, field) for field in body.model_fields_set})
+    changes = {field: getattr(body, field) for field in body.model_fields_set}
     schedule, change = redefine_schedule(
         door.runtime, name, changes, matches=lambda old: if_match == "*" or if_match == etag(old)
     )
@@ -213,9 +213,9 @@ def next_times(name: Name, door: Reader, count: Annotated[int, Query(ge=1, le=20
 
 
 @router.get("/v1/schedules/{name}/why", response_model=ReasonsView)
-def why(name: Name, door: Reader, at: datetime | None = None, limit: Annotated[int, Query(ge=1, le=200)] = 10) -> Any:
+def why(name: Name, door: Reader, at: Moment | None = None, limit: Annotated[int, Query(ge=1, le=200)] = 10) -> Any:
     """Explain what the last times of a schedule came to, or what became of the time `at`."""
-    return shown(reasons(door.runtime, name, at=aware(at), limit=limit))
+    return shown(reasons(door.runtime, name, at=at, limit=limit))
 
 
 @router.post("/v1/schedules/{name}:pause", response_model=ScheduleModel)
@@ -245,10 +245,8 @@ def backfill_past(name: Name, door: Controller, body: BackfillBody, once: Once, 
     """Run the past times of a schedule that have no run."""
 
     def answer() -> Any:
-        start, end = aware(body.start), aware(body.end)
-        assert start is not None and end is not None, "the fields are required"
         actor = door.actor(body.reason)
-        return shown(backfill(door.runtime, name, start, end, actor=actor, overlap=body.overlap))
+        return shown(backfill(door.runtime, name, body.start, body.end, actor=actor, overlap=body.overlap))
 
     return once.perform(door, body, answer, response)
 
@@ -262,7 +260,3 @@ def _model(schedule: Schedule) -> dict[str, Any]:
     fields = shown(schedule)
     fields.pop("now")
     return {"status": status_of(schedule), **fields}
-
-
-def _aware(given: dict[str, Any]) -> dict[str, Any]:
-    return {name: aware(value) if isinstance(value, datetime) else value for name, value in given.items()}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Response
@@ -12,9 +11,10 @@ from botticelli.carousel import Fork, cancel, fork, pause, prune, resume, retry
 from botticelli.http.access.doors import Admin, Controller, Enqueuer
 from botticelli.http.access.idempotency import Once
 from botticelli.http.routes.runs.enqueue_routes import Enqueued, accepted
-from botticelli.http.routes.runs.list_routes import MOST_NUMBER, RunId, aware, full_id, without_hidden
+from botticelli.http.routes.runs.list_routes import MOST_NUMBER, RunId, full_id, without_hidden
 from botticelli.http.routes.runs.run_views import PrunedView, RunView
 from botticelli.http.wire.checked_route import CheckedRoute
+from botticelli.http.wire.moments import Moment
 from botticelli.http.wire.views import Body, shown
 from botticelli.statuses import FINAL, FinalStatus
 from botticelli.store import Run
@@ -51,7 +51,7 @@ class ForkBody(Action):
 class PruneBody(Body):
     """Which runs are deleted."""
 
-    before: Annotated[datetime, Field(description="They ended before then.", examples=["2026-01-31T00:00:00Z"])]
+    before: Annotated[Moment, Field(description="They ended before then.", examples=["2026-01-31T00:00:00Z"])]
     statuses: list[FinalStatus] = []
     dry_run: bool = False
     vacuum: Annotated[
@@ -100,9 +100,7 @@ def fork_run(run_id: RunId, door: Enqueuer, body: ForkBody, once: Once, response
 @router.post("/v1/runs:prune", response_model=PrunedView)
 def prune_runs(door: Admin, body: PruneBody) -> Any:
     """Delete runs that ended before a time, with all their data but the ledger's."""
-    before = aware(body.before)
-    assert before is not None, "the field is required"
-    pruned = prune(door.runtime, before, body.statuses or FINAL, dry_run=body.dry_run, vacuum=body.vacuum)
+    pruned = prune(door.runtime, body.before, body.statuses or FINAL, dry_run=body.dry_run, vacuum=body.vacuum)
     return {**shown(pruned), "dry_run": body.dry_run}
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from itertools import islice
 from typing import Annotated, Any, Literal
 
@@ -23,6 +23,7 @@ from botticelli.http.routes.runs.run_views import (
 )
 from botticelli.http.wire.checked_route import CheckedRoute
 from botticelli.http.wire.cursors import decoded
+from botticelli.http.wire.moments import Moment
 from botticelli.http.wire.views import Cursor, Limit, page, shown
 from botticelli.monitoring.progress import read_progress
 from botticelli.monitoring.row_lines import Line, row_lines, run_with_rows
@@ -49,8 +50,8 @@ def list_runs(
     *,
     status: Annotated[Sequence[RunStatus], Query(description="Only runs with one of these statuses.")] = (),
     narrative: Annotated[str | None, Query(max_length=300)] = None,
-    since: Annotated[datetime | None, Query(description="Only runs that were enqueued since then.")] = None,
-    until: Annotated[datetime | None, Query(description="Only runs that were enqueued before then.")] = None,
+    since: Annotated[Moment | None, Query(description="Only runs that were enqueued since then.")] = None,
+    until: Annotated[Moment | None, Query(description="Only runs that were enqueued before then.")] = None,
     guild: Annotated[str | None, Query(max_length=100)] = None,
     tag: Annotated[str | None, Query(max_length=300)] = None,
     text: Annotated[str | None, Query(max_length=300, description="Text in narrative, source or reason.")] = None,
@@ -62,8 +63,8 @@ def list_runs(
     chosen = RunFilter(
         statuses=status,
         narrative=narrative,
-        since=aware(since),
-        until=aware(until),
+        since=since,
+        until=until,
         guild=guild,
         tag=tag,
         text=text,
@@ -162,8 +163,3 @@ def diagnose_run(run_id: RunId, door: Reader) -> Any:
 def without_hidden(run: dict[str, Any]) -> dict[str, Any]:
     """Return a run as JSON without what concerns the engine only."""
     return {name: value for name, value in run.items() if name not in RUN_HIDDEN}
-
-
-def aware(moment: datetime | None) -> datetime | None:
-    """Return a time with a zone; one without is UTC."""
-    return moment.replace(tzinfo=UTC) if moment is not None and moment.tzinfo is None else moment

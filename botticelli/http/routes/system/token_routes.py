@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Response
@@ -10,8 +9,8 @@ from pydantic import Field
 
 from botticelli.http.access.doors import Admin
 from botticelli.http.access.idempotency import Once
-from botticelli.http.routes.runs.list_routes import aware
 from botticelli.http.wire.checked_route import CheckedRoute
+from botticelli.http.wire.moments import Moment
 from botticelli.http.wire.views import Body, Cursor, Limit, page_by_name, page_of, shown, view_of
 from botticelli.security.access_tokens import create_token, list_tokens, revoke_token
 from botticelli.statuses import AccessScope
@@ -27,7 +26,7 @@ class TokenBody(Body):
     name: Annotated[str, Field(min_length=1, max_length=100, examples=["ci"])]
     scopes: Annotated[list[AccessScope], Field(min_length=1, examples=[["read", "enqueue"]])] = ["read"]
     tenant: Annotated[str | None, Field(min_length=1, max_length=200)] = None
-    expires_at: Annotated[datetime | None, Field(examples=["2027-01-31T00:00:00Z"])] = None
+    expires_at: Annotated[Moment | None, Field(examples=["2027-01-31T00:00:00Z"])] = None
 
 
 class CreatedToken(TokenView):  # type: ignore[valid-type,misc]
@@ -50,9 +49,8 @@ def create(door: Admin, body: TokenBody, once: Once, response: Response) -> Any:
     """Create a token. Only a hash of its secret is stored."""
 
     def answer() -> Any:
-        expires_at = aware(body.expires_at)
         new = create_token(
-            door.whole, body.name, body.scopes, tenant=body.tenant, expires_at=expires_at, by=door.identity.name
+            door.whole, body.name, body.scopes, tenant=body.tenant, expires_at=body.expires_at, by=door.identity.name
         )
         return {**shown(new.token), "token": new.text}
 
