@@ -13,9 +13,11 @@ from sqlalchemy import Connection, text
 
 from botticelli import services
 from botticelli.runtime.process import Runtime
+from botticelli.services.files.paths import DATABASE
 from botticelli.settings import Settings, load_settings
-from botticelli.store.connection.database import make_engine, upgrade
+from botticelli.store.connection.database import make_engine
 from tests.support.databases import Databases
+from tests.support.fleet.made_cluster import copy_cluster
 from tests.support.waiting import wait_until
 
 TEMPLATE = "migrated"
@@ -25,11 +27,10 @@ _numbers = itertools.count(1)
 
 @pytest.fixture(scope="session")
 def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[services.Membership]:
-    """Servers that wait for no disk: tests cut no power."""
-    with services.join(tmp_path_factory.mktemp("servers"), deadline_seconds=300) as membership:
-        with _administering(membership) as connection:
-            connection.execute(text("alter system set fsync = off"))
-            connection.execute(text("select pg_reload_conf()"))
+    """Servers over a copy of the data directory that is made once."""
+    home = tmp_path_factory.mktemp("servers")
+    copy_cluster(home)
+    with services.join(home, deadline_seconds=300) as membership:
         yield membership
 
 
@@ -41,9 +42,7 @@ def databases(servers: services.Membership) -> Databases:
     be copied.
     """
     made = Databases(servers.database_url, TEMPLATE)
-    engine = make_engine(made.create(TEMPLATE), pool_size=1, statement_timeout_seconds=STATEMENT_SECONDS)
-    upgrade(engine)
-    engine.dispose()
+    made.create(TEMPLATE, DATABASE)
     left = f"select count(*) = 0 from pg_stat_activity where datname = '{TEMPLATE}'"
     with _administering(servers) as connection:
         connection.execute(text(f"alter database {TEMPLATE} allow_connections false"))

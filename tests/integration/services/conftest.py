@@ -16,6 +16,7 @@ from botticelli import services
 from botticelli.services import local_model, membership
 from botticelli.services.files.locks import is_held
 from botticelli.services.files.paths import Paths
+from tests.support.fleet.made_cluster import copy_cluster
 from tests.support.waiting import wait_until
 
 REPOSITORY = Path(__file__).parents[3]
@@ -66,8 +67,15 @@ def until() -> Until:
 
 
 @pytest.fixture
-def home(tmp_path: Path, until: Until) -> Iterator[Path]:
-    """A fresh data directory. After the test: no server, no keeper, no socket folder may be left, unasked."""
+def first_start() -> None:
+    """Begin without any data directory, so that the first start makes Postgres's; `home` looks for this."""
+
+
+@pytest.fixture
+def home(request: pytest.FixtureRequest, tmp_path: Path, until: Until) -> Iterator[Path]:
+    """A data directory that was never used. After the test: no server, keeper or socket folder may be left, unasked."""
+    if "first_start" not in request.fixturenames:
+        copy_cluster(tmp_path / "home")
     yield from deserted_afterwards(tmp_path / "home", until)
 
 

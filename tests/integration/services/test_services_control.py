@@ -28,6 +28,7 @@ def running(home):
     return statuses if [service.state for service in statuses] == ["running", "running"] else None
 
 
+@pytest.mark.usefixtures("first_start")
 def test_looking_starts_nothing_and_makes_nothing(home):
     assert states(home) == ["stopped", "stopped"]
     assert services.logs(home, "postgres") == []
@@ -141,6 +142,7 @@ def test_a_server_that_hangs_is_unresponsive_and_joining_says_so_in_time(home, p
         assert services.status(home)[0].users == 1
 
 
+@pytest.mark.usefixtures("first_start")
 def test_a_cluster_of_another_major_version_is_named_at_once(home):
     data = Paths(home).data("postgres")
     data.mkdir(parents=True)
@@ -166,6 +168,7 @@ def test_the_folder_of_another_user_is_refused(home, monkeypatch):
         services.join(home)
 
 
+@pytest.mark.usefixtures("first_start")
 def test_a_folder_left_open_to_others_is_closed(home):
     Paths(home).root.mkdir(parents=True, mode=0o755)
     with services.join(home):

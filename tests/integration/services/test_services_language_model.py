@@ -14,6 +14,8 @@ from botticelli.errors import ServiceUnavailable
 from botticelli.services.files.paths import Paths
 from botticelli.services.language_model import model_files
 
+pytestmark = pytest.mark.usefixtures("first_start")
+
 
 def ask(socket: Path) -> dict[str, object]:
     question = {"messages": [{"role": "user", "content": "Name three colors."}], "max_tokens": 8}

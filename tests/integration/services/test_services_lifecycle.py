@@ -39,6 +39,7 @@ def test_servers_run_while_anyone_uses_them_and_stop_when_the_last_one_leaves(ho
     until(lambda: [service.state for service in services.status(home)] == ["stopped", "stopped"])
 
 
+@pytest.mark.usefixtures("first_start")
 def test_data_outlives_the_servers(home, until):
     with services.join(home) as membership:
         sql(membership.database_url, "CREATE TABLE kept AS SELECT 'Primavera' AS title")
@@ -95,6 +96,7 @@ def shared(tmp_path_factory):
     assert services.down(home) is None
 
 
+@pytest.mark.usefixtures("first_start")
 def test_only_the_owner_can_reach_the_servers(home):
     with services.join(home):
         paths = Paths(home)
@@ -102,6 +104,7 @@ def test_only_the_owner_can_reach_the_servers(home):
     assert modes == ["0o700"] * 3
 
 
+@pytest.mark.usefixtures("first_start")
 def test_eight_that_start_at_once_get_the_same_servers(home, user, processes, until):
     users = [user() for _ in range(8)]
     urls = [program.joined() for program in users]

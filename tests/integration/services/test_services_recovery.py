@@ -128,6 +128,7 @@ def test_stale_files_that_name_a_living_process_do_not_stop_a_start(home, until)
         assert os.getpid() not in [service.pid for service in services.status(home)]
 
 
+@pytest.mark.usefixtures("first_start")
 def test_a_cluster_that_was_never_finished_is_made_again(home):
     unfinished = Paths(home).root / "postgres.unfinished"
     unfinished.mkdir(parents=True)
@@ -137,6 +138,7 @@ def test_a_cluster_that_was_never_finished_is_made_again(home):
     assert not unfinished.exists()
 
 
+@pytest.mark.usefixtures("first_start")
 def test_a_keeper_killed_while_it_makes_the_cluster_leaves_nothing_in_the_way(home, user, keeper_pid, until):
     root = Paths(home).root
     program = user()
@@ -162,6 +164,7 @@ def test_servers_and_keeper_go_when_the_data_directory_is_removed(home, processe
             services.ensure(home)
 
 
+@pytest.mark.usefixtures("first_start")
 def test_a_child_forked_while_a_keeper_starts_does_not_keep_its_lock(home, keeper_pid, until, monkeypatch):
     reader, writer = os.pipe()
     children = []

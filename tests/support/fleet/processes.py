@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import atexit
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
 from typing import IO, Any
 
@@ -24,6 +20,8 @@ from botticelli.services.files.paths import Paths
 from botticelli.settings import load_settings
 from tests.support import forks
 from tests.support.fleet.command_server import command_folder
+from tests.support.fleet.lock_holders import openers
+from tests.support.fleet.made_cluster import copy_cluster
 from tests.support.fleet.wrong_clock import CLOCK, START
 from tests.support.waiting import wait_until
 
@@ -44,23 +42,6 @@ if os.environ.get("MUTANT"):
 """Part of a `sitecustomize.py`: makes a process the mutant with which the tests run."""
 ROOT = Path(__file__).parents[3]
 CLEAN = ("PATH", "LANG", "LC_ALL", "TMPDIR")
-
-
-@cache
-def made_database() -> Path:
-    """Make an unused data directory of Postgres, which is deleted when this process ends.
-
-    Its server waits for no disk: tests kill processes, but cut no power.
-    """
-    folder = Path(tempfile.mkdtemp(prefix="database"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    house = House(folder)
-    assert house.run("db", "upgrade").returncode == 0
-    house.close()
-    made = Paths(house.home).data("postgres")
-    with (made / "postgresql.auto.conf").open("a", encoding="utf-8") as file:
-        file.write("fsync = off\n")
-    return made
 
 
 def _pipe() -> tuple[int, IO[str]]:
@@ -127,10 +108,8 @@ class House:
         return inherited | own | self.settings
 
     def furnish(self) -> House:
-        """Copy a data directory with a migrated database into the folder, so that initdb runs only once."""
-        shutil.copytree(made_database(), Paths(self.home).data("postgres"))
-        for folder in (self.home, Paths(self.home).root):
-            folder.chmod(0o700)
+        """Give the folder a data directory with a migrated database, so that initdb runs only once."""
+        copy_cluster(self.home)
         return self
 
     def write(self, name: str, text: str) -> Path:
@@ -241,11 +220,14 @@ class House:
                 process.kill()
         try:
             wait_until(self._is_empty, f"the services of {self.home} to stop")
-        except AssertionError:
+        except AssertionError as error:
+            holders = openers(self._locks("keeper", "users"))
             services.down(self.home, force=True)
-            raise
+            raise AssertionError("\n".join((str(error), *holders))) from None
+
+    def _locks(self, *names: str) -> list[Path]:
+        return [getattr(Paths(self.home, crew), name) for crew in ("services", "model") for name in names]
 
     def _is_empty(self) -> bool:
-        keepers = [Paths(self.home).keeper, Paths(self.home, "model").keeper]
         stopped = all(service.state == "stopped" for service in services.status(self.home))
-        return stopped and not any(map(is_held, keepers))
+        return stopped and not any(map(is_held, self._locks("keeper")))
