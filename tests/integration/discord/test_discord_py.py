@@ -5,31 +5,31 @@ from __future__ import annotations
 import asyncio
 import io
 import time
-import warnings
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from botticelli.platforms.discord.fake import BOT_ID
 from botticelli.platforms.discord.fake.stored_messages import add
 from botticelli.testing.discord import GUILD, TOKEN, USER, FakeDiscord, Fault
+from tests.support.lazily import Lazily
 
-with warnings.catch_warnings():
-    # It imports this for voice, up to Python 3.12.
-    warnings.filterwarnings("ignore", "'audioop' is deprecated", DeprecationWarning)
+if TYPE_CHECKING:
     import discord
-    from discord.http import Route
+else:
+    # It imports audioop for voice, up to Python 3.12.
+    discord = Lazily("discord", "'audioop' is deprecated")
 
 NOBODY = 999999999999999999
-Steps = Callable[[discord.Client], Awaitable[None]]
+Steps = Callable[["discord.Client"], Awaitable[None]]
 Run = Callable[..., None]
 
 
 @pytest.fixture
 def run(server: FakeDiscord, monkeypatch: pytest.MonkeyPatch) -> Run:
-    monkeypatch.setattr(Route, "BASE", server.url)
+    monkeypatch.setattr(discord.http.Route, "BASE", server.url)
 
     async def all_of_it(steps: Steps, token: str) -> None:
         async with discord.Client(intents=discord.Intents.none()) as client:

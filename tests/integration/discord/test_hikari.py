@@ -7,15 +7,20 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import hikari
 import pytest
-from hikari.api import RESTClient
 
 from botticelli.platforms.discord.fake import BOT_ID
 from botticelli.platforms.discord.fake.stored_messages import add
 from botticelli.testing.discord import GUILD, TOKEN, USER, FakeDiscord, Fault
+from tests.support.lazily import Lazily
+
+if TYPE_CHECKING:
+    import hikari
+    from hikari.api import RESTClient
+else:
+    hikari = Lazily("hikari")
 
 NOBODY = 999999999999999999
 
