@@ -50,8 +50,8 @@ forged: $(READY)  ## forged webhooks of the five kinds, over the functions and o
 SUITE ?= 3
 PROCESSES ?= 10
 BUSY ?= 6
-test-steady: $(LOCAL)  ## does a test fail by chance? The suite 3 times, its tests with processes 10 times, beside 6 busy processes (hours)
-	$(BIN)/python -m tests.steady --suite $(SUITE) --processes $(PROCESSES) --busy $(BUSY) --workers $(TEST_PROCESSES)
+test-steady: $(LOCAL)  ## does a test fail by chance? The suite 3 times, its tests with processes (or ONLY=paths) 10 times, beside 6 busy processes (hours)
+	$(BIN)/python -m tests.steady --suite $(SUITE) --processes $(PROCESSES) --busy $(BUSY) --workers $(TEST_PROCESSES) $(ONLY)
 
 console-test: $(READY)  ## a person at the console in Chromium: every page, light and dark, wide and narrow; axe-core; pictures for the docs (4 minutes)
 	@sh deploy/console/browser.sh

@@ -1,9 +1,11 @@
 """Runs the suite repeatedly beside busy processes, to find tests that fail by chance.
 
     python -m tests.steady --suite 3 --processes 10 --busy 6
+    python -m tests.steady --suite 0 --processes 10 tests/integration/http
 
-Runs the whole suite `--suite` times, then the tests with processes, servers or clocks `--processes` times. The exit code
-is 1 when any test failed; each failed test is printed with the number of its failures.
+Runs the whole suite `--suite` times, then the tests with processes, servers or clocks, or those of the given paths,
+`--processes` times. The exit code is 1 when any test failed; each failed test is printed with the number of its failures,
+and the whole output of a round with one is in a file that is named.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ import argparse
 import re
 import subprocess
 import sys
+import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -36,12 +39,16 @@ def busy(count: int) -> Iterator[None]:
 
 
 def run(paths: Sequence[str], workers: int) -> tuple[list[str], str]:
-    """Run the tests once; return the failed ones, and the last line of pytest's output."""
+    """Run the tests once; return the failed ones, and the last line of pytest's output, with its file if any failed."""
     command = [sys.executable, "-m", "pytest", "-q", "-n", str(workers), *paths]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     lines = done.stdout.strip().splitlines() or done.stderr.strip().splitlines() or ["pytest printed nothing"]
-    failed = FAILED.findall(done.stdout)
-    return failed or ([] if done.returncode == 0 else [f"pytest ended with {done.returncode}"]), lines[-1].strip("= ")
+    closing = lines[-1].strip("= ")
+    if done.returncode == 0:
+        return [], closing
+    with tempfile.NamedTemporaryFile("w", prefix="steady-", suffix=".log", delete=False) as log:
+        log.write(done.stdout + done.stderr)
+    return FAILED.findall(done.stdout) or [f"pytest ended with {done.returncode}"], f"{closing}; see {log.name}"
 
 
 def main() -> int:
@@ -53,8 +60,9 @@ def main() -> int:
     )
     parser.add_argument("--busy", type=int, default=6, help="busy processes beside them")
     parser.add_argument("--workers", type=int, default=3, help="tests side by side")
+    parser.add_argument("paths", nargs="*", default=TIMED, help="what the later rounds run instead of all such tests")
     options = parser.parse_args()
-    rounds = [("suite", ())] * options.suite + [("processes", TIMED)] * options.processes
+    rounds = [("suite", ())] * options.suite + [("processes", tuple(options.paths))] * options.processes
     failures: Counter[str] = Counter()
     with busy(options.busy):
         for number, (name, paths) in enumerate(rounds, 1):
