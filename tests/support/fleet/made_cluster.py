@@ -74,7 +74,7 @@ def _make(home: Path) -> Path:
         command = [str(command_folder() / "botticelli"), "db", "upgrade"]
         subprocess.run(command, cwd=home, env=environ, stdout=subprocess.DEVNULL, check=True)
         _execute(membership.database_url, f"drop database {DATABASE_OF_NOBODY}")
-    wait_until(lambda: all(service.state == "stopped" for service in services.status(home)), "the servers to stop")
+    wait_until(lambda: services.down(home) is None, "the servers to stop")
     programs = binaries.postgres_folder(data)
     prefix = non_root.identity(programs / "postgres", home).prefix
     shrink = ("pg_resetwal", f"--wal-segsize={WAL_SEGMENT_MB}", "-D", str(data))
